@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ _AFTER = {
     "credential-missing": "doctor-needs-credential",
     "restore-cut-off": "doctor-needs-database",
     "store-damaged": "doctor-needs-database",
+    "store-lost": "doctor-needs-database",
     "store-unavailable": "doctor-needs-database",
     "store-newer-schema": "doctor-needs-database",
     "store-older-schema": "doctor-needs-database",
@@ -101,14 +103,15 @@ def run_checks(config: Config) -> Iterator[CheckResult]:
     """Yield the result of each check as soon as it is known."""
     is_new = _was_never_started(config)
     for name, check in (*_machine_checks(config), *_service_checks(config)):
-        yield _run_check(name, check)
+        yield _run_check(config, name, check)
     for provider in config.providers:
-        result = _run_check(f"provider {provider.name}", partial(checks.check_provider, provider))
+        check = partial(checks.check_provider, provider)
+        result = _run_check(config, f"provider {provider.name}", check)
         # The local engine cannot answer before it is started, but its key must be set already.
         is_idle = is_new and is_engine(config, provider) and result.key == "error-provider-busy"
         yield _idle_result(result.name) if is_idle else result
     for name, check in _running_checks(config):
-        result = _run_check(name, check)
+        result = _run_check(config, name, check)
         yield _idle_result(name) if is_new and not result.is_good else result
 
 
@@ -130,6 +133,8 @@ def _machine_checks(config: Config) -> Iterator[_Check]:
     yield "credentials", partial(_check_credentials, config)
     yield "database", partial(_check_database, config)
     yield "text.key", partial(_check_text_key, config)
+    if "engine" in process_names(config):
+        yield "engine.db", partial(checks.check_engine_database, config)
     if not config.database.startswith("sqlite:"):
         yield "postgresql", partial(checks.check_postgresql, config.database)
         yield "pg_dump", checks.check_dump_programs
@@ -192,7 +197,7 @@ def _idle_result(name: str) -> CheckResult:
     return CheckResult(name, is_good=True, key="doctor-idle", arguments={}, is_idle=True)
 
 
-def _run_check(name: str, check: Callable[[], CheckMessage]) -> CheckResult:
+def _run_check(config: Config, name: str, check: Callable[[], CheckMessage]) -> CheckResult:
     try:
         key, arguments = check()
     except MerlinError as error:
@@ -200,7 +205,10 @@ def _run_check(name: str, check: Callable[[], CheckMessage]) -> CheckResult:
         return CheckResult(name, is_good=False, key=key, arguments=error.arguments)
     except OSError as error:
         known = path_error(error) or MerlinError(str(error))
-        return CheckResult(name, is_good=False, key=known.key, arguments=known.arguments)
+        key, folder = known.key, config.state_dir
+        if folder in Path(str(error.filename)).parents and not os.access(folder, os.W_OK | os.X_OK):
+            key = "doctor-needs-folder"
+        return CheckResult(name, is_good=False, key=key, arguments=known.arguments)
     return CheckResult(name, is_good=True, key=key, arguments=arguments)
 
 

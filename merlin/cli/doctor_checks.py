@@ -52,12 +52,14 @@ from merlin.core.server import listen
 from merlin.db.backup import find_last_backup
 from merlin.db.connections import open_session
 from merlin.db.driver_errors import driver_errors
+from merlin.engine.database import check_database
 from merlin.engine.machine import read_free_memory
 from merlin.git.remote_url import parse_remote_url
 from merlin.git.repository import GitSource
 from merlin.providers.documents import has_system_call_filter
 from merlin.providers.openid import Issuer, OpenIdRefused, new_sign_in_state
 from merlin.wiring.context import git_source, yookassa_gateway
+from merlin.wiring.engine import engine_folder
 from merlin.wiring.providers import create_forge, training_client
 
 if TYPE_CHECKING:
@@ -135,6 +137,12 @@ def check_permissions(state_dir: Path) -> CheckMessage:
                 arguments = {"path": str(path), "folder": shlex.quote(str(state_dir))}
                 raise check_failure("doctor-root-file", **arguments)
     return "doctor-closed-folder", {}
+
+
+def check_engine_database(config: Config) -> CheckMessage:
+    """Check that the engine's database is whole and of a known version, without writing it."""
+    exists = check_database(engine_folder(config) / "engine.db")
+    return "doctor-database" if exists else "doctor-database-new", {"dialect": "sqlite"}
 
 
 def check_memory() -> CheckMessage:

@@ -91,11 +91,14 @@ def note_backup(state_dir: Path, at: datetime, *, is_piped: bool = False) -> Non
 
 
 def find_last_backup(state_dir: Path) -> tuple[datetime, bool] | None:
-    """Return the time of the last backup and whether it was piped, None if there was none."""
+    """Return the time of the last backup and whether it was piped, None if there was none.
+
+    Raises OSError if that cannot be read.
+    """
     try:
         note = (state_dir / _NOTED).read_text("ascii")
         return from_iso(note.removesuffix(_PIPED)), note.endswith(_PIPED)
-    except (OSError, ValueError):
+    except (FileNotFoundError, ValueError):
         return None
 
 

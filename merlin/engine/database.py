@@ -13,11 +13,12 @@ import json
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from peewee import DatabaseError, OperationalError, SqliteDatabase
 
@@ -52,12 +53,7 @@ class Database:
         models exist: a cleanup against an empty database would remove all of them.
         """
         self._lock = threading.RLock()
-        leftovers = [name for name in _DATA_FOLDERS if any((path.parent / name).glob("*"))]
-        if leftovers and not path.exists():
-            arguments = {"path": str(path), "left": ", ".join(leftovers)}
-            raise Refused(
-                f"{path} is gone from beside {leftovers}", "engine-db-missing", **arguments
-            )
+        _require_present(path)
         # It contains webhook signing secrets, so only the owner can read it.
         path.touch(mode=0o600)
         path.chmod(0o600)
@@ -70,15 +66,9 @@ class Database:
         )
         with _convert_disk_errors(self._db), _refuse_damage(path):
             self._db.connect()
-            result = self._db.execute_sql("PRAGMA quick_check(1)").fetchone()[0]
-            if result != "ok":
-                raise DatabaseError(result)
-            self._migrate(path)
+            self._migrate(_check(self._db, path))
 
-    def _migrate(self, path: Path) -> None:
-        version = self._db.execute_sql("PRAGMA user_version").fetchone()[0]
-        if version > len(MIGRATIONS):
-            raise Refused(f"step {version} of {path} is unknown", "engine-db-newer", path=str(path))
+    def _migrate(self, version: int) -> None:
         for number, step in enumerate(MIGRATIONS[version:], start=version + 1):
             with self.transaction():
                 for statement in step.strip().removesuffix(";").split(";"):
@@ -117,6 +107,39 @@ class Database:
         """Close the database."""
         with self._lock:
             self._db.close()
+
+
+def check_database(path: Path) -> bool:
+    """Return whether the file exists; it is checked as `Database` does, and never written.
+
+    Raises Refused as `Database` does, OSError if it cannot be read.
+    """
+    _require_present(path)
+    if not path.exists():
+        return False
+    path.open("rb").close()  # SQLite would not say which permission is missing
+    database = SqliteDatabase(f"file:{quote(str(path))}?mode=ro", uri=True)
+    with closing(database), _convert_disk_errors(database), _refuse_damage(path):
+        _check(database, path)
+    return True
+
+
+def _require_present(path: Path) -> None:
+    leftovers = [name for name in _DATA_FOLDERS if any((path.parent / name).glob("*"))]
+    if leftovers and not path.exists():
+        arguments = {"path": str(path), "left": ", ".join(leftovers)}
+        raise Refused(f"{path} is gone from beside {leftovers}", "engine-db-missing", **arguments)
+
+
+def _check(db: SqliteDatabase, path: Path) -> int:
+    """Return the schema's version. Raises DatabaseError for damage, Refused for a newer one."""
+    result = db.execute_sql("PRAGMA quick_check(1)").fetchone()[0]
+    if result != "ok":
+        raise DatabaseError(result)
+    version = int(db.execute_sql("PRAGMA user_version").fetchone()[0])
+    if version > len(MIGRATIONS):
+        raise Refused(f"step {version} of {path} is unknown", "engine-db-newer", path=str(path))
+    return version
 
 
 @contextmanager

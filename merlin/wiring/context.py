@@ -11,7 +11,7 @@ from merlin.app.context import Context
 from merlin.config import Config, credential, require_repository
 from merlin.config.settings import TEXT_KEY
 from merlin.config.shop import YooKassaConfig
-from merlin.core.errors import MerlinError, NotFound
+from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.core.heartbeat import Failures
 from merlin.dataset.verdicts import require_known_dataset
 from merlin.db.connections import require_whole, sqlite_path
@@ -104,19 +104,26 @@ def _wait_for_database(config: Config) -> Database:
 def open_read_only(config: Config) -> Iterator[Database]:
     """Yield the database read-only.
 
-    Raises NotFound if nothing has been recorded yet, MerlinError before an upgrade of the schema.
+    Raises NotFound if nothing has been recorded yet, Refused if it was lost, MerlinError before an
+    upgrade of the schema.
     """
     require_whole(config.state_dir)
-    path, url = config.state_dir / "merlin.db", config.database
-    not_recorded = NotFound("nothing has been recorded yet", "nothing-recorded")
-    if url.startswith("sqlite:") and url.endswith(str(path)) and not path.exists():
-        raise not_recorded
+    url = config.database
+    if url.startswith("sqlite:") and not sqlite_path(url).exists():
+        raise _not_recorded(config)
     with open_database(url, read_only=True, cipher=_read_existing_cipher(config)) as database:
         if list_pending(database):
             if list_applied(database):
                 raise MerlinError("an earlier version's schema", "store-older-schema")
-            raise not_recorded
+            raise _not_recorded(config)
         yield database
+
+
+def _not_recorded(config: Config) -> MerlinError:
+    builds = config.state_dir / "builds"
+    if any(builds.glob("*/*")):
+        return Refused("builds without a database", "store-lost", folder=str(builds))
+    return NotFound("nothing has been recorded yet", "nothing-recorded")
 
 
 @contextmanager

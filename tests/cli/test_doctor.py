@@ -5,10 +5,11 @@ import json
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import urllib.request
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from datetime import timedelta
 from email.utils import format_datetime
 
@@ -28,6 +29,7 @@ from merlin.db.backup import note_backup
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.processes import Heartbeats
 from merlin.db.tables import JOB, MODEL
+from merlin.engine.database import Database as EngineDatabase
 from merlin.sandbox.telegram.server import TelegramStandIn
 from merlin.sandbox.telegram.world import BOT_NAME, TOKEN
 from merlin.wiring.context import make_cipher, open_migrated_database
@@ -98,9 +100,13 @@ def test_state_that_cannot_be_opened_is_reported_by_its_checks(fresh, capsys):
     settings = yaml.safe_load(fresh.path.read_text())
     # Too long a name: root may open everything that has a name.
     fresh.path.write_text(yaml.safe_dump({**settings, "state_dir": "x" * 300}))
-    is_good, message = run_doctor(fresh, capsys)["database"]
-    assert not is_good
-    assert "Make it writable" in message
+    document = run_doctor(fresh, capsys)
+    assert not document["state_dir"][0]
+    assert "Make it writable" in document["state_dir"][1]
+    assert document["database"] == (
+        False,
+        "not checked: the state folder can't be used, see state_dir above",
+    )
 
 
 def test_commands_of_the_advice_mend_the_permissions(fresh, capsys):
@@ -126,6 +132,70 @@ def test_database_that_is_away_is_described_once(fresh, capsys):
     assert "Connection refused" in document["database"][1]
     assert "see database above" in document["queues"][1]
     assert not {"text.key", "postgresql", "telegram.admins", "daemon"} & {*described}
+
+
+def test_state_folder_without_permission_is_described_once(fresh):
+    state = fresh.config.state_dir
+    state.mkdir(mode=0o700)
+    require_root("give a folder away")
+    os.chown(state, 65534, 65534)
+    lacking = "-dac_override,-dac_read_search"
+    as_others = ["setpriv", "--inh-caps", lacking, "--bounding-set", lacking]
+    words = ["-m", "merlin", "doctor", "--json", "--config", str(fresh.path)]
+    done = subprocess.run([*as_others, sys.executable, *words], capture_output=True, text=True)
+    document = {load["what"]: load["detail"] for load in json.loads(done.stdout)}
+    assert "isn't writable: give it to the user" in document["state_dir"]
+    named = [what for what, words in document.items() if str(state) in words]
+    assert named == ["state_dir"]
+    after = {what for what, words in document.items() if "see state_dir above" in words}
+    assert after >= {"database", "text.key", "telegram.admins", "backup", "queues", "daemon", "bot"}
+
+
+def test_lost_database_is_not_taken_for_a_first_start(fresh, capsys):
+    (fresh.config.state_dir / "builds" / "trial" / "1-0123456789ab").mkdir(parents=True)
+    document = run_doctor(fresh, capsys)
+    assert not document["database"][0]
+    assert "merlin restore" in document["database"][1]
+    assert "merlin recover" in document["database"][1]
+    assert "see database above" in document["text.key"][1]
+    assert "see database above" in document["daemon"][1]
+    assert main(["status", "--config", str(fresh.path)]) == 1
+    assert "merlin recover" in capsys.readouterr().err
+
+
+@pytest.fixture
+def with_engine(fresh, monkeypatch):
+    """Return the lab with an engine of its own, and the path of the engine's database."""
+    (port,) = free_ports(1)
+    document = yaml.safe_load(fresh.path.read_text("utf-8"))
+    document["engine"] = {"listen": f"127.0.0.1:{port}"}
+    document["providers"].append({"name": "engine", "base_url": f"http://127.0.0.1:{port}/v1"})
+    fresh.path.write_text(yaml.safe_dump(document), "utf-8")
+    monkeypatch.setenv("MERLIN_ENGINE_KEY", "any-key-at-all")
+    return fresh, fresh.config.state_dir / "engine" / "engine.db"
+
+
+def test_database_of_the_engine_is_checked_and_left_as_it_is(with_engine, capsys):
+    lab, path = with_engine
+    assert run_doctor(lab, capsys)["engine.db"] == (
+        True,
+        "not created yet: the first process to start creates it",
+    )
+    assert not path.exists()
+    path.parent.mkdir(parents=True, mode=0o700)
+    EngineDatabase(path).close()
+    assert run_doctor(lab, capsys)["engine.db"] == (True, "sqlite, no damage found")
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA user_version = 999")
+    newer = path.read_bytes()
+    assert "was made by a newer Merlin" in run_doctor(lab, capsys)["engine.db"][1]
+    assert path.read_bytes() == newer
+    path.write_bytes(newer[:100] + b"x" * (len(newer) - 100))
+    assert "engine.db is damaged" in run_doctor(lab, capsys)["engine.db"][1]
+    path.unlink()
+    (path.parent / "models" / "m").mkdir(parents=True)
+    is_good, words = run_doctor(lab, capsys)["engine.db"]
+    assert (is_good, "is gone, but its data is still there: models" in words) == (False, True)
 
 
 def read_json(capsys):

@@ -64,6 +64,7 @@ doctor-masked-units = systemd may not start { $names }: masked. Allow it: system
 doctor-disabled-units = not started with the machine: { $names }. Turn it on: systemctl enable { $names }. If systemd doesn't know such a unit, install Merlin again
 doctor-units = no unit has failed; Merlin starts with the machine
 doctor-needs-credential = not checked: the secret { $name } isn't set, see credentials above
+doctor-needs-folder = not checked: the state folder can't be used, see state_dir above
 doctor-needs-database = not checked: the database can't be opened, see database above
 doctor-credentials = every needed secret is set
 doctor-no-text-key = stored texts are encrypted with a key that isn't here: { $keys }. Put it back into text.key or MERLIN_TEXT_KEY, from where you keep it

@@ -8,6 +8,7 @@ store-read-only = The database is read-only: its file, file system or server ref
 store-no-room = The disk of { $folder } is full. Make room: Merlin goes on by itself, and nothing is lost.
 store-damaged = The database is damaged: { $found }. Stop Merlin and restore your backup.
 store-damaged-start = The database { $path } is damaged: { $found }. Merlin doesn't start on it, to lose nothing more. Stop Merlin, move this file and those next to it (-wal, -shm) away, restore your backup and start again.
+store-lost = There are builds in { $folder }, but the database has nothing at all: it's lost, or config.yaml names another one. Restore your backup: merlin restore ARCHIVE. Without a backup, merlin recover gets builds, jobs and models back from git; people and payments come only from a backup. Don't start Merlin before that.
 store-newer-schema = The database was made by a newer Merlin (steps { $steps }). Install that version, or restore an older backup.
 store-older-schema = The database was made by an earlier version of Merlin. Start Merlin, which upgrades it, or run: merlin upgrade
 store-bad-url = database must be sqlite:///absolute/path or postgresql://…, not { $scheme ->

@@ -65,6 +65,7 @@ doctor-masked-units = systemd запрещено запускать { $names } (
 doctor-disabled-units = не запускается вместе с машиной: { $names }. Включите: systemctl enable { $names }. Если такого юнита systemd не знает, установите Merlin ещё раз
 doctor-units = сбоев нет, Merlin запускается вместе с машиной
 doctor-needs-credential = не проверено: секрет { $name } не задан, смотрите credentials выше
+doctor-needs-folder = не проверено: папкой состояния нельзя пользоваться, смотрите state_dir выше
 doctor-needs-database = не проверено: базу данных не открыть, смотрите database выше
 doctor-credentials = все нужные секреты заданы
 doctor-no-text-key = тексты зашифрованы ключом, которого здесь нет: { $keys }. Верните его в text.key или в MERLIN_TEXT_KEY оттуда, где храните
