@@ -32,13 +32,11 @@ from merlin.engine.api import inference, training
 from merlin.engine.auth import RequestGuard
 from merlin.engine.bases import Bases
 from merlin.engine.child_process import limit_own_threads
-from merlin.engine.clients import limit_error
 from merlin.engine.context import Engine
 from merlin.engine.job_events import ENGLISH, protocol_language
 from merlin.engine.machine import Machine
 from merlin.engine.pages import jobs as pages
 from merlin.engine.pages.page import SignIns
-from merlin.engine.serving.base import Busy
 from merlin.engine.trainers.base import Untrainable
 from merlin.openai_protocol.errors import ApiError, bad_field
 
@@ -152,7 +150,7 @@ def _build_error_response(refusal: ApiError) -> Response:
     return JSONResponse(refusal.as_json(), refusal.status, refusal.headers)
 
 
-_HANDLED_ERRORS = ApiError, Busy, Untrainable, HTTPException, ClientDisconnect, OSError
+_HANDLED_ERRORS = ApiError, Untrainable, HTTPException, ClientDisconnect, OSError
 
 
 def _handle_error(request: Request, error: Exception) -> Response:
@@ -162,9 +160,6 @@ def _handle_error(request: Request, error: Exception) -> Response:
     match error:
         case ApiError():
             refusal = error
-        case Busy():
-            message = "Too many questions wait for this model; ask again a little later."
-            refusal = limit_error(message, "requests", error.retry_after_s)
         case Untrainable():  # the base's files are missing or invalid
             message = text(protocol_language(request), error.key, **error.arguments)
             refusal = bad_field("model", message, error.code)

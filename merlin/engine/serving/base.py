@@ -84,12 +84,15 @@ class Finish:
 Embedding = tuple[Sequence[Sequence[float]], int]
 
 
-class Busy(Exception):
+class Busy(ApiError):
     """The queue is full; `retry_after_s` is the suggested delay before a retry."""
 
+    kind = "requests"
+
     def __init__(self, retry_after_s: int) -> None:
-        super().__init__(f"busy; again in {retry_after_s} s")
+        super().__init__(429, "Too many questions wait for this model; ask again a little later.")
         self.retry_after_s = retry_after_s
+        self.headers = {"retry-after": str(retry_after_s)}
 
 
 class Unavailable(ApiError):
@@ -107,7 +110,7 @@ class Backend(Protocol):
     ) -> AsyncGenerator[Chunk | Finish, None]:
         """Yield chunks, and a Finish at the end; closing the iterator cancels the request.
 
-        The request starts with the first iteration. Raises Busy, Unavailable, and ApiError 400
+        The request starts with the first iteration. Raises ApiError: Busy, Unavailable, and 400
         "context_length_exceeded" if the messages are too long.
         """
 

@@ -92,7 +92,7 @@ class UpstreamResponse:
         """Return whether the messages exceed the context window."""
         return self.status in _REFUSED and any(mark in self.text for mark in _TOO_LONG)
 
-    def to_exception(self) -> Exception:
+    def to_exception(self) -> ApiError:
         """Return the exception for this response: Busy, Unavailable or ApiError."""
         if self.status in _BUSY:
             wait_s = min(retry_after_s(self.headers) or 0.0, _MAX_RETRY_S)
@@ -202,7 +202,7 @@ class ProxyBackend(ABC):
         self, adapter: Adapter | None, request: GenerationRequest
     ) -> AsyncGenerator[Chunk | Finish, None]:
         """Yield chunks and a Finish at the end; see Backend.ask."""
-        error: Exception = Unavailable(f"{self.client.server} has no server to ask.")
+        error: ApiError = Unavailable(f"{self.client.server} has no server to ask.")
         with _count_during(self._figures, "running"):
             async with aclosing(self.find_targets(adapter)) as targets:
                 async for url, fields in targets:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from merlin.engine.encoder_files import digest_encoder
-from merlin.engine.serving.base import Backend, Busy
+from merlin.engine.serving.base import Backend
 from merlin.engine.trainers.base import Task, Untrainable
 from merlin.engine.trainers.recall import TEXTS_AT_ONCE, RecallTrainer
 from merlin.openai_protocol.errors import ApiError
@@ -50,7 +50,7 @@ class EmbedTrainer(RecallTrainer):
                     vectors, _tokens = runner.run(backend.embed(part))
                     # float16 as stored: removes differences due to the batch.
                     yield part, list(np.array(vectors, np.float16))
-            except (ApiError, Busy) as error:
+            except ApiError as error:
                 arguments = {"name": self._name, "reason": str(error)}
                 raise Untrainable(
                     "base_unusable", "engine-encoder-fails", "model", **arguments
