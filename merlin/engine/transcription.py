@@ -68,7 +68,7 @@ class Transcriber:
             raise bad_field("model", f"{text} with {_WEIGHTS} (CTranslate2).")
         own = Path(self._folder).name
         if name not in (own, "whisper-1"):
-            text = f"The model `{name}` does not exist; speech is written down by {own}."
+            text = f"The model `{name}` does not exist; recordings are transcribed by {own}."
             raise ApiError(404, text, code="model_not_found", param="model")
 
     async def transcribe(

@@ -269,7 +269,7 @@ def _convert_line(line: bytes) -> bytes:
     record = json.loads(line)
     *before, last = record.get("messages") or [{}]
     if "tools" in record or not all(map(_is_plain, [*before, last])):
-        raise ProviderError("Yandex trains on words of system, user and assistant alone")
+        raise ProviderError("Yandex trains only on texts of system, user and assistant")
     request = [{"role": message["role"], "text": message["content"]} for message in before]
     values = {"request": request, "response": last["content"]}
     return json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"

@@ -128,7 +128,7 @@ def test_invalid_option_is_refused_with_its_field(transcriber, options, param):
 
 
 def test_unknown_model_returns_404(transcriber):
-    with pytest.raises(openai.NotFoundError, match="written down by tiny"):
+    with pytest.raises(openai.NotFoundError, match="transcribed by tiny"):
         transcribe(transcriber, model="large")
 
 

@@ -85,7 +85,7 @@ class ChatMessage(RequestBody):
         if not isinstance(joined, str):
             raise PydanticCustomError(
                 "content",
-                "must be a text or a list of parts of type 'text', which this model reads alone",
+                "must be a text or a list of parts of type 'text'; this model reads no others",
             )
         return joined
 
@@ -265,7 +265,7 @@ async def embed(request: Request) -> Response:
     if model not in engine.bases:
         tuned = await run_in_threadpool(engine.repositories.models.get, model)
         message = (
-            f"A tuned model answers questions alone; embeddings come from bases: {tuned['base']}"
+            f"A tuned model only answers questions; embeddings come from bases: {tuned['base']}"
         )
         raise bad_field("model", message)
     vectors = await meter_embeddings(
