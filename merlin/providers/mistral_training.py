@@ -35,7 +35,9 @@ class MistralProvider(OpenAIProvider):
             rows = openai_objects.read_rows({"data": [], **body})
             yield rows
             seen, total = seen + len(rows), body.get("total")
-            if not rows or not isinstance(total, int) or seen >= total:
+            # Source: Mistral's API description: a list of files can come without its total.
+            is_last = seen >= total if isinstance(total, int) else len(rows) < _PAGE
+            if is_last or not rows:
                 return
         raise InvalidResponse("the list has no end")
 

@@ -135,6 +135,16 @@ def test_job_is_found_on_any_page(provider, create_job):
     assert [job.provider_job_id for job in provider.find_jobs(KEY)] == [first.provider_job_id]
 
 
+@pytest.mark.parametrize("form", [FORMS["mistral"]])
+def test_mistral_list_without_a_total_is_read_to_its_short_page(form, server):
+    job = {"id": "job-1", "status": "RUNNING", "suffix": KEY[:18]}
+    others = [{**job, "id": f"job-{n}", "suffix": "other"} for n in range(2, 102)]
+    server.will({"data": others, "total": None}, {"data": [job], "total": None})
+    with closing(form.connect(server.base_url, "key")) as provider:
+        assert [found.provider_job_id for found in provider.find_jobs(KEY)] == ["job-1"]
+    assert [call.query["page"] for call in server.calls] == [["0"], ["1"]]
+
+
 @pytest.mark.parametrize("form", [FORMS["yandex"]])
 def test_task_deleted_during_the_search_does_not_hide_the_job(provider, create_job, stand_in):
     job = create_job()
