@@ -251,6 +251,7 @@ def test_program_that_takes_no_page_gets_a_problem_document(shelf):
         assert answer.headers["content-type"] == "application/problem+json"
     page = get(shelf, "/nowhere", accept="application/xml;q=0.9, text/html;q=0.01")
     assert page.headers["content-type"].startswith("text/html")
+    assert page.headers["content-language"] == "ru"
 
 
 def test_hidden_course_is_visible_only_to_its_editors(shelf):

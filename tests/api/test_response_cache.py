@@ -142,6 +142,8 @@ def test_long_response_is_compressed_for_clients_that_accept_gzip(still_site):
         ("*", True),
         ("br;q=1, GZIP;q=0.1", True),
         ("gzip;q=0", False),
+        ("*;q=0, gzip", True),
+        ("*, gzip;q=0", False),
         ("gzip; q=0.0", False),
         ("", False),
         ("br", False),

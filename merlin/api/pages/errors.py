@@ -28,7 +28,7 @@ from merlin.core.errors import Forbidden, MerlinError
 from merlin.core.i18n import text
 from merlin.core.log import get_logger, redact
 from merlin.core.web.assets import accepts, compressed_response, seen_other
-from merlin.core.web.browser import get_chosen_theme, page_address
+from merlin.core.web.browser import get_chosen_theme, note_language, page_address
 from merlin.core.web.templates import page_route
 
 log = get_logger(__name__)
@@ -141,7 +141,9 @@ def error_page(
         is_known=caller is not None,
     )
     page = render_template("error.html", language, f=bare, **view)
-    return compressed_response(request, page, HTTPStatus(status))
+    response = compressed_response(request, page, HTTPStatus(status))
+    note_language(response, request, language)
+    return response
 
 
 async def _require_own_form(request: Request) -> None:

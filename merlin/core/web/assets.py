@@ -103,12 +103,12 @@ def takes_gzip(header: str) -> bool:
 
 
 def accepts(header: str, *names: str) -> bool:
-    """Return whether an Accept header takes the first of `names` in it (RFC 9110, 12.4.2)."""
+    """Return whether an Accept header takes the first of `names` that it has (RFC 9110, 12.4.2)."""
+    found = {}
     for part in header.lower().split(","):
         name, *parameters = (each.strip() for each in part.split(";"))
-        if name in names:
-            return not any(_NO_WEIGHT.fullmatch(each) for each in parameters)
-    return False
+        found[name] = not any(_NO_WEIGHT.fullmatch(each) for each in parameters)
+    return next((found[name] for name in names if name in found), False)
 
 
 def sent_etags(headers: Headers) -> set[str]:

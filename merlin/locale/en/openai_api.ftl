@@ -36,7 +36,7 @@ openai-note-never-tuned = Answered by the general model { $model }: none is trai
 openai-note-alone = The earlier part of the conversation didn't fit, so only the last question was answered.
 
 api-problem-idempotency-key = Wrong Idempotency-Key
-api-problem-idempotency-key-detail = Idempotency-Key needs 1 to 255 visible characters without spaces.
+api-problem-idempotency-key-detail = Idempotency-Key needs 1 to 255 visible ASCII characters without spaces, such as a UUID.
 api-problem-idempotency-other = The key belongs to another request
 api-problem-idempotency-other-detail = A request with this Idempotency-Key asked for something else. Use a new key for a new request.
 api-problem-idempotency-running = The request is in progress

@@ -36,7 +36,7 @@ openai-note-never-tuned = Ответила общая модель { $model }: �
 openai-note-alone = Начало разговора не поместилось, поэтому ответ — только на последний вопрос.
 
 api-problem-idempotency-key = Неверный Idempotency-Key
-api-problem-idempotency-key-detail = В Idempotency-Key нужны от 1 до 255 видимых знаков без пробелов.
+api-problem-idempotency-key-detail = В Idempotency-Key нужны от 1 до 255 видимых знаков ASCII без пробелов, например UUID.
 api-problem-idempotency-other = Ключ принадлежит другому запросу
 api-problem-idempotency-other-detail = Запрос с этим Idempotency-Key просил о другом. Для нового запроса возьмите новый ключ.
 api-problem-idempotency-running = Запрос ещё выполняется
