@@ -93,6 +93,7 @@ class AnswerOrigin:
     origin: Origin | None
     said_by: list[str] = described("Examples whose answer is exactly this one.")
     nearest: list[str] = described("If there is none: examples with the most similar questions.")
+    known: bool | None = described("False: the model knew no answer, so there is no source.")
 
 
 def find_impact(ctx: Context, actor: Actor, name: str, dataset: str) -> ExampleImpact:
@@ -209,7 +210,10 @@ def find_source(ctx: Context, actor: Actor, turn_id: int) -> AnswerOrigin:
         question, answer = (
             decrypt(ctx.db.cipher, row[name]) or "" for name in ("question", "answer")
         )
-        said_by, nearest = find_taught(ctx.db, row["model_id"], question, answer)
+        is_refusal = row["known"] == 0
+        said_by, nearest = (
+            ([], []) if is_refusal else find_taught(ctx.db, row["model_id"], question, answer)
+        )
         return read_row(
             AnswerOrigin,
             row,

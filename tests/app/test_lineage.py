@@ -23,11 +23,14 @@ def store_answer(database, clock):
     rows, session = Turns(database, BOT, clock), Sessions(database, BOT, clock)
     opened, numbers = session.open(ChatPlace(ANNA, ANNA)), iter(range(1, 1000))
 
-    def answer(model_id, question="Что значит черта 3?", text="Сама.", provider="engine"):
+    def answer(
+        model_id, question="Что значит черта 3?", text="Сама.", provider="engine", known=None
+    ):
         update = next(numbers)
         turn = rows.ask(Question(opened.session_id, update, ANNA, question, update), update)
         if model_id is not None:
-            rows.write(update, StoredAnswer(text, provider=provider, model_id=model_id))
+            stored = StoredAnswer(text, provider=provider, model_id=model_id, known=known)
+            rows.write(update, stored)
         return turn.turn_id
 
     return answer
@@ -134,6 +137,13 @@ def test_composed_answer_shows_nearest_examples_and_no_source(world, store_answe
     assert (
         "лицо/вопрос-000" not in origin.nearest
     )  # a test example: the model was not trained on it
+
+
+def test_refusal_has_no_source_and_no_nearest_examples(world, store_answer):
+    turn = store_answer(world.serve(1, make_examples()), text="Этого я не знаю.", known=False)
+    origin = read_origin(world, turn)
+    assert origin.origin.build == f"{FACE}-1"
+    assert (origin.known, origin.said_by, origin.nearest) == (False, [], [])
 
 
 def test_answer_of_a_general_model_has_no_origin(world, store_answer):

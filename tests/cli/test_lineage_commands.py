@@ -22,14 +22,14 @@ def lab(serving):
 def store_answer(lab):
     """Return a function that stores an answer of the serving model to anna; it returns the id."""
 
-    def answer(said, number=1):
+    def answer(said, number=1, known=None):
         model = lab.status()["serving"]["model"]
         with open_migrated_database(lab.config) as database:
             database.cipher = make_cipher(lab.config)
             session = Sessions(database, BOT).open(ChatPlace(ANNA, ANNA))
             question = Question(session.session_id, number, ANNA, QUESTION, number)
             turn = Turns(database, BOT).ask(question, number)
-            written = StoredAnswer(said, provider="stand-in", model_id=model)
+            written = StoredAnswer(said, provider="stand-in", model_id=model, known=known)
             Turns(database, BOT).write(number, written)
         return str(turn.turn_id)
 
@@ -86,6 +86,13 @@ def test_composed_answer_names_the_nearest_example_as_not_its_source(run, run_js
     document = run_json("why", turn)
     assert (document["said_by"], document["nearest"][0]) == ([], "q3")
     assert "not its source): q3" in run("why", turn)[1].err
+
+
+def test_refusal_is_said_to_have_no_source(run, run_json, store_answer):
+    turn = store_answer("Этого я не знаю.", known=False)
+    document = run_json("why", turn)
+    assert (document["known"], document["said_by"], document["nearest"]) == (False, [], [])
+    assert run("why", turn)[1].err == "The model didn't know an answer, so there's no source.\n"
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,8 @@ def show_source(context: BotContext) -> View:
                 questions = lineage.read_questions(context.services, origin.dataset, examples)
                 listed = "".join(f"\n• {cut(questions.get(name, name))}" for name in examples)
                 lines.append(context.translate(key, examples=listed))
+        if source.known is False:
+            lines.append(context.translate("why-refused"))
     if context.authority.may(Permission.WATCH):
         usage = {"input": written.usage.input_tokens, "output": written.usage.output_tokens}
         tokens = context.translate("why-tokens", **usage)

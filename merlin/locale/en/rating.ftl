@@ -83,6 +83,7 @@ why-origin =
     }
 why-examples = Based on these examples: { $examples }
 why-nearest = No training example has this answer word for word. The most similar questions in training (not its source): { $examples }
+why-refused = The model didn't know an answer, so there's no source.
 why-tokens = Tokens: question { $input }, answer { $output }.
 why-cost = Cost: { $cost }.
 why-ratings = Ratings of this model: 👍 { $up }, 👎 { $down }.
