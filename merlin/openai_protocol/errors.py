@@ -185,7 +185,8 @@ def one_line(words: str) -> str:
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
     """Return the provider's retry delay in seconds, None if it gives none.
 
-    Source: RFC 9110, 10.2.3 (seconds or a date); `retry-after-ms` is OpenAI's.
+    A date is compared with the response's own, because the clocks can differ. Source: RFC 9110,
+    10.2.3 (seconds or a date); `retry-after-ms` is OpenAI's.
     """
     try:
         if "retry-after-ms" in headers:
@@ -193,6 +194,7 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
         wait = headers["retry-after"]
         if wait[:1].isdigit():
             return max(0.0, float(wait))
-        return max(0.0, (parsedate_to_datetime(wait) - utc_now()).total_seconds())
+        now = parsedate_to_datetime(headers["date"]) if "date" in headers else utc_now()
+        return max(0.0, (parsedate_to_datetime(wait) - now).total_seconds())
     except (KeyError, ValueError, TypeError):
         return None

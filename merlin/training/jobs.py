@@ -310,7 +310,7 @@ def poll_job(provider: TrainingProvider, job: Job) -> Job:
         store_events(provider, job)
     except ProviderError as refusal:
         log.warning("events of a job cannot be read", job=job.job_id, reason=str(refusal))
-        is_fresh = report.finished_at is not None and now - report.finished_at < EVENTS_WAIT
+        is_fresh = report.finished_at and abs(now - report.finished_at) < EVENTS_WAIT
         if after.is_final and is_fresh:
             return _save_job(provider, job, _later(provider, job, refusal))
     if report.status and after.status != job.status:

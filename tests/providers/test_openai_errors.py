@@ -296,6 +296,14 @@ def test_text_that_json_cannot_hold_is_an_error(server):
         ({"retry-after": "-5"}, None),
         ({"retry-after": "Fri, 01 Jan 1999 00:00:00 GMT"}, 0.0),
         ({"retry-after": "Fri, 99 Jan 1999 00:00:00 GMT"}, None),
+        # By the server's own clock, which differs from ours.
+        (
+            {
+                "retry-after": "Fri, 01 Jan 1999 00:00:30 GMT",
+                "date": "Fri, 01 Jan 1999 00:00:00 GMT",
+            },
+            30.0,
+        ),
     ],
 )
 def test_retry_after_is_read_in_all_its_forms(headers, seconds):
