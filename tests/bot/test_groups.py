@@ -195,13 +195,13 @@ def test_group_uses_its_language_and_dataset(telegram, settings, provider):
     with RunningBot(settings):
         vera = join_group_chat(telegram, settings, "vera@study")
         page = vera.say("/settings")
-        vera.press("📚 Выбрать темы", page.message_id)
+        vera.press("📚 О чём отвечать", page.message_id)
         vera.press("physics", page.message_id)
         vera.press("English", page.message_id)
         message = next(
             sent for sent in telegram.answers("study") if sent.message_id == page.message_id
         )
-        assert "Topics: physics" in message.text
+        assert "I answer about: physics" in message.text
         assert "To ask, mention" in vera.say("/help").text
         assert select_rows(settings, "SELECT dataset, language FROM group_setting") == [
             ("physics", "en")

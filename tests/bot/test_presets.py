@@ -8,8 +8,10 @@ from merlin.chat.sessions import MAX_OWN_PRESETS, PROMPT_LENGTH, OwnPresets
 from merlin.config.settings import ModelChoice, Preset
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
+from merlin.sandbox.telegram.arguments import Upload
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import (
+    PHOTO,
     RunningBot,
     add_live_model,
     bot_settings,
@@ -226,6 +228,9 @@ def test_too_long_prompts_and_names_and_too_many_presets_are_refused(anna):
         "/system " + "я" * (PROMPT_LENGTH + 1)
     ).text.replace("\xa0", " ")
     assert session_values(anna.settings, "system") == []
+    photo = Upload("a.png", "image/png", PHOTO)
+    refusal = anna._act(anna.telegram.send_file, photo, kind="photo").text
+    assert refusal.startswith("Здесь подходит только текст.")
     # The prompt that was asked for instead is no question.
     assert anna.say("Другая.").text.startswith("Сохранено")
     query_presets(
@@ -250,7 +255,7 @@ def test_too_long_prompts_and_names_and_too_many_presets_are_refused(anna):
 def test_system_prompt_split_by_the_client_is_refused_whole(anna, telegram, provider):
     telegram.paste("anna", "/system " + "Отвечай стихами. " * 300)
     telegram.wait_for(lambda: count_updates_by_state(anna.settings) == {"answered": 2})
-    assert "а в этой 5 099" in anna.last.text.replace("\xa0", " ")
+    assert "слишком длинно: 5 099" in anna.last.text.replace("\xa0", " ")
     assert len(telegram.answers("anna")) == 1
     assert provider.calls("chat.create") == []
 

@@ -21,8 +21,8 @@ groups-hears = I answer: { $hears ->
         [question] mentions, replies to me and anything that ends with “?”
        *[reply] mentions and replies to me
     }
-groups-about = Topics: { $dataset ->
-        [none] all
+groups-about = I answer about: { $dataset ->
+        [none] everything
        *[other] { $dataset }
     }
 groups-speaks = Language: { $spoken ->
@@ -41,7 +41,7 @@ groups-hears-question = Anything ending with “?”, too
 groups-speaks-asker = As the person who asks
 groups-renews-all = New conversation: everyone
 groups-renews-leaders = New conversation: admins
-groups-button-datasets = 📚 Choose topics
+groups-button-datasets = 📚 What to answer about
 groups-ask-dataset = What should I answer about in this group?
 groups-saved = Saved
 inline-hint = Type a question, and I'll look for the answer

@@ -51,10 +51,13 @@ system-ask = Write how the model should answer: role, tone, language. Up to { $m
         [one] { NUMBER($most) } character
        *[other] { NUMBER($most) } characters
     }. Leave out passwords and keys: the text goes to the model with every question.
-system-long = Instructions can have up to { $most ->
+system-long = { $length ->
+        [0] Instructions can only be text.
+       *[other] That's too long: { NUMBER($length) }.
+    } Send them in a message of up to { $most ->
         [one] { NUMBER($most) } character
        *[other] { NUMBER($most) } characters
-    } and can't be empty; these have { NUMBER($length) }. Please send others.
+    }.
 system-set = Saved: the model follows these instructions in this conversation.
 system-name-ask = What should this preset be called?
 system-name-bad = A name is one line of at most { $most ->

@@ -23,8 +23,8 @@ groups-hears = Отвечаю: { $hears ->
         [question] на упоминания, ответы мне и всё, что кончается знаком «?»
        *[reply] на упоминания и ответы мне
     }
-groups-about = Темы: { $dataset ->
-        [none] все
+groups-about = О чём отвечаю: { $dataset ->
+        [none] обо всём
        *[other] { $dataset }
     }
 groups-speaks = Язык: { $spoken ->
@@ -43,7 +43,7 @@ groups-hears-question = И всё со знаком «?»
 groups-speaks-asker = Как у спросившего
 groups-renews-all = Новый разговор: все
 groups-renews-leaders = Новый разговор: админы
-groups-button-datasets = 📚 Выбрать темы
+groups-button-datasets = 📚 О чём отвечать
 groups-ask-dataset = О чём отвечать в этой группе?
 groups-saved = Сохранено
 inline-hint = Напишите вопрос — найду ответ
