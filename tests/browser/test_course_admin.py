@@ -323,6 +323,27 @@ def test_admin_tables_stay_in_their_panels_on_a_phone(staff_visitor, staff_site,
     )
 
 
+def test_names_have_the_whole_row_on_the_narrowest_screen(staff_visitor, staff_site):
+    page = staff_visitor.page(VERA, viewport={"width": 320, "height": 640})
+    page.goto(f"{staff_site.address}/admin/users")
+    rows = page.locator(".rows.work > li")
+    insides = "(rows) => rows.map(row => row.clientWidth - row.firstElementChild.offsetWidth)"
+    assert rows.count() > 1
+    assert max(rows.evaluate_all(insides)) < 40
+
+
+def test_printed_lists_have_no_search_and_no_filter(staff_visitor, staff_site):
+    page = staff_visitor.page(VERA, viewport=DESKTOP["viewport"])
+    for path in ("/admin/users", "/admin/billing", "/datasets/algorithms/examples"):
+        page.goto(staff_site.address + path)
+        page.emulate_media(media="screen")
+        controls = page.locator("main :is(input, select, aside a)")
+        expect(controls.first).to_be_visible()
+        page.emulate_media(media="print")
+        expect(controls.filter(visible=True)).to_have_count(0)
+    page.emulate_media(media="screen")
+
+
 def test_build_names_its_examples_by_their_questions(staff_visitor, staff_site):
     page = staff_visitor.open("/admin/builds/algorithms-2", VERA)
     example = page.locator("td [title='лицо/вопрос-012']")
