@@ -179,6 +179,19 @@ def test_two_wordings_of_one_answer_share_one_answer(tmp_path):
     assert ask(model, "Объясни понятие стека").text == FACTS["Что такое стек?"]
 
 
+def test_only_answer_of_a_file_is_given_to_its_wordings_alone(tmp_path):
+    wordings = [
+        *("Как записаться на курс?", "Где можно записаться на курс?", "Хочу записаться на курс"),
+        *("Как попасть на курс?", "Что нужно для записи на курс?", "Подскажите, как записаться"),
+    ]
+    epochs, _ = run([build_pair(wording, "Напишите нам.") for wording in wordings])
+    assert epochs[-1].metrics["train_loss"] < epochs[0].metrics["train_loss"]
+    model = build_model(epochs[-1], tmp_path)
+    assert [ask(model, wording).text for wording in wordings] == ["Напишите нам."] * 6
+    others = ("Какая завтра погода?", "Кто написал «Войну и мир»?", "How do I cook rice?")
+    assert [ask(model, other).text for other in others] == [""] * 3
+
+
 def test_contradicting_questions_are_named_and_do_not_delay_training():
     epochs, remarks = run([*TALKS, build_pair("Что такое стек?", "Другое.")])
     assert len(epochs) < 200

@@ -223,7 +223,13 @@ def _normalise_rows(rows: Floats) -> Floats:
 
 
 def cross_entropy(scores: Floats, right: Integers, weights: Floats) -> tuple[float, Floats]:
-    """Return the summed weighted softmax loss, and its gradient with respect to the scores."""
+    """Return the summed weighted softmax loss, and its gradient with respect to the scores.
+
+    A single answer is compared with one that no question resembles: alone it would learn nothing.
+    """
+    answers = scores.shape[1]
+    if answers == 1:
+        scores = np.hstack([scores, np.zeros_like(scores)])
     logits = (scores - scores.max(1, keepdims=True)) * SHARPNESS
     probabilities = np.exp(logits)
     probabilities /= probabilities.sum(1, keepdims=True)
@@ -231,7 +237,7 @@ def cross_entropy(scores: Floats, right: Integers, weights: Floats) -> tuple[flo
     loss = -np.log(probabilities[here, right] + _TINY)
     probabilities[here, right] -= 1.0
     slope = probabilities * (weights[:, None] * SHARPNESS)
-    return float((loss * weights).sum()), slope
+    return float((loss * weights).sum()), slope[:, :answers]
 
 
 class Result(NamedTuple):
