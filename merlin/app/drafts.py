@@ -197,8 +197,9 @@ def _edited_text(
     """Return the file with the new content; parts that are None stay as they are."""
     base = draft.edit.text if draft and draft.edit.text else current.text if current else None
     if base is None or parse_example(base) is None:
-        base = examples.write_new_example(content)
-    text = reword_example(base, content.question, content.answer, content.tags, content.split)
+        text = reword_example(examples.write_new_example(content), split=content.split)
+    else:
+        text = reword_example(base, content.question, content.answer, content.tags, content.split)
     # The current file may say the same in another layout.
     if current is not None and parse_example(current.text) == parse_example(text):
         return current.text or text

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import chain
 
 from merlin.app.actor import Actor, missing_dataset
 from merlin.app.changes import DatasetFiles, PreviewView, preview_view, require_revision
@@ -52,7 +53,8 @@ class ExampleView:
 class ExampleContent:
     """New content of an example: `text`, the whole file, or its parts; None: unchanged.
 
-    `split` is train or test, "" for no mark; it goes with the parts.
+    `split` is train or test, "" for no mark; it goes with the parts. `before` is the turn before
+    the question of a new example.
     """
 
     question: str | None = None
@@ -60,6 +62,7 @@ class ExampleContent:
     tags: Sequence[str] | None = None
     text: str | None = None
     split: str | None = None
+    before: tuple[str, str] | None = None
 
 
 def list_datasets(ctx: Context, actor: Actor) -> list[DatasetCard]:
@@ -256,8 +259,9 @@ def write_new_example(content: ExampleContent) -> str:
         return normalize_line_ends(content.text)
     if not content.question or not content.answer:
         raise DatasetError("words are missing", "api-problem-question-and-answer-detail")
-    turns = (("user", content.question.strip()), ("assistant", trim_answer(content.answer)))
-    return write_turns(turns, content.tags or ())
+    pairs = [*([content.before] if content.before else ()), (content.question, content.answer)]
+    turns = [(("user", asked.strip()), ("assistant", trim_answer(said))) for asked, said in pairs]
+    return write_turns(chain(*turns), content.tags or ())
 
 
 def trim_answer(text: str) -> str:

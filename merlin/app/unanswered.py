@@ -25,7 +25,11 @@ from merlin.chat.feedback import (
 from merlin.core.errors import NotFound, Refused
 from merlin.dataset.entries import ExampleEntries, ExampleEntry, ExampleFilter
 from merlin.dataset.example import normalise, parse_example
-from merlin.dataset.near_questions import content_words, find_near_questions
+from merlin.dataset.near_questions import (
+    content_words,
+    find_near_questions,
+    needs_turn_before,
+)
 from merlin.dataset.proposals import mask_personal_data
 
 DAYS = 7
@@ -51,12 +55,14 @@ class GroupState(StrEnum):
 class UnansweredView:
     """A group of similar questions; `mark` identifies it, `question` is the commonest wording.
 
-    `wordings` are all wordings with their counts; `times` counts all users' questions. `example` is
-    the id of the example with nearly the same question, "" for none.
+    `wordings` are all wordings with their counts; `times` counts all users' questions. `before` is
+    the turn before the question, if it continues a conversation. `example` is the id of the example
+    with nearly the same question, "" for none.
     """
 
     mark: str
     question: str
+    before: tuple[str, str] | None
     wordings: Sequence[tuple[str, int]]
     times: int
     refused: int
@@ -143,6 +149,19 @@ def send_to_editors(
         raise Refused("too many reported questions", "tell-too-many")
 
 
+def read_turn_before(
+    ctx: Context, question: str, turn_id: int, language: str
+) -> tuple[str, str] | None:
+    """Return the question and answer before a question that continues a conversation, masked."""
+    if not needs_turn_before(normalise(question)):
+        return None
+    turn = QuestionStatistics(ctx.db, ctx.default_dataset).find_turn_before(turn_id)
+    if turn is None:
+        return None
+    asked, answered = (mask_personal_data(text, language).words for text in turn)
+    return asked, answered
+
+
 def _read_groups(ctx: Context, actor: Actor, dataset: str) -> list[QuestionGroup]:
     require_editing(ctx, actor, dataset)
     since = ctx.clock().date() - timedelta(days=DAYS - 1)
@@ -166,6 +185,7 @@ def _view(
     ctx: Context, dataset: str, group: QuestionGroup, language: str, *, is_dismissed: bool
 ) -> UnansweredView:
     (commonest, _), *_ = group.wordings
+    newest = next(each for each in group.questions if each.is_shown and each.text == commonest)
     example, disliked = _find_example(ctx, dataset, group.forms), group.last(Reason.DISLIKED)
     # Git times have whole seconds.
     written_at = example.at if example else None
@@ -175,6 +195,7 @@ def _view(
     return UnansweredView(
         mark=EditorQuestions(ctx.db, ctx.clock).mark(normalise(commonest)),
         question=mask_personal_data(commonest, language).words,
+        before=read_turn_before(ctx, commonest, newest.turn_id, language),
         wordings=[
             (mask_personal_data(wording, language).words, count)
             for wording, count in group.wordings
@@ -196,9 +217,9 @@ def _find_example(ctx: Context, dataset: str, forms: Sequence[str]) -> ExampleEn
         example_filter = ExampleFilter(" ".join(sorted(content_words(form))))
         for entry in entries.find(dataset, example_filter, _MAX_COMPARED):
             example = parse_example(entry.text)
-            example_form = normalise(example.question) if example else ""
-            if example_form == form or (
-                example_form and any(find_near_questions([form, example_form]))
-            ):
-                return entry
+            # A question that continues a conversation is taught with the turn before it.
+            messages = example.messages if example else ()
+            for asked in (normalise(each.content) for each in messages if each.role == "user"):
+                if asked == form or (asked and any(find_near_questions([form, asked]))):
+                    return entry
     return None

@@ -275,6 +275,26 @@ class QuestionStatistics(Repository):
                 questions.append(UnansweredQuestion(row["id"], text, at, reasons, is_shown))
         return questions
 
+    def find_turn_before(self, turn_id: int) -> tuple[str, str] | None:
+        """Return the question and the answer of the session's turn before a turn, None without one.
+
+        Only if the same person asked both and has a valid consent, and the answer was known.
+        """
+        turn = self.db.row(TURN.select(TURN.session_id, TURN.user_id).where(TURN.id == turn_id))
+        if turn is None:
+            return None
+        in_session = (TURN.session_id == turn["session_id"]) & (TURN.id < turn_id)
+        columns = (TURN.question, TURN.answer, TURN.user_id, TURN.known, TURN.format)
+        query = TURN.select(*columns, _has_consent().alias("is_shown"))
+        newest = _select_counted(query, date.min).where(in_session & (TURN.answer != ""))
+        row = self.db.row(newest.order_by(TURN.id.desc()).limit(1))
+        if row is None or row["user_id"] != turn["user_id"] or not row["is_shown"]:
+            return None
+        if row["known"] == 0 or row["format"] not in EXAMPLE_FORMATS:
+            return None
+        question, answer = (decrypt(self.db.cipher, row[name]) for name in ("question", "answer"))
+        return (question, answer) if question and answer else None
+
     def _about(self, query: Select, dataset: str, since: date) -> Select:
         """Add the conditions for the counted turns of a dataset since a day to a SELECT."""
         condition = SESSION.dataset == dataset

@@ -40,6 +40,8 @@ _IRREGULAR = {"сист": "систм", "люд": "человк", "дет": "р�
 _UNSTORABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 # Full-text indexes ignore the signs of «C++» and «C#».
 _SIGN_NAMES = {"++": "plusplus", "#": "sharp"}
+# A question that begins with one can leave out the subject of the turn before («а самокат?»).
+CONJUNCTION = re.compile(r"(?:а|и|но|ну|тогда|and|but|then|what about|how about)\b")
 
 
 def fold(text: str) -> str:

@@ -15,6 +15,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
+from merlin.core.vocabulary import CONJUNCTION
+
 # Words, and the symbols that matter in code.
 _WORD = re.compile(r"\w+|[^\w\s?!.,:;«»\"'„“”()…—–-]")
 _FILLERS = """
@@ -71,6 +73,11 @@ def content_words(question: str) -> frozenset[str]:
     # "What does it do?" and "What is it?" differ, although "do" is a filler elsewhere.
     kept_words = words[-1:] if words[-1:] == ["do"] else []
     return frozenset(words) - _NO_CONTENT | frozenset(kept_words) or frozenset(words)
+
+
+def needs_turn_before(question: str) -> bool:
+    """Return whether a question, in normal form, may mean nothing without the turn before it."""
+    return bool(CONJUNCTION.match(question)) or len(content_words(question)) <= 1
 
 
 def _initial(word: str) -> str:

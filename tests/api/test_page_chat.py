@@ -222,6 +222,21 @@ def test_refused_question_can_be_sent_to_editors_with_consent(openai_site, clien
     assert [tuple(row)[1:] for row in site.database.sql(TOLD)] == [("algorithms", turn)]
 
 
+def test_question_that_continues_a_conversation_is_shown_with_the_turn_before(openai_site, client):
+    site, provider = openai_site
+    client.post(site.address + "/me/consent/revoke")
+    provider.behave(fixed_answer="Тысячу.", extension={"known": True})
+    first = ask(site, client, "Сколько стоит велосипед?")
+    provider.behave(fixed_answer="Не знаю.", extension={"known": False})
+    talk = re.search(r"/chat/(\d+)$", first.url.path)[1]
+    page = ask(site, client, "а самокат?", talk=talk)
+    turn = max(read_turn_ids(page), key=int)
+    judged = f"{address(site)}/turns/{turn}"
+    form = client.post(judged, data={"act": "allow", "doing": "tell"}).text
+    assert '<p class="said">Сколько стоит велосипед?</p>' in form
+    assert '<p class="said">Тысячу.</p>' in form
+
+
 def test_exhausted_quota_stores_nothing_and_keeps_the_typed_question(openai_site, client):
     site, _ = openai_site
     for _ in range(2):

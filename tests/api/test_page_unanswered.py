@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import replace
 from datetime import timedelta
+from html import unescape
 from itertools import count
 
 import pytest
@@ -26,7 +27,7 @@ from tests.api.staff_api import page_text, run_daemon_api
 
 pytestmark = pytest.mark.integration
 
-PAGE = "/datasets/trial/unanswered"
+PAGE, DRAFTS = "/datasets/trial/unanswered", "/datasets/trial/examples"
 ASKED, OTHER = "Что такое красно-чёрное дерево?", "Что такое стек вызова?"
 BOT, NOW = 8, timedelta(0)
 numbers = count(1)
@@ -110,6 +111,44 @@ def test_questions_are_hidden_under_a_consent_to_corrections_only(site, vera):
     Consents(site.database).revoke(ANNA)
     Consents(site.database).give(ANNA, CONSENT_VERSION)
     assert "секрет" in page_text(vera.get(PAGE))
+
+
+def test_question_that_continues_a_conversation_is_drafted_with_the_turn_before_it(site, vera):
+    add_question(site, "Сколько стоит велосипед? Пишите: anna@mail.ru", is_known=True)
+    add_question(site, "а самокат?")
+    page = vera.get(PAGE)
+    texts = {
+        name: unescape(hidden_value(page, f"before_{name}")) for name in ("question", "answer")
+    }
+    assert texts == {"question": "Сколько стоит велосипед? Пишите: [почта]", "answer": "Ответ."}
+    before = {f"before_{name}": words for name, words in texts.items()}
+    draft = {"question": "а самокат?", "answer": "Две тысячи.", **before}
+    assert (
+        hidden_value(vera.post(DRAFTS, data={**draft, "answer": " "}), "before_answer") == "Ответ."
+    )
+    assert vera.post(DRAFTS, data=draft).status_code == 303
+    assert vera.post(f"{DRAFTS}/save", data={"once": "e" * 32}).status_code == 303
+    site.lab.tick("changes", "fetch")
+    (file,) = (
+        each for each in FileIndex(site.database).list_files("trial") if "самокат" in each.text
+    )
+    assert [(each.role, each.content) for each in parse_example(file.text).messages] == [
+        *(("user", texts["question"]), ("assistant", "Ответ.")),
+        *(("user", "а самокат?"), ("assistant", "Две тысячи.")),
+    ]
+    assert "Ждут 0" in page_text(vera.get(PAGE))
+
+
+@pytest.mark.parametrize("case", ["another person", "not known", "whole question"])
+def test_turn_before_is_left_out_of(site, vera, case):
+    before = add_question(site, "Сколько стоит велосипед?", is_known=case != "not known")
+    asked = "Где купить трамвай?" if case == "whole question" else "а трамвай?"
+    add_question(site, asked)
+    if case == "another person":
+        site.database.change(TURN.update(user_id=BORIS).where(TURN.id == before))
+    page = vera.get(PAGE)
+    assert asked in page_text(page)
+    assert "before_question" not in page.text
 
 
 def test_group_becomes_a_draft_and_counts_as_answered_after_the_commit(site, vera):

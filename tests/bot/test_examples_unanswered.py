@@ -16,7 +16,7 @@ from tests.bot.running_bot import RunningBot, russian_text
 
 pytestmark = pytest.mark.functional
 
-ASKED = "Куда девать массив?"
+ASKED, CONTINUED = "Куда девать массив?", "А самокат?"
 
 
 @pytest.fixture
@@ -29,9 +29,18 @@ def settings(settings):
         session = sessions.open(ChatPlace(ANNA, ANNA))
         sessions.change(replace(session, dataset="trial"))
         turns = Turns(database, 7)
-        for number, question in enumerate((ASKED, "Когда экзамен?"), 1):
+        unknown = StoredAnswer("Не знаю.", known=False)
+        for number, (question, answer) in enumerate(
+            (
+                ("Сколько стоит велосипед? Мой телефон 8 999 123-45-67.", StoredAnswer("Тысячу.")),
+                (CONTINUED, unknown),
+                (ASKED, unknown),
+                ("Когда экзамен?", unknown),
+            ),
+            1,
+        ):
             turns.ask(Question(session.session_id, number, ANNA, question, number), number)
-            turns.write(number, StoredAnswer("Не знаю.", known=False))
+            turns.write(number, answer)
             turns.mark_delivered(number)
         Consents(database).give(ANNA, CONSENT_VERSION)
     return with_vera
@@ -52,13 +61,25 @@ def test_unanswered_question_becomes_an_example(chat):
     assert f"👤 {ASKED}" in chat.press(f"1 · {ASKED}").text
     chat.say("В другой массив.")
     text = chat.press(russian_text("page-answers")).text
-    assert "Проверено на 2 последних вопросах людей. Новых ответов: 1, пропадёт: 0" in text
+    assert "Проверено на 4 последних вопросах людей. Новых ответов: 1, пропадёт: 0" in text
     assert f"➕ {ASKED}\nОтвета нет\n→ В другой массив." in text
     assert russian_text("page-answers-estimate") in text
     chat.press("‹ Назад")
     change = chat.save()
     messages = [(message.role, message.content) for message in parse_example(change.text).messages]
     assert messages == [("user", ASKED), ("assistant", "В другой массив.")]
+
+
+def test_question_that_continues_a_conversation_becomes_an_example_of_both_turns(chat):
+    asked = "Сколько стоит велосипед? Мой телефон [телефон]."
+    text = chat.press(f"1 · {CONTINUED}").text
+    assert f"👤 {asked}\n🤖 Тысячу.\n👤 {CONTINUED}" in text
+    chat.say("Две тысячи.")
+    messages = [(each.role, each.content) for each in parse_example(chat.save().text).messages]
+    assert messages == [
+        *(("user", asked), ("assistant", "Тысячу.")),
+        *(("user", CONTINUED), ("assistant", "Две тысячи.")),
+    ]
 
 
 def test_dismissed_question_can_be_restored(chat):

@@ -155,6 +155,20 @@ def test_question_is_sent_to_editors_after_consent_and_preview(telegram, setting
         assert select_rows(settings, TOLD) == []
 
 
+def test_preview_of_a_question_that_continues_a_conversation_has_the_turn_before(
+    telegram, provider, settings
+):
+    with RunningBot(settings):
+        talk = ChatUser(telegram, settings)
+        provider.behave(fixed_answer="Тысячу.", extension={"known": True})
+        talk.say("Сколько стоит велосипед?")
+        provider.behave(fixed_answer=UNKNOWN, extension=REFUSAL)
+        refused = talk.say("А самокат?")
+        talk.press("tell:2", refused.message_id)
+        preview = talk.press("consent:yes").text
+        assert "👤 Сколько стоит велосипед?\n🤖 Тысячу.\n👤 А самокат?" in preview
+
+
 def test_without_consent_the_question_is_not_stored_and_consent_not_asked_again(telegram, settings):
     with RunningBot(settings):
         talk = ChatUser(telegram, settings)

@@ -273,6 +273,9 @@ async def _page(
     href = await services.read(bot_href, course)
     left, is_over = await _describe_quota(context, course)
     is_opened = doing in {"correct", "tell"}
+    turn_before = None
+    if doing == "tell" and chat.has_consent:
+        turn_before = await context.read(course_chat.read_turn_before, turn, context.language)
     answers = {turn.answer for turn in chat.session.turns} if chat.session else set()
     html_by_answer = await asyncio.to_thread(_render_answers, answers, context.language)
     view = {
@@ -289,6 +292,7 @@ async def _page(
         "starters": chat.starters,
         "opened": turn,
         "doing": doing,
+        "turn_before": turn_before,
         # The text is the bot's; on the pages the account is where a consent is revoked.
         "consent": text(context.language, "consent-ask").replace(
             "/privacy", context.say("consent-where")

@@ -467,7 +467,8 @@ def answer_unanswered(context: BotContext) -> View:
         message = context.translate("page-unanswered-exists")
         title = admin.dataset_title(context, name)
         return menu.card(context, title, question.question, message, rows=rows)
-    draft = proof.Draft(name, turns=((proof.USER, question.question),))
+    turns = proof.conversation_of(question.before, question.question)
+    draft = proof.Draft(name, turns=turns)
     back, dismiss_row = f"ex:vains:{dataset_hash}:0", (_dismiss_button(context),)
     return example_draft.ask_text(context, draft, example_draft.ANSWER, back, dismiss_row)
 

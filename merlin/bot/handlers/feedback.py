@@ -21,6 +21,7 @@ from merlin.app.inbox import Dialog, UpdateState
 from merlin.bot import menu
 from merlin.bot.answers import render_turn
 from merlin.bot.context import BotContext
+from merlin.bot.handlers.example_proof import conversation_of, turn_lines
 from merlin.bot.handlers.questions import answer_question, find_own_turn, require_own_turn
 from merlin.bot.menu import View
 from merlin.bot.registry import Handlers
@@ -358,7 +359,11 @@ def tell(context: BotContext) -> View:
 
 
 def _tell_view(context: BotContext, turn: Turn) -> View:
-    question = mask_personal_data(turn.question.text, context.language).words
+    text, language = turn.question.text, context.language
+    question = mask_personal_data(text, language).words
+    before = unanswered.read_turn_before(context.services, text, turn.turn_id, language)
+    if before:
+        question = "\n".join(turn_lines(conversation_of(before, question)))
     send_button = ("tell-send", f"tell-send:{turn.turn_id}", "success")
     return menu.text_view(context, "tell-preview", send_button, menu.CANCEL, question=question)
 

@@ -26,6 +26,7 @@ page-unanswered-times =
     }
 page-unanswered-ways = How people asked
 page-unanswered-allowed = Only what people allowed is shown. No names here.
+page-unanswered-before = The turn before it, which the example will have too:
 page-unanswered-exists = There's such an example already, but people disliked its answer.
 page-unanswered-edit = Edit the example
 page-unanswered-write = Add to the edits

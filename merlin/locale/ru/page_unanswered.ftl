@@ -30,6 +30,7 @@ page-unanswered-times =
     }
 page-unanswered-ways = Как спрашивали
 page-unanswered-allowed = Показано только то, что люди разрешили. Имён здесь нет.
+page-unanswered-before = Реплики перед ним, они тоже войдут в пример:
 page-unanswered-exists = Такой пример уже есть, но ответ не понравился.
 page-unanswered-edit = Изменить пример
 page-unanswered-write = Добавить в правки

@@ -69,6 +69,7 @@ _NO_DRAFT = "-"  # an empty field reads as a missing one
 class ExampleForm(BaseModel):
     """The form of an example; `example` is "" for a new one, `back` holds the list's filters.
 
+    `before_question` and `before_answer` are the turn before the question of a new example.
     `drafted` is the time of the draft that it shows, `_NO_DRAFT` without one, "" if unknown; `once`
     is the token of the save bar, which sends the open form along.
     """
@@ -76,6 +77,8 @@ class ExampleForm(BaseModel):
     example: str = Field(default="", max_length=1000, pattern=LINE)
     question: str = Field(default="", max_length=100_000)
     answer: str = Field(default="", max_length=100_000)
+    before_question: str = Field(default="", max_length=100_000)
+    before_answer: str = Field(default="", max_length=100_000)
     tags: str = Field(default="", max_length=5_000)
     split: Literal["", "train", "test"] = ""
     revision: str = Field(default="", max_length=80)
@@ -90,7 +93,14 @@ class ExampleForm(BaseModel):
             answer=examples.trim_answer(self.answer),
             tags=[tag for tag in map(str.strip, self.tags.split(",")) if tag],
         )
-        return ExampleContent(body.question, body.answer, body.tags, split=self.split)
+        before = self.before_question.strip(), self.before_answer.strip()
+        return ExampleContent(
+            body.question,
+            body.answer,
+            body.tags,
+            split=self.split,
+            before=before if all(before) else None,
+        )
 
     def fields(self, context: PageContext) -> dict[str, str]:
         """Return the value of each field by its name in the person's language."""

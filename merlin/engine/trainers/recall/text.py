@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 from merlin.core.messages import Message
-from merlin.core.vocabulary import find_similar, stem
+from merlin.core.vocabulary import CONJUNCTION, find_similar, stem
 
 NO_WORDS = "n:"
 MAX_DEPTH = 2
@@ -44,9 +44,8 @@ _TOKEN = re.compile(
 # A word of letters that is long enough for its typing errors to be recognised.
 _WORD = re.compile(r"[^\W\d_]{4,}")
 _MIN_LENGTH_WITH_TWO_ERRORS = 9
-# A question of up to FEW_WORDS content words after one of these can leave out the earlier subject.
+# A question of up to FEW_WORDS content words after a conjunction can leave out the earlier subject.
 FEW_WORDS = 2
-_CONJUNCTION = re.compile(r"(?:а|и|но|ну|тогда|and|but|then|what about|how about)\b")
 _DASHES = frozenset({"--", "---"})
 _CYRILLIC = re.compile("[а-я]")
 _VERB_LIKE = frozenset({"VERB", "INFN", "PRTF", "PRTS", "GRND", "ADVB", "ADJS", "COMP", "PRED"})
@@ -233,7 +232,7 @@ def complete_question(messages: Sequence[Message], extract: Extractor) -> tuple[
     questions = map(extract, texts)
     question = next(questions, ())
     if has_subject(question) and not (
-        _CONJUNCTION.match(normalise(texts[0])) and len(select_content(question)) <= FEW_WORDS
+        CONJUNCTION.match(normalise(texts[0])) and len(select_content(question)) <= FEW_WORDS
     ):
         return question, ""
     subject = next(filter(has_subject, questions), ())
