@@ -17,7 +17,7 @@ from merlin.core.clock import iso, utc_now
 from merlin.core.durable_files import is_disk_full
 from merlin.core.errors import ConfigError, MerlinError
 from merlin.core.formatted_text import escape_controls
-from merlin.core.i18n import text
+from merlin.core.i18n import command_text, text
 from merlin.core.log import redact
 
 BUG = 3
@@ -67,7 +67,7 @@ def _print_error(error: MerlinError) -> int:
 def error_text(key: str, arguments: Mapping[str, object]) -> str:
     """Return the text of an error, in English if it has none, secrets redacted."""
     try:
-        return redact(text(language(), key, **arguments))
+        return redact(command_text(language(), key, **arguments))
     except (KeyError, ValueError):
         return redact(str(arguments.get("message", key)))
 

@@ -21,7 +21,7 @@ from merlin.core.clock import iso
 from merlin.core.durable_files import is_disk_full, write_durably
 from merlin.core.errors import ConfigError, MerlinError
 from merlin.core.formatted_text import escape_controls
-from merlin.core.i18n import format_time, keys, text
+from merlin.core.i18n import command_text, format_time, keys, text
 from merlin.core.money import Amount
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def print_pairs(values: Mapping[str, object], prefix: str = "col") -> None:
 
 def print_message(key: str, **arguments: object) -> None:
     """Print a message on stderr."""
-    sys.stderr.write(escape_controls(text(language(), key, **arguments)) + "\n")
+    sys.stderr.write(escape_controls(command_text(language(), key, **arguments)) + "\n")
 
 
 @contextmanager

@@ -119,6 +119,18 @@ def text(language: str, key: str, /, **arguments: object) -> str:
     return _format_text(nearest, key, arguments) if arguments else _cached_text(nearest, key)
 
 
+def command_text(language: str, key: str, /, **arguments: object) -> str:
+    """Return the text `key` for a reader of a command's output.
+
+    Its attribute `command`, if it has one, follows: which command to run next. Readers of the bot
+    and the pages have their buttons.
+    """
+    nearest, message = language_of(language), text(language, key, **arguments)
+    if "command" not in _texts(nearest).message(key).attributes:
+        return message
+    return f"{message} {_format_text(nearest, key, arguments, 'command')}"
+
+
 def page_text(language: str, prefix: str, key: str, /, **arguments: object) -> str:
     """Return the text `<prefix>-<key>` of a page, else `page-<key>`, which all pages share."""
     own = f"{prefix}-{key}"
@@ -141,9 +153,12 @@ def _cached_text(language: str, key: str) -> str:
     return _format_text(language, key, {})
 
 
-def _format_text(language: str, key: str, arguments: Mapping[str, object]) -> str:
+def _format_text(
+    language: str, key: str, arguments: Mapping[str, object], attribute: str = ""
+) -> str:
     messages = _texts(language)
-    pattern = messages.message(key).value
+    message = messages.message(key)
+    pattern = message.attributes[attribute] if attribute else message.value
     if pattern is None:
         raise KeyError(key)
     values = {name: _format_argument(language, value) for name, value in arguments.items()}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from fluent.syntax import ast, parse
 
-from merlin.core.i18n import LANGUAGES, keys, text
+from merlin.core.i18n import LANGUAGES, command_text, keys, text
 
 pytestmark = pytest.mark.unit
 
@@ -35,7 +35,7 @@ def find_arguments(entry):
             for child in value.values():
                 walk(child)
 
-    walk(entry.value.to_json())
+    walk(entry.to_json())
     return names
 
 
@@ -48,6 +48,29 @@ def test_topic_has_no_broken_entry_and_no_duplicate_key(language):
         counts.update(entry.id.name for entry in entries)
     assert counts.keys() == keys(language)
     assert [name for name, count in counts.items() if count > 1] == []
+
+
+# The texts of the bot and the pages, and what there only the machine's owner can do.
+_NOT_AT_A_SHELL = ("notice-", "bot-", "admin-", "runbook-", "store-no-", "gate-", "held-")
+_OF_THE_MACHINE = {"doctor", "status", "prune", "migrate", "example", "key", "billing reconcile"}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_commands_are_named_to_readers_at_a_shell_alone(language):
+    named = [
+        (entry.id.name, command)
+        for topic in TOPICS
+        for entry in read_entries(language, topic)
+        if entry.id.name.startswith(_NOT_AT_A_SHELL)
+        for command in re.findall(r"\bmerlin ([a-z]+(?: reconcile)?)", str(entry.value.to_json()))
+        if command not in _OF_THE_MACHINE
+    ]
+    assert named == []
+
+
+def test_missing_job_names_the_command_to_readers_of_a_command_alone():
+    assert text("en", "store-no-job", job=7) == "Job 7 not found."
+    assert command_text("en", "store-no-job", job=7).endswith(" All jobs: merlin jobs list")
 
 
 def test_both_languages_use_the_same_arguments():

@@ -229,8 +229,9 @@ _NOTICE_BUTTONS = {
     ("admin-to-model", "a-model:{job}", "a-models"): "held",
     ("admin-jobs", "a-jobs:0", ""): "rejected findings",
     ("admin-models", "a-set:{dataset}:0", "a-models"): (
-        "serving canary canary-worse gone revoked revoked-nothing revoked-switched answer-gone"
-        " answer-failing sunset deed-accept deed-promote deed-rollback deed-pin deed-unpin"
+        "serving canary canary-gone canary-worse gone revoked revoked-nothing revoked-switched"
+        " answer-gone answer-failing sunset deed-accept deed-promote deed-rollback deed-pin"
+        " deed-unpin"
     ),
     ("admin-health", "a-health", ""): (
         "answer-spent answer-refused provider repository no-branch rewritten disk failing"

@@ -241,8 +241,8 @@ runbook-title = { $cause ->
 }
 runbook-provider =
     Check the provider's status page, the key and the account balance. merlin doctor asks the provider.
-    If there are no answers, roll back to another provider's model: merlin models rollback DATASET
-    Waiting jobs continue automatically. Why one failed: merlin jobs show NUMBER. Start it again: merlin jobs launch DATASET
+    If there are no answers, go back to another provider's model in “Models”.
+    Waiting jobs continue automatically. “Training” says why one failed, and starts it again.
 runbook-repository =
     Run merlin doctor: it reads the repository and tries a push.
     Check the address and the key in config.yaml, and whether the git host is up.

@@ -8,7 +8,8 @@ build-strict = The dataset { $dataset } isn't built: { $rejected ->
         [one] { $rejected } example is
        *[other] { $rejected } examples are
     } rejected and it's strict (strict: true).
-build-not-found = Build { $name } not found. All builds: merlin builds
+build-not-found = Build { $name } not found.
+    .command = All builds: merlin builds
 build-damaged = The build { $name } is damaged: its files differ from its manifest.
 build-not-again = { $name } can't be rebuilt: its commit now gives other files; commit the dataset again
 build-no-commit = The mirror no longer has the commit of { $name }, so it can't be rebuilt to compare. Fetch it: merlin build { $dataset }

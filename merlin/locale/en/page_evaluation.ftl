@@ -87,8 +87,8 @@ page-eval-nothing-changed = No answer changed.
 page-eval-none-wrong = No wrong answers.
 page-eval-nothing-shown = There are no such questions.
 page-eval-left-out = { $count ->
-        [one] { NUMBER($count) } more question isn't shown. merlin eval --json prints all of them.
-       *[other] { NUMBER($count) } more questions aren't shown. merlin eval --json prints all of them.
+        [one] { NUMBER($count) } more question isn't shown.
+       *[other] { NUMBER($count) } more questions aren't shown.
     }
 page-eval-expected = Reference
 page-eval-before = Previous: { $kind ->

@@ -46,8 +46,8 @@ held-sunset = { $model } shuts down on { $date }: a model trained on it would wo
         [one] { $days } day
        *[other] { $days } days
     }
-held-dark = { $model } was shut down on { $date }: choose another base_model, or train elsewhere with merlin migrate
-held-forbidden = the provider “{ $provider }” doesn't let this account train; when it does again: merlin jobs launch { $dataset }
+held-dark = { $model } was shut down on { $date }: choose another base_model, or train at another provider
+held-forbidden = the provider “{ $provider }” doesn't let this account train; when it does again, start the training again
 held-revoked = consent to one of its examples was withdrawn; the commit that removes the example is built again
 held-no-provider = config.yaml has no provider “{ $provider }”
 
@@ -69,7 +69,8 @@ promote-gone = the provider “{ $provider }” no longer has the model { $model
 promote-revoked = consent to an example of { $model } was withdrawn, so it can't go live
 promote-raced = Someone else switched the model first; look again
 rollback-live = { $model } is already the live model of { $dataset }
-rollback-none = { $dataset } has no earlier live model. All its models: merlin models list
+rollback-none = { $dataset } has no earlier live model.
+    .command = All its models: merlin models list
 serves-nothing = { $dataset } has no live model
 
 notice-serving = { $title }: { $version } is live ({ $proof }).
@@ -100,18 +101,20 @@ canary-worse = { $version } was tried on some people and did worse: { $sign ->
 notice-canary = { $title }: { $version } now answers { $share }% of people, { $against } the rest. Everyone gets it once the trial period is over, each has given { $answers ->
         [one] { $answers } answer
        *[other] { $answers } answers
-    } and it does no worse. To end the trial: merlin models promote { $version }, or merlin models pin { $dataset }.
-notice-canary-gone = { $title }: the provider “{ $provider }” no longer has { $version }, which answered some people. The live model answers everyone again. To train it again: merlin jobs launch { $dataset }
-notice-canary-worse = { $title }: { $reason }. What to do: improve the examples, or make it live anyway: merlin models promote { $version }.
+    } and it does no worse. To end the trial, make it live, or pin the other one.
+notice-canary-gone = { $title }: the provider “{ $provider }” no longer has { $version }, which answered some people. The live model answers everyone again. To have the new one back, start its training again.
+notice-canary-worse = { $title }: { $reason }. What to do: improve the examples, or make it live anyway.
 gate-wrong = ✗ { $question } → { $answer }
 gate-refused = – { $question }
 gate-more = … and { $count } more
-gate-not-held = The test doesn't stop { $model }, so there's nothing to accept. See merlin models list
-gate-nothing-to-accept = { $model } is held, but not for single questions that could be accepted. Improve the examples, or let an admin make it live: merlin models promote { $model }
+gate-not-held = The test doesn't stop { $model }, so there's nothing to accept.
+    .command = See merlin models list
+gate-nothing-to-accept = { $model } is held, but not for single questions that could be accepted. Improve the examples, or let an admin make it live.
+    .command = The command: merlin models promote { $model }
 notice-held = { $title }: the new model { $version } doesn't answer people yet. { $reason }.
     { $list }
     If these answers are fine, accept them; if not, improve the examples, and the next model is compared again. An admin can make { $version } live as it is.
-notice-rejected = { $title }: commit { $commit } couldn't be built: { $reason }. If there is a live model, it keeps answering. More: merlin log { $dataset }
+notice-rejected = { $title }: commit { $commit } couldn't be built: { $reason }. If there is a live model, it keeps answering.
 notice-failed = { $title }: job { $job } failed: { $reason }
 notice-rewritten = The repository's history was rewritten: { $count ->
     [one] { $count } commit
@@ -133,14 +136,14 @@ notice-failing = A bug in Merlin: in the process { $process } the step “{ $ste
 notice-disk = Can't write a build: { $reason }. Nothing is lost; it continues automatically when there's room again.
 notice-no-provider = { $title }: job { $job } runs at the provider “{ $provider }”, which is no longer in config.yaml. Add it back, or the result is lost.
 notice-provider = The provider “{ $provider }” has been failing for a while: { $reason }. Merlin keeps trying; nothing is lost.
-notice-forbidden = The provider “{ $provider }” doesn't let this account train (job { $job } of { $title }: { $reason }). Merlin starts nothing more there. Once it's allowed again: merlin jobs launch { $dataset }
-notice-gone = { $title }: the provider “{ $provider }” no longer has the live model { $version }. A backup model answers meanwhile. What to do: merlin models rollback { $dataset }, or train it again: merlin jobs launch { $dataset }
+notice-forbidden = The provider “{ $provider }” doesn't let this account train (job { $job } of { $title }: { $reason }). Merlin starts nothing more there. Once it's allowed again, start the training again.
+notice-gone = { $title }: the provider “{ $provider }” no longer has the live model { $version }. A backup model answers meanwhile. What to do: go back to an earlier model, or start the training again.
 notice-status = { $title }: the provider “{ $provider }” gives job { $job } a status unknown to Merlin: “{ $status }”. Merlin keeps checking.
-notice-late = { $title }: job { $job } hasn't finished after { $hours } hours (provider “{ $provider }”, status { $status }). Wait, or stop it: merlin jobs cancel { $job }
+notice-late = { $title }: job { $job } hasn't finished after { $hours } hours (provider “{ $provider }”, status { $status }). Wait, or cancel it.
 notice-findings = { $title }: commit { $commit } has { $errors ->
     [one] { $errors } error
    *[other] { $errors } errors
-  }; the good examples continue. First: { $place }: { $reason } More: merlin log { $dataset }
+  }; the good examples continue. First: { $place }: { $reason }
 
 # What a commit led to, beside it on the forge
 status-held = { $build } isn't trained yet

@@ -21,10 +21,13 @@ store-no-key = A stored text was encrypted with the key { $key_id }, which isn't
 store-no-text-key = The key of people's texts isn't here. Put it back into text.key or MERLIN_TEXT_KEY, from where you keep it.
 store-seal-broken = A stored text was changed and can't be read. A backup from before may still have it.
 store-no-request = Task { $request } not found. Tasks that are done are deleted after a while: look at their result instead.
-store-no-job = Job { $job } not found. All jobs: merlin jobs list
-store-no-build = Build { $build } not found. All builds: merlin builds
+store-no-job = Job { $job } not found.
+    .command = All jobs: merlin jobs list
+store-no-build = Build { $build } not found.
+    .command = All builds: merlin builds
 store-no-number = Nothing has such a large number. Check the number.
-store-no-model = Model { $model } not found. All models: merlin models list
+store-no-model = Model { $model } not found.
+    .command = All models: merlin models list
 
 # Why a verdict failed
 verdict-job-failed = job { $job } failed: { $error }

@@ -6,7 +6,8 @@ build-strict = Набор { $dataset } не собран: в нём { $rejected 
         [few] { $rejected } примера с ошибками
        *[many] { $rejected } примеров с ошибками
     }, а он строгий (strict: true).
-build-not-found = Сборка { $name } не найдена. Все сборки: merlin builds
+build-not-found = Сборка { $name } не найдена.
+    .command = Все сборки: merlin builds
 build-damaged = Сборка { $name } повреждена: файлы не сходятся с манифестом.
 build-not-again = { $name } не пересобрать: её коммит даёт теперь другие файлы; сделайте новый коммит набора
 build-no-commit = Коммита сборки { $name } в зеркале репозитория больше нет, поэтому пересобрать её и сравнить нельзя. Прочитать репозиторий: merlin build { $dataset }

@@ -96,9 +96,9 @@ page-eval-nothing-changed = Ни один ответ не изменился.
 page-eval-none-wrong = Неверных ответов нет.
 page-eval-nothing-shown = Таких вопросов нет.
 page-eval-left-out = { $count ->
-        [one] Ещё { NUMBER($count) } вопрос не показан. Все печатает команда merlin eval --json.
-        [few] Ещё { NUMBER($count) } вопроса не показаны. Все печатает команда merlin eval --json.
-       *[many] Ещё { NUMBER($count) } вопросов не показаны. Все печатает команда merlin eval --json.
+        [one] Ещё { NUMBER($count) } вопрос не показан.
+        [few] Ещё { NUMBER($count) } вопроса не показаны.
+       *[many] Ещё { NUMBER($count) } вопросов не показаны.
     }
 page-eval-expected = Эталон
 page-eval-before = Прежняя: { $kind ->

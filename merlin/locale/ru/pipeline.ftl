@@ -49,8 +49,8 @@ held-sunset = { $model } отключат { $date }: обученная на н�
         [few] { $days } дня
        *[many] { $days } дней
     }
-held-dark = { $model } отключили { $date }: укажите другую base_model или обучите у другого поставщика: merlin migrate
-held-forbidden = поставщик «{ $provider }» не разрешает этой учётной записи обучать; когда разрешит: merlin jobs launch { $dataset }
+held-dark = { $model } отключили { $date }: укажите другую base_model или обучите у другого поставщика
+held-forbidden = поставщик «{ $provider }» не разрешает этой учётной записи обучать; когда разрешит, запустите обучение снова
 held-revoked = согласие на один из примеров отозвано; коммит, который его уберёт, соберётся заново
 held-no-provider = в config.yaml нет поставщика «{ $provider }»
 
@@ -73,7 +73,8 @@ promote-gone = у поставщика «{ $provider }» больше нет м�
 promote-revoked = согласие на один из примеров модели { $model } отозвано, отвечать она не может
 promote-raced = Кто-то переключил модель раньше; посмотрите ещё раз
 rollback-live = У набора { $dataset } уже отвечает { $model }
-rollback-none = У набора { $dataset } раньше не отвечала никакая другая модель. Все модели: merlin models list
+rollback-none = У набора { $dataset } раньше не отвечала никакая другая модель.
+    .command = Все модели: merlin models list
 serves-nothing = У набора { $dataset } пока нет текущей модели
 
 notice-serving = { $title }: теперь отвечает { $version } ({ $proof }).
@@ -124,18 +125,20 @@ notice-canary = { $title }: { $version } теперь отвечает { $share 
         [one] { $answers } ответ
         [few] { $answers } ответа
        *[many] { $answers } ответов
-    } и новая окажется не хуже. Закончить испытание: merlin models promote { $version } или merlin models pin { $dataset }.
-notice-canary-gone = { $title }: у поставщика «{ $provider }» больше нет { $version }, которая отвечала части людей. Всем снова отвечает текущая модель. Обучить её снова: merlin jobs launch { $dataset }
-notice-canary-worse = { $title }: { $reason }. Что делать: улучшите примеры или всё же сделайте её текущей: merlin models promote { $version }.
+    } и новая окажется не хуже. Чтобы закончить испытание, сделайте её текущей или закрепите другую.
+notice-canary-gone = { $title }: у поставщика «{ $provider }» больше нет { $version }, которая отвечала части людей. Всем снова отвечает текущая модель. Чтобы вернуть новую, запустите её обучение ещё раз.
+notice-canary-worse = { $title }: { $reason }. Что делать: улучшите примеры или всё же сделайте её текущей.
 gate-wrong = ✗ { $question } → { $answer }
 gate-refused = – { $question }
 gate-more = … и ещё { $count }
-gate-not-held = Тест не останавливал модель { $model }, принимать нечего. См. merlin models list
-gate-nothing-to-accept = Модель { $model } остановлена не из-за отдельных вопросов, которые можно было бы принять. Улучшите примеры, или пусть администратор сделает её текущей: merlin models promote { $model }
+gate-not-held = Тест не останавливал модель { $model }, принимать нечего.
+    .command = См. merlin models list
+gate-nothing-to-accept = Модель { $model } остановлена не из-за отдельных вопросов, которые можно было бы принять. Улучшите примеры, или пусть администратор сделает её текущей.
+    .command = Команда: merlin models promote { $model }
 notice-held = { $title }: новая модель { $version } пока не отвечает людям. { $reason }.
     { $list }
     Если такие ответы годятся, примите их; если нет, поправьте примеры, и следующая модель снова пройдёт сравнение. Администратор может сделать { $version } текущей и так.
-notice-rejected = { $title }: коммит { $commit } не собран: { $reason }. Если модель уже есть, она продолжает отвечать. Подробнее: merlin log { $dataset }
+notice-rejected = { $title }: коммит { $commit } не собран: { $reason }. Если модель уже есть, она продолжает отвечать.
 notice-failed = { $title }: обучение { $job } не удалось: { $reason }
 notice-rewritten = История репозитория переписана: с ветки { $count ->
     [one] ушёл { $count } коммит
@@ -161,15 +164,15 @@ notice-failing = Ошибка в Merlin: в процессе { $process } раз
 notice-disk = Сборку не записать: { $reason }. Ничего не потеряно; когда место появится, работа продолжится автоматически.
 notice-no-provider = { $title }: обучение { $job } идёт у поставщика «{ $provider }», которого больше нет в config.yaml. Верните его туда, иначе результат пропадёт.
 notice-provider = Поставщик «{ $provider }» давно не отвечает: { $reason }. Merlin продолжает пробовать; ничего не потеряно.
-notice-forbidden = Поставщик «{ $provider }» не разрешает этой учётной записи обучать (обучение { $job } набора «{ $title }»: { $reason }). Больше Merlin там ничего не запустит. Когда поставщик разрешит: merlin jobs launch { $dataset }
-notice-gone = { $title }: у поставщика «{ $provider }» больше нет текущей модели { $version }. Пока отвечает запасная модель. Что делать: merlin models rollback { $dataset } или обучить снова: merlin jobs launch { $dataset }
+notice-forbidden = Поставщик «{ $provider }» не разрешает этой учётной записи обучать (обучение { $job } набора «{ $title }»: { $reason }). Больше Merlin там ничего не запустит. Когда поставщик разрешит, запустите обучение снова.
+notice-gone = { $title }: у поставщика «{ $provider }» больше нет текущей модели { $version }. Пока отвечает запасная модель. Что делать: верните прежнюю модель или запустите обучение ещё раз.
 notice-status = { $title }: поставщик «{ $provider }» сообщает об обучении { $job } неизвестный статус «{ $status }». Merlin продолжает проверять.
-notice-late = { $title }: обучение { $job } не завершилось за { $hours } ч (поставщик «{ $provider }», статус { $status }). Подождите или остановите его: merlin jobs cancel { $job }
+notice-late = { $title }: обучение { $job } не завершилось за { $hours } ч (поставщик «{ $provider }», статус { $status }). Подождите или отмените его.
 notice-findings = { $title }: в коммите { $commit } { $errors ->
     [one] { $errors } ошибка
     [few] { $errors } ошибки
    *[many] { $errors } ошибок
-  }; примеры без ошибок идут дальше. Первая: { $place }: { $reason } Подробнее: merlin log { $dataset }
+  }; примеры без ошибок идут дальше. Первая: { $place }: { $reason }
 
 # Итог коммита рядом с ним в хранилище
 status-held = { $build } пока не обучается

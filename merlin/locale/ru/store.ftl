@@ -21,10 +21,13 @@ store-no-key = Текст в базе зашифрован ключом { $key_i
 store-no-text-key = Ключа текстов людей здесь нет. Верните его в text.key или в MERLIN_TEXT_KEY оттуда, где храните.
 store-seal-broken = Текст в базе изменён, прочесть его нельзя. Он может быть в более ранней резервной копии.
 store-no-request = Задача { $request } не найдена. Выполненные задачи через некоторое время удаляются: посмотрите сразу на результат.
-store-no-job = Обучение { $job } не найдено. Все обучения: merlin jobs list
-store-no-build = Сборка { $build } не найдена. Все сборки: merlin builds
+store-no-job = Обучение { $job } не найдено.
+    .command = Все обучения: merlin jobs list
+store-no-build = Сборка { $build } не найдена.
+    .command = Все сборки: merlin builds
 store-no-number = Под таким большим номером ничего нет. Проверьте номер.
-store-no-model = Модель { $model } не найдена. Все модели: merlin models list
+store-no-model = Модель { $model } не найдена.
+    .command = Все модели: merlin models list
 
 # Почему из коммита ничего не вышло
 verdict-job-failed = обучение { $job } не удалось: { $error }
