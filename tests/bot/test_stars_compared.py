@@ -1,6 +1,7 @@
 """Reconciliation of Telegram's Star transactions with the ledger after downtime of the bot."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -89,6 +90,20 @@ def test_subscription_started_during_downtime_can_be_stopped(telegram, settings)
         buyer.wait_for_text("Paid")
         assert buyer.renewals()[0].state == "on"
         assert buyer.renewals()[0].method in telegram.subscriptions()
+
+
+def test_subscription_to_a_plan_that_exists_no_more_can_be_stopped(telegram, settings):
+    with RunningBot(settings):
+        buyer = Buyer(telegram, settings)
+        buyer.open_plan("Always")
+        link = buyer.press(buyer.find_button("Buy for")).keys[0][0]["url"]
+        buyer.pay(link.rsplit("/", 1)[1])
+    others = tuple(plan for plan in settings.plans if plan.name != "always")
+    with RunningBot(replace(settings, plans=others)):
+        buyer.say("/plan")
+        buyer.press("Auto-renewal of “always”")
+        buyer.press("Turn off auto-renewal")
+        buyer.wait_until_stopped()
 
 
 @pytest.mark.parametrize(

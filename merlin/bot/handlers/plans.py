@@ -20,7 +20,7 @@ from merlin.app.orders import list_orders
 from merlin.app.plans import CurrentPlan, can_start_trial, read_current_plan, start_trial, use_code
 from merlin.app.shop import require_guess
 from merlin.billing.promo_codes import Promo, Promos, prices
-from merlin.billing.quota import UNLIMITED, Format, Gift, Plan, allowance_of, plan_named
+from merlin.billing.quota import UNLIMITED, Format, Gift, Plan, allowance_of, plan_named, plan_title
 from merlin.billing.tombstones import Tombstones
 from merlin.bot import menu
 from merlin.bot.context import BotContext, read_number
@@ -128,14 +128,12 @@ def show_plan(context: BotContext) -> View:
         *_render_other_plans(context, current),
         context.translate("pay-choose") if offers else "",
     ]
-    renewals = [
-        Button(
-            context.translate("pay-button-renewal", title=plan.title_in(context.language)),
-            f"renewal:{renewal.renewal_id}",
-        )
-        for plan in plans
-        if (renewal := current.renewal(plan.name)) is not None
-    ]
+    # Also of plans that the configuration no longer has: until they are stopped they cost money.
+    renewals = []
+    for renewal in current.running:
+        title = plan_title(plans, renewal.plan, context.language)
+        label = context.translate("pay-button-renewal", title=title)
+        renewals.append(Button(label, f"renewal:{renewal.renewal_id}"))
     has_orders = bool(list_orders(*context.own_caller, 1))
     has_invites = are_invites_on(context) and current.plan is not UNLIMITED
     rows: menu.Rows = (
