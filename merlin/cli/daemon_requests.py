@@ -12,8 +12,9 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.cli.output import print_message
 from merlin.config import Config, credential
-from merlin.core.errors import MerlinError
+from merlin.core.errors import MerlinError, SourceError
 from merlin.core.optional_imports import without_garbage_collection
+from merlin.dataset.changes import Changes
 from merlin.db.database import Database
 from merlin.db.processes import Lead
 from merlin.db.requests import Request, RequestKind, Requests, RequestState
@@ -185,6 +186,10 @@ def _handle_request(config: Config, database: Database, kind: str, notify: Notif
     ) as services:
         rows = Requests(services.db)
         rows.release()
+        # A repeated import finds its examples among those of the interrupted one.
+        if Changes(services.db).release():
+            with suppress(SourceError):  # the change stores the reason why it waits
+                services.changing()
         try:
             serve_requests(services, partial(fetch_commits, services), has_providers=has_providers)
         except KeyboardInterrupt:

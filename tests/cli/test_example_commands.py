@@ -6,11 +6,12 @@ import shutil
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import pytest
 import yaml
 
-from merlin.dataset.changes import ChangeState
+from merlin.dataset.changes import Changes, ChangeState
 from merlin.db.processes import Lead
 from merlin.wiring.context import open_migrated_database
 from tests.support.pipeline_lab import KEY
@@ -390,6 +391,30 @@ def test_lines_waiting_for_their_commit_are_not_imported_again(lab, run, run_jso
     again = run_json("import", path, "--dataset", "trial", "--no-wait")
     assert (again["taken"], again["duplicates"], again["commit"]) == (0, 2, None)
     lab.tick("changes")
+    assert count(lab) == "2"
+
+
+@pytest.mark.parametrize("point", ["change.claimed", "change.written", "change.pushed"])
+@pytest.mark.parametrize("command", ["import", "build"])
+def test_killed_import_is_settled_by_the_next_command(lab, run_json, run, command, point):
+    path = lines(lab, chat("Где вход?", "Тут."), chat("Где выход?", "Там."))
+    words = ["import", path, "--dataset", "trial"]
+    killed = subprocess.run(
+        [sys.executable, "-m", "merlin", *words, "--config", str(lab.path)],
+        capture_output=True,
+        env={**os.environ, "MERLIN_CRASH_AT": point},
+    )
+    assert killed.returncode == 137
+    if command == "import":
+        again = run_json(*words)
+        assert (again["taken"], again["duplicates"]) == (0, 2)
+    else:
+        run("build", "trial")
+    with open_migrated_database(lab.config) as database:
+        changes = Changes(database).list_committed("trial", datetime(2000, 1, 1, tzinfo=UTC))
+        assert Changes(database).list_pending("trial") == []
+    assert [change.state for change in changes] == [ChangeState.COMMITTED] * 2
+    assert {change.commit for change in changes} == {lab.repository.git("rev-parse", "HEAD")}
     assert count(lab) == "2"
 
 
