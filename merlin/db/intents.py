@@ -57,7 +57,17 @@ class Intents(Repository):
     @transaction
     def mark_sending(self, key: str, at: datetime) -> None:
         """Store that the call starts now; resets `empty_finds`."""
-        self._set(key, state=IntentState.SENDING.value, sent_at=iso(at), empty_finds=0)
+        self._set(key, **_sending(at))
+
+    @transaction
+    def start_sending(self, known: Intent, at: datetime) -> bool:
+        """Mark as sending, unless another process did so since `known` was read: then False.
+
+        A daemon that was suspended for long continues where another one has led since.
+        """
+        row = _INTENTS.write(known)
+        is_unchanged = (INTENT.state == row["state"]) & (INTENT.sent_at == row["sent_at"])
+        return self.db.update(INTENT, (INTENT.key == known.key) & is_unchanged, **_sending(at))
 
     @transaction
     def count_empty_find(self, key: str) -> int:
@@ -97,3 +107,7 @@ class Intents(Repository):
 
 
 _INTENTS = RowMap(Intent)
+
+
+def _sending(at: datetime) -> dict[str, object]:
+    return {"state": IntentState.SENDING.value, "sent_at": iso(at), "empty_finds": 0}

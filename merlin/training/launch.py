@@ -220,7 +220,8 @@ def _call_once(
     found = find()
     if found is None:
         _settle(provider, intent)
-        intents.mark_sending(key, provider.clock())
+        if not intents.start_sending(intent, provider.clock()):
+            raise NotYet(provider.clock())
         # The intent stays `sending` exactly while the outcome of the call is unknown.
         try:
             found = call()
@@ -243,7 +244,7 @@ def _settle(provider: TrainingProvider, intent: Intent) -> None:
     now = provider.clock()
     if now < intent.sent_at:
         # The clock was set back and the age of the call is unknown: it counts as made now.
-        Intents(provider.db).mark_sending(intent.key, now)
+        Intents(provider.db).start_sending(intent, now)
         raise NotYet(now + timedelta(seconds=provider.settle_s))
     finds = Intents(provider.db).count_empty_find(intent.key)
     settled = intent.sent_at + timedelta(seconds=provider.settle_s)

@@ -1,7 +1,9 @@
 """A provider that is down, locked, has lost data or answers oddly: reported, waited for, nothing
 lost."""
 
+import asyncio
 import shutil
+import threading
 from dataclasses import replace
 from datetime import timedelta
 
@@ -15,9 +17,11 @@ from merlin.daemon.ticks import warn_of_problems
 from merlin.db.tables import BUILD
 from merlin.providers.base import is_account_rejected
 from merlin.sandbox.faults import Fault, FaultKind
+from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.training.jobs import Jobs, JobState, poll_job
 from merlin.training.promote import Promotions
 from tests.support.pipeline_lab import evaluate_at
+from tests.support.waiting import longest
 
 pytestmark = pytest.mark.integration
 
@@ -202,4 +206,33 @@ def test_unwritable_builds_folder_is_notified_and_the_build_made_later(lab, wait
         lab.tick("fetch")
     assert "notice-disk" in waiting_notices()
     (builds / "trial").unlink()
+    lab.until_serving("trial-1")
+
+
+class SlowList(ProviderStandIn):
+    """A provider whose first list of jobs arrives only when `is_read` is set."""
+
+    def __init__(self, **options):
+        self.is_asked, self.is_read = threading.Event(), threading.Event()
+        super().__init__(**options)
+
+    async def _list_jobs(self, request):
+        response = await super()._list_jobs(request)
+        if not self.is_asked.is_set():
+            self.is_asked.set()
+            await asyncio.to_thread(self.is_read.wait, longest())
+        return response
+
+
+@pytest.mark.parametrize("provider", [SlowList], indirect=True)
+def test_daemon_that_slept_while_another_led_creates_no_second_job(lab, provider):
+    lab.tick("fetch")
+    asleep = threading.Thread(target=lab.tick, args=("launch",))
+    asleep.start()
+    assert provider.is_asked.wait(longest())
+    lab.tick("launch")
+    assert len(provider.jobs_created()) == 1
+    provider.is_read.set()
+    asleep.join()
+    assert len(provider.jobs_created()) == 1
     lab.until_serving("trial-1")
