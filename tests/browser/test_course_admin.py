@@ -6,6 +6,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from merlin.account.api_keys import ApiKeys
 from merlin.account.sign_ins import SignIns
 from merlin.account.users import Users
 from merlin.dataset.verdicts import VerdictStatus, transition
@@ -330,6 +331,19 @@ def test_names_have_the_whole_row_on_the_narrowest_screen(staff_visitor, staff_s
     insides = "(rows) => rows.map(row => row.clientWidth - row.firstElementChild.offsetWidth)"
     assert rows.count() > 1
     assert max(rows.evaluate_all(insides)) < 40
+
+
+def test_buttons_of_the_same_words_are_told_apart_by_screen_readers(staff_visitor, staff_site):
+    for label in ("бот", "скрипт"):
+        ApiKeys(staff_site.db).make(VERA, label, ["courses:read"])
+    edit = f"/courses/{staff_site.course_id('algorithms')}/edit"
+    page = staff_visitor.page(VERA)
+    spoken = "(all) => all.map((it) => `${it.innerText}: ${it.ariaDescription}`)"
+    for path in ("/admin/models", "/admin/approvals", "/me", edit):
+        page.goto(staff_site.address + path)
+        names = page.locator("details.sure > summary").evaluate_all(spoken)
+        assert len(names) > 1, path
+        assert len(names) == len(set(names)), path
 
 
 def test_printed_lists_have_no_search_and_no_filter(staff_visitor, staff_site):
