@@ -152,7 +152,7 @@ notice-no-branch = В репозитории нет такой ветки (ил�
 chronicle-no-build = у набора { $dataset } в этой ветке нет ни одной версии: посмотрите `merlin log`
 dataset-removed = Набор { $dataset } удалён из репозитория: собирать и обучать нечего. Чтобы вернуть его, сделайте коммит с его папкой
 chronicle-none = у набора { $dataset } нет такого коммита или сборки: посмотрите `merlin log`
-nothing-recorded = Записей ещё нет: запустите демон (merlin daemon) и дождитесь, пока он прочитает репозиторий.
+nothing-recorded = Записей пока нет: демон ещё не прочитал репозиторий. Если он не запущен, запустите его: merlin daemon
 config-no-repository = в config.yaml не указан репозиторий (repository.url), а демону он нужен
 proof-told = тест: верно { $right } из { $questions ->
         [one] { $questions } вопроса
