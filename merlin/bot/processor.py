@@ -25,7 +25,7 @@ from itertools import pairwise, zip_longest
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
-from telegram.error import Conflict, InvalidToken, NetworkError, RetryAfter, TelegramError
+from telegram.error import Conflict, NetworkError, RetryAfter, TelegramError
 from telegram.ext import BaseUpdateProcessor
 
 from merlin.account.users import User, Users
@@ -376,8 +376,6 @@ class UpdatePoller:
             await asyncio.sleep(seconds_of(flood))
             return []
         except TelegramError as error:
-            if isinstance(error, InvalidToken):
-                log.warning("telegram rejects the bot's token")
             if not isinstance(error, NetworkError):  # those are counted already
                 self._transport.record_failure(str(error))
             return None

@@ -132,7 +132,9 @@ class AiohttpRequest(BaseRequest):
             self.record_failure(str(error))
             raise
         self.floods += answer.status == HTTPStatus.TOO_MANY_REQUESTS
-        if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        if answer.status == HTTPStatus.UNAUTHORIZED:
+            self.record_failure("it rejects the bot's token")
+        elif answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             self.record_failure(f"status {answer.status}")
         # A page of a proxy is no response of Telegram's.
         elif answer.status == HTTPStatus.OK and content.startswith(b"{"):

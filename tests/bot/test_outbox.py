@@ -93,6 +93,19 @@ def test_admin_who_blocked_the_bot_does_not_delay_others(telegram, settings):
     assert answer_texts(telegram, "boris") == []
 
 
+def test_token_revoked_while_the_bot_runs_is_reported(telegram, settings, logs):
+    # With a webhook, so that no poll fails.
+    hooked = replace(settings, webhook_url="https://example.com/hooks/telegram", webhook_secret="s")
+    step = "SELECT step FROM heartbeat WHERE process = 'bot'"
+    with RunningBot(hooked):
+        telegram.wait_for(lambda: telegram.calls("setWebhook"))
+        telegram.faults.add(Fault("*", FaultKind.STATUS, status=401, times=None))
+        add_notices(settings, ("1001", "notice-unconfirmed", {"chat": "5"}))
+        telegram.wait_for(lambda: select_rows(settings, step) == [("telegram is down",)])
+    (outage,) = [entry for entry in logs if entry["event"] == "telegram does not answer"]
+    assert outage["reason"] == "it rejects the bot's token"
+
+
 def test_unconfirmed_notice_is_repeated_with_a_mark(telegram, settings):
     telegram.faults.add(Fault("sendMessage", FaultKind.DROP, only={"chat_id": str(VERA)}))
     add_notices(settings, (ADMINS, "notice-answer-spent", {"provider": "p"}))
