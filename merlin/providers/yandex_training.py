@@ -238,6 +238,8 @@ class YandexProvider:
                 all_rows += read_rows({"data": page.get(name, [])})
             if not page.get("nextPageToken"):
                 return all_rows
+            if page["nextPageToken"] == params.get("pageToken"):
+                break
             params["pageToken"] = page["nextPageToken"]
         raise ProviderBusy("the list has no end")
 

@@ -146,6 +146,17 @@ def test_mistral_list_without_a_total_is_read_to_its_short_page(form, server):
 
 
 @pytest.mark.parametrize("form", [FORMS["yandex"]])
+def test_yandex_list_whose_page_repeats_is_not_read_further(form, server):
+    server.will({"tuningTasks": [], "nextPageToken": "same"})
+    with (
+        closing(form.connect(server.base_url, "key")) as provider,
+        pytest.raises(ProviderBusy, match="no end"),
+    ):
+        provider.find_jobs(KEY)
+    assert len(server.calls) == 2
+
+
+@pytest.mark.parametrize("form", [FORMS["yandex"]])
 def test_task_deleted_during_the_search_does_not_hide_the_job(provider, create_job, stand_in):
     job = create_job()
     create_job(OTHER)  # the first of the list
