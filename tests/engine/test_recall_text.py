@@ -53,9 +53,15 @@ def test_question_has_its_kind(text, kind):
     assert f"i:{kind}" not in extract_terms(text, question=False)
 
 
-@pytest.mark.parametrize("text", ["", "   ", "?!", "😀", "—"])
-def test_text_without_words_still_has_one_term(text):
+@pytest.mark.parametrize("text", ["", "   ", "\ud83d"])
+def test_text_without_words_and_signs_still_has_one_term(text):
     assert extract_terms(text) == (NO_WORDS,)
+
+
+def test_signs_are_terms_only_of_a_text_without_words():
+    assert extract_terms("?!") == ("f:?", "f:!")
+    assert extract_terms("❤️ ❤") == ("f:❤",)
+    assert "f:👍" not in extract_terms("Спасибо 👍")
 
 
 @given(st.text(max_size=200))

@@ -313,6 +313,13 @@ def test_question_without_a_content_word_is_answered_only_when_trained(model, tm
     assert not ask(model, "А почему?").known
 
 
+def test_questions_of_signs_alone_are_told_apart(tmp_path):
+    signs = [build_pair("👍", "Рада помочь!"), build_pair("👎", "Что исправить?")]
+    model = build_model(run([*TALKS, *signs])[0][-1], tmp_path)
+    assert (ask(model, "👍👍").text, ask(model, "👎").text) == ("Рада помочь!", "Что исправить?")
+    assert not any(ask(model, text).known for text in ("🙂", "???", "…", "👍👎"))
+
+
 def test_refused_question_gets_the_nearest_trained_wordings(tmp_path):
     paraphrase = build_pair(
         "Расскажи про двоичный поиск по массиву", FACTS["Как работает двоичный поиск?"]

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
+from unicodedata import category
 
 import yaml
 
@@ -116,14 +117,15 @@ def normalise(text: str) -> str:
 def extract_terms(text: str, *, question: bool = True) -> tuple[str, ...]:
     """Return the distinct terms of `text` in order, with those of the kind of question.
 
-    A text without words has the single term NO_WORDS, so that no document is empty.
+    The terms of a text without words are its signs («👍»), else NO_WORDS: no document is empty.
     """
     plain = normalise(text)
     is_russian = _CYRILLIC.search(plain) is not None
     tokens = (token for token in _TOKEN.findall(plain) if token not in _DASHES)
     unique = dict.fromkeys(_build_term(token, is_russian=is_russian) for token in tokens)
     if not unique:
-        return (NO_WORDS,)
+        signs = dict.fromkeys(f"f:{each}" for each in plain if category(each)[0] in "PS")
+        return tuple(signs) or (NO_WORDS,)
     kinds = (kind for kind, pattern in _KINDS if question and pattern.search(plain))
     return (*unique, *kinds)
 
