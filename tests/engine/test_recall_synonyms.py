@@ -88,6 +88,15 @@ def test_known_and_short_words_are_not_corrected(model):
     assert model.correct_spelling([Message("user", text)]) == [Message("user", text)]
 
 
+def test_common_words_are_not_corrected_to_similar_trained_ones(tmp_path):
+    trained = TRAINED | {"How heavy is a tank?": "A hundred kilograms; small tanks fit on a tile."}
+    epochs, _ = run([build_pair(*pair) for pair in trained.items()])
+    model = build_model(epochs[-1], tmp_path)
+    text = "Hello, is there time? Thanks"
+    assert model.correct_spelling([Message("user", text)]) == [Message("user", text)]
+    assert not ask(model, "Thanks!").nearest
+
+
 def test_answers_and_long_pastes_are_not_corrected(model):
     messages = [
         Message("user", "пчила " * 300),

@@ -103,8 +103,8 @@ class RecallModel:
         return sorted(find_words((*questions, *self.answers)))
 
     def _is_known(self, term: str) -> bool:
-        stem = term[2:]
-        return term.startswith("f:") or term in self._gain or stem in list_known_stems()
+        is_general = not select_subject([term])
+        return is_general or term in self._gain or term[2:] in list_known_stems()
 
     def correct_spelling(self, messages: Sequence[Message]) -> list[Message]:
         """Return the messages with the typing errors of the last questions corrected.
