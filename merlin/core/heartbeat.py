@@ -147,17 +147,21 @@ class Failures:
         _, last_reason, bugs = self._latest.get(step, ("", "", 0))
         if reason != last_reason:
             write = log.exception if is_bug else log.warning
-            write(event, reason=reason, step=step or None, **values)
+            write(event, reason=reason, **_name(step), **values)
         self._latest[step] = event, reason, bugs + 1 if is_bug else 0
 
     def end(self, step: str = "") -> None:
         """Record a success of a step."""
         if step in self._latest:
             event, *_ = self._latest.pop(step)
-            log.info("this failure is over", failure=event, step=step or None)
+            log.info("this failure is over", failure=event, **_name(step))
 
     @property
     def bugs(self) -> dict[str, str]:
         """Return the reason of each step with PERSISTENT_FAILURES bugs in a row or more."""
         latest = [*self._latest.items()]
         return {step: reason for step, (_, reason, n) in latest if n >= PERSISTENT_FAILURES}
+
+
+def _name(step: str) -> dict[str, str]:
+    return {"step": step} if step else {}
