@@ -4,7 +4,7 @@ Only what is needed to answer a person is stored; ended roles and consents stay 
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 from itertools import islice
 from typing import Any
@@ -169,6 +169,7 @@ class User:
     is_blocked: bool = False
     shown_name: str = ""
     terms_seen: str = ""
+    first_seen_at: str = field(default="", compare=False)
     terms: tuple[str, ...] = ()
 
     @property
@@ -361,9 +362,16 @@ class Users(Repository):
         """Return the number of people who have written."""
         return int(self.db.value(USER.select(fn.COUNT(USER.user_id))))
 
-    def list_newest(self, offset: int, limit: int) -> list[User]:
-        """Return users, newest first."""
-        rows = self.db.rows(_newest().offset(offset).limit(limit))
+    def list_newest(
+        self, offset: int, limit: int, after: tuple[str, int] | None = None
+    ) -> list[User]:
+        """Return users, newest first; `after` is the time and the id of the last one before."""
+        query = _newest().offset(offset).limit(limit)
+        if after:
+            seen_at, user_id = after
+            is_same = (USER.first_seen_at == seen_at) & (USER.user_id < user_id)
+            query = query.where((USER.first_seen_at < seen_at) | is_same)
+        rows = self.db.rows(query)
         return self._with_terms([self._user(row) for row in rows])
 
     def _with_terms(self, users: list[User]) -> list[User]:

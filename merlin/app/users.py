@@ -51,6 +51,7 @@ class UserView:
     current_plan: str = field(metadata=INTERNAL)
     # The language of messages to them.
     language: str = field(metadata=INTERNAL)
+    first_seen_at: str = field(metadata=INTERNAL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,16 +86,21 @@ class UserDetails(UserView):
 
 
 def list_users(
-    ctx: Context, actor: Actor, text: str = "", offset: int = 0, limit: int = 50
+    ctx: Context,
+    actor: Actor,
+    text: str = "",
+    offset: int = 0,
+    limit: int = 50,
+    after: tuple[str, int] | None = None,
 ) -> UserList:
     """Return one page of the people, newest first; with a text those whose id or name match.
 
-    Their user name matches as a whole.
+    Their user name matches as a whole. `after` is the time and the id of the last one before.
     """
     if not actor.may(Permission.USERS):
         return UserList(users=[], count=0)
     users, text = Users(ctx.db, ctx.clock), text.strip()
-    found = users.find(text, limit) if text else users.list_newest(offset, limit)
+    found = users.find(text, limit) if text else users.list_newest(offset, limit, after)
     account = Accounts(ctx.db).find_by_name(text.removeprefix("@"))
     owner = account and users.get(account.user_id)
     if owner and owner not in found:
@@ -465,6 +471,7 @@ def _view(ctx: Context, user: User) -> UserView:
         reachable=user.is_reachable,
         current_plan=plan_of(ctx.plans, user.plans).name,
         language=user.speaks(ctx.config.language),
+        first_seen_at=user.first_seen_at,
     )
 
 

@@ -7,6 +7,7 @@ from merlin.api.schema import cursor_after
 from merlin.billing.quota import Quotas
 from merlin.core.permissions import Role
 from merlin.db.notices import Notices
+from merlin.db.tables import USER
 from tests.api.running_api import ANNA, BORIS, VERA
 from tests.api.sign_in_data import set_password
 
@@ -38,6 +39,20 @@ def test_users_are_found_listed_and_paginated(site, admin):
     ids = {user["id"] for part in (first, rest) for user in part.json()["users"]}
     assert ids == {ANNA, VERA}
     assert "next" not in rest.links
+
+
+def test_users_who_come_and_go_between_two_parts_move_nobody(site, admin):
+    for user_id in (5001, 5002, 5003):
+        site.add_user(user_id)
+    users = admin.get("/api/users", params={"limit": 2})
+    ids = [user["id"] for user in users.json()["users"]]
+    for number in (1, 2):
+        site.add_user(6000 + number)
+    site.db.delete(USER, USER.user_id == ids[0])
+    while "next" in users.links:
+        users = admin.get(users.links["next"]["url"])
+        ids += [user["id"] for user in users.json()["users"]]
+    assert sorted(ids) == sorted([ANNA, VERA, 5001, 5002, 5003])
 
 
 def test_role_grant_and_revocation_are_audited_and_notify_the_user(site, admin):
@@ -101,8 +116,9 @@ def test_invalid_search_values_are_refused(admin):
         assert admin.get("/api/audit", params={"target": wild}).status_code == 422
         assert admin.delete(f"/api/users/{ANNA}/roles", params={"scope": wild}).status_code == 422
     for key in (-1, 2**62):
-        answer = admin.get("/api/users", params={"cursor": cursor_after(key)})
+        answer = admin.get("/api/users", params={"cursor": cursor_after("", key)})
         assert answer.status_code == 200
+    assert admin.get("/api/users", params={"cursor": cursor_after(1)}).status_code == 422
     assert admin.get(f"/api/users/{2**53}").status_code == 422
     assert admin.get("/api/users", params={"query": "%"}).json()["users"] == []
 

@@ -4,7 +4,9 @@ For signed-in admins; API keys have no access.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
+from operator import attrgetter
 from typing import Annotated
 
 from fastapi import Query
@@ -15,16 +17,15 @@ from merlin.api.auth import Caller, UserAdmin
 from merlin.api.problems import problems
 from merlin.api.schema import (
     LINE,
-    MAX_ID,
     Body,
     Id,
     Line,
     Page,
     Part,
     SearchQuery,
-    cursor_after,
     operation_router,
     part,
+    read_cursor,
 )
 from merlin.app import users
 from merlin.app.users import AuditEntry, UserList, UserView
@@ -47,11 +48,14 @@ AuditList = TypedDict("AuditList", {"entries": Sequence[AuditEntry]})
 
 async def users_part(caller: Caller, page: Page, query: str) -> UserList:
     """Return one part of the users and set the Link header."""
-    limit, start = page.size, max(0, min(page.after(0), MAX_ID))
-    page_view = await caller.read(users.list_users, query, start, limit)
-    has_more = not query.strip() and start + limit < page_view.count
-    page.set_next_cursor(cursor_after(start + limit) if has_more else "")
-    return page_view
+    if query.strip():
+        page.set_next_cursor("")
+        return await caller.read(users.list_users, query, limit=page.size)
+    key = read_cursor(page.cursor, str, int)
+    after = None if key is None else (str(key[0]), int(key[1]))
+    found = await caller.read(users.list_users, limit=page.size + 1, after=after)
+    part_views = page.take_part(found.users, attrgetter("first_seen_at"), attrgetter("id"))
+    return replace(found, users=[*part_views])
 
 
 @router.get("/users", summary="List users")
