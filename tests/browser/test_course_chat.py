@@ -147,6 +147,11 @@ def test_rating_that_is_not_answered_is_said_and_can_be_repeated(visitor):
     expect(good).to_have_attribute("aria-pressed", "false")
     good.click()
     expect(good).to_have_attribute("aria-pressed", "true")
+    page.emulate_media(forced_colors="active")
+    expect(good).to_have_css("text-decoration-line", "underline")
+    bad = find_answers(page).get_by_role("button", name="Неверно")
+    expect(bad).to_have_css("text-decoration-line", "none")
+    page.emulate_media(forced_colors="none")
 
 
 def test_question_after_sign_out_elsewhere_can_be_sent_again_after_signing_in(visitor):
