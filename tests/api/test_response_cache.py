@@ -297,7 +297,7 @@ def test_catalogue_version_is_read_only_after_a_write(ctx):
     assert catalogue.version == 9
 
 
-def test_failed_version_poll_is_logged_once_and_retried(postgresql):
+def test_failed_version_poll_and_its_end_are_logged_once(postgresql):
     catalogue = CatalogueCache(0)
 
     async def watch(ctx):
@@ -311,7 +311,7 @@ def test_failed_version_poll_is_logged_once_and_retried(postgresql):
 
     with context_at(postgresql.reset()) as ctx, capture_logs() as logs:
         asyncio.run(asyncio.wait_for(watch(ctx), timeout=longest()))
-    assert [line["event"] for line in logs] == ["the version is unknown"]
+    assert [line["event"] for line in logs] == ["the version is unknown", "this failure is over"]
 
 
 def test_catalogue_favourites_and_cache_work_on_postgresql(tmp_path, postgresql):
