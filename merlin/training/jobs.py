@@ -42,6 +42,8 @@ class JobState(StrEnum):
 
 
 MAX_PAUSE_S = 60.0
+# Of an error or an event at the provider; some servers send a whole log.
+MAX_TEXT_LENGTH = 2_000
 # Status of a job that the provider may not create for this account.
 FORBIDDEN = "forbidden"
 FINAL = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED})
@@ -150,7 +152,7 @@ def advance(job: Job, report: JobReport, now: datetime) -> Job:
         provider_job_id=report.provider_job_id,
         model_id=report.model_id,
         trained_tokens=report.trained_tokens,
-        error=report.error,
+        error=report.error[:MAX_TEXT_LENGTH],
         updated_at=now,
     )
 
@@ -226,7 +228,8 @@ class Jobs(Repository):
     ) -> None:
         """Store new events and checkpoints; known ones are left unchanged."""
         this = {"job_id": job_id}
-        self.db.add_missing(JOB_EVENT, (_EVENTS.write(event) | this for event in events))
+        cut = (replace(each, message=each.message[:MAX_TEXT_LENGTH]) for each in events)
+        self.db.add_missing(JOB_EVENT, (_EVENTS.write(event) | this for event in cut))
         self.db.add_missing(
             CHECKPOINT, (_CHECKPOINTS.write(checkpoint) | this for checkpoint in checkpoints)
         )

@@ -161,6 +161,38 @@ class RepeatingStandIn(ProviderStandIn):
         return list_page([job_object(self._account, job) for job in jobs], has_more=True)
 
 
+class VerboseStandIn(ProviderStandIn):
+    """A provider whose job fails with a log instead of a reason, as error and as event."""
+
+    def _routes(self):
+        acts = {"jobs.retrieve": self._fail, "jobs.events": self._report}
+        return [
+            (name, verb, path, acts.get(name, act)) for name, verb, path, act in super()._routes()
+        ]
+
+    def _fail(self, job_id):
+        job = job_object(self._account, self._account.poll(job_id))
+        if job["status"] != "failed":
+            return job
+        return {**job, "error": {"message": "a line of a log " * 10_000}}
+
+    def _report(self, job_id):
+        event = {"id": f"{job_id}-1", "created_at": 1, "message": "a line of a log " * 10_000}
+        return list_page([event], has_more=False)
+
+
+@pytest.mark.parametrize("provider", [VerboseStandIn], indirect=True)
+def test_log_that_a_provider_sends_as_reason_is_cut(lab, provider):
+    provider.behave(states=("running",), ending="failed")
+    lab.tick("fetch", "launch", "poll")
+    document = lab.status()
+    assert document["job"]["state"] == "failed"
+    assert len(document["job"]["error"]) == 2_000
+    with lab.services() as services:
+        (event,) = services.db.sql("SELECT message FROM job_event")
+    assert len(event[0]) == 2_000
+
+
 @pytest.mark.parametrize("provider", [RepeatingStandIn], indirect=True)
 def test_job_that_a_list_repeats_is_neither_cancelled_nor_are_its_files_deleted(lab, provider):
     lab.tick("fetch", "launch")
