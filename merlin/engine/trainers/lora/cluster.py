@@ -34,10 +34,12 @@ def run_on_cluster(
     folder: Path, place: TrainingDevices, out: BinaryIO, stop: threading.Event
 ) -> int:
     """Forward the workers' messages until they end; return the exit code. Raises Untrainable."""
-    # Read at import: disables Ray's telemetry, and access to a local cluster from outside.
+    # Read at import: disables Ray's telemetry, and in a local cluster access from outside and the
+    # process that asks whether a cloud takes its machines away.
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     if place.cluster in _LOCAL_CLUSTERS:
         os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+        os.environ["RAY_TRAIN_ENABLE_PREEMPTION_WATCHER"] = "0"
     try:
         import ray  # noqa: PLC0415 - the extra's
         from ray.util.queue import Queue  # noqa: PLC0415 - as above
