@@ -426,6 +426,16 @@ def test_general_follow_up_is_about_the_subject_of_the_earlier_question(tmp_path
     assert ask(model, *heap, "а сколько это стоит?").text == "O(log n)."
 
 
+@pytest.mark.parametrize(
+    "text", ["Спасибо!", "ок", "понятно", "Ага", "👍", "привет", "как дела?", "ok, thank you"]
+)
+def test_small_talk_after_an_answer_is_no_follow_up(model, text):
+    question = next(iter(FACTS))
+    refused = ask(model, question, FACTS[question], text)
+    assert (refused.known, refused.is_follow_up, refused.nearest) == (False, False, ())
+    assert ask(model, question, FACTS[question], "а почему?").is_follow_up
+
+
 def test_trained_general_question_is_answered_after_another_subject(tmp_path):
     model = build_model(run([*TALKS, build_pair("Сколько стоит?", "Десять.")])[0][-1], tmp_path)
     first = "Что такое стек?"

@@ -67,6 +67,9 @@ COMPARED, MIN_PROBABILITY = 20, 0.45
 # also occurs in small talk). Models without vectors of their questions take FAR_FROM_SMALL_TALK.
 MAX_NEAREST, MIN_SHARE, MEANING_WEIGHT, LIKENESS_WEIGHT = 3, 0.1, 2.0, 0.5
 SMALL_TALK_WEIGHT, FAR_FROM_SMALL_TALK = 2.5, 0.3
+# The minimum cosine of small talk after an answer («спасибо») with a known line; follow-ups of
+# general words («во сколько?») reach 0.71.
+SMALL_TALK_LIKENESS = 0.72
 
 
 @dataclass
@@ -135,6 +138,8 @@ class RecallModel:
             return RecallAnswer("", 0.0, known=False)
         alone = self._score_alone(readings, vectors)
         completed, previous = complete_question(messages, self.space.extract)
+        if previous and measure_small_talk(select_texts(messages)[0]) >= SMALL_TALK_LIKENESS:
+            completed, previous = readings[0], ""
         scored = [*self._score_readings(readings, alone, completed, previous, vectors)]
         # Of equal scores, those with the most earlier turns.
         scores = max(reversed(scored), key=np.max, default=np.zeros_like(alone))
