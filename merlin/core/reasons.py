@@ -81,6 +81,7 @@ GIT_REASONS = {
     "returned error: 429": "git-limit",
     "returned error: 5": "git-server",
     "returned error: ": "git-no-server",
+    "possible repository corruption": "git-incomplete",  # a partial clone too
     "not valid: is this a git repository": "git-no-server",
     "protocol error: ": "git-no-server",
     "Connection refused": "git-connection",

@@ -137,10 +137,15 @@ def test_empty_system_text_is_an_error(system):
     assert [(finding.path, finding.line) for finding in checked.findings] == [("dataset.yaml", 2)]
 
 
-def test_folder_with_an_invalid_name_is_not_a_dataset():
-    checked = check_files(make_good_files(60), name="my set")
+@pytest.mark.parametrize(
+    ("name", "proposed"), [("my set", "my-set"), ("te\N{COMBINING ACUTE ACCENT}st", "t\u00e9st")]
+)
+def test_folder_with_an_invalid_name_is_not_a_dataset(name, proposed):
+    checked = check_files(make_good_files(60), name=name)
     finding = only_finding(checked, "bad-dataset-name")
-    assert finding.arguments["proposed"] == "my-set"
+    assert finding.arguments["proposed"] == proposed
+    # Both forms look the same.
+    assert all("NFC" in finding.text(language) for language in ("ru", "en"))
     assert checked.spec is None
 
 

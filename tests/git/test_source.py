@@ -9,6 +9,7 @@ import pytest
 
 from merlin.core.clock import utc_now
 from merlin.core.errors import SourceError
+from merlin.core.i18n import text
 from merlin.git.repository import GitSource
 from tests.git.conftest import read_texts
 from tests.support.machine import require_root
@@ -56,13 +57,28 @@ def test_shallow_clone_is_an_error_until_its_history_is_complete(remote, make_so
     assert [commit.position for commit in source.commits_since(head, ())] == [2]
 
 
+def test_partial_clone_is_named_until_it_has_all_objects(remote, make_source, tmp_path):
+    remote.commit(a="раз")
+    head = remote.commit(a="два")
+    remote.git("config", "uploadpack.allowFilter", "true")
+    clone, url = str(tmp_path / "clone"), f"file://{remote.path}"
+    remote.git("clone", "--quiet", "--filter=blob:none", url, clone)
+    source = make_source(clone)
+    with pytest.raises(SourceError) as raised:
+        source.fetch()
+    told = text("en", raised.value.key, **raised.value.arguments)
+    assert "git fetch --refetch --no-filter" in told
+    remote.git("-C", clone, "fetch", "--quiet", "--refetch", "--no-filter")
+    assert source.fetch() == head
+
+
 def test_remote_that_became_shallow_does_not_hide_its_new_commits(remote, make_source, tmp_path):
     old_head = remote.commit(a="раз")
     source = make_source(str(tmp_path / "clone"))
     remote.git("clone", "--quiet", str(remote.path), str(tmp_path / "clone"))
     assert source.fetch() == old_head
-    for text in "два", "три":
-        remote.commit(a=text)
+    for words in "два", "три":
+        remote.commit(a=words)
     (tmp_path / "clone").rename(tmp_path / "complete")
     remote.git("clone", "--quiet", "--depth=1", f"file://{remote.path}", str(tmp_path / "clone"))
     with pytest.raises(SourceError) as raised:

@@ -93,7 +93,7 @@ finding-too-many-files = More examples than allowed ({ $limit }); not used: { $b
 finding-too-many-bytes = The examples together are larger than allowed ({ $limit } bytes); not used: { $beyond }.
 
 finding-missing-dataset = dataset.yaml is missing, or the folder is a git submodule: the file says what to teach and how.
-finding-bad-dataset-name = The folder name “{ $name }” isn't valid: letters, digits, “.”, “_”, “-” are allowed. For example: { $proposed }
+finding-bad-dataset-name = The folder name “{ $name }” isn't valid: letters, digits, “.”, “_”, “-” in composed Unicode (NFC, not NFD) are allowed. For example: { $proposed }
 finding-missing-text = Text { $text } not found: add a .md file in { $folder }.
 
 finding-unreadable = The file's content couldn't be read: git doesn't have it, or keeps it in Git LFS.

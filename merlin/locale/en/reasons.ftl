@@ -44,6 +44,7 @@ reason-git-certificate = the server's certificate isn't trusted. Install its roo
 reason-git-connection = the server doesn't respond. Merlin tries again; if that doesn't help, check the network and repository.url.
 reason-git-moved = the repository has moved. Put its new address into repository.url: Merlin doesn't send the token to another address.
 reason-git-limit = the server limits how often it is asked. Merlin tries again; if that doesn't help, raise repository.interval_s.
+reason-git-incomplete = the repository at this address lacks objects: it's damaged, or a partial clone. Check it there: git fsck; complete a partial clone: git fetch --refetch --no-filter
 reason-git-no-server = what answers at this address isn't a git repository, but for instance a proxy or a sign-in page. Check repository.url.
 reason-git-server = the git server has a failure. Merlin tries again.
 reason-git-raced = other commits were pushed meanwhile. Merlin tries again.

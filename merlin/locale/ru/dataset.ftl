@@ -97,7 +97,7 @@ finding-too-many-files = Примеров больше, чем допустим�
 finding-too-many-bytes = Примеры вместе больше, чем допустимо ({ $limit } байт); не взято: { $beyond }.
 
 finding-missing-dataset = Нет файла dataset.yaml, или папка — подмодуль git: в этом файле указано, чему и как учить.
-finding-bad-dataset-name = Имя папки «{ $name }» не подходит: допустимы буквы, цифры и знаки «.», «_», «-». Например: { $proposed }
+finding-bad-dataset-name = Имя папки «{ $name }» не подходит: допустимы буквы, цифры и знаки «.», «_», «-» составными символами Unicode (NFC, не NFD). Например: { $proposed }
 finding-missing-text = Текст { $text } не найден: нужен файл .md в папке { $folder }
 
 finding-unreadable = Содержимое файла не удалось прочитать: его нет в git, или оно хранится в Git LFS.

@@ -44,6 +44,7 @@ reason-git-certificate = сертификат сервера не прошёл �
 reason-git-connection = сервер не отвечает. Merlin попробует ещё раз; если не поможет, проверьте сеть и repository.url.
 reason-git-moved = репозиторий переехал. Укажите новый адрес в repository.url: на другой адрес Merlin токен не отправляет.
 reason-git-limit = сервер ограничивает частоту запросов. Merlin попробует ещё раз; если не поможет, увеличьте repository.interval_s.
+reason-git-incomplete = в репозитории по этому адресу не хватает объектов: он повреждён, или это частичный клон. Проверьте его там: git fsck; частичный клон дополняет git fetch --refetch --no-filter
 reason-git-no-server = по этому адресу отвечает не репозиторий git, а, например, прокси или страница входа. Проверьте repository.url.
 reason-git-server = на сервере git сбой. Merlin попробует ещё раз.
 reason-git-raced = тем временем туда отправили другие коммиты. Merlin попробует ещё раз.
