@@ -167,7 +167,7 @@ class Lead:
         return bool(answer and answer[0])
 
     def holder(self) -> str:
-        """Return the process id in the lock file, "" if there is none."""
+        """Return the id of the process on this machine that leads, "" if none does."""
         try:
             return self._path.read_text("ascii").strip()
         except OSError:
@@ -182,6 +182,7 @@ class Lead:
                     self._session.execute(_UNLOCK, (self._number,))
             self._end_session()
             if self._file is not None:
+                os.ftruncate(self._file, 0)
                 os.close(self._file)
                 self._file = None
 
@@ -198,7 +199,8 @@ class Lead:
     def check(self) -> None:
         """Take the lead unless this process has it. Raises LeadTaken."""
         if not self.take():
-            raise LeadTaken("another process leads", "already-running", holder=self.holder())
+            holder = self.holder() or "elsewhere"
+            raise LeadTaken("another process leads", "already-running", holder=holder)
 
     def __exit__(self, *_: object) -> None:
         self.release()

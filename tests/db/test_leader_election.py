@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from merlin.core.errors import LeadTaken
+from merlin.core.i18n import text
 from merlin.db.driver_errors import DatabaseAway
 from merlin.db.processes import Lead
 
@@ -124,6 +125,23 @@ def test_lead_of_a_silent_machine_can_be_taken_and_it_notices(tmp_path, postgres
         assert not first.keep()
         assert other.is_held()
         second.release()
+
+
+def test_lead_of_another_machine_is_not_described_by_an_own_process(tmp_path, postgresql, until):
+    url = postgresql.reset()
+    lead, other = (Lead(tmp_path / name, url) for name in ("one", "two"))
+    with other:
+        with pytest.raises(LeadTaken) as raised:
+            lead.check()
+        assert "on another machine" in text("en", raised.value.key, **raised.value.arguments)
+    assert lead.take()
+    other.end_session_of_leader()
+    until(other.take)
+    assert not lead.keep()
+    with pytest.raises(LeadTaken) as raised:
+        lead.check()
+    assert "on another machine" in text("en", raised.value.key, **raised.value.arguments)
+    other.release()
 
 
 def test_unreachable_server_gives_no_lead(tmp_path, postgresql):
