@@ -56,7 +56,6 @@ from merlin.dataset.import_lines import ImportedLine
 router = page_router()
 
 ExampleId = Annotated[str, Query(min_length=1, max_length=1000, pattern=LINE)]
-FormId = Annotated[str, Form(min_length=1, max_length=1000, pattern=LINE)]
 
 
 # The script of the page asks for no more.
@@ -350,19 +349,6 @@ async def _draft_open_form(
     return await _draft(context, dataset, page, filters, form) if is_open else None
 
 
-@router.post("/datasets/{dataset}/examples/remove")
-async def remove_example(
-    context: TeacherContext,
-    dataset: EditedDataset,
-    filters: FilteredForm,
-    example: FormId,
-    revision: Annotated[str, Form(max_length=80)] = "",
-) -> Response:
-    """Store the removal of an example as a draft."""
-    await context.write(drafts.draft_removal, dataset.name, example, revision)
-    return seen_other(filters.href())
-
-
 @router.post("/datasets/{dataset}/examples/drop")
 async def drop_drafts(
     context: TeacherContext,
@@ -372,19 +358,6 @@ async def drop_drafts(
 ) -> Response:
     """Delete the draft of one example, or all drafts."""
     await context.write(drafts.drop_draft, dataset.name, example)
-    return seen_other(filters.href())
-
-
-@router.post("/datasets/{dataset}/examples/keep")
-async def keep_mine(
-    context: TeacherContext,
-    dataset: EditedDataset,
-    filters: FilteredForm,
-    example: FormId,
-    revision: Annotated[str, Form(max_length=80)] = "",
-) -> Response:
-    """Let a draft override the concurrent edit that was shown beside it."""
-    await context.write(drafts.keep_mine, dataset.name, example, revision)
     return seen_other(filters.href())
 
 
@@ -484,6 +457,21 @@ async def paste_table(
         result = FormResult(refusal_text(context, error))
         return await _page(context, dataset, page, filters, result=result, paste=paste)
     return await _page(context, dataset, page, filters, paste=replace(paste, rows=rows))
+
+
+@router.post("/datasets/{dataset}/examples/{act}")
+async def change_draft(
+    context: TeacherContext,
+    dataset: EditedDataset,
+    filters: FilteredForm,
+    act: Literal["remove", "keep"],
+    example: Annotated[str, Form(min_length=1, max_length=1000, pattern=LINE)],
+    revision: Annotated[str, Form(max_length=80)] = "",
+) -> Response:
+    """Draft a removal, or let a draft override the concurrent edit that was shown beside it."""
+    change = {"remove": drafts.draft_removal, "keep": drafts.keep_mine}[act]
+    await context.write(change, dataset.name, example, revision)
+    return seen_other(filters.href())
 
 
 @router.get("/courses/{course_id}/examples")
