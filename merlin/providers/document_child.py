@@ -25,7 +25,6 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from encodings.aliases import aliases
 from pathlib import Path
-from types import ModuleType
 from typing import Literal
 
 from merlin.providers.seccomp import CPU_S, SELF_TEST, forbid_system_calls
@@ -128,49 +127,29 @@ def forbid_access() -> bool:
     return is_closed
 
 
+# The library of each kind whose reader is a module of its own, `document_<kind>.read_<kind>`.
+_LIBRARIES = {"pdf": "pypdf", "docx": "docx", "xlsx": "openpyxl"}
+
+
 def load_reader(kind: str) -> Reader:
     """Return the reader of a kind (pdf, docx, xlsx, else text) with all of its modules imported."""
+    if kind not in _LIBRARIES:
+        for encoding in ENCODINGS:
+            codecs.lookup(encoding)
+        return read_text
     # A parser takes up to 0.15 s to import: only that of this document is.
-    if kind == "pdf":
-        import pypdf  # noqa: PLC0415 - slow
-
-        from merlin.providers.document_pdf import read_pdf  # noqa: PLC0415 - slow
-
-        _import_whole(pypdf)
-        _import_encodings()  # fonts can use any of them
-        return read_pdf
-    if kind == "docx":
-        import docx  # noqa: PLC0415 - slow
-
-        from merlin.providers.document_docx import read_docx  # noqa: PLC0415 - slow
-
-        _import_whole(docx)
-        _import_encodings()  # file names in the archive have their own
-        return read_docx
-    if kind == "xlsx":
-        sys.modules["numpy"] = None  # type: ignore[assignment] # openpyxl would load it
-        import openpyxl  # noqa: PLC0415 - slow
-
-        from merlin.providers.document_xlsx import read_xlsx  # noqa: PLC0415 - slow
-
-        _import_whole(openpyxl)
-        _import_encodings()
-        return read_xlsx
-    for encoding in ENCODINGS:
-        codecs.lookup(encoding)
-    return read_text
-
-
-def _import_whole(package: ModuleType) -> None:
-    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+    sys.modules["numpy"] = None  # type: ignore[assignment] # openpyxl would load it
+    library = importlib.import_module(_LIBRARIES[kind])
+    for module in pkgutil.walk_packages(library.__path__, f"{library.__name__}."):
         with suppress(ImportError):  # optional dependencies
             importlib.import_module(module.name)
-
-
-def _import_encodings() -> None:
+    # Fonts can use any encoding, and file names in an archive have their own.
     for name in set(aliases.values()):
         with suppress(LookupError):  # not available on this system
             codecs.lookup(name)
+    reader = importlib.import_module(f"merlin.providers.document_{kind}")
+    read: Reader = getattr(reader, f"read_{kind}")
+    return read
 
 
 def parse(read: Reader, content: bytes, most_characters: int) -> ExtractedText:
