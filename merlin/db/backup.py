@@ -46,10 +46,10 @@ from merlin.core.durable_files import (
     try_lock,
     write_durably,
 )
-from merlin.core.errors import MerlinError, NotFound, Refused
+from merlin.core.errors import MerlinError, Refused
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger, redact
-from merlin.db.connections import restore_mark, sqlite_path
+from merlin.db.connections import not_recorded, restore_mark, sqlite_path
 from merlin.db.database import Database, open_database
 from merlin.db.encryption import NONCE_BYTES, key_id, key_path
 from merlin.db.migrations import STEPS, list_applied, list_pending
@@ -174,10 +174,10 @@ def write_backup(
 
     `with_key` includes the key of people's texts. Without the engine's database, if that is
     damaged, the rest is worth more than nothing. Raises NotFound if there is no database yet,
-    MerlinError if it is damaged or pg_dump fails.
+    MerlinError if it is lost or damaged or pg_dump fails.
     """
     if url.startswith("sqlite:") and not sqlite_path(url).exists():
-        raise NotFound("nothing has been recorded yet", "nothing-recorded")
+        raise not_recorded(state_dir)
     with closing(_Encryption(target, key)) if key else nullcontext(target) as stream:
         return _write_archive(state_dir, url, stream, at, with_key=with_key)
 

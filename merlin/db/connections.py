@@ -19,7 +19,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from peewee import PostgresqlDatabase, Psycopg3Adapter, SqliteDatabase
 
-from merlin.core.errors import ConfigError, Refused
+from merlin.core.errors import ConfigError, MerlinError, NotFound, Refused
 from merlin.core.network import postgresql_parameters
 
 if TYPE_CHECKING:  # SQLite does without it
@@ -197,6 +197,14 @@ def require_whole(state_dir: Path) -> None:
     """Raise Refused if a restore was interrupted between the old state and the new one."""
     if (mark := restore_mark(state_dir)).exists():
         raise Refused("a restore was cut off", "restore-cut-off", path=str(mark))
+
+
+def not_recorded(state_dir: Path) -> MerlinError:
+    """Return the error of a database without records: nothing was built yet, or it was lost."""
+    builds = state_dir / "builds"
+    if any(builds.glob("*/*")):
+        return Refused("builds without a database", "store-lost", folder=str(builds))
+    return NotFound("nothing has been recorded yet", "nothing-recorded")
 
 
 def connect(url: str, *, read_only: bool, busy_s: float) -> Handle:

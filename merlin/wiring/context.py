@@ -11,10 +11,10 @@ from merlin.app.context import Context
 from merlin.config import Config, credential, require_repository
 from merlin.config.settings import TEXT_KEY
 from merlin.config.shop import YooKassaConfig
-from merlin.core.errors import MerlinError, NotFound, Refused
+from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import Failures
 from merlin.dataset.verdicts import require_known_dataset
-from merlin.db.connections import require_whole, sqlite_path
+from merlin.db.connections import not_recorded, require_whole, sqlite_path
 from merlin.db.database import Database, open_database
 from merlin.db.driver_errors import DatabaseAway, DatabaseDamaged
 from merlin.db.encryption import Cipher, key_path, load_or_make_key
@@ -110,20 +110,13 @@ def open_read_only(config: Config) -> Iterator[Database]:
     require_whole(config.state_dir)
     url = config.database
     if url.startswith("sqlite:") and not sqlite_path(url).exists():
-        raise _not_recorded(config)
+        raise not_recorded(config.state_dir)
     with open_database(url, read_only=True, cipher=_read_existing_cipher(config)) as database:
         if list_pending(database):
             if list_applied(database):
                 raise MerlinError("an earlier version's schema", "store-older-schema")
-            raise _not_recorded(config)
+            raise not_recorded(config.state_dir)
         yield database
-
-
-def _not_recorded(config: Config) -> MerlinError:
-    builds = config.state_dir / "builds"
-    if any(builds.glob("*/*")):
-        return Refused("builds without a database", "store-lost", folder=str(builds))
-    return NotFound("nothing has been recorded yet", "nothing-recorded")
 
 
 @contextmanager

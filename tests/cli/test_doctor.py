@@ -159,8 +159,9 @@ def test_lost_database_is_not_taken_for_a_first_start(fresh, capsys):
     assert "merlin recover" in document["database"][1]
     assert "see database above" in document["text.key"][1]
     assert "see database above" in document["daemon"][1]
-    assert main(["status", "--config", str(fresh.path)]) == 1
-    assert "merlin recover" in capsys.readouterr().err
+    for command in ("status", "backup"):
+        assert main([command, "--config", str(fresh.path)]) == 1
+        assert "merlin recover" in capsys.readouterr().err
 
 
 @pytest.fixture
