@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from merlin.account.users import Users
 from merlin.app.context import Context
+from merlin.app.shop import gives_something
 from merlin.billing.ledger import Entry, EntryKind, Ledger, sum_refunds
 from merlin.billing.purchases import Purchase, Purchases, PurchaseState, order_number
 from merlin.billing.refunds import UNDER_WAY, Refund, Refunds
@@ -138,12 +139,16 @@ def grant_paid(ctx: Context, purchase: Purchase, paid: GatewayPayment) -> Entry 
         purchases = Purchases(ctx.db, ctx.clock)
         for each in purchases.with_code(purchase.user_id, purchase.order.promo):
             purchases.give_up(each.purchase_id, PurchaseState.CANCELED)
-    if purchase.user_id:
-        _tell(ctx, purchase.user_id, "notice-paid", _bought(purchase, paid.amount), once)
-    else:
+    bought = _bought(purchase, paid.amount)
+    values = {"purchase": purchase.number, "amount": format_amount(paid.amount)}
+    if not purchase.user_id:
         # There is no person to grant it to: an admin has to refund it.
-        values = {"purchase": purchase.number, "amount": format_amount(paid.amount)}
         _tell(ctx, ADMINS, "notice-paid-nobody", values, once)
+    elif gives_something(ctx, purchase.order):
+        _tell(ctx, purchase.user_id, "notice-paid", bought, once)
+    else:
+        _tell(ctx, purchase.user_id, "notice-paid-no-plan", bought, once)
+        _tell(ctx, ADMINS, "notice-paid-no-plan-admins", values, f"{once}:admins")
     log.info("paid", purchase=purchase.purchase_id, gateway=purchase.order.gateway.value)
     return grant
 

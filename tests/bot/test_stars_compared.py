@@ -10,7 +10,7 @@ import pytest
 from merlin.app.reconciliation import is_due
 from merlin.core.clock import iso, utc_now
 from merlin.sandbox.telegram.queries import invoice_of, pay
-from tests.bot.running_bot import RunningBot, select_rows
+from tests.bot.running_bot import RunningBot, answer_texts, select_rows
 from tests.bot.stars_buyer import (
     Buyer,
     buyer_with_invoice,
@@ -92,7 +92,7 @@ def test_subscription_started_during_downtime_can_be_stopped(telegram, settings)
         assert buyer.renewals()[0].method in telegram.subscriptions()
 
 
-def test_subscription_to_a_plan_that_exists_no_more_can_be_stopped(telegram, settings):
+def test_payment_for_a_plan_that_exists_no_more_is_no_thanks_and_can_be_stopped(telegram, settings):
     with RunningBot(settings):
         buyer = Buyer(telegram, settings)
         buyer.open_plan("Always")
@@ -100,6 +100,9 @@ def test_subscription_to_a_plan_that_exists_no_more_can_be_stopped(telegram, set
         buyer.pay(link.rsplit("/", 1)[1])
     others = tuple(plan for plan in settings.plans if plan.name != "always")
     with RunningBot(replace(settings, plans=others)):
+        telegram.renew(buyer.who)
+        buyer.wait_for_text("we no longer have this plan")
+        telegram.wait_for(lambda: "config.yaml" in "".join(answer_texts(telegram, "vera")))
         buyer.say("/plan")
         buyer.press("Auto-renewal of “always”")
         buyer.press("Turn off auto-renewal")
