@@ -23,7 +23,7 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.test_questions import count_test_questions
 from merlin.chat.prompt import split_text, wrap_document
-from merlin.core.errors import ConfigError, NotFound, ProviderError, ProviderUnknown, Refused
+from merlin.core.errors import ConfigError, NotFound, ProviderError, Refused
 from merlin.core.formatted_text import is_blank
 from merlin.core.i18n import text
 from merlin.core.killpoint import kill_point
@@ -46,7 +46,7 @@ from merlin.dataset.split import TEST, TRAIN
 from merlin.db.intents import Intents, IntentState
 from merlin.db.notices import Notices
 from merlin.providers.base import Answer, ModelClient
-from merlin.training.ask_many import AskReport, Query, Reply, ask_many
+from merlin.training.ask_many import AskReport, Query, Reply, ask_many, may_be_paid
 
 PASSAGE_TOKENS = 1000
 PAIRS = 3  # asked for per passage of material
@@ -241,11 +241,11 @@ def plan(
         messages = _messages(checked_dataset.spec.system, passage, wordings, ctx.config.language)
         key = teacher.key(dataset, messages)
         query = Query(key, messages, Usage(count_messages(messages), MAX_ANSWER_TOKENS))
-        state = intents[key].state if key in intents else IntentState.READY
-        if state is IntentState.DONE:
-            spent[key] = int(intents[key].outside_id)
-        elif state is IntentState.SENDING:
-            spent[key] = query.cost(teacher.price)
+        state = IntentState.READY
+        if key in intents:
+            state, spent[key] = intents[key].state, int(intents[key].outside_id or 0)
+        if state is IntentState.SENDING:
+            spent[key] += query.cost(teacher.price)
         is_new_question = passage.is_question and not passage.answer
         is_taught = is_new_question and normalise(passage.text) in existing
         if key not in by_key and state is not IntentState.DONE and not is_taught:
@@ -302,23 +302,26 @@ class _RecordingClient:
     def ask(self, model_id: str, messages: Sequence[Message], timeout_s: float = 0.0) -> Answer:
         """Return the answer. Raises as a ModelClient."""
         key, intents = self.plan.teacher.key(self.plan.dataset, messages), self._intents
+        query, spent = self.queries[key], self.plan.spent.get(key, 0)
         intents.open(key, DISTIL)
-        intents.mark_sending(key, self.ctx.clock())
+        intents.mark_sending(key, self.ctx.clock(), str(spent))
         kill_point("distil.intended")
         try:
             answer = self.client.ask(model_id, messages, timeout_s or MAX_ANSWER_S)
         except ProviderError as error:
-            if error.status or not isinstance(error, ProviderUnknown):
+            if may_be_paid(error):
+                with self.lock:
+                    self.report.spent_micro += query.cost(self.plan.teacher.price)
+            else:
                 intents.mark_ready(key)
             raise
         kill_point("distil.sent")
         with self.lock:
-            query = self.queries[key]
             ctx, plan = self.ctx, self.plan
             cost = query.cost(plan.teacher.price, answer.usage)
             drafts, rejected = _valid_drafts(plan, plan.passages[query.key], answer.text, cost)
             with ctx.db.atomic():
-                self._intents.mark_done(query.key, str(plan.spent.get(query.key, 0) + cost))
+                self._intents.mark_done(key, str(spent + cost))
                 Proposals(ctx.db, ctx.clock).add_drafts(drafts)
                 if drafts:
                     Notices(ctx.db, ctx.clock).tell_daily("notice-proposal", {})

@@ -20,7 +20,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from merlin.core.errors import ProviderBusy, ProviderError
+from merlin.core.errors import ProviderBusy, ProviderError, ProviderUnknown
 from merlin.core.messages import DEFAULT_SAMPLING, Message, SamplingParams, Usage
 from merlin.core.money import Price
 from merlin.providers.base import NOT_COUNTED, Answer, ModelClient, is_account_rejected
@@ -79,7 +79,10 @@ class AskReport:
         price: Price | None,
         keep: Callable[[Query, Reply], None],
     ) -> None:
-        """Count an outcome and pass an answer to `keep`; an empty answer fails, but is paid for."""
+        """Count an outcome and pass an answer to `keep`; an empty answer fails, but is paid for.
+
+        A call of unknown result counts as paid, at its estimate.
+        """
         if isinstance(outcome, Reply) and outcome.answer.text.strip():
             keep(query, outcome)
             self.answered += 1
@@ -90,6 +93,8 @@ class AskReport:
             self.failed_in_a_row += 1
         if isinstance(outcome, Reply):
             self.spent_micro += query.cost(price, outcome.answer.usage)
+        elif may_be_paid(outcome):
+            self.spent_micro += query.cost(price)
 
     def check(self, at_once: int) -> None:
         """Raise the first failure if nothing was answered or the last `at_once` queries failed."""
@@ -100,6 +105,11 @@ class AskReport:
 def is_provider_failure(failure: ProviderError) -> bool:
     """Return whether the failure is the provider's rather than the model's."""
     return isinstance(failure, ProviderBusy) or is_account_rejected(failure)
+
+
+def may_be_paid(failure: ProviderError) -> bool:
+    """Return whether the answer may have been generated: no error status says otherwise."""
+    return isinstance(failure, ProviderUnknown) and not failure.status
 
 
 def estimate(price: Price, queries: Iterable[Query]) -> int:
@@ -120,10 +130,11 @@ def ask_many(
 ) -> AskReport:
     """Ask a model all `queries`, in order; pass each answer to `keep` in the caller's thread.
 
-    A busy provider is retried after each of `waits_s`. Without a price, the budget has no effect.
-    A single failure does not stop the run; an empty answer counts as one. Raises ProviderError if
-    the first query fails, or `at_once` in a row; and the errors of `keep`, which can be called
-    twice with the same answer after an interruption.
+    A busy provider is retried after each of `waits_s`; a call that may have to be paid is not, if
+    there is a price. Without a price, the budget has no effect. A single failure does not stop the
+    run; an empty answer counts as one. Raises ProviderError if the first query fails, or `at_once`
+    in a row; and the errors of `keep`, which can be called twice with the same answer after an
+    interruption.
     """
     pending, running = deque(queries), dict[Future[None], Query]()
     outcomes = deque[tuple[Query, Reply | ProviderError]]()
@@ -132,7 +143,7 @@ def ask_many(
     def ask_one(query: Query) -> None:
         # Stored by the worker: Ctrl-C can interrupt the main thread at any time.
         try:
-            outcomes.append((query, _ask(client, model_id, query, waits_s, is_stopped)))
+            outcomes.append((query, _ask(client, model_id, query, price, waits_s, is_stopped)))
         except ProviderError as failure:
             outcomes.append((query, failure))
 
@@ -172,6 +183,7 @@ def _ask(
     client: ModelClient,
     model_id: str,
     query: Query,
+    price: Price | None,
     waits_s: Sequence[float],
     is_stopped: threading.Event,
 ) -> Reply:
@@ -182,7 +194,8 @@ def _ask(
             answer = client.ask(model_id, query.messages)
         except ProviderBusy as failure:
             wait_s = min(failure.retry_after_s or default_s or 0.0, MAX_WAIT_S)
-            if default_s is None or is_stopped.wait(wait_s):
+            is_last = default_s is None or (price is not None and may_be_paid(failure))
+            if is_last or is_stopped.wait(wait_s):
                 raise
         else:
             return Reply(answer, time.monotonic() - started_at)

@@ -1,6 +1,7 @@
 """`merlin distil`: a teacher model drafts examples within a budget, and editors approve them."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -220,6 +221,19 @@ def test_unavailable_teacher_costs_nothing_and_the_run_continues_later(lab, run,
     assert "calls left: 1" in captured.err
     code, captured = run("distil", "trial", *MATERIALS, "--budget", "1")
     assert (code, "spent on them: $0.00" in captured.err) == (0, True)
+    assert len(waiting_proposals(lab)) == 6
+
+
+def test_calls_of_unknown_result_count_as_spent_in_later_runs(lab, run, provider):
+    lost = Fault("chat.create", FaultKind.DROP, times=2)
+    provider.faults.add(lost, Fault("chat.create", FaultKind.STATUS, status=400))
+    spent = []
+    for expected_code in (1, 1, 1, 0):
+        code, captured = run("distil", "trial", *MATERIALS, "--budget", "1")
+        assert code == expected_code
+        spent += re.findall(r"spent on them: \$(\d+\.\d+)", captured.err)
+    # One call is estimated at about 4 cents. The third was refused, and cost nothing.
+    assert spent == ["0.00", "0.04", "0.09", "0.09"]
     assert len(waiting_proposals(lab)) == 6
 
 

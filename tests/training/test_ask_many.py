@@ -78,6 +78,28 @@ def test_asking_stops_before_the_budget_is_exceeded(provider, asker):
     assert report.spent_micro == 2 * one
 
 
+def test_calls_of_unknown_result_count_as_paid(provider, asker):
+    provider.behave(fixed_answer="Yes.")
+    usage = ask_all(asker, 1)[0]["q0"].answer.usage
+    one, before = usage.input_tokens + usage.output_tokens, len(provider.calls("chat.create"))
+    # Each fault lets one call through before it: answered and lost calls alternate.
+    lost = [Fault("chat.create", FaultKind.DROP, skip=skip) for skip in (1, 2, 3)]
+    provider.faults.add(*lost)
+    budget = 3 * one + 3 * 20
+    replies, report = ask_all(asker, price=PRICE, budget_micro=budget)
+    assert report.is_over_budget
+    assert len(report.failed) == 3
+    assert report.spent_micro == len(replies) * one + 3 * 20 <= budget
+    assert len(provider.calls("chat.create")) - before == len(replies) + 3
+
+
+def test_call_of_unknown_result_is_repeated_if_it_costs_nothing(provider, asker):
+    provider.faults.add(Fault("chat.create", FaultKind.DROP, skip=1))
+    replies, report = ask_all(asker, 8)
+    assert len(replies) == 8
+    assert not report.failed
+
+
 def test_single_failure_does_not_stop_the_others(provider, asker):
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=400, skip=5))
     replies, report = ask_all(asker)
