@@ -174,7 +174,11 @@ SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - a header's nam
 # Only calls with the secret get here; Telegram would retry a refused update forever.
 TELEGRAM_BYTES = 1024 * 1024
 EMPTY: dict[str, Any] = {"description": "Accepted; the response has no content", "content": {}}
-_TRIGGERED: dict[int | str, dict[str, Any]] = {202: EMPTY, **problems(400, 401, 413)}
+_TRIGGER: dict[str, Any] = {
+    "status_code": HTTPStatus.ACCEPTED,
+    "response_class": Response,
+    "responses": {202: EMPTY, **problems(400, 401, 413)},
+}
 _SECRET = {
     "name": SECRET_HEADER,
     "in": "header",
@@ -213,25 +217,13 @@ async def telegram(request: Request) -> Response:
     return Response(status_code=HTTPStatus.OK)
 
 
-@router.post(
-    "/git",
-    summary="Notify of a new commit",
-    status_code=HTTPStatus.ACCEPTED,
-    response_class=Response,
-    responses=_TRIGGERED,
-)
+@router.post("/git", summary="Notify of a new commit", **_TRIGGER)
 async def git(request: Request) -> Response:
     """Make the daemon fetch the repository immediately."""
     return await _trigger(request, "git")
 
 
-@router.post(
-    "/provider",
-    summary="Notify of a fine-tune job event",
-    status_code=HTTPStatus.ACCEPTED,
-    response_class=Response,
-    responses=_TRIGGERED,
-)
+@router.post("/provider", summary="Notify of a fine-tune job event", **_TRIGGER)
 async def provider(request: Request) -> Response:
     """Make the daemon poll its fine-tune jobs immediately."""
     return await _trigger(request, "provider")
