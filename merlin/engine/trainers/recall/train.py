@@ -143,8 +143,9 @@ def _extract_turns(conversations: Sequence[Conversation], extract: Extractor) ->
 
 
 def _build_note(key: str, texts: Sequence[str]) -> TrainerNote:
-    first = "; ".join(f"«{text}»" for text in texts[:_MAX_NAMED])
-    return TrainerNote(key, {"n": len(texts), "shown": first})
+    distinct = list(dict.fromkeys(texts))
+    first = "; ".join(f"«{text}»" for text in distinct[:_MAX_NAMED])
+    return TrainerNote(key, {"n": len(distinct), "shown": first})
 
 
 def choose_dimensions(answers: int) -> int:
