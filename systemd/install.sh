@@ -51,6 +51,8 @@ language_models() {
 person() {
   getent passwd merlin >/dev/null || useradd --system --user-group --no-create-home \
     --home-dir "$state" --shell /usr/sbin/nologin merlin
+  # Commands such as restore need it before the first start of a service.
+  install -d -o merlin -g merlin -m 700 "$state"
 }
 
 configuration() {

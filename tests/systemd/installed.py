@@ -82,6 +82,7 @@ def run_machine(folder: Path, packages: Path) -> Iterator[Installed]:
         try:
             machine.install_package()
             machine.prepare()
+            machine.first_command = machine.merlin("upgrade")
             machine.box.systemctl("enable", "--now", "telegram", "merlin.target")
             machine.wait_until_all_serve()
             yield machine
@@ -90,7 +91,12 @@ def run_machine(folder: Path, packages: Path) -> Iterator[Installed]:
 
 
 class Installed:
-    """One machine with Merlin; it can be rebooted."""
+    """One machine with Merlin; it can be rebooted.
+
+    `first_command` is `merlin upgrade`, run by the user of the services before their first start.
+    """
+
+    first_command: subprocess.CompletedProcess[str]
 
     def __init__(self, upper: Path, packages: Path, package_folder: Path) -> None:
         self._upper = upper

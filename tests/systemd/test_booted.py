@@ -28,6 +28,10 @@ LIMIT = "receive.maxInputSize"
 QUESTION = "Какие черты лица отвечают за глубину фиксации?"
 
 
+def test_command_of_the_services_user_works_before_their_first_start(machine):
+    assert machine.first_command.returncode == 0, machine.first_command.stderr
+
+
 def test_target_starts_every_process(machine):
     states = {process: machine.box.prop(f"merlin-{process}", "SubState") for process in PROCESSES}
     assert states == dict.fromkeys(PROCESSES, "running")
