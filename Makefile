@@ -7,7 +7,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Each of the many processes that tests start would compile whole libraries anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: venv runtime engine locks audit demo run test test-postgresql check lint types golden bench soak install deb release docs pictures screens
+.PHONY: venv runtime engine locks audit demo run test test-postgresql check lint types golden bench soak install deb release docs pictures screens pin
 
 venv: .venv/installed
 
