@@ -333,8 +333,8 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         root = self.services.config.telegram.link_url.rstrip("/")
         return f"{root}/{self.bot.username}?start={payload}"
 
-    async def is_admin(self, user_id: int) -> bool:
-        """Return whether a user administers the chat, cached for a minute."""
+    async def is_admin(self, user_id: int) -> bool | None:
+        """Return whether a user administers the chat, cached; None if Telegram did not answer."""
         cached, now = self.bot_data.admins, asyncio.get_running_loop().time()
         until, is_admin = cached.get((self.chat_id, user_id), (0.0, False))
         if until > now:
@@ -342,7 +342,7 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         arguments = {"chat_id": self.chat_id, "user_id": user_id}
         member = await self.bot_api.try_call("getChatMember", arguments)
         if not isinstance(member, Mapping):
-            return False
+            return None
         if len(cached) >= _MAX_CACHED:
             cached.clear()
         is_admin = member.get("status") in _ADMIN_STATUSES

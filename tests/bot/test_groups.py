@@ -3,6 +3,7 @@
 import pytest
 
 from merlin.billing.quota import Allowance, Format
+from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.telegram.arguments import typed_fields
 from merlin.sandbox.telegram.world import SEMINAR, STUDY
 from tests.bot.conversation import MENTION, join_group_chat, user_messages
@@ -221,6 +222,20 @@ def test_only_administrators_can_start_a_new_session_if_so_set(anna, vera):
     assert (
         len(select_rows(anna.settings, "SELECT id FROM chat_session WHERE deleted_at <> ''")) == 1
     )
+
+
+def test_administrator_reads_that_telegram_did_not_say_who_administers(telegram, bot):
+    vera = join_group_chat(telegram, bot, "vera@study")
+    unknown = "Telegram не ответил, кто они"
+    page = vera.say("/settings")
+    vera.press("Новый разговор: админы", page.message_id)
+    boris = join_group_chat(telegram, bot, "boris@study")  # created the group
+    telegram.faults.add(Fault("getChatMember", FaultKind.STATUS, status=502, times=3))
+    assert unknown in boris.say("/settings").text
+    assert unknown in boris.say("/clear").text
+    boris.press("new", page.message_id, forged=True)
+    assert unknown in boris.alerts()[-1]
+    assert "Настройки" in boris.say("/settings").text
 
 
 def test_bot_greets_a_group_once_and_is_silent_after_removal(telegram, bot):

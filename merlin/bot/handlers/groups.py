@@ -115,18 +115,17 @@ async def settings(context: BotContext) -> None:
     if context.is_private and not context.verb:
         await context.reply(context.translate("groups-settings-private"))
         return
-    addressee = find_addressee(context.stored, context.bot.id, context.bot.username)
-    if addressee.is_anonymous or await context.is_admin(context.user_id):
+    refusal = await _refuse_member(context)
+    if not refusal:
         # Privacy mode may have changed, and whether the bot sees every message depends on it.
         await context.bot_api.refresh_bot()
         hears_all = context.bot.can_read_all_group_messages
-        hears_all = hears_all or await context.is_admin(context.bot.id)
+        hears_all = hears_all or bool(await context.is_admin(context.bot.id))
         show = _change_setting if context.verb else _settings_view
         await context.show(lambda: show(context, hears_all=hears_all))
     else:
-        refused = Refused("not an administrator", "groups-leaders-only")
-        show_refusal = partial(menu.error_view, context, refused)
-        await context.show(show_refusal, UpdateState.REFUSED, "not an administrator")
+        show_refusal = partial(menu.error_view, context, Refused(refusal, refusal))
+        await context.show(show_refusal, UpdateState.REFUSED, refusal)
 
 
 def _change_setting(context: BotContext, *, hears_all: bool) -> View:
@@ -406,8 +405,8 @@ async def _filter_command(context: BotContext) -> bool:
         await context.finish_silently(UpdateState.REFUSED, "an edited command")
     elif context.command in {"start", "help"}:
         await context.show(lambda: how_to_ask(context))
-    elif context.command in _SESSION_COMMANDS and not await may_restart_session(context):
-        await context.reply(context.translate("groups-leaders-only"), UpdateState.REFUSED)
+    elif context.command in _SESSION_COMMANDS and (refusal := await _refuse_restart(context)):
+        await context.reply(context.translate(refusal), UpdateState.REFUSED)
     elif context.command in _COMMANDS:
         return True
     elif context.command in COMMANDS:
@@ -442,10 +441,20 @@ def how_to_ask(context: BotContext, key: str = "groups-how") -> View:
     return menu.text_view(context, key, _SETTINGS, private_chat_button(context), bot=bot_name)
 
 
-async def may_restart_session(context: BotContext) -> bool:
-    """Return whether the user may restart the group's session."""
+async def _refuse_restart(context: BotContext) -> str:
+    """Return the key of why the user may not restart the group's session, "" if they may."""
     group = await context.store.read(lambda: _group(context))
-    return group.is_open or await context.is_admin(context.user_id)
+    return "" if group.is_open else await _refuse_member(context)
+
+
+async def _refuse_member(context: BotContext) -> str:
+    """Return the key of why the user may not do what is for administrators, "" if they may."""
+    if find_addressee(context.stored, context.bot.id, context.bot.username).is_anonymous:
+        return ""
+    is_admin = await context.is_admin(context.user_id)
+    if is_admin is None:
+        return "groups-admins-unknown"
+    return "" if is_admin else "groups-leaders-only"
 
 
 async def _filter_button(context: BotContext) -> bool:
@@ -457,8 +466,8 @@ async def _filter_button(context: BotContext) -> bool:
     key = reason = ""
     if context.verb not in _BUTTONS or context.chat_id > 0:
         key, reason = "groups-private-button", "private"
-    elif context.verb == "new" and not await may_restart_session(context):
-        key, reason = "groups-leaders-only", "leaders"
+    elif context.verb == "new":
+        key, reason = await _refuse_restart(context), "leaders"
     if key:
         await context.show(lambda: menu.refusal(context, key), UpdateState.REFUSED, reason)
     return not key

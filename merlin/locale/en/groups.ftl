@@ -9,6 +9,7 @@ groups-not-a-person = I answer people: questions count towards the plan of the p
 groups-private = { $command } works only in our private chat, as it's about you.
 groups-private-button = This works only in the private chat with me.
 groups-leaders-only = Only admins of the group can do that.
+groups-admins-unknown = Only admins of the group can do that, and Telegram didn't tell me who they are. Please try again in a minute.
 groups-new = New conversation started: I no longer remember what was said before.
 groups-renewed = [That conversation was full, so I started a new one: I no longer remember what was said before.]
 groups-summary-tail = This new conversation remembers the summary. Just keep writing.
