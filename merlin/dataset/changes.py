@@ -30,8 +30,6 @@ from merlin.db.values import RowMap, decrypt, dump_json
 from merlin.git.source import blob_id
 
 MAX_BATCH_SIZE = 10_000
-# git recurses over a path; at a thousand times this length its process crashes.
-MAX_PATH_BYTES = 1_000
 _ENDINGS = {EXAMPLES: ".yaml", MATERIALS: ".md"}
 
 
@@ -220,7 +218,7 @@ def is_writable_path(inside: str) -> bool:
     if not folder or not inside.endswith(ending):
         return False
     steps = inside[len(folder) : -len(ending)].split("/")
-    is_short = len(inside.encode("utf-8", "replace")) <= MAX_PATH_BYTES
+    is_short = len(inside.encode("utf-8", "replace")) <= layout.MAX_PATH_BYTES
     return is_short and all(layout.is_valid_name(step) for step in steps)
 
 

@@ -15,6 +15,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.yaml_io import MAX_FILE_BYTES, too_large_finding
@@ -23,6 +24,8 @@ from merlin.git.source import EXECUTABLE, FILE, GITLINK, SYMLINK, Entry
 # Of all examples together.
 MAX_EXAMPLES, MAX_EXAMPLE_BYTES = 100_000, 200_000_000
 MAX_NAME_BYTES = 200
+# Of a path within a dataset: git recurses over it; at a thousand times this length it crashes.
+MAX_PATH_BYTES = 1_000
 MAX_NAME_WORDS, MAX_GIVEN_NAME_LENGTH = 7, 60
 _MARKS = "._-"
 _EDGES = ".-"
@@ -199,13 +202,16 @@ def is_meant_as_example(path: str) -> bool:
 
 
 def suggest_path(path: str) -> str:
-    """Return a similar valid path for an example; a valid path is returned unchanged."""
+    """Return a similar valid path for an example, without the folders that make it too long."""
     return _suggest_path(path, path.rpartition("/")[2].removesuffix(_yaml_suffix(path)))
 
 
 def _suggest_path(path: str, stem: str) -> str:
-    folders = path.removeprefix(EXAMPLES).split("/")[:-1]
-    return example_path("/".join(suggest_name(step) for step in (*folders, stem)))
+    *folders, name = map(suggest_name, (*path.removeprefix(EXAMPLES).split("/")[:-1], stem))
+    sizes = (len(folder.encode()) + 1 for folder in folders)
+    lengths = accumulate(sizes, initial=len(example_path(name).encode()))
+    depth = sum(length <= MAX_PATH_BYTES for length in lengths) - 1
+    return example_path("/".join((*folders[:depth], name)))
 
 
 def _yaml_suffix(path: str) -> str:

@@ -1,8 +1,11 @@
 """Names, modes and sizes of files, judged before they are read."""
 
+import re
+
 import pytest
 
 from merlin.dataset import layout
+from merlin.dataset.changes import check_path
 from merlin.dataset.finding import Severity
 from tests.support.dataset_tree import (
     FileTree,
@@ -40,6 +43,8 @@ def test_readme_and_git_files_are_allowed_anywhere(path):
         ("examples/q\n.yaml", "examples/q.yaml"),
         ("examples/и\u0306од.yaml", "examples/йод.yaml"),
         ("examples/\udcff.yaml", "examples/unnamed.yaml"),
+        (f"examples/{'я/' * 400}q.yaml", f"examples/{'я/' * 328}q.yaml"),
+        (f"examples/{'deep/' * 100_000}q.yaml", f"examples/{'deep/' * 197}q.yaml"),
     ],
 )
 def test_example_with_a_bad_name_is_rejected_with_a_proposed_name(path, proposed):
@@ -51,6 +56,15 @@ def test_example_with_a_bad_name_is_rejected_with_a_proposed_name(path, proposed
     assert proposed in finding.text("ru")
     assert proposed in finding.text("en")
     assert "NFC" in finding.text("en")  # a decomposed name looks the same
+    assert {f"{layout.MAX_PATH_BYTES}", f"{layout.MAX_NAME_BYTES}"} <= set(
+        re.findall(r"\d+", finding.text("en"))
+    )
+
+
+def test_examples_that_the_check_accepts_can_be_edited():
+    longest = f"examples/{'deep/' * 197}q.yaml"
+    _, checked = check_with(longest, example_yaml())
+    assert (len(checked.examples), check_path(f"trial/{longest}")) == (61, f"trial/{longest}")
 
 
 def test_other_file_among_examples_is_reported_and_not_counted():
