@@ -68,7 +68,8 @@ async def _by_gateway(ctx: Context, purchase: Purchase) -> None:
             await orders.sync_status(ctx, purchase)
         except PaymentError as error:
             await orders.note_failure(ctx, error, purchase=purchase.purchase_id)
-            if not orders.is_final(error):
+            # An order of a person expires all the same; a renewal may have been charged.
+            if is_renewing and not orders.is_final(error):
                 raise
     elif is_renewing:
         # Its owner declined before the payment was requested.

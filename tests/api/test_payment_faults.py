@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from merlin.billing.promo_codes import Promo
 from merlin.providers.yookassa import YooKassaGateway
 from merlin.sandbox.faults import HANG_S, Fault, FaultKind
 from tests.api.payment_api import DEADLINE_S, run_payment_api
@@ -66,6 +67,22 @@ def test_unavailable_gateway_is_reported_and_the_order_can_be_paid_later(shop):
         shop.yookassa.start()
     assert response.status_code == 503
     assert anna.pay(order_id).status_code == 200
+
+
+def test_order_that_yookassa_never_answered_about_expires_and_releases_its_code(shop):
+    anna, boris = shop.buyer(), shop.buyer()
+    shop.billing.promos.add(Promo("ONCE", "plus", percent=50, most_uses=1))
+    order_id = anna.order(promo="ONCE")
+    shop.yookassa.stop()
+    try:
+        assert anna.pay(order_id).status_code == 503
+        shop.backdate(order_id, days=4)
+        shop.make_due(order_id)
+        shop.wait_for_state(order_id, "expired")
+    finally:
+        shop.yookassa.start()
+    assert shop.purchase(order_id).look_at is None
+    boris.order(promo="ONCE")
 
 
 def test_unanswered_sync_leaves_the_order_unchanged(shop):
