@@ -169,6 +169,10 @@ async def reconcile_stars(ctx: Context, read: Callable[[int], Awaitable[StarsPag
     differences: list[StarDifference] = []
     while True:
         ids, movements = await read(offset)
+        if offset and not (ids or charges):
+            # Shorter than the list seen last: that of another bot, which took this one's place.
+            offset = 0
+            continue
         differences += await ctx.write(_store_movements, movements)
         charges |= {*ids}
         offset += len(ids)

@@ -74,6 +74,19 @@ def test_payment_and_refund_during_downtime_are_recorded_at_start(telegram, sett
     assert len(ledger(settings)) == 4
 
 
+def test_list_of_another_bot_is_read_from_its_start(telegram, settings):
+    buyer = buyer_with_invoice(telegram, settings)
+    pay_unseen(telegram, buyer)
+    # The bot before this one had 500 transactions.
+    last = last_comparison(settings) | {"seen": 500}
+    change_rows(
+        settings, "UPDATE setting SET value = ? WHERE name LIKE 'stars.%'", json.dumps(last)
+    )
+    with RunningBot(settings):
+        telegram.wait_for(lambda: last_comparison(settings)["seen"] != 500)
+    assert len(buyer.payments()) == last_comparison(settings)["seen"] == 1
+
+
 def test_subscription_started_during_downtime_can_be_stopped(telegram, settings):
     with RunningBot(settings):
         buyer = Buyer(telegram, settings)
