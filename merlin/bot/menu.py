@@ -80,11 +80,6 @@ def paragraphs(context: BotContext, *parts: str, rows: Rows = ()) -> View:
     return message(context, "\n\n".join(filter(None, parts)), *rows)
 
 
-def file_note(context: BotContext) -> str:
-    """Return a note that only the text of the message was taken, "" for one without a file."""
-    return context.translate("bot-file-dropped") if context.attachment is not None else ""
-
-
 def text_view(context: BotContext, key: str, *rows: RowOf, **arguments: object) -> View:
     """Return a view of the text `key` with rows of buttons, described as for `buttons_of`."""
     return message(context, context.translate(key, **arguments), *rows)
@@ -273,6 +268,18 @@ def with_heading(view: View, text: str) -> View:
     if view.page is None:
         return view
     return replace(view, page=prepend(f"{text}\n\n", view.page))
+
+
+def with_file_note(act: Act) -> Act:
+    """Return the act of a form whose view says that of a file only the caption is taken."""
+
+    def act_and_note(context: BotContext) -> View:
+        view = act(context)
+        if context.attachment is None or not context.text:
+            return view
+        return with_heading(view, context.translate("bot-file-dropped"))
+
+    return act_and_note
 
 
 def printable(text: str) -> str:

@@ -69,9 +69,21 @@ class Handlers:
             verbs += tuple(menu.confirmed_verb(verb) for verb in verbs)
         return _register(self.buttons, verbs, needs or self._needs)
 
-    def step(self, *steps: str, needs: Permission | None = None) -> Callable[[T], T]:
-        """Register a function for messages sent at these dialog steps; `needs` as in `button`."""
-        return _register(self._steps, steps, needs or self._needs)
+    def step(
+        self, *steps: str, needs: Permission | None = None, files: bool = False
+    ) -> Callable[[T], T]:
+        """Register a function for messages sent at these dialog steps; `needs` as in `button`.
+
+        `files`: the act says itself what becomes of a file, as a coroutine does.
+        """
+        register = _register(self._steps, steps, needs or self._needs)
+
+        def add(function: T) -> T:
+            is_text_only = not (files or inspect.iscoroutinefunction(function))
+            register(menu.with_file_note(cast("Act", function)) if is_text_only else function)
+            return function
+
+        return add
 
     def add_to(self, application: BotApplication) -> None:
         """Add all handlers to the library's application, in the order of registration."""

@@ -150,7 +150,7 @@ def test_picture_of_an_operator_text_is_said_not_to_be_saved(anna, telegram):
     vera.press("/info · ru")
     picture = Upload("a.png", "image/png", PHOTO)
     vera._act(telegram.send_file, picture, kind="photo", caption="Ауд. 305")
-    assert vera.last.text.endswith("Файл не сохранён: здесь подходит только текст.")
+    assert vera.last.text.startswith("Файл не сохранён: здесь подходит только текст.\n\nСохранено")
     assert "Ауд. 305" in anna.say("/info").text
 
 

@@ -10,9 +10,10 @@ from merlin.billing.purchases import Order, Promise
 from merlin.core.clock import utc_now
 from merlin.core.money import roubles
 from merlin.providers.payments import Gateway, GatewayPayment, Status
+from merlin.sandbox.telegram.arguments import Upload
 from merlin.sandbox.telegram.server import TelegramStandIn
 from tests.bot.admin_chat import StaffUser
-from tests.bot.running_bot import RunningBot, add_live_model, select_rows
+from tests.bot.running_bot import PHOTO, RunningBot, add_live_model, select_rows
 from tests.bot.stars_buyer import Buyer, ledger, query_billing, selling_settings
 
 pytestmark = pytest.mark.functional
@@ -245,6 +246,9 @@ def test_promo_codes_are_created_listed_and_stopped(vera, buyer, selling_bot):
     assert "Промокод отключён" in vera.last.text
     buyer.say("/plan")
     buyer.press("Enter a promo code")
+    picture = Upload("a.png", "image/png", PHOTO)
+    buyer._act(buyer.telegram.send_file, picture, kind="photo", caption="ЛЕТО")
+    assert buyer.last.text.startswith("The file wasn't saved: only text can be used here.")
     assert (
         "no longer works" in buyer.say("ЛЕТО").text
         or "This code isn't valid or no longer works" in buyer.last.text.lower()

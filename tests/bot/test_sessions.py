@@ -5,8 +5,9 @@ import json
 import pytest
 
 from merlin.sandbox.faults import Fault, FaultKind
+from merlin.sandbox.telegram.arguments import Upload
 from tests.bot.conversation import ChatUser
-from tests.bot.running_bot import RunningBot, bot_settings, select_rows
+from tests.bot.running_bot import PHOTO, RunningBot, bot_settings, select_rows
 from tests.support.plan_config import make_plan
 
 pytestmark = pytest.mark.functional
@@ -56,6 +57,16 @@ def test_session_is_renamed_without_a_model_call(anna, provider):
     assert len(provider.calls("chat.create")) == 2
     anna.say("/sessions")
     assert titles(anna) == ["▸ Что такое подбородок?", "Про лоб и виски"]
+
+
+def test_picture_with_the_new_name_of_a_session_is_said_not_to_be_saved(anna, telegram):
+    open_two_sessions(anna)
+    anna.press(anna.labels[1])
+    anna.press("✏️ Переименовать")
+    picture = Upload("a.png", "image/png", PHOTO)
+    anna._act(telegram.send_file, picture, kind="photo", caption="Про лоб")
+    note = "Файл не сохранён: здесь подходит только текст.\n\n"
+    assert anna.last.text.startswith(f"{note}«Про лоб»")
 
 
 @pytest.mark.parametrize("way_out", ["Отмена", "‹ Назад", "/cancel"])

@@ -45,7 +45,7 @@ def list_broadcasts(context: BotContext) -> View:
     return menu.card(context, title, context.translate(key), rows=rows)
 
 
-@handlers.step(WRITING)
+@handlers.step(WRITING, files=True)
 def take_text(context: BotContext) -> View:
     """Store the draft and show its preview with the possible audiences."""
     if context.attachment is not None:

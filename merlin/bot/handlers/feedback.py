@@ -317,7 +317,7 @@ def _preview(context: BotContext, turn: Turn, correction_values: Mapping[str, An
     preview = text(language, "fix-preview", question=question.words, answer=answer.words)
     masked = text(language, "fix-masked", kinds=kinds) if kinds else ""
     rows = (("fix-send", "fix-send", "success"), _QUESTION, menu.cancel(context))
-    return menu.paragraphs(context, preview, masked, menu.file_note(context), rows=rows)
+    return menu.paragraphs(context, preview, masked, rows=rows)
 
 
 @handlers.button("fix-send")

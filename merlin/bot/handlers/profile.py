@@ -232,7 +232,7 @@ _DAY = timedelta(days=1)
 _MAX_AUDIT_ENTRIES = 50
 # The number of newest orders that are attached.
 _MAX_PURCHASES = 3
-handlers.step(SUPPORT_STEP)(lambda context: _send_to_admins(context, context.text))
+handlers.step(SUPPORT_STEP, files=True)(lambda context: _send_to_admins(context, context.text))
 
 
 @handlers.command("paysupport")
@@ -327,7 +327,7 @@ def _find_answer(context: BotContext, user_id: int, question: int) -> Entry | No
     return next((entry for entry in answers if entry.arguments.get("question") == question), None)
 
 
-@handlers.step(ANSWER_STEP)
+@handlers.step(ANSWER_STEP, files=True)
 def send_answer(context: BotContext) -> View:
     """Send an admin's answer to the user; if another was given meanwhile, ask again first."""
     if not _is_valid(context.text):

@@ -255,8 +255,7 @@ def _set_prompt(context: BotContext, text: str) -> View:
     if session is None:
         return menu.text_view(context, "presets-no-model")
     note = render_other_provider_note(context, session)
-    parts = (context.translate("system-set"), note, menu.file_note(context))
-    return menu.paragraphs(context, *parts, rows=((_SAVE, _CLEAR),))
+    return menu.paragraphs(context, context.translate("system-set"), note, rows=((_SAVE, _CLEAR),))
 
 
 @handlers.step(NAME_STEP)

@@ -289,8 +289,7 @@ def _store_text(context: BotContext, name: str, new_text: str) -> View:
     context.stop_waiting()
     put_text(*context.caller, name, new_text)
     key = "bot-texts-saved" if new_text else "bot-texts-deleted"
-    rows = (menu.back("own"),)
-    return menu.paragraphs(context, context.translate(key), menu.file_note(context), rows=rows)
+    return menu.text_view(context, key, menu.back("own"))
 
 
 _MAX_MODELS = 5
