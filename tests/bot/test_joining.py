@@ -156,6 +156,39 @@ def test_edited_command_does_not_become_a_question(telegram, provider, media, fi
         telegram.edit("anna", telegram.log("anna")[0].message_id, "Другой вопрос")
         wait_until_ended(telegram, media, 2)
     assert not read_questions(provider)
+    _, explanation = answer_texts(telegram, "anna")
+    assert explanation.startswith("Я перечитываю только исправленные вопросы")
+
+
+def test_edit_of_a_message_that_a_form_took_is_said_to_change_nothing(telegram, provider, media):
+    with RunningBot(media):
+        telegram.say("anna", "/system")
+        wait_until_ended(telegram, media, 1)
+        telegram.press("anna", "system:set")
+        wait_until_ended(telegram, media, 2)
+        telegram.say("anna", "Отвечай кратго")
+        wait_until_ended(telegram, media, 3)
+        taken_id = telegram.log("anna")[-2].message_id
+        telegram.edit("anna", taken_id, "Отвечай кратко")
+        wait_until_ended(telegram, media, 4)
+    assert answer_texts(telegram, "anna")[-1].startswith("Я перечитываю только исправленные")
+    assert telegram.answers("anna")[-1].message["reply_to_message"]["message_id"] == taken_id
+
+
+def test_move_of_a_live_location_is_no_edit(telegram, media):
+    with RunningBot(media):
+        telegram.say("anna", "/help")
+        wait_until_ended(telegram, media, 1)
+        message_id = telegram.log("anna")[0].message_id
+
+        def move(acting):
+            message = dict(acting.world.messages[1001][message_id].message)
+            del message["text"], message["entities"]
+            location = {"latitude": 55.7, "longitude": 37.6, "live_period": 900}
+            acting.world.add_update("edited_message", {**message, "location": location})
+
+        telegram.act(move)
+        wait_until_ended(telegram, media, 2)
     assert len(answer_texts(telegram, "anna")) == 1
 
 

@@ -529,11 +529,7 @@ async def answer_edited(context: BotContext) -> None:
     if turn is not None and turn.question.update_id == context.update_id:
         await answer_question(context, source)
         return
-    if turn is None and context.dialog is not None and context.dialog.has_draft:
-        # A typo corrected in a message that the draft has taken would be saved all the same.
-        await context.reply(context.translate("examples-edited"), UpdateState.REFUSED, "in a draft")
-        return
-    if turn is None or context.command or not await _is_changed(context, turn):
+    if context.command or not await _is_changed(context, turn):
         await context.finish_silently(UpdateState.REFUSED, "an edit that asks nothing")
         return
     key = _refusal(context, turn)
@@ -543,8 +539,13 @@ async def answer_edited(context: BotContext) -> None:
     await answer_question(context, source)
 
 
-async def _is_changed(context: BotContext, turn: Turn) -> bool:
-    """Return whether the user's text differs from the question that was answered."""
+async def _is_changed(context: BotContext, turn: Turn | None) -> bool:
+    """Return whether the user's text differs from the question that was answered.
+
+    The text of a message that was no question is not stored, so any text of it counts.
+    """
+    if turn is None:
+        return bool(context.text) and context.is_private
     if context.attachment is not None:
         before = text_outside_documents(turn.question.text).strip()
         return context.text not in {"", before}
@@ -553,8 +554,12 @@ async def _is_changed(context: BotContext, turn: Turn) -> bool:
     return bool(context.text) and edited != before and not is_part
 
 
-def _refusal(context: BotContext, turn: Turn) -> str:
+def _refusal(context: BotContext, turn: Turn | None) -> str:
     """Return the key of the reason why the edit is not answered, "" for none."""
+    if turn is None:
+        # A typo corrected in a message that a form has taken would be saved all the same.
+        has_draft = context.dialog is not None and context.dialog.has_draft
+        return "examples-edited" if has_draft else "edited-no-question"
     if context.attachment is None and utf16_length(turn.question.text) > LONG_UNITS:
         # One part of a joined text is not the whole question.
         return "edited-long"
