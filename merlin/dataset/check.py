@@ -11,7 +11,7 @@ Rules that reject by comparing examples are in `merlin.dataset.judge`, warnings 
 
 import json
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain, islice
@@ -31,6 +31,7 @@ from merlin.dataset.layout import (
     example_id_of,
     example_path,
     exceeds_limits,
+    find_case_twins,
     read_layout,
 )
 from merlin.dataset.lint import (
@@ -125,16 +126,20 @@ def check(
     read: BlobReader,
     limit_tokens: Mapping[str, int] | None = None,
     *,
+    others: Iterable[str] = (),
     keeps_examples: bool = True,
 ) -> CheckedDataset:
     """Check the dataset `name` and return the result with its examples; it cannot be built.
 
     `entries` are the leaves below its folder; `read` yields (blob, bytes) in the requested order.
+    `others` are the names of all folders beside it.
     `limit_tokens`: base model -> maximum tokens of a training example. Without `keeps_examples` it
     takes half the time, and the result has none.
     """
     index, known = ExampleIndex(), dict[str, Example]() if keeps_examples else None
-    checked = check_whole(name, index, entries, read, limit_tokens, known, for_build=False)
+    checked = check_whole(
+        name, index, entries, read, limit_tokens, known, others=others, for_build=False
+    )
     if known is None:
         return checked
     good, duplicates = (
@@ -151,6 +156,7 @@ def check_whole(
     limit_tokens: Mapping[str, int] | None = None,
     known: dict[str, Example] | None = None,
     *,
+    others: Iterable[str] = (),
     for_build: bool = True,
 ) -> CheckedDataset:
     """Read a complete dataset into an empty index, or missing leaves into an existing one.
@@ -178,6 +184,10 @@ def check_whole(
     good = statuses.get(GOOD, 0)
     findings += [*index.findings(), *_pairs(index), *_find_too_long(index, tokens)]
     findings += [*lint_dataset(index, spec), *_few(good), *_few_tests(index, spec)]
+    findings += [
+        Finding(DATASET_FILE, 1, 1, "case-twin", Severity.WARNING, {"other": f"../{other}"})
+        for other in find_case_twins(name, others)
+    ]
     off = spec.rules_off if spec else {}
     enabled = (finding for finding in findings if finding.rule not in off)
     files = index.count_files(_REJECTED, _BROKEN) + int(index.state("beyond") or 0)
@@ -203,6 +213,7 @@ def check_changes(
     read: BlobReader,
     limit_tokens: Mapping[str, int] | None = None,
     *,
+    others: Iterable[str] = (),
     for_build: bool = True,
 ) -> CheckedDataset | None:
     """Apply `changes` (path -> leaf, None: deleted) to the index; return the checked dataset.
@@ -215,7 +226,9 @@ def check_changes(
     index.remove(changes)
     leaves = [entry for entry in changes.values() if entry]
     try:
-        checked = check_whole(name, index, leaves, read, limit_tokens, for_build=for_build)
+        checked = check_whole(
+            name, index, leaves, read, limit_tokens, others=others, for_build=for_build
+        )
     except _OtherMethod:
         return None
     return None if exceeds_limits(*index.sizes()) else checked

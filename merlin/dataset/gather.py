@@ -234,11 +234,13 @@ def _check(
     settings: BuildSettings, index: ExampleIndex, commit: Commit, folder: str, tree: str
 ) -> CheckedDataset:
     """Return the checked dataset at a commit; only changes are read if the index is up to date."""
-    arguments = settings.source.read, settings.limit_tokens
+    others = settings.source.dataset_trees(commit.sha)
     if index.commit_read and index.commit_read == settings.journal.find_newest_commit(folder):
         changes = settings.source.changes(index.state("tree"), tree)
         if changes is not None:
-            checked = check_changes(folder, index, changes, *arguments)
+            checked = check_changes(
+                folder, index, changes, settings.source.read, settings.limit_tokens, others=others
+            )
             if checked is not None:
                 return checked
     if not index.is_new:
@@ -250,8 +252,9 @@ def _check_whole(
     settings: BuildSettings, index: ExampleIndex, commit: str, folder: str
 ) -> CheckedDataset:
     """Return the checked dataset at a commit, read completely into an empty index."""
-    entries = settings.source.entries(commit, folder)
-    return check_whole(folder, index, entries, settings.source.read, settings.limit_tokens)
+    source = settings.source
+    entries, others = source.entries(commit, folder), source.dataset_trees(commit)
+    return check_whole(folder, index, entries, source.read, settings.limit_tokens, others=others)
 
 
 def _outcome(

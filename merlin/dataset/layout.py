@@ -68,6 +68,12 @@ def suggest_name(name: str) -> str:
     return joined or "unnamed"
 
 
+def find_case_twins(name: str, names: Iterable[str]) -> list[str]:
+    """Return the names that differ from `name` only by case."""
+    folded = name.casefold()
+    return [each for each in names if each != name and each.casefold() == folded]
+
+
 class NameAllocator:
     """Makes unused valid names; names that differ only by case count as equal."""
 

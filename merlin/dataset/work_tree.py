@@ -11,6 +11,7 @@ import shutil
 import stat
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -39,6 +40,12 @@ class Folder:
     def name(self) -> str:
         """Return the dataset's name, which is the folder's."""
         return self.path.resolve().name
+
+    def list_beside(self) -> list[str]:
+        """Return the names of the files and folders beside it, if they may be listed."""
+        with suppress(OSError):
+            return os.listdir(self.path.resolve().parent)  # noqa: PTH208 - as the names alone
+        return []
 
     def holds(self, path: str) -> bool:
         """Return whether `path`, relative to the folder, was requested."""

@@ -52,6 +52,20 @@ def test_good_datasets_exit_with_0_and_a_summary(datasets):
     )
 
 
+@pytest.mark.parametrize("place", [".", "datasets/Neurotypology"])
+def test_datasets_whose_names_differ_only_by_case_are_reported(datasets, place):
+    write(datasets / "Neurotypology", make_good_files(60))
+    result = run(place)
+    here, other = (
+        f"datasets/{name}/dataset.yaml:1:1" for name in ("Neurotypology", "neurotypology")
+    )
+    assert result.exit_code == 0
+    assert f"{here}: warning case-twin: The name differs from ../neurotypology" in result.stdout
+    assert (f"{other}: warning case-twin: The name differs from ../Neur" in result.stdout) == (
+        place == "."
+    )
+
+
 @pytest.mark.parametrize("place", [".", "datasets", "datasets/neurotypology", "elsewhere/.."])
 def test_repository_path_checks_its_datasets(datasets, place):
     (datasets.parent / "elsewhere" / "examples").mkdir(parents=True)
