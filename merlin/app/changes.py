@@ -170,13 +170,14 @@ class EditNotGood(DatasetError):
 
 
 def require_revision(revision: str | None, now: str, yours: str | None, theirs: str | None) -> None:
-    """Raise StaleEdit if the file's revision is not the one that the editor read, or "*" for any.
+    """Raise StaleEdit if the file's revision is not among those that the editor sent.
 
-    Raises Refused if the editor sent no revision.
+    `revision` has one or, as If-Match has, several separated by commas; "*" is any. Raises
+    Refused if the editor sent no revision.
     """
     if not revision:
         raise Refused("no revision", "teaching-no-revision")
-    if revision.strip('"') not in (now, "*"):
+    if not {now, "*"} & {each.strip(' "') for each in revision.split(",")}:
         raise StaleEdit(yours, theirs, now)
 
 

@@ -173,9 +173,11 @@ def test_text_is_removed_with_its_material_unless_another_uses_it(site, teacher,
         material = course_materials[number]
         address = f"{materials(site)}/{material['id']}"
         tag = f'"{material["revision"]}"'
-        weak = teacher.delete(address, headers={"If-Match": f"W/{tag}"})
+        weak = teacher.delete(address, headers={"If-Match": f'W/{tag}, W/"older"'})
         assert (weak.status_code, weak.json()["type"]) == (412, "urn:merlin:problem:weak-tag")
-        answer = teacher.delete(address, headers={"If-Match": "*" if stays else tag})
+        stale = teacher.delete(address, headers={"If-Match": f'"older", W/{tag}'})
+        assert (stale.status_code, stale.json()["type"]) == (409, "urn:merlin:problem:stale")
+        answer = teacher.delete(address, headers={"If-Match": "*" if stays else f'"older",{tag}'})
         assert answer.status_code == 202, answer.json()
         committer.commit()
         assert ("materials/lecture-01.md" in files_in_git(site)) is stays

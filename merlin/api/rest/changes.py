@@ -108,15 +108,15 @@ def _read_if_match(
         Header(
             alias="If-Match",
             description=(
-                "The `revision` that the edit is based on, `*` for any; 409 if it is outdated, 412"
-                " for a weak one (`W/…`)."
+                "The `revision` that the edit is based on, or a list of them, `*` for any; 409 if"
+                " none is the newest, 412 if all are weak (`W/…`)."
             ),
-            max_length=80,
+            max_length=1000,
         ),
     ] = "",
 ) -> str:
-    """Return the header. Raises Problem for a weak tag, which never matches (RFC 9110, 13.1.1)."""
-    if if_match.startswith("W/"):
+    """Return the header. Raises Problem for weak tags, which never match (RFC 9110, 13.1.1)."""
+    if all(tag.strip().startswith("W/") for tag in if_match.split(",")):
         raise Problem(HTTPStatus.PRECONDITION_FAILED, "weak-tag")
     return if_match
 
