@@ -94,7 +94,10 @@ def backup(
         if os.path.samestat(os.fstat(sys.stdout.fileno()), Path(os.devnull).stat()):  # or closed
             raise Refused("stdout leads nowhere", "backup-nowhere")
         piped = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-        _require_complete(_write_with_low_priority(write, piped), "stdout")
+        try:
+            _require_complete(_write_with_low_priority(write, piped), "stdout")
+        except BrokenPipeError as error:
+            raise MerlinError("the reader closed the pipe", "backup-not-read") from error
         note_backup(state, now, is_piped=True)
         return
     folder = Path(to) if to else state / "backups"

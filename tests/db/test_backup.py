@@ -177,7 +177,8 @@ def test_backup_to_stdout_has_low_priority_and_can_be_interrupted(
     archive = config_path.with_name("archive")
     with subprocess.Popen([sys.executable, *words], stdout=PIPE) as process:
         # The archive does not fit into the pipe: nothing ends before it is read.
-        wait_until(lambda: os.getpriority(os.PRIO_PROCESS, 0) + 10 in list_priorities(process.pid))
+        lowered = min(os.getpriority(os.PRIO_PROCESS, 0) + 10, 19)
+        wait_until(lambda: lowered in list_priorities(process.pid))
         if is_interrupted:
             process.send_signal(signal.SIGINT)
         archive.write_bytes(process.stdout.read())
@@ -185,6 +186,17 @@ def test_backup_to_stdout_has_low_priority_and_can_be_interrupted(
     assert not [*(config_path.parent / "state").glob(".backup-*")]
     if not is_interrupted:
         assert run(capfd, "restore", archive, "--dry-run", "--config", config_path)[0] == 0
+
+
+@pytest.mark.parametrize("redirection", ["", "2>&1"])
+def test_backup_whose_reader_ends_early_says_so_and_is_not_recorded(config_path, redirection):
+    words = [sys.executable, "-m", "merlin", "backup", "-", "--config", str(config_path)]
+    pipe = f'{{ "$@" {redirection}; echo "code $?" >&3; }} 3>&2 | head -c 10 >/dev/null'
+    process = subprocess.run(["sh", "-c", pipe, "sh", *words], stderr=PIPE, check=False)
+    *lines, code = process.stderr.decode().splitlines()
+    expected = [] if redirection else ["merlin: The program that the archive was sent to ended"]
+    assert ([line[: len(expected[0])] for line in lines], code) == (expected, "code 1")
+    assert backup.find_last_backup(load(config_path).state_dir) is None
 
 
 def test_backup_is_not_written_to_a_terminal(config_path):

@@ -33,6 +33,7 @@ processes-running = These processes are running: { $names }. Stop them, and try 
 backup-failed = The backup failed at { $what }: { $why }
 backup-terminal = An archive isn't text. Send it to a program (|) or into a file (>).
 backup-nowhere = The output is closed or leads to /dev/null: the archive would be lost. Send it to a program (|) or into a file (>).
+backup-not-read = The program that the archive was sent to ended before the archive was complete: don't use what it wrote. Correct that program and make the backup again.
 backup-no-folder = { $path } is a file. Name a folder: the archive gets a file of its own there, named after the time. To name the file yourself, redirect the output of `merlin backup -` into it (>).
 backup-too-large = The archive would be larger than 64 GiB, the most that can be encrypted in one piece. Delete old builds (merlin prune), or take MERLIN_BACKUP_KEY away and keep the archive on an encrypted disk.
 backup-no-program = { $program } isn't installed. It comes with PostgreSQL's client package (postgresql-client).
