@@ -7,13 +7,14 @@ has replaced, and the commit whose model is live. All others are in the list of 
 that is removed from the repository is shown while it has a card; that of its model says "removed".
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import reduce
-from itertools import product
+from itertools import chain, product
 from operator import or_
 
 from peewee import fn
@@ -189,14 +190,13 @@ def read_board(ctx: Context, actor: Actor, dataset: str = "") -> Board:
             known if seen is None else known & seen,
             key=lambda name: (name in removed, places.get(name, len(places)), name),
         )
-        cards = [
-            *_edit_cards(ctx, names),
-            *(
-                replace(card, state=_REMOVED) if card.since and card.dataset in removed else card
-                for card in _commit_cards(ctx, names, counts)
-            ),
-        ]
-        with_cards = {card.dataset for card in cards}
+        cards: dict[str, list[Card]] = {name: [] for name in names}
+        for card in chain(_edit_cards(ctx, names), _commit_cards(ctx, names, counts)):
+            is_removed = card.since and card.dataset in removed
+            cards[card.dataset].append(replace(card, state=_REMOVED) if is_removed else card)
+        commits = Counter[str]()
+        for (name, _), (count, _) in counts.items():
+            commits[name] += count
         daemon = max((beat.at for beat in beats if beat.process == "daemon"), default=None)
         is_live = any(beat.alive for beat in beats if beat.process == "daemon")
         return Board(
@@ -208,11 +208,11 @@ def read_board(ctx: Context, actor: Actor, dataset: str = "") -> Board:
                     name=name,
                     removed=name in removed,
                     title=titles.get(name) or led.get(name, {}),
-                    commits=sum(count for (of, _), (count, _) in counts.items() if of == name),
-                    cards=[card for card in cards if card.dataset == name],
+                    commits=commits[name],
+                    cards=cards[name],
                 )
                 for name in names
-                if name not in removed or name in with_cards
+                if name not in removed or cards[name]
             ],
         )
 

@@ -1,11 +1,13 @@
 """The board's cards: which commits are shown, at which stage, and the progress of a training."""
 
 import json
+import sys
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from merlin.app import board
 from merlin.app.actor import Actor
 from merlin.app.board import MAX_POINTS, Stage, read_board
 from merlin.app.models import read_serving_models
@@ -84,8 +86,36 @@ def test_board_shows_hundreds_of_datasets(world):
     names = [f"set-{number}" for number in range(300)]
     rejected = [CommitOutcome(name, VerdictStatus.REJECTED) for name in names]
     world.record(make_commit(1), rejected, world.clock())
-    board = read_board(world.ctx, OPERATOR)
-    assert {card.dataset for card in board.cards} == {*names}
+    assert {card.dataset for card in read_board(world.ctx, OPERATOR).cards} == {*names}
+
+
+def test_board_takes_equally_many_steps_for_each_dataset(world):
+    def read_with_more(position):
+        names = [f"set-{position}-{number}" for number in range(40)]
+        rejected = [CommitOutcome(name, VerdictStatus.REJECTED) for name in names]
+        world.record(make_commit(position), rejected, world.clock())
+        return count_lines(board, lambda: read_board(world.ctx, OPERATOR))
+
+    first, second, third = map(read_with_more, (1, 2, 3))
+    assert third - second < 1.2 * (second - first)
+
+
+def count_lines(module, act):
+    """Return how many lines of a module are run, each turn of a loop counted."""
+    lines, before = [], sys.gettrace()
+
+    def trace(frame, event, _):
+        if frame.f_code.co_filename != module.__file__:
+            return None
+        lines.extend([frame.f_lineno] if event == "line" else [])
+        return trace
+
+    sys.settrace(trace)
+    try:
+        act()
+    finally:
+        sys.settrace(before)
+    return len(lines)
 
 
 def test_removed_dataset_stays_only_while_its_model_answers(world):
