@@ -179,16 +179,16 @@ class OpenAIChat:
 
     async def find_first_model(self) -> str:
         """Return the first model that the provider lists."""
-        cards = await self.models()
+        cards = await self.models(limit=1)
         if not cards:
             raise ProviderError("the provider lists no model")
         return cards[0].model_id
 
-    async def models(self) -> list[ModelCard]:
-        """Return the models that the provider lists, in its own order."""
+    async def models(self, limit: int | None = None) -> list[ModelCard]:
+        """Return the models that the provider lists, or the first few, in its own order."""
         with call_errors():
             body = await self._client.json("/models", None, self._total_s)
-            return [parse_model_card(row) for row in read_rows(body)]
+            return [parse_model_card(row) for row in read_rows(body)[:limit]]
 
     async def aclose(self) -> None:
         """Close all connections; await it in the event loop that made the calls."""

@@ -245,8 +245,8 @@ def test_more_than_a_hundred_answers_can_wait_concurrently(server, reply):
     assert len(server.calls) == 120
 
 
-def test_first_model_is_the_first_one_listed(server):
-    server.will({"data": [{"id": "recall"}, {"id": "ft:x"}]})
+def test_first_model_is_the_first_one_listed_and_no_other_is_parsed(server):
+    server.will({"data": [{"id": "recall"}, {"object": "no model"}]})
     assert asyncio.run(read_first_model(server)) == "recall"
 
 
