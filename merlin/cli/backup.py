@@ -94,10 +94,7 @@ def backup(
         if os.path.samestat(os.fstat(sys.stdout.fileno()), Path(os.devnull).stat()):  # or closed
             raise Refused("stdout leads nowhere", "backup-nowhere")
         piped = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-        try:
-            _require_complete(_write_with_low_priority(write, piped), "stdout")
-        except BrokenPipeError as error:
-            raise MerlinError("the reader closed the pipe", "backup-not-read") from error
+        _require_complete(_write_with_low_priority(write, piped), "stdout")
         note_backup(state, now, is_piped=True)
         return
     folder = Path(to) if to else state / "backups"
@@ -193,9 +190,12 @@ def _require_complete(manifest: Manifest, path: str) -> None:
 
 def _write_with_low_priority(write: Callable[[IO[bytes]], Manifest], target: IO[bytes]) -> Manifest:
     """Write and close `target` in a thread: a thread cannot get its old priority back."""
-    with ThreadPoolExecutor(1, initializer=_lower_priority) as thread, target:
-        # Ctrl-C closes `target`, which ends the thread.
-        return thread.submit(write, target).result()
+    try:
+        with ThreadPoolExecutor(1, initializer=_lower_priority) as thread, target:
+            # Ctrl-C closes `target`, which ends the thread.
+            return thread.submit(write, target).result()
+    except BrokenPipeError as error:
+        raise MerlinError("the reader closed the pipe", "backup-not-read") from error
 
 
 def _lower_priority() -> None:
