@@ -127,18 +127,25 @@ def forbid_access() -> bool:
     return is_closed
 
 
-# The library of each kind whose reader is a module of its own, `document_<kind>.read_<kind>`.
+# The library of each kind whose reader is a module of its own.
 _LIBRARIES = {"pdf": "pypdf", "docx": "docx", "xlsx": "openpyxl"}
 
 
 def load_reader(kind: str) -> Reader:
     """Return the reader of a kind (pdf, docx, xlsx, else text) with all of its modules imported."""
-    if kind not in _LIBRARIES:
-        for encoding in ENCODINGS:
-            codecs.lookup(encoding)
-        return read_text
-    # A parser takes up to 0.15 s to import: only that of this document is.
     sys.modules["numpy"] = None  # type: ignore[assignment] # openpyxl would load it
+    # A parser takes up to 0.15 s to import: only that of this document is.
+    match kind:
+        case "pdf":
+            from merlin.providers.document_pdf import read_pdf as read  # noqa: PLC0415
+        case "docx":
+            from merlin.providers.document_docx import read_docx as read  # noqa: PLC0415
+        case "xlsx":
+            from merlin.providers.document_xlsx import read_xlsx as read  # noqa: PLC0415
+        case _:
+            for encoding in ENCODINGS:
+                codecs.lookup(encoding)
+            return read_text
     library = importlib.import_module(_LIBRARIES[kind])
     for module in pkgutil.walk_packages(library.__path__, f"{library.__name__}."):
         with suppress(ImportError):  # optional dependencies
@@ -147,8 +154,6 @@ def load_reader(kind: str) -> Reader:
     for name in set(aliases.values()):
         with suppress(LookupError):  # not available on this system
             codecs.lookup(name)
-    reader = importlib.import_module(f"merlin.providers.document_{kind}")
-    read: Reader = getattr(reader, f"read_{kind}")
     return read
 
 
