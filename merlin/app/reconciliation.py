@@ -1,8 +1,8 @@
 """Reconciliation of the ledger with the payments that the gateways list.
 
-YooKassa, once a day: it finds payments made long after their order expired, and refunds made in
-YooKassa's own dashboard while we were down. It changes nothing itself, but makes the order due
-for polling.
+YooKassa, once a day: it finds payments made long after their order expired, money that is still
+held, and refunds made in YooKassa's own dashboard while we were down. It changes nothing itself,
+but makes the order due for polling.
 
 Stars, each night and at the start, because a bot that was down for a day has lost updates: what
 the ledger lacks is stored as if Telegram had just reported it; the admins are notified once of
@@ -73,7 +73,7 @@ def _find_differing(ctx: Context, payments: Iterable[GatewayPayment]) -> Iterato
     for payment in payments:
         # The shop may also be used by other programs.
         is_ours = payment.purchase_id and shop is not None and payment.is_test == shop.test
-        if not is_ours or payment.status is not Status.SUCCEEDED:
+        if not is_ours or payment.status not in {Status.SUCCEEDED, Status.HELD}:
             continue
         find_by_payment = Purchases(ctx.db, ctx.clock).find_by_payment
         purchase = find_by_payment(payment.outside_id, payment.purchase_id)

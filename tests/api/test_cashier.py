@@ -278,6 +278,19 @@ def test_failed_capture_is_retried_later(holding):
     assert holding.count_grants(order_id) == 1
 
 
+def test_held_payment_of_an_order_that_is_no_longer_polled_is_captured(holding):
+    order_id = holding.buyer().start_payment()
+    holding.yookassa.faults.add(Fault("payments.capture", FaultKind.STATUS, status=500, times=2))
+    holding.yookassa.choose(order_id, "paid")
+    holding.wait_for_state(order_id, "held")
+    holding.backdate(order_id, days=4)
+    holding.make_due(order_id)
+    wait_until(lambda: not holding.yookassa.faults)
+    assert holding.purchase(order_id).look_at is None
+    assert check(holding) == 1
+    holding.wait_for_state(order_id, "paid")
+
+
 def test_held_payment_is_released_if_its_promo_code_was_used_meanwhile(holding):
     code = {"code": "HELD-1", "plan": "plus", "percent": 90, "most_uses": 1}
     assert holding.admin.post("/api/promos", json=code).status_code == 201
