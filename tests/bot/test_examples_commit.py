@@ -8,13 +8,17 @@ import pytest
 from openpyxl import Workbook
 
 from merlin.bot.handlers.admin import short_hash
+from merlin.core.clock import utc_now
 from merlin.core.errors import SourceError
 from merlin.core.permissions import Role
 from merlin.daemon.changing import REFUSALS
+from merlin.dataset.changes import ChangeRequest, Edit, make_changes
+from merlin.dataset.commit_message import telegram_editor
 from merlin.dataset.proposals import Draft, Proposals
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 from merlin.sandbox.provider.app import ProviderStandIn
+from merlin.wiring.context import open_migrated_database
 from tests.bot.admin_chat import (
     ANNA,
     BORIS,
@@ -171,6 +175,22 @@ def test_edit_refused_by_the_repository_shows_the_reason_and_can_be_retried(chat
     assert "Сохраняется" in chat.last.text
     wait_for_commit(chat, lab)
     assert "assistant: Моё." in read_example(lab, "q1")
+
+
+def test_admin_retries_an_edit_from_outside_the_chat_by_the_button_under_its_notice(chat, lab):
+    edit = Edit("examples/new.yaml", None, example_yaml("Где новый?", "Из команды."))
+    asked = ChangeRequest(telegram_editor(7, "Борис"), "cli:boris", utc_now())
+    with open_migrated_database(lab.config) as database:
+        lab.changes(database).put(make_changes("trial", [edit], asked))
+    lab.repository.git("config", "receive.maxInputSize", "1")
+    for _ in range(REFUSALS):
+        with suppress(SourceError):
+            lab.tick("changes")
+    assert "cli:boris" in chat.wait_for_text("она сохранена").text
+    lab.repository.git("config", "--unset", "receive.maxInputSize")
+    chat.press("⏳ Правки")
+    chat.press("🔁 Повторить")
+    assert "Сохраняется" in chat.last.text
 
 
 def test_conflict_can_be_resolved_with_the_other_version(chat, lab):

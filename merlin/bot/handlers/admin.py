@@ -235,13 +235,13 @@ _NOTICE_BUTTONS = {
     ),
     ("admin-health", "a-health", ""): (
         "answer-spent answer-refused provider repository no-branch rewritten disk failing"
-        " conflict unconfirmed change-waits change-parked-of sunset-assistant"
+        " conflict unconfirmed change-waits sunset-assistant"
         " sunset-transcription sunset-vision sunset-preset hear-failed forge"
     ),
     ("admin-users", "a-user:{to}", "a-users:0"): "deed-grant deed-revoke deed-block deed-unblock",
     ("examples-undo", "ex:undo:{commit}", ""): "change-committed",
     ("examples-changes", "ex:changes:0", ""): "change-refused",
-    ("examples-changes", "ex:change:{change}", ""): "change-parked",
+    ("examples-changes", "ex:change:{change}", ""): "change-parked change-parked-of",
     ("admin-examples", "ex:queue:0", ""): "proposal",
     ("bot-button-plan", "plan", ""): (
         "paid payment-canceled refunded code-taken plan-gift plan-ends renewal-soon"
