@@ -363,14 +363,14 @@ class Purchases(Repository):
         if row is None or not row["promo"] or row["state"] not in _GIVEN_UP or row["look_at"]:
             return
         is_begun = PURCHASE.state.in_(_GIVEN_UP) & PURCHASE.look_at.is_null(is_null=False)
-        mine = (PURCHASE.user_id == row["user_id"]) & (PURCHASE.promo == row["promo"])
-        mine &= PURCHASE.state.in_(_OPEN) | is_begun
-        other = self.db.value(PURCHASE.select(PURCHASE.id).where(mine).limit(1))
+        may_be_paid = PURCHASE.state.in_(_OPEN) | is_begun
+        mine = _select_purchases(row["user_id"]).where(PURCHASE.promo == row["promo"])
+        other = self.db.row(mine.where(may_be_paid).limit(1))
         condition = PROMO_USE.purchase_id == row["id"]
         if other is None:
             self.db.delete(PROMO_USE, condition)
         else:
-            self.db.update(PROMO_USE, condition, purchase_id=other)
+            self.db.update(PROMO_USE, condition, purchase_id=other["id"])
 
     @transaction
     def claim_call(self, purchase_id: str, at: datetime, ttl: timedelta) -> bool:
@@ -457,5 +457,6 @@ def _only(condition: Any, gateway: Gateway | None) -> Any:
 
 
 def _select_purchases(user_id: int) -> Any:
-    query = PURCHASE.select().where(PURCHASE.user_id == user_id)
+    """Return the query of a person's purchases, newest first; people without data have none."""
+    query = PURCHASE.select().where((PURCHASE.user_id == user_id) & (PURCHASE.user_id != 0))
     return query.order_by(PURCHASE.created_at.desc(), PURCHASE.id.desc())

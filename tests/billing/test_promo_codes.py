@@ -332,6 +332,18 @@ def test_erasure_does_not_renew_promo_codes(shop, clock):
     assert shop.billing.promos.redeem(BORIS, "WEEK-2026").days == 7
 
 
+def test_orders_of_people_who_left_do_not_share_the_use_of_a_code(shop, clock):
+    people = (ANNA, BORIS, VERA)
+    ended, paid, waiting = (shop.order(user_id, promo="HALF") for user_id in people)
+    for user_id in people:
+        PersonalRecords(shop.db, clock).forget(user_id, clock() + DAY)
+    assert give_up(shop, ended)
+    assert count_uses(shop) == 2
+    purchases = shop.billing.purchases
+    assert shop.pay(purchases.get(paid.purchase_id)) is not None
+    assert purchases.get(waiting.purchase_id).state is PurchaseState.CREATED
+
+
 def test_promo_codes_are_listed_newest_first(shop):
     shop.order(promo="HALF", gateway=YOOKASSA)
     shop.billing.promos.stop("HALF", "cli:vera")
