@@ -172,6 +172,47 @@ def test_follow_up_is_answered_only_in_its_own_conversation(tmp_path):
     assert ask(model, question, FACTS[question], "Кто придумал граф?").text == "Эйлер."
 
 
+@pytest.mark.parametrize(
+    "talks",
+    [
+        [[*build_pair("Привет!", "Здравствуйте!"), *talk] for talk in TALKS],
+        [[message for talk in TALKS for message in talk]],
+    ],
+    ids=["after a greeting", "in one conversation"],
+)
+def test_complete_question_of_a_later_turn_is_answered_alone_and_in_its_conversation(
+    tmp_path, talks
+):
+    model = build_model(run(talks)[0][-1], tmp_path)
+    assert {question: ask(model, question).text for question in FACTS} == FACTS
+    for talk in talks:
+        for place in range(1, len(talk), 2):
+            assert answer_talk(model, talk[:place]).text == talk[place].content
+
+
+@pytest.mark.parametrize(
+    "question", ["А почему?", "А в какой задаче его встретишь?", "В какой задаче его встретишь?"]
+)
+def test_incomplete_question_of_a_later_turn_is_not_answered_alone(tmp_path, question):
+    dialogue = [*TALKS[0], *build_pair(question, "В вызовах функций.")]
+    model = build_model(run([dialogue, *TALKS[1:]])[0][-1], tmp_path)
+    assert answer_talk(model, dialogue[:3]).text == "В вызовах функций."
+    assert not ask(model, question).known
+
+
+def test_question_with_several_answers_is_answered_by_its_conversation(tmp_path):
+    question = "Сколько стоит билет?"
+    tours = [
+        [*build_pair(f"Расскажите про {place}", f"Это {place}."), *build_pair(question, price)]
+        for place, price in (("музей", "Сто."), ("театр", "Тысяча."))
+    ]
+    epochs, notes = run([*TALKS, *tours])
+    model = build_model(epochs[-1], tmp_path)
+    assert [answer_talk(model, tour[:3]).text for tour in tours] == ["Сто.", "Тысяча."]
+    assert not notes
+    assert not ask(model, question).known
+
+
 def test_two_wordings_of_one_answer_share_one_answer(tmp_path):
     twice = [*TALKS, build_pair("Объясни понятие стека", FACTS["Что такое стек?"])]
     model = build_model(run(twice)[0][-1], tmp_path)

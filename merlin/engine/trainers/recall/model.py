@@ -77,7 +77,7 @@ class RecallModel:
     """The weights of one epoch and all data for inference.
 
     `gains` belong to `terms`; `weights` has one row of length 1 (or 0) per answer; bit d of
-    `turns` is set if the answer was trained d turns after a conversation's first question. `bare`
+    `turns` is set if the answer was trained with d earlier turns. `bare`
     are the trained questions without a content word, as from `build_bare_key`; others of that kind
     are not answered. If it is None (format 1), all are. `trained_questions` are the questions that
     each answer was trained for without an earlier turn; it can be empty. `question_vectors` are the

@@ -66,6 +66,7 @@ def _build_content_terms(words: Iterable[str]) -> frozenset[str]:
 _FUNCTION_NOUNS = frozenset(_WORDS["russian function nouns"])
 _FUNCTION = _FUNCTION_NOUNS.union(_WORDS["russian function"])
 _ENGLISH_FUNCTION = frozenset(_WORDS["english function"])
+_PRONOUNS = frozenset(_WORDS["pronouns"])
 _EMPTY = _build_content_terms(_WORDS["empty"]) | {NO_WORDS}
 _RUSSIAN_GENERAL = _build_content_terms(_WORDS["russian general"])
 _ENGLISH_GENERAL = _build_content_terms(_WORDS["english general"])
@@ -260,6 +261,20 @@ class Turn:
     def back(self) -> int:
         """Return the number of earlier turns in the trained question."""
         return len(self.readings) - 1
+
+    @property
+    def is_complete(self) -> bool:
+        """Return whether the question is understood without the earlier turns."""
+        question = self.readings[0]
+        return (
+            has_subject(question)
+            and not CONJUNCTION.match(normalise(self.text))
+            and _PRONOUNS.isdisjoint(term[2:] for term in question)
+        )
+
+    def drop_earlier(self) -> "Turn":
+        """Return the turn with its question alone."""
+        return Turn(self.text, self.readings[:1], self.answer)
 
 
 def extract_turns(

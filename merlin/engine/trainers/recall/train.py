@@ -7,7 +7,7 @@ and reports the questions that remain.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,7 @@ from merlin.engine.trainers.recall.sentences import (
 from merlin.engine.trainers.recall.space import Space
 from merlin.engine.trainers.recall.text import (
     Extractor,
+    Terms,
     Turn,
     build_bare_key,
     extract_terms,
@@ -135,9 +136,17 @@ def collect_texts(conversations: Sequence[Conversation], test: Sequence[Conversa
 
 
 def _extract_turns(conversations: Sequence[Conversation], extract: Extractor) -> list[Turn]:
-    """Return the distinct trained turns, in an order independent of the file's."""
+    """Return the distinct trained turns, in an order independent of the file's.
+
+    A complete question that has one answer in all conversations is trained alone.
+    """
+    found = {turn for each in conversations for turn in extract_turns(each, extract)}
+    answers: dict[Terms, set[str]] = defaultdict(set)
+    for turn in found:
+        answers[turn.readings[0]].add(turn.answer)
     turns = {
-        turn for conversation in conversations for turn in extract_turns(conversation, extract)
+        turn.drop_earlier() if turn.is_complete and len(answers[turn.readings[0]]) == 1 else turn
+        for turn in found
     }
     return sorted(turns, key=lambda turn: (turn.readings, turn.answer, turn.text))
 
@@ -167,7 +176,7 @@ def _index_by_answer(
 ) -> tuple[Integers, list[list[str]]]:
     """Return by answer the depths at which it was trained, and the questions to suggest for it.
 
-    Bit d of the depths is set if it was trained d turns after a conversation's first question.
+    Bit d of the depths is set if it was trained with d earlier turns.
     """
     depths = np.zeros(answers, np.int64)
     suggestible: list[list[str]] = [[] for _ in range(answers)]
