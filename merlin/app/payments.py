@@ -115,10 +115,12 @@ def list_sums(
     return sum_by_month(list_entries(ctx, actor, since, until), zone)
 
 
-def list_codes(ctx: Context, actor: Actor) -> list[StoredPromo]:
-    """Return every promo code, newest first."""
+def list_codes(
+    ctx: Context, actor: Actor, limit: int | None = None, before: str = ""
+) -> list[StoredPromo]:
+    """Return all promo codes, or the first few, newest first: those after the code `before`."""
     _require_permission(actor)
-    return Promos(ctx.db, ctx.clock).list_all()
+    return Promos(ctx.db, ctx.clock).list_newest(limit, before)
 
 
 def plans_for_codes(ctx: Context) -> list[Plan]:
@@ -139,7 +141,7 @@ def add_code(ctx: Context, actor: Actor, promo: Promo) -> StoredPromo:
         raise NotFound(f"no plan {promo.plan}", "quota-no-plan", plan=promo.plan)
     Promos(ctx.db, ctx.clock).add(promo)
     code = normalise_code(promo.code)
-    return next(stored for stored in Promos(ctx.db, ctx.clock).list_all() if stored.code == code)
+    return next(stored for stored in list_codes(ctx, actor) if stored.code == code)
 
 
 def stop_code(ctx: Context, actor: Actor, code: str) -> None:

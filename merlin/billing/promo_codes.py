@@ -120,12 +120,14 @@ class Promos(Repository):
             raise NotFound(f"no code {code}", "promo-unknown")
         Audit(self.db, self._clock).note(by, "promo.stop", f"promo:{normalise_code(code)}")
 
-    def list_all(self) -> list[StoredPromo]:
-        """Return all codes, newest first."""
+    def list_newest(self, limit: int | None = None, before: str = "") -> list[StoredPromo]:
+        """Return all codes, or the first few, newest first: those after the code `before`."""
         uses: Any = fn.COUNT(PROMO_USE.id)
         query = PROMO.select(*PROMO.every(), uses.alias("uses"))
         query = query.join(PROMO_USE, JOIN.LEFT_OUTER, on=(PROMO_USE.promo_id == PROMO.id))
-        rows = self.db.rows(query.group_by(PROMO.id).order_by(PROMO.id.desc()))
+        if before:
+            query = query.where(PROMO.id < PROMO.select(PROMO.id).where(PROMO.code == before))
+        rows = self.db.rows(query.group_by(PROMO.id).order_by(PROMO.id.desc()).limit(limit))
         return [_STORED.read(row, stopped=bool(row["stopped_at"])) for row in rows]
 
     @transaction

@@ -180,6 +180,18 @@ def test_sums_are_empty_before_the_first_payment(shop):
     assert response.json()["sums"] == []
 
 
+def test_promo_codes_are_listed_in_parts_newest_first(shop):
+    for number in range(5):
+        body = {"code": f"part-{number}", "plan": "plus", "percent": 20}
+        assert shop.admin.post("/api/promos", json=body).status_code == 201
+    codes, query = [], "limit=2"
+    while query:
+        part = shop.admin.get(f"/api/promos?{query}")
+        codes.append([promo["code"] for promo in part.json()["promos"]])
+        query = part.links.get("next", {"url": ""})["url"].partition("?")[2]
+    assert codes == [["PART-4", "PART-3"], ["PART-2", "PART-1"], ["PART-0"]]
+
+
 def test_promo_code_lowers_the_price_once_per_user(shop):
     response = shop.admin.post("/api/promos", json={"code": "leto", "plan": "plus", "percent": 20})
     assert (response.status_code, response.json()["code"]) == (201, "LETO")

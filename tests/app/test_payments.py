@@ -39,7 +39,7 @@ def test_only_admins_can_see_and_change_payments_of_others(shop, actor):
         with pytest.raises(NotFound):
             shop.db.transact(act)
     assert shop.billing.refunds.list_of_purchase(purchase.purchase_id) == []
-    assert shop.billing.promos.list_all() == []
+    assert shop.billing.promos.list_newest() == []
 
 
 def test_unknown_user_cannot_place_an_order(shop):

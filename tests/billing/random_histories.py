@@ -178,7 +178,7 @@ class History:
         self.shop.billing.purchases.claim_due(self.clock(), 50)
 
     def count_uses(self, code):
-        promos = self.shop.billing.promos.list_all()
+        promos = self.shop.billing.promos.list_newest()
         return next((promo.uses for promo in promos if promo.code == code), 0)
 
     def report_out_of_order(self):

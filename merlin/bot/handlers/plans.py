@@ -226,7 +226,7 @@ def offer(context: BotContext) -> View:
 
 def promo_of(context: BotContext, code_hash: str) -> Promo | None:
     """Return the code named by the callback data, None for an unknown one."""
-    promos = Promos(context.services.db, context.services.clock).list_all()
+    promos = Promos(context.services.db, context.services.clock).list_newest()
     return next((promo for promo in promos if short_hash(promo.code) == code_hash), None)
 
 

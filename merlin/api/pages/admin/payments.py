@@ -109,10 +109,10 @@ async def stop_code(context: RefundContext, code: Annotated[str, Form(max_length
 async def _promo_codes_page(
     context: PageContext, wrong: str = "", typed: dict[str, str] | None = None
 ) -> Response:
-    codes = await context.read(payments.list_codes)
+    codes = await context.read(payments.list_codes, _MAX_CODES)
     now = context.services.clock()
     view = {
-        "codes": [(code, code_state(code, now)) for code in codes[:_MAX_CODES]],
+        "codes": [(code, code_state(code, now)) for code in codes],
         "plans": payments.plans_for_codes(context.services),
         "wrong_words": wrong,
         "typed": typed or {},
