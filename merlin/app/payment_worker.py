@@ -317,8 +317,7 @@ async def end_subscriptions(ctx: Context, user_id: int) -> None:
     for charge in (charge for renewal in mine for charge in renewal.subscriptions):
         if not await end_subscription(gateway, user_id, charge):
             arguments, once = {"charge": charge}, f"runs-on:{charge}"
-            tell = Notices(ctx.db, ctx.clock).tell
-            await ctx.store.do(partial(tell, ADMINS, "notice-stars-run-on", arguments, once))
+            await ctx.write(settlement.notify, ADMINS, "notice-stars-run-on", arguments, once)
 
 
 def begin_new_days(ctx: Context, now: datetime, before: datetime | None = None) -> None:

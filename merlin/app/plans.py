@@ -6,7 +6,7 @@ has its own order, written in the transaction that claims the attempt, so that a
 nor repeats one. Everything runs inside a transaction.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -14,7 +14,7 @@ from functools import partial
 from merlin.account.users import Users
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.settlement import format_amount, plan_ends, reason_key
+from merlin.app.settlement import format_amount, notify, plan_ends, reason_key
 from merlin.app.shop import find_code, place_renewal_order, plan_titles
 from merlin.billing.promo_codes import Promo, Promos
 from merlin.billing.purchases import Purchase, Purchases, promise_of
@@ -44,7 +44,6 @@ from merlin.core.log import get_logger
 from merlin.core.money import Amount
 from merlin.db import audit
 from merlin.db.audit import Audit
-from merlin.db.notices import Notices
 from merlin.db.tables import RENEWAL
 from merlin.providers.payments import Gateway
 
@@ -258,7 +257,7 @@ def notify_renewals(ctx: Context, now: datetime) -> None:
             Renewals(ctx.db).stop(renewal.renewal_id, renewal.user_id)
             once = f"renewal-gone:{renewal.renewal_id}:{iso(renewal.next_at)}"
             arguments = plan_titles(ctx, renewal.plan)
-            _tell(ctx, renewal.user_id, "notice-renewal-gone-stars", arguments, once)
+            notify(ctx, renewal.user_id, "notice-renewal-gone-stars", arguments, once)
         if price is None:
             continue
         values = {
@@ -271,7 +270,7 @@ def notify_renewals(ctx: Context, now: datetime) -> None:
             is_it = RENEWAL.id == renewal.renewal_id
             ctx.db.update(RENEWAL, is_it, announced_price=price.minor)
         key = "notice-renewal-soon" if is_ours else "notice-renewal-soon-stars"
-        _tell(ctx, renewal.user_id, key, values, once)
+        notify(ctx, renewal.user_id, key, values, once)
 
 
 def notify_expiry(ctx: Context, now: datetime, previous_at: datetime | None) -> None:
@@ -292,7 +291,7 @@ def notify_expiry(ctx: Context, now: datetime, previous_at: datetime | None) -> 
         at = _moment(ctx, term.user_id, term.ends_at)
         values = {**plan_titles(ctx, term.plan), "at": at}
         once = f"ends:{term.term_id}:{iso(term.ends_at)}"
-        _tell(ctx, term.user_id, "notice-plan-ends", values, once)
+        notify(ctx, term.user_id, "notice-plan-ends", values, once)
 
 
 def renewal_of(ctx: Context, purchase: Purchase) -> Renewal | None:
@@ -317,7 +316,7 @@ def record_failed_renewal(ctx: Context, purchase: Purchase, reason: str) -> None
     key = "notice-renewal-over" if is_last else "notice-renewal-failed"
     why = {"key": reason_key(reason), "arguments": {}}
     values = {**plan_titles(ctx, renewal.plan), "reason": why}
-    _tell(ctx, renewal.user_id, key, values, f"not-renewed:{purchase.purchase_id}")
+    notify(ctx, renewal.user_id, key, values, f"not-renewed:{purchase.purchase_id}")
 
 
 def order_due(ctx: Context, now: datetime) -> int:
@@ -345,13 +344,9 @@ def _order(ctx: Context, renewal: Renewal) -> None:
         Renewals(ctx.db).stop(renewal.renewal_id, renewal.user_id, RenewalState.FAILED)
         once = f"renewal-gone:{renewal.renewal_id}:{attempt}"
         arguments = plan_titles(ctx, renewal.plan)
-        _tell(ctx, renewal.user_id, "notice-renewal-gone", arguments, once)
+        notify(ctx, renewal.user_id, "notice-renewal-gone", arguments, once)
         return
     Purchases(ctx.db, ctx.clock).poll_at(order.purchase_id, ctx.clock())
-
-
-def _tell(ctx: Context, user_id: int, key: str, arguments: Mapping[str, object], once: str) -> None:
-    Notices(ctx.db, ctx.clock).tell(str(user_id), key, arguments, once)
 
 
 def _moment(ctx: Context, user_id: int, at: datetime) -> dict[str, object]:

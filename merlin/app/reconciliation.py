@@ -25,6 +25,7 @@ from merlin.app.orders import polled_gateway
 from merlin.app.settlement import (
     PaymentOutcome,
     format_amount,
+    notify,
     notify_mismatch,
     receive_payment,
     receive_refund,
@@ -39,7 +40,7 @@ from merlin.billing.subscriptions import Renewals
 from merlin.core.clock import in_zone, iso
 from merlin.core.errors import PaymentError
 from merlin.core.log import get_logger
-from merlin.db.notices import ADMINS, Notices
+from merlin.db.notices import ADMINS
 from merlin.providers.payments import Gateway, GatewayPayment, GatewayRefund, Status
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def _handle_differing(ctx: Context, differing: Iterable[Differing], now: datetim
             "amount": format_amount(payment.amount),
         }
         once = f"payment-unknown:{payment.outside_id}"
-        Notices(ctx.db, ctx.clock).tell(ADMINS, "notice-payment-unknown", arguments, once)
+        notify(ctx, ADMINS, "notice-payment-unknown", arguments, once)
 
 
 # The setting with the result of the last comparison with Telegram, and its author.
@@ -225,16 +226,13 @@ def _store_comparison(ctx: Context, comparison: StarComparison) -> None:
     for renewal in Renewals(ctx.db, ctx.clock).stop_unpaid(at - INTERVAL):
         once = f"renewal-unpaid:{renewal.renewal_id}:{iso(renewal.next_at)}"
         arguments = plan_titles(ctx, renewal.plan)
-        to = str(renewal.user_id)
-        Notices(ctx.db, ctx.clock).tell(to, "notice-renewal-unpaid", arguments, once)
+        notify(ctx, renewal.user_id, "notice-renewal-unpaid", arguments, once)
     stored = replace(comparison, at=at, differences=comparison.differences[:_MAX_STORED])
     Settings(ctx.db).put(SETTING, _COMPARISON.dump_json(stored).decode(), BY)
     for difference in comparison.differences:
         if difference.kind == "missing":
-            once = f"missing:{difference.charge}"
-            Notices(ctx.db, ctx.clock).tell(
-                ADMINS, "notice-stars-missing", {"charge": difference.charge}, once
-            )
+            charge, once = difference.charge, f"missing:{difference.charge}"
+            notify(ctx, ADMINS, "notice-stars-missing", {"charge": charge}, once)
 
 
 @dataclass(frozen=True, slots=True)

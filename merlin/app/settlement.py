@@ -75,7 +75,7 @@ def notify_mismatch(
     number, outside_id = purchase.purchase_id, payment.outside_id
     log.error("a payment is not its order's", purchase=number, differs=differs)
     values = {"purchase": purchase.number, "payment": outside_id, "differs": differs}
-    _tell(ctx, ADMINS, "notice-payment-wrong", values, f"wrong:{number}:{outside_id}")
+    notify(ctx, ADMINS, "notice-payment-wrong", values, f"wrong:{number}:{outside_id}")
 
 
 def apply_payment(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> PaymentOutcome:
@@ -143,12 +143,12 @@ def grant_paid(ctx: Context, purchase: Purchase, paid: GatewayPayment) -> Entry 
     values = {"purchase": purchase.number, "amount": format_amount(paid.amount)}
     if not purchase.user_id:
         # There is no person to grant it to: an admin has to refund it.
-        _tell(ctx, ADMINS, "notice-paid-nobody", values, once)
+        notify(ctx, ADMINS, "notice-paid-nobody", values, once)
     elif gives_something(ctx, purchase.order):
-        _tell(ctx, purchase.user_id, "notice-paid", bought, once)
+        notify(ctx, purchase.user_id, "notice-paid", bought, once)
     else:
-        _tell(ctx, purchase.user_id, "notice-paid-no-plan", bought, once)
-        _tell(ctx, ADMINS, "notice-paid-no-plan-admins", values, f"{once}:admins")
+        notify(ctx, purchase.user_id, "notice-paid-no-plan", bought, once)
+        notify(ctx, ADMINS, "notice-paid-no-plan-admins", values, f"{once}:admins")
     log.info("paid", purchase=purchase.purchase_id, gateway=purchase.order.gateway.value)
     return grant
 
@@ -168,13 +168,13 @@ def receive_payment(ctx: Context, payment: GatewayPayment) -> PaymentOutcome:
             "stars": payment.amount.minor,
             "payload": payment.purchase_id[:64],
         }
-        _tell(ctx, ADMINS, "notice-stars-unknown", values, f"unknown:{payment.outside_id}")
+        notify(ctx, ADMINS, "notice-stars-unknown", values, f"unknown:{payment.outside_id}")
         outcome = PaymentOutcome.WRONG
     else:
         outcome = apply_payment(ctx, purchase, payment)
     if outcome is PaymentOutcome.WRONG:
         odd, once = {"stars": payment.amount.minor}, f"odd:{payment.outside_id}"
-        _tell(ctx, payment.user_id, "notice-stars-odd", odd, once)
+        notify(ctx, payment.user_id, "notice-stars-odd", odd, once)
     return outcome
 
 
@@ -233,7 +233,7 @@ def _record_telegram_renewal(
             replaced = (*replaced, older.method)
             once = f"subscribed-twice:{older.method}"
             values = _bought(purchase, purchase.order.amount)
-            _tell(ctx, purchase.user_id, "notice-stars-subscribed-twice", values, once)
+            notify(ctx, purchase.user_id, "notice-stars-subscribed-twice", values, once)
         replaced = tuple(method for method in replaced if method != newer.method)
         Renewals(ctx.db).begin(replace(newer, replaced=replaced))
     elif known.state is RenewalState.ON:
@@ -264,7 +264,7 @@ def cancel(ctx: Context, purchase: Purchase, reason: str) -> bool:
         why = {"reason": {"key": reason_key(reason), "arguments": {}}}
         values = {**_bought(purchase, purchase.order.amount), **why}
         once = f"canceled:{purchase.purchase_id}"
-        _tell(ctx, purchase.user_id, "notice-payment-canceled", values, once)
+        notify(ctx, purchase.user_id, "notice-payment-canceled", values, once)
     return True
 
 
@@ -309,7 +309,7 @@ def refuse_refund(ctx: Context, refund: Refund, reason: str) -> None:
     key = "notice-stars-refused" if is_stars else "notice-refund-refused"
     amount = format_amount(refund.amount)
     values = {"purchase": order_number(refund.purchase_id), "amount": amount, "reason": reason}
-    _tell(ctx, ADMINS, key, values, f"refund-refused:{refund.refund_id}")
+    notify(ctx, ADMINS, key, values, f"refund-refused:{refund.refund_id}")
 
 
 def receive_refund(ctx: Context, gateway_refund: GatewayRefund) -> PaymentOutcome:
@@ -324,7 +324,7 @@ def receive_refund(ctx: Context, gateway_refund: GatewayRefund) -> PaymentOutcom
             "charge": charge,
             "stars": gateway_refund.amount.minor,
         }
-        _tell(ctx, ADMINS, "notice-stars-left", values, f"left:{charge}")
+        notify(ctx, ADMINS, "notice-stars-left", values, f"left:{charge}")
         return PaymentOutcome.WRONG
     return PaymentOutcome.NOTHING if entry is None else PaymentOutcome.RETURNED
 
@@ -338,7 +338,7 @@ def _notify_returned(ctx: Context, purchase_id: str, gateway_refund: GatewayRefu
     is_whole = purchase.state is PurchaseState.REFUNDED
     key = "notice-refunded" if is_whole else "notice-refunded-part"
     once = f"refunded:{gateway.value}:{gateway_refund.outside_id}"
-    _tell(ctx, purchase.user_id, key, _bought(purchase, gateway_refund.amount), once)
+    notify(ctx, purchase.user_id, key, _bought(purchase, gateway_refund.amount), once)
     for each in Renewals(ctx.db).list_of_user(purchase.user_id) if gateway is Gateway.STARS else ():
         if each.gateway is gateway and each.method == _find_subscription(ctx, purchase):
             Renewals(ctx.db).stop(each.renewal_id, purchase.user_id)
@@ -349,13 +349,14 @@ def notify_code_taken(ctx: Context, purchase: Purchase, outside_id: str) -> None
     log.warning("a payment came after its code was used", purchase=purchase.purchase_id)
     values = {**_bought(purchase, purchase.order.amount), "code": purchase.order.promo}
     once = f"code-taken:{purchase.order.gateway.value}:{outside_id}"
-    _tell(ctx, purchase.user_id, "notice-code-taken", values, once)
-    _tell(ctx, ADMINS, "notice-code-taken-admins", values, f"{once}:admins")
+    notify(ctx, purchase.user_id, "notice-code-taken", values, once)
+    notify(ctx, ADMINS, "notice-code-taken-admins", values, f"{once}:admins")
 
 
-def _tell(
+def notify(
     ctx: Context, to: int | str, key: str, arguments: Mapping[str, object], once: str
 ) -> None:
+    """Store a notice to a person or to ADMINS, once for `once`."""
     Notices(ctx.db, ctx.clock).tell(str(to), key, arguments, once)
 
 
