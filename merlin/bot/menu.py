@@ -208,8 +208,13 @@ def back(data: str) -> tuple[str, str]:
 
 def cancel(context: BotContext) -> tuple[str, str]:
     """Return the Cancel button of the open dialog; it ends no dialog that is opened later."""
+    return ("button-cancel", f"cancel:{get_dialog_number(context)}")
+
+
+def get_dialog_number(context: BotContext) -> int:
+    """Return the number of the open dialog for its buttons, 0 without a dialog."""
     dialog = Dialogs(context.db, context.bot_id).get(context.chat_id, context.user_id)
-    return ("button-cancel", f"cancel:{dialog.asked_by if dialog else 0}")
+    return dialog.asked_by if dialog else 0
 
 
 def back_or_cancel(context: BotContext, back_data: str) -> Sequence[Entry]:

@@ -76,7 +76,7 @@ def test_correction_is_masked_and_waits_for_an_editor_after_consent(anna, settin
     answer = anna.say(QUESTION)
     anna.press("fix:1", answer.message_id)
     assert "учить модель" in anna.last.text
-    anna.press("consent:yes")
+    anna.press(russian_text("consent-yes"))
     assert "правильный ответ" in anna.last.text
     message = anna.say(BETTER).text
     assert select_rows(settings, PROPOSALS) == []
@@ -100,7 +100,7 @@ def test_correction_that_another_screen_ends_is_said_to_be_lost(anna, telegram):
     menu = anna.say("/lang").message_id
     answer = anna.say(QUESTION)
     anna.press("fix:1", answer.message_id)
-    anna.press("consent:yes")
+    anna.press(russian_text("consent-yes"))
     commands = (partial(anna.say, command) for command in ("/plan", "/new"))
     for leave in (partial(anna.press, "zones", menu), *commands):
         anna.say(BETTER)
@@ -137,7 +137,7 @@ def test_user_who_changes_their_mind_about_consent_goes_on_with_the_correction(a
     anna.press("fix:1", answer.message_id)
     anna.press("consent:no")
     anna.press("consent:show")
-    assert "правильный ответ" in anna.press("consent:yes").text
+    assert "правильный ответ" in anna.press(russian_text("consent-yes")).text
     assert "увидит редактор" in anna.say(BETTER).text
     assert select_rows(settings, "SELECT count(*) FROM turn") == [(1,)]
 
@@ -155,7 +155,7 @@ def correct_answer(anna):
     answer = anna.say(QUESTION)
     anna.press("fix:1", answer.message_id)
     anna.say(BETTER)
-    anna.press("consent:yes")
+    anna.press(russian_text("consent-yes"))
     return answer
 
 
@@ -189,7 +189,7 @@ def test_model_trained_on_a_revoked_example_stops_serving_and_the_user_is_notifi
         assert select_rows(settings, "SELECT model_id FROM turn") == [("stand-in-chat",)]
         anna.press("fix:1", answer.message_id)
         anna.say(BETTER)
-        anna.press("consent:yes")
+        anna.press(russian_text("consent-yes"))
         anna.press("fix-send")
         add_trained_correction(settings)
         anna.press("consent:show")

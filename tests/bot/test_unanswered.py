@@ -131,6 +131,7 @@ def test_answer_is_composed_from_the_course_with_its_source(telegram, provider, 
     assert count_charged(settings) == {"text": 2}
 
 
+YES = russian_text("consent-yes")
 TOLD = "SELECT user_id, dataset, turn_id FROM told_question"
 
 
@@ -141,7 +142,7 @@ def test_question_is_sent_to_editors_after_consent_and_preview(telegram, setting
         assert russian_text("tell-button") in talk.labels
         assert "учить модель" in talk.press("tell:1", refused.message_id).text
         assert select_rows(settings, TOLD) == []
-        text = talk.press("consent:yes").text
+        text = talk.press(YES).text
         assert "Меня зовут [имя], куда девать массив?" in text
         assert select_rows(settings, TOLD) == []
         assert talk.press("tell-send:1").text == russian_text("tell-sent")
@@ -155,6 +156,19 @@ def test_question_is_sent_to_editors_after_consent_and_preview(telegram, setting
         assert select_rows(settings, TOLD) == []
 
 
+def test_consent_on_an_older_screen_does_not_show_the_question_of_a_newer_one(telegram, settings):
+    with RunningBot(settings):
+        talk = ChatUser(telegram, settings)
+        refused = [talk.say(f"Куда девать {what}?") for what in ("массив", "граф")]
+        older = talk.press("tell:1", refused[0].message_id)
+        yes = talk.find_button(YES)
+        newer = talk.press("tell:2", refused[1].message_id)
+        talk.press(yes, older.message_id)
+        (edited,) = (one for one in telegram.answers("anna") if one.message_id == older.message_id)
+        assert edited.text == russian_text("consent-thanks")
+        assert "Куда девать граф?" in talk.press(YES, newer.message_id).text
+
+
 def test_preview_of_a_question_that_continues_a_conversation_has_the_turn_before(
     telegram, provider, settings
 ):
@@ -165,7 +179,7 @@ def test_preview_of_a_question_that_continues_a_conversation_has_the_turn_before
         provider.behave(fixed_answer=UNKNOWN, extension=REFUSAL)
         refused = talk.say("А самокат?")
         talk.press("tell:2", refused.message_id)
-        preview = talk.press("consent:yes").text
+        preview = talk.press(YES).text
         assert "👤 Сколько стоит велосипед?\n🤖 Тысячу.\n👤 А самокат?" in preview
 
 
@@ -182,7 +196,7 @@ def test_without_consent_the_question_is_not_stored_and_consent_not_asked_again(
         assert select_rows(settings, TOLD) == []
         talk.press("tell:1", refused.message_id)
         talk.press(russian_text("consent-change"))
-        assert "Куда девать массив?" in talk.press("consent:yes").text
+        assert "Куда девать массив?" in talk.press(YES).text
 
 
 def test_known_answer_has_no_button_to_send_it_to_editors(telegram, provider, settings):

@@ -6,7 +6,7 @@ best effort. ℹ️ shows the model of the answer and what it was trained on.
     ✏️ -> [consent, asked once] -> fix (a step) -> masked text shown -> sent
                                                                     -> answered as a question
     ✉️ -> tell [consent, asked once] -> the masked question shown -> sent
-    consent:show | consent:yes | consent:no | consent:revoke -> consent:revoke:sure
+    consent:show | consent:yes:DIALOG | consent:no | consent:revoke -> consent:revoke:sure
 
 Under an answer in a group ✏️ opens the private chat: t.me/<bot>?start=fix_<turn>. Without consent
 no text is stored. The texts of these steps are encrypted in the dialog.
@@ -43,7 +43,8 @@ _QUESTION = ("fix-is-question", "fix-ask")
 
 def ask_consent(context: BotContext, other: menu.Entry = None) -> View:
     """Ask for the consent, with another button below."""
-    yes, no = ("consent-yes", "consent:yes", "success"), ("consent-no", "consent:no")
+    yes = ("consent-yes", f"consent:yes:{menu.get_dialog_number(context)}", "success")
+    no = ("consent-no", "consent:no")
     return menu.text_view(context, "consent-ask", yes, no, other)
 
 
@@ -286,9 +287,10 @@ async def ask_instead(context: BotContext) -> None:
 
 @handlers.button("consent:yes")
 def give_consent(context: BotContext) -> View:
-    """Store the consent and continue with the correction or question that waits for it."""
+    """Store the consent and continue with the correction or question that it was asked for."""
     proposals.give_consent(*context.caller)
-    turn = _turn(context)
+    is_older = context.argument(1) not in ("", str(menu.get_dialog_number(context)))
+    turn = None if is_older else _turn(context)
     if context.step == TELLING and turn is not None:
         context.stop_waiting()
         return _tell_view(context, turn)
