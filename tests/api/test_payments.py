@@ -189,7 +189,9 @@ def test_promo_codes_are_listed_in_parts_newest_first(shop):
         part = shop.admin.get(f"/api/promos?{query}")
         codes.append([promo["code"] for promo in part.json()["promos"]])
         query = part.links.get("next", {"url": ""})["url"].partition("?")[2]
-    assert codes == [["PART-4", "PART-3"], ["PART-2", "PART-1"], ["PART-0"]]
+    # Older codes of other tests of this shop may follow.
+    assert codes[:2] == [["PART-4", "PART-3"], ["PART-2", "PART-1"]]
+    assert codes[2][0] == "PART-0"
 
 
 def test_promo_code_lowers_the_price_once_per_user(shop):
