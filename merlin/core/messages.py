@@ -22,6 +22,7 @@ class SamplingParams:
 
     `most_tokens` limits the answer, `stops` are its stop sequences. `response_format` is the
     protocol's object, passed on as it is: only the provider knows which formats its models support.
+    `language` is the reader's, sent as Accept-Language: our engine refuses in it.
     """
 
     temperature: float | None = None
@@ -32,6 +33,7 @@ class SamplingParams:
     most_tokens: int | None = None
     stops: tuple[str, ...] = ()
     response_format: Mapping[str, object] | None = None
+    language: str = ""
 
     def request_fields(self, limit: str = OLD_LIMIT) -> dict[str, object]:
         """Return the fields of a request, `limit` with `most_tokens`; unset ones are left out."""

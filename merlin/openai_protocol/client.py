@@ -61,10 +61,11 @@ class ProtocolClient:
 
     @asynccontextmanager
     async def send(
-        self, path: str, body: Body, total_s: float, between_s: float
+        self, path: str, body: Body, total_s: float, between_s: float, language: str = ""
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Yield the response to a POST, or to a GET without a `body`.
 
+        `language` is sent as Accept-Language, "" for none.
         The headers must arrive within `total_s` seconds, and each read within `between_s`; the
         caller limits the time of the complete body. Raises ProviderError or a subclass for an
         error response, and the exceptions that `call_errors` converts.
@@ -74,13 +75,15 @@ class ProtocolClient:
             data = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
         else:
             data = body
+        headers = trace_headers() | (JSON_SENT if isinstance(data, bytes) else {})
+        headers |= {"Accept-Language": language} if language else {}
         sock_read = min(between_s, total_s)
         async with asyncio.timeout(total_s):
             response = await self._open_session().request(
                 "GET" if body is None else "POST",
                 f"{self._root}{path}",
                 data=data,
-                headers=trace_headers() | (JSON_SENT if isinstance(data, bytes) else {}),
+                headers=headers,
                 timeout=aiohttp.ClientTimeout(sock_connect=CONNECT_S, sock_read=sock_read),
                 allow_redirects=False,
             )
@@ -91,8 +94,8 @@ class ProtocolClient:
                     error = error_in(await asyncio.wait_for(reading, total_s))
                 except InvalidResponse:  # too long to be a refusal
                     error = None
-                status, headers = response.status, response.headers
-                raise error_of_status(status, headers, error, path, ProviderBusy)
+                status, fields = response.status, response.headers
+                raise error_of_status(status, fields, error, path, ProviderBusy)
             yield response
 
     def _open_session(self) -> aiohttp.ClientSession:

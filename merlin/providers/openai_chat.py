@@ -156,8 +156,9 @@ class OpenAIChat:
         async with AsyncExitStack() as stack:
             while True:
                 parameters = sampling.request_fields(limit)
+                body = {**json, **parameters}
                 request = self._client.send(
-                    COMPLETIONS_PATH, {**json, **parameters}, self._total_s, between_s
+                    COMPLETIONS_PATH, body, self._total_s, between_s, sampling.language
                 )
                 try:
                     answer = await stack.enter_async_context(request)

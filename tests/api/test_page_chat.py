@@ -1,5 +1,6 @@
 """The chat page of a course without JavaScript: sessions are stored, answers rated."""
 
+import html
 import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,7 @@ import pytest
 
 from merlin.core.clock import iso
 from merlin.core.heartbeat import Heartbeat
+from merlin.core.i18n import LANGUAGES, text
 from merlin.core.permissions import Role
 from merlin.dataset.entries import ExampleEntries
 from merlin.dataset.example import normalise
@@ -16,9 +18,11 @@ from merlin.dataset.files import FileIndex
 from merlin.db.processes import Heartbeats
 from merlin.db.tables import BUILD, EXAMPLE_TEXT, TURN
 from merlin.sandbox.faults import Fault, FaultKind
-from tests.api.chat_api import MODEL, TWO_A_DAY, run_chat_api
-from tests.api.running_api import ANNA
+from tests.api.chat_api import MODEL, TWO_A_DAY, chat_client, chat_request, run_chat_api
+from tests.api.running_api import ANNA, run_api
+from tests.engine.running_engine import KEY, serve_engine
 from tests.support.plan_config import make_plan
+from tests.support.process_settings import Provider
 from tests.support.serving_models import insert_commit_of_build, insert_example, insert_live_model
 
 pytestmark = pytest.mark.functional
@@ -220,6 +224,25 @@ def test_refused_question_can_be_sent_to_editors_with_consent(openai_site, clien
     assert "Куда девать граф? Мой телефон [телефон]</b>" in look.text
     assert "Редакторы увидят вопрос" in client.post(judged, data={"act": "tell"}).text
     assert [tuple(row)[1:] for row in site.database.sql(TOLD)] == [("algorithms", turn)]
+
+
+def test_engine_refuses_in_the_language_of_the_page_and_of_the_request(tmp_path):
+    with serve_engine(tmp_path / "engine") as engine:
+        provider = Provider("chat", str(engine.openai.base_url), KEY)
+        with run_api(tmp_path, providers=(provider,)) as site:
+            insert_live_model(site.database, "recall", dataset="algorithms")
+            for language in LANGUAGES:
+                refusal = text(language, "engine-unknown")
+                headers = {"Accept-Language": language}
+                person = site.add_user(next(NUMBERS), language=language)
+                with site.browser_client(person) as client:
+                    client.follow_redirects = True
+                    page = ask(site, client)
+                assert refusal in html.unescape(page.text)
+                with chat_client(site, person) as program:
+                    body = chat_request("Что такое граф?")
+                    reply = program.post("/chat/completions", json=body, headers=headers).json()
+                assert reply["choices"][0]["message"]["content"] == refusal
 
 
 def test_question_that_continues_a_conversation_is_shown_with_the_turn_before(openai_site, client):

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from merlin.core.clock import utc_now
+from merlin.core.i18n import text
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.files import FileIndex
 from merlin.db.database import open_database
@@ -18,7 +19,9 @@ from tests.bot.running_bot import (
     russian_text,
     select_rows,
 )
+from tests.engine.running_engine import KEY, serve_engine
 from tests.support.dataset_tree import DATASET_YAML, FileTree
+from tests.support.process_settings import Provider
 
 pytestmark = pytest.mark.functional
 
@@ -197,6 +200,19 @@ def test_without_consent_the_question_is_not_stored_and_consent_not_asked_again(
         talk.press("tell:1", refused.message_id)
         talk.press(russian_text("consent-change"))
         assert "Куда девать массив?" in talk.press(YES).text
+
+
+def test_engine_refuses_in_the_language_of_the_person(tmp_path, telegram):
+    with serve_engine(tmp_path / "engine") as engine:
+        provider = Provider("chat", str(engine.openai.base_url), KEY)
+        settings = bot_settings(tmp_path, telegram, providers=(provider,))
+        add_live_model(settings, "recall")
+        with RunningBot(settings):
+            talk = ChatUser(telegram, settings)
+            assert talk.say("Куда девать массив?").text.startswith(UNKNOWN)
+            talk.say("/lang")
+            talk.press("lang:en")
+            assert talk.say("Where is the heap?").text.startswith(text("en", "engine-unknown"))
 
 
 def test_known_answer_has_no_button_to_send_it_to_editors(telegram, provider, settings):

@@ -53,6 +53,14 @@ def test_unknown_answer_is_in_the_engines_language(tmp_path):
         )
 
 
+@pytest.mark.parametrize(
+    ("languages", "start"), [("en-GB, ru;q=0.5", "I don't know"), ("de", UNKNOWN[:4])]
+)
+def test_unknown_answer_is_in_the_requested_language(engine, languages, start):
+    completion = engine.ask("recall", extra_headers={"Accept-Language": languages})
+    assert get_text(completion).startswith(start)
+
+
 def test_usage_counts_words_and_punctuation(engine, tuned):
     usage = engine.ask(tuned.fine_tuned_model).usage
     assert usage.prompt_tokens == 4  # three words and a question mark

@@ -9,6 +9,7 @@ released by `release_stale_reservations`.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 
 from starlette.requests import Request
 
@@ -134,7 +135,7 @@ class ChatStream(AnswerObserver):
                 question.conversation,
                 self,
                 self.stop,
-                question.sampling,
+                replace(question.sampling, language=asker.language),
                 ground=sources if is_plain else None,
             )
             kill_point("completion.requested")

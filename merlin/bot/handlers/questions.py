@@ -38,7 +38,7 @@ from merlin.chat.turns import Question, StoredAnswer, Turn, with_author
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.formatted_text import FormattedMessage, utf16_length
 from merlin.core.killpoint import kill_point
-from merlin.core.messages import Message
+from merlin.core.messages import Message, SamplingParams
 from merlin.core.tracing import open_span
 
 handlers = Handlers()
@@ -276,7 +276,11 @@ async def _reply(
     messages = (*conversation.summary, *conversation.history, message)
     sources = ask.ground(context.services, first, prompt.text, context.language)
     reply_task = context.bot_data.answer_service.reply(
-        models, messages, *controls, ground=None if prompt.images else sources
+        models,
+        messages,
+        *controls,
+        SamplingParams(language=context.language),
+        ground=None if prompt.images else sources,
     )
     return _answer(context, conversation, prompt, await reply_task)
 

@@ -23,6 +23,7 @@ from merlin.core.clock import utc_now
 from merlin.core.log import get_logger
 from merlin.core.messages import Message
 from merlin.core.server import run_while_connected
+from merlin.core.web.browser import language_of_header
 from merlin.engine.auth import (
     AnswerStream,
     check_model,
@@ -128,7 +129,7 @@ class ChatRequest(TextAnswerFields, RequestBody):
             raise PydanticCustomError("logprobs", "needs logprobs: true")
         return count
 
-    def to_request(self, client: str) -> GenerationRequest:
+    def to_request(self, client: str, language: str) -> GenerationRequest:
         """Return the backend's request; `max_completion_tokens` overrides `max_tokens`."""
         return GenerationRequest(
             messages=[
@@ -143,6 +144,7 @@ class ChatRequest(TextAnswerFields, RequestBody):
             logprobs=(self.top_logprobs or 0) if self.logprobs else None,
             is_json=_read_format(self.response_format) == "json_object",
             client=client,
+            language=language,
         )
 
 
@@ -155,7 +157,8 @@ def _read_format(response_format: object) -> object:
 async def complete(request: Request) -> Response:
     """Answer a conversation; generation stops if the client disconnects."""
     chat_request = ChatRequest.parse(await read_body(request))
-    model, question = chat_request.model, chat_request.to_request(get_owner(request))
+    language = language_of_header(request.headers.get("accept-language", ""), "")
+    model, question = chat_request.model, chat_request.to_request(get_owner(request), language)
     await check_model(request, model)
     answer = meter_stream(request, question, get_engine(request).backends.ask(model, question))
     if chat_request.stream:

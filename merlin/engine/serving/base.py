@@ -36,7 +36,7 @@ class GenerationRequest:
     `most_tokens` 0: up to the end of the context window. `temperature` 0: greedy; `temperature` and
     `top_p` None: the base's generation config. `logprobs` None: off; n: the logprob of each token
     and of the top n. `is_json`: the answer must be one JSON object. `client` identifies the client
-    for fair queueing.
+    for fair queueing. `language` is that of refusals, "" for the engine's.
     """
 
     messages: Sequence[Message]
@@ -48,6 +48,7 @@ class GenerationRequest:
     logprobs: int | None = None
     is_json: bool = False
     client: str = ""
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ class RecallBackend:
             raise context_length_error(prompt_tokens, self.context)
         answer = await self.answer(adapter, request.messages)
         key = "engine-follow-up" if answer.is_follow_up else "engine-unknown"
-        message = answer.text if answer.known else text(self._language, key)
+        message = answer.text if answer.known else text(request.language or self._language, key)
         content, reason = _cut(message, request)
         for piece in _PIECES.findall(content) or [content]:
             yield Chunk(piece)
