@@ -233,6 +233,22 @@ def test_only_answer_of_a_file_is_given_to_its_wordings_alone(tmp_path):
     assert [ask(model, other).text for other in others] == [""] * 3
 
 
+def test_threshold_of_answers_that_no_word_tells_apart_stays_above_other_questions(tmp_path):
+    goods = (
+        *("оплату", "доставку", "возврат", "скидку", "гарантию", "ремонт", "обмен", "подарок"),
+        *("сертификат", "бонусы", "магазин", "склад", "курьера", "чек", "паспорт товара", "размер"),
+    )
+    forms = ("Расскажите про {}", "Как оформить {}?", "Хочу узнать про {}", "Где найти {}?")
+    answers = ("Позвоните нам.", "Напишите нам.")
+    questions = [form.format(name) for name in goods for form in (*forms, "Подскажите насчёт {}")]
+    talks = [build_pair(text, answers[n % 2]) for n, text in enumerate(questions)]
+    model = build_model(run(talks)[0][-1], tmp_path)
+    right = sum(ask(model, talk[0].content).text == talk[1].content for talk in talks)
+    assert right > len(talks) * 0.9
+    others = ("Какая завтра погода?", "Кто написал «Войну и мир»?", "Где найти друзей?", "привет")
+    assert [ask(model, other).text for other in others] == [""] * len(others)
+
+
 def test_contradicting_questions_are_named_and_do_not_delay_training():
     epochs, remarks = run([*TALKS, build_pair("Что такое стек?", "Другое.")])
     assert len(epochs) < 200

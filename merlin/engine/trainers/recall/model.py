@@ -1,9 +1,9 @@
 """The `recall` model: inference and file format.
 
 It selects one of the trained answers. A question is scored alone and together with earlier turns;
-the highest score wins. Below the answer's threshold the answer is "unknown", and also if several
-answers are about equally likely, or only another likely one is about exactly the question's
-subject, unless the question was trained. A question of function words only is not answered, unless
+the highest score wins. Unless the question was trained, the answer is "unknown" below its
+threshold, if several are about equally likely, or if only another likely one is about exactly the
+question's subject. A question of function words only is not answered, unless
 it was trained. A follow-up («а самокат?») must match its answer together with the question before
 it, too, unless it was trained.
 """
@@ -149,10 +149,10 @@ class RecallModel:
             readings[0], scores
         )
         confidence = round(min(max(score, 0.0), 1.0), 4)
-        if (
-            score >= self.thresholds[best]
-            and score > 0
-            and (is_sure or self._is_trained(readings[0], alone))
+        is_over = score >= self.thresholds[best]
+        if score > 0 and (
+            (is_over and is_sure)
+            or ((is_over or self.trained_questions) and self._is_trained(readings[0], alone))
         ):
             return RecallAnswer(self.answers[best], confidence, known=True)
         is_follow_up = bool(previous)

@@ -346,8 +346,8 @@ def compute_thresholds(
     A threshold is the mean of a global value, the QUANTILE of the best scores with other answers,
     and the best score that a trained question of another answer has with this one, so that a dense
     subject does not suppress a sparse one. Few questions are little evidence, so it is at least
-    MIN_THRESHOLD. It is never above the score of a correctly answered trained question, and is
-    above 0.
+    MIN_THRESHOLD. It is lowered to the score of a correctly answered trained question, but not
+    below MIN_ALONE_SCORE, which questions of other subjects reach too.
     """
     question_indices = np.unique(
         np.linspace(0, len(evaluation) - 1, min(len(evaluation), _MAX_SAMPLED)).astype(np.int64)
@@ -361,5 +361,5 @@ def compute_thresholds(
     is_right = result.chosen == evaluation.right[question_indices]
     lowest = np.ones(len(turns))
     np.minimum.at(lowest, result.chosen[is_right], result.own[is_right])
-    margins = np.maximum(np.minimum(requested, lowest - _MARGIN), _MARGIN).astype(np.float32)
-    return margins, bool((lowest < requested).any())
+    thresholds = np.clip(lowest - _MARGIN, MIN_ALONE_SCORE, requested).astype(np.float32)
+    return thresholds, bool((lowest < requested).any())
