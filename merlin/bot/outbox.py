@@ -245,9 +245,9 @@ class OutboxSender:
 
     async def _wait_until_reachable(self, outgoing: QueuedMessage) -> None:
         # Typing is idempotent, so it serves as a probe of the chat.
-        attempt = 0
+        attempt, message = 0, outgoing.message
         try:
-            while not await self._bot_api.send_typing(outgoing.message.chat_id):
+            while not await self._bot_api.send_typing(message.chat_id, message.target.thread_id):
                 await self._transport.pause(attempt)
                 attempt += 1
         except ChatUnreachable:

@@ -317,6 +317,22 @@ def test_closed_topic_ends_the_question_uncharged(telegram, tmp_path, provider):
         assert telegram.group("seminar").group_id == SEMINAR.group_id
 
 
+def test_answer_of_unknown_arrival_in_a_topic_is_repeated_though_the_general_topic_is_closed(
+    telegram, tmp_path, provider
+):
+    settings = bot_settings(tmp_path, telegram, provider)
+    add_live_model(settings, "stand-in-base")
+    with RunningBot(settings):
+        thread = telegram.make_topic("boris@seminar", "Лекции")
+        telegram.close_topic("boris@seminar")
+        telegram.faults.add(Fault("sendMessage", FaultKind.DROP))
+        telegram.say(f"boris@seminar#{thread}", "/settings")
+        telegram.wait_for(lambda: len(telegram.answers("seminar")) == 2)
+        first, again = telegram.answers("seminar")
+        assert again.text.startswith("↻")
+        assert again.text.endswith(first.text)
+
+
 def test_user_known_only_from_a_group_gets_no_broadcasts(telegram, bot, anna):
     anna.say(f"{MENTION} лоб?")
     assert select_rows(bot, "SELECT user_id, is_reachable FROM users") == [(1001, 0)]

@@ -63,8 +63,15 @@ def test_closed_topic_is_only_for_administrators(telegram, call):
     telegram.close_topic(f"boris@seminar#{thread}")
     message = read_refusal(call, lambda bot: bot.send_message(FORUM, "a", message_thread_id=thread))
     assert message == "Topic_closed"
+    telegram.close_topic("boris@seminar")
+    for refused in (
+        lambda bot: bot.send_message(FORUM, "a"),
+        lambda bot: bot.send_chat_action(FORUM, "typing"),
+    ):
+        assert read_refusal(call, refused) == "Topic_closed"
     telegram.set_bot("vera@seminar", "administrator")
     assert call(lambda bot: bot.send_message(FORUM, "a", message_thread_id=thread))
+    assert call(lambda bot: bot.send_message(FORUM, "a"))
 
 
 @pytest.mark.parametrize(

@@ -143,8 +143,11 @@ def has_topics(world: World, chat: Chat) -> bool:
 
 
 def topic_of(world: World, chat: Chat, thread: int) -> dict[str, Any] | None:
-    """Return a topic, with `closed`; None for an unknown id."""
-    return world.topics.get(chat.chat_id, {}).get(thread)
+    """Return a topic, with `closed`; 0 is a forum's General topic. None for an unknown id."""
+    topic = world.topics.get(chat.chat_id, {}).get(thread)
+    if topic is None and not thread and isinstance(chat, Group) and chat.is_forum:
+        return {"message_thread_id": 0, "name": "General"}
+    return topic
 
 
 def check_thread(world: World, chat: Chat, thread: int) -> None:
@@ -196,7 +199,7 @@ def change_topic(
     world: World, chat: Chat, sender: Mapping[str, Any], thread: int, **change: Any
 ) -> dict[str, Any]:
     """Rename or close a topic by a service message; return that message."""
-    topic = {**world.topics[chat.chat_id][thread], **change}
+    topic = {**(topic_of(world, chat, thread) or {}), **change}
     event = {"forum_topic_closed": {}} if "closed" in change else {"forum_topic_edited": change}
     fields = thread_fields(world, chat, thread, None)
     message = world.post(chat, sender, **fields, **event)

@@ -103,9 +103,10 @@ send_photo = partial(_send_media, kind="photo")
 def _thread_id(world: World, chat: Chat, arguments: Arguments, *, general: bool = False) -> int:
     """Return the topic of a call, 0 for none; only chat actions may name the General topic."""
     thread = arguments.integer("message_thread_id")
-    if general and thread == GENERAL and isinstance(chat, Group) and chat.is_forum:
-        return 0
-    if thread:
+    is_forum = isinstance(chat, Group) and chat.is_forum
+    if general and thread == GENERAL and is_forum:
+        thread = 0
+    if thread or is_forum:
         check_thread(world, chat, thread)
     return thread
 

@@ -474,7 +474,7 @@ class UserActions:
         return int(message["message_id"])
 
     def close_topic(self, who: str | int) -> int:
-        """Close the topic that `who` names."""
+        """Close the topic that `who` names, by default the General one of a forum."""
         place = self.place(who)
         if topic_of(self.world, place.chat, place.thread) is None:
             raise NotFound("no such topic")
