@@ -64,9 +64,11 @@ COMPARED, MIN_PROBABILITY = 20, 0.45
 # share none. The cosine with the answer's nearest trained question counts LIKENESS_WEIGHT times.
 # Small talk gets no suggestion: the nearer a question is to a known line than to any trained
 # question, by cosine, the more of a threshold it must reach without its general words ("how do I"
-# also occurs in small talk). Models without vectors of their questions take FAR_FROM_SMALL_TALK.
+# also occurs in small talk), up to MAX_SMALL_TALK_SHARE: the encoder does not know the word «впн»,
+# and takes it for a short remark. Models without vectors of their questions take
+# FAR_FROM_SMALL_TALK.
 MAX_NEAREST, MIN_SHARE, MEANING_WEIGHT, LIKENESS_WEIGHT = 3, 0.1, 2.0, 0.5
-SMALL_TALK_WEIGHT, FAR_FROM_SMALL_TALK = 2.5, 0.3
+SMALL_TALK_WEIGHT, MAX_SMALL_TALK_SHARE, FAR_FROM_SMALL_TALK = 2.5, 0.9, 0.3
 # The minimum cosine of small talk after an answer («спасибо») with a known line; follow-ups of
 # general words («во сколько?») reach 0.71.
 SMALL_TALK_LIKENESS = 0.72
@@ -281,7 +283,7 @@ class RecallModel:
         if not text:
             near = measure_small_talk(select_texts(messages)[0]) - likeness.max()
             reached = (self._score(subject, vectors) / self.thresholds).max()
-            if reached < SMALL_TALK_WEIGHT * near:
+            if reached < min(SMALL_TALK_WEIGHT * near, MAX_SMALL_TALK_SHARE):
                 return ()
         vector = self._compute_vector(question, vectors)
         scores = self._score(question, vectors)
