@@ -133,7 +133,6 @@ _LIBRARIES = {"pdf": "pypdf", "docx": "docx", "xlsx": "openpyxl"}
 
 def load_reader(kind: str) -> Reader:
     """Return the reader of a kind (pdf, docx, xlsx, else text) with all of its modules imported."""
-    sys.modules["numpy"] = None  # type: ignore[assignment] # openpyxl would load it
     # A parser takes up to 0.15 s to import: only that of this document is.
     match kind:
         case "pdf":
@@ -173,6 +172,7 @@ def main() -> None:
     """Read one document; the kind and the maximum number of characters are the arguments."""
     kind, most_characters = sys.argv[-2:]
     limit_resources()
+    sys.modules["numpy"] = None  # type: ignore[assignment] # openpyxl would load it
     read = load_reader(kind)
     is_closed = forbid_access()
     try:
