@@ -250,6 +250,8 @@ class OutboxSender:
             while not await self._bot_api.send_typing(message.chat_id, message.target.thread_id):
                 await self._transport.pause(attempt)
                 attempt += 1
+        except ChatClosed:
+            pass  # The message itself is tried again: its chat can still be reached.
         except ChatUnreachable:
             await self._drop(outgoing)
             raise
