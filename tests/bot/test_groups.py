@@ -323,6 +323,7 @@ def test_answer_of_unknown_arrival_in_a_topic_is_repeated_though_the_general_top
     settings = bot_settings(tmp_path, telegram, provider)
     add_live_model(settings, "stand-in-base")
     with RunningBot(settings):
+        telegram.say("boris@seminar", "Первое сообщение: номер 1 у темы General")
         thread = telegram.make_topic("boris@seminar", "Лекции")
         telegram.close_topic("boris@seminar")
         telegram.faults.add(Fault("sendMessage", FaultKind.DROP))
@@ -331,6 +332,8 @@ def test_answer_of_unknown_arrival_in_a_topic_is_repeated_though_the_general_top
         first, again = telegram.answers("seminar")
         assert again.text.startswith("↻")
         assert again.text.endswith(first.text)
+        (probe,) = telegram.calls("sendChatAction")
+        assert (probe.body["message_thread_id"], probe.status) == (str(thread), 200)
 
 
 def test_user_known_only_from_a_group_gets_no_broadcasts(telegram, bot, anna):
