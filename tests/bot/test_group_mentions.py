@@ -13,6 +13,7 @@ from tests.bot.running_bot import (
     add_live_model,
     add_media,
     bot_settings,
+    russian_text,
     select_rows,
     wait_for_windows,
 )
@@ -64,7 +65,10 @@ def test_group_answer_is_corrected_in_the_private_chat(anna, telegram, bot):
     _, _, payload = call.body["url"].partition(f"/{BOT_NAME}?start=")
     alone = join_group_chat(telegram, bot, "anna")
     assert alone.start(payload).text.startswith("Можно ли учить модель")
-    assert "Напишите правильный ответ одним сообщением" in alone.press("consent:yes").text
+    assert (
+        "Напишите правильный ответ одним сообщением"
+        in alone.press(russian_text("consent-yes")).text
+    )
     # The same link does nothing for another user.
     assert join_group_chat(telegram, bot, "boris").start(payload).text == "Это не ваш ответ."
 
