@@ -81,6 +81,11 @@ class Buyer(ChatUser):
         self.press(self.find_button("Buy for"))
         return self.purchases()[0].purchase_id
 
+    def order_subscription(self):
+        """Order the plan “Always”; return the name of its invoice, which the link ends with."""
+        self.open_plan("Always")
+        return self.press(self.find_button("Buy for")).keys[0][0]["url"].rsplit("/", 1)[1]
+
     def pay(self, message_id=0, **options):
         """Pay an invoice, by default the newest; wait until the bot has processed it."""
         before = self._count_ended()

@@ -87,9 +87,7 @@ def test_stars_are_refunded_by_an_admin_with_a_reason(buyer, vera, selling_bot):
 
 
 def subscribe(buyer):
-    buyer.open_plan("Always")
-    link = buyer.press(buyer.find_button("Buy for")).keys[0][0]["url"]
-    buyer.pay(link.rsplit("/", 1)[1])
+    buyer.pay(buyer.order_subscription())
 
 
 def test_refund_of_a_subscription_ends_it(buyer, vera, selling_bot):

@@ -220,14 +220,9 @@ def test_subscription_link_stays_the_same(buyer):
     assert "/invoice/" in link
 
 
-def slug_of(buyer):
-    buyer.open_plan("Always")
-    return buyer.press(buyer.find_button("Buy for")).keys[0][0]["url"].rsplit("/", 1)[1]
-
-
 def test_subscription_is_renewed_by_telegram_and_stopped_by_its_owner(buyer, selling_bot):
     telegram, _ = selling_bot
-    buyer.pay(slug_of(buyer))
+    buyer.pay(buyer.order_subscription())
     (renewal,) = buyer.renewals()
     assert renewal.state == "on"
     telegram.renew(buyer.who)
@@ -251,7 +246,7 @@ def test_subscription_is_renewed_by_telegram_and_stopped_by_its_owner(buyer, sel
 def test_subscriber_cannot_subscribe_twice(buyer):
     buyer.open_plan("Always")
     message, buy = buyer.last.message_id, buyer.button_data("buy")
-    buyer.pay(slug_of(buyer))
+    buyer.pay(buyer.order_subscription())
     buyer.press(buy, message, forged=True)
     assert "This plan already auto-renews. You can turn this off in /plan" in buyer.alerts()[-1]
     assert len(buyer.purchases()) == 1
@@ -261,7 +256,7 @@ def test_stopped_subscription_is_sold_again_once_telegram_has_confirmed_the_stop
     buyer, selling_bot
 ):
     telegram, _ = selling_bot
-    buyer.pay(slug_of(buyer))
+    buyer.pay(buyer.order_subscription())
     stop = "editUserStarSubscription"
     telegram.faults.add(
         Fault(stop, FaultKind.STATUS, times=None, status=502, only={"user_id": buyer.who})
@@ -276,15 +271,15 @@ def test_stopped_subscription_is_sold_again_once_telegram_has_confirmed_the_stop
     assert len(buyer.purchases()) == 1
     telegram.faults.clear()
     buyer.wait_until_stopped()
-    buyer.pay(slug_of(buyer))
+    buyer.pay(buyer.order_subscription())
     assert buyer.renewals()[0].state == "on"
 
 
 def test_subscriber_cannot_pay_the_link_of_an_earlier_offer(buyer):
-    earlier = slug_of(buyer)
+    earlier = buyer.order_subscription()
     # As after a change of the plan: the next order differs, and has a link of its own.
     change_rows(buyer.settings, "UPDATE purchase SET promise = REPLACE(promise, 'Always', 'Ever')")
-    newer = slug_of(buyer)
+    newer = buyer.order_subscription()
     assert newer != earlier
     buyer.pay(newer)
     assert "This plan already auto-renews" in buyer.try_to_pay(earlier)
@@ -293,9 +288,9 @@ def test_subscriber_cannot_pay_the_link_of_an_earlier_offer(buyer):
 
 def test_earlier_of_two_subscriptions_paid_at_once_ends_at_telegram(buyer, selling_bot):
     telegram, _ = selling_bot
-    earlier = slug_of(buyer)
+    earlier = buyer.order_subscription()
     change_rows(buyer.settings, "UPDATE purchase SET promise = REPLACE(promise, 'Always', 'Ever')")
-    newer = slug_of(buyer)
+    newer = buyer.order_subscription()
     buyer.pay(earlier)
     # The bot agreed to it before the first payment was reported.
     telegram.act(
@@ -314,7 +309,7 @@ def test_earlier_of_two_subscriptions_paid_at_once_ends_at_telegram(buyer, selli
 
 def test_billing_buttons_of_another_user_do_nothing(buyer, selling_bot):
     other = Buyer(*selling_bot)
-    slug = slug_of(buyer)
+    slug = buyer.order_subscription()
     buyer.pay(slug)
     (renewal,) = buyer.renewals()
     waiting = buyer.order("Plus")
@@ -344,7 +339,7 @@ def test_refund_by_telegram_revokes_the_grant(buyer, selling_bot):
 
 def test_erasure_cancels_the_subscription(buyer, selling_bot):
     telegram, _ = selling_bot
-    buyer.pay(slug_of(buyer))
+    buyer.pay(buyer.order_subscription())
     charge = buyer.payments()[0][3]
     buyer.say("/delete_me")
     buyer.press(buyer.button_data("forget"))

@@ -90,11 +90,10 @@ def test_list_of_another_bot_is_read_from_its_start(telegram, settings):
 def test_subscription_started_during_downtime_can_be_stopped(telegram, settings):
     with RunningBot(settings):
         buyer = Buyer(telegram, settings)
-        buyer.open_plan("Always")
-        link = buyer.press(buyer.find_button("Buy for")).keys[0][0]["url"]
+        invoice_name = buyer.order_subscription()
 
     def act(acting):
-        invoice = acting.world.invoices[link.rsplit("/", 1)[1]]
+        invoice = acting.world.invoices[invoice_name]
         update_id = pay(acting.world, acting.person(buyer.who), invoice)
         acting.world.record("confirm", update_ids=[update_id])
 
@@ -108,9 +107,7 @@ def test_subscription_started_during_downtime_can_be_stopped(telegram, settings)
 def test_payment_for_a_plan_that_exists_no_more_is_no_thanks_and_can_be_stopped(telegram, settings):
     with RunningBot(settings):
         buyer = Buyer(telegram, settings)
-        buyer.open_plan("Always")
-        link = buyer.press(buyer.find_button("Buy for")).keys[0][0]["url"]
-        buyer.pay(link.rsplit("/", 1)[1])
+        buyer.pay(buyer.order_subscription())
     others = tuple(plan for plan in settings.plans if plan.name != "always")
     with RunningBot(replace(settings, plans=others)):
         telegram.renew(buyer.who)
@@ -128,9 +125,7 @@ def test_payment_for_a_plan_that_exists_no_more_is_no_thanks_and_can_be_stopped(
 def test_subscription_that_telegram_did_not_renew_ends(telegram, settings, late, state):
     with RunningBot(settings):
         buyer = Buyer(telegram, settings)
-        buyer.open_plan("Always")
-        link = buyer.press(buyer.find_button("Buy for")).keys[0][0]["url"]
-        buyer.pay(link.rsplit("/", 1)[1])
+        buyer.pay(buyer.order_subscription())
     due_at = iso(utc_now() - late)
     change_rows(settings, "UPDATE renewal SET next_at = ?", due_at)
     counts = list_calls(telegram)
@@ -188,9 +183,7 @@ def test_payment_missing_at_telegram_is_reported(telegram, settings):
 def test_stopped_renewal_reaches_telegram_after_an_outage(telegram, settings):
     with RunningBot(settings):
         buyer = Buyer(telegram, settings)
-        buyer.open_plan("Always")
-        link = buyer.press(buyer.find_button("Buy for")).keys[0][0]["url"]
-        buyer.pay(link.rsplit("/", 1)[1])
+        buyer.pay(buyer.order_subscription())
     (renewal,) = buyer.renewals()
     stop = renewal.renewal_id, buyer.user_id
     query_billing(settings, lambda books: books.renewals.stop(*stop))

@@ -216,14 +216,9 @@ def test_before_the_first_start_only_the_missing_repository_is_wrong(fresh, caps
 
 
 def test_complete_setup_before_the_first_start_shows_the_next_step_and_no_error(
-    fresh, capsys, monkeypatch
+    with_engine, capsys
 ):
-    (engine,) = free_ports(1)
-    document = yaml.safe_load(fresh.path.read_text("utf-8"))
-    document["engine"] = {"listen": f"127.0.0.1:{engine}"}
-    document["providers"].append({"name": "engine", "base_url": f"http://127.0.0.1:{engine}/v1"})
-    fresh.path.write_text(yaml.safe_dump(document), "utf-8")
-    monkeypatch.setenv("MERLIN_ENGINE_KEY", "any-key-at-all")
+    fresh, _ = with_engine
     fresh.repository.dataset()
     fresh.repository.commit()
     assert main(["doctor", "--config", str(fresh.path)]) == 0
