@@ -21,7 +21,7 @@ from pydantic import BaseModel, Field, ValidationError
 from merlin.app import changes
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.test_questions import count_test_questions
+from merlin.app.proposals import count_test_questions
 from merlin.chat.prompt import split_text, wrap_document
 from merlin.core.errors import ConfigError, NotFound, ProviderError, Refused
 from merlin.core.formatted_text import is_blank

@@ -3,6 +3,11 @@
 Each waits, masked, for the editors of its dataset, who decide about one or several at once.
 Nothing is stored without the user's consent, which is asked for, given, declined and revoked
 here. Drafts of a teacher model (`merlin.app.distil`) wait among them.
+
+Test questions are proposed to a dataset that has fewer than its gate needs, from answers that a
+user liked; approved, they are examples of the test split. Other ways: an editor adds another
+wording of a new example's question (the bot), and a teacher model rewords training questions.
+Models do not train on the test split.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -16,15 +21,17 @@ from merlin.app.changes import DatasetFiles
 from merlin.app.context import Context
 from merlin.app.examples import ExampleContent
 from merlin.app.permissions import require_editing
-from merlin.chat.feedback import EditorQuestions
+from merlin.chat.feedback import EditorQuestions, QuestionStatistics, RatedAnswer
 from merlin.core.errors import DatasetError, NotFound, Refused
 from merlin.core.fields import described
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.changes import MAX_BATCH_SIZE, Edit
 from merlin.dataset.commit_message import Editor
 from merlin.dataset.corrections import Replacement
-from merlin.dataset.example import Example
+from merlin.dataset.example import Example, normalise, parse_example
+from merlin.dataset.files import FileIndex
 from merlin.dataset.finding import Severity, escape_unprintable
+from merlin.dataset.layout import EXAMPLES
 from merlin.dataset.proposals import (
     MAX_CHARACTERS,
     Draft,
@@ -33,6 +40,7 @@ from merlin.dataset.proposals import (
     ProposalState,
     mask_personal_data,
 )
+from merlin.dataset.split import TEST
 from merlin.db.audit import Audit
 from merlin.db.notices import Notices
 
@@ -259,3 +267,67 @@ def decline_several(ctx: Context, actor: Actor, proposal_ids: Collection[int]) -
     for proposal_id in proposal_ids:
         require_editing(ctx, actor, rows.get(proposal_id).draft.dataset)
     return sum(rows.decline(proposal_id, asker) for proposal_id in proposal_ids)
+
+
+_MAX_LIKED = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestPart:
+    """The number of test questions of the newest build, needed by its gate, and waiting.
+
+    All are 0 before the first build.
+    """
+
+    questions: int = 0
+    least: int = 0
+    waiting: int = 0
+
+    @property
+    def missing(self) -> int:
+        """Return how many are missing if all waiting ones are approved."""
+        return max(self.least - self.questions - self.waiting, 0)
+
+
+def count_test_questions(ctx: Context, actor: Actor, dataset: str) -> TestPart:
+    """Return the number of test questions that exist, are needed and wait. Raises NotFound."""
+    require_editing(ctx, actor, dataset)
+    build = FileIndex(ctx.db).find_newest_build(dataset)
+    split = build.manifest.get("split") if build else None
+    if build is None or not isinstance(split, dict):
+        return TestPart()
+    waiting = Proposals(ctx.db, ctx.clock).count([dataset], TEST)
+    needed = max(int(split["min_test"]), 1)
+    return TestPart(questions=build.test, least=needed, waiting=waiting)
+
+
+def find_liked(ctx: Context, actor: Actor, dataset: str, language: str) -> list[RatedAnswer]:
+    """Return liked answers that can be test questions, masked in `language`, newest first.
+
+    At most as many as are missing: of users who consented, without questions that an example or an
+    open proposal has. Raises NotFound.
+    """
+    missing = count_test_questions(ctx, actor, dataset).missing
+    files = changes.read_files(ctx, actor, dataset).files if missing else []
+    examples = (parse_example(file.text) for file in files if file.path.startswith(EXAMPLES))
+    open_questions = Proposals(ctx.db, ctx.clock).open_questions(dataset)
+    existing = {normalise(question) for question in open_questions} | {
+        example.facts.question for example in examples if example
+    }
+    candidates = dict[str, RatedAnswer]()
+    for item in QuestionStatistics(ctx.db, ctx.default_dataset).list_liked(dataset, _MAX_LIKED):
+        masked = item.mask(language)
+        candidates.setdefault(normalise(masked.question), masked)
+    return [item for form, item in candidates.items() if form not in existing][:missing]
+
+
+def propose_liked(ctx: Context, actor: Actor, dataset: str, liked: Sequence[RatedAnswer]) -> int:
+    """Propose liked answers as test questions; return the number of proposals. Raises NotFound."""
+    require_editing(ctx, actor, dataset)
+    proposals, consents = Proposals(ctx.db, ctx.clock), Consents(ctx.db, ctx.clock)
+    count = 0
+    for answer in liked:
+        draft = Draft(answer.question, answer.answer, dataset, answer.turn_id, split=TEST)
+        if consents.hold(answer.user_id) and proposals.add(answer.user_id, draft) is not None:
+            count += 1
+    return count

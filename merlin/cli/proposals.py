@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from merlin.app import changes, proposals, test_questions
+from merlin.app import changes, proposals
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.unanswered import GroupState, list_unanswered
@@ -86,9 +86,9 @@ def _record(proposal: Proposal, replaced: Replacement) -> dict[str, Any]:
 def propose_tests(dataset: DatasetName, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Propose test questions from liked answers, if the dataset has few."""
     with write_context(config, dataset, makes_key=True) as (ctx, actor):
-        counts = test_questions.count_test_questions(ctx, actor, dataset)
-        liked = test_questions.find_liked(ctx, actor, dataset, language())
-        count = test_questions.propose_liked(ctx, actor, dataset, liked)
+        counts = proposals.count_test_questions(ctx, actor, dataset)
+        liked = proposals.find_liked(ctx, actor, dataset, language())
+        count = proposals.propose_liked(ctx, actor, dataset, liked)
     if json:
         print_json({**record(counts), "proposed": count})
         return

@@ -1,15 +1,20 @@
-"""The daemon's schedule; the ticks themselves come from wiring.
+"""The daemon's schedule, its heartbeat and the engine's; the other ticks come from wiring.
 
 Each tick does one step and returns whether anything changed; APScheduler decides when. A tick
 that changed something triggers the next one at once, so that a commit passes the whole chain
 without waiting. A tick that fails is logged and retried at its next time: one bad commit or one
 provider outage does not stop the others. One that repeatedly fails by a bug is reported to the
 admins and makes the process unhealthy.
+
+An external monitor expects a ping each minute and alerts a person when it is missing: this covers a
+machine without power or network, which cannot report itself.
 """
 
 from __future__ import annotations
 
+import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -18,13 +23,26 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from merlin.app.health import engine_address
+from merlin.config import process_names
 from merlin.core.clock import Clock, StepWatch, utc_now
+from merlin.core.errors import MerlinError
 from merlin.core.heap import exclude_loaded_objects
-from merlin.core.heartbeat import ROUND_BOUNDS_MS, Failures, round_bucket
+from merlin.core.heartbeat import (
+    ROUND_BOUNDS_MS,
+    Failures,
+    Heartbeat,
+    health_problem,
+    round_bucket,
+)
 from merlin.core.log import get_logger
+from merlin.core.network import fetch_url
+from merlin.db.database import require_room
 
 if TYPE_CHECKING:
     from apscheduler.schedulers.background import BackgroundScheduler
+
+    from merlin.daemon.services import DaemonServices
 
 log = get_logger(__name__)
 
@@ -175,3 +193,74 @@ def event_on_signal() -> threading.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stop.set())
     return stop
+
+
+ENGINE_TIMEOUT_S, PING_TIMEOUT_S = 2.0, 10.0
+
+
+def engine_tick(services: DaemonServices) -> Callable[[], bool] | None:
+    """Return the tick that writes the engine's heartbeat: the engine has no database access.
+
+    None without an engine.
+    """
+    engine = engine_address(services.config)
+    if engine is None:
+        return None
+    since: datetime | None = None
+    url, host = f"{engine.scheme}://{engine.netloc}/healthz", engine.hostname or ""
+
+    def tick() -> bool:
+        nonlocal since
+        now = services.clock()
+        try:
+            fetch_url(url, ENGINE_TIMEOUT_S)
+        except OSError:
+            since = None
+            return False
+        since = since or now
+        services.heartbeats.beat(Heartbeat("engine", host, 0, since, now, step="serving"))
+        return False
+
+    return tick
+
+
+def heartbeat_tick(services: DaemonServices, tally: TickCounts) -> Callable[[], bool]:
+    """Return the tick that writes the daemon's own heartbeat."""
+    since = services.clock()
+
+    def tick() -> bool:
+        # First, so that an unavailable database does not make this process look dead.
+        services.still_alive()
+        unfetched = "fetch fails" if "fetch" in tally.failures else ""
+        services.heartbeats.beat(
+            Heartbeat(
+                process="daemon",
+                host=socket.gethostname(),
+                pid=os.getpid(),
+                since=since,
+                at=services.clock(),
+                step=services.build_settings.progress.step or unfetched,
+                counters={**services.db.connection_counter, **tally.counts},
+                failing=tally.failures.bugs,
+            )
+        )
+        return False
+
+    return tick
+
+
+def ping_monitor(services: DaemonServices) -> bool:
+    """Ping the monitor if every process is healthy; return whether it was pinged.
+
+    Raises MerlinError if the monitor does not accept the ping, or the state folder's disk is full.
+    """
+    require_room(services.config.state_dir)
+    beats, now = services.heartbeats.list_all(), services.clock()
+    for name in process_names(services.config):
+        if health_problem([heartbeat for heartbeat in beats if heartbeat.process == name], now):
+            return False
+    try:
+        fetch_url(services.ping_url, PING_TIMEOUT_S)
+    except OSError as error:
+        raise MerlinError(f"the monitor does not take the ping: {error}") from error
+    return True

@@ -19,8 +19,7 @@ from merlin.core.errors import DatasetError, MerlinError, NotFound, SourceError
 from merlin.core.i18n import day_argument
 from merlin.core.log import get_logger
 from merlin.core.tracing import open_span
-from merlin.daemon.heartbeat import engine_tick, heartbeat_tick, ping_monitor
-from merlin.daemon.main import Tick, TickCounts
+from merlin.daemon.main import Tick, TickCounts, engine_tick, heartbeat_tick, ping_monitor
 from merlin.daemon.requests import serve_requests
 from merlin.daemon.retention import apply_retention, expire_in_batches
 from merlin.daemon.services import DaemonServices

@@ -14,8 +14,7 @@ from merlin.core.clock import utc_now
 from merlin.core.errors import MerlinError, SourceError
 from merlin.core.heartbeat import describe_step
 from merlin.daemon import ticks
-from merlin.daemon.heartbeat import heartbeat_tick
-from merlin.daemon.main import TickCounts, run_tick
+from merlin.daemon.main import TickCounts, heartbeat_tick, run_tick
 from merlin.dataset.gather import gather
 from merlin.db.notices import Notices
 from merlin.db.processes import Heartbeats

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from operator import attrgetter
 from typing import Any
 
-from merlin.app import changes, examples, proposals, test_questions
+from merlin.app import changes, examples, proposals
 from merlin.app.changes import DatasetFiles, PreviewView
 from merlin.app.examples import ExampleView
 from merlin.app.health import is_daemon_alive
@@ -372,7 +372,7 @@ def _wording_note(context: BotContext, draft: Draft) -> str:
         return context.translate("examples-wording-is", words=draft.wording)
     if not draft.is_new:
         return ""
-    counts = test_questions.count_test_questions(*context.caller, draft.dataset)
+    counts = proposals.count_test_questions(*context.caller, draft.dataset)
     if not counts.missing:
         return ""
     return context.translate("examples-tests", questions=counts.questions, least=counts.least)

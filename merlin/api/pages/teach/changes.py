@@ -29,7 +29,7 @@ from merlin.api.pages.page import (
     render_page,
 )
 from merlin.api.schema import Hex, Name, Number
-from merlin.app import changes, examples, proposals, test_questions, unanswered
+from merlin.app import changes, examples, proposals, unanswered
 from merlin.app.answer_changes import AnswerChanges
 from merlin.app.changes import ChangeView, EditNotGood, Make, PreviewView, StaleEdit
 from merlin.app.examples import DatasetHeading
@@ -309,8 +309,8 @@ async def judge_proposals(
 async def propose_tests(context: TeacherContext, course: LedCourse) -> Response:
     """Propose test questions from liked answers if the course has few."""
     name = course.dataset
-    liked = await context.read(test_questions.find_liked, name, context.language)
-    if await context.write(test_questions.propose_liked, name, liked):
+    liked = await context.read(proposals.find_liked, name, context.language)
+    if await context.write(proposals.propose_liked, name, liked):
         return seen_other(f"/courses/{course.course_id}/proposals")
     return await _proposals(context, course, context.say("tests-none"))
 
@@ -320,7 +320,7 @@ async def _proposals(
 ) -> Response:
     waiting = await context.read(proposals.list_waiting, 0, _BATCH_SIZE, course.dataset)
     replaced = await context.read(proposals.find_replacements, waiting)
-    tests = await context.read(test_questions.count_test_questions, course.dataset)
+    tests = await context.read(proposals.count_test_questions, course.dataset)
     view = {"course": course, "proposals": waiting, "wrong_words": wrong, "marked": marked}
     view |= {"tests": tests, "replaced": replaced}
     return render_page(context, "teach_proposals.html", view, status=409 if wrong else 200)
