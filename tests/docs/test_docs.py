@@ -18,6 +18,7 @@ from docs.build.hooks import PARTS
 from docs.build.openapi import described
 from merlin import config
 from merlin.api import openapi
+from merlin.api.pages import site
 from merlin.bot.commands import COMMANDS
 from merlin.cli.help import russian_keys
 from merlin.config import process_names
@@ -263,6 +264,23 @@ def test_api_page_lists_exactly_the_existing_routes(language):
         "GET /",
         "GET /api/docs",
     }
+
+
+# Addresses for everyone that are no pages of their own: parts and steps of the others.
+_PARTS_OF_PAGES = frozenset(
+    {"/courses", "/orders/{}/live", "/orders/{}/pay", "/me/erase", "/me/export"}
+)
+_PLACEHOLDER = re.compile(r"\{.*?\}")
+
+
+@unit
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_courses_page_has_a_row_of_every_page_for_everyone(language):
+    keys = read_page("docs", language, "courses.md").keys
+    named = {_PLACEHOLDER.sub("{}", key) for key in keys} | _PARTS_OF_PAGES
+    routes = list_routes(topic.router for topic in site.TOPICS)
+    pages = {_PLACEHOLDER.sub("{}", route) for route in routes if route.startswith("GET ")}
+    assert {f"GET {path}" for path in named} == pages
 
 
 @unit
