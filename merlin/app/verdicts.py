@@ -22,10 +22,10 @@ from merlin.course.catalogue import localised
 from merlin.dataset.builds import build_version
 from merlin.dataset.changes import ChangeState
 from merlin.dataset.commit_message import example_in_subject, parse_subject
-from merlin.dataset.entries import ExampleEntries
 from merlin.dataset.example import question_preview
 from merlin.dataset.files import FileIndex
 from merlin.dataset.finding import Finding
+from merlin.dataset.layout import example_path
 from merlin.dataset.spec import Localised
 from merlin.dataset.verdicts import (
     FINDINGS,
@@ -320,8 +320,9 @@ def notify_editors(db: Database, clock: Clock = utc_now) -> None:
         status, change_id = VerdictStatus(row["word"]), row["change_id"]
         # The example in a subject is named by its current question.
         example = example_in_subject(row["subject"])
-        text = ExampleEntries(db).text(row["dataset"], example) if example else None
-        subject = parse_subject(row["subject"], question_preview(text))
+        files = FileIndex(db).read_texts(row["dataset"], [example_path(example)])
+        question = next((question_preview(file.text) for file in files.values()), "")
+        subject = parse_subject(row["subject"], question)
         values = {
             "subject": subject,
             "dataset": row["dataset"],

@@ -87,7 +87,7 @@ def find_too_deep(path: Path, content: str) -> Fault | None:
             depth -= 1
         if depth > _MAX_DEPTH:
             place = f"{path}:{event.start_mark.line + 1}"
-            return _fault(place, "none", _text("finding-too-deep", limit=_MAX_DEPTH))
+            return fault_at(place, "finding-too-deep", limit=_MAX_DEPTH)
     return None
 
 
@@ -100,9 +100,9 @@ def list_structure_faults(path: Path, root: yaml.Node | None) -> list[Fault]:
         node, depth = left.pop()
         place, count = f"{path}:{node.start_mark.line + 1}", count + 1
         if depth > _MAX_DEPTH:
-            return [_fault(place, "none", _text("finding-too-deep", limit=_MAX_DEPTH))]
+            return [fault_at(place, "finding-too-deep", limit=_MAX_DEPTH)]
         if count > _MAX_NODES:
-            return [_fault(place, "none", _text("config-too-many", limit=_MAX_NODES))]
+            return [fault_at(place, "config-too-many", limit=_MAX_NODES)]
         if isinstance(node, yaml.SequenceNode):
             left += [(each, depth + 1) for each in node.value]
         elif isinstance(node, yaml.MappingNode):
@@ -114,9 +114,7 @@ def list_structure_faults(path: Path, root: yaml.Node | None) -> list[Fault]:
                 first_lines.setdefault(name, line)
                 left.append((value, depth + 1))
     return [
-        _fault(
-            f"{path}:{line}", "none", _text("finding-duplicate-key", name=_cut(name), first=first)
-        )
+        fault_at(f"{path}:{line}", "finding-duplicate-key", name=_cut(name), first=first)
         for (line, name), first in sorted(twice.items())
     ]
 
@@ -134,8 +132,8 @@ def find_unreadable_scalar(path: Path, root: yaml.Node | None, error: ValueError
                 constructor.construct_object(node)
             except ValueError:
                 place = f"{path}:{node.start_mark.line + 1}:{node.start_mark.column + 1}"
-                return _fault(place, "none", _text("config-no-value", value=_cut(node.value)))
-    return _fault(str(path), "none", _text("error-plain", message=_cut(str(error))))
+                return fault_at(place, "config-no-value", value=_cut(node.value))
+    return fault_at(str(path), "error-plain", message=_cut(str(error)))
 
 
 def config_error(faults: Sequence[Fault]) -> ConfigError:
@@ -145,7 +143,7 @@ def config_error(faults: Sequence[Fault]) -> ConfigError:
 
 
 def fault_at(place: str, key: str, **arguments: object) -> Fault:
-    """Return what is wrong at a key, with its full name."""
+    """Return what is wrong at a key, with its full name, or at a line of the file."""
     return _fault(place, "none", {"key": key, "arguments": arguments})
 
 
@@ -157,8 +155,8 @@ def fault_in_file(path: Path, fault: Fault) -> Fault:
 def describe_syntax_fault(path: Path, content: str, error: yaml.YAMLError) -> Fault:
     """Return why a file is no YAML, and where."""
     line, column, problem, words = describe_yaml_error(error, content)
-    what = _text("finding-yaml-syntax", problem=problem, words=_cut(words))
-    return _fault(f"{path}:{line}:{column}", "none", what)
+    place = f"{path}:{line}:{column}"
+    return fault_at(place, "finding-yaml-syntax", problem=problem, words=_cut(words))
 
 
 def _message(
@@ -235,10 +233,6 @@ def _as_yaml(found: object) -> str:
 
 def _cut(words: str) -> str:
     return words if len(words) <= _MAX_SHOWN else f"{words[:_MAX_SHOWN]}…"
-
-
-def _text(key: str, **arguments: object) -> Fault:
-    return {"key": key, "arguments": arguments}
 
 
 def _expected_fault(kinds: Sequence[str]) -> Fault:

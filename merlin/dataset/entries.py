@@ -255,15 +255,6 @@ class ExampleEntries(Repository):
         rows = self.db.sql(query, *values, limit)
         return [_entry_from_row(dataset, row) for row in rows]
 
-    def text(self, dataset: str, example_id: str) -> str | None:
-        """Return the text of an example's file, None if it does not exist."""
-        condition = (EXAMPLE_ENTRY.dataset == dataset) & (EXAMPLE_ENTRY.example_id == example_id)
-        blob = EXAMPLE_ENTRY.select(EXAMPLE_ENTRY.blob).where(condition)
-        text = self.db.value(
-            DATASET_TEXT.select(DATASET_TEXT.text).where(DATASET_TEXT.blob.in_(blob))
-        )
-        return None if text is None else str(text)
-
     def nearest(self, dataset: str, stems: Sequence[str], limit: int) -> list[tuple[Message, ...]]:
         """Return the trained messages of examples that share the rarest stems, best first."""
         terms = [Term((stem,)) for stem in stems]

@@ -243,18 +243,16 @@ class NotSupported(Deviation):
 
 def require_equal(field: str, actual: object, expected: object) -> None:
     """Raise Deviation unless a field has the expected value."""
-    if actual != expected:
-        raise Deviation("not-same", field=field, found=actual, wanted=expected)
+    require(actual == expected, field, actual, expected)
 
 
 def require_one_of(field: str, actual: object, expected: tuple[str, ...]) -> None:
     """Raise Deviation unless a field has one of the expected values."""
-    if actual not in expected:
-        raise Deviation("not-same", field=field, found=actual, wanted=" | ".join(expected))
+    require(actual in expected, field, actual, " | ".join(expected))
 
 
-def require(condition: object, field: str, actual: object, expected: str) -> None:
-    """Raise Deviation unless `condition`; `expected` describes it, such as "> 0"."""
+def require(condition: object, field: str, actual: object, expected: object) -> None:
+    """Raise Deviation unless `condition`; `expected` is the value or describes it: "> 0"."""
     if not condition:
         raise Deviation("not-same", field=field, found=actual, wanted=expected)
 
