@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from merlin.app import proposals, sessions
+from merlin.app import proposals, sessions, unanswered
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.proposals import has_consent
@@ -60,16 +60,32 @@ def take_rating_back(ctx: Context, actor: Actor, turn_id: int) -> None:
 def _correct(ctx: Context, actor: Actor, turn: TurnView, text: str, language: str) -> Draft:
     if not has_consent(ctx, actor):
         raise _make_refusal("no-consent")
-    dataset = dataset_of(ctx, turn.question, turn.format, turn.model)
-    if not (turn.is_private and dataset):
+    draft = draft_correction(ctx, turn, text, language)
+    if not (turn.is_private and draft.dataset):
         raise _make_refusal("no-example")
-    question = mask_personal_data(turn.question, language).words
-    answer = mask_personal_data(text, language).words
-    rejected = rejected_answer(ctx, dataset, turn.answer, language)
-    draft = Draft(question, answer, dataset, turn.id, turn.model, rejected=rejected)
     if proposals.add(ctx, actor, draft) is None:
         raise _make_refusal("too-many-corrections")
     return draft
+
+
+def draft_correction(ctx: Context, turn: TurnView, text: str, language: str) -> Draft:
+    """Return a correction of an answer, masked, as editors will see it."""
+    dataset = dataset_of(ctx, turn.question, turn.format, turn.model)
+    question, answer = (
+        mask_personal_data(words, language).words for words in (turn.question, text)
+    )
+    rejected = _rejected_answer(ctx, dataset, turn.answer, language)
+    before = unanswered.read_turn_before(ctx, dataset, turn.question, turn.id, language) or ("", "")
+    return Draft(
+        question,
+        answer,
+        dataset,
+        turn.id,
+        turn.model,
+        rejected=rejected,
+        before_question=before[0],
+        before_answer=before[1],
+    )
 
 
 def dataset_of(ctx: Context, question: str, source: str, model_id: str) -> str:
@@ -87,7 +103,7 @@ def dataset_of(ctx: Context, question: str, source: str, model_id: str) -> str:
     return serving.dataset if serving else ctx.default_dataset or ""
 
 
-def rejected_answer(ctx: Context, dataset: str, answer: str, language: str) -> str:
+def _rejected_answer(ctx: Context, dataset: str, answer: str, language: str) -> str:
     """Return the corrected answer, masked, if the dataset trains on preference pairs; else ""."""
     build = FileIndex(ctx.db).find_newest_build(dataset)
     recipe = build.manifest.get("recipe") if build else None

@@ -114,7 +114,7 @@ TRACES: tuple[PersonalData, ...] = (
     PersonalData(
         t.PROPOSAL,
         numbers=("user_id",),
-        blanks=("question", "answer", "rejected"),
+        blanks=("question", "answer", "rejected", "before_question", "before_answer"),
         names=("reviewed_by",),
     ),
     PersonalData(t.TOLD_QUESTION, ids=("user_id",)),

@@ -11,7 +11,7 @@ Models do not train on the test split.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 
 from merlin.account.users import Consents
@@ -28,7 +28,7 @@ from merlin.course.catalogue import Catalogue
 from merlin.dataset.changes import MAX_BATCH_SIZE, Edit
 from merlin.dataset.commit_message import Editor
 from merlin.dataset.corrections import Replacement
-from merlin.dataset.example import Example, normalise, parse_example
+from merlin.dataset.example import normalise, parse_example
 from merlin.dataset.files import FileIndex
 from merlin.dataset.finding import Severity, escape_unprintable
 from merlin.dataset.layout import EXAMPLES
@@ -38,6 +38,7 @@ from merlin.dataset.proposals import (
     Proposal,
     Proposals,
     ProposalState,
+    example_yaml,
     mask_personal_data,
 )
 from merlin.dataset.split import TEST
@@ -175,30 +176,20 @@ def find_replacements(
     return {proposal.proposal_id: rows.replacement(proposal.proposal_id) for proposal in proposals}
 
 
-def approve(
-    ctx: Context, actor: Actor, proposal_id: int, example: Example | None, editor: Editor
-) -> None:
-    """Request the commit of a proposal as the editor wrote it; `example` None: unreadable.
+def approve(ctx: Context, actor: Actor, proposal_id: int, text: str | None, editor: Editor) -> None:
+    """Request the commit of a proposal; `text` is its file as the editor wrote it.
 
     Raises NotFound, Refused.
     """
-    original = get_waiting(ctx, actor, proposal_id).draft
-    if example is None:
+    get_waiting(ctx, actor, proposal_id)
+    if text is None or parse_example(text) is None:
         raise Refused("broken", "change-has-errors")
-    rejected = example.rejected.content if example.rejected else ""
-    draft = replace(original, question=example.question, answer=example.answer, rejected=rejected)
-    _approve(ctx, actor, {proposal_id: draft}, editor, example.tags)
+    _approve(ctx, actor, {proposal_id: text}, editor)
 
 
-def _approve(
-    ctx: Context,
-    actor: Actor,
-    drafts: Mapping[int, Draft],
-    editor: Editor,
-    tags: tuple[str, ...] = (),
-) -> str:
+def _approve(ctx: Context, actor: Actor, texts: Mapping[int, str], editor: Editor) -> str:
     by = changes.asker(actor)
-    change_id = Proposals(ctx.db, ctx.clock).approve(drafts, editor, by, tags)
+    change_id = Proposals(ctx.db, ctx.clock).approve(texts, editor, by)
     if change_id is None:
         raise Refused("decided already", "examples-decided")
     return change_id
@@ -228,8 +219,8 @@ def read_several(
     ]
     if not selected:
         raise Refused("decided already", "examples-decided")
-    drafts = {proposal.proposal_id: proposal.draft for proposal in selected}
-    edits = Proposals(ctx.db, ctx.clock).edits(drafts)
+    texts = {proposal.proposal_id: example_yaml(proposal.draft) for proposal in selected}
+    edits = Proposals(ctx.db, ctx.clock).edits(texts)
     return changes.read_files(ctx, actor, dataset), edits
 
 
@@ -255,10 +246,11 @@ def approve_several(
     """
     if not proposal_ids:
         raise Refused("none can be an example", "change-has-errors")
-    drafts = {
-        proposal_id: get_waiting(ctx, actor, proposal_id).draft for proposal_id in proposal_ids
+    texts = {
+        proposal_id: example_yaml(get_waiting(ctx, actor, proposal_id).draft)
+        for proposal_id in proposal_ids
     }
-    return _approve(ctx, actor, drafts, editor or changes.editor_of(ctx, actor))
+    return _approve(ctx, actor, texts, editor or changes.editor_of(ctx, actor))
 
 
 def decline_several(ctx: Context, actor: Actor, proposal_ids: Collection[int]) -> int:

@@ -23,6 +23,8 @@ from merlin.chat.feedback import (
     merge_questions,
 )
 from merlin.core.errors import NotFound, Refused
+from merlin.core.messages import Message
+from merlin.dataset.corrections import find_replacement
 from merlin.dataset.entries import ExampleEntries, ExampleEntry, ExampleFilter
 from merlin.dataset.example import normalise, parse_example
 from merlin.dataset.near_questions import (
@@ -150,10 +152,16 @@ def send_to_editors(
 
 
 def read_turn_before(
-    ctx: Context, question: str, turn_id: int, language: str
+    ctx: Context, dataset: str, question: str, turn_id: int, language: str
 ) -> tuple[str, str] | None:
-    """Return the question and answer before a question that continues a conversation, masked."""
+    """Return the question and answer before a question that continues a conversation, masked.
+
+    A question that an example of the dataset asks alone continues none.
+    """
     if not needs_turn_before(normalise(question)):
+        return None
+    alone = Message("user", question), Message("assistant", "")
+    if find_replacement(ctx.db, dataset, alone).examples:
         return None
     turn = QuestionStatistics(ctx.db, ctx.default_dataset).find_turn_before(turn_id)
     if turn is None:
@@ -195,7 +203,7 @@ def _view(
     return UnansweredView(
         mark=EditorQuestions(ctx.db, ctx.clock).mark(normalise(commonest)),
         question=mask_personal_data(commonest, language).words,
-        before=read_turn_before(ctx, commonest, newest.turn_id, language),
+        before=read_turn_before(ctx, dataset, commonest, newest.turn_id, language),
         wordings=[
             (mask_personal_data(wording, language).words, count)
             for wording, count in group.wordings

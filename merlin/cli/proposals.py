@@ -70,6 +70,7 @@ def _record(proposal: Proposal, replaced: Replacement) -> dict[str, Any]:
     draft = proposal.draft
     return {
         "proposal": proposal.proposal_id,
+        "before": [message.content for message in draft.messages[:-2]],
         "question": draft.question,
         "answer": draft.answer,
         "replaces": {example.id: example.answer for example in replaced.examples},

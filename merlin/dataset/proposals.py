@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from itertools import chain
+from itertools import chain, cycle
 from typing import Any
 
 from peewee import JOIN, fn
@@ -32,7 +32,7 @@ from merlin.dataset.builds import build_version, is_in_build
 from merlin.dataset.changes import Change, ChangeRequest, Changes, ChangeState, Edit, make_changes
 from merlin.dataset.commit_message import Editor, import_subject, local_editor, replace_subject
 from merlin.dataset.corrections import Replacement, find_replacement
-from merlin.dataset.example import Example, write_example
+from merlin.dataset.example import Example, parse_example, write_example
 from merlin.dataset.layout import NameAllocator, example_id_of, example_path
 from merlin.dataset.sensitive import MAIL, PHONE, SECRET
 from merlin.db.audit import person_reference
@@ -77,6 +77,8 @@ class Draft:
 
     `rejected` is the masked answer that the user received; "" without a preference pair.
     `split` test: a generated question for the test part, not proposed by a user; "": unmarked.
+    `before_question` and `before_answer` are the turn before a question that continues a
+    conversation, masked; "" without one.
     `origin` distil: `model_id` is the teacher model, `note` the source passage, `cost_micro` this
     draft's share of the call's cost, in millionths of `currency`.
     """
@@ -92,6 +94,15 @@ class Draft:
     currency: str = ""
     rejected: str = ""
     split: str = ""
+    before_question: str = ""
+    before_answer: str = ""
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """Return the messages of its example."""
+        before = (self.before_question, self.before_answer) if self.before_question else ()
+        texts = (*before, self.question, self.answer)
+        return tuple(map(Message, cycle(("user", "assistant")), texts))
 
     @property
     def source(self) -> str:
@@ -183,7 +194,9 @@ def mask_personal_data(words: str, language: str) -> MaskedText:
 
 _DRAFTS = RowMap(Draft, sealed=PROPOSAL.sealed)
 _PROPOSALS = RowMap(Proposal, columns={"proposal_id": "id"}, sealed=PROPOSAL.sealed)
-_FORGOTTEN: Row = {"question": "", "answer": "", "rejected": "", "reason": "", "note": ""}
+_FORGOTTEN: Row = dict.fromkeys(
+    ("question", "answer", "rejected", "reason", "note", "before_question", "before_answer"), ""
+)
 _WAITS = PROPOSAL.state == ProposalState.WAITING.value
 _IS_TAUGHT = (TAUGHT_EXAMPLE.dataset == PROPOSAL.dataset) & (
     TAUGHT_EXAMPLE.example_id == PROPOSAL.example_id
@@ -304,21 +317,20 @@ class Proposals(Repository):
         return _PROPOSALS.read(self.db.get_row(query, missing), self.db)
 
     @transaction
-    def approve(
-        self, drafts: Mapping[int, Draft], editor: Editor, by: str, tags: tuple[str, ...] = ()
-    ) -> str | None:
+    def approve(self, texts: Mapping[int, str], editor: Editor, by: str) -> str | None:
         """Create one batch of changes for proposals of one dataset; return its first Change's id.
 
-        The commit's author is `editor`; `by` identifies who approved, as in `Change`. None if any
-        proposal is no longer waiting.
+        `texts` are their example files. The commit's author is `editor`; `by` identifies who
+        approved, as in `Change`. None if any proposal is no longer waiting.
         """
         # Locked, so that of two processes one approves.
-        these = PROPOSAL.select(PROPOSAL.id).where(PROPOSAL.id.in_([*drafts]))
+        these = PROPOSAL.select(PROPOSAL.id).where(PROPOSAL.id.in_([*texts]))
         self.db.rows(self.db.for_update(these.order_by(PROPOSAL.id)))
-        if any(self.get(draft).state is not ProposalState.WAITING for draft in drafts):
+        proposals = [self.get(proposal_id) for proposal_id in texts]
+        if any(proposal.state is not ProposalState.WAITING for proposal in proposals):
             return None
-        edits = self.edits(drafts, tags)
-        (dataset,) = {draft.dataset for draft in drafts.values()}
+        edits = self.edits(texts)
+        (dataset,) = {proposal.draft.dataset for proposal in proposals}
         change_request = ChangeRequest(editor, by, self._clock())
         made = [*chain(*edits.values())]
         changes = make_changes(dataset, made, change_request, _subject(dataset, [*edits.values()]))
@@ -334,26 +346,26 @@ class Proposals(Repository):
         draft = self.get(proposal_id).draft
         if not draft.is_correction:
             return Replacement()
-        return find_replacement(self.db, draft.dataset, draft.question, draft.answer)
+        return find_replacement(self.db, draft.dataset, draft.messages)
 
-    def edits(
-        self, drafts: Mapping[int, Draft], tags: tuple[str, ...] = ()
-    ) -> dict[int, list[Edit]]:
-        """Return the edits of each proposal in `drafts`: its new file, then the deletions.
+    def edits(self, texts: Mapping[int, str]) -> dict[int, list[Edit]]:
+        """Return the edits of each proposal: its new file with this text, then the deletions.
 
         The new id was never used by another example or proposal. All are of one dataset.
         """
         names: dict[str, NameAllocator] = {}
         edits = dict[int, list[Edit]]()
         gone = set[str]()
-        for proposal_id, draft in drafts.items():
+        for proposal_id, file_text in texts.items():
+            draft = self.get(proposal_id).draft
             if draft.folder not in names:
                 names[draft.folder] = self._names(draft)
-            name = names[draft.folder].allocate(draft.question)
+            example = parse_example(file_text)
+            name = names[draft.folder].allocate((example or draft).question)
             path = example_path(f"{draft.folder}{name}")
             old = [edit for edit in self.replacement(proposal_id).edits if edit.path not in gone]
             gone |= {each.path for each in old}
-            edits[proposal_id] = [Edit(path, None, example_yaml(draft, tags)), *old]
+            edits[proposal_id] = [Edit(path, None, file_text), *old]
         return edits
 
     def _names(self, draft: Draft) -> NameAllocator:
@@ -388,14 +400,13 @@ def _subject(dataset: str, edits: Sequence[Sequence[Edit]]) -> str:
     return replace_subject(example_id_of(old[0].path), example_id_of(new.path)) if old else ""
 
 
-def example_yaml(draft: Draft, tags: tuple[str, ...] = ()) -> str:
+def example_yaml(draft: Draft) -> str:
     """Return a draft as the text of an example file."""
-    turns = (Message("user", draft.question), Message("assistant", draft.answer))
     worse = Message("assistant", draft.rejected) if draft.rejected else None
-    example = Example(
-        "", "", "", turns, tags, draft.split or None, draft.source, draft.note, rejected=worse
+    split, source = draft.split or None, draft.source
+    return write_example(
+        Example("", "", "", draft.messages, (), split, source, draft.note, rejected=worse)
     )
-    return write_example(example)
 
 
 def _is_waiting(datasets: Sequence[str] | None) -> Any:

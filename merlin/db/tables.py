@@ -243,8 +243,8 @@ PROPOSAL = _table(
     "proposal",
     "id user_id dataset question answer turn_id model_id state example_id change_id removal_id"
     " reviewed_by reason is_thanked at reviewed_at origin note cost_micro currency"
-    " rejected split",
-    sealed="question answer rejected reason",
+    " rejected split before_question before_answer",
+    sealed="question answer rejected reason before_question before_answer",
 )
 # Unanswered questions: those that users sent to the editors, masked, and keyed hashes of those
 # that editors dismissed.

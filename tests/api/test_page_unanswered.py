@@ -151,6 +151,24 @@ def test_turn_before_is_left_out_of(site, vera, case):
     assert "before_question" not in page.text
 
 
+def test_correction_of_a_question_that_an_example_asks_alone_is_without_the_turn_before(site, vera):
+    add_question(site, "Сколько стоит велосипед?", is_known=True)
+    turns = {
+        name: f"/api/user/turns/{add_question(site, name, is_known=True)}/rating"
+        for name in ("Трамвай?", "Троллейбус?")
+    }
+    correction = {"value": "down", "correction": "Едет по рельсам."}
+    with site.key_client(ANNA) as anna:
+        assert anna.post(turns["Трамвай?"], json=correction).json()["correction"]["before"] == [
+            *("Сколько стоит велосипед?", "Ответ."),
+        ]
+        vera.post(DRAFTS, data={"question": "Трамвай?", "answer": "Вагон."})
+        vera.post(f"{DRAFTS}/save", data={"once": "9" * 32})
+        site.lab.tick("changes", "fetch")
+        for turn, before in zip(turns.values(), ([], ["Трамвай?", "Ответ."]), strict=True):
+            assert anna.post(turn, json=correction).json()["correction"]["before"] == before
+
+
 def test_group_becomes_a_draft_and_counts_as_answered_after_the_commit(site, vera):
     add_question(site, ASKED)
     form = re.search(r'action="(/datasets/trial/examples)"', vera.get(PAGE).text)

@@ -5,7 +5,7 @@ import pytest
 from merlin.account.users import Consents
 from merlin.chat.feedback import Rating, Ratings
 from merlin.dataset.example import parse_example
-from merlin.dataset.proposals import Proposals
+from merlin.dataset.proposals import Proposals, example_yaml
 from tests.api.chat_api import Conversation, erase_everybody
 from tests.api.running_api import ANNA, BORIS, run_api
 from tests.support.serving_models import insert_live_model
@@ -72,7 +72,9 @@ def test_correction_in_a_preference_dataset_keeps_the_rejected_answer(site, anna
     turn = path(conversation.add_turn(1, answer="Спросите по +7 999 123-45-67."))
     assert anna.post(turn, json={"value": "down", "correction": "Граф."}).status_code == 200
     (proposal,) = Proposals(site.db).of_user(ANNA)
-    ((edit, *_),) = Proposals(site.db).edits({proposal.proposal_id: proposal.draft}).values()
+    ((edit, *_),) = (
+        Proposals(site.db).edits({proposal.proposal_id: example_yaml(proposal.draft)}).values()
+    )
     example = parse_example(edit.text)
     assert (example.answer, example.rejected.content) == ("Граф.", proposal.draft.rejected)
     assert "Спросите по" in proposal.draft.rejected

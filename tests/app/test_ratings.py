@@ -12,10 +12,17 @@ from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.core.errors import NotFound
 from merlin.dataset.changes import BatchResult, ChangeKind, Changes, ChangeState
 from merlin.dataset.commit_message import telegram_editor
-from merlin.dataset.example import read_example
+from merlin.dataset.example import read_example, reword_example
 from merlin.dataset.files import FileIndex
 from merlin.dataset.layout import example_path
-from merlin.dataset.proposals import MAX_WAITING, Draft, ProposalFollower, Proposals, ProposalState
+from merlin.dataset.proposals import (
+    MAX_WAITING,
+    Draft,
+    ProposalFollower,
+    Proposals,
+    ProposalState,
+    example_yaml,
+)
 from merlin.db.notices import Notices
 from merlin.db.tables import COMMIT, PROPOSAL, RATING, REVOKED_EXAMPLE, TURN, list_all_tables
 from merlin.training.models import find_origin, find_taught
@@ -25,7 +32,8 @@ pytestmark = pytest.mark.integration
 
 ANNA, BORIS, BOT = 1001, 1002, 7
 DRAFT = Draft("Что такое лоб?", "Верх лица.", FACE, 1, "ft:face")
-BY_BORIS = (telegram_editor(BORIS, "Борис"), str(BORIS), ("лицо",))
+TEXT = reword_example(example_yaml(DRAFT), tags=("лицо",))
+BY_BORIS = (telegram_editor(BORIS, "Борис"), str(BORIS))
 DAY_S = 24 * 3600
 
 
@@ -95,7 +103,7 @@ def test_waiting_proposals_per_user_are_limited(proposals):
 
 def test_approval_creates_a_change_in_the_editors_name(proposals, changes):
     proposal_id = proposals.add(ANNA, DRAFT)
-    change = changes.get(proposals.approve({proposal_id: DRAFT}, *BY_BORIS))
+    change = changes.get(proposals.approve({proposal_id: TEXT}, *BY_BORIS))
     assert (change.kind, change.by, change.editor.name) == (ChangeKind.ADD, str(BORIS), "Борис")
     assert change.path == f"{FACE}/examples/from-chat/что-такое-лоб.yaml"
     example, findings = read_example(change.text.encode())
@@ -107,14 +115,14 @@ def test_approval_creates_a_change_in_the_editors_name(proposals, changes):
     )
     assert str(ANNA) not in change.text
     assert proposals.get(proposal_id).state is ProposalState.APPROVED
-    assert proposals.approve({proposal_id: DRAFT}, *BY_BORIS) is None
+    assert proposals.approve({proposal_id: TEXT}, *BY_BORIS) is None
     assert not proposals.decline(proposal_id, str(BORIS))
 
 
 def test_approved_proposals_of_one_question_get_different_files(proposals, changes):
     ids = [proposals.add(user_id, DRAFT) for user_id in (ANNA, BORIS)]
     paths = {
-        changes.get(proposals.approve({proposal_id: DRAFT}, *BY_BORIS)).path for proposal_id in ids
+        changes.get(proposals.approve({proposal_id: TEXT}, *BY_BORIS)).path for proposal_id in ids
     }
     assert len(paths) == 2
 
@@ -135,7 +143,7 @@ def process_change(changes, commit="c" * 40):
 
 def test_proposal_waits_again_if_its_change_failed(proposals, changes, following):
     proposal_id = proposals.add(ANNA, DRAFT)
-    change_id = proposals.approve({proposal_id: DRAFT}, *BY_BORIS)
+    change_id = proposals.approve({proposal_id: TEXT}, *BY_BORIS)
     assert following.is_due()
     following.follow()
     assert proposals.get(proposal_id).state is ProposalState.APPROVED
@@ -150,7 +158,7 @@ def test_user_is_thanked_once_when_a_model_trained_on_their_example_serves(
     database, clock, proposals, changes, following
 ):
     proposals.add(ANNA, DRAFT)
-    proposals.approve({1: DRAFT}, *BY_BORIS)
+    proposals.approve({1: TEXT}, *BY_BORIS)
     process_change(changes)
     following.follow()
     assert proposals.get(1).state is ProposalState.COMMITTED
@@ -172,7 +180,7 @@ def test_one_model_thanks_each_user_once_and_not_the_approving_editor(
 ):
     for turn, user_id in enumerate((ANNA, ANNA, BORIS), 1):
         proposals.add(user_id, replace(DRAFT, turn_id=turn))
-        proposals.approve({turn: DRAFT}, *BY_BORIS)
+        proposals.approve({turn: TEXT}, *BY_BORIS)
         process_change(changes)
     following.follow()
     learnt = [rename_examples(make_example(50 + n), proposals.get(n).example_id) for n in (1, 2, 3)]
@@ -195,7 +203,7 @@ def set_file(database, example_id, blob="b1"):
 
 def commit_draft(database, proposals, changes, following):
     """Make anna's draft an example in git; return its id."""
-    proposals.approve({proposals.add(ANNA, DRAFT): DRAFT}, *BY_BORIS)
+    proposals.approve({proposals.add(ANNA, DRAFT): TEXT}, *BY_BORIS)
     process_change(changes)
     following.follow()
     set_file(database, proposals.get(1).example_id)
@@ -223,7 +231,7 @@ def test_withdrawal_deletes_the_file_and_names_the_trained_models(
 
 
 def test_withdrawal_before_the_commit_cancels_the_change(proposals, changes, following):
-    change_id = proposals.approve({proposals.add(ANNA, DRAFT): DRAFT}, *BY_BORIS)
+    change_id = proposals.approve({proposals.add(ANNA, DRAFT): TEXT}, *BY_BORIS)
     proposals.withdraw(ANNA)
     following.follow()
     assert changes.get(change_id).state is ChangeState.REFUSED
@@ -233,7 +241,7 @@ def test_withdrawal_before_the_commit_cancels_the_change(proposals, changes, fol
 def test_withdrawal_during_an_approval_revokes_its_example(database, clock, proposals, run_beside):
     proposals.add(ANNA, DRAFT)
     run_beside(
-        lambda: proposals.approve({1: DRAFT}, *BY_BORIS),
+        lambda: proposals.approve({1: TEXT}, *BY_BORIS),
         lambda other_database: Proposals(other_database, clock).withdraw(ANNA),
     )
     (revoked,) = database.rows(REVOKED_EXAMPLE.select(REVOKED_EXAMPLE.example_id))
@@ -242,7 +250,7 @@ def test_withdrawal_during_an_approval_revokes_its_example(database, clock, prop
 
 
 def test_withdrawal_waits_for_a_commit_in_progress(database, proposals, changes, following):
-    proposals.approve({proposals.add(ANNA, DRAFT): DRAFT}, *BY_BORIS)
+    proposals.approve({proposals.add(ANNA, DRAFT): TEXT}, *BY_BORIS)
     batch = changes.claim()
     example_id = proposals.get(1).example_id
     proposals.withdraw(ANNA)

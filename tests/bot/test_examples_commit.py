@@ -405,12 +405,14 @@ def test_file_without_examples_is_explained(chat):
         assert read_changes(chat.settings, VERA) == []
 
 
-def add_proposal(settings, question="Что за лоб?", answer="Верх лица.", dataset="trial", turn=0):
+def add_proposal(
+    settings, question="Что за лоб?", answer="Верх лица.", dataset="trial", turn=0, **before
+):
     """Let anna propose an example; return the proposal's id."""
     cipher = load_or_make_key(settings.state_dir, None)
     with open_database(settings.database, cipher=cipher) as database:
         proposals = Proposals(database)
-        return proposals.add(ANNA, Draft(question, answer, dataset, turn))
+        return proposals.add(ANNA, Draft(question, answer, dataset, turn, **before))
 
 
 def test_correction_is_edited_approved_and_committed_in_the_editors_name(chat, lab):
@@ -441,6 +443,46 @@ def test_correction_of_a_trained_answer_shows_what_it_replaces(chat, lab):
     chat.press("✅ Принять")
     wait_for_commit(chat, lab)
     assert read_example(lab, "q0") is None
+
+
+def test_correction_of_a_continued_conversation_replaces_only_the_same_conversation(chat, lab):
+    def conversation(answer):
+        return add_proposal(
+            chat.settings,
+            "А самокат?",
+            answer,
+            turn=1,
+            before_question="Сколько стоит велосипед?",
+            before_answer="Тысячу.",
+        )
+
+    def open_proposal():
+        chat.press_forged("ex:queue:0")
+        return chat.press("А самокат?").text
+
+    def approve():
+        text = chat.last.text
+        chat.press("✅ Принять")
+        wait_for_commit(chat, lab)
+        return text
+
+    add_proposal(chat.settings, "А самокат?", "Какой?")
+    open_proposal()
+    approve()
+    conversation("Две тысячи.")
+    open_proposal()
+    assert "👤 Сколько стоит велосипед?\n🤖 Тысячу.\n👤 А самокат?" in chat.last.text
+    chat.press("✏️ Ответ")
+    chat.say("Три тысячи.")
+    assert "Заменит" not in approve()
+    path = "from-chat/сколько-стоит-велосипед"
+    assert read_example(lab, path).count("- user:") == 2
+    assert "Три тысячи." in read_example(lab, path)
+    conversation("Четыре тысячи.")
+    open_proposal()
+    assert "Заменит прежний ответ: Три тысячи." in approve()
+    assert read_example(lab, path) is None
+    assert read_example(lab, "from-chat/а-самокат") is not None
 
 
 def test_correction_is_declined_with_a_reason_only_once(chat, telegram):

@@ -5,9 +5,11 @@ from functools import partial
 import pytest
 
 from merlin.core.i18n import text
+from merlin.dataset.proposals import Proposals
 from merlin.db.database import open_database
+from merlin.db.encryption import load_or_make_key
 from merlin.db.tables import EXAMPLE_ENTRY, EXAMPLE_TEXT, PROPOSAL
-from tests.bot.admin_chat import add_admin
+from tests.bot.admin_chat import ANNA, add_admin
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import RunningBot, add_live_model, russian_text, select_rows
 from tests.support.serving_models import insert_example
@@ -94,6 +96,38 @@ def test_correction_is_masked_and_waits_for_an_editor_after_consent(anna, settin
     assert b"anna@mail" not in b"".join(
         path.read_bytes() for path in settings.state_dir.glob("merlin.db*")
     )
+
+
+def test_correction_of_a_question_that_continues_a_conversation_has_the_turn_before(
+    anna, settings, provider
+):
+    provider.behave(fixed_answer="Тысячу. Звоните +7 999 123-45-67", extension={"known": True})
+    anna.say("Сколько стоит велосипед?")
+    answer = anna.say("А самокат?")
+    anna.press("fix:2", answer.message_id)
+    anna.press(russian_text("consent-yes"))
+    preview = anna.say("Две тысячи.").text
+    assert "👤 Сколько стоит велосипед?\n🤖 Тысячу. Звоните [телефон]\n👤 А самокат?" in preview
+    anna.press(russian_text("fix-send"))
+    (proposal,) = read_proposals(settings)
+    assert [message.content for message in proposal.draft.messages] == [
+        "Сколько стоит велосипед?",
+        "Тысячу. Звоните [телефон]",
+        "А самокат?",
+        "Две тысячи.",
+    ]
+    anna.press("consent:show")
+    anna.press("consent:revoke")
+    anna.press("consent:revoke:sure")
+    columns = "SELECT state, question, before_question, before_answer FROM proposal"
+    assert select_rows(settings, columns) == [("withdrawn", "", "", "")]
+
+
+def read_proposals(settings):
+    """Return Anna's proposals, decrypted."""
+    cipher = load_or_make_key(settings.state_dir, None)
+    with open_database(settings.database, cipher=cipher) as database:
+        return Proposals(database).of_user(ANNA)
 
 
 def test_correction_that_another_screen_ends_is_said_to_be_lost(anna, telegram):

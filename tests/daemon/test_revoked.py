@@ -15,7 +15,7 @@ from merlin.cli import main
 from merlin.core.i18n import text
 from merlin.daemon.ticks import poll
 from merlin.dataset.commit_message import telegram_editor
-from merlin.dataset.proposals import Draft, Proposals
+from merlin.dataset.proposals import Draft, Proposals, example_yaml
 from merlin.db.encryption import load_or_make_key
 from merlin.db.requests import Requests, RequestState
 from merlin.db.tables import PROOF_ANSWER
@@ -54,7 +54,9 @@ def accept_correction(lab):
     """Make a correction by anna an example in git."""
     with open_proposals(lab) as proposals:
         number = proposals.add(ANNA, DRAFT)
-        proposals.approve({number: DRAFT}, telegram_editor(BORIS, "Борис"), str(BORIS))
+        proposals.approve(
+            {number: example_yaml(DRAFT)}, telegram_editor(BORIS, "Борис"), str(BORIS)
+        )
     lab.tick("fetch", "changes", "fetch", "proposals")
 
 

@@ -274,8 +274,10 @@ async def _page(
     left, is_over = await _describe_quota(context, course)
     is_opened = doing in {"correct", "tell"}
     turn_before = None
-    if doing == "tell" and chat.has_consent:
-        turn_before = await context.read(course_chat.read_turn_before, turn, context.language)
+    if is_opened and chat.has_consent:
+        turn_before = await context.read(
+            course_chat.read_turn_before, course, turn, context.language
+        )
     answers = {turn.answer for turn in chat.session.turns} if chat.session else set()
     html_by_answer = await asyncio.to_thread(_render_answers, answers, context.language)
     view = {

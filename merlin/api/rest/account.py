@@ -239,7 +239,13 @@ class RatingBody(Body):
 
 
 # The correction as editors see it.
-CorrectionView = TypedDict("CorrectionView", {"dataset": str, "question": str, "answer": str})
+_Before = Annotated[
+    Sequence[str],
+    Field(description="Question and answer of the turn before, for a question that needs them."),
+]
+CorrectionView = TypedDict(
+    "CorrectionView", {"dataset": str, "before": _Before, "question": str, "answer": str}
+)
 _Value = Annotated[Rating | None, Field(description="Rating; null if there is none.")]
 _Correction = Annotated[
     CorrectionView | None,
@@ -261,7 +267,10 @@ async def rate(turn_id: Id, body: RatingBody, caller: Writer) -> RatingView:
     draft = await caller.write(feedback.rate, turn_id, body.value, body.correction, caller.language)
     correction: CorrectionView | None = None
     if draft is not None:
-        correction = {"dataset": draft.dataset, "question": draft.question, "answer": draft.answer}
+        *before, question, answer = (message.content for message in draft.messages)
+        correction = CorrectionView(
+            dataset=draft.dataset, before=before, question=question, answer=answer
+        )
     return {"value": body.value, "correction": correction}
 
 

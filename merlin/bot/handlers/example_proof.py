@@ -483,7 +483,7 @@ def save(context: BotContext) -> View:
         changes.rewrite(ctx, actor, draft.change, draft.file_text(), draft.before)
     elif draft.proposal:
         editor = commit_editor(context)
-        proposals.approve(ctx, actor, draft.proposal, draft.example(), editor)
+        proposals.approve(ctx, actor, draft.proposal, draft.file_text(), editor)
     else:
         edits, editor = edits_of(context, draft), commit_editor(context)
         changes.save(ctx, actor, draft.dataset, edits, editor=editor)

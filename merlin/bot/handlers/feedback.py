@@ -12,11 +12,11 @@ Under an answer in a group ✏️ opens the private chat: t.me/<bot>?start=fix_<
 no text is stored. The texts of these steps are encrypted in the dialog.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from merlin.app import feedback, lineage, proposals, unanswered
+from merlin.app import feedback, lineage, proposals, sessions, unanswered
 from merlin.app.inbox import Dialog, UpdateState
 from merlin.bot import menu
 from merlin.bot.answers import render_turn
@@ -304,19 +304,16 @@ def give_consent(context: BotContext) -> View:
 def _preview(context: BotContext, turn: Turn, correction_values: Mapping[str, Any]) -> View:
     """Show what editors would see; nothing is sent yet."""
     language, correction = context.language, str(correction_values.get("words", ""))
-    question = mask_personal_data(turn.question.text, language)
-    answer = mask_personal_data(correction, language)
-    values = {
-        "turn": turn.turn_id,
-        "question": question.words,
-        "answer": answer.words,
-        "words": correction,
-        "message": int(correction_values.get("message", 0)),
-    }
-    context.wait(Dialog(SENDING, values))
-    kinds_found = dict.fromkeys((*question.found, *answer.found))
+    context.wait(Dialog(SENDING, correction_values))
+    draft = _draft(context, turn, correction)
+    masked_texts = (
+        mask_personal_data(words, language) for words in (turn.question.text, correction)
+    )
+    kinds_found = dict.fromkeys(kind for masked in masked_texts for kind in masked.found)
     kinds = ", ".join(text(language, f"mask-kind-{kind}") for kind in kinds_found)
-    preview = text(language, "fix-preview", question=question.words, answer=answer.words)
+    *asked, _ = draft.messages
+    question = _format_question([(message.role, message.content) for message in asked])
+    preview = text(language, "fix-preview", question=question, answer=draft.answer)
     masked = text(language, "fix-masked", kinds=kinds) if kinds else ""
     rows = (("fix-send", "fix-send", "success"), _QUESTION, menu.cancel(context))
     return menu.paragraphs(context, preview, masked, rows=rows)
@@ -331,14 +328,20 @@ def send(context: BotContext) -> View:
     context.stop_waiting()
     if not proposals.has_consent(*context.caller):
         return menu.text_view(context, "fix-no-consent")
-    values, model_id = context.dialog_values, turn.written.model_id if turn.written else ""
-    dataset, answer = _dataset(context, turn), turn.written.answer if turn.written else ""
-    rejected = feedback.rejected_answer(context.services, dataset, answer, context.language)
-    texts = (values["question"], values["answer"], dataset)
-    draft = Draft(*texts, turn.turn_id, model_id, rejected=rejected)
+    draft = _draft(context, turn, str(context.dialog_values["words"]))
     if proposals.add(*context.caller, draft) is None:
         return menu.text_view(context, "fix-too-many")
     return menu.text_view(context, "fix-sent", ("consent-button", "consent:show"))
+
+
+def _draft(context: BotContext, turn: Turn, correction: str) -> Draft:
+    view = sessions.get_turn(*context.caller, turn.turn_id)
+    return feedback.draft_correction(context.services, view, correction, context.language)
+
+
+def _format_question(turns: Sequence[tuple[str, str]]) -> str:
+    """Return a question; one with turns before it as lines with the signs of the roles."""
+    return "\n".join(turn_lines(turns)) if turns[1:] else turns[0][1]
 
 
 TELL_LINK, TELLING = "tell", "tell-consent"
@@ -363,9 +366,9 @@ def tell(context: BotContext) -> View:
 def _tell_view(context: BotContext, turn: Turn) -> View:
     text, language = turn.question.text, context.language
     question = mask_personal_data(text, language).words
-    before = unanswered.read_turn_before(context.services, text, turn.turn_id, language)
-    if before:
-        question = "\n".join(turn_lines(conversation_of(before, question)))
+    dataset = _dataset(context, turn)
+    before = unanswered.read_turn_before(context.services, dataset, text, turn.turn_id, language)
+    question = _format_question(conversation_of(before, question))
     send_button = ("tell-send", f"tell-send:{turn.turn_id}", "success")
     return menu.text_view(context, "tell-preview", send_button, menu.CANCEL, question=question)
 
