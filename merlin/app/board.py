@@ -241,11 +241,16 @@ def _counts(ctx: Context) -> _Counts:
 
 def _edit_cards(ctx: Context, names: Collection[str]) -> Iterator[Card]:
     """Yield the uncommitted edits, newest first; the files of one edit are one card."""
+    is_open = CHANGE.state.in_([state.value for state in OPEN]) & CHANGE.dataset.in_(names)
+    newest, of_status = fn.MAX(CHANGE.id), [CHANGE.dataset, CHANGE.state]
+    place = fn.ROW_NUMBER().over(partition_by=of_status, order_by=[newest.desc()])
+    edits = CHANGE.select(newest.alias("id"), place.alias("place")).where(is_open)
+    few = edits.group_by(*of_status, CHANGE.batch).alias("few")
+    ids = few.select_from(few.c.id).where(few.c.place <= _MAX_CARDS)
     columns = "batch dataset subject editor_name state reason arguments created_at"
     query = CHANGE.select(*(getattr(CHANGE, each) for each in columns.split()))
-    is_open = CHANGE.state.in_([state.value for state in OPEN]) & CHANGE.dataset.in_(names)
     batches: dict[str, list[Row]] = {}
-    for row in ctx.db.rows(query.where(is_open).order_by(CHANGE.id.desc()).limit(_MAX_CARDS)):
+    for row in ctx.db.rows(query.where(CHANGE.id.in_(ids)).order_by(CHANGE.id.desc())):
         batches.setdefault(row["batch"], []).append(row)
     for batch in batches.values():
         # Of several files, the one that needs a decision is shown.

@@ -15,6 +15,15 @@ from merlin.core.clock import iso
 from merlin.core.errors import NotFound
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.permissions import Authority, Role
+from merlin.dataset.changes import (
+    BatchResult,
+    ChangeRequest,
+    Changes,
+    Conflict,
+    Edit,
+    make_changes,
+)
+from merlin.dataset.commit_message import telegram_editor
 from merlin.dataset.gather import CommitOutcome
 from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.processes import Heartbeats
@@ -98,6 +107,26 @@ def test_board_takes_equally_many_steps_for_each_dataset(world):
 
     first, second, third = map(read_with_more, (1, 2, 3))
     assert third - second < 1.2 * (second - first)
+
+
+def test_edit_with_many_files_hides_no_other_edit(world):
+    world.push(1, make_examples())
+    changes, editor = Changes(world.db, world.clock), telegram_editor(7, "Вера")
+    request = ChangeRequest(editor, "7", world.clock())
+
+    def put(count):
+        edits = [Edit(f"examples/new-{count}-{each}.yaml", None, "x") for each in range(count)]
+        changes.put(make_changes(FACE, edits, request))
+
+    put(1)
+    batch = changes.claim()
+    changes.settle(batch, BatchResult(conflicts={batch.batch_id: Conflict("b" * 40, "y")}))
+    put(50)
+    put(2)
+    assert [card.state for card in read_board(world.ctx, OPERATOR).cards if card.change] == [
+        *("waiting", "waiting"),
+        "conflict",
+    ]
 
 
 def count_lines(module, act):
