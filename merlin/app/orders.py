@@ -278,21 +278,13 @@ async def _wait(work: Coroutine[Any, Any, T], wait_s: float) -> T:
     """Return the result of a coroutine. Raises TimeoutError after `wait_s`; it keeps running."""
     task = asyncio.create_task(work)
     _running_tasks.add(task)
-    task.add_done_callback(_discard_task)
-    done, _ = await asyncio.wait({task}, timeout=wait_s)
-    if not done:
-        raise TimeoutError
-    return task.result()
+    task.add_done_callback(_running_tasks.discard)
+    async with asyncio.timeout(wait_s):
+        return await asyncio.shield(task)
 
 
 # Strong references: the event loop itself keeps only weak ones to running tasks.
 _running_tasks: set[asyncio.Task[Any]] = set()
-
-
-def _discard_task(task: asyncio.Task[Any]) -> None:
-    _running_tasks.discard(task)
-    if not task.cancelled():
-        task.exception()  # Logged where it was raised.
 
 
 async def create_payment(ctx: Context, purchase_id: str, method_id: str = "") -> Purchase:

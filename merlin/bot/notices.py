@@ -17,8 +17,7 @@ from merlin.account.accounts import is_telegram_id
 from merlin.app.outbox import OutgoingMessage, OutgoingState, QueuedMessage
 from merlin.app.verdicts import find_notified_editors
 from merlin.bot.bot_api import ChatUnreachable
-from merlin.bot.handlers.admin import act_button, runbook_row
-from merlin.bot.handlers.approvals import decision_row
+from merlin.bot.handlers.admin import act_button, decision_row, runbook_row
 from merlin.bot.handlers.changes import conflict_buttons
 from merlin.bot.outbox import OutboxSender
 from merlin.bot.processor import retry_until_stored

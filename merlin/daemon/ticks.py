@@ -5,32 +5,43 @@ people are written here, by the step that detects the problem.
 
 Alarms report stalled jobs and models: provider errors, unknown statuses, age. They are limited to
 one notice per job, per provider and day, or per warning of a shutdown date; they stop nothing.
+
+What is no longer needed is deleted by `retention` in config.yaml. Build folders are a cache of git:
+one that is needed again is recreated (`gather.restore_build`).
 """
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
+from merlin.app.retention import RemovableFiles, expire_rows
 from merlin.chat.canary import Canaries
 from merlin.config import require_repository
-from merlin.core.clock import Backoff
-from merlin.core.errors import DatasetError, MerlinError, NotFound, SourceError
+from merlin.core.errors import (
+    DatasetError,
+    MerlinError,
+    NotFound,
+    ProviderBusy,
+    ProviderUnknown,
+    SourceError,
+)
 from merlin.core.i18n import day_argument
 from merlin.core.log import get_logger
 from merlin.core.tracing import open_span
 from merlin.daemon.main import Tick, TickCounts, engine_tick, heartbeat_tick, ping_monitor
 from merlin.daemon.requests import serve_requests
-from merlin.daemon.retention import apply_retention, expire_in_batches
 from merlin.daemon.services import DaemonServices
-from merlin.dataset.files import FileIndex, sync_files
+from merlin.dataset.builds import remove_folders
+from merlin.dataset.files import FileIndex, restore_texts, sync_files
 from merlin.dataset.gather import CommitOutcome, gather, restore_build
 from merlin.dataset.verdicts import VerdictHistory, VerdictStatus
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.processes import read_change_counter
 from merlin.db.requests import Requests
 from merlin.git.source import Commit
-from merlin.training.baselines import BaselineTick
+from merlin.training.baselines import BaselineTick, delete_unused_answers
 from merlin.training.gate import Gates
 from merlin.training.jobs import (
     FORBIDDEN,
@@ -43,7 +54,7 @@ from merlin.training.jobs import (
     state_of,
     store_events,
 )
-from merlin.training.launch import advance_launch, postpone
+from merlin.training.launch import Removable, advance_launch, postpone, remove
 from merlin.training.launch_plan import launch_waiting
 from merlin.training.models import Models, ModelState, proof_of, score_message
 from merlin.training.policy import reached_warning
@@ -54,13 +65,12 @@ log = get_logger(__name__)
 HOUR_S, MINUTE_S, ENGINE_S = 3600.0, 60.0, 4.0
 BASELINES_S = 10.0
 MAX_WAIT = timedelta(seconds=HOUR_S)
-FIRST_PUSH_PAUSE_S, MAX_PUSH_PAUSE_S = MINUTE_S, HOUR_S
 
 
 def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
     """Return the ticks of one daemon; each step of the training pipeline wakes the next."""
     # A command that does a single step takes less time without what the other ticks need.
-    from merlin.daemon.status_sender import StatusSender  # noqa: PLC0415 - see above
+    from merlin.daemon.reporting import NoteWriter, StatusSender  # noqa: PLC0415 - see above
 
     step = services.config.daemon.tick_s
     forge = services.forge
@@ -266,43 +276,6 @@ def promote(services: DaemonServices) -> bool:
     return bool(switched)
 
 
-class NoteWriter:
-    """Writes final verdicts as git notes, from which a lost database can be restored.
-
-    A failed push does not stop the writing of notes; it is retried after a pause that doubles.
-    """
-
-    def __init__(self, services: DaemonServices) -> None:
-        self._services = services
-        self._is_push_due = True  # the previous process may have died before the push
-        self._backoff = Backoff(FIRST_PUSH_PAUSE_S, MAX_PUSH_PAUSE_S)
-
-    def __call__(self) -> bool:
-        """Write and push notes; return whether one was written. Raises SourceError at the end."""
-        rows, source = VerdictHistory(self._services.db), self._services.build_settings.source
-        count, failures = 0, []
-        for commit, words in rows.list_unwritten_notes():
-            try:
-                source.note(commit, words)
-            except SourceError as failure:
-                failures.append(failure)
-                continue
-            rows.record_note(commit, words)
-            count += 1
-        self._is_push_due = self._is_push_due or count > 0
-        if self._is_push_due and not self._backoff.left_s:
-            try:
-                source.share_notes()
-            except SourceError:
-                self._backoff.begin()
-                raise
-            self._is_push_due = False
-            self._backoff.reset()
-        if failures:
-            raise failures[0]
-        return count > 0
-
-
 def count_hours(services: DaemonServices) -> bool:
     """Update this hour's figures of answers, for the trends."""
     from merlin.app.trends import update_hours  # noqa: PLC0415 - as above
@@ -402,3 +375,82 @@ def _warn_of_job(services: DaemonServices, job: Job, now: datetime, notices: Not
 def _warn_of_silence(provider: str, reason: str, notices: Notices) -> None:
     arguments = {"provider": provider, "reason": reason}
     notices.tell_daily("notice-provider", arguments, provider)
+
+
+# At most this many batches in a round, so that a daemon that is told to stop does so soon.
+MAX_BATCHES = 40
+# The pause between two batches of deletions, in which other processes can write.
+BATCH_PAUSE_S = 0.05
+
+
+def expire_in_batches(services: DaemonServices) -> bool:
+    """Expire approvals and rows in batches; return whether rows were deleted."""
+    total = 0
+    for _ in range(MAX_BATCHES):
+        count = expire_rows(services.db, services.config.retention, services.clock)
+        if not count:
+            break
+        total += count
+        time.sleep(BATCH_PAUSE_S)
+    if total:
+        log.info("old rows were deleted", count=total)
+    return total > 0
+
+
+def apply_retention(services: DaemonServices) -> bool:
+    """Delete expired folders, files, models and texts; return whether anything was deleted."""
+    retention, now = services.config.retention, services.clock()
+    rows = RemovableFiles(services.db, services.clock)
+    removed = {"folders": 0, "files": 0, "models": 0}
+    if retention.builds_days:
+        before = now - timedelta(days=retention.builds_days)
+        # The lock is needed: a build being written has its folder before its row.
+        with services.build_settings.gather_lock:
+            expired = frozenset(build.folder for build in rows.builds(before))
+            kept = rows.folders() - expired
+            folders = services.build_settings.builds
+            removed["folders"] = remove_folders(folders, kept, expired, before)
+    if retention.files_days:
+        files = rows.files(now - timedelta(days=retention.files_days))
+        removed["files"] = _remove_each(services, files)
+    if retention.models_days:
+        before = now - timedelta(days=retention.models_days)
+        removed["models"] = _remove_each(
+            services, rows.models(before), lambda model: rows.mark_gone(model, before)
+        )
+    removed["baseline_answers"] = delete_unused_answers(services.db)
+    with services.build_settings.gather_lock:
+        removed["texts"] = rows.delete_unused_texts()
+        if retention.mirror_days:
+            services.build_settings.source.clean(
+                rows.list_needed_commits(), retention.mirror_days, now
+            )
+    # The file index stores a text before its file row: without the lock it would look unused.
+    with services.build_settings.files_lock:
+        index = FileIndex(services.db)
+        removed["texts"] += index.delete_unused_texts()
+        restore_texts(services.build_settings.source, index)
+    if any(removed.values()):
+        log.info("unused files and models were removed", **removed)
+    return any(removed.values())
+
+
+def _remove_each(
+    services: DaemonServices,
+    items: Sequence[Removable],
+    may_remove: Callable[[Removable], bool] = lambda _: True,
+) -> int:
+    """Remove files or models one by one; return the number removed.
+
+    Those of a provider that is missing or cannot answer now are left to the next tick.
+    """
+    removed, unavailable = 0, {item.provider for item in items} - services.providers.keys()
+    for item in items:
+        if item.provider in unavailable or not may_remove(item):
+            continue
+        try:
+            removed += remove(services.providers[item.provider], item)
+        except (ProviderBusy, ProviderUnknown) as error:
+            log.warning("provider cannot remove now", provider=item.provider, reason=str(error))
+            unavailable.add(item.provider)
+    return removed

@@ -10,7 +10,7 @@ import yaml
 from merlin.core.clock import utc_now
 from merlin.core.errors import MerlinError
 from merlin.core.i18n import text
-from merlin.daemon.status_sender import StatusSender
+from merlin.daemon.reporting import StatusSender
 from merlin.providers.forge import CommitStatus
 from tests.support.forge_standin import LONGEST, PROJECT, TOKEN, ForgeServer, Refusal
 from tests.support.http_servers import serve_http

@@ -11,8 +11,7 @@ from merlin.account.approvals import Approvals
 from merlin.cli.status import deployment_status
 from merlin.core.clock import iso, utc_now
 from merlin.core.errors import ApprovalNeeded, NotFound
-from merlin.daemon.retention import apply_retention
-from merlin.daemon.ticks import fetch
+from merlin.daemon.ticks import apply_retention, fetch
 from merlin.dataset.files import FileIndex
 from merlin.db.notices import Notices
 from merlin.db.requests import RequestKind, Requests
