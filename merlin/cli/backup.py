@@ -261,7 +261,7 @@ def recover(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     settings = configuration(config)
     with (
         require_stopped(settings),
-        open_migrated_database(settings) as database,
+        open_migrated_database(settings, may_be_lost=True) as database,
         open_daemon_services(
             settings, database, None, needs_provider=True, is_launching=False
         ) as services,

@@ -207,6 +207,8 @@ def _write_archive(
             staged.unlink(missing_ok=True)
         with open_database(url, read_only=True) as database:
             schema = list_applied(database)
+        if not schema:
+            raise not_recorded(state_dir)
         for name in _files(state_dir, with_key=with_key):
             with suppress(FileNotFoundError):  # removed by retention meanwhile
                 members[name] = _add(archive, name, state_dir / name)

@@ -19,7 +19,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from peewee import PostgresqlDatabase, Psycopg3Adapter, SqliteDatabase
 
-from merlin.core.errors import ConfigError, MerlinError, NotFound, Refused
+from merlin.core.errors import ConfigError, NotFound, Refused
 from merlin.core.network import postgresql_parameters
 
 if TYPE_CHECKING:  # SQLite does without it
@@ -199,11 +199,16 @@ def require_whole(state_dir: Path) -> None:
         raise Refused("a restore was cut off", "restore-cut-off", path=str(mark))
 
 
-def not_recorded(state_dir: Path) -> MerlinError:
-    """Return the error of a database without records: nothing was built yet, or it was lost."""
+def require_no_builds(state_dir: Path) -> None:
+    """Raise Refused if there are builds, for a database without a schema: it was lost."""
     builds = state_dir / "builds"
     if any(builds.glob("*/*")):
-        return Refused("builds without a database", "store-lost", folder=str(builds))
+        raise Refused("builds without a database", "store-lost", folder=str(builds))
+
+
+def not_recorded(state_dir: Path) -> NotFound:
+    """Return the error of a database without a schema. Raises Refused if it was lost."""
+    require_no_builds(state_dir)
     return NotFound("nothing has been recorded yet", "nothing-recorded")
 
 

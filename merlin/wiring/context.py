@@ -14,7 +14,7 @@ from merlin.config.shop import YooKassaConfig
 from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import Failures
 from merlin.dataset.verdicts import require_known_dataset
-from merlin.db.connections import not_recorded, require_whole, sqlite_path
+from merlin.db.connections import not_recorded, require_no_builds, require_whole, sqlite_path
 from merlin.db.database import Database, open_database
 from merlin.db.driver_errors import DatabaseAway, DatabaseDamaged
 from merlin.db.encryption import Cipher, key_path, load_or_make_key
@@ -29,21 +29,25 @@ _AWAY_PAUSE_S = 2.0
 
 
 @contextmanager
-def open_migrated_database(config: Config) -> Iterator[Database]:
+def open_migrated_database(config: Config, *, may_be_lost: bool = False) -> Iterator[Database]:
     """Yield the database with its cipher, after migrating its schema.
 
-    Raises ConfigError for an invalid key, Refused after an interrupted restore.
+    Raises ConfigError for an invalid key, Refused after an interrupted restore, and for a lost
+    database unless it `may_be_lost`.
     """
     require_whole(config.state_dir)
     with open_database(config.database, cipher=_read_existing_cipher(config)) as database:
-        _upgrade(config, database)
+        _upgrade(config, database, may_be_lost=may_be_lost)
         yield database
 
 
-def _upgrade(config: Config, database: Database) -> None:
+def _upgrade(config: Config, database: Database, *, may_be_lost: bool = False) -> None:
     if list_pending(database):
         from merlin.db.backup import keep_before_upgrade
 
+        # With a schema it would be taken for a new one, and everybody in it would be forgotten.
+        if not (may_be_lost or list_applied(database)):
+            require_no_builds(config.state_dir)
         keep_before_upgrade(config.state_dir, config.database, database)
         migrate(database)
 
@@ -70,7 +74,7 @@ def open_checked_database(config: Config) -> Iterator[Database]:
 
     Waits while the database is away, as running processes do: systemd would give up a process that
     ends at each start. A process that continued with a damaged file would damage it further. Raises
-    DatabaseDamaged, and Refused after an interrupted restore.
+    DatabaseDamaged, Refused if it was lost or after an interrupted restore.
     """
     require_whole(config.state_dir)
     try:

@@ -1,13 +1,21 @@
-"""A lost database: builds get their numbers back from git notes, and no number is used twice."""
+"""A lost database: nothing begins on an empty one; builds get their numbers back, none twice."""
 
+import os
 import shutil
+import subprocess
+import sys
 
 import pytest
+import yaml
 
 from merlin.app import builds
 from merlin.app.actor import Actor
-from merlin.wiring.context import open_reading_context
+from merlin.core.errors import Refused
+from merlin.db.database import open_database
+from merlin.wiring.context import open_read_only, open_reading_context
 from tests.support.migrated_databases import drop_database
+from tests.support.pipeline_lab import run_command
+from tests.support.waiting import longest
 
 pytestmark = pytest.mark.integration
 
@@ -105,13 +113,42 @@ def test_missing_and_damaged_notes_still_lead_to_higher_numbers(lab):
     lab.until_serving("trial-4")
 
 
-def test_build_without_a_note_keeps_the_number_of_its_folder(lab):
+def test_without_notes_recovery_begins_anew_and_builds_keep_the_numbers_of_their_folders(lab):
     lab.until_serving("trial-1")
     commit_example(lab, 52)
     lab.tick("fetch")
+    mirror_notes(lab, "remove", "--ignore-missing", *lab.repository.git("rev-list", "HEAD").split())
     delete_state(lab)
     commit_example(lab, 53)
+    assert run_command("recover", "--config", str(lab.path))[0] == 0
     lab.until_serving("trial-3")
+
+
+@pytest.mark.parametrize("arguments", [("daemon",), ("bot",), ("api",), ("users", "add", "boris")])
+def test_nothing_begins_on_an_empty_database_where_there_are_builds(lab, arguments):
+    settings = yaml.safe_load(lab.path.read_text())
+    lab.path.write_text(yaml.safe_dump({**settings, "telegram": {}, "api": {}}))
+    lab.tick("fetch")
+    delete_state(lab)
+    command = [sys.executable, "-m", "merlin", *arguments, "--config", str(lab.path)]
+    environment = {**os.environ, "TELEGRAM_BOT_TOKEN": "1:token", "MERLIN_LANGUAGE": "en"}
+    result = subprocess.run(
+        command, env=environment, capture_output=True, timeout=longest(60), check=False
+    )
+    assert result.returncode == 1
+    assert b"merlin restore ARCHIVE" in result.stderr
+    with pytest.raises(Refused, match="builds without a database"), open_read_only(lab.config):
+        """Still lost: no schema was made."""
+
+
+def test_empty_database_is_not_backed_up_in_place_of_good_archives(lab):
+    lab.tick("fetch")
+    delete_state(lab)
+    with open_database(lab.config.database):
+        """A file without tables."""
+    code, _, err = run_command("backup", str(lab.folder / "backups"), "--config", str(lab.path))
+    assert (code, list((lab.folder / "backups").iterdir())) == (1, [])
+    assert "merlin restore" in err
 
 
 def test_numbers_of_two_datasets_are_independent(lab):

@@ -213,7 +213,7 @@ def test_database_with_jobs_or_a_later_start_is_not_recovered(lab):
     train_three(lab)
     before = read_history(lab)
     assert recover(lab)[0] == 1
-    delete_state(lab)
+    delete_state(lab, "builds")
     lab.tick("fetch")
     code, _, error = recover(lab)
     assert (code, "later" in error) == (1, True)
