@@ -31,6 +31,7 @@ from merlin.api.rate_limits import SHARE_S, Limits, LoginThrottle, limits_layer
 from merlin.api.response_cache import POLL_INTERVAL_S, CatalogueCache, cache_layer
 from merlin.api.routers import api_routes
 from merlin.api.services import ApiServices
+from merlin.app import courses
 from merlin.app.answer_counts import AnswerCounts
 from merlin.app.payment_worker import PaymentWorker
 from merlin.chat.answer import AnswerService
@@ -102,7 +103,7 @@ def _lifespan(services: ApiServices) -> Callable[[FastAPI], AbstractAsyncContext
         state.payment_worker = PaymentWorker(services)
         catalogue: CatalogueCache = state.catalogue
         poll_version = partial(catalogue.poll_version, services)
-        build_vocabulary = partial(catalogue.build_vocabulary, services)
+        learn_vocabulary = partial(services.read, courses.learn_vocabulary)
         heartbeats, since = Heartbeats(services.db), utc_now()
         write_heartbeat = partial(_write_heartbeat, heartbeats, state.answer_service, since)
         beat = partial(services.store.do, write_heartbeat)
@@ -115,7 +116,7 @@ def _lifespan(services: ApiServices) -> Callable[[FastAPI], AbstractAsyncContext
                 server.notify_watchdog(partial(server.notify, server.WATCHDOG)),
                 repeat(poll_version, MAX_WAIT_S, "the catalogue's version is unknown", changes),
                 repeat(
-                    build_vocabulary,
+                    learn_vocabulary,
                     POLL_INTERVAL_S,
                     "the words of the catalogue were not learnt ahead",
                 ),
@@ -154,7 +155,7 @@ def _write_heartbeat(
 
 
 async def repeat(
-    work: Callable[[], Awaitable[None]],
+    work: Callable[[], Awaitable[object]],
     every_s: float,
     failure: str,
     changes: ChangeCounter | None = None,

@@ -8,10 +8,10 @@ hash. So a 304 needs no database, and a cached answer neither database nor route
 inside `request_guard` and the rate limits, so cached answers get the same headers, log lines and
 metrics. Personal answers are not cached, but have ETags too (`etag_of`).
 
-`CatalogueCache` does not query the version for each call: a task polls the change counter several
-times a second and reads the version when it has moved. While the database is unreachable the last
-version stays: old answers are better than none. Another task rebuilds the search vocabulary after a
-change; otherwise the first mistyped query would wait for it, a second with many courses.
+`CatalogueCache` does not query the version for each call: a task reads it after every change of the
+database. While the database is unreachable the last version stays: old answers are better than
+none. Another task rebuilds the search vocabulary after a change of the catalogue; otherwise the
+first mistyped query would wait for it, a second with many courses.
 """
 
 import asyncio
@@ -34,14 +34,12 @@ from merlin.account.api_keys import Scope as KeyScope
 from merlin.api.auth import identify_caller
 from merlin.api.problems import PUBLIC, asks_catalogue, headers_of, language_of_request
 from merlin.api.services import ApiServices, services_of
-from merlin.app import courses
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.core.errors import NotFound
 from merlin.core.web.assets import sent_etags, takes_gzip
 from merlin.core.web.browser import language_of_header
 from merlin.course.catalogue import Catalogue
-from merlin.db.processes import read_change_counter
 
 POLL_INTERVAL_S = 1.0
 
@@ -77,26 +75,10 @@ class CatalogueCache:
         self._bytes = 0
         self._of: int | None = None
         self._answers: OrderedDict[str, CachedAnswer] = OrderedDict()
-        self._counter: int | None = None
-        self._learnt: int | None = None
 
     async def poll_version(self, ctx: Context) -> None:
-        """Read the version if anything was written since the last poll. Raises MerlinError."""
-        before = self._counter
-
-        def read(ctx: Context) -> tuple[int, int | None]:
-            counter = read_change_counter(ctx.db)
-            return counter, Catalogue(ctx.db).version() if counter != before else None
-
-        self._counter, version = await ctx.read(read)
-        if version is not None:
-            self.version = version
-
-    async def build_vocabulary(self, ctx: Context) -> None:
-        """Build the search vocabulary of the version, once."""
-        if self.version != self._learnt:
-            self._learnt = self.version
-            await ctx.read(courses.learn_vocabulary)
+        """Read the version. Raises MerlinError."""
+        self.version = await ctx.read(lambda ctx: Catalogue(ctx.db).version())
 
     def find(self, tag: str) -> CachedAnswer | None:
         """Return the cached answer with this tag, or None."""
