@@ -19,9 +19,8 @@ from merlin.config.engine import RECALL, EngineSettings
 from merlin.engine.serving.base import Adapter, Backend, Chunk, Finish, GenerationRequest
 from merlin.engine.serving.recall import EmbedBackend, RecallBackend
 from merlin.engine.trainers.base import BaseFiles, Trainer
-from merlin.engine.trainers.embed import EmbedTrainer
 from merlin.engine.trainers.lora.trainer import LoraTrainer
-from merlin.engine.trainers.recall import RecallTrainer
+from merlin.engine.trainers.recall import EmbedTrainer, RecallTrainer
 from merlin.openai_protocol.errors import ApiError
 
 if TYPE_CHECKING:

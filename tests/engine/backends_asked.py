@@ -5,7 +5,10 @@ import hashlib
 import json
 import threading
 import warnings
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, contextmanager, suppress
+from pathlib import Path
+
+import psutil
 
 from merlin.config.engine import EngineAnsweringConfig, EngineModelConfig
 from merlin.core.messages import Message
@@ -56,10 +59,18 @@ ALL_LAYERS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "d
 
 
 class BackendRunner:
-    """Calls a backend on its event loop from synchronous tests."""
+    """Calls a backend on its event loop from synchronous tests; `log` is its worker's."""
 
-    def __init__(self, backend, loop):
-        self.backend, self._loop = backend, loop
+    def __init__(self, backend, loop, log):
+        self.backend, self._loop, self._log = backend, loop, log
+
+    def find_worker(self):
+        """Return the id of the worker process, None if none runs."""
+        for child in psutil.Process().children():
+            with suppress(OSError):  # it has ended
+                if Path(f"/proc/{child.pid}/fd/2").readlink() == self._log:
+                    return child.pid
+        return None
 
     def run(self, work):
         """Return the result of a coroutine on the backend's loop."""
@@ -130,7 +141,7 @@ def start_backend(folder, log, name="tiny", settings=None, **model):
     thread.start()
     config = EngineModelConfig(path=str(folder), **model)
     backend = TransformersBackend(name, config, folder, settings or EngineAnsweringConfig(), log)
-    runner = BackendRunner(backend, loop)
+    runner = BackendRunner(backend, loop, log)
     try:
         yield runner
     finally:

@@ -19,8 +19,7 @@ from merlin.engine.trainers.base import (
     Task,
     check_hyperparameters,
 )
-from merlin.engine.trainers.embed import EmbedTrainer
-from merlin.engine.trainers.recall import TEXTS_AT_ONCE
+from merlin.engine.trainers.recall import TEXTS_AT_ONCE, EmbedTrainer
 from merlin.engine.trainers.recall.encoder import (
     MAX_CACHED,
     digest_text,

@@ -19,7 +19,7 @@ from merlin.engine.serving.process import WorkerProcess
 from tests.engine.backends_asked import build_request, start_backend
 from tests.engine.tiny_base import get_tiny_base, make_question
 from tests.engine.tiny_encoder import SYNONYMS, encoder_folder, transformers_encoder
-from tests.support.waiting import longest
+from tests.support.waiting import longest, wait_until
 
 __all__ = ["encoder_folder"]
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("needs_torch")]
@@ -71,7 +71,7 @@ def test_killed_process_is_reported_and_the_next_question_restarts_it(runner):
     right = runner.text(make_question("Anna"), **GREEDY)
     stream = runner.stream("Tell me.", **ENDLESS)
     stream.next()
-    os.kill(runner.backend.pid, signal.SIGKILL)
+    os.kill(runner.find_worker(), signal.SIGKILL)
     with pytest.raises(Unavailable, match="killed"):
         stream.read_rest()
     assert runner.text(make_question("Anna"), **GREEDY) == right
@@ -83,7 +83,7 @@ def test_crashes_with_an_answer_between_them_cause_no_restart_delay(encoder_fold
     with start_backend(encoder_folder, tmp_path / "child.log", **ONNX) as encoder:
         vectors = encoder.run(encoder.backend.embed(["билет"]))
         for deaths in (1, 2):
-            os.kill(encoder.backend.pid, signal.SIGKILL)
+            os.kill(encoder.find_worker(), signal.SIGKILL)
             encoder.wait_for(restarts=deaths)
             assert encoder.run(encoder.backend.embed(["билет"])) == vectors
 
@@ -109,7 +109,7 @@ def test_idle_base_is_unloaded_and_loaded_again_on_demand(encoder_folder, tmp_pa
     with start_backend(encoder_folder, tmp_path / "child.log", settings=settings, **ONNX) as idle:
         vectors = idle.run(idle.backend.embed(["билет"]))
         idle.wait_for(resident_bytes=0)
-        assert idle.backend.pid is None
+        wait_until(lambda: idle.find_worker() is None)
         assert idle.run(idle.backend.embed(["билет"])) == vectors
         assert idle.get_figure("restarts") == 0
 

@@ -87,11 +87,6 @@ class WorkerProcess:
         self.figures: Mapping[str, float] = {}
 
     @property
-    def pid(self) -> int:
-        """Return the process id."""
-        return self._child.pid
-
-    @property
     def is_alive(self) -> bool:
         """Return whether it accepts requests."""
         return self._is_open and not self._reading.done()
@@ -148,7 +143,7 @@ class WorkerProcess:
                 self._dispatch(json.loads(line))
         except ValueError:
             # A line over the limit, or invalid JSON: the stream cannot be parsed any further.
-            log.exception("invalid output of a worker process", pid=self.pid)
+            log.exception("invalid output of a worker process", pid=self._child.pid)
             with suppress(ProcessLookupError):
                 self._child.kill()
         code = await self._child.wait()
@@ -165,7 +160,7 @@ class WorkerProcess:
                 "threads": line["threads"],
                 "row_by_row": line["alone"],
             }
-            log.info("base loaded", pid=self.pid, **fields)
+            log.info("base loaded", pid=self._child.pid, **fields)
         number = next((line[kind] for kind in _ANSWER_KINDS if kind in line), None)
         if number in self._answers:
             is_last = not ("piece" in line or "vector" in line)
@@ -291,11 +286,6 @@ class ChildServer:
     def figures(self) -> Mapping[str, float]:
         """Return the process's latest figures, empty if it is not running."""
         return self._process.figures if self._process and self._process.is_alive else {}
-
-    @property
-    def pid(self) -> int | None:
-        """Return the process id, None if it is not running."""
-        return self._process.pid if self._process and self._process.is_alive else None
 
     async def close(self) -> None:
         """Stop the process; pending requests get Unavailable."""

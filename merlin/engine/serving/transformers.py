@@ -109,11 +109,6 @@ class TransformersBackend:
         """Stop the process; pending requests get Unavailable."""
         await self._child.close()
 
-    @property
-    def pid(self) -> int | None:
-        """Return the process id, None if it is not running."""
-        return self._child.pid
-
     def _check(self) -> None:
         missing = [name for name in self._needed if importlib.util.find_spec(name) is None]
         if missing:

@@ -6,13 +6,16 @@ never generates text. Heavy imports (numpy, the encoder, the dictionaries) are l
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+import asyncio
+import math
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, ClassVar
 
 from merlin.core.messages import Message
+from merlin.engine.encoder_files import digest_encoder
 from merlin.engine.trainers.base import (
     SUPERVISED,
     Conversation,
@@ -32,8 +35,10 @@ from merlin.engine.trainers.recall.encoder import (
     write_vectors,
 )
 from merlin.engine.training_file import read_conversations
+from merlin.openai_protocol.errors import ApiError
 
 if TYPE_CHECKING:
+    from merlin.engine.serving.base import Backend
     from merlin.engine.trainers.recall.draws import Floats
 
 TEXTS_AT_ONCE = 64
@@ -104,6 +109,47 @@ class RecallTrainer:
         for first in range(0, len(texts), TEXTS_AT_ONCE):
             part = texts[first : first + TEXTS_AT_ONCE]
             yield part, encode(part)
+
+
+class EmbedTrainer(RecallTrainer):
+    """The Trainer for another sentence encoder, which is frozen.
+
+    It is a base with `embeddings: true`, whose `name` this is, and maps each text to one vector.
+    Its backend computes the vectors, in a process that is closed afterwards.
+    """
+
+    max_texts = math.inf
+
+    def __init__(self, name: str, backend: Callable[[], Backend], folder: Path) -> None:
+        super().__init__(folder)
+        self._name = name
+        self._backend = backend
+
+    def _digest_encoder(self, task: Task) -> str:
+        if task.base is None:
+            raise TypeError("an encoder has files")
+        return digest_encoder(task.base.folder)
+
+    def _encode(self, texts: Sequence[str]) -> Iterator[tuple[Sequence[str], Sequence[Floats]]]:
+        import numpy as np  # noqa: PLC0415 - at the first training
+
+        if not texts:
+            return
+        with asyncio.Runner() as runner:
+            backend = self._backend()
+            try:
+                for first in range(0, len(texts), TEXTS_AT_ONCE):
+                    part = texts[first : first + TEXTS_AT_ONCE]
+                    vectors, _tokens = runner.run(backend.embed(part))
+                    # float16 as stored: removes differences due to the batch.
+                    yield part, list(np.array(vectors, np.float16))
+            except ApiError as error:
+                arguments = {"name": self._name, "reason": str(error)}
+                raise Untrainable(
+                    "base_unusable", "engine-encoder-fails", "model", **arguments
+                ) from error
+            finally:
+                runner.run(backend.close())
 
 
 _SEED = 1
