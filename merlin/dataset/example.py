@@ -505,13 +505,6 @@ def count_messages(messages: Sequence[Message], tools: Sequence[Mapping[str, obj
     return total
 
 
-def count_example(example: Example, system: str) -> int:
-    """Return the token count of an example as it is trained, with the system text."""
-    if example.messages[0].role == "system":
-        return example.facts.tokens
-    return example.facts.tokens + PER_MESSAGE + count_tokens("system") + count_tokens(system)
-
-
 def count_tokens(text: str) -> int:
     """Return the token count of `text`; special tokens in it count as plain text."""
     return sum(_count_piece(text[at : at + _PIECE]) for at in range(0, len(text), _PIECE))

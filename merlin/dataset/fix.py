@@ -134,14 +134,17 @@ def _fix_file(
         before = (folder / entry.path).read_bytes()
     except FileNotFoundError:  # deleted meanwhile
         return None
-    after, mended = fix_text(before)
     path, is_example = entry.path, is_meant_as_example(entry.path)
+    mode, blob = restorable.get(path, ("", ""))
+    # Where git converts line ends, as on Windows, only the file beside it has CRLF.
+    converted = before.replace(b"\r\n", b"\n")
+    in_git = next((each for each in (before, converted) if blob_id(each, blob) == blob), None)
+    after, mended = fix_text(before if in_git is None else in_git)
     new_path = suggest_path(path) if is_example else path
     is_executable = is_example and entry.mode == EXECUTABLE
     if not (mended or is_executable or new_path != path):
         return None
-    mode, blob = restorable.get(path, ("", ""))
-    if blob != blob_id(before, blob) or (is_executable and mode != EXECUTABLE):
+    if in_git is None or (is_executable and mode != EXECUTABLE):
         return Fix(path, path, left="not-in-git")
     place, done, left, reason = folder / path, list[str](), "", ""
     try:

@@ -13,9 +13,10 @@ from threading import Lock
 
 from merlin.dataset.check import CheckedDataset, check, check_changes, check_whole
 from merlin.dataset.entries import FileText
-from merlin.dataset.example import Example, count_example, read_example
+from merlin.dataset.example import Example, read_example
 from merlin.dataset.example_index import ExampleIndex
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
+from merlin.dataset.judge import TokenLimit
 from merlin.dataset.layout import example_id_of
 from merlin.dataset.spec import DatasetSpec
 from merlin.git.source import FILE, BlobReader, Entry
@@ -173,9 +174,9 @@ def _good_examples(
 
 
 def _count(example: Example, spec: DatasetSpec | None) -> int:
-    if spec is None:
-        return count_example(example, "")
-    return count_example(example.adapt_to_method(spec.recipe.method), spec.system)
+    limit = TokenLimit(spec.system if spec else "", None)
+    trained = example.adapt_to_method(spec.recipe.method) if spec else example
+    return limit.total(trained.facts.tokens, has_system=bool(trained.facts.system))
 
 
 def unified_diff(old: str | None, new: str | None, path: str = "") -> str:

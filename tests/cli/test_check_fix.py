@@ -1,6 +1,7 @@
 """`merlin check --fix`: files are fixed only in a git repository, so that changes can be undone."""
 
 import json
+import shutil
 import subprocess
 
 import pytest
@@ -142,6 +143,26 @@ def test_untracked_or_modified_file_is_not_fixed(repository, capsys):
     assert {path for path in after if after[path] != before[path]} == {
         "datasets/first/examples/face/q0001.yaml"
     }
+
+
+def test_line_ends_that_git_converts_are_not_a_fix(repository, capsys):
+    """As on Windows: the files have CRLF, git's own content has not."""
+    run_fix(capsys)
+    path = repository / "datasets" / "first" / "examples" / "face" / "q0000.yaml"
+    path.write_text(f"{example_yaml('Один', 'Да')}# note  \n", "utf-8")
+    (repository / ".gitattributes").write_text("*.yaml eol=crlf\n", "utf-8")
+    git("add", ".")
+    shutil.rmtree(repository / "datasets")
+    git("restore", ".")
+    before = contents(repository)
+    assert b"\r\n" in path.read_bytes()
+    _, document = run_fix(capsys)
+    assert [(fix["path"], fix["mended"], fix["left"]) for fix in document["fixes"]] == [
+        ("datasets/first/examples/face/q0000.yaml", ["blanks"], "")
+    ]
+    assert b"\r\n" in (path.parent / "q0001.yaml").read_bytes()
+    git("restore", ".")
+    assert contents(repository) == before
 
 
 @pytest.mark.parametrize("taken", ["два-слова.yaml", "Два-Слова.yaml"])

@@ -11,7 +11,7 @@ import pytest
 
 from merlin.core.errors import DatasetError, NotFound
 from merlin.dataset.builds import build_digest, make_build, read_manifest, write_build
-from merlin.dataset.example import count_example
+from merlin.dataset.judge import TokenLimit
 from tests.support.dataset_tree import (
     DATASET_YAML,
     check_files,
@@ -60,9 +60,10 @@ def test_manifest_holds_what_training_and_tracing_need():
         "train": hashlib.sha256(read_build_file(content, "train")).hexdigest(),
         "test": hashlib.sha256(read_build_file(content, "test")).hexdigest(),
     }
+    limit = TokenLimit(manifest["system"], None)
     tokens = {
         side: sum(
-            count_example(example, manifest["system"])
+            limit.total(example.facts.tokens, has_system=bool(example.facts.system))
             for example in checked.examples
             if example.id in content.index.ids(side)
         )
