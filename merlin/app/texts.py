@@ -22,6 +22,8 @@ MAX_CHARACTERS = 1500
 # The operator's texts are settings with these names and a language: privacy.ru.
 PRIVACY, TERMS = "privacy", "terms"
 BOT_ID, BOT_NAME = "bot.id", "bot.name"
+# The address that the bot gave Telegram last.
+WEBHOOK = "bot.webhook"
 # Source: core.telegram.org/bots/features, "Deep linking".
 _PAYLOAD = re.compile(r"[A-Za-z0-9_-]{1,64}")
 

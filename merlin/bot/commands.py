@@ -1,14 +1,12 @@
 """The bot's commands, and the settings that it sends to Telegram at startup and later.
 
 The command menus in each language for private chats and groups, and the course page as the menu
-button; the menus of admins and editors, updated when a role changes. In webhook mode also the
-webhook; outside it a webhook is never removed.
+button; the menus of admins and editors, updated when a role changes.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from itertools import count
 
 from telegram import (
     Bot,
@@ -21,7 +19,6 @@ from telegram import (
 )
 from telegram.error import TelegramError
 
-from merlin.bot.processor import ALLOWED_UPDATES
 from merlin.bot.services import BotServices, run_forever
 from merlin.bot.transport import AiohttpRequest
 from merlin.core.heartbeat import Failures
@@ -76,19 +73,11 @@ async def send_settings(
         for code in _CODES:
             menu = _menu(names, code or services.config.language)
             call = partial(bot.set_my_commands, menu, scope, language_code=code or None)
-            await _retry_until_accepted(transport, call)
+            await transport.retry_until_accepted(call)
     if services.config.api.public_url.startswith(_HTTPS):
         label = text(services.config.language, "bot-menu-courses")
         button = MenuButtonWebApp(label, WebAppInfo(services.config.api.public_url))
-        await _retry_until_accepted(
-            transport, partial(bot.set_chat_menu_button, menu_button=button)
-        )
-    if services.webhook is not None:
-        url, secret = services.webhook
-        call = partial(
-            bot.set_webhook, url, secret_token=secret, allowed_updates=list(ALLOWED_UPDATES)
-        )
-        await _retry_until_accepted(transport, call)
+        await transport.retry_until_accepted(partial(bot.set_chat_menu_button, menu_button=button))
     longest_s = services.pace.longest_pause_s
     await run_forever("menus", _staff_menus(bot, services), longest_s, failures)
 
@@ -149,16 +138,3 @@ def _staff_menus(bot: Bot, services: BotServices) -> Callable[[], Awaitable[None
             await asyncio.sleep(services.pace.beat_s)
 
     return keep_menus
-
-
-async def _retry_until_accepted(
-    transport: AiohttpRequest, call: Callable[[], Awaitable[bool]]
-) -> None:
-    for attempt in count():
-        try:
-            await call()
-        except TelegramError as error:
-            log.info("telegram has not accepted it yet", reason=redact(str(error)))
-        else:
-            return
-        await transport.pause(attempt)

@@ -27,7 +27,7 @@ from merlin.bot.bot_api import BotApi, Files
 from merlin.bot.commands import send_settings
 from merlin.bot.notices import NoticeSender
 from merlin.bot.outbox import OutboxSender, send_broadcasts, show_results
-from merlin.bot.processor import MAX_CONCURRENT, UpdatePoller, message_authors
+from merlin.bot.processor import MAX_CONCURRENT, UpdateReceiver, message_authors
 from merlin.bot.services import OUTAGES, BotServices, run_every, run_forever, run_loop
 from merlin.bot.stars import StarsGateway, compare_stars, with_stars
 from merlin.bot.transport import AiohttpRequest
@@ -117,7 +117,7 @@ class Bot:
         data.files = Files(transport, services.token, services.base_url)
         register(self._application)
         self._watch = partial(data.live_messages.refresh, services.store, bot_api)
-        self._poller = UpdatePoller(services, transport, self._processor)
+        self._receiver = UpdateReceiver(services, self._application.bot, transport, self._processor)
         self._notices = NoticeSender(services, sender)
         self._failures = Failures(OUTAGES)
         payments = with_stars(services, bot_api)
@@ -167,8 +167,9 @@ class Bot:
             expire = partial(expire_rows, services.db, services.config.retention, services.clock)
             delete = partial(services.store.do, expire)
             parts.append(("old rows", lambda: run_every(delete, services.pace.expire_s)))
-        if self._services.webhook is None:
-            parts += [("lead", self._poller.keep_lead), ("updates", self._poller.run)]
+        parts.append(("updates", self._receiver.run))
+        if services.webhook is None:
+            parts.append(("lead", self._receiver.keep_lead))
         return parts
 
     async def _end(self, parts: list[asyncio.Task[None]]) -> None:
@@ -244,7 +245,7 @@ class Bot:
     def _step(self) -> str:
         if self._transport.is_down:
             return "telegram is down"
-        return "updates go elsewhere" if self._poller.has_conflict else "serving"
+        return "updates go elsewhere" if self._receiver.has_conflict else "serving"
 
     def _store_heartbeat(self, *, is_due: bool) -> None:
         services = self._services

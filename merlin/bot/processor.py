@@ -18,18 +18,22 @@ import asyncio
 import json
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import IntEnum
+from functools import partial
 from itertools import pairwise, zip_longest
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
+from telegram import Bot
 from telegram.error import Conflict, NetworkError, RetryAfter, TelegramError
 from telegram.ext import BaseUpdateProcessor
 
 from merlin.account.users import User, Users
 from merlin.app.inbox import Inbox, Update, read_update
+from merlin.app.texts import WEBHOOK, Settings
 from merlin.bot.context import KnownUser, read_known_user
 from merlin.bot.services import STORE_PAUSE_S, BotServices
 from merlin.bot.transport import AiohttpRequest, pause, seconds_of
@@ -312,14 +316,18 @@ async def retry_until_stored(services: BotServices, work: Callable[[], T], troub
         attempt += 1
 
 
-class UpdatePoller:
-    """The long poll of one bot; `has_conflict`: another program takes its updates."""
+class UpdateReceiver:
+    """The long poll or the webhook of one bot; `has_conflict`: another program has its updates."""
 
     def __init__(
-        self, services: BotServices, transport: AiohttpRequest, processor: ChatProcessor
+        self,
+        services: BotServices,
+        bot: Bot,
+        transport: AiohttpRequest,
+        processor: ChatProcessor,
     ) -> None:
         self._services = services
-        self._transport = transport
+        self._bot, self._transport = bot, transport
         self._processor = processor
         self._method_url = f"{services.base_url}{services.token}/getUpdates"
         self._offset = 0
@@ -343,7 +351,31 @@ class UpdatePoller:
             await asyncio.to_thread(self._services.lead.release)
 
     async def run(self) -> None:
-        """Poll, store and queue while this process leads, until it is cancelled."""
+        """Receive updates until it is cancelled."""
+        if self._services.webhook is None:
+            await self._run_polling()
+        else:
+            await self._keep_webhook(*self._services.webhook)
+
+    async def _keep_webhook(self, url: str, secret: str) -> None:
+        """Set the webhook, and notice when another program replaces or deletes it."""
+        settings = Settings(self._services.db)
+        await self._services.store.do(lambda: settings.put(WEBHOOK, url, "bot"))
+        kinds = list(ALLOWED_UPDATES)
+        await self._transport.retry_until_accepted(
+            partial(self._bot.set_webhook, url, secret_token=secret, allowed_updates=kinds)
+        )
+        while True:
+            await asyncio.sleep(self._services.pace.conflict_s)
+            with suppress(TelegramError):  # counted by the transport
+                current = (await self._bot.get_webhook_info()).url
+                if current == url:
+                    self.has_conflict = False
+                else:
+                    await self._record_conflict("notice-webhook-changed", current)
+
+    async def _run_polling(self) -> None:
+        """Poll, store and queue while this process leads."""
         attempt = 0
         while True:
             await self._leads.wait()
@@ -370,7 +402,10 @@ class UpdatePoller:
                 f"{self._method_url}?{urlencode(query)}", read_timeout=poll_s + GRACE_S
             )
         except Conflict as error:
-            await self._wait_after_conflict(error)
+            if not await self._delete_own_webhook():
+                # The token is left to the other program for a while.
+                await self._record_conflict("notice-conflict", str(error))
+                await asyncio.sleep(self._services.pace.conflict_s)
             return []
         except RetryAfter as flood:
             await asyncio.sleep(seconds_of(flood))
@@ -382,14 +417,22 @@ class UpdatePoller:
         self.has_conflict = False
         return batch if isinstance(batch, list) else []
 
-    async def _wait_after_conflict(self, error: TelegramError) -> None:
-        """Leave the token to the other program for a while; never take its updates."""
+    async def _delete_own_webhook(self) -> bool:
+        """Delete the webhook that this bot set in webhook mode; False if there is none."""
+        own = await self._services.store.read(lambda: Settings(self._services.db).get(WEBHOOK))
+        try:
+            is_own = bool(own) and (await self._bot.get_webhook_info()).url == own
+            return is_own and await self._bot.delete_webhook()
+        except TelegramError:  # counted by the transport
+            return False
+
+    async def _record_conflict(self, notice: str, reason: str) -> None:
+        """Notify the admins; the updates of another program are never taken from it."""
         if not self.has_conflict:
-            log.error("another program takes this bot's updates", reason=redact(str(error)))
+            log.error("another program takes this bot's updates", reason=redact(reason))
             tell = Notices(self._services.db, self._services.clock).tell_hourly
-            await self._services.store.do(lambda: tell("notice-conflict", {}))
+            await self._services.store.do(lambda: tell(notice, {}))
         self.has_conflict = True
-        await asyncio.sleep(self._services.pace.conflict_s)
 
     async def _store_batch(self, batch: Sequence[Any]) -> None:
         """Store a batch, with as many retries as needed; queue the updates of this process."""

@@ -15,11 +15,12 @@ Source of the limits: grammY "Scaling Up IV", python-telegram-bot `FloodLimit`.
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from enum import StrEnum
 from http import HTTPStatus
+from itertools import count
 from typing import Any
 from urllib.parse import urlencode
 
@@ -87,6 +88,17 @@ class AiohttpRequest(BaseRequest):
     async def pause(self, attempt: int) -> None:
         """Wait before a retry."""
         await pause(attempt, self._longest_pause_s)
+
+    async def retry_until_accepted(self, call: Callable[[], Awaitable[bool]]) -> None:
+        """Make a call that sets something at Telegram, again after an error."""
+        for attempt in count():
+            try:
+                await call()
+            except TelegramError as error:
+                log.info("telegram has not accepted it yet", reason=redact(str(error)))
+            else:
+                return
+            await self.pause(attempt)
 
     @property
     def read_timeout(self) -> float | None:

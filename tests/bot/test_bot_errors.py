@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+import urllib.request
 from dataclasses import replace
 
 import psycopg
@@ -150,6 +151,43 @@ def test_second_poller_makes_the_bot_wait_and_notify_admins(telegram, settings):
     (text,) = answer_texts(telegram, "vera")
     assert "токеном" in text
     assert not telegram.calls("deleteWebhook")
+
+
+def test_replaced_webhook_is_noticed_and_never_taken_back(telegram, settings):
+    url, secret = "http://127.0.0.1:9/hooks/telegram", "a-secret-of-the-tests"
+    hooked = replace(settings, mode="webhook", webhook_url=url, webhook_secret=secret)
+    step = "SELECT step FROM heartbeat WHERE process = 'bot'"
+    with RunningBot(replace(hooked, admins=(VERA,))):
+        telegram.wait_for(lambda: telegram.calls("getWebhookInfo"))
+        assert select_rows(settings, step) == [("serving",)]
+        call_bot_api(telegram, "deleteWebhook")
+        telegram.wait_for(lambda: select_rows(settings, step) == [("updates go elsewhere",)])
+        telegram.wait_for(lambda: answer_texts(telegram, "vera"))
+        assert len(telegram.calls("setWebhook")) == 1
+        call_bot_api(telegram, f"setWebhook?url={url}")
+        telegram.wait_for(lambda: select_rows(settings, step) == [("serving",)])
+    (text,) = answer_texts(telegram, "vera")
+    assert "перезапустите бота" in text
+
+
+def test_polling_after_own_webhook_deletes_it_and_keeps_the_messages(telegram, settings):
+    url, secret = "http://127.0.0.1:9/hooks/telegram", "a-secret-of-the-tests"
+    hooked = replace(settings, mode="webhook", webhook_url=url, webhook_secret=secret)
+    with RunningBot(hooked):
+        telegram.wait_for(lambda: telegram.calls("setWebhook"))
+    telegram.say("anna", "вопрос")
+    with RunningBot(replace(settings, admins=(VERA,))):
+        wait_until_ended(telegram, settings, 1)
+        # Another program's webhook stays.
+        call_bot_api(telegram, f"setWebhook?url={url}/other")
+        telegram.wait_for(lambda: answer_texts(telegram, "vera"))
+    assert "«вопрос»" in answer_texts(telegram)[-1]
+    assert len(telegram.calls("deleteWebhook")) == 1
+
+
+def call_bot_api(telegram, call):
+    """Call the Bot API as another program with the token."""
+    urllib.request.urlopen(f"{telegram.base_url}{telegram.token}/{call}").close()  # noqa: S310
 
 
 def test_telegram_outage_loses_no_message_and_is_logged_once(telegram, settings, logs):

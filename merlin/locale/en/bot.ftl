@@ -48,6 +48,7 @@ notice-answer-refused = Provider { $provider } rejects our requests ({ $reason }
 notice-answer-failing = The model { $model } of provider { $provider } failed three questions in a row ({ $reason }). A backup model answers meanwhile; once a minute we try this one again. What to do: check the provider, or go back to the previous model.
 notice-unconfirmed = Telegram didn't confirm a message to chat { $chat } twice. It may not have arrived.
 notice-conflict = Telegram reports that another program uses this token. The bot waits and tries again. Stop the other program or turn its webhook off.
+notice-webhook-changed = Another program with this token changed the webhook, so messages no longer reach this bot. Stop that program, then restart the bot: it sets its address again.
 notice-untranslated = Event { $name }
 bot-bad-token = Telegram rejects this token: check TELEGRAM_BOT_TOKEN.
 bot-plan-closed = { $kind ->

@@ -129,9 +129,10 @@ class Updates:
             self._push_task = asyncio.create_task(self._push())
 
     async def set_webhook(self, arguments: Arguments) -> bool:
-        """Answer setWebhook: pending updates are pushed there from now on."""
+        """Answer setWebhook: pending updates are pushed there from now on; "" deletes it."""
         store_allowed_updates(self._world, arguments)
-        value = {"url": arguments.text("url"), "secret": arguments.text("secret_token")}
+        url, secret = arguments.text("url"), arguments.text("secret_token")
+        value = {"url": url, "secret": secret} if url else None
         self._world.record("setting", name="webhook", value=value)
         await self._stop_pushing()
         self._push_if_set()
@@ -140,7 +141,8 @@ class Updates:
     async def webhook(self) -> dict[str, Any]:
         """Answer getWebhookInfo, without delivery errors."""
         url = (self._world.settings.get("webhook") or {}).get("url", "")
-        return {"url": url, "pending_update_count": len(self._world.updates)}
+        counts = {"pending_update_count": len(self._world.updates)}
+        return {"url": url, "has_custom_certificate": False, **counts}
 
     async def _stop_pushing(self) -> None:
         if self._push_task is not None:
@@ -276,6 +278,7 @@ class TelegramStandIn(StandIn):
             "getUpdates": lambda _world, arguments: self._updates.poll(arguments),
             "getWebhookInfo": lambda _world, _arguments: self._updates.webhook(),
             "setWebhook": lambda _world, arguments: self._updates.set_webhook(arguments),
+            "deleteWebhook": lambda _world, arguments: self._updates.set_webhook(arguments),
         }
         self._methods = {**METHODS, **update_methods}
         self._changed = threading.Condition()
