@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from merlin.account.accounts import Accounts
-from merlin.account.api_keys import ApiKeys
+from merlin.account.api_keys import ApiKeys, Scope
 from merlin.account.sign_ins import Logins, SignIns
 from merlin.account.users import Users
 from tests.api.sign_in_data import PASSWORD, set_password
@@ -82,6 +82,18 @@ def test_key_is_created_shown_once_and_revoked(visitor, course_site):
     keys.get_by_role("button", name="Да, отозвать").click()
     expect(keys).not_to_contain_text("мой скрипт")
     assert ApiKeys(course_site.db).find(secret) is None
+
+
+def test_lists_of_the_account_stay_readable_with_text_of_twice_the_size(visitor, course_site):
+    anna = visitor.add_user()
+    ApiKeys(course_site.db).make(anna, "мой скрипт", [Scope.CHAT_WRITE, Scope.COURSES_READ])
+    page = visitor.open("/me", anna, viewport={"width": 390, "height": 800})
+    page.evaluate("document.documentElement.style.fontSize = '200%'")
+    texts = page.locator(".plain > li > div")
+    expect(texts).to_have_count(2)  # the key and the browser
+    for number in range(2):
+        share = "text => text.clientWidth / text.parentElement.clientWidth"
+        assert texts.nth(number).evaluate(share) > 0.8
 
 
 def test_other_browser_is_signed_out_and_then_all(visitor, course_site):
