@@ -13,6 +13,7 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.inbox import UpdateState
 from merlin.app.outbox import ON_THE_WAY
+from merlin.app.texts import is_of_other_bot
 from merlin.app.verdicts import NoticeView, view_notice
 from merlin.config import Config, is_engine
 from merlin.core.clock import from_iso, iso
@@ -43,13 +44,19 @@ class QueueView:
 
 
 def list_queues(db: Database) -> list[QueueView]:
-    """Return the queues: requests, notices, Telegram updates and outgoing messages."""
+    """Return the queues: requests, notices, this bot's updates and outgoing messages."""
     views = []
     waiting = {
         "requests": (REQUEST.created_at, REQUEST.state == RequestState.WAITING.value),
         "notices": (NOTICE.created_at, NOTICE.handed_over_at.is_null()),
-        "updates": (UPDATE.received_at, UPDATE.state == UpdateState.WAITING.value),
-        "letters": (OUTGOING.created_at, OUTGOING.state.in_(ON_THE_WAY)),
+        "updates": (
+            UPDATE.received_at,
+            (UPDATE.state == UpdateState.WAITING.value) & ~is_of_other_bot(UPDATE.bot_id),
+        ),
+        "letters": (
+            OUTGOING.created_at,
+            OUTGOING.state.in_(ON_THE_WAY) & ~is_of_other_bot(OUTGOING.bot_id),
+        ),
     }
     for name, (since, waits) in waiting.items():
         table = since.source

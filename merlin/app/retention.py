@@ -11,6 +11,7 @@ from peewee import Select, fn
 
 from merlin.account.approvals import Approvals
 from merlin.app.inbox import UpdateState
+from merlin.app.texts import is_of_other_bot
 from merlin.chat.sessions import IS_DELETED, UNDO
 from merlin.chat.turns import TurnState
 from merlin.config.settings import Retention
@@ -73,7 +74,8 @@ def _expired_rows(retention: Retention, now: datetime) -> Iterator[tuple[Table, 
     if before := _before(now, retention.updates_days):
         yield from _finished_rows(before)
     if before := _before(now, retention.outgoing_days):
-        yield t.OUTGOING, t.OUTGOING.settled_at < before
+        abandoned = is_of_other_bot(t.OUTGOING.bot_id) & (t.OUTGOING.created_at < before)
+        yield t.OUTGOING, (t.OUTGOING.settled_at < before) | abandoned
         # Also without a bot that sends them: they are no news any more. The row of a one-time
         # notice is kept: it prevents sending the notice again.
         yield t.NOTICE, t.NOTICE.once.is_null() & (t.NOTICE.created_at < before)
@@ -234,8 +236,8 @@ def _is_old_model(before: datetime) -> Any:
 
 
 def _finished_rows(before: str) -> Iterator[tuple[Table, Any]]:
-    over = t.UPDATE.state != UpdateState.WAITING.value
-    yield t.UPDATE, over & (t.UPDATE.finished_at < before)
+    over = (t.UPDATE.state != UpdateState.WAITING.value) & (t.UPDATE.finished_at < before)
+    yield t.UPDATE, over | is_of_other_bot(t.UPDATE.bot_id) & (t.UPDATE.received_at < before)
     done = (RequestState.DONE.value, RequestState.FAILED.value)
     yield t.REQUEST, t.REQUEST.state.in_(done) & (t.REQUEST.created_at < before)
     yield t.DIALOG, t.DIALOG.at < before

@@ -6,6 +6,9 @@ The bot also stores its id and name here, for the API, which has no token to ask
 from __future__ import annotations
 
 import re
+from typing import Any
+
+from peewee import fn
 
 from merlin.app.actor import Actor
 from merlin.app.context import Context
@@ -26,6 +29,12 @@ BOT_ID, BOT_NAME = "bot.id", "bot.name"
 WEBHOOK = "bot.webhook"
 # Source: core.telegram.org/bots/features, "Deep linking".
 _PAYLOAD = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def is_of_other_bot(bot_id: Any) -> Any:
+    """Return the condition of rows of an earlier bot, whose token was replaced by another bot's."""
+    current = SETTING.select(SETTING.value.cast("BIGINT")).where(SETTING.name == BOT_ID)
+    return bot_id != fn.COALESCE(current, bot_id)
 
 
 def bot_link(ctx: Context, payload: str) -> str:

@@ -2,15 +2,19 @@
 
 import pytest
 
+from merlin.app.health import list_queues
 from merlin.app.inbox import UpdateState
+from merlin.app.outbox import Outbox, OutgoingMessage
 from merlin.app.retention import delete_old_rows
+from merlin.app.texts import BOT_ID, Settings
 from merlin.chat.feedback import Rating, Ratings
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.config.settings import Retention
 from merlin.core.clock import iso
+from merlin.core.formatted_text import FormattedMessage
 from merlin.db.notices import Notices
-from merlin.db.tables import AUDIT, NOTICE, RATING, SESSION, UPDATE
+from merlin.db.tables import AUDIT, NOTICE, OUTGOING, RATING, SESSION, UPDATE
 
 pytestmark = pytest.mark.integration
 
@@ -62,6 +66,29 @@ def test_retention_deletes_only_old_finished_rows(database, clock, old_rows):
     clock.move(300 * DAY_S)
     assert delete_old_rows(database, retention, clock()) == 1
     assert delete_old_rows(database, retention, clock()) == 0
+
+
+def test_queue_of_an_earlier_bot_is_not_counted_and_is_deleted_in_the_end(
+    database, clock, old_rows
+):
+    page = FormattedMessage("Ответ.")
+    Outbox(database, BOT, clock).put([OutgoingMessage("a:1", ANNA, page)])
+
+    def count_waiting():
+        queues = {queue.name: queue.waiting for queue in list_queues(database)}
+        return queues["updates"], queues["letters"]
+
+    settings = Settings(database, clock)
+    for bot_id, counts in (("", (1, 1)), (str(BOT), (1, 1)), (str(BOT + 1), (0, 0))):
+        settings.put(BOT_ID, bot_id, "bot")
+        assert count_waiting() == counts
+    settings.put(BOT_ID, str(BOT), "bot")
+    clock.move(31 * DAY_S)
+    delete_old_rows(database, Retention(), clock())
+    assert count_waiting() == (1, 1)
+    settings.put(BOT_ID, str(BOT + 1), "bot")
+    assert delete_old_rows(database, Retention(), clock()) == 2
+    assert database.rows(UPDATE.select()) == database.rows(OUTGOING.select()) == []
 
 
 def test_zero_days_of_retention_delete_nothing(database, clock, old_rows):
