@@ -391,6 +391,21 @@ def test_refused_question_gets_the_nearest_trained_wordings(tmp_path):
     assert not ask(model, "Как работает двоичный поиск?").nearest
 
 
+def test_short_question_in_other_words_gets_suggestions_by_its_meaning(tmp_path):
+    trained = {
+        "Пропала вещь, где искать?": "В корзине забытых вещей у поста охраны.",
+        "Что взять в бассейн?": "Купальник, шапочку, полотенце, тапки и справку.",
+        "Есть ли камеры в группах?": "Камеры стоят у входа, в группах нет.",
+        "Есть ли логопед?": "Логопед занимается с пяти лет по вторникам.",
+        "Какие есть кружки?": "Танцы, лепка, шахматы и английский.",
+        "Когда родительское собрание?": "В сентябре, январе и мае.",
+    }
+    model = build_model(run([build_pair(*pair) for pair in trained.items()])[0][-1], tmp_path)
+    for question in ("потеряли шапку", "потерялась шапка"):
+        refused = ask(model, question)
+        assert (refused.known, refused.nearest[0]) == (False, "Пропала вещь, где искать?")
+
+
 def test_question_with_several_about_equally_likely_answers_is_refused_with_them(tmp_path):
     days = {
         "лук": "1 мая.",

@@ -138,7 +138,8 @@ class RecallModel:
         readings = list(build_readings(messages, self.space.extract))
         if not readings:
             return RecallAnswer("", 0.0, known=False)
-        alone = self._score_alone(readings, vectors)
+        can_be_words = len(readings) > 1 or _has_few_words(readings[0])
+        alone = self._score_alone(readings[0], vectors, can_be_words=can_be_words)
         completed, previous = complete_question(messages, self.space.extract)
         if previous and measure_small_talk(select_texts(messages)[0]) >= SMALL_TALK_LIKENESS:
             completed, previous = readings[0], ""
@@ -163,15 +164,14 @@ class RecallModel:
         nearest = self._find_nearest(messages, completed, previous, vectors)
         return RecallAnswer("", confidence, known=False, nearest=nearest, is_follow_up=is_follow_up)
 
-    def _score_alone(self, readings: Sequence[Terms], vectors: Vectors) -> Floats:
-        """Return each answer's score for the last question without earlier turns."""
-        question = readings[0]
-        words = drop_sentences(question)
-        scores = self._score(question, vectors)
-        if len(readings) == 1 and len(words) > FEW_WORDS:
-            return scores
-        # The encoder knows little of a follow-up or a word: the words can be enough.
-        return np.maximum(scores, self._score(words, vectors))
+    def _score_alone(self, terms: Terms, vectors: Vectors, *, can_be_words: bool) -> Floats:
+        """Return each answer's score for a question or its subject, without earlier turns.
+
+        If `can_be_words`, the score by the words alone counts where it is higher: the encoder knows
+        little of a follow-up or a word.
+        """
+        scores, words = self._score(terms, vectors), drop_sentences(terms)
+        return np.maximum(scores, self._score(words, vectors)) if can_be_words and words else scores
 
     def _score_readings(
         self,
@@ -274,16 +274,17 @@ class RecallModel:
 
         The answer `text`, which was the previous one if this is a follow-up, is excluded.
         """
-        words = drop_sentences(question)
-        question = tuple(words) if len(words) <= FEW_WORDS else question
         subject = select_subject(question)
         if not (self.trained_questions and subject):
             return ()
         likeness = self._measure_likeness(vectors)
         if not text:
             near = measure_small_talk(select_texts(messages)[0]) - likeness.max()
-            reached = (self._score(subject, vectors) / self.thresholds).max()
-            if reached < min(SMALL_TALK_WEIGHT * near, MAX_SMALL_TALK_SHARE):
+            can_be_words = _has_few_words(question)
+            scores = self._score_alone(subject, vectors, can_be_words=can_be_words)
+            if (scores / self.thresholds).max() < min(
+                SMALL_TALK_WEIGHT * near, MAX_SMALL_TALK_SHARE
+            ):
                 return ()
         vector = self._compute_vector(question, vectors)
         scores = self._score(question, vectors)
@@ -356,6 +357,10 @@ class RecallModel:
                 thresholds=self.thresholds,
                 questions=self.question_vectors.astype(np.float16),
             )
+
+
+def _has_few_words(question: Terms) -> bool:
+    return len(drop_sentences(question)) <= FEW_WORDS
 
 
 def _compute_probability(scores: Floats) -> float:
