@@ -10,7 +10,6 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import partial
 
 from merlin.account.users import Users
 from merlin.app.actor import Actor, missing_dataset
@@ -221,7 +220,6 @@ def preview_view(
     is_whole: bool = False,
 ) -> PreviewView:
     """Return the checker's preview of edits, with the forecast of the next training."""
-    provider = seen.spec.recipe.provider if seen.spec else ""
     old = {file.path: file.text for file in files.files}
     return PreviewView(
         dataset=files.dataset,
@@ -238,7 +236,7 @@ def preview_view(
             for edit in edits
         ],
         tokens=sum(seen.tokens.values()),
-        next_training=forecast_training(files.build, seen, partial(ctx.config.price, provider)),
+        next_training=forecast_training(files.build, seen, ctx.config.price),
     )
 
 

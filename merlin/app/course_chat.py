@@ -27,7 +27,7 @@ from merlin.dataset.example import find_first
 from merlin.dataset.proposals import MAX_CHARACTERS, Proposal, Proposals
 from merlin.db.database import lock_user
 from merlin.db.processes import Heartbeats
-from merlin.training.models import Serving, find_origin
+from merlin.training.models import Serving
 
 MAX_TALKS = 50
 STARTERS, MAX_STARTER_LENGTH = 3, 90
@@ -146,15 +146,13 @@ def read_session(
     if Sessions(ctx.db, ctx.bot_id).find(place_of(actor, course), session_id) is None:
         raise NotFound("no such session", "session-unknown")
     turns = sessions.list_own_turns(ctx, session_id)
-    models = {turn.model for turn in turns if turn.model}
-    origins = {model: find_origin(ctx.db, model) for model in models}
     newest_id = next((turn.id for turn in reversed(turns) if turn.answer), 0)
     source_turn = next((turn for turn in turns if turn.id == (source_of or newest_id)), None)
     user_proposals = Proposals(ctx.db, ctx.clock).of_user(actor.user_id)
     return CourseSession(
         session_id,
         turns,
-        {model: origin.build for model, origin in origins.items() if origin is not None},
+        ModelCatalogue(ctx.db).name_builds(turn.model for turn in turns),
         {proposal.draft.turn_id: proposal for proposal in user_proposals},
         _answer_source(ctx, actor, source_turn) if source_turn and source_turn.model else None,
     )

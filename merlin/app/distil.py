@@ -23,7 +23,8 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.proposals import count_test_questions
 from merlin.chat.prompt import split_text, wrap_document
-from merlin.core.errors import ConfigError, NotFound, ProviderError, Refused
+from merlin.config import parse_model_name, require_provider
+from merlin.core.errors import ProviderError, Refused
 from merlin.core.formatted_text import is_blank
 from merlin.core.i18n import text
 from merlin.core.killpoint import kill_point
@@ -176,11 +177,8 @@ def find_teacher(ctx: Context, name: str) -> Teacher:
     Raises ConfigError for another form, NotFound for an unknown provider, Refused if the model has
     no price, which the budget needs.
     """
-    provider, _, model_id = name.partition("/")
-    if not provider or not model_id:
-        raise ConfigError(f"{name} is no PROVIDER/MODEL", "distil-bad-teacher", teacher=name)
-    if ctx.config.provider(provider) is None:
-        raise NotFound(f"no provider {provider}", "held-no-provider", provider=provider)
+    provider, model_id = parse_model_name(name)
+    require_provider(ctx.config, provider)
     price = ctx.config.price(provider, model_id)
     if price is None:
         raise Refused(f"{model_id} has no price", "distil-no-price", model=model_id)

@@ -13,7 +13,6 @@ import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import partial
 from io import BufferedReader, BytesIO
 from itertools import count, islice
 
@@ -141,10 +140,9 @@ async def check_drafts(ctx: Context, actor: Actor, dataset: str) -> DraftsCheck:
     findings: dict[str, list[Finding]] = {}
     for finding in preview.findings:
         findings.setdefault(example_id_of(finding.path), []).append(finding)
-    provider = preview.spec.recipe.provider if preview.spec else ""
     return DraftsCheck(
         findings=findings,
-        next_training=forecast_training(build, preview, partial(ctx.config.price, provider)),
+        next_training=forecast_training(build, preview, ctx.config.price),
         serving=serving.model.build_version if serving else "",
         is_automatic=preview.spec is None or preview.spec.launch.mode == "auto",
     )

@@ -165,8 +165,7 @@ def session_as_markdown(
     when: Callable[[datetime], str],
 ) -> str:
     """Return the session as Markdown; `asker` is the name of the user in it."""
-    tuned = {turn.model: ModelCatalogue(ctx.db).model(turn.model) for turn in turns if turn.model}
-    titles = {name: model.build_version for name, model in tuned.items() if model}
+    titles = ModelCatalogue(ctx.db).name_builds(turn.model for turn in turns)
     blocks = [f"# {session.title}"]
     if session.summary:
         blocks.append("\n".join(f"> {line}" for line in session.summary.splitlines()))

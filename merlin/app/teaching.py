@@ -140,8 +140,7 @@ def list_questions(
     since, statistics = _find_first_day(ctx, days), QuestionStatistics(ctx.db, ctx.default_dataset)
     day_rows = statistics.days(course.slug, since)
     disliked = statistics.list_disliked(course.slug, since, _MAX_DISLIKED)
-    tuned = {answer.model: ModelCatalogue(ctx.db).model(answer.model) for answer in disliked}
-    builds = {name: model.build_version for name, model in tuned.items() if model}
+    builds = ModelCatalogue(ctx.db).name_builds(answer.model for answer in disliked)
     return Questions(
         course=course.course_id,
         by=by,

@@ -139,10 +139,7 @@ def list_audit(
     found = Audit(ctx.db).list_newest(limit, target or None, by or None, before)
     mentions = [mention for entry in found for mention in _mentions(entry)]
     called = find_display_names(ctx, [*mentions, *(each.by for each in found)])
-    catalogue = ModelCatalogue(ctx.db)
-    versions = {
-        name: model.build_version for name in set(mentions) if (model := catalogue.model(name))
-    }
+    versions = ModelCatalogue(ctx.db).name_builds(mentions)
     return [
         view_of(
             AuditEntry,

@@ -116,8 +116,8 @@ class Refunds(Repository):
             "purchase": refund.purchase_id,
             "amount": requested.decimal,
             "reason": refund.reason,
+            "currency": requested.currency.value,
         }
-        values["currency"] = requested.currency.value
         Audit(self.db, self._clock).note(by, "payment.refund", person_reference(user_id), values)
         return refund
 

@@ -13,7 +13,7 @@ model whose provider does not report its window has 0 tokens.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import sha256
@@ -291,6 +291,11 @@ class ModelCatalogue(Repository):
         """Return a tuned model by its id at the provider."""
         row = self.tuned_row(model_id)
         return None if row is None else model_of(row)
+
+    def name_builds(self, model_ids: Iterable[str]) -> dict[str, str]:
+        """Return the build's version of each of these models that was tuned here."""
+        models = {name: self.model(name) for name in set(model_ids)}
+        return {name: model.build_version for name, model in models.items() if model}
 
     def tuned_row(self, model_id: str) -> Row | None:
         """Return the row of what `model` returns, with its training data's settings."""

@@ -34,14 +34,14 @@ from merlin.cli.output import (
     record,
     translate_word,
 )
-from merlin.config import Config, credential
+from merlin.config import Config, credential, parse_model_name
 from merlin.core.errors import ProviderError, Refused
 from merlin.core.i18n import text, translate_reason
 from merlin.core.money import format_price
 from merlin.core.training_events import describe_event
 from merlin.dataset.changes import Edit
 from merlin.dataset.layout import DATASET_FILE
-from merlin.training.launch_plan import name_base, parse_base, require_base
+from merlin.training.launch_plan import name_base, require_base
 from merlin.wiring.providers import training_client
 
 JobNumber = Annotated[int, typer.Argument(help="Number of the job.")]
@@ -141,7 +141,7 @@ def migrate(
     json: AsJson = False,
 ) -> None:
     """Train the newest build on another base model; it is tested and made live like any other."""
-    base = parse_base(to)
+    base = parse_model_name(to)
     with read_context(config, dataset) as (ctx, actor):
         quote = jobs.quote(ctx, actor, dataset, language(), base)
     if dry_run and not quote.refusal:  # else the daemon asks the provider, before it trains

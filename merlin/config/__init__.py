@@ -489,6 +489,17 @@ def require_provider(config: Config, name: str) -> ProviderConfig:
     return provider
 
 
+def parse_model_name(name: str) -> tuple[str, str]:
+    """Return provider and model of `PROVIDER/MODEL`; the model may contain slashes.
+
+    Raises ConfigError for another form.
+    """
+    provider, _, model = name.partition("/")
+    if not provider or model.split() != [model]:
+        raise ConfigError(f"{name!r} is no PROVIDER/MODEL", "model-name-form", name=name)
+    return provider, model
+
+
 def is_engine(config: Config, provider: ProviderConfig) -> bool:
     """Return whether a provider is the engine of this very configuration."""
     host, port = config.engine.address

@@ -121,15 +121,14 @@ def read_grading(
         sample = " ".join(unreadable[0].split())[:_SAMPLE]
         raise Refused("the judge cannot be read", "judge-unreadable", sample=sample, **arguments)
     names = {model.model_row: model.model_id for model in models}
-    is_right = {key: 2 * sum(own_votes) > len(own_votes) for key, own_votes in votes.items()}
     kinds = {
-        key: AnswerKind.RIGHT if is_majority else AnswerKind.WRONG
-        for key, is_majority in is_right.items()
+        key: AnswerKind.RIGHT if 2 * sum(own_votes) > len(own_votes) else AnswerKind.WRONG
+        for key, own_votes in votes.items()
     }
     return Grading(
         judge=judge,
         answers=len(votes),
-        overruled=sum(is_right.values()),
+        overruled=sum(kind is AnswerKind.RIGHT for kind in kinds.values()),
         unanimous=sum(len(set(own_votes)) == 1 for own_votes in votes.values()),
         unreadable=len(unreadable),
         grades=[

@@ -395,17 +395,6 @@ class Launches(Repository):
         self._supersede(older, at)
 
 
-def parse_base(text: str) -> tuple[str, str]:
-    """Return provider and base model of `PROVIDER/MODEL`; a base may contain slashes.
-
-    Raises Refused for another format.
-    """
-    provider, _, base_model = text.partition("/")
-    if not provider or not base_model or base_model.split() != [base_model]:
-        raise Refused(f"{text!r} is no base", "migrate-form", said=text)
-    return provider, base_model
-
-
 def migrate_verdict(launches: Launches, verdict: Verdict, base: tuple[str, str]) -> Verdict:
     """Return the verdict as if its dataset.yaml named this provider and base model.
 

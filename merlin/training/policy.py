@@ -198,11 +198,11 @@ class Forecast:
 
 
 def forecast_training(
-    build: Build | None, seen: Preview, price: Callable[[str], Price | None]
+    build: Build | None, seen: Preview, price: Callable[[str, str], Price | None]
 ) -> Forecast | None:
     """Return the forecast; None if dataset.yaml cannot be read or there is no training data.
 
-    `build` is the dataset's newest one; `price` returns the price of a base model.
+    `build` is the dataset's newest one; `price` returns that of a provider's base model.
     """
     examples = (build.train if build else 0) + seen.added
     tokens = (build.train_tokens if build else 0) + seen.added_tokens
@@ -210,7 +210,7 @@ def forecast_training(
         return None
     recipe = seen.spec.recipe
     billed = tokens * count_epochs(examples, recipe.hyperparameters)
-    known = price(recipe.base_model)
+    known = price(recipe.provider, recipe.base_model)
     if known is None:
         return Forecast(examples, tokens, billed)
     cost = known.training(billed) + estimate_proof(known, build.test_tokens if build else 0)

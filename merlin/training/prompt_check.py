@@ -16,7 +16,7 @@ from math import sqrt
 from statistics import fmean, median, stdev
 from typing import Any, Literal
 
-from merlin.config import Config
+from merlin.config import Config, parse_model_name, require_provider
 from merlin.core.errors import NotFound, Refused
 from merlin.core.messages import Message, Usage
 from merlin.core.money import Price
@@ -141,20 +141,16 @@ def choose_base(config: Config, recipe: Recipe, named: str = "") -> Base:
     """Return the untuned model to ask: `named`, else the recipe's base.
 
     `named` is PROVIDER/MODEL. The engine's `recall` and its encoders follow no prompt; the
-    configured general model is used instead. Raises NotFound for an unknown provider, Refused if
-    no model is left.
+    configured general model is used instead. Raises ConfigError for another form, NotFound for an
+    unknown provider, Refused if no model is left.
     """
-    provider, _, model = named.partition("/")
-    if named and not (provider and model):
-        raise Refused(f"{named} is no PROVIDER/MODEL", "prompt-bad-base", base=named)
-    model_pair = (provider, model) if named else (recipe.provider, recipe.base_model)
+    model_pair = parse_model_name(named) if named else (recipe.provider, recipe.base_model)
     general = config.assistant
     if not named and config.engine.chooses(model_pair[1]) and general and general[1]:
         model_pair = (general[0], general[1])
     if config.engine.chooses(model_pair[1]):
         raise Refused(f"{model_pair[1]} follows no prompt", "prompt-no-base", model=model_pair[1])
-    if config.provider(model_pair[0]) is None:
-        raise NotFound(f"no provider {model_pair[0]}", "held-no-provider", provider=model_pair[0])
+    require_provider(config, model_pair[0])
     return model_pair
 
 
@@ -245,19 +241,11 @@ def _measure(
 ) -> tuple[VariantReport, list[float]]:
     """Return the report of one variant, and the chrF of each of its answers."""
     queries = {query.key: query for query in variant_queries.queries}
-    ordered = [replies[question.example_id] for question in questions]
-    answers = [reply.answer for reply in ordered]
-    pairs = [
-        (reply.answer.text, question.reference)
-        for reply, question in zip(ordered, questions, strict=True)
-    ]
-    used = [
-        queries[question.example_id].used(reply.answer.usage)
-        for question, reply in zip(questions, ordered, strict=True)
-    ]
+    pairs = [(question, replies[question.example_id]) for question in questions]
+    used = [queries[each.example_id].used(reply.answer.usage) for each, reply in pairs]
     price = variant_queries.price
     costs = [price.answer(usage) for usage in used if price]
-    scores = score_answers(answers, questions)
+    scores = score_answers([reply.answer for _, reply in pairs], questions)
     report = VariantReport(
         variant=variant_queries.variant,
         provider=variant_queries.provider,
@@ -266,11 +254,11 @@ def _measure(
         right=scores.right,
         unknown_share=scores.unknown_share,
         input_tokens=round(median(usage.input_tokens for usage in used)),
-        seconds=round(median(reply.seconds for reply in ordered), 3),
+        seconds=round(median(reply.seconds for _, reply in pairs), 3),
         cost_micro=round(fmean(costs) * _THOUSAND) if costs else None,
         currency=price.currency if price else "",
     )
-    return report, [likeness(*pair) for pair in pairs]
+    return report, [likeness(reply.answer.text, each.reference) for each, reply in pairs]
 
 
 def _decide(measurements: Sequence[tuple[VariantReport, list[float]]]) -> tuple[str, float | None]:

@@ -300,7 +300,7 @@ def test_judge_is_not_paid_without_confirmation(lab, run, count_questions):
 
 
 def test_unknown_judge_is_named(lab, run, count_questions):
-    for judge in ("nobody/model", "model", "model/", "/x"):
+    for judge, exit_code in (("nobody/model", 1), ("model", 2), ("model/", 2), ("/x", 2)):
         code, captured = run("eval", "trial-2", "--judge", judge, "--yes")
-        assert (code, count_questions()) == (1, 0)
+        assert (code, count_questions()) == (exit_code, 0)
         assert judge.split("/")[0] in captured.err

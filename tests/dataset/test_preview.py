@@ -111,13 +111,13 @@ def test_forecast_prices_the_build_together_with_the_edit():
     )
     build = Build(1, "trial", 1, "d", "f", "s", 10, 2, 1000, 100, utc_now())
     price = Price("USD", 0, 0, 0, 25_000_000)
-    forecast = forecast_training(build, preview, lambda _: price)
+    forecast = forecast_training(build, preview, lambda *_: price)
     assert (forecast.examples, forecast.tokens) == (11, 1000 + preview.added_tokens)
     assert forecast.billed == 2 * forecast.tokens
     assert forecast.cost_micro == forecast.billed * 25
-    assert forecast_training(build, preview, lambda _: None).cost_micro is None
+    assert forecast_training(build, preview, lambda *_: None).cost_micro is None
     assert (
-        forecast_training(None, preview_edits("trial", make_files()[1:], {}), lambda _: price)
+        forecast_training(None, preview_edits("trial", make_files()[1:], {}), lambda *_: price)
         is None
     )
 

@@ -18,7 +18,6 @@ asking-failed = { $count ->
 asking-base = Asking { $model } ({ $provider }) what it knows without training.
 prompt-no-build = { $dataset } has no build yet. Commit the dataset, then run merlin build { $dataset }
 prompt-no-test = { $build } has no test questions. Mark examples with `split: test`, or set `split.test` in dataset.yaml.
-prompt-bad-base = “{ $base }” isn't PROVIDER/MODEL, for example engine/qwen3-4b
 prompt-no-base = The base model { $model } doesn't follow prompts, and config.yaml names no other chat model. Name one: --base PROVIDER/MODEL
 prompt-nothing-answered = No question was answered by all of them, so there's nothing to compare.
 prompt-other-base = { $base } doesn't follow prompts; asking { $model } ({ $provider }) instead.

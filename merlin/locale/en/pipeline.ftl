@@ -50,6 +50,7 @@ held-dark = { $model } was shut down on { $date }: choose another base_model, or
 held-forbidden = the provider “{ $provider }” doesn't let this account train; when it does again, start the training again
 held-revoked = consent to one of its examples was withdrawn; the commit that removes the example is built again
 held-no-provider = config.yaml has no provider “{ $provider }”
+model-name-form = “{ $name }” isn't PROVIDER/MODEL, for example engine/qwen3-4b or openai/gpt-6-luna
 
 launch-already = This version of the dataset is already trained or in training (job { $job }); a change of its examples makes a new one
 launch-full = the provider “{ $provider }” has { $count ->
@@ -58,7 +59,6 @@ launch-full = the provider “{ $provider }” has { $count ->
   }, the limit is { $limit }: start again when one has finished, or cancel one
 launch-moved-on = Nothing was started: { $dataset } has changed meanwhile. See `merlin log`, then try again
 launch-no-spec = The dataset's settings can't be read at that commit
-migrate-form = “{ $said }” isn't a base model: write PROVIDER/MODEL, for example engine/recall
 migrate-training = Job { $job } of { $dataset } is still training: wait until it ends, or stop it with merlin jobs cancel { $job }
 migrate-no-base = The provider “{ $provider }” doesn't list a base model { $model }: check the name, or give its price under the provider's `prices` in config.yaml
 build-none = { $dataset } has no build at that commit: see `merlin log { $dataset }`

@@ -20,7 +20,6 @@ asking-failed = { $count ->
 asking-base = Спрашиваем { $model } ({ $provider }), что она знает без обучения.
 prompt-no-build = У набора { $dataset } ещё нет сборки. Сделайте коммит набора и выполните merlin build { $dataset }
 prompt-no-test = В сборке { $build } нет тестовых вопросов. Отметьте примеры строкой `split: test` или задайте `split.test` в dataset.yaml.
-prompt-bad-base = «{ $base }» — не ПОСТАВЩИК/МОДЕЛЬ, например engine/qwen3-4b
 prompt-no-base = Базовая модель { $model } не следует промпту, а другой модели для разговора в config.yaml нет. Назовите её: --base ПОСТАВЩИК/МОДЕЛЬ
 prompt-nothing-answered = Нет вопроса, на который ответили все, поэтому сравнивать нечего.
 prompt-other-base = { $base } не следует промпту; вместо неё спросим { $model } ({ $provider }).

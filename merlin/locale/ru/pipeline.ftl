@@ -53,6 +53,7 @@ held-dark = { $model } отключили { $date }: укажите другую
 held-forbidden = поставщик «{ $provider }» не разрешает этой учётной записи обучать; когда разрешит, запустите обучение снова
 held-revoked = согласие на один из примеров отозвано; коммит, который его уберёт, соберётся заново
 held-no-provider = в config.yaml нет поставщика «{ $provider }»
+model-name-form = «{ $name }» — не ПОСТАВЩИК/МОДЕЛЬ, например engine/qwen3-4b или openai/gpt-6-luna
 
 launch-already = Эта версия набора уже обучена или обучается (обучение { $job }); новая появится после правки примеров
 launch-full = у поставщика «{ $provider }» { $count ->
@@ -62,7 +63,6 @@ launch-full = у поставщика «{ $provider }» { $count ->
   }, лимит { $limit }: запустите снова, когда одно завершится, или отмените одно
 launch-moved-on = Ничего не запущено: набор { $dataset } за это время изменился. Посмотрите `merlin log` и повторите
 launch-no-spec = Настройки набора в этом коммите не читаются
-migrate-form = «{ $said }» — не базовая модель: напишите ПОСТАВЩИК/МОДЕЛЬ, например engine/recall
 migrate-training = Обучение { $job } набора { $dataset } ещё идёт: дождитесь конца или остановите его: merlin jobs cancel { $job }
 migrate-no-base = У поставщика «{ $provider }» в списке нет базовой модели { $model }: проверьте имя или укажите её цену в `prices` этого поставщика в config.yaml
 build-none = У набора { $dataset } в этом коммите нет сборки: посмотрите `merlin log { $dataset }`
