@@ -2,6 +2,8 @@
 
 import sqlite3
 import stat
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -179,6 +181,33 @@ def test_lock_held_too_long_is_reported_as_busy(tmp_path):
         other.close()
         database.bump()
         assert counter(database) == 1
+
+
+# Bytes 120 to 127 of the -shm file are its locks: https://sqlite.org/walformat.html#wal_locks
+_HOLD_LOCKS = """
+import fcntl, sys
+with open(sys.argv[1], "r+b") as file:
+    fcntl.lockf(file, fcntl.LOCK_EX, 8, 120)
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_locks_of_a_process_whose_disk_stalls_make_the_database_unavailable(tmp_path):
+    url = f"sqlite://{tmp_path}/merlin.db"
+    with open_database(url) as database:
+        migrate(database)
+        holder = subprocess.Popen(
+            [sys.executable, "-c", _HOLD_LOCKS, f"{sqlite_path(url)}-shm"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        with holder:
+            assert holder.stdout.read(4) == b"held"
+            with pytest.raises(DatabaseAway, match="locking protocol"):
+                counter(database)
+            holder.stdin.close()
+        assert counter(database) == 0
 
 
 def test_postgresql_deadlock_is_retried(postgresql):
