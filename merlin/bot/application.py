@@ -219,11 +219,13 @@ async def _resume_message(context: BotContext) -> bool:
 
 
 async def _answer_other(context: BotContext) -> None:
-    """Answer a message outside a dialog, or run a command that the library did not match.
+    """Answer a message that a dialog waits for, or a question, or a command of another form.
 
     Telegram marks only commands in Latin letters, and the library matches only those of this bot.
     """
-    if context.command and context.stored.kind == "message":
+    if is_awaited(context) and context.step in context.bot_data.steps:
+        await context.bot_data.steps[context.step](context)
+    elif context.command and context.stored.kind == "message":
         unknown = handler_of(admin_refusal)
         await context.bot_data.commands.get(context.command, unknown)(context)
     else:

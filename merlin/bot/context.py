@@ -19,7 +19,7 @@ from datetime import datetime, tzinfo
 from typing import Any, Self, TypeAlias, cast
 
 import telegram
-from telegram.ext import Application, CallbackContext, ExtBot, filters
+from telegram.ext import Application, CallbackContext, ExtBot
 
 from merlin.account.users import User, Users
 from merlin.app.actor import Actor
@@ -85,9 +85,9 @@ class BotData:
 
     `stops` holds the answers in progress by update id. `admins` caches who administers which chat,
     with the expiry. `placeholders` holds the ids of placeholders that were sent but are not stored
-    yet, by update id. `commands` maps commands to handlers, `steps` are the dialog steps that take
-    a message; `contexts` holds the contexts of the updates being processed. `presses` are the
-    newest questions asked by a button.
+    yet, by update id. `commands` and `steps` map commands and dialog steps to handlers. `contexts`
+    holds the contexts of the updates being processed, `presses` the newest questions asked by a
+    button.
     """
 
     services: BotServices
@@ -102,7 +102,7 @@ class BotData:
         self.live_messages = LiveMessages()
         self.placeholders: dict[int, int] = {}
         self.commands: dict[str, Handler] = {}
-        self.steps: set[str] = set()
+        self.steps: dict[str, Handler] = {}
         self.contexts: dict[int, BotContext] = {}
         self.presses: deque[tuple[object, ...]] = deque(maxlen=1000)
 
@@ -545,20 +545,6 @@ def is_awaited(context: BotContext) -> bool:
     if context.command or context.is_service or not context.is_in_dialog:
         return False
     return context.dialog.awaits(context.update_id, context.services.clock())
-
-
-class DialogStepFilter(filters.UpdateFilter):
-    """Matches messages that a dialog expects in this step."""
-
-    def __init__(self, data: BotData, step: str) -> None:
-        super().__init__()
-        self._data = data
-        self._step = step
-
-    def filter(self, update: telegram.Update) -> bool:
-        """Return whether the update belongs to the step."""
-        context = self._data.contexts[update.update_id]
-        return context.step == self._step and is_awaited(context)
 
 
 def callback_of(

@@ -17,14 +17,13 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar, cast
 
-from telegram.ext import CallbackQueryHandler, CommandHandler, MessageHandler, filters
+from telegram.ext import CallbackQueryHandler, CommandHandler, filters
 
 from merlin.bot import menu
 from merlin.bot.context import (
     Act,
     BotApplication,
     BotContext,
-    DialogStepFilter,
     Handler,
     callback_of,
     handler_of,
@@ -98,9 +97,6 @@ class Handlers:
             end = r"\Z" if is_alone else rf"(?:{SEPARATOR}|\Z)"
             pattern = f"{re.escape(verb)}{end}"
             application.add_handler(CallbackQueryHandler(callback_of(handler), pattern))
-        for step, handler in self._steps.items():
-            step_filter = DialogStepFilter(application.bot_data, step)
-            application.add_handler(MessageHandler(step_filter, callback_of(handler)))
 
 
 def _register(

@@ -117,6 +117,24 @@ def send_raw(telegram, who, content):
 
 
 @pytest.mark.functional
+def test_form_takes_a_message_that_the_library_cannot_read(anna, telegram, settings):
+    anna.say("Что такое граф?")
+    session = anna.say("/sessions")
+    anna.press("session-name:1", session.message_id, forged=True)
+    # An earlier Bot API server sends polls without fields that the library requires.
+    poll = {
+        "message_id": 1,
+        "date": 1,
+        "chat": {"id": 1001, "type": "private"},
+        "poll": {"id": "1"},
+    }
+    message = {"text": "Графы", "reply_to_message": poll}
+    anna._act(partial(send_raw, telegram), message)
+    assert "«Графы»" in anna.last.text
+    assert select_rows(settings, "SELECT count(*) FROM turn") == [(1,)]
+
+
+@pytest.mark.functional
 def test_dialog_of_one_topic_takes_no_message_of_another(telegram, anna):
     first, second = open_topics(telegram, anna)
     first.say("/system")
