@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from io import BufferedReader, TextIOWrapper
 from itertools import count
 from typing import Any, Literal
@@ -114,7 +115,7 @@ def _read_text(file: BufferedReader, file_format: ImportFormat) -> Iterator[Impo
     errors = "surrogateescape" if encoding == "utf-8-sig" else "replace"
     with TextIOWrapper(file, encoding, errors=errors, newline=newline) as text:
         if file_format == "csv":
-            yield from _read_table(csv_rows(_read_table_lines(text)))
+            yield from _read_table(csv_rows(iter(partial(text.readline, MAX_FILE_BYTES + 1), "")))
         else:
             # A formatted object starts with a line of its own, which is no record.
             is_formatted = text_head.partition("\n")[0].strip() == "{"
@@ -383,45 +384,30 @@ def split_tags(text: str) -> list[str]:
     return list(dict.fromkeys(filter(None, _TAG_SEPARATORS.split(text))))
 
 
-class _Unreadable(Exception):
-    """A table's line that cannot be read, which ends reading the table."""
-
-    def __init__(self, line: ImportedLine) -> None:
-        super().__init__(line)
-        self.line = line
-
-
-def _read_table_lines(text: TextIOWrapper) -> Iterator[str]:
-    number = 0
-    while line := text.readline(MAX_FILE_BYTES + 1):
-        number += 1
-        if error := _find_text_error(number, line):
-            raise _Unreadable(error)
-        yield line
-
-
 def _read_table(rows: Iterable[Row | Finding]) -> Iterator[ImportedLine]:
     heading: list[str] = []
     reported: set[str] = set()
     warnings: tuple[Finding, ...] = ()
-    try:
-        for row in rows:
-            if isinstance(row, Finding) and row.severity is Severity.ERROR:
-                yield ImportedLine(row.line, None, (row,))
-            elif isinstance(row, Finding):
-                warnings = (row,)
-            elif heading and (row[1] or _find_unread(heading, row)):
-                line = _report_ignored(*_parse_row(heading, row), reported)
-                yield replace(line, findings=(*warnings, *line.findings))
-                warnings = ()
-            elif row[1]:
-                heading = parse_heading(row[1])
-                if not heading:
-                    found = shorten(", ".join(filter(None, row[1])))
-                    yield _reject(row[0], "import-heading", found=found)
-                    return
-    except _Unreadable as error:
-        yield error.line
+    for row in rows:
+        if isinstance(row, Finding) and row.severity is Severity.ERROR:
+            yield ImportedLine(row.line, None, (row,))
+        elif isinstance(row, Finding):
+            warnings = (row,)
+        elif error := _find_text_error(row[0], ",".join(row[1])):
+            yield error
+            # The rest of a line that is too long would be read as a row.
+            if not heading or error.findings[0].rule == "too-large":
+                return
+        elif heading and (row[1] or _find_unread(heading, row)):
+            line = _report_ignored(*_parse_row(heading, row), reported)
+            yield replace(line, findings=(*warnings, *line.findings))
+            warnings = ()
+        elif row[1]:
+            heading = parse_heading(row[1])
+            if not heading:
+                found = shorten(", ".join(filter(None, row[1])))
+                yield _reject(row[0], "import-heading", found=found)
+                return
 
 
 def _find_unread(heading: Sequence[str], row: Row) -> dict[str, str]:

@@ -157,12 +157,27 @@ def test_row_of_several_lines_is_reported_by_its_first():
         (b"a,b\n1,2\n", [(1, "import-heading")]),
         (b"question,answer,question\na,b,c\n", [(1, "import-heading")]),
         ("question,answer\nГде?,Тут.\n".encode("cp1251"), [(2, "not-utf8")]),
+        ([(2, "not-utf8"), (4, "not-utf8")],),
+        ("вопрос,ответ\nГде?,Тут.\n".encode("cp1251"), [(1, "not-utf8")]),
+        (b"question,answer\na,b\n" + b"c," * 600_000 + b"\nd,e\n", [(3, "too-large")]),
         (b'question,answer\n"a"b,c\n', [(2, "import-csv")]),
         (b'question,answer\na,b\nc,"d' + b"\n" * 9, [(3, "import-csv")]),
     ],
 )
 def test_unreadable_table_is_reported_with_its_line(content, expected):
     assert rules(read_import_lines(content, CSV)) == expected
+
+
+def test_rows_after_one_in_another_encoding_are_read():
+    """Such as a row that was pasted from an old file."""
+    rows = b"question,answer\na,b\n\xcf\xf0,\xe8\nc,d\n"
+    lines = read_import_lines(rows, CSV)
+    assert [(line.line, line.example and line.example.question) for line in lines] == [
+        (2, "a"),
+        (3, None),
+        (4, "c"),
+    ]
+    assert [finding.rule for line in lines for finding in line.findings] == ["not-utf8"]
 
 
 @pytest.mark.parametrize(
