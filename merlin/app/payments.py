@@ -10,7 +10,7 @@ from merlin.app.context import Context
 from merlin.app.orders import OrderDetails, details_of
 from merlin.app.shop import sold_plan
 from merlin.billing.ledger import Entry, Ledger
-from merlin.billing.promo_codes import Promo, Promos, StoredPromo, normalise_code
+from merlin.billing.promo_codes import Promo, Promos, StoredPromo
 from merlin.billing.purchases import Promise, Purchase, Purchases
 from merlin.billing.quota import Plan, plan_named
 from merlin.billing.refunds import Refund, Refunds
@@ -139,9 +139,7 @@ def add_code(ctx: Context, actor: Actor, promo: Promo) -> StoredPromo:
         sold_plan(ctx, promo.plan)
     elif plan is None or plan.is_pack:
         raise NotFound(f"no plan {promo.plan}", "quota-no-plan", plan=promo.plan)
-    Promos(ctx.db, ctx.clock).add(promo)
-    code = normalise_code(promo.code)
-    return next(stored for stored in list_codes(ctx, actor) if stored.code == code)
+    return Promos(ctx.db, ctx.clock).add(promo)
 
 
 def stop_code(ctx: Context, actor: Actor, code: str) -> None:

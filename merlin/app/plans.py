@@ -185,8 +185,7 @@ def _find_held_code(ctx: Context, actor: Actor, plan: Plan, code: str) -> Promo 
         and purchase.order.gateway is Gateway.YOOKASSA
         for purchase in Purchases(ctx.db, ctx.clock).list_of_user(actor.user_id)
     )
-    codes = Promos(ctx.db, ctx.clock).list_newest() if is_held else []
-    return next((promo for promo in codes if promo.code == code), None)
+    return Promos(ctx.db, ctx.clock).get(code) if is_held else None
 
 
 def use_code(ctx: Context, actor: Actor, code: str) -> Promo:

@@ -90,7 +90,7 @@ class Promos(Repository):
     """
 
     @transaction
-    def add(self, promo: Promo) -> None:
+    def add(self, promo: Promo) -> StoredPromo:
         """Store a code and log it in the audit.
 
         Raises Refused if it exists, is invalid, or has an invalid benefit or limit.
@@ -111,6 +111,7 @@ class Promos(Repository):
         gives = {"days": promo.days} if promo.days else {"percent": promo.percent}
         values = {"plan": promo.plan, **gives}
         Audit(self.db, self._clock).note(promo.by, "promo.add", f"promo:{code}", values)
+        return self.get(code)
 
     @transaction
     def stop(self, code: str, by: str) -> None:
@@ -120,15 +121,21 @@ class Promos(Repository):
             raise NotFound(f"no code {code}", "promo-unknown")
         Audit(self.db, self._clock).note(by, "promo.stop", f"promo:{normalise_code(code)}")
 
+    def list_names(self) -> list[str]:
+        """Return all codes without what they give."""
+        return [row["code"] for row in self.db.rows(PROMO.select(PROMO.code))]
+
+    def get(self, code: str) -> StoredPromo:
+        """Return a code in any state. Raises NotFound."""
+        missing = NotFound(f"no code {code}", "promo-unknown")
+        return _stored(self.db.get_row(_select_stored().where(PROMO.code == code), missing))
+
     def list_newest(self, limit: int | None = None, before: str = "") -> list[StoredPromo]:
         """Return all codes, or the first few, newest first: those after the code `before`."""
-        uses: Any = fn.COUNT(PROMO_USE.id)
-        query = PROMO.select(*PROMO.every(), uses.alias("uses"))
-        query = query.join(PROMO_USE, JOIN.LEFT_OUTER, on=(PROMO_USE.promo_id == PROMO.id))
+        query = _select_stored().order_by(PROMO.id.desc()).limit(limit)
         if before:
             query = query.where(PROMO.id < PROMO.select(PROMO.id).where(PROMO.code == before))
-        rows = self.db.rows(query.group_by(PROMO.id).order_by(PROMO.id.desc()).limit(limit))
-        return [_STORED.read(row, stopped=bool(row["stopped_at"])) for row in rows]
+        return [_stored(row) for row in self.db.rows(query)]
 
     @transaction
     def redeem(self, user_id: int, code: str) -> Promo:
@@ -229,6 +236,16 @@ class Promos(Repository):
         if limit is not None and self.db.count(PROMO_USE, is_counted) >= limit:
             raise Refused(f"{code} is used up", "promo-used-up")
         return row
+
+
+def _select_stored() -> Select:
+    uses: Any = fn.COUNT(PROMO_USE.id)
+    query = PROMO.select(*PROMO.every(), uses.alias("uses")).group_by(PROMO.id)
+    return query.join(PROMO_USE, JOIN.LEFT_OUTER, on=(PROMO_USE.promo_id == PROMO.id))
+
+
+def _stored(row: Row) -> StoredPromo:
+    return _STORED.read(row, stopped=bool(row["stopped_at"]))
 
 
 def _is_coded(purchase: Purchase) -> bool:

@@ -49,10 +49,7 @@ REPEAT_WINDOW = timedelta(seconds=20)
 
 def _place_order(context: BotContext) -> Purchase:
     """Store a new order. Raises NotFound, Refused."""
-    plan, code_hash = require_offered_plan(context), context.argument(1)
-    promo = promo_of(context, code_hash) if code_hash else None
-    if code_hash and promo is None:
-        raise NotFound("no such code", "promo-unknown")
+    plan, promo = require_offered_plan(context), promo_of(context)
     expire(context)
     if plan.renewed and _renews(context, plan.name):
         raise Refused(f"{plan.name} renews itself", "pay-renews-already")

@@ -219,15 +219,16 @@ def _session_plan_text(context: BotContext, current: CurrentPlan) -> str:
 @handlers.button("offer")
 def offer(context: BotContext) -> View:
     """Show a plan or pack. Raises NotFound if it is not offered any more."""
-    code_hash = context.argument(1)
-    promo = promo_of(context, code_hash) if code_hash else None
-    return offer_view(context, require_offered_plan(context), promo)
+    return offer_view(context, require_offered_plan(context), promo_of(context))
 
 
-def promo_of(context: BotContext, code_hash: str) -> Promo | None:
-    """Return the code named by the callback data, None for an unknown one."""
-    promos = Promos(context.services.db, context.services.clock).list_newest()
-    return next((promo for promo in promos if short_hash(promo.code) == code_hash), None)
+def promo_of(context: BotContext) -> Promo | None:
+    """Return the code named by the callback data, None if it names none. Raises NotFound."""
+    if not context.argument(1):
+        return None
+    promos = Promos(context.services.db, context.services.clock)
+    names = promos.list_names()
+    return promos.get(find_by_hash(context, names, index=1, key="promo-unknown"))
 
 
 def offer_view(context: BotContext, plan: Plan, promo: Promo | None) -> View:
