@@ -157,7 +157,6 @@ def test_row_of_several_lines_is_reported_by_its_first():
         (b"a,b\n1,2\n", [(1, "import-heading")]),
         (b"question,answer,question\na,b,c\n", [(1, "import-heading")]),
         ("question,answer\nГде?,Тут.\n".encode("cp1251"), [(2, "not-utf8")]),
-        ([(2, "not-utf8"), (4, "not-utf8")],),
         ("вопрос,ответ\nГде?,Тут.\n".encode("cp1251"), [(1, "not-utf8")]),
         (b"question,answer\na,b\n" + b"c," * 600_000 + b"\nd,e\n", [(3, "too-large")]),
         (b'question,answer\n"a"b,c\n', [(2, "import-csv")]),
