@@ -13,7 +13,6 @@ from merlin.account.approvals import Approvals
 from merlin.app.inbox import UpdateState
 from merlin.app.texts import is_of_other_bot
 from merlin.chat.sessions import IS_DELETED, UNDO
-from merlin.chat.turns import TurnState
 from merlin.config.settings import Retention
 from merlin.core.clock import Clock, iso
 from merlin.dataset.builds import Build, build_from_row, select_whole_builds
@@ -80,9 +79,10 @@ def _expired_rows(retention: Retention, now: datetime) -> Iterator[tuple[Table, 
         # notice is kept: it prevents sending the notice again.
         yield t.NOTICE, t.NOTICE.once.is_null() & (t.NOTICE.created_at < before)
     if before := _before(now, retention.turns_days):
-        # Turns of web pages (bot 0) are never resumed, whatever their state.
-        is_over = (t.TURN.state == TurnState.DELIVERED.value) | (t.TURN.bot_id == 0)
-        yield t.TURN, is_over & (t.TURN.asked_at < before)
+        # A turn whose update waits may be resumed.
+        is_same = (t.UPDATE.bot_id == t.TURN.bot_id) & (t.UPDATE.update_id == t.TURN.update_id)
+        waiting = t.UPDATE.select().where(is_same & (t.UPDATE.state == UpdateState.WAITING.value))
+        yield t.TURN, ~fn.EXISTS(waiting) & (t.TURN.asked_at < before)
         yield t.TOLD_QUESTION, t.TOLD_QUESTION.at < before
         unused = (t.SESSION.touched_at != "") & (t.SESSION.touched_at < before)
         yield t.SESSION, unused & (t.SESSION.is_open == 0) & t.SESSION.id.not_in(_with_turns())

@@ -14,7 +14,7 @@ from merlin.config.settings import Retention
 from merlin.core.clock import iso
 from merlin.core.formatted_text import FormattedMessage
 from merlin.db.notices import Notices
-from merlin.db.tables import AUDIT, NOTICE, OUTGOING, RATING, SESSION, UPDATE
+from merlin.db.tables import AUDIT, NOTICE, OUTGOING, RATING, SESSION, TURN, UPDATE
 
 pytestmark = pytest.mark.integration
 
@@ -89,6 +89,18 @@ def test_queue_of_an_earlier_bot_is_not_counted_and_is_deleted_in_the_end(
     settings.put(BOT_ID, str(BOT + 1), "bot")
     assert delete_old_rows(database, Retention(), clock()) == 2
     assert database.rows(UPDATE.select()) == database.rows(OUTGOING.select()) == []
+
+
+def test_turn_is_kept_only_while_its_update_waits(database, clock, old_rows):
+    session = Sessions(database, BOT, clock).open(ChatPlace(ANNA, ANNA))
+    turns = Turns(database, BOT, clock)
+    # The first of the states is "waiting"; the person blocked the bot before the other answer came.
+    for number in (0, 7):
+        turns.ask(Question(session.session_id, number, ANNA, "Вопрос?"), None)
+        turns.write(number, StoredAnswer("Ответ."))
+    clock.move(91 * DAY_S)
+    delete_old_rows(database, Retention(turns_days=90), clock())
+    assert [row["update_id"] for row in database.rows(TURN.select())] == [0]
 
 
 def test_zero_days_of_retention_delete_nothing(database, clock, old_rows):
