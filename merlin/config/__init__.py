@@ -8,7 +8,7 @@ them, `NAME_FILE` or systemd's credentials folder.
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from contextlib import suppress
 from datetime import date
 from functools import cached_property
@@ -216,9 +216,7 @@ def load(path: Path) -> Config:
     """Return the configuration at `path`. Raises ConfigError with every fault found."""
     root, document = _parse(path, _read_text(path))
     try:
-        config = Config.model_validate(
-            _make_whole(document), context={"base": path.resolve().parent}
-        )
+        config = Config.model_validate(document, context={"base": path.resolve().parent})
     except ValidationError as error:
         raise config_error(list_schema_faults(path, root, error, schema())) from error
     if faults := [*_faults_of(config)]:
@@ -253,7 +251,7 @@ def _parse(path: Path, text: str) -> tuple[yaml.Node | None, Any]:
         root = yaml.compose(text, Loader=yaml.CSafeLoader)
         if faults := list_structure_faults(path, root):
             raise config_error(faults)
-        document = yaml.constructor.SafeConstructor().construct_document(root) if root else None
+        document = _Constructor().construct_document(root) if root else None
     except yaml.YAMLError as error:
         raise config_error([describe_syntax_fault(path, text, error)]) from error
     except ValueError as error:
@@ -261,13 +259,25 @@ def _parse(path: Path, text: str) -> tuple[yaml.Node | None, Any]:
     return root, {} if document is None else document
 
 
-def _make_whole(loaded: Any) -> Any:
-    """Return what a file says with 20.0 as 20: a whole number, however it is written."""
-    if isinstance(loaded, dict):
-        return {key: _make_whole(value) for key, value in loaded.items()}
-    if isinstance(loaded, list):
-        return [_make_whole(each) for each in loaded]
-    return int(loaded) if isinstance(loaded, float) and loaded.is_integer() else loaded
+class _Constructor(yaml.constructor.SafeConstructor):
+    """Reads each key as text: a plan may be called `no`, a model `2`."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002 - the shape of PyYAML's
+        """Return the content of a mapping."""
+        if isinstance(node, yaml.MappingNode):  # for others the base class raises
+            self.flatten_mapping(node)
+            for key, _ in node.value:
+                key.tag = "tag:yaml.org,2002:str"
+        return super().construct_mapping(node, deep=deep)
+
+
+def _construct_number(constructor: Any, node: yaml.ScalarNode) -> float:
+    """Return 20.0 as 20: a whole number, however it is written."""
+    number: float = constructor.construct_yaml_float(node)
+    return int(number) if number.is_integer() else number
+
+
+_Constructor.add_constructor("tag:yaml.org,2002:float", _construct_number)
 
 
 _TWO = 2

@@ -124,7 +124,7 @@ def find_unreadable_scalar(path: Path, root: yaml.Node | None, error: ValueError
     constructor, left = yaml.constructor.SafeConstructor(), [root] if root is not None else []
     for node in left:
         if isinstance(node, yaml.MappingNode):
-            left += [each for pair in node.value for each in pair]
+            left += [value for _, value in node.value]
         elif isinstance(node, yaml.SequenceNode):
             left += node.value
         else:
@@ -167,11 +167,11 @@ def _message(
     is_name = steps[-1:] == ["[key]"]
     if is_name:
         del steps[-1]
-    if kind in ("extra_forbidden", "invalid_key") or (is_name and kind == "literal_error"):
+    if kind == "extra_forbidden" or (is_name and kind == "literal_error"):
         known = _node(schema, steps[:-1]).get("properties", ())
         name = _cut(str(steps[-1]))
-        near = get_close_matches(name, known, n=1)
-        return "config-unknown-key", {"name": name, "near": next(iter(near), "none")}
+        near = get_close_matches(name, known, n=1, cutoff=0.7) or known
+        return "config-unknown-key", {"name": name, "near": ", ".join(near) or "none"}
     name = str(steps.pop()) if is_name or kind == "missing" else ""
     if kind == "missing":
         return "config-missing-key", {"name": name}

@@ -9,7 +9,11 @@ pytestmark = pytest.mark.functional
 GOOD = "state_dir: s\n"
 FAULTS = [
     ("repositori: {}", ":2: repositori: unknown key; did you mean repository?"),
-    ("zzz: 1", ":2: zzz: unknown key"),
+    ("engine: {port: 80}", ":2: engine.port: unknown key; did you mean listen, credential, tls, "),
+    ("models: {2: a}", ":2: models.2: expected a group of keys, got a"),
+    ("chat: {presets: {no: a, 2027-13-01: b}}", ":2: chat.presets.no: expected a group of keys"),
+    ("plans: {1: {}}", ":2: plans.1: the key title is missing"),
+    ("plans: !!map [a]", ":2:8: YAML error"),
     ("language: fr", ":2: language: fr isn't valid; choose one of: ru, en"),
     ("repository: {branch: main}", ":2: repository: the key url is missing"),
     (
