@@ -112,12 +112,12 @@ class Database:
 def check_database(path: Path) -> bool:
     """Return whether the file exists; it is checked as `Database` does, and never written.
 
-    Raises Refused as `Database` does, OSError if it cannot be read.
+    Raises Refused as `Database` does, OSError if it cannot be read or written.
     """
     _require_present(path)
     if not path.exists():
         return False
-    path.open("rb").close()  # SQLite would not say which permission is missing
+    path.open("r+b").close()  # SQLite would not say which permission is missing
     database = SqliteDatabase(f"file:{quote(str(path))}?mode=ro", uri=True)
     with closing(database), _convert_disk_errors(database), _refuse_damage(path):
         _check(database, path)

@@ -41,6 +41,7 @@ from tests.support.forge_standin import TOKEN as FORGE_TOKEN
 from tests.support.http_servers import Handler, serve_http
 from tests.support.machine import require_root
 from tests.support.pipeline_lab import Lab, run_command
+from tests.support.small_disk import small_disk
 from tests.support.transaction_pooler import run_pooler
 
 pytestmark = pytest.mark.functional
@@ -174,6 +175,16 @@ def with_engine(fresh, monkeypatch):
     fresh.path.write_text(yaml.safe_dump(document), "utf-8")
     monkeypatch.setenv("MERLIN_ENGINE_KEY", "any-key-at-all")
     return fresh, fresh.config.state_dir / "engine" / "engine.db"
+
+
+def test_database_of_the_engine_on_a_read_only_disk_is_not_called_damaged(with_engine, capsys):
+    lab, path = with_engine
+    path.parent.mkdir(parents=True, mode=0o700)
+    with small_disk(path.parent, "4m"):
+        EngineDatabase(path).close()
+        subprocess.run(["mount", "-o", "remount,ro", path.parent], check=True)
+        is_good, words = run_doctor(lab, capsys)["engine.db"]
+        assert (is_good, f"{path}: it's read-only. Make" in words) == (False, True), words
 
 
 def test_database_of_the_engine_is_checked_and_left_as_it_is(with_engine, capsys):
