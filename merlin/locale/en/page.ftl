@@ -68,6 +68,7 @@ page-result-removed = “{ $name }” was removed from My courses.
 page-result-here = “{ $name }” was added in this browser. Sign in to have it everywhere.
 page-undo = Undo
 page-failed = That didn't work: no connection. Try again in a moment.
+page-no-cookies = Your browser stores nothing for this site, so it can't keep you signed in or save courses. Allow cookies for this site, then reload the page.
 page-lost = No connection. This page updates automatically once it's back.
 
 page-back-to-courses = All courses

@@ -1,14 +1,15 @@
-// «+», «✔», «−»: the answer is shown first and then asked of the server; when it refuses, it goes back.
+// «+», «✔», «−»: shown first, then asked of the server; a refusal undoes it.
 // Who is not signed in keeps courses in this browser, and brings them along when signing in.
 
-import { ask, isSignedIn } from "./server.js";
+import { ask, isSignedIn, store } from "./server.js";
 import { toast } from "./toast.js";
 
 const form = document.getElementById("keep");
 const list = document.getElementById("kept");
 const said = (name, course) => form.dataset[name].replace("{}", () => course);
 const HERE = "merlin.kept";
-const keptHere = () => JSON.parse(localStorage.getItem(HERE) ?? "[]");
+const local = store("localStorage");
+const keptHere = () => JSON.parse(local?.[HERE] ?? "[]");
 // Course id -> its name, in the order in which they were added.
 const kept = new Map();
 let last = Promise.resolve();
@@ -19,8 +20,8 @@ for (const item of list?.children ?? []) {
 }
 
 // Bring every button, and the Sider, to what is kept.
-export function paint(root = document) {
-  for (const button of root.querySelectorAll("[data-fav][data-name]")) {
+export function paint() {
+  for (const button of document.querySelectorAll("[data-fav][data-name]")) {
     const isKept = kept.has(Number(button.dataset.fav));
     button.setAttribute("aria-pressed", isKept);
     button.setAttribute("aria-label", said(isKept ? "drop" : "add", button.dataset.name));
@@ -62,7 +63,8 @@ function change(id, name, isKept) {
 
 // Within Telegram one is being signed in already: `load` takes what is kept here along.
 function keepHere(id, name, isKept) {
-  localStorage.setItem(HERE, JSON.stringify([...kept]));
+  if (!local) return toast(form.dataset.blocked);
+  local[HERE] = JSON.stringify([...kept]);
   const { classList, dataset } = document.documentElement;
   if (classList.contains("tg") && !("stranger" in dataset)) return;
   if (isKept) toast(said("here", name), signIn, form.dataset.signIn);
@@ -97,7 +99,7 @@ document.addEventListener("click", (event) => {
   if ("drop" in button.dataset) (next?.querySelector("button") ?? document.getElementById("mine")).focus();
 });
 
-// On page load: what is kept, as the server knows it; then what was kept here before signing in.
+// What the server keeps, then what was kept here before signing in.
 export async function load() {
   if (!isSignedIn()) {
     for (const [id, name] of keptHere()) kept.set(id, name);
@@ -117,6 +119,6 @@ export async function load() {
   for (const course of answer.courses ?? answer) kept.set(course.id ?? course.course_id, course.name);
   paint();
   const brought = keptHere().filter(([id]) => !kept.has(id));
-  localStorage.removeItem(HERE);
+  if (local) delete local[HERE];
   for (const [id, name] of brought) change(id, name, true);
 }

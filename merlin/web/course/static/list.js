@@ -1,17 +1,17 @@
 // The list of courses: the server searches; Escape hides a description until its card is left.
 
-import { paint } from "./keep.js";
 import { setCookie } from "./theme.js";
 
 const all = document.getElementById("all");
 const list = document.getElementById("list");
+const field = document.getElementById("q");
 
 function failed(event) {
   const shown = document.getElementById("list-failed").content.cloneNode(true);
   const number = event.detail.xhr?.getResponseHeader("X-Request-Id");
   const line = shown.querySelector(".case");
   line.hidden = !number;
-  line.textContent = line.textContent.replace("{}", () => number);
+  line.textContent = line.textContent.replace("{}", number);
   const path = event.detail.pathInfo?.finalRequestPath || "/courses";
   shown.querySelector("[data-again]").addEventListener("click", () => {
     window.htmx.ajax("GET", path, { target: "#list", source: "#seek" });
@@ -20,12 +20,11 @@ function failed(event) {
   all.open = true;
 }
 
-// A topic, or "" for all courses, as if it were typed.
+// Search for a topic, "" for all.
 function seek(event) {
   const link = event.target.closest("[data-seek]");
   if (!link) return;
   event.preventDefault();
-  const field = document.getElementById("q");
   field.value = link.dataset.seek;
   field.dispatchEvent(new Event("input", { bubbles: true }));
   field.focus();
@@ -36,9 +35,9 @@ function reopen() {
   if (!all.open) window.htmx.ajax("GET", "/courses", { target: "#list", source: "#seek" });
 }
 
-// Semesters that somebody closed stay closed; a search opens all of them.
+// Closed semesters stay closed; a search opens all.
 function noteClosed({ target }) {
-  if (!target.matches(".sem") || document.getElementById("q").value) return;
+  if (!target.matches(".sem") || field.value) return;
   const closed = [...list.querySelectorAll(".sem:not([open])")].map((one) => one.dataset.semester);
   setCookie("merlin_closed", closed.join("."));
 }
@@ -52,9 +51,7 @@ export function startList() {
     if (event.detail.target === list && list.querySelector(".card:focus-within")) event.detail.shouldSwap = false;
   });
   document.body.addEventListener("htmx:afterSwap", (event) => {
-    if (event.detail.target !== list) return;
-    all.open = true;
-    paint(list);
+    if (event.detail.target === list) all.open = true;
   });
   for (const kind of ["responseError", "sendError", "timeout"]) {
     document.body.addEventListener(`htmx:${kind}`, failed);

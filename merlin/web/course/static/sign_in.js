@@ -1,3 +1,4 @@
+// Says beforehand that a browser without cookies cannot stay signed in.
 // Waits until the person has said yes in the bot, then goes on to where they came from.
 
 import { ask } from "./server.js";
@@ -27,3 +28,6 @@ async function look() {
 }
 
 if (place) setTimeout(look, 1000 * Number(place.dataset.pollS));
+
+const blocked = document.getElementById("no-cookies");
+if (blocked) blocked.hidden = navigator.cookieEnabled;

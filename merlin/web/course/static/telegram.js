@@ -2,7 +2,7 @@
 // Telegram's own script is asked for, and done without when it does not come in time.
 
 import { load } from "./keep.js";
-import { ask, isSignedIn } from "./server.js";
+import { ask, isSignedIn, session } from "./server.js";
 import { bridge } from "./telegram_bridge.js";
 import { isReadable, light } from "./telegram_colours.js";
 import { setCookie } from "./theme.js";
@@ -14,8 +14,8 @@ const root = document.documentElement;
 
 function launched() {
   const said = new URLSearchParams(location.hash.slice(1));
-  if (said.get("tgWebAppData")) sessionStorage.setItem(STORE, said.toString());
-  return new URLSearchParams(sessionStorage.getItem(STORE) ?? "");
+  if (said.get("tgWebAppData")) session[STORE] = said.toString();
+  return new URLSearchParams(session[STORE] ?? "");
 }
 
 function official() {
@@ -46,7 +46,7 @@ function dress(app) {
 async function signIn(said) {
   if (isSignedIn()) return;
   const entered = await ask("POST", "/api/auth/telegram", { init_data: said.get("tgWebAppData") });
-  sessionStorage.setItem("merlin.token", entered.token);
+  session["merlin.token"] = entered.token;
   document.dispatchEvent(new Event("merlin:signed-in"));
 }
 
