@@ -76,8 +76,8 @@ class Page:
 
         Raises Problem 422 for an invalid cursor.
         """
-        key = read_cursor(self.cursor, type(first))
-        return first if key is None else type(first)(key[0])
+        key: tuple[K] | None = read_cursor(self.cursor, type(first))
+        return first if key is None else key[0]
 
     def set_next_cursor(self, following: str) -> None:
         """Set the Link header to the next part, "" if there is none."""
@@ -125,7 +125,7 @@ def cursor_after(*key: int | str) -> str:
     return base64.urlsafe_b64encode(key_json.encode()).decode().rstrip("=")
 
 
-def read_cursor(text: str, *kinds: type) -> tuple[int | str, ...] | None:
+def read_cursor(text: str, *kinds: type) -> tuple[Any, ...] | None:
     """Return the key of a cursor, one value of each kind; None for "".
 
     Raises Problem 422 for an invalid cursor.

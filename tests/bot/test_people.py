@@ -155,6 +155,8 @@ def test_plan_is_assigned_by_its_title(chat, settings):
     chat.press_forged(f"a-plan:{ANNA}")
     chat.press("Бесплатный")
     assert select_rows(settings, "SELECT plan FROM users WHERE user_id = 1001") == [(None,)]
+    # The button of a plan that the configuration had before: its data is a hash, no name to show.
+    assert chat.press_forged(f"a-plan-set:{ANNA}:0123456789") == "Эта кнопка больше не действует."
 
 
 def test_questions_are_given_for_some_days_and_the_user_is_notified(chat, telegram, settings):

@@ -290,8 +290,7 @@ TurnList = TypedDict("TurnList", {"turns": Sequence[TurnView]})
 @session_router.get("", summary="List my sessions")
 async def list_sessions(caller: Reader, page: Part) -> SessionList:
     """Return the caller's sessions in private chats, most recently used first."""
-    key = read_cursor(page.cursor, str, int)
-    after = None if key is None else (str(key[0]), int(key[1]))
+    after = read_cursor(page.cursor, str, int)
     views = await caller.read(sessions.list_recent, page.size + 1, after)
     sort = (lambda view: iso(view.last_used_at), lambda view: view.id)
     return {"sessions": page.take_part(views, *sort)}

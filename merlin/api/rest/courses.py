@@ -243,8 +243,7 @@ async def list_courses(
 
     Without `limit`, all courses are returned if there are at most 1,000, else the first page.
     """
-    key = read_cursor(cursor, int, str)
-    after = courses.START if key is None else (int(key[0]), str(key[1]))
+    after = read_cursor(cursor, int, str) or courses.START
     max_unpaged: int = request.app.state.services.max_unpaged_courses
 
     def make(ctx: Context, language: str) -> tuple[object, str]:
@@ -376,8 +375,7 @@ async def search_courses(
 
     An empty query matches every course. The Link header contains the URL of the next page.
     """
-    key = read_cursor(cursor, int)
-    start = 0 if key is None else int(key[0])
+    (start,) = read_cursor(cursor, int) or (0,)
     if not 0 <= start < DEEPEST:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-cursor")
     end = start + (limit or DEFAULT_PAGE_SIZE)

@@ -51,8 +51,7 @@ async def users_part(caller: Caller, page: Page, query: str) -> UserList:
     if query.strip():
         page.set_next_cursor("")
         return await caller.read(users.list_users, query, limit=page.size)
-    key = read_cursor(page.cursor, str, int)
-    after = None if key is None else (str(key[0]), int(key[1]))
+    after = read_cursor(page.cursor, str, int)
     found = await caller.read(users.list_users, limit=page.size + 1, after=after)
     part_views = page.take_part(found.users, attrgetter("first_seen_at"), attrgetter("id"))
     return replace(found, users=[*part_views])

@@ -117,8 +117,9 @@ def launch_price(context: BotContext) -> View:
     dataset = admin.dataset_of(context, Permission.LAUNCH)
     quote = jobs.quote(*context.caller, dataset, context.language)
     translate, cost = context.translate, partial(money.format_cost, context.language)
-    is_known, cap = quote.cost_micro is not None, quote.cap_micro
-    price = money.format_estimate(context.language, quote.cost_micro or 0, quote.currency)
+    price, cap = translate("admin-price-unknown"), quote.cap_micro
+    if quote.cost_micro is not None:
+        price = money.format_estimate(context.language, quote.cost_micro, quote.currency)
     remaining = max((cap or 0) - quote.spent_micro, 0)
     arguments = {
         "build": quote.build,
@@ -130,9 +131,7 @@ def launch_price(context: BotContext) -> View:
     budget = {"left": cost(remaining, quote.currency), "cap": cost(cap or 0, quote.currency)}
     details = admin.join_lines(
         translate("admin-launch-summary", **arguments),
-        translate(
-            "admin-launch-price", cost=price if is_known else translate("admin-price-unknown")
-        ),
+        translate("admin-launch-price", cost=price),
         "" if cap is None else translate("admin-budget-left", **budget),
     )
     if quote.refusal:

@@ -290,14 +290,12 @@ def pin(context: BotContext) -> View:
     """Request from the daemon that the live model is pinned or unpinned."""
     verb = context.verb.removeprefix("a-").removesuffix(menu.YES)
     name = admin.dataset_of(context, Permission.PROMOTE)
-    dataset_hash = short_hash(name)
+    dataset_hash, back = short_hash(name), f"a-set:{short_hash(name)}:0"
     if not menu.is_confirmed(context):
         message = context.translate(f"admin-ask-{verb}", dataset=admin.dataset_title(context, name))
-        return menu.confirm(
-            context, message, f"admin-{verb}", f"a-set:{dataset_hash}:0", dataset_hash
-        )
+        return menu.confirm(context, message, f"admin-{verb}", back, dataset_hash)
     act = partial(models.pin, dataset=name, is_pinned=verb == "pin")
-    return await_daemon(context, act, f"a-set:{dataset_hash}:0")
+    return await_daemon(context, act, back)
 
 
 @handlers.button("a-rollback", needs=Permission.PROMOTE, twice=True)

@@ -198,10 +198,8 @@ def choose_plan(context: BotContext) -> View:
 @handlers.button("a-plan-set")
 def set_plan(context: BotContext) -> View:
     """Set the user's plan. Raises NotFound for a plan that is not configured any more."""
-    plan_hash = context.argument(1)
-    names = (plan.name for plan in context.services.plans)
-    name = next((name for name in names if short_hash(name) == plan_hash), plan_hash)
-    users.set_plan(*context.caller, context.number(), name)
+    plan = admin.find_by_hash(context, context.services.plans, attrgetter("name"), 1)
+    users.set_plan(*context.caller, context.number(), plan.name)
     return show_person(context, "people-plan-set")
 
 

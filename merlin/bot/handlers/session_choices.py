@@ -321,32 +321,27 @@ def open_course(context: BotContext, slug: str) -> View:
 @handlers.button("course", "course:list")
 def list_courses(context: BotContext) -> View:
     """List the courses by semester; the session's course is marked."""
-    active = courses.read_active(context.services).courses
-    session = context.open_session()
-    if not active and session.dataset is None:
+    active, session = courses.read_active(context.services), context.open_session()
+    if not active.courses and session.dataset is None:
         return menu.text_view(context, "courses-none-yet")
-    page_items, page = menu.paginate(active, context.number(1))
-    titles = {course.course_id: course.title(context.language) for course in active}
-    default_course = _find_default_course(context)
-    chosen = session.dataset or (default_course.dataset if default_course else None)
-    current = next((course.course_id for course in active if course.dataset == chosen), None)
-    lines = [
-        context.translate("courses-now", course="none" if current is None else titles[current])
-    ]
+    page_items, page = menu.paginate(active.courses, context.number(1))
+    current = active.by_slug.get(dataset_of(context.services, session) or "")
+    title = current.title(context.language) if current else "none"
+    lines = [context.translate("courses-now", course=title)]
     for semester, group in groupby(page_items, lambda course: course.semester):
         lines.append("\n" + context.translate("courses-semester", semester=semester))
-        lines += [f"• {titles[course.course_id]}" for course in group]
+        lines += [f"• {course.title(context.language)}" for course in group]
     buttons = [
         menu.choice_button(
-            titles[course.course_id],
+            course.title(context.language),
             f"course:open:{course.course_id}",
-            is_chosen=course.course_id == current,
+            is_chosen=course == current,
         )
         for course in page_items
     ]
-    has_all = session.dataset is not None and default_course is None
+    has_all = session.dataset is not None and _find_default_course(context) is None
     all_button = has_all and ("courses-button-all", "course:all")
-    page_row = menu.page_buttons("course:list", page, len(active))
+    page_row = menu.page_buttons("course:list", page, len(active.courses))
     return menu.message(context, "\n".join(lines), *buttons, all_button, *page_row)
 
 
@@ -454,11 +449,9 @@ def _format_price(language: str, price: Price | None) -> str:
 @handlers.button("model:use")
 def choose_model(context: BotContext) -> View:
     """Set a model in the session."""
-    session, sign = context.open_session(), context.argument(1)
-    option = next(
-        (candidate for candidate in allowed_models(context, session) if candidate.sign == sign),
-        None,
-    )
+    session = context.open_session()
+    options = {each.sign: each for each in allowed_models(context, session)}
+    option = options.get(context.argument(1))
     if option is None:
         raise NotFound("no such model", "models-not-available")
     chosen_session = replace(session, provider=option.provider, model_id=option.model_id)
