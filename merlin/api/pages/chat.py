@@ -163,12 +163,9 @@ async def ask(
     except course_chat.AskedAlready as error:
         earlier = error.turn
         return seen_other(_turn_href(course, earlier.question.session_id, earlier.turn_id))
-    except ApiError as error:
-        return await _render_refusal(context, course, session_id, question_text, str(error))
-    except Refused as error:
-        return await _render_refusal(
-            context, course, session_id, question_text, refusal_text(context, error)
-        )
+    except (ApiError, Refused) as error:
+        wrong = str(error) if isinstance(error, ApiError) else refusal_text(context, error)
+        return await _render_refusal(context, course, session_id, question_text, wrong)
     return seen_other(_turn_href(course, asking.turn.question.session_id, asking.turn.turn_id))
 
 
