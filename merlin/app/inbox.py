@@ -303,14 +303,6 @@ def _backlog(count: int) -> Prepared:
     return Prepared(waiting.where(_IS_WAITING & UPDATE.chat_id.in_(chats)).group_by(UPDATE.chat_id))
 
 
-@cache
-def _make_held_chats_query(count: int) -> Prepared:
-    """Return the query for those of `count` chats that an owner holds."""
-    chats = [Parameter(f"chat{place}") for place in range(count)]
-    ours = (LEASE.bot_id == Parameter("bot")) & (LEASE.owner == Parameter("owner"))
-    return Prepared(LEASE.select(LEASE.chat_id).where(ours & LEASE.chat_id.in_(chats)))
-
-
 class Inbox(BotRepository):
     """The updates of one bot; their bodies are encrypted, and deleted when they are finished."""
 
@@ -328,18 +320,19 @@ class Inbox(BotRepository):
     def _hold_in_order(self, fresh: Sequence[Update], owner: Owner) -> set[int]:
         """Lease the chats of new updates; return those that are held.
 
-        A chat with older waiting updates is left to `claim`, which returns them all in order.
+        A chat with older waiting updates that is not ours is left to `claim`, which returns them
+        all in order.
         """
         count = Counter(update.chat_id for update in fresh)
         if not count:
             return set()
         chats = {f"chat{place}": chat_id for place, chat_id in enumerate(count)}
         rows = self.db.rows(_backlog(len(chats))(bot=self._bot_id, **chats))
-        backlog = {row["chat_id"] for row in rows if row["waiting"] > count[row["chat_id"]]}
-        held = _make_held_chats_query(len(chats))(bot=self._bot_id, owner=str(owner), **chats)
-        mine = {row["chat_id"] for row in self.db.rows(held)}
-        in_order = [chat_id for chat_id in count if chat_id in mine or chat_id not in backlog]
-        return {chat_id for chat_id in in_order if self._hold(chat_id, owner)}
+        left = {row["chat_id"] for row in rows if row["waiting"] > count[row["chat_id"]]}
+        if left:
+            mine = self._match(LEASE, owner=str(owner)) & LEASE.chat_id.in_([*left])
+            left -= {row["chat_id"] for row in self.db.rows(LEASE.select().where(mine))}
+        return {chat for chat in count if chat not in left and self._hold(chat, owner)}
 
     def _put(self, update: Update) -> bool:
         new = _NEW(

@@ -16,7 +16,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
-from functools import cache
 from operator import attrgetter
 from typing import Any
 
@@ -238,14 +237,6 @@ _UNPROMPTED = Prepared(
 )
 
 
-@cache
-def _make_keys_query(count: int) -> Prepared:
-    """Return the query for the messages of `count` keys."""
-    keys = [Parameter(f"key{place}") for place in range(count)]
-    condition = (OUTGOING.bot_id == Parameter("bot")) & OUTGOING.key.in_(keys)
-    return Prepared(OUTGOING.select().where(condition).order_by(OUTGOING.id))
-
-
 class Outbox(BotRepository):
     """The messages of one bot; their text is encrypted, and deleted when they are final."""
 
@@ -269,8 +260,8 @@ class Outbox(BotRepository):
         if all(ids):
             pending = OutgoingState.PENDING
             return [QueuedMessage(*one, pending) for one in zip(ids, messages, strict=True)]
-        keys = {f"key{place}": message.key for place, message in enumerate(messages)}
-        rows = self.db.rows(_make_keys_query(len(keys))(bot=self._bot_id, **keys))
+        stored = self._match(OUTGOING) & OUTGOING.key.in_([message.key for message in messages])
+        rows = self.db.rows(OUTGOING.select().where(stored).order_by(OUTGOING.id))
         return [self._read_message(row) for row in rows]
 
     @transaction
