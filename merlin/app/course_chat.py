@@ -193,17 +193,6 @@ def find_question(ctx: Context, actor: Actor, turn_id: int) -> Question:
     return turn.question
 
 
-def read_turn_before(
-    ctx: Context, actor: Actor, course: Course, turn_id: int, language: str
-) -> tuple[str, str] | None:
-    """Return the turn before the actor's question that editors would see too, None without one."""
-    turn = Turns(ctx.db, ctx.bot_id).get_own(turn_id, actor.user_id)
-    text = turn.question.text if turn else ""
-    if not text:
-        return None
-    return unanswered.read_turn_before(ctx, course.dataset, text, turn_id, language)
-
-
 def judge(
     ctx: Context,
     actor: Actor,

@@ -236,10 +236,8 @@ def find_build_range(
     return FileIndex(ctx.db).find_build_range(dataset, example_id)
 
 
-def free_id(
-    ctx: Context, dataset: str, text: str | None, folder: str = "", other_ids: Sequence[str] = ()
-) -> str:
-    """Return an id in a folder that no example and no pending addition has.
+def free_id(ctx: Context, dataset: str, text: str | None, other_ids: Sequence[str] = ()) -> str:
+    """Return an id that no example and no pending addition has.
 
     `other_ids` are also taken.
     """
@@ -250,7 +248,7 @@ def free_id(
     )
     taken = [example_id_of(change.inside) for change in changes if change.kind is ChangeKind.ADD]
     taken += [*FileIndex(ctx.db).list_example_ids(dataset), *other_ids]
-    return f"{folder}{free_example_id(text, (name.removeprefix(folder) for name in taken))}"
+    return free_example_id(text, taken)
 
 
 def write_new_example(content: ExampleContent) -> str:

@@ -46,6 +46,7 @@ from merlin.app import course_chat, sessions
 from merlin.app.ask import ChatQuestion, show_quota
 from merlin.app.plans import has_shop
 from merlin.app.sessions import SessionView
+from merlin.app.unanswered import read_turn_before
 from merlin.billing.quota import Format
 from merlin.chat.grounding import source_name
 from merlin.chat.turns import TurnState
@@ -271,10 +272,10 @@ async def _page(
     left, is_over = await _describe_quota(context, course)
     is_opened = doing in {"correct", "tell"}
     turn_before = None
-    if is_opened and chat.has_consent:
-        turn_before = await context.read(
-            course_chat.read_turn_before, course, turn, context.language
-        )
+    questions = {each.id: each.question for each in chat.session.turns} if chat.session else {}
+    if is_opened and chat.has_consent and turn in questions:
+        about = course.dataset, questions[turn], turn, context.language
+        turn_before = await services.read(read_turn_before, *about)
     answers = {turn.answer for turn in chat.session.turns} if chat.session else set()
     html_by_answer = await asyncio.to_thread(_render_answers, answers, context.language)
     view = {

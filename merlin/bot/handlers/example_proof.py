@@ -260,18 +260,16 @@ async def show_proof(context: BotContext, read_draft: Callable[[], Draft], note:
 
 def edits_of(context: BotContext, draft: Draft) -> list[Edit]:
     """Return the edits of a draft under unused names, with those that a correction replaces."""
-    ctx, text, path = context.services, draft.file_text(), draft.path
-    if not path:
-        folder = Proposals(ctx.db).get(draft.proposal).draft.folder if draft.proposal else ""
-        path = example_path(examples.free_id(ctx, draft.dataset, text, folder))
+    ctx, text = context.services, draft.file_text()
+    if draft.proposal:
+        return Proposals(ctx.db).edits({draft.proposal: text or ""})[draft.proposal]
+    path = draft.path or example_path(examples.free_id(ctx, draft.dataset, text))
     edits = [Edit(path, draft.before, text)]
     if draft.wording:
         second_text = reword_example(text, draft.wording, split=TEST)
         taken_ids = (example_id_of(path),)
         second_id = examples.free_id(ctx, draft.dataset, second_text, other_ids=taken_ids)
         edits.append(Edit(example_path(second_id), None, second_text))
-    if draft.proposal:
-        edits += Proposals(ctx.db).replacement(draft.proposal).edits
     return edits
 
 
