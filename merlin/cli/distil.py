@@ -33,6 +33,7 @@ from merlin.config.section import convert_to_micro
 from merlin.core.errors import ConfigError, NotFound, ProviderError
 from merlin.core.money import Cost, format_cost, format_price
 from merlin.dataset.example import count_messages
+from merlin.db.processes import Lead
 from merlin.training.ask_many import estimate
 from merlin.training.prompt_check import build_variants, choose_base, compare_variants, read_subject
 from merlin.wiring.context import open_reading_context
@@ -79,7 +80,9 @@ def distil(  # noqa: PLR0913 - each is an option of the command
     if origin is None or budget is None:
         raise ConfigError("--from and --budget are missing", "distil-needs")
     passages = _read_question_file(origin, file)
-    with edit_session(configuration(config)) as session:
+    settings = configuration(config)
+    # Two runs at once would each ask the same and spend the whole budget.
+    with edit_session(settings) as session, Lead(settings.state_dir, settings.database, "distil"):
         ctx = session.ctx
         teacher_model = act.find_teacher(ctx, teacher)
         if origin == "examples":

@@ -282,6 +282,23 @@ def test_interrupted_run_keeps_its_answers_and_continues(lab, run, questions, pr
     assert len(draft_calls(provider)) == 13
 
 
+def test_second_run_at_the_same_time_spends_nothing(lab, run, questions, provider):
+    asked = (*questions("Что такое а?", "Что такое б?", "Что такое в?"), "--budget", "1")
+    provider.behave(think_s=0.3)
+    arguments = [sys.executable, "-m", "merlin", *asked, "--config", str(lab.path)]
+    first = subprocess.Popen(arguments, stderr=subprocess.DEVNULL)
+    wait_until(lambda: draft_calls(provider))
+    provider.behave(think_s=3600.0)  # no further answer comes before the second run
+    try:
+        code, captured = run(*asked)
+    finally:
+        first.kill()
+        first.wait()
+        provider.behave(think_s=0.0)
+    assert (code, f"process {first.pid}" in captured.err) == (75, True), captured.err
+    assert run(*asked)[0] == 0  # the lock of a killed run is void
+
+
 def test_invalid_arguments_are_refused_before_any_request(lab, run, provider, monkeypatch):
     for arguments, code, expected in (
         (("--from", "questions", *TEACHER, "--budget", "1"), 2, "--from questions"),
