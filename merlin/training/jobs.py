@@ -50,34 +50,19 @@ FINAL = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED})
 # The condition of jobs that are not final.
 UNFINISHED = JOB.state.in_([state.value for state in JobState if state not in FINAL])
 
-# Provider's status -> state; statuses not listed keep the state, because providers add some
-# without notice. Source: openai/openai-openapi, FineTuningJob.status; "paused" is returned by
-# the pause call although the enumeration lacks it. Those of Mistral and of Yandex Cloud
-# (TuningTask.Status) follow, from their public descriptions.
-_STATE_OF_STATUS = {
-    "validating_files": JobState.QUEUED,
-    "queued": JobState.QUEUED,
-    "running": JobState.RUNNING,
-    "paused": JobState.PAUSED,
-    "succeeded": JobState.SUCCEEDED,
-    "failed": JobState.FAILED,
-    "cancelled": JobState.CANCELLED,
-    "QUEUED": JobState.QUEUED,
-    "STARTED": JobState.QUEUED,
-    "VALIDATING": JobState.QUEUED,
-    "VALIDATED": JobState.QUEUED,
-    "RUNNING": JobState.RUNNING,
-    "CANCELLATION_REQUESTED": JobState.RUNNING,
-    "SUCCESS": JobState.SUCCEEDED,
-    "FAILED_VALIDATION": JobState.FAILED,
-    "FAILED": JobState.FAILED,
-    "CANCELLED": JobState.CANCELLED,
-    "CREATED": JobState.QUEUED,
-    "PENDING": JobState.QUEUED,
-    "IN_PROGRESS": JobState.RUNNING,
-    "COMPLETED": JobState.SUCCEEDED,
-    "CANCELED": JobState.CANCELLED,
+# The statuses of providers that mean each state, in any case; others keep the state, because
+# providers add some without notice. Sources: openai/openai-openapi, FineTuningJob.status ("paused"
+# is returned by the pause call although the enumeration lacks it), and the public descriptions of
+# Mistral and of Yandex Cloud (TuningTask.Status).
+_STATUSES = {
+    JobState.QUEUED: "queued validating_files started validating validated created pending",
+    JobState.RUNNING: "running cancellation_requested in_progress",
+    JobState.PAUSED: "paused",
+    JobState.SUCCEEDED: "succeeded success completed",
+    JobState.FAILED: "failed failed_validation",
+    JobState.CANCELLED: "cancelled canceled",
 }
+_STATE_OF_STATUS = {word: state for state, words in _STATUSES.items() for word in words.split()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +100,7 @@ class Job:
 
 def state_of(status: str) -> JobState | None:
     """Return the state of a provider's status, None for an unknown one."""
-    return _STATE_OF_STATUS.get(status)
+    return _STATE_OF_STATUS.get(status.lower())
 
 
 def poll_delay_s(job: Job, now: datetime, least_s: float) -> float:
