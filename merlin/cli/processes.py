@@ -127,11 +127,11 @@ def api(config: ConfigPath = DEFAULT) -> None:
 def _skip_imports(*unused: str) -> Iterator[None]:
     """Skip imports that libraries make and Merlin does not use, or only later.
 
-    From here on garbage is looked for seldom: imports leave little, and what answers under way hold
-    is none. After every 700 new objects it would take 7 % of the start and 15 % of the bot's time.
+    From here on garbage is looked for seldom, as what answers under way hold is none: after every
+    700 new objects it would take 15 % of the bot's time.
     """
-    from merlin.core.optional_imports import without_modules
+    from merlin.core.optional_imports import without_garbage_collection, without_modules
 
     gc.set_threshold(50_000)
-    with without_modules("httpx._main", "psycopg", *unused):
+    with without_garbage_collection(), without_modules("httpx._main", "psycopg", *unused):
         yield
