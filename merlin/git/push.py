@@ -125,6 +125,9 @@ def wait_for_turn(url: str, wait_s: float = WAIT_S) -> Iterator[bool]:
 class ContentRefused(SourceError):
     """The repository refused this commit; it may accept others."""
 
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the push was refused: {reason}", "change-push-refused", reason=reason)
+
 
 _RECEIVE_PACK = "--receive-pack=git -c core.hooksPath=/dev/null -c core.fsmonitor= receive-pack"
 
@@ -226,7 +229,7 @@ def _push_error(failure: GitFailed, remote: RemoteUrl) -> SourceError:
     stderr = failure.stderr
     reason = format_stderr(stderr, remote)
     if _DECLINED.search(stderr):
-        return _content_error(reason)
+        return ContentRefused(reason)
     if _CHECKED_OUT_MESSAGE in stderr:
         text = f"{remote.url} has the branch checked out and takes no push"
         return SourceError(text, "change-checked-out", folder=remote.url)
@@ -237,10 +240,5 @@ def _push_error(failure: GitFailed, remote: RemoteUrl) -> SourceError:
         arguments = {"reason": f"push: {reason}"}
         return SourceError(f"no right to push: {reason}", "change-denied", **arguments)
     if "[remote rejected]" in stderr or _TOO_LARGE_MESSAGE in stderr:
-        return _content_error(reason)
+        return ContentRefused(reason)
     return failure
-
-
-def _content_error(reason: str) -> ContentRefused:
-    text = f"the push was refused: {reason}"
-    return ContentRefused(text, "change-push-refused", reason=reason)

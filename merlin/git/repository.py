@@ -68,7 +68,7 @@ def parse_commits(answers: BinaryIO, positions: Mapping[str, int]) -> Iterator[C
         while remaining > 0 and (skipped := answers.read(min(remaining, MAX_COMMIT_BYTES))):
             remaining -= len(skipped)
         if remaining:
-            raise unreadable_error(f"{sha} is cut off")
+            raise UnreadableObject(f"{sha} is cut off")
         yield _parse_commit(sha, position, raw, is_complete=size <= MAX_COMMIT_BYTES)
 
 
@@ -127,26 +127,22 @@ def parse_blobs(answers: BinaryIO, names: Sequence[str], limit: int) -> Iterator
             raise SourceError(text, "git-large", size=size, limit=limit)
         content = answers.read(size + 1)
         if len(content) != size + 1:
-            raise unreadable_error(f"{blob} is cut off")
+            raise UnreadableObject(f"{blob} is cut off")
         yield blob, content[:-1]
 
 
 class UnreadableObject(SourceError):
-    """The mirror lacks an object or contains a damaged one."""
+    """The mirror lacks an object or contains a damaged one: the next fetch checks it."""
 
-
-def unreadable_error(reason: str) -> UnreadableObject:
-    """Return an error that makes the next fetch check the mirror."""
-    return UnreadableObject(
-        f"the mirror is not readable: {reason}", "git-unreadable", reason=reason
-    )
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the mirror is not readable: {reason}", "git-unreadable", reason=reason)
 
 
 def _read_size(answers: BinaryIO, name: str, kind: str) -> int:
     """Return the size of the next object in the output. Raises UnreadableObject."""
     fields = answers.readline().decode("ascii", "replace").split()
     if len(fields) != 3 or fields[1] != kind:  # noqa: PLR2004 - name, kind, size
-        raise unreadable_error(f"{name} is {' '.join(fields[1:]) or 'cut off'}")
+        raise UnreadableObject(f"{name} is {' '.join(fields[1:]) or 'cut off'}")
     return int(fields[2])
 
 
@@ -492,7 +488,7 @@ class GitSource:
                 yield
             except GitFailed as failure:
                 mirror.mark_suspect(self.mirror)
-                raise unreadable_error(str(failure)) from failure
+                raise UnreadableObject(str(failure)) from failure
             except UnreadableObject:
                 mirror.mark_suspect(self.mirror)
                 raise

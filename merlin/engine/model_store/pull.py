@@ -28,10 +28,10 @@ from merlin.engine.model_store.store import (
     is_gguf,
     is_in_place,
     is_same_source,
-    list_dependents,
     lock_base,
     read_card,
     read_context,
+    require_no_dependents,
 )
 
 CHILD = "merlin.engine.model_store.worker"
@@ -137,12 +137,8 @@ def _find_existing(name: str, model: EngineModelConfig, root: Path) -> ModelCard
 def _refuse_other_weights(name: str, model: EngineModelConfig, engine: Path) -> None:
     """Raise Refused if tuned models depend on other weights than those to be pulled."""
     card = read_card(get_library_folder(engine) / name)
-    if card is None or is_same_source(model, card) or is_in_place(model):
-        return
-    if dependents := list_dependents(name, engine / "engine.db"):
-        names = {"name": name, "dependents": ", ".join(dependents[:3])}
-        detail = f"{name}: {dependents} depend on it"
-        raise Refused(detail, "library-source-in-use", n=len(dependents), **names)
+    if card is not None and not is_same_source(model, card) and not is_in_place(model):
+        require_no_dependents(name, engine, "library-source-in-use")
 
 
 def _obtain(name: str, model: EngineModelConfig, root: Path, work: Worker) -> ModelCard:

@@ -207,6 +207,13 @@ def list_dependents(base: str, database: Path) -> Sequence[str]:
     return [str(name) for (name,) in names]
 
 
+def require_no_dependents(base: str, engine: Path, key: str) -> None:
+    """Raise Refused with the text `key` if tuned models or unfinished jobs need a base."""
+    if dependents := list_dependents(base, engine / "engine.db"):
+        names = {"name": base, "dependents": ", ".join(dependents[:3])}
+        raise Refused(f"{dependents} depend on {base}", key, n=len(dependents), **names)
+
+
 def is_gguf(model: EngineModelConfig) -> bool:
     """Return whether the base is one .gguf file."""
     return is_local(model) and Path(model.source).suffix.lower() == ".gguf"
@@ -366,11 +373,8 @@ def remove(
     is_name = name and Path(name).name == name and not name.startswith(".")
     if not is_name or not (folder.exists() or draft.exists()):
         raise NotFound(f"no base {name} lies here", "library-base-not-found", name=name)
-    dependents = list_dependents(name, engine / "engine.db")
-    if dependents and not is_forced:
-        names = {"name": name, "dependents": ", ".join(dependents[:3])}
-        detail = f"{dependents} depend on {name}"
-        raise Refused(detail, "library-in-use", n=len(dependents), **names)
+    if not is_forced:
+        require_no_dependents(name, engine, "library-in-use")
     with lock_base(root, name):
         freed = folder_bytes(folder) + folder_bytes(draft)
         remove_durably(folder)

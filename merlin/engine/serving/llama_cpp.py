@@ -207,11 +207,9 @@ class LlamaCppBackend(ProxyBackend):
         Without a `url` the model's `source` is the .gguf file to serve.
         """
         key = key if model.url else key or secrets.token_urlsafe()
-        client = UpstreamClient("llama.cpp", key)
-        super().__init__(client, _NEUTRAL_SAMPLING, can_embed=model.embeddings)
-        self._url = model.url.rstrip("/").removesuffix("/v1")
+        super().__init__("llama.cpp", model, key, _NEUTRAL_SAMPLING)
         self._files = files
-        self._process = None if model.url else LlamaProcess(name, model, key, client)
+        self._process = None if model.url else LlamaProcess(name, model, key, self.client)
         self._converting = asyncio.Lock()
 
     async def find_targets(self, adapter: Adapter | None) -> AsyncGenerator[Target, None]:

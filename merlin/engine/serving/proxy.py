@@ -183,12 +183,16 @@ class ProxyBackend(ABC):
     """A Backend that forwards requests; a subclass provides the URL and loads adapters."""
 
     def __init__(
-        self, client: UpstreamClient, sampling: Mapping[str, object], *, can_embed: bool
+        self, server: str, model: EngineModelConfig, key: str, sampling: Mapping[str, object]
     ) -> None:
-        """Take the fields that disable the server's sampling defaults."""
-        self.client = client
+        """Take the server's name, the model with its `url`, and its API key ("" for none).
+
+        `sampling` are the fields that disable the server's sampling defaults.
+        """
+        self.client = UpstreamClient(server, key)
+        self._url = model.url.rstrip("/").removesuffix("/v1")
         self._sampling = sampling
-        self._can_embed = can_embed
+        self._can_embed = model.embeddings
         self._figures: Counter[str] = Counter(running=0, adapters=0)
 
     @abstractmethod
@@ -336,9 +340,7 @@ class VllmBackend(ProxyBackend):
     """The Backend Protocol for one vLLM server."""
 
     def __init__(self, model: EngineModelConfig, key: str) -> None:
-        """Take a configured model with the server's `url`, and its API key ("" for none)."""
-        super().__init__(UpstreamClient("vLLM", key), _NEUTRAL_SAMPLING, can_embed=model.embeddings)
-        self._url = model.url.rstrip("/").removesuffix("/v1")
+        super().__init__("vLLM", model, key, _NEUTRAL_SAMPLING)
         # By name, the least recently used first.
         self._loaded: dict[str, None] = {}
         self._in_use: Counter[str] = Counter()
