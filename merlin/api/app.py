@@ -39,9 +39,9 @@ from merlin.config.settings import ApiConfig
 from merlin.core import server
 from merlin.core.clock import utc_now
 from merlin.core.connections import Server, tls_context
-from merlin.core.heap import exclude_loaded_objects
 from merlin.core.heartbeat import Failures, Heartbeat
 from merlin.core.log import get_logger
+from merlin.core.memory import exclude_loaded_objects
 from merlin.db.change_watch import MAX_WAIT_S, ChangeCounter, changes_of
 from merlin.db.processes import Heartbeats
 from merlin.db.requests import RequestKind

@@ -34,8 +34,8 @@ from merlin.cli.options import (
 from merlin.cli.output import print_json, print_table
 from merlin.core.errors import ConfigError, NotFound, Refused
 from merlin.core.i18n import text
+from merlin.core.memory import without_garbage_collection
 from merlin.core.messages import SamplingParams
-from merlin.core.optional_imports import without_garbage_collection
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.fix import Fix, fix_files
 from merlin.dataset.rules import RULES, Rule, find_nearest

@@ -146,7 +146,7 @@ def exit_on_interrupt() -> Iterator[None]:
 def load_command(name: str) -> Any:
     """Import a command's module and return the command. Raises KeyError for an unknown name."""
     # Here: not for --help.
-    from merlin.core.optional_imports import without_garbage_collection, without_modules
+    from merlin.core.memory import without_garbage_collection, without_modules
 
     # peewee would import psycopg, which takes a tenth of a second: only PostgreSQL needs it.
     with exit_on_interrupt(), without_garbage_collection(), without_modules("psycopg"):

@@ -13,7 +13,7 @@ from merlin.app.context import Context
 from merlin.cli.output import print_message
 from merlin.config import Config, credential
 from merlin.core.errors import MerlinError, SourceError
-from merlin.core.optional_imports import without_garbage_collection
+from merlin.core.memory import without_garbage_collection
 from merlin.dataset.changes import Changes
 from merlin.db.database import Database
 from merlin.db.processes import Lead

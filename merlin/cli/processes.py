@@ -130,7 +130,7 @@ def _skip_imports(*unused: str) -> Iterator[None]:
     From here on garbage is looked for seldom, as what answers under way hold is none: after every
     700 new objects it would take 15 % of the bot's time.
     """
-    from merlin.core.optional_imports import without_garbage_collection, without_modules
+    from merlin.core.memory import without_garbage_collection, without_modules
 
     gc.set_threshold(50_000)
     with without_garbage_collection(), without_modules("httpx._main", "psycopg", *unused):

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from merlin.core.formatted_text import escape_controls
-from merlin.core.optional_imports import without_modules
+from merlin.core.memory import without_modules
 
 # structlog uses these only for pretty tracebacks and greenlets, which are not needed here.
 with without_modules("rich", "greenlet"):

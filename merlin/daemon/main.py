@@ -27,7 +27,6 @@ from merlin.app.health import engine_address
 from merlin.config import process_names
 from merlin.core.clock import Clock, StepWatch, utc_now
 from merlin.core.errors import MerlinError
-from merlin.core.heap import exclude_loaded_objects
 from merlin.core.heartbeat import (
     ROUND_BOUNDS_MS,
     Failures,
@@ -36,6 +35,7 @@ from merlin.core.heartbeat import (
     round_bucket,
 )
 from merlin.core.log import get_logger
+from merlin.core.memory import exclude_loaded_objects
 from merlin.core.network import fetch_url
 from merlin.db.database import require_room
 

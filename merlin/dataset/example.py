@@ -45,7 +45,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from merlin.core.errors import Refused
 from merlin.core.formatted_text import is_blank, shorten_text
-from merlin.core.heap import release_free_memory
+from merlin.core.memory import release_free_memory
 from merlin.core.messages import Message
 from merlin.dataset.finding import Finding, Mark, Severity, shorten
 from merlin.dataset.layout import NameAllocator

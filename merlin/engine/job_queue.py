@@ -19,10 +19,10 @@ from pathlib import Path
 
 from merlin.config.engine import EngineSettings, EngineTrainingConfig
 from merlin.core.clock import Backoff, utc_now
-from merlin.core.heap import release_free_memory
 from merlin.core.i18n import text
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
+from merlin.core.memory import release_free_memory
 from merlin.engine import jobs as states
 from merlin.engine.bases import Bases
 from merlin.engine.job_events import BUG, JobEvent, classify_failure

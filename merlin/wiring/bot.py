@@ -14,8 +14,8 @@ from merlin.bot.main import run
 from merlin.bot.services import BotServices
 from merlin.config import BOT_TOKEN, Config, bot_id, credential, webhook_secret
 from merlin.core.errors import MerlinError
-from merlin.core.heap import exclude_loaded_objects
 from merlin.core.log import get_logger
+from merlin.core.memory import exclude_loaded_objects
 from merlin.db.database import Database
 from merlin.db.processes import Heartbeats, Lead
 from merlin.db.writer import Store

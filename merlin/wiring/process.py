@@ -7,8 +7,8 @@ from contextlib import ExitStack, contextmanager
 from merlin.config import Config, credential
 from merlin.config.settings import SENTRY_DSN
 from merlin.core.errors import ConfigError
-from merlin.core.heap import share_one_heap
 from merlin.core.log import set_up_logging
+from merlin.core.memory import share_one_heap
 
 
 @contextmanager

@@ -11,8 +11,8 @@ pytestmark = pytest.mark.unit
 PROGRAM = """
 from pathlib import Path
 from threading import Thread
-from merlin.core import heap
-heap.share_one_heap()
+from merlin.core import memory
+memory.share_one_heap()
 kept = []
 def work():
     blocks = [bytearray(50_000) for _ in range(400)]
@@ -25,7 +25,7 @@ for _ in range(4):
     thread.start()
     thread.join()
 grown = resident_mb() - before
-heap.release_free_memory()
+memory.release_free_memory()
 print(grown, resident_mb() - before)
 """
 

@@ -78,7 +78,7 @@ def train_in_process(task, leave_at=0):
     After the message of the epoch `leave_at` it gets the engine's stop command.
     """
     from merlin.engine.trainers.lora.trainer import ProgressPipe
-    from merlin.engine.trainers.lora.worker.__main__ import run
+    from merlin.engine.trainers.lora.worker.__main__ import start
 
     task.folder.mkdir(parents=True, exist_ok=True)
     trainer.write_task(task)
@@ -90,7 +90,7 @@ def train_in_process(task, leave_at=0):
         if any(line.get("number") == leave_at for line in lines):
             stop.set()
 
-    run(task.folder, ProgressPipe(task.folder, take), stop)
+    start(task.folder, ProgressPipe(task.folder, take), stop)
     return messages
 
 

@@ -88,7 +88,7 @@ def compute_loss(model, examples, *arguments, **settings):
     sums = train_step.accumulate(examples, 0)
     learning = [part for part in model.parameters() if part.requires_grad]
     gradient = torch.cat([part.grad.flatten() for part in learning])
-    train_step.reset_gradients()
+    train_step.optimizer.zero_grad()
     return sums["loss"] / sums["count"], gradient
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from merlin.core.durable_files import is_disk_full
 from merlin.core.errors import Refused
-from merlin.core.optional_imports import without_garbage_collection
+from merlin.core.memory import without_garbage_collection
 from merlin.engine.child_process import EnginePipe
 from merlin.engine.model_store.store import DISK_FULL, Progress
 

@@ -5,7 +5,7 @@ import signal
 import sys
 import traceback
 
-from merlin.core.optional_imports import without_garbage_collection
+from merlin.core.memory import without_garbage_collection
 from merlin.engine.child_process import EnginePipe
 from merlin.engine.serving.base import Setup
 

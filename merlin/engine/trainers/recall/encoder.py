@@ -18,7 +18,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from merlin.core.durable_files import remove_durably, write_durably
-from merlin.core.optional_imports import without_garbage_collection
+from merlin.core.memory import without_garbage_collection
 from merlin.engine.encoder_files import digest_encoder
 
 if TYPE_CHECKING:

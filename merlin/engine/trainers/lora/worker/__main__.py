@@ -15,7 +15,7 @@ import threading
 from functools import partial
 from pathlib import Path
 
-from merlin.core.optional_imports import without_garbage_collection
+from merlin.core.memory import without_garbage_collection
 from merlin.engine.child_process import redirect_stdout
 from merlin.engine.trainers.base import Untrainable
 from merlin.engine.trainers.lora import trainer
@@ -52,26 +52,18 @@ def main(folder: Path) -> int:
 
 
 def start(folder: Path, pipe: ProgressPipe, stop: threading.Event) -> int:
-    """Import the libraries, then train; return the exit code."""
+    """Import the libraries, train, and send the result; return the exit code."""
     # Imported late, while the stop command is already handled: these imports take seconds.
     with without_garbage_collection():
-        from merlin.engine.trainers.lora.worker import train  # noqa: F401, PLC0415
-    return run(folder, pipe, stop)
-
-
-def run(folder: Path, pipe: ProgressPipe, stop: threading.Event) -> int:
-    """Train, and send the result; return the exit code."""
-    from merlin.engine.trainers.lora.trainer import classify_training_error  # noqa: PLC0415
-    from merlin.engine.trainers.lora.worker.model import join_devices  # noqa: PLC0415
-    from merlin.engine.trainers.lora.worker.train import train_task  # noqa: PLC0415
-
+        from merlin.engine.trainers.lora.worker.model import join_devices  # noqa: PLC0415
+        from merlin.engine.trainers.lora.worker.train import train_task  # noqa: PLC0415
     try:
         task = trainer.read_task(folder)
         dtype = task.base.dtype if task.base else "auto"
         is_over = train_task(task, join_devices(task.place, dtype), pipe, stop.is_set)
     except Exception as error:
         log.exception("the training failed")
-        failure = classify_training_error(error)
+        failure = trainer.classify_training_error(error)
         if failure is None:
             return _BUG
         pipe.send_failure(failure)

@@ -278,17 +278,13 @@ class TrainStep:
             losses.append((total.detach(), sums))
         return self._reduce({**self._compute_sums(losses, share, weight), "stop": float(is_stop)})
 
-    def reset_gradients(self) -> None:
-        """Reset the gradients."""
-        self.optimizer.zero_grad()
-
     def update(self, step: int) -> None:
         """Run the optimizer and reset the gradients."""
         for group in self.optimizer.param_groups:
             group["lr"] = self._plan.get_rate(step)
         torch.nn.utils.clip_grad_norm_(self._trainable, _MAX_GRADIENT_NORM)
         self.optimizer.step()
-        self.reset_gradients()
+        self.optimizer.zero_grad()
 
     def evaluate(self, batch: Sequence[Example]) -> dict[str, float]:
         """Return the sums of a batch without training on it."""
@@ -522,6 +518,6 @@ def _choose_thread_count(plan: Plan, train_step: TrainStep, accelerator: Acceler
 
     def step() -> None:
         train_step.accumulate(batch, 0)
-        train_step.reset_gradients()
+        train_step.optimizer.zero_grad()
 
     return choose_threads(step, tries=1)

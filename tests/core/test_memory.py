@@ -10,7 +10,7 @@ pytestmark = pytest.mark.functional
 
 PROGRAM = """
 import json, sys
-from merlin.core.optional_imports import without_modules
+from merlin.core.memory import without_modules
 
 with without_modules(*sys.argv[1:]):
     from merlin.db import driver_errors
