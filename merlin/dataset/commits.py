@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from peewee import fn
@@ -66,9 +65,7 @@ class CommitHistory(Repository):
         on_line = COMMIT.position.is_null(is_null=False)
         return dict(self.db.tuples(COMMIT.select(COMMIT.sha, COMMIT.position).where(on_line)))
 
-    def next_number(
-        self, dataset: str, name: str = "", values: Mapping[str, int] = MappingProxyType({})
-    ) -> int:
+    def next_number(self, dataset: str, name: str, values: Mapping[str, int]) -> int:
         """Return the number of the dataset's next build, 1 for the first.
 
         `values` are earlier numbers of builds by name, as the database may have been lost. The

@@ -26,18 +26,15 @@ from merlin.core.tracing import caller_context, open_span
 from merlin.engine import training_file
 from merlin.engine.clients import PREFIX, Client, TokenReservation
 from merlin.engine.context import Engine, get_engine
+from merlin.engine.database import read_object
 from merlin.engine.serving.base import Chunk, Embedding, Finish, GenerationRequest
-from merlin.openai_protocol.errors import ApiError, missing, unknown_model
+from merlin.openai_protocol.errors import ApiError, unknown_model
 
 AnswerStream = AsyncGenerator[Chunk | Finish, None]
 # The estimated answer length in tokens if the request sets no limit.
 DEFAULT_ANSWER_TOKENS = 1000
-# By path parameter: the table, the display name, the protocol's parameter.
-_OWNED = {
-    "file_id": ("file", "File object", "file_id"),
-    "job_id": ("job", "fine-tuning job", "fine_tuning_job_id"),
-    "endpoint_id": ("endpoint", "webhook endpoint", "webhook_endpoint_id"),
-}
+# By path parameter: the table.
+_OWNED = {"file_id": "file", "job_id": "job", "endpoint_id": "endpoint"}
 
 
 def make_wrong_key_error() -> ApiError:
@@ -140,10 +137,7 @@ def _check_access(engine: Engine, client: Client, param: str, name: str) -> None
         if name not in engine.bases and database.find_row(sql, name) != {"owner": client.client_id}:
             raise unknown_model(name)
         return
-    table, kind, parameter = _OWNED[param]
-    sql = f"SELECT 1 FROM {table} WHERE id = ? AND owner = ?"  # noqa: S608 - our own names
-    if not database.find_row(sql, name, client.client_id):
-        raise missing(kind, name, parameter)
+    read_object(database, _OWNED[param], name, client.client_id)
 
 
 _PROTECTED_PREFIX = "/v1"

@@ -24,7 +24,7 @@ from peewee import DatabaseError, OperationalError, SqliteDatabase
 
 from merlin.core.clock import utc_now
 from merlin.core.errors import Refused
-from merlin.openai_protocol.errors import ApiError, bad_field
+from merlin.openai_protocol.errors import ApiError, bad_field, missing
 from merlin.openai_protocol.requests import Page
 
 Row = dict[str, Any]
@@ -201,6 +201,24 @@ def read_page(
     sql = f"SELECT * FROM {table} WHERE {condition} ORDER BY seq {order} LIMIT ?"  # noqa: S608 - no caller's words
     page_rows = database.select(sql, *parameters, page.limit + 1)
     return page_rows[: page.limit], len(page_rows) > page.limit
+
+
+# By table: the display name of its objects, the protocol's parameter with their ids.
+_OBJECTS = {
+    "file": ("File object", "file_id"),
+    "job": ("fine-tuning job", "fine_tuning_job_id"),
+    "endpoint": ("webhook endpoint", "webhook_endpoint_id"),
+}
+
+
+def read_object(database: Database, table: str, object_id: str, owner: str = "") -> Row:
+    """Return the row of an object of `owner` ("": of anyone). Raises ApiError 404 without one."""
+    sql = f"SELECT * FROM {table} WHERE id = ? AND ? IN ('', owner)"  # noqa: S608 - our own names
+    row = database.find_row(sql, object_id, owner)
+    if row is None:
+        kind, parameter = _OBJECTS[table]
+        raise missing(kind, object_id, parameter)
+    return row
 
 
 _KEY_LIFETIME = timedelta(days=2)

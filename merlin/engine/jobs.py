@@ -18,12 +18,12 @@ from pydantic import Field
 from merlin.core.clock import utc_now
 from merlin.core.killpoint import kill_point
 from merlin.engine.bases import Base, Bases
-from merlin.engine.database import Database, IdempotencyKey, Row, read_page, run_once
+from merlin.engine.database import Database, IdempotencyKey, Row, read_object, read_page, run_once
 from merlin.engine.job_events import ENGLISH, JobEvent, JobEvents, error_object, failure_object
 from merlin.engine.requests import UNSUPPORTED, Name, RequestBody, allow
 from merlin.engine.trainers.base import SUPERVISED, Untrainable, check_hyperparameters
 from merlin.openai_protocol import responses
-from merlin.openai_protocol.errors import ApiError, bad_field, missing
+from merlin.openai_protocol.errors import ApiError, bad_field
 from merlin.openai_protocol.requests import MAX_METADATA, Page
 
 VALIDATING, QUEUED, RUNNING, PAUSED = "validating_files", "queued", "running", "paused"
@@ -182,10 +182,7 @@ class Jobs:
 
     def get(self, job_id: str) -> Job:
         """Return a job. Raises ApiError 404 if there is none with this id."""
-        row = self._database.find_row("SELECT * FROM job WHERE id = ?", job_id)
-        if row is None:
-            raise missing("fine-tuning job", job_id, "fine_tuning_job_id")
-        return _build_job(row)
+        return _build_job(read_object(self._database, "job", job_id))
 
     def list_in(self, *states: str) -> list[Job]:
         """Return the jobs in `states`, sorted by the order of `states`, then oldest first."""

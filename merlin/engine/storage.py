@@ -28,6 +28,7 @@ from merlin.engine.database import (
     Row,
     find_response,
     forget_response,
+    read_object,
     read_page,
     run_once,
 )
@@ -35,7 +36,7 @@ from merlin.engine.job_events import JobEvents
 from merlin.engine.jobs import Job, Jobs
 from merlin.engine.machine import measure_used_bytes
 from merlin.engine.trainers.base import Untrainable
-from merlin.openai_protocol.errors import ApiError, missing, unknown_model
+from merlin.openai_protocol.errors import ApiError, unknown_model
 from merlin.openai_protocol.requests import Page
 from merlin.openai_protocol.responses import checkpoint_object, file_object, model_object
 
@@ -89,10 +90,7 @@ class Files:
 
     def get(self, file_id: str) -> Row:
         """Return the row of a file. Raises ApiError 404 if there is none."""
-        row = self._database.find_row("SELECT * FROM file WHERE id = ?", file_id)
-        if row is None:
-            raise missing("File object", file_id, "file_id")
-        return row
+        return read_object(self._database, "file", file_id)
 
     def has(self, file_id: str, owner: str = "") -> bool:
         """Return whether the file exists; with `owner`, whether it is that owner's."""

@@ -101,6 +101,11 @@ class NewJob:
     suffix: str
     metadata: Mapping[str, str]
 
+    def choose_hyperparameters(self, names: Mapping[str, str]) -> dict[str, object]:
+        """Return those that are not "auto"; `names` are the provider's own names of some."""
+        chosen = {key: value for key, value in self.hyperparameters.items() if value != "auto"}
+        return {names.get(key, key): value for key, value in chosen.items()}
+
 
 class TrainingApi(Protocol):
     """The API of a training provider: files, jobs, models."""

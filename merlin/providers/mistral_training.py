@@ -50,11 +50,7 @@ class MistralProvider(OpenAIProvider):
             "model": new_job.base_model,
             "training_files": [{"file_id": new_job.train_file, "weight": 1}],
             "validation_files": [new_job.test_file] if new_job.test_file else None,
-            "hyperparameters": {
-                _NAMES.get(name, name): value
-                for name, value in new_job.hyperparameters.items()
-                if value != "auto"
-            },
+            "hyperparameters": new_job.choose_hyperparameters(_NAMES),
             "suffix": new_job.metadata[LAUNCH_KEY][:MAX_SUFFIX_LENGTH],
             "auto_start": True,
         }

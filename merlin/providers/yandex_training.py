@@ -112,11 +112,7 @@ class YandexProvider:
         for dataset in filter(None, (train_file, test_file)):
             self._require_ready(dataset)
         key = new_job.metadata[LAUNCH_KEY]
-        requested = {
-            _NAMES.get(name, name): value
-            for name, value in new_job.hyperparameters.items()
-            if value != "auto"
-        }
+        requested = new_job.choose_hyperparameters(_NAMES)
         body = {
             "baseModelUri": new_job.base_model,
             "trainDatasets": [{"datasetId": train_file, "weight": 1.0}],

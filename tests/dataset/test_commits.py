@@ -59,7 +59,7 @@ def read_authors(world, build_id):
 
 def test_nothing_is_recorded_at_first(world):
     assert world.journal.line() == {}
-    assert world.journal.next_number(FACE) == 1
+    assert world.journal.next_number(FACE, "", {}) == 1
     assert world.journal.latest(FACE) is None
     assert world.journal.build_of(FACE, "none") is None
 
@@ -190,7 +190,7 @@ def test_recording_a_commit_twice_records_it_once(world, clock):
     world.record(make_commit(1), [outcome], clock())
     world.record(make_commit(1), [outcome], clock())
     assert world.statuses() == {"a001": "built"}
-    assert world.journal.next_number(FACE) == 2
+    assert world.journal.next_number(FACE, "", {}) == 2
 
 
 def test_kill_while_recording_leaves_nothing_visible(url, clock):
@@ -208,7 +208,8 @@ def test_kill_while_recording_leaves_nothing_visible(url, clock):
 def assert_nothing_is_visible(world):
     journal = world.journal
     assert journal.line() == {}
-    assert (world.statuses(), journal.latest(FACE), journal.next_number(FACE)) == ({}, None, 1)
+    assert (world.statuses(), journal.latest(FACE)) == ({}, None)
+    assert journal.next_number(FACE, "", {}) == 1
     assert world.recent_builds() == []
     assert FileIndex(world.db).find_newest_build(FACE) is None
     assert FileIndex(world.db).find_build_range(FACE, "лицо/вопрос-003") is None

@@ -58,7 +58,7 @@ def test_ticks_never_scan_a_whole_table(database, clock):
     world.promotions.list_served(FACE)
     world.journal.line()
     world.journal.latest(FACE)
-    world.journal.next_number(FACE)
+    world.journal.next_number(FACE, "", {})
     world.journal.build_of(FACE, "none")
     Requests(database).claim(["launch", "fetch"])
     Notices(database).list_waiting()

@@ -27,9 +27,9 @@ from merlin.config.engine import EngineSettings
 from merlin.core.clock import Clock, utc_now
 from merlin.core.network import is_loopback
 from merlin.core.webhook_signing import mask_secret, new_secret
-from merlin.engine.database import Database, Row, read_page
+from merlin.engine.database import Database, Row, read_object, read_page
 from merlin.engine.requests import RequestBody, allow
-from merlin.openai_protocol.errors import ApiError, bad_field, missing
+from merlin.openai_protocol.errors import ApiError, bad_field
 from merlin.openai_protocol.requests import Page
 
 EVENT_TYPES = tuple(f"fine_tuning.job.{state}" for state in ("succeeded", "failed", "cancelled"))
@@ -145,10 +145,7 @@ class Endpoints:
 
     def get(self, endpoint_id: str) -> Row:
         """Return an endpoint. Raises ApiError 404 if there is none with this id."""
-        row = self._database.find_row("SELECT * FROM endpoint WHERE id = ?", endpoint_id)
-        if row is None:
-            raise missing("webhook endpoint", endpoint_id, "webhook_endpoint_id")
-        return row
+        return read_object(self._database, "endpoint", endpoint_id)
 
     def list(self, page: Page, owner: str = "") -> tuple[list[Row], bool]:
         """Return a page of an owner's endpoints ("" for all), and whether more follow."""

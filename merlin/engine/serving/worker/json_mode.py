@@ -34,21 +34,15 @@ _BETWEEN = {
 }
 _CONTINUATION_BYTES = range(0x80, 0xC0)
 # The valid continuation bytes of a multi-byte character by its first byte.
-_TAILS: Mapping[int, tuple[range, ...]] = (
-    dict.fromkeys(range(0xC2, 0xE0), (_CONTINUATION_BYTES,))
-    | dict.fromkeys(range(0xE1, 0xF0), (_CONTINUATION_BYTES, _CONTINUATION_BYTES))
-    | dict.fromkeys(
-        range(0xF1, 0xF4), (_CONTINUATION_BYTES, _CONTINUATION_BYTES, _CONTINUATION_BYTES)
-    )
-    | {
-        0xE0: (range(0xA0, 0xC0), _CONTINUATION_BYTES),
-        0xED: (range(0x80, 0xA0), _CONTINUATION_BYTES),
-    }
-    | {
-        0xF0: (range(0x90, 0xC0), _CONTINUATION_BYTES, _CONTINUATION_BYTES),
-        0xF4: (range(0x80, 0x90), _CONTINUATION_BYTES, _CONTINUATION_BYTES),
-    }
-)
+_TAILS: Mapping[int, tuple[range, ...]] = {
+    **dict.fromkeys(range(0xC2, 0xE0), (_CONTINUATION_BYTES,)),
+    **dict.fromkeys(range(0xE1, 0xF0), (_CONTINUATION_BYTES,) * 2),
+    **dict.fromkeys(range(0xF1, 0xF4), (_CONTINUATION_BYTES,) * 3),
+    0xE0: (range(0xA0, 0xC0), _CONTINUATION_BYTES),
+    0xED: (range(0x80, 0xA0), _CONTINUATION_BYTES),
+    0xF0: (range(0x90, 0xC0), _CONTINUATION_BYTES, _CONTINUATION_BYTES),
+    0xF4: (range(0x80, 0x90), _CONTINUATION_BYTES, _CONTINUATION_BYTES),
+}
 # States in which a number is complete, and those in which it needs another digit.
 _NUMBER_ENDS = ("zero", "whole", "fraction", "power")
 _NUMBER_NEEDS = ("minus", "point", "e", "sign")
