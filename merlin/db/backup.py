@@ -247,7 +247,7 @@ def keep_before_upgrade(state_dir: Path, url: str, database: Database) -> None:
     The copy allows a return to the previous version: `merlin.db.before-STEP` beside the SQLite
     file, `merlin.dump.before-STEP` by pg_dump in the state folder; STEP is the first migration to
     apply. Raises MerlinError if the SQLite copy cannot be written. Without a pg_dump that matches
-    the server the upgrade continues: migrations only add, each in one transaction.
+    the server the upgrade continues: migrations only add, all in one transaction.
     """
     steps = list_pending(database)
     if not steps or not list_applied(database):

@@ -1,13 +1,12 @@
 """Schema migrations: each step is an SQL file, `m001_pipeline.sql` the first; released ones stay.
 
 Statements for one kind of database are in `NAME.sqlite.sql` and `NAME.postgresql.sql`, and run
-after the common file. A step and its row in `migration` are one transaction, so are all the steps
-of a new database, which then waits for the disk once: a kill leaves nothing of it. Of two processes
-that start at the same time, the second waits and finds the step applied.
+after the common file. All pending steps and their rows in `migration` are one transaction: a kill
+or a broken step leaves the database to the previous version. Of two processes that start at the
+same time, the second waits and finds the steps applied.
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 
 from merlin.core.clock import iso, utc_now
@@ -69,23 +68,21 @@ def list_pending(db: Database, steps: Sequence[Step] = STEPS) -> tuple[Step, ...
 
 
 def migrate(db: Database, steps: Sequence[Step] = STEPS) -> list[str]:
-    """Apply every pending step; return their names."""
-    pending = list_pending(db, steps)
-    with db.atomic() if len(pending) == len(steps) else nullcontext():
-        done = [step.__name__ for step in pending if _apply(db, step)]
-    if done:
-        log.info("schema is up to date", applied=done)
+    """Apply every pending step, all or none; return their names."""
+    if not list_pending(db, steps):
+        return []
+    done = db.transact(lambda: _apply_pending(db, steps))
+    log.info("schema is up to date", applied=done)
     return done
 
 
-def _apply(db: Database, step: Step) -> bool:
-    """Apply a step unless another process did so while this one waited for the lock."""
-    with db.atomic():
-        if db.dialect == "postgresql":
-            db.sql("SELECT pg_advisory_xact_lock(?)", _LOCK)
-        db.script(_TABLE)
-        if db.has(MIGRATION, MIGRATION.name == step.__name__):
-            return False
+def _apply_pending(db: Database, steps: Sequence[Step]) -> list[str]:
+    if db.dialect == "postgresql":
+        db.sql("SELECT pg_advisory_xact_lock(?)", _LOCK)
+    db.script(_TABLE)
+    # Another process may have applied them while this one waited for the lock.
+    pending = list_pending(db, steps)
+    for step in pending:
         step(db)
         db.put(MIGRATION.insert({"name": step.__name__, "applied_at": iso(utc_now())}))
-        return True
+    return [step.__name__ for step in pending]
