@@ -53,7 +53,8 @@ def list_proposals(
     records = [_record(proposal, replaced[proposal.proposal_id]) for proposal in waiting]
     if not json:
         for item in records:
-            item["question"] = shorten_text(str(item["question"]), _QUESTION_LENGTH)
+            asked = (*item["before"], item["question"])
+            item["question"] = " / ".join(shorten_text(words, _QUESTION_LENGTH) for words in asked)
             item["answer"] = shorten_text(str(item["answer"]), _ANSWER_LENGTH)
             replaces = item["replaces"]
             item["replaces"] = "; ".join(

@@ -470,6 +470,10 @@ def test_correction_of_a_continued_conversation_replaces_only_the_same_conversat
     open_proposal()
     approve()
     conversation("Две тысячи.")
+    add_proposal(chat.settings, "Что за лоб?")
+    chat.press_forged("ex:queue:0")
+    chat.press("☑️ Сразу несколько")
+    assert "1. Сколько стоит велосипед?\nТысячу.\nА самокат?\nДве тысячи. · chat" in chat.last.text
     open_proposal()
     assert "👤 Сколько стоит велосипед?\n🤖 Тысячу.\n👤 А самокат?" in chat.last.text
     chat.press("✏️ Ответ")

@@ -210,16 +210,13 @@ def show_page(context: BotContext) -> View:
     if not pending:
         return show_queue(context)
     replacements = proposals.find_replacements(*context.caller, pending)
-    entries = [
-        "\n".join(
-            [
-                f"{number}. {shorten_text(proposal.draft.question, _LABEL_LENGTH)}",
-                f"{shorten_text(proposal.draft.answer, _ANSWER_LENGTH)} · {proposal.draft.source}",
-                *proof.replacement_lines(context, replacements[proposal.proposal_id]),
-            ]
-        )
-        for number, proposal in enumerate(pending, 1)
-    ]
+    entries = list[str]()
+    for number, proposal in enumerate(pending, 1):
+        *asked, answer = (message.content for message in proposal.draft.messages)
+        lines = [shorten_text(words, _LABEL_LENGTH) for words in asked]
+        lines.append(f"{shorten_text(answer, _ANSWER_LENGTH)} · {proposal.draft.source}")
+        lines += proof.replacement_lines(context, replacements[proposal.proposal_id])
+        entries.append("\n".join([f"{number}. {lines[0]}", *lines[1:]]))
     title = context.translate("examples-several-title", count=len(pending))
     marks = f"{pending[0].proposal_id}:{pending[-1].proposal_id}:{len(pending)}"
     rows: menu.Rows = (
