@@ -133,7 +133,7 @@ class CourseFiles:
         for lesson in self.lessons(materials):
             if lesson.id == material_id:
                 return lesson
-        raise NotFound(f"no material {material_id}", "material-none", material=str(material_id))
+        raise NotFound(f"no material {material_id}", "material-unknown")
 
     def change_fields(self, values: Mapping[str, Any]) -> CourseEdits:
         """Return the edits that change the course's own fields; None removes a field."""

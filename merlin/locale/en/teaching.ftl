@@ -1,7 +1,6 @@
 # What teachers and editors change through the API.
 course-broken = course.yaml of this course can't be read (line { $line }): { $reason } Fix it in git.
 course-unwritable = This text can't be saved in course.yaml.
-material-none = Material { $material } not found: it may have been removed from this course. Open the course again.
 teaching-unchanged = Nothing changed.
 teaching-no-revision = Name the revision that you saw, in the body or as the header If-Match.
 change-not-committed = Only saved edits can be undone.

@@ -1,7 +1,6 @@
 # Что меняют через API преподаватели и редакторы.
 course-broken = course.yaml этого курса не читается (строка { $line }): { $reason } Исправьте его в git.
 course-unwritable = Этот текст нельзя записать в course.yaml.
-material-none = Материал { $material } не найден: возможно, из курса его убрали. Откройте курс ещё раз.
 teaching-unchanged = Ничего не изменено.
 teaching-no-revision = Назовите revision, которую вы видели: полем тела или заголовком If-Match.
 change-not-committed = Отменить можно только сохранённую правку.
