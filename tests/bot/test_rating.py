@@ -123,6 +123,17 @@ def test_correction_of_a_question_that_continues_a_conversation_has_the_turn_bef
     assert select_rows(settings, columns) == [("withdrawn", "", "", "")]
 
 
+def test_second_tap_on_allow_leaves_the_form_open(anna, settings):
+    answer = anna.say(QUESTION)
+    anna.press("fix:1", answer.message_id)
+    data = anna.button_data("consent")
+    form = anna.press(data)
+    anna.press(data, form.message_id, forged=True)
+    assert (anna.last.message_id, anna.last.text) == (form.message_id, russian_text("fix-ask"))
+    assert anna.alerts()[-1] == russian_text("consent-thanks")
+    assert "увидит редактор" in anna.say(BETTER).text
+
+
 def read_proposals(settings):
     """Return Anna's proposals, decrypted."""
     cipher = load_or_make_key(settings.state_dir, None)

@@ -288,6 +288,7 @@ async def ask_instead(context: BotContext) -> None:
 @handlers.button("consent:yes")
 def give_consent(context: BotContext) -> View:
     """Store the consent and continue with the correction or question that it was asked for."""
+    was_given = proposals.has_consent(*context.caller)
     proposals.give_consent(*context.caller)
     is_older = context.argument(1) not in ("", str(menu.get_dialog_number(context)))
     turn = None if is_older else _turn(context)
@@ -295,6 +296,8 @@ def give_consent(context: BotContext) -> View:
         context.stop_waiting()
         return _tell_view(context, turn)
     if context.step not in (CONSENTING, DECLINED) or turn is None:
+        if was_given:  # a second tap must not replace what the first one opened
+            return menu.alert(context.translate("consent-thanks"))
         return menu.text_view(context, "consent-thanks")
     if "words" not in context.dialog_values:
         return _ask_correction(context, turn)
