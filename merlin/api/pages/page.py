@@ -20,7 +20,7 @@ from http import HTTPStatus
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Form
+from fastapi import APIRouter, Depends, Form, Query
 from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
@@ -76,6 +76,8 @@ async def asset(request: Request, name: str) -> Response:
 
 PATTERN = "^[0-9a-f]{32}$"
 FormToken = Annotated[str, Form(pattern=PATTERN)]
+# The state of a part of a page that a script has.
+Seen = Annotated[str, Query(max_length=80)]
 
 
 def form_token() -> str:

@@ -24,6 +24,7 @@ from merlin.api.pages.page import (
     LauncherContext,
     PageContext,
     PromoterContext,
+    Seen,
     ViewerContext,
     refusal_text,
     render_fragment,
@@ -129,9 +130,7 @@ async def show_job(context: ViewerContext, job_id: Id, asked: RequestNumber = 0)
 
 
 @router.get("/admin/jobs/{job_id}/live")
-async def show_live(
-    context: ViewerContext, job_id: Id, seen: Annotated[str, Query(max_length=80)] = ""
-) -> Response:
+async def show_live(context: ViewerContext, job_id: Id, seen: Seen = "") -> Response:
     """Return the changed part of a job's page; 204 if nothing changed since `seen`."""
     job = await context.read(jobs.get, job_id)
     if seen == _change_mark(job):

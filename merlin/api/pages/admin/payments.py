@@ -305,5 +305,4 @@ async def _page(
         "wrong_words": wrong,
         "most_reason": MAX_REASON_LENGTH,
     }
-    status = 409 if wrong else 200
-    return render_page(context, "admin_payment.html", view, status=status)
+    return render_page(context, "admin_payment.html", view, status=409 if wrong else 200)

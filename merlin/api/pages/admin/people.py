@@ -163,8 +163,7 @@ async def _page(context: PageContext, user_id: int, wrong: str = "", done: str =
         "wrong_words": wrong,
         "result": context.say(f"result-{done}") if done in {"done", "given"} else "",
     }
-    status = 409 if wrong else 200
-    return render_page(context, "admin_user.html", view, status=status)
+    return render_page(context, "admin_user.html", view, status=409 if wrong else 200)
 
 
 @router.get("/admin/approvals")
@@ -206,5 +205,4 @@ async def _approvals_page(context: PageContext, wrong: str = "", message: str = 
         "wrong_words": wrong,
         "message": message,
     }
-    status = 409 if wrong else 200
-    return render_page(context, "admin_approvals.html", view, status=status)
+    return render_page(context, "admin_approvals.html", view, status=409 if wrong else 200)

@@ -22,6 +22,7 @@ from merlin.api.pages.page import (
     FormToken,
     LedCourse,
     PageContext,
+    Seen,
     TeacherContext,
     form_token,
     refusal_text,
@@ -148,9 +149,7 @@ async def show_change(context: TeacherContext, change_id: Hex) -> Response:
 
 
 @router.get("/changes/{change_id}/live")
-async def show_live(
-    context: TeacherContext, change_id: Hex, seen: Annotated[str, Query(max_length=40)] = ""
-) -> Response:
+async def show_live(context: TeacherContext, change_id: Hex, seen: Seen = "") -> Response:
     """Return the change if its state differs from `seen`, else nothing."""
     view = await _view(context, change_id)
     if view["seen"] == seen:
@@ -159,9 +158,7 @@ async def show_live(
 
 
 @router.get("/changes/{change_id}/note")
-async def show_note(
-    context: TeacherContext, change_id: Hex, seen: Annotated[str, Query(max_length=40)] = ""
-) -> Response:
+async def show_note(context: TeacherContext, change_id: Hex, seen: Seen = "") -> Response:
     """Return the line with the state of an edit if it differs from `seen`, else nothing."""
     note = await find_noted_change(context, change_id)
     if note is None:
