@@ -15,6 +15,7 @@ import sys
 import tempfile
 from contextlib import redirect_stdout, suppress
 from importlib import import_module
+from itertools import product
 from multiprocessing import forkserver, resource_tracker, util
 from pathlib import Path
 
@@ -72,12 +73,18 @@ def _collect(arguments):
     with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
         code = pytest.main([*arguments, "--collect-only", "-n0"])
     # Imported after pytest, which rewrites the assertions of some.
+    from merlin.core.i18n import LANGUAGES, keys, render_stored_text
     from merlin.engine.trainers.recall.encoder import measure_small_talk
+    from merlin.engine.trainers.recall.synonyms import read_groups
     from tests.support.forked_processes import PRELOADED
 
     for name in PRELOADED:
         import_module(name)
-    measure_small_talk("")  # loads the encoder, which takes each process a second
+    # Loads the encoder, which takes each process a second, the synonyms and all texts.
+    measure_small_talk("")
+    read_groups()
+    for language, key in product(LANGUAGES, keys("en")):
+        render_stored_text(language, key, {})
     gc.freeze()  # no worker writes to these objects to find garbage
     return code == pytest.ExitCode.OK
 
