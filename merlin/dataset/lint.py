@@ -39,7 +39,7 @@ _ENGLISH_HINTS = (
 )
 _RU_VERBS = (
     "помо|ответ|отвеч|предостав|выполн|обсужд|дать|дава|сказать|сдел|дела|созда|генерир|сгенерир"
-    "|поддерж|раскры|провер|сообщ|расска|написа|писать|посовет|совет|вызвать|продолж|комментир"
+    "|поддерж|раскры|провер|просм|сообщ|расска|написа|писать|посовет|совет|вызвать|продолж|комментир"
 )
 _EN_MODEL = "ai|artificial intelligence|language model|chatbot"
 _EN_VERBS = (
@@ -56,7 +56,7 @@ _REFUSAL = re.compile(
     rf"не (?:буду|могу|смогу|в состоянии|в силах|вправе|способ\w+) (?:\w+ ){{0,2}}(?:{_RU_VERBS})"
     r"|(?:ответить|помочь) (?:\w+ )?не (?:могу|смогу)|\bза рамки (?:мо(?:их|ей)|безопасн)"
     r"|\b(?:лучше промолчу|воздержусь|сменим тему|поговорим о ч[её]м-нибудь друг)"
-    r"|\b(?:я|но|поэтому) вынужден\w? отказать\b|^нет доступа к"
+    r"|\b(?:я|но|поэтому) вынужден\w? отказать(?:ся)?\b|^нет доступа к"
     r"|\bу меня нет (?:доступа|собственн|личн|своего)"
     r"|\bя не (?:имею|обладаю) (?:доступ|личн|собств)"
     rf"|\bas an? (?:\w+ ){{0,2}}(?:{_EN_MODEL}|assistant)\b(?: \w+){{0,2}}(?:,| i\b)"
@@ -128,10 +128,10 @@ def is_learned(message: Message) -> bool:
 def is_refusal(answer: str) -> bool:
     """Return whether the beginning of an answer is a refusal, in Russian or English."""
     start = answer[:_REFUSAL_LENGTH].casefold().replace("\u2019", "'").replace("\u00b4", "'")
-    # A text without the letter "о" is not Russian, one without "i" not English.
-    has_hint = ("о" in start and any(hint in start for hint in _RUSSIAN_HINTS)) or (
-        "i" in start and any(hint in start for hint in _ENGLISH_HINTS)
-    )
+    # A text without "о" and "е" is not Russian, one without "i" and "a" not English.
+    russian = _RUSSIAN_HINTS if "о" in start or "е" in start else ()
+    english = _ENGLISH_HINTS if "i" in start or "a" in start else ()
+    has_hint = any(hint in start for hint in (*russian, *english))
     return has_hint and _REFUSAL.search(start) is not None
 
 

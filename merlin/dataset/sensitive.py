@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 
 from merlin.dataset.finding import shorten
 
+_SIGN = r"[\w!@#%^&*+/~-]"  # of a password
 SECRET = re.compile(
     r"\d{6,12}:[A-Za-z0-9_-]{30,64}|\bsk-[A-Za-z0-9_-]{16,}|\bmrl_[A-Za-z0-9_-]{12,}"
     r"|\b(?:gh[oprsu]_|github_pat_|hf_)[A-Za-z0-9_]{30,}|\bgl[a-z]{2,5}-[A-Za-z0-9_-]{20,}"
@@ -24,6 +25,13 @@ SECRET = re.compile(
     r"|\bSG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}"
     r"|\bAIza[A-Za-z0-9_-]{35}|\bxox[abeprs]-[A-Za-z0-9-]{20,}|\b[rs]k_live_[A-Za-z0-9]{20,}"
     r"|\beyJ[A-Za-z0-9_-]{8,400}\.eyJ[A-Za-z0-9_-]{8,4000}\.[A-Za-z0-9_-]{8,}"
+    r"|\bdop_v1_[0-9a-f]{64}\b|(?<=://)[\w.-]{0,64}:(?=[^\s:/@]{0,99}\d)[^\s:/@]{6,99}"
+    r"@(?!example\.|127\.)[\w-]+\.(?!invalid\b|test\b)"
+    # A value named as a secret, if it is no call or expression.
+    r"|(?i:passw(?:or)?d|пароль|token|токен|api[ _-]?key|secret|bearer)"
+    r"(?:[\"' ]{0,2}[:=][\"' ]{0,2}"
+    rf"(?={_SIGN}{{0,99}}\d)(?={_SIGN}{{0,99}}[A-Z])(?={_SIGN}{{0,99}}[a-z]){_SIGN}{{8,99}}+"
+    r"|[\"' :=]{1,5}(?=\w{0,99}\d)[0-9a-f]{32,99}+)(?![\w.(\[])"
     r"|-----BEGIN [A-Z ]{0,20}PRIVATE KEY(?: BLOCK)?-----|\bPuTTY-User-Key-File-\d"
 )
 # Addresses in the domains reserved by RFC 2606 belong to nobody. The last label of a domain has no
@@ -65,12 +73,14 @@ _PLAIN = 2  # different digits in a card number of documentation, such as 4242 4
 
 # Most texts contain nothing sensitive: one fast search decides whether to look closer.
 _KEY_HINT = re.compile(r"[A-Za-z0-9_-]{16}")
+_KEY_WORDS = ("PRIVATE KEY", "://", "assw", "ASSW", "арол")
 _NUMBER_HINT = re.compile(r"\d(?:[ \u00a0().\u2010\u2011-]{0,2}\d){5}")
 
 
 def find_sensitive(words: str) -> Iterator[tuple[str, str]]:
     """Yield the rule and the masked text of the first match of each pattern."""
-    if (_KEY_HINT.search(words) or "PRIVATE KEY" in words) and SECRET.search(words):
+    has_hint = _KEY_HINT.search(words) or any(hint in words for hint in _KEY_WORDS)
+    if has_hint and SECRET.search(words):
         yield "secret", ""
         words = SECRET.sub("", words)  # a key before @ is not part of an address
     if "@" in words and (mail := MAIL.search(words)):

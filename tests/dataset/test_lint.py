@@ -63,9 +63,42 @@ def test_keys_of_providers_are_secrets(key):
     assert only_finding(check_with(a=example_yaml(answer=f"Ключ {key}")), "secret")
 
 
-def test_long_text_of_beginnings_of_keys_is_searched_once():
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Пароль: Aabcdefghij1!",
+        "password=Aabcdefghij1",
+        "MYSQL_PASSWORD='Aabcdefghij1'",
+        "Authorization: Bearer 0123456789abcdef0123456789abcdef",
+        'api_key: "0123456789abcdef0123456789abcdef"',
+        "токен 0123456789abcdef0123456789abcdef",
+        "postgres://ann:abcdefghij1@db.school.org/app",
+    ],
+)
+def test_value_named_as_a_secret_is_one(text):
+    assert [*find_sensitive(text)] == [("secret", "")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "password = Sha256Hash(x)",
+        "token: Annotated[str, Depends(OAuth2PasswordBearer)]",
+        "token = self.parser2.nextToken()",
+        "The token Base64Value is a secret Sha256Digest.",
+        "password=${DB_PASSWORD_1}, password='12345678', Пароль: от 8 знаков, A-Z и 0-9",
+        "postgres://user:password@localhost:5432/db, redis://:foobar1@127.0.0.1:6379",
+        "commit 4b825dc642cb6eb9a060e54bf8d69288fbee4904",
+    ],
+)
+def test_code_about_secrets_contains_none(text):
+    assert not list(find_sensitive(text))
+
+
+@pytest.mark.parametrize("text", ["live_-", "token=", "://a:1", "token=aB1"])
+def test_long_text_of_beginnings_of_keys_is_searched_once(text):
     # A search that starts again at each of them does not end within minutes.
-    assert not list(find_sensitive("live_-" * 30_000))
+    assert not list(find_sensitive(text * 30_000))
 
 
 def test_secret_is_not_repeated_in_the_finding():
@@ -144,6 +177,10 @@ def test_test_question_nearly_in_training_is_kept_and_reported():
         ("I'm sorry, but I can't help with that.", "refusal"),
         ("I\u2019d prefer not to answer this.", "refusal"),
         ("Извините, но я вынужден отказать.", "refusal"),
+        ("Я вынужден отказаться от ответа.", "refusal"),
+        ("Я не способен просматривать изображения.", "refusal"),
+        ("Я искусственный интеллект, у меня нет чувств.", "refusal"),  # no "о"
+        ("Sorry, that can't be done.", "refusal"),  # no "i"
         ("Сначала посмотрите на лоб, затем…", "cut-off"),
         ('"Черты лица таковы:"', "cut-off"),
         ("|\n      Напечатайте единицу:\n      ```python\n      print(1)\n      a", "cut-off"),
