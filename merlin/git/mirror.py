@@ -46,8 +46,8 @@ _BRANCH = re.compile(r"(?!-)[\w.#/-]{1,200}")
 _DIRECTORY_NAME = re.compile(r"(?!-)[\w.-]{1,100}")
 # Servers add rules and empty lines around their messages.
 _RELEVANT_LINE = re.compile(
-    r"(fatal|error|ERROR|remote|ssh):.*\w|.*Permission denied|Host key verification failed"
-    r"|(kex_exchange_identification: )?Connection |@ +WARNING: |Load key "
+    r"(fatal|error|ERROR|remote(?!: hint:)|ssh):.*\w|.*Permission denied|@ +WARNING: |Load key "
+    r"|Host key verification failed|(kex_exchange_identification: )?Connection "
 )
 _MAX_STDERR_LINES, _MAX_STDERR_LENGTH = 6, 500
 _OBJECT_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")

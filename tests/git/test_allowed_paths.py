@@ -75,7 +75,9 @@ def test_password_is_absent_from_the_url_and_every_printed_form():
 
 def test_git_error_is_shortened_to_one_line():
     remote = parse_remote_url("/srv/sets")
-    text = mirror.format_stderr("hint: x\nfatal: a\x1b[31m\nerror: " + "b" * 900, remote)
+    text = mirror.format_stderr(
+        "hint: x\nremote: hint: y\nfatal: a\x1b[31m\nerror: " + "b" * 900, remote
+    )
     assert text.startswith("fatal: a?[31m / error: bbb")
     assert len(text) == 500
 
