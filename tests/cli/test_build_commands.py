@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from merlin.core.errors import Forbidden
 from merlin.core.permissions import Authority, Role
 from merlin.db.processes import Heartbeats
 from merlin.wiring.context import open_read_only, open_reading_context
+from tests.support.forked_processes import run_processes
 from tests.support.pipeline_lab import KEY, Lab
 from tests.support.waiting import DEADLINE_S, longest, wait_until
 
@@ -51,24 +51,6 @@ def command(path, *arguments, **environment):
         timeout=longest(DEADLINE_S),
         check=False,
     )
-
-
-@contextmanager
-def daemon(lab):
-    """Run a real daemon that holds the lease."""
-    with (lab.folder / "daemon.log").open("wb") as said:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "merlin", "daemon", "--config", str(lab.path)],
-            env={**os.environ, "PYTHONPATH": str(SRC)},
-            stdout=said,
-            stderr=said,
-        )
-        try:
-            wait_until(lambda: is_leading(lab))
-            yield process
-        finally:
-            process.terminate()
-            process.wait(longest(DEADLINE_S))
 
 
 def is_leading(lab):
@@ -218,7 +200,8 @@ def test_commit_missing_in_the_mirror_is_reported(lab, run):
 
 def test_build_is_verified_restored_and_pruned_beside_a_daemon(lab, folder, run, run_json):
     before = read_folder(folder)
-    with daemon(lab) as process:
+    with run_processes(lab.path, "daemon") as (process,):
+        wait_until(lambda: is_leading(lab))
         assert run_json("verify", "trial-1")["state"] == "same"
         shutil.rmtree(folder)
         code, captured = run("verify", "trial-1", "--restore", "--json")
@@ -228,7 +211,7 @@ def test_build_is_verified_restored_and_pruned_beside_a_daemon(lab, folder, run,
         lab.repository.commit()
         code, captured = run("prune")
         assert (code, "Nothing was removed" in captured.err) == (0, True), captured
-        assert process.poll() is None
+        assert process.is_alive()
 
 
 @pytest.fixture

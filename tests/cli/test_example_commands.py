@@ -14,6 +14,7 @@ import yaml
 from merlin.dataset.changes import Changes, ChangeState
 from merlin.db.processes import Lead
 from merlin.wiring.context import open_migrated_database
+from tests.support.forked_processes import run_command, start_function, wait_for_exit
 from tests.support.pipeline_lab import KEY
 from tests.support.waiting import longest, wait_until
 
@@ -398,13 +399,10 @@ def test_lines_waiting_for_their_commit_are_not_imported_again(lab, run, run_jso
 @pytest.mark.parametrize("command", ["import", "build"])
 def test_killed_import_is_settled_by_the_next_command(lab, run_json, run, command, point):
     path = lines(lab, chat("Где вход?", "Тут."), chat("Где выход?", "Там."))
-    words = ["import", path, "--dataset", "trial"]
-    killed = subprocess.run(
-        [sys.executable, "-m", "merlin", *words, "--config", str(lab.path)],
-        capture_output=True,
-        env={**os.environ, "MERLIN_CRASH_AT": point},
-    )
-    assert killed.returncode == 137
+    words, log = ["import", path, "--dataset", "trial"], lab.folder / "import.log"
+    arguments = [*words, "--config", str(lab.path)]
+    killed = start_function(run_command, arguments, log, {"MERLIN_CRASH_AT": point})
+    assert wait_for_exit(killed) == 137, log.read_text("utf-8")
     if command == "import":
         again = run_json(*words)
         assert (again["taken"], again["duplicates"]) == (0, 2)
