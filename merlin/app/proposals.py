@@ -21,6 +21,7 @@ from merlin.app.changes import DatasetFiles
 from merlin.app.context import Context
 from merlin.app.examples import ExampleContent
 from merlin.app.permissions import require_editing
+from merlin.app.unanswered import read_turn_before
 from merlin.chat.feedback import EditorQuestions, QuestionStatistics, RatedAnswer
 from merlin.core.errors import DatasetError, NotFound, Refused
 from merlin.core.fields import described
@@ -297,7 +298,7 @@ def find_liked(ctx: Context, actor: Actor, dataset: str, language: str) -> list[
     """Return liked answers that can be test questions, masked in `language`, newest first.
 
     At most as many as are missing: of users who consented, without questions that an example or an
-    open proposal has. Raises NotFound.
+    open proposal has, or that continue a conversation. Raises NotFound.
     """
     missing = count_test_questions(ctx, actor, dataset).missing
     files = changes.read_files(ctx, actor, dataset).files if missing else []
@@ -309,7 +310,8 @@ def find_liked(ctx: Context, actor: Actor, dataset: str, language: str) -> list[
     candidates = dict[str, RatedAnswer]()
     for item in QuestionStatistics(ctx.db, ctx.default_dataset).list_liked(dataset, _MAX_LIKED):
         masked = item.mask(language)
-        candidates.setdefault(normalise(masked.question), masked)
+        if not read_turn_before(ctx, dataset, item.question, item.turn_id, language):
+            candidates.setdefault(normalise(masked.question), masked)
     return [item for form, item in candidates.items() if form not in existing][:missing]
 
 

@@ -234,6 +234,7 @@ def test_liked_answers_are_proposed_as_test_questions_once(site, capsys):
         return json.loads(capsys.readouterr().out)
 
     add_question(site, "Как сложить стопку?", is_known=True, rating=Rating.UP)
+    add_question(site, "а потом?", is_known=True, rating=Rating.UP)
     taught = parse_example(FileIndex(site.database).get("trial", "q3").text).question
     add_question(site, taught.upper(), is_known=True, rating=Rating.UP)
     add_question(site, "Мой секрет?", BORIS, is_known=True, rating=Rating.UP, consents=False)
