@@ -36,7 +36,7 @@ from merlin.dataset.commit_batch import Revert, plan_revert, revert_change, was_
 from merlin.dataset.commit_message import Editor, revert_subject, telegram_editor
 from merlin.dataset.entries import FileText
 from merlin.dataset.files import FileIndex, apply_pending_changes, is_behind
-from merlin.dataset.finding import Finding
+from merlin.dataset.finding import Finding, escape_unprintable
 from merlin.dataset.preview import Preview, unified_diff
 from merlin.db.database import lock_user
 from merlin.training.policy import Forecast, forecast_training
@@ -46,6 +46,7 @@ _LOOK_S = 0.1
 _FRESH = timedelta(seconds=30)
 # Minimum length of an abbreviated commit id in a button.
 _MIN_DIGITS = 7
+_MAX_PATHS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,11 @@ class DatasetFiles:
     def file(self, path: str) -> FileText | None:
         """Return one file, None if there is none."""
         return next((each for each in self.files if each.path == path), None)
+
+    @property
+    def blobs(self) -> dict[str, str]:
+        """Return path -> blob of all files."""
+        return {file.path: file.blob for file in self.files}
 
 
 # Makes the edits from the current files; may be called several times.
@@ -160,6 +166,21 @@ class StaleEdit(Refused):
         self.revision = revision
 
 
+class EditedSince(Refused):
+    """Files of a commit were edited since: undoing it would leave them, and they were not shown."""
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        arguments = {"count": len(paths), "paths": list_paths(paths)}
+        super().__init__("edited since", "change-undo-stay", **arguments)
+        self.count = len(paths)
+
+
+def list_paths(paths: Sequence[str]) -> str:
+    """Return the first paths in one line."""
+    more = ", …" if len(paths) > _MAX_PATHS else ""
+    return ", ".join(escape_unprintable(path) for path in paths[:_MAX_PATHS]) + more
+
+
 class EditNotGood(DatasetError):
     """The checker finds an error in an edit."""
 
@@ -250,11 +271,17 @@ async def preview(ctx: Context, actor: Actor, dataset: str, make: Make) -> Previ
 
 
 async def submit(
-    ctx: Context, actor: Actor, dataset: str, make: Make, once: str = ""
+    ctx: Context,
+    actor: Actor,
+    dataset: str,
+    make: Make,
+    once: str = "",
+    editor: Editor | None = None,
 ) -> ChangeView:
     """Check an edit and request its commit; a repeated call with the same `once` returns the first.
 
-    Raises NotFound, EditNotGood, what `make` raises, and Refused if the same files keep changing.
+    `editor` is as in `save`. Raises NotFound, EditNotGood, what `make` raises, and Refused if the
+    same files keep changing.
     """
     # The batch id under which a repeated call finds its changes, "" without `once`.
     batch = hashlib.sha256(f"{actor.name}\n{once}".encode()).hexdigest()[:32] if once else ""
@@ -265,7 +292,7 @@ async def submit(
             proposed, seen = await _check_edits(ctx, files, make)
             if not seen.is_good:
                 raise EditNotGood(seen)
-            known = await ctx.write(_save_unless_changed, actor, files, proposed, batch)
+            known = await ctx.write(_save_unless_changed, actor, files, proposed, batch, editor)
         if known:
             return _view(known, {file.blob: file.text for file in files.files}.get)
     raise Refused("others edit it", "api-problem-busy-file-detail")
@@ -291,14 +318,20 @@ async def _read_newest_files(ctx: Context, actor: Actor, dataset: str) -> Datase
 
 
 def _save_unless_changed(
-    ctx: Context, actor: Actor, files: DatasetFiles, proposed: CourseEdits, batch: str
+    ctx: Context,
+    actor: Actor,
+    files: DatasetFiles,
+    proposed: CourseEdits,
+    batch: str,
+    editor: Editor | None,
 ) -> list[Change]:
     """Return the stored changes; none if the files changed in between."""
     if batch:  # the same form sent to two processes: the later one finds the changes of the first
         lock_user(ctx.db, actor.user_id, ctx.clock)
     if read_files(ctx, actor, files.dataset).mark != files.mark:
         return []
-    return save(ctx, actor, files.dataset, proposed.edits, proposed.subject, batch=batch)
+    edits, subject = proposed.edits, proposed.subject
+    return save(ctx, actor, files.dataset, edits, subject, editor=editor, batch=batch)
 
 
 def save(
@@ -465,63 +498,56 @@ def drop(ctx: Context, actor: Actor, change_id: str) -> None:
         raise Refused("too late", "change-too-late")
 
 
-def make_undo(ctx: Context, actor: Actor, change_id: str) -> tuple[str, Make]:
-    """Return the dataset of a commit, and the edits that restore its files.
+def find_of_commit(ctx: Context, actor: Actor, mark: str) -> Change:
+    """Return the first change of the actor's own commit whose id starts with `mark`.
 
-    Raises NotFound, Forbidden; making the edits raises Refused if files were changed since.
-    """
-    batch, text = _require_editable(ctx, actor, change_id), FileIndex(ctx.db).read_text
-    texts = {each.before: text(each.before) for each in batch if each.before}
-
-    def make(files: DatasetFiles) -> CourseEdits:
-        blobs = {file.path: file.blob for file in files.files}
-        found = plan_revert(batch, blobs, texts.get)
-        if found.newer:  # this path has no dialog in which to choose the files to restore
-            raise Refused("rewritten since", "change-undo-since", path=found.newer[0])
-        return CourseEdits(found.edits, revert_subject(batch[0].subject))
-
-    return batch[0].dataset, make
-
-
-def list_of_commit(ctx: Context, actor: Actor, mark: str) -> list[Change]:
-    """Return the actor's own changes whose commit id starts with `mark`.
-
-    Raises NotFound, also if the actor may no longer edit the dataset.
+    Raises NotFound.
     """
     found = _changes(ctx).of_commit(asker(actor), mark) if len(mark) >= _MIN_DIGITS else []
     if not found:
         raise NotFound("no such commit of theirs", "bot-button-old")
-    require_editing(ctx, actor, found[0].dataset)
-    return found
+    return found[0]
 
 
-def plan_undo(ctx: Context, actor: Actor, mark: str) -> tuple[list[Change], Revert]:
-    """Return the changes of such a commit and their inverse; files changed since stay.
+def plan_undo(
+    ctx: Context, actor: Actor, change_id: str
+) -> tuple[list[Change], Callable[[DatasetFiles], Revert]]:
+    """Return the changes of a commit and the plan of their inverse; files edited since stay.
 
-    Raises NotFound, and Refused if the inverse cannot be determined.
+    Raises NotFound, Forbidden; the plan raises Refused as `plan_revert`.
     """
-    batch = list_of_commit(ctx, actor, mark)
-    index, dataset = FileIndex(ctx.db), batch[0].dataset
-    return batch, plan_revert(batch, index.read_blobs(dataset), index.read_text)
+    batch, text = _require_editable(ctx, actor, change_id), FileIndex(ctx.db).read_text
+    texts = {each.before: text(each.before) for each in batch if each.before}
+    return batch, lambda files: plan_revert(batch, files.blobs, texts.get)
 
 
-def draft_undo(ctx: Context, actor: Actor, mark: str) -> tuple[Edit, bool]:
-    """Return the edit that reverts a commit of one file, and whether the file was changed since.
+def make_undo(
+    ctx: Context, actor: Actor, change_id: str, edited_since: int = 0
+) -> tuple[str, Make]:
+    """Return the dataset of a commit, and the edits that restore its files.
 
-    Raises like `plan_undo`.
+    `edited_since` is the number of files that the person was shown to stay as they are. Raises
+    like `plan_undo`; making the edits raises EditedSince if it is another number.
     """
-    (one,) = list_of_commit(ctx, actor, mark)
-    index = FileIndex(ctx.db)
-    blobs = index.read_blobs(one.dataset)
-    return revert_change(one, blobs, index.read_text), was_edited_since(one, blobs)
+    batch, plan = plan_undo(ctx, actor, change_id)
+
+    def make(files: DatasetFiles) -> CourseEdits:
+        revert = plan(files)
+        if len(revert.newer) != edited_since:
+            raise EditedSince(revert.newer)
+        return CourseEdits(revert.edits, revert_subject(batch[0].subject))
+
+    return batch[0].dataset, make
 
 
-def undo_commit(ctx: Context, actor: Actor, mark: str, editor: Editor) -> str:
-    """Request the commit that `plan_undo` plans; return its dataset. Raises like `plan_undo`."""
-    (first, *_), revert = plan_undo(ctx, actor, mark)
-    subject = revert_subject(first.subject)
-    save(ctx, actor, first.dataset, revert.edits, subject, editor=editor)
-    return first.dataset
+def draft_undo(ctx: Context, change: Change, files: DatasetFiles) -> Edit | None:
+    """Return the edit that reverts a change whose file was edited since, None if it was not.
+
+    Raises Refused if the earlier text is not stored.
+    """
+    if not was_edited_since(change, files.blobs):
+        return None
+    return revert_change(change, files.blobs, FileIndex(ctx.db).read_text)
 
 
 def _require_own_batch(ctx: Context, actor: Actor, change_id: str) -> list[Change]:

@@ -245,6 +245,29 @@ def test_undo_of_a_new_material_removes_its_text_too(site, teacher, committer):
     assert files_in_git(site) == before
 
 
+def test_undo_leaves_the_files_edited_since_that_the_person_was_shown(site, teacher, committer):
+    address = f"/api/courses/{site.course_id('algorithms')}/materials"
+    body = {"title": {"ru": "Новое"}, "type": "lab", "lesson": 7, "text": "текст"}
+    change = teacher.post(address, json=body).json()
+    committer.commit()
+    (path,) = (file["path"] for file in change["files"] if file["path"].endswith(".md"))
+    committer.files["algorithms"][path] = "Правлено позже.\n"
+    site.index_courses(committer.files)
+    undo = f"/api/changes/{change['id']}/undo"
+    refused = teacher.post(undo)
+    assert (refused.status_code, path in refused.json()["detail"]) == (409, True)
+    with site.browser_client(BORIS) as browser:
+        once = re.search(r'name="once" value="([^"]+)"', browser.get(undo[4:-5]).text)[1]
+        page = browser.post(undo[4:], data={"once": once})
+        assert (page.status_code, path in page.text) == (409, True)
+        assert 'name="edited_since" value="1"' in page.text
+        once = re.search(r'name="once" value="([^"]+)"', page.text)[1]
+        assert browser.post(undo[4:], data={"once": once, "edited_since": 1}).status_code == 303
+    committer.commit()
+    assert files_in_git(site)[path] == "Правлено позже.\n"
+    assert "Новое" not in files_in_git(site)["course.yaml"]
+
+
 def test_changes_are_visible_only_to_their_author_and_admins(site, teacher):
     ids = [edit(teacher, "Моё", f"face/q000{number}")["id"] for number in range(3)]
     site.add_user(VERA, Role.ADMIN)

@@ -77,7 +77,7 @@ def test_user_without_permission_can_neither_see_nor_change_edits(ctx, actor):
         lambda: changes.rewrite(ctx, actor, change_id, "x", OLD),
         lambda: changes.retry(ctx, actor, change_id),
         lambda: changes.drop(ctx, actor, change_id),
-        lambda: changes.plan_undo(ctx, actor, "1" * 10),
+        lambda: changes.find_of_commit(ctx, actor, "1" * 10),
         lambda: proposals.get_waiting(ctx, actor, proposal),
         lambda: proposals.approve(ctx, actor, proposal, None, None),
         lambda: proposals.decline(ctx, actor, proposal),

@@ -355,6 +355,10 @@ def test_undo_of_an_import_keeps_examples_edited_since(chat, lab):
     assert "1 файл" in chat.last.text
     assert "🗑 кто-там: Кто там?" in chat.last.text
     assert "правили ещё раз (1): examples/где.yaml" in chat.last.text
+    # A button sent before that edit has not shown that this file stays.
+    button = text.keys[0][0]["callback_data"].replace("undo", "undo-yes")
+    assert "правили ещё раз (1): examples/где.yaml" in chat.press_forged(button)
+    assert len(read_changes(chat.settings, VERA)) == 2
     chat.press("↩️ Отменить правку")
     lab.tick("changes", "fetch")
     assert read_example(lab, "кто-там") is None

@@ -28,6 +28,7 @@ from merlin.api.problems import (
 )
 from merlin.api.schema import (
     LINE,
+    MAX_ID,
     Body,
     DryRun,
     Hex,
@@ -253,11 +254,23 @@ async def drop_change(caller: MaterialEditor, change_id: Hex) -> None:
 @router.post(
     "/{change_id}/undo", summary="Revert a committed edit", openapi_extra=IDEMPOTENT, **EDIT_ROUTE
 )
-async def undo_change(edit: Edit, change_id: Hex) -> Response:
+async def undo_change(
+    edit: Edit,
+    change_id: Hex,
+    edited_since: Annotated[
+        int,
+        Query(
+            ge=0,
+            le=MAX_ID,
+            description="How many files of the commit stay because they were edited since. If the"
+            " number is another one, 409 names these files, and nothing is submitted.",
+        ),
+    ] = 0,
+) -> Response:
     """Submit an edit that restores the files as they were before this commit."""
 
     async def undo(number: int) -> Response:
-        dataset, make = await edit.caller.read(changes.make_undo, change_id)
+        dataset, make = await edit.caller.read(changes.make_undo, change_id, edited_since)
         return await edit.answer(dataset, make, once=str(number))
 
     return await run_once(edit.request, edit.caller, undo)

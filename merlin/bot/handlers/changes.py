@@ -350,15 +350,14 @@ async def undo(context: BotContext) -> None:
 
     def read() -> proof.Draft | tuple[list[Change], Revert, DatasetFiles]:
         """Return a draft if one example was changed since, else the plan of the undo."""
-        batch = changes.list_of_commit(*context.caller, commit)
-        dataset = batch[0].dataset
-        if _is_one_example(batch):
-            edit, is_newer = changes.draft_undo(*context.caller, commit)
-            if is_newer:
-                text, is_gone = edit.text or "", edit.text is None
-                return proof.Draft(dataset, edit.path, edit.before, text, is_gone=is_gone)
-        _, revert = changes.plan_undo(*context.caller, commit)
-        return batch, revert, changes.read_files(*context.caller, dataset)
+        first = changes.find_of_commit(*context.caller, commit)
+        batch, plan = changes.plan_undo(*context.caller, first.change_id)
+        files = changes.read_files(*context.caller, first.dataset)
+        edit = changes.draft_undo(ctx, first, files) if _is_one_example(batch) else None
+        if edit is not None:
+            text, is_gone = edit.text or "", edit.text is None
+            return proof.Draft(first.dataset, edit.path, edit.before, text, is_gone=is_gone)
+        return batch, plan(files), files
 
     result = await context.store.read(read)
     if isinstance(result, proof.Draft):
@@ -368,7 +367,7 @@ async def undo(context: BotContext) -> None:
     batch, revert, files = result
     preview = await asyncio.to_thread(changes.check_edits, ctx, files, revert.edits)
     if preview.is_good and _is_one_example(batch):
-        await proof.show_screen(context, undo_confirmed)
+        await undo_confirmed(context)
     else:
         await proof.show_screen(
             context, lambda context: _confirm_undo(context, batch[0], revert, files, preview)
@@ -382,23 +381,22 @@ def _is_one_example(batch: Sequence[Change]) -> bool:
 def _confirm_undo(
     context: BotContext, change: Change, revert: Revert, files: DatasetFiles, preview: PreviewView
 ) -> View:
-    """Ask for confirmation of an undo and show its effects."""
+    """Ask for confirmation of an undo and show its effects; with errors it cannot be confirmed."""
     arguments = {"subject": parse_subject(change.subject), "count": len(revert.edits)}
-    kept_note, newer = "", revert.newer
-    if newer:
-        # They were changed since.
-        paths = ", ".join(escape_unprintable(path) for path in newer[:_MAX_LISTED])
-        kept_note = context.translate("examples-undo-stay", count=len(newer), paths=paths)
+    newer = changes.EditedSince(revert.newer)
     parts = [
         context.translate("examples-ask-undo", **arguments),
         "\n".join(_edit_lines(context, revert.edits, files)),
-        kept_note,
+        context.translate(newer.key, **newer.arguments) if newer.count else "",
         "\n".join(proof.finding_lines(context, preview)),
         proof.format_price(context, preview),
     ]
-    sure = ("examples-undo", f"ex:undo-yes:{context.argument(1)}")
-    message = "\n\n".join(filter(None, parts))
-    return menu.confirmation_card(context, message, sure, f"ex:change:{change.batch}")
+    message, back = "\n\n".join(filter(None, parts)), f"ex:change:{change.batch}"
+    if not preview.is_good:
+        title = context.translate("examples-has-errors")
+        return menu.card(context, title, message, rows=(menu.back(back),))
+    sure = ("examples-undo", f"ex:undo-yes:{context.argument(1)}:{newer.count}")
+    return menu.confirmation_card(context, message, sure, back)
 
 
 def _edit_lines(context: BotContext, reverts: Sequence[Edit], files: DatasetFiles) -> Iterator[str]:
@@ -417,13 +415,23 @@ def _edit_lines(context: BotContext, reverts: Sequence[Edit], files: DatasetFile
 
 
 @handlers.button("ex:undo-yes")
-def undo_confirmed(context: BotContext) -> View:
-    """Request the commit that undoes another commit."""
-    commit, editor = context.argument(1), proof.commit_editor(context)
-    (change, *_) = changes.list_of_commit(*context.caller, commit)
-    dataset = changes.undo_commit(*context.caller, commit, editor)
-    subject = format_subject(change.subject, context.language)
-    return proof.saved_view(context, dataset, "examples-undone-title", subject)
+async def undo_confirmed(context: BotContext) -> None:
+    """Request the commit that undoes another commit, if the same files stay as were shown."""
+    (ctx, actor), commit, edited_since = context.caller, context.argument(1), context.number(2)
+
+    def read() -> tuple[Change, tuple[str, changes.Make]]:
+        first = changes.find_of_commit(ctx, actor, commit)
+        return first, changes.make_undo(ctx, actor, first.change_id, edited_since)
+
+    first, (dataset, make) = await context.store.read(read)
+    once, editor = context.key_of_update(context.update_id), proof.commit_editor(context)
+    await changes.submit(ctx, actor, dataset, make, once, editor)
+    subject = format_subject(first.subject, context.language)
+
+    def show(context: BotContext) -> View:
+        return proof.saved_view(context, dataset, "examples-undone-title", subject)
+
+    await proof.show_screen(context, show)
 
 
 @handlers.button("ex:vains")

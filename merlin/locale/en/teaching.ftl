@@ -6,6 +6,7 @@ teaching-no-revision = Name the revision that you saw, in the body or as the hea
 change-not-committed = Only saved edits can be undone.
 change-undo-early = This edit hasn't arrived here yet, or { $path } is already back as it was. Try again in a minute.
 change-undo-since = { $path } was edited again since, and undoing would remove that edit too. Open the file and fix it yourself.
+change-undo-stay = These stay as they are because they were edited again since ({ $count }): { $paths }.
 change-undo-lost = The earlier text of { $path } isn't stored here; you can restore it in git.
 change-solved = This edit conflict is already resolved.
 change-edited-again = Someone changed this file again meanwhile. Compare the versions once more.

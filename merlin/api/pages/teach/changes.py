@@ -29,10 +29,10 @@ from merlin.api.pages.page import (
     render_fragment,
     render_page,
 )
-from merlin.api.schema import Hex, Name, Number
+from merlin.api.schema import MAX_ID, Hex, Name, Number
 from merlin.app import changes, examples, proposals, unanswered
 from merlin.app.answer_changes import AnswerChanges
-from merlin.app.changes import ChangeView, EditNotGood, Make, PreviewView, StaleEdit
+from merlin.app.changes import ChangeView, EditedSince, EditNotGood, Make, PreviewView, StaleEdit
 from merlin.app.examples import DatasetHeading
 from merlin.app.health import is_daemon_alive
 from merlin.app.requests import perform_once
@@ -196,11 +196,21 @@ async def drop_change(context: TeacherContext, change_id: Hex, once: FormToken) 
 
 
 @router.post("/changes/{change_id}/undo")
-async def undo_change(context: TeacherContext, change_id: Hex, once: FormToken) -> Response:
-    """Submit a commit that reverts this one, and redirect to its page."""
+async def undo_change(
+    context: TeacherContext,
+    change_id: Hex,
+    once: FormToken,
+    edited_since: Annotated[int, Form(ge=0, le=MAX_ID)] = 0,
+) -> Response:
+    """Submit a commit that reverts this one, and redirect to its page.
+
+    If other files were edited since than the form has shown, ask again and name them.
+    """
     try:
-        dataset, make = await context.read(changes.make_undo, change_id)
+        dataset, make = await context.read(changes.make_undo, change_id, edited_since)
         done = await changes.submit(context.services, context.actor, dataset, make, once)
+    except EditedSince as error:
+        return await _page(context, change_id, refusal_text(context, error), stay=error.count)
     except REFUSALS as error:
         return await _page(context, change_id, refusal_text(context, error))
     return seen_other(f"/changes/{done.id}")
@@ -254,8 +264,11 @@ async def _is_late(context: PageContext, change: ChangeView) -> bool:
     return not (change.is_over or await context.services.read(is_daemon_alive))
 
 
-async def _page(context: PageContext, change_id: str, wrong: str = "") -> Response:
-    view = {**await _view(context, change_id), "wrong_words": wrong}
+async def _page(
+    context: PageContext, change_id: str, wrong: str = "", *, stay: int = 0
+) -> Response:
+    """Return the page; `stay` is the number of files that an undo would leave, named in `wrong`."""
+    view = {**await _view(context, change_id), "wrong_words": wrong, "stay": stay}
     return render_page(context, "change.html", view, status=409 if wrong else 200)
 
 
