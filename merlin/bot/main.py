@@ -197,12 +197,9 @@ class Bot:
 
     async def _store_identity(self) -> None:
         """Store the bot's id and name as soon as getMe succeeds, then wait for ever."""
-        attempt = 0
         bot = self._application.bot
-        while not bot.username:
-            await self._transport.pause(attempt)
-            await self._check_token()
-            attempt += 1
+        if not bot.username:
+            await self._transport.retry_until_accepted(bot.get_me)
         settings = Settings(self._services.db)
 
         def store() -> None:

@@ -89,13 +89,13 @@ class AiohttpRequest(BaseRequest):
         """Wait before a retry."""
         await pause(attempt, self._longest_pause_s)
 
-    async def retry_until_accepted(self, call: Callable[[], Awaitable[bool]]) -> None:
-        """Make a call that sets something at Telegram, again after an error."""
+    async def retry_until_accepted(self, call: Callable[[], Awaitable[object]]) -> None:
+        """Make a call, again after an error."""
         for attempt in count():
             try:
                 await call()
             except TelegramError as error:
-                log.info("telegram has not accepted it yet", reason=redact(str(error)))
+                log.info("a Telegram call is tried again", reason=redact(str(error)))
             else:
                 return
             await self.pause(attempt)
