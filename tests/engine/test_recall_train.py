@@ -423,6 +423,28 @@ def test_question_with_several_about_equally_likely_answers_is_refused_with_them
     assert set(answer.nearest) < set(crops)
 
 
+def test_answer_needs_more_where_another_is_likelier_by_the_meaning_alone(tmp_path):
+    bicycles = {
+        "Как выбрать ростовку рамы?": "Ростовку берут по росту: при 170–180 сантиметрах подходит"
+        " 17–19 дюймов.",
+        "Как убрать ржавчину?": "Снимите ржавчину тонкой щёткой с маслом и закройте место лаком.",
+        "Сколько веса держит багажник?": "Обычный багажник держит 25 килограммов.",
+        "Как хранить велосипед зимой?": "Храните сухим и чистым, шины слегка подкачайте, цепь"
+        " смажьте.",
+        "Как заменить колодки дискового тормоза?": "Снимите колесо, выньте шплинт, раздвиньте"
+        " поршни и вставьте новые колодки.",
+        "Как понять, что цепь растянулась?": "Проверьте калибром: при 0,75 % цепь меняют.",
+        "Почему болит пятая точка?": "Седло не по ширине, наклонено или вы мало ездили; проверьте"
+        " посадку.",
+        "Как часто смазывать цепь?": "Смазывайте цепь каждые 150–200 километров и после дождя.",
+        "Как открутить педаль?": "Левая педаль откручивается по часовой стрелке, правая против.",
+        "Почему болят колени после поездки?": "Колени болят от низкого седла и тяжёлых передач.",
+    }
+    model = build_model(run([build_pair(*pair) for pair in bicycles.items()])[0][-1], tmp_path)
+    refused = ask(model, "Как покрасить раму?")
+    assert (refused.known, refused.nearest[0]) == (False, "Как выбрать ростовку рамы?")
+
+
 def test_long_text_and_question_of_an_earlier_turn_are_not_suggested(tmp_path):
     text = f"Вот мой отчёт про граф: {'вершины и рёбра, ' * 30}"
     talks = [
@@ -479,6 +501,26 @@ def test_short_follow_up_is_read_with_the_earlier_question(tmp_path, before, que
     model = build_model(run(talks)[0][-1], tmp_path)
     answer = ask(model, before, RENTAL[before], question)
     assert answer.text == (RENTAL[right] if right else "")
+
+
+def test_answer_is_not_repeated_where_another_matches_the_follow_up_and_both_questions(tmp_path):
+    commands = {
+        "How do I change permissions?": "chmod u+x FILE lets the owner run it.",
+        "How do I change the owner of a file?": "sudo chown USER FILE changes the owner.",
+        "What do the letters rwx mean?": "r is read, w is write, x is execute.",
+        'Why do I get "Permission denied"?': "You lack the right to that file; use sudo.",
+        "How do I delete a file?": "rm NAME deletes a file for good.",
+        "How do I copy a file?": "cp SOURCE TARGET copies a file.",
+        "How do I change my password?": "passwd asks for the old and the new password.",
+        "How do I add a user?": "sudo adduser NAME creates a user with a home directory.",
+        "How do I add a user to a group?": "sudo usermod -aG GROUP USER adds the user.",
+        "Who is root?": "root is the administrator's account; it may do everything.",
+        "What does sudo do?": "sudo runs one command with the rights of the administrator.",
+    }
+    model = build_model(run([build_pair(*pair) for pair in commands.items()])[0][-1], tmp_path)
+    before = "How do I change permissions?"
+    answer = ask(model, before, commands[before], "what about the owner?")
+    assert answer.text == "sudo chown USER FILE changes the owner."
 
 
 def test_general_follow_up_does_not_get_the_answer_of_another_subject(tmp_path):

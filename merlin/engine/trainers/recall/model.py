@@ -2,10 +2,10 @@
 
 It selects one of the trained answers. A question is scored alone and together with earlier turns;
 the highest score wins. Unless the question was trained, the answer is "unknown" below its
-threshold, if several are about equally likely, or if only another likely one is about exactly the
-question's subject. A question of function words only is not answered, unless
-it was trained. A follow-up («а самокат?») must match its answer together with the question before
-it, too, unless it was trained.
+threshold (the higher, the likelier another answer is by the meaning of the question alone), if
+several are about equally likely, or if only another likely one is about exactly the question's
+subject. A question of function words only is not answered, unless it was trained. A follow-up («а
+самокат?») must match its answer together with the question before it, too, unless it was trained.
 """
 
 import json
@@ -59,15 +59,15 @@ _CACHED_BYTES = 10_000_000
 # trained with. A limit on the distance to the second answer refused more right answers.
 COMPARED, MIN_PROBABILITY = 20, 0.45
 # For an unknown question, trained ones of up to MAX_NEAREST answers are suggested that reach
-# MIN_SHARE of their thresholds. The score by the text's vector alone counts MEANING_WEIGHT times in
-# their order: words shared with a trained question make an answer certain, but many paraphrases
-# share none. The cosine with the answer's nearest trained question counts LIKENESS_WEIGHT times.
+# MIN_SHARE of their thresholds. In their order the score by the text's vector alone counts beside
+# that of words and vector: words shared with a trained question make an answer certain, but many
+# paraphrases share none.
 # Small talk gets no suggestion: the nearer a question is to a known line than to any trained
 # question, by cosine, the more of a threshold it must reach without its general words ("how do I"
 # also occurs in small talk), up to MAX_SMALL_TALK_SHARE: the encoder does not know the word «впн»,
 # and takes it for a short remark. Models without vectors of their questions take
 # FAR_FROM_SMALL_TALK.
-MAX_NEAREST, MIN_SHARE, MEANING_WEIGHT, LIKENESS_WEIGHT = 3, 0.1, 2.0, 0.5
+MAX_NEAREST, MIN_SHARE = 3, 0.1
 SMALL_TALK_WEIGHT, MAX_SMALL_TALK_SHARE, FAR_FROM_SMALL_TALK = 2.5, 0.9, 0.3
 # The minimum cosine of small talk after an answer («спасибо») with a known line; follow-ups of
 # general words («во сколько?») reach 0.71.
@@ -152,7 +152,8 @@ class RecallModel:
             readings[0], scores
         )
         confidence = round(min(max(score, 0.0), 1.0), 4)
-        is_over = score >= self.thresholds[best]
+        meaning = self._score_meaning(() if can_be_words else readings[0], vectors)
+        is_over = score - (meaning.max() - meaning[best]) >= self.thresholds[best]
         if score > 0 and (
             (is_over and is_sure)
             or ((is_over or self.trained_questions) and self._is_trained(readings[0], alone))
@@ -207,13 +208,16 @@ class RecallModel:
         """Return each answer's score for a follow-up.
 
         The answer before it is repeated only if it contains all content words of the follow-up
-        («самокат — 200 рублей» for «а самокат?»), which may be general words in part.
+        («самокат — 200 рублей» for «а самокат?»), which may be general words in part, and no other
+        is over its threshold both for the follow-up and together with the question before it.
         """
         is_previous = np.array([answer == previous for answer in self.answers])
         if not has_subject(question):
             return np.where(is_previous, -1.0, np.minimum(alone, completed))
         both = (alone + completed) / 2
-        if set(select_content(question)) <= set(extract_terms(previous, question=False)):
+        is_other = ~is_previous & (np.minimum(alone, completed) >= self.thresholds)
+        words = set(select_content(question))
+        if words <= set(extract_terms(previous, question=False)) and not is_other.any():
             return np.where(is_previous, completed, both)
         return np.where(is_previous | (alone < MIN_ALONE_SCORE), -1.0, both)
 
@@ -257,15 +261,17 @@ class RecallModel:
                     exact.add(answer)
         return bool(exact) and int(np.argmax(scores)) not in exact
 
-    def _measure_likeness(self, vectors: Vectors) -> Floats:
-        """Return the cosine of the question with each answer's nearest trained question."""
+    def _score_meaning(self, question: Terms, vectors: Vectors) -> Floats:
+        """Return each answer's score by the text's vector alone, 0 without one."""
+        texts = [term for term in question if is_sentence(term)]
+        return self._score(texts, vectors) if texts else np.zeros(len(self.answers), np.float32)
+
+    def _measure_likeness(self, vectors: Vectors) -> float:
+        """Return the cosine of the question with the nearest trained one."""
         if not (vectors and len(self.question_vectors)):
-            return np.full(len(self.answers), FAR_FROM_SMALL_TALK, np.float32)
+            return FAR_FROM_SMALL_TALK
         (vector,) = vectors.values()
-        likeness = np.full(len(self.answers), -1, np.float32)
-        numbers = np.repeat(np.arange(len(self.answers)), list(map(len, self.trained_questions)))
-        np.maximum.at(likeness, numbers, self.question_vectors @ vector.astype(np.float32))
-        return likeness
+        return float((self.question_vectors @ vector.astype(np.float32)).max())
 
     def _find_nearest(
         self, messages: Sequence[Message], question: Terms, text: str, vectors: Vectors
@@ -277,9 +283,8 @@ class RecallModel:
         subject = select_subject(question)
         if not (self.trained_questions and subject):
             return ()
-        likeness = self._measure_likeness(vectors)
         if not text:
-            near = measure_small_talk(select_texts(messages)[0]) - likeness.max()
+            near = measure_small_talk(select_texts(messages)[0]) - self._measure_likeness(vectors)
             can_be_words = _has_few_words(question)
             scores = self._score_alone(subject, vectors, can_be_words=can_be_words)
             if (scores / self.thresholds).max() < min(
@@ -289,10 +294,8 @@ class RecallModel:
         vector = self._compute_vector(question, vectors)
         scores = self._score(question, vectors)
         share = scores / self.thresholds
-        if texts := [term for term in question if is_sentence(term)]:
-            meaning = self._score(texts, vectors)
-            scores = scores + MEANING_WEIGHT * meaning + LIKENESS_WEIGHT * likeness
-        likeliest = np.argsort(-scores, kind="stable")[: MAX_NEAREST + 1]
+        order = np.argsort(-scores - self._score_meaning(question, vectors), kind="stable")
+        likeliest = order[: MAX_NEAREST + 1]
         best = [answer for answer in likeliest if self.answers[answer] != text][:MAX_NEAREST]
         wordings = [self.trained_questions[answer] for answer in best if share[answer] >= MIN_SHARE]
 
