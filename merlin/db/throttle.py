@@ -6,9 +6,9 @@ and the time of the last. Keys are hashed with the key of people's texts.
 
 from collections.abc import Mapping
 
+from merlin.core.rate_limit import FORGET_AFTER_S
 from merlin.db.database import Database
 
-FORGET_AFTER_S = 3600.0
 _NOW = "extract(epoch FROM now())::float8"
 _SPEND = f"""
 INSERT INTO throttle (key, failures, at)

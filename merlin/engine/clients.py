@@ -20,7 +20,6 @@ from merlin.core.clock import utc_now
 from merlin.core.errors import NotFound, Refused
 from merlin.core.rate_limit import TokenBuckets
 from merlin.engine.database import Database, Row
-from merlin.engine.jobs import ACTIVE_STATES, PAUSED
 from merlin.openai_protocol.errors import ApiError
 
 PREFIX = "mre_"
@@ -211,10 +210,8 @@ class Clients:
         return row or {"answers": 0, "tokens": 0}
 
     def _count_jobs(self, client: Client) -> int:
-        open_states = (*ACTIVE_STATES, PAUSED)
-        marks = ", ".join("?" * len(open_states))
-        sql = f"SELECT COUNT(*) AS n FROM job WHERE owner = ? AND status IN ({marks})"  # noqa: S608 - only question marks
-        return int(self.database.select(sql, client.client_id, *open_states)[0]["n"])
+        sql = "SELECT COUNT(*) AS n FROM job WHERE owner = ? AND finished_at IS NULL"
+        return int(self.database.select(sql, client.client_id)[0]["n"])
 
     def _sum_bytes(self, client: Client) -> int:
         sql = "SELECT COALESCE(SUM(bytes), 0) AS n FROM file WHERE owner = ?"

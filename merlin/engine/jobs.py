@@ -195,8 +195,7 @@ class Jobs:
 
     def list_ended(self, page: Page) -> tuple[list[Job], bool]:
         """Return a page of the jobs that have ended, and whether more follow."""
-        where = f"status IN ({', '.join('?' * len(FINAL))})"
-        rows, has_more = read_page(self._database, "job", where, FINAL, page)
+        rows, has_more = read_page(self._database, "job", "finished_at IS NOT NULL", [], page)
         return [_build_job(row) for row in rows], has_more
 
     def list(
@@ -224,8 +223,7 @@ class Jobs:
 
     def is_running(self, job_id: str) -> bool:
         """Return whether the job is running."""
-        sql = "SELECT 1 FROM job WHERE id = ? AND status = ?"
-        return self._database.find_row(sql, job_id, RUNNING) is not None
+        return self.get(job_id).status == RUNNING
 
     def move(self, job_id: str, to: str, *states: str, event: JobEvent, **fields: Any) -> bool:
         """Move a job from one of `states` to `to`, set `fields` and add the event.

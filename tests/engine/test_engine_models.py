@@ -1,11 +1,17 @@
 """The list of models, through the openai package."""
 
+from pathlib import Path
+
 import openai
 import pytest
 
 from tests.engine.running_engine import serve_engine
 
 pytestmark = pytest.mark.functional
+
+
+def cut_in_half(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
 def test_base_is_listed_first_then_tuned_models_newest_first(tmp_path):
@@ -44,3 +50,14 @@ def test_weights_are_removed_with_the_last_name_that_uses_them(tmp_path):
 def test_base_cannot_be_deleted(engine):
     with pytest.raises(openai.PermissionDeniedError):
         engine.openai.models.delete("recall")
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b""), cut_in_half])
+def test_model_whose_file_is_damaged_is_refused_with_what_to_do(tmp_path, damage):
+    with serve_engine(tmp_path) as engine:
+        job = engine.train(hyperparameters={"n_epochs": 1})
+        damage(tmp_path / "models" / job.id / "step-1")
+        with pytest.raises(openai.BadRequestError) as refused:
+            engine.ask(job.fine_tuned_model)
+        assert refused.value.code == "model_damaged"
+        assert "train it again" in refused.value.message

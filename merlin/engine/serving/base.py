@@ -161,6 +161,12 @@ def input_length_error(window: int, longest: int) -> ApiError:
     return bad_field("input", message, "context_length_exceeded")
 
 
+def damaged_model_error(reason: object) -> ApiError:
+    """Return the error for a tuned model whose files cannot be used."""
+    message = f"this model cannot be used: {reason}; train it again or restore it"
+    return bad_field("model", message, "model_damaged")
+
+
 def build_refusal_line(number: int, refusal: ApiError) -> dict[str, object]:
     """Return the line for an ApiError."""
     fields = {"status": refusal.status, "param": refusal.param, "code": refusal.code}

@@ -23,6 +23,7 @@ from merlin.core.i18n import text
 from merlin.core.messages import Message
 from merlin.engine import training_file
 from merlin.engine.encoder_files import digest_encoder
+from merlin.engine.serving import base
 from merlin.engine.serving.base import Adapter, Backend, Chunk, Embedding, Finish, GenerationRequest
 from merlin.engine.trainers.base import Untrainable
 from merlin.engine.trainers.recall import RecallAnswer
@@ -187,10 +188,13 @@ class EmbedBackend(RecallBackend):
 
 
 def _load(adapter: Adapter) -> tuple[RecallModel, int]:
-    """Return a model and the size of its file."""
+    """Return a model and the size of its file. Raises ApiError 400 if it cannot be read."""
     from merlin.engine.trainers.recall.model import load_model  # noqa: PLC0415 - numpy
 
-    return load_model(adapter.path), adapter.path.stat().st_size
+    try:
+        return load_model(adapter.path), adapter.path.stat().st_size
+    except Exception as error:
+        raise base.damaged_model_error(f"its files cannot be read: {error}") from error
 
 
 def _cut(content: str, request: GenerationRequest) -> tuple[str, str]:

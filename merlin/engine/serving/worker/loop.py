@@ -409,8 +409,7 @@ class GenerationWorker:
                 self._adapter_cache.get(adapter, self._batch.adapters) if adapter else None
             )
         except Unservable as error:
-            message = f"this model's adapter cannot be used: {error}; train it again or restore it"
-            raise bad_field("model", message, "model_damaged") from error
+            raise base.damaged_model_error(error) from error
         answering = (self._base, self._token_bytes, self._send_part)
         self._batch.add(Row(line["ask"], prompt, adapter_weights, request, *answering))
         self._send_figures()

@@ -374,7 +374,7 @@ def _compute_probability(scores: Floats) -> float:
 
 def load_model(path: Path) -> RecallModel:
     """Return the model that `RecallModel.save` wrote."""
-    with np.load(path, allow_pickle=False) as arrays:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         card = json.loads(arrays["card"].tobytes())
         known, seen_in = arrays["known"].astype(np.int64), arrays["seen_in"].astype(np.int64)
         numbers = card["documents"], card["seed"], card["dimensions"]
