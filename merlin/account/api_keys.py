@@ -164,7 +164,7 @@ class ApiKeys(Repository):
     def revoke(self, user_id: int, key_id: int) -> bool:
         """Revoke a key; False if the person has no such key."""
         condition = self._is_valid_of(user_id) & (API_KEY.id == key_id)
-        is_ended = self._revoke(API_KEY, condition)
+        is_ended = self._mark_revoked(API_KEY, condition)
         if is_ended:
             reference = person_reference(user_id)
             Audit(self.db, self._clock).note(reference, "key.revoke", reference, {"key": key_id})

@@ -66,7 +66,7 @@ class Roles(Repository):
         if (role is Role.TEACHER) != bool(scope):
             raise Refused(f"{role} with scope {scope}", "role-scope", role=role.value)
         others = _is_valid_grant(user_id) & (ROLE_GRANT.role != role.value)
-        is_changed = self._revoke(ROLE_GRANT, others)
+        is_changed = self._mark_revoked(ROLE_GRANT, others)
         if role is not Role.STUDENT:
             new = {
                 "user_id": user_id,
@@ -91,7 +91,7 @@ class Roles(Repository):
         those, was = _is_valid_grant(user_id), self.authority(user_id).role
         if scope is not None:
             those &= ROLE_GRANT.scope == storable_text(scope)
-        is_changed = self._revoke(ROLE_GRANT, those)
+        is_changed = self._mark_revoked(ROLE_GRANT, those)
         if is_changed:
             values = {"role": was.value, "scope": scope}
             Audit(self.db, self._clock).note(by, "role.revoke", person_reference(user_id), values)
@@ -191,7 +191,7 @@ class Consents(Repository):
         """Store a yes; one to a newer text replaces the previous one. False if nothing changes."""
         # Never one of the same text: another process may have just stored it.
         older = _match_current_consent(user_id) & (CONSENT.text_version != text_version)
-        self._revoke(CONSENT, older)
+        self._mark_revoked(CONSENT, older)
         given = self._answer(user_id, text_version) | {"given_at": iso(self._clock())}
         return self.db.add_new(CONSENT, given)
 
@@ -208,7 +208,7 @@ class Consents(Repository):
     @transaction
     def revoke(self, user_id: int) -> bool:
         """Revoke a consent; False if none is in effect."""
-        return self._revoke(CONSENT, _match_current_consent(user_id))
+        return self._mark_revoked(CONSENT, _match_current_consent(user_id))
 
     def has(self, user_id: int) -> bool:
         """Return whether a consent is in effect."""

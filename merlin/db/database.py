@@ -572,7 +572,7 @@ class Repository:
         self.db = db
         self._clock = clock
 
-    def _revoke(self, table: Table, condition: Any) -> bool:
+    def _mark_revoked(self, table: Table, condition: Any) -> bool:
         """Mark the rows as revoked now; False if there are none."""
         return self.db.update(table, condition, revoked_at=iso(self._clock()))
 
