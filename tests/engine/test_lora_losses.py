@@ -123,6 +123,13 @@ def test_only_answers_with_nonzero_weight_are_trained(base, texts, tmp_path):
     assert "weight" not in text
 
 
+def test_answer_before_any_message_is_context(base, texts, tmp_path):
+    talk = [{"role": "assistant", "content": "Hello!"}, *TALK[1:]]
+    [(row,)] = texts.read_supervised(write_messages(tmp_path / "talk.jsonl", talk), "training_file")
+    assert decode_target(base, row) == "Глеб и 🦊.<|end|>\nBye!<|end|>\n"
+    assert base.tokenizer.decode(row.ids).startswith("<|start|>assistant\nHello!")
+
+
 def decode_targets(base, template, path):
     """Return the target texts of the conversation with another template."""
     import copy

@@ -108,11 +108,14 @@ class ExampleTokenizer:
             raise Untrainable("invalid_n_examples", "engine-lora-nothing-taught", param)
 
     def _build_rows(self, messages: Sequence[Message]) -> list[Row]:
-        """Return the rows of a conversation: one, or one per target answer."""
+        """Return the rows of a conversation: one, or one per target answer.
+
+        The very first message is never a target: no template renders a prompt for it.
+        """
         turns = [
             n
             for n, message in enumerate(messages)
-            if message.role == _ASSISTANT and message.extra.get("weight") != 0
+            if n and message.role == _ASSISTANT and message.extra.get("weight") != 0
         ]
         spans = [self._find_answer(messages, turn) for turn in turns]
         rendered = self._render(messages)
