@@ -73,14 +73,14 @@ _PLAIN = 2  # different digits in a card number of documentation, such as 4242 4
 
 # Most texts contain nothing sensitive: one fast search decides whether to look closer.
 _KEY_HINT = re.compile(r"[A-Za-z0-9_-]{16}")
-_KEY_WORDS = ("PRIVATE KEY", "://", "assw", "ASSW", "арол")
+_KEY_WORDS = ("PRIVATE KEY", "assw", "ASSW", "арол")
 _NUMBER_HINT = re.compile(r"\d(?:[ \u00a0().\u2010\u2011-]{0,2}\d){5}")
 
 
 def find_sensitive(words: str) -> Iterator[tuple[str, str]]:
     """Yield the rule and the masked text of the first match of each pattern."""
     has_hint = _KEY_HINT.search(words) or any(hint in words for hint in _KEY_WORDS)
-    if has_hint and SECRET.search(words):
+    if (has_hint or ("@" in words and "://" in words)) and SECRET.search(words):
         yield "secret", ""
         words = SECRET.sub("", words)  # a key before @ is not part of an address
     if "@" in words and (mail := MAIL.search(words)):
