@@ -15,7 +15,6 @@ yields the same payment, and once YooKassa has dropped the key, its list shows w
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -27,7 +26,7 @@ from merlin.app.context import Context
 from merlin.app.plans import record_failed_renewal
 from merlin.app.settlement import PaymentOutcome, find_mismatch
 from merlin.app.shop import gives_something
-from merlin.billing.ledger import Entry, EntryKind, Ledger
+from merlin.billing.ledger import Entry, EntryKind, Ledger, remaining_amount
 from merlin.billing.promo_codes import Promos
 from merlin.billing.purchases import Purchase, Purchases, PurchaseState, next_poll_delay
 from merlin.billing.refunds import UNDER_WAY, Refund, Refunds
@@ -95,14 +94,7 @@ class OrderDetails:
     @property
     def remaining_amounts(self) -> dict[int, Amount]:
         """Return the amount of each grant that is not refunded, by entry id."""
-        refunded = Counter[int | None]()
-        for entry in self.returned:
-            refunded[entry.refers] += entry.amount.minor
-        amounts = ((grant.entry_id, grant.amount) for grant in self.grants)
-        return {
-            entry_id: Amount(amount.minor - refunded[entry_id], amount.currency)
-            for entry_id, amount in amounts
-        }
+        return {grant.entry_id: remaining_amount(grant, self.entries) for grant in self.grants}
 
     @property
     def refundable(self) -> dict[int, Amount]:

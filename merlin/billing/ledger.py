@@ -86,6 +86,24 @@ def sum_refunds(entries: Sequence[Entry]) -> int:
     return sum(entry.amount.minor for entry in entries if entry.kind is EntryKind.REFUND)
 
 
+def remaining_amount(grant: Entry, entries: Sequence[Entry]) -> Amount:
+    """Return the amount of a grant that is not refunded; `entries` are those of its purchase."""
+    back = sum_refunds([entry for entry in entries if entry.refers == grant.entry_id])
+    return Amount(grant.amount.minor - back, grant.amount.currency)
+
+
+def require_remaining(amount: Amount, remaining: Amount, language: str = "") -> None:
+    """Raise Refused for an amount that is not the remaining one or a part of it.
+
+    The text names the remaining amount as it is written in `language`, "" as a number.
+    """
+    is_same = amount.currency is remaining.currency
+    if not is_same or not 0 < amount.minor <= remaining.minor:
+        text = f"{amount.decimal} of {remaining.decimal}"
+        rest = remaining.format(language) if language else remaining.decimal
+        raise Refused(text, "billing-refund-too-much", rest=rest)
+
+
 def find_inconsistencies(entries: Sequence[Entry]) -> Iterator[str]:
     """Return a line for each inconsistency of a whole ledger; none for a consistent one."""
     by_entry_id = {entry.entry_id: entry for entry in entries}
@@ -215,11 +233,7 @@ class Ledger(Repository):
         key = f"refund:{gateway.value}:{gateway_refund.outside_id}"
         if self._find(key) is not None:
             return None
-        before = self.remaining_amount(grant.entry_id)
-        is_same = gateway_refund.amount.currency is before.currency
-        if not is_same or not 0 < gateway_refund.amount.minor <= before.minor:
-            text = "more than was paid"
-            raise Refused(text, "billing-refund-too-much", rest=before.decimal)
+        require_remaining(gateway_refund.amount, self.remaining_amount(grant.entry_id))
         refund = self._add(
             purchase,
             key,
@@ -257,8 +271,8 @@ class Ledger(Repository):
         if is_running or not rest.minor:
             self._reschedule_renewals(purchase)
         entries = self.entries(purchase.purchase_id)
-        grants = (entry.entry_id for entry in entries if entry.kind is EntryKind.GRANT)
-        is_all_back = not any(self.remaining_amount(each).minor for each in grants)
+        grants = (entry for entry in entries if entry.kind is EntryKind.GRANT)
+        is_all_back = not any(remaining_amount(grant, entries).minor for grant in grants)
         is_back = PurchaseState.REFUNDED if is_all_back else PurchaseState.REFUNDED_IN_PART
         self._advance(purchase, is_back)
 
@@ -301,10 +315,7 @@ class Ledger(Repository):
     def remaining_amount(self, grant_id: int) -> Amount:
         """Return the amount of a grant that is not refunded. Raises NotFound."""
         grant = self.entry(grant_id)
-        is_refund = (LEDGER.refers == grant_id) & (LEDGER.kind == EntryKind.REFUND.value)
-        rows = self.db.rows(LEDGER.select(LEDGER.amount).where(is_refund))
-        rest = grant.amount.minor - sum(row["amount"] for row in rows)
-        return Amount(rest, grant.amount.currency)
+        return remaining_amount(grant, self.entries(grant.purchase_id))
 
     def lock_purchase(self, purchase_id: str) -> Purchase:
         """Return the purchase; it and its person are locked until the transaction ends."""

@@ -12,12 +12,12 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
-from merlin.billing.ledger import Entry, EntryKind, Ledger
+from merlin.billing.ledger import Entry, EntryKind, Ledger, require_remaining
 from merlin.billing.purchases import ID_LENGTH, next_poll_delay
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
 from merlin.core.fields import INTERNAL, named
-from merlin.core.money import Amount
+from merlin.core.money import Amount, parse_amount
 from merlin.db.audit import Audit, person_reference
 from merlin.db.database import Repository, Row, transaction
 from merlin.db.tables import PURCHASE, REFUND
@@ -123,12 +123,9 @@ class Refunds(Repository):
 
     def _check(self, grant: Entry, user_id: int, amount: Amount, remaining: Amount) -> None:
         """Raise Refused if this amount cannot be refunded."""
-        is_same = amount.currency is remaining.currency
         if not remaining.minor:
             raise Refused("all of it went back", "billing-refund-done")
-        if not is_same or not 0 < amount.minor <= remaining.minor:
-            text = f"{amount.decimal} of {remaining.decimal}"
-            raise Refused(text, "billing-refund-too-much", rest=remaining.decimal)
+        require_remaining(amount, remaining)
         if grant.gateway is Gateway.STARS and amount.minor != remaining.minor:
             raise Refused("Stars go back whole", "billing-refund-stars")
         if grant.gateway is Gateway.STARS and not user_id:
@@ -205,6 +202,16 @@ class Refunds(Repository):
 
     def _refund(self, row: Row) -> Refund:
         return _REFUNDS.read(row, user_id=self._payer(row["purchase_id"]))
+
+
+def parse_refund(text: str, remaining: Amount, language: str) -> Amount:
+    """Return the amount that a person typed to refund; "": all that remains. Raises Refused."""
+    try:
+        amount = parse_amount(text, remaining.currency) if text.strip() else remaining
+    except ValueError:
+        raise Refused(f"{text} is no amount", "billing-no-amount", said=text) from None
+    require_remaining(amount, remaining, language)
+    return amount
 
 
 def _due(gateway: Gateway, now: datetime) -> Any:

@@ -23,7 +23,7 @@ from merlin.app.texts import Settings
 from merlin.billing.promo_codes import Promo, StoredPromo
 from merlin.billing.purchases import Purchase
 from merlin.billing.quota import plan_named, plan_title
-from merlin.billing.refunds import MAX_REASON_LENGTH, Refund
+from merlin.billing.refunds import MAX_REASON_LENGTH, Refund, parse_refund
 from merlin.billing.report import Total, count_tests, day_start, sum_by_gateway
 from merlin.bot import menu
 from merlin.bot.context import BotContext
@@ -36,7 +36,7 @@ from merlin.bot.rendering import reference_name
 from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import Button
 from merlin.core.i18n import text
-from merlin.core.money import Amount, Currency, parse_amount
+from merlin.core.money import Amount, Currency
 from merlin.core.permissions import Permission
 from merlin.db.audit import person_reference
 from merlin.providers.payments import Gateway
@@ -324,13 +324,7 @@ def take_amount(context: BotContext) -> View:
     """Take the amount of the message. Raises Refused for an invalid amount."""
     values = context.dialog_values
     _, rest = _refundable(context, values["grant"], values["purchase"])
-    limit = rest.format(context.language)
-    try:
-        amount = parse_amount(context.text, Currency.RUB)
-    except ValueError:
-        raise Refused("no amount", "pay-admin-no-amount", rest=limit) from None
-    if rest.currency is not Currency.RUB or not 0 < amount.minor <= rest.minor:
-        raise Refused("too much", "billing-refund-too-much", rest=limit)
+    amount = parse_refund(context.text, rest, context.language)
     return _ask_reason(context, {**values, "amount": amount.minor})
 
 
@@ -348,7 +342,7 @@ def reason(context: BotContext) -> View:
         return _ask_reason(context, values)
     details, rest = _refundable(context, values["grant"], values["purchase"])
     purchase, minor = details.purchase, values["amount"]
-    amount = rest if minor is None else Amount(minor, Currency.RUB)
+    amount = rest if minor is None else Amount(minor, rest.currency)
     values_with_reason = {**values, "reason": reason, "asked": context.update_id}
     context.wait(Dialog(SURE, values_with_reason))
     message = context.translate(

@@ -185,7 +185,6 @@ pay-admin-refund = Refund { $at }: { $price }, { $state ->
 pay-admin-back = Refund { $price }
 pay-admin-ask-part = You can refund all of it, { $rest }, or a part: send an amount in roubles, such as 150 or 99.90.
 pay-admin-all = Refund all
-pay-admin-no-amount = That isn't an amount. Send roubles, such as 150 or 99.90; you can refund up to { $rest }.
 pay-admin-ask-reason = Send the reason in one message, up to { NUMBER($most) } characters. It's saved with the order.
 pay-admin-ask-refund = Refund { $price } for “{ $title }” to user { $user }? Reason: { $reason }. { $whole ->
         [yes] The purchase will be removed.

@@ -202,7 +202,6 @@ pay-admin-refund = Возврат { $at }: { $price }, { $state ->
 pay-admin-back = Вернуть { $price }
 pay-admin-ask-part = Можно вернуть всё, { $rest }, или часть: пришлите сумму в рублях, например 150 или 99,90.
 pay-admin-all = Вернуть всё
-pay-admin-no-amount = Это не сумма. Пришлите рубли, например 150 или 99,90; вернуть можно до { $rest }.
 pay-admin-ask-reason = Пришлите причину возврата одним сообщением, до { NUMBER($most) } знаков. Она сохранится в заказе.
 pay-admin-ask-refund = Вернуть { $price } за «{ $title }» пользователю { $user }? Причина: { $reason }. { $whole ->
         [yes] Покупка будет отозвана.

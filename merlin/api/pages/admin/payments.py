@@ -28,12 +28,12 @@ from merlin.billing.ledger import Entry, EntryKind
 from merlin.billing.promo_codes import Promo, StoredPromo
 from merlin.billing.purchases import ID_LENGTH, PurchaseState
 from merlin.billing.quota import MAX_GIFT
-from merlin.billing.refunds import MAX_REASON_LENGTH
+from merlin.billing.refunds import MAX_REASON_LENGTH, parse_refund
 from merlin.billing.report import count_tests, day_start, sum_by_gateway
 from merlin.core.clock import in_zone, zone_of
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import text
-from merlin.core.money import Amount, Currency, parse_amount
+from merlin.core.money import Amount, Currency
 from merlin.core.web.assets import seen_other
 from merlin.db.audit import person_reference
 
@@ -242,38 +242,25 @@ async def refund(
     remaining = details.remaining_amounts.get(back.grant)
     if remaining is None:
         raise NotFound(f"no grant {back.grant}")
-    reason, amount = " ".join(back.reason.split()), _amount(back.amount, remaining)
-    wrong = _wrong(context, reason, amount, remaining)
-    if amount is not None and not wrong and back.sure:
-        request, once = payments.request_refund, f"page:{back.once}"
-        try:
-            await context.write(request, purchase_id, back.grant, amount.minor, reason, once)
-        except (NotFound, Refused) as error:
-            wrong = refusal_text(context, error)
-        else:
-            return seen_other(f"/admin/billing/{purchase_id}#refunds")
-    return await _page(context, purchase_id, back, reason, None if wrong else amount, wrong)
-
-
-def _amount(message: str, remaining: Amount) -> Amount | None:
-    """Return the amount to refund, None if invalid."""
-    if not message.strip() or remaining.currency is Currency.XTR:
-        return remaining
+    reason, once = " ".join(back.reason.split()), f"page:{back.once}"
     try:
-        return parse_amount(message, remaining.currency)
-    except ValueError:
-        return None
+        amount = parse_refund(back.amount, remaining, context.language)
+        _require_reason(reason)
+        if not back.sure:
+            return await _page(context, purchase_id, back, reason, amount)
+        request = payments.request_refund
+        await context.write(request, purchase_id, back.grant, amount.minor, reason, once)
+    except (NotFound, Refused) as error:
+        wrong = refusal_text(context, error)
+        return await _page(context, purchase_id, back, reason, wrong=wrong)
+    return seen_other(f"/admin/billing/{purchase_id}#refunds")
 
 
-def _wrong(context: PageContext, reason: str, amount: Amount | None, remaining: Amount) -> str:
-    if amount is None:
-        return context.say("refund-no-amount")
-    if not 0 < amount.minor <= remaining.minor:
-        return context.say("refund-too-much", rest=remaining.format(context.language))
+def _require_reason(reason: str) -> None:
     if not reason:
-        return context.say("refund-no-reason")
-    is_long = len(reason) > MAX_REASON_LENGTH
-    return context.say("refund-long-reason", most=MAX_REASON_LENGTH) if is_long else ""
+        raise Refused("no reason", "billing-refund-reason")
+    if len(reason) > MAX_REASON_LENGTH:
+        raise Refused("too long", "page-refund-long-reason", most=MAX_REASON_LENGTH)
 
 
 async def _page(
