@@ -8,7 +8,7 @@ them, `NAME_FILE` or systemd's credentials folder.
 import hashlib
 import os
 import re
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import date
 from functools import cached_property
@@ -21,13 +21,13 @@ from pydantic import ValidationError
 
 from merlin.config.engine import EngineConfig, engine_faults
 from merlin.config.faults import (
+    ContentConstructor,
     Fault,
     config_error,
     describe_syntax_fault,
     fault_at,
     fault_in_file,
     find_too_deep,
-    find_unreadable_scalar,
     list_schema_faults,
     list_structure_faults,
 )
@@ -244,40 +244,16 @@ def _read_text(path: Path) -> str:
 
 def _parse(path: Path, text: str) -> tuple[yaml.Node | None, Any]:
     """Return the nodes of the file, with their lines, and its content; {} for an empty file."""
-    root = None
     try:
         if fault := find_too_deep(path, text):
             raise config_error([fault])
         root = yaml.compose(text, Loader=yaml.CSafeLoader)
         if faults := list_structure_faults(path, root):
             raise config_error(faults)
-        document = _Constructor().construct_document(root) if root else None
+        document = ContentConstructor(path).construct_document(root) if root else None
     except yaml.YAMLError as error:
         raise config_error([describe_syntax_fault(path, text, error)]) from error
-    except ValueError as error:
-        raise config_error([find_unreadable_scalar(path, root, error)]) from error
     return root, {} if document is None else document
-
-
-class _Constructor(yaml.constructor.SafeConstructor):
-    """Reads each key as text: a plan may be called `no`, a model `2`."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002 - the shape of PyYAML's
-        """Return the content of a mapping."""
-        if isinstance(node, yaml.MappingNode):  # for others the base class raises
-            self.flatten_mapping(node)
-            for key, _ in node.value:
-                key.tag = "tag:yaml.org,2002:str"
-        return super().construct_mapping(node, deep=deep)
-
-
-def _construct_number(constructor: Any, node: yaml.ScalarNode) -> float:
-    """Return 20.0 as 20: a whole number, however it is written."""
-    number: float = constructor.construct_yaml_float(node)
-    return int(number) if number.is_integer() else number
-
-
-_Constructor.add_constructor("tag:yaml.org,2002:float", _construct_number)
 
 
 _TWO = 2

@@ -1,8 +1,9 @@
 """What is wrong with config.yaml: a text in the person's language, with its line."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from merlin.core.errors import ConfigError
-from merlin.core.i18n import text
+from merlin.core.i18n import cut, text
 from merlin.core.reasons import describe_yaml_error
 
 # A text by its key, as `core.text` fills it into another one.
@@ -49,10 +50,9 @@ _KINDS = {
     "model_type": "object",
 }
 _KEYS |= dict.fromkeys(_KINDS, "config-wrong-type")
+_cut = partial(cut, max_length=200)
 # Of the values in the longest configuration, aliases written out.
 _MAX_NODES, _MAX_DEPTH = 100_000, 50
-# Fluent refuses longer arguments.
-_MAX_SHOWN = 200
 # A default that another key gives, which is wrong itself.
 _FOLLOWS = "default_factory_not_called"
 
@@ -119,21 +119,43 @@ def list_structure_faults(path: Path, root: yaml.Node | None) -> list[Fault]:
     ]
 
 
-def find_unreadable_scalar(path: Path, root: yaml.Node | None, error: ValueError) -> Fault:
-    """Return which value YAML cannot convert, such as a day that does not exist."""
-    constructor, left = yaml.constructor.SafeConstructor(), [root] if root is not None else []
-    for node in left:
-        if isinstance(node, yaml.MappingNode):
-            left += [value for _, value in node.value]
-        elif isinstance(node, yaml.SequenceNode):
-            left += node.value
-        else:
-            try:
-                constructor.construct_object(node)
-            except ValueError:
-                place = f"{path}:{node.start_mark.line + 1}:{node.start_mark.column + 1}"
-                return fault_at(place, "config-no-value", value=_cut(node.value))
-    return fault_at(str(path), "error-plain", message=_cut(str(error)))
+class ContentConstructor(yaml.constructor.SafeConstructor):
+    """Constructs the content of a file; raises ConfigError for a value that YAML cannot convert.
+
+    Each key is text: a plan may be called `no`, a model `2`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: FBT001, FBT002 - the shape of PyYAML's
+        """Return the content of a node."""
+        try:
+            return super().construct_object(node, deep=deep)
+        except ValueError as error:  # a day that does not exist, thousands of digits
+            mark = node.start_mark
+            place = f"{self._path}:{mark.line + 1}:{mark.column + 1}"
+            raise config_error(
+                [fault_at(place, "config-no-value", value=_cut(node.value))]
+            ) from error
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002 - the shape of PyYAML's
+        """Return the content of a mapping."""
+        if isinstance(node, yaml.MappingNode):  # for others the base class raises
+            self.flatten_mapping(node)
+            for key, _ in node.value:
+                key.tag = "tag:yaml.org,2002:str"
+        return super().construct_mapping(node, deep=deep)
+
+
+def _construct_number(constructor: Any, node: yaml.ScalarNode) -> float:
+    """Return 20.0 as 20: a whole number, however it is written."""
+    number: float = constructor.construct_yaml_float(node)
+    return int(number) if number.is_integer() else number
+
+
+ContentConstructor.add_constructor("tag:yaml.org,2002:float", _construct_number)
 
 
 def config_error(faults: Sequence[Fault]) -> ConfigError:
@@ -229,10 +251,6 @@ def _as_yaml(found: object) -> str:
     if isinstance(found, str):
         return _cut(found)
     return _cut(json.dumps(found, ensure_ascii=False, default=str))
-
-
-def _cut(words: str) -> str:
-    return words if len(words) <= _MAX_SHOWN else f"{words[:_MAX_SHOWN]}…"
 
 
 def _expected_fault(kinds: Sequence[str]) -> Fault:

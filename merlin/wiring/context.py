@@ -43,12 +43,13 @@ def open_migrated_database(config: Config, *, may_be_lost: bool = False) -> Iter
 
 def _upgrade(config: Config, database: Database, *, may_be_lost: bool = False) -> None:
     if list_pending(database):
-        from merlin.db.backup import keep_before_upgrade
+        if list_applied(database):
+            from merlin.db.backup import keep_before_upgrade
 
-        # With a schema it would be taken for a new one, and everybody in it would be forgotten.
-        if not (may_be_lost or list_applied(database)):
+            keep_before_upgrade(config.state_dir, config.database, database)
+        elif not may_be_lost:
+            # With a schema it would be taken for a new one, and everybody in it would be forgotten.
             require_no_builds(config.state_dir)
-        keep_before_upgrade(config.state_dir, config.database, database)
         migrate(database)
 
 
