@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -137,14 +138,17 @@ def _machine_checks(config: Config) -> Iterator[_Check]:
         yield "engine.db", partial(checks.check_engine_database, config)
     if not config.database.startswith("sqlite:"):
         yield "postgresql", partial(checks.check_postgresql, config.database)
-        yield "pg_dump", checks.check_dump_programs
+        yield (
+            "pg_dump",
+            partial(checks.check_programs, "backup-no-program", "pg_dump", "pg_restore"),
+        )
     if any(model.path for model in config.engine.models.values()):
         yield "engine.models", partial(_check_base_files, config)
 
 
 def _service_checks(config: Config) -> Iterator[_Check]:
     if config.repository is not None:
-        yield "git", checks.check_git
+        yield "git", partial(checks.check_programs, "git-absent", "git")
         yield "repository", partial(checks.check_repository, config)
         if config.repository.push:
             yield "repository.push", partial(checks.check_push, config.repository)
@@ -245,11 +249,9 @@ def _check_base_files(config: Config) -> CheckMessage:
 
 def _check_default_dataset(config: Config) -> CheckMessage:
     """Check that the default dataset is among those seen in the repository, if any was seen."""
-    try:
-        with open_reading_context(config) as ctx:
-            known = models.list_dataset_names(ctx, Actor.operator(), Permission.LAUNCH)
-    except NotFound:
-        known = []
+    known: list[str] = []
+    with suppress(NotFound), open_reading_context(config) as ctx:
+        known = models.list_dataset_names(ctx, Actor.operator(), Permission.LAUNCH)
     arguments = {"dataset": config.datasets.default, "known": ", ".join(known)}
     if known and config.datasets.default not in known:
         raise MerlinError("no such dataset", "doctor-no-default", **arguments)
@@ -259,17 +261,14 @@ def _check_default_dataset(config: Config) -> CheckMessage:
 def _check_admins(config: Config) -> CheckMessage:
     """Check that there are admins, and that the bot can write to each."""
     admins, unreachable = [*config.telegram.admins], list[int]()
-    try:
-        with open_read_only(config) as database:
-            admins = Roles(database, admins).admins()
-            users = map(Users(database).get, admins)
-            unreachable = [
-                admin
-                for admin, user in zip(admins, users, strict=True)
-                if user is None or not user.is_reachable
-            ]
-    except NotFound:
-        pass
+    with suppress(NotFound), open_read_only(config) as database:
+        admins = Roles(database, admins).admins()
+        users = map(Users(database).get, admins)
+        unreachable = [
+            admin
+            for admin, user in zip(admins, users, strict=True)
+            if user is None or not user.is_reachable
+        ]
     if not admins:
         raise check_failure("doctor-no-admins")
     if unreachable:

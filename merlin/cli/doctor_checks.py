@@ -213,12 +213,12 @@ def check_backup(config: Config) -> CheckMessage:
     return "doctor-backup-piped" if is_piped else "doctor-backup", arguments
 
 
-def check_dump_programs() -> CheckMessage:
-    """Check that the programs for a backup of PostgreSQL are installed."""
-    for program in ("pg_dump", "pg_restore"):
+def check_programs(failure: str, *programs: str) -> CheckMessage:
+    """Check that programs are installed; `failure` is the key of the error of one that is not."""
+    for program in programs:
         if shutil.which(program) is None:
-            raise check_failure("backup-no-program", program=program)
-    return "doctor-program", {"path": shutil.which("pg_dump")}
+            raise check_failure(failure, program=program)
+    return "doctor-program", {"path": shutil.which(programs[0])}
 
 
 def has_systemd_units() -> bool:
@@ -251,14 +251,6 @@ def _systemctl(*arguments: str) -> str:
 
 
 _HOUR_S = 3600
-
-
-def check_git() -> CheckMessage:
-    """Check that git is installed."""
-    path = shutil.which("git")
-    if path is None:
-        raise ConfigError("git is not installed", "git-absent")
-    return "doctor-program", {"path": path}
 
 
 def check_repository(config: Config) -> CheckMessage:

@@ -233,13 +233,11 @@ def _read_text(path: Path) -> str:
         arguments = {"path": str(path), "reason": error.strerror or str(error)}
         raise ConfigError(f"{path}: {error.strerror}", key, **arguments) from error
     if len(content) > _MAX_BYTES:
-        size = {"place": str(path), "mb": _MAX_BYTES >> 20}
-        raise config_error([{"key": "config-too-large", "arguments": size}])
+        raise config_error([fault_at(str(path), "config-too-large", mb=_MAX_BYTES >> 20)])
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
-        fault = {"key": "config-no-utf8", "arguments": {"place": str(path)}}
-        raise config_error([fault]) from error
+        raise config_error([fault_at(str(path), "config-no-utf8")]) from error
 
 
 def _parse(path: Path, text: str) -> tuple[yaml.Node | None, Any]:
@@ -256,9 +254,6 @@ def _parse(path: Path, text: str) -> tuple[yaml.Node | None, Any]:
     return root, {} if document is None else document
 
 
-_TWO = 2
-
-
 def _faults_of(config: Config) -> Iterator[Fault]:
     """Yield a fault for every key whose value is certainly a mistake."""
     # A machine without any time zones says so when it needs one; there no name can be judged.
@@ -273,7 +268,7 @@ def _faults_of(config: Config) -> Iterator[Fault]:
         return
     if config.repository is not None and "" in (config.repository.forge or ()):
         yield fault_at("repository.statuses", "config-no-forge")
-    if config.security.two_people and len(set(config.telegram.admins)) < _TWO:
+    if config.security.two_people and len(set(config.telegram.admins)) <= 1:
         yield fault_at("security.two_people", "config-two-people")
     if not config.allow_plain_http:
         yield from _find_in_the_open(config)

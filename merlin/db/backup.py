@@ -193,7 +193,6 @@ def _write_archive(
         gzip.open(target, "wb", compresslevel=1) as packed,
         tarfile.open(fileobj=packed, mode="w|") as archive,
     ):
-        dialect = "sqlite" if url.startswith("sqlite:") else "postgresql"
         staged = beside / "copy"
         for name, place in _databases(state_dir, url):
             try:
@@ -212,7 +211,7 @@ def _write_archive(
         for name in _files(state_dir, with_key=with_key):
             with suppress(FileNotFoundError):  # removed by retention meanwhile
                 members[name] = _add(archive, name, state_dir / name)
-        manifest = Manifest(iso(at), dialect, schema, members, lacks=lacks)
+        manifest = Manifest(iso(at), database.dialect, schema, members, lacks=lacks)
         content = json.dumps(asdict(manifest), indent=1).encode()
         info = tarfile.TarInfo(MANIFEST)
         info.size, info.mode = len(content), 0o600

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from merlin.app.context import Context
@@ -93,13 +93,11 @@ def _wait_for_database(config: Config) -> Database:
     while True:
         notify(SLOW_START)
         try:
-            with ExitStack() as stack:
-                database = stack.enter_context(open_database(config.database))
+            with open_database(config.database) as database:
                 database.quick_check()
                 _upgrade(config, database)
-                stack.pop_all()
-                failures.end()
-                return database
+            failures.end()
+            return open_database(config.database)
         except DatabaseAway as error:
             failures.add("the database is away, waiting", error)
         time.sleep(_AWAY_PAUSE_S)
