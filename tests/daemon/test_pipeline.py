@@ -159,10 +159,16 @@ def test_branch_set_back_serves_its_earlier_model(lab, provider):
     assert len(provider.jobs_created()) == 2
 
 
-def test_lost_database_launches_nothing_again(lab, provider):
-    lab.until_serving("trial-1")
+def lose_database(lab):
+    """Remove the database with the builds: nothing begins on an empty one beside builds."""
     for path in lab.config.state_dir.glob("merlin.db*"):
         path.unlink()
+    shutil.rmtree(lab.config.state_dir / "builds")
+
+
+def test_lost_database_launches_nothing_again(lab, provider):
+    lab.until_serving("trial-1")
+    lose_database(lab)
     lab.until_serving("trial-1")
     assert len(provider.jobs_created()) == 1
     assert len(provider.files()) == 2
@@ -220,8 +226,7 @@ def test_log_that_a_provider_sends_as_reason_is_cut(lab, provider):
 @pytest.mark.parametrize("provider", [RepeatingStandIn], indirect=True)
 def test_job_that_a_list_repeats_is_neither_cancelled_nor_are_its_files_deleted(lab, provider):
     lab.tick("fetch", "launch")
-    for path in lab.config.state_dir.glob("merlin.db*"):
-        path.unlink()
+    lose_database(lab)
     lab.until_serving("trial-1")
     assert len(provider.jobs_created()) == 1
     assert len(provider.files()) == 2
