@@ -287,9 +287,8 @@ class RecallModel:
             near = measure_small_talk(select_texts(messages)[0]) - self._measure_likeness(vectors)
             can_be_words = _has_few_words(question)
             scores = self._score_alone(subject, vectors, can_be_words=can_be_words)
-            if (scores / self.thresholds).max() < min(
-                SMALL_TALK_WEIGHT * near, MAX_SMALL_TALK_SHARE
-            ):
+            least = min(SMALL_TALK_WEIGHT * near, MAX_SMALL_TALK_SHARE)
+            if (scores / self.thresholds).max() < least:
                 return ()
         vector = self._compute_vector(question, vectors)
         scores = self._score(question, vectors)

@@ -116,5 +116,5 @@ class SentenceSpace(Space):
 
 def normalise_rows(rows: Floats) -> Floats:
     """Return the rows with length 1; a row of zeros stays."""
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(rows / np.maximum(lengths, _MIN_LENGTH), np.float32)
+    lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+    return np.asarray(rows / np.maximum(lengths, _MIN_LENGTH)[:, None], np.float32)

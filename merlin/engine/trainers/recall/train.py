@@ -24,6 +24,7 @@ from merlin.engine.trainers.recall.sentences import (
     Vectors,
     extract_sentence_terms,
     is_sentence,
+    normalise_rows,
     truncate,
 )
 from merlin.engine.trainers.recall.space import Space
@@ -370,7 +371,7 @@ class _Training:
             [self.terms[number] for number in self._words],
             weights.gains[self._words],
             self.answers,
-            weights.normalise_rows(),
+            normalise_rows(weights.rows),
             self.turns,
             compute_thresholds(weights, self.evaluation, self.turns)[0],
             self.bare,

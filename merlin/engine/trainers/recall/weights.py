@@ -27,6 +27,7 @@ from merlin.engine.trainers.recall.draws import (
     splitmix,
     to_uniform,
 )
+from merlin.engine.trainers.recall.sentences import normalise_rows
 from merlin.engine.trainers.recall.text import MIN_ALONE_SCORE, Terms, Turn
 
 SHARPNESS = np.float32(14.0)
@@ -113,8 +114,8 @@ class Weights:
 
     def take_snapshot(self) -> Weights:
         """Return a snapshot of the weights."""
-        snapshot = copy(self)
-        snapshot.rows = self.normalise_rows()  # the gains are replaced at each step, never mutated
+        snapshot = copy(self)  # the gains are replaced at each step, never mutated
+        snapshot.rows = normalise_rows(self.rows)
         return snapshot
 
     def compute_points(self, documents: Documents, chosen: Integers) -> Floats:
@@ -123,10 +124,6 @@ class Weights:
         gains = self.gains[terms]
         sums = np.add.reduceat(self.vectors[terms] * gains[:, None], begins, axis=0)
         return np.asarray(sums / self._compute_lengths(terms, gains, begins), np.float32)
-
-    def normalise_rows(self) -> Floats:
-        """Return the answers' rows normalised to length 1; a row of zeros stays zero."""
-        return _normalise_rows(self.rows)
 
     def learn(
         self,
@@ -160,7 +157,7 @@ class Weights:
         points: Floats = sums / lengths
 
         answers = self._select_answers(classes, rivals, hashes[:1])
-        units = _normalise_rows(self.rows[answers])
+        units = normalise_rows(self.rows[answers])
         right = np.searchsorted(answers, classes)
         loss, slope = cross_entropy(points @ units.T, right, weights)
 
@@ -217,11 +214,6 @@ def average(snapshots: Sequence[Weights], shares: Sequence[float]) -> Weights:
     return averaged
 
 
-def _normalise_rows(rows: Floats) -> Floats:
-    lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))
-    return np.asarray(rows / np.maximum(lengths, _TINY)[:, None], np.float32)
-
-
 def cross_entropy(scores: Floats, right: Integers, weights: Floats) -> tuple[float, Floats]:
     """Return the summed weighted softmax loss, and its gradient with respect to the scores.
 
@@ -273,7 +265,7 @@ class Evaluation:
         if not len(question_indices):  # every question has several answers
             nothing = np.empty(0, np.float32)
             return Result(question_indices, nothing, nothing, question_indices)
-        units = weights.normalise_rows()
+        units = normalise_rows(weights.rows)
         parts = [
             self._evaluate(weights, units, turns, part)
             for part in _split(question_indices, len(units))
@@ -308,7 +300,7 @@ class Evaluation:
 
     def find_best_rivals(self, weights: Weights, question_indices: Integers) -> Floats:
         """Return each answer's best score among `question_indices` that are not its own."""
-        units = weights.normalise_rows()
+        units = normalise_rows(weights.rows)
         best = np.full(len(units), -1.0, np.float32)
         for part in _split(question_indices, len(units)):
             scores = weights.compute_points(self._documents, self._starts[part + 1] - 1) @ units.T
@@ -322,7 +314,7 @@ class Evaluation:
         if not len(question_indices):
             return None
         points = weights.compute_points(self._documents, self._starts[question_indices + 1] - 1)
-        scores = points @ weights.normalise_rows().T
+        scores = points @ normalise_rows(weights.rows).T
         total, _slope = cross_entropy(
             scores, self.right[question_indices], np.ones(len(question_indices), np.float32)
         )
