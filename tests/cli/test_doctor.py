@@ -510,6 +510,7 @@ def test_updates_sent_to_another_webhook_are_reported(fresh, capsys):
     finally:
         urllib.request.urlopen(call).close()  # noqa: S310 - a stand-in
     assert "so this bot gets none" in found[1]
+    assert "it deletes its own webhook" in found[1]
     assert run_doctor(fresh, capsys)["telegram.mode"] == (True, "the bot fetches updates itself")
 
 
