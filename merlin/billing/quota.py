@@ -24,6 +24,7 @@ from merlin.config.shop import Allowance, Format, Plan
 from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.errors import Refused
 from merlin.core.fields import INTERNAL, described
+from merlin.core.i18n import format_number, text
 from merlin.db.audit import Audit, person_reference
 from merlin.db.database import BotRepository, Database, Repository, lock_user, transaction
 from merlin.db.tables import QUOTA_GIFT, QUOTA_USE
@@ -76,6 +77,28 @@ def plan_of(plans: Sequence[Plan], names: Iterable[str], dataset: str | None = N
 def allowance_of(plan: Plan, kind: Format) -> Allowance:
     """Return the limits of this format."""
     return getattr(plan, kind) or NO_LIMIT
+
+
+def questions_text(kind: Format, count: int, language: str) -> str:
+    """Return a number of questions of a format: "20 голосовых вопросов"."""
+    return text(language, f"pay-pack-{kind.value}", count=count)
+
+
+def allowance_text(allowance: Allowance, language: str, kind: Format | None = None) -> str:
+    """Return a plan's limits for a format: "10 в день, не больше 100 в месяц".
+
+    With `kind` it is named: "10 голосовых вопросов в день".
+    """
+    day, month, suffix = allowance.day, allowance.month, f"-{kind.value}" if kind else ""
+    if allowance.is_closed:
+        return text(language, f"pay-allows-none{suffix}")
+    count = month if day is None else day
+    if count is None:
+        return text(language, f"pay-allows-any{suffix}")
+    what = questions_text(kind, count, language) if kind else format_number(language, count, 0)
+    if day is None or month is None:
+        return text(language, "pay-allows-month" if day is None else "pay-allows-day", what=what)
+    return text(language, "pay-allows-both", what=what, most=format_number(language, month, 0))
 
 
 def is_limited(allowance: Allowance) -> bool:

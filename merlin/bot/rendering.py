@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from merlin.account.users import Users
 from merlin.app.verdicts import view_notice
 from merlin.billing.purchases import Promise
-from merlin.billing.quota import Allowance, Format
+from merlin.billing.quota import Format, questions_text
 from merlin.bot.services import BotServices
 from merlin.core.i18n import keys, text
 from merlin.core.log import get_logger
@@ -61,9 +61,8 @@ def sparkline(values: Sequence[float], low: float, high: float) -> str:
 
 
 def pack_text(pack: Mapping[Format, int], language: str) -> str:
-    """Return the questions of a pack: "20 голосовых вопросов, 5 вопросов по фотографиям"."""
-    kinds = [kind for kind in Format if kind in pack]
-    return ", ".join(text(language, f"pay-pack-{kind.value}", count=pack[kind]) for kind in kinds)
+    """Return the questions of a pack: "20 голосовых вопросов, 5 вопросов с фотографией"."""
+    return ", ".join(questions_text(kind, pack[kind], language) for kind in Format if kind in pack)
 
 
 def promise_text(promise: Promise, language: str) -> str:
@@ -74,16 +73,3 @@ def promise_text(promise: Promise, language: str) -> str:
     if promise.days is None:
         return text(language, "pay-pack", what=questions)
     return text(language, "pay-brings-pack-days", what=questions, days=promise.days)
-
-
-def allowance_text(allowance: Allowance, language: str) -> str:
-    """Return a plan's limits for a format: "10 в день, не больше 100 в месяц"."""
-    day, month = allowance.day, allowance.month
-    if allowance.is_closed:
-        return text(language, "pay-allows-none")
-    if day is None and month is None:
-        return text(language, "pay-allows-any")
-    if day is None or month is None:
-        period = "day" if month is None else "month"
-        return text(language, f"pay-allows-{period}", count=(day or 0) + (month or 0))
-    return text(language, "pay-allows-both", day=day, month=month)

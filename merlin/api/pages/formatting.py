@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from merlin.api.schema import Page
 from merlin.billing.purchases import Promise, Purchase
-from merlin.billing.quota import Format, plan_named
+from merlin.billing.quota import Format, plan_named, questions_text
 from merlin.core import i18n
 from merlin.core.clock import in_zone
 from merlin.core.i18n import format_number, keys, text
@@ -163,7 +163,7 @@ def dataset_title(context: PageContext, name: str) -> str:
 
 def amount_of(context: PageContext, kind: Format, amount: int) -> str:
     """Return a number of questions of a format: "20 голосовых"."""
-    return context.say(f"brings-{kind.value}", count=amount, said=number(context, amount))
+    return questions_text(kind, amount, context.language)
 
 
 def sum_of(context: PageContext, amount: Amount) -> str:

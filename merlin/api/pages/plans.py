@@ -42,12 +42,12 @@ from merlin.app.plans import (
 from merlin.app.texts import TERMS, Settings, bot_link, legal_text
 from merlin.billing.purchases import Purchase
 from merlin.billing.quota import (
-    Allowance,
     Format,
     Gift,
     Plan,
     Source,
     allowance_of,
+    allowance_text,
     is_limited,
     plan_named,
     plan_of,
@@ -70,28 +70,13 @@ def plan_features(context: PageContext, plan: Plan) -> list[Line]:
         return [(amount_of(context, *amount), True) for amount in plan.questions.items()]
     allowances = {kind: allowance_of(plan, kind) for kind in Format}
     lines = [
-        (_describe_allowance(context, kind, allowance), not allowance.is_closed)
+        (allowance_text(allowance, context.language, kind), not allowance.is_closed)
         for kind, allowance in allowances.items()
     ]
     if not any(is_limited(allowance) for allowance in allowances.values()):
         lines = [(context.say("brings-any"), True)]
     # Missing features come last.
     return sorted([*lines, *_list_other_features(context, plan)], key=lambda line: not line[1])
-
-
-def _describe_allowance(context: PageContext, kind: Format, allowance: Allowance) -> str:
-    if allowance.is_closed:
-        return context.say(f"brings-no-{kind.value}")
-    day, month = allowance.day, allowance.month
-    if day is None and month is None:
-        return context.say(f"brings-any-{kind.value}")
-    if day is None or month is None:
-        period = "day" if month is None else "month"
-        return context.say(
-            f"brings-{period}", what=amount_of(context, kind, (day or 0) + (month or 0))
-        )
-    monthly = number(context, month)
-    return context.say("brings-both", what=amount_of(context, kind, day), most=monthly)
 
 
 def _list_other_features(context: PageContext, plan: Plan) -> Iterator[Line]:

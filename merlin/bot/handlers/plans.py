@@ -20,7 +20,16 @@ from merlin.app.orders import list_orders
 from merlin.app.plans import CurrentPlan, can_start_trial, read_current_plan, start_trial, use_code
 from merlin.app.shop import require_guess
 from merlin.billing.promo_codes import Promo, Promos, prices
-from merlin.billing.quota import UNLIMITED, Format, Gift, Plan, allowance_of, plan_named, plan_title
+from merlin.billing.quota import (
+    UNLIMITED,
+    Format,
+    Gift,
+    Plan,
+    allowance_of,
+    allowance_text,
+    plan_named,
+    plan_title,
+)
 from merlin.billing.tombstones import Tombstones
 from merlin.bot import menu
 from merlin.bot.context import BotContext, read_number
@@ -28,7 +37,7 @@ from merlin.bot.handlers.admin import find_by_hash, short_hash
 from merlin.bot.handlers.answering import gift_lines, render_left_lines
 from merlin.bot.menu import View
 from merlin.bot.registry import Handlers
-from merlin.bot.rendering import allowance_text, pack_text
+from merlin.bot.rendering import pack_text
 from merlin.config.shop import STARS_PERIOD_DAYS
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.formatted_text import Button

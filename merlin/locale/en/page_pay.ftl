@@ -25,37 +25,6 @@ page-try-free = Try for free: { $days }
 page-trial-started = The plan “{ $plan }” is yours: { $until }.
 
 page-brings-any = Questions of every kind: unlimited
-page-brings-text =
-    { $count ->
-        [one] { $said } text question
-       *[other] { $said } text questions
-    }
-page-brings-voice =
-    { $count ->
-        [one] { $said } voice question
-       *[other] { $said } voice questions
-    }
-page-brings-photo =
-    { $count ->
-        [one] { $said } question with a photo
-       *[other] { $said } questions with a photo
-    }
-page-brings-document =
-    { $count ->
-        [one] { $said } question with a document
-       *[other] { $said } questions with a document
-    }
-page-brings-day = { $what } a day
-page-brings-month = { $what } a month
-page-brings-both = { $what } a day, up to { $most } a month
-page-brings-any-text = Unlimited text questions
-page-brings-any-voice = Unlimited voice questions
-page-brings-any-photo = Unlimited questions with a photo
-page-brings-any-document = Unlimited questions with a document
-page-brings-no-text = No text questions
-page-brings-no-voice = No voice questions
-page-brings-no-photo = No photos
-page-brings-no-document = No documents
 page-brings-sessions =
     { $count ->
         [one] { $count } saved conversation

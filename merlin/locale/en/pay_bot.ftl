@@ -18,12 +18,12 @@ pay-pack-voice = { $count ->
        *[other] { NUMBER($count) } voice questions
     }
 pay-pack-photo = { $count ->
-        [one] { NUMBER($count) } question about a photo
-       *[other] { NUMBER($count) } questions about photos
+        [one] { NUMBER($count) } question with a photo
+       *[other] { NUMBER($count) } questions with a photo
     }
 pay-pack-document = { $count ->
-        [one] { NUMBER($count) } question about a document
-       *[other] { NUMBER($count) } questions about documents
+        [one] { NUMBER($count) } question with a document
+       *[other] { NUMBER($count) } questions with a document
     }
 pay-brings-days = The plan for { $days ->
         [one] { NUMBER($days) } day
@@ -34,10 +34,18 @@ pay-brings-pack-days = Extra questions: { $what }. Use them within { $days ->
        *[other] { NUMBER($days) } days
     }
 pay-allows-none = not included
+pay-allows-none-text = No text questions
+pay-allows-none-voice = No voice questions
+pay-allows-none-photo = No photos
+pay-allows-none-document = No documents
 pay-allows-any = unlimited
-pay-allows-day = { NUMBER($count) } a day
-pay-allows-month = { NUMBER($count) } a month
-pay-allows-both = { NUMBER($day) } a day, up to { NUMBER($month) } a month
+pay-allows-any-text = Unlimited text questions
+pay-allows-any-voice = Unlimited voice questions
+pay-allows-any-photo = Unlimited questions with a photo
+pay-allows-any-document = Unlimited questions with a document
+pay-allows-day = { $what } a day
+pay-allows-month = { $what } a month
+pay-allows-both = { $what } a day, up to { $most } a month
 pay-line = • { $kind }: { $new } (now { $old })
 pay-line-same = • { $kind }: { $new }, as now
 pay-pack = Extra questions: { $what }

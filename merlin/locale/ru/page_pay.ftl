@@ -25,41 +25,6 @@ page-try-free = Попробовать бесплатно: { $days }
 page-trial-started = План «{ $plan }» действует { $until }.
 
 page-brings-any = Вопросы любого вида без ограничений
-page-brings-text =
-    { $count ->
-        [one] { $said } текстовый вопрос
-        [few] { $said } текстовых вопроса
-       *[other] { $said } текстовых вопросов
-    }
-page-brings-voice =
-    { $count ->
-        [one] { $said } голосовой вопрос
-        [few] { $said } голосовых вопроса
-       *[other] { $said } голосовых вопросов
-    }
-page-brings-photo =
-    { $count ->
-        [one] { $said } вопрос с фотографией
-        [few] { $said } вопроса с фотографией
-       *[other] { $said } вопросов с фотографией
-    }
-page-brings-document =
-    { $count ->
-        [one] { $said } вопрос с документом
-        [few] { $said } вопроса с документом
-       *[other] { $said } вопросов с документом
-    }
-page-brings-day = { $what } в день
-page-brings-month = { $what } в месяц
-page-brings-both = { $what } в день, не больше { $most } в месяц
-page-brings-any-text = Текстовые вопросы без ограничений
-page-brings-any-voice = Голосовые вопросы без ограничений
-page-brings-any-photo = Вопросы с фотографией без ограничений
-page-brings-any-document = Вопросы с документом без ограничений
-page-brings-no-text = Без текстовых вопросов
-page-brings-no-voice = Без голосовых вопросов
-page-brings-no-photo = Без фотографий
-page-brings-no-document = Без документов
 page-brings-sessions =
     { $count ->
         [one] Сохраняется { $count } разговор

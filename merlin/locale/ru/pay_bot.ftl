@@ -20,14 +20,14 @@ pay-pack-voice = { $count ->
        *[many] { NUMBER($count) } голосовых вопросов
     }
 pay-pack-photo = { $count ->
-        [one] { NUMBER($count) } вопрос по фотографии
-        [few] { NUMBER($count) } вопроса по фотографиям
-       *[many] { NUMBER($count) } вопросов по фотографиям
+        [one] { NUMBER($count) } вопрос с фотографией
+        [few] { NUMBER($count) } вопроса с фотографией
+       *[other] { NUMBER($count) } вопросов с фотографией
     }
 pay-pack-document = { $count ->
-        [one] { NUMBER($count) } вопрос по документу
-        [few] { NUMBER($count) } вопроса по документам
-       *[many] { NUMBER($count) } вопросов по документам
+        [one] { NUMBER($count) } вопрос с документом
+        [few] { NUMBER($count) } вопроса с документом
+       *[other] { NUMBER($count) } вопросов с документом
     }
 pay-brings-days = План на { $days ->
         [one] { NUMBER($days) } день
@@ -40,10 +40,18 @@ pay-brings-pack-days = Сверх вашего плана: { $what }. Испол
        *[many] { NUMBER($days) } дней
     }
 pay-allows-none = не входят
+pay-allows-none-text = Без текстовых вопросов
+pay-allows-none-voice = Без голосовых вопросов
+pay-allows-none-photo = Без фотографий
+pay-allows-none-document = Без документов
 pay-allows-any = без ограничений
-pay-allows-day = { NUMBER($count) } в день
-pay-allows-month = { NUMBER($count) } в месяц
-pay-allows-both = { NUMBER($day) } в день, не больше { NUMBER($month) } в месяц
+pay-allows-any-text = Текстовые вопросы без ограничений
+pay-allows-any-voice = Голосовые вопросы без ограничений
+pay-allows-any-photo = Вопросы с фотографией без ограничений
+pay-allows-any-document = Вопросы с документом без ограничений
+pay-allows-day = { $what } в день
+pay-allows-month = { $what } в месяц
+pay-allows-both = { $what } в день, не больше { $most } в месяц
 pay-line = • { $kind }: { $new } (сейчас { $old })
 pay-line-same = • { $kind }: { $new }, как сейчас
 pay-pack = Сверх вашего плана: { $what }
