@@ -16,7 +16,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -138,6 +138,11 @@ def _read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
                 line = line.removeprefix(codecs.BOM_UTF8)
             if line.strip():
                 yield number, line
+
+
+def find_line(path: Path, number: int) -> int:
+    """Return the line of the example with this index from 0; empty lines are not examples."""
+    return next(islice(_read_lines(path), number, None))[0]
 
 
 def _parse_conversation(line: bytes) -> list[Message]:

@@ -55,10 +55,10 @@ def test_overlong_example_is_refused_with_its_line(tmp_path, train):
     long = json.loads(lines[3])
     long["messages"][0]["content"] = "Where? " * 40
     lines[3] = json.dumps(long)
-    train.write_text("\n\n".join(lines) + "\n", "utf-8")
+    train.write_text("\n\n".join(["", *lines]) + "\n", "utf-8-sig")
     base = BaseFiles(tiny_base.get_random_base(), longest=200)
     message = fail_task(build_task(tmp_path / "job", train, base=base), "example_too_long")
-    assert "line 7" in message
+    assert "line 9" in message
     assert "200" in message
 
 

@@ -23,7 +23,7 @@ import torch
 
 from merlin.core.messages import Message
 from merlin.engine.trainers.base import Untrainable
-from merlin.engine.training_file import read_conversations, read_preferences, render_chat
+from merlin.engine.training_file import find_line, read_conversations, read_preferences, render_chat
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -95,12 +95,12 @@ class ExampleTokenizer:
                 yield rows
                 number += 1
         except TemplateError as error:
-            arguments = {"line": _find_line(path, number), "reason": str(error)[:200]}
+            arguments = {"line": find_line(path, number), "reason": str(error)[:200]}
             key = "engine-lora-template-refuses"
             raise Untrainable(f"invalid_{param}", key, param, **arguments) from error
         if too_long:
             number, tokens = too_long[0]
-            arguments = {"line": _find_line(path, number), "tokens": tokens, "most": self._longest}
+            arguments = {"line": find_line(path, number), "tokens": tokens, "most": self._longest}
             raise Untrainable(
                 "example_too_long", "engine-lora-too-long", param, n=len(too_long), **arguments
             )
@@ -161,13 +161,6 @@ def _measure_shared_prefix(before: str, text: str) -> int:
         return len(before)
     pairs = enumerate(zip(before, text, strict=False))
     return next((place for place, (left, right) in pairs if left != right), len(text))
-
-
-def _find_line(path: Path, number: int) -> int:
-    """Return the line of the example with this index from 0; empty lines are not examples."""
-    with path.open("rb") as file:
-        filled = (line for line, content in enumerate(file, start=1) if content.strip())
-        return next(line for place, line in enumerate(filled) if place == number)
 
 
 @dataclass(frozen=True, slots=True)
