@@ -154,9 +154,6 @@ _HANDLED_ERRORS = ApiError, Untrainable, HTTPException, ClientDisconnect, OSErro
 
 
 def _handle_error(request: Request, error: Exception) -> Response:
-    # For a bug only enough to find it in the log.
-    message = text(ENGLISH, "engine-bug", kind=type(error).__name__)
-    refusal = ApiError(500, message, code="server_error")
     match error:
         case ApiError():
             refusal = error
@@ -176,8 +173,9 @@ def _handle_error(request: Request, error: Exception) -> Response:
             if is_disk_full(error):
                 message, code = "The engine's disk is full; make room.", "disk_full"
             refusal = ApiError(507, message, code=code)
-        case _:
-            pass
+        case _:  # a bug: only enough to find it in the log
+            message = text(ENGLISH, "engine-bug", kind=type(error).__name__)
+            refusal = ApiError(500, message, code="server_error")
     return _build_error_response(refusal)
 
 

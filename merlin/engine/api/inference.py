@@ -52,7 +52,6 @@ from merlin.openai_protocol.responses import (
     DONE,
     EVENT_STREAM,
     ChatAnswer,
-    Json,
     event,
     usage_object,
 )
@@ -181,15 +180,12 @@ async def _build_completion(model: str, answer: AnswerStream) -> dict[str, objec
         raise TypeError("the backend ended without a Finish")
     texts = [part for part in chunks if isinstance(part, Chunk)]
     logprobs = _build_logprobs([logprob for part in texts for logprob in part.logprobs])
-    content, usage = "".join(part.text for part in texts), _build_usage(finish)
+    content = "".join(part.text for part in texts)
+    usage = usage_object(finish.prompt_tokens, finish.completion_tokens)
     completion = ChatAnswer(model, utc_now().timestamp()).completion(
         content, finish.reason, usage, logprobs
     )
     return {**completion, "merlin": dict(finish.extension)} if finish.extension else completion
-
-
-def _build_usage(finish: Finish) -> Json:
-    return usage_object(finish.prompt_tokens, finish.completion_tokens)
 
 
 def _build_logprobs(logprobs: Sequence[TokenLogprob]) -> dict[str, object] | None:
@@ -239,7 +235,8 @@ async def _build_stream_response(
             last = answer.last_chunk(part.reason)
             yield event({**last, "merlin": dict(part.extension)} if part.extension else last)
             if with_usage:
-                yield event(answer.usage_chunk(_build_usage(part)))
+                usage = usage_object(part.prompt_tokens, part.completion_tokens)
+                yield event(answer.usage_chunk(usage))
             yield DONE
 
     return StreamingResponse(events(), media_type=EVENT_STREAM)
