@@ -170,15 +170,10 @@ class EditedSince(Refused):
     """Files of a commit were edited since: undoing it would leave them, and they were not shown."""
 
     def __init__(self, paths: Sequence[str]) -> None:
-        arguments = {"count": len(paths), "paths": list_paths(paths)}
-        super().__init__("edited since", "change-undo-stay", **arguments)
         self.count = len(paths)
-
-
-def list_paths(paths: Sequence[str]) -> str:
-    """Return the first paths in one line."""
-    more = ", …" if len(paths) > _MAX_PATHS else ""
-    return ", ".join(escape_unprintable(path) for path in paths[:_MAX_PATHS]) + more
+        listed = ", ".join(escape_unprintable(path) for path in paths[:_MAX_PATHS])
+        listed += ", …" if self.count > _MAX_PATHS else ""
+        super().__init__("edited since", "change-undo-stay", count=self.count, paths=listed)
 
 
 class EditNotGood(DatasetError):

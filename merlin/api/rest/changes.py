@@ -262,8 +262,7 @@ async def undo_change(
         Query(
             ge=0,
             le=MAX_ID,
-            description="How many files of the commit stay because they were edited since. If the"
-            " number is another one, 409 names these files, and nothing is submitted.",
+            description="How many files stay because they were edited since; 409 names them first.",
         ),
     ] = 0,
 ) -> Response:

@@ -313,10 +313,7 @@ def _refundable(
 ) -> tuple[OrderDetails, Amount]:
     """Return the purchase of a grant and its refundable amount. Raises NotFound."""
     details = payments.show_payment(*context.caller, purchase_id)
-    rest = details.remaining_amounts.get(grant_id)
-    if rest is None:
-        raise NotFound(f"no grant {grant_id}", "bot-button-old")
-    return details, rest
+    return details, details.remaining_amounts[payments.grant_to_refund(details, grant_id)]
 
 
 @handlers.step(PART)

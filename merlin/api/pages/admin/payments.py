@@ -239,9 +239,7 @@ async def refund(
 ) -> Response:
     """Ask for confirmation, then request the refund."""
     details = await context.read(payments.show_payment, purchase_id)
-    remaining = details.remaining_amounts.get(back.grant)
-    if remaining is None:
-        raise NotFound(f"no grant {back.grant}")
+    remaining = details.remaining_amounts[payments.grant_to_refund(details, back.grant)]
     reason, once = " ".join(back.reason.split()), f"page:{back.once}"
     try:
         amount = parse_refund(back.amount, remaining, context.language)
