@@ -108,9 +108,10 @@ class Files:
 
     def delete(self, file_id: str) -> None:
         """Delete a file and its row. Raises ApiError 404 if there is none."""
-        self.get(file_id)
+        seq = self.get(file_id)["seq"]
         with self._database.transaction():
-            self._database.change("DELETE FROM file WHERE id = ?", file_id)
+            if self._database.change("DELETE FROM file WHERE id = ?", file_id):
+                self._database.insert("deleted", id=file_id, kind="file", seq=seq)
             forget_response(self._database, file_id)
         durable_files.remove_durably(self.path(file_id))
 

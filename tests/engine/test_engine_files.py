@@ -104,3 +104,12 @@ def test_deleted_file_can_be_uploaded_again_with_its_key(engine):
     second = engine.upload(extra_headers=key)
     assert second.id != first.id
     assert engine.openai.files.content(second.id).read() == build_training_file()
+
+
+def test_files_can_be_deleted_while_their_pages_are_read(tmp_path):
+    with serve_engine(tmp_path) as engine:
+        uploaded = [engine.upload().id for _ in range(5)]
+        files = engine.openai.files
+        deleted = [files.delete(file.id).id for file in files.list(limit=2)]
+        assert deleted == uploaded[::-1]
+        assert list(files.list()) == []

@@ -48,13 +48,7 @@ from merlin.engine.training_file import ROLES, join_texts
 from merlin.engine.transcription import FORMATS, build_response
 from merlin.openai_protocol.errors import ApiError, bad_field
 from merlin.openai_protocol.requests import TextAnswerFields, read_body
-from merlin.openai_protocol.responses import (
-    DONE,
-    EVENT_STREAM,
-    ChatAnswer,
-    event,
-    usage_object,
-)
+from merlin.openai_protocol.responses import DONE, EVENT_STREAM, ChatAnswer, event, usage_object
 
 log = get_logger(__name__)
 router = APIRouter(prefix="/v1", dependencies=[Depends(check_owner)])
