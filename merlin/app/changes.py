@@ -32,7 +32,7 @@ from merlin.dataset.changes import (
     Edit,
     make_changes,
 )
-from merlin.dataset.commit_batch import Revert, plan_revert, revert_change, was_edited_since
+from merlin.dataset.commit_batch import Revert, plan_revert
 from merlin.dataset.commit_message import Editor, revert_subject, telegram_editor
 from merlin.dataset.entries import FileText
 from merlin.dataset.files import FileIndex, apply_pending_changes, is_behind
@@ -67,11 +67,6 @@ class DatasetFiles:
     def file(self, path: str) -> FileText | None:
         """Return one file, None if there is none."""
         return next((each for each in self.files if each.path == path), None)
-
-    @property
-    def blobs(self) -> dict[str, str]:
-        """Return path -> blob of all files."""
-        return {file.path: file.blob for file in self.files}
 
 
 # Makes the edits from the current files; may be called several times.
@@ -513,7 +508,11 @@ def plan_undo(
     """
     batch, text = _require_editable(ctx, actor, change_id), FileIndex(ctx.db).read_text
     texts = {each.before: text(each.before) for each in batch if each.before}
-    return batch, lambda files: plan_revert(batch, files.blobs, texts.get)
+
+    def plan(files: DatasetFiles) -> Revert:
+        return plan_revert(batch, {file.path: file.blob for file in files.files}, texts.get)
+
+    return batch, plan
 
 
 def make_undo(
@@ -533,16 +532,6 @@ def make_undo(
         return CourseEdits(revert.edits, revert_subject(batch[0].subject))
 
     return batch[0].dataset, make
-
-
-def draft_undo(ctx: Context, change: Change, files: DatasetFiles) -> Edit | None:
-    """Return the edit that reverts a change whose file was edited since, None if it was not.
-
-    Raises Refused if the earlier text is not stored.
-    """
-    if not was_edited_since(change, files.blobs):
-        return None
-    return revert_change(change, files.blobs, FileIndex(ctx.db).read_text)
 
 
 def _require_own_batch(ctx: Context, actor: Actor, change_id: str) -> list[Change]:

@@ -6,9 +6,9 @@
     queue -> a page of proposals -> approve all as they are, one commit per dataset | decline all
     unanswered question -> answered by a new example | dismissed, and restored
 
-Undo of a commit of the user's own is another commit. For one example it takes one tap; if the
-example was changed since, its proof says so first. For anything else a confirmation lists what
-would be removed and restored; files that were changed since are left alone and are listed.
+Undo of a commit of the user's own is another commit. For one example it takes one tap; for anything
+else a confirmation lists what would be removed and restored. Files that were changed since are left
+alone and are listed; if all were, the undo is refused.
 """
 
 import asyncio
@@ -346,36 +346,21 @@ _EDIT_SIGNS: Mapping[ChangeKind, str] = {
 @handlers.button("ex:undo")
 async def undo(context: BotContext) -> None:
     """Undo a commit of one example at once; for any other commit show what would be undone."""
-    ctx, commit = context.services, context.argument(1)
 
-    def read() -> proof.Draft | tuple[list[Change], Revert, DatasetFiles]:
-        """Return a draft if one example was changed since, else the plan of the undo."""
-        first = changes.find_of_commit(*context.caller, commit)
+    def read() -> tuple[list[Change], Revert, DatasetFiles]:
+        first = changes.find_of_commit(*context.caller, context.argument(1))
         batch, plan = changes.plan_undo(*context.caller, first.change_id)
         files = changes.read_files(*context.caller, first.dataset)
-        edit = changes.draft_undo(ctx, first, files) if _is_one_example(batch) else None
-        if edit is not None:
-            text, is_gone = edit.text or "", edit.text is None
-            return proof.Draft(first.dataset, edit.path, edit.before, text, is_gone=is_gone)
         return batch, plan(files), files
 
-    result = await context.store.read(read)
-    if isinstance(result, proof.Draft):
-        note = context.translate("examples-undo-newer")
-        await proof.show_proof(context, lambda: result, note)
-        return
-    batch, revert, files = result
-    preview = await asyncio.to_thread(changes.check_edits, ctx, files, revert.edits)
-    if preview.is_good and _is_one_example(batch):
+    batch, revert, files = await context.store.read(read)
+    preview = await asyncio.to_thread(changes.check_edits, context.services, files, revert.edits)
+    if preview.is_good and len(batch) == 1 and batch[0].inside.startswith(EXAMPLES):
         await undo_confirmed(context)
     else:
         await proof.show_screen(
             context, lambda context: _confirm_undo(context, batch[0], revert, files, preview)
         )
-
-
-def _is_one_example(batch: Sequence[Change]) -> bool:
-    return len(batch) == 1 and batch[0].inside.startswith(EXAMPLES)
 
 
 def _confirm_undo(

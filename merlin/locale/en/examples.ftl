@@ -141,7 +141,6 @@ examples-ask-undo = { $subject }. Undo this edit? This changes { $count ->
        *[other] { $count } files
     } in one new commit.
 examples-undone-title = Undoing the edit
-examples-undo-newer = ⚠️ This example was edited again since: undoing removes that edit too. See below what would be lost.
 examples-ask-forward = Forward the messages of a chat to me, all at once if you like. Then we'll mark which are questions and which are answers.
 examples-send-forwarded = Forward messages with text. What you've sent so far is safe.
 examples-forward-full = One example holds up to { $most } messages. What you've sent so far is safe.
