@@ -167,7 +167,6 @@ class EditedSince(Refused):
     def __init__(self, paths: Sequence[str]) -> None:
         self.count = len(paths)
         listed = ", ".join(escape_unprintable(path) for path in paths[:_MAX_PATHS])
-        listed += ", …" if self.count > _MAX_PATHS else ""
         super().__init__("edited since", "change-undo-stay", count=self.count, paths=listed)
 
 

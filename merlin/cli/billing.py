@@ -51,7 +51,7 @@ from merlin.cli.output import (
     write_atomically,
 )
 from merlin.core.clock import zone_of
-from merlin.core.errors import ConfigError, NotFound, Refused
+from merlin.core.errors import ConfigError, Refused
 from merlin.core.money import Amount, Currency, parse_amount
 from merlin.wiring.context import open_migrated_database, yookassa_gateway
 
@@ -187,8 +187,6 @@ def refund(
     with open_migrated_database(settings) as database:
         ctx, actor = Context(config=settings, db=database), Actor.operator()
         details = payments.show_payment(ctx, actor, order)
-        if not details.remaining_amounts:
-            raise NotFound(f"{order} is not paid", "billing-not-paid")
         number = payments.grant_to_refund(details, grant)
         refundable = details.remaining_amounts[number]
         minor = None if amount is None else _parse_amount(amount, refundable.currency).minor

@@ -141,32 +141,29 @@ def plan_revert(
     if any(each.state is not ChangeState.COMMITTED for each in batch):
         raise Refused("no commit", "change-not-committed")
     changed = [each for each in batch if blobs.get(each.inside) != each.before]
-    standing = [each for each in changed if not was_edited_since(each, blobs)]
-    newer = tuple(each.inside for each in changed if was_edited_since(each, blobs))
-    if not standing and newer:
+    if not changed:
+        raise Refused("not seen yet, or undone", "change-undo-early", path=batch[-1].inside)
+    newer = tuple(each.inside for each in changed if _was_edited_since(each, blobs))
+    standing = [each for each in reversed(changed) if each.inside not in newer]
+    if not standing:
         raise Refused("everything was rewritten since", "change-undo-since", path=newer[0])
-    edits = [revert_change(each, blobs, text) for each in reversed(standing or batch)]
+    edits = (Edit(each.inside, blobs.get(each.inside), _old_text(each, text)) for each in standing)
     return Revert(tuple(edits), newer)
 
 
-def revert_change(
-    change: Change, blobs: Mapping[str, str], text: Callable[[str], str | None]
-) -> Edit:
-    """Return the edit that reverts one change, whatever the file is now. Raises Refused."""
-    path = change.inside
-    if blobs.get(path) == change.before:
-        raise Refused("not seen yet, or undone", "change-undo-early", path=path)
+def _old_text(change: Change, text: Callable[[str], str | None]) -> str | None:
+    """Return the text before a change, None for no file. Raises Refused if it is not stored."""
     old = text(change.before) if change.before else None
     if change.before and old is None:
-        raise Refused("the text is not kept", "change-undo-lost", path=path)
-    return Edit(path, blobs.get(path), old)
+        raise Refused("the text is not kept", "change-undo-lost", path=change.inside)
+    return old
 
 
-def was_edited_since(change: Change, blobs: Mapping[str, str]) -> bool:
-    """Return whether a file differs from both its state after and before the commit."""
+def _was_edited_since(change: Change, blobs: Mapping[str, str]) -> bool:
+    """Return whether a changed file differs from its state after the commit."""
     # What was left there was not noted at first.
     is_known = change.left is not None or change.kind is ChangeKind.DELETE
-    return is_known and blobs.get(change.inside) not in (change.left, change.before)
+    return is_known and blobs.get(change.inside) != change.left
 
 
 SHOWN_BYTES = 1_000_000

@@ -258,12 +258,7 @@ async def undo_change(
     edit: Edit,
     change_id: Hex,
     edited_since: Annotated[
-        int,
-        Query(
-            ge=0,
-            le=MAX_ID,
-            description="How many files stay because they were edited since; 409 names them first.",
-        ),
+        int, Query(ge=0, le=MAX_ID, description="Files edited since that stay; 409 names them.")
     ] = 0,
 ) -> Response:
     """Submit an edit that restores the files as they were before this commit."""

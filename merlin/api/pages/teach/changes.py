@@ -210,7 +210,7 @@ async def undo_change(
         dataset, make = await context.read(changes.make_undo, change_id, edited_since)
         done = await changes.submit(context.services, context.actor, dataset, make, once)
     except EditedSince as error:
-        return await _page(context, change_id, refusal_text(context, error), stay=error.count)
+        return await _page(context, change_id, refusal_text(context, error), error.count)
     except REFUSALS as error:
         return await _page(context, change_id, refusal_text(context, error))
     return seen_other(f"/changes/{done.id}")
@@ -264,9 +264,7 @@ async def _is_late(context: PageContext, change: ChangeView) -> bool:
     return not (change.is_over or await context.services.read(is_daemon_alive))
 
 
-async def _page(
-    context: PageContext, change_id: str, wrong: str = "", *, stay: int = 0
-) -> Response:
+async def _page(context: PageContext, change_id: str, wrong: str = "", stay: int = 0) -> Response:
     """Return the page; `stay` is the number of files that an undo would leave, named in `wrong`."""
     view = {**await _view(context, change_id), "wrong_words": wrong, "stay": stay}
     return render_page(context, "change.html", view, status=409 if wrong else 200)
