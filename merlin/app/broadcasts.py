@@ -124,8 +124,8 @@ class Broadcasts(BotRepository):
         return language_of(row["language"] or row["language_code"], self._language)
 
     @transaction
-    def start(self, broadcast_id: int, language: str) -> bool:
-        """Start sending a draft; return False if it is no draft, or has no recipients."""
+    def start(self, broadcast_id: int, language: str) -> None:
+        """Start sending a draft. Raises Refused without recipients, and if it is no draft."""
         counts = self.count_recipients()
         total = counts.get(language, 0) if language else sum(counts.values())
         values = {
@@ -135,10 +135,11 @@ class Broadcasts(BotRepository):
             "started_at": iso(self._clock()),
         }
         condition = self._match(BROADCAST, id=broadcast_id, state=BroadcastState.DRAFT.value)
-        if not total or not self.db.update(BROADCAST, condition, **values):
-            return False
+        if not total:
+            raise Refused("nobody", "cast-nobody")
+        if not self.db.update(BROADCAST, condition, **values):
+            raise Refused("begun already", "broadcast-already-sent")
         self.db.bump()
-        return True
 
     @transaction
     def stop(self, broadcast_id: int) -> bool:
@@ -276,8 +277,7 @@ def start(ctx: Context, actor: Actor, broadcast_id: int, whom: str, bot_id: int 
     def start_or_continue() -> str:
         if broadcasts.resume(broadcast_id):
             return "continue"
-        if not broadcasts.start(broadcast_id, language):
-            raise Refused("nobody", "cast-nobody")
+        broadcasts.start(broadcast_id, language)
         return "start"
 
     values = {"broadcast_id": broadcast_id, "whom": whom, "bot_id": bot_id or ctx.bot_id}

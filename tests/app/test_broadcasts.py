@@ -11,6 +11,7 @@ from merlin.app.inbox import read_owner
 from merlin.app.outbox import OutgoingMessage, OutgoingState, WaitingRequest, WaitingRequests
 from merlin.app.retention import delete_old_rows
 from merlin.config.settings import Retention
+from merlin.core.errors import Refused
 from merlin.core.formatted_text import FormattedMessage
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.requests import RequestKind, Requests, RequestState
@@ -36,7 +37,7 @@ def broadcasts(database, clock, users):
 
 def start_broadcast(broadcasts, language=""):
     number = broadcasts.draft(VERA, "Здравствуйте")
-    assert broadcasts.start(number, language)
+    broadcasts.start(number, language)
     return number
 
 
@@ -84,8 +85,10 @@ def test_users_who_join_after_the_start_are_excluded(broadcasts, users, clock):
 
 def test_broadcast_starts_once_and_needs_at_least_one_recipient(broadcasts):
     number = start_broadcast(broadcasts)
-    assert not broadcasts.start(number, "")
-    assert not broadcasts.start(broadcasts.draft(VERA, "x"), "de")
+    with pytest.raises(Refused, match="begun already"):
+        broadcasts.start(number, "")
+    with pytest.raises(Refused, match="nobody"):
+        broadcasts.start(broadcasts.draft(VERA, "x"), "de")
     assert broadcasts.get(number).state is BroadcastState.RUNNING
 
 

@@ -81,6 +81,20 @@ def test_broadcast_is_sent_after_another_admin_approves_it(telegram, settings):
         assert boris.press_forged("a-approve-yes:1") == "Заявка 1 уже не ждёт решения."
 
 
+def test_second_approval_of_one_broadcast_says_that_it_is_sent_already(telegram, settings):
+    with RunningBot(settings):
+        vera, boris = StaffUser(telegram, settings), StaffUser(telegram, settings, "boris")
+        boris.say("/admin")
+        request_broadcast(vera)
+        assert "Заявка 2 отправлена" in vera.press_forged("a-cast-yes:1:ru")
+        boris.press_forged("a-approve-yes:1")
+        boris.press_forged("a-approve-yes:2")
+        failure = "выполнить её не получилось: разослать сообщение"
+        telegram.wait_for(partial(has_answer, telegram, "vera", failure))
+    reasons = select_rows(settings, "SELECT arguments FROM notice WHERE key LIKE '%failed'")
+    assert ["broadcast-already-sent" in reason for (reason,) in reasons] == [True]
+
+
 def test_asker_learns_that_the_daemon_refused_an_approved_action(telegram, provider, tmp_path):
     people = {"admins": [VERA, BORIS]}
     two_people = {"two_people": ["promote"]}
@@ -120,3 +134,4 @@ def test_role_of_a_person_who_has_deleted_their_data_is_not_granted(telegram, se
         boris.say("/admin")
         boris.press("a-approve-yes:1", boris.last.message_id, forged=True)
         assert "Человек, о котором шла речь, удалил свои данные." in boris.last.text
+        assert "или удалил свои данные" in boris.press_forged(f"a-user:{ANNA}")

@@ -70,7 +70,8 @@ def test_group_answer_is_corrected_in_the_private_chat(anna, telegram, bot):
         in alone.press(russian_text("consent-yes")).text
     )
     # The same link does nothing for another user.
-    assert join_group_chat(telegram, bot, "boris").start(payload).text == "Это не ваш ответ."
+    refusal = join_group_chat(telegram, bot, "boris").start(payload).text
+    assert refusal == "Этот ответ не ваш или уже удалён."
 
 
 def test_group_chat_offers_no_private_features(telegram, provider, settings):

@@ -138,7 +138,7 @@ def test_only_the_asker_can_regenerate_but_everyone_can_rate(telegram, bot, anna
     answer = anna.say(f"{MENTION} что такое лоб?")
     boris = join_group_chat(telegram, bot, "boris@study")
     boris.press("again:1", answer.message_id)
-    assert boris.alerts()[-1] == "Это не ваш ответ."
+    assert boris.alerts()[-1] == "Этот ответ не ваш или уже удалён."
     boris.press("rate:up:1", answer.message_id)
     anna.press("rate:down:1", answer.message_id)
     rows = select_rows(bot, "SELECT user_id, value FROM rating ORDER BY user_id")

@@ -1,4 +1,4 @@
-account-no-user = No user with ID { $user } has written to the bot yet
+account-no-user = There's no user { $user }: they haven't written to the bot yet or have deleted their data
 account-no-language = unknown language { $language }; choose ru or en
 account-no-zone = unknown time zone { $zone }; try, for example, Europe/Moscow
 account-count = { $shown } of { $count }

@@ -1,4 +1,4 @@
-account-no-user = Пользователь { $user } ещё ничего не писал боту
+account-no-user = Пользователя { $user } здесь нет: он ещё не писал боту или удалил свои данные
 account-no-language = неизвестный язык { $language }; выберите ru или en
 account-no-zone = неизвестный часовой пояс { $zone }; например: Europe/Moscow
 account-count = { $shown } из { $count }
