@@ -8,6 +8,7 @@ two concurrent transitions takes effect: a job cannot both succeed and be cancel
 """
 
 import json
+import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
@@ -92,6 +93,14 @@ class Job:
 
 _Key = Annotated[str, Field(max_length=MAX_KEY_LENGTH)]
 _Value = Annotated[str, Field(max_length=MAX_VALUE_LENGTH)]
+_Suffix = Annotated[
+    str,
+    Field(max_length=MAX_SUFFIX_LENGTH),
+    allow(
+        lambda suffix: re.fullmatch(r"[\w.-]+", str(suffix)) is not None,
+        "must be letters, digits, '_', '.' and '-', without spaces",
+    ),
+]
 
 
 class JobRequest(RequestBody):
@@ -100,7 +109,7 @@ class JobRequest(RequestBody):
     model: Name
     training_file: Name
     validation_file: str | None = None
-    suffix: Annotated[str, Field(max_length=MAX_SUFFIX_LENGTH, pattern=r"^[\w.-]+$")] | None = None
+    suffix: _Suffix | None = None
     seed: int | None = Field(default=None, ge=0, le=MAX_SEED)
     metadata: dict[_Key, _Value] | None = Field(default=None, max_length=MAX_METADATA)
     method: dict[str, Any] | None = None

@@ -77,12 +77,11 @@ class RequestBody(BaseModel):
             elif isinstance(path[-1], int) and first_error["type"] != "model_type":
                 path = path[:-1]
             field = format_path(path)
-            is_missing = first_error["type"] == "missing"
-            message = (
-                f"Missing required parameter: '{field}'." if is_missing else first_error["msg"]
-            )
-            message = UNSUPPORTED if path[0] in TextAnswerFields.model_fields else message
-            raise bad_field(field, message if is_missing else f"{field}: {message}") from error
+            if first_error["type"] == "missing":
+                raise bad_field(field, f"Missing required parameter: '{field}'.") from error
+            is_unsupported = path[0] in TextAnswerFields.model_fields
+            message = UNSUPPORTED if is_unsupported else first_error["msg"]
+            raise bad_field(field, f"{field}: {message}") from error
 
 
 def allow(accepts: Callable[[Any], bool], message: str) -> BeforeValidator:

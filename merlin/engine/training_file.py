@@ -75,11 +75,15 @@ ROLES = (*MESSAGE_ROLES, "developer")  # the protocol's newer word for system
 
 
 def join_texts(parts: Sequence[object]) -> str | None:
-    """Return the texts of the parts joined by newlines; None if a part is not text."""
-    texts = [part.get("text") if isinstance(part, dict) else None for part in parts]
-    if not all(isinstance(text, str) for text in texts):
-        return None
-    return "\n".join(str(text) for text in texts)
+    """Return the texts of the parts joined by newlines; None if a part is not of type 'text'."""
+    texts: list[str] = []
+    for part in parts:
+        match part:
+            case {"type": "text", "text": str(content)}:
+                texts.append(content)
+            case _:
+                return None
+    return "\n".join(texts)
 
 
 class BadFile(Exception):

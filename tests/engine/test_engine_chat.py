@@ -146,6 +146,10 @@ def test_conversation_over_the_window_is_refused(engine, tuned):
             {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]},
             "messages[0].content",
         ),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "image_url", "text": "x"}]}]},
+            "messages[0].content",
+        ),
         ({"n": 2}, "n"),
         ({"n": []}, "n"),
         ({"max_tokens": 0}, "max_tokens"),

@@ -46,6 +46,20 @@ def test_base64_holds_little_endian_floats(client):
     assert struct.unpack("<2f", packed) == (5.0, 1.5)
 
 
+def test_defaults_given_explicitly_change_nothing(client):
+    plain = {"model": "vectors", "input": "three"}
+    given = {"dimensions": 2, "encoding_format": None}
+    default, same = (
+        client.post("/embeddings", body=body, cast_to=object) for body in (plain, plain | given)
+    )
+    assert same == default
+
+
+def test_other_number_of_dimensions_is_refused_with_the_bases_own(client):
+    with pytest.raises(openai.BadRequestError, match="this base has 2"):
+        client.embeddings.create(model="vectors", input="three", dimensions=8)
+
+
 def test_base_without_embeddings_is_refused(client):
     for model in ("words", "recall"):
         with pytest.raises(openai.BadRequestError, match="embeddings") as refused:
@@ -74,9 +88,9 @@ def test_embeddings_of_a_tuned_model_are_refused_with_its_base_named(engine, tun
         ({"input": [[1, 2]]}, "input"),
         ({"input": ["x"] * 2049}, "input"),
         ({"dimensions": 8}, "dimensions"),
+        ({"dimensions": 0}, "dimensions"),
         ({"encoding_format": "hex"}, "encoding_format"),
         ({"encoding_format": []}, "encoding_format"),
-        ({"encoding_format": None}, "encoding_format"),
     ],
 )
 def test_invalid_input_names_its_field(client, options, param):

@@ -77,6 +77,10 @@ USER, SAID = {"role": "user", "content": "q"}, {"role": "assistant", "content": 
         (line(USER, {"role": "assistant", "content": "  "}), "message 2 (assistant)"),
         (line(USER, {"role": "assistant", "content": None}), "message 2 (assistant)"),
         (line({"role": "user", "content": [{"type": "image_url"}]}, SAID), "parts of type 'text'"),
+        (
+            line({"role": "user", "content": [{"type": "image_url", "text": "x"}]}, SAID),
+            "parts of type 'text'",
+        ),
         (line(USER, {**SAID, "weight": 2}), "weight"),
         (line(USER, {**SAID, "weight": []}), "weight"),
         (line(SAID), "role 'user'"),

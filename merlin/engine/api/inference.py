@@ -243,10 +243,8 @@ class EmbeddingRequest(RequestBody):
     input: Annotated[
         list[Name], Field(min_length=1, max_length=MAX_TEXTS), BeforeValidator(as_list)
     ]
-    dimensions: Annotated[
-        None, allow(lambda value: value is None, "cannot be chosen: a base has as many as it has")
-    ] = None
-    encoding_format: Literal["float", "base64"] = "float"
+    dimensions: _Limit | None = None
+    encoding_format: Literal["float", "base64"] | None = None
 
 
 @router.post("/embeddings")
@@ -265,6 +263,9 @@ async def embed(request: Request) -> Response:
     vectors = await meter_embeddings(
         request, embedding_request.input, engine.backends.get_backend(model).embed
     )
+    for own in map(len, vectors[0]):
+        if embedding_request.dimensions not in (None, own):
+            raise bad_field("dimensions", f"dimensions: this base has {own}; leave the field out")
     is_base64 = embedding_request.encoding_format == "base64"
     answer = await run_in_threadpool(_build_embeddings, model, vectors, is_base64=is_base64)
     return JSONResponse(answer)
