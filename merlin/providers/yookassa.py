@@ -15,6 +15,7 @@ import re
 import ssl
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from threading import Lock
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -220,8 +221,8 @@ class YooKassaGateway:
         return Gateway.YOOKASSA
 
     async def create(self, request: PaymentRequest) -> GatewayPayment:
-        body = build_payment(request, self._shop)
-        return await self._write("/payments", request.purchase_id, parse_payment, "payment", body)
+        key, body = request.purchase_id, build_payment(request, self._shop)
+        return await self._write("/payments", key, parse_payment, "PaymentRequest", body)
 
     async def find(self, outside_id: str) -> GatewayPayment:
         """Read one payment."""
@@ -232,7 +233,7 @@ class YooKassaGateway:
         """Capture held money."""
         path = f"/payments/{_check_id(payment.outside_id)}/capture"
         key, body = f"{payment.purchase_id}:capture", {"amount": build_amount(payment.amount)}
-        return await self._write(path, key, parse_payment, "capture", body)
+        return await self._write(path, key, parse_payment, "CapturePaymentRequest", body)
 
     async def cancel(self, payment: GatewayPayment) -> GatewayPayment:
         """Release held money."""
@@ -246,7 +247,7 @@ class YooKassaGateway:
 
     async def refund(self, request: RefundRequest) -> GatewayRefund:
         body = build_refund(request, self._shop.receipt)
-        sent = await self._write("/refunds", request.refund_id, parse_refund, "refund", body)
+        sent = await self._write("/refunds", request.refund_id, parse_refund, "RefundRequest", body)
         # With the same key YooKassa repeats its first response, so the current state is read.
         return await self.find_refund(sent.outside_id) if sent.is_done is None else sent
 
@@ -347,22 +348,20 @@ class YooKassaGateway:
         raise PaymentError("YooKassa's list has no end", code="unreadable")
 
 
+_import_lock = Lock()
+
+
 def _validate_body(kind: str, body: Body) -> Body:
-    """Return a body after validation by the `yookassa` package. Raises PaymentError.
+    """Return a body after validation by the class `kind` of `yookassa`. Raises PaymentError.
 
     Call it in a thread: the first import takes half a second and 23 MB, so it is done only for the
-    first purchase.
+    first purchase. Its modules import each other in a circle, so two threads cannot import at once.
     """
-    from yookassa.domain import request  # noqa: PLC0415 - see above
-    from yookassa.domain.request.refund_request import RefundRequest  # noqa: PLC0415 - see above
+    with _import_lock:
+        from yookassa.domain import request  # noqa: PLC0415 - see above
 
-    kinds = {
-        "payment": request.PaymentRequest,
-        "capture": request.CapturePaymentRequest,
-        "refund": RefundRequest,
-    }
     try:
-        built = kinds[kind](dict(body))
+        built = getattr(request, kind)(dict(body))
         built.validate()
         return dict(built)
     except (ValueError, TypeError, AttributeError) as error:
