@@ -176,6 +176,7 @@ def _handle_error(request: Request, error: Exception) -> Response:
         case _:  # a bug: only enough to find it in the log
             message = text(ENGLISH, "engine-bug", kind=type(error).__name__)
             refusal = ApiError(500, message, code="server_error")
+            refusal.headers = {"connection": "close"}  # uvicorn closes it after an exception
     return _build_error_response(refusal)
 
 

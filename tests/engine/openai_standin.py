@@ -93,7 +93,11 @@ def _build_logprobs(body, word):
     if not body.get("logprobs"):
         return None
     near = [{"token": f"{word}{n}", "logprob": -1.0 - n} for n in range(body["top_logprobs"])]
-    return {"content": [{"token": word, "logprob": -0.5, "bytes": None, "top_logprobs": near}]}
+    return {
+        "content": [
+            {"token": word, "logprob": -0.5, "bytes": [*word.encode()], "top_logprobs": near}
+        ]
+    }
 
 
 def _format_event(body):

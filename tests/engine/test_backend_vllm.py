@@ -153,7 +153,9 @@ def test_every_option_reaches_vllm(vllm, url):
     assert (text, ending.reason) == ("the base hears: What is a ", "stop")
     (token_logprob,) = pieces[0].logprobs
     assert (token_logprob.token, token_logprob.logprob) == ("the ", -0.5)
-    assert token_logprob.top_logprobs == [("the 0", -1.0), ("the 1", -2.0)]
+    near = [(other.token, other.logprob) for other in token_logprob.top_logprobs]
+    assert near == [("the 0", -1.0), ("the 1", -2.0)]
+    assert token_logprob.bytes == [116, 104, 101, 32]
 
 
 def test_unset_options_are_left_to_the_protocols_defaults(vllm, url):

@@ -2,8 +2,10 @@
 
 import errno
 import hashlib
+import json
 import socket
-from contextlib import suppress
+from contextlib import closing, suppress
+from http.client import HTTPConnection
 
 import openai
 import pytest
@@ -25,9 +27,11 @@ from tests.engine.holding_engine import serve_held_engine, start_held_job
 from tests.engine.running_engine import KEY, serve_engine
 from tests.support.metrics_page import metric_value
 from tests.support.small_disk import small_disk
-from tests.support.waiting import wait_until
+from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.functional
+
+ECHO = TokenLogprob("<|end|>", -0.5, None)
 
 
 class Parrot:
@@ -53,8 +57,12 @@ class Parrot:
         (path / "adapter_model.safetensors").write_text("parrot")
 
     async def ask(self, adapter, asking):
+        if adapter is None:
+            raise RuntimeError("only a tuned parrot answers")
         self.requests.append((adapter.digest, asking))
-        yield Chunk(asking.messages[-1].content, [TokenLogprob("Эхо?", -0.5, [("Эхо?", -0.5)])])
+        yield Chunk(
+            asking.messages[-1].content, [TokenLogprob("Э�", -0.5, [208, 173, 209], [ECHO])]
+        )
         yield Finish("stop", 1, 2)
 
     def figures(self):
@@ -81,7 +89,9 @@ def test_trainer_and_backend_of_another_kind_make_one_base(tmp_path):
             job.fine_tuned_model, "Эхо?", logprobs=True, top_logprobs=1, temperature=0, seed=7
         )
         assert answer.choices[0].message.content == "Эхо?"
-        assert answer.choices[0].logprobs.content[0].top_logprobs[0].logprob == -0.5
+        token = answer.choices[0].logprobs.content[0]
+        assert (token.token, token.bytes) == ("Э�", [208, 173, 209])
+        assert (token.top_logprobs[0].logprob, token.top_logprobs[0].bytes) == (-0.5, None)
         digest, asking = parrot.requests[0]
         assert digest == hashlib.sha256(b"parrot").hexdigest()
         assert (asking.temperature, asking.seed, asking.logprobs) == (0.0, 7, 1)
@@ -114,6 +124,20 @@ def test_error_in_training_fails_the_job_without_revealing_details(tmp_path):
             assert message in job.error.message
             assert "secret words" not in job.error.message
         assert engine.train(hyperparameters={"n_epochs": 1}).status == "succeeded"
+
+
+def test_client_can_ask_again_after_a_server_error(tmp_path):
+    with (
+        serve_engine(tmp_path, bases=Parrot().base()) as engine,
+        closing(HTTPConnection("127.0.0.1", engine.port, longest())) as connection,
+    ):
+        body = json.dumps({"model": "parrot", "messages": [{"role": "user", "content": "Эхо?"}]})
+        for _ in range(2):  # a client that doesn't repeat a call when the connection is gone
+            headers = {"Authorization": f"Bearer {KEY}"}
+            connection.request("POST", "/v1/chat/completions", body, headers)
+            response = connection.getresponse()
+            assert (response.status, b"RuntimeError" in response.read()) == (500, True)
+            assert response.getheader("connection") == "close"
 
 
 def test_disk_error_on_saving_weights_fails_only_that_job(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -112,8 +113,17 @@ def test_logprobs_are_the_models_own_for_each_token(runner, reference):
     logs = torch.log_softmax(reference.last_logits(make_question("Anna")), -1)
     assert token_logprobs[0].logprob == pytest.approx(float(logs.max()), abs=1e-4)
     for token_logprob in token_logprobs:
-        assert token_logprob.top_logprobs[0] == (token_logprob.token, token_logprob.logprob)
-        assert 0.5 < sum(math.exp(one) for _, one in token_logprob.top_logprobs) <= 1.0001
+        assert token_logprob.top_logprobs[0] == replace(token_logprob, top_logprobs=[])
+        assert 0.5 < sum(math.exp(one.logprob) for one in token_logprob.top_logprobs) <= 1.0001
+
+
+def test_bytes_of_tokens_join_to_the_text_though_characters_have_several(runner):
+    wild = {"temperature": 2.0, "most_tokens": 300, "seed": 3}
+    text, pieces, _ = runner.ask("Где Анна?", logprobs=1, **wild)
+    tokens = [token_logprob for piece in pieces for token_logprob in piece.logprobs]
+    joined = bytes(byte for token in tokens for byte in token.bytes or [])
+    assert joined.decode(errors="replace").rstrip("�") == text
+    assert any(token.token == "�" and token.bytes != [*"�".encode()] for token in tokens)
 
 
 def test_logprobs_of_text_cut_by_a_stop_are_not_sent(runner):

@@ -186,17 +186,14 @@ def _build_logprobs(logprobs: Sequence[TokenLogprob]) -> dict[str, object] | Non
     if not logprobs:
         return None
     content = [
-        {
-            **_build_token(item.token, item.logprob),
-            "top_logprobs": [_build_token(token, logprob) for token, logprob in item.top_logprobs],
-        }
+        {**_build_token(item), "top_logprobs": [_build_token(near) for near in item.top_logprobs]}
         for item in logprobs
     ]
     return {"content": content, "refusal": None}
 
 
-def _build_token(token: str, logprob: float) -> dict[str, object]:
-    return {"token": token, "logprob": logprob, "bytes": list(token.encode())}
+def _build_token(item: TokenLogprob) -> dict[str, object]:
+    return {"token": item.token, "logprob": item.logprob, "bytes": item.bytes}
 
 
 async def _build_stream_response(

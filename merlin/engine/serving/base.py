@@ -6,6 +6,8 @@ The engine and its worker exchange JSON lines. To the worker: {"ask": id, "quest
 {"end"}, {"vectors"}, {"refused"}, {"failed"}, and unsolicited {"figures"}.
 """
 
+from __future__ import annotations
+
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,11 +55,16 @@ class GenerationRequest:
 
 @dataclass(frozen=True, slots=True)
 class TokenLogprob:
-    """One token with its logprob (natural logarithm), and the top tokens at its position."""
+    """One token with its logprob (natural logarithm), and the top tokens at its position.
+
+    `bytes` are those that the token adds to the answer, perhaps a part of a character; None for
+    none. `token` is their text.
+    """
 
     token: str
     logprob: float
-    top_logprobs: Sequence[tuple[str, float]] = ()
+    bytes: Sequence[int] | None
+    top_logprobs: Sequence[TokenLogprob] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -312,14 +312,12 @@ async def parse_stream(
 
 def parse_logprobs(logprobs: Mapping[str, Any] | None) -> list[TokenLogprob]:
     """Parse ChatCompletionChoice.logprobs; [] if there are none."""
-    return [
-        TokenLogprob(
-            token["token"],
-            token["logprob"],
-            [(near["token"], near["logprob"]) for near in token.get("top_logprobs") or []],
-        )
-        for token in (logprobs or {}).get("content") or []
-    ]
+    return [_parse_token(token) for token in (logprobs or {}).get("content") or []]
+
+
+def _parse_token(token: Mapping[str, Any]) -> TokenLogprob:
+    top = [_parse_token(near) for near in token.get("top_logprobs") or []]
+    return TokenLogprob(token["token"], token["logprob"], token.get("bytes"), top)
 
 
 def no_embeddings_error(reason: str = "") -> ApiError:

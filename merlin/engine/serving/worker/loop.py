@@ -205,10 +205,15 @@ class Row:
         # Over the full vocabulary and before temperature scaling.
         logs = torch.log_softmax(logits, dim=-1)
         best, tokens = torch.topk(logs, min(most, len(logs)))
-        logprob, top = float(logs[token]), list(zip(tokens.tolist(), best.tolist(), strict=True))
-        top_logprobs = [(self._tokenizer.decode([other]), value) for other, value in top]
-        token_logprob = TokenLogprob(self._tokenizer.decode([token]), logprob, top_logprobs)
+        top = [*map(self._build_logprob, tokens.tolist(), best.tolist())]
+        token_logprob = self._build_logprob(token, float(logs[token]), top)
         self._pending_logprobs.append((self._text_length, token_logprob))
+
+    def _build_logprob(
+        self, token: int, logprob: float, top: Sequence[TokenLogprob] = ()
+    ) -> TokenLogprob:
+        own = list(self._token_bytes.get_bytes(token)) or None
+        return TokenLogprob(self._tokenizer.decode([token]), logprob, own, top)
 
 
 class Batch:
