@@ -127,7 +127,7 @@ class Approvals(Repository):
         """Decide a waiting approval. Raises Refused if it is already decided or has expired."""
         values = {"state": state.value, "decided_by": by, "decided_at": iso(self._clock())}
         if not self.db.update(APPROVAL, self._waits() & (APPROVAL.id == number), **values):
-            raise Refused(f"{number} does not wait", "approval-decided", number=str(number))
+            raise Refused("it does not wait", "approval-decided", number=str(number), state="")
 
     @transaction
     def fail(self, approval: Approval, error: MerlinError) -> None:

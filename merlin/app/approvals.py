@@ -62,7 +62,8 @@ def get_waiting(ctx: Context, actor: Actor, number: int) -> ApprovalView:
     if not (view.is_own or _may(actor, approval)):
         raise NotFound(f"no approval {number}", "approval-none", number=str(number))
     if approval.state is not ApprovalState.WAITING or approval.expires_at <= ctx.clock():
-        raise Refused(f"{number} does not wait", "approval-decided", number=str(number))
+        values = {"number": str(number), "state": approval.state.value}
+        raise Refused("it does not wait", "approval-decided", **values)
     return view
 
 

@@ -248,8 +248,10 @@ def test_approvals_page_lists_pending_requests_and_decides_them(site, vera):
         assert approved.headers["location"] == "/admin/approvals?said=approved"
         assert role_of(site) is Role.EDITOR
         again = boris.post(f"/admin/approvals/{number}/approve", data=pressed)
-        assert (again.status_code, "уже не ждёт решения" in again.text) == (409, True)
+        assert (again.status_code, "уже подтверждена" in again.text) == (409, True)
         boris.post(f"/admin/approvals/{other}/decline", data=pressed)
+        again = boris.post(f"/admin/approvals/{other}/approve", data=pressed)
+        assert (again.status_code, "уже отклонена" in again.text) == (409, True)
         assert "Ничего не ждёт подтверждения" in boris.get("/admin/approvals").text
     number = ask_for_role(vera, {"role": "student"})
     with site.browser_client(ANNA) as anna:

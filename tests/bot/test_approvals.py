@@ -78,7 +78,8 @@ def test_broadcast_is_sent_after_another_admin_approves_it(telegram, settings):
         assert select_rows(settings, "SELECT state, decided_by FROM approval") == [
             ("approved", f"user:{BORIS}")
         ]
-        assert boris.press_forged("a-approve-yes:1") == "Заявка 1 уже не ждёт решения."
+        again = boris.press_forged("a-approve-yes:1")
+        assert again == "Заявка 1 уже подтверждена, действие начато."
 
 
 def test_second_approval_of_one_broadcast_says_that_it_is_sent_already(telegram, settings):
@@ -89,6 +90,8 @@ def test_second_approval_of_one_broadcast_says_that_it_is_sent_already(telegram,
         assert "Заявка 2 отправлена" in vera.press_forged("a-cast-yes:1:ru")
         boris.press_forged("a-approve-yes:1")
         boris.press_forged("a-approve-yes:2")
+        again = boris.press_forged("a-approve-yes:2")
+        assert again == "Заявка 2 уже подтверждена, но выполнить её не получилось."
         failure = "выполнить её не получилось: разослать сообщение"
         telegram.wait_for(partial(has_answer, telegram, "vera", failure))
     reasons = select_rows(settings, "SELECT arguments FROM notice WHERE key LIKE '%failed'")

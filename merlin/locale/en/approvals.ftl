@@ -24,7 +24,12 @@ approval-result-withdrawn = The request is cancelled.
 approval-result-failed = Approved, but it couldn't be done: { $reason }
 approval-needed = Another admin has to approve this. Request { $number } was sent and waits for 24 hours.
 approval-none = Request { $number } not found. Open the list of requests again.
-approval-decided = Request { $number } is no longer waiting.
+approval-decided = Request { $number } { $state ->
+        [approved] has already been approved, and the action has started
+        [failed] has already been approved, but the action couldn't be done
+        [declined] has already been declined
+       *[other] is no longer waiting
+    }.
 approval-own = You can't approve your own request; another admin has to.
 approval-asker-blocked = The admin who asked is blocked.
 approval-subject-erased = The person it was about has deleted their data.

@@ -24,7 +24,12 @@ approval-result-withdrawn = Заявка отменена.
 approval-result-failed = Подтверждено, но выполнить не получилось: { $reason }
 approval-needed = Это действие подтверждает другой администратор. Заявка { $number } отправлена и ждёт 24 часа.
 approval-none = Заявка { $number } не найдена. Откройте список заявок ещё раз.
-approval-decided = Заявка { $number } уже не ждёт решения.
+approval-decided = Заявка { $number } уже { $state ->
+        [approved] подтверждена, действие начато
+        [failed] подтверждена, но выполнить её не получилось
+        [declined] отклонена
+       *[other] не ждёт решения
+    }.
 approval-own = Свою заявку подтвердить нельзя, это делает другой администратор.
 approval-asker-blocked = Доступ автора заявки закрыт.
 approval-subject-erased = Человек, о котором шла речь, удалил свои данные.
