@@ -159,6 +159,17 @@ def test_base_that_cannot_be_loaded_reports_the_reason(tmp_path):
     assert re.match(r"\w*Error: ", describe_error(broken.value))
 
 
+def test_damaged_base_is_reported_once_with_advice(tmp_path):
+    folder = shutil.copytree(get_tiny_base(), tmp_path / "broken")
+    (folder / "model.safetensors").write_bytes(b"no weights")
+    with (
+        start_backend(folder, tmp_path / "child.log") as broken,
+        pytest.raises(Unavailable, match="pull or copy them again") as refused,
+    ):
+        broken.ask("x")
+    assert str(refused.value).count("answer") == 1
+
+
 def test_base_without_files_is_reported_with_advice(tmp_path):
     with (
         start_backend(tmp_path / "nowhere", tmp_path / "child.log") as nowhere,

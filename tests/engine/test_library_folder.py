@@ -88,9 +88,14 @@ def test_weights_in_several_files_are_counted_together(library, tmp_path):
 DEEP = b"[" * 100_000
 
 
-@pytest.mark.parametrize("weights", [b"\xff" * 20, len(DEEP).to_bytes(8, "little") + DEEP])
-def test_broken_weights_are_refused(library, tmp_path, weights):
+@pytest.mark.parametrize(
+    "weights",
+    [b"\xff" * 20, len(DEEP).to_bytes(8, "little") + DEEP, SHARDS["model-1.safetensors"][:-1]],
+)
+def test_broken_weights_are_refused_and_listed(library, tmp_path, weights):
     (tmp_path / "base" / WEIGHTS).write_bytes(weights)
+    (entry,) = list_entries(library)
+    assert (entry.state, entry.problem.key) == ("base_unusable", "library-broken-weights")
     with pytest.raises(Refused) as refused:
         library.pull()
     assert refused.value.key == "library-broken-weights"

@@ -47,6 +47,7 @@ def check_files(folder: Path, model: EngineModelConfig) -> None:
         raise _make_refusal("library-no-folder", folder)
     if not (folder / "config.json").is_file():
         raise _make_refusal("library-no-config", folder)
+    count_parameters(folder)
     if model.backend == "onnx":
         if find_onnx(folder) is None:
             raise _make_refusal("library-no-onnx", folder)
@@ -94,10 +95,15 @@ def _count_in_file(path: Path) -> int:
         with path.open("rb") as file:
             (length,) = HEADER_LENGTH.unpack(file.read(HEADER_LENGTH.size))
             header = json.loads(file.read(min(length, MAX_HEADER_BYTES)))
-        shapes = [tensor["shape"] for name, tensor in header.items() if name != "__metadata__"]
-        return sum(math.prod(shape) for shape in shapes)
+        header.pop("__metadata__", None)
+        ends = [tensor["data_offsets"][1] for tensor in header.values()]
+        size = HEADER_LENGTH.size + length + max(ends, default=0)
+        n: int = sum(math.prod(tensor["shape"]) for tensor in header.values())
     except (struct.error, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _make_refusal("library-broken-weights", path.parent, file=path.name) from error
+    if path.stat().st_size != size:
+        raise _make_refusal("library-broken-weights", path.parent, file=path.name)
+    return n
 
 
 def _make_refusal(key: str, folder: Path, **arguments: object) -> Refused:
@@ -337,7 +343,7 @@ def list_bases(
     for name, model in models.items():
         folder, card = get_base_folder(name, model, root), read_card(root / name)
         problem = _find_problem(name, model, root, is_thorough=is_thorough)
-        n = card.parameters if card else _count_parameters_if_intact(folder)
+        n = card.parameters if card else 0 if problem else count_parameters(folder)
         yield BaseEntry(
             name=name,
             source=model.source,
@@ -405,10 +411,3 @@ def _find_problem(
     except Untrainable as error:
         return error
     return None
-
-
-def _count_parameters_if_intact(folder: Path) -> int:
-    try:
-        return count_parameters(folder)
-    except Refused:
-        return 0

@@ -153,6 +153,10 @@ class Setup:
     is_onnx: bool = False
 
 
+MEMORY_ADVICE = (
+    "lower engine.answering.at_once or the model's context, set quantised: 4bit, or take a"
+    " smaller base"
+)
 Line = Mapping[str, Any]
 Send = Callable[[Line], None]
 # Serialisation into lines. A request is for an adapter, or for the base if that is None.

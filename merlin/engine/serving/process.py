@@ -47,16 +47,16 @@ class RestartPolicy:
         self.last_error = ""
 
     def note_end(self, code: int, broken: str) -> str:
-        """Record an unexpected exit; return the error message for pending requests."""
+        """Record an unexpected exit; return the reason for pending requests."""
         self.restarts += 1
         self._crashes += 1
         if self._crashes > 1:  # after a single one, the next request starts it at once
             self._backoff.begin()
-        why = f"its process ended with code {code}; its log says more"
-        if code == -signal.SIGKILL:
+        why = broken or f"its process ended with code {code}; its log says more"
+        if code == -signal.SIGKILL and not broken:
             why = f"its process was killed, most likely for want of memory; {self._advice}"
-        self.last_error = f"{self._name} cannot answer: {broken or why}"
-        return self.last_error
+        self.last_error = f"{self._name} cannot answer: {why}"
+        return why
 
     def note_answer(self) -> None:
         """Record a successful answer: reset the count of crashes."""
@@ -76,7 +76,7 @@ class WorkerProcess:
     def __init__(
         self, child: asyncio.subprocess.Process, on_end: Callable[[int, str], str]
     ) -> None:
-        """Take a started child; `on_end` returns the error message of an unexpected exit."""
+        """Take a started child; `on_end` returns the reason of an unexpected exit."""
         self._child = child
         self._on_end = on_end
         self._answers: dict[int, asyncio.Queue[Line]] = {}

@@ -15,6 +15,7 @@ from merlin.engine.model_store.store import read_context
 from merlin.engine.serving.base import (
     CHUNK,
     FINISH,
+    MEMORY_ADVICE,
     QUESTION,
     Adapter,
     Chunk,
@@ -26,10 +27,6 @@ from merlin.engine.serving.base import (
 )
 from merlin.engine.serving.process import ChildServer, FairQueue, RestartPolicy
 
-_ADVICE = (
-    "lower engine.answering.at_once or the model's context, set quantised: 4bit, or take a"
-    " smaller base"
-)
 NEEDED = ("torch", "transformers", "accelerate", "safetensors")
 ONNX_NEEDED = ("onnxruntime", "tokenizers")
 _PROCESS_FIGURES = ("rows", "adapters", "adapters_read", "resident_bytes")
@@ -67,7 +64,7 @@ class TransformersBackend:
             log=log,
             queue=FairQueue(settings.at_once, settings.waiting),
             idle_s=settings.idle_s,
-            restarts=RestartPolicy(name, _ADVICE),
+            restarts=RestartPolicy(name, MEMORY_ADVICE),
             check=self._check,
         )
         self._tokens: Counter[str] = Counter(prompt_tokens=0, completion_tokens=0)

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 import torch
 from jinja2 import TemplateError
+from safetensors import SafetensorError
 from torch import Tensor
 
 from merlin.core.log import get_logger
@@ -450,8 +451,7 @@ def describe_error(error: BaseException) -> str:
         return str(error)
     message = f"{type(error).__name__}: {error}".strip()
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in message:
-        return (
-            "out of memory; lower engine.answering.at_once or the model's context, set"
-            f" quantised: 4bit, or take a smaller base ({message.splitlines()[0]})"
-        )
+        return f"out of memory; {base.MEMORY_ADVICE} ({message.splitlines()[0]})"
+    if isinstance(error, (SafetensorError, OSError)):
+        message = f"{message.splitlines()[0]}; its files are damaged: pull or copy them again"
     return message.splitlines()[0]
