@@ -57,8 +57,7 @@ class GenerationRequest:
 class TokenLogprob:
     """One token with its logprob (natural logarithm), and the top tokens at its position.
 
-    `bytes` are those that the token adds to the answer, perhaps a part of a character; None for
-    none. `token` is their text.
+    `bytes` are its own, perhaps a part of a character; None if it adds none.
     """
 
     token: str

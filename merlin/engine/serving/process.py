@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from statistics import fmean
 
 from merlin.core.clock import Backoff
 from merlin.core.log import get_logger
@@ -199,11 +200,7 @@ class FairQueue:
 
     def retry_after_s(self) -> int:
         """Return the estimated wait in seconds, from the duration of the last answers."""
-        mean_s = (
-            sum(self._durations_s) / len(self._durations_s)
-            if self._durations_s
-            else _INITIAL_DURATION_S
-        )
+        mean_s = fmean(self._durations_s or [_INITIAL_DURATION_S])
         rounds = (self.waiting + 1) / self._at_once
         return max(1, min(math.ceil(mean_s * rounds), _MAX_DURATION_S))
 

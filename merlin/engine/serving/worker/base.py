@@ -108,12 +108,6 @@ class LoadedBase:
     end_tokens: frozenset[int]
     takes_first_token: bool = False
 
-    @property
-    def device(self) -> torch.device:
-        """Return the model's device."""
-        device: torch.device = self.model.device
-        return device
-
     def choose_sampling(self, request: GenerationRequest) -> tuple[float, float]:
         """Return temperature and top_p of a request.
 
@@ -298,8 +292,8 @@ def _compute_vectors(base: LoadedBase, tokens: Sequence[Sequence[int]]) -> list[
     longest = max(1, *(len(row) for row in tokens))
     padded = [[*row, *[0] * (longest - len(row))] for row in tokens]
     mask_rows = [[1] * len(row) + [0] * (longest - len(row)) for row in tokens]
-    mask = torch.tensor(mask_rows, device=base.device)
-    ids = torch.tensor(padded, device=base.device)
+    mask = torch.tensor(mask_rows, device=base.model.device)
+    ids = torch.tensor(padded, device=base.model.device)
     last = base.model(input_ids=ids, attention_mask=mask).last_hidden_state.float()
     mean = (last * mask[:, :, None]).sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
     pooled = last[:, 0] if base.takes_first_token else mean

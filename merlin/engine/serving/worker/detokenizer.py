@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 _REPLACEMENT = "�"
@@ -46,11 +46,15 @@ class TokenBytes:
     """The bytes of each token of a vocabulary; special tokens have none."""
 
     def __init__(self, tokenizer: Any) -> None:
+        from transformers.convert_slow_tokenizer import bytes_to_unicode  # noqa: PLC0415 - slow
+
         self._tokenizer = tokenizer
         self._special = set(tokenizer.all_special_ids)
         backend = getattr(tokenizer, "backend_tokenizer", None)
         decoder = json.loads(backend.to_str())["decoder"] if backend is not None else None
-        self._letters = _read_byte_letters() if "ByteLevel" in json.dumps(decoder) else None
+        letters = {letter: byte for byte, letter in bytes_to_unicode().items()}
+        # The byte of each letter of a byte-level vocabulary.
+        self._letters = letters if "ByteLevel" in json.dumps(decoder) else {}
         self._known: dict[int, bytes] = {}
 
     def get_bytes(self, token: int) -> bytes:
@@ -61,16 +65,11 @@ class TokenBytes:
 
     def find_byte_token(self, byte: int) -> int | None:
         """Return the token of a single byte, None if the vocabulary has none."""
-        for name in (self._get_letter(byte), f"<0x{byte:02X}>"):
-            token = self._tokenizer.get_vocab().get(name)
-            if token is not None:
-                return int(token)
-        return None
-
-    def _get_letter(self, byte: int) -> str:
-        if self._letters:
-            return next(letter for letter, code in self._letters.items() if code == byte)
-        return chr(byte)
+        letters = self._letters or {chr(byte): byte}
+        names = [letter for letter, code in letters.items() if code == byte]
+        vocabulary = self._tokenizer.get_vocab()
+        tokens = (vocabulary.get(name) for name in (*names, f"<0x{byte:02X}>"))
+        return next((int(token) for token in tokens if token is not None), None)
 
     def _encode(self, token: int) -> bytes:
         name = self._tokenizer.convert_ids_to_tokens(token)
@@ -81,13 +80,6 @@ class TokenBytes:
         if match := _BYTE.fullmatch(name):
             return bytes([int(match[1], 16)])
         return str(name).replace(_SPACE, " ").encode()
-
-
-def _read_byte_letters() -> Mapping[str, int]:
-    """Return the byte of each letter of a byte-level vocabulary."""
-    from transformers.convert_slow_tokenizer import bytes_to_unicode  # noqa: PLC0415 - slow
-
-    return {letter: byte for byte, letter in bytes_to_unicode().items()}
 
 
 class StopFinder:

@@ -9,7 +9,7 @@ rows are in the batch, as far as the logits are identical.
 import os
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import takewhile
 from queue import Empty, SimpleQueue
@@ -207,14 +207,12 @@ class Row:
         logs = torch.log_softmax(logits, dim=-1)
         best, tokens = torch.topk(logs, min(most, len(logs)))
         top = [*map(self._build_logprob, tokens.tolist(), best.tolist())]
-        token_logprob = self._build_logprob(token, float(logs[token]), top)
+        token_logprob = replace(self._build_logprob(token, float(logs[token])), top_logprobs=top)
         self._pending_logprobs.append((self._text_length, token_logprob))
 
-    def _build_logprob(
-        self, token: int, logprob: float, top: Sequence[TokenLogprob] = ()
-    ) -> TokenLogprob:
+    def _build_logprob(self, token: int, logprob: float) -> TokenLogprob:
         own = list(self._token_bytes.get_bytes(token)) or None
-        return TokenLogprob(self._tokenizer.decode([token]), logprob, own, top)
+        return TokenLogprob(self._tokenizer.decode([token]), logprob, own)
 
 
 class Batch:
@@ -359,7 +357,7 @@ class GenerationWorker:
             choose_passes(base.model, self._stack) if not setup.is_embedding else (None, "")
         )
         self._batch = Batch(passes) if passes else None
-        self._adapter_cache = AdapterCache(self._stack, base.device, setup.adapters)
+        self._adapter_cache = AdapterCache(self._stack, base.model.device, setup.adapters)
         send({"ready": base.window, "alone": why, "threads": torch.get_num_threads()})
         self._send_figures()
 
@@ -411,13 +409,11 @@ class GenerationWorker:
             )
         prompt = encode_prompt(self._base, request.messages)
         try:
-            adapter_weights = (
-                self._adapter_cache.get(adapter, self._batch.adapters) if adapter else None
-            )
+            weights = self._adapter_cache.get(adapter, self._batch.adapters) if adapter else None
         except Unservable as error:
             raise base.damaged_model_error(error) from error
         answering = (self._base, self._token_bytes, self._send_part)
-        self._batch.add(Row(line["ask"], prompt, adapter_weights, request, *answering))
+        self._batch.add(Row(line["ask"], prompt, weights, request, *answering))
         self._send_figures()
 
     def _embed(self, line: Line) -> None:
