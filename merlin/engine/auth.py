@@ -20,6 +20,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from merlin.core.i18n import text
+from merlin.core.log import get_logger
 from merlin.core.network import is_loopback
 from merlin.core.server import head_as_get
 from merlin.core.tracing import caller_context, open_span
@@ -27,8 +29,11 @@ from merlin.engine import training_file
 from merlin.engine.clients import PREFIX, Client, TokenReservation
 from merlin.engine.context import Engine, get_engine
 from merlin.engine.database import read_object
+from merlin.engine.job_events import ENGLISH
 from merlin.engine.serving.base import Chunk, Embedding, Finish, GenerationRequest
 from merlin.openai_protocol.errors import ApiError, unknown_model
+
+log = get_logger(__name__)
 
 AnswerStream = AsyncGenerator[Chunk | Finish, None]
 # The estimated answer length in tokens if the request sets no limit.
@@ -147,7 +152,8 @@ class RequestGuard:
     """Middleware: checks the API key of /v1 requests in constant time, and rate limits.
 
     If the engine has no key, requests by pages of other sites are rejected. The engine's own key
-    has no limits. A client is stored in the request's state as `client`.
+    has no limits. A client is stored in the request's state as `client`. A bug is answered with 500
+    here, so that it is counted too.
     """
 
     def __init__(self, app: ASGIApp, key: str, calls: Counter[tuple[str, int]]) -> None:
@@ -162,9 +168,12 @@ class RequestGuard:
             return
         headers: dict[str, str] = {"x-request-id": f"req_{secrets.token_hex(12)}"}
         request_scope, send_answer = head_as_get(scope, send)
+        is_started = False
 
         async def send_counted(message: Message) -> None:
+            nonlocal is_started
             if message["type"] == "http.response.start":
+                is_started = True
                 self._calls[scope["method"], message["status"]] += 1
                 MutableHeaders(scope=message).update(headers)
             await send_answer(message)
@@ -174,13 +183,24 @@ class RequestGuard:
                 _refuse_other_sites(Headers(scope=scope))
             if scope["path"].startswith(_PROTECTED_PREFIX):
                 headers |= await self._admit(scope)
+            await self._answer(request_scope, receive, send_counted)
         except ApiError as refused:
-            answer = JSONResponse(refused.as_json(), refused.status, refused.headers)
-            await answer(scope, receive, send_counted)
+            refusal = refused
+        except Exception as error:
+            if is_started:  # partly sent: only closing the connection shows the error
+                raise
+            log.exception("a call failed", path=scope["path"])
+            message = text(ENGLISH, "engine-bug", kind=type(error).__name__)
+            refusal = ApiError(500, message, code="server_error")
+        else:
             return
+        answer = JSONResponse(refusal.as_json(), refusal.status, refusal.headers)
+        await answer(scope, receive, send_counted)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_headers = Headers(scope=scope)
         if "traceparent" not in request_headers:
-            await self._app(request_scope, receive, send_counted)
+            await self._app(scope, receive, send)
             return
         # The span name includes the id of a job or file.
         with open_span(
@@ -188,7 +208,7 @@ class RequestGuard:
             context=caller_context(request_headers),
             kind=SpanKind.SERVER,
         ):
-            await self._app(request_scope, receive, send_counted)
+            await self._app(scope, receive, send)
 
     async def _admit(self, scope: Scope) -> Mapping[str, str]:
         """Return the rate limit headers. Raises ApiError 401 or 429."""

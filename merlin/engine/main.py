@@ -33,7 +33,7 @@ from merlin.engine.auth import RequestGuard
 from merlin.engine.bases import Bases
 from merlin.engine.child_process import limit_own_threads
 from merlin.engine.context import Engine
-from merlin.engine.job_events import ENGLISH, protocol_language
+from merlin.engine.job_events import protocol_language
 from merlin.engine.machine import Machine
 from merlin.engine.pages import jobs as pages
 from merlin.engine.pages.page import SignIns
@@ -129,7 +129,7 @@ def create_app(
     # No connection limit for the loopback, from which our own processes connect.
     app.state.connections = Connections(trusted=LOOPBACK)
     app.state.bodies = BodyBudget(BODIES_BYTES)
-    for kind in (*_HANDLED_ERRORS, Exception):
+    for kind in (ApiError, Untrainable, HTTPException, ClientDisconnect, OSError):
         app.exception_handler(kind)(_handle_error)
     app.add_middleware(BodyLimit, bodies=app.state.bodies, no_room=_refuse_body)
     app.add_middleware(RequestGuard, key=settings.key, calls=calls)
@@ -148,9 +148,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 def _build_error_response(refusal: ApiError) -> Response:
     return JSONResponse(refusal.as_json(), refusal.status, refusal.headers)
-
-
-_HANDLED_ERRORS = ApiError, Untrainable, HTTPException, ClientDisconnect, OSError
 
 
 def _handle_error(request: Request, error: Exception) -> Response:
@@ -173,10 +170,8 @@ def _handle_error(request: Request, error: Exception) -> Response:
             if is_disk_full(error):
                 message, code = "The engine's disk is full; make room.", "disk_full"
             refusal = ApiError(507, message, code=code)
-        case _:  # a bug: only enough to find it in the log
-            message = text(ENGLISH, "engine-bug", kind=type(error).__name__)
-            refusal = ApiError(500, message, code="server_error")
-            refusal.headers = {"connection": "close"}  # uvicorn closes it after an exception
+        case _:
+            raise error
     return _build_error_response(refusal)
 
 

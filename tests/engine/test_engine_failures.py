@@ -126,7 +126,7 @@ def test_error_in_training_fails_the_job_without_revealing_details(tmp_path):
         assert engine.train(hyperparameters={"n_epochs": 1}).status == "succeeded"
 
 
-def test_client_can_ask_again_after_a_server_error(tmp_path):
+def test_server_error_is_counted_and_the_client_can_ask_again(tmp_path):
     with (
         serve_engine(tmp_path, bases=Parrot().base()) as engine,
         closing(HTTPConnection("127.0.0.1", engine.port, longest())) as connection,
@@ -137,7 +137,10 @@ def test_client_can_ask_again_after_a_server_error(tmp_path):
             connection.request("POST", "/v1/chat/completions", body, headers)
             response = connection.getresponse()
             assert (response.status, b"RuntimeError" in response.read()) == (500, True)
-            assert response.getheader("connection") == "close"
+            assert response.getheader("x-request-id")
+        metrics = engine.openai._client.get(f"http://127.0.0.1:{engine.port}/metrics").text
+        failed = {"method": "POST", "code": "500"}
+        assert metric_value(metrics, "merlin_engine_calls_total", **failed) == 2
 
 
 def test_disk_error_on_saving_weights_fails_only_that_job(tmp_path):
