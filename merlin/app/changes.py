@@ -166,7 +166,8 @@ class EditedSince(Refused):
 
     def __init__(self, paths: Sequence[str]) -> None:
         self.count = len(paths)
-        listed = ", ".join(escape_unprintable(path) for path in paths[:_MAX_PATHS])
+        first = [escape_unprintable(path) for path in paths[:_MAX_PATHS]]
+        listed = ", ".join(first if len(paths) == len(first) else [*first, "…"])
         super().__init__("edited since", "change-undo-stay", count=self.count, paths=listed)
 
 

@@ -249,3 +249,9 @@ def test_concurrent_requests_for_one_approval_create_one(database, url, cipher, 
         thread.join()
     assert len(approvals) == 4
     assert (len(set(approvals)), len(Approvals(database, clock).list_waiting())) == (1, 1)
+
+
+@pytest.mark.parametrize(("count", "end"), [(10, "examples/9.yaml"), (11, "examples/9.yaml, …")])
+def test_more_files_than_are_named_stay_after_an_undo(count, end):
+    error = changes.EditedSince([f"examples/{number}.yaml" for number in range(count)])
+    assert (error.count, error.arguments["paths"].endswith(end)) == (count, True)
