@@ -301,7 +301,9 @@ def find_liked(ctx: Context, actor: Actor, dataset: str, language: str) -> list[
     open proposal has, or that continue a conversation. Raises NotFound.
     """
     missing = count_test_questions(ctx, actor, dataset).missing
-    files = changes.read_files(ctx, actor, dataset).files if missing else []
+    if not missing:
+        return []
+    files = changes.read_files(ctx, actor, dataset).files
     examples = (parse_example(file.text) for file in files if file.path.startswith(EXAMPLES))
     open_questions = Proposals(ctx.db, ctx.clock).open_questions(dataset)
     existing = {normalise(question) for question in open_questions} | {
