@@ -13,6 +13,7 @@ import select
 import sqlite3
 import threading
 import weakref
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote, unquote, urlsplit
@@ -99,11 +100,48 @@ class Sqlite(_Registering, SqliteDatabase):
 
     dialect = "sqlite"
 
+    def __init__(self, path: Path, mode: str, pragmas: list[tuple[str, object]], busy_s: float):
+        self._files = [path, path.with_name(f"{path.name}-wal")]
+        self._opened = threading.local()
+        super().__init__(
+            f"file:{quote(str(path))}?mode={mode}",
+            [*pragmas, ("foreign_keys", 1)],
+            lock_type="IMMEDIATE",
+            timeout=busy_s,
+            uri=True,
+            check_same_thread=False,
+        )
+
+    def _connect(self) -> Any:
+        connection = super()._connect()
+        self._opened.inodes = [*map(_inode, self._files)]
+        return connection
+
+    def is_connection_usable(self) -> bool:
+        """Return False also if the file or its log was deleted or replaced since it was opened."""
+        if not super().is_connection_usable():
+            return False
+        if self._opened.inodes == [*map(_inode, self._files)]:
+            return True
+        # Nobody else can read a deleted log: it would be lost with its last connection.
+        connection: Any = self.connection
+        with suppress(sqlite3.Error):
+            connection().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return False
+
     def rollback(self) -> None:
         """Roll back, unless a full disk already has: the error would hide the original one."""
         connection: Any = self.connection
         if connection().in_transaction:
             super().rollback()
+
+
+def _inode(path: Path) -> int:
+    """Return the inode of a file, 0 for one that is missing."""
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return 0
 
 
 class _PsycopgAdapter(Psycopg3Adapter):
@@ -229,20 +267,9 @@ def connect(url: str, *, read_only: bool, busy_s: float) -> Handle:
     if path.is_dir():
         raise ConfigError(f"{path} is a folder", "store-folder", path=str(path))
     if read_only:
-        return _sqlite(path, "ro", [("query_only", 1)], busy_s)
+        return Sqlite(path, "ro", [("query_only", 1)], busy_s)
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     durable: list[tuple[str, object]] = [("journal_mode", "WAL"), ("synchronous", "FULL")]
-    return _sqlite(path, "rw", durable, busy_s)
-
-
-def _sqlite(path: Path, mode: str, pragmas: list[tuple[str, object]], busy_s: float) -> Sqlite:
-    return Sqlite(
-        f"file:{quote(str(path))}?mode={mode}",
-        [*pragmas, ("foreign_keys", 1)],
-        lock_type="IMMEDIATE",
-        timeout=busy_s,
-        uri=True,
-        check_same_thread=False,
-    )
+    return Sqlite(path, "rw", durable, busy_s)

@@ -31,6 +31,39 @@ def test_commit_refused_by_a_full_disk_is_reported_and_succeeds_with_space(tmp_p
             database.quick_check()
 
 
+def test_deleted_or_replaced_file_is_not_written_any_more(tmp_path):
+    path, aside = tmp_path / "merlin.db", tmp_path / "aside.db"
+    create_migrated(f"sqlite://{path}")
+    with open_database(f"sqlite://{path}") as database:
+        settings = Settings(database)
+        settings.put(BOT_NAME, "before", "bot")
+        path.rename(aside)
+        with pytest.raises(DatabaseAway):
+            settings.put(BOT_NAME, "into a file without a name", "bot")
+        aside.rename(path)
+        assert settings.get(BOT_NAME) == "before"
+        create_migrated(f"sqlite://{aside}")
+        aside.replace(path)
+        settings.put(BOT_NAME, "after", "bot")
+    with open_database(f"sqlite://{path}") as database:
+        assert Settings(database).get(BOT_NAME) == "after"
+
+
+def test_writes_in_a_deleted_log_are_not_lost(tmp_path):
+    url = f"sqlite://{tmp_path}/merlin.db"
+    create_migrated(url)
+    with open_database(url) as database, open_database(url) as other:
+        Settings(database).put(BOT_NAME, "before", "bot")
+        assert Settings(other).get(BOT_NAME) == "before"
+        (tmp_path / "merlin.db-wal").unlink()
+        assert Settings(database).get(BOT_NAME) == "before"
+        with open_database(url) as new:
+            assert Settings(new).get(BOT_NAME) == "before"
+            Settings(new).put(BOT_NAME, "after", "bot")
+        assert Settings(other).get(BOT_NAME) == "after"
+        other.quick_check()
+
+
 @pytest.mark.parametrize("garbled", [b"CREATE TABEL", b"CREATE TABL\xff"])
 def test_damaged_schema_is_reported_and_not_as_a_bug(tmp_path, garbled):
     (tmp_path / "config.yaml").write_text("state_dir: state\nrepository: {url: there}\n")
