@@ -5,7 +5,6 @@ import random
 import re
 import statistics
 import time
-from contextlib import suppress
 
 from bench.chat_loads import FIRST_CHAT, Loads
 from bench.chat_meter import Figures
@@ -51,16 +50,18 @@ class Troubles:
         return await paying, await answer_task
 
     async def _pay(self, number: int) -> float:
-        """Return the seconds until the bot accepted the payment of a real order."""
+        """Return the seconds until the bot accepted the payment of a real order.
+
+        Raises TimeoutError if it refuses, or accepts after more than WAIT_S.
+        """
         person = {"id": BUYER, "is_bot": False, "first_name": "U", "language_code": "ru"}
         query_id = f"query-{number}"
         query = {"id": query_id, "from": person, "currency": "XTR", "total_amount": PRICE}
         paid = self._paid[query_id] = asyncio.Event()
         started_at = time.monotonic()
         self._telegram.add_event({"pre_checkout_query": {**query, "invoice_payload": PAYLOAD}})
-        with suppress(TimeoutError):
-            async with asyncio.timeout(WAIT_S):
-                await paid.wait()
+        async with asyncio.timeout(WAIT_S):
+            await paid.wait()
         return time.monotonic() - started_at
 
     async def measure_crowd(self, asking: int = 200, payments: int = 40) -> Figures:
