@@ -8,7 +8,7 @@ An edit never builds on outdated files: if something changed in between, it is m
 import asyncio
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from merlin.account.users import Users
@@ -53,7 +53,8 @@ _MAX_PATHS = 10
 class DatasetFiles:
     """The files of a dataset's folder, including changes that await a commit.
 
-    `materials` belong to its course, `build` is the newest one. `mark` changes with any of them.
+    `materials` belong to its course, `build` is the newest one. `version` is equal only for equal
+    files and changes.
     `is_behind`: a commit exists that has not been read yet.
     """
 
@@ -61,7 +62,7 @@ class DatasetFiles:
     files: list[FileText]
     materials: list[Material]
     build: Build | None = None
-    mark: tuple[str, ...] = ()
+    version: tuple[str, ...] = ()
     is_behind: bool = False
 
     def file(self, path: str) -> FileText | None:
@@ -204,7 +205,7 @@ def read_files(ctx: Context, actor: Actor, dataset: str) -> DatasetFiles:
             files=apply_pending_changes(dataset, files, pending),
             materials=Catalogue(ctx.db).materials(dataset),
             build=index.find_newest_build(dataset),
-            mark=(*(file.blob for file in files), *(each.change_id for each in pending)),
+            version=(*(file.blob for file in files), *(each.change_id for each in pending)),
             is_behind=is_behind(files, changes.list_committed(dataset, ctx.clock() - _FRESH)),
         )
 
@@ -318,7 +319,7 @@ def _save_unless_changed(
     """Return the stored changes; none if the files changed in between."""
     if batch:  # the same form sent to two processes: the later one finds the changes of the first
         lock_user(ctx.db, actor.user_id, ctx.clock)
-    if read_files(ctx, actor, files.dataset).mark != files.mark:
+    if read_files(ctx, actor, files.dataset).version != files.version:
         return []
     edits, subject = proposed.edits, proposed.subject
     return save(ctx, actor, files.dataset, edits, subject, editor=editor, batch=batch)
@@ -336,15 +337,12 @@ def save(
 ) -> list[Change]:
     """Request the commit of checked edits; return its changes.
 
-    `editor` is the author of the commit, None: the actor. Raises NotFound, and Refused for edits
-    that no dataset can contain.
+    `editor` is the author of the commit, None: the actor; `batch` as in `make_changes`. Raises
+    NotFound, and Refused for edits that no dataset can contain.
     """
     require_editing(ctx, actor, dataset)
     change_request = ChangeRequest(editor or editor_of(ctx, actor), asker(actor), ctx.clock())
-    changes = make_changes(dataset, edits, change_request, subject)
-    if batch:
-        first, *others = (replace(change, batch=batch) for change in changes)
-        changes = (replace(first, change_id=batch), *others)
+    changes = make_changes(dataset, edits, change_request, subject, batch)
     _changes(ctx).put(changes)
     return list(changes)
 
@@ -367,13 +365,13 @@ def list_recent(ctx: Context, actor: Actor, limit: int = 50, before: str = "") -
     """
     with ctx.db.snapshot():
         by = None if actor.may(Permission.USERS) else asker(actor)
-        firsts, text = _changes(ctx).batches(by, limit, before), FileIndex(ctx.db).read_text
+        firsts, text = _changes(ctx).list_batches(by, limit, before), FileIndex(ctx.db).read_text
         return [_view(_changes(ctx).list_of_batch(first.batch), text) for first in firsts]
 
 
 def list_own(ctx: Context, actor: Actor, limit: int) -> list[Change]:
     """Return the first change of each of the actor's own edits, newest first."""
-    return _changes(ctx).batches(asker(actor), limit)
+    return _changes(ctx).list_batches(asker(actor), limit)
 
 
 def count_open(ctx: Context, actor: Actor) -> int:
@@ -488,12 +486,13 @@ def drop(ctx: Context, actor: Actor, change_id: str) -> None:
         raise Refused("too late", "change-too-late")
 
 
-def find_of_commit(ctx: Context, actor: Actor, mark: str) -> Change:
-    """Return the first change of the actor's own commit whose id starts with `mark`.
+def find_of_commit(ctx: Context, actor: Actor, prefix: str) -> Change:
+    """Return the first change of the actor's own commit whose id starts with `prefix`.
 
     Raises NotFound.
     """
-    found = _changes(ctx).of_commit(asker(actor), mark) if len(mark) >= _MIN_DIGITS else []
+    is_long = len(prefix) >= _MIN_DIGITS
+    found = _changes(ctx).list_of_commit(asker(actor), prefix) if is_long else []
     if not found:
         raise NotFound("no such commit of theirs", "bot-button-old")
     return found[0]

@@ -71,7 +71,7 @@ def list_datasets(ctx: Context, actor: Actor) -> list[DatasetCard]:
     return [card for card in cards if may_edit_examples(ctx, actor, card.name)]
 
 
-def list_recent(
+def list_examples(
     ctx: Context, actor: Actor, dataset: str, *, limit: int = 50, after: str = "", offset: int = 0
 ) -> list[ExampleView]:
     """Return examples by id, after the id `after`, or skipping the first `offset`.

@@ -79,8 +79,8 @@ class Change:
     change of a batch has the batch's id; its editor is notified of that one only. `before` is the
     blob that the editor saw, None for a new file; `text` the file's new content, None to delete it.
     `by` is the requester: a user's id as text, or `cli:<login>`. `reason` is a Fluent key with
-    `arguments`: why it waits, was parked or refused. `theirs` is set in a conflict. `left` is the
-    blob after its commit, None for a deleted file and before the commit.
+    `arguments`: why it waits, was parked or refused. `theirs` is set in a conflict.
+    `committed_blob` is the file's after the commit, None for a deleted one and before the commit.
     """
 
     change_id: str
@@ -99,7 +99,7 @@ class Change:
     theirs: Conflict | None = None
     reason: str = ""
     arguments: Mapping[str, object] = field(default_factory=dict)
-    left: str | None = None
+    committed_blob: str | None = None
 
     @property
     def inside(self) -> str:
@@ -158,18 +158,23 @@ class Edit:
 
 
 def make_changes(
-    dataset: str, edits: Sequence[Edit], change_request: ChangeRequest, subject: str = ""
+    dataset: str,
+    edits: Sequence[Edit],
+    change_request: ChangeRequest,
+    subject: str = "",
+    batch: str = "",
 ) -> tuple[Change, ...]:
     """Return the changes of one batch for these edits of one dataset.
 
-    `subject` is the commit's first line; the default names the first file. Raises Refused for no
+    `subject` is the commit's first line; the default names the first file. `batch` is the batch's
+    id, "" for a new one. Raises Refused for no
     edits or too many, for a path outside a dataset's files, for a duplicate path, and for a text
     that is too long.
     """
     if not 0 < len(edits) <= MAX_BATCH_SIZE or len({each.path for each in edits}) < len(edits):
         arguments = {"count": len(edits), "limit": MAX_BATCH_SIZE}
         raise Refused(f"{len(edits)} edits at once", "change-count", **arguments)
-    batch = uuid.uuid4().hex
+    batch = batch or uuid.uuid4().hex
     line = clean_subject(subject) or file_subject(edits[0].kind.value, edits[0].path)
     first, *others = (_change(dataset, edit, change_request, batch, line) for edit in edits)
     return (replace(first, change_id=batch), *others)
@@ -232,7 +237,7 @@ _CHANGES = RowMap(
         "before": "before_blob",
         "by": "by_whom",
         "commit": "commit_sha",
-        "left": "left_blob",
+        "committed_blob": "left_blob",
         "name": "editor_name",
         "email": "editor_email",
     },
@@ -290,7 +295,7 @@ class Changes(Repository):
         query = CHANGE.select().where((CHANGE.dataset == dataset) & is_new)
         return [self._change(row) for row in self.db.rows(query.order_by(CHANGE.id))]
 
-    def batches(self, by: str | None, limit: int, before: str = "") -> list[Change]:
+    def list_batches(self, by: str | None, limit: int, before: str = "") -> list[Change]:
         """Return the first change of each batch, newest first, of one requester or all (None).
 
         `before` is the id of a change: only older batches are returned.
@@ -310,9 +315,9 @@ class Changes(Repository):
         count = CHANGE.select(fn.COUNT(CHANGE.batch.distinct()))
         return int(self.db.value(count.where((CHANGE.by_whom == by) & is_open)))
 
-    def of_commit(self, by: str, mark: str) -> list[Change]:
+    def list_of_commit(self, by: str, prefix: str) -> list[Change]:
         """Return the changes of a requester in the commit whose id has this prefix, in order."""
-        begins = fn.SUBSTR(CHANGE.commit_sha, 1, len(mark)) == mark
+        begins = fn.SUBSTR(CHANGE.commit_sha, 1, len(prefix)) == prefix
         query = CHANGE.select().where((CHANGE.by_whom == by) & begins).order_by(CHANGE.id)
         return [self._change(row) for row in self.db.rows(query)]
 

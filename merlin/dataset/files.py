@@ -140,9 +140,9 @@ def is_behind(files: Sequence[FileText], committed: Sequence[Change]) -> bool:
     Both are compared, because an edit and its undo restore the earlier blob.
     """
     blobs = {file.path: file.blob for file in files}
-    left = {each.inside: each.left for each in committed}
+    newest = {each.inside: each.committed_blob for each in committed}
     unmoved = {each.inside for each in committed if blobs.get(each.inside) == each.before}
-    return any(blobs.get(path) != left[path] for path in unmoved)
+    return any(blobs.get(path) != newest[path] for path in unmoved)
 
 
 def apply_pending_changes(

@@ -60,7 +60,7 @@ def test_user_without_permission_can_neither_see_nor_change_edits(ctx, actor):
     change_id = create_conflict(ctx)
     proposal = Proposals(ctx.db, ctx.clock).add(VERA, Draft("Где?", "Тут.", FACE))
     acts = [
-        lambda: examples.list_recent(ctx, actor, FACE),
+        lambda: examples.list_examples(ctx, actor, FACE),
         lambda: examples.find(ctx, actor, "было", FACE),
         lambda: examples.get(ctx, actor, FACE, "a"),
         lambda: examples.list_ids(ctx, actor, FACE),
@@ -212,7 +212,7 @@ def test_only_one_of_several_concurrent_approvals_succeeds(ctx, url, cipher, clo
         thread.start()
     for thread in threads:
         thread.join()
-    (change,) = Changes(ctx.db, clock).batches(None, 10)
+    (change,) = Changes(ctx.db, clock).list_batches(None, 10)
     assert sorted(approved) == sorted([change.change_id, *["examples-decided"] * 3])
 
 

@@ -75,10 +75,10 @@ def test_change_batches_are_paginated_for_one_person_or_all(changes):
         for number, by in enumerate("7787")
     ]
     own_ids = [ids[3], ids[1], ids[0]]
-    assert [batch.change_id for batch in changes.batches("7", 10)] == own_ids
-    assert [batch.change_id for batch in changes.batches("7", 1, own_ids[0])] == own_ids[1:2]
-    assert [batch.change_id for batch in changes.batches(None, 10)] == ids[::-1]
-    assert changes.batches(None, 10, "f" * 32) == []
+    assert [batch.change_id for batch in changes.list_batches("7", 10)] == own_ids
+    assert [batch.change_id for batch in changes.list_batches("7", 1, own_ids[0])] == own_ids[1:2]
+    assert [batch.change_id for batch in changes.list_batches(None, 10)] == ids[::-1]
+    assert changes.list_batches(None, 10, "f" * 32) == []
 
 
 def test_examples_are_paginated_by_id(database):

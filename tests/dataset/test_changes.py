@@ -48,8 +48,8 @@ def test_stored_edit_is_encrypted_and_read_back_unchanged(rows, database):
     (change,) = put_edits(rows, "a")
     rows.put([change])
     assert rows.get(change.change_id) == change
-    assert rows.batches("7", 20) == rows.list_of_batch(change.batch) == [change]
-    assert rows.batches("8", 20) == []
+    assert rows.list_batches("7", 20) == rows.list_of_batch(change.batch) == [change]
+    assert rows.list_batches("8", 20) == []
     assert "секрет" not in str(database.rows(CHANGE.select()))
     assert read_change_counter(database) > before
     with pytest.raises(NotFound):
@@ -79,12 +79,12 @@ def test_commit_is_found_by_a_prefix_with_the_blobs_it_left(rows):
     put_edits(rows, "a", "b")
     waiting = put_edits(rows, "c")
     rows.settle(rows.claim(), BatchResult("c" * 40))
-    changes = rows.of_commit("7", "c" * 10)
-    assert [(change.path, change.left) for change in changes] == [
+    changes = rows.list_of_commit("7", "c" * 10)
+    assert [(change.path, change.committed_blob) for change in changes] == [
         (f"{FACE}/examples/a.yaml", blob_id("секрет\n")),
         (f"{FACE}/examples/b.yaml", blob_id("секрет\n")),
     ]
-    assert rows.of_commit("8", "c" * 10) == rows.of_commit("7", "d" * 10) == []
+    assert rows.list_of_commit("8", "c" * 10) == rows.list_of_commit("7", "d" * 10) == []
     assert (rows.count_open("7"), rows.count_open("8")) == (1, 0)
     rows.give_up(waiting[0].change_id)
     assert rows.count_open("7") == 0

@@ -32,7 +32,8 @@ def make_file(text, path=ONE):
 def mark_committed(*changes):
     values = {"state": ChangeState.COMMITTED, "commit": "c" * 40}
     return [
-        replace(change, **values, left=change.text and blob_id(change.text)) for change in changes
+        replace(change, **values, committed_blob=change.text and blob_id(change.text))
+        for change in changes
     ]
 
 
@@ -100,7 +101,9 @@ def test_later_changes_stay_and_restored_files_need_no_edit():
 
 def test_commit_without_recorded_blobs_can_be_reverted():
     (old,) = mark_committed(make_change(blob_id("a"), "b"))
-    plan = plan_revert([replace(old, left=None)], {ONE: blob_id("c")}, {blob_id("a"): "a"}.get)
+    plan = plan_revert(
+        [replace(old, committed_blob=None)], {ONE: blob_id("c")}, {blob_id("a"): "a"}.get
+    )
     assert plan.edits == (Edit(ONE, blob_id("c"), "a"),)
 
 

@@ -373,7 +373,7 @@ async def list_examples(
     if query.strip():
         views = await caller.read(examples.find, query, dataset, limit=size)
     else:
-        views = await caller.read(examples.list_recent, dataset, limit=size + 1, after=after)
+        views = await caller.read(examples.list_examples, dataset, limit=size + 1, after=after)
     return {"examples": page.take_part(views, lambda view: view.id)}
 
 

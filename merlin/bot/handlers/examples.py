@@ -129,7 +129,7 @@ def list_examples(context: BotContext) -> View:
     name, dataset_hash = card.name, admin.short_hash(card.name)
     page = min(context.number(2), 100_000)
     limit = PAGE_SIZE + 1
-    page_items = examples.list_recent(*context.caller, name, offset=page * PAGE_SIZE, limit=limit)
+    page_items = examples.list_examples(*context.caller, name, offset=page * PAGE_SIZE, limit=limit)
     text = context.translate("examples-list-hint" if page_items else "examples-none")
     rows: menu.Rows = (
         *_example_entries(f"ex:list:{dataset_hash}", page, page_items),
