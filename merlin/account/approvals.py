@@ -123,11 +123,12 @@ class Approvals(Repository):
         )
 
     @transaction
-    def decide(self, number: int, state: ApprovalState, by: str) -> None:
+    def decide(self, number: int, state: ApprovalState, by: str) -> Approval:
         """Decide a waiting approval. Raises Refused if it is already decided or has expired."""
         values = {"state": state.value, "decided_by": by, "decided_at": iso(self._clock())}
         if not self.db.update(APPROVAL, self._waits() & (APPROVAL.id == number), **values):
             raise Refused("it does not wait", "approval-decided", number=str(number), state="")
+        return self.get(number)
 
     @transaction
     def fail(self, approval: Approval, error: MerlinError) -> None:
@@ -161,7 +162,8 @@ class Approvals(Repository):
 
     def notify_asker(self, approval: Approval, key: str, **more: object) -> None:
         """Notify the person who requested an operation."""
-        arguments = {"what": approval.description, "number": str(approval.number), **more}
+        by, number = approval.decided_by, str(approval.number)
+        arguments = {"what": approval.description, "number": number, "by": by, **more}
         Notices(self.db, self._clock).tell(str(approval.asked_by), key, arguments)
 
     def _waits(self) -> Any:

@@ -12,6 +12,7 @@ from merlin.account.approvals import Approval, Approvals, ApprovalState
 from merlin.account.users import ERASED, Users
 from merlin.app import broadcasts, models, payments, users
 from merlin.app.actor import Actor
+from merlin.app.broadcasts import BroadcastState
 from merlin.app.context import Context
 from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.core.permissions import Permission, Role
@@ -24,12 +25,14 @@ from merlin.db.requests import RequestKind
 class ApprovalView:
     """A stored act with its state.
 
-    `text` is the text of a broadcast, "" for another act. `is_own`: the actor asked for it.
-    `reason`: why an approved act could not be performed.
+    `text` is the text of a broadcast, "" for another act; `recipients`: how many would get it now,
+    0 for one that is continued. `is_own`: the actor asked for it. `reason`: why an approved act
+    could not be performed.
     """
 
     approval: Approval
     text: str = ""
+    recipients: int = 0
     is_own: bool = False
     reason: MerlinError | None = None
 
@@ -75,15 +78,14 @@ def approve(ctx: Context, actor: Actor, number: int) -> ApprovalView:
     Refused as `get_waiting`, and Refused for the actor's own.
     """
     view, approvals = get_waiting(ctx, actor, number), Approvals(ctx.db, ctx.clock)
-    approval = view.approval
     if view.is_own:
         raise Refused("one's own", "approval-own", number=str(number))
-    approvals.decide(number, ApprovalState.APPROVED, actor.name)
+    approval = approvals.decide(number, ApprovalState.APPROVED, actor.name)
     _note(ctx, actor, approval, is_approved=True)
     reason = _perform(ctx, approval)
     if reason is None:
         approvals.notify_asker(approval, "notice-approval-approved")
-        return replace(view, approval=approvals.get(number))
+        return replace(view, approval=approval)
     approvals.fail(approval, reason)
     return replace(view, approval=approvals.get(number), reason=reason)
 
@@ -92,11 +94,11 @@ def approve(ctx: Context, actor: Actor, number: int) -> ApprovalView:
 def decline(ctx: Context, actor: Actor, number: int) -> ApprovalView:
     """Decline an approval; the actor's own is withdrawn. Raises as `get_waiting`."""
     view, approvals = get_waiting(ctx, actor, number), Approvals(ctx.db, ctx.clock)
-    approvals.decide(number, ApprovalState.DECLINED, actor.name)
-    _note(ctx, actor, view.approval, is_approved=False)
+    approval = approvals.decide(number, ApprovalState.DECLINED, actor.name)
+    _note(ctx, actor, approval, is_approved=False)
     if not view.is_own:
-        approvals.notify_asker(view.approval, "notice-approval-declined")
-    return replace(view, approval=approvals.get(number))
+        approvals.notify_asker(approval, "notice-approval-declined")
+    return replace(view, approval=approval)
 
 
 def _note(ctx: Context, actor: Actor, approval: Approval, *, is_approved: bool) -> None:
@@ -128,12 +130,17 @@ def _perform(ctx: Context, approval: Approval) -> MerlinError | None:
 
 
 def _view(ctx: Context, actor: Actor, approval: Approval) -> ApprovalView:
-    is_own, broadcast = not actor.is_operator and approval.asked_by == actor.user_id, None
-    if approval.act == "broadcast":
-        bot_id, broadcast_id = (approval.arguments[name] for name in ("bot_id", "broadcast_id"))
-        broadcast = broadcasts.broadcasts_of(ctx, bot_id).get(broadcast_id)
-    text = broadcast.text if broadcast else ""
-    return ApprovalView(approval=approval, text=text, is_own=is_own)
+    is_own = not actor.is_operator and approval.asked_by == actor.user_id
+    view, arguments = ApprovalView(approval=approval, is_own=is_own), approval.arguments
+    if approval.act != "broadcast":
+        return view
+    repository = broadcasts.broadcasts_of(ctx, arguments["bot_id"])
+    broadcast = repository.get(arguments["broadcast_id"])
+    if broadcast is None:
+        return view
+    is_new = broadcast.state is BroadcastState.DRAFT
+    recipients = repository.count_recipients(arguments["whom"]) if is_new else 0
+    return replace(view, text=broadcast.text, recipients=recipients)
 
 
 def _may(actor: Actor, approval: Approval) -> bool:

@@ -9,7 +9,7 @@ stopped is continued from the first message that was withdrawn; the outbox takes
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -71,6 +71,7 @@ class Broadcast:
 _BROADCASTS = RowMap(
     Broadcast, columns={"broadcast_id": "id", "text": "body"}, sealed=BROADCAST.sealed
 )
+EVERYBODY = "all"
 STEP_INTERVAL = timedelta(seconds=1)
 # The least `retention.outgoing_days`: until then the outbox has every message that was sent.
 CONTINUE_FOR = timedelta(days=2)
@@ -111,14 +112,12 @@ class Broadcasts(BotRepository):
         condition = self._match(BROADCAST, id=broadcast_id)
         return _BROADCASTS.find(self.db, BROADCAST.select().where(condition))
 
-    def count_recipients(self) -> Mapping[str, int]:
-        """Return the number of reachable users by language."""
+    def count_recipients(self, whom: str) -> int:
+        """Return the number of reachable users of a language, or (EVERYBODY) of all."""
         columns = (USER.language, USER.language_code)
         query = USER.select(*columns, fn.COUNT(USER.user_id).alias("count"))
-        counts: Counter[str] = Counter()
-        for row in self.db.rows(query.where(_can_receive()).group_by(*columns)):
-            counts[self._language_of(row)] += int(row["count"])
-        return dict(counts)
+        rows = self.db.rows(query.where(_can_receive()).group_by(*columns))
+        return sum(row["count"] for row in rows if whom in {EVERYBODY, self._language_of(row)})
 
     def _language_of(self, row: Row) -> str:
         return language_of(row["language"] or row["language_code"], self._language)
@@ -126,8 +125,7 @@ class Broadcasts(BotRepository):
     @transaction
     def start(self, broadcast_id: int, language: str) -> None:
         """Start sending a draft. Raises Refused without recipients, and if it is no draft."""
-        counts = self.count_recipients()
-        total = counts.get(language, 0) if language else sum(counts.values())
+        total = self.count_recipients(language or EVERYBODY)
         values = {
             "state": BroadcastState.RUNNING.value,
             "language": language,
@@ -158,10 +156,10 @@ class Broadcasts(BotRepository):
         return True
 
     @transaction
-    def resume(self, broadcast_id: int) -> bool:
-        """Continue a broadcast that was stopped; return False if it cannot be continued."""
-        broadcast = self.get(broadcast_id)
-        condition = self._match(BROADCAST, id=broadcast_id, state=BroadcastState.STOPPED.value)
+    def resume(self, broadcast_id: int, language: str) -> bool:
+        """Continue a broadcast to this audience that was stopped; return False if it cannot be."""
+        broadcast, stopped = self.get(broadcast_id), BroadcastState.STOPPED.value
+        condition = self._match(BROADCAST, id=broadcast_id, state=stopped, language=language)
         values = {"state": BroadcastState.RUNNING.value, "ended_at": None, "deliveries": None}
         if broadcast is None or not broadcast.can_continue(self._clock()):
             return False
@@ -257,9 +255,6 @@ class Broadcasts(BotRepository):
         return self._match(OUTGOING) & OUTGOING.key.startswith(prefix)
 
 
-EVERYBODY = "all"
-
-
 def broadcasts_of(ctx: Context, bot_id: int = 0) -> Broadcasts:
     """Return the broadcasts of a bot; 0: this process's."""
     return Broadcasts(ctx.db, bot_id or ctx.bot_id, ctx.config.language, ctx.clock)
@@ -275,7 +270,7 @@ def start(ctx: Context, actor: Actor, broadcast_id: int, whom: str, bot_id: int 
     target, language = f"broadcast:{broadcast_id}", "" if whom == EVERYBODY else whom
 
     def start_or_continue() -> str:
-        if broadcasts.resume(broadcast_id):
+        if broadcasts.resume(broadcast_id, language):
             return "continue"
         broadcasts.start(broadcast_id, language)
         return "start"

@@ -60,6 +60,7 @@ def _record(view: ApprovalView) -> dict[str, Any]:
             language(), f"approval-act-{approval.act}", approval.text_arguments
         ),
         "text": view.text,
+        "recipients": view.recipients,
         "subject": approval.subject,
         "by": person_reference(approval.asked_by),
         "at": approval.asked_at,

@@ -215,10 +215,32 @@ def test_broadcast_starts_after_another_admin_approves_it(site, vera):
     ctx.propose(needed.value)
     (waits,) = approvals.list_waiting(*make_context(site, BORIS))
     assert waits.text == "Занятия начнутся в понедельник"
+    before = waits.recipients
+    site.add_user(1009)
+    (waits,) = approvals.list_waiting(*make_context(site, BORIS))
+    assert waits.recipients == before + 1
+    with site.browser_client(BORIS) as boris:
+        assert "Сейчас рассылку получат 4 человека." in boris.get("/admin/approvals").text
     approvals.approve(*make_context(site, BORIS), waits.number)
     assert drafts.get(cast).state is BroadcastState.RUNNING
     (noted,) = Audit(site.db).list_newest(1, f"broadcast:{cast}")
     assert (noted.action, noted.by) == ("broadcast.start", f"user:{VERA}")
+
+
+def test_approval_for_one_audience_does_not_continue_a_broadcast_to_another(site, vera):
+    drafts = Broadcasts(site.db, 7, "ru")
+    cast = drafts.draft(VERA, "Занятия начнутся в понедельник")
+    ctx, admin = make_context(site, VERA)
+    for whom in ("ru", EVERYBODY):
+        with pytest.raises(ApprovalNeeded) as needed:
+            broadcasts.start(replace(ctx, bot_id=7), admin, cast, whom)
+        ctx.propose(needed.value)
+    to_some, to_all = approvals.list_waiting(*make_context(site, BORIS))
+    approvals.approve(*make_context(site, BORIS), to_some.number)
+    assert drafts.stop(cast)
+    failed = approvals.approve(*make_context(site, BORIS), to_all.number)
+    assert failed.reason.key == "broadcast-already-sent"
+    assert drafts.get(cast).state is BroadcastState.STOPPED
 
 
 @pytest.mark.parametrize("admins", ["[]", "[1001]", "[1001, 1001]"])

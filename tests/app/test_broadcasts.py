@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from merlin.account.users import User, Users
-from merlin.app.broadcasts import Broadcasts, BroadcastState
+from merlin.app.broadcasts import EVERYBODY, Broadcasts, BroadcastState
 from merlin.app.health import count_failures, list_queues
 from merlin.app.inbox import read_owner
 from merlin.app.outbox import OutgoingMessage, OutgoingState, WaitingRequest, WaitingRequests
@@ -61,7 +61,8 @@ def test_recipients_are_counted_by_language_without_unreachable_and_blocked_user
 ):
     users.mark_unreachable(1)
     users.block(2, "test")
-    assert broadcasts.count_recipients() == {"ru": 4, "en": 4}
+    counts = {whom: broadcasts.count_recipients(whom) for whom in (EVERYBODY, "ru", "en", "de")}
+    assert counts == {EVERYBODY: 8, "ru": 4, "en": 4, "de": 0}
 
 
 def test_every_recipient_gets_one_message_in_order_one_batch_a_second(broadcasts, clock):
@@ -110,10 +111,10 @@ def test_stopped_broadcast_is_continued_with_those_who_did_not_get_it(broadcasts
     _, second, *_rest = hand_over(broadcasts, outbox, number, 4)
     outbox.begin(second.outgoing_id, read_owner())
     outbox.settle(second.outgoing_id, OutgoingState.SENT)
-    assert not broadcasts.resume(number)
+    assert not broadcasts.resume(number, "")
     assert broadcasts.stop(number)
     assert broadcasts.end(number)
-    assert broadcasts.resume(number)
+    assert broadcasts.resume(number, "")
     assert [cast.broadcast_id for cast in broadcasts.open()] == [number]
     clock.move(1)
     # The outbox takes each key once, so that the second user gets no second message.
@@ -126,7 +127,7 @@ def test_stopped_broadcast_is_continued_with_those_who_did_not_get_it(broadcasts
     assert broadcasts.count_deliveries(number) == {"sent": 1, "waiting": 9}
     assert broadcasts.stop(number)
     clock.move(2 * 86_400)
-    assert not broadcasts.resume(number)
+    assert not broadcasts.resume(number, "")
 
 
 def test_deliveries_are_counted_by_their_outcome(broadcasts, outbox, users):

@@ -66,12 +66,12 @@ def test_broadcast_is_sent_after_another_admin_approves_it(telegram, settings):
         assert "✋ Ждут подтверждения (1)" in vera.labels
         assert vera.press_forged("a-approve-yes:1").startswith("Свою заявку подтвердить нельзя")
         boris.press("a-approve:1:n", message.message_id, forged=True)
-        assert TEXT in boris.last.text
+        assert f"{TEXT}\n\nСейчас рассылку получат 3 человека." in boris.last.text
         boris.press(boris.button_data("a-approve-yes"))
         # In any order, because both admins also receive the broadcast.
         for user, part in (
             ("boris", "Подтверждено, действие начато."),
-            ("vera", "Заявка 1 подтверждена, действие начато"),
+            ("vera", f"действие начато: разослать сообщение всем. Кто: пользователь {BORIS}."),
             ("anna", TEXT),
         ):
             telegram.wait_for(partial(has_answer, telegram, user, part))

@@ -408,7 +408,10 @@ def _approval_line(context: BotContext, view: ApprovalView) -> str:
         "until": format_time(context, approval.expires_at),
     }
     line = context.translate("approval-line-own" if view.is_own else "approval-line", **arguments)
-    return f"{line}\n\n{view.text}" if view.text else line
+    if not view.text:
+        return line
+    count = context.translate("page-approvals-recipients", count=view.recipients)
+    return "\n\n".join([line, view.text, *([count] if view.recipients else [])])
 
 
 def _approval_buttons(context: BotContext, view: ApprovalView) -> tuple[Button, ...]:

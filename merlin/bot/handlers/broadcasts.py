@@ -63,16 +63,10 @@ def take_text(context: BotContext) -> View:
             f"a-cast-ask:{broadcast_id}:{audience}",
         )
         for audience in (EVERYBODY, *LANGUAGES)
-        if (count := _receivers(context, audience))
+        if (count := broadcasts_of(context.services).count_recipients(audience))
     ]
     other = (("broadcast-again", "a-cast-new"), ("button-cancel", _LIST))
     return View(replace(page, buttons=menu.buttons_of(context, *choices, other)))
-
-
-def _receivers(context: BotContext, whom: str) -> int:
-    """Return the number of recipients of a broadcast in this language, or to everybody."""
-    counts = broadcasts_of(context.services).count_recipients()
-    return sum(counts.values()) if whom == EVERYBODY else counts.get(whom, 0)
 
 
 def _draft(context: BotContext) -> tuple[Broadcast, str]:
@@ -96,7 +90,8 @@ def _find_broadcast(context: BotContext) -> Broadcast:
 def ask_send(context: BotContext) -> View:
     """Ask for confirmation in a new message; the preview stays above."""
     broadcast, whom = _draft(context)
-    text = context.translate("broadcast-ask-send", count=_receivers(context, whom))
+    count = broadcasts_of(context.services).count_recipients(whom)
+    text = context.translate("broadcast-ask-send", count=count)
     view = menu.confirm(context, text, "broadcast-send", _LIST, broadcast.broadcast_id, whom)
     return replace(view, is_new=True)
 

@@ -35,9 +35,9 @@ approval-asker-blocked = The admin who asked is blocked.
 approval-subject-erased = The person it was about has deleted their data.
 approval-asker-lost = The admin who asked may no longer do this.
 notice-approval-asked = { $by } asks to { $what } — { $subject }. It needs your approval and waits for 24 hours.
-notice-approval-approved = Request { $number } was approved, and the action has started: { $what }.
-notice-approval-declined = Request { $number } was declined: { $what }.
-notice-approval-failed = Request { $number } was approved, but couldn't be done: { $what }. { $reason }
+notice-approval-approved = { $by } approved request { $number }, and the action has started: { $what }.
+notice-approval-declined = { $by } declined request { $number }: { $what }.
+notice-approval-failed = { $by } approved request { $number }, but it couldn't be done: { $what }. { $reason }
 notice-approval-expired = No other admin approved request { $number } within 24 hours: { $what }. If you still need it, ask again.
 audit-approval-ask = approval requested
 audit-approval-approve = approved
@@ -53,6 +53,10 @@ page-approvals-approve = Approve
 page-approvals-decline = Decline
 page-approvals-withdraw = Cancel the request
 page-approvals-sure = Approve it? It starts right away.
+page-approvals-recipients = { $count ->
+        [one] { NUMBER($count) } person would get it now.
+       *[other] { NUMBER($count) } people would get it now.
+    }
 page-approvals-waiting = { $count ->
         [one] { NUMBER($count) } request waits for your approval
        *[other] { NUMBER($count) } requests wait for your approval

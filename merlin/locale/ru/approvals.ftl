@@ -35,9 +35,9 @@ approval-asker-blocked = Доступ автора заявки закрыт.
 approval-subject-erased = Человек, о котором шла речь, удалил свои данные.
 approval-asker-lost = У автора заявки больше нет на это прав.
 notice-approval-asked = { $by } просит: { $what } — { $subject }. Нужно ваше подтверждение, заявка ждёт 24 часа.
-notice-approval-approved = Заявка { $number } подтверждена, действие начато: { $what }.
-notice-approval-declined = Заявка { $number } отклонена: { $what }.
-notice-approval-failed = Заявка { $number } подтверждена, но выполнить её не получилось: { $what }. { $reason }
+notice-approval-approved = Заявка { $number } подтверждена, действие начато: { $what }. Кто: { $by }.
+notice-approval-declined = Заявка { $number } отклонена: { $what }. Кто: { $by }.
+notice-approval-failed = Заявка { $number } подтверждена, но выполнить её не получилось: { $what }. Кто подтвердил: { $by }. { $reason }
 notice-approval-expired = Заявку { $number } за 24 часа никто не подтвердил: { $what }. Если она ещё нужна, повторите её.
 audit-approval-ask = запрошено подтверждение
 audit-approval-approve = подтверждено
@@ -53,6 +53,11 @@ page-approvals-approve = Подтвердить
 page-approvals-decline = Отклонить
 page-approvals-withdraw = Отменить заявку
 page-approvals-sure = Подтвердить? Действие начнётся сразу.
+page-approvals-recipients = Сейчас рассылку получат { $count ->
+        [one] { NUMBER($count) } человек
+        [few] { NUMBER($count) } человека
+       *[many] { NUMBER($count) } человек
+    }.
 page-approvals-waiting = { $count ->
         [one] { NUMBER($count) } заявка ждёт вашего подтверждения
         [few] { NUMBER($count) } заявки ждут вашего подтверждения
