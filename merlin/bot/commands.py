@@ -19,12 +19,13 @@ from telegram import (
 )
 from telegram.error import TelegramError
 
+from merlin.account.users import Roles
 from merlin.bot.services import BotServices, run_forever
 from merlin.bot.transport import AiohttpRequest
 from merlin.core.heartbeat import Failures
 from merlin.core.i18n import LANGUAGES, text
 from merlin.core.log import get_logger, redact
-from merlin.core.permissions import Authority, Permission
+from merlin.core.permissions import Authority, Permission, Role
 from merlin.db.audit import Audit
 
 log = get_logger(__name__)
@@ -94,13 +95,10 @@ def _changed_users(services: BotServices) -> dict[int, tuple[str, ...]]:
     return {int(user_id): ("",) for user_id in ids if user_id.isdecimal()}
 
 
-def _compute_current_menus(services: BotServices) -> dict[int, tuple[str, ...]]:
-    """Return the additional commands of all users who have any."""
-    roles = services.roles
-    granted = (grant.user_id for grant in roles.list_grants())
-    people = {*services.config.telegram.admins, *granted}
-    commands_by_user = {user_id: staff_commands(roles.authority(user_id)) for user_id in people}
-    return {user_id: names for user_id, names in commands_by_user.items() if names}
+def read_staff_menus(roles: Roles) -> dict[int, tuple[str, ...]]:
+    """Return the additional commands of all users who have a role."""
+    menus = {grant.user_id: staff_commands(Authority(grant.role)) for grant in roles.list_grants()}
+    return menus | dict.fromkeys(roles.admins(), staff_commands(Authority(Role.ADMIN)))
 
 
 def _staff_menus(bot: Bot, services: BotServices) -> Callable[[], Awaitable[None]]:
@@ -129,7 +127,7 @@ def _staff_menus(bot: Bot, services: BotServices) -> Callable[[], Awaitable[None
         sent.update(await services.store.read(partial(_changed_users, services)))
         clock = asyncio.get_running_loop().time
         while True:
-            current = await services.store.read(partial(_compute_current_menus, services))
+            current = await services.store.read(partial(read_staff_menus, services.roles))
             for user_id in {*sent, *current}:
                 names = current.get(user_id, ())
                 if clock() >= not_before.get(user_id, 0) and sent.get(user_id, ()) != names:

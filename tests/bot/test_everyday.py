@@ -6,10 +6,11 @@ from dataclasses import replace
 import pytest
 
 from merlin.account.users import Roles
-from merlin.bot.commands import COMMANDS, HELP_GROUPS, MENU
+from merlin.bot.commands import COMMANDS, HELP_GROUPS, MENU, read_staff_menus
 from merlin.core.clock import iso
 from merlin.core.permissions import Role
 from merlin.db.database import open_database
+from merlin.db.migrations import migrate
 from merlin.db.tables import COURSE
 from merlin.sandbox.telegram.arguments import Upload
 from merlin.sandbox.telegram.world import ANNA, BORIS, VERA
@@ -269,6 +270,23 @@ def test_command_menu_follows_the_admin_role(anna, telegram):
         Roles(database).revoke(BORIS.person_id, "cli:test")
     telegram.wait_for(lambda: commands(telegram.menu("boris")) == list(MENU))
     assert "admin" not in commands(telegram.menu("anna"))
+
+
+def test_menus_of_many_editors_take_as_few_queries_as_those_of_one(tmp_path):
+    statements = []
+    with open_database(f"sqlite://{tmp_path}/merlin.db") as database:
+        migrate(database)
+        roles = Roles(database, (VERA.person_id,))
+        roles.grant(2000, Role.EDITOR, "test")
+        database._handle.connection().set_trace_callback(statements.append)
+        assert {*read_staff_menus(roles)} == {VERA.person_id, 2000}
+        for_one = len(statements)
+        for user_id in range(2001, 2021):
+            roles.grant(user_id, Role.TEACHER, "test", "algorithms")
+        statements.clear()
+        menus = read_staff_menus(roles)
+    assert (len(menus), len(statements)) == (22, for_one)
+    assert {*menus.values()} == {("admin", "examples")}
 
 
 def test_role_revoked_while_the_bot_was_down_updates_the_menu_at_start(telegram, settings):
