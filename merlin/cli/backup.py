@@ -42,6 +42,7 @@ from merlin.core.durable_files import (
     give_to_owner,
     in_use,
     remove_abandoned,
+    remove_durably,
     rename_durably,
     temporary_folder,
 )
@@ -268,6 +269,7 @@ def recover(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
         show_progress("recover-progress") as advance,
     ):
         datasets = recovery.recover(services, advance)
+        remove_durably(restore_mark(settings.state_dir))
     if json:
         print_json(datasets)
         return

@@ -26,6 +26,7 @@ from merlin.core.network import postgresql_parameters
 if TYPE_CHECKING:  # SQLite does without it
     import psycopg
 
+RECOVERY = "recover"
 # A server may vanish without closing the connection: a call fails after ten seconds. Without
 # these options Linux waits for a quarter of an hour, and an idle connection for ever. Source:
 # PostgreSQL's documentation, 32.1.2.
@@ -227,14 +228,15 @@ def sqlite_path(url: str) -> Path:
 
 
 def restore_mark(state_dir: Path) -> Path:
-    """Return the marker file that exists in the state folder while a backup is restored."""
+    """Return the marker file of a state folder while a backup, or git's `RECOVERY`, fills it."""
     return state_dir / "restoring"
 
 
-def require_whole(state_dir: Path) -> None:
-    """Raise Refused if a restore was interrupted between the old state and the new one."""
-    if (mark := restore_mark(state_dir)).exists():
-        raise Refused("a restore was cut off", "restore-cut-off", path=str(mark))
+def require_whole(state_dir: Path, but: str = "") -> None:
+    """Raise Refused if a restore or recovery was interrupted, unless its marker contains `but`."""
+    mark = restore_mark(state_dir)
+    if mark.exists() and (begun := mark.read_text()) != but:
+        raise Refused("not restored", "restore-cut-off", path=str(mark), begun=begun)
 
 
 def require_no_builds(state_dir: Path) -> None:

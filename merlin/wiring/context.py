@@ -11,10 +11,18 @@ from merlin.app.context import Context
 from merlin.config import Config, credential, require_repository
 from merlin.config.settings import TEXT_KEY
 from merlin.config.shop import YooKassaConfig
+from merlin.core.durable_files import write_durably
 from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import Failures
 from merlin.dataset.verdicts import require_known_dataset
-from merlin.db.connections import not_recorded, require_no_builds, require_whole, sqlite_path
+from merlin.db.connections import (
+    RECOVERY,
+    not_recorded,
+    require_no_builds,
+    require_whole,
+    restore_mark,
+    sqlite_path,
+)
 from merlin.db.database import Database, open_database
 from merlin.db.driver_errors import DatabaseAway, DatabaseDamaged
 from merlin.db.encryption import Cipher, key_path, load_or_make_key
@@ -33,9 +41,9 @@ def open_migrated_database(config: Config, *, may_be_lost: bool = False) -> Iter
     """Yield the database with its cipher, after migrating its schema.
 
     Raises ConfigError for an invalid key, Refused after an interrupted restore, and for a lost
-    database unless it `may_be_lost`.
+    database unless it `may_be_lost`: then nothing else uses it before its recovery is complete.
     """
-    require_whole(config.state_dir)
+    require_whole(config.state_dir, but=RECOVERY if may_be_lost else "")
     with open_database(config.database, cipher=_read_existing_cipher(config)) as database:
         _upgrade(config, database, may_be_lost=may_be_lost)
         yield database
@@ -47,8 +55,10 @@ def _upgrade(config: Config, database: Database, *, may_be_lost: bool = False) -
             from merlin.db.backup import keep_before_upgrade
 
             keep_before_upgrade(config.state_dir, config.database, database)
-        elif not may_be_lost:
-            # With a schema it would be taken for a new one, and everybody in it would be forgotten.
+        # With a schema it would be taken for a new one, and everybody in it would be forgotten.
+        elif may_be_lost:
+            write_durably(restore_mark(config.state_dir), lambda place: place.write_text(RECOVERY))
+        else:
             require_no_builds(config.state_dir)
         migrate(database)
 

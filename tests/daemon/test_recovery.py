@@ -8,6 +8,7 @@ import pytest
 from merlin.app import jobs, models, verdicts
 from merlin.app.actor import Actor
 from merlin.core.clock import iso, utc_now
+from merlin.core.errors import Refused
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.training.promote import Promotions, roll_back
 from merlin.wiring.context import open_reading_context
@@ -192,8 +193,22 @@ def test_recovery_continues_after_a_provider_outage(lab, provider):
     code, _, error = recover(lab)
     # Its name is that of the key in these tests, which is hidden.
     assert (code, "503" in error, "provider “[hidden]”" in error) == (1, True, True), error
+    code, _, error = run_command("status", "--config", str(lab.path))
+    assert (code, "merlin recover" in error) == (1, True), error
     assert recover(lab)[0] == 0
     assert read_history(lab) == before
+
+
+def test_nothing_starts_on_a_database_whose_recovery_failed_at_once(lab):
+    lab.tick("fetch")
+    delete_state(lab)
+    aside = lab.repository.folder.rename(lab.folder / "aside")
+    assert recover(lab)[0] == 1
+    with pytest.raises(Refused, match="not restored"), open_reading_context(lab.config):
+        """No command reads it either."""
+    aside.rename(lab.repository.folder)
+    assert recover(lab)[0] == 0
+    lab.tick("fetch")
 
 
 def test_wrong_address_of_a_provider_does_not_make_its_jobs_unknown(lab, provider):

@@ -44,7 +44,10 @@ backup-done = Saved: { $path }, { $mb } MB.{ $deleted ->
     [one] { " " }One older backup was deleted.
    *[other] { " " }{ $deleted } older backups were deleted.
   }
-restore-cut-off = A restore was interrupted, so nothing starts on half of a state. Stop Merlin and repeat it: merlin restore ARCHIVE --replace ({ $path } marks it).
+restore-cut-off = { $begun ->
+    [recover] The recovery from git isn't complete, so nothing starts on half of a state. Run it again: merlin recover, or restore a backup: merlin restore ARCHIVE --replace
+   *[other] A restore was interrupted, so nothing starts on half of a state. Stop Merlin and repeat it: merlin restore ARCHIVE --replace
+  } ({ $path } marks it).
 restore-no-key = This backup is encrypted with the key { $id }. Set MERLIN_BACKUP_KEY to it. Nothing was changed.
 restore-wrong-key = This backup is encrypted with another key, { $id }. Add it to MERLIN_BACKUP_KEY, after a comma. Nothing was changed.
 restore-database-exists = There is already a database: { $path }. To replace it, stop Merlin and add --replace; the old file is kept beside.
