@@ -389,6 +389,32 @@ def test_failed_training_can_be_tried_again_until_its_dataset_is_removed(staff):
         assert launch not in page
 
 
+def test_board_lists_its_datasets_in_parts(staff):
+    """Each once, also in a filter; the part updates itself, and a commit opens in any part."""
+
+    def names(text):
+        return re.findall(r'class="line" aria-labelledby="of-(\S+) ', text)
+
+    with staff.browser_client(VERA) as client:
+        for show in ("all", "care"):
+            address, parts = f"/admin/board?show={show}&limit=1", []
+            while address:
+                text = client.get(address).text
+                parts.append(names(text))
+                poll = unescape(re.search('hx-get="([^"]*)', text)[1])
+                assert client.get(poll).status_code == 204
+                assert names(client.get(re.sub("seen=.*", "seen=", poll)).text) == parts[-1]
+                more = re.search('href="([^"]*)">Показать ещё наборы', text)
+                address = more and unescape(more[1])
+            assert [len(part) for part in parts] == [1] * len(parts)
+            assert [name for part in parts for name in part] == names(
+                client.get(f"/admin/board?show={show}").text
+            )
+            assert len(parts) > 1
+        query = {"limit": 1, "show": "moving", "commit": staff.rejected}
+        assert 'id="story-hci"' in client.get("/admin/board", params=query).text
+
+
 def test_board_of_a_teacher_named_in_course_yaml_has_no_dead_links(staff):
     """They lead the course, but may not watch its jobs and models."""
     set_password(staff, staff.add_user(NAMED, Role.TEACHER, "hci"), "boris")

@@ -6,11 +6,13 @@ admin's attention, and a course's questions by day with disliked answers.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from operator import attrgetter
 from typing import Annotated, Literal
+from urllib.parse import urlencode
 
 from fastapi import Depends, Query
 from starlette.responses import Response
@@ -26,9 +28,9 @@ from merlin.api.pages.page import (
     render_fragment,
     render_page,
 )
-from merlin.api.schema import CommitId
+from merlin.api.schema import CommitId, Part
 from merlin.app import approvals, teaching
-from merlin.app.board import Board, CommitDetails, Stage, read_board, read_commit
+from merlin.app.board import Board, BoardRow, Card, CommitDetails, Stage, read_board, read_commit
 from merlin.app.health import read_health
 from merlin.app.teaching import By, Questions
 from merlin.chat.feedback import Period
@@ -38,11 +40,19 @@ from merlin.core.web.assets import seen_other
 
 CardFilter = Literal["all", "care", "moving"]
 
+# The attribute that each card of a filter has.
+_ATTRIBUTES: Mapping[CardFilter, str] = {
+    "all": "dataset",
+    "care": "needs_care",
+    "moving": "is_under_way",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class BoardQuery:
     """Parameters of a board; `seen`: the tag that a script has, None for a full page."""
 
+    page: Part
     show: CardFilter = "all"
     commit: CommitId = ""
     seen: Annotated[str | None, Query(max_length=80)] = None
@@ -61,29 +71,34 @@ async def render_board(
     `more` are additional values of the template.
     """
     board = await context.read(read_board, dataset)
-    opened: list[CommitDetails] = []
+    found: list[CommitDetails] = []
     if board_query.commit:
-        opened = await context.read(
-            partial(read_commit, commit=board_query.commit, dataset=dataset)
-        )
-    content = repr((board.rows, board.silent_since, opened)).encode("utf-8", "replace")
+        found = await context.read(partial(read_commit, commit=board_query.commit, dataset=dataset))
+    opened = {details.verdict.dataset: details for details in found}
+    rows = _take_rows(board, board_query, opened)
+    content = repr((rows, len(board.cards), board.silent_since, opened)).encode("utf-8", "replace")
     tag = hashlib.sha256(content).hexdigest()[:20]
     if board_query.seen == tag:
         return Response(status_code=204)
+    path, page = context.request.scope["path"], board_query.page
     view = {
         "board": board,
+        "attributes": _ATTRIBUTES,
         "lanes": list(Stage),
         "show": board_query.show,
         "chosen": board_query.commit,
-        "opened": {details.verdict.dataset: details for details in opened},
+        "rows": rows,
+        "opened": opened,
         "curves": {
-            details.verdict.dataset: curve_view(context, details.job)
-            for details in opened
+            name: curve_view(context, details.job)
+            for name, details in opened.items()
             if details.job
         },
-        "sparks": _sparks(context, board),
+        "sparks": _sparks(context, [card for _, cards in rows for card in cards]),
         "evaluation_href": evaluation_href,
-        "board_href": context.request.scope["path"],
+        "board_href": path,
+        "part_href": _part_href(board_query, path, page.cursor),
+        "next_href": page.following and _part_href(board_query, path, page.following),
         "seen": tag,
         "courses": {},
         **more,
@@ -93,10 +108,29 @@ async def render_board(
     return render_page(context, template, view)
 
 
-def _sparks(context: PageContext, board: Board) -> dict[int, Curve | None]:
+def _take_rows(
+    board: Board, board_query: BoardQuery, opened: Collection[str]
+) -> list[tuple[BoardRow, list[Card]]]:
+    """Return the datasets of the requested part with their cards of the filter, and the opened."""
+    is_listed, last = attrgetter(_ATTRIBUTES[board_query.show]), board_query.page.after("")
+    rows = [(row, [card for card in row.cards if is_listed(card)]) for row in board.rows]
+    names = [row.name for row, cards in rows if cards or board_query.show == "all"]
+    known = [row.name for row in board.rows]
+    passed = set(known[: known.index(last) + 1]) if last in known else set[str]()
+    rest = [name for name in names if name not in passed]
+    shown = {*board_query.page.take_part(rest, str), *opened}
+    return [(row, cards) for row, cards in rows if row.name in shown]
+
+
+def _part_href(board_query: BoardQuery, path: str, cursor: str) -> str:
+    values = {"show": board_query.show, "limit": board_query.page.limit, "cursor": cursor}
+    return f"{path}?{urlencode({name: value for name, value in values.items() if value})}"
+
+
+def _sparks(context: PageContext, cards: Iterable[Card]) -> dict[int, Curve | None]:
     """Return small loss curves of the jobs shown, by job."""
     curves = {}
-    for card in board.cards:
+    for card in cards:
         if card.job and card.training:
             series = card.training.losses.series()
             steps = 0 if card.job.is_over else card.training.progress.steps
