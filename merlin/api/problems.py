@@ -386,7 +386,9 @@ HOOK_BYTES = 64 * 1024
 
 
 async def read_body(request: Request, most_bytes: int) -> bytes:
-    """Return the body. Raises Problem 413 as soon as it exceeds `most_bytes`."""
+    """Return the body. Raises Problem 413 as soon as it exceeds `most_bytes`, 415 if compressed."""
+    if "content-encoding" in request.headers:
+        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "not-json")
     too_large = Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", limit=most_bytes // 1024)
     try:
         return b"".join([piece async for piece in read_chunks(request, most_bytes, too_large)])
