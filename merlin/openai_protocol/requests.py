@@ -46,7 +46,7 @@ async def read_body(request: Request, most: int = MAX_JSON_BYTES) -> dict[str, A
         message = "The body holds half a character, a lone surrogate (\\ud800 to \\udfff)."
         raise ApiError(400, f"{message} Send whole ones.") from error
     except (ValueError, RecursionError) as error:
-        raise ApiError(400, "The body is not JSON; send one JSON object, not compressed.") from error
+        raise ApiError(400, "The body is not JSON; send one uncompressed object.") from error
     if not isinstance(body, dict):
         raise ApiError(400, "The body must be one JSON object.")
     return body
