@@ -23,59 +23,80 @@ _DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069]")
 INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")
 _UNPRINTED = re.compile("[\u00ad\u200b\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 
-# A refusal is at the beginning of an answer; most answers have none of these substrings there.
+# A refusal is at the beginning of an answer, and its author speaks of himself.
 _REFUSAL_LENGTH = 240
-_RUSSIAN_HINTS = (
-    *("не могу", "не смогу", "не в с", "не способ", "не вправе", "модел", "интеллект", "нейросет"),
-    *(" ии", "мои знания", "нет доступа", "нет собств", "нет личн", "не имею", "не облада"),
-    *("рамки", "промолчу", "воздерж", "нибудь друг", "сменим тему", "не буду", "отказать"),
+_SELF = re.compile(
+    r"\b(?:я|мне|меня|мо(?:и|их|им|й|я|ей|его)|извини\w*|прости\w*|сожале\w+|увы|жаль"
+    r"|не (?:с?могу|буду)|доступа|тему|друг(?:ом|ое)|i|my|me|sorry|apologies|not something)\b"
 )
-_ENGLISH_HINTS = (
-    *("can't", "cant ", "cannot", "unable", "not able", "be able", "won't", "will not", "i must"),
-    *("an ai", "model", "artificial", "cutoff", "my training", "programm", "as an assistant"),
-    *("don't have", "do not have", "i have to", "sorry", "apolog", "rather not", "prefer not"),
-    *("guidelines", "polic", "comfortable", "unethical", "authori", "prohibited", "equipped"),
-    "safety rules",
+_RU_MODEL = (
+    r"языков\w+ модел\w+|нейросет\w+|искусственн\w+ интеллект\w*|чат-?бот\w*|ии(?:-\w+)?\b|бот\b"
+)
+_RU_NO = (
+    r"не|нет|нельзя|запрещено|воздержусь|за (?:пределами|рамки)|противоречит|нарушает|неэтично"
+    r"|неуместно"
+)
+_RU_TOPIC = (
+    r"(?:ответить|отвечать|отвечаю|ответа|помочь|обсуждать|вопрос|знани[яй]|информаци|сведени|данн"
+    r"|возможност|полномочи|принцип|прав|политик|мнени|чувств|эмоци|опыта|доступ|личн|собственн)"
+    r"\w*"
 )
 _RU_VERBS = (
-    "помо|ответ|отвеч|предостав|выполн|обсужд|дать|дава|сказать|сдел|дела|созда|генерир|сгенерир"
-    "|поддерж|раскры|провер|просм|сообщ|расска|написа|писать|посовет|совет|вызвать|продолж|комментир"
+    "помо|ответ|отвеч|предостав|выполн|обсужд|дать|дава|сказать(?!, что)|сдел|дела|созда|генерир"
+    "|сгенерир|поддерж|раскры|провер|просм|сообщ|расска|написа|писать|посовет|совет|вызвать|продолж"
+    "|комментир|предсказ"
 )
-_EN_MODEL = "ai|artificial intelligence|language model|chatbot"
+_EN_MODEL = "ai|artificial intelligence|language model|chat ?bot"
+_EN_TOPIC = (
+    r"(?:answer|respond|assist|discuss|comply|access|real-time|personal|abilit|capabilit|feelings"
+    r"|opinion|emotions|information|guidelines|polic|training|principles|know (?:about|any))\w*"
+)
 _EN_VERBS = (
     "help|assist|answer|provide|fulfil|comply|discuss|do (?:that|this|so)|complete|generate|create"
-    "|give|offer|share|engage|browse|access|support|continue|verify|check|participate|respond"
+    "|give|offer|share|engage|browse|access|support|continue|proceed|verify|check|participate|respond"
 )
 _EN_CANNOT = r"can'?t|cannot|can not|won't|will not|won't be able to|am (?:unable|not able) to"
+_GAP = r"(?:[ ,]+\w+){0,4}?[ ,]+"
+_REST = r"[^.!?:;\n]"  # of a sentence
 _REFUSAL = re.compile(
-    r"\bкак (?:\w+ ){0,2}(?:языковая модель|искусственный интеллект|нейросеть|ии)\b[\w-]*,"
-    r"|\bбудучи (?:\w+ ){0,2}(?:нейросетью|языковой моделью|искусственным интеллектом|ии)\b"
-    r"|\bя\W{1,3}(?:\w+ ){0,3}(?:языковая модель|нейросеть|искусственный интеллект|ии\b)"
+    rf"\b(?:как|будучи) (?:\w+ ){{0,2}}(?:{_RU_MODEL})[\w-]*,"
+    rf"|\b(?:будучи|являюсь) (?:\w+ ){{0,2}}(?:{_RU_MODEL})"
+    rf"|\bя\W{{1,3}}(?:\w+ ){{0,3}}(?:{_RU_MODEL})"
     r"|\bгенеративные (?:языковые )?модели могут|\bмои знания (?:ограничен|заканчив|обновл)"
-    r"|(?:^|\b(?:я|прости|простите|извини|извините|жаль|сожалению)\b\W{1,3}(?:\w+\W{1,2}){0,3}?)"
-    rf"не (?:буду|могу|смогу|в состоянии|в силах|вправе|способ\w+) (?:\w+ ){{0,2}}(?:{_RU_VERBS})"
-    r"|(?:ответить|помочь) (?:\w+ )?не (?:могу|смогу)|\bза рамки (?:мо(?:их|ей)|безопасн)"
-    r"|\b(?:лучше промолчу|воздержусь|сменим тему|поговорим о ч[её]м-нибудь друг)"
-    r"|\b(?:я|но|поэтому) вынужден\w? отказать(?:ся)?\b|^нет доступа к"
-    r"|\bу меня нет (?:доступа|собственн|личн|своего)"
-    r"|\bя не (?:имею|обладаю) (?:доступ|личн|собств)"
-    rf"|\bas an? (?:\w+ ){{0,2}}(?:{_EN_MODEL}|assistant)\b(?: \w+){{0,2}}(?:,| i\b)"
+    r"|(?:^|\b(?:я|прост\w+|извини\w*|жаль|сожалению|увы)\b\W{1,3}(?:\w+\W{1,2}){0,3}?)"
+    r"не (?:буду|могу|смогу|сумею|в состоянии|в силах|вправе|готов|способ\w+|уме\w+|уполномоч\w+) "
+    rf"(?:\w+ ){{0,2}}(?:{_RU_VERBS})"
+    rf"|\b(?:{_RU_VERBS})\w* (?:\w+ ){{0,4}}?не (?:могу|смогу|сумею|вправе)\b"
+    rf"|(?:^|[.!?:;\n] ?)(?={_REST}{{0,99}}\b(?:я|мне|меня|мо(?:и|их|им|ей|его)|сожалею)\b)"
+    rf"{_REST}{{0,99}}?\b(?:(?:{_RU_NO}){_GAP}{_RU_TOPIC}|{_RU_TOPIC}{_GAP}(?:{_RU_NO}))\b"
+    r"|\b(?:лучше промолчу|сменим тему|ч(?:ем|ём|то)-нибудь друг)|^нет доступа к"
+    r"|\b(?:я|но|поэтому) (?:\w+ )?(?:вынужден\w? отказать|отклоняю|отказываюсь)"
+    rf"|\bas an? (?:\w+ ){{0,2}}(?:{_EN_MODEL}|assistant)\b(?: \w+){{0,4}}(?:,| i\b)"
     rf"|\bi(?:'m| am) (?:\w+ )?an? (?:\w+ ){{0,2}}(?:{_EN_MODEL})\b"
     rf"|\bi (?:\w+ )?(?:{_EN_CANNOT}) (?:and will not )?(?:\w+ )?(?:{_EN_VERBS})"
     rf"|\bi'm (?:unable|not able) to (?:\w+ )?(?:{_EN_VERBS})"
-    r"|\b(?:sorry|apologies|apologi[sz]e)\b.{0,30}"
-    r"\b(?:can'?t|cannot|unable|not able|not something)\b"
-    r"|\bi(?:'m| am) (?:not )?(?:programmed|authori[sz]ed|equipped|prohibited)\b"
+    rf"|(?:^|[.!?:;\n] ?)(?={_REST}{{0,99}}\b(?:i|my)\b){_REST}{{0,99}}?"
+    rf"(?:n't|\b(?:not|no|lack|outside|beyond|against|violates)){_GAP}{_EN_TOPIC}\b"
+    r"|\b(?:sorry|apologies|apologi[sz]e)\b.{0,60}"
+    r"\b(?:can'?t|cannot|unable|not able|not something|beyond)\b"
+    r"|\bi(?:'m| am) (?:not )?(?:programmed|authori[sz]ed|equipped|prohibited|permitted to)\b"
     r"|\bi(?:'d| would) (?:rather|prefer) not\b|\bi would like to help\b"
-    r"|\bi (?:must|have to) (?:\w+ )?(?:decline|reject|refuse|adhere)\b"
-    r"|\bi (?:don't|do not) have (?:access to|real-time|personal|the ability|feelings|opinions)"
+    r"|\bi was trained (?:on|by)\b"
+    r"|\bi (?:must|have to) (?:\w+ )?(?:decline|reject|refuse|adhere)\b|\bi (?:refuse|decline) to\b"
     r"|\bmy (?:knowledge|training)(?: data)? (?:cut-?off|ends|is limited|only goes)"
     r"|\bmy programming\b|\bmy (?:\w+ )?(?:guidelines|polic(?:y|ies)|safety rules)\b"
-    r"|\bnot (?:feel )?comfortable \w+ing\b|\bunethical (?:for me|to)\b"
+    r"|\b(?:not|don't) (?:feel )?(?:comfortable|right) \w+ing\b|\bi do not possess the ability\b"
+    r"|\bunethical to\b|\b(?:unethical|inappropriate) for me\b|\bsomething i(?:'m| can| could)\b"
 )
 _FENCE = "```"
-# Endings of an incomplete answer.
-_BROKEN_OFF = ("…", "...", ":", ",", ";", "(", "«", " —", " –", " -")
+# Endings of an incomplete answer; "and" and "or" may be the operators that it names.
+_OPEN_WORDS = """
+и или но что чтобы потом чего который если для при the of to then with because whose which
+"""
+_BROKEN_OFF = (
+    *("…", "...", ":", ",", ";", "(", "«", " —", " –", " -"),
+    *(f" {word}" for word in _OPEN_WORDS.split()),
+)
 _LIST_MARK = re.compile(r"\s*(?:\d{1,3}[.)]|[*•-])")
 _TRANSLATES = re.compile(
     r"перев[её]д|перевод|по-(?:англ|рус)|на (?:англ|рус)|translat|in (?:english|russian)",
@@ -128,11 +149,7 @@ def is_learned(message: Message) -> bool:
 def is_refusal(answer: str) -> bool:
     """Return whether the beginning of an answer is a refusal, in Russian or English."""
     start = answer[:_REFUSAL_LENGTH].casefold().replace("\u2019", "'").replace("\u00b4", "'")
-    # A text without "о" and "е" is not Russian, one without "i" and "a" not English.
-    russian = _RUSSIAN_HINTS if "о" in start or "е" in start else ()
-    english = _ENGLISH_HINTS if "i" in start or "a" in start else ()
-    has_hint = any(hint in start for hint in (*russian, *english))
-    return has_hint and _REFUSAL.search(start) is not None
+    return _SELF.search(start) is not None and _REFUSAL.search(start) is not None
 
 
 def _is_cut_off(answer: str) -> bool:

@@ -23,7 +23,7 @@ _FILLERS = """
 а и же ли ну вот мне я пожалуйста подскажите подскажи скажите скажи расскажите расскажи объясните
 объясни интересно хочу узнать знать можете можешь будет это
 какой какая какое какие какую каких каком какого
-a an the do does did i me you can could would please tell so is are to
+a an the do does did i me you can could would please tell so is s are to
 """
 _NO_CONTENT = frozenset(_FILLERS.split())
 _MAX_FORMS = 2  # words of a question that may differ

@@ -34,7 +34,7 @@ from merlin.dataset.commit_message import Editor, import_subject, local_editor, 
 from merlin.dataset.corrections import Replacement, find_replacement
 from merlin.dataset.example import Example, parse_example, write_example
 from merlin.dataset.layout import NameAllocator, example_id_of, example_path
-from merlin.dataset.sensitive import MAIL, PHONE, SECRET
+from merlin.dataset.sensitive import ADDRESS, INN, MAIL, PASSPORT, PHONE, SECRET, SNILS
 from merlin.db.audit import person_reference
 from merlin.db.database import Database, Repository, Row, transaction
 from merlin.db.notices import Notices
@@ -142,11 +142,6 @@ class Proposal:
         return self.user_id != 0 and not self.draft.split
 
 
-# A phone number without a country code: 8 (999) 123-45-67, 999 123 45 67.
-_LOCAL_PHONE = re.compile(
-    r"(?<![\d.])(?:8[ (-]{0,2})?\(?\d{3}\)?[ -]{1,2}\d{3}[ -]?\d{2}[ -]?\d{2}(?![\d.])"
-    r"|(?<![\d.])8[ -]?\d{10}(?!\d)"
-)
 _CARD = re.compile(r"(?<!\d)\d{4}[ -]?\d{4}[ -]?\d{4}[ -]?\d{4}(?!\d)")
 _HANDLE = re.compile(r"(?<![\w@/.])@[A-Za-z]\w{4,31}\b|\b(?:https?://)?t\.me/[\w+/-]{3,64}")
 _NAME = re.compile(
@@ -157,9 +152,10 @@ _NAME = re.compile(
 _KINDS = (
     ("secret", SECRET),
     ("mail", MAIL),
+    ("address", ADDRESS),
+    *(("document", pattern) for pattern in (PASSPORT, SNILS, INN)),
     ("card", _CARD),
     ("phone", PHONE),
-    ("phone", _LOCAL_PHONE),
     ("handle", _HANDLE),
 )
 

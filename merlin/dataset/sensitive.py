@@ -13,6 +13,10 @@ from collections.abc import Callable, Iterator
 from merlin.dataset.finding import shorten
 
 _SIGN = r"[\w!@#%^&*+/~-]"  # of a password
+_MIXED = (
+    rf"(?={_SIGN}{{0,99}}\d)(?={_SIGN}{{0,99}}[A-Z])(?={_SIGN}{{0,99}}[a-z]){_SIGN}{{8,99}}+"
+    r"(?![\w(\[]|\.\w)"
+)
 SECRET = re.compile(
     r"\d{6,12}:[A-Za-z0-9_-]{30,64}|\bsk-[A-Za-z0-9_-]{16,}|\bmrl_[A-Za-z0-9_-]{12,}"
     r"|\b(?:gh[oprsu]_|github_pat_|hf_)[A-Za-z0-9_]{30,}|\bgl[a-z]{2,5}-[A-Za-z0-9_-]{20,}"
@@ -27,11 +31,15 @@ SECRET = re.compile(
     r"|\beyJ[A-Za-z0-9_-]{8,400}\.eyJ[A-Za-z0-9_-]{8,4000}\.[A-Za-z0-9_-]{8,}"
     r"|\bdop_v1_[0-9a-f]{64}\b|(?<=://)[\w.-]{0,64}:(?=[^\s:/@]{0,99}\d)[^\s:/@]{6,99}"
     r"@(?!example\.|127\.)[\w-]+\.(?!invalid\b|test\b)"
+    r"|\bdjango-insecure-\S{30,99}|\bwhsec_[A-Za-z0-9+/=]{24,}|\bpypi-AgE[A-Za-z0-9_-]{50,}"
+    r"|\bxapp-\d-[A-Za-z0-9-]{40,}|(?:hooks\.slack\.com/services|discord\.com/api/webhooks)/[\w/-]{30,}"
+    r"|(?<=-u )[\w.@-]{1,64}:(?=[^\s:]{0,99}\d)[^\s:]{8,99}"
     # A value named as a secret, if it is no call or expression.
-    r"|(?i:passw(?:or)?d|пароль|token|токен|api[ _-]?key|secret|bearer)"
-    r"(?:[\"' ]{0,2}[:=][\"' ]{0,2}"
-    rf"(?={_SIGN}{{0,99}}\d)(?={_SIGN}{{0,99}}[A-Z])(?={_SIGN}{{0,99}}[a-z]){_SIGN}{{8,99}}+"
-    r"|[\"' :=]{1,5}(?=\w{0,99}\d)[0-9a-f]{32,99}+)(?![\w.(\[])"
+    r"|(?i:(?:pass(?:w(?:or)?d)?|пароль(?: \w{1,20})?|token|токен|api[ _-]?key|secret|bearer)"
+    r"(?: (?:от|для|к|на|for|of|to)(?: [\w./-]{1,20}){1,4})?)"
+    rf"(?:(?:[\"' ]{{0,2}}[:=][\"' ]{{0,2}}| (?:is|это|[—–-]) [\"']?){_MIXED}"
+    r"|(?:[\"' :=]{1,5}| is )(?=\w{0,99}\d)[0-9a-f]{32,99}+(?![\w(\[]|\.\w))"
+    rf"|(?i:(?:[,;] |\bи |\band )(?:пароль|password) ){_MIXED}"
     r"|-----BEGIN [A-Z ]{0,20}PRIVATE KEY(?: BLOCK)?-----|\bPuTTY-User-Key-File-\d"
 )
 # Addresses in the domains reserved by RFC 2606 belong to nobody. The last label of a domain has no
@@ -44,21 +52,30 @@ MAIL = re.compile(
 _GAP = "[ \u00a0()\u2010\u2011-]"
 PHONE = re.compile(
     rf"(?<![\d+])\+\d(?:{_GAP}{{0,2}}\d){{9,13}}(?!\d)"
-    rf"|(?<![\d.,+-])8{_GAP}{{0,2}}[3489]\d{{2}}(?:{_GAP}{{0,2}}\d){{7}}(?!\d|[.,]\d)"
+    rf"|(?<![\d.,+-])[78]{_GAP}{{0,2}}[3489]\d{{2}}(?:{_GAP}{{0,2}}\d){{7}}(?!\d|[.,]\d)"
     r"|(?<![\d.])8\.\d{3}\.\d{3}\.\d{2}\.\d{2}(?![\d.]\d)"
     rf"|\(\d{{3,5}}\) ?\d{{1,3}}[ \u2011-]\d{{2}}[ \u2011-]?\d{{2}}(?!\d)"
-    r"|(?<![\d-])[2-9]\d{2}-[2-9]\d{2}-\d{4}(?![\d-])"
+    r"|(?<![\d.,+-])[3489]\d{2} \d{3}[ -]\d{2}[ -]\d{2}(?![\d-]|[.,]\d)|\b07\d{3} \d{6}\b"
+    r"|(?<![\d.-])[2-9]\d{2}(?:-[2-9]\d{2}-|\.[2-9]\d{2}\.)\d{4}(?!\d|[.-]\d)"
+)
+# A house without a flat may be an institution.
+ADDRESS = re.compile(
+    r"(?i:\b(?:ул|улица|пр-т|проспект|пер|переулок|дом|д)\b)[^\n]{0,50}?\b\d[\w/-]{0,4}"
+    r"(?:,? ?к(?:орпус|орп\.)? ?\d+)?,? ?кв(?:\.|артира) ?\d+\b(?! ?к?м)"
+    r"|\b\d{1,5}[A-Z]? (?:[A-Z]\w+ ){1,3}?(?:Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Drive|Dr|Terrace"
+    r"|Boulevard|Blvd|Court|Way|Place)\b[^\n]{0,20}\b(?:Apt|Apartment|Flat)\b\W{0,3}\d+"
 )
 _CARD = re.compile(r"(?<![\w.,-])[2-6](?:[ \u00a0-]?\d){13,18}(?!\w|[.,-]\d)")
-_PASSPORT = re.compile(
-    r"(?i:паспорт|passport|сери[ияю]\b|series\b)[^\d\n]{0,60}"
-    r"\d{2}[ \u00a0]?\d{2}[^\d\n]{0,20}\d{6}(?!\d)"
+PASSPORT = re.compile(
+    r"(?i:паспорт|passport|сери[ияю]\b|series\b|водительск\w+ удостоверени)[^\d\n]{0,60}"
+    r"\d{2}[ \u00a0]?(?:\d{2}[^\d\n]{0,20}\d{6}|(?:№ ?)?\d{7})(?!\d)"
+    r"|(?i:\bssn\b|\bsocial security)[^\d\n]{0,25}\d{3}-\d{2}-\d{4}(?!\d)"
 )
-_SNILS = re.compile(
+SNILS = re.compile(
     r"(?<![\d-])\d{3}([ \u00a0-])\d{3}\1\d{3}[ \u00a0-]\d{2}(?![\d-])"
     r"|(?i:снилс|snils)[^\d\n]{0,25}\d{11}(?!\d)"
 )
-_INN = re.compile(r"(?i:\b(?:инн|inn|tin)\b)[^\d\n]{0,25}(?:\d{12}|\d{10})(?!\d)")
+INN = re.compile(r"(?i:\b(?:инн|inn|tin)\b)[^\d\n]{0,25}(?:\d{12}|\d{10})(?!\d)")
 
 _PHONE_DIGITS, _FIRM = 10, 10
 # Length of a card number -> its first digits (Diners Club, American Express, JCB, the others).
@@ -73,7 +90,8 @@ _PLAIN = 2  # different digits in a card number of documentation, such as 4242 4
 
 # Most texts contain nothing sensitive: one fast search decides whether to look closer.
 _KEY_HINT = re.compile(r"[A-Za-z0-9_-]{16}")
-_KEY_WORDS = ("PRIVATE KEY", "assw", "ASSW", "арол")
+_KEY_WORDS = ("PRIVATE KEY", "pass", "Pass", "PASS", "арол", "curl ")
+_FLAT_HINTS = ("кв.", "квартира ", "Ap", "Flat")
 _NUMBER_HINT = re.compile(r"\d(?:[ \u00a0().\u2010\u2011-]{0,2}\d){5}")
 
 
@@ -85,6 +103,8 @@ def find_sensitive(words: str) -> Iterator[tuple[str, str]]:
         words = SECRET.sub("", words)  # a key before @ is not part of an address
     if "@" in words and (mail := MAIL.search(words)):
         yield "personal", mail.group()
+    if any(hint in words for hint in _FLAT_HINTS) and (address := ADDRESS.search(words)):
+        yield "personal", mask_digits(address.group())
     if _NUMBER_HINT.search(words) is None:
         return
     for rule, pattern, is_valid in _NUMBERS:
@@ -136,8 +156,8 @@ def _weigh(digits: str, weights: range | tuple[int, ...]) -> int:
 
 _NUMBERS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
     ("bank-card", _CARD, _is_card),
-    ("passport", _PASSPORT, bool),
-    ("snils", _SNILS, _is_snils),
-    ("inn", _INN, _is_inn),
+    ("passport", PASSPORT, bool),
+    ("snils", SNILS, _is_snils),
+    ("inn", INN, _is_inn),
     ("personal", PHONE, lambda digits: len(digits) >= _PHONE_DIGITS),
 )

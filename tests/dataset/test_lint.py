@@ -14,6 +14,7 @@ from tests.support.dataset_tree import (
 )
 
 pytestmark = pytest.mark.unit
+_LICENCE = "водительское удостоверение 77 ** ****56"
 
 
 @pytest.mark.parametrize(
@@ -29,6 +30,12 @@ pytestmark = pytest.mark.unit
         ("Звоните 8 912 345 67 89", "personal", "8 9** *** ** 89"),
         ("Карта 4276 3800 1234 5679", "bank-card", "42** **** **** **79"),
         ("Паспорт 4510 123456", "passport", "Паспорт 45** ****56"),
+        ("Загранпаспорт 71 № 1234567", "passport", "паспорт 71 № *****67"),
+        ("Моё водительское удостоверение 77 14 123456", "passport", _LICENCE),
+        ("Her SSN is 536-22-8417", "passport", "SSN is 53*-**-**17"),
+        ("Звоните 7-912-345-67-89", "personal", "7-9**-***-**-89"),
+        ("Она живёт на ул. Лесная, д. 14, кв. 87", "personal", "ул. Лесная, д. 14, кв. 87"),
+        ("He lives at 74 Elm Street, Apt 3", "personal", "74 Elm Street, Apt 3"),
         ("СНИЛС 112-233-445 95", "snils", "11*-***-*** 95"),
         ("ИНН 500100732259", "inn", "ИНН 50********59"),
         ("Токен ghp_abcdefghijklmnopqrstuvwxyz0123456789", "secret", ""),
@@ -57,6 +64,8 @@ def test_suspicious_text_is_reported_at_its_message(answer, rule, shown):
         f"live_{'aB3-' * 11}",
         f"npm_{'aB3' * 12}",
         f"SG.{'aB' * 11}.{'x' * 43}",
+        f"django-insecure-{'a^1(' * 10}",
+        f"https://hooks.slack.com/services/T0/B0/{'aB3' * 10}",
     ],
 )
 def test_keys_of_providers_are_secrets(key):
@@ -72,6 +81,12 @@ def test_keys_of_providers_are_secrets(key):
         "Authorization: Bearer 0123456789abcdef0123456789abcdef",
         'api_key: "0123456789abcdef0123456789abcdef"',
         "токен 0123456789abcdef0123456789abcdef",
+        "The API key for the weather service is 0123456789abcdef0123456789abcdef.",
+        "Пароль: Aabcdefghij1.",
+        "Пароль от сети в аудитории 312: Aabcdefghij1",
+        "The password is Aabcdefghij1 today",
+        "Логин student, пароль Aabcdefghij1, потом поменяете.",
+        "curl -u admin:abcdefghij1 https://lab.school.org/marks",
         "postgres://ann:abcdefghij1@db.school.org/app",
     ],
 )
@@ -86,6 +101,8 @@ def test_value_named_as_a_secret_is_one(text):
         "token: Annotated[str, Depends(OAuth2PasswordBearer)]",
         "token = self.parser2.nextToken()",
         "The token Base64Value is a secret Sha256Digest.",
+        "Хешируйте пароль: сначала соль, потом Argon2id; passwords for users: min 8 characters",
+        "curl -u user:password https://school.org, git push -u origin main:main2",
         "password=${DB_PASSWORD_1}, password='12345678', Пароль: от 8 знаков, A-Z и 0-9",
         "postgres://user:password@localhost:5432/db, redis://:foobar1@127.0.0.1:6379",
         "commit 4b825dc642cb6eb9a060e54bf8d69288fbee4904",
@@ -116,6 +133,7 @@ def test_secret_is_not_repeated_in_the_finding():
         *("git clone git@github.com:course/homework.git", "npm install react@18.2.0"),
         *("Шаг actions/checkout@v4.1.1", "ssh root@192.168.10.15", "start getty@tty1.service"),
         *("live_model_stays_until_the_next_one_has_been_tested", "npm_config_registry"),
+        *("Дом 5 построен раньше дома 7.", "1600 Pennsylvania Avenue", "Конъюнкцию пишут как and"),
         *("Тест 4242 4242 4242 4242", "ISBN 978-5-17-118366-6", "AKIAIOSFODNN7EXAMPLE"),
     ],
 )
@@ -140,6 +158,7 @@ def test_question_of_the_same_words_is_a_near_duplicate():
         ("Где измеряют глубину лба?", "Подскажите, пожалуйста, где измеряют глубину лба"),
         ("How is a list sorted?", "How are lists sorted?"),
         ("Which sort is stable?", "Which sort is stabel?"),
+        ("What is the difference of sets?", "What's the difference of sets?"),
     ],
 )
 def test_ending_typo_or_courtesy_does_not_make_a_different_question(one, other):
@@ -181,6 +200,12 @@ def test_test_question_nearly_in_training_is_kept_and_reported():
         ("Я не способен просматривать изображения.", "refusal"),
         ("Я искусственный интеллект, у меня нет чувств.", "refusal"),  # no "о"
         ("Sorry, that can't be done.", "refusal"),  # no "i"
+        ("К сожалению, я не имею возможности ответить.", "refusal"),
+        ("Боюсь, что помочь вам с этим я не сумею.", "refusal"),
+        ("Предоставить такую информацию я не вправе.", "refusal"),
+        ("As a large language model trained by a company, I don't browse.", "refusal"),
+        ("It would be inappropriate for me to respond.", "refusal"),
+        ("That's not something I can help with.", "refusal"),
         ("Сначала посмотрите на лоб, затем…", "cut-off"),
         ('"Черты лица таковы:"', "cut-off"),
         ("|\n      Напечатайте единицу:\n      ```python\n      print(1)\n      a", "cut-off"),
@@ -217,6 +242,11 @@ def test_refusal_with_weight_0_has_no_finding():
         "  - user: Где?\n  - assistant: Там.\n"
     )
     assert "refusal" not in finding_rules(check_with(a=turns))
+
+
+@pytest.mark.parametrize("word", ["и", "который", "the", "because"])
+def test_answer_that_ends_with_a_connecting_word_is_cut_off_in_any_dataset(word):
+    assert only_finding(check_with(a=example_yaml(answer=f"Сначала лоб {word}")), "cut-off")
 
 
 def test_answers_may_end_without_punctuation_where_most_do():

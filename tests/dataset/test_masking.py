@@ -9,7 +9,7 @@ from merlin.dataset.proposals import mask_personal_data
 
 pytestmark = pytest.mark.unit
 
-KINDS = ("secret", "mail", "card", "phone", "handle", "name")
+KINDS = ("secret", "mail", "address", "document", "card", "phone", "handle", "name")
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,10 @@ KINDS = ("secret", "mail", "card", "phone", "handle", "name")
         ("тел. +7 999 123-45-67", "тел. [телефон]", "phone"),
         ("тел. 8 (999) 123-45-67", "тел. [телефон]", "phone"),
         ("звоните 89991234567", "звоните [телефон]", "phone"),
+        ("живу: ул. Лесная, д. 14, кв. 87!", "живу: [адрес]!", "address"),
+        ("паспорт 4510 123456", "[номер документа]", "document"),
+        ("мой СНИЛС 112-233-445 95.", "мой СНИЛС [номер документа].", "document"),
+        ("вот ИНН 500100732259", "вот [номер документа]", "document"),
         ("карта 4276 3800 1234 5678 моя", "карта [номер карты] моя", "card"),
         ("я @anna_elkina", "я [контакт]", "handle"),
         ("https://t.me/anna_elkina вот", "[контакт] вот", "handle"),

@@ -54,12 +54,16 @@ consent-none = There's no consent to withdraw.
 
 mask-secret = [secret]
 mask-mail = [e-mail]
+mask-address = [address]
+mask-document = [document number]
 mask-card = [card number]
 mask-phone = [phone]
 mask-handle = [contact]
 mask-name = [name]
 mask-kind-secret = a password or key
 mask-kind-mail = email address
+mask-kind-address = address
+mask-kind-document = document number
 mask-kind-card = card number
 mask-kind-phone = phone
 mask-kind-handle = contact

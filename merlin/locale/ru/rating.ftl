@@ -59,12 +59,16 @@ consent-none = Согласия нет, отзывать нечего.
 
 mask-secret = [секрет]
 mask-mail = [почта]
+mask-address = [адрес]
+mask-document = [номер документа]
 mask-card = [номер карты]
 mask-phone = [телефон]
 mask-handle = [контакт]
 mask-name = [имя]
 mask-kind-secret = пароль или ключ
 mask-kind-mail = почта
+mask-kind-address = адрес
+mask-kind-document = номер документа
 mask-kind-card = номер карты
 mask-kind-phone = телефон
 mask-kind-handle = контакт
