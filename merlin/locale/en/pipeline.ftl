@@ -57,11 +57,13 @@ launch-full = the provider “{ $provider }” has { $count ->
     [one] { $count } unfinished job
    *[other] { $count } unfinished jobs
   }, the limit is { $limit }: start again when one has finished, or cancel one
-launch-moved-on = Nothing was started: { $dataset } has changed meanwhile. See `merlin log`, then try again
+launch-moved-on = Nothing was started: { $dataset } has changed meanwhile. Try again: the new version will be used.
+    .command = Results of commits: merlin log
 launch-no-spec = The dataset's settings can't be read at that commit
 migrate-training = Job { $job } of { $dataset } is still training: wait until it ends, or stop it with merlin jobs cancel { $job }
 migrate-no-base = The provider “{ $provider }” doesn't list a base model { $model }: check the name, or give its price under the provider's `prices` in config.yaml
-build-none = { $dataset } has no build at that commit: see `merlin log { $dataset }`
+build-none = { $dataset } has no build at that commit. Fix the dataset with a new commit.
+    .command = What happened: merlin log { $dataset }
 cancel-final = Job { $job } has already finished
 cancel-launching = Job { $job } is being started; try again in a moment
 promote-not-good = { $model } hasn't passed its test, so it can't go live
@@ -124,9 +126,11 @@ notice-repository =
     { $reason }
     The models keep answering.
 notice-no-branch = The repository has no such branch, or is empty: check repository.branch in config.yaml. The models keep answering.
-chronicle-no-build = { $dataset } has no version on this branch: see `merlin log`
+chronicle-no-build = { $dataset } has no version on this branch. One appears after a commit whose examples have no errors.
+    .command = Results of commits: merlin log
 dataset-removed = The dataset { $dataset } was removed from the repository, so there's nothing to build or train. To bring it back, commit its folder again
-chronicle-none = { $dataset } has no such commit or build: see `merlin log`
+chronicle-none = { $dataset } has no such commit or build.
+    .command = What there is: merlin log
 nothing-recorded = Nothing here yet: the daemon hasn't read the repository. If it isn't running, start it: merlin daemon
 config-no-repository = config.yaml has no repository (repository.url); the daemon needs one
 proof-told = test: { $right } of { $questions } questions right

@@ -61,11 +61,13 @@ launch-full = у поставщика «{ $provider }» { $count ->
     [few] не завершены { $count } обучения
    *[many] не завершено { $count } обучений
   }, лимит { $limit }: запустите снова, когда одно завершится, или отмените одно
-launch-moved-on = Ничего не запущено: набор { $dataset } за это время изменился. Посмотрите `merlin log` и повторите
+launch-moved-on = Ничего не запущено: набор { $dataset } за это время изменился. Повторите: будет взята новая версия.
+    .command = Итоги коммитов: merlin log
 launch-no-spec = Настройки набора в этом коммите не читаются
 migrate-training = Обучение { $job } набора { $dataset } ещё идёт: дождитесь конца или остановите его: merlin jobs cancel { $job }
 migrate-no-base = У поставщика «{ $provider }» в списке нет базовой модели { $model }: проверьте имя или укажите её цену в `prices` этого поставщика в config.yaml
-build-none = У набора { $dataset } в этом коммите нет сборки: посмотрите `merlin log { $dataset }`
+build-none = У набора { $dataset } в этом коммите нет сборки. Исправьте набор новым коммитом.
+    .command = Что случилось: merlin log { $dataset }
 cancel-final = Обучение { $job } уже завершено
 cancel-launching = Обучение { $job } как раз запускается; повторите через минуту
 promote-not-good = модель { $model } не прошла тест и текущей стать не может
@@ -149,9 +151,11 @@ notice-repository =
     { $reason }
     Модели продолжают отвечать.
 notice-no-branch = В репозитории нет такой ветки (или он пуст): проверьте repository.branch в config.yaml. Модели продолжают отвечать.
-chronicle-no-build = у набора { $dataset } в этой ветке нет ни одной версии: посмотрите `merlin log`
+chronicle-no-build = У набора { $dataset } в этой ветке нет ни одной версии. Она появится после коммита с примерами без ошибок.
+    .command = Итоги коммитов: merlin log
 dataset-removed = Набор { $dataset } удалён из репозитория: собирать и обучать нечего. Чтобы вернуть его, сделайте коммит с его папкой
-chronicle-none = у набора { $dataset } нет такого коммита или сборки: посмотрите `merlin log`
+chronicle-none = У набора { $dataset } нет такого коммита или сборки.
+    .command = Что есть: merlin log
 nothing-recorded = Записей пока нет: демон ещё не прочитал репозиторий. Если он не запущен, запустите его: merlin daemon
 config-no-repository = в config.yaml не указан репозиторий (repository.url), а демону он нужен
 proof-told = тест: верно { $right } из { $questions ->
