@@ -1,6 +1,6 @@
 """A turn: one question and its answer, usage and cost, stored so that it is answered once.
 
-    asked -> written -> told
+    asked -> written -> delivered
 
 `written`: the complete answer is stored and remains to be shown; the model is not asked again.
 The placeholder is the message that shows the answer. Texts are encrypted.

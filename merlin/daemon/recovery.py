@@ -84,7 +84,7 @@ def recover(services: DaemonServices, on_commit: Callable[[], None]) -> list[dic
     noted = list(read_notes(settings.source.notes()))
     noted_shas = {item.commit for item in noted}
     head, _ = gather(settings, lambda *_: on_commit(), lambda *_: None, noted_shas)
-    known_shas = settings.journal.line()
+    known_shas = settings.history.read_mainline()
     if head and any(
         item.sha not in known_shas for item in settings.source.commits_since(head, (), noted_shas)
     ):

@@ -110,7 +110,7 @@ def _argument(request: Request, name: str) -> str:
 
 
 def _result_of_fetch(services: DaemonServices, _request: Request) -> Result:
-    return {"position": max(services.build_settings.journal.line().values(), default=0)}
+    return {"position": max(services.build_settings.history.read_mainline().values(), default=0)}
 
 
 def _make_jobs_due(services: DaemonServices, _request: Request) -> Result:
@@ -178,7 +178,7 @@ def _cancel(services: DaemonServices, request: Request) -> Result:
     # The provider's final status is authoritative: a job may succeed while it is being
     # cancelled. Its model is kept then, but not promoted.
     after = advance(job, report, services.clock())
-    Jobs(services.db).give_up(job, after.updated_at)
+    Jobs(services.db).give_up_verdicts(job, after.updated_at)
     Jobs(services.db).save(job, after)
     return {"job": job.job_id, "dataset": job.dataset, "state": after.state.value}
 

@@ -175,11 +175,11 @@ def launch(services: DaemonServices) -> bool:
     moved = bool(begun)
     for job in Jobs(services.db).open_jobs():
         if job.state is JobState.LAUNCHING and _is_due(services, job):
-            moved = _carry(services, job) or moved
+            moved = _advance_and_save(services, job) or moved
     return moved
 
 
-def _carry(services: DaemonServices, job: Job) -> bool:
+def _advance_and_save(services: DaemonServices, job: Job) -> bool:
     provider = services.providers.get(job.provider)
     if provider is None:
         return False  # reported by warn_of_problems

@@ -60,7 +60,7 @@ _LINES = 50  # lines of a build in memory at the same time
 class CommitHistory(Repository):
     """The recorded first-parent commits of the branch."""
 
-    def line(self) -> Mainline:
+    def read_mainline(self) -> Mainline:
         """Return the recorded commits of the branch's first-parent line."""
         on_line = COMMIT.position.is_null(is_null=False)
         return dict(self.db.tuples(COMMIT.select(COMMIT.sha, COMMIT.position).where(on_line)))

@@ -94,7 +94,7 @@ class BuildSettings:
     """
 
     source: GitSource
-    journal: CommitHistory
+    history: CommitHistory
     courses: Catalogue
     builds: Path
     indices: Path
@@ -127,13 +127,13 @@ def gather(
         if head is None:
             return None, False
         with settings.mainline_lock:
-            line = settings.journal.line()
-            commits = settings.source.commits_since(head, line, since)
-            removed = _drop_commits(settings, head, line, commits)
+            mainline = settings.history.read_mainline()
+            commits = settings.source.commits_since(head, mainline, since)
+            removed = _drop_commits(settings, head, mainline, commits)
             if removed:
                 tell_rewritten(head, removed)
             try:
-                _record(settings, head, line, commits, tell)
+                _record(settings, head, mainline, commits, tell)
             finally:
                 settings.progress.done = settings.progress.total = 0
             return head, bool(commits or removed)
@@ -142,12 +142,12 @@ def gather(
 def _record(
     settings: BuildSettings,
     head: str,
-    line: Mainline,
+    mainline: Mainline,
     commits: Sequence[Commit],
     tell: Callable[[Commit, CommitOutcome], None],
 ) -> None:
     if commits:
-        settings.journal.drop_unfinished()
+        settings.history.drop_unfinished()
     progress, noted = settings.progress, cache(partial(_read_noted_numbers, settings.source))
     progress.total = len(commits)
     for done, commit in enumerate(commits):
@@ -155,7 +155,7 @@ def _record(
         with open_commit_span(commit.sha):
             # The first recorded commit changes all datasets, because its parent is not recorded.
             now = settings.source.dataset_trees(commit.sha)
-            is_parent_known = commit.parent is not None and commit.parent in line
+            is_parent_known = commit.parent is not None and commit.parent in mainline
             before = (
                 settings.source.dataset_trees(commit.parent)
                 if is_parent_known and commit.parent
@@ -168,11 +168,11 @@ def _record(
             for checked_count, name in enumerate(names):
                 progress.checked = checked_count
                 outcomes.append(_prepare(settings, commit, name, noted))
-            settings.journal.record(commit, outcomes, settings.clock())
+            settings.history.record(commit, outcomes, settings.clock())
         kill_point("verdict.recorded")
-        line = {**line, commit.sha: commit.position}
-        words = {outcome.dataset: outcome.status for outcome in outcomes}
-        log.info("commit recorded", commit=commit.sha, position=commit.position, verdicts=words)
+        mainline = {**mainline, commit.sha: commit.position}
+        statuses = {outcome.dataset: outcome.status for outcome in outcomes}
+        log.info("commit recorded", commit=commit.sha, position=commit.position, verdicts=statuses)
         for outcome in outcomes:
             tell(commit, outcome)
     if not settings.courses.is_whole():
@@ -186,19 +186,19 @@ def _record(
 
 
 def _drop_commits(
-    settings: BuildSettings, head: str, line: Mainline, commits: Sequence[Commit]
+    settings: BuildSettings, head: str, mainline: Mainline, commits: Sequence[Commit]
 ) -> int:
     """Remove commits from the mainline that a rewritten history lacks; return how many."""
-    if not line:
+    if not mainline:
         return 0
     if not commits:  # the head is recorded: the branch did not move, or was reset to it
         last_kept = settings.source.commits_since(head, ())[0].position
     else:
-        has_known_parent = commits[0].parent in line
+        has_known_parent = commits[0].parent in mainline
         last_kept = commits[0].position - 1 if has_known_parent else 0
-    if last_kept >= max(line.values()):
+    if last_kept >= max(mainline.values()):
         return 0
-    return settings.journal.drop_commits(last_kept, settings.clock())
+    return settings.history.drop_commits(last_kept, settings.clock())
 
 
 def _prepare(
@@ -215,14 +215,14 @@ def _prepare(
     if tree is None:
         if path is not None:
             remove_index(path)
-        return settings.journal.prepare(
+        return settings.history.prepare(
             commit, CommitOutcome(dataset, VerdictStatus.REMOVED), settings.clock()
         )
     with open_index(path) as index:
         with open_span("check", {"merlin.dataset": dataset}) as span:
             checked = replace(_check(settings, index, commit, folder, tree), name=dataset)
             span.set_attribute("merlin.examples", checked.good)
-        outcome = settings.journal.prepare(
+        outcome = settings.history.prepare(
             commit, _outcome(settings, commit, checked, noted), settings.clock()
         )
         index.keep(commit.sha, tree)
@@ -235,7 +235,7 @@ def _check(
 ) -> CheckedDataset:
     """Return the checked dataset at a commit; only changes are read if the index is up to date."""
     others = settings.source.dataset_trees(commit.sha)
-    if index.commit_read and index.commit_read == settings.journal.find_newest_commit(folder):
+    if index.commit_read and index.commit_read == settings.history.find_newest_commit(folder):
         changes = settings.source.changes(index.state("tree"), tree)
         if changes is not None:
             checked = check_changes(
@@ -277,13 +277,13 @@ def _outcome(
     span = open_span("build", {"merlin.dataset": dataset})
     with span, create_build_folder(settings.builds / dataset) as place:
         content = make_build(checked, place)
-        known, new = settings.journal.build_of(dataset, content.digest), None
+        known, new = settings.history.build_of(dataset, content.digest), None
         if known is None:
             number = _number(settings, dataset, content.digest, noted().get(dataset, {}))
             written = write_build(content, settings.builds / dataset, number)
             new = NewBuild(number, written.relative_to(settings.builds).as_posix(), content)
     key = training_key(dataset, content.digest, checked.spec.recipe)
-    status = _status(settings.journal.latest(dataset), key, checked.spec)
+    status = _status(settings.history.latest(dataset), key, checked.spec)
     return CommitOutcome(dataset, status, checked, known, new, key)
 
 
@@ -297,7 +297,7 @@ def _read_noted_numbers(source: GitSource) -> NotedNumbers:
 def _number(settings: BuildSettings, dataset: str, digest: str, noted: Mapping[str, int]) -> int:
     """Return a new build's number; folders and git notes replace the rows of a lost database."""
     numbers = {**list_build_folders(settings.builds / dataset), **noted}
-    return settings.journal.next_number(dataset, digest[:SHORT_DIGEST_LENGTH], numbers)
+    return settings.history.next_number(dataset, digest[:SHORT_DIGEST_LENGTH], numbers)
 
 
 def _status(latest: Verdict | None, key: str, spec: DatasetSpec) -> VerdictStatus:

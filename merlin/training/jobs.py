@@ -187,19 +187,17 @@ class Jobs(Repository):
             if new.state is JobState.SUCCEEDED:
                 self.db.add_new(MODEL, new_model_row(new))
             elif new.is_final:
-                why = failure_columns(new)
-                fail_training(self.db, VERDICT.job_id == new.job_id, new.updated_at, why)
+                fail_verdicts(self.db, new, new.updated_at)
             self.db.bump()
         return True
 
     @transaction
-    def give_up(self, job: Job, at: datetime) -> None:
+    def give_up_verdicts(self, job: Job, at: datetime) -> None:
         """Move the verdicts that train by a cancelled job to failed.
 
         If the job succeeds all the same, its model is stored, but no verdict lets it serve.
         """
-        cancelled = replace(job, state=JobState.CANCELLED)
-        fail_training(self.db, VERDICT.job_id == job.job_id, at, failure_columns(cancelled))
+        fail_verdicts(self.db, replace(job, state=JobState.CANCELLED), at)
         self.db.bump()
 
     def known_events(self, job_id: int) -> frozenset[str]:
@@ -233,12 +231,13 @@ def add_change(db: Database, job_id: int, old: str, new: JobState, at: datetime)
     db.add(JOB_CHANGE, line)
 
 
-def failure_columns(job: Job) -> Row:
-    """Return the columns of a verdict that say why its job produced no model."""
+def fail_verdicts(db: Database, job: Job, at: datetime) -> None:
+    """Set the training verdicts of a failed or cancelled job to failed."""
     is_cancelled = job.state is JobState.CANCELLED
     reason = "verdict-job-cancelled" if is_cancelled else "verdict-job-failed"
     values = {"job": job.job_id, "error": job.error or job.status}
-    return {"reason": reason, "arguments": dump_json(values)}
+    why = {"reason": reason, "arguments": dump_json(values)}
+    fail_training(db, VERDICT.job_id == job.job_id, at, why)
 
 
 def new_model_row(job: Job) -> Row:

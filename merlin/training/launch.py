@@ -1,7 +1,7 @@
 """Carry out a launch at the provider: upload, then create; after any doubt, ask first.
 
-Each call of `carry` does what can be done now and returns the job. The same call after a crash
-continues where the Intent rows say. The rules (docs/adr/0006):
+Each call of `advance_launch` does what can be done now and returns the job. The same call after a
+crash continues where the Intent rows say. The rules (docs/adr/0006):
 
 - the intent is stored before the call, with a key derived from the training key;
 - before every create the provider is asked for jobs of that key, so that a lost database

@@ -28,7 +28,6 @@ from merlin.dataset.verdicts import (
     Verdict,
     VerdictStatus,
     can_transition,
-    fail_training,
     select_verdicts,
     transition,
     verdict_condition,
@@ -45,11 +44,17 @@ from merlin.training.jobs import (
     UNFINISHED,
     Job,
     JobState,
-    failure_columns,
+    fail_verdicts,
     insert_job,
     launch_key,
 )
-from merlin.training.models import ModelState, make_lost_model_columns, revoked_builds
+from merlin.training.models import (
+    ModelState,
+    fail_model_verdicts,
+    model_of,
+    revoked_builds,
+    select_models,
+)
 from merlin.training.policy import Decision, Step, decide, month_start
 
 _LOST = (JobState.FAILED, JobState.CANCELLED)
@@ -354,13 +359,12 @@ class Launches(Repository):
         if not transition(self.db, olds, VerdictStatus.TRAINING, at, mine, change=by_job):
             raise _MovedOn
         if found.state in _LOST:
-            fail_training(self.db, mine, at, failure_columns(found))
+            fail_verdicts(self.db, found, at)
         # A model that is gone is reported as such: the job itself succeeded.
         bad = MODEL.state.in_([state.value for state in _NEVER_SERVES])
-        lost = self.db.row(MODEL.select().where((MODEL.job_id == found.job_id) & bad))
+        lost = self.db.row(select_models().where((MODEL.job_id == found.job_id) & bad))
         if lost is not None:
-            why = make_lost_model_columns(lost["model_id"], lost["state"], lost["note"])
-            fail_training(self.db, mine, at, why)
+            fail_model_verdicts(self.db, model_of(lost), at)
         self._supersede(older, at)
         self.db.bump()
         return found

@@ -7,7 +7,7 @@ new, good, gone -> revoked    consent to an example of its build was withdrawn
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -140,7 +140,8 @@ class Origin:
     model_role: str
 
 
-NEXT = {
+# The states from which each state is reached.
+PREVIOUS_STATES = {
     ModelState.GOOD: (ModelState.NEW, ModelState.GONE),
     ModelState.REFUSED: (ModelState.NEW,),
     ModelState.GONE: (ModelState.GOOD,),
@@ -201,7 +202,7 @@ class Models(Repository):
         A model that is refused or gone moves its training verdicts to failed in the same
         transaction. The answers of a refused model are deleted; others are kept for comparison.
         """
-        may = MODEL.state.in_([each.value for each in NEXT[state]])
+        may = MODEL.state.in_([each.value for each in PREVIOUS_STATES[state]])
         settled = {"state": state.value, "note": storable_text(note), "not_before": None}
         if not self.db.update(MODEL, (MODEL.id == model.model_row) & may, **settled):
             return
@@ -211,9 +212,7 @@ class Models(Repository):
             scores = {**_EVALUATIONS.write(proof), "at": iso(self._clock())}
             self.db.upsert(EVALUATION, {"model_row": model.model_row}, scores)
         if state in (ModelState.REFUSED, ModelState.GONE):
-            why = make_lost_model_columns(model.model_id, state, note)
-            mine = VERDICT.job_id == model.job_id
-            fail_training(self.db, mine, self._clock(), why)
+            fail_model_verdicts(self.db, replace(model, state=state, note=note), self._clock())
         self.db.bump()
 
 
@@ -246,10 +245,11 @@ def overlap_of(db: Database, one: int, other: int) -> Overlap:
     return Overlap(mine.total(), theirs.total(), (mine & theirs).total())
 
 
-def make_lost_model_columns(model_id: str, state: str, note: str) -> Row:
-    """Return the columns of a verdict that say why its model cannot serve: refused or gone."""
-    values = {"model": model_id, "note": note}
-    return {"reason": f"verdict-model-{state}", "arguments": dump_json(values)}
+def fail_model_verdicts(db: Database, model: Model, at: datetime) -> None:
+    """Set the training verdicts of a model that is refused, gone or revoked to failed."""
+    values = {"model": model.model_id, "note": model.note}
+    why = {"reason": f"verdict-model-{model.state}", "arguments": dump_json(values)}
+    fail_training(db, VERDICT.job_id == model.job_id, at, why)
 
 
 def proof_of(db: Database, model_row: int) -> Evaluation | None:

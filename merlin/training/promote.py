@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain
 from typing import Any
@@ -23,7 +23,6 @@ from merlin.dataset.verdicts import (
     WAITING,
     VerdictHistory,
     VerdictStatus,
-    fail_training,
     rewrite_notes,
     transition,
 )
@@ -33,11 +32,11 @@ from merlin.db.tables import BUILD, CANARY, MODEL, PROMOTION, PROOF_ANSWER, SERV
 from merlin.db.values import dump_json, read_row
 from merlin.training.baselines import forget_answers
 from merlin.training.models import (
-    NEXT,
+    PREVIOUS_STATES,
     Model,
     ModelState,
     Serving,
-    make_lost_model_columns,
+    fail_model_verdicts,
     model_of,
     revoked_builds,
     select_models,
@@ -269,19 +268,16 @@ class Promotions(Repository):
         the newest good model that served before, else by the newest good one, else by none.
         Notifies the admins. Returns the newly revoked models.
         """
-        may = MODEL.state.in_([state.value for state in NEXT[ModelState.REVOKED]])
+        may = MODEL.state.in_([state.value for state in PREVIOUS_STATES[ModelState.REVOKED]])
         found = select_models().where(may & MODEL.build_id.in_(revoked_builds())).order_by(MODEL.id)
         lost = [model_of(row) for row in self.db.rows(found)]
         for model in lost:
-            state = ModelState.REVOKED.value
-            self.db.update(MODEL, MODEL.id == model.model_row, state=state, not_before=None)
+            values = {"state": ModelState.REVOKED.value, "not_before": None}
+            self.db.update(MODEL, MODEL.id == model.model_row, **values)
             self.db.delete(PROOF_ANSWER, PROOF_ANSWER.model_row == model.model_row)
             forget_answers(self.db, model)
-            condition, why = (
-                VERDICT.job_id == model.job_id,
-                make_lost_model_columns(model.model_id, state, ""),
-            )
-            fail_training(self.db, condition, self._clock(), why)
+            revoked = replace(model, state=ModelState.REVOKED, note="")
+            fail_model_verdicts(self.db, revoked, self._clock())
             rewrite_notes(self.db, model.job_id)
         for dataset in sorted({model.dataset for model in lost}):
             self._fall_back(dataset, [model for model in lost if model.dataset == dataset])

@@ -182,7 +182,7 @@ def build_variants(
 
 
 def _query(question: Question, messages: tuple[Message, ...]) -> Query:
-    # Answers may be longer than the taught ones; source: `merlin.training.policy.proving`.
+    # Answers may be longer than the taught ones; source: `policy.estimate_proof`.
     answer = Message("assistant", question.reference)
     total = count_messages((*question.messages, answer))
     return Query(question.example_id, messages, Usage(count_messages(messages), total))

@@ -167,7 +167,7 @@ def _ping_url(config: Config) -> str:
 def _build_settings(config: Config, database: Database, source: GitSource) -> BuildSettings:
     return BuildSettings(
         source=source,
-        journal=CommitHistory(database),
+        history=CommitHistory(database),
         courses=Catalogue(database),
         builds=config.state_dir / "builds",
         indices=config.state_dir / "indices",

@@ -133,7 +133,7 @@ def test_unknown_course_is_not_found(rows):
 def test_catalogue_is_rebuilt_from_all_datasets(world, rows):
     push(world, 1, card())
     push(world, 2, card(), dataset="python")
-    assert world.journal.drop_commits(1, AT) == 1
+    assert world.history.drop_commits(1, AT) == 1
     assert not rows.is_whole()
     rows.index(
         {FACE: course_outcome(card(semester=5)), "new": course_outcome(card(), dataset="new")}, AT

@@ -73,7 +73,7 @@ def test_job_that_succeeds_after_its_cancellation_does_not_serve(lab):
     lab.tick("fetch", "launch")
     with lab.services() as services:
         (job,) = Jobs(services.db).open_jobs()
-        Jobs(services.db).give_up(job, services.clock())
+        Jobs(services.db).give_up_verdicts(job, services.clock())
         while Jobs(services.db).open_jobs():
             poll(services)
     lab.tick("prove", "promote")

@@ -47,8 +47,8 @@ class KillingList(list):
 
 world = PipelineRows(open_database(sys.argv[1]), utc_now)
 outcome = world.outcome(make_spec(), make_examples(), [make_finding()])
-ready = world.journal.prepare(make_commit(1), outcome, AT)
-world.journal.record(make_commit(1), KillingList([ready]), AT)
+ready = world.history.prepare(make_commit(1), outcome, AT)
+world.history.record(make_commit(1), KillingList([ready]), AT)
 """
 
 
@@ -58,26 +58,26 @@ def read_authors(world, build_id):
 
 
 def test_nothing_is_recorded_at_first(world):
-    assert world.journal.line() == {}
-    assert world.journal.next_number(FACE, "", {}) == 1
-    assert world.journal.latest(FACE) is None
-    assert world.journal.build_of(FACE, "none") is None
+    assert world.history.read_mainline() == {}
+    assert world.history.next_number(FACE, "", {}) == 1
+    assert world.history.latest(FACE) is None
+    assert world.history.build_of(FACE, "none") is None
 
 
 def test_commit_is_recorded_with_build_verdict_and_findings(world, clock):
     sha = world.push(3, make_examples(), findings=[make_finding(3), make_finding(9)])
-    assert world.journal.line() == {sha: 3}
+    assert world.history.read_mainline() == {sha: 3}
     (verdict,) = world.launches.list_waiting()
     assert (verdict.commit, verdict.status, verdict.position) == (sha, VerdictStatus.BUILT, 3)
     assert (verdict.author, verdict.spec, verdict.seen_at) == ("anna", make_spec(), clock())
     build = world.launches.build(verdict.build_id)
     assert (build.version, build.train, build.test) == (f"{FACE}-1", 11, 1)
     assert build.train_tokens > 0
-    assert build == world.journal.build_of(FACE, build.digest)
+    assert build == world.history.build_of(FACE, build.digest)
     assert (
         verdict.training_key
         == training_key(FACE, build.digest, make_spec().recipe)
-        == world.journal.latest(FACE).training_key
+        == world.history.latest(FACE).training_key
     )
     (shown,) = world.of_commit(sha)
     assert [finding.line for finding in shown.findings] == [3, 9]
@@ -175,7 +175,7 @@ def test_rejected_commit_keeps_its_findings_and_has_no_build(world, clock):
     (shown,) = world.log()
     assert (shown.verdict, shown.build, shown.arguments) == ("rejected", None, {"errors": 1})
     assert len(shown.findings) == 1
-    assert world.journal.latest(FACE) is None
+    assert world.history.latest(FACE) is None
 
 
 def test_characters_that_no_database_accepts_are_replaced(world, clock):
@@ -190,7 +190,7 @@ def test_recording_a_commit_twice_records_it_once(world, clock):
     world.record(make_commit(1), [outcome], clock())
     world.record(make_commit(1), [outcome], clock())
     assert world.statuses() == {"a001": "built"}
-    assert world.journal.next_number(FACE, "", {}) == 2
+    assert world.history.next_number(FACE, "", {}) == 2
 
 
 def test_kill_while_recording_leaves_nothing_visible(url, clock):
@@ -200,16 +200,16 @@ def test_kill_while_recording_leaves_nothing_visible(url, clock):
         world = PipelineRows(database, clock)
         assert_nothing_is_visible(world)
         world.push(1, make_examples())
-        assert [*world.journal.line().values()] == [1]
+        assert [*world.history.read_mainline().values()] == [1]
         assert [build.version for build in world.recent_builds()] == [f"{FACE}-1"]
         assert len(read_authors(world, world.recent_builds()[0].id)) == 12
 
 
 def assert_nothing_is_visible(world):
-    journal = world.journal
-    assert journal.line() == {}
-    assert (world.statuses(), journal.latest(FACE)) == ({}, None)
-    assert journal.next_number(FACE, "", {}) == 1
+    history = world.history
+    assert history.read_mainline() == {}
+    assert (world.statuses(), history.latest(FACE)) == ({}, None)
+    assert history.next_number(FACE, "", {}) == 1
     assert world.recent_builds() == []
     assert FileIndex(world.db).find_newest_build(FACE) is None
     assert FileIndex(world.db).find_build_range(FACE, "лицо/вопрос-003") is None
@@ -217,17 +217,17 @@ def assert_nothing_is_visible(world):
 
 def test_prepared_build_is_invisible_until_the_commit_is_recorded(world, clock):
     commit = make_commit(1)
-    ready = world.journal.prepare(commit, world.outcome(make_spec(), make_examples()), clock())
-    assert world.journal.build_of(FACE, ready.build.digest) is None
+    ready = world.history.prepare(commit, world.outcome(make_spec(), make_examples()), clock())
+    assert world.history.build_of(FACE, ready.build.digest) is None
     assert_nothing_is_visible(world)
-    world.journal.record(commit, [ready], clock())
+    world.history.record(commit, [ready], clock())
     assert world.statuses() == {"a001": "built"}
-    assert world.journal.build_of(FACE, ready.build.digest) == ready.build
+    assert world.history.build_of(FACE, ready.build.digest) == ready.build
     assert len(read_authors(world, ready.build.build_id)) == 12
 
 
 def test_interrupted_build_gives_its_number_to_the_next_one(world, clock):
-    world.journal.prepare(make_commit(1, "b"), world.outcome(make_spec(), make_examples()), clock())
+    world.history.prepare(make_commit(1, "b"), world.outcome(make_spec(), make_examples()), clock())
     world.push(1, make_examples(13))
     (build,) = world.recent_builds()
     assert (build.version, build.train) == (f"{FACE}-1", 12)
@@ -239,18 +239,18 @@ def test_interrupted_build_changes_nothing_of_the_one_before(world, clock):
     world.push(1, make_examples(13))
     before = read_authors(world, 1)
     outcome = world.outcome(make_spec(), make_examples(12, changed=(3, 5)))
-    world.journal.prepare(make_commit(2), outcome, clock())
-    world.journal.drop_unfinished()
+    world.history.prepare(make_commit(2), outcome, clock())
+    world.history.drop_unfinished()
     rows = world.db.rows(TAUGHT_EXAMPLE.select())
     assert {row["end_build"] for row in rows} == {NO_END}
     assert (len(rows), read_authors(world, 1)) == (13, before)
 
 
 def test_author_erased_while_a_commit_is_prepared_stays_anonymous(world, clock):
-    world.journal.prepare(make_commit(1), world.outcome(make_spec(), make_examples()), clock())
+    world.history.prepare(make_commit(1), world.outcome(make_spec(), make_examples()), clock())
     world.db.change(COMMIT.update({"author_name": "nobody"}).where(COMMIT.author_name == "anna"))
-    world.journal.drop_unfinished()
-    ready = world.journal.prepare(
+    world.history.drop_unfinished()
+    ready = world.history.prepare(
         make_commit(1), world.outcome(make_spec(), make_examples()), clock()
     )
     assert set(read_authors(world, ready.build.build_id).values()) == {"nobody"}
@@ -262,7 +262,7 @@ def test_failure_in_the_second_dataset_rolls_back_the_first(world, clock):
     broken = replace(world.outcome(other, make_examples()), dataset=FACE)
     with pytest.raises(Exception, match=r"(?i)unique"):
         world.record(make_commit(1), [good, broken], clock())
-    assert world.journal.line() == {}
+    assert world.history.read_mainline() == {}
     assert world.statuses() == {}
 
 
@@ -270,26 +270,26 @@ def test_commits_dropped_from_the_branch_are_superseded(world, clock):
     world.push(1, make_examples(12))
     world.launch()
     world.push(2, make_examples(13))
-    assert world.journal.drop_commits(1, clock()) == 1
-    assert [*world.journal.line().values()] == [1]
+    assert world.history.drop_commits(1, clock()) == 1
+    assert [*world.history.read_mainline().values()] == [1]
     assert world.statuses() == {"a001": "training", "a002": "superseded"}
     assert world.launches.list_waiting() == []
-    assert world.journal.drop_commits(0, clock()) == 1
+    assert world.history.drop_commits(0, clock()) == 1
     assert world.statuses() == {"a001": "superseded", "a002": "superseded"}
-    assert world.journal.latest(FACE) is None
+    assert world.history.latest(FACE) is None
 
 
 def test_dropping_no_commits_does_not_increment_the_wake_counter(world, clock):
     world.push(1, make_examples(12))
     before = world.db.sql("SELECT counter FROM wake")
-    assert world.journal.drop_commits(1, clock()) == 0
+    assert world.history.drop_commits(1, clock()) == 0
     assert world.db.sql("SELECT counter FROM wake") == before
 
 
 def test_final_statuses_of_dropped_commits_stay(world, clock):
     world.serve(1, make_examples(12))
     world.push(2, make_examples(12))
-    assert world.journal.drop_commits(0, clock()) == 2
+    assert world.history.drop_commits(0, clock()) == 2
     assert world.statuses() == {"a001": "serving", "a002": "unchanged"}
 
 
@@ -297,7 +297,7 @@ def test_after_a_rewrite_the_newest_model_on_the_branch_serves(world, clock):
     first = world.serve(1, make_examples(12))
     second = world.serve(2, make_examples(13))
     assert world.serving() == second
-    world.journal.drop_commits(1, clock())
+    world.history.drop_commits(1, clock())
     world.promote()
     assert world.serving() == first
     third = world.serve(2, make_examples(14), name="b")
@@ -308,7 +308,7 @@ def test_pin_survives_a_rewrite(world, clock):
     world.serve(1, make_examples(12))
     second = world.serve(2, make_examples(13))
     world.promotions.pin(FACE, is_pinned=True)
-    world.journal.drop_commits(1, clock())
+    world.history.drop_commits(1, clock())
     world.promote()
     assert world.serving() == second
 
@@ -318,14 +318,14 @@ def test_rewrite_above_the_serving_commit_does_not_change_the_serving_model(worl
     world.serve(2, make_examples(13))
     world.push(3, make_examples(14))
     before = world.promotions.list_serving()[FACE]
-    world.journal.drop_commits(2, clock())
+    world.history.drop_commits(2, clock())
     assert world.promotions.list_serving()[FACE] == before
 
 
 def test_restored_commit_gets_a_new_verdict_and_its_old_model(world, clock):
     world.serve(1, make_examples(12))
     second = world.serve(2, make_examples(13))
-    world.journal.drop_commits(1, clock())
+    world.history.drop_commits(1, clock())
     world.promote()
     world.serve(2, make_examples(13))
     assert world.serving() == second

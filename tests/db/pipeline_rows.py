@@ -122,7 +122,7 @@ class PipelineRows:
     def __init__(self, database, clock):
         self.db = database
         self.clock = clock
-        self.journal = CommitHistory(database)
+        self.history = CommitHistory(database)
         self.jobs = Jobs(database)
         self.models = Models(database, clock)
         self.promotions = Promotions(database, clock)
@@ -152,14 +152,14 @@ class PipelineRows:
         dataset = make_checked_dataset(spec, examples, findings)
         content = make_build(dataset)
         key = training_key(spec.name, content.digest, spec.recipe)
-        latest = self.journal.latest(spec.name)
+        latest = self.history.latest(spec.name)
         status = (
             VerdictStatus.UNCHANGED
             if latest and latest.training_key == key
             else VerdictStatus.BUILT
         )
-        existing_build = self.journal.build_of(spec.name, content.digest)
-        number = self.journal.next_number(spec.name, "", {})
+        existing_build = self.history.build_of(spec.name, content.digest)
+        number = self.history.next_number(spec.name, "", {})
         new_build = None if existing_build else NewBuild(number, f"{spec.name}/{number}", content)
         return CommitOutcome(
             spec.name, status, dataset, build=existing_build, new_build=new_build, training_key=key
@@ -175,9 +175,9 @@ class PipelineRows:
 
     def record(self, new_commit, outcomes, at):
         """Record a commit with its outcomes, as `builds.gather` does."""
-        self.journal.drop_unfinished()
-        ready = [self.journal.prepare(new_commit, outcome, at) for outcome in outcomes]
-        self.journal.record(new_commit, ready, at)
+        self.history.drop_unfinished()
+        ready = [self.history.prepare(new_commit, outcome, at) for outcome in outcomes]
+        self.history.record(new_commit, ready, at)
 
     def launch(self):
         """Run the planner; return the jobs started or joined."""

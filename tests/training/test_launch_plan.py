@@ -85,7 +85,7 @@ def test_one_of_ten_concurrent_starts_creates_the_job(world, clock):
 def test_changed_verdict_gets_no_job(world, clock):
     world.push(1, make_examples())
     (verdict,) = world.launches.list_waiting()
-    world.journal.drop_commits(0, clock())
+    world.history.drop_commits(0, clock())
     assert world.launches.start(verdict, make_job(verdict, clock), ()) is None
     assert world.recent_jobs() == []
     final = replace(verdict, status=VerdictStatus.UNCHANGED)
@@ -95,7 +95,7 @@ def test_changed_verdict_gets_no_job(world, clock):
 def test_changed_verdict_leaves_no_job_in_a_transaction_that_continues(world, clock):
     world.push(1, make_examples())
     (verdict,) = world.launches.list_waiting()
-    world.journal.drop_commits(0, clock())
+    world.history.drop_commits(0, clock())
 
     def start_and_count():
         assert world.launches.start(verdict, make_job(verdict, clock), ()) is None
