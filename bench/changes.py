@@ -18,7 +18,7 @@ from pathlib import Path
 
 from merlin.core.clock import utc_now
 from merlin.dataset.changes import Batch, ChangeRequest, Edit, make_changes
-from merlin.dataset.commit_batch import CommitSettings, GitBranch, commit_changes, wait_before_retry
+from merlin.dataset.commit_batch import CommitContext, GitBranch, commit_changes, wait_before_retry
 from merlin.dataset.commit_message import telegram_editor
 from merlin.db.database import open_database
 from merlin.db.intents import Intents
@@ -100,7 +100,7 @@ def _commit_changes(task: tuple[str, int]) -> tuple[list[str], list[int]]:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     random.seed(SEED + number)
     commits, tries = [], []
-    with _commit_settings(Path(folder), number) as (settings, waits):
+    with _commit_context(Path(folder), number) as (settings, waits):
         names = [f"{number}/question-{index:03d}" for index in range(CHANGES)]
         random.shuffle(names)
         for name in names:
@@ -113,7 +113,7 @@ def _commit_changes(task: tuple[str, int]) -> tuple[list[str], list[int]]:
 
 
 @contextmanager
-def _commit_settings(folder: Path, number: int) -> Iterator[tuple[CommitSettings, list[int]]]:
+def _commit_context(folder: Path, number: int) -> Iterator[tuple[CommitContext, list[int]]]:
     machine, waits = folder / f"machine-{number}", list[int]()
 
     def wait(attempt: int) -> None:
@@ -123,7 +123,7 @@ def _commit_settings(folder: Path, number: int) -> Iterator[tuple[CommitSettings
     source = GitSource(str(folder / "shared.git"), "main", "datasets", machine / "mirror.git")
     with open_database(f"sqlite://{machine}/merlin.db") as database:
         migrate(database)
-        yield CommitSettings(GitBranch(source), Intents(database), utc_now, wait), waits
+        yield CommitContext(GitBranch(source), Intents(database), utc_now, wait), waits
 
 
 def _batch(name: str) -> Batch:

@@ -42,7 +42,7 @@ from merlin.db.database import lock_user
 from merlin.training.policy import Forecast, forecast_training
 
 _TRIES = 5
-_LOOK_S = 0.1
+_POLL_S = 0.1
 _FRESH = timedelta(seconds=30)
 # Minimum length of an abbreviated commit id in a button.
 _MIN_DIGITS = 7
@@ -304,7 +304,7 @@ async def _read_newest_files(ctx: Context, actor: Actor, dataset: str) -> Datase
     while (files := await ctx.read(read_files, actor, dataset)).is_behind:
         if asyncio.get_running_loop().time() > until:
             raise Refused("a commit is not seen yet", "api-problem-unseen-commit-detail")
-        await asyncio.sleep(_LOOK_S)
+        await asyncio.sleep(_POLL_S)
     return files
 
 
@@ -423,7 +423,7 @@ def solve(ctx: Context, actor: Actor, change_id: str, take: str, seen: str = "")
     elif is_text and len(_changes(ctx).list_of_batch(one.batch)) > 1:
         is_solved = _changes(ctx).resubmit(one.change_id, theirs.text, theirs.blob)
     else:
-        is_solved = _changes(ctx).give_up(one.change_id)
+        is_solved = _changes(ctx).withdraw(one.change_id)
     if not is_solved:
         raise _solved_error()
     return get(ctx, actor, one.batch)
@@ -482,7 +482,7 @@ def retry(ctx: Context, actor: Actor, change_id: str) -> ChangeView:
 def drop(ctx: Context, actor: Actor, change_id: str) -> None:
     """Withdraw an edit and delete its text. Raises NotFound, and Refused once it is committed."""
     first = _require_own_batch(ctx, actor, change_id)[0]
-    if first.reason != "change-given-up" and not _changes(ctx).give_up(first.change_id):
+    if first.reason != "change-given-up" and not _changes(ctx).withdraw(first.change_id):
         raise Refused("too late", "change-too-late")
 
 

@@ -145,7 +145,7 @@ def cancel_order(ctx: Context, actor: Actor, purchase_id: str) -> bool:
     # A renewal's order is canceled with the renewal; its payment may already be in progress.
     if not purchase.state.is_unpaid or purchase.order.renewal_id is not None:
         return False
-    purchases.give_up(purchase.purchase_id, PurchaseState.CANCELED, CANCELED_BY_BUYER)
+    purchases.end_unpaid(purchase.purchase_id, PurchaseState.CANCELED, CANCELED_BY_BUYER)
     if purchase.asked_at is not None:
         purchases.poll_at(purchase.purchase_id, ctx.clock() + next_poll_delay(0))
     return True
@@ -330,7 +330,7 @@ def _record_failure(ctx: Context, purchase: Purchase, error: PaymentError) -> No
         # Not an order for which a concurrent request already got a payment page.
         is_unpaid = purchases.get(purchase_id).state is PurchaseState.ASKING
         state = PurchaseState.CANCELED
-        if is_unpaid and purchases.give_up(purchase_id, state, reason, is_closed=True):
+        if is_unpaid and purchases.end_unpaid(purchase_id, state, reason, is_closed=True):
             record_failed_renewal(ctx, purchase, reason)
         return
     # Backdate the claim so that it is expired.

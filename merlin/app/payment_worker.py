@@ -73,8 +73,8 @@ async def _by_gateway(ctx: Context, purchase: Purchase) -> None:
                 raise
     elif is_renewing:
         # Its owner declined before the payment was requested.
-        give_up = Purchases(ctx.db, ctx.clock).give_up
-        await ctx.store.do(lambda: give_up(purchase.purchase_id, PurchaseState.CANCELED))
+        end_unpaid = Purchases(ctx.db, ctx.clock).end_unpaid
+        await ctx.store.do(lambda: end_unpaid(purchase.purchase_id, PurchaseState.CANCELED))
 
 
 async def send_refund(ctx: Context, gateway: PaymentGateway, refund: Refund) -> None:

@@ -138,7 +138,7 @@ def grant_paid(ctx: Context, purchase: Purchase, paid: GatewayPayment) -> Entry 
         # This order has the code's use now: other unpaid orders with it would only be refunded.
         purchases = Purchases(ctx.db, ctx.clock)
         for each in purchases.with_code(purchase.user_id, purchase.order.promo):
-            purchases.give_up(each.purchase_id, PurchaseState.CANCELED)
+            purchases.end_unpaid(each.purchase_id, PurchaseState.CANCELED)
     bought = _bought(purchase, paid.amount)
     values = {"purchase": purchase.number, "amount": format_amount(paid.amount)}
     if not purchase.user_id:
@@ -254,8 +254,8 @@ def _find_subscription(ctx: Context, purchase: Purchase) -> str:
 
 def cancel(ctx: Context, purchase: Purchase, reason: str) -> bool:
     """End a purchase that cannot be paid, and notify the person; False for an ended one."""
-    give_up, state = Purchases(ctx.db, ctx.clock).give_up, PurchaseState.CANCELED
-    if not give_up(purchase.purchase_id, state, reason, is_closed=True):
+    end_unpaid, state = Purchases(ctx.db, ctx.clock).end_unpaid, PurchaseState.CANCELED
+    if not end_unpaid(purchase.purchase_id, state, reason, is_closed=True):
         return False
     # A person who did not pay within an hour is not notified; a failed renewal has a notice
     # of its own.
@@ -272,7 +272,7 @@ def expire(ctx: Context, purchase: Purchase) -> bool:
     """End an order that was not paid in time; False for one that has not expired or is not open."""
     if ctx.clock() < purchase.expires_at:
         return False
-    return Purchases(ctx.db, ctx.clock).give_up(purchase.purchase_id, PurchaseState.EXPIRED)
+    return Purchases(ctx.db, ctx.clock).end_unpaid(purchase.purchase_id, PurchaseState.EXPIRED)
 
 
 def apply_refund(ctx: Context, gateway: Gateway, gateway_refund: GatewayRefund) -> Entry | None:

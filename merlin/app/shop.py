@@ -128,7 +128,7 @@ def place_order(
             return purchase
         is_old = ctx.clock() >= purchase.expires_at
         state = PurchaseState.EXPIRED if is_old else PurchaseState.CANCELED
-        purchases.give_up(purchase.purchase_id, state)
+        purchases.end_unpaid(purchase.purchase_id, state)
     purchase = purchases.order(order, _lifetime(ctx))
     promos.hold(actor.user_id, code.code, purchase.purchase_id)
     return purchase

@@ -334,7 +334,7 @@ class Purchases(Repository):
         return found or _PURCHASES.find(self.db, PURCHASE.select().where(is_named))
 
     @transaction
-    def give_up(
+    def end_unpaid(
         self, purchase_id: str, state: PurchaseState, reason: str = "", *, is_closed: bool = False
     ) -> bool:
         """End an open purchase as canceled or expired; False for one that is not open.

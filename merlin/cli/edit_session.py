@@ -106,7 +106,7 @@ class EditSession:
         try:
             return wait_for_daemon(config, poll, self._commit_queued, self.notify, on_late)
         except KeyboardInterrupt:
-            if not rows.give_up(change_id):
+            if not rows.withdraw(change_id):
                 self.notify("change-queued", change=change_id)
             raise
 
@@ -133,7 +133,7 @@ def _read_change(rows: Changes, change_id: str) -> Change | None:
             for file in rows.list_of_batch(change.batch)
             if file.theirs is not None
         ]
-        rows.give_up(change.change_id)
+        rows.withdraw(change.change_id)
         raise MerlinError("a conflict", "change-in-conflict", difference="\n".join(differences))
     if change.state is ChangeState.REFUSED:
         raise MerlinError(change.reason, "change-not-saved", reason=reason)

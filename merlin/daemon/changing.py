@@ -15,7 +15,7 @@ from merlin.core.i18n import cut
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger, redact
 from merlin.dataset.changes import Batch, BatchResult, Change, Changes, ChangeState
-from merlin.dataset.commit_batch import CommitSettings, GitBranch, commit_changes
+from merlin.dataset.commit_batch import CommitContext, GitBranch, commit_changes
 from merlin.dataset.commit_message import parse_subject
 from merlin.dataset.example import question_preview
 from merlin.dataset.proposals import ProposalFollower
@@ -41,7 +41,7 @@ class ChangeProcessor:
         clock: Clock,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._commits = CommitSettings(branch, Intents(db), clock)
+        self._commits = CommitContext(branch, Intents(db), clock)
         self._queue = Changes(db, clock)
         self._notices = Notices(db, clock)
         self._clock = clock

@@ -239,7 +239,7 @@ def heartbeat_tick(services: DaemonServices, tally: TickCounts) -> Callable[[], 
                 pid=os.getpid(),
                 since=since,
                 at=services.clock(),
-                step=services.build_settings.progress.step or unfetched,
+                step=services.gathering.progress.step or unfetched,
                 counters={**services.db.connection_counter, **tally.counts},
                 failing=tally.failures.bugs,
             )

@@ -77,16 +77,16 @@ def recover(services: DaemonServices, on_commit: Callable[[], None]) -> list[dic
     SourceError: the commits read so far are then stored with their verdicts and builds, as after an
     ordinary gathering.
     """
-    db, settings = services.db, services.build_settings
+    db, gathering = services.db, services.gathering
     if db.row(JOB.select(JOB.id).limit(1)):
         raise Refused("the database has jobs", "recover-not-empty")
-    settings.source.fetch()
-    noted = list(read_notes(settings.source.notes()))
+    gathering.source.fetch()
+    noted = list(read_notes(gathering.source.notes()))
     noted_shas = {item.commit for item in noted}
-    head, _ = gather(settings, lambda *_: on_commit(), lambda *_: None, noted_shas)
-    known_shas = settings.history.read_mainline()
+    head, _ = gather(gathering, lambda *_: on_commit(), lambda *_: None, noted_shas)
+    known_shas = gathering.history.read_mainline()
     if head and any(
-        item.sha not in known_shas for item in settings.source.commits_since(head, (), noted_shas)
+        item.sha not in known_shas for item in gathering.source.commits_since(head, (), noted_shas)
     ):
         raise Refused("the database begins later", "recover-later")
     verdicts = [_find(services, item) for item in noted if item.commit in known_shas]

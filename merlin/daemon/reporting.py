@@ -105,7 +105,7 @@ class NoteWriter:
 
     def __call__(self) -> bool:
         """Write and push notes; return whether one was written. Raises SourceError at the end."""
-        rows, source = VerdictHistory(self._services.db), self._services.build_settings.source
+        rows, source = VerdictHistory(self._services.db), self._services.gathering.source
         count, failures = 0, []
         for commit, words in rows.list_unwritten_notes():
             try:

@@ -110,7 +110,7 @@ def _argument(request: Request, name: str) -> str:
 
 
 def _result_of_fetch(services: DaemonServices, _request: Request) -> Result:
-    return {"position": max(services.build_settings.history.read_mainline().values(), default=0)}
+    return {"position": max(services.gathering.history.read_mainline().values(), default=0)}
 
 
 def _make_jobs_due(services: DaemonServices, _request: Request) -> Result:
@@ -218,20 +218,20 @@ def _restore(services: DaemonServices, request: Request) -> Result:
     Raises DatasetError when the bytes differ from the recorded build; SourceError.
     """
     build = services.launches.build(int(_argument(request, "build")))
-    settings = services.build_settings
-    with settings.gather_lock:
-        remove_durably(settings.builds / build.folder)
-        restore_build(settings, _argument(request, "commit"), build)
+    gathering = services.gathering
+    with gathering.gather_lock:
+        remove_durably(gathering.builds / build.folder)
+        restore_build(gathering, _argument(request, "commit"), build)
     return {"build": build.version, "dataset": build.dataset}
 
 
 def _prune(services: DaemonServices, request: Request) -> Result:
     """Remove the folders of unneeded builds. Raises OSError if one cannot be removed."""
-    settings = services.build_settings
-    with settings.gather_lock:
+    gathering = services.gathering
+    with gathering.gather_lock:
         pruned = find_unneeded(services, Actor.operator(), int(_argument(request, "keep")))
         for build in pruned.builds:
-            rmtree(settings.builds / build.folder)
+            rmtree(gathering.builds / build.folder)
     return pruned.as_json()
 
 

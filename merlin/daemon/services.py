@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from merlin.app.context import Context
 from merlin.daemon.changing import ChangeProcessor
-from merlin.dataset.gather import BuildSettings
+from merlin.dataset.gather import GatherContext
 from merlin.db.processes import Heartbeats
 from merlin.training.jobs import TrainingProvider
 from merlin.training.launch_plan import Launches
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class DaemonServices(Context):
     """Services of the ticks; `providers` by name, `ping_url` is "" without a monitor."""
 
-    build_settings: BuildSettings
+    gathering: GatherContext
     launches: Launches
     providers: Mapping[str, TrainingProvider]
     inventory: ModelInventory

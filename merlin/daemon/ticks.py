@@ -114,8 +114,8 @@ def follow_files(services: DaemonServices) -> bool:
 
     Separate from processing commits: for a large dataset it takes longer than check and build.
     """
-    with services.build_settings.files_lock:
-        return sync_files(services.build_settings.source, FileIndex(services.db))
+    with services.gathering.files_lock:
+        return sync_files(services.gathering.source, FileIndex(services.db))
 
 
 def read_commits(services: DaemonServices) -> bool:
@@ -126,7 +126,7 @@ def read_commits(services: DaemonServices) -> bool:
     tell_daily = Notices(services.db, services.clock).tell_daily
     try:
         tells = partial(_notify_outcome, services), partial(_notify_rewritten, services)
-        head, has_moved = gather(services.build_settings, *tells)
+        head, has_moved = gather(services.gathering, *tells)
     except SourceError as error:
         tell_daily("notice-repository", {"reason": error.as_argument()})
         raise
@@ -137,7 +137,7 @@ def read_commits(services: DaemonServices) -> bool:
     if head is None:
         tell_daily("notice-no-branch", {})
         repository = require_repository(services.config)
-        named = {"url": services.build_settings.source.remote.url, "branch": repository.branch}
+        named = {"url": services.gathering.source.remote.url, "branch": repository.branch}
         raise SourceError(f"no branch {repository.branch}", "doctor-no-branch", **named)
     if has_moved:
         services.db.bump()
@@ -204,7 +204,7 @@ def _advance(
     now = services.clock()
     try:
         return advance_launch(
-            provider, job, build, lambda: restore_build(services.build_settings, commit, build)
+            provider, job, build, lambda: restore_build(services.gathering, commit, build)
         )
     except (NotFound, DatasetError) as fault:  # its files cannot be rebuilt
         log.warning("launch without a build", job=job.job_id, reason=str(fault))
@@ -258,7 +258,7 @@ def prove(services: DaemonServices) -> bool:
 
 def promote(services: DaemonServices) -> bool:
     """Promote the newest good model of each dataset unless its gate or canary holds it."""
-    with services.build_settings.mainline_lock:
+    with services.gathering.mainline_lock:
         gate = Gates(services.db, services.clock).holds
         canaries = Canaries(services.db, services.clock)
         canaries.end_unawaited()
@@ -405,10 +405,10 @@ def apply_retention(services: DaemonServices) -> bool:
     if retention.builds_days:
         before = now - timedelta(days=retention.builds_days)
         # The lock is needed: a build being written has its folder before its row.
-        with services.build_settings.gather_lock:
+        with services.gathering.gather_lock:
             expired = frozenset(build.folder for build in rows.builds(before))
             kept = rows.folders() - expired
-            folders = services.build_settings.builds
+            folders = services.gathering.builds
             removed["folders"] = remove_folders(folders, kept, expired, before)
     if retention.files_days:
         files = rows.files(now - timedelta(days=retention.files_days))
@@ -419,17 +419,15 @@ def apply_retention(services: DaemonServices) -> bool:
             services, rows.models(before), lambda model: rows.mark_gone(model, before)
         )
     removed["baseline_answers"] = delete_unused_answers(services.db)
-    with services.build_settings.gather_lock:
+    with services.gathering.gather_lock:
         removed["texts"] = rows.delete_unused_texts()
         if retention.mirror_days:
-            services.build_settings.source.clean(
-                rows.list_needed_commits(), retention.mirror_days, now
-            )
+            services.gathering.source.clean(rows.list_needed_commits(), retention.mirror_days, now)
     # The file index stores a text before its file row: without the lock it would look unused.
-    with services.build_settings.files_lock:
+    with services.gathering.files_lock:
         index = FileIndex(services.db)
         removed["texts"] += index.delete_unused_texts()
-        restore_texts(services.build_settings.source, index)
+        restore_texts(services.gathering.source, index)
     if any(removed.values()):
         log.info("unused files and models were removed", **removed)
     return any(removed.values())

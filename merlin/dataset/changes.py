@@ -1,8 +1,8 @@
 """A change: one edit of one file that is to be committed.
 
     waiting -> working -> committed | conflict | refused | parked
-    conflict -> waiting (resubmitted over the other edit) | refused (cancelled)
-    parked -> waiting (retried by a user) | refused (cancelled)
+    conflict -> waiting (resubmitted over the other edit) | refused (withdrawn)
+    parked -> waiting (retried by a user) | refused (withdrawn)
 
 A batch of one or more changes becomes one commit, completely or not at all. The commit contains
 the batch's id (`Merlin-Id`), so that the branch shows whether a batch was committed. Changes are
@@ -228,7 +228,7 @@ def is_writable_path(inside: str) -> bool:
 
 
 UNREADABLE = "change-unreadable"
-_GIVEN_UP_FROM = (ChangeState.WAITING, ChangeState.CONFLICT, ChangeState.PARKED)
+_WITHDRAWABLE = (ChangeState.WAITING, ChangeState.CONFLICT, ChangeState.PARKED)
 _FORGOTTEN: Row = {"text": None, "theirs": None, "theirs_blob": None}
 
 _CHANGES = RowMap(
@@ -345,11 +345,11 @@ class Changes(Repository):
         return True
 
     @transaction
-    def give_up(self, change_id: str) -> bool:
-        """Cancel the batch of a waiting, parked or conflicting change; False in other states."""
+    def withdraw(self, change_id: str) -> bool:
+        """Withdraw the batch of a waiting, parked or conflicting change; False in other states."""
         row = self.db.row(CHANGE.select().where(CHANGE.change_id == change_id))
         state = ChangeState(row["state"]) if row else ChangeState.REFUSED
-        if row is None or state not in _GIVEN_UP_FROM:
+        if row is None or state not in _WITHDRAWABLE:
             return False
         return self._put_aside(row["batch"], state, ChangeState.REFUSED, "change-given-up", {})
 

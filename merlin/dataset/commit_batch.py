@@ -62,8 +62,8 @@ def wait_before_retry(attempt: int) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class CommitSettings:
-    """The settings of commits; `wait` is called with the number of the failed attempt."""
+class CommitContext:
+    """What `commit_changes` works with; `wait` is called with the number of the failed attempt."""
 
     branch: GitBranch
     intents: Intents
@@ -71,7 +71,7 @@ class CommitSettings:
     wait: Callable[[int], None] = field(default=wait_before_retry)
 
 
-def commit_changes(settings: CommitSettings, batch: Batch) -> BatchResult:
+def commit_changes(ctx: CommitContext, batch: Batch) -> BatchResult:
     """Commit a batch; return its commit on the branch, or its conflicts.
 
     Raises SourceError if the repository is unavailable (the batch may be pushed or not: call this
@@ -79,39 +79,39 @@ def commit_changes(settings: CommitSettings, batch: Batch) -> BatchResult:
     made.
     """
     key = f"change:{batch.batch_id}"
-    intent = settings.intents.open(key, "change")
+    intent = ctx.intents.open(key, "change")
     if intent.state is IntentState.DONE:
         return BatchResult(intent.outside_id)
     is_doubtful = intent.state is IntentState.SENDING
     for attempt in range(TRIES):
-        with settings.branch.turn():
-            landed = _try_commit(settings, batch, key, is_doubtful=is_doubtful)
+        with ctx.branch.turn():
+            landed = _try_commit(ctx, batch, key, is_doubtful=is_doubtful)
         if landed is not None:
             if landed.commit is not None:
-                settings.intents.mark_done(key, landed.commit)
+                ctx.intents.mark_done(key, landed.commit)
             else:  # a conflict leaves the intent open for another try
-                settings.intents.mark_ready(key)
+                ctx.intents.mark_ready(key)
             return landed
         log.info("the branch moved on", batch=batch.batch_id, attempt=attempt + 1)
-        settings.wait(attempt)
+        ctx.wait(attempt)
     raise SourceError(f"pushed {TRIES} times in vain", "change-raced", tries=TRIES)
 
 
 def _try_commit(
-    settings: CommitSettings, batch: Batch, key: str, *, is_doubtful: bool
+    ctx: CommitContext, batch: Batch, key: str, *, is_doubtful: bool
 ) -> BatchResult | None:
     """Return the result of one try, None if another push was faster."""
-    head = settings.branch.head()
+    head = ctx.branch.head()
     if is_doubtful:
-        found = settings.branch.find(head, batch.batch_id)
+        found = ctx.branch.find(head, batch.batch_id)
         if found is not None:
             return BatchResult(found)
-    written = settings.branch.write(head, batch)
+    written = ctx.branch.write(head, batch)
     if written.commit is None or written.is_there:
         return written
     kill_point("change.written")
-    settings.intents.mark_sending(key, settings.clock())
-    if not settings.branch.push(written.commit, head):
+    ctx.intents.mark_sending(key, ctx.clock())
+    if not ctx.branch.push(written.commit, head):
         return None
     kill_point("change.pushed")
     return BatchResult(written.commit)

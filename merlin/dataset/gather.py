@@ -83,8 +83,8 @@ NotedNumbers = Mapping[str, Mapping[str, int]]
 
 
 @dataclass(frozen=True, slots=True)
-class BuildSettings:
-    """Dependencies of `gather`.
+class GatherContext:
+    """What `gather` works with.
 
     `limit_tokens`: base model -> token limit of an example. `indices` is the folder with an
     `ExampleIndex` file per dataset; a dataset without one is read completely again. `gather_lock`
@@ -107,7 +107,7 @@ class BuildSettings:
 
 
 def gather(
-    settings: BuildSettings,
+    ctx: GatherContext,
     tell: Callable[[Commit, CommitOutcome], None],
     tell_rewritten: Callable[[str, int], None],
     since: Collection[str] = (),
@@ -120,46 +120,44 @@ def gather(
     rewrite with the head and the number of removed commits. Raises SourceError if the repository
     cannot be read, OSError if a build cannot be written; commits recorded before are kept.
     """
-    with settings.gather_lock:
+    with ctx.gather_lock:
         kill_point("fetch.before")
-        head = settings.source.fetch()
+        head = ctx.source.fetch()
         kill_point("fetch.after")
         if head is None:
             return None, False
-        with settings.mainline_lock:
-            mainline = settings.history.read_mainline()
-            commits = settings.source.commits_since(head, mainline, since)
-            removed = _drop_commits(settings, head, mainline, commits)
+        with ctx.mainline_lock:
+            mainline = ctx.history.read_mainline()
+            commits = ctx.source.commits_since(head, mainline, since)
+            removed = _drop_commits(ctx, head, mainline, commits)
             if removed:
                 tell_rewritten(head, removed)
             try:
-                _record(settings, head, mainline, commits, tell)
+                _record(ctx, head, mainline, commits, tell)
             finally:
-                settings.progress.done = settings.progress.total = 0
+                ctx.progress.done = ctx.progress.total = 0
             return head, bool(commits or removed)
 
 
 def _record(
-    settings: BuildSettings,
+    ctx: GatherContext,
     head: str,
     mainline: Mainline,
     commits: Sequence[Commit],
     tell: Callable[[Commit, CommitOutcome], None],
 ) -> None:
     if commits:
-        settings.history.drop_unfinished()
-    progress, noted = settings.progress, cache(partial(_read_noted_numbers, settings.source))
+        ctx.history.drop_unfinished()
+    progress, noted = ctx.progress, cache(partial(_read_noted_numbers, ctx.source))
     progress.total = len(commits)
     for done, commit in enumerate(commits):
         progress.done = done
         with open_commit_span(commit.sha):
             # The first recorded commit changes all datasets, because its parent is not recorded.
-            now = settings.source.dataset_trees(commit.sha)
+            now = ctx.source.dataset_trees(commit.sha)
             is_parent_known = commit.parent is not None and commit.parent in mainline
             before = (
-                settings.source.dataset_trees(commit.parent)
-                if is_parent_known and commit.parent
-                else {}
+                ctx.source.dataset_trees(commit.parent) if is_parent_known and commit.parent else {}
             )
             names = sorted(
                 name for name in now.keys() | before.keys() if now.get(name) != before.get(name)
@@ -167,42 +165,40 @@ def _record(
             progress.datasets, outcomes = len(names), list[CommitOutcome]()
             for checked_count, name in enumerate(names):
                 progress.checked = checked_count
-                outcomes.append(_prepare(settings, commit, name, noted))
-            settings.history.record(commit, outcomes, settings.clock())
+                outcomes.append(_prepare(ctx, commit, name, noted))
+            ctx.history.record(commit, outcomes, ctx.clock())
         kill_point("verdict.recorded")
         mainline = {**mainline, commit.sha: commit.position}
         statuses = {outcome.dataset: outcome.status for outcome in outcomes}
         log.info("commit recorded", commit=commit.sha, position=commit.position, verdicts=statuses)
         for outcome in outcomes:
             tell(commit, outcome)
-    if not settings.courses.is_whole():
+    if not ctx.courses.is_whole():
         checked = {}
-        for name in settings.source.dataset_trees(head):
-            checked[name] = check_settings(
-                name, settings.source.entries(head, name), settings.source.read
-            )
-        settings.courses.index(checked, settings.clock())
+        for name in ctx.source.dataset_trees(head):
+            checked[name] = check_settings(name, ctx.source.entries(head, name), ctx.source.read)
+        ctx.courses.index(checked, ctx.clock())
         log.info("courses are indexed anew", commit=head, datasets=len(checked))
 
 
 def _drop_commits(
-    settings: BuildSettings, head: str, mainline: Mainline, commits: Sequence[Commit]
+    ctx: GatherContext, head: str, mainline: Mainline, commits: Sequence[Commit]
 ) -> int:
     """Remove commits from the mainline that a rewritten history lacks; return how many."""
     if not mainline:
         return 0
     if not commits:  # the head is recorded: the branch did not move, or was reset to it
-        last_kept = settings.source.commits_since(head, ())[0].position
+        last_kept = ctx.source.commits_since(head, ())[0].position
     else:
         has_known_parent = commits[0].parent in mainline
         last_kept = commits[0].position - 1 if has_known_parent else 0
     if last_kept >= max(mainline.values()):
         return 0
-    return settings.history.drop_commits(last_kept, settings.clock())
+    return ctx.history.drop_commits(last_kept, ctx.clock())
 
 
 def _prepare(
-    settings: BuildSettings, commit: Commit, folder: str, noted: Callable[[], NotedNumbers]
+    ctx: GatherContext, commit: Commit, folder: str, noted: Callable[[], NotedNumbers]
 ) -> CommitOutcome:
     """Return the commit's outcome for one dataset; its rows are stored but hidden.
 
@@ -210,55 +206,53 @@ def _prepare(
     differs from the mainline's, and it is rebuilt.
     """
     dataset = name_dataset(folder)
-    path = settings.indices / f"{dataset}.sqlite" if is_valid_name(dataset) else None
-    tree = settings.source.dataset_trees(commit.sha).get(folder)
+    path = ctx.indices / f"{dataset}.sqlite" if is_valid_name(dataset) else None
+    tree = ctx.source.dataset_trees(commit.sha).get(folder)
     if tree is None:
         if path is not None:
             remove_index(path)
-        return settings.history.prepare(
-            commit, CommitOutcome(dataset, VerdictStatus.REMOVED), settings.clock()
+        return ctx.history.prepare(
+            commit, CommitOutcome(dataset, VerdictStatus.REMOVED), ctx.clock()
         )
     with open_index(path) as index:
         with open_span("check", {"merlin.dataset": dataset}) as span:
-            checked = replace(_check(settings, index, commit, folder, tree), name=dataset)
+            checked = replace(_check(ctx, index, commit, folder, tree), name=dataset)
             span.set_attribute("merlin.examples", checked.good)
-        outcome = settings.history.prepare(
-            commit, _outcome(settings, commit, checked, noted), settings.clock()
-        )
+        outcome = ctx.history.prepare(commit, _outcome(ctx, commit, checked, noted), ctx.clock())
         index.keep(commit.sha, tree)
         kill_point("index.stored")
     return replace(outcome, checked=replace(checked, index=None))
 
 
 def _check(
-    settings: BuildSettings, index: ExampleIndex, commit: Commit, folder: str, tree: str
+    ctx: GatherContext, index: ExampleIndex, commit: Commit, folder: str, tree: str
 ) -> CheckedDataset:
     """Return the checked dataset at a commit; only changes are read if the index is up to date."""
-    others = settings.source.dataset_trees(commit.sha)
-    if index.commit_read and index.commit_read == settings.history.find_newest_commit(folder):
-        changes = settings.source.changes(index.state("tree"), tree)
+    others = ctx.source.dataset_trees(commit.sha)
+    if index.commit_read and index.commit_read == ctx.history.find_newest_commit(folder):
+        changes = ctx.source.changes(index.state("tree"), tree)
         if changes is not None:
             checked = check_changes(
-                folder, index, changes, settings.source.read, settings.limit_tokens, others=others
+                folder, index, changes, ctx.source.read, ctx.limit_tokens, others=others
             )
             if checked is not None:
                 return checked
     if not index.is_new:
         index.clear()
-    return _check_whole(settings, index, commit.sha, folder)
+    return _check_whole(ctx, index, commit.sha, folder)
 
 
 def _check_whole(
-    settings: BuildSettings, index: ExampleIndex, commit: str, folder: str
+    ctx: GatherContext, index: ExampleIndex, commit: str, folder: str
 ) -> CheckedDataset:
     """Return the checked dataset at a commit, read completely into an empty index."""
-    source = settings.source
+    source = ctx.source
     entries, others = source.entries(commit, folder), source.dataset_trees(commit)
-    return check_whole(folder, index, entries, source.read, settings.limit_tokens, others=others)
+    return check_whole(folder, index, entries, source.read, ctx.limit_tokens, others=others)
 
 
 def _outcome(
-    settings: BuildSettings,
+    ctx: GatherContext,
     commit: Commit,
     checked: CheckedDataset,
     noted: Callable[[], NotedNumbers],
@@ -275,15 +269,15 @@ def _outcome(
             dataset, VerdictStatus.REJECTED, checked, reason="verdict-commit-unreadable"
         )
     span = open_span("build", {"merlin.dataset": dataset})
-    with span, create_build_folder(settings.builds / dataset) as place:
+    with span, create_build_folder(ctx.builds / dataset) as place:
         content = make_build(checked, place)
-        known, new = settings.history.build_of(dataset, content.digest), None
+        known, new = ctx.history.build_of(dataset, content.digest), None
         if known is None:
-            number = _number(settings, dataset, content.digest, noted().get(dataset, {}))
-            written = write_build(content, settings.builds / dataset, number)
-            new = NewBuild(number, written.relative_to(settings.builds).as_posix(), content)
+            number = _number(ctx, dataset, content.digest, noted().get(dataset, {}))
+            written = write_build(content, ctx.builds / dataset, number)
+            new = NewBuild(number, written.relative_to(ctx.builds).as_posix(), content)
     key = training_key(dataset, content.digest, checked.spec.recipe)
-    status = _status(settings.history.latest(dataset), key, checked.spec)
+    status = _status(ctx.history.latest(dataset), key, checked.spec)
     return CommitOutcome(dataset, status, checked, known, new, key)
 
 
@@ -294,10 +288,10 @@ def _read_noted_numbers(source: GitSource) -> NotedNumbers:
     return numbers
 
 
-def _number(settings: BuildSettings, dataset: str, digest: str, noted: Mapping[str, int]) -> int:
+def _number(ctx: GatherContext, dataset: str, digest: str, noted: Mapping[str, int]) -> int:
     """Return a new build's number; folders and git notes replace the rows of a lost database."""
-    numbers = {**list_build_folders(settings.builds / dataset), **noted}
-    return settings.history.next_number(dataset, digest[:SHORT_DIGEST_LENGTH], numbers)
+    numbers = {**list_build_folders(ctx.builds / dataset), **noted}
+    return ctx.history.next_number(dataset, digest[:SHORT_DIGEST_LENGTH], numbers)
 
 
 def _status(latest: Verdict | None, key: str, spec: DatasetSpec) -> VerdictStatus:
@@ -309,13 +303,13 @@ def _status(latest: Verdict | None, key: str, spec: DatasetSpec) -> VerdictStatu
     return VerdictStatus.BUILT if waits_otherwise else VerdictStatus.UNCHANGED
 
 
-def restore_build(settings: BuildSettings, commit: str | None, build: Build) -> None:
+def restore_build(ctx: GatherContext, commit: str | None, build: Build) -> None:
     """Create a build's folder again from its commit if it is missing or damaged.
 
     Raises DatasetError if the commit gives other bytes or is None, SourceError if the repository
     cannot be read.
     """
-    folder = settings.builds / build.folder
+    folder = ctx.builds / build.folder
     try:
         read_manifest(folder, build.digest)
     except (NotFound, DatasetError) as fault:
@@ -326,8 +320,8 @@ def restore_build(settings: BuildSettings, commit: str | None, build: Build) -> 
     else:
         return
     with open_index() as index:
-        content = make_build(_check_whole(settings, index, commit, build.dataset))
+        content = make_build(_check_whole(ctx, index, commit, build.dataset))
         if content.digest != build.digest:
             name = build.version
             raise DatasetError(f"{name} cannot be made again", "build-not-again", name=name)
-        write_build(content, settings.builds / build.dataset, build.number)
+        write_build(content, ctx.builds / build.dataset, build.number)

@@ -467,7 +467,7 @@ class ProposalFollower(Repository):
         """Remove a withdrawn example: cancel its Change if not committed, else delete its file."""
         if change is not None and change.state is not ChangeState.COMMITTED:
             is_over = change.state is ChangeState.REFUSED
-            if is_over or self._changes.give_up(change.change_id):
+            if is_over or self._changes.withdraw(change.change_id):
                 # It never reached git.
                 these = REVOKED_EXAMPLE.dataset == row["dataset"]
                 these &= REVOKED_EXAMPLE.example_id == row["example_id"]
@@ -499,7 +499,7 @@ class ProposalFollower(Repository):
         if change is None or change.state is ChangeState.COMMITTED:
             self._set(row, example_id="")
         elif change.state is ChangeState.CONFLICT:
-            self._changes.give_up(change.change_id)
+            self._changes.withdraw(change.change_id)
             self._set(row, removal_id="")
         elif change.state is ChangeState.REFUSED:
             self._set(row, removal_id="")

@@ -1,4 +1,9 @@
-"""The tables and their columns, bound to no database; `merlin.db.migrations` creates them."""
+"""The tables and their columns, bound to no database; `merlin.db.migrations` creates them.
+
+Some columns have the names of earlier versions: `verdict.word` is the status, `wish` the training
+key of a verdict or job, `till` the gateway of a payment, `looks` counts its polls and `look_at` is
+the time of the next, `told_word` and `is_told` are of notifications.
+"""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from merlin.daemon.services import DaemonServices
 from merlin.daemon.ticks import ticks_of
 from merlin.dataset.commit_batch import GitBranch
 from merlin.dataset.commits import CommitHistory
-from merlin.dataset.gather import BuildSettings
+from merlin.dataset.gather import GatherContext
 from merlin.db.change_watch import watch_changes
 from merlin.db.database import Database
 from merlin.db.driver_errors import DatabaseAway
@@ -62,7 +62,7 @@ def _lead(services: DaemonServices, lead: Lead, stop: threading.Event) -> None:
         tally = TickCounts()
         on_ready = partial(notify, status_notice("leads"))
         watch = partial(watch_changes, services.db)
-        stop_transfer = services.build_settings.source.stop_transfer
+        stop_transfer = services.gathering.source.stop_transfer
         run(ticks_of(services, tally), tally, on_ready, stop, watch, stop_transfer)
         notify(STOPPING)
         lead.check()
@@ -141,7 +141,7 @@ def services_of(
         yield DaemonServices(
             config=config,
             db=database,
-            build_settings=_build_settings(config, database, source),
+            gathering=_gathering(config, database, source),
             launches=Launches(database, config, sunsets=sunsets),
             providers=providers,
             inventory=ModelInventory(Models(database), providers),
@@ -164,8 +164,8 @@ def _ping_url(config: Config) -> str:
     return url
 
 
-def _build_settings(config: Config, database: Database, source: GitSource) -> BuildSettings:
-    return BuildSettings(
+def _gathering(config: Config, database: Database, source: GitSource) -> GatherContext:
+    return GatherContext(
         source=source,
         history=CommitHistory(database),
         courses=Catalogue(database),

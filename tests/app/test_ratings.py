@@ -147,7 +147,7 @@ def test_proposal_waits_again_if_its_change_failed(proposals, changes, following
     assert following.is_due()
     following.follow()
     assert proposals.get(proposal_id).state is ProposalState.APPROVED
-    changes.give_up(change_id)
+    changes.withdraw(change_id)
     following.follow()
     reopened = proposals.get(proposal_id)
     assert (reopened.state, reopened.change_id) == (ProposalState.WAITING, "")

@@ -97,7 +97,7 @@ class History:
         """Do one random action."""
         steps = [self.order, self.pay, self.ask, self.ask, self.settle, self.pass_time]
         steps += [self.pay_again, self.refund, self.refund_again, self.report_out_of_order]
-        steps += [self.give_up, self.change_zone, self.get_gift, self.start_trial, self.redeem]
+        steps += [self.end_unpaid, self.change_zone, self.get_gift, self.start_trial, self.redeem]
         steps += [self.start_payment, self.poll, self.order, self.pay]
         action = self.rng.choice(steps)
         self.counts[action.__name__] += 1
@@ -197,12 +197,12 @@ class History:
             purchase, self.shop.make_payment(purchase, outside_id, status, reason="x")
         )
 
-    def give_up(self):
+    def end_unpaid(self):
         if self.orders:
             purchase = self.rng.choice(self.orders)
             purchase_id, state = purchase.purchase_id, PurchaseState.CANCELED
             is_closed = self.rng.random() < 0.3
-            self.shop.billing.purchases.give_up(purchase_id, state, is_closed=is_closed)
+            self.shop.billing.purchases.end_unpaid(purchase_id, state, is_closed=is_closed)
             expire(self.shop.ctx, self.rng.choice(self.orders))
 
     def refund(self):

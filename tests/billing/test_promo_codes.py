@@ -51,8 +51,8 @@ def refusal_key(call, *arguments, **named):
     return refused.value.key
 
 
-def give_up(shop, purchase, state=PurchaseState.CANCELED, **how):
-    return shop.billing.purchases.give_up(purchase.purchase_id, state, **how)
+def end_unpaid(shop, purchase, state=PurchaseState.CANCELED, **how):
+    return shop.billing.purchases.end_unpaid(purchase.purchase_id, state, **how)
 
 
 def count_uses(shop, code="HALF"):
@@ -145,7 +145,7 @@ def test_percent_code_lowers_the_price_and_its_order_reserves_the_use(shop):
 @pytest.mark.parametrize("ended", [PurchaseState.CANCELED, PurchaseState.EXPIRED])
 def test_ended_order_frees_its_promo_use(shop, ended):
     purchase = shop.order(promo="HALF")
-    assert give_up(shop, purchase, ended)
+    assert end_unpaid(shop, purchase, ended)
     assert count_uses(shop) == 0
     again = shop.order(promo="HALF")
     assert again.purchase_id != purchase.purchase_id
@@ -181,7 +181,7 @@ def test_held_payment_keeps_the_promo_use(shop):
 
 def test_cancelled_order_that_was_paid_uses_the_code(shop):
     purchase = shop.order(promo="HALF")
-    give_up(shop, purchase)
+    end_unpaid(shop, purchase)
     shop.pay(purchase)
     assert refusal_key(shop.order, promo="HALF") == "promo-used"
     assert count_uses(shop) == 1
@@ -221,7 +221,7 @@ def test_stars_order_paid_twice_uses_its_code_once(last):
 
 def test_promo_use_is_reserved_while_its_order_can_be_paid(last):
     purchase = start_payment(last)
-    assert give_up(last, purchase)
+    assert end_unpaid(last, purchase)
     assert refusal_key(last.order, BORIS, promo="LAST") == "promo-used-up"
     canceled = last.make_payment(purchase, f"out-{purchase.purchase_id}", Status.CANCELED)
     last.apply_payment(purchase, canceled)
@@ -231,7 +231,7 @@ def test_promo_use_is_reserved_while_its_order_can_be_paid(last):
 def test_promo_use_is_reserved_by_any_order_that_can_be_paid(last):
     first = start_payment(last)
     second = last.order(promo="LAST", gateway=STARS)
-    assert give_up(last, second)
+    assert end_unpaid(last, second)
     assert refusal_key(last.order, BORIS, promo="LAST") == "promo-used-up"
     assert not last.pay(first).is_empty
 
@@ -249,7 +249,7 @@ def test_promo_use_is_freed_once_its_order_is_no_longer_polled(last, clock):
 
 def test_payment_after_the_code_went_to_another_user_is_refunded(last):
     purchase = start_payment(last)
-    give_up(last, purchase, is_closed=True)
+    end_unpaid(last, purchase, is_closed=True)
     assert not last.pay(last.order(BORIS, promo="LAST")).is_empty
     assert last.pay(purchase).is_empty
     assert last.billing.terms.list_of_user(ANNA) == []
@@ -264,13 +264,13 @@ def test_concurrent_payments_do_not_exceed_the_uses_of_a_code(url, cipher, clock
         shop.billing.promos.add(Promo("LAST", "plus", percent=90, most_uses=2))
         orders = [start_payment(shop, user_id=person) for person in people[:2]]
         for order in orders:
-            give_up(shop, order, is_closed=True)
+            end_unpaid(shop, order, is_closed=True)
         for user_id in people[2:]:
             orders += [
                 start_payment(shop, user_id=user_id, contact=text) for text in ("", "a@example.com")
             ]
-            give_up(shop, orders[-1], is_closed=True)
-            give_up(shop, orders[-2], is_closed=True)
+            end_unpaid(shop, orders[-1], is_closed=True)
+            end_unpaid(shop, orders[-2], is_closed=True)
     gate = threading.Barrier(len(orders))
 
     def pay(purchase):
@@ -337,7 +337,7 @@ def test_orders_of_people_who_left_do_not_share_the_use_of_a_code(shop, clock):
     ended, paid, waiting = (shop.order(user_id, promo="HALF") for user_id in people)
     for user_id in people:
         PersonalRecords(shop.db, clock).forget(user_id, clock() + DAY)
-    assert give_up(shop, ended)
+    assert end_unpaid(shop, ended)
     assert count_uses(shop) == 2
     purchases = shop.billing.purchases
     assert shop.pay(purchases.get(paid.purchase_id)) is not None

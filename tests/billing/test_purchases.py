@@ -64,7 +64,7 @@ def test_expired_order_is_not_reused(shop, clock):
 
 def test_ended_order_is_not_reused(shop):
     first = shop.order()
-    assert shop.billing.purchases.give_up(first.purchase_id, PurchaseState.CANCELED)
+    assert shop.billing.purchases.end_unpaid(first.purchase_id, PurchaseState.CANCELED)
     assert shop.order().purchase_id != first.purchase_id
 
 
@@ -122,14 +122,14 @@ def test_states_never_go_back(shop, clock):
     assert not purchases.claim_call(purchase.purchase_id, clock() + CALL_TIMEOUT, CALL_TIMEOUT)
     shop.pay(purchase, "out-1")
     for ended in (PurchaseState.CANCELED, PurchaseState.EXPIRED):
-        assert not purchases.give_up(purchase.purchase_id, ended)
+        assert not purchases.end_unpaid(purchase.purchase_id, ended)
     assert not purchases.advance(purchase.purchase_id, PurchaseState.HELD)
     assert read_state(shop, purchase) is PurchaseState.PAID
 
 
 def test_expired_order_that_was_paid_is_paid(shop):
     purchase = start_payment(shop)
-    assert shop.billing.purchases.give_up(purchase.purchase_id, PurchaseState.EXPIRED)
+    assert shop.billing.purchases.end_unpaid(purchase.purchase_id, PurchaseState.EXPIRED)
     assert shop.pay(purchase, "out-1") is not None
     assert read_state(shop, purchase) is PurchaseState.PAID
     assert shop.list_plans() == ["plus"]
@@ -189,7 +189,7 @@ def test_order_without_a_payment_is_not_polled_after_its_end(shop, clock):
     purchase = shop.order(gateway=STARS)
     clock.move(24 * 3600)
     assert claim_due(shop) == [purchase.purchase_id]
-    assert shop.billing.purchases.give_up(purchase.purchase_id, PurchaseState.EXPIRED)
+    assert shop.billing.purchases.end_unpaid(purchase.purchase_id, PurchaseState.EXPIRED)
     clock.move(24 * 3600)
     assert claim_due(shop) == []
     assert not shop.billing.purchases.is_due(shop.clock())
@@ -197,7 +197,7 @@ def test_order_without_a_payment_is_not_polled_after_its_end(shop, clock):
 
 def test_cancelled_order_with_a_started_payment_is_still_polled(shop, clock):
     purchase = start_payment(shop)
-    assert shop.billing.purchases.give_up(purchase.purchase_id, PurchaseState.CANCELED)
+    assert shop.billing.purchases.end_unpaid(purchase.purchase_id, PurchaseState.CANCELED)
     clock.move(3600)
     assert claim_due(shop) == [purchase.purchase_id]
 
@@ -205,8 +205,8 @@ def test_cancelled_order_with_a_started_payment_is_still_polled(shop, clock):
 def test_order_cancelled_by_the_gateway_is_not_polled(shop, clock):
     purchase = start_payment(shop)
     reason = "insufficient_funds"
-    give_up, canceled = shop.billing.purchases.give_up, PurchaseState.CANCELED
-    assert give_up(purchase.purchase_id, canceled, reason, is_closed=True)
+    end_unpaid, canceled = shop.billing.purchases.end_unpaid, PurchaseState.CANCELED
+    assert end_unpaid(purchase.purchase_id, canceled, reason, is_closed=True)
     clock.move(24 * 3600)
     assert claim_due(shop) == []
     assert shop.billing.purchases.get(purchase.purchase_id).reason == reason
@@ -215,7 +215,7 @@ def test_order_cancelled_by_the_gateway_is_not_polled(shop, clock):
 def test_gateway_response_after_cancellation_is_stored_and_polled(shop, clock):
     purchase = shop.order()
     assert shop.billing.purchases.claim_call(purchase.purchase_id, clock(), CALL_TIMEOUT)
-    assert shop.billing.purchases.give_up(purchase.purchase_id, PurchaseState.CANCELED)
+    assert shop.billing.purchases.end_unpaid(purchase.purchase_id, PurchaseState.CANCELED)
     later = clock() + timedelta(minutes=1)
     assert not shop.billing.purchases.mark_pending(
         purchase.purchase_id, "out-1", "https://pay", later
@@ -260,7 +260,7 @@ def test_purchases_are_paginated_newest_first_and_found_by_user_or_number(shop, 
     page = [purchase.purchase_id for purchase in rows.list_newest(3)]
     rest = [purchase.purchase_id for purchase in rows.list_newest(3, before=page[-1])]
     assert sorted(page + rest) == sorted(ids)
-    rows.give_up(ids[0], PurchaseState.EXPIRED)
+    rows.end_unpaid(ids[0], PurchaseState.EXPIRED)
     assert [purchase.purchase_id for purchase in rows.list_newest(state="expired")] == [ids[0]]
     assert rows.list_of_user(BORIS) == []
     for query, count in (
@@ -277,4 +277,4 @@ def test_unknown_purchase_is_not_found(shop):
         shop.billing.purchases.get("nothing")
     with pytest.raises(NotFound):
         shop.billing.purchases.list_newest(before="nothing")
-    assert not shop.billing.purchases.give_up("no\0thing", PurchaseState.CANCELED)
+    assert not shop.billing.purchases.end_unpaid("no\0thing", PurchaseState.CANCELED)

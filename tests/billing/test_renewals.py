@@ -163,7 +163,7 @@ def test_same_try_returns_the_same_order(shop, clock):
     first = order_renewal(shop, renewal)
     assert order_renewal(shop, renewal) == first
     assert (first.order.renewal_id, first.order.gateway) == (renewal.renewal_id, YOOKASSA)
-    shop.billing.purchases.give_up(first.purchase_id, PurchaseState.CANCELED, "expired")
+    shop.billing.purchases.end_unpaid(first.purchase_id, PurchaseState.CANCELED, "expired")
     assert order_renewal(shop, renewal).purchase_id == first.purchase_id
 
 
@@ -175,10 +175,10 @@ def test_new_order_is_not_created_while_a_try_is_open(shop, clock):
     clock.move(86_400)
     for _ in range(51):  # however many orders the user has placed since
         other = shop.order(plan="voices")
-        shop.billing.purchases.give_up(other.purchase_id, PurchaseState.CANCELED)
+        shop.billing.purchases.end_unpaid(other.purchase_id, PurchaseState.CANCELED)
     (second,) = claim_due(shop)
     assert order_renewal(shop, second).purchase_id == first.purchase_id
-    shop.billing.purchases.give_up(first.purchase_id, PurchaseState.CANCELED, "no_money")
+    shop.billing.purchases.end_unpaid(first.purchase_id, PurchaseState.CANCELED, "no_money")
     clock.move(86_400)
     (last,) = claim_due(shop)
     assert order_renewal(shop, last).purchase_id != first.purchase_id

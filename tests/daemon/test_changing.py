@@ -185,8 +185,8 @@ def test_conflict_can_be_given_up(lab):
     change_id = submit_edits(lab, new_file("q1"))
     lab.tick("changes")
     with changes(lab) as rows:
-        assert rows.give_up(change_id)
-        assert not rows.give_up(change_id)
+        assert rows.withdraw(change_id)
+        assert not rows.withdraw(change_id)
     lab.tick("changes")
     assert read_change(lab, change_id).state is ChangeState.REFUSED
     assert lab.repository.git("status", "--porcelain") == ""
@@ -231,7 +231,7 @@ def test_editor_who_deleted_their_data_meanwhile_gets_no_notice(lab):
         lab.changes(database)
         delete_edits = CHANGE.delete().where(CHANGE.by_whom == BORIS)
         branch = DeletingBranch(
-            GitBranch(services.build_settings.source), lambda: database.change(delete_edits)
+            GitBranch(services.gathering.source), lambda: database.change(delete_edits)
         )
         notices_ = Notices(database)
         ChangeProcessor(database, branch, services.clock)()
@@ -253,7 +253,7 @@ def test_edit_waits_while_the_repository_accepts_no_push(lab):
     lab.repository.git("config", "receive.denyCurrentBranch", "refuse")
     change_id = submit_edits(lab, new_file("new"))
     with lab.services() as services:
-        branch = GitBranch(services.build_settings.source)
+        branch = GitBranch(services.gathering.source)
         process = ChangeProcessor(services.db, branch, services.clock, lambda: 0.0)
         with pytest.raises(SourceError):
             process()
@@ -287,7 +287,7 @@ class FaultyBranch:
 def run_processor(lab, branch_of=lambda branch: branch):
     """Yield a change processor whose pauses are always over by the next call."""
     with lab.services() as services:
-        branch = branch_of(GitBranch(services.build_settings.source))
+        branch = branch_of(GitBranch(services.gathering.source))
         seconds = itertools.count(0, 10 * MAX_PAUSE_S)
         yield ChangeProcessor(services.db, branch, services.clock, lambda: float(next(seconds)))
 
@@ -353,7 +353,7 @@ def test_parked_edit_can_be_withdrawn(lab):
         until_parked(changing)
     with changes(lab) as rows:
         assert rows.count_open(BORIS) == 1
-        assert rows.give_up(bad)
+        assert rows.withdraw(bad)
         assert not rows.retry(bad)
         assert rows.count_open(BORIS) == 0
 
@@ -431,7 +431,7 @@ def test_before_the_first_commit_no_files_are_indexed(lab):
     with open_migrated_database(lab.config) as database:
         database.sql("UPDATE seen_commit SET position = NULL")
         with lab.services() as services:
-            assert sync_files(services.build_settings.source, FileIndex(services.db)) is False
+            assert sync_files(services.gathering.source, FileIndex(services.db)) is False
 
 
 def test_removed_dataset_leaves_the_file_index(lab):

@@ -97,7 +97,7 @@ def test_progress_through_many_commits_is_in_the_heartbeat(lab):
             (daemon,) = Heartbeats(services.db).list_all()
             steps.append(describe_step("ru", daemon.step))
 
-        gather(services.build_settings, read_step, read_step)
+        gather(services.gathering, read_step, read_step)
         read_step()
     assert steps == [
         *(f"обрабатывает коммиты, готово {done} из 3" for done in range(3)),
@@ -111,7 +111,7 @@ def test_progress_through_a_commit_of_many_datasets_is_in_the_heartbeat(lab):
     lab.repository.commit()
     steps = []
     with lab.services() as services:
-        settings = services.build_settings
+        settings = services.gathering
 
         def read_clock():
             steps.append(describe_step("en", settings.progress.step))
@@ -148,7 +148,7 @@ def test_burst_of_commits_waits_fifteen_minutes_at_most(lab):
             lab.repository.example("trial", 300 + elapsed.seconds)
             lab.repository.commit()
             now = started_at + elapsed
-            settings = replace(services.build_settings, clock=lambda now=now: now)
+            settings = replace(services.gathering, clock=lambda now=now: now)
             gather(settings, lambda *_: None, lambda *_: None)
             launch_waiting(Launches(services.db, services.config, lambda now=now: now))
             elapsed += timedelta(seconds=240)
@@ -214,7 +214,7 @@ def test_folders_whose_names_look_alike_when_printed_are_rejected_each(lab):
 def read_taught(lab, version):
     """Return id -> blob of what a build trained on, in two records, and of the commit's files."""
     with lab.services() as services, open_reading_context(lab.config) as ctx:
-        source = services.build_settings.source
+        source = services.gathering.source
         proof = builds.verify(ctx, Actor.operator(), source, version)
         recorded = {
             example.id: example.blob

@@ -7,7 +7,7 @@ import pytest
 
 from merlin.core.errors import SourceError
 from merlin.dataset.changes import Batch, BatchResult, ChangeRequest, Conflict, Edit, make_changes
-from merlin.dataset.commit_batch import TRIES, CommitSettings, commit_changes
+from merlin.dataset.commit_batch import TRIES, CommitContext, commit_changes
 from merlin.dataset.commit_message import telegram_editor
 from merlin.db.intents import IntentState
 
@@ -54,7 +54,7 @@ def batch():
 
 
 def make_settings(branch, intents, waits):
-    return CommitSettings(branch, intents, lambda: AT, waits.append)
+    return CommitContext(branch, intents, lambda: AT, waits.append)
 
 
 def test_lost_race_is_retried_with_a_longer_wait_each_time(batch, intents):

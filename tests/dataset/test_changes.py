@@ -72,7 +72,7 @@ def test_text_of_a_committed_edit_is_deleted(rows, database):
     stored = rows.get(change.change_id)
     assert (stored.state, stored.commit, stored.text) == (ChangeState.COMMITTED, "c" * 40, None)
     assert database.rows(CHANGE.select(CHANGE.text)) == [{"text": None}]
-    assert rows.give_up(change.change_id) is False
+    assert rows.withdraw(change.change_id) is False
 
 
 def test_commit_is_found_by_a_prefix_with_the_blobs_it_left(rows):
@@ -86,7 +86,7 @@ def test_commit_is_found_by_a_prefix_with_the_blobs_it_left(rows):
     ]
     assert rows.list_of_commit("8", "c" * 10) == rows.list_of_commit("7", "d" * 10) == []
     assert (rows.count_open("7"), rows.count_open("8")) == (1, 0)
-    rows.give_up(waiting[0].change_id)
+    rows.withdraw(waiting[0].change_id)
     assert rows.count_open("7") == 0
 
 

@@ -52,8 +52,8 @@ def _run_ticks(lab, clock):
             name: replace(provider, clock=clock) for name, provider in services.providers.items()
         }
         launches = Launches(services.db, services.config, clock=clock)
-        builds = replace(services.build_settings, clock=clock)
-        changed = {"clock": clock, "providers": providers, "build_settings": builds}
+        builds = replace(services.gathering, clock=clock)
+        changed = {"clock": clock, "providers": providers, "gathering": builds}
         ticks = ticks_of(replace(services, launches=launches, **changed), TickCounts())
         yield {tick.name: tick.run for tick in ticks}, services.db
 

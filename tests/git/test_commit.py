@@ -11,7 +11,7 @@ import pytest
 
 from merlin.core.errors import Refused, SourceError
 from merlin.dataset.changes import Batch, ChangeRequest, Conflict, Edit, make_changes
-from merlin.dataset.commit_batch import CommitSettings, GitBranch, commit_changes
+from merlin.dataset.commit_batch import CommitContext, GitBranch, commit_changes
 from merlin.dataset.commit_message import telegram_editor
 from merlin.git.repository import GitSource
 from tests.support.machine import skip_or_fail
@@ -39,7 +39,7 @@ def bare(make_remote):
 @pytest.fixture
 def make_settings(make_source, intents):
     def make(url, **settings):
-        return CommitSettings(GitBranch(make_source(str(url), **settings)), intents, lambda: AT)
+        return CommitContext(GitBranch(make_source(str(url), **settings)), intents, lambda: AT)
 
     return make
 
@@ -216,9 +216,7 @@ def test_short_lived_lock_is_waited_for(remote, make_source, intents):
     remote.commit(a="1")
     lock = remote.path / ".git/index.lock"
     lock.touch()
-    settings = CommitSettings(
-        GitBranch(make_source()), intents, lambda: AT, lambda _: lock.unlink()
-    )
+    settings = CommitContext(GitBranch(make_source()), intents, lambda: AT, lambda _: lock.unlink())
     assert commit_changes(settings, make_batch(make_edit("b", "1\n"))).commit == remote.git(
         "rev-parse", "HEAD"
     )
@@ -302,7 +300,7 @@ def test_nothing_is_added_to_a_removed_dataset(bare, settings, remote):
 def test_datasets_may_be_at_the_top_level(bare, tmp_path, intents):
     source = GitSource(str(bare.path), "main", "", tmp_path / "state/mirror.git")
     commit_changes(
-        CommitSettings(GitBranch(source), intents, lambda: AT), make_batch(make_edit("a", "1\n"))
+        CommitContext(GitBranch(source), intents, lambda: AT), make_batch(make_edit("a", "1\n"))
     )
     assert bare.git("ls-tree", "-r", "--name-only", "main") == "neuro/examples/a.yaml"
 
@@ -336,7 +334,7 @@ def test_concurrent_committers_lose_and_duplicate_nothing(bare, tmp_path, intent
         mirror = tmp_path / f"machine-{number}/mirror.git"
         source = GitSource(str(bare.path), "main", "datasets", mirror)
         rng = random.Random(number)  # noqa: S311 - an order, no secret
-        settings = CommitSettings(GitBranch(source), intents, lambda: AT)
+        settings = CommitContext(GitBranch(source), intents, lambda: AT)
         names = [f"{number}/q{question}" for question in range(5)]
         rng.shuffle(names)
         return [

@@ -10,7 +10,7 @@ import pytest
 from merlin.core.errors import SourceError
 from merlin.core.i18n import text
 from merlin.dataset.changes import Batch, ChangeRequest, Edit, make_changes
-from merlin.dataset.commit_batch import CommitSettings, GitBranch, commit_changes
+from merlin.dataset.commit_batch import CommitContext, GitBranch, commit_changes
 from merlin.dataset.commit_message import telegram_editor
 from merlin.git.push import ContentRefused
 from merlin.git.repository import GitSource
@@ -79,7 +79,7 @@ def server(make_remote):
 def settings(server, tmp_path, intents):
     url = f"http://{SECRET}@127.0.0.1:{server.server_port}/shared.git"
     source = GitSource(url, "main", "datasets", tmp_path / "mirror.git")
-    return CommitSettings(GitBranch(source), intents, lambda: AT)
+    return CommitContext(GitBranch(source), intents, lambda: AT)
 
 
 @pytest.fixture
