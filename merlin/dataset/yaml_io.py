@@ -5,7 +5,7 @@ brackets make libyaml's composer overflow the stack and kill the process, aliase
 words change their type (`no` becomes False). So the tree is built here from events, which libyaml
 emits without recursion; YAML features that conversations do not need are rejected; and every
 scalar stays the written string (also `null` and `~`). Numbers are converted in
-`merlin.dataset.spec`. Files in the form of most examples need no libyaml (`_parse_simple`).
+`merlin.dataset.spec`.
 
 Maps and lists are written below their keys, small ones in brackets. Strings that other YAML
 parsers would read as a number, a date or a Boolean are quoted.
@@ -16,7 +16,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,10 +62,7 @@ def read_yaml(content: bytes) -> Node | Finding:
     The finding's path is empty; the caller adds it. Never raises, whatever the bytes are.
     """
     try:
-        text = _check_text(content)
-        with suppress(ValueError):
-            return _parse_simple(text)
-        return _parse_tree(content)
+        return _parse_tree(content, _check_text(content))
     except _Unreadable as error:
         return error.finding
 
@@ -110,75 +106,7 @@ def _code_point(letter: str) -> str:
     return f"U+{ord(letter):04X}"
 
 
-# Line ends and blanks of YAML 1.1 besides LF and the space, and the byte order mark.
-_UNUSUAL = re.compile("[\t\r\x85\u2028\u2029\ufeff]")
-_ENTRY = re.compile("([a-z]{1,32}): (.+)")
-_LIST = re.compile("([a-z]{1,32}):")
-_NAMES = re.compile(r"\[\w[\w-]*(?:, \w[\w-]*)*\]")
-_NAME = re.compile(r"[\w-]+")
-_INDICATORS = tuple(" -?:,[]{}#&*!|>'\"%@`")
-_DASH = "  - "
-_BLOCK_ENDS = {"|": "\n", "|-": ""}
-
-
-def _parse_simple(text: str) -> Node:
-    """Parse the form in which Merlin writes most examples, in half of libyaml's time.
-
-    It is a map of strings, names in brackets, and lists of maps with one string each. A string is a
-    plain line or a literal block. Raises ValueError for any other form, also for a broken one.
-    """
-    # A file has fewer events than characters, so these are not too many.
-    if len(text) > MAX_EVENTS or text[-1:] != "\n" or _UNUSUAL.search(text):
-        raise ValueError
-    lines = text.split("\n")[:-1]
-    root: dict[str, Node] = {}
-    at = 0
-    while at < len(lines):
-        if match := _LIST.fullmatch(lines[at]):
-            items: list[Node] = []
-            key, node = match[1], Node(items, at + 2, 3, key=(at + 1, 1))
-            at += 1
-            while at < len(lines) and lines[at].startswith(_DASH):
-                line = at + 1
-                name, value, at = _parse_entry(lines, at, len(_DASH))
-                items.append(Node({name: value}, line, value.key[1]))
-            if not items:
-                raise ValueError
-        else:
-            key, node, at = _parse_entry(lines, at, 0)
-        if key in root:
-            raise ValueError
-        root[key] = node
-    return Node(root, 1, 1)
-
-
-def _parse_entry(lines: list[str], at: int, indent: int) -> tuple[str, Node, int]:
-    """Return the key and the value that begin in a line, and the index of the next line."""
-    match = _ENTRY.fullmatch(lines[at], indent)
-    if match is None:
-        raise ValueError
-    key, written = match.groups()
-    line, column = at + 1, match.start(2) + 1
-    place = (line, indent + 1)
-    if written in _BLOCK_ENDS:
-        margin, end = " " * (indent + 2), line
-        while end < len(lines) and (lines[end].startswith(margin) or not lines[end]):
-            end += 1
-        block = [each[indent + 2 :] for each in lines[line:end]]
-        if not block or block[0][:1] in ("", " "):  # its indentation may be another
-            raise ValueError
-        value = "\n".join(block).rstrip("\n") + _BLOCK_ENDS[written]
-        return key, Node(value, line, column, key=place), end
-    if written[0] == "[" and _NAMES.fullmatch(written):
-        names = _NAME.finditer(written)
-        listed = [Node(name[0], line, column + name.start(), plain=True) for name in names]
-        return key, Node(listed, line, column, key=place), line
-    if written.startswith(_INDICATORS) or written[-1] in " :" or ": " in written or " #" in written:
-        raise ValueError
-    return key, Node(written, line, column, plain=True, key=place), line
-
-
-def _parse_tree(content: bytes) -> Node:
+def _parse_tree(content: bytes, text: str) -> Node:
     builder = _Builder()
     try:
         events = iter(yaml.CSafeLoader(content).get_event, None)
@@ -189,7 +117,7 @@ def _parse_tree(content: bytes) -> Node:
             if handle:
                 handle(builder, event)
     except yaml.YAMLError as error:
-        line, column, problem, words = describe_yaml_error(error, content.decode("utf-8"))
+        line, column, problem, words = describe_yaml_error(error, text)
         arguments: dict[str, str | int] = {"problem": problem, "words": shorten(words)}
         finding = Finding("", line, column, "yaml-syntax", arguments=arguments)
         raise _Unreadable(finding) from None

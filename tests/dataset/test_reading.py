@@ -1,13 +1,9 @@
 """Reading YAML: what is accepted, what is refused, and at which place."""
 
-import random
-
 import pytest
 
-from merlin.dataset import yaml_io
 from merlin.dataset.finding import Finding
 from merlin.dataset.yaml_io import MAX_DEPTH, MAX_EVENTS, MAX_FILE_BYTES, Node, read_yaml
-from tests.support.file_mutations import GOOD, mutate
 
 pytestmark = pytest.mark.unit
 
@@ -18,40 +14,6 @@ def to_plain(node):
     if isinstance(node.value, list):
         return [to_plain(child) for child in node.value]
     return node.value
-
-
-HEADS = (*(3 * ("  - user: ", "  - tool: ", "      ")), "tags: ", "note: ", "     ", "- ", "")
-# The first few are simple.
-VALUES = (
-    *("a", "a b", "«a»", "(x)", "a:b", "a#b", "null", "1.5", "😀", "я", "|", "|-", "[a, é-1]"),
-    *("a: b", "a #b", "a:", "a ", " a", "- a", "-a", "?a", "'a'", '"a"', "%a", "&a", "*", "!"),
-    *("#a", "|+", "|2", "| ", "a|", ">", "[a,b]", "[a, -b]", "[]", "[a b]", "[a] # c", "{a: b}"),
-    *("a]", "<<", "---", "a\tb", "a\x85b", "a\u2028", "\ufeffa", "\u3000x", "²", "_", ""),
-)
-
-
-def simple_files(rng):
-    """Yield files in the form that is parsed without libyaml, and others that look like it."""
-    for _ in range(1500):
-        yield mutate(rng, rng.choice(GOOD))
-    for _ in range(8000):
-        lines = [
-            rng.choice(HEADS) + rng.choice(VALUES[: rng.choice((13, 13, 60))]) for _ in range(3)
-        ]
-        yield "\n".join(["messages:", *lines, ""][rng.randint(0, 1) :]).encode()
-
-
-@pytest.mark.parametrize("seed", [1, 2])
-def test_file_parsed_without_libyaml_gives_the_same_nodes(seed):
-    simple = 0
-    for content in simple_files(random.Random(seed)):  # noqa: S311 - repeatable on purpose
-        try:
-            node = yaml_io._parse_simple(yaml_io._check_text(content))
-        except (ValueError, yaml_io._Unreadable):
-            continue
-        simple += 1
-        assert read_yaml(content) == node == yaml_io._parse_tree(content), content
-    assert simple > 200
 
 
 def test_conversation_is_read_as_written():
