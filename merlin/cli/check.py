@@ -188,7 +188,7 @@ def _with_prefix(findings: Iterable[Finding], prefix: str) -> list[Finding]:
 
 
 def _add_prefix(prefix: str, path: str) -> str:
-    return escape_unprintable(f"{prefix}/{path}" if prefix else path)
+    return escape_unprintable("/".join(filter(None, (prefix, path))))
 
 
 def _check_commit(

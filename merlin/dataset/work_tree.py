@@ -29,7 +29,8 @@ _OTHER = "000000"  # sockets, devices: git has no mode for them
 class Folder:
     """One dataset's folder; `only` are the requested paths within it, printable; empty for all.
 
-    `shown` is the folder's path as the person entered it: paths in findings begin with it.
+    `shown` is the folder's path as the person entered it: paths in findings begin with it. `path`
+    is resolved, except that a link beside other datasets is a dataset that git does not have.
     """
 
     path: Path
@@ -39,12 +40,12 @@ class Folder:
     @property
     def name(self) -> str:
         """Return the dataset's name, which is the folder's."""
-        return self.path.resolve().name
+        return self.path.name
 
     def list_beside(self) -> list[str]:
         """Return the names of the files and folders beside it, if they may be listed."""
         with suppress(OSError):
-            return os.listdir(self.path.resolve().parent)  # noqa: PTH208 - as the names alone
+            return os.listdir(self.path.parent)  # noqa: PTH208 - as the names alone
         return []
 
     def holds(self, path: str) -> bool:
@@ -74,9 +75,9 @@ def find_folders(paths: Iterable[Path]) -> list[Folder]:
     """
     found: dict[Path, Folder] = {}
     for each in (folder for path in paths for folder in _find_folders(path)):
-        known = found.setdefault(each.path.resolve(), each)
+        known = found.setdefault(each.path, each)
         only = known.only | each.only if known.only and each.only else frozenset[str]()
-        found[each.path.resolve()] = replace(known, only=only)
+        found[each.path] = replace(known, only=only)
     return list(found.values())
 
 
@@ -84,14 +85,14 @@ def _find_folders(path: Path) -> list[Folder]:
     if not os.path.lexists(path):
         raise ConfigError(f"no such path: {path}", "check-no-such-path", path=str(path))
     if _is_dataset(path):
-        return [Folder(path, "" if str(path) == "." else str(path))]
+        return [Folder(path.resolve(), "" if str(path) == "." else str(path))]
     containing = _find_containing(path)
     if containing:
         return [containing]
     below = _find_below(path)
     if not below:
         raise ConfigError(f"no dataset in {path}", "check-no-dataset", path=str(path))
-    return [Folder(entry, str(entry)) for entry in below]
+    return [Folder(entry.parent.resolve() / entry.name, str(entry)) for entry in below]
 
 
 def _find_below(path: Path) -> list[Path]:
@@ -101,8 +102,12 @@ def _find_below(path: Path) -> list[Path]:
     home = path / HOME
     if not _is_dataset(home) and (there := _find_below(home)):
         return there
-    every = (entry for entry in path.iterdir() if entry.is_dir() and not entry.is_symlink())
-    visible = sorted(entry for entry in every if not entry.name.startswith("."))
+    every = (entry for entry in path.iterdir() if not entry.name.startswith("."))
+    visible = sorted(
+        entry
+        for entry in every
+        if entry.is_dir() and (not entry.is_symlink() or _is_dataset(entry))
+    )
     return visible if any(_is_dataset(entry) for entry in visible) else []
 
 
@@ -121,7 +126,9 @@ def _find_containing(path: Path) -> Folder | None:
         if os.path.lexists(parent / "dataset.yaml") or is_example:
             shown = str(parent) if path.is_absolute() else os.path.relpath(parent)
             return Folder(
-                parent, "" if shown == "." else shown, frozenset([escape_unprintable(only)])
+                parent.resolve(),
+                "" if shown == "." else shown,
+                frozenset([escape_unprintable(only)]),
             )
     return None
 
@@ -132,6 +139,8 @@ def work_tree(folder: Path) -> tuple[list[Entry], BlobReader]:
     A number takes the place of git's id, so each file is read only once. Files larger than
     `MAX_FILE_BYTES` are listed, but not read.
     """
+    if folder.is_symlink():
+        return [Entry("", "", SYMLINK, 0)], lambda _blobs: ()
     # Strings, because creating a Path for each file takes as long as reading it.
     entries, places, root = list[Entry](), dict[str, str](), os.path.join(folder, "")  # noqa: PTH118
     for path, file_stat in _files_below(str(folder)):

@@ -228,6 +228,20 @@ def test_symlinks_and_huge_files_are_findings_and_are_not_followed(datasets, tmp
     assert report["examples"] == 60
 
 
+def test_linked_dataset_is_a_finding_since_git_has_no_folder_there(datasets, tmp_path):
+    (datasets / "neurotypology").rename(tmp_path / "elsewhere")
+    (datasets / "linked").symlink_to(tmp_path / "elsewhere")
+    (datasets / "docs").symlink_to(tmp_path)  # no dataset
+    code, report = check_result("datasets")
+    assert code == 1
+    assert [(finding["path"], finding["rule"]) for finding in report["findings"]] == [
+        ("datasets/linked", "symlink"),
+        ("datasets/linked/dataset.yaml", "missing-dataset"),
+        ("datasets/linked/examples", "too-few-examples"),
+    ]
+    assert check_result("datasets/linked")[1]["examples"] == 60  # asked for by its name
+
+
 def test_file_name_that_is_not_utf_8_can_be_shown(datasets):
     name = os.fsencode(datasets / "neurotypology" / "examples") + b"/\xff\n.yaml"
     with open(name, "wb") as file:  # noqa: PTH123 - Path knows no such names
