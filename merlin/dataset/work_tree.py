@@ -140,7 +140,7 @@ def work_tree(folder: Path) -> tuple[list[Entry], BlobReader]:
     `MAX_FILE_BYTES` are listed, but not read.
     """
     if folder.is_symlink():
-        return [Entry("", "", SYMLINK, 0)], lambda _blobs: ()
+        return [Entry("", "", SYMLINK, 0)], lambda _: iter(())
     # Strings, because creating a Path for each file takes as long as reading it.
     entries, places, root = list[Entry](), dict[str, str](), os.path.join(folder, "")  # noqa: PTH118
     for path, file_stat in _files_below(str(folder)):
