@@ -22,7 +22,7 @@ from merlin.core.process_pool import map_many
 from merlin.dataset.changes import Edit
 from merlin.dataset.example import Example, normalise, parse_example
 from merlin.dataset.layout import DATASET_FILE, EXAMPLES, example_id_of
-from merlin.dataset.proposals import mask_personal_data
+from merlin.dataset.sensitive import mask_personal_data
 from merlin.dataset.spec import SplitRule, read_dataset
 from merlin.dataset.split import TRAIN, split
 

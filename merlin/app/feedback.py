@@ -11,7 +11,8 @@ from merlin.chat.feedback import EXAMPLE_FORMATS, Rating, Ratings
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core.errors import Refused
 from merlin.dataset.files import FileIndex
-from merlin.dataset.proposals import MAX_CHARACTERS, Draft, mask_personal_data
+from merlin.dataset.proposals import MAX_CHARACTERS, Draft
+from merlin.dataset.sensitive import mask_personal_data
 from merlin.dataset.spec import DPO
 
 

@@ -40,8 +40,8 @@ from merlin.dataset.proposals import (
     Proposals,
     ProposalState,
     example_yaml,
-    mask_personal_data,
 )
+from merlin.dataset.sensitive import mask_personal_data
 from merlin.dataset.split import TEST
 from merlin.db.audit import Audit
 from merlin.db.notices import Notices

@@ -32,7 +32,7 @@ from merlin.dataset.near_questions import (
     find_near_questions,
     needs_turn_before,
 )
-from merlin.dataset.proposals import mask_personal_data
+from merlin.dataset.sensitive import mask_personal_data
 
 DAYS = 7
 # Limits of the newest questions and groups; longer lists are of no use.

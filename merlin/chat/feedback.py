@@ -22,7 +22,7 @@ from merlin.core.clock import from_iso, iso
 from merlin.core.fields import INTERNAL, described
 from merlin.dataset.example import normalise
 from merlin.dataset.near_questions import find_near_questions, near_key
-from merlin.dataset.proposals import mask_personal_data
+from merlin.dataset.sensitive import mask_personal_data
 from merlin.db.database import BotRepository, Database, Repository, transaction
 from merlin.db.tables import (
     CONSENT,

@@ -9,12 +9,10 @@ one commit. The change also deletes the examples that a correction replaces
 withdrawn example is removed from git by another change; what it had replaced is not restored. A
 teacher model's draft is a proposal without a user.
 
-Personal data and secrets are masked before a proposal is stored. The patterns are simple: a
-reviewer sees what they miss, and the user confirms the masked text before sending it. Texts are
-encrypted, and erased when a proposal is declined or withdrawn.
+Personal data and secrets are masked before a proposal is stored (`sensitive.mask_personal_data`).
+Texts are encrypted, and erased when a proposal is declined or withdrawn.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,7 +24,6 @@ from peewee import JOIN, fn
 
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import NotFound
-from merlin.core.i18n import text
 from merlin.core.messages import Message
 from merlin.dataset.builds import build_version, is_in_build
 from merlin.dataset.changes import Change, ChangeRequest, Changes, ChangeState, Edit, make_changes
@@ -34,7 +31,6 @@ from merlin.dataset.commit_message import Editor, import_subject, local_editor, 
 from merlin.dataset.corrections import Replacement, find_replacement
 from merlin.dataset.example import Example, parse_example, write_example
 from merlin.dataset.layout import NameAllocator, example_id_of, example_path
-from merlin.dataset.sensitive import ADDRESS, INN, MAIL, PASSPORT, PHONE, SECRET, SNILS
 from merlin.db.audit import person_reference
 from merlin.db.database import Database, Repository, Row, transaction
 from merlin.db.notices import Notices
@@ -140,52 +136,6 @@ class Proposal:
     def is_persons(self) -> bool:
         """Return whether a user proposed it and is notified of the result."""
         return self.user_id != 0 and not self.draft.split
-
-
-_CARD = re.compile(r"(?<!\d)\d{4}[ -]?\d{4}[ -]?\d{4}[ -]?\d{4}(?!\d)")
-_HANDLE = re.compile(r"(?<![\w@/.])@[A-Za-z]\w{4,31}\b|\b(?:https?://)?t\.me/[\w+/-]{3,64}")
-_NAME = re.compile(
-    r"(?i:\b(?:меня зовут|моё имя|мое имя|моя фамилия|my name is|my name's|call me))"
-    r"(?P<gap>[\s:—–-]{1,4})(?P<name>[^\W\d_][\w'’-]*(?: [A-ZА-ЯЁ][\w'’-]*){0,2})"
-)
-# The order matters: a card number also matches a phone, an e-mail address a handle.
-_KINDS = (
-    ("secret", SECRET),
-    ("mail", MAIL),
-    ("address", ADDRESS),
-    *(("document", pattern) for pattern in (PASSPORT, SNILS, INN)),
-    ("card", _CARD),
-    ("phone", PHONE),
-    ("handle", _HANDLE),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class MaskedText:
-    """Masked text and the kinds of data masked in it (secret, mail, card …)."""
-
-    words: str
-    found: tuple[str, ...] = ()
-
-
-def mask_personal_data(words: str, language: str) -> MaskedText:
-    """Return the message with personal data and secrets replaced by labels in `language`."""
-    found: dict[str, None] = {}
-
-    def mask_pattern(kind: str, pattern: re.Pattern[str], message: str) -> str:
-        masked = pattern.sub(lambda _: text(language, f"mask-{kind}"), message)
-        if masked != message:
-            found[kind] = None
-        return masked
-
-    for kind, pattern in _KINDS:
-        words = mask_pattern(kind, pattern, words)
-    unnamed = _NAME.sub(
-        lambda met: met.group().removesuffix(met["name"]) + text(language, "mask-name"), words
-    )
-    if unnamed != words:
-        found["name"] = None
-    return MaskedText(unnamed, tuple(found))
 
 
 _DRAFTS = RowMap(Draft, sealed=PROPOSAL.sealed)

@@ -1,7 +1,8 @@
-"""Find keys, passwords and personal data in a text.
+"""Find or mask keys, passwords and personal data in a text.
 
 Numbers are recognised by their check digits and by the words before them. What is found is never
-shown in full: of a number the first and last two digits, of a key nothing.
+shown in full: of a number the first and last two digits, of a key nothing. Masking takes simpler
+patterns: a reviewer sees what they miss, and the user confirms the masked text.
 
 Sources: ISO/IEC 7812-1 (cards), the rules of the Federal Tax Service and of the Social Fund (INN,
 SNILS), the providers' documentation (keys).
@@ -9,7 +10,9 @@ SNILS), the providers' documentation (keys).
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
+from merlin.core.i18n import text
 from merlin.dataset.finding import shorten
 
 _SIGN = r"[\w!@#%^&*+/~-]"  # of a password
@@ -161,3 +164,42 @@ _NUMBERS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
     ("inn", INN, _is_inn),
     ("personal", PHONE, lambda digits: len(digits) >= _PHONE_DIGITS),
 )
+
+
+_CARD_DIGITS = re.compile(r"(?<!\d)\d{4}[ -]?\d{4}[ -]?\d{4}[ -]?\d{4}(?!\d)")
+_HANDLE = re.compile(r"(?<![\w@/.])@[A-Za-z]\w{4,31}\b|\b(?:https?://)?t\.me/[\w+/-]{3,64}")
+# Only the name is masked, not the words that lead to it.
+_NAME = re.compile(
+    r"(?P<lead>(?i:\b(?:меня зовут|моё имя|мое имя|моя фамилия|my name is|my name's|call me))"
+    r"[\s:—–-]{1,4})[^\W\d_][\w'’-]*(?: [A-ZА-ЯЁ][\w'’-]*){0,2}"
+)
+# What is masked. The order matters: a card number also matches a phone, an e-mail address a handle.
+_MASKED = (
+    ("secret", SECRET),
+    ("mail", MAIL),
+    ("address", ADDRESS),
+    *(("document", pattern) for pattern in (PASSPORT, SNILS, INN)),
+    ("card", _CARD_DIGITS),
+    ("phone", PHONE),
+    ("handle", _HANDLE),
+    ("name", _NAME),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MaskedText:
+    """Masked text and the kinds of data masked in it (secret, mail, card …)."""
+
+    words: str
+    found: tuple[str, ...] = ()
+
+
+def mask_personal_data(words: str, language: str) -> MaskedText:
+    """Return the message with personal data and secrets replaced by labels in `language`."""
+    found: dict[str, None] = {}
+    for kind, pattern in _MASKED:
+        if pattern.search(words):
+            lead = r"\g<lead>" if "lead" in pattern.groupindex else ""
+            words = pattern.sub(lead + text(language, f"mask-{kind}"), words)
+            found[kind] = None
+    return MaskedText(words, tuple(found))

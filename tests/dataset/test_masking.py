@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from merlin.core import i18n
-from merlin.dataset.proposals import mask_personal_data
+from merlin.dataset.sensitive import mask_personal_data
 
 pytestmark = pytest.mark.unit
 

@@ -57,7 +57,7 @@ from merlin.core.i18n import text
 from merlin.core.permissions import Permission
 from merlin.core.web.assets import accepts, local_address, seen_other
 from merlin.course.catalogue import Course, Material
-from merlin.dataset.proposals import mask_personal_data
+from merlin.dataset.sensitive import mask_personal_data
 from merlin.db.idempotency import NUMBER_BITS
 from merlin.openai_protocol.errors import ApiError
 from merlin.openai_protocol.responses import EVENT_STREAM

@@ -37,7 +37,8 @@ from merlin.dataset.files import DatasetCard, FileIndex
 from merlin.dataset.finding import Finding, Severity
 from merlin.dataset.layout import EXAMPLES, example_id_of, example_path
 from merlin.dataset.preview import unified_diff
-from merlin.dataset.proposals import DISTIL, Proposals, mask_personal_data
+from merlin.dataset.proposals import DISTIL, Proposals
+from merlin.dataset.sensitive import mask_personal_data
 from merlin.dataset.split import TEST
 
 handlers = Handlers(Permission.EDIT_EXAMPLES)

@@ -33,7 +33,8 @@ from merlin.core.formatted_text import Button
 from merlin.core.i18n import cut, text
 from merlin.core.json_fields import get_list, get_text
 from merlin.core.permissions import Permission
-from merlin.dataset.proposals import MAX_CHARACTERS, Draft, Proposals, mask_personal_data
+from merlin.dataset.proposals import MAX_CHARACTERS, Draft, Proposals
+from merlin.dataset.sensitive import mask_personal_data
 
 handlers = Handlers()
 MAX_NAMED = 20
