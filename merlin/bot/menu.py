@@ -5,18 +5,20 @@ A screen is a `View`. Its buttons are declared with it, and their callback data 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast
 
 from merlin.app.inbox import Dialog, Dialogs
-from merlin.core.errors import ApprovalNeeded, MerlinError
+from merlin.core.errors import ApprovalNeeded, MerlinError, NotFound
 from merlin.core.formatted_text import Button, FormattedMessage, in_entity, join_pages, prepend
 
 if TYPE_CHECKING:
     from merlin.bot.context import Act, BotContext
 
 PAGE_SIZE = 8
+_HASH_LENGTH = 10
 YES = "-yes"
 # The Cancel button of a confirmation, which has no dialog.
 CANCEL = ("button-cancel", "cancel:0")
@@ -290,3 +292,22 @@ def with_file_note(act: Act) -> Act:
 def printable(text: str) -> str:
     """Return a text that Telegram accepts: without NUL and unpaired surrogates."""
     return text.replace("\0", "�").encode("utf-8", "replace").decode("utf-8").rstrip("\n")
+
+
+def short_hash(name: str) -> str:
+    """Return a short hash of a name for callback data, which cannot hold long names."""
+    return hashlib.sha256(name.encode()).hexdigest()[:_HASH_LENGTH]
+
+
+def find_by_hash(
+    context: BotContext,
+    items: Iterable[T],
+    get_name: Callable[[T], str] = str,
+    index: int = 0,
+    key: str = "bot-button-old",
+) -> T:
+    """Return the item whose name has the short hash in the callback data. Raises NotFound."""
+    for item in items:
+        if short_hash(get_name(item)) == context.argument(index):
+            return item
+    raise NotFound("nothing of this name", key)

@@ -1,17 +1,24 @@
-"""Format plans, figures, notices and audit entries as text."""
+"""Format titles, states, times, plans, figures, notices and audit entries as text."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from merlin.account.users import Users
 from merlin.app.verdicts import view_notice
 from merlin.billing.purchases import Promise
 from merlin.billing.quota import Format, questions_text
+from merlin.bot.context import BotContext
 from merlin.bot.services import BotServices
-from merlin.core.i18n import keys, text
+from merlin.core.clock import from_iso
+from merlin.core.i18n import cut, keys, text
 from merlin.core.log import get_logger
+from merlin.course.catalogue import localised
+from merlin.dataset.files import FileIndex
 from merlin.db.notices import OTHERS, Notice
 
 log = get_logger(__name__)
+# The longest line in a list.
+_MAX_LINE_LENGTH = 200
 
 
 def reference_name(services: BotServices, reference: str, language: str) -> str:
@@ -72,3 +79,38 @@ def promise_text(promise: Promise, language: str) -> str:
     if promise.days is None:
         return text(language, "pay-pack", what=questions)
     return text(language, "pay-brings-pack-days", what=questions, days=promise.days)
+
+
+def dataset_title(context: BotContext, name: str) -> str:
+    """Return a dataset's title in the user's language, or its name."""
+    return localised(FileIndex(context.db).read_title(name), context.language) or name
+
+
+def state_text(context: BotContext, family: str, name: object) -> str:
+    """Return the text `<family>-<name>`, or the name itself if there is no such text.
+
+    Dots of the name are hyphens in the text's key.
+    """
+    key = f"{family}-{name}".replace(".", "-")
+    return context.translate(key) if key in keys(context.language) else str(name)
+
+
+def format_time(context: BotContext, at: datetime | str | None) -> str:
+    """Format a time, or a stored ISO time, for the user; "" for None."""
+    if not at:
+        return ""
+    moment = from_iso(at) if isinstance(at, str) else at
+    return context.moment(moment, is_brief=True)
+
+
+def cut_line(message: str) -> str:
+    """Shorten a text to one line of a list."""
+    return cut(message, _MAX_LINE_LENGTH)
+
+
+def join_lines(*parts: str) -> str:
+    """Join the non-empty lines."""
+    return "\n".join(filter(None, parts))
+
+
+# The sections of the home screen: label, callback data, required permission.

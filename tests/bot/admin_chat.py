@@ -6,8 +6,8 @@ from dataclasses import replace
 import yaml
 
 from merlin.account.users import Roles
-from merlin.bot.handlers.admin import short_hash
 from merlin.bot.handlers.example_proof import Draft
+from merlin.bot.menu import short_hash
 from merlin.dataset.changes import Changes
 from merlin.dataset.files import FileIndex
 from merlin.db.database import open_database

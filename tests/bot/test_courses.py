@@ -2,7 +2,7 @@
 
 import pytest
 
-from merlin.bot.handlers.admin import short_hash
+from merlin.bot.menu import short_hash
 from merlin.dataset.entries import ExampleEntries
 from merlin.dataset.files import FileIndex
 from merlin.db.database import open_database

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from merlin.app.inbox import DIALOG_LIFETIME, Dialog
-from merlin.bot.handlers.admin import short_hash
+from merlin.bot.menu import short_hash
 from merlin.core.clock import iso, utc_now
 from merlin.core.i18n import text
 from merlin.core.permissions import Role

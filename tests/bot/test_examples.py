@@ -7,7 +7,7 @@ import pytest
 from merlin.account.accounts import Accounts
 from merlin.app.inbox import DIALOG_LIFETIME
 from merlin.bot.handlers import changes, example_draft, example_proof, examples
-from merlin.bot.handlers.admin import short_hash
+from merlin.bot.menu import short_hash
 from merlin.core.clock import iso, utc_now
 from merlin.core.permissions import Role
 from merlin.course.catalogue import Catalogue

@@ -8,7 +8,7 @@ from io import BytesIO
 import pytest
 from openpyxl import Workbook
 
-from merlin.bot.handlers.admin import short_hash
+from merlin.bot.menu import short_hash
 from merlin.core.clock import utc_now
 from merlin.core.errors import SourceError
 from merlin.core.permissions import Role

@@ -2,7 +2,7 @@
 
 import pytest
 
-from merlin.bot.handlers.admin import short_hash
+from merlin.bot.menu import short_hash
 from merlin.bot.rendering import WIDTH, sparkline
 from merlin.core.permissions import Role
 from merlin.db.database import open_database

@@ -1,4 +1,4 @@
-"""The /admin home, health and approvals, and the helpers shared by the screens of the admins.
+"""The /admin home, health and approvals; what the screens of the admins share.
 
     home -> examples | jobs | models | users | payments | broadcast | health
          -> dangerous actions that wait for a second admin -> approve | decline
@@ -8,12 +8,10 @@ Callback data is untrusted, so every permission is checked again when a button i
 also get a notice with the two buttons for each action that waits for approval.
 """
 
-import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TypeVar
 
 from merlin.app import approvals
 from merlin.app.approvals import ApprovalView
@@ -24,27 +22,19 @@ from merlin.bot import menu
 from merlin.bot.context import Act, BotContext
 from merlin.bot.menu import View
 from merlin.bot.registry import AS_NEW_MESSAGE, Handlers, show_with_role
-from merlin.bot.rendering import notice_text, reference_name
+from merlin.bot.rendering import cut_line, format_time, notice_text, reference_name, state_text
 from merlin.core import i18n, money
-from merlin.core.clock import from_iso
-from merlin.core.errors import MerlinError, NotFound
+from merlin.core.errors import MerlinError
 from merlin.core.formatted_text import Button, FormattedMessage, button_rows
 from merlin.core.heartbeat import describe_step
-from merlin.core.i18n import cut, keys, render_stored_text, text
+from merlin.core.i18n import render_stored_text, text
 from merlin.core.permissions import Permission
-from merlin.course.catalogue import localised
 from merlin.dataset.commit_message import format_subject
-from merlin.dataset.files import FileIndex
 from merlin.db.audit import person_reference
 from merlin.db.notices import Notice, cause_of
 
-T = TypeVar("T")
-
 handlers = Handlers()
-_HASH_LENGTH = 10
 HOME = menu.back("a-home")
-# The longest line in a list.
-_MAX_LINE_LENGTH = 200
 
 
 async def show_live(
@@ -81,64 +71,12 @@ async def show_live(
         context.bot_data.live_messages.add(context.chat_id, message_id, refresh, page)
 
 
-def short_hash(name: str) -> str:
-    """Return a short hash of a name for callback data, which cannot hold long names."""
-    return hashlib.sha256(name.encode()).hexdigest()[:_HASH_LENGTH]
-
-
-def find_by_hash(
-    context: BotContext,
-    items: Iterable[T],
-    get_name: Callable[[T], str] = str,
-    index: int = 0,
-    key: str = "bot-button-old",
-) -> T:
-    """Return the item whose name has the short hash in the callback data. Raises NotFound."""
-    for item in items:
-        if short_hash(get_name(item)) == context.argument(index):
-            return item
-    raise NotFound("nothing of this name", key)
-
-
 def dataset_of(context: BotContext, permission: Permission) -> str:
     """Return the dataset named by the callback data. Raises NotFound, also without permission."""
     names = list_dataset_names(*context.caller, permission)
-    return find_by_hash(context, names, key="admin-no-dataset")
+    return menu.find_by_hash(context, names, key="admin-no-dataset")
 
 
-def dataset_title(context: BotContext, name: str) -> str:
-    """Return a dataset's title in the user's language, or its name."""
-    return localised(FileIndex(context.db).read_title(name), context.language) or name
-
-
-def state_text(context: BotContext, family: str, name: object) -> str:
-    """Return the text `<family>-<name>`, or the name itself if there is no such text.
-
-    Dots of the name are hyphens in the text's key.
-    """
-    key = f"{family}-{name}".replace(".", "-")
-    return context.translate(key) if key in keys(context.language) else str(name)
-
-
-def format_time(context: BotContext, at: datetime | str | None) -> str:
-    """Format a time, or a stored ISO time, for the user; "" for None."""
-    if not at:
-        return ""
-    moment = from_iso(at) if isinstance(at, str) else at
-    return context.moment(moment, is_brief=True)
-
-
-def cut_line(message: str) -> str:
-    """Shorten a text to one line of a list."""
-    return cut(message, _MAX_LINE_LENGTH)
-
-
-def join_lines(*parts: str) -> str:
-    """Join the non-empty lines."""
-    return "\n".join(filter(None, parts))
-
-
-# The sections of the home screen: label, callback data, required permission.
 _SECTIONS = (
     ("admin-examples", "ex", Permission.EDIT_EXAMPLES),
     ("admin-jobs", "a-jobs:0", Permission.WATCH),
@@ -278,7 +216,7 @@ def act_button(notice: Notice, language: str) -> Button | None:
         "a-set:{dataset}:0": isinstance(arguments.get("dataset"), str),
     }
     data = data if has_argument.get(data, True) else fallback_data
-    data = data.format(**fields, dataset=short_hash(str(arguments.get("dataset"))))
+    data = data.format(**fields, dataset=menu.short_hash(str(arguments.get("dataset"))))
     return Button(text(language, label), data if data == "plan" else f"{data}:{AS_NEW_MESSAGE}")
 
 

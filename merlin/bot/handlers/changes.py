@@ -20,10 +20,11 @@ from merlin.app.outbox import OutgoingMessage
 from merlin.app.unanswered import MARK_DIGITS, GroupState, UnansweredView
 from merlin.bot import menu
 from merlin.bot.context import BotContext
-from merlin.bot.handlers import admin, example_draft
+from merlin.bot.handlers import example_draft
 from merlin.bot.handlers import example_proof as proof
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.bot.registry import AS_NEW_MESSAGE, Handlers
+from merlin.bot.rendering import dataset_title
 from merlin.core.errors import Refused
 from merlin.core.formatted_text import Button, FormattedMessage, shorten_text
 from merlin.core.i18n import cut, text
@@ -424,7 +425,7 @@ def list_unanswered(context: BotContext) -> View:
     """List the unanswered questions, newest first."""
     proof.leave_dialog(context)
     card = proof.require_chosen_card(context)
-    name, dataset_hash = card.name, admin.short_hash(card.name)
+    name, dataset_hash = card.name, menu.short_hash(card.name)
 
     def entry(question: UnansweredView) -> Button:
         label = f"{question.times} · {cut(question.question, _LABEL_LENGTH)}"
@@ -443,19 +444,19 @@ def list_unanswered(context: BotContext) -> View:
 def answer_unanswered(context: BotContext) -> View:
     """Ask for the answer to a question as in a new example, or show the example that answers it."""
     name, question = proof.require_chosen_dataset(context), _require_chosen_question(context)
-    dataset_hash = admin.short_hash(name)
+    dataset_hash = menu.short_hash(name)
     if question.example:
         rows = (
             (
                 "page-unanswered-edit",
-                f"ex:one:{dataset_hash}:{admin.short_hash(question.example)}",
+                f"ex:one:{dataset_hash}:{menu.short_hash(question.example)}",
                 "primary",
             ),
             _dismiss_button(context),
             menu.back(f"ex:vains:{dataset_hash}:0"),
         )
         message = context.translate("page-unanswered-exists")
-        title = admin.dataset_title(context, name)
+        title = dataset_title(context, name)
         return menu.card(context, title, question.question, message, rows=rows)
     turns = proof.conversation_of(question.before, question.question)
     draft = proof.Draft(name, turns=turns)
@@ -469,10 +470,10 @@ def dismiss_unanswered(context: BotContext) -> View:
     proof.leave_dialog(context)
     name, question = proof.require_chosen_dataset(context), _require_chosen_question(context)
     unanswered.dismiss(*context.caller, name, question.mark)
-    dataset_hash = admin.short_hash(name)
+    dataset_hash = menu.short_hash(name)
     undo = ("page-unanswered-restore", f"ex:vain-back:{dataset_hash}:{context.argument(2)}")
     message = context.translate("unanswered-dismissed", question=question.question)
-    title, back = admin.dataset_title(context, name), menu.back(f"ex:vains:{dataset_hash}:0")
+    title, back = dataset_title(context, name), menu.back(f"ex:vains:{dataset_hash}:0")
     return menu.card(context, title, message, rows=(undo, back))
 
 

@@ -22,11 +22,11 @@ from merlin.app.inbox import ASIDE, Dialog, Dialogs, Update
 from merlin.app.permissions import require_editing
 from merlin.bot import menu
 from merlin.bot.context import Act, BotContext, Handler
-from merlin.bot.handlers import admin
 from merlin.bot.handlers import example_proof as proof
 from merlin.bot.handlers.prompts import fetch
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.bot.registry import Handlers
+from merlin.bot.rendering import dataset_title
 from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import (
     Attachment,
@@ -74,7 +74,7 @@ def ask_question(context: BotContext) -> View:
 def _ask_next(context: BotContext, draft: proof.Draft) -> View:
     """Ask for the next turn of a draft: the answer to its last question, or a question."""
     if not draft.turns:
-        return ask_text(context, draft, QUESTION, f"ex:ds:{admin.short_hash(draft.dataset)}")
+        return ask_text(context, draft, QUESTION, f"ex:ds:{menu.short_hash(draft.dataset)}")
     if draft.turns[-1][0] == proof.ASSISTANT:
         return ask_text(context, draft, QUESTION, "ex:look")
     return ask_text(context, draft, ANSWER, "ex:unturn")
@@ -87,9 +87,7 @@ def ask_text(
     newest = draft.turns[-_MAX_SHOWN_TURNS:]
     lines = proof.turn_lines([(role, cut(content, _TURN_LENGTH)) for role, content in newest])
     conversation_text = "\n".join(["…", *lines] if len(newest) < len(draft.turns) else lines)
-    title = context.translate(
-        "examples-preview-new", dataset=admin.dataset_title(context, draft.dataset)
-    )
+    title = context.translate("examples-preview-new", dataset=dataset_title(context, draft.dataset))
     prompt = context.translate(_PROMPTS[step])
     return proof.ask(
         context, step, title, conversation_text, prompt, back=back, draft=draft, rows=rows
@@ -225,7 +223,7 @@ def _build_forwarded_view(
     note: str = "",
 ) -> View:
     """Show the messages with their roles, and wait for more."""
-    title = context.translate("examples-preview-new", dataset=admin.dataset_title(context, name))
+    title = context.translate("examples-preview-new", dataset=dataset_title(context, name))
     hint_key = "examples-ask-forward"
     rows: list[menu.RowOf] = []
     if messages:
@@ -242,7 +240,7 @@ def _build_forwarded_view(
             (("examples-as-one", "ex:picked", "" if pairs_button else "primary"), pairs_button)
         )
         hint_key = "examples-pick-hint"
-    values, back = {"dataset": name, "heard": list(messages)}, f"ex:ds:{admin.short_hash(name)}"
+    values, back = {"dataset": name, "heard": list(messages)}, f"ex:ds:{menu.short_hash(name)}"
     parts = (note, context.translate(hint_key))
     return proof.ask(context, PICK, title, *parts, back=back, rows=rows, values=values)
 
@@ -372,7 +370,7 @@ _FIELD_TITLES: Mapping[str, str] = {
 def ask_edit(context: BotContext) -> View:
     """Ask for a new text of an existing example."""
     draft = proof.draft_of_example(proof.require_chosen_example(context))
-    back = f"ex:one:{admin.short_hash(draft.dataset)}:{admin.short_hash(draft.example_id)}"
+    back = f"ex:one:{menu.short_hash(draft.dataset)}:{menu.short_hash(draft.example_id)}"
     return ask_field(context, draft, context.argument(3), back)
 
 

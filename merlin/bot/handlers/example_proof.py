@@ -21,9 +21,9 @@ from merlin.app.inbox import Dialog
 from merlin.app.permissions import require_editing
 from merlin.bot import menu
 from merlin.bot.context import EDITOR_STEP, Act, BotContext, Handler
-from merlin.bot.handlers import admin
 from merlin.bot.menu import View
 from merlin.bot.registry import Handlers, show_with_role
+from merlin.bot.rendering import dataset_title, join_lines
 from merlin.core import money
 from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import shorten_text
@@ -131,7 +131,7 @@ async def show_screen(context: BotContext, act: Act) -> None:
 def require_chosen_card(context: BotContext) -> DatasetCard:
     """Return the dataset named by the callback data. Raises NotFound, also without permission."""
     cards = examples.list_datasets(*context.caller)
-    return admin.find_by_hash(context, cards, attrgetter("name"), 1, "admin-no-dataset")
+    return menu.find_by_hash(context, cards, attrgetter("name"), 1, "admin-no-dataset")
 
 
 def require_chosen_dataset(context: BotContext) -> str:
@@ -143,7 +143,7 @@ def require_chosen_example(context: BotContext) -> ExampleView:
     """Return the example named after the dataset in the callback data. Raises NotFound."""
     name = require_chosen_dataset(context)
     ids = examples.list_ids(*context.caller, name)
-    example_id = admin.find_by_hash(context, ids, index=2, key="examples-not-found")
+    example_id = menu.find_by_hash(context, ids, index=2, key="examples-not-found")
     return examples.get(*context.caller, name, example_id)
 
 
@@ -296,14 +296,12 @@ def _proof_view(
 
     `preview` is the checker's result, `old` the current text of the file, None for none.
     """
-    title = context.translate(
-        _title_key(draft), dataset=admin.dataset_title(context, draft.dataset)
-    )
+    title = context.translate(_title_key(draft), dataset=dataset_title(context, draft.dataset))
     verdict = "examples-no-errors" if preview.is_good else "examples-has-errors"
     if edit.text == old:
         verdict = "examples-nothing-changed"
     lines = [*finding_lines(context, preview), format_price(context, preview)]
-    result = admin.join_lines(*lines, context.translate(verdict))
+    result = join_lines(*lines, context.translate(verdict))
     can_save = preview.is_good and edit.text != old
     is_long = len(edit.text or old or "") > _TEXT_LENGTH
     if draft.proposal:
@@ -344,7 +342,7 @@ def _preview(context: BotContext, old: str | None, new: str | None) -> Iterator[
         tags = ", ".join(example.tags) if example else ""
         is_test = example is not None and example.split == TEST
         test_note = context.translate("examples-for-test") if is_test else ""
-        yield admin.join_lines(tags and f"🏷 {tags}", test_note)
+        yield join_lines(tags and f"🏷 {tags}", test_note)
     else:
         yield menu.code_block(cut(text, _TEXT_LENGTH))
     if old is not None and new is not None:
@@ -460,13 +458,13 @@ def switch_test(context: BotContext) -> Draft:
 
 def back_data(draft: Draft) -> str:
     """Return the callback data of a draft's Back button."""
-    dataset_hash = admin.short_hash(draft.dataset)
+    dataset_hash = menu.short_hash(draft.dataset)
     if draft.proposal:
         return "ex:queue:0"
     if draft.change:
         return f"ex:change:{draft.change}"
     if draft.before:
-        return f"ex:one:{dataset_hash}:{admin.short_hash(draft.example_id)}"
+        return f"ex:one:{dataset_hash}:{menu.short_hash(draft.example_id)}"
     return "ex:unturn" if draft.turns else f"ex:ds:{dataset_hash}"
 
 
@@ -497,7 +495,7 @@ def saved_view(
 
     `subject` is that of the commit it undoes, "" for none.
     """
-    dataset_hash = admin.short_hash(dataset)
+    dataset_hash = menu.short_hash(dataset)
     rows: menu.Rows = (
         (("examples-add", f"ex:add:{dataset_hash}"), ("examples-changes", "ex:changes:0")),
         ("examples-to-dataset", f"ex:ds:{dataset_hash}"),

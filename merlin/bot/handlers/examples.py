@@ -30,6 +30,7 @@ from merlin.bot.handlers.example_draft import text_handler
 from merlin.bot.handlers.prompts import fetch
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.bot.registry import AS_NEW_MESSAGE, Handlers, admin_refusal
+from merlin.bot.rendering import dataset_title, format_time, join_lines
 from merlin.core.errors import MerlinError, Refused
 from merlin.core.formatted_text import Button, shorten_text
 from merlin.core.i18n import cut
@@ -58,7 +59,7 @@ def examples_home(context: BotContext) -> View:
     def entry(card: DatasetCard) -> Button:
         count = context.translate("examples-count", count=card.examples)
         return Button(
-            f"{card.title_in(context.language)} · {count}", f"ex:ds:{admin.short_hash(card.name)}"
+            f"{card.title_in(context.language)} · {count}", f"ex:ds:{menu.short_hash(card.name)}"
         )
 
     cards, title = examples.list_datasets(*context.caller), context.translate("admin-examples")
@@ -86,7 +87,7 @@ def show_dataset(context: BotContext) -> View:
     """Show a dataset, the number of its findings, and the actions for its examples."""
     proof.leave_dialog(context)
     card = proof.require_chosen_card(context)
-    dataset_hash = admin.short_hash(card.name)
+    dataset_hash = menu.short_hash(card.name)
     findings = examples.list_findings(*context.caller, card.name)
     rows: menu.Rows = (
         (
@@ -126,7 +127,7 @@ def list_examples(context: BotContext) -> View:
     """Show a page of the examples, ordered by id."""
     proof.leave_dialog(context)
     card = proof.require_chosen_card(context)
-    name, dataset_hash = card.name, admin.short_hash(card.name)
+    name, dataset_hash = card.name, menu.short_hash(card.name)
     page = min(context.number(2), 100_000)
     limit = PAGE_SIZE + 1
     page_items = examples.list_examples(*context.caller, name, offset=page * PAGE_SIZE, limit=limit)
@@ -149,7 +150,7 @@ def _example_entries(
         question = question_preview(example.text, _LABEL_LENGTH)
         label = question or f"⛔ {cut(escape_unprintable(example.id), _LABEL_LENGTH)}"
         yield Button(
-            label, f"ex:one:{admin.short_hash(example.dataset)}:{admin.short_hash(example.id)}"
+            label, f"ex:one:{menu.short_hash(example.dataset)}:{menu.short_hash(example.id)}"
         )
     yield from menu.page_buttons(data, page, page * PAGE_SIZE + len(page_items))
 
@@ -159,7 +160,7 @@ def show_findings(context: BotContext) -> View:
     """Show a page of the findings of a dataset, with a button for each example."""
     proof.leave_dialog(context)
     card = proof.require_chosen_card(context)
-    name, dataset_hash = card.name, admin.short_hash(card.name)
+    name, dataset_hash = card.name, menu.short_hash(card.name)
     findings = examples.list_findings(*context.caller, name)
     page_findings, page = menu.paginate(findings, context.number(2))
     ids = examples.list_ids(*context.caller, name)
@@ -168,7 +169,7 @@ def show_findings(context: BotContext) -> View:
     links = [
         Button(
             cut(escape_unprintable(example_id), _LABEL_LENGTH),
-            f"ex:one:{dataset_hash}:{admin.short_hash(example_id)}",
+            f"ex:one:{dataset_hash}:{menu.short_hash(example_id)}",
         )
         for example_id in map(ids_by_path.__getitem__, paths)
     ]
@@ -185,8 +186,8 @@ def show_findings(context: BotContext) -> View:
 def ask_query(context: BotContext) -> View:
     """Ask for the words to search for."""
     name = proof.require_chosen_dataset(context)
-    title, back = context.translate("examples-find"), f"ex:ds:{admin.short_hash(name)}"
-    text = context.translate("examples-ask-find", dataset=admin.dataset_title(context, name))
+    title, back = context.translate("examples-find"), f"ex:ds:{menu.short_hash(name)}"
+    text = context.translate("examples-ask-find", dataset=dataset_title(context, name))
     return proof.ask(context, FIND, title, text, back=back, values={"dataset": name})
 
 
@@ -211,7 +212,7 @@ async def find_examples(context: BotContext) -> None:
     def act(context: BotContext) -> View:
         key = "examples-found" if matches else "examples-found-none"
         message = context.translate(key, words=shorten_text(query, 80))
-        title, back = context.translate("examples-find"), f"ex:ds:{admin.short_hash(name)}"
+        title, back = context.translate("examples-find"), f"ex:ds:{menu.short_hash(name)}"
         values = {"dataset": name, "query": query}
         rows = _example_entries("ex:found", page, page_matches)
         return proof.ask(context, FIND, title, message, back=back, rows=rows, values=values)
@@ -227,7 +228,7 @@ def show_example(context: BotContext) -> View:
     """Show an example: its text, the builds that contain it, and its findings."""
     proof.leave_dialog(context)
     file = proof.require_chosen_example(context)
-    dataset_hash, example_hash = admin.short_hash(file.dataset), admin.short_hash(file.id)
+    dataset_hash, example_hash = menu.short_hash(file.dataset), menu.short_hash(file.id)
     text_block = menu.code_block(
         cut(file.text or context.translate("examples-no-text"), _TEXT_LENGTH)
     )
@@ -257,7 +258,7 @@ def show_example(context: BotContext) -> View:
         if finding.path == escape_unprintable(file.path)
     ]
     title = f"{file.dataset} · {escape_unprintable(file.id)}"
-    details = admin.join_lines(lineage, *findings[:_MAX_FINDINGS])
+    details = join_lines(lineage, *findings[:_MAX_FINDINGS])
     return menu.card(context, title, text_block, details, rows=rows)
 
 
@@ -269,7 +270,7 @@ def show_history(context: BotContext) -> View:
     lines = [
         context.translate(
             "examples-history-line",
-            at=admin.format_time(context, version.at),
+            at=format_time(context, version.at),
             author=version.author,
             subject=cut(format_subject(version.subject, context.language), _LABEL_LENGTH),
             commit=version.commit[:10],
@@ -280,7 +281,7 @@ def show_history(context: BotContext) -> View:
         lines.append(context.translate("examples-more", count=len(versions) - _MAX_VERSIONS))
     title = f"{context.translate('admin-history')} · {escape_unprintable(file.id)}"
     hint = context.translate("examples-history-hint" if lines else "examples-history-none")
-    back = menu.back(f"ex:one:{admin.short_hash(file.dataset)}:{admin.short_hash(file.id)}")
+    back = menu.back(f"ex:one:{menu.short_hash(file.dataset)}:{menu.short_hash(file.id)}")
     return menu.card(context, title, "\n".join(lines), hint, rows=(back,))
 
 
@@ -296,9 +297,9 @@ _LINE_LENGTH = 160
 def ask_import(context: BotContext) -> View:
     """Ask for a file."""
     name = proof.require_chosen_dataset(context)
-    title = context.translate("examples-import-title", dataset=admin.dataset_title(context, name))
+    title = context.translate("examples-import-title", dataset=dataset_title(context, name))
     text = context.translate("examples-ask-file", megabytes=MAX_BYTES // 1_000_000)
-    back = f"ex:ds:{admin.short_hash(name)}"
+    back = f"ex:ds:{menu.short_hash(name)}"
     return proof.ask(context, IMPORT, title, text, back=back, values={"dataset": name})
 
 
@@ -323,7 +324,7 @@ async def receive_import(context: BotContext) -> None:
     def ask_again(context: BotContext) -> View:
         """Say what was wrong; the file shown before can still be saved."""
         save = bool(proof.dialog_value(context, "file")) and ("examples-save", "ex:take", "success")
-        rows = (save, menu.back_or_cancel(context, f"ex:ds:{admin.short_hash(name)}"))
+        rows = (save, menu.back_or_cancel(context, f"ex:ds:{menu.short_hash(name)}"))
         return menu.card(context, note, rows=rows)
 
     await proof.show_screen(context, ask_again)
@@ -379,7 +380,7 @@ def _import_view(
     )
     label = context.translate("examples-save-many", count=len(good))
     save = Button(label, "ex:take", style="success") if good else None
-    title = context.translate("examples-import-title", dataset=admin.dataset_title(context, name))
+    title = context.translate("examples-import-title", dataset=dataset_title(context, name))
     added = [_added_example(edit) for edit in good[:_MAX_ADDED]]
     if len(good) > _MAX_ADDED:
         added.append(context.translate("examples-more", count=len(good) - _MAX_ADDED))
@@ -390,7 +391,7 @@ def _import_view(
     )
     price = proof.format_price(context, preview) if good else ""
     values = {"dataset": name, "file": source}
-    back = f"ex:ds:{admin.short_hash(name)}"
+    back = f"ex:ds:{menu.short_hash(name)}"
     return proof.ask(
         context, IMPORT, title, counts, *parts, price, back=back, rows=(save,), values=values
     )

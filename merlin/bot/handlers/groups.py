@@ -22,7 +22,6 @@ from merlin.bot import menu
 from merlin.bot.bot_api import keyboard_fields, message_fields
 from merlin.bot.commands import COMMANDS
 from merlin.bot.context import BotContext
-from merlin.bot.handlers.admin import short_hash
 from merlin.bot.handlers.questions import answer_question
 from merlin.bot.handlers.start import (
     LINKED_COMMANDS,
@@ -32,7 +31,7 @@ from merlin.bot.handlers.start import (
     private_chat_button,
 )
 from merlin.bot.markdown import render
-from merlin.bot.menu import View
+from merlin.bot.menu import View, short_hash
 from merlin.bot.registry import Handlers
 from merlin.bot.updates import Addressee, find_addressee, find_named_bot
 from merlin.chat.prompt import Prompt

@@ -22,10 +22,17 @@ from merlin.app.outbox import WaitingRequest, WaitingRequests
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers import admin
-from merlin.bot.handlers.admin import short_hash, show_live
-from merlin.bot.menu import View
+from merlin.bot.handlers.admin import show_live
+from merlin.bot.menu import View, short_hash
 from merlin.bot.registry import Handlers, show_with_role
-from merlin.bot.rendering import sparkline
+from merlin.bot.rendering import (
+    cut_line,
+    dataset_title,
+    format_time,
+    join_lines,
+    sparkline,
+    state_text,
+)
 from merlin.core import money
 from merlin.core.charts import plot_png
 from merlin.core.errors import MerlinError
@@ -63,22 +70,20 @@ def _job_text(context: BotContext, job: JobDetails) -> str:
     translate = context.translate
     newest = job.events[-1] if job.events else None
     last = describe_event(newest.message, newest.data, context.language) if newest else ""
-    times = {"created": admin.format_time(context, job.created_at)}
+    times = {"created": format_time(context, job.created_at)}
     cost = money.format_estimate(context.language, job.estimate_micro, job.currency)
-    return admin.join_lines(
+    return join_lines(
         translate(
             "admin-job-state",
-            state=admin.state_text(context, "job", job.state),
+            state=state_text(context, "job", job.state),
             provider=job.provider,
             base=job.base_model or "–",
             attempt=job.attempt,
         ),
         translate("admin-job-cost", cost=cost, tokens=job.trained_tokens or 0),
-        translate("admin-job-times", **times, updated=admin.format_time(context, job.updated_at)),
-        translate("admin-job-last", message=admin.cut_line(last))
-        if last and not job.is_over
-        else "",
-        translate("admin-job-error", error=admin.cut_line(job.error)) if job.error else "",
+        translate("admin-job-times", **times, updated=format_time(context, job.updated_at)),
+        translate("admin-job-last", message=cut_line(last)) if last and not job.is_over else "",
+        translate("admin-job-error", error=cut_line(job.error)) if job.error else "",
     )
 
 
@@ -106,7 +111,7 @@ def choose_launch(context: BotContext) -> View:
     title, keys = context.translate("admin-launch"), ("admin-launch-which", "admin-no-datasets")
 
     def entry(name: str) -> Button:
-        return Button(admin.dataset_title(context, name), f"a-price:{short_hash(name)}")
+        return Button(dataset_title(context, name), f"a-price:{short_hash(name)}")
 
     return menu.list_card(context, title, keys, names, entry, "a-launch", menu.back(_LIST))
 
@@ -129,7 +134,7 @@ def launch_price(context: BotContext) -> View:
         "epochs": quote.epochs,
     }
     budget = {"left": cost(remaining, quote.currency), "cap": cost(cap or 0, quote.currency)}
-    details = admin.join_lines(
+    details = join_lines(
         translate("admin-launch-summary", **arguments),
         translate("admin-launch-price", cost=price),
         "" if cap is None else translate("admin-budget-left", **budget),
@@ -153,7 +158,7 @@ def list_jobs(context: BotContext) -> View:
     """Show a page of the jobs, newest first."""
 
     def entry(job: JobView) -> Button:
-        state = admin.state_text(context, "job", job.state)
+        state = state_text(context, "job", job.state)
         label = f"{_SIGNS.get(job.state, '⏳')} {job.id} · {job.build} · {state}"
         return Button(label, f"a-job:{job.id}")
 
@@ -265,7 +270,7 @@ def show_events(context: BotContext) -> View:
         (event.at, event.level, event.message, event.data) for event in reversed(job.events)
     ]
     lines = [
-        f"{admin.format_time(context, line.at)}  {admin.cut_line(line.text)} {line.times}".rstrip()
+        f"{format_time(context, line.at)}  {cut_line(line.text)} {line.times}".rstrip()
         for line in reversed(event_lines(job_events, context.language)[:_MAX_LINES])
     ]
     message = "\n".join(lines) or context.translate("page-no-events")

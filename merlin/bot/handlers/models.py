@@ -14,11 +14,10 @@ from merlin.app.models import ModelView, list_dataset_names, read_serving_models
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers import admin
-from merlin.bot.handlers.admin import short_hash
 from merlin.bot.handlers.jobs import await_daemon, picture_view, show_picture
-from merlin.bot.menu import PAGE_SIZE, View
+from merlin.bot.menu import PAGE_SIZE, View, short_hash
 from merlin.bot.registry import Handlers
-from merlin.bot.rendering import reference_name
+from merlin.bot.rendering import dataset_title, format_time, reference_name, state_text
 from merlin.core.formatted_text import Button
 from merlin.core.i18n import format_number, render_stored_text, text
 from merlin.core.permissions import Permission
@@ -77,7 +76,7 @@ def list_datasets(context: BotContext) -> View:
     serving = read_serving_models(*context.caller)
 
     def entry(name: str) -> Button:
-        title = admin.dataset_title(context, name)
+        title = dataset_title(context, name)
         label = f"{title} · {serving[name].build if name in serving else '–'}"
         return Button(label, f"a-set:{short_hash(name)}:0")
 
@@ -107,7 +106,7 @@ def show_dataset(context: BotContext) -> View:
         ("admin-history", f"a-history:{dataset_hash}"),
         menu.back("a-models"),
     )
-    title = admin.dataset_title(context, name)
+    title = dataset_title(context, name)
     message = context.translate("admin-live-model-none", dataset=title)
     if serving:
         message = context.translate(
@@ -115,7 +114,7 @@ def show_dataset(context: BotContext) -> View:
             build=serving.build,
             model=serving.model,
             provider=serving.provider,
-            since=admin.format_time(context, serving.since),
+            since=format_time(context, serving.since),
             pinned="yes" if serving.pinned else "no",
         )
         if serving.removed:
@@ -139,14 +138,14 @@ def show_history(context: BotContext) -> View:
     lines = [
         context.translate(
             "admin-history-line",
-            at=admin.format_time(context, entry.at),
+            at=format_time(context, entry.at),
             to=builds.get(entry.to, entry.to),
-            why=admin.state_text(context, "why", entry.why),
+            why=state_text(context, "why", entry.why),
             by=reference_name(context.services, entry.by, context.language),
         )
         for entry in models.list_promotions(*context.caller, name, _MAX_HISTORY)
     ]
-    dataset, back = admin.dataset_title(context, name), f"a-set:{short_hash(name)}:0"
+    dataset, back = dataset_title(context, name), f"a-set:{short_hash(name)}:0"
     message = "\n".join(lines) or context.translate("admin-live-model-none", dataset=dataset)
     title = context.translate("admin-history-of", dataset=dataset)
     return menu.card(context, title, message, rows=(menu.back(back),))
@@ -168,7 +167,7 @@ def show_model(context: BotContext) -> View:
         model=view.model,
         provider=view.provider,
         state=context.translate(f"model-{view.display_state}"),
-        created=admin.format_time(context, view.created_at),
+        created=format_time(context, view.created_at),
     )
     may, is_held = context.actor.may, view.display_state == "held"
     may_promote = view.is_promotable and may(Permission.PROMOTE, view.dataset)
@@ -234,7 +233,9 @@ def accept(context: BotContext) -> View:
     back = f"a-model:{view.job}"
     if not menu.is_confirmed(context):
         message = context.translate(
-            "admin-ask-accept", build=view.title, dataset=admin.dataset_title(context, view.dataset)
+            "admin-ask-accept",
+            build=view.title,
+            dataset=dataset_title(context, view.dataset),
         )
         reason = _render_held_reason(context, view)
         return menu.confirm(context, f"{message}\n\n{reason}", "admin-accept", back, view.job)
@@ -277,7 +278,7 @@ def promote(context: BotContext) -> View:
         message = context.translate(
             "admin-ask-promote",
             build=model.title,
-            dataset=admin.dataset_title(context, model.dataset),
+            dataset=dataset_title(context, model.dataset),
         )
         proof = evaluation_text(model.scores, context.language)
         parts = filter(None, (message, proof, _render_held_reason(context, model)))
@@ -292,7 +293,7 @@ def pin(context: BotContext) -> View:
     name = admin.dataset_of(context, Permission.PROMOTE)
     dataset_hash, back = short_hash(name), f"a-set:{short_hash(name)}:0"
     if not menu.is_confirmed(context):
-        message = context.translate(f"admin-ask-{verb}", dataset=admin.dataset_title(context, name))
+        message = context.translate(f"admin-ask-{verb}", dataset=dataset_title(context, name))
         return menu.confirm(context, message, f"admin-{verb}", back, dataset_hash)
     act = partial(models.pin, dataset=name, is_pinned=verb == "pin")
     return await_daemon(context, act, back)
@@ -306,7 +307,7 @@ def roll_back(context: BotContext) -> View:
     if not menu.is_confirmed(context):
         target = models.find_rollback_target(*context.caller, name)
         message = context.translate(
-            "admin-ask-rollback", dataset=admin.dataset_title(context, name), build=target.title
+            "admin-ask-rollback", dataset=dataset_title(context, name), build=target.title
         )
         message = f"{message}\n\n{evaluation_text(target.scores, context.language)}"
         # The button names the model, so that a second press does not roll back twice.

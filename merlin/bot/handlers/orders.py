@@ -27,11 +27,11 @@ from merlin.billing.quota import plan_named, plan_title
 from merlin.billing.subscriptions import RUNNING
 from merlin.bot import menu
 from merlin.bot.context import BotContext
-from merlin.bot.handlers.admin import format_time
 from merlin.bot.handlers.plans import TO_PLAN, promo_of, require_offered_plan, show_plan
 from merlin.bot.menu import View
 from merlin.bot.processor import retry_until_stored
 from merlin.bot.registry import Handlers
+from merlin.bot.rendering import format_time
 from merlin.bot.stars import StarsGateway, read_payment, read_refund, stars_request
 from merlin.core.errors import MerlinError, NotFound, PaymentError, Refused
 from merlin.core.formatted_text import Button

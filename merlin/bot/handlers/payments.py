@@ -28,11 +28,10 @@ from merlin.billing.report import Total, count_tests, day_start, sum_by_gateway
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers import admin
-from merlin.bot.handlers.admin import short_hash
 from merlin.bot.handlers.orders import order_line, order_state
-from merlin.bot.menu import PAGE_SIZE, View
+from merlin.bot.menu import PAGE_SIZE, View, short_hash
 from merlin.bot.registry import AS_NEW_MESSAGE, Handlers
-from merlin.bot.rendering import reference_name
+from merlin.bot.rendering import format_time, join_lines, reference_name
 from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import Button
 from merlin.core.i18n import text
@@ -71,7 +70,7 @@ def _benefit(context: BotContext, promo: Promo) -> str:
 def _code_of(context: BotContext) -> StoredPromo:
     """Return the code named by the callback data. Raises NotFound."""
     codes = payments.list_codes(*context.caller)
-    return admin.find_by_hash(context, codes, lambda promo: promo.code, key="promo-unknown")
+    return menu.find_by_hash(context, codes, lambda promo: promo.code, key="promo-unknown")
 
 
 @handlers.button("a-code")
@@ -121,7 +120,7 @@ def choose_code_plan(context: BotContext) -> View:
 def ask_code(context: BotContext) -> View:
     """Ask for the code and its discount or days."""
     plans = payments.plans_for_codes(context.services)
-    plan = admin.find_by_hash(context, plans, attrgetter("name"))
+    plan = menu.find_by_hash(context, plans, attrgetter("name"))
     values, title = {"plan": plan.name}, plan.title_in(context.language)
     key = "pay-admin-code-write"
     return menu.form(context, key, "a-codes:0", step=ADDING, values=values, title=title)
@@ -188,7 +187,7 @@ def show_purchase(context: BotContext, purchase_id: str = "") -> View:
         number=purchase.number,
     )
     # One button for each payment that can be refunded; of several, with its time.
-    paid_at = {entry.entry_id: admin.format_time(context, entry.at) for entry in details.entries}
+    paid_at = {entry.entry_id: format_time(context, entry.at) for entry in details.entries}
     refunds = []
     for grant_id, rest in details.refundable.items():
         label = context.translate("pay-admin-back", price=rest.format(language))
@@ -198,7 +197,7 @@ def show_purchase(context: BotContext, purchase_id: str = "") -> View:
     entries = (
         context.translate(
             "pay-admin-entry",
-            at=admin.format_time(context, entry.at),
+            at=format_time(context, entry.at),
             kind=entry.kind.value,
             price=entry.amount.format(language),
         )
@@ -209,7 +208,7 @@ def show_purchase(context: BotContext, purchase_id: str = "") -> View:
     return menu.card(
         context,
         purchase.order.promise.title_in(language),
-        admin.join_lines(summary, text(language, "pay-admin-code", code=promo) if promo else ""),
+        join_lines(summary, text(language, "pay-admin-code", code=promo) if promo else ""),
         "\n".join(entries),
         "\n".join(_refund_line(context, refund) for refund in details.refunds),
         rows=(*refunds, back),
@@ -219,7 +218,7 @@ def show_purchase(context: BotContext, purchase_id: str = "") -> View:
 def _refund_line(context: BotContext, refund: Refund) -> str:
     line = context.translate(
         "pay-admin-refund",
-        at=admin.format_time(context, refund.at),
+        at=format_time(context, refund.at),
         price=refund.amount.format(context.language),
         state=refund.state.value,
         by=reference_name(context.services, refund.by, context.language),

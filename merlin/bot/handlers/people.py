@@ -24,11 +24,10 @@ from merlin.billing.quota import MAX_GIFT, Format, Plan, plan_named
 from merlin.bot import menu
 from merlin.bot.context import BotContext, read_number
 from merlin.bot.handlers import admin
-from merlin.bot.handlers.admin import short_hash
 from merlin.bot.handlers.payments import purchase_button
-from merlin.bot.menu import PAGE_SIZE, View
+from merlin.bot.menu import PAGE_SIZE, View, short_hash
 from merlin.bot.registry import Handlers
-from merlin.bot.rendering import reference_name
+from merlin.bot.rendering import format_time, join_lines, reference_name, state_text
 from merlin.core import i18n
 from merlin.core.errors import NotFound
 from merlin.core.formatted_text import Button, button_rows
@@ -104,7 +103,7 @@ def require_other_person(context: BotContext) -> UserView:
 def show_person(context: BotContext, alert: str = "") -> View:
     """Show a user with the possible actions."""
     person = users.read_details(*context.caller, context.number(), _MAX_ENTRIES)
-    role = admin.state_text(context, "role", person.role.value)
+    role = state_text(context, "role", person.role.value)
     notes = (("blocked", person.blocked), ("unreachable", not person.reachable))
     plan = plan_named(context.services.plans, person.current_plan)
     summary = context.translate(
@@ -116,7 +115,7 @@ def show_person(context: BotContext, alert: str = "") -> View:
     quota_lines = (
         context.translate(
             "people-left",
-            format=admin.state_text(context, "format", quota.kind.value),
+            format=state_text(context, "format", quota.kind.value),
             used=quota.used,
             limit=quota.limit,
             gifts=quota.gifts,
@@ -127,8 +126,8 @@ def show_person(context: BotContext, alert: str = "") -> View:
     audit_lines = (
         context.translate(
             "people-audit-line",
-            at=admin.format_time(context, entry.at),
-            deed=admin.state_text(context, "audit", entry.action),
+            at=format_time(context, entry.at),
+            deed=state_text(context, "audit", entry.action),
             by=reference_name(context.services, entry.by, context.language),
         )
         for entry in person.entries
@@ -144,7 +143,7 @@ def show_person(context: BotContext, alert: str = "") -> View:
         *(plans if context.services.plans else ()),
         menu.back("a-users:0"),
     )
-    parts = (admin.join_lines(summary, flags), "\n".join(quota_lines), "\n".join(audit_lines))
+    parts = (join_lines(summary, flags), "\n".join(quota_lines), "\n".join(audit_lines))
     view = menu.card(context, user_title(context, person), *parts, rows=rows)
     return replace(view, alert=context.translate(alert)) if alert else view
 
@@ -198,7 +197,7 @@ def choose_plan(context: BotContext) -> View:
 @handlers.button("a-plan-set")
 def set_plan(context: BotContext) -> View:
     """Set the user's plan. Raises NotFound for a plan that is not configured any more."""
-    plan = admin.find_by_hash(context, context.services.plans, attrgetter("name"), 1)
+    plan = menu.find_by_hash(context, context.services.plans, attrgetter("name"), 1)
     users.set_plan(*context.caller, context.number(), plan.name)
     return show_person(context, "people-plan-set")
 
@@ -214,7 +213,7 @@ def choose_format(context: BotContext) -> View:
     """Ask for the format of the questions to give."""
     person = person_of(context)
     choices = [
-        (admin.state_text(context, "format", kind.value), f"a-gift-n:{person.id}:{kind.value}")
+        (state_text(context, "format", kind.value), f"a-gift-n:{person.id}:{kind.value}")
         for kind in Format
     ]
     return _choose(context, person, "people-ask-format", choices, f"a-user:{person.id}", 2)
@@ -288,7 +287,7 @@ def give_questions(context: BotContext) -> View:
         text = context.translate(
             "people-ask-gift",
             who=user_title(context, person),
-            format=admin.state_text(context, "format", kind.value),
+            format=state_text(context, "format", kind.value),
             amount=amount,
             long=context.translate("people-days" if days else "page-no-expiry", days=days),
         )
@@ -322,7 +321,7 @@ def choose_gift_plan(context: BotContext) -> View:
 
 def _plan_argument(context: BotContext) -> Plan:
     """Return the plan named by the callback data. Raises NotFound."""
-    return admin.find_by_hash(context, _gift_plans(context), attrgetter("name"), 1)
+    return menu.find_by_hash(context, _gift_plans(context), attrgetter("name"), 1)
 
 
 @handlers.button("a-term-d", needs=Permission.GIFTS)
@@ -355,7 +354,7 @@ def choose_role(context: BotContext) -> View:
     person, choices = require_other_person(context), []
     for role in Role:
         sign = "▸ " if role is person.role else ""
-        label = f"{sign}{admin.state_text(context, 'role', role.value)}"
+        label = f"{sign}{state_text(context, 'role', role.value)}"
         is_scoped = role is Role.TEACHER
         data = f"a-scopes:{person.id}:0" if is_scoped else f"a-role-ask:{person.id}:{role.value}"
         choices.append((label, data))
@@ -382,7 +381,7 @@ def list_scopes(context: BotContext) -> View:
 def _scope_argument(context: BotContext, index: int, extra: Sequence[str] = ()) -> str:
     """Return the dataset named by the callback data. Raises NotFound."""
     names = {*users.list_grantable_scopes(*context.caller), *extra}
-    return admin.find_by_hash(context, names, index=index, key="admin-no-dataset")
+    return menu.find_by_hash(context, names, index=index, key="admin-no-dataset")
 
 
 @handlers.button("a-role-ask", twice=True)
@@ -391,7 +390,7 @@ def grant(context: BotContext) -> View:
     person, role = require_other_person(context), _enum_argument(context, Role)
     scope = _scope_argument(context, 2) if role is Role.TEACHER else None
     if not menu.is_confirmed(context):
-        label, who = admin.state_text(context, "role", role.value), user_title(context, person)
+        label, who = state_text(context, "role", role.value), user_title(context, person)
         label = f"{label} ({scope})" if scope else label
         text = context.translate("people-ask-grant", who=who, role=label)
         data = (person.id, role.value, *((short_hash(scope),) if scope else ()))

@@ -33,9 +33,8 @@ from merlin.billing.quota import (
 from merlin.billing.tombstones import Tombstones
 from merlin.bot import menu
 from merlin.bot.context import BotContext, read_number
-from merlin.bot.handlers.admin import find_by_hash, short_hash
 from merlin.bot.handlers.answering import gift_lines, render_left_lines
-from merlin.bot.menu import View
+from merlin.bot.menu import View, find_by_hash, short_hash
 from merlin.bot.registry import Handlers
 from merlin.bot.rendering import pack_text
 from merlin.config.shop import STARS_PERIOD_DAYS

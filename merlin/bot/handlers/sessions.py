@@ -21,11 +21,11 @@ from merlin.bot import answers, menu
 from merlin.bot.answers import TypingIndicator
 from merlin.bot.context import BotContext, build_messages
 from merlin.bot.handlers import answering
-from merlin.bot.handlers.admin import format_time
 from merlin.bot.handlers.questions import find_own_turn, question_of
 from merlin.bot.handlers.session_choices import describe_settings
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.bot.registry import Handlers
+from merlin.bot.rendering import format_time
 from merlin.chat.model_catalogue import find_first_candidate
 from merlin.chat.sessions import (
     MAX_TURNS,
