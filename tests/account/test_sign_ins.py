@@ -13,17 +13,11 @@ from merlin.account.users import User, Users
 from merlin.app.personal_data import PersonalRecords
 from merlin.core.errors import Refused
 from merlin.db.audit import Audit
-from merlin.db.encryption import Cipher
 
 pytestmark = pytest.mark.integration
 
 ANNA, BORIS = 1001, 1002
 BY = "cli:vera"
-
-
-@pytest.fixture
-def cipher():
-    return Cipher({"only": b"k" * 32}, "only")
 
 
 @pytest.fixture
@@ -41,9 +35,9 @@ def sign_ins(database, clock):
     return SignIns(database, clock)
 
 
-def run_at_once(function, count=8):
-    with ThreadPoolExecutor(count) as pool:
-        return list(pool.map(function, range(count)))
+def run_at_once(function):
+    with ThreadPoolExecutor(8) as pool:
+        return list(pool.map(function, range(8)))
 
 
 def test_name_set_by_many_at_once_gets_one_owner(accounts):

@@ -32,11 +32,6 @@ def catalogue(database):
 
 
 @pytest.fixture
-def listing(catalogue):
-    return catalogue.rows
-
-
-@pytest.fixture
 def ctx(database):
     return Context(config=make_config(), db=database)
 

@@ -23,12 +23,12 @@ def send_file(telegram, content, name="лекция.pdf"):
     return telegram.log("anna")[-1].message["document"]["file_id"]
 
 
-def fetch_file(telegram, file_id, limit=MEGABYTE, *, token="", patience=QUICK):
+def fetch_file(telegram, file_id, limit=MEGABYTE, *, patience=QUICK):
     async def run():
         transport = AiohttpRequest()
         await transport.initialize()
         try:
-            files = Files(transport, token or telegram.token, telegram.base_url, **patience)
+            files = Files(transport, telegram.token, telegram.base_url, **patience)
             return await files.fetch(file_id, limit)
         finally:
             await transport.shutdown()

@@ -6,6 +6,7 @@ views, which rotate over the list of pages. SHOTS_FOLDER names a folder for the 
 (`make screens`); KEEP_SHOTS=1 copies those that the docs show to docs/pictures.
 """
 
+import json
 import os
 import shutil
 import tempfile
@@ -82,6 +83,17 @@ def find_faults_in_views(page, name, index):
     if page.evaluate(DUPLICATE_IDS):
         faults[f"{name}: ids"] = page.evaluate(DUPLICATE_IDS)
     return faults
+
+
+def require_no_faults(page, address, pages, language):
+    """Open these pages, name -> path, with all of their details; axe finds nothing in them."""
+    faults = {}
+    for index, name, path in choose_pages(pages, language):
+        page.goto(address + path)
+        assert page.locator("html").get_attribute("lang") == language
+        page.evaluate("document.querySelectorAll('details').forEach(it => it.open = true)")
+        faults |= find_faults_in_views(page, name, index)
+    assert faults == {}, json.dumps(faults, ensure_ascii=False, indent=1)
 
 
 def stop_motion(page):

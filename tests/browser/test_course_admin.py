@@ -1,6 +1,5 @@
 """The admin pages: live training, and actions by mouse, by keyboard and without JavaScript."""
 
-import json
 import re
 
 import pytest
@@ -15,7 +14,7 @@ from merlin.db.requests import RequestKind, Requests, RequestState
 from merlin.db.tables import VERDICT
 from merlin.db.values import dump_json
 from merlin.training.promote import Promotions
-from tests.browser.axe_and_screenshots import FITS, choose_pages, find_faults_in_views
+from tests.browser.axe_and_screenshots import FITS, choose_pages, require_no_faults
 from tests.browser.course_browser import DESKTOP, PHONE
 from tests.browser.staff_browser import ANNA, BORIS, VERA, XSS, add_losses, finish_job
 from tests.db.pipeline_rows import make_examples, make_spec
@@ -389,13 +388,7 @@ def test_failed_job_links_to_the_cost_of_another_training(staff_visitor, staff_s
 @pytest.mark.parametrize("language", ["ru", "en"])
 def test_axe_finds_no_violation_on_admin_pages(staff_visitor, staff_site, language):
     page = staff_visitor.page(VERA, locale=language, **DESKTOP)
-    faults = {}
-    for index, name, path in choose_pages(list_pages(staff_site), language):
-        page.goto(staff_site.address + path)
-        assert page.locator("html").get_attribute("lang") == language
-        page.evaluate("document.querySelectorAll('details').forEach(it => it.open = true)")
-        faults |= find_faults_in_views(page, name, index)
-    assert faults == {}, json.dumps(faults, ensure_ascii=False, indent=1)
+    require_no_faults(page, staff_site.address, list_pages(staff_site), language)
 
 
 def test_finished_job_is_no_longer_polled(staff_visitor, staff_site):

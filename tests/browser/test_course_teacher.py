@@ -1,6 +1,5 @@
 """A teacher edits a course by mouse, by keyboard and without JavaScript."""
 
-import json
 import re
 
 import pytest
@@ -12,7 +11,7 @@ from merlin.chat.feedback import EditorQuestions
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.files import FileIndex
 from merlin.dataset.proposals import Draft, Proposals
-from tests.browser.axe_and_screenshots import choose_pages, find_faults_in_views
+from tests.browser.axe_and_screenshots import require_no_faults
 from tests.browser.course_browser import DESKTOP, PHONE, expect_spoken, note_regions
 from tests.browser.staff_browser import ANNA, BORIS, VERA, XSS, propose_change
 
@@ -29,6 +28,11 @@ def edit_path(staff_site, slug="algorithms"):
 
 def find_file(staff_site, path, dataset="algorithms"):
     return next(file for file in FileIndex(staff_site.db).list_files(dataset) if file.path == path)
+
+
+def expect_saving(page):
+    note = page.locator("#change").get_by_text("Сохранение обычно занимает несколько секунд.")
+    expect(note).to_be_visible()
 
 
 def count_files_with(staff_site, text, dataset="algorithms"):
@@ -68,9 +72,7 @@ def test_new_lecture_is_checked_saved_and_committed(staff_visitor, staff_site):
         "**Куча** лежит."
     )
     page.get_by_role("button", name="Сохранить").click()
-    expect(
-        page.locator("#change").get_by_text("Сохранение обычно занимает несколько секунд.")
-    ).to_be_visible()
+    expect_saving(page)
     staff_site.committer.commit()
     expect(page.locator("#change").get_by_text("Правка сохранена в репозитории.")).to_be_visible()
     assert find_file(staff_site, "materials/lecture-09.md", "neurotypology").text.startswith(
@@ -78,9 +80,7 @@ def test_new_lecture_is_checked_saved_and_committed(staff_visitor, staff_site):
     )
     page.get_by_text("Отменить правку").click()
     page.get_by_role("button", name="Да, отменить").click()
-    expect(
-        page.locator("#change").get_by_text("Сохранение обычно занимает несколько секунд.")
-    ).to_be_visible()
+    expect_saving(page)
     staff_site.committer.commit()
     expect(page.locator("#change").get_by_text("Правка сохранена в репозитории.")).to_be_visible()
     assert "materials/lecture-09.md" not in {
@@ -188,18 +188,14 @@ def test_conflict_shows_both_texts_and_own_text_can_win(staff_visitor, staff_sit
     change = propose_change(staff_site, path, before.blob, "# Моё\n")
     staff_site.committer.files["algorithms"][path] = f"# Их {XSS}\n"
     page = staff_visitor.open(f"/changes/{change}", BORIS)
-    expect(
-        page.locator("#change").get_by_text("Сохранение обычно занимает несколько секунд.")
-    ).to_be_visible()
+    expect_saving(page)
     note_regions(page)
     staff_site.committer.commit()
     expect(page.get_by_role("region", name="Ваш вариант")).to_have_text("# Моё\n")
     expect_spoken(page, "тем временем изменил кто-то другой")
     expect(page.get_by_role("region", name="Нынешний вариант")).to_have_text(f"# Их {XSS}\n")
     page.get_by_role("button", name="Сохранить мой вариант").click()
-    expect(
-        page.locator("#change").get_by_text("Сохранение обычно занимает несколько секунд.")
-    ).to_be_visible()
+    expect_saving(page)
     staff_site.committer.commit()
     expect(page.locator("#change").get_by_text("Правка сохранена в репозитории.")).to_be_visible()
     assert find_file(staff_site, path).text == "# Моё\n"
@@ -217,9 +213,7 @@ def test_edit_of_a_text_changed_meanwhile_is_kept(staff_visitor, staff_site):
     expect(page.get_by_role("region", name="Нынешний вариант")).to_have_text("# Их графы\n")
     expect(page.get_by_role("textbox", name="Текст (Markdown)")).to_have_value("# Мои графы\n")
     page.get_by_role("button", name="Сохранить мой вариант").click()
-    expect(
-        page.locator("#change").get_by_text("Сохранение обычно занимает несколько секунд.")
-    ).to_be_visible()
+    expect_saving(page)
     staff_site.committer.commit()
     expect(page.locator("#change").get_by_text("Правка сохранена в репозитории.")).to_be_visible()
     assert find_file(staff_site, path).text == "# Мои графы\n"
@@ -257,9 +251,7 @@ def test_edit_of_a_removed_material_is_saved_as_a_new_one(staff_visitor, staff_s
     expect(page.get_by_role("alert")).to_contain_text("удалил кто-то другой")
     expect(page.get_by_label("Текст (Markdown)")).to_have_value(re.compile("нигде больше нет"))
     page.get_by_role("button", name="Сохранить").click()
-    expect(
-        page.locator("#change").get_by_text("Сохранение обычно занимает несколько секунд.")
-    ).to_be_visible()
+    expect_saving(page)
 
 
 def test_card_is_edited_by_keyboard_alone(staff_visitor, staff_site):
@@ -311,9 +303,7 @@ def test_selected_proposals_become_one_commit(staff_visitor, staff_site, java_sc
     for question in ("Чья очередь?", "Зачем очередь?"):
         page.get_by_label(f"Выбрать «{question}»").first.check()
     page.get_by_role("button", name="Принять выбранные").click()
-    expect(
-        page.locator("#change").get_by_text("Сохранение обычно занимает несколько секунд.")
-    ).to_be_visible()
+    expect_saving(page)
     assert count_files_with(staff_site, "Чья очередь?") == 0
     page.goto(f"{staff_site.address}/courses/{get_course_id(staff_site)}/proposals")
     page.get_by_role("link", name="Выбрать все").click()
@@ -389,10 +379,4 @@ def list_pages(staff_site):
 @pytest.mark.parametrize("language", ["ru", "en"])
 def test_axe_finds_no_violation_on_teacher_pages(staff_visitor, staff_site, language):
     page = staff_visitor.page(BORIS, locale=language, **DESKTOP)
-    faults = {}
-    for index, name, path in choose_pages(list_pages(staff_site), language):
-        page.goto(staff_site.address + path)
-        assert page.locator("html").get_attribute("lang") == language
-        page.evaluate("document.querySelectorAll('details').forEach(it => it.open = true)")
-        faults |= find_faults_in_views(page, name, index)
-    assert faults == {}, json.dumps(faults, ensure_ascii=False, indent=1)
+    require_no_faults(page, staff_site.address, list_pages(staff_site), language)

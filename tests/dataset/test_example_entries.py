@@ -35,8 +35,8 @@ class Datasets:
         paths = {f"examples/{name}.yaml": blob for name, blob in blobs.items()}
         self.files.keep(dataset, str(self.trees), paths)
 
-    def find_ids(self, dataset="face", limit=50, before=0, **values):
-        entries = self.entries.find(dataset, ExampleFilter(**values), limit, before)
+    def find_ids(self, dataset="face", **values):
+        entries = self.entries.find(dataset, ExampleFilter(**values), 50)
         return [entry.example_id for entry in entries]
 
 

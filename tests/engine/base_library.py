@@ -13,12 +13,11 @@ from merlin.engine.model_store.store import get_library_folder, remove, require_
 from tests.engine.hub_standin import REPOSITORY, make_base_files
 
 
-def write_base(folder, files=None, without=()):
-    """Write a base's files except those in `without`; return the folder."""
+def write_base(folder, files=None):
+    """Write a base's files; return the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in (make_base_files() if files is None else files).items():
-        if name not in without:
-            (folder / name).write_bytes(content)
+        (folder / name).write_bytes(content)
     return folder
 
 
