@@ -237,7 +237,9 @@ def _linear_ticks(highest: float) -> list[float]:
 def log_ticks(lowest: float, highest: float) -> list[float]:
     """Return three to six tick values around a range: powers of 2, 1-3-10 steps or powers of 10."""
     ticks: list[float] = []
-    for base, parts in ((2.0, (1,)), (10.0, (1, 3)), (10.0, (1,)), (100.0, (1,))):
+    bases = ((2.0, (1,)), (10.0, (1, 3)), (10.0, (1,)), (100.0, (1,)))
+    # The label of a power of 2 below an eighth is too long.
+    for base, parts in bases[lowest < 1 / 8 :]:
         low, high = (math.floor(math.log(tick, base)) for tick in (lowest, highest))
         powers = [part * base**power for power in range(low - 2, high + 2) for part in parts]
         first = max(index for index, tick in enumerate(powers) if tick <= lowest)

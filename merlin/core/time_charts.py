@@ -61,15 +61,18 @@ def column_ticks(labels: Sequence[str]) -> tuple[Tick, ...]:
 
 
 def draw_line(scale: Scale, values: Sequence[float | None]) -> str:
-    """Return a line through the values as an SVG path, interrupted at missing values."""
+    """Return a line through the values as an SVG path, interrupted at missing values.
+
+    A single value is a short line: one of length 0 is invisible.
+    """
     parts, is_drawing = list[str](), False
     for index, value in enumerate(values):
         if value is not None:
             x, y = scale.point((index, value))
-            parts.append(f"{'L' if is_drawing else 'M'}{x:g} {y:g}")
-            # A single point is a line of length 0, which a round line cap makes visible.
             if not is_drawing and values[index + 1 : index + 2] in ([], [None]):
-                parts.append("h0")
+                parts.append(f"M{x - 8:g} {y:g}h16")
+            else:
+                parts.append(f"{'L' if is_drawing else 'M'}{x:g} {y:g}")
         is_drawing = value is not None
     return "".join(parts)
 
