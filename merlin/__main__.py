@@ -9,6 +9,8 @@ def main() -> None:
     # Read when numpy is imported. On the small matrices of `recall` two threads of OpenBLAS are no
     # faster than one, but take 1.6 times the CPU, because the idle one spins.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # pydantic would read the metadata of every installed package to look for plugins.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
         from merlin.cli import main as run  # noqa: PLC0415 - keeps `import merlin` light
 

@@ -37,19 +37,18 @@ def run_on_cluster(
     # Read at import: disables Ray's telemetry, and in a local cluster access from outside and the
     # process that asks whether a cloud takes its machines away.
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    # A running cluster, or a local one.
+    where: dict[str, Any] = {"address": place.cluster, "configure_logging": False}
     if place.cluster in _LOCAL_CLUSTERS:
         os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
         os.environ["RAY_TRAIN_ENABLE_PREEMPTION_WATCHER"] = "0"
+        where |= {"address": "local", "num_cpus": place.workers, "include_dashboard": False}
     try:
         import ray  # noqa: PLC0415 - the extra's
         from ray.util.queue import Queue  # noqa: PLC0415 - as above
     except ImportError as error:
         key = "engine-cluster-missing"
         raise Untrainable("trainer_not_installed", key, None) from error
-    # A running cluster, or a local one.
-    where: dict[str, Any] = {"address": place.cluster, "configure_logging": False}
-    if place.cluster in _LOCAL_CLUSTERS:
-        where |= {"address": "local", "num_cpus": place.workers, "include_dashboard": False}
     named = place.cluster or "local"
     unavailable = Untrainable("cluster_unavailable", "engine-cluster-away", None, cluster=named)
     if not is_reachable(place.cluster):
