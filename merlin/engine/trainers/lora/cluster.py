@@ -47,8 +47,7 @@ def run_on_cluster(
         import ray  # noqa: PLC0415 - the extra's
         from ray.util.queue import Queue  # noqa: PLC0415 - as above
     except ImportError as error:
-        key = "engine-cluster-missing"
-        raise Untrainable("trainer_not_installed", key, None) from error
+        raise Untrainable("trainer_not_installed", "engine-cluster-missing", None) from error
     named = place.cluster or "local"
     unavailable = Untrainable("cluster_unavailable", "engine-cluster-away", None, cluster=named)
     if not is_reachable(place.cluster):
