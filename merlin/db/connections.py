@@ -115,6 +115,7 @@ class Sqlite(_Registering, SqliteDatabase):
 
     def _connect(self) -> Any:
         connection = super()._connect()
+        connection.execute("PRAGMA data_version")  # opens the log
         self._opened.inodes = [*map(_inode, self._files)]
         return connection
 

@@ -15,6 +15,7 @@ execute it. Frequent queries are compiled once, as constants of their module:
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -511,8 +512,10 @@ def open_database(
     database.cipher = cipher
     try:
         database.open()
-    except BaseException:
+    except BaseException as error:
         database.close()
+        if isinstance(error, DatabaseAway) and url.startswith("sqlite:"):
+            require_storage(url)  # SQLite itself gives no reason
         raise
     return database
 
@@ -536,6 +539,9 @@ def require_storage(url: str) -> None:
     if url.startswith("sqlite:"):
         path = sqlite_path(url)
         if path.exists():
+            if not os.access(path, os.R_OK):
+                reason = f"{path}: {os.strerror(errno.EACCES)}"
+                raise DatabaseAway(reason, "store-unavailable", reason=reason)
             if not os.access(path, os.W_OK):
                 raise DatabaseAway(f"{path} is read-only", "store-read-only")
             require_room(path.parent)

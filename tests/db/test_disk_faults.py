@@ -1,5 +1,7 @@
 """A full disk and a damaged file under a database: the right error, and no data lost."""
 
+import subprocess
+
 import pytest
 
 from merlin.app.texts import BOT_NAME, Settings
@@ -29,6 +31,17 @@ def test_commit_refused_by_a_full_disk_is_reported_and_succeeds_with_space(tmp_p
             settings.put(BOT_NAME, "after", "bot")
             assert settings.get(BOT_NAME) == "after"
             database.quick_check()
+
+
+def test_reading_command_names_a_read_only_file_system(tmp_path):
+    configuration = tmp_path / "config.yaml"
+    configuration.write_text("state_dir: state\nrepository: {url: there}\n")
+    command = ("status", "--config", str(configuration))
+    with small_disk(tmp_path / "state", "4m"):
+        create_migrated(f"sqlite://{tmp_path}/state/merlin.db")
+        subprocess.run(["mount", "-o", "remount,ro", tmp_path / "state"], check=True)
+        code, _, error = run_command(*command)
+        assert (code, "The database is read-only" in error) == (1, True), error
 
 
 def test_deleted_or_replaced_file_is_not_written_any_more(tmp_path):
