@@ -13,9 +13,10 @@ An operator may compare any time with `merlin billing reconcile`, which changes 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
@@ -35,11 +36,11 @@ from merlin.app.texts import Settings
 from merlin.billing.ledger import Entry, EntryKind, Ledger, find_inconsistencies, sum_refunds
 from merlin.billing.purchases import Purchase, Purchases
 from merlin.billing.quota import plans_for_sale
-from merlin.billing.report import Mismatch, compare
 from merlin.billing.subscriptions import Renewals
 from merlin.core.clock import in_zone, iso
 from merlin.core.errors import PaymentError
 from merlin.core.log import get_logger
+from merlin.core.money import Amount
 from merlin.db.notices import ADMINS
 from merlin.providers.payments import Gateway, GatewayPayment, GatewayRefund, Status
 
@@ -233,6 +234,73 @@ def _store_comparison(ctx: Context, comparison: StarComparison) -> None:
         if difference.kind == "missing":
             charge, once = difference.charge, f"missing:{difference.charge}"
             notify(ctx, ADMINS, "notice-stars-missing", {"charge": charge}, once)
+
+
+class Difference(StrEnum):
+    """How ledger and gateway differ; the values are in Fluent keys and in JSON."""
+
+    NOT_STORED = "not-stored"
+    NOT_THERE = "not-there"
+    NOT_PAID = "not-paid"
+    AMOUNT = "amount"
+    RETURNED = "returned"
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """A payment that differs; an amount is None on the side that does not have the payment."""
+
+    difference: Difference
+    outside_id: str
+    purchase_id: str
+    ours: Amount | None
+    theirs: Amount | None
+
+
+def compare(entries: Sequence[Entry], payments: Iterable[GatewayPayment]) -> list[Mismatch]:
+    """Return the differences between a ledger's rows and a gateway's payments.
+
+    `entries` are complete purchases: those of the period, and those that the gateway names. An
+    unpaid payment that only the gateway has is no difference.
+    """
+    by_outside_id = {payment.outside_id: payment for payment in payments}
+    ours = {entry.outside_id: entry for entry in entries if entry.kind is EntryKind.PAYMENT}
+    # The refunded amount of each payment in minor units, by its row.
+    refunded: dict[int, int] = {}
+    grants = {entry.entry_id: entry.refers for entry in entries if entry.kind is EntryKind.GRANT}
+    for entry in entries:
+        if entry.kind is EntryKind.REFUND and entry.refers is not None:
+            paid = grants.get(entry.refers)
+            if paid is not None:
+                refunded[paid] = refunded.get(paid, 0) + entry.amount.minor
+    mismatches = [*_compare_theirs(by_outside_id, ours, refunded)]
+    for outside_id, payment in ours.items():
+        if outside_id not in by_outside_id:
+            difference = Difference.NOT_THERE
+            mismatches.append(
+                Mismatch(difference, outside_id, payment.purchase_id, payment.amount, None)
+            )
+    return mismatches
+
+
+def _compare_theirs(
+    theirs: Mapping[str, GatewayPayment], ours: Mapping[str, Entry], refunded: Mapping[int, int]
+) -> Iterator[Mismatch]:
+    for outside_id, payment in theirs.items():
+        entry = ours.get(outside_id)
+        is_paid = payment.status is Status.SUCCEEDED and payment.is_paid
+        if entry is None:
+            if is_paid:
+                difference = Difference.NOT_STORED
+                yield Mismatch(difference, outside_id, payment.purchase_id, None, payment.amount)
+        elif not is_paid or entry.amount != payment.amount:
+            difference = Difference.AMOUNT if is_paid else Difference.NOT_PAID
+            yield Mismatch(difference, outside_id, entry.purchase_id, entry.amount, payment.amount)
+        elif refunded.get(entry.entry_id, 0) != payment.refunded:
+            currency = entry.amount.currency
+            ours_minor, theirs_minor = refunded.get(entry.entry_id, 0), payment.refunded
+            amounts = (Amount(ours_minor, currency), Amount(theirs_minor, currency))
+            yield Mismatch(Difference.RETURNED, outside_id, entry.purchase_id, *amounts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,8 @@
-"""Revenue by month, gateway and plan; reconciliation of the ledger with the gateways.
+"""Revenue by month, gateway and plan, as sums and as rows for the accountant."""
 
-Payments missing on one side, different amounts, different refunds and faults in the ledger are
-reported to an admin; nothing is changed.
-"""
-
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, tzinfo
-from enum import StrEnum
+from datetime import tzinfo
 from typing import Self
 
 from merlin.billing.ledger import Entry, EntryKind
@@ -16,75 +11,7 @@ from merlin.core.clock import in_zone
 from merlin.core.fields import described
 from merlin.core.money import Amount, Currency
 from merlin.core.table_cells import escape_formula
-from merlin.providers.payments import Gateway, GatewayPayment, Status
-
-
-class Difference(StrEnum):
-    """How ledger and gateway differ; the values are in Fluent keys and in JSON."""
-
-    NOT_STORED = "not-stored"
-    NOT_THERE = "not-there"
-    NOT_PAID = "not-paid"
-    AMOUNT = "amount"
-    RETURNED = "returned"
-
-
-@dataclass(frozen=True, slots=True)
-class Mismatch:
-    """A payment that differs; an amount is None on the side that does not have the payment."""
-
-    difference: Difference
-    outside_id: str
-    purchase_id: str
-    ours: Amount | None
-    theirs: Amount | None
-
-
-def compare(entries: Sequence[Entry], payments: Iterable[GatewayPayment]) -> list[Mismatch]:
-    """Return the differences between a ledger's rows and a gateway's payments.
-
-    `entries` are complete purchases: those of the period, and those that the gateway names. An
-    unpaid payment that only the gateway has is no difference.
-    """
-    by_outside_id = {payment.outside_id: payment for payment in payments}
-    ours = {entry.outside_id: entry for entry in entries if entry.kind is EntryKind.PAYMENT}
-    # The refunded amount of each payment in minor units, by its row.
-    refunded: dict[int, int] = {}
-    grants = {entry.entry_id: entry.refers for entry in entries if entry.kind is EntryKind.GRANT}
-    for entry in entries:
-        if entry.kind is EntryKind.REFUND and entry.refers is not None:
-            paid = grants.get(entry.refers)
-            if paid is not None:
-                refunded[paid] = refunded.get(paid, 0) + entry.amount.minor
-    mismatches = [*_compare_theirs(by_outside_id, ours, refunded)]
-    for outside_id, payment in ours.items():
-        if outside_id not in by_outside_id:
-            difference = Difference.NOT_THERE
-            mismatches.append(
-                Mismatch(difference, outside_id, payment.purchase_id, payment.amount, None)
-            )
-    return mismatches
-
-
-def _compare_theirs(
-    theirs: Mapping[str, GatewayPayment], ours: Mapping[str, Entry], refunded: Mapping[int, int]
-) -> Iterator[Mismatch]:
-    for outside_id, payment in theirs.items():
-        entry = ours.get(outside_id)
-        is_paid = payment.status is Status.SUCCEEDED and payment.is_paid
-        if entry is None:
-            if is_paid:
-                difference = Difference.NOT_STORED
-                yield Mismatch(difference, outside_id, payment.purchase_id, None, payment.amount)
-        elif not is_paid or entry.amount != payment.amount:
-            difference = Difference.AMOUNT if is_paid else Difference.NOT_PAID
-            yield Mismatch(difference, outside_id, entry.purchase_id, entry.amount, payment.amount)
-        elif refunded.get(entry.entry_id, 0) != payment.refunded:
-            currency = entry.amount.currency
-            ours_minor, theirs_minor = refunded.get(entry.entry_id, 0), payment.refunded
-            amounts = (Amount(ours_minor, currency), Amount(theirs_minor, currency))
-            yield Mismatch(Difference.RETURNED, outside_id, entry.purchase_id, *amounts)
-
+from merlin.providers.payments import Gateway
 
 COLUMNS = (
     *("date", "kind", "order", "gateway", "plan", "title", "paid", "returned", "currency"),
@@ -160,11 +87,6 @@ def sum_by_month(rows: Iterable[tuple[Entry, Promise]], zone: tzinfo) -> list[Su
         key = month, gateway, currency, plan, is_test
         by_key[key] = by_key.get(key, empty) + entry
     return [by_key[key] for key in sorted(by_key)]
-
-
-def day_start(day: date, zone: tzinfo) -> datetime:
-    """Return the start of a day in `zone`, in UTC."""
-    return in_zone(datetime.combine(day, time(), zone), UTC)
 
 
 def format_signed_decimal(minor: int, currency: Currency) -> str:

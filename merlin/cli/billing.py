@@ -25,7 +25,7 @@ from merlin.app.reconciliation import Reconciliation, compare_all
 from merlin.billing.promo_codes import MAX_DAYS, MAX_PERCENT, Promo
 from merlin.billing.purchases import Purchase, PurchaseState
 from merlin.billing.refunds import UNDER_WAY, Refund, Refunds, RefundState
-from merlin.billing.report import COLUMNS, Sum, day_start, export_rows, format_signed_decimal
+from merlin.billing.report import COLUMNS, Sum, export_rows, format_signed_decimal
 from merlin.cli.options import (
     DEFAULT,
     AsJson,
@@ -50,7 +50,7 @@ from merlin.cli.output import (
     translate_word,
     write_atomically,
 )
-from merlin.core.clock import zone_of
+from merlin.core.clock import start_of_day, zone_of
 from merlin.core.errors import ConfigError, Refused
 from merlin.core.money import Amount, Currency, parse_amount
 from merlin.wiring.context import open_migrated_database, yookassa_gateway
@@ -291,7 +291,7 @@ def add(
 ) -> None:
     """Create a promo code; each person can use it once."""
     with write_context(config) as (ctx, actor):
-        ends = day_start(until.date(), zone_of(ctx.config.timezone)) if until else None
+        ends = start_of_day(until.date(), zone_of(ctx.config.timezone)) if until else None
         promo = Promo(code, plan, days, percent, uses, ends, actor.name)
         added = add_code(ctx, actor, promo)
     code = added.code

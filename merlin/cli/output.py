@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from merlin.cli import language
-from merlin.core.clock import iso
+from merlin.core.clock import iso, start_of_day
 from merlin.core.durable_files import is_disk_full, write_durably
 from merlin.core.errors import ConfigError, MerlinError
 from merlin.core.formatted_text import escape_controls
@@ -222,8 +222,6 @@ def day_bounds(
     zone: tzinfo, since: datetime | None, until: datetime | None
 ) -> tuple[datetime, datetime]:
     """Return the start and end of a period; days begin at midnight in `zone`."""
-    from merlin.billing.report import day_start
-
-    last = day_start(until.date(), zone) if until else datetime.now(UTC)
+    last = start_of_day(until.date(), zone) if until else datetime.now(UTC)
     day: date = since.date() if since else (last - timedelta(days=_DEFAULT_DAYS)).date()
-    return day_start(day, zone), last
+    return start_of_day(day, zone), last

@@ -5,7 +5,7 @@ Functions take the clock as an argument, so that tests can pass their own.
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -80,6 +80,11 @@ def in_zone(moment: datetime, zone: tzinfo | None = None) -> datetime:
         is_late = moment.year > 1
         shifted = moment - _DAY if is_late else moment + _DAY
         return shifted.astimezone(zone)
+
+
+def start_of_day(day: date, zone: tzinfo) -> datetime:
+    """Return the start of a day in `zone`, in UTC."""
+    return in_zone(datetime(day.year, day.month, day.day, tzinfo=zone), UTC)
 
 
 class StepWatch:

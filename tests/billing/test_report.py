@@ -1,4 +1,4 @@
-"""The report: sums by month, gateway and plan; rows for the accountant without formulas."""
+"""The report (sums, rows for the accountant), and the ledger compared with a gateway's list."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -6,17 +6,16 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from merlin.app.reconciliation import Difference, compare
 from merlin.billing.ledger import Entry, EntryKind
 from merlin.billing.purchases import Promise
 from merlin.billing.report import (
     COLUMNS,
-    Difference,
-    compare,
-    day_start,
     export_rows,
     format_signed_decimal,
     sum_by_month,
 )
+from merlin.core.clock import start_of_day
 from merlin.core.money import Amount, Currency
 from merlin.providers.payments import Gateway, GatewayPayment, Status
 
@@ -71,7 +70,7 @@ def test_negative_amount_is_formatted_as_a_number(minor, text):
 
 
 def test_day_begins_in_its_time_zone():
-    assert day_start(date(2026, 12, 1), MOSCOW).isoformat() == "2026-11-30T21:00:00+00:00"
+    assert start_of_day(date(2026, 12, 1), MOSCOW).isoformat() == "2026-11-30T21:00:00+00:00"
 
 
 def test_export_lists_payments_and_refunds_without_personal_data():

@@ -38,9 +38,9 @@ from merlin.billing.promo_codes import MAX_DAYS, MAX_PERCENT, Promo, StoredPromo
 from merlin.billing.purchases import Purchase, PurchaseState
 from merlin.billing.quota import Format
 from merlin.billing.refunds import MAX_REASON_LENGTH, Refund
-from merlin.billing.report import Sum, day_start
+from merlin.billing.report import Sum
 from merlin.billing.subscriptions import RenewalState
-from merlin.core.clock import zone_of
+from merlin.core.clock import start_of_day, zone_of
 from merlin.core.errors import NotFound
 from merlin.core.i18n import text
 from merlin.core.money import MAX_MINOR, Amount
@@ -261,7 +261,7 @@ async def show_billing(
     first = _day(since, last - timedelta(days=_USUAL_DAYS))
     if not timedelta(0) <= last - first <= timedelta(days=MAX_SUM_DAYS):
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-time", days=MAX_SUM_DAYS)
-    starts, ends = day_start(first, zone), day_start(last, zone)
+    starts, ends = start_of_day(first, zone), start_of_day(last, zone)
     sums = await caller.read(payments.list_sums, starts, ends, zone)
     return {"since": starts, "until": ends, "sums": sums}
 

@@ -24,7 +24,7 @@ from merlin.billing.promo_codes import Promo, StoredPromo
 from merlin.billing.purchases import Purchase
 from merlin.billing.quota import plan_named, plan_title
 from merlin.billing.refunds import MAX_REASON_LENGTH, Refund, parse_refund
-from merlin.billing.report import Total, count_tests, day_start, sum_by_gateway
+from merlin.billing.report import Total, count_tests, sum_by_gateway
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers import admin
@@ -32,6 +32,7 @@ from merlin.bot.handlers.orders import order_line, order_state
 from merlin.bot.menu import PAGE_SIZE, View, short_hash
 from merlin.bot.registry import AS_NEW_MESSAGE, Handlers
 from merlin.bot.rendering import format_time, join_lines, reference_name
+from merlin.core.clock import start_of_day
 from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import Button
 from merlin.core.i18n import text
@@ -245,7 +246,7 @@ def payments_home(context: BotContext) -> View:
 def _month_lines(context: BotContext) -> list[str]:
     """Return a line per gateway with this month's payments and refunds; tests are separate."""
     now, zone = context.services.clock(), context.zone
-    first = day_start(now.astimezone(zone).date().replace(day=1), zone)
+    first = start_of_day(now.astimezone(zone).date().replace(day=1), zone)
     entries = payments.list_entries(*context.caller, first, now)
     lines = []
     totals_by_gateway = {

@@ -29,8 +29,8 @@ from merlin.billing.promo_codes import Promo, StoredPromo
 from merlin.billing.purchases import ID_LENGTH, PurchaseState
 from merlin.billing.quota import MAX_GIFT
 from merlin.billing.refunds import MAX_REASON_LENGTH, parse_refund
-from merlin.billing.report import count_tests, day_start, sum_by_gateway
-from merlin.core.clock import in_zone, zone_of
+from merlin.billing.report import count_tests, sum_by_gateway
+from merlin.core.clock import in_zone, start_of_day, zone_of
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import text
 from merlin.core.money import Amount, Currency
@@ -77,7 +77,7 @@ async def add_code(request: Request, context: RefundContext) -> Response:
     if new.ends is not None:
         # The end of that day in the configured time zone.
         zone = zone_of(context.services.config.timezone)
-        ends = day_start(min(new.ends, _LAST) + timedelta(days=1), zone)
+        ends = start_of_day(min(new.ends, _LAST) + timedelta(days=1), zone)
     promo = Promo(
         code=new.code,
         plan=new.plan,
