@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from merlin.account.accounts import Accounts, check_own_name, fold_name, is_telegram_id
 from merlin.account.api_keys import REQUIRED_PERMISSIONS, ApiKey, ApiKeys, Scope, ScopeBeyondRole
@@ -18,7 +18,7 @@ from merlin.billing.quota import Format, Left, Source, allowance_of, plan_of, to
 from merlin.billing.refunds import Refunds
 from merlin.billing.subscriptions import Renewals, Terms
 from merlin.chat.turns import TurnState
-from merlin.core.clock import iso
+from merlin.core.clock import iso, start_of_day
 from merlin.core.errors import NotFound, Refused
 from merlin.core.fields import described, view_of
 from merlin.core.permissions import PERMISSIONS, Authority, Permission, Role
@@ -229,9 +229,7 @@ def close_sign_ins(ctx: Context, actor: Actor) -> int:
 def read_usage(ctx: Context, actor: Actor, language: str) -> UsageView:
     """Return the remaining quota of each format, when it resets, and this month's spending."""
     quota, now = show_quota(ctx, actor), ctx.clock()
-    month_start = now.astimezone(quota.zone).replace(
-        day=1, hour=0, minute=0, second=0, microsecond=0
-    )
+    first = now.astimezone(quota.zone).date().replace(day=1)
     titles = {plan.name: plan.title_in(language) for plan in ctx.plans}
     terms = (
         term for term in Terms(ctx.db, ctx.clock).list_of_user(actor.user_id) if term.is_open(now)
@@ -244,7 +242,7 @@ def read_usage(ctx: Context, actor: Actor, language: str) -> UsageView:
             for term in sorted(terms, key=lambda term: (term.ends_at, term.term_id))
         ],
         formats=quota.left,
-        month=spent_since(ctx, actor, month_start.astimezone(UTC)),
+        month=spent_since(ctx, actor, start_of_day(first, quota.zone)),
     )
 
 

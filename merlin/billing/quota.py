@@ -12,7 +12,7 @@ omits none.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, time, timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Any
@@ -21,7 +21,7 @@ from peewee import JOIN, Select, fn
 from pydantic import computed_field
 
 from merlin.config.shop import Allowance, Format, Plan
-from merlin.core.clock import Clock, iso, utc_now
+from merlin.core.clock import Clock, iso, start_of_day, utc_now
 from merlin.core.errors import Refused
 from merlin.core.fields import INTERNAL, described
 from merlin.core.i18n import format_number, text
@@ -209,8 +209,8 @@ def today(now: datetime, zone: tzinfo) -> Today:
     return Today(
         day=here.isoformat(),
         month=here.isoformat()[:7],
-        day_ends=datetime.combine(here + timedelta(days=1), time(), zone).astimezone(UTC),
-        month_ends=datetime.combine(next_month, time(), zone).astimezone(UTC),
+        day_ends=start_of_day(here + timedelta(days=1), zone),
+        month_ends=start_of_day(next_month, zone),
     )
 
 

@@ -10,7 +10,6 @@ stored in the same transaction, so one press makes one session. If the plan allo
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, time
 
 from merlin.app import summaries
 from merlin.app.ask import Conversation, dataset_of, request_of_session, window_of
@@ -36,6 +35,7 @@ from merlin.chat.sessions import (
 )
 from merlin.chat.turns import Turn
 from merlin.core import money
+from merlin.core.clock import start_of_day
 from merlin.core.errors import NotFound
 from merlin.core.formatted_text import (
     Attachment,
@@ -311,14 +311,10 @@ def _window_lines(
 
 
 def _cost_lines(context: BotContext, session: Session) -> list[str]:
-    midnight = datetime.combine(
-        context.services.clock().astimezone(context.zone), time(), context.zone
-    )
-    turns = context.turns
+    turns, day = context.turns, context.services.clock().astimezone(context.zone).date()
     session_cost = _format_costs(turns.session_costs(session.session_id), context.language)
-    today = _format_costs(
-        turns.costs_since(context.user_id, midnight.astimezone(UTC)), context.language
-    )
+    since = start_of_day(day, context.zone)
+    today = _format_costs(turns.costs_since(context.user_id, since), context.language)
     if session_cost and today:
         return [context.translate("tokens-cost", session=session_cost, today=today)]
     if today:
