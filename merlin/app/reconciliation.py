@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
 
+from merlin.app.bot_settings import Settings
 from merlin.app.context import Context
 from merlin.app.orders import polled_gateway
 from merlin.app.settlement import (
@@ -32,7 +33,6 @@ from merlin.app.settlement import (
     receive_refund,
 )
 from merlin.app.shop import plan_titles
-from merlin.app.texts import Settings
 from merlin.billing.ledger import Entry, EntryKind, Ledger, find_inconsistencies, sum_refunds
 from merlin.billing.purchases import Purchase, Purchases
 from merlin.billing.quota import plans_for_sale

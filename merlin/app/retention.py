@@ -10,8 +10,8 @@ from typing import Any
 from peewee import Select, fn
 
 from merlin.account.approvals import Approvals
+from merlin.app.bot_settings import is_of_other_bot
 from merlin.app.inbox import UpdateState
-from merlin.app.texts import is_of_other_bot
 from merlin.chat.sessions import IS_DELETED, UNDO
 from merlin.config.settings import Retention
 from merlin.core.clock import Clock, iso

@@ -18,8 +18,8 @@ from merlin.account.sign_ins import (
 from merlin.account.users import User, Users
 from merlin.app.accounts import OwnAccount, read_own_account
 from merlin.app.actor import Actor
+from merlin.app.bot_settings import bot_link
 from merlin.app.context import Context
-from merlin.app.texts import bot_link
 from merlin.core.errors import Refused
 from merlin.core.permissions import Authority
 from merlin.db.audit import Audit, person_reference

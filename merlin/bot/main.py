@@ -17,11 +17,11 @@ from functools import partial
 from telegram.error import InvalidToken, TelegramError
 
 from merlin.account.users import Users
+from merlin.app.bot_settings import BOT_ID, BOT_NAME, Settings
 from merlin.app.groups import Groups
 from merlin.app.inbox import RENEW_S, Inbox, Update
 from merlin.app.payment_worker import PaymentWorker
 from merlin.app.retention import expire_rows
-from merlin.app.texts import BOT_ID, BOT_NAME, Settings
 from merlin.bot.application import create_application, register
 from merlin.bot.bot_api import BotApi, Files
 from merlin.bot.commands import send_settings

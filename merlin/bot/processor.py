@@ -32,8 +32,8 @@ from telegram.error import Conflict, NetworkError, RetryAfter, TelegramError
 from telegram.ext import BaseUpdateProcessor
 
 from merlin.account.users import User, Users
+from merlin.app.bot_settings import WEBHOOK, Settings
 from merlin.app.inbox import Inbox, Update, read_update
-from merlin.app.texts import WEBHOOK, Settings
 from merlin.bot.context import KnownUser, read_known_user
 from merlin.bot.services import STORE_PAUSE_S, BotServices
 from merlin.bot.transport import AiohttpRequest, pause, seconds_of

@@ -9,9 +9,9 @@ from typing import Any
 from telegram.error import BadRequest, Forbidden, TelegramError
 
 from merlin.app import reconciliation
+from merlin.app.bot_settings import Settings
 from merlin.app.inbox import Update
 from merlin.app.outbox import Target
-from merlin.app.texts import Settings
 from merlin.billing.purchases import Purchase
 from merlin.bot.bot_api import BotApi, ChatUnreachable, target_fields
 from merlin.bot.rendering import promise_text

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from merlin.app import shop as acts
 from merlin.app.actor import Actor
-from merlin.app.texts import Settings
+from merlin.app.bot_settings import Settings
 from merlin.billing.ledger import EntryKind, find_inconsistencies
 from merlin.billing.quota import Allowance, Format
 from merlin.config.shop import Pack, PaymentsConfig, PlanPrice, Receipt, YooKassaConfig

@@ -11,7 +11,7 @@ import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from merlin.account.accounts import Accounts, hash_new_password
-from merlin.app.texts import BOT_ID, BOT_NAME, Settings
+from merlin.app.bot_settings import BOT_ID, BOT_NAME, Settings
 from tests.support.waiting import longest
 
 TELEGRAM_KEY = Ed25519PrivateKey.from_private_bytes(b"t" * 32)

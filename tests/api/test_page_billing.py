@@ -10,7 +10,7 @@ import pytest
 
 from merlin.account.users import Users
 from merlin.api.pages.admin.payments import days_of, months
-from merlin.app.texts import Settings
+from merlin.app.bot_settings import Settings
 from merlin.billing.ledger import Entry, EntryKind
 from merlin.billing.report import count_tests, sum_by_gateway
 from merlin.core.money import Currency, roubles, stars

@@ -9,7 +9,7 @@ import pytest
 from merlin.account.accounts import FIRST_ID
 from merlin.account.sign_ins import Logins, SignIns
 from merlin.account.users import Users
-from merlin.app.texts import Settings
+from merlin.app.bot_settings import Settings
 from merlin.core.clock import iso, utc_now
 from merlin.core.permissions import Role
 from merlin.db.tables import LOGIN_CODE, SIGN_IN

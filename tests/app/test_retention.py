@@ -2,11 +2,11 @@
 
 import pytest
 
+from merlin.app.bot_settings import BOT_ID, Settings
 from merlin.app.health import list_queues
 from merlin.app.inbox import UpdateState
 from merlin.app.outbox import Outbox, OutgoingMessage
 from merlin.app.retention import delete_old_rows
-from merlin.app.texts import BOT_ID, Settings
 from merlin.chat.feedback import Rating, Ratings
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from merlin.app.texts import Settings
+from merlin.app.bot_settings import Settings
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.core.messages import Usage

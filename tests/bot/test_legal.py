@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from merlin.account.users import Consents, Roles
-from merlin.app.texts import Settings
+from merlin.app.bot_settings import Settings
 from merlin.config.settings import Retention
 from merlin.core.permissions import Role
 from merlin.db.database import open_database

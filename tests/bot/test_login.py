@@ -7,7 +7,7 @@ import pytest
 
 from merlin.account.sign_ins import Logins, LoginState
 from merlin.account.users import Users
-from merlin.app.texts import BOT_ID, BOT_NAME, Settings
+from merlin.app.bot_settings import BOT_ID, BOT_NAME, Settings
 from merlin.core.clock import utc_now
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key

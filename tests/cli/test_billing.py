@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from merlin.account.users import User
-from merlin.app.texts import Settings
+from merlin.app.bot_settings import Settings
 from merlin.cli import main
 from merlin.config.shop import PaymentsConfig, YooKassaConfig
 from merlin.core.clock import utc_now

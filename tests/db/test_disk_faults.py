@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from merlin.app.texts import BOT_NAME, Settings
+from merlin.app.bot_settings import BOT_NAME, Settings
 from merlin.core.i18n import text
 from merlin.db.database import open_database
 from merlin.db.driver_errors import DatabaseAway

@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
-from merlin.app.texts import BOT_NAME, Settings
+from merlin.app.bot_settings import BOT_NAME, Settings
 from merlin.core.errors import MerlinError
 from merlin.db.database import open_database
 from tests.support.waiting import longest, wait_until

@@ -38,9 +38,9 @@ from merlin.api.problems import Problem
 from merlin.api.schema import MAX_ID, Id
 from merlin.app import courses
 from merlin.app.actor import Actor
+from merlin.app.bot_settings import bot_link
 from merlin.app.context import Context
 from merlin.app.courses import CourseDetails
-from merlin.app.texts import bot_link
 from merlin.core.errors import NotFound
 from merlin.core.web.assets import local_address, seen_other
 from merlin.core.web.browser import read_cookie

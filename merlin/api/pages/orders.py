@@ -38,11 +38,11 @@ from merlin.api.pages.plans import (
 from merlin.api.rate_limits import Limits
 from merlin.api.schema import MAX_ID, Hex
 from merlin.app import orders
+from merlin.app.bot_settings import bot_link
 from merlin.app.orders import CANCELED_BY_BUYER, OrderDetails
 from merlin.app.plans import find_discount, read_subscriptions
 from merlin.app.settlement import reason_key
 from merlin.app.shop import place_order
-from merlin.app.texts import bot_link
 from merlin.billing.ledger import pack_key
 from merlin.billing.promo_codes import Promo, prices
 from merlin.billing.purchases import POLL_DURATION, Purchase, PurchaseState, promise_of

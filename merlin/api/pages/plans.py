@@ -29,6 +29,7 @@ from merlin.api.pages.page import (
 )
 from merlin.api.schema import MAX_ID
 from merlin.app import plans
+from merlin.app.bot_settings import TERMS, Settings, bot_link, legal_text
 from merlin.app.orders import list_orders
 from merlin.app.plans import (
     CurrentPlan,
@@ -39,7 +40,6 @@ from merlin.app.plans import (
     read_current_plan,
     read_subscriptions,
 )
-from merlin.app.texts import TERMS, Settings, bot_link, legal_text
 from merlin.billing.purchases import Purchase
 from merlin.billing.quota import (
     Format,

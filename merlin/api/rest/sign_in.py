@@ -35,8 +35,8 @@ from merlin.api.schema import Body, Shape, operation_router
 from merlin.api.services import ApiServices, services_of
 from merlin.app import sign_in
 from merlin.app.accounts import OwnAccount
+from merlin.app.bot_settings import BOT_ID, Settings
 from merlin.app.sign_in import NewSignIn
-from merlin.app.texts import BOT_ID, Settings
 from merlin.core.errors import NotFound
 from merlin.core.log import get_logger
 from merlin.core.web.assets import accepts, local_address

@@ -16,10 +16,10 @@ from typing import Any
 
 from merlin.account.users import Users
 from merlin.app import payments
+from merlin.app.bot_settings import Settings
 from merlin.app.inbox import Dialog
 from merlin.app.orders import OrderDetails
 from merlin.app.reconciliation import read_last_comparison
-from merlin.app.texts import Settings
 from merlin.billing.promo_codes import Promo, StoredPromo
 from merlin.billing.purchases import Purchase
 from merlin.billing.quota import plan_named, plan_title

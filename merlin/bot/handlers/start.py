@@ -20,9 +20,9 @@ from merlin import __version__
 from merlin.account.users import Users
 from merlin.app import course_chat, courses, sign_in
 from merlin.app.ask import dataset_of
+from merlin.app.bot_settings import MAX_CHARACTERS, PRIVACY, TERMS, Settings, legal_text, put_text
 from merlin.app.inbox import Dialog, UpdateState
 from merlin.app.proposals import has_consent
-from merlin.app.texts import MAX_CHARACTERS, PRIVACY, TERMS, Settings, legal_text, put_text
 from merlin.bot import menu
 from merlin.bot.commands import HELP_GROUPS, staff_commands
 from merlin.bot.context import BotContext, read_dialog

@@ -19,11 +19,11 @@ from merlin.api.rest.payments import payments_part
 from merlin.api.schema import MAX_ID, Hex, Part
 from merlin.app import payments, users
 from merlin.app.actor import Actor
+from merlin.app.bot_settings import Settings
 from merlin.app.context import Context
 from merlin.app.orders import CANCELED_BY_BUYER, OrderDetails
 from merlin.app.reconciliation import StarComparison, read_last_comparison
 from merlin.app.settlement import reason_key
-from merlin.app.texts import Settings
 from merlin.billing.ledger import Entry, EntryKind
 from merlin.billing.promo_codes import Promo, StoredPromo
 from merlin.billing.purchases import ID_LENGTH, PurchaseState

@@ -1,4 +1,4 @@
-"""Texts that the operator writes in the bot, such as that of /info.
+"""Settings of the bot: the texts that the operator writes in it, such as that of /info.
 
 The bot also stores its id and name here, for the API, which has no token to ask Telegram.
 """
