@@ -5,7 +5,7 @@ import pytest
 
 from merlin.db.notices import Notices
 from merlin.sandbox.provider.app import ProviderStandIn
-from tests.support.pipeline_lab import lab_maker
+from tests.support.pipeline_lab import Lab, lab_maker
 
 
 @pytest.fixture
@@ -28,6 +28,32 @@ def _commit(lab):
 @pytest.fixture
 def lab(make_lab, tmp_path, provider):
     return make_lab(_commit, tmp_path, provider.base_url)
+
+
+def _train_three(lab):
+    """Train and promote three builds at a provider that keeps its jobs in the lab's folder."""
+    _commit(lab)
+    with ProviderStandIn(lab.folder / "provider", key="stand-in") as provider:
+        lab = Lab(lab.folder, provider.base_url)
+        lab.until_serving("trial-1")
+        for number in (2, 3):
+            lab.repository.example("trial", 50 + number)
+            lab.repository.commit()
+            lab.until_serving(f"trial-{number}")
+
+
+@pytest.fixture
+def trained_provider(make_lab, tmp_path):
+    """The provider of `trained_lab`, after a restart."""
+    make_lab(_train_three, tmp_path, "http://127.0.0.1:1")
+    with ProviderStandIn(tmp_path / "provider", key="stand-in") as stand_in:
+        yield stand_in
+
+
+@pytest.fixture
+def trained_lab(tmp_path, trained_provider):
+    """A lab with three promoted builds."""
+    return Lab(tmp_path, trained_provider.base_url)
 
 
 @pytest.fixture

@@ -1,9 +1,6 @@
 """A lost database: nothing begins on an empty one; builds get their numbers back, none twice."""
 
-import os
 import shutil
-import subprocess
-import sys
 
 import pytest
 import yaml
@@ -13,9 +10,9 @@ from merlin.app.actor import Actor
 from merlin.core.errors import Refused
 from merlin.db.database import open_database
 from merlin.wiring.context import open_read_only, open_reading_context
+from tests.support import forked_processes
 from tests.support.migrated_databases import drop_database
 from tests.support.pipeline_lab import run_command
-from tests.support.waiting import longest
 
 pytestmark = pytest.mark.integration
 
@@ -62,18 +59,18 @@ def train_three(lab):
     return build_numbers(lab)
 
 
-def test_same_builds_get_their_numbers_again_and_new_ones_a_higher_number(lab):
-    numbers_before = train_three(lab)
-    delete_state(lab, "builds")
-    lab.until_serving("trial-3")
-    assert build_numbers(lab).items() <= numbers_before.items()
-    commit_example(lab, 60)
-    lab.until_serving("trial-4")
-    lab.repository.git("revert", "--no-edit", "HEAD", "HEAD~1")
-    lab.until_serving("trial-2")
+def test_same_builds_get_their_numbers_again_and_new_ones_a_higher_number(trained_lab):
+    numbers_before = build_numbers(trained_lab)
+    delete_state(trained_lab, "builds")
+    trained_lab.until_serving("trial-3")
+    assert build_numbers(trained_lab).items() <= numbers_before.items()
+    commit_example(trained_lab, 60)
+    trained_lab.until_serving("trial-4")
+    trained_lab.repository.git("revert", "--no-edit", "HEAD", "HEAD~1")
+    trained_lab.until_serving("trial-2")
     assert {
-        digest: numbers_before.get(digest, 4) for digest in build_numbers(lab)
-    } == build_numbers(lab)
+        digest: numbers_before.get(digest, 4) for digest in build_numbers(trained_lab)
+    } == build_numbers(trained_lab)
 
 
 def test_notes_are_fetched_from_the_repository_when_the_whole_state_is_lost(lab):
@@ -100,17 +97,16 @@ def test_state_restored_from_a_backup_uses_the_newer_notes(lab):
     lab.until_serving("trial-3")
 
 
-def test_missing_and_damaged_notes_still_lead_to_higher_numbers(lab):
-    train_three(lab)
-    first, second, third = lab.repository.git("rev-list", "--reverse", "HEAD").split()
-    mirror_notes(lab, "remove", first)
-    mirror_notes(lab, "add", "-f", "-m", "merlin: dataset=trial verdict=se", second)
-    note = mirror_notes(lab, "show", third)
+def test_missing_and_damaged_notes_still_lead_to_higher_numbers(trained_lab):
+    first, second, third = trained_lab.repository.git("rev-list", "--reverse", "HEAD").split()
+    mirror_notes(trained_lab, "remove", first)
+    mirror_notes(trained_lab, "add", "-f", "-m", "merlin: dataset=trial verdict=se", second)
+    note = mirror_notes(trained_lab, "show", third)
     damaged = f"\x01\n{'9' * 400}\nmerlin: dataset=trial verdict=x build=trial-99999 digest=1\n"
-    mirror_notes(lab, "add", "-f", "-m", damaged + note, third)
-    delete_state(lab, "builds")
-    commit_example(lab, 60)
-    lab.until_serving("trial-4")
+    mirror_notes(trained_lab, "add", "-f", "-m", damaged + note, third)
+    delete_state(trained_lab, "builds")
+    commit_example(trained_lab, 60)
+    trained_lab.until_serving("trial-4")
 
 
 def test_without_notes_recovery_begins_anew_and_builds_keep_the_numbers_of_their_folders(lab):
@@ -130,13 +126,13 @@ def test_nothing_begins_on_an_empty_database_where_there_are_builds(lab, argumen
     lab.path.write_text(yaml.safe_dump({**settings, "telegram": {}, "api": {}}))
     lab.tick("fetch")
     delete_state(lab)
-    command = [sys.executable, "-m", "merlin", *arguments, "--config", str(lab.path)]
-    environment = {**os.environ, "TELEGRAM_BOT_TOKEN": "1:token", "MERLIN_LANGUAGE": "en"}
-    result = subprocess.run(
-        command, env=environment, capture_output=True, timeout=longest(60), check=False
+    command = [*arguments, "--config", str(lab.path)]
+    log, environment = lab.folder / "output.log", {"TELEGRAM_BOT_TOKEN": "1:token"}
+    process = forked_processes.start_function(
+        forked_processes.run_command, command, log, environment
     )
-    assert result.returncode == 1
-    assert b"merlin restore ARCHIVE" in result.stderr
+    assert forked_processes.wait_for_exit(process) == 1
+    assert "merlin restore ARCHIVE" in log.read_text()
     with pytest.raises(Refused, match="builds without a database"), open_read_only(lab.config):
         """Still lost: no schema was made."""
 

@@ -68,12 +68,13 @@ def choose(lab, *, build="", is_pinned=False):
     lab.tick("note")
 
 
-def test_history_is_recovered_unchanged_without_new_questions_or_jobs(lab, provider):
-    train_three(lab)
-    before, call_count = read_history(lab), len(provider.calls("chat.create"))
-    delete_state(lab, "builds")
-    code, (document,), _ = recover(lab)
-    assert (code, read_history(lab)) == (0, before)
+def test_history_is_recovered_unchanged_without_new_questions_or_jobs(
+    trained_lab, trained_provider
+):
+    before, call_count = read_history(trained_lab), len(trained_provider.calls("chat.create"))
+    delete_state(trained_lab, "builds")
+    code, (document,), _ = recover(trained_lab)
+    assert (code, read_history(trained_lab)) == (0, before)
     assert (document["builds"], document["jobs"], document["models"], document["serving"]) == (
         3,
         3,
@@ -81,17 +82,16 @@ def test_history_is_recovered_unchanged_without_new_questions_or_jobs(lab, provi
         "trial-3",
     )
     assert (document["differing"], document["lost"]) == ([], [])
-    lab.tick(rounds=3)
-    assert read_history(lab) == before
-    assert len(provider.calls("chat.create")) == call_count
-    assert len(provider.jobs_created()) == 3
+    trained_lab.tick(rounds=3)
+    assert read_history(trained_lab) == before
+    assert len(trained_provider.calls("chat.create")) == call_count
+    assert len(trained_provider.jobs_created()) == 3
 
 
-def test_recovered_data_is_shown_to_the_operator(lab, monkeypatch):
-    train_three(lab)
-    delete_state(lab)
+def test_recovered_data_is_shown_to_the_operator(trained_lab, monkeypatch):
+    delete_state(trained_lab)
     monkeypatch.setenv("MERLIN_LANGUAGE", "ru")
-    code, out, err = run_command("recover", "--config", str(lab.path))
+    code, out, err = run_command("recover", "--config", str(trained_lab.path))
     assert code == 0
     assert out.splitlines()[1].split() == ["trial", "3", "3", "3", "trial-3", "нет"]
     assert "Восстановлено" in err
@@ -133,70 +133,67 @@ def test_serving_model_and_pin_are_recovered_from_the_repository_alone(lab):
     assert read_history(lab)["serving"] == ("trial-2", True)
 
 
-def test_rollback_and_removed_pin_survive_recovery(lab):
-    train_three(lab)
-    choose(lab, build="trial-1", is_pinned=True)
-    choose(lab, is_pinned=False)
-    delete_state(lab)
-    assert recover(lab)[0] == 0
-    lab.tick(rounds=3)
-    assert read_history(lab)["serving"] == ("trial-1", False)
-    commit_example(lab, 60)
-    lab.until_serving("trial-4")
+def test_rollback_and_removed_pin_survive_recovery(trained_lab):
+    choose(trained_lab, build="trial-1", is_pinned=True)
+    choose(trained_lab, is_pinned=False)
+    delete_state(trained_lab)
+    assert recover(trained_lab)[0] == 0
+    trained_lab.tick(rounds=3)
+    assert read_history(trained_lab)["serving"] == ("trial-1", False)
+    commit_example(trained_lab, 60)
+    trained_lab.until_serving("trial-4")
 
 
-def test_unfinished_job_is_found_again(lab, provider):
-    train_three(lab)
-    commit_example(lab, 60)
-    lab.tick("fetch", "launch")
-    created = len(provider.calls("jobs.create"))
-    delete_state(lab, "builds")
-    assert recover(lab)[0] == 0
-    lab.until_serving("trial-4")
-    assert len(provider.calls("jobs.create")) == created
+def test_unfinished_job_is_found_again(trained_lab, trained_provider):
+    commit_example(trained_lab, 60)
+    trained_lab.tick("fetch", "launch")
+    created = len(trained_provider.calls("jobs.create"))
+    delete_state(trained_lab, "builds")
+    assert recover(trained_lab)[0] == 0
+    trained_lab.until_serving("trial-4")
+    assert len(trained_provider.calls("jobs.create")) == created
 
 
-def test_revoked_model_does_not_serve_after_recovery(lab):
-    train_three(lab)
-    with lab.services() as services:
+def test_revoked_model_does_not_serve_after_recovery(trained_lab):
+    with trained_lab.services() as services:
         services.db.sql(
             "INSERT INTO revoked_example (dataset, example_id, at) SELECT dataset, example_id, ?"
             " FROM taught_example WHERE first_build = (SELECT MAX(id) FROM build) LIMIT 1",
             iso(utc_now()),
         )
         Promotions(services.db).retire_revoked()
-    lab.tick("note")
-    before = read_history(lab)
+    trained_lab.tick("note")
+    before = read_history(trained_lab)
     assert before["serving"][0] == "trial-2"
-    delete_state(lab)
-    assert recover(lab)[0] == 0
-    assert read_history(lab) == before
+    delete_state(trained_lab)
+    assert recover(trained_lab)[0] == 0
+    assert read_history(trained_lab) == before
 
 
-def test_job_unknown_to_its_provider_is_named_and_the_rest_recovered(lab, provider):
-    train_three(lab)
-    (first, *_) = lab.repository.git("rev-list", "--reverse", "HEAD").split()
-    note = mirror_notes(lab, "show", first)
+def test_job_unknown_to_its_provider_is_named_and_the_rest_recovered(trained_lab, trained_provider):
+    (first, *_) = trained_lab.repository.git("rev-list", "--reverse", "HEAD").split()
+    note = mirror_notes(trained_lab, "show", first)
     job = next(word for word in note.split() if word.startswith("job=")).removeprefix("job=")
-    mirror_notes(lab, "add", "-f", "-m", note.replace(f"job={job}", "job=ftjob-gone"), first)
-    delete_state(lab)
-    code, (document,), _ = recover(lab)
+    mirror_notes(
+        trained_lab, "add", "-f", "-m", note.replace(f"job={job}", "job=ftjob-gone"), first
+    )
+    delete_state(trained_lab)
+    code, (document,), _ = recover(trained_lab)
     assert (code, document["lost"], document["models"]) == (0, ["ftjob-gone"], 2)
     assert document["serving"] == "trial-3"
 
 
-def test_recovery_continues_after_a_provider_outage(lab, provider):
-    train_three(lab)
-    before = read_history(lab)
-    delete_state(lab)
-    provider.faults.add(Fault("jobs.retrieve", FaultKind.STATUS, status=503))
-    code, _, error = recover(lab)
+def test_recovery_continues_after_a_provider_outage(trained_lab, trained_provider):
+    before = read_history(trained_lab)
+    delete_state(trained_lab)
+    trained_provider.faults.add(Fault("jobs.retrieve", FaultKind.STATUS, status=503))
+    code, _, error = recover(trained_lab)
     # Its name is that of the key in these tests, which is hidden.
     assert (code, "503" in error, "provider “[hidden]”" in error) == (1, True, True), error
-    code, _, error = run_command("status", "--config", str(lab.path))
+    code, _, error = run_command("status", "--config", str(trained_lab.path))
     assert (code, "merlin recover" in error) == (1, True), error
-    assert recover(lab)[0] == 0
-    assert read_history(lab) == before
+    assert recover(trained_lab)[0] == 0
+    assert read_history(trained_lab) == before
 
 
 def test_nothing_starts_on_a_database_whose_recovery_failed_at_once(lab):
@@ -211,31 +208,29 @@ def test_nothing_starts_on_a_database_whose_recovery_failed_at_once(lab):
     lab.tick("fetch")
 
 
-def test_wrong_address_of_a_provider_does_not_make_its_jobs_unknown(lab, provider):
-    train_three(lab)
-    before = read_history(lab)
-    delete_state(lab)
+def test_wrong_address_of_a_provider_does_not_make_its_jobs_unknown(trained_lab, trained_provider):
+    before = read_history(trained_lab)
+    delete_state(trained_lab)
     for method in ("jobs.retrieve", "jobs.list"):
-        provider.faults.add(Fault(method, FaultKind.STATUS, times=None, status=404))
-    code, _, error = recover(lab)
+        trained_provider.faults.add(Fault(method, FaultKind.STATUS, times=None, status=404))
+    code, _, error = recover(trained_lab)
     assert (code, "404" in error) == (1, True)
-    provider.faults.clear()
-    assert recover(lab)[0] == 0
-    assert read_history(lab) == before
+    trained_provider.faults.clear()
+    assert recover(trained_lab)[0] == 0
+    assert read_history(trained_lab) == before
 
 
-def test_database_with_jobs_or_a_later_start_is_not_recovered(lab):
-    train_three(lab)
-    before = read_history(lab)
-    assert recover(lab)[0] == 1
-    delete_state(lab, "builds")
-    lab.tick("fetch")
-    code, _, error = recover(lab)
+def test_database_with_jobs_or_a_later_start_is_not_recovered(trained_lab):
+    before = read_history(trained_lab)
+    assert recover(trained_lab)[0] == 1
+    delete_state(trained_lab, "builds")
+    trained_lab.tick("fetch")
+    code, _, error = recover(trained_lab)
     assert (code, "later" in error) == (1, True)
-    lab.until_serving("trial-3")
-    code, _, error = recover(lab)
+    trained_lab.until_serving("trial-3")
+    code, _, error = recover(trained_lab)
     assert (code, "has jobs" in error) == (1, True)
-    assert read_history(lab)["builds"].items() <= before["builds"].items()
+    assert read_history(trained_lab)["builds"].items() <= before["builds"].items()
 
 
 def test_nothing_is_recovered_without_notes(lab):

@@ -14,6 +14,7 @@ import yaml
 from merlin.app.actor import Actor
 from merlin.app.status import read_status
 from merlin.app.verdicts import view_notice
+from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.cli.status import dataset_record
 from merlin.config import load
 from merlin.core.errors import MerlinError
@@ -100,6 +101,21 @@ class Repository:
         return self.git("rev-parse", "HEAD")
 
 
+# Ticks of the training pipeline, in order.
+PIPELINE = ("fetch", "launch", "poll", "prove", "promote", "note")
+
+
+def _list_ticks(services):
+    return {tick.name: tick for tick in ticks_of(services, TickCounts())}
+
+
+def _run_ticks(ticks, names):
+    for name in names:
+        ticks[name].run()
+        if name == "fetch":
+            ticks["files"].run()
+
+
 class Lab:
     """The services of one daemon over a real repository, provider and database; ticked by hand."""
 
@@ -131,29 +147,29 @@ class Lab:
     @contextmanager
     def services(self):
         """Yield the daemon's services."""
+        config = self.config
         with (
-            open_migrated_database(self.config) as database,
-            services_of(self.config, database, lambda: None) as services,
+            open_migrated_database(config) as database,
+            services_of(config, database, lambda: None) as services,
         ):
             yield services
 
     def tick(self, *names, rounds=1):
         """Run the named ticks, or the whole pipeline in order."""
         with self.services() as services:
-            ticks = {tick.name: tick for tick in ticks_of(services, TickCounts())}
+            ticks = _list_ticks(services)
             for _ in range(rounds):
-                for name in names or ("fetch", "launch", "poll", "prove", "promote", "note"):
-                    ticks[name].run()
-                    if name == "fetch":
-                        ticks["files"].run()
+                _run_ticks(ticks, names or PIPELINE)
 
     def until_serving(self, build, dataset="trial", rounds=40):
         """Tick until this build is live; return the dataset's status."""
-        for _ in range(rounds):
-            self.tick()
-            document = self.status(dataset)
-            if document["serving"] and document["serving"]["build"] == build:
-                return document
+        with self.services() as services:
+            ticks = _list_ticks(services)
+            for _ in range(rounds):
+                _run_ticks(ticks, PIPELINE)
+                serving = ModelCatalogue(services.db).find_serving(dataset)
+                if serving and serving.model.build_version == build:
+                    return self.status(dataset)
         raise AssertionError(f"{build} is not live: {self.status(dataset)}")
 
     def is_serving(self, build):
