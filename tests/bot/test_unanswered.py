@@ -138,68 +138,58 @@ YES = russian_text("consent-yes")
 TOLD = "SELECT user_id, dataset, turn_id FROM told_question"
 
 
-def test_question_is_sent_to_editors_after_consent_and_preview(telegram, settings):
-    with RunningBot(settings):
-        talk = ChatUser(telegram, settings)
-        refused = talk.say("Меня зовут Анна Ёлкина, куда девать массив?")
-        assert russian_text("tell-button") in talk.labels
-        assert "учить модель" in talk.press("tell:1", refused.message_id).text
-        assert select_rows(settings, TOLD) == []
-        text = talk.press(YES).text
-        assert "Меня зовут [имя], куда девать массив?" in text
-        assert select_rows(settings, TOLD) == []
-        assert talk.press("tell-send:1").text == russian_text("tell-sent")
-        assert select_rows(settings, TOLD) == [(1001, "neurotypology", 1)]
-        # A second press changes nothing.
-        talk.press("tell:1", refused.message_id)
-        talk.press("tell-send:1")
-        assert select_rows(settings, TOLD) == [(1001, "neurotypology", 1)]
-        talk.say("/privacy")
-        talk.press("consent:revoke:sure", forged=True)
-        assert select_rows(settings, TOLD) == []
+def test_question_is_sent_to_editors_after_consent_and_preview(anna, settings):
+    refused = anna.say("Меня зовут Анна Ёлкина, куда девать массив?")
+    assert russian_text("tell-button") in anna.labels
+    assert "учить модель" in anna.press("tell:1", refused.message_id).text
+    assert select_rows(settings, TOLD) == []
+    text = anna.press(YES).text
+    assert "Меня зовут [имя], куда девать массив?" in text
+    assert select_rows(settings, TOLD) == []
+    assert anna.press("tell-send:1").text == russian_text("tell-sent")
+    assert select_rows(settings, TOLD) == [(1001, "neurotypology", 1)]
+    # A second press changes nothing.
+    anna.press("tell:1", refused.message_id)
+    anna.press("tell-send:1")
+    assert select_rows(settings, TOLD) == [(1001, "neurotypology", 1)]
+    anna.say("/privacy")
+    anna.press("consent:revoke:sure", forged=True)
+    assert select_rows(settings, TOLD) == []
 
 
-def test_consent_on_an_older_screen_does_not_show_the_question_of_a_newer_one(telegram, settings):
-    with RunningBot(settings):
-        talk = ChatUser(telegram, settings)
-        refused = [talk.say(f"Куда девать {what}?") for what in ("массив", "граф")]
-        older = talk.press("tell:1", refused[0].message_id)
-        yes = talk.find_button(YES)
-        newer = talk.press("tell:2", refused[1].message_id)
-        talk.press(yes, older.message_id)
-        (edited,) = (one for one in telegram.answers("anna") if one.message_id == older.message_id)
-        assert edited.text == russian_text("consent-thanks")
-        assert "Куда девать граф?" in talk.press(YES, newer.message_id).text
+def test_consent_on_an_older_screen_does_not_show_the_question_of_a_newer_one(anna, telegram):
+    refused = [anna.say(f"Куда девать {what}?") for what in ("массив", "граф")]
+    older = anna.press("tell:1", refused[0].message_id)
+    yes = anna.find_button(YES)
+    newer = anna.press("tell:2", refused[1].message_id)
+    anna.press(yes, older.message_id)
+    (edited,) = (one for one in telegram.answers("anna") if one.message_id == older.message_id)
+    assert edited.text == russian_text("consent-thanks")
+    assert "Куда девать граф?" in anna.press(YES, newer.message_id).text
 
 
-def test_preview_of_a_question_that_continues_a_conversation_has_the_turn_before(
-    telegram, provider, settings
-):
-    with RunningBot(settings):
-        talk = ChatUser(telegram, settings)
-        provider.behave(fixed_answer="Тысячу.", extension={"known": True})
-        talk.say("Сколько стоит велосипед?")
-        provider.behave(fixed_answer=UNKNOWN, extension=REFUSAL)
-        refused = talk.say("А самокат?")
-        talk.press("tell:2", refused.message_id)
-        preview = talk.press(YES).text
-        assert "👤 Сколько стоит велосипед?\n🤖 Тысячу.\n👤 А самокат?" in preview
+def test_preview_of_a_question_that_continues_a_conversation_has_the_turn_before(anna, provider):
+    provider.behave(fixed_answer="Тысячу.", extension={"known": True})
+    anna.say("Сколько стоит велосипед?")
+    provider.behave(fixed_answer=UNKNOWN, extension=REFUSAL)
+    refused = anna.say("А самокат?")
+    anna.press("tell:2", refused.message_id)
+    preview = anna.press(YES).text
+    assert "👤 Сколько стоит велосипед?\n🤖 Тысячу.\n👤 А самокат?" in preview
 
 
-def test_without_consent_the_question_is_not_stored_and_consent_not_asked_again(telegram, settings):
-    with RunningBot(settings):
-        talk = ChatUser(telegram, settings)
-        refused = talk.say("Куда девать массив?")
-        talk.press("tell:1", refused.message_id)
-        talk.press("consent:no")
-        assert talk.press("tell:1", refused.message_id).text == russian_text("tell-no-consent")
-        talk.press("tell-send:1", refused.message_id, forged=True)
-        # The next message is a question.
-        assert talk.say("А теперь?").text.startswith(UNKNOWN)
-        assert select_rows(settings, TOLD) == []
-        talk.press("tell:1", refused.message_id)
-        talk.press(russian_text("consent-change"))
-        assert "Куда девать массив?" in talk.press(YES).text
+def test_without_consent_the_question_is_not_stored_and_consent_not_asked_again(anna, settings):
+    refused = anna.say("Куда девать массив?")
+    anna.press("tell:1", refused.message_id)
+    anna.press("consent:no")
+    assert anna.press("tell:1", refused.message_id).text == russian_text("tell-no-consent")
+    anna.press("tell-send:1", refused.message_id, forged=True)
+    # The next message is a question.
+    assert anna.say("А теперь?").text.startswith(UNKNOWN)
+    assert select_rows(settings, TOLD) == []
+    anna.press("tell:1", refused.message_id)
+    anna.press(russian_text("consent-change"))
+    assert "Куда девать массив?" in anna.press(YES).text
 
 
 def test_engine_refuses_in_the_language_of_the_person(tmp_path, telegram):
