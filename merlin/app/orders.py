@@ -184,7 +184,7 @@ async def poll_order(ctx: Context, actor: Actor, purchase_id: str, wait_s: float
     """
     purchase = await ctx.read(show_order, actor, purchase_id)
     # A settled order is not polled: its payment does not change any more.
-    if purchase.outside_id and purchase.look_at is not None and ctx.polled is not None:
+    if purchase.outside_id and purchase.next_poll_at is not None and ctx.polled is not None:
         try:
             await _wait(sync_status(ctx, purchase), wait_s)
         except PaymentError as error:
@@ -385,8 +385,8 @@ def _store_payment(ctx: Context, purchase_id: str, payment: GatewayPayment) -> P
     purchases = Purchases(ctx.db, ctx.clock)
     purchase = Ledger(ctx.db, ctx.clock).lock_purchase(purchase_id)
     if not (purchase.outside_id or find_mismatch(purchase, payment)):
-        look_at = ctx.clock() + next_poll_delay(0)
-        purchases.mark_pending(purchase_id, payment.outside_id, payment.pay_url, look_at)
+        next_poll_at = ctx.clock() + next_poll_delay(0)
+        purchases.mark_pending(purchase_id, payment.outside_id, payment.pay_url, next_poll_at)
     outcome = settlement.apply_payment(ctx, purchase, payment)
     if outcome is PaymentOutcome.CANCELED:
         record_failed_renewal(ctx, purchase, payment.reason)
@@ -412,8 +412,7 @@ def store_refunds(ctx: Context, purchase_id: str, gateway_refunds: Sequence[Gate
     Ledger(ctx.db, ctx.clock).lock_purchase(purchase_id)
     refunds = Refunds(ctx.db, ctx.clock).list_of_purchase(purchase_id)
     if any(refund.state in UNDER_WAY for refund in refunds):
-        look_at = ctx.clock() + next_poll_delay(0)
-        Purchases(ctx.db, ctx.clock).poll_at(purchase_id, look_at)
+        Purchases(ctx.db, ctx.clock).poll_at(purchase_id, ctx.clock() + next_poll_delay(0))
         return
     for refund in gateway_refunds:
         if refund.is_done:

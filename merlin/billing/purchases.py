@@ -154,7 +154,7 @@ class Purchase:
 
     `outside_id` is the gateway's own id of the payment, `pay_url` its payment page, `reason` the
     gateway's code of a cancellation; "" for none. `asked_at` is when the gateway was last called,
-    `look_at` when it is polled next, None for never. The person is 0 after they deleted their data.
+    `next_poll_at` when it is polled next, None for never. The person is 0 after a deletion of data.
     """
 
     purchase_id: str
@@ -166,8 +166,8 @@ class Purchase:
     pay_url: str = ""
     reason: str = ""
     asked_at: datetime | None = None
-    look_at: datetime | None = None
-    looks: int = 0
+    next_poll_at: datetime | None = None
+    polls: int = 0
 
     @property
     def number(self) -> str:
@@ -213,14 +213,19 @@ def order_number(purchase_id: str) -> str:
     return purchase_id[:_NUMBER_LENGTH]
 
 
-def next_poll_delay(looks: int) -> timedelta:
+def next_poll_delay(polls: int) -> timedelta:
     """Return the pause before the next poll, after this many."""
-    return POLL_DELAYS[min(looks, len(POLL_DELAYS) - 1)]
+    return POLL_DELAYS[min(polls, len(POLL_DELAYS) - 1)]
 
 
 _PURCHASES = RowMap(
     Purchase,
-    columns={"purchase_id": "id", "gateway": "till"},
+    columns={
+        "purchase_id": "id",
+        "gateway": "till",
+        "next_poll_at": "look_at",
+        "polls": "looks",
+    },
     sealed=PURCHASE.sealed,
     json={"promise": read_promise},
 )
@@ -260,7 +265,7 @@ class Purchases(Repository):
             if len(waiting) >= MAX_OPEN:
                 raise Refused(f"{len(waiting)} open orders", "billing-too-many")
         ends = now + lasts
-        new = Purchase(purchase_id, order, PurchaseState.CREATED, now, ends, look_at=ends)
+        new = Purchase(purchase_id, order, PurchaseState.CREATED, now, ends, next_poll_at=ends)
         row = {**_PURCHASES.write(new, self.db), "plan": order.promise.plan}
         self.db.add_new(PURCHASE, row)
         return self.get(purchase_id)
@@ -385,15 +390,15 @@ class Purchases(Repository):
 
     @transaction
     def mark_pending(
-        self, purchase_id: str, outside_id: str, pay_url: str, look_at: datetime
+        self, purchase_id: str, outside_id: str, pay_url: str, next_poll_at: datetime
     ) -> bool:
         """Store the gateway's answer; False if the purchase has a later state."""
         condition = PURCHASE.id == purchase_id
         values = {"outside_id": storable_text(outside_id), "pay_url": storable_text(pay_url)}
         # Also of a canceled one: a late payment is identified by it.
-        values["look_at"] = iso(look_at)
+        values["look_at"] = iso(next_poll_at)
         self.db.update(PURCHASE, condition & (PURCHASE.outside_id == ""), **values)
-        next_step = {"state": PurchaseState.PENDING.value, "look_at": iso(look_at), "looks": 0}
+        next_step = {"state": PurchaseState.PENDING.value, "look_at": iso(next_poll_at), "looks": 0}
         is_before = PURCHASE.state.in_(_UNASKED)
         return self.db.update(PURCHASE, condition & is_before, **next_step)
 
@@ -420,17 +425,17 @@ class Purchases(Repository):
 
     def _claim_poll(self, row: Row, now: datetime) -> bool:
         """Claim one poll; False if another process has it, or polling has ended."""
-        looks, look_at = row["looks"] + 1, None
+        polls, next_poll_at = row["looks"] + 1, None
         ends = from_iso(row["expires_at"])
         if now <= max(from_iso(row["created_at"]) + POLL_DURATION, ends + POLL_DELAYS[-1]):
-            later = now + next_poll_delay(looks)
+            later = now + next_poll_delay(polls)
             # Also at the time the order expires.
-            look_at = min(later, ends) if now < ends else later
+            next_poll_at = min(later, ends) if now < ends else later
         condition = (PURCHASE.id == row["id"]) & (PURCHASE.look_at == row["look_at"])
-        values = {"looks": looks, "look_at": None if look_at is None else iso(look_at)}
+        values = {"looks": polls, "look_at": None if next_poll_at is None else iso(next_poll_at)}
         if not self.db.update(PURCHASE, condition, **values):
             return False
-        if look_at is None:
+        if next_poll_at is None:
             self._release_code(row["id"])
         return True
 

@@ -146,9 +146,9 @@ class Refunds(Repository):
         return [self._refund(row) for row in rows if self._claim(row, now)]
 
     def _claim(self, row: Row, now: datetime) -> bool:
-        looks = row["looks"] + 1
-        look_at = now + (_SEND_TIMEOUT if looks == 1 else next_poll_delay(looks - 2))
-        values = {"state": RefundState.SENDING.value, "looks": looks, "look_at": iso(look_at)}
+        polls = row["looks"] + 1
+        next_poll_at = now + (_SEND_TIMEOUT if polls == 1 else next_poll_delay(polls - 2))
+        values = {"state": RefundState.SENDING.value, "looks": polls, "look_at": iso(next_poll_at)}
         condition = (REFUND.id == row["id"]) & (REFUND.look_at == row["look_at"])
         return self.db.update(REFUND, condition, **values)
 

@@ -99,9 +99,9 @@ class PaymentSite:
 
     def sync_order(self, order_id):
         """Wait until the payment worker has polled an order once more."""
-        looks = self.purchase(order_id).looks
+        polls = self.purchase(order_id).polls
         self.make_due(order_id)
-        wait_until(lambda: self.purchase(order_id).looks > looks)
+        wait_until(lambda: self.purchase(order_id).polls > polls)
 
     def backdate(self, order_id, **by):
         """Move the timestamps of an order back by a timedelta."""

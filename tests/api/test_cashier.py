@@ -286,7 +286,7 @@ def test_held_payment_of_an_order_that_is_no_longer_polled_is_captured(holding):
     holding.backdate(order_id, days=4)
     holding.make_due(order_id)
     wait_until(lambda: not holding.yookassa.faults)
-    assert holding.purchase(order_id).look_at is None
+    assert holding.purchase(order_id).next_poll_at is None
     assert check(holding) == 1
     holding.wait_for_state(order_id, "paid")
 

@@ -94,7 +94,7 @@ def test_late_payment_of_a_cancelled_order_is_still_granted(shop):
     assert anna.order() != order_id
     shop.yookassa.behave(notifications="never")
     shop.yookassa.choose(order_id, "paid")
-    assert shop.purchase(order_id).look_at is not None
+    assert shop.purchase(order_id).next_poll_at is not None
     shop.sync_order(order_id)
     shop.wait_for_state(order_id, "paid")
     assert shop.count_grants(order_id) == 1

@@ -81,7 +81,7 @@ def test_order_that_yookassa_never_answered_about_expires_and_releases_its_code(
         shop.wait_for_state(order_id, "expired")
     finally:
         shop.yookassa.start()
-    assert shop.purchase(order_id).look_at is None
+    assert shop.purchase(order_id).next_poll_at is None
     boris.order(promo="ONCE")
 
 
@@ -150,6 +150,6 @@ def test_worker_continues_while_one_order_hangs(shop):
     shop.yookassa.choose(boris_order, "paid")
     shop.yookassa.faults.add(Fault("payments.retrieve", FaultKind.HANG, times=1))
     shop.make_due(anna_order)
-    wait_until(lambda: shop.purchase(anna_order).looks > 0)
+    wait_until(lambda: shop.purchase(anna_order).polls > 0)
     shop.make_due(boris_order)
     shop.wait_for_state(boris_order, "paid")

@@ -238,8 +238,8 @@ def test_promo_use_is_reserved_by_any_order_that_can_be_paid(last):
 
 def test_promo_use_is_freed_once_its_order_is_no_longer_polled(last, clock):
     purchase = start_payment(last)
-    while purchase.look_at is not None:
-        clock.now = max(clock.now, purchase.look_at)
+    while purchase.next_poll_at is not None:
+        clock.now = max(clock.now, purchase.next_poll_at)
         last.billing.purchases.claim_due(clock())
         settlement.expire(last.ctx, purchase)
         purchase = last.billing.purchases.get(purchase.purchase_id)

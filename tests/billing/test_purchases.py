@@ -158,7 +158,7 @@ def test_order_is_polled_at_its_expiry_and_only_for_some_days(shop, clock):
 def list_polls(shop, purchase, clock):
     """Return when a silent gateway is polled, and how many minutes after the poll before."""
     polls = []
-    while at := shop.billing.purchases.get(purchase.purchase_id).look_at:
+    while at := shop.billing.purchases.get(purchase.purchase_id).next_poll_at:
         polls.append((at, (at - clock()).total_seconds() / 60))
         clock.now = at - timedelta(seconds=1)
         assert claim_due(shop) == []
