@@ -80,8 +80,7 @@ def approve(ctx: Context, actor: Actor, number: int) -> ApprovalView:
     view, approvals = get_waiting(ctx, actor, number), Approvals(ctx.db, ctx.clock)
     if view.is_own:
         raise Refused("one's own", "approval-own", number=str(number))
-    approval = approvals.decide(number, ApprovalState.APPROVED, actor.name)
-    _note(ctx, actor, approval, is_approved=True)
+    approval = _decide(ctx, actor, number, ApprovalState.APPROVED, "approval.approve")
     reason = _perform(ctx, approval)
     if reason is None:
         approvals.notify_asker(approval, "notice-approval-approved")
@@ -93,19 +92,19 @@ def approve(ctx: Context, actor: Actor, number: int) -> ApprovalView:
 @transaction
 def decline(ctx: Context, actor: Actor, number: int) -> ApprovalView:
     """Decline an approval; the actor's own is withdrawn. Raises as `get_waiting`."""
-    view, approvals = get_waiting(ctx, actor, number), Approvals(ctx.db, ctx.clock)
-    approval = approvals.decide(number, ApprovalState.DECLINED, actor.name)
-    _note(ctx, actor, approval, is_approved=False)
+    view = get_waiting(ctx, actor, number)
+    approval = _decide(ctx, actor, number, ApprovalState.DECLINED, "approval.decline")
     if not view.is_own:
-        approvals.notify_asker(approval, "notice-approval-declined")
+        Approvals(ctx.db, ctx.clock).notify_asker(approval, "notice-approval-declined")
     return replace(view, approval=approval)
 
 
-def _note(ctx: Context, actor: Actor, approval: Approval, *, is_approved: bool) -> None:
+def _decide(ctx: Context, actor: Actor, number: int, state: ApprovalState, action: str) -> Approval:
+    approval = Approvals(ctx.db, ctx.clock).decide(number, state, actor.name)
     asker = person_reference(approval.asked_by)
-    values = {"number": approval.number, "act": approval.act, "asked_by": asker}
-    action = "approval.approve" if is_approved else "approval.decline"
+    values = {"number": number, "act": approval.act, "asked_by": asker}
     Audit(ctx.db, ctx.clock).note(actor.name, action, approval.subject, values)
+    return approval
 
 
 def _perform(ctx: Context, approval: Approval) -> MerlinError | None:

@@ -24,7 +24,7 @@ from merlin.app.context import Context
 from merlin.app.plans import notify_expiry, notify_renewals, order_due, renewal_of
 from merlin.app.reconciliation import INTERVAL, reconcile
 from merlin.billing.ledger import Ledger
-from merlin.billing.purchases import Purchase, Purchases, PurchaseState
+from merlin.billing.purchases import Purchase, Purchases, PurchaseState, next_poll_delay
 from merlin.billing.refunds import Refund, Refunds
 from merlin.billing.subscriptions import Renewals, RenewalState
 from merlin.core.clock import StepWatch, iso, utc_now
@@ -54,6 +54,7 @@ async def process_purchase(ctx: Context, purchase: Purchase) -> None:
 
 
 async def _by_gateway(ctx: Context, purchase: Purchase) -> None:
+    purchases, purchase_id = Purchases(ctx.db, ctx.clock), purchase.purchase_id
     is_renewing = purchase.order.renewal_id is not None
     # The saved method that pays it; None if a person pays it, or has declined.
     renewal = await ctx.read(renewal_of, purchase)
@@ -62,19 +63,23 @@ async def _by_gateway(ctx: Context, purchase: Purchase) -> None:
     was_asked = purchase.asked_at is not None
     if may_ask and (method_id if is_renewing else was_asked):
         if await orders.claim_payment(ctx, purchase):
-            await orders.create_payment(ctx, purchase.purchase_id, method_id)
+            await orders.create_payment(ctx, purchase_id, method_id)
     elif was_asked:
         try:
             await orders.sync_status(ctx, purchase)
         except PaymentError as error:
-            await orders.note_failure(ctx, error, purchase=purchase.purchase_id)
+            await orders.note_failure(ctx, error, purchase=purchase_id)
+            if orders.is_final(error):
+                return
+            if purchase.outside_id:  # also of an old order, which is polled only on an event
+                again = ctx.clock() + next_poll_delay(purchase.polls + 1)
+                await ctx.store.do(partial(purchases.poll_at, purchase_id, again))
             # An order of a person expires all the same; a renewal may have been charged.
-            if is_renewing and not orders.is_final(error):
+            if is_renewing:
                 raise
     elif is_renewing:
         # Its owner declined before the payment was requested.
-        end_unpaid = Purchases(ctx.db, ctx.clock).end_unpaid
-        await ctx.store.do(lambda: end_unpaid(purchase.purchase_id, PurchaseState.CANCELED))
+        await ctx.store.do(partial(purchases.end_unpaid, purchase_id, PurchaseState.CANCELED))
 
 
 async def send_refund(ctx: Context, gateway: PaymentGateway, refund: Refund) -> None:
