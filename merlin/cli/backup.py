@@ -232,11 +232,10 @@ def _check_replaceable(stack: ExitStack, config: Config, *, may_replace: bool) -
     """
     from merlin.cli.health import health_error
     from merlin.config import process_names
-    from merlin.db.backup import ENGINE
+    from merlin.db.backup import list_databases
 
-    existing = [path for path in (config.state_dir / ENGINE,) if path.exists()]
-    if config.database.startswith("sqlite:") and (path := sqlite_path(config.database)).exists():
-        existing.insert(0, path)
+    places = [place for _, place in list_databases(config.state_dir, config.database)]
+    existing = [place for place in places if place is not None and place.exists()]
     if existing and not (may_replace or restore_mark(config.state_dir).exists()):
         raise Refused("there is a database", "restore-database-exists", path=str(existing[0]))
     if existing:

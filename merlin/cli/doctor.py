@@ -38,15 +38,11 @@ from merlin.wiring.context import open_read_only, open_reading_context, text_key
 
 _SUNSET_DAYS, _BUDGET_WARNING_SHARE = 30, 0.9
 _MAX_WAIT = timedelta(minutes=10)
-# In checks that need what another check has reported in full: error -> message.
+# In checks that need what another check has reported in full: start of the error -> message.
 _AFTER = {
     "credential-missing": "doctor-needs-credential",
     "restore-cut-off": "doctor-needs-database",
-    "store-damaged": "doctor-needs-database",
-    "store-lost": "doctor-needs-database",
-    "store-unavailable": "doctor-needs-database",
-    "store-newer-schema": "doctor-needs-database",
-    "store-older-schema": "doctor-needs-database",
+    "store-": "doctor-needs-database",
 }
 
 app = typer.Typer()
@@ -205,7 +201,9 @@ def _run_check(config: Config, name: str, check: Callable[[], CheckMessage]) -> 
     try:
         key, arguments = check()
     except MerlinError as error:
-        key = error.key if name in ("credentials", "database") else _AFTER.get(error.key, error.key)
+        key = error.key
+        if name not in ("credentials", "database"):
+            key = next((_AFTER[start] for start in _AFTER if key.startswith(start)), key)
         return CheckResult(name, is_good=False, key=key, arguments=error.arguments)
     except OSError as error:
         known = path_error(error) or MerlinError(str(error))

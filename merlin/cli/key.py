@@ -84,19 +84,19 @@ def _encrypt_with_new_key(config: Config, database: Database, progress: Progress
     is_resumed = any(counts.get(key) for key in database.cipher.holds[1:])
     if not is_resumed:
         # Remove keys that an interrupted run added but never used: it is unknown who loaded them.
-        keyring.remove_old_keys(path)
+        keyring.remove_other_keys(path)
         name = keyring.add_key(path)
         try:
             missing = KeyHolders(database).wait(lambda holder: name in holder.holds)
             _require_none_missing(missing, "key-not-read", str(path))
         except BaseException:
-            keyring.withdraw_key(path, name)
+            keyring.remove_other_keys(path)
             raise
         keyring.promote_key(path, name)
         database.cipher = make_cipher(config)
         _require_encrypting(database, name, "key-not-encrypting", str(path))
     unreadable = _reencrypt(database, progress)
-    keyring.remove_old_keys(path)
+    keyring.remove_other_keys(path)
     return unreadable
 
 

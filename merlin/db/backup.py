@@ -194,7 +194,7 @@ def _write_archive(
         tarfile.open(fileobj=packed, mode="w|") as archive,
     ):
         staged = beside / "copy"
-        for name, place in _databases(state_dir, url):
+        for name, place in list_databases(state_dir, url):
             try:
                 _copy_database(name, place, url, staged)
                 members[name] = _add(archive, name, staged)
@@ -219,7 +219,8 @@ def _write_archive(
     return manifest
 
 
-def _databases(state_dir: Path, url: str) -> Iterator[tuple[str, Path | None]]:
+def list_databases(state_dir: Path, url: str) -> Iterator[tuple[str, Path | None]]:
+    """Yield the name in an archive, and the SQLite file, of each database."""
     if url.startswith("sqlite:"):
         yield DATABASE, sqlite_path(url)
     else:
@@ -466,7 +467,7 @@ def _replace_database(source: Path, place: Path, at: datetime) -> None:
 
 def find_former_databases(state_dir: Path, url: str) -> list[Path]:
     """Return the SQLite files that restores and the last upgrade kept."""
-    places = [place for _, place in _databases(state_dir, url) if place is not None]
+    places = [place for _, place in list_databases(state_dir, url) if place is not None]
     return sorted(path for each in places for path in each.parent.glob(f"{each.name}.before-*"))
 
 

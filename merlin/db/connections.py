@@ -185,23 +185,18 @@ class Postgresql(_Registering, PostgresqlDatabase):
         """Return False also if the server has closed the connection since the last call."""
         if not super().is_connection_usable():
             return False
+        from psycopg import OperationalError  # noqa: PLC0415 - SQLite does without it
+
         own: Any = self.connection
         connection = own().pgconn
         incoming = select.poll()
         incoming.register(connection.socket, select.POLLIN)
-        return not incoming.poll(0) or _read_incoming(connection, incoming)
-
-
-def _read_incoming(connection: Any, incoming: select.poll) -> bool:
-    """Read pending messages of the server; return False if it has closed the connection."""
-    from psycopg import OperationalError  # noqa: PLC0415 - SQLite does without it
-
-    try:
-        while incoming.poll(0):
-            connection.consume_input()
-    except OperationalError:
-        return False
-    return True
+        try:
+            while incoming.poll(0):
+                connection.consume_input()
+        except OperationalError:
+            return False
+        return True
 
 
 Handle = Sqlite | Postgresql

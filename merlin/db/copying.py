@@ -79,8 +79,11 @@ def _copy_table(lite: sqlite3.Connection, target: Connection, table: str) -> int
         reason = redact(str(error)).partition("\n")[0]
         raise MerlinError(reason, "migrate-db-value", table=table, reason=reason) from error
     stored = Counter[str]()
-    for _ in _count_rows(_postgresql_rows(target, table, columns), stored):
-        pass
+    with target.cursor("copied") as cursor:
+        cursor.itersize = _AT_ONCE
+        stored_rows = _statement("SELECT {1} FROM {0}", table, columns)
+        for _ in _count_rows(cursor.execute(stored_rows), stored):
+            pass
     if sent != stored:
         text = f"{table}: {sent[_ROWS]} rows were sent, {stored[_ROWS]} are stored, or others"
         raise MerlinError(text, "migrate-db-differs", table=table)
@@ -107,14 +110,6 @@ def _statement(text: str, table: str, columns: Iterable[str] = ()) -> sql.Compos
     """Return a statement with the name of the table, and those of the columns, filled in."""
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
     return sql.SQL(text).format(sql.Identifier(table), names)
-
-
-def _postgresql_rows(
-    target: Connection, table: str, columns: list[str]
-) -> Iterator[tuple[Any, ...]]:
-    with target.cursor("copied") as cursor:
-        cursor.itersize = _AT_ONCE
-        yield from cursor.execute(_statement("SELECT {1} FROM {0}", table, columns))
 
 
 _ROWS, _SUM = "rows", "sum"

@@ -59,13 +59,8 @@ def promote_key(path: Path, name: str) -> None:
     time.sleep(2 * LOOK_S)
 
 
-def withdraw_key(path: Path, name: str) -> None:
-    """Remove a key that has never encrypted from the file."""
-    _replace(path, [key for key in KeyFile(path).read() if key_id(key) != name])
-
-
-def remove_old_keys(path: Path) -> None:
-    """Remove all keys but the newest from the file."""
+def remove_other_keys(path: Path) -> None:
+    """Remove all keys but the encrypting one from the file."""
     keys = KeyFile(path).read()
     if len(keys) > 1:
         _replace(path, keys[:1])

@@ -15,14 +15,7 @@ from merlin.core.durable_files import write_durably
 from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import Failures
 from merlin.dataset.verdicts import require_known_dataset
-from merlin.db.connections import (
-    RECOVERY,
-    not_recorded,
-    require_no_builds,
-    require_whole,
-    restore_mark,
-    sqlite_path,
-)
+from merlin.db import connections
 from merlin.db.database import Database, open_database
 from merlin.db.driver_errors import DatabaseAway, DatabaseDamaged
 from merlin.db.encryption import Cipher, key_path, load_or_make_key
@@ -43,7 +36,7 @@ def open_migrated_database(config: Config, *, may_be_lost: bool = False) -> Iter
     Raises ConfigError for an invalid key, Refused after an interrupted restore, and for a lost
     database unless it `may_be_lost`: then nothing else uses it before its recovery is complete.
     """
-    require_whole(config.state_dir, but=RECOVERY if may_be_lost else "")
+    connections.require_whole(config.state_dir, but=connections.RECOVERY if may_be_lost else "")
     with open_database(config.database, cipher=_read_existing_cipher(config)) as database:
         _upgrade(config, database, may_be_lost=may_be_lost)
         yield database
@@ -57,9 +50,12 @@ def _upgrade(config: Config, database: Database, *, may_be_lost: bool = False) -
             keep_before_upgrade(config.state_dir, config.database, database)
         # With a schema it would be taken for a new one, and everybody in it would be forgotten.
         elif may_be_lost:
-            write_durably(restore_mark(config.state_dir), lambda place: place.write_text(RECOVERY))
+            write_durably(
+                connections.restore_mark(config.state_dir),
+                lambda place: place.write_text(connections.RECOVERY),
+            )
         else:
-            require_no_builds(config.state_dir)
+            connections.require_no_builds(config.state_dir)
         migrate(database)
 
 
@@ -87,12 +83,12 @@ def open_checked_database(config: Config) -> Iterator[Database]:
     ends at each start. A process that continued with a damaged file would damage it further. Raises
     DatabaseDamaged, Refused if it was lost or after an interrupted restore.
     """
-    require_whole(config.state_dir)
+    connections.require_whole(config.state_dir)
     try:
         with _wait_for_database(config) as database:
             yield database
     except DatabaseDamaged as error:
-        found, path = error.arguments["found"], str(sqlite_path(config.database))
+        found, path = error.arguments["found"], str(connections.sqlite_path(config.database))
         raise DatabaseDamaged(str(error), "store-damaged-start", found=found, path=path) from error
 
 
@@ -120,15 +116,15 @@ def open_read_only(config: Config) -> Iterator[Database]:
     Raises NotFound if nothing has been recorded yet, Refused if it was lost, MerlinError before an
     upgrade of the schema.
     """
-    require_whole(config.state_dir)
+    connections.require_whole(config.state_dir)
     url = config.database
-    if url.startswith("sqlite:") and not sqlite_path(url).exists():
-        raise not_recorded(config.state_dir)
+    if url.startswith("sqlite:") and not connections.sqlite_path(url).exists():
+        raise connections.not_recorded(config.state_dir)
     with open_database(url, read_only=True, cipher=_read_existing_cipher(config)) as database:
         if list_pending(database):
             if list_applied(database):
                 raise MerlinError("an earlier version's schema", "store-older-schema")
-            raise not_recorded(config.state_dir)
+            raise connections.not_recorded(config.state_dir)
         yield database
 
 
