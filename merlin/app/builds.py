@@ -22,6 +22,7 @@ from merlin.dataset.builds import (
     build_version,
     diff,
     is_in_build,
+    match_version,
     select_taught,
     select_whole_builds,
 )
@@ -287,11 +288,10 @@ def _require_launch(actor: Actor) -> None:
 
 def _find(ctx: Context, actor: Actor, version: str) -> Row:
     """Return the row of a build by its version or the beginning of its digest. Raises NotFound."""
-    dataset, _, number = version.rpartition("-")
-    is_prefix = len(version) >= _MIN_DIGEST_PREFIX
-    condition = BUILD.digest.startswith(version) if is_prefix else BUILD.digest == version
-    if dataset and number.isascii() and number.isdigit():
-        condition = (BUILD.dataset == dataset) & (BUILD.number == int(number))
+    condition = match_version(version)
+    if condition is None:
+        is_prefix = len(version) >= _MIN_DIGEST_PREFIX
+        condition = BUILD.digest.startswith(version) if is_prefix else BUILD.digest == version
     row = ctx.db.row(select_whole_builds().where(condition).order_by(BUILD.id.desc()))
     if row is None or not actor.may(Permission.WATCH, row["dataset"]):
         raise NotFound(f"no build {version}", "store-no-build", build=version)

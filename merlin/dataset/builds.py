@@ -90,6 +90,13 @@ def build_version(dataset: str, number: int | None) -> str | None:
     return None if number is None else f"{dataset}-{number}"
 
 
+def match_version(name: str) -> Any:
+    """Return the condition for the build with this display name, None for any other text."""
+    dataset, _, number = name.rpartition("-")
+    is_version = dataset and number.isascii() and number.isdigit()
+    return (BUILD.dataset == dataset) & (BUILD.number == int(number)) if is_version else None
+
+
 def select_whole_builds(*columns: Any) -> Select:
     """Return a SELECT of builds whose examples are all stored; all columns by default."""
     return BUILD.select(*columns).where(BUILD.is_whole == 1)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain
-from typing import Any
 
 from peewee import Select, fn
 
@@ -16,6 +15,7 @@ from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.core.tracing import open_span
 from merlin.dataset import verdicts
+from merlin.dataset.builds import match_version
 from merlin.dataset.commits import RESET_POSITION
 from merlin.dataset.verdicts import (
     NOT_FOR_ALL,
@@ -28,7 +28,7 @@ from merlin.dataset.verdicts import (
 )
 from merlin.db.database import Database, Prepared, Repository, Row, transaction
 from merlin.db.notices import ADMINS, Notices
-from merlin.db.tables import BUILD, CANARY, MODEL, PROMOTION, PROOF_ANSWER, SERVING, VERDICT
+from merlin.db.tables import CANARY, MODEL, PROMOTION, PROOF_ANSWER, SERVING, VERDICT
 from merlin.db.values import dump_json, read_row
 from merlin.training.baselines import forget_answers
 from merlin.training.models import (
@@ -336,10 +336,9 @@ class Promotions(Repository):
 
         Of several, the newest good one, else the newest.
         """
-        dataset, _, number = name.rpartition("-")
-        is_named: Any = MODEL.model_id == name
-        if dataset and number.isascii() and number.isdigit():
-            is_named |= (BUILD.dataset == dataset) & (BUILD.number == int(number))
+        is_named, is_version = MODEL.model_id == name, match_version(name)
+        if is_version is not None:
+            is_named |= is_version
         rows = self.db.rows(select_models().where(is_named).order_by(MODEL.id.desc()))
         good = [row for row in rows if row["state"] == ModelState.GOOD.value]
         if not rows:
