@@ -26,7 +26,8 @@ from merlin.core.money import Price
 from merlin.providers.base import NOT_COUNTED, Answer, ModelClient, is_account_rejected
 
 AT_ONCE = 8
-# Pauses before retries of a busy provider that does not suggest one.
+# Pauses before retries of a busy provider that does not suggest one; for a longer one than the
+# last figure nobody waits in silence.
 WAITS_S = (0.5, 1.0, 2.0)
 MAX_WAIT_S = 60.0
 
@@ -193,8 +194,9 @@ def _ask(
         try:
             answer = client.ask(model_id, query.messages)
         except ProviderBusy as failure:
-            wait_s = min(failure.retry_after_s or default_s or 0.0, MAX_WAIT_S)
-            is_last = default_s is None or (price is not None and may_be_paid(failure))
+            wait_s = failure.retry_after_s or default_s or 0.0
+            is_paid = price is not None and may_be_paid(failure)
+            is_last = default_s is None or wait_s > MAX_WAIT_S or is_paid
             if is_last or is_stopped.wait(wait_s):
                 raise
         else:

@@ -116,6 +116,14 @@ def test_busy_provider_is_asked_again(provider, asker):
     assert len(provider.calls("chat.create")) == 8
 
 
+def test_provider_that_asks_for_an_hour_is_not_asked_again(provider, asker):
+    fault = Fault("chat.create", FaultKind.STATUS, status=429, retry_after_s=3600)
+    provider.faults.add(fault)
+    with pytest.raises(ProviderBusy):
+        ask_all(asker)
+    assert len(provider.calls("chat.create")) == 0
+
+
 def test_missing_model_is_asked_one_question(provider, asker):
     with pytest.raises(ModelGone):
         ask_all(asker, model="nobody")
