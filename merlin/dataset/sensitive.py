@@ -33,7 +33,7 @@ SECRET = re.compile(
     r"|\bAIza[A-Za-z0-9_-]{35}|\bxox[abeprs]-[A-Za-z0-9-]{20,}|\b[rs]k_live_[A-Za-z0-9]{20,}"
     r"|\beyJ[A-Za-z0-9_-]{8,400}\.eyJ[A-Za-z0-9_-]{8,4000}\.[A-Za-z0-9_-]{8,}"
     r"|\bdop_v1_[0-9a-f]{64}\b|(?<=://)[\w.-]{0,64}:(?=[^\s:/@]{0,99}\d)[^\s:/@]{6,99}"
-    r"@(?!example\.|127\.)[\w-]+\.(?!invalid\b|test\b)"
+    r"@(?!(?:[\w-]{1,63}\.){0,4}example\.|127\.)[\w-]+\.(?!invalid\b|test\b)"
     r"|\bdjango-insecure-\S{30,99}|\bwhsec_[A-Za-z0-9+/=]{24,}|\bpypi-AgE[A-Za-z0-9_-]{50,}"
     r"|\bxapp-\d-[A-Za-z0-9-]{40,}|(?:hooks\.slack\.com/services|discord\.com/api/webhooks)/[\w/-]{30,}"
     r"|(?<=-u )[\w.@-]{1,64}:(?=[^\s:]{0,99}\d)[^\s:]{8,99}"
@@ -49,7 +49,7 @@ SECRET = re.compile(
 # digits: vue@3.4.1 is a package, root@10.0.0.1 a login. git@host is a git server, name@x.service a
 # unit of systemd.
 MAIL = re.compile(
-    r"(?<![\w.+-])(?!git@)[\w.+-]{1,64}@(?!example\.|test\b|localhost\b)"
+    r"(?<![\w.+-])(?!git@)[\w.+-]{1,64}@(?!(?:[\w-]{1,63}\.){0,4}example\.|test\b|localhost\b)"
     r"(?:[\w-]{1,63}\.){1,8}(?!service\b)(?:xn--[\w-]{2,59}|[^\W\d_]{2,24})(?![^\W_])"
 )
 _GAP = "[ \u00a0()\u2010\u2011-]"

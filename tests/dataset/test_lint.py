@@ -127,7 +127,14 @@ def test_secret_is_not_repeated_in_the_finding():
 @pytest.mark.parametrize(
     "answer",
     [
-        *("anna@example.com", "list[int]@property", "7 912 345", "2**31-1", "👩‍🔬 эмодзи"),
+        *(
+            "anna@example.com",
+            "anna@mail.example.org",
+            "list[int]@property",
+            "7 912 345",
+            "2**31-1",
+            "👩‍🔬 эмодзи",
+        ),
         *("Карта 4276 3800 1234 5670", "ИНН 500100732258", "СНИЛС 112-233-445 96"),
         *("Компилятор не может помочь.", "К сожалению, я не могу применить эту скидку."),
         *("git clone git@github.com:course/homework.git", "npm install react@18.2.0"),
