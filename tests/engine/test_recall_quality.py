@@ -131,6 +131,19 @@ def test_near_but_untrained_questions_are_mostly_not_answered(models, name):
     assert measure_rejected(models(name), read_questions(name)["near"]) >= 0.70
 
 
+@pytest.mark.parametrize(
+    ("name", "question"),
+    [
+        ("neurotypology", "Что такое миражные отношения?"),
+        ("algorithms", "Что такое список с пропусками?"),
+        ("python", "Что такое абстрактный класс?"),
+    ],
+)
+def test_question_that_shares_one_common_word_is_refused_with_suggestions(models, name, question):
+    answer = ask(models(name), question)
+    assert (answer.known, len(answer.nearest)) == (False, 3)
+
+
 @pytest.mark.parametrize("name", SETS)
 def test_hard_paraphrases_are_reported_and_mostly_not_answered_wrongly(models, name):
     hard = read_questions(name)["hard"]
