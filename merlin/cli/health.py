@@ -21,6 +21,7 @@ from merlin.config.settings import ApiConfig
 from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError, MerlinError, NotFound
 from merlin.core.heartbeat import STATE_ERRORS, Heartbeat, health_problem
+from merlin.core.memory import without_modules
 from merlin.core.network import fetch_url, url_place
 
 PROBE_S = 5.0
@@ -44,12 +45,10 @@ def health(
 ) -> None:
     """Check whether a process is healthy: exit 0, or 1 with the reason."""
     check = liveness_error if alive else health_error
-    reason = check(configuration(config), process)
-    if reason is None:
+    if (reason := check(configuration(config), process)) is None:
         print_message("health-good", process=process)
         return
-    message = error_text(reason.key, reason.arguments)
-    print_message("health-bad", process=process, reason=message)
+    print_message("health-bad", process=process, reason=error_text(reason.key, reason.arguments))
     sys.exit(1)
 
 
@@ -63,7 +62,8 @@ def health_error(config: Config, process: str) -> MerlinError | None:
     if process in ("daemon", "bot"):
         # Heartbeats are stored in the database: if that takes no writes, this is the error.
         # Imported here: probes of HTTP servers run often and do not need the database modules.
-        from merlin.db.database import require_room, require_storage
+        with without_modules("psycopg"):  # peewee would import it: only PostgreSQL needs it
+            from merlin.db.database import require_room, require_storage
 
         try:
             require_storage(config.database)
@@ -85,7 +85,8 @@ def liveness_error(config: Config, process: str) -> MerlinError | None:
         return _probe_server(_server_url(config.api))
     if process not in ("daemon", "bot"):
         return health_error(config, process)
-    from merlin.db.database import open_database
+    with without_modules("psycopg"):  # as above
+        from merlin.db.database import open_database
 
     try:
         beats, now = _read_heartbeats(config, process), utc_now()
@@ -102,9 +103,8 @@ def liveness_error(config: Config, process: str) -> MerlinError | None:
 def plain_reason(error: OSError) -> str:
     """Return why a call failed, without the wrapping of urllib and Python."""
     inner = error.reason if isinstance(error, urllib.error.URLError) else error
-    reason = inner.strerror if isinstance(inner, OSError) else str(inner)
     code = f"{error.code} " if isinstance(error, urllib.error.HTTPError) else ""
-    return code + (reason or str(inner))
+    return code + (getattr(inner, "strerror", "") or str(inner))
 
 
 def _server_url(listener: ApiConfig | EngineConfig) -> str:
@@ -117,8 +117,8 @@ def _probe_server(server_url: str, owner: Config | None = None) -> MerlinError |
     try:
         installation = _get(url).get(INSTALLATION_HEADER)
     except OSError as error:
-        arguments = {"url": url, "reason": plain_reason(error)}
-        return MerlinError(f"{url}: {error}", "unhealthy-silent", **arguments)
+        reason = plain_reason(error)
+        return MerlinError(f"{url}: {error}", "unhealthy-silent", url=url, reason=reason)
     with suppress(OSError):  # a user who may not look at the state folder cannot tell
         if owner and installation and installation != installation_id(owner):
             return MerlinError(f"{url}: another Merlin", OTHER_INSTALLATION, url=url)
