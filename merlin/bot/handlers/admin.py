@@ -334,15 +334,12 @@ def show_waiting(context: BotContext) -> View:
 
 
 def _approval_line(context: BotContext, view: ApprovalView) -> str:
-    approval = view.approval
+    approval, services, language = view.approval, context.services, context.language
+    key = f"approval-act-{approval.act}"
     arguments = {
-        "what": render_stored_text(
-            context.language, f"approval-act-{approval.act}", approval.text_arguments
-        ),
-        "subject": reference_name(context.services, approval.subject, context.language),
-        "by": reference_name(
-            context.services, person_reference(approval.asked_by), context.language
-        ),
+        "what": render_stored_text(language, key, approval.text_arguments),
+        "subject": reference_name(services, approval.subject, language),
+        "by": reference_name(services, person_reference(approval.asked_by), language),
         "until": format_time(context, approval.expires_at),
     }
     line = context.translate("approval-line-own" if view.is_own else "approval-line", **arguments)
@@ -384,8 +381,7 @@ def approve(context: BotContext) -> View:
     result = approvals.approve(*context.caller, number)
     if result.reason is None:
         return _result_view(context, "approval-result-approved")
-    reason = context.translate(result.reason.key, **result.reason.arguments)
-    return _result_view(context, "approval-result-failed", reason=reason)
+    return _result_view(context, "approval-result-failed", reason=result.reason.as_argument())
 
 
 @handlers.button("a-decline", needs=Permission.WATCH)
