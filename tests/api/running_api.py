@@ -2,7 +2,7 @@
 
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import httpx
@@ -74,6 +74,13 @@ def _make_actor(user_id):
     return Actor.person(user_id, Authority())
 
 
+@lru_cache(maxsize=1000)
+def _check_files(name, files):
+    """Return a dataset's files and their check; many sites have the same ones."""
+    tree = FileTree(dict(files))
+    return tree, tree.check(name)
+
+
 class Site:
     """One API with its database; `client` is not signed in."""
 
@@ -98,17 +105,20 @@ class Site:
     def index_courses(self, datasets):
         """Index these files in the catalogue: dataset -> path -> text."""
         trees = {
-            name: FileTree({"dataset.yaml": DATASET_YAML, **files})
+            name: _check_files(name, tuple({"dataset.yaml": DATASET_YAML, **files}.items()))
             for name, files in datasets.items()
         }
-        checked = {name: tree.check(name) for name, tree in trees.items()}
+        checked = {name: checked for name, (_, checked) in trees.items()}
         Catalogue(self.database).index(checked, utc_now())
         file_index = FileIndex(self.database)
-        for name, tree in trees.items():
-            file_index.add({blob: data.decode() for blob, data in tree.blobs.items()})
+        known = file_index.read_trees()
+        for name, (tree, _) in trees.items():
             paths = {entry.path: entry.blob for entry in tree.entries}
-            paths = {**dict.fromkeys(file_index.read_blobs(name)), **paths}
-            file_index.keep(name, str(hash(str(sorted(paths.items())))), paths)
+            tree_id = str(hash(str(sorted(paths.items()))))
+            if known.get(name) != tree_id:
+                file_index.add({blob: data.decode() for blob, data in tree.blobs.items()})
+                removed = dict.fromkeys(file_index.read_blobs(name))
+                file_index.keep(name, tree_id, {**removed, **paths})
 
     def override_services(self, **fields):
         """Replace fields of the running API's `ApiServices`."""
