@@ -108,33 +108,6 @@ def test_edits_additions_and_removals_become_one_commit(staff_visitor, staff_sit
     expect(find_drafts_bar(page)).to_have_count(0)
 
 
-def test_list_shows_a_saved_edit_once_its_commit_is_indexed(staff_visitor, staff_site, dataset):
-    page = staff_visitor.open(f"{dataset}/one?example=stack", VERA)
-    page.get_by_label("Ответ").fill("Стопка тарелок.")
-    page.get_by_role("button", name="Применить правку").click()
-    save_drafts(page, staff_site)
-    expect(page.locator(".exs .ex").first).to_contain_text("Стопка тарелок.")
-    assert "changed=" in page.url
-
-
-def test_screen_reader_hears_that_a_saved_edit_is_committed(staff_visitor, staff_site, dataset):
-    page = staff_visitor.open(f"{dataset}/one?example=stack", VERA)
-    page.get_by_label("Ответ").fill("Стопка тарелок.")
-    page.get_by_role("button", name="Применить правку").click()
-    page.get_by_role("button", name="Сохранить одним коммитом").click()
-    expect(page.get_by_role("status").filter(has_text="сохраняется")).to_be_visible()
-    note_regions(page)
-    staff_site.committer.commit()
-    expect(page.get_by_text("сохранена", exact=True)).to_be_visible()
-    expect_spoken(page, "сохранена")
-
-
-def test_hint_of_a_field_is_its_description_alone(staff_visitor, dataset):
-    page = staff_visitor.open(f"{dataset}/one?example=stack", VERA)
-    field = page.get_by_role("textbox", name="Теги", exact=True)
-    expect(field).to_have_accessible_description("Через запятую, можно без них.")
-
-
 def draft_stack_and_open_queue(staff_visitor, dataset, view):
     page = staff_visitor.open(f"{dataset}/one?example=stack", VERA, **view)
     page.get_by_label("Ответ").fill("Стопка тарелок.")
@@ -182,7 +155,7 @@ def test_empty_form_of_a_new_example_does_not_stop_the_saving_of_others(
     assert "Стопка тарелок." in read_examples(staff_site, dataset)["stack"]
 
 
-def test_list_that_was_continued_stays_so_when_it_shows_a_saved_edit(
+def test_saved_edit_is_shown_and_spoken_once_committed_in_a_list_that_was_continued(
     staff_visitor, staff_site, dataset
 ):
     files = staff_site.committer.files[dataset.split("/")[2]]
@@ -194,9 +167,14 @@ def test_list_that_was_continued_stays_so_when_it_shows_a_saved_edit(
     page.get_by_label("Ответ").fill("Стопка тарелок.")
     page.get_by_role("button", name="Применить правку").click()
     page.get_by_role("button", name="Сохранить одним коммитом").click()
+    expect(page.get_by_role("status").filter(has_text="сохраняется")).to_be_visible()
     page.get_by_role("link", name="Показать ещё 50").click()
     expect(page.locator(".exs .ex")).to_have_count(63)
+    assert "changed=" in page.url
+    note_regions(page)
     staff_site.committer.commit()
+    expect(page.get_by_text("сохранена", exact=True)).to_be_visible()
+    expect_spoken(page, "сохранена")
     expect(page.locator(".exs .ex").first).to_contain_text("Стопка тарелок.")
     expect(page.locator(".exs .ex")).to_have_count(63)
 
@@ -232,19 +210,19 @@ def test_draft_is_kept_and_visible_only_to_its_editor(staff_visitor, staff_site,
     expect(other.get_by_text("Последний пришёл")).to_be_visible()
 
 
-def test_edit_without_changes_creates_no_draft(staff_visitor, dataset):
+def test_form_describes_its_fields_and_creates_no_draft_without_changes(staff_visitor, dataset):
     page = staff_visitor.open(f"{dataset}/one?example=stack", VERA)
-    page.get_by_role("button", name="Применить правку").click()
-    expect(page.locator(".exs .ex")).to_have_count(3)
-    expect(find_drafts_bar(page)).to_have_count(0)
-
-
-def test_rephrased_example_starts_with_the_same_answer_and_tags(staff_visitor, dataset):
-    page = staff_visitor.open(f"{dataset}/one?example=stack", VERA)
+    field = page.get_by_role("textbox", name="Теги", exact=True)
+    expect(field).to_have_accessible_description("Через запятую, можно без них.")
     page.get_by_role("link", name="Ещё формулировка").click()
     expect(page.get_by_label("Вопрос")).to_have_value("")
     expect(page.get_by_label("Ответ")).to_have_value("Последний пришёл, первый ушёл.")
     expect(page.get_by_label("Теги")).to_have_value("структуры")
+    page.get_by_role("link", name="Что такое стек?").click()
+    expect(page.get_by_label("Вопрос")).to_have_value("Что такое стек?")
+    page.get_by_role("button", name="Применить правку").click()
+    expect(page.locator(".exs .ex")).to_have_count(3)
+    expect(find_drafts_bar(page)).to_have_count(0)
 
 
 def test_text_saved_meanwhile_by_another_is_shown_and_both_can_be_merged(
@@ -347,7 +325,7 @@ def test_pasted_table_is_checked_row_by_row_and_becomes_drafts(
     assert any("Очередь с двух сторон." in (text or "") for text in texts.values())
 
 
-def test_tables_of_many_formats_are_parsed(staff_visitor, dataset):
+def test_tables_of_many_formats_are_parsed_and_kept_in_the_field(staff_visitor, dataset):
     page = staff_visitor.open(f"{dataset}/paste", VERA)
     for table, count in (
         ("| вопрос | ответ |\n|---|:--|\n| Чей лес? | Мой \\| ваш. |\n", 1),
@@ -359,6 +337,11 @@ def test_tables_of_many_formats_are_parsed(staff_visitor, dataset):
         page.get_by_role("button", name=re.compile("Посмотреть")).click()
         expect(page.get_by_label("Строки из Excel")).to_have_value(table)
         expect(page.locator(".paste .chip.ok")).to_have_count(count)
+    for table, message in (("просто слова", "с ошибкой"), ("а\tб\n" * 501, "больше 500 строк")):
+        page.get_by_label("Строки из Excel").fill(table)
+        page.get_by_role("button", name=re.compile("Посмотреть")).click()
+        expect(page.get_by_text(message).first).to_be_visible()
+        expect(page.get_by_label("Строки из Excel")).to_have_value(table)
 
 
 WORKBOOK = (
@@ -421,15 +404,6 @@ def test_unreadable_or_too_long_file_is_refused_with_its_reason(staff_visitor, d
     page.goto(page.url)
     page.get_by_role("button", name="Посмотреть строки").click()
     expect(page.get_by_text("Вставьте строки или выберите файл.")).to_be_visible()
-
-
-def test_invalid_or_too_long_table_is_kept_in_the_field(staff_visitor, dataset):
-    page = staff_visitor.open(f"{dataset}/paste", VERA)
-    for table, message in (("просто слова", "с ошибкой"), ("а\tб\n" * 501, "больше 500 строк")):
-        page.get_by_label("Строки из Excel").fill(table)
-        page.get_by_role("button", name=re.compile("Посмотреть")).click()
-        expect(page.get_by_text(message).first).to_be_visible()
-        expect(page.get_by_label("Строки из Excel")).to_have_value(table)
 
 
 def test_expired_sign_in_while_writing_loses_no_text(staff_visitor, dataset):
