@@ -73,6 +73,9 @@ def _collect(arguments):
     with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
         code = pytest.main([*arguments, "--collect-only", "-n0"])
     # Imported after pytest, which rewrites the assertions of some.
+    from hypothesis import find, strategies
+
+    from merlin.api.pages.page import _templates
     from merlin.core.i18n import LANGUAGES, keys, render_stored_text
     from merlin.engine.trainers.recall.encoder import measure_small_talk
     from merlin.engine.trainers.recall.synonyms import read_groups
@@ -80,11 +83,16 @@ def _collect(arguments):
 
     for name in PRELOADED:
         import_module(name)
-    # Loads the encoder, which takes each process a second, the synonyms and all texts.
+    # Loads the encoder, which takes each process a second, the synonyms, all texts, Hypothesis's
+    # table of characters and the templates of the pages.
     measure_small_talk("")
     read_groups()
     for language, key in product(LANGUAGES, keys("en")):
         render_stored_text(language, key, {})
+    find(strategies.text(), lambda _text: True)
+    environment = _templates()._environment
+    for name in environment.list_templates():
+        environment.get_template(name)
     gc.freeze()  # no worker writes to these objects to find garbage
     return code == pytest.ExitCode.OK
 
