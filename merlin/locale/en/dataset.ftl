@@ -82,7 +82,7 @@ finding-wrong-turn = Out of turn: { $expected } was expected, { $found } speaks.
 finding-last-not-assistant = The assistant must speak last, not { $found }.
 finding-tool-results = The results don't match the calls. Ids of the calls: { $calls }. Ids of the results: { $results }.
 
-finding-symlink = A symbolic link instead of a file: Merlin follows no links.
+finding-symlink = A symbolic link instead of a file or folder: Merlin follows no links.
 finding-submodule = A git submodule instead of a file: put the files themselves here.
 finding-not-a-file = This isn't a plain file.
 finding-executable = The file is marked as executable; it needn't be (chmod -x).

@@ -86,7 +86,7 @@ finding-wrong-turn = Нарушен порядок реплик: ждали { $e
 finding-last-not-assistant = Последним должен говорить assistant, а стоит { $found }.
 finding-tool-results = Результаты не соответствуют вызовам. Вызовы с id: { $calls }. Результаты с id: { $results }.
 
-finding-symlink = Символическая ссылка вместо файла: Merlin по ссылкам не ходит.
+finding-symlink = Символическая ссылка вместо файла или папки: Merlin по ссылкам не ходит.
 finding-submodule = Подмодуль git вместо файла: положите сами файлы.
 finding-not-a-file = Это не обычный файл.
 finding-executable = У файла стоит право на исполнение, оно здесь ни к чему (chmod -x).
