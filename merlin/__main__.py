@@ -14,10 +14,9 @@ def main() -> None:
     try:
         from merlin.cli import main as run  # noqa: PLC0415 - keeps `import merlin` light
 
-        code = run(sys.argv[1:])
+        sys.exit(run(sys.argv[1:]))
     except KeyboardInterrupt:  # while modules are imported, which takes up to a second
-        code = 130
-    sys.exit(code)
+        sys.exit(130)
 
 
 if __name__ == "__main__":
