@@ -32,6 +32,7 @@ FREE = {"currency": "USD", "input": 0, "output": 0, "training": 0}
 @pytest.fixture
 def other_provider():
     with ProviderStandIn(key="stand-in") as stand_in:
+        stand_in.behave(states=[])
         yield stand_in
 
 
@@ -44,6 +45,7 @@ def entry(name, stand_in, **options):
 def lab(tmp_path, provider, other_provider):
     """A live dataset of one provider, a second provider, and base models near or past their last
     day."""
+    provider.behave(states=[])
     priced = {"prices": {BASE: {**FREE, "training": 3}}}
     lab = Lab(
         tmp_path,
@@ -70,15 +72,6 @@ def migrate(lab, capsys):
     return command
 
 
-def until_other_serves(lab, other_provider):
-    """Tick until the other provider's model is live."""
-    for _ in range(40):
-        lab.tick()
-        if lab.status()["serving"]["provider"] == "other":
-            return
-    raise AssertionError(lab.status())
-
-
 def test_same_build_is_trained_elsewhere_and_made_live(lab, provider, other_provider, migrate):
     before = lab.status()["serving"]["model"]
     code, captured = migrate("other/stand-in-base")
@@ -86,7 +79,7 @@ def test_same_build_is_trained_elsewhere_and_made_live(lab, provider, other_prov
     assert "trial-1" in captured.err
     assert "recipe.provider: other" in captured.err
     assert lab.status()["serving"]["model"] == before
-    until_other_serves(lab, other_provider)
+    lab.until_serving("trial-1", provider="other")
     status = lab.status()
     assert (status["verdict"], status["serving"]["build"]) == ("serving", "trial-1")
     names = [
@@ -98,9 +91,9 @@ def test_same_build_is_trained_elsewhere_and_made_live(lab, provider, other_prov
     assert lab.status()["serving"]["model"] == before
 
 
-def test_sunset_of_a_migrated_model_is_that_of_its_own_base(lab, other_provider, migrate):
+def test_sunset_of_a_migrated_model_is_that_of_its_own_base(lab, migrate):
     assert migrate(f"other/{BASE}", "--yes")[0] == 0
-    until_other_serves(lab, other_provider)
+    lab.until_serving("trial-1", provider="other")
     document = yaml.safe_load(lab.path.read_text())
     document["models"] |= {BASE: {"sunset": tomorrow()}, "stand-in-base": {"sunset": tomorrow()}}
     lab.path.write_text(yaml.safe_dump(document))
@@ -129,7 +122,7 @@ def test_price_is_shown_and_nothing_starts_without_confirmation(lab, other_provi
     with open_read_only(lab.config) as database:
         assert database.rows(REQUEST.select().where(REQUEST.kind == "migrate")) == []
     assert migrate(f"other/{BASE}", "--yes")[0] == 0
-    until_other_serves(lab, other_provider)
+    lab.until_serving("trial-1", provider="other")
 
 
 def test_dry_run_asks_the_provider_whether_it_has_the_base_model(lab, migrate, monkeypatch):
@@ -187,7 +180,7 @@ def test_failed_migration_keeps_the_live_model_and_can_be_retried(lab, other_pro
     assert "failed" in run_command("log", "trial", "--config", str(lab.path))[1]
     other_provider.behave(ending="succeeded")
     assert migrate("other/stand-in-base")[0] == 0
-    until_other_serves(lab, other_provider)
+    lab.until_serving("trial-1", provider="other")
 
 
 def test_build_held_by_a_sunset_can_be_migrated(tmp_path, provider, other_provider, capsys):
@@ -212,14 +205,14 @@ def test_committed_new_base_does_not_train_twice(lab, other_provider, migrate):
     document = yaml.safe_load((lab.repository.folder / "datasets/trial/dataset.yaml").read_text())
     assert document["recipe"] == {**DATASET["recipe"], "provider": "other"}
     assert json.loads(captured.out)["commit"]
-    until_other_serves(lab, other_provider)
+    lab.until_serving("trial-1", provider="other")
     lab.tick(rounds=3)
     assert (lab.status()["verdict"], len(other_provider.jobs_created())) == ("serving", 1)
 
 
 def test_next_commit_trains_where_dataset_yaml_says(lab, provider, other_provider, migrate):
     assert migrate("other/stand-in-base")[0] == 0
-    until_other_serves(lab, other_provider)
+    lab.until_serving("trial-1", provider="other")
     lab.repository.example("trial", 50)
     lab.repository.commit()
     lab.until_serving("trial-2")
@@ -268,7 +261,7 @@ def test_lost_database_is_recovered_with_the_live_model(lab, other_provider, mig
     other_provider.behave(ending="succeeded")
     # The job that failed before is not taken for the new one.
     assert migrate("other/stand-in-base")[0] == 0
-    until_other_serves(lab, other_provider)
+    lab.until_serving("trial-1", provider="other")
     lab.tick("note")
     before = lab.status()["serving"]["model"]
     delete_state(lab)

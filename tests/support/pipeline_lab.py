@@ -103,6 +103,8 @@ class Repository:
 
 # Ticks of the training pipeline, in order.
 PIPELINE = ("fetch", "launch", "poll", "prove", "promote", "note")
+# The same, with one poll for each state of a job at the stand-in.
+TRAINING = ("fetch", "launch", "poll", "poll", "poll", "poll", "prove", "promote", "note")
 
 
 def _list_ticks(services):
@@ -161,14 +163,15 @@ class Lab:
             for _ in range(rounds):
                 _run_ticks(ticks, names or PIPELINE)
 
-    def until_serving(self, build, dataset="trial", rounds=40):
-        """Tick until this build is live; return the dataset's status."""
+    def until_serving(self, build, dataset="trial", provider=None, rounds=40):
+        """Tick until this build is live, at any or a named provider; return the status."""
         with self.services() as services:
             ticks = _list_ticks(services)
             for _ in range(rounds):
-                _run_ticks(ticks, PIPELINE)
+                _run_ticks(ticks, TRAINING)
                 serving = ModelCatalogue(services.db).find_serving(dataset)
-                if serving and serving.model.build_version == build:
+                model = serving and serving.model
+                if model and model.build_version == build and provider in {None, model.provider}:
                     return self.status(dataset)
         raise AssertionError(f"{build} is not live: {self.status(dataset)}")
 
