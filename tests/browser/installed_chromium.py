@@ -17,11 +17,16 @@ ARGUMENTS = (
 )
 
 
+# Options of a context that its page can change.
+_CHANGEABLE = ("viewport", "color_scheme", "reduced_motion")
+
+
 class PagePool:
     """Pages that one test after another uses: a new one takes 0.2 s of processor time.
 
-    A page comes back without cookies, storage, routes and errors, in its first size. A test that
-    adds a script or a clock to its page, or measures a first load, opens a new one.
+    A page comes back without cookies, storage, routes and errors, and gets the size and the colours
+    of the next test. A test that adds a script or a clock to its page, or measures a first load,
+    opens a new one.
     """
 
     def __init__(self, chromium):
@@ -31,8 +36,10 @@ class PagePool:
     @contextmanager
     def open(self, errors, *, is_new=False, **options):
         """Yield a page with these options of its context; append the page's errors to `errors`."""
-        free = self._free[repr(sorted(options.items()))]
-        page = free.pop() if free and not is_new else self._open_new(options)
+        fixed = {name: value for name, value in options.items() if name not in _CHANGEABLE}
+        free = self._free[repr(sorted(fixed.items()))]
+        page = free.pop() if free and not is_new else self._open_new(fixed)
+        _set_view(page, **options)
         listeners = _list_listeners(errors)
         for event, listener in listeners.items():
             page.on(event, listener)
@@ -42,7 +49,7 @@ class PagePool:
         if is_new:
             page.context.close()
         else:
-            _reset(page, options)
+            _reset(page)
             free.append(page)
 
     def _open_new(self, options):
@@ -69,7 +76,12 @@ def _list_listeners(errors):
     }
 
 
-def _reset(page, options):
+def _set_view(page, viewport, color_scheme="light", reduced_motion="no-preference", **_fixed):
+    page.set_viewport_size(viewport)
+    page.emulate_media(color_scheme=color_scheme, reduced_motion=reduced_motion)
+
+
+def _reset(page):
     context = page.context
     for other in context.pages:
         if other != page:
@@ -81,9 +93,4 @@ def _reset(page, options):
     page.goto("about:blank")
     context.clear_cookies()
     context.clear_permissions()
-    page.set_viewport_size(options["viewport"])
-    page.emulate_media(
-        color_scheme=options.get("color_scheme", "light"),
-        reduced_motion=options.get("reduced_motion", "no-preference"),
-    )
     page.mouse.move(0, 0)
