@@ -60,7 +60,7 @@ class Supervisor:
     def __init__(
         self, children: Sequence[Child], output: IO[bytes] | None = None, *, needs_all: bool = False
     ) -> None:
-        self._children = {child.name: child for child in children}
+        self.children = {child.name: child for child in children}
         self._output = output
         self._needs_all = needs_all
         self._is_stopping = False
@@ -80,7 +80,7 @@ class Supervisor:
         try:
             while not (self._is_stopping or cannot_run):
                 self._check_children()
-                misconfigured = [child.is_set_up_wrongly for child in self._children.values()]
+                misconfigured = [child.is_set_up_wrongly for child in self.children.values()]
                 cannot_run = any(misconfigured) if self._needs_all else all(misconfigured)
                 if while_up is not None and not while_up():
                     break
@@ -89,15 +89,9 @@ class Supervisor:
             self.stop()
         return EXIT_MISCONFIGURED if cannot_run else 0
 
-    def restarts(self, name: str) -> int:
-        """Return how often the child was restarted."""
-        return self._children[name].restarts
-
     def stop(self) -> None:
         """Terminate every child, wait, then kill those that still run."""
-        processes = [
-            child.process for child in self._children.values() if child.process is not None
-        ]
+        processes = [child.process for child in self.children.values() if child.process is not None]
         for process in processes:
             if process.poll() is None:
                 process.terminate()
@@ -110,7 +104,7 @@ class Supervisor:
                 process.wait()
 
     def _check_children(self) -> None:
-        for child in self._children.values():
+        for child in self.children.values():
             if child.process is None:
                 is_waiting = child.crash_backoff.left_s or child.setup_backoff.left_s
                 if not is_waiting and child.can_start():

@@ -133,9 +133,8 @@ def _build(services: DaemonServices, request: Request) -> Result:
         _argument(request, "dataset"), _argument(request, "commit") or None
     )
     if verdict.build_id is None:
-        raise Refused(
-            f"{verdict.dataset} is {verdict.status}", "build-none", dataset=verdict.dataset
-        )
+        why = f"{verdict.dataset} is {verdict.status}"
+        raise Refused(why, "build-none", dataset=verdict.dataset)
     build = services.launches.build(verdict.build_id)
     return {"build": build.version, "commit": verdict.commit, "verdict": verdict.status.value}
 

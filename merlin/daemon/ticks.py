@@ -171,8 +171,7 @@ def _notify_outcome(services: DaemonServices, commit: Commit, outcome: CommitOut
 
 def launch(services: DaemonServices) -> bool:
     """Start waiting launches, and advance every job in the state LAUNCHING."""
-    begun = launch_waiting(services.launches)
-    moved = bool(begun)
+    moved = bool(launch_waiting(services.launches))
     for job in Jobs(services.db).open_jobs():
         if job.state is JobState.LAUNCHING and _is_due(services, job):
             moved = _advance_and_save(services, job) or moved

@@ -39,12 +39,11 @@ _NEWS: Mapping[str, str] = {
     "user.block": "notice-deed-block",
     "user.unblock": "notice-deed-unblock",
 }
-_PEOPLE = ("user:", "cli:")
 
 
 def is_person(by: str) -> bool:
     """Return whether the author is a person rather than a program."""
-    return by.startswith(_PEOPLE)
+    return by.startswith(("user:", "cli:"))
 
 
 class Audit(Repository):

@@ -178,19 +178,13 @@ def write_backup(
     """
     if url.startswith("sqlite:") and not sqlite_path(url).exists():
         raise not_recorded(state_dir)
-    with closing(_Encryption(target, key)) if key else nullcontext(target) as stream:
-        return _write_archive(state_dir, url, stream, at, with_key=with_key)
-
-
-def _write_archive(
-    state_dir: Path, url: str, target: IO[bytes] | _Encryption, at: datetime, *, with_key: bool
-) -> Manifest:
     members: dict[str, FileDigest] = {}
     lacks = ""
     state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (
+        closing(_Encryption(target, key)) if key else nullcontext(target) as stream,
         temporary_folder(state_dir, ".backup-") as beside,
-        gzip.open(target, "wb", compresslevel=1) as packed,
+        gzip.open(stream, "wb", compresslevel=1) as packed,
         tarfile.open(fileobj=packed, mode="w|") as archive,
     ):
         staged = beside / "copy"

@@ -101,12 +101,13 @@ class Sqlite(_Registering, SqliteDatabase):
 
     dialect = "sqlite"
 
-    def __init__(self, path: Path, mode: str, pragmas: list[tuple[str, object]], busy_s: float):
+    def __init__(self, path: Path, mode: str, busy_s: float) -> None:
         self._files = [path, path.with_name(f"{path.name}-wal")]
         self._opened = threading.local()
+        durable = {"journal_mode": "WAL", "synchronous": "FULL"}
         super().__init__(
             f"file:{quote(str(path))}?mode={mode}",
-            [*pragmas, ("foreign_keys", 1)],
+            {"foreign_keys": 1, **({"query_only": 1} if mode == "ro" else durable)},
             lock_type="IMMEDIATE",
             timeout=busy_s,
             uri=True,
@@ -265,9 +266,8 @@ def connect(url: str, *, read_only: bool, busy_s: float) -> Handle:
     if path.is_dir():
         raise ConfigError(f"{path} is a folder", "store-folder", path=str(path))
     if read_only:
-        return Sqlite(path, "ro", [("query_only", 1)], busy_s)
+        return Sqlite(path, "ro", busy_s)
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    durable: list[tuple[str, object]] = [("journal_mode", "WAL"), ("synchronous", "FULL")]
-    return Sqlite(path, "rw", durable, busy_s)
+    return Sqlite(path, "rw", busy_s)

@@ -47,9 +47,8 @@ def describe_driver_error(error: Exception) -> MerlinError | None:
     cause = _cause(error)
     text = redact(str(cause)).strip()
     code = _code(cause) if isinstance(cause, sqlite3.Error) else 0
-    if code in _SQLITE_DAMAGED or text.startswith(
-        "Could not decode to UTF-8"
-    ):  # messages of Python
+    is_garbled = text.startswith("Could not decode to UTF-8")  # a message of Python
+    if code in _SQLITE_DAMAGED or is_garbled:
         return DatabaseDamaged(text, "store-damaged", found=text)
     state = getattr(cause, "sqlstate", None)
     if code == sqlite3.SQLITE_FULL or state == "53100":

@@ -62,12 +62,9 @@ def load_json(text: str | None) -> Any:
 
 def read_messages(text: str, *, with_rejected: bool = False) -> tuple[Message, ...]:
     """Return the messages of a row of `example_text`, by default without the worse answer."""
-    messages = (_read_message(**values) for values in json.loads(text))
+    stored = json.loads(text)
+    messages = (Message(each.pop("role"), each.pop("content"), each) for each in stored)
     return tuple(each for each in messages if with_rejected or each.role != REJECTED)
-
-
-def _read_message(role: str, content: str, **extra: object) -> Message:
-    return Message(role, content, extra)
 
 
 V = TypeVar("V", bound="DataclassInstance")

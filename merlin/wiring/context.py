@@ -167,15 +167,12 @@ def create_chat_clients(
     """
     from merlin.providers.openai_chat import OpenAIChat
 
-    keys = [
-        credential(provider.credential, is_needed=requires_all) for provider in config.providers
-    ]
     return {
         provider.name: OpenAIChat(
             provider.base_url, key, in_pieces=is_streaming, project=provider.folder
         )
-        for provider, key in zip(config.providers, keys, strict=True)
-        if key
+        for provider in config.providers
+        if (key := credential(provider.credential, is_needed=requires_all))
     }
 
 

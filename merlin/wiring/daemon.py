@@ -28,7 +28,6 @@ from merlin.db.database import Database
 from merlin.db.driver_errors import DatabaseAway
 from merlin.db.processes import Heartbeats, Lead
 from merlin.db.requests import Requests
-from merlin.git.repository import GitSource
 from merlin.training.jobs import TrainingProvider
 from merlin.training.launch_plan import Launches
 from merlin.training.models import Models
@@ -141,7 +140,15 @@ def services_of(
         yield DaemonServices(
             config=config,
             db=database,
-            gathering=_gathering(config, database, source),
+            gathering=GatherContext(
+                source=source,
+                history=CommitHistory(database),
+                courses=Catalogue(database),
+                builds=config.state_dir / "builds",
+                indices=config.state_dir / "indices",
+                clock=utc_now,
+                limit_tokens=config.example_tokens,
+            ),
             launches=Launches(database, config, sunsets=sunsets),
             providers=providers,
             inventory=ModelInventory(Models(database), providers),
@@ -162,15 +169,3 @@ def _ping_url(config: Config) -> str:
     if url and not (is_web and is_safe and url.isprintable() and " " not in url):
         raise ConfigError(f"{PING_URL} is no https address", "credential-no-url", name=PING_URL)
     return url
-
-
-def _gathering(config: Config, database: Database, source: GitSource) -> GatherContext:
-    return GatherContext(
-        source=source,
-        history=CommitHistory(database),
-        courses=Catalogue(database),
-        builds=config.state_dir / "builds",
-        indices=config.state_dir / "indices",
-        clock=utc_now,
-        limit_tokens=config.example_tokens,
-    )

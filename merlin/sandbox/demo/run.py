@@ -74,7 +74,7 @@ def _watch(demo: Demo, supervisor: Supervisor) -> Iterator[bool]:
     for number in count(1):
         if number % CHECKS_PER_READ == 0:
             for child, reported in restarts.items():
-                restart_count = supervisor.restarts(child)
+                restart_count = supervisor.children[child].restarts
                 # Report ever more rarely: the 1st, 2nd, 4th, 8th restart.
                 if restart_count >= max(1, 2 * reported):
                     logs = str(demo.place.logs)
