@@ -93,6 +93,12 @@ def delete_cookie(request: Request, response: Response, name: str) -> None:
         set_cookie(request, response, name, "", timedelta(), is_framed=True)
 
 
+def forget_sign_in(request: Request, response: Response) -> None:
+    """Delete the browser's sign-in, and the personal pages that its back button would show."""
+    delete_cookie(request, response, SIGN_IN)
+    response.headers["Clear-Site-Data"] = '"cache"'
+
+
 def require_https(request: Request) -> None:
     """Raise Problem 403 if a secret would be sent unencrypted."""
     host = request.client.host if request.client else None

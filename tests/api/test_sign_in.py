@@ -240,6 +240,27 @@ def test_signing_out_ends_only_this_browser(site):
         assert get_user(other).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/sign-out"),
+        ("POST", "/me/sign-ins/close"),
+        ("POST", "/me/sign-ins/close-all"),
+        ("POST", "/api/auth/sign-out"),
+        ("DELETE", "/api/user/sign-ins/{}"),
+        ("DELETE", "/api/user/sign-ins"),
+    ],
+)
+def test_back_button_shows_no_personal_page_after_signing_out(site, method, path):
+    site.add_user(ANNA)
+    with site.browser_client(ANNA) as browser:
+        (sign_in,) = browser.get("/api/user/sign-ins").json()["sign_ins"]
+        form = {"data": {"sign_in_id": sign_in["id"]}} if method == "POST" else {}
+        answer = browser.request(method, path.format(sign_in["id"]), **form)
+        assert answer.headers["clear-site-data"] == '"cache"'
+        assert get_user(browser).status_code == 401
+
+
 def test_remote_sign_in_requires_https(site):
     elsewhere = {"X-Forwarded-For": "203.0.113.7"}
     with signed_out_browser(site, **elsewhere) as browser:

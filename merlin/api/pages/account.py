@@ -16,7 +16,7 @@ from merlin.account.accounts import check_password_strength, fold_name
 from merlin.account.api_keys import MAX_DAYS, MAX_LABEL_LENGTH, REQUIRED_PERMISSIONS, Scope
 from merlin.account.sign_ins import PAYLOAD, LoginState
 from merlin.api import auth
-from merlin.api.auth import POLL_S, SIGN_IN, change_password, delete_cookie, require_password
+from merlin.api.auth import POLL_S, change_password, forget_sign_in, require_password
 from merlin.api.pages.errors import page_router
 from merlin.api.pages.page import (
     PageContext,
@@ -154,9 +154,7 @@ async def sign_out(request: Request, context: PublicContext) -> Response:
     response = seen_other("/")
     if context.token:
         await context.write(end_sign_in, context.credential)
-    delete_cookie(request, response, SIGN_IN)
-    # Prevents cached personal pages from being shown by the back button.
-    response.headers["Clear-Site-Data"] = '"cache"'
+    forget_sign_in(request, response)
     return response
 
 
@@ -263,7 +261,7 @@ async def close_sign_in(request: Request, context: SignedInContext, sign_in_id: 
     with suppress(NotFound):
         await context.write(accounts.close_sign_in, sign_in_id)
         if sign_in_id == context.credential:
-            delete_cookie(request, response, SIGN_IN)
+            forget_sign_in(request, response)
     return response
 
 
@@ -272,7 +270,7 @@ async def close_all(request: Request, context: SignedInContext) -> Response:
     """Sign out of all browsers, including the current one."""
     response = seen_other("/")
     await context.write(accounts.close_sign_ins)
-    delete_cookie(request, response, SIGN_IN)
+    forget_sign_in(request, response)
     return response
 
 
@@ -355,9 +353,7 @@ async def erase(
     records = accounts.list_record_kinds(counts)
     view = {"is_erased": True, "records": records, "models": models}
     response = render_page(stranger, "me_erase.html", view)
-    delete_cookie(request, response, SIGN_IN)
-    # Prevents cached personal pages from being shown by the back button.
-    response.headers["Clear-Site-Data"] = '"cache"'
+    forget_sign_in(request, response)
     return response
 
 

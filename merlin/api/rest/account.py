@@ -19,13 +19,12 @@ from typing_extensions import TypedDict
 from merlin.account.accounts import MAX_NAME_LENGTH, MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH
 from merlin.account.api_keys import MAX_DAYS, MAX_LABEL_LENGTH, ApiKey, Scope
 from merlin.api.auth import (
-    SIGN_IN,
     Caller,
     Person,
     Reader,
     RequiredAccess,
     change_password,
-    delete_cookie,
+    forget_sign_in,
     require_password,
 )
 from merlin.api.problems import problems
@@ -168,14 +167,14 @@ async def close_sign_in(
     """Sign out of one browser."""
     await caller.write(accounts.close_sign_in, sign_in_id)
     if sign_in_id == caller.credential:
-        delete_cookie(request, response, SIGN_IN)
+        forget_sign_in(request, response)
 
 
 @me_router.delete("/sign-ins", summary="Sign out everywhere")
 async def close_all_sign_ins(request: Request, response: Response, caller: Person) -> ClosedSignIns:
     """Sign out of all browsers, including the current one."""
     closed = await caller.write(accounts.close_sign_ins)
-    delete_cookie(request, response, SIGN_IN)
+    forget_sign_in(request, response)
     return {"closed": closed}
 
 
@@ -216,7 +215,7 @@ async def erase_me(
     if awaited := await caller.write(accounts.prepare_erasure):
         raise Refused("an erasure has to wait", awaited)
     deleted, models = await caller.write(accounts.erase)
-    delete_cookie(request, response, SIGN_IN)
+    forget_sign_in(request, response)
     return {"deleted": deleted, "models": models}
 
 

@@ -22,10 +22,10 @@ from merlin.account.sign_ins import MAX_BYTES, LoginState, read_telegram_data
 from merlin.api import auth
 from merlin.api.auth import (
     POLL_S,
-    SIGN_IN,
     Person,
     browser_of,
     delete_cookie,
+    forget_sign_in,
     remember_browser,
     require_same_origin,
     set_cookie,
@@ -113,16 +113,15 @@ async def sign_in_by_password(
     request: Request, response: Response, body: PasswordBody
 ) -> SignedInView:
     """Sign in with username and password; each failed attempt increases the delay of the next."""
-    return _sign_in_view(
-        await auth.sign_in_by_password(request, response, body.name, body.password)
-    )
+    entered = await auth.sign_in_by_password(request, response, body.name, body.password)
+    return _sign_in_view(entered)
 
 
 @router.post("/sign-out", summary="Sign out", status_code=204)
 async def sign_out(request: Request, response: Response, caller: Person) -> None:
     """Sign out of this browser; other browsers stay signed in."""
     await caller.write(sign_in.sign_out, caller.credential)
-    delete_cookie(request, response, SIGN_IN)
+    forget_sign_in(request, response)
 
 
 class LoginView(Shape):
@@ -176,16 +175,14 @@ async def finish_login(request: Request, response: Response) -> LoginStatus:
 COOKIE = "merlin-openid"
 BACK = "/api/auth/openid/callback"
 _MOST = 2048
-_FOUND: dict[int | str, dict[str, Any]] = {303: {"description": "Redirect"}}
+_REDIRECT: dict[str, Any] = {
+    "status_code": HTTPStatus.SEE_OTHER,
+    "response_class": Response,
+    "responses": {303: {"description": "Redirect"}, **problems(401, 404)},
+}
 
 
-@router.get(
-    "/openid",
-    summary="Sign in with OpenID Connect",
-    status_code=HTTPStatus.SEE_OTHER,
-    response_class=Response,
-    responses=_FOUND | problems(401, 404),
-)
+@router.get("/openid", summary="Sign in with OpenID Connect", **_REDIRECT)
 async def begin_openid(
     request: Request,
     next: Annotated[  # noqa: A002 - as the pages call it
@@ -205,13 +202,7 @@ async def begin_openid(
     return response
 
 
-@router.get(
-    "/openid/callback",
-    summary="Complete a sign-in with OpenID Connect",
-    status_code=HTTPStatus.SEE_OTHER,
-    response_class=Response,
-    responses=_FOUND | problems(401, 404),
-)
+@router.get("/openid/callback", summary="Complete a sign-in with OpenID Connect", **_REDIRECT)
 async def finish_openid(
     request: Request,
     state: Annotated[str, Query(max_length=_MOST)] = "",
