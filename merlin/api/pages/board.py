@@ -114,11 +114,10 @@ def _take_rows(
     """Return the datasets of the requested part with their cards of the filter, and the opened."""
     is_listed, last = attrgetter(_ATTRIBUTES[board_query.show]), board_query.page.after("")
     rows = [(row, [card for card in row.cards if is_listed(card)]) for row in board.rows]
-    names = [row.name for row, cards in rows if cards or board_query.show == "all"]
-    known = [row.name for row in board.rows]
-    passed = set(known[: known.index(last) + 1]) if last in known else set[str]()
-    rest = [name for name in names if name not in passed]
-    shown = {*board_query.page.take_part(rest, str), *opened}
+    names = [row.name for row in board.rows]
+    rest = rows[names.index(last) + 1 :] if last in names else rows
+    listed = [row.name for row, cards in rest if cards or board_query.show == "all"]
+    shown = {*board_query.page.take_part(listed, str), *opened}
     return [(row, cards) for row, cards in rows if row.name in shown]
 
 

@@ -40,7 +40,6 @@ from merlin.app import courses
 from merlin.app.actor import Actor
 from merlin.app.bot_settings import bot_link
 from merlin.app.context import Context
-from merlin.app.courses import CourseDetails
 from merlin.core.errors import NotFound
 from merlin.core.web.assets import local_address, seen_other
 from merlin.core.web.browser import read_cookie
@@ -249,12 +248,8 @@ _ENDING = re.compile(r"\.([a-z0-9]{1,5})$", re.ASCII | re.IGNORECASE)
 @router.get("/courses/{course_id}")
 async def course(context: PublicContext, course_id: Id, type: str = "") -> Response:  # noqa: A002
     """Return a course's page."""
-
-    def read(ctx: Context, actor: Actor) -> tuple[CourseDetails, str]:
-        details = courses.read_details(ctx, actor, course_id)
-        return details, bot_href(ctx, details.course)
-
-    details, bot = await context.read(read)
+    details = await context.read(courses.read_details, course_id)
+    bot = await context.services.read(bot_href, details.course)
     tag, unchanged = check_etag(
         context, tuple(sorted(details.lengths.items())), details.teachers, bot
     )

@@ -120,20 +120,18 @@ async def buy(
 
 async def redirect_to_payment(context: PageContext, purchase_id: str) -> Response:
     """Redirect to the payment page, or to the order, which states why there is none."""
+    order = f"/orders/{purchase_id}"
     try:
-        ctx, actor = context.services, context.actor
-        purchase = await orders.pay_order(ctx, actor, purchase_id)
+        purchase = await orders.pay_order(context.services, context.actor, purchase_id)
     except PaymentError as error:
-        log.warning(
-            "a payment gateway call failed", purchase=purchase_id, reason=redact(str(error))
-        )
-        return seen_other(f"/orders/{purchase_id}?said=silent")
+        reason = redact(str(error))
+        log.warning("a payment gateway call failed", purchase=purchase_id, reason=reason)
+        return seen_other(f"{order}?said=silent")
     except MerlinError:
         # It is over or of another gateway: the order's page explains it.
-        return seen_other(f"/orders/{purchase_id}")
-    if purchase.state.is_open and can_open_payment_page(context, purchase):
-        return seen_other(f"/orders/{purchase_id}/pay")
-    return seen_other(f"/orders/{purchase_id}")
+        return seen_other(order)
+    has_page = purchase.state.is_open and can_open_payment_page(context, purchase)
+    return seen_other(f"{order}/pay" if has_page else order)
 
 
 def not_found_error(context: PageContext, about: str) -> ErrorPage:

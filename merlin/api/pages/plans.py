@@ -259,14 +259,8 @@ async def show_terms(context: PublicContext) -> Response:
 async def _page(
     context: PageContext, *, tried: str = "", wrong: str = "", code: str = "", wrong_code: str = ""
 ) -> Response:
-    services, actor = context.services, context.actor
-
-    def read() -> tuple[list[PlanOffer], Subscriptions, str]:
-        bot_href = bot_link(services, PLANS)
-        return list_plans(services, actor), read_subscriptions(services, actor), bot_href
-
-    offers, subscriptions, bot_href = await services.store.read(read)
-    now = services.clock()
+    offers, subscriptions = await context.read(list_plans), await context.read(read_subscriptions)
+    services, now = context.services, context.services.clock()
     had = {term.plan for term in subscriptions.terms if term.ends_at > now}
     if context.user and context.user.plan:
         had.add(context.user.plan)
@@ -280,9 +274,9 @@ async def _page(
     view = {
         "plans": [card for card in cards if not card["plan"].is_pack],
         "packs": [card for card in cards if card["plan"].is_pack],
-        "bot_href": bot_href,
+        "bot_href": await services.read(bot_link, PLANS),
         "has_shop": has_shop(services),
-        "is_owner": actor.user_id != 0,
+        "is_owner": context.user is not None,
         "tried": done,
         "wrong_words": wrong,
         "code": code,

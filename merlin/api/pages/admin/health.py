@@ -10,7 +10,7 @@ from starlette.responses import Response
 from merlin.api.pages.errors import page_router
 from merlin.api.pages.formatting import day, number
 from merlin.api.pages.page import PageContext, UserAdminContext, render_page
-from merlin.app.health import HealthView, ProcessView, engine_address, read_health, read_runbook
+from merlin.app.health import engine_address, read_health, read_runbook
 from merlin.app.trends import MoneyDay, Span, Trends, quantile, read_trends
 from merlin.core import time_charts
 from merlin.core.charts import Tick
@@ -64,7 +64,10 @@ async def show(context: UserAdminContext, span: Span = Span.DAY) -> Response:
     is_calm = has_daemon and are_alive and max(waits, default=0) <= _LATE_S
     view = {
         "health": health_view,
-        "processes": _by_kind(health_view),
+        "processes": {
+            kind: [process for process in health_view.processes if process.process == kind]
+            for kind in _PROCESSES
+        },
         "has_engine": engine_address(context.services.config) is not None,
         "has_daemon": has_daemon,
         "span": span,
@@ -78,16 +81,6 @@ async def show(context: UserAdminContext, span: Span = Span.DAY) -> Response:
         "runbooks": [read_runbook(context.language, cause) for cause in causes if cause],
     }
     return render_page(context, "admin_health.html", view)
-
-
-def _by_kind(health_view: HealthView) -> dict[str, list[ProcessView]]:
-    """Return the processes of each kind, including kinds without a process."""
-    kinds = {*_PROCESSES, *(process.process for process in health_view.processes)}
-    ordered = [*_PROCESSES, *sorted(kinds - {*_PROCESSES})]
-    return {
-        kind: [process for process in health_view.processes if process.process == kind]
-        for kind in ordered
-    }
 
 
 def _point_name(context: PageContext, span: Span, at: datetime) -> str:

@@ -21,7 +21,7 @@ from merlin.app import payments, users
 from merlin.app.actor import Actor
 from merlin.app.bot_settings import Settings
 from merlin.app.context import Context
-from merlin.app.orders import CANCELED_BY_BUYER, OrderDetails
+from merlin.app.orders import CANCELED_BY_BUYER
 from merlin.app.reconciliation import StarComparison, read_last_comparison
 from merlin.app.settlement import reason_key
 from merlin.billing.ledger import Entry, EntryKind
@@ -270,17 +270,12 @@ async def _page(
     wrong: str = "",
 ) -> Response:
     """Return the page; `sure` asks for confirmation, `wrong` is why the refund was refused."""
-
-    def read(ctx: Context, actor: Actor) -> tuple[OrderDetails, Mapping[str, str]]:
-        details = payments.show_payment(ctx, actor, purchase_id)
-        people = {person_reference(details.purchase.user_id)}
-        people |= {refund.by for refund in details.refunds}
-        return details, users.find_display_names(ctx, sorted(people))
-
-    details, names = await context.read(read)
+    details = await context.read(payments.show_payment, purchase_id)
+    people = {person_reference(details.purchase.user_id)}
+    people |= {refund.by for refund in details.refunds}
     view = {
         "payment": details,
-        "names": names,
+        "names": await context.services.read(users.find_display_names, sorted(people)),
         "why_canceled": text(context.language, reason_key(details.purchase.reason)),
         "is_by_buyer": details.purchase.reason == CANCELED_BY_BUYER,
         "grant": back.grant if back else 0,

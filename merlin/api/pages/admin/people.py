@@ -25,10 +25,8 @@ from merlin.api.rest.people import users_part
 from merlin.api.schema import LINE, Id, Part, SearchQuery, part
 from merlin.app import approvals, users
 from merlin.app.actor import Actor
-from merlin.app.approvals import ApprovalView
 from merlin.app.context import Context
 from merlin.app.requests import perform_once
-from merlin.app.users import UserDetails
 from merlin.billing.quota import MAX_GIFT, Format
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission, Role
@@ -144,15 +142,12 @@ async def _act(
 
 
 async def _page(context: PageContext, user_id: int, wrong: str = "", done: str = "") -> Response:
-    def read(ctx: Context, actor: Actor) -> tuple[UserDetails, list[str]]:
-        return users.read_details(ctx, actor, user_id), users.list_grantable_scopes(ctx, actor)
-
-    person, datasets = await context.read(read)
+    person = await context.read(users.read_details, user_id)
     is_self = user_id == context.user_id
     view = {
         "person": person,
         "roles": list(Role),
-        "datasets": datasets,
+        "datasets": await context.read(users.list_grantable_scopes),
         "formats": list(Format),
         "days": _DAYS,
         "is_self": is_self,
@@ -191,16 +186,12 @@ async def decide(
 
 
 async def _approvals_page(context: PageContext, wrong: str = "", message: str = "") -> Response:
-    def read(ctx: Context, actor: Actor) -> tuple[list[ApprovalView], dict[str, str]]:
-        waiting = approvals.list_waiting(ctx, actor)
-        people = {view.approval.subject for view in waiting}
-        people |= {person_reference(view.approval.asked_by) for view in waiting}
-        return waiting, dict(users.find_display_names(ctx, sorted(people)))
-
-    waiting, names = await context.read(read)
+    waiting = await context.read(approvals.list_waiting)
+    people = {view.approval.subject for view in waiting}
+    people |= {person_reference(view.approval.asked_by) for view in waiting}
     view = {
         "approvals": waiting,
-        "names": names,
+        "names": await context.services.read(users.find_display_names, sorted(people)),
         "erased": ERASED,
         "wrong_words": wrong,
         "message": message,
