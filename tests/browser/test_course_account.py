@@ -84,6 +84,22 @@ def test_key_is_created_shown_once_and_revoked(visitor, course_site):
     assert ApiKeys(course_site.db).find(secret) is None
 
 
+def test_typed_name_of_a_key_stays_when_the_sign_in_has_ended(visitor, course_site):
+    """The browser keeps it for the way back, without JavaScript too."""
+    user_id = visitor.add_user()
+    page = visitor.open("/me", user_id, java_script_enabled=False)
+    page.locator("summary", has_text="Новый ключ").click()
+    page.locator("[name=label]").fill("Мой ключ")
+    page.context.clear_cookies()
+    page.locator("form[action='/me/keys'] button").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Войдите ещё раз")
+    page.context.add_cookies(
+        [{"name": "merlin", "value": course_site.sign_in(user_id), "url": course_site.address}]
+    )
+    page.go_back()
+    expect(page.locator("[name=label]")).to_have_value("Мой ключ")
+
+
 def test_lists_of_the_account_stay_readable_with_text_of_twice_the_size(visitor, course_site):
     anna = visitor.add_user()
     ApiKeys(course_site.db).make(anna, "мой скрипт", [Scope.CHAT_WRITE, Scope.COURSES_READ])
