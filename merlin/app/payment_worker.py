@@ -24,7 +24,7 @@ from merlin.app.context import Context
 from merlin.app.plans import notify_expiry, notify_renewals, order_due, renewal_of
 from merlin.app.reconciliation import INTERVAL, reconcile
 from merlin.billing.ledger import Ledger
-from merlin.billing.purchases import Purchase, Purchases, PurchaseState, next_poll_delay
+from merlin.billing.purchases import Purchase, Purchases, PurchaseState
 from merlin.billing.refunds import Refund, Refunds
 from merlin.billing.subscriptions import Renewals, RenewalState
 from merlin.core.clock import StepWatch, iso, utc_now
@@ -51,6 +51,7 @@ async def process_purchase(ctx: Context, purchase: Purchase) -> None:
     if purchase.order.gateway is Gateway.YOOKASSA and ctx.polled is not None:
         await _by_gateway(ctx, purchase)
     await ctx.write(orders.end_overdue, purchase.purchase_id)
+    await ctx.store.do(partial(Purchases(ctx.db, ctx.clock).end_polling, purchase))
 
 
 async def _by_gateway(ctx: Context, purchase: Purchase) -> None:
@@ -71,11 +72,10 @@ async def _by_gateway(ctx: Context, purchase: Purchase) -> None:
             await orders.note_failure(ctx, error, purchase=purchase_id)
             if orders.is_final(error):
                 return
-            if purchase.outside_id:  # also of an old order, which is polled only on an event
-                again = ctx.clock() + next_poll_delay(purchase.polls + 1)
-                await ctx.store.do(partial(purchases.poll_at, purchase_id, again))
             # An order of a person expires all the same; a renewal may have been charged.
-            if is_renewing:
+            if not is_renewing:
+                await ctx.write(orders.end_overdue, purchase_id)
+            if is_renewing or purchase.outside_id:
                 raise
     elif is_renewing:
         # Its owner declined before the payment was requested.

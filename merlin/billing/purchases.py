@@ -421,23 +421,26 @@ class Purchases(Repository):
         # Locked in one order, so that two processes never deadlock.
         query = PURCHASE.select().where(_is_due(now, only)).order_by(PURCHASE.look_at, PURCHASE.id)
         rows = self.db.rows(query.limit(limit))
-        return [_PURCHASES.read(row, self.db) for row in rows if self._claim_poll(row, now)]
+        return [self.get(row["id"]) for row in rows if self._claim_poll(row, now)]
 
     def _claim_poll(self, row: Row, now: datetime) -> bool:
-        """Claim one poll; False if another process has it, or polling has ended."""
-        polls, next_poll_at = row["looks"] + 1, None
-        ends = from_iso(row["expires_at"])
-        if now <= max(from_iso(row["created_at"]) + POLL_DURATION, ends + POLL_DELAYS[-1]):
-            later = now + next_poll_delay(polls)
-            # Also at the time the order expires.
-            next_poll_at = min(later, ends) if now < ends else later
+        """Claim one poll by postponing the next; False if another process has it."""
+        polls, ends = row["looks"] + 1, from_iso(row["expires_at"])
+        later = now + next_poll_delay(polls)
+        # Also at the time the order expires.
+        values = {"looks": polls, "look_at": iso(min(later, ends) if now < ends else later)}
         condition = (PURCHASE.id == row["id"]) & (PURCHASE.look_at == row["look_at"])
-        values = {"looks": polls, "look_at": None if next_poll_at is None else iso(next_poll_at)}
-        if not self.db.update(PURCHASE, condition, **values):
-            return False
-        if next_poll_at is None:
-            self._release_code(row["id"])
-        return True
+        return self.db.update(PURCHASE, condition, **values)
+
+    @transaction
+    def end_polling(self, claimed: Purchase) -> None:
+        """End the polls of a claimed purchase after its last one, unless another was requested."""
+        ends = max(claimed.created_at + POLL_DURATION, claimed.expires_at + POLL_DELAYS[-1])
+        if claimed.next_poll_at is None or self._clock() <= ends:
+            return
+        is_same = PURCHASE.look_at == iso(claimed.next_poll_at)
+        self.db.update(PURCHASE, (PURCHASE.id == claimed.purchase_id) & is_same, look_at=None)
+        self._release_code(claimed.purchase_id)
 
     @transaction
     def poll_at(self, purchase_id: str, at: datetime) -> bool:

@@ -175,7 +175,8 @@ class History:
 
     def poll(self):
         """Poll the gateways about all due orders, without news."""
-        self.shop.billing.purchases.claim_due(self.clock(), 50)
+        for claimed in self.shop.billing.purchases.claim_due(self.clock(), 50):
+            self.shop.billing.purchases.end_polling(claimed)
 
     def count_uses(self, code):
         promos = self.shop.billing.promos.list_newest()

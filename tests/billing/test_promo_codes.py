@@ -240,8 +240,9 @@ def test_promo_use_is_freed_once_its_order_is_no_longer_polled(last, clock):
     purchase = start_payment(last)
     while purchase.next_poll_at is not None:
         clock.now = max(clock.now, purchase.next_poll_at)
-        last.billing.purchases.claim_due(clock())
+        (claimed,) = last.billing.purchases.claim_due(clock())
         settlement.expire(last.ctx, purchase)
+        last.billing.purchases.end_polling(claimed)
         purchase = last.billing.purchases.get(purchase.purchase_id)
     assert count_uses(last, "LAST") == 0
     assert last.order(BORIS, promo="LAST").order.promo == "LAST"

@@ -163,8 +163,28 @@ def list_polls(shop, purchase, clock):
         clock.now = at - timedelta(seconds=1)
         assert claim_due(shop) == []
         clock.now = at
-        assert claim_due(shop) == [purchase.purchase_id]
+        (claimed,) = shop.billing.purchases.claim_due(clock())
+        shop.billing.purchases.end_polling(claimed)
     return polls
+
+
+def test_last_poll_that_did_not_finish_is_repeated(shop, clock):
+    purchase = start_payment(shop)
+    clock.now = purchase.created_at + POLL_DURATION + timedelta(days=1)
+    assert claim_due(shop) == [purchase.purchase_id]
+    clock.move(7 * 3600)
+    assert claim_due(shop) == [purchase.purchase_id]
+
+
+def test_event_during_the_last_poll_is_not_lost(shop, clock):
+    purchase, purchases = start_payment(shop), shop.billing.purchases
+    clock.now = purchase.created_at + POLL_DURATION + timedelta(days=1)
+    (claimed,) = purchases.claim_due(clock())
+    assert purchases.poll_at(purchase.purchase_id, clock())
+    purchases.end_polling(claimed)
+    (claimed,) = purchases.claim_due(clock())
+    purchases.end_polling(claimed)
+    assert purchases.get(purchase.purchase_id).next_poll_at is None
 
 
 def test_concurrent_polls_claim_each_order_once(url, cipher, clock):
