@@ -75,7 +75,7 @@ def _collect(arguments):
     # Imported after pytest, which rewrites the assertions of some.
     from hypothesis import find, strategies
 
-    from merlin.api.pages.page import _templates
+    from merlin.api.pages.page import load_templates
     from merlin.core.i18n import LANGUAGES, keys, render_stored_text
     from merlin.engine.trainers.recall.encoder import measure_small_talk
     from merlin.engine.trainers.recall.synonyms import read_groups
@@ -90,7 +90,7 @@ def _collect(arguments):
     for language, key in product(LANGUAGES, keys("en")):
         render_stored_text(language, key, {})
     find(strategies.text(), lambda _text: True)
-    environment = _templates()._environment
+    environment = load_templates().environment
     for name in environment.list_templates():
         environment.get_template(name)
     gc.freeze()  # no worker writes to these objects to find garbage

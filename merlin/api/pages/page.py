@@ -120,13 +120,14 @@ _FUNCTIONS: Mapping[str, Callable[..., object]] = {
 
 
 @cache
-def _templates() -> Templates:
+def load_templates() -> Templates:
+    """Return the templates of the pages, compiled when first used."""
     return Templates(WEB / "course" / "templates", assets(), "page", _FUNCTIONS)
 
 
 def render_template(template: str, language: str, **values: object) -> str:
     """Return a rendered template; its function `say` gives texts in `language`."""
-    return _templates().render(template, language, **values)
+    return load_templates().render(template, language, **values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -482,7 +483,7 @@ def check_etag(context: PageContext, *dependencies: object) -> tuple[str, Respon
         return "", None
     within = is_in_telegram(request)
     parts = (
-        _templates().version,
+        load_templates().version,
         context.courses.version,
         context.here,
         context.language,

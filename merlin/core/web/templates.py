@@ -126,11 +126,12 @@ class Templates:
             return Markup(markup)  # noqa: S704 - both parts are escaped
 
         functions = {"say": say, "around": around, "icon": icons.use, "icons": icons}
-        compiled = self._environment.get_template(template)
+        compiled = self.environment.get_template(template)
         return compiled.render(language=language, **functions, **values)
 
     @cached_property
-    def _environment(self) -> Environment:
+    def environment(self) -> Environment:
+        """Return the Jinja environment, which compiles a template when it is first used."""
         environment = Environment(
             loader=FileSystemLoader([self.folder, TEMPLATES]),
             autoescape=True,
