@@ -52,6 +52,7 @@ from merlin.dataset.spec import (
     read_dataset,
 )
 from merlin.dataset.split import FEWEST, TEST, has_gate
+from merlin.dataset.yaml_io import decode_text
 from merlin.git.source import BlobReader, Entry
 
 ADVISED = 50  # the recommended minimum (OpenAI SFT guide)
@@ -298,8 +299,13 @@ def _store_files(index: ExampleIndex, layout: Layout, read: BlobReader) -> None:
     for kind, entry in settings.items():
         if entry:
             index.add_file(entry, kind, contents.get(entry.blob))
-    for entry in layout.materials.values():
+    texts = read([entry.blob for path, entry in layout.materials.items() if path.endswith(".md")])
+    decoded = ((blob, decode_text(content)) for blob, content in texts)
+    broken = {blob: result for blob, result in decoded if isinstance(result, Finding)}
+    for path, entry in layout.materials.items():
         index.add_file(entry, _MATERIAL)
+        if entry.blob in broken:
+            index.add_findings(path, [broken[entry.blob].at(path)])
     for entry in layout.rejected:
         index.add_file(entry, _REJECTED)
     for source, finding in layout.findings:

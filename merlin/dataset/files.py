@@ -26,7 +26,7 @@ from merlin.dataset.finding import Finding, shorten
 from merlin.dataset.layout import EXAMPLES, example_id_of, example_path
 from merlin.dataset.spec import Localised, load_spec
 from merlin.dataset.verdicts import FINDINGS, ON_LINE, join_newest
-from merlin.dataset.yaml_io import MAX_FILE_BYTES
+from merlin.dataset.yaml_io import MAX_FILE_BYTES, decode_text
 from merlin.db.database import CHUNK, Prepared, Repository, Row, in_portions, transaction
 from merlin.db.tables import (
     BUILD,
@@ -118,19 +118,10 @@ def _texts(
     source: GitSource, index: FileIndex, blobs: Sequence[str]
 ) -> Iterator[dict[str, str | None]]:
     """Yield the texts that are not cached yet, in batches."""
-    left: Iterable[tuple[str, bytes]] = source.read(index.list_uncached(blobs))
-    found = iter(left)
+    found = iter(source.read(index.list_uncached(blobs)))
     while chunk := dict(islice(found, _AT_ONCE)):
-        yield {blob: _text(content) for blob, content in chunk.items()}
-
-
-def _text(content: bytes) -> str | None:
-    """Return the content as text, None for binary content."""
-    try:
-        words = content.decode("utf-8")
-    except UnicodeDecodeError:
-        return None
-    return None if "\0" in words else words
+        decoded = ((blob, decode_text(content)) for blob, content in chunk.items())
+        yield {blob: text if isinstance(text, str) else None for blob, text in decoded}
 
 
 def is_behind(files: Sequence[FileText], committed: Sequence[Change]) -> bool:

@@ -458,17 +458,14 @@ def _find_blank_texts(node: Node) -> Iterator[Finding]:
         yield from _find_blank_texts(child)
 
 
-def _find_missing_texts(node: Node, value: Any, materials: Collection[str]) -> list[Finding]:
-    """Return a finding for each material whose text is missing below materials/."""
+def _find_missing_texts(node: Node, value: Any, materials: Collection[str]) -> Iterator[Finding]:
+    """Yield a finding for each material whose text is missing below materials/."""
     inside: Any = node.value
-    findings = []
     for place, material in enumerate(value.get("materials", ())):
         text = material.get("text", "")
         if text and not (text in materials and text.endswith(".md")):
             where = inside["materials"].value[place].value["text"]
-            arguments = {"text": shorten(text), "folder": MATERIALS}
-            findings.append(_finding(where, "missing-text", **arguments))
-    return findings
+            yield _finding(where, "missing-text", text=shorten(text), folder=MATERIALS)
 
 
 def load_spec(text: str | None) -> DatasetSpec | None:

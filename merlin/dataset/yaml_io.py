@@ -70,26 +70,32 @@ def read_yaml(content: bytes) -> Node | Finding:
 def _check_text(content: bytes) -> str:
     if len(content) > MAX_FILE_BYTES:
         raise _Unreadable(too_large_finding(len(content)))
+    text = decode_text(content)
+    if isinstance(text, Finding):
+        raise _Unreadable(text)
+    for start, rule in ((_BOM, "bom"), (_LFS_POINTER, "unreadable")):
+        if text.startswith(start):
+            raise _Unreadable(Finding("", 1, 1, rule))
+    if match := _CONTROL.search(text):
+        code = _code_point(match.group())
+        raise _Unreadable(_finding_after(text[: match.start()], "control-character", code=code))
+    return text
+
+
+def decode_text(content: bytes) -> str | Finding:
+    """Return the file's text, or the finding on why it is none; its path is empty."""
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         before = content[: error.start].decode("utf-8")
-        raise _Unreadable(
-            _finding_after(before, "not-utf8", byte=f"{content[error.start]:02X}")
-        ) from None
-    for start, rule in ((_BOM, "bom"), (_LFS_POINTER, "unreadable")):
-        if text.startswith(start):
-            raise _Unreadable(Finding("", 1, 1, rule))
+        return _finding_after(before, "not-utf8", byte=f"{content[error.start]:02X}")
+    before, zero, _ = text.partition("\x00")
+    if not zero:
+        return text
+    if len(before) > 1:
+        return _finding_after(before, "control-character", code=_code_point(zero))
     # UTF-16 without a byte order mark: every Latin letter has a zero byte.
-    if "\x00" in text[:2]:
-        raise _Unreadable(
-            Finding("", 1, text.index("\x00") + 1, "not-utf8", arguments={"byte": "00"})
-        )
-    match = _CONTROL.search(text)
-    if match:
-        code = _code_point(match.group())
-        raise _Unreadable(_finding_after(text[: match.start()], "control-character", code=code))
-    return text
+    return _finding_after(before, "not-utf8", byte="00")
 
 
 def too_large_finding(size: int) -> Finding:

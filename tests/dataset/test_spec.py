@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from merlin.dataset.check import check_changes
 from merlin.dataset.spec import (
     CanaryRule,
     GateRule,
@@ -16,6 +17,7 @@ from merlin.dataset.spec import (
 )
 from tests.support.dataset_tree import (
     DATASET_YAML,
+    FileTree,
     check_files,
     example_yaml,
     finding_rules,
@@ -188,6 +190,30 @@ def test_invalid_course_is_reported_and_the_examples_still_build(text, line, rul
     assert (finding.path, finding.line) == ("course.yaml", line)
     assert checked.course is None
     assert checked.is_buildable
+
+
+@pytest.mark.parametrize(
+    ("content", "rule", "column"),
+    [
+        ("# Ввод".encode("cp1251"), "not-utf8", 3),
+        ("# Ввод".encode("utf-16"), "not-utf8", 1),
+        ("# Ввод".encode("utf-16-le"), "not-utf8", 2),
+        ("Ввод и вывод".encode("utf-16-le"), "control-character", 10),
+    ],
+)
+def test_text_of_a_course_that_cannot_be_shown_is_reported_until_it_is_saved_as_utf8(
+    content, rule, column
+):
+    name = "materials/lecture-01.md"
+    tree = FileTree({**make_good_files(60), "course.yaml": COURSE, name: content})
+    checked = tree.check()
+    finding = only_finding(checked, rule)
+    assert (finding.path, finding.line, finding.column) == (name, 1, column)
+    assert (checked.course is not None, checked.is_buildable) == (True, True)
+    mended = FileTree({name: "# Ввод"})
+    (entry,) = mended.entries
+    after = check_changes("neurotypology", checked.index, {name: entry}, mended.read)
+    assert rule not in finding_rules(after)
 
 
 def test_strict_dataset_is_held_by_one_bad_example():
