@@ -104,7 +104,7 @@ def evaluate_model(  # noqa: PLR0913 - each is an option of the command
         print_message("eval-few-tests", **record(gate))
     if judged.display_state == "held":
         reason = render_stored_text(language(), judged.reason, judged.arguments)
-        print_message("eval-held", reason=reason, model=judged.title)
+        print_message("eval-held", reason=reason, model=judged.title, lost=len(judged.lost))
 
 
 def _print_report(report: ProofReport, grading: Grading | None, advice: str) -> None:

@@ -215,6 +215,17 @@ def test_held_model_is_shown_with_the_reason_and_the_accept_command(lab, provide
     assert "nothing to accept" in output.err
 
 
+def test_model_held_for_no_single_answer_is_shown_with_the_promote_command(lab, provider, run):
+    lab.repository.dataset(count=12, tests=0, gate={"floor": {"right": 1}})
+    provider.behave(fixed_answer=NO)
+    lab.repository.commit()
+    lab.tick(rounds=4)
+    _, output = run("eval", "trial-3")
+    assert "dataset.yaml asks for at least 100%" in output.err
+    assert "merlin models promote trial-3" in output.err
+    assert "accept" not in output.err
+
+
 def test_missing_stored_answers_are_reported(lab, run, run_json):
     change(lab, PROOF_ANSWER.delete().where(PROOF_ANSWER.model_row == 1))
     assert run_json("eval", "trial-2")["comparison"]["verdict"] == "unkept"

@@ -30,7 +30,10 @@ eval-few-tests = { $questions ->
         [none] { "" }
        *[other] , so the gate stops no model
     }. Ask the same things in other words: an example with `split: test` (“Always for testing” in its form) tests models instead of training them.
-eval-held = It doesn't answer people yet: { $reason }. If these answers are fine: merlin models accept { $model }
+eval-held = It doesn't answer people yet: { $reason }. { $lost ->
+        [0] Improve the examples, or make it live as it is: merlin models promote { $model }
+       *[other] If these answers are fine: merlin models accept { $model }
+    }
 eval-nothing-before = No other model has answered for this dataset, so there's nothing to compare with.
 eval-verdict-unkept = { $model } can't be compared with { $against }: the answers of { $against } to the test questions weren't saved.
 eval-verdict-few = { $questions ->

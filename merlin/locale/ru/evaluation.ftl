@@ -32,7 +32,10 @@ eval-few-tests = { $questions ->
         [none] { "" }
        *[other] ; допуск пока не останавливает ни одну модель
     }. Спросите о том же другими словами: пример со `split: test` («Всегда для теста» в форме) проверяет модели, а не учит.
-eval-held = Людям она пока не отвечает: { $reason }. Если такие ответы годятся: merlin models accept { $model }
+eval-held = Людям она пока не отвечает: { $reason }. { $lost ->
+        [0] Исправьте примеры или включите её как есть: merlin models promote { $model }
+       *[other] Если такие ответы годятся: merlin models accept { $model }
+    }
 eval-nothing-before = Другие модели по этому набору не отвечали, поэтому сравнивать не с чем.
 eval-verdict-unkept = Сравнить { $model } с { $against } нельзя: ответы { $against } на тестовые вопросы не сохранились.
 eval-verdict-few = { $questions ->
