@@ -117,7 +117,8 @@ _AWAITED = (
     .join(VERDICT, on=(VERDICT.job_id == MODEL.job_id))
     .where((VERDICT.word == VerdictStatus.TRAINING.value) & ON_LINE)
 )
-_UNAWAITED = Prepared(CANARY.select().where(CANARY.model_row.not_in(_AWAITED)))
+_TRIED = select_models().join(CANARY, on=(CANARY.model_row == MODEL.id))
+_UNAWAITED = Prepared(_TRIED.where(CANARY.model_row.not_in(_AWAITED)))
 
 
 class Canaries(Repository):
@@ -130,20 +131,15 @@ class Canaries(Repository):
     def end_unawaited(self) -> None:
         """End the canaries of models that are gone, which the admins are told, or their commits."""
         for row in self.db.rows(_UNAWAITED()):
-            self.db.transact(partial(self._end, row["dataset"], row["model_row"]))
+            self.db.transact(partial(self._end, model_of(row)))
 
-    def _end(self, dataset: str, model_row: int) -> None:
-        end_canary(self.db, dataset)
-        query = select_models().where(MODEL.id == model_row)
-        for model in map(model_of, self.db.rows(query)):
-            if model.state is ModelState.GONE:
-                values = {
-                    "version": model.build_version,
-                    "provider": model.provider,
-                    "dataset": dataset,
-                }
-                once = f"canary-gone:{model_row}:{iso(self._clock())}"
-                Notices(self.db, self._clock).tell(ADMINS, "notice-canary-gone", values, once=once)
+    def _end(self, model: Model) -> None:
+        end_canary(self.db, model.dataset)
+        if model.state is ModelState.GONE:
+            values = {"version": model.build_version, "provider": model.provider}
+            values["dataset"] = model.dataset
+            once = f"canary-gone:{model.model_row}:{iso(self._clock())}"
+            Notices(self.db, self._clock).tell(ADMINS, "notice-canary-gone", values, once=once)
 
     def holds(self, gate: Holds, new: Model, serving: Model | None) -> bool:
         """Return whether a model may not serve everybody yet; start and end its canary.

@@ -23,7 +23,13 @@ from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.dataset.spec import FLOOR, NO_GATE, NOT_WORSE, DatasetSpec, GateRule
 from merlin.dataset.split import has_gate
-from merlin.dataset.verdicts import HOLDS, VerdictStatus, read_newest_settings, transition
+from merlin.dataset.verdicts import (
+    HOLDS,
+    NOT_FOR_ALL,
+    VerdictStatus,
+    read_newest_settings,
+    transition,
+)
 from merlin.db.database import Repository, Row, transaction
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.tables import ACCEPTED_LOSS, CHANGE, VERDICT
@@ -39,6 +45,7 @@ from merlin.training.evaluation import (
     pair_answers,
 )
 from merlin.training.models import Model
+from merlin.training.promote import end_canary
 from merlin.training.scores import question_digest
 
 log = get_logger(__name__)
@@ -139,8 +146,9 @@ class Gates(Repository):
         log.info("model is held", model=new.model_id, reason=hold.reason)
         newest = self.db.value(VERDICT.select(fn.MAX(VERDICT.position)).where(_awaits_serving(new)))
         is_other = (VERDICT.dataset == new.dataset) & (VERDICT.job_id != new.job_id)
-        older = is_other & VERDICT.reason.in_(HOLDS) & (VERDICT.position < newest)
+        older = is_other & VERDICT.reason.in_(NOT_FOR_ALL) & (VERDICT.position < newest)
         transition(self.db, (VerdictStatus.TRAINING,), VerdictStatus.SUPERSEDED, at, older)
+        end_canary(self.db, new.dataset)  # only the newest model is judged
         remainder = {"key": "gate-more", "arguments": {"count": len(hold.lost) - _SHOWN}}
         notice_arguments = {
             "dataset": new.dataset,

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 
 import pytest
+import yaml
 
 from merlin.app import models
 from merlin.app.actor import Actor
@@ -29,7 +30,7 @@ from merlin.sandbox.faults import Fault, FaultKind
 from merlin.training.models import Models, ModelState
 from merlin.wiring.context import open_reading_context
 from tests.support.migrated_databases import on_both_databases
-from tests.support.pipeline_lab import Lab
+from tests.support.pipeline_lab import DATASET, Lab
 
 pytestmark = pytest.mark.integration
 RULE = {"share": 0.3, "answers": 20}
@@ -260,6 +261,30 @@ def test_canary_whose_commit_left_the_branch_ends(lab):
     assert not canary_rows(lab)
     assert read_state(lab)[0] == "trial-1"
     assert set(versions(lab)) == {"trial-1"}
+
+
+FLOOR = {"gate": {"floor": {"right": 1}}, "split": {"test": 0, "min_test": 1}}
+
+
+def test_hold_of_a_newer_model_ends_the_canary(lab):
+    train_next(lab, 1)
+    lab.repository.dataset(canary=RULE, **FLOOR)
+    train_next(lab, 2)
+    assert read_state(lab) == ("trial-1", "gated", "gate-floor")
+    assert (set(versions(lab)), canary_rows(lab)) == ({"trial-1"}, [])
+    with open_reading_context(lab.config) as ctx:
+        assert not models.find(ctx, Actor.operator(), "trial-2").canary
+
+
+def test_commit_that_replaces_the_canary_rule_with_a_gate_ends_the_canary(lab):
+    train_next(lab, 1)
+    spec = lab.repository.folder / "datasets/trial/dataset.yaml"
+    spec.write_text(yaml.safe_dump({**DATASET, **FLOOR}, allow_unicode=True), encoding="utf-8")
+    lab.repository.commit()
+    lab.tick()
+    with open_reading_context(lab.config) as ctx:
+        assert models.find(ctx, Actor.operator(), "trial-2").reason == "gate-floor"
+    assert (set(versions(lab)), canary_rows(lab)) == ({"trial-1"}, [])
 
 
 @pytest.mark.parametrize("state", ["gone", "revoked"])
