@@ -24,6 +24,7 @@ from telegram.error import (
     BadRequest,
     ChatMigrated,
     Forbidden,
+    InvalidToken,
     NetworkError,
     RetryAfter,
     TelegramError,
@@ -195,11 +196,12 @@ class BotApi:
         spot: Target = NO_TARGET,
         send_class: SendClass = SendClass.FINAL,
     ) -> int:
-        """Send a message; return its id. Retries until a connection is established.
+        """Send a message; return its id. Retries if unsure: at worst a duplicate remains.
 
         If the group became a supergroup, it is sent there without the reply reference. If
-        Telegram rejects the entities, it is sent without them. Raises SendUnknown,
-        ChatUnreachable, BadRequest if Telegram rejects the text; RetryAfter for a stored message.
+        Telegram rejects the entities, it is sent without them. Raises ChatUnreachable, BadRequest
+        if Telegram rejects the text. A stored message is not retried: raises SendUnknown, or the
+        error after which it was surely not sent.
         """
         attempt = 0
         while True:
@@ -211,11 +213,9 @@ class BotApi:
                     method = "sendPhoto" if page.file.is_picture else "sendDocument"
                     fields = at | caption_fields(page)
                     message = await self._call(method, fields, send_class, page.file)
-            except RetryAfter:
-                raise
             except TelegramError as error:
                 meaning = _classify(error, chat_id)
-                if meaning is ApiError.UNKNOWN:
+                if meaning is ApiError.UNKNOWN and send_class is SendClass.STORED:
                     raise SendUnknown(type(error).__name__) from error
                 if isinstance(error, ChatMigrated):
                     chat_id, spot = await self._follow(chat_id, error), NO_TARGET
@@ -223,7 +223,8 @@ class BotApi:
                 if meaning is ApiError.REFUSED and page.marks:
                     page = replace(page, marks=())
                     continue
-                if meaning is not ApiError.NOT_SENT:
+                may_retry = meaning in {ApiError.NOT_SENT, ApiError.UNKNOWN}
+                if not may_retry or send_class is SendClass.STORED:
                     raise
             else:
                 return int(message["message_id"])
@@ -237,28 +238,22 @@ class BotApi:
         await self._on_migrated(chat_id, error.new_chat_id)
         return error.new_chat_id
 
-    async def send_placeholder(self, chat_id: int, page: FormattedMessage, spot: Target) -> int:
-        """Send a placeholder; return its id. Retries if unsure: at worst a duplicate remains.
-
-        Raises ChatUnreachable.
-        """
-        attempt = 0
-        while True:
-            try:
-                return await self.send(chat_id, page, spot)
-            except SendUnknown:
-                await self._transport.pause(attempt)
-            attempt += 1
-
-    async def edit(self, chat_id: int, message_id: int, page: FormattedMessage) -> bool:
+    async def edit(
+        self,
+        chat_id: int,
+        message_id: int,
+        page: FormattedMessage,
+        send_class: SendClass = SendClass.FINAL,
+    ) -> bool:
         """Edit a message to show `page`, with retries; return False if it no longer exists.
 
-        Raises ChatUnreachable, BadRequest if Telegram rejects the text.
+        Raises ChatUnreachable, BadRequest if Telegram rejects the text, any error for a stored one.
         """
         attempt = 0
         while True:
             try:
-                await self._call("editMessageText", _build_edit(chat_id, message_id, page))
+                fields = _build_edit(chat_id, message_id, page)
+                await self._call("editMessageText", fields, send_class)
             except TelegramError as error:
                 meaning = _classify(error, chat_id)
                 if meaning in {ApiError.UNCHANGED, ApiError.GONE, ApiError.MIGRATED}:
@@ -266,7 +261,7 @@ class BotApi:
                 if meaning is ApiError.REFUSED and page.marks:
                     page = replace(page, marks=())
                     continue
-                if meaning is ApiError.REFUSED:
+                if meaning is ApiError.REFUSED or send_class is SendClass.STORED:
                     raise
             else:
                 return True
@@ -355,7 +350,8 @@ def _classify(error: TelegramError, chat_id: int) -> ApiError:
     if isinstance(error, ChatMigrated):
         return ApiError.MIGRATED
     if not isinstance(error, BadRequest | Forbidden):
-        return ApiError.NOT_SENT if isinstance(error, NotSent) else ApiError.UNKNOWN
+        is_unsent = isinstance(error, NotSent | InvalidToken | RetryAfter)
+        return ApiError.NOT_SENT if is_unsent else ApiError.UNKNOWN
     message = str(error).lower()
     matching = (
         meaning for meaning, marks in _ERROR_TEXTS.items() if any(mark in message for mark in marks)

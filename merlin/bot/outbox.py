@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from telegram.error import BadRequest, RetryAfter
+from telegram.error import BadRequest, TelegramError
 
 from merlin.account.users import Users
 from merlin.app.broadcasts import Broadcast, Broadcasts, BroadcastState, broadcasts_of
@@ -26,7 +26,7 @@ from merlin.app.outbox import OutgoingMessage, OutgoingState, QueuedMessage, Tar
 from merlin.bot.bot_api import BotApi, ChatClosed, ChatUnreachable, SendUnknown
 from merlin.bot.markdown import render
 from merlin.bot.services import BotServices
-from merlin.bot.transport import AiohttpRequest, EditSkipped, SendClass, seconds_of
+from merlin.bot.transport import AiohttpRequest, EditSkipped, SendClass
 from merlin.core.clock import iso
 from merlin.core.formatted_text import Button, FormattedMessage, prepend
 from merlin.core.i18n import text
@@ -192,12 +192,15 @@ class OutboxSender:
 
         # The remaining messages, and whether all previous ones were confirmed.
         waiting, is_sure, is_begun = await self._store.do(open_)
+        failed = 0
         while waiting:
             try:
                 ended = await self._send(waiting[0], language) if is_begun else None
-            except RetryAfter as flood:
+            except TelegramError as error:
+                # Surely not sent, or an edit, which may be repeated: it was no attempt.
                 await self._store.do(partial(self._outbox.put_back, waiting[0]))
-                await asyncio.sleep(seconds_of(flood))
+                await self._transport.pause(failed, error)
+                failed += 1
                 is_begun = await self._store.do(partial(begin, waiting, is_sure=is_sure))
                 continue
             if ended is None or ended.is_over:
@@ -233,15 +236,14 @@ class OutboxSender:
 
     async def _show(self, message: OutgoingMessage, language: str, *, is_repeat: bool) -> int:
         """Edit or send a message; return its message id."""
-        edit_of = message.target.edit_of
-        may_edit = edit_of and message.page.file is None
+        chat_id, page, edit_of = message.chat_id, message.page, message.target.edit_of
+        may_edit = edit_of and page.file is None
         # An edit is idempotent, so it needs no repeat mark.
-        if may_edit and await self._bot_api.edit(message.chat_id, edit_of, message.page):
+        if may_edit and await self._bot_api.edit(chat_id, edit_of, page, SendClass.STORED):
             return edit_of
-        page = message.page
         if is_repeat:
             page = prepend(f"{text(language, 'bot-repeat')}\n", page)
-        return await self._bot_api.send(message.chat_id, page, message.target, SendClass.STORED)
+        return await self._bot_api.send(chat_id, page, message.target, SendClass.STORED)
 
     async def _wait_until_reachable(self, outgoing: QueuedMessage) -> None:
         # Typing is idempotent, so it serves as a probe of the chat.

@@ -36,7 +36,7 @@ from merlin.app.bot_settings import WEBHOOK, Settings
 from merlin.app.inbox import Inbox, Update, read_update
 from merlin.bot.context import KnownUser, read_known_user
 from merlin.bot.services import STORE_PAUSE_S, BotServices
-from merlin.bot.transport import AiohttpRequest, pause, seconds_of
+from merlin.bot.transport import AiohttpRequest, pause
 from merlin.bot.updates import (
     MAX_PARTS,
     WAIT_S,
@@ -408,7 +408,7 @@ class UpdateReceiver:
                 await asyncio.sleep(self._services.pace.conflict_s)
             return []
         except RetryAfter as flood:
-            await asyncio.sleep(seconds_of(flood))
+            await self._transport.pause(0, flood)
             return []
         except TelegramError as error:
             if not isinstance(error, NetworkError):  # those are counted already

@@ -85,9 +85,12 @@ class AiohttpRequest(BaseRequest):
         if self._failed == DOWN_AFTER:
             log.error("telegram does not answer", reason=redact(reason))
 
-    async def pause(self, attempt: int) -> None:
-        """Wait before a retry."""
-        await pause(attempt, self._longest_pause_s)
+    async def pause(self, attempt: int, error: TelegramError | None = None) -> None:
+        """Wait before a retry, after a 429 as long as Telegram demands."""
+        if isinstance(error, RetryAfter):
+            await asyncio.sleep(seconds_of(error))
+        else:
+            await pause(attempt, self._longest_pause_s)
 
     async def retry_until_accepted(self, call: Callable[[], Awaitable[object]]) -> None:
         """Make a call, again after an error."""

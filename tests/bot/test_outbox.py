@@ -7,7 +7,7 @@ import pytest
 from merlin.account.accounts import FIRST_ID
 from merlin.account.users import Roles
 from merlin.app.inbox import read_owner
-from merlin.app.outbox import Outbox, OutgoingMessage
+from merlin.app.outbox import Outbox, OutgoingMessage, Target
 from merlin.config import bot_id
 from merlin.core.formatted_text import FormattedMessage
 from merlin.core.permissions import Role
@@ -17,6 +17,7 @@ from merlin.db.migrations import migrate
 from merlin.db.notices import ADMINS, Notices
 from merlin.sandbox.faults import Fault, FaultKind
 from tests.bot.running_bot import RunningBot, answer_texts, bot_settings, select_rows
+from tests.support.forked_processes import start_bot
 
 pytestmark = pytest.mark.functional
 
@@ -143,6 +144,29 @@ def test_flooded_message_waits_and_is_sent_once_after_restarts(telegram, setting
     with RunningBot(settings):
         (text,) = telegram.wait_for(lambda: answer_texts(telegram, "vera"))
     assert not text.startswith("↻")
+
+
+def test_messages_refused_with_a_revoked_token_outlast_kills(telegram, settings, tmp_path):
+    # With a webhook, so that no poll succeeds.
+    hooked = replace(settings, webhook_url="https://example.com/hooks/telegram", webhook_secret="s")
+    add_notices(settings, ("1002", "notice-answer-spent", {"provider": "p"}))
+    cipher = load_or_make_key(settings.state_dir, None)
+    with open_database(settings.database, cipher=cipher) as database:
+        edit = OutgoingMessage("edit", VERA, FormattedMessage("осталось"), target=Target(edit_of=5))
+        Outbox(database, bot_id(settings.token)).put([edit])
+    telegram.faults.add(Fault("*Message*", FaultKind.STATUS, status=401, times=None))
+    for _ in range(2):
+        child = start_bot(hooked, tmp_path / "log")
+        step = f"SELECT step FROM heartbeat WHERE pid = {child.pid}"  # noqa: S608 - a number
+        telegram.wait_for(lambda step=step: select_rows(settings, step) == [("telegram is down",)])
+        child.kill()
+        child.join()
+    telegram.faults.clear()
+    with RunningBot(settings):
+        telegram.wait_for(
+            lambda: answer_texts(telegram, "boris") and answer_texts(telegram, "vera")
+        )
+    assert len(answer_texts(telegram, "boris") + answer_texts(telegram, "vera")) == 2
 
 
 def test_message_of_a_dead_process_is_repeated_with_a_mark(telegram, settings):

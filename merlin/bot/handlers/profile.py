@@ -27,7 +27,7 @@ from merlin.app.outbox import OutgoingMessage
 from merlin.app.payment_worker import end_subscriptions
 from merlin.billing.purchases import Purchases
 from merlin.bot import menu
-from merlin.bot.bot_api import ChatUnreachable, SendUnknown
+from merlin.bot.bot_api import ChatUnreachable
 from merlin.bot.context import BotContext
 from merlin.bot.handlers.orders import order_line
 from merlin.bot.menu import View
@@ -214,7 +214,7 @@ async def forget(context: BotContext) -> None:
             parts.append(context.translate("consent-models", **arguments))
         page = FormattedMessage("\n\n".join(parts))
         # The data is erased even if the message cannot be sent.
-        with suppress(ChatUnreachable, SendUnknown, BadRequest):
+        with suppress(ChatUnreachable, BadRequest):
             if not await context.bot_api.edit(context.chat_id, context.message_id, page):
                 await context.bot_api.send(context.chat_id, page)
         kill_point("erase.notified")

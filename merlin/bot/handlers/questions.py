@@ -153,9 +153,7 @@ async def _send_placeholder(
     if not message_id:
         stop = answers.stop_button(context.language, context.update_id)
         page = FormattedMessage(PLACEHOLDER, buttons=((stop,),))
-        message_id = await context.bot_api.send_placeholder(
-            context.chat_id, page, find_target(context)
-        )
+        message_id = await context.bot_api.send(context.chat_id, page, find_target(context))
         context.bot_data.placeholders[context.update_id] = message_id
         kill_point("placeholder.sent")
     editor.set_placeholder(message_id)
