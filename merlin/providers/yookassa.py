@@ -386,7 +386,8 @@ def _error_of(status: int, body: Body | None) -> PaymentError:
     kind = PaymentError
     if status == _TOO_MANY:
         kind = GatewayUnavailable
-    elif status in {_OK, _PROCESSING, _TIMED_OUT} or status >= _BROKEN:
+    # Not YooKassa's own answer, but one of a proxy: it decides nothing.
+    elif body is None or status in {_OK, _PROCESSING, _TIMED_OUT} or status >= _BROKEN:
         kind = PaymentUnknown
     return kind(message, code=code[:_MAX_CODE_LENGTH])
 
