@@ -46,6 +46,7 @@ def test_admin_is_notified_of_a_held_model_and_can_promote_it(settings, telegram
     vera.press("🔎 Посмотреть модель")
     assert "остановлена тестом" in vera.last.text
     assert "неверно отвечает на 12 тестовых вопросов" in vera.last.text
+    assert vera.last.text.splitlines()[-1] == "… и ещё 4"
     assert vera.labels[:2] == ["✅ Принять эти ответы", "⬆️ Сделать текущей"]
     before = vera.last.message_id
     reply = vera.press("📈 Тест по версиям")

@@ -32,6 +32,8 @@ def test_unavailable_provider_is_reported_to_the_user(telegram, provider, settin
     provider.stop()
     answers = ask(telegram, settings, "вопрос")
     assert answers == [russian_text("bot-busy")]
+    # There is nothing to rate.
+    assert telegram.answers("anna")[-1].keys == []
     assert count_updates_by_state(settings) == {"failed": 1}
 
 

@@ -315,7 +315,7 @@ def _answer(
         offer = f"{answers.RENEWED}{conversation.left_behind}"
     elif reply.text and conversation.newer:
         offer = answers.NEWER
-    elif conversation.is_first:
+    elif reply.text and conversation.is_first:
         offer = answers.WORDED
     final_answer = replace(stored_answer, note="\n".join(filter(None, notes)), offer=offer)
     return ask.ChatAnswer(final_answer, session, reply)

@@ -104,7 +104,7 @@ admin-ask-accept = Make { $build } live in “{ $dataset }”, although it answe
 admin-held = 🛑 Doesn't answer people yet: { $reason }.
     { $list }{ $more ->
         [0] { "" }
-       *[other] { " " }… and { $more } more
+       *[other] { "\u000A" }… and { $more } more
     }
 admin-to-model = 🔎 View the model
 admin-ask-promote = Make { $build } the live model of “{ $dataset }”? It starts answering at once.

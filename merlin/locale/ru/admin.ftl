@@ -107,7 +107,7 @@ admin-ask-accept = Сделать { $build } текущей в «{ $dataset }»,
 admin-held = 🛑 Пока не отвечает людям: { $reason }.
     { $list }{ $more ->
         [0] { "" }
-       *[other] { " " }… и ещё { $more }
+       *[other] { "\u000A" }… и ещё { $more }
     }
 admin-to-model = 🔎 Посмотреть модель
 admin-ask-promote = Сделать { $build } текущей моделью набора «{ $dataset }»? Люди сразу начнут получать её ответы.
