@@ -29,9 +29,12 @@ from merlin.bot.services import BotServices
 from merlin.bot.transport import AiohttpRequest, EditSkipped, SendClass
 from merlin.core.clock import iso
 from merlin.core.formatted_text import Button, FormattedMessage, prepend
-from merlin.core.i18n import text
+from merlin.core.i18n import render_stored_text, text
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger, redact
+from merlin.course.catalogue import localised
+from merlin.dataset.files import FileIndex
+from merlin.db.database import Database
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.requests import Request, RequestState
 from merlin.db.writer import Store
@@ -111,7 +114,9 @@ def _hand_over(services: BotServices, waiting: WaitingRequests) -> None:
             open_button = Button(
                 text(language, "admin-continue"), f"a-job:{job}" if job else waiting_request.back
             )
-            page = FormattedMessage(result_text(request, language), buttons=((open_button,),))
+            page = FormattedMessage(
+                result_text(services.db, request, language), buttons=((open_button,),)
+            )
             key, target = f"result:{request.request_id}", Target(edit_of=waiting_request.message_id)
             services.outbox.put(
                 [OutgoingMessage(key, waiting_request.chat_id, page, target=target)]
@@ -119,19 +124,16 @@ def _hand_over(services: BotServices, waiting: WaitingRequests) -> None:
             services.db.bump()
 
 
-def result_text(request: Request, language: str) -> str:
+def result_text(db: Database, request: Request, language: str) -> str:
     """Return what came of a request, or why it was refused."""
     is_done, error = request.state is RequestState.DONE, request.error
     key = f"admin-did-{request.kind}" if is_done else error.key
     fields = request.result if is_done else error.arguments
-    try:
-        message = text(
-            language,
-            key,
-            **{name: "" if value is None else value for name, value in fields.items()},
-        )
-    except (KeyError, ValueError, TypeError):
-        log.warning("a result has no text", key=key)
+    values = {name: "" if value is None else value for name, value in fields.items()}
+    if is_done and (name := fields.get("dataset")):
+        values["dataset"] = localised(FileIndex(db).read_title(str(name)), language) or name
+    message = render_stored_text(language, key, values)
+    if message == key:
         message = str(error) or text(language, "notice-untranslated", name=key)
     return f"✅ {message}" if is_done else f"⚠️ {text(language, 'admin-refused', reason=message)}"
 

@@ -94,7 +94,7 @@ def test_earlier_model_is_promoted_after_a_confirmation(chat, lab):
     chat.press("a-promote-yes:1")
     assert serving_version(lab) == "trial-2"
     lab.tick("serve")
-    chat.wait_for_text("теперь отвечает trial-1")
+    chat.wait_for_text("✅ Проба: теперь отвечает trial-1")
     assert serving_version(lab) == "trial-1"
     chat.press_forged("a-history:" + press_mark(chat))
     assert "(выбрана вручную, пользователь 1003)" in chat.last.text
