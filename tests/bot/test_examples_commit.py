@@ -192,7 +192,7 @@ def test_admin_retries_an_edit_from_outside_the_chat_by_the_button_under_its_not
         for _ in range(REFUSALS):
             with suppress(SourceError):
                 lab.tick("changes")
-        assert "cli:boris" in chat.wait_for_text("она сохранена").text
+        assert "boris (командная строка)" in chat.wait_for_text("она сохранена").text
         lab.repository.git("config", "--unset", "receive.maxInputSize")
         chat.press("⏳ Правки")
         chat.press("🔁 Повторить")
