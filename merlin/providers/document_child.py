@@ -205,7 +205,7 @@ def _find_reachable() -> list[str]:
 
 
 _BOMS = {
-    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF32_BE: "utf-32",
     codecs.BOM_UTF16_LE: "utf-16",
@@ -219,6 +219,8 @@ ENCODINGS = ("utf-8", "utf-16-le", *_BOMS.values(), *_CYRILLIC, _WESTERN)
 _ASCII, _ROWS = bytes(range(128)), re.compile(rb"[\x80-\xff]{2,}")
 _SAMPLE = 100_000
 _MIN_SHARE = 0.25
+# Capitals in one of these encodings are small letters in another, which are likelier.
+_CAPITALS_WEIGHT = 0.8
 # Up to this share of invalid bytes, a text counts as damaged UTF-8.
 _MAX_BROKEN = 0.01
 _TEXT_SIGNS = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
@@ -237,13 +239,10 @@ def read_text(content: bytes, most_characters: int) -> ExtractedText:
 def _decode(content: bytes) -> tuple[str, bool]:
     """Return the text, and whether all bytes were valid."""
     # UTF-32's byte order mark begins with that of UTF-16, so it is checked first.
-    for mark, encoding in _BOMS.items():
-        if content.startswith(mark):
-            text = content.removeprefix(codecs.BOM_UTF8).decode(encoding, "replace")
-            return text, "\ufffd" not in text
-    text = content.decode("utf-8", "replace")
+    encoding = next((name for mark, name in _BOMS.items() if content.startswith(mark)), "")
+    text = content.decode(encoding or "utf-8", "replace")
     broken = text.count("\ufffd")
-    if broken <= _MAX_BROKEN * len(text):
+    if encoding or broken <= _MAX_BROKEN * len(text):
         return text, not broken
     return content.decode(_guess_encoding(content), "replace"), True
 
@@ -258,10 +257,13 @@ def _guess_encoding(content: bytes) -> str:
     in_rows = sum(map(len, _ROWS.findall(content[:_SAMPLE])))
     if in_rows < len(sample) / 2:
         return _WESTERN
-    shares = {table: _frequent_share(sample.decode(table, "replace")) for table in _CYRILLIC}
-    best = max(shares, key=lambda table: shares[table])
-    return best if shares[best] >= _MIN_SHARE else _WESTERN
+    share, best = max((_frequent_share(sample, table), table) for table in _CYRILLIC)
+    return best if share >= _MIN_SHARE else _WESTERN
 
 
-def _frequent_share(text: str) -> float:
-    return sum(letter in _FREQUENT for letter in text) / max(len(text), 1)
+def _frequent_share(sample: bytes, encoding: str) -> float:
+    """Return the share of frequent small letters; of capitals, weighted, if there are no others."""
+    text, weight = sample.decode(encoding, "replace"), 1.0
+    if text.isupper():
+        text, weight = text.lower(), _CAPITALS_WEIGHT
+    return weight * sum(letter in _FREQUENT for letter in text) / max(len(text), 1)

@@ -224,6 +224,13 @@ def test_text_is_read_in_any_common_encoding(encoding, expected):
 
 
 @unit
+@pytest.mark.parametrize("encoding", ["cp1251", "cp866", "koi8-r"])
+def test_text_in_capitals_or_small_letters_alone_is_read(encoding):
+    for text in ("ВОПРОСЫ К ЭКЗАМЕНУ ПО АЛГОРИТМАМ", "вопросы к экзамену по алгоритмам"):
+        assert parse_content("txt", text.encode(encoding)) == text
+
+
+@unit
 def test_western_text_and_text_with_a_broken_character_are_read():
     assert parse_content("txt", "naïve façade, déjà vu".encode("cp1252")) == "naïve façade, déjà vu"
     text, is_cut = parse(load_reader("txt"), ("ёж" * 200).encode()[:-1], 1000)
