@@ -314,10 +314,7 @@ class LiveMessages:
 
     async def refresh(self, store: Store, bot_api: BotApi) -> None:
         """Update every live message once."""
-        for place in list(self._messages):
-            live_message = self._messages.get(place)
-            if live_message is None:
-                continue
+        for place, live_message in list(self._messages.items()):
             async with live_message.lock:
                 if self._messages.get(place) is live_message and not await _refresh_message(
                     live_message, place, store, bot_api

@@ -45,15 +45,13 @@ handlers.button("a-find")(
 @handlers.button("a-users")
 def list_people(context: BotContext) -> View:
     """Show a page of the users, newest first."""
-    page = context.number()
-    page_view = users.list_users(*context.caller, "", page * PAGE_SIZE, PAGE_SIZE)
-    if page != menu.page_number(page, page_view.count):
-        page = menu.page_number(page, page_view.count)
-        page_view = users.list_users(*context.caller, "", page * PAGE_SIZE, PAGE_SIZE)
-    page_row = menu.page_buttons("a-users", page, page_view.count)
-    text = context.translate("page-people-count", count=page_view.count)
+    count = users.list_users(*context.caller, limit=0).count
+    page = menu.page_number(context.number(), count)
+    found = users.list_users(*context.caller, offset=page * PAGE_SIZE, limit=PAGE_SIZE)
+    page_row = menu.page_buttons("a-users", page, count)
+    text = context.translate("page-people-count", count=count)
     rows: menu.Rows = (
-        *_person_buttons(context, page_view.users),
+        *_person_buttons(context, found.users),
         *page_row,
         ("people-find", "a-find"),
         admin.HOME,
