@@ -35,7 +35,7 @@ from merlin.db.database import Database, Prepared, Repository, transaction
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.tables import CANARY, MODEL, SERVING, VERDICT
 from merlin.db.values import RowMap, dump_json
-from merlin.training.models import Model, ModelState, model_of, select_models
+from merlin.training.models import Model, ModelState, model_of, name_beside, select_models
 from merlin.training.promote import Holds, end_canary
 
 log = get_logger(__name__)
@@ -218,17 +218,14 @@ class Canaries(Repository):
 
     def _tell(self, canary: Canary, new: Model, serving: Model) -> None:
         values = {
-            "version": new.build_version,
-            "against": serving.build_version,
+            "version": name_beside(new, serving),
+            "against": name_beside(serving, new),
             "share": round(_PERCENT * canary.share),
             "answers": canary.least,
         }
-        self._note(new, verdicts.CANARY, values)
         log.info("model is tried", model=new.model_id, share=canary.share)
         once = f"canary:{new.model_row}:{canary.share}:{iso(canary.since)}"
-        notices = Notices(self.db, self._clock)
-        notices.tell(ADMINS, "notice-canary", {"dataset": new.dataset, **values}, once=once)
-        self.db.bump()
+        self._note(new, verdicts.CANARY, values, once)
 
     @transaction
     def _hold(self, comparison: CanaryFigures, tried: Canary, new: Model, serving: Model) -> None:
@@ -236,24 +233,24 @@ class Canaries(Repository):
         if not self.db.delete(CANARY, CANARY.model_row == tried.model_row):
             return
         values = {
-            "version": new.build_version,
-            "against": serving.build_version,
+            "version": name_beside(new, serving),
+            "against": name_beside(serving, new),
             "sign": comparison.sign,
             "bad": comparison.bad,
             "of": comparison.of,
             "serving_bad": comparison.serving_bad,
             "serving_of": tried.serving_answers + tried.serving_failures,
         }
-        self._note(new, "canary-worse", values)
         log.info("model did worse", model=new.model_id, sign=comparison.sign)
-        reason = {"key": "canary-worse", "arguments": values}
-        notice = {"dataset": new.dataset, "version": new.build_version, "reason": reason}
         once = f"canary-worse:{new.model_row}:{iso(tried.since)}"
-        Notices(self.db, self._clock).tell(ADMINS, "notice-canary-worse", notice, once=once)
-        self.db.bump()
+        self._note(new, "canary-worse", values, once)
 
-    def _note(self, model: Model, reason: str, values: dict[str, object]) -> None:
-        """Store in the verdicts of a model why it does not serve everybody."""
+    def _note(self, model: Model, reason: str, values: dict[str, object], once: str) -> None:
+        """Store in a model's verdicts why it does not serve everybody; notify the admins."""
         waits = (VERDICT.job_id == model.job_id) & (VERDICT.word == VerdictStatus.TRAINING.value)
         why = {"reason": reason, "arguments": dump_json(values), "updated_at": iso(self._clock())}
         self.db.update(VERDICT, waits, **why)
+        text = {"key": reason, "arguments": values}
+        notice = {"dataset": model.dataset, **values, "reason": text}
+        Notices(self.db, self._clock).tell(ADMINS, f"notice-{reason}", notice, once=once)
+        self.db.bump()

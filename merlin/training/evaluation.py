@@ -33,6 +33,7 @@ from merlin.training.models import (
     Models,
     ModelState,
     model_of,
+    name_beside,
     proof_of,
     read_conversations,
     select_models,
@@ -237,7 +238,7 @@ def evaluate(
             key = "eval-no-answers" if proof.questions else "prompt-no-test"
         arguments = {"model": model.build_version, "build": model.build_version}
         raise Refused(f"{model.build_version} has no answers", key, **arguments)
-    scores = _count_scores(model.build_version, own)
+    scores = _count_scores(name_beside(model, against), own)
     other = judge_answers(db, against, graded) if against else []
     pairs, tags = list(pair_answers(own, other)), _read_tags(db, model.build_id)
     return ProofReport(
@@ -376,10 +377,10 @@ def _compare(model: Model, against: Model, pairs: Sequence[Pair], *, is_kept: bo
         statistics = sum(gains) / len(gains), *compute_bootstrap_interval(gains)
         difference, low, high = (round(_PERCENT * value, 1) for value in statistics)
     return Comparison(
-        against=against.build_version,
+        against=name_beside(against, model),
         verdict=_judge_gains(len(pairs), low, high) if is_kept else "unkept",
-        now=_count_scores(model.build_version, [now for now, _ in pairs]),
-        before=_count_scores(against.build_version, [before for _, before in pairs]),
+        now=_count_scores(name_beside(model, against), [now for now, _ in pairs]),
+        before=_count_scores(name_beside(against, model), [before for _, before in pairs]),
         difference=difference,
         low=low,
         high=high,

@@ -44,7 +44,7 @@ from merlin.training.evaluation import (
     judge_answers,
     pair_answers,
 )
-from merlin.training.models import Model
+from merlin.training.models import Model, name_beside
 from merlin.training.promote import end_canary
 from merlin.training.scores import question_digest
 
@@ -109,15 +109,14 @@ class Gates(Repository):
         verdict = self.db.row(verdicts.order_by(VERDICT.position.desc()).limit(1))
         if verdict is None:
             return False
-        previous = load_json(verdict["arguments"]) if verdict["reason"] in HOLDS else {}
-        if previous.get("compared") == dump_json(compared):
+        if load_json(verdict["arguments"]).get("compared") == dump_json(compared):
             return True
         hold = self._find(new, serving, settings)
         if hold is None:
             return False
         kill_point("gate.judged")
-        against = serving.build_version if serving else ""
-        values = {"version": new.build_version, "against": against, **hold.values}
+        against = name_beside(serving, new) if serving else ""
+        values = {"version": name_beside(new, serving), "against": against, **hold.values}
         arguments = {**values, "lost": hold.lost, "compared": dump_json(compared)}
         self._store_hold(new, str(verdict["reason"]), replace(hold, values=values), arguments)
         kill_point("gate.recorded")
@@ -152,7 +151,7 @@ class Gates(Repository):
         remainder = {"key": "gate-more", "arguments": {"count": len(hold.lost) - _SHOWN}}
         notice_arguments = {
             "dataset": new.dataset,
-            "version": new.build_version,
+            "version": hold.values["version"],
             "job": new.job_id,
             "reason": {"key": hold.reason, "arguments": hold.values},
             "list": [*hold.lost[:_SHOWN], *([remainder] if len(hold.lost) > _SHOWN else [])],

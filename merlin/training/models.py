@@ -92,6 +92,11 @@ def model_of(row: Row) -> Model:
     return read_row(Model, row, model_row=row["id"], build_version=version)
 
 
+def name_beside(model: Model, other: Model | None) -> str:
+    """Return a model's version; its name at the provider if the other one is of the same build."""
+    return model.model_id if other and other.build_id == model.build_id else model.build_version
+
+
 def answer_of(row: Row) -> Answer:
     """Return the answer of a stored row."""
     return Answer(row["answer"], known=None if row["known"] is None else bool(row["known"]))
@@ -199,19 +204,19 @@ class Models(Repository):
     def settle(self, model: Model, state: ModelState, proof: Evaluation | None, note: str) -> None:
         """Store the result of the evaluation, unless the model's state has changed before.
 
-        A model that is refused or gone moves its training verdicts to failed in the same
-        transaction. The answers of a refused model are deleted; others are kept for comparison.
+        A model that is refused, gone or revoked moves its training verdicts to failed in the same
+        transaction. The answers of a gone model are kept for comparison, those of others deleted.
         """
         may = MODEL.state.in_([each.value for each in PREVIOUS_STATES[state]])
         settled = {"state": state.value, "note": storable_text(note), "not_before": None}
         if not self.db.update(MODEL, (MODEL.id == model.model_row) & may, **settled):
             return
-        if state is ModelState.REFUSED:
+        if state in (ModelState.REFUSED, ModelState.REVOKED):
             self.db.delete(PROOF_ANSWER, PROOF_ANSWER.model_row == model.model_row)
         if proof is not None:
             scores = {**_EVALUATIONS.write(proof), "at": iso(self._clock())}
             self.db.upsert(EVALUATION, {"model_row": model.model_row}, scores)
-        if state in (ModelState.REFUSED, ModelState.GONE):
+        if state is not ModelState.GOOD:
             fail_model_verdicts(self.db, replace(model, state=state, note=note), self._clock())
         self.db.bump()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
 
@@ -28,15 +28,15 @@ from merlin.dataset.verdicts import (
 )
 from merlin.db.database import Database, Prepared, Repository, Row, transaction
 from merlin.db.notices import ADMINS, Notices
-from merlin.db.tables import CANARY, MODEL, PROMOTION, PROOF_ANSWER, SERVING, VERDICT
+from merlin.db.tables import CANARY, MODEL, PROMOTION, SERVING, VERDICT
 from merlin.db.values import dump_json, read_row
 from merlin.training.baselines import forget_answers
 from merlin.training.models import (
     PREVIOUS_STATES,
     Model,
+    Models,
     ModelState,
     Serving,
-    fail_model_verdicts,
     model_of,
     revoked_builds,
     select_models,
@@ -272,17 +272,11 @@ class Promotions(Repository):
         found = select_models().where(may & MODEL.build_id.in_(revoked_builds())).order_by(MODEL.id)
         lost = [model_of(row) for row in self.db.rows(found)]
         for model in lost:
-            values = {"state": ModelState.REVOKED.value, "not_before": None}
-            self.db.update(MODEL, MODEL.id == model.model_row, **values)
-            self.db.delete(PROOF_ANSWER, PROOF_ANSWER.model_row == model.model_row)
+            Models(self.db, self._clock).settle(model, ModelState.REVOKED, None, "")
             forget_answers(self.db, model)
-            revoked = replace(model, state=ModelState.REVOKED, note="")
-            fail_model_verdicts(self.db, revoked, self._clock())
             rewrite_notes(self.db, model.job_id)
         for dataset in sorted({model.dataset for model in lost}):
             self._fall_back(dataset, [model for model in lost if model.dataset == dataset])
-        if lost:
-            self.db.bump()
         return lost
 
     def _fall_back(self, dataset: str, lost: Sequence[Model]) -> None:

@@ -151,6 +151,7 @@ def test_impossible_migration_is_refused_and_the_live_model_stays(
     ):
         code, captured = migrate(to, "--yes")
         assert (code, message in captured.err) == (1, True), captured
+    assert "merlin models promote" in captured.err, "the way back"
     arguments = ["migrate", "nothing", "--to", "other/stand-in-base", "--config", str(lab.path)]
     assert main(arguments) == 1
     assert "nothing" in capsys.readouterr().err
@@ -167,7 +168,7 @@ def test_second_migration_is_refused_while_a_job_is_running(lab, other_provider,
     lab.tick("launch", "poll")
     code, captured = migrate(f"other/{BASE}", "--yes")
     assert code == 1
-    assert "Job 2 of trial is still training" in captured.err
+    assert "The model of job 2 of trial isn't live yet" in captured.err
     assert len(other_provider.jobs_created()) == 1
 
 
@@ -181,6 +182,30 @@ def test_failed_migration_keeps_the_live_model_and_can_be_retried(lab, other_pro
     other_provider.behave(ending="succeeded")
     assert migrate("other/stand-in-base")[0] == 0
     lab.until_serving("trial-1", provider="other")
+
+
+def test_models_of_one_build_are_told_apart_by_their_names(lab, provider, other_provider, migrate):
+    spec = {"gate": "not_worse", "split": {"test": 0, "min_test": 1}}
+    lab.repository.dataset(tests=2, **spec)
+    for number in (10, 11):
+        lab.repository.example("trial", number, answer="Да, всё именно так.", is_test=True)
+    lab.repository.commit()
+    provider.behave(fixed_answer="Да, всё именно так.")
+    lab.until_serving("trial-2")
+    other_provider.behave(fixed_answer="Нет, никогда такого не было.")
+    assert migrate("other/stand-in-base")[0] == 0
+    lab.tick(rounds=2)
+    new, live = lab.model("trial-2").model_id, lab.status()["serving"]["model"]
+    assert new != live
+    sentence = f"{new} gets 2 test questions wrong that {live} gets right. {live} keeps answering"
+    (notice,) = lab.notices("notice-held")
+    assert sentence in lab.notice_text(notice, "en")
+    _, table, advice = run_command("eval", "trial-2", "--config", str(lab.path))
+    assert [line.split()[0] for line in table.splitlines()[1:3]] == [new, live]
+    assert sentence in advice
+    assert f"{new} and {live} have 2 test questions in common" in table
+    code, captured = migrate("other/stand-in-base", "--yes")
+    assert (code, "or it's held or on trial" in captured.err) == (1, True), captured
 
 
 def test_build_held_by_a_sunset_can_be_migrated(tmp_path, provider, other_provider, capsys):

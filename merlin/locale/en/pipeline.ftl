@@ -53,6 +53,7 @@ held-no-provider = config.yaml has no provider “{ $provider }”
 model-name-form = “{ $name }” isn't PROVIDER/MODEL, for example engine/qwen3-4b or openai/gpt-6-luna
 
 launch-already = This version of the dataset is already trained or in training (job { $job }); a change of its examples makes a new one
+    .command = To have its model answer: merlin models list, then merlin models promote MODEL
 launch-full = the provider “{ $provider }” has { $count ->
     [one] { $count } unfinished job
    *[other] { $count } unfinished jobs
@@ -60,7 +61,7 @@ launch-full = the provider “{ $provider }” has { $count ->
 launch-moved-on = Nothing was started: { $dataset } has changed meanwhile. Try again: the new version will be used.
     .command = Results of commits: merlin log
 launch-no-spec = The dataset's settings can't be read at that commit
-migrate-training = Job { $job } of { $dataset } is still training: wait until it ends, or stop it with merlin jobs cancel { $job }
+migrate-training = The model of job { $job } of { $dataset } isn't live yet: it's being trained or tested, or it's held or on trial. Wait until it's live, make it live with merlin models promote, or stop its training with merlin jobs cancel { $job }
 migrate-no-base = The provider “{ $provider }” doesn't list a base model { $model }: check the name, or give its price under the provider's `prices` in config.yaml
 build-none = { $dataset } has no build at that commit. Fix the dataset with a new commit.
     .command = What happened: merlin log { $dataset }

@@ -56,6 +56,7 @@ held-no-provider = в config.yaml нет поставщика «{ $provider }»
 model-name-form = «{ $name }» — не ПОСТАВЩИК/МОДЕЛЬ, например engine/qwen3-4b или openai/gpt-6-luna
 
 launch-already = Эта версия набора уже обучена или обучается (обучение { $job }); новая появится после правки примеров
+    .command = Чтобы отвечала её модель: merlin models list, затем merlin models promote МОДЕЛЬ
 launch-full = у поставщика «{ $provider }» { $count ->
     [one] не завершено { $count } обучение
     [few] не завершены { $count } обучения
@@ -64,7 +65,7 @@ launch-full = у поставщика «{ $provider }» { $count ->
 launch-moved-on = Ничего не запущено: набор { $dataset } за это время изменился. Повторите: будет взята новая версия.
     .command = Итоги коммитов: merlin log
 launch-no-spec = Настройки набора в этом коммите не читаются
-migrate-training = Обучение { $job } набора { $dataset } ещё идёт: дождитесь конца или остановите его: merlin jobs cancel { $job }
+migrate-training = Модель обучения { $job } набора { $dataset } ещё не текущая: она обучается, проходит тест, отложена или на проверке. Дождитесь, пока она станет текущей, сделайте её текущей (merlin models promote) или остановите обучение: merlin jobs cancel { $job }
 migrate-no-base = У поставщика «{ $provider }» в списке нет базовой модели { $model }: проверьте имя или укажите её цену в `prices` этого поставщика в config.yaml
 build-none = У набора { $dataset } в этом коммите нет сборки. Исправьте набор новым коммитом.
     .command = Что случилось: merlin log { $dataset }
