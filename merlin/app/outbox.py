@@ -15,6 +15,7 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from datetime import timedelta
 from enum import StrEnum
 from operator import attrgetter
 from typing import Any
@@ -48,6 +49,8 @@ class WaitingRequest:
 
 
 MAX_ATTEMPTS = 2
+# Longer than any call: then a process whose end nobody saw, as in a container, has not sent it.
+MAX_TRANSIT = timedelta(minutes=10)
 
 
 class OutgoingState(StrEnum):
@@ -211,7 +214,7 @@ _BEGIN = Prepared(
         {
             "state": OutgoingState.SENDING.value,
             "tries": OUTGOING.tries + 1,
-            "owner": Parameter("owner"),
+            **parameters("owner sending_until"),
         }
     ).where(_THIS & OUTGOING.state.in_(_BEFORE_SENDING) & (OUTGOING.tries < MAX_ATTEMPTS))
 )
@@ -224,10 +227,10 @@ _END = Prepared(
 
 # The bot asks for these every second.
 _IS_UNPROMPTED = (OUTGOING.bot_id == Parameter("bot")) & OUTGOING.update_id.is_null()
-_SENDERS = Prepared(
-    OUTGOING.select(OUTGOING.owner)
-    .where(_IS_UNPROMPTED & (OUTGOING.state == OutgoingState.SENDING.value))
-    .distinct()
+_IN_TRANSIT = Prepared(
+    OUTGOING.select(OUTGOING.id, OUTGOING.owner, OUTGOING.sending_until).where(
+        _IS_UNPROMPTED & (OUTGOING.state == OutgoingState.SENDING.value)
+    )
 )
 _UNPROMPTED = Prepared(
     OUTGOING.select()
@@ -275,7 +278,9 @@ class Outbox(BotRepository):
     @transaction
     def begin(self, outgoing_id: int, owner: Owner) -> bool:
         """Turn pending or unknown to sending and count an attempt; False in any other state."""
-        return self.db.change(_BEGIN(bot=self._bot_id, id=outgoing_id, owner=str(owner))) > 0
+        until = iso(self._clock() + MAX_TRANSIT)
+        begin = _BEGIN(bot=self._bot_id, id=outgoing_id, owner=str(owner), sending_until=until)
+        return self.db.change(begin) > 0
 
     @transaction
     def put_back(self, message: QueuedMessage) -> None:
@@ -313,9 +318,10 @@ class Outbox(BotRepository):
     @transaction
     def list_unprompted(self, owner: Owner, limit: int) -> list[QueuedMessage]:
         """Return the waiting messages that answer no update, oldest first."""
-        for row in self.db.rows(_SENDERS(bot=self._bot_id)):
-            if owner.is_dead(row["owner"]):
-                self._doubt(OUTGOING.update_id.is_null() & (OUTGOING.owner == row["owner"]))
+        now = iso(self._clock())
+        for row in self.db.rows(_IN_TRANSIT(bot=self._bot_id)):
+            if owner.is_dead(row["owner"]) or (row["sending_until"] or now) < now:
+                self._doubt(OUTGOING.id == row["id"])
         rows = self.db.rows(_UNPROMPTED(bot=self._bot_id, limit=limit))
         return [self._read_message(row) for row in rows]
 

@@ -191,7 +191,8 @@ UPDATE = _table(
 LEASE = _table("chat_lease", "bot_id chat_id owner until", key="bot_id chat_id")
 OUTGOING = _table(
     "outgoing",
-    "id bot_id key chat_id update_id body state tries owner message_id created_at settled_at",
+    "id bot_id key chat_id update_id body state tries owner message_id created_at settled_at"
+    " sending_until",
     sealed="body",
 )
 SESSION = _table(

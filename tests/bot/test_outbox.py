@@ -1,6 +1,7 @@
 """Notices: to the right users, in their language, once."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -9,6 +10,7 @@ from merlin.account.users import Roles
 from merlin.app.inbox import read_owner
 from merlin.app.outbox import Outbox, OutgoingMessage, Target
 from merlin.config import bot_id
+from merlin.core.clock import utc_now
 from merlin.core.formatted_text import FormattedMessage
 from merlin.core.permissions import Role
 from merlin.db.database import open_database
@@ -169,14 +171,18 @@ def test_messages_refused_with_a_revoked_token_outlast_kills(telegram, settings,
     assert len(answer_texts(telegram, "boris") + answer_texts(telegram, "vera")) == 2
 
 
-def test_message_of_a_dead_process_is_repeated_with_a_mark(telegram, settings):
-    dead = replace(read_owner(), pid=2**22 - 1, started=1)
+@pytest.mark.parametrize(
+    ("sender", "began_ago"),
+    [({"pid": 2**22 - 1, "started": 1}, timedelta()), ({"host": "pod-1"}, timedelta(minutes=11))],
+    ids=["of this host", "of a container that is gone"],
+)
+def test_message_of_a_dead_process_is_repeated_with_a_mark(telegram, settings, sender, began_ago):
     add_notices(settings)
     cipher = load_or_make_key(settings.state_dir, None)
     with open_database(settings.database, cipher=cipher) as database:
-        outbox = Outbox(database, bot_id(settings.token))
+        outbox = Outbox(database, bot_id(settings.token), lambda: utc_now() - began_ago)
         (row,) = outbox.put([OutgoingMessage("left", VERA, FormattedMessage("осталось"))])
-        assert outbox.begin(row.outgoing_id, dead)
+        assert outbox.begin(row.outgoing_id, replace(read_owner(), **sender))
     with RunningBot(settings):
         telegram.wait_for(lambda: answer_texts(telegram, "vera"))
     assert answer_texts(telegram, "vera")[0].endswith("осталось")
