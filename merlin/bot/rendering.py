@@ -111,6 +111,3 @@ def cut_line(message: str) -> str:
 def join_lines(*parts: str) -> str:
     """Join the non-empty lines."""
     return "\n".join(filter(None, parts))
-
-
-# The sections of the home screen: label, callback data, required permission.

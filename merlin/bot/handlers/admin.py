@@ -77,6 +77,7 @@ def dataset_of(context: BotContext, permission: Permission) -> str:
     return menu.find_by_hash(context, names, key="admin-no-dataset")
 
 
+# The sections of the home screen: label, callback data, required permission.
 _SECTIONS = (
     ("admin-examples", "ex", Permission.EDIT_EXAMPLES),
     ("admin-jobs", "a-jobs:0", Permission.WATCH),
