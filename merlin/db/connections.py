@@ -12,6 +12,7 @@ import os
 import select
 import sqlite3
 import threading
+import time
 import weakref
 from contextlib import suppress
 from pathlib import Path
@@ -96,6 +97,9 @@ class _Registering:
         super()._close(conn)  # type: ignore[misc]  # of peewee's handle
 
 
+_FILE_CHECK_S = 1.0  # not before each query: the check takes as long as a short one
+
+
 class Sqlite(_Registering, SqliteDatabase):
     """An SQLite file; transactions begin IMMEDIATE, so only their start waits for the lock."""
 
@@ -118,12 +122,17 @@ class Sqlite(_Registering, SqliteDatabase):
         connection = super()._connect()
         connection.execute("PRAGMA data_version")  # opens the log
         self._opened.inodes = [*map(_inode, self._files)]
+        self._opened.check_at = time.monotonic() + _FILE_CHECK_S
         return connection
 
     def is_connection_usable(self) -> bool:
         """Return False also if the file or its log was deleted or replaced since it was opened."""
         if not super().is_connection_usable():
             return False
+        now = time.monotonic()
+        if now < self._opened.check_at:
+            return True
+        self._opened.check_at = now + _FILE_CHECK_S
         if self._opened.inodes == [*map(_inode, self._files)]:
             return True
         # Nobody else can read a deleted log: it would be lost with its last connection.

@@ -11,6 +11,7 @@ from merlin.db.driver_errors import DatabaseAway
 from tests.support.migrated_databases import create_migrated
 from tests.support.pipeline_lab import run_command
 from tests.support.small_disk import fill_disk, small_disk
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -44,6 +45,15 @@ def test_reading_command_names_a_read_only_file_system(tmp_path):
         assert (code, "The database is read-only" in error) == (1, True), error
 
 
+def is_away(read):
+    """Return whether the database is unavailable to a read."""
+    try:
+        read()
+    except DatabaseAway:
+        return True
+    return False
+
+
 def test_deleted_or_replaced_file_is_not_written_any_more(tmp_path):
     path, aside = tmp_path / "merlin.db", tmp_path / "aside.db"
     create_migrated(f"sqlite://{path}")
@@ -51,12 +61,14 @@ def test_deleted_or_replaced_file_is_not_written_any_more(tmp_path):
         settings = Settings(database)
         settings.put(BOT_NAME, "before", "bot")
         path.rename(aside)
+        wait_until(lambda: is_away(lambda: settings.get(BOT_NAME)))
         with pytest.raises(DatabaseAway):
             settings.put(BOT_NAME, "into a file without a name", "bot")
         aside.rename(path)
         assert settings.get(BOT_NAME) == "before"
         create_migrated(f"sqlite://{aside}")
         aside.replace(path)
+        wait_until(lambda: settings.get(BOT_NAME) != "before")
         settings.put(BOT_NAME, "after", "bot")
     with open_database(f"sqlite://{path}") as database:
         assert Settings(database).get(BOT_NAME) == "after"
@@ -68,12 +80,12 @@ def test_writes_in_a_deleted_log_are_not_lost(tmp_path):
     with open_database(url) as database, open_database(url) as other:
         Settings(database).put(BOT_NAME, "before", "bot")
         assert Settings(other).get(BOT_NAME) == "before"
-        (tmp_path / "merlin.db-wal").unlink()
-        assert Settings(database).get(BOT_NAME) == "before"
+        (log := tmp_path / "merlin.db-wal").unlink()
+        wait_until(lambda: Settings(database).get(BOT_NAME) == "before" and log.exists())
         with open_database(url) as new:
             assert Settings(new).get(BOT_NAME) == "before"
             Settings(new).put(BOT_NAME, "after", "bot")
-        assert Settings(other).get(BOT_NAME) == "after"
+        wait_until(lambda: Settings(other).get(BOT_NAME) == "after")
         other.quick_check()
 
 
