@@ -2,6 +2,8 @@
 # demo what Merlin runs on, the tests what they need beside it.
 PYTHON ?= python3
 BIN := .venv/bin
+# What installs the locks of tests, docs and engine: `.ci/run` names uv, which does it faster.
+INSTALL ?= $(BIN)/python -m pip install -q --no-compile
 CPU_TORCH := torch==2.13.0+cpu
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Each of the many processes that tests start would compile whole libraries anew.
@@ -24,7 +26,7 @@ runtime: .venv/runtime
 	@touch $@
 
 .venv/installed: .venv/runtime requirements-test.txt
-	$(BIN)/python -m pip install -q --no-compile --require-hashes --no-deps -r requirements-test.txt
+	$(INSTALL) --require-hashes --no-deps -r requirements-test.txt
 	@touch $@
 
 # The extras of the engine: language models. Beside a CPU wheel of torch (pip's find-links) they
@@ -37,7 +39,7 @@ engine: venv .venv/engine
 	if $(BIN)/python -m pip install -q --dry-run --no-deps --ignore-installed $(CPU_TORCH) >/dev/null 2>&1; \
 	then lock=requirements-engine-cpu.txt; fi; \
 	echo "The engine's packages come from $$lock"; \
-	$(BIN)/python -m pip install -q --no-compile --require-hashes --no-deps -r $$lock
+	$(INSTALL) --require-hashes --no-deps -r $$lock
 	@touch $@
 
 # Every lock anew, by uv (`pip install uv`). Versions stay where they fit; `make locks UPGRADE=--upgrade`
@@ -54,6 +56,7 @@ locks:
 	$(COMPILE) -c requirements.txt requirements-test.in -o requirements-test.txt
 	$(COMPILE) -c requirements-test.txt requirements-docs.in -o requirements-docs.txt
 	$(COMPILE) -c requirements-docs.txt requirements-release.in -o requirements-release.txt
+	$(COMPILE) requirements-ci.in -o requirements-ci.txt
 	$(COMPILE_ENGINE) -o requirements-engine.txt
 	echo "$(CPU_TORCH)" | $(COMPILE_ENGINE) --override - --find-links "$(PIP_FIND_LINKS)" -o requirements-engine-cpu.txt
 
@@ -108,7 +111,7 @@ docs: venv .venv/docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build -q --strict
 
 .venv/docs: .venv/installed requirements-docs.txt
-	$(BIN)/python -m pip install -q --no-compile --require-hashes --no-deps -r requirements-docs.txt
+	$(INSTALL) --require-hashes --no-deps -r requirements-docs.txt
 	@touch $@
 
 # From the demo, where Chromium and a font with emoji are installed.
