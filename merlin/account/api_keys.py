@@ -18,8 +18,8 @@ from typing import Any
 
 from merlin.core.clock import iso
 from merlin.core.errors import Refused
-from merlin.core.fields import INTERNAL, described
 from merlin.core.permissions import Permission
+from merlin.core.views import INTERNAL, described
 from merlin.db.audit import Audit, person_reference
 from merlin.db.database import Repository, transaction
 from merlin.db.tables import API_KEY

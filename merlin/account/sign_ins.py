@@ -33,10 +33,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from merlin.account.api_keys import digest
 from merlin.core.clock import from_iso, iso
-from merlin.core.fields import INTERNAL, described
 from merlin.core.formatted_text import join_surrogates
 from merlin.core.json_fields import parse_object
 from merlin.core.network import parse_address
+from merlin.core.views import INTERNAL, described
 from merlin.db.database import Repository, transaction
 from merlin.db.tables import LOGIN_CODE, SIGN_IN
 from merlin.db.values import RowMap

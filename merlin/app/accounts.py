@@ -20,8 +20,8 @@ from merlin.billing.subscriptions import Renewals, Terms
 from merlin.chat.turns import TurnState
 from merlin.core.clock import iso, start_of_day
 from merlin.core.errors import NotFound, Refused
-from merlin.core.fields import described, view_of
 from merlin.core.permissions import PERMISSIONS, Authority, Permission, Role
+from merlin.core.views import described, view_of
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.proposals import Proposals
 from merlin.db.audit import Audit

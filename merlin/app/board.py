@@ -30,8 +30,8 @@ from merlin.app.verdicts import VerdictView
 from merlin.core.charts import downsample
 from merlin.core.clock import from_iso
 from merlin.core.errors import NotFound
-from merlin.core.fields import INTERNAL, described
 from merlin.core.i18n import render_stored_text
+from merlin.core.views import INTERNAL, described
 from merlin.course.catalogue import localised
 from merlin.dataset.builds import select_taught
 from merlin.dataset.changes import OPEN

@@ -13,9 +13,9 @@ from merlin.app.requests import submit_request
 from merlin.app.retention import RemovableFiles
 from merlin.core.durable_files import folder_bytes
 from merlin.core.errors import Forbidden, NotFound
-from merlin.core.fields import INTERNAL
 from merlin.core.messages import Message
 from merlin.core.permissions import Permission
+from merlin.core.views import INTERNAL
 from merlin.dataset.builds import (
     Build,
     build_from_row,

@@ -16,9 +16,9 @@ from merlin.app.actor import Actor, missing_dataset
 from merlin.app.context import Context
 from merlin.app.permissions import may_edit_examples, require_editing
 from merlin.core.errors import DatasetError, Forbidden, NotFound, Refused
-from merlin.core.fields import described
 from merlin.core.i18n import render_stored_text
 from merlin.core.permissions import Permission
+from merlin.core.views import described
 from merlin.course.catalogue import Catalogue, Material
 from merlin.course.editing import CourseEdits
 from merlin.dataset.builds import Build

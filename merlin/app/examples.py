@@ -10,7 +10,7 @@ from merlin.app.changes import DatasetFiles, PreviewView, preview_view, require_
 from merlin.app.context import Context
 from merlin.app.permissions import may_edit_examples, require_editing
 from merlin.core.errors import DatasetError
-from merlin.core.fields import described
+from merlin.core.views import described
 from merlin.course.catalogue import Catalogue, Course, localised
 from merlin.course.editing import CourseEdits
 from merlin.dataset.builds import ExampleVersion, read_versions

@@ -18,10 +18,10 @@ from merlin.app.verdicts import NoticeView, view_notice
 from merlin.config import Config, is_engine
 from merlin.core.clock import from_iso, iso
 from merlin.core.errors import NotFound
-from merlin.core.fields import view_of
 from merlin.core.heartbeat import Heartbeat, is_known, list_current
 from merlin.core.i18n import text
 from merlin.core.permissions import Permission
+from merlin.core.views import view_of
 from merlin.db.database import Database
 from merlin.db.notices import ADMINS, CAUSES, Notices
 from merlin.db.processes import Heartbeats

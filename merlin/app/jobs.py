@@ -15,10 +15,10 @@ from merlin.app.context import Context
 from merlin.app.requests import submit_request
 from merlin.core.charts import StepMetrics, read_losses, read_positive
 from merlin.core.errors import NotFound, Refused
-from merlin.core.fields import described, make_finite, named
 from merlin.core.i18n import text
 from merlin.core.json_fields import get_object
 from merlin.core.permissions import Permission
+from merlin.core.views import described, make_finite, named
 from merlin.dataset.builds import build_version
 from merlin.dataset.verdicts import VerdictHistory
 from merlin.db.database import Row

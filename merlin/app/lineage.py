@@ -18,8 +18,8 @@ from merlin.app.context import Context
 from merlin.app.models import list_dataset_names
 from merlin.core.clock import from_iso
 from merlin.core.errors import NotFound, Refused
-from merlin.core.fields import described
 from merlin.core.permissions import Permission
+from merlin.core.views import described
 from merlin.dataset.builds import build_version, select_builds_with, select_taught
 from merlin.dataset.example import find_first
 from merlin.dataset.layout import EXAMPLES, example_id_of

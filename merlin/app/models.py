@@ -16,8 +16,8 @@ from merlin.chat.canary import Canaries
 from merlin.chat.feedback import count_dislikers
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core.errors import NotFound, Refused
-from merlin.core.fields import INTERNAL, described, named
 from merlin.core.permissions import DangerousAct, Permission
+from merlin.core.views import INTERNAL, described, named
 from merlin.dataset.builds import build_version
 from merlin.dataset.spec import GateRule, SplitRule
 from merlin.dataset.verdicts import (

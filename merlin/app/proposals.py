@@ -24,7 +24,7 @@ from merlin.app.permissions import require_editing
 from merlin.app.unanswered import read_turn_before
 from merlin.chat.feedback import EditorQuestions, QuestionStatistics, RatedAnswer
 from merlin.core.errors import DatasetError, NotFound, Refused
-from merlin.core.fields import described
+from merlin.core.views import described
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.changes import MAX_BATCH_SIZE, Edit
 from merlin.dataset.commit_message import Editor

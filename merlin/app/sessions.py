@@ -27,9 +27,9 @@ from merlin.chat.sessions import (
 from merlin.chat.turns import TurnState
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound
-from merlin.core.fields import INTERNAL, described
 from merlin.core.messages import Usage
 from merlin.core.money import Cost
+from merlin.core.views import INTERNAL, described
 from merlin.db.database import Row
 from merlin.db.tables import RATING, SESSION, TURN
 from merlin.db.values import RowMap

@@ -9,8 +9,8 @@ from merlin.app.context import Context
 from merlin.app.jobs import JobView
 from merlin.app.models import ServingView
 from merlin.app.verdicts import VerdictView
-from merlin.core.fields import view_of
 from merlin.core.permissions import Permission
+from merlin.core.views import view_of
 from merlin.course.catalogue import localised
 from merlin.dataset.files import FileIndex
 from merlin.dataset.finding import Finding

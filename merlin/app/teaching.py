@@ -17,7 +17,7 @@ from merlin.app.permissions import find_teacher, get_led_course, list_led_course
 from merlin.chat.feedback import Period, QuestionStatistics, RatedAnswer, group_by_week
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core.errors import NotFound
-from merlin.core.fields import described
+from merlin.core.views import described
 from merlin.course.catalogue import Course
 from merlin.course.editing import Both, CourseEdits, CourseFiles, MaterialDraft, TaughtMaterial
 

@@ -24,8 +24,8 @@ from merlin.billing.quota import Format, Gift, Left, Quotas, Source, plan_named,
 from merlin.billing.subscriptions import Renewals, RenewalState, Term, Terms
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core.errors import NotFound, Refused
-from merlin.core.fields import INTERNAL, described, make_finite, view_of
 from merlin.core.permissions import Authority, DangerousAct, Permission, Role
+from merlin.core.views import INTERNAL, described, make_finite, view_of
 from merlin.dataset.files import FileIndex
 from merlin.db.audit import Audit, Entry, person_reference
 from merlin.db.notices import Notices

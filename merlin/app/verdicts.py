@@ -15,9 +15,9 @@ from peewee import JOIN, Select, fn
 from merlin.app.actor import Actor, read_newest_rows
 from merlin.app.context import Context
 from merlin.core.clock import Clock, from_iso, utc_now
-from merlin.core.fields import view_of
 from merlin.core.i18n import render_stored_text
 from merlin.core.money import format_amounts
+from merlin.core.views import view_of
 from merlin.course.catalogue import localised
 from merlin.dataset.builds import build_version
 from merlin.dataset.changes import ChangeState

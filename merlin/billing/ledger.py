@@ -28,8 +28,8 @@ from merlin.billing.quota import Format, Gift, Gifts, Source
 from merlin.billing.subscriptions import REMIND_BEFORE, Renewals, Term, Terms, term_start
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
-from merlin.core.fields import named
 from merlin.core.money import Amount
+from merlin.core.views import named
 from merlin.db.database import Repository, lock_user, transaction
 from merlin.db.tables import LEDGER, PURCHASE
 from merlin.db.values import RowMap, load_json, storable_text

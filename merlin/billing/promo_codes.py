@@ -13,8 +13,8 @@ from merlin.billing.subscriptions import Terms
 from merlin.billing.tombstones import Tombstones
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
-from merlin.core.fields import described
 from merlin.core.money import Amount
+from merlin.core.views import described
 from merlin.db.audit import Audit
 from merlin.db.database import Repository, Row, lock_user, transaction
 from merlin.db.tables import PROMO, PROMO_USE, PURCHASE

@@ -23,8 +23,8 @@ from pydantic import computed_field
 from merlin.config.shop import Allowance, Format, Plan
 from merlin.core.clock import Clock, iso, start_of_day, utc_now
 from merlin.core.errors import Refused
-from merlin.core.fields import INTERNAL, described
 from merlin.core.i18n import format_number, text
+from merlin.core.views import INTERNAL, described
 from merlin.db.audit import Audit, person_reference
 from merlin.db.database import BotRepository, Database, Repository, lock_user, transaction
 from merlin.db.tables import QUOTA_GIFT, QUOTA_USE

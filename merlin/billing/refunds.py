@@ -16,8 +16,8 @@ from merlin.billing.ledger import Entry, EntryKind, Ledger, require_remaining
 from merlin.billing.purchases import ID_LENGTH, next_poll_delay
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
-from merlin.core.fields import INTERNAL, named
 from merlin.core.money import Amount, parse_amount
+from merlin.core.views import INTERNAL, named
 from merlin.db.audit import Audit, person_reference
 from merlin.db.database import Repository, Row, transaction
 from merlin.db.tables import PURCHASE, REFUND

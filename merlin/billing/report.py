@@ -8,9 +8,9 @@ from typing import Self
 from merlin.billing.ledger import Entry, EntryKind
 from merlin.billing.purchases import Promise
 from merlin.core.clock import in_zone
-from merlin.core.fields import described
 from merlin.core.money import Amount, Currency
 from merlin.core.table_cells import escape_formula
+from merlin.core.views import described
 from merlin.providers.payments import Gateway
 
 COLUMNS = (

@@ -19,7 +19,7 @@ from peewee import JOIN, SQL, Case, Select, fn
 from merlin.account.users import QUESTIONS_SEEN, TRAINING
 from merlin.chat.sessions import IN_USE, SUMMARY
 from merlin.core.clock import from_iso, iso
-from merlin.core.fields import INTERNAL, described
+from merlin.core.views import INTERNAL, described
 from merlin.dataset.example import normalise
 from merlin.dataset.near_questions import find_near_questions, near_key
 from merlin.dataset.sensitive import mask_personal_data

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from merlin.core.errors import ProviderError
-from merlin.core.fields import described
+from merlin.core.views import described
 
 # The name of `most_tokens`: that of most servers, and the one that newer models of OpenAI demand.
 OLD_LIMIT, NEW_LIMIT = "max_tokens", "max_completion_tokens"

@@ -17,7 +17,7 @@ from itertools import chain, count
 from typing import Any
 
 from merlin.core.errors import NotFound, Refused
-from merlin.core.fields import described
+from merlin.core.views import described
 from merlin.course.catalogue import Material, match_materials
 from merlin.dataset import commit_message
 from merlin.dataset.changes import Edit

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from merlin.core.fields import described
 from merlin.core.messages import Message
+from merlin.core.views import described
 from merlin.dataset.example import normalise
 from merlin.db.values import dump_json
 from merlin.providers.base import Answer

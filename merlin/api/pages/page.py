@@ -37,9 +37,9 @@ from merlin.app.permissions import get_led_course
 from merlin.billing.quota import plans_for_sale
 from merlin.core.clock import in_zone
 from merlin.core.errors import DatasetError, Forbidden, MerlinError, NotFound, Refused
-from merlin.core.fields import view_of
 from merlin.core.i18n import LANGUAGES, text, zone_name
 from merlin.core.permissions import Permission
+from merlin.core.views import view_of
 from merlin.core.web import browser
 from merlin.core.web.assets import (
     PREFIX,

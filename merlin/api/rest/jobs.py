@@ -44,8 +44,8 @@ from merlin.app.builds import BuildDetails, BuildDiff, BuildView
 from merlin.app.jobs import JobDetails, JobView, QuoteView
 from merlin.app.models import ModelView, PromotionView, ServingView
 from merlin.core.charts import plot_png
-from merlin.core.fields import make_finite
 from merlin.core.i18n import render_stored_text
+from merlin.core.views import make_finite
 from merlin.course.editing import Both
 from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.requests import Request as StoredRequest
