@@ -9,9 +9,9 @@ from importlib import import_module
 
 QUICK = ("demo", "recall")
 NAMES = (
-    *(*QUICK, "backup", "changes", "billing", "gate", "kills", "storm"),
+    *(*QUICK, "backup", "changes", "billing", "gate", "killpoints", "storm"),
     *("contract", "page", "lint", "fuzz", "lineage", "promotions", "idle", "replicas", "upgrade"),
-    *("operations", "faults", "autoscaling", "killed"),
+    *("operations", "faults", "autoscaling", "restarts"),
 )
 WITH_ARGUMENTS = ("learning", "engine", "chat", "api", "dataset", "house", "simulation", "soak")
 
