@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
-from peewee import JOIN, Select, fn
+from peewee import JOIN, Expression, Select, fn
 
 from merlin.app.actor import Actor, missing_dataset, read_newest_rows, require_approval
 from merlin.app.context import Context
@@ -135,7 +135,7 @@ def get(
 ) -> ModelView:
     """Return a model by its row id. Raises NotFound, also without the permission."""
     missing = NotFound(f"no model {model_id}", "store-no-model", model=str(model_id))
-    return _find_permitted(ctx, actor, _models().where(MODEL.id == model_id), permission, missing)
+    return _find_permitted(ctx, actor, MODEL.id == model_id, permission, missing)
 
 
 def read_of_job(
@@ -143,22 +143,31 @@ def read_of_job(
 ) -> ModelView:
     """Return the model of a job. Raises NotFound, also without the permission."""
     missing = NotFound(f"job {job_id} has no model", "admin-no-model", job=job_id)
-    return _find_permitted(ctx, actor, _models().where(MODEL.job_id == job_id), permission, missing)
+    return _find_permitted(ctx, actor, MODEL.job_id == job_id, permission, missing)
 
 
 def list_of_jobs(ctx: Context, job_ids: Collection[int]) -> dict[int, ModelView]:
     """Return models by job id; the caller checks the permission to see them."""
-    rows = ctx.db.rows(_models().where(MODEL.job_id.in_(job_ids))) if job_ids else []
-    return {row["job_id"]: _model(ctx, row) for row in rows}
+    return {view.job: view for view in _list_models(ctx, MODEL.job_id.in_(job_ids)) if view.job}
+
+
+def list_serving(ctx: Context, actor: Actor, datasets: Collection[str]) -> dict[str, ModelView]:
+    """Return dataset -> the serving model, of those that the actor may watch."""
+    visible = [name for name in datasets if actor.may(Permission.WATCH, name)]
+    return {view.dataset: view for view in _list_models(ctx, SERVING.dataset.in_(visible))}
+
+
+def _list_models(ctx: Context, where: Expression) -> list[ModelView]:
+    return [_model(ctx, row) for row in ctx.db.rows(_models().where(where))]
 
 
 def _find_permitted(
-    ctx: Context, actor: Actor, query: Select, permission: Permission, missing: NotFound
+    ctx: Context, actor: Actor, where: Expression, permission: Permission, missing: NotFound
 ) -> ModelView:
-    row = ctx.db.row(query)
-    if row is None or not actor.may(permission, row["dataset"]):
+    view = next(iter(_list_models(ctx, where)), None)
+    if view is None or not actor.may(permission, view.dataset):
         raise missing
-    return _model(ctx, row)
+    return view
 
 
 def find(ctx: Context, actor: Actor, name: str) -> ModelView:
@@ -213,10 +222,22 @@ def read_serving_bases(ctx: Context, actor: Actor) -> dict[str, str]:
 def find_rollback_target(ctx: Context, actor: Actor, dataset: str) -> ModelView:
     """Return the newest good model that served before the current one. Raises NotFound."""
     actor.require(Permission.PROMOTE, dataset)
-    previous = next(iter(ModelCatalogue(ctx.db).earlier(dataset)), None)
-    if previous is None:
+    targets = find_rollback_targets(ctx, actor, [dataset])
+    if not targets:
         raise NotFound("nothing served before", "rollback-none", dataset=dataset)
-    return get(ctx, actor, previous.model_row, Permission.PROMOTE)
+    return targets[dataset]
+
+
+def find_rollback_targets(
+    ctx: Context, actor: Actor, datasets: Collection[str]
+) -> dict[str, ModelView]:
+    """Return dataset -> the model of `find_rollback_target`, if there is one, where permitted."""
+    permitted = [name for name in datasets if actor.may(Permission.PROMOTE, name)]
+    newest: dict[str, int] = {}
+    for model in ModelCatalogue(ctx.db).earlier(*permitted):
+        newest.setdefault(model.dataset, model.model_row)
+    found = _list_models(ctx, MODEL.id.in_(list(newest.values())))
+    return {view.dataset: view for view in found}
 
 
 def promote(ctx: Context, actor: Actor, model_id: int, once: str = "") -> Request:

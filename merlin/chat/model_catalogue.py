@@ -274,18 +274,18 @@ class ModelCatalogue(Repository):
         """Return every serving model; datasets in the order of their first promotion."""
         return [serving_of(row) for row in self.db.rows(_ALL())]
 
-    def earlier(self, dataset: str) -> list[Model]:
-        """Return the other good models that served the dataset before, as a rollback takes them."""
-        return [model_of(row) for row in self.earlier_rows(dataset)]
+    def earlier(self, *datasets: str) -> list[Model]:
+        """Return the other good models that served before, as a rollback takes them."""
+        return [model_of(row) for row in self.earlier_rows(*datasets)]
 
-    def earlier_rows(self, dataset: str) -> list[Row]:
+    def earlier_rows(self, *datasets: str) -> list[Row]:
         """Return the rows of what `earlier` returns, with their training data's settings."""
-        now = SERVING.select(SERVING.model_row).where(SERVING.dataset == dataset)
-        order = Promotions(self.db).list_served(dataset)
-        good = (MODEL.dataset == dataset) & (MODEL.state == ModelState.GOOD.value)
+        now = SERVING.select(SERVING.model_row).where(SERVING.dataset.in_(datasets))
+        order = {name: at for at, name in enumerate(Promotions(self.db).list_served(*datasets))}
+        good = MODEL.dataset.in_(datasets) & (MODEL.state == ModelState.GOOD.value)
         others = select_models().where(good & MODEL.id.not_in(now))
-        rows = self.db.rows(others.select_extend(*_TAUGHT).where(MODEL.model_id.in_(order)))
-        return sorted(rows, key=lambda row: order.index(row["model_id"]))
+        rows = self.db.rows(others.select_extend(*_TAUGHT).where(MODEL.model_id.in_(list(order))))
+        return sorted(rows, key=lambda row: order[row["model_id"]])
 
     def model(self, model_id: str) -> Model | None:
         """Return a tuned model by its id at the provider."""

@@ -305,24 +305,22 @@ class Promotions(Repository):
         now = {**arguments, "version": heir.build_version}
         self._notices.tell(ADMINS, "notice-revoked-switched", now)
 
-    def list_served(self, dataset: str) -> list[str]:
-        """Return the models that have served a dataset, by their names at the provider.
+    def list_served(self, *datasets: str) -> list[str]:
+        """Return the models that have served these datasets, by their names at the provider.
 
         The order is that of a return to them: newest first; those that a rollback replaced come
         last until they are promoted again.
         """
         past = PROMOTION.select(PROMOTION.from_model, PROMOTION.to_model, PROMOTION.why)
-        past = past.where(PROMOTION.dataset == dataset).order_by(PROMOTION.id)
-        served: list[str] = []
-        replaced: list[str] = []
+        past = past.where(PROMOTION.dataset.in_(datasets)).order_by(PROMOTION.id)
+        served: dict[str, None] = {}
+        replaced: dict[str, None] = {}
         for row in self.db.rows(past):
-            served, replaced = (
-                [name for name in names if name != row["to_model"]] for names in (served, replaced)
-            )
+            for names in (served, replaced):
+                names.pop(row["to_model"], None)
             if row["why"] == ROLLBACK and row["from_model"] in served:
-                served.remove(row["from_model"])
-                replaced.append(row["from_model"])
-            served.append(row["to_model"])
+                replaced[row["from_model"]] = served.pop(row["from_model"])
+            served[row["to_model"]] = None
         return [*reversed(served), *reversed(replaced)]
 
     def model(self, name: str) -> Model:

@@ -25,6 +25,7 @@ from merlin.db.notices import ADMINS, Notices
 from merlin.db.processes import Heartbeats
 from merlin.db.requests import RequestKind, Requests
 from merlin.db.tables import COMMIT, HOUR_FIGURE
+from merlin.training.promote import promote_by_hand
 from tests.api.sign_in_data import set_password
 from tests.browser.staff_browser import ANNA, BORIS, VERA, XSS, propose_change, run_staff_site
 from tests.db.pipeline_rows import make_commit, make_examples, make_finding
@@ -376,6 +377,17 @@ def test_course_card_without_a_name_says_what_is_needed(staff):
         422,
         True,
     )
+
+
+def test_live_model_can_be_pinned_however_many_newer_models_are_listed(staff):
+    promotions = staff.rows.promotions
+    promote_by_hand(promotions, "algorithms-1", "vera")
+    with staff.browser_client(VERA) as client:
+        page = client.get("/admin/models?limit=1").text
+    promote_by_hand(promotions, "algorithms-2", "vera")
+    of_first = promotions.model("algorithms-1")
+    assert f'action="/admin/models/{of_first.model_row}/pin"' in page
+    assert page.count("3 из 5") == 2  # in its card and in the list of models
 
 
 def test_failed_training_can_be_tried_again_until_its_dataset_is_removed(staff):

@@ -42,7 +42,7 @@ from merlin.app.jobs import JobDetails, QuoteView
 from merlin.app.models import ModelView
 from merlin.app.status import DatasetView, get_dataset, list_datasets
 from merlin.core.charts import plot_curve
-from merlin.core.errors import ApprovalNeeded, Forbidden, NotFound, Refused
+from merlin.core.errors import ApprovalNeeded, NotFound, Refused
 from merlin.core.permissions import Permission
 from merlin.core.score_charts import plot_scores
 from merlin.core.training_events import event_lines
@@ -343,12 +343,14 @@ async def show_models(
     ]
     titles = _titles(context, dataset_views)
     serving = [view for view in dataset_views if view.serving]
+    listed = [view.name for view in serving[:_MAX_LISTED]]
     view = {
         "daemon_request": daemon_request,
         "dataset": dataset,
         "titles": titles,
         "serving": serving,
-        "earlier": await context.read(_find_earlier, [view.name for view in serving]),
+        "serving_models": await context.read(models.list_serving, listed),
+        "earlier": await context.read(models.find_rollback_targets, listed),
         "idle": [
             titles[view.name] for view in dataset_views if not (view.serving or view.is_removed)
         ],
@@ -359,15 +361,6 @@ async def show_models(
         "sunsets": context.services.config.sunsets,
     }
     return render_page(context, "admin_models.html", view)
-
-
-def _find_earlier(ctx: Context, actor: Actor, datasets: Iterable[str]) -> dict[str, ModelView]:
-    """Return dataset -> the model to which the person may roll it back."""
-    earlier = {}
-    for dataset in datasets:
-        with suppress(NotFound, Forbidden):
-            earlier[dataset] = models.find_rollback_target(ctx, actor, dataset)
-    return earlier
 
 
 @router.get("/admin/models/compare")
