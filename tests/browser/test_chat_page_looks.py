@@ -12,7 +12,7 @@ from tests.browser.chat_browser import ANNA, find_field, find_messages, open_cha
 pytestmark = pytest.mark.integration
 
 
-def test_dark_mode_is_remembered(page):
+def test_dark_mode_is_remembered_and_the_page_switches_to_english(page):
     def read_background():
         return page.evaluate("getComputedStyle(document.body).backgroundColor")
 
@@ -22,16 +22,13 @@ def test_dark_mode_is_remembered(page):
     page.reload()
     assert read_background() == "rgb(17, 22, 27)"
     expect(page.get_by_role("button", name="Включить светлую тему")).to_be_visible()
-
-
-def test_page_switches_to_english(page):
     page.get_by_role("link", name="In English").click()
     expect(page.get_by_role("button", name="Anna, student")).to_be_visible()
     expect(page.get_by_role("button", name="Start", exact=True)).to_be_visible()
     assert page.locator("html").get_attribute("lang") == "en"
 
 
-def test_page_is_usable_by_keyboard_alone(page, bot):
+def test_page_is_usable_by_keyboard_alone_and_by_screen_readers(page, bot):
     names = []
     for _ in range(12):
         page.keyboard.press("Tab")
@@ -53,6 +50,9 @@ def test_page_is_usable_by_keyboard_alone(page, bot):
     page.keyboard.type("привет")
     page.keyboard.press("Enter")
     assert bot.read_update()["message"]["text"] == "привет"
+    expect(page.get_by_role("log", name="Чат: Анна, студентка")).to_be_visible()
+    page.get_by_role("button", name="Вера, администратор").click()
+    expect(page.get_by_role("log", name="Чат: Вера, администратор")).to_be_visible()
 
 
 NAME_OF_FOCUS = """() => {
@@ -141,12 +141,6 @@ def save_screenshot(page: Page, name: str) -> None:
     folder = os.environ.get("SHOTS_FOLDER")
     if folder:
         page.screenshot(path=str(Path(folder) / f"{name}.png"))
-
-
-def test_each_person_has_a_named_log_for_screen_readers(page):
-    expect(page.get_by_role("log", name="Чат: Анна, студентка")).to_be_visible()
-    page.get_by_role("button", name="Вера, администратор").click()
-    expect(page.get_by_role("log", name="Чат: Вера, администратор")).to_be_visible()
 
 
 def test_page_without_javascript_says_what_it_needs(chromium, telegram):

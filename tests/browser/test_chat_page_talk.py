@@ -28,7 +28,7 @@ def find_chat_tab(page, name):
     return page.locator("#chats").get_by_role("button", name=name, exact=True)
 
 
-def test_message_of_the_bot_can_be_replied_to(page, bot):
+def test_message_is_replied_to_marked_and_forwarded_with_another(page, bot, telegram):
     sent = bot.say(ANNA, "Форма лба.")
     choose_action(find_messages(page).first, "Ответить")
     expect(page.locator("#context")).to_contain_text("Форма лба.")
@@ -37,32 +37,10 @@ def test_message_of_the_bot_can_be_replied_to(page, bot):
     assert bot.read_update()["message"]["reply_to_message"]["message_id"] == sent
     expect(page.locator("#context")).to_be_empty()
     expect(find_messages(page).last.locator("blockquote.reply")).to_have_text("Форма лба.")
-
-
-def test_own_message_can_be_edited_and_is_marked(page, bot, telegram):
-    telegram.say("anna", "превет")
-    assert bot.read_update()["message"]["text"] == "превет"
-    choose_action(find_messages(page).first, "Изменить")
-    expect(find_field(page)).to_have_value("превет")
-    find_field(page).fill("привет")
-    page.keyboard.press("Enter")
-    assert bot.read_update()["edited_message"]["text"] == "привет"
-    expect(find_messages(page)).to_have_count(1)
-    expect(find_messages(page).first).to_contain_text("изменено")
-
-
-def test_edit_can_be_cancelled(page, telegram):
-    telegram.say("anna", "превет")
-    choose_action(find_messages(page).first, "Изменить")
-    page.keyboard.press("Escape")
-    expect(page.locator("#context")).to_be_empty()
-    expect(find_field(page)).to_have_value("")
-
-
-def test_several_messages_are_forwarded_to_another_chat(page, bot, telegram):
-    bot.say(ANNA, "Форма лба.")
-    telegram.say("anna", "Спасибо")
-    expect(find_messages(page)).to_have_count(2)
+    open_actions(find_messages(page).first)
+    page.get_by_role("button", name="Отметить: 👍").click()
+    expect(page.locator(".reaction")).to_have_text("👍")
+    assert telegram.log("anna")[0].reactions == {ANNA: "👍"}
     choose_action(find_messages(page).first, "Переслать")
     choose_action(find_messages(page).last, "Переслать")
     expect(page.locator("#context")).to_contain_text("Переслать 2")
@@ -70,18 +48,26 @@ def test_several_messages_are_forwarded_to_another_chat(page, bot, telegram):
     page.get_by_role("button", name="Отправить", exact=True).click()
     expect(find_messages(page)).to_have_count(2)
     expect(find_messages(page).first).to_contain_text("Переслано от: Merlin")
-    assert [message.text for message in telegram.log("study")] == ["Форма лба.", "Спасибо"]
+    assert [message.text for message in telegram.log("study")] == ["Форма лба.", "почему?"]
 
 
-def test_reaction_is_set_and_shown(page, bot, telegram):
-    bot.say(ANNA, "Форма лба.")
-    open_actions(find_messages(page).first)
-    page.get_by_role("button", name="Отметить: 👍").click()
-    expect(page.locator(".reaction")).to_have_text("👍")
-    assert telegram.log("anna")[0].reactions == {ANNA: "👍"}
+def test_own_message_can_be_edited_and_is_marked_unless_the_edit_is_cancelled(page, bot, telegram):
+    telegram.say("anna", "превет")
+    assert bot.read_update()["message"]["text"] == "превет"
+    choose_action(find_messages(page).first, "Изменить")
+    expect(find_field(page)).to_have_value("превет")
+    page.keyboard.press("Escape")
+    expect(page.locator("#context")).to_be_empty()
+    expect(find_field(page)).to_have_value("")
+    choose_action(find_messages(page).first, "Изменить")
+    find_field(page).fill("привет")
+    page.keyboard.press("Enter")
+    assert bot.read_update()["edited_message"]["text"] == "привет"
+    expect(find_messages(page)).to_have_count(1)
+    expect(find_messages(page).first).to_contain_text("изменено")
 
 
-def test_bot_alert_stays_until_closed(page, bot):
+def test_key_shows_an_alert_until_it_is_closed_or_copies_its_text(page, bot):
     bot.say(ANNA, "?", reply_markup=KEYS)
     page.get_by_role("button", name="Спросить").click()
     query = bot.read_update()["callback_query"]
@@ -90,9 +76,6 @@ def test_bot_alert_stays_until_closed(page, bot):
     expect(page.get_by_role("dialog")).to_contain_text("Осталось 2 вопроса")
     page.get_by_role("button", name="Понятно").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
-
-
-def test_copy_key_copies_its_text_and_confirms_it(page, bot):
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     key = {"text": "Скопировать код", "copy_text": {"text": "print(1)"}}
     bot.say(ANNA, "код", reply_markup={"inline_keyboard": [[key]]})
@@ -101,7 +84,7 @@ def test_copy_key_copies_its_text_and_confirms_it(page, bot):
     assert page.evaluate("navigator.clipboard.readText()") == "print(1)"
 
 
-def test_code_shows_its_language_and_can_be_copied(page, bot):
+def test_code_is_copied_a_spoiler_revealed_and_a_command_sent(page, bot):
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     pre = {"type": "pre", "offset": 0, "length": 8, "language": "python"}
     bot.say(ANNA, "print(1)", entities=[pre])
@@ -109,24 +92,18 @@ def test_code_shows_its_language_and_can_be_copied(page, bot):
     page.get_by_role("button", name="Скопировать", exact=True).click()
     expect(page.locator("#toast")).to_have_text("Скопировано.")
     assert page.evaluate("navigator.clipboard.readText()") == "print(1)"
-
-
-def test_spoiler_is_revealed_on_request(page, bot):
     bot.say(ANNA, "ответ: 42", entities=[{"type": "spoiler", "offset": 7, "length": 2}])
     hidden = page.get_by_role("button", name="Скрытый текст: показать")
     hidden.focus()
     page.keyboard.press("Enter")
     expect(hidden).to_have_count(0)
     expect(page.locator(".spoiler.shown")).to_have_text("42")
-
-
-def test_command_in_a_text_is_sent_when_pressed(page, bot):
     bot.say(ANNA, "Наберите /help или 1/2")
     page.get_by_role("button", name="/help", exact=True).click()
     assert bot.read_update()["message"]["text"] == "/help"
 
 
-def test_menu_offers_the_commands_of_the_chat(page, bot):
+def test_menu_offers_the_commands_of_the_chat_and_a_topic_is_created(page, bot):
     commands = [{"command": "help", "description": "Помощь"}]
     bot.call("setMyCommands", commands=commands, language_code="ru")
     page.get_by_role("button", name="Команды бота").click()
@@ -137,6 +114,14 @@ def test_menu_offers_the_commands_of_the_chat(page, bot):
     find_field(page).fill("/he")
     page.get_by_role("button", name="/help Помощь").click()
     assert bot.read_update()["message"]["text"] == "/help@merlin_stand_in_bot"
+    page.get_by_role("button", name="Новая тема: Семинар с темами").click()
+    expect(find_chat_tab(page, "# Тема 1")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".log:not([hidden]) .service")).to_have_text("Новая тема: Тема 1")
+    find_field(page).fill("/ask вопрос")
+    page.keyboard.press("Enter")
+    expect(find_messages(page)).to_have_count(1)
+    message = bot.read_update()["message"]
+    assert (message["chat"]["id"], message["is_topic_message"]) == (SEMINAR.group_id, True)
 
 
 def test_group_shows_the_author_of_each_message(page, bot, telegram):
@@ -154,17 +139,6 @@ def test_group_shows_the_author_of_each_message(page, bot, telegram):
     expect(find_messages(page).nth(1)).to_have_class("msg me")
 
 
-def test_topic_can_be_created_and_used(page, bot):
-    page.get_by_role("button", name="Новая тема: Семинар с темами").click()
-    expect(find_chat_tab(page, "# Тема 1")).to_have_attribute("aria-pressed", "true")
-    expect(page.locator(".log:not([hidden]) .service")).to_have_text("Новая тема: Тема 1")
-    find_field(page).fill("/ask вопрос")
-    page.keyboard.press("Enter")
-    expect(find_messages(page)).to_have_count(1)
-    message = bot.read_update()["message"]
-    assert (message["chat"]["id"], message["is_topic_message"]) == (SEMINAR.group_id, True)
-
-
 def test_inline_results_are_offered_and_sent(page, bot, telegram):
     find_field(page).fill("@merlin_stand_in_bot лоб")
     query = bot.read_update()["inline_query"]
@@ -176,7 +150,7 @@ def test_inline_results_are_offered_and_sent(page, bot, telegram):
     assert telegram.log("anna")[0].text == "Форма лба"
 
 
-def test_album_is_sent_with_its_caption(page, bot, telegram, tmp_path):
+def test_album_is_sent_with_its_caption_and_a_file_is_downloaded_whole(page, telegram, tmp_path):
     pictures = [tmp_path / f"{name}.png" for name in "аб"]
     for picture in pictures:
         picture.write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x10\0\0\0\x10")
@@ -186,20 +160,8 @@ def test_album_is_sent_with_its_caption(page, bot, telegram, tmp_path):
     sent = [entry.message for entry in telegram.log("anna")]
     assert len({message["media_group_id"] for message in sent}) == 1
     assert sent[0]["caption"] == "доска"
-
-
-def test_file_is_downloaded_whole(page, telegram):
     telegram.send_file("anna", Upload("мой.csv", "text/csv", b"a,b\n"))
     with page.expect_download() as download:
         find_messages(page).last.get_by_role("link", name="мой.csv").click()
     assert download.value.suggested_filename == "мой.csv"
     assert download.value.path().read_bytes() == b"a,b\n"
-
-
-def test_streamed_draft_is_shown_with_its_formatting(page, bot, telegram):
-    telegram.say("anna", "вопрос")
-    bold = [{"type": "bold", "offset": 0, "length": 5}]
-    bot.call("sendMessageDraft", chat_id=ANNA, draft_id=7, text="Черты лица", entities=bold)
-    expect(page.locator(".caret b")).to_have_text("Черты")
-    bot.say(ANNA, "Черты лица")
-    expect(page.locator(".caret")).to_have_count(0)
