@@ -7,6 +7,8 @@ of rows, options, or revisions.
 import sys
 from importlib import import_module
 
+from merlin.core.log import set_up_logging
+
 QUICK = ("demo", "recall")
 NAMES = (
     *(*QUICK, "backup", "changes", "billing", "gate", "killpoints", "storm"),
@@ -17,7 +19,8 @@ WITH_ARGUMENTS = ("learning", "engine", "chat", "api", "dataset", "house", "simu
 
 
 def main() -> None:
-    """Run the named measurements, or all quick ones."""
+    """Run the named measurements, or all quick ones; of the log, only errors are printed."""
+    set_up_logging("bench", quiet=True)
     if sys.argv[1:2] and sys.argv[1] in WITH_ARGUMENTS:
         import_module(f"bench.{sys.argv[1]}").run(sys.argv[2:])
         return

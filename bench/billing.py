@@ -23,9 +23,6 @@ THREADS, PAYMENTS, MAX_AMOUNT, KILLS = 50, 20, 50, 5
 
 def run() -> None:
     """Print the violations in the histories, and the results of the payments."""
-    from merlin.core.log import set_up_logging
-
-    set_up_logging("bench", quiet=True)
     _histories()
     for name, database_url in (("SQLite", _sqlite), ("PostgreSQL", _postgresql)):
         with database_url() as url:

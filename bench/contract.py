@@ -5,15 +5,12 @@ that are in turn valid, invalid, and valid with the address of an existing objec
 programs, from signed-in browsers, and from anonymous clients.
 """
 
-import logging
 import sys
 import tempfile
 import time
 from itertools import count
 from pathlib import Path
 from typing import Any
-
-import structlog
 
 CASES = 10_000
 AT_ONCE = 12
@@ -24,7 +21,6 @@ def run() -> None:
     from tests.api.contract_cases import ContractCheck, PagesCheck
     from tests.api.staff_api import run_full_api
 
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     is_wrong = False
     for kind in (ContractCheck, PagesCheck):
         started_at = time.monotonic()

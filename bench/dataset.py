@@ -5,7 +5,6 @@ SQLite. They are compared with `check-jsonschema` if that is on the PATH: it val
 files by the same schema, but neither counts tokens nor builds.
 """
 
-import logging
 import os
 import random
 import shutil
@@ -23,7 +22,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-import structlog
 
 from bench.chat_figures import Figure, format_row
 from merlin.dataset.spec import schema_text
@@ -331,7 +329,6 @@ def measure_page() -> list[Figure]:
     from merlin.git.source import blob_id
     from tests.api.running_api import VERA, run_api
 
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     texts, files = {}, {}
     for number, turns in enumerate(make_turns(MANY)):
         text = f"{_example(*turns)}tags: [t{number % 7}, u{number % 25}]\n"

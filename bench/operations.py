@@ -9,10 +9,11 @@ from pathlib import Path
 
 def run() -> None:
     """Print the number of operations of each kind of processing; a violation raises an error."""
-    from merlin.core.log import set_up_logging
     from tests.support.fault_injection import SCENARIOS
 
-    set_up_logging("bench", quiet=True)
     for way in SCENARIOS:
         with tempfile.TemporaryDirectory() as folder:
-            print(f"{way.__name__}: {way(Path(folder))} operations failed in turn, all well after")
+            print(
+                f"{way.__name__}: {way(Path(folder))} operations failed in turn, all well after",
+                flush=True,
+            )

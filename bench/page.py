@@ -3,12 +3,9 @@
 `python -m bench page`: first contentful paint in a real Chromium, each run with an empty cache.
 """
 
-import logging
 import tempfile
 from pathlib import Path
 from typing import Any
-
-import structlog
 
 from bench.figures import line
 
@@ -28,7 +25,6 @@ def run() -> None:
     from tests.api.payment_api import run_shop_pages
     from tests.browser.installed_chromium import ARGUMENTS, CHROMIUM
 
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     with (
         tempfile.TemporaryDirectory() as folder,
         run_shop_pages(Path(folder)) as pages,
