@@ -1,5 +1,6 @@
 """Detect a file's kind by its first bytes; its name only distinguishes kinds of text."""
 
+import codecs
 import re
 from enum import StrEnum
 
@@ -9,9 +10,19 @@ HEAD_BYTES = 4096
 # H.3.4.1.
 _PDF_HEADER_WITHIN = 1024
 _DOCX_MIME_PART = "wordprocessingml"
-_BOMS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
-# Control bytes that no text contains; tab, line ends and form feed are allowed.
-_CONTROL_BYTES = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+# UTF-32's byte order mark begins with that of UTF-16, so it is checked first.
+_BOMS = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+UTF_8 = "utf-8-sig"
+UNICODE = (UTF_8, "utf-16-le", "utf-16-be", *_BOMS.values())
+# The share in a text in UTF-16, and the number: a single zero is a damaged character.
+_MIN_ZERO_SHARE, _MIN_ZEROS = 0.02, 2
+# Characters that no text contains; tab, line ends and form feed are allowed.
+CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
@@ -76,10 +87,24 @@ def detect_kind(name: str, mime: str, head: bytes) -> FileKind:
         is_called_docx = extension == "docx" or _DOCX_MIME_PART in mime
         is_docx = is_called_docx or (b"word/" in head and not head.startswith(_OLE_MAGIC))
         return FileKind.DOCX if is_docx else FileKind.UNKNOWN
-    is_text = head.startswith(_BOMS) or not _CONTROL_BYTES.search(head)
+    is_text = not CONTROL_CHARACTERS.search(head.decode(detect_encoding(head), "replace"))
     if head.startswith(b"{\\rtf") or not is_text:
         return FileKind.UNKNOWN
     return _BY_EXTENSION.get(extension) or _BY_MIME.get(mime) or FileKind.TEXT
+
+
+def detect_encoding(head: bytes) -> str:
+    """Return the Unicode encoding of a text by its first bytes; UTF_8 also for other encodings.
+
+    UTF-16 without a byte order mark is told by the zeros of its Latin letters, blanks and signs.
+    """
+    marked = next((name for mark, name in _BOMS.items() if head.startswith(mark)), None)
+    zeros = head[::2].count(0), head[1::2].count(0)
+    if marked:
+        return marked
+    if zeros[0] == zeros[1] or max(zeros) < max(_MIN_ZEROS, _MIN_ZERO_SHARE * len(head)):
+        return UTF_8
+    return "utf-16-be" if zeros[0] > zeros[1] else "utf-16-le"
 
 
 def image_mime(head: bytes) -> str:

@@ -17,6 +17,7 @@ from io import BufferedReader, TextIOWrapper
 from itertools import count
 from typing import Any, Literal
 
+from merlin.core.file_kind import UTF_8, detect_encoding
 from merlin.core.table_cells import COLUMNS, REQUIRED_COLUMNS, Row, parse_heading
 from merlin.dataset.chat_formats import FORMATS, ChatFormat, detect_chat_format, to_openai
 from merlin.dataset.example import Example, check_conversation, example_from_json
@@ -41,9 +42,6 @@ class ImportedLine:
 
 
 _JSON_ENDINGS = ("json", "jsonl", "ndjson")
-_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-# The share in a text in UTF-16, and the number: a single zero is a damaged character.
-_MIN_ZERO_SHARE, _MIN_ZEROS = 0.02, 2
 # A zip archive, and the older Office container, which files with a password use too.
 _WORKBOOKS = (b"PK", b"\xd0\xcf\x11\xe0")
 # Files that another program must convert, and the rules that say how.
@@ -62,21 +60,8 @@ def detect_format(name: str, file: BufferedReader) -> ImportFormat:
     return "jsonl" if is_json else "csv"
 
 
-def _encoding_of(head: bytes) -> str:
-    """Return the encoding of a text by its first bytes: Excel's "Unicode Text" is UTF-16.
-
-    Without a byte order mark it is told by the zeros of its Latin letters, blanks and signs.
-    """
-    if head.startswith(_UTF16_MARKS):
-        return "utf-16"
-    zeros = head[::2].count(0), head[1::2].count(0)
-    if zeros[0] == zeros[1] or max(zeros) < max(_MIN_ZEROS, _MIN_ZERO_SHARE * len(head)):
-        return "utf-8-sig"
-    return "utf-16-be" if zeros[0] > zeros[1] else "utf-16-le"
-
-
 def _decode_head(head: bytes) -> str:
-    return head.decode(_encoding_of(head), "replace").lstrip()
+    return head.decode(detect_encoding(head), "replace").lstrip()
 
 
 def read_import_lines(
@@ -108,11 +93,11 @@ def read_import_lines(
 
 def _read_text(file: BufferedReader, file_format: ImportFormat) -> Iterator[ImportedLine]:
     head = file.peek()
-    encoding, text_head = _encoding_of(head), _decode_head(head)
+    encoding, text_head = detect_encoding(head), _decode_head(head)
     is_list = text_head.startswith("[")
     newline = "" if file_format == "csv" else "\n"
     # Invalid UTF-8 becomes surrogates, so that its line and column can be reported.
-    errors = "surrogateescape" if encoding == "utf-8-sig" else "replace"
+    errors = "surrogateescape" if encoding == UTF_8 else "replace"
     with TextIOWrapper(file, encoding, errors=errors, newline=newline) as text:
         if file_format == "csv":
             yield from _read_table(csv_rows(iter(partial(text.readline, MAX_FILE_BYTES + 1), "")))

@@ -21,12 +21,15 @@ import re
 import resource
 import sys
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from encodings.aliases import aliases
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Literal
 
+from merlin.core.file_kind import CONTROL_CHARACTERS, HEAD_BYTES, UNICODE, UTF_8, detect_encoding
 from merlin.providers.seccomp import CPU_S, SELF_TEST, forbid_system_calls
 
 # Control characters, byte order marks, and the invisible "tag" characters, which can hide
@@ -36,6 +39,7 @@ _INVISIBLE = re.compile(
 )
 _LINE_ENDS = re.compile("\r\n?|\x0b|\x0c|\x85|\u2028|\u2029")
 _BLANKS_AT_END = re.compile(r"[ \t\xa0]+\n")
+_BLANKS = re.compile(r"\s+")
 _MANY_LINES = re.compile(r"\n{3,}")
 
 
@@ -204,18 +208,11 @@ def _find_reachable() -> list[str]:
     return reached
 
 
-_BOMS = {
-    codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF32_LE: "utf-32",
-    codecs.BOM_UTF32_BE: "utf-32",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
 # These ten letters are two thirds of any Russian text; with a wrong encoding they are rare.
 _FREQUENT = frozenset("оеаинтсрвл")
 _CYRILLIC, _WESTERN = ("cp1251", "koi8-r", "cp866"), "cp1252"
 # All encodings that are considered.
-ENCODINGS = ("utf-8", "utf-16-le", *_BOMS.values(), *_CYRILLIC, _WESTERN)
+ENCODINGS = (*UNICODE, *_CYRILLIC, _WESTERN)
 _ASCII, _ROWS = bytes(range(128)), re.compile(rb"[\x80-\xff]{2,}")
 _SAMPLE = 100_000
 _MIN_SHARE = 0.25
@@ -223,26 +220,56 @@ _MIN_SHARE = 0.25
 _CAPITALS_WEIGHT = 0.8
 # Up to this share of invalid bytes, a text counts as damaged UTF-8.
 _MAX_BROKEN = 0.01
-_TEXT_SIGNS = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+
+
+_PAGE = re.compile(r"\s*(<\?xml[^>]*>\s*)?<(!doctype\s+)?html\b", re.IGNORECASE)
+# What separates the texts of elements; those that are not named here have lines of their own.
+_INLINE = "a abbr b cite code del dfn em font i ins kbd mark q s small span strong sub sup u var"
+_SEPARATORS = {**dict.fromkeys(_INLINE.split(), ""), "td": "\t", "th": "\t"}
+
+
+class _PageText(HTMLParser):
+    """Collects the text of an HTML page without its scripts and styles."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts = list[str]()
+        self._open = Counter[str]()
+
+    def handle_starttag(self, tag: str, _attributes: object) -> None:
+        self._open[tag] += 1
+        self.parts.append("" if tag in _SEPARATORS else "\n")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._open[tag] -= 1
+        self.parts.append(_SEPARATORS.get(tag, "\n"))
+
+    def handle_data(self, data: str) -> None:
+        if self._open["script"] + self._open["style"] <= 0:
+            self.parts.append(data if self._open["pre"] > 0 else _BLANKS.sub(" ", data))
 
 
 def read_text(content: bytes, most_characters: int) -> ExtractedText:
-    """Return the text of a TXT, MD or CSV file. Raises UnreadableDocument."""
+    """Return the text of a TXT, MD, CSV or HTML file. Raises UnreadableDocument."""
     if not content.strip(b"\xef\xbb\xbf\xff\xfe \t\r\n\x00"):
         raise UnreadableDocument("empty")
     text, is_whole = _decode(content)
-    if len(_TEXT_SIGNS.findall(text)) > len(text) // 100:
+    if len(CONTROL_CHARACTERS.findall(text)) > len(text) // 100:
         raise UnreadableDocument("unknown")
+    if _PAGE.match(text):
+        page = _PageText()
+        page.feed(text)
+        page.close()
+        text = "".join(page.parts)
     return join_parts([text], most_characters), not is_whole
 
 
 def _decode(content: bytes) -> tuple[str, bool]:
     """Return the text, and whether all bytes were valid."""
-    # UTF-32's byte order mark begins with that of UTF-16, so it is checked first.
-    encoding = next((name for mark, name in _BOMS.items() if content.startswith(mark)), "")
-    text = content.decode(encoding or "utf-8", "replace")
+    encoding = detect_encoding(content[:HEAD_BYTES])
+    text = content.decode(encoding, "replace")
     broken = text.count("\ufffd")
-    if encoding or broken <= _MAX_BROKEN * len(text):
+    if encoding != UTF_8 or broken <= _MAX_BROKEN * len(text):
         return text, not broken
     return content.decode(_guess_encoding(content), "replace"), True
 

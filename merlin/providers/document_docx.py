@@ -10,7 +10,9 @@ from zipfile import ZipFile
 
 import docx
 from docx.oxml.ns import qn
+from docx.oxml.parser import parse_xml
 from docx.oxml.xmlchemy import BaseOxmlElement
+from docx.parts.story import StoryPart
 
 from merlin.providers.document_child import ExtractedText, UnreadableDocument, join_parts
 
@@ -22,19 +24,29 @@ _ENCRYPTED_FLAG = 0x1
 # The container of an encrypted document, and the name in it. Source: MS-OFFCRYPTO 2.3.
 _OLE = b"\xd0\xcf\x11\xe0"
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
-_P, _TABLE, _ROW, _CELL, _DELETED = (qn(f"w:{name}") for name in ("p", "tbl", "tr", "tc", "del"))
+_P, _TABLE, _ROW, _CELL, _ID = (qn(f"w:{name}") for name in ("p", "tbl", "tr", "tc", "id"))
+# Deleted text, the former place of moved text, and the copy of a text box for old programs.
+_LEFT_OUT = (
+    qn("w:del"),
+    qn("w:moveFrom"),
+    "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback",
+)
+_NOTES = ("footnotes", "endnotes", "comments")
+_REFERENCES = tuple(qn(f"w:{name[:-1]}Reference") for name in _NOTES)
 _DOCX_SIGNS = {
+    _P: "\n",
     qn("w:tab"): "\t",
     qn("w:br"): "\n",
     qn("w:cr"): "\n",
     qn("w:noBreakHyphen"): "-",
 }
-_TEXT = qn("w:t")
+_TEXTS = (qn("w:t"), qn("m:t"), *_REFERENCES)
 
 
 def read_docx(content: bytes, most_characters: int) -> ExtractedText:
-    """Return the text of the body; headers, footers, notes and pictures are not read.
+    """Return the text of the body with its notes and comments, and its changes accepted.
 
+    Headers, footers and pictures are not read.
     Raises UnreadableDocument, and for damaged files any exception of the libraries.
     """
     if content.startswith(_OLE):
@@ -52,25 +64,41 @@ def read_docx(content: bytes, most_characters: int) -> ExtractedText:
     if "[Content_Types].xml" not in {member.filename for member in members}:
         raise UnreadableDocument("unknown")
     try:
-        body = docx.Document(BytesIO(content)).element.body
+        part = docx.Document(BytesIO(content)).part
     except ValueError as error:  # a workbook or a presentation
         raise UnreadableDocument("unknown") from error
-    return join_parts(_blocks(body), most_characters), False
+    for element in list(part.element.body.iter(*_LEFT_OUT)):
+        element.getparent().remove(element)
+    _insert_notes(part)
+    return join_parts(_blocks(part.element.body), most_characters), False
+
+
+def _insert_notes(part: StoryPart) -> None:
+    """Write each note and comment in brackets where the body refers to it."""
+    notes = {
+        (note.tag, note.get(_ID)): " ".join("".join(_blocks(note)).split())
+        for relation in part.rels.values()
+        if relation.reltype.rpartition("/")[2] in _NOTES and not relation.is_external
+        for note in parse_xml(relation.target_part.blob)
+    }
+    for reference in part.element.body.iter(*_REFERENCES):
+        key = str(reference.tag).removesuffix("Reference"), reference.get(_ID)
+        reference.text = f" [{notes.get(key, '')}]"
 
 
 def _blocks(element: BaseOxmlElement) -> Iterator[str]:
     """Yield paragraphs and table rows below an element, at any depth."""
     for child in element:
         if child.tag == _P:
-            signs = child.iter(_TEXT, *_DOCX_SIGNS)
+            signs = child.iter(*_TEXTS, *_DOCX_SIGNS)
             yield "".join(_DOCX_SIGNS.get(str(sign.tag)) or sign.text or "" for sign in signs)
         elif child.tag == _TABLE:
             yield "\n".join(_rows(child))
-        elif child.tag != _DELETED:
+        else:
             yield from _blocks(child)
 
 
 def _rows(table: BaseOxmlElement) -> Iterator[str]:
     for row in table.iterchildren(_ROW):
-        cells = (" ".join(filter(None, _blocks(cell))) for cell in row.iterchildren(_CELL))
-        yield " | ".join(cell.replace("\n", " ").strip() for cell in cells)
+        cells = (" ".join(" ".join(_blocks(cell)).split()) for cell in row.iterchildren(_CELL))
+        yield " | ".join(cells)

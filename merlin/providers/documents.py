@@ -36,7 +36,7 @@ _START = (
 _CHUNK = 65_536
 # A character takes at most four bytes in UTF-8, or six as a JSON escape.
 _BYTES_PER_CHARACTER, _FRAME_BYTES = 6, 1000
-_KINDS = "PDF, DOCX, TXT, MD, CSV"
+_KINDS = "PDF, DOCX, HTML, TXT, MD, CSV"
 
 
 def file_error(key: str, **arguments: object) -> Refused:
@@ -69,7 +69,7 @@ class ChildReader:
         self._slots = asyncio.Semaphore(at_once)
 
     async def read(self, content: bytes, name: str) -> tuple[str, bool]:
-        """Return the text of a PDF, DOCX, TXT, MD or CSV file, and whether it is incomplete.
+        """Return the text of a file of one of `_KINDS`, and whether it is incomplete.
 
         It is incomplete if pages are images or a part is damaged. Raises Refused.
         """

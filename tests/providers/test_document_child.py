@@ -134,7 +134,7 @@ actions = {
     "read low": lambda: os.open("/etc/passwd", os.O_RDONLY),
     "environment": lambda: open(f"/proc/{os.getppid()}/environ"),
     "state": lambda: open(sys.argv[1] + "/config.yaml"),
-    "module": lambda: __import__("html.parser"),
+    "module": lambda: __import__("xmlrpc.client"),
     "descriptor": lambda: open(0),
     "write": lambda: open(sys.prefix + "/x", "w"),
     "write low": lambda: os.open(sys.prefix + "/x", os.O_CREAT | os.O_WRONLY),

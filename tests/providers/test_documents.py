@@ -22,6 +22,7 @@ from tests.support.prompt_injections import documents
 from tests.support.sample_documents import (
     docx_body,
     edit_pdf,
+    make_annotated_docx,
     make_docx,
     make_pdf,
     replace_docx_parts,
@@ -35,6 +36,26 @@ def get_content(content):
     return content() if callable(content) else content
 
 
+PAGE = """<!DOCTYPE html><html lang="ru"><head><meta charset="windows-1251"><title>Лекция</title>
+<style>p { color: red }</style><script>if (1 < 2) alert("</p>")</script></head><body>
+<h1>Внимание</h1><p>Это&nbsp;<b>от</b>бор,
+не память.<p>А &lt; Б<br>Да<table><tr><td>имя</td><td>год</td></tr></table>
+<pre>for x in y:
+    print(x)</pre></body></html>"""
+PAGE_TEXT = """Лекция
+
+Внимание
+
+Это отбор, не память.
+А < Б
+Да
+
+имя\tгод
+
+for x in y:
+    print(x)"""
+
+
 @functional
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
@@ -44,6 +65,8 @@ def get_content(content):
         ("a.txt", TEXT.encode(), (TEXT, False)),
         ("a.md", f"# {TEXT}\r\n\r\n* раз\r\n".encode(), (f"# {TEXT}\n\n* раз", False)),
         ("a.csv", "имя;год\nёж;5\n".encode(), ("имя;год\nёж;5", False)),
+        ("a.html", PAGE.encode("cp1251"), (PAGE_TEXT, False)),
+        ("a.txt", f"{TEXT}, {TEXT}".encode("utf-16-le"), (f"{TEXT}, {TEXT}", False)),
         ("no ending", PDF, (TEXT, False)),
         ("lies.txt", PDF, (TEXT, False)),
     ],
@@ -154,6 +177,21 @@ def test_tables_and_wrapped_runs_of_a_docx_are_read():
     assert parse_content("docx", replace_docx_parts(DOCX, document=body)) == TEXT
 
 
+@unit
+def test_notes_comments_and_changes_of_a_docx_are_read():
+    content = make_annotated_docx("опыт", "Чей?", "Павлов, 1904")
+    assert parse_content("docx", content) == "опыт [Чей?]\n\nопыт [Павлов, 1904]"
+    moved = (
+        b"<w:ins><w:r><w:t>b</w:t></w:r></w:ins><w:moveFrom><w:r><w:t>a</w:t></w:r></w:moveFrom>"
+    )
+    box = b"<w:txbxContent><w:p><w:r><w:t>c</w:t></w:r></w:p></w:txbxContent>"
+    boxes = b"<w:r><mc:AlternateContent><mc:Choice>%s</mc:Choice><mc:Fallback>%s</mc:Fallback>"
+    boxes = boxes % (box, box) + b"</mc:AlternateContent></w:r>"
+    formula = b"<m:oMath><m:r><m:t>d</m:t></m:r></m:oMath>"
+    body = docx_body(make_docx("a")).replace(b"</w:p>", moved + boxes + formula + b"</w:p>", 1)
+    assert parse_content("docx", replace_docx_parts(DOCX, document=body)) == "ab\ncd"
+
+
 def change_body(declaration, text):
     body = docx_body(DOCX).replace(b"<w:document", declaration.encode() + b"<w:document", 1)
     return replace_docx_parts(DOCX, document=body.replace(TEXT.encode(), text.encode()))
@@ -214,6 +252,8 @@ LECTURE = "Внимание — это отбор. Ёжик его не отвл
         ("utf-8-sig", LECTURE),
         ("utf-16", LECTURE),
         ("utf-32", LECTURE),
+        ("utf-16-le", LECTURE),
+        ("utf-16-be", LECTURE),
         ("cp1251", LECTURE),
         ("cp866", LECTURE.replace("—", "")),
         ("koi8-r", LECTURE.replace("—", "")),
