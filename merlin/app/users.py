@@ -332,7 +332,7 @@ def give_questions(
     quotas = Quotas(ctx.db, ctx.bot_id, ctx.clock)
     gift_id = quotas.gifts.give(Gift(user_id, kind, amount, actor.name, reason, until, once))
     if not actor.is_operator:
-        arguments = {"amount": amount, "format": {"key": f"format-{kind.value}", "arguments": {}}}
+        arguments = {"what": {"key": f"pay-pack-{kind.value}", "arguments": {"count": amount}}}
         notices = Notices(ctx.db, ctx.clock)
         notices.tell(str(user_id), "notice-gift", arguments, once=f"gift:{once or gift_id}")
     return next(each for each in quotas.gifts.list_all(user_id) if each.gift_id == gift_id)

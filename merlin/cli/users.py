@@ -14,7 +14,7 @@ from merlin.account.api_keys import Scope
 from merlin.app import users
 from merlin.app.users import UserDetails, UserView
 from merlin.billing.promo_codes import MAX_DAYS
-from merlin.billing.quota import Format, Gift
+from merlin.billing.quota import Format, Gift, questions_text
 from merlin.cli import language
 from merlin.cli.options import (
     DEFAULT,
@@ -214,9 +214,8 @@ def gift(
     with write_context(config) as (ctx, actor):
         values = _gift_record(users.give_questions(ctx, actor, user, kind, amount, days, reason))
     until = format_cell(values["expires_at"]) or 0
-    arguments = {"user": str(user), "amount": amount, "until": until}
-    kind_shown = translate_word("format", kind.value)
-    print_result(values, "account-did-gift", json=json, format=kind_shown, **arguments)
+    what = questions_text(kind, amount, language())
+    print_result(values, "account-did-gift", json=json, user=str(user), what=what, until=until)
 
 
 UserId = Annotated[

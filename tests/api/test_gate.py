@@ -46,13 +46,13 @@ def held_model(site):
 
 def test_pages_explain_why_a_model_is_held_and_by_which_questions(site):
     text = open_page(site, "/admin/models")
-    assert "остановлена тестом" in text
+    assert "не стала текущей" in text
     assert "неверно отвечает на 12 тестовых вопросов" in text
     assert text.count("✗ Что значит слово номер") == 12
     assert f"/admin/models/{held_model(site)['id']}/accept" in text
     verdict = site.admin.get("/api/verdicts").json()["verdicts"][0]
     commit = open_page(site, f"/admin/verdicts?commit={verdict['commit']}")
-    assert "остановлен тестом" in commit
+    assert "не применён" in commit
     assert "неверно отвечает на 12 тестовых вопросов" in commit
     assert "неверно отвечает на 12 тестовых вопросов" in open_page(site, "/admin/board")
 
@@ -120,7 +120,7 @@ def test_editor_can_accept_on_the_page_but_teacher_of_another_dataset_cannot(sit
         site.lab.tick("serve", "promote")
         page = client.get(answer.headers["location"]).text
     assert "готово" in page
-    assert "остановлена тестом" not in page
+    assert "не стала текущей" not in page
     assert site.lab.status()["serving"]["build"] == newest_build(site)
 
 

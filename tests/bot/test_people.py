@@ -167,9 +167,9 @@ def test_questions_are_given_for_some_days_and_the_user_is_notified(chat, telegr
     assert "Пришлите число" in chat.last.text
     chat.say("12")
     chat.press("30 дней")
-    assert "голос — 12" in chat.last.text
+    assert "Подарить 12 голосовых вопросов?" in chat.last.text
     chat.press(chat.button_data("a-gift-yes"))
-    StaffUser(telegram, settings, "anna").wait_for_text("голос — 12")
+    StaffUser(telegram, settings, "anna").wait_for_text("Вам подарили 12 голосовых вопросов.")
     rows = select_rows(settings, "SELECT user_id, format, amount, by_whom FROM quota_gift")
     assert rows == [(ANNA, "voice", 12, f"user:{VERA}")]
     assert audit_rows(chat) == [(f"user:{VERA}", "quota.gift", f"user:{ANNA}")]

@@ -204,7 +204,7 @@ def test_held_model_is_shown_with_the_reason_and_the_accept_command(lab, provide
     assert "gets 4 test questions wrong that trial-2 gets right" in output.err
     assert "merlin models accept trial-3" in output.err
     _, output = run("status")
-    assert "stopped by the test" in output.out
+    assert "didn't go live" in output.out
     code, output = run("models", "accept", "trial-3")
     assert code == 0
     assert "trial-3: 4 answers accepted" in output.err

@@ -116,7 +116,7 @@ def test_result_is_shown_as_text(folder, capsys):
         (["block", "1001"], "blocked"),
         (["block", "1001", "--undo"], "unblocked"),
         (["plan", "1001", "full"], "full"),
-        (["gift", "1001", "photo", "2"], "photos: 2\n"),
+        (["gift", "1001", "photo", "2"], "a gift of 2 questions with a photo\n"),
         (["gift", "1001", "photo", "2", "--days", "1"], "until"),
     ):
         code, captured = run(capsys, folder, *arguments)

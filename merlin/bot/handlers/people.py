@@ -20,7 +20,7 @@ from merlin.app.inbox import Dialog
 from merlin.app.payments import list_payments
 from merlin.app.users import UserView
 from merlin.billing.purchases import Purchase
-from merlin.billing.quota import MAX_GIFT, Format, Plan, plan_named
+from merlin.billing.quota import MAX_GIFT, Format, Plan, plan_named, questions_text
 from merlin.bot import menu
 from merlin.bot.context import BotContext, read_number
 from merlin.bot.handlers import admin
@@ -285,8 +285,7 @@ def give_questions(context: BotContext) -> View:
         text = context.translate(
             "people-ask-gift",
             who=user_title(context, person),
-            format=state_text(context, "format", kind.value),
-            amount=amount,
+            what=questions_text(kind, amount, context.language),
             long=context.translate("people-days" if days else "page-no-expiry", days=days),
         )
         # The update id in the data identifies the question, so that pressing twice gives once.

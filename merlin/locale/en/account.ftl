@@ -22,8 +22,8 @@ account-did-erase = { $user }: everything is deleted, records: { $rows }. { $mod
 account-did-plan = { $user }: plan { $plan }
 account-did-gift =
     { $until ->
-        [0] { $user } got a gift of { $format }: { $amount }
-       *[other] { $user } got a gift of { $format }: { $amount }, until { $until }
+        [0] { $user } got a gift of { $what }
+       *[other] { $user } got a gift of { $what }, until { $until }
     }
 account-col-user = user ID
 account-col-name = name

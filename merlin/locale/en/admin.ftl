@@ -158,12 +158,12 @@ people-days = { $days ->
         [one] { $days } day
        *[other] { $days } days
     }
-people-ask-gift = Give: { $who }, { $format } — { $amount }, for: { $long }.
+people-ask-gift = Give { $what } to { $who }? Valid: { $long }.
 people-gift-sent = Gift sent
 notice-unblocked-renewal = The bot answers you again. Auto-renewal of the plan “{ $en }” is off, so you won't be charged for it. To turn it on, buy the plan again: /plan
 notice-role = Your role is now: { $role }.
 notice-role-scopes = Your role is now: { $role } ({ $scopes }). Start with /admin
-notice-gift = You got gift questions: { $format } — { $amount }. They're used once the plan's questions run out.
+notice-gift = You got { $what } as a gift. Your plan's questions are used first.
 broadcast-list = Recent broadcasts. Tap one for details.
 broadcast-none = No broadcasts yet.
 broadcast-new = ✍️ New broadcast

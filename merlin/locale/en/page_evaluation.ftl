@@ -7,7 +7,7 @@ page-eval-compared = Beside { $against }{ $serves ->
         [one] { NUMBER($count) } common question
        *[other] { NUMBER($count) } common questions
     }
-page-eval-held = Stopped by the test{ $lost ->
+page-eval-held = Didn't go live{ $lost ->
         [0] { "" }
         [one] : { NUMBER($lost) } right answer turned wrong
        *[other] : { NUMBER($lost) } right answers turned wrong

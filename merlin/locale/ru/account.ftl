@@ -22,8 +22,8 @@ account-did-erase = { $user }: всё удалено, записей было { 
 account-did-plan = { $user }: план { $plan }
 account-did-gift =
     { $until ->
-        [0] { $user }: подарено, { $format }: { $amount }
-       *[other] { $user }: подарено, { $format }: { $amount }, до { $until }
+        [0] { $user }: подарено { $what }
+       *[other] { $user }: подарено { $what }, до { $until }
     }
 account-col-user = ID
 account-col-name = имя

@@ -163,12 +163,12 @@ people-days = { $days ->
         [few] { $days } дня
        *[many] { $days } дней
     }
-people-ask-gift = Подарить: { $who }, { $format } — { $amount }, срок: { $long }.
+people-ask-gift = Подарить { $what }? Кому: { $who }, срок: { $long }.
 people-gift-sent = Подарок отправлен
 notice-unblocked-renewal = Бот снова вам отвечает. Автопродление плана «{ $ru }» выключено, деньги за него не спишутся. Чтобы включить его, купите план ещё раз: /plan
 notice-role = Ваша роль теперь: { $role }.
 notice-role-scopes = Ваша роль теперь: { $role } ({ $scopes }). Начните с /admin
-notice-gift = Вам подарили вопросы: { $format } — { $amount }. Они тратятся, когда вопросы плана закончились.
+notice-gift = Вам подарили { $what }. Сначала расходуются вопросы плана, потом подаренные.
 broadcast-list = Недавние рассылки. Нажмите, чтобы узнать подробности.
 broadcast-none = Рассылок ещё не было.
 broadcast-new = ✍️ Новая рассылка

@@ -8,7 +8,7 @@ page-eval-compared = Рядом с { $against }{ $serves ->
         [few] { NUMBER($count) } общих вопроса
        *[many] { NUMBER($count) } общих вопросов
     }
-page-eval-held = Остановлена тестом{ $lost ->
+page-eval-held = Не стала текущей{ $lost ->
         [0] { "" }
         [one] : { NUMBER($lost) } верный ответ стал неверным
         [few] : { NUMBER($lost) } верных ответа стали неверными
