@@ -60,7 +60,7 @@ def test_pages_explain_why_a_model_is_held_and_by_which_questions(site):
 def test_teacher_of_the_dataset_sees_the_evaluation_of_a_held_model(site):
     held_at = f"/admin/models/{newest_build(site)}/evaluation"
     text = open_page(site, held_at, LEADER)
-    assert "Остановлена тестом: 12 верных ответов стали неверными" in text
+    assert "Не стала текущей: 12 верных ответов стали неверными" in text
     assert text.count(f">{NO}</p>") == 12
     assert "0 из 12" in text
     assert "Исправить 12 примеров" in text

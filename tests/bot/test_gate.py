@@ -44,7 +44,7 @@ def test_admin_is_notified_of_a_held_model_and_can_promote_it(settings, telegram
     assert "✗ Что значит слово номер 20" in message.text
     assert "… и ещё 7" in message.text
     vera.press("🔎 Посмотреть модель")
-    assert "остановлена тестом" in vera.last.text
+    assert "не стала текущей" in vera.last.text
     assert "неверно отвечает на 12 тестовых вопросов" in vera.last.text
     assert vera.last.text.splitlines()[-1] == "… и ещё 4"
     assert vera.labels[:2] == ["✅ Принять эти ответы", "⬆️ Сделать текущей"]
@@ -61,7 +61,7 @@ def test_admin_is_notified_of_a_held_model_and_can_promote_it(settings, telegram
     vera.wait_for_text("теперь отвечает trial-2")
     assert serving_version(lab) == "trial-2"
     vera.press_forged("a-model:2")
-    assert "остановлена" not in vera.last.text
+    assert "не стала текущей" not in vera.last.text
 
 
 def test_editor_accepts_the_answers_after_a_confirmation_and_the_model_serves(
