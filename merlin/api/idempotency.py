@@ -3,13 +3,14 @@
     Idempotency-Key: 1 to 255 visible ASCII characters, chosen by the client
     the same request again      the same answer, with `Idempotency-Replayed: true`
     the same key, another call  422
-    while the first one runs    409; if it never ends, it may run again after ten minutes
+    while the first one runs    409; if it never ends, it may run again after ten minutes, or once
+                                its process has ended
 
 A successful answer (2xx) is stored for a day. A refusal (4xx) and a failure that the route itself
 reports (5xx) mean that nothing happened, so the key is released: a caller without quota may repeat
 the request tomorrow. If the outcome is unknown (a bug, an unreachable database, a kill), the
-request counts as running; a retry after ten minutes gets the same number, by which the operation
-recognises an effect that already happened. A streamed answer is stored as a whole after its end,
+request counts as running; a later retry gets the same number, by which the operation recognises an
+effect that already happened. A streamed answer is stored as a whole after its end,
 even if the client has disconnected.
 """
 

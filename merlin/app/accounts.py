@@ -9,7 +9,7 @@ from merlin.account.api_keys import REQUIRED_PERMISSIONS, ApiKey, ApiKeys, Scope
 from merlin.account.sign_ins import SignIn, SignInMethod, SignIns
 from merlin.account.users import ERASED, User, Users
 from merlin.app.actor import Actor
-from merlin.app.ask import ABANDONED, show_quota
+from merlin.app.ask import show_quota
 from merlin.app.context import Context
 from merlin.app.permissions import list_led_courses
 from merlin.app.personal_data import PersonalRecords
@@ -25,6 +25,7 @@ from merlin.core.views import described, view_of
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.proposals import Proposals
 from merlin.db.audit import Audit
+from merlin.db.processes import CALL_LIMIT
 from merlin.db.tables import TURN
 
 # A user who signed in this recently without the password may replace a forgotten one.
@@ -287,7 +288,7 @@ def prepare_erasure(ctx: Context, actor: Actor) -> str:
     if Refunds(ctx.db).is_owed_stars(actor.user_id):
         return "my-data-refund"
     is_asked = (TURN.user_id == actor.user_id) & (TURN.state == TurnState.ASKED.value)
-    is_asked &= TURN.asked_at > iso(ctx.clock() - ABANDONED)
+    is_asked &= TURN.asked_at > iso(ctx.clock() - CALL_LIMIT)
     return "my-data-answering" if ctx.db.count(TURN, is_asked) else ""
 
 

@@ -17,7 +17,7 @@ does not reset a cap.
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 from typing import Literal
 
 from merlin.account.users import User, Users
@@ -72,8 +72,6 @@ _OF_DAY = """
 SELECT SUM(micro), currency FROM answer_cost WHERE day = ? GROUP BY currency ORDER BY currency
 """
 _OF_PERSON = "SELECT micro, currency FROM answer_cost WHERE day = ? AND mark = ?"
-# Longer than any answer takes.
-ABANDONED = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,12 +127,7 @@ def read_chat(
         questions = find_starters(ctx, actor, course.dataset, before)
     recent_sessions = list_sessions(ctx, actor, course) if actor.user_id else []
     consent = proposals.has_consent(ctx, actor)
-    # A question is lost when its process ends, so it is answered by the oldest live API process
-    # at most, and `ABANDONED` after it was asked at the latest.
-    now, beats = ctx.clock(), Heartbeats(ctx.db).list_all()
-    starts = [beat.since for beat in beats if beat.process == "api" and beat.is_alive(now)]
-    earliest = now - ask.ABANDONED
-    oldest_pending = max(min(starts, default=earliest), earliest)
+    oldest_pending = Heartbeats(ctx.db).find_oldest_start("api", ctx.clock())
     return CourseChat(serving, recent_sessions, session, questions, consent, oldest_pending)
 
 

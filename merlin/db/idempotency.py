@@ -3,9 +3,9 @@
     begun -> answered     the answer is stored for a day and repeated for the same call
     begun -> forgotten    nothing happened: the same key may be used again at once
 
-A call begun by a process that died may be repeated after `TAKEOVER_AFTER`, with the same number, by
-which the operation recognises what it has already done. Keys and requests are stored as SHA-256,
-answers encrypted.
+A call whose API process has ended, or that began `CALL_LIMIT` ago, may be repeated with the same
+number, by which the operation recognises what it has already done. Keys and requests are stored as
+SHA-256, answers encrypted.
 """
 
 import json
@@ -18,11 +18,11 @@ from typing import Literal
 from merlin.account.api_keys import digest
 from merlin.core.clock import from_iso, iso
 from merlin.db.database import Repository, Row, transaction
+from merlin.db.processes import Heartbeats
 from merlin.db.tables import IDEMPOTENCY
 from merlin.db.values import decrypt
 
 LIFETIME = timedelta(hours=24)
-TAKEOVER_AFTER = timedelta(minutes=10)
 NUMBER_BITS = 62
 
 
@@ -89,7 +89,7 @@ class IdempotencyKeys(Repository):
 
     def _take_over(self, row: Row, now: datetime) -> StartedCall | KeyConflict:
         """Begin a call again if its process did not finish it in time."""
-        if now - from_iso(row["at"]) < TAKEOVER_AFTER:
+        if from_iso(row["at"]) > Heartbeats(self.db).find_oldest_start("api", now):
             return "running"
         same = (IDEMPOTENCY.id == row["id"]) & (IDEMPOTENCY.at == row["at"])
         is_mine = self.db.update(IDEMPOTENCY, same & IDEMPOTENCY.status.is_null(), at=iso(now))

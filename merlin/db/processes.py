@@ -16,7 +16,7 @@ import os
 import threading
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, LiteralString
 
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     import psycopg
 
 
+# Longer than any answer takes.
+CALL_LIMIT = timedelta(minutes=10)
 # Each new pod and container is another host.
 _FORGOTTEN_AFTER = timedelta(days=7)
 
@@ -67,6 +69,15 @@ class Heartbeats(Repository):
         """Return the last heartbeat of every process, by process and host."""
         found = _HEARTBEATS.read_all(self.db, HEARTBEAT.select())
         return sorted(found, key=lambda each: (each.process, each.host))
+
+    def find_oldest_start(self, process: str, now: datetime) -> datetime:
+        """Return since when calls of a process may run: the start of its oldest live instance.
+
+        `CALL_LIMIT` ago at the latest. What was begun earlier ended with its process.
+        """
+        earliest = now - CALL_LIMIT
+        starts = (b.since for b in self.list_all() if b.process == process and b.is_alive(now))
+        return max(min(starts, default=earliest), earliest)
 
 
 _HEARTBEATS = RowMap(Heartbeat)

@@ -14,7 +14,7 @@ from merlin.api.idempotency import run_once
 from merlin.api.problems import Problem
 from merlin.core.clock import iso, utc_now
 from merlin.core.errors import MerlinError, Refused
-from merlin.db.idempotency import TAKEOVER_AFTER
+from merlin.db.processes import CALL_LIMIT
 from merlin.sandbox.faults import Fault, FaultKind
 from tests.api.chat_api import (
     TWO_A_DAY,
@@ -287,7 +287,7 @@ def test_call_with_unknown_outcome_counts_as_running_and_is_retried_under_its_nu
     with serve_launches(site, doubt, 202) as (call, numbers):
         assert call().status_code >= 500
         assert call().status_code == 409
-        site.database.sql("UPDATE idempotency SET at = ?", iso(utc_now() - TAKEOVER_AFTER))
+        site.database.sql("UPDATE idempotency SET at = ?", iso(utc_now() - CALL_LIMIT))
         assert call().status_code == 202
         assert numbers[0] == numbers[1]
         assert call().headers["idempotency-replayed"] == "true"

@@ -5,14 +5,10 @@ from datetime import timedelta
 
 import pytest
 
+from merlin.core.heartbeat import SILENT_AFTER_S, Heartbeat
 from merlin.db.database import open_database
-from merlin.db.idempotency import (
-    LIFETIME,
-    TAKEOVER_AFTER,
-    IdempotencyKeys,
-    StartedCall,
-    StoredResponse,
-)
+from merlin.db.idempotency import LIFETIME, IdempotencyKeys, StartedCall, StoredResponse
+from merlin.db.processes import CALL_LIMIT, Heartbeats
 
 pytestmark = pytest.mark.integration
 
@@ -60,11 +56,26 @@ def test_answered_call_cannot_be_forgotten(idempotency):
 
 def test_call_of_a_dead_process_starts_again_with_the_same_number(idempotency, clock):
     first = idempotency.begin(*CALL)
-    clock.move(TAKEOVER_AFTER.total_seconds() - 1)
+    clock.move(CALL_LIMIT.total_seconds() - 1)
     assert idempotency.begin(*CALL) == "running"
     clock.move(1)
     assert idempotency.begin(*CALL) == first
     assert idempotency.begin(*CALL) == "running"
+
+
+def test_call_starts_again_once_no_earlier_api_lives(idempotency, database, clock):
+    """Each process that started before the call may still be answering it."""
+    heartbeats, started_at = Heartbeats(database), clock()
+    clock.move(1)
+    first = idempotency.begin(*CALL)
+    clock.move(1)
+    later = clock()
+    heartbeats.beat(Heartbeat("api", "one", 1, started_at, clock()))
+    heartbeats.beat(Heartbeat("api", "two", 1, later, clock()))
+    assert idempotency.begin(*CALL) == "running"
+    clock.move(SILENT_AFTER_S)
+    heartbeats.beat(Heartbeat("api", "two", 1, later, clock()))
+    assert idempotency.begin(*CALL) == first
 
 
 def test_key_is_free_again_after_a_day(idempotency, clock):
@@ -90,7 +101,7 @@ def test_one_of_many_concurrent_calls_starts(idempotency, url, cipher, clock):
 
 def test_one_of_many_concurrent_takeovers_starts(idempotency, url, cipher, clock):
     idempotency.begin(*CALL)
-    clock.move(TAKEOVER_AFTER.total_seconds())
+    clock.move(CALL_LIMIT.total_seconds())
 
     def begin(_):
         with open_database(url, cipher=cipher) as database:

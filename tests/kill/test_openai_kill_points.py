@@ -72,6 +72,10 @@ class ApiProcess:
                 self.ask(**options)
             assert wait_for_exit(process) == 137, (self.folder / "api.log").read_text()[-3000:]
 
+    def ask_again(self, **options):
+        """Return the answer to a call of the killed process, once this one is known to run."""
+        return wait_until(lambda: (response := self.ask(**options)).status_code != 409 and response)
+
     def count_uses(self):
         """Return the number of questions by state."""
         with open_read_only(self.config) as database:
@@ -82,7 +86,6 @@ class ApiProcess:
         with open_migrated_database(self.config) as database, database.atomic():
             earlier = iso(utc_now() - ELEVEN_MINUTES)
             database.sql("UPDATE quota_use SET at = ?", earlier)
-            database.sql("UPDATE idempotency SET at = ?", earlier)
 
 
 @pytest.fixture
@@ -107,10 +110,7 @@ def test_question_with_a_key_is_charged_once_after_a_kill_at(point, tmp_path, pr
     api, options = ApiProcess(tmp_path, provider.base_url), {"Idempotency-Key": "one"}
     api.ask_and_kill(point, **options)
     with api.run():
-        assert api.ask(**options).status_code == 409
-        api.age_records()
-        response = api.ask(**options)
-        assert response.status_code == 200
+        response = api.ask_again(**options)
         repeated = api.ask(**options)
         assert repeated.headers["idempotency-replayed"] == "true"
         assert repeated.content == response.content
@@ -125,8 +125,6 @@ def test_stream_with_a_key_is_charged_once_after_a_kill_at(point, tmp_path, prov
     )
     api.ask_and_kill(point, **options)
     with api.run():
-        assert api.ask(**options).status_code == 409
-        api.age_records()
-        assert api.ask(**options).content.endswith(b"[DONE]\n\n")
+        assert api.ask_again(**options).content.endswith(b"[DONE]\n\n")
         assert api.ask(**options).headers["idempotency-replayed"] == "true"
     assert api.count_uses() == {"charged": 1}

@@ -33,7 +33,7 @@ from merlin.api.problems import field_error, refusal, validation_errors
 from merlin.api.services import ApiServices
 from merlin.app import courses
 from merlin.app.actor import Actor
-from merlin.app.ask import ABANDONED, Asker, ReachedCap, cost_of, find_asker, reserve, settle
+from merlin.app.ask import Asker, ReachedCap, cost_of, find_asker, reserve, settle
 from merlin.app.context import Context
 from merlin.billing.quota import Format, Left, Quotas
 from merlin.chat.answer import Reply, report_faults
@@ -51,6 +51,7 @@ from merlin.core.log import get_logger
 from merlin.core.messages import DEFAULT_SAMPLING, Image, Message, SamplingParams
 from merlin.dataset.layout import is_valid_name
 from merlin.db.idempotency import NUMBER_BITS, IdempotencyKeys
+from merlin.db.processes import CALL_LIMIT
 from merlin.openai_protocol.errors import NO_CREDIT, NO_MODEL, ApiError, format_path
 from merlin.openai_protocol.requests import TextAnswerFields
 
@@ -424,7 +425,7 @@ def settle_question(services: ApiServices, asker: Asker, reply: Reply) -> None:
 def release_stale_reservations(ctx: Context) -> None:
     """Release the reservations of abandoned questions."""
     now = ctx.clock()
-    count = Quotas(ctx.db, ctx.bot_id).give_back_before(now - ABANDONED)
+    count = Quotas(ctx.db, ctx.bot_id).give_back_before(now - CALL_LIMIT)
     IdempotencyKeys(ctx.db).clear(now)
     if count:
         log.warning("the quota of abandoned questions was returned", questions=count)
