@@ -75,7 +75,7 @@ class EvaluationView:
 
     model: ModelView
     against: ModelView | None
-    serving: str
+    serving: ModelView | None
     gate: GateView
     report: ProofReport | None
     why: Refused | None
@@ -96,11 +96,10 @@ def read_evaluation(ctx: Context, actor: Actor, name: str, against: str = "") ->
         report = evaluation.evaluate(ctx.db, model, base)
     except Refused as error:
         reason = error
-    serving = models.read_serving_models(ctx, actor).get(model.dataset)
     return EvaluationView(
         model=view,
         against=models.get(ctx, actor, base.model_row) if base else None,
-        serving=(serving.build or serving.model) if serving else "",
+        serving=models.list_serving(ctx, actor, [model.dataset]).get(model.dataset),
         gate=models.read_gate(ctx, view),
         report=report,
         why=reason,
@@ -140,7 +139,7 @@ def build_scores(view: EvaluationView, language: str, zone: tzinfo) -> list[Scor
     scores = []
     for version in view.versions:
         style = "this" if version.model_row == view.model.id else ""
-        style = "serves" if version.model == view.serving else style
+        style = "serves" if view.serving and version.model_row == view.serving.id else style
         arguments = {"right": version.right, "questions": version.questions}
         score = Score(
             share=_PERCENT * version.right / version.questions,

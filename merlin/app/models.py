@@ -32,7 +32,14 @@ from merlin.db.database import Row
 from merlin.db.requests import Request, RequestKind
 from merlin.db.tables import EVALUATION, JOB, MODEL, PROMOTION, SERVING, VERDICT
 from merlin.db.values import load_json, read_row
-from merlin.training.models import ModelState, Overlap, overlap_of, right_count, select_models
+from merlin.training.models import (
+    ModelState,
+    Overlap,
+    best_first,
+    overlap_of,
+    right_count,
+    select_models,
+)
 from merlin.training.promote import Promotions, serving_rows
 from merlin.training.scores import Evaluation
 
@@ -62,6 +69,8 @@ class ModelView:
     created_at: datetime
     held: bool = described("Whether the gate or a worse canary result keeps it from going live.")
     canary: bool = described("Whether it answers a share of the users as a canary.")
+    # The build's version, or the provider's name if the version names another model of the build.
+    title: str = field(metadata=INTERNAL)
     # Why it does not serve, with the questions that the gate holds it for.
     reason: str = field(metadata=INTERNAL)
     arguments: Mapping[str, object] = field(metadata=INTERNAL)
@@ -84,11 +93,6 @@ class ModelView:
     def is_promotable(self) -> bool:
         """Return whether it passed its evaluation and does not serve yet."""
         return self.state is ModelState.GOOD and not self.serves
-
-    @property
-    def title(self) -> str:
-        """Return the build's version, or the provider's name without one."""
-        return self.build or self.model
 
     @property
     def scores(self) -> Evaluation | None:
@@ -128,6 +132,12 @@ def list_promotions(
         )
         for row in rows
     ]
+
+
+def name_models(ctx: Context, promotions: Sequence[PromotionView]) -> dict[str, str]:
+    """Return the titles of the models of promotions, by the provider's names."""
+    names = {name for promotion in promotions for name in (promotion.before, promotion.to) if name}
+    return {view.model: view.title for view in _list_models(ctx, MODEL.model_id.in_(names))}
 
 
 def get(
@@ -248,8 +258,7 @@ def promote(ctx: Context, actor: Actor, model_id: int, once: str = "") -> Reques
 
 def promote_named(ctx: Context, actor: Actor, name: str) -> Request:
     """Promote by the provider's model name or the build's version. Raises NotFound."""
-    dataset = Promotions(ctx.db).model(name).dataset
-    return submit(ctx, actor, RequestKind.PROMOTE, dataset, {"model": name})
+    return promote(ctx, actor, find(ctx, actor, name).id)
 
 
 def accept(
@@ -266,7 +275,7 @@ def accept(
 
 def accept_named(ctx: Context, actor: Actor, name: str) -> Request:
     """Accept by the provider's model name or the build's version. Raises NotFound."""
-    return accept(ctx, actor, Promotions(ctx.db).model(name).model_row)
+    return accept(ctx, actor, find(ctx, actor, name).id)
 
 
 def pin(ctx: Context, actor: Actor, dataset: str, *, is_pinned: bool, once: str = "") -> Request:
@@ -327,7 +336,7 @@ def submit(
     return send_request()
 
 
-_HOLDING_VERDICT = VERDICT.alias("held")
+_HOLDING_VERDICT, _OF_BUILD = VERDICT.alias("held"), MODEL.alias("of_build")
 
 
 def _models() -> Select:
@@ -340,17 +349,21 @@ def _models() -> Select:
     # If several commits wait for one model, any of them has the reason; take the newest.
     is_waiting = (VERDICT.word == VerdictStatus.TRAINING.value) & VERDICT.reason.in_(NOT_FOR_ALL)
     newest = VERDICT.select(fn.MAX(VERDICT.id)).where((VERDICT.job_id == MODEL.job_id) & is_waiting)
-    return query.join(_HOLDING_VERDICT, JOIN.LEFT_OUTER, on=(_HOLDING_VERDICT.id == newest))
+    query = query.join(_HOLDING_VERDICT, JOIN.LEFT_OUTER, on=(_HOLDING_VERDICT.id == newest))
+    of_build = _OF_BUILD.select(_OF_BUILD.id).where(_OF_BUILD.build_id == MODEL.build_id)
+    return query.select_extend(of_build.order_by(*best_first(_OF_BUILD)).limit(1).alias("best"))
 
 
 def _model(ctx: Context, row: Row) -> ModelView:
     reason, arguments = row["reason"] or "", load_json(row["arguments"] or "{}")
     figures = _count_answers(ctx, row) if reason == CANARY else {}
+    build = build_version(row["dataset"], row["build_number"])
     return read_row(
         ModelView,
         row,
         model=row["model_id"],
-        build=build_version(row["dataset"], row["build_number"]),
+        build=build,
+        title=build if build and row["best"] == row["id"] else row["model_id"],
         job=row["job_id"],
         serves=row["since"] is not None,
         held=reason in HOLDS,

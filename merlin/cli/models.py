@@ -106,12 +106,11 @@ def history(
     """Show when each model was live, why, and who switched it."""
     with read_context(config, dataset) as (ctx, actor):
         promotions = models.list_promotions(ctx, actor, dataset or "")
-        recent = models.list_recent(ctx, actor, dataset or "", 1000)
+        titles = models.name_models(ctx, promotions)
     records = [record(promotion, id="") for promotion in promotions]
     if not json:
-        builds = {model.model: model.build for model in recent}
         for switch in records:
-            switch |= {name: builds.get(switch[name], switch[name]) for name in ("to", "from")}
+            switch |= {name: titles.get(switch[name], switch[name]) for name in ("to", "from")}
     print_list(records, "at to from why=why:why by", json=json)
 
 

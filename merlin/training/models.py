@@ -16,7 +16,7 @@ from peewee import Select, fn
 
 from merlin.core.clock import from_iso, iso
 from merlin.core.messages import Message
-from merlin.dataset.builds import build_version, is_in_build, select_taught
+from merlin.dataset.builds import is_in_build, select_taught
 from merlin.dataset.example import normalise
 from merlin.dataset.near_questions import nearest_questions
 from merlin.dataset.verdicts import fail_training
@@ -34,6 +34,7 @@ from merlin.db.tables import (
     SERVING,
     TAUGHT_EXAMPLE,
     VERDICT,
+    Table,
 )
 from merlin.db.values import RowMap, dump_json, read_messages, read_row, storable_text
 from merlin.providers.base import Answer
@@ -90,6 +91,11 @@ def model_of(row: Row) -> Model:
     """Return the model of a row of `select_models`."""
     version = f"{row['dataset']}-{row['build_number']}"
     return read_row(Model, row, model_row=row["id"], build_version=version)
+
+
+def best_first(models: Table) -> tuple[Any, Any]:
+    """Return the order of models of one build; the first has the build's version as its name."""
+    return (models.state == ModelState.GOOD.value).desc(), models.id.desc()
 
 
 def name_beside(model: Model, other: Model | None) -> str:
@@ -318,7 +324,7 @@ def find_origin(db: Database, model_id: str) -> Origin | None:
     commits = commits.join(COMMIT, on=(COMMIT.sha == VERDICT.commit_sha))
     return Origin(
         dataset=row["dataset"],
-        build=build_version(row["dataset"], row["number"]) or "",
+        build=model_of(row).build_version,
         commit=str(db.value(commits.order_by(COMMIT.position)) or ""),
         trained_at=from_iso(row["trained_at"]),
         examples=row["train"],
@@ -353,9 +359,7 @@ def find_taught(
 
 def _find_newest_row(db: Database, model_id: str) -> Row | None:
     """Return the newest model of this name with its build, and when it was trained."""
-    columns = (*MODEL.every(), BUILD.number, BUILD.train)
-    query = MODEL.select(*columns, JOB.updated_at.alias("trained_at"))
-    query = query.join(BUILD, on=(BUILD.id == MODEL.build_id))
+    query = select_models().select_extend(BUILD.train, JOB.updated_at.alias("trained_at"))
     query = query.join(JOB, on=(JOB.id == MODEL.job_id)).where(MODEL.model_id == model_id)
     return db.row(query.order_by(MODEL.id.desc()))
 

@@ -37,6 +37,7 @@ from merlin.training.models import (
     Models,
     ModelState,
     Serving,
+    best_first,
     model_of,
     revoked_builds,
     select_models,
@@ -331,11 +332,9 @@ class Promotions(Repository):
         is_named, is_version = MODEL.model_id == name, match_version(name)
         if is_version is not None:
             is_named |= is_version
-        rows = self.db.rows(select_models().where(is_named).order_by(MODEL.id.desc()))
-        good = [row for row in rows if row["state"] == ModelState.GOOD.value]
-        if not rows:
-            raise NotFound(f"no model {name}", "store-no-model", model=name)
-        return model_of((good or rows)[0])
+        query = select_models().where(is_named).order_by(*best_first(MODEL)).limit(1)
+        missing = NotFound(f"no model {name}", "store-no-model", model=name)
+        return model_of(self.db.get_row(query, missing))
 
 
 def end_canary(db: Database, dataset: str) -> None:
@@ -357,10 +356,10 @@ def find_before(db: Database, model: Model) -> Model | None:
     )
     move = db.row(moves.order_by(PROMOTION.id.desc()))
     if move is None:
-        row = db.row(serving_rows().where(SERVING.dataset == model.dataset))
-        return model_of(row) if row and row["id"] != model.model_row else None
-    is_it = (MODEL.dataset == model.dataset) & (MODEL.model_id == move["from_model"])
-    row = db.row(select_models().where(is_it).order_by(MODEL.id.desc()))
+        query = serving_rows().where(MODEL.id != model.model_row)
+    else:
+        query = select_models().where(MODEL.model_id == move["from_model"])
+    row = db.row(query.where(MODEL.dataset == model.dataset).order_by(MODEL.id.desc()))
     return model_of(row) if row else None
 
 

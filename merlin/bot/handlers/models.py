@@ -66,8 +66,6 @@ def comparison_table(one: ModelView, other: ModelView, overlap: Overlap, languag
 
 _SCORES = ("right", "chrf", "equal", "unknown")
 _MAX_HISTORY = 15
-# The number of newest models whose builds the history names; of older ones it shows the model.
-_MAX_NAMED = 400
 
 
 @handlers.button("a-models")
@@ -133,17 +131,17 @@ def _entry(context: BotContext, model: ModelView, verb: str = "a-model") -> Butt
 def show_history(context: BotContext) -> View:
     """Show which models served, when, why, and who promoted them."""
     name = admin.dataset_of(context, Permission.WATCH)
-    recent_models = models.list_recent(*context.caller, name, _MAX_NAMED)
-    builds = {entry.model: entry.build for entry in recent_models}
+    promotions = models.list_promotions(*context.caller, name, _MAX_HISTORY)
+    titles = models.name_models(context.services, promotions)
     lines = [
         context.translate(
             "admin-history-line",
             at=format_time(context, entry.at),
-            to=builds.get(entry.to, entry.to),
+            to=titles.get(entry.to, entry.to),
             why=state_text(context, "why", entry.why),
             by=reference_name(context.services, entry.by, context.language),
         )
-        for entry in models.list_promotions(*context.caller, name, _MAX_HISTORY)
+        for entry in promotions
     ]
     dataset, back = dataset_title(context, name), f"a-set:{short_hash(name)}:0"
     message = "\n".join(lines) or context.translate("admin-live-model-none", dataset=dataset)
@@ -202,7 +200,7 @@ async def send_scores(context: BotContext) -> None:
 
     def read() -> Callable[[], bytes] | None:
         view = model_of(context)
-        report = evaluation.read_evaluation(*context.caller, view.title)
+        report = evaluation.read_evaluation(*context.caller, view.model)
         scores = evaluation.build_scores(report, context.language, context.zone)
         title = context.translate("admin-scores-title", model=view.title)
         return partial(plot_scores_png, scores, context.language, title) if scores else None

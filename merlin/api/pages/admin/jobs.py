@@ -344,6 +344,7 @@ async def show_models(
     titles = _titles(context, dataset_views)
     serving = [view for view in dataset_views if view.serving]
     listed = [view.name for view in serving[:_MAX_LISTED]]
+    promotions = await context.read(models.list_promotions, dataset, _MAX_LISTED)
     view = {
         "daemon_request": daemon_request,
         "dataset": dataset,
@@ -357,7 +358,8 @@ async def show_models(
         "most": _MAX_LISTED,
         "models": model_views,
         "next_href": next_href(page),
-        "moves": await context.read(models.list_promotions, dataset, _MAX_LISTED),
+        "moves": promotions,
+        "model_titles": await context.services.read(models.name_models, promotions),
         "sunsets": context.services.config.sunsets,
     }
     return render_page(context, "admin_models.html", view)

@@ -1,0 +1,65 @@
+"""Two models of one build, after a migration: each name that is shown finds its own model."""
+
+import json
+import re
+
+import pytest
+import yaml
+
+from tests.api.running_api import VERA
+from tests.api.staff_api import PRICED, run_daemon_api
+from tests.support.pipeline_lab import run_command
+
+pytestmark = pytest.mark.functional
+OTHER_BASE = "gpt-4o-mini-2024-07-18"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """An API whose dataset was trained as trial-1 and then migrated to another base."""
+    with run_daemon_api(tmp_path_factory.mktemp("migrated")) as site:
+        site.provider.behave(states=[])
+        site.lab.until_serving("trial-1")
+        settings = yaml.safe_load(site.lab.path.read_text("utf-8"))
+        settings["providers"][0]["prices"] = {OTHER_BASE: PRICED["stand-in-base"]["price"]}
+        site.lab.path.write_text(yaml.safe_dump(settings), "utf-8")
+        code, _, error = run(site, "migrate", "trial", "--to", f"stand-in/{OTHER_BASE}")
+        assert code == 0, error
+        site.lab.tick(rounds=4)
+        yield site
+
+
+def run(site, *arguments):
+    options = ["--yes"] if arguments[0] == "migrate" else []
+    return run_command(*arguments, *options, "--config", str(site.lab.path))
+
+
+def list_models(site):
+    """Return the provider's names of the new and of the old model."""
+    return [model["model"] for model in site.admin.get("/api/models").json()["models"]]
+
+
+def test_page_links_to_the_evaluation_of_each_model(site):
+    with site.browser_client(VERA) as browser:
+        page = browser.get("/admin/models").text
+        links = re.findall(r'href="(/admin/models/[^"]+/evaluation)"', page)
+        titles = [
+            re.search(r'<p class="meta break">(.+?)</p>', browser.get(link).text) for link in links
+        ]
+    assert [title.group(1) for title in titles] == list_models(site)
+
+
+def test_score_chart_marks_one_live_model(site):
+    with site.browser_client(VERA) as browser:
+        page = browser.get("/admin/models/trial-1/evaluation").text
+    assert len(re.findall(r'class="p serves"', page)) == 1
+
+
+def test_history_names_both_and_a_rollback_takes_the_name(site):
+    _, old = list_models(site)
+    switches = run(site, "models", "history")[1]
+    assert re.search(rf"trial-1 +{re.escape(old)} +new version", switches), switches
+    code, _, error = run(site, "models", "rollback", "trial", "--to", old)
+    assert (code, old in error) == (0, True), error
+    live = json.loads(run(site, "status", "--json")[1])["datasets"]["trial"]["serving"]["model"]
+    assert live == old
