@@ -121,12 +121,12 @@ def read_passages(files: Sequence[FileText]) -> list[Passage]:
 
 
 def read_questions(content: str, name: str) -> list[Passage]:
-    """Return the questions of a file, one per line; lines without a visible sign are skipped.
+    """Return the questions of a document, one per line; lines without a visible sign are skipped.
 
     Raises Refused for a line that is too long.
     """
     questions = []
-    for number, line in enumerate(content.lstrip("\ufeff").splitlines(), 1):
+    for number, line in enumerate(content.splitlines(), 1):
         if len(line) > MAX_CHARACTERS:
             arguments = {"line": number, "limit": MAX_CHARACTERS}
             raise Refused(f"line {number} is too long", "distil-long-line", **arguments)

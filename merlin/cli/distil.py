@@ -3,6 +3,7 @@
 `--report` compares the trained model with the teacher.
 """
 
+import asyncio
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -16,7 +17,7 @@ from merlin.app.context import Context
 from merlin.app.distil import DistilPlan, DistilReport, Passage
 from merlin.cli import language
 from merlin.cli.edit_session import edit_session
-from merlin.cli.examples import file_text, make_unreadable_file_error
+from merlin.cli.examples import read_file
 from merlin.cli.options import (
     DEFAULT,
     LARGEST_BUDGET,
@@ -34,6 +35,7 @@ from merlin.core.errors import ConfigError, NotFound, ProviderError
 from merlin.core.money import Cost, format_cost, format_price
 from merlin.dataset.example import count_messages
 from merlin.db.processes import Lead
+from merlin.providers.documents import ChildReader
 from merlin.training.ask_many import estimate
 from merlin.training.prompt_check import build_variants, choose_base, compare_variants, read_subject
 from merlin.wiring.context import open_reading_context
@@ -119,12 +121,11 @@ def _read_question_file(origin: str, file: Path | None) -> list[Passage] | None:
         raise ConfigError("questions need a file, materials none", "distil-file")
     if file is None:
         return None
-    questions = file_text(file)
-    try:
-        questions.encode("utf-8")
-    except UnicodeEncodeError:  # what is not UTF-8 was read as surrogates
-        raise make_unreadable_file_error(file, OSError(0, "not UTF-8")) from None
-    return act.read_questions(questions, "stdin" if str(file) == "-" else file.name)
+    name = "stdin" if str(file) == "-" else file.name
+    questions, is_cut = asyncio.run(ChildReader().read(read_file(file), name))
+    if is_cut:
+        print_message("media-cut")
+    return act.read_questions(questions, name)
 
 
 def confirm(plan: DistilPlan, limit: int, *, yes: bool) -> None:

@@ -240,11 +240,15 @@ def new_example_text(
 
 def file_text(path: Path) -> str:
     """Return a file's text; - is stdin. Raises ConfigError."""
+    return read_file(path).decode("utf-8", "surrogateescape")
+
+
+def read_file(path: Path) -> bytes:
+    """Return a file's content; - is stdin. Raises ConfigError."""
     try:
-        content = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+        return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
     except OSError as error:
         raise make_unreadable_file_error(path, error) from error
-    return content.decode("utf-8", "surrogateescape")
 
 
 def make_unreadable_file_error(path: Path, error: OSError) -> ConfigError:

@@ -17,6 +17,7 @@ from merlin.sandbox.provider.chat import prompt_tokens
 from merlin.wiring.context import make_cipher, open_migrated_database
 from tests.support.http_servers import Handler, serve_http
 from tests.support.pipeline_lab import Lab
+from tests.support.sample_documents import make_docx
 from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.functional
@@ -134,6 +135,20 @@ def test_given_questions_are_answered_in_several_wordings(lab, run_json, questio
     drafts = {each.draft.question: each.draft for each in waiting_proposals(lab)}
     assert drafts["Что такое рекурсия?"].note == "questions.txt:1"
     assert drafts["Помоги разобраться: Зачем нужен стек вызовов?"].note == "questions.txt:3"
+
+
+def test_questions_are_read_from_documents_of_any_kind(lab, run_json):
+    for name, content in (
+        ("a.docx", make_docx("Что такое рекурсия?", "Что такое очередь?")),
+        ("b.html", "<!doctype html><p>Что такое граф?<p>Что такое дерево?".encode()),
+        ("c.txt", "Что такое хеш?\r\nЧто такое список?".encode("cp1251")),
+    ):
+        (lab.folder / name).write_bytes(content)
+        asked = ("distil", "trial", str(lab.folder / name), "--from", "questions", *TEACHER)
+        assert run_json(*asked, "--budget", "1")["answered"] == 2, name
+    questions = {each.draft.question for each in waiting_proposals(lab)}
+    words = ("рекурсия", "очередь", "граф", "дерево", "хеш", "список")
+    assert {f"Что такое {word}?" for word in words} <= questions
 
 
 def test_run_stops_before_the_budget_and_continues_with_a_higher_one(lab, run, questions):
@@ -306,13 +321,13 @@ def test_invalid_arguments_are_refused_before_any_request(lab, run, provider, mo
         (("--from", "materials", *TEACHER, "--budget", "inf"), 2, "--budget"),
         (("x.txt", *MATERIALS, "--budget", "1"), 2, "--from questions"),
         (("x.txt", "--from", "questions", *TEACHER, "--budget", "1"), 2, "x.txt"),
-        (("-", "--from", "questions", *TEACHER, "--budget", "1"), 2, "UTF-8"),
+        (("-", "--from", "questions", *TEACHER, "--budget", "1"), 1, "PDF, DOCX, HTML"),
         (("--from", "materials", "--teacher", "gpt", "--budget", "1"), 2, "PROVIDER/MODEL"),
         (("--from", "materials", "--teacher", "no/gpt", "--budget", "1"), 1, "no"),
         (("--from", "materials", "--teacher", "stand-in/x", "--budget", "1"), 1, "price of x"),
         (("--from", "materials", *TEACHER[:2], "--budget", "1"), 1, "--yes"),
     ):
-        monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO("Что?".encode("cp1251"))))
+        monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(b"{\\rtf1 Why?}")))
         found, captured = run("distil", "trial", *arguments)
         assert (found, expected in captured.err) == (code, True), captured.err
         assert provider.calls("chat.create") == []
