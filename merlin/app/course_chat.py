@@ -247,6 +247,8 @@ def open_turn(
     elif chat_sessions.switch(place, session_id) is None:
         raise NotFound("no such session", "session-unknown")
     conversation = ask.open_conversation(ctx, question)
+    # Used from now on: another page that starts a session does not get this one.
+    chat_sessions.touch(conversation.session.session_id, build_session_title(question.text))
     new_question = Question(
         session_id=conversation.session.session_id,
         update_id=question.number,
@@ -268,11 +270,6 @@ def close_turn(
     answer = ask.make_stored_answer(reply, note, ask.cost_of(ctx, reply))
     answer = replace(answer, offer=STOPPED if reply.ending is Ending.STOPPED else "")
     window = ask.measure_window(conversation, question.text, reply)
-    session = replace(
-        conversation.session,
-        title=conversation.session.title or build_session_title(question.text),
-        used_tokens=window.used,
-        is_full=window.is_full,
-    )
+    session = replace(conversation.session, used_tokens=window.used, is_full=window.is_full)
     ask.finish(ctx, conversation.asker, ask.ChatAnswer(answer, session, reply), "api:page")
     Turns(ctx.db, ctx.bot_id).mark_delivered(question.update_id)
