@@ -53,7 +53,7 @@ def choose_pages(pages, language):
 
 
 def find_faults(page, name, width, theme):
-    """Return what axe finds in this view, and whether the page is too wide."""
+    """Return what axe finds in this view, and what is too wide for it."""
     page.set_viewport_size({"width": width, "height": 800})
     page.emulate_media(color_scheme=theme)
     if not page.evaluate("Boolean(window.axe)"):
@@ -70,19 +70,23 @@ def find_faults(page, name, width, theme):
         f"{name} {width} {theme}: {fault['id']}": [node["html"][:160] for node in fault["nodes"]]
         for fault in document["violations"]
     }
-    if not page.evaluate(FITS):
-        faults[f"{name} {width}: too wide"] = []
+    faults[f"{name} {width}: too wide"] = page.evaluate(TOO_WIDE)
     return faults
 
 
-def find_faults_in_views(page, name, index):
-    """Return what is wrong with the open page in the views of its index in a list."""
+def find_faults_in_views(page, name, index, *more_checks):
+    """Return what is wrong with the open page in the views of its index, then on a narrow screen.
+
+    There `more_checks` names checks of NARROW_CHECKS besides those that every page passes.
+    """
     faults = {}
     for width, theme in choose_views(index):
         faults |= find_faults(page, name, width, theme)
-    if page.evaluate(DUPLICATE_IDS):
-        faults[f"{name}: ids"] = page.evaluate(DUPLICATE_IDS)
-    return faults
+    faults[f"{name}: ids"] = page.evaluate(DUPLICATE_IDS)
+    page.set_viewport_size({"width": 320, "height": 700})
+    for check in ("too wide", "out of panel", *more_checks):
+        faults[f"{name} 320: {check}"] = page.evaluate(NARROW_CHECKS[check])
+    return {place: found for place, found in faults.items() if found}
 
 
 def require_no_faults(page, address, pages, language):
@@ -156,3 +160,25 @@ TOO_SMALL = """() => [...document.querySelectorAll("button, .btn, summary, .seg 
   .filter((it) => !it.matches(".skip, .fav, .small"))
   .filter((it) => it.getBoundingClientRect().height < 40)
   .map((it) => it.outerHTML)"""
+
+# Elements that reach into the padding of their panel, except those that scroll by themselves.
+OUT_OF_PANEL = """() => [...document.querySelectorAll(".panel, .rows > li")].flatMap((panel) => {
+  const padding = parseFloat(getComputedStyle(panel).paddingRight);
+  const edge = panel.getBoundingClientRect().right - padding;
+  return [...panel.querySelectorAll("p, dd, td, .chip, .btn, progress, h2, h3, .num")]
+    .filter((it) => it.checkVisibility() && !it.closest(".scroll, pre, .vh"))
+    .filter((it) => it.getBoundingClientRect().right > edge + 1)
+    .map((it) => it.outerHTML.slice(0, 120));
+})"""
+
+TOO_WIDE_WITH_LARGE_TEXT = f"""() => {{
+  document.documentElement.style.fontSize = "200%";
+  return ({TOO_WIDE})();
+}}"""
+
+NARROW_CHECKS = {
+    "too wide": TOO_WIDE,
+    "out of panel": OUT_OF_PANEL,
+    "too small": TOO_SMALL,
+    "too wide with large text": TOO_WIDE_WITH_LARGE_TEXT,
+}

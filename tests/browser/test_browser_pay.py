@@ -14,8 +14,6 @@ from tests.api.payment_api import PUBLIC_URL, press_pay, run_shop_pages
 from tests.api.running_api import VERA
 from tests.browser.axe_and_screenshots import (
     LANGUAGES,
-    TOO_SMALL,
-    TOO_WIDE,
     choose_pages,
     find_faults_in_views,
     find_missing_pictures,
@@ -37,7 +35,6 @@ REPEATED_PARTS = {
     "leading",
     "me",
 }
-NARROW = {"viewport": {"width": 320, "height": 700}, "has_touch": True, "is_mobile": True}
 
 
 @pytest.fixture(scope="module")
@@ -240,16 +237,7 @@ def test_axe_finds_no_violation_on_shop_pages(visitor, shop, page_paths, languag
         pages[user_id] = page
         open_page(page, shop, name, path)
         stop_motion(page)
-        faults |= find_faults_in_views(page, name, index)
+        faults |= find_faults_in_views(page, name, index, "too small")
     assert faults == {}, json.dumps(faults, ensure_ascii=False, indent=1)
     if language == "ru":
         assert find_missing_pictures(SHOWN) == set()
-
-
-def test_shop_pages_fit_narrow_screens_and_have_large_enough_targets(visitor, shop, page_paths):
-    pages = {}
-    for name, (path, user_id) in page_paths.items():
-        page = pages.get(user_id) or pages.setdefault(user_id, visitor.page(user_id, **NARROW))
-        open_page(page, shop, name, path)
-        assert page.evaluate(TOO_WIDE) == [], name
-        assert page.evaluate(TOO_SMALL) == [], name

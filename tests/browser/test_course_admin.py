@@ -14,7 +14,7 @@ from merlin.db.requests import RequestKind, Requests, RequestState
 from merlin.db.tables import VERDICT
 from merlin.db.values import dump_json
 from merlin.training.promote import Promotions
-from tests.browser.axe_and_screenshots import FITS, choose_pages, require_no_faults
+from tests.browser.axe_and_screenshots import FITS, require_no_faults
 from tests.browser.course_browser import DESKTOP, PHONE
 from tests.browser.staff_browser import ANNA, BORIS, VERA, XSS, add_losses, finish_job
 from tests.db.pipeline_rows import make_examples, make_spec
@@ -297,24 +297,8 @@ def list_pages(staff_site):
     }
 
 
-# Elements that reach into the padding of their panel, except those that scroll by themselves.
-OUT_OF_PANEL = """() => [...document.querySelectorAll(".panel, .rows > li")].flatMap((panel) => {
-  const padding = parseFloat(getComputedStyle(panel).paddingRight);
-  const edge = panel.getBoundingClientRect().right - padding;
-  return [...panel.querySelectorAll("p, dd, td, .chip, .btn, progress, h2, h3, .num")]
-    .filter((it) => it.checkVisibility() && !it.closest(".scroll, pre, .vh"))
-    .filter((it) => it.getBoundingClientRect().right > edge + 1)
-    .map((it) => it.outerHTML.slice(0, 120));
-})"""
-
-
-@pytest.mark.parametrize("language", ["ru", "en"])
-def test_admin_tables_stay_in_their_panels_on_a_phone(staff_visitor, staff_site, language):
-    page = staff_visitor.page(VERA, locale=language, **PHONE)
-    for _, name, path in choose_pages(list_pages(staff_site), language):
-        page.goto(staff_site.address + path)
-        assert page.evaluate(OUT_OF_PANEL) == [], name
-    page.goto(f"{staff_site.address}/admin/models")
+def test_names_and_states_of_tables_are_readable_on_a_phone(staff_visitor, staff_site):
+    page = staff_visitor.open("/admin/models", VERA, **PHONE)
     names = page.locator(".rows.models > li > div:not(.ends)")
     assert min(name.bounding_box()["width"] for name in names.all()) > 180
     page.goto(f"{staff_site.address}/admin/builds")

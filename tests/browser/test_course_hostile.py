@@ -104,7 +104,7 @@ def test_hostile_queries_do_not_run_or_fail(visitor, course_site):
         PAYLOADS,
     )
     assert set(statuses) == {200}
-    for payload in PAYLOADS[:12]:
+    for payload in PAYLOADS[6:14:2]:
         page.goto(f"{course_site.address}/?q={quote(payload)}")
         assert page.evaluate(INJECTED) == []
     field = page.get_by_role("searchbox")

@@ -12,12 +12,9 @@ from merlin.course.catalogue import Catalogue
 from tests.api.catalogue_files import COURSES
 from tests.api.sign_in_data import set_password
 from tests.browser.axe_and_screenshots import (
-    DUPLICATE_IDS,
-    TOO_SMALL,
     TOO_WIDE,
     choose_pages,
-    choose_views,
-    find_faults,
+    find_faults_in_views,
     find_missing_pictures,
     stop_motion,
 )
@@ -77,9 +74,8 @@ def test_axe_finds_no_violation_on_course_pages(visitor, course_site, anna, lang
         page.goto(course_site.address + path)
         stop_motion(page)
         assert page.locator("html").get_attribute("lang") == language
-        for width, theme in choose_views(index):
-            faults |= find_faults(page, name, width, theme)
-        assert page.evaluate(DUPLICATE_IDS) == [], name
+        checks = ("too small", "too wide with large text")
+        faults |= find_faults_in_views(page, name, index, *checks)
     assert faults == {}, json.dumps(faults, ensure_ascii=False, indent=1)
     if language == "ru":
         assert find_missing_pictures(SHOWN) == set()
@@ -99,16 +95,6 @@ def test_opened_operation_of_the_api_has_the_colours_of_the_dark_theme(visitor):
     assert {colour for colour, _ in headings.evaluate_all(colours)} == {text}
     inputs = page.locator("#reference :is(input,textarea)").evaluate_all(colours)
     assert set(map(tuple, inputs)) == {(text, paper)}
-
-
-def test_course_pages_fit_with_large_text_and_narrow_screens(visitor, course_site, anna):
-    page = visitor.page(anna, **NARROW)
-    for name, (path, _) in list_pages(course_site).items():
-        page.goto(course_site.address + path)
-        assert page.evaluate(TOO_WIDE) == [], name
-        assert page.evaluate(TOO_SMALL) == [], name
-        page.evaluate("document.documentElement.style.fontSize = '200%'")
-        assert page.evaluate(TOO_WIDE) == [], name
 
 
 def test_longest_telegram_name_does_not_widen_pages(visitor, course_site):

@@ -116,9 +116,8 @@ def draft_stack_and_open_queue(staff_visitor, dataset, view):
     return page
 
 
-@pytest.mark.parametrize("view", [DESKTOP, PLAIN])
-def test_changed_answers_include_what_is_typed_in_the_open_example(staff_visitor, dataset, view):
-    page = draft_stack_and_open_queue(staff_visitor, dataset, view)
+def test_changed_answers_include_what_is_typed_in_the_open_example(staff_visitor, dataset):
+    page = draft_stack_and_open_queue(staff_visitor, dataset, PLAIN)
     page.get_by_label("Ответ").fill("Касса магазина.")
     page.get_by_role("button", name="Что изменится").click()
     expect(page.get_by_role("region", name="Что изменится")).to_be_visible()
@@ -127,11 +126,8 @@ def test_changed_answers_include_what_is_typed_in_the_open_example(staff_visitor
     expect(page.get_by_label("Ответ")).to_have_value("Касса магазина.")
 
 
-@pytest.mark.parametrize("view", [DESKTOP, PLAIN])
-def test_saving_includes_what_is_typed_in_the_open_example(
-    staff_visitor, staff_site, dataset, view
-):
-    page = draft_stack_and_open_queue(staff_visitor, dataset, view)
+def test_saving_includes_what_is_typed_in_the_open_example(staff_visitor, staff_site, dataset):
+    page = draft_stack_and_open_queue(staff_visitor, dataset, DESKTOP)
     page.get_by_label("Ответ").fill("")
     page.get_by_role("button", name="Сохранить одним коммитом").click()
     expect(page.get_by_role("alert")).to_have_text("Нужны и вопрос, и ответ.")
@@ -301,11 +297,8 @@ TABLE = """\
 """
 
 
-@pytest.mark.parametrize("options", [DESKTOP, PLAIN])
-def test_pasted_table_is_checked_row_by_row_and_becomes_drafts(
-    staff_visitor, staff_site, dataset, options
-):
-    page = staff_visitor.open(dataset, VERA, **options)
+def test_pasted_table_is_checked_row_by_row_and_becomes_drafts(staff_visitor, staff_site, dataset):
+    page = staff_visitor.open(dataset, VERA)
     page.get_by_role("link", name="Загрузить таблицу").click()
     page.get_by_label("Строки из Excel").fill(TABLE)
     page.get_by_role("button", name="Посмотреть строки").click()
@@ -356,17 +349,14 @@ LINES = """[{"messages": [{"role": "user", "content": "Что такое дек?
 {"messages": []}]"""
 
 
-@pytest.mark.parametrize("options", [DESKTOP, PLAIN])
-def test_rows_of_a_file_are_checked_and_become_drafts(
-    staff_visitor, staff_site, dataset, options, tmp_path
-):
+def test_rows_of_a_file_are_checked_and_become_drafts(staff_visitor, staff_site, dataset, tmp_path):
     book, lines = Workbook(), tmp_path / "chats.json"
     for row in WORKBOOK:
         book.active.append(row)
     book.active["B2"].data_type = "s"
     book.save(tmp_path / "table.xlsx")
     lines.write_text(LINES.replace("\n", " "), "utf-8")
-    page = staff_visitor.open(f"{dataset}/paste", VERA, **options)
+    page = staff_visitor.open(f"{dataset}/paste", VERA, **PLAIN)
     page.get_by_label("Или файл").set_input_files(tmp_path / "table.xlsx")
     page.get_by_role("button", name="Посмотреть строки").click()
     expect(page.get_by_text("Новых: 1, с другим ответом: 0, уже есть: 1")).to_be_visible()

@@ -7,13 +7,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.axe_and_screenshots import (
-    DUPLICATE_IDS,
-    FITS,
-    TOO_SMALL,
-    TOO_WIDE,
     choose_pages,
-    choose_views,
-    find_faults,
+    find_faults_in_views,
     find_missing_pictures,
     stop_motion,
 )
@@ -33,7 +28,6 @@ EXPECTED_MESSAGES = (
     "htmx:sendError",
     "htmx:afterRequest",
 )
-NARROW = {"viewport": {"width": 320, "height": 700}, "has_touch": True, "is_mobile": True}
 # Replaces what differs in every run: ids, durations, sizes and shares of this machine.
 FIXED_TEXTS = """() => {
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -105,23 +99,11 @@ def test_axe_finds_no_violation_on_engine_pages(open_page, engine, language):
             page.goto(engine.address + path)
         stop_motion(page)
         page.evaluate(FIXED_TEXTS)
-        for width, theme in choose_views(index):
-            faults |= find_faults(page, name, width, theme)
-        assert page.evaluate(DUPLICATE_IDS) == [], name
+        checks = ("too small", "too wide with large text")
+        faults |= find_faults_in_views(page, name, index, *checks)
     assert faults == {}, json.dumps(faults, ensure_ascii=False, indent=1)
     if language == "ru":
         assert find_missing_pictures(SHOTS) == set()
-
-
-def test_engine_pages_fit_with_large_text_and_narrow_screens(open_page, engine):
-    page, large = open_page(engine, **NARROW), open_page(engine)
-    for name, path in list_pages(engine).items():
-        page.goto(engine.address + path)
-        assert page.evaluate(TOO_WIDE) == [], name
-        assert page.evaluate(TOO_SMALL) == [], name
-        large.goto(engine.address + path)
-        large.evaluate("document.documentElement.style.fontSize = '200%'")
-        assert large.evaluate(FITS), name
 
 
 def test_engine_board_updates_the_curve_and_moves_a_finished_job(open_page, tmp_path):
