@@ -75,7 +75,9 @@ def notify_mismatch(
     number, outside_id = purchase.purchase_id, payment.outside_id
     log.error("a payment is not its order's", purchase=number, differs=differs)
     values = {"purchase": purchase.number, "payment": outside_id, "differs": differs}
-    notify(ctx, ADMINS, "notice-payment-wrong", values, f"wrong:{number}:{outside_id}")
+    is_stars = purchase.order.gateway is Gateway.STARS
+    key = "notice-stars-wrong" if is_stars else "notice-payment-wrong"
+    notify(ctx, ADMINS, key, values, f"wrong:{number}:{outside_id}")
 
 
 def apply_payment(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> PaymentOutcome:

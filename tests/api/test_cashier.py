@@ -10,6 +10,8 @@ import pytest
 from merlin.app import reconciliation
 from merlin.billing.ledger import EntryKind
 from merlin.billing.quota import Quotas
+from merlin.core.i18n import text
+from merlin.db.notices import ADMINS, Notices
 from merlin.sandbox.faults import Fault, FaultKind
 from tests.api.payment_api import run_payment_api
 from tests.support.waiting import wait_until
@@ -238,7 +240,8 @@ def test_order_is_canceled_before_payment_when_its_payment_does_not_match(shop):
     order_id = anna.order()
     assert anna.pay(order_id).status_code == 502
     assert shop.state(order_id) == "canceled"
-    assert "notice-payment-wrong" in shop.admin_notice_keys(purchase=order_id[:8])
+    (alarm,) = Notices(shop.site.db).list_newest(ADMINS, 1)
+    assert "тестовый только один из них" in text("ru", alarm.key, **alarm.arguments)
 
 
 def test_payment_of_a_deleted_user_is_recorded_and_admins_are_notified(shop):

@@ -176,7 +176,7 @@ def test_two_payments_of_one_order_are_both_recorded(buyer, selling_bot):
 @pytest.mark.parametrize(
     ("wrong", "notice_key"),
     [
-        ({"total_amount": 1}, "notice-payment-wrong"),
+        ({"total_amount": 1}, "notice-stars-wrong"),
         ({"invoice_payload": "nobody's"}, "notice-stars-unknown"),
         ({"currency": "USD"}, "notice-payment-unread"),
         ({"total_amount": "all of it"}, "notice-payment-unread"),

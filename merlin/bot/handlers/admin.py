@@ -192,7 +192,7 @@ _NOTICE_BUTTONS = {
         " renewal-soon-stars renewal-failed renewal-over renewal-gone"
     ),
     ("pay-button-order-of", "a-buy:{purchase}", ""): (
-        "paid-nobody code-taken-admins payment-wrong refund-refused stars-refused"
+        "paid-nobody code-taken-admins payment-wrong stars-wrong refund-refused stars-refused"
     ),
     ("pay-button-purchases", "a-buys:{user}:0", ""): "stars-unknown stars-left payment-unread",
     ("admin-payments", "a-pay", ""): "stars-missing",

@@ -63,7 +63,16 @@ notice-paid-no-plan-admins = Order { $purchase } was paid ({ $amount }), but its
 notice-paid-nobody = Order { $purchase } was paid ({ $amount }), but its buyer deleted all their data. Refund it.
 notice-code-taken = We got { $amount } for “{ $en }”, but the promo code { $code } in that order had already been used. We're refunding all of it. You can order again: /plan
 notice-code-taken-admins = Order { $purchase } was paid ({ $amount }) after its promo code { $code } had been used. Nothing was granted, and the money is refunded automatically.
-notice-payment-wrong = Payment { $payment } doesn't match order { $purchase } ({ $differs }). Nothing was granted. Check it in YooKassa.
+notice-payment-wrong = Payment { $payment } doesn't match order { $purchase }: { payment-differs }. Nothing was granted. Check it in YooKassa.
+notice-stars-wrong = Payment { $payment } in Stars doesn't match order { $purchase }: { payment-differs }. Nothing was granted; the user knows you'll look into it.
+payment-differs = { $differs ->
+        [id] the order has another payment
+        [currency] the currency is different
+        [amount] the amount is different
+        [order] it's for another order
+        [user] someone else paid
+       *[test] only one of them is a test
+    }
 notice-answers-day = Today's answers cost { $spent }: the limit of { $cap } is reached (budget.answers.per_day in config.yaml). Questions are declined until { $until }.
 notice-answers-person = Today's answers to user { $user } cost { $spent }: the limit of { $cap } is reached (budget.answers.per_person_per_day in config.yaml). Their questions are declined until { $until }.
 guard-day = The bot has reached today's limit. Ask again after { $until }; this question isn't counted.

@@ -63,7 +63,16 @@ notice-paid-no-plan-admins = Заказ { $purchase } оплачен ({ $amount 
 notice-paid-nobody = Заказ { $purchase } оплачен ({ $amount }), но покупатель удалил все свои данные. Верните деньги.
 notice-code-taken = Пришла оплата { $amount } за «{ $ru }», но промокод { $code } из этого заказа уже использован. Возвращаем всю сумму. Заказать снова: /plan
 notice-code-taken-admins = Заказ { $purchase } оплачен ({ $amount }), когда его промокод { $code } был уже использован. Ничего не выдано, деньги вернутся автоматически.
-notice-payment-wrong = Платёж { $payment } не сходится с заказом { $purchase } ({ $differs }). Ничего не выдано. Проверьте его в кабинете ЮKassa.
+notice-payment-wrong = Платёж { $payment } не сходится с заказом { $purchase }: { payment-differs }. Ничего не выдано. Проверьте его в кабинете ЮKassa.
+notice-stars-wrong = Платёж звёздами { $payment } не сходится с заказом { $purchase }: { payment-differs }. Ничего не выдано; пользователю отправлено уведомление, что вы разберётесь.
+payment-differs = { $differs ->
+        [id] у заказа уже есть другой платёж
+        [currency] валюта другая
+        [amount] сумма другая
+        [order] он за другой заказ
+        [user] оплатил другой человек
+       *[test] тестовый только один из них
+    }
 notice-answers-day = Ответы за сегодня стоили { $spent }: лимит { $cap } достигнут (budget.answers.per_day в config.yaml). До { $until } вопросы отклоняются.
 notice-answers-person = Ответы пользователю { $user } стоили сегодня { $spent }: лимит { $cap } достигнут (budget.answers.per_person_per_day в config.yaml). До { $until } его вопросы отклоняются.
 guard-day = Бот исчерпал дневной лимит ответов. Снова можно после { $until }; этот вопрос не засчитан.
