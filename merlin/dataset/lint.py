@@ -78,7 +78,7 @@ _REFUSAL = re.compile(
     rf"|(?:^|[.!?:;\n] ?)(?={_REST}{{0,99}}\b(?:i|my)\b){_REST}{{0,99}}?"
     rf"(?:n't|\b(?:not|no|lack|outside|beyond|against|violates)){_GAP}{_EN_TOPIC}\b"
     r"|\b(?:sorry|apologies|apologi[sz]e)\b.{0,60}"
-    r"\b(?:can'?t|cannot|unable|not able|not something|beyond)\b"
+    r"\b(?:can'?t|cannot|unable|not able|not something|beyond|outside)\b"
     r"|\bi(?:'m| am) (?:not )?(?:programmed|authori[sz]ed|equipped|prohibited|permitted to)\b"
     r"|\bi(?:'d| would) (?:rather|prefer) not\b|\bi would like to help\b"
     r"|\bi was trained (?:on|by)\b"
@@ -86,24 +86,30 @@ _REFUSAL = re.compile(
     r"|\bmy (?:knowledge|training)(?: data)? (?:cut-?off|ends|is limited|only goes)"
     r"|\bmy programming\b|\bmy (?:\w+ )?(?:guidelines|polic(?:y|ies)|safety rules)\b"
     r"|\b(?:not|don't) (?:feel )?(?:comfortable|right) \w+ing\b|\bi do not possess the ability\b"
-    r"|\bunethical to\b|\b(?:unethical|inappropriate) for me\b|\bsomething i(?:'m| can| could)\b"
+    r"|\bunethical to\b|\b(?:unethical|inappropriate|not(?: be)? appropriate) for me\b"
+    r"|\bsomething i(?:'m| can| could)\b"
 )
 _FENCE = "```"
 # Endings of an incomplete answer; "and" and "or" may be the operators that it names.
 _OPEN_WORDS = """
-и или но что чтобы потом чего который если для при the of to then with because whose which
+и или но что чтобы потом чего который если для при есть а также
+the of to then with because whose which that an from
 """
 _BROKEN_OFF = (
     *("…", "...", ":", ",", ";", "(", "«", " —", " –", " -"),
     *(f" {word}" for word in _OPEN_WORDS.split()),
 )
+_MIN_BROKEN_OFF = 3  # an answer with fewer words may be the ending that was asked for
+# A bracket or quotation mark that is not closed, or the row of a table.
+_UNCLOSED = re.compile(r"(?:(?:^|\s)\([^()\]\n]*|«[^«»\n]*|^\| [^\n]*[^|\s])\Z", re.MULTILINE)
+_QUOTED = re.compile('«[^«»]*»|"[^"]*"|“[^“”]*”')
 _LIST_MARK = re.compile(r"\s*(?:\d{1,3}[.)]|[*•-])")
 _TRANSLATES = re.compile(
     r"перев[её]д|перевод|по-(?:англ|рус)|на (?:англ|рус)|translat|in (?:english|russian)",
     re.IGNORECASE,
 )
 _MIN_EXAMPLES = 20  # a dataset with fewer examples has no usual form
-_ODD_SHARE = 0.1  # a smaller share of examples is reported as unusual
+_ODD_SHARE = 0.1  # a smaller share of answers with a single wording is not reported
 _MIN_WORDS = 5  # an answer with fewer words need not be a sentence
 _USUAL_SHARE = 0.8  # share of examples that makes a form usual
 _MIN_TAGGED = 50  # tags and wordings are checked from this number of examples on
@@ -116,8 +122,9 @@ def lint_example(example: Example) -> tuple[Finding, ...]:
     messages = [*zip(example.messages, example.marks, strict=True)]
     if example.rejected is not None:  # it is also in git and uploaded to the provider
         messages.append((example.rejected, example.rejected_mark))
+    before = ""
     for message, mark in messages:
-        for rule, excerpt in find_sensitive(message.content):
+        for rule, excerpt in find_sensitive(message.content, before):
             arguments = {"found": escape_unprintable(excerpt)}
             findings.append(Finding("", *mark, rule, Severity.WARNING, arguments))
         if _UNPRINTED.search(message.content):
@@ -126,6 +133,7 @@ def lint_example(example: Example) -> tuple[Finding, ...]:
             for rule, breaks_rule in _ANSWER_CHECKS:
                 if breaks_rule(message.content):
                     findings.append(Finding("", *mark, rule, Severity.WARNING))
+        before = message.content
     return tuple(findings)
 
 
@@ -149,13 +157,16 @@ def is_learned(message: Message) -> bool:
 def is_refusal(answer: str) -> bool:
     """Return whether the beginning of an answer is a refusal, in Russian or English."""
     start = answer[:_REFUSAL_LENGTH].casefold().replace("\u2019", "'").replace("\u00b4", "'")
+    start = _QUOTED.sub("", start)  # others say what is quoted
     return _SELF.search(start) is not None and _REFUSAL.search(start) is not None
 
 
 def _is_cut_off(answer: str) -> bool:
-    """Return whether a code block is not closed, or the last characters need a continuation."""
+    """Return whether something is not closed, or the last characters need a continuation."""
     text = answer.rstrip()
-    is_open = text.count(_FENCE) % 2 == 1 or text.endswith(_BROKEN_OFF)
+    is_open = text.count(_FENCE) % 2 == 1 or _UNCLOSED.search(text) is not None
+    if len(text.split(maxsplit=_MIN_BROKEN_OFF)) >= _MIN_BROKEN_OFF:
+        is_open |= text.endswith(_BROKEN_OFF)
     return is_open or _LIST_MARK.fullmatch(text, text.rfind("\n") + 1) is not None
 
 
@@ -166,13 +177,19 @@ _ANSWER_CHECKS: tuple[tuple[str, Callable[[str], bool]], ...] = (
 
 
 def describe_ending(answer: str) -> str:
-    """Return "open" for an answer that ends with a letter or digit, else "closed".
+    """Return "open" for an answer that ends with a word, else "closed".
 
-    "" for an answer that is too short to be a sentence, or is reported as cut off anyway.
+    "" for one that is too short to be a sentence, is reported as cut off anyway, or ends with an
+    address, a number or a list whose first item is open too.
     """
-    if len(answer.split(maxsplit=_MIN_WORDS)) < _MIN_WORDS or _is_cut_off(answer):
+    words, lines = answer.split(), answer.rstrip().split("\n")
+    if len(words) < _MIN_WORDS or _is_cut_off(answer):
         return ""
-    return "open" if answer.rstrip()[-1:].isalnum() else "closed"
+    if not words[-1][-1].isalnum():
+        return "closed"
+    first_item = next((line.rstrip() for line in lines if _LIST_MARK.match(line)), "")
+    is_open_list = _LIST_MARK.match(lines[-1]) and first_item[-1:].isalnum()
+    return "open" if words[-1].isalpha() and not is_open_list else ""
 
 
 def asks_translation(question: str) -> bool:
@@ -186,7 +203,7 @@ SELECT id, places FROM example INDEXED BY example_system
 WHERE status = 'good' AND system <> x'' AND system <> ?
 """
 _ENDINGS = """
-SELECT coalesce(sum(examples), 0), coalesce(sum(examples * (ending = 'open')), 0)
+SELECT coalesce(sum(examples), 0), coalesce(sum(examples * (ending = 'closed')), 0)
 FROM example_count WHERE status = 'good' AND ending <> ''
 """
 _OPEN_ENDS = """
@@ -240,9 +257,9 @@ def _find_own_systems(index: ExampleIndex, spec: DatasetSpec) -> Iterator[Findin
 
 
 def _find_open_ends(index: ExampleIndex) -> Iterator[Finding]:
-    """Yield answers that end with a letter, where nearly all answers end with punctuation."""
-    ((answers, open_ended),) = index.rows(_ENDINGS)
-    if answers >= _MIN_EXAMPLES and open_ended <= _ODD_SHARE * answers:
+    """Yield answers that end with a letter, where answers usually end with punctuation."""
+    ((answers, closed),) = index.rows(_ENDINGS)
+    if answers >= _MIN_EXAMPLES and closed >= _USUAL_SHARE * answers:
         for example_id, places in index.rows(_OPEN_ENDS):
             yield make_finding(example_id, json.loads(places)[-1], "cut-off")
 

@@ -52,9 +52,11 @@ MAIL = re.compile(
     r"(?:[\w-]{1,63}\.){1,8}(?!service\b)(?:xn--[\w-]{2,59}|[^\W\d_]{2,24})(?![^\W_])"
 )
 _GAP = "[ \u00a0()\u2010\u2011-]"
+# Numbers in this range belong to organisations.
+_TOLL_FREE = rf"\+?[78]{_GAP}{{0,2}}800"
 PHONE = re.compile(
-    rf"(?<![\d+])\+\d(?:{_GAP}{{0,2}}\d){{9,13}}(?!\d)"
-    rf"|(?<![\d.,+-])[78]{_GAP}{{0,2}}[3489]\d{{2}}(?:{_GAP}{{0,2}}\d){{7}}(?!\d|[.,]\d)"
+    rf"(?<![\d+])(?!{_TOLL_FREE})\+\d(?:{_GAP}{{0,2}}\d){{9,13}}(?!\d)"
+    rf"|(?<![\d.,+-])(?!{_TOLL_FREE})[78]{_GAP}{{0,2}}[3489]\d{{2}}(?:{_GAP}{{0,2}}\d){{7}}(?!\d|[.,]\d)"
     r"|(?<![\d.])8\.\d{3}\.\d{3}\.\d{2}\.\d{2}(?![\d.]\d)"
     rf"|\(\d{{3,5}}\) ?\d{{1,3}}[ \u2011-]\d{{2}}[ \u2011-]?\d{{2}}(?!\d)"
     r"|(?<![\d.,+-])[3489]\d{2} \d{3}[ -]\d{2}[ -]\d{2}(?![\d-]|[.,]\d)|\b07\d{3} \d{6}\b"
@@ -97,8 +99,11 @@ _FLAT_HINTS = ("кв.", "квартира ", "Ap", "Flat")
 _NUMBER_HINT = re.compile(r"\d(?:[ \u00a0().\u2010\u2011-]{0,2}\d){5}")
 
 
-def find_sensitive(words: str) -> Iterator[tuple[str, str]]:
-    """Yield the rule and the masked text of the first match of each pattern."""
+def find_sensitive(words: str, before: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the rule and the masked text of the first match of each pattern.
+
+    `before` is the message before this one: a question can name what the number in its answer is.
+    """
     has_hint = _KEY_HINT.search(words) or any(hint in words for hint in _KEY_WORDS)
     if (has_hint or ("@" in words and "://" in words)) and SECRET.search(words):
         yield "secret", ""
@@ -109,11 +114,13 @@ def find_sensitive(words: str) -> Iterator[tuple[str, str]]:
         yield "personal", mask_digits(address.group())
     if _NUMBER_HINT.search(words) is None:
         return
+    words, start = f"{before} {words}", len(before)
     for rule, pattern, is_valid in _NUMBERS:
         for match in pattern.finditer(words):
-            if is_valid(re.sub(r"\D", "", match.group())):
+            if match.end() > start and is_valid(re.sub(r"\D", "", match.group())):
                 yield rule, mask_digits(match.group())
-                words = words.replace(match.group(), "")  # a card number is not also a phone number
+                # A card number is not also a phone number.
+                words = words.replace(match.group(), " " * len(match.group()))
                 break
 
 

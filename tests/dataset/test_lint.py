@@ -196,6 +196,16 @@ def test_test_question_nearly_in_training_is_kept_and_reported():
     assert len(checked.examples) == 62
 
 
+def check_among_sentences(answer):
+    """Return the checked dataset of an answer and 60 others that end with punctuation."""
+    others = {
+        f"examples/q{n}.yaml": example_yaml(f"Вопрос {n} о лбе", "Это часть лица над бровями.")
+        for n in range(60)
+    }
+    files = {**make_good_files(0), **others, "examples/z.yaml": example_yaml(answer=answer)}
+    return check_files(files)
+
+
 @pytest.mark.parametrize(
     ("answer", "rule"),
     [
@@ -213,23 +223,57 @@ def test_test_question_nearly_in_training_is_kept_and_reported():
         ("As a large language model trained by a company, I don't browse.", "refusal"),
         ("It would be inappropriate for me to respond.", "refusal"),
         ("That's not something I can help with.", "refusal"),
+        ("Sorry, that falls outside of what I am allowed to discuss.", "refusal"),
+        ("It would not be appropriate for me to answer.", "refusal"),
         ("Сначала посмотрите на лоб, затем…", "cut-off"),
         ('"Черты лица таковы:"', "cut-off"),
         ("|\n      Напечатайте единицу:\n      ```python\n      print(1)\n      a", "cut-off"),
         ("Сначала посмотрите на лоб, затем на профиль и", "cut-off"),
+        ("Три кости (лобная, скуловая", "cut-off"),
+        ("Это называют «золотым сечением", "cut-off"),
+        ("|\n      | Часть | Число |\n      |---|---|\n      | лоб | од", "cut-off"),
+        ("|\n      1. Лоб, он над бровями.\n      2. Скула, она под гла", "cut-off"),
         ("The forehead is the upper part of the face.", "other-language"),
     ],
 )
 def test_harmful_answer_is_reported_at_the_answer(answer, rule):
-    closed = {
-        f"examples/q{n}.yaml": example_yaml(f"Вопрос {n} о лбе", "Это часть лица над бровями.")
-        for n in range(60)
-    }
-    checked = check_files(
-        {**make_good_files(0), **closed, "examples/z.yaml": example_yaml(answer=answer)}
-    )
-    finding = only_finding(checked, rule)
+    finding = only_finding(check_among_sentences(answer), rule)
     assert (finding.path, finding.line, finding.severity) == ("examples/z.yaml", 3, "warning")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "Скажите «я не могу помочь» и предложите другой день.",
+        "Таким образом,",
+        "Смотрите описание на странице https://merlin.test/lob",
+        "Число лежит в промежутке (0, 1]",
+        "|\n      1. Лоб, он над бровями\n      2. Скула, она под глазом",
+        "Звоните нам по номеру 8-800-100-20-30.",
+    ],
+)
+def test_harmless_answer_is_not_reported(answer):
+    assert finding_rules(check_among_sentences(answer)) == ["single-wordings"]
+
+
+def test_broken_off_answers_are_reported_up_to_a_fifth_of_a_dataset():
+    for number, expected in ((50, True), (30, False)):
+        answers = ["Это часть лица над бровями."] * number + ["Это часть лица под гла"] * 10
+        files = {
+            f"examples/q{n}.yaml": example_yaml(f"Вопрос {n} о лбе", answer)
+            for n, answer in enumerate(answers)
+        }
+        rules = finding_rules(check_files({**make_good_files(0), **files}))
+        assert ("cut-off" in rules) is expected
+
+
+def test_question_names_what_the_number_in_its_answer_is():
+    checked = check_with(z=example_yaml("Какой у неё паспорт?", "Это 4509 283746."))
+    finding = only_finding(checked, "passport")
+    assert (finding.line, finding.arguments["found"][-11:]) == (3, "45** ****46")
+    assert "passport" not in finding_rules(
+        check_with(z=example_yaml("Какой у неё код?", "4509 283746"))
+    )
 
 
 def test_text_cut_off_by_a_comment_is_reported_at_the_comment():
