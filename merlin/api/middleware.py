@@ -144,7 +144,13 @@ def request_guard(app: ASGIApp, traffic: Traffic) -> ASGIApp:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = int(message["status"])
-                _add_headers(message, request_id, is_secure=scope.get("scheme") == "https")
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+                headers.setdefault("Cache-Control", "no-store")
+                headers["X-Request-Id"] = request_id
+                if scope.get("scheme") == "https":
+                    headers["Strict-Transport-Security"] = HSTS
             await send_answer(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
@@ -167,13 +173,3 @@ def request_guard(app: ASGIApp, traffic: Traffic) -> ASGIApp:
                     log.info("request answered", **arguments, user=caller.user_id if caller else 0)
 
     return guard
-
-
-def _add_headers(message: Message, request_id: str, *, is_secure: bool) -> None:
-    headers = MutableHeaders(scope=message)
-    for name, value in HEADERS.items():
-        headers.setdefault(name, value)
-    headers.setdefault("Cache-Control", "no-store")
-    headers["X-Request-Id"] = request_id
-    if is_secure:
-        headers["Strict-Transport-Security"] = HSTS

@@ -211,7 +211,13 @@ class PaymentWorker:
         """Start due tasks, up to the limit of concurrent ones."""
         now = self._now()
         await self._handle_clock_change(now)
-        self._begin_calendar(now)
+        before = self._calendar_at
+        if before is None or now - before >= CALENDAR:
+            self._calendar_at = now
+            self._begin(self.ctx.write(begin_new_days, now, before), calendar=iso(now))
+        if self.ctx.polled is not None and now >= self._check_at:
+            self._check_at = now + INTERVAL
+            self._begin(self._check(now), check=iso(now))
         free = AT_ONCE - len(self._under_way)
         if free <= 0 or not await self.ctx.store.read(lambda: self._is_due(now)):
             return
@@ -222,15 +228,6 @@ class PaymentWorker:
                 self._begin(sending, refund=refund.refund_id)
         for purchase in purchases:
             self._begin(process_purchase(self.ctx, purchase), purchase=purchase.purchase_id)
-
-    def _begin_calendar(self, now: datetime) -> None:
-        before = self._calendar_at
-        if before is None or now - before >= CALENDAR:
-            self._calendar_at = now
-            self._begin(self.ctx.write(begin_new_days, now, before), calendar=iso(now))
-        if self.ctx.polled is not None and now >= self._check_at:
-            self._check_at = now + INTERVAL
-            self._begin(self._check(now), check=iso(now))
 
     async def _handle_clock_change(self, now: datetime) -> None:
         """Make everything due after the clock was set back; repeats are harmless."""

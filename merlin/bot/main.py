@@ -130,7 +130,13 @@ class Bot:
         """Run every part until `stop` is set."""
         services, longest_s = self._services, self._services.pace.longest_pause_s
         await self._application.initialize()
-        await self._check_token()
+        try:
+            await self._application.bot.get_me()
+        except InvalidToken:
+            raise ConfigError("Telegram does not know this bot token", "bot-bad-token") from None
+        except TelegramError as error:
+            # Pending updates are answered when it is back.
+            log.info("telegram did not tell the bot's name", reason=redact(str(error)))
         with changes_of(services.db) as changes:
             work = [
                 *(
@@ -179,15 +185,6 @@ class Bot:
         await self._processor.close(self._services.pace.finish_s)
         await self._notices.close()
         await self._services.store.do(lambda: self._inbox.release(self._services.owner))
-
-    async def _check_token(self) -> None:
-        try:
-            await self._application.bot.get_me()
-        except InvalidToken:
-            raise ConfigError("Telegram does not know this bot token", "bot-bad-token") from None
-        except TelegramError as error:
-            # Pending updates are answered when it is back.
-            log.info("telegram did not tell the bot's name", reason=redact(str(error)))
 
     async def _move_group(self, old_id: int, new_id: int) -> None:
         """Move the data of a group to its supergroup."""

@@ -244,7 +244,13 @@ def _write_blocks(builder: TextBuilder, nodes: Iterable[SyntaxTreeNode], depth: 
         else:
             # No blank lines within a list.
             builder.gap(1 if depth and node.type != "hr" else 2)
-            _write_block(builder, node)
+            if node.type == "hr":
+                builder.write(RULE)
+            elif node.type == "formula_block":
+                builder.write(_formula_text(node.content))
+            else:
+                language = _LANGUAGE.fullmatch((node.info.split() or [""])[0])
+                builder.block(node.content, language.group() if language else "")
 
 
 def _formula_text(formula: str) -> str:
@@ -252,16 +258,6 @@ def _formula_text(formula: str) -> str:
     from merlin.bot.latex import to_unicode  # noqa: PLC0415 - see above
 
     return to_unicode(formula)
-
-
-def _write_block(builder: TextBuilder, node: SyntaxTreeNode) -> None:
-    if node.type == "hr":
-        builder.write(RULE)
-    elif node.type == "formula_block":
-        builder.write(_formula_text(node.content))
-    else:
-        language = _LANGUAGE.fullmatch((node.info.split() or [""])[0])
-        builder.block(node.content, language.group() if language else "")
 
 
 def _write_list(builder: TextBuilder, node: SyntaxTreeNode, depth: int) -> None:

@@ -40,24 +40,18 @@ JsonObject = dict[str, object]
 @contextmanager
 def edit_session(config: Config, notify: Notify = print_message) -> Iterator[EditSession]:
     """Fetch, then yield an edit session. Raises the errors of the daemon."""
-    notify_user = _notify_once(notify)
-    request_daemon(config, requests.fetch, notify_user)
-    with open_migrated_database(config) as database:
-        database.cipher = make_cipher(config)
-        ctx = Context(config=config, db=database, teach=train_and_answer)
-        yield EditSession(ctx, Actor.operator(), notify_user)
-
-
-def _notify_once(notify: Notify) -> Notify:
-    """Return a `notify` that prints each key once, however many steps a command has."""
     reported: set[str] = set()
 
     def notify_once(key: str, **arguments: object) -> None:
-        if key not in reported:
+        if key not in reported:  # however many steps a command has
             reported.add(key)
             notify(key, **arguments)
 
-    return notify_once
+    request_daemon(config, requests.fetch, notify_once)
+    with open_migrated_database(config) as database:
+        database.cipher = make_cipher(config)
+        ctx = Context(config=config, db=database, teach=train_and_answer)
+        yield EditSession(ctx, Actor.operator(), notify_once)
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,10 @@ class ChangeProcessor:
         try:
             result = commit_changes(self._commits, batch)
         except Refused as refusal:
-            self._refuse(batch, refusal)
+            values = {"subject": _subject(batch.first), "reason": refusal.as_argument()}
+            self._notify(batch.first, "notice-change-refused", values)
+            self._queue.put_aside(batch, ChangeState.REFUSED, refusal.key, refusal.arguments)
+            log.info("change refused", batch=batch.batch_id, reason=str(refusal))
             return False
         except ContentRefused as refusal:
             if not self._park_or_requeue(batch, refusal):
@@ -112,12 +115,6 @@ class ChangeProcessor:
         kill_point("change.recorded")
         outcome = result.commit or "conflict"
         log.info("change settled", batch=batch.batch_id, files=len(batch.changes), outcome=outcome)
-
-    def _refuse(self, batch: Batch, refusal: Refused) -> None:
-        values = {"subject": _subject(batch.first), "reason": refusal.as_argument()}
-        self._notify(batch.first, "notice-change-refused", values)
-        self._queue.put_aside(batch, ChangeState.REFUSED, refusal.key, refusal.arguments)
-        log.info("change refused", batch=batch.batch_id, reason=str(refusal))
 
     def _park_or_requeue(self, batch: Batch, refusal: MerlinError) -> bool:
         """Park the batch if it was refused too often, else requeue it; return whether parked."""

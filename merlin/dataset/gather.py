@@ -273,7 +273,9 @@ def _outcome(
         content = make_build(checked, place)
         known, new = ctx.history.build_of(dataset, content.digest), None
         if known is None:
-            number = _number(ctx, dataset, content.digest, noted().get(dataset, {}))
+            # Folders and git notes replace the rows of a lost database.
+            numbers = {**list_build_folders(ctx.builds / dataset), **noted().get(dataset, {})}
+            number = ctx.history.next_number(dataset, content.digest[:SHORT_DIGEST_LENGTH], numbers)
             written = write_build(content, ctx.builds / dataset, number)
             new = NewBuild(number, written.relative_to(ctx.builds).as_posix(), content)
     key = training_key(dataset, content.digest, checked.spec.recipe)
@@ -286,12 +288,6 @@ def _read_noted_numbers(source: GitSource) -> NotedNumbers:
     for note in read_notes(source.notes()):
         numbers.setdefault(note.dataset, {})[note.digest[:SHORT_DIGEST_LENGTH]] = note.number
     return numbers
-
-
-def _number(ctx: GatherContext, dataset: str, digest: str, noted: Mapping[str, int]) -> int:
-    """Return a new build's number; folders and git notes replace the rows of a lost database."""
-    numbers = {**list_build_folders(ctx.builds / dataset), **noted}
-    return ctx.history.next_number(dataset, digest[:SHORT_DIGEST_LENGTH], numbers)
 
 
 def _status(latest: Verdict | None, key: str, spec: DatasetSpec) -> VerdictStatus:

@@ -38,19 +38,15 @@ def main() -> None:
     """Serve until the end of stdin."""
     pipe = EnginePipe()
     folder, device = sys.argv[1:]
-    model = _load(folder, device)
-    while True:
-        pipe.send(_handle(model, pipe.inbox.get()))
-
-
-def _load(folder: str, device: str) -> WhisperModel:
     from faster_whisper import WhisperModel  # noqa: PLC0415 - after stdout is safe
 
     # Busy cores slow down every step: only use as many threads as there are idle cores.
     free = len(os.sched_getaffinity(0)) - round(os.getloadavg()[0])
-    return WhisperModel(
+    model = WhisperModel(
         folder, device=device, compute_type="auto", cpu_threads=max(1, free), local_files_only=True
     )
+    while True:
+        pipe.send(_handle(model, pipe.inbox.get()))
 
 
 def _handle(model: WhisperModel, request: Mapping[str, Any]) -> dict[str, object]:

@@ -196,7 +196,15 @@ class OpenAIModelClient(Account):
         """
         sampling = self._parameters
         try:
-            return self._ask(model_id, messages, sampling, timeout_s)
+            with provider_errors(creates=True):
+                raw = self._client.chat.completions.with_raw_response.create(
+                    model=model_id,
+                    messages=cast("Any", build_messages(messages)),
+                    extra_body=dict(sampling),
+                    # The response arrives all at once: no read timeout before `timeout_s`.
+                    timeout=build_timeout(timeout_s, between_s=timeout_s),
+                )
+                return openai_objects.parse_answer(json_object(raw.content))
         except ProviderError as error:
             refused = find_refused_parameter(error, sampling)
             accepted = dict(sampling)
@@ -208,19 +216,6 @@ class OpenAIModelClient(Account):
                 raise
         self._parameters = accepted
         return self.ask(model_id, messages, timeout_s)
-
-    def _ask(
-        self, model_id: str, messages: Sequence[Message], sampling: Json, timeout_s: float
-    ) -> Answer:
-        with provider_errors(creates=True):
-            raw = self._client.chat.completions.with_raw_response.create(
-                model=model_id,
-                messages=cast("Any", build_messages(messages)),
-                extra_body=dict(sampling),
-                # The response arrives all at once: no read timeout before `timeout_s`.
-                timeout=build_timeout(timeout_s, between_s=timeout_s),
-            )
-            return openai_objects.parse_answer(json_object(raw.content))
 
 
 PURPOSE: Literal["fine-tune"] = "fine-tune"

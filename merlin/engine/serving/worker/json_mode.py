@@ -111,7 +111,10 @@ class JsonGrammar:
 
     def _read_between(self, sign: str) -> JsonGrammar | None:
         if sign in "}]" and self.state in ("key or end", "value or end", "after"):
-            return self._close(sign)
+            if not self.within or _CLOSER[self.within[-1]] != sign.encode():
+                return None
+            within = self.within[:-1]
+            return JsonGrammar("after" if within else "done", within)
         if self.state in ("value", "value or end") or (self.state, sign) == ("start", "{"):
             return self._begin_value(sign)
         inside = self.within[-1:] if self.state == "after" else ""
@@ -164,12 +167,6 @@ class JsonGrammar:
             return None
         state = "key or end" if bracket == "{" else "value or end"
         return JsonGrammar(state, self.within + bracket)
-
-    def _close(self, sign: str) -> JsonGrammar | None:
-        if not self.within or _CLOSER[self.within[-1]] != sign.encode():
-            return None
-        within = self.within[:-1]
-        return JsonGrammar("after" if within else "done", within)
 
     def _enter(self, state: str, *, is_key: bool = False) -> JsonGrammar:
         return JsonGrammar(state, self.within, is_key=is_key)
