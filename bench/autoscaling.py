@@ -18,7 +18,6 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from merlin.sandbox.provider.app import ProviderStandIn
-from merlin.sandbox.telegram.server import TelegramStandIn
 
 ROOT = Path(__file__).parents[1]
 # Defaults of kube-controller-manager: sync period, and relative difference that is ignored.
@@ -58,6 +57,7 @@ def run() -> None:
     """Print the requested replicas at each sync, their maximum, and their final number."""
     from tests.bot.test_replicas import Replicas
     from tests.support import postgresql
+    from tests.support.stand_ins import TelegramStandIn
 
     with (
         postgresql.run_server() as server,
@@ -88,7 +88,7 @@ def _age_s(page: str) -> float:
     )
 
 
-def _follow(rule: Rule, telegram: TelegramStandIn, url: str) -> None:
+def _follow(rule: Rule, telegram: Any, url: str) -> None:
     started_at, replicas_now, pushed, synced = time.monotonic(), 0, 0.0, -SYNC_S
     minimum, highest, person, before = rule.spec["minReplicas"], 0, 2000, 0.0
     while (now := time.monotonic() - started_at) < MAX_DURATION_S:

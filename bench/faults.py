@@ -21,7 +21,6 @@ import httpx2
 from bench.replicas import wait_until
 from merlin.core.server import free_ports
 from merlin.sandbox.provider.app import ProviderStandIn
-from merlin.sandbox.telegram.server import TelegramStandIn
 
 ROOT = Path(__file__).parents[1]
 FAULT_S, DAMAGED_COPIES, PAGE, HUGE = 15.0, 100, 4096, 1 << 30
@@ -44,9 +43,10 @@ def run() -> None:
 
 
 @contextmanager
-def _run_lab(folder: Path) -> Iterator[tuple[Any, TelegramStandIn, str, str]]:
+def _run_lab(folder: Path) -> Iterator[tuple[Any, Any, str, str]]:
     """Yield a lab with a serving model, its Telegram, and the URLs of its API and provider."""
     from tests.support.pipeline_lab import Lab
+    from tests.support.stand_ins import TelegramStandIn
 
     with TelegramStandIn() as telegram, ProviderStandIn(key="stand-in") as provider:
         os.environ["TELEGRAM_BOT_TOKEN"] = telegram.token

@@ -27,7 +27,6 @@ from merlin.core.server import free_ports
 from merlin.db.database import open_database
 from merlin.db.requests import RequestKind, Requests, RequestState
 from merlin.sandbox.provider.app import ProviderStandIn
-from merlin.sandbox.telegram.server import TelegramStandIn
 
 REQUESTS, MESSAGES, IDLE_S, MAX_DURATION_S = 60, 40, 10.0, 30.0
 ANSWERS, STARTED_S, TAKEOVERS = 2000, 10.0, 5
@@ -37,6 +36,7 @@ LEADER_LOG = "requests_taken_up"  # in a daemon's first log line as the leader
 def run() -> None:
     """Print both rows."""
     from tests.support import postgresql
+    from tests.support.stand_ins import TelegramStandIn
 
     with (
         postgresql.run_server() as server,
@@ -173,9 +173,7 @@ def _measure_requests(url: str, folder: Path, provider: ProviderStandIn) -> None
         _measure_latency("a request waits for the daemon", [daemon], ask, REQUESTS)
 
 
-def _measure_messages(
-    url: str, folder: Path, provider: ProviderStandIn, telegram: TelegramStandIn
-) -> None:
+def _measure_messages(url: str, folder: Path, provider: ProviderStandIn, telegram: Any) -> None:
     from tests.bot.test_replicas import Replicas
 
     people = iter(range(2001, 2001 + MESSAGES))

@@ -29,7 +29,6 @@ from merlin.core.server import free_ports
 from merlin.db.database import Database, open_database
 from merlin.db.migrations import STEPS
 from merlin.sandbox.provider.app import ProviderStandIn
-from merlin.sandbox.telegram.server import TelegramStandIn
 from merlin.wiring.context import make_cipher
 
 ROOT = Path(__file__).parents[1]
@@ -65,7 +64,7 @@ def _git(*words: str) -> bytes:
 class Load:
     """People who ask in chats and press a button on a course's page; `apis` are base URLs."""
 
-    telegram: TelegramStandIn
+    telegram: Any
     cookies: Mapping[int, str]
     apis: list[str]
     asked: dict[int, int] = field(default_factory=dict)
@@ -149,6 +148,7 @@ class Load:
 def _upgrade(kind: str, folder: Path, before: Path, url: str) -> None:
     from tests.support.forked_processes import is_ready
     from tests.support.pipeline_lab import Lab
+    from tests.support.stand_ins import TelegramStandIn
     from tests.support.waiting import wait_until
 
     with (
@@ -215,7 +215,7 @@ def _upgrade(kind: str, folder: Path, before: Path, url: str) -> None:
     )
 
 
-def _config(lab: Any, telegram: TelegramStandIn, api: str, *, is_pushed: bool) -> Path:
+def _config(lab: Any, telegram: Any, api: str, *, is_pushed: bool) -> Path:
     """Write the configuration of one version's processes; return its path."""
     hook = {"mode": "webhook", "webhook_url": f"{api}/hooks/telegram"} if is_pushed else {}
     port = api.rpartition(":")[2]

@@ -263,13 +263,13 @@ class StandIn:
 
         return self.run(call_function())
 
-    def _access(self, function: Callable[[], T]) -> T:
+    def access(self, function: Callable[[], T]) -> T:
         """Run a function in the server's thread, or here while the server is stopped."""
         return self.call(function) if self.is_running else function()
 
     def calls(self, name: str = "") -> list[ApiCall]:
         """Return the recorded calls, oldest first; all, or those of one name ("chat.create")."""
-        return self._access(lambda: [call for call in self._calls if name in {"", call.name}])
+        return self.access(lambda: [call for call in self._calls if name in {"", call.name}])
 
 
 # (name, method, path, handler) of a route. A handler that is a coroutine function gets the
@@ -308,7 +308,7 @@ class ApiStandIn(StandIn, ABC):
 
     def behave(self, **fields: Any) -> None:
         """Change the behaviour by field names. Raises ValueError, TypeError."""
-        self._access(lambda: self.change(fields))
+        self.access(lambda: self.change(fields))
 
     def _make_route(self, name: str, method: str, path: str, handler: Callable[..., Any]) -> Route:
         async def answer(request: Request) -> Response:

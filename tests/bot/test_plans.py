@@ -12,10 +12,10 @@ from merlin.config.shop import PaymentsConfig, YooKassaConfig
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.telegram.arguments import Upload
-from merlin.sandbox.telegram.server import TelegramStandIn
 from tests.bot.running_bot import SOUND, TRANSCRIPTION, RunningBot, add_live_model, select_rows
 from tests.bot.stars_buyer import PLANS, Buyer, change_rows, query_billing, selling_settings
 from tests.support.plan_config import make_plans
+from tests.support.stand_ins import TelegramStandIn
 
 pytestmark = pytest.mark.functional
 

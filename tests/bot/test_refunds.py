@@ -11,10 +11,10 @@ from merlin.core.clock import utc_now
 from merlin.core.money import roubles
 from merlin.providers.payments import Gateway, GatewayPayment, Status
 from merlin.sandbox.telegram.arguments import Upload
-from merlin.sandbox.telegram.server import TelegramStandIn
 from tests.bot.admin_chat import StaffUser
 from tests.bot.running_bot import PHOTO, RunningBot, add_live_model, select_rows
 from tests.bot.stars_buyer import Buyer, ledger, query_billing, selling_settings
+from tests.support.stand_ins import TelegramStandIn
 
 pytestmark = pytest.mark.functional
 

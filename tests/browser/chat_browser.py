@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from playwright.sync_api import Page, expect
 
-from merlin.sandbox.telegram.server import TelegramStandIn
 from tests.browser.installed_chromium import PagePool
+from tests.support.stand_ins import TelegramStandIn
 from tests.support.waiting import longest
 
 ANNA, VERA = 1001, 1003

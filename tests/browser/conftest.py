@@ -5,12 +5,12 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from merlin.sandbox.telegram.server import TelegramStandIn
 from tests.browser.chat_browser import Bot, open_chat_page
 from tests.browser.course_browser import Visitor, open_visitor, run_course_site
 from tests.browser.installed_chromium import ARGUMENTS, CHROMIUM, PagePool
 from tests.browser.staff_browser import run_staff_site
 from tests.support.machine import skip_or_fail
+from tests.support.stand_ins import TelegramStandIn
 from tests.support.waiting import DEADLINE_S, longest
 
 

@@ -21,9 +21,9 @@ from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 from merlin.db.migrations import migrate
 from merlin.providers.yookassa import YooKassaGateway
-from merlin.sandbox.yookassa.server import YooKassaStandIn
 from tests.billing.plan_shop import ANNA, BORIS, PLAN_SETTINGS, STARS, Shop, make_payment_request
 from tests.support.plan_config import make_plans
+from tests.support.stand_ins import YooKassaStandIn
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional

@@ -30,7 +30,6 @@ from merlin.db.notices import ADMINS, Notices
 from merlin.db.processes import Heartbeats
 from merlin.db.tables import JOB, MODEL
 from merlin.engine.database import Database as EngineDatabase
-from merlin.sandbox.telegram.server import TelegramStandIn
 from merlin.sandbox.telegram.world import BOT_NAME, TOKEN
 from merlin.wiring.context import make_cipher, open_migrated_database
 from tests.api.openid_issuer import CLIENT, StandInIssuer
@@ -42,6 +41,7 @@ from tests.support.http_servers import Handler, serve_http
 from tests.support.machine import require_root
 from tests.support.pipeline_lab import Lab, run_command
 from tests.support.small_disk import small_disk
+from tests.support.stand_ins import TelegramStandIn
 from tests.support.transaction_pooler import run_pooler
 
 pytestmark = pytest.mark.functional

@@ -17,10 +17,10 @@ from merlin.core.connections import tls_context
 from merlin.core.server import free_ports
 from merlin.db.database import open_database
 from merlin.db.keyring import KeyHolders
-from merlin.sandbox.telegram.server import TelegramStandIn
 from tests.support.forked_processes import run_command, start_with_environment, wait_for_exit
 from tests.support.full_config import CREDENTIALS, PROCESSES, TOKEN, full_config
 from tests.support.machine import require_root
+from tests.support.stand_ins import TelegramStandIn
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration

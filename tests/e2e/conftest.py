@@ -3,8 +3,8 @@
 import pytest
 
 from merlin.sandbox.demo.place import Ports
-from merlin.sandbox.telegram.server import TelegramStandIn
 from tests.support.pipeline_lab import Lab
+from tests.support.stand_ins import TelegramStandIn
 
 ENGINE_KEY = "the-engine-key-of-tests"
 VERA = 1003

@@ -13,11 +13,11 @@ from merlin.billing.ledger import EntryKind, find_inconsistencies
 from merlin.config import load
 from merlin.core.clock import iso, utc_now
 from merlin.core.server import free_ports
-from merlin.sandbox.yookassa.server import YooKassaStandIn
 from merlin.wiring.context import make_cipher, open_migrated_database, open_read_only
 from tests.billing.repositories import open_billing
 from tests.support.forked_processes import is_ready, run_processes, wait_for_exit
 from tests.support.kill_points import POINTS
+from tests.support.stand_ins import YooKassaStandIn
 from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.integration

@@ -2,8 +2,8 @@
 
 import pytest
 
-from merlin.sandbox.yookassa.server import YooKassaStandIn
 from tests.providers.yookassa_calls import open_gateway
+from tests.support.stand_ins import YooKassaStandIn
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,6 @@ from merlin.core.errors import PaymentError
 from merlin.core.money import Amount, Currency, roubles, stars
 from merlin.providers.payments import Status
 from merlin.providers.yookassa import build_customer, parse_payment
-from merlin.sandbox.yookassa.server import YooKassaStandIn
 from tests.providers.yookassa_calls import (
     DESCRIPTION,
     RETURN_URL,
@@ -22,6 +21,7 @@ from tests.providers.yookassa_calls import (
     open_gateway,
 )
 from tests.support.forked_processes import FORKS
+from tests.support.stand_ins import YooKassaStandIn
 from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional

@@ -4,8 +4,8 @@ import openai
 import pytest
 
 from merlin.sandbox.provider.app import ProviderStandIn
-from merlin.sandbox.telegram.server import TelegramStandIn
 from tests.sandbox.telegram_client import BotCaller, make_caller
+from tests.support.stand_ins import TelegramStandIn
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from telegram.error import BadRequest
 from telegram.request import HTTPXRequest
 
 from merlin.core.server import free_ports
-from merlin.sandbox.telegram.server import TelegramStandIn
+from tests.support.stand_ins import TelegramStandIn
 from tests.support.waiting import longest, wait_until
 
 BotCaller = Callable[[Callable[[Bot], Awaitable[Any]]], Any]

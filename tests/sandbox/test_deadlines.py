@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from merlin.sandbox.telegram.server import TelegramStandIn
+from tests.support.stand_ins import TelegramStandIn
 from tests.support.waiting import wait_until
 
 SHORT_S = 0.2

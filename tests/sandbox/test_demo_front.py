@@ -14,11 +14,11 @@ from merlin.config import load
 from merlin.dataset.proposals import Draft
 from merlin.sandbox.demo.front import FrontPage
 from merlin.sandbox.demo.place import Ports, create_repository, place_of, prepare_demo
-from merlin.sandbox.telegram.server import TelegramStandIn
 from merlin.sandbox.telegram.world import ANNA, BORIS
 from merlin.wiring.context import open_reading_context, open_writing_context
 from tests.sandbox.telegram_client import make_caller
 from tests.support.migrated_databases import create_migrated
+from tests.support.stand_ins import TelegramStandIn
 from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional

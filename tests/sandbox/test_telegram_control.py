@@ -12,8 +12,8 @@ import pytest
 
 from merlin.core.errors import MerlinError
 from merlin.sandbox.telegram.arguments import Upload
-from merlin.sandbox.telegram.server import TelegramStandIn
 from tests.sandbox.telegram_client import fetch, send_control
+from tests.support.stand_ins import TelegramStandIn
 from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional

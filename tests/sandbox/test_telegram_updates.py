@@ -8,9 +8,9 @@ import pytest
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, LabeledPrice
 from telegram.error import BadRequest, Conflict
 
-from merlin.sandbox.telegram.server import TelegramStandIn
 from tests.sandbox.telegram_client import fetch, make_bot, run_as_process
 from tests.support.http_servers import run_receiver
+from tests.support.stand_ins import TelegramStandIn
 from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional

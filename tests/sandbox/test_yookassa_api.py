@@ -4,9 +4,9 @@ from dataclasses import asdict
 
 import pytest
 
-from merlin.sandbox.yookassa.server import YooKassaStandIn
 from merlin.sandbox.yookassa.shop import Behaviour
 from tests.sandbox.yookassa_client import YooKassaClient, make_payment_body
+from tests.support.stand_ins import YooKassaStandIn
 
 pytestmark = pytest.mark.functional
 

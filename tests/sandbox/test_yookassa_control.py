@@ -7,9 +7,9 @@ import pytest
 import requests
 
 from merlin.sandbox.faults import Fault, FaultKind
-from merlin.sandbox.yookassa.server import YooKassaStandIn
 from tests.sandbox.telegram_client import run_as_process
 from tests.sandbox.yookassa_client import YooKassaClient, make_payment_body
+from tests.support.stand_ins import YooKassaStandIn
 from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional

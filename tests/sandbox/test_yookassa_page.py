@@ -5,8 +5,8 @@ import re
 import pytest
 import requests
 
-from merlin.sandbox.yookassa.server import YooKassaStandIn
 from tests.sandbox.yookassa_client import YooKassaClient
+from tests.support.stand_ins import YooKassaStandIn
 from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional

@@ -3,9 +3,9 @@
 import pytest
 
 from merlin.core.errors import NotFound
-from merlin.sandbox.yookassa.server import YooKassaStandIn
 from tests.sandbox.yookassa_client import YooKassaClient
 from tests.support.http_servers import run_receiver
+from tests.support.stand_ins import YooKassaStandIn
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional

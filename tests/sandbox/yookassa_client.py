@@ -2,7 +2,7 @@
 
 import requests
 
-from merlin.sandbox.yookassa.server import YooKassaStandIn
+from tests.support.stand_ins import YooKassaStandIn
 from tests.support.waiting import longest
 
 

@@ -15,11 +15,11 @@ from merlin.cli.health import health_error
 from merlin.core.server import free_ports
 from merlin.db.database import open_database
 from merlin.db.processes import Heartbeats
-from merlin.sandbox.telegram.server import TelegramStandIn
 from merlin.sandbox.telegram.world import TOKEN
 from merlin.supervisor import Child, Supervisor
 from tests.support.forked_processes import start, wait_for_exit
 from tests.support.pipeline_lab import Lab
+from tests.support.stand_ins import TelegramStandIn
 from tests.support.waiting import Deadline, longest, wait_until
 
 pytestmark = pytest.mark.integration

@@ -64,11 +64,11 @@ class ProviderStandIn(ApiStandIn):
     def jobs_created(self) -> list[dict[str, Any]]:
         """Return every job ever created, oldest first: `id`, and a TrainingJob's fields."""
         jobs = self._account.jobs
-        return self._access(lambda: [{"id": job.job_id, **asdict(job)} for job in jobs.values()])
+        return self.access(lambda: [{"id": job.job_id, **asdict(job)} for job in jobs.values()])
 
     def files(self) -> list[dict[str, Any]]:
         """Return the stored File objects, oldest first."""
-        return self._access(lambda: list(self._account.files.values()))
+        return self.access(lambda: list(self._account.files.values()))
 
     def check_key(self, request: Request) -> None:
         """Raise ApiError 401 without the key."""

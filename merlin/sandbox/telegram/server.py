@@ -9,7 +9,6 @@ a webhook updates are POSTed in order, each until it answers 2xx.
 
 import asyncio
 import re
-import threading
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from itertools import islice
@@ -25,7 +24,7 @@ from merlin.core.clock import iso, utc_now
 from merlin.core.log import get_logger
 from merlin.core.server import run_while_connected
 from merlin.sandbox.faults import Fault, Faults, apply_faults
-from merlin.sandbox.server import DEADLINE_S, ApiCall, Deadline, StandIn
+from merlin.sandbox.server import ApiCall, StandIn
 from merlin.sandbox.telegram import arguments, groups, messages, queries
 from merlin.sandbox.telegram.arguments import (
     Arguments,
@@ -36,7 +35,7 @@ from merlin.sandbox.telegram.arguments import (
 )
 from merlin.sandbox.telegram.control import ControlSide, PipelineReader
 from merlin.sandbox.telegram.user_actions import UserActions
-from merlin.sandbox.telegram.world import DEFAULT_UPDATES, TOKEN, LoggedMessage, World, bot_user
+from merlin.sandbox.telegram.world import DEFAULT_UPDATES, TOKEN, World, bot_user
 
 MAX_UPDATES = 100
 MAX_POLL_S = 50
@@ -281,8 +280,6 @@ class TelegramStandIn(StandIn):
             "deleteWebhook": lambda _world, arguments: self._updates.set_webhook(arguments),
         }
         self._methods = {**METHODS, **update_methods}
-        self._changed = threading.Condition()
-        self._world.listeners.append(self._wake)
 
     async def open(self) -> None:
         """Start background work."""
@@ -364,58 +361,9 @@ class TelegramStandIn(StandIn):
         """Return the `base_url` for python-telegram-bot."""
         return f"{self.page_url}bot"
 
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        """Return a method of `UserActions`, to be run in the server's thread."""
-        action = getattr(UserActions, name)
-        return lambda *args, **kwargs: self.act(lambda actions: action(actions, *args, **kwargs))
-
-    def start_bot(self, who: str | int, payload: str = "") -> int:
-        """Open the bot by a deep link with this payload, and press Start."""
-        return self.act(lambda actions: actions.start(who, payload))
-
     def act(self, function: Callable[[UserActions], T]) -> T:
         """Run a function with the people's actions in the server's thread."""
-        return self._access(lambda: function(self._actions))
-
-    def download(self, file_id: str) -> bytes:
-        """Return the bytes of a file that was sent."""
-        return self._access(lambda: self._world.content(file_id))
-
-    def answers(self, chat: str | int) -> list[LoggedMessage]:
-        """Return the bot's messages in a chat, as they are now, without deleted ones."""
-        log: list[LoggedMessage] = self.log(chat)
-        return [message for message in log if message.by_bot and not message.deleted_at]
-
-    def subscriptions(self) -> dict[str, dict[str, Any]]:
-        """Return the subscriptions by their first charge."""
-        return self._access(lambda: dict(self._world.subscriptions))
-
-    def pending(self) -> list[Mapping[str, Any]]:
-        """Return the updates that the bot has not confirmed."""
-        return self._access(lambda: list(self._world.updates.values()))
-
-    def is_polled(self) -> bool:
-        """Return whether a bot waits in getUpdates now."""
-        return self._world.pollers > 0
-
-    def wait_for(self, predicate: Callable[[], T], timeout_s: float = DEADLINE_S) -> T:
-        """Return the first true value of `predicate`, called after every change.
-
-        `timeout_s` is for an idle machine. Raises TimeoutError, which lists the bot's last calls.
-        """
-        deadline = Deadline(timeout_s)
-        while not (value := predicate()):
-            if deadline.is_over():
-                last = [(call.name, call.status) for call in self.calls()[-8:]]
-                raise TimeoutError(f"not within {deadline.allowed_s:.1f} s; last calls: {last}")
-            with self._changed:
-                # Conditions outside the stand-in change without notice, so check again soon.
-                self._changed.wait(RECHECK_S)
-        return value
-
-    def _wake(self, _kind: str, _change: Mapping[str, Any]) -> None:
-        with self._changed:
-            self._changed.notify_all()
+        return self.access(lambda: function(self._actions))
 
 
 async def _name_call(request: Request) -> tuple[str, Mapping[str, str]]:

@@ -32,7 +32,6 @@ from merlin.sandbox.yookassa.requests import (
     RefundRequest,
     ShopError,
     bad_request,
-    money,
     parse,
 )
 from merlin.sandbox.yookassa.shop import DECLINED, GENERAL, PAID, PENDING, Json, Payment, Shop
@@ -254,68 +253,6 @@ class YooKassaStandIn(ApiStandIn):
         )
         response.headers["Cache-Control"] = "no-store"
         return response
-
-    def notify_to(self, url: str) -> None:
-        """Set the address of notifications; "" turns them off."""
-        self._notify_url = url
-
-    def choose(self, reference: str, outcome: str, reason: str = "") -> Json:
-        """End a payment as its payer would; return it. Raises NotFound, ValueError."""
-        return self._access(lambda: self._shop.choose(reference, outcome, reason))
-
-    def refund(self, reference: str, value: str | None = None) -> Json:
-        """Refund as the shop's owner: `value` is like "100.00", None for all that is left."""
-
-        def act() -> Json:
-            payment = self._shop.find(reference)
-            amount = money(payment.taken - payment.returned)
-            amount = amount if value is None else {**amount, "value": value}
-            body = {"payment_id": payment.payment_id, "amount": amount}
-            try:
-                return self._shop.refund(parse(RefundRequest, body)).as_json()
-            except ShopError as error:
-                raise ValueError(str(error)) from error
-
-        return self._access(act)
-
-    def finish_refund(self, refund_id: str, outcome: str) -> Json:
-        """Finish a pending refund: "succeeded" or a cancellation reason."""
-        return self._access(lambda: self._shop.finish_refund(refund_id, outcome))
-
-    def revoke(self, method_id: str) -> None:
-        """Revoke a saved payment method."""
-        self._access(lambda: self._shop.state.methods.update({method_id: False}))
-
-    def payments(self) -> list[Json]:
-        """Return all payments, oldest first."""
-        return self._access(lambda: [payment.as_json() for payment in self._shop.payments()])
-
-    def payment(self, reference: str) -> Json:
-        """Return one payment. Raises NotFound."""
-        return self._access(lambda: self._shop.find(reference).as_json())
-
-    def refunds(self) -> list[Json]:
-        """Return all refunds, oldest first."""
-        return self._access(
-            lambda: [refund.as_json() for refund in self._shop.state.refunds.values()]
-        )
-
-    def receipts(self) -> list[Json]:
-        """Return all registered receipts, oldest first."""
-        return self._access(lambda: list(self._shop.state.receipts))
-
-    def notify(self, reference: str, event: str = "", times: int = 1) -> list[int]:
-        """Post a payment's notification `times` times; return the response statuses.
-
-        Without an `event` it is that of the payment's status.
-        """
-        payment = self.payment(reference)
-        body = notification(event or f"payment.{payment['status']}", payment)
-        return [self.forge(body) for _ in range(times)]
-
-    def forge(self, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> int:
-        """Post any body to the notification address; return the response status, 0 without one."""
-        return self.run(self._post(body, headers))
 
     def _post_event(self, event: str, subject: Json) -> None:
         """Post an event in the background; dropped while the stand-in is stopped."""

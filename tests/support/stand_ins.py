@@ -1,0 +1,141 @@
+"""The stand-ins with what tests do and see in Python, in their threads."""
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from merlin.sandbox.server import DEADLINE_S, Deadline
+from merlin.sandbox.telegram import server as telegram_server
+from merlin.sandbox.telegram.user_actions import UserActions
+from merlin.sandbox.telegram.world import LoggedMessage
+from merlin.sandbox.yookassa import server as yookassa_server
+from merlin.sandbox.yookassa.requests import RefundRequest, ShopError, money, parse
+from merlin.sandbox.yookassa.server import notification
+from merlin.sandbox.yookassa.shop import Json
+
+T = TypeVar("T")
+RECHECK_S = 0.02
+
+
+class TelegramStandIn(telegram_server.TelegramStandIn):
+    """Telegram; a person's actions are methods (`say`, `press`), see `UserActions`."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self._changed = threading.Condition()
+        self._world.listeners.append(self._wake)
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        """Return a method of `UserActions`, to be run in the server's thread."""
+        action = getattr(UserActions, name)
+        return lambda *args, **kwargs: self.act(lambda actions: action(actions, *args, **kwargs))
+
+    def start_bot(self, who: str | int, payload: str = "") -> int:
+        """Open the bot by a deep link with this payload, and press Start."""
+        return self.act(lambda actions: actions.start(who, payload))
+
+    def download(self, file_id: str) -> bytes:
+        """Return the bytes of a file that was sent."""
+        return self.access(lambda: self._world.content(file_id))
+
+    def answers(self, chat: str | int) -> list[LoggedMessage]:
+        """Return the bot's messages in a chat, as they are now, without deleted ones."""
+        log: list[LoggedMessage] = self.log(chat)
+        return [message for message in log if message.by_bot and not message.deleted_at]
+
+    def subscriptions(self) -> dict[str, dict[str, Any]]:
+        """Return the subscriptions by their first charge."""
+        return self.access(lambda: dict(self._world.subscriptions))
+
+    def pending(self) -> list[Mapping[str, Any]]:
+        """Return the updates that the bot has not confirmed."""
+        return self.access(lambda: list(self._world.updates.values()))
+
+    def is_polled(self) -> bool:
+        """Return whether a bot waits in getUpdates now."""
+        return self._world.pollers > 0
+
+    def wait_for(self, predicate: Callable[[], T], timeout_s: float = DEADLINE_S) -> T:
+        """Return the first true value of `predicate`, called after every change.
+
+        `timeout_s` is for an idle machine. Raises TimeoutError, which lists the bot's last calls.
+        """
+        deadline = Deadline(timeout_s)
+        while not (value := predicate()):
+            if deadline.is_over():
+                last = [(call.name, call.status) for call in self.calls()[-8:]]
+                raise TimeoutError(f"not within {deadline.allowed_s:.1f} s; last calls: {last}")
+            with self._changed:
+                # Conditions outside the stand-in change without notice, so check again soon.
+                self._changed.wait(RECHECK_S)
+        return value
+
+    def _wake(self, _kind: str, _change: Mapping[str, Any]) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+
+class YooKassaStandIn(yookassa_server.YooKassaStandIn):
+    """YooKassa; `reference` arguments accept a payment's id or the id of its purchase."""
+
+    def notify_to(self, url: str) -> None:
+        """Set the address of notifications; "" turns them off."""
+        self._notify_url = url
+
+    def choose(self, reference: str, outcome: str, reason: str = "") -> Json:
+        """End a payment as its payer would; return it. Raises NotFound, ValueError."""
+        return self.access(lambda: self._shop.choose(reference, outcome, reason))
+
+    def refund(self, reference: str, value: str | None = None) -> Json:
+        """Refund as the shop's owner: `value` is like "100.00", None for all that is left."""
+
+        def act() -> Json:
+            payment = self._shop.find(reference)
+            amount = money(payment.taken - payment.returned)
+            amount = amount if value is None else {**amount, "value": value}
+            body = {"payment_id": payment.payment_id, "amount": amount}
+            try:
+                return self._shop.refund(parse(RefundRequest, body)).as_json()
+            except ShopError as error:
+                raise ValueError(str(error)) from error
+
+        return self.access(act)
+
+    def finish_refund(self, refund_id: str, outcome: str) -> Json:
+        """Finish a pending refund: "succeeded" or a cancellation reason."""
+        return self.access(lambda: self._shop.finish_refund(refund_id, outcome))
+
+    def revoke(self, method_id: str) -> None:
+        """Revoke a saved payment method."""
+        self.access(lambda: self._shop.state.methods.update({method_id: False}))
+
+    def payments(self) -> list[Json]:
+        """Return all payments, oldest first."""
+        return self.access(lambda: [payment.as_json() for payment in self._shop.payments()])
+
+    def payment(self, reference: str) -> Json:
+        """Return one payment. Raises NotFound."""
+        return self.access(lambda: self._shop.find(reference).as_json())
+
+    def refunds(self) -> list[Json]:
+        """Return all refunds, oldest first."""
+        return self.access(
+            lambda: [refund.as_json() for refund in self._shop.state.refunds.values()]
+        )
+
+    def receipts(self) -> list[Json]:
+        """Return all registered receipts, oldest first."""
+        return self.access(lambda: list(self._shop.state.receipts))
+
+    def notify(self, reference: str, event: str = "", times: int = 1) -> list[int]:
+        """Post a payment's notification `times` times; return the response statuses.
+
+        Without an `event` it is that of the payment's status.
+        """
+        payment = self.payment(reference)
+        body = notification(event or f"payment.{payment['status']}", payment)
+        return [self.forge(body) for _ in range(times)]
+
+    def forge(self, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> int:
+        """Post any body to the notification address; return the response status, 0 without one."""
+        return self.run(self._post(body, headers))
