@@ -43,11 +43,17 @@ MAX_DOUBLINGS = 10
 
 
 def prove_new(rows: Models, providers: Mapping[str, TrainingProvider]) -> list[Model]:
-    """Evaluate every model that is due; return those that became good."""
+    """Evaluate every model that is due; return those that became good.
+
+    The serving model is asked first, as a model that is good may serve at once. While its provider
+    fails, the evaluation waits for an hour at most.
+    """
     good = []
     for model in rows.list_unproved():
-        # First: a model that is good may serve at once.
-        _ask_serving(rows, providers, model.dataset)
+        failure = _ask_serving(rows, providers, model)
+        if failure is not None:
+            _postpone(rows, model, failure)
+            continue
         commit = VerdictHistory(rows.db).commit_of(model.job_id)
         values = {"merlin.dataset": model.dataset, "gen_ai.request.model": model.model_id}
         with open_span("evaluation", values, commit=commit):
@@ -57,23 +63,26 @@ def prove_new(rows: Models, providers: Mapping[str, TrainingProvider]) -> list[M
     return good
 
 
-def _ask_serving(rows: Models, providers: Mapping[str, TrainingProvider], dataset: str) -> None:
+def _ask_serving(
+    rows: Models, providers: Mapping[str, TrainingProvider], new: Model
+) -> ProviderError | None:
     """Ask the serving model the test questions that have no stored answer for comparison.
 
     It was evaluated by an earlier version, or recovered. Unanswered questions are not compared.
+    Returns the provider's failure to wait for before the new model is evaluated, None for none.
     """
-    settings = read_newest_settings(rows.db, dataset)
-    row = rows.db.row(serving_rows().where(SERVING.dataset == dataset))
+    settings = read_newest_settings(rows.db, new.dataset)
+    row = rows.db.row(serving_rows().where(SERVING.dataset == new.dataset))
     if row is None or settings is None or settings.gate.kind != NOT_WORSE:
-        return
+        return None
     serving = model_of(row)
     provider = providers.get(serving.provider)
     if provider is None or serving.state is not ModelState.GOOD:
-        return
-    answered = rows.answers(serving.model_row)
+        return None
     questions = questions_of(read_conversations(rows.db, serving.build_id, "test"))
-    unanswered = [question for question in questions if question.example_id not in answered]
-    _ask_each(rows, provider.client, serving, unanswered)
+    _, error = _ask_each(rows, provider.client, serving, questions)
+    has_time = provider.clock() - new.created_at <= GIVE_UP
+    return error if error and is_provider_failure(error) and has_time else None
 
 
 def _prove(rows: Models, provider: TrainingProvider | None, model: Model) -> bool:
@@ -81,18 +90,16 @@ def _prove(rows: Models, provider: TrainingProvider | None, model: Model) -> boo
         rows.postpone(model, MAX_WAIT_S, f"no provider {model.provider}")
         return False
     questions = questions_of(read_conversations(rows.db, model.build_id, "test"))
+    # At least one answer must exist.
+    probe = questions_of(read_conversations(rows.db, model.build_id, "train"))[:1]
     answered = rows.answers(model.model_row)
-    unanswered = [question for question in questions if question.example_id not in answered]
-    if not questions:  # at least one answer must exist
-        unanswered = questions_of(read_conversations(rows.db, model.build_id, "train"))[:1]
-    new, error = _ask_each(rows, provider.client, model, unanswered)
+    answers, error = _ask_each(rows, provider.client, model, questions or probe)
     if error is not None:
         # The serving side may not know a new model for some minutes.
-        tried = replace(model, probes=0) if new else model
-        _postpone_proof(rows, tried, error, provider.clock() - model.created_at)
+        tried = replace(model, probes=0) if len(answers) > len(answered) else model
+        _postpone_or_refuse(rows, tried, error, provider.clock() - model.created_at)
         return False
-    answers = [{**answered, **new}[question.example_id] for question in questions]
-    proof = score_answers(answers, questions)
+    proof = score_answers([answers[question.example_id] for question in questions], questions)
     rows.settle(model, ModelState.GOOD, proof, "")
     kill_point("evaluation.recorded")
     log.info("model proved", model=model.model_id, chrf=proof.chrf, unknown=proof.unknown_share)
@@ -102,17 +109,20 @@ def _prove(rows: Models, provider: TrainingProvider | None, model: Model) -> boo
 def _ask_each(
     rows: Models, client: ModelClient, model: Model, questions: Sequence[Question]
 ) -> tuple[dict[str, Answer], ProviderError | None]:
-    """Return the answers, each stored as it arrived, and the error that stopped the others.
+    """Ask the questions that have no stored answer; each answer is stored as it arrives.
 
-    Each pass starts with another question: if it fails, no other is asked. Questions that fail
-    among answered ones are asked again at the end.
+    Returns all answers, and the error that stopped the others. Each pass starts with another
+    question: if it fails, no other is asked. Questions that fail among answered ones are asked
+    again at the end.
     """
-    turn = model.probes % max(len(questions), 1)
+    answers = rows.answers(model.model_row)
     queue = [
         Query(question.example_id, question.messages, NOT_COUNTED)
-        for question in (*questions[turn:], *questions[:turn])
+        for question in questions
+        if question.example_id not in answers
     ]
-    answers: dict[str, Answer] = {}
+    turn = model.probes % max(len(queue), 1)
+    queue = [*queue[turn:], *queue[:turn]]
 
     def keep(query: Query, reply: Reply) -> None:
         rows.keep_answer(model, query.key, reply.answer)
@@ -129,16 +139,19 @@ def _ask_each(
     return answers, None
 
 
-def _postpone_proof(rows: Models, model: Model, error: ProviderError, age: timedelta) -> None:
+def _postpone_or_refuse(rows: Models, model: Model, error: ProviderError, age: timedelta) -> None:
     """Schedule the next probe of a model, or refuse it if it never answered."""
-    note = str(error)
     if not is_provider_failure(error) and age > GIVE_UP and model.probes >= MIN_PROBES:
-        log.warning("model refused", model=model.model_id, reason=note)
-        rows.settle(model, ModelState.REFUSED, None, note)
-        return
+        log.warning("model refused", model=model.model_id, reason=str(error))
+        rows.settle(model, ModelState.REFUSED, None, str(error))
+    else:
+        _postpone(rows, model, error)
+
+
+def _postpone(rows: Models, model: Model, error: ProviderError) -> None:
     requested_s = error.retry_after_s if isinstance(error, ProviderBusy) else None
     wait = requested_s or FIRST_WAIT_S * 2 ** min(model.probes, MAX_DOUBLINGS)
-    rows.postpone(model, min(MAX_WAIT_S, wait), note)
+    rows.postpone(model, min(MAX_WAIT_S, wait), str(error))
 
 
 # A model that answers without being listed is asked again only rarely: answers cost money.

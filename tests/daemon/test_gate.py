@@ -1,19 +1,23 @@
 """The gate: which new model may replace the live one, and who may override it."""
 
+from datetime import timedelta
+
 import pytest
 
 from merlin.app import models
 from merlin.app.actor import Actor
 from merlin.app.verdicts import list_newest
+from merlin.core.clock import utc_now
 from merlin.core.errors import Refused
 from merlin.core.i18n import text
 from merlin.db.requests import RequestKind, Requests
 from merlin.db.tables import ACCEPTED_LOSS, MODEL, PROOF_ANSWER, REVOKED_EXAMPLE, VERDICT
+from merlin.sandbox.faults import Fault, FaultKind
 from merlin.training.gate import Gates
 from merlin.training.promote import Promotions
 from merlin.wiring.context import open_reading_context
 from tests.support.migrated_databases import on_both_databases
-from tests.support.pipeline_lab import Lab
+from tests.support.pipeline_lab import Lab, evaluate_at
 
 pytestmark = pytest.mark.integration
 YES, NO = "Да, всё именно так и есть.", "Нет, никогда такого не было."
@@ -318,6 +322,27 @@ def test_serving_model_without_stored_answers_is_asked_again_to_compare(lab, tea
     teach("")  # both answer like their base models
     assert len(provider.calls("chat.create")) == call_count + 40
     assert read_state(lab)[0] == "trial-2"
+
+
+def test_new_model_waits_until_the_busy_provider_has_answered_for_the_live_one(
+    lab, teach, provider
+):
+    write(lab, right_count=20)
+    teach(YES)
+    with lab.services() as services:
+        services.db.transact(lambda: services.db.change(PROOF_ANSWER.delete()))
+    call_count = len(provider.calls("chat.create"))
+    provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=429))
+    teach(NO)
+    assert (read_state(lab)[:2], len(provider.calls("chat.create"))) == (
+        ("trial-1", "training"),
+        call_count,
+    )
+    # After an hour it is evaluated all the same: the provider may never answer again.
+    provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=429))
+    with lab.services() as services:
+        (model,) = evaluate_at(services, lambda: utc_now() + timedelta(minutes=61))
+    assert (model.build_version, len(provider.calls("chat.create"))) == ("trial-2", call_count + 20)
 
 
 def test_pinned_model_stays_and_the_next_is_judged_when_unpinned(lab, teach):
