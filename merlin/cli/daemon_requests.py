@@ -81,14 +81,14 @@ def open_files_context(config: Config) -> Iterator[Context]:
     with suppress(OSError):
         is_leading = lead.take()
     if is_leading:
-        from merlin.daemon.ticks import follow_files
+        from merlin.daemon.ticks import update_files
 
         with (
             lead,
             open_migrated_database(config) as database,
             open_daemon_services(config, database, None, is_launching=False) as services,
         ):
-            follow_files(services)
+            update_files(services)
     with open_reading_context(config) as ctx:
         yield ctx
 
@@ -171,7 +171,7 @@ def _find_missing_credentials(config: Config) -> list[str]:
 @without_garbage_collection()
 def _handle_request(config: Config, database: Database, kind: str, notify: Notify) -> None:
     from merlin.daemon.requests import LAUNCHES_NOTHING, NEEDS_PROVIDER, serve_requests
-    from merlin.daemon.ticks import fetch, read_commits
+    from merlin.daemon.ticks import fetch, process_commits
 
     needs_provider = RequestKind(kind) in NEEDS_PROVIDER
     has_providers = needs_provider or not _find_missing_credentials(config)
@@ -179,7 +179,7 @@ def _handle_request(config: Config, database: Database, kind: str, notify: Notif
     is_build = kind == RequestKind.BUILD
     notify_missing = notify if is_build else None
     # The editors' index is updated by whoever needs it, or by the daemon.
-    fetch_commits = read_commits if is_build else fetch
+    fetch_commits = process_commits if is_build else fetch
     launches = RequestKind(kind) not in LAUNCHES_NOTHING
     with open_daemon_services(
         config, database, notify_missing, needs_provider=needs_provider, is_launching=launches

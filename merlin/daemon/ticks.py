@@ -77,8 +77,8 @@ def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
     fetch_s, ask_engine = require_repository(services.config).interval_s, engine_tick(services)
     return [
         *([Tick("engine", ask_engine, ENGINE_S)] if ask_engine else []),
-        Tick("fetch", partial(read_commits, services), fetch_s, wakes="launch"),
-        Tick("files", partial(follow_files, services), step),
+        Tick("fetch", partial(process_commits, services), fetch_s, wakes="launch"),
+        Tick("files", partial(update_files, services), step),
         Tick("launch", partial(launch, services), step, wakes="poll"),
         Tick("poll", partial(poll, services), step, wakes="prove"),
         Tick("prove", partial(prove, services), step, wakes="promote"),
@@ -104,12 +104,12 @@ def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
 
 def fetch(services: DaemonServices) -> bool:
     """Process new commits, and update the index of their files."""
-    has_moved = read_commits(services)
-    follow_files(services)
+    has_moved = process_commits(services)
+    update_files(services)
     return has_moved
 
 
-def follow_files(services: DaemonServices) -> bool:
+def update_files(services: DaemonServices) -> bool:
     """Update the index of files that people view and search to the newest commit.
 
     Separate from processing commits: for a large dataset it takes longer than check and build.
@@ -118,7 +118,7 @@ def follow_files(services: DaemonServices) -> bool:
         return sync_files(services.gathering.source, FileIndex(services.db))
 
 
-def read_commits(services: DaemonServices) -> bool:
+def process_commits(services: DaemonServices) -> bool:
     """Check, build and record each new commit; notify the admins of problems.
 
     Raises SourceError when the repository cannot be read or has no such branch.
@@ -295,7 +295,7 @@ def _request_tick(services: DaemonServices) -> Callable[[], bool]:
         if seen is None:
             Requests(services.db).release()  # requeue requests that were interrupted
         seen = None
-        done = serve_requests(services, partial(read_commits, services))
+        done = serve_requests(services, partial(process_commits, services))
         seen = counter
         return done
 
