@@ -79,6 +79,15 @@ class Page:
         key: tuple[K] | None = read_cursor(self.cursor, type(first))
         return first if key is None else key[0]
 
+    def skip(self, entries: Sequence[E], key: Callable[[E], str]) -> Sequence[E]:
+        """Return the entries of a whole list that follow the previous part.
+
+        If its last entry is no longer in the list, all of them.
+        """
+        last = self.after("")
+        places = (place for place, entry in enumerate(entries, 1) if key(entry) == last)
+        return entries[next(places, 0) :]
+
     def set_next_cursor(self, following: str) -> None:
         """Set the Link header to the next part, "" if there is none."""
         self.following = following

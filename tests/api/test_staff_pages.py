@@ -439,6 +439,24 @@ def test_board_lists_its_datasets_in_parts(staff):
         assert 'id="story-hci"' in client.get("/admin/board", params=query).text
 
 
+@pytest.mark.parametrize(("path", "key"), [("/api/board", "rows"), ("/api/datasets", "datasets")])
+def test_board_and_datasets_of_the_api_are_listed_in_parts(staff, path, key):
+    """Each dataset once, in the order of the whole list; a part has an ETag of its own."""
+    with staff.browser_client(VERA) as client:
+        whole, address, names, etags = client.get(path), f"{path}?limit=2", [], set()
+        while address:
+            answer = client.get(address)
+            etags.add(answer.headers.get("etag", address))
+            part = [row["name"] for row in answer.json()[key]]
+            assert 1 <= len(part) <= 2
+            names += part
+            more = re.search('<([^>]*)>; rel="next"', answer.headers["link"])
+            address = more and more[1]
+    assert "next" not in whole.headers["link"]
+    assert names == [row["name"] for row in whole.json()[key]]
+    assert len(etags) == (len(names) + 1) // 2 > 1
+
+
 def test_board_of_a_teacher_named_in_course_yaml_has_no_dead_links(staff):
     """They lead the course, but may not watch its jobs and models."""
     set_password(staff, staff.add_user(NAMED, Role.TEACHER, "hci"), "boris")

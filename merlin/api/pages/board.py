@@ -112,10 +112,9 @@ def _take_rows(
     board: Board, board_query: BoardQuery, opened: Collection[str]
 ) -> list[tuple[BoardRow, list[Card]]]:
     """Return the datasets of the requested part with their cards of the filter, and the opened."""
-    is_listed, last = attrgetter(_ATTRIBUTES[board_query.show]), board_query.page.after("")
+    is_listed = attrgetter(_ATTRIBUTES[board_query.show])
     rows = [(row, [card for card in row.cards if is_listed(card)]) for row in board.rows]
-    names = [row.name for row in board.rows]
-    rest = rows[names.index(last) + 1 :] if last in names else rows
+    rest = board_query.page.skip(rows, lambda each: each[0].name)
     listed = [row.name for row, cards in rest if cards or board_query.show == "all"]
     shown = {*board_query.page.take_part(listed, str), *opened}
     return [(row, cards) for row, cards in rows if row.name in shown]

@@ -7,9 +7,11 @@ promoted, pinned, unpinned and rolled back.
 import asyncio
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
+from operator import attrgetter
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Query
@@ -334,6 +336,7 @@ async def compare_builds(caller: JobViewer, old: Name, new: Name) -> BuildDiff:
 dataset_router = operation_router(prefix="/api/datasets", tags=["datasets"])
 
 
+_NAME = attrgetter("name")
 DatasetList = TypedDict("DatasetList", {"datasets": list[DatasetShown]})
 
 
@@ -346,9 +349,10 @@ class Back(Body):
 
 
 @dataset_router.get("", summary="List datasets")
-async def list_datasets(caller: JobViewer) -> DatasetList:
+async def list_datasets(caller: JobViewer, page: Part) -> DatasetList:
     """Return the datasets with their newest verdict, live model and newest job."""
-    datasets = await caller.read(status.list_datasets)
+    views = page.skip(await caller.read(status.list_datasets), _NAME)
+    datasets = page.take_part(views, _NAME)
     return {
         "datasets": [DatasetShown.from_object(dataset, caller.language) for dataset in datasets]
     }
@@ -386,7 +390,7 @@ verdict_router = operation_router(prefix="/api", tags=["verdicts"])
 
 @verdict_router.get("/board", summary="Get the board", response_model=Board, responses=NOT_MODIFIED)
 async def show_board(
-    request: Request, response: Response, caller: JobViewer, dataset: DatasetName = ""
+    request: Request, response: Response, caller: JobViewer, page: Part, dataset: DatasetName = ""
 ) -> Board | Response:
     """Return the pending edits, pending and failed commits, and the live commit of each dataset.
 
@@ -394,7 +398,9 @@ async def show_board(
     The ETag ignores the field `at`.
     """
     board = await caller.read(read_board, dataset)
-    tag = etag_of(repr((board.rows, board.is_live, board.silent_since)).encode("utf-8", "replace"))
+    board = replace(board, rows=page.take_part(page.skip(board.rows, _NAME), _NAME))
+    parts = (board.rows, page.following, board.is_live, board.silent_since)
+    tag = etag_of(repr(parts).encode("utf-8", "replace"))
     if unchanged := not_modified(request, tag, caller.language):
         return unchanged
     with_etag(response, tag)
