@@ -28,7 +28,17 @@ from merlin.dataset.finding import Finding
 from merlin.dataset.rules import find_nearest
 from merlin.dataset.spec import DatasetSpec, load_spec
 from merlin.db.database import Database, Prepared, Repository, Row, transaction
-from merlin.db.tables import BUILD, COMMIT, COMMIT_STATUS, JOB, MODEL, NOTED, SERVING, VERDICT
+from merlin.db.tables import (
+    BUILD,
+    COMMIT,
+    COMMIT_STATUS,
+    JOB,
+    MODEL,
+    NOTED,
+    PROMOTION,
+    SERVING,
+    VERDICT,
+)
 from merlin.db.values import RowMap, dump_json
 
 
@@ -268,7 +278,15 @@ class VerdictHistory(Repository):
         return [(commit, text) for commit, text, _ in self._notes(commits)] if commits else []
 
     def _notes(self, commits: Sequence[str]) -> list[tuple[str, str, str]]:
-        """Return commit, note text, and the time of its newest status."""
+        """Return commit, note text, and the time of its newest status.
+
+        A build that was moved to another base has a line for each of its models that has served,
+        the verdict's own job last.
+        """
+        is_served = JOB.model_id.in_(PROMOTION.select(PROMOTION.to_model))
+        is_served &= (JOB.build_id == VERDICT.build_id) & (
+            VERDICT.word == VerdictStatus.SERVING.value
+        )
         rows = self.db.rows(
             VERDICT.select(
                 VERDICT.commit_sha,
@@ -285,11 +303,11 @@ class VerdictHistory(Repository):
                 SERVING.is_pinned,
             )
             .join(BUILD, JOIN.LEFT_OUTER, on=(BUILD.id == VERDICT.build_id))
-            .join(JOB, JOIN.LEFT_OUTER, on=(JOB.id == VERDICT.job_id))
+            .join(JOB, JOIN.LEFT_OUTER, on=((JOB.id == VERDICT.job_id) | is_served))
             .join(MODEL, JOIN.LEFT_OUTER, on=(MODEL.job_id == JOB.id))
             .join(SERVING, JOIN.LEFT_OUTER, on=(SERVING.model_row == MODEL.id))
             .where(VERDICT.commit_sha.in_(commits))
-            .order_by(VERDICT.commit_sha, VERDICT.dataset)
+            .order_by(VERDICT.commit_sha, VERDICT.dataset, JOB.id)
         )
         notes = []
         for commit, group in groupby(rows, key=lambda row: str(row["commit_sha"])):
@@ -384,8 +402,9 @@ def _note(rows: Iterable[Row]) -> str:
 
 
 def rewrite_notes(db: Database, *job_ids: int) -> None:
-    """Have the notes about these jobs written again, because one of their models changed."""
-    query = VERDICT.select(VERDICT.commit_sha).where(VERDICT.job_id.in_(job_ids))
+    """Have the notes about the builds of these jobs written again: a model of theirs changed."""
+    builds = JOB.select(JOB.build_id).where(JOB.id.in_(job_ids))
+    query = VERDICT.select(VERDICT.commit_sha).where(VERDICT.build_id.in_(builds))
     db.delete(NOTED, NOTED.commit_sha.in_(query))
 
 

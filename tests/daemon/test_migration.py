@@ -268,6 +268,25 @@ def test_migration_creates_one_job_after_a_crash_at(lab, provider, other_provide
         assert len(database.rows(JOB.select())) == 2
 
 
+def test_recovered_database_serves_the_model_that_a_rollback_chose(lab, migrate):
+    live = lab.status()["serving"]["model"]
+    assert migrate("other/stand-in-base")[0] == 0
+    lab.until_serving("trial-1", provider="other")
+    lab.repository.example("trial", 50)
+    lab.repository.commit()
+    lab.until_serving("trial-2")
+    assert (
+        run_command("models", "rollback", "trial", "--to", live, "--config", str(lab.path))[0] == 0
+    )
+    lab.tick("note")
+    delete_state(lab)
+    assert recover(lab)[0] == 0
+    lab.tick(rounds=2)
+    assert lab.status()["serving"]["model"] == live
+    names = [lab.model(name).provider for name in ("trial-1", "trial-2")]
+    assert names == ["other", "stand-in"], "the others are there too"
+
+
 def is_live_there(lab):
     try:
         return lab.status()["serving"]["provider"] == "other"
@@ -295,5 +314,8 @@ def test_lost_database_is_recovered_with_the_live_model(lab, other_provider, mig
     lab.tick(rounds=2)
     assert lab.status()["serving"]["model"] == before
     with open_read_only(lab.config) as database:
-        (recipe,) = (json.loads(row["recipe"]) for row in database.rows(JOB.select()))
-    assert (recipe["provider"], recipe["base_model"]) == ("other", "stand-in-base")
+        recipes = [
+            json.loads(row["recipe"]) for row in database.rows(JOB.select().order_by(JOB.id))
+        ]
+    bases = [(recipe["provider"], recipe["base_model"]) for recipe in recipes]
+    assert bases == [("stand-in", "stand-in-base"), ("other", "stand-in-base")]
