@@ -234,6 +234,14 @@ def test_without_a_daemon_the_command_does_the_work_itself(lab, run_json):
     assert (built["build"], built["commit"]) == ("trial-2", head)
 
 
+def test_check_of_a_commit_that_is_not_fetched_names_the_command_that_fetches_it(lab, run):
+    lab.repository.example("trial", 41)
+    head = lab.repository.commit()
+    code, captured = run("check", "--commit", head)
+    assert (code, captured.err.rpartition(": ")[2]) == (1, "merlin build DATASET\n")
+    assert run("build", "trial")[0] == run("check", "--commit", head)[0] == 0
+
+
 def test_build_of_head_is_that_of_the_last_commit_which_changed_the_dataset(lab, run_json):
     lab.repository.example("trial", 41)
     changed = lab.repository.commit()
