@@ -4,7 +4,8 @@ import gzip
 import hashlib
 import re
 import secrets
-from urllib.parse import quote
+from html import unescape
+from urllib.parse import quote, unquote
 
 import httpx
 import pytest
@@ -267,11 +268,39 @@ def test_hidden_course_is_visible_only_to_its_editors(shelf):
         assert foreign.get(f"/courses/{number}").status_code == 404
 
 
-def test_address_of_a_form_opened_without_it_is_explained_by_a_page(shelf):
-    page = get(shelf, "/orders/1/cancel", accept="text/html")
-    assert (page.status_code, page.headers["allow"]) == (405, "POST")
-    assert "Этот адрес так не открыть" in page.text
-    assert get(shelf, "/orders/1/cancel", accept="*/*").json()["status"] == 405
+@pytest.mark.parametrize(
+    ("form", "page"),
+    [
+        ("/me/keys", "/me"),
+        ("/sign-in/code/finish", "/sign-in"),
+        ("/plans/code", "/plans"),
+        ("/plans/plus/trial", "/plans"),
+        ("/orders/1/cancel", "/orders/1"),
+        ("/admin/models/5/promote", "/admin/models"),
+        ("/courses/1/chat/turns/5", "/courses/1/chat"),
+        ("/courses/1/edit/materials/7/remove", "/courses/1/edit/materials/7"),
+        ("/datasets/граф/examples/save", "/datasets/граф/examples"),
+        ("/favourites", "/"),
+    ],
+)
+def test_address_of_a_form_opened_without_it_leads_to_the_page_of_the_form(shelf, form, page):
+    """So do the links on the answer to a form: to the other language, to a theme, "No"."""
+    for query in ("", "?lang=en&show=a%2Bb"):
+        answer = get(shelf, f"{form}{query}", accept="text/html")
+        assert answer.status_code == 303
+        assert unquote(answer.headers["location"]) == unquote(f"{page}{query}")
+    assert get(shelf, form, accept="*/*").json()["status"] == 405
+
+
+def test_page_of_a_refused_form_can_be_read_in_the_other_language(shelf):
+    with shelf.browser_client(shelf.add_user(2008)) as browser:
+        browser.headers.update({"Accept-Language": "ru", "Accept": "text/html"})
+        refused = browser.post("/me/password", data={"name": "vera", "password": "1"})
+        assert refused.status_code == 422
+        address = unescape(re.search(r'href="([^"]*lang=en)"', refused.text)[1])
+        page = browser.get(address, follow_redirects=True)
+    assert (page.status_code, page.url.path) == (200, "/me")
+    assert '<html lang="en"' in page.text
 
 
 def test_material_of_another_course_is_not_found(shelf):

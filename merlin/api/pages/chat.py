@@ -86,7 +86,7 @@ async def show_talks(context: PublicContext, course: OneCourse) -> Response:
     return render_page(context, "chat_talks.html", view)
 
 
-@router.get("/courses/{course_id}/chat/{session_id}")
+@router.get("/courses/{course_id}/chat/{session_id:int}")
 async def show_talk(
     context: PublicContext, course: OneCourse, session_id: Id, turn: Number = 0, doing: Doing = ""
 ) -> Response:

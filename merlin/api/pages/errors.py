@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 
 from merlin.api.auth import Caller, require_same_origin
 from merlin.api.pages.page import (
@@ -27,7 +28,7 @@ from merlin.api.problems import Problem, status_of
 from merlin.core.errors import Forbidden, MerlinError
 from merlin.core.i18n import text
 from merlin.core.log import get_logger, redact
-from merlin.core.web.assets import accepts, compressed_response, seen_other
+from merlin.core.web.assets import accepts, compressed_response, local_address, seen_other
 from merlin.core.web.browser import get_chosen_theme, note_language, page_address
 from merlin.core.web.templates import page_route
 
@@ -54,7 +55,10 @@ _EXPECTED = (ErrorPage, Problem, HTTPException, RequestValidationError, MerlinEr
 
 
 def add_error_pages(app: FastAPI) -> None:
-    """Show people a page for an unknown address or method; programs get the problem."""
+    """Show people a page for an unknown address or method; programs get the problem.
+
+    A link on the answer to a form, such as to the other language, leads to the page of the form.
+    """
     respond: Any = app.exception_handlers[HTTPException]
 
     @app.exception_handler(HTTPException)
@@ -62,10 +66,22 @@ def add_error_pages(app: FastAPI) -> None:
         response: Response = await respond(request, error)
         if not is_for_person(request):
             return response
+        if request.method == "GET" and response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            return seen_other(_find_form_page(request))
         page = error_page(request, response.status_code)
         if "allow" in response.headers:
             page.headers["Allow"] = response.headers["Allow"]
         return page
+
+
+def _find_form_page(request: Request) -> str:
+    """Return the nearest address above a form's that has a page, with the same query."""
+    path, query = request.scope["path"], request.url.query
+    while path := path.rpartition("/")[0]:
+        scope = {**request.scope, "path": path}
+        if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes):
+            break
+    return local_address(f"{path or '/'}{'?' if query else ''}{query}")
 
 
 def is_for_person(request: Request) -> bool:
