@@ -58,7 +58,7 @@ def is_of_api(path):
 def list_addresses(installation, path):
     """Yield the addresses of a route, one for each combination of existing things."""
     names = [name.partition(":")[0] for _, name, _, _ in Formatter().parse(path) if name]
-    bare = path.replace(":path", "")
+    bare = re.sub(r":\w+", "", path)
     for values in product(*(_list_values(installation, path)[name] for name in names)):
         address = bare.format(**dict(zip(names, map(quote, map(str, values)), strict=True)))
         yield from (address + query for query in QUERIES.get(path, [""]))
