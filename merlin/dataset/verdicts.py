@@ -283,10 +283,11 @@ class VerdictHistory(Repository):
         A build that was moved to another base has a line for each of its models that has served,
         the verdict's own job last.
         """
-        is_served = JOB.model_id.in_(PROMOTION.select(PROMOTION.to_model))
-        is_served &= (JOB.build_id == VERDICT.build_id) & (
+        is_served = (JOB.build_id == VERDICT.build_id) & (
             VERDICT.word == VerdictStatus.SERVING.value
         )
+        is_served &= JOB.model_id.in_(PROMOTION.select(PROMOTION.to_model))
+        is_noted = (JOB.id == VERDICT.job_id) | is_served
         rows = self.db.rows(
             VERDICT.select(
                 VERDICT.commit_sha,
@@ -303,7 +304,7 @@ class VerdictHistory(Repository):
                 SERVING.is_pinned,
             )
             .join(BUILD, JOIN.LEFT_OUTER, on=(BUILD.id == VERDICT.build_id))
-            .join(JOB, JOIN.LEFT_OUTER, on=((JOB.id == VERDICT.job_id) | is_served))
+            .join(JOB, JOIN.LEFT_OUTER, on=((JOB.dataset == VERDICT.dataset) & is_noted))
             .join(MODEL, JOIN.LEFT_OUTER, on=(MODEL.job_id == JOB.id))
             .join(SERVING, JOIN.LEFT_OUTER, on=(SERVING.model_row == MODEL.id))
             .where(VERDICT.commit_sha.in_(commits))
