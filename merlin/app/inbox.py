@@ -96,8 +96,6 @@ class Dialogs(BotRepository):
         if row is None or stored is None:
             return None
         kept = json.loads(stored)
-        if kept.keys() - {_THREAD} != {_SAID, _BY}:  # format of earlier versions
-            kept = {_SAID: kept, _BY: 0}
         at, thread_id = from_iso(row["at"]), kept.get(_THREAD, 0)
         return Dialog(row["step"], kept[_SAID], kept[_BY], at, thread_id)
 

@@ -128,7 +128,7 @@ def find_first_candidate(catalogue: ModelCatalogue, request: ModelRequest) -> Ca
     serving = catalogue.serving_row(request.dataset) if not request.system else None
     if serving is None:
         return None
-    tried = catalogue.canary_row(serving["dataset"]) if serving["tried_row"] else None
+    tried = catalogue.db.row(_CANARY(dataset=serving["dataset"])) if serving["tried_row"] else None
     if tried is None:
         return _make_tuned_candidate(CandidateKind.SERVING, serving)
     kind, row = CandidateKind.SERVING, serving
@@ -265,10 +265,6 @@ class ModelCatalogue(Repository):
     def serving_row(self, dataset: str | None) -> Row | None:
         """Return the row of what `find_serving` returns, with its training data's settings."""
         return self.db.row(_FIRST() if dataset is None else _OF(dataset=dataset))
-
-    def canary_row(self, dataset: str) -> Row | None:
-        """Return the row of the canary, with its share and its training data's settings."""
-        return self.db.row(_CANARY(dataset=dataset))
 
     def all_serving(self) -> list[Serving]:
         """Return every serving model; datasets in the order of their first promotion."""

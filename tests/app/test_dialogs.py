@@ -1,7 +1,5 @@
 """Dialogs, on both databases: encrypted, one per person and chat, older ones still readable."""
 
-import json
-
 import pytest
 
 from merlin.app.inbox import Dialog, Dialogs
@@ -26,13 +24,6 @@ def test_dialog_is_stored_with_its_author_and_time(dialogs, clock):
     assert dialogs.get(ANNA, ANNA) == Dialog("zone", {}, 9, clock.now)
     assert dialogs.end(ANNA, ANNA)
     assert dialogs.get(ANNA, ANNA) is None
-
-
-def test_dialog_of_an_earlier_version_is_still_readable(dialogs, database, cipher, clock):
-    dialogs.put(ANNA, ANNA, Dialog("name"))
-    encrypted = cipher.seal(json.dumps({"session": 4}))
-    assert database.change(DIALOG.update({"said": encrypted})) == 1
-    assert dialogs.get(ANNA, ANNA) == Dialog("name", {"session": 4}, 0, clock.now)
 
 
 def test_dialog_is_encrypted(dialogs, database):

@@ -426,13 +426,6 @@ def test_disliked_question_becomes_an_example_with_one_click(staff_visitor, staf
     assert any("Это разметка." in (text or "") for text in read_examples(staff_site, BASE).values())
 
 
-def test_old_course_example_urls_redirect(staff_visitor, staff_site):
-    course_id = staff_site.course_id("algorithms")
-    page = staff_visitor.open(f"/courses/{course_id}/examples/one?example=graphs%2Fbfs", BORIS)
-    assert page.url.endswith(f"{BASE}/one?example=graphs%2Fbfs")
-    expect(page.get_by_label("Вопрос")).to_have_value("Что такое обход в ширину?")
-
-
 def add_trained_example(staff_site):
     """Record two builds that trained an example with different answers."""
     builds = staff_site.db.sql(

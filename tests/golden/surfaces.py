@@ -24,9 +24,7 @@ QUERIES = {
     "/api/courses/search": ["?query=слово", "?query=ничего"],
     "/courses": ["?query=слово"],
     "/admin/models/compare": ["", "?model=1&model=2"],
-    "/courses/{course_id}/examples/one": ["?example=q3"],
     "/datasets/{dataset}/examples/one": ["?example=q3"],
-    "/courses/{course_id}/examples": ["", "?query=3"],
     "/datasets/{dataset}/examples": [
         "",
         "?query=3",

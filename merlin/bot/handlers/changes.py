@@ -23,7 +23,7 @@ from merlin.bot.context import BotContext
 from merlin.bot.handlers import example_draft
 from merlin.bot.handlers import example_proof as proof
 from merlin.bot.menu import PAGE_SIZE, View
-from merlin.bot.registry import AS_NEW_MESSAGE, Handlers
+from merlin.bot.registry import Handlers
 from merlin.bot.rendering import dataset_title
 from merlin.core.errors import Refused
 from merlin.core.formatted_text import Button, FormattedMessage, shorten_text
@@ -124,10 +124,7 @@ def conflict_buttons(
 @handlers.button("ex:mine")
 def keep_mine(context: BotContext) -> View:
     """Resolve a conflict with the user's own text, unless the other text changed meanwhile."""
-    seen = context.argument(2)
-    if seen == AS_NEW_MESSAGE:  # a button of an earlier version, which had no revision
-        seen = ""
-    edit = changes.solve(*context.caller, context.argument(1), "mine", seen)
+    edit = changes.solve(*context.caller, context.argument(1), "mine", context.argument(2))
     proof.leave_dialog(context)
     return proof.saved_view(context, edit.dataset)
 

@@ -26,7 +26,6 @@ from merlin.api.pages.errors import page_router
 from merlin.api.pages.page import (
     PATTERN,
     REFUSALS,
-    LedCourse,
     PageContext,
     TeacherContext,
     refusal_text,
@@ -472,15 +471,6 @@ async def change_draft(
     change = {"remove": drafts.draft_removal, "keep": drafts.keep_mine}[act]
     await context.write(change, dataset.name, example, revision)
     return seen_other(filters.href())
-
-
-@router.get("/courses/{course_id}/examples")
-@router.get("/courses/{course_id}/examples/new")
-@router.get("/courses/{course_id}/examples/one")
-async def show_moved(context: TeacherContext, course: LedCourse) -> Response:
-    """Redirect from the former address of a course's examples."""
-    _, _, suffix = context.here.partition("/examples")
-    return seen_other(f"{base_of(course.dataset)}{suffix}")
 
 
 async def _form(context: PageContext, dataset: str, example: str) -> tuple[ExampleForm, bool]:

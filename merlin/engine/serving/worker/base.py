@@ -64,7 +64,7 @@ def _build_layers(
 def _build_layer(
     layer: str, sides: Mapping[str, Tensor], config: Mapping[str, Any], stack: AdapterStack
 ) -> LoraLayer:
-    base = stack.get_layer(layer)
+    base = stack.layers.get(layer)
     if base is None or not hasattr(base, "in_features"):
         raise Unservable(f"the base has no linear layer {layer}")
     down, up = sides.get("A"), sides.get("B")

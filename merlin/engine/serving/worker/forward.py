@@ -46,7 +46,7 @@ class AdapterStack:
 
     def __init__(self, model: Any) -> None:
         self.dtype: torch.dtype = model.dtype
-        self._layers: dict[str, Any] = dict(model.named_modules())
+        self.layers: dict[str, Any] = dict(model.named_modules())
         self._hooked: set[str] = set()
         self._pairs: Mapping[str, LoraLayer] = {}
         self._is_mixed = False
@@ -55,14 +55,10 @@ class AdapterStack:
         self._stacked: tuple[LoraWeights, ...] = ()
         self._stack: dict[str, LoraLayer] = {}
 
-    def get_layer(self, name: str) -> Any:
-        """Return a layer of the base by name, None if there is none."""
-        return self._layers.get(name)
-
     def hook(self, adapter: LoraWeights) -> None:
         """Register forward hooks on the layers of an adapter."""
         for name in adapter.pairs.keys() - self._hooked:
-            self._layers[name].register_forward_hook(partial(self._add_product, name))
+            self.layers[name].register_forward_hook(partial(self._add_product, name))
             self._hooked.add(name)
 
     def select(self, rows: Sequence[LoraWeights | None]) -> None:
