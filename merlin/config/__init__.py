@@ -11,13 +11,13 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import date
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import yaml
-from pydantic import ValidationError
+from pydantic import AfterValidator, ValidationError
 
 from merlin.config.engine import EngineConfig, engine_faults
 from merlin.config.faults import (
@@ -31,7 +31,16 @@ from merlin.config.faults import (
     list_schema_faults,
     list_structure_faults,
 )
-from merlin.config.section import ConfigSchema, Folder, Many, Opt, Section, Table, setting
+from merlin.config.section import (
+    ConfigSchema,
+    Folder,
+    Many,
+    Opt,
+    Section,
+    Table,
+    check_url,
+    setting,
+)
 from merlin.config.settings import (
     DATABASE_PASSWORD,
     PING_URL,
@@ -72,7 +81,8 @@ class Config(Section):
         "/var/lib/merlin",
         start=".merlin",
     )
-    database: str = setting(
+    # Several hosts may stand in it, each with a port.
+    database: Annotated[str, AfterValidator(partial(check_url, has_port=False))] = setting(
         "Where rows are stored: `sqlite:///PATH` or"
         " `postgresql://USER@HOST/NAME?sslmode=verify-full`. Default: `merlin.db` in"
         " `state_dir`.",
@@ -263,9 +273,6 @@ def _faults_of(config: Config) -> Iterator[Fault]:
     for provider in config.providers:
         if provider.form == "yandex" and not provider.folder:
             yield fault_at(f"providers.{provider.name}.folder", "config-no-folder")
-    if unreadable := [*_find_unreadable_addresses(config)]:
-        yield from unreadable
-        return
     if config.repository is not None and "" in (config.repository.forge or ()):
         yield fault_at("repository.statuses", "config-no-forge")
     if config.security.two_people and len(set(config.telegram.admins)) <= 1:
@@ -291,29 +298,6 @@ def _find_unknown_providers(config: Config) -> Iterator[Fault]:
     for place, choice in named:
         if choice.provider not in known:
             yield fault_at(f"chat.{place}.provider", "config-no-provider", provider=choice.provider)
-
-
-def _find_unreadable_addresses(config: Config) -> Iterator[Fault]:
-    """Yield a fault for every address that is none: `http://[::1`, a port above 65535."""
-    url = config.repository.url if config.repository is not None else ""
-    # Several hosts may stand in the database's, each with a port.
-    own = [("database", config.database)]
-    own += [("repository.url", url if "://" in url else f"ssh://{url.replace(':', '/', 1)}")]
-    bad = [(place, url) for place, url in own if not _is_address(url, has_port=False)]
-    if not bad:  # the address of the repository is parsed for the next ones
-        others = [("api.public_url", config.api.public_url), *_addresses(config)]
-        bad = [(place, url) for place, url in others if not _is_address(url)]
-    for place, url in bad:
-        yield fault_at(place, "config-wrong-form", found=url, example="https://example.com:8443")
-
-
-def _is_address(url: str, *, has_port: bool = True) -> bool:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port if has_port else None
-    except ValueError:
-        return False
-    return True
 
 
 def _find_in_the_open(config: Config) -> Iterator[Fault]:

@@ -17,6 +17,7 @@ from merlin.config.section import (
     Opt,
     Placed,
     Section,
+    Url,
     address_of,
     setting,
 )
@@ -69,7 +70,7 @@ class EngineModelConfig(ModelConfig):
         "vllm",
         default="transformers",
     )
-    url: str = setting(
+    url: Url = setting(
         "Address of the `vllm` or `llama.cpp` server. Without one the engine starts"
         " `llama-server` itself, with the `.gguf` file of `path`.",
         "http://127.0.0.1:8000",
@@ -176,7 +177,7 @@ class EngineHearingConfig(Section):
 class WebhookConfig(Section):
     """One address that is notified of finished jobs."""
 
-    url: str = setting(
+    url: Url = setting(
         "The address.", "https://merlin.example.com/hooks/provider", pattern=r"^https?://"
     )
     credential: str = setting(

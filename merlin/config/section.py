@@ -11,6 +11,7 @@ from datetime import date
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -169,6 +170,17 @@ def _listen(text: str) -> str:
     return text
 
 
+def check_url(text: str, *, has_port: bool = True) -> str:
+    """Return the URL. Raises PydanticCustomError for `http://[::1`, or a port above 65535."""
+    try:
+        parts = urlsplit(text)
+        _ = parts.port if has_port else None
+    except ValueError:
+        arguments = {"example": "https://example.com:8443", "found": text}
+        raise PydanticCustomError("config-wrong-form", "no address", arguments) from None
+    return text
+
+
 def _network(text: str) -> str:
     try:
         ip_network(text)
@@ -214,6 +226,7 @@ File = Annotated[Path, BeforeValidator(_file)]
 Placed = Annotated[str, AfterValidator(resolve)]
 Day = Annotated[date, BeforeValidator(_day)]
 Listen = Annotated[str, AfterValidator(_listen)]
+Url = Annotated[str, AfterValidator(check_url)]
 Network = Annotated[str, AfterValidator(_network)]
 # Words in both languages: of any length, of a button, of a line.
 Words = Annotated[

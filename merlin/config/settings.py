@@ -31,7 +31,9 @@ from merlin.config.section import (
     Table,
     Title,
     Titled,
+    Url,
     address_of,
+    check_url,
     convert_to_micro,
     resolve,
     setting,
@@ -113,7 +115,7 @@ class StatusesConfig(Section):
     kind: Literal["github", "gitlab", "gitea"] = setting(
         "The kind of API that the git host has; Forgejo has Gitea's.", "gitlab"
     )
-    url: Opt[str] = setting(
+    url: Opt[Url] = setting(
         "The address of its API. Default by the host in `repository.url`.",
         "https://git.example.com/api/v4",
         default=None,
@@ -177,8 +179,11 @@ class RepositoryConfig(Section):
     @classmethod
     def _place(cls, url: str, info: ValidationInfo) -> str:
         # Neither "scheme://…" nor git's short "host:path": a path on this machine.
-        is_local = "://" not in url and ":" not in url.split("/", maxsplit=1)[0]
-        return resolve(url, info) if is_local else url
+        if "://" not in url and ":" not in url.split("/", maxsplit=1)[0]:
+            return resolve(url, info)
+        whole = url if "://" in url else f"ssh://{url.replace(':', '/', 1)}"
+        check_url(whole, has_port=whole.startswith("http"))
+        return url
 
 
 class ProviderLimits(Section):
@@ -193,7 +198,7 @@ class ProviderConfig(Section):
     name: str = setting(
         "The name that recipes use.", "engine", pattern=r"^[a-z0-9_-]{1,40}$", start="engine"
     )
-    base_url: str = setting(
+    base_url: Url = setting(
         "The address, including `/v1`.",
         "http://127.0.0.1:8702/v1",
         start="http://127.0.0.1:8702/v1",
@@ -319,11 +324,11 @@ class TelegramLimits(Section):
 class TelegramConfig(Section):
     """The bot. Its token is the credential TELEGRAM_BOT_TOKEN."""
 
-    base_url: str = setting("The Bot API server.", default="https://api.telegram.org")
+    base_url: Url = setting("The Bot API server.", default="https://api.telegram.org")
     mode: Literal["polling", "webhook"] = setting(
         "`polling` needs no open port; `webhook` needs `telegram.webhook_url`.", default="polling"
     )
-    webhook_url: str = setting(
+    webhook_url: Url = setting(
         "The public https address of the api's `/hooks/telegram`; webhook mode only.",
         "https://merlin.example.com/hooks/telegram",
         default_factory=str,
@@ -566,7 +571,7 @@ class OpenIdConfig(Section):
     """
 
     client_id: str = setting("The client ID.", "123456789", min_length=1)
-    issuer: str = setting(
+    issuer: Url = setting(
         "The issuer's address.", default="https://oauth.telegram.org", pattern=r"^https?://"
     )
     credential: str = setting(
@@ -584,7 +589,7 @@ class ApiConfig(Section):
         " of it.",
         default="127.0.0.1:8701",
     )
-    public_url: str = setting(
+    public_url: Url = setting(
         "Its address for people; used in links and to check where a call comes from.",
         "https://merlin.example.com",
         default_factory=str,
@@ -634,7 +639,7 @@ class TracingConfig(Section):
     They contain ids, counts and durations, never texts or who a person is.
     """
 
-    endpoint: str = setting(
+    endpoint: Url = setting(
         "The address of a receiver of OTLP over HTTP, with the path.",
         "http://127.0.0.1:4318/v1/traces",
         pattern=r"^https?://",

@@ -22,6 +22,7 @@ from merlin.config.section import (
     Opt,
     Section,
     Titled,
+    Url,
     Words,
     choose_language,
     setting,
@@ -223,7 +224,7 @@ class Receipt(Section):
 class YooKassaConfig(Section):
     """A YooKassa shop for payments in roubles on our own pages; it needs `api.public_url`."""
 
-    base_url: Annotated[str, AfterValidator(lambda url: url.rstrip("/"))] = setting(
+    base_url: Annotated[Url, AfterValidator(lambda url: url.rstrip("/"))] = setting(
         "Address of its API.", default="https://api.yookassa.ru/v3", pattern=r"^https?://"
     )
     shop_id: str = setting(

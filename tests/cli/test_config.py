@@ -47,13 +47,13 @@ FAULTS = [
     ("a: b: c", ":2:5: YAML error: a colon and a space inside text"),
     (f"a: &a [{'x,' * 400}]\nb: &b [{'*a,' * 400}]\nc: *b", ": more than 100,000 values"),
     ("api: {listen: '127.0.0.1:99999'}", ":2: api.listen: 127.0.0.1:99999 isn't valid; an example"),
-    ("database: 'postgresql://[::1'", ": database: postgresql://[::1 isn't valid; an example"),
-    ("repository: {url: 'git@[x:y', statuses: {kind: github}}", ": repository.url: ssh://git@[x/y"),
+    ("database: 'postgresql://[::1'", ":2: database: postgresql://[::1 isn't valid; an example"),
+    ("repository: {url: 'git@[x:y', statuses: {kind: github}}", ":2: repository.url: ssh://git@[x/y"),
     (
         "providers:\n- {name: a, base_url: 'http://127.0.0.1:99999/v1'}",
-        ": providers.a.base_url: http://127.0.0.1:99999/v1 isn't valid; an example",
+        ":3: providers.0.base_url: http://127.0.0.1:99999/v1 isn't valid; an example",
     ),
-    ("api: {public_url: 'http://[::1'}", ": api.public_url: http://[::1 isn't valid; an example"),
+    ("api: {public_url: 'http://[::1'}", ":2: api.public_url: http://[::1 isn't valid; an example"),
 ]
 
 
