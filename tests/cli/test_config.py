@@ -48,7 +48,10 @@ FAULTS = [
     (f"a: &a [{'x,' * 400}]\nb: &b [{'*a,' * 400}]\nc: *b", ": more than 100,000 values"),
     ("api: {listen: '127.0.0.1:99999'}", ":2: api.listen: 127.0.0.1:99999 isn't valid; an example"),
     ("database: 'postgresql://[::1'", ":2: database: postgresql://[::1 isn't valid; an example"),
-    ("repository: {url: 'git@[x:y', statuses: {kind: github}}", ":2: repository.url: ssh://git@[x/y"),
+    (
+        "repository: {url: 'git@[x:y', statuses: {kind: github}}",
+        ":2: repository.url: ssh://git@[x/y",
+    ),
     (
         "providers:\n- {name: a, base_url: 'http://127.0.0.1:99999/v1'}",
         ":3: providers.0.base_url: http://127.0.0.1:99999/v1 isn't valid; an example",
