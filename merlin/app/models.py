@@ -34,9 +34,7 @@ from merlin.db.tables import EVALUATION, JOB, MODEL, PROMOTION, SERVING, VERDICT
 from merlin.db.values import load_json, read_row
 from merlin.training.models import (
     ModelState,
-    Overlap,
     best_first,
-    overlap_of,
     right_count,
     select_models,
 )
@@ -208,14 +206,6 @@ def read_gate(ctx: Context, model: ModelView) -> GateView:
     rule, split = (settings.gate, settings.split) if settings else (GateRule(), SplitRule())
     questions = model.evaluation.questions if model.evaluation else 0
     return GateView(kind=rule.kind, questions=questions, least=max(split.min_test, 1))
-
-
-def compare(ctx: Context, model: ModelView, other_model: ModelView) -> Overlap:
-    """Return what the test questions of two models have in common."""
-    ids = [model.id, other_model.id]
-    rows = ctx.db.rows(MODEL.select(MODEL.id, MODEL.build_id).where(MODEL.id.in_(ids)))
-    builds = {row["id"]: row["build_id"] for row in rows}
-    return overlap_of(ctx.db, *(builds.get(model_id, 0) for model_id in ids))
 
 
 def read_serving_bases(ctx: Context, actor: Actor) -> dict[str, str]:

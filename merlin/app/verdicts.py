@@ -39,7 +39,7 @@ from merlin.db.database import Database, Prepared, Row
 from merlin.db.notices import Notice, Notices
 from merlin.db.tables import BUILD, CHANGE, FINDING, MODEL, PROMOTION, VERDICT
 from merlin.db.values import load_json, read_row
-from merlin.training.models import Model, model_of, overlap_of, proof_of, select_models
+from merlin.training.models import Model, have_same_questions, model_of, proof_of, select_models
 from merlin.training.promote import find_before, serving_rows
 from merlin.training.scores import Evaluation
 
@@ -347,7 +347,7 @@ def _scores(db: Database, row: Row) -> tuple[Score | None, Score | None]:
         return None, None
     model = model_of(model_row)
     previous = find_before(db, model)
-    if previous is None or not overlap_of(db, model.build_id, previous.build_id).is_same:
+    if previous is None or not have_same_questions(db, model.build_id, previous.build_id):
         return _score(db, model), None
     return _score(db, model), _score(db, previous)
 

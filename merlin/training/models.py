@@ -114,20 +114,6 @@ def answer_values(answer: Answer) -> dict[str, object]:
     return {"answer": storable_text(answer.text), "known": known}
 
 
-@dataclass(frozen=True, slots=True)
-class Overlap:
-    """The number of test questions of two builds, and of those in both."""
-
-    one: int
-    other: int
-    shared: int
-
-    @property
-    def is_same(self) -> bool:
-        """Return whether both have the same questions, so that their scores can be compared."""
-        return bool(self.shared) and self.shared == self.one == self.other
-
-
 NEAREST = 3
 _MAX_QUESTION_LENGTH = 120  # characters that are compared between questions
 Conversations = Sequence[tuple[str, tuple[Message, ...]]]
@@ -244,8 +230,8 @@ def read_conversations(
     ]
 
 
-def overlap_of(db: Database, one: int, other: int) -> Overlap:
-    """Return the test questions that two builds share, with their references, whatever their ids.
+def have_same_questions(db: Database, one: int, other: int) -> bool:
+    """Return whether two builds have the same test questions and references, whatever their ids.
 
     System texts are excluded: each model gets the one that it was trained with.
     """
@@ -253,7 +239,7 @@ def overlap_of(db: Database, one: int, other: int) -> Overlap:
         Counter(map(question_key, questions_of(read_conversations(db, build, "test"))))
         for build in (one, other)
     )
-    return Overlap(mine.total(), theirs.total(), (mine & theirs).total())
+    return mine == theirs and bool(mine)
 
 
 def fail_model_verdicts(db: Database, model: Model, at: datetime) -> None:

@@ -72,19 +72,19 @@ def test_two_models_are_compared_side_by_side(chat):
     assert table[0].split() == ["trial-2", "trial-1"]
     assert len({len(line) for line in table}) == 1
     assert "pre" in [mark["type"] for mark in chat.last.entities]
-    assert "Обе ответили на одни и те же тестовые вопросы" in chat.last.text
-    assert [line.split()[0] for line in table[1:3]] == ["вопросов", "верных"]
+    assert "у trial-2 и trial-1 2 общих тестовых вопроса" in chat.last.text
+    assert [line.split()[0] for line in table[1:3]] == ["вопросы", "верно"]
 
 
-def test_scores_on_different_questions_are_not_compared(chat, lab):
+def test_only_answers_to_common_questions_are_compared(chat, lab):
     lab.repository.example("trial", 11, answer="Совсем другой ответ.", is_test=True)
     lab.repository.commit()
     lab.until_serving("trial-3")
     chat.wait_for_text("теперь отвечает trial-3")
     chat.press_forged("a-compare:3:2")
-    assert "Тестовые вопросы у них разные (общий 1)" in chat.last.text
+    assert "у trial-3 и trial-2 1 общий тестовый вопрос" in chat.last.text
     table = chat.last.text.split("\n\n")[-1].splitlines()
-    assert [line.split()[0] for line in table] == ["trial-3", "вопросов"]
+    assert table[1].split() == ["вопросы", "1", "1"]
 
 
 def test_earlier_model_is_promoted_after_a_confirmation(chat, lab):

@@ -18,11 +18,12 @@ from merlin.bot.handlers.jobs import await_daemon, picture_view, show_picture
 from merlin.bot.menu import PAGE_SIZE, View, short_hash
 from merlin.bot.registry import Handlers
 from merlin.bot.rendering import dataset_title, format_time, reference_name, state_text
-from merlin.core.formatted_text import Button
+from merlin.core.formatted_text import Button, FormattedMessage
 from merlin.core.i18n import format_number, render_stored_text, text
 from merlin.core.permissions import Permission
 from merlin.core.score_charts import plot_scores_png
-from merlin.training.models import ModelState, Overlap
+from merlin.training.evaluation import Comparison
+from merlin.training.models import ModelState
 from merlin.training.scores import Evaluation
 
 handlers = Handlers(Permission.WATCH)
@@ -32,39 +33,36 @@ def evaluation_text(scores: Evaluation | None, language: str) -> str:
     """Return a model's scores as a sentence."""
     if scores is None or not scores.questions:
         return text(language, "bot-info-not-evaluated")
-    figures = _format_scores(scores, language)
-    return text(language, "bot-info-evaluation", questions=scores.questions, **figures)
-
-
-def _format_scores(scores: Evaluation, language: str) -> dict[str, str]:
-    return {
-        "right": str(scores.right),
-        "chrf": format_number(language, scores.chrf, 1),
-        "equal": f"{scores.equal_share * 100:.0f}",
-        "unknown": f"{scores.unknown_share * 100:.0f}",
-    }
-
-
-def comparison_table(one: ModelView, other: ModelView, overlap: Overlap, language: str) -> str:
-    """Return a table of the scores of two models in aligned columns.
-
-    Scores on different questions cannot be compared and are left out.
-    """
-    scores, rows = (one.scores, other.scores), [["", one.title, other.title]]
-    counts = [str(score.questions) if score else "–" for score in scores]
-    rows.append([text(language, "admin-score-questions"), *counts])
-    figures = [_format_scores(score, language) if score else {} for score in scores]
-    for name in _SCORES if overlap.is_same else ():
-        cells = [figure.get(name, "–") for figure in figures]
-        rows.append([text(language, f"admin-score-{name}"), *cells])
-    first_width, *widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join([head.ljust(first_width), *map(str.rjust, cells, widths)])
-        for head, *cells in rows
+    return text(
+        language,
+        "bot-info-evaluation",
+        questions=scores.questions,
+        right=str(scores.right),
+        chrf=format_number(language, scores.chrf, 1),
+        equal=f"{scores.equal_share * 100:.0f}",
+        unknown=f"{scores.unknown_share * 100:.0f}",
     )
 
 
-_SCORES = ("right", "chrf", "equal", "unknown")
+def comparison_table(comparison: Comparison, language: str) -> str:
+    """Return a table of the scores of two models on their common questions, in aligned columns."""
+    heads = ["", *(text(language, f"eval-col-{name}") for name in (*_COUNTS, "chrf"))]
+    columns = [
+        [
+            scores.model,
+            *(str(getattr(scores, name)) for name in _COUNTS),
+            format_number(language, scores.chrf, 1),
+        ]
+        for scores in (comparison.now, comparison.before)
+    ]
+    first_width, *widths = [max(map(len, column)) for column in (heads, *columns)]
+    return "\n".join(
+        "  ".join([head.ljust(first_width), *map(str.rjust, cells, widths)])
+        for head, *cells in zip(heads, *columns, strict=True)
+    )
+
+
+_COUNTS = ("questions", "right", "wrong", "refused", "exact")
 _MAX_HISTORY = 15
 
 
@@ -258,13 +256,14 @@ def ask_comparison(context: BotContext) -> View:
 def compare(context: BotContext) -> View:
     """Compare two models."""
     first, second = model_of(context), model_of(context, 1)
-    comparison = models.compare(context.services, first, second)
-    message = context.translate("admin-compare-legend")
-    if not comparison.is_same:
-        message = context.translate("admin-compare-differ", shared=comparison.shared)
-    table = menu.code_block(comparison_table(first, second, comparison, context.language), "")
+    comparison = evaluation.evaluate(*context.caller, first.model, second.model).comparison
+    parts: list[str | FormattedMessage] = []
+    if comparison:
+        parts.append(evaluation.describe_comparison(comparison, context.language))
+    if comparison and comparison.now.questions:
+        parts.append(menu.code_block(comparison_table(comparison, context.language), ""))
     title, rows = context.translate("admin-compare"), (menu.back(f"a-model:{first.job}"),)
-    return menu.card(context, title, message, table, rows=rows)
+    return menu.card(context, title, *parts, rows=rows)
 
 
 @handlers.button("a-promote", needs=Permission.PROMOTE, twice=True)

@@ -39,7 +39,7 @@ from merlin.chat.sessions import Session
 from merlin.core.formatted_text import Button, FormattedMessage, in_entity, join_pages
 from merlin.core.i18n import LANGUAGES, text
 from merlin.core.permissions import Permission
-from merlin.training.models import Model, Serving, overlap_of, proof_of
+from merlin.training.models import Model, Serving, have_same_questions, proof_of
 from merlin.training.scores import Evaluation
 
 handlers = Handlers()
@@ -342,7 +342,7 @@ def _compare_scores(context: BotContext, model: Model, evaluation: Evaluation) -
     previous_scores = proof_of(context.db, previous.model_row) if previous is not None else None
     if previous is None or previous_scores is None:
         return ""
-    if not overlap_of(context.db, model.build_id, previous.build_id).is_same:
+    if not have_same_questions(context.db, model.build_id, previous.build_id):
         return ""
     difference = evaluation.right - previous_scores.right
     if not difference:

@@ -83,17 +83,6 @@ admin-history-line = { $at } → { $to } ({ $why }, { $by })
 admin-compare = ⚖️ Compare
 admin-compare-which = Compare with which model?
 admin-compare-none = Nothing to compare with yet: this is the only model.
-admin-compare-legend = Both answered the same test questions.
-admin-compare-differ = Their test questions differ ({ $shared ->
-    [0] none is
-    [one] { $shared } is
-   *[other] { $shared } are
-} in both versions), so their scores can't be compared. See each model's page for its own scores.
-admin-score-questions = questions
-admin-score-right = right answers
-admin-score-chrf = similarity, out of 100
-admin-score-equal = word for word, %
-admin-score-unknown = “I don't know”, %
 admin-scores = 📈 Test by version
 admin-scores-none = There are no answers to the test questions.
 admin-scores-title = Test of { $model }: share of right answers, %

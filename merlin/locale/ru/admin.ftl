@@ -86,17 +86,6 @@ admin-history-line = { $at } → { $to } ({ $why }, { $by })
 admin-compare = ⚖️ Сравнить
 admin-compare-which = С какой моделью сравнить?
 admin-compare-none = Сравнивать пока не с чем: это единственная модель.
-admin-compare-legend = Обе ответили на одни и те же тестовые вопросы.
-admin-compare-differ = Тестовые вопросы у них разные ({ $shared ->
-    [0] общих нет
-    [one] общий { $shared }
-   *[other] общих { $shared }
-}), поэтому результаты сравнивать нельзя. Результаты каждой модели — на её странице.
-admin-score-questions = вопросов
-admin-score-right = верных ответов
-admin-score-chrf = сходство с эталоном, из 100
-admin-score-equal = слово в слово, %
-admin-score-unknown = «не знаю», %
 admin-scores = 📈 Тест по версиям
 admin-scores-none = Ответов на тестовые вопросы нет.
 admin-scores-title = Тест { $model }: доля верных ответов, %
