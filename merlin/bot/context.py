@@ -198,7 +198,7 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
             thread_id=get_integer(message, "message_thread_id") if is_topic else 0,
             quoted=quoted_part or get_text(quoted, "text") or get_text(quoted, "caption"),
             is_forwarded="forward_origin" in content,
-            is_service=not content_text and attachment_of(content) is None,
+            is_service=not (content_text or attachment_of(content) or "forward_origin" in content),
             is_resumed=is_resumed,
         )
 

@@ -77,6 +77,20 @@ def test_unusable_input_is_refused_with_an_explanation_and_not_charged(telegram,
     assert not read_questions(provider)
 
 
+def test_forwarded_invoice_is_refused_with_an_explanation(telegram, media):
+    origin = {"type": "hidden_user", "date": 1, "sender_user_name": "Борис"}
+    invoice = {"title": "Плюс", "description": "30 дней", "start_parameter": "go_plan"}
+    forwarded = {
+        "forward_origin": origin,
+        "invoice": {**invoice, "currency": "XTR", "total_amount": 5},
+    }
+
+    def forward():
+        telegram.act(lambda acting: acting.send(acting.place("anna"), forwarded))
+
+    assert run_and_wait(telegram, media, forward) == [russian_text("media-other")]
+
+
 def test_oversized_files_are_refused_without_a_download(telegram, media):
     def act():
         send_document(telegram, SOUND, "v.oga", "audio/ogg", kind="voice", seconds=TEN_HOURS_S)
