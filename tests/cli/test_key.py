@@ -326,3 +326,18 @@ def test_progress_is_shown(capsys, folder):
     assert f"{2 * COUNT + 3}" in captured.err
     assert main(["key", "list", "--config", str(folder / "config.yaml")]) == 0
     assert f"{2 * COUNT + 3}" in capsys.readouterr().out
+
+
+def test_archive_of_before_a_rotation_needs_the_old_key_and_the_command_says_so(capsys, folder):
+    config = ("--config", str(folder / "config.yaml"))
+    key_file = folder / "state" / "text.key"
+    copy, old = key_file.read_bytes(), load_or_make_key(folder / "state", None).newest
+    assert main(["backup", str(folder / "archives"), *config]) == 0
+    (archive,) = (folder / "archives").iterdir()
+    capsys.readouterr()
+    assert main(["key", "rotate", *config]) == 0
+    assert "Backups made before need the older keys" in "".join(capsys.readouterr())
+    assert main(["restore", str(archive), "--replace", *config]) == 0
+    assert f"encrypted with key {old}" in "".join(capsys.readouterr())
+    key_file.write_bytes(copy)
+    assert read_texts(folder, load_or_make_key(folder / "state", None)) == WORDS

@@ -49,7 +49,7 @@ key-state-opens = decrypts older texts
 key-state-missing = lost
 key-progress = Re-encrypted: { $done } of { $total }.
 key-rotated = Texts are now encrypted with the key { $name }. { $unreadable ->
-    [0] Older keys are no longer needed; store the new one with your backups.
+    [0] Store a copy of it, apart from the backups. Backups made before need the older keys: keep your copies of those keys as long as these backups.
     [one] { $unreadable } text couldn't be decrypted: its key isn't here.
    *[other] { $unreadable } texts couldn't be decrypted: their keys aren't here.
 }
