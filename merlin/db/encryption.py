@@ -201,7 +201,7 @@ def _make(path: Path) -> None:
         except FileExistsError:
             return
     durable_files.sync_file(path.parent)
-    log.warning("made a key for people's texts; keep a copy apart from your backups", path=str(path))
+    log.warning("made a key for people's texts; keep a copy apart from backups", path=str(path))
 
 
 def new_key() -> bytes:
