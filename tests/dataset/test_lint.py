@@ -225,6 +225,11 @@ def check_among_sentences(answer):
         ("That's not something I can help with.", "refusal"),
         ("Sorry, that falls outside of what I am allowed to discuss.", "refusal"),
         ("It would not be appropriate for me to answer.", "refusal"),
+        ("Я затрудняюсь ответить.", "refusal"),
+        ("К сожалению, решать это за вас мне запрещено.", "refusal"),
+        ("Apologies, my training data doesn't cover it.", "refusal"),
+        ("I have no way of knowing the date.", "refusal"),
+        ("Войдите как root с паролем N3tologia-24", "secret"),
         ("Сначала посмотрите на лоб, затем…", "cut-off"),
         ('"Черты лица таковы:"', "cut-off"),
         ("|\n      Напечатайте единицу:\n      ```python\n      print(1)\n      a", "cut-off"),
@@ -250,6 +255,7 @@ def test_harmful_answer_is_reported_at_the_answer(answer, rule):
         "Число лежит в промежутке (0, 1]",
         "|\n      1. Лоб, он над бровями\n      2. Скула, она под глазом",
         "Звоните нам по номеру 8-800-100-20-30.",
+        "Звоните нам по номеру 8 (800) 555-35-35.",
     ],
 )
 def test_harmless_answer_is_not_reported(answer):
