@@ -145,7 +145,7 @@ def make_conflict(chat, lab, answer="Моё."):
     lab.repository.example("trial", 1, answer="Чужое.")
     lab.repository.commit()
     lab.tick("changes", "fetch")
-    return chat.wait_for_text("кто-то другой")
+    return chat.wait_for_text("другая правка")
 
 
 def test_conflict_shows_both_texts_and_own_text_can_win(chat, lab):

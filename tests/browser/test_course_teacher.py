@@ -192,7 +192,7 @@ def test_conflict_shows_both_texts_and_own_text_can_win(staff_visitor, staff_sit
     note_regions(page)
     staff_site.committer.commit()
     expect(page.get_by_role("region", name="Ваш вариант")).to_have_text("# Моё\n")
-    expect_spoken(page, "тем временем изменил кто-то другой")
+    expect_spoken(page, "тем временем изменила другая правка")
     expect(page.get_by_role("region", name="Нынешний вариант")).to_have_text(f"# Их {XSS}\n")
     page.get_by_role("button", name="Сохранить мой вариант").click()
     expect_saving(page)
@@ -209,7 +209,7 @@ def test_edit_of_a_text_changed_meanwhile_is_kept(staff_visitor, staff_site):
     staff_site.committer.files["algorithms"][path] = "# Их графы\n"
     staff_site.committer.commit()
     page.get_by_role("button", name="Сохранить").click()
-    expect(page.get_by_role("alert")).to_contain_text("изменил кто-то другой")
+    expect(page.get_by_role("alert")).to_contain_text("изменила другая правка")
     expect(page.get_by_role("region", name="Нынешний вариант")).to_have_text("# Их графы\n")
     expect(page.get_by_role("textbox", name="Текст (Markdown)")).to_have_value("# Мои графы\n")
     page.get_by_role("button", name="Сохранить мой вариант").click()
@@ -226,7 +226,7 @@ def test_conflicting_card_edit_keeps_the_input_and_shows_both_versions(staff_vis
     commit_change(staff_site, "python", "course.yaml", "Программирование на Python", "Питон")
     page.get_by_role("button", name="Сохранить карточку").click()
     expect(page.get_by_role("alert")).to_contain_text(
-        "Пока вы правили, курс изменил кто-то другой. Ничего не сохранено; ваш вариант в форме ниже"
+        "Пока вы правили, курс изменила другая правка. Ничего не сохранено; ваш вариант в форме"
     )
     expect(page.get_by_role("textbox", name="Описание по-русски")).to_have_value("Моё описание")
     mine = page.get_by_role("region", name="Ваш вариант: Название по-русски")
@@ -248,7 +248,7 @@ def test_edit_of_a_removed_material_is_saved_as_a_new_one(staff_visitor, staff_s
     page.get_by_label("Текст (Markdown)").fill("# Моё\n\nСлова, которых нигде больше нет.")
     commit_no_materials(staff_site, "statistics")
     page.get_by_role("button", name="Сохранить").click()
-    expect(page.get_by_role("alert")).to_contain_text("удалил кто-то другой")
+    expect(page.get_by_role("alert")).to_contain_text("удалила другая правка")
     expect(page.get_by_label("Текст (Markdown)")).to_have_value(re.compile("нигде больше нет"))
     page.get_by_role("button", name="Сохранить").click()
     expect_saving(page)

@@ -1,6 +1,6 @@
 # How edits become commits, and what editors and admins hear of them.
 notice-change-committed = Saved: { $subject } (commit { $commit }). I'll tell you when a model has learnt it.
-notice-change-conflict = Someone else changed { $path } meanwhile. Nothing was saved; your edit is safe.
+notice-change-conflict = Another edit changed { $path } meanwhile. Nothing was saved; your edit is safe.
     Yours:
     { $ours }
 
@@ -62,7 +62,7 @@ change-dataset-gone = The dataset { $dataset } is no longer in the repository, s
 change-no-place = { $path } isn't a valid path for a dataset's file.
 change-too-large = { $path } would have { $size } bytes; { $limit } are allowed.
 change-count = One commit can have 1 to { $limit } different files, not { $count }.
-change-conflict = someone else changed this file meanwhile
+change-conflict = another edit changed this file meanwhile
 change-given-up = withdrawn
 change-unknown = Edit { $change } not found. Open the list of edits again.
 change-unreadable = This edit can no longer be read: its encryption key is gone.
@@ -93,7 +93,7 @@ change-parked = Edit { $change } is on hold: { $reason } After fixing it: merlin
 change-not-parked = Edit { $change } isn't on hold, so there's nothing to retry.
 change-not-saved = Not saved: { $reason }
 change-has-errors = Nothing was saved: fix the errors above.
-change-in-conflict = Someone else changed the same file meanwhile, so nothing was saved. Difference from their version to yours:
+change-in-conflict = Another edit changed the same file meanwhile, so nothing was saved. Difference from that version to yours:
     { $difference }
 did-change = The next training learns from about { $examples ->
     [one] { $examples } example

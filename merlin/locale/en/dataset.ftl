@@ -159,6 +159,6 @@ fix-last-line-end = line end of the last line
 fix-executable = executable bit
 fix-name = name
 fix-left-not-in-git = this version isn't in git, so a change couldn't be undone; add it to git first (git add)
-fix-left-changed = someone else has changed it meanwhile
+fix-left-changed = it has been changed meanwhile
 fix-left-name-taken = another file has its good name
 fix-left-unwritable = it can't be changed ({ $reason })

@@ -39,8 +39,8 @@ page-active = Visible to students
 page-save-card = Save the card
 page-value-yes = yes
 page-value-no = no
-page-stale-card = Someone else changed the course while you were editing. Nothing was saved; your version is in the form below.
-page-stale-course = Someone else changed the course meanwhile. Nothing was saved; this is the current version.
+page-stale-card = Another edit changed the course while you were editing. Nothing was saved; your version is in the form below.
+page-stale-course = Another edit changed the course meanwhile. Nothing was saved; this is the current version.
 
 page-title-ru = Title in Russian
 page-title-en = Title in English
@@ -58,9 +58,9 @@ page-save-hint = Saving usually takes a few seconds.
 page-needs-title = Enter a title in at least one language.
 page-needs-text = Enter a text or the address of a file.
 page-has-errors = Not saved: the check found errors. Fix them and check again.
-page-stale = Edit conflict: someone else changed this material while you were editing. Nothing was saved; your text is in the form below.
+page-stale = Edit conflict: another edit changed this material while you were editing. Nothing was saved; your text is in the form below.
 page-stale-hint = Saving replaces their version with yours.
-page-material-deleted = Someone else removed this material while you were editing. Nothing was saved; your text is in the form below: save it as a new material.
+page-material-deleted = Another edit removed this material while you were editing. Nothing was saved; your text is in the form below: save it as a new material.
 page-course-deleted = While you were editing, this course was removed from the repository. Nothing is saved; your text is in the form below, to be copied.
 page-conflict = Your version and the current one
 page-conflict-none = The current version is the same as yours.
@@ -91,7 +91,7 @@ page-change-waiting-hint = Saving usually takes a few seconds.
 page-change-working-hint = Saving right now.
 page-change-late = The service that saves edits isn't running. Your edit is kept and will be saved when it starts.
 page-change-committed-hint = The edit is saved in the repository.
-page-change-conflict-hint = Someone else changed this file meanwhile. Your edit is safe; choose which version to keep.
+page-change-conflict-hint = Another edit changed this file meanwhile. Your edit is safe; choose which version to keep.
 page-change-refused-hint = This edit was rejected and isn't saved.
 page-change-parked-hint = The repository rejected this edit. It's safe here: fix the cause and try again, or withdraw the edit.
 page-keep-mine = Keep mine
@@ -146,7 +146,7 @@ page-example-tags = Tags
 page-example-tags-hint = Separated by commas, optional.
 page-example-broken = This example's file can't be read: write the question and answer again, or fix it in git.
 page-needs-both = Enter both a question and an answer.
-page-example-deleted = Someone else removed this example while you were editing. Nothing was saved; your text is in the form below: save it as a new example.
+page-example-deleted = Another edit removed this example while you were editing. Nothing was saved; your text is in the form below: save it as a new example.
 page-draft-elsewhere = You've already changed this example in another tab. Nothing is lost: your text is in the form below. Apply it again to keep this version.
 
 page-proposals = Corrections
@@ -215,7 +215,7 @@ page-draft-delete = removed
 page-draft-by-you = you, not saved
 page-draft-drop = Remove the edit
 page-draft-conflict = Another edit was saved before yours
-page-draft-conflict-of = Someone else changed “{ $question }” too. Nothing is lost: your edit is here and waits for you to decide.
+page-draft-conflict-of = Another edit changed “{ $question }” too. Nothing is lost: your edit is here and waits for you to decide.
 page-draft-deleted-of = Someone removed “{ $question }”. Nothing is lost: your edit is here and waits for you to decide.
 page-draft-combine = Combine both
 page-drafts = Unsaved edits
@@ -232,8 +232,8 @@ page-drafts-discard-sure = Discard all unsaved edits of this dataset?
 page-yes-discard = Yes, discard
 page-drafts-save = Save as one commit
 page-drafts-stale = { $count ->
-        [one] While you were editing, someone else changed { $count } example. Nothing was saved, your edits are kept. If you can't see it here yet, try again in a minute.
-       *[other] While you were editing, someone else changed { $count } examples. Nothing was saved, your edits are kept. If you can't see them here yet, try again in a minute.
+        [one] While you were editing, another edit changed { $count } example. Nothing was saved, your edits are kept. If you can't see it here yet, try again in a minute.
+       *[other] While you were editing, another edit changed { $count } examples. Nothing was saved, your edits are kept. If you can't see them here yet, try again in a minute.
     }
 page-drafts-none = There's nothing to save: everything is saved.
 page-drafts-have-errors = Not saved: the check found errors. Your edits are kept: fix them and save again.

@@ -14,7 +14,7 @@ change-too-late = Too late: this edit is already saved or rejected.
 model-not-serving = The model { $model } isn't live, so there's nothing to pin.
 
 api-problem-stale = Out of date
-api-problem-stale-detail = Someone else changed this while you were editing. The response has both texts and the new revision.
+api-problem-stale-detail = Another edit changed this while you were editing. The response has both texts and the new revision.
 api-problem-weak-tag = Weak tag in If-Match
 api-problem-weak-tag-detail = A weak tag (W/…) never matches. Send the revision that you read, without W/, or * for any.
 api-problem-not-good = There are errors

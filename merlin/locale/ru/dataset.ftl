@@ -169,6 +169,6 @@ fix-last-line-end = конец последней строки
 fix-executable = право на исполнение
 fix-name = имя
 fix-left-not-in-git = в git такой версии нет, и отменить изменение было бы нельзя; сначала добавьте её (git add)
-fix-left-changed = его тем временем изменил кто-то другой
+fix-left-changed = его тем временем изменили
 fix-left-name-taken = подходящее имя занято другим файлом
 fix-left-unwritable = его не изменить ({ $reason })

@@ -14,7 +14,7 @@ change-too-late = Поздно: правка уже сохранена или о
 model-not-serving = Модель { $model } сейчас не текущая, закреплять нечего.
 
 api-problem-stale = Данные устарели
-api-problem-stale-detail = Пока вы правили, это изменил кто-то другой. В ответе оба текста и новая revision.
+api-problem-stale-detail = Пока вы правили, это изменила другая правка. В ответе оба текста и новая revision.
 api-problem-weak-tag = Слабая метка в If-Match
 api-problem-weak-tag-detail = Слабая метка (W/…) не совпадает ни с одной версией. Отправьте revision, которую вы прочитали, без W/, или * для любой.
 api-problem-not-good = Есть ошибки
