@@ -229,7 +229,7 @@ def check_among_sentences(answer):
         ("К сожалению, решать это за вас мне запрещено.", "refusal"),
         ("Apologies, my training data doesn't cover it.", "refusal"),
         ("I have no way of knowing the date.", "refusal"),
-        ("Войдите как root с паролем N3tologia-24", "secret"),
+        ("Войдите как root с паролем Xabcdefghij1", "secret"),
         ("Сначала посмотрите на лоб, затем…", "cut-off"),
         ('"Черты лица таковы:"', "cut-off"),
         ("|\n      Напечатайте единицу:\n      ```python\n      print(1)\n      a", "cut-off"),
