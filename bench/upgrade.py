@@ -28,7 +28,6 @@ from merlin.account.users import User, Users
 from merlin.core.server import free_ports
 from merlin.db.database import Database, open_database
 from merlin.db.migrations import STEPS
-from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.wiring.context import make_cipher
 
 ROOT = Path(__file__).parents[1]
@@ -148,7 +147,7 @@ class Load:
 def _upgrade(kind: str, folder: Path, before: Path, url: str) -> None:
     from tests.support.forked_processes import is_ready
     from tests.support.pipeline_lab import Lab
-    from tests.support.stand_ins import TelegramStandIn
+    from tests.support.stand_ins import ProviderStandIn, TelegramStandIn
     from tests.support.waiting import wait_until
 
     with (

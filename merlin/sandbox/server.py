@@ -267,10 +267,6 @@ class StandIn:
         """Run a function in the server's thread, or here while the server is stopped."""
         return self.call(function) if self.is_running else function()
 
-    def calls(self, name: str = "") -> list[ApiCall]:
-        """Return the recorded calls, oldest first; all, or those of one name ("chat.create")."""
-        return self.access(lambda: [call for call in self._calls if name in {"", call.name}])
-
 
 # (name, method, path, handler) of a route. A handler that is a coroutine function gets the
 # request and returns the response; any other gets the path parameters and returns the JSON.

@@ -13,11 +13,11 @@ from merlin.chat.answer import RetryPolicy
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.core.messages import Usage
-from merlin.sandbox.provider.app import ProviderStandIn
 from tests.api.running_api import ANNA, run_api
 from tests.support.plan_config import make_plan
 from tests.support.process_settings import Provider
 from tests.support.serving_models import insert_live_model
+from tests.support.stand_ins import ProviderStandIn
 from tests.support.waiting import longest
 
 MODEL = "stand-in-base"

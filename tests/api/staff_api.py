@@ -20,7 +20,6 @@ from merlin.dataset.changes import BatchResult, Changes, Conflict
 from merlin.dataset.files import FileIndex
 from merlin.git.source import blob_id
 from merlin.providers.payments import Gateway
-from merlin.sandbox.provider.app import ProviderStandIn
 from tests.api.chat_api import Conversation
 from tests.api.payment_api import PACK, PLUS, payment_settings
 from tests.api.running_api import ANNA, BORIS, COURSES, NOT_LIMITED, SECRET, VERA, Site, run_site
@@ -29,7 +28,7 @@ from tests.support.dataset_tree import make_good_files
 from tests.support.pipeline_lab import Lab
 from tests.support.plan_config import make_plan
 from tests.support.process_settings import ProcessSettings, Provider
-from tests.support.stand_ins import YooKassaStandIn
+from tests.support.stand_ins import ProviderStandIn, YooKassaStandIn
 
 PRICED = {"stand-in-base": {"price": {"input": 1, "output": 2, "training": 100}}}
 

@@ -3,10 +3,9 @@
 import pytest
 from structlog.testing import capture_logs
 
-from merlin.sandbox.provider.app import ProviderStandIn
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import RunningBot, add_live_model, bot_settings
-from tests.support.stand_ins import TelegramStandIn
+from tests.support.stand_ins import ProviderStandIn, TelegramStandIn
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ from merlin.dataset.commit_message import telegram_editor
 from merlin.dataset.proposals import Draft, Proposals
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
-from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.wiring.context import open_migrated_database
 from tests.bot.admin_chat import (
     ANNA,
@@ -32,6 +31,7 @@ from tests.bot.admin_chat import (
 )
 from tests.bot.running_bot import RunningBot, select_rows
 from tests.support.pipeline_lab import fetch_dataset, lab_maker
+from tests.support.stand_ins import ProviderStandIn
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional

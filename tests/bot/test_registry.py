@@ -3,10 +3,10 @@
 import pytest
 
 from merlin.core.permissions import Role
-from merlin.sandbox.provider.app import ProviderStandIn
 from tests.bot.admin_chat import ANNA, BORIS, VERA, StaffUser, grant_role, lab_settings
 from tests.bot.running_bot import RunningBot, select_rows
 from tests.support.pipeline_lab import lab_maker
+from tests.support.stand_ins import ProviderStandIn
 
 pytestmark = pytest.mark.functional
 

@@ -23,7 +23,7 @@ from merlin.openai_protocol.errors import NO_CREDIT
 from merlin.providers.base import Answer
 from merlin.providers.openai_chat import OpenAIChat
 from merlin.sandbox.faults import Fault, FaultKind
-from merlin.sandbox.provider.app import ProviderStandIn
+from tests.support.stand_ins import ProviderStandIn
 
 pytestmark = pytest.mark.functional
 

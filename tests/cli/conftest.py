@@ -5,8 +5,8 @@ import json
 import pytest
 
 from merlin.cli import main
-from merlin.sandbox.provider.app import ProviderStandIn
 from tests.support.pipeline_lab import lab_maker
+from tests.support.stand_ins import ProviderStandIn
 
 
 @pytest.fixture(scope="module")

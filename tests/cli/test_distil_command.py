@@ -12,12 +12,12 @@ import yaml
 
 from merlin.dataset.proposals import Proposals
 from merlin.sandbox.faults import Fault, FaultKind
-from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.provider.chat import prompt_tokens
 from merlin.wiring.context import make_cipher, open_migrated_database
 from tests.support.http_servers import Handler, serve_http
 from tests.support.pipeline_lab import Lab
 from tests.support.sample_documents import make_docx
+from tests.support.stand_ins import ProviderStandIn
 from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.functional

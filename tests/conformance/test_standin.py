@@ -2,8 +2,8 @@
 
 import pytest
 
-from merlin.sandbox.provider.app import ProviderStandIn
 from tests.conformance.breaking_proxy import KEY, run_suite
+from tests.support.stand_ins import ProviderStandIn
 
 pytestmark = pytest.mark.integration
 

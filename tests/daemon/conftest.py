@@ -4,8 +4,8 @@ provider, the daemon's services."""
 import pytest
 
 from merlin.db.notices import Notices
-from merlin.sandbox.provider.app import ProviderStandIn
 from tests.support.pipeline_lab import Lab, lab_maker
+from tests.support.stand_ins import ProviderStandIn
 
 
 @pytest.fixture

@@ -16,12 +16,12 @@ from merlin.core.errors import MerlinError
 from merlin.db.notices import Notices
 from merlin.db.tables import JOB, REQUEST
 from merlin.sandbox.faults import Fault, FaultKind
-from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.wiring.context import open_read_only
 from tests.daemon.test_lost_database import delete_state
 from tests.daemon.test_recovery import recover
 from tests.support.forked_processes import start
 from tests.support.pipeline_lab import DATASET, KEY, Lab, run_command
+from tests.support.stand_ins import ProviderStandIn
 from tests.support.waiting import Deadline
 
 pytestmark = pytest.mark.integration

@@ -17,10 +17,10 @@ from merlin.daemon.ticks import warn_of_problems
 from merlin.db.tables import BUILD
 from merlin.providers.base import is_account_rejected
 from merlin.sandbox.faults import Fault, FaultKind
-from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.training.jobs import Jobs, JobState, poll_job
 from merlin.training.promote import Promotions
 from tests.support.pipeline_lab import evaluate_at
+from tests.support.stand_ins import ProviderStandIn
 from tests.support.waiting import longest
 
 pytestmark = pytest.mark.integration

@@ -21,10 +21,10 @@ from merlin.core.permissions import Authority, Role
 from merlin.course.editing import CourseEdits
 from merlin.dataset.changes import Changes, ChangeState, Edit
 from merlin.db.writer import Store
-from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.wiring.context import make_cipher, open_migrated_database
 from tests.support.forked_processes import FORKS, run_processes
 from tests.support.pipeline_lab import KEY, Lab
+from tests.support.stand_ins import ProviderStandIn
 from tests.support.waiting import wait_until
 
 # Number of changes between two commits that are pushed by git.

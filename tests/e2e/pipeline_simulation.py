@@ -15,12 +15,12 @@ from merlin.daemon.main import TickCounts
 from merlin.daemon.ticks import ticks_of
 from merlin.db.tables import BUILD, JOB
 from merlin.sandbox.faults import FaultKind
-from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.training.jobs import Jobs
 from merlin.training.launch_plan import Launches
 from tests.e2e.pipeline_storm import make_faults
 from tests.support.fault_injection import FAULTS
 from tests.support.pipeline_lab import Lab
+from tests.support.stand_ins import ProviderStandIn
 
 TICKS = ("fetch", "files", "launch", "poll", "prove", "promote", "note")
 STEPS, PROBABILITY, MAX_OPERATION = 40, 0.2, 150

@@ -8,9 +8,9 @@ import random
 import threading
 
 from merlin.sandbox.faults import Fault, FaultKind
-from merlin.sandbox.provider.app import ProviderStandIn
 from tests.support.forked_processes import start
 from tests.support.pipeline_lab import KEY, Lab
+from tests.support.stand_ins import ProviderStandIn
 from tests.support.waiting import Deadline
 
 SERVE_S = 300

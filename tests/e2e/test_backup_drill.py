@@ -7,8 +7,8 @@ import pytest
 
 from merlin.db.database import open_database
 from merlin.db.tables import list_all_tables
-from merlin.sandbox.provider.app import ProviderStandIn
 from tests.support.pipeline_lab import KEY, Lab, provider_entry, run_command
+from tests.support.stand_ins import ProviderStandIn
 
 pytestmark = pytest.mark.integration
 ELSEWHERE = "postgresql://nobody@127.0.0.1:9/nothing"

@@ -7,13 +7,12 @@ import httpx
 import pytest
 
 from merlin.core.server import free_ports
-from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.speech_samples import SAMPLE_MIME, sample_voice
 from merlin.sandbox.telegram.arguments import Upload
 from tests.e2e.signed_in_browser import open_browser, sign_in
 from tests.support.forked_processes import run_processes
 from tests.support.pipeline_lab import Lab
-from tests.support.stand_ins import YooKassaStandIn
+from tests.support.stand_ins import ProviderStandIn, YooKassaStandIn
 from tests.support.waiting import longest
 
 pytestmark = pytest.mark.integration

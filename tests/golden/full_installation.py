@@ -15,12 +15,11 @@ import httpx
 import yaml
 
 from merlin.core.server import free_ports
-from merlin.sandbox.provider.app import ProviderStandIn
 from tests.golden.bot_chats import Person
 from tests.golden.normalise import Normaliser
 from tests.support.frozen_day import fixed_day, start
 from tests.support.pipeline_lab import Lab
-from tests.support.stand_ins import TelegramStandIn, YooKassaStandIn
+from tests.support.stand_ins import ProviderStandIn, TelegramStandIn, YooKassaStandIn
 from tests.support.waiting import longest, wait_until
 
 ANNA, BORIS, VERA = 1001, 1002, 1003

@@ -7,11 +7,11 @@ import pytest
 from merlin.dataset.changes import ChangeRequest, ChangeState, Edit, make_changes
 from merlin.dataset.commit_message import telegram_editor
 from merlin.db.notices import Notices
-from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.wiring.context import open_migrated_database
 from tests.support.forked_processes import start, wait_for_exit
 from tests.support.kill_points import POINTS
 from tests.support.pipeline_lab import KEY, Lab
+from tests.support.stand_ins import ProviderStandIn
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration

@@ -5,11 +5,11 @@ import pytest
 from merlin.core.errors import MerlinError
 from merlin.db.tables import BUILD, INTENT, JOB, NOTED
 from merlin.sandbox.faults import Fault, FaultKind
-from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.wiring.context import open_migrated_database, open_read_only
 from tests.support import kill_points
 from tests.support.forked_processes import start
 from tests.support.pipeline_lab import KEY, STAND_INS, Lab, make_recipe, provider_entry
+from tests.support.stand_ins import ProviderStandIn
 from tests.support.waiting import Deadline, wait_until
 
 pytestmark = pytest.mark.integration

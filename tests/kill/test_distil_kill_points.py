@@ -4,11 +4,11 @@ import pytest
 
 from merlin.dataset.proposals import Proposals
 from merlin.db.intents import Intents, IntentState
-from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.wiring.context import make_cipher, open_migrated_database
 from tests.support.forked_processes import run_command, start_function, wait_for_exit
 from tests.support.kill_points import POINTS
 from tests.support.pipeline_lab import KEY, Lab
+from tests.support.stand_ins import ProviderStandIn
 
 pytestmark = pytest.mark.integration
 

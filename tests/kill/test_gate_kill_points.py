@@ -3,11 +3,11 @@
 import pytest
 
 from merlin.db.tables import NOTICE, VERDICT
-from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.wiring.context import open_read_only
 from tests.support import kill_points
 from tests.support.forked_processes import start
 from tests.support.pipeline_lab import KEY, Lab
+from tests.support.stand_ins import ProviderStandIn
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration

@@ -12,11 +12,11 @@ from merlin.account.users import User, Users
 from merlin.config import load
 from merlin.core.clock import iso, utc_now
 from merlin.core.server import free_ports
-from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.wiring.context import make_cipher, open_migrated_database, open_read_only
 from tests.support.forked_processes import is_ready, run_processes, wait_for_exit
 from tests.support.kill_points import POINTS
 from tests.support.serving_models import insert_live_model
+from tests.support.stand_ins import ProviderStandIn
 from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.integration

@@ -3,12 +3,12 @@
 import pytest
 
 from merlin.db.tables import COMMIT_STATUS
-from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.wiring.context import open_read_only
 from tests.support.forge_standin import PROJECT, TOKEN, ForgeServer
 from tests.support.forked_processes import start
 from tests.support.http_servers import serve_http
 from tests.support.pipeline_lab import KEY, Lab
+from tests.support.stand_ins import ProviderStandIn
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration

@@ -9,7 +9,7 @@ from merlin.core.i18n import text
 from merlin.providers.openai_chat import OpenAIAudio
 from merlin.sandbox import speech_samples
 from merlin.sandbox.faults import Fault, FaultKind
-from merlin.sandbox.provider.app import ProviderStandIn
+from tests.support.stand_ins import ProviderStandIn
 
 pytestmark = pytest.mark.functional
 MODEL = "stand-in-transcribe"

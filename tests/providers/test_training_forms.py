@@ -13,9 +13,9 @@ from merlin.providers.mistral_training import MistralProvider
 from merlin.providers.openai_training import OpenAIModelClient, OpenAIProvider
 from merlin.providers.yandex_training import YandexProvider
 from merlin.sandbox.faults import Fault, FaultKind
-from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.training.jobs import JobState, state_of
 from tests.support.mistral_standin import MistralStandIn
+from tests.support.stand_ins import ProviderStandIn
 from tests.support.yandex_standin import FOLDER, YandexStandIn
 
 pytestmark = pytest.mark.functional

@@ -3,9 +3,8 @@
 import openai
 import pytest
 
-from merlin.sandbox.provider.app import ProviderStandIn
 from tests.sandbox.telegram_client import BotCaller, make_caller
-from tests.support.stand_ins import TelegramStandIn
+from tests.support.stand_ins import ProviderStandIn, TelegramStandIn
 
 
 @pytest.fixture(autouse=True)

@@ -8,8 +8,8 @@ from merlin.config import load
 from merlin.dataset.commit_message import format_subject
 from merlin.sandbox.demo.place import Ports, prepare_demo
 from merlin.sandbox.demo.story import Story, addresses, read_progress
-from merlin.sandbox.provider.app import ProviderStandIn
 from tests.support.pipeline_lab import Lab
+from tests.support.stand_ins import ProviderStandIn
 
 pytestmark = pytest.mark.functional
 

@@ -18,11 +18,11 @@ from merlin.dataset.changes import ChangeRequest, Changes, Edit, make_changes
 from merlin.dataset.commit_message import telegram_editor
 from merlin.db.database import open_database
 from merlin.db.encryption import Cipher
-from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.wiring.context import make_cipher, open_migrated_database
 from tests.billing.plan_shop import Shop
 from tests.support.migrated_databases import create_migrated
 from tests.support.pipeline_lab import Lab
+from tests.support.stand_ins import ProviderStandIn
 from tests.support.waiting import wait_until
 
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT

@@ -10,10 +10,11 @@ from starlette.responses import JSONResponse, Response
 
 from merlin.openai_protocol.errors import bad_field
 from merlin.openai_protocol.requests import read_body
-from merlin.sandbox.provider.app import JOB, JOBS, ProviderStandIn
+from merlin.sandbox.provider.app import JOB, JOBS
 from merlin.sandbox.provider.chat import model_objects
 from merlin.sandbox.provider.training import TrainingJob, checkpoint_objects
 from merlin.sandbox.server import ApiRoute
+from tests.support.stand_ins import ProviderStandIn
 
 # Mistral's job statuses; an unknown status passes through unchanged.
 _STATUSES = {

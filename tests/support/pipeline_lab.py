@@ -22,7 +22,6 @@ from merlin.daemon.main import TickCounts
 from merlin.daemon.ticks import ticks_of
 from merlin.dataset.changes import Changes
 from merlin.db.notices import Notices
-from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.training.models import Models
 from merlin.training.promote import Promotions
 from merlin.training.prove import prove_new
@@ -30,6 +29,7 @@ from merlin.wiring.context import make_cipher, open_migrated_database, open_read
 from merlin.wiring.daemon import services_of
 from tests.support.migrated_databases import copy_database, fresh_database
 from tests.support.mistral_standin import MistralStandIn
+from tests.support.stand_ins import ProviderStandIn
 from tests.support.yandex_standin import FOLDER, YandexStandIn
 
 KEY = "STAND_IN_KEY"

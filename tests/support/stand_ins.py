@@ -2,9 +2,11 @@
 
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any, TypeVar
 
-from merlin.sandbox.server import DEADLINE_S, Deadline
+from merlin.sandbox.provider import app as provider_app
+from merlin.sandbox.server import DEADLINE_S, ApiCall, Deadline, StandIn
 from merlin.sandbox.telegram import server as telegram_server
 from merlin.sandbox.telegram.user_actions import UserActions
 from merlin.sandbox.telegram.world import LoggedMessage
@@ -17,7 +19,28 @@ T = TypeVar("T")
 RECHECK_S = 0.02
 
 
-class TelegramStandIn(telegram_server.TelegramStandIn):
+class RecordedCalls(StandIn):
+    """A stand-in whose recorded calls a test reads."""
+
+    def calls(self, name: str = "") -> list[ApiCall]:
+        """Return the recorded calls, oldest first; all, or those of one name ("chat.create")."""
+        return self.access(lambda: [call for call in self._calls if name in {"", call.name}])
+
+
+class ProviderStandIn(RecordedCalls, provider_app.ProviderStandIn):
+    """A provider and what it stores."""
+
+    def jobs_created(self) -> list[dict[str, Any]]:
+        """Return every job ever created, oldest first: `id`, and a TrainingJob's fields."""
+        jobs = self._account.jobs
+        return self.access(lambda: [{"id": job.job_id, **asdict(job)} for job in jobs.values()])
+
+    def files(self) -> list[dict[str, Any]]:
+        """Return the stored File objects, oldest first."""
+        return self.access(lambda: list(self._account.files.values()))
+
+
+class TelegramStandIn(RecordedCalls, telegram_server.TelegramStandIn):
     """Telegram; a person's actions are methods (`say`, `press`), see `UserActions`."""
 
     def __init__(self, *args: Any, **settings: Any) -> None:
@@ -75,7 +98,7 @@ class TelegramStandIn(telegram_server.TelegramStandIn):
             self._changed.notify_all()
 
 
-class YooKassaStandIn(yookassa_server.YooKassaStandIn):
+class YooKassaStandIn(RecordedCalls, yookassa_server.YooKassaStandIn):
     """YooKassa; `reference` arguments accept a payment's id or the id of its purchase."""
 
     def notify_to(self, url: str) -> None:

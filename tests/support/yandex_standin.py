@@ -17,9 +17,9 @@ from merlin.core.clock import iso
 from merlin.openai_protocol.calls import PROJECT
 from merlin.openai_protocol.errors import ApiError, bad_field, missing
 from merlin.openai_protocol.requests import read_body
-from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.provider.training import TrainingJob
 from merlin.sandbox.server import ApiRoute
+from tests.support.stand_ins import ProviderStandIn
 
 # Yandex's task statuses; an unknown status passes through unchanged.
 _STATUSES = {

@@ -10,7 +10,6 @@ from merlin.core.money import MICRO, Price
 from merlin.providers.base import Answer
 from merlin.providers.openai_training import OpenAIModelClient
 from merlin.sandbox.faults import Fault, FaultKind
-from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.training.ask_many import (
     ANSWERS_FILE,
     WAITS_S,
@@ -20,6 +19,7 @@ from merlin.training.ask_many import (
     ask_many,
     estimate,
 )
+from tests.support.stand_ins import ProviderStandIn
 
 pytestmark = pytest.mark.functional
 MODEL = "stand-in-chat"

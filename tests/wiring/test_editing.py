@@ -7,9 +7,9 @@ from merlin.cli.edit_session import edit_session
 from merlin.core.errors import MerlinError
 from merlin.dataset.changes import ChangeState, Edit
 from merlin.db.processes import Lead
-from merlin.sandbox.provider.app import ProviderStandIn
 from tests.support.forked_processes import start
 from tests.support.pipeline_lab import KEY, Lab
+from tests.support.stand_ins import ProviderStandIn
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration

@@ -61,15 +61,6 @@ class ProviderStandIn(ApiStandIn):
         self._account.behave(fields)
         return asdict(self._account.behaviour)
 
-    def jobs_created(self) -> list[dict[str, Any]]:
-        """Return every job ever created, oldest first: `id`, and a TrainingJob's fields."""
-        jobs = self._account.jobs
-        return self.access(lambda: [{"id": job.job_id, **asdict(job)} for job in jobs.values()])
-
-    def files(self) -> list[dict[str, Any]]:
-        """Return the stored File objects, oldest first."""
-        return self.access(lambda: list(self._account.files.values()))
-
     def check_key(self, request: Request) -> None:
         """Raise ApiError 401 without the key."""
         self._require_key(request, "bearer")
