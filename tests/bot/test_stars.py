@@ -103,6 +103,19 @@ def test_repeated_buy_button_creates_one_order_and_one_invoice(buyer):
     assert "The invoice is already in the chat, a little above" in buyer.alerts()[-1]
 
 
+def test_buy_button_sends_the_invoice_that_telegram_refused_a_moment_ago(buyer):
+    telegram = buyer.telegram
+    buyer.open_plan("Twenty voices")
+    data, shown_id = buyer.find_button("Buy for"), buyer.last.message_id
+    telegram.faults.add(Fault("sendInvoice", FaultKind.STATUS, only={"chat_id": buyer.who}))
+    buyer.press(data, shown_id)
+    assert "Telegram couldn't create an invoice" in buyer.alerts()[-1]
+    buyer.press(data, shown_id)
+    assert "The invoice is below" in buyer.alerts()[-1]
+    assert [message for message in telegram.answers(buyer.who) if "invoice" in message.message]
+    assert len(buyer.purchases()) == 1
+
+
 def test_invoice_of_another_user_cannot_be_paid(buyer, selling_bot):
     purchase_id = buyer.order("Plus")
     other = Buyer(*selling_bot)

@@ -77,26 +77,19 @@ def _find_open_order(context: BotContext) -> Purchase:
 
 async def _request_payment(context: BotContext, find: Callable[[BotContext], Purchase]) -> None:
     """Show how to pay the order that `find` returns, or an error. Raises ChatUnreachable."""
-
-    def claim() -> tuple[Purchase, bool]:
-        purchase, now = find(context), context.services.clock()
-        return purchase, Purchases(context.services.db, context.services.clock).claim_call(
-            purchase.purchase_id, now, REPEAT_WINDOW
-        )
-
     try:
-        purchase, is_first = await context.store.do(claim)
+        purchase = await context.store.do(partial(find, context))
         plan = plan_named(context.services.plans, purchase.order.promise.plan)
+        sent_at, now = purchase.asked_at, context.services.clock()
         # The price of a subscription is fixed, so a discounted order is a single period instead.
         if plan is not None and plan.renewed and not purchase.order.promo:
             show_view = await _show_payment_link(context, purchase)
-        elif is_first or context.is_resumed:
+        elif sent_at and abs(now - sent_at) < REPEAT_WINDOW and not context.is_resumed:
+            show_view = partial(menu.alert, context.translate("pay-invoice-above"))
+        else:
             request = stars_request(purchase, context.language)
             await StarsGateway(context.bot_api).send_invoice(context.place, request)
-            show_view = partial(menu.alert, context.translate("pay-invoice-below"))
-        else:
-            # The invoice was sent a moment ago.
-            show_view = partial(menu.alert, context.translate("pay-invoice-above"))
+            show_view = partial(_confirm_invoice, context, purchase.purchase_id)
     except PaymentError:
         show_view = partial(menu.refusal, context, "pay-no-invoice")
     except MerlinError as error:
@@ -106,6 +99,12 @@ async def _request_payment(context: BotContext, find: Callable[[BotContext], Pur
 
 handlers.button("buy")(partial(_request_payment, find=_place_order))
 handlers.button("order")(partial(_request_payment, find=_find_open_order))
+
+
+def _confirm_invoice(context: BotContext, purchase_id: str) -> View:
+    """Store that the invoice was sent now, and say where it is."""
+    Purchases(context.db).claim_call(purchase_id, context.services.clock(), timedelta())
+    return menu.alert(context.translate("pay-invoice-below"))
 
 
 async def _show_payment_link(context: BotContext, purchase: Purchase) -> Callable[[], View]:
