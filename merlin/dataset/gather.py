@@ -218,7 +218,7 @@ def _prepare(
         with open_span("check", {"merlin.dataset": dataset}) as span:
             checked = replace(_check(ctx, index, commit, folder, tree), name=dataset)
             span.set_attribute("merlin.examples", checked.good)
-        outcome = ctx.history.prepare(commit, _outcome(ctx, commit, checked, noted), ctx.clock())
+        outcome = ctx.history.prepare(commit, _build(ctx, commit, checked, noted), ctx.clock())
         index.keep(commit.sha, tree)
         kill_point("index.stored")
     return replace(outcome, checked=replace(checked, index=None))
@@ -251,7 +251,7 @@ def _check_whole(
     return check_whole(folder, index, entries, source.read, ctx.limit_tokens, others=others)
 
 
-def _outcome(
+def _build(
     ctx: GatherContext,
     commit: Commit,
     checked: CheckedDataset,
@@ -279,7 +279,7 @@ def _outcome(
             written = write_build(content, ctx.builds / dataset, number)
             new = NewBuild(number, written.relative_to(ctx.builds).as_posix(), content)
     key = training_key(dataset, content.digest, checked.spec.recipe)
-    status = _status(ctx.history.latest(dataset), key, checked.spec)
+    status = _decide_status(ctx.history.latest(dataset), key, checked.spec)
     return CommitOutcome(dataset, status, checked, known, new, key)
 
 
@@ -290,7 +290,7 @@ def _read_noted_numbers(source: GitSource) -> NotedNumbers:
     return numbers
 
 
-def _status(latest: Verdict | None, key: str, spec: DatasetSpec) -> VerdictStatus:
+def _decide_status(latest: Verdict | None, key: str, spec: DatasetSpec) -> VerdictStatus:
     """Return BUILT for another training key or another launch rule while waiting, or UNCHANGED."""
     if latest is None or latest.training_key != key:
         return VerdictStatus.BUILT

@@ -170,7 +170,7 @@ async def _ask(
     editor, placeholder = output
 
     async def store_question(prompt: Prompt) -> Turn:
-        question, placeholder_id = _question(context, conversation, prompt), await placeholder
+        question, placeholder_id = _make_question(context, conversation, prompt), await placeholder
         turn = await context.store.do(lambda: context.turns.ask(question, placeholder_id))
         context.bot_data.placeholders.pop(context.update_id, None)
         kill_point("placeholder.recorded")
@@ -181,11 +181,11 @@ async def _ask(
             if context.attachment is not None:
                 # Downloading, transcribing and reading take time.
                 await store_question(Prompt(context.text, context.format))
-            prompt, refusal = await _prompt(context, conversation, source, (editor, stop))
+            prompt, refusal = await _prepare_prompt(context, conversation, source, (editor, stop))
             if refusal is not None:
                 return await store_question(prompt), refusal
             return await answers.run_both(
-                store_question(prompt), _reply(context, conversation, prompt, (editor, stop))
+                store_question(prompt), _ask_models(context, conversation, prompt, (editor, stop))
             )
 
 
@@ -198,11 +198,11 @@ async def _answer_at_once(context: BotContext, source: Source) -> None:
         indicator = answers.DraftIndicator(bot_api, place, pace.private_edit_s, context.update_id)
     async with indicator as observer:
         with _stoppable(context) as stop:
-            prompt, refusal = await _prompt(context, conversation, source, (observer, stop))
-            answer = refusal or await _reply(context, conversation, prompt, (observer, stop))
+            prompt, refusal = await _prepare_prompt(context, conversation, source, (observer, stop))
+            answer = refusal or await _ask_models(context, conversation, prompt, (observer, stop))
 
     def prepare() -> Sequence[QueuedMessage]:
-        turn = context.turns.ask(_question(context, conversation, prompt), None)
+        turn = context.turns.ask(_make_question(context, conversation, prompt), None)
         ask.finish(context.services, conversation.asker, answer)
         parts = _answer_pages(context, turn, answer.written)
         return context.outbox.put(build_page_messages(context, parts))
@@ -219,7 +219,7 @@ def _stoppable(context: BotContext) -> Iterator[Stop]:
         del context.bot_data.stops[context.update_id]
 
 
-async def _prompt(
+async def _prepare_prompt(
     context: BotContext,
     conversation: ask.Conversation,
     source: Source,
@@ -258,7 +258,7 @@ async def _build_prompt(
     return await fit_prompt(context, conversation, prompt, observer)
 
 
-async def _reply(
+async def _ask_models(
     context: BotContext,
     conversation: ask.Conversation,
     prompt: Prompt,
@@ -280,10 +280,10 @@ async def _reply(
         SamplingParams(language=context.language),
         ground=None if prompt.images else sources,
     )
-    return _answer(context, conversation, prompt, await reply_task)
+    return _finish_answer(context, conversation, prompt, await reply_task)
 
 
-def _answer(
+def _finish_answer(
     context: BotContext, conversation: ask.Conversation, prompt: Prompt, reply: Reply
 ) -> ask.ChatAnswer:
     """Return the answer with its notes and the updated session."""
@@ -342,7 +342,7 @@ def _format_sender_name(context: BotContext) -> str:
     return " ".join(context.sender_name.replace(":", " ").split())[:NAME_LENGTH]
 
 
-def _question(context: BotContext, conversation: ask.Conversation, prompt: Prompt) -> Question:
+def _make_question(context: BotContext, conversation: ask.Conversation, prompt: Prompt) -> Question:
     return Question(
         session_id=conversation.session.session_id,
         update_id=context.update_id,
@@ -534,7 +534,7 @@ async def answer_edited(context: BotContext) -> None:
     if context.command or not await _is_changed(context, turn):
         await context.finish_silently(UpdateState.REFUSED, "an edit that asks nothing")
         return
-    key = _refusal(context, turn)
+    key = _find_refusal(context, turn)
     if key:
         await context.reply(context.translate(key), UpdateState.REFUSED, key)
         return
@@ -556,7 +556,7 @@ async def _is_changed(context: BotContext, turn: Turn | None) -> bool:
     return bool(context.text) and edited != before and not is_part
 
 
-def _refusal(context: BotContext, turn: Turn | None) -> str:
+def _find_refusal(context: BotContext, turn: Turn | None) -> str:
     """Return the key of the reason why the edit is not answered, "" for none."""
     if turn is None:
         # A typo corrected in a message that a form has taken would be saved all the same.
