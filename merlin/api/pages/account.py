@@ -3,7 +3,7 @@
 Each action is a form that redirects back, and works without scripts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Annotated, Any, Literal
@@ -176,19 +176,12 @@ async def show_me(context: SignedInContext) -> Response:
 _NEW_KEY: Mapping[str, object] = {"label": "", "scopes": _USUAL, "days": 365}
 
 
-async def _page(
-    context: PageContext,
-    secret: str = "",
-    wrong: str = "",
-    form: str = "",
-    name: str = "",
-    key: Mapping[str, object] = _NEW_KEY,
-    trained: Sequence[str] | None = None,
-) -> Response:
-    """Return the account page; `secret` is a new key, shown once.
+async def _page(context: PageContext, wrong: str = "", **sent: object) -> Response:
+    """Return the account page; `wrong` is why the form failed.
 
-    `wrong` is why `form` failed, `name` the user name that was typed, `key` the new key, `trained`
-    the models that had learnt from corrections when the consent was revoked.
+    `sent` are values of the template about the form: its name (`form`) and what was typed (`key`,
+    `typed_name`), the new key (`secret`), shown once, or the models that had learnt from
+    corrections when the consent was revoked (`trained`).
     """
 
     def read(ctx: Context, actor: Actor) -> dict[str, Any]:
@@ -218,13 +211,12 @@ async def _page(
             for scope in Scope
             if scope not in REQUIRED_PERMISSIONS or context.may(REQUIRED_PERMISSIONS[scope])
         ],
-        "key": key,
-        "secret": secret,
+        **dict.fromkeys(("secret", "form", "typed_name"), ""),
+        "key": _NEW_KEY,
+        "trained": None,
         "wrong_words": wrong,
-        "form": form,
         "is_saved": context.request.query_params.get("said") == "saved",
-        "typed_name": name,
-        "trained": trained,
+        **sent,
     }
     return render_page(context, "me.html", view, status=422 if wrong else 200)
 
@@ -317,7 +309,9 @@ async def set_password(
         if password:
             await change_password(request, context, password, current or None)
     except (Refused, Problem) as error:
-        return await _page(context, wrong=refusal_text(context, error), form="password", name=name)
+        return await _page(
+            context, wrong=refusal_text(context, error), form="password", typed_name=name
+        )
     return seen_other("/me?said=saved#password")
 
 

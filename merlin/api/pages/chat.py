@@ -9,7 +9,7 @@ out of that page, so that both ways show the same.
 import asyncio
 import re
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
@@ -18,7 +18,6 @@ from typing import Annotated, Literal
 from urllib.parse import quote
 
 from fastapi import Form, Query
-from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
@@ -277,7 +276,8 @@ async def _page(
         about = course.dataset, questions[turn], turn, context.language
         turn_before = await services.read(read_turn_before, *about)
     answers = {turn.answer for turn in chat.session.turns} if chat.session else set()
-    html_by_answer = await asyncio.to_thread(_render_answers, answers, context.language)
+    render = partial(render_markdown, language=context.language)
+    html_by_answer = await asyncio.to_thread(lambda: {each: render(each)[0] for each in answers})
     view = {
         "course": course,
         "chat": _href(course),
@@ -312,10 +312,6 @@ async def _page(
         "mask": partial(mask_personal_data, language=context.language),
     }
     return render_page(context, "chat.html", view)
-
-
-def _render_answers(answers: Iterable[str], language: str) -> dict[str, Markup]:
-    return {answer: render_markdown(answer, language)[0] for answer in answers}
 
 
 def _days(

@@ -171,10 +171,9 @@ async def show_approvals(
 
 @router.post("/admin/approvals/{number}/{decision}")
 async def decide(
-    context: ViewerContext, number: Id, decision: Literal["approve", "decline"], once: FormToken
+    context: ViewerContext, number: Id, decision: Literal["approve", "decline"]
 ) -> Response:
     """Approve or decline; a second submission finds it decided."""
-    del once
     act = approvals.approve if decision == "approve" else approvals.decline
     try:
         done = await context.write(act, number)
