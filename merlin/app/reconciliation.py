@@ -166,21 +166,23 @@ async def reconcile_stars(ctx: Context, read: Callable[[int], Awaitable[StarsPag
     """
     started_at = ctx.clock()
     last = await ctx.store.read(lambda: read_last_comparison(Settings(ctx.db)))
+    since = last.at and min(last.at, started_at - INTERVAL) - LIST_LAG
     # Read the last page again: movements at its end may have been pending.
     offset, charges = max(last.seen - STARS_PAGE_SIZE, 0), set[str]()
     differences: list[StarDifference] = []
     while True:
         ids, movements = await read(offset)
-        if offset and not (ids or charges):
-            # Shorter than the list seen last: that of another bot, which took this one's place.
-            offset = 0
+        is_early = any(each.at and since and each.at < since for each in movements)
+        if offset and not (charges or is_early):
+            # Payments since then are on earlier pages too. An empty page: the list is shorter than
+            # the one seen last, as that of another bot is, which took this one's place.
+            offset = max(offset - STARS_PAGE_SIZE, 0) if ids else 0
             continue
         differences += await ctx.write(_store_movements, movements)
         charges |= {*ids}
         offset += len(ids)
         if len(ids) < STARS_PAGE_SIZE:
             break
-    since = last.at if last.at is None else min(last.at, started_at - INTERVAL)
     differences += await ctx.store.read(
         lambda: _list_missing_stars(ctx, since, started_at, charges)
     )
@@ -208,14 +210,12 @@ def _store_movements(
 def _list_missing_stars(
     ctx: Context, since: datetime | None, started_at: datetime, charges: set[str]
 ) -> list[StarDifference]:
-    """Return payments of the ledger since the last comparison that Telegram does not list."""
+    """Return payments of the ledger since a time that Telegram does not list."""
     if since is None:
         return []
     return [
         StarDifference("missing", entry.outside_id)
-        for entry, _ in Ledger(ctx.db, ctx.clock).list_period(
-            since - LIST_LAG, started_at - LIST_LAG
-        )
+        for entry, _ in Ledger(ctx.db, ctx.clock).list_period(since, started_at - LIST_LAG)
         if entry.gateway is Gateway.STARS
         and entry.kind is EntryKind.PAYMENT
         and entry.outside_id not in charges

@@ -161,16 +161,37 @@ def test_unknown_transactions_notify_admins_once(telegram, settings):
     assert not ledger(settings)
 
 
-def test_payment_missing_at_telegram_is_reported(telegram, settings):
-    buyer = buyer_with_invoice(telegram, settings)
-    with RunningBot(settings):
-        buyer.pay()
-    telegram.act(lambda acting: acting.world.transactions.clear())
+def backdate_ledger(settings):
+    """Move the ledger's rows back by an hour, beyond the lag of Telegram's list."""
     expired_at = iso(utc_now() - timedelta(hours=1))
     is_sqlite = settings.database.startswith("sqlite:")
     guard = "ledger_no_update" if is_sqlite else "ledger_stays ON ledger"
     change_rows(settings, f"DROP TRIGGER {guard}")
     change_rows(settings, "UPDATE ledger SET at = ?", expired_at)
+
+
+def test_payment_of_today_before_the_last_page_is_not_missing(telegram, settings):
+    buyer = buyer_with_invoice(telegram, settings)
+    with RunningBot(settings):
+        buyer.pay()
+    backdate_ledger(settings)
+    fee = {"amount": 1, "date": 1795190000, "receiver": {"type": "telegram_ads"}}
+    fees = [{**fee, "id": f"fee-{number}"} for number in range(150)]
+    telegram.act(lambda acting: acting.world.transactions.extend(fees))
+    for _ in range(2):
+        before = last_comparison(settings)["at"]
+        with RunningBot(settings):
+            telegram.wait_for(lambda at=before: last_comparison(settings)["at"] != at)
+        comparison = last_comparison(settings)
+        assert (comparison["seen"], comparison["differences"]) == (151, [])
+
+
+def test_payment_missing_at_telegram_is_reported(telegram, settings):
+    buyer = buyer_with_invoice(telegram, settings)
+    with RunningBot(settings):
+        buyer.pay()
+    telegram.act(lambda acting: acting.world.transactions.clear())
+    backdate_ledger(settings)
     last = last_comparison(settings) | {"at": "2026-01-01T00:00:00.000000Z"}
     change_rows(
         settings, "UPDATE setting SET value = ? WHERE name LIKE 'stars.%'", json.dumps(last)
