@@ -134,9 +134,8 @@ def impact(
     values = {name: getattr(impact_view, name) for name in names}
     if impact_view.is_cut:
         values["answers"] = f"{impact_view.answers}+"
-    print_pairs(
-        values | ({"builds": _format_builds(impact_view.builds, impact_view.newest_builds)})
-    )
+    values["builds"] = _format_builds(impact_view.builds, impact_view.newest_builds)
+    print_pairs(values)
     if impact_view.newest_models:
         models = [
             record(model)
@@ -145,11 +144,8 @@ def impact(
         ]
         print_list(models, "model build provider state=word", json=False)
     if impact_view.newest_answers:
-        print_list(
-            [record(newest_answer) for newest_answer in impact_view.newest_answers],
-            "turn at model",
-            json=False,
-        )
+        answers = [record(answer) for answer in impact_view.newest_answers]
+        print_list(answers, "turn at model", json=False)
 
 
 def _format_builds(count: int, newest: list[str]) -> str:

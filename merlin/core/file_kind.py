@@ -1,4 +1,4 @@
-"""Detect a file's kind by its first bytes; its name only distinguishes kinds of text."""
+"""Detect a file's kind, and the encoding of a text, by its first bytes."""
 
 import codecs
 import re
@@ -32,21 +32,12 @@ class FileKind(StrEnum):
     PDF = "pdf"
     DOCX = "docx"
     TEXT = "txt"
-    MARKDOWN = "md"
-    CSV = "csv"
     IMAGE = "image"
     SOUND = "sound"
     UNKNOWN = "unknown"
 
 
-DOCUMENTS = frozenset({FileKind.PDF, FileKind.DOCX, FileKind.TEXT, FileKind.MARKDOWN, FileKind.CSV})
-_BY_EXTENSION = {
-    "md": FileKind.MARKDOWN,
-    "markdown": FileKind.MARKDOWN,
-    "csv": FileKind.CSV,
-    "tsv": FileKind.CSV,
-}
-_BY_MIME = {"text/markdown": FileKind.MARKDOWN, "text/csv": FileKind.CSV}
+DOCUMENTS = frozenset({FileKind.PDF, FileKind.DOCX, FileKind.TEXT})
 _IMAGES = {
     b"\xff\xd8\xff": "image/jpeg",
     b"\x89PNG": "image/png",
@@ -88,9 +79,7 @@ def detect_kind(name: str, mime: str, head: bytes) -> FileKind:
         is_docx = is_called_docx or (b"word/" in head and not head.startswith(_OLE_MAGIC))
         return FileKind.DOCX if is_docx else FileKind.UNKNOWN
     is_text = not CONTROL_CHARACTERS.search(head.decode(detect_encoding(head), "replace"))
-    if head.startswith(b"{\\rtf") or not is_text:
-        return FileKind.UNKNOWN
-    return _BY_EXTENSION.get(extension) or _BY_MIME.get(mime) or FileKind.TEXT
+    return FileKind.TEXT if is_text and not head.startswith(b"{\\rtf") else FileKind.UNKNOWN
 
 
 def detect_encoding(head: bytes) -> str:

@@ -167,7 +167,10 @@ def check_whole(
     """
     layout = read_layout(entries)
     _store_files(index, layout, read)
-    spec, course, findings = _read_settings(name, index)
+    contents = dict(index.contents(_DATASET, _COURSE))
+    spec, findings = read_dataset(name, contents.get(_DATASET))
+    materials = [entry.path for entry in index.files(_MATERIAL)]
+    course, of_course = read_course(contents.get(_COURSE), materials)
     limit = (limit_tokens or {}).get(spec.recipe.base_model) if spec else None
     tokens = TokenLimit(spec.system if spec else "", limit)
     method = spec.recipe.method if spec else SUPERVISED
@@ -183,7 +186,7 @@ def check_whole(
     judge(index, spec, tokens)
     statuses = index.statuses()
     good = statuses.get(GOOD, 0)
-    findings += [*index.findings(), *_pairs(index), *_find_too_long(index, tokens)]
+    findings += [*of_course, *index.findings(), *_pairs(index), *_find_too_long(index, tokens)]
     findings += [*lint_dataset(index, spec), *_few(good), *_few_tests(index, spec)]
     findings += [
         Finding(DATASET_FILE, 1, 1, "case-twin", Severity.WARNING, {"other": f"../{other}"})
@@ -191,7 +194,8 @@ def check_whole(
     ]
     off = spec.rules_off if spec else {}
     enabled = (finding for finding in findings if finding.rule not in off)
-    files = index.count_files(_REJECTED, _BROKEN) + int(index.state("beyond") or 0)
+    unread = "SELECT count(*) FROM file WHERE kind IN (?, ?)"
+    files = index.value(unread, _REJECTED, _BROKEN) + int(index.state("beyond") or 0)
     return CheckedDataset(
         name=name,
         spec=spec,
@@ -312,17 +316,6 @@ def _store_files(index: ExampleIndex, layout: Layout, read: BlobReader) -> None:
         index.add_findings(source, [finding])
     if layout.beyond:
         index.set_state("beyond", str(layout.beyond))
-
-
-def _read_settings(
-    name: str, index: ExampleIndex
-) -> tuple[DatasetSpec | None, CourseSpec | None, list[Finding]]:
-    """Return the specs in dataset.yaml and course.yaml, and their findings."""
-    contents = dict(index.contents(_DATASET, _COURSE))
-    spec, of_dataset = read_dataset(name, contents.get(_DATASET))
-    materials = [entry.path for entry in index.files(_MATERIAL)]
-    course, of_course = read_course(contents.get(_COURSE), materials)
-    return spec, course, [*of_dataset, *of_course]
 
 
 def _store_examples(

@@ -280,11 +280,6 @@ class ExampleIndex:
             for path, *others in self.rows(query, *kinds)
         ]
 
-    def count_files(self, *kinds: str) -> int:
-        """Return the number of files of these kinds."""
-        named = ", ".join("?" * len(kinds))
-        return int(self.value(f"SELECT count(*) FROM file WHERE kind IN ({named})", *kinds))
-
     def contents(self, *kinds: str) -> Iterator[tuple[str, bytes]]:
         """Yield (kind, content) of the files of these kinds that have stored content."""
         named = ", ".join("?" * len(kinds))

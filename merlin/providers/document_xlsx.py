@@ -8,6 +8,7 @@ import json
 import warnings
 from collections.abc import Iterator
 from datetime import datetime, time
+from functools import partial
 from io import BytesIO
 from typing import Any
 from zipfile import ZipFile
@@ -60,9 +61,8 @@ def _read_sheet(content: BytesIO) -> Iterator[tuple[str, list[str]] | Row | str]
         yield str(error) if str(error) in REASONS else "damaged or unusual"
 
 
-def _open(content: BytesIO, *, data_only: bool) -> Any:
-    """Open a workbook for its values, or for its formulas."""
-    return load_workbook(content, read_only=True, data_only=data_only, keep_links=False)
+# Opens a workbook for its values (`data_only`), or for its formulas.
+_open = partial(load_workbook, read_only=True, keep_links=False)
 
 
 def _choose_sheet(book: Any) -> tuple[Any, list[str]]:
