@@ -21,21 +21,22 @@ def run() -> None:
 
 def _survives(point: str) -> bool:
     with tempfile.TemporaryDirectory() as folder:
-        demo_folder, mark_file = Path(folder) / "demo", Path(folder) / "crashed"
+        demo_folder, mark = Path(folder) / "demo", Path(folder) / "crashed"
         process = subprocess.run(
             [sys.executable, "-m", "merlin", "demo", "--check", "--state", str(demo_folder)],
             env={
                 **os.environ,
                 "MERLIN_LANGUAGE": "ru",
                 "MERLIN_CRASH_AT": point,
-                "MERLIN_CRASH_MARK": str(mark_file),
+                "MERLIN_CRASH_MARK": str(mark),
             },
             capture_output=True,
             text=True,
             check=False,
         )
         result = json.loads(process.stdout.splitlines()[-1])
-        answers, has_died = _count_answers(demo_folder, result), mark_file.exists()
+        answers = _count_answers(demo_folder, result)
+        has_died = mark.with_name(f"crashed.{point}").exists()
     is_good = bool(has_died and result["ok"] and answers == [1, 1])
     is_good = is_good and result["jobs"] == result["builds"] == 4
     print(

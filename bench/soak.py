@@ -413,10 +413,11 @@ def soak(demo: Demo, kills: int, seed: int) -> list[str]:
         finally:
             load.stop()
         faults = load.faults + _wait_and_check(demo)
-        killer.counts["at a named point"] += mark.exists()
+        is_reached = mark.with_name(f"{mark.name}.{point}").exists()
+        killer.counts["at a named point"] += is_reached
         print(
             f"batch {batch}: {sum(killer.counts.values())} kills, {point}"
-            f" {'reached' if mark.exists() else 'not reached'};"
+            f" {'reached' if is_reached else 'not reached'};"
             f" {_describe_usage(_measure_usage(demo))}",
             flush=True,
         )

@@ -33,6 +33,8 @@ def test_other_point_is_passed():
     assert run_program(MERLIN_CRASH_AT="launch.recorded").returncode == 0
 
 
-def test_crash_happens_once_with_a_mark_file(tmp_path):
-    crash = {"MERLIN_CRASH_AT": "launch.sent", "MERLIN_CRASH_MARK": str(tmp_path / "crashed")}
-    assert [run_program(**crash).returncode for _ in range(3)] == [137, 0, 0]
+def test_crash_happens_once_at_each_of_several_points_with_a_mark(tmp_path):
+    points = "launch.recorded,launch.sent"
+    crash = {"MERLIN_CRASH_AT": points, "MERLIN_CRASH_MARK": str(tmp_path / "crashed")}
+    assert [run_program(**crash).returncode for _ in range(2)] == [137, 0]
+    assert [path.name for path in tmp_path.iterdir()] == ["crashed.launch.sent"]

@@ -19,10 +19,8 @@ from merlin.sandbox.faults import Fault, FaultKind
 from merlin.wiring.context import open_read_only
 from tests.daemon.test_lost_database import delete_state
 from tests.daemon.test_recovery import recover
-from tests.support.forked_processes import start
-from tests.support.pipeline_lab import DATASET, KEY, Lab, run_command
+from tests.support.pipeline_lab import DATASET, KEY, Lab, run_command, run_through_kills
 from tests.support.stand_ins import ProviderStandIn
-from tests.support.waiting import Deadline
 
 pytestmark = pytest.mark.integration
 BASE = "gpt-4o-mini-2024-07-18"
@@ -244,26 +242,14 @@ def test_next_commit_trains_where_dataset_yaml_says(lab, provider, other_provide
     assert (len(provider.jobs_created()), len(other_provider.jobs_created())) == (2, 1)
 
 
-@pytest.mark.parametrize("point", ["upload.sent", "launch.intended", "launch.sent"])
-def test_migration_creates_one_job_after_a_crash_at(lab, provider, other_provider, point):
+def test_migration_creates_one_job_after_kills_while_it_uploads_and_launches(
+    lab, provider, other_provider
+):
     with lab.services() as services:
         ctx = Context(config=lab.config, db=services.db)
         jobs.migrate(ctx, Actor.operator(), "trial", ("other", "stand-in-base"), "trial-1")
-    crash = {"MERLIN_CRASH_AT": point, "MERLIN_CRASH_MARK": str(lab.folder / "crashed")}
-    log, deaths, deadline = lab.folder / "daemon.log", 0, Deadline(180)
-    process = start("daemon", lab.path, log, **{KEY: "stand-in", **crash})
-    try:
-        while not process.is_alive() or not is_live_there(lab):
-            assert not deadline.is_over(), log.read_text()[-3000:]
-            process.join(0.05)
-            if not process.is_alive():
-                assert process.exitcode == 137, log.read_text()[-3000:]
-                deaths += 1
-                process = start("daemon", lab.path, log, **{KEY: "stand-in", **crash})
-    finally:
-        process.terminate()
-        process.join()
-    assert (deaths, len(other_provider.jobs_created()), len(provider.jobs_created())) == (1, 1, 1)
+    run_through_kills(lab, ["upload.sent", "launch.intended", "launch.sent"], is_live_there)
+    assert (len(other_provider.jobs_created()), len(provider.jobs_created())) == (1, 1)
     with open_read_only(lab.config) as database:
         assert len(database.rows(JOB.select())) == 2
 

@@ -8,11 +8,9 @@ from merlin.dataset.changes import ChangeRequest, ChangeState, Edit, make_change
 from merlin.dataset.commit_message import telegram_editor
 from merlin.db.notices import Notices
 from merlin.wiring.context import open_migrated_database
-from tests.support.forked_processes import start, wait_for_exit
 from tests.support.kill_points import POINTS
-from tests.support.pipeline_lab import KEY, Lab
+from tests.support.pipeline_lab import Lab, run_through_kills
 from tests.support.stand_ins import ProviderStandIn
-from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -34,28 +32,19 @@ def get_change(lab, change_id):
         return lab.changes(database).get(change_id)
 
 
-@pytest.mark.parametrize("point", KILL_POINTS)
-def test_change_becomes_one_commit_after_a_kill_at(point, tmp_path):
+@pytest.mark.parametrize("points", [KILL_POINTS[::2], KILL_POINTS[1::2]])
+def test_change_becomes_one_commit_after_kills_at(points, tmp_path):
     with ProviderStandIn(key="stand-in") as provider:
         lab = Lab(tmp_path, provider.base_url)
         lab.repository.dataset()
         lab.repository.commit()
         lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
         change_id = submit_changes(lab)
-        crash = {"MERLIN_CRASH_AT": point, "MERLIN_CRASH_MARK": str(tmp_path / "crashed")}
-        log = tmp_path / "daemon.log"
 
-        first = start("daemon", lab.path, log, **{KEY: "stand-in", **crash})
-        assert wait_for_exit(first) == 137, log.read_text()[-3000:]
-        second = start("daemon", lab.path, log, **{KEY: "stand-in", **crash})
-        try:
-            wait_until(
-                lambda: get_change(lab, change_id).state is ChangeState.COMMITTED,
-                describe=lambda: log.read_text()[-3000:],
-            )
-        finally:
-            second.terminate()
-            second.join()
+        def is_committed(lab):
+            return get_change(lab, change_id).state is ChangeState.COMMITTED
+
+        run_through_kills(lab, points, is_committed)
 
         commits = lab.repository.git(
             "log", "--format=%H", "--grep", f"Merlin-Id: {change_id}"

@@ -6,6 +6,7 @@ import subprocess
 import textwrap
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import replace
+from functools import partial
 from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 
@@ -27,11 +28,14 @@ from merlin.training.promote import Promotions
 from merlin.training.prove import prove_new
 from merlin.wiring.context import make_cipher, open_migrated_database, open_reading_context
 from merlin.wiring.daemon import services_of
+from tests.support.forked_processes import start
 from tests.support.migrated_databases import copy_database, fresh_database
 from tests.support.mistral_standin import MistralStandIn
 from tests.support.stand_ins import ProviderStandIn
+from tests.support.waiting import Deadline
 from tests.support.yandex_standin import FOLDER, YandexStandIn
 
+SERVE_S = 180
 KEY = "STAND_IN_KEY"
 DATASET = {
     "title": {"ru": "Проба", "en": "Trial"},
@@ -208,6 +212,32 @@ class Lab:
         """Return the text of a notice as its readers see it."""
         with open_reading_context(self.config) as ctx:
             return view_notice(ctx.db, notice).text(language)
+
+
+def run_through_kills(lab, points, is_done):
+    """Run the daemon, restarted whenever it dies, until `is_done(lab)`.
+
+    It is killed once at each of these points: starting a daemon takes as long as a training.
+    """
+    log, mark = lab.folder / "daemon.log", lab.folder / "crashed"
+    crash = {"MERLIN_CRASH_AT": ",".join(points), "MERLIN_CRASH_MARK": str(mark)}
+    start_daemon = partial(start, "daemon", lab.path, log, **{KEY: "stand-in", **crash})
+    deaths, deadline = 0, Deadline(SERVE_S)
+    process = start_daemon()
+    try:
+        while deaths < len(points) or not is_done(lab):
+            assert not deadline.is_over(), log.read_text()[-3000:]
+            process.join(0.05)
+            if not process.is_alive():
+                assert process.exitcode == 137, log.read_text()[-3000:]
+                deaths += 1
+                process = start_daemon()
+    finally:
+        process.terminate()
+        process.join()
+    assert {path.name for path in lab.folder.glob("crashed.*")} == {
+        f"crashed.{point}" for point in points
+    }
 
 
 def fetch_dataset(lab):
