@@ -11,14 +11,17 @@ Load = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A row: `measured` must reach `least`, better `aim`; lower is better if `is_less`."""
+    """A row: `measured` must reach `least`, better `aim`; lower is better if `is_less`.
+
+    Both bounds are None for a figure without a goal.
+    """
 
     what: str
     ours: str
     against: str
     measured: float
-    least: float
-    aim: float
+    least: float | None
+    aim: float | None
     is_less: bool
     verdict: str
 
@@ -29,17 +32,16 @@ class Figure:
         ours: str,
         against: str,
         measured: float,
-        least: float,
-        aim: float,
+        least: float | None,
+        aim: float | None,
         *,
         is_less: bool,
     ) -> Figure:
-        """Return the row with its verdict: aim, least or MISSED."""
-
-        def is_met(bound: float) -> bool:
-            return measured <= bound if is_less else measured >= bound
-
-        verdict = "aim" if is_met(aim) else "least" if is_met(least) else "MISSED"
+        """Return the row with its verdict: aim, least, MISSED, or "-" without a goal."""
+        verdict = "-" if least is None else "MISSED"
+        for word, bound in (("least", least), ("aim", aim)):
+            if bound is not None and (measured <= bound if is_less else measured >= bound):
+                verdict = word
         return cls(what, ours, against, round(measured, 3), least, aim, is_less, verdict)
 
     @classmethod
@@ -68,7 +70,13 @@ class Figure:
 
     @classmethod
     def at_most(
-        cls, what: str, ours: Load, key: str, least: float, aim: float, stock: Load | None = None
+        cls,
+        what: str,
+        ours: Load,
+        key: str,
+        least: float | None,
+        aim: float | None,
+        stock: Load | None = None,
     ) -> Figure:
         """Return the row of a value that should be low."""
         against = _describe(stock, key) if stock else ""
@@ -85,13 +93,7 @@ def _describe(figures: Load, key: str) -> str:
 def format_row(figure: Figure) -> str:
     """Return a row as a line of a Markdown table."""
     sign = "<=" if figure.is_less else ">="
-    columns = (
-        figure.what,
-        figure.ours,
-        figure.against or "-",
-        f"{figure.measured:.4g}",
-        f"{sign} {figure.least:g}",
-        f"{sign} {figure.aim:g}",
-        figure.verdict,
-    )
+    bounds = ("-" if bound is None else f"{sign} {bound:g}" for bound in (figure.least, figure.aim))
+    against, measured = figure.against or "-", f"{figure.measured:.4g}"
+    columns = (figure.what, figure.ours, against, measured, *bounds, figure.verdict)
     return "| " + " | ".join(columns) + " |"

@@ -177,7 +177,9 @@ def compare_check() -> list[Figure]:
     ]
 
 
-def _seconds(what: str, value: float, least: float = 0.0, aim: float = 0.0) -> Figure:
+def _seconds(
+    what: str, value: float, least: float | None = None, aim: float | None = None
+) -> Figure:
     return Figure.at_most(what, {"s": value}, "s", least, aim)
 
 
