@@ -39,7 +39,7 @@ from merlin.db.database import Database, Prepared, Row
 from merlin.db.notices import Notice, Notices
 from merlin.db.tables import BUILD, CHANGE, FINDING, MODEL, PROMOTION, VERDICT
 from merlin.db.values import load_json, read_row
-from merlin.training.models import Model, have_same_questions, model_of, proof_of, select_models
+from merlin.training.models import Score, comparable_score, model_of, proof_of, select_models
 from merlin.training.promote import find_before, serving_rows
 from merlin.training.scores import Evaluation
 
@@ -208,10 +208,6 @@ REPORTED = (
 NOT_FINAL = (VerdictStatus.FAILED,)
 
 
-# The version of a model's build, and its answers to the test questions.
-Score = tuple[str, Evaluation]
-
-
 # The verdict behind each notice to admins; the editors of the commit get another message.
 _STATUS_OF_NOTICE: Mapping[str, VerdictStatus] = {
     "notice-serving": VerdictStatus.SERVING,
@@ -338,7 +334,7 @@ def notify_editors(db: Database, clock: Clock = utc_now) -> None:
 
 
 def _scores(db: Database, row: Row) -> tuple[Score | None, Score | None]:
-    """Return the scores of a job's model and of the one that served before it.
+    """Return the scores of the model of a job and of the one that served before it.
 
     The second is None unless both were asked the same questions.
     """
@@ -346,14 +342,7 @@ def _scores(db: Database, row: Row) -> tuple[Score | None, Score | None]:
     if model_row is None:
         return None, None
     model = model_of(model_row)
-    previous = find_before(db, model)
-    if previous is None or not have_same_questions(db, model.build_id, previous.build_id):
-        return _score(db, model), None
-    return _score(db, model), _score(db, previous)
-
-
-def _score(db: Database, model: Model) -> Score | None:
     proof = proof_of(db, model.model_row)
     if proof is None or not proof.questions:
-        return None
-    return model.build_version, proof
+        return None, None
+    return (model.build_version, proof), comparable_score(db, model, find_before(db, model))

@@ -99,22 +99,17 @@ def delete_unused_answers(db: Database) -> int:
     Those of each dataset's newest good model and of the serving model are kept.
     """
     is_serving = MODEL.id.in_(SERVING.select(SERVING.model_row))
-    needed = set[tuple[str, str, str]]()
+    needed = defaultdict[tuple[str, str], set[str]](set)
     for row in db.rows(select_models().where(_is_newest_good() | is_serving)):
         model = model_of(row)
         questions = questions_of(read_conversations(db, model.build_id, TEST))
-        digests = [conversation_digest(question) for question in questions]
         for model_id in find_baselines(db, model):
-            needed |= {(model.provider, model_id, digest) for digest in digests}
-    unneeded = defaultdict[tuple[str, str], list[str]](list)
-    columns = BASELINE_ANSWER.provider, BASELINE_ANSWER.model_id, BASELINE_ANSWER.digest
-    for provider, model_id, digest in db.tuples(BASELINE_ANSWER.select(*columns)):
-        if (provider, model_id, digest) not in needed:
-            unneeded[provider, model_id].append(digest)
-    count = 0
-    for (provider, model_id), digests in unneeded.items():
+            needed[model.provider, model_id].update(map(conversation_digest, questions))
+    count, columns = 0, (BASELINE_ANSWER.provider, BASELINE_ANSWER.model_id)
+    for provider, model_id in db.tuples(BASELINE_ANSWER.select(*columns).distinct()):
         of_model = (BASELINE_ANSWER.provider == provider) & (BASELINE_ANSWER.model_id == model_id)
-        for chunk in in_portions(digests, CHUNK):
+        stored = {row["digest"] for row in db.rows(BASELINE_ANSWER.select().where(of_model))}
+        for chunk in in_portions(sorted(stored - needed[provider, model_id]), CHUNK):
             query = BASELINE_ANSWER.delete().where(of_model & BASELINE_ANSWER.digest.in_(chunk))
             count += db.run_in_transaction(partial(db.change, query))
     return count

@@ -274,9 +274,8 @@ def score_versions(db: Database, model: Model) -> list[VersionScore]:
     of_dataset = (MODEL.dataset == model.dataset) & is_usable
     query = select_models().where(of_dataset).order_by(MODEL.id)
     models = [model_of(row) for row in db.rows(query)]
-    rows = [candidate.model_row for candidate in models]
-    index = rows.index(model.model_row) if model.model_row in rows else 0
-    start = max(0, min(index, len(models) - MAX_VERSIONS))
+    older = [candidate for candidate in models if candidate.model_row < model.model_row]
+    start = max(0, min(len(older), len(models) - MAX_VERSIONS))
     scores = []
     for candidate in models[start : start + MAX_VERSIONS]:
         kinds = [answer.kind for answer in judge_answers(db, candidate)]

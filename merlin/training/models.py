@@ -147,6 +147,7 @@ PREVIOUS_STATES = {
 }
 
 
+Score = tuple[str, Evaluation]  # a model's name and its scores
 _EVALUATIONS = RowMap(Evaluation, columns={"right": "right_count"})
 
 
@@ -230,18 +231,6 @@ def read_conversations(
     ]
 
 
-def have_same_questions(db: Database, one: int, other: int) -> bool:
-    """Return whether two builds have the same test questions and references, whatever their ids.
-
-    System texts are excluded: each model gets the one that it was trained with.
-    """
-    mine, theirs = (
-        Counter(map(question_key, questions_of(read_conversations(db, build, "test"))))
-        for build in (one, other)
-    )
-    return mine == theirs and bool(mine)
-
-
 def fail_model_verdicts(db: Database, model: Model, at: datetime) -> None:
     """Set the training verdicts of a model that is refused, gone or revoked to failed."""
     values = {"model": model.model_id, "note": model.note}
@@ -253,6 +242,21 @@ def proof_of(db: Database, model_row: int) -> Evaluation | None:
     """Return the stored scores of a model, None if there are none."""
     row = db.row(EVALUATION.select().where(EVALUATION.model_row == model_row))
     return None if row is None else _EVALUATIONS.read(row, right=right_count(row))
+
+
+def comparable_score(db: Database, model: Model, other: Model | None) -> Score | None:
+    """Return the other model's score if both have the same test questions and references.
+
+    Whatever their ids; system texts are excluded: each model gets the one it was trained with.
+    """
+    proof = proof_of(db, other.model_row) if other else None
+    if other is None or proof is None:
+        return None
+    mine, theirs = (
+        Counter(map(question_key, questions_of(read_conversations(db, build, "test"))))
+        for build in (model.build_id, other.build_id)
+    )
+    return (name_beside(other, model), proof) if mine and mine == theirs else None
 
 
 def score_message(proof: Evaluation | None) -> Mapping[str, object]:

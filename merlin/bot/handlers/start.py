@@ -39,7 +39,7 @@ from merlin.chat.sessions import Session
 from merlin.core.formatted_text import Button, FormattedMessage, in_entity, join_pages
 from merlin.core.i18n import LANGUAGES, text
 from merlin.core.permissions import Permission
-from merlin.training.models import Model, Serving, have_same_questions, proof_of
+from merlin.training.models import Model, Serving, comparable_score, proof_of
 from merlin.training.scores import Evaluation
 
 handlers = Handlers()
@@ -339,16 +339,15 @@ def _model_text(context: BotContext, serving: Serving) -> str:
 def _compare_scores(context: BotContext, model: Model, evaluation: Evaluation) -> str:
     """Compare the score with the previous model's, if both answered the same questions."""
     previous = next(iter(context.catalogue.earlier(model.dataset)), None)
-    previous_scores = proof_of(context.db, previous.model_row) if previous is not None else None
-    if previous is None or previous_scores is None:
+    score = comparable_score(context.db, model, previous)
+    if score is None:
         return ""
-    if not have_same_questions(context.db, model.build_id, previous.build_id):
-        return ""
-    difference = evaluation.right - previous_scores.right
+    name, scores = score
+    difference = evaluation.right - scores.right
     if not difference:
-        return context.translate("bot-info-same", model=previous.build_version)
+        return context.translate("bot-info-same", model=name)
     signed = f"{'−' if difference < 0 else '+'}{abs(difference)}"
-    return context.translate("bot-info-against", model=previous.build_version, by=signed)
+    return context.translate("bot-info-against", model=name, by=signed)
 
 
 def _info_session(context: BotContext, session: Session) -> str:
