@@ -70,7 +70,8 @@ def find_faults(page, name, width, theme):
         f"{name} {width} {theme}: {fault['id']}": [node["html"][:160] for node in fault["nodes"]]
         for fault in document["violations"]
     }
-    faults[f"{name} {width}: too wide"] = page.evaluate(TOO_WIDE)
+    if too_wide := page.evaluate(TOO_WIDE):
+        faults[f"{name} {width}: too wide"] = too_wide
     return faults
 
 
