@@ -23,11 +23,11 @@ from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 from peewee import IntegrityError
 
-from merlin.account.api_keys import digest
 from merlin.core.clock import iso
 from merlin.core.errors import Refused
 from merlin.db.audit import Audit, person_reference
 from merlin.db.database import Repository, transaction
+from merlin.db.encryption import digest
 from merlin.db.tables import ACCOUNT, USER
 from merlin.db.values import read_row
 

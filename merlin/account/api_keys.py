@@ -6,7 +6,6 @@ A key is shown once. The database stores its SHA-256 and its first characters. T
 limits what its scopes allow.
 """
 
-import hashlib
 import secrets
 import string
 import zlib
@@ -22,6 +21,7 @@ from merlin.core.permissions import Permission
 from merlin.core.views import INTERNAL, described
 from merlin.db.audit import Audit, person_reference
 from merlin.db.database import Repository, transaction
+from merlin.db.encryption import digest
 from merlin.db.tables import API_KEY
 from merlin.db.values import RowMap
 
@@ -89,11 +89,6 @@ def is_secret(text: str) -> bool:
         return False
     random, check = text[len(PREFIX) : -_CHECK], text[-_CHECK:]
     return random.isascii() and random.isalnum() and check == _checksum(random)
-
-
-def digest(secret: str) -> str:
-    """Return the hash that is stored of a key or another random secret."""
-    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
 
 
 def _checksum(random: str) -> str:

@@ -31,13 +31,13 @@ from urllib.parse import parse_qsl
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from merlin.account.api_keys import digest
 from merlin.core.clock import from_iso, iso
 from merlin.core.formatted_text import join_surrogates
-from merlin.core.json_fields import parse_object
+from merlin.core.json_fields import is_telegram_id, parse_object
 from merlin.core.network import parse_address
 from merlin.core.views import INTERNAL, described
 from merlin.db.database import Repository, transaction
+from merlin.db.encryption import digest
 from merlin.db.tables import LOGIN_CODE, SIGN_IN
 from merlin.db.values import RowMap
 
@@ -162,7 +162,6 @@ TEST = "40055058a4ee38156a06562e52eece92a771bcd8346a8c4615cb7376eddf72ec"
 FRESH = timedelta(hours=1)
 AHEAD = timedelta(seconds=30)
 MAX_BYTES, MAX_FIELDS = 4096, 32
-MAX_ID = 2**52
 _NAME_LENGTH = 129
 _PROOFS = ("hash", "signature")
 
@@ -252,7 +251,7 @@ def _read_person(fields: Mapping[str, str]) -> TelegramPerson | None:
     if user.get("is_bot"):
         return None
     user_id = user.get("id")
-    if type(user_id) is not int or not 0 < user_id < MAX_ID:
+    if not is_telegram_id(user_id):
         return None
     named = [user.get(name) for name in ("first_name", "last_name")]
     name = " ".join(each for each in named if isinstance(each, str) and each)

@@ -26,7 +26,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from merlin.account.accounts import Account, fold_name, hash_new_password, verify_password
-from merlin.account.api_keys import Scope, digest, is_secret
+from merlin.account.api_keys import Scope, is_secret
 from merlin.account.sign_ins import LIFE as CODE_LIFE
 from merlin.account.sign_ins import (
     LONGEST,
@@ -49,6 +49,7 @@ from merlin.core.log import get_logger
 from merlin.core.network import is_loopback
 from merlin.core.permissions import Authority, Permission
 from merlin.core.web.browser import cookie_name, is_foreign, is_secure, read_cookie
+from merlin.db.encryption import digest
 
 log = get_logger(__name__)
 

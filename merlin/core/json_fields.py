@@ -64,6 +64,11 @@ def get_integer(values: Mapping[str, Any], name: str) -> int:
     return value if isinstance(value, int) else 0
 
 
+def is_telegram_id(value: object) -> TypeGuard[int]:
+    """Return whether a value is the id of a person in Telegram, at most 52 significant bits."""
+    return type(value) is int and 0 < value < 2**52
+
+
 def is_number(value: object) -> TypeGuard[float]:
     """Return whether a value is a number that a float can hold: no infinity, no NaN."""
     return isinstance(value, int | float) and abs(value) <= sys.float_info.max

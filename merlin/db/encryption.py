@@ -166,6 +166,11 @@ class KeyFile:
         return (stat.st_mtime_ns, stat.st_ino)
 
 
+def digest(secret: str) -> str:
+    """Return the hash that is stored of a key or another random secret."""
+    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
+
+
 def key_id(key: bytes) -> str:
     """Return the id of a key, which reveals nothing about the key itself."""
     return hashlib.sha256(b"merlin text key " + key).hexdigest()[:8]

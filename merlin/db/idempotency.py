@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
-from merlin.account.api_keys import digest
 from merlin.core.clock import from_iso, iso
 from merlin.db.database import Repository, Row, transaction
+from merlin.db.encryption import digest
 from merlin.db.processes import Heartbeats
 from merlin.db.tables import IDEMPOTENCY
 from merlin.db.values import decrypt

@@ -25,11 +25,10 @@ from urllib.parse import quote_plus, urlencode, urlsplit
 
 import aiohttp
 
-from merlin.account.sign_ins import MAX_ID
 from merlin.config.settings import OpenIdConfig
 from merlin.core.errors import MerlinError, ProviderError
 from merlin.core.formatted_text import join_surrogates
-from merlin.core.json_fields import parse_object
+from merlin.core.json_fields import is_telegram_id, parse_object
 from merlin.core.network import is_loopback
 from merlin.core.server import join_chunks
 from merlin.openai_protocol.client import call_errors
@@ -103,7 +102,7 @@ def person_from_claims(claims: Mapping[str, Any]) -> tuple[int, str]:
         if isinstance(claimed_id, str) and claimed_id.isascii() and claimed_id.isdecimal()
         else claimed_id
     )
-    if type(user_id) is not int or not 0 < user_id < MAX_ID:
+    if not is_telegram_id(user_id):
         raise OpenIdRefused("the claims have no user id")
     name = claims.get("name")
     return user_id, join_surrogates(name)[:_NAME_LENGTH] if isinstance(name, str) else ""

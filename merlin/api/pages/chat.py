@@ -21,7 +21,7 @@ from fastapi import Form, Query
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
-from merlin.account.api_keys import Scope, digest
+from merlin.account.api_keys import Scope
 from merlin.api.openai_compat.chat import watch_question
 from merlin.api.pages.catalogue import OneCourse, bot_href
 from merlin.api.pages.errors import page_router
@@ -57,6 +57,7 @@ from merlin.core.permissions import Permission
 from merlin.core.web.assets import accepts, local_address, seen_other
 from merlin.course.catalogue import Course, Material
 from merlin.dataset.sensitive import mask_personal_data
+from merlin.db.encryption import digest
 from merlin.db.idempotency import NUMBER_BITS
 from merlin.openai_protocol.errors import ApiError
 from merlin.openai_protocol.responses import EVENT_STREAM
