@@ -3,7 +3,8 @@
     Idempotency-Key: 1 to 255 visible ASCII characters, chosen by the client
     the same request again      the same answer, with `Idempotency-Replayed: true`
     the same key, another call  422
-    while the first one runs    409; once its process has ended, or after ten minutes, it runs again
+    while the first one runs    409; if it never ends, it may run again after ten minutes, or once
+                                its process has ended
 
 A successful answer (2xx) is stored for a day. A refusal (4xx) and a failure that the route itself
 reports (5xx) mean that nothing happened, so the key is released: a caller without quota may repeat
@@ -78,9 +79,9 @@ async def run_once_streamed(
     if not _KEY.fullmatch(key):
         raise Problem(HTTPStatus.BAD_REQUEST, "idempotency-key")
     services = services_of(request)
-    call = _describe_call(request, await request.body() if body is None else body)
+    digest = _digest(request, await request.body() if body is None else body)
     rows = idempotency.IdempotencyKeys(services.db)
-    outcome = await services.store.do(lambda: rows.begin(caller.user_id, key, call))
+    outcome = await services.store.do(lambda: rows.begin(caller.user_id, key, digest))
     if isinstance(outcome, idempotency.StoredResponse):
         headers = {**outcome.headers, REPLAYED: "true"}
         return Response(outcome.body, outcome.status, headers, outcome.media_type or None)
@@ -119,7 +120,12 @@ async def _run_operation(
     return response
 
 
-def _describe_call(request: Request, body: bytes) -> str:
-    """Return what tells two calls apart: method, path, query and a digest of the body."""
-    query = request.scope.get("query_string", b"")
-    return repr((request.method, request.scope["path"], query, hashlib.sha256(body).digest()))
+def _digest(request: Request, body: bytes) -> str:
+    """Return a digest of method, path, query and body."""
+    path, query = request.scope["path"], request.scope.get("query_string", b"")
+    parts = (request.method.encode(), path.encode("utf-8", "surrogatepass"), query, body)
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8))
+        digest.update(part)
+    return digest.hexdigest()

@@ -57,7 +57,7 @@ class IdempotencyKeys(Repository):
     ) -> StartedCall | StoredResponse | KeyConflict:
         """Begin a person's call, or return its answer or why it cannot begin.
 
-        Of two simultaneous calls one begins. `request` describes the whole call.
+        Of two simultaneous calls one begins. `request` is a digest of the whole call.
         """
         now, mine = self._clock(), {"user_id": user_id, "key_hash": digest(key)}
         self.clear(now)
