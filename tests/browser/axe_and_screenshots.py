@@ -75,18 +75,15 @@ def find_faults(page, name, width, theme):
     return faults
 
 
-def find_faults_in_views(page, name, index, *more_checks):
-    """Return what is wrong with the open page in the views of its index, then on a narrow screen.
-
-    There `more_checks` names checks of NARROW_CHECKS besides those that every page passes.
-    """
+def find_faults_in_views(page, name, index):
+    """Return what is wrong with the open page in its views, then on a narrow screen."""
     faults = {}
     for width, theme in choose_views(index):
         faults |= find_faults(page, name, width, theme)
     faults[f"{name}: ids"] = page.evaluate(DUPLICATE_IDS)
     page.set_viewport_size({"width": 320, "height": 700})
-    for check in ("too wide", "out of panel", *more_checks):
-        faults[f"{name} 320: {check}"] = page.evaluate(NARROW_CHECKS[check])
+    for check, script in NARROW_CHECKS.items():
+        faults[f"{name} 320: {check}"] = page.evaluate(script)
     return {place: found for place, found in faults.items() if found}
 
 
@@ -153,7 +150,7 @@ FITS = "document.documentElement.scrollWidth <= document.documentElement.clientW
 TOO_WIDE = f"""() => {FITS} ? []
   : [...document.querySelectorAll("body *")]
     .filter((it) => it.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
-    .filter((it) => !it.closest(".sider ul, pre, .scroll"))
+    .filter((it) => !it.closest(".sider ul, .top nav, .rooms, pre, .scroll"))
     .map((it) => it.outerHTML.slice(0, 120))"""
 
 TOO_SMALL = """() => [...document.querySelectorAll("button, .btn, summary, .seg a")]

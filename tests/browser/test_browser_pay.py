@@ -237,7 +237,7 @@ def test_axe_finds_no_violation_on_shop_pages(visitor, shop, page_paths, languag
         pages[user_id] = page
         open_page(page, shop, name, path)
         stop_motion(page)
-        faults |= find_faults_in_views(page, name, index, "too small")
+        faults |= find_faults_in_views(page, name, index)
     assert faults == {}, json.dumps(faults, ensure_ascii=False, indent=1)
     if language == "ru":
         assert find_missing_pictures(SHOWN) == set()
