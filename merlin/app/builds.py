@@ -288,11 +288,10 @@ def _require_launch(actor: Actor) -> None:
 
 def _find(ctx: Context, actor: Actor, version: str) -> Row:
     """Return the row of a build by its version or the beginning of its digest. Raises NotFound."""
-    condition = match_version(version)
-    if condition is None:
-        is_prefix = len(version) >= _MIN_DIGEST_PREFIX
-        condition = BUILD.digest.startswith(version) if is_prefix else BUILD.digest == version
-    row = ctx.db.row(select_whole_builds().where(condition).order_by(BUILD.id.desc()))
+    is_prefix = len(version) >= _MIN_DIGEST_PREFIX
+    digest = BUILD.digest.startswith(version) if is_prefix else BUILD.digest == version
+    named = select_whole_builds().where(match_version(version) | digest)
+    row = ctx.db.row(named.order_by(BUILD.id.desc()))
     if row is None or not actor.may(Permission.WATCH, row["dataset"]):
         raise NotFound(f"no build {version}", "store-no-build", build=version)
     return row

@@ -12,6 +12,7 @@ contains built versions only.
 
 import hashlib
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -91,10 +92,10 @@ def build_version(dataset: str, number: int | None) -> str | None:
 
 
 def match_version(name: str) -> Any:
-    """Return the condition for the build with this display name, None for any other text."""
-    dataset, _, number = name.rpartition("-")
-    is_version = dataset and number.isascii() and number.isdigit()
-    return (BUILD.dataset == dataset) & (BUILD.number == int(number)) if is_version else None
+    """Return the condition for the build with this display name; any other text matches none."""
+    match = re.fullmatch("(.+)-([0-9]{1,18})", name)  # any such number fits the column
+    dataset, number = match.groups() if match else ("", 0)
+    return (BUILD.dataset == dataset) & (BUILD.number == int(number))
 
 
 def select_whole_builds(*columns: Any) -> Select:

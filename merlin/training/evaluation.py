@@ -236,8 +236,9 @@ def evaluate(
         key = "eval-not-tested"
         if proof is not None:
             key = "eval-no-answers" if proof.questions else "prompt-no-test"
-        arguments = {"model": model.build_version, "build": model.build_version}
-        raise Refused(f"{model.build_version} has no answers", key, **arguments)
+        version, state = model.build_version, model.state.value
+        arguments = {"model": version, "build": version, "dataset": model.dataset}
+        raise Refused(f"{version} has no answers", key, **arguments, state=state, note=model.note)
     scores = _count_scores(name_beside(model, against), own)
     other = judge_answers(db, against, graded) if against else []
     pairs, tags = list(pair_answers(own, other)), _read_tags(db, model.build_id)

@@ -329,9 +329,7 @@ class Promotions(Repository):
 
         Of several, the newest good one, else the newest.
         """
-        is_named, is_version = MODEL.model_id == name, match_version(name)
-        if is_version is not None:
-            is_named |= is_version
+        is_named = (MODEL.model_id == name) | match_version(name)
         query = select_models().where(is_named).order_by(*best_first(MODEL)).limit(1)
         missing = NotFound(f"no model {name}", "store-no-model", model=name)
         return model_of(self.db.get_row(query, missing))

@@ -238,10 +238,12 @@ def test_missing_stored_answers_are_reported(lab, run, run_json):
     assert "hasn't been tested yet" in captured.err
 
 
-def test_unknown_model_is_refused_by_name(lab, run):
-    code, captured = run("eval", "trial-2", "--against", "trial-9")
+@pytest.mark.parametrize("name", ["trial-9", "trial-" + "9" * 5000], ids=["short", "long"])
+def test_unknown_model_is_refused_by_name(lab, run, name):
+    code, captured = run("eval", "trial-2", "--against", name)
     assert (code, captured.out) == (1, "")
-    assert "trial-9" in captured.err
+    assert f"Model {name[:50]}" in captured.err
+    assert "not found" in captured.err
 
 
 JUDGE = ("--judge", "stand-in/stand-in-chat", "--yes")

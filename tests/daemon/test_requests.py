@@ -226,6 +226,19 @@ def test_refused_model_cannot_be_promoted_by_hand(lab, provider, capsys, name):
     assert lab.status()["serving"]["build"] == "trial-1"
 
 
+def test_evaluation_of_a_refused_model_says_why_and_how_to_train_it_again(lab, provider, capsys):
+    lab.until_serving("trial-1")
+    refuse_next(lab, provider)
+    assert main(["eval", "trial-2", "--config", str(lab.path)]) == 1
+    shown = " ".join(capsys.readouterr().err.split())
+    assert "trial-2 was rejected: at its test it didn't answer (" in shown
+    assert "merlin jobs launch trial" in shown
+    assert main(["log", "trial", "--config", str(lab.path)]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "didn't answer at its test" in shown
+    assert "start the training again" in shown
+
+
 def test_refused_model_cannot_be_rolled_back_to(lab, provider, capsys):
     lab.until_serving("trial-1")
     refuse_next(lab, provider)
