@@ -2,10 +2,10 @@
 
 import getpass
 import json
+import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 from datetime import timedelta
 
@@ -21,9 +21,10 @@ from merlin.core.i18n import format_time
 from merlin.db.processes import Heartbeats, Lead
 from merlin.db.requests import RequestKind, Requests, RequestState
 from merlin.wiring.context import open_migrated_database
+from tests.support.forked_processes import run_command, start_function, wait_for_exit
 from tests.support.pipeline_lab import KEY, Lab
 from tests.support.small_disk import fill_disk, small_disk
-from tests.support.waiting import longest, wait_until
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
 
@@ -90,15 +91,17 @@ def test_list_without_rows_names_the_next_step(capsys, committed_lab, command, n
 
 
 def test_interrupted_command_withdraws_its_request(lab):
+    log = lab.folder / "launch.log"
     with Lead(lab.config.state_dir, lab.config.database) as lead:  # a daemon that never looks
         assert lead.take()
-        arguments = ["-m", "merlin", "jobs", "launch", "trial", "--config", str(lab.path)]
-        waiting = subprocess.Popen([sys.executable, *arguments], stderr=subprocess.PIPE, text=True)
+        arguments = ["jobs", "launch", "trial", "--config", str(lab.path)]
+        waiting = start_function(run_command, arguments, log, {})
         with open_migrated_database(lab.config) as database:
             requests = Requests(database)
-            wait_until(lambda: "waiting" in waiting.stderr.readline())
-            waiting.send_signal(signal.SIGINT)
-            assert (waiting.communicate(timeout=longest())[1], waiting.returncode) == ("", 130)
+            wait_until(lambda: log.read_text("utf-8").endswith("\n"))
+            os.kill(waiting.pid, signal.SIGINT)
+            exit_code, output = wait_for_exit(waiting), log.read_text("utf-8")
+            assert (exit_code, "waiting" in output, output.count("\n")) == (130, True, 1), output
             newest = requests.list_of_author(f"cli:{getpass.getuser()}", 1)[0]
             assert (newest.kind, newest.state) == (RequestKind.LAUNCH, RequestState.FAILED)
 

@@ -1,10 +1,9 @@
 """`merlin distil`: a teacher model drafts examples within a budget, and editors approve them."""
 
 import json
+import os
 import re
 import signal
-import subprocess
-import sys
 from io import BytesIO, TextIOWrapper
 
 import pytest
@@ -14,11 +13,12 @@ from merlin.dataset.proposals import Proposals
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.provider.chat import prompt_tokens
 from merlin.wiring.context import make_cipher, open_migrated_database
+from tests.support.forked_processes import run_command, start_function, wait_for_exit
 from tests.support.http_servers import Handler, serve_http
 from tests.support.pipeline_lab import Lab
 from tests.support.sample_documents import make_docx
 from tests.support.stand_ins import ProviderStandIn
-from tests.support.waiting import longest, wait_until
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
 
@@ -281,15 +281,15 @@ def test_interrupted_run_keeps_its_answers_and_continues(lab, run, questions, pr
         "1",
     )
     provider.behave(think_s=0.3)
-    arguments = [sys.executable, "-m", "merlin", *asked, "--config", str(lab.path)]
-    drafting = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True)
+    log = lab.folder / "distil.log"
+    drafting = start_function(run_command, [*asked, "--config", str(lab.path)], log, {})
     wait_until(lambda: len(draft_calls(provider)) >= 2)
     provider.behave(think_s=3600.0)  # no further answer comes before the signal
-    drafting.send_signal(signal.SIGINT)
+    os.kill(drafting.pid, signal.SIGINT)
     provider.behave(think_s=0.0)
-    _, output = drafting.communicate(timeout=longest())
+    exit_code, output = wait_for_exit(drafting), log.read_text("utf-8")
     answered = len(draft_calls(provider))
-    assert drafting.returncode == 130
+    assert exit_code == 130, output
     assert f"calls left: {13 - answered}" in output
     assert "Traceback" not in output
     code, captured = run(*asked, "--json")
@@ -300,15 +300,15 @@ def test_interrupted_run_keeps_its_answers_and_continues(lab, run, questions, pr
 def test_second_run_at_the_same_time_spends_nothing(lab, run, questions, provider):
     asked = (*questions("Что такое а?", "Что такое б?", "Что такое в?"), "--budget", "1")
     provider.behave(think_s=0.3)
-    arguments = [sys.executable, "-m", "merlin", *asked, "--config", str(lab.path)]
-    first = subprocess.Popen(arguments, stderr=subprocess.DEVNULL)
+    arguments = [*asked, "--config", str(lab.path)]
+    first = start_function(run_command, arguments, lab.folder / "distil.log", {})
     wait_until(lambda: draft_calls(provider))
     provider.behave(think_s=3600.0)  # no further answer comes before the second run
     try:
         code, captured = run(*asked)
     finally:
         first.kill()
-        first.wait()
+        first.join()
         provider.behave(think_s=0.0)
     assert (code, f"process {first.pid}" in captured.err) == (75, True), captured.err
     assert run(*asked)[0] == 0  # the lock of a killed run is void

@@ -4,8 +4,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 
 import pytest
@@ -14,7 +12,8 @@ import yaml
 from merlin.cli import main
 from tests.engine.engine_pages import BASE, SHOWN, STEPS, serve_pages
 from tests.engine.running_engine import KEY
-from tests.support.waiting import longest, wait_until
+from tests.support.forked_processes import run_command, start_function, wait_for_exit
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
 
@@ -117,17 +116,11 @@ def test_watch_and_json_exclude_each_other(merlin):
 
 
 def test_watch_continues_until_interrupted(pages, tmp_path):
-    path = write_config(tmp_path, pages.client.port)
-    command = [sys.executable, "-m", "merlin", "engine", "jobs", "--watch", "--config", str(path)]
-    completed = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=_environment()
-    )
-    first = [completed.stdout.readline() for _ in range(3)]
-    completed.send_signal(signal.SIGINT)
-    _, err = completed.communicate(timeout=longest())
-    assert "cancelled" in "".join(first)
-    assert (completed.returncode, "Traceback" in err) == (130, False)
-
-
-def _environment():
-    return {**os.environ, "MERLIN_ENGINE_KEY": KEY, "MERLIN_LANGUAGE": "en"}
+    path, log = write_config(tmp_path, pages.client.port), tmp_path / "watch.log"
+    arguments = ["engine", "jobs", "--watch", "--config", str(path)]
+    environment = {"MERLIN_ENGINE_KEY": KEY, "MERLIN_LANGUAGE": "en"}
+    watching = start_function(run_command, arguments, log, environment)
+    wait_until(lambda: log.read_text("utf-8").count("\n") >= 3)
+    os.kill(watching.pid, signal.SIGINT)
+    exit_code, output = wait_for_exit(watching), log.read_text("utf-8")
+    assert (exit_code, "cancelled" in output, "Traceback" in output) == (130, True, False), output

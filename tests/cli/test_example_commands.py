@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 from datetime import UTC, datetime
 
@@ -16,7 +15,7 @@ from merlin.db.processes import Lead
 from merlin.wiring.context import open_migrated_database
 from tests.support.forked_processes import run_command, start_function, wait_for_exit
 from tests.support.pipeline_lab import KEY
-from tests.support.waiting import longest, wait_until
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
 
@@ -70,36 +69,32 @@ def test_interrupted_edit_whose_commit_has_begun_is_said_to_be_committed_later(l
     )
     git.chmod(0o755)
     words = ["example", "add", "trial", "--question", "Где выход?", "--answer", "Прямо и налево."]
-    arguments = [sys.executable, "-m", "merlin", *words, "--config", str(lab.path)]
-    env = {**os.environ, "PATH": f"{git.parent}:{os.environ['PATH']}"}
-    adding = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, env=env)
+    arguments, log = [*words, "--config", str(lab.path)], tmp_path / "add.log"
+    path = {"PATH": f"{git.parent}:{os.environ['PATH']}"}
+    adding = start_function(run_command, arguments, log, path)
     wait_until(is_pushing.exists)
-    adding.send_signal(signal.SIGINT)
-    output = adding.communicate(timeout=longest())[1]
-    assert (adding.returncode, "next command that edits, will commit" in output) == (130, True), (
-        output
-    )
+    os.kill(adding.pid, signal.SIGINT)
+    exit_code, output = wait_for_exit(adding), log.read_text("utf-8")
+    assert (exit_code, "next command that edits, will commit" in output) == (130, True), output
     code, captured = run(*words[:4], "Где вход?", *words[5:])
     assert (code, int(count(lab))) == (0, before + 2), captured
 
 
-def test_interrupted_edit_that_waits_for_the_daemon_is_withdrawn(lab):
+def test_interrupted_edit_that_waits_for_the_daemon_is_withdrawn(lab, tmp_path):
     arguments = ["--question", "Где выход?", "--answer", "Прямо и налево."]
     command = ["example", "add", "trial", *arguments, "--config", str(lab.path)]
-    before = count(lab)
+    before, log = count(lab), tmp_path / "add.log"
     lab.tick("fetch")
     with Lead(lab.config.state_dir, lab.config.database) as lead:  # a daemon that only fetches
         assert lead.take()
-        adding = subprocess.Popen(
-            [sys.executable, "-m", "merlin", *command], stderr=subprocess.PIPE, text=True
-        )
-        wait_until(lambda: "waiting" in adding.stderr.readline())
+        adding = start_function(run_command, command, log, {})
+        wait_until(lambda: "waiting" in log.read_text("utf-8"))
         lab.tick("serve")
         with open_migrated_database(lab.config) as database:
             wait_until(lambda: lab.changes(database).list_pending("trial"))
-            adding.send_signal(signal.SIGINT)
-            output = adding.communicate(timeout=longest())[1]
-            assert (adding.returncode, "will commit" in output) == (130, False), output
+            os.kill(adding.pid, signal.SIGINT)
+            exit_code, output = wait_for_exit(adding), log.read_text("utf-8")
+            assert (exit_code, "will commit" in output) == (130, False), output
             assert lab.changes(database).claim() is None
     assert count(lab) == before
 
@@ -395,8 +390,10 @@ def test_lines_waiting_for_their_commit_are_not_imported_again(lab, run, run_jso
     assert count(lab) == "2"
 
 
-@pytest.mark.parametrize("point", ["change.claimed", "change.written", "change.pushed"])
-@pytest.mark.parametrize("command", ["import", "build"])
+@pytest.mark.parametrize(
+    ("command", "point"),
+    [("import", "change.claimed"), ("build", "change.written"), ("import", "change.pushed")],
+)
 def test_killed_import_is_settled_by_the_next_command(lab, run_json, run, command, point):
     path = lines(lab, chat("Где вход?", "Тут."), chat("Где выход?", "Там."))
     words, log = ["import", path, "--dataset", "trial"], lab.folder / "import.log"

@@ -1,9 +1,8 @@
 """`merlin prompt-check` and `merlin check --ask-base`, on a repository and a provider over HTTP."""
 
 import json
+import os
 import signal
-import subprocess
-import sys
 
 import pytest
 import yaml
@@ -13,7 +12,8 @@ from merlin.db.tables import REVOKED_EXAMPLE
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.training.ask_many import ANSWERS_FILE
 from merlin.wiring.context import open_migrated_database
-from tests.support.waiting import longest, wait_until
+from tests.support.forked_processes import run_command, start_function, wait_for_exit
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
 TESTS = 12
@@ -206,12 +206,12 @@ def test_unreachable_provider_is_reported(lab, run):
 def test_interrupted_run_continues_where_it_stopped(lab, run, count_questions, provider):
     provider.behave(think_s=0.3)
     arguments = ["prompt-check", "trial", "--yes", "--config", str(lab.path)]
-    command = [sys.executable, "-m", "merlin", *arguments]
-    asking = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    log = lab.folder / "prompt-check.log"
+    asking = start_function(run_command, arguments, log, {})
     wait_until(lambda: count_questions() >= 3)
-    asking.send_signal(signal.SIGINT)
-    _, output = asking.communicate(timeout=longest())
-    assert asking.returncode == 130
+    os.kill(asking.pid, signal.SIGINT)
+    exit_code, output = wait_for_exit(asking), log.read_text("utf-8")
+    assert exit_code == 130, output
     assert "are saved" in output
     assert "Traceback" not in output
     assert len({each["digest"] for each in stored_lines(lab)}) == count_questions() < ASKED
