@@ -1,7 +1,9 @@
 """Models by buttons: serving model, history, promote, pin, roll back, with a real daemon."""
 
 import pytest
+import yaml
 
+from merlin.cli import main
 from merlin.core.permissions import Role
 from tests.bot.admin_chat import ANNA, BORIS, VERA, StaffUser, grant_role, lab_settings
 from tests.bot.running_bot import RunningBot, select_rows
@@ -60,6 +62,21 @@ def test_models_are_listed_with_the_serving_one_and_scores(chat):
     chat.press("a-model:1")
     assert "На 2 вопросах" in chat.last.text or "вопрос" in chat.last.text
     assert "⬆️ Сделать текущей" in chat.labels
+
+
+def test_models_of_one_build_are_told_apart_on_their_buttons(chat, lab):
+    old = lab.status()["serving"]["model"]
+    settings, price = yaml.safe_load(lab.path.read_text("utf-8")), {"input": 0, "output": 0}
+    other_base = "gpt-4o-mini-2024-07-18"
+    prices = {other_base: {"currency": "USD", "training": 0, **price}}
+    settings["providers"][0]["prices"] = prices
+    lab.path.write_text(yaml.safe_dump(settings), "utf-8")
+    to = ("--to", f"stand-in/{other_base}", "--yes")
+    assert main(["migrate", "trial", *to, "--config", str(lab.path)]) == 0
+    lab.tick(rounds=4)
+    chat.press_forged(f"a-set:{press_mark(chat)}:0")
+    assert chat.labels[0].startswith("▸ trial-2 · текущая")
+    assert chat.labels[1].startswith(f"{old} · ")
 
 
 def test_two_models_are_compared_side_by_side(chat):

@@ -122,7 +122,7 @@ def _entry(context: BotContext, model: ModelView, verb: str = "a-model") -> Butt
     sign = "▸ " if model.serves else ""
     scores, state = model.scores, context.translate(f"model-{model.display_state}")
     score = f" · {scores.right}/{scores.questions}" if scores else ""
-    return Button(f"{sign}{model.build} · {state}{score}", f"{verb}:{model.job}")
+    return Button(f"{sign}{model.title} · {state}{score}", f"{verb}:{model.job}")
 
 
 @handlers.button("a-history")
