@@ -62,8 +62,8 @@ class Page:
 
     request: Request
     response: Response
-    limit: int | None
-    cursor: str
+    limit: int | None = None
+    cursor: str = ""
     following: str = ""
 
     @property
@@ -103,6 +103,10 @@ class Page:
             cursor_after(*(read_key(shown_entries[-1]) for read_key in key)) if has_more else ""
         )
         return shown_entries
+
+    def take_part_of_all(self, entries: Sequence[E], key: Callable[[E], str]) -> Sequence[E]:
+        """Return the entries of this part, given the whole list; sets the Link header."""
+        return self.take_part(self.skip(entries, key), key)
 
 
 Limit = Annotated[

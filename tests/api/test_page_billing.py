@@ -4,14 +4,17 @@ import json
 import re
 import secrets
 from datetime import UTC, date, datetime
+from html import unescape
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from merlin.account.users import Users
 from merlin.api.pages.admin.payments import days_of, months
+from merlin.api.schema import DEFAULT_PAGE_SIZE
 from merlin.app.bot_settings import Settings
 from merlin.billing.ledger import Entry, EntryKind
+from merlin.billing.promo_codes import Promo, Promos
 from merlin.billing.report import count_tests, sum_by_gateway
 from merlin.core.money import Currency, roubles, stars
 from merlin.core.permissions import Role
@@ -256,3 +259,16 @@ def test_months_and_days_begin_in_the_time_zone_of_the_shop():
     )
     assert len(days) == 32
     assert [tuple(day.values()) for day in days if day["paid"]] == [(date(2026, 11, 1), 500, 200)]
+
+
+def test_promo_codes_are_shown_in_parts(shop):
+    codes = [f"PART-{number}" for number in range(DEFAULT_PAGE_SIZE + 1)]
+    for code in codes:
+        Promos(shop.db).add(Promo(code=code, plan="plus", percent=10, by="admin"))
+    address = "/admin/billing/promos"
+    first = shop.admin.get(address)
+    assert (f">{codes[-1]}<" in first.text, f">{codes[0]}<" in first.text) == (True, False)
+    refused = shop.admin.post(f"{address}/stop", data={"code": "NOTHING"})
+    for page in (first, refused):
+        rest = shop.admin.get(unescape(re.search(r'id="older" href="([^"]+)"', page.text)[1]))
+        assert (f">{codes[-1]}<" in rest.text, f">{codes[0]}<" in rest.text) == (False, True)

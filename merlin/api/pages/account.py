@@ -18,6 +18,7 @@ from merlin.account.sign_ins import PAYLOAD, LoginState
 from merlin.api import auth
 from merlin.api.auth import POLL_S, change_password, forget_sign_in, require_password
 from merlin.api.pages.errors import page_router
+from merlin.api.pages.formatting import next_href
 from merlin.api.pages.page import (
     FormToken,
     PageContext,
@@ -28,8 +29,8 @@ from merlin.api.pages.page import (
 )
 from merlin.api.pages.plans import my_plan
 from merlin.api.problems import Problem, status_of
-from merlin.api.rest.account import export_file
-from merlin.api.schema import MAX_ID
+from merlin.api.rest.account import export_file, list_sign_ins
+from merlin.api.schema import MAX_ID, Page
 from merlin.app import accounts, proposals
 from merlin.app.actor import Actor
 from merlin.app.ask import show_quota
@@ -75,29 +76,23 @@ async def sign_in_by_password(
     response = seen_other(back)
     user_name = name.strip()
     if not (user_name and password):
-        return _sign_in_page(context, back, name, context.say("both-needed"), 422)
+        wrong = context.say("both-needed")
+        return _sign_in_page(context, back, 422, name=name, wrong_words=wrong)
     try:
         await auth.sign_in_by_password(request, response, user_name, password)
     except (Problem, Blocked) as error:
-        return _sign_in_page(context, back, name, refusal_text(context, error), status_of(error))
+        wrong = refusal_text(context, error)
+        return _sign_in_page(context, back, status_of(error), name=name, wrong_words=wrong)
     return response
 
 
-def _sign_in_page(
-    context: PageContext,
-    back: str,
-    name: str = "",
-    wrong: str = "",
-    status: int = 200,
-    *,
-    refused: str = "",
-) -> Response:
+def _sign_in_page(context: PageContext, back: str, status: int = 200, **sent: str) -> Response:
+    """Return the sign-in page; `sent` are its texts that differ from ""."""
     view = {
         "next": back,
         "has_openid": context.services.issuer is not None,
-        "name": name,
-        "wrong_words": wrong,
-        "refused": refused,
+        **dict.fromkeys(("name", "wrong_words", "refused"), ""),
+        **sent,
     }
     return render_page(context, "sign_in.html", view, status=status)
 
@@ -109,19 +104,14 @@ async def sign_in_by_code(request: Request, context: PublicContext, next: Next =
     login, key, url = await auth.start_login(request, cookie_response)
     command = "" if url else f"/start {PAYLOAD}{key}"
     back, state = local_address(next), LoginState.PENDING
-    response = _code_page(context, back, state, login.number, url, command)
+    response = _code_page(context, back, state, login.number, url=url, command=command)
     for value in cookie_response.headers.getlist("set-cookie"):
         response.headers.append("set-cookie", value)
     return response
 
 
 def _code_page(
-    context: PageContext,
-    back: str,
-    state: LoginState,
-    number: int,
-    url: str = "",
-    command: str = "",
+    context: PageContext, back: str, state: LoginState, number: int, **link: str
 ) -> Response:
     """Return the page of a login that waits for confirmation; its link is shown once.
 
@@ -131,9 +121,9 @@ def _code_page(
         "next": back,
         "login_state": state.value,
         "number": number,
-        "url": url,
-        "command": command,
         "poll_s": POLL_S,
+        **dict.fromkeys(("url", "command"), ""),
+        **link,
     }
     return render_page(context, "sign_in_code.html", view)
 
@@ -189,11 +179,12 @@ async def _page(context: PageContext, wrong: str = "", **sent: object) -> Respon
             "me": accounts.read_own_account(ctx, actor),
             "quota": show_quota(ctx, actor),
             "keys": accounts.list_keys(ctx, actor),
-            "sign_ins": accounts.list_sign_ins(ctx, actor, context.credential),
             "mine": my_plan(context),
             "has_consent": proposals.has_consent(ctx, actor),
         }
 
+    query = context.request.query_params
+    page = Page(context.request, Response(), cursor=query.get("cursor", ""))
     values = await context.read(read)
     plan, has_plans = values["quota"].plan, values["me"].plan is not None
     left = [
@@ -203,6 +194,8 @@ async def _page(context: PageContext, wrong: str = "", **sent: object) -> Respon
     ]
     view = {
         **values,
+        **await list_sign_ins(context, page),
+        "next_href": next_href(page, "/me"),
         "plan": plan.title_in(context.language) if has_plans else "",
         "left": left if has_plans else [],
         "scopes": list(Scope),
@@ -215,7 +208,7 @@ async def _page(context: PageContext, wrong: str = "", **sent: object) -> Respon
         "key": _NEW_KEY,
         "trained": None,
         "wrong_words": wrong,
-        "is_saved": context.request.query_params.get("said") == "saved",
+        "is_saved": query.get("said") == "saved",
         **sent,
     }
     return render_page(context, "me.html", view, status=422 if wrong else 200)

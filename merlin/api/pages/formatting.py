@@ -212,16 +212,17 @@ def formatters(context: PageContext) -> Mapping[str, Callable[..., object]]:
     return {**of_context, **of_language}
 
 
-def next_href(page: Page) -> str:
-    """Return this page's address with the cursor of the next part, "" without one."""
+def next_href(page: Page, path: str = "") -> str:
+    """Return the address of the next part of the list at `path`, else here; "" without one."""
     if not page.following:
         return ""
     parameters = [
         (name, value)
         for name, value in page.request.query_params.multi_items()
-        if name not in {"cursor", "asked", "launch"}
+        if name not in {"cursor", "asked", "launch", "said"}
     ]
-    return f"{page.request.scope['path']}?{urlencode([*parameters, ('cursor', page.following)])}"
+    query = urlencode([*parameters, ("cursor", page.following)])
+    return f"{path or page.request.scope['path']}?{query}"
 
 
 _STYLES = {"+": ("add", "+"), "-": ("del", "−"), "@": ("at", "")}

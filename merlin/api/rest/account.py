@@ -112,7 +112,7 @@ async def export_file(caller: Caller) -> Response:
 me_router = operation_router(prefix="/api/user", tags=["me"])
 
 
-SignInList = TypedDict("SignInList", {"sign_ins": list[SignInView]})
+SignInList = TypedDict("SignInList", {"sign_ins": Sequence[SignInView]})
 ClosedSignIns = TypedDict("ClosedSignIns", {"closed": int})
 
 
@@ -155,9 +155,10 @@ async def show_me(caller: Reader) -> OwnAccount:
 
 
 @me_router.get("/sign-ins", summary="List my sign-ins")
-async def list_sign_ins(caller: Person) -> SignInList:
-    """Return the browsers in which the caller is signed in."""
-    return {"sign_ins": await caller.read(accounts.list_sign_ins, caller.credential)}
+async def list_sign_ins(caller: Person, page: Part) -> SignInList:
+    """Return the browsers in which the caller is signed in, most recently used first."""
+    views = await caller.read(accounts.list_sign_ins, caller.credential)
+    return {"sign_ins": page.take_part_of_all(views, lambda view: str(view.id))}
 
 
 @me_router.delete("/sign-ins/{sign_in_id}", summary="End a sign-in", status_code=204)

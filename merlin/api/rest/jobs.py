@@ -351,8 +351,7 @@ class Back(Body):
 @dataset_router.get("", summary="List datasets")
 async def list_datasets(caller: JobViewer, page: Part) -> DatasetList:
     """Return the datasets with their newest verdict, live model and newest job."""
-    views = page.skip(await caller.read(status.list_datasets), _NAME)
-    datasets = page.take_part(views, _NAME)
+    datasets = page.take_part_of_all(await caller.read(status.list_datasets), _NAME)
     return {
         "datasets": [DatasetShown.from_object(dataset, caller.language) for dataset in datasets]
     }
@@ -398,7 +397,7 @@ async def show_board(
     The ETag ignores the field `at`.
     """
     board = await caller.read(read_board, dataset)
-    board = replace(board, rows=page.take_part(page.skip(board.rows, _NAME), _NAME))
+    board = replace(board, rows=page.take_part_of_all(board.rows, _NAME))
     parts = (board.rows, page.following, board.is_live, board.silent_since)
     tag = etag_of(repr(parts).encode("utf-8", "replace"))
     if unchanged := not_modified(request, tag, caller.language):

@@ -298,14 +298,14 @@ class PromoBody(Body):
     )
 
 
-PromoList = TypedDict("PromoList", {"promos": list[StoredPromo]})
+PromoList = TypedDict("PromoList", {"promos": Sequence[StoredPromo]})
 
 
 @promo_router.get("", summary="List promo codes")
 async def list_promos(caller: RefundAdmin, page: Part) -> PromoList:
     """Return the promo codes with their number of uses, newest first."""
     codes = await caller.read(payments.list_codes, page.size + 1, page.after(""))
-    return {"promos": [*page.take_part(codes, lambda promo: promo.code)]}
+    return {"promos": page.take_part(codes, lambda promo: promo.code)}
 
 
 @promo_router.post(

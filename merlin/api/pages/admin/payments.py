@@ -15,8 +15,8 @@ from starlette.responses import Response
 from merlin.api.pages.errors import page_router
 from merlin.api.pages.formatting import next_href
 from merlin.api.pages.page import PATTERN, PageContext, RefundContext, refusal_text, render_page
-from merlin.api.rest.payments import payments_part
-from merlin.api.schema import MAX_ID, Hex, Part
+from merlin.api.rest.payments import list_promos, payments_part
+from merlin.api.schema import MAX_ID, After, Hex, Page, Part
 from merlin.app import payments, users
 from merlin.app.actor import Actor
 from merlin.app.bot_settings import Settings
@@ -39,7 +39,6 @@ from merlin.db.audit import person_reference
 
 router = page_router()
 
-_MAX_CODES = 200
 # Leaves room for a day and a time zone offset.
 _LAST = date.max - timedelta(days=2)
 
@@ -59,9 +58,9 @@ class PromoCodeForm(BaseModel):
 
 # Registered before the payments, whose id matches any word.
 @router.get("/admin/billing/promos")
-async def show_codes(context: RefundContext) -> Response:
+async def show_codes(context: RefundContext, cursor: After = "") -> Response:
     """Return the codes."""
-    return await _promo_codes_page(context)
+    return await _promo_codes_page(context, cursor=cursor)
 
 
 @router.post("/admin/billing/promos")
@@ -107,12 +106,13 @@ async def stop_code(context: RefundContext, code: Annotated[str, Form(max_length
 
 
 async def _promo_codes_page(
-    context: PageContext, wrong: str = "", typed: dict[str, str] | None = None
+    context: PageContext, wrong: str = "", typed: dict[str, str] | None = None, cursor: str = ""
 ) -> Response:
-    codes = await context.read(payments.list_codes, _MAX_CODES)
-    now = context.services.clock()
+    page, now = Page(context.request, Response(), cursor=cursor), context.services.clock()
+    codes = (await list_promos(context, page))["promos"]
     view = {
         "codes": [(code, code_state(code, now)) for code in codes],
+        "next_href": next_href(page, "/admin/billing/promos"),
         "plans": payments.plans_for_codes(context.services),
         "wrong_words": wrong,
         "typed": typed or {},
