@@ -9,6 +9,7 @@ from tests.bot.admin_chat import ANNA, BORIS, VERA, StaffUser, grant_role, lab_s
 from tests.bot.running_bot import RunningBot, select_rows
 from tests.support.pipeline_lab import lab_maker
 from tests.support.stand_ins import ProviderStandIn
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
 
@@ -73,7 +74,7 @@ def test_models_of_one_build_are_told_apart_on_their_buttons(chat, lab):
     lab.path.write_text(yaml.safe_dump(settings), "utf-8")
     to = ("--to", f"stand-in/{other_base}", "--yes")
     assert main(["migrate", "trial", *to, "--config", str(lab.path)]) == 0
-    lab.tick(rounds=4)
+    wait_until(lambda: lab.tick() or lab.status()["serving"]["model"] != old)
     chat.press_forged(f"a-set:{press_mark(chat)}:0")
     assert chat.labels[0].startswith("▸ trial-2 · текущая")
     assert chat.labels[1].startswith(f"{old} · ")
