@@ -23,8 +23,8 @@ from merlin.db.database import CHUNK, Database, Repository, in_portions, transac
 from merlin.db.intents import IntentState
 from merlin.db.requests import RequestState
 from merlin.db.tables import Table
-from merlin.training.jobs import UNFINISHED
-from merlin.training.launch import SPLITS, Removable, file_name
+from merlin.training.jobs import UNFINISHED, file_name
+from merlin.training.launch import SPLITS, Removable
 from merlin.training.models import Models, ModelState, model_of, select_models
 
 BATCH_SIZE = 500

@@ -50,11 +50,12 @@ from merlin.training.jobs import (
     JobState,
     TrainingProvider,
     poll_job,
+    postpone,
     span_attributes,
     state_of,
     store_events,
 )
-from merlin.training.launch import Removable, advance_launch, postpone, remove
+from merlin.training.launch import Removable, advance_launch, remove
 from merlin.training.launch_plan import launch_waiting
 from merlin.training.models import Models, ModelState, proof_of, score_message
 from merlin.training.policy import reached_warning
@@ -363,12 +364,9 @@ def _warn_of_job(services: DaemonServices, job: Job, now: datetime, notices: Not
     is_begun = job.state in (JobState.RUNNING, JobState.PAUSED)
     longest = LONGEST if is_begun else MAX_QUEUED_LENGTH
     if now - job.created_at > longest:
-        late = {
-            **arguments,
-            "hours": int(longest.total_seconds() // 3600),
-            "status": job.status or "-",
-        }
-        notices.tell(ADMINS, "notice-late", late, f"late:{job.job_id}:{late['hours']}")
+        hours = int(longest.total_seconds() // 3600)
+        late = {**arguments, "hours": hours, "status": job.status or "-"}
+        notices.tell(ADMINS, "notice-late", late, f"late:{job.job_id}:{hours}")
 
 
 def _warn_of_silence(provider: str, reason: str, notices: Notices) -> None:

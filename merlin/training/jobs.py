@@ -17,10 +17,11 @@ from merlin.core.clock import Clock, iso
 from merlin.core.errors import NotFound, ProviderBusy, ProviderError
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
+from merlin.dataset.builds import SHORT_DIGEST_LENGTH, Build, build_from_row
 from merlin.dataset.spec import Recipe
 from merlin.dataset.verdicts import fail_training
 from merlin.db.database import Database, Prepared, Repository, Row, transaction
-from merlin.db.tables import CHECKPOINT, JOB, JOB_CHANGE, JOB_EVENT, MODEL, VERDICT
+from merlin.db.tables import BUILD, CHECKPOINT, JOB, JOB_CHANGE, JOB_EVENT, MODEL, VERDICT
 from merlin.db.values import RowMap, dump_json
 from merlin.providers.base import Checkpoint, JobEvent, JobReport, ModelClient, TrainingApi
 from merlin.training.models import ModelState
@@ -257,8 +258,10 @@ def new_model_row(job: Job) -> Row:
 
 
 NOT_FOUND = 404
-MAX_DURATION_S = 3600.0
+BUSY_S, MAX_DURATION_S = 5.0, 3600.0
 EVENTS_WAIT = timedelta(minutes=1)
+# How long an account without our job and its file may be the wrong one: a person mends its key.
+WRONG_ACCOUNT = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,9 +290,8 @@ def poll_job(provider: TrainingProvider, job: Job) -> Job:
     try:
         report = provider.api.read_job(job.provider_job_id)
     except ProviderError as refusal:
-        log.warning("job cannot be read", job=job.job_id, reason=str(refusal))
         if refusal.status != NOT_FOUND or not _is_lost(provider, job):
-            return _save_job(provider, job, _later(provider, job, refusal))
+            return _save_job(provider, job, postpone(job, refusal, now, 2 * provider.poll_s))
         lost = replace(job, state=JobState.FAILED, error=str(refusal), updated_at=now)
         return _save_job(provider, job, lost)
     after = advance(job, report, now)
@@ -299,25 +301,37 @@ def poll_job(provider: TrainingProvider, job: Job) -> Job:
         log.warning("events of a job cannot be read", job=job.job_id, reason=str(refusal))
         is_fresh = report.finished_at and abs(now - report.finished_at) < EVENTS_WAIT
         if after.is_final and is_fresh:
-            return _save_job(provider, job, _later(provider, job, refusal))
+            return _save_job(provider, job, postpone(job, refusal, now, 2 * provider.poll_s))
     if report.status and after.status != job.status:
         log.info("job moved", job=job.job_id, status=report.status, state=after.state)
     later = now + timedelta(seconds=provider.poll_s)
     return _save_job(provider, job, replace(after, not_before=later))
 
 
+def file_name(build: Build, split: str) -> str:
+    """Return a training file's name at the provider; it identifies the bytes."""
+    return f"merlin-{build.dataset}-{build.digest[:SHORT_DIGEST_LENGTH]}-{split}.jsonl"
+
+
 def _is_lost(provider: TrainingProvider, job: Job) -> bool:
-    """Return whether the list lacks the job too: a wrong URL answers 404 to everything."""
+    """Return whether the list lacks the job too: a wrong URL answers 404 to everything.
+
+    An account that also lacks the job's training file is probably another project's.
+    """
+    build = build_from_row(provider.db.rows(BUILD.select().where(BUILD.id == job.build_id))[0])
+    is_silent = provider.clock() - job.updated_at > WRONG_ACCOUNT
     try:
-        return not provider.api.find_jobs(job.launch_key)
+        is_ours = is_silent or provider.api.find_files(file_name(build, "train"))
+        return bool(is_ours) and not provider.api.find_jobs(job.launch_key)
     except ProviderError:
         return False
 
 
-def _later(provider: TrainingProvider, job: Job, reason: ProviderError) -> Job:
-    now = provider.clock()
+def postpone(job: Job, reason: Exception, now: datetime, least_s: float = BUSY_S) -> Job:
+    """Return the job, to be tried again when its provider asks for it, at most after an hour."""
+    log.warning("job waits", job=job.job_id, reason=str(reason))
     requested_s = reason.retry_after_s if isinstance(reason, ProviderBusy) else None
-    wait = requested_s or poll_delay_s(job, now, 2 * provider.poll_s)
+    wait = requested_s or poll_delay_s(job, now, least_s)
     later = now + timedelta(seconds=min(wait, MAX_DURATION_S))
     return replace(job, not_before=later, error=str(reason))
 

@@ -22,7 +22,7 @@ from functools import partial
 from merlin.core.errors import ProviderBusy, ProviderError, ProviderUnknown
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
-from merlin.dataset.builds import SHORT_DIGEST_LENGTH, Build
+from merlin.dataset.builds import Build
 from merlin.db.intents import Intent, Intents, IntentState
 from merlin.providers.base import LAUNCH_KEY, JobReport, NewJob, is_account_rejected, is_forbidden
 from merlin.training.jobs import (
@@ -32,13 +32,13 @@ from merlin.training.jobs import (
     JobState,
     TrainingProvider,
     advance,
-    poll_delay_s,
+    file_name,
+    postpone,
     state_of,
 )
 
 log = get_logger(__name__)
 EMPTY_FINDS = 2
-BUSY_S, MAX_DURATION_S = 5.0, 3600.0
 # A rotated key or an empty account needs a person: the launch waits, it does not fail.
 LOCKED_OUT_S = 60.0
 SPLITS = ("train", "test")
@@ -70,7 +70,7 @@ def advance_launch(
     except NotYet as later:
         return replace(job, not_before=later.until)
     except ProviderBusy as busy:
-        return postpone(job, busy, now, busy.retry_after_s or poll_delay_s(job, now, BUSY_S))
+        return postpone(job, busy, now)
     except ProviderError as refusal:
         if is_account_rejected(refusal):
             return postpone(job, refusal, now, LOCKED_OUT_S)
@@ -79,18 +79,6 @@ def advance_launch(
         failed = replace(job, state=JobState.FAILED, status=status, updated_at=now)
         return replace(failed, error=str(refusal))
     return replace(advance(job, report, now), not_before=None)
-
-
-def postpone(job: Job, reason: Exception, now: datetime, seconds: float = BUSY_S) -> Job:
-    """Return the job, to be tried again after some seconds, at most an hour."""
-    log.warning("launch waits", job=job.job_id, reason=str(reason))
-    later = now + timedelta(seconds=min(seconds, MAX_DURATION_S))
-    return replace(job, not_before=later, error=str(reason))
-
-
-def file_name(build: Build, split: str) -> str:
-    """Return a training file's name at the provider; it identifies the bytes."""
-    return f"merlin-{build.dataset}-{build.digest[:SHORT_DIGEST_LENGTH]}-{split}.jsonl"
 
 
 def _upload_once(

@@ -16,6 +16,7 @@ from merlin.core.i18n import text
 from merlin.daemon.ticks import warn_of_problems
 from merlin.db.tables import BUILD
 from merlin.providers.base import is_account_rejected
+from merlin.providers.openai_training import OpenAIProvider
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.training.jobs import Jobs, JobState, poll_job
 from merlin.training.promote import Promotions
@@ -121,6 +122,31 @@ def test_job_lost_by_its_provider_fails(lab, provider):
     provider.faults.add(make_fault("jobs.retrieve", 404))
     lab.tick("poll")
     assert lab.status()["verdict"] == "failed"
+
+
+def test_job_is_not_lost_by_a_key_of_another_project(lab, provider, waiting_notices):
+    lab.tick("fetch", "launch")
+    with ProviderStandIn(key="stand-in") as other:
+        config = lab.path.read_text()
+        lab.path.write_text(config.replace(provider.base_url, other.base_url))
+        poll(lab, 2)
+        notices = run_alarms(lab, waiting_notices, hours=1)
+        assert "404" in notices["notice-provider"]["reason"]
+        assert open_job(lab).state is JobState.QUEUED
+    lab.path.write_text(config)
+    make_jobs_due(lab)
+    lab.until_serving("trial-1")
+    assert len(provider.jobs_created()) == 1
+
+
+def test_job_of_a_provider_that_has_lost_everything_fails_after_a_day(lab):
+    lab.tick("fetch", "launch")
+    with ProviderStandIn(key="stand-in") as empty, lab.services() as services:
+        job = open_job(lab)
+        of_empty = OpenAIProvider(empty.base_url, "stand-in")
+        for hours, state in ((23, JobState.QUEUED), (25, JobState.FAILED)):
+            at = replace(services.providers[job.provider], api=of_empty, clock=later(hours=hours))
+            assert poll_job(at, open_job(lab)).state is state
 
 
 # In two minutes; and on a machine whose clock is an hour behind the provider's.
