@@ -18,6 +18,7 @@ from merlin.training.promote import Promotions
 from merlin.wiring.context import open_reading_context
 from tests.support.migrated_databases import on_both_databases
 from tests.support.pipeline_lab import Lab, evaluate_at
+from tests.support.stand_ins import ProviderStandIn
 
 pytestmark = pytest.mark.integration
 YES, NO = "Да, всё именно так и есть.", "Нет, никогда такого не было."
@@ -27,24 +28,36 @@ VERA = "user:1003"
 
 
 @pytest.fixture
+def provider(request, make_lab, tmp_path, database_setting):
+    """Yield the provider, which has trained what a test names by `serving` or `held`."""
+    prepare, nowhere = getattr(request, "param", None), "http://127.0.0.1:1"
+    if prepare and database_setting:
+        prepare(Lab(tmp_path, nowhere, **database_setting), **database_setting)
+    elif prepare:
+        make_lab(prepare, tmp_path, nowhere)
+    with ProviderStandIn(tmp_path / "provider", key="stand-in") as stand_in:
+        stand_in.behave(states=[])
+        yield stand_in
+
+
+@pytest.fixture
 def lab(tmp_path, provider, database_setting):
-    provider.behave(states=[])
     return Lab(tmp_path, provider.base_url, **database_setting)
+
+
+def commit_and_train(lab, provider, number, answer):
+    """Commit and train a model which gives the same answer to every test question."""
+    lab.repository.example("trial", 1, answer=f"Слово номер {number}.")
+    lab.repository.commit()
+    provider.behave(fixed_answer=answer)
+    lab.tick()
 
 
 @pytest.fixture
 def teach(lab, provider):
-    """Return a function that commits and trains a model which gives the same answer to every test
-    question."""
+    """Return a function that trains the next model, which gives this answer."""
     numbers = iter(range(1, 100))
-
-    def commit(answer, rounds=1):
-        lab.repository.example("trial", 1, answer=f"Слово номер {next(numbers)}.")
-        lab.repository.commit()
-        provider.behave(fixed_answer=answer)
-        lab.tick(rounds=rounds)
-
-    return commit
+    return lambda answer: commit_and_train(lab, provider, next(numbers), answer)
 
 
 def write(lab, right_count, wrong_count=0, gate="not_worse", **changes):
@@ -53,6 +66,28 @@ def write(lab, right_count, wrong_count=0, gate="not_worse", **changes):
     for number in range(20, 20 + right_count + wrong_count):
         answer = YES if number < 20 + right_count else NO
         lab.repository.example("trial", number, answer=answer, is_test=True)
+
+
+def _train(lab, answers, settings):
+    with ProviderStandIn(lab.folder / "provider", key="stand-in") as provider:
+        provider.behave(states=[])
+        lab = Lab(lab.folder, provider.base_url, **settings)
+        write(lab, right_count=20)
+        for number, answer in enumerate(answers, 100):
+            commit_and_train(lab, provider, number, answer)
+
+
+def _serve(lab, **settings):
+    _train(lab, [YES], settings)
+
+
+def _hold(lab, **settings):
+    _train(lab, [YES, NO], settings)
+
+
+# The dataset has 20 test questions, all answered rightly by the live model, wrongly by a held one.
+serving = pytest.mark.parametrize("provider", [_serve], indirect=True, ids=["serving"])
+held = pytest.mark.parametrize("provider", [_hold], indirect=True, ids=["held"])
 
 
 def read_state(lab):
@@ -108,10 +143,8 @@ def test_newly_wrong_answer_holds_a_better_model_until_an_editor_accepts_it(lab,
     assert (row["example_id"], row["by_whom"]) == ("q20", VERA)
 
 
+@held
 def test_model_held_by_the_gate_stays_held_when_a_force_push_removes_its_successor(lab, teach):
-    write(lab, right_count=1, wrong_count=20)
-    teach(YES)
-    teach(NO)
     teach(YES)
     assert read_state(lab)[0] == "trial-3"
     lab.repository.git("reset", "--quiet", "--hard", "HEAD~1")
@@ -172,10 +205,8 @@ def test_without_a_gate_nothing_is_held(lab, teach):
     assert read_state(lab)[0] == "trial-2"
 
 
-def test_commit_that_removes_the_gate_releases_the_held_model(lab, teach):
-    write(lab, right_count=20)
-    teach(YES)
-    teach(NO)
+@held
+def test_commit_that_removes_the_gate_releases_the_held_model(lab):
     assert read_state(lab)[0] == "trial-1"
     path = lab.repository.folder / "datasets/trial/dataset.yaml"
     path.write_text(path.read_text("utf-8").replace("gate: not_worse", "gate: none"), "utf-8")
@@ -197,10 +228,8 @@ def test_floor_holds_the_first_model_and_has_nothing_to_accept(lab, teach):
     assert read_state(lab)[0] == "trial-2"
 
 
-def test_admin_can_promote_a_held_model(lab, teach):
-    write(lab, right_count=20)
-    teach(YES)
-    teach(NO)
+@held
+def test_admin_can_promote_a_held_model(lab):
     send_request(lab, RequestKind.PROMOTE, model="trial-2")
     assert read_state(lab) == ("trial-2", "serving", "")
     lab.tick(rounds=2)
@@ -208,10 +237,8 @@ def test_admin_can_promote_a_held_model(lab, teach):
 
 
 @on_both_databases
+@held
 def test_newer_model_that_is_not_worse_replaces_a_held_one(lab, teach):
-    write(lab, right_count=20)
-    teach(YES)
-    teach(NO)
     teach(NO)
     assert read_state(lab) == ("trial-1", "gated", "gate-lost")
     with pytest.raises(Refused) as caught:
@@ -226,20 +253,16 @@ def test_newer_model_that_is_not_worse_replaces_a_held_one(lab, teach):
     assert statuses == ["serving", "superseded", "superseded", "serving"]
 
 
-def test_revert_of_the_commit_ends_the_hold(lab, teach):
-    write(lab, right_count=20)
-    teach(YES)
-    teach(NO)
+@held
+def test_revert_of_the_commit_ends_the_hold(lab):
     lab.repository.git("revert", "--no-edit", "HEAD")
     lab.tick(rounds=2)
     assert read_state(lab) == ("trial-1", "serving", "")
 
 
 @on_both_databases
-def test_commit_of_a_held_models_build_is_held_and_notified_once(lab, teach, provider):
-    write(lab, right_count=20)
-    teach(YES)
-    teach(NO)
+@held
+def test_commit_of_a_held_models_build_is_held_and_notified_once(lab, provider):
     lab.repository.git("revert", "--no-edit", "HEAD")
     lab.tick("fetch", "launch", "promote")
     lab.repository.git("revert", "--no-edit", "HEAD")
@@ -270,10 +293,8 @@ def lose(lab, build, state):
         services.db.transact(lambda: services.db.change(change))
 
 
-def test_held_model_serves_when_the_serving_one_is_gone(lab, teach):
-    write(lab, right_count=20)
-    teach(YES)
-    teach(NO)
+@held
+def test_held_model_serves_when_the_serving_one_is_gone(lab):
     lose(lab, "trial-1", "gone")
     lab.tick("promote")
     assert read_state(lab)[0] == "trial-2"
@@ -290,9 +311,8 @@ def revoke(lab, example_id):
 
 
 @on_both_databases
+@serving
 def test_held_model_serves_at_once_when_the_serving_one_is_revoked(lab, teach):
-    write(lab, right_count=20)
-    teach(YES)
     (lab.repository.folder / "datasets/trial/examples/q2.yaml").unlink()
     teach(NO)
     assert read_state(lab) == ("trial-1", "gated", "gate-lost")
@@ -312,9 +332,8 @@ def test_floor_is_ignored_when_no_other_model_can_serve(lab, teach):
     assert read_state(lab) == ("trial-2", "gated", "gate-floor")
 
 
+@serving
 def test_serving_model_without_stored_answers_is_asked_again_to_compare(lab, teach, provider):
-    write(lab, right_count=20)
-    teach(YES)
     with lab.services() as services:
         services.db.transact(lambda: services.db.change(PROOF_ANSWER.delete()))
     call_count = len(provider.calls("chat.create"))
@@ -324,11 +343,10 @@ def test_serving_model_without_stored_answers_is_asked_again_to_compare(lab, tea
     assert read_state(lab)[0] == "trial-2"
 
 
+@serving
 def test_new_model_waits_until_the_busy_provider_has_answered_for_the_live_one(
     lab, teach, provider
 ):
-    write(lab, right_count=20)
-    teach(YES)
     with lab.services() as services:
         services.db.transact(lambda: services.db.change(PROOF_ANSWER.delete()))
     call_count = len(provider.calls("chat.create"))
@@ -345,9 +363,8 @@ def test_new_model_waits_until_the_busy_provider_has_answered_for_the_live_one(
     assert (model.build_version, len(provider.calls("chat.create"))) == ("trial-2", call_count + 20)
 
 
+@serving
 def test_pinned_model_stays_and_the_next_is_judged_when_unpinned(lab, teach):
-    write(lab, right_count=20)
-    teach(YES)
     send_request(lab, RequestKind.PIN, dataset="trial")
     teach(NO)
     assert (read_state(lab)[0], lab.notices("notice-held")) == ("trial-1", [])
@@ -357,9 +374,8 @@ def test_pinned_model_stays_and_the_next_is_judged_when_unpinned(lab, teach):
     assert len(lab.notices("notice-held")) == 1
 
 
-def test_model_that_is_not_held_cannot_be_accepted(lab, teach):
-    write(lab, right_count=20)
-    teach(YES)
+@serving
+def test_model_that_is_not_held_cannot_be_accepted(lab):
     with pytest.raises(Refused) as caught:
         accept(lab, "trial-1")
     assert text("ru", caught.value.key, **caught.value.arguments)
