@@ -1,6 +1,9 @@
 """One lab a test, copied from one that is prepared once: a repository with one dataset, one
 provider, the daemon's services."""
 
+from contextlib import contextmanager
+from functools import cache
+
 import pytest
 
 from merlin.db.notices import Notices
@@ -30,24 +33,53 @@ def lab(make_lab, tmp_path, provider):
     return make_lab(_commit, tmp_path, provider.base_url)
 
 
-def _train_three(lab):
-    """Train and promote three builds at a provider that keeps its jobs in the lab's folder."""
-    _commit(lab)
-    with ProviderStandIn(lab.folder / "provider", key="stand-in") as provider:
-        lab = Lab(lab.folder, provider.base_url)
-        lab.until_serving("trial-1")
-        for number in (2, 3):
-            lab.repository.example("trial", 50 + number)
-            lab.repository.commit()
-            lab.until_serving(f"trial-{number}")
+@cache
+def _with_provider(prepare):
+    """Return `prepare(lab, provider)` as a function of the lab, which keeps the provider's jobs."""
+
+    def prepare_lab(lab, **settings):
+        with ProviderStandIn(lab.folder / "provider", key="stand-in") as provider:
+            prepare(Lab(lab.folder, provider.base_url, **settings), provider)
+
+    return prepare_lab
 
 
 @pytest.fixture
-def trained_provider(make_lab, tmp_path):
+def run_provider(make_lab, tmp_path, database_setting):
+    """Return a function that runs the provider of a lab which is prepared once, if at all.
+
+    A PostgreSQL database is prepared for its test alone.
+    """
+    nowhere = "http://127.0.0.1:1"
+
+    @contextmanager
+    def run(prepare):
+        if prepare and database_setting:
+            lab = Lab(tmp_path, nowhere, **database_setting)
+            _with_provider(prepare)(lab, **database_setting)
+        elif prepare:
+            make_lab(_with_provider(prepare), tmp_path, nowhere)
+        with ProviderStandIn(tmp_path / "provider", key="stand-in") as stand_in:
+            yield stand_in
+
+    return run
+
+
+def _train_three(lab, _):
+    """Train and promote three builds."""
+    _commit(lab)
+    lab.until_serving("trial-1")
+    for number in (2, 3):
+        lab.repository.example("trial", 50 + number)
+        lab.repository.commit()
+        lab.until_serving(f"trial-{number}")
+
+
+@pytest.fixture
+def trained_provider(run_provider):
     """The provider of `trained_lab`, after a restart."""
-    make_lab(_train_three, tmp_path, "http://127.0.0.1:1")
-    with ProviderStandIn(tmp_path / "provider", key="stand-in") as stand_in:
-        yield stand_in
+    with run_provider(_train_three) as provider:
+        yield provider
 
 
 @pytest.fixture

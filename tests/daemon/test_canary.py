@@ -37,14 +37,24 @@ RULE = {"share": 0.3, "answers": 20}
 LONG_AGO = "2026-01-01T00:00:00.000Z"
 
 
-@pytest.fixture
-def lab(tmp_path, provider, database_setting):
+def _serve(lab, provider):
     provider.behave(states=[])
-    lab = Lab(tmp_path, provider.base_url, **database_setting)
     lab.repository.dataset(canary=RULE)
     lab.repository.commit()
     lab.until_serving("trial-1")
-    return lab
+
+
+@pytest.fixture
+def provider(run_provider):
+    """Yield the provider of a live model."""
+    with run_provider(_serve) as provider:
+        provider.behave(states=[])
+        yield provider
+
+
+@pytest.fixture
+def lab(tmp_path, provider, database_setting):
+    return Lab(tmp_path, provider.base_url, **database_setting)
 
 
 def train_next(lab, number):

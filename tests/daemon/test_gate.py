@@ -18,7 +18,6 @@ from merlin.training.promote import Promotions
 from merlin.wiring.context import open_reading_context
 from tests.support.migrated_databases import on_both_databases
 from tests.support.pipeline_lab import Lab, evaluate_at
-from tests.support.stand_ins import ProviderStandIn
 
 pytestmark = pytest.mark.integration
 YES, NO = "Да, всё именно так и есть.", "Нет, никогда такого не было."
@@ -28,16 +27,11 @@ VERA = "user:1003"
 
 
 @pytest.fixture
-def provider(request, make_lab, tmp_path, database_setting):
+def provider(request, run_provider):
     """Yield the provider, which has trained what a test names by `serving` or `held`."""
-    prepare, nowhere = getattr(request, "param", None), "http://127.0.0.1:1"
-    if prepare and database_setting:
-        prepare(Lab(tmp_path, nowhere, **database_setting), **database_setting)
-    elif prepare:
-        make_lab(prepare, tmp_path, nowhere)
-    with ProviderStandIn(tmp_path / "provider", key="stand-in") as stand_in:
-        stand_in.behave(states=[])
-        yield stand_in
+    with run_provider(getattr(request, "param", None)) as provider:
+        provider.behave(states=[])
+        yield provider
 
 
 @pytest.fixture
@@ -68,21 +62,19 @@ def write(lab, right_count, wrong_count=0, gate="not_worse", **changes):
         lab.repository.example("trial", number, answer=answer, is_test=True)
 
 
-def _train(lab, answers, settings):
-    with ProviderStandIn(lab.folder / "provider", key="stand-in") as provider:
-        provider.behave(states=[])
-        lab = Lab(lab.folder, provider.base_url, **settings)
-        write(lab, right_count=20)
-        for number, answer in enumerate(answers, 100):
-            commit_and_train(lab, provider, number, answer)
+def _train(lab, provider, *answers):
+    provider.behave(states=[])
+    write(lab, right_count=20)
+    for number, answer in enumerate(answers, 100):
+        commit_and_train(lab, provider, number, answer)
 
 
-def _serve(lab, **settings):
-    _train(lab, [YES], settings)
+def _serve(lab, provider):
+    _train(lab, provider, YES)
 
 
-def _hold(lab, **settings):
-    _train(lab, [YES, NO], settings)
+def _hold(lab, provider):
+    _train(lab, provider, YES, NO)
 
 
 # The dataset has 20 test questions, all answered rightly by the live model, wrongly by a held one.
