@@ -86,13 +86,21 @@ async def sign_in_by_password(
     return response
 
 
-def _sign_in_page(context: PageContext, back: str, status: int = 200, **sent: str) -> Response:
-    """Return the sign-in page; `sent` are its texts that differ from ""."""
+def _sign_in_page(
+    context: PageContext,
+    back: str,
+    status: int = 200,
+    *,
+    name: str = "",
+    wrong_words: str = "",
+    refused: str = "",
+) -> Response:
     view = {
         "next": back,
         "has_openid": context.services.issuer is not None,
-        **dict.fromkeys(("name", "wrong_words", "refused"), ""),
-        **sent,
+        "name": name,
+        "wrong_words": wrong_words,
+        "refused": refused,
     }
     return render_page(context, "sign_in.html", view, status=status)
 
@@ -111,7 +119,13 @@ async def sign_in_by_code(request: Request, context: PublicContext, next: Next =
 
 
 def _code_page(
-    context: PageContext, back: str, state: LoginState, number: int, **link: str
+    context: PageContext,
+    back: str,
+    state: LoginState,
+    number: int,
+    *,
+    url: str = "",
+    command: str = "",
 ) -> Response:
     """Return the page of a login that waits for confirmation; its link is shown once.
 
@@ -121,9 +135,9 @@ def _code_page(
         "next": back,
         "login_state": state.value,
         "number": number,
+        "url": url,
+        "command": command,
         "poll_s": POLL_S,
-        **dict.fromkeys(("url", "command"), ""),
-        **link,
     }
     return render_page(context, "sign_in_code.html", view)
 
