@@ -86,7 +86,7 @@ def ask_all(
     missing = [
         (variant, answers, queries)
         for variant, answers in stores
-        if (queries := [query for query in variant.queries if answers.get(query.messages) is None])
+        if (queries := answers.find_missing(variant.queries))
     ]
     costs = [
         Cost(estimate(variant.price, queries), variant.price.currency) if variant.price else None

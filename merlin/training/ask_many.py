@@ -242,6 +242,11 @@ class AnswerCache:
         """Return the stored reply to exactly this conversation, None without one."""
         return self._replies.get(self._digest(messages))
 
+    def find_missing(self, queries: Iterable[Query]) -> list[Query]:
+        """Return the queries without a stored reply, one for each conversation."""
+        by_digest = {self._digest(query.messages): query for query in queries}
+        return [query for digest, query in by_digest.items() if digest not in self._replies]
+
     def keep(self, messages: Sequence[Message], reply: Reply) -> None:
         """Store an answer. Raises OSError if it cannot be written."""
         answer, digest = reply.answer, self._digest(messages)

@@ -382,3 +382,13 @@ def test_budget_applies_to_all_datasets_together(lab, run, count_questions):
     code, captured = run("check", str(lab.repository.folder), "--ask-base", "--budget", "0.01")
     assert (code, count_questions()) == (1, 0)
     assert "--budget" in captured.err
+
+
+def test_equal_questions_are_paid_once(lab, run, count_questions):
+    folder = lab.repository.folder / "datasets/trial/examples"
+    path = folder / "q5.yaml"
+    copy = path.read_text("utf-8").replace("35", "Совсем иначе")
+    (folder / "again5.yaml").write_text(copy, "utf-8")
+    code, _, output = ask_base(lab, run, "--yes")
+    assert (code, count_questions()) == (0, 36 - TESTS)
+    assert "24 questions to ask" in output
