@@ -286,7 +286,8 @@ class VerdictHistory(Repository):
         is_served = (JOB.build_id == VERDICT.build_id) & (
             VERDICT.word == VerdictStatus.SERVING.value
         )
-        is_served &= JOB.model_id.in_(PROMOTION.select(PROMOTION.to_model))
+        served = PROMOTION.select(PROMOTION.to_model).where(PROMOTION.dataset == VERDICT.dataset)
+        is_served &= JOB.model_id.in_(served)
         is_noted = (JOB.id == VERDICT.job_id) | is_served
         rows = self.db.rows(
             VERDICT.select(
