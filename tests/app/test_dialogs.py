@@ -1,4 +1,4 @@
-"""Dialogs, on both databases: encrypted, one per person and chat, older ones still readable."""
+"""Dialogs, on both databases: encrypted, one per person and chat."""
 
 import pytest
 

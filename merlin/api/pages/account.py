@@ -3,7 +3,7 @@
 Each action is a form that redirects back, and works without scripts.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Annotated, Any, Literal
@@ -180,12 +180,20 @@ async def show_me(context: SignedInContext) -> Response:
 _NEW_KEY: Mapping[str, object] = {"label": "", "scopes": _USUAL, "days": 365}
 
 
-async def _page(context: PageContext, wrong: str = "", **sent: object) -> Response:
-    """Return the account page; `wrong` is why the form failed.
+async def _page(
+    context: PageContext,
+    *,
+    secret: str = "",
+    wrong: str = "",
+    form: str = "",
+    name: str = "",
+    key: Mapping[str, object] = _NEW_KEY,
+    trained: Sequence[str] | None = None,
+) -> Response:
+    """Return the account page; `secret` is a new key, shown once.
 
-    `sent` are values of the template about the form: its name (`form`) and what was typed (`key`,
-    `typed_name`), the new key (`secret`), shown once, or the models that had learnt from
-    corrections when the consent was revoked (`trained`).
+    `wrong` is why `form` failed, `name` the user name that was typed, `key` the new key, `trained`
+    the models that had learnt from corrections when the consent was revoked.
     """
 
     def read(ctx: Context, actor: Actor) -> dict[str, Any]:
@@ -218,12 +226,13 @@ async def _page(context: PageContext, wrong: str = "", **sent: object) -> Respon
             for scope in Scope
             if scope not in REQUIRED_PERMISSIONS or context.may(REQUIRED_PERMISSIONS[scope])
         ],
-        **dict.fromkeys(("secret", "form", "typed_name"), ""),
-        "key": _NEW_KEY,
-        "trained": None,
+        "key": key,
+        "secret": secret,
         "wrong_words": wrong,
+        "form": form,
         "is_saved": query.get("said") == "saved",
-        **sent,
+        "typed_name": name,
+        "trained": trained,
     }
     return render_page(context, "me.html", view, status=422 if wrong else 200)
 
@@ -316,9 +325,7 @@ async def set_password(
         if password:
             await change_password(request, context, password, current or None)
     except (Refused, Problem) as error:
-        return await _page(
-            context, wrong=refusal_text(context, error), form="password", typed_name=name
-        )
+        return await _page(context, wrong=refusal_text(context, error), form="password", name=name)
     return seen_other("/me?said=saved#password")
 
 
