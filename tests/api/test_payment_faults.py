@@ -81,7 +81,7 @@ def test_order_that_yookassa_never_answered_about_expires_and_releases_its_code(
         shop.wait_for_state(order_id, "expired")
     finally:
         shop.yookassa.start()
-    assert shop.purchase(order_id).next_poll_at is None
+    wait_until(lambda: shop.purchase(order_id).next_poll_at is None)
     boris.order(promo="ONCE")
 
 

@@ -75,6 +75,7 @@ def test_models_of_one_build_are_told_apart_on_their_buttons(chat, lab):
     to = ("--to", f"stand-in/{other_base}", "--yes")
     assert main(["migrate", "trial", *to, "--config", str(lab.path)]) == 0
     wait_until(lambda: lab.tick() or lab.status()["serving"]["model"] != old)
+    chat.wait_for_text("теперь отвечает trial-2")
     chat.press_forged(f"a-set:{press_mark(chat)}:0")
     assert chat.labels[0].startswith("▸ trial-2 · текущая")
     assert chat.labels[1].startswith(f"{old} · ")
