@@ -6,9 +6,10 @@ import getpass
 import re
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 
 from merlin.app import changes, requests
@@ -51,16 +52,25 @@ def edit_session(config: Config, notify: Notify = print_message) -> Iterator[Edi
     with open_migrated_database(config) as database:
         database.cipher = make_cipher(config)
         ctx = Context(config=config, db=database, teach=train_and_answer)
-        yield EditSession(ctx, Actor.operator(), notify_once)
+        session = EditSession(ctx, Actor.operator(), notify_once)
+        try:
+            yield session
+        except KeyboardInterrupt:
+            Changes(database).withdraw(session.batch)  # saved, and not waited for yet
+            raise
 
 
 @dataclass(frozen=True, slots=True)
 class EditSession:
-    """The context of a command that edits, and its way to a commit."""
+    """The context of a command that edits, and its way to a commit.
+
+    `batch` is the id of the changes that it commits, at most once.
+    """
 
     ctx: Context
     actor: Actor
     notify: Notify
+    batch: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     @property
     def editor(self) -> Editor:
@@ -69,7 +79,9 @@ class EditSession:
 
     def commit(self, dataset: str, edits: Sequence[Edit], subject: str = "") -> str:
         """Request a commit without a check; return the id of its change. Raises Refused."""
-        saved = changes.save(self.ctx, self.actor, dataset, edits, subject, editor=self.editor)
+        saved = changes.save(
+            self.ctx, self.actor, dataset, edits, subject, editor=self.editor, batch=self.batch
+        )
         return saved[0].change_id
 
     def finish(self, change_id: str, *, is_waiting: bool) -> JsonObject:
