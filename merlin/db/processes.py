@@ -50,12 +50,24 @@ class Heartbeats(Repository):
         super().__init__(db)
         self._holders = KeyHolders(db)
         self._has_sent = False
+        self._other: Heartbeat | None = None
 
     @transaction
     def beat(self, heartbeat: Heartbeat) -> None:
-        """Store the heartbeat; notify the admins of steps that fail repeatedly."""
+        """Store the heartbeat; notify the admins of steps that fail repeatedly.
+
+        Two processes of a kind on one host share the row: it keeps the start of the older one.
+        """
         failing = {step: redact(why) for step, why in heartbeat.failing.items()}
         named = {"process": heartbeat.process, "host": heartbeat.host}
+        is_here = (HEARTBEAT.process == heartbeat.process) & (HEARTBEAT.host == heartbeat.host)
+        stored = _HEARTBEATS.find(self.db, HEARTBEAT.select().where(is_here))
+        if stored is not None and stored.pid != heartbeat.pid:
+            self._other = stored
+        other = self._other
+        # A process whose pid is gone has ended, and its calls with it.
+        if other is not None and Path(f"/proc/{other.pid}").exists():
+            heartbeat = replace(heartbeat, since=min(heartbeat.since, other.since))
         row = _HEARTBEATS.write(replace(heartbeat, failing=failing), but=named)
         self.db.upsert(HEARTBEAT, named, row)
         if not self._has_sent:
