@@ -32,8 +32,7 @@ def get_change(lab, change_id):
         return lab.changes(database).get(change_id)
 
 
-@pytest.mark.parametrize("points", [KILL_POINTS[::2], KILL_POINTS[1::2]])
-def test_change_becomes_one_commit_after_kills_at(points, tmp_path):
+def test_change_becomes_one_commit_after_kills(tmp_path):
     with ProviderStandIn(key="stand-in") as provider:
         lab = Lab(tmp_path, provider.base_url)
         lab.repository.dataset()
@@ -44,7 +43,7 @@ def test_change_becomes_one_commit_after_kills_at(points, tmp_path):
         def is_committed(lab):
             return get_change(lab, change_id).state is ChangeState.COMMITTED
 
-        run_through_kills(lab, points, is_committed)
+        run_through_kills(lab, KILL_POINTS, is_committed)
 
         commits = lab.repository.git(
             "log", "--format=%H", "--grep", f"Merlin-Id: {change_id}"

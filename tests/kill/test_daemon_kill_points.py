@@ -7,10 +7,7 @@ from merlin.db.tables import BUILD, INTENT, JOB, NOTED
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.wiring.context import open_migrated_database, open_read_only
 from tests.support import kill_points
-from tests.support.forked_processes import start
 from tests.support.pipeline_lab import (
-    KEY,
-    SERVE_S,
     STAND_INS,
     Lab,
     make_recipe,
@@ -18,7 +15,6 @@ from tests.support.pipeline_lab import (
     run_through_kills,
 )
 from tests.support.stand_ins import ProviderStandIn
-from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -45,11 +41,6 @@ OTHER_PREFIXES = (
 POINTS = tuple(point for point in kill_points.POINTS if not point.startswith(OTHER_PREFIXES))
 
 
-def start_daemon(lab, **environment):
-    log = lab.folder / "daemon.log"
-    return start("daemon", lab.path, log, **{KEY: "stand-in", **environment})
-
-
 def is_noted(lab):
     with open_read_only(lab.config) as database:
         return bool(database.rows(NOTED.select()))
@@ -63,18 +54,14 @@ def is_done(lab):
         return False
 
 
-CASES = [
-    *(("openai", POINTS[start::3]) for start in range(3)),
-    # Other APIs than OpenAI's differ only in uploads and launches.
-    *(
-        (form, tuple(point for point in POINTS if point.startswith(step)))
-        for form in ("mistral", "yandex")
-        for step in ("upload.", "launch.")
-    ),
-]
+# Other APIs than OpenAI's differ only in uploads and launches.
+SENDING = tuple(point for point in POINTS if point.startswith(("upload.", "launch.")))
 
 
-@pytest.mark.parametrize(("form", "points"), CASES)
+@pytest.mark.parametrize(
+    ("form", "points"),
+    [("openai", POINTS[::2]), ("openai", POINTS[1::2]), ("mistral", SENDING), ("yandex", SENDING)],
+)
 def test_one_job_and_one_model_exist_after_kills_at(form, points, tmp_path):
     with STAND_INS[form](key="stand-in") as provider:
         lab = Lab(tmp_path, provider.base_url, providers=[provider_entry(form, provider.base_url)])
@@ -90,10 +77,8 @@ def test_one_job_and_one_model_exist_after_kills_at(form, points, tmp_path):
         assert len(folders) == 1
 
 
-@pytest.mark.parametrize(
-    "point", [point for point in kill_points.POINTS if point.startswith("remove.")]
-)
-def test_unneeded_data_is_removed_once_and_the_rest_kept_after_a_kill_at(point, tmp_path):
+def test_unneeded_data_is_removed_once_and_the_rest_kept_after_kills(tmp_path):
+    points = [point for point in kill_points.POINTS if point.startswith("remove.")]
     with ProviderStandIn(key="stand-in") as provider:
         lab = Lab(tmp_path, provider.base_url)
         lab.repository.dataset()
@@ -107,16 +92,7 @@ def test_unneeded_data_is_removed_once_and_the_rest_kept_after_a_kill_at(point, 
             old_time = "2020-01-01T00:00:00.000Z"
             database.change(BUILD.update({"created_at": old_time}))
             database.change(JOB.update({"updated_at": old_time}))
-        crash = {"MERLIN_CRASH_AT": point, "MERLIN_CRASH_MARK": str(tmp_path / "crashed")}
-        process = start_daemon(lab, **crash)
-        process.join(SERVE_S)
-        assert process.exitcode == 137
-        process = start_daemon(lab, **crash)
-        try:
-            wait_until(lambda: is_removed(lab))
-        finally:
-            process.terminate()
-            process.join()
+        run_through_kills(lab, points, is_removed)
         assert sorted(file["filename"] for file in provider.files()) == sorted(
             f"merlin-trial-{get_digest(lab, 2)}-{split}.jsonl" for split in ("train", "test")
         )

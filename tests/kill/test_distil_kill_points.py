@@ -15,12 +15,9 @@ pytestmark = pytest.mark.integration
 KILL_POINTS = [point for point in POINTS if point.startswith("distil.")]
 PRICE = {"currency": "USD", "input": 10, "output": 10, "training": 0}
 QUESTIONS = ["Что такое рекурсия?", "Зачем нужен стек вызовов?", "Где лежит куча?"]
-# Only the answer that could not be recorded is requested again.
-CALLS = {"distil.intended": 3, "distil.sent": 4, "distil.recorded": 3}
 
 
-@pytest.mark.parametrize("point", KILL_POINTS)
-def test_each_answer_is_proposed_once_after_a_kill_at(point, tmp_path):
+def test_each_answer_is_proposed_once_after_kills(tmp_path):
     with ProviderStandIn(key="stand-in") as provider:
         lab = Lab(tmp_path, provider.base_url, models={"stand-in-chat": {"price": PRICE}})
         lab.repository.dataset()
@@ -29,14 +26,18 @@ def test_each_answer_is_proposed_once_after_a_kill_at(point, tmp_path):
         file.write_text("\n".join(QUESTIONS), "utf-8")
         arguments = ["distil", "trial", str(file), "--from", "questions", "--budget", "1", "--yes"]
         arguments += ["--teacher", "stand-in/stand-in-chat", "--config", str(lab.path)]
-        crash = {"MERLIN_CRASH_AT": point, "MERLIN_CRASH_MARK": str(tmp_path / "crashed")}
+        crash = {
+            "MERLIN_CRASH_AT": ",".join(KILL_POINTS),
+            "MERLIN_CRASH_MARK": str(tmp_path / "crashed"),
+        }
 
-        for code in (137, 0):
+        for code in (*[137] * len(KILL_POINTS), 0):
             process = start_function(run_command, arguments, log, {KEY: "stand-in", **crash})
             assert wait_for_exit(process) == code, log.read_text()
 
         contents = [call.body["messages"][1]["content"] for call in provider.calls("chat.create")]
-    assert (len(contents), len(set(contents))) == (CALLS[point], 3)
+    # Only the answer that could not be recorded is requested again.
+    assert (len(contents), len(set(contents))) == (4, 3)
     with open_migrated_database(lab.config) as database:
         database.cipher = make_cipher(lab.config)
         drafts = [proposal.draft for proposal in Proposals(database).list_waiting(limit=100)]
@@ -45,6 +46,6 @@ def test_each_answer_is_proposed_once_after_a_kill_at(point, tmp_path):
     assert {call.state for call in calls} == {IntentState.DONE}
     spent = [int(call.outside_id) for call in calls]
     # A call without a recorded answer counts as spent, at its estimated cost.
-    doubt = 0 if point == "distil.recorded" else 40_000
-    assert max(spent) > doubt
-    assert sum(spent) < doubt + 40_000
+    assert KILL_POINTS == ["distil.intended", "distil.sent", "distil.recorded"]
+    assert max(spent) > 80_000
+    assert sum(spent) < 120_000

@@ -5,10 +5,8 @@ import pytest
 from merlin.db.tables import NOTICE, VERDICT
 from merlin.wiring.context import open_read_only
 from tests.support import kill_points
-from tests.support.forked_processes import start
-from tests.support.pipeline_lab import KEY, Lab
+from tests.support.pipeline_lab import Lab, run_through_kills
 from tests.support.stand_ins import ProviderStandIn
-from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 YES, NO = "Да, всё именно так и есть.", "Нет, никогда такого не было."
@@ -21,10 +19,8 @@ def list_reasons(lab):
     return [row["reason"] for row in rows]
 
 
-@pytest.mark.parametrize(
-    "point", [point for point in kill_points.POINTS if point.startswith("gate.")]
-)
-def test_model_is_held_and_reported_once_after_a_kill_at(point, tmp_path):
+def test_model_is_held_and_reported_once_after_kills(tmp_path):
+    points = [point for point in kill_points.POINTS if point.startswith("gate.")]
     with ProviderStandIn(key="stand-in") as provider:
         lab = Lab(tmp_path, provider.base_url)
         lab.repository.dataset(count=12, tests=0, gate="not_worse")
@@ -36,18 +32,7 @@ def test_model_is_held_and_reported_once_after_a_kill_at(point, tmp_path):
         lab.repository.example("trial", 1, answer="Иначе.")
         lab.repository.commit()
         provider.behave(fixed_answer=NO)
-        crash = {"MERLIN_CRASH_AT": point, "MERLIN_CRASH_MARK": str(tmp_path / "crashed")}
-        log = tmp_path / "daemon.log"
-        process = start("daemon", lab.path, log, **{KEY: "stand-in", **crash})
-        process.join(60)
-        assert process.exitcode == 137, log.read_text()[-3000:]
-        assert list_reasons(lab) == ["", "" if point == "gate.judged" else "gate-lost"]
-        process = start("daemon", lab.path, log, **{KEY: "stand-in", **crash})
-        try:
-            wait_until(lambda: list_reasons(lab) == ["", "gate-lost"], describe=log.read_text)
-        finally:
-            process.terminate()
-            process.join()
+        run_through_kills(lab, points, lambda lab: list_reasons(lab) == ["", "gate-lost"])
         lab.tick("promote", rounds=3)
         with open_read_only(lab.config) as database:
             assert database.count(NOTICE, NOTICE.key == "notice-held") == 1

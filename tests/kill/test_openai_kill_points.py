@@ -38,7 +38,7 @@ class ApiProcess:
             "state_dir": "state",
             "api": {"listen": f"127.0.0.1:{port}"},
             "providers": [{"name": "chat", "base_url": provider_url, "credential": KEY}],
-            "plans": {"student": {"title": {"ru": "Студент", "en": "Student"}, "text": 5}},
+            "plans": {"student": {"title": {"ru": "Студент", "en": "Student"}, "text": 20}},
         }
         self.path = folder / "config.yaml"
         self.path.write_text(yaml.safe_dump(config), encoding="utf-8")
@@ -72,8 +72,8 @@ class ApiProcess:
                 self.ask(**options)
             assert wait_for_exit(process) == 137, (self.folder / "api.log").read_text()[-3000:]
 
-    def ask_again(self, **options):
-        """Return the answer to a call of the killed process, once this one is known to run."""
+    def ask_until_answered(self, **options):
+        """Repeat a call of a killed process until this one knows that it no longer runs."""
         return wait_until(lambda: (response := self.ask(**options)).status_code != 409 and response)
 
     def count_uses(self):
@@ -88,43 +88,29 @@ class ApiProcess:
             database.sql("UPDATE quota_use SET at = ?", earlier)
 
 
-@pytest.fixture
-def provider():
+def test_no_question_stays_reserved_or_is_charged_twice_after_kills(tmp_path):
+    keyed = [
+        (point, {"stream": stream, "Idempotency-Key": f"{point}-{stream}"})
+        for stream in (False, True)
+        for point in KILL_POINTS
+    ]
     with ProviderStandIn(key="stand-in") as provider:
-        yield provider
-
-
-@pytest.mark.parametrize("point", KILL_POINTS)
-def test_no_question_stays_reserved_after_a_kill_at(point, tmp_path, provider):
-    api = ApiProcess(tmp_path, provider.base_url)
-    api.ask_and_kill(point)
-    is_charged = point == "completion.answered"
-    assert api.count_uses() == {"charged" if is_charged else "reserved": 1}
-    api.age_records()
-    with api.run():
-        wait_until(lambda: api.count_uses() == {"charged" if is_charged else "returned": 1})
-
-
-@pytest.mark.parametrize("point", KILL_POINTS)
-def test_question_with_a_key_is_charged_once_after_a_kill_at(point, tmp_path, provider):
-    api, options = ApiProcess(tmp_path, provider.base_url), {"Idempotency-Key": "one"}
-    api.ask_and_kill(point, **options)
-    with api.run():
-        response = api.ask_again(**options)
-        repeated = api.ask(**options)
-        assert repeated.headers["idempotency-replayed"] == "true"
-        assert repeated.content == response.content
-    assert api.count_uses() == {"charged": 1}
-
-
-@pytest.mark.parametrize("point", KILL_POINTS)
-def test_stream_with_a_key_is_charged_once_after_a_kill_at(point, tmp_path, provider):
-    api, options = (
-        ApiProcess(tmp_path, provider.base_url),
-        {"stream": True, "Idempotency-Key": "one"},
-    )
-    api.ask_and_kill(point, **options)
-    with api.run():
-        assert api.ask_again(**options).content.endswith(b"[DONE]\n\n")
-        assert api.ask(**options).headers["idempotency-replayed"] == "true"
-    assert api.count_uses() == {"charged": 1}
+        api = ApiProcess(tmp_path, provider.base_url)
+        for point in KILL_POINTS:
+            api.ask_and_kill(point)
+        asked = {"reserved": len(KILL_POINTS) - 1, "charged": 1}
+        assert api.count_uses() == asked, "completion.answered comes after the charge"
+        api.age_records()
+        for point, options in keyed:
+            api.ask_and_kill(point, **options)
+        with api.run():
+            for _, options in keyed:
+                response = api.ask_until_answered(**options)
+                repeated = api.ask(**options)
+                assert repeated.headers["idempotency-replayed"] == "true"
+                if options["stream"]:
+                    assert response.content.endswith(b"[DONE]\n\n")
+                else:
+                    assert repeated.content == response.content
+            returned = {"returned": asked["reserved"], "charged": len(keyed) + 1}
+            wait_until(lambda: api.count_uses() == returned, describe=lambda: str(api.count_uses()))
