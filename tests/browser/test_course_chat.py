@@ -39,8 +39,11 @@ def test_question_is_answered_rated_and_found_again(visitor, course_site):
     expect(page.locator("#left")).to_contain_text("Осталось 2 вопроса")
     expect(page.get_by_text("отвечает algorithms-1")).to_be_visible()
     find_field(page).fill("Что такое граф?")
+    page.evaluate("addEventListener('invalid', () => document.body.append('invalid'), true)")
+    page.keyboard.press("Enter")
     page.keyboard.press("Enter")
     expect(page.locator(".msg.me")).to_have_text(["Что такое граф?"])
+    expect(page.get_by_text("invalid")).to_have_count(0)
     expect(find_answers(page).locator(".version")).to_have_text("algorithms-1")
     expect(find_answers(page).get_by_role("listitem").first).to_have_text("Вершины")
     expect(page.locator(".caret, .dots")).to_have_count(0)
@@ -109,6 +112,14 @@ def test_lost_connection_is_shown_and_the_question_can_be_sent_again(visitor):
     page.get_by_role("button", name="Повторить").click()
     expect(find_answers(page).locator(".text")).not_to_be_empty()
     expect(page.locator(".msg")).to_have_count(2)
+    expect(page.get_by_role("alert")).to_have_count(0)
+    # The answer came, and its turn does not: the page stays until it does.
+    page.route("**/chat/*", lambda route: route.abort(), times=2)
+    find_field(page).fill("Что такое граф?")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Повторить").click()
+    page.get_by_role("button", name="Повторить").click()
+    expect(find_answers(page).locator(".version")).to_have_count(2)
     expect(page.get_by_role("alert")).to_have_count(0)
 
 

@@ -108,12 +108,15 @@ async function ask(body, question, replaced) {
   form.talk.value = place.talk;
   const href = `${new URL(form.action).pathname}/${place.talk}`;
   history.replaceState(history.state, "", href);
-  try {
-    await renew(href, [[pending, `turn-${place.turn}`], ...pairs()]);
-    byId("spoken").textContent = document.querySelector(`#turn-${place.turn} .msg:not(.me) :is(.text, .note)`)?.textContent ?? "";
-  } catch {
-    failed(pending.lastElementChild, "", () => location.reload());
-  }
+  const show = async () => {
+    try {
+      await renew(href, [[pending, `turn-${place.turn}`], ...pairs()]);
+      byId("spoken").textContent = document.querySelector(`#turn-${place.turn} .msg:not(.me) :is(.text, .note)`)?.textContent ?? "";
+    } catch {
+      failed(pending.lastElementChild, "", show);
+    }
+  };
+  await show();
 }
 
 function busy(isBusy) {
@@ -149,7 +152,8 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") running?.abort();
   if (event.target.id !== "question" || event.key !== "Enter" || event.shiftKey || event.isComposing) return;
   event.preventDefault();
-  byId("say").requestSubmit();
+  // An empty one is not sent: Enter pressed twice would open the browser's hint about a required field.
+  if (event.target.value.trim()) byId("say").requestSubmit();
 });
 document.addEventListener("click", async (event) => {
   if (event.target.closest("#stop-it")) running?.abort();
