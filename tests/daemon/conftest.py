@@ -7,14 +7,16 @@ from functools import cache
 import pytest
 
 from merlin.db.notices import Notices
-from tests.support.pipeline_lab import Lab, lab_maker
+from tests.support.pipeline_lab import Lab, commit_dataset, lab_maker, train_one
 from tests.support.stand_ins import ProviderStandIn
 
 
 @pytest.fixture
-def provider(request):
-    """Yield the provider: of another class for a test that names one by `indirect`."""
-    with getattr(request, "param", ProviderStandIn)(key="stand-in") as stand_in:
+def provider(request, run_provider):
+    """Yield the provider: of the class, or after what the function has trained, that a test names
+    by `indirect`."""
+    chosen = getattr(request, "param", ProviderStandIn)
+    with chosen(key="stand-in") if isinstance(chosen, type) else run_provider(chosen) as stand_in:
         yield stand_in
 
 
@@ -23,14 +25,11 @@ def make_lab(tmp_path_factory):
     return lab_maker(tmp_path_factory.mktemp("labs"))
 
 
-def _commit(lab):
-    lab.repository.dataset()
-    lab.repository.commit()
-
-
 @pytest.fixture
 def lab(make_lab, tmp_path, provider):
-    return make_lab(_commit, tmp_path, provider.base_url)
+    if (tmp_path / "repository").exists():  # copied with its provider
+        return Lab(tmp_path, provider.base_url)
+    return make_lab(commit_dataset, tmp_path, provider.base_url)
 
 
 @cache
@@ -67,8 +66,7 @@ def run_provider(make_lab, tmp_path, database_setting):
 
 def _train_three(lab, _):
     """Train and promote three builds."""
-    _commit(lab)
-    lab.until_serving("trial-1")
+    train_one(lab, _)
     for number in (2, 3):
         lab.repository.example("trial", 50 + number)
         lab.repository.commit()

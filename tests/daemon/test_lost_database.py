@@ -12,7 +12,7 @@ from merlin.db.database import open_database
 from merlin.wiring.context import open_read_only, open_reading_context
 from tests.support import forked_processes
 from tests.support.migrated_databases import drop_database
-from tests.support.pipeline_lab import run_command
+from tests.support.pipeline_lab import run_command, serving
 
 pytestmark = pytest.mark.integration
 
@@ -109,8 +109,8 @@ def test_missing_and_damaged_notes_still_lead_to_higher_numbers(trained_lab):
     trained_lab.until_serving("trial-4")
 
 
+@serving
 def test_without_notes_recovery_begins_anew_and_builds_keep_the_numbers_of_their_folders(lab):
-    lab.until_serving("trial-1")
     commit_example(lab, 52)
     lab.tick("fetch")
     mirror_notes(lab, "remove", "--ignore-missing", *lab.repository.git("rev-list", "HEAD").split())
@@ -147,8 +147,8 @@ def test_empty_database_is_not_backed_up_in_place_of_good_archives(lab):
     assert "merlin restore" in err
 
 
+@serving
 def test_numbers_of_two_datasets_are_independent(lab):
-    lab.until_serving("trial-1")
     commit_example(lab, 52)
     lab.until_serving("trial-2")
     lab.repository.dataset("trial-2")
@@ -163,8 +163,8 @@ def test_numbers_of_two_datasets_are_independent(lab):
     lab.until_serving("trial-2-2", "trial-2")
 
 
+@serving
 def test_number_named_by_two_notes_is_used_once(lab):
-    lab.until_serving("trial-1")
     commit_example(lab, 52)
     lab.until_serving("trial-2")
     [first, second] = lab.repository.git("rev-list", "--reverse", "HEAD").split()

@@ -12,7 +12,7 @@ from merlin.db.requests import Requests
 from merlin.db.tables import FINDING
 from merlin.openai_protocol.responses import list_page
 from merlin.sandbox.provider.training import job_object
-from tests.support.pipeline_lab import DATASET, Lab, Repository, run_command
+from tests.support.pipeline_lab import DATASET, Lab, Repository, run_command, serving
 from tests.support.stand_ins import ProviderStandIn
 
 pytestmark = pytest.mark.integration
@@ -38,8 +38,8 @@ def test_commit_becomes_a_serving_model(lab, provider):
     assert "build=trial-1" in note
 
 
+@serving
 def test_commit_without_changes_trains_nothing_and_a_rejected_one_keeps_the_model(lab, provider):
-    lab.until_serving("trial-1")
     (lab.repository.folder / "README.md").write_text("words", encoding="utf-8")
     (lab.repository.folder / "datasets/trial/README.md").write_text("words", encoding="utf-8")
     lab.repository.commit()
@@ -53,8 +53,8 @@ def test_commit_without_changes_trains_nothing_and_a_rejected_one_keeps_the_mode
     assert len(provider.jobs_created()) == 1
 
 
+@serving
 def test_revert_serves_its_old_model_without_a_job(lab, provider):
-    lab.until_serving("trial-1")
     lab.repository.example("trial", 50)
     lab.repository.commit()
     lab.until_serving("trial-2")
@@ -135,8 +135,8 @@ def test_build_is_held_when_its_dataset_says_so(lab, provider, mode):
     assert not provider.jobs_created()
 
 
+@serving
 def test_rewritten_history_is_followed(lab, provider):
-    lab.until_serving("trial-1")
     lab.repository.example("trial", 50)
     lab.repository.commit()
     lab.until_serving("trial-2")
@@ -149,8 +149,8 @@ def test_rewritten_history_is_followed(lab, provider):
     assert "notice-rewritten" in keys
 
 
+@serving
 def test_branch_set_back_serves_its_earlier_model(lab, provider):
-    lab.until_serving("trial-1")
     lab.repository.example("trial", 50)
     lab.repository.commit()
     lab.until_serving("trial-2")
@@ -166,8 +166,8 @@ def lose_database(lab):
     shutil.rmtree(lab.config.state_dir / "builds")
 
 
+@serving
 def test_lost_database_launches_nothing_again(lab, provider):
-    lab.until_serving("trial-1")
     lose_database(lab)
     lab.until_serving("trial-1")
     assert len(provider.jobs_created()) == 1
@@ -233,8 +233,8 @@ def test_job_that_a_list_repeats_is_neither_cancelled_nor_are_its_files_deleted(
     assert not provider.calls("files.delete")
 
 
+@serving
 def test_rollback_lasts_until_the_next_good_commit(lab, provider):
-    lab.until_serving("trial-1")
     lab.repository.example("trial", 50)
     lab.repository.commit()
     lab.until_serving("trial-2")
@@ -248,8 +248,8 @@ def test_rollback_lasts_until_the_next_good_commit(lab, provider):
     lab.until_serving("trial-3")
 
 
+@serving
 def test_pinned_model_stays(lab, provider):
-    lab.until_serving("trial-1")
     with lab.services() as services:
         Requests(services.db).ask("pin", {"dataset": "trial"}, "vera")
     lab.tick("serve")
@@ -271,8 +271,8 @@ def test_copied_dataset_is_a_separate_dataset(lab, provider):
     assert len(provider.jobs_created()) == 2
 
 
+@serving
 def test_commit_that_only_removes_an_example_is_trained(lab, provider):
-    lab.until_serving("trial-1")
     (lab.repository.folder / "datasets/trial/examples/q0.yaml").unlink()
     lab.repository.commit()
     lab.until_serving("trial-2")

@@ -24,7 +24,7 @@ from merlin.training.launch_plan import Launches, launch_waiting
 from merlin.training.promote import Promotions
 from merlin.wiring.context import open_reading_context
 from tests.support.migrated_databases import only_sqlite
-from tests.support.pipeline_lab import run_command
+from tests.support.pipeline_lab import run_command, serving
 
 pytestmark = pytest.mark.integration
 
@@ -303,8 +303,8 @@ def test_concurrent_fetches_take_turns(lab, waiting_notices):
     assert "notice-rewritten" not in waiting_notices()
 
 
+@serving
 def test_amended_commit_never_lets_an_older_model_serve(lab):
-    lab.until_serving("trial-1")
     lab.repository.example("trial", 50)
     lab.repository.commit()
     lab.until_serving("trial-2")

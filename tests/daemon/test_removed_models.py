@@ -10,6 +10,7 @@ from merlin.core.i18n import text
 from merlin.daemon.ticks import warn_of_problems
 from merlin.db.requests import RequestKind, Requests
 from merlin.training.promote import Promotions, promote_by_hand, roll_back
+from tests.support.pipeline_lab import serving
 
 pytestmark = pytest.mark.integration
 
@@ -40,8 +41,8 @@ def ask_daemon(lab, kind, **arguments):
     lab.tick("serve")
 
 
+@serving
 def test_lost_model_is_notified_and_shown_and_can_return(lab, provider, waiting_notices, capsys):
-    lab.until_serving("trial-1")
     delete_tuned_models(lab, provider)
     assert model_states(lab, capsys) == {"trial-1": "gone"}
     main(["models", "list", "--config", str(lab.path)])
@@ -57,14 +58,14 @@ def test_lost_model_is_notified_and_shown_and_can_return(lab, provider, waiting_
     assert model_states(lab, capsys) == {"trial-1": "good"}
 
 
+@serving
 def test_existing_model_stays_good(lab, capsys):
-    lab.until_serving("trial-1")
     assert compare_models(lab, 4) == [False] * 4
     assert model_states(lab, capsys) == {"trial-1": "good"}
 
 
+@serving
 def test_revert_never_promotes_a_lost_model_and_it_can_be_trained_again(lab, provider, capsys):
-    lab.until_serving("trial-1")
     delete_tuned_models(lab, provider)
     provider.behave(null_model_polls=0)
     lab.repository.example("trial", 50)
@@ -79,8 +80,8 @@ def test_revert_never_promotes_a_lost_model_and_it_can_be_trained_again(lab, pro
     assert len(provider.jobs_created()) == 3
 
 
+@serving
 def test_lost_serving_model_is_trained_again_by_hand_and_serves(lab, provider):
-    lab.until_serving("trial-1")
     lost_model = lab.status()["serving"]["model"]
     delete_tuned_models(lab, provider)
     provider.behave(null_model_polls=0)
@@ -93,8 +94,8 @@ def test_lost_serving_model_is_trained_again_by_hand_and_serves(lab, provider):
     assert len(provider.jobs_created()) == 2
 
 
+@serving
 def test_lost_model_cannot_be_promoted_or_rolled_back_to(lab, provider):
-    lab.until_serving("trial-1")
     delete_tuned_models(lab, provider)
     provider.behave(null_model_polls=0)
     lab.repository.example("trial", 50)
@@ -124,8 +125,8 @@ def test_rollback_skips_a_lost_model(lab, provider):
         assert roll_back(Promotions(services.db), "trial", "vera").build_version == "trial-1"
 
 
+@serving
 def test_model_reported_by_the_bot_is_checked_at_once(lab, provider, capsys):
-    lab.until_serving("trial-1")
     name = lab.status()["serving"]["model"]
     provider.behave(null_model_polls=EVER)
     with lab.services() as services:

@@ -18,7 +18,7 @@ from merlin.db.requests import Requests, RequestState
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.training.jobs import Jobs
 from merlin.training.promote import Promotions
-from tests.support.pipeline_lab import evaluate_at
+from tests.support.pipeline_lab import evaluate_at, serving
 
 pytestmark = pytest.mark.integration
 
@@ -101,8 +101,8 @@ def test_interrupted_request_is_done_by_the_next_tick(lab):
     assert request_state(lab, request_id).state is RequestState.DONE
 
 
+@serving
 def test_rollback_whose_result_cannot_be_stored_changes_nothing(lab, provider):
-    lab.until_serving("trial-1")
     lab.repository.example("trial", 50)
     lab.repository.commit()
     lab.until_serving("trial-2")
@@ -213,8 +213,8 @@ def run_json(lab, capsys, *arguments):
 
 
 @pytest.mark.parametrize("name", ["its build", "its id"])
+@serving
 def test_refused_model_cannot_be_promoted_by_hand(lab, provider, capsys, name):
-    lab.until_serving("trial-1")
     refuse_next(lab, provider)
     code, output = run_json(lab, capsys, "list", "--json")
     model = next(load for load in json.loads(output.out) if load["build"] == "trial-2")
@@ -226,8 +226,8 @@ def test_refused_model_cannot_be_promoted_by_hand(lab, provider, capsys, name):
     assert lab.status()["serving"]["build"] == "trial-1"
 
 
+@serving
 def test_evaluation_of_a_refused_model_says_why_and_how_to_train_it_again(lab, provider, capsys):
-    lab.until_serving("trial-1")
     refuse_next(lab, provider)
     assert main(["eval", "trial-2", "--config", str(lab.path)]) == 1
     shown = " ".join(capsys.readouterr().err.split())
@@ -239,8 +239,8 @@ def test_evaluation_of_a_refused_model_says_why_and_how_to_train_it_again(lab, p
     assert "start the training again" in shown
 
 
+@serving
 def test_refused_model_cannot_be_rolled_back_to(lab, provider, capsys):
-    lab.until_serving("trial-1")
     refuse_next(lab, provider)
     for to in ([], ["--to", "trial-2"]):
         code, output = run_json(lab, capsys, "rollback", "trial", *to)

@@ -19,7 +19,7 @@ from merlin.db.tables import BUILD, DATASET_TEXT, JOB, MODEL, NOTICE
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.training.promote import Promotions
 from merlin.wiring.context import git_source, open_migrated_database
-from tests.support.pipeline_lab import Lab
+from tests.support.pipeline_lab import Lab, commit_dataset, serving
 
 pytestmark = pytest.mark.integration
 
@@ -50,54 +50,60 @@ def commit_example(lab, number):
     return lab.repository.commit()
 
 
-@pytest.fixture
-def three_builds(lab, provider):
-    """The first build's job was refused, the second was live, the third is live."""
+def _train_two(lab, provider):
+    """Have the first build's job refused; train and promote the second and the third."""
+    commit_dataset(lab)
     provider.faults.add(Fault("jobs.create", FaultKind.STATUS, times=1, status=400))
     lab.tick(rounds=2)
     assert lab.status()["verdict"] == "failed"
-    commit_example(lab, 50)
-    lab.until_serving("trial-2")
-    commit_example(lab, 51)
-    lab.until_serving("trial-3")
-    return lab
+    for number in (2, 3):
+        commit_example(lab, 48 + number)
+        lab.until_serving(f"trial-{number}")
 
 
-def test_unserved_builds_and_training_files_are_deleted_and_others_kept(three_builds, provider):
-    assert (build_folders(three_builds), len(provider.files())) == ({"1", "2", "3"}, 6)
-    three_builds.tick("retain")
-    assert (build_folders(three_builds), len(provider.files())) == ({"1", "2", "3"}, 6)
-    let_time_pass(three_builds)
+three_builds = pytest.mark.parametrize(
+    "provider", [_train_two], indirect=True, ids=["three_builds"]
+)
+
+
+@three_builds
+def test_unserved_builds_and_training_files_are_deleted_and_others_kept(lab, provider):
+    assert (build_folders(lab), len(provider.files())) == ({"1", "2", "3"}, 6)
+    lab.tick("retain")
+    assert (build_folders(lab), len(provider.files())) == ({"1", "2", "3"}, 6)
+    let_time_pass(lab)
     copytree(
-        next((three_builds.config.state_dir / "builds/trial").iterdir()),
-        three_builds.config.state_dir / "builds/trial/9-000000000000",
+        next((lab.config.state_dir / "builds/trial").iterdir()),
+        lab.config.state_dir / "builds/trial/9-000000000000",
     )
-    document = provider_files(three_builds)
+    document = provider_files(lab)
     assert (document["builds"]["to_remove"], document["files"]["to_remove"]) == (1, 1)
-    three_builds.tick("retain")
-    assert (build_folders(three_builds), len(provider.files())) == ({"2", "3"}, 4)
-    document = provider_files(three_builds)
+    lab.tick("retain")
+    assert (build_folders(lab), len(provider.files())) == ({"2", "3"}, 4)
+    document = provider_files(lab)
     assert (document["builds"]["count"], document["builds"]["to_remove"]) == (2, 0)
     assert (document["files"]["to_remove"], document["builds"]["bytes"] > 0) == (0, True)
     calls = len(provider.calls())
-    three_builds.tick("retain")
+    lab.tick("retain")
     assert not [call for call in provider.calls()[calls:] if call.name.startswith("files")]
 
 
-def test_build_whose_folder_was_deleted_is_remade_and_trained(three_builds, provider):
-    let_time_pass(three_builds)
-    three_builds.tick("retain")
-    three_builds.repository.git("rm", "-q", "datasets/trial/examples/q50.yaml")
-    three_builds.repository.git("rm", "-q", "datasets/trial/examples/q51.yaml")
-    three_builds.repository.commit("Go back to the first")
-    with three_builds.services() as services:
+@three_builds
+def test_build_whose_folder_was_deleted_is_remade_and_trained(lab, provider):
+    let_time_pass(lab)
+    lab.tick("retain")
+    lab.repository.git("rm", "-q", "datasets/trial/examples/q50.yaml")
+    lab.repository.git("rm", "-q", "datasets/trial/examples/q51.yaml")
+    lab.repository.commit("Go back to the first")
+    with lab.services() as services:
         Requests(services.db).ask(RequestKind.LAUNCH, {"dataset": "trial"}, "vera")
-    three_builds.tick("fetch", "serve")
-    three_builds.until_serving("trial-1")
-    assert build_folders(three_builds) == {"1", "2", "3"}
+    lab.tick("fetch", "serve")
+    lab.until_serving("trial-1")
+    assert build_folders(lab) == {"1", "2", "3"}
 
 
-def test_nothing_is_deleted_when_retention_is_unlimited(three_builds, tmp_path, provider):
+@three_builds
+def test_nothing_is_deleted_when_retention_is_unlimited(lab, tmp_path, provider):
     retention = dict.fromkeys(("builds_days", "files_days", "models_days", "mirror_days"), 0)
     lab = Lab(tmp_path, provider.base_url, retention=retention)
     let_time_pass(lab)
@@ -106,17 +112,18 @@ def test_nothing_is_deleted_when_retention_is_unlimited(three_builds, tmp_path, 
     assert provider_files(lab)["builds"]["to_remove"] == 0
 
 
-def test_failed_deletion_at_a_provider_is_repeated_later(three_builds, provider):
-    let_time_pass(three_builds)
+@three_builds
+def test_failed_deletion_at_a_provider_is_repeated_later(lab, provider):
+    let_time_pass(lab)
     provider.faults.add(Fault("files.delete", FaultKind.STATUS, times=1, status=503))
-    three_builds.tick("retain")
+    lab.tick("retain")
     assert len(provider.files()) > 4
-    three_builds.tick("retain")
+    lab.tick("retain")
     assert len(provider.files()) == 4
 
 
+@serving
 def test_unserved_model_is_deleted_at_its_provider(tmp_path, lab, provider):
-    lab.until_serving("trial-1")
     with lab.services() as services:
         Promotions(services.db).pin("trial", is_pinned=True)
     for number in (50, 51):

@@ -24,6 +24,7 @@ from merlin.training.jobs import Jobs
 from merlin.training.models import Models
 from merlin.wiring.context import open_migrated_database
 from tests.support.config import make_config
+from tests.support.pipeline_lab import serving
 
 pytestmark = pytest.mark.integration
 
@@ -95,10 +96,10 @@ def live_build(lab):
     return live and live["build"]
 
 
+@serving
 def test_model_trained_on_a_revoked_example_stops_serving_and_is_not_offered(
     lab, waiting_notices, capsys
 ):
-    lab.until_serving("trial-1")
     accept_correction(lab)
     lab.until_serving("trial-2")
     learnt = lab.model("trial-2").model_id
@@ -123,8 +124,8 @@ def test_model_trained_on_a_revoked_example_stops_serving_and_is_not_offered(
     assert "consent withdrawn" in capsys.readouterr().out
 
 
+@serving
 def test_revoked_model_cannot_be_rolled_back_to_after_its_example_left_git(lab, provider):
-    lab.until_serving("trial-1")
     accept_correction(lab)
     lab.until_serving("trial-2")
     lab.repository.example("trial", 50)
@@ -158,10 +159,10 @@ def test_without_another_model_the_general_one_answers(lab, waiting_notices):
     assert live_build(lab) is None
 
 
+@serving
 def test_model_finished_after_the_revocation_is_neither_asked_nor_promoted(
     lab, provider, waiting_notices
 ):
-    lab.until_serving("trial-1")
     provider.behave(states=["queued"] * 500)
     accept_correction(lab)
     lab.tick("launch", "poll")
@@ -178,8 +179,8 @@ def test_model_finished_after_the_revocation_is_neither_asked_nor_promoted(
     assert waiting_notices()[STAYS]["models"] == "trial-2"
 
 
+@serving
 def test_build_with_a_revoked_example_is_not_trained(lab, provider):
-    lab.until_serving("trial-1")
     lab.repository.dataset(launch={"mode": "manual", "quiet_s": 0, "min_new": 1})
     lab.repository.commit()
     accept_correction(lab)

@@ -10,6 +10,7 @@ from functools import partial
 from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 
+import pytest
 import yaml
 
 from merlin.app.actor import Actor
@@ -240,10 +241,25 @@ def run_through_kills(lab, points, is_done):
     }
 
 
-def fetch_dataset(lab):
-    """Make a dataset in a lab's repository, which accepts pushes, and fetch it."""
+def commit_dataset(lab):
+    """Make a dataset in a lab's repository."""
     lab.repository.dataset()
     lab.repository.commit()
+
+
+def train_one(lab, _provider):
+    """Make a dataset, and train and promote its first build."""
+    commit_dataset(lab)
+    lab.until_serving("trial-1")
+
+
+# The lab of a test begins with a model; it is trained once.
+serving = pytest.mark.parametrize("provider", [train_one], indirect=True, ids=["serving"])
+
+
+def fetch_dataset(lab):
+    """Make a dataset in a lab's repository, which accepts pushes, and fetch it."""
+    commit_dataset(lab)
     lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
     lab.tick("fetch")
 
