@@ -107,9 +107,13 @@ class OrderDetails:
         }
 
 
-def list_orders(ctx: Context, actor: Actor, limit: int) -> list[Purchase]:
-    """Return the actor's orders, newest first."""
-    return Purchases(ctx.db, ctx.clock).list_of_user(actor.user_id, limit) if actor.user_id else []
+def list_orders(ctx: Context, actor: Actor, limit: int, before: str = "") -> list[Purchase]:
+    """Return the actor's orders, newest first: those after `before`.
+
+    Raises NotFound for an unknown `before`.
+    """
+    purchases = Purchases(ctx.db, ctx.clock)
+    return purchases.list_of_user(actor.user_id, limit, before) if actor.user_id else []
 
 
 def show_order(ctx: Context, actor: Actor, purchase_id: str) -> Purchase:

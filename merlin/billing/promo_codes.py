@@ -52,6 +52,15 @@ class StoredPromo(Promo):
     uses: int
     stopped: bool
 
+    def state_at(self, now: datetime) -> str:
+        """Return "on" for a code that can be used, else "stopped", "over" or "used-up"."""
+        if self.stopped:
+            return "stopped"
+        if self.ends_at is not None and self.ends_at <= now:
+            return "over"
+        is_used_up = self.most_uses is not None and self.uses >= self.most_uses
+        return "used-up" if is_used_up else "on"
+
 
 def normalise_code(code: str) -> str:
     """Return a code as it is stored, in upper case; "" if it is invalid."""

@@ -299,9 +299,18 @@ class Purchases(Repository):
                 return purchases[0]
         return self.get(named)
 
-    def list_of_user(self, user_id: int, limit: int = 50) -> list[Purchase]:
-        """Return a person's purchases, newest first."""
-        return _PURCHASES.read_all(self.db, _select_purchases(user_id).limit(limit))
+    def list_of_user(self, user_id: int, limit: int = 50, before: str = "") -> list[Purchase]:
+        """Return a person's purchases, newest first, after one. Raises NotFound for an unknown."""
+        query = self._after(_select_purchases(user_id), before)
+        return _PURCHASES.read_all(self.db, query.limit(limit))
+
+    def _after(self, query: Any, before: str) -> Any:
+        """Return a query, newest first, that begins after a purchase; "" for all."""
+        if not before:
+            return query
+        at = iso(self.get(before).created_at)
+        is_older = (PURCHASE.created_at == at) & (PURCHASE.id < before)
+        return query.where((PURCHASE.created_at < at) | is_older)
 
     def find_renewing(self, renewal_id: int) -> Purchase | None:
         """Return the open order that pays a renewal, None without one."""
@@ -320,11 +329,8 @@ class Purchases(Repository):
 
         `whose` is the person's id or the order's number, with or without its sign.
         """
-        query = PURCHASE.select().order_by(PURCHASE.created_at.desc(), PURCHASE.id.desc())
-        if before:
-            at = iso(self.get(before).created_at)
-            is_older = (PURCHASE.created_at == at) & (PURCHASE.id < before)
-            query = query.where((PURCHASE.created_at < at) | is_older)
+        newest = PURCHASE.select().order_by(PURCHASE.created_at.desc(), PURCHASE.id.desc())
+        query = self._after(newest, before)
         if state:
             query = query.where(PURCHASE.state == state)
         if whose:

@@ -263,16 +263,17 @@ Code = Annotated[str, typer.Argument(metavar="CODE", help="Promo code; case is i
 def list_codes(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """List promo codes with their number of uses, newest first."""
     with read_context(config) as (ctx, actor):
-        codes = [asdict(code) for code in payments.list_codes(ctx, actor)]
+        codes = payments.list_codes(ctx, actor)
+        states = {code.code: code.state_at(ctx.clock()) for code in codes}
     print_list(
-        codes,
+        [asdict(code) for code in codes],
         "code plan gives uses until=ends_at promo-state",
         json=json,
         under="promos",
         prefix="billing-col",
         gives=_format_benefit,
         uses=lambda row: f"{row['uses']} / {row['most_uses'] or '∞'}",
-        promo_state=lambda row: translate_word("billing", "stopped") if row["stopped"] else "",
+        promo_state=lambda row: translate_word("page-promo", states[row["code"]]),
     )
 
 

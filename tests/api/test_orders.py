@@ -45,6 +45,19 @@ def test_double_tap_on_buy_creates_one_order_and_one_payment(shop):
     assert len(shop.payments_of(first)) == 1
 
 
+def test_orders_are_listed_page_by_page(shop):
+    anna = shop.buyer()
+    older, newer = anna.order("plus"), anna.order("pack")
+    shop.buyer().order()
+    first = anna.http.get("/api/orders", params={"limit": 1})
+    assert [order["id"] for order in first.json()["orders"]] == [newer]
+    then = anna.http.get(first.links["next"]["url"].removeprefix(PUBLIC_URL))
+    assert [order["id"] for order in then.json()["orders"]] == [older]
+    assert "next" not in then.links
+    unknown = anna.http.get("/api/orders", params={"cursor": "x"})
+    assert problem_code(unknown) == (422, "bad-cursor")
+
+
 def test_one_idempotency_key_creates_one_order(shop):
     anna = shop.buyer()
     request = {"headers": {"Idempotency-Key": "one"}, "json": {"plan": "pack"}}

@@ -1,6 +1,7 @@
 """The pages of a user's own orders over real HTTP."""
 
 import re
+from html import unescape
 
 import pytest
 
@@ -156,6 +157,11 @@ def test_pack_and_its_refunds_are_shown(shop):
     order_id = press_pay(anna, "voices")
     shop.yookassa.choose(order_id, "paid")
     shop.wait_for_state(order_id, "paid")
+    press_pay(anna, "plus")
+    newest = anna.http.get("/orders?limit=1").text
+    assert order_id not in newest
+    (older,) = re.findall(r'id="older" href="([^"]+)"', newest)
+    assert order_id in anna.http.get(unescape(older)).text
     assert "20 голосовых вопросов до" in page_text(anna.http.get(f"/orders/{order_id}"))
     assert "20 голосовых вопросов до" in page_text(anna.http.get("/me"))
     shop.yookassa.refund(order_id, "40.00")

@@ -13,7 +13,7 @@ from merlin.providers.payments import Gateway, GatewayPayment, Status
 from merlin.sandbox.telegram.arguments import Upload
 from tests.bot.admin_chat import StaffUser
 from tests.bot.running_bot import PHOTO, RunningBot, add_live_model, select_rows
-from tests.bot.stars_buyer import Buyer, ledger, query_billing, selling_settings
+from tests.bot.stars_buyer import Buyer, change_rows, ledger, query_billing, selling_settings
 from tests.support.stand_ins import TelegramStandIn
 
 pytestmark = pytest.mark.functional
@@ -142,7 +142,12 @@ def add_paid_purchase(buyer, *, is_test=False):
     def work(books):
         purchase = books.purchases.order(order, timedelta(days=1))
         payment = GatewayPayment(
-            f"yk-{buyer.user_id}", Status.SUCCEEDED, True, roubles(299), is_test, at=utc_now()
+            f"yk-{purchase.purchase_id}",
+            Status.SUCCEEDED,
+            True,
+            roubles(299),
+            is_test,
+            at=utc_now(),
         )
         return books.ledger.record_payment(purchase.purchase_id, payment)
 
@@ -225,6 +230,16 @@ def test_sandbox_payments_are_counted_separately(buyer, vera):
     assert "\nЕщё 1 тестовый платёж: в суммы он не входит." in vera.last.text
 
 
+def test_own_orders_are_shown_page_by_page(buyer):
+    buyer.say("/start")
+    for _ in range(9):
+        add_paid_purchase(buyer)
+    buyer.say("/plan")
+    assert buyer.press("My orders").text.count("₽299") == 8
+    assert buyer.press("›").text.count("₽299") == 1
+    assert buyer.press("‹").text.count("₽299") == 8
+
+
 def test_promo_codes_are_created_listed_and_stopped(vera, buyer, selling_bot):
     _, settings = selling_bot
     vera.press("a-codes:0", forged=True)
@@ -238,7 +253,12 @@ def test_promo_codes_are_created_listed_and_stopped(vera, buyer, selling_bot):
     assert "ЛЕТО · −20\xa0%" in vera.labels
     vera.press("ЛЕТО · −20\xa0%")
     assert "лимит: 100" in vera.last.text
+    assert "Промокод действует" in vera.last.text
     assert "Автор: пользователь 1003" in vera.last.text
+    change_rows(settings, "UPDATE promo SET most_uses = 0")
+    vera.press("a-codes:0")
+    vera.press("ЛЕТО · −20\xa0%")
+    assert "Промокод использован полностью" in vera.last.text
     vera.press("Отключить промокод")
     vera.press(vera.button_data("a-code-off-yes"))
     assert "Промокод отключён" in vera.last.text

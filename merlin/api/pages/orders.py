@@ -19,7 +19,7 @@ from starlette.responses import Response
 
 from merlin.account.accounts import is_telegram_id
 from merlin.api.pages.errors import ErrorPage, page_router
-from merlin.api.pages.formatting import when
+from merlin.api.pages.formatting import next_href, when
 from merlin.api.pages.page import (
     PageContext,
     SignedInContext,
@@ -36,7 +36,8 @@ from merlin.api.pages.plans import (
     takes_roubles,
 )
 from merlin.api.rate_limits import Limits
-from merlin.api.schema import MAX_ID, Hex
+from merlin.api.rest.payments import orders_part
+from merlin.api.schema import MAX_ID, Hex, Part
 from merlin.app import orders
 from merlin.app.bot_settings import bot_link
 from merlin.app.orders import CANCELED_BY_BUYER, OrderDetails
@@ -236,7 +237,6 @@ def _buy_again_href(context: PageContext, purchase: Purchase, state: PurchaseSta
 
 
 NoticeName = Annotated[str, Query(max_length=20)]
-_MOST = 100
 # Suffix of `was` for a page that showed an unanswered gateway.
 SILENT = ".silent"
 # Timeout of a page for the gateway; the check continues, and the next poll shows it.
@@ -259,10 +259,10 @@ OwnOrder = Annotated[Purchase, Depends(_find_own_order)]
 
 
 @router.get("/orders")
-async def show_orders(context: SignedInContext) -> Response:
-    """Return the person's orders, newest first."""
-    purchases = await context.read(orders.list_orders, _MOST + 1)
-    view = {"orders": purchases[:_MOST], "has_more": len(purchases) > _MOST}
+async def show_orders(context: SignedInContext, page: Part) -> Response:
+    """Return a part of the person's orders, newest first."""
+    purchases = await orders_part(context, page, orders.list_orders)
+    view = {"orders": purchases, "next_href": next_href(page)}
     return render_page(context, "orders.html", view)
 
 

@@ -17,14 +17,14 @@ from typing_extensions import TypedDict
 from merlin.api.auth import Anyone, Caller, Person, Reader
 from merlin.api.idempotency import run_once
 from merlin.api.problems import IDEMPOTENT, Problem, problems
-from merlin.api.rest.payments import Days, OrderShown, Pack, RenewalShown, order_view
+from merlin.api.rest.payments import Days, OrderShown, Pack, RenewalShown, order_view, orders_part
 from merlin.api.schema import (
-    MAX_PAGE_SIZE,
     Body,
     Hex,
     Id,
     Line,
     Name,
+    Part,
     Shape,
     operation_router,
     view_response,
@@ -104,9 +104,9 @@ async def place_order(request: Request, caller: Person, body: OrderBody) -> Resp
 
 
 @order_router.get("", summary="List my orders")
-async def list_orders(caller: Reader) -> OrderList:
-    """Return the caller's 100 newest orders, including those placed in the bot."""
-    purchases = await caller.read(orders.list_orders, MAX_PAGE_SIZE)
+async def list_orders(caller: Reader, page: Part) -> OrderList:
+    """Return the caller's orders, newest first, including those placed in the bot."""
+    purchases = await orders_part(caller, page, orders.list_orders)
     return {"orders": [order_view(OrderShown, purchase, caller.language) for purchase in purchases]}
 
 

@@ -4,7 +4,7 @@ For signed-in admins; API keys have no access. Also defines the response models 
 refunds, renewals and promo codes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from http import HTTPStatus
@@ -160,16 +160,18 @@ class RefundBody(Body):
     reason: Annotated[Line, Field(min_length=1, max_length=MAX_REASON_LENGTH)]
 
 
-async def payments_part(
-    caller: Caller, page: Page, state: str, whose: str = ""
+async def orders_part(
+    caller: Caller,
+    page: Page,
+    list_newest: Callable[..., Sequence[Purchase]],
+    *which: str,
 ) -> Sequence[Purchase]:
-    """Return one part of the orders and set the Link header; `whose`: of a user or order number.
+    """Return one part of the orders that `list_newest` returns, and set the Link header.
 
     Raises Problem 422 for an unknown cursor.
     """
-    query = (page.size + 1, page.after(""), state, whose)
     try:
-        purchases = await caller.read(payments.list_payments, *query)
+        purchases = await caller.read(list_newest, page.size + 1, page.after(""), *which)
     except NotFound:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-cursor") from None
     return page.take_part(purchases, lambda purchase: purchase.purchase_id)
@@ -184,7 +186,9 @@ async def list_payments(
     ] = None,
 ) -> PaymentList:
     """Return all users' orders, paid or not, newest first."""
-    purchases = await payments_part(caller, page, state.value if state else "")
+    purchases = await orders_part(
+        caller, page, payments.list_payments, state.value if state else ""
+    )
     return {
         "payments": [order_view(PaymentShown, purchase, caller.language) for purchase in purchases]
     }

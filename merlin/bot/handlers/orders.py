@@ -213,14 +213,12 @@ def stop_renewal(context: BotContext) -> View:
     return replace(show_plan(context), alert=text, is_loud=True)
 
 
-MAX_ORDERS = 10
-
-
 @handlers.button("orders")
 def orders(context: BotContext) -> View:
-    """Show the newest orders, with buttons to pay the open ones in Stars."""
+    """Show a page of the orders, newest first, with buttons to pay the open ones in Stars."""
     expire(context)
-    purchases = acts.list_orders(*context.own_caller, MAX_ORDERS)
+    newest = acts.list_orders(*context.own_caller, menu.items_to_read(context.number()))
+    purchases, number = menu.paginate(newest, context.number())
     if not purchases:
         return menu.text_view(context, "pay-no-orders", TO_PLAN)
     lines = [
@@ -240,7 +238,8 @@ def orders(context: BotContext) -> View:
         for purchase in purchases
         if purchase.order.gateway is Gateway.STARS and purchase.may_be_paid(now)
     ]
-    return menu.message(context, "\n".join(lines), *pay_buttons, TO_PLAN)
+    page_row = menu.page_buttons("orders", number, len(newest))
+    return menu.message(context, "\n".join(lines), *pay_buttons, *page_row, TO_PLAN)
 
 
 def order_line(context: BotContext, purchase: Purchase) -> str:

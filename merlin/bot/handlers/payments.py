@@ -85,7 +85,7 @@ def show_code(context: BotContext) -> View:
         uses=promo.uses,
         most="—" if promo.most_uses is None else str(promo.most_uses),
         until=context.moment(promo.ends_at) if promo.ends_at else "—",
-        state="stopped" if promo.stopped else "on",
+        state=promo.state_at(context.services.clock()),
         by=reference_name(context.services, promo.by, context.language),
     )
     stop = ("page-promo-stop", f"a-code-off:{short_hash(promo.code)}", "danger")

@@ -99,7 +99,6 @@ billing-refund-sure = Refund { $amount } { $currency } to user { $user } (plan {
 billing-refund-not-sure = Nothing was refunded. To skip this question: --yes
 billing-test = test
 billing-days = days
-billing-stopped = deactivated
 billing-col-month = month
 billing-col-gateway = payment method
 billing-col-plan = plan

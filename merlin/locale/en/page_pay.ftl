@@ -83,7 +83,6 @@ page-to-order = To the order
 page-my-orders = My orders
 page-no-orders = No orders yet
 page-no-orders-hint = Your orders appear here: paid, waiting and refunded.
-page-orders-more = The newest 100 orders are shown.
 page-order = Order { $number }
 page-order-amount = Amount
 page-order-gateway = Payment method

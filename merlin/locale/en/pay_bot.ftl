@@ -216,6 +216,8 @@ pay-admin-code-what =
     Until: { $until }
     { $state ->
         [on] The code is active.
+        [over] The code has expired.
+        [used-up] The code is used up.
        *[stopped] The code is deactivated.
     }
     Created by: { $by }

@@ -100,7 +100,6 @@ billing-refund-sure = Вернуть { $amount } { $currency } пользова�
 billing-refund-not-sure = Ничего не возвращено. Чтобы не спрашивать: --yes
 billing-test = тест
 billing-days = дн.
-billing-stopped = отключён
 billing-col-month = месяц
 billing-col-gateway = способ оплаты
 billing-col-plan = план

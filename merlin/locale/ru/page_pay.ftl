@@ -84,7 +84,6 @@ page-to-order = К заказу
 page-my-orders = Мои заказы
 page-no-orders = Заказов пока нет
 page-no-orders-hint = Здесь появятся ваши заказы: оплаченные, неоплаченные и возвращённые.
-page-orders-more = Показаны последние 100 заказов.
 page-order = Заказ № { $number }
 page-order-amount = Сумма
 page-order-gateway = Способ оплаты

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from merlin.api.pages.errors import page_router
 from merlin.api.pages.formatting import next_href
 from merlin.api.pages.page import PATTERN, PageContext, RefundContext, refusal_text, render_page
-from merlin.api.rest.payments import list_promos, payments_part
+from merlin.api.rest.payments import list_promos, orders_part
 from merlin.api.schema import MAX_ID, After, Hex, Page, Part
 from merlin.app import payments, users
 from merlin.app.actor import Actor
@@ -25,7 +25,7 @@ from merlin.app.orders import CANCELED_BY_BUYER
 from merlin.app.reconciliation import StarComparison, read_last_comparison
 from merlin.app.settlement import reason_key
 from merlin.billing.ledger import Entry, EntryKind
-from merlin.billing.promo_codes import Promo, StoredPromo
+from merlin.billing.promo_codes import Promo
 from merlin.billing.purchases import ID_LENGTH, PurchaseState
 from merlin.billing.quota import MAX_GIFT
 from merlin.billing.refunds import MAX_REASON_LENGTH, parse_refund
@@ -111,7 +111,7 @@ async def _promo_codes_page(
     page, now = Page(context.request, Response(), cursor=cursor), context.services.clock()
     codes = (await list_promos(context, page))["promos"]
     view = {
-        "codes": [(code, code_state(code, now)) for code in codes],
+        "codes": [(code, code.state_at(now)) for code in codes],
         "next_href": next_href(page, "/admin/billing/promos"),
         "plans": payments.plans_for_codes(context.services),
         "wrong_words": wrong,
@@ -119,16 +119,6 @@ async def _promo_codes_page(
     }
     status = 422 if wrong else 200
     return render_page(context, "admin_promos.html", view, status=status)
-
-
-def code_state(promo: StoredPromo, now: datetime) -> str:
-    """Return whether a code is valid, or why not."""
-    if promo.stopped:
-        return "stopped"
-    if promo.ends_at is not None and promo.ends_at <= now:
-        return "over"
-    is_used_up = promo.most_uses is not None and promo.uses >= promo.most_uses
-    return "used-up" if is_used_up else "on"
 
 
 _MAX_DIFFERENCES = 20
@@ -171,7 +161,7 @@ async def show_billing(
     last, this = months(now, zone)
     # The form sends "" for all states.
     chosen = str(state)
-    purchases = await payments_part(context, page, chosen, person)
+    purchases = await orders_part(context, page, payments.list_payments, chosen, person)
 
     def read(ctx: Context, actor: Actor) -> tuple[list[Entry], Mapping[str, str], StarComparison]:
         moved = payments.list_entries(ctx, actor, last, now + timedelta(days=1))
