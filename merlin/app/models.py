@@ -1,6 +1,6 @@
 """Tuned models, and which one serves each dataset: list, compare, promote, pin, roll back."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -132,10 +132,14 @@ def list_promotions(
     ]
 
 
-def name_models(ctx: Context, promotions: Sequence[PromotionView]) -> dict[str, str]:
+def name_promotions(ctx: Context, promotions: Sequence[PromotionView]) -> dict[str, str]:
     """Return the titles of the models of promotions, by the provider's names."""
-    names = {name for promotion in promotions for name in (promotion.before, promotion.to) if name}
-    return {view.model: view.title for view in _list_models(ctx, MODEL.model_id.in_(names))}
+    return name_models(ctx, [name or "" for each in promotions for name in (each.before, each.to)])
+
+
+def name_models(ctx: Context, names: Iterable[str]) -> dict[str, str]:
+    """Return the titles of the models that have these names at the provider."""
+    return {view.model: view.title for view in _list_models(ctx, MODEL.model_id.in_({*names}))}
 
 
 def get(

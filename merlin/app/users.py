@@ -22,7 +22,6 @@ from merlin.app.shop import plan_titles
 from merlin.billing.promo_codes import MAX_DAYS
 from merlin.billing.quota import Format, Gift, Left, Quotas, Source, plan_named, plan_of
 from merlin.billing.subscriptions import Renewals, RenewalState, Term, Terms
-from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Authority, DangerousAct, Permission, Role
 from merlin.core.views import INTERNAL, described, make_finite, view_of
@@ -139,7 +138,7 @@ def list_audit(
     found = Audit(ctx.db).list_newest(limit, target or None, by or None, before)
     mentions = [mention for entry in found for mention in _mentions(entry)]
     called = find_display_names(ctx, [*mentions, *(each.by for each in found)])
-    versions = ModelCatalogue(ctx.db).name_builds(mentions)
+    names = {**called, **models.name_models(ctx, mentions)}
     return [
         view_of(
             AuditEntry,
@@ -147,7 +146,7 @@ def list_audit(
             arguments=make_finite(dict(each.arguments)),
             by_name=called.get(each.by),
             target_name=called.get(each.target),
-            names={**called, **versions},
+            names=names,
         )
         for each in found
     ]

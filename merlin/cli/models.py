@@ -106,7 +106,7 @@ def history(
     """Show when each model was live, why, and who switched it."""
     with read_context(config, dataset) as (ctx, actor):
         promotions = models.list_promotions(ctx, actor, dataset or "")
-        titles = models.name_models(ctx, promotions)
+        titles = models.name_promotions(ctx, promotions)
     records = [record(promotion, id="") for promotion in promotions]
     if not json:
         for switch in records:

@@ -63,3 +63,5 @@ def test_history_names_both_and_a_rollback_takes_the_name(site):
     assert (code, old in error) == (0, True), error
     live = json.loads(run(site, "status", "--json")[1])["datasets"]["trial"]["serving"]["model"]
     assert live == old
+    with site.browser_client(VERA) as browser:
+        assert old in browser.get("/admin/audit").text

@@ -130,7 +130,7 @@ def show_history(context: BotContext) -> View:
     """Show which models served, when, why, and who promoted them."""
     name = admin.dataset_of(context, Permission.WATCH)
     promotions = models.list_promotions(*context.caller, name, _MAX_HISTORY)
-    titles = models.name_models(context.services, promotions)
+    titles = models.name_promotions(context.services, promotions)
     lines = [
         context.translate(
             "admin-history-line",

@@ -359,7 +359,7 @@ async def show_models(
         "models": model_views,
         "next_href": next_href(page),
         "moves": promotions,
-        "model_titles": await context.services.read(models.name_models, promotions),
+        "model_titles": await context.services.read(models.name_promotions, promotions),
         "sunsets": context.services.config.sunsets,
     }
     return render_page(context, "admin_models.html", view)
