@@ -9,7 +9,7 @@ stopped is continued from the first message that was withdrawn; the outbox takes
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -178,12 +178,13 @@ class Broadcasts(BotRepository):
         """Return the started broadcasts whose end is not reported yet, oldest first."""
         return _BROADCASTS.read_all(self.db, _OPEN(bot=self._bot_id))
 
-    def count_waiting(self) -> int:
-        """Return how many messages of any kind that answer no update wait to be sent."""
+    def count_waiting(self, but: Collection[int] = ()) -> int:
+        """Return how many messages of any kind that answer no update wait; `but` those chats'."""
         is_retried = (OUTGOING.state == OutgoingState.UNKNOWN.value) & (
             OUTGOING.tries < MAX_ATTEMPTS
         )
         condition = self._match(OUTGOING) & OUTGOING.update_id.is_null()
+        condition &= OUTGOING.chat_id.not_in([*but])
         return self.db.count(OUTGOING, condition & (OUTGOING.state.in_(ON_THE_WAY) | is_retried))
 
     @transaction

@@ -13,7 +13,7 @@ is deleted once a message is sent, dropped or given up.
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import timedelta
 from enum import StrEnum
@@ -226,17 +226,10 @@ _END = Prepared(
 
 
 # The bot asks for these every second.
-_IS_UNPROMPTED = (OUTGOING.bot_id == Parameter("bot")) & OUTGOING.update_id.is_null()
 _IN_TRANSIT = Prepared(
-    OUTGOING.select(OUTGOING.id, OUTGOING.owner, OUTGOING.sending_until).where(
-        _IS_UNPROMPTED & (OUTGOING.state == OutgoingState.SENDING.value)
-    )
-)
-_UNPROMPTED = Prepared(
-    OUTGOING.select()
-    .where(_IS_UNPROMPTED & OUTGOING.state.in_(_BEFORE_SENDING) & (OUTGOING.tries < MAX_ATTEMPTS))
-    .order_by(OUTGOING.id)
-    .limit(Parameter("limit"))
+    OUTGOING.select(OUTGOING.id, OUTGOING.owner, OUTGOING.sending_until)
+    .where((OUTGOING.bot_id == Parameter("bot")) & OUTGOING.update_id.is_null())
+    .where(OUTGOING.state == OutgoingState.SENDING.value)
 )
 
 
@@ -316,13 +309,18 @@ class Outbox(BotRepository):
         return self.db.change(OUTGOING.update(dropped).where(waiting))
 
     @transaction
-    def list_unprompted(self, owner: Owner, limit: int) -> list[QueuedMessage]:
-        """Return the waiting messages that answer no update, oldest first."""
+    def list_unprompted(
+        self, owner: Owner, limit: int, but: Collection[int] = ()
+    ) -> list[QueuedMessage]:
+        """Return the waiting messages that answer no update, oldest first; `but` those chats'."""
         now = iso(self._clock())
         for row in self.db.rows(_IN_TRANSIT(bot=self._bot_id)):
             if owner.is_dead(row["owner"]) or (row["sending_until"] or now) < now:
                 self._doubt(OUTGOING.id == row["id"])
-        rows = self.db.rows(_UNPROMPTED(bot=self._bot_id, limit=limit))
+        waiting = self._match(OUTGOING) & OUTGOING.update_id.is_null()
+        waiting &= OUTGOING.state.in_(_BEFORE_SENDING) & (OUTGOING.tries < MAX_ATTEMPTS)
+        query = OUTGOING.select().where(waiting & OUTGOING.chat_id.not_in([*but]))
+        rows = self.db.rows(query.order_by(OUTGOING.id).limit(limit))
         return [self._read_message(row) for row in rows]
 
     def _doubt(self, condition: Any) -> None:

@@ -119,6 +119,7 @@ class Bot:
         self._watch = partial(data.live_messages.refresh, services.store, bot_api)
         self._receiver = UpdateReceiver(services, self._application.bot, transport, self._processor)
         self._notices = NoticeSender(services, sender)
+        self._broadcasts = partial(send_broadcasts, services, sender.flooded)
         self._failures = Failures(OUTAGES)
         payments = with_stars(services, bot_api)
         self._payments = PaymentWorker(payments, only=Gateway.STARS, failures=self._failures)
@@ -156,14 +157,14 @@ class Bot:
 
     def _parts(self, changes: ChangeCounter) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
         services = self._services
-        results, broadcasts = partial(show_results, services), partial(send_broadcasts, services)
+        results = partial(show_results, services)
         parts: list[tuple[str, Callable[[], Awaitable[None]]]] = [
             ("heartbeat", self._send_heartbeats),
             ("introduction", self._store_identity),
             ("takeover", lambda: run_loop(self._take_over, changes, rest_s=TAKEOVER_REST_S)),
             ("notices", lambda: run_loop(self._notices.send_pending, changes)),
             ("results", lambda: run_loop(results, changes)),
-            ("broadcasts", lambda: run_loop(broadcasts, changes)),
+            ("broadcasts", lambda: run_loop(self._broadcasts, changes)),
             ("payments", lambda: run_loop(self._payments.run_once, changes, PAYMENTS_EVERY_S)),
             ("comparison of Stars", self._compare_stars),
             ("live messages", lambda: run_every(self._watch, self._services.pace.watch_s)),

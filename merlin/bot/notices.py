@@ -126,16 +126,17 @@ class NoticeSender:
         """Turn notices into messages, and start sending all unsent messages."""
         if await self._services.store.read(self._list_waiting):
             await self._services.store.do(self._hand_over)
+        # A chat that Telegram asks to wait, perhaps for hours, takes no place of the batch.
+        limit = max(BATCH_SIZE + len(self._sender.flooded) - len(self._on_the_way), 0)
+        owner, busy = self._services.owner, [*self._on_the_way]
         unsent = await self._services.store.do(
-            lambda: self._services.outbox.list_unprompted(self._services.owner, BATCH_SIZE)
+            lambda: self._services.outbox.list_unprompted(owner, limit, busy)
         )
         by_chat: dict[int, list[QueuedMessage]] = {}
         for outgoing in unsent:
             by_chat.setdefault(outgoing.message.chat_id, []).append(outgoing)
         for chat_id, messages in by_chat.items():
-            if chat_id not in self._on_the_way:
-                task = asyncio.create_task(self._deliver(chat_id, messages))
-                self._on_the_way[chat_id] = task
+            self._on_the_way[chat_id] = asyncio.create_task(self._deliver(chat_id, messages))
 
     def _list_waiting(self) -> list[Notice]:
         """Return the notices that may be sent now."""

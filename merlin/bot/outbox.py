@@ -14,11 +14,11 @@ after a restart the user presses the button again.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from telegram.error import BadRequest, TelegramError
+from telegram.error import BadRequest, RetryAfter, TelegramError
 
 from merlin.account.users import Users
 from merlin.app.broadcasts import Broadcast, Broadcasts, BroadcastState, broadcasts_of
@@ -44,21 +44,27 @@ log = get_logger(__name__)
 BROADCAST_EVERY_S = 0.25
 
 
-async def send_broadcasts(services: BotServices) -> None:
-    """Move the broadcasts to the outbox in batches; report the finished ones. Return at the end."""
+async def send_broadcasts(services: BotServices, flooded: Collection[int]) -> None:
+    """Move the broadcasts to the outbox in batches; report the finished ones. Return at the end.
+
+    Messages to the `flooded` chats do not count in the rate: they may wait for hours.
+    """
     broadcasts = broadcasts_of(services)
     while under_way := await services.store.read(broadcasts.open):
         for broadcast in under_way:
             if broadcast.state is BroadcastState.RUNNING and not broadcast.is_whole:
-                await services.store.do(partial(_enqueue_batch, services, broadcasts, broadcast))
+                enqueue = partial(_enqueue_batch, services, broadcasts, broadcast, [*flooded])
+                await services.store.do(enqueue)
                 kill_point("broadcast.queued")
             else:
                 await services.store.do(partial(_finish_broadcast, services, broadcasts, broadcast))
         await asyncio.sleep(BROADCAST_EVERY_S)
 
 
-def _enqueue_batch(services: BotServices, broadcasts: Broadcasts, broadcast: Broadcast) -> None:
-    room = services.pace.broadcast_per_s - broadcasts.count_waiting()
+def _enqueue_batch(
+    services: BotServices, broadcasts: Broadcasts, broadcast: Broadcast, flooded: Collection[int]
+) -> None:
+    room = services.pace.broadcast_per_s - broadcasts.count_waiting(flooded)
     if room < 1:
         return
     users = broadcasts.next(broadcast.broadcast_id, room)
@@ -157,6 +163,8 @@ class OutboxSender:
         self._owner = services.owner
         self._bot_api = bot_api
         self._transport = transport
+        # The chats that Telegram asks to wait.
+        self.flooded: set[int] = set()
 
     async def deliver(
         self, prepare: Callable[[], Sequence[QueuedMessage]], after: OnSent, language: str
@@ -201,7 +209,7 @@ class OutboxSender:
             except TelegramError as error:
                 # Surely not sent, or an edit, which may be repeated: it was no attempt.
                 await self._store.do(partial(self._outbox.put_back, waiting[0]))
-                await self._transport.pause(failed, error)
+                await self._pause(waiting[0].message.chat_id, failed, error)
                 failed += 1
                 is_begun = await self._store.do(partial(begin, waiting, is_sure=is_sure))
                 continue
@@ -214,6 +222,12 @@ class OutboxSender:
                 waiting = [ended, *waiting[1:]]
             is_begun = await self._store.do(partial(settle, ended))
         kill_point("answer.recorded")
+
+    async def _pause(self, chat_id: int, failed: int, error: TelegramError) -> None:
+        if isinstance(error, RetryAfter):
+            self.flooded.add(chat_id)
+        await self._transport.pause(failed, error)
+        self.flooded.discard(chat_id)
 
     async def _send(self, outgoing: QueuedMessage, language: str) -> QueuedMessage:
         """Send one message marked as sending; return it with its new state."""

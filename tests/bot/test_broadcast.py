@@ -6,6 +6,7 @@ import pytest
 
 from merlin.db.database import open_database
 from merlin.db.notices import ADMINS, Notices
+from merlin.sandbox.faults import Fault, FaultKind
 from tests.bot.admin_chat import ANNA, BORIS, VERA, StaffUser, add_admin, add_users
 from tests.bot.running_bot import RunningBot, select_rows
 from tests.support.forked_processes import start_bot, wait_for_exit
@@ -92,6 +93,18 @@ def test_recipients_who_blocked_the_bot_are_counted(telegram, settings):
         chat.press("📣 Отправить рассылку")
         chat.wait_for_text("закончена")
     assert "Заблокировали бота: " in chat.last.text
+
+
+def test_broadcast_goes_on_while_as_many_chats_as_its_rate_are_flooded(telegram, settings):
+    settings = add_crowd(settings, 2)
+    for number in CROWD[:3]:
+        flood = {"status": 429, "retry_after_s": 3600, "only": {"chat_id": str(number)}}
+        telegram.faults.add(Fault("sendMessage", FaultKind.STATUS, **flood))
+    with RunningBot(settings):
+        chat = StaffUser(telegram, settings)
+        prepare_broadcast(chat)
+        chat.press("📣 Отправить рассылку")
+        telegram.wait_for(lambda: received_texts(telegram, CROWD[3]))
 
 
 def test_broadcast_can_be_limited_to_one_language(telegram, settings):

@@ -148,6 +148,21 @@ def test_flooded_message_waits_and_is_sent_once_after_restarts(telegram, setting
     assert not text.startswith("↻")
 
 
+def test_chats_that_are_flooded_delay_no_notice_to_others(telegram, settings, monkeypatch):
+    monkeypatch.setattr("merlin.bot.notices.BATCH_SIZE", 2)
+    flooded = {BORIS, VERA}
+    for number in flooded:
+        flood = {"status": 429, "retry_after_s": 3600, "only": {"chat_id": str(number)}}
+        telegram.faults.add(Fault("sendMessage", FaultKind.STATUS, **flood))
+    add_notices(
+        settings, *((str(number), "notice-unconfirmed", {"chat": "5"}) for number in flooded)
+    )
+    with RunningBot(settings):
+        telegram.wait_for(lambda: not telegram.faults.list_pending())
+        add_notices(settings, ("1001", "notice-unconfirmed", {"chat": "5"}))
+        telegram.wait_for(lambda: answer_texts(telegram, "anna"))
+
+
 def test_messages_refused_with_a_revoked_token_outlast_kills(telegram, settings, tmp_path):
     # With a webhook, so that no poll succeeds.
     hooked = replace(settings, webhook_url="https://example.com/hooks/telegram", webhook_secret="s")
