@@ -240,7 +240,7 @@ def open_turn(
         raise AskedAlready(earlier_turn)
     if not session_id:
         most = ask.asker_of(ctx, question, place.dataset).plan.sessions
-        if most is not None and chat_sessions.count(place) >= most:
+        if most is not None and chat_sessions.count_saved(place) >= most:
             raise Refused(f"{most} sessions", "page-sessions-full", most=most)
         if chat_sessions.open(place).touched_at:
             chat_sessions.renew(place)

@@ -343,9 +343,13 @@ def test_invalid_questions_are_not_sent_to_the_model(openai_site, client):
 
 def test_plan_limit_of_stored_conversations_applies_on_the_page(tmp_path):
     plan = make_plan("student", {"ru": "Студент"}, sessions=1)
-    with run_chat_api(tmp_path, plans=(plan,)) as (site, _), site.browser_client(ANNA) as client:
+    chat_api = run_chat_api(tmp_path, plans=(plan,))
+    with chat_api as (site, provider), site.browser_client(ANNA) as client:
         client.headers["Accept-Language"] = "ru"
         client.follow_redirects = True
+        provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=500, times=None))
+        assert "Модель сейчас не отвечает" in ask(site, client).text
+        provider.faults.clear()
         path = ask(site, client).url.path
         assert len(read_turn_ids(ask(site, client, talk=path.rpartition("/")[2]))) == 2
         refused = ask(site, client, "А дерево?")
