@@ -112,9 +112,9 @@ def test_search_ends_with_the_last_person_it_returns(users, url):
     assert [entry["event"] for entry in logs] == ["a stored text cannot be opened"]
 
 
-@pytest.mark.parametrize("query", ["", " ", "9" * 40, "%", "1004", "-1", "'"])
-def test_unknown_user_is_not_found(users, query):
-    assert users.find(query) == []
+def test_unknown_user_is_not_found(users):
+    for query in ("", " ", "9" * 40, "%", "1004", "-1", "'"):
+        assert users.find(query) == [], query
 
 
 def test_user_list_shows_the_same_plans_as_the_user_card(users, database, clock):

@@ -7,6 +7,7 @@ import gzip
 import json
 import socket
 from http.client import HTTPResponse
+from itertools import product
 
 import httpx
 import pytest
@@ -126,7 +127,7 @@ def send(site, admin, name, content, **headers):
 
 
 def check_refusal(answer, expected):
-    assert answer.status_code in expected, answer.text[:500]
+    assert answer.status_code in expected, (answer.request.url.path, answer.text[:500])
     body = answer.json()
     assert ("error" in body) if answer.request.url.path.startswith("/v1/") else body["request_id"]
     assert not [word for word in WORDS_OF_OURS if word in answer.text]
@@ -145,20 +146,15 @@ def test_invalid_bodies_are_refused_and_change_nothing(site, admin, name, before
     assert read_tables(site) == before
 
 
-@pytest.mark.parametrize(
-    "name", [name for name in WITH_BODY if not OPERATIONS[name][0].startswith("/v1")]
-)
-def test_other_content_types_are_refused_with_415(site, admin, name, before):
-    content = json.dumps(sample_of(name)).encode()
-    for kind in ("text/plain", "application/x-www-form-urlencoded", "text/xml", "@"):
-        check_refusal(send(site, admin, name, content, **{"Content-Type": kind}), {415})
-    assert read_tables(site) == before
-
-
-@pytest.mark.parametrize("name", WITH_BODY)
-def test_compressed_bodies_are_refused_with_415(site, admin, name, before):
-    compressed = gzip.compress(json.dumps(sample_of(name)).encode())
-    check_refusal(send(site, admin, name, compressed, **{"Content-Encoding": "gzip"}), {415})
+def test_compressed_bodies_and_other_content_types_are_refused_with_415(site, admin, before):
+    for name in WITH_BODY:
+        content = json.dumps(sample_of(name)).encode()
+        compressed = gzip.compress(content)
+        check_refusal(send(site, admin, name, compressed, **{"Content-Encoding": "gzip"}), {415})
+        if OPERATIONS[name][0].startswith("/v1"):
+            continue
+        for kind in ("text/plain", "application/x-www-form-urlencoded", "text/xml", "@"):
+            check_refusal(send(site, admin, name, content, **{"Content-Type": kind}), {415})
     assert read_tables(site) == before
 
 
@@ -174,21 +170,18 @@ WILD = ["0", "-1", "9" * 40, "1e9", "%00", "%ff", "a%0Ab", "..%2f..%2fetc", "%F0
 WILD += ["%ED%A0%80", "%D9%A1"]  # a half of a character, an Arabic digit
 
 
-@pytest.mark.parametrize("name", WITH_PATH)
-def test_invalid_path_parameters_are_refused(site, admin, name, before):
-    path, verb, operation = OPERATIONS[name]
-    parts = [
-        parameter["name"]
-        for parameter in operation.get("parameters", [])
-        if parameter["in"] == "path"
-    ]
-    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
-    for part in parts:
-        for wild in WILD:
+def test_invalid_path_parameters_are_refused(site, admin, before):
+    for path, verb, operation in map(OPERATIONS.get, WITH_PATH):
+        parts = [
+            parameter["name"]
+            for parameter in operation.get("parameters", [])
+            if parameter["in"] == "path"
+        ]
+        body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+        for part, wild in product(parts, WILD):
             address = path.format(**{**site.path_values, part: wild})
             answer = admin.request(verb, address, json=body.get("example"))
-            assert answer.status_code in (404, 405, 422), (address, answer.text[:300])
-            check_refusal(answer, {answer.status_code})
+            check_refusal(answer, {404, 405, 422})
     assert read_tables(site) == before
 
 

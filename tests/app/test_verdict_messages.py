@@ -1,5 +1,7 @@
 """Notifications to editors about their commits: every status, in both languages, with scores."""
 
+from itertools import product
+
 import pytest
 
 from merlin.app.verdicts import REPORTED, news_message
@@ -14,14 +16,12 @@ pytestmark = pytest.mark.unit
 TRIAL = {"subject": parse_subject("Add example a"), "title": "trial", "version": "trial-8"}
 
 
-@pytest.mark.parametrize("language", ["ru", "en"])
-@pytest.mark.parametrize("reason", ["", "verdict-rejected"])
-@pytest.mark.parametrize("status", REPORTED)
-def test_every_status_has_a_message(status, reason, language):
-    why = {"key": reason, "arguments": {"errors": 2, "good": 9}} if reason else None
-    key, arguments = news_message(status, TRIAL, why)
-    subject = {"ru": "Новый пример a", "en": "New example a"}[language]
-    assert subject in text(language, key, **arguments)
+def test_every_status_has_a_message():
+    rejected = {"key": "verdict-rejected", "arguments": {"errors": 2, "good": 9}}
+    for status, reason in product(REPORTED, (None, rejected)):
+        key, arguments = news_message(status, TRIAL, reason)
+        assert "Новый пример a" in text("ru", key, **arguments)
+        assert "New example a" in text("en", key, **arguments)
 
 
 @pytest.mark.parametrize(

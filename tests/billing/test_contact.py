@@ -23,15 +23,15 @@ def test_contact_is_normalised(text, contact):
     assert normalise_contact(text) == contact
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        *("", " ", "anna", "anna@", "@example.com", "anna@example", "anna@@example.com"),
-        *("anna@exa mple.com", "a..b@example.com", "anna@example.com\nbcc: boris@example.com"),
-        *("анна@example.com", "anna@example.com\x00", "a" * 65 + "@example.com"),
-        *("12345", "+7 916", "1" * 16, "+0 916 123 45 67", "seven", "7916123456x", "٧٩١٦١٢٣٤٥٦٧"),
-        "a" * 300 + "@example.com",
-    ],
-)
-def test_invalid_contact_is_refused(text):
-    assert normalise_contact(text) == ""
+INVALID = [
+    *("", " ", "anna", "anna@", "@example.com", "anna@example", "anna@@example.com"),
+    *("anna@exa mple.com", "a..b@example.com", "anna@example.com\nbcc: boris@example.com"),
+    *("анна@example.com", "anna@example.com\x00", "a" * 65 + "@example.com"),
+    *("12345", "+7 916", "1" * 16, "+0 916 123 45 67", "seven", "7916123456x", "٧٩١٦١٢٣٤٥٦٧"),
+    "a" * 300 + "@example.com",
+]
+
+
+def test_invalid_contact_is_refused():
+    for text in INVALID:
+        assert normalise_contact(text) == ""

@@ -29,14 +29,14 @@ LINES = [
 ]
 
 
-@pytest.mark.parametrize(("line", "russian"), LINES)
-def test_subject_of_our_own_commit_is_translated(line, russian):
-    assert commit_message.format_subject(line, "ru").replace("\xa0", " ") == russian
-    for language in LANGUAGES:
-        arguments = {"subject": commit_message.parse_subject(line), "commit": "0123456789"}
-        assert commit_message.format_subject(line, language) in text(
-            language, "notice-change-committed", **arguments
-        )
+def test_subject_of_our_own_commit_is_translated():
+    for line, russian in LINES:
+        assert commit_message.format_subject(line, "ru").replace("\xa0", " ") == russian
+        for language in LANGUAGES:
+            arguments = {"subject": commit_message.parse_subject(line), "commit": "0123456789"}
+            assert commit_message.format_subject(line, language) in text(
+                language, "notice-change-committed", **arguments
+            )
 
 
 def test_example_is_found_in_the_subject_of_its_edit_and_of_an_undo():
