@@ -191,7 +191,7 @@ def describe_ending(answer: str) -> str:
         return "closed"
     first_item = next((line.rstrip() for line in lines if _LIST_MARK.match(line)), "")
     is_open_list = _LIST_MARK.match(lines[-1]) and first_item[-1:].isalnum()
-    return "open" if words[-1].isalpha() and not is_open_list else ""
+    return "open" if words[-1].replace("-", "").isalpha() and not is_open_list else ""
 
 
 def asks_translation(question: str) -> bool:
