@@ -254,7 +254,13 @@ def _print_manifest(key: str, manifest: Manifest, *, json: bool) -> None:
 
 
 @app.command()
-def recover(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+def recover(
+    config: ConfigPath = DEFAULT,
+    without_jobs: Annotated[
+        bool, typer.Option("--without-jobs", help="Also if a provider has none of the noted jobs.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
     """Rebuild an empty database from the repository, its notes and the providers' jobs."""
     from merlin.daemon import recovery
 
@@ -267,7 +273,7 @@ def recover(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
         ) as services,
         show_progress("recover-progress") as advance,
     ):
-        datasets = recovery.recover(services, advance)
+        datasets = recovery.recover(services, advance, without_jobs=without_jobs)
         remove_durably(restore_mark(settings.state_dir))
     if json:
         print_json(datasets)

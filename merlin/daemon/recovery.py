@@ -33,7 +33,7 @@ from merlin.dataset.verdicts import (
 )
 from merlin.db.database import Database
 from merlin.db.tables import JOB, MODEL, PROMOTION, SERVING, VERDICT
-from merlin.providers.base import LAUNCH_KEY, JobReport, TrainingApi
+from merlin.providers.base import LAUNCH_KEY
 from merlin.training.jobs import NOT_FOUND, Job, advance, insert_job, launch_key, new_model_row
 from merlin.training.launch_plan import migrate_verdict, plan_by_hand
 from merlin.training.models import ModelState
@@ -46,10 +46,14 @@ _ENDED = (VerdictStatus.SERVING, VerdictStatus.SUPERSEDED, VerdictStatus.FAILED)
 
 @dataclass(slots=True)
 class _RecoveredVerdict:
-    """A verdict from a note, the stored verdict, and the job as its provider reports it."""
+    """A verdict from a note, the stored verdict, and the job as its provider reports it.
+
+    `provider` was asked for the job, "" for none.
+    """
 
     noted: NotedVerdict
     verdict: Verdict
+    provider: str = ""
     job: Job | None = None
     is_same: bool = True
     model_row: int = 0
@@ -65,7 +69,9 @@ class _RecoveredVerdict:
         return has_served and self.job is not None and bool(self.job.model_id)
 
 
-def recover(services: DaemonServices, on_commit: Callable[[], None]) -> list[dict[str, Any]]:
+def recover(
+    services: DaemonServices, on_commit: Callable[[], None], *, without_jobs: bool = False
+) -> list[dict[str, Any]]:
     """Recover every dataset; call `on_commit` after each commit.
 
     Returns a summary of each dataset: the numbers of `builds`, `jobs` and `models`, and the build
@@ -73,8 +79,9 @@ def recover(services: DaemonServices, on_commit: Callable[[], None]) -> list[dic
     `lost` are names of jobs that their provider does not report; neither is stored.
 
     Can be repeated after an interruption. Raises Refused if the database has jobs or follows the
-    branch from a later commit than the notes; Refused with the name of a provider that fails, and
-    SourceError: the commits read so far are then stored with their verdicts and builds, as after an
+    branch from a later commit than the notes; SourceError, and Refused with the name of a provider
+    that fails, or has none of its jobs unless `without_jobs` (a key of another account finds none,
+    either): the commits read so far are then stored with their verdicts and builds, as after an
     ordinary gathering.
     """
     db, gathering = services.db, services.gathering
@@ -91,6 +98,10 @@ def recover(services: DaemonServices, on_commit: Callable[[], None]) -> list[dic
         raise Refused("the database begins later", "recover-later")
     verdicts = [_find(services, item) for item in noted if item.commit in known_shas]
     verdicts.sort(key=attrgetter("noted.dataset", "position"))
+    asked = {item.provider for item in verdicts if item.provider}
+    strange = asked - {item.provider for item in verdicts if item.job}
+    if strange and not without_jobs:
+        raise Refused("none of the jobs", "recover-no-jobs", provider=min(strange))
     serving = db.transact(lambda: _store(db, verdicts, services.clock()))
     log.info("database recovered", commits=len(known_shas), verdicts=len(verdicts))
     grouped = groupby(verdicts, key=attrgetter("noted.dataset"))
@@ -110,13 +121,14 @@ def _find(services: DaemonServices, noted: NotedVerdict) -> _RecoveredVerdict:
     provider = services.providers.get(base[0])
     if not (recovered.is_same and noted.job and provider):
         return recovered
+    recovered.provider = base[0]
     try:
-        report = _read_job(provider.api, noted.job)
+        report = provider.api.read_job(noted.job)
     except ProviderError as error:
+        if error.status == NOT_FOUND:
+            return recovered
         named = {"provider": base[0], "reason": error.as_argument()}
         raise Refused(f"{base[0]}: {error}", "recover-no-provider", **named) from error
-    if report is None:
-        return recovered
     # `merlin migrate` may have trained it on another base than dataset.yaml names.
     recovered.verdict = verdict = migrate_verdict(services.launches, verdict, base)
     plan = plan_by_hand(services.launches, verdict)
@@ -127,18 +139,6 @@ def _find(services: DaemonServices, noted: NotedVerdict) -> _RecoveredVerdict:
     job = replace(plan, launch_key=key, attempt=attempt, created_at=started_at)
     recovered.job = advance(job, report, report.finished_at or started_at)
     return recovered
-
-
-def _read_job(api: TrainingApi, job: str) -> JobReport | None:
-    """Return the provider's job, None if it has no such job. Raises ProviderError."""
-    try:
-        return api.read_job(job)
-    except ProviderError as error:
-        if error.status != NOT_FOUND:
-            raise
-    # A wrong `base_url` answers 404 to everything; then this raises, too.
-    api.find_jobs(job)
-    return None
 
 
 def _store(

@@ -27,9 +27,9 @@ pytestmark = pytest.mark.integration
 YES = "Да, всё именно так и есть."
 
 
-def recover(lab):
+def recover(lab, *options):
     """Run `merlin recover --json`; return its exit code, output and error text."""
-    code, out, err = run_command("recover", "--json", "--config", str(lab.path))
+    code, out, err = run_command("recover", "--json", "--config", str(lab.path), *options)
     assert "Traceback" not in err
     return code, json.loads(out or "null"), err
 
@@ -208,16 +208,25 @@ def test_nothing_starts_on_a_database_whose_recovery_failed_at_once(lab):
     lab.tick("fetch")
 
 
-def test_wrong_address_of_a_provider_does_not_make_its_jobs_unknown(trained_lab, trained_provider):
+def test_key_of_another_account_does_not_make_jobs_unknown(trained_lab, trained_provider):
     before = read_history(trained_lab)
     delete_state(trained_lab)
-    for method in ("jobs.retrieve", "jobs.list"):
+    for method in ("jobs.retrieve", "jobs.list"):  # or the address is wrong: the same status
         trained_provider.faults.add(Fault(method, FaultKind.STATUS, times=None, status=404))
     code, _, error = recover(trained_lab)
-    assert (code, "404" in error) == (1, True)
+    assert (code, "--without-jobs" in error) == (1, True)
+    assert not trained_provider.calls("jobs.list")
     trained_provider.faults.clear()
     assert recover(trained_lab)[0] == 0
     assert read_history(trained_lab) == before
+
+
+def test_jobs_that_their_provider_has_deleted_can_be_left_out(trained_lab, trained_provider):
+    delete_state(trained_lab)
+    missing = Fault("jobs.retrieve", FaultKind.STATUS, times=None, status=404)
+    trained_provider.faults.add(missing)
+    code, (document,), _ = recover(trained_lab, "--without-jobs")
+    assert (code, document["jobs"], len(document["lost"]), document["builds"]) == (0, 0, 3, 3)
 
 
 def test_database_with_jobs_or_a_later_start_is_not_recovered(trained_lab):

@@ -4,6 +4,7 @@ recover-progress = commits
 recover-not-empty = This database already has jobs. Recover fills an empty one: stop Merlin, move the database away (keep it: conversations and payments are in it) and try again.
 recover-later = This database started to follow the branch later than its notes. Stop Merlin, move the database away and try again.
 recover-no-provider = The provider “{ $provider }” didn't answer about its jobs, so no model is recovered yet. Check it (merlin doctor) and repeat merlin recover; if this provider is gone for good, remove it from providers in config.yaml. Reason: { $reason }
+recover-no-jobs = The provider “{ $provider }” has none of the noted jobs, so no model is recovered yet. Check its address and key: a key of another account finds none, either. Then repeat merlin recover. If the jobs were deleted there, add --without-jobs.
 recover-nothing = No notes of builds were found: nothing to recover. Notes are pushed where repository.push is on.
 recover-done = Recovered. Start Merlin: it continues where it stopped. People, conversations, consents and payments come only from a backup.
 recover-differing = { $count ->
