@@ -13,7 +13,7 @@ from merlin.account.approvals import Approvals
 from merlin.app.actor import Actor
 from merlin.app.builds import find_unneeded
 from merlin.core.durable_files import remove_durably
-from merlin.core.errors import MerlinError, Refused
+from merlin.core.errors import MerlinError, ProviderError, Refused
 from merlin.core.log import get_logger
 from merlin.daemon.services import DaemonServices
 from merlin.dataset.gather import restore_build
@@ -22,7 +22,7 @@ from merlin.db.audit import is_person
 from merlin.db.notices import OTHERS, Notices
 from merlin.db.requests import Request, RequestKind, Requests, RequestState
 from merlin.training.gate import Gates
-from merlin.training.jobs import Jobs, JobState, advance
+from merlin.training.jobs import NOT_FOUND, Jobs, JobState, advance
 from merlin.training.launch import has_failed
 from merlin.training.launch_plan import (
     launch_by_hand,
@@ -173,7 +173,13 @@ def _cancel(services: DaemonServices, request: Request) -> Result:
     if provider is None:
         why = f"config.yaml names no provider {job.provider}"
         raise Refused(why, "held-no-provider", provider=job.provider)
-    report = provider.api.cancel_job(job.provider_job_id)
+    try:
+        report = provider.api.cancel_job(job.provider_job_id)
+    except ProviderError as error:
+        if error.status != NOT_FOUND:
+            raise
+        named = {"job": job.job_id, "provider": job.provider}
+        raise Refused(str(error), "cancel-unknown-job", **named) from error
     # The provider's final status is authoritative: a job may succeed while it is being
     # cancelled. Its model is kept then, but not promoted.
     after = advance(job, report, services.clock())

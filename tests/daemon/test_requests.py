@@ -69,6 +69,14 @@ def test_job_of_a_provider_no_longer_configured_is_not_cancelled(lab):
     assert request_state(lab, request_id).result["key"] == "held-no-provider"
 
 
+def test_cancellation_names_a_provider_that_does_not_know_the_job(lab, provider):
+    lab.tick("fetch", "launch")
+    provider.faults.add(Fault("jobs.cancel", FaultKind.STATUS, status=404))
+    request_id = ask_daemon(lab, "cancel", job=1)
+    lab.tick("serve")
+    assert request_state(lab, request_id).result["key"] == "cancel-unknown-job"
+
+
 def test_job_that_succeeds_after_its_cancellation_does_not_serve(lab):
     lab.tick("fetch", "launch")
     with lab.services() as services:

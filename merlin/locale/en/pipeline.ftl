@@ -66,6 +66,7 @@ migrate-no-base = The provider “{ $provider }” doesn't list a base model { $
 build-none = { $dataset } has no build at that commit. Fix the dataset with a new commit.
     .command = What happened: merlin log { $dataset }
 cancel-final = Job { $job } has already finished
+cancel-unknown-job = The provider “{ $provider }” doesn't know job { $job }, so it can't be stopped there. Check the provider's key: another account's job may still be running. If it was deleted there, it counts as failed after a day.
 cancel-launching = Job { $job } is being started; try again in a moment
 promote-not-good = { $model } hasn't passed its test, so it can't go live
 promote-gone = the provider “{ $provider }” no longer has the model { $model }, so it can't go live
