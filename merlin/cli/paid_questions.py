@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from merlin.cli import language
@@ -22,6 +23,7 @@ from merlin.core.messages import DEFAULT_SAMPLING, SamplingParams
 from merlin.core.money import Cost, format_cost, format_price
 from merlin.training.ask_many import AnswerCache, Query, Reply, ask_many, estimate
 from merlin.training.prompt_check import (
+    Base,
     PromptReport,
     VariantQueries,
     base_queries,
@@ -74,19 +76,18 @@ def ask_all(
 ) -> list[dict[str, Reply]]:
     """Return the answers to each variant's queries by key, asking those that are not stored.
 
-    Questions that a model refuses are left out and reported. Raises Refused as `confirm_price` does
-    and when the budget is spent, NotFound for an unknown provider, ConfigError for a missing key,
-    ProviderError.
+    A conversation that several variants of one model share is asked once. Questions that a model
+    refuses are left out and reported. Raises Refused as `confirm_price` does and when the budget is
+    spent, NotFound for an unknown provider, ConfigError for a missing key, ProviderError.
     """
-    folder = config.state_dir
-    stores = [
-        (variant, AnswerCache(folder, variant.provider, variant.model_id, sampling))
-        for variant in variants
-    ]
+    by_model: dict[Base, list[VariantQueries]] = {}
+    for variant in variants:
+        by_model.setdefault(variant.base, []).append(variant)
+    stores = {base: AnswerCache(config.state_dir, *base, sampling) for base in by_model}
     missing = [
-        (variant, answers, queries)
-        for variant, answers in stores
-        if (queries := answers.find_missing(variant.queries))
+        (group[0], stores[base], queries)
+        for base, group in by_model.items()
+        if (queries := stores[base].find_missing(chain(*(variant.queries for variant in group))))
     ]
     costs = [
         Cost(estimate(variant.price, queries), variant.price.currency) if variant.price else None
@@ -109,8 +110,12 @@ def ask_all(
             remaining = None if limit is None else limit - spent[currency]
             spent[currency] += _ask(service, variant, answers, queries, remaining, advance)
     return [
-        {query.key: reply for query in variant.queries if (reply := answers.get(query.messages))}
-        for variant, answers in stores
+        {
+            query.key: reply
+            for query in variant.queries
+            if (reply := stores[variant.base].get(query.messages))
+        }
+        for variant in variants
     ]
 
 
@@ -188,7 +193,7 @@ def ask_bases(
     """
     by_dataset = [base_queries(config, checked, holds, base, limit) for checked, holds in datasets]
     variants = [variant for variant in by_dataset if variant]
-    for provider, model in dict.fromkeys((item.provider, item.model_id) for item in variants):
+    for provider, model in dict.fromkeys(item.base for item in variants):
         print_message("asking-base", provider=provider, model=model)
     replies = iter(ask_all(config, variants, sampling, budget=budget, yes=yes))
     return [

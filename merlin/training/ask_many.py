@@ -17,7 +17,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from merlin.core.errors import ProviderBusy, ProviderError, ProviderUnknown
@@ -243,9 +243,13 @@ class AnswerCache:
         return self._replies.get(self._digest(messages))
 
     def find_missing(self, queries: Iterable[Query]) -> list[Query]:
-        """Return the queries without a stored reply, one for each conversation."""
+        """Return the queries without a stored reply, one for each conversation, with new keys."""
         by_digest = {self._digest(query.messages): query for query in queries}
-        return [query for digest, query in by_digest.items() if digest not in self._replies]
+        return [
+            replace(query, key=digest)
+            for digest, query in by_digest.items()
+            if digest not in self._replies
+        ]
 
     def keep(self, messages: Sequence[Message], reply: Reply) -> None:
         """Store an answer. Raises OSError if it cannot be written."""

@@ -74,6 +74,11 @@ class VariantQueries:
     price: Price | None
     queries: Sequence[Query]
 
+    @property
+    def base(self) -> Base:
+        """Return the provider and its model."""
+        return self.provider, self.model_id
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VariantReport:

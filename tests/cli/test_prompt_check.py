@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 
 import pytest
@@ -345,6 +346,15 @@ def test_unchanged_examples_are_not_asked_again(lab, run, count_questions):
     assert code == 1
     assert "1 question to ask" in output
     assert count_questions() == 36 - TESTS
+
+
+def test_conversation_of_two_datasets_is_asked_and_priced_once(lab, run, count_questions, provider):
+    provider.behave(fixed_answer="Понятие 5 значит ответ 35, как известно.")
+    datasets = lab.repository.folder / "datasets"
+    shutil.copytree(datasets / "trial", datasets / "other")
+    code, findings, output = ask_base(lab, run, "--yes")
+    assert (code, count_questions(), len(findings)) == (0, 36 - TESTS, 2)
+    assert "24 questions to ask" in output
 
 
 def test_only_named_examples_are_asked(lab, run, count_questions):
