@@ -94,16 +94,19 @@ def list_users(
 ) -> UserList:
     """Return one page of the people, newest first; with a text those whose id or name match.
 
-    Their user name matches as a whole. `after` is the time and the id of the last one before.
+    Their user name matches as a whole, first. `after` is the time and the id of the last one
+    before.
     """
     if not actor.may(Permission.USERS):
         return UserList(users=[], count=0)
     users, text = Users(ctx.db, ctx.clock), text.strip()
-    found = users.find(text, limit) if text else users.list_newest(offset, limit, after)
-    account = Accounts(ctx.db).find_by_name(text.removeprefix("@"))
-    owner = account and users.get(account.user_id)
-    if owner and owner not in found:
-        found = [owner, *found]
+    if text:
+        account = Accounts(ctx.db).find_by_name(text.removeprefix("@"))
+        owner = users.get(account.user_id) if account else None
+        others = [user for user in users.find(text, offset + limit) if user != owner]
+        found = ([owner, *others] if owner else others)[offset : offset + limit]
+    else:
+        found = users.list_newest(offset, limit, after)
     return UserList(users=[_view(ctx, each) for each in found], count=users.count())
 
 

@@ -17,6 +17,7 @@ from merlin.billing.subscriptions import Renewal, Renewals, RenewalState
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Authority, Role
 from merlin.db.audit import Audit
+from merlin.db.encryption import Cipher
 from merlin.db.notices import Notices
 from merlin.providers.payments import Gateway
 from tests.db.pipeline_rows import BOT
@@ -101,6 +102,16 @@ def test_operator_can_grant_a_role_to_a_user_who_has_never_written(ctx):
     assert perform(ctx, users.grant_role, OPERATOR, 77, Role.EDITOR).role is Role.EDITOR
     with pytest.raises(NotFound):
         perform(ctx, users.grant_role, ADMIN, 78, Role.EDITOR)
+
+
+def test_later_pages_of_a_search_go_on_where_the_first_ended(ctx):
+    ctx.db.cipher = Cipher({"a": b"a" * 32}, "a")
+    for user_id in (ANNA, BORIS, VERA):
+        Users(ctx.db, ctx.clock).set_name(user_id, "Anna")
+    perform(ctx, users.set_name, ADMIN, ANNA, "anna")
+    pages = [users.list_users(ctx, ADMIN, "anna", offset, 1).users for offset in range(4)]
+    found = [user.id for page in pages for user in page]
+    assert (found[0], sorted(found)) == (ANNA, [ANNA, BORIS, VERA])
 
 
 def test_gifts_of_one_key_are_given_and_notified_once(ctx):
