@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 
 def main() -> None:
@@ -11,12 +12,25 @@ def main() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # pydantic would read the metadata of every installed package to look for plugins.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    if "TZ" in os.environ and not _may_be_zone(os.environ["TZ"].removeprefix(":")):
+        os.environ["TZ"] = "UTC"  # as the C library; babel would fail when it is imported
     try:
         from merlin.cli import main as run  # noqa: PLC0415 - keeps `import merlin` light
 
         sys.exit(run(sys.argv[1:]))
     except KeyboardInterrupt:  # while modules are imported, which takes up to a second
         sys.exit(130)
+
+
+def _may_be_zone(name: str) -> bool:
+    """Return whether a value of TZ is a zone's file or, without such a file, a zone's name."""
+    try:
+        with Path(name).open("rb") as file:
+            return file.read(4) == b"TZif"
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return not name
 
 
 if __name__ == "__main__":

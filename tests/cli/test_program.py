@@ -70,7 +70,8 @@ def test_closed_output_or_one_without_cyrillic_is_not_reported_as_a_bug():
     # Python's C locale without its UTF-8 mode writes ASCII by other rules.
     plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     for ascii_only in ({"PYTHONIOENCODING": "ascii"}, plain):
-        environment = {**os.environ, "MERLIN_LANGUAGE": "ru", **ascii_only}
+        zone = {"TZ": ":/etc/timezone"}  # a common mistake: not a zone's file
+        environment = {**os.environ, "MERLIN_LANGUAGE": "ru", **ascii_only, **zone}
         narrow = subprocess.run(command, env=environment, **shell)
         assert (narrow.returncode, b"\\u0424" in narrow.stdout) == (0, True)
 
