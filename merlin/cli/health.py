@@ -1,14 +1,18 @@
 """`merlin health`: tell whether a process is healthy, for probes and HEALTHCHECK."""
 
 import json
+import os
+import pickle
+import select
 import socket
 import ssl
 import sys
 import urllib.error
+from collections.abc import Callable
 from contextlib import suppress
 from email.message import Message
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, TypeVar, cast
 
 import typer
 
@@ -25,6 +29,7 @@ from merlin.core.memory import without_modules
 from merlin.core.network import fetch_url, url_place
 
 PROBE_S = 5.0
+T = TypeVar("T")
 OTHER_INSTALLATION = "unhealthy-other-installation"
 NO_DATABASE = "unhealthy-database"
 # The keys of the errors by which an api that answers reports its database.
@@ -65,10 +70,14 @@ def health_error(config: Config, process: str) -> MerlinError | None:
         with without_modules("psycopg"):  # peewee would import it: only PostgreSQL needs it
             from merlin.db.database import require_room, require_storage
 
-        try:
+        def read() -> list[Heartbeat]:
             require_storage(config.database)
             beats = _read_heartbeats(config, process)
             require_room(config.state_dir)
+            return beats
+
+        try:
+            beats = _run_in_time(read)
         except MerlinError as error:
             return error
         return health_problem(beats, utc_now())
@@ -88,16 +97,45 @@ def liveness_error(config: Config, process: str) -> MerlinError | None:
     with without_modules("psycopg"):  # as above
         from merlin.db.database import open_database
 
-    try:
+    def find_problem() -> MerlinError | None:
         beats, now = _read_heartbeats(config, process), utc_now()
         if any(beat.is_alive(now) for beat in beats):
             return None
         if beats:
             with open_database(config.database) as database:
                 database.require_writable()
+        return health_problem(beats, now)
+
+    try:
+        return _run_in_time(find_problem)
     except MerlinError:
         return None
-    return health_problem(beats, now)
+
+
+def _run_in_time(read: Callable[[], T]) -> T:
+    """Return what a child process reads. Raises its errors, and MerlinError after `PROBE_S`.
+
+    A process that waits for a stalled disk cannot end, so the child waits in place of this one.
+    """
+    receiver, sender = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            result: tuple[T | None, Exception | None] = read(), None
+        except Exception as error:  # noqa: BLE001 - raised by the parent
+            result = None, error
+        with os.fdopen(sender, "wb") as stream:
+            pickle.dump(result, stream)
+        os._exit(0)
+    os.close(sender)
+    with os.fdopen(receiver, "rb") as stream:
+        if not select.select([stream], [], [], PROBE_S)[0]:
+            raise MerlinError("no answer", "unhealthy-stalled", seconds=int(PROBE_S))
+        value, failure = pickle.load(stream)  # noqa: S301 - of our child
+    os.waitpid(child, 0)
+    if failure is not None:
+        raise failure
+    return cast("T", value)
 
 
 def plain_reason(error: OSError) -> str:

@@ -346,6 +346,17 @@ def test_health_of_a_webhook_bot_needs_its_own_heartbeat(lab, run):
     assert health_error(webhooks, "bot").key == "unhealthy-never-started"
 
 
+def test_health_on_a_stalled_disk_ends(lab, run):
+    # A pipe that nobody writes into: whoever opens it waits, as for a frozen disk.
+    pipe = lab.config.state_dir / "merlin.db"
+    pipe.unlink()
+    os.mkfifo(pipe)
+    code, captured = run("health", "daemon")
+    assert (code, "hasn't answered" in captured.out + captured.err) == (1, True)
+    assert run("health", "daemon", "--alive")[0] == 0
+    os.close(os.open(pipe, os.O_RDWR))  # ends what waits
+
+
 def test_process_on_a_full_disk_is_unhealthy(lab, run):
     state = lab.config.state_dir
     with small_disk(state, "32m"):
