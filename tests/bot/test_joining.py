@@ -198,7 +198,8 @@ def test_question_edited_into_a_command_is_not_executed(telegram, media):
         wait_until_ended(telegram, media, 1)
         telegram.edit("anna", telegram.log("anna")[0].message_id, "/clear")
         wait_until_ended(telegram, media, 2)
-    assert len(answer_texts(telegram, "anna")) == 1
+    _, explanation = answer_texts(telegram, "anna")
+    assert explanation.startswith("Я перечитываю только исправленные вопросы")
     assert select_rows(media, "SELECT COUNT(*) FROM turn") == [(1,)]
 
 

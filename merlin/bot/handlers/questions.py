@@ -531,7 +531,7 @@ async def answer_edited(context: BotContext) -> None:
     if turn is not None and turn.question.update_id == context.update_id:
         await answer_question(context, source)
         return
-    if context.command or not await _is_changed(context, turn):
+    if not await _is_changed(context, turn):
         await context.finish_silently(UpdateState.REFUSED, "an edit that asks nothing")
         return
     key = _find_refusal(context, turn)
@@ -546,8 +546,8 @@ async def _is_changed(context: BotContext, turn: Turn | None) -> bool:
 
     The text of a message that was no question is not stored, so any text of it counts.
     """
-    if turn is None:
-        return bool(context.text) and context.is_private
+    if turn is None or context.command:
+        return bool(context.text or context.command) and context.is_private
     if context.attachment is not None:
         before = text_outside_documents(turn.question.text).strip()
         return context.text not in {"", before}
@@ -558,7 +558,7 @@ async def _is_changed(context: BotContext, turn: Turn | None) -> bool:
 
 def _find_refusal(context: BotContext, turn: Turn | None) -> str:
     """Return the key of the reason why the edit is not answered, "" for none."""
-    if turn is None:
+    if turn is None or context.command:
         # A typo corrected in a message that a form has taken would be saved all the same.
         has_draft = context.dialog is not None and context.dialog.has_draft
         return "examples-edited" if has_draft else "edited-no-question"
