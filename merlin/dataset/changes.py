@@ -25,7 +25,8 @@ from merlin.dataset.finding import shorten
 from merlin.dataset.layout import COURSE_FILE, DATASET_FILE, EXAMPLES, MATERIALS
 from merlin.dataset.yaml_io import MAX_FILE_BYTES
 from merlin.db.database import Prepared, Repository, Row, transaction
-from merlin.db.tables import CHANGE
+from merlin.db.intents import IntentState
+from merlin.db.tables import CHANGE, INTENT
 from merlin.db.values import RowMap, decrypt, dump_json
 from merlin.git.source import blob_id
 
@@ -227,6 +228,11 @@ def is_writable_path(inside: str) -> bool:
     return is_short and all(layout.is_valid_name(step) for step in steps)
 
 
+def intent_key(batch_id: str) -> str:
+    """Return the key of the intent to push a batch."""
+    return f"change:{batch_id}"
+
+
 UNREADABLE = "change-unreadable"
 _WITHDRAWABLE = (ChangeState.WAITING, ChangeState.CONFLICT, ChangeState.PARKED)
 _FORGOTTEN: Row = {"text": None, "theirs": None, "theirs_blob": None}
@@ -346,12 +352,19 @@ class Changes(Repository):
 
     @transaction
     def withdraw(self, change_id: str) -> bool:
-        """Withdraw the batch of a waiting, parked or conflicting change; False in other states."""
+        """Withdraw the batch of a waiting, parked or conflicting change.
+
+        False in other states, and after a push with an unknown result: it may be on the branch.
+        """
         row = self.db.row(CHANGE.select().where(CHANGE.change_id == change_id))
         state = ChangeState(row["state"]) if row else ChangeState.REFUSED
-        if row is None or state not in _WITHDRAWABLE:
+        if row is None or state not in _WITHDRAWABLE or self._may_be_pushed(row["batch"]):
             return False
         return self._put_aside(row["batch"], state, ChangeState.REFUSED, "change-given-up", {})
+
+    def _may_be_pushed(self, batch_id: str) -> bool:
+        is_sending = INTENT.state == IntentState.SENDING.value
+        return self.db.has(INTENT, (INTENT.key == intent_key(batch_id)) & is_sending)
 
     @transaction
     def retry(self, change_id: str) -> bool:

@@ -37,6 +37,7 @@ from merlin.dataset.changes import (
     ChangeState,
     Conflict,
     Edit,
+    intent_key,
 )
 from merlin.dataset.layout import DATASET_FILE
 from merlin.db.database import in_portions
@@ -78,7 +79,7 @@ def commit_changes(ctx: CommitContext, batch: Batch) -> BatchResult:
     again), ContentRefused if the repository rejects the commit, Refused if the change can never be
     made.
     """
-    key = f"change:{batch.batch_id}"
+    key = intent_key(batch.batch_id)
     intent = ctx.intents.open(key, "change")
     if intent.state is IntentState.DONE:
         return BatchResult(intent.outside_id)
@@ -111,8 +112,12 @@ def _try_commit(
         return written
     kill_point("change.written")
     ctx.intents.mark_sending(key, ctx.clock())
-    if not ctx.branch.push(written.commit, head):
-        return None
+    try:
+        if not ctx.branch.push(written.commit, head):
+            return None
+    except push.PushRefused:
+        ctx.intents.mark_ready(key)  # the edit can be withdrawn
+        raise
     kill_point("change.pushed")
     return BatchResult(written.commit)
 

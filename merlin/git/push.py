@@ -122,7 +122,11 @@ def wait_for_turn(url: str, wait_s: float = WAIT_S) -> Iterator[bool]:
             os.close(lock)
 
 
-class ContentRefused(SourceError):
+class PushRefused(SourceError):
+    """The repository refused the push and has stored nothing of it."""
+
+
+class ContentRefused(PushRefused):
     """The repository refused this commit; it may accept others."""
 
     def __init__(self, reason: str) -> None:
@@ -171,7 +175,8 @@ def push_branch(
 ) -> bool:
     """Push `commit` to the branch; return False if its head is no longer `head`.
 
-    `head` None: the branch must not exist. Raises ContentRefused, SourceError.
+    `head` None: the branch must not exist. Raises PushRefused, or SourceError if the push may have
+    succeeded.
     """
     receive_pack = (_RECEIVE_PACK,) if remote.folder is not None else ()
     lease = f"--force-with-lease={branch}:{head or ''}"
@@ -199,7 +204,7 @@ def check_push(run: GitRunner, remote: RemoteUrl, head: str | None) -> None:
 
 
 def _is_race(stderr: str, remote: RemoteUrl) -> bool:
-    """Return whether a retry may succeed. Raises SourceError for a lock that is not released.
+    """Return whether a retry may succeed. Raises PushRefused for a lock that is not released.
 
     Such a lock may belong to anyone, so it is not removed here.
     """
@@ -208,7 +213,7 @@ def _is_race(stderr: str, remote: RemoteUrl) -> bool:
         return any(message in stderr for message in _RACE_MESSAGES)
     with suppress(OSError):  # released meanwhile
         if time.time() - lock.stat().st_mtime > LOCK_S:
-            raise SourceError(f"a lock lies at {lock}", "change-locked", path=str(lock))
+            raise PushRefused(f"a lock lies at {lock}", "change-locked", path=str(lock))
     return True
 
 
@@ -232,13 +237,13 @@ def _push_error(failure: GitFailed, remote: RemoteUrl) -> SourceError:
         return ContentRefused(reason)
     if _CHECKED_OUT_MESSAGE in stderr:
         text = f"{remote.url} has the branch checked out and takes no push"
-        return SourceError(text, "change-checked-out", folder=remote.url)
+        return PushRefused(text, "change-checked-out", folder=remote.url)
     if any(message in stderr for message in _WORK_TREE_MESSAGES):
         text = f"the work tree of {remote.url} has changes of its own"
-        return SourceError(text, "change-work-tree", folder=remote.url)
+        return PushRefused(text, "change-work-tree", folder=remote.url)
     if any(message in stderr for message in _DENIED_MESSAGES):
         arguments = {"reason": f"push: {reason}"}
-        return SourceError(f"no right to push: {reason}", "change-denied", **arguments)
+        return PushRefused(f"no right to push: {reason}", "change-denied", **arguments)
     if "[remote rejected]" in stderr or _TOO_LARGE_MESSAGE in stderr:
         return ContentRefused(reason)
     return failure

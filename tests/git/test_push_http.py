@@ -9,7 +9,14 @@ import pytest
 
 from merlin.core.errors import SourceError
 from merlin.core.i18n import text
-from merlin.dataset.changes import Batch, ChangeRequest, Edit, make_changes
+from merlin.dataset.changes import (
+    Batch,
+    ChangeRequest,
+    Changes,
+    ChangeState,
+    Edit,
+    make_changes,
+)
 from merlin.dataset.commit_batch import CommitContext, GitBranch, commit_changes
 from merlin.dataset.commit_message import telegram_editor
 from merlin.git.push import ContentRefused
@@ -76,7 +83,8 @@ def server(make_remote):
 
 
 @pytest.fixture
-def settings(server, tmp_path, intents):
+def settings(server, tmp_path, intents, cipher):
+    intents.db.cipher = cipher
     url = f"http://{SECRET}@127.0.0.1:{server.server_port}/shared.git"
     source = GitSource(url, "main", "datasets", tmp_path / "mirror.git")
     return CommitContext(GitBranch(source), intents, lambda: AT)
@@ -113,10 +121,20 @@ def test_push_declined_by_a_server_hook_is_refused_with_its_words(server, settin
     assert message in caught.value.arguments["reason"]
 
 
+def fail_to_commit(settings, batch):
+    """Try to commit a queued batch, which then waits as the daemon leaves it; return the queue."""
+    rows = Changes(settings.intents.db, settings.clock)
+    rows.put(batch.changes)
+    with pytest.raises(SourceError) as caught:
+        commit_changes(settings, rows.claim())
+    rows.put_aside(batch, ChangeState.WAITING, caught.value.key, caught.value.arguments)
+    return rows
+
+
 def test_lost_response_does_not_create_a_second_commit(server, settings, batch):
     server.drops = 1
-    with pytest.raises(SourceError):
-        commit_changes(settings, batch)
+    rows = fail_to_commit(settings, batch)
+    assert not rows.withdraw(batch.batch_id), "it is on the branch already"
     result = commit_changes(settings, batch)
     assert result.commit == server.bare.git("rev-parse", "main")
     assert server.bare.git("rev-list", "--count", "main") == "1"
@@ -124,8 +142,9 @@ def test_lost_response_does_not_create_a_second_commit(server, settings, batch):
 
 def test_read_only_access_is_reported_without_the_password(server, settings, batch):
     server.bare.git("config", "http.receivepack", "false")
-    with pytest.raises(SourceError) as caught:
-        commit_changes(settings, batch)
-    assert caught.value.key == "change-denied"
-    assert "не хватает прав" in text("ru", "change-denied", **caught.value.arguments)
-    assert "t0ken" not in str(caught.value) + str(caught.value.arguments)
+    rows = fail_to_commit(settings, batch)
+    change = rows.get(batch.batch_id)
+    assert change.reason == "change-denied"
+    assert "не хватает прав" in text("ru", "change-denied", **change.arguments)
+    assert "t0ken" not in str(change.arguments)
+    assert rows.withdraw(batch.batch_id), "nothing was pushed"

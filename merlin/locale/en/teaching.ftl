@@ -10,7 +10,7 @@ change-undo-stay = These stay as they are because they were edited again since (
 change-undo-lost = The earlier text of { $path } isn't stored here; you can restore it in git.
 change-solved = This edit conflict is already resolved.
 change-edited-again = Someone changed this file again meanwhile. Compare the versions once more.
-change-too-late = Too late: this edit is already saved or rejected.
+change-too-late = Too late: this edit is already saved or rejected, or it's being sent to the repository.
 model-not-serving = The model { $model } isn't live, so there's nothing to pin.
 
 api-problem-stale = Out of date
