@@ -84,9 +84,9 @@ def test_notes_are_fetched_from_the_repository_when_the_whole_state_is_lost(lab)
     assert known.items() & build_numbers(lab).items()
 
 
+@serving
 def test_state_restored_from_a_backup_uses_the_newer_notes(lab):
     push_notes(lab)
-    lab.until_serving("trial-1")
     backup = lab.folder / "backup"
     shutil.copytree(lab.config.state_dir, backup)
     commit_example(lab, 52)

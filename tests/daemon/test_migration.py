@@ -92,11 +92,10 @@ def test_same_build_is_trained_elsewhere_and_made_live(lab, provider, other_prov
     assert lab.status()["serving"]["model"] == before
 
 
-def test_sunset_of_a_migrated_model_is_that_of_its_own_base(lab, migrate):
-    assert migrate(f"other/{BASE}", "--yes")[0] == 0
-    lab.until_serving("trial-1", provider="other")
+def assert_sunset_is_that_of_the_own_base(lab):
+    sunset = {"sunset": (datetime.now(UTC).date() + timedelta(days=1)).isoformat()}
     document = yaml.safe_load(lab.path.read_text())
-    document["models"] |= {BASE: {"sunset": tomorrow()}, "stand-in-base": {"sunset": tomorrow()}}
+    document["models"] |= {BASE: sunset, "stand-in-base": sunset}
     lab.path.write_text(yaml.safe_dump(document))
     lab.tick("watch")
     with lab.services() as services:
@@ -104,10 +103,6 @@ def test_sunset_of_a_migrated_model_is_that_of_its_own_base(lab, migrate):
         warnings = [notice.arguments for notice in Notices(services.db).list_waiting(100)]
     assert json.loads(row["recipe"])["base_model"] == BASE
     assert [arguments["model"] for arguments in warnings if "date" in arguments] == [BASE]
-
-
-def tomorrow():
-    return (datetime.now(UTC).date() + timedelta(days=1)).isoformat()
 
 
 def test_price_is_shown_and_nothing_starts_without_confirmation(lab, other_provider, migrate):
@@ -124,6 +119,7 @@ def test_price_is_shown_and_nothing_starts_without_confirmation(lab, other_provi
         assert database.rows(REQUEST.select().where(REQUEST.kind == "migrate")) == []
     assert migrate(f"other/{BASE}", "--yes")[0] == 0
     lab.until_serving("trial-1", provider="other")
+    assert_sunset_is_that_of_the_own_base(lab)
 
 
 def test_dry_run_asks_the_provider_whether_it_has_the_base_model(lab, migrate, monkeypatch):

@@ -136,7 +136,9 @@ def test_build_is_held_when_its_dataset_says_so(lab, provider, mode):
 
 
 @serving
-def test_rewritten_history_is_followed(lab, provider):
+def test_rewritten_history_is_followed_and_a_branch_set_back_serves_its_earlier_model(
+    lab, provider
+):
     lab.repository.example("trial", 50)
     lab.repository.commit()
     lab.until_serving("trial-2")
@@ -144,19 +146,10 @@ def test_rewritten_history_is_followed(lab, provider):
     lab.repository.example("trial", 60)
     lab.repository.commit("Other words")
     lab.until_serving("trial-3")
-    with lab.services() as services:
-        keys = [notice.key for notice in Notices(services.db).list_waiting()]
-    assert "notice-rewritten" in keys
-
-
-@serving
-def test_branch_set_back_serves_its_earlier_model(lab, provider):
-    lab.repository.example("trial", 50)
-    lab.repository.commit()
-    lab.until_serving("trial-2")
+    assert lab.notices("notice-rewritten")
     lab.repository.git("reset", "-q", "--hard", "HEAD~1")
     lab.until_serving("trial-1")
-    assert len(provider.jobs_created()) == 2
+    assert len(provider.jobs_created()) == 3
 
 
 def lose_database(lab):

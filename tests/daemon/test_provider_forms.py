@@ -32,36 +32,25 @@ def lab(tmp_path, form, form_provider):
     )
 
 
-def test_commit_is_trained_evaluated_and_served_there(lab, form, form_provider):
+def test_commits_are_trained_evaluated_and_served_there(lab, form, form_provider):
     lab.repository.dataset(recipe=make_recipe(form))
     lab.repository.commit()
-    assert lab.until_serving("trial-1")["verdict"] == "serving"
-    lab.repository.example("trial", 50)
-    lab.repository.commit()
-    lab.until_serving("trial-2")
-    assert (len(form_provider.jobs_created()), len(form_provider.files())) == (2, 4)
-
-
-def test_users_are_answered_by_the_model_trained_there(lab, form):
-    lab.repository.dataset(recipe=make_recipe(form))
-    lab.repository.commit()
-    model = lab.until_serving("trial-1")["serving"]["model"]
+    status = lab.until_serving("trial-1")
+    assert status["verdict"] == "serving"
 
     async def ask():
         (chat,) = create_chat_clients(lab.config).values()
         messages = (Message("user", "Что значит слово номер 3, понятие гггг?"),)
-        texts = [piece.text async for piece in chat.stream(model, messages)]
+        texts = [piece.text async for piece in chat.stream(status["serving"]["model"], messages)]
         await chat.aclose()
         return "".join(texts)
 
     assert "Понятие 3 значит ответ 21." in asyncio.run(ask())
-
-
-def test_unknown_state_is_waited_for(lab, form, form_provider):
     form_provider.behave(states=["SHUFFLING"] * 3)
-    lab.repository.dataset(recipe=make_recipe(form))
+    lab.repository.example("trial", 50)
     lab.repository.commit()
-    assert lab.until_serving("trial-1")["verdict"] == "serving"
+    assert lab.until_serving("trial-2")["verdict"] == "serving", "an unknown state is waited for"
+    assert (len(form_provider.jobs_created()), len(form_provider.files())) == (2, 4)
 
 
 @pytest.mark.parametrize(
