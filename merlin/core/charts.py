@@ -291,11 +291,14 @@ def _separate_labels(names: list[Name]) -> tuple[Name, ...]:
         return tuple(names)
     (lower,) = rest
     is_near, is_late = lower.y - upper.y <= _MIN_LABEL_GAP, lower.anchor == "end"
-    if lower.low > _LOWEST_LABEL:
-        return replace(upper, dy=-24 if is_near else -9), replace(lower, dy=-9)
+    low = max(upper.low, lower.low)  # the lines may cross below the labels
+    if low > _LOWEST_LABEL:
+        if is_near:
+            return replace(upper, dy=-24), replace(lower, y=upper.y, dy=-9)
+        return replace(upper, dy=-9), replace(lower, dy=-9)
     if not is_near and not is_late:
         return tuple(names)
-    return replace(upper, dy=-9), replace(lower, y=lower.low, dy=18)
+    return replace(upper, dy=-9), replace(lower, y=low, dy=18)
 
 
 def downsample(series: Sequence[Point], max_points: int = MAX_POINTS) -> Sequence[Point]:

@@ -55,6 +55,14 @@ def test_overlapping_labels_are_moved_apart():
     upper, lower = plot_curve([(100, 0.50)], [(100, 0.52)], 100, "ru").names
     assert upper.style == "t"
     assert upper.dy < 0 < lower.dy
+    # Lines that cross below the labels: the lower label is below both.
+    crossing = plot_curve([(60, 0.6), (80, 0.4), (100, 0.5)], [(60, 0.5), (100, 0.5)], 100, "ru")
+    upper, lower = crossing.names
+    assert lower.y == upper.low
+    # Near the x axis both labels are above both lines.
+    low = plot_curve([(6, 4.5), (78, 0.22), (150, 0.15)], [(80, 0.165), (150, 0.165)], 150, "ru")
+    upper, lower = low.names
+    assert (lower.y, lower.dy, upper.dy) == (upper.y, -9, -24)
 
 
 @pytest.mark.parametrize(
