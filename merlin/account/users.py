@@ -64,7 +64,7 @@ class Roles(Repository):
         """
         self._refuse_config_admin(user_id)
         if (role is Role.TEACHER) != bool(scope):
-            raise Refused(f"{role} with scope {scope}", "role-scope", role=role.value)
+            raise Refused(f"{role} with scope {scope}", "role-scope")
         others = _is_valid_grant(user_id) & (ROLE_GRANT.role != role.value)
         is_changed = self._mark_revoked(ROLE_GRANT, others)
         if role is not Role.STUDENT:

@@ -79,7 +79,7 @@ def approve(ctx: Context, actor: Actor, number: int) -> ApprovalView:
     """
     view, approvals = get_waiting(ctx, actor, number), Approvals(ctx.db, ctx.clock)
     if view.is_own:
-        raise Refused("one's own", "approval-own", number=str(number))
+        raise Refused("one's own", "approval-own")
     approval = _decide(ctx, actor, number, ApprovalState.APPROVED, "approval.approve")
     reason = _perform(ctx, approval)
     if reason is None:

@@ -294,7 +294,7 @@ def _save_or_preview(
     if not checked.is_good:
         if json:
             print_json({"dataset": dataset, "commit": None, **view})
-        raise Refused("findings", "change-has-errors", dataset=dataset)
+        raise Refused("findings", "change-has-errors")
     saved = session.finish(session.commit(dataset, [edit]), is_waiting=not no_wait)
     print_edit({**saved, **view, "example": example_id_of(edit.path)}, json=json)
 

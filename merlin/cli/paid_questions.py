@@ -140,7 +140,7 @@ def _ask(
         print_message("asking-stopped")
         raise
     if report.is_over_budget:
-        raise Refused("the budget is spent", "asking-over-budget", answered=report.answered)
+        raise Refused("the budget is spent", "asking-over-budget")
     if report.failed:
         print_message("asking-failed", count=len(report.failed), reason=str(report.first_failure))
     return report.spent_micro

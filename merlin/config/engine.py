@@ -250,7 +250,7 @@ def engine_faults(engine: EngineConfig) -> Iterator[Fault]:
             yield fault_at(f"{place}.embeddings", "config-onnx-encodes")
         if not base.url and base.backend == "llama.cpp":
             if not base.path.lower().endswith(".gguf"):
-                yield fault_at(f"{place}.url", "config-no-llama", backend=base.backend)
+                yield fault_at(f"{place}.url", "config-no-llama")
         elif not base.url and base.backend not in OWN_BACKENDS:
             yield fault_at(f"{place}.url", "config-no-backend", backend=base.backend)
     if engine.training.workers and not engine.training.cluster:

@@ -251,9 +251,7 @@ def offer_view(context: BotContext, plan: Plan, promo: Promo | None) -> View:
         translate("pay-trial", days=days) if can_try else "",
         _price_line(context, plan, promo),
     ]
-    trial = can_try and Button(
-        translate("pay-button-trial", days=days), f"try:{short_hash(plan.name)}"
-    )
+    trial = can_try and Button(translate("pay-button-trial"), f"try:{short_hash(plan.name)}")
     rows: menu.Rows = (*_buy_buttons(context, plan, promo), trial, TO_PLAN)
     return menu.card(context, title, *parts, rows=rows)
 

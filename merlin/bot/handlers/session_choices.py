@@ -230,7 +230,7 @@ def ask_preset_name(context: BotContext) -> View:
     """Ask for the name under which the session's system prompt is saved."""
     if not context.open_session().system:
         return menu.alert(context.translate("system-none"))
-    return menu.form(context, "system-name-ask", step=NAME_STEP, most=sessions.PROMPT_LENGTH)
+    return menu.form(context, "system-name-ask", step=NAME_STEP)
 
 
 @handlers.button("system", "system:show")

@@ -211,7 +211,6 @@ async def accept_silently(_world: World, _arguments: Arguments) -> bool:
 
 Method = Callable[[World, Arguments], Awaitable[Any]]
 T = TypeVar("T")
-RECHECK_S = 0.02
 
 METHODS: Mapping[str, Method] = {
     "getMe": get_me,

@@ -349,7 +349,6 @@ class GenerationWorker:
 
     def __init__(self, base: LoadedBase, setup: base.Setup, send: Send) -> None:
         self._base = base
-        self._setup = setup
         self._send = send
         self._token_bytes = TokenBytes(base.tokenizer)
         self._stack = AdapterStack(base.model)
