@@ -65,7 +65,7 @@ from merlin.wiring.providers import create_forge, training_client
 if TYPE_CHECKING:
     from psycopg import Connection
 
-MIN_FREE_BYTES, MIN_MEMORY_BYTES = 1 << 30, 256 << 20
+MIN_FREE_BYTES, MIN_FREE_INODES, MIN_MEMORY_BYTES = 1 << 30, 10_000, 256 << 20
 MAX_CONNECTIONS_SHARE = 0.8
 TIMEOUT_S, FETCH_TIMEOUT_S = 15.0, 120.0
 _MAX_CLOCK_OFFSET_S = 30.0
@@ -101,6 +101,9 @@ def check_folder(folder: Path) -> CheckMessage:
     free = shutil.disk_usage(existing).free
     if free < MIN_FREE_BYTES:
         raise check_failure("doctor-folder-full", free=free >> 20, **arguments)
+    inodes = os.statvfs(existing)  # without any in total where the file system makes them as needed
+    if inodes.f_files and inodes.f_favail < MIN_FREE_INODES:
+        raise check_failure("doctor-no-inodes", free=inodes.f_favail, **arguments)
     return "doctor-folder", {"free": free >> 30, **arguments}
 
 

@@ -110,6 +110,12 @@ def test_state_that_cannot_be_opened_is_reported_by_its_checks(fresh, capsys):
     )
 
 
+def test_disk_with_room_for_few_more_files_is_reported(fresh, capsys):
+    with small_disk(fresh.config.state_dir, "2g,nr_inodes=9000"):
+        is_good, words = run_doctor(fresh, capsys)["state_dir"]
+    assert (is_good, "free inodes on its disk: 8" in words) == (False, True), words
+
+
 def test_commands_of_the_advice_mend_the_permissions(fresh, capsys):
     require_root("give a file away")
     state = fresh.folder / "the state"

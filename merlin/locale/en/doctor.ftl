@@ -38,6 +38,7 @@ doctor-provider =
        *[other] answers, lists { $count } models
     }
 doctor-program = { $path }
+doctor-no-inodes = { $folder }: free inodes on its disk: { $free }, 10000 are needed; delete small files, or move the folder to another disk (df -i)
 doctor-remote-disk = { $folder } is on a network drive ({ $kind }), where SQLite and locks break. Set state_dir to a folder on a local disk
 doctor-local-disk = on a disk of this machine
 doctor-open-folder = other users can read { $folder }. Close it: chmod go= { $folder }

@@ -39,6 +39,7 @@ doctor-provider =
        *[other] отвечает, предлагает { $count } моделей
     }
 doctor-program = { $path }
+doctor-no-inodes = { $folder }: на диске осталось свободных inode: { $free }, а нужно 10000; удалите мелкие файлы или перенесите папку на другой диск (df -i)
 doctor-remote-disk = { $folder } находится на сетевом диске ({ $kind }), там ломаются SQLite и блокировки. Задайте в state_dir папку на местном диске
 doctor-local-disk = на диске этой машины
 doctor-open-folder = { $folder } могут читать другие пользователи. Закройте её: chmod go= { $folder }
