@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import socket
 import threading
 from contextlib import suppress
 from dataclasses import replace
@@ -140,7 +141,7 @@ class Lead:
             self.release()
             return False
         os.ftruncate(file, 0)
-        os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
+        os.pwrite(file, f"{os.getpid()}@{socket.gethostname()}\n".encode(), 0)
         return True
 
     def _take_session(self) -> bool:
@@ -190,9 +191,12 @@ class Lead:
         return bool(answer and answer[0])
 
     def holder(self) -> str:
-        """Return the id of the process on this machine that leads, "" if none does."""
+        """Return PID@HOST of the process with this state folder that leads, "" if none does.
+
+        Containers that share a folder have process ids of their own.
+        """
         try:
-            return self._path.read_text("ascii").strip()
+            return self._path.read_text("utf-8").strip()
         except OSError:
             return ""
 

@@ -1,5 +1,6 @@
 """Leader election: one of many processes leads, and a dead leader is replaced."""
 
+import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -59,7 +60,7 @@ def test_lead_of_a_killed_process_is_free(start, tmp_path, url, until):
     assert child.stdout.readline() == "leads\n"
     lead = Lead(tmp_path, url)
     assert not lead.take()
-    assert lead.holder() == str(child.pid)
+    assert lead.holder() == f"{child.pid}@{socket.gethostname()}"
     child.kill()
     child.wait()
     until(lead.take)

@@ -13,7 +13,7 @@ credential-no-header = the secret { $name } has a line break inside or character
 credential-missing = the secret { $name } isn't set, or its file can't be read: set the environment variable { $name }, or { $name }_FILE with the path of a file, or put a file { $name } into the folder credentials next to config.yaml
 already-running = { $holder ->
         [elsewhere] The daemon or another command of Merlin is at work on another machine.
-       *[other] The daemon or another command of Merlin is at work here (process { $holder }).
+       *[other] The daemon or another command of Merlin is at work (process { $holder }).
     } Stop it, or wait until the command has ended, and try again.
 init-not-empty = { $folder } isn't empty; name another folder
 init-no-folder = can't create { $folder }: { $reason }. Name another folder: merlin init FOLDER

@@ -13,7 +13,7 @@ credential-no-header = в секрете { $name } есть перенос ст�
 credential-missing = не задан секрет { $name } или его файл не прочесть: задайте переменную окружения { $name }, или { $name }_FILE с путём к файлу, или положите файл { $name } в папку credentials рядом с config.yaml
 already-running = { $holder ->
         [elsewhere] На другой машине уже работает служба (daemon) или другая команда Merlin.
-       *[other] Здесь уже работает служба (daemon) или другая команда Merlin (процесс { $holder }).
+       *[other] Уже работает служба (daemon) или другая команда Merlin (процесс { $holder }).
     } Остановите её или дождитесь конца команды и повторите.
 init-not-empty = Папка { $folder } не пуста; укажите другую
 init-no-folder = Папку { $folder } создать не удалось: { $reason }. Укажите другую: merlin init ПАПКА
