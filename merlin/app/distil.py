@@ -223,7 +223,7 @@ def plan(
     files = changes.read_files(ctx, actor, dataset)
     checked_dataset = check_files(dataset, files.files, ctx.config.example_tokens)
     if checked_dataset.spec is None:
-        raise Refused(f"{dataset} has no good dataset.yaml", "change-has-errors")
+        raise Refused(f"{dataset} has no good dataset.yaml", "build-no-spec", dataset=dataset)
     inputs = read_passages(files.files) if passages is None else passages
     if not inputs:
         raise Refused("nothing to ask about", "distil-nothing", dataset=dataset)

@@ -361,3 +361,7 @@ def test_dataset_without_texts_has_nothing_to_ask_about(lab, run):
     assert (code, "nothing to ask about" in captured.err) == (1, True)
     code, captured = run("distil", "nowhere", *MATERIALS, "--budget", "1")
     assert (code, "nowhere" in captured.err) == (1, True)
+    (lab.repository.folder / "datasets/trial/dataset.yaml").write_text("title: [", "utf-8")
+    lab.repository.commit("Broken settings")
+    code, captured = run("distil", "trial", *MATERIALS, "--budget", "1")
+    assert (code, "dataset.yaml is missing or has an error" in captured.err) == (1, True)
