@@ -178,13 +178,13 @@ class Broadcasts(BotRepository):
         """Return the started broadcasts whose end is not reported yet, oldest first."""
         return _BROADCASTS.read_all(self.db, _OPEN(bot=self._bot_id))
 
-    def count_waiting(self, but: Collection[int] = ()) -> int:
-        """Return how many messages of any kind that answer no update wait; `but` those chats'."""
+    def count_waiting(self, except_chats: Collection[int] = ()) -> int:
+        """Return how many messages of any kind that answer no update wait to be sent."""
         is_retried = (OUTGOING.state == OutgoingState.UNKNOWN.value) & (
             OUTGOING.tries < MAX_ATTEMPTS
         )
         condition = self._match(OUTGOING) & OUTGOING.update_id.is_null()
-        condition &= OUTGOING.chat_id.not_in([*but])
+        condition &= OUTGOING.chat_id.not_in([*except_chats])
         return self.db.count(OUTGOING, condition & (OUTGOING.state.in_(ON_THE_WAY) | is_retried))
 
     @transaction

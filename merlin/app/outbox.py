@@ -310,16 +310,16 @@ class Outbox(BotRepository):
 
     @transaction
     def list_unprompted(
-        self, owner: Owner, limit: int, but: Collection[int] = ()
+        self, owner: Owner, limit: int, except_chats: Collection[int] = ()
     ) -> list[QueuedMessage]:
-        """Return the waiting messages that answer no update, oldest first; `but` those chats'."""
+        """Return the waiting messages that answer no update, oldest first."""
         now = iso(self._clock())
         for row in self.db.rows(_IN_TRANSIT(bot=self._bot_id)):
             if owner.is_dead(row["owner"]) or (row["sending_until"] or now) < now:
                 self._doubt(OUTGOING.id == row["id"])
         waiting = self._match(OUTGOING) & OUTGOING.update_id.is_null()
         waiting &= OUTGOING.state.in_(_BEFORE_SENDING) & (OUTGOING.tries < MAX_ATTEMPTS)
-        query = OUTGOING.select().where(waiting & OUTGOING.chat_id.not_in([*but]))
+        query = OUTGOING.select().where(waiting & OUTGOING.chat_id.not_in([*except_chats]))
         rows = self.db.rows(query.order_by(OUTGOING.id).limit(limit))
         return [self._read_message(row) for row in rows]
 
