@@ -252,6 +252,8 @@ def test_form_submitted_twice_acts_once_and_redirects_to_the_same_page(staff):
     data = {**FORM, "once": secrets.token_hex(16), "title_ru": "Дважды", "kind": "lecture"}
     path = f"/courses/{staff.course_id('algorithms')}/edit/materials"
     with staff.browser_client(BORIS) as client:
+        (lesson,) = re.findall('name="lesson".* value="(.*?)"', client.get(f"{path}/new").text)
+        assert lesson == "5"
         places = {client.post(path, data=data).headers["location"] for _ in range(3)}
         other = client.post(path, data={**data, "once": secrets.token_hex(16)})
     assert len(places) == 1

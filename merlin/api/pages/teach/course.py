@@ -230,8 +230,11 @@ class MaterialForm(EditForm):
 
 @router.get("/courses/{course_id}/edit/materials/new")
 async def new_material(context: TeacherContext, course: LedCourse) -> Response:
-    """Return an empty form."""
-    return await _material_page(context, course, None, MaterialForm(), FormResult())
+    """Return an empty form of the next lesson."""
+    details = await context.read(teaching.read_details, course.course_id)
+    lessons = [stored.lesson for stored in details.materials if stored.type == KINDS[0]]
+    form = MaterialForm(lesson=max(lessons, default=0) + 1)
+    return await _material_page(context, course, None, form, FormResult())
 
 
 @router.get("/courses/{course_id}/edit/materials/{material_id}")
