@@ -16,7 +16,6 @@ even if the client has disconnected.
 
 import hashlib
 import re
-import secrets
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
@@ -75,7 +74,7 @@ async def run_once_streamed(
     """
     key = request.headers.get(KEY_HEADER)
     if key is None:
-        return await operation(1 + secrets.randbits(idempotency.NUMBER_BITS), None)
+        return await operation(idempotency.make_call_number(), None)
     if not _KEY.fullmatch(key):
         raise Problem(HTTPStatus.BAD_REQUEST, "idempotency-key")
     services = services_of(request)

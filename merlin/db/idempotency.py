@@ -23,7 +23,13 @@ from merlin.db.tables import IDEMPOTENCY
 from merlin.db.values import decrypt
 
 LIFETIME = timedelta(hours=24)
-NUMBER_BITS = 62
+_NUMBER_BITS = 62
+
+
+def make_call_number(call: str = "") -> int:
+    """Return a random number for a call; with a text the same number for the same text."""
+    value = int(digest(call), 16) if call else secrets.randbits(_NUMBER_BITS)
+    return 1 + value % (1 << _NUMBER_BITS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +70,7 @@ class IdempotencyKeys(Repository):
         new = {
             **mine,
             "request_hash": digest(request),
-            "number": 1 + secrets.randbits(NUMBER_BITS),
+            "number": make_call_number(),
             "status": None,
             "media_type": "",
             "headers": "",

@@ -16,7 +16,6 @@ The cost of a question is reserved in a transaction before the model is called;
 
 import binascii
 import json
-import secrets
 from base64 import b64decode
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,7 +49,7 @@ from merlin.core.formatted_text import is_blank
 from merlin.core.log import get_logger
 from merlin.core.messages import DEFAULT_SAMPLING, Image, Message, SamplingParams
 from merlin.dataset.layout import is_valid_name
-from merlin.db.idempotency import NUMBER_BITS, IdempotencyKeys
+from merlin.db.idempotency import IdempotencyKeys, make_call_number
 from merlin.db.processes import CALL_LIMIT
 from merlin.openai_protocol.errors import NO_CREDIT, NO_MODEL, ApiError, format_path
 from merlin.openai_protocol.requests import TextAnswerFields
@@ -339,7 +338,7 @@ def asker_of(caller: Caller, number: int, dataset: str | None) -> Asker:
 
     Without a `number` the question gets a random one.
     """
-    number = number or secrets.randbits(NUMBER_BITS)
+    number = number or make_call_number()
     return find_asker(caller.services, caller.user or User(0), caller.language, number, dataset)
 
 

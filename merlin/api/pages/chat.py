@@ -8,7 +8,6 @@ out of that page, so that both ways show the same.
 
 import asyncio
 import re
-import secrets
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -57,8 +56,7 @@ from merlin.core.permissions import Permission
 from merlin.core.web.assets import accepts, local_address, seen_other
 from merlin.course.catalogue import Course, Material
 from merlin.dataset.sensitive import mask_personal_data
-from merlin.db.encryption import digest
-from merlin.db.idempotency import NUMBER_BITS
+from merlin.db.idempotency import make_call_number
 from merlin.openai_protocol.errors import ApiError
 from merlin.openai_protocol.responses import EVENT_STREAM
 
@@ -137,11 +135,9 @@ async def ask(
     is_script = _wants_stream(request)
     if context.user is None or not _may_ask(context):
         raise Problem(HTTPStatus.FORBIDDEN, "forbidden")
-    question_text, number = (near or q).strip(), 1 + secrets.randbits(NUMBER_BITS)
-    if once:
-        same = digest(f"{context.user_id} {once} {again} {question_text}")
-        number = 1 + int(same, 16) % 2**NUMBER_BITS
-    message_id = number
+    question_text = (near or q).strip()
+    call = f"{context.user_id} {once} {again} {question_text}" if once else ""
+    message_id = number = make_call_number(call)
     if again:
         old = await context.read(course_chat.find_question, again)
         question_text, session_id, message_id = old.text, old.session_id, old.message_id
