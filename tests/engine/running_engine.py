@@ -134,6 +134,9 @@ def _serve(settings, environment, pipe):
         serve_on(listener, settings, lambda: pipe.send(port))
 
 
+KILLED = 137  # the exit code at a kill point
+
+
 class EngineProcess:
     """An engine in its own process, which a kill point or a signal can end."""
 
@@ -158,8 +161,13 @@ class EngineProcess:
         sender.close()
         assert receiver.poll(longest(DEADLINE_S)), "the engine did not start"
         self._close_client()
-        self.client = EngineClient(receiver.recv())
-        receiver.close()
+        with receiver:
+            try:
+                self.client = EngineClient(receiver.recv())
+            except EOFError:  # a kill point ended it before it listened
+                self._process.join()
+                assert self._process.exitcode == KILLED
+                return self.start()
         return self.client
 
     @property
