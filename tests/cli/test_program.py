@@ -22,8 +22,8 @@ MODULES = sorted({module for module, _ in COMMANDS.values()})
 def test_module_has_the_commands_of_the_table():
     for name in MODULES:
         group = typer.main.get_group(import_module(f"merlin.cli.{name}").app)
-        told = {word for word, (module, _) in COMMANDS.items() if module == name}
-        assert {group.name or word for word in group.commands} == told
+        words = {word for word, (module, _) in COMMANDS.items() if module == name}
+        assert {group.name or word for word in group.commands} == words
 
 
 def test_help_line_equals_the_commands_help():
