@@ -217,7 +217,7 @@ def test_build_held_by_a_sunset_can_be_migrated(tmp_path, provider, other_provid
     arguments = ["migrate", "trial", "--to", "other/stand-in-base", "--config", str(lab.path)]
     assert main(arguments) == 0, capsys.readouterr()
     lab.until_serving("trial-1")
-    assert len(other_provider.jobs_created()) == 1
+    assert (len(provider.jobs_created()), len(other_provider.jobs_created())) == (1, 1)
 
 
 def test_committed_new_base_does_not_train_twice(lab, other_provider, migrate):
