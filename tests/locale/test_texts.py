@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from fluent.syntax import ast, parse
+from fluent.syntax.visitor import Visitor
 
 from merlin.core.i18n import LANGUAGES, command_text, keys, text
 
@@ -84,6 +85,37 @@ def test_one_in_russian_is_also_21():
     for key in ("finding-single-tags", "finding-single-wordings"):
         assert "например: a, b" not in text("ru", key, count=1, names="a, b")
         assert "например: a, b" in text("ru", key, count=21, names="a, b")
+    hidden = [
+        entry.id.name
+        for topic in TOPICS
+        for entry in read_entries("ru", topic)
+        for number, one in find_variants_of_one(entry)
+        if number not in find_arguments(one) | find_arguments_beside_choices(entry)
+    ]
+    # Its template shows the number and then an icon.
+    assert hidden == ["page-stars"]
+
+
+def find_variants_of_one(entry):
+    """Return the number and the variant of each choice in a text that has a variant `one`."""
+    variants = []
+
+    class Choices(Visitor):
+        def visit_SelectExpression(self, node):  # noqa: N802 - the name of the node
+            for variant in node.variants:
+                if getattr(variant.key, "name", "") == "one":
+                    variants.append((*find_arguments(node.selector), variant))
+            self.generic_visit(node)
+
+    Choices().visit(entry)
+    return variants
+
+
+def find_arguments_beside_choices(entry):
+    """Return the names of the arguments that a text shows whatever it chooses."""
+    placeables = (each for each in entry.value.elements if isinstance(each, ast.Placeable))
+    shown = (each for each in placeables if not isinstance(each.expression, ast.SelectExpression))
+    return {name for each in shown for name in find_arguments(each)}
 
 
 # Patterns of words that docs/en/words.md replaces, by language, with the word to use.

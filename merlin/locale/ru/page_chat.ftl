@@ -58,12 +58,12 @@ page-left-questions =
 page-chat-nearest = Возможно, вы имели в виду:
 page-source =
     { $count ->
-        [one] Откуда: пример
+        [1] Откуда: пример
        *[other] Откуда: примеры
     }
 page-source-near =
     { $count ->
-        [one] Похожий пример:
+        [1] Похожий пример:
        *[other] Похожие примеры:
     }
 page-source-quoted = «{ $question }»

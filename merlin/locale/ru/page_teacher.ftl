@@ -116,10 +116,10 @@ page-questions-summary = За { $days ->
         [one] { $count } вопрос
         [few] { $count } вопроса
        *[other] { $count } вопросов
-    }, не понравилось { $bad ->
-        [one] { $bad } ответ
-        [few] { $bad } ответа
-       *[other] { $bad } ответов
+    }, { $bad ->
+        [one] не понравился { $bad } ответ
+        [few] не понравилось { $bad } ответа
+       *[other] не понравилось { $bad } ответов
     }.
 page-span = Период
 page-span-28 = 4 недели
@@ -160,7 +160,7 @@ page-proposal-note = Фрагмент
 page-proposal-by-student = исправление студента
 page-proposal-replaces = Заменит прежний ответ: { $answer }
 page-proposal-tests = { $count ->
-    [one] Тестовый вопрос { $examples } по-прежнему ждёт
+    [1] Тестовый вопрос { $examples } по-прежнему ждёт
    *[other] Тестовые вопросы { $examples } по-прежнему ждут
   } старого ответа. Исправьте и там: иначе новая модель ошибётся в тесте и может не начать отвечать людям сама.
 page-proposals-mark = Выбрать все: { $count }
