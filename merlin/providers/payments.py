@@ -18,7 +18,8 @@ from merlin.core.money import Amount
 MAX_CONTACT_LENGTH = 254
 # Only catches typing errors; whether the address exists is not checked.
 _EMAIL = re.compile(r"[A-Za-z0-9._%+'-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}")
-_SEPARATORS = re.compile(r"[\s().‐-―-]+")
+# Besides blanks and dashes, the direction marks around numbers that are copied from an address book.
+_SEPARATORS = re.compile(r"[\s().\u200b-\u2015\u202a-\u202e\u2060-\u2069-]+")
 # E.164: at most 15 digits with the country code.
 _PHONE = re.compile(r"\+?([1-9][0-9]{9,14})")
 _RUSSIAN_DIGITS = 11
@@ -41,6 +42,12 @@ def normalise_contact(text: str) -> str:
         number = f"7{number}"
     match = _PHONE.fullmatch(number)
     return match[1] if match else ""
+
+
+def format_contact(contact: str) -> str:
+    """Return a result of `normalise_contact` for people: a phone number as "+7 916 123-45-67"."""
+    grouped = re.sub(r"^7(...)(...)(..)(..)$", r"7 \1 \2-\3-\4", contact)
+    return f"+{grouped}" if contact.isdigit() else contact
 
 
 class Gateway(StrEnum):

@@ -135,6 +135,8 @@ def test_promo_codes_can_be_used_on_the_plans_page(shop):
     assert "План «Плюс» действует до" in page_text(anna.http.get(days.headers["location"]))
     again = anna.http.post("/plans/code", data={"code": "WEEK"})
     assert (again.status_code, "уже использовали" in page_text(again)) == (409, True)
+    # The field is at the foot of the page: the browser shows it and its message.
+    assert re.search(r'<input name="code"[^>]* aria-describedby="wrong-code" autofocus>', again.text)
     less = anna.http.post("/plans/code", data={"code": "less20"})
     assert less.headers["location"] == "/checkout/plus?code=LESS20"
     assert len(anna.terms) == 1
@@ -175,8 +177,9 @@ def test_missing_or_invalid_receipt_contact_is_asked_for_again(shop, contact, er
 
 def test_receipt_contact_is_normalised_for_the_gateway(shop):
     anna = shop.buyer()
-    order_id = press_pay(anna, contact="8 (916) 123-45-67")
+    order_id = press_pay(anna, contact="\u202a8 (916) 123-45-67\u202c")
     assert shop.purchase(order_id).order.contact == "79161234567"
+    assert "Куда прислать чек +7 916 123-45-67" in page_text(anna.http.get(f"/orders/{order_id}"))
 
 
 def test_changed_price_is_shown_and_not_charged(shop):

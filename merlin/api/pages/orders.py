@@ -53,7 +53,7 @@ from merlin.core.i18n import text
 from merlin.core.log import get_logger, redact
 from merlin.core.money import MAX_MINOR
 from merlin.core.web.assets import seen_other
-from merlin.providers.payments import Gateway, normalise_contact
+from merlin.providers.payments import Gateway, format_contact, normalise_contact
 
 log = get_logger(__name__)
 router = page_router()
@@ -378,6 +378,7 @@ async def _view(
     return {
         "details": details,
         "purchase": purchase,
+        "contact": format_contact(purchase.order.contact),
         "packs": [gift for gift in gifts if gift.key in packs],
         "bot_href": bot_href,
         "moment": services.clock(),
