@@ -17,6 +17,7 @@ from typing import Any
 
 from merlin.core.clock import iso
 from merlin.core.errors import Refused
+from merlin.core.formatted_text import is_blank
 from merlin.core.permissions import Permission
 from merlin.core.views import INTERNAL, described
 from merlin.db.audit import Audit, person_reference
@@ -119,10 +120,10 @@ class ApiKeys(Repository):
     ) -> tuple[ApiKey, str]:
         """Return a new key and its secret, which cannot be read again.
 
-        Raises Refused without a scope, for a label that is too long, and for too many keys.
+        Raises Refused without a scope, for a label that is blank or too long, and for too many keys.
         """
         is_full = self.db.count(API_KEY, self._is_valid_of(user_id)) >= MAX_KEYS
-        if not scopes or len(label) > MAX_LABEL_LENGTH or is_full:
+        if not scopes or is_blank(label) or len(label) > MAX_LABEL_LENGTH or is_full:
             raise Refused("a key that cannot be", "account-key-refused", limit=MAX_KEYS)
         secret = new_secret()
         row = {

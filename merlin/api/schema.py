@@ -39,6 +39,7 @@ from merlin.api.problems import Problem, headers_of
 from merlin.api.services import services_of
 from merlin.app.actor import Actor
 from merlin.app.context import Context
+from merlin.core.formatted_text import is_blank
 
 MAX_PAGE_SIZE = 100
 DEFAULT_PAGE_SIZE = 50
@@ -259,8 +260,9 @@ class Texts(Body):
     en: Annotated[Words, Field(min_length=1, max_length=5000)] | None = None
 
     def by_language(self) -> dict[str, str]:
-        """Return the texts by language, without empty ones."""
-        return {name: content for name, content in (("ru", self.ru), ("en", self.en)) if content}
+        """Return the texts by language, without those of which nothing can be seen."""
+        texts = {"ru": self.ru or "", "en": self.en or ""}
+        return {name: content for name, content in texts.items() if not is_blank(content)}
 
 
 def required_schema(*names: str, without: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -181,8 +181,6 @@ def refund(
     json: AsJson = False,
 ) -> None:
     """Refund an order and take back what it bought; the api or the bot does it."""
-    if not reason.strip():
-        raise Refused("no reason", "billing-refund-reason")
     settings = configuration(config)
     with open_migrated_database(settings) as database:
         ctx, actor = Context(config=settings, db=database), Actor.operator()

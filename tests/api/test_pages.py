@@ -393,9 +393,11 @@ def test_key_form_submitted_twice_creates_one_key_and_says_so(shelf):
         )
         form = {"label": "Бот", "scopes": ["courses:read"], "days": "30", "once": once[1]}
         first, second = (browser.post("/me/keys", data=form) for _ in range(2))
+        nameless = browser.post("/me/keys", data={**form, "label": "\u200b"})
         other = browser.post("/me/keys", data={**form, "label": "Другой бот"})
     assert (first.status_code, second.status_code, other.status_code) == (200, 422, 200)
     assert "Этот ключ уже создан." in page_text(second)
+    assert "хотя бы одно право и короткое имя" in page_text(nameless)
     keys = [key.label for key in ApiKeys(shelf.db).list_valid(anna)]
     assert keys == ["Другой бот", "Бот"]
 

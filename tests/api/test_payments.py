@@ -44,6 +44,7 @@ def test_payment_is_shown_with_its_ledger_entries(shop):
 def test_partial_refund_and_the_rest_can_be_returned(shop):
     anna = shop.buyer()
     order_id = anna.buy()
+    assert "Укажите причину" in post_refund(shop, order_id, reason=" \u200b").json()["detail"]
     refunds = post_refund(shop, order_id, minor=10000)
     assert (refunds.status_code, refunds.json()["amount"]["value"]) == (202, "100.00")
     shop.wait_for_state(order_id, "refunded-in-part")

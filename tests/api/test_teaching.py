@@ -37,7 +37,9 @@ WRONG = [
     {"file_url": "https://", "text": None},
     {"text": None, "file_url": None},
     {"text": ""},
+    {"text": "\u200b\n"},
     {"title": {"ru": None}},
+    {"title": {"ru": "\u200b", "en": " "}},
     {"text": "a\0b"},
     {"title": {}},
     {"title": {"ru": "a\nb"}},
@@ -294,6 +296,8 @@ def test_invalid_values_are_refused_and_store_no_change(site, teacher):
     ).json()["errors"]
     assert error["detail"] == text("ru", "api-wrong-repeated")
     assert Changes(site.db).list_pending("algorithms") == []
+    seen = teacher.post(materials(site), json={**NEW, "title": {"ru": "\u200b", "en": "Heaps"}})
+    assert 'title: {en: Heaps}' in seen.json()["files"][0]["difference"]
 
 
 def test_lone_surrogate_is_refused(site, teacher):

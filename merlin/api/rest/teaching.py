@@ -34,6 +34,7 @@ from merlin.app import teaching
 from merlin.app.changes import Make
 from merlin.app.permissions import get_led_course, list_led_courses
 from merlin.app.teaching import By, Questions, TaughtDetails
+from merlin.core.formatted_text import is_blank
 from merlin.course.editing import Both, MaterialDraft
 
 MAX_CHARACTERS = 400_000
@@ -82,7 +83,7 @@ class MaterialBody(Body):
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        if self.text is None and self.file_url is None:
+        if is_blank(self.text or "") and self.file_url is None:
             raise PydanticCustomError("material_source", "text or file_url is required")
         return self
 

@@ -32,6 +32,7 @@ from merlin.billing.refunds import MAX_REASON_LENGTH, parse_refund
 from merlin.billing.report import count_tests, sum_by_gateway
 from merlin.core.clock import in_zone, start_of_day, zone_of
 from merlin.core.errors import NotFound, Refused
+from merlin.core.formatted_text import is_blank
 from merlin.core.i18n import text
 from merlin.core.money import Amount, Currency
 from merlin.core.web.assets import seen_other
@@ -245,7 +246,7 @@ async def refund(
 
 
 def _require_reason(reason: str) -> None:
-    if not reason:
+    if is_blank(reason):
         raise Refused("no reason", "billing-refund-reason")
     if len(reason) > MAX_REASON_LENGTH:
         raise Refused("too long", "page-refund-long-reason", most=MAX_REASON_LENGTH)

@@ -41,6 +41,7 @@ from merlin.app import teaching
 from merlin.app.changes import ChangeView, Make
 from merlin.app.teaching import TaughtDetails
 from merlin.core.errors import NotFound
+from merlin.core.formatted_text import is_blank
 from merlin.core.web.assets import seen_other
 from merlin.course.catalogue import KINDS, Course
 
@@ -205,16 +206,16 @@ class MaterialForm(EditForm):
             title=Texts(ru=self.title_ru.strip() or None, en=self.title_en.strip() or None),
             type=self.kind,
             lesson=self.lesson,
-            text=self.normalised_text if self.normalised_text.strip() else None,
+            text=None if is_blank(self.text) else self.normalised_text,
             file_url=self.file_url.strip() or None,
             revision=self.revision or None,
         )
 
     def lacks(self) -> str:
         """Return the text key of what is missing, "" if the form is complete."""
-        if not (self.title_ru.strip() or self.title_en.strip()):
+        if is_blank(self.title_ru + self.title_en):
             return "needs-title"
-        return "" if self.normalised_text.strip() or self.file_url.strip() else "needs-text"
+        return "needs-text" if is_blank(self.text + self.file_url) else ""
 
     def fields(self, context: PageContext) -> dict[str, str]:
         """Return the value of each field by its name in the person's language."""
