@@ -120,7 +120,7 @@ class ApiKeys(Repository):
     ) -> tuple[ApiKey, str]:
         """Return a new key and its secret, which cannot be read again.
 
-        Raises Refused without a scope, for a label that is blank or too long, and for too many keys.
+        Raises Refused without a scope, for a blank or too long label, and for too many keys.
         """
         is_full = self.db.count(API_KEY, self._is_valid_of(user_id)) >= MAX_KEYS
         if not scopes or is_blank(label) or len(label) > MAX_LABEL_LENGTH or is_full:

@@ -18,7 +18,7 @@ from merlin.core.money import Amount
 MAX_CONTACT_LENGTH = 254
 # Only catches typing errors; whether the address exists is not checked.
 _EMAIL = re.compile(r"[A-Za-z0-9._%+'-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}")
-# Besides blanks and dashes, the direction marks around numbers that are copied from an address book.
+# With the direction marks around numbers that are copied from an address book.
 _SEPARATORS = re.compile(r"[\s().\u200b-\u2015\u202a-\u202e\u2060-\u2069-]+")
 # E.164: at most 15 digits with the country code.
 _PHONE = re.compile(r"\+?([1-9][0-9]{9,14})")

@@ -136,7 +136,9 @@ def test_promo_codes_can_be_used_on_the_plans_page(shop):
     again = anna.http.post("/plans/code", data={"code": "WEEK"})
     assert (again.status_code, "уже использовали" in page_text(again)) == (409, True)
     # The field is at the foot of the page: the browser shows it and its message.
-    assert re.search(r'<input name="code"[^>]* aria-describedby="wrong-code" autofocus>', again.text)
+    assert re.search(
+        r'<input name="code"[^>]* aria-describedby="wrong-code" autofocus>', again.text
+    )
     less = anna.http.post("/plans/code", data={"code": "less20"})
     assert less.headers["location"] == "/checkout/plus?code=LESS20"
     assert len(anna.terms) == 1

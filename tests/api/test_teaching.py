@@ -297,7 +297,7 @@ def test_invalid_values_are_refused_and_store_no_change(site, teacher):
     assert error["detail"] == text("ru", "api-wrong-repeated")
     assert Changes(site.db).list_pending("algorithms") == []
     seen = teacher.post(materials(site), json={**NEW, "title": {"ru": "\u200b", "en": "Heaps"}})
-    assert 'title: {en: Heaps}' in seen.json()["files"][0]["difference"]
+    assert "title: {en: Heaps}" in seen.json()["files"][0]["difference"]
 
 
 def test_lone_surrogate_is_refused(site, teacher):

@@ -102,9 +102,9 @@ def find_variants_of_one(entry):
 
     class Choices(Visitor):
         def visit_SelectExpression(self, node):  # noqa: N802 - the name of the node
-            for variant in node.variants:
-                if getattr(variant.key, "name", "") == "one":
-                    variants.append((*find_arguments(node.selector), variant))
+            (number,) = find_arguments(node.selector) or ("",)
+            ones = (each for each in node.variants if getattr(each.key, "name", "") == "one")
+            variants.extend((number, each) for each in ones)
             self.generic_visit(node)
 
     Choices().visit(entry)
