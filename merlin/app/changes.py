@@ -135,6 +135,7 @@ class ChangeView:
     arguments: Mapping[str, object]
     commit: str | None
     asked_at: datetime
+    can_withdraw: bool
     files: Sequence[FileChange]
 
     def why(self, language: str) -> str:
@@ -145,11 +146,6 @@ class ChangeView:
     def is_over(self) -> bool:
         """Return whether the change is final until a person acts."""
         return self.state not in (ChangeState.WAITING, ChangeState.WORKING)
-
-    @property
-    def can_drop(self) -> bool:
-        """Return whether it can be withdrawn; a conflict has to be solved instead."""
-        return self.state in (ChangeState.WAITING, ChangeState.PARKED)
 
 
 class StaleEdit(Refused):
@@ -285,7 +281,8 @@ async def submit(
                 raise EditNotGood(seen)
             known = await ctx.write(_save_unless_changed, actor, files, proposed, batch, editor)
         if known:
-            return _view(known, {file.blob: file.text for file in files.files}.get)
+            texts = {file.blob: file.text for file in files.files}
+            return await ctx.read(_view, known, texts.get)
     raise Refused("others edit it", "api-problem-busy-file-detail")
 
 
@@ -366,7 +363,7 @@ def list_recent(ctx: Context, actor: Actor, limit: int = 50, before: str = "") -
     with ctx.db.snapshot():
         by = None if actor.may(Permission.USERS) else asker(actor)
         firsts, text = _changes(ctx).list_batches(by, limit, before), FileIndex(ctx.db).read_text
-        return [_view(_changes(ctx).list_of_batch(first.batch), text) for first in firsts]
+        return [_view(ctx, _changes(ctx).list_of_batch(first.batch), text) for first in firsts]
 
 
 def list_own(ctx: Context, actor: Actor, limit: int) -> list[Change]:
@@ -382,7 +379,7 @@ def count_open(ctx: Context, actor: Actor) -> int:
 def get(ctx: Context, actor: Actor, change_id: str) -> ChangeView:
     """Return an edit with its state; in a conflict with both texts. Raises NotFound."""
     with ctx.db.snapshot():
-        return _view(_require_own_batch(ctx, actor, change_id), FileIndex(ctx.db).read_text)
+        return _view(ctx, _require_own_batch(ctx, actor, change_id), FileIndex(ctx.db).read_text)
 
 
 def is_indexed(ctx: Context, actor: Actor, change_id: str) -> bool:
@@ -549,7 +546,7 @@ def _require_editable(ctx: Context, actor: Actor, change_id: str) -> list[Change
     return batch
 
 
-def _view(batch: Sequence[Change], text: Callable[[str], str | None]) -> ChangeView:
+def _view(ctx: Context, batch: Sequence[Change], text: Callable[[str], str | None]) -> ChangeView:
     """Return the view of a batch; `text` returns a blob's content, None if it is not stored."""
     first = batch[0]
     reason = next((each for each in batch if each.reason), first)
@@ -562,6 +559,7 @@ def _view(batch: Sequence[Change], text: Callable[[str], str | None]) -> ChangeV
         arguments=reason.arguments,
         commit=first.commit,
         asked_at=first.created_at,
+        can_withdraw=_changes(ctx).can_withdraw(first),
         files=[_file(each, text) for each in batch],
     )
 

@@ -352,19 +352,22 @@ class Changes(Repository):
 
     @transaction
     def withdraw(self, change_id: str) -> bool:
-        """Withdraw the batch of a waiting, parked or conflicting change.
-
-        False in other states, and after a push with an unknown result: it may be on the branch.
-        """
+        """Withdraw the batch of a change; False if `can_withdraw` is, and for an unknown change."""
         row = self.db.row(CHANGE.select().where(CHANGE.change_id == change_id))
-        state = ChangeState(row["state"]) if row else ChangeState.REFUSED
-        if row is None or state not in _WITHDRAWABLE or self._may_be_pushed(row["batch"]):
+        change = self._change(row) if row else None
+        if change is None or not self.can_withdraw(change):
             return False
-        return self._put_aside(row["batch"], state, ChangeState.REFUSED, "change-given-up", {})
+        refused = ChangeState.REFUSED
+        return self._put_aside(change.batch, change.state, refused, "change-given-up", {})
 
-    def _may_be_pushed(self, batch_id: str) -> bool:
+    def can_withdraw(self, change: Change) -> bool:
+        """Return whether the batch of a change waits, is parked or in conflict.
+
+        Not after a push with an unknown result: it may be on the branch.
+        """
         is_sending = INTENT.state == IntentState.SENDING.value
-        return self.db.has(INTENT, (INTENT.key == intent_key(batch_id)) & is_sending)
+        in_doubt = (INTENT.key == intent_key(change.batch)) & is_sending
+        return change.state in _WITHDRAWABLE and not self.db.has(INTENT, in_doubt)
 
     @transaction
     def retry(self, change_id: str) -> bool:

@@ -7,11 +7,13 @@ import pytest
 
 from merlin.account.api_keys import Scope
 from merlin.account.users import Consents
+from merlin.core.clock import utc_now
 from merlin.core.i18n import text
 from merlin.core.permissions import Role
-from merlin.dataset.changes import Changes, ChangeState
+from merlin.dataset.changes import Changes, ChangeState, intent_key
 from merlin.dataset.files import FileIndex
 from merlin.dataset.proposals import Proposals
+from merlin.db.intents import Intents
 from merlin.db.notices import ADMINS, Notices
 from tests.api.running_api import ANNA, BORIS, COURSES, VERA
 from tests.api.staff_api import Committer
@@ -149,6 +151,21 @@ def test_waiting_edit_can_be_withdrawn(site, teacher, committer):
     change = edit(teacher, "Другое")
     committer.commit()
     assert teacher.delete(f"/api/changes/{change['id']}").status_code == 409
+
+
+def test_edit_whose_push_is_in_doubt_cannot_be_withdrawn_and_does_not_offer_it(site, teacher):
+    change = edit(teacher, "Моё")
+    address, key = f"/changes/{change['id']}", intent_key(change["id"])
+    with site.browser_client(BORIS) as browser:
+        for is_in_doubt in (False, True):
+            if is_in_doubt:
+                Intents(site.db).open(key, "change")
+                Intents(site.db).mark_sending(key, utc_now())
+            shown = teacher.get(f"/api{address}").json()
+            assert shown["can_withdraw"] is not is_in_doubt
+            assert (f'action="{address}/drop"' in browser.get(address).text) is not is_in_doubt
+    assert change["can_withdraw"]
+    assert teacher.delete(f"/api{address}").status_code == 409
 
 
 def reject_push(site):

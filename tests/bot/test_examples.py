@@ -11,11 +11,12 @@ from merlin.bot.menu import short_hash
 from merlin.core.clock import iso, utc_now
 from merlin.core.permissions import Role
 from merlin.course.catalogue import Catalogue
-from merlin.dataset.changes import ChangeKind
+from merlin.dataset.changes import ChangeKind, intent_key
 from merlin.dataset.example import parse_example
 from merlin.dataset.proposals import Draft, Proposals
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
+from merlin.db.intents import Intents
 from merlin.db.tables import DIALOG
 from merlin.sandbox.telegram.arguments import Upload
 from tests.bot.admin_chat import (
@@ -430,8 +431,15 @@ def test_waiting_change_can_be_withdrawn_only_by_its_editor(chat, telegram, sett
     anna.say("/examples")
     assert "не найдена" in anna.press_forged(f"ex:drop-yes:{change.change_id}")
     assert "не найдена" in anna.press_forged(f"ex:change:{change.change_id}")
-    chat.press("⏳ Правки")
-    chat.press("⏳ Новый пример «Где новое»")
+    key = intent_key(change.batch)
+    with open_database(settings.database) as database:
+        Intents(database).open(key, "change")
+        Intents(database).mark_sending(key, utc_now())
+        chat.press("⏳ Правки")
+        chat.press("⏳ Новый пример «Где новое»")
+        assert "Отозвать правку" not in chat.labels, "its push may have succeeded"
+        Intents(database).mark_ready(key)
+    chat.press_forged(f"ex:change:{change.change_id}")
     chat.press("Отозвать правку")
     assert read_changes(settings, VERA)[0].state == "waiting"
     chat.press(chat.find_action("drop-yes"))

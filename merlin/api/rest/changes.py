@@ -95,6 +95,9 @@ class ChangeShown(Shape):
     )
     commit: str | None
     asked_at: datetime
+    can_withdraw: bool = Field(
+        description="Whether it can be withdrawn; false while a push of it may have succeeded."
+    )
     files: list[FileChange]
 
 

@@ -29,7 +29,7 @@ from merlin.core.errors import Refused
 from merlin.core.formatted_text import Button, FormattedMessage, shorten_text
 from merlin.core.i18n import cut, text
 from merlin.core.permissions import Permission
-from merlin.dataset.changes import MAX_BATCH_SIZE, Change, ChangeKind, ChangeState, Edit
+from merlin.dataset.changes import MAX_BATCH_SIZE, Change, ChangeKind, Changes, ChangeState, Edit
 from merlin.dataset.commit_batch import Revert
 from merlin.dataset.commit_message import format_subject, parse_subject
 from merlin.dataset.example import question_preview
@@ -95,16 +95,14 @@ def _texts(context: BotContext, edit: Change) -> Iterator[menu.Part]:
 
 
 def _action_rows(context: BotContext, edit: Change) -> Iterator[menu.RowOf]:
-    drop_button = ("examples-take-back", f"ex:drop:{edit.change_id}", "danger")
     if edit.theirs is not None:
         yield from conflict_buttons(edit.change_id, edit.theirs.revision, context.language)
     elif edit.state is ChangeState.PARKED:
         yield ("examples-retry", f"ex:retry:{edit.change_id}")
-        yield drop_button
-    elif edit.state is ChangeState.WAITING:
-        yield drop_button
     elif edit.state is ChangeState.COMMITTED and edit.commit:
         yield ("examples-undo", f"ex:undo:{edit.commit[:10]}")
+    if edit.theirs is None and Changes(context.services.db).can_withdraw(edit):
+        yield ("examples-take-back", f"ex:drop:{edit.change_id}", "danger")
 
 
 def conflict_buttons(

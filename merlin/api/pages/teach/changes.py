@@ -277,7 +277,7 @@ async def _view(context: PageContext, change_id: str) -> dict[str, object]:
     course = await context.services.read(lambda ctx: Catalogue(ctx.db).find_course(change.dataset))
     if await _is_late(context, change):
         reason = context.say("change-late")
-    seen = f"{change.state.value}.{len(reason)}"
+    seen = f"{change.state.value}.{len(reason)}.{change.can_withdraw:d}"
     return {"change": change, "reason": reason, "seen": seen, "course": course}
 
 
