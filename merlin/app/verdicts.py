@@ -302,6 +302,7 @@ _NEW_VERDICTS = Prepared(
     .where(
         (CHANGE.state == ChangeState.COMMITTED.value)
         & (CHANGE.is_told == 0)
+        & ON_LINE
         & VERDICT.word.in_([status.value for status in REPORTED])
         & (VERDICT.word != CHANGE.told_word)
     )

@@ -6,7 +6,9 @@ REFUSALS attempts, and its author is notified.
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from merlin.app.verdicts import notify_editors
 from merlin.core.clock import Backoff, Clock
@@ -61,6 +63,21 @@ class ChangeProcessor:
             kill_point("change.claimed")
             has_committed = self._commit(batch) or has_committed
         return has_committed
+
+    def follow_rewritten(self, head: str, before: datetime) -> None:
+        """Find the edits again whose commits a rewrite removed; notify the editors of lost ones.
+
+        `head` was fetched after `before`.
+        """
+        batches = self._queue.list_off_branch(before)
+        commits = self._commits.branch.find_rewritten(head, batches) if batches else {}
+        lost = [batch.first for batch in batches if batch.batch_id not in commits]
+        for by, count in Counter(change.by for change in lost).items():
+            first = next(change for change in lost if change.by == by)
+            values = {"count": count, "subject": _subject(first)}
+            self._notify(first, "notice-change-lost", values)
+        for batch in batches:  # last, as in `_settle`
+            self._queue.follow(batch, commits.get(batch.batch_id))
 
     def follow_proposals(self) -> bool:
         """Record what became of the changes of proposals, and thank their authors."""

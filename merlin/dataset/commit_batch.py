@@ -173,7 +173,7 @@ def _was_edited_since(change: Change, blobs: Mapping[str, str]) -> bool:
 
 SHOWN_BYTES = 1_000_000
 _AT_ONCE = 500
-_SCRATCH = "merlin.change"
+_SCRATCH, _TRAILER = "merlin.change", "Merlin-Id"
 
 
 class GitBranch:
@@ -207,6 +207,28 @@ class GitBranch:
         with self._check_mirror():
             found = self._run("log", "-1", *arguments, head, "--").decode().split()
         return found[0] if found else None
+
+    def find_rewritten(self, head: str, batches: Sequence[Batch]) -> dict[str, str]:
+        """Return the commits of batches after a rewrite of history, by id; a lost batch has none.
+
+        After a squash it is the newest commit of the batch's first file, if all its files are as
+        it left them.
+        """
+        named = f"--format=%H %(trailers:key={_TRAILER},valueonly,separator=%x20)"
+        files = {self._path(each.path) for batch in batches for each in batch.changes}
+        with self._check_mirror():
+            lines = self._run("log", "--reverse", named, head, "--").decode().splitlines()
+            there = self._entries(head, sorted(files))
+            commits = {batch: commit for commit, *ids in map(str.split, lines) for batch in ids}
+            for batch in batches:
+                is_there = all(
+                    there.get(self._path(each.path), ("", None))[1] == each.committed_blob
+                    for each in batch.changes
+                )
+                newest = is_there and self._find_newest(head, self._path(batch.first.path))
+                if newest:
+                    commits.setdefault(batch.batch_id, newest)
+        return commits
 
     def write(self, head: str | None, batch: Batch) -> BatchResult:
         with lock_mirror(self._mirror) as lock, self._check_mirror(), self._scratch() as scratch:
@@ -365,4 +387,4 @@ def _in_the_way(path: str) -> Refused:
 
 
 def _trailer_id(batch_id: str) -> str:
-    return f"Merlin-Id: {batch_id}"
+    return f"{_TRAILER}: {batch_id}"

@@ -18,6 +18,7 @@ from merlin.core.clock import iso
 from merlin.core.killpoint import kill_point
 from merlin.course.catalogue import follow_course, mark_incomplete
 from merlin.dataset.builds import NO_END, Build, BuildContent, build_from_row
+from merlin.dataset.changes import LOST, ChangeState
 from merlin.dataset.example import normalise
 from merlin.dataset.example_index import ExampleIndex
 from merlin.dataset.gather import CommitOutcome, Mainline, NewBuild
@@ -37,6 +38,7 @@ from merlin.dataset.verdicts import (
 from merlin.db.database import CHUNK, PORTION, Database, Repository, Row, in_portions, transaction
 from merlin.db.tables import (
     BUILD,
+    CHANGE,
     COMMIT,
     EXAMPLE,
     EXAMPLE_TEXT,
@@ -197,6 +199,8 @@ class CommitHistory(Repository):
             return False
         is_same = COMMIT.sha == commit.sha
         self.db.update(COMMIT, is_same, position=commit.position, seen_at=iso(at))
+        lost = (CHANGE.commit_sha == commit.sha) & (CHANGE.reason == LOST)
+        self.db.update(CHANGE, lost, state=ChangeState.COMMITTED.value, reason="")
         self.db.delete(VERDICT, VERDICT.commit_sha == commit.sha)
         return True
 
@@ -207,8 +211,12 @@ class CommitHistory(Repository):
         Their waiting and training verdicts become superseded; one that they had superseded and
         that is now its dataset's newest waits again, also if it has a job: its model passes the
         gate like any other. If a removed commit had been considered for serving, promotion starts
-        again; a pin stays. Returns the number of removed commits.
+        again; a pin stays. The daemon then looks for the edits of the removed commits
+        (`Changes.list_off_branch`). Returns the number of removed commits.
         """
+        removed = COMMIT.select(COMMIT.sha).where(COMMIT.position > after)
+        edits = (CHANGE.change_id == CHANGE.batch) & CHANGE.commit_sha.in_(removed)
+        self.db.update(CHANGE, edits, is_told=0)
         changed = self.db.tuples(VERDICT.select(VERDICT.dataset).where(VERDICT.position > after))
         left = self.db.change(COMMIT.update({"position": None}).where(COMMIT.position > after))
         condition = VERDICT.position > after

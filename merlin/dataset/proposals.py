@@ -415,7 +415,7 @@ class ProposalFollower(Repository):
     @transaction
     def _remove(self, row: Row, change: Change | None) -> None:
         """Remove a withdrawn example: cancel its Change if not committed, else delete its file."""
-        if change is not None and change.state is not ChangeState.COMMITTED:
+        if change is not None and change.commit is None:
             is_over = change.state is ChangeState.REFUSED
             if is_over or self._changes.withdraw(change.change_id):
                 # It never reached git.

@@ -13,6 +13,7 @@ from merlin.core.errors import SourceError
 from merlin.core.i18n import LANGUAGES, text
 from merlin.daemon.changing import MAX_PAUSE_S, REFUSALS, ChangeProcessor
 from merlin.dataset.changes import (
+    LOST,
     BatchResult,
     ChangeRequest,
     ChangeState,
@@ -51,6 +52,37 @@ def submit_edits(lab, *edits, by=BORIS, subject=""):
     with changes(lab) as rows:
         rows.put(submitted)
     return submitted[0].change_id
+
+
+def test_editor_is_notified_once_of_edits_that_a_force_push_removed(lab):
+    git, by_boris = lab.repository.git, [submit_edits(lab, new_file(name)) for name in "abc"]
+    by_command = submit_edits(lab, new_file("d"), by="cli:boris")
+    lab.tick("changes", "fetch")
+    head = git("rev-parse", "HEAD")
+
+    def follow(*set_back):
+        """Rewrite the history; return the states of the edits, and the notices of lost ones."""
+        git("reset", "-q", *set_back)
+        git("commit", "-q", "--amend", "--no-edit", "--author=Boris <boris@example.com>")
+        lab.tick("fetch", "changes", "fetch")
+        edits = [read_change(lab, change_id) for change_id in (*by_boris, by_command)]
+        lost = [values for key, values in notices(lab, BORIS) if key == "notice-change-lost"]
+        return [edit.state.value for edit in edits], edits, lost
+
+    states, edits, lost = follow("--hard", "HEAD~3")  # the first edit's commit is rebased
+    assert states == ["committed", "refused", "refused", "refused"]
+    assert edits[0].commit == git("rev-parse", "HEAD")
+    assert (edits[1].reason, edits[1].arguments) == (LOST, {"commit": edits[1].commit[:10]})
+    assert [values["count"] for values in lost] == [2]
+    assert all(text(language, "notice-change-lost", **lost[0]) for language in LANGUAGES)
+    git("reset", "-q", "--hard", head)
+    lab.tick("fetch")
+    states, edits, _ = follow("--soft", "HEAD~1")  # the last two commits are squashed
+    assert states == ["committed"] * 4
+    states, _, lost = follow("--hard", "HEAD~1")
+    assert states == ["committed", "committed", "refused", "refused"]
+    assert [values["count"] for values in lost] == [2, 1]
+    assert notices(lab, "cli:boris") == []
 
 
 def test_file_name_that_is_not_utf_8_does_not_block_editing(lab):
