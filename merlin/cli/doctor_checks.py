@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import os
+import re
 import shlex
 import shutil
 import stat
@@ -72,16 +73,10 @@ _MAX_CLOCK_OFFSET_S = 30.0
 _MAX_BRANCHES_LENGTH = 300
 _MAX_BACKUP_AGE, _MIN_CERTIFICATE_VALIDITY = timedelta(days=2), timedelta(days=14)
 # SQLite and file locks need a local file system.
-_REMOTE_FILE_SYSTEMS = {
-    "nfs",
-    "nfs4",
-    "cifs",
-    "smb3",
-    "smbfs",
-    "fuse.sshfs",
-    "fuse.rclone",
-    "fuse.s3fs",
-}
+_REMOTE_FILE_SYSTEM = re.compile(
+    r"nfs4?|cifs|smb3|smbfs|afs|9p|virtiofs|ceph|lustre|gpfs"
+    r"|fuse\.(sshfs|rclone|s3fs|ceph|glusterfs)"
+)
 
 # The result of a passed check: a message key and its arguments.
 CheckMessage = tuple[str, Mapping[str, object]]
@@ -119,7 +114,7 @@ def check_file_system(folder: Path) -> CheckMessage:
         for disk_partition in psutil.disk_partitions(all=True)
     }
     kind = next((mounts[path] for path in (existing, *existing.parents) if path in mounts), "?")
-    if kind in _REMOTE_FILE_SYSTEMS:
+    if _REMOTE_FILE_SYSTEM.fullmatch(kind):
         raise check_failure("doctor-remote-disk", folder=str(folder), kind=kind)
     return "doctor-local-disk", {}
 

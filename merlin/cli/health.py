@@ -113,7 +113,7 @@ def liveness_error(config: Config, process: str) -> MerlinError | None:
 
 
 def _run_in_time(read: Callable[[], T]) -> T:
-    """Return what a child process reads. Raises its errors, and MerlinError after `PROBE_S`.
+    """Return what a child process reads. Raises its errors; MerlinError if it is late or killed.
 
     A process that waits for a stalled disk cannot end, so the child waits in place of this one.
     """
@@ -131,7 +131,10 @@ def _run_in_time(read: Callable[[], T]) -> T:
     with os.fdopen(receiver, "rb") as stream:
         if not select.select([stream], [], [], PROBE_S)[0]:
             raise MerlinError("no answer", "unhealthy-stalled", seconds=int(PROBE_S))
-        value, failure = pickle.load(stream)  # noqa: S301 - of our child
+        try:
+            value, failure = pickle.load(stream)  # noqa: S301 - of our child
+        except (EOFError, pickle.UnpicklingError):
+            value, failure = None, MerlinError("the probe was killed", "unhealthy-killed")
     os.waitpid(child, 0)
     if failure is not None:
         raise failure

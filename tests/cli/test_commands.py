@@ -7,8 +7,10 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
+import psutil
 import pytest
 import yaml
 
@@ -354,6 +356,12 @@ def test_health_on_a_stalled_disk_ends(lab, run):
     code, captured = run("health", "daemon")
     assert (code, "hasn't answered" in captured.out + captured.err) == (1, True)
     assert run("health", "daemon", "--alive")[0] == 0
+    others, this = {*psutil.Process().children()}, psutil.Process()
+    with ThreadPoolExecutor(1) as killer:  # as the kernel does where memory runs out
+        probes = killer.submit(wait_until, lambda: {*this.children()} - others)
+        probes.add_done_callback(lambda done: [probe.kill() for probe in done.result()])
+        code, captured = run("health", "daemon")
+    assert (code, "was killed" in captured.err) == (1, True), captured
     os.close(os.open(pipe, os.O_RDWR))  # ends what waits
 
 

@@ -505,7 +505,9 @@ def test_memory_is_counted_within_the_limit_of_a_container(fresh, tmp_path):
     folder.mkdir()
     (folder / "memory.max").write_text(f"{512 << 20}\n", "utf-8")
     (folder / "memory.current").write_text(f"{500 << 20}\n", "utf-8")
-    script = 'mount --bind "$1" /sys/fs/cgroup && shift && exec "$@"'
+    (folder / "mounts").write_text(f"host {fresh.config.state_dir.parent} 9p rw 0 0\n", "utf-8")
+    mounts = 'mount --bind "$1/mounts" /proc/$$/mounts'
+    script = f'{mounts} && mount --bind "$1" /sys/fs/cgroup && shift && exec "$@"'
     doctor = [sys.executable, "-c", DOCTOR_TWICE, str(fresh.path)]
     done = subprocess.run(
         ["unshare", "--mount", "sh", "-c", script, "sh", str(folder), *doctor],
@@ -518,6 +520,8 @@ def test_memory_is_counted_within_the_limit_of_a_container(fresh, tmp_path):
     )
     assert (little["good"], enough["good"]) == (False, True), done.stderr
     assert "only 22 MiB of memory free" in little["detail"]
+    (disk,) = (load for load in documents[1] if load["what"] == "file system")
+    assert (disk["good"], "9p" in disk["detail"]) == (False, True), disk
 
 
 def test_updates_sent_to_another_webhook_are_reported(fresh, capsys):
