@@ -9,9 +9,10 @@ Data that exists only in the database is not recovered: users, conversations, co
 and model proofs.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
@@ -33,13 +34,15 @@ from merlin.dataset.verdicts import (
 )
 from merlin.db.database import Database
 from merlin.db.tables import JOB, MODEL, PROMOTION, SERVING, VERDICT
-from merlin.providers.base import LAUNCH_KEY
+from merlin.providers.base import LAUNCH_KEY, JobReport
 from merlin.training.jobs import NOT_FOUND, Job, advance, insert_job, launch_key, new_model_row
 from merlin.training.launch_plan import migrate_verdict, plan_by_hand
 from merlin.training.models import ModelState
 from merlin.training.promote import NEWEST
 
 log = get_logger(__name__)
+# Provider -> its jobs that gave a model, by id.
+ListJobs = Callable[[str], Mapping[str, JobReport]]
 _MAX_ATTEMPTS = 100
 _ENDED = (VerdictStatus.SERVING, VerdictStatus.SUPERSEDED, VerdictStatus.FAILED)
 
@@ -96,7 +99,13 @@ def recover(
         item.sha not in known_shas for item in gathering.source.commits_since(head, (), noted_shas)
     ):
         raise Refused("the database begins later", "recover-later")
-    verdicts = [_find(services, item) for item in noted if item.commit in known_shas]
+
+    @cache
+    def list_jobs(provider: str) -> Mapping[str, JobReport]:
+        jobs = services.providers[provider].api.list_jobs()
+        return {job.provider_job_id: job for job in jobs if job.model_id}
+
+    verdicts = [_find(services, item, list_jobs) for item in noted if item.commit in known_shas]
     verdicts.sort(key=attrgetter("noted.dataset", "position"))
     asked = {item.provider for item in verdicts if item.provider}
     strange = asked - {item.provider for item in verdicts if item.job}
@@ -108,7 +117,7 @@ def recover(
     return [_summary(name, list(group), serving.get(name)) for name, group in grouped]
 
 
-def _find(services: DaemonServices, noted: NotedVerdict) -> _RecoveredVerdict:
+def _find(services: DaemonServices, noted: NotedVerdict, list_jobs: ListJobs) -> _RecoveredVerdict:
     """Return the stored verdict of a noted one with its job. Raises Refused."""
     verdict = VerdictHistory(services.db).get_newest(noted.dataset, noted.commit)
     recovered = _RecoveredVerdict(noted, verdict)
@@ -123,7 +132,8 @@ def _find(services: DaemonServices, noted: NotedVerdict) -> _RecoveredVerdict:
         return recovered
     recovered.provider = base[0]
     try:
-        report = provider.api.read_job(noted.job)
+        # Thousands of single calls would meet the provider's limits.
+        report = list_jobs(base[0]).get(noted.job) or provider.api.read_job(noted.job)
     except ProviderError as error:
         if error.status == NOT_FOUND:
             return recovered

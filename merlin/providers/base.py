@@ -128,6 +128,9 @@ class TrainingApi(Protocol):
         Also filters on the client: some servers ignore the filter.
         """
 
+    def list_jobs(self) -> list[JobReport]:
+        """Return all jobs of the account; a failed one may lack its error."""
+
     def read_job(self, provider_job_id: str) -> JobReport:
         """Return the current state of the job."""
 

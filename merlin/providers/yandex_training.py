@@ -142,12 +142,13 @@ class YandexProvider:
             )
 
     def find_jobs(self, launch_key: str) -> list[JobReport]:
+        reports = [job for job in self.list_jobs() if self._is_ours(job, launch_key)]
+        return sorted(reports, key=lambda job: (job.created_at or _LONG_AGO, job.provider_job_id))
+
+    def list_jobs(self) -> list[JobReport]:
         tasks = self._list_all(_TUNING, "tuningTasks", {})
         with provider_errors():
-            reports = [
-                report for report in map(_parse_task, tasks) if self._is_ours(report, launch_key)
-            ]
-        return sorted(reports, key=lambda job: (job.created_at or _LONG_AGO, job.provider_job_id))
+            return [*map(_parse_task, tasks)]
 
     def _is_ours(self, job: JobReport, launch_key: str) -> bool:
         options: Json = {}

@@ -73,8 +73,10 @@ def test_history_is_recovered_unchanged_without_new_questions_or_jobs(
 ):
     before, call_count = read_history(trained_lab), len(trained_provider.calls("chat.create"))
     delete_state(trained_lab, "builds")
+    reads = len(trained_provider.calls("jobs.retrieve"))
     code, (document,), _ = recover(trained_lab)
     assert (code, read_history(trained_lab)) == (0, before)
+    assert len(trained_provider.calls("jobs.retrieve")) == reads, "one list replaces them"
     assert (document["builds"], document["jobs"], document["models"], document["serving"]) == (
         3,
         3,
@@ -186,7 +188,7 @@ def test_job_unknown_to_its_provider_is_named_and_the_rest_recovered(trained_lab
 def test_recovery_continues_after_a_provider_outage(trained_lab, trained_provider):
     before = read_history(trained_lab)
     delete_state(trained_lab)
-    trained_provider.faults.add(Fault("jobs.retrieve", FaultKind.STATUS, status=503))
+    trained_provider.faults.add(Fault("jobs.list", FaultKind.STATUS, status=503))
     code, _, error = recover(trained_lab)
     # Its name is that of the key in these tests, which is hidden.
     assert (code, "503" in error, "provider “[hidden]”" in error) == (1, True, True), error
@@ -215,7 +217,6 @@ def test_key_of_another_account_does_not_make_jobs_unknown(trained_lab, trained_
         trained_provider.faults.add(Fault(method, FaultKind.STATUS, times=None, status=404))
     code, _, error = recover(trained_lab)
     assert (code, "--without-jobs" in error) == (1, True)
-    assert not trained_provider.calls("jobs.list")
     trained_provider.faults.clear()
     assert recover(trained_lab)[0] == 0
     assert read_history(trained_lab) == before
@@ -223,8 +224,8 @@ def test_key_of_another_account_does_not_make_jobs_unknown(trained_lab, trained_
 
 def test_jobs_that_their_provider_has_deleted_can_be_left_out(trained_lab, trained_provider):
     delete_state(trained_lab)
-    missing = Fault("jobs.retrieve", FaultKind.STATUS, times=None, status=404)
-    trained_provider.faults.add(missing)
+    for method in ("jobs.retrieve", "jobs.list"):
+        trained_provider.faults.add(Fault(method, FaultKind.STATUS, times=None, status=404))
     code, (document,), _ = recover(trained_lab, "--without-jobs")
     assert (code, document["jobs"], len(document["lost"]), document["builds"]) == (0, 0, 3, 3)
 
