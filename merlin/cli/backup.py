@@ -116,7 +116,8 @@ def backup(
     except FileExistsError as error:
         raise ConfigError("not a folder", "backup-no-folder", path=to) from error
     except OSError as error:
-        raise unwritable_error(folder, error) from error
+        # A copy is made in the state folder before it goes into the archive.
+        raise unwritable_error(Path(error.filename or folder), error) from error
     finally:
         with suppress(OSError):
             temporary.unlink()

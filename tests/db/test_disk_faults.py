@@ -43,6 +43,8 @@ def test_reading_command_names_a_read_only_file_system(tmp_path):
         subprocess.run(["mount", "-o", "remount,ro", tmp_path / "state"], check=True)
         code, _, error = run_command(*command)
         assert (code, "The database is read-only" in error) == (1, True), error
+        code, _, error = run_command("backup", str(tmp_path / "archives"), *command[1:])
+        assert (code, f"{tmp_path}/state/" in error) == (2, True), error
 
 
 def is_away(read):
