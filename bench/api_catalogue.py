@@ -9,8 +9,9 @@ from typing import Any
 from bench.chat_sides import ROOT
 from merlin.core.clock import iso
 from merlin.core.vocabulary import fold, split_words
-from merlin.course.catalogue import KINDS, mark_changed
+from merlin.course.catalogue import KINDS
 from merlin.course.search import entries_of
+from merlin.dataset.files import mark_catalogue_changed
 from merlin.db.database import Database, open_database
 from merlin.db.migrations import migrate
 from merlin.db.tables import COURSE, COURSE_TEACHER, MATERIAL, SEARCH_ENTRY
@@ -37,7 +38,7 @@ def fill(state: Path, courses: int) -> None:
             database.add_many(COURSE_TEACHER, (_teacher(row["id"]) for row in rows))
             database.add_many(MATERIAL, _materials(rows, rng))
             database.add_many(SEARCH_ENTRY, _entries(database, rows))
-            mark_changed(database)
+            mark_catalogue_changed(database)
 
 
 def _make_text(rng: random.Random, words: list[str], least: int, most: int) -> str:

@@ -23,10 +23,10 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import PERMISSIONS, Authority, Permission, Role
 from merlin.core.views import described, view_of
 from merlin.course.catalogue import Catalogue
-from merlin.dataset.proposals import Proposals
 from merlin.db.audit import Audit
 from merlin.db.processes import CALL_LIMIT
 from merlin.db.tables import TURN
+from merlin.training.promote import Promotions
 
 # A user who signed in this recently without the password may replace a forgotten one.
 JUST_NOW = timedelta(minutes=10)
@@ -311,7 +311,7 @@ def erase(
     plan = plan_of(ctx.plans, user.plans)
     if any(allowance_of(plan, kind).month is not None for kind in Format):
         until = today(ctx.clock(), user.time_zone(ctx.config.timezone)).month_ends
-    models = Proposals(ctx.db, ctx.clock).withdraw(actor.user_id)
+    models = Promotions(ctx.db, ctx.clock).withdraw_examples(actor.user_id)
     rows = PersonalRecords(ctx.db, ctx.clock).forget(actor.user_id, until, kept_update)
     if not is_resumed:
         Audit(ctx.db, ctx.clock).note(by, "user.erase", ERASED)

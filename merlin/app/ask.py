@@ -24,7 +24,6 @@ from merlin.account.users import User, Users
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.groups import Groups
-from merlin.app.inbox import UpdateState
 from merlin.billing import quota
 from merlin.chat.answer import Ending, Ground, Grounding, Reply, report_faults
 from merlin.chat.canary import count_answer
@@ -51,7 +50,7 @@ from merlin.chat.sessions import (
     count_window_tokens,
     fits_window,
 )
-from merlin.chat.turns import StoredAnswer, Turns
+from merlin.chat.turns import StoredAnswer, Turns, UpdateState
 from merlin.config.section import convert_to_micro
 from merlin.core.clock import in_zone, zone_of
 from merlin.core.i18n import moment_argument

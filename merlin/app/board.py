@@ -30,9 +30,8 @@ from merlin.app.verdicts import VerdictView
 from merlin.core.charts import downsample
 from merlin.core.clock import from_iso
 from merlin.core.errors import NotFound
-from merlin.core.i18n import render_stored_text
+from merlin.core.i18n import choose_translation, render_stored_text
 from merlin.core.views import INTERNAL, described
-from merlin.course.catalogue import localised
 from merlin.dataset.builds import select_taught
 from merlin.dataset.changes import OPEN
 from merlin.dataset.example import find_first
@@ -149,7 +148,7 @@ class BoardRow:
 
     def title_in(self, language: str) -> str:
         """Return its title for people."""
-        return localised(self.title, language) or self.name
+        return choose_translation(self.title, language) or self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,8 +10,9 @@ from merlin.app.changes import DatasetFiles, PreviewView, preview_view, require_
 from merlin.app.context import Context
 from merlin.app.permissions import may_edit_examples, require_editing
 from merlin.core.errors import DatasetError
+from merlin.core.i18n import choose_translation
 from merlin.core.views import described
-from merlin.course.catalogue import Catalogue, Course, localised
+from merlin.course.catalogue import Catalogue, Course
 from merlin.course.editing import CourseEdits
 from merlin.dataset.builds import ExampleVersion, read_versions
 from merlin.dataset.changes import ChangeKind, Changes, Edit
@@ -117,7 +118,7 @@ class DatasetHeading:
 
     def title_in(self, language: str) -> str:
         """Return its title in a language, else its name."""
-        return localised(self.title, language) or self.name
+        return choose_translation(self.title, language) or self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,9 +12,9 @@ from merlin.app import models
 from merlin.app.actor import Actor
 from merlin.app.bot_settings import is_of_other_bot
 from merlin.app.context import Context
-from merlin.app.inbox import UpdateState
 from merlin.app.outbox import ON_THE_WAY
 from merlin.app.verdicts import NoticeView, view_notice
+from merlin.chat.turns import UpdateState
 from merlin.config import Config, is_engine
 from merlin.core.clock import from_iso, iso
 from merlin.core.errors import NotFound

@@ -16,7 +16,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -24,6 +23,7 @@ from typing import Any
 
 from peewee import fn
 
+from merlin.chat.turns import UpdateState
 from merlin.core.clock import from_iso, iso
 from merlin.core.heartbeat import MAX_AHEAD_S
 from merlin.core.json_fields import get_integer, get_object, get_text
@@ -180,16 +180,6 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-
-
-class UpdateState(StrEnum):
-    """The state of an update."""
-
-    # The values are stored in the database.
-    WAITING = "waiting"
-    ANSWERED = "answered"
-    REFUSED = "refused"
-    FAILED = "failed"
 
 
 # Telegram's names of the update kinds with a chat that the bot asks for.

@@ -33,6 +33,7 @@ from merlin.db.tables import (
     Table,
 )
 from merlin.db.values import decrypt, dump_json, load_json
+from merlin.training.promote import Promotions
 
 
 def scrub_text(text: str, user_id: int) -> str:
@@ -216,7 +217,7 @@ class PersonalRecords(Repository):
         condition &= PROPOSAL.state == ProposalState.APPROVED.value
         values = {"state": ProposalState.WAITING.value, "example_id": "", "change_id": ""}
         self.db.update(PROPOSAL, condition, **values)
-        Proposals(self.db, self._clock).withdraw(user_id)
+        Promotions(self.db, self._clock).withdraw_examples(user_id)
         # Delete proposals without a commit; `following` removes the others from git.
         is_own = PROPOSAL.user_id == user_id
         self.db.update(PROPOSAL, is_own & (PROPOSAL.example_id != ""), turn_id=0)

@@ -45,6 +45,7 @@ from merlin.dataset.sensitive import mask_personal_data
 from merlin.dataset.split import TEST
 from merlin.db.audit import Audit
 from merlin.db.notices import Notices
+from merlin.training.promote import Promotions
 
 # The version of the text `consent-ask`; another text needs a new consent.
 CONSENT_VERSION = "2026-11-22"
@@ -80,7 +81,7 @@ def revoke_consent(ctx: Context, actor: Actor) -> list[str] | None:
         return None
     Audit(ctx.db, ctx.clock).note(actor.name, "consent.revoke", actor.name)
     EditorQuestions(ctx.db, ctx.clock).forget(actor.user_id)
-    return Proposals(ctx.db, ctx.clock).withdraw(actor.user_id)
+    return Promotions(ctx.db, ctx.clock).withdraw_examples(actor.user_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

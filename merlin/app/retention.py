@@ -11,8 +11,8 @@ from peewee import Select, fn
 
 from merlin.account.approvals import Approvals
 from merlin.app.bot_settings import is_of_other_bot
-from merlin.app.inbox import UpdateState
 from merlin.chat.sessions import IS_DELETED, UNDO
+from merlin.chat.turns import UpdateState
 from merlin.config.settings import Retention
 from merlin.core.clock import Clock, iso
 from merlin.dataset.builds import Build, build_from_row, select_whole_builds

@@ -9,9 +9,9 @@ from merlin.app.context import Context
 from merlin.app.jobs import JobView
 from merlin.app.models import ServingView
 from merlin.app.verdicts import VerdictView
+from merlin.core.i18n import choose_translation
 from merlin.core.permissions import Permission
 from merlin.core.views import view_of
-from merlin.course.catalogue import localised
 from merlin.dataset.files import FileIndex
 from merlin.dataset.finding import Finding
 from merlin.dataset.verdicts import VerdictStatus
@@ -56,7 +56,7 @@ class DatasetView(DatasetStatus):
 
     def title_in(self, language: str) -> str:
         """Return its title in a language, else its name."""
-        return localised(self.title, language) or self.name
+        return choose_translation(self.title, language) or self.name
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,10 @@ from peewee import fn
 
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.inbox import UpdateState
 from merlin.app.payments import list_entries
 from merlin.billing.ledger import Entry, EntryKind
 from merlin.chat.feedback import Rating
+from merlin.chat.turns import UpdateState
 from merlin.core.clock import from_iso, in_zone, iso
 from merlin.core.errors import NotFound
 from merlin.core.money import MICRO, Cost, Currency

@@ -15,10 +15,9 @@ from peewee import JOIN, Select, fn
 from merlin.app.actor import Actor, read_newest_rows
 from merlin.app.context import Context
 from merlin.core.clock import Clock, from_iso, utc_now
-from merlin.core.i18n import render_stored_text
+from merlin.core.i18n import choose_translation, render_stored_text
 from merlin.core.money import format_amounts
 from merlin.core.views import view_of
-from merlin.course.catalogue import localised
 from merlin.dataset.builds import build_version
 from merlin.dataset.changes import ChangeState
 from merlin.dataset.commit_message import example_in_subject, parse_subject
@@ -243,7 +242,7 @@ class NoticeView(Notice):
 
     def arguments_in(self, language: str) -> dict[str, object]:
         """Return the arguments of its text: the amount formatted, and the dataset's title."""
-        title = localised(self.title, language) or self.arguments.get("dataset", "")
+        title = choose_translation(self.title, language) or self.arguments.get("dataset", "")
         return {**format_amounts(language, self.arguments), "title": title}
 
     def text(self, language: str) -> str:

@@ -19,7 +19,7 @@ from telegram import ext
 from telegram.request import BaseRequest
 
 from merlin.account.users import Users
-from merlin.app.inbox import Inbox, Update, UpdateState
+from merlin.app.inbox import Inbox, Update
 from merlin.app.outbox import OutgoingMessage
 from merlin.bot import handlers, menu
 from merlin.bot.bot_api import ChatClosed, ChatUnreachable
@@ -41,6 +41,7 @@ from merlin.bot.registry import admin_refusal
 from merlin.bot.services import BotServices
 from merlin.bot.transport import RateLimiter, SendClass, pause
 from merlin.bot.updates import is_payment_message, joined_text
+from merlin.chat.turns import UpdateState
 from merlin.core.formatted_text import FormattedMessage
 from merlin.core.log import get_logger
 from merlin.core.tracing import Attributes, open_span

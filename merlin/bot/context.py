@@ -23,7 +23,7 @@ from telegram.ext import Application, CallbackContext, ExtBot
 
 from merlin.account.users import User, Users
 from merlin.app.actor import Actor
-from merlin.app.inbox import ASIDE, Dialog, Dialogs, Inbox, Update, UpdateState
+from merlin.app.inbox import ASIDE, Dialog, Dialogs, Inbox, Update
 from merlin.app.outbox import OutgoingMessage, QueuedMessage, Target
 from merlin.billing.quota import Quotas
 from merlin.bot.bot_api import BotApi, Files
@@ -35,7 +35,7 @@ from merlin.bot.updates import ReceivedAttachment, attachment_of, command_of, re
 from merlin.chat.answer import AnswerService, Stop
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.chat.sessions import ChatPlace, Session, Sessions
-from merlin.chat.turns import Turns
+from merlin.chat.turns import Turns, UpdateState
 from merlin.core.formatted_text import FormattedMessage, is_blank, remove_controls, split
 from merlin.core.i18n import format_moment, language_of, text
 from merlin.core.json_fields import get_integer, get_list, get_object, get_text

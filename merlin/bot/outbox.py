@@ -32,7 +32,6 @@ from merlin.core.formatted_text import Button, FormattedMessage, prepend
 from merlin.core.i18n import render_stored_text, text
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger, redact
-from merlin.course.catalogue import localised
 from merlin.dataset.files import FileIndex
 from merlin.db.database import Database
 from merlin.db.notices import ADMINS, Notices
@@ -137,7 +136,7 @@ def result_text(db: Database, request: Request, language: str) -> str:
     fields = request.result if is_done else error.arguments
     values = {name: "" if value is None else value for name, value in fields.items()}
     if is_done and (name := fields.get("dataset")):
-        values["dataset"] = localised(FileIndex(db).read_title(str(name)), language) or name
+        values["dataset"] = FileIndex(db).show_title(str(name), language)
     message = render_stored_text(language, key, values)
     if message == key:
         message = str(error) or text(language, "notice-untranslated", name=key)

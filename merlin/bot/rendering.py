@@ -12,7 +12,6 @@ from merlin.bot.services import BotServices
 from merlin.core.clock import from_iso
 from merlin.core.i18n import cut, keys, text
 from merlin.core.log import get_logger
-from merlin.course.catalogue import localised
 from merlin.dataset.files import FileIndex
 from merlin.db.notices import OTHERS, Notice
 
@@ -83,7 +82,7 @@ def promise_text(promise: Promise, language: str) -> str:
 
 def dataset_title(context: BotContext, name: str) -> str:
     """Return a dataset's title in the user's language, or its name."""
-    return localised(FileIndex(context.db).read_title(name), context.language) or name
+    return FileIndex(context.db).show_title(name, context.language)
 
 
 def state_text(context: BotContext, family: str, name: object) -> str:

@@ -13,7 +13,6 @@ from typing import Any
 
 from peewee import fn
 
-from merlin.app.inbox import UpdateState
 from merlin.chat.sessions import ChatPlace
 from merlin.core.clock import from_iso, iso
 from merlin.core.messages import Message, Usage
@@ -29,6 +28,16 @@ from merlin.db.database import (
 )
 from merlin.db.tables import MODEL, SESSION, TURN
 from merlin.db.values import RowMap, decrypt
+
+
+class UpdateState(StrEnum):
+    """The state of an update from Telegram; all but `WAITING` are final."""
+
+    # The values are stored in the database.
+    WAITING = "waiting"
+    ANSWERED = "answered"
+    REFUSED = "refused"
+    FAILED = "failed"
 
 
 class TurnState(StrEnum):

@@ -109,6 +109,14 @@ def language_of(code: str | None, default: str = "ru") -> str:
     return head if head in LANGUAGES else default
 
 
+def choose_translation(texts: Mapping[str, str], language: str) -> str:
+    """Return the text in `language`, else in another language, else ""."""
+    # Called for every course of a list, so look the language up directly first.
+    return texts.get(language) or next(
+        (texts[other] for other in LANGUAGES if texts.get(other)), ""
+    )
+
+
 def text(language: str, key: str, /, **arguments: object) -> str:
     """Return the text `key` in `language` with its arguments filled in.
 

@@ -14,12 +14,13 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, get_args
 
-from peewee import Case, fn
+from peewee import fn
 
-from merlin.core.clock import iso, utc_now
-from merlin.core.i18n import LANGUAGES
+from merlin.core.clock import iso
+from merlin.core.i18n import LANGUAGES, choose_translation
 from merlin.course.search import follow_entries
 from merlin.dataset.check import CheckedDataset
+from merlin.dataset.files import mark_catalogue_changed
 from merlin.dataset.finding import Severity
 from merlin.dataset.layout import COURSE_FILE, MATERIALS, is_valid_name
 from merlin.dataset.spec import CourseSpec, Localised, MaterialKind, MaterialSpec
@@ -63,11 +64,11 @@ class Course:
 
     def title(self, language: str) -> str:
         """Return the name in `language`, else in another language, else the slug."""
-        return localised(self.name, language) or self.slug
+        return choose_translation(self.name, language) or self.slug
 
     def about(self, language: str) -> str:
         """Return the description in `language`, else in another language, else ""."""
-        return localised(self.description, language)
+        return choose_translation(self.description, language)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +93,7 @@ class Material:
 
     def title(self, language: str) -> str:
         """Return the title in `language`, else in another language."""
-        return localised(self.name, language)
-
-
-def localised(texts: Localised, language: str) -> str:
-    """Return the text in `language`, else in another language, else ""."""
-    # Called for every course of a list, so look the language up directly first.
-    return texts.get(language) or next(
-        (texts[other] for other in LANGUAGES if texts.get(other)), ""
-    )
+        return choose_translation(self.name, language)
 
 
 def has_course_change(dataset: str, checked: CheckedDataset | None) -> bool:
@@ -285,25 +278,11 @@ def mark_incomplete(db: Database) -> None:
     db.change(COURSE_INDEX.update({"is_whole": 0}))
 
 
-def mark_changed(db: Database) -> None:
-    """Increase the catalogue's version; call it in the transaction that changes the catalogue.
-
-    Versions are milliseconds since 1970, or the next number: so a restored or rebuilt database
-    does not reuse a version. Waiting caches are notified.
-    """
-    now = int(utc_now().timestamp() * 1000)
-    query = COURSE_INDEX.insert({"id": 1, "is_whole": 0, "version": now})
-    following = COURSE_INDEX.version + 1
-    update = {COURSE_INDEX.version: Case(None, [(following > now, following)], now)}
-    db.put(query.on_conflict(conflict_target=("id",), update=update))
-    db.bump()
-
-
 def follow_course(db: Database, dataset: str, checked: CheckedDataset | None, at: datetime) -> None:
     """Update the course of a dataset from a commit; `checked` None: the dataset was removed."""
     if not has_course_change(dataset, checked):
         return
-    mark_changed(db)
+    mark_catalogue_changed(db)
     spec = checked.course if checked is not None else None
     if spec is None:
         condition = (COURSE.slug == dataset) & (COURSE.is_active == 1)

@@ -21,7 +21,6 @@ from merlin.core.clock import from_iso, iso
 from merlin.core.errors import ProviderError, Refused
 from merlin.core.log import get_logger
 from merlin.daemon.services import DaemonServices
-from merlin.dataset.gather import gather
 from merlin.dataset.verdicts import (
     WAITING,
     NotedVerdict,
@@ -35,6 +34,7 @@ from merlin.dataset.verdicts import (
 from merlin.db.database import Database
 from merlin.db.tables import JOB, MODEL, PROMOTION, SERVING, VERDICT
 from merlin.providers.base import LAUNCH_KEY, JobReport
+from merlin.training.gather import gather
 from merlin.training.jobs import NOT_FOUND, Job, advance, insert_job, launch_key, new_model_row
 from merlin.training.launch_plan import migrate_verdict, plan_by_hand
 from merlin.training.models import ModelState

@@ -16,12 +16,12 @@ from merlin.core.durable_files import remove_durably
 from merlin.core.errors import MerlinError, ProviderError, Refused
 from merlin.core.log import get_logger
 from merlin.daemon.services import DaemonServices
-from merlin.dataset.gather import restore_build
 from merlin.dataset.verdicts import VerdictHistory, require_known_dataset
 from merlin.db.audit import is_person
 from merlin.db.notices import OTHERS, Notices
 from merlin.db.requests import Request, RequestKind, Requests, RequestState
 from merlin.training.gate import Gates
+from merlin.training.gather import restore_build
 from merlin.training.jobs import NOT_FOUND, Jobs, JobState, advance
 from merlin.training.launch import has_failed
 from merlin.training.launch_plan import (

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from merlin.app.context import Context
 from merlin.daemon.changing import ChangeProcessor
-from merlin.dataset.gather import GatherContext
 from merlin.db.processes import Heartbeats
+from merlin.training.gather import GatherContext
 from merlin.training.jobs import TrainingProvider
 from merlin.training.launch_plan import Launches
 from merlin.training.prove import ModelInventory

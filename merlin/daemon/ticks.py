@@ -35,7 +35,6 @@ from merlin.daemon.requests import serve_requests
 from merlin.daemon.services import DaemonServices
 from merlin.dataset.builds import remove_folders
 from merlin.dataset.files import FileIndex, restore_texts, sync_files
-from merlin.dataset.gather import CommitOutcome, gather, restore_build
 from merlin.dataset.verdicts import VerdictHistory, VerdictStatus
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.processes import read_change_counter
@@ -43,6 +42,7 @@ from merlin.db.requests import Requests
 from merlin.git.source import Commit
 from merlin.training.baselines import BaselineTick, delete_unused_answers
 from merlin.training.gate import Gates
+from merlin.training.gather import CommitOutcome, gather, restore_build
 from merlin.training.jobs import (
     FORBIDDEN,
     Job,

@@ -14,10 +14,11 @@ from itertools import islice
 from operator import or_
 from typing import TYPE_CHECKING, Any
 
-from peewee import JOIN, Select, fn
+from peewee import JOIN, Case, Select, fn
 
+from merlin.core.clock import utc_now
 from merlin.core.errors import NotFound
-from merlin.course.catalogue import localised, mark_changed
+from merlin.core.i18n import choose_translation
 from merlin.dataset import layout
 from merlin.dataset.builds import Build, build_from_row, select_builds_with, select_whole_builds
 from merlin.dataset.changes import Change, is_writable_path
@@ -27,11 +28,12 @@ from merlin.dataset.layout import EXAMPLES, example_id_of, example_path
 from merlin.dataset.spec import Localised, load_spec
 from merlin.dataset.verdicts import FINDINGS, ON_LINE, join_newest
 from merlin.dataset.yaml_io import MAX_FILE_BYTES, decode_text
-from merlin.db.database import CHUNK, Prepared, Repository, Row, in_portions, transaction
+from merlin.db.database import CHUNK, Database, Prepared, Repository, Row, in_portions, transaction
 from merlin.db.tables import (
     BUILD,
     CHANGE,
     COMMIT,
+    COURSE_INDEX,
     DATASET_FILE,
     DATASET_TEXT,
     DATASET_TREE,
@@ -59,7 +61,7 @@ class DatasetCard:
 
     def title_in(self, language: str) -> str:
         """Return its title in a language, or its name."""
-        return localised(self.title, language) or self.name
+        return choose_translation(self.title, language) or self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +212,10 @@ class FileIndex(Repository):
         row = self._verdict(dataset)
         spec = load_spec(row["spec"]) if row else None
         return spec.title if spec else {}
+
+    def show_title(self, dataset: str, language: str) -> str:
+        """Return a dataset's title in `language`, else in another language, else its name."""
+        return choose_translation(self.read_title(dataset), language) or dataset
 
     def _verdict(self, dataset: str) -> Row | None:
         """Return a dataset's newest verdict on the mainline."""
@@ -364,7 +370,7 @@ class FileIndex(Repository):
             self.db.delete(DATASET_FILE, named)
         self.db.add_many(DATASET_FILE, new)
         self.db.upsert(DATASET_TREE, {"dataset": dataset}, {"tree": tree})
-        mark_changed(self.db)  # the catalogue shows the texts of materials
+        mark_catalogue_changed(self.db)  # the catalogue shows the texts of materials
         self.db.bump()
 
     def drop(self, dataset: str) -> None:
@@ -378,7 +384,7 @@ class FileIndex(Repository):
     def _drop(self, dataset: str) -> None:
         for table in (DATASET_FILE, DATASET_TREE):
             self.db.delete(table, table.dataset == dataset)
-        mark_changed(self.db)  # the catalogue shows the texts of materials
+        mark_catalogue_changed(self.db)  # the catalogue shows the texts of materials
         self.db.bump()
 
     def delete_unused_texts(self) -> int:
@@ -396,6 +402,20 @@ class FileIndex(Repository):
                 partial(self.db.change, DATASET_TEXT.delete().where(condition))
             )
         return count
+
+
+def mark_catalogue_changed(db: Database) -> None:
+    """Increase the catalogue's version; call it in the transaction that changes the catalogue.
+
+    Versions are milliseconds since 1970, or the next number: so a restored or rebuilt database
+    does not reuse a version. Waiting caches are notified.
+    """
+    now = int(utc_now().timestamp() * 1000)
+    query = COURSE_INDEX.insert({"id": 1, "is_whole": 0, "version": now})
+    following = COURSE_INDEX.version + 1
+    update = {COURSE_INDEX.version: Case(None, [(following > now, following)], now)}
+    db.put(query.on_conflict(conflict_target=("id",), update=update))
+    db.bump()
 
 
 def make_missing_example_error(dataset: str, example_id: str) -> NotFound:

@@ -47,7 +47,6 @@ from merlin.db.tables import (
     VERDICT,
 )
 from merlin.db.values import RowMap, decrypt
-from merlin.training.promote import Promotions
 
 MAX_WAITING = 20
 MAX_CHARACTERS = 8000
@@ -155,7 +154,6 @@ class Proposals(Repository):
     def __init__(self, db: Database, clock: Clock = utc_now) -> None:
         super().__init__(db, clock)
         self._changes = Changes(db, clock)
-        self._promotions = Promotions(db, clock)
 
     @transaction
     def add(self, user_id: int, draft: Draft) -> int | None:
@@ -212,7 +210,7 @@ class Proposals(Repository):
     def withdraw(self, user_id: int) -> list[str]:
         """Withdraw all proposals of a user; return the models trained on any of them.
 
-        Those models no longer serve.
+        `Promotions.retire_revoked` then stops serving those models.
         """
         condition = PROPOSAL.user_id == user_id
         # First, as it waits for an approval in progress, whose example is then known.
@@ -233,7 +231,6 @@ class Proposals(Repository):
         if rows:
             # Their ids stay stored: no model trained on one of them may serve.
             self.db.add_missing(REVOKED_EXAMPLE, rows)
-            self._promotions.retire_revoked()
         return models
 
     def open_questions(self, dataset: str) -> list[str]:

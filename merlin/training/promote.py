@@ -16,7 +16,7 @@ from merlin.core.log import get_logger
 from merlin.core.tracing import open_span
 from merlin.dataset import verdicts
 from merlin.dataset.builds import match_version
-from merlin.dataset.commits import RESET_POSITION
+from merlin.dataset.proposals import Proposals
 from merlin.dataset.verdicts import (
     NOT_FOR_ALL,
     ON_LINE,
@@ -31,6 +31,7 @@ from merlin.db.notices import ADMINS, Notices
 from merlin.db.tables import CANARY, MODEL, PROMOTION, SERVING, VERDICT
 from merlin.db.values import dump_json, read_row
 from merlin.training.baselines import forget_answers
+from merlin.training.commits import RESET_POSITION
 from merlin.training.models import (
     PREVIOUS_STATES,
     Model,
@@ -260,6 +261,13 @@ class Promotions(Repository):
         rewrite_notes(self.db, self.list_serving()[dataset].model.job_id)
         end_canary(self.db, dataset)
         self.db.bump()
+
+    @transaction
+    def withdraw_examples(self, user_id: int) -> list[str]:
+        """Withdraw a user's proposals; return the models trained on any, which no longer serve."""
+        models = Proposals(self.db, self._clock).withdraw(user_id)
+        self.retire_revoked()
+        return models
 
     @transaction
     def retire_revoked(self) -> list[Model]:

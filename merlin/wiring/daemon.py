@@ -21,13 +21,13 @@ from merlin.daemon.main import TickCounts, event_on_signal, run
 from merlin.daemon.services import DaemonServices
 from merlin.daemon.ticks import ticks_of
 from merlin.dataset.commit_batch import GitBranch
-from merlin.dataset.commits import CommitHistory
-from merlin.dataset.gather import GatherContext
 from merlin.db.change_watch import watch_changes
 from merlin.db.database import Database
 from merlin.db.driver_errors import DatabaseAway
 from merlin.db.processes import Heartbeats, Lead
 from merlin.db.requests import Requests
+from merlin.training.commits import CommitHistory
+from merlin.training.gather import GatherContext
 from merlin.training.jobs import TrainingProvider
 from merlin.training.launch_plan import Launches
 from merlin.training.models import Models

@@ -17,7 +17,6 @@ from merlin.core.heartbeat import Heartbeat
 from merlin.core.permissions import Role
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.changes import Changes
-from merlin.dataset.gather import CommitOutcome
 from merlin.dataset.proposals import Draft, Proposals
 from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.audit import Audit
@@ -25,6 +24,7 @@ from merlin.db.notices import ADMINS, Notices
 from merlin.db.processes import Heartbeats
 from merlin.db.requests import RequestKind, Requests
 from merlin.db.tables import COMMIT, HOUR_FIGURE
+from merlin.training.gather import CommitOutcome
 from merlin.training.promote import promote_by_hand
 from tests.api.sign_in_data import set_password
 from tests.browser.staff_browser import ANNA, BORIS, VERA, XSS, propose_change, run_staff_site

@@ -24,10 +24,10 @@ from merlin.dataset.changes import (
     make_changes,
 )
 from merlin.dataset.commit_message import telegram_editor
-from merlin.dataset.gather import CommitOutcome
 from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.processes import Heartbeats
 from merlin.db.tables import JOB_EVENT
+from merlin.training.gather import CommitOutcome
 from merlin.training.jobs import JobState
 from tests.db.pipeline_rows import (
     FACE,

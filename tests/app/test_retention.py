@@ -4,12 +4,11 @@ import pytest
 
 from merlin.app.bot_settings import BOT_ID, Settings
 from merlin.app.health import list_queues
-from merlin.app.inbox import UpdateState
 from merlin.app.outbox import Outbox, OutgoingMessage
 from merlin.app.retention import delete_old_rows
 from merlin.chat.feedback import Rating, Ratings
 from merlin.chat.sessions import ChatPlace, Sessions
-from merlin.chat.turns import Question, StoredAnswer, Turns
+from merlin.chat.turns import Question, StoredAnswer, Turns, UpdateState
 from merlin.config.settings import Retention
 from merlin.core.clock import iso
 from merlin.core.formatted_text import FormattedMessage

@@ -9,7 +9,6 @@ from hypothesis import strategies as some
 
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.inbox import UpdateState
 from merlin.app.trends import (
     HOUR,
     HourFigures,
@@ -23,7 +22,7 @@ from merlin.app.trends import (
 )
 from merlin.chat.feedback import Rating, Ratings
 from merlin.chat.sessions import ChatPlace
-from merlin.chat.turns import Question, StoredAnswer
+from merlin.chat.turns import Question, StoredAnswer, UpdateState
 from merlin.core.clock import in_zone
 from tests.support.config import make_config
 

@@ -21,10 +21,10 @@ from merlin.core.heartbeat import Heartbeat
 from merlin.core.permissions import Role
 from merlin.dataset.changes import ChangeRequest, Changes, Edit, make_changes
 from merlin.dataset.commit_message import telegram_editor
-from merlin.dataset.gather import CommitOutcome
 from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.processes import Heartbeats
 from merlin.providers.base import Answer, Checkpoint, JobEvent
+from merlin.training.gather import CommitOutcome
 from merlin.training.jobs import JobState
 from merlin.training.models import read_conversations
 from merlin.training.scores import questions_of

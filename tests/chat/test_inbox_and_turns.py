@@ -6,10 +6,10 @@ from functools import partial
 import pytest
 
 from merlin.account.users import User, Users
-from merlin.app.inbox import LEASE_S, Inbox, Update, UpdateState, read_owner
+from merlin.app.inbox import LEASE_S, Inbox, Update, read_owner
 from merlin.app.outbox import OutgoingMessage, OutgoingState
 from merlin.chat.sessions import ChatPlace, Sessions
-from merlin.chat.turns import Question, StoredAnswer
+from merlin.chat.turns import Question, StoredAnswer, UpdateState
 from merlin.core.formatted_text import FormattedMessage
 from merlin.core.messages import Usage
 from merlin.db.database import open_database

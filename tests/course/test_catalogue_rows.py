@@ -6,12 +6,12 @@ import pytest
 
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.finding import Finding
-from merlin.dataset.gather import CommitOutcome
 from merlin.dataset.spec import CourseSpec, MaterialSpec
 from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.database import open_database
 from merlin.db.migrations import STEPS, migrate
 from merlin.db.tables import COURSE_INDEX
+from merlin.training.gather import CommitOutcome
 from tests.db.pipeline_rows import (
     AT,
     FACE,

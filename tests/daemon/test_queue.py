@@ -15,10 +15,10 @@ from merlin.core.errors import MerlinError, SourceError
 from merlin.core.heartbeat import describe_step
 from merlin.daemon import ticks
 from merlin.daemon.main import TickCounts, heartbeat_tick, run_tick
-from merlin.dataset.gather import gather
 from merlin.db.notices import Notices
 from merlin.db.processes import Heartbeats
 from merlin.git.repository import MAX_COMMIT_BYTES
+from merlin.training.gather import gather
 from merlin.training.jobs import Jobs
 from merlin.training.launch_plan import Launches, launch_waiting
 from merlin.training.promote import Promotions

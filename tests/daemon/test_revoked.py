@@ -22,6 +22,7 @@ from merlin.db.tables import PROOF_ANSWER
 from merlin.providers.base import Answer
 from merlin.training.jobs import Jobs
 from merlin.training.models import Models
+from merlin.training.promote import Promotions
 from merlin.wiring.context import open_migrated_database
 from tests.support.config import make_config
 from tests.support.pipeline_lab import serving
@@ -63,7 +64,7 @@ def accept_correction(lab):
 
 def withdraw(lab):
     with open_proposals(lab) as proposals:
-        return proposals.withdraw(ANNA)
+        return Promotions(proposals.db).withdraw_examples(ANNA)
 
 
 def remove_example(lab):

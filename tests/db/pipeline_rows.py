@@ -17,17 +17,17 @@ from merlin.course.catalogue import Catalogue
 from merlin.course.search import SearchIndex, VersionCache, search
 from merlin.dataset.builds import make_build, training_key
 from merlin.dataset.check import CheckedDataset, index_row
-from merlin.dataset.commits import CommitHistory
 from merlin.dataset.example import Example
 from merlin.dataset.example_index import ExampleIndex
 from merlin.dataset.finding import Finding
-from merlin.dataset.gather import CommitOutcome, NewBuild
 from merlin.dataset.judge import TokenLimit, judge
 from merlin.dataset.spec import CourseSpec, DatasetSpec, MaterialSpec, Recipe, SplitRule
 from merlin.dataset.verdicts import VerdictStatus, select_verdicts, verdict_from_row
 from merlin.db.tables import VERDICT
 from merlin.git.source import Commit
+from merlin.training.commits import CommitHistory
 from merlin.training.gate import Gates
+from merlin.training.gather import CommitOutcome, NewBuild
 from merlin.training.jobs import Jobs, JobState
 from merlin.training.launch_plan import Launches, launch_waiting
 from merlin.training.models import Models, ModelState

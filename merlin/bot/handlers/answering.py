@@ -9,14 +9,13 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from merlin.app.ask import ReachedCap, request_of_session, window_of
-from merlin.app.inbox import UpdateState
 from merlin.billing.quota import UNLIMITED, Format, Gift, Left, Plan, plan_of
 from merlin.bot import answers
 from merlin.bot.context import BotContext
 from merlin.bot.rendering import pack_text
 from merlin.chat.model_catalogue import Candidate, CandidateKind, find_first_candidate, switch_model
 from merlin.chat.sessions import ChatPlace, Session, build_session_title
-from merlin.chat.turns import StoredAnswer
+from merlin.chat.turns import StoredAnswer, UpdateState
 from merlin.core.network import is_loopback
 
 

@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import Any
 
 from merlin.app import feedback, lineage, proposals, sessions, unanswered
-from merlin.app.inbox import Dialog, UpdateState
+from merlin.app.inbox import Dialog
 from merlin.bot import menu
 from merlin.bot.answers import render_turn
 from merlin.bot.context import BotContext
@@ -26,7 +26,7 @@ from merlin.bot.handlers.questions import answer_question, find_own_turn, requir
 from merlin.bot.menu import View
 from merlin.bot.registry import Handlers
 from merlin.chat.feedback import Rating, Ratings, rating_from_reactions
-from merlin.chat.turns import Turn
+from merlin.chat.turns import Turn, UpdateState
 from merlin.core import money
 from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import Button

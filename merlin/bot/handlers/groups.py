@@ -17,7 +17,6 @@ from typing import Any
 from merlin.account.users import User, Users
 from merlin.app import courses
 from merlin.app.groups import Group, GroupMode, Groups, InlineQueries, QuestionAnswer
-from merlin.app.inbox import UpdateState
 from merlin.bot import menu
 from merlin.bot.bot_api import keyboard_fields, message_fields
 from merlin.bot.commands import COMMANDS
@@ -35,6 +34,7 @@ from merlin.bot.menu import View, short_hash
 from merlin.bot.registry import Handlers
 from merlin.bot.updates import Addressee, find_addressee, find_named_bot
 from merlin.chat.prompt import Prompt
+from merlin.chat.turns import UpdateState
 from merlin.core.errors import Refused
 from merlin.core.formatted_text import (
     Button,

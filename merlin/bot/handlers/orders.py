@@ -18,7 +18,6 @@ from typing import Any
 
 from merlin.app import orders as acts
 from merlin.app import plans, settlement
-from merlin.app.inbox import UpdateState
 from merlin.app.settlement import reason_key
 from merlin.app.shop import gives_something, place_order
 from merlin.billing.promo_codes import Promos
@@ -33,6 +32,7 @@ from merlin.bot.processor import retry_until_stored
 from merlin.bot.registry import Handlers
 from merlin.bot.rendering import format_time
 from merlin.bot.stars import StarsGateway, read_payment, read_refund, stars_request
+from merlin.chat.turns import UpdateState
 from merlin.core.errors import MerlinError, NotFound, PaymentError, Refused
 from merlin.core.formatted_text import Button
 from merlin.core.killpoint import kill_point

@@ -19,7 +19,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from merlin.app import ask
-from merlin.app.inbox import UpdateState
 from merlin.app.outbox import QueuedMessage
 from merlin.billing.quota import Format
 from merlin.bot import answers, menu
@@ -34,7 +33,7 @@ from merlin.chat.answer import AnswerObserver, Ending, Reply, Stop
 from merlin.chat.model_catalogue import find_first_candidate
 from merlin.chat.prompt import Prompt, text_outside_documents
 from merlin.chat.sessions import VOICE, build_session_title
-from merlin.chat.turns import Question, StoredAnswer, Turn, with_author
+from merlin.chat.turns import Question, StoredAnswer, Turn, UpdateState, with_author
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.formatted_text import FormattedMessage, utf16_length
 from merlin.core.killpoint import kill_point

@@ -13,7 +13,6 @@ from dataclasses import replace
 
 from merlin.app import summaries
 from merlin.app.ask import Conversation, dataset_of, request_of_session, window_of
-from merlin.app.inbox import UpdateState
 from merlin.app.outbox import OutgoingMessage, QueuedMessage, Target
 from merlin.app.sessions import list_own_turns, session_as_json, session_as_markdown
 from merlin.bot import answers, menu
@@ -33,7 +32,7 @@ from merlin.chat.sessions import (
     build_session_title,
     count_window_tokens,
 )
-from merlin.chat.turns import Turn
+from merlin.chat.turns import Turn, UpdateState
 from merlin.core import money
 from merlin.core.clock import start_of_day
 from merlin.core.errors import NotFound

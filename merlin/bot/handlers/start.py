@@ -21,7 +21,7 @@ from merlin.account.users import Users
 from merlin.app import course_chat, courses, sign_in
 from merlin.app.ask import dataset_of
 from merlin.app.bot_settings import MAX_CHARACTERS, PRIVACY, TERMS, Settings, legal_text, put_text
-from merlin.app.inbox import Dialog, UpdateState
+from merlin.app.inbox import Dialog
 from merlin.app.proposals import has_consent
 from merlin.bot import menu
 from merlin.bot.commands import HELP_GROUPS, staff_commands
@@ -36,6 +36,7 @@ from merlin.bot.registry import Handlers
 from merlin.bot.rendering import join_lines
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.chat.sessions import Session
+from merlin.chat.turns import UpdateState
 from merlin.core.formatted_text import Button, FormattedMessage, in_entity, join_pages
 from merlin.core.i18n import LANGUAGES, text
 from merlin.core.permissions import Permission

@@ -21,7 +21,6 @@ from merlin.dataset.builds import NO_END, Build, BuildContent, build_from_row
 from merlin.dataset.changes import LOST, ChangeState
 from merlin.dataset.example import normalise
 from merlin.dataset.example_index import ExampleIndex
-from merlin.dataset.gather import CommitOutcome, Mainline, NewBuild
 from merlin.dataset.spec import dump_spec
 from merlin.dataset.verdicts import (
     CHANGES_DATASET,
@@ -49,6 +48,7 @@ from merlin.db.tables import (
 )
 from merlin.db.values import RowMap, dump_json, storable_text
 from merlin.git.source import Commit
+from merlin.training.gather import CommitOutcome, Mainline, NewBuild
 
 # The position of a serving model whose commit is no longer on the branch.
 RESET_POSITION = 0

@@ -12,11 +12,11 @@ from merlin.app import builds
 from merlin.core.messages import Message
 from merlin.dataset.builds import NO_END, is_in_build, training_key
 from merlin.dataset.files import FileIndex
-from merlin.dataset.gather import CommitOutcome
 from merlin.dataset.verdicts import VerdictStatus, transition, verdict_condition
 from merlin.db.database import open_database
 from merlin.db.migrations import migrate
 from merlin.db.tables import COMMIT, EXAMPLE, EXAMPLE_TEXT, TAUGHT_EXAMPLE
+from merlin.training.gather import CommitOutcome
 from merlin.training.models import read_conversations
 from tests.db.pipeline_rows import (
     FACE,

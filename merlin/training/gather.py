@@ -43,8 +43,8 @@ from merlin.git.source import Commit
 
 if TYPE_CHECKING:
     from merlin.course.catalogue import Catalogue
-    from merlin.dataset.commits import CommitHistory
     from merlin.git.repository import GitSource
+    from merlin.training.commits import CommitHistory
 
 log = get_logger(__name__)
 
