@@ -47,6 +47,9 @@ def test_page_before_the_first_model_explains_the_wait_and_shows_what_is_down(de
     assert "Спросить можно будет, когда модель обучится" in page
     assert "Ведёт 3 курса" in page
     assert page.count("не отвечает") == 6
+    # A script that finds an icon by the id of a button does nothing.
+    ids = re.findall(r' id="([^"]+)"', page)
+    assert len(ids) == len({*ids})
     assert {place.chat_url, place.api_url, place.engine_url, place.shop_url} <= set(
         re.findall('href="(http[^"]+)"', page)
     )

@@ -2,9 +2,9 @@
 
 import { toast } from "./chat/toast.js";
 
-const key = document.getElementById("key");
+const key = document.getElementById("engine-key");
 const reveal = document.getElementById("reveal");
-const copy = document.getElementById("copy");
+const copy = document.getElementById("copy-key");
 
 reveal?.addEventListener("click", () => {
   const words = reveal.textContent;
