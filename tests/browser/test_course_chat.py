@@ -59,8 +59,10 @@ def test_question_is_answered_rated_and_found_again(visitor, course_site):
     assert find_faults(page, "correct", 360, "light") == {}
     assert find_faults(page, "correct", 1280, "dark") == {}
     correction.fill("Вершины и рёбра.")
-    page.get_by_role("button", name="Отправить редакторам").click()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
     expect(page.get_by_text("Ваше исправление ждёт редактора.")).to_be_visible()
+    expect(page.get_by_role("link", name="Исправить")).to_be_focused()
     page.get_by_role("button", name="Ещё раз").click()
     expect(page.locator("#left")).to_contain_text("Вопросы закончились")
     expect(page.locator(".turn")).to_have_count(1)
@@ -156,8 +158,9 @@ def test_rating_that_is_not_answered_is_said_and_can_be_repeated(visitor):
     good.click()
     expect(said).to_be_visible()
     expect(good).to_have_attribute("aria-pressed", "false")
-    good.click()
+    page.keyboard.press("Enter")
     expect(good).to_have_attribute("aria-pressed", "true")
+    expect(good).to_be_focused()
     page.emulate_media(forced_colors="active")
     expect(good).to_have_css("text-decoration-line", "underline")
     bad = find_answers(page).get_by_role("button", name="Неверно")

@@ -164,6 +164,11 @@ document.addEventListener("click", async (event) => {
   copy.setAttribute("aria-pressed", "true");
 });
 
+// htmx finds what had the focus by its id; what is gone gives it to the answer's actions.
+document.addEventListener("htmx:afterSettle", ({ target, detail }) => {
+  if (detail.requestConfig?.triggeringEvent && document.activeElement === document.body) target.querySelector(".do a")?.focus({ preventScroll: true });
+});
+
 // Within Telegram the page comes before one is signed in: then it comes once more.
 function letAsk() {
   if (token() && !("mayAsk" in byId("room").dataset)) renew(location.href, [[byId("room"), "room"]]);
