@@ -32,6 +32,8 @@ def test_running_job_is_updated_and_open_sections_stay_open(staff_visitor, staff
     page = staff_visitor.open(f"/admin/jobs/{staff_site.job_id}", VERA)
     picture = page.get_by_role("img", name="Потери обучения algorithms-3")
     expect(picture).to_be_visible()
+    # Its grounds are all that it is drawn with: forced colours would drop them.
+    expect(page.get_by_role("progressbar")).to_have_css("forced-color-adjust", "none")
     page.locator("summary", has_text="Таблица потерь").click()
     first = page.locator("#losses tbody tr").first.locator("td").first
     expect(first).to_have_text("69")
