@@ -197,6 +197,7 @@ def test_live_update_returns_204_until_the_order_changes(shop):
     page = anna.http.get(f"/orders/{order_id}").text
     live = re.search('hx-get="([^"]+)"', page)[1].replace("&amp;", "&")
     assert anna.http.get(live).status_code == 204
+    assert '<noscript><meta http-equiv="refresh" content="10">' in page
     shop.yookassa.choose(order_id, "paid")
     shop.wait_for_state(order_id, "paid")
     news = anna.http.get(live)
