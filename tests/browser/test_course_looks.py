@@ -105,11 +105,19 @@ def test_longest_telegram_name_does_not_widen_pages(visitor, course_site):
 
 def test_longest_words_of_a_course_do_not_widen_its_page(visitor, course_site):
     word = "Ы" * 300
-    card = json.dumps({"semester": 1, "name": {"ru": word}, "description": {"ru": word}})
-    course_site.index_courses({**COURSES, "long": {"course.yaml": card}})
+    card = {"semester": 1, "name": {"ru": word}, "description": {"ru": word}}
+    lecture = {"type": "lecture", "title": {"ru": word}, "file_url": "https://example.com/a.pdf"}
+    card["materials"] = [{"lesson": lesson, **lecture} for lesson in (1, 2, 3)]
+    course_site.index_courses({**COURSES, "long": {"course.yaml": json.dumps(card)}})
     page = visitor.open(f"/courses/{course_site.course_id('long')}", **NARROW)
     expect(page.get_by_role("heading", name=word)).to_be_visible()
     assert page.evaluate(TOO_WIDE) == []
+    page.get_by_role("link", name=word).nth(1).click()
+    expect(page.get_by_role("navigation", name="Соседние материалы")).to_be_visible()
+    assert page.evaluate(TOO_WIDE) == []
+    expect(page.locator(".top")).to_have_css("position", "sticky")
+    page.set_viewport_size({"width": 320, "height": 256})
+    expect(page.locator(".top")).to_have_css("position", "static")
     course_site.index_courses(COURSES)
 
 
