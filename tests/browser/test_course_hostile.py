@@ -123,7 +123,11 @@ def test_markup_in_model_answers_does_not_run(visitor, course_site):
     page.get_by_role("textbox", name="Вопрос").fill("Что?")
     page.keyboard.press("Enter")
     expect(page.locator(".msg:not(.me) .text")).to_contain_text(PAYLOADS[0])
-    expect(page.get_by_role("button", name=PAYLOADS[0], exact=True)).to_be_visible()
+    offer = page.get_by_role("button", name=PAYLOADS[0], exact=True)
+    expect(offer).to_be_visible()
+    page.emulate_media(media="print")
+    expect(offer).to_be_visible()  # it is a part of the answer
+    page.emulate_media(media="screen")
     page.reload()
     expect(page.locator(".msg:not(.me) .text")).to_contain_text(PAYLOADS[0])
     assert page.evaluate(INJECTED) == []
