@@ -163,7 +163,8 @@ class CommitHistory(Repository):
             if outcome.status is VerdictStatus.REMOVED:  # its waiting verdicts are superseded
                 of_dataset = VERDICT.dataset == outcome.dataset
                 transition(self.db, WAITING, VerdictStatus.SUPERSEDED, at, of_dataset)
-            follow_course(self.db, outcome.dataset, outcome.checked, at)
+            if outcome.checked or outcome.status is VerdictStatus.REMOVED:
+                follow_course(self.db, outcome.dataset, outcome.checked, at)
             build_id = outcome.build.build_id if outcome.build else None
             if build_id is not None:  # visible to all from now on
                 self.db.update(BUILD, BUILD.id == build_id, is_whole=1)

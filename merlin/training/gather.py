@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
     from merlin.training.commits import CommitHistory
 
 log = get_logger(__name__)
+# A build that needs more memory than there is would end each daemon, and hold all later commits.
+MAX_KILLS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +217,11 @@ def _prepare(
         return ctx.history.prepare(
             commit, CommitOutcome(dataset, VerdictStatus.REMOVED), ctx.clock()
         )
-    with open_index(path) as index:
+    with _count_kills(ctx, f"{commit.sha} {dataset}\n") as kills, open_index(path) as index:
+        if kills >= MAX_KILLS:
+            log.error("a build is given up", commit=commit.sha, dataset=dataset, kills=kills)
+            status, why = VerdictStatus.REJECTED, {"count": kills}
+            return CommitOutcome(dataset, status, reason="verdict-killed", arguments=why)
         with open_span("check", {"merlin.dataset": dataset}) as span:
             checked = replace(_check(ctx, index, commit, folder, tree), name=dataset)
             span.set_attribute("merlin.examples", checked.good)
@@ -222,6 +229,19 @@ def _prepare(
         index.keep(commit.sha, tree)
         kill_point("index.stored")
     return replace(outcome, checked=replace(checked, index=None))
+
+
+@contextmanager
+def _count_kills(ctx: GatherContext, attempt: str) -> Iterator[int]:
+    """Yield how often a process was killed while it was in this block for the same attempt."""
+    path = ctx.indices / "attempts"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    killed = path.read_text("utf-8") if path.exists() else ""
+    path.write_text(killed + attempt, "utf-8")
+    try:
+        yield killed.count(attempt)
+    finally:
+        path.write_text(killed.replace(attempt, ""), "utf-8")
 
 
 def _check(

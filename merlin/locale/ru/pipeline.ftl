@@ -25,6 +25,11 @@ verdict-rejected = { $errors ->
    *[many] { $errors } ошибок, примеров без ошибок: { $good }
   }
 verdict-history = история ветки переписана
+verdict-killed = при этой сборке демон был убит { $count ->
+    [one] { $count } раз
+    [few] { $count } раза
+   *[many] { $count } раз
+  }; скорее всего, не хватило памяти. Дайте ему больше (MemoryMax его службы systemd или лимит контейнера) и измените набор новым коммитом
 verdict-commit-unreadable = сам коммит не читается (автор, дата или сообщение); сделайте коммит этих файлов ещё раз
 
 held-skip = в коммите сказано [skip train]
