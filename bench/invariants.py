@@ -8,10 +8,11 @@ import hashlib
 import json
 import re
 import sqlite3
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,22 @@ import httpx2
 from merlin.billing.ledger import Ledger, find_inconsistencies
 from merlin.chat.turns import Turns
 from merlin.config import bot_id, load
+from merlin.dataset.changes import LOST
 from merlin.sandbox.demo.place import Place, git
 from merlin.sandbox.telegram.world import TOKEN
 from merlin.wiring.context import open_read_only
 
 CALL_S = 30.0
 WAITING = "…"
+_LOG = (
+    *("-c", "core.quotePath=false", "log", "--raw", "--no-abbrev", "--no-renames"),
+    *("--format=%x01%H %(trailers:key=Merlin-Id,valueonly,separator=%x20)", "main"),
+)
+_CHANGES = """
+SELECT batch, change_id, state, path, before_blob, commit_sha, reason, by_whom FROM change
+ORDER BY id
+"""
+_TOLD = "SELECT once FROM notice WHERE SUBSTR(once, 1, 7) = 'change:'"
 # Temporary files and locks in a state folder.
 _TEMPORARY = re.compile(r"^\.(backup|restore)-|\.tmp$|^tmp|\.lock$")
 _LOCKS = {"daemon.lock", "merlin.lock", "bot.lock"}
@@ -39,6 +50,9 @@ class Promises:
     pushed: dict[str, str] = field(default_factory=dict)
     edits: set[str] = field(default_factory=set)
     orders: set[str] = field(default_factory=set)
+
+
+Query = Callable[..., list[tuple[Any, ...]]]
 
 
 def query_rows(place: Place, query: str, *values: object) -> list[tuple[Any, ...]]:
@@ -61,7 +75,7 @@ _PENDING = {
     "outgoing": "settled_at IS NULL",
     "change": "state IN ('waiting', 'working')",
     "job": "state NOT IN ('succeeded', 'failed', 'cancelled')",
-    "intent": "state IN ('ready', 'sending')",
+    "intent": "state IN ('ready', 'sending') AND kind <> 'change'",
     "purchase": "state IN ('asking', 'held')",
     "refund": "state IN ('wanted', 'sending')",
     "request": "state NOT IN ('done', 'failed')",
@@ -69,14 +83,19 @@ _PENDING = {
 }
 
 
-def list_pending(place: Place, promises: Promises) -> list[str]:
-    """Return what is still pending; empty for an idle demo."""
+def count_pending(query: Query) -> list[str]:
+    """Return the tables that have pending rows."""
     pending = []
     for table, condition in _PENDING.items():
-        query = f"SELECT COUNT(*) FROM {table} WHERE {condition}"  # noqa: S608 - our own names
-        for (number,) in query_rows(place, query):
+        for (number,) in query(f"SELECT COUNT(*) FROM {table} WHERE {condition}"):  # noqa: S608 - our own names
             if number:
                 pending.append(f"{table}: {number}")
+    return pending
+
+
+def list_pending(place: Place, promises: Promises) -> list[str]:
+    """Return what is still pending; empty for an idle demo."""
+    pending = count_pending(partial(query_rows, place))
     known = {number for (number,) in query_rows(place, "SELECT update_id FROM updates")}
     if lost := promises.updates - known:
         pending.append(f"updates not stored: {len(lost)}")
@@ -261,17 +280,49 @@ def _check_git(place: Place, promises: Promises) -> Iterator[str]:
     yield from (
         f"{path} is lost" for path, blob in promises.pushed.items() if lies.get(path) != blob
     )
-    log = git(place.repository, "log", "--format=%(trailers:key=Merlin-Id,valueonly)", "main")
-    marks = Counter(log.split())
-    yield from (f"edit {mark}: {times} commits" for mark, times in marks.items() if times > 1)
-    changes = "SELECT change_id, batch, state, path, commit_sha FROM change"
+    yield from check_edits(place.repository, partial(query_rows, place), promises.edits)
+    changes = "SELECT change_id, state, path FROM change"
     rows_by_change = {change: rest for change, *rest in query_rows(place, changes)}
-    for change in promises.edits:
-        batch, state, path, _ = rows_by_change.get(change, ("", "lost", "", ""))
-        if state != "committed" or marks[batch] != 1 or f"datasets/{path}" not in lies:
-            yield f"edit {change} is {state}, on the branch {marks[batch]} times"
+    for change in promises.edits:  # in no conflict: each adds another example
+        state, path = rows_by_change.get(change, ("lost", ""))
+        if state != "committed" or f"datasets/{path}" not in lies:
+            yield f"edit {change} is {state}"
     git(_state(place) / "mirror.git", "fsck", "--strict")
-    git(place.repository, "fsck", "--strict")
+
+
+def check_edits(repository: Path, query: Query, edits: Collection[str]) -> Iterator[str]:
+    """I10: an accepted edit has one commit, of its files as its editor saw them, or a notice."""
+    git(repository, "fsck", "--strict")
+    log = git(repository, *_LOG)
+    commits, on_branch = defaultdict[str, list[list[str]]](list), set[str]()
+    for head, *lines in (part.splitlines() for part in log.split("\x01")[1:]):
+        sha, *marks = head.split()
+        on_branch.add(sha)
+        for batch in marks:
+            commits[batch].append([line for line in lines if line])
+    batches = defaultdict[str, list[tuple[Any, ...]]](list)
+    for batch, *row in query(_CHANGES):
+        batches[batch].append(tuple(row))
+    told = {":".join(once.split(":")[1:3]) for (once,) in query(_TOLD)}
+    yield from (f"edit {batch} is lost" for batch in set(edits) - batches.keys())
+    yield from (f"commit of an unknown edit {batch}" for batch in commits.keys() - batches.keys())
+    for batch, rows in batches.items():
+        _, state, _, _, sha, reason, by_whom = rows[0]
+        name, count = f"edit {batch} ({state}, {reason or '-'})", len(commits[batch])
+        if {row[1] for row in rows} != {state} or count > 1:
+            yield f"{name}: states {[row[1] for row in rows]}, {count} commits"
+        # Without a commit of its own the edit was on the branch already.
+        if (state == "committed") != bool(count or sha in on_branch):
+            yield f"{name}: {count} commits, {sha}"
+        seen = {f"datasets/{path}": before or "0" * 40 for _, _, path, before, *_ in rows}
+        for line in (line for lines in commits[batch] for line in lines):
+            fields, _, path = line.partition("\t")
+            if seen.get(path) != (was := fields.split()[2]):
+                yield f"{name}: replaced {was} at {path}, its editor saw {seen.get(path)}"
+        # Of several edits that a force push removed, one notice names the first.
+        is_told = reason in {"change-given-up", LOST} or not by_whom.isdecimal()
+        if not is_told and not {f"{row[0]}:{state}" for row in rows} & told:
+            yield f"{name}: its editor was not notified"
 
 
 def _payments(place: Place) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
     python -m bench soak [--kills 1000] [--seed N] [--port 8800]
     python -m bench soak --hours 24 [--pause 20]
+    python -m bench soak --editors 60 [--rounds 3] [--postgresql]
 
 People ask in the chat and on the course's page, teachers push commits and add examples, somebody
 buys. Meanwhile processes of the demo (including supervisor and stand-ins) are killed at random, and
@@ -9,7 +10,7 @@ one crashes at a kill point in each batch. After a batch the load stops, everyth
 and `bench.invariants` checks the result. A violation ends the run with 1; its folder is kept.
 Ctrl+C ends it with 130 and leaves nothing. With `--hours` nothing is killed: each half hour prints
 the memory and the open files of each process, the size of the state, and how fast they have grown
-since the first half hour.
+since the first half hour. With `--editors` people who edit race instead (`bench.editors`).
 """
 
 import argparse
@@ -34,6 +35,7 @@ from pathlib import Path
 import httpx2
 import psutil
 
+from bench.editors import race
 from bench.invariants import Promises, find_violations, list_pending, query_rows
 from merlin.account.sign_ins import SignInMethod, SignIns
 from merlin.account.users import User, Users
@@ -377,22 +379,31 @@ def run(arguments: Sequence[str] = ()) -> None:
     options.add_argument("--pause", type=float, default=PAUSE, help="factor of the pauses")
     options.add_argument("--seed", type=int, default=random.randrange(10**6))  # noqa: S311
     options.add_argument("--port", type=int, default=8800, help="the first of six")
+    options.add_argument("--editors", type=float, help="only race editors for so many seconds")
+    options.add_argument("--rounds", type=int, default=3, help="of the editors")
+    options.add_argument("--postgresql", action="store_true", help="the editors' database")
     args = options.parse_args(arguments)
     print(f"seed {args.seed}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="merlin-soak-"))
     (folder / "demo").mkdir()
     try:
-        with closing(Demo(Place(folder / "demo", Ports.from_first(args.port)))) as demo:
-            if args.hours is None:
-                faults = soak(demo, args.kills, args.seed)
-            else:
-                faults = endure(demo, args.hours, Load(demo, args.seed, args.pause))
+        faults = _run_chosen(args, folder)
     except KeyboardInterrupt:
         shutil.rmtree(folder)
         sys.exit(130)
     if faults:
         sys.exit("\n".join([*faults, f"the state is in {folder}"]))
     shutil.rmtree(folder)
+
+
+def _run_chosen(args: argparse.Namespace, folder: Path) -> list[str]:
+    if args.editors:
+        on_postgresql: bool = args.postgresql
+        return race(folder, args.editors, args.rounds, args.seed, on_postgresql=on_postgresql)
+    with closing(Demo(Place(folder / "demo", Ports.from_first(args.port)))) as demo:
+        if args.hours is None:
+            return soak(demo, args.kills, args.seed)
+        return endure(demo, args.hours, Load(demo, args.seed, args.pause))
 
 
 def soak(demo: Demo, kills: int, seed: int) -> list[str]:

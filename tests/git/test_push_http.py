@@ -1,8 +1,5 @@
 """Pushing over HTTP: passwords, refusals, responses lost after the push was accepted."""
 
-import base64
-import os
-import subprocess
 from datetime import UTC, datetime
 
 import pytest
@@ -21,64 +18,19 @@ from merlin.dataset.commit_batch import CommitContext, GitBranch, commit_changes
 from merlin.dataset.commit_message import telegram_editor
 from merlin.git.push import ContentRefused
 from merlin.git.repository import GitSource
-from tests.support.http_servers import Handler, serve_http
+from tests.support.git_server import SECRET, serve_git
 
 pytestmark = pytest.mark.functional
 
 AT = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
-SECRET = "merlin:t0ken-of-merlin"
-
-
-class Backend(Handler):
-    """git's http-backend; `server.drops` is how many responses to a push are dropped."""
-
-    protocol_version = "HTTP/1.0"  # on a persistent connection git would retry by itself
-
-    def get(self):
-        self.backend(b"")
-
-    def post(self):
-        self.backend(self.body())
-
-    def backend(self, body):
-        expected = "Basic " + base64.b64encode(SECRET.encode()).decode()
-        if self.headers.get("Authorization") != expected:
-            self.send_error(401)
-            return
-        path, _, query = self.path.partition("?")
-        variables = {
-            "GIT_PROJECT_ROOT": str(self.server.root),
-            "GIT_HTTP_EXPORT_ALL": "1",
-            "PATH_INFO": path,
-            "QUERY_STRING": query,
-            "REQUEST_METHOD": self.command,
-            "CONTENT_TYPE": self.headers.get("Content-Type", ""),
-            "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
-            "CONTENT_LENGTH": str(len(body)),
-            "REMOTE_USER": "merlin",
-        }
-        completed = subprocess.run(
-            ["git", "http-backend"],
-            input=body,
-            capture_output=True,
-            env={**os.environ, **variables},
-        )
-        is_push = self.command == "POST" and path.endswith("receive-pack")
-        if is_push and self.server.drops:
-            self.server.drops -= 1
-            self.close_connection = True
-            return
-        head, _, content = completed.stdout.partition(b"\r\n\r\n")
-        fields = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
-        self.answer(int(fields.pop("Status", "200 OK").split()[0]), content, **fields)
 
 
 @pytest.fixture
 def server(make_remote):
     bare = make_remote("shared.git", bare=True)
     bare.git("config", "http.receivepack", "true")
-    with serve_http(Backend) as server:
-        server.root, server.drops, server.bare = bare.path.parent, 0, bare
+    with serve_git(bare.path.parent) as server:
+        server.bare = bare
         yield server
 
 
