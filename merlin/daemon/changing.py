@@ -67,7 +67,7 @@ class ChangeProcessor:
     def follow_rewritten(self, head: str, before: datetime) -> None:
         """Find the edits again whose commits a rewrite removed; notify the editors of lost ones.
 
-        `head` was fetched after `before`.
+        Lost removals of withdrawn examples are repeated. `head` was fetched after `before`.
         """
         batches = self._queue.list_off_branch(before)
         commits = self._commits.branch.find_rewritten(head, batches) if batches else {}
@@ -76,6 +76,7 @@ class ChangeProcessor:
             first = next(change for change in lost if change.by == by)
             values = {"count": count, "subject": _subject(first)}
             self._notify(first, "notice-change-lost", values)
+        ProposalFollower(self._queue.db, self._clock).repeat_removals(lost)
         for batch in batches:  # last, as in `_settle`
             self._queue.follow(batch, commits.get(batch.batch_id))
 

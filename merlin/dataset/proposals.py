@@ -13,7 +13,7 @@ Personal data and secrets are masked before a proposal is stored (`sensitive.mas
 Texts are encrypted, and erased when a proposal is declined or withdrawn.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -450,6 +450,12 @@ class ProposalFollower(Repository):
             self._set(row, removal_id="")
         elif change.state is ChangeState.REFUSED:
             self._set(row, removal_id="")
+
+    def repeat_removals(self, lost: Iterable[Change]) -> None:
+        """Remove the examples again whose removals a rewritten history lacks."""
+        for change in lost:
+            again = {"example_id": example_id_of(change.inside), "removal_id": ""}
+            self.db.update(PROPOSAL, PROPOSAL.removal_id == change.change_id, **again)
 
     @transaction
     def _thank(self, row: Row) -> None:
