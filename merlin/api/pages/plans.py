@@ -18,7 +18,7 @@ from fastapi import Form, Path, Query
 from starlette.responses import Response
 
 from merlin.api.pages.errors import page_router
-from merlin.api.pages.formatting import amount_of, dataset_title, number, until
+from merlin.api.pages.formatting import amount_of, dataset_title, until
 from merlin.api.pages.page import (
     PageContext,
     PublicContext,
@@ -83,7 +83,7 @@ def _list_other_features(context: PageContext, plan: Plan) -> Iterator[Line]:
     if plan.sessions is not None:
         yield context.say("brings-sessions", count=plan.sessions), True
     if plan.window is not None:
-        yield context.say("brings-window", said=number(context, plan.window)), True
+        yield context.say("brings-window", count=plan.window), True
     if plan.models:
         named = ", ".join(model.replace("*", "…") for model in plan.models)
         yield context.say("brings-models", models=named), True

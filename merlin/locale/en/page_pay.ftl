@@ -30,7 +30,10 @@ page-brings-sessions =
         [one] { $count } saved conversation
        *[other] { $count } saved conversations
     }
-page-brings-window = Conversation memory: { $said } tokens
+page-brings-window = Conversation memory: { $count ->
+        [one] { $count } token
+       *[other] { $count } tokens
+    }
 page-brings-models = Models: { $models }
 page-brings-courses = Only for these courses: { $courses }
 page-lasts = for { $days }

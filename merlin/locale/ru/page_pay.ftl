@@ -30,7 +30,11 @@ page-brings-sessions =
         [one] Сохраняется { $count } разговор
        *[other] Сохраняется до { $count } разговоров
     }
-page-brings-window = Память разговора: { $said } токенов
+page-brings-window = Память разговора: { $count ->
+        [one] { $count } токен
+        [few] { $count } токена
+       *[many] { $count } токенов
+    }
 page-brings-models = Модели: { $models }
 page-brings-courses = Только по курсам: { $courses }
 page-lasts = на { $days }
