@@ -13,10 +13,9 @@ from merlin.billing.ledger import Entry, Ledger
 from merlin.billing.promo_codes import Promo, Promos, StoredPromo
 from merlin.billing.purchases import Promise, Purchase, Purchases
 from merlin.billing.quota import Plan, plan_named
-from merlin.billing.refunds import Refund, Refunds
+from merlin.billing.refunds import Refund, Refunds, check_reason
 from merlin.billing.report import Sum, sum_by_month
 from merlin.core.errors import NotFound, Refused
-from merlin.core.formatted_text import is_blank
 from merlin.core.money import Amount
 from merlin.core.permissions import DangerousAct, Permission
 from merlin.db.audit import person_reference
@@ -78,10 +77,9 @@ def request_refund(
     """Store a refund of `minor` kopecks or Stars; None: all that is left of a grant.
 
     The gateway sends the money, and the granted plan ends. `once` makes the call idempotent. Raises
-    NotFound, and Refused without a reason and as `grant_to_refund` and `Refunds.request`.
+    NotFound, and Refused as `check_reason`, `grant_to_refund` and `Refunds.request`.
     """
-    if is_blank(reason):
-        raise Refused("no reason", "billing-refund-reason")
+    check_reason(reason)
     details = show_payment(ctx, actor, purchase_id)
     grant = grant_to_refund(details, grant_id, is_newest=is_newest)
     amount = None if minor is None else Amount(minor, details.remaining_amounts[grant].currency)

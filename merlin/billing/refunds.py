@@ -16,6 +16,7 @@ from merlin.billing.ledger import Entry, EntryKind, Ledger, require_remaining
 from merlin.billing.purchases import ID_LENGTH, next_poll_delay
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
+from merlin.core.formatted_text import is_blank
 from merlin.core.money import Amount, parse_amount
 from merlin.core.views import INTERNAL, named
 from merlin.db.audit import Audit, person_reference
@@ -104,7 +105,7 @@ class Refunds(Repository):
             payment_id=ledger.entry(grant.refers).outside_id,
             user_id=user_id,
             amount=requested,
-            reason=storable_text(reason)[:MAX_REASON_LENGTH],
+            reason=storable_text(reason),
             by=storable_text(by),
             state=RefundState.WANTED,
             at=self._clock(),
@@ -202,6 +203,14 @@ class Refunds(Repository):
 
     def _refund(self, row: Row) -> Refund:
         return _REFUNDS.read(row, user_id=self._payer(row["purchase_id"]))
+
+
+def check_reason(reason: str) -> None:
+    """Raise Refused for a reason of which nothing can be seen, or that is too long."""
+    if is_blank(reason):
+        raise Refused("no reason", "billing-refund-reason")
+    if len(reason) > MAX_REASON_LENGTH:
+        raise Refused("too long", "billing-refund-long-reason", most=MAX_REASON_LENGTH)
 
 
 def parse_refund(text: str, remaining: Amount, language: str) -> Amount:

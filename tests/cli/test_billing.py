@@ -192,6 +192,7 @@ def test_unconfirmed_or_invalid_refund_is_not_recorded(capfd, folder):
     for arguments, code in (
         (("--yes",), 2),
         (("--reason", " ", "--yes"), 1),
+        (("--reason", "x" * 251, "--yes"), 1),
         (("--reason", "x"), 1),
         (("--reason", "x", "--yes", "--amount", "299.91"), 1),
         (("--reason", "x", "--yes", "--amount", "0"), 1),

@@ -21,6 +21,7 @@ billing-refund-stars = Stars are refunded in full only.
 billing-refund-under-way = This refund is already in progress. We'll let you know.
 billing-refund-left = The buyer deleted all their data, so the Stars can't be refunded.
 billing-refund-reason = Enter a reason for the refund: it's saved with the order.
+billing-refund-long-reason = The reason is longer than { $most } characters. Shorten it.
 promo-code-invalid = A promo code has 3 to 32 characters: letters, digits, hyphens and underscores. It starts with a letter or digit.
 promo-exists = The promo code { $code } already exists. Choose another one.
 promo-value-invalid = A promo code gives either days of a plan (1 to { $days }) or a discount of 1 to 99 percent, for at least one person, until a future date.

@@ -261,7 +261,6 @@ page-refund-next = Continue to confirmation
 page-refund-sure-title = Refund?
 page-refund-sure = Refund { $amount }? Reason: “{ $reason }”. This can't be undone.
 page-yes-refund = Yes, refund
-page-refund-long-reason = The reason is longer than { $most } characters. Shorten it.
 page-refund-in-progress = The refund is being sent; this part updates by itself.
 page-ledger = Payments of this order
 page-no-entries = No payments yet.

@@ -269,7 +269,6 @@ page-refund-next = Перейти к подтверждению
 page-refund-sure-title = Вернуть деньги?
 page-refund-sure = Вернуть { $amount }? Причина: «{ $reason }». Отменить возврат нельзя.
 page-yes-refund = Да, вернуть
-page-refund-long-reason = Причина длиннее { $most } знаков. Сократите её.
 page-refund-in-progress = Деньги отправляются; эта часть обновится сама.
 page-ledger = Платежи по заказу
 page-no-entries = Движений по заказу нет.

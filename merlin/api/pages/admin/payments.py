@@ -28,11 +28,10 @@ from merlin.billing.ledger import Entry, EntryKind
 from merlin.billing.promo_codes import Promo
 from merlin.billing.purchases import ID_LENGTH, PurchaseState
 from merlin.billing.quota import MAX_GIFT
-from merlin.billing.refunds import MAX_REASON_LENGTH, parse_refund
+from merlin.billing.refunds import MAX_REASON_LENGTH, check_reason, parse_refund
 from merlin.billing.report import count_tests, sum_by_gateway
 from merlin.core.clock import in_zone, start_of_day, zone_of
 from merlin.core.errors import NotFound, Refused
-from merlin.core.formatted_text import is_blank
 from merlin.core.i18n import text
 from merlin.core.money import Amount, Currency
 from merlin.core.web.assets import seen_other
@@ -234,7 +233,7 @@ async def refund(
     reason, once = " ".join(back.reason.split()), f"page:{back.once}"
     try:
         amount = parse_refund(back.amount, remaining, context.language)
-        _require_reason(reason)
+        check_reason(reason)
         if not back.sure:
             return await _page(context, purchase_id, back, reason, amount)
         request = payments.request_refund
@@ -243,13 +242,6 @@ async def refund(
         wrong = refusal_text(context, error)
         return await _page(context, purchase_id, back, reason, wrong=wrong)
     return seen_other(f"/admin/billing/{purchase_id}#refunds")
-
-
-def _require_reason(reason: str) -> None:
-    if is_blank(reason):
-        raise Refused("no reason", "billing-refund-reason")
-    if len(reason) > MAX_REASON_LENGTH:
-        raise Refused("too long", "page-refund-long-reason", most=MAX_REASON_LENGTH)
 
 
 async def _page(
