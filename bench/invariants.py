@@ -75,7 +75,8 @@ _PENDING = {
     "outgoing": "settled_at IS NULL",
     "change": "state IN ('waiting', 'working')",
     "job": "state NOT IN ('succeeded', 'failed', 'cancelled')",
-    "intent": "state IN ('ready', 'sending') AND kind <> 'change'",
+    # That of an edit in a conflict is ready for another try.
+    "intent": "state = 'sending' OR (state = 'ready' AND kind <> 'change')",
     "purchase": "state IN ('asking', 'held')",
     "refund": "state IN ('wanted', 'sending')",
     "request": "state NOT IN ('done', 'failed')",
