@@ -48,17 +48,8 @@ AND build_id IS NOT NULL ORDER BY position DESC LIMIT 1
 # Buttons of the bot that are pressed, and those that end a dialog.
 _FIRST = ("ex:save", "ex:all", "ex:several", "ex:drop", "ex:del", "ex:undo-yes")
 _BUTTONS = (
-    *(
-        *_FIRST,
-        "ex:home",
-        "ex:ds",
-        "ex:queue",
-        "ex:add",
-        "ex:list",
-        "ex:one",
-        "ex:edit",
-        "ex:change",
-    ),
+    *_FIRST,
+    *("ex:home", "ex:ds", "ex:queue", "ex:add", "ex:list", "ex:one", "ex:edit", "ex:change"),
     *("ex:undo", "ex:mine", "ex:theirs", "ex:mend", "ex:retry", "ex:prop", "ex:word"),
 )
 _SERVING = "SELECT build_id FROM serving JOIN model ON model.id = model_row"
@@ -68,15 +59,15 @@ _WAITING = "SELECT id FROM proposal WHERE state = 'waiting' ORDER BY id LIMIT 20
 class Editors:
     """The editors, the edits that were accepted, the processes and the git server."""
 
-    def __init__(self, folder: Path, ended: ExitStack, seed: int, database: str | None) -> None:
+    def __init__(self, folder: Path, stack: ExitStack, seed: int, database: str | None) -> None:
         from tests.support.git_server import SECRET, serve_git
         from tests.support.pipeline_lab import KEY, Lab
         from tests.support.stand_ins import ProviderStandIn, TelegramStandIn
 
         self.rng = random.Random(seed)  # noqa: S311 - no secret hangs on it
-        self.telegram = ended.enter_context(TelegramStandIn())
-        self.server = ended.enter_context(serve_git(folder))
-        provider = ended.enter_context(ProviderStandIn(folder / "provider", key="stand-in"))
+        self.telegram = stack.enter_context(TelegramStandIn())
+        self.server = stack.enter_context(serve_git(folder))
+        provider = stack.enter_context(ProviderStandIn(folder / "provider", key="stand-in"))
         remote = f"http://{SECRET}@127.0.0.1:{self.server.server_port}/shared.git"
         address = f"127.0.0.1:{free_ports(1)[0]}"
         self.url, limits = f"http://{address}", ("overall_per_s", "private_per_s", "group_per_min")
@@ -110,7 +101,7 @@ class Editors:
         self.is_running, self._counter = threading.Event(), itertools.count(1)
         self.edits, self.faults, self.answers = set[str](), list[str](), Counter[str]()
         self._start(*KILLED)
-        ended.callback(self._stop)
+        stack.callback(self._stop)
 
     def _start(self, *verbs: str) -> None:
         from tests.support.forked_processes import start
@@ -365,11 +356,11 @@ def race(folder: Path, seconds: float, rounds: int, seed: int, *, on_postgresql:
     """Run rounds until one has violations; return them."""
     from tests.support import postgresql
 
-    with ExitStack() as ended:
+    with ExitStack() as stack:
         database = None
         if on_postgresql:
-            database = ended.enter_context(postgresql.run_server()).create("editors", "empty")
-        editors, faults = Editors(folder, ended, seed, database), list[str]()
+            database = stack.enter_context(postgresql.run_server()).create("editors", "empty")
+        editors, faults = Editors(folder, stack, seed, database), list[str]()
         while rounds and not faults:
             faults, rounds = editors.run_round(seconds), rounds - 1
             states = editors.query("SELECT state, reason, COUNT(*) FROM change GROUP BY 1, 2")

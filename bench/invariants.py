@@ -36,7 +36,7 @@ _CHANGES = """
 SELECT batch, change_id, state, path, before_blob, commit_sha, reason, by_whom FROM change
 ORDER BY id
 """
-_TOLD = "SELECT once FROM notice WHERE SUBSTR(once, 1, 7) = 'change:'"
+_NOTICES = "SELECT once FROM notice WHERE SUBSTR(once, 1, 7) = 'change:'"
 # Temporary files and locks in a state folder.
 _TEMPORARY = re.compile(r"^\.(backup|restore)-|\.tmp$|^tmp|\.lock$")
 _LOCKS = {"daemon.lock", "merlin.lock", "bot.lock"}
@@ -282,12 +282,14 @@ def _check_git(place: Place, promises: Promises) -> Iterator[str]:
         f"{path} is lost" for path, blob in promises.pushed.items() if lies.get(path) != blob
     )
     yield from check_edits(place.repository, partial(query_rows, place), promises.edits)
-    changes = "SELECT change_id, state, path FROM change"
+    log = git(place.repository, "log", "--format=%(trailers:key=Merlin-Id,valueonly)", "main")
+    marks = Counter(log.split())
+    changes = "SELECT change_id, batch, state, path FROM change"
     rows_by_change = {change: rest for change, *rest in query_rows(place, changes)}
     for change in promises.edits:  # in no conflict: each adds another example
-        state, path = rows_by_change.get(change, ("lost", ""))
-        if state != "committed" or f"datasets/{path}" not in lies:
-            yield f"edit {change} is {state}"
+        batch, state, path = rows_by_change.get(change, ("", "lost", ""))
+        if state != "committed" or marks[batch] != 1 or f"datasets/{path}" not in lies:
+            yield f"edit {change} is {state}, on the branch {marks[batch]} times"
     git(_state(place) / "mirror.git", "fsck", "--strict")
 
 
@@ -304,7 +306,7 @@ def check_edits(repository: Path, query: Query, edits: Collection[str]) -> Itera
     batches = defaultdict[str, list[tuple[Any, ...]]](list)
     for batch, *row in query(_CHANGES):
         batches[batch].append(tuple(row))
-    told = {":".join(once.split(":")[1:3]) for (once,) in query(_TOLD)}
+    notified = {":".join(once.split(":")[1:3]) for (once,) in query(_NOTICES)}
     yield from (f"edit {batch} is lost" for batch in set(edits) - batches.keys())
     yield from (f"commit of an unknown edit {batch}" for batch in commits.keys() - batches.keys())
     for batch, rows in batches.items():
@@ -321,8 +323,8 @@ def check_edits(repository: Path, query: Query, edits: Collection[str]) -> Itera
             if seen.get(path) != (was := fields.split()[2]):
                 yield f"{name}: replaced {was} at {path}, its editor saw {seen.get(path)}"
         # Of several edits that a force push removed, one notice names the first.
-        is_told = reason in {"change-given-up", LOST} or not by_whom.isdecimal()
-        if not is_told and not {f"{row[0]}:{state}" for row in rows} & told:
+        needs_no_notice = reason in {"change-given-up", LOST} or not by_whom.isdecimal()
+        if not needs_no_notice and not {f"{row[0]}:{state}" for row in rows} & notified:
             yield f"{name}: its editor was not notified"
 
 
