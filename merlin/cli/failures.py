@@ -40,9 +40,9 @@ def print_failure(problem: BaseException) -> int:
         return _print_error(problem)
     if isinstance(problem, OSError) and (error := path_error(problem)) is not None:
         return _print_error(error)
-    if isinstance(problem, OSError) and is_disk_full(problem):  # of no file: the output
-        discard_output()
-        return _print_error(MerlinError(str(problem), "cli-no-output", reason=problem.strerror))
+    if isinstance(problem, OSError) and is_disk_full(problem):
+        discard_output()  # whose flush at exit would fail again
+        return _print_error(MerlinError(str(problem), "cli-disk-full"))
     return INTERRUPTED if isinstance(problem, KeyboardInterrupt) else _report_bug(problem)
 
 

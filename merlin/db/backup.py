@@ -232,7 +232,7 @@ def _copy_database(name: str, place: Path | None, url: str, staged: Path) -> Non
             database.execute("PRAGMA synchronous = OFF")  # of the copy, which its users sync
             database.execute("VACUUM INTO ?", (str(staged),))
         except sqlite3.Error as error:
-            raise MerlinError(str(error), "backup-failed", what=name, why=str(error)) from error
+            raise MerlinError(str(error), "backup-failed", what=name, reason=str(error)) from error
 
 
 def keep_before_upgrade(state_dir: Path, url: str, database: Database) -> None:
@@ -297,7 +297,7 @@ def _call_postgresql(program: str, url: str, *arguments: str) -> None:
         raise MerlinError(str(error), "backup-no-program", program=program) from error
     if done.returncode:
         why = redact(done.stderr).strip() or f"exit code {done.returncode}"
-        raise MerlinError(why, "backup-failed", what=program, why=why)
+        raise MerlinError(why, "backup-failed", what=program, reason=why)
 
 
 def _files(state_dir: Path, *, with_key: bool) -> Iterator[str]:

@@ -31,7 +31,7 @@ migrate-db-done = { $rows ->
    *[other] Copied and compared { NUMBER($rows) } rows
   } in { $tables } tables. Now set `database` in config.yaml to this address and start Merlin. The SQLite file is unchanged; keep it as a backup.
 processes-running = These processes are running: { $names }. Stop them, and try again.
-backup-failed = The backup failed at { $what }: { $why }
+backup-failed = The backup failed at { $what }: { $reason }
 backup-terminal = An archive isn't text. Send it to a program (|) or into a file (>).
 backup-nowhere = The output is closed or leads to /dev/null: the archive would be lost. Send it to a program (|) or into a file (>).
 backup-not-read = The program that the archive was sent to ended before the archive was complete: don't use what it wrote. Correct that program and make the backup again.
