@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 from merlin.sandbox.provider import app as provider_app
 from merlin.sandbox.server import DEADLINE_S, ApiCall, Deadline, StandIn
 from merlin.sandbox.telegram import server as telegram_server
-from merlin.sandbox.telegram.user_actions import UserActions
 from merlin.sandbox.telegram.world import LoggedMessage
 from merlin.sandbox.yookassa import server as yookassa_server
 from merlin.sandbox.yookassa.requests import RefundRequest, ShopError, money, parse
 from merlin.sandbox.yookassa.server import notification
 from merlin.sandbox.yookassa.shop import Json
+from tests.support.telegram_acts import AllActions
 
 T = TypeVar("T")
 RECHECK_S = 0.02
@@ -41,16 +41,17 @@ class ProviderStandIn(RecordedCalls, provider_app.ProviderStandIn):
 
 
 class TelegramStandIn(RecordedCalls, telegram_server.TelegramStandIn):
-    """Telegram; a person's actions are methods (`say`, `press`), see `UserActions`."""
+    """Telegram; a person's actions are methods (`say`, `press`), see `AllActions`."""
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
+        self._actions = AllActions(self._world)
         self._changed = threading.Condition()
         self._world.listeners.append(self._wake)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        """Return a method of `UserActions`, to be run in the server's thread."""
-        action = getattr(UserActions, name)
+        """Return a method of `AllActions`, to be run in the server's thread."""
+        action = getattr(AllActions, name)
         return lambda *args, **kwargs: self.act(lambda actions: action(actions, *args, **kwargs))
 
     def start_bot(self, who: str | int, payload: str = "") -> int:

@@ -52,10 +52,8 @@ PipelineReader = Callable[[str], Mapping[str, object]]
 
 ACTS = frozenset(
     {
-        *("say", "start", "paste", "edit", "forward", "forward_words"),
-        *("press", "react", "block", "ask_inline", "choose"),
-        *("set_bot", "migrate", "make_topic", "close_topic"),
-        *("pay", "renew", "take_back"),
+        *("say", "start", "paste", "edit", "forward", "press", "react", "ask_inline", "choose"),
+        *("make_topic", "pay", "renew"),
     }
 )
 

@@ -11,7 +11,6 @@ for another bot, mentions of the bot, replies to its messages or to messages it 
 reasons, and messages sent via it.
 """
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -40,32 +39,11 @@ async def get_chat_member(world: World, arguments: Arguments) -> dict[str, Any]:
     return chat_member(user, "member" if user_id in {chat.person_id, BOT_ID} else "left")
 
 
-def post_service_message(
-    world: World, group: Group, sender: Mapping[str, Any], **content: Any
-) -> int:
-    """Post a service message in a group; return the update_id, 0 if the bot is not there."""
-    return deliver_service_message(world, group, world.post(group, sender, **content))
-
-
 def deliver_service_message(world: World, chat: Chat, message: Mapping[str, Any]) -> int:
     """Send a service message to the bot, if it is in the chat; privacy mode does not apply."""
     if isinstance(chat, Group) and chat.status(BOT_ID) not in MEMBER_STATUSES:
         return 0
     return world.add_update("message", message)
-
-
-def report_bot_status(
-    world: World, chat: Chat, actor: Mapping[str, Any], old: str, new: str
-) -> int:
-    """Tell the bot its new status in a chat; return the my_chat_member update's id."""
-    change = {
-        "chat": chat.as_chat(),
-        "from": actor,
-        "date": int(time.time()),
-        "old_chat_member": chat_member(bot_user(), old),
-        "new_chat_member": chat_member(bot_user(), new),
-    }
-    return world.add_update("my_chat_member", change)
 
 
 _RIGHTS = (

@@ -10,10 +10,9 @@ import time
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from merlin.core.clock import iso, utc_now
 from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import utf16_length, utf16_offsets
 from merlin.core.i18n import language_of, text
@@ -25,13 +24,10 @@ from merlin.sandbox.telegram.arguments import (
     typed_fields,
 )
 from merlin.sandbox.telegram.groups import (
-    change_topic,
     deliver_service_message,
     has_topics,
     is_delivered,
     make_topic,
-    post_service_message,
-    report_bot_status,
     thread_fields,
     topic_of,
 )
@@ -42,13 +38,11 @@ from merlin.sandbox.telegram.queries import (
     balance,
     invoice_of,
     pay,
-    refund_stars,
 )
 from merlin.sandbox.telegram.world import (
     ADMIN_STATUSES,
     BOT_ID,
     MEMBER_STATUSES,
-    SUPERGROUP_BASE,
     Chat,
     Group,
     LoggedMessage,
@@ -114,10 +108,6 @@ class UserActions:
             raise NotFound(f"no message {message_id} in this chat")
         return logged
 
-    def group(self, name: str) -> Group:
-        """Return a group: its id, its members. Raises NotFound."""
-        return self.world.group(name)
-
     def log(self, chat: str | int) -> list[LoggedMessage]:
         """Return every message of a chat, oldest first, deleted ones too. Raises NotFound.
 
@@ -126,11 +116,6 @@ class UserActions:
         name, _, thread = str(chat).partition("#")
         messages = self.world.messages.get(self.chat(name).chat_id, {}).values()
         return [logged for logged in messages if not thread or logged.thread == int(thread)]
-
-    def topics(self, chat: str | int) -> dict[int, str]:
-        """Return the names of a chat's topics by their thread ids. Raises NotFound."""
-        topics = self.world.topics.get(self.chat(chat).chat_id, {})
-        return {thread: topic["name"] for thread, topic in topics.items()}
 
     def menu(self, person: str | int) -> list[dict[str, Any]]:
         """Return the commands that a client offers a person in a chat. Raises NotFound."""
@@ -192,13 +177,6 @@ class UserActions:
         self.world.store_edit(new)
         return self.deliver("edited_message", new)
 
-    def delete(self, who: str | int, message_id: int) -> None:
-        """Delete an own or the bot's message for both; the bot gets no update. Raises NotFound."""
-        chat = self.place(who).chat
-        self.message(chat, message_id)
-        at = iso(utc_now())
-        self.world.record("delete", chat_id=chat.chat_id, message_id=message_id, at=at)
-
     def forward(
         self, who: str | int, message_ids: Sequence[int], from_chat: str | int = ""
     ) -> list[int]:
@@ -215,16 +193,6 @@ class UserActions:
             }
             content = {name: message[name] for name in _FORWARDED_FIELDS if name in message}
             update_ids.append(self.send(place, {"forward_origin": origin, **content}))
-        return update_ids
-
-    def forward_words(self, who: str | int, messages: Sequence[tuple[str, str]]) -> list[int]:
-        """Forward messages from outside: (person's name, text), oldest first."""
-        place, date = self.place(who), int(time.time()) - 60
-        update_ids = []
-        for name, message in messages:
-            sender = self.world.person(name).as_user()
-            origin = {"type": "user", "date": date, "sender_user": sender}
-            update_ids.append(self.send(place, {"forward_origin": origin, **typed_fields(message)}))
         return update_ids
 
     def send_file(
@@ -334,10 +302,6 @@ class UserActions:
             raise Refused(self._text(person, "chat-page-few-stars"))
         return pay(self.world, person, subscription, first_charge)
 
-    def take_back(self, who: str | int, charge: str) -> int:
-        """Refund a payment in Stars on Telegram's side, as after a dispute."""
-        return refund_stars(self.world, self.person(who).person_id, charge)
-
     def press(
         self, who: str | int, wanted: str, message_id: int = 0, *, forged: bool = False
     ) -> int:
@@ -398,13 +362,6 @@ class UserActions:
         }
         return self.world.add_update("message_reaction", values)
 
-    def block(self, who: str | int, *, blocked: bool = True) -> int:
-        """Block or unblock the bot."""
-        person = self.person(who)
-        self.world.record("block", person_id=person.person_id, blocked=blocked)
-        statuses = ("member", "kicked") if blocked else ("kicked", "member")
-        return report_bot_status(self.world, person, person.as_user(), *statuses)
-
     def ask_inline(self, who: str | int, query: str) -> int:
         """Type `@bot query` in any chat; the bot is asked each time, nothing is cached."""
         place = self.place(who)
@@ -429,38 +386,6 @@ class UserActions:
                 return self.send(self.place(who), {"via_bot": bot_user(), **result["message"]})
         raise NotFound(f"no result {result_id} for {query}")
 
-    def set_bot(self, who: str | int, status: str) -> int:
-        """Add the bot to the group of `who`, promote, remove or ban it (my_chat_member).
-
-        `status` is member, administrator, left or kicked.
-        """
-        place = self.place(who)
-        group, user = place.chat, place.person.as_user()
-        if not isinstance(group, Group):
-            raise Refused("this is no group")
-        old_status = group.status(BOT_ID)
-        updated = replace(group, members=tuple({**dict(group.members), BOT_ID: status}.items()))
-        self.world.store_group(updated)
-        update_id = report_bot_status(self.world, group, user, old_status, status)
-        if status not in MEMBER_STATUSES:
-            post_service_message(self.world, updated, user, left_chat_member=bot_user())
-        elif old_status not in MEMBER_STATUSES:
-            post_service_message(self.world, updated, user, new_chat_members=[bot_user()])
-        return update_id
-
-    def migrate(self, who: str | int) -> int:
-        """Turn the group of `who` into a supergroup: new id, service messages in both chats."""
-        place = self.place(who)
-        old = place.chat
-        if not isinstance(old, Group) or old.kind != "group":
-            raise Refused("only a basic group becomes a supergroup")
-        user = place.person.as_user()
-        new = replace(old, group_id=SUPERGROUP_BASE + old.group_id, kind="supergroup")
-        post_service_message(self.world, old, user, migrate_to_chat_id=new.group_id)
-        self.world.store_group(replace(old, moved_to=new.group_id))
-        self.world.store_group(new)
-        return post_service_message(self.world, new, user, migrate_from_chat_id=old.group_id)
-
     def make_topic(self, who: str | int, name: str = "") -> int:
         """Create a topic in a forum or, once enabled, in the private chat; return its thread id.
 
@@ -472,22 +397,6 @@ class UserActions:
         message = make_topic(self.world, place.chat, place.person.as_user(), name)
         deliver_service_message(self.world, place.chat, message)
         return int(message["message_id"])
-
-    def close_topic(self, who: str | int) -> int:
-        """Close the topic that `who` names, by default the General one of a forum."""
-        place = self.place(who)
-        if topic_of(self.world, place.chat, place.thread) is None:
-            raise NotFound("no such topic")
-        user = place.person.as_user()
-        message = change_topic(self.world, place.chat, user, place.thread, closed=True)
-        return deliver_service_message(self.world, place.chat, message)
-
-    def switch(self, name: str) -> None:
-        """Enable a setting of the bot at BotFather.
-
-        `name` is has_topics or reads_all (no privacy mode).
-        """
-        self.world.record("setting", name=name, value=True)
 
 
 def split_text(text: str) -> list[str]:

@@ -1,0 +1,137 @@
+"""What people do that the stand-in's chat page has no button for: groups, blocks, deletions."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from merlin.core.clock import iso, utc_now
+from merlin.core.errors import NotFound, Refused
+from merlin.sandbox.telegram.arguments import typed_fields
+from merlin.sandbox.telegram.groups import (
+    change_topic,
+    chat_member,
+    deliver_service_message,
+    topic_of,
+)
+from merlin.sandbox.telegram.queries import refund_stars
+from merlin.sandbox.telegram.user_actions import UserActions
+from merlin.sandbox.telegram.world import (
+    BOT_ID,
+    MEMBER_STATUSES,
+    SUPERGROUP_BASE,
+    Chat,
+    Group,
+    World,
+    bot_user,
+)
+
+
+class AllActions(UserActions):
+    """Everything that people do, and what tests look up."""
+
+    def group(self, name: str) -> Group:
+        """Return a group: its id, its members. Raises NotFound."""
+        return self.world.group(name)
+
+    def topics(self, chat: str | int) -> dict[int, str]:
+        """Return the names of a chat's topics by their thread ids. Raises NotFound."""
+        topics = self.world.topics.get(self.chat(chat).chat_id, {})
+        return {thread: topic["name"] for thread, topic in topics.items()}
+
+    def delete(self, who: str | int, message_id: int) -> None:
+        """Delete an own or the bot's message for both; the bot gets no update. Raises NotFound."""
+        chat = self.place(who).chat
+        self.message(chat, message_id)
+        at = iso(utc_now())
+        self.world.record("delete", chat_id=chat.chat_id, message_id=message_id, at=at)
+
+    def forward_words(self, who: str | int, messages: Sequence[tuple[str, str]]) -> list[int]:
+        """Forward messages from outside: (person's name, text), oldest first."""
+        place, date = self.place(who), int(time.time()) - 60
+        update_ids = []
+        for name, message in messages:
+            sender = self.world.person(name).as_user()
+            origin = {"type": "user", "date": date, "sender_user": sender}
+            update_ids.append(self.send(place, {"forward_origin": origin, **typed_fields(message)}))
+        return update_ids
+
+    def take_back(self, who: str | int, charge: str) -> int:
+        """Refund a payment in Stars on Telegram's side, as after a dispute."""
+        return refund_stars(self.world, self.person(who).person_id, charge)
+
+    def block(self, who: str | int, *, blocked: bool = True) -> int:
+        """Block or unblock the bot."""
+        person = self.person(who)
+        self.world.record("block", person_id=person.person_id, blocked=blocked)
+        statuses = ("member", "kicked") if blocked else ("kicked", "member")
+        return report_bot_status(self.world, person, person.as_user(), *statuses)
+
+    def set_bot(self, who: str | int, status: str) -> int:
+        """Add the bot to the group of `who`, promote, remove or ban it (my_chat_member).
+
+        `status` is member, administrator, left or kicked.
+        """
+        place = self.place(who)
+        group, user = place.chat, place.person.as_user()
+        if not isinstance(group, Group):
+            raise Refused("this is no group")
+        old_status = group.status(BOT_ID)
+        updated = replace(group, members=tuple({**dict(group.members), BOT_ID: status}.items()))
+        self.world.store_group(updated)
+        update_id = report_bot_status(self.world, group, user, old_status, status)
+        if status not in MEMBER_STATUSES:
+            post_service_message(self.world, updated, user, left_chat_member=bot_user())
+        elif old_status not in MEMBER_STATUSES:
+            post_service_message(self.world, updated, user, new_chat_members=[bot_user()])
+        return update_id
+
+    def migrate(self, who: str | int) -> int:
+        """Turn the group of `who` into a supergroup: new id, service messages in both chats."""
+        place = self.place(who)
+        old = place.chat
+        if not isinstance(old, Group) or old.kind != "group":
+            raise Refused("only a basic group becomes a supergroup")
+        user = place.person.as_user()
+        new = replace(old, group_id=SUPERGROUP_BASE + old.group_id, kind="supergroup")
+        post_service_message(self.world, old, user, migrate_to_chat_id=new.group_id)
+        self.world.store_group(replace(old, moved_to=new.group_id))
+        self.world.store_group(new)
+        return post_service_message(self.world, new, user, migrate_from_chat_id=old.group_id)
+
+    def close_topic(self, who: str | int) -> int:
+        """Close the topic that `who` names, by default the General one of a forum."""
+        place = self.place(who)
+        if topic_of(self.world, place.chat, place.thread) is None:
+            raise NotFound("no such topic")
+        user = place.person.as_user()
+        message = change_topic(self.world, place.chat, user, place.thread, closed=True)
+        return deliver_service_message(self.world, place.chat, message)
+
+    def switch(self, name: str) -> None:
+        """Enable a setting of the bot at BotFather.
+
+        `name` is has_topics or reads_all (no privacy mode).
+        """
+        self.world.record("setting", name=name, value=True)
+
+
+def post_service_message(
+    world: World, group: Group, sender: Mapping[str, Any], **content: Any
+) -> int:
+    """Post a service message in a group; return the update_id, 0 if the bot is not there."""
+    return deliver_service_message(world, group, world.post(group, sender, **content))
+
+
+def report_bot_status(
+    world: World, chat: Chat, actor: Mapping[str, Any], old: str, new: str
+) -> int:
+    """Tell the bot its new status in a chat; return the my_chat_member update's id."""
+    change = {
+        "chat": chat.as_chat(),
+        "from": actor,
+        "date": int(time.time()),
+        "old_chat_member": chat_member(bot_user(), old),
+        "new_chat_member": chat_member(bot_user(), new),
+    }
+    return world.add_update("my_chat_member", change)
