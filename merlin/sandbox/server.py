@@ -1,7 +1,7 @@
 """Run a stand-in in a thread (tests) or in its own process (demo); deadlines for tests.
 
 `StandIn` is the base class: start, stop, and thread-safe access while it serves. `ApiStandIn` adds
-a JSON API with named calls, faults and a call log. State that survives a restart is kept in an
+a JSON API with named calls and faults. State that survives a restart is kept in an
 `AppendLog`: each line is written completely before the stand-in goes on, so `kill -9` loses nothing
 that was answered; an incomplete last line is cut off at the next start.
 
@@ -20,10 +20,8 @@ import socket
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -37,7 +35,6 @@ from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from merlin.core import durable_files
-from merlin.core.clock import iso, utc_now
 from merlin.core.json_fields import parse_object
 from merlin.core.server import listen
 from merlin.openai_protocol.errors import ApiError
@@ -166,20 +163,6 @@ def serve_from_arguments(make_app: Callable[[argparse.Namespace], StandIn], **op
         asyncio.run(_Server(make_app(args)).serve([listener]))
 
 
-MAX_CALLS = 50_000
-
-
-@dataclass(frozen=True, slots=True)
-class ApiCall:
-    """A recorded API call: time, name, JSON body or arguments, status, and Idempotence-Key."""
-
-    at: str
-    name: str
-    body: Mapping[str, Any]
-    status: int
-    key: str = ""
-
-
 class StandIn:
     """An external service: an ASGI application and the thread of this process that serves it.
 
@@ -192,7 +175,6 @@ class StandIn:
 
     def __init__(self, port: int = 0) -> None:
         self.port = port
-        self._calls: deque[ApiCall] = deque(maxlen=MAX_CALLS)
         self._thread: threading.Thread | None = None
         self._started = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -208,6 +190,9 @@ class StandIn:
 
     async def close(self) -> None:
         """End long polls and streams, release files and sockets."""
+
+    def on_call(self, name: str, body: Mapping[str, Any], status: int, key: str = "") -> None:
+        """Take note of an answered API call: its name, body or arguments, and Idempotence-Key."""
 
     def __enter__(self) -> Self:
         self.start()
@@ -319,7 +304,7 @@ class ApiStandIn(StandIn, ABC):
             except ApiError as error:
                 response = JSONResponse(error.as_json(), error.status)
             key = request.headers.get("idempotence-key", "")
-            self._calls.append(ApiCall(iso(utc_now()), name, body, response.status_code, key))
+            self.on_call(name, body, response.status_code, key)
             return response
 
         return Route(path, answer, methods=[method], name=name)

@@ -15,13 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.i18n import LANGUAGES
 from merlin.core.web.assets import STATIC, WEB, Assets
-from merlin.core.web.browser import (
-    LANGUAGE_COOKIE,
-    get_chosen_theme,
-    is_foreign,
-    requested_language,
-    set_preference,
-)
+from merlin.core.web.browser import get_chosen_theme, is_foreign, note_language
 from merlin.core.web.templates import Templates
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -114,8 +108,7 @@ def page_response(
     values["theme"] = get_chosen_theme(request)
     content = _templates(prefix).render(template, language, **values)
     response = HTMLResponse(content, status)
-    if requested := requested_language(request):
-        set_preference(response, request, LANGUAGE_COOKIE, requested)
+    note_language(response, request, language)
     return response
 
 

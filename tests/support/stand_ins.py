@@ -2,11 +2,15 @@
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
+import httpx2
+
+from merlin.core.clock import iso, utc_now
 from merlin.sandbox.provider import app as provider_app
-from merlin.sandbox.server import DEADLINE_S, ApiCall, Deadline, StandIn
+from merlin.sandbox.server import DEADLINE_S, Deadline, StandIn, longest
 from merlin.sandbox.telegram import server as telegram_server
 from merlin.sandbox.telegram.world import LoggedMessage
 from merlin.sandbox.yookassa import server as yookassa_server
@@ -19,8 +23,27 @@ T = TypeVar("T")
 RECHECK_S = 0.02
 
 
+@dataclass(frozen=True, slots=True)
+class ApiCall:
+    """A recorded API call: time, name, JSON body or arguments, status, and Idempotence-Key."""
+
+    at: str
+    name: str
+    body: Mapping[str, Any]
+    status: int
+    key: str
+
+
 class RecordedCalls(StandIn):
     """A stand-in whose recorded calls a test reads."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self._calls: list[ApiCall] = []
+
+    def on_call(self, name: str, body: Mapping[str, Any], status: int, key: str = "") -> None:
+        """Record the call."""
+        self._calls.append(ApiCall(iso(utc_now()), name, body, status, key))
 
     def calls(self, name: str = "") -> list[ApiCall]:
         """Return the recorded calls, oldest first; all, or those of one name ("chat.create")."""
@@ -54,6 +77,11 @@ class TelegramStandIn(RecordedCalls, telegram_server.TelegramStandIn):
         action = getattr(AllActions, name)
         return lambda *args, **kwargs: self.act(lambda actions: action(actions, *args, **kwargs))
 
+    def on_call(self, name: str, body: Mapping[str, Any], status: int, key: str = "") -> None:
+        """Record the call, and look at what a test waits for."""
+        super().on_call(name, body, status, key)
+        self._wake("", {})
+
     def start_bot(self, who: str | int, payload: str = "") -> int:
         """Open the bot by a deep link with this payload, and press Start."""
         return self.act(lambda actions: actions.start(who, payload))
@@ -77,7 +105,7 @@ class TelegramStandIn(RecordedCalls, telegram_server.TelegramStandIn):
 
     def is_polled(self) -> bool:
         """Return whether a bot waits in getUpdates now."""
-        return self._world.pollers > 0
+        return self._updates._poller is not None
 
     def wait_for(self, predicate: Callable[[], T], timeout_s: float = DEADLINE_S) -> T:
         """Return the first true value of `predicate`, called after every change.
@@ -162,4 +190,8 @@ class YooKassaStandIn(RecordedCalls, yookassa_server.YooKassaStandIn):
 
     def forge(self, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> int:
         """Post any body to the notification address; return the response status, 0 without one."""
-        return self.run(self._post(body, headers))
+        with suppress(httpx2.HTTPError):
+            return httpx2.post(
+                self._notify_url, json=body, headers=headers, timeout=longest()
+            ).status_code
+        return 0

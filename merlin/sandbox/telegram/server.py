@@ -20,11 +20,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from merlin.core.clock import iso, utc_now
 from merlin.core.log import get_logger
 from merlin.core.server import run_while_connected
 from merlin.sandbox.faults import Fault, Faults, apply_faults
-from merlin.sandbox.server import ApiCall, StandIn
+from merlin.sandbox.server import StandIn
 from merlin.sandbox.telegram import arguments, groups, messages, queries
 from merlin.sandbox.telegram.arguments import (
     Arguments,
@@ -113,11 +112,9 @@ class Updates:
     async def _wait(self, timeout_s: float) -> None:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._poller = future
-        self._world.pollers += 1
         try:
             await asyncio.wait([future], timeout=timeout_s)
         finally:
-            self._world.pollers -= 1
             if self._poller is future:
                 self._poller = None
         if future.done():
@@ -315,9 +312,9 @@ class TelegramStandIn(StandIn):
                 result = await call
         except (BotApiError, KeyError, TypeError, ValueError) as caught:
             error = caught if isinstance(caught, BotApiError) else bad_request(repr(caught))
-            self._log_call(name, arguments, error.code)
+            self.on_call(name, arguments.values, error.code)
             return JSONResponse(error.as_json(), error.code)
-        self._log_call(name, arguments, 200)
+        self.on_call(name, arguments.values, 200)
         return JSONResponse({"ok": True, "result": result})
 
     def _find_method(self, path: str) -> str:
@@ -333,10 +330,6 @@ class TelegramStandIn(StandIn):
     def _check_token(self, token: str) -> None:
         if token != self.token:
             raise status_error(401 if _TOKEN.fullmatch(token) else 404)
-
-    def _log_call(self, name: str, arguments: Arguments, status: int) -> None:
-        self._calls.append(ApiCall(iso(utc_now()), name, arguments.values, status))
-        self._world.notify("call", {})
 
     def _download(self, path: str) -> Response:
         address = _FILE_ADDRESS.fullmatch(path)

@@ -249,7 +249,6 @@ class World:
     )
     listeners: list[Listener] = field(default_factory=list)
     last_message_id: int = 0
-    pollers: int = 0
     # Starts at the current time, so that a new stand-in without a folder repeats no update_id.
     last_update_id: int = field(default_factory=lambda: int(time.time()))
     _journal: AppendLog = field(init=False)

@@ -264,20 +264,13 @@ class YooKassaStandIn(ApiStandIn):
                 task.add_done_callback(self._posts.discard)
 
     async def _post_until_confirmed(self, body: Json) -> None:
-        for attempt in range(TRIES):
-            if await self._post(body) == GOOD:
-                return
-            await asyncio.sleep(RETRY_S * 2**attempt)
-
-    async def _post(self, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> int:
-        if self._notify_url:
-            with suppress(aiohttp.ClientError, TimeoutError):
-                async with (
-                    aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ANSWER_S)) as session,
-                    session.post(self._notify_url, json=body, headers=headers) as response,
-                ):
-                    return response.status
-        return 0
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ANSWER_S)) as session:
+            for attempt in range(TRIES):
+                with suppress(aiohttp.ClientError, TimeoutError):
+                    async with session.post(self._notify_url, json=body) as response:
+                        if response.status == GOOD:
+                            return
+                await asyncio.sleep(RETRY_S * 2**attempt)
 
 
 def _page(request: Request, rows: Sequence[Json]) -> Response:
