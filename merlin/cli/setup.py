@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from string import Template
 from typing import Annotated, Any
 
 import typer
@@ -125,47 +126,9 @@ def _format_yaml(value: object) -> str:
     return plain.removesuffix("\n").removesuffix("\n...")
 
 
-# The first line tells an editor's YAML language server which schema applies.
-_DATASET = """\
-# yaml-language-server: $schema=../../schemas/dataset.schema.json
-# {keys}
-title: {{ru: Мой набор, en: My dataset}}
-# {first}
-system: {system}
-recipe:
-  provider: engine
-  base_model: recall
-  method: supervised
-  hyperparameters: {{n_epochs: auto}}
-# {split}
-split: {{test: 0, salt: v1, min_test: 10}}
-# {launch}
-launch: {{mode: auto, quiet_s: 60, min_new: 1}}
-# {gate}
-gate: not_worse
-"""
-_DATASET_TEXTS = ("keys", "first", "system", "split", "launch", "gate")
-_EXAMPLE = """\
-# yaml-language-server: $schema=../../../schemas/example.schema.json
-messages:
-  - user: {question}
-  - assistant: |
-      {answer}
-tags: [about]
-"""
-# Like `.pre-commit-hooks.yaml`, but running the installed Merlin.
-_HOOKS = """\
-# {hook}
-repos:
-  - repo: local
-    hooks:
-      - id: merlin-check
-        name: merlin check
-        entry: merlin check
-        language: system
-        files: (^|/)((dataset|course)\\.yaml$|(examples|materials)/)
-        pass_filenames: false
-"""
+# The first line of each tells an editor's YAML language server which schema applies. The hooks are
+# those of `.pre-commit-hooks.yaml`, but run the installed Merlin.
+_TEMPLATES = Path(__file__).parent / "init"
 
 
 @app.command()
@@ -206,10 +169,10 @@ def _write_files(folder: Path, dataset: str) -> None:
 
     dataset_folder, schemas = folder / "datasets" / dataset, folder / "schemas"
     files = {
-        dataset_folder / "dataset.yaml": _fill_template(_DATASET, *_DATASET_TEXTS),
-        dataset_folder / "examples" / "about.yaml": _fill_template(_EXAMPLE, "question", "answer"),
+        dataset_folder / "dataset.yaml": _fill_template("dataset.yaml"),
+        dataset_folder / "examples" / "about.yaml": _fill_template("about.yaml"),
         folder / "README.md": text(language(), "init-readme") + "\n",
-        folder / ".pre-commit-config.yaml": _fill_template(_HOOKS, "hook"),
+        folder / ".pre-commit-config.yaml": _fill_template("pre-commit-config.yaml"),
         **{schemas / f"{name}.schema.json": schema_text(name) for name in NAMES},
     }
     for path, content in files.items():
@@ -217,8 +180,10 @@ def _write_files(folder: Path, dataset: str) -> None:
         path.write_text(content, encoding="utf-8")
 
 
-def _fill_template(template: str, *names: str) -> str:
-    return template.format(**{name: text(language(), f"init-{name}") for name in names})
+def _fill_template(name: str) -> str:
+    template = Template((_TEMPLATES / name).read_text(encoding="utf-8"))
+    keys = template.get_identifiers()
+    return template.substitute({key: text(language(), f"init-{key}") for key in keys})
 
 
 def _git(folder: Path, *arguments: str) -> None:
