@@ -105,7 +105,7 @@ def _overview(language: str, known: dict[str, dict[str, Any]]) -> str:
     lines.append(f'.SH "{words["commands"]}"')
     for panel, commands in PANELS.items():
         lines.append(f'.SS "{russian_help()[TITLES][panel] if language == "ru" else panel}"')
-        for word, line in commands.items():
+        for word, (_, line) in commands.items():
             if word in known:
                 about = russian_help()[word]["does"] if language == "ru" else line
                 lines.append(_item(f"merlin\\-{word}(1)", about))

@@ -1,128 +1,27 @@
 """The commands of `merlin`, with the module and the help line of each.
 
 A command's module is imported only when the command runs: importing all takes a second. The help
-lines are therefore repeated here; a test checks that they match the modules.
+lines are therefore repeated in `commands.json`; a test checks that they match the modules.
 """
 
+import json
 import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
-# Help panels in display order: command -> help line. A command without one is hidden.
-PANELS = {
-    "Run": {
-        "demo": (
-            "Run a demo: a real repository, with stand-ins for Telegram, chat model and YooKassa."
-        ),
-        "stage": "",
-        "run": "Run daemon, bot, api, and the engine if it is on this machine.",
-        "daemon": "Watch the repository: check, build, train, test, make new models live.",
-        "bot": "Answer people in Telegram.",
-        "api": "Serve the pages, the API, /v1 for programs, health, metrics and webhooks.",
-        "status": (
-            "Show the newest commit and live model of each dataset, queues and running services."
-        ),
-        "health": "Check whether a process is healthy: exit 0, or 1 with the reason.",
-        "doctor": (
-            "Check everything that Merlin needs: configuration, credentials, folders, services."
-        ),
-        "engine": (
-            "Serve the OpenAI protocol with Merlin's own trainers; see also the commands below."
-        ),
-        "provider": "Servers of the OpenAI protocol.",
-    },
-    "Examples": {
-        "init": "Create a git repository of datasets from a template.",
-        "check": "Check datasets; report problems with file, line and column; exit 1 on errors.",
-        "rules": "List the rules of the check, or explain one.",
-        "import": (
-            "Import examples: chats as JSON (OpenAI, ShareGPT, Alpaca), CSV, XLSX; one commit or "
-            "none."
-        ),
-        "export": (
-            "Write a dataset's valid examples, as last fetched, to stdout, a file or a folder."
-        ),
-        "schema": (
-            "Print the JSON Schema (draft 2020-12) of an example, of dataset.yaml or of "
-            "course.yaml."
-        ),
-        "example": "Examples, each change a commit in your name.",
-        "unanswered": "Show last week's questions without a good answer, newest first.",
-        "distil": "Let a stronger model draft examples; each needs an editor's approval.",
-        "proposals": "Proposed examples that need an editor's approval.",
-        "courses": "List the courses that course.yaml files describe, by semester.",
-    },
-    "From commit to model": {
-        "build": (
-            "Fetch, check and build now; show the build of the newest commit, or of another one."
-        ),
-        "builds": "List builds, newest first.",
-        "show": "Show a build: counts, tokens, instructions, and all examples with their authors.",
-        "diff": "Compare two builds: examples added, removed or changed.",
-        "verify": "Rebuild from the commit and compare every byte; exit 1 if one differs.",
-        "prune": "Delete the folders of unused builds; they can be rebuilt.",
-        "log": "Show the result of each commit with its problems, newest first.",
-        "jobs": "Fine-tune jobs.",
-        "prompt-check": (
-            "Compare the base model with a good prompt and the trained model on the test questions."
-        ),
-        "eval": "Show how a model answered its test questions, and what got better or worse.",
-        "models": "Models, and which one is live.",
-        "migrate": (
-            "Train the newest build on another base model; it is tested and made live like any "
-            "other."
-        ),
-        "impact": "Show the builds, models and answers that use an example.",
-        "why": "Show the origin of an answer: model, build, commit and examples.",
-        "ask": "Ask a model; prints the answer to stdout, the model's name to stderr.",
-    },
-    "People and sales": {
-        "users": "People: roles, blocks, plans, gifts.",
-        "approvals": "Actions that need a second admin's approval.",
-        "billing": "Sales: totals, orders, refunds, promo codes.",
-    },
-    "Set up and rescue": {
-        "config": "Check a configuration, or print a sample.",
-        "key": "The key that encrypts people's texts.",
-        "backup": (
-            "Write database, builds and the engine's models to one archive; Merlin can be running."
-        ),
-        "restore": "Restore a backup, after verifying every byte; Merlin must be stopped.",
-        "recover": (
-            "Rebuild an empty database from the repository, its notes and the providers' jobs."
-        ),
-        "upgrade": "Update the database schema and exit; processes also do it when they start.",
-        "migrate-db": "Copy the SQLite database into an empty PostgreSQL, and compare every row.",
-    },
-}
-# Module -> its commands of other names.
-_MODULES = {
-    "backup": ("restore", "recover", "upgrade", "migrate-db"),
-    "builds": ("build", "show", "diff", "verify", "prune", "log"),
-    "check": ("rules",),
-    "evaluation": ("prompt-check", "eval"),
-    "examples": ("example",),
-    "import_export": ("import", "export", "schema"),
-    "jobs": ("migrate",),
-    "models": ("impact", "why"),
-    "processes": ("demo", "stage", "run", "daemon", "bot", "api"),
-    "proposals": ("unanswered",),
-    "setup": ("init", "config"),
-}
-_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
-# Command -> its module and help line.
-COMMANDS = {
-    name: (_MODULE_OF.get(name, name), line)
-    for commands in PANELS.values()
-    for name, line in commands.items()
-}
+# Help panels in display order: command -> its module and help line; without a line it is hidden.
+PANELS: dict[str, dict[str, tuple[str, str]]] = json.loads(
+    (Path(__file__).parent / "commands.json").read_text(encoding="utf-8")
+)
+COMMANDS = {name: known for commands in PANELS.values() for name, known in commands.items()}
 
 
 INTERRUPTED = 130
@@ -187,7 +86,7 @@ class LazyGroup(TyperGroup):
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
         for panel, commands in PANELS.items():
-            for name, line in commands.items():
+            for name, (_, line) in commands.items():
                 command = TyperCommand(name, help=line, hidden=not line, rich_help_panel=panel)
                 self.add_command(command)
 
