@@ -373,9 +373,9 @@ def paint_png(
 
     width, height = size
     enlarged = Image.new("RGB", (width * _SUPERSAMPLING, height * _SUPERSAMPLING), colours.ground)
-    draw(Painter(Draw(enlarged), width, height, scale, colours, language))
+    draw(Painter(Draw(enlarged), *enlarged.size, scale, colours, language))
     image = enlarged.resize(size, Image.Resampling.BOX)
-    write(Painter(Draw(image), width, height, scale, colours, language))
+    write(Painter(Draw(image), *size, scale, colours, language))
     output = BytesIO()
     # A palette suffices for so few colours and makes the file a third of the size.
     image.quantize(128).save(output, "PNG", optimize=True)
@@ -384,7 +384,7 @@ def paint_png(
 
 @dataclass(frozen=True, slots=True)
 class Painter:
-    """Draws one picture of width by height pixels; its lines are drawn enlarged."""
+    """Draws on one picture of width by height pixels."""
 
     draw: ImageDraw
     width: int
@@ -410,32 +410,24 @@ class Painter:
         x, y = self.scale.point(point)
         return left + (right - left) * x / WIDTH, top + (bottom - top) * y / HEIGHT
 
-    def to_enlarged_pixel(self, point: Point) -> Point:
-        """Return the pixel of a (step, loss) in the enlarged picture."""
-        x, y = self.to_pixel(point)
-        return x * _SUPERSAMPLING, y * _SUPERSAMPLING
-
     def draw_grid(self) -> None:
         """Draw the horizontal grid lines, one per tick of the left axis."""
         for index, value in enumerate(self.scale.rows):
-            ends = [
-                self.to_enlarged_pixel((0, value)),
-                self.to_enlarged_pixel((self.scale.last, value)),
-            ]
+            ends = [self.to_pixel((step, value)) for step in (0, self.scale.last)]
             colour = self.colours.line if index else self.colours.edge
-            self.draw.line(ends, colour, round(self.unit * _SUPERSAMPLING))
+            self.draw.line(ends, colour, round(self.unit))
 
     def draw_lines(self, train: Sequence[Point], test: Sequence[Point]) -> None:
         """Draw the grid and both series: train as a solid line, test dashed with dots."""
-        draw, unit, colours = self.draw, self.unit * _SUPERSAMPLING, self.colours
+        draw, unit, colours = self.draw, self.unit, self.colours
         self.draw_grid()
         line_width = round(2 * unit)
-        train_points = [self.to_enlarged_pixel(point) for point in downsample(train)]
+        train_points = [self.to_pixel(point) for point in downsample(train)]
         if len(train_points) > 1:
             draw.line(train_points, colours.train, line_width, joint="curve")
         elif train_points:
             draw.circle(train_points[0], 3 * unit, colours.train)
-        test_points = [self.to_enlarged_pixel(point) for point in downsample(test)]
+        test_points = [self.to_pixel(point) for point in downsample(test)]
         for dash in _dashes(test_points, 7 * unit, 4.5 * unit):
             draw.line(dash, colours.test, line_width, joint="curve")
         for point in test_points if len(test_points) <= _MAX_DOTS else test_points[-1:]:
@@ -443,12 +435,12 @@ class Painter:
 
     def draw_interval(self, x: float, share: float, ends: Point, colour: str, hole: str) -> None:
         """Draw a value as a dot, with a hole if `hole` is a colour, and a bar between `ends`."""
-        unit = self.unit * _SUPERSAMPLING
-        bar_ends = [self.to_enlarged_pixel((x, end)) for end in ends]
+        unit, dot = self.unit, self.to_pixel((x, share))
+        bar_ends = [self.to_pixel((x, end)) for end in ends]
         self.draw.line(bar_ends, self.colours.train, round(1.5 * unit))
-        self.draw.circle(self.to_enlarged_pixel((x, share)), 5.5 * unit, colour)
+        self.draw.circle(dot, 5.5 * unit, colour)
         if hole:
-            self.draw.circle(self.to_enlarged_pixel((x, share)), 2.5 * unit, hole)
+            self.draw.circle(dot, 2.5 * unit, hole)
 
     def write_rows(self) -> None:
         """Write the numbers of the left axis."""

@@ -82,40 +82,27 @@ def draw_area(scale: Scale, values: Sequence[float]) -> str:
     return f"{draw_line(scale, values)}V{HEIGHT:g}H0Z"
 
 
-def draw_bars(scale: Scale, series: Sequence[tuple[str, Sequence[float]]]) -> tuple[Series, ...]:
-    """Return stacked bars as one SVG path per series, the first series at the bottom."""
+def draw_bars(
+    scale: Scale, series: Sequence[tuple[str, Sequence[float]]], *, is_stacked: bool = True
+) -> tuple[Series, ...]:
+    """Return bars as one SVG path per series: stacked, the first at the bottom, or side by side."""
     count = max((len(values) for _, values in series), default=0)
+    in_group = 1 if is_stacked else len(series)
     bottoms, paths = [0.0] * count, []
-    for style, values in series:
+    for number, (style, values) in enumerate(series):
         path = ""
         for index, value in enumerate(values):
             if value > 0:
-                path += _bar(scale, index / count, 1 / count, bottoms[index], value)
-                bottoms[index] += value
+                column = index * in_group + number % in_group
+                path += _bar(scale, column, count * in_group, bottoms[index], value)
+                bottoms[index] += value if is_stacked else 0
         paths.append((style, path))
     return tuple(paths)
 
 
-def draw_grouped_bars(
-    scale: Scale, series: Sequence[tuple[str, Sequence[float]]]
-) -> tuple[Series, ...]:
-    """Return bars side by side as one SVG path per series."""
-    count = max((len(values) for _, values in series), default=0) * len(series)
-    return tuple(
-        (
-            style,
-            "".join(
-                _bar(scale, (index * len(series) + series_index) / count, 1 / count, 0, value)
-                for index, value in enumerate(values)
-                if value > 0
-            ),
-        )
-        for series_index, (style, values) in enumerate(series)
-    )
-
-
-def _bar(scale: Scale, begin: float, share: float, below: float, value: float) -> str:
-    """Return a bar of height `value` on top of `below`, in a column at `begin` of width `share`."""
-    left = WIDTH * (begin + share * (1 - _BAR_SHARE) / 2)
+def _bar(scale: Scale, column: int, count: int, below: float, value: float) -> str:
+    """Return a bar of height `value` on top of `below`, in one of `count` columns."""
+    share = 1 / count
+    left = WIDTH * (column / count + share * (1 - _BAR_SHARE) / 2)
     (_, bottom), (_, top) = scale.point((0, below)), scale.point((0, below + value))
     return f"M{left:.1f} {top:g}h{WIDTH * share * _BAR_SHARE:.1f}V{bottom:g}H{left:.1f}Z"
