@@ -16,7 +16,7 @@ from merlin.core.reasons import describe_yaml_error
 
 # A text by its key, as `core.text` fills it into another one.
 Fault = Mapping[str, object]
-# By pydantic's name of an error: its text, what it calls a limit, the kind that it wants.
+# By pydantic's name of an error: its text, the kind that it wants; and its names of limits.
 _KEYS = {
     "greater_than_equal": "config-too-little",
     "greater_than": "config-not-more",
@@ -27,14 +27,7 @@ _KEYS = {
     "literal_error": "config-not-one-of",
     "string_pattern_mismatch": "config-wrong-form",
 }
-_LIMITS = {
-    "greater_than_equal": "ge",
-    "greater_than": "gt",
-    "less_than_equal": "le",
-    "string_too_short": "min_length",
-    "string_too_long": "max_length",
-    "too_short": "min_length",
-}
+_LIMITS = {"ge", "gt", "le", "min_length", "max_length"}
 _KINDS = {
     "string_type": "string",
     "path_type": "string",
@@ -200,9 +193,9 @@ def _message(
     node = _node(schema, steps)
     values: dict[str, object] = {"found": _as_yaml(limits.get("found", error["input"]))}
     key = kind if kind.startswith("config-") else _KEYS.get(kind, "error-plain")
-    if kind in _LIMITS:
-        values["limit"] = str(limits[_LIMITS[kind]])
-    elif kind in _KINDS:
+    for name in limits.keys() & _LIMITS:
+        values["limit"] = str(limits[name])
+    if kind in _KINDS:
         values["expected"] = _expected_fault([_KINDS[kind]])
     elif kind == "literal_error":
         values["allowed"] = ", ".join(map(str, node["enum"]))

@@ -229,17 +229,10 @@ Listen = Annotated[str, AfterValidator(_listen)]
 Url = Annotated[str, AfterValidator(check_url)]
 Network = Annotated[str, AfterValidator(_network)]
 # Words in both languages: of any length, of a button, of a line.
-Words = Annotated[
-    Mapping[Language, Annotated[str, Field(min_length=1)]], AfterValidator(_require_both)
-]
-Title = Annotated[
-    Mapping[Language, Annotated[str, Field(min_length=1, max_length=40)]],
-    AfterValidator(_require_both),
-]
-Line = Annotated[
-    Mapping[Language, Annotated[str, Field(min_length=1, max_length=200)]],
-    AfterValidator(_require_both),
-]
+_Both = Annotated[Mapping[Language, T], AfterValidator(_require_both)]
+Words = _Both[Annotated[str, Field(min_length=1)]]
+Title = _Both[Annotated[str, Field(min_length=1, max_length=40)]]
+Line = _Both[Annotated[str, Field(min_length=1, max_length=200)]]
 Device = Annotated[str, Field(pattern=rf"^{_DEVICE}$")]
 DeviceGroup = Annotated[
     Many[str],
