@@ -12,7 +12,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from itertools import zip_longest
 from typing import Annotated, Literal
 from urllib.parse import parse_qsl, urlencode
@@ -40,11 +39,11 @@ from merlin.api.pages.teach.changes import (
     find_noted_change,
 )
 from merlin.api.rest.changes import ExampleBody
-from merlin.api.schema import LINE, Name, Page, Part
+from merlin.api.schema import LINE, Name, Part
 from merlin.app import answer_changes, drafts, examples
 from merlin.app.changes import EditNotGood
 from merlin.app.drafts import DraftNotGood, DraftView, PastedRow
-from merlin.app.examples import DatasetHeading, ExampleContent, ExampleView, ListedExample
+from merlin.app.examples import ExampleContent, ExampleView, ListedExample
 from merlin.core.errors import NotFound
 from merlin.core.web.assets import seen_other
 from merlin.dataset.builds import ExampleVersion
@@ -65,7 +64,7 @@ _NO_DRAFT = "-"  # an empty field reads as a missing one
 
 
 class ExampleForm(BaseModel):
-    """The form of an example; `example` is "" for a new one, `back` holds the list's filters.
+    """The form of an example; `example` is "" for a new one.
 
     `before_question` and `before_answer` are the turn before the question of a new example.
     `drafted` is the time of the draft that it shows, `_NO_DRAFT` without one, "" if unknown; `once`
@@ -81,7 +80,6 @@ class ExampleForm(BaseModel):
     split: Literal["", "train", "test"] = ""
     revision: str = Field(default="", max_length=80)
     drafted: str = Field(default="", max_length=80)
-    back: str = Field(default="", max_length=6000)
     once: str = Field(default="", pattern=f"{PATTERN}|^$")
 
     def content(self) -> ExampleContent:
@@ -184,19 +182,10 @@ _NAMES = {
 
 
 async def filters_of(dataset: Name, request: Request) -> Filters:
-    """Return the filters of the page's address."""
+    """Return the filters of the page's address, or of the list that a form was sent from."""
+    if request.method == "POST":
+        return _read_filters(dataset, parse_qsl(str((await request.form()).get("back", ""))))
     return _read_filters(dataset, request.query_params.multi_items())
-
-
-async def filters_of_form(
-    dataset: Name, back: Annotated[str, Form(max_length=6000)] = ""
-) -> Filters:
-    """Return the filters of the list that a form was sent from."""
-    return _read_filters(dataset, parse_qsl(back))
-
-
-Filtered = Annotated[Filters, Depends(filters_of)]
-FilteredForm = Annotated[Filters, Depends(filters_of_form)]
 
 
 def _read_filters(dataset: str, query: Iterable[tuple[str, str]]) -> Filters:
@@ -236,176 +225,6 @@ class OpenExample:
         return list(zip_longest(self.versions, self.versions[1:]))
 
 
-@router.get("/datasets/{dataset}/examples")
-async def show_examples(
-    context: TeacherContext,
-    dataset: EditedDataset,
-    page: Part,
-    filters: Filtered,
-    changed: Noted = "",
-    rows: Annotated[int, Query(ge=0, le=_MAX_ROWS)] = 0,
-) -> Response:
-    """Return one part of a dataset's examples, last changed first, or the matches.
-
-    `rows` is how many a list has that refreshes itself, after "Show more" too.
-    """
-    page.limit = max(rows, page.size)
-    return await _page(context, dataset, page, filters, changed=changed)
-
-
-@router.get("/datasets/{dataset}/examples/one")
-async def show_example(
-    context: TeacherContext,
-    dataset: EditedDataset,
-    page: Part,
-    filters: Filtered,
-    example: ExampleId,
-    look: Literal["edit", "history"] = "edit",
-) -> Response:
-    """Return the list with one example open: its form, or its history."""
-    form, is_broken = await _form(context, dataset.name, example)
-    result = FormResult(context.say("example-broken")) if is_broken else FormResult()
-    versions = await context.read(examples.read_history, dataset.name, form.example)
-    opened = OpenExample(form, versions, is_history=look == "history")
-    return await _page(context, dataset, page, filters, opened, result)
-
-
-@router.get("/datasets/{dataset}/examples/new")
-async def new_example(
-    context: TeacherContext,
-    dataset: EditedDataset,
-    page: Part,
-    filters: Filtered,
-    like: Annotated[str, Query(max_length=1000, pattern=LINE)] = "",
-) -> Response:
-    """Return the list with an empty form, or with answer and tags of another example."""
-    form = ExampleForm()
-    if like:
-        model_form, _ = await _form(context, dataset.name, like)
-        form = ExampleForm(answer=model_form.answer, tags=model_form.tags, split=model_form.split)
-    return await _page(context, dataset, page, filters, OpenExample(form))
-
-
-@router.post("/datasets/{dataset}/examples/new")
-async def begin_example(
-    context: TeacherContext,
-    dataset: EditedDataset,
-    page: Part,
-    question: Annotated[str, Form(max_length=100_000)] = "",
-) -> Response:
-    """Return a form with a user's question; sent by POST, so no address or log holds it."""
-    filters = _read_filters(dataset.name, ())
-    return await _page(
-        context, dataset, page, filters, OpenExample(ExampleForm(question=question.strip()))
-    )
-
-
-@router.post("/datasets/{dataset}/examples")
-async def draft_example(
-    context: TeacherContext,
-    dataset: EditedDataset,
-    page: Part,
-    form: Annotated[ExampleForm, Form()],
-) -> Response:
-    """Store an edited or new example as a draft."""
-    filters = _read_filters(dataset.name, parse_qsl(form.back))
-    return await _draft(context, dataset, page, filters, form) or seen_other(filters.href())
-
-
-async def _draft(
-    context: PageContext, dataset: DatasetHeading, page: Page, filters: Filters, form: ExampleForm
-) -> Response | None:
-    """Store the example of a form as a draft; return the page with what was wrong, if anything."""
-    name, result = dataset.name, FormResult(context.say("needs-both"))
-    try:
-        if form.is_whole:
-            theirs = (await _form(context, name, form.example))[0] if form.example else form
-            # The same person may have drafted it elsewhere since.
-            is_newer = form.drafted and theirs.drafted not in (_NO_DRAFT, form.drafted)
-            clashes = find_clashes(form.fields(context), theirs.fields(context)) if is_newer else ()
-            if not clashes:
-                act, content = drafts.draft_example, form.content()
-                await context.write(act, name, form.example, content, form.revision)
-                return None
-            form = form.model_copy(update={"drafted": theirs.drafted})
-            result = FormResult(context.say("draft-elsewhere"), clashes=clashes)
-    except NotFound:
-        # Removed in the meantime: saving creates a new one.
-        form = form.model_copy(update={"example": "", "revision": ""})
-        result = FormResult(context.say("example-deleted"))
-    except DraftNotGood as error:
-        result = FormResult(context.say("has-errors"), findings=error.findings)
-    except REFUSALS as error:
-        result = FormResult(refusal_text(context, error))
-    return await _page(context, dataset, page, filters, OpenExample(form), result)
-
-
-async def _draft_open_form(
-    context: PageContext, dataset: DatasetHeading, page: Page, filters: Filters, form: ExampleForm
-) -> Response | None:
-    """Do so with the form that a button of the save bar sends along; an empty one is none."""
-    is_open = form.question or form.answer
-    return await _draft(context, dataset, page, filters, form) if is_open else None
-
-
-@router.post("/datasets/{dataset}/examples/drop")
-async def drop_drafts(
-    context: TeacherContext,
-    dataset: EditedDataset,
-    filters: FilteredForm,
-    example: Annotated[str, Form(max_length=1000, pattern=LINE)] = "",
-) -> Response:
-    """Delete the draft of one example, or all drafts."""
-    await context.write(drafts.drop_draft, dataset.name, example)
-    return seen_other(filters.href())
-
-
-@router.post("/datasets/{dataset}/examples/save")
-async def save_drafts(
-    context: TeacherContext,
-    dataset: EditedDataset,
-    page: Part,
-    form: Annotated[ExampleForm, Form()],
-) -> Response:
-    """Submit one commit of all drafts and of the open form; refused ones stay, with the reason."""
-    filters = _read_filters(dataset.name, parse_qsl(form.back))
-    if wrong_page := await _draft_open_form(context, dataset, page, filters, form):
-        return wrong_page
-    try:
-        change = await drafts.save_drafts(context.services, context.actor, dataset.name, form.once)
-        return seen_other(f"{base_of(dataset.name)}?changed={change.id}")
-    except EditNotGood as error:
-        preview = error.preview
-        findings = [*preview.findings, *preview.around]
-        result = FormResult(context.say("drafts-have-errors"), findings=findings)
-    except REFUSALS as error:
-        result = FormResult(refusal_text(context, error))
-    return await _page(context, dataset, page, filters, result=result)
-
-
-@router.post("/datasets/{dataset}/examples/answers")
-async def compare_answers(
-    context: TeacherContext,
-    dataset: EditedDataset,
-    page: Part,
-    form: Annotated[ExampleForm, Form()],
-) -> Response:
-    """Return the list with the answers that the drafts and the open form would change."""
-    filters, name = _read_filters(dataset.name, parse_qsl(form.back)), dataset.name
-    if wrong_page := await _draft_open_form(context, dataset, page, filters, form):
-        return wrong_page
-    try:
-        edits = await context.read(drafts.list_edits, name)
-        plan = await context.read(answer_changes.plan_comparison, name)
-        ask = partial(
-            answer_changes.compare_answers, context.services, *plan, edits, context.language
-        )
-        result = FormResult(answers=await asyncio.to_thread(ask))
-    except REFUSALS as error:
-        result = FormResult(refusal_text(context, error))
-    return await _page(context, dataset, page, filters, result=result)
-
-
 _MAX_NAME = 300  # a file system allows 255
 
 
@@ -418,19 +237,206 @@ class Paste:
     rows: Sequence[PastedRow] | None = None
 
 
-@router.get("/datasets/{dataset}/examples/paste")
-async def show_paste(
-    context: TeacherContext, dataset: EditedDataset, page: Part, filters: Filtered
+@dataclass(frozen=True, slots=True)
+class ExampleList:
+    """The requested part of a dataset's examples, as a page."""
+
+    context: TeacherContext
+    dataset: EditedDataset
+    page: Part
+    filters: Annotated[Filters, Depends(filters_of)]
+
+    async def render(
+        self,
+        opened: OpenExample | None = None,
+        result: FormResult | None = None,
+        *,
+        changed: str = "",
+        paste: Paste | None = None,
+    ) -> Response:
+        """Return the page; `opened` is the open example."""
+        context, page, filters, name = self.context, self.page, self.filters, self.dataset.name
+        result = result or FormResult()
+        size, before = page.size, page.after(0)
+        # Before the list, which otherwise could miss an edit that the note calls indexed.
+        note = await find_noted_change(context, changed)
+        listed = await context.read(
+            examples.browse, name, filters.wanted, limit=size + 1, before=before
+        )
+        drafts_by_id = {
+            draft.example.id: draft for draft in await context.read(drafts.list_drafts, name)
+        }
+        rows = [
+            ListRow(draft.example if draft else item.example, item, draft)
+            for item in page.take_part(listed, lambda item: item.entry.number)
+            for draft in [drafts_by_id.get(item.example.id)]
+            if draft is None or not filters.wanted.is_empty
+        ]
+        if filters.wanted.is_empty and not before:
+            drafted = (ListRow(draft.example, None, draft) for draft in drafts_by_id.values())
+            rows = [*drafted, *rows]
+        view = {
+            "dataset": self.dataset,
+            "course": self.dataset.course,
+            "filters": filters,
+            "wanted": filters.wanted,
+            "rows": rows,
+            "drafts": list(drafts_by_id.values()),
+            "draft_counts": Counter(draft.kind.value for draft in drafts_by_id.values()),
+            "facets": await context.read(examples.count_facets, name),
+            "is_whole": not before and not page.following,
+            "next_href": page.following and filters.next_href(page.following),
+            "opened": opened,
+            "is_apart": opened is not None
+            and opened.form.example not in {row.example.id for row in rows},
+            "check": await drafts.check_drafts(context.services, context.actor, name),
+            "result": result,
+            "paste": paste,
+            "note": note,
+        }
+        status = 422 if result.wrong else 200
+        return render_page(context, "teach_examples.html", view, status=status)
+
+    async def refuse(self, error: Exception, paste: Paste | None = None) -> Response:
+        """Return the page with the message of one of `REFUSALS`."""
+        return await self.render(result=FormResult(refusal_text(self.context, error)), paste=paste)
+
+    async def draft(self, form: ExampleForm) -> Response | None:
+        """Store the example of a form as a draft; return the page with what was wrong, if any."""
+        context, name = self.context, self.dataset.name
+        result = FormResult(context.say("needs-both"))
+        try:
+            if form.is_whole:
+                theirs = (await _form(context, name, form.example))[0] if form.example else form
+                # The same person may have drafted it elsewhere since.
+                is_newer = form.drafted and theirs.drafted not in (_NO_DRAFT, form.drafted)
+                mine = form.fields(context)
+                clashes = find_clashes(mine, theirs.fields(context)) if is_newer else ()
+                if not clashes:
+                    act, content = drafts.draft_example, form.content()
+                    await context.write(act, name, form.example, content, form.revision)
+                    return None
+                form = form.model_copy(update={"drafted": theirs.drafted})
+                result = FormResult(context.say("draft-elsewhere"), clashes=clashes)
+        except NotFound:
+            # Removed in the meantime: saving creates a new one.
+            form = form.model_copy(update={"example": "", "revision": ""})
+            result = FormResult(context.say("example-deleted"))
+        except DraftNotGood as error:
+            result = FormResult(context.say("has-errors"), findings=error.findings)
+        except REFUSALS as error:
+            result = FormResult(refusal_text(context, error))
+        return await self.render(OpenExample(form), result)
+
+    async def draft_open(self, form: ExampleForm) -> Response | None:
+        """Do so with the form that a button of the save bar sends along; an empty one is none."""
+        return await self.draft(form) if form.question or form.answer else None
+
+
+Listed = Annotated[ExampleList, Depends()]
+
+
+@router.get("/datasets/{dataset}/examples")
+async def show_examples(
+    listed: Listed, changed: Noted = "", rows: Annotated[int, Query(ge=0, le=_MAX_ROWS)] = 0
 ) -> Response:
+    """Return one part of a dataset's examples, last changed first, or the matches.
+
+    `rows` is how many a list has that refreshes itself, after "Show more" too.
+    """
+    listed.page.limit = max(rows, listed.page.size)
+    return await listed.render(changed=changed)
+
+
+@router.get("/datasets/{dataset}/examples/one")
+async def show_example(
+    listed: Listed, example: ExampleId, look: Literal["edit", "history"] = "edit"
+) -> Response:
+    """Return the list with one example open: its form, or its history."""
+    context, name = listed.context, listed.dataset.name
+    form, is_broken = await _form(context, name, example)
+    result = FormResult(context.say("example-broken")) if is_broken else FormResult()
+    versions = await context.read(examples.read_history, name, form.example)
+    return await listed.render(OpenExample(form, versions, is_history=look == "history"), result)
+
+
+@router.get("/datasets/{dataset}/examples/new")
+async def new_example(
+    listed: Listed, like: Annotated[str, Query(max_length=1000, pattern=LINE)] = ""
+) -> Response:
+    """Return the list with an empty form, or with answer and tags of another example."""
+    form = ExampleForm()
+    if like:
+        model_form, _ = await _form(listed.context, listed.dataset.name, like)
+        form = ExampleForm(answer=model_form.answer, tags=model_form.tags, split=model_form.split)
+    return await listed.render(OpenExample(form))
+
+
+@router.post("/datasets/{dataset}/examples/new")
+async def begin_example(
+    listed: Listed, question: Annotated[str, Form(max_length=100_000)] = ""
+) -> Response:
+    """Return a form with a user's question; sent by POST, so no address or log holds it."""
+    return await listed.render(OpenExample(ExampleForm(question=question.strip())))
+
+
+@router.post("/datasets/{dataset}/examples")
+async def draft_example(listed: Listed, form: Annotated[ExampleForm, Form()]) -> Response:
+    """Store an edited or new example as a draft."""
+    return await listed.draft(form) or seen_other(listed.filters.href())
+
+
+@router.post("/datasets/{dataset}/examples/drop")
+async def drop_drafts(
+    listed: Listed, example: Annotated[str, Form(max_length=1000, pattern=LINE)] = ""
+) -> Response:
+    """Delete the draft of one example, or all drafts."""
+    await listed.context.write(drafts.drop_draft, listed.dataset.name, example)
+    return seen_other(listed.filters.href())
+
+
+@router.post("/datasets/{dataset}/examples/save")
+async def save_drafts(listed: Listed, form: Annotated[ExampleForm, Form()]) -> Response:
+    """Submit one commit of all drafts and of the open form; refused ones stay, with the reason."""
+    if wrong_page := await listed.draft_open(form):
+        return wrong_page
+    context, name = listed.context, listed.dataset.name
+    try:
+        change = await drafts.save_drafts(context.services, context.actor, name, form.once)
+    except EditNotGood as error:
+        findings = [*error.preview.findings, *error.preview.around]
+        result = FormResult(context.say("drafts-have-errors"), findings=findings)
+        return await listed.render(result=result)
+    except REFUSALS as error:
+        return await listed.refuse(error)
+    return seen_other(f"{base_of(name)}?changed={change.id}")
+
+
+@router.post("/datasets/{dataset}/examples/answers")
+async def compare_answers(listed: Listed, form: Annotated[ExampleForm, Form()]) -> Response:
+    """Return the list with the answers that the drafts and the open form would change."""
+    if wrong_page := await listed.draft_open(form):
+        return wrong_page
+    context, name = listed.context, listed.dataset.name
+    try:
+        edits = await context.read(drafts.list_edits, name)
+        plan = await context.read(answer_changes.plan_comparison, name)
+        compared = (context.services, *plan, edits, context.language)
+        answers = await asyncio.to_thread(answer_changes.compare_answers, *compared)
+    except REFUSALS as error:
+        return await listed.refuse(error)
+    return await listed.render(result=FormResult(answers=answers))
+
+
+@router.get("/datasets/{dataset}/examples/paste")
+async def show_paste(listed: Listed) -> Response:
     """Return the list with a field for a table and one for a file."""
-    return await _page(context, dataset, page, filters, paste=Paste())
+    return await listed.render(paste=Paste())
 
 
 @router.post("/datasets/{dataset}/examples/paste")
 async def paste_table(
-    context: TeacherContext,
-    dataset: EditedDataset,
-    page: Part,
+    listed: Listed,
     table: Annotated[str, Form(max_length=900_000)] = "",
     file: Annotated[UploadFile | None, File()] = None,
     file_name: Annotated[str, Form(max_length=_MAX_NAME)] = "",
@@ -438,11 +444,11 @@ async def paste_table(
     act: Annotated[Literal["look", "take"], Form()] = "look",
 ) -> Response:
     """Show the meaning of each row of a table or a file, or store the selected rows as drafts."""
-    filters, name, paste = _read_filters(dataset.name, ()), dataset.name, Paste(table, file_name)
+    context, name, paste = listed.context, listed.dataset.name, Paste(table, file_name)
     try:
         if act == "take" and line:
             await context.write(drafts.draft_pasted_rows, name, table, frozenset(line))
-            return seen_other(filters.href())
+            return seen_other(listed.filters.href())
         if file is not None and file.filename:
             lines: Iterable[ImportedLine]
             lines, text = await asyncio.to_thread(
@@ -453,24 +459,21 @@ async def paste_table(
             lines = read_pasted(table) if table.strip() else ()
         rows = await context.read(drafts.compare_rows, name, lines)
     except REFUSALS as error:
-        result = FormResult(refusal_text(context, error))
-        return await _page(context, dataset, page, filters, result=result, paste=paste)
-    return await _page(context, dataset, page, filters, paste=replace(paste, rows=rows))
+        return await listed.refuse(error, paste)
+    return await listed.render(paste=replace(paste, rows=rows))
 
 
 @router.post("/datasets/{dataset}/examples/{act}")
 async def change_draft(
-    context: TeacherContext,
-    dataset: EditedDataset,
-    filters: FilteredForm,
+    listed: Listed,
     act: Literal["remove", "keep"],
     example: Annotated[str, Form(min_length=1, max_length=1000, pattern=LINE)],
     revision: Annotated[str, Form(max_length=80)] = "",
 ) -> Response:
     """Draft a removal, or let a draft override the concurrent edit that was shown beside it."""
     change = {"remove": drafts.draft_removal, "keep": drafts.keep_mine}[act]
-    await context.write(change, dataset.name, example, revision)
-    return seen_other(filters.href())
+    await listed.context.write(change, listed.dataset.name, example, revision)
+    return seen_other(listed.filters.href())
 
 
 async def _form(context: PageContext, dataset: str, example: str) -> tuple[ExampleForm, bool]:
@@ -494,55 +497,3 @@ async def _form(context: PageContext, dataset: str, example: str) -> tuple[Examp
         drafted=draft.at if draft else _NO_DRAFT,
     )
     return form, view.question is None
-
-
-async def _page(
-    context: PageContext,
-    dataset: DatasetHeading,
-    page: Page,
-    filters: Filters,
-    opened: OpenExample | None = None,
-    result: FormResult | None = None,
-    *,
-    changed: str = "",
-    paste: Paste | None = None,
-) -> Response:
-    """Return the page of a dataset's examples; `opened` is the open one."""
-    result, name = result or FormResult(), dataset.name
-    size, before = page.size, page.after(0)
-    # Before the list, which otherwise could miss an edit that the note calls indexed.
-    note = await find_noted_change(context, changed)
-    listed = await context.read(
-        examples.browse, name, filters.wanted, limit=size + 1, before=before
-    )
-    drafts_by_id = {
-        draft.example.id: draft for draft in await context.read(drafts.list_drafts, name)
-    }
-    rows = [
-        ListRow(draft.example if draft else item.example, item, draft)
-        for item in page.take_part(listed, lambda item: item.entry.number)
-        for draft in [drafts_by_id.get(item.example.id)]
-        if draft is None or not filters.wanted.is_empty
-    ]
-    if filters.wanted.is_empty and not before:
-        rows = [*(ListRow(draft.example, None, draft) for draft in drafts_by_id.values()), *rows]
-    view = {
-        "dataset": dataset,
-        "course": dataset.course,
-        "filters": filters,
-        "wanted": filters.wanted,
-        "rows": rows,
-        "drafts": list(drafts_by_id.values()),
-        "draft_counts": Counter(draft.kind.value for draft in drafts_by_id.values()),
-        "facets": await context.read(examples.count_facets, name),
-        "is_whole": not before and not page.following,
-        "next_href": page.following and filters.next_href(page.following),
-        "opened": opened,
-        "is_apart": opened is not None
-        and opened.form.example not in {row.example.id for row in rows},
-        "check": await drafts.check_drafts(context.services, context.actor, name),
-        "result": result,
-        "paste": paste,
-        "note": note,
-    }
-    return render_page(context, "teach_examples.html", view, status=422 if result.wrong else 200)
