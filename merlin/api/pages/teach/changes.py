@@ -84,7 +84,7 @@ F = TypeVar("F", bound=EditForm)
 async def edit_form(
     context: PageContext,
     dataset: str,
-    make_of: Callable[[], Make],
+    make: Make,
     form: F,
     read_theirs: Callable[[], Awaitable[F]],
     stale: str,
@@ -99,7 +99,7 @@ async def edit_form(
     # A form submitted again with other values creates another change.
     once = form.model_dump_json()
     try:
-        return await edit(context, dataset, make_of, once, is_check=is_check), form
+        return await edit(context, dataset, make, once, is_check=is_check), form
     except StaleEdit:
         theirs = await read_theirs()
     clashes = find_clashes(form.fields(context), theirs.fields(context))
@@ -109,30 +109,21 @@ async def edit_form(
 
 
 async def edit(
-    context: PageContext,
-    dataset: str,
-    make_of: Callable[[], Make],
-    once: str,
-    stale: str = "",
-    *,
-    is_check: bool = False,
+    context: PageContext, dataset: str, make: Make, once: str, *, is_check: bool = False
 ) -> ChangeView | FormResult:
     """Check an edit or submit its commit; the same `once` returns the same change.
 
-    After a concurrent edit the text `stale` is the message; without one StaleEdit is raised. Raises
-    NotFound if the file no longer exists.
+    Raises StaleEdit after a concurrent edit, NotFound if the file no longer exists.
     """
     ctx, actor = context.services, context.actor
     try:
         if is_check:
-            return FormResult(proof=await changes.preview(ctx, actor, dataset, make_of()))
-        return await changes.submit(ctx, actor, dataset, make_of(), once)
+            return FormResult(proof=await changes.preview(ctx, actor, dataset, make))
+        return await changes.submit(ctx, actor, dataset, make, once)
     except EditNotGood as error:
         return FormResult(context.say("has-errors"), error.preview)
     except StaleEdit:
-        if not stale:
-            raise
-        return FormResult(context.say(stale))
+        raise
     except REFUSALS as error:
         return FormResult(refusal_text(context, error))
 

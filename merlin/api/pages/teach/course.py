@@ -38,12 +38,13 @@ from merlin.api.pages.teach.changes import (
 from merlin.api.rest.teaching import MAX_CHARACTERS, CourseBody, MaterialBody
 from merlin.api.schema import Id, Texts
 from merlin.app import teaching
-from merlin.app.changes import ChangeView, Make
+from merlin.app.changes import ChangeView, DatasetFiles, Make, StaleEdit
 from merlin.app.teaching import TaughtDetails
 from merlin.core.errors import NotFound
 from merlin.core.formatted_text import is_blank
 from merlin.core.web.assets import seen_other
 from merlin.course.catalogue import KINDS, Course
+from merlin.course.editing import CourseEdits
 
 router = page_router()
 
@@ -103,8 +104,8 @@ async def save_card(
 ) -> Response:
     """Submit a commit with another card."""
 
-    def make() -> Make:
-        return partial(teaching.edit_card, form.body().values(), form.revision)
+    def make(files: DatasetFiles) -> CourseEdits:
+        return teaching.edit_card(form.body().values(), form.revision, files)
 
     async def theirs() -> CardForm:
         return _card(await context.read(teaching.read_details, course.course_id))
@@ -142,7 +143,11 @@ async def _rearrange(
     context: PageContext, course: Course, make: Make, once: str, follows: str
 ) -> Response:
     """Submit a commit; return the page of the change, or the reason for a refusal."""
-    result = await edit(context, course.dataset, lambda: make, once, "stale-course")
+    result: ChangeView | FormResult
+    try:
+        result = await edit(context, course.dataset, make, once)
+    except StaleEdit:
+        result = FormResult(context.say("stale-course"))
     if isinstance(result, FormResult):
         return await _course_page(context, course, result=result)
     return seen_other(f"{follows}{result.id}")
@@ -282,11 +287,11 @@ async def _check_or_save(
             context, course, material_id, form, FormResult(context.say(form.lacks()))
         )
 
-    def make() -> Make:
+    def make(files: DatasetFiles) -> CourseEdits:
         draft = form.body().draft()
         if material_id is None:
-            return partial(teaching.add_material, draft)
-        return partial(teaching.edit_material, material_id, draft, form.revision)
+            return teaching.add_material(draft, files)
+        return teaching.edit_material(material_id, draft, form.revision, files)
 
     is_check, theirs = form.act == "check", partial(_read_form, context, course, material_id or 0)
     result: ChangeView | FormResult
