@@ -5,7 +5,6 @@ import pytest
 from merlin.api.openai_compat.requests import (
     Question,
     dataset_of_name,
-    is_known,
     name_of,
     request_of_call,
 )
@@ -36,19 +35,19 @@ def chat_question(*talk, dataset="algorithms", system=""):
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"),
+    ("name", "dataset"),
     [
-        ("merlin", True),
-        ("merlin/algorithms", True),
-        ("merlin/нейро", True),
-        ("merlin/", False),
-        ("Merlin", False),
-        ("gpt-4", False),
-        ("", False),
+        ("merlin", "default"),
+        ("merlin/algorithms", "algorithms"),
+        ("merlin/нейро", "нейро"),
+        ("merlin/", ""),
+        ("Merlin", ""),
+        ("gpt-4", ""),
+        ("", ""),
     ],
 )
-def test_model_names_are_recognised(name, expected):
-    assert is_known(name) is expected
+def test_model_names_are_recognised(name, dataset):
+    assert dataset_of_name(name, "default") == dataset
 
 
 def test_model_name_maps_to_its_dataset():

@@ -10,6 +10,7 @@ released by `release_stale_reservations`.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from typing import Any
 
 from starlette.requests import Request
 
@@ -44,32 +45,48 @@ Then = Callable[[Reply], Awaitable[None]]
 
 
 class ChatStream(AnswerObserver):
-    """One question and its streamed answer; `is_kept`: both are stored with the reservation."""
+    """One question and its streamed answer; `is_kept`: both are stored with the reservation.
+
+    At shutdown it is cancelled; one that `is_stoppable` ends when the client disconnects.
+    """
 
     is_kept = False
 
     def __init__(
         self,
+        request: Request,
         caller: Caller,
-        answer_service: AnswerService,
         question: Question,
         asker: Asker,
+        *,
+        is_stoppable: bool,
         then: Then | None = None,
     ) -> None:
         self._caller = caller
         self._services = caller.services
-        self._answer_service = answer_service
+        self._answer_service: AnswerService = request.app.state.answer_service
         self._question = question
         self._asker = asker
         self._then = then
         self._text = ""
         self._news = asyncio.Event()
         self._is_reserved = False
+        self.is_stoppable = is_stoppable
         self.stop = Stop()
         # The model that answers, or was tried last.
         self.choice: Candidate | None = None
         self.task = asyncio.create_task(self._run())
         self.task.add_done_callback(self._on_done)
+        question_tasks: set[asyncio.Task[Any]] = request.app.state.question_tasks
+        question_tasks.add(self.task)
+        self.task.add_done_callback(question_tasks.discard)
+        if is_stoppable:
+            watching = asyncio.create_task(self._stop_without_client(request))
+            self.task.add_done_callback(lambda _: watching.cancel())
+
+    async def _stop_without_client(self, request: Request) -> None:
+        await wait_for_disconnect(request)
+        self.stop.press()
 
     def on_text(self, text: str) -> None:
         """Receive the text of the answer so far."""
@@ -199,33 +216,3 @@ def next_piece(text: str, sent: int) -> tuple[str, int]:
     if piece and _HALF[0] <= piece[-1] <= _HALF[1]:
         piece = piece[:-1]
     return join_surrogates(piece), start + len(piece) if piece else sent
-
-
-def start_question(
-    request: Request,
-    caller: Caller,
-    question: Question,
-    asker: Asker,
-    *,
-    is_stoppable: bool,
-    then: Then | None = None,
-) -> ChatStream:
-    """Start a question; if stoppable, it ends when the client disconnects."""
-    stream = ChatStream(caller, request.app.state.answer_service, question, asker, then)
-    watch_question(request, stream, is_stoppable=is_stoppable)
-    return stream
-
-
-def watch_question(request: Request, asking: ChatStream, *, is_stoppable: bool) -> None:
-    """Track a question until shutdown; if stoppable, stop it when the client disconnects."""
-    question_tasks = request.app.state.question_tasks
-    question_tasks.add(asking.task)
-    asking.task.add_done_callback(question_tasks.discard)
-
-    async def stop_without_caller() -> None:
-        await wait_for_disconnect(request)
-        asking.stop.press()
-
-    if is_stoppable:
-        watching = asyncio.create_task(stop_without_caller())
-        asking.task.add_done_callback(lambda _: watching.cancel())

@@ -17,7 +17,7 @@ The cost of a question is reserved in a transaction before the model is called;
 import binascii
 import json
 from base64 import b64decode
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -49,7 +49,7 @@ from merlin.core.formatted_text import is_blank
 from merlin.core.log import get_logger
 from merlin.core.messages import DEFAULT_SAMPLING, Image, Message, SamplingParams
 from merlin.dataset.layout import is_valid_name
-from merlin.db.idempotency import IdempotencyKeys, make_call_number
+from merlin.db.idempotency import IdempotencyKeys
 from merlin.db.processes import CALL_LIMIT
 from merlin.openai_protocol.errors import NO_CREDIT, NO_MODEL, ApiError, format_path
 from merlin.openai_protocol.requests import TextAnswerFields
@@ -263,14 +263,11 @@ def name_of(dataset: str) -> str:
     return f"{_FOLDER}{dataset}"
 
 
-def is_known(name: str) -> bool:
-    """Return whether a name has the form "merlin" or "merlin/<dataset>"."""
-    return name == ALONE or (name.startswith(_FOLDER) and len(name) > len(_FOLDER))
-
-
 def dataset_of_name(name: str, default: str | None) -> str | None:
-    """Return the dataset that a model name refers to."""
-    return default if name == ALONE else name.removeprefix(_FOLDER)
+    """Return the dataset that a model name refers to, "" for a name of another form."""
+    if name == ALONE:
+        return default
+    return name.removeprefix(_FOLDER) if name.startswith(_FOLDER) else ""
 
 
 def request_of_call(ctx: Context, question: Question, user_id: int) -> ModelRequest:
@@ -334,11 +331,7 @@ BY = "api:openai"
 
 
 def asker_of(caller: Caller, number: int, dataset: str | None) -> Asker:
-    """Return the asker, with the plan for questions about a dataset.
-
-    Without a `number` the question gets a random one.
-    """
-    number = number or make_call_number()
+    """Return the asker, with the plan for questions about a dataset."""
     return find_asker(caller.services, caller.user or User(0), caller.language, number, dataset)
 
 
@@ -353,6 +346,12 @@ def list_offered_models(services: Context, actor: Actor) -> dict[str, datetime |
     return {ALONE: default.since if default else None, **models}
 
 
+def unknown_model_error(language: str, name: str, offered: Iterable[str]) -> ApiError:
+    """Return the error of a model that the caller may not ask; it names those `offered`."""
+    arguments: dict[str, Any] = {"model": name, "names": ", ".join(offered)}
+    return refusal(language, HTTPStatus.NOT_FOUND, "no-model", NO_MODEL, "model", **arguments)
+
+
 def reserve_question(caller: Caller, question: Question, asker: Asker) -> Candidate | None:
     """Return the first candidate to answer, after reserving the question in the plan.
 
@@ -360,10 +359,8 @@ def reserve_question(caller: Caller, question: Question, asker: Asker) -> Candid
     """
     services = caller.services
     if not _is_offered(caller, question):
-        names = ", ".join(list_offered_models(services, caller.actor))
-        status = HTTPStatus.NOT_FOUND
-        arguments: dict[str, Any] = {"model": question.name, "names": names}
-        raise refusal(asker.language, status, "no-model", NO_MODEL, "model", **arguments)
+        offered = list_offered_models(services, caller.actor)
+        raise unknown_model_error(asker.language, question.name, offered)
     model_request = request_of_call(services, question, asker.user_id)
     first = find_first_candidate(ModelCatalogue(services.db), model_request)
     window, before = asker.plan.window, first.before if first is not None else ()
@@ -380,7 +377,7 @@ def _is_offered(caller: Caller, question: Question) -> bool:
     if question.name == ALONE:
         return True
     dataset = question.dataset
-    if not is_known(question.name) or dataset is None or not is_valid_name(dataset):
+    if not dataset or not is_valid_name(dataset):
         return False
     services = caller.services
     if dataset in courses.read_active(services).by_slug:

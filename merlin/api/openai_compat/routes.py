@@ -19,8 +19,8 @@ from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, RequiredAccess
 from merlin.api.idempotency import KEY_HEADER, Keep, run_once, run_once_streamed
 from merlin.api.openai_compat import requests, responses
-from merlin.api.openai_compat.chat import ChatStream, start_question
-from merlin.api.problems import read_body, refusal
+from merlin.api.openai_compat.chat import ChatStream
+from merlin.api.problems import read_body
 from merlin.api.schema import operation_router
 from merlin.api.services import ApiServices
 from merlin.chat.answer import Reply
@@ -28,7 +28,7 @@ from merlin.core.errors import MerlinError
 from merlin.core.i18n import text
 from merlin.core.log import get_logger, redact
 from merlin.core.permissions import Permission
-from merlin.openai_protocol.errors import NO_MODEL, error_object
+from merlin.openai_protocol.errors import error_object
 from merlin.openai_protocol.responses import (
     DONE,
     EVENT_STREAM,
@@ -58,10 +58,9 @@ async def list_openai_models(caller: Asker) -> Response:
 async def show_openai_model(caller: Asker, name: str) -> Response:
     """Return one model."""
     models = await caller.read(requests.list_offered_models)
-    if name in models:
-        return JSONResponse(_card(name, models[name]))
-    arguments: dict[str, Any] = {"model": name, "names": ", ".join(models)}
-    raise refusal(caller.language, HTTPStatus.NOT_FOUND, "no-model", NO_MODEL, "model", **arguments)
+    if name not in models:
+        raise requests.unknown_model_error(caller.language, name, models)
+    return JSONResponse(_card(name, models[name]))
 
 
 def _card(name: str, since: datetime | None) -> dict[str, Any]:
@@ -94,10 +93,8 @@ async def _complete_answer(
     asker = requests.asker_of(caller, number, question.dataset)
     answer = _new_answer(caller, question)
     # A client that sent an idempotency key may fetch the answer later, so it is not stopped.
-    asking = start_question(
-        request, caller, question, asker, is_stoppable=KEY_HEADER not in request.headers
-    )
-    reply = await asking.reply()
+    is_stoppable = KEY_HEADER not in request.headers
+    reply = await ChatStream(request, caller, question, asker, is_stoppable=is_stoppable).reply()
     refused = responses.reply_error(reply, caller.language)
     if refused is not None:
         raise refused
@@ -134,7 +131,7 @@ async def _stream_answer(
         await keep(Response(content, headers=headers, media_type=EVENT_STREAM))
 
     # A client that sent an idempotency key may fetch the answer later, so it is not stopped.
-    stream = start_question(
+    stream = ChatStream(
         request, caller, question, asker, is_stoppable=keep is None, then=keep_whole
     )
     await stream.wait_for_text()
@@ -146,19 +143,12 @@ async def _stream_answer(
     model_id = choice.model_id if choice is not None else None
     origin = await read_origin(caller.services, model_id)
     headers = {**responses.model_headers(choice, model_id, origin), **_UNBUFFERED}
-    events = _events(
-        stream, _of_origin(answer, origin), origin, language, is_stoppable=keep is None
-    )
+    events = _events(stream, _of_origin(answer, origin), origin, language)
     return StreamingResponse(events, headers=headers, media_type=EVENT_STREAM)
 
 
 async def _events(
-    stream: ChatStream,
-    answer: ChatAnswer,
-    origin: Origin | None,
-    language: str,
-    *,
-    is_stoppable: bool,
+    stream: ChatStream, answer: ChatAnswer, origin: Origin | None, language: str
 ) -> AsyncIterator[bytes]:
     try:
         yield event(answer.first_chunk())
@@ -172,7 +162,7 @@ async def _events(
         message = text(language, "openai-busy")
         yield event(error_object(HTTPStatus.SERVICE_UNAVAILABLE, message, "unavailable"))
     finally:
-        if is_stoppable:
+        if stream.is_stoppable:
             stream.stop.press()
 
 

@@ -21,7 +21,6 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from merlin.account.api_keys import Scope
-from merlin.api.openai_compat.chat import watch_question
 from merlin.api.pages.catalogue import OneCourse, bot_href
 from merlin.api.pages.errors import page_router
 from merlin.api.pages.formatting import when
@@ -131,8 +130,7 @@ async def ask(
     A script gets the answer as a stream, other clients the session's page. The same question with
     the same `once` is asked once: then both get the page of the first one.
     """
-    request = context.request
-    is_script = _wants_stream(request)
+    is_script = _wants_stream(context.request)
     if context.user is None or not _may_ask(context):
         raise Problem(HTTPStatus.FORBIDDEN, "forbidden")
     question_text = (near or q).strip()
@@ -147,9 +145,8 @@ async def ask(
     question = ChatQuestion(
         context.user, context.language, number, place, question_text, message_id=message_id
     )
-    asking = TurnStream(request, context, question, session_id)
     # Without a script, a browser ends the first request of a double submit.
-    watch_question(request, asking, is_stoppable=is_script or not once)
+    asking = TurnStream(context, question, session_id, is_stoppable=is_script or not once)
     try:
         await asking.wait_for_reservation()
         if is_script:

@@ -3,14 +3,12 @@
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
-from starlette.requests import Request
-
 from merlin.api.openai_compat.chat import ChatStream
-from merlin.api.openai_compat.requests import Question, asker_of, name_of, quota_error
+from merlin.api.openai_compat.requests import Question, name_of, quota_error
 from merlin.api.openai_compat.responses import answer_note, reply_error
 from merlin.api.pages.page import PageContext
 from merlin.app import course_chat
-from merlin.app.ask import ChatQuestion
+from merlin.app.ask import ChatQuestion, asker_of
 from merlin.chat.answer import Ending, Reply
 from merlin.chat.model_catalogue import Candidate
 from merlin.core.errors import MerlinError
@@ -26,13 +24,18 @@ class TurnStream(ChatStream):
     is_kept = True
 
     def __init__(
-        self, request: Request, context: PageContext, question: ChatQuestion, session_id: int
+        self,
+        context: PageContext,
+        question: ChatQuestion,
+        session_id: int,
+        *,
+        is_stoppable: bool,
     ) -> None:
         self._chat_question, self._session_id = question, session_id
         dataset = question.place.dataset
         chat_request = Question(name_of(dataset or ""), dataset, (Message("user", question.text),))
-        asker = asker_of(context, question.number, dataset)
-        super().__init__(context, request.app.state.answer_service, chat_request, asker)
+        asker = asker_of(context.services, question, dataset)
+        super().__init__(context.request, context, chat_request, asker, is_stoppable=is_stoppable)
 
     def _reserve(self) -> Candidate | None:
         ctx = self._services
