@@ -169,7 +169,7 @@ class Ledger(Repository):
             EntryKind.PAYMENT,
             payment.amount,
             outside_id=outside_id,
-            at=iso(payment.at or purchase.created_at),
+            at=payment.at or purchase.created_at,
         )
         if paid is None:
             return None
@@ -189,7 +189,7 @@ class Ledger(Repository):
             raise AssertionError(f"payment {paid.entry_id} was granted before it was stored")
         if has_use:
             self._apply_grant(purchase, grant.entry_id)
-        self._advance(purchase, PurchaseState.PAID)
+        Purchases(self.db, self._clock).advance(purchase_id, PurchaseState.PAID)
         condition = PURCHASE.id == purchase.purchase_id
         # A fully refunded order that is paid again becomes paid again.
         is_back = PURCHASE.state == PurchaseState.REFUNDED.value
@@ -241,9 +241,9 @@ class Ledger(Repository):
             gateway_refund.amount,
             refers=grant.entry_id,
             outside_id=gateway_refund.outside_id,
-            at=iso(gateway_refund.at),
+            at=gateway_refund.at,
             # The person is stored in the refund, from where it can be erased.
-            by_what=storable_text(by).partition(":")[0],
+            by=by.partition(":")[0],
             reason=storable_text(reason)[:_MAX_TEXT_LENGTH],
         )
         if refund is not None:
@@ -274,7 +274,7 @@ class Ledger(Repository):
         grants = (entry for entry in entries if entry.kind is EntryKind.GRANT)
         is_all_back = not any(remaining_amount(grant, entries).minor for grant in grants)
         is_back = PurchaseState.REFUNDED if is_all_back else PurchaseState.REFUNDED_IN_PART
-        self._advance(purchase, is_back)
+        Purchases(self.db, self._clock).advance(purchase.purchase_id, is_back)
 
     def _reschedule_renewals(self, purchase: Purchase) -> None:
         """Let the plan's next payment follow its end after a refund; end it without a paid term.
@@ -327,30 +327,21 @@ class Ledger(Repository):
         )
         return Purchases(self.db, self._clock).get(purchase_id)
 
-    def _advance(self, purchase: Purchase, state: PurchaseState) -> None:
-        # A canceled order that is paid after all has no reason of a cancellation any more.
-        values = {"look_at": None, "reason": ""}
-        Purchases(self.db, self._clock).advance(purchase.purchase_id, state, **values)
-
     def _add(
-        self, purchase: Purchase, key: str, kind: EntryKind, amount: Amount, **more: object
+        self,
+        purchase: Purchase,
+        key: str,
+        kind: EntryKind,
+        amount: Amount,
+        at: datetime | None = None,
+        by: str = BY,
+        **more: Any,
     ) -> Entry | None:
         """Add a row and return it, None if its key exists."""
-        row: dict[str, Any] = {
-            "key": storable_text(key),
-            "kind": kind.value,
-            "purchase_id": purchase.purchase_id,
-            "till": purchase.order.gateway.value,
-            "refers": None,
-            "amount": amount.minor,
-            "currency": amount.currency.value,
-            "outside_id": "",
-            "at": iso(self._clock()),
-            "by_what": BY,
-            "reason": "",
-            "is_test": int(purchase.order.is_test),
-            **more,
-        }
+        order, at = purchase.order, at or self._clock()
+        place = (purchase.purchase_id, order.gateway)
+        entry = Entry(0, kind, *place, amount, at, by=by, is_test=order.is_test, **more)
+        row = {**_ENTRIES.write(entry, but=("entry_id",)), "key": storable_text(key)}
         return self._find(key) if self.db.add_new(LEDGER, row) else None
 
     def _find(self, key: str) -> Entry | None:

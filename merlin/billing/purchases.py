@@ -409,10 +409,12 @@ class Purchases(Repository):
         return self.db.update(PURCHASE, condition & is_before, **next_step)
 
     @transaction
-    def advance(self, /, purchase_id: str, state: PurchaseState, **values: object) -> bool:
-        """Store a state and columns; False if the purchase has this state or a later one."""
+    def advance(self, purchase_id: str, state: PurchaseState) -> bool:
+        """Store a state; False if the purchase has this state or a later one."""
         before = [each.value for each in PurchaseState if each.rank < state.rank]
         condition = (PURCHASE.id == purchase_id) & PURCHASE.state.in_(before)
+        # A canceled order that is paid after all has no reason of a cancellation any more.
+        values: Row = {"look_at": None, "reason": ""} if state.is_paid else {}
         return self.db.update(PURCHASE, condition, state=state.value, **values)
 
     def is_due(self, now: datetime, only: Gateway | None = None) -> bool:

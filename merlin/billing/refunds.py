@@ -89,12 +89,11 @@ class Refunds(Repository):
         if grant.kind is not EntryKind.GRANT or grant.refers is None:
             raise NotFound(f"no grant {grant_id}", "billing-no-payment")
         # Locked, so that concurrent refunds do not both count the same remaining amount.
-        self.db.row(self.db.for_update(PURCHASE.select().where(PURCHASE.id == grant.purchase_id)))
+        user_id = ledger.lock_purchase(grant.purchase_id).user_id
         keyed_id = sha256(key.encode()).hexdigest()[:ID_LENGTH] if key else ""
-        existing = self.db.row(REFUND.select().where(REFUND.id == keyed_id)) if keyed_id else None
-        if existing is not None:
-            return self._refund(existing)
-        remaining, user_id = ledger.remaining_amount(grant_id), self._payer(grant.purchase_id)
+        if existing := _REFUNDS.find(self.db, _select().where(REFUND.id == keyed_id)):
+            return existing
+        remaining = ledger.remaining_amount(grant_id)
         requested = amount or remaining
         self._check(grant, user_id, requested, remaining)
         refund = Refund(
@@ -142,9 +141,9 @@ class Refunds(Repository):
     @transaction
     def claim_due(self, gateway: Gateway, now: datetime, limit: int = 20) -> list[Refund]:
         """Claim the refunds to send or to ask about, as sending; other processes skip them."""
-        query = REFUND.select().where(_due(gateway, now)).order_by(REFUND.look_at, REFUND.id)
+        query = _select().where(_due(gateway, now)).order_by(REFUND.look_at, REFUND.id)
         rows = self.db.rows(query.limit(limit))
-        return [self._refund(row) for row in rows if self._claim(row, now)]
+        return [_REFUNDS.read(row) for row in rows if self._claim(row, now)]
 
     def _claim(self, row: Row, now: datetime) -> bool:
         polls = row["looks"] + 1
@@ -188,21 +187,19 @@ class Refunds(Repository):
 
     def is_owed_stars(self, user_id: int) -> bool:
         """Return whether a refund in Stars is under way to a person, who has to be known for it."""
-        query = REFUND.select(REFUND.id).join(PURCHASE, on=(PURCHASE.id == REFUND.purchase_id))
         is_waiting = (REFUND.till == Gateway.STARS.value) & REFUND.state.in_(_UNDER_WAY)
-        return self.db.value(query.where(is_waiting & (PURCHASE.user_id == user_id))) is not None
+        return self.db.row(_select().where(is_waiting & (PURCHASE.user_id == user_id))) is not None
 
     def list_of_purchase(self, purchase_id: str) -> list[Refund]:
         """Return the refunds of a purchase, oldest first."""
-        query = REFUND.select().where(REFUND.purchase_id == storable_text(purchase_id))
-        return [self._refund(row) for row in self.db.rows(query.order_by(REFUND.at, REFUND.id))]
+        query = _select().where(REFUND.purchase_id == storable_text(purchase_id))
+        return _REFUNDS.read_all(self.db, query.order_by(REFUND.at, REFUND.id))
 
-    def _payer(self, purchase_id: str) -> int:
-        query = PURCHASE.select(PURCHASE.user_id).where(PURCHASE.id == purchase_id)
-        return int(self.db.value(query))
 
-    def _refund(self, row: Row) -> Refund:
-        return _REFUNDS.read(row, user_id=self._payer(row["purchase_id"]))
+def _select() -> Any:
+    """Return the query of refunds with the person who paid, 0 if their data was deleted."""
+    query = REFUND.select(*REFUND.every(), PURCHASE.user_id)
+    return query.join(PURCHASE, on=(PURCHASE.id == REFUND.purchase_id))
 
 
 def check_reason(reason: str) -> None:

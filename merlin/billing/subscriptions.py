@@ -176,10 +176,8 @@ class Renewals(Repository):
 
     def find(self, user_id: int, renewal_id: int | None) -> Renewal | None:
         """Return a renewal of this person, None if it does not exist or is another person's."""
-        return next(
-            (renewal for renewal in self.list_of_user(user_id) if renewal.renewal_id == renewal_id),
-            None,
-        )
+        condition = (RENEWAL.user_id == user_id) & (RENEWAL.id == renewal_id)
+        return _RENEWALS.find(self.db, RENEWAL.select().where(condition))
 
     @transaction
     def stop(self, renewal_id: int, user_id: int, state: RenewalState = RenewalState.OFF) -> bool:
@@ -346,9 +344,7 @@ class Terms(Repository):
             return
         current, now = _TERMS.read(row), self._clock()
         shortened = shorten(current, length, paid, remaining, now)
-        for term in [
-            shortened,
-            *move_later_terms(self.list_of_user(current.user_id), current, shortened),
-        ]:
+        later = move_later_terms(self.list_of_user(current.user_id), current, shortened)
+        for term in [shortened, *later]:
             values = {"starts_at": iso(term.starts_at), "ends_at": iso(term.ends_at)}
             self.db.update(TERM, TERM.id == term.term_id, **values)
