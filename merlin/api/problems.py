@@ -281,13 +281,13 @@ def add_problems(app: FastAPI) -> None:
             return answer(request, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "not-json")
         errors = validation_errors(error.errors(), language_of_request(request))
         problem = problem_of(request, HTTPStatus.UNPROCESSABLE_ENTITY, "wrong-value")
-        return _problem_response(request, {**problem, "errors": errors})
+        return problem_answer(request, {**problem, "errors": errors})
 
     @app.exception_handler(MerlinError)
     async def handle_merlin_error(request: Request, error: MerlinError) -> Response:
         for kind, status, code in REFUSALS:
             if isinstance(error, kind):
-                return _problem_response(request, _problem_of_error(request, status, code, error))
+                return problem_answer(request, _problem_of_error(request, status, code, error))
         log.warning("the database did not answer", reason=redact(str(error)))
         return unavailable(request)
 
@@ -329,7 +329,7 @@ def problem_response(request: Request, problem: Problem) -> Response:
 
 def answer(request: Request, status: HTTPStatus, code: str, **arguments: object) -> Response:
     """Return a problem as a response, in the caller's language."""
-    return _problem_response(request, problem_of(request, status, code, **arguments))
+    return problem_answer(request, problem_of(request, status, code, **arguments))
 
 
 def problem_of(
@@ -366,7 +366,8 @@ def _problem_of_error(
     return problem
 
 
-def _problem_response(request: Request, values: dict[str, object]) -> Response:
+def problem_answer(request: Request, values: dict[str, object]) -> Response:
+    """Return the response with the members of a problem, of `problem_of` and others."""
     headers = headers_of(language_of_request(request))
     headers |= PUBLIC if asks_catalogue(request.scope) else {}
     status = int(str(values["status"]))

@@ -11,7 +11,7 @@ from fastapi import Depends, Header, Path, Query
 from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from typing_extensions import TypedDict
 
 from merlin.account.api_keys import Scope
@@ -19,10 +19,9 @@ from merlin.api.auth import Caller, MaterialEditor, SignedIn, require_scope
 from merlin.api.idempotency import run_once
 from merlin.api.problems import (
     IDEMPOTENT,
-    MEDIA_TYPE,
     Problem,
-    headers_of,
     language_of_request,
+    problem_answer,
     problem_of,
     problems,
 )
@@ -162,12 +161,13 @@ class EditCall:
                 )
             change = await changes.submit(ctx, actor, dataset, make, once)
         except StaleEdit as error:
-            arguments = {"yours": error.yours, "theirs": error.theirs, "revision": error.revision}
-            return _problem(request, HTTPStatus.CONFLICT, "stale", **arguments)
+            values = {"yours": error.yours, "theirs": error.theirs, "revision": error.revision}
+            problem = problem_of(request, HTTPStatus.CONFLICT, "stale")
+            return problem_answer(request, {**problem, **values})
         except EditNotGood as error:
             preview = PreviewShown.from_object(error.preview, language).model_dump(mode="json")
-            status = HTTPStatus.UNPROCESSABLE_ENTITY
-            return _problem(request, status, "not-good", findings=preview["findings"])
+            problem = problem_of(request, HTTPStatus.UNPROCESSABLE_ENTITY, "not-good")
+            return problem_answer(request, {**problem, "findings": preview["findings"]})
         location, view = f"/api/changes/{change.id}", ChangeShown.from_object(change, language)
         return view_response(view, language, HTTPStatus.ACCEPTED, location)
 
@@ -271,13 +271,6 @@ async def undo_change(
         return await edit.answer(dataset, make, once=str(number))
 
     return await run_once(edit.request, edit.caller, undo)
-
-
-def _problem(request: Request, status: HTTPStatus, code: str, **members: object) -> Response:
-    """Return a problem with additional members."""
-    values = {**problem_of(request, status, code), **members}
-    headers = headers_of(language_of_request(request))
-    return JSONResponse(values, status.value, headers, MEDIA_TYPE)
 
 
 def _accept(caller: Caller, response: Response, change: ChangeView) -> ChangeShown:
