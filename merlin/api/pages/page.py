@@ -14,7 +14,7 @@ import re
 import secrets
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import tzinfo
+from datetime import timedelta, tzinfo
 from functools import cache
 from http import HTTPStatus
 from typing import Annotated
@@ -26,7 +26,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from merlin.account.users import User
-from merlin.api.auth import Anyone, Caller, Person
+from merlin.api.auth import Anyone, Caller, Person, set_cookie
 from merlin.api.pages.formatting import compare_lines, diff_lines, formatters
 from merlin.api.problems import Problem, language_of_request, validation_errors
 from merlin.api.schema import Id
@@ -210,7 +210,7 @@ def _field_errors(context: PageContext, error: ValidationError) -> Iterator[str]
 
 # The message of the last form, shown on the next page.
 MESSAGE_COOKIE = "merlin_said"
-_MESSAGE_S = 60
+_MESSAGE_LIFE = timedelta(minutes=1)
 
 
 async def page_context(request: Request, caller: Anyone) -> PageContext:
@@ -410,10 +410,13 @@ def _is_within(path: str, section: str) -> bool:
 
 def set_next_message(context: PageContext, response: Response, key: str, *numbers: int) -> Response:
     """Set a message for the next page in a cookie; it must not contain secrets."""
-    name = browser.cookie_name(context.request, MESSAGE_COOKIE)
-    value = ".".join((key, *map(str, numbers)))
-    is_safe = browser.is_secure(context.request)
-    response.set_cookie(name, value, _MESSAGE_S, secure=is_safe, httponly=True, samesite="lax")
+    set_cookie(
+        context.request,
+        response,
+        MESSAGE_COOKIE,
+        ".".join((key, *map(str, numbers))),
+        _MESSAGE_LIFE,
+    )
     return response
 
 
