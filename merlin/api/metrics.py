@@ -31,12 +31,11 @@ from merlin.api.rest.health import (
 from merlin.api.schema import operation_router
 from merlin.app.answer_counts import AnswerCounts
 from merlin.app.context import Context
-from merlin.app.health import BudgetView, DiskView, QueueView, Snapshot, SunsetView, read_snapshot
+from merlin.app.health import BudgetView, Snapshot, read_snapshot
 from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import ROUND_BOUNDS_MS, Heartbeat, is_known, list_current, round_bucket
 from merlin.core.metrics import Sample, counter, gauge, metric_name, metrics_page
 from merlin.core.money import MICRO
-from merlin.training.models import Serving
 
 router: APIRouter = operation_router(tags=["process"])
 
@@ -90,20 +89,14 @@ def metrics_of(
     """Return all metrics except those of connections and request bodies."""
     beats = list_current(current.heartbeats, now)
     is_up, is_writable = (database_is_up, _NO_LABELS), (database_is_writable, _NO_LABELS)
-    jobs = ((count, {"state": state}) for state, count in sorted(current.jobs.items()))
     refused = ((count, {"hook": hook}) for hook, count in sorted(traffic.hooks_refused.items()))
     return [
         gauge("merlin_database_up", "1 while the database responds to the api.", is_up),
         gauge("merlin_database_writable", "1 while the database accepts writes.", is_writable),
         *_build_process_metrics(beats, now),
         *_build_heartbeat_metrics(beat for beat in beats if beat.is_alive(now)),
-        *_build_queue_metrics(current.queues, now),
-        gauge("merlin_jobs", "Fine-tune jobs by state.", *jobs),
-        *_build_serving_metrics(current.serving),
+        *_build_snapshot_metrics(current, now),
         *answers.collect(),
-        *_build_budget_metrics(current.budget),
-        *_build_sunset_metrics(current.sunsets),
-        *_build_disk_metrics(current.disk),
         *traffic.calls.collect(),
         *traffic.seconds.collect(),
         counter(
@@ -166,52 +159,41 @@ def _labels(beat: Heartbeat) -> dict[str, str]:
     return {"process": beat.process, "host": beat.host}
 
 
-def _build_queue_metrics(queues: Sequence[QueueView], now: datetime) -> Iterable[Metric]:
-    depth = ((queue.waiting, {"queue": queue.name}) for queue in queues)
-    yield gauge("merlin_queue_depth", "Number of waiting entries in each queue.", *depth)
-    ages = (
-        ((now - (queue.oldest or now)).total_seconds(), {"queue": queue.name}) for queue in queues
+def _build_snapshot_metrics(current: Snapshot, now: datetime) -> Iterable[Metric]:
+    about = "Number of waiting entries in each queue."
+    depth = ((queue.waiting, {"queue": queue.name}) for queue in current.queues)
+    yield gauge("merlin_queue_depth", about, *depth)
+    about = "Waiting time of the oldest entry of a queue."
+    waits = ((queue.name, now - (queue.oldest or now)) for queue in current.queues)
+    ages = ((wait.total_seconds(), {"queue": name}) for name, wait in waits)
+    yield gauge("merlin_queue_oldest_seconds", about, *ages)
+    jobs = ((count, {"state": state}) for state, count in sorted(current.jobs.items()))
+    yield gauge("merlin_jobs", "Fine-tune jobs by state.", *jobs)
+    serving = (
+        (1, {"dataset": one.dataset, "model": one.model.model_id, "build": one.model.build_version})
+        for one in current.serving
     )
-    yield gauge(
-        "merlin_queue_oldest_seconds", "Waiting time of the oldest entry of a queue.", *ages
-    )
-
-
-def _build_serving_metrics(models: Sequence[Serving]) -> Iterable[Metric]:
-    serving: list[Sample] = []
-    for one in models:
-        model, build = one.model.model_id, one.model.build_version
-        serving.append((1, {"dataset": one.dataset, "model": model, "build": build}))
     yield gauge("merlin_serving_model", "1 for the live model of each dataset.", *serving)
     about = "Time at which the model went live, in seconds since 1970."
-    since = ((one.since.timestamp(), {"dataset": one.dataset}) for one in models)
+    since = ((one.since.timestamp(), {"dataset": one.dataset}) for one in current.serving)
     yield gauge("merlin_serving_since_seconds", about, *since)
-
-
-def _build_budget_metrics(budget: Sequence[BudgetView]) -> Iterable[Metric]:
-    def labels(one: BudgetView) -> dict[str, str]:
-        return {"provider": one.provider, "currency": one.currency.lower()}
-
     about = "Maximum possible cost of this month's trainings."
-    spent = ((one.spent_micro / MICRO, labels(one)) for one in budget)
+    spent = ((one.spent_micro / MICRO, _budget_labels(one)) for one in current.budget)
     yield gauge("merlin_training_spent", about, *spent)
     about = "Monthly limit of the cost of trainings, if there is one."
-    caps = ((one.cap_micro / MICRO, labels(one)) for one in budget if one.cap_micro)
+    caps = ((one.cap_micro / MICRO, _budget_labels(one)) for one in current.budget if one.cap_micro)
     yield gauge("merlin_training_budget", about, *caps)
-
-
-def _build_sunset_metrics(sunsets: Sequence[SunsetView]) -> Iterable[Metric]:
     about = "Days until the provider shuts down a model in use."
     days = (
-        (sunset.days_left, {"model": sunset.model, "used_for": sunset.used_for})
-        for sunset in sunsets
+        (one.days_left, {"model": one.model, "used_for": one.used_for}) for one in current.sunsets
     )
     yield gauge("merlin_model_sunset_days", about, *days)
-
-
-def _build_disk_metrics(disk: DiskView | None) -> Iterable[Metric]:
-    if disk is not None:
+    if current.disk is not None:
         about = "Free bytes on the disk of the state folder."
-        yield gauge("merlin_disk_free_bytes", about, (disk.free, _NO_LABELS))
+        yield gauge("merlin_disk_free_bytes", about, (current.disk.free, _NO_LABELS))
         about = "Size of the disk of the state folder in bytes."
-        yield gauge("merlin_disk_size_bytes", about, (disk.total, _NO_LABELS))
+        yield gauge("merlin_disk_size_bytes", about, (current.disk.total, _NO_LABELS))
+
+
+def _budget_labels(budget: BudgetView) -> dict[str, str]:
+    return {"provider": budget.provider, "currency": budget.currency.lower()}
