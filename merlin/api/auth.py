@@ -15,7 +15,7 @@ are delayed more and more.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from http import HTTPStatus
@@ -351,14 +351,7 @@ async def require_signed_in(request: Request, caller: Anyone) -> Caller:
     return caller
 
 
-async def require_person(caller: Annotated[Caller, Depends(require_signed_in)]) -> Caller:
-    """Return a caller who signed in personally. Raises Problem 401, or 403 for an API key.
-
-    A stolen key must not be able to create credentials or change the account.
-    """
-    if caller.scopes is not None:
-        raise Problem(HTTPStatus.FORBIDDEN, "person-only")
-    return caller
+SignedIn = Annotated[Caller, Depends(require_signed_in)]
 
 
 def make_missing_scope_problem(*any_of: Scope) -> Problem:
@@ -372,29 +365,22 @@ def make_missing_scope_problem(*any_of: Scope) -> Problem:
 class RequiredAccess:
     """Dependency of a route that requires a key scope and a permission of the person.
 
-    The OpenAPI description states both.
+    `scope` None: API keys are refused. A stolen key must not be able to create credentials or
+    change the account. The OpenAPI description states both.
     """
 
-    scope: Scope
+    scope: Scope | None
     permission: Permission | None = None
 
-    async def __call__(self, caller: Annotated[Caller, Depends(require_signed_in)]) -> Caller:
+    async def __call__(self, caller: SignedIn) -> Caller:
         """Return the caller. Raises Problem 401 or 403."""
+        if self.scope is None and caller.scopes is not None:
+            raise Problem(HTTPStatus.FORBIDDEN, "person-only")
         if self.permission is not None and not caller.may(self.permission):
             raise Problem(HTTPStatus.FORBIDDEN, "forbidden")
-        require_scope(caller, self.scope)
+        if self.scope is not None:
+            require_scope(caller, self.scope)
         return caller
-
-
-def require_person_who_may(permission: Permission) -> Callable[[Caller], Awaitable[Caller]]:
-    """Return a dependency that requires a permission and refuses API keys. Raises Problem."""
-
-    async def require_allowed(caller: Annotated[Caller, Depends(require_person)]) -> Caller:
-        if not caller.may(permission):
-            raise Problem(HTTPStatus.FORBIDDEN, "forbidden")
-        return caller
-
-    return require_allowed
 
 
 def require_scope(caller: Caller, scope: Scope) -> None:
@@ -403,8 +389,7 @@ def require_scope(caller: Caller, scope: Scope) -> None:
         raise make_missing_scope_problem(scope)
 
 
-SignedIn = Annotated[Caller, Depends(require_signed_in)]
-Person = Annotated[Caller, Depends(require_person)]
+Person = Annotated[Caller, Depends(RequiredAccess(None))]
 # Scope and permission; the operations check the dataset or course.
 Reader = Annotated[Caller, Depends(RequiredAccess(Scope.ACCOUNT_READ))]
 MaterialEditor = Annotated[Caller, Depends(RequiredAccess(Scope.MATERIALS_WRITE))]
@@ -412,8 +397,8 @@ JobViewer = Annotated[Caller, Depends(RequiredAccess(Scope.JOBS_READ, Permission
 JobLauncher = Annotated[Caller, Depends(RequiredAccess(Scope.JOBS_ADMIN, Permission.LAUNCH))]
 ModelPromoter = Annotated[Caller, Depends(RequiredAccess(Scope.JOBS_ADMIN, Permission.PROMOTE))]
 UserViewer = Annotated[Caller, Depends(RequiredAccess(Scope.JOBS_READ, Permission.USERS))]
-UserAdmin = Annotated[Caller, Depends(require_person_who_may(Permission.USERS))]
-RefundAdmin = Annotated[Caller, Depends(require_person_who_may(Permission.REFUNDS))]
+UserAdmin = Annotated[Caller, Depends(RequiredAccess(None, Permission.USERS))]
+RefundAdmin = Annotated[Caller, Depends(RequiredAccess(None, Permission.REFUNDS))]
 
 
 def require_same_origin(request: Request) -> None:

@@ -22,13 +22,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.responses import FileResponse, Response
 
-from merlin.api.auth import (
-    SIGN_IN,
-    RequiredAccess,
-    caller_of_route,
-    require_person,
-    require_signed_in,
-)
+from merlin.api.auth import SIGN_IN, RequiredAccess, caller_of_route, require_signed_in
 from merlin.api.openai_compat.requests import ChatCompletionRequest
 from merlin.api.problems import IDEMPOTENCY_KEY, OPTIONAL_SIGN_IN, components, problems
 from merlin.api.schema import operation_router
@@ -160,9 +154,9 @@ def _access_of(route: APIRoute) -> tuple[list[Json], str]:
     calls = set(_list_dependencies(route.dependant))
     required = next((call for call in calls if isinstance(call, RequiredAccess)), None)
     own: list[Json] = [{"browser": []}, {"token": []}]
-    if require_person in calls:
-        return own, "Requires a signed-in user; API keys are not accepted."
     if required is not None:
+        if required.scope is None:
+            return own, "Requires a signed-in user; API keys are not accepted."
         access = f"An API key needs the scope `{required.scope.value}`"
         if required.permission:
             access = f"{access}; the user needs the permission `{required.permission.value}`"
