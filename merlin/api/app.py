@@ -8,7 +8,7 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -62,7 +62,7 @@ def create_app(services: ApiServices) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,  # the redirect would contain the Host header of the request
         routes=[*api_routes(), *page_routes()],
-        lifespan=_lifespan(services),
+        lifespan=partial(_lifespan, services),
     )
     app.state.services = services
     app.state.traffic = Traffic()
@@ -89,54 +89,51 @@ def create_app(services: ApiServices) -> FastAPI:
     return app
 
 
-def _lifespan(services: ApiServices) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        """Run the background tasks; at shutdown, cancel open questions and release their quota."""
-        state = app.state
-        kinds = {"git": RequestKind.FETCH, "provider": RequestKind.POLL}
-        state.debouncers = {
-            name: Debouncer(name, daemon_request(services, kind)) for name, kind in kinds.items()
-        }
-        state.answer_service = AnswerService(services.answerers, services.retry_policy)
-        state.question_tasks = set[asyncio.Task[Any]]()
-        state.payment_worker = PaymentWorker(services)
-        catalogue: CatalogueCache = state.catalogue
-        poll_version = partial(catalogue.poll_version, services)
-        learn_vocabulary = partial(services.read, courses.learn_vocabulary)
-        heartbeats, since = Heartbeats(services.db), utc_now()
-        write_heartbeat = partial(_write_heartbeat, heartbeats, state.answer_service, since)
-        beat = partial(services.store.do, write_heartbeat)
-        release = partial(services.write, release_stale_reservations)
-        share = partial(state.limits.share, services)
-        forget_counts = partial(services.store.do, partial(forget, services.db))
-        with changes_of(services.db) as changes:
-            work = [
-                *(debouncer.serve() for debouncer in state.debouncers.values()),
-                server.notify_watchdog(partial(server.notify, server.WATCHDOG)),
-                repeat(poll_version, MAX_WAIT_S, "the catalogue's version is unknown", changes),
-                repeat(
-                    learn_vocabulary,
-                    POLL_INTERVAL_S,
-                    "the words of the catalogue were not learnt ahead",
-                ),
-                repeat(share, SHARE_S, "calls are counted by each api alone"),
-                repeat(forget_counts, RELEASE_S, "old counts of calls stay"),
-                repeat(beat, server.ALIVE_S, "heartbeats cannot be stored"),
-                repeat(release, RELEASE_S, "abandoned questions wait"),
-            ]
-            if services.gateway is not None or services.plans:
-                work.append(state.payment_worker.serve())
-            background_tasks = [asyncio.create_task(coroutine) for coroutine in work]
-            try:
-                yield
-            finally:
-                await _cancel([*state.question_tasks])
-                for answerer in services.answerers.values():
-                    await answerer.aclose()
-            await _cancel(background_tasks)
-
-    return lifespan
+@asynccontextmanager
+async def _lifespan(services: ApiServices, app: FastAPI) -> AsyncIterator[None]:
+    """Run the background tasks; at shutdown, cancel open questions and release their quota."""
+    state = app.state
+    kinds = {"git": RequestKind.FETCH, "provider": RequestKind.POLL}
+    state.debouncers = {
+        name: Debouncer(name, daemon_request(services, kind)) for name, kind in kinds.items()
+    }
+    state.answer_service = AnswerService(services.answerers, services.retry_policy)
+    state.question_tasks = set[asyncio.Task[Any]]()
+    state.payment_worker = PaymentWorker(services)
+    catalogue: CatalogueCache = state.catalogue
+    poll_version = partial(catalogue.poll_version, services)
+    learn_vocabulary = partial(services.read, courses.learn_vocabulary)
+    heartbeats, since = Heartbeats(services.db), utc_now()
+    write_heartbeat = partial(_write_heartbeat, heartbeats, state.answer_service, since)
+    beat = partial(services.store.do, write_heartbeat)
+    release = partial(services.write, release_stale_reservations)
+    share = partial(state.limits.share, services)
+    forget_counts = partial(services.store.do, partial(forget, services.db))
+    with changes_of(services.db) as changes:
+        work = [
+            *(debouncer.serve() for debouncer in state.debouncers.values()),
+            server.notify_watchdog(partial(server.notify, server.WATCHDOG)),
+            repeat(poll_version, MAX_WAIT_S, "the catalogue's version is unknown", changes),
+            repeat(
+                learn_vocabulary,
+                POLL_INTERVAL_S,
+                "the words of the catalogue were not learnt ahead",
+            ),
+            repeat(share, SHARE_S, "calls are counted by each api alone"),
+            repeat(forget_counts, RELEASE_S, "old counts of calls stay"),
+            repeat(beat, server.ALIVE_S, "heartbeats cannot be stored"),
+            repeat(release, RELEASE_S, "abandoned questions wait"),
+        ]
+        if services.gateway is not None or services.plans:
+            work.append(state.payment_worker.serve())
+        background_tasks = [asyncio.create_task(coroutine) for coroutine in work]
+        try:
+            yield
+        finally:
+            await _cancel([*state.question_tasks])
+            for answerer in services.answerers.values():
+                await answerer.aclose()
+        await _cancel(background_tasks)
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:

@@ -25,12 +25,8 @@ STAFF = (board, teach_course, examples, changes, health, jobs, people, payments)
 def page_routes() -> list[BaseRoute]:
     """Return the routes of all pages and assets; loads the assets."""
     page.assets()
-    routers = (page.asset_router, *(topic.router for topic in TOPICS), router)
-    return [
-        route
-        for page_router in (*routers, *(module.router for module in STAFF))
-        for route in page_router.routes
-    ]
+    routers = (page.asset_router, router, *(module.router for module in (*TOPICS, *STAFF)))
+    return [route for page_router in routers for route in page_router.routes]
 
 
 router = page_router()

@@ -8,7 +8,7 @@ scores by version and tag and the losses, then each question. A build shows its 
 difference from the previous one, a verdict the result of a commit.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Annotated, Literal
@@ -40,7 +40,7 @@ from merlin.app.evaluation import build_scores
 from merlin.app.health import is_daemon_alive
 from merlin.app.jobs import JobDetails, QuoteView
 from merlin.app.models import ModelView
-from merlin.app.status import DatasetView, get_dataset, list_datasets
+from merlin.app.status import get_dataset, list_datasets
 from merlin.core.charts import plot_curve
 from merlin.core.errors import ApprovalNeeded, NotFound, Refused
 from merlin.core.permissions import Permission
@@ -233,18 +233,11 @@ async def _launchable(context: PageContext) -> dict[str, str]:
     """Return dataset -> title of those with a build that the person may train."""
     if not context.may(Permission.LAUNCH):
         return {}
-    return _titles(
-        context,
-        [
-            view
-            for view in await context.read(list_datasets)
-            if view.is_built and context.may(Permission.LAUNCH, view.name)
-        ],
-    )
-
-
-def _titles(context: PageContext, views: Iterable[DatasetView]) -> dict[str, str]:
-    return {view.name: view.title_in(context.language) for view in views}
+    return {
+        view.name: view.title_in(context.language)
+        for view in await context.read(list_datasets)
+        if view.is_built and context.may(Permission.LAUNCH, view.name)
+    }
 
 
 async def _quote(context: PageContext, dataset: str) -> tuple[QuoteView | None, str]:
@@ -341,7 +334,7 @@ async def show_models(
     dataset_views = [
         view for view in await context.read(list_datasets) if dataset in {"", view.name}
     ]
-    titles = _titles(context, dataset_views)
+    titles = {view.name: view.title_in(context.language) for view in dataset_views}
     serving = [view for view in dataset_views if view.serving]
     listed = [view.name for view in serving[:_MAX_LISTED]]
     promotions = await context.read(models.list_promotions, dataset, _MAX_LISTED)
