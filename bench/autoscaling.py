@@ -17,8 +17,6 @@ import httpx
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from merlin.sandbox.provider.app import ProviderStandIn
-
 ROOT = Path(__file__).parents[1]
 # Defaults of kube-controller-manager: sync period, and relative difference that is ignored.
 SYNC_S, TOLERANCE = 15.0, 0.1
@@ -57,7 +55,7 @@ def run() -> None:
     """Print the requested replicas at each sync, their maximum, and their final number."""
     from tests.bot.test_replicas import Replicas
     from tests.support import postgresql
-    from tests.support.stand_ins import TelegramStandIn
+    from tests.support.stand_ins import ProviderStandIn, TelegramStandIn
 
     with (
         postgresql.run_server() as server,

@@ -20,7 +20,6 @@ import httpx2
 
 from bench.replicas import wait_until
 from merlin.core.server import free_ports
-from merlin.sandbox.provider.app import ProviderStandIn
 
 ROOT = Path(__file__).parents[1]
 FAULT_S, DAMAGED_COPIES, PAGE, HUGE = 15.0, 100, 4096, 1 << 30
@@ -46,7 +45,7 @@ def run() -> None:
 def _run_lab(folder: Path) -> Iterator[tuple[Any, Any, str, str]]:
     """Yield a lab with a serving model, its Telegram, and the URLs of its API and provider."""
     from tests.support.pipeline_lab import Lab
-    from tests.support.stand_ins import TelegramStandIn
+    from tests.support.stand_ins import ProviderStandIn, TelegramStandIn
 
     with TelegramStandIn() as telegram, ProviderStandIn(key="stand-in") as provider:
         os.environ["TELEGRAM_BOT_TOKEN"] = telegram.token

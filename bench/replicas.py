@@ -26,7 +26,6 @@ from merlin.config import webhook_secret
 from merlin.core.server import free_ports
 from merlin.db.database import open_database
 from merlin.db.requests import RequestKind, Requests, RequestState
-from merlin.sandbox.provider.app import ProviderStandIn
 
 REQUESTS, MESSAGES, IDLE_S, MAX_DURATION_S = 60, 40, 10.0, 30.0
 ANSWERS, STARTED_S, TAKEOVERS = 2000, 10.0, 5
@@ -36,7 +35,7 @@ LEADER_LOG = "requests_taken_up"  # in a daemon's first log line as the leader
 def run() -> None:
     """Print both rows."""
     from tests.support import postgresql
-    from tests.support.stand_ins import TelegramStandIn
+    from tests.support.stand_ins import ProviderStandIn, TelegramStandIn
 
     with (
         postgresql.run_server() as server,
@@ -111,9 +110,7 @@ def _measure_throughput(make: Callable[[], str]) -> None:
         )
 
 
-def _measure_takeovers(
-    server: Any, provider: ProviderStandIn, signal_number: signal.Signals
-) -> None:
+def _measure_takeovers(server: Any, provider: Any, signal_number: signal.Signals) -> None:
     """Kill or stop the leading daemon; print the time until another one leads."""
     from tests.support.forked_processes import start as start_daemon
     from tests.support.pipeline_lab import Lab
@@ -154,7 +151,7 @@ def wait_until(is_so: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def _measure_requests(url: str, folder: Path, provider: ProviderStandIn) -> None:
+def _measure_requests(url: str, folder: Path, provider: Any) -> None:
     from tests.support.forked_processes import run_processes
     from tests.support.pipeline_lab import Lab
 
@@ -173,7 +170,7 @@ def _measure_requests(url: str, folder: Path, provider: ProviderStandIn) -> None
         _measure_latency("a request waits for the daemon", [daemon], ask, REQUESTS)
 
 
-def _measure_messages(url: str, folder: Path, provider: ProviderStandIn, telegram: Any) -> None:
+def _measure_messages(url: str, folder: Path, provider: Any, telegram: Any) -> None:
     from tests.bot.test_replicas import Replicas
 
     people = iter(range(2001, 2001 + MESSAGES))

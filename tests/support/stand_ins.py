@@ -12,12 +12,11 @@ from merlin.core.clock import iso, utc_now
 from merlin.sandbox.provider import app as provider_app
 from merlin.sandbox.server import DEADLINE_S, Deadline, StandIn, longest
 from merlin.sandbox.telegram import server as telegram_server
-from merlin.sandbox.telegram.world import LoggedMessage
 from merlin.sandbox.yookassa import server as yookassa_server
 from merlin.sandbox.yookassa.requests import RefundRequest, ShopError, money, parse
 from merlin.sandbox.yookassa.server import notification
 from merlin.sandbox.yookassa.shop import Json
-from tests.support.telegram_acts import AllActions
+from tests.support.telegram_acts import AllActions, SeenMessage
 
 T = TypeVar("T")
 RECHECK_S = 0.02
@@ -53,6 +52,11 @@ class RecordedCalls(StandIn):
 class ProviderStandIn(RecordedCalls, provider_app.ProviderStandIn):
     """A provider and what it stores."""
 
+    @property
+    def base_url(self) -> str:
+        """Return the `base_url` for the `openai` package."""
+        return f"http://127.0.0.1:{self.port}/v1"
+
     def jobs_created(self) -> list[dict[str, Any]]:
         """Return every job ever created, oldest first: `id`, and a TrainingJob's fields."""
         jobs = self._account.jobs
@@ -82,6 +86,16 @@ class TelegramStandIn(RecordedCalls, telegram_server.TelegramStandIn):
         super().on_call(name, body, status, key)
         self._wake("", {})
 
+    @property
+    def page_url(self) -> str:
+        """Return the chat page's URL."""
+        return f"http://127.0.0.1:{self.port}/"
+
+    @property
+    def base_url(self) -> str:
+        """Return the `base_url` for python-telegram-bot."""
+        return f"{self.page_url}bot"
+
     def start_bot(self, who: str | int, payload: str = "") -> int:
         """Open the bot by a deep link with this payload, and press Start."""
         return self.act(lambda actions: actions.start(who, payload))
@@ -90,9 +104,9 @@ class TelegramStandIn(RecordedCalls, telegram_server.TelegramStandIn):
         """Return the bytes of a file that was sent."""
         return self.access(lambda: self._world.content(file_id))
 
-    def answers(self, chat: str | int) -> list[LoggedMessage]:
+    def answers(self, chat: str | int) -> list[SeenMessage]:
         """Return the bot's messages in a chat, as they are now, without deleted ones."""
-        log: list[LoggedMessage] = self.log(chat)
+        log: list[SeenMessage] = self.log(chat)
         return [message for message in log if message.by_bot and not message.deleted_at]
 
     def subscriptions(self) -> dict[str, dict[str, Any]]:
@@ -129,6 +143,11 @@ class TelegramStandIn(RecordedCalls, telegram_server.TelegramStandIn):
 
 class YooKassaStandIn(RecordedCalls, yookassa_server.YooKassaStandIn):
     """YooKassa; `reference` arguments accept a payment's id or the id of its purchase."""
+
+    @property
+    def base_url(self) -> str:
+        """Return the value for `payments.yookassa.base_url`."""
+        return f"http://127.0.0.1:{self.port}/v3"
 
     def notify_to(self, url: str) -> None:
         """Set the address of notifications; "" turns them off."""

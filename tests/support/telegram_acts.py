@@ -22,13 +22,37 @@ from merlin.sandbox.telegram.world import (
     SUPERGROUP_BASE,
     Chat,
     Group,
+    LoggedMessage,
     World,
     bot_user,
 )
 
 
+class SeenMessage(LoggedMessage):
+    """A message as a person sees it."""
+
+    @property
+    def entities(self) -> list[dict[str, Any]]:
+        """Return the entities of the text or caption."""
+        entities = self.message.get("entities", self.message.get("caption_entities"))
+        return list(entities or [])
+
+    @property
+    def keys(self) -> list[list[dict[str, Any]]]:
+        """Return the inline keyboard by rows; empty without one."""
+        markup = self.message.get("reply_markup") or {}
+        return list(markup.get("inline_keyboard", []))
+
+
 class AllActions(UserActions):
     """Everything that people do, and what tests look up."""
+
+    def log(self, chat: str | int) -> list[SeenMessage]:
+        """Return every message of a chat, oldest first, deleted ones too. Raises NotFound."""
+        return [
+            SeenMessage(logged.message, logged.versions, logged.deleted_at, logged.reactions)
+            for logged in super().log(chat)
+        ]
 
     def group(self, name: str) -> Group:
         """Return a group: its id, its members. Raises NotFound."""

@@ -51,11 +51,6 @@ class ProviderStandIn(ApiStandIn):
         """Close the journal."""
         self._account.close()
 
-    @property
-    def base_url(self) -> str:
-        """Return the `base_url` for the `openai` package."""
-        return f"http://127.0.0.1:{self.port}/v1"
-
     def change(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Change the behaviour; return all its settings. Raises ValueError, TypeError."""
         self._account.behave(fields)

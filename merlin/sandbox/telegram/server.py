@@ -343,16 +343,6 @@ class TelegramStandIn(StandIn):
         content = self._world.content(paths[address[2]])
         return Response(content, media_type="application/octet-stream")
 
-    @property
-    def page_url(self) -> str:
-        """Return the chat page's URL."""
-        return f"http://127.0.0.1:{self.port}/"
-
-    @property
-    def base_url(self) -> str:
-        """Return the `base_url` for python-telegram-bot."""
-        return f"{self.page_url}bot"
-
     def act(self, function: Callable[[UserActions], T]) -> T:
         """Run a function with the people's actions in the server's thread."""
         return self.access(lambda: function(self._actions))

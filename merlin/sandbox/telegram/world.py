@@ -175,18 +175,6 @@ class LoggedMessage:
         in_topic = self.message.get("is_topic_message")
         return int(self.message["message_thread_id"]) if in_topic else 0
 
-    @property
-    def entities(self) -> list[dict[str, Any]]:
-        """Return the entities of the text or caption."""
-        entities = self.message.get("entities", self.message.get("caption_entities"))
-        return list(entities or [])
-
-    @property
-    def keys(self) -> list[list[dict[str, Any]]]:
-        """Return the inline keyboard by rows; empty without one."""
-        markup = self.message.get("reply_markup") or {}
-        return list(markup.get("inline_keyboard", []))
-
     def as_json(self) -> dict[str, Any]:
         """Return its entry in `/control/log`."""
         return {

@@ -109,11 +109,6 @@ class YooKassaStandIn(ApiStandIn):
             task.cancel()
         await asyncio.gather(*self._posts, return_exceptions=True)
 
-    @property
-    def base_url(self) -> str:
-        """Return the value for `payments.yookassa.base_url`."""
-        return f"http://127.0.0.1:{self.port}/v3"
-
     def change(self, fields: Mapping[str, Any]) -> Json:
         """Change the behaviour; return all its settings. Raises ValueError, TypeError."""
         self._shop.behaviour = replace(self._shop.behaviour, **fields)
