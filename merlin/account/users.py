@@ -16,7 +16,7 @@ from merlin.core.clock import Clock, is_zone, iso, utc_now, zone_of
 from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import is_blank, remove_controls
 from merlin.core.i18n import LANGUAGES, language_of
-from merlin.core.permissions import Authority, Grant, Role
+from merlin.core.permissions import Authority, Role
 from merlin.db.audit import Audit, person_reference
 from merlin.db.database import (
     Database,
@@ -99,13 +99,12 @@ class Roles(Repository):
 
     def admins(self) -> list[int]:
         """Return the admins' ids: those of the configuration, then those granted the role."""
-        granted = (each.user_id for each in self.list_grants() if each.role is Role.ADMIN)
+        granted = (user_id for user_id, role in self.list_grants() if role is Role.ADMIN)
         return list(dict.fromkeys([*self._admins, *granted]))
 
-    def list_grants(self) -> list[Grant]:
+    def list_grants(self) -> list[tuple[int, Role]]:
         """Return every role in effect, newest first; without the admins of the configuration."""
-        rows = self.db.rows(_GRANTS_IN_EFFECT())
-        return [_GRANTS.read(row, scope=row["scope"] or None) for row in rows]
+        return [(row["user_id"], Role(row["role"])) for row in self.db.rows(_GRANTS_IN_EFFECT())]
 
     def _refuse_config_admin(self, user_id: int) -> None:
         if user_id in self._admins:
@@ -117,7 +116,6 @@ def _is_valid_grant(user_id: int) -> Any:
     return (ROLE_GRANT.user_id == user_id) & ROLE_GRANT.revoked_at.is_null()
 
 
-_GRANTS = RowMap(Grant, columns={"by": "by_whom"})
 _GRANTS_IN_EFFECT = Prepared(
     ROLE_GRANT.select().where(ROLE_GRANT.revoked_at.is_null()).order_by(ROLE_GRANT.id.desc())
 )

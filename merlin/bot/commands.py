@@ -97,7 +97,7 @@ def _changed_users(services: BotServices) -> dict[int, tuple[str, ...]]:
 
 def read_staff_menus(roles: Roles) -> dict[int, tuple[str, ...]]:
     """Return the additional commands of all users who have a role."""
-    menus = {grant.user_id: staff_commands(Authority(grant.role)) for grant in roles.list_grants()}
+    menus = {user: staff_commands(Authority(role)) for user, role in roles.list_grants()}
     return menus | dict.fromkeys(roles.admins(), staff_commands(Authority(Role.ADMIN)))
 
 

@@ -6,7 +6,6 @@ for, every other role everywhere.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 
 
@@ -77,14 +76,3 @@ class Authority:
             return False
         is_unscoped = self.role is not Role.TEACHER or permission in _STUDENT
         return is_unscoped or scope is None or scope in self.scopes
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """A role granted to somebody; `scope` None: everywhere."""
-
-    user_id: int
-    role: Role
-    scope: str | None
-    by: str
-    at: datetime
