@@ -195,10 +195,9 @@ class Config(Section):
         """Return the general model for summaries and presets, None without any provider."""
         if self.chat.assistant is not None:
             return self.chat.assistant.pair
-        named = [(provider.name, provider.model) for provider in self.providers if provider.model]
-        return next(
-            iter([*named, *((provider.name, provider.model) for provider in self.providers)]), None
-        )
+        # The first that names a model, else the first.
+        chosen = min(self.providers, key=lambda provider: not provider.model, default=None)
+        return (chosen.name, chosen.model) if chosen else None
 
     @property
     def named_models(self) -> tuple[tuple[str, ModelChoice], ...]:

@@ -70,7 +70,7 @@ def run_demo(
 
 def _watch(demo: Demo, supervisor: Supervisor) -> Iterator[bool]:
     """Report news at each step; yield False when the front page requests a restart."""
-    restarts, is_up = dict.fromkeys((child.name for child in _children(demo.place)), 0), False
+    restarts, is_up = dict.fromkeys(supervisor.children, 0), False
     for number in count(1):
         if number % CHECKS_PER_READ == 0:
             for child, reported in restarts.items():
