@@ -17,8 +17,8 @@ from merlin.core.messages import Message
 from merlin.core.permissions import Permission
 from merlin.core.views import INTERNAL
 from merlin.dataset.builds import (
+    BUILDS,
     Build,
-    build_from_row,
     build_version,
     diff,
     is_in_build,
@@ -247,7 +247,7 @@ def verify(ctx: Context, actor: Actor, source: GitSource, version: str) -> Build
 
     Raises NotFound, DatasetError and SourceError as `verify_build` does.
     """
-    build = build_from_row(_find(ctx, actor, version))
+    build = BUILDS.read(_find(ctx, actor, version))
     query = VERDICT.select(VERDICT.commit_sha).where(VERDICT.build_id == build.build_id)
     commits = [row["commit_sha"] for row in ctx.db.rows(query.order_by(VERDICT.id))]
     folder = ctx.config.state_dir / "builds" / build.folder
@@ -256,7 +256,7 @@ def verify(ctx: Context, actor: Actor, source: GitSource, version: str) -> Build
 
 def restore(ctx: Context, actor: Actor, version: str, commit: str) -> Request:
     """Ask the daemon to recreate a build's folder from a commit. Raises NotFound."""
-    build = build_from_row(_find(ctx, actor, version))
+    build = BUILDS.read(_find(ctx, actor, version))
     arguments = {"dataset": build.dataset, "build": build.build_id, "commit": commit}
     return submit_request(ctx, actor, RequestKind.RESTORE, arguments, f"build:{build.version}")
 

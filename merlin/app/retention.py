@@ -15,7 +15,7 @@ from merlin.chat.sessions import IS_DELETED, UNDO
 from merlin.chat.turns import UpdateState
 from merlin.config.settings import Retention
 from merlin.core.clock import Clock, iso
-from merlin.dataset.builds import Build, build_from_row, select_whole_builds
+from merlin.dataset.builds import BUILDS, Build, select_whole_builds
 from merlin.dataset.proposals import ProposalState
 from merlin.dataset.verdicts import WAITING, VerdictStatus
 from merlin.db import tables as t
@@ -122,7 +122,7 @@ class RemovableFiles(Repository):
     def builds(self, before: datetime) -> list[Build]:
         """Return unneeded builds that were created, and last launched, before this time."""
         old = (t.BUILD.created_at < iso(before)) & _is_unneeded(t.BUILD.id, before)
-        return [build_from_row(row) for row in self.db.rows(t.BUILD.select().where(old))]
+        return BUILDS.read_all(self.db, t.BUILD.select().where(old))
 
     def builds_beyond(self, keep: int) -> list[Build]:
         """Return unneeded builds except the `keep` newest of each dataset; newest first.

@@ -35,9 +35,9 @@ from merlin.dataset.example_index import ExampleIndex
 from merlin.dataset.judge import TokenLimit
 from merlin.dataset.spec import DatasetSpec, Recipe
 from merlin.dataset.split import FEWEST, TEST, TRAIN, has_gate
-from merlin.db.database import Database, Row
+from merlin.db.database import Database
 from merlin.db.tables import BUILD, EXAMPLE_TEXT, TAUGHT_EXAMPLE
-from merlin.db.values import read_messages, read_row
+from merlin.db.values import RowMap, read_messages
 
 
 def diff(
@@ -143,11 +143,7 @@ def training_key(dataset: str, digest: str, recipe: Recipe) -> str:
     return hashlib.sha256(plain.encode()).hexdigest()
 
 
-def build_from_row(row: Row) -> Build:
-    """Return the build stored in a row of the table build."""
-    return read_row(Build, row, build_id=row["id"])
-
-
+BUILDS = RowMap(Build, columns={"build_id": "id"})
 TRAIN_FILE, TEST_FILE, MANIFEST_FILE = "train.jsonl", "test.jsonl", "manifest.json"
 SHORT_DIGEST_LENGTH = 12  # digits of the digest in folder and display names
 _FILES = ((TRAIN, TRAIN_FILE), (TEST, TEST_FILE))

@@ -20,7 +20,7 @@ from merlin.core.clock import utc_now
 from merlin.core.errors import NotFound
 from merlin.core.i18n import choose_translation
 from merlin.dataset import layout
-from merlin.dataset.builds import Build, build_from_row, select_builds_with, select_whole_builds
+from merlin.dataset.builds import BUILDS, Build, select_builds_with, select_whole_builds
 from merlin.dataset.changes import Change, is_writable_path
 from merlin.dataset.entries import ExampleEntries, FileText, read_blobs
 from merlin.dataset.finding import Finding, shorten
@@ -302,8 +302,7 @@ class FileIndex(Repository):
     def find_newest_build(self, dataset: str) -> Build | None:
         """Return the dataset's newest build, None before the first."""
         mine = select_whole_builds().where(BUILD.dataset == dataset).order_by(BUILD.id.desc())
-        row = self.db.row(mine)
-        return None if row is None else build_from_row(row)
+        return BUILDS.find(self.db, mine)
 
     def _read(self, query: Select) -> list[FileText]:
         return _FILES.read_all(self.db, query)

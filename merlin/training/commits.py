@@ -17,7 +17,7 @@ from peewee import fn
 from merlin.core.clock import iso
 from merlin.core.killpoint import kill_point
 from merlin.course.catalogue import follow_course, mark_incomplete
-from merlin.dataset.builds import NO_END, Build, BuildContent, build_from_row
+from merlin.dataset.builds import BUILDS, NO_END, Build, BuildContent
 from merlin.dataset.changes import LOST, ChangeState
 from merlin.dataset.example import normalise
 from merlin.dataset.example_index import ExampleIndex
@@ -91,8 +91,7 @@ class CommitHistory(Repository):
     def build_of(self, dataset: str, digest: str) -> Build | None:
         """Return the dataset's build with this digest."""
         same = (BUILD.dataset == dataset) & (BUILD.digest == digest) & (BUILD.is_whole == 1)
-        row = self.db.row(BUILD.select().where(same))
-        return None if row is None else build_from_row(row)
+        return BUILDS.find(self.db, BUILD.select().where(same))
 
     def drop_unfinished(self) -> None:
         """Delete the builds of an interrupted `prepare`; no other process may be preparing one.
@@ -148,7 +147,7 @@ class CommitHistory(Repository):
         build_id = self.db.transact(lambda: self.db.add(BUILD, row))
         store_taught_examples(self.db, build_id, dataset, new.content)
         kill_point("commit.rows_stored")
-        return build_from_row({**row, "id": build_id})
+        return BUILDS.read({**row, "id": build_id})
 
     @transaction
     def record(self, commit: Commit, outcomes: Sequence[CommitOutcome], at: datetime) -> None:

@@ -17,7 +17,7 @@ from merlin.core.clock import Clock, iso
 from merlin.core.errors import NotFound, ProviderBusy, ProviderError
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
-from merlin.dataset.builds import SHORT_DIGEST_LENGTH, Build, build_from_row
+from merlin.dataset.builds import BUILDS, SHORT_DIGEST_LENGTH, Build
 from merlin.dataset.spec import Recipe
 from merlin.dataset.verdicts import fail_training
 from merlin.db.database import Database, Prepared, Repository, Row, transaction
@@ -319,7 +319,7 @@ def _is_lost(provider: TrainingProvider, job: Job) -> bool:
 
     An account that also lacks the job's training file is probably another project's.
     """
-    build = build_from_row(provider.db.rows(BUILD.select().where(BUILD.id == job.build_id))[0])
+    (build,) = BUILDS.read_all(provider.db, BUILD.select().where(BUILD.id == job.build_id))
     is_silent = provider.clock() - job.updated_at > WRONG_ACCOUNT
     try:
         is_ours = is_silent or provider.api.find_files(file_name(build, "train"))

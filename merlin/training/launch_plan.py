@@ -20,7 +20,7 @@ from merlin.config import Config
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Cost, Price
-from merlin.dataset.builds import Build, build_from_row, is_in_build, training_key
+from merlin.dataset.builds import BUILDS, Build, is_in_build, training_key
 from merlin.dataset.spec import DatasetSpec, Recipe
 from merlin.dataset.verdicts import (
     ON_LINE,
@@ -269,7 +269,7 @@ class Launches(Repository):
     def build(self, build_id: int) -> Build:
         """Return one build. Raises NotFound."""
         missing = NotFound(f"no build {build_id}", "store-no-build", build=build_id)
-        return build_from_row(self.db.get_row(BUILD.select().where(BUILD.id == build_id), missing))
+        return BUILDS.read(self.db.get_row(BUILD.select().where(BUILD.id == build_id), missing))
 
     def find_newest_attempt(self, training_key: str) -> Job | None:
         """Return the newest job of a verdict with this training key, or None."""

@@ -20,7 +20,7 @@ from merlin.config import Config, parse_model_name, require_provider
 from merlin.core.errors import NotFound, Refused
 from merlin.core.messages import Message, Usage
 from merlin.core.money import Price
-from merlin.dataset.builds import Build, build_from_row, select_whole_builds
+from merlin.dataset.builds import BUILDS, Build, select_whole_builds
 from merlin.dataset.check import CheckedDataset
 from merlin.dataset.example import Example, count_messages, normalise
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
@@ -127,10 +127,9 @@ def read_subject(db: Database, dataset: str) -> Subject:
     row = db.row(serving_rows().where(SERVING.dataset == dataset))
     serving = model_of(row) if row else None
     condition = BUILD.id == serving.build_id if serving else BUILD.dataset == dataset
-    build_row = db.row(select_whole_builds().where(condition).order_by(BUILD.id.desc()).limit(1))
-    if build_row is None:
+    build = BUILDS.find(db, select_whole_builds().where(condition).order_by(BUILD.id.desc()))
+    if build is None:
         raise NotFound(f"{dataset} has no build", "prompt-no-build", dataset=dataset)
-    build = build_from_row(build_row)
     if db.row(revoked_builds().where(BUILD.id == build.build_id).limit(1)):
         raise Refused("a consent was taken back", "held-revoked")
     train, test = (read_conversations(db, build.build_id, side) for side in (TRAIN, TEST))
