@@ -288,15 +288,11 @@ class GitBranch:
 
     def _find_obstacles(self, head: str, folders: Sequence[str]) -> Iterator[str]:
         """Yield those of the folders in whose place there is something else."""
-        feed = "".join(f"{head}:{folder}\n" for folder in folders).encode()
-        object_types = (
-            self._run("cat-file", "--batch-check=%(objecttype)", stdin=feed).decode().splitlines()
-        )
-        kinds = dict(zip(folders, object_types, strict=True))
-        missing = [each for each, kind in kinds.items() if kind.endswith(" missing")]
+        named = {f"{head}:{folder}": folder for folder in folders}
+        types = mirror.read_objects(self._run, named, "objecttype")
         # A submodule's commit is in the tree, but not among the objects.
-        yield from self._entries(head, missing)
-        yield from (each for each, kind in kinds.items() if " " not in kind and kind != "tree")
+        yield from self._entries(head, [named[name] for name in named if not types[name]])
+        yield from (named[name] for name in named if types[name] not in ("", "tree"))
 
     def _refuse_removed(self, head: str, batch: Batch) -> None:
         """Raise Refused for a new file of a dataset that was removed meanwhile."""

@@ -125,6 +125,16 @@ def diff_trees(run: GitRunner, old: str, new: str) -> Iterator[tuple[str, str, s
         yield mode, blob, path.decode("utf-8", "surrogateescape")
 
 
+def read_objects(run: GitRunner, names: Iterable[str], field: str) -> dict[str, str]:
+    """Return name -> a field of the object (objecttype, objectsize), "" if there is none."""
+    named = list(names)
+    if not named:  # git would read our own standard input
+        return {}
+    lines = run("cat-file", f"--batch-check=%({field})", stdin=_to_stdin(named)).decode()
+    values = ("" if line.endswith(" missing") else line for line in lines.split("\n"))
+    return dict(zip(named, values, strict=False))
+
+
 def check_branch(name: str) -> str:
     """Return `name` if it is a safe branch name. Raises ConfigError."""
     parts = name.split("/")
@@ -280,12 +290,8 @@ def claim_cleaning(mirror: Path, now: datetime) -> bool:
 def pin_commits(run: GitRunner, needed: Collection[str], lock: int) -> None:
     """Pin the `needed` commits that exist with refs, so that gc keeps them; unpin all others."""
     pinned = run("for-each-ref", "--format=%(refname)", _PINNED_REFS).decode().split()
-    object_types = (
-        run("cat-file", "--batch-check", stdin=_to_stdin(needed)).decode() if needed else ""
-    )
-    existing = {
-        line.split()[0] for line in object_types.splitlines() if line.split()[1:2] == ["commit"]
-    }
+    types = read_objects(run, needed, "objecttype")
+    existing = {name for name, object_type in types.items() if object_type == "commit"}
     updates = [f"update {_PINNED_REFS}{sha} {sha}" for sha in sorted(existing)]
     updates += [f"delete {ref}" for ref in pinned if ref.removeprefix(_PINNED_REFS) not in existing]
     if updates:

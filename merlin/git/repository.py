@@ -385,28 +385,17 @@ class GitSource:
         """
         check_object_ids([old, new])
         with self._marking_errors():
-            if "" in self._sizes([old]).values():
+            if not mirror.read_objects(self.run, [old], "objectsize")[old]:
                 return None
             differences = list(mirror.diff_trees(self.run, old, new))
             blobs = {blob for mode, blob, _ in differences if mode not in (_DELETED_MODE, GITLINK)}
-            sizes = self._sizes(sorted(blobs))
+            sizes = mirror.read_objects(self.run, blobs, "objectsize")
         return {
             path: None
             if mode == _DELETED_MODE
             else Entry(path, blob, mode, int(sizes.get(blob) or 0))
             for mode, blob, path in sorted(differences, key=lambda difference: difference[2])
         }
-
-    def _sizes(self, object_ids: Sequence[str]) -> dict[str, str]:
-        """Return the size of each object in bytes, "" if it does not exist."""
-        if not object_ids:
-            return {}
-        stdin = "".join(f"{name}\n" for name in object_ids).encode()
-        sizes = (
-            self.run("cat-file", "--batch-check=%(objectsize)", stdin=stdin).decode().split("\n")
-        )
-        parsed = (size if size.isdecimal() else "" for size in sizes)
-        return dict(zip(object_ids, parsed, strict=False))
 
     def read(self, blobs: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         """Yield (blob, bytes) in the given order. Raises SourceError above MAX_BLOB_BYTES."""
