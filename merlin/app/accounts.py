@@ -172,8 +172,7 @@ def make_key(
 
     Raises ScopeBeyondRole; Refused for invalid values.
     """
-    key, secret = create_key(ctx, actor, actor.user_id, actor.authority, label, scopes, days)
-    return view_of(NewKey, key, secret=secret)
+    return create_key(ctx, actor, actor.user_id, actor.authority, label, scopes, days)
 
 
 def create_key(
@@ -184,7 +183,7 @@ def create_key(
     label: str,
     scopes: Collection[Scope],
     days: int | None,
-) -> tuple[ApiKey, str]:
+) -> NewKey:
     """Create a key for a user with this authority; return it with its secret.
 
     A key cannot do what its owner may not. Raises ScopeBeyondRole, Refused.
@@ -197,7 +196,8 @@ def create_key(
     if forbidden:
         raise ScopeBeyondRole(sorted(forbidden), is_own=actor.user_id == user_id)
     expires_at = ctx.clock() + timedelta(days=days) if days is not None else None
-    return ApiKeys(ctx.db, ctx.clock).make(user_id, label, frozenset(scopes), expires_at)
+    key, secret = ApiKeys(ctx.db, ctx.clock).make(user_id, label, frozenset(scopes), expires_at)
+    return view_of(NewKey, key, secret=secret)
 
 
 def revoke_key(ctx: Context, actor: Actor, key_id: int) -> None:

@@ -11,11 +11,11 @@ from datetime import timedelta
 from functools import partial
 
 from merlin.account.accounts import Accounts, check_name, hash_new_password
-from merlin.account.api_keys import ApiKey, Scope
+from merlin.account.api_keys import Scope
 from merlin.account.sign_ins import SignIns
 from merlin.account.users import Consent, Consents, User, Users
 from merlin.app import accounts, models
-from merlin.app.accounts import create_key
+from merlin.app.accounts import NewKey, create_key
 from merlin.app.actor import Actor, missing_dataset, require_approval
 from merlin.app.context import Context
 from merlin.app.shop import plan_titles
@@ -408,16 +408,16 @@ def set_password(ctx: Context, actor: Actor, name: str, password: str | None = N
 
 def give_key(
     ctx: Context, actor: Actor, user_id: int, label: str, scopes: Sequence[Scope], days: int | None
-) -> tuple[ApiKey, str]:
-    """Return a new API key and its secret, which cannot be read again.
+) -> NewKey:
+    """Return a new API key with its secret, which cannot be read again.
 
     Raises NotFound, Refused for a scope beyond their role.
     """
     _require_user(ctx, actor, user_id)
-    key, secret = create_key(ctx, actor, user_id, ctx.roles.authority(user_id), label, scopes, days)
+    key = create_key(ctx, actor, user_id, ctx.roles.authority(user_id), label, scopes, days)
     values = {"key": key.id}
     Audit(ctx.db, ctx.clock).note(actor.name, "key.give", person_reference(user_id), values)
-    return key, secret
+    return key
 
 
 def _password(given: str | None, name: str) -> tuple[str, str]:

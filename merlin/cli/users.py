@@ -304,20 +304,15 @@ def key(
 ) -> None:
     """Create an API key for a person; its secret is shown only once."""
     with write_context(config, makes_key=True) as (ctx, actor):
-        api_key, secret = users.give_key(ctx, actor, user, label, scope, days)
-    scopes = sorted(api_key.scopes)
+        new_key = users.give_key(ctx, actor, user, label, scope, days)
+    scopes = sorted(new_key.scopes)
     if json:
-        values = {
-            "user": user,
-            "key": api_key.id,
-            "scopes": scopes,
-            "expires_at": api_key.expires_at,
-        }
-        print_json({**values, "secret": secret})
+        values = {"user": user, "key": new_key.id, "scopes": scopes}
+        print_json({**values, "expires_at": new_key.expires_at, "secret": new_key.secret})
         return
-    number = str(api_key.id)
+    number = str(new_key.id)
     print_message("account-did-key", user=str(user), number=number, scopes=", ".join(scopes))
-    sys.stdout.write(f"{secret}\n")
+    sys.stdout.write(f"{new_key.secret}\n")
 
 
 @app.command("give-plan")
