@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from peewee import JOIN, fn
 
@@ -288,20 +289,21 @@ class Changes(Repository):
 
     def list_of_batch(self, batch_id: str) -> list[Change]:
         """Return the changes of one batch, in the order of the request."""
-        query = CHANGE.select().where(CHANGE.batch == batch_id).order_by(CHANGE.id)
+        return self._list(CHANGE.batch == batch_id)
+
+    def _list(self, where: Any) -> list[Change]:
+        query = CHANGE.select().where(where).order_by(CHANGE.id)
         return [self._change(row) for row in self.db.rows(query)]
 
     def list_pending(self, dataset: str) -> list[Change]:
         """Return the waiting and working changes of a dataset, oldest first."""
         goes_on = CHANGE.state.in_([ChangeState.WAITING.value, ChangeState.WORKING.value])
-        query = CHANGE.select().where((CHANGE.dataset == dataset) & goes_on)
-        return [self._change(row) for row in self.db.rows(query.order_by(CHANGE.id))]
+        return self._list((CHANGE.dataset == dataset) & goes_on)
 
     def list_committed(self, dataset: str, since: datetime) -> list[Change]:
         """Return the changes of a dataset committed at or after `since`, oldest first."""
         is_new = (CHANGE.state == ChangeState.COMMITTED.value) & (CHANGE.updated_at >= iso(since))
-        query = CHANGE.select().where((CHANGE.dataset == dataset) & is_new)
-        return [self._change(row) for row in self.db.rows(query.order_by(CHANGE.id))]
+        return self._list((CHANGE.dataset == dataset) & is_new)
 
     def list_off_branch(self, before: datetime) -> list[Batch]:
         """Return batches committed before a time whose commit is not recorded on the branch.
@@ -351,8 +353,7 @@ class Changes(Repository):
     def list_of_commit(self, by: str, prefix: str) -> list[Change]:
         """Return the changes of a requester in the commit whose id has this prefix, in order."""
         begins = fn.SUBSTR(CHANGE.commit_sha, 1, len(prefix)) == prefix
-        query = CHANGE.select().where((CHANGE.by_whom == by) & begins).order_by(CHANGE.id)
-        return [self._change(row) for row in self.db.rows(query)]
+        return self._list((CHANGE.by_whom == by) & begins)
 
     @transaction
     def resubmit(self, change_id: str, text: str | None, before: str | None) -> bool:
