@@ -9,11 +9,11 @@ older commit. The caller compares it with the expected commit and rebuilds the i
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 from merlin import __version__
 from merlin.dataset.chat_formats import TrainingLine, complete_line
@@ -238,12 +238,6 @@ class ExampleIndex:
             self._db.rollback()
         self._db.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.close()
-
     def state(self, key: str) -> str:
         """Return the stored value of a key, "" for none."""
         row = self._db.execute("SELECT value FROM state WHERE key = ?", (key,)).fetchone()
@@ -252,11 +246,6 @@ class ExampleIndex:
     def set_state(self, key: str, value: str) -> None:
         """Store a value under a key."""
         self._db.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (key, value))
-
-    @property
-    def commit_read(self) -> str:
-        """Return the commit of the last `keep`, "" for a new index."""
-        return self.state("commit")
 
     def rows(self, query: str, *values: object) -> Iterator[_Row]:
         """Yield the rows of a SELECT."""
@@ -516,7 +505,7 @@ class ExampleIndex:
 def open_index(path: Path | None = None) -> Iterator[ExampleIndex]:
     """Yield the index in a file, or a temporary one. Raises OSError for any database error."""
     try:
-        with ExampleIndex(path) as index:
+        with closing(ExampleIndex(path)) as index:
             yield index
     except sqlite3.DatabaseError as error:
         if path is not None:

@@ -126,7 +126,7 @@ class CommitHistory(Repository):
         # Not on the branch yet, so that rows can refer to it.
         row = {**_commit_row(commit, at), "position": None}
         self.db.transact(lambda: self.db.add_new(COMMIT, row))
-        if not index.commit_read:  # examples missing in a new index were deleted
+        if not index.state("commit"):  # examples missing in a new index were deleted
             known = self.db.sql(_KNOWN_IDS, outcome.dataset, outcome.dataset, NO_END)
             index.mark_moved(name for (name,) in known)
         follow_examples(self.db, outcome.dataset, commit, index)

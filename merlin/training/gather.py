@@ -157,11 +157,8 @@ def _record(
         progress.done = done
         with open_commit_span(commit.sha):
             # The first recorded commit changes all datasets, because its parent is not recorded.
-            now = ctx.source.dataset_trees(commit.sha)
-            is_parent_known = commit.parent is not None and commit.parent in mainline
-            before = (
-                ctx.source.dataset_trees(commit.parent) if is_parent_known and commit.parent else {}
-            )
+            now, parent = ctx.source.dataset_trees(commit.sha), commit.parent
+            before = ctx.source.dataset_trees(parent) if parent and parent in mainline else {}
             names = sorted(
                 name for name in now.keys() | before.keys() if now.get(name) != before.get(name)
             )
@@ -249,7 +246,8 @@ def _check(
 ) -> CheckedDataset:
     """Return the checked dataset at a commit; only changes are read if the index is up to date."""
     others = ctx.source.dataset_trees(commit.sha)
-    if index.commit_read and index.commit_read == ctx.history.find_newest_commit(folder):
+    newest = ctx.history.find_newest_commit(folder)
+    if newest and index.state("commit") == newest:
         changes = ctx.source.changes(index.state("tree"), tree)
         if changes is not None:
             checked = check_changes(
@@ -278,16 +276,12 @@ def _build(
     noted: Callable[[], NotedNumbers],
 ) -> CommitOutcome:
     dataset = checked.name
+    reject = partial(CommitOutcome, dataset, VerdictStatus.REJECTED, checked)
     if checked.spec is None or not checked.is_buildable:
         values = {"errors": checked.count(Severity.ERROR), "good": checked.good, "fewest": FEWEST}
-        reason = "verdict-rejected"
-        return CommitOutcome(
-            dataset, VerdictStatus.REJECTED, checked, reason=reason, arguments=values
-        )
+        return reject(reason="verdict-rejected", arguments=values)
     if not commit.is_readable:
-        return CommitOutcome(
-            dataset, VerdictStatus.REJECTED, checked, reason="verdict-commit-unreadable"
-        )
+        return reject(reason="verdict-commit-unreadable")
     span = open_span("build", {"merlin.dataset": dataset})
     with span, create_build_folder(ctx.builds / dataset) as place:
         content = make_build(checked, place)

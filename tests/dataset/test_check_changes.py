@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from merlin.dataset import layout
 from merlin.dataset.builds import make_build
 from merlin.dataset.check import check_changes, check_whole
-from merlin.dataset.example_index import ExampleIndex, open_index
+from merlin.dataset.example_index import open_index
 from tests.support.dataset_tree import (
     DATASET_YAML,
     FileTree,
@@ -98,7 +98,7 @@ def check_everything(tree, index):
 @given(st.integers(0, 14), st.lists(st.tuples(changes, specs), min_size=1, max_size=5))
 def test_checking_changes_equals_checking_the_whole_dataset(number, steps):
     files = make_good_files(number)
-    with ExampleIndex() as index:
+    with open_index() as index:
         tree = FileTree(files)
         check_everything(tree, index)
         for edits, spec in steps:
@@ -118,7 +118,7 @@ def test_checking_changes_equals_checking_the_whole_dataset(number, steps):
                 index.clear()
                 followed = check_everything(tree, index)
                 index.mark_moved(good_before)
-            with ExampleIndex() as other:
+            with open_index() as other:
                 anew = check_everything(tree, other)
                 assert summarise(followed) == summarise(anew)
                 assert read_build(followed) == read_build(anew)
@@ -138,7 +138,7 @@ def test_only_changed_files_are_read_and_moved():
     new = FileTree(
         {**make_good_files(60), "examples/face/q0007.yaml": example_yaml("Новый вопрос о лице")}
     )
-    with ExampleIndex() as index:
+    with open_index() as index:
         check_everything(old, index)
         index.forget_moved()
         checked = check_changes(
@@ -152,7 +152,7 @@ def test_only_changed_files_are_read_and_moved():
 def test_more_files_than_the_limit_need_a_full_check(monkeypatch):
     old, new = FileTree(make_good_files(60)), FileTree(make_good_files(61))
     monkeypatch.setattr(layout, "MAX_EXAMPLES", 60)
-    with ExampleIndex() as index:
+    with open_index() as index:
         check_whole("neurotypology", index, old.entries, old.read)
         assert check_changes("neurotypology", index, diff_trees(old, new), new.read) is None
         index.clear()
@@ -169,7 +169,11 @@ def test_index_keeps_its_last_stored_state(tmp_path):
         index.keep("c1", "t1")
         index.remove(["examples/face/q0001.yaml"])
     with open_index(path) as index:
-        assert (index.commit_read, index.state("tree"), len(list_good(index))) == ("c1", "t1", 60)
+        assert (index.state("commit"), index.state("tree"), len(list_good(index))) == (
+            "c1",
+            "t1",
+            60,
+        )
 
 
 @pytest.mark.parametrize("content", [b"", b"no database", b"SQLite format 3\x00" + bytes(5000)])
