@@ -13,6 +13,7 @@ An operator may compare any time with `merlin billing reconcile`, which changes 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
@@ -263,28 +264,24 @@ def compare(entries: Sequence[Entry], payments: Iterable[GatewayPayment]) -> lis
     `entries` are complete purchases: those of the period, and those that the gateway names. An
     unpaid payment that only the gateway has is no difference.
     """
-    by_outside_id = {payment.outside_id: payment for payment in payments}
+    theirs = {payment.outside_id: payment for payment in payments}
     ours = {entry.outside_id: entry for entry in entries if entry.kind is EntryKind.PAYMENT}
     # The refunded amount of each payment in minor units, by its row.
-    refunded: dict[int, int] = {}
+    refunded = Counter[int | None]()
     grants = {entry.entry_id: entry.refers for entry in entries if entry.kind is EntryKind.GRANT}
     for entry in entries:
-        if entry.kind is EntryKind.REFUND and entry.refers is not None:
-            paid = grants.get(entry.refers)
-            if paid is not None:
-                refunded[paid] = refunded.get(paid, 0) + entry.amount.minor
-    mismatches = [*_compare_theirs(by_outside_id, ours, refunded)]
-    for outside_id, payment in ours.items():
-        if outside_id not in by_outside_id:
-            difference = Difference.NOT_THERE
-            mismatches.append(
-                Mismatch(difference, outside_id, payment.purchase_id, payment.amount, None)
-            )
-    return mismatches
+        if entry.kind is EntryKind.REFUND and entry.refers in grants:
+            refunded[grants[entry.refers]] += entry.amount.minor
+    missing = (
+        Mismatch(Difference.NOT_THERE, outside_id, entry.purchase_id, entry.amount, None)
+        for outside_id, entry in ours.items()
+        if outside_id not in theirs
+    )
+    return [*_compare_theirs(theirs, ours, refunded), *missing]
 
 
 def _compare_theirs(
-    theirs: Mapping[str, GatewayPayment], ours: Mapping[str, Entry], refunded: Mapping[int, int]
+    theirs: Mapping[str, GatewayPayment], ours: Mapping[str, Entry], refunded: Counter[int | None]
 ) -> Iterator[Mismatch]:
     for outside_id, payment in theirs.items():
         entry = ours.get(outside_id)
@@ -296,10 +293,9 @@ def _compare_theirs(
         elif not is_paid or entry.amount != payment.amount:
             difference = Difference.AMOUNT if is_paid else Difference.NOT_PAID
             yield Mismatch(difference, outside_id, entry.purchase_id, entry.amount, payment.amount)
-        elif refunded.get(entry.entry_id, 0) != payment.refunded:
-            currency = entry.amount.currency
-            ours_minor, theirs_minor = refunded.get(entry.entry_id, 0), payment.refunded
-            amounts = (Amount(ours_minor, currency), Amount(theirs_minor, currency))
+        elif refunded[entry.entry_id] != payment.refunded:
+            minors = refunded[entry.entry_id], payment.refunded
+            amounts = (Amount(minor, entry.amount.currency) for minor in minors)
             yield Mismatch(Difference.RETURNED, outside_id, entry.purchase_id, *amounts)
 
 
