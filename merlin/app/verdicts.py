@@ -40,7 +40,6 @@ from merlin.db.tables import BUILD, CHANGE, FINDING, MODEL, PROMOTION, VERDICT
 from merlin.db.values import load_json, read_row
 from merlin.training.models import Score, comparable_score, model_of, proof_of, select_models
 from merlin.training.promote import find_before, serving_rows
-from merlin.training.scores import Evaluation
 
 _FINDINGS = 50
 
@@ -272,21 +271,17 @@ def news_message(
     if status is not VerdictStatus.SERVING:
         key = f"notice-change-{status}"
         return (f"{key}-why", {**values, "reason": reason}) if reason else (key, values)
-    score: dict[str, object] = {"key": "change-score-none", "arguments": {}}
-    if now is not None and before is None:
-        score = {"key": "change-score", "arguments": _counts(now[1])}
-    if now is not None and before is not None:
-        change = now[1].right - before[1].right
-        key = "change-score-down" if change < 0 else "change-score-up"
-        arguments: dict[str, object] = {**_counts(now[1]), "before": before[0]}
-        if change:
-            arguments["difference"] = {"key": key, "arguments": {"by": abs(change)}}
-        score = {"key": f"change-score-{'against' if change else 'same'}", "arguments": arguments}
-    return "notice-change-serving", {**values, "score": score}
-
-
-def _counts(evaluation: Evaluation) -> dict[str, object]:
-    return {"right": evaluation.right, "questions": evaluation.questions}
+    key, arguments = "change-score-none", dict[str, object]()
+    if now is not None:
+        key, arguments = "change-score", {"right": now[1].right, "questions": now[1].questions}
+        if before is not None:
+            change = now[1].right - before[1].right
+            key = "change-score-against" if change else "change-score-same"
+            arguments["before"] = before[0]
+            if change:
+                by = {"key": f"change-score-{'down' if change < 0 else 'up'}"}
+                arguments["difference"] = {**by, "arguments": {"by": abs(change)}}
+    return "notice-change-serving", {**values, "score": {"key": key, "arguments": arguments}}
 
 
 _BATCH_SIZE = 100
