@@ -135,21 +135,16 @@ def find_budget_refusal(
     if price_micro is None:
         has_cap = caps.per_job_micro is not None or caps.per_month_micro is not None
         return Decision(Step.HOLD, "held-no-price") if has_cap else None
-    if caps.per_job_micro is not None and price_micro > caps.per_job_micro:
-        values = {
-            "price": cost_argument(price_micro, currency),
-            "cap": cost_argument(caps.per_job_micro, currency),
-        }
-        return Decision(Step.HOLD, "held-job-cap", values)
-    month = caps.per_month_micro
-    if month is not None and price_micro + spent_micro > month:
-        values = {
-            "price": cost_argument(price_micro, currency),
-            "spent": cost_argument(spent_micro, currency),
-            "cap": cost_argument(month, currency),
-        }
-        return Decision(Step.HOLD, "held-month-cap", values)
-    return None
+    job, month = caps.per_job_micro, caps.per_month_micro
+    if job is not None and price_micro > job:
+        key, amounts = "held-job-cap", {"price": price_micro, "cap": job}
+    elif month is not None and price_micro + spent_micro > month:
+        key = "held-month-cap"
+        amounts = {"price": price_micro, "spent": spent_micro, "cap": month}
+    else:
+        return None
+    values = {name: cost_argument(micro, currency) for name, micro in amounts.items()}
+    return Decision(Step.HOLD, key, values)
 
 
 def refuse_expiring_base(base_model: str, sunset: date | None, today: date) -> Decision | None:
