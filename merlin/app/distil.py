@@ -389,16 +389,13 @@ def _read_pairs(passage: Passage, content: str) -> list[tuple[str, str]] | None:
         parsed = _Drafts.model_validate_json(content[start : end + 1].encode("utf-8", "replace"))
     except ValidationError:
         return None
-    if passage.answer:
-        pairs = [(example.questions, passage.answer) for example in parsed.examples[:1]]
-    elif not passage.is_question:
-        pairs = [(example.questions, example.answer) for example in parsed.examples]
-    else:  # keep the original wording; one answer is enough
-        pairs = [
-            ([passage.text, *example.questions], example.answer) for example in parsed.examples[:1]
-        ]
+    # A question needs one answer, and its original wording unless it is an example's.
+    examples = parsed.examples[:1] if passage.is_question else parsed.examples
+    own_wordings = [passage.text] if passage.is_question and not passage.answer else []
     return [
-        (wording.strip(), answer.strip()) for questions, answer in pairs for wording in questions
+        (wording.strip(), (passage.answer or example.answer).strip())
+        for example in examples
+        for wording in (*own_wordings, *example.questions)
     ]
 
 
