@@ -370,7 +370,6 @@ class FileIndex(Repository):
         self.db.add_many(DATASET_FILE, new)
         self.db.upsert(DATASET_TREE, {"dataset": dataset}, {"tree": tree})
         mark_catalogue_changed(self.db)  # the catalogue shows the texts of materials
-        self.db.bump()
 
     def drop(self, dataset: str) -> None:
         """Delete the files of a removed dataset and their unused texts."""
@@ -384,7 +383,6 @@ class FileIndex(Repository):
         for table in (DATASET_FILE, DATASET_TREE):
             self.db.delete(table, table.dataset == dataset)
         mark_catalogue_changed(self.db)  # the catalogue shows the texts of materials
-        self.db.bump()
 
     def delete_unused_texts(self) -> int:
         """Delete the texts that no file and no edit uses; return how many."""
