@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from peewee import JOIN, Select, fn
@@ -291,18 +292,9 @@ class VerdictHistory(Repository):
         is_noted = (JOB.id == VERDICT.job_id) | is_served
         rows = self.db.rows(
             VERDICT.select(
-                VERDICT.commit_sha,
-                VERDICT.dataset,
-                VERDICT.word,
-                VERDICT.updated_at,
-                BUILD.number,
-                BUILD.digest,
-                JOB.recipe,
-                JOB.provider_job_id,
-                JOB.model_id,
-                MODEL.state.alias("model_state"),
-                SERVING.since,
-                SERVING.is_pinned,
+                *(VERDICT.commit_sha, VERDICT.dataset, VERDICT.word, VERDICT.updated_at),
+                *(BUILD.number, BUILD.digest, JOB.recipe, JOB.provider_job_id, JOB.model_id),
+                *(MODEL.state.alias("model_state"), SERVING.since, SERVING.is_pinned),
             )
             .join(BUILD, JOIN.LEFT_OUTER, on=(BUILD.id == VERDICT.build_id))
             .join(JOB, JOIN.LEFT_OUTER, on=((JOB.dataset == VERDICT.dataset) & is_noted))
@@ -311,13 +303,13 @@ class VerdictHistory(Repository):
             .where(VERDICT.commit_sha.in_(commits))
             .order_by(VERDICT.commit_sha, VERDICT.dataset, JOB.id)
         )
-        notes = []
-        for commit, group in groupby(rows, key=lambda row: str(row["commit_sha"])):
-            verdict_rows = list(group)
-            notes.append(
-                (commit, _note(verdict_rows), max(str(row["updated_at"]) for row in verdict_rows))
-            )
-        return notes
+        of_commits = (
+            (commit, list(group)) for commit, group in groupby(rows, key=itemgetter("commit_sha"))
+        )
+        return [
+            (commit, _note(of_commit), max(row["updated_at"] for row in of_commit))
+            for commit, of_commit in of_commits
+        ]
 
     @transaction
     def record_note(self, commit: str, note: str) -> None:
