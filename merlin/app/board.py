@@ -31,7 +31,7 @@ from merlin.core.charts import downsample
 from merlin.core.clock import from_iso
 from merlin.core.errors import NotFound
 from merlin.core.i18n import choose_translation, render_stored_text
-from merlin.core.views import INTERNAL, described
+from merlin.core.views import INTERNAL, described, view_of
 from merlin.dataset.builds import select_taught
 from merlin.dataset.changes import OPEN
 from merlin.dataset.example import find_first
@@ -349,23 +349,19 @@ def _card(
     elif state == VerdictStatus.TRAINING.value and training and training.silence:
         state = "silent"
     errors = sum(finding.severity is Severity.ERROR for finding in verdict.findings)
-    return Card(
-        dataset=verdict.dataset,
+    return view_of(
+        Card,
+        verdict,
         stage=stage,
         state=state,
-        commit=verdict.commit,
-        subject=verdict.subject,
-        author=verdict.author,
+        change="",
         at=verdict.committed_at,
         errors=errors,
         warnings=len(verdict.findings) - errors,
-        build=verdict.build,
         job=job,
         training=training,
         model=model,
         since=since,
-        reason=verdict.reason,
-        arguments=verdict.arguments,
     )
 
 

@@ -18,7 +18,7 @@ from merlin.app.permissions import may_edit_examples, require_editing
 from merlin.core.errors import DatasetError, Forbidden, NotFound, Refused
 from merlin.core.i18n import render_stored_text
 from merlin.core.permissions import Permission
-from merlin.core.views import described
+from merlin.core.views import described, view_of
 from merlin.course.catalogue import Catalogue, Material
 from merlin.course.editing import CourseEdits
 from merlin.dataset.builds import Build
@@ -229,12 +229,11 @@ def preview_view(
 ) -> PreviewView:
     """Return the checker's preview of edits, with the forecast of the next training."""
     old = {file.path: file.text for file in files.files}
-    return PreviewView(
+    return view_of(
+        PreviewView,
+        seen,
         dataset=files.dataset,
-        is_good=seen.is_good,
         is_whole=is_whole,
-        findings=seen.findings,
-        around=seen.around,
         files=[
             FileDifference(
                 path=edit.path,
@@ -550,14 +549,12 @@ def _view(ctx: Context, batch: Sequence[Change], text: Callable[[str], str | Non
     """Return the view of a batch; `text` returns a blob's content, None if it is not stored."""
     first = batch[0]
     reason = next((each for each in batch if each.reason), first)
-    return ChangeView(
+    return view_of(
+        ChangeView,
+        first,
         id=first.batch,
-        dataset=first.dataset,
-        subject=first.subject,
-        state=first.state,
         reason=reason.reason,
         arguments=reason.arguments,
-        commit=first.commit,
         asked_at=first.created_at,
         can_withdraw=_changes(ctx).can_withdraw(first),
         files=[_file(each, text) for each in batch],
