@@ -142,12 +142,11 @@ class Owner:
 
         Processes of other hosts are unknown; an unreadable name is not considered dead.
         """
-        host, _, rest = word.partition("|")
-        boot, _, process = rest.partition("|")
-        pid, _, started = process.partition("|")
-        if host != self.host or not (pid.isdecimal() and started.isdecimal()):
-            return False
-        return boot != self.boot or _start_of(int(pid)) != int(started)
+        match word.split("|"):
+            case [self.host, boot, pid, started] if pid.isdecimal() and started.isdecimal():
+                return boot != self.boot or _start_of(int(pid)) != int(started)
+            case _:
+                return False
 
 
 def read_owner(pid: int | None = None) -> Owner:
