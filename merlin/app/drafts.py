@@ -372,8 +372,8 @@ def _compare_row(
 
 def draft_pasted_rows(
     ctx: Context, actor: Actor, dataset: str, text: str, chosen: Collection[int]
-) -> int:
-    """Make drafts of the rows with these numbers; return how many. Raises as `compare_rows`.
+) -> None:
+    """Make drafts of the rows with these numbers. Raises as `compare_rows`.
 
     A row whose question has an example changes that example's answer, and its tags if it has any.
     """
@@ -385,7 +385,6 @@ def draft_pasted_rows(
     names = NameAllocator(
         [*FileIndex(ctx.db).list_example_ids(dataset), *map(example_id_of, drafted)]
     )
-    drafted_count = 0
     for row in rows:
         if row.example is None or not row.is_offered:
             continue
@@ -395,5 +394,3 @@ def draft_pasted_rows(
         else:
             content = ExampleContent(None, row.example.answer, row.example.tags or None)
             draft_example(ctx, actor, dataset, row.known.id, content, row.known.revision)
-        drafted_count += 1
-    return drafted_count

@@ -318,15 +318,13 @@ def record_failed_renewal(ctx: Context, purchase: Purchase, reason: str) -> None
     notify(ctx, renewal.user_id, key, values, f"not-renewed:{purchase.purchase_id}")
 
 
-def order_due(ctx: Context, now: datetime) -> int:
-    """Write the orders of the renewals that are due, to be requested at once; return how many."""
-    due = Renewals(ctx.db).claim_due(now)
-    for renewal in due:
+def order_due(ctx: Context, now: datetime) -> None:
+    """Write the orders of the renewals that are due, to be requested at once."""
+    for renewal in Renewals(ctx.db).claim_due(now):
         try:
             ctx.db.transact(partial(_order, ctx, renewal))
         except Exception:  # A failure does not delay other plans; this one is retried in a day.
             log.exception("a plan could not be renewed", renewal=renewal.renewal_id)
-    return len(due)
 
 
 def _order(ctx: Context, renewal: Renewal) -> None:

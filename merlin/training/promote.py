@@ -270,12 +270,12 @@ class Promotions(Repository):
         return models
 
     @transaction
-    def retire_revoked(self) -> list[Model]:
+    def retire_revoked(self) -> None:
         """Stop serving models whose build contains an example of a withdrawn consent.
 
         Such models become `revoked`, their training verdicts failed. A serving one is replaced by
         the newest good model that served before, else by the newest good one, else by none.
-        Notifies the admins. Returns the newly revoked models.
+        Notifies the admins.
         """
         may = MODEL.state.in_([state.value for state in PREVIOUS_STATES[ModelState.REVOKED]])
         found = select_models().where(may & MODEL.build_id.in_(revoked_builds())).order_by(MODEL.id)
@@ -286,7 +286,6 @@ class Promotions(Repository):
             rewrite_notes(self.db, model.job_id)
         for dataset in sorted({model.dataset for model in lost}):
             self._fall_back(dataset, [model for model in lost if model.dataset == dataset])
-        return lost
 
     def _fall_back(self, dataset: str, lost: Sequence[Model]) -> None:
         """Replace the serving model if it is one of these; notify the admins."""
