@@ -11,8 +11,6 @@ from functools import reduce
 from operator import and_, or_
 from typing import Any
 
-from peewee import fn
-
 from merlin.account.users import ERASED
 from merlin.billing.tombstones import Tombstones
 from merlin.chat.sessions import SUMMARY
@@ -162,8 +160,7 @@ class PersonalRecords(Repository):
             condition = reduce(or_, conditions)
             if table is TURN:
                 condition &= TURN.format != SUMMARY
-            column = getattr(table, table.row_key[0])
-            if count := int(self.db.value(table.select(fn.COUNT(column)).where(condition))):
+            if count := self.db.count(table, condition):
                 counts[table.__name__] = count
         return counts
 
