@@ -105,7 +105,7 @@ def read_evaluation(ctx: Context, actor: Actor, name: str, against: str = "") ->
         why=reason,
         asked=len(Models(ctx.db).answers(model.model_row)),
         questions=len(questions_of(read_conversations(ctx.db, model.build_id, TEST))),
-        versions=evaluation.score_versions(ctx.db, model),
+        versions=[*evaluation.score_versions(ctx.db, model)],
     )
 
 

@@ -268,14 +268,9 @@ def _find_open_ends(index: ExampleIndex) -> Iterator[Finding]:
 
 def _find_other_languages(index: ExampleIndex) -> Iterator[Finding]:
     """Yield answers in another language than their question, where that is unusual."""
-    counts = {
-        (question_language, answer_language): count
-        for question_language, answer_language, count in index.rows(_LANGUAGES)
-    }
-    usual = max(
-        (count for (question, answer), count in counts.items() if question == answer), default=0
-    )
-    total = sum(counts.values())
+    counts = [*index.rows(_LANGUAGES)]
+    usual = max((count for question, answer, count in counts if question == answer), default=0)
+    total = sum(count for _, _, count in counts)
     if total < _MIN_EXAMPLES or usual < _USUAL_SHARE * total:
         return
     for example_id, places in index.rows(_OTHER_LANGUAGES):

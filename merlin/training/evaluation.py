@@ -266,8 +266,8 @@ def _score_baselines(
             yield BaselineScores(step=step, scores=_count_scores(model_id, judged))
 
 
-def score_versions(db: Database, model: Model) -> list[VersionScore]:
-    """Return the scores of a dataset's newest models, including this one, oldest first.
+def score_versions(db: Database, model: Model) -> Iterator[VersionScore]:
+    """Yield the scores of a dataset's newest models, including this one, oldest first.
 
     `MAX_VERSIONS` at most. Failed models and those without stored answers are left out.
     """
@@ -277,13 +277,12 @@ def score_versions(db: Database, model: Model) -> list[VersionScore]:
     models = [model_of(row) for row in db.rows(query)]
     older = [candidate for candidate in models if candidate.model_row < model.model_row]
     start = max(0, min(len(older), len(models) - MAX_VERSIONS))
-    scores = []
     for candidate in models[start : start + MAX_VERSIONS]:
         kinds = [answer.kind for answer in judge_answers(db, candidate)]
         if kinds:
             right = kinds.count(AnswerKind.RIGHT)
             low, high = compute_wilson_interval(right, len(kinds))
-            score = VersionScore(
+            yield VersionScore(
                 model_row=candidate.model_row,
                 model=candidate.build_version,
                 at=candidate.created_at,
@@ -292,8 +291,6 @@ def score_versions(db: Database, model: Model) -> list[VersionScore]:
                 low=low,
                 high=high,
             )
-            scores.append(score)
-    return scores
 
 
 def compute_wilson_interval(right: int, questions: int) -> tuple[float, float]:
@@ -452,10 +449,9 @@ def _score_tags(
     tags: Mapping[str, Sequence[str]], judged: Sequence[JudgedAnswer], pairs: Sequence[Pair]
 ) -> Iterator[TagScores]:
     for tag in sorted({tag for example_tags in tags.values() for tag in example_tags}):
-        answer_kinds = [
+        kinds = Counter(
             answer.kind for answer in judged if tag in tags.get(answer.question.example_id, ())
-        ]
-        kinds = Counter(answer_kinds)
+        )
         common = [pair for pair in pairs if tag in tags.get(pair[0].question.example_id, ())]
         if kinds:
             yield TagScores(
