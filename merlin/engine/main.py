@@ -7,12 +7,10 @@ import asyncio
 import socket
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 
 import uvicorn
 from fastapi import FastAPI
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -30,7 +28,6 @@ from merlin.core.server import BodyBudget, BodyLimit
 from merlin.engine import status
 from merlin.engine.api import inference, training
 from merlin.engine.auth import RequestGuard
-from merlin.engine.bases import Bases
 from merlin.engine.child_process import limit_own_threads
 from merlin.engine.context import Engine
 from merlin.engine.job_events import protocol_language
@@ -80,8 +77,8 @@ def serve_on(
     log.info("engine listens", host=address[0], port=address[1], tls=tls is not None)
 
     async def serve_engine() -> None:
-        engine = Engine(settings)
-        app = create_app(settings, engine)
+        app = create_app(settings)
+        app.state.engine = engine = Engine(settings)
         config = uvicorn.Config(
             app,
             log_config=None,
@@ -103,13 +100,10 @@ def serve_on(
     log.info("engine stopped")
 
 
-def create_app(
-    settings: EngineSettings, engine: Engine | None = None, bases: Bases | None = None
-) -> FastAPI:
-    """Return the application of an open engine; without one it opens and closes its own.
+def create_app(settings: EngineSettings) -> FastAPI:
+    """Return the application, whose `state.engine` has to be set before it is served.
 
-    `bases` default to those of the settings. Raises ConfigError for settings without a key on a
-    public address.
+    Raises ConfigError for settings without a key on a public address.
     """
     settings.check()
     calls: Counter[tuple[str, int]] = Counter()
@@ -119,13 +113,11 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        lifespan=None if engine else _lifespan,
         # Routes of included routers would be rebuilt on the first request.
         routes=[route for subject in _ROUTER_MODULES for route in subject.router.routes],
     )
-    app.state.settings, app.state.engine, app.state.calls = settings, engine, calls
-    app.state.bases, app.state.sign_ins = bases, SignIns(settings.key)
-    app.state.machine = Machine(settings.folder)
+    app.state.settings, app.state.calls = settings, calls
+    app.state.sign_ins, app.state.machine = SignIns(settings.key), Machine(settings.folder)
     # No connection limit for the loopback, from which our own processes connect.
     app.state.connections = Connections(trusted=LOOPBACK)
     app.state.bodies = BodyBudget(BODIES_BYTES)
@@ -134,16 +126,6 @@ def create_app(
     app.add_middleware(BodyLimit, bodies=app.state.bodies, no_room=_refuse_body)
     app.add_middleware(RequestGuard, key=settings.key, calls=calls)
     return app
-
-
-@asynccontextmanager
-async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    engine = await run_in_threadpool(Engine, app.state.settings, app.state.bases)
-    app.state.engine = engine
-    try:
-        yield
-    finally:
-        await engine.close()
 
 
 def _build_error_response(refusal: ApiError) -> Response:

@@ -19,9 +19,9 @@ from merlin.db.database import open_database
 from merlin.db.requests import Requests, RequestState
 from merlin.db.tables import REQUEST
 from merlin.db.tables import UPDATE as UPDATES
-from merlin.engine.main import create_app as engine_app
 from tests.api.running_api import SECRET, run_api
 from tests.api.sign_in_data import BOT, TOKEN
+from tests.engine.running_engine import create_engine_app
 from tests.support.http_servers import serve_app
 from tests.support.metrics_page import metric_value
 from tests.support.waiting import wait_until
@@ -251,7 +251,7 @@ def test_forged_hook_is_refused_and_counted(unmoved, name, headers):
 def ended_job(site, folder, secret):
     """Let a job end at our engine, which calls the hook; yield the engine's client."""
     hook = {f"{site.address}/hooks/provider": secret}
-    engine = engine_app(EngineSettings(folder, "127.0.0.1", 0, "key", webhooks=hook))
+    engine = create_engine_app(EngineSettings(folder, "127.0.0.1", 0, "key", webhooks=hook))
     with serve_app(engine) as address, OpenAI(api_key="key", base_url=f"{address}/v1") as client:
         file = client.files.create(file=("train.jsonl", b"no example"), purpose="fine-tune")
         client.fine_tuning.jobs.create(model="recall", training_file=file.id)

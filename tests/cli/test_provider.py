@@ -9,7 +9,7 @@ from merlin.cli import main
 from merlin.config.engine import EngineSettings
 from merlin.core.i18n import text
 from merlin.engine.conformance import CHECKS
-from merlin.engine.main import create_app
+from tests.engine.running_engine import create_engine_app
 from tests.support.http_servers import serve_app
 from tests.support.markdown_pages import read_page
 
@@ -21,7 +21,7 @@ NAMES = [check.name for check in CHECKS]
 @pytest.fixture(scope="module")
 def url(tmp_path_factory):
     settings = EngineSettings(tmp_path_factory.mktemp("engine"), "127.0.0.1", 0, KEY)
-    with serve_app(create_app(settings)) as address:
+    with serve_app(create_engine_app(settings)) as address:
         yield address
 
 

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlencode
 from merlin.config.engine import EngineSettings
 from merlin.engine.conformance import run_checks, select_checks
 from merlin.engine.conformance.harness import LONG_EPOCHS, connect
-from merlin.engine.main import create_app
+from tests.engine.running_engine import create_engine_app
 from tests.support.http_servers import serve_app
 from tests.support.pausable_recall import pausable_bases
 from tests.support.waiting import longest
@@ -173,7 +173,7 @@ def run_proxy(folder, wrap=Proxy):
 
     # Only where its cancellation is ignored is the long job trained to its end.
     bases = pausable_bases(settings, get_gate, most_epochs=2)
-    proxy = wrap(create_app(settings, bases=bases), gates)
+    proxy = wrap(create_engine_app(settings, bases), gates)
     with serve_app(proxy) as proxy.url:
         yield proxy
 

@@ -2,7 +2,7 @@
 
 import json
 import os
-from contextlib import closing, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from urllib.parse import urlsplit
 
 import openai
@@ -12,6 +12,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 from merlin.config.engine import EngineSettings
 from merlin.core.durable_files import try_lock
 from merlin.core.server import listen
+from merlin.engine.context import Engine
 from merlin.engine.main import create_app, serve_on
 from tests.support.forked_processes import FORKS
 from tests.support.http_servers import serve_app
@@ -117,11 +118,25 @@ def read_weights(folder, client, job_id):
     return (folder / "models" / job_id / f"step-{step}").read_bytes()
 
 
+def create_engine_app(settings, bases=None):
+    """Return the application of an engine that it opens when it starts, and closes at its end."""
+
+    @asynccontextmanager
+    async def open_engine(app):
+        app.state.engine = engine = Engine(settings, bases)
+        yield
+        await engine.close()
+
+    app = create_app(settings)
+    app.router.lifespan_context = open_engine
+    return app
+
+
 @contextmanager
 def serve_engine(folder, bases=None, **options):
     """Serve an engine in a thread of this process; yield a client of it."""
     settings = EngineSettings(folder, "127.0.0.1", 0, **{"key": KEY, **options})
-    app = create_app(settings, bases=bases)
+    app = create_engine_app(settings, bases)
     with serve_app(app) as address, closing(EngineClient(urlsplit(address).port)) as client:
         client.app = app
         yield client

@@ -6,8 +6,8 @@ import pytest
 
 from merlin.config.engine import EngineSettings
 from merlin.core.tracing import open_span
-from merlin.engine.main import create_app
 from merlin.openai_protocol.client import ProtocolClient
+from tests.engine.running_engine import create_engine_app
 from tests.support.http_servers import serve_app
 from tests.support.otlp_receiver import collect_spans
 
@@ -25,7 +25,7 @@ def test_request_span_continues_the_callers_trace_and_needs_one(tmp_path):
             await client.aclose()
 
     settings = EngineSettings(tmp_path, "127.0.0.1", 0, "the-key-of-the-engine")
-    with collect_spans("engine") as spans, serve_app(create_app(settings)) as url:
+    with collect_spans("engine") as spans, serve_app(create_engine_app(settings)) as url:
         asyncio.run(ask(url))
     (call,) = spans.named("GET /v1/models")
     assert spans.path(call) == ("chat", "GET /v1/models")

@@ -9,10 +9,10 @@ import pytest
 from merlin.config.engine import EngineSettings
 from merlin.core.errors import ModelGone, ProviderError
 from merlin.core.messages import Message, ParameterRefused, SamplingParams, Usage
-from merlin.engine.main import create_app
 from merlin.providers.base import LAUNCH_KEY, NewJob
 from merlin.providers.openai_chat import OpenAIChat
 from merlin.providers.openai_training import OpenAIModelClient, OpenAIProvider
+from tests.engine.running_engine import create_engine_app
 from tests.support.http_servers import serve_app
 from tests.support.waiting import wait_until
 
@@ -32,7 +32,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def address(folder):
     settings = EngineSettings(folder, "127.0.0.1", 0, KEY)
-    with serve_app(create_app(settings)) as root:
+    with serve_app(create_engine_app(settings)) as root:
         yield f"{root}/v1"
 
 
