@@ -318,7 +318,7 @@ class RecallModel:
 
     def _compute_vector(self, terms: Sequence[str], vectors: Vectors | None) -> Floats:
         """Return the question's vector: length 1 if every feature is known, else shorter."""
-        placed = self._place_terms([term for term in terms if not is_sentence(term)])
+        placed = self._place_terms(drop_sentences(terms))
         for term in filter(is_sentence, terms):  # not cached: the number of texts is unbounded
             (vector,), (mass,) = self.space.place([term], vectors)
             placed.append((vector, float(mass)))
@@ -377,9 +377,10 @@ def load_model(path: Path) -> RecallModel:
         card = json.loads(arrays["card"].tobytes())
         known, seen_in = arrays["known"].astype(np.int64), arrays["seen_in"].astype(np.int64)
         numbers = card["documents"], card["seed"], card["dimensions"]
-        space = Space(known, seen_in, card.get("synonyms", {}), *numbers)
+        words = known, seen_in, card.get("synonyms", {}), *numbers
+        space = Space(*words)
         if "encoder" in card:
-            space = SentenceSpace(space, card["encoder"], arrays["middle"], arrays["axes"])
+            space = SentenceSpace(*words, card["encoder"], arrays["middle"], arrays["axes"])
         is_first = card["format"] == 1
         count = len(card["answers"])
         limits = np.full(count, card["threshold"]) if is_first else arrays["thresholds"]

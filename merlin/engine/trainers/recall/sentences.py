@@ -10,6 +10,7 @@ axes is lost, as for an unknown word.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,13 @@ import numpy as np
 from merlin.core.messages import Message
 from merlin.engine.trainers.recall.draws import Floats
 from merlin.engine.trainers.recall.space import Space
-from merlin.engine.trainers.recall.text import SENTENCE, Terms, extract_terms, select_user_texts
+from merlin.engine.trainers.recall.text import (
+    SENTENCE,
+    Terms,
+    drop_sentences,
+    extract_terms,
+    select_user_texts,
+)
 
 WEIGHT = 2.5
 MAX_AXES = 256
@@ -47,6 +54,7 @@ def is_sentence(term: str) -> bool:
     return term.startswith(SENTENCE)
 
 
+@dataclass(eq=False)
 class SentenceSpace(Space):
     """A space whose last columns are the principal axes of the trained texts' vectors.
 
@@ -56,25 +64,15 @@ class SentenceSpace(Space):
 
     extract = staticmethod(extract_sentence_terms)
 
-    def __init__(self, words: Space, encoder: str, middle: Floats, axes: Floats) -> None:
-        super().__init__(
-            words.known,
-            words.seen_in,
-            words.synonyms,
-            words.documents,
-            words.seed,
-            words.dimensions,
-        )
-        self.encoder, self.middle, self.axes = encoder, middle, axes
+    encoder: str
+    middle: Floats
+    axes: Floats
 
     @classmethod
     def from_texts(
         cls, documents: Sequence[Terms], seed: int, dimensions: int, encoder: str, vectors: Vectors
     ) -> SentenceSpace:
         """Build the space of these documents; `vectors` has the vector of each of their texts."""
-        space = Space.from_documents(
-            [[term for term in row if not is_sentence(term)] for row in documents], seed, dimensions
-        )
         texts = sorted(
             {term.removeprefix(SENTENCE) for row in documents for term in row if is_sentence(term)}
         )
@@ -85,14 +83,15 @@ class SentenceSpace(Space):
         count = int((lengths[::-1][: min(MAX_AXES, dimensions)] > _MIN_LENGTH).sum())
         # random rows come in pairs of columns
         axes = np.ascontiguousarray(axes[:, ::-1][:, : count - count % 2])
-        return cls(space, encoder, middle, axes)
+        words = [drop_sentences(row) for row in documents]
+        return cls.from_documents(words, seed, dimensions, encoder, middle, axes)
 
     def place(self, terms: Sequence[str], vectors: Vectors | None = None) -> tuple[Floats, Floats]:
         """Return each term's vector and its mass; `vectors` has the vector of each text."""
         is_text = np.array([is_sentence(term) for term in terms])
         placed = np.zeros((len(terms), self.dimensions + self.axes.shape[1]), np.float32)
         mass = np.zeros(len(terms), np.float32)
-        word_terms = [term for term in terms if not is_sentence(term)]
+        word_terms = drop_sentences(terms)
         if word_terms:
             placed[~is_text, : self.dimensions], mass[~is_text] = super().place(word_terms)
         texts = [term for term in terms if is_sentence(term)]

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -75,6 +76,7 @@ def draw_vectors(hashes: Integers, seed: int, dimensions: int) -> Floats:
     return rows
 
 
+@dataclass(eq=False)
 class Space:
     """The feature space of one training file: its features and their document frequencies.
 
@@ -86,36 +88,32 @@ class Space:
 
     extract = staticmethod(extract_terms)
 
-    def __init__(
-        self,
-        known: Integers,
-        seen_in: Integers,
-        synonyms: Synonyms,
-        documents: int,
-        seed: int,
-        dimensions: int,
-    ) -> None:
-        self.known = known
-        self.seen_in = seen_in
-        self.synonyms = synonyms
-        self.documents = documents
-        self.seed = seed
-        self.dimensions = dimensions
-        self._rarity = np.log((documents + 1) / (seen_in + 0.5)).astype(np.float32)
-        self.rarest = np.float32(np.log((documents + 1) / 0.5))
+    known: Integers
+    seen_in: Integers
+    synonyms: Synonyms
+    documents: int
+    seed: int
+    dimensions: int
+
+    def __post_init__(self) -> None:
+        self._rarity = np.log((self.documents + 1) / (self.seen_in + 0.5)).astype(np.float32)
+        self.rarest = np.float32(np.log((self.documents + 1) / 0.5))
 
     @classmethod
     def from_documents(
-        cls, documents: Sequence[Sequence[str]], seed: int, dimensions: int
-    ) -> Space:
-        """Build the space of these documents, each given by its distinct terms."""
+        cls, documents: Sequence[Sequence[str]], seed: int, dimensions: int, *more: Any
+    ) -> Self:
+        """Build the space of these documents, each given by its distinct terms.
+
+        `more` are the values of a subclass's own fields.
+        """
         pairs = [
             np.unique(np.concatenate([build_features(term)[0] for term in document]))
             for document in documents
         ]
         known, seen_in = np.unique(np.concatenate(pairs), return_counts=True)
         synonyms = find_synonyms({term for document in documents for term in document})
-        return cls(known, seen_in, synonyms, len(documents), seed, dimensions)
+        return cls(known, seen_in, synonyms, len(documents), seed, dimensions, *more)
 
     def place(
         self,
