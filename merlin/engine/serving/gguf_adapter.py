@@ -79,28 +79,22 @@ def write_adapter(adapter: Path, base: Path, target: Path) -> None:
 
 def _read_tensors(path: Path) -> Iterator[tuple[str, Matrix]]:
     """Yield the tensors of a safetensors file as float32; numpy does not have bfloat16."""
-    import numpy as np  # noqa: PLC0415 - a conversion is rare
+    import gguf  # noqa: PLC0415 - the extra's; a conversion is rare
 
-    raw = path.read_bytes()
-    size = int.from_bytes(raw[:8], "little")
-    header = json.loads(raw[8 : 8 + size])
-    header.pop("__metadata__", None)
-    for name, entry in header.items():
-        begin, end = entry["data_offsets"]
-        cells = raw[8 + size + begin : 8 + size + end]
-        if entry["dtype"] == "BF16":
-            wide = np.frombuffer(cells, "<u2").astype("<u4") << 16
-            flat = wide.view("<f4")
+    for name, tensor in gguf.SafetensorsLocal(path).tensors.items():
+        cells = tensor.mmap_bytes()
+        if tensor.dtype == "BF16":
+            flat = (cells.view("<u2").astype("<u4") << 16).view("<f4")
         else:
-            flat = np.frombuffer(cells, _FLOATS[entry["dtype"]]).astype("<f4")
-        yield name, flat.reshape(entry["shape"])
+            flat = cells.view(_FLOATS[tensor.dtype]).astype("<f4")
+        yield name, flat.reshape(tensor.shape)
 
 
 def _map_names(
     tensors: Mapping[str, Matrix], architecture: str, config: Mapping[str, Any]
 ) -> Iterator[tuple[str, Matrix]]:
     """Yield the tensors with llama.cpp's names: A is (rank, in), B is (out, rank)."""
-    import gguf  # noqa: PLC0415 - the extra's
+    import gguf  # noqa: PLC0415 - as above
 
     kinds = {name: kind for kind, name in gguf.MODEL_ARCH_NAMES.items()}
     layers = int(config["num_hidden_layers"])
