@@ -14,6 +14,7 @@ import asyncio
 import re
 import ssl
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from threading import Lock
 from typing import Any, TypeVar
@@ -315,7 +316,9 @@ class YooKassaGateway:
             raise PaymentUnknown(f"YooKassa did not answer: {failed}", code="no_answer")
         if failed:
             raise GatewayUnavailable(f"YooKassa cannot be reached: {failed}", code="unreachable")
-        body = _parse_object(content)
+        body: Body | None = None
+        with suppress(ValueError):
+            body = parse_object(content)
         if status == _OK and body is not None:
             return body
         raise _error_of(status, body)
@@ -366,13 +369,6 @@ def _validate_body(kind: str, body: Body) -> Body:
         return dict(built)
     except (ValueError, TypeError, AttributeError) as error:
         raise PaymentError(f"YooKassa's package refused: {error}", code="invalid_request") from None
-
-
-def _parse_object(content: bytes) -> Body | None:
-    try:
-        return parse_object(content)
-    except ValueError:
-        return None
 
 
 def _error_of(status: int, body: Body | None) -> PaymentError:
