@@ -63,22 +63,6 @@ Scored = tuple[torch.Tensor, torch.Tensor]
 Loss = tuple[torch.Tensor, Mapping[str, torch.Tensor]]
 
 
-def score(model: torch.nn.Module, layout: Layout) -> Scored:
-    """Compute logits of the target tokens only: all logits would take most of a step's memory."""
-    inputs: dict[str, Any] = {"input_ids": layout.ids, "use_cache": False}
-    if layout.positions is not None:
-        inputs["position_ids"] = layout.positions
-    columns = torch.unique(layout.place)
-    if _supports_logits_to_keep(model):
-        logits = model(**inputs, logits_to_keep=columns).logits
-        place = torch.searchsorted(columns, layout.place)
-    else:
-        logits, place = model(**inputs).logits, layout.place
-    chosen = logits[layout.line, place].float()
-    logps = -functional.cross_entropy(chosen, layout.targets, reduction="none")
-    return logps, chosen.detach().argmax(-1) == layout.targets
-
-
 def compute_supervised_loss(scored: Scored) -> Loss:
     """Return the negative log-likelihood summed over the target tokens."""
     logps, hits = scored
@@ -108,13 +92,6 @@ def disable_adapters(model: Any) -> Iterator[None]:
             yield
     finally:
         model.train(was_training)
-
-
-def _supports_logits_to_keep(model: Any) -> bool:
-    while hasattr(model, "module"):
-        model = model.module
-    base = model.get_base_model() if hasattr(model, "get_base_model") else model
-    return "logits_to_keep" in inspect.signature(base.forward).parameters
 
 
 @dataclass(frozen=True)
@@ -251,6 +228,8 @@ class TrainStep:
         self._parallel = (
             accelerator.prepare_model(model) if accelerator.num_processes > 1 else model
         )
+        forward = model.get_base_model().forward
+        self._can_select = "logits_to_keep" in inspect.signature(forward).parameters
         self._trainable = [part for part in model.parameters() if part.requires_grad]
         self.optimizer = torch.optim.AdamW(self._trainable, lr=plan.get_rate(0), weight_decay=0.0)
 
@@ -310,12 +289,27 @@ class TrainStep:
     def _compute_loss(self, model: Any, layout: Layout) -> Loss:
         if self._plan.method != DPO:
             with self._accelerator.autocast():
-                return compute_supervised_loss(score(model, layout))
+                return compute_supervised_loss(self._score(model, layout))
         with disable_adapters(self.model), self._accelerator.autocast():
-            reference = score(self.model, layout)
+            reference = self._score(self.model, layout)
         with self._accelerator.autocast():
-            scored = score(model, layout)
+            scored = self._score(model, layout)
         return compute_dpo_loss(scored, reference, layout, float(self._plan.settings["beta"]))
+
+    def _score(self, model: Any, layout: Layout) -> Scored:
+        """Compute logits of the target tokens only: all would take most of a step's memory."""
+        inputs: dict[str, Any] = {"input_ids": layout.ids, "use_cache": False}
+        if layout.positions is not None:
+            inputs["position_ids"] = layout.positions
+        columns = torch.unique(layout.place)
+        if self._can_select:
+            logits = model(**inputs, logits_to_keep=columns).logits
+            place = torch.searchsorted(columns, layout.place)
+        else:
+            logits, place = model(**inputs).logits, layout.place
+        chosen = logits[layout.line, place].float()
+        logps = -functional.cross_entropy(chosen, layout.targets, reduction="none")
+        return logps, chosen.detach().argmax(-1) == layout.targets
 
     def _compute_sums(
         self, losses: Sequence[Loss], share: Sequence[Example], weight: float
