@@ -428,7 +428,7 @@ def cancel_job(server: Server, long: FineTuningJob) -> None:
 def _change_state(
     server: Server, job_id: str, move: Callable[[str], FineTuningJob], expected: str
 ) -> FineTuningJob:
-    """Change a job's state and wait for it. Raises Missing if the job ended first."""
+    """Change a job's state and wait for it. Raises NotSupported if the job ended first."""
     try:
         with allow_missing_call(f"POST /fine_tuning/jobs/{{id}}/{move.__name__}"):
             status = move(job_id).status

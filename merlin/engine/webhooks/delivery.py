@@ -50,7 +50,7 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class DeliveryOutcome:
-    """The result of an attempt; `status` is None without a response; `trouble` is the error."""
+    """The result of an attempt; `status` is None without a response; `error` is its reason."""
 
     status: int | None
     error: str = ""

@@ -108,7 +108,7 @@ class StopFinder:
         return pending
 
     def _find_partial_length(self, pending: str) -> int:
-        """Return the length of the longest suffix of `held` that begins a stop text."""
+        """Return the length of the longest suffix of `pending` that begins a stop text."""
         most = max((len(stop) - 1 for stop in self._stops), default=0)
         for length in range(min(most, len(pending)), 0, -1):
             if any(stop.startswith(pending[-length:]) for stop in self._stops):

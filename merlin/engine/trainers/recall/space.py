@@ -17,8 +17,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from merlin.engine.trainers.recall.draws import Floats, Integers
-from merlin.engine.trainers.recall.draws import draw_normal as normal_rows
+from merlin.engine.trainers.recall.draws import Floats, Integers, draw_normal
 from merlin.engine.trainers.recall.synonyms import Synonyms, find_synonyms
 from merlin.engine.trainers.recall.text import EARLIER, extract_terms
 
@@ -72,7 +71,7 @@ def draw_vectors(hashes: Integers, seed: int, dimensions: int) -> Floats:
     rows = np.empty((len(hashes), dimensions), np.float32)
     for first in range(0, len(hashes), _ROWS_AT_ONCE):
         part = slice(first, first + _ROWS_AT_ONCE)
-        rows[part] = normal_rows(hashes[part].astype(np.uint64), seed, dimensions)
+        rows[part] = draw_normal(hashes[part].astype(np.uint64), seed, dimensions)
     return rows
 
 
