@@ -225,7 +225,8 @@ class TokenReservation:
         self._clients = clients
         self._client = client
         self._count = count
-        self._is_taken = False
+        self._taken = 0
+        self._is_over = False
 
     def take(self) -> None:
         """Reserve the tokens.
@@ -246,21 +247,18 @@ class TokenReservation:
                     "Your answers under way may need the rest of the day's tokens: let them end"
                 )
                 raise limit_error(f"Rate limit reached: {message}.", "tokens", _ANSWER_RETRY_S)
-            clients.reserved[client_id] += self._count
-            self._is_taken = True
+            if not self._is_over:  # else the caller has left while this waited for the lock
+                self._taken = self._count
+                clients.reserved[client_id] += self._count
 
     def settle(self, tokens: int) -> None:
         """Record prompt and completion tokens and end the reservation; later calls do nothing."""
-        if not self._is_taken:
-            return
-        self._is_taken = False
         clients, client_id = self._clients, self._client.client_id
         with clients.accounting_lock:
-            try:
-                if tokens:
-                    clients.database.change(_ADD_USAGE, client_id, _format_day(utc_now()), tokens)
-            finally:
-                clients.reserved[client_id] -= self._count
+            clients.reserved[client_id] -= self._taken
+            is_over, self._taken, self._is_over = self._is_over, 0, True
+            if tokens and not is_over:
+                clients.database.change(_ADD_USAGE, client_id, _format_day(utc_now()), tokens)
 
 
 def _digest_key(key: str) -> str:

@@ -8,7 +8,7 @@ import openai
 import pytest
 
 from merlin.engine.bases import Base
-from merlin.engine.clients import Clients, Limits
+from merlin.engine.clients import Clients, Limits, TokenReservation
 from merlin.engine.database import Database
 from merlin.engine.serving.base import Chunk, Finish
 from tests.engine.running_engine import EngineClient, serve_engine
@@ -81,3 +81,14 @@ def test_abandoned_answer_releases_its_reserved_tokens(tmp_path):
         backend.may_end.set()
         wait_until(lambda: 0 < read_tokens_left(anna) < 900)
         assert anna.ask("slow").usage.total_tokens == 5
+
+
+def test_answer_abandoned_before_its_reservation_began_reserves_nothing(tmp_path):
+    with closing(Database(tmp_path / "engine.db")) as rows:
+        clients = Clients(rows)
+        anna, _ = clients.admit(clients.add("anna", Limits(tokens_per_day=900)))
+        abandoned = TokenReservation(clients, anna, 900)
+        # The caller leaves while `take` waits in a thread for the lock.
+        abandoned.settle(0)
+        abandoned.take()
+        TokenReservation(clients, anna, 900).take()
