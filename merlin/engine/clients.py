@@ -20,7 +20,7 @@ from merlin.core.clock import utc_now
 from merlin.core.errors import NotFound, Refused
 from merlin.core.rate_limit import TokenBuckets
 from merlin.engine.database import Database, Row
-from merlin.openai_protocol.errors import ApiError
+from merlin.openai_protocol.errors import ApiError, limit_error
 
 PREFIX = "mre_"
 MINUTE_S = 60.0
@@ -51,16 +51,6 @@ class Limits:
     tokens_per_day: int = 0
     jobs: int = 0
     bytes: int = 0
-
-
-def limit_error(
-    message: str, kind: str, retry_after_s: float, headers: Mapping[str, str] | None = None
-) -> ApiError:
-    """Return the ApiError 429 for an exceeded limit; `kind` is "requests", "tokens" or "jobs"."""
-    refusal = ApiError(429, message)
-    refusal.kind = kind
-    refusal.headers = {**(headers or {}), "retry-after": str(max(1, math.ceil(retry_after_s)))}
-    return refusal
 
 
 def build_headers(kind: str, limit: int, remaining: float, reset_s: float) -> Mapping[str, str]:

@@ -83,7 +83,7 @@ class Transcriber:
         """Transcribe a recording.
 
         `language` "" is detected; `prompt` is the preceding text. Raises ApiError 400 if the file
-        is not audio, Busy if the queue is full, Unavailable if the model cannot be loaded or the
+        is not audio, 429 if the queue is full, Unavailable if the model cannot be loaded or the
         child crashed.
         """
         question = {

@@ -9,6 +9,7 @@ every other 3xx, 4xx                              ProviderError
 """
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from email.utils import parsedate_to_datetime
@@ -79,6 +80,16 @@ def missing(kind: str, name: str, param: str = "id") -> ApiError:
 def bad_field(param: str, message: str, code: str | None = None) -> ApiError:
     """Return the error for an invalid field."""
     return ApiError(400, message, param=param, code=code)
+
+
+def limit_error(
+    message: str, kind: str, retry_after_s: float, headers: Mapping[str, str] | None = None
+) -> ApiError:
+    """Return the error for an exceeded limit; `kind` is "requests", "tokens" or "jobs"."""
+    refusal = ApiError(429, message)
+    refusal.kind = kind
+    refusal.headers = {**(headers or {}), "retry-after": str(max(1, math.ceil(retry_after_s)))}
+    return refusal
 
 
 def format_path(path: Sequence[int | str]) -> str:

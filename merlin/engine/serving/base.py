@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from pydantic import TypeAdapter
 
 from merlin.core.messages import Message
-from merlin.openai_protocol.errors import ApiError, bad_field
+from merlin.openai_protocol.errors import ApiError, bad_field, limit_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +91,10 @@ class Finish:
 Embedding = tuple[Sequence[Sequence[float]], int]
 
 
-class Busy(ApiError):
-    """The queue is full; `retry_after_s` is the suggested delay before a retry."""
-
-    kind = "requests"
-
-    def __init__(self, retry_after_s: int) -> None:
-        super().__init__(429, "Too many questions wait for this model; ask again a little later.")
-        self.retry_after_s = retry_after_s
-        self.headers = {"retry-after": str(retry_after_s)}
+def busy_error(retry_after_s: float) -> ApiError:
+    """Return the error for a full queue."""
+    message = "Too many questions wait for this model; ask again a little later."
+    return limit_error(message, "requests", retry_after_s)
 
 
 class Unavailable(ApiError):
@@ -117,8 +112,8 @@ class Backend(Protocol):
     ) -> AsyncGenerator[Chunk | Finish, None]:
         """Yield chunks, and a Finish at the end; closing the iterator cancels the request.
 
-        The request starts with the first iteration. Raises ApiError: Busy, Unavailable, and 400
-        "context_length_exceeded" if the messages are too long.
+        The request starts with the first iteration. Raises Unavailable, and ApiError: 429 if the
+        queue is full, 400 "context_length_exceeded" if the messages are too long.
         """
 
     async def embed(self, texts: Sequence[str]) -> Embedding:

@@ -6,7 +6,6 @@ round-robin over clients. The message protocol is described in `serving.base`.
 
 import asyncio
 import json
-import math
 import signal
 import sys
 import time
@@ -21,7 +20,7 @@ from statistics import fmean
 from merlin.core.clock import Backoff
 from merlin.core.log import get_logger
 from merlin.engine.child_process import build_environment
-from merlin.engine.serving.base import Busy, Line, Unavailable, parse_refusal
+from merlin.engine.serving.base import Line, Unavailable, busy_error, parse_refusal
 
 # The pause after the second crash in a row, and the longest one.
 _FIRST_RESTART_S, _MAX_RESTART_S = 4.0, 60.0
@@ -32,7 +31,7 @@ _ANSWER_KINDS = ("piece", "end", "vector", "vectors", "refused", "failed")
 _MAX_SAMPLES = 32
 # The assumed duration before a first answer has finished.
 _INITIAL_DURATION_S = 2.0
-_MAX_DURATION_S = 600
+_MAX_DURATION_S = 600.0
 log = get_logger(__name__)
 
 
@@ -185,9 +184,9 @@ class FairQueue:
 
     @asynccontextmanager
     async def hold_slot(self, client: str) -> AsyncIterator[None]:
-        """Wait for a slot and hold it for the block. Raises Busy if the queue is full."""
+        """Wait for a slot and hold it for the block. Raises ApiError 429 if the queue is full."""
         if not self._free_slots and self.waiting >= self._most_waiting:
-            raise Busy(self.retry_after_s())
+            raise busy_error(self.retry_after_s())
         await self._wait(client)
         began = time.monotonic()
         self.running += 1
@@ -198,11 +197,11 @@ class FairQueue:
             self.running -= 1
             self._release_slot()
 
-    def retry_after_s(self) -> int:
+    def retry_after_s(self) -> float:
         """Return the estimated wait in seconds, from the duration of the last answers."""
         mean_s = fmean(self._durations_s or [_INITIAL_DURATION_S])
         rounds = (self.waiting + 1) / self._at_once
-        return max(1, min(math.ceil(mean_s * rounds), _MAX_DURATION_S))
+        return min(mean_s * rounds, _MAX_DURATION_S)
 
     async def _wait(self, client: str) -> None:
         if self._free_slots:
@@ -260,7 +259,7 @@ class ChildServer:
     async def ask(self, question: Line, client: str = "") -> AsyncIterator[AsyncIterator[Line]]:
         """Wait for a slot, send a request and yield its response lines; leaving early cancels it.
 
-        Raises Busy, Unavailable, and ApiError if the process rejects the request.
+        Raises Unavailable, and ApiError if the queue is full or the process rejects the request.
         """
         async with self.queue.hold_slot(client):
             self._stop_timer()

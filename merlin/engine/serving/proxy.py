@@ -16,7 +16,6 @@ entrypoints/openai/models/serving.py, lora/worker_manager.py.
 """
 
 import asyncio
-import math
 from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
@@ -30,13 +29,13 @@ from merlin.config.engine import EngineModelConfig
 from merlin.core.log import get_logger
 from merlin.engine.serving.base import (
     Adapter,
-    Busy,
     Chunk,
     Embedding,
     Finish,
     GenerationRequest,
     TokenLogprob,
     Unavailable,
+    busy_error,
 )
 from merlin.openai_protocol.calls import json_object
 from merlin.openai_protocol.client import read_events, read_whole
@@ -62,7 +61,7 @@ _NO_EMBEDDINGS = (400, 404, 501)
 _USAGE_FIELDS = ("prompt_tokens", "completion_tokens")
 _BUSY, _NO_KEY, _UNKNOWN = (429, 503), (401, 403), 404
 _REFUSED = (400, 413, 422)
-_RETRY_S, _MAX_RETRY_S = 1, 3600
+_MAX_RETRY_S = 3600.0
 # vLLM names the parameter, llama.cpp the type.
 _TOO_LONG = ("context length", "exceed_context_size_error", "context size")
 
@@ -93,10 +92,9 @@ class UpstreamResponse:
         return self.status in _REFUSED and any(mark in self.text for mark in _TOO_LONG)
 
     def to_exception(self) -> ApiError:
-        """Return the exception for this response: Busy, Unavailable or ApiError."""
+        """Return the exception for this response."""
         if self.status in _BUSY:
-            wait_s = min(retry_after_s(self.headers) or 0.0, _MAX_RETRY_S)
-            return Busy(max(math.ceil(wait_s), _RETRY_S))
+            return busy_error(min(retry_after_s(self.headers) or 0.0, _MAX_RETRY_S))
         if self.is_too_long:
             return ApiError(400, self.error_text, code="context_length_exceeded", param="messages")
         if self.status in _REFUSED:
