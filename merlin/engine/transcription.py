@@ -108,7 +108,7 @@ FORMATS = ("json", "text", "srt", "vtt", "verbose_json")
 
 def build_response(transcript: Transcript, answer_format: str) -> Response:
     """Return a transcript in one of FORMATS."""
-    text = "".join(str(segment["text"]) for segment in transcript["segments"]).strip()
+    text = "".join(segment["text"] for segment in transcript["segments"]).strip()
     if answer_format == "text":
         return PlainTextResponse(f"{text}\n")
     if answer_format == "srt":
@@ -132,9 +132,9 @@ def build_response(transcript: Transcript, answer_format: str) -> Response:
 
 def _build_cues(transcript: Transcript, point: str) -> Iterator[str]:
     for segment in transcript["segments"]:
-        times = [format_timestamp(float(str(segment[name])), point) for name in ("start", "end")]
+        times = [format_timestamp(segment[name], point) for name in ("start", "end")]
         # An empty line would end the cue.
-        lines = "\n".join(filter(None, str(segment["text"]).strip().splitlines()))
+        lines = "\n".join(filter(None, segment["text"].strip().splitlines()))
         yield f"{' --> '.join(times)}\n{lines}\n"
 
 

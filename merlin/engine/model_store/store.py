@@ -23,7 +23,7 @@ from pydantic import TypeAdapter
 from merlin.config.engine import EngineModelConfig
 from merlin.core.durable_files import FileDigest, folder_bytes, remove_durably, sha256_of, try_lock
 from merlin.core.errors import LeadTaken, NotFound, Refused
-from merlin.core.json_fields import read_json_object
+from merlin.core.json_fields import get_object, read_json_object
 from merlin.engine.encoder_files import find_onnx
 from merlin.engine.trainers.base import Untrainable
 
@@ -72,16 +72,15 @@ def count_parameters(folder: Path) -> int:
 def read_context(folder: Path) -> int:
     """Return the context window in tokens from config.json, 0 if it names none."""
     config = read_json_object(folder / "config.json")
-    inside = config.get("text_config")
-    config |= inside if isinstance(inside, dict) else {}
+    config |= get_object(config, "text_config")
     windows = (config.get(name) for name in WINDOWS)
     return next((window for window in windows if isinstance(window, int)), 0)
 
 
 def _check_weights(folder: Path) -> None:
     if (folder / SHARDS).is_file():
-        named = read_json_object(folder / SHARDS).get("weight_map")
-        shards = set(map(str, named.values())) if isinstance(named, dict) else set()
+        named = get_object(read_json_object(folder / SHARDS), "weight_map")
+        shards = set(map(str, named.values()))
         missing = sorted(name for name in shards if not (folder / name).is_file())
         if missing or not shards:
             raise _make_refusal("library-no-shard", folder, file=", ".join(missing) or SHARDS)

@@ -164,10 +164,8 @@ class WorkerProcess:
         number = next((line[kind] for kind in _ANSWER_KINDS if kind in line), None)
         if number in self._answers:
             is_last = not ("piece" in line or "vector" in line)
-            answers = self._answers.pop if is_last else self._answers.get
-            answer = answers(number)
-            if answer:
-                answer.put_nowait(line)
+            answer = self._answers.pop(number) if is_last else self._answers[number]
+            answer.put_nowait(line)
 
 
 class FairQueue:

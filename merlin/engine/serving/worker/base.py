@@ -172,8 +172,6 @@ def _find_end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
 
 def _find_turn_end(tokenizer: Any) -> Sequence[int]:
     """Return the special token that the template appends to an answer, if any."""
-    if not tokenizer.chat_template:
-        return []
     conversation = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "merlin"}]
     text = tokenizer.apply_chat_template(conversation, tokenize=False)
     after = tokenizer.encode(text.rpartition("merlin")[2], add_special_tokens=False)
