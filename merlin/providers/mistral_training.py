@@ -65,16 +65,13 @@ class MistralProvider(OpenAIProvider):
         )
 
     def _report(self, raw: Json) -> JobReport:
-        # Mistral's `metadata` are its own time and cost estimates.
-        report = replace(openai_objects.parse_job(raw), metadata={})
+        report = openai_objects.parse_job(raw)
         failures = (event.data.get("error") for event in _read_events(raw))
-        return replace(
-            report,
-            error=next((str(failure) for failure in failures if failure), ""),
-            finished_at=openai_objects.parse_timestamp(raw, "modified_at")
-            if report.model_id
-            else None,
-        )
+        error = next((str(failure) for failure in failures if failure), "")
+        modified_at = openai_objects.parse_timestamp(raw, "modified_at")
+        finished_at = modified_at if report.model_id else None
+        # Mistral's `metadata` are its own time and cost estimates.
+        return replace(report, metadata={}, error=error, finished_at=finished_at)
 
     def list_events(self, provider_job_id: str, known: frozenset[str]) -> list[JobEvent]:
         """Return new state changes, and checkpoints as metrics; see TrainingApi."""
