@@ -170,15 +170,12 @@ def connect(url: str, key: str, model: str | None, timeout_s: float) -> Server:
     hide_secrets([key])
     for base_url in _list_base_urls(url):
         server = Server(base_url, key or NO_KEY, timeout_s)
-        try:
-            names = _list_model_names(server)
-        except BaseException:
-            server.close(keep=True)
-            raise
-        if names:
-            server.models = [model] if model else names
-            return server
-        server.close(keep=True)
+        with ExitStack() as unused:
+            unused.callback(server.close, keep=True)
+            if names := _list_model_names(server):
+                server.models = [model] if model else names
+                unused.pop_all()
+                return server
     raise Refused("no server of the protocol", "provider-test-no-server", url=url)
 
 
@@ -204,10 +201,11 @@ def _list_model_names(server: Server) -> list[str]:
 def _list_base_urls(url: str) -> list[str]:
     try:
         parts = urlsplit(url)
-        is_good = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+        is_whole = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+        is_good = is_whole and not (parts.query or parts.fragment or parts.username)
     except ValueError:
-        is_good, parts = False, urlsplit("")
-    if not is_good or parts.query or parts.fragment or parts.username:
+        is_good = False
+    if not is_good:
         raise ConfigError(f"{url} is no URL of a server", "provider-test-bad-url", url=url)
     root = url.rstrip("/")
     return [root] if root.endswith("/v1") else [f"{root}/v1", root]
