@@ -8,6 +8,8 @@ import gc
 import os
 import re
 import signal
+import socket
+import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -146,6 +148,25 @@ def test_request_without_a_file_names_the_required_fields(transcriber):
     assert "'file' and 'model'" in message
     form = {"model": (None, "tiny")}
     assert httpx2.post(url, headers=head, files=form).json()["error"]["param"] == "file"
+
+
+def test_caller_who_leaves_ends_the_transcription(transcriber, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    transcribe(transcriber)
+    (child,) = list_children()
+    os.kill(child, signal.SIGSTOP)  # it would never answer
+    field = '--cut\r\nContent-Disposition: form-data; name="{}"\r\n\r\n{}'
+    form = field.format("model", "tiny\r\n") + field.format('file"; filename="tone.wav', "")
+    body = form.encode() + record_tone() + b"\r\n--cut--\r\n"
+    call = (
+        f"POST /v1/audio/transcriptions HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        f"Authorization: Bearer {KEY}\r\nContent-Length: {len(body)}\r\n"
+        "Content-Type: multipart/form-data; boundary=cut\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", transcriber.port)) as caller:
+        caller.sendall(call.encode() + body)
+        wait_until(lambda: any(tmp_path.glob("merlin-heard-*")))
+    wait_until(lambda: child not in list_children())
 
 
 def test_killed_child_is_restarted(transcriber):

@@ -284,7 +284,7 @@ def _build_embeddings(model: str, embedded: Embedding, *, is_base64: bool) -> di
 
 @router.post("/audio/transcriptions")
 async def transcribe(request: Request) -> Response:
-    """Transcribe a recording."""
+    """Transcribe a recording; it stops if the client disconnects."""
     transcriber = get_engine(request).transcriber
     async with open_form(request, MAX_AUDIO_BYTES, "'file' and 'model'") as form:
         transcriber.check(_read_text_field(form, "model"))
@@ -295,13 +295,16 @@ async def transcribe(request: Request) -> Response:
         with tempfile.TemporaryDirectory(prefix="merlin-heard-") as folder:
             sound = Path(folder) / "sound"
             await write_upload(upload, sound)
-            transcript = await transcriber.transcribe(
+            transcribing = transcriber.transcribe(
                 sound,
                 language=_read_text_field(form, "language").lower(),
                 prompt=_read_text_field(form, "prompt"),
                 temperature=_parse_temperature(_read_text_field(form, "temperature")),
                 wants_words="word" in form.getlist("timestamp_granularities[]"),
             )
+            transcript = await run_while_connected(request, transcribing)
+    if transcript is None:
+        raise _disconnected_error()
     return build_response(transcript, answer_format)
 
 
