@@ -142,7 +142,8 @@ class BackendRegistry:
 
     def figures(self) -> Iterator[tuple[str, Mapping[str, float]]]:
         """Yield the figures of every base that has a backend."""
-        for base, backend in self._backends.items():
+        # A copy: threads read the figures while the event loop adds a backend.
+        for base, backend in [*self._backends.items()]:
             yield base, backend.figures()
 
     async def close(self) -> None:

@@ -3,6 +3,8 @@
 import httpx
 import pytest
 
+from merlin.config.engine import EngineModelConfig, EngineSettings
+from merlin.engine.bases import BackendRegistry, build_bases
 from merlin.engine.machine import Gpu, Machine, parse_gpus
 from tests.engine.engine_pages import BASE, SHOWN, serve_pages
 from tests.support.metrics_page import metric_value
@@ -42,6 +44,19 @@ def test_metrics_page_exposes_memory_and_disk_usage(page):
     assert metric_value(page, "merlin_engine_memory_bytes") > 10 * MIB
     assert metric_value(page, "merlin_engine_models_bytes") >= 4 * 4096
     assert metric_value(page, "merlin_engine_disk_free_bytes") > 0
+
+
+@pytest.mark.unit
+def test_base_that_is_asked_for_the_first_time_does_not_disturb_a_reader_of_the_figures(tmp_path):
+    models = {"elsewhere": EngineModelConfig(backend="vllm", url="http://127.0.0.1:9")}
+    backends = BackendRegistry(
+        build_bases(EngineSettings(tmp_path, "", 0, "", models=models)), None
+    )
+    backends.get_backend("recall")
+    figures = backends.figures()
+    assert next(figures)[0] == "recall"
+    backends.get_backend("elsewhere")
+    assert list(figures) == []
 
 
 @pytest.mark.unit
