@@ -6,10 +6,10 @@ Source: openapi.yaml, CreateChatCompletionRequest, CreateEmbeddingRequest.
 import struct
 import tempfile
 from base64 import b64encode
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Depends
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
@@ -53,6 +53,7 @@ from merlin.openai_protocol.responses import DONE, EVENT_STREAM, ChatAnswer, eve
 log = get_logger(__name__)
 router = APIRouter(prefix="/v1", dependencies=[Depends(check_owner)])
 
+T = TypeVar("T")
 MAX_STOPS, MAX_TOP_LOGPROBS = 4, 20
 MAX_TEXTS = 2048
 MAX_AUDIO_BYTES = 25_000_000
@@ -157,14 +158,16 @@ async def complete(request: Request) -> Response:
     if chat_request.stream:
         return await _build_stream_response(request, chat_request, answer)
     async with aclosing(answer):
-        completion = await run_while_connected(request, _build_completion(model, answer))
-    if completion is None:
-        raise _disconnected_error()
+        completion = await _await_connected(request, _build_completion(model, answer))
     return JSONResponse(completion)
 
 
-def _disconnected_error() -> ApiError:
-    return ApiError(499, "The caller went away before the answer was whole.")
+async def _await_connected(request: Request, work: Awaitable[T]) -> T:
+    """Return the result of `work`. Raises ApiError 499 if the client disconnects before."""
+    result = await run_while_connected(request, work)
+    if result is None:
+        raise ApiError(499, "The caller went away before the answer was whole.")
+    return result
 
 
 async def _build_completion(model: str, answer: AnswerStream) -> dict[str, object]:
@@ -206,9 +209,7 @@ async def _build_stream_response(
     """
     options = chat_request.stream_options
     with_usage = isinstance(options, dict) and bool(options.get("include_usage"))
-    first = await run_while_connected(request, anext(parts))
-    if first is None:
-        raise _disconnected_error()
+    first = await _await_connected(request, anext(parts))
 
     async def events() -> AsyncGenerator[bytes, None]:
         answer = ChatAnswer(chat_request.model, utc_now().timestamp(), with_usage=with_usage)
@@ -302,9 +303,7 @@ async def transcribe(request: Request) -> Response:
                 temperature=_parse_temperature(_read_text_field(form, "temperature")),
                 wants_words="word" in form.getlist("timestamp_granularities[]"),
             )
-            transcript = await run_while_connected(request, transcribing)
-    if transcript is None:
-        raise _disconnected_error()
+            transcript = await _await_connected(request, transcribing)
     return build_response(transcript, answer_format)
 
 
