@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
 from typing import Annotated
-from urllib.parse import SplitResult, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from fastapi import Depends, Form
 from starlette.responses import Response
@@ -283,13 +283,13 @@ OneCourse = Annotated[Course, Depends(find_course)]
 def about(context: PageContext, material: Material, length: int) -> str:
     """Return "Лекция 3 · Текст · 12 минут", or the host of its file."""
     labels = [context.say(f"lesson-{material.kind}", lesson=material.lesson)]
+    host, kind = describe_file(context, material.file_url)
     if material.text:
         labels.append(context.say("text"))
         if length:
             labels.append(context.say("minutes", count=minutes(length)))
-    elif host_of(material.file_url):
-        labels.append(file_kind(context, material.file_url))
-        labels.append(context.say("at-host", host=host_of(material.file_url)))
+    elif host:
+        labels += [kind, context.say("at-host", host=host)]
     return " · ".join(labels)
 
 
@@ -298,24 +298,17 @@ def minutes(length: int) -> int:
     return max(1, math.ceil(length / READ_PER_MINUTE))
 
 
-def host_of(url: str) -> str:
-    """Return the host of a file's address, "" if it is not HTTPS."""
-    parts = _parts(url)
-    return (parts.hostname or "") if parts is not None and parts.scheme == "https" else ""
+def describe_file(context: PageContext, url: str) -> tuple[str, str]:
+    """Return host and kind of a file: "PDF" by the extension of its address, else "Файл".
 
-
-def file_kind(context: PageContext, url: str) -> str:
-    """Return the kind of a file by the extension of its address: "PDF", else "Файл"."""
-    parts = _parts(url)
-    ending = _ENDING.search(parts.path) if parts is not None else None
-    return ending[1].upper() if ending else context.say("file")
-
-
-def _parts(url: str) -> SplitResult | None:
+    The host is "" if the address is not HTTPS.
+    """
     try:
-        return urlsplit(url)
+        parts = urlsplit(url)
     except ValueError:
-        return None
+        return "", ""
+    host, ending = parts.scheme == "https" and parts.hostname, _ENDING.search(parts.path)
+    return host or "", ending[1].upper() if ending else context.say("file")
 
 
 @router.get("/courses/{course_id}/materials/{material_id}")
@@ -336,14 +329,15 @@ async def material(context: PublicContext, course_id: Id, material_id: Id) -> Re
     body, contents = await asyncio.to_thread(
         render_markdown, material_view.text or "", context.language, this.text, addresses
     )
+    host, kind = describe_file(context, this.file_url)
     view = {
         "course": course,
         "material": this,
         "minutes": minutes(len(material_view.text)) if material_view.text else 0,
         "body": body,
         "contents": contents,
-        "host": host_of(this.file_url),
-        "file_kind": file_kind(context, this.file_url),
+        "host": host,
+        "file_kind": kind,
         "before": alike[place - 1] if place else None,
         "after": alike[place + 1] if place + 1 < len(alike) else None,
     }
