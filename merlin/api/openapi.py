@@ -32,10 +32,7 @@ from merlin.core.i18n import text
 router = operation_router(include_in_schema=False)
 
 _SWAGGER = Path(str(files("fastapi_offline"))) / "static"
-_FILES = {
-    "swagger-ui-bundle.js": (_SWAGGER, "text/javascript"),
-    "swagger-ui.css": (_SWAGGER, "text/css"),
-}
+_FILES = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css"}
 
 
 @router.get("/api/docs/{name}")
@@ -43,9 +40,8 @@ async def part(name: str) -> Response:
     """Return one of Swagger UI's files."""
     if name not in _FILES:
         raise NotFound(f"no file {name}")
-    folder, media_type = _FILES[name]
     day = {"Cache-Control": "public, max-age=86400"}
-    return FileResponse(folder / name, media_type=media_type, headers=day)
+    return FileResponse(_SWAGGER / name, media_type=_FILES[name], headers=day)
 
 
 # Tags in the order of the document; their descriptions are localized texts.

@@ -101,9 +101,6 @@ class CatalogueCache:
         while self._bytes > self._most_bytes:
             self._bytes -= _size(self._answers.popitem(last=False)[1])
 
-    def __len__(self) -> int:
-        return len(self._answers)
-
 
 def _size(answer: CachedAnswer) -> int:
     # Twice: the gzipped body may be added.

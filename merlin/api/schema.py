@@ -77,8 +77,8 @@ class Page:
 
         Raises Problem 422 for an invalid cursor.
         """
-        key: tuple[K] | None = read_cursor(self.cursor, type(first))
-        return first if key is None else key[0]
+        key: tuple[K] = read_cursor(self.cursor, type(first)) or (first,)
+        return key[0]
 
     def skip(self, entries: Sequence[E], key: Callable[[E], str]) -> Sequence[E]:
         """Return the entries of a whole list that follow the previous part.

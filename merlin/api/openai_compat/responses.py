@@ -224,12 +224,7 @@ def _usage(reply: Reply) -> Json:
 
 
 def merlin_extension(reply: Reply, origin: Origin | None, language: str) -> Json:
-    """Return the object `merlin` of an answer.
-
-    `known` is the model's own confidence, `nearest` are training questions that may have been meant
-    if it does not know; `model_role` is the model's role for the question; `note` is a remark for
-    people below the answer; `is_alone`: the conversation did not fit and was left out.
-    """
+    """Return the object `merlin` of an answer, as `Extension` describes it."""
     return {
         "known": reply.known,
         "nearest": list(reply.nearest),

@@ -301,7 +301,7 @@ def _answers(report: ProofReport, show: AnswerFilter) -> dict[str, object]:
     requested = {AnswerChange(show)} if show else {*AnswerChange} - {AnswerChange.RIGHT}
     answers, compared = report.list_answers(*requested), report.comparison
     common = compared.now.questions if compared else 0
-    ends = [(compared.low, compared.high)] if compared else []
+    ends = (compared.low, compared.high) if compared else ()
     return {
         "show": show,
         "shown": answers[:_MAX_SHOWN],
@@ -311,7 +311,7 @@ def _answers(report: ProofReport, show: AnswerFilter) -> dict[str, object]:
             answer.kind == "refused" for answer in report.list_answers(AnswerChange.LOST)
         ),
         "common": common,
-        "interval": [round((end or 0.0) * common / _PERCENT) for pair in ends for end in pair],
+        "interval": [round((end or 0.0) * common / _PERCENT) for end in ends],
         "is_few": report.scores.questions < ENOUGH_QUESTIONS,
         "enough": ENOUGH_QUESTIONS,
         "tags": sorted(report.tags, key=lambda tag: (tag.gain, tag.tag)),
