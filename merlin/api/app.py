@@ -21,7 +21,7 @@ from starlette.requests import Request
 from merlin import __version__
 from merlin.api.auth import identify_caller
 from merlin.api.hooks import Debouncer, daemon_request
-from merlin.api.middleware import Traffic, body_size_rule, path_alias, request_guard
+from merlin.api.middleware import Traffic, check_body_size, path_alias, request_guard
 from merlin.api.openai_compat.requests import release_stale_reservations
 from merlin.api.openapi import add_description
 from merlin.api.pages.errors import add_error_pages
@@ -82,7 +82,7 @@ def create_app(services: ApiServices) -> FastAPI:
         server.BodyLimit,
         bodies=app.state.bodies,
         no_room=lambda scope: unavailable(Request(scope)),
-        check=body_size_rule(services),
+        check=check_body_size,
     )
     app.add_middleware(limits_layer, limits=app.state.limits, look_up=identify_caller)
     app.add_middleware(request_guard, traffic=app.state.traffic)

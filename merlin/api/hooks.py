@@ -24,6 +24,7 @@ import hashlib
 import hmac
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -103,10 +104,7 @@ def daemon_request(services: ApiServices, kind: RequestKind) -> Callable[[], Awa
                     return
         request_id = requests.ask(kind, {}, "api:hook")
 
-    async def submit() -> None:
-        await services.store.do(ask)
-
-    return submit
+    return partial(services.store.do, ask)
 
 
 _PREFIXED = ("x-hub-signature-256", "x-hub-signature")

@@ -26,10 +26,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from merlin.api.auth import identify_caller
 from merlin.api.pages.errors import error_page, is_for_person, sign_in_page
 from merlin.api.problems import Problem, answer, problem_response, unavailable
-from merlin.api.services import ApiServices
 from merlin.core.errors import MerlinError
 from merlin.core.log import get_logger
-from merlin.core.server import FREE_BYTES, BodyCheck, head_as_get
+from merlin.core.server import FREE_BYTES, head_as_get
 
 log = get_logger(__name__)
 
@@ -83,29 +82,24 @@ class Traffic:
 _SELF_CHECKED_PATHS = ("/hooks/", "/v1/")
 
 
-def body_size_rule(services: ApiServices) -> BodyCheck:
-    """Return the function that checks the size of a body before it is read."""
-    most_bytes = services.body_bytes
-
-    async def judge(scope: Scope, size: int) -> ASGIApp | None:
-        if size <= FREE_BYTES or scope["path"].startswith(_SELF_CHECKED_PATHS):
-            return None
-        request = Request(scope)
-        try:
-            caller = await identify_caller(request)
-        except Problem as problem:
-            return problem_response(request, problem)
-        except MerlinError:
-            return unavailable(request)
-        limit = FREE_BYTES if caller.user is None else most_bytes
-        if size <= limit:
-            return None
-        status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-        if is_for_person(request):
-            return sign_in_page(request) if caller.user is None else error_page(request, status)
-        return answer(request, status, "too-large", limit=limit // 1024)
-
-    return judge
+async def check_body_size(scope: Scope, size: int) -> ASGIApp | None:
+    """Return the answer to a request whose body is too large, None for one that may be read."""
+    if size <= FREE_BYTES or scope["path"].startswith(_SELF_CHECKED_PATHS):
+        return None
+    request = Request(scope)
+    try:
+        caller = await identify_caller(request)
+    except Problem as problem:
+        return problem_response(request, problem)
+    except MerlinError:
+        return unavailable(request)
+    limit = FREE_BYTES if caller.user is None else caller.services.body_bytes
+    if size <= limit:
+        return None
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    if is_for_person(request):
+        return sign_in_page(request) if caller.user is None else error_page(request, status)
+    return answer(request, status, "too-large", limit=limit // 1024)
 
 
 # Sent over HTTPS only: browsers ignore it over plain HTTP, and on localhost it would affect other
