@@ -333,110 +333,110 @@ class ExampleList:
         return await self.draft(form) if form.question or form.answer else None
 
 
-Listed = Annotated[ExampleList, Depends()]
+Listing = Annotated[ExampleList, Depends()]
 
 
 @router.get("/datasets/{dataset}/examples")
 async def show_examples(
-    listed: Listed, changed: Noted = "", rows: Annotated[int, Query(ge=0, le=_MAX_ROWS)] = 0
+    listing: Listing, changed: Noted = "", rows: Annotated[int, Query(ge=0, le=_MAX_ROWS)] = 0
 ) -> Response:
     """Return one part of a dataset's examples, last changed first, or the matches.
 
     `rows` is how many a list has that refreshes itself, after "Show more" too.
     """
-    listed.page.limit = max(rows, listed.page.size)
-    return await listed.render(changed=changed)
+    listing.page.limit = max(rows, listing.page.size)
+    return await listing.render(changed=changed)
 
 
 @router.get("/datasets/{dataset}/examples/one")
 async def show_example(
-    listed: Listed, example: ExampleId, look: Literal["edit", "history"] = "edit"
+    listing: Listing, example: ExampleId, look: Literal["edit", "history"] = "edit"
 ) -> Response:
     """Return the list with one example open: its form, or its history."""
-    context, name = listed.context, listed.dataset.name
+    context, name = listing.context, listing.dataset.name
     form, is_broken = await _form(context, name, example)
     result = FormResult(context.say("example-broken")) if is_broken else FormResult()
     versions = await context.read(examples.read_history, name, form.example)
-    return await listed.render(OpenExample(form, versions, is_history=look == "history"), result)
+    return await listing.render(OpenExample(form, versions, is_history=look == "history"), result)
 
 
 @router.get("/datasets/{dataset}/examples/new")
 async def new_example(
-    listed: Listed, like: Annotated[str, Query(max_length=1000, pattern=LINE)] = ""
+    listing: Listing, like: Annotated[str, Query(max_length=1000, pattern=LINE)] = ""
 ) -> Response:
     """Return the list with an empty form, or with answer and tags of another example."""
     form = ExampleForm()
     if like:
-        model_form, _ = await _form(listed.context, listed.dataset.name, like)
+        model_form, _ = await _form(listing.context, listing.dataset.name, like)
         form = ExampleForm(answer=model_form.answer, tags=model_form.tags, split=model_form.split)
-    return await listed.render(OpenExample(form))
+    return await listing.render(OpenExample(form))
 
 
 @router.post("/datasets/{dataset}/examples/new")
 async def begin_example(
-    listed: Listed, question: Annotated[str, Form(max_length=100_000)] = ""
+    listing: Listing, question: Annotated[str, Form(max_length=100_000)] = ""
 ) -> Response:
     """Return a form with a user's question; sent by POST, so no address or log holds it."""
-    return await listed.render(OpenExample(ExampleForm(question=question.strip())))
+    return await listing.render(OpenExample(ExampleForm(question=question.strip())))
 
 
 @router.post("/datasets/{dataset}/examples")
-async def draft_example(listed: Listed, form: Annotated[ExampleForm, Form()]) -> Response:
+async def draft_example(listing: Listing, form: Annotated[ExampleForm, Form()]) -> Response:
     """Store an edited or new example as a draft."""
-    return await listed.draft(form) or seen_other(listed.filters.href())
+    return await listing.draft(form) or seen_other(listing.filters.href())
 
 
 @router.post("/datasets/{dataset}/examples/drop")
 async def drop_drafts(
-    listed: Listed, example: Annotated[str, Form(max_length=1000, pattern=LINE)] = ""
+    listing: Listing, example: Annotated[str, Form(max_length=1000, pattern=LINE)] = ""
 ) -> Response:
     """Delete the draft of one example, or all drafts."""
-    await listed.context.write(drafts.drop_draft, listed.dataset.name, example)
-    return seen_other(listed.filters.href())
+    await listing.context.write(drafts.drop_draft, listing.dataset.name, example)
+    return seen_other(listing.filters.href())
 
 
 @router.post("/datasets/{dataset}/examples/save")
-async def save_drafts(listed: Listed, form: Annotated[ExampleForm, Form()]) -> Response:
+async def save_drafts(listing: Listing, form: Annotated[ExampleForm, Form()]) -> Response:
     """Submit one commit of all drafts and of the open form; refused ones stay, with the reason."""
-    if wrong_page := await listed.draft_open(form):
+    if wrong_page := await listing.draft_open(form):
         return wrong_page
-    context, name = listed.context, listed.dataset.name
+    context, name = listing.context, listing.dataset.name
     try:
         change = await drafts.save_drafts(context.services, context.actor, name, form.once)
     except EditNotGood as error:
         findings = [*error.preview.findings, *error.preview.around]
         result = FormResult(context.say("drafts-have-errors"), findings=findings)
-        return await listed.render(result=result)
+        return await listing.render(result=result)
     except REFUSALS as error:
-        return await listed.refuse(error)
+        return await listing.refuse(error)
     return seen_other(f"{base_of(name)}?changed={change.id}")
 
 
 @router.post("/datasets/{dataset}/examples/answers")
-async def compare_answers(listed: Listed, form: Annotated[ExampleForm, Form()]) -> Response:
+async def compare_answers(listing: Listing, form: Annotated[ExampleForm, Form()]) -> Response:
     """Return the list with the answers that the drafts and the open form would change."""
-    if wrong_page := await listed.draft_open(form):
+    if wrong_page := await listing.draft_open(form):
         return wrong_page
-    context, name = listed.context, listed.dataset.name
+    context, name = listing.context, listing.dataset.name
     try:
         edits = await context.read(drafts.list_edits, name)
         plan = await context.read(answer_changes.plan_comparison, name)
         compared = (context.services, *plan, edits, context.language)
         answers = await asyncio.to_thread(answer_changes.compare_answers, *compared)
     except REFUSALS as error:
-        return await listed.refuse(error)
-    return await listed.render(result=FormResult(answers=answers))
+        return await listing.refuse(error)
+    return await listing.render(result=FormResult(answers=answers))
 
 
 @router.get("/datasets/{dataset}/examples/paste")
-async def show_paste(listed: Listed) -> Response:
+async def show_paste(listing: Listing) -> Response:
     """Return the list with a field for a table and one for a file."""
-    return await listed.render(paste=Paste())
+    return await listing.render(paste=Paste())
 
 
 @router.post("/datasets/{dataset}/examples/paste")
 async def paste_table(
-    listed: Listed,
+    listing: Listing,
     table: Annotated[str, Form(max_length=900_000)] = "",
     file: Annotated[UploadFile | None, File()] = None,
     file_name: Annotated[str, Form(max_length=_MAX_NAME)] = "",
@@ -444,11 +444,11 @@ async def paste_table(
     act: Annotated[Literal["look", "take"], Form()] = "look",
 ) -> Response:
     """Show the meaning of each row of a table or a file, or store the selected rows as drafts."""
-    context, name, paste = listed.context, listed.dataset.name, Paste(table, file_name)
+    context, name, paste = listing.context, listing.dataset.name, Paste(table, file_name)
     try:
         if act == "take" and line:
             await context.write(drafts.draft_pasted_rows, name, table, frozenset(line))
-            return seen_other(listed.filters.href())
+            return seen_other(listing.filters.href())
         if file is not None and file.filename:
             lines: Iterable[ImportedLine]
             lines, text = await asyncio.to_thread(
@@ -459,21 +459,21 @@ async def paste_table(
             lines = read_pasted(table) if table.strip() else ()
         rows = await context.read(drafts.compare_rows, name, lines)
     except REFUSALS as error:
-        return await listed.refuse(error, paste)
-    return await listed.render(paste=replace(paste, rows=rows))
+        return await listing.refuse(error, paste)
+    return await listing.render(paste=replace(paste, rows=rows))
 
 
 @router.post("/datasets/{dataset}/examples/{act}")
 async def change_draft(
-    listed: Listed,
+    listing: Listing,
     act: Literal["remove", "keep"],
     example: Annotated[str, Form(min_length=1, max_length=1000, pattern=LINE)],
     revision: Annotated[str, Form(max_length=80)] = "",
 ) -> Response:
     """Draft a removal, or let a draft override the concurrent edit that was shown beside it."""
     change = {"remove": drafts.draft_removal, "keep": drafts.keep_mine}[act]
-    await listed.context.write(change, listed.dataset.name, example, revision)
-    return seen_other(listed.filters.href())
+    await listing.context.write(change, listing.dataset.name, example, revision)
+    return seen_other(listing.filters.href())
 
 
 async def _form(context: PageContext, dataset: str, example: str) -> tuple[ExampleForm, bool]:
