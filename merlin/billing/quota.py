@@ -10,6 +10,7 @@ question; each row stores both, so that travelling or a change of zone counts no
 omits none.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, tzinfo
@@ -281,10 +282,9 @@ class Gifts(Repository):
 
     def count_unused(self, user_id: int) -> Mapping[Format, int]:
         """Return the remaining questions of each format in valid gifts."""
-        sums: dict[Format, int] = {}
+        sums = Counter[Format]()
         for row in self.db.rows(self._open(user_id)):
-            kind = Format(row["format"])
-            sums[kind] = sums.get(kind, 0) + row["amount"] - int(row["used"])
+            sums[Format(row["format"])] += row["amount"] - int(row["used"])
         return sums
 
     def _open(self, user_id: int) -> Select:

@@ -50,11 +50,11 @@ class Tombstones(Repository):
             for span in ("day", "month"):
                 if earlier.get(span) == row[span]:  # an earlier erasure in the same day or month
                     row[f"{span}_used"] += earlier[f"{span}_used"]
-            self._put(marks[0], row, iso(until))
+            self._put(marks[0], row.pop("format"), iso(until), row)
         query = USER.select(USER.is_blocked).where(USER.user_id == user_id)
         is_blocked = self.db.value(query)
         if is_blocked is not None:
-            self._put(marks[0], {"format": LEFT, **_NOTHING}, iso(self._clock() + LEFT_FOR))
+            self._put(marks[0], LEFT, iso(self._clock() + LEFT_FOR))
         facts = [BLOCK] if is_blocked else []
         is_trial = (TERM.user_id == user_id) & (TERM.source == Source.TRIAL.value)
         trials = self.db.rows(TERM.select(TERM.plan).where(is_trial))
@@ -63,7 +63,7 @@ class Tombstones(Repository):
         used = self.db.rows(codes.where(PROMO_USE.user_id == user_id))
         facts += [f"{Source.PROMO.value}:{row['code']}" for row in used]
         for fact in facts:
-            self._put(marks[0], {"format": fact, **_NOTHING}, _ALWAYS)
+            self._put(marks[0], fact, _ALWAYS)
 
     def _list_covered(self, user_id: int) -> list[Row]:
         """Return what the plan covered in the person's newest day and month, by format."""
@@ -89,11 +89,8 @@ class Tombstones(Repository):
         dates = {"day": day, "month": month}
         return [{**row, "day_used": int(row["day_used"]), **dates} for row in rows]
 
-    def _put(self, mark: str, values: Row, until: str) -> None:
-        key = {"mark": mark, "format": values["format"]}
-        columns = ("day", "day_used", "month", "month_used")
-        row = {**{name: values[name] for name in columns}, "until": until}
-        self.db.upsert(LEFT_BEHIND, key, row)
+    def _put(self, mark: str, name: str, until: str, use: Row = _NOTHING) -> None:
+        self.db.upsert(LEFT_BEHIND, {"mark": mark, "format": name}, {**use, "until": until})
 
     def has_had(self, user_id: int, source: Source, name: str) -> bool:
         """Return whether the person had the trial of a plan, or used a code, before they left."""
