@@ -32,7 +32,7 @@ from merlin.api.auth import (
 )
 from merlin.api.problems import Problem, problems
 from merlin.api.schema import Body, Shape, operation_router
-from merlin.api.services import ApiServices, services_of
+from merlin.api.services import services_of
 from merlin.app import sign_in
 from merlin.app.accounts import OwnAccount
 from merlin.app.bot_settings import BOT_ID, Settings
@@ -191,10 +191,9 @@ async def begin_openid(
     ] = "/",
 ) -> Response:
     """Redirect the browser to the OpenID issuer; 404 if none is configured."""
-    services, issuer = _find_issuer(request)
-    sign_in_state = new_sign_in_state(local_address(next))
+    issuer, sign_in_state = _find_issuer(request), new_sign_in_state(local_address(next))
     try:
-        address = await issuer.sign_in_url(sign_in_state, _build_redirect_uri(services))
+        address = await issuer.sign_in_url(sign_in_state, _build_redirect_uri(request))
     except OpenIdRefused as error:
         return _answer_refusal(request, error, sign_in_state.back)
     response = RedirectResponse(address, HTTPStatus.SEE_OTHER)
@@ -212,33 +211,33 @@ async def finish_openid(
 
     Works only in the browser that started the sign-in.
     """
-    services, issuer = _find_issuer(request)
+    issuer = _find_issuer(request)
     sign_in_state = read_sign_in_state(read_cookie(request, COOKIE), state)
     # A cookie must not redirect people to another site.
     back = local_address(sign_in_state.back) if sign_in_state is not None else "/"
     if sign_in_state is None or not code:
         return _answer_refusal(request, OpenIdRefused("another browser, or no code"), back)
     try:
-        person = await issuer.fetch_person(code, sign_in_state, _build_redirect_uri(services))
+        person = await issuer.fetch_person(code, sign_in_state, _build_redirect_uri(request))
     except OpenIdRefused as error:
         return _answer_refusal(request, error, back)
-    entered = await services.write(sign_in.sign_in_by_openid, *person, browser_of(request))
+    act, browser = sign_in.sign_in_by_openid, browser_of(request)
+    entered = await services_of(request).write(act, *person, browser)
     response = RedirectResponse(back, HTTPStatus.SEE_OTHER)
     remember_browser(request, response, entered)
     delete_cookie(request, response, COOKIE)
     return response
 
 
-def _find_issuer(request: Request) -> tuple[ApiServices, Issuer]:
-    services = services_of(request)
-    issuer = services.issuer
+def _find_issuer(request: Request) -> Issuer:
+    issuer = services_of(request).issuer
     if issuer is None:
         raise NotFound("no issuer")
-    return services, issuer
+    return issuer
 
 
-def _build_redirect_uri(services: ApiServices) -> str:
-    return services.config.api.public_url.rstrip("/") + BACK
+def _build_redirect_uri(request: Request) -> str:
+    return services_of(request).config.api.public_url.rstrip("/") + BACK
 
 
 def _answer_refusal(request: Request, error: OpenIdRefused, back: str) -> Response:
