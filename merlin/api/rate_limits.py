@@ -183,27 +183,26 @@ class Limits:
         self._known: dict[int, tuple[int, float]] = {}
         self._touched: dict[str, TokenBucket] = {}
 
-    def charge(self, scope: Scope, now: float) -> Charge | None:
+    def charge(self, scope: Scope) -> Charge | None:
         """Count one call; None if it is not limited."""
         path = scope["path"]
-        if not self._is_on or path.startswith(_FREE):
+        if path.startswith(_FREE):
             return None
         if not path.startswith(_API):
-            return self._take(("page", network_of(scope)), self._pages, now)
-        user_id, _ = self._known.get(_credentials_hash(scope), (None, now))
-        if user_id is not None:
-            return self._take(user_id, self._person, now)
-        return self._take(("api", network_of(scope)), self._anonymous, now)
+            return self._take(("page", network_of(scope)), self._pages)
+        if known := self._known.get(_credentials_hash(scope)):
+            return self._take(known[0], self._person)
+        return self._take(("api", network_of(scope)), self._anonymous)
 
     def count_login(self, scope: Scope) -> None:
         """Count a started login. Raises Problem 429."""
-        charge = self._take(("login", network_of(scope)), _LOGINS, self.clock())
+        charge = self._take(("login", network_of(scope)), _LOGINS)
         if charge is not None and charge.wait_s > 0:
             raise make_too_many_requests_problem(charge.wait_s)
 
     def may_poll(self, order_id: str) -> bool:
         """Count a read of an order's payment; return False if there were too many."""
-        charge = self._take(("order", order_id), _ORDER_POLLS, self.clock())
+        charge = self._take(("order", order_id), _ORDER_POLLS)
         return charge is None or charge.wait_s <= 0
 
     async def share(self, ctx: Context) -> None:
@@ -214,12 +213,11 @@ class Limits:
             for key, full_in_s in (await ctx.store.do(lambda: spend(ctx.db, spent))).items():
                 touched[key].settle(full_in_s, self.clock())
 
-    def is_stale(self, scope: Scope, now: float) -> bool:
+    def is_stale(self, scope: Scope) -> bool:
         """Return whether the credentials of a call are due for verification."""
-        if not self._is_on or not scope["path"].startswith(_API):
-            return False
-        _, at = self._known.get(_credentials_hash(scope), (None, now))
-        return now - at >= VERIFY_S
+        is_api = scope["path"].startswith(_API)
+        known = self._known.get(_credentials_hash(scope)) if is_api else None
+        return known is not None and self.clock() - known[1] >= VERIFY_S
 
     def recognise(self, scope: Scope, user_id: int) -> None:
         """Note whose credentials a call carries; count it for the person, not for the address."""
@@ -231,7 +229,7 @@ class Limits:
             del self._known[next(iter(self._known))]
         if charge is None or charge.policy is not self._anonymous:
             return
-        person_charge = self._take(user_id, self._person, self.clock())
+        person_charge = self._take(user_id, self._person)
         # Callers that send new credentials each time use up their address's calls.
         if person_charge is None or person_charge.wait_s <= 0:
             charge.undo()
@@ -245,12 +243,13 @@ class Limits:
         if charge is not None and charge.policy is self._person:
             charge.undo()
             address = "api", network_of(scope)
-            scope["state"][_STATE_KEY] = self._take(address, self._anonymous, self.clock())
+            scope["state"][_STATE_KEY] = self._take(address, self._anonymous)
 
-    def _take(self, key: Hashable, policy: Policy, now: float) -> Charge | None:
+    def _take(self, key: Hashable, policy: Policy) -> Charge | None:
         """Count one call of `key`, unless it is refused; None if it is not limited."""
         if not policy.per_min:
             return None
+        now = self.clock()
         bucket = self._buckets.get(key, policy.per_min / WINDOW_S, policy.per_min, now)
         wait_s = bucket.take(now)
         self._touched[str(key)] = bucket
@@ -268,11 +267,11 @@ def limits_layer(
 
     async def limit(scope: Scope, receive: Receive, send: Send) -> None:
         is_http = scope["type"] == "http"
-        if is_http and limits.is_stale(scope, limits.clock()):
+        if is_http and limits.is_stale(scope):
             # Without a database, the last known caller is used.
             with suppress(Problem, MerlinError):
                 await look_up(Request(scope))
-        charge = limits.charge(scope, limits.clock()) if is_http else None
+        charge = limits.charge(scope) if is_http else None
         if charge is None:
             await app(scope, receive, send)
         elif charge.wait_s > 0:
