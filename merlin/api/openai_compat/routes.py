@@ -22,8 +22,8 @@ from merlin.api.openai_compat import requests, responses
 from merlin.api.openai_compat.chat import ChatStream
 from merlin.api.problems import read_body
 from merlin.api.schema import operation_router
-from merlin.api.services import ApiServices
 from merlin.chat.answer import Reply
+from merlin.chat.model_catalogue import Candidate
 from merlin.core.errors import MerlinError
 from merlin.core.i18n import text
 from merlin.core.log import get_logger, redact
@@ -91,16 +91,14 @@ async def _complete_answer(
     request: Request, caller: Caller, question: requests.Question, number: int
 ) -> Response:
     asker = requests.asker_of(caller, number, question.dataset)
-    answer = _new_answer(caller, question)
+    answer = ChatAnswer(question.name, caller.services.clock().timestamp())
     # A client that sent an idempotency key may fetch the answer later, so it is not stopped.
     is_stoppable = KEY_HEADER not in request.headers
     reply = await ChatStream(request, caller, question, asker, is_stoppable=is_stoppable).reply()
     refused = responses.reply_error(reply, caller.language)
     if refused is not None:
         raise refused
-    origin = await read_origin(caller.services, reply.model_id)
-    headers = responses.model_headers(reply.choice, reply.model_id, origin)
-    answer = _of_origin(answer, origin)
+    answer, origin, headers = await _name_model(caller, answer, reply.choice, reply.model_id)
     completion = responses.completion(answer, reply, origin, caller.language)
     return JSONResponse(completion, headers=headers)
 
@@ -115,19 +113,17 @@ async def _stream_answer(
 ) -> Response:
     """Return a stream that starts with the first word; an earlier failure has its own status."""
     asker, language = requests.asker_of(caller, number, question.dataset), caller.language
-    answer = _new_answer(caller, question, with_usage=read.wants_usage)
+    created_at = caller.services.clock().timestamp()
+    answer = ChatAnswer(question.name, created_at, with_usage=read.wants_usage)
 
     async def keep_whole(reply: Reply) -> None:
         """Store the complete stream for replays, its text in one chunk."""
         if keep is None or responses.reply_error(reply, language) is not None:
             return
-        origin = await read_origin(caller.services, reply.model_id)
-        chunk_origin = _of_origin(answer, origin)
-        last = responses.make_last_chunks(chunk_origin, reply, origin, language)
-        content = b"".join(
-            [*map(event, [chunk_origin.first_chunk(), chunk_origin.chunk(reply.text), *last]), DONE]
-        )
-        headers = responses.model_headers(reply.choice, reply.model_id, origin)
+        whole, origin, headers = await _name_model(caller, answer, reply.choice, reply.model_id)
+        last = responses.make_last_chunks(whole, reply, origin, language)
+        chunks = [whole.first_chunk(), whole.chunk(reply.text), *last]
+        content = b"".join([*map(event, chunks), DONE])
         await keep(Response(content, headers=headers, media_type=EVENT_STREAM))
 
     # A client that sent an idempotency key may fetch the answer later, so it is not stopped.
@@ -141,10 +137,9 @@ async def _stream_answer(
             raise refused
     choice = stream.choice
     model_id = choice.model_id if choice is not None else None
-    origin = await read_origin(caller.services, model_id)
-    headers = {**responses.model_headers(choice, model_id, origin), **_UNBUFFERED}
-    events = _events(stream, _of_origin(answer, origin), origin, language)
-    return StreamingResponse(events, headers=headers, media_type=EVENT_STREAM)
+    streamed, origin, headers = await _name_model(caller, answer, choice, model_id)
+    events = _events(stream, streamed, origin, language)
+    return StreamingResponse(events, headers=headers | _UNBUFFERED, media_type=EVENT_STREAM)
 
 
 async def _events(
@@ -166,19 +161,15 @@ async def _events(
             stream.stop.press()
 
 
-def _new_answer(
-    caller: Caller, question: requests.Question, *, with_usage: bool = False
-) -> ChatAnswer:
-    created_at = caller.services.clock().timestamp()
-    return ChatAnswer(question.name, created_at, with_usage=with_usage)
+async def _name_model(
+    caller: Caller, answer: ChatAnswer, choice: Candidate | None, model_id: str | None
+) -> tuple[ChatAnswer, Origin | None, dict[str, str]]:
+    """Return an answer that names its model's build, that build, and the headers that name both.
 
-
-def _of_origin(answer: ChatAnswer, origin: Origin | None) -> ChatAnswer:
-    return replace(answer, fingerprint=origin.build if origin else "")
-
-
-async def read_origin(services: ApiServices, model_id: str | None) -> Origin | None:
-    """Return the build a model was tuned on, None for a model that was not tuned here."""
-    if not model_id:
-        return None
-    return await services.store.read(lambda: find_origin(services.db, model_id))
+    The build is None for a model that was not tuned here.
+    """
+    db, origin = caller.services.db, None
+    if model_id:
+        origin = await caller.services.store.read(lambda: find_origin(db, model_id))
+    answer = replace(answer, fingerprint=origin.build if origin else "")
+    return answer, origin, responses.model_headers(choice, model_id, origin)
