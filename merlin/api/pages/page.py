@@ -234,27 +234,20 @@ async def page_context(request: Request, caller: Anyone) -> PageContext:
 PublicContext = Annotated[PageContext, Depends(page_context)]
 
 
-async def _require_sign_in(context: PublicContext, caller: Person) -> PageContext:  # noqa: ARG001 - asks to sign in
-    return context
-
-
-# Pages that require sign-in.
-SignedInContext = Annotated[PageContext, Depends(_require_sign_in)]
-
-
 def require_page_permission(
-    permission: Permission,
+    permission: Permission | None = None,
 ) -> Callable[[PageContext, Person], Awaitable[PageContext]]:
-    """Return a dependency that requires a permission, for any dataset or course."""
+    """Return a dependency that requires a permission for any dataset or course; None: sign-in."""
 
     async def check_permission(context: PublicContext, caller: Person) -> PageContext:
-        if not caller.may(permission):
+        if permission is not None and not caller.may(permission):
             raise NotFound(f"no {permission}")
         return context
 
     return check_permission
 
 
+SignedInContext = Annotated[PageContext, Depends(require_page_permission())]
 TeacherContext = Annotated[PageContext, Depends(require_page_permission(Permission.EDIT_MATERIALS))]
 ViewerContext = Annotated[PageContext, Depends(require_page_permission(Permission.WATCH))]
 LauncherContext = Annotated[PageContext, Depends(require_page_permission(Permission.LAUNCH))]
