@@ -25,7 +25,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from merlin.api.auth import identify_caller
 from merlin.api.pages.errors import error_page, is_for_person, sign_in_page
-from merlin.api.problems import Problem, answer, problem_response, unavailable
+from merlin.api.problems import Problem, problem_response, unavailable
 from merlin.core.errors import MerlinError
 from merlin.core.log import get_logger
 from merlin.core.server import FREE_BYTES, head_as_get
@@ -99,7 +99,7 @@ async def check_body_size(scope: Scope, size: int) -> ASGIApp | None:
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     if is_for_person(request):
         return sign_in_page(request) if caller.user is None else error_page(request, status)
-    return answer(request, status, "too-large", limit=limit // 1024)
+    return problem_response(request, Problem(status, "too-large", limit=limit // 1024))
 
 
 # Sent over HTTPS only: browsers ignore it over plain HTTP, and on localhost it would affect other
@@ -154,8 +154,8 @@ def request_guard(app: ASGIApp, traffic: Traffic) -> ASGIApp:
                 log.exception("a route failed", path=scope["path"])
                 if status:  # partly sent: only closing the connection shows the error
                     raise
-                problem = answer(Request(scope), HTTPStatus.INTERNAL_SERVER_ERROR, "bug")
-                await problem(scope, receive, send_guarded)
+                bug = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "bug")
+                await problem_response(Request(scope), bug)(scope, receive, send_guarded)
             finally:
                 took_s, method, path = time.perf_counter() - began, scope["method"], scope["path"]
                 route = getattr(request_scope.get("route"), "path", "")

@@ -270,15 +270,15 @@ def add_problems(app: FastAPI) -> None:
             fault = {"error": str(error.__cause__)}
             fault_of_body = {"type": "json_invalid", "loc": ("body",), "ctx": fault}
             return await handle_invalid_request(request, RequestValidationError([fault_of_body]))
-        response = answer(request, status, _CODES.get(status, "bad-request"))
-        response.headers.update(error.headers or {})
-        return _with_methods(app, request, response)
+        problem = Problem(status, _CODES.get(status, "bad-request"), error.headers)
+        return _with_methods(app, request, problem_response(request, problem))
 
     @app.exception_handler(RequestValidationError)
     async def handle_invalid_request(request: Request, error: RequestValidationError) -> Response:
         # FastAPI reads what is called JSON, and nothing else; a compressed body is not decoded.
         if isinstance(error.body, bytes) or "content-encoding" in request.headers:
-            return answer(request, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "not-json")
+            not_json = Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "not-json")
+            return problem_response(request, not_json)
         errors = validation_errors(error.errors(), language_of_request(request))
         problem = problem_of(request, HTTPStatus.UNPROCESSABLE_ENTITY, "wrong-value")
         return problem_answer(request, {**problem, "errors": errors})
@@ -297,7 +297,7 @@ def add_problems(app: FastAPI) -> None:
 def _payment_problem(request: Request, error: Exception) -> Response:
     """Return the answer to a failed payment operation; the cause is in the log."""
     if not isinstance(error, GatewayUnavailable):
-        return answer(request, HTTPStatus.BAD_GATEWAY, "gateway-declined")
+        return problem_response(request, Problem(HTTPStatus.BAD_GATEWAY, "gateway-declined"))
     status, retry = HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": "30"}
     return problem_response(request, Problem(status, "gateway-unavailable", retry))
 
@@ -321,15 +321,11 @@ def unavailable(request: Request) -> Response:
 
 
 def problem_response(request: Request, problem: Problem) -> Response:
-    """Return the answer for a raised problem."""
-    response = answer(request, problem.status, problem.code, **problem.arguments)
+    """Return a problem as a response, in the caller's language."""
+    values = problem_of(request, problem.status, problem.code, **problem.arguments)
+    response = problem_answer(request, values)
     response.headers.update(problem.headers)
     return response
-
-
-def answer(request: Request, status: HTTPStatus, code: str, **arguments: object) -> Response:
-    """Return a problem as a response, in the caller's language."""
-    return problem_answer(request, problem_of(request, status, code, **arguments))
 
 
 def problem_of(
