@@ -403,13 +403,8 @@ def _is_within(path: str, section: str) -> bool:
 
 def set_next_message(context: PageContext, response: Response, key: str, *numbers: int) -> Response:
     """Set a message for the next page in a cookie; it must not contain secrets."""
-    set_cookie(
-        context.request,
-        response,
-        MESSAGE_COOKIE,
-        ".".join((key, *map(str, numbers))),
-        _MESSAGE_LIFE,
-    )
+    value = ".".join((key, *map(str, numbers)))
+    set_cookie(context.request, response, MESSAGE_COOKIE, value, _MESSAGE_LIFE)
     return response
 
 
