@@ -85,6 +85,11 @@ class Faults:
         with self._lock:
             self._pending.extend(faults)
 
+    def clear(self) -> None:
+        """Remove all faults."""
+        with self._lock:
+            self._pending.clear()
+
     def list_pending(self) -> list[Fault]:
         """Return the faults that have not happened yet."""
         with self._lock:
