@@ -11,7 +11,7 @@ token, so it appears in no error and no log line.
 
 import asyncio
 import warnings
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from enum import Enum, auto
@@ -123,8 +123,6 @@ class ApiError(Enum):
 
     NOT_SENT = auto()
     UNKNOWN = auto()
-    UNREACHABLE = auto()
-    CLOSED = auto()
     MIGRATED = auto()
     UNCHANGED = auto()
     GONE = auto()
@@ -132,8 +130,8 @@ class ApiError(Enum):
 
 
 # Telegram has no error codes for these, only texts. Source: tdlib.
-_ERROR_TEXTS = {
-    ApiError.CLOSED: (
+_ERROR_TEXTS: Mapping[ApiError | type[ChatUnreachable], Sequence[str]] = {
+    ChatClosed: (
         "topic_closed",
         "topic_deleted",
         "message thread not found",
@@ -150,7 +148,7 @@ _ERROR_TEXTS = {
         # A button of a file's message: a caption is no text.
         "no text in the message to edit",
     ),
-    ApiError.UNREACHABLE: (
+    ChatUnreachable: (
         "chat not found",
         "user not found",
         "peer_id_invalid",
@@ -357,12 +355,10 @@ def _classify(error: TelegramError, chat_id: int) -> ApiError:
         meaning for meaning, marks in _ERROR_TEXTS.items() if any(mark in message for mark in marks)
     )
     is_forbidden = isinstance(error, Forbidden)
-    meaning = next(matching, ApiError.UNREACHABLE if is_forbidden else ApiError.REFUSED)
-    if meaning is ApiError.CLOSED:
-        raise ChatClosed(str(chat_id)) from error
-    if meaning is ApiError.UNREACHABLE:
-        raise ChatUnreachable(str(chat_id)) from error
-    return meaning
+    meaning = next(matching, ChatUnreachable if is_forbidden else ApiError.REFUSED)
+    if isinstance(meaning, ApiError):
+        return meaning
+    raise meaning(str(chat_id)) from error
 
 
 def _build_edit(chat_id: int, message_id: int, page: FormattedMessage) -> dict[str, Any]:

@@ -35,7 +35,6 @@ from merlin.bot.rendering import (
 )
 from merlin.core import money
 from merlin.core.charts import plot_png
-from merlin.core.errors import MerlinError
 from merlin.core.formatted_text import Attachment, Button, FormattedMessage
 from merlin.core.i18n import format_number, text
 from merlin.core.permissions import Permission
@@ -218,48 +217,32 @@ def _title(context: BotContext, job: JobDetails) -> str:
 async def send_losses(context: BotContext) -> None:
     """Send a picture of a job's losses."""
 
-    def read() -> Callable[[], bytes] | None:
+    def read() -> Picture | None:
         job = _job_of(context)
-        series = job.losses.series()
+        if not job.losses.are_known:
+            return None
+        chart, series = menu.code_block(loss_chart(job, context.language), ""), job.losses.series()
         draw = partial(plot_png, series["train"], series["test"], context.language, job.title)
-        return draw if job.losses.are_known else None
+        return menu.card(context, _title(context, job), chart), f"losses-{job.id}.png", draw
 
-    def build_view(context: BotContext, content: bytes) -> View:
-        job = _job_of(context)
-        if not content:
-            return menu.alert(context.translate("chart-none"))
-        chart = menu.code_block(loss_chart(job, context.language), "")
-        card = menu.card(context, _title(context, job), chart)
-        return picture_view(card, f"losses-{job.id}.png", content)
+    await show_picture(context, read, "chart-none")
 
-    await show_picture(context, read, build_view)
+
+# A card, and the name of a picture with the function that draws it.
+Picture = tuple[View, str, Callable[[], bytes]]
 
 
 async def show_picture(
-    context: BotContext,
-    read: Callable[[], Callable[[], bytes] | None],
-    build_view: Callable[[BotContext, bytes], View],
+    context: BotContext, read: Callable[[], Picture | None], otherwise: str
 ) -> None:
-    """Show a view with a picture, b"" for none, drawn outside the database thread.
-
-    `read` quickly returns the function that draws it, or None.
-    """
-
-    def read_or_none() -> Callable[[], bytes] | None:
-        try:
-            return read()
-        except MerlinError:
-            return None
-
-    draw = await context.store.read(read_or_none)
-    content = await asyncio.to_thread(draw) if draw else b""
-    await show_with_role(context, Permission.WATCH, lambda context: build_view(context, content))
-
-
-def picture_view(view: View, name: str, content: bytes) -> View:
-    """Return a card as a new message with a picture."""
-    file = Attachment(name, content, is_picture=True)
-    return View(replace(view.page or FormattedMessage(""), file=file), is_new=True)
+    """Send a card with its picture, drawn outside the database thread; for None say `otherwise`."""
+    picture = await context.store.read(read)
+    view = menu.alert(context.translate(otherwise))
+    if picture is not None:
+        card, name, draw = picture
+        file = Attachment(name, await asyncio.to_thread(draw), is_picture=True)
+        view = View(replace(card.page or FormattedMessage(""), file=file), is_new=True)
+    await show_with_role(context, Permission.WATCH, lambda _context: view)
 
 
 @handlers.button("a-events")

@@ -6,7 +6,6 @@
 Promotion, pinning and rollback ask for confirmation and are requested from the daemon.
 """
 
-from collections.abc import Callable
 from functools import partial
 
 from merlin.app import evaluation, models
@@ -14,7 +13,7 @@ from merlin.app.models import ModelView, list_dataset_names, read_serving_models
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers import admin
-from merlin.bot.handlers.jobs import await_daemon, picture_view, show_picture
+from merlin.bot.handlers.jobs import Picture, await_daemon, show_picture
 from merlin.bot.menu import PAGE_SIZE, View, short_hash
 from merlin.bot.registry import Handlers
 from merlin.bot.rendering import dataset_title, format_time, reference_name, state_text
@@ -196,21 +195,18 @@ def show_model(context: BotContext) -> View:
 async def send_scores(context: BotContext) -> None:
     """Send a picture of the scores of a dataset's versions."""
 
-    def read() -> Callable[[], bytes] | None:
+    def read() -> Picture | None:
         view = model_of(context)
         report = evaluation.read_evaluation(*context.caller, view.model)
         scores = evaluation.build_scores(report, context.language, context.zone)
+        if not scores:
+            return None
         title = context.translate("admin-scores-title", model=view.title)
-        return partial(plot_scores_png, scores, context.language, title) if scores else None
-
-    def build_view(context: BotContext, content: bytes) -> View:
-        view = model_of(context)
-        if not content:
-            return menu.alert(context.translate("admin-scores-none"))
         card = menu.card(context, view.title, evaluation_text(view.scores, context.language))
-        return picture_view(card, f"test-{view.title}.png", content)
+        draw = partial(plot_scores_png, scores, context.language, title)
+        return card, f"test-{view.title}.png", draw
 
-    await show_picture(context, read, build_view)
+    await show_picture(context, read, "admin-scores-none")
 
 
 def _render_held_reason(context: BotContext, view: ModelView) -> str:
