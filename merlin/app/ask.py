@@ -50,7 +50,7 @@ from merlin.chat.sessions import (
     count_window_tokens,
     fits_window,
 )
-from merlin.chat.turns import StoredAnswer, Turns, UpdateState
+from merlin.chat.turns import Question, StoredAnswer, Turns, UpdateState
 from merlin.config.section import convert_to_micro
 from merlin.core.clock import in_zone, zone_of
 from merlin.core.i18n import moment_argument
@@ -149,6 +149,11 @@ class ChatQuestion:
     kind: quota.Format = quota.Format.TEXT
     message_id: int = 0
     name: str = ""
+
+    def for_session(self, session: Session) -> Question:
+        """Return the question as it is stored in a session."""
+        about = (session.session_id, self.number, self.place.user_id, self.text, self.message_id)
+        return Question(*about, self.kind.value, self.name)
 
 
 @dataclass(frozen=True, slots=True)

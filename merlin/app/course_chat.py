@@ -249,14 +249,8 @@ def open_turn(
     conversation = ask.open_conversation(ctx, question)
     # Used from now on: another page that starts a session does not get this one.
     chat_sessions.touch(conversation.session.session_id, build_session_title(question.text))
-    new_question = Question(
-        session_id=conversation.session.session_id,
-        update_id=question.number,
-        user_id=place.user_id,
-        text=question.text,
-        message_id=question.message_id,
-    )
-    return conversation, Turns(ctx.db, ctx.bot_id).ask(new_question, None)
+    stored_question = question.for_session(conversation.session)
+    return conversation, Turns(ctx.db, ctx.bot_id).ask(stored_question, None)
 
 
 def close_turn(

@@ -342,15 +342,8 @@ def _format_sender_name(context: BotContext) -> str:
 
 
 def _make_question(context: BotContext, conversation: ask.Conversation, prompt: Prompt) -> Question:
-    return Question(
-        session_id=conversation.session.session_id,
-        update_id=context.update_id,
-        user_id=context.user_id,
-        text=prompt.text,
-        message_id=context.message_id,
-        format=prompt.format,
-        asker=_format_sender_name(context),
-    )
+    question = question_of(context).for_session(conversation.session)
+    return replace(question, text=prompt.text, format=prompt.format)
 
 
 async def _render_answer(
