@@ -57,12 +57,8 @@ KnownUser: TypeAlias = tuple[User, Dialog | None]
 
 def read_known_user(services: BotServices, update: Update) -> KnownUser:
     """Return the stored sender and their dialog; call it within the store's work."""
-    return Users(services.db).get_or_new(update.user_id), read_dialog(services, update)
-
-
-def read_dialog(services: BotServices, update: Update) -> Dialog | None:
-    """Return the sender's current dialog; call it within the store's work."""
-    return Dialogs(services.db, services.bot_id).get(update.chat_id, update.user_id)
+    dialog = Dialogs(services.db, services.bot_id).get(update.chat_id, update.user_id)
+    return Users(services.db).get_or_new(update.user_id), dialog
 
 
 # The prefix of dialog steps in which an editor writes an example.
@@ -154,6 +150,7 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         self.services, self.bot_api = data.services, data.bot_api
         self.store, self.db = data.services.store, data.services.db
         self.bot_id, self.outbox = data.services.bot_id, data.services.outbox
+        self.dialogs = Dialogs(self.db, self.bot_id)
         self.sessions = Sessions(self.db, self.bot_id)
         self.turns = Turns(self.db, self.bot_id)
         self.quotas = Quotas(self.db, self.bot_id)
@@ -358,26 +355,29 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         inbox = Inbox(self.db, self.bot_id)
         inbox.finish(self.services.owner, self.chat_id, ids, state, reason)
 
+    def read_dialog(self) -> Dialog | None:
+        """Return the dialog that is open now, None without one; within the store's work."""
+        return self.dialogs.get(self.chat_id, self.user_id)
+
     def wait(self, dialog: Dialog) -> None:
         """Start a dialog step that the user's next message belongs to; within the store's work."""
         self._set_draft_aside()
         pending = replace(dialog, asked_by=self.update_id, thread_id=self.thread_id)
-        Dialogs(self.db, self.bot_id).put(self.chat_id, self.user_id, pending)
+        self.dialogs.put(self.chat_id, self.user_id, pending)
 
     def stop_waiting(self) -> bool:
         """End the dialog; return whether there was one; within the store's work."""
         self._set_draft_aside()
-        return Dialogs(self.db, self.bot_id).end(self.chat_id, self.user_id)
+        return self.dialogs.end(self.chat_id, self.user_id)
 
     def _set_draft_aside(self) -> None:
         """Keep the unsaved example whose dialog something of another subject ends."""
         if self.verb in {"ex", "cancel"} or self.command == "cancel" or is_awaited(self):
             return
-        dialogs = Dialogs(self.db, self.bot_id)
-        dialog, earlier = dialogs.get(self.chat_id, self.user_id), dialogs.get(ASIDE, self.user_id)
+        dialog, earlier = self.read_dialog(), self.dialogs.get(ASIDE, self.user_id)
         if dialog is None or not dialog.has_draft:
             return
-        dialogs.put(ASIDE, self.user_id, dialog)
+        self.dialogs.put(ASIDE, self.user_id, dialog)
         note = self.translate("examples-aside", earlier="some" if earlier else "none")
         rows = (
             ("examples-aside-continue", "ex:return", "primary"),
@@ -401,7 +401,7 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
             return
         if dialog.has_draft and self.command not in _BEGINNING:
             return
-        if read_dialog(self.services, self.stored) == dialog:
+        if self.read_dialog() == dialog:
             if dialog.has_text:
                 self._send_note(FormattedMessage(self.translate("bot-form-left")))
             self.stop_waiting()

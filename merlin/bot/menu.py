@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast
 
-from merlin.app.inbox import Dialog, Dialogs
+from merlin.app.inbox import Dialog
 from merlin.core.errors import ApprovalNeeded, MerlinError, NotFound
 from merlin.core.formatted_text import Button, FormattedMessage, in_entity, join_pages, prepend
 
@@ -215,7 +215,7 @@ def cancel(context: BotContext) -> tuple[str, str]:
 
 def get_dialog_number(context: BotContext) -> int:
     """Return the number of the open dialog for its buttons, 0 without a dialog."""
-    dialog = Dialogs(context.db, context.bot_id).get(context.chat_id, context.user_id)
+    dialog = context.read_dialog()
     return dialog.asked_by if dialog else 0
 
 

@@ -20,15 +20,7 @@ from typing import TypeVar, cast
 from telegram.ext import CallbackQueryHandler
 
 from merlin.bot import menu
-from merlin.bot.context import (
-    Act,
-    BotApplication,
-    BotContext,
-    Handler,
-    callback_of,
-    handler_of,
-    read_dialog,
-)
+from merlin.bot.context import Act, BotApplication, BotContext, Handler, callback_of, handler_of
 from merlin.bot.menu import View
 from merlin.bot.updates import SEPARATOR
 from merlin.core.errors import MerlinError
@@ -131,7 +123,7 @@ def require_role(permission: Permission, act: Act) -> Act:
 
     def check_and_act(context: BotContext) -> View:
         # Messages and buttons run concurrently, so the dialog may have changed.
-        context = replace(context, dialog=read_dialog(context.services, context.stored))
+        context = replace(context, dialog=context.read_dialog())
         is_allowed = context.is_private and context.authority.may(permission)
         if not is_allowed:
             context.stop_waiting()

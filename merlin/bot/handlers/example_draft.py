@@ -18,7 +18,7 @@ from typing import Any, cast
 from merlin.app import answer_changes
 from merlin.app.answer_changes import AnswerChange, AnswerChangeKind
 from merlin.app.changes import DatasetFiles
-from merlin.app.inbox import ASIDE, Dialog, Dialogs, Update
+from merlin.app.inbox import ASIDE, Dialog, Update
 from merlin.app.permissions import require_editing
 from merlin.bot import menu
 from merlin.bot.context import Act, BotContext, Handler
@@ -143,17 +143,13 @@ async def return_to_draft(context: BotContext) -> None:
     """Continue the draft that was set aside; one that is open is set aside instead."""
 
     def swap() -> Dialog | None:
-        dialogs = Dialogs(context.db, context.bot_id)
-        left, current = (
-            dialogs.get(ASIDE, context.user_id),
-            dialogs.get(context.chat_id, context.user_id),
-        )
+        left, current = context.dialogs.get(ASIDE, context.user_id), context.read_dialog()
         if left is None:
             return current
         if current is not None and current.has_draft:
-            dialogs.put(ASIDE, context.user_id, current)
+            context.dialogs.put(ASIDE, context.user_id, current)
         else:
-            dialogs.end(ASIDE, context.user_id)
+            context.dialogs.end(ASIDE, context.user_id)
         context.wait(left)
         return left
 
@@ -170,11 +166,10 @@ async def return_to_draft(context: BotContext) -> None:
 @handlers.button("ex:discard")
 def discard_draft(context: BotContext) -> View:
     """Delete the draft that was set aside. Raises NotFound if another one is by now."""
-    dialogs = Dialogs(context.db, context.bot_id)
-    left = dialogs.get(ASIDE, context.user_id)
+    left = context.dialogs.get(ASIDE, context.user_id)
     if left is None or left.asked_by != context.number(1):
         raise NotFound("no draft", "examples-no-draft")
-    dialogs.end(ASIDE, context.user_id)
+    context.dialogs.end(ASIDE, context.user_id)
     return menu.text_view(context, "examples-cancelled")
 
 

@@ -20,7 +20,7 @@ from merlin.app import examples
 from merlin.app.changes import PreviewView, count_open, read_files
 from merlin.app.changes import save as save_changes
 from merlin.app.examples import ExampleView
-from merlin.app.inbox import ASIDE, Dialogs
+from merlin.app.inbox import ASIDE
 from merlin.app.proposals import count_waiting
 from merlin.bot import menu
 from merlin.bot.context import BotContext
@@ -63,7 +63,7 @@ def examples_home(context: BotContext) -> View:
         )
 
     cards, title = examples.list_datasets(*context.caller), context.translate("admin-examples")
-    is_left = Dialogs(context.db, context.bot_id).get(ASIDE, context.user_id) is not None
+    is_left = context.dialogs.get(ASIDE, context.user_id) is not None
     left = (is_open or is_left) and ("examples-aside-continue", "ex:return", "primary")
     keys, rows = (
         ("examples-which", "admin-no-datasets"),

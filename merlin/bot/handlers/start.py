@@ -25,7 +25,7 @@ from merlin.app.inbox import Dialog
 from merlin.app.proposals import has_consent
 from merlin.bot import menu
 from merlin.bot.commands import HELP_GROUPS, staff_commands
-from merlin.bot.context import BotContext, read_dialog
+from merlin.bot.context import BotContext
 from merlin.bot.handlers import feedback
 from merlin.bot.handlers.answering import answering_model, provider_title
 from merlin.bot.handlers.models import evaluation_text
@@ -181,7 +181,7 @@ def _greeting(context: BotContext) -> View:
 @handlers.button("cancel")
 def cancel(context: BotContext) -> View:
     """End the dialog, a button only that of its own question; an unsaved example is deleted."""
-    dialog = read_dialog(context.services, context.stored)
+    dialog = context.read_dialog()
     if context.arguments == ("0",):
         return menu.text_view(context, "bot-cancelled")
     if context.arguments and (dialog is None or dialog.asked_by != context.number()):
