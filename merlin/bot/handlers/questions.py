@@ -82,7 +82,7 @@ async def answer_question(context: BotContext, source: Source = read_text) -> No
     with open_span("turn", {"merlin.format": context.format}):
         turn = await _find_stored_turn(context)
         if turn is not None and turn.written is not None:
-            await _send_stored_answer(context, turn, turn.written)
+            await _send_answer(context, turn, turn.written)
         elif is_streamed or (turn is not None and turn.placeholder_id is not None):
             await _answer_by_edits(context, turn, source)
         else:
@@ -105,7 +105,7 @@ async def give_up(context: BotContext) -> None:
 
     await context.store.do(store_failure)
     if turn is not None and turn.written is None:
-        await _send_stored_answer(context, turn, failure)
+        await _send_answer(context, turn, failure)
         return
     placeholder_id = context.bot_data.placeholders.pop(context.update_id, 0)
     target = replace(find_target(context), edit_of=placeholder_id)
@@ -358,17 +358,14 @@ async def _render_answer(
     )
 
 
-async def _send_stored_answer(context: BotContext, turn: Turn, stored_answer: StoredAnswer) -> None:
-    """Send a stored answer and finish the update."""
-    await _send_answer(
-        context, turn, stored_answer, await _render_answer(context, turn, stored_answer)
-    )
-
-
 async def _send_answer(
-    context: BotContext, turn: Turn, stored_answer: StoredAnswer, parts: Sequence[FormattedMessage]
+    context: BotContext,
+    turn: Turn,
+    stored_answer: StoredAnswer,
+    rendered: Sequence[FormattedMessage] = (),
 ) -> None:
-    """Send the parts of the answer, the first into the placeholder, and finish the update."""
+    """Send the answer's messages, the first into the placeholder, and finish the update."""
+    parts = rendered or await _render_answer(context, turn, stored_answer)
     chat_id, placeholder_id, sent = context.chat_id, turn.placeholder_id, 0
     if placeholder_id is not None and await context.bot_api.edit(chat_id, placeholder_id, parts[0]):
         kill_point("answer.sent")

@@ -117,12 +117,12 @@ _ALL = ("session-all", "sessions:0")
 
 @handlers.command("sessions")
 @handlers.button("sessions")
-def list_sessions(context: BotContext, page: int | None = None) -> View:
-    """Show a page of the sessions, last used first; `page` defaults to the callback data."""
+def list_sessions(context: BotContext) -> View:
+    """Show a page of the sessions, last used first."""
     count = context.sessions.count(context.place)
     if not count:
         return menu.text_view(context, "sessions-none")
-    page = menu.page_number(context.number() if page is None else page, count)
+    page = menu.page_number(context.number(), count)
     entries = []
     for session in context.sessions.list_used(context.place, page * PAGE_SIZE, PAGE_SIZE):
         label = f"{'▸ ' if session.is_open else ''}{session_title(session, context)}"
