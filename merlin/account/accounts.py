@@ -29,7 +29,7 @@ from merlin.db.audit import Audit, person_reference
 from merlin.db.database import Repository, transaction
 from merlin.db.encryption import digest
 from merlin.db.tables import ACCOUNT, USER
-from merlin.db.values import read_row
+from merlin.db.values import RowMap
 
 # Integers that JavaScript represents exactly.
 FIRST_ID, LAST_ID = 2**52, 2**53 - 1
@@ -178,6 +178,7 @@ def _is_mostly_name(password: str, name: str) -> bool:
     return remainder != password and len(remainder.strip(_EDGES)) < _MIN_REST
 
 
+_ACCOUNTS = RowMap(Account)
 MAX_BROWSERS = 10
 _BROWSER_BYTES = 16
 
@@ -262,5 +263,4 @@ class Accounts(Repository):
         return str(hashes or "").split()
 
     def _read(self, condition: Any) -> Account | None:
-        row = self.db.row(ACCOUNT.select().where(condition))
-        return None if row is None else read_row(Account, row)
+        return _ACCOUNTS.find(self.db, ACCOUNT.select().where(condition))

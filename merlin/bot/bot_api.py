@@ -161,10 +161,7 @@ class BotApi:
     """The calls that show answers."""
 
     def __init__(
-        self,
-        bot: ExtBot[SendClass],
-        transport: AiohttpRequest,
-        on_migrated: OnMigrated | None = None,
+        self, bot: ExtBot[SendClass], transport: AiohttpRequest, on_migrated: OnMigrated
     ) -> None:
         self._bot = bot
         self._transport = transport
@@ -231,7 +228,7 @@ class BotApi:
 
     async def _follow(self, chat_id: int, error: ChatMigrated) -> int:
         """Record the migration of a group; return its new id. Raises ChatUnreachable."""
-        if self._on_migrated is None or error.new_chat_id == chat_id:
+        if error.new_chat_id == chat_id:
             raise ChatUnreachable(str(chat_id)) from error
         await self._on_migrated(chat_id, error.new_chat_id)
         return error.new_chat_id

@@ -354,46 +354,39 @@ def built_in_prompt(language: str, name: str, pair: str = "") -> str:
     return text(language, f"preset-prompt-{name}")
 
 
+_PRESETS = RowMap(OwnPreset, columns={"preset_id": "id"}, sealed=PRESET.sealed)
+
+
 class OwnPresets(Repository):
     """One row for each preset; presets belong to a person in all chats."""
 
     def list_of_user(self, user_id: int) -> list[OwnPreset]:
         """Return a person's presets, oldest first; those that cannot be decrypted are omitted."""
-        return self._read_presets(PRESET.user_id == user_id)
+        query = PRESET.select().where(PRESET.user_id == user_id).order_by(PRESET.id)
+        presets = _PRESETS.read_all(self.db, query)
+        return [preset for preset in presets if preset.name and preset.prompt]
 
     def find(self, user_id: int, preset_id: int) -> OwnPreset | None:
         """Return one of the person's presets, None if it is not theirs."""
-        return next(iter(self._read_presets(_own_preset(user_id, preset_id))), None)
+        own = (each for each in self.list_of_user(user_id) if each.preset_id == preset_id)
+        return next(own, None)
 
     @transaction
     def put(self, user_id: int, name: str, prompt: str) -> OwnPreset:
         """Save a text; it replaces the person's text of the same name."""
-        sealed = self.db.cipher.seal(prompt)
+        new = OwnPreset(0, name, prompt)
+        columns = _PRESETS.write(new, self.db, but=("preset_id",))
         for old in self.list_of_user(user_id):
             if old.name == name:
-                self.db.update(PRESET, _own_preset(user_id, old.preset_id), prompt=sealed)
-                return OwnPreset(old.preset_id, name, prompt)
-        new = {
-            "user_id": user_id,
-            "name": self.db.cipher.seal(name),
-            "prompt": sealed,
-            "created_at": iso(self._clock()),
-        }
-        return OwnPreset(self.db.add(PRESET, new), name, prompt)
+                self.db.update(PRESET, _own_preset(user_id, old.preset_id), **columns)
+                return replace(new, preset_id=old.preset_id)
+        columns |= {"user_id": user_id, "created_at": iso(self._clock())}
+        return replace(new, preset_id=self.db.add(PRESET, columns))
 
     @transaction
     def delete(self, user_id: int, preset_id: int) -> bool:
         """Delete a preset; False if it is not theirs."""
         return self.db.delete(PRESET, _own_preset(user_id, preset_id)) > 0
-
-    def _read_presets(self, those: Any) -> list[OwnPreset]:
-        found = []
-        for row in self.db.rows(PRESET.select().where(those).order_by(PRESET.id)):
-            name = decrypt(self.db.cipher, row["name"])
-            prompt = decrypt(self.db.cipher, row["prompt"])
-            if name and prompt:
-                found.append(OwnPreset(row["id"], name, prompt))
-        return found
 
 
 def _own_preset(user_id: int, preset_id: int) -> Any:

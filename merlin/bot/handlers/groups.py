@@ -330,8 +330,6 @@ SETTINGS = "settings"
 # Commands that work in a group, and those that change the group's common session.
 _COMMANDS = frozenset({"new", "clear", "t", "tokens", "info", SETTINGS})
 _SESSION_COMMANDS = frozenset({"new", "clear"})
-# Verbs of buttons about personal data: the button opens the private chat.
-_PERSONAL_BUTTONS = frozenset({"plan"})
 _BUTTONS = frozenset({"stop", "again", "near", "rate", "fix", "tell", "why", "sum", "new", "group"})
 
 
@@ -458,8 +456,8 @@ async def _refuse_member(context: BotContext) -> str:
 
 async def _filter_button(context: BotContext) -> bool:
     """Return whether a pressed button may run in a group; callback data is untrusted."""
-    if context.verb in _PERSONAL_BUTTONS:
-        link = context.link(f"go_{context.verb}")
+    if context.verb == "plan":  # about personal data
+        link = context.link("go_plan")
         await context.show(lambda: View(None, link=link))
         return False
     key = reason = ""
