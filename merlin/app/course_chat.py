@@ -24,7 +24,7 @@ from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.course.catalogue import Course
 from merlin.dataset.entries import ExampleEntries, ExampleFilter
 from merlin.dataset.example import find_first
-from merlin.dataset.proposals import MAX_CHARACTERS, Proposal, Proposals
+from merlin.dataset.proposals import Proposal, Proposals
 from merlin.db.database import lock_user
 from merlin.db.processes import Heartbeats
 from merlin.training.models import Serving
@@ -208,19 +208,10 @@ def judge(
         case "allow":
             proposals.give_consent(ctx, actor)
         case "correct":
-            feedback.rate(ctx, actor, turn_id, Rating.DOWN, _check_correction(answer), language)
+            correction = feedback.check_correction(answer)
+            feedback.rate(ctx, actor, turn_id, Rating.DOWN, correction, language)
         case "tell":
             unanswered.send_to_editors(ctx, actor, course.dataset, question.text, language, turn_id)
-
-
-def _check_correction(answer: str) -> str:
-    """Return a correction, stripped. Raises Refused for an empty or too long one."""
-    text = answer.strip()
-    if not text:
-        raise Refused("no words", "fix-text-only")
-    if len(text) > MAX_CHARACTERS:
-        raise Refused("too long", "fix-long", most=MAX_CHARACTERS)
-    return text
 
 
 def open_turn(

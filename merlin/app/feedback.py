@@ -69,6 +69,16 @@ def _correct(ctx: Context, actor: Actor, turn: TurnView, text: str, language: st
     return draft
 
 
+def check_correction(answer: str) -> str:
+    """Return a correction, stripped. Raises Refused for an empty or too long one."""
+    text = answer.strip()
+    if not text:
+        raise Refused("no words", "fix-text-only")
+    if len(text) > MAX_CHARACTERS:
+        raise Refused("too long", "fix-long", most=MAX_CHARACTERS)
+    return text
+
+
 def draft_correction(ctx: Context, turn: TurnView, text: str, language: str) -> Draft:
     """Return a correction of an answer, masked, as editors will see it."""
     dataset = dataset_of(ctx, turn.question, turn.format, turn.model)

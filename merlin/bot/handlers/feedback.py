@@ -33,7 +33,7 @@ from merlin.core.formatted_text import Button
 from merlin.core.i18n import cut, text
 from merlin.core.json_fields import get_list, get_text
 from merlin.core.permissions import Permission
-from merlin.dataset.proposals import MAX_CHARACTERS, Draft, Proposals
+from merlin.dataset.proposals import Draft, Proposals
 from merlin.dataset.sensitive import mask_personal_data
 
 handlers = Handlers()
@@ -254,15 +254,13 @@ def _ask_correction(context: BotContext, turn: Turn) -> View:
 @handlers.step(WRITING, CONSENTING, SENDING)
 def receive_correction(context: BotContext) -> View:
     """Take the correction; ask for consent if it is missing, else show what would be sent."""
-    text, turn = context.text.strip(), _turn(context)
+    turn = _turn(context)
     if turn is None:
         context.stop_waiting()
         return menu.text_view(context, "fix-answer-not-found")
-    if not text or len(text) > MAX_CHARACTERS:
-        key = "fix-long" if text else "fix-text-only"
-        return menu.form(context, key, most=MAX_CHARACTERS)
+    correction = feedback.check_correction(context.text)
     # The message id is stored because the text may turn out to be a question.
-    values = {"turn": turn.turn_id, "words": text, "message": context.message_id}
+    values = {"turn": turn.turn_id, "words": correction, "message": context.message_id}
     if proposals.has_consent(*context.caller):
         return _preview(context, turn, values)
     context.wait(Dialog(CONSENTING, values))
