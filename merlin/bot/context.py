@@ -506,17 +506,11 @@ def build_page_messages(
     number: int = 0,
 ) -> list[OutgoingMessage]:
     """Return pages as outgoing messages that answer an update, numbered from `number`."""
-    target = find_target(context)
-    targets = [first or target, *[target] * len(pages)][: len(pages)]
+    chat_id, update_id, target = context.chat_id, context.update_id, find_target(context)
+    targets = [first or target, *[target] * len(pages)]
     return [
-        OutgoingMessage(
-            f"update:{context.update_id}:{place}",
-            context.chat_id,
-            page,
-            context.update_id,
-            page_target,
-        )
-        for place, (page, page_target) in enumerate(zip(pages, targets, strict=True), number)
+        OutgoingMessage(f"update:{update_id}:{place}", chat_id, page, update_id, page_target)
+        for place, (page, page_target) in enumerate(zip(pages, targets, strict=False), number)
     ]
 
 

@@ -39,19 +39,15 @@ _ADMIN_RECIPIENTS = (ADMINS, OTHERS)
 def build_messages(services: BotServices, notices: Sequence[Notice]) -> Iterator[OutgoingMessage]:
     """Yield the messages to the recipients of the notices; within the store's work."""
     for group in _group_by_cause(notices):
-        separate_chat_sets = [
-            find_notified_editors(services.db, notice.key, notice.arguments) for notice in group
-        ]
+        # The author of an edit gets a message of their own and is left out here.
+        left_out = {
+            notice.notice_id: find_notified_editors(services.db, notice.key, notice.arguments)
+            for notice in group
+        }
         for chat_id in filter(is_telegram_id, _recipients(services, group)):
-            # The author of an edit gets a message of their own and is left out here.
-            relevant = [
-                notice
-                for notice, separate_chats in zip(group, separate_chat_sets, strict=True)
-                if str(chat_id) not in separate_chats
-            ]
-            pages = (
-                split(_page(services, relevant, services.language_of(chat_id))) if relevant else ()
-            )
+            relevant = [each for each in group if str(chat_id) not in left_out[each.notice_id]]
+            language = services.language_of(chat_id)
+            pages = split(_page(services, relevant, language)) if relevant else ()
             for index, page in enumerate(pages):
                 suffix = f":{index}" if index else ""
                 key = f"notice:{group[0].notice_id}:{chat_id}{suffix}"

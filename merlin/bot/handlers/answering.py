@@ -74,13 +74,14 @@ def _render_left_line(context: BotContext, left: Left, *, has_reset: bool = True
     if left.limit is None:
         return context.translate("plan-kind-unlimited", kind=kind)
     gifts = context.translate("plan-gifts", gifts=left.gifts) if left.gifts else ""
+    arguments = {"left": max(left.limit - left.used, 0), "limit": left.limit}
     if left.limit == 0:
-        closed = context.translate("plan-closed", kind=kind)
-        return f"{closed}{gifts}"
-    arguments = {"kind": kind, "left": max(left.limit - left.used, 0), "limit": left.limit}
-    if not has_reset:
-        return f"{context.translate('plan-left-only', **arguments)}{gifts}"
-    line = context.translate("plan-left", **arguments, at=context.moment(left.resets_at))
+        line = context.translate("plan-closed", kind=kind)
+    elif has_reset:
+        at = context.moment(left.resets_at)
+        line = context.translate("plan-left", kind=kind, **arguments, at=at)
+    else:
+        line = context.translate("plan-left-only", kind=kind, **arguments)
     return f"{line}{gifts}"
 
 
