@@ -17,7 +17,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 LIMIT_UNITS = 4096
 # Leaves room for the prefix of a repeated message.
@@ -94,7 +94,10 @@ class FormattedMessage:
     file: Attachment | None = None
 
 
-def button_rows(buttons: Sequence[Button], columns: int) -> tuple[tuple[Button, ...], ...]:
+T = TypeVar("T")
+
+
+def button_rows(buttons: Sequence[T], columns: int) -> tuple[tuple[T, ...], ...]:
     """Return the buttons in rows of `columns`."""
     return tuple(
         tuple(buttons[start : start + columns]) for start in range(0, len(buttons), columns)

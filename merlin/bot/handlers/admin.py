@@ -95,11 +95,7 @@ _SIGNS = {True: "⚠️", False: "▶️"}
 def _home(context: BotContext) -> View:
     """Show the sections that the user may open and the commits of the datasets they may watch."""
     authority = context.authority
-    sections = [
-        menu.button(context, key, data)
-        for key, data, permission in _SECTIONS
-        if authority.may(permission)
-    ]
+    sections = [(key, data) for key, data, needed in _SECTIONS if authority.may(needed)]
     role = state_text(context, "role", authority.role.value)
     message = context.translate("admin-home", role=role)
     board = read_board(*context.caller)
@@ -107,15 +103,13 @@ def _home(context: BotContext) -> View:
     late = "" if board.is_live else context.translate("page-board-daemon")
     # Also those of the user, who can withdraw them.
     waiting = len(approvals.list_waiting(*context.caller))
-    approve = (
-        Button(context.translate("approval-open", count=waiting), _APPROVALS) if waiting else None
-    )
+    approve = Button(context.translate("approval-open", count=waiting), _APPROVALS)
     # Refresh the message while anything is in progress, also if the daemon is not running.
     is_moving = any(card.is_under_way for card in board.cards)
-    rows = (
-        approve,
+    rows: menu.Rows = (
+        waiting > 0 and approve,
         *button_rows(sections, 2),
-        is_moving and (menu.button(context, "admin-refresh", "a-home"),),
+        is_moving and ("admin-refresh", "a-home"),
     )
     return menu.card(
         context, context.translate("admin-title"), message, late, board_text, rows=rows
