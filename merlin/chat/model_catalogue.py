@@ -110,21 +110,22 @@ class ModelRequest:
     assistant: General | None = None
     user_id: int = 0
 
+    @property
+    def system_messages(self) -> tuple[Message, ...]:
+        """Return its own system text as messages."""
+        return (Message("system", self.system),) if self.system else ()
+
 
 def find_first_candidate(catalogue: ModelCatalogue, request: ModelRequest) -> Candidate | None:
     """Return the model that is to answer first; None if only the chain is left."""
-    request = _drop_unavailable(catalogue, request)
-    if request.chosen is not None:
-        model_id = request.chosen[1]
-        own = catalogue.tuned_row(model_id) if model_id and not request.system else None
-        kind = CandidateKind.CHOSEN
-        return (
-            _plain(kind, request.chosen, request)
-            if own is None
-            else _make_tuned_candidate(kind, own)
-        )
-    if request.system and request.assistant:
-        return _plain(CandidateKind.CHOSEN, request.assistant, request)
+    kind, chosen, assistant = CandidateKind.CHOSEN, request.chosen, request.assistant
+    if chosen is not None and not is_unavailable(catalogue, chosen):
+        own = catalogue.tuned_row(chosen[1]) if chosen[1] and not request.system else None
+        if own is not None:
+            return _make_tuned_candidate(kind, own)
+        return Candidate(kind, *chosen, request.system_messages)
+    if request.system and assistant is not None and not is_unavailable(catalogue, assistant):
+        return Candidate(kind, *assistant, request.system_messages)
     serving = catalogue.serving_row(request.dataset) if not request.system else None
     if serving is None:
         return None
@@ -160,13 +161,6 @@ async def only_candidate(choice: Candidate) -> AsyncIterator[Candidate]:
     yield choice
 
 
-def _drop_unavailable(catalogue: ModelCatalogue, request: ModelRequest) -> ModelRequest:
-    """Return the request without models that cannot serve: then nothing is chosen."""
-    chosen = None if is_unavailable(catalogue, request.chosen) else request.chosen
-    assistant = None if is_unavailable(catalogue, request.assistant) else request.assistant
-    return replace(request, chosen=chosen, assistant=assistant)
-
-
 def is_unavailable(catalogue: ModelCatalogue, general: General | None) -> bool:
     """Return whether a model is tuned and cannot serve: consent was withdrawn, or it is gone."""
     own = catalogue.tuned_row(general[1]) if general is not None and general[1] else None
@@ -182,20 +176,10 @@ def newer_serving(catalogue: ModelCatalogue, request: ModelRequest) -> Serving |
     return serving if is_newer else None
 
 
-def _plain(kind: CandidateKind, general: General, request: ModelRequest) -> Candidate:
-    before = (Message("system", request.system),) if request.system else ()
-    return Candidate(kind, *general, before)
-
-
 def _chain(catalogue: ModelCatalogue, request: ModelRequest) -> Iterator[Candidate]:
-    request = _drop_unavailable(catalogue, request)
-    others = [general for general in request.general if not is_unavailable(catalogue, general)]
-    if request.system:
-        for general in others:
-            yield _plain(CandidateKind.GENERAL, general, request)
-        return
-    serving = catalogue.serving_row(request.dataset)
-    system: tuple[Message, ...] = ()
+    serving = None if request.system else catalogue.serving_row(request.dataset)
+    kind = CandidateKind.GENERAL if request.system or serving else CandidateKind.ALONE
+    system = request.system_messages
     if serving is not None:
         now = _make_tuned_candidate(CandidateKind.SERVING, serving)
         yield now
@@ -205,9 +189,9 @@ def _chain(catalogue: ModelCatalogue, request: ModelRequest) -> Iterator[Candida
         if now.base and not is_unavailable(catalogue, (now.provider, now.base)):
             before = (*system, *catalogue.first_conversations(serving["build_id"], FEW))
             yield Candidate(CandidateKind.BASE, now.provider, now.base, before, now.base)
-    kind = CandidateKind.GENERAL if serving is not None else CandidateKind.ALONE
-    for provider, model_id in others:
-        yield Candidate(kind, provider, model_id, system)
+    for general in request.general:
+        if not is_unavailable(catalogue, general):
+            yield Candidate(kind, *general, system)
 
 
 def _make_tuned_candidate(kind: CandidateKind, row: Row) -> Candidate:
