@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from opentelemetry.trace import SpanKind, get_current_span
 
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from merlin.providers.openai_chat import OpenAIChat
 
 log = get_logger(__name__)
+T = TypeVar("T")
 
 COOLDOWN_S = 60.0
 # A model that selects among taught answers has finished by then.
@@ -123,11 +124,20 @@ class Stop:
         self.is_pressed = False
         self._task: asyncio.Future[Any] | None = None
 
-    def set_task(self, task: asyncio.Future[Any]) -> None:
-        """Set the task that pressing cancels."""
-        self._task = task
+    async def run(self, work: Awaitable[T]) -> T | None:
+        """Return the result of `work`, None if pressing cancelled it.
+
+        A cancelled caller stays cancelled.
+        """
+        self._task = task = asyncio.ensure_future(work)
         if self.is_pressed:
             task.cancel()
+        try:
+            return await task
+        except asyncio.CancelledError:
+            if not (self.is_pressed and task.cancelled()):
+                raise
+            return None
 
     def press(self) -> None:
         """End the answer."""
@@ -219,7 +229,7 @@ class _Attempt:
     choice: Candidate
     conversation: Sequence[Message]
     show: Show
-    stop: Stop | None
+    stop: Stop
     sampling: SamplingParams
 
     @property
@@ -306,20 +316,13 @@ class AnswerService:
         pressed, the partial text is the reply. Raises only ParameterRefused: another model would
         not help, the parameter has to change.
         """
+        stop = stop or Stop()
         with open_span("answer") as span:
             answering = self._answer_or_compose(
                 route, conversation, observer, stop, sampling, ground
             )
-            task = asyncio.ensure_future(answering)
-            if stop is not None:
-                stop.set_task(task)
-            try:
-                reply = await task
-            except asyncio.CancelledError:
-                # Stopped before a model was asked; a cancelled caller stays cancelled.
-                if not (stop is not None and stop.is_pressed and task.cancelled()):
-                    raise
-                reply = Reply(Ending.STOPPED)
+            # None: stopped before a model was asked.
+            reply = await stop.run(answering) or Reply(Ending.STOPPED)
             span.set_attribute("merlin.ending", reply.ending.value)
             return reply
 
@@ -328,7 +331,7 @@ class AnswerService:
         route: AsyncIterator[Candidate],
         conversation: Sequence[Message],
         observer: AnswerObserver,
-        stop: Stop | None,
+        stop: Stop,
         sampling: SamplingParams,
         ground: Ground | None,
     ) -> Reply:
@@ -365,7 +368,7 @@ class AnswerService:
         route: AsyncIterator[Candidate],
         conversation: Sequence[Message],
         show: Show,
-        stop: Stop | None,
+        stop: Stop,
         sampling: SamplingParams,
     ) -> Reply:
         faults: list[ProviderFault] = []
@@ -489,7 +492,7 @@ class AnswerService:
                         attempt.show(answer.text)
         except asyncio.CancelledError:
             # The question costs money from here on, even if no word of the answer has arrived.
-            if attempt.stop is not None and attempt.stop.is_pressed and started_at:
+            if attempt.stop.is_pressed and started_at:
                 return _reply(answer, attempt, model_id, first_ms, Ending.STOPPED)
             raise
         except (ProviderError, TimeoutError) as error:

@@ -231,16 +231,14 @@ async def _prepare_prompt(
             refusal_of(context, conversation.refusal), conversation.session
         )
     observer, stop = controls
-    prompt_task = asyncio.ensure_future(_build_prompt(context, conversation, source, observer))
-    stop.set_task(prompt_task)
     try:
-        return await prompt_task, None
+        prompt = await stop.run(_build_prompt(context, conversation, source, observer))
     except MerlinError as error:
         text = context.translate(error.key, **error.arguments)
         refusal = StoredAnswer("", text, UpdateState.REFUSED, offer=answers.NONE)
-    except asyncio.CancelledError:
-        if not (stop.is_pressed and prompt_task.cancelled()):
-            raise
+    else:
+        if prompt is not None:
+            return prompt, None
         stopped = Reply(Ending.STOPPED)
         refusal = answers.add_notes(stopped, context.language, None, conversation.request)
     return text_prompt, ask.ChatAnswer(refusal, conversation.session)
