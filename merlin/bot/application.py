@@ -19,7 +19,7 @@ from telegram import ext
 from telegram.request import BaseRequest
 
 from merlin.account.users import Users
-from merlin.app.inbox import Inbox, Update
+from merlin.app.inbox import Update
 from merlin.app.outbox import OutgoingMessage
 from merlin.bot import handlers, menu
 from merlin.bot.bot_api import ChatClosed, ChatUnreachable
@@ -338,7 +338,8 @@ async def refuse_updates(
 ) -> None:
     """Refuse messages of one chat whose queue is full; notify the user if `is_news`."""
     services = application.bot_data.services
-    newest = BotContext.create(application, updates[-1])
+    *others, last = updates
+    newest = replace(BotContext.create(application, last), joined=tuple(others))
 
     def work() -> None:
         if is_news and newest.is_private:
@@ -348,9 +349,7 @@ async def refuse_updates(
             text = localised.translate("bot-queue-full", waiting=MAX_WAITING)
             page, target = FormattedMessage(text), find_target(newest)
             services.outbox.put([OutgoingMessage(key, newest.chat_id, page, target=target)])
-        ids = [update.update_id for update in updates]
-        inbox = Inbox(services.db, services.bot_id)
-        inbox.finish(services.owner, newest.chat_id, ids, UpdateState.REFUSED, "queue full")
+        newest.finish(UpdateState.REFUSED, "queue full")
 
     await retry_until_stored(services, work, "updates could not be refused")
     for update in updates:
