@@ -237,13 +237,14 @@ def terms(context: BotContext) -> View:
 
 INFO = "info"
 TEXTS = (INFO, PRIVACY, TERMS)
+_TEXT_IDS = [(name, language) for name in TEXTS for language in LANGUAGES]
 TEXT_STEP = "own-words"
 
 
 @handlers.button("own", needs=Permission.EDIT_TEXTS)
 def choose_text(context: BotContext) -> View:
     """List the texts, or ask for a new text of the one in the callback data."""
-    if _is_text(context.arguments):
+    if context.arguments in _TEXT_IDS:
         context.wait(Dialog(TEXT_STEP, {"text": list(context.arguments)}))
         return _ask_text(context, ".".join(context.arguments))
     rows = [
@@ -251,10 +252,6 @@ def choose_text(context: BotContext) -> View:
         for name in TEXTS
     ]
     return menu.text_view(context, "bot-texts-choose", *rows)
-
-
-def _is_text(value: object) -> bool:
-    return value in [(name, language) for name in TEXTS for language in LANGUAGES]
 
 
 def _ask_text(context: BotContext, name: str) -> View:
@@ -270,7 +267,7 @@ def _ask_text(context: BotContext, name: str) -> View:
 def take_text(context: BotContext) -> View:
     """Store the new text."""
     text_id = tuple(context.dialog_values.get("text", ()))
-    if not _is_text(text_id):
+    if text_id not in _TEXT_IDS:
         return menu.text_view(context, "bot-cancelled")
     new_text = context.text.strip()
     if not 0 < len(new_text) <= MAX_CHARACTERS:
@@ -281,7 +278,7 @@ def take_text(context: BotContext) -> View:
 @handlers.button("own-drop", needs=Permission.EDIT_TEXTS)
 def drop_text(context: BotContext) -> View:
     """Delete a text; its history is in the audit log."""
-    if not _is_text(context.arguments):
+    if context.arguments not in _TEXT_IDS:
         return menu.outdated_view(context)
     return _store_text(context, ".".join(context.arguments), "")
 
