@@ -246,12 +246,16 @@ _RUNNING = Prepared(
         & (TERM.ends_at > Parameter("now"))
     )
 )
-_IS_OTHER = (USER.language_code != Parameter("language_code")) | (USER.is_reachable == 0)
+_REACHABLE = Parameter("is_reachable")
+_IS_OTHER = (USER.language_code != Parameter("language_code")) | (USER.is_reachable < _REACHABLE)
 _SEEN = Prepared(
-    USER.insert({**parameters("user_id language_code first_seen_at"), "is_reachable": 1})
+    USER.insert(parameters("user_id language_code first_seen_at is_reachable"))
     .on_conflict(
         conflict_target=(USER.user_id,),
-        update={**parameters("language_code"), "is_reachable": 1},
+        update={
+            **parameters("language_code"),
+            "is_reachable": USER.is_reachable.bin_or(_REACHABLE),
+        },
         where=_IS_OTHER,
     )
     .as_rowcount()
@@ -267,27 +271,20 @@ class Users(Repository):
     @transaction
     def record_authors(self, users: Sequence[User]) -> None:
         """Store the author of a message, with their newest language; they can be reached again."""
-        by_user_id = {user.user_id: user for user in users}
-        blocked = Tombstones(self.db, self._clock).find_blocked(by_user_id)
-        for user in by_user_id.values():
-            now, language = iso(self._clock()), storable_text(user.language_code)
-            self.db.change(_SEEN(user_id=user.user_id, language_code=language, first_seen_at=now))
-        for user_id in blocked:
-            self._change(user_id, is_blocked=1)
+        self._record(users, is_reachable=1)
 
     @transaction
     def record_person(self, user: User) -> None:
         """Store a person who asked in a group or signed in; the bot may not write to them."""
-        code = storable_text(user.language_code)
-        blocked = Tombstones(self.db, self._clock).find_blocked([user.user_id])
-        first = {"user_id": user.user_id, "first_seen_at": iso(self._clock()), "is_reachable": 0}
-        new = USER.insert({**first, "language_code": code})
-        is_other = USER.language_code != code
-        self.db.put(
-            new.on_conflict(
-                conflict_target=(USER.user_id,), update={"language_code": code}, where=is_other
-            )
-        )
+        self._record([user], is_reachable=0)
+
+    def _record(self, users: Sequence[User], *, is_reachable: int) -> None:
+        by_user_id = {user.user_id: user for user in users}
+        blocked = Tombstones(self.db, self._clock).find_blocked(by_user_id)
+        for user in by_user_id.values():
+            code = storable_text(user.language_code)
+            about = {"first_seen_at": iso(self._clock()), "is_reachable": is_reachable}
+            self.db.change(_SEEN(user_id=user.user_id, language_code=code, **about))
         for user_id in blocked:
             self._change(user_id, is_blocked=1)
 
