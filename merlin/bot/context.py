@@ -114,10 +114,11 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
 
     `stored` is the update as stored in the inbox. `text` is the text or caption of a message, ""
     for none and for an invisible one; `command` its command in lower case without the slash, ""
-    for none, and `command_text` the text after the command. `attachment` is None for none. `verb`
-    and `arguments` come from the callback data of a pressed button; `message_id` is the id of the
-    message, or of the one with the button. `quoted` is the text of the message replied to, or the
-    quoted part of it. `is_service`: Telegram reports an event, such as a pinned message.
+    for none, `named_bot` the bot that it names, and `command_text` the text after it. `attachment`
+    is None for none. `verb` and `arguments` come from the callback data of a pressed button;
+    `message_id` is the id of the message, or of the one with the button. `quoted` is the text of
+    the message replied to, or the quoted part of it. `is_service`: Telegram reports an event, such
+    as a pinned message.
     `is_resumed`: an earlier process may have started on it. `joined` are the updates whose text is
     part of `text`. `dialog` is the current dialog of the sender, who is `user`.
     """
@@ -128,6 +129,7 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
     is_private: bool
     text: str = ""
     command: str = ""
+    named_bot: str = ""
     command_text: str = ""
     attachment: ReceivedAttachment | None = None
     verb: str = ""
@@ -174,7 +176,7 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         message = get_object(content, "message") if update.kind == "callback_query" else content
         content_text = get_text(content, "text") or get_text(content, "caption")
         is_private = get_object(message, "chat").get("type") == "private"
-        command, command_text = command_of(content, content_text, is_private=is_private)
+        command, named_bot, command_text = command_of(content, content_text, is_private=is_private)
         verb, arguments = read_button_data(update)
         quoted = get_object(message, "reply_to_message")
         quoted_part = get_text(get_object(message, "quote"), "text")
@@ -186,6 +188,7 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
             is_private,
             text="" if is_blank(content_text) else content_text,
             command=command,
+            named_bot=named_bot,
             command_text=command_text,
             attachment=attachment_of(content),
             verb=verb,

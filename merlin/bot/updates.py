@@ -33,20 +33,21 @@ def read_button_data(update: Update) -> tuple[str, tuple[str, ...]]:
     return verb, tuple(args)
 
 
-def command_of(message: Mapping[str, Any], text: str, *, is_private: bool) -> tuple[str, str]:
-    """Return the command at the start of a message and its argument, "" and "" for none.
+def command_of(message: Mapping[str, Any], text: str, *, is_private: bool) -> tuple[str, str, str]:
+    """Return the command at the start of a message, the bot that it names and its argument.
 
-    Forwarded messages have no command. In a private chat any word after a slash is a command, and
-    a slash alone is /help.
+    Each is "" for none. Forwarded messages have no command. In a private chat any word after a
+    slash is a command, and a slash alone is /help.
     """
     if "forward_origin" in message:
-        return "", ""
+        return "", "", ""
     for kind, start, length, _mark in _read_entities(get_list(message, "entities")):
         if (kind, start) == _AT_START:
             # Telegram's commands are ASCII, so UTF-16 units equal characters.
-            return text[1:length].partition("@")[0].lower(), text[length:].strip()
+            command, _, bot_name = text[1:length].lower().partition("@")
+            return command, bot_name, text[length:].strip()
     match = _MISTYPED.fullmatch(text.strip()) if is_private and "text" in message else None
-    return (match.group(1).lower() or "help", "") if match else ("", "")
+    return (match.group(1).lower() or "help", "", "") if match else ("", "", "")
 
 
 def is_payment_message(update: Update) -> bool:
@@ -179,15 +180,6 @@ def is_unaddressed(update: Update) -> bool:
     is_reply = get_object(_find_replied(message), "from").get("is_bot") is True
     is_service = not text and "migrate_from_chat_id" in message
     return not (is_named or is_reply or is_service or text.rstrip().endswith("?"))
-
-
-def find_named_bot(update: Update) -> str:
-    """Return the bot named in the command at the start of a message, "" for none."""
-    text, marks = _read_text(_message(update))
-    for kind, start, length, _mark in marks:
-        if (kind, start) == _AT_START:
-            return text[1:length].partition("@")[2].lower()
-    return ""
 
 
 def _is_ours(kind: str, text: str, mark: Mapping[str, Any], bot_id: int, name: str) -> bool:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from merlin.app.inbox import Update
-from merlin.bot.updates import find_addressee, find_named_bot, is_unaddressed
+from merlin.bot.updates import command_of, find_addressee, is_unaddressed
 
 pytestmark = pytest.mark.unit
 
@@ -20,6 +20,11 @@ def group_message(text="", marks=(), **fields):
 
 def read_address(update):
     return find_addressee(update, BOT, NAME)
+
+
+def read_command(text, length):
+    update = group_message(text, [("bot_command", 0, length)])
+    return command_of(update.content, text, is_private=False)
 
 
 @pytest.mark.parametrize(
@@ -71,10 +76,8 @@ def test_anonymous_administrator_is_recognised_by_the_group_as_sender():
 
 
 def test_command_names_its_bot():
-    assert (
-        find_named_bot(group_message("/new@Other_bot a", [("bot_command", 0, 14)])) == "other_bot"
-    )
-    assert find_named_bot(group_message("/new", [("bot_command", 0, 4)])) == ""
+    assert read_command("/new@Other_bot a", 14) == ("new", "other_bot", "a")
+    assert read_command("/new", 4) == ("new", "", "")
 
 
 def test_unaddressed_group_messages_are_recognised():
@@ -109,4 +112,5 @@ json = st.recursive(
 @given(json)
 def test_arbitrary_messages_are_readable(message):
     update = Update(1, "message", GROUP, 1, "", {"message": message})
-    read_address(update), is_unaddressed(update), find_named_bot(update)
+    read_address(update), is_unaddressed(update)
+    command_of(message if isinstance(message, dict) else {}, "", is_private=False)

@@ -32,7 +32,7 @@ from merlin.bot.handlers.start import (
 from merlin.bot.markdown import render
 from merlin.bot.menu import View, short_hash
 from merlin.bot.registry import Handlers
-from merlin.bot.updates import Addressee, find_addressee, find_named_bot
+from merlin.bot.updates import Addressee, find_addressee
 from merlin.chat.prompt import Prompt
 from merlin.chat.turns import UpdateState
 from merlin.core.errors import Refused
@@ -389,7 +389,7 @@ def _is_addressed(context: BotContext, group: Group, addressee: Addressee) -> bo
     if addressee.is_relayed or context.is_service:
         return False
     if context.command:
-        return find_named_bot(context.stored) in {"", context.bot.username.lower()}
+        return context.named_bot in {"", context.bot.username.lower()}
     if addressee.is_named:
         return True
     if addressee.is_reply:
