@@ -225,11 +225,9 @@ def read_page(transactions: list[Mapping[str, Any]]) -> reconciliation.StarsPage
     """Return the ids of Telegram's transactions, and their payments and refunds."""
     changes: list[payments.GatewayPayment | payments.GatewayRefund] = []
     for transaction in transactions:
-        sides = (
-            _read_transaction(transaction, "source"),
-            _as_refund(_read_transaction(transaction, "receiver")),
-        )
-        changes += [change for change in sides if change is not None]
+        paid = _read_transaction(transaction, "source")
+        returned = _as_refund(_read_transaction(transaction, "receiver"))
+        changes += filter(None, (paid, returned))
     return [str(transaction.get("id")) for transaction in transactions], changes
 
 

@@ -517,15 +517,12 @@ async def answer_edited(context: BotContext) -> None:
     source = SOURCES.get(context.format, read_text)
     if turn is not None and turn.question.update_id == context.update_id:
         await answer_question(context, source)
-        return
-    if not await _is_changed(context, turn):
+    elif not await _is_changed(context, turn):
         await context.finish_silently(UpdateState.REFUSED, "an edit that asks nothing")
-        return
-    key = _find_refusal(context, turn)
-    if key:
+    elif key := _find_refusal(context, turn):
         await context.reply(context.translate(key), UpdateState.REFUSED, key)
-        return
-    await answer_question(context, source)
+    else:
+        await answer_question(context, source)
 
 
 async def _is_changed(context: BotContext, turn: Turn | None) -> bool:
