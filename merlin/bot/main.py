@@ -27,7 +27,7 @@ from merlin.bot.bot_api import BotApi, Files
 from merlin.bot.commands import send_settings
 from merlin.bot.notices import NoticeSender
 from merlin.bot.outbox import OutboxSender, send_broadcasts, show_results
-from merlin.bot.processor import MAX_CONCURRENT, UpdateReceiver, message_authors
+from merlin.bot.processor import MAX_CONCURRENT, Task, UpdateReceiver, message_authors
 from merlin.bot.services import OUTAGES, BotServices, run_every, run_forever, run_loop
 from merlin.bot.stars import StarsGateway, compare_stars, with_stars
 from merlin.bot.transport import AiohttpRequest
@@ -221,8 +221,8 @@ class Bot:
             return fresh, claimed
 
         fresh, claimed = await self._services.store.do(find)
-        self._processor.add(fresh)
-        self._processor.add(claimed, is_resumed=True)
+        self._processor.add(map(Task, fresh))
+        self._processor.add(Task(update, is_resumed=True) for update in claimed)
 
     async def _send_heartbeats(self) -> None:
         """Send a heartbeat once a second, and renew the leases."""

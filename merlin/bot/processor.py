@@ -23,7 +23,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import IntEnum
 from functools import partial
-from itertools import pairwise, zip_longest
+from itertools import pairwise
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -196,20 +196,14 @@ class ChatProcessor(BaseUpdateProcessor):
         """Return the updates that were added and are not finished."""
         return frozenset(self._unfinished)
 
-    def add(
-        self,
-        updates: Sequence[Update],
-        *,
-        known: Sequence[KnownUser] = (),
-        is_resumed: bool = False,
-    ) -> None:
+    def add(self, tasks: Iterable[Task]) -> None:
         """Queue updates in this order; messages beyond a chat's limit are refused.
 
-        `known` is what was read with each, or nothing. Resumed updates were within the limit
-        before; one that is in progress is not queued again.
+        Resumed updates were within the limit before; one that is in progress is not queued again.
         """
         refused: dict[Key, list[Update]] = {}
-        for update, known_user in zip_longest(updates, known):
+        for task in tasks:
+            update = task.update
             if update.update_id in self._unfinished:
                 continue
             self._unfinished.add(update.update_id)
@@ -218,12 +212,12 @@ class ChatProcessor(BaseUpdateProcessor):
             if queue is None:
                 queue = self._queues[key] = _ChatQueue()
                 self._start(self._run(key, queue))
-            may_wait = is_resumed or not counts_as_waiting(update)
+            may_wait = task.is_resumed or not counts_as_waiting(update)
             if may_wait or queue.has_room(update, self._most_waiting):
                 # By the time an earlier update is finished, the data read now may be stale.
                 is_free = not (queue.is_working or queue.waiting)
                 is_next = is_free and len(self._running) <= self.max_concurrent_updates
-                queue.waiting.append(Task(update, is_resumed, known_user if is_next else None))
+                queue.waiting.append(task if is_next else replace(task, known=None))
             else:
                 refused.setdefault(key, []).append(update)
         for key, chat_updates in refused.items():
@@ -439,19 +433,19 @@ class UpdateReceiver:
         updates = [update for item in batch if (update := _parse_update(item)) is not None]
         updates.sort(key=lambda update: update.update_id)
 
-        def store() -> list[tuple[Update, KnownUser]]:
+        def store() -> list[Task]:
             Users(self._services.db).record_authors(message_authors(updates))
             inbox = Inbox(self._services.db, self._services.bot_id)
             fresh = inbox.store(updates, self._services.owner)
             # Read here for all, because every question would have to read it.
-            return [(update, read_known_user(self._services, update)) for update in fresh]
+            return [Task(each, known=read_known_user(self._services, each)) for each in fresh]
 
         # Telegram keeps the batch until it is stored.
         fresh = await retry_until_stored(self._services, store, "updates could not be stored")
         kill_point("update.stored")
         if updates:
             self._offset = updates[-1].update_id + 1
-        self._processor.add([update for update, _ in fresh], known=[known for _, known in fresh])
+        self._processor.add(fresh)
 
 
 def message_authors(updates: Sequence[Update]) -> list[User]:

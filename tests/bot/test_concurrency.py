@@ -6,7 +6,7 @@ import pytest
 
 from merlin.account.users import User
 from merlin.app.inbox import Update
-from merlin.bot.processor import ChatProcessor
+from merlin.bot.processor import ChatProcessor, Task
 from tests.bot.running_bot import advance_clock, run_jumping
 
 pytestmark = pytest.mark.unit
@@ -20,6 +20,9 @@ class LaneRecorder:
         self.refused = []
         self.most_at_once = 0
         self.lanes = ChatProcessor(self.work, self.refuse, **options)
+
+    def add(self, updates, *, is_resumed=False):
+        self.lanes.add(Task(update, is_resumed) for update in updates)
 
     async def work(self, task):
         self.most_at_once = max(self.most_at_once, self.lanes.working)
@@ -37,7 +40,7 @@ def messages(chat_id, *numbers, kind="message"):
 def test_chat_keeps_its_order_and_chats_run_concurrently():
     async def run():
         story = LaneRecorder()
-        story.lanes.add([*messages(1, 10, 12, 14), *messages(2, 11, 13)])
+        story.add([*messages(1, 10, 12, 14), *messages(2, 11, 13)])
         await advance_clock(3.5)
         return story, asyncio.get_running_loop().time()
 
@@ -51,7 +54,7 @@ def test_chat_keeps_its_order_and_chats_run_concurrently():
 def test_number_of_concurrent_chats_is_limited():
     async def run():
         story = LaneRecorder(at_once=3)
-        story.lanes.add([update for chat in range(10) for update in messages(chat, chat)])
+        story.add([update for chat in range(10) for update in messages(chat, chat)])
         await advance_clock(5)
         return story
 
@@ -63,10 +66,10 @@ def test_number_of_concurrent_chats_is_limited():
 def test_updates_beyond_the_queue_limit_are_refused_with_one_notice():
     async def run():
         story = LaneRecorder()
-        story.lanes.add(messages(1, *range(8)))
-        story.lanes.add(messages(1, 8))
+        story.add(messages(1, *range(8)))
+        story.add(messages(1, 8))
         await advance_clock(10)
-        story.lanes.add(messages(1, *range(20, 27)))
+        story.add(messages(1, *range(20, 27)))
         await advance_clock(10)
         return story
 
@@ -78,8 +81,8 @@ def test_updates_beyond_the_queue_limit_are_refused_with_one_notice():
 def test_resumed_updates_and_other_kinds_bypass_the_queue_limit():
     async def run():
         story = LaneRecorder()
-        story.lanes.add(messages(1, *range(8)), is_resumed=True)
-        story.lanes.add(messages(1, 8, kind="my_chat_member"))
+        story.add(messages(1, *range(8)), is_resumed=True)
+        story.add(messages(1, 8, kind="my_chat_member"))
         await advance_clock(10)
         return story
 
@@ -97,7 +100,7 @@ def button_presses(chat_id, verb, *numbers):
 def test_buttons_that_call_a_model_count_towards_the_queue_limit(verb):
     async def run():
         story = LaneRecorder()
-        story.lanes.add(button_presses(1, verb, *range(8)))
+        story.add(button_presses(1, verb, *range(8)))
         await advance_clock(10)
         return story
 
@@ -107,8 +110,8 @@ def test_buttons_that_call_a_model_count_towards_the_queue_limit(verb):
 def test_edits_count_towards_the_queue_limit_and_erasure_does_not():
     async def run():
         story = LaneRecorder()
-        story.lanes.add(messages(1, *range(8), kind="edited_message"))
-        story.lanes.add(button_presses(1, "forget", 8))
+        story.add(messages(1, *range(8), kind="edited_message"))
+        story.add(button_presses(1, "forget", 8))
         await advance_clock(10)
         return story
 
@@ -120,10 +123,10 @@ def test_edits_count_towards_the_queue_limit_and_erasure_does_not():
 def test_payments_and_stops_do_not_wait_for_answers_or_buttons():
     async def run():
         story = LaneRecorder()
-        story.lanes.add(
+        story.add(
             [*messages(1, 1), *button_presses(1, "sessions", 2, 3), *button_presses(1, "stop", 4)]
         )
-        story.lanes.add(messages(1, 5, kind="pre_checkout_query"))
+        story.add(messages(1, 5, kind="pre_checkout_query"))
         await advance_clock(1.5)
         return story
 
@@ -133,12 +136,12 @@ def test_payments_and_stops_do_not_wait_for_answers_or_buttons():
 def test_update_in_progress_is_not_queued_again_until_done():
     async def run():
         story = LaneRecorder(most_waiting=1)
-        story.lanes.add(messages(1, 1, 2, 3))
+        story.add(messages(1, 1, 2, 3))
         before = story.lanes.unfinished
-        story.lanes.add(messages(1, 2), is_resumed=True)
+        story.add(messages(1, 2), is_resumed=True)
         await advance_clock(3)
         after = story.lanes.unfinished
-        story.lanes.add(messages(1, 1))
+        story.add(messages(1, 1))
         await advance_clock(3)
         return story, before, after
 
@@ -151,7 +154,7 @@ def test_update_in_progress_is_not_queued_again_until_done():
 def test_closing_waits_for_running_work_and_leaves_the_rest():
     async def run():
         story = LaneRecorder()
-        story.lanes.add(messages(1, 1, 2))
+        story.add(messages(1, 1, 2))
         await advance_clock(0.5)
         await story.lanes.close(within_s=5)
         return story
@@ -162,7 +165,7 @@ def test_closing_waits_for_running_work_and_leaves_the_rest():
 def test_closing_cancels_work_that_takes_too_long():
     async def run():
         story = LaneRecorder()
-        story.lanes.add(messages(1, 1))
+        story.add(messages(1, 1))
         await advance_clock(0.1)
         await story.lanes.close(within_s=0.2)
         return story
@@ -182,7 +185,7 @@ def test_prefetched_user_is_used_only_by_the_first_update_of_a_chat():
 
         lanes = ChatProcessor(work, no_refusal)
         updates = [*messages(1, 1, 2), *messages(2, 3)]
-        lanes.add(updates, known=[(User(update.user_id), None) for update in updates])
+        lanes.add(Task(update, known=(User(update.user_id), None)) for update in updates)
         await ended.wait()
         return contexts
 
@@ -203,7 +206,7 @@ def test_prefetched_user_is_read_again_if_the_update_had_to_wait():
         lanes = ChatProcessor(work, no_refusal, at_once=1)
         paste = Update(1, "message", 1, 1, body={"message": {"text": "а" * 4096, "date": 0}})
         updates = [paste, *messages(2, 2)]
-        lanes.add(updates, known=[(User(update.user_id), None) for update in updates])
+        lanes.add(Task(update, known=(User(update.user_id), None)) for update in updates)
         await advance_clock(10)
         return contexts
 
