@@ -160,7 +160,7 @@ async def return_to_draft(context: BotContext) -> None:
     elif draft is not None and draft.turns and draft.turns[-1][0] == proof.USER:
         await proof.show_screen(context, lambda context: _ask_next(context, draft))
     else:
-        await proof.show_proof(context, lambda: proof.require_current_draft(context), "")
+        await proof.show_proof(context, proof.require_current_draft)
 
 
 @handlers.button("ex:discard")

@@ -10,6 +10,7 @@ is derived from its question and unique. The proof of a correction shows what it
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from operator import attrgetter
 from typing import Any
 
@@ -225,29 +226,17 @@ _FINDING_LENGTH = 200
 _SIGNS = {Severity.ERROR: "⛔", Severity.WARNING: "⚠️", Severity.NOTE: "ℹ️"}
 
 
-def make_handler(read_draft: Callable[[BotContext], Draft], note: str = "") -> Handler:
-    """Return a handler that shows the proof of the draft of `read_draft`, below the text `note`."""
-
-    async def handle(context: BotContext) -> None:
-        text = context.translate(note) if note else ""
-        await show_proof(context, lambda: read_draft(context), text)
-
-    return handle
-
-
-handlers.button("ex:look")(make_handler(require_current_draft))
-handlers.step(PROOF)(make_handler(require_current_draft, "examples-press-button"))
-
-
-async def show_proof(context: BotContext, read_draft: Callable[[], Draft], note: str) -> None:
-    """Show the proof of the draft that `read_draft` returns, and finish the update.
+async def show_proof(
+    context: BotContext, read_draft: Callable[[BotContext], Draft], note: str = ""
+) -> None:
+    """Show the proof of the draft that `read_draft` returns, below the text `note`.
 
     Raises MerlinError if there is no draft, the dataset is gone, or the text fits no file.
     """
     ctx = context.services
 
     def read() -> tuple[Draft, DatasetFiles, list[Edit], str | None]:
-        draft = read_draft()
+        draft = read_draft(context)
         files = changes.read_files(ctx, context.actor, draft.dataset)
         old = FileIndex(context.db).read_text(draft.before) if draft.before else None
         return draft, files, edits_of(context, draft), old
@@ -257,6 +246,15 @@ async def show_proof(context: BotContext, read_draft: Callable[[], Draft], note:
     await show_screen(
         context, lambda context: _proof_view(context, draft, edits[0], old, preview, note)
     )
+
+
+def make_handler(read_draft: Callable[[BotContext], Draft], note: str = "") -> Handler:
+    """Return a handler that shows the proof of the draft of `read_draft`, below the text `note`."""
+    return partial(show_proof, read_draft=read_draft, note=note)
+
+
+handlers.button("ex:look")(make_handler(require_current_draft))
+handlers.step(PROOF)(make_handler(require_current_draft, "examples-press-button"))
 
 
 def edits_of(context: BotContext, draft: Draft) -> list[Edit]:
@@ -304,17 +302,15 @@ def _proof_view(
     result = join_lines(*lines, context.translate(verdict))
     can_save = preview.is_good and edit.text != old
     is_long = len(edit.text or old or "") > _TEXT_LENGTH
+    notes = [context.translate(note) if note else ""]
     if draft.proposal:
-        replaced_lines = replacement_lines(
-            context, Proposals(context.db).replacement(draft.proposal)
-        )
-        notes = [note, model_answer(context, draft.proposal), *replaced_lines]
-        note = "\n\n".join(filter(None, notes))
+        replacement = Proposals(context.db).replacement(draft.proposal)
+        notes += [model_answer(context, draft.proposal), *replacement_lines(context, replacement)]
     return ask(
         context,
         PROOF,
         title,
-        note,
+        "\n\n".join(filter(None, notes)),
         *_preview(context, old, edit.text),
         _wording_note(context, draft),
         result,
