@@ -218,7 +218,7 @@ class Turns(BotRepository):
     @transaction
     def ask(self, question: Question, placeholder_id: int | None) -> Turn:
         """Store a question with its placeholder; an existing turn gets the new values."""
-        stored = self.find(question.update_id)
+        stored, columns = self.find(question.update_id), _QUESTIONS.write(question, self.db)
         if stored is None:
             if question.message_id:
                 # An earlier turn of the same message no longer belongs to the history.
@@ -226,19 +226,11 @@ class Turns(BotRepository):
                 self.db.change(
                     _REPLACE(bot=self._bot_id, session_id=session_id, question_id=message_id)
                 )
-            new = {
-                **_QUESTIONS.write(question, self.db),
-                "bot_id": self._bot_id,
-                "placeholder_id": placeholder_id,
-                "asked_at": iso(self._clock()),
-            }
-            return Turn(self.db.insert_id(_NEW(**new)), question, placeholder_id)
-        arguments = {
-            "placeholder_id": placeholder_id,
-            "question": self.db.cipher.seal(question.text) if question.text else "",
-            "format": question.format,
-        }
-        self.db.change(_AGAIN(id=stored.turn_id, **arguments))
+            columns |= {"bot_id": self._bot_id, "asked_at": iso(self._clock())}
+            new = _NEW(placeholder_id=placeholder_id, **columns)
+            return Turn(self.db.insert_id(new), question, placeholder_id)
+        again = {name: columns[name] for name in ("question", "format")}
+        self.db.change(_AGAIN(id=stored.turn_id, placeholder_id=placeholder_id, **again))
         return replace(stored, question=question, placeholder_id=placeholder_id)
 
     @transaction
