@@ -23,12 +23,13 @@ from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 from peewee import IntegrityError
 
+from merlin.account.users import User, Users
 from merlin.core.clock import iso
 from merlin.core.errors import Refused
 from merlin.db.audit import Audit, person_reference
 from merlin.db.database import Repository, transaction
 from merlin.db.encryption import digest
-from merlin.db.tables import ACCOUNT, USER
+from merlin.db.tables import ACCOUNT
 from merlin.db.values import RowMap
 
 # Integers that JavaScript represents exactly.
@@ -199,10 +200,7 @@ class Accounts(Repository):
     def make(self, name: str, by: str) -> int:
         """Create a person without Telegram and return their id. Raises Refused for a taken name."""
         user_id = new_id()
-        now = iso(self._clock())
-        # The bot cannot write to a person without Telegram.
-        person = {"user_id": user_id, "language_code": "", "first_seen_at": now, "is_reachable": 0}
-        self.db.put(USER.insert(person))
+        Users(self.db, self._clock).record_person(User(user_id))
         self.set_name(user_id, name, by)
         return user_id
 
