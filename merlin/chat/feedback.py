@@ -174,18 +174,12 @@ class QuestionStatistics(Repository):
         """Return the days with questions, oldest first."""
         day = fn.SUBSTR(TURN.asked_at, 1, _DAY_LETTERS).alias("day")
         # A turn of a group may have several ratings.
-        count = fn.COUNT(TURN.id.distinct()).alias("count")
-        query = TURN.select(day, count, *_rating_counts())
+        query = TURN.select(day, fn.COUNT(TURN.id.distinct()), *_rating_counts())
         query = query.join(RATING, JOIN.LEFT_OUTER, on=_is_rated())
         days = self._about(query, dataset, since).group_by(_BY_DAY).order_by(_BY_DAY)
         return [
-            Period(
-                date.fromisoformat(row["day"]),
-                int(row["count"]),
-                liked=int(row["liked"]),
-                disliked=int(row["disliked"]),
-            )
-            for row in self.db.rows(days)
+            Period(date.fromisoformat(begins), *map(int, counts))
+            for begins, *counts in self.db.tuples(days)
         ]
 
     def count_by_dataset(self, since: date) -> tuple[Counter[str | None], Counter[str | None]]:
