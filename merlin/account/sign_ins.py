@@ -21,7 +21,7 @@ import hmac
 import secrets
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from ipaddress import IPv4Address
@@ -278,19 +278,11 @@ class Logins(Repository):
         now = self._clock()
         self.db.delete(LOGIN_CODE, LOGIN_CODE.expires_at <= iso(now))
         key, browser = secrets.token_urlsafe(_KEY_BYTES), secrets.token_urlsafe(_BROWSER_BYTES)
-        row = {
-            "code_hash": digest(key),
-            "browser_hash": digest(browser),
-            "number": _FIRST_NUMBER + secrets.randbelow(_NUMBERS),
-            "agent": self.db.cipher.seal(agent),
-            "place": self.db.cipher.seal(place),
-            "state": LoginState.PENDING.value,
-            "user_id": None,
-            "at": iso(now),
-            "expires_at": iso(now + LIFE),
-        }
-        login = _LOGINS.read({"id": self.db.add(LOGIN_CODE, row), **row}, self.db)
-        return login, key, browser
+        number = _FIRST_NUMBER + secrets.randbelow(_NUMBERS)
+        login = Login(0, number, agent, place, LoginState.PENDING, now + LIFE)
+        row = {"code_hash": digest(key), "browser_hash": digest(browser), "at": iso(now)}
+        row |= _LOGINS.write(login, self.db, but=("login_id",))
+        return replace(login, login_id=self.db.add(LOGIN_CODE, row)), key, browser
 
     def of_browser(self, browser: str) -> Login | None:
         """Return the login that a browser requested."""
