@@ -345,21 +345,13 @@ class SignIns(Repository):
         if source:
             ended |= SIGN_IN.source == source
         self.db.delete(SIGN_IN, ended)
-        row = {
-            "token_hash": digest(token),
-            "user_id": user_id,
-            "how": how.value,
-            "agent": self.db.cipher.seal(agent),
-            "at": iso(now),
-            "seen_at": iso(now),
-            "expires_at": iso(_end(how, now, now)),
-        }
+        times = {"at": now, "seen_at": now, "expires_at": _end(how, now, now)}
+        new = SignIn(id=0, user_id=user_id, method=how, agent=agent, **times)
+        row = {"token_hash": digest(token), **_SIGN_INS.write(new, self.db, but=("id",))}
         # Of two concurrent ones by one source, the later one stays.
         self.db.upsert(SIGN_IN, {"source": source}, row)
-        found = self.find(token)
-        if found is None:
-            raise RuntimeError("a new sign-in is not there")
-        return found, token
+        stored = SIGN_IN.select(SIGN_IN.id).where(SIGN_IN.token_hash == row["token_hash"])
+        return replace(new, id=self.db.value(stored)), token
 
     def find(self, token: str) -> SignIn | None:
         """Return the sign-in in effect; None for an unknown token and an ended one."""
