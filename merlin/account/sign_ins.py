@@ -18,7 +18,6 @@ App" and "Validating data for Third-Party Use".
 import base64
 import hashlib
 import hmac
-import json
 import secrets
 from collections.abc import Collection, Mapping
 from contextlib import suppress
@@ -26,7 +25,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from ipaddress import IPv4Address
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -43,9 +41,29 @@ from merlin.db.encryption import digest
 from merlin.db.tables import LOGIN_CODE, SIGN_IN
 from merlin.db.values import RowMap
 
-# Names by a part of the header; the first match counts: newer browsers name the older ones too.
-_NAMES: dict[str, dict[str, str]] = json.loads(
-    Path(__file__).with_name("browsers.json").read_text(encoding="utf-8")
+# The first match counts: newer browsers name the older ones too.
+_PROGRAMS = (
+    ("Telegram", "Telegram"),
+    ("YaBrowser/", "Yandex Browser"),
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("SamsungBrowser/", "Samsung Internet"),
+    ("FxiOS/", "Firefox"),
+    ("Firefox/", "Firefox"),
+    ("CriOS/", "Chrome"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+    ("curl/", "curl"),
+    ("python", "Python"),
+)
+_SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("CrOS", "ChromeOS"),
+    ("Mac OS X", "macOS"),
+    ("Linux", "Linux"),
 )
 _SHOWN_V6 = 2
 
@@ -53,8 +71,8 @@ _SHOWN_V6 = 2
 def name_browser(header: str) -> str:
     """Return "Firefox, Linux" for a User-Agent header, "" for an unknown one."""
     names = [
-        next((name for sign, name in kinds.items() if sign.lower() in header.lower()), "")
-        for kinds in _NAMES.values()
+        next((name for sign, name in kinds if sign.lower() in header.lower()), "")
+        for kinds in (_PROGRAMS, _SYSTEMS)
     ]
     return ", ".join(filter(None, names))
 

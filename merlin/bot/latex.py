@@ -5,12 +5,9 @@ symbols; fractions, roots, scripts, matrices and spaces are handled here, becaus
 would be a/b+1 and its \sqrt[3]{x} a plain √(x). A formula that cannot be parsed stays as it is.
 """
 
-import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 from pylatexenc.latex2text import LatexNodes2Text  # type: ignore[import-untyped]
@@ -183,14 +180,8 @@ def _macros(
     return dict.fromkeys(names.split(), (spec, write_arguments))
 
 
-def _constant(text: str, _parts: Sequence[str]) -> str:
-    return text
-
-
-# The names of macros without arguments, and their text.
-_CONSTANTS: dict[str, str] = json.loads(
-    Path(__file__).with_name("latex.json").read_text(encoding="utf-8")
-)
+def _constants(text: str, names: str) -> dict[str, tuple[str, _MacroText]]:
+    return _macros(names, "", lambda _: text)
 
 
 # Name: argument spec of pylatexenc ("{" required, "[" optional), and the text of the arguments.
@@ -215,9 +206,29 @@ _MACROS: dict[str, tuple[str, _MacroText]] = {
     **_macros("xrightarrow", "[{", lambda parts: f"→{_convert_script('^', parts[1])}"),
     **_macros("xleftarrow", "[{", lambda parts: f"←{_convert_script('^', parts[1])}"),
     **_macros("label phantom hspace vspace", "{", lambda _: ""),
+    **_constants(
+        "",
+        "left right middle big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr Biggl Biggr"
+        " displaystyle textstyle scriptstyle limits nolimits nonumber notag hline centering !",
+    ),
+    **_constants("  ", "quad qquad enspace"),
+    **_constants("…", "dots"),
+    **_constants("⟹", "implies"),
+    **_constants("⟺", "iff"),
+    **_constants("|", "lvert rvert vert"),
+    **_constants("‖", "lVert rVert Vert"),
+    **_constants("°", "degree"),
+    **_constants("¬", "neg lnot"),
+    **_constants("′", "prime"),
+    **_constants(" mod ", "bmod mod"),
+    **_constants(":", "colon"),
+    **_constants("tg", "tg"),
+    **_constants("ctg", "ctg"),
+    **_constants("arctg", "arctg"),
+    **_constants("argmax", "argmax"),
+    **_constants("argmin", "argmin"),
+    **_constants("\n", "\\"),
 }
-for _names, _text in _CONSTANTS.items():
-    _MACROS |= _macros(_names, "", partial(_constant, _text))
 
 
 _CONTEXT = get_default_latex_context_db()

@@ -8,12 +8,10 @@ Callback data is untrusted, so every permission is checked again when a button i
 also get a notice with the two buttons for each action that waits for approval.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from pathlib import Path
 
 from merlin.app import approvals
 from merlin.app.approvals import ApprovalView
@@ -161,13 +159,40 @@ handlers.button("a-home")(_watch_home)
 
 
 # The label and callback data of the button under some notices. The data may require an argument
-# of the notice; `fallback` is the data for a notice without it.
+# of the notice; the third item is the data for a notice without it.
+_NOTICE_BUTTONS = {
+    ("admin-to-job", "a-job:{job}", "a-jobs:0"): (
+        "failed late status no-provider forbidden deed-cancel"
+    ),
+    ("admin-to-model", "a-model:{job}", "a-models"): "held",
+    ("admin-jobs", "a-jobs:0", ""): "rejected findings",
+    ("admin-models", "a-set:{dataset}:0", "a-models"): (
+        "serving canary canary-gone canary-worse gone revoked revoked-nothing revoked-switched"
+        " answer-gone answer-failing sunset deed-accept deed-promote deed-rollback deed-pin"
+        " deed-unpin"
+    ),
+    ("admin-health", "a-health", ""): (
+        "answer-spent answer-refused provider repository no-branch rewritten disk failing"
+        " conflict unconfirmed change-waits sunset-assistant"
+        " sunset-transcription sunset-vision sunset-preset hear-failed forge"
+    ),
+    ("admin-users", "a-user:{to}", "a-users:0"): "deed-grant deed-revoke deed-block deed-unblock",
+    ("examples-undo", "ex:undo:{commit}", ""): "change-committed",
+    ("examples-changes", "ex:changes:0", ""): "change-refused",
+    ("examples-changes", "ex:change:{change}", ""): "change-parked change-parked-of",
+    ("admin-examples", "ex:queue:0", ""): "proposal",
+    ("bot-button-plan", "plan", ""): (
+        "paid payment-canceled refunded code-taken plan-gift plan-ends renewal-soon"
+        " renewal-soon-stars renewal-failed renewal-over renewal-gone"
+    ),
+    ("pay-button-order-of", "a-buy:{purchase}", ""): (
+        "paid-nobody code-taken-admins payment-wrong stars-wrong refund-refused stars-refused"
+    ),
+    ("pay-button-purchases", "a-buys:{user}:0", ""): "stars-unknown stars-left payment-unread",
+    ("admin-payments", "a-pay", ""): "stars-missing",
+}
 _BUTTON_BY_KEY = {
-    f"notice-{name}": (button["label"], button["data"], button.get("fallback", ""))
-    for button in json.loads(
-        Path(__file__).with_name("notice_buttons.json").read_text(encoding="utf-8")
-    )
-    for name in button["notices"]
+    f"notice-{name}": button for button, names in _NOTICE_BUTTONS.items() for name in names.split()
 }
 
 

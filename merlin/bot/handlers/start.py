@@ -78,8 +78,19 @@ def answer_login(context: BotContext) -> View:
 # Commands that a deep link may run: only those that show something, as users do not see the link.
 LINKED_COMMANDS = frozenset(
     {
-        *("admin", "course", "delete_me", "export", "lang", "model", "paysupport", "plan"),
-        *("preset", "privacy", "sessions", "system", "terms"),
+        "admin",
+        "course",
+        "delete_me",
+        "export",
+        "lang",
+        "model",
+        "paysupport",
+        "plan",
+        "preset",
+        "privacy",
+        "sessions",
+        "system",
+        "terms",
     }
 )
 _COMMAND_PREFIX = "go_"
