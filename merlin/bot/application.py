@@ -117,8 +117,10 @@ def register(application: BotApplication) -> None:
     application.add_handler(ext.InlineQueryHandler(callback_of(groups.answer_inline)))
     application.add_handler(ext.PreCheckoutQueryHandler(callback_of(orders.answer_checkout)))
     application.add_handler(ext.MessageReactionHandler(callback_of(feedback.receive_reaction)))
+    messages = ext.filters.UpdateType.MESSAGE | ext.filters.UpdateType.EDITED_MESSAGE
+    application.add_handler(ext.MessageHandler(messages, callback_of(_answer_other)))
     application.add_handler(ext.CallbackQueryHandler(callback_of(_refuse_button)))
-    application.add_handler(ext.TypeHandler(telegram.Update, callback_of(_answer_message)))
+    application.add_handler(ext.TypeHandler(telegram.Update, callback_of(_refuse_unsupported)))
     application.add_error_handler(_ignore_error)
 
 
@@ -217,15 +219,12 @@ async def _resume_message(context: BotContext) -> bool:
     return is_asked or is_answered
 
 
-async def _answer_message(context: BotContext) -> None:
-    """Answer a message: a command, or one that a dialog waits for, or a question.
+async def _answer_other(context: BotContext) -> None:
+    """Answer a message that a dialog waits for, or a question, or a command of another form.
 
-    The library's command handlers are not used: Telegram marks only commands in Latin letters, and
-    the library cannot parse a message that lacks a required field, which Telegram may drop.
+    Telegram marks only commands in Latin letters, and the library matches only those of this bot.
     """
-    if context.stored.kind not in {"message", "edited_message"}:
-        await context.finish_silently(UpdateState.REFUSED, f"not served: {context.stored.kind}")
-    elif is_awaited(context) and context.step in context.bot_data.steps:
+    if is_awaited(context) and context.step in context.bot_data.steps:
         await context.bot_data.steps[context.step](context)
     elif context.command and context.stored.kind == "message":
         unknown = handler_of(admin_refusal)
@@ -236,6 +235,17 @@ async def _answer_message(context: BotContext) -> None:
 
 async def _refuse_button(context: BotContext) -> None:
     await context.show(lambda: menu.outdated_view(context), UpdateState.REFUSED, "no such button")
+
+
+async def _refuse_unsupported(context: BotContext) -> None:
+    """Refuse an update of an unsupported kind; answer a message nevertheless.
+
+    The library cannot parse a message that lacks a required field, and Telegram may drop fields.
+    """
+    if context.stored.kind in {"message", "edited_message"}:
+        await _answer_other(context)
+        return
+    await context.finish_silently(UpdateState.REFUSED, f"not served: {context.stored.kind}")
 
 
 async def handle_update(application: BotApplication, task: Task) -> None:

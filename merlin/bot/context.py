@@ -11,8 +11,9 @@ so it takes effect exactly once.
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from typing import Any, Self, TypeAlias, cast
@@ -529,7 +530,7 @@ def find_target(context: BotContext) -> Target:
 
 
 # Processes an update and stores its final state.
-Handler = Callable[[BotContext], Coroutine[Any, Any, None]]
+Handler = Callable[[BotContext], Awaitable[None]]
 # Returns the screen that an update leads to; may read and write rows.
 Act = Callable[[BotContext], View]
 
@@ -547,9 +548,20 @@ def callback_of(
     handler: Handler,
 ) -> Callable[[telegram.Update, BotContext], Coroutine[Any, Any, None]]:
     """Return a handler as a callback of the library."""
-    return lambda _update, context: handler(context)
+
+    async def callback(_update: telegram.Update, context: BotContext) -> None:
+        await handler(context)
+
+    return callback
 
 
-def handler_of(act: Act) -> Handler:
-    """Return the handler that shows the screen of an act."""
-    return lambda context: context.show(lambda: act(context))
+def handler_of(handle: Handler | Act) -> Handler:
+    """Return a handler; an act is wrapped so that its screen is shown."""
+    if inspect.iscoroutinefunction(handle):
+        return handle
+    act = cast("Act", handle)
+
+    async def handler(context: BotContext) -> None:
+        await context.show(lambda: act(context))
+
+    return handler

@@ -17,7 +17,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar, cast
 
-from telegram.ext import CallbackQueryHandler
+from telegram.ext import CallbackQueryHandler, CommandHandler, filters
 
 from merlin.bot import menu
 from merlin.bot.context import Act, BotApplication, BotContext, Handler, callback_of, handler_of
@@ -77,9 +77,12 @@ class Handlers:
         return add
 
     def add_to(self, application: BotApplication) -> None:
-        """Add the buttons to the library's application, commands and steps to its data."""
+        """Add all handlers to the library's application, in the order of registration."""
+        messages = filters.UpdateType.MESSAGE & ~filters.FORWARDED
         application.bot_data.commands.update(self._commands)
         application.bot_data.steps.update(self._steps)
+        for name, handler in self._commands.items():
+            application.add_handler(CommandHandler(name, callback_of(handler), messages))
         for verb, handler in self.buttons.items():
             # A verb whose arguments select other handlers is matched alone.
             is_alone = any(other.startswith(f"{verb}{SEPARATOR}") for other in self.buttons)
@@ -92,12 +95,13 @@ def _register(
     registry: dict[str, Handler], keys: Sequence[str], needs: Permission | None
 ) -> Callable[[T], T]:
     def add(function: T) -> T:
-        if inspect.iscoroutinefunction(function):
-            handler: Handler = _show_errors(needs, function) if needs else function
-        else:
+        wrapped: Handler | Act = function
+        if not inspect.iscoroutinefunction(function):
             act = cast("Act", function)
-            handler = handler_of(require_role(needs, act) if needs else menu.catch_errors(act))
-        registry.update(dict.fromkeys(keys, handler))
+            wrapped = require_role(needs, act) if needs else menu.catch_errors(act)
+        elif needs:
+            wrapped = _show_errors(needs, function)
+        registry.update(dict.fromkeys(keys, handler_of(wrapped)))
         return function
 
     return add
