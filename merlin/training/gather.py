@@ -246,8 +246,8 @@ def _check(
 ) -> CheckedDataset:
     """Return the checked dataset at a commit; only changes are read if the index is up to date."""
     others = ctx.source.dataset_trees(commit.sha)
-    newest = ctx.history.find_newest_commit(folder)
-    if newest and index.state("commit") == newest:
+    indexed = index.state("commit")
+    if indexed and indexed == ctx.history.find_newest_commit(folder):
         changes = ctx.source.changes(index.state("tree"), tree)
         if changes is not None:
             checked = check_changes(
