@@ -327,7 +327,8 @@ def _entry(file: _File) -> tuple[Row, list[Row]]:
 
 def _match_in_dataset(dataset: str, terms: str) -> str:
     """Return the FTS5 query for terms within one dataset, whose name may be punctuation only."""
-    named = " AND ".join(f'"{word}"' for word in split_words(fold(dataset)))
+    # Not folded: the index does that itself, and distinguishes «ё» from «е» in names.
+    named = " AND ".join(f'"{word}"' for word in split_words(dataset))
     return f"{f'dataset : ({named}) AND ' if named else ''}words : ({terms})"
 
 

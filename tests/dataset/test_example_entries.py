@@ -96,9 +96,10 @@ def test_search_is_limited_to_one_dataset(datasets):
     assert datasets.find_ids("two", query="лоб") == ["y"]
 
 
-def test_words_are_found_in_a_dataset_whose_name_has_no_letters(datasets):
-    datasets.put("_", {"z": example_text("Что за лоб?")})
-    assert datasets.find_ids("_", query="лоб") == ["z"]
+@pytest.mark.parametrize("name", ["_", "Расчёты-2", "STRAßE"])
+def test_words_are_found_whatever_the_name_of_the_dataset(datasets, name):
+    datasets.put(name, {"z": example_text("Что за лоб?")})
+    assert datasets.find_ids(name, query="лоб") == ["z"]
     assert datasets.find_ids("-", query="лоб") == []
 
 
