@@ -48,20 +48,21 @@ class ChangeProcessor:
         self._notices = Notices(db, clock)
         self._clock = clock
         self._backoff = Backoff(FIRST_PAUSE_S, MAX_PAUSE_S, monotonic)
-        self._is_first = True
+        self._is_interrupted = True  # perhaps, by the end of the previous daemon
 
     def __call__(self) -> bool:
         """Commit the queued changes and send notices; return whether a commit was made."""
-        if self._is_first:
-            self._queue.release()  # requeue batches that were interrupted
-            self._is_first = False
         notify_editors(self._queue.db, self._clock)
         if self._backoff.left_s:
             return False
+        if self._is_interrupted:
+            self._queue.release()  # requeue batches that were interrupted
+        self._is_interrupted = True  # a failure of the database leaves a batch claimed
         has_committed = False
         while (batch := self._queue.claim()) is not None:
             kill_point("change.claimed")
             has_committed = self._commit(batch) or has_committed
+        self._is_interrupted = False
         return has_committed
 
     def follow_rewritten(self, head: str, before: datetime) -> None:

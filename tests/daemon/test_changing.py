@@ -5,8 +5,10 @@ import itertools
 import os
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
+from peewee import PeeweeException
 
 from merlin.app.verdicts import find_notified_editors
 from merlin.core.errors import SourceError
@@ -242,18 +244,18 @@ def test_batch_is_one_commit_or_none(lab):
     assert len([key for key, _ in notices(lab, BORIS) if key.endswith("committed")]) == 1
 
 
-class DeletingBranch:
-    """A branch on which everything is deleted between the claim and the push."""
+class EventfulBranch:
+    """A branch on which something happens between the claim and the push."""
 
-    def __init__(self, branch, delete_all):
+    def __init__(self, branch, happen):
         self._branch = branch
-        self._delete_all = delete_all
+        self._happen = happen
 
     def __getattr__(self, name):
         return getattr(self._branch, name)
 
     def push(self, commit, head):
-        self._delete_all()
+        self._happen()
         return self._branch.push(commit, head)
 
 
@@ -262,13 +264,27 @@ def test_editor_who_deleted_their_data_meanwhile_gets_no_notice(lab):
     with open_migrated_database(lab.config) as database, lab.services() as services:
         lab.changes(database)
         delete_edits = CHANGE.delete().where(CHANGE.by_whom == BORIS)
-        branch = DeletingBranch(
+        branch = EventfulBranch(
             GitBranch(services.gathering.source), lambda: database.change(delete_edits)
         )
         notices_ = Notices(database)
         ChangeProcessor(database, branch, services.clock)()
         assert [notice for notice in notices_.list_waiting(100) if notice.to == BORIS] == []
     assert lab.repository.git("log", "-1", "--format=%s") == "Add example new"
+
+
+def test_edit_whose_result_was_not_stored_is_settled_by_the_same_daemon(lab):
+    change_id = submit_edits(lab, new_file("new"))
+    with lab.services() as services:
+        rename = partial(services.db.script, "ALTER TABLE notice RENAME TO notice_away;\n")
+        branch = EventfulBranch(GitBranch(services.gathering.source), rename)
+        process = ChangeProcessor(services.db, branch, services.clock)
+        with pytest.raises(PeeweeException):
+            process()
+        services.db.script("ALTER TABLE notice_away RENAME TO notice;\n")
+        assert process()
+    assert read_change(lab, change_id).state is ChangeState.COMMITTED
+    assert lab.repository.git("rev-list", "--count", "HEAD") == "2"
 
 
 def test_edit_that_can_never_be_written_is_refused_and_notified(lab):
