@@ -159,12 +159,13 @@ class Proposals(Repository):
     def add(self, user_id: int, draft: Draft) -> int | None:
         """Add a proposal and return its id, None when the user has too many waiting.
 
-        It replaces a waiting proposal for the same turn.
+        It replaces a waiting proposal for the same turn, however many wait. Test questions made of
+        a user's answers neither count among nor replace the user's own proposals.
         """
-        condition = (PROPOSAL.user_id == user_id) & _WAITS
-        if draft.turn_id:
-            self.db.delete(PROPOSAL, condition & (PROPOSAL.turn_id == draft.turn_id))
-        if self.db.count(PROPOSAL, condition) >= MAX_WAITING:
+        condition = (PROPOSAL.user_id == user_id) & _WAITS & (PROPOSAL.split == draft.split)
+        same_turn = condition & (PROPOSAL.turn_id == draft.turn_id)
+        is_replaced = draft.turn_id and self.db.delete(PROPOSAL, same_turn)
+        if not is_replaced and self.db.count(PROPOSAL, condition) >= MAX_WAITING:
             return None
         return self._add(user_id, draft)
 

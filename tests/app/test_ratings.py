@@ -101,6 +101,28 @@ def test_waiting_proposals_per_user_are_limited(proposals):
     assert len(proposals.list_waiting(limit=8)) == 8
 
 
+def test_proposal_beyond_the_limit_can_still_be_replaced(proposals, changes, following):
+    approved = {proposals.add(ANNA, DRAFT): TEXT}
+    change_id = proposals.approve(approved, *BY_BORIS)
+    for number in range(MAX_WAITING):
+        assert proposals.add(ANNA, Draft("Вопрос", "Ответ", FACE, number + 2))
+    changes.withdraw(change_id)
+    following.follow()
+    assert proposals.count() == MAX_WAITING + 1
+    better = proposals.add(ANNA, Draft("Вопрос", "Лучше", FACE, 2))
+    assert better is not None
+    assert proposals.get(better).draft.answer == "Лучше"
+    assert proposals.count() == MAX_WAITING + 1
+
+
+def test_test_question_of_an_answer_is_no_proposal_of_the_user(proposals):
+    mine = proposals.add(ANNA, DRAFT)
+    for number in range(MAX_WAITING):
+        assert proposals.add(ANNA, Draft("Вопрос", "Ответ", FACE, number + 1, split="test"))
+    assert proposals.get(mine).draft == DRAFT
+    assert proposals.add(ANNA, Draft("Вопрос", "Ответ", FACE, 999))
+
+
 def test_approval_creates_a_change_in_the_editors_name(proposals, changes):
     proposal_id = proposals.add(ANNA, DRAFT)
     change = changes.get(proposals.approve({proposal_id: TEXT}, *BY_BORIS))
