@@ -383,7 +383,10 @@ class ProposalFollower(Repository):
         Writes nothing when there is no work.
         """
         approved = PROPOSAL.state == ProposalState.APPROVED.value
-        for row in self._rows(approved):
+        over = (ChangeState.COMMITTED.value, ChangeState.REFUSED.value)
+        is_open = (CHANGE.change_id == PROPOSAL.change_id) & CHANGE.state.not_in(over)
+        # Many parked ones would keep later ones from being processed.
+        for row in self._rows(approved & ~fn.EXISTS(CHANGE.select(CHANGE.id).where(is_open))):
             self._settle(row, self._change(row["change_id"]))
         for row in self._rows(_WITHDRAWN & (PROPOSAL.removal_id != "")):
             self._check_removal(row, self._change(row["removal_id"]))

@@ -16,6 +16,7 @@ from merlin.dataset.example import read_example, reword_example
 from merlin.dataset.files import FileIndex
 from merlin.dataset.layout import example_path
 from merlin.dataset.proposals import (
+    AT_ONCE,
     MAX_WAITING,
     Draft,
     ProposalFollower,
@@ -174,6 +175,19 @@ def test_proposal_waits_again_if_its_change_failed(proposals, changes, following
     reopened = proposals.get(proposal_id)
     assert (reopened.state, reopened.change_id) == (ProposalState.WAITING, "")
     assert not following.is_due()
+
+
+def test_approved_proposals_are_processed_behind_many_parked_ones(proposals, changes, following):
+    proposals.add_drafts([Draft(f"Что за {number}?", "Лоб.", FACE) for number in range(AT_ONCE)])
+    parked = {each.proposal_id: TEXT for each in proposals.list_waiting(limit=AT_ONCE)}
+    proposals.approve(parked, *BY_BORIS)
+    changes.put_aside(changes.claim(), ChangeState.PARKED, "change-push-refused", {})
+    proposal_id = proposals.add(ANNA, DRAFT)
+    proposals.approve({proposal_id: TEXT}, *BY_BORIS)
+    process_change(changes)
+    following.follow()
+    assert proposals.get(proposal_id).state is ProposalState.COMMITTED
+    assert {proposals.get(each).state for each in parked} == {ProposalState.APPROVED}
 
 
 def test_user_is_thanked_once_when_a_model_trained_on_their_example_serves(
