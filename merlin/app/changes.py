@@ -23,6 +23,7 @@ from merlin.course.catalogue import Catalogue, Material
 from merlin.course.editing import CourseEdits
 from merlin.dataset.builds import Build
 from merlin.dataset.changes import (
+    UNREADABLE,
     Change,
     ChangeKind,
     ChangeRequest,
@@ -410,9 +411,11 @@ def solve(ctx: Context, actor: Actor, change_id: str, take: str, seen: str = "")
 
     `change_id` is that of the file in conflict or of the whole edit. `seen` is the revision of
     their text that the person saw, as in `conflict`; theirs is kept at any revision. Raises
-    NotFound, Forbidden, and Refused if it is already solved.
+    NotFound, Forbidden, and Refused if it is already solved, or if their own text is lost.
     """
     one, theirs = get_conflict(ctx, actor, change_id, seen if take == "mine" else "")
+    if take == "mine" and one.reason == UNREADABLE:  # without a text it would delete the file
+        raise Refused("the key is lost", UNREADABLE)
     is_text = theirs.text is not None or not theirs.blob
     if take == "mine":
         is_solved = _changes(ctx).resubmit(one.change_id, one.text, theirs.blob)

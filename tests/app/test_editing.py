@@ -19,6 +19,7 @@ from merlin.dataset.changes import BatchResult, Changes, ChangeState, Conflict, 
 from merlin.dataset.files import FileIndex
 from merlin.dataset.proposals import Draft, Proposals
 from merlin.db.database import open_database
+from merlin.db.encryption import Cipher
 from merlin.db.writer import Store
 from tests.billing.plan_shop import ANNA, BORIS, VERA
 from tests.db.pipeline_rows import FACE
@@ -127,6 +128,17 @@ def test_own_text_replaces_only_the_version_that_the_editor_saw(ctx):
     removed = changes.get(ctx, EDITOR, change_id).files[0]
     changes.solve(ctx, EDITOR, change_id, "mine", removed.theirs_revision)
     assert changes.get(ctx, EDITOR, change_id).state is ChangeState.WAITING
+
+
+def test_own_text_whose_key_is_lost_does_not_delete_the_other_one(ctx):
+    change_id = create_conflict(ctx)
+    ctx.db.cipher = Cipher({"x": b"x" * 32}, "x")
+    with pytest.raises(Refused) as refused:
+        changes.solve(ctx, EDITOR, change_id, "mine")
+    assert refused.value.key == "change-unreadable"
+    assert changes.get(ctx, EDITOR, change_id).state is ChangeState.CONFLICT
+    changes.solve(ctx, EDITOR, change_id, "theirs")
+    assert changes.get(ctx, EDITOR, change_id).state is ChangeState.REFUSED
 
 
 def test_draft_that_is_kept_stays_stale_if_another_edit_follows(ctx):
