@@ -290,7 +290,7 @@ def poll_job(provider: TrainingProvider, job: Job) -> Job:
     try:
         report = provider.api.read_job(job.provider_job_id)
     except ProviderError as refusal:
-        if refusal.status != NOT_FOUND or not _is_lost(provider, job):
+        if refusal.status != NOT_FOUND or not is_lost(provider, job):
             return _save_job(provider, job, postpone(job, refusal, now, 2 * provider.poll_s))
         lost = replace(job, state=JobState.FAILED, error=str(refusal), updated_at=now)
         return _save_job(provider, job, lost)
@@ -314,7 +314,7 @@ def file_name(build: Build, split: str) -> str:
     return f"merlin-{build.dataset}-{build.digest[:SHORT_DIGEST_LENGTH]}-{split}.jsonl"
 
 
-def _is_lost(provider: TrainingProvider, job: Job) -> bool:
+def is_lost(provider: TrainingProvider, job: Job) -> bool:
     """Return whether the list lacks the job too: a wrong URL answers 404 to everything.
 
     An account that also lacks the job's training file is probably another project's.

@@ -28,11 +28,13 @@ from merlin.providers.base import LAUNCH_KEY, JobReport, NewJob, is_account_reje
 from merlin.training.jobs import (
     FINAL,
     FORBIDDEN,
+    NOT_FOUND,
     Job,
     JobState,
     TrainingProvider,
     advance,
     file_name,
+    is_lost,
     postpone,
     state_of,
 )
@@ -141,7 +143,12 @@ def _create(
             raise NotYet(provider.clock()) from refusal
         raise
     kill_point("launch.recorded")
-    return provider.api.read_job(made)
+    try:
+        return provider.api.read_job(made)
+    except ProviderError as refusal:
+        if refusal.status != NOT_FOUND or is_lost(provider, job):
+            raise
+        raise NotYet(provider.clock()) from refusal  # it was created, and is paid for
 
 
 def _forget_lost(

@@ -111,9 +111,12 @@ def test_job_of_a_provider_removed_from_the_configuration_is_notified(lab, waiti
 
 
 def test_single_not_found_does_not_end_a_job_that_is_still_listed(lab, provider):
-    lab.tick("fetch", "launch")
-    provider.faults.add(make_fault("jobs.retrieve", 404, times=1))
+    not_found = make_fault("jobs.retrieve", 404, times=1)
+    provider.faults.add(not_found)
+    lab.tick("fetch", "launch", "launch")  # the first looks for the job that it created
+    provider.faults.add(not_found)
     lab.until_serving("trial-1")
+    assert len(provider.jobs_created()) == 1
 
 
 def test_job_lost_by_its_provider_fails(lab, provider):
