@@ -3,6 +3,7 @@
 import html
 import re
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
@@ -17,6 +18,7 @@ from merlin.dataset.example import normalise
 from merlin.dataset.files import FileIndex
 from merlin.db.processes import Heartbeats
 from merlin.db.tables import BUILD, EXAMPLE_TEXT, TURN
+from merlin.db.writer import Store
 from merlin.sandbox.faults import Fault, FaultKind
 from tests.api.chat_api import MODEL, TWO_A_DAY, chat_client, chat_request, run_chat_api
 from tests.api.running_api import ANNA, run_api
@@ -98,6 +100,40 @@ def test_conversation_is_stored_under_its_first_question_and_continues(openai_si
     assert f'formaction="{first.url.path}/restore"' in response.text
     assert "Что такое граф?" in client.post(f"{first.url.path}/restore").text
     assert client.post(f"{first.url.path}/restore").status_code == 404
+
+
+class RolledBack(Exception):
+    """Rolls back the first run of a write."""
+
+
+class RepeatingStore(Store):
+    """A store that runs each write twice, as if another write of its group had failed."""
+
+    async def do(self, work):
+        def repeat():
+            with suppress(RolledBack), self.db.atomic():
+                work()
+                raise RolledBack
+            return work()
+
+        return await super().do(repeat)
+
+
+def test_question_is_sent_once_although_its_transaction_ran_twice(openai_site, client):
+    site, provider = openai_site
+    talk = re.search(r"/chat/(\d+)$", ask(site, client).url.path)[1]
+    store = site.services.store
+    with closing(RepeatingStore(site.database)) as repeating:
+        site.override_services(store=repeating)
+        try:
+            ask(site, client, "А дерево?", talk=talk)
+        finally:
+            site.override_services(store=store)
+    messages = provider.calls("chat.create")[-1].body["messages"]
+    assert [message["content"] for message in messages if message["role"] == "user"] == [
+        "Что такое граф?",
+        "А дерево?",
+    ]
 
 
 def test_regenerated_answer_replaces_the_first(openai_site, client):
