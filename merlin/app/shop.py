@@ -58,12 +58,16 @@ def find_code(ctx: Context, actor: Actor, code: str, plan: Plan | None = None) -
     Raises Refused for an invalid code, for one of a plan that is no longer offered, and for any
     code after too many unknown ones.
     """
-    guesses = require_guess(ctx, actor)
+    now = monotonic()
+    # The same wrong code counts once: a refused transaction runs a second time.
+    same = ctx.code_guesses.get((actor.user_id, code), 1 / GUESS_PAUSE_S, 1, now)
+    guesses = require_guess(ctx, actor) if same.has(1, now) else None
     try:
         promo = Promos(ctx.db, ctx.clock).find(actor.user_id, code)
     except Refused as error:
-        if error.key == "promo-unknown":
-            guesses.take(monotonic())
+        if error.key == "promo-unknown" and guesses is not None:
+            same.take(now)
+            guesses.take(now)
         raise
     offered = plan_named(ctx.plans, promo.plan)
     if offered is None or (promo.percent and not offered.is_sold):
