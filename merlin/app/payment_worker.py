@@ -153,6 +153,8 @@ class PaymentWorker:
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
     _under_way: set[asyncio.Task[None]] = field(default_factory=set)
     _calendar_at: datetime | None = None
+    # When the calendar's tasks last succeeded.
+    _done_at: datetime | None = None
     _check_at: datetime = field(init=False)
     _steps: StepWatch = field(init=False)
     _was_set_back: bool = False
@@ -211,10 +213,9 @@ class PaymentWorker:
         """Start due tasks, up to the limit of concurrent ones."""
         now = self._now()
         await self._handle_clock_change(now)
-        before = self._calendar_at
-        if before is None or now - before >= CALENDAR:
+        if self._calendar_at is None or now - self._calendar_at >= CALENDAR:
             self._calendar_at = now
-            self._begin(self.ctx.write(begin_new_days, now, before), calendar=iso(now))
+            self._begin(self._begin_new_days(now), calendar=iso(now))
         if self.ctx.polled is not None and now >= self._check_at:
             self._check_at = now + INTERVAL
             self._begin(self._check(now), check=iso(now))
@@ -229,6 +230,10 @@ class PaymentWorker:
         for purchase in purchases:
             self._begin(process_purchase(self.ctx, purchase), purchase=purchase.purchase_id)
 
+    async def _begin_new_days(self, now: datetime) -> None:
+        await self.ctx.write(begin_new_days, now, self._done_at)
+        self._done_at = now
+
     async def _handle_clock_change(self, now: datetime) -> None:
         """Make everything due after the clock was set back; repeats are harmless."""
         self._was_set_back |= self._steps.was_set_back()
@@ -242,7 +247,8 @@ class PaymentWorker:
                 Refunds(ctx.db, ctx.clock).make_due(gateway.name, now)
 
         await self.ctx.store.do(make_all_due)
-        self._calendar_at, self._check_at, self._was_set_back = None, now, False
+        self._calendar_at = self._done_at = None
+        self._check_at, self._was_set_back = now, False
 
     async def _check(self, now: datetime) -> None:
         try:

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from merlin.app.payment_worker import begin_new_days
+from merlin.app.payment_worker import PaymentWorker, begin_new_days
 from merlin.billing.quota import Source
-from merlin.billing.subscriptions import RenewalState
+from merlin.billing.subscriptions import RenewalState, Terms
 from merlin.core.clock import iso, utc_now
 from tests.support.waiting import wait_until
 
@@ -183,6 +183,26 @@ def test_stopped_renewal_charges_nothing_and_sends_a_plan_end_notice(shop):
         run_at(shop, renewal.next_at - timedelta(hours=23))
     assert len(shop.billing.purchases.list_of_user(anna.user_id)) == 1
     assert anna.notice_keys.count("notice-plan-ends") == 1
+
+
+def test_plan_end_notice_that_could_not_be_stored_is_stored_by_the_next_run(shop, clock):
+    anna, ends = shop.buyer(), clock() + timedelta(days=1, seconds=30)
+    gift = (1, Source.GIFT, f"gift:{anna.user_id}", "cli:vera")
+    Terms(shop.db, clock).add(anna.user_id, "plus", *gift)
+    shop.sql("UPDATE plan_term SET ends_at = ? WHERE user_id = ?", iso(ends), anna.user_id)
+    worker = PaymentWorker(replace(shop.site.services, clock=clock))
+    asyncio.run(worker.run_once())
+    clock.move(60)
+    shop.sql(
+        "CREATE TRIGGER refuse_notice BEFORE INSERT ON notice"
+        " WHEN NEW.key = 'notice-plan-ends' BEGIN SELECT RAISE(ABORT, 'refused'); END"
+    )
+    asyncio.run(worker.run_once())
+    assert "notice-plan-ends" not in anna.notice_keys
+    shop.sql("DROP TRIGGER refuse_notice")
+    clock.move(60)
+    asyncio.run(worker.run_once())
+    assert "notice-plan-ends" in anna.notice_keys
 
 
 @pytest.mark.parametrize(("plan", "notices"), [("plus", 0), ("free", 1)])
