@@ -215,6 +215,11 @@ class PersonalRecords(Repository):
         values = {"state": ProposalState.WAITING.value, "example_id": "", "change_id": ""}
         self.db.update(PROPOSAL, condition, **values)
         Promotions(self.db, self._clock).withdraw_examples(user_id)
+        # The names of an account are in the entries of its changes.
+        is_named = (t.AUDIT.action == "account.name") & (
+            t.AUDIT.target == person_reference(user_id)
+        )
+        self.db.update(t.AUDIT, is_named, arguments=dump_json({}))
         # Delete proposals without a commit; `following` removes the others from git.
         is_own = PROPOSAL.user_id == user_id
         self.db.update(PROPOSAL, is_own & (PROPOSAL.example_id != ""), turn_id=0)

@@ -7,12 +7,14 @@ from datetime import UTC, timedelta
 
 import pytest
 
-from merlin.account.users import User, Users
+from merlin.account.accounts import Accounts
+from merlin.account.users import ERASED, User, Users
 from merlin.app.personal_data import AUTHORS, TRACES, PersonalRecords
 from merlin.billing.quota import Allowance, Format, Gift, Left, Quotas
 from merlin.chat.sessions import SUMMARY
 from merlin.core.clock import iso
 from merlin.db import tables
+from merlin.db.audit import Audit, person_reference
 from merlin.db.tables import (
     APPROVAL,
     BROADCAST,
@@ -237,6 +239,19 @@ def test_erasure_leaves_no_trace_of_a_person_in_any_table(database, cipher, peop
     assert columns_found(database, cipher, ANNA) == set()
     assert people.forget(ANNA, until(clock)) == {}
     assert people.count(ANNA) == {}
+
+
+def test_names_of_an_account_are_erased_from_the_audit_log(database, people, clock):
+    accounts = Accounts(database, clock)
+    for user_id, name in ((ANNA, "anna"), (ANNA, "anna.a"), (BORIS, "boris")):
+        accounts.set_name(user_id, name, person_reference(user_id))
+    people.forget(ANNA, until(clock))
+    entries = [(each.target, each.arguments) for each in Audit(database).list_newest()]
+    assert entries == [
+        (person_reference(BORIS), {"name": "boris", "before": ""}),
+        (ERASED, {}),
+        (ERASED, {}),
+    ]
 
 
 def test_only_rows_that_an_erasure_deletes_are_counted(database, cipher, people):
