@@ -125,7 +125,11 @@ async def check_password(request: Request, name: str, password: str, browser: st
     if wait_s > 0:
         raise make_too_many_requests_problem(wait_s)
     stored = account.password if account else ""
-    is_right = await throttle.run_hashing(lambda: verify_password(stored, password))
+    try:
+        is_right = await throttle.run_hashing(lambda: verify_password(stored, password))
+    except Problem:  # too many wait: the password was not verified
+        await throttle.run_shared(store, throttle.undo_count, name_key, network)
+        raise
     if account is None or not is_right:
         place = mask_ip_address(request.client.host if request.client else "")
         log.warning("a wrong password", user=account.user_id if account else 0, place=place)

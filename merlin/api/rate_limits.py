@@ -104,7 +104,7 @@ class LoginThrottle:
     async def run_shared(
         self, store: Store, act: Callable[[Database, str, str], T], name_key: str, network: str
     ) -> T:
-        """Return the result of `count` or `uncount`, in a transaction if the counts are shared."""
+        """Return the result of a method that counts, in a transaction if the counts are shared."""
         work = partial(act, store.db, name_key, network)
         return await store.do(work) if store.db.is_shared else work()
 
@@ -121,6 +121,12 @@ class LoginThrottle:
         """Remove the failures of a successful attempt."""
         with self._sync_counts(db, name_key, network):
             self.names.forget(name_key)
+            self.addresses.remove_failure(network)
+
+    def undo_count(self, db: Database, name_key: str, network: str) -> None:
+        """Remove the failure of an attempt whose password was not verified."""
+        with self._sync_counts(db, name_key, network):
+            self.names.remove_failure(name_key)
             self.addresses.remove_failure(network)
 
     @contextmanager

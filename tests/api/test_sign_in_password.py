@@ -7,6 +7,7 @@ from structlog.testing import capture_logs
 
 from merlin.account.accounts import Accounts
 from merlin.account.users import Users
+from merlin.api import rate_limits
 from merlin.db.audit import Audit
 from tests.api.running_api import BORIS
 from tests.api.sign_in_data import (
@@ -79,6 +80,17 @@ def test_concurrent_password_guesses_are_all_counted(site):
         ]
     assert statuses.count(401) == 5
     assert statuses.count(429) == 5
+
+
+def test_attempts_that_are_refused_because_many_wait_are_no_guesses(site, monkeypatch):
+    freeze_login_throttle(site)
+    set_password(site, site.add_user(BORIS), "boris")
+    with signed_out_browser(site) as browser:
+        with monkeypatch.context() as busy:
+            busy.setattr(rate_limits, "MAX_WAITING", 0)
+            for _ in range(6):
+                assert sign_in_by_password(browser, "boris", PASSWORD).status_code == 429
+        assert sign_in_by_password(browser, "boris", PASSWORD).status_code == 200
 
 
 def test_strangers_guesses_do_not_lock_the_owner_out_of_a_known_browser(site):
