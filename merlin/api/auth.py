@@ -16,6 +16,7 @@ are delayed more and more.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from http import HTTPStatus
@@ -44,7 +45,7 @@ from merlin.app import accounts, sign_in
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.sign_in import Browser, NewSignIn
-from merlin.core.errors import Refused
+from merlin.core.errors import MerlinError, Refused
 from merlin.core.log import get_logger
 from merlin.core.network import is_loopback
 from merlin.core.permissions import Authority, Permission
@@ -326,7 +327,8 @@ async def _find_caller(request: Request) -> Caller:
         raise Problem(HTTPStatus.FORBIDDEN, "blocked")
     limits.recognise(request.scope, credential.user.user_id)
     if credential.used_at is None or services.clock() - credential.used_at >= LAST_USE_PRECISION:
-        await services.write(sign_in.note_use, credential.number, is_key=is_key)
+        with suppress(MerlinError):  # reads are served also while nothing can be stored
+            await services.write(sign_in.note_use, credential.number, is_key=is_key)
     return replace(
         anonymous,
         user=credential.user,

@@ -17,7 +17,7 @@ from merlin.db.requests import RequestKind, Requests
 from merlin.db.tables import HEARTBEAT, JOB
 from merlin.training.jobs import JobState, add_change
 from tests.api.chat_api import Conversation
-from tests.api.running_api import NOT_LIMITED, run_api
+from tests.api.running_api import ANNA, NOT_LIMITED, run_api
 from tests.support.metrics_page import metric_value
 from tests.support.serving_models import insert_live_model
 from tests.support.small_disk import fill_disk, small_disk
@@ -287,7 +287,11 @@ def test_full_disk_makes_api_not_ready_but_pages_are_still_served(tmp_path):
 def test_read_only_postgresql_makes_api_not_ready_but_pages_are_still_served(tmp_path, postgresql):
     url = postgresql.create()
     name = url.rpartition("/")[2]
-    with run_api(tmp_path, url) as site, psycopg.connect(url, autocommit=True) as admin:
+    with (
+        run_api(tmp_path, url) as site,
+        site.key_client(site.add_user(ANNA)) as anna,
+        psycopg.connect(url, autocommit=True) as admin,
+    ):
         for setting, state in (("on", "read-only"), ("off", "ok")):
             admin.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = {setting}")
             admin.execute(
@@ -299,6 +303,8 @@ def test_read_only_postgresql_makes_api_not_ready_but_pages_are_still_served(tmp
             # Another thread may still have a connection that the server has ended.
             wait_until(lambda: "\nmerlin_database_up 1.0" in site.client.get("/metrics").text)
             assert probe(site) == state
+            # The time of use of a key cannot be stored.
+            assert anna.get("/api/user").status_code == 200
         (spoken,) = Heartbeats(site.db).list_all()
     # As docs/en/growth.md counts them, plus one of this thread.
     assert 1 <= spoken.counters["connections"] <= 7 + 1
