@@ -161,6 +161,26 @@ def test_dead_server_is_started_again(base_file):
     assert run_with_backend(build_backend(base_file), kill_between_answers).startswith("the base")
 
 
+def test_start_goes_on_after_its_caller_has_left(base_file, tmp_path):
+    program, may_start = tmp_path / "bin" / "llama-server", tmp_path / "may-start"
+    head, command = program.read_text().split("\n", 1)
+    program.write_text(f"{head}\nuntil [ -e {may_start} ]; do sleep 0.05; done\n{command}")
+
+    async def leave_during_start(backend):
+        leaving = asyncio.create_task(read_answer(backend))
+        await asyncio.to_thread(wait_until, lambda: backend._process._child)
+        first = backend._process._child.pid
+        leaving.cancel()
+        await asyncio.gather(leaving, return_exceptions=True)
+        may_start.touch()
+        text, _, _ = await read_answer(backend)
+        return text, backend._process._child.pid == first
+
+    text, is_same = run_with_backend(build_backend(base_file), leave_during_start)
+    assert text.startswith("the base")
+    assert is_same
+
+
 def test_server_ends_with_the_backend(base_file):
     async def pid(backend):
         await read_answer(backend)

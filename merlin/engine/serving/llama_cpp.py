@@ -64,6 +64,8 @@ class LlamaProcess:
         self._output = b""
         self._reading: asyncio.Task[None] | None = None
         self._url = ""
+        self._is_ready = False
+        self._ready_by = 0.0
         self._lock = asyncio.Lock()
         self._running = 0
         self._idle = asyncio.Event()
@@ -87,22 +89,25 @@ class LlamaProcess:
                 self._idle.set()
 
     async def _ensure_loaded(self, file: Path | None) -> None:
-        is_alive = self._child is not None and self._child.returncode is None
-        if is_alive and self._url and (file is None or file in self._files):
-            return
-        await self._idle.wait()
-        await self._stop_child()
-        # A deleted adapter file would prevent the start.
-        existing = [path for path in self._files if path != file and path.exists()]
-        self._files = [*existing, *([file] if file else [])][-MAX_ADAPTERS:]
-        await self._start()
+        child = self._child
+        is_loaded = file is None or file in self._files
+        if child is None or child.returncode is not None or not (self._url and is_loaded):
+            await self._idle.wait()
+            await self._stop_child()
+            # A deleted adapter file would prevent the start.
+            existing = [path for path in self._files if path != file and path.exists()]
+            self._files = [*existing, *([file] if file else [])][-MAX_ADAPTERS:]
+            child = await self._start()
+        if not self._is_ready:
+            await self._wait_until_ready(child)
 
-    async def _start(self) -> None:
+    async def _start(self) -> Process:
         # Not kept open: llama-server binds the port with other socket options.
         (port,) = free_ports(1, is_reserved=False)
         self._url = f"http://127.0.0.1:{port}"
         command = build_command(self._name, self._model, self._files, port)
-        self._output = b""
+        self._output, self._is_ready = b"", False
+        self._ready_by = asyncio.get_running_loop().time() + START_S
         self._child = await asyncio.create_subprocess_exec(
             *command,
             stdin=DEVNULL,
@@ -113,23 +118,22 @@ class LlamaProcess:
         )
         self._reading = asyncio.create_task(self._read_output(self._child))
         log.info("llama.cpp starts", base=self._name, adapters=len(self._files))
+        return self._child
+
+    async def _wait_until_ready(self, child: Process) -> None:
+        """Wait for the end of a start, which goes on if the caller leaves: it can take longer."""
         try:
-            async with asyncio.timeout(START_S):
-                await self._wait_until_ready(self._child)
+            async with asyncio.timeout_at(self._ready_by):
+                while child.returncode is None:
+                    with contextlib.suppress(Unavailable):
+                        answer = await self._client.fetch(f"{self._url}/health", None)
+                        if answer.status == _OK:
+                            self._is_ready = True
+                            return
+                    await asyncio.sleep(POLL_S)
         except TimeoutError as error:
             await self._stop_child()
             raise Unavailable(f"{COMMAND} was not ready after {START_S:.0f} s.") from error
-        except BaseException:
-            await self._stop_child()
-            raise
-
-    async def _wait_until_ready(self, child: Process) -> None:
-        while child.returncode is None:
-            with contextlib.suppress(Unavailable):
-                answer = await self._client.fetch(f"{self._url}/health", None)
-                if answer.status == _OK:
-                    return
-            await asyncio.sleep(POLL_S)
         await self._drain_output()
         output = " ".join(self._output.decode(errors="replace").split())
         raise Unavailable(f"llama-server ended with {child.returncode} at its start: {output}")
