@@ -181,6 +181,18 @@ def test_start_goes_on_after_its_caller_has_left(base_file, tmp_path):
     assert is_same
 
 
+def test_adapter_that_prevents_the_start_does_not_end_the_base(base_file, tmp_path):
+    adapter = write_adapter(tmp_path, "one")
+    (adapter.path / build_file_name(adapter.digest)).write_bytes(b"no adapter")
+
+    async def ask_the_base_next(backend):
+        with pytest.raises(Unavailable, match="failed to load"):
+            await read_answer(backend, adapter)
+        return (await read_answer(backend))[0]
+
+    assert run_with_backend(build_backend(base_file), ask_the_base_next).startswith("the base")
+
+
 def test_server_ends_with_the_backend(base_file):
     async def pid(backend):
         await read_answer(backend)

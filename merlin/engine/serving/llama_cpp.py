@@ -134,6 +134,8 @@ class LlamaProcess:
         except TimeoutError as error:
             await self._stop_child()
             raise Unavailable(f"{COMMAND} was not ready after {START_S:.0f} s.") from error
+        # Each adapter can be the reason: it is loaded again only when it is asked for.
+        self._files = []
         await self._drain_output()
         output = " ".join(self._output.decode(errors="replace").split())
         raise Unavailable(f"llama-server ended with {child.returncode} at its start: {output}")
