@@ -119,8 +119,11 @@ def test_wrong_checksum_is_refused_and_the_file_deleted(hub, library):
     )
     assert library.entries == {".tiny.part"}
     hub.files_with_wrong_digest.clear()
-    library.pull()
+    # The next pull is of another commit, which has other contents of a file that is complete.
+    hub.files["config.json"] = b'{"model_type": "llama", "max_position_embeddings": 256}'
+    card, _ = library.pull()
     assert library.entries == {"tiny"}
+    assert card.context == 256
 
 
 @pytest.mark.parametrize(

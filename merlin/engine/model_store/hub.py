@@ -156,7 +156,8 @@ def _download_all(
 def _download(source: str, commit: str, file: Sibling, draft: Path, progress: Progress) -> None:
     target, part = draft / file.rfilename, draft / f"{file.rfilename}.part"
     target.parent.mkdir(exist_ok=True)
-    if not target.exists():
+    # A complete file can be of another commit or source, from an earlier pull that was interrupted.
+    if not target.exists() or not _is_intact(target, file):
         size = part.stat().st_size if part.exists() else 0
         if size > file.size:
             part.unlink()
