@@ -36,6 +36,8 @@ TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "spiece.model")
 TEMPLATES = ("chat_template.jinja", "chat_template.json")
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 WINDOWS = ("max_position_embeddings", "n_positions", "max_sequence_length", "seq_length")
+# Two of their positions are for padding. Source: transformers, XLMRobertaEmbeddings.
+PADDED = ("roberta", "xlm-roberta", "camembert", "mpnet")
 # Source: safetensors' format: eight bytes of length, little-endian, then a header in JSON.
 HEADER_LENGTH = struct.Struct("<Q")
 MAX_HEADER_BYTES = 100_000_000
@@ -74,7 +76,8 @@ def read_context(folder: Path) -> int:
     config = read_json_object(folder / "config.json")
     config |= get_object(config, "text_config")
     windows = (config.get(name) for name in WINDOWS)
-    return next((window for window in windows if isinstance(window, int)), 0)
+    window = next((window for window in windows if isinstance(window, int)), 0)
+    return max(window - 2 * (config.get("model_type") in PADDED), 0)
 
 
 def _check_weights(folder: Path) -> None:
