@@ -323,6 +323,8 @@ def test_client_gets_events_of_its_own_jobs_and_sees_its_own_endpoints(engine, e
         ("url", "https://[fd00::1]/"),
         ("url", "https://2130706433/"),
         ("url", "https://0/"),
+        ("url", "https://example..com/"),
+        ("url", f"https://{'a' * 64}.com/"),
         ("url", "https://" + "a" * 2048),
     ],
 )

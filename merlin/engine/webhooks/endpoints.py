@@ -337,14 +337,15 @@ class SsrfGuard:
         is_plain = url.isascii() and url.isprintable() and " " not in url
         try:
             parsed = urlsplit(url)
-            is_whole = bool(parsed.hostname) and parsed.port != 0
+            host = parsed.hostname or ""
+            host.encode("idna")  # as the resolver does, which takes no "a..b"
+            is_whole = bool(host) and parsed.port != 0
         except ValueError as error:
             raise _url_error() from error
         has_user = parsed.username is not None or parsed.password is not None
         is_fit = is_plain and is_whole and len(url) <= MAX_URL_LENGTH
         if not is_fit or has_user or parsed.fragment or parsed.scheme not in {"http", "https"}:
             raise _url_error()
-        host = parsed.hostname or ""
         is_own = self._is_on_loopback and is_loopback(host)
         if host in self._configured_hosts or (is_own and parsed.scheme == "http"):
             return
@@ -409,5 +410,5 @@ def _is_address(host: str) -> bool:
 
 
 def _url_error() -> ApiError:
-    message = "url must be an https address in ASCII, without a user and without '#'"
+    message = "url must be an https address in ASCII with a valid host, without a user or '#'"
     return bad_field("url", f"{message}, {MAX_URL_LENGTH} characters at most")
