@@ -22,10 +22,13 @@ from merlin.engine.database import (
     MAX_KEY_LENGTH,
     MIGRATIONS,
     Database,
+    IdempotencyKey,
     build_idempotency_key,
     run_once,
 )
+from merlin.engine.job_events import JobEvents
 from merlin.engine.job_queue import JobThread, list_devices
+from merlin.engine.jobs import PAUSED, VALIDATING, Job, Jobs
 from merlin.engine.trainers.lora.trainer import build_command
 from merlin.openai_protocol.errors import ApiError
 from tests.support.waiting import wait_until
@@ -195,6 +198,23 @@ def test_old_idempotent_response_is_deleted(rows):
 def test_overlong_idempotency_key_is_refused():
     with pytest.raises(ApiError, match="Idempotency-Key"):
         build_idempotency_key("things", "k" * (MAX_KEY_LENGTH + 1), 1)
+
+
+def test_job_that_is_resumed_meanwhile_is_listed_as_unfinished(rows, tmp_path):
+    jobs = Jobs(rows, JobEvents(rows), lambda *_: None)
+    job = Job("recall", "supervised", "file-1", None, "", 1, {}, {}, status=PAUSED)
+    jobs.create(job, IdempotencyKey("", ""), lambda: None)
+    with closing(Database(tmp_path / "engine.db")) as other:
+        others = Jobs(other, JobEvents(other), lambda *_: None)
+
+        def resume_before_it_is_read(statement):
+            if "'paused'" in statement:
+                others.resume(job.job_id)
+
+        rows._db.connection().set_trace_callback(resume_before_it_is_read)
+        unfinished = jobs.list_unfinished()
+        rows._db.connection().set_trace_callback(None)
+    assert [(each.job_id, each.status) for each in unfinished] == [(job.job_id, VALIDATING)]
 
 
 def test_job_thread_retries_after_an_error_and_waits_without_work():
