@@ -1,8 +1,10 @@
 """Tokens of a client's daily limit that are reserved during an answer."""
 
 import asyncio
+import json
 import threading
 from contextlib import closing, contextmanager
+from http.client import HTTPConnection
 
 import openai
 import pytest
@@ -28,6 +30,10 @@ class SlowBackend:
         await asyncio.to_thread(self.may_end.wait)
         yield Chunk(" two")
         yield Finish("stop", 3, 2)
+
+    async def embed(self, texts):
+        await asyncio.to_thread(self.may_end.wait)
+        return [[1.0] for _ in texts], len(texts)
 
     def figures(self):
         return {}
@@ -81,6 +87,15 @@ def test_abandoned_answer_releases_its_reserved_tokens(tmp_path):
         backend.may_end.set()
         wait_until(lambda: 0 < read_tokens_left(anna) < 900)
         assert anna.ask("slow").usage.total_tokens == 5
+
+
+def test_abandoned_embedding_ends_and_releases_its_reserved_tokens(tmp_path):
+    with serve_slow_base(tmp_path, tokens_per_day=900) as (anna, _):
+        body, key = json.dumps({"model": "slow", "input": "one two"}), f"Bearer {anna.key}"
+        with closing(HTTPConnection("127.0.0.1", anna.port)) as caller:
+            caller.request("POST", "/v1/embeddings", body, {"Authorization": key})
+            wait_until(lambda: read_tokens_left(anna) < 900)
+        wait_until(lambda: read_tokens_left(anna) == 900)
 
 
 def test_answer_abandoned_before_its_reservation_began_reserves_nothing(tmp_path):

@@ -247,7 +247,7 @@ class EmbeddingRequest(RequestBody):
 
 @router.post("/embeddings")
 async def embed(request: Request) -> Response:
-    """Return a vector for each text, by a base with embeddings."""
+    """Return a vector for each text, by a base with embeddings; not if the client disconnects."""
     embedding_request = EmbeddingRequest.parse(await read_body(request))
     engine = get_engine(request)
     model = embedding_request.model
@@ -258,9 +258,9 @@ async def embed(request: Request) -> Response:
             f"A tuned model only answers questions; embeddings come from bases: {tuned['base']}"
         )
         raise bad_field("model", message)
-    vectors = await meter_embeddings(
-        request, embedding_request.input, engine.backends.get_backend(model).embed
-    )
+    embed_texts = engine.backends.get_backend(model).embed
+    embedding = meter_embeddings(request, embedding_request.input, embed_texts)
+    vectors = await _await_connected(request, embedding)
     for own in map(len, vectors[0]):
         if embedding_request.dimensions not in (None, own):
             raise bad_field("dimensions", f"dimensions: this base has {own}; leave the field out")
