@@ -99,6 +99,15 @@ def _blocks(element: BaseOxmlElement) -> Iterator[str]:
 
 
 def _rows(table: BaseOxmlElement) -> Iterator[str]:
-    for row in table.iterchildren(_ROW):
-        cells = (" ".join(" ".join(_blocks(cell)).split()) for cell in row.iterchildren(_CELL))
+    for row in _find_parts(table, _ROW):
+        cells = (" ".join(" ".join(_blocks(cell)).split()) for cell in _find_parts(row, _CELL))
         yield " | ".join(cells)
+
+
+def _find_parts(element: BaseOxmlElement, tag: str) -> Iterator[BaseOxmlElement]:
+    """Yield the rows of a table or the cells of a row, also those in content controls."""
+    for child in element:
+        if child.tag == tag:
+            yield child
+        else:
+            yield from _find_parts(child, tag)

@@ -170,6 +170,11 @@ def test_hostile_pdf_is_read_or_refused(content, expected):
 def test_tables_and_wrapped_runs_of_a_docx_are_read():
     table = make_docx("до", table=(("имя", "год"), ("ёж", "5")))
     assert parse_content("docx", table) == "до\n\nимя | год\nёж | 5"
+    control = b"<w:sdt><w:sdtContent>%s</w:sdtContent></w:sdt>"
+    body = re.sub(b"(?s)<w:tc>.*?</w:tc>", lambda cell: control % cell[0], docx_body(table))
+    body = re.sub(b"(?s)<w:tr>.*?</w:tr>", lambda row: control % row[0], body)
+    in_controls = replace_docx_parts(table, document=body)
+    assert parse_content("docx", in_controls) == "до\n\nимя | год\nёж | 5"
     body = docx_body(make_docx("внутри")).replace(b"<w:p>", b"<w:sdt><w:sdtContent><w:p>", 1)
     body = body.replace(b"</w:p>", b"</w:p></w:sdtContent></w:sdt>", 1)
     assert parse_content("docx", replace_docx_parts(DOCX, document=body)) == "внутри"
