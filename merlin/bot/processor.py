@@ -184,12 +184,13 @@ class ChatProcessor(BaseUpdateProcessor):
     @property
     def waiting(self) -> int:
         """Return the number of waiting updates."""
-        return sum(len(queue.waiting) for queue in self._queues.values())
+        # A copy: the thread that stores the heartbeat reads it while chats come and go.
+        return sum(len(queue.waiting) for queue in [*self._queues.values()])
 
     @property
     def working(self) -> int:
         """Return the number of updates in progress."""
-        return sum(queue.is_working for queue in self._queues.values())
+        return sum(queue.is_working for queue in [*self._queues.values()])
 
     @property
     def unfinished(self) -> frozenset[int]:
