@@ -11,7 +11,13 @@ from merlin.db.encryption import load_or_make_key
 from merlin.db.tables import EXAMPLE_ENTRY, EXAMPLE_TEXT, PROPOSAL
 from tests.bot.admin_chat import ANNA, add_admin
 from tests.bot.conversation import ChatUser
-from tests.bot.running_bot import RunningBot, add_live_model, russian_text, select_rows
+from tests.bot.running_bot import (
+    RunningBot,
+    add_live_model,
+    count_updates_by_state,
+    russian_text,
+    select_rows,
+)
 from tests.support.serving_models import insert_example
 
 pytestmark = pytest.mark.functional
@@ -304,10 +310,18 @@ def test_question_taken_for_a_correction_is_answered_on_request(anna, settings):
     assert select_rows(settings, PROPOSALS) == []
 
 
-def test_question_sent_while_a_correction_waits_is_answered_on_request(anna, settings):
-    correct_answer(anna)
+def test_question_sent_while_a_correction_waits_is_answered_on_request(
+    anna, settings, telegram, provider
+):
+    answer = correct_answer(anna)
     anna.say("А что такое подбородок?")
-    anna.press("fix-ask")
-    assert "«А что такое подбородок?»" in anna.last.text
-    assert "«А что такое нос?»" in anna.say("А что такое нос?").text
+    provider.behave(think_s=3600.0)
+    telegram.press("anna", "fix-ask")
+    telegram.wait_for(lambda: len(provider.calls("chat.create")) == 2)
+    # Other buttons do not wait for the answer, and its end leaves the form that they open.
+    anna.press("fix:1", answer.message_id)
+    provider.behave(think_s=0.0)
+    telegram.wait_for(lambda: "waiting" not in count_updates_by_state(settings))
+    assert any("«А что такое подбородок?»" in message.text for message in telegram.answers("anna"))
+    assert "увидит редактор" in anna.say(BETTER).text
     assert select_rows(settings, PROPOSALS) == []

@@ -280,8 +280,11 @@ async def ask_instead(context: BotContext) -> None:
     await answer_question(
         replace(context, text=text, message_id=int(values["message"]), dialog=None)
     )
-    # At the end, so that a retry after a crash still finds the text.
-    await context.store.do(context.stop_waiting)
+    # At the end, so that a retry after a crash still finds the text. A button may have opened
+    # another dialog meanwhile.
+    await context.store.do(
+        lambda: context.read_dialog() == context.dialog and context.stop_waiting()
+    )
 
 
 @handlers.button("consent:yes")
