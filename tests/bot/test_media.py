@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from merlin.billing.quota import Allowance, Format
-from merlin.chat.prompt import document_texts, text_outside_documents
+from merlin.chat.prompt import AT_ONCE, document_texts, text_outside_documents
+from merlin.config.settings import AnswerBudget
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.speech_samples import SAMPLE_MIME, sample_voice, transcript_of
 from merlin.sandbox.telegram.arguments import Upload
@@ -25,6 +26,7 @@ from tests.bot.running_bot import (
     wait_for_windows,
     wait_until_ended,
 )
+from tests.support.config import make_priced_config
 from tests.support.plan_config import make_plan
 from tests.support.sample_documents import make_docx, make_pdf
 
@@ -217,8 +219,12 @@ def test_number_of_document_parts_is_limited_with_a_note(telegram, provider, med
 
 
 def test_failed_part_of_a_document_ends_reading_uncharged(telegram, provider, media):
+    priced = make_priced_config("stand-in-chat", input=1, output=2)
+    media = replace(media, caps=AnswerBudget(per_person_per_day=1000), config=priced)
     provider.behave(context_window=400)
-    provider.faults.add(Fault("chat.create", FaultKind.STATUS, times=None, status=400))
+    # More than are read at once: the parts before the failed one are paid for.
+    paid = 2 * AT_ONCE
+    provider.faults.add(Fault("chat.create", FaultKind.STATUS, times=None, skip=paid, status=400))
     with RunningBot(media):
         wait_for_windows(telegram, media)
         send_document(telegram, ("слово " * 1000).encode())
@@ -226,6 +232,8 @@ def test_failed_part_of_a_document_ends_reading_uncharged(telegram, provider, me
     (answer,) = answer_texts(telegram, "anna")
     assert answer.startswith("Модель перестала отвечать на части")
     assert count_charged(media) == {}
+    ((cost,),) = select_rows(media, "SELECT SUM(micro) FROM answer_cost")
+    assert cost > 0
 
 
 def test_reading_of_a_document_can_be_stopped(telegram, provider, media):

@@ -200,11 +200,16 @@ QUESTION_LENGTH = 500
 
 
 async def fit_prompt(
-    context: BotContext, conversation: Conversation, prompt: Prompt, observer: AnswerObserver
+    context: BotContext,
+    conversation: Conversation,
+    prompt: Prompt,
+    observer: AnswerObserver,
+    spent: list[Reply],
 ) -> Prompt:
     """Return the prompt with its attached texts, summarized if they are long.
 
-    Raises Refused if the summarizing model does not answer.
+    The replies that this takes are added to `spent`, also if it fails or is cancelled. Raises
+    Refused if the summarizing model does not answer.
     """
     prompt = _with_document_model(context, conversation, prompt)
     if prompt.format == "text" or prompt.images:
@@ -218,7 +223,7 @@ async def fit_prompt(
         prompt = replace(prompt, text=message, documents=(AttachedText("voice", prompt.text),))
     if fits_into("".join(document.text for document in prompt.documents), room_tokens):
         return append_documents(prompt)
-    return await _summarize_texts(context, prompt, part_tokens, room_tokens, observer)
+    return await _summarize_texts(context, prompt, part_tokens, room_tokens, observer, spent)
 
 
 def _with_document_model(context: BotContext, conversation: Conversation, prompt: Prompt) -> Prompt:
@@ -262,14 +267,14 @@ async def _summarize_texts(
     part_tokens: int,
     room_tokens: int,
     observer: AnswerObserver,
+    spent: list[Reply],
 ) -> Prompt:
-    """Return the prompt with its long texts summarized, and with the usage that took.
+    """Return the prompt with its long texts summarized.
 
     The texts share the available tokens and the maximum number of parts.
     """
     count = len(prompt.documents)
     room_tokens, max_parts = max(room_tokens // count, 1), max(MAX_PARTS // count, 1)
-    replies: list[Reply] = []
     texts: list[AttachedText] = []
     notes = [prompt.note]
 
@@ -281,7 +286,7 @@ async def _summarize_texts(
         if fits_into(document.text, room_tokens):
             texts.append(document)
             continue
-        summarize = partial(_summarize_part, context, prompt, document.name, replies)
+        summarize = partial(_summarize_part, context, prompt, document.name, spent)
         summary = await shorten_text(
             document.text, part_tokens, room_tokens, summarize, progress, max_parts
         )
@@ -289,14 +294,14 @@ async def _summarize_texts(
         key = "media-parts" if summary.read == summary.parts else "media-parts-cut"
         notes.append(context.translate(key, parts=summary.parts, read=summary.read))
     note = "\n".join(dict.fromkeys(filter(None, notes)))
-    return replace(append_documents(prompt, texts), note=note, spent=tuple(replies))
+    return replace(append_documents(prompt, texts), note=note)
 
 
 async def _summarize_part(
     context: BotContext,
     prompt: Prompt,
     name: str,
-    replies: list[Reply],
+    spent: list[Reply],
     number: int,
     count: int,
     part: str,
@@ -310,7 +315,7 @@ async def _summarize_part(
     message = Message("user", f"{task}\n\n{wrap_document(part, name)}")
     models = only_candidate(summarizer)
     reply = await context.bot_data.answer_service.reply(models, (message,), AnswerObserver())
-    replies.append(reply)
+    spent.append(reply)
     if not reply.text:
         raise Refused("a part could not be summarised", "media-part-failed", part=number)
     return reply.text

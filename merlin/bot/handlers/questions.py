@@ -231,28 +231,35 @@ async def _prepare_prompt(
             refusal_of(context, conversation.refusal), conversation.session
         )
     observer, stop = controls
+    spent: list[Reply] = []
     try:
-        prompt = await stop.run(_build_prompt(context, conversation, source, observer))
+        prompt = await stop.run(_build_prompt(context, conversation, source, observer, spent))
     except MerlinError as error:
         text = context.translate(error.key, **error.arguments)
         refusal = StoredAnswer("", text, UpdateState.REFUSED, offer=answers.NONE)
     else:
         if prompt is not None:
-            return prompt, None
+            return replace(prompt, spent=tuple(spent)), None
         stopped = Reply(Ending.STOPPED)
         refusal = answers.add_notes(stopped, context.language, None, conversation.request)
+    # The parts of a document that were summarized cost money without an answer too.
+    refusal = ask.add_reply_costs(context.services, refusal, spent)
     return text_prompt, ask.ChatAnswer(refusal, conversation.session)
 
 
 async def _build_prompt(
-    context: BotContext, conversation: ask.Conversation, source: Source, observer: AnswerObserver
+    context: BotContext,
+    conversation: ask.Conversation,
+    source: Source,
+    observer: AnswerObserver,
+    spent: list[Reply],
 ) -> Prompt:
     if context.format != "text":
         observer.on_text(context.translate("media-reading", kind=context.format))
     prompt = await source(context)
     if prompt.format == "text":
         return prompt
-    return await fit_prompt(context, conversation, prompt, observer)
+    return await fit_prompt(context, conversation, prompt, observer, spent)
 
 
 async def _ask_models(
