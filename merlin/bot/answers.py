@@ -293,7 +293,7 @@ def render_turn(
     body = render(stored_answer.answer) if stored_answer.answer.strip() else FormattedMessage("")
     if turn.question.format == "voice" and stored_answer.answer:
         body = join_pages(_transcript_page(turn.question.text, is_whole=is_script), body)
-    elif turn.question.text and not turn.question.message_id:
+    elif turn.question.text and turn.question.message_id <= 0:
         # Asked by a button: the chat has no message with the question.
         body = join_pages(in_entity("blockquote", turn.question.text), body)
     body = join_pages(body, in_entity("italic", stored_answer.note))

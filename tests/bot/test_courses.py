@@ -7,8 +7,14 @@ from merlin.dataset.entries import ExampleEntries
 from merlin.dataset.files import FileIndex
 from merlin.db.database import open_database
 from merlin.db.tables import BUILD, COURSE
-from tests.bot.conversation import ChatUser, join_group_chat
-from tests.bot.running_bot import RunningBot, add_live_model, bot_settings, select_rows
+from tests.bot.conversation import ChatUser, join_group_chat, user_messages
+from tests.bot.running_bot import (
+    RunningBot,
+    add_live_model,
+    bot_settings,
+    russian_text,
+    select_rows,
+)
 from tests.support.serving_models import insert_commit_of_build, insert_example
 
 pytestmark = pytest.mark.functional
@@ -167,6 +173,12 @@ def test_start_link_names_the_course_and_offers_questions(anna, provider, settin
     assert "Что такое список?" in anna.press("Что такое список?").text
     document = provider.calls("chat.create")[-1].body["messages"][-1]
     assert document["content"] == "Что такое список?"
+    again = anna.button_data("again")
+    assert "Что такое список?" in anna.press(again).text
+    # The new answer replaces the first one, and a second press calls no model.
+    assert user_messages(provider) == ["Что такое список?"]
+    anna.press(again)
     # A forged press has no message, so there is no question.
     anna.press("starter:9", started.message_id, forged=True)
-    assert anna.alerts() == ["Эта кнопка больше не действует."]
+    assert anna.alerts() == [russian_text("bot-again-done"), "Эта кнопка больше не действует."]
+    assert len(provider.calls("chat.create")) == 2

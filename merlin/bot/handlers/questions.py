@@ -460,8 +460,10 @@ async def _ask_offered(context: BotContext, question: str) -> None:
             return
         await context.answer_press()
     context.bot_data.presses.append(_build_press(context, context.update_id))
-    # In a group the message with the button quotes the question that was refused.
-    await answer_question(replace(context, text=question, quoted="", message_id=0))
+    # In a group the message with the button quotes the question that was refused. No message has
+    # a negative number; it lets a repeated answer replace this one.
+    asked = replace(context, text=question, quoted="", message_id=-context.update_id)
+    await answer_question(asked)
 
 
 def _is_just_answered(context: BotContext) -> bool:
