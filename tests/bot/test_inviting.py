@@ -54,6 +54,10 @@ def test_known_user_does_not_count_as_invited(telegram, bot):
     follow_link(telegram, bot, "anna", "")
     follow_link(telegram, bot, "boris", "")
     follow_link(telegram, bot, "boris", f"ref_{ANNA}")
+    # An invisible name is not stored, so who has one may be known.
+    vera = replace(telegram.act(lambda acting: acting.person("vera")), first_name="\u3164")
+    telegram.act(lambda acting: acting.world.people.update({vera.person_id: vera}))
+    follow_link(telegram, bot, "vera", f"ref_{ANNA}")
     assert select_rows(bot, GIFTS) == []
 
 

@@ -39,7 +39,7 @@ from merlin.bot.registry import Handlers
 from merlin.bot.rendering import pack_text
 from merlin.config.shop import STARS_PERIOD_DAYS
 from merlin.core.errors import MerlinError, NotFound
-from merlin.core.formatted_text import Button
+from merlin.core.formatted_text import Button, is_blank
 from merlin.core.i18n import text
 from merlin.db.audit import person_reference
 from merlin.db.notices import Notices
@@ -109,8 +109,9 @@ def invite(context: BotContext) -> View:
 def reward_inviter(context: BotContext, number: str) -> None:
     """Reward the inviter of a new user and notify them; within the store's work."""
     inviter = read_number(number)
-    # /start stores the name, so a user with a name has started the bot before.
-    if context.user.shown_name or not are_invites_on(context):
+    # /start stores the name, so a user with a name has started the bot before. An invisible name is
+    # not stored: every link that its owner follows would count.
+    if context.user.shown_name or is_blank(context.sender_name) or not are_invites_on(context):
         return
     if Tombstones(context.db).has_left(context.user_id):
         return
