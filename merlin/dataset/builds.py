@@ -312,7 +312,7 @@ def remove_folders(
     `known` and `old` are paths relative to `builds`. Returns how many folders were removed.
     """
     removed = 0
-    for folder in builds.glob("*/*"):
+    for folder in builds.glob("*/*/"):  # no files
         name = folder.relative_to(builds).as_posix()
         is_left = name not in known and folder.stat().st_mtime < before.timestamp()
         if name in old or is_left:

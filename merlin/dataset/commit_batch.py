@@ -217,9 +217,10 @@ class GitBranch:
         named = f"--format=%H %(trailers:key={_TRAILER},valueonly,separator=%x20)"
         files = {self._path(each.path) for batch in batches for each in batch.changes}
         with self._check_mirror():
-            lines = self._run("log", "--reverse", named, head, "--").decode().splitlines()
+            log = self._run("log", "--reverse", named, head, "--").decode("ascii", "replace")
             there = self._entries(head, sorted(files))
-            commits = {batch: commit for commit, *ids in map(str.split, lines) for batch in ids}
+            lines = map(str.split, log.splitlines())
+            commits = {batch: commit for commit, *ids in lines for batch in ids}
             for batch in batches:
                 is_there = all(
                     there.get(self._path(each.path), ("", None))[1] == each.committed_blob

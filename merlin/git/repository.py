@@ -351,7 +351,8 @@ class GitSource:
         A submodule is an empty folder here, so that it is rejected and not silently left out.
         """
         check_object_ids([commit])
-        if commit not in self._trees:
+        known = self._trees.get(commit)  # another thread may clear them all
+        if known is None:
             paths = [f"{self.directory}/"] if self.directory else []
             with self._marking_errors():
                 entries = list(mirror.list_tree(self.run, commit, "--", *paths))
@@ -362,8 +363,8 @@ class GitSource:
             }
             if len(self._trees) >= _MAX_CACHED_TREES:
                 self._trees.clear()
-            self._trees[commit] = dict(sorted(trees.items()))
-        return self._trees[commit]
+            known = self._trees[commit] = dict(sorted(trees.items()))
+        return known
 
     def entries(self, commit: str, dataset: str) -> list[Entry]:
         """Return all files of a dataset's folder, ordered by path."""

@@ -56,7 +56,10 @@ def submit_edits(lab, *edits, by=BORIS, subject=""):
     return submitted[0].change_id
 
 
-def test_editor_is_notified_once_of_edits_that_a_force_push_removed(lab):
+def test_editor_is_notified_once_of_edits_that_a_force_push_removed(lab, tmp_path):
+    message, encoding = tmp_path / "message", "i18n.commitEncoding=unknown"
+    message.write_bytes(b"Somebody else's\n\nMerlin-Id: \xff\n")
+    lab.repository.git("-c", encoding, "commit", "-q", "--allow-empty", "-F", str(message))
     git, by_boris = lab.repository.git, [submit_edits(lab, new_file(name)) for name in "abc"]
     by_command = submit_edits(lab, new_file("d"), by="cli:boris")
     lab.tick("changes", "fetch")
