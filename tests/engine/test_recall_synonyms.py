@@ -6,9 +6,10 @@ import pymorphy3
 import pytest
 
 from merlin.core.messages import Message
+from merlin.core.vocabulary import fold
 from merlin.engine.trainers.recall import synonyms
 from merlin.engine.trainers.recall.synonyms import find_synonyms
-from merlin.engine.trainers.recall.text import extract_terms, normalise
+from merlin.engine.trainers.recall.text import extract_terms
 from tests.engine.test_recall_train import ask, build_model, build_pair, run
 
 pytestmark = pytest.mark.unit
@@ -117,8 +118,8 @@ def list_forms(word):
     """Return a word and the forms whose lemma it is."""
     yield word
     for parsed in ANALYZER.parse(word):
-        if normalise(parsed.normal_form) == word:
-            yield from (normalise(form.word) for form in parsed.lexeme)
+        if fold(parsed.normal_form) == word:
+            yield from (fold(form.word) for form in parsed.lexeme)
 
 
 def test_each_word_of_the_lists_can_be_found():

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from merlin.engine.trainers.recall.space import WEIGHTS, Space, build_features, draw_vectors
-from merlin.engine.trainers.recall.text import NO_WORDS, extract_terms
+from merlin.engine.trainers.recall.text import NO_WORDS, correct_spelling, extract_terms
 
 pytestmark = pytest.mark.unit
 
@@ -26,6 +26,8 @@ pytestmark = pytest.mark.unit
         ("почему 0.1 + 0.2", "n:0.1"),
         ("на 2 стеках", "n:два"),
         ("O, Ω и Θ", "n:ω"),
+        ("Ма\u0301стер и Маргари\u0301та", "n:мастер"),
+        ("и\u0306огурт", "n:йогурт"),
         ("Зачем нужен with?", "n:with"),
         ("come with me", "f:with"),
         ("What are functions?", "n:function"),
@@ -33,6 +35,13 @@ pytestmark = pytest.mark.unit
 )
 def test_text_has_the_term(text, term):
     assert term in extract_terms(text)
+
+
+def test_word_with_a_stress_accent_is_corrected_as_a_whole():
+    known, wrong = "Маргари\u0301та", "Ваго\u0301ин"
+    assert correct_spelling(f"{known} и {wrong}", ["вагон", "маргарин"], lambda _: False) == (
+        f"{known} и вагон"
+    )
 
 
 @pytest.mark.parametrize(

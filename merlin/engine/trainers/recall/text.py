@@ -19,7 +19,7 @@ from unicodedata import category
 import yaml
 
 from merlin.core.messages import Message
-from merlin.core.vocabulary import CONJUNCTION, find_similar, stem
+from merlin.core.vocabulary import CONJUNCTION, find_similar, fold, stem
 
 NO_WORDS = "n:"
 MAX_DEPTH = 2
@@ -42,8 +42,8 @@ _TOKEN = re.compile(
     r"|[=!<>+*/%&|^~:-]{2,}"  # ==, //, **, :=, ->
     r"|(?<=\s)[=<>+*/%@&|^~](?=[\s?.,!]|$)"  # a lone sign between spaces
 )
-# A word of letters that is long enough for its typing errors to be recognised.
-_WORD = re.compile(r"[^\W\d_]{4,}")
+# A word of letters, also with accents, that is long enough for its typing errors to be recognised.
+_WORD = re.compile("(?:[^\\W\\d_][\u0300-\u036f]*){4,}")
 _MIN_LENGTH_WITH_TWO_ERRORS = 9
 # A question of up to FEW_WORDS content words after a conjunction can leave out the earlier subject.
 FEW_WORDS = 2
@@ -93,7 +93,7 @@ def correct_spelling(text: str, words: Collection[str], is_known: Callable[[str]
     """
 
     def correct(match: re.Match[str]) -> str:
-        word = normalise(match[0])
+        word = fold(match[0])
         is_russian = _CYRILLIC.match(word) is not None
         if is_known(_build_term(word, is_russian=is_russian)) or (
             is_russian and _load_russian_dictionary().word_is_known(word)
@@ -107,12 +107,7 @@ def correct_spelling(text: str, words: Collection[str], is_known: Callable[[str]
 
 def find_words(texts: Iterable[str]) -> set[str]:
     """Return the words of `texts` that `correct_spelling` can insert."""
-    return {word for text in texts for word in _WORD.findall(normalise(text))}
-
-
-def normalise(text: str) -> str:
-    """Normalise `text`: lower case, ё replaced by е."""
-    return text.lower().replace("ё", "е")
+    return {word for text in texts for word in _WORD.findall(fold(text))}
 
 
 def extract_terms(text: str, *, question: bool = True) -> tuple[str, ...]:
@@ -120,7 +115,7 @@ def extract_terms(text: str, *, question: bool = True) -> tuple[str, ...]:
 
     The terms of a text without words are its signs («👍»), else NO_WORDS: no document is empty.
     """
-    plain = normalise(text)
+    plain = fold(text)
     is_russian = _CYRILLIC.search(plain) is not None
     tokens = (token for token in _TOKEN.findall(plain) if token not in _DASHES)
     unique = dict.fromkeys(_build_term(token, is_russian=is_russian) for token in tokens)
@@ -137,7 +132,7 @@ def _build_term(token: str, *, is_russian: bool) -> str:
     if _CYRILLIC.match(token):
         with _dictionary_lock:
             parsed = _load_russian_dictionary().parse(token)[0]
-        lemma = normalise(parsed.normal_form)
+        lemma = fold(parsed.normal_form)
         part = parsed.tag.POS
         if lemma in _FUNCTION or token in _FUNCTION or part in _FUNCTION_PARTS:
             return f"f:{lemma}"
@@ -235,7 +230,7 @@ def complete_question(messages: Sequence[Message], extract: Extractor) -> tuple[
     questions = map(extract, texts)
     question = next(questions, ())
     if has_subject(question) and not (
-        CONJUNCTION.match(normalise(texts[0])) and len(select_content(question)) <= FEW_WORDS
+        CONJUNCTION.match(fold(texts[0])) and len(select_content(question)) <= FEW_WORDS
     ):
         return question, ""
     subject = next(filter(has_subject, questions), ())
@@ -268,7 +263,7 @@ class Turn:
         question = self.readings[0]
         return (
             has_subject(question)
-            and not CONJUNCTION.match(normalise(self.text))
+            and not CONJUNCTION.match(fold(self.text))
             and _PRONOUNS.isdisjoint(term[2:] for term in question)
         )
 
