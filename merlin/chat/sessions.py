@@ -270,7 +270,7 @@ BYTES_PER_TOKEN = 4
 _FRAME_TOKENS = 4
 # Of the largest picture, as gpt-4o counts it: 85, and 170 for each of eight tiles.
 _IMAGE_TOKENS = 1445
-_NUMBER = re.compile(r"\b(\d{3,8})\s+tokens")
+_NUMBER = re.compile(r"\b(\d{1,3}(?:,\d{3})+|\d{3,8})\s+tokens")
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,8 +317,9 @@ def limit_from_refusal(reason: str, messages: Sequence[Message]) -> int:
 
     Source: openai/openai-openapi, context_length_exceeded: "maximum context length is N tokens".
     """
-    found = _NUMBER.search(reason)
-    return int(found.group(1)) if found else max(1, count_window_tokens(messages) * 3 // 4)
+    if found := _NUMBER.search(reason):
+        return int(found[1].replace(",", ""))
+    return max(1, count_window_tokens(messages) * 3 // 4)
 
 
 # Values of a session's `preset`; answers under VOICE are transcribed and summarised.

@@ -53,4 +53,5 @@ def test_limit_is_read_from_a_refusal_or_estimated_below_the_sent_size():
         "This model's maximum context length is 2048 tokens, however you requested 5000 tokens"
     )
     assert limit_from_refusal(refusal, TALK) == 2048
+    assert limit_from_refusal(refusal.replace("2048", "131,072"), TALK) == 131_072
     assert 0 < limit_from_refusal("too long", TALK) < count_window_tokens(TALK)
