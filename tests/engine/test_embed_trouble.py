@@ -147,6 +147,7 @@ def test_unreadable_vectors_are_computed_again_and_later_only_those_of_new_texts
 def test_cache_keeps_only_the_newest_vectors_of_the_present_encoder(tmp_path):
     earlier, path = tmp_path / "earlier.npz", tmp_path / "now.npz"
     earlier.write_bytes(b"")
+    assert read_vectors(earlier) == {}
     vector = np.zeros(1, np.float16)
     write_vectors(path, {digest_text(str(number)): vector for number in range(MAX_CACHED + 5)})
     assert list(tmp_path.iterdir()) == [path]

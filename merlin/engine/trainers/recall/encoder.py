@@ -111,7 +111,7 @@ def read_vectors(path: Path) -> dict[bytes, Floats]:
         with np.load(path, allow_pickle=False) as arrays:
             keys = map(bytes, arrays["keys"])
             return dict(zip(keys, arrays["vectors"], strict=True))
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
         return {}
 
 
