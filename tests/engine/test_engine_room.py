@@ -94,8 +94,9 @@ def test_checkpoints_of_a_paused_job_are_not_removed(tmp_path, first_job):
     with serve_held_engine(tmp_path) as engine:
         resting = pause_running_job(engine)
         wait_until(lambda: list_steps(engine, resting))
-        before = list_steps(engine, resting)
     with serve_engine(tmp_path, training=limit_quota(1)) as engine:
+        before = list_steps(engine, resting)  # not earlier: a paused job writes one more
+        assert before
         assert train(engine).error.code == "disk_quota"
         assert list_steps(engine, resting) == before
         assert engine.jobs.retrieve(resting.id).status == "paused"
