@@ -145,7 +145,9 @@ def cancel_order(ctx: Context, actor: Actor, purchase_id: str) -> bool:
     An order whose payment was requested is still polled for a while, because it may yet be paid. An
     order whose money is held counts as paid.
     """
-    purchase, purchases = show_order(ctx, actor, purchase_id), Purchases(ctx.db, ctx.clock)
+    show_order(ctx, actor, purchase_id)
+    purchase = Ledger(ctx.db, ctx.clock).lock_purchase(purchase_id)
+    purchases = Purchases(ctx.db, ctx.clock)
     # A renewal's order is canceled with the renewal; its payment may already be in progress.
     if not purchase.state.is_unpaid or purchase.order.renewal_id is not None:
         return False
@@ -332,7 +334,8 @@ def _record_failure(ctx: Context, purchase: Purchase, error: PaymentError) -> No
     if is_final(error):
         reason = error.code or "refused"
         # Not an order for which a concurrent request already got a payment page.
-        is_unpaid = purchases.get(purchase_id).state is PurchaseState.ASKING
+        locked = Ledger(ctx.db, ctx.clock).lock_purchase(purchase_id)
+        is_unpaid = locked.state is PurchaseState.ASKING
         state = PurchaseState.CANCELED
         if is_unpaid and purchases.end_unpaid(purchase_id, state, reason, is_closed=True):
             record_failed_renewal(ctx, purchase, reason)
@@ -429,7 +432,7 @@ def end_overdue(ctx: Context, purchase_id: str) -> None:
     An automatic payment ends only at YooKassa: beside one that is still pending, the next attempt
     would charge twice.
     """
-    purchase = Purchases(ctx.db, ctx.clock).get(purchase_id)
+    purchase = Ledger(ctx.db, ctx.clock).lock_purchase(purchase_id)
     if purchase.is_charging or purchase.state is PurchaseState.HELD:
         return
     if settlement.expire(ctx, purchase):
