@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta, tzinfo
 from functools import cache
 from pathlib import Path
-from threading import RLock
 from typing import Any, cast
 
 from babel.core import get_global
@@ -55,9 +54,9 @@ _UNUSED = (
 
 
 class _Texts:
-    """The messages of one language; a file is parsed when one of its messages is first used.
+    """The messages of one language; each is parsed when it is first used.
 
-    A process uses only some of them; all of them take 4 MB per language.
+    A process uses only some of them; all of them take 4 MB per language, and a second to parse.
     """
 
     def __init__(self, language: str) -> None:
@@ -68,34 +67,23 @@ class _Texts:
             data.pop(name, None)
         for shared in (get_global("likely_subtags"), get_global("territory_languages")):
             cast("dict[str, Any]", shared).clear()
-        paths = sorted((_LOCALE / language).glob("*.ftl"))
-        self.paths = {key: path for path in paths for key in _KEY.findall(_read_file(path))}
         # The spans would take as much memory as the messages.
         self._parser = FluentParser(with_spans=False)
-        self._parsed: set[Path] = set()
-        self._lock = RLock()
+        self.sources: dict[str, str] = {}  # "" after it was parsed
+        for path in (_LOCALE / language).glob("*.ftl"):
+            _, *parts = _KEY.split(path.read_text("utf-8"))
+            bodies = zip(parts[::2], parts[1::2], strict=True)
+            self.sources |= {key: f"{key} ={body}" for key, body in bodies}
 
     def message(self, key: str) -> Message:
         """Return a parsed message. Raises KeyError."""
-        path = self.paths[key]
-        if path not in self._parsed:
-            self._parse(path)
-        return self.bundle.get_message(key)
-
-    def _parse(self, path: Path) -> None:
-        with self._lock:
-            if path in self._parsed:
-                return
-            source = _read_file(path)
+        if source := self.sources[key]:
+            # Two threads may parse the same message; the first one is kept.
             self.bundle.add_resource(self._parser.parse(source))
-            for key in _REFERENCE.findall(source):
-                if self.paths.get(key, path) != path:
-                    self._parse(self.paths[key])
-            self._parsed.add(path)
-
-
-def _read_file(path: Path) -> str:
-    return path.read_text(encoding="utf-8")
+            for other in _REFERENCE.findall(source):
+                self.message(other)
+            self.sources[key] = ""
+        return self.bundle.get_message(key)
 
 
 @cache
@@ -142,7 +130,7 @@ def command_text(language: str, key: str, /, **arguments: object) -> str:
 def page_text(language: str, prefix: str, key: str, /, **arguments: object) -> str:
     """Return the text `<prefix>-<key>` of a page, else `page-<key>`, which all pages share."""
     own = f"{prefix}-{key}"
-    is_own = own in _texts(language_of(language)).paths
+    is_own = own in _texts(language_of(language)).sources
     return text(language, own if is_own else f"page-{key}", **arguments)
 
 
@@ -206,7 +194,7 @@ def cut(message: str, max_length: int = MAX_PART_LENGTH) -> str:
 
 def keys(language: str) -> frozenset[str]:
     """Return the keys that exist in `language`."""
-    return frozenset(_texts(language).paths)
+    return frozenset(_texts(language).sources)
 
 
 def format_moment(
