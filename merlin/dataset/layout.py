@@ -105,6 +105,7 @@ def _is_allowed(letter: str) -> bool:
 EXAMPLES = "examples/"
 MATERIALS = "materials/"
 DATASET_FILE = "dataset.yaml"
+_PLAIN_PATH = re.compile(rf"{EXAMPLES}({_PLAIN_NAME.pattern}/)*{_PLAIN_NAME.pattern}\.yaml")
 COURSE_FILE = "course.yaml"
 
 
@@ -198,6 +199,8 @@ def _find_entry_error(entry: Entry) -> Finding | None:
 
 
 def _find_name_error(entry: Entry) -> Finding | None:
+    if len(entry.path) <= MAX_NAME_BYTES and _PLAIN_PATH.fullmatch(entry.path):
+        return None
     proposed = suggest_path(entry.path)
     return None if proposed == entry.path else _entry_finding(entry, "bad-name", proposed=proposed)
 
