@@ -6,10 +6,13 @@ the user's git has.
 
 import os
 import shlex
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -113,14 +116,14 @@ def edit(  # noqa: PLR0913 - each is an option of the command
     has_changes = any(change is not None for change in changes)
     if file is not None and has_changes:
         raise ConfigError("--file with words", "example-file-or-words")
-    with edit_session(configuration(config)) as session:
+    with edit_session(configuration(config)) as session, ExitStack() as stack:
         current = _find_example(session, example, dataset)
         if file is not None:
             text = file_text(file)
         elif has_changes:
             text = reword_example(current.text, question, answer, tag or None)
         else:
-            text = open_editor(current.text or "")
+            text = stack.enter_context(edit_in_editor(current.text or "", is_kept=preview))
         if text == current.text:
             raise Refused("nothing changed", "example-unchanged", example=current.id)
         edit = Edit(current.path, current.revision, text)
@@ -257,22 +260,37 @@ def make_unreadable_file_error(path: Path, error: OSError) -> ConfigError:
     return ConfigError(f"{path}: {error}", "example-unreadable", **arguments)
 
 
-def open_editor(text: str) -> str:
-    """Let the user edit a text in $VISUAL or $EDITOR, and return it.
+@contextmanager
+def edit_in_editor(text: str, *, is_kept: bool) -> Iterator[str]:
+    """Let the user edit a text in $VISUAL or $EDITOR, and yield what they wrote.
 
-    Raises ConfigError without a terminal, Refused if the editor fails.
+    Its file is kept, and named, if the block fails or if `is_kept`. Raises ConfigError without a
+    terminal, Refused if the editor fails.
     """
     if not sys.stdin.isatty():
         raise ConfigError("no terminal", "example-no-terminal")
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
-    with tempfile.TemporaryDirectory(prefix="merlin-") as folder:
-        path = Path(folder) / "example.yaml"
-        path.write_text(text, encoding="utf-8")
+    path = Path(tempfile.mkdtemp(prefix="merlin-")) / "example.yaml"
+    content = text.encode("utf-8", "surrogateescape")
+    path.write_bytes(content)
+    # Ctrl-C is the editor's: a handler, unlike SIG_IGN, is not inherited.
+    before = signal.signal(signal.SIGINT, lambda _number, _frame: None)
+    try:
         try:
             subprocess.run([*shlex.split(editor), str(path)], check=True)  # noqa: S603 - theirs
-        except (OSError, subprocess.CalledProcessError) as error:
+        except (OSError, ValueError, subprocess.CalledProcessError) as error:
             raise Refused(f"{editor}: {error}", "example-no-editor", editor=editor) from error
-        return path.read_text(encoding="utf-8", errors="surrogateescape")
+        finally:
+            signal.signal(signal.SIGINT, before)
+        yield file_text(path)
+    except BaseException:
+        is_kept = True
+        raise
+    finally:
+        if is_kept and path.exists() and path.read_bytes() != content:
+            print_message("example-text-kept", path=str(path))
+        else:
+            shutil.rmtree(path.parent)
 
 
 def _save_or_preview(

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import sys
+import tempfile
 from datetime import UTC, datetime
 
 import pytest
@@ -23,6 +24,11 @@ EDITOR = """\
 import pathlib, sys
 path = pathlib.Path(sys.argv[1])
 path.write_text(path.read_text("utf-8").replace("ответ", "отклик"), "utf-8")
+"""
+INTERRUPTED_EDITOR = """\
+import os, pathlib, signal, sys
+os.kill(os.getppid(), signal.SIGINT)
+pathlib.Path(sys.argv[1]).write_text("messages: [мой труд", "utf-8")
 """
 
 
@@ -168,6 +174,21 @@ def test_example_is_edited_in_the_users_editor(lab, run_json, run, monkeypatch):
     monkeypatch.setenv("VISUAL", "true")
     code, captured = run("example", "edit", "q3")
     assert (code, ": nothing changed" in captured.err) == (1, True)
+    monkeypatch.setenv("VISUAL", "vi '")
+    code, captured = run("example", "edit", "q3")
+    assert (code, "Couldn't run the editor vi '" in captured.err) == (1, True)
+
+
+def test_text_from_the_editor_outlives_ctrl_c_there_and_a_refusal(lab, run, monkeypatch, tmp_path):
+    script = tmp_path / "editor.py"
+    script.write_text(INTERRUPTED_EDITOR, "utf-8")
+    monkeypatch.setenv("VISUAL", f"{sys.executable} {script}")
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    code, captured = run("example", "edit", "q3")
+    (kept,) = tmp_path.glob("merlin-*/example.yaml")
+    assert (code, str(kept) in captured.err) == (1, True), captured.err
+    assert kept.read_text("utf-8") == "messages: [мой труд"
 
 
 def test_deleted_example_is_removed(lab, run_json):

@@ -135,6 +135,7 @@ example-unchanged = { $example }: nothing changed.
 example-broken = The example can't be read, so its parts can't be changed one by one: fix it in your editor, or use --file.
 example-no-terminal = An editor opens only in a terminal; give --question, --answer, --tag or --file.
 example-no-editor = Couldn't run the editor { $editor }; set EDITOR, or use --answer or --file.
+example-text-kept = Your text is in { $path }; continue with it: merlin example edit ID --file { $path }
 example-nowhere = No dataset has the example { $example }: { $datasets }.
 example-several = Several datasets have an example with this ID ({ $datasets }): choose one with --dataset.
 example-not-found = No example has all these words.

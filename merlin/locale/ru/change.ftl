@@ -141,6 +141,7 @@ example-unchanged = { $example }: ничего не изменено.
 example-broken = Пример не читается, поэтому менять его по частям нельзя: исправьте его в редакторе или задайте --file.
 example-no-terminal = Редактор открывается только в терминале; укажите --question, --answer, --tag или --file.
 example-no-editor = Редактор { $editor } не запускается; задайте EDITOR, --answer или --file.
+example-text-kept = Ваш текст — в { $path }; продолжите с ним: merlin example edit ID --file { $path }
 example-nowhere = Примера { $example } нет ни в одном наборе: { $datasets }.
 example-several = Пример с таким ID есть в нескольких наборах ({ $datasets }): выберите один через --dataset.
 example-not-found = Ни в одном примере нет всех этих слов.
