@@ -223,10 +223,8 @@ def _restore(services: DaemonServices, request: Request) -> Result:
     Raises DatasetError when the bytes differ from the recorded build; SourceError.
     """
     build = services.launches.build(int(_argument(request, "build")))
-    gathering = services.gathering
-    with gathering.gather_lock:
-        remove_durably(gathering.builds / build.folder)
-        restore_build(gathering, _argument(request, "commit"), build)
+    remove_durably(services.gathering.builds / build.folder)
+    restore_build(services.gathering, _argument(request, "commit"), build)
     return {"build": build.version, "dataset": build.dataset}
 
 

@@ -326,10 +326,11 @@ def restore_build(ctx: GatherContext, commit: str | None, build: Build) -> None:
         if commit is None:
             raise
         log.warning("build is made again", build=build.version, reason=str(fault))
-        shutil.rmtree(folder, ignore_errors=True)
     else:
         return
-    with open_index() as index:
+    # The lock, because the temporary folder of a build in progress would be deleted.
+    with ctx.gather_lock, open_index() as index:
+        shutil.rmtree(folder, ignore_errors=True)
         content = make_build(_check_whole(ctx, index, commit, build.dataset))
         if content.digest != build.digest:
             name = build.version

@@ -14,15 +14,17 @@ from merlin.core.clock import utc_now
 from merlin.core.errors import MerlinError, ProviderError
 from merlin.core.i18n import text
 from merlin.daemon.ticks import warn_of_problems
+from merlin.dataset.builds import BUILDS, create_build_folder, read_manifest
 from merlin.db.tables import BUILD
 from merlin.providers.base import is_account_rejected
 from merlin.providers.openai_training import OpenAIProvider
 from merlin.sandbox.faults import Fault, FaultKind
+from merlin.training.gather import restore_build
 from merlin.training.jobs import Jobs, JobState, poll_job
 from merlin.training.promote import Promotions
 from tests.support.pipeline_lab import evaluate_at
 from tests.support.stand_ins import ProviderStandIn
-from tests.support.waiting import longest
+from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -238,6 +240,38 @@ def test_unwritable_builds_folder_is_notified_and_the_build_made_later(lab, wait
     assert "notice-disk" in waiting_notices()
     (builds / "trial").unlink()
     lab.until_serving("trial-1")
+
+
+class AnnouncingLock:
+    """A lock that sets `is_asked` before it waits."""
+
+    def __init__(self):
+        self.is_asked, self._lock = threading.Event(), threading.Lock()
+
+    def __enter__(self):
+        self.is_asked.set()
+        self._lock.acquire()
+
+    def __exit__(self, *_error):
+        self._lock.release()
+
+
+def test_lost_build_is_remade_after_the_one_in_progress(lab):
+    lab.tick("fetch")
+    with lab.services() as services:
+        gathering = replace(services.gathering, gather_lock=AnnouncingLock())
+        (build,) = BUILDS.read_all(services.db, BUILD.select())
+        shutil.rmtree(gathering.builds)
+        head = lab.repository.git("rev-parse", "HEAD")
+        remaking = threading.Thread(target=restore_build, args=(gathering, head, build))
+        with gathering.gather_lock, create_build_folder(gathering.builds / "trial") as place:
+            gathering.gather_lock.is_asked.clear()
+            remaking.start()
+            waits = gathering.gather_lock.is_asked.is_set
+            wait_until(lambda: waits() or not remaking.is_alive())
+            assert place.exists()
+        remaking.join()
+        assert read_manifest(gathering.builds / build.folder, build.digest)
 
 
 class SlowList(ProviderStandIn):
