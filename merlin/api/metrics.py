@@ -193,6 +193,9 @@ def _build_snapshot_metrics(current: Snapshot, now: datetime) -> Iterable[Metric
         yield gauge("merlin_disk_free_bytes", about, (current.disk.free, _NO_LABELS))
         about = "Size of the disk of the state folder in bytes."
         yield gauge("merlin_disk_size_bytes", about, (current.disk.total, _NO_LABELS))
+    if current.last_backup_s is not None:
+        about = "Time of the last backup by Merlin, in seconds since 1970; 0: never."
+        yield gauge("merlin_last_backup_seconds", about, (current.last_backup_s, _NO_LABELS))
 
 
 def _budget_labels(budget: BudgetView) -> dict[str, str]:

@@ -22,6 +22,7 @@ from merlin.core.heartbeat import Heartbeat, is_known, list_current
 from merlin.core.i18n import text
 from merlin.core.permissions import Permission
 from merlin.core.views import view_of
+from merlin.db.backup import find_last_backup
 from merlin.db.database import Database
 from merlin.db.notices import ADMINS, CAUSES, Notices
 from merlin.db.processes import Heartbeats
@@ -171,7 +172,10 @@ def read_runbook(language: str, cause: str) -> tuple[str, list[str]]:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The state of the database at one moment; `jobs` is the number of jobs by state."""
+    """The state of the database at one moment; `jobs` is the number of jobs by state.
+
+    `last_backup_s` is in seconds since 1970: 0 for never, None if another program makes backups.
+    """
 
     heartbeats: Sequence[Heartbeat] = ()
     queues: Sequence[QueueView] = ()
@@ -180,11 +184,13 @@ class Snapshot:
     budget: Sequence[BudgetView] = ()
     sunsets: Sequence[SunsetView] = ()
     disk: DiskView | None = None
+    last_backup_s: float | None = None
 
 
 def read_snapshot(ctx: Context) -> Snapshot:
     """Return the values for probes and metrics. Raises MerlinError if the database is down."""
-    now = ctx.clock()
+    now, backup = ctx.clock(), find_last_backup(ctx.config.state_dir)
+    last_backup_s = backup[0].timestamp() if backup else 0.0
     counted = JOB.select(JOB.state, fn.COUNT(JOB.id).alias("count")).group_by(JOB.state)
     with ctx.db.snapshot():
         return Snapshot(
@@ -197,6 +203,7 @@ def read_snapshot(ctx: Context) -> Snapshot:
             budget=_budget(ctx, now),
             sunsets=_sunsets(ctx, Actor.operator(), now.date()),
             disk=_disk(ctx),
+            last_backup_s=last_backup_s if ctx.config.backups == "merlin" else None,
         )
 
 

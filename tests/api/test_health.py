@@ -12,6 +12,7 @@ from merlin.app.answer_counts import MAX_MODELS
 from merlin.app.payment_worker import PaymentWorker
 from merlin.core.clock import from_iso, utc_now
 from merlin.core.heartbeat import Heartbeat
+from merlin.db.backup import note_backup
 from merlin.db.processes import Heartbeats
 from merlin.db.requests import RequestKind, Requests
 from merlin.db.tables import HEARTBEAT, JOB
@@ -86,6 +87,9 @@ def test_metrics_are_read_from_the_database(watched):
     took = {"fetch_ms": 2500, "fetch_le300": 3, "fetch_le3000": 1}
     store_heartbeat(watched, fetch_success=3, fetch_error=1, chat_429=2, waiting=9, **took)
     Requests(watched.db).ask(RequestKind.FETCH, {}, "cli:test")
+    never = watched.client.get("/metrics").text
+    assert metric_value(never, "merlin_last_backup_seconds") == 0
+    note_backup(watched.services.config.state_dir, NOW)
     insert_live_model(watched.db, 'ft:"a"\\b', number=7, dataset="neuro")
     page = watched.client.get("/metrics").text
     process = {"process": "daemon", "host": "one"}
@@ -107,6 +111,7 @@ def test_metrics_are_read_from_the_database(watched):
     assert metric_value(page, "merlin_jobs", state="failed") == 0
     serves = {"dataset": "neuro", "model": 'ft:"a"\\b', "build": "neuro-7"}
     assert metric_value(page, "merlin_serving_model", **serves) == 1
+    assert metric_value(page, "merlin_last_backup_seconds") == NOW.timestamp()
 
 
 @functional

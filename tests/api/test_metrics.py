@@ -35,6 +35,7 @@ def figure_names():
         budget=[BudgetView("chat", 1, 2, "USD")],
         sunsets=[SunsetView("gpt", "answers", date(2027, 1, 1), 39)],
         disk=DiskView(1, 2),
+        last_backup_s=0.0,
     )
     metrics = metrics_of(everything, Traffic(), AnswerCounts(), NOW)
     return {name for metric in metrics for name in (metric.name, f"{metric.name}_total")}
