@@ -56,6 +56,8 @@ from merlin.core.clock import in_zone, zone_of
 from merlin.core.i18n import moment_argument
 from merlin.core.messages import Message, Usage
 from merlin.core.money import Cost, cost_argument, sum_costs
+from merlin.dataset.example import normalise
+from merlin.dataset.near_questions import needs_turn_before
 from merlin.db.notices import ADMINS, Notices
 
 # The person is warned when this many questions remain.
@@ -272,14 +274,19 @@ def route(
     return candidates(ModelCatalogue(ctx.db), ctx.store, request, first)
 
 
-def ground(ctx: Context, first: Candidate | None, question: str, language: str) -> Ground | None:
+def ground(
+    ctx: Context, first: Candidate | None, conversation: Sequence[Message], language: str
+) -> Ground | None:
     """Return the function that finds sources for a composed answer, if `first` does not know.
 
     None if no model composes answers, or if `first` was not tuned on a dataset.
     """
     if ctx.config.chat.grounding is None or first is None or not first.version:
         return None
-    dataset = first.version.rpartition("-")[0]
+    dataset, question = first.version.rpartition("-")[0], conversation[-1].content
+    if needs_turn_before(normalise(question)):
+        earlier = [message.content for message in conversation[:-1] if message.role == "user"]
+        question = "\n".join([question, *earlier[-1:]])
     return lambda: ctx.store.read(lambda: find_grounding(ctx, dataset, question, language))
 
 

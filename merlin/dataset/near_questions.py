@@ -25,7 +25,12 @@ _FILLERS = """
 какой какая какое какие какую каких каком какого
 a an the do does did i me you can could would please tell so is s are to
 """
-_NO_CONTENT = frozenset(_FILLERS.split())
+# Words that can be asked of any subject.
+_GENERAL = """
+почему зачем еще раз подробнее проще дай дайте приведи приведите покажи покажите пример примеры
+why explain give show one more another again simpler in for of detail details example examples
+"""
+_NO_CONTENT, _NO_SUBJECT = (frozenset(words.split()) for words in (_FILLERS, _GENERAL))
 _MAX_FORMS = 2  # words of a question that may differ
 _MAX_ENDING_LENGTH = 2  # letters
 _BEGINNING = 4  # letters that all forms of a word share
@@ -77,7 +82,8 @@ def content_words(question: str) -> frozenset[str]:
 
 def needs_turn_before(question: str) -> bool:
     """Return whether a question, in normal form, may mean nothing without the turn before it."""
-    return bool(CONJUNCTION.match(question)) or len(content_words(question)) <= 1
+    words = content_words(question)
+    return bool(CONJUNCTION.match(question)) or len(words) <= 1 or words <= _NO_SUBJECT
 
 
 def _initial(word: str) -> str:

@@ -84,6 +84,16 @@ def test_known_answer_is_returned_as_trained(course):
     assert asked_models(provider) == [MODEL]
 
 
+def test_sources_of_a_follow_up_are_those_of_the_question_before_it(course):
+    site, provider = course
+    with chat_client(site) as program:
+        for follow_up in ("а почему?", "Приведи пример!"):
+            body = chat_request(QUESTION, "Набор шагов.", follow_up)
+            program.post("/chat/completions", json=body)
+            system = provider.calls("chat.create")[-1].body["messages"][0]["content"]
+            assert "конечный" in system, follow_up
+
+
 @pytest.mark.parametrize(
     "question", ["Какая погода в Твери завтра?", "а?", "Расскажи мне про алгоритм доставки пиццы"]
 )

@@ -113,28 +113,29 @@ def test_questions_are_hidden_under_a_consent_to_corrections_only(site, vera):
     assert "секрет" in page_text(vera.get(PAGE))
 
 
-def test_question_that_continues_a_conversation_is_drafted_with_the_turn_before_it(site, vera):
+@pytest.mark.parametrize("asked", ["а самокат?", "Приведите ещё пример!"])
+def test_question_that_continues_a_conversation_is_drafted_with_the_turn_before_it(
+    site, vera, asked
+):
     add_question(site, "Сколько стоит велосипед? Пишите: anna@mail.ru", is_known=True)
-    add_question(site, "а самокат?")
+    add_question(site, asked)
     page = vera.get(PAGE)
     texts = {
         name: unescape(hidden_value(page, f"before_{name}")) for name in ("question", "answer")
     }
     assert texts == {"question": "Сколько стоит велосипед? Пишите: [почта]", "answer": "Ответ."}
     before = {f"before_{name}": words for name, words in texts.items()}
-    draft = {"question": "а самокат?", "answer": "Две тысячи.", **before}
+    draft = {"question": asked, "answer": "Две тысячи.", **before}
     assert (
         hidden_value(vera.post(DRAFTS, data={**draft, "answer": " "}), "before_answer") == "Ответ."
     )
     assert vera.post(DRAFTS, data=draft).status_code == 303
-    assert vera.post(f"{DRAFTS}/save", data={"once": "e" * 32}).status_code == 303
+    assert vera.post(f"{DRAFTS}/save", data={"once": f"{len(asked):032}"}).status_code == 303
     site.lab.tick("changes", "fetch")
-    (file,) = (
-        each for each in FileIndex(site.database).list_files("trial") if "самокат" in each.text
-    )
+    (file,) = (each for each in FileIndex(site.database).list_files("trial") if asked in each.text)
     assert [(each.role, each.content) for each in parse_example(file.text).messages] == [
         *(("user", texts["question"]), ("assistant", "Ответ.")),
-        *(("user", "а самокат?"), ("assistant", "Две тысячи.")),
+        *(("user", asked), ("assistant", "Две тысячи.")),
     ]
     assert "Ждут 0" in page_text(vera.get(PAGE))
 

@@ -145,7 +145,7 @@ class ChatStream(AnswerObserver):
         self._news.set()
         question, asker = self._question, self._asker
         try:
-            sources = ground(services, first, question.conversation[-1].content, asker.language)
+            sources = ground(services, first, question.conversation, asker.language)
             is_plain = not question.has_images and question.sampling.response_format is None
             reply = await self._answer_service.reply(
                 self._route(first),

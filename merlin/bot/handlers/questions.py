@@ -276,7 +276,8 @@ async def _ask_models(
     message = Message("user", with_author(prompt.text, conversation.name), images=prompt.images)
     models = ask.route(context.services, request, first, has_images=bool(prompt.images))
     messages = (*conversation.summary, *conversation.history, message)
-    sources = ask.ground(context.services, first, prompt.text, context.language)
+    asked = (*conversation.history, Message("user", prompt.text))
+    sources = ask.ground(context.services, first, asked, context.language)
     reply_task = context.bot_data.answer_service.reply(
         models,
         messages,
