@@ -123,6 +123,26 @@ def test_lost_connection_is_shown_and_the_question_can_be_sent_again(visitor):
     page.get_by_role("button", name="Повторить").click()
     expect(find_answers(page).locator(".version")).to_have_count(2)
     expect(page.get_by_role("alert")).to_have_count(0)
+    # Nothing answers: what is shown stays, and two questions are not asked at once.
+    page.route("**/chat", lambda route: route.abort(), times=1)
+    find_field(page).fill("Что такое дерево?")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_be_visible()
+    held = []
+
+    def hold(route):
+        held.append(route)
+
+    page.route("**/chat", hold)
+    page.get_by_role("button", name="Ещё раз").first.click()
+    expect(page.get_by_role("img", name="Готовлю ответ")).to_be_visible()
+    page.get_by_role("button", name="Повторить").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("img", name="Готовлю ответ")).to_have_count(0)
+    expect(page.locator(".turn")).to_have_count(3)
+    expect(find_answers(page).locator(".version")).to_have_count(2)
+    assert len(held) == 1
 
 
 def test_question_whose_answer_was_lost_is_not_asked_twice(visitor):

@@ -66,7 +66,10 @@ async function refusal(answer) {
 
 // Ask; `pending` shows the answer as it grows, and gives way to the turn as the server keeps it.
 async function ask(body, question, replaced) {
+  if (running) return;
   const form = byId("say");
+  // A question that is sent again belongs to the talk that has begun meanwhile.
+  body.set("talk", form.talk.value);
   const pending = copyOf("asked");
   const [asked, line] = pending.querySelectorAll(".text");
   asked.textContent = question;
@@ -101,8 +104,8 @@ async function ask(body, question, replaced) {
   }
   busy(false);
   if (!place.turn) {
-    pending.remove();
-    byId("question").value ||= question;
+    pending.replaceWith(...(replaced ? [replaced] : []));
+    if (!replaced) byId("question").value ||= question;
     return;
   }
   form.talk.value = place.talk;
