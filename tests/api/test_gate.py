@@ -1,11 +1,13 @@
 """A held model on the admin pages and in the API: why, for which questions, and accepting it."""
 
+import json
 import re
 import secrets
 
 import pytest
 
 from merlin.core.permissions import Role
+from merlin.db.tables import CHECKPOINT
 from tests.api.running_api import BORIS, VERA
 from tests.api.staff_api import run_daemon_api
 
@@ -85,6 +87,15 @@ def test_perfect_score_is_stated_and_a_first_model_is_shown_alone(site):
     alone = open_page(site, f"/admin/models/{first}/evaluation")
     one_question = alone.partition('class="panel pair-q"')[2].partition("</article>")[0]
     assert one_question.count("<h4>") == 2  # expected and actual answer, no earlier one
+
+
+def test_model_is_said_to_memorise_only_where_its_test_loss_rose_clearly(site):
+    address = f"/admin/models/{newest_build(site)}/evaluation"
+    for rise, is_said in ((1.1, False), (1.3, True)):
+        for step, loss in ((20, 0.5), (30, rise * 0.5)):
+            metrics = json.dumps({"valid_loss": loss})
+            site.database.change(CHECKPOINT.update(metrics=metrics).where(CHECKPOINT.step == step))
+        assert ("на шаге 20. Дальше модель заучивала" in open_page(site, address)) == is_said
 
 
 def test_accepting_one_question_keeps_the_model_held_for_the_others(site):

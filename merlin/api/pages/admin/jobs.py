@@ -251,7 +251,7 @@ async def _quote(context: PageContext, dataset: str) -> tuple[QuoteView | None, 
     return found_quote, ""
 
 
-_PERCENT, _MAX_SHOWN = 100, 100
+_PERCENT, _MAX_SHOWN, _MEMORISED = 100, 100, 1.2
 Against = Annotated[str, Query(max_length=200, pattern=LINE)]
 AnswerFilter = Annotated[Literal["", "lost", "gained", "wrong", "right"], Query()]
 
@@ -289,11 +289,11 @@ def evaluation_href(model: ModelView) -> str:
 
 
 def _lowest_step(test: list[tuple[float, float]]) -> float | None:
-    """Return the step after which the test loss only rose, None if it did not."""
+    """Return the step of the lowest test loss if it rose by a fifth or more since, else None."""
     if not test:
         return None
-    step, _ = min(test, key=lambda point: point[1])
-    return step if step < test[-1][0] else None
+    step, loss = min(test, key=lambda point: point[1])
+    return step if step < test[-1][0] and test[-1][1] >= _MEMORISED * loss else None
 
 
 def _answers(report: ProofReport, show: AnswerFilter) -> dict[str, object]:
