@@ -23,7 +23,7 @@ from merlin.bot import menu
 from merlin.bot.context import Act, BotApplication, BotContext, Handler, callback_of, handler_of
 from merlin.bot.menu import View
 from merlin.bot.updates import SEPARATOR
-from merlin.core.errors import MerlinError
+from merlin.core.errors import MerlinError, Refused
 from merlin.core.permissions import Permission
 
 T = TypeVar("T", bound="Handler | Act")
@@ -70,8 +70,11 @@ class Handlers:
         register = _register(self._steps, steps, needs or self._needs)
 
         def add(function: T) -> T:
-            is_text_only = not (files or inspect.iscoroutinefunction(function))
-            register(menu.with_file_note(cast("Act", function)) if is_text_only else function)
+            if inspect.iscoroutinefunction(function):
+                register(function)
+            else:
+                act = cast("Act", function)
+                register(_require_step(steps, act if files else menu.with_file_note(act)))
             return function
 
         return add
@@ -89,6 +92,17 @@ class Handlers:
             end = r"\Z" if is_alone else rf"(?:{SEPARATOR}|\Z)"
             pattern = f"{re.escape(verb)}{end}"
             application.add_handler(CallbackQueryHandler(callback_of(handler), pattern))
+
+
+def _require_step(steps: Sequence[str], act: Act) -> Act:
+    """Return the act of a step, for a message whose dialog was cancelled or left meanwhile too."""
+
+    def check_and_act(context: BotContext) -> View:
+        if context.step not in steps:
+            raise Refused("another step", "bot-form-left")
+        return act(context)
+
+    return check_and_act
 
 
 def _register(

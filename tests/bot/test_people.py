@@ -189,6 +189,22 @@ def test_gift_button_pressed_twice_gives_once(chat, telegram, settings):
     assert select_rows(settings, "SELECT amount FROM quota_gift") == [(10,), (10,)]
 
 
+def test_amount_written_while_its_form_is_cancelled_is_not_taken(chat, telegram, settings):
+    chat.press_forged(f"a-user:{ANNA}")
+    chat.press("🎁 Подарить вопросы")
+    chat.press("текст")
+    form, cancel = chat.last.message_id, chat.button_data("cancel")
+
+    def cancel_and_write(who):
+        telegram.act(lambda acting: (acting.press(who, cancel, form), acting.say(who, "5")))
+
+    shown = len(telegram.answers("vera"))
+    chat._act(cancel_and_write, count=2)
+    telegram.wait_for(lambda: len(telegram.answers("vera")) > shown)
+    assert "никуда не отправлен" in chat.last.text
+    assert select_rows(settings, "SELECT step FROM dialog") == []
+
+
 @pytest.mark.parametrize("amount", ["0", "-5", "99999999999", "x"])
 def test_invalid_gift_amount_gives_nothing(chat, settings, amount):
     assert "Подарить можно" in chat.press_forged(f"a-gift-yes:{ANNA}:text:{amount}:7")
