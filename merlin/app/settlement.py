@@ -239,7 +239,8 @@ def _record_telegram_renewal(
         replaced = tuple(method for method in replaced if method != newer.method)
         Renewals(ctx.db).begin(replace(newer, replaced=replaced))
     elif known.state is RenewalState.ON:
-        Renewals(ctx.db).schedule(known.renewal_id, until)
+        # An earlier payment may arrive after a later one.
+        Renewals(ctx.db).schedule(known.renewal_id, max(until, known.next_at))
     elif known.state is RenewalState.OFF and (known.stopped_at is None or known.stopped_at < at):
         # The person resumed it in Telegram's own settings; an earlier payment only arrives late.
         on_again = replace(

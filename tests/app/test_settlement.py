@@ -227,6 +227,8 @@ def test_older_of_two_stars_subscriptions_of_a_plan_ends_and_its_owner_is_told(
     assert not renewals.list_stopping(Gateway.STARS)
     renewal = pay_stars(shop, orders["second"], "later", first_at + timedelta(days=30))
     assert (renewal.method, renewal.state, renewal.subscriptions) == ("second", "on", ("second",))
+    late = pay_stars(shop, orders["second"], "late", first_at)
+    assert late.next_at == renewal.next_at
 
 
 def test_refund_of_a_replaced_stars_subscription_keeps_the_newer(shop, clock):
