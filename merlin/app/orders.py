@@ -36,6 +36,7 @@ from merlin.core.i18n import text
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger, redact
 from merlin.core.money import Amount
+from merlin.db.driver_errors import DatabaseAway
 from merlin.db.notices import Notices
 from merlin.providers.payments import Gateway, GatewayPayment, GatewayRefund, PaymentRequest, Status
 
@@ -186,14 +187,14 @@ async def poll_order(ctx: Context, actor: Actor, purchase_id: str, wait_s: float
     """Read the payment from YooKassa now and return the updated order.
 
     Raises NotFound, and TimeoutError after `wait_s`; the read then continues in the background. If
-    YooKassa does not answer, the order is returned unchanged.
+    YooKassa does not answer, or nothing can be stored, the order is returned unchanged.
     """
     purchase = await ctx.read(show_order, actor, purchase_id)
     # A settled order is not polled: its payment does not change any more.
     if purchase.outside_id and purchase.next_poll_at is not None and ctx.polled is not None:
         try:
             await _wait(sync_status(ctx, purchase), wait_s)
-        except PaymentError as error:
+        except (PaymentError, DatabaseAway) as error:
             log.warning("a payment could not be read", reason=redact(str(error)))
     return await _read_purchase(ctx, purchase_id)
 
