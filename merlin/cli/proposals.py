@@ -61,7 +61,8 @@ def list_proposals(
                 f"{name}: {shorten_text(answer, _QUESTION_LENGTH)}"
                 for name, answer in replaces.items()
             )
-    print_list(records, "proposal question answer replaces source", json=json)
+            item["note"] = shorten_text(item["note"], _QUESTION_LENGTH)
+    print_list(records, "proposal question answer replaces source passage=note cost", json=json)
     tests = sorted({test.id for replacement in replaced.values() for test in replacement.tests})
     if tests and not json:
         print_message("page-proposal-tests", count=len(tests), examples=", ".join(tests))
@@ -79,7 +80,7 @@ def _record(proposal: Proposal, replaced: Replacement) -> dict[str, Any]:
         "source": draft.source,
         "note": draft.note,
         "split": draft.split,
-        "cost": money.format_cost_plainly(draft.cost_micro, draft.currency).strip(),
+        "cost": draft.currency and money.format_cost_plainly(draft.cost_micro, draft.currency),
         "at": proposal.at,
     }
 

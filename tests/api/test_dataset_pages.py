@@ -5,6 +5,7 @@ import re
 import pytest
 
 from merlin.dataset.drafts import MAX_DRAFTS
+from merlin.dataset.proposals import Draft, Proposals
 from merlin.db.tables import EXAMPLE_TAG
 from tests.api.running_api import VERA
 from tests.api.staff_api import page_text, run_daemon_api
@@ -103,6 +104,21 @@ def test_drafts_refused_by_the_dataset_check_stay_in_the_draft_list(vera):
     assert refused.status_code == 422
     assert "Не сохранено: проверка нашла ошибки" in refused.text
     assert "2 правки" in re.sub(r"<[^>]+>", "", vera.get(BASE).text)
+
+
+def test_drafts_of_a_teacher_model_need_no_course_and_name_it_with_their_cost(site, vera):
+    fields = {"origin": "distil", "model_id": "big-model", "note": "materials/a.md\n\nДом."}
+    draft = Draft("Что такое дом?", "Здание.", "trial", cost_micro=1_500, currency="USD", **fields)
+    Proposals(site.db).add_drafts([draft])
+    assert 'href="/datasets/trial/proposals"' in vera.get(BASE).text
+    page = page_text(vera.get("/datasets/trial/proposals"))
+    assert "materials/a.md" in page
+    assert "distil: big-model · 0,0015 $ ·" in page
+    (waiting,) = Proposals(site.db).list_waiting()
+    form = {"act": "approve", "proposal": waiting.proposal_id}
+    location = vera.post("/datasets/trial/proposals", data=form).headers["location"]
+    site.lab.tick("changes", "fetch")
+    assert "from-teacher/что-такое-дом" in page_text(vera.get(location))
 
 
 def test_saving_without_drafts_is_refused(vera):

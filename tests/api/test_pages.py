@@ -123,7 +123,7 @@ def test_personal_page_has_no_etag_and_is_cached_privately(shelf):
 def test_pages_behind_a_permission_are_not_stored(shelf):
     shelf.add_user(VERA, Role.ADMIN)
     course = f"/courses/{shelf.course_id('algorithms')}"
-    editing = ("/teach", f"{course}/edit", f"{course}/questions", f"{course}/proposals")
+    editing = ("/teach", f"{course}/edit", f"{course}/questions", "/datasets/algorithms/proposals")
     with shelf.browser_client(VERA) as browser:
         for path in (*editing, "/admin/board", "/admin/jobs", "/admin/users"):
             page = browser.get(path)

@@ -271,7 +271,7 @@ def test_form_submitted_twice_acts_once_and_redirects_to_the_same_page(staff):
 
 
 def test_proposals_are_decided_in_bulk_by_leaders_of_the_course(staff):
-    path = f"/courses/{staff.course_id('algorithms')}/proposals"
+    path = "/datasets/algorithms/proposals"
     fields = {"origin": "distil", "model_id": XSS, "note": XSS}
     questions = [f"Что такое {word}?" for word in ("дек", "бор", XSS)]
     drafts = [

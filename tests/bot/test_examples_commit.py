@@ -565,6 +565,6 @@ def test_declined_model_draft_notifies_no_user(chat):
     add_draft(chat.settings, "Что за план?")
     chat.press_forged("ex:queue:0")
     chat.press("Что за план?")
-    assert "Черновик модели big-model" in chat.last.text
+    assert "Черновик модели big-model, цена бесплатно.\nmaterials/a.md\n\nДом." in chat.last.text
     chat.press("❌ Отклонить")
     assert chat.say("Неточно.").text == "Отклонено, текст удалён."

@@ -294,7 +294,7 @@ def add_drafts(staff_site, *questions):
 def test_selected_proposals_become_one_commit(staff_visitor, staff_site):
     add_drafts(staff_site, "Чья очередь?", f"Что такое очередь? {XSS}", "Зачем очередь?")
     page = staff_visitor.open(
-        f"/courses/{get_course_id(staff_site)}/proposals",
+        "/datasets/algorithms/proposals",
         BORIS,
         java_script_enabled=False,
         **PHONE,
@@ -304,7 +304,7 @@ def test_selected_proposals_become_one_commit(staff_visitor, staff_site):
     page.get_by_role("button", name="Принять выбранные").click()
     expect_saving(page)
     assert count_files_with(staff_site, "Чья очередь?") == 0
-    page.goto(f"{staff_site.address}/courses/{get_course_id(staff_site)}/proposals")
+    page.goto(f"{staff_site.address}/datasets/algorithms/proposals")
     page.get_by_role("link", name="Выбрать все").click()
     page.get_by_role("button", name="Отклонить выбранные").click()
     expect(page.get_by_text("Ничего не ждёт")).to_be_visible()
@@ -313,7 +313,7 @@ def test_selected_proposals_become_one_commit(staff_visitor, staff_site):
 def test_correction_of_a_trained_answer_shows_what_it_replaces(staff_visitor, staff_site):
     draft = Draft("Что такое обход в ширину?", "Сначала все соседи.", "algorithms", 1)
     Proposals(staff_site.db).add(ANNA, draft)
-    page = staff_visitor.open(f"/courses/{get_course_id(staff_site)}/proposals", BORIS)
+    page = staff_visitor.open("/datasets/algorithms/proposals", BORIS)
     expect(page.get_by_text("Заменит прежний ответ: Соседи раньше дальних.")).to_be_visible()
     page.get_by_label("Выбрать «Что такое обход в ширину?»").check()
     page.get_by_role("button", name="Отклонить выбранные").click()
@@ -360,7 +360,7 @@ def list_pages(staff_site):
         "new": f"{base}/edit/materials/new",
         "material": f"{base}/edit/materials/{material}",
         "questions": f"{base}/questions",
-        "proposals": f"{base}/proposals",
+        "proposals": "/datasets/algorithms/proposals",
         "unanswered": "/datasets/algorithms/unanswered",
         "none-dismissed": "/datasets/algorithms/unanswered?show=dismissed",
         "change": f"/changes/{change}",

@@ -1,5 +1,7 @@
 """Proposed examples from the command line: listed, approved by one commit, declined."""
 
+import re
+
 import pytest
 
 from merlin.dataset.commit_message import format_subject
@@ -21,6 +23,7 @@ def lab(committed_lab):
 def proposed(lab):
     """Propose two drafts of a teacher and a person's correction; return their numbers."""
     taught = {"model_id": "big", "origin": "distil", "cost_micro": 1200, "currency": "USD"}
+    taught["note"] = "materials/a.md\n\nБуквы."
     with open_migrated_database(lab.config) as database:
         database.cipher = make_cipher(lab.config)
         rows = Proposals(database)
@@ -34,8 +37,10 @@ def test_all_waiting_proposals_without_errors_become_one_commit(lab, run_json, r
     told = run_json("proposals", "list", "trial")
     assert [each["proposal"] for each in told] == proposed
     assert (told[0]["source"], told[0]["cost"]) == ("distil: big", "0.0012 USD")
+    assert told[-1]["cost"] == ""
     code, table = run("proposals", "list", "trial")
     assert (code, "Что такое ж?" in table.out) == (0, True)
+    assert re.search("distil: big +materials/a.md Буквы. +0.0012 USD\n", table.out), table.out
     result = run_json("proposals", "approve", "trial", "--all")
     assert (result["approved"], result["left"]) == ([first, second], 1)
     assert result["commit"] == lab.repository.git("rev-parse", "HEAD")

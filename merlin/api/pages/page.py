@@ -367,7 +367,7 @@ APPROVALS: Section = ("/admin/approvals", "approvals", Permission.USERS)
 # Sections of the shop.
 _SHOP = ("/plans", "/checkout", "/orders")
 # Pages for the teachers of a course or dataset.
-_LED = re.compile(r"/changes/|/datasets/|/courses/\d+/(board|edit|proposals|questions)(/|$)")
+_LED = re.compile(r"/changes/|/datasets/|/courses/\d+/(board|edit|questions)(/|$)")
 
 
 def header_links(request: Request, language: str, caller: Caller | None) -> tuple[Link, ...]:

@@ -204,13 +204,14 @@ _ANSWER_LENGTH = 500
 def model_answer(context: BotContext, proposal_id: int) -> str:
     """Return the model's original answer, masked; "" if unknown.
 
-    For a draft written by a teacher model, return the model and the price instead.
+    For a draft written by a teacher model, return the model, the price and the passage instead.
     """
     proposal = Proposals(context.db).get(proposal_id)
     draft = proposal.draft
     if draft.origin == DISTIL:
         price = money.format_price(context.language, draft.cost_micro, draft.currency)
-        return context.translate("examples-drafted", teacher=draft.model_id, price=price)
+        drafted = context.translate("examples-drafted", teacher=draft.model_id, price=price)
+        return join_lines(drafted, cut(draft.note, _ANSWER_LENGTH))
     turn = context.turns.get_own(draft.turn_id, proposal.user_id)
     if turn is None or turn.written is None:
         return ""

@@ -1,5 +1,7 @@
 # Proposed examples on the command line, and what a teacher is asked for.
 col-answer = answer
+col-cost = cost
+col-passage = passage
 col-proposal = number
 col-replaces = replaces
 col-question = question

@@ -1,5 +1,7 @@
 # Предложенные примеры в командной строке и то, о чём просят учителя.
 col-answer = ответ
+col-cost = цена
+col-passage = фрагмент
 col-proposal = номер
 col-replaces = заменит
 col-question = вопрос

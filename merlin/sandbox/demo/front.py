@@ -33,7 +33,6 @@ from merlin.core.clock import in_zone
 from merlin.core.errors import NotFound
 from merlin.core.i18n import text
 from merlin.core.web.browser import browser_zone, get_chosen_language, theme_redirect
-from merlin.course.catalogue import Catalogue
 from merlin.dataset.proposals import Proposals
 from merlin.sandbox.demo.place import Place
 from merlin.sandbox.demo.story import STEPS, read_progress
@@ -201,10 +200,9 @@ class FrontPage(StandIn):
 
         def enter() -> tuple[NewSignIn, str]:
             page = _FIRST_PAGES[person.name]
+            if wants_corrections:
+                page = f"datasets/{self._place.script.dataset}/proposals"
             with open_writing_context(self._config, makes_key=True) as ctx:
-                course = Catalogue(ctx.db).find_course(self._place.script.dataset)
-                if wants_corrections and course:
-                    page = f"courses/{course.course_id}/proposals"
                 person_fields = (person.person_id, person.first_name, browser_of(request))
                 return sign_in.sign_in_by_openid(ctx, *person_fields), page
 

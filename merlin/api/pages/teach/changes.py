@@ -20,7 +20,6 @@ from merlin.api.pages.page import (
     PATTERN,
     REFUSALS,
     FormToken,
-    LedCourse,
     PageContext,
     Seen,
     TeacherContext,
@@ -39,7 +38,7 @@ from merlin.app.requests import perform_once
 from merlin.app.unanswered import GroupState
 from merlin.core.errors import NotFound
 from merlin.core.web.assets import seen_other
-from merlin.course.catalogue import Catalogue, Course
+from merlin.course.catalogue import Catalogue
 from merlin.dataset.changes import ChangeState
 from merlin.dataset.finding import Finding
 
@@ -272,59 +271,6 @@ async def _view(context: PageContext, change_id: str) -> dict[str, object]:
     return {"change": change, "reason": reason, "seen": seen, "course": course}
 
 
-_BATCH_SIZE = 50
-
-
-@router.get("/courses/{course_id}/proposals")
-async def show_proposals(
-    context: TeacherContext, course: LedCourse, *, marked: bool = False
-) -> Response:
-    """Return the oldest pending example proposals; `marked`: all are selected."""
-    return await _proposals(context, course, marked=marked)
-
-
-@router.post("/courses/{course_id}/proposals")
-async def judge_proposals(
-    context: TeacherContext,
-    course: LedCourse,
-    act: Annotated[Literal["approve", "decline"], Form()],
-    proposal: Annotated[list[Number] | None, Form(max_length=_BATCH_SIZE)] = None,
-) -> Response:
-    """Approve the selected proposals in one commit, or decline them."""
-    requested = proposal or []
-    try:
-        if act == "decline":
-            await context.write(proposals.decline_several, requested)
-            return seen_other(f"/courses/{course.course_id}/proposals")
-        files, edits = await context.read(proposals.read_several, course.dataset, requested)
-        good = await asyncio.to_thread(proposals.check_several, context.services, files, edits)
-        change = await context.write(proposals.approve_several, good)
-    except REFUSALS as error:
-        return await _proposals(context, course, refusal_text(context, error))
-    return seen_other(f"/changes/{change}")
-
-
-@router.post("/courses/{course_id}/proposals/tests")
-async def propose_tests(context: TeacherContext, course: LedCourse) -> Response:
-    """Propose test questions from liked answers if the course has few."""
-    name = course.dataset
-    liked = await context.read(proposals.find_liked, name, context.language)
-    if await context.write(proposals.propose_liked, name, liked):
-        return seen_other(f"/courses/{course.course_id}/proposals")
-    return await _proposals(context, course, context.say("tests-none"))
-
-
-async def _proposals(
-    context: PageContext, course: Course, wrong: str = "", *, marked: bool = False
-) -> Response:
-    waiting = await context.read(proposals.list_waiting, 0, _BATCH_SIZE, course.dataset)
-    replaced = await context.read(proposals.find_replacements, waiting)
-    tests = await context.read(proposals.count_test_questions, course.dataset)
-    view = {"course": course, "proposals": waiting, "wrong_words": wrong, "marked": marked}
-    view |= {"tests": tests, "replaced": replaced}
-    return render_page(context, "teach_proposals.html", view, status=409 if wrong else 200)
-
-
 async def require_edited_dataset(context: TeacherContext, dataset: Name) -> DatasetHeading:
     """Return a dataset whose examples the person may edit. Raises NotFound."""
     return await context.read(examples.get_heading, dataset)
@@ -333,9 +279,69 @@ async def require_edited_dataset(context: TeacherContext, dataset: Name) -> Data
 EditedDataset = Annotated[DatasetHeading, Depends(require_edited_dataset)]
 
 
-def base_of(dataset: str) -> str:
-    """Return the address of a dataset's examples."""
-    return f"/datasets/{quote(dataset, safe='')}/examples"
+def base_of(dataset: str, room: str = "examples") -> str:
+    """Return the address of a dataset's examples, or of another of its pages."""
+    return f"/datasets/{quote(dataset, safe='')}/{room}"
+
+
+_BATCH_SIZE = 50
+
+
+@router.get("/datasets/{dataset}/proposals")
+async def show_proposals(
+    context: TeacherContext, dataset: EditedDataset, *, marked: bool = False
+) -> Response:
+    """Return the oldest pending example proposals; `marked`: all are selected."""
+    return await _proposals(context, dataset, marked=marked)
+
+
+@router.post("/datasets/{dataset}/proposals")
+async def judge_proposals(
+    context: TeacherContext,
+    dataset: EditedDataset,
+    act: Annotated[Literal["approve", "decline"], Form()],
+    proposal: Annotated[list[Number] | None, Form(max_length=_BATCH_SIZE)] = None,
+) -> Response:
+    """Approve the selected proposals in one commit, or decline them."""
+    requested = proposal or []
+    try:
+        if act == "decline":
+            await context.write(proposals.decline_several, requested)
+            return seen_other(base_of(dataset.name, "proposals"))
+        files, edits = await context.read(proposals.read_several, dataset.name, requested)
+        good = await asyncio.to_thread(proposals.check_several, context.services, files, edits)
+        change = await context.write(proposals.approve_several, good)
+    except REFUSALS as error:
+        return await _proposals(context, dataset, refusal_text(context, error))
+    return seen_other(f"/changes/{change}")
+
+
+@router.post("/datasets/{dataset}/proposals/tests")
+async def propose_tests(context: TeacherContext, dataset: EditedDataset) -> Response:
+    """Propose test questions from liked answers if the dataset has few."""
+    liked = await context.read(proposals.find_liked, dataset.name, context.language)
+    if await context.write(proposals.propose_liked, dataset.name, liked):
+        return seen_other(base_of(dataset.name, "proposals"))
+    return await _proposals(context, dataset, context.say("tests-none"))
+
+
+async def _proposals(
+    context: PageContext, dataset: DatasetHeading, wrong: str = "", *, marked: bool = False
+) -> Response:
+    waiting = await context.read(proposals.list_waiting, 0, _BATCH_SIZE, dataset.name)
+    replaced = await context.read(proposals.find_replacements, waiting)
+    tests = await context.read(proposals.count_test_questions, dataset.name)
+    view = {
+        "dataset": dataset,
+        "course": dataset.course,
+        "base": base_of(dataset.name, "proposals"),
+        "proposals": waiting,
+        "replaced": replaced,
+        "tests": tests,
+        "wrong_words": wrong,
+        "marked": marked,
+    }
+    return render_page(context, "teach_proposals.html", view, status=409 if wrong else 200)
 
 
 GroupMark = Annotated[str, Form(min_length=1, max_length=100, pattern="^[0-9a-f]+$")]
@@ -350,7 +356,7 @@ async def show_unanswered(
     view = {
         "dataset": dataset,
         "course": dataset.course,
-        "base": _address(dataset.name),
+        "base": base_of(dataset.name, "unanswered"),
         "examples_href": base_of(dataset.name),
         "questions": questions,
         "states": list(GroupState),
@@ -363,15 +369,11 @@ async def show_unanswered(
 async def dismiss(context: TeacherContext, dataset: EditedDataset, mark: GroupMark) -> Response:
     """Dismiss a group of questions."""
     await context.write(unanswered.dismiss, dataset.name, mark)
-    return seen_other(_address(dataset.name))
+    return seen_other(base_of(dataset.name, "unanswered"))
 
 
 @router.post("/datasets/{dataset}/unanswered/restore")
 async def restore(context: TeacherContext, dataset: EditedDataset, mark: GroupMark) -> Response:
     """Restore a dismissed group of questions."""
     await context.write(unanswered.restore, dataset.name, mark)
-    return seen_other(f"{_address(dataset.name)}?show={GroupState.DISMISSED}")
-
-
-def _address(dataset: str) -> str:
-    return f"/datasets/{quote(dataset, safe='')}/unanswered"
+    return seen_other(f"{base_of(dataset.name, 'unanswered')}?show={GroupState.DISMISSED}")
