@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import re
 import subprocess
 import sys
@@ -75,7 +74,7 @@ class EditSession:
     @property
     def editor(self) -> Editor:
         """Return the author of the commits: name and e-mail of the user's git, else the login."""
-        return local_editor(getpass.getuser(), *_read_git_identity())
+        return local_editor(self.actor.name.removeprefix("cli:"), *_read_git_identity())
 
     def commit(self, dataset: str, edits: Sequence[Edit], subject: str = "") -> str:
         """Request a commit without a check; return the id of its change. Raises Refused."""

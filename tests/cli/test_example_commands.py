@@ -136,7 +136,10 @@ def test_edit_refused_by_the_repository_is_retried(lab, run_json, run):
     assert (code, "isn't on hold, so there's nothing to retry" in captured.err) == (1, True)
 
 
-def test_commit_and_size_of_the_next_training_are_shown(lab, run):
+def test_commit_and_size_of_the_next_training_are_shown(lab, run, monkeypatch):
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 4_242_424)  # as in a container: a user without a name
     code, captured = run(
         "example", "add", "trial", "--question", "Где выход?", "--answer", "Прямо."
     )
