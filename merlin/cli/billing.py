@@ -187,11 +187,12 @@ def refund(
         details = payments.show_payment(ctx, actor, order)
         number = payments.grant_to_refund(details, grant)
         refundable = details.remaining_amounts[number]
-        minor = None if amount is None else _parse_amount(amount, refundable.currency).minor
+        asked = refundable if amount is None else _parse_amount(amount, refundable.currency)
         purchased = details.purchase.order
         arguments = {"user": purchased.user_id, "plan": purchased.promise.plan}
-        arguments |= {"amount": amount or refundable.decimal, "currency": refundable.currency.value}
+        arguments |= {"amount": asked.decimal, "currency": asked.currency.value}
         require_yes("billing-refund-sure", "billing-refund-not-sure", is_confirmed=yes, **arguments)
+        minor = None if amount is None else asked.minor
         request = partial(payments.request_refund, ctx, actor, order, number, minor, reason)
         requested = ctx.db.transact(request)
         print_message(

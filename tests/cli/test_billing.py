@@ -6,6 +6,7 @@ import io
 import json
 import re
 import shutil
+import sys
 import threading
 from datetime import UTC, datetime
 
@@ -187,7 +188,7 @@ def test_refund_is_recorded_for_the_payment_process(capfd, folder):
     assert (again, "in progress" in captured.err) == (1, True)
 
 
-def test_unconfirmed_or_invalid_refund_is_not_recorded(capfd, folder):
+def test_unconfirmed_or_invalid_refund_is_not_recorded(capfd, folder, monkeypatch):
     order = by_card(capfd, folder)
     for arguments, code in (
         (("--yes",), 2),
@@ -203,6 +204,11 @@ def test_unconfirmed_or_invalid_refund_is_not_recorded(capfd, folder):
         came, _ = run(capfd, folder, "billing", "refund", order, *arguments, "--no-wait")
         assert came == code
         assert show_json(capfd, folder, "show", order)["refunds"] == []
+    monkeypatch.setattr(sys, "stdin", io.StringIO("n\n"))
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    arguments = ("--reason", "x", "--amount", "1,500", "--no-wait")
+    code, captured = run(capfd, folder, "billing", "refund", order, *arguments)
+    assert (code, "1.50 RUB" in captured.err) == (1, True), captured.err
 
 
 def test_unpaid_order_cannot_be_refunded(capfd, folder, shop):
