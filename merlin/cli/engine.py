@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from merlin.cli import language
-from merlin.cli.health import plain_reason
+from merlin.cli.health import fetch_local, local_url, plain_reason
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration, print_result
 from merlin.cli.output import (
     format_table,
@@ -31,7 +31,6 @@ from merlin.cli.output import (
 from merlin.core.clock import iso
 from merlin.core.errors import ConfigError, NotFound, Refused
 from merlin.core.i18n import format_number, text
-from merlin.core.network import fetch_url, url_place
 
 if TYPE_CHECKING:
     from merlin.config import Config
@@ -265,11 +264,11 @@ def _engine_view(config: Config) -> dict[str, Any]:
     """
     from merlin.config import credential
 
-    url = f"http://{url_place(config.engine.address)}/view"
+    url = f"{local_url(config.engine)}/view"
     key = credential(config.engine.credential)
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
-        values: dict[str, Any] = json_.loads(fetch_url(url, TIMEOUT_S, headers)[1])
+        values: dict[str, Any] = json_.loads(fetch_local(url, TIMEOUT_S, headers)[1])
     except (OSError, ValueError) as error:
         if isinstance(error, urllib.error.HTTPError) and error.code == HTTPStatus.UNAUTHORIZED:
             raise ConfigError("wrong engine key", "engine-view-key", place=url) from error

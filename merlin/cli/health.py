@@ -8,7 +8,7 @@ import socket
 import ssl
 import sys
 import urllib.error
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from email.message import Message
 from http import HTTPStatus
@@ -60,9 +60,9 @@ def health(
 def health_error(config: Config, process: str) -> MerlinError | None:
     """Return the error of an unhealthy process, or None if it is healthy. Raises ConfigError."""
     if process == "engine":
-        return _probe_server(_server_url(config.engine))
+        return _probe_server(local_url(config.engine))
     if process == "api":
-        url = _server_url(config.api)
+        url = local_url(config.api)
         return _probe_server(url, config) or _probe_readiness(url)
     if process in ("daemon", "bot"):
         # Heartbeats are stored in the database: if that takes no writes, this is the error.
@@ -91,7 +91,7 @@ def liveness_error(config: Config, process: str) -> MerlinError | None:
     takes no writes.
     """
     if process == "api":
-        return _probe_server(_server_url(config.api))
+        return _probe_server(local_url(config.api))
     if process not in ("daemon", "bot"):
         return health_error(config, process)
     with without_modules("psycopg"):  # as above
@@ -148,7 +148,8 @@ def plain_reason(error: OSError) -> str:
     return code + (getattr(inner, "strerror", "") or str(inner))
 
 
-def _server_url(listener: ApiConfig | EngineConfig) -> str:
+def local_url(listener: ApiConfig | EngineConfig) -> str:
+    """Return the address of a server on this machine."""
     return f"{'https' if listener.tls else 'http'}://{url_place(listener.address)}"
 
 
@@ -156,7 +157,7 @@ def _probe_server(server_url: str, owner: Config | None = None) -> MerlinError |
     """Return why no server answers, or that it is not the owner's; None if all is well."""
     url = f"{server_url}/healthz"
     try:
-        installation = _get(url).get(INSTALLATION_HEADER)
+        installation = fetch_local(url, PROBE_S)[0].get(INSTALLATION_HEADER)
     except OSError as error:
         reason = plain_reason(error)
         return MerlinError(f"{url}: {error}", "unhealthy-silent", url=url, reason=reason)
@@ -170,7 +171,7 @@ def _probe_readiness(server_url: str) -> MerlinError | None:
     """Return why the database of the api stores nothing; None if it does, or if nobody may ask."""
     state, url = "silent", f"{server_url}/readyz"
     try:
-        _get(url)
+        fetch_local(url, PROBE_S)
     except urllib.error.HTTPError as error:
         if error.code != HTTPStatus.SERVICE_UNAVAILABLE:
             return None
@@ -186,11 +187,13 @@ def _probe_readiness(server_url: str) -> MerlinError | None:
     return MerlinError(f"the database is {state}", STATE_ERRORS.get(state, NO_DATABASE))
 
 
-def _get(url: str) -> Message:
-    """Return the headers of a response."""
-    # This checks liveness, not identity: the certificate does not name the loopback address.
+def fetch_local(
+    url: str, timeout_s: float, headers: Mapping[str, str] | None = None
+) -> tuple[Message, bytes]:
+    """Return the headers and the body of a response of a server on this machine."""
+    # Its certificate does not name the loopback address.
     context = ssl._create_unverified_context() if url.startswith("https") else None  # noqa: S323 - see above
-    return fetch_url(url, PROBE_S, tls=context)[0]
+    return fetch_url(url, timeout_s, headers, tls=context)
 
 
 def _read_heartbeats(config: Config, process: str) -> list[Heartbeat]:
