@@ -53,7 +53,7 @@ def engine(context: typer.Context, config: ConfigPath = DEFAULT) -> None:
         from merlin.wiring.engine import start_engine
 
         start_engine(configuration(config))
-    elif config != DEFAULT:
+    else:
         os.environ["MERLIN_CONFIG"] = str(config)  # as `merlin --config` does
 
 

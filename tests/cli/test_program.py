@@ -236,6 +236,10 @@ def test_configuration_is_given_before_the_command_or_by_the_environment(
         monkeypatch.setenv("MERLIN_CONFIG", environment)
         assert main(arguments) == 2
         assert path in capsys.readouterr().err
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MERLIN_CONFIG", path)
+    assert main(["engine", "--config", "config.yaml", "status"]) == 2
+    assert path not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
