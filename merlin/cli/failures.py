@@ -43,6 +43,8 @@ def print_failure(problem: BaseException) -> int:
     if isinstance(problem, OSError) and is_disk_full(problem):
         discard_output()  # whose flush at exit would fail again
         return _print_error(MerlinError(str(problem), "cli-disk-full"))
+    if isinstance(problem, UnicodeEncodeError) and problem.reason == "surrogates not allowed":
+        return _print_error(ConfigError(str(problem), "cli-no-utf8", text=problem.object))
     return INTERRUPTED if isinstance(problem, KeyboardInterrupt) else _report_bug(problem)
 
 
@@ -94,7 +96,7 @@ def _write_report(report: str) -> str:
             Path(folder).mkdir(parents=True, exist_ok=True)
             # A new file that only its owner may read: a traceback can contain people's texts.
             descriptor, path = tempfile.mkstemp(".txt", prefix, folder)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
                 file.write(report)
             return path
     sys.stderr.write(f"{report}\n")

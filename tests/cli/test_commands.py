@@ -300,6 +300,8 @@ def test_unknown_dataset_is_refused_with_the_nearest_one(run):
         assert captured.err.endswith("merlin: dataset tria1 not found; did you mean trial?\n")
         other = run(*arguments[:-1], "nothing")[1].err
         assert other.endswith("merlin: dataset nothing not found; there are: trial\n")
+    code, captured = run("builds", "--dataset", "\udcff")
+    assert (code, "This isn't UTF-8: \\udcff." in captured.err) == (2, True), captured.err
 
 
 def test_removed_dataset_is_not_offered(lab, run):
@@ -482,7 +484,7 @@ def test_bug_exits_with_3_and_writes_a_report(capsys, tmp_path, monkeypatch):
 
     @app.command("burst", hidden=True)
     def burst():
-        raise ZeroDivisionError("sk-abcdefghijklmnop")
+        raise ZeroDivisionError("sk-abcdefghijklmnop in \udcff")
 
     assert main(["burst"]) == 3
     (report,) = tmp_path.iterdir()
