@@ -268,14 +268,13 @@ def _faults_of(config: Config) -> Iterator[Fault]:
     # A machine without any time zones says so when it needs one; there no name can be judged.
     if has_zones() and not is_zone(config.timezone):
         yield fault_at("timezone", "config-no-zone", zone=config.timezone)
-    yield from _find_unknown_providers(config)
-    for provider in config.providers:
-        if provider.form == "yandex" and not provider.folder:
-            yield fault_at(f"providers.{provider.name}.folder", "config-no-folder")
+    yield from _provider_faults(config)
     if config.repository is not None and "" in (config.repository.forge or ()):
         yield fault_at("repository.statuses", "config-no-forge")
     if config.security.two_people and len(set(config.telegram.admins)) <= 1:
         yield fault_at("security.two_people", "config-two-people")
+    if config.telegram.mode == "webhook" and not config.telegram.webhook_url:
+        yield fault_at("telegram", "config-missing-key", name="webhook_url")
     if not config.allow_plain_http:
         yield from _find_in_the_open(config)
     if config.api.openid is not None and not config.api.public_url:
@@ -286,7 +285,12 @@ def _faults_of(config: Config) -> Iterator[Fault]:
         yield fault_at("payments.yookassa", "config-no-public-url")
 
 
-def _find_unknown_providers(config: Config) -> Iterator[Fault]:
+def _provider_faults(config: Config) -> Iterator[Fault]:
+    for provider in config.providers:
+        if config.provider(provider.name) is not provider:
+            yield fault_at("providers", "config-provider-twice", provider=provider.name)
+        if provider.form == "yandex" and not provider.folder:
+            yield fault_at(f"providers.{provider.name}.folder", "config-no-folder")
     known = {provider.name for provider in config.providers}
     named = [(name, each) for name, each in config.named_models if name != "preset"]
     named += [

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import date
+from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
@@ -135,7 +136,11 @@ def address_of(text: str) -> tuple[str, int]:
 
 def resolve(path: str, info: ValidationInfo) -> str:
     """Return an absolute path; a relative one counts from the folder of the configuration."""
-    return str((_base(info) / Path(path).expanduser()).resolve())
+    try:
+        return str((_base(info) / Path(path).expanduser()).resolve())
+    except RuntimeError:  # ~ of nobody
+        arguments = {"example": "/srv/merlin", "found": path}
+        raise PydanticCustomError("config-wrong-form", "no home", arguments) from None
 
 
 def _base(info: ValidationInfo) -> Path:
@@ -143,7 +148,7 @@ def _base(info: ValidationInfo) -> Path:
 
 
 def _folder(value: object, info: ValidationInfo) -> object:
-    return Path(_base(info) / value).resolve() if isinstance(value, str) else value
+    return Path(resolve(value, info)) if isinstance(value, str) else value
 
 
 def _file(value: object, info: ValidationInfo) -> object:
@@ -170,11 +175,16 @@ def _listen(text: str) -> str:
     return text
 
 
-def check_url(text: str, *, has_port: bool = True) -> str:
-    """Return the URL. Raises PydanticCustomError for `http://[::1`, or a port above 65535."""
+def check_url(text: str, *, has_port: bool = True, is_web: bool = False) -> str:
+    """Return the URL. Raises PydanticCustomError for `http://[::1`, or a port above 65535.
+
+    `is_web`: also for anything but http, https and "".
+    """
     try:
         parts = urlsplit(text)
         _ = parts.port if has_port else None
+        if is_web and text and not (parts.scheme in ("http", "https") and parts.hostname):
+            raise ValueError(text)  # noqa: TRY301 - one error for what is no address
     except ValueError:
         arguments = {"example": "https://example.com:8443", "found": text}
         raise PydanticCustomError("config-wrong-form", "no address", arguments) from None
@@ -226,7 +236,7 @@ File = Annotated[Path, BeforeValidator(_file)]
 Placed = Annotated[str, AfterValidator(resolve)]
 Day = Annotated[date, BeforeValidator(_day)]
 Listen = Annotated[str, AfterValidator(_listen)]
-Url = Annotated[str, AfterValidator(check_url)]
+Url = Annotated[str, AfterValidator(partial(check_url, is_web=True))]
 Network = Annotated[str, AfterValidator(_network)]
 # Words in both languages: of any length, of a button, of a line.
 _Both = Annotated[Mapping[Language, T], AfterValidator(_require_both)]

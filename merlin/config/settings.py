@@ -461,29 +461,33 @@ class DatasetsConfig(Section):
     )
 
 
+# Subtracted from today: datetime has no year before 1.
+_Days = Annotated[int, Field(le=100_000)]
+
+
 class Retention(Section):
     """How many days things are kept; 0 keeps them for ever."""
 
-    updates_days: int = setting(
+    updates_days: _Days = setting(
         "Telegram's events, requests and unfinished dialogs, after their end.", default=30, ge=2
     )
-    outgoing_days: int = setting(
+    outgoing_days: _Days = setting(
         "Messages that were sent (their text is deleted immediately), and all notifications.",
         default=30,
         ge=2,
     )
-    turns_days: int = setting("Questions and answers.", 365, default=0, ge=0)
-    audit_days: int = setting("The activity log of admins.", default=730, ge=0)
-    builds_days: int = setting(
+    turns_days: _Days = setting("Questions and answers.", 365, default=0, ge=0)
+    audit_days: _Days = setting("The activity log of admins.", default=730, ge=0)
+    builds_days: _Days = setting(
         "Folders of builds that were never live and are not in progress. A build that is"
         " needed again is rebuilt from git.",
         default=30,
         ge=0,
     )
-    files_days: int = setting(
+    files_days: _Days = setting(
         "Training files of builds that were never live, at their providers.", default=30, ge=0
     )
-    models_days: int = setting(
+    models_days: _Days = setting(
         "Models that were never live, at their providers, with their checkpoints; they are deleted"
         " for good.",
         90,
@@ -491,7 +495,7 @@ class Retention(Section):
         ge=0,
         start=90,
     )
-    mirror_days: int = setting(
+    mirror_days: _Days = setting(
         "Objects of a rewritten history in the mirror of the repository.", default=14, ge=0
     )
 

@@ -56,6 +56,15 @@ FAULTS = [
         "providers:\n- {name: a, base_url: 'http://127.0.0.1:99999/v1'}",
         ":3: providers.0.base_url: http://127.0.0.1:99999/v1 isn't valid; an example",
     ),
+    (
+        "providers: [{name: a, base_url: 'http://127.0.0.1'}, {name: a, base_url: 'http://localhost'}]",
+        ": providers: a is there twice; give each its own name",
+    ),
+    ("telegram: {mode: webhook}", ": telegram: the key webhook_url is missing"),
+    ("api: {public_url: merlin.example.com}", ":2: api.public_url: merlin.example.com isn't valid"),
+    ("telegram: {base_url: 'https:///bot'}", ":2: telegram.base_url: https:///bot isn't valid"),
+    ("retention: {turns_days: 999999}", ":2: retention.turns_days: 999999 is too large: at most"),
+    ("repository: {url: ~of-nobody/x}", ":2: repository.url: ~of-nobody/x isn't valid; an example"),
     ("api: {public_url: 'http://[::1'}", ":2: api.public_url: http://[::1 isn't valid; an example"),
 ]
 

@@ -34,6 +34,7 @@ config-too-few = too few entries: at least { $limit }
 config-wrong-form = { $found } isn't valid; an example: { $example }
 config-no-zone = unknown time zone { $zone }; for example: Europe/Moscow
 config-no-provider = { $provider } isn't one of providers
+config-provider-twice = { $provider } is there twice; give each its own name
 config-not-https = { $url } is neither https nor on this machine; inside your own network set allow_plain_http: true
 config-open-repository = { $url } is neither https, ssh nor a local path
 config-open-database = the server isn't on this machine, so add sslmode=verify-full

@@ -34,6 +34,7 @@ config-too-few = слишком мало: записей нужно не мен�
 config-wrong-form = { $found } не подходит, образец: { $example }
 config-no-zone = неизвестный часовой пояс { $zone }; например: Europe/Moscow
 config-no-provider = { $provider } нет среди providers
+config-provider-twice = { $provider } указан дважды; дайте каждому своё имя
 config-not-https = { $url } — не https и не эта машина; внутри своей сети задайте allow_plain_http: true
 config-open-repository = { $url } — не https, не ssh и не путь на этой машине
 config-open-database = сервер не на этой машине, поэтому добавьте sslmode=verify-full
