@@ -319,8 +319,9 @@ class Purchases(Repository):
 
     def with_code(self, user_id: int, code: str) -> list[Purchase]:
         """Return a person's unpaid purchases that use a code, newest first."""
-        mine = self.list_of_user(user_id)
-        return [each for each in mine if each.order.promo == code and each.state.is_unpaid]
+        is_open = (PURCHASE.promo == code) & PURCHASE.state.in_(_OPEN)
+        mine = _PURCHASES.read_all(self.db, _select_purchases(user_id).where(is_open))
+        return [each for each in mine if each.state.is_unpaid]
 
     def list_newest(
         self, limit: int = 50, before: str = "", state: str = "", whose: str = ""

@@ -173,6 +173,16 @@ def test_changed_gateway_or_contact_keeps_the_code(shop):
     assert count_uses(shop) == 1
 
 
+def test_order_with_a_code_is_replaced_however_many_orders_were_placed_since(shop, clock):
+    first = shop.order(promo="HALF", contact="anna@example.com")
+    clock.move(1)
+    for _ in range(51):
+        other = shop.order(plan="voices")
+        shop.billing.purchases.end_unpaid(other.purchase_id, PurchaseState.CANCELED)
+    shop.order(promo="HALF", contact="other@example.com")
+    assert shop.billing.purchases.get(first.purchase_id).state is PurchaseState.CANCELED
+
+
 def test_held_payment_keeps_the_promo_use(shop):
     purchase = shop.order(promo="HALF")
     assert shop.billing.purchases.advance(purchase.purchase_id, PurchaseState.HELD)
