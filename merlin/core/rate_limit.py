@@ -120,10 +120,7 @@ class Throttle:
     def add_failure(self, key: str, now: float) -> None:
         """Count a failure before the attempt's outcome is known: parallel attempts count too."""
         failures, _ = self._get_current(key, now)
-        self._failures[key] = (failures + 1, now)
-        self._failures.move_to_end(key)
-        while len(self._failures) > self._max_keys:
-            self._failures.popitem(last=False)
+        self.load(key, failures + 1, now)
 
     def remove_failure(self, key: str) -> None:
         """Undo the newest failure: that attempt succeeded, which says nothing about the others."""
@@ -138,8 +135,11 @@ class Throttle:
         self._failures.pop(key, None)
 
     def load(self, key: str, failures: int, failed_at: float) -> None:
-        """Set the failures counted by other processes."""
+        """Set a key's failures, as counted here or by other processes."""
         self._failures[key] = failures, failed_at
+        self._failures.move_to_end(key)
+        while len(self._failures) > self._max_keys:
+            self._failures.popitem(last=False)
 
     def read(self, key: str, now: float) -> tuple[int, float]:
         """Return the number of failures and the seconds since the last."""
