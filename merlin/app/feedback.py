@@ -14,6 +14,7 @@ from merlin.dataset.files import FileIndex
 from merlin.dataset.proposals import MAX_CHARACTERS, Draft
 from merlin.dataset.sensitive import mask_personal_data
 from merlin.dataset.spec import DPO
+from merlin.db.tables import SESSION, TURN
 
 
 def rate(
@@ -81,7 +82,7 @@ def check_correction(answer: str) -> str:
 
 def draft_correction(ctx: Context, turn: TurnView, text: str, language: str) -> Draft:
     """Return a correction of an answer, masked, as editors will see it."""
-    dataset = dataset_of(ctx, turn.question, turn.format, turn.model)
+    dataset = dataset_of(ctx, turn.id, turn.question, turn.format, turn.model)
     question, answer = (
         mask_personal_data(words, language).words for words in (turn.question, text)
     )
@@ -99,8 +100,8 @@ def draft_correction(ctx: Context, turn: TurnView, text: str, language: str) -> 
     )
 
 
-def dataset_of(ctx: Context, question: str, source: str, model_id: str) -> str:
-    """Return the dataset that a correction of an answer belongs to.
+def dataset_of(ctx: Context, turn_id: int, question: str, source: str, model_id: str) -> str:
+    """Return the dataset that a correction of an answer belongs to: its model's or its session's.
 
     "" if there is none, or the question cannot be an example; `source` is the question's format.
     """
@@ -110,8 +111,10 @@ def dataset_of(ctx: Context, question: str, source: str, model_id: str) -> str:
     model = catalogue.model(model_id) if model_id else None
     if model is not None:
         return model.dataset
-    serving = catalogue.find_serving(ctx.default_dataset)
-    return serving.dataset if serving else ctx.default_dataset or ""
+    session_of_turn = SESSION.select(SESSION.dataset).join(TURN, on=(TURN.session_id == SESSION.id))
+    chosen = ctx.db.value(session_of_turn.where(TURN.id == turn_id)) or ctx.default_dataset
+    serving = catalogue.find_serving(chosen)
+    return serving.dataset if serving else chosen or ""
 
 
 def _rejected_answer(ctx: Context, dataset: str, answer: str, language: str) -> str:

@@ -96,11 +96,11 @@ BOT = 8700000001
 class Conversation:
     """A session of one bot with a user, or in a group."""
 
-    def __init__(self, site, user_id=ANNA, bot=BOT, chat_id=None):
+    def __init__(self, site, user_id=ANNA, bot=BOT, chat_id=None, dataset=None):
         self._sessions = Sessions(site.database, bot)
         self._turns = Turns(site.database, bot)
         self.user_id = user_id
-        self.session = self._sessions.open(ChatPlace(chat_id or user_id, user_id))
+        self.session = self._sessions.open(ChatPlace(chat_id or user_id, user_id, dataset=dataset))
         self.session_id = self.session.session_id
 
     def add_turn(self, update_id, question="Что такое граф?", answer="Вершины и рёбра.", **fields):

@@ -66,6 +66,16 @@ def test_correction_waits_for_an_editor_with_personal_data_masked(site, anna, co
     assert site.database.sql("SELECT key FROM notice") == [("notice-proposal",)]
 
 
+def test_correction_of_a_general_answer_in_a_course_belongs_to_the_course(site, anna):
+    Consents(site.db).give(ANNA, "2026-11-22")
+    conversation = Conversation(site, dataset="networks")
+    turn = conversation.add_question(1)
+    conversation.add_answer(1, model_id="general")
+    correction = {"value": "down", "correction": "Граф — это пара множеств."}
+    body = anna.post(path(turn.turn_id), json=correction).json()
+    assert body["correction"]["dataset"] == "networks"
+
+
 def test_correction_in_a_preference_dataset_keeps_the_rejected_answer(site, anna, conversation):
     insert_live_model(site.db, "stand-in-base", number=2, dataset="algorithms", method="dpo")
     Consents(site.db).give(ANNA, "2026-11-22")

@@ -393,7 +393,8 @@ def _dataset(context: BotContext, turn: Turn) -> str:
     """Return the dataset of the turn for corrections, "" for none."""
     question, written = turn.question, turn.written
     model_id = written.model_id if written else ""
-    return feedback.dataset_of(context.services, question.text, question.format, model_id)
+    about = (turn.turn_id, question.text, question.format, model_id)
+    return feedback.dataset_of(context.services, *about)
 
 
 def _turn(context: BotContext) -> Turn | None:
