@@ -342,7 +342,7 @@ class AnswerService:
             reply = await self._first_reply(route, conversation, show, stop, sampling)
         finally:
             timer.cancel()
-        if ground is None or reply.known is not False:
+        if ground is None or reply.known is not False or reply.ending is Ending.STOPPED:
             return reply
         grounding = await ground()
         if grounding is None:

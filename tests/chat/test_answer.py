@@ -151,22 +151,23 @@ def test_too_long_answer_is_cut(provider):
     assert reply.ending is Ending.CUT
 
 
-class StoppedWhileComposing:
-    """A model that does not know; while it composes, it presses `stop` and stays silent."""
+class StoppedModel:
+    """A model that does not know; the model `last` presses `stop` and stays silent."""
 
-    def __init__(self):
-        self.stop = Stop()
+    def __init__(self, last):
+        self.last, self.stop = last, Stop()
 
     async def stream(self, model_id, *_):
         if model_id == MODEL:
             yield Answer("Не знаю.", known=False)
-        else:
+        if model_id == self.last:
             self.stop.press()
             await asyncio.Event().wait()
 
 
-def test_stop_while_an_answer_is_composed_ends_it_and_both_models_cost():
-    model, composer = StoppedWhileComposing(), choice("composer", CandidateKind.COMPOSED)
+def ask_until_stopped(last):
+    """Return the composing model and the reply of an answer that is stopped at the model `last`."""
+    model, composer = StoppedModel(last), choice("composer", CandidateKind.COMPOSED)
 
     async def find_source():
         return composer, [Source(1, "Лоб.")]
@@ -174,7 +175,17 @@ def test_stop_while_an_answer_is_composed_ends_it_and_both_models_cost():
     asking = AnswerService({"chat": model}).reply(
         route(choice()), TALK, RecordingObserver(), model.stop, ground=find_source
     )
-    reply = asyncio.run(asking)
+    return composer, asyncio.run(asking)
+
+
+def test_stop_while_the_model_still_writes_that_it_does_not_know_asks_no_other():
+    _, reply = ask_until_stopped(MODEL)
+    assert (reply.ending, reply.text, reply.model_id) == (Ending.STOPPED, "Не знаю.", MODEL)
+    assert reply.unused is None
+
+
+def test_stop_while_an_answer_is_composed_ends_it_and_both_models_cost():
+    composer, reply = ask_until_stopped("composer")
     assert (reply.ending, reply.text, reply.choice) == (Ending.STOPPED, "", composer)
     assert reply.estimate.input_tokens > 0 == reply.estimate.output_tokens
     assert reply.unused.text == "Не знаю."
