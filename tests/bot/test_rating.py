@@ -18,6 +18,7 @@ from tests.bot.running_bot import (
     russian_text,
     select_rows,
 )
+from tests.bot.stars_buyer import change_rows
 from tests.support.serving_models import insert_example
 
 pytestmark = pytest.mark.functional
@@ -65,6 +66,9 @@ def test_reaction_rates_the_answer_it_is_set_on(anna, settings, telegram):
         anna.react(answer.message_id, emoji)
         assert select_rows(settings, RATINGS) == rows
     anna.react(answer.message_id, "🔥")
+    assert select_rows(settings, RATINGS) == []
+    change_rows(settings, "UPDATE users SET is_blocked = 1")
+    anna.react(answer.message_id, "👍")
     assert select_rows(settings, RATINGS) == []
 
 

@@ -176,7 +176,7 @@ async def receive_reaction(context: BotContext) -> None:
     )
 
     def store_rating() -> RatedTurn | None:
-        turn = _turn_here(context) if has_rating else None
+        turn = _turn_here(context) if has_rating and not context.user.is_blocked else None
         if turn is not None:
             Ratings(context.db, context.bot_id).rate(turn.turn_id, context.user_id, rating)
         state = UpdateState.REFUSED if turn is None else UpdateState.ANSWERED
