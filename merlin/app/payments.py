@@ -3,6 +3,7 @@
 Without the permission every function raises NotFound, as for something missing.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, tzinfo
 
 from merlin.app.actor import Actor, require_approval
@@ -22,14 +23,19 @@ from merlin.db.audit import person_reference
 
 
 def list_payments(
-    ctx: Context, actor: Actor, limit: int, before: str = "", state: str = "", whose: str = ""
+    ctx: Context,
+    actor: Actor,
+    limit: int,
+    before: str = "",
+    states: Sequence[str] = (),
+    whose: str = "",
 ) -> list[Purchase]:
-    """Return orders, newest first: those after `before`, in a state, of a user or order number.
+    """Return orders, newest first: those after `before`, in states, of a user or order number.
 
     Raises NotFound for an unknown `before`.
     """
     _require_permission(actor)
-    return Purchases(ctx.db, ctx.clock).list_newest(limit, before, state, whose)
+    return Purchases(ctx.db, ctx.clock).list_newest(limit, before, states, whose)
 
 
 def show_payment(ctx: Context, actor: Actor, purchase_id: str) -> OrderDetails:

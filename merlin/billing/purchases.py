@@ -14,7 +14,7 @@ concurrent changes one is made.
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -324,16 +324,16 @@ class Purchases(Repository):
         return [each for each in mine if each.state.is_unpaid]
 
     def list_newest(
-        self, limit: int = 50, before: str = "", state: str = "", whose: str = ""
+        self, limit: int = 50, before: str = "", states: Sequence[str] = (), whose: str = ""
     ) -> list[Purchase]:
-        """Return purchases, newest first: after one, of a state, of a person.
+        """Return purchases, newest first: after one, of some states, of a person.
 
         `whose` is the person's id or the order's number, with or without its sign.
         """
         newest = PURCHASE.select().order_by(PURCHASE.created_at.desc(), PURCHASE.id.desc())
         query = self._after(newest, before)
-        if state:
-            query = query.where(PURCHASE.state == state)
+        if states:
+            query = query.where(PURCHASE.state.in_(states))
         if whose:
             query = query.where(_matches_reference(whose.strip("№# ").lower()))
         return _PURCHASES.read_all(self.db, query.limit(limit))

@@ -90,7 +90,7 @@ class Refunds(Repository):
             raise NotFound(f"no grant {grant_id}", "billing-no-payment")
         # Locked, so that concurrent refunds do not both count the same remaining amount.
         user_id = ledger.lock_purchase(grant.purchase_id).user_id
-        keyed_id = sha256(key.encode()).hexdigest()[:ID_LENGTH] if key else ""
+        keyed_id = refund_id_of(key) if key else ""
         if existing := _REFUNDS.find(self.db, _select().where(REFUND.id == keyed_id)):
             return existing
         remaining = ledger.remaining_amount(grant_id)
@@ -200,6 +200,11 @@ def _select() -> Any:
     """Return the query of refunds with the person who paid, 0 if their data was deleted."""
     query = REFUND.select(*REFUND.every(), PURCHASE.user_id)
     return query.join(PURCHASE, on=(PURCHASE.id == REFUND.purchase_id))
+
+
+def refund_id_of(key: str) -> str:
+    """Return the id of the refund that is requested with a key."""
+    return sha256(key.encode()).hexdigest()[:ID_LENGTH]
 
 
 def check_reason(reason: str) -> None:

@@ -105,9 +105,9 @@ def orders(
     json: AsJson = False,
 ) -> None:
     """List orders, newest first."""
-    state_name = state.value if state else ""
+    states = [state.value] if state else []
     with read_context(config) as (ctx, actor):
-        purchases = payments.list_payments(ctx, actor, limit, "", state_name, str(user or ""))
+        purchases = payments.list_payments(ctx, actor, limit, "", states, str(user or ""))
     columns = (
         "order=number created=created_at user plan gateway=gateway:gateway amount "
         "state=state:purchase"

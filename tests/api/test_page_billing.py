@@ -82,6 +82,10 @@ def test_billing_page_sums_the_month_and_lists_the_newest_payments(shop, sold):
         shop.admin.get("/admin/billing", params={"person": sold.user_id, "state": "paid"})
     )
     assert "«Плюс», 30 дней" in only
+    buyer = shop.buyer()
+    waiting = {"person": buyer.user_id, "state": "pending"}
+    order_id = buyer.order("voices", contact="anna@example.com")
+    assert order_id[:8] in page_text(shop.admin.get("/admin/billing", params=waiting))
     none = page_text(shop.admin.get("/admin/billing", params={"state": "canceled"}))
     assert "Таких заказов нет" in none
     number = sold.orders[0][:8]
@@ -127,8 +131,11 @@ def test_confirmed_refund_returns_the_money_once(shop, sold):
     # The refund is shown in the bar of its day: 40,50 of 398.
     assert re.search('class="b t".* height="10.2"', shop.admin.get("/admin/billing").text)
     # An empty amount means everything that is left.
-    shop.admin.post(f"{address}/refund", data=refund_form(shop, order_id, sure="true"))
+    rest = refund_form(shop, order_id, sure="true")
+    shop.admin.post(f"{address}/refund", data=rest)
     shop.wait_for_state(order_id, "refunded")
+    for repeated in (sure, rest):
+        assert shop.admin.post(f"{address}/refund", data=repeated).status_code == 303
     assert (
         sum(refund.amount.minor for refund in shop.billing.refunds.list_of_purchase(order_id))
         == 9900

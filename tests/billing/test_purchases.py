@@ -304,7 +304,7 @@ def test_purchases_are_paginated_newest_first_and_found_by_user_or_number(shop, 
     rest = [purchase.purchase_id for purchase in rows.list_newest(3, before=page[-1])]
     assert sorted(page + rest) == sorted(ids)
     rows.end_unpaid(ids[0], PurchaseState.EXPIRED)
-    assert [purchase.purchase_id for purchase in rows.list_newest(state="expired")] == [ids[0]]
+    assert [purchase.purchase_id for purchase in rows.list_newest(states=["expired"])] == [ids[0]]
     assert rows.list_of_user(BORIS) == []
     for query, count in (
         (str(ANNA), 5),

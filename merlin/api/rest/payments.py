@@ -164,7 +164,7 @@ async def orders_part(
     caller: Caller,
     page: Page,
     list_newest: Callable[..., Sequence[Purchase]],
-    *which: str,
+    *which: object,
 ) -> Sequence[Purchase]:
     """Return one part of the orders that `list_newest` returns, and set the Link header.
 
@@ -186,9 +186,8 @@ async def list_payments(
     ] = None,
 ) -> PaymentList:
     """Return all users' orders, paid or not, newest first."""
-    purchases = await orders_part(
-        caller, page, payments.list_payments, state.value if state else ""
-    )
+    states = [state.value] if state else []
+    purchases = await orders_part(caller, page, payments.list_payments, states)
     return {
         "payments": [order_view(PaymentShown, purchase, caller.language) for purchase in purchases]
     }

@@ -28,7 +28,7 @@ from merlin.billing.ledger import Entry, EntryKind
 from merlin.billing.promo_codes import Promo
 from merlin.billing.purchases import ID_LENGTH, PurchaseState
 from merlin.billing.quota import MAX_GIFT
-from merlin.billing.refunds import MAX_REASON_LENGTH, check_reason, parse_refund
+from merlin.billing.refunds import MAX_REASON_LENGTH, check_reason, parse_refund, refund_id_of
 from merlin.billing.report import count_tests, sum_by_gateway
 from merlin.core.clock import in_zone, start_of_day, zone_of
 from merlin.core.errors import NotFound, Refused
@@ -161,7 +161,8 @@ async def show_billing(
     last, this = months(now, zone)
     # The form sends "" for all states.
     chosen = str(state)
-    purchases = await orders_part(context, page, payments.list_payments, chosen, person)
+    states = _UNPAID if state is PurchaseState.PENDING else (chosen,) if chosen else ()
+    purchases = await orders_part(context, page, payments.list_payments, states, person)
 
     def read(ctx: Context, actor: Actor) -> tuple[list[Entry], Mapping[str, str], StarComparison]:
         moved = payments.list_entries(ctx, actor, last, now + timedelta(days=1))
@@ -203,6 +204,7 @@ SHOWN = (
     PurchaseState.CANCELED,
     PurchaseState.EXPIRED,
 )
+_UNPAID = tuple(state.value for state in PurchaseState if state.is_unpaid)
 
 
 class RefundForm(BaseModel):
@@ -231,6 +233,10 @@ async def refund(
     details = await context.read(payments.show_payment, purchase_id)
     remaining = details.remaining_amounts[payments.grant_to_refund(details, back.grant)]
     reason, once = " ".join(back.reason.split()), f"page:{back.once}"
+    refunds_page = seen_other(f"/admin/billing/{purchase_id}#refunds")
+    if refund_id_of(once) in {refund.refund_id for refund in details.refunds}:
+        # The form was sent twice; nothing may be left of the payment by now.
+        return refunds_page
     try:
         amount = parse_refund(back.amount, remaining, context.language)
         check_reason(reason)
@@ -241,7 +247,7 @@ async def refund(
     except (NotFound, Refused) as error:
         wrong = refusal_text(context, error)
         return await _page(context, purchase_id, back, reason, wrong=wrong)
-    return seen_other(f"/admin/billing/{purchase_id}#refunds")
+    return refunds_page
 
 
 async def _page(
