@@ -383,12 +383,11 @@ class ProposalFollower(Repository):
         Writes nothing when there is no work.
         """
         approved = PROPOSAL.state == ProposalState.APPROVED.value
-        over = (ChangeState.COMMITTED.value, ChangeState.REFUSED.value)
-        is_open = (CHANGE.change_id == PROPOSAL.change_id) & CHANGE.state.not_in(over)
-        # Many parked ones would keep later ones from being processed.
-        for row in self._rows(approved & ~fn.EXISTS(CHANGE.select(CHANGE.id).where(is_open))):
+        over = (ChangeState.COMMITTED, ChangeState.REFUSED)
+        for row in self._rows(approved & _is_in(PROPOSAL.change_id, *over)):
             self._settle(row, self._change(row["change_id"]))
-        for row in self._rows(_WITHDRAWN & (PROPOSAL.removal_id != "")):
+        is_over = _is_in(PROPOSAL.removal_id, *over, ChangeState.CONFLICT)
+        for row in self._rows(_WITHDRAWN & (PROPOSAL.removal_id != "") & is_over):
             self._check_removal(row, self._change(row["removal_id"]))
         for row in self._rows(_WITHDRAWN & (PROPOSAL.removal_id == "")):
             self._remove(row, self._change(row["change_id"]))
@@ -475,6 +474,13 @@ class ProposalFollower(Repository):
     def _set(self, row: Row, **values: object) -> None:
         is_same = (PROPOSAL.id == row["id"]) & (PROPOSAL.state == row["state"])
         self.db.update(PROPOSAL, is_same, **values)
+
+
+def _is_in(change_id: Any, *states: ChangeState) -> Any:
+    """Return the condition for rows whose change has one of the states, or is deleted."""
+    # Without it many parked ones would keep later ones from being processed.
+    is_other = (CHANGE.change_id == change_id) & CHANGE.state.not_in([*states])
+    return ~fn.EXISTS(CHANGE.select(CHANGE.id).where(is_other))
 
 
 def _select_unthanked() -> Any:
