@@ -7,8 +7,9 @@ REFUSALS attempts, and its author is notified.
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 
 from merlin.app.verdicts import notify_editors
 from merlin.core.clock import Backoff, Clock
@@ -21,7 +22,7 @@ from merlin.dataset.commit_batch import CommitContext, GitBranch, commit_changes
 from merlin.dataset.commit_message import parse_subject
 from merlin.dataset.example import question_preview
 from merlin.dataset.proposals import ProposalFollower
-from merlin.db.database import Database
+from merlin.db.database import Database, transaction
 from merlin.db.intents import Intents
 from merlin.db.notices import ADMINS, Notices
 from merlin.git.push import ContentRefused
@@ -44,6 +45,7 @@ class ChangeProcessor:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._commits = CommitContext(branch, Intents(db), clock)
+        self.db = db
         self._queue = Changes(db, clock)
         self._notices = Notices(db, clock)
         self._clock = clock
@@ -52,7 +54,7 @@ class ChangeProcessor:
 
     def __call__(self) -> bool:
         """Commit the queued changes and send notices; return whether a commit was made."""
-        notify_editors(self._queue.db, self._clock)
+        notify_editors(self.db, self._clock)
         if self._backoff.left_s:
             return False
         if self._is_interrupted:
@@ -72,18 +74,25 @@ class ChangeProcessor:
         """
         batches = self._queue.list_off_branch(before)
         commits = self._commits.branch.find_rewritten(head, batches) if batches else {}
-        lost = [batch.first for batch in batches if batch.batch_id not in commits]
-        for by, count in Counter(change.by for change in lost).items():
-            first = next(change for change in lost if change.by == by)
+        self._follow(batches, commits)
+
+    @transaction
+    def _follow(self, batches: Sequence[Batch], commits: Mapping[str, str]) -> None:
+        lost = list[Batch]()
+        for batch in batches:
+            commit = commits.get(batch.batch_id)
+            if self._queue.follow(batch, commit) and commit is None:
+                lost.append(batch)
+        for by, count in Counter(batch.first.by for batch in lost).items():
+            first = next(batch.first for batch in lost if batch.first.by == by)
             values = {"count": count, "subject": _subject(first)}
             self._notify(first, "notice-change-lost", values)
-        ProposalFollower(self._queue.db, self._clock).repeat_removals(lost)
-        for batch in batches:  # last, as in `_settle`
-            self._queue.follow(batch, commits.get(batch.batch_id))
+        changes = chain.from_iterable(batch.changes for batch in lost)
+        ProposalFollower(self.db, self._clock).reopen(changes)
 
     def follow_proposals(self) -> bool:
         """Record what became of the changes of proposals, and thank their authors."""
-        proposals = ProposalFollower(self._queue.db, self._clock)
+        proposals = ProposalFollower(self.db, self._clock)
         if proposals.is_due():
             proposals.follow()
         return False
@@ -93,9 +102,7 @@ class ChangeProcessor:
         try:
             result = commit_changes(self._commits, batch)
         except Refused as refusal:
-            values = {"subject": _subject(batch.first), "reason": refusal.as_argument()}
-            self._notify(batch.first, "notice-change-refused", values)
-            self._queue.put_aside(batch, ChangeState.REFUSED, refusal.key, refusal.arguments)
+            self._put_aside(batch, ChangeState.REFUSED, refusal)
             log.info("change refused", batch=batch.batch_id, reason=str(refusal))
             return False
         except ContentRefused as refusal:
@@ -111,9 +118,15 @@ class ChangeProcessor:
             raise
         self._backoff.reset()
         self._settle(batch, result)
+        kill_point("change.recorded")
+        outcome = result.commit or "conflict"
+        log.info("change settled", batch=batch.batch_id, files=len(batch.changes), outcome=outcome)
         return result.commit is not None
 
+    @transaction
     def _settle(self, batch: Batch, result: BatchResult) -> None:
+        if not self._queue.settle(batch, result):
+            return
         first = batch.first
         if result.commit is not None:
             values = {"subject": _subject(first), "commit": result.commit[:10]}
@@ -129,11 +142,6 @@ class ChangeProcessor:
                     "change": change.change_id,
                 }
                 self._notify(change, "notice-change-conflict", values)
-        # Last: after a crash before it the notices above are repeated, but `once` drops them.
-        self._queue.settle(batch, result)
-        kill_point("change.recorded")
-        outcome = result.commit or "conflict"
-        log.info("change settled", batch=batch.batch_id, files=len(batch.changes), outcome=outcome)
 
     def _park_or_requeue(self, batch: Batch, refusal: MerlinError) -> bool:
         """Park the batch if it was refused too often, else requeue it; return whether parked."""
@@ -142,18 +150,25 @@ class ChangeProcessor:
             self._put_back(batch, refusal)
             return False
         self._backoff.reset()
-        first = batch.first
-        arguments = {"subject": _subject(first), "reason": refusal.as_argument()}
-        if first.by.isdecimal():
-            arguments["change"] = first.change_id
-            self._notify(first, "notice-change-parked", arguments, refusals)
-        else:
-            arguments |= {"change": first.change_id, "by": first.by}
-            once = f"change:{first.change_id}:parked:{refusals}"
-            self._notices.tell(ADMINS, "notice-change-parked-of", arguments, once=once)
-        self._queue.put_aside(batch, ChangeState.PARKED, refusal.key, refusal.arguments)
+        self._put_aside(batch, ChangeState.PARKED, refusal)
         log.warning("change parked", batch=batch.batch_id, reason=redact(str(refusal)))
         return True
+
+    @transaction
+    def _put_aside(self, batch: Batch, state: ChangeState, refusal: MerlinError) -> None:
+        """Park or refuse a batch; notify its author, or the admins of a parked one of a command."""
+        if not self._queue.put_aside(batch, state, refusal.key, refusal.arguments):
+            return
+        first = batch.first
+        arguments = {"subject": _subject(first), "reason": refusal.as_argument()}
+        if state is ChangeState.REFUSED:
+            self._notify(first, "notice-change-refused", arguments)
+            return
+        arguments["change"] = first.change_id
+        self._notify(first, "notice-change-parked", arguments)
+        if not first.by.isdecimal():
+            arguments["by"] = first.by
+            self._notices.tell(ADMINS, "notice-change-parked-of", arguments)
 
     def _put_back(self, batch: Batch, failure: MerlinError) -> None:
         self._backoff.begin()
@@ -161,14 +176,9 @@ class ChangeProcessor:
         arguments = {"reason": failure.as_argument()}
         self._notices.tell_daily("notice-change-waits", arguments)
 
-    def _notify(
-        self, change: Change, key: str, arguments: Mapping[str, object], refusals: int | None = None
-    ) -> None:
-        if change.by.isdecimal() and self._queue.exists(change.change_id):
-            kind = key.removeprefix("notice-change-")
-            mark = (change.before or "") if refusals is None else refusals
-            once = f"change:{change.change_id}:{kind}:{mark}"
-            self._notices.tell(change.by, key, arguments, once=once)
+    def _notify(self, change: Change, key: str, arguments: Mapping[str, object]) -> None:
+        if change.by.isdecimal():
+            self._notices.tell(change.by, key, arguments)
 
 
 def _subject(change: Change) -> Mapping[str, object] | str:

@@ -318,17 +318,19 @@ class Changes(Repository):
         return [Batch(batch, tuple(self.list_of_batch(batch))) for batch in batches]
 
     @transaction
-    def follow(self, batch: Batch, commit: str | None) -> None:
-        """Store which commit of a rewritten history has a batch; None: the edit is lost."""
+    def follow(self, batch: Batch, commit: str | None) -> bool:
+        """Store which commit of a rewritten history has a batch; None: the edit is lost.
+
+        False if the batch is not committed any more.
+        """
         first, committed = batch.first, ChangeState.COMMITTED
         # The same commit is not on the first-parent line, so it gets no verdict to report.
         is_told = int(commit == first.commit or not first.by.isdecimal())
         self.db.update(CHANGE, CHANGE.change_id == batch.batch_id, is_told=is_told)
         if commit is not None:
-            self._move(batch.batch_id, committed, {"commit_sha": commit})
-        else:
-            why = {"commit": (first.commit or "")[:10]}
-            self._put_aside(batch.batch_id, committed, ChangeState.REFUSED, LOST, why)
+            return self._move(batch.batch_id, committed, {"commit_sha": commit})
+        why = {"commit": (first.commit or "")[:10]}
+        return self._put_aside(batch.batch_id, committed, ChangeState.REFUSED, LOST, why)
 
     def list_batches(self, by: str | None, limit: int, before: str = "") -> list[Change]:
         """Return the first change of each batch, newest first, of one requester or all (None).
@@ -426,29 +428,33 @@ class Changes(Repository):
         return Batch(batch_id, changes)
 
     @transaction
-    def settle(self, batch: Batch, landed: BatchResult) -> None:
-        """Store the result of a claimed batch."""
+    def settle(self, batch: Batch, landed: BatchResult) -> bool:
+        """Store the result of a claimed batch; False if it is not claimed any more."""
+        values: Row = {"state": ChangeState.CONFLICT.value}
         if landed.commit is not None:
             values = {"state": ChangeState.COMMITTED.value, "commit_sha": landed.commit}
-            self._move(batch.batch_id, ChangeState.WORKING, {**values, **_FORGOTTEN, "reason": ""})
-            for each in batch.changes:
-                if each.text is not None:
-                    is_this = CHANGE.change_id == each.change_id
-                    self.db.update(CHANGE, is_this, left_blob=blob_id(each.text, landed.commit))
-            return
-        values = {"state": ChangeState.CONFLICT.value, "reason": ""}
-        self._move(batch.batch_id, ChangeState.WORKING, values)
+            values |= _FORGOTTEN
+        if not self._move(batch.batch_id, ChangeState.WORKING, {**values, "reason": ""}):
+            return False
+        for each in batch.changes:
+            if landed.commit is not None and each.text is not None:
+                is_this = CHANGE.change_id == each.change_id
+                self.db.update(CHANGE, is_this, left_blob=blob_id(each.text, landed.commit))
         for change_id, theirs in landed.conflicts.items():
             conflict = {"theirs": self._encrypt(theirs.text), "theirs_blob": theirs.blob}
             is_this = CHANGE.change_id == change_id
             self.db.update(CHANGE, is_this, **conflict, reason="change-conflict")
+        return True
 
     @transaction
     def put_aside(
         self, batch: Batch, state: ChangeState, reason: str, arguments: Mapping[str, object]
-    ) -> None:
-        """Set a claimed batch to waiting, parked (until `retry`) or refused, with the reason."""
-        self._put_aside(batch.batch_id, ChangeState.WORKING, state, reason, arguments)
+    ) -> bool:
+        """Set a claimed batch to waiting, parked (until `retry`) or refused, with the reason.
+
+        False if it is not claimed any more.
+        """
+        return self._put_aside(batch.batch_id, ChangeState.WORKING, state, reason, arguments)
 
     @transaction
     def count_refusal(self, batch: Batch) -> int:
@@ -462,10 +468,6 @@ class Changes(Repository):
         """Queue again the changes that a crashed process left `working`; return how many."""
         is_left = CHANGE.state == ChangeState.WORKING.value
         return self.db.change(CHANGE.update({"state": ChangeState.WAITING.value}).where(is_left))
-
-    def exists(self, change_id: str) -> bool:
-        """Return whether the change still exists: its requester may have deleted their data."""
-        return self.db.has(CHANGE, CHANGE.change_id == change_id)
 
     def _put_aside(
         self,

@@ -360,6 +360,7 @@ def _is_waiting(datasets: Sequence[str] | None) -> Any:
 # The author and requester of removals. It is not a user, so no notice is sent.
 MERLIN = "merlin"
 AT_ONCE = 50
+_REOPENED = {"state": ProposalState.WAITING.value, "example_id": "", "change_id": ""}
 _WITHDRAWN = (PROPOSAL.state == ProposalState.WITHDRAWN.value) & (PROPOSAL.example_id != "")
 
 
@@ -409,8 +410,7 @@ class ProposalFollower(Repository):
         if change is None or change.state is ChangeState.COMMITTED:
             self._set(row, state=ProposalState.COMMITTED.value)
         elif change.state is ChangeState.REFUSED:
-            again = {"state": ProposalState.WAITING.value, "example_id": "", "change_id": ""}
-            self._set(row, **again)
+            self._set(row, **_REOPENED)
 
     @transaction
     def _remove(self, row: Row, change: Change | None) -> None:
@@ -454,11 +454,14 @@ class ProposalFollower(Repository):
         elif change.state is ChangeState.REFUSED:
             self._set(row, removal_id="")
 
-    def repeat_removals(self, lost: Iterable[Change]) -> None:
-        """Remove the examples again whose removals a rewritten history lacks."""
+    def reopen(self, lost: Iterable[Change]) -> None:
+        """Repeat the removals that a rewritten history lacks; let its lost proposals wait again."""
         for change in lost:
             again = {"example_id": example_id_of(change.inside), "removal_id": ""}
             self.db.update(PROPOSAL, PROPOSAL.removal_id == change.change_id, **again)
+            is_added = PROPOSAL.change_id == change.change_id
+            is_added &= PROPOSAL.state == ProposalState.COMMITTED.value
+            self.db.update(PROPOSAL, is_added, **_REOPENED)
 
     @transaction
     def _thank(self, row: Row) -> None:

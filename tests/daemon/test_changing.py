@@ -26,6 +26,7 @@ from merlin.dataset.commit_batch import GitBranch
 from merlin.dataset.commit_message import telegram_editor
 from merlin.dataset.entries import ExampleEntries, ExampleFilter
 from merlin.dataset.files import FileIndex, sync_files
+from merlin.dataset.proposals import Draft, Proposals, ProposalState
 from merlin.db.notices import Notices
 from merlin.db.tables import CHANGE
 from merlin.wiring.context import open_migrated_database
@@ -87,7 +88,24 @@ def test_editor_is_notified_once_of_edits_that_a_force_push_removed(lab, tmp_pat
     states, _, lost = follow("--hard", "HEAD~1")
     assert states == ["committed", "committed", "refused", "refused"]
     assert [values["count"] for values in lost] == [2, 1]
+    git("reset", "-q", "--hard", head)
+    lab.tick("fetch")
+    _, _, lost = follow("--hard", "HEAD~3")
+    assert [values["count"] for values in lost] == [2, 1, 1], "the second edit again"
     assert notices(lab, "cli:boris") == []
+
+
+def test_proposal_that_a_force_push_removed_waits_again(lab):
+    with changes(lab) as rows:
+        proposals = Proposals(rows.db)
+        number = proposals.add(1001, Draft("Где новый вопрос?", "Здесь.", "trial"))
+        proposals.approve({number: NEW}, telegram_editor(7, "Борис"), BORIS)
+        lab.tick("changes", "fetch", "proposals")
+        assert proposals.get(number).state is ProposalState.COMMITTED
+        lab.repository.git("reset", "-q", "--hard", "HEAD~1")
+        lab.tick("fetch")
+        assert proposals.get(number).state is ProposalState.WAITING
+        assert proposals.approve({number: NEW}, telegram_editor(7, "Борис"), BORIS)
 
 
 def test_file_name_that_is_not_utf_8_does_not_block_editing(lab):
