@@ -186,6 +186,8 @@ class Clients:
         most, stored = (client.limits.bytes, self._sum_bytes(client)) if client else (0, 0)
         if most and stored + more > most:
             message = f"Your files have {stored} of {most} allowed bytes: delete some first."
+            if more > most:
+                message = f"The file has {more} bytes; all of yours may have {most}. Upload less."
             raise ApiError(403, message, code="storage_quota_exceeded")
 
     def read_usage(self, client: Client) -> dict[str, int]:

@@ -179,6 +179,8 @@ def test_file_bytes_are_limited_and_a_refused_upload_leaves_nothing(owner, conne
         anna.upload()
     anna.openai.files.delete(file.id)
     assert anna.upload().bytes == size
+    with pytest.raises(openai.PermissionDeniedError, match=f"{2 * size} bytes.*Upload less"):
+        anna.openai.files.create(file=("2.jsonl", 2 * build_training_file()), purpose="fine-tune")
 
 
 def test_idempotency_keys_are_separate_per_client(connect_client):
