@@ -145,6 +145,7 @@ def test_base_with_tuned_models_is_removed_only_when_forced(library, tmp_path):
     assert is_kept
     assert library.folder() == tmp_path / "base"
     assert library.entries == set()
+    assert (library.root / ".tiny.lock").exists(), "another process may hold it"
 
 
 @pytest.mark.parametrize("name", ["other", "..", ".tiny.part", "../base", "", "tiny/.."])

@@ -200,7 +200,11 @@ def test_damaged_base_is_pulled_again_at_the_same_commit(hub, library):
     _, is_new = library.pull()
     assert is_new
     assert f"/api/models/{REPOSITORY}/revision/{COMMIT}" in {path for _, path, _ in hub.requests}
-    assert library.folder()
+    folder = library.folder()
+    folder.rename(folder.with_name(".tiny.old"))  # as if killed while it was replaced
+    _, is_new = library.pull()
+    assert not is_new
+    assert library.folder() == folder
 
 
 def test_base_of_another_source_is_pulled_again_unless_tuned_models_use_it(hub, library):

@@ -103,7 +103,10 @@ def pull(
     """
     root = get_library_folder(engine)
     with lock_base(root, name) as lock:
-        remove_durably(_get_previous_folder(root, name))
+        previous = _get_previous_folder(root, name)
+        if previous.exists() and not (root / name).exists():  # killed while it was replaced
+            previous.rename(root / name)
+        remove_durably(previous)
         if card := _find_existing(name, model, root):
             return card, False
         _refuse_other_weights(name, model, engine)

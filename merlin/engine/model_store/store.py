@@ -387,7 +387,6 @@ def remove(
         freed = folder_bytes(folder) + folder_bytes(draft)
         remove_durably(folder)
         remove_durably(draft)
-    (root / f".{name}.lock").unlink(missing_ok=True)
     return freed, name in models and is_in_place(models[name])
 
 
