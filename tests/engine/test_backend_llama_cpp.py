@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -111,10 +112,11 @@ def test_engines_own_server_starts_at_the_first_question(base_file):
 
 
 @trains
-def test_new_adapter_is_converted_and_the_server_restarts_with_it(base_file, tmp_path):
+def test_new_adapter_is_converted_and_the_server_restarts_with_it(base_file, tmp_path, monkeypatch):
+    monkeypatch.setattr(llama_cpp, "MAX_ADAPTERS", 2)
     base = write_base_config(tmp_path / "hf")
-    first, second = (
-        write_tuned_adapter(tmp_path / name, seed)[0] for seed, name in enumerate("ab")
+    first, second, third = (
+        write_tuned_adapter(tmp_path / name, seed)[0] for seed, name in enumerate("abc")
     )
 
     async def ask_with_each(backend):
@@ -122,13 +124,47 @@ def test_new_adapter_is_converted_and_the_server_restarts_with_it(base_file, tmp
         names_in_answers = [
             (await read_answer(backend, adapter))[0].split()[0] for adapter in order
         ]
-        return names_in_answers, backend.figures()["adapters"]
+        count = backend.figures()["adapters"]
+        await read_answer(backend, third)
+        child = backend._process._child
+        await read_answer(backend, first)
+        assert backend._process._child is child, "the one used before is still loaded"
+        return names_in_answers, count
 
     names_in_answers, count = run_with_backend(build_backend(base_file, folder=base), ask_with_each)
     names = [f"merlin-{adapter.digest[:12]}" for adapter in (first, second)]
     assert names_in_answers == ["the", *names, names[0], "the"]
     assert count == 2
     assert (first.path / build_file_name(first.digest)).read_bytes().startswith(b"GGUF")
+
+
+@trains
+def test_adapter_whose_first_caller_has_left_is_converted_once(base_file, tmp_path):
+    base, is_asked, may_read = write_base_config(tmp_path / "hf"), Event(), Event()
+    adapter, _ = write_tuned_adapter(tmp_path / "a")
+    conversions = []
+
+    def find_files():
+        conversions.append(base)
+        is_asked.set()
+        assert may_read.wait(longest())
+        return BaseFiles(base)
+
+    async def leave_during_conversion(backend):
+        leaving = asyncio.create_task(read_answer(backend, adapter))
+        await asyncio.to_thread(is_asked.wait, longest())
+        leaving.cancel()
+        await asyncio.gather(leaving, return_exceptions=True)
+        asked = asyncio.create_task(read_answer(backend, adapter))
+        for _ in range(10):  # it has begun
+            await asyncio.sleep(0)
+        may_read.set()
+        return (await asked)[0]
+
+    model = EngineModelConfig.model_construct(backend="llama.cpp", path=str(base_file), url="")
+    backend = LlamaCppBackend("base", model, "", find_files)
+    assert run_with_backend(backend, leave_during_conversion).startswith("merlin-")
+    assert len(conversions) == 1
 
 
 @trains

@@ -16,6 +16,7 @@ import contextlib
 import json
 import secrets
 import shutil
+import threading
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -91,6 +92,7 @@ class LlamaProcess:
     async def _ensure_loaded(self, file: Path | None) -> None:
         child = self._child
         is_loaded = file is None or file in self._files
+        self._files.sort(key=lambda path: path == file)  # the last used is the last
         if child is None or child.returncode is not None or not (self._url and is_loaded):
             await self._idle.wait()
             await self._stop_child()
@@ -216,7 +218,8 @@ class LlamaCppBackend(ProxyBackend):
         super().__init__("llama.cpp", model, key, _NEUTRAL_SAMPLING)
         self._files = files
         self._process = None if model.url else LlamaProcess(name, model, key, self.client)
-        self._converting = asyncio.Lock()
+        # Not of asyncio: the conversion for a caller who has left goes on.
+        self._converting = threading.Lock()
 
     async def find_targets(self, adapter: Adapter | None) -> AsyncGenerator[Target, None]:
         """Yield the server and the scales of all of its adapters."""
@@ -253,17 +256,19 @@ class LlamaCppBackend(ProxyBackend):
     async def _convert_adapter(self, adapter: Adapter) -> Path:
         """Return the adapter's GGUF file, converting it once; it is stored beside the weights."""
         file = adapter.path / build_file_name(adapter.digest)
-        async with self._converting:
-            try:
+
+        def convert() -> None:
+            with self._converting:
                 if not file.exists():
-                    await asyncio.to_thread(
-                        lambda: write_adapter(adapter.path, self._files().folder, file)
-                    )
-            except ImportError as error:
-                text = "Adapters become GGUF by the package gguf: run make engine in the checkout."
-                raise Unavailable(text) from error
-            except Inconvertible as error:
-                raise Unavailable(f"The adapter cannot become GGUF: {error}.") from error
+                    write_adapter(adapter.path, self._files().folder, file)
+
+        try:
+            await asyncio.to_thread(convert)
+        except ImportError as error:
+            text = "Adapters become GGUF by the package gguf: run make engine in the checkout."
+            raise Unavailable(text) from error
+        except Inconvertible as error:
+            raise Unavailable(f"The adapter cannot become GGUF: {error}.") from error
         return file
 
     async def close(self) -> None:
