@@ -67,10 +67,16 @@ def read_docx(content: bytes, most_characters: int) -> ExtractedText:
         part = docx.Document(BytesIO(content)).part
     except ValueError as error:  # a workbook or a presentation
         raise UnreadableDocument("unknown") from error
-    for element in list(part.element.body.iter(*_LEFT_OUT)):
-        element.getparent().remove(element)
+    _accept_changes(part.element.body)
     _insert_notes(part)
     return join_parts(_blocks(part.element.body), most_characters), False
+
+
+def _accept_changes(root: BaseOxmlElement) -> BaseOxmlElement:
+    """Remove what is not read from a part, and return it."""
+    for element in list(root.iter(*_LEFT_OUT)):
+        element.getparent().remove(element)
+    return root
 
 
 def _insert_notes(part: StoryPart) -> None:
@@ -79,7 +85,7 @@ def _insert_notes(part: StoryPart) -> None:
         (note.tag, note.get(_ID)): " ".join("".join(_blocks(note)).split())
         for relation in part.rels.values()
         if relation.reltype.rpartition("/")[2] in _NOTES and not relation.is_external
-        for note in parse_xml(relation.target_part.blob)
+        for note in _accept_changes(parse_xml(relation.target_part.blob))
     }
     for reference in part.element.body.iter(*_REFERENCES):
         key = str(reference.tag).removesuffix("Reference"), reference.get(_ID)

@@ -184,7 +184,9 @@ def test_tables_and_wrapped_runs_of_a_docx_are_read():
 
 @unit
 def test_notes_comments_and_changes_of_a_docx_are_read():
-    content = make_annotated_docx("опыт", "Чей?", "Павлов, 1904")
+    moved_away = "<w:moveFrom><w:r><w:t>Сеченов</w:t></w:r></w:moveFrom>"
+    note = f"Павлов</w:t></w:r>{moved_away}<w:r><w:t>, 1904"
+    content = make_annotated_docx("опыт", "Чей?", note)
     assert parse_content("docx", content) == "опыт [Чей?]\n\nопыт [Павлов, 1904]"
     moved = (
         b"<w:ins><w:r><w:t>b</w:t></w:r></w:ins><w:moveFrom><w:r><w:t>a</w:t></w:r></w:moveFrom>"
