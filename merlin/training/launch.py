@@ -195,7 +195,12 @@ def _find_oldest_job(provider: TrainingProvider, key: str) -> str | None:
     for state, surplus in kept[1:]:
         if state not in FINAL:
             log.warning("surplus job cancelled", provider_job=surplus.provider_job_id, key=key)
-            provider.api.cancel_job(surplus.provider_job_id)
+            try:
+                provider.api.cancel_job(surplus.provider_job_id)
+            except ProviderBusy:
+                raise
+            except ProviderError as refusal:  # it may have ended meanwhile
+                log.warning("surplus job stays", key=key, reason=str(refusal))
     return kept[0][1].provider_job_id if kept else None
 
 

@@ -197,6 +197,18 @@ def test_succeeded_one_of_two_ended_jobs_of_a_launch_is_used(lab, provider):
     assert len(provider.jobs_created()) == 2
 
 
+def test_surplus_job_that_ended_before_it_is_cancelled_fails_no_launch(lab, provider):
+    provider.faults.add(Fault("jobs.create", FaultKind.DROP))
+    lab.tick("fetch", "launch")
+    (job,) = provider.jobs_created()
+    url, key = f"{provider.base_url}/fine_tuning/jobs", {"Authorization": "Bearer stand-in"}
+    httpx2.post(url, json=dict(job["asked"]), headers=key).raise_for_status()
+    provider.faults.add(make_fault("jobs.cancel", 400, times=1))
+    make_jobs_due(lab)
+    lab.until_serving("trial-1")
+    assert len(provider.jobs_created()) == 2
+
+
 def prepare_two_launches(lab, provider):
     config_text = lab.path.read_text()
     lab.path.write_text(
