@@ -3,7 +3,9 @@
 import gzip
 import hashlib
 import json
+import re
 import tarfile
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +26,14 @@ for _ in range(1500):
 for path in ("healthz", "metrics"):
     print(urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=60).read().decode())
 """
+HANDBOOK = Path(__file__).parents[2] / "docs/en/operate.md"
+# The machine has no sudo.
+SUDO = """sudo() {
+  case $1 in
+    --user=*) runuser -u "${1#*=}" -- env HOME=/var/lib/merlin "${@:2}" ;;
+    *) "$@" ;;
+  esac
+}"""
 LIMIT = "receive.maxInputSize"
 QUESTION = "Какие черты лица отвечают за глубину фиксации?"
 
@@ -85,6 +95,15 @@ def test_nightly_backup_runs_inside_its_sandbox_and_can_be_read(machine):
         names = set(archive_file.getnames())
     assert {"merlin.db", "engine/engine.db", "manifest.json"} <= names
     assert any(name.startswith("engine/models/") for name in names)
+
+
+def test_recovery_is_tried_on_a_copy_as_the_handbook_says(machine):
+    section = HANDBOOK.read_text("utf-8").partition("### Try it on a copy")[2].partition("\n## ")[0]
+    commands = re.findall(r"^\$ (.*)$", section, re.MULTILINE)
+    assert any(" recover " in command for command in commands)
+    tables = machine.box.run("bash", "-euo", "pipefail", "-c", "\n".join([SUDO, *commands])).stdout
+    assert "neurotypology-1" in tables
+    assert not machine.box.path("/var/lib/merlin/copy").exists()
 
 
 def test_commit_in_an_encoding_unknown_to_git_does_not_stop_the_pipeline(machine):
