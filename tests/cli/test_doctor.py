@@ -137,6 +137,7 @@ def test_database_that_is_away_is_described_once(fresh, capsys):
     document = run_doctor(fresh, capsys)
     described = [what for what, (_, words) in document.items() if "127.0.0.1" in words]
     assert "Connection refused" in document["database"][1]
+    assert "Check its server or disk" in document["database"][1]
     assert "see database above" in document["queues"][1]
     assert not {"text.key", "postgresql", "telegram.admins", "daemon"} & {*described}
 

@@ -1,6 +1,6 @@
 # The database
 store-busy = The database is busy: another process has been writing for too long. Try again.
-store-unavailable = The database can't be opened: { $reason }
+store-unavailable = The database can't be opened. Check its server or disk, and database in config.yaml; the reason: { $reason }
 store-full = The disk of the database is full. Make room: Merlin goes on by itself, and nothing is lost.
 store-encoding = The PostgreSQL database has the encoding { $encoding }, which can't store every character. Create one with UTF8, as an administrator of the server: CREATE DATABASE name OWNER user ENCODING 'UTF8' TEMPLATE template0; for a dump, pg_restore into it
 store-denied = PostgreSQL denies its user a right: { $reason }. Make it the owner, as an administrator of the server: ALTER DATABASE name OWNER TO user; for tables that exist already: REASSIGN OWNED BY former TO user

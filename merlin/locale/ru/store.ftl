@@ -1,6 +1,6 @@
 # База данных
 store-busy = База данных занята: другой процесс слишком долго пишет в неё. Попробуйте ещё раз.
-store-unavailable = Базу данных не открыть: { $reason }
+store-unavailable = Базу данных не открыть. Проверьте её сервер или диск и database в config.yaml; причина: { $reason }
 store-full = Диск, на котором лежит база данных, заполнен. Освободите место: Merlin продолжит сам, ничего не потеряется.
 store-encoding = У базы данных PostgreSQL кодировка { $encoding }, в ней можно сохранить не все символы. Создайте базу с UTF8, как администратор сервера: CREATE DATABASE база OWNER пользователь ENCODING 'UTF8' TEMPLATE template0; дамп восстановите в неё через pg_restore
 store-denied = PostgreSQL не даёт прав этому пользователю: { $reason }. Сделайте его владельцем, как администратор сервера: ALTER DATABASE база OWNER TO пользователь; если таблицы уже есть: REASSIGN OWNED BY прежний TO пользователь
