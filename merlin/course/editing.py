@@ -200,12 +200,13 @@ class CourseFiles:
     def _text_of(self, place: int, draft: MaterialDraft) -> tuple[str, list[Edit]]:
         """Return the path of a changed material's text, and the edits that write it.
 
-        A text that another material uses too stays unchanged.
+        A text that another material uses too stays unchanged; so does a file that has none to show.
         """
         old_path, text = self.spec.materials[place].text, _end_with_newline(draft.text)
         file = self._files.get(old_path)
         if not draft.text:
-            return "", self._remove_text(old_path)
+            is_shown = file is None or bool(file.text)
+            return ("", self._remove_text(old_path)) if is_shown else (old_path, [])
         if file is not None and file.text == text:
             return old_path, []
         path = old_path if old_path and self._is_alone(old_path) else self._free_path(draft)

@@ -76,6 +76,17 @@ def test_text_replaces_a_link_and_a_link_replaces_a_text():
     assert read_course(to_link)["materials"][0]["file_url"] == "https://c.example"
 
 
+@pytest.mark.parametrize("content", [None, ""])  # None: in no encoding that is shown
+def test_file_without_a_text_to_show_outlives_an_edit_of_its_material(content):
+    yaml = YAML.replace(
+        "text: materials/lecture-01.md}", 'text: materials/a.md, file_url: "https://a.b"}', 1
+    )
+    draft = MaterialDraft("lecture", 1, {"ru": "Иначе"}, file_url="https://a.b", place=1)
+    proposed = make_files(yaml, **{"materials/a.md": content}).change_material(0, draft)
+    assert list_paths(proposed) == [(ChangeKind.EDIT, "course.yaml")]
+    assert read_course(proposed)["materials"][1]["text"] == "materials/a.md"
+
+
 def test_unchanged_text_is_not_rewritten():
     draft = MaterialDraft("lecture", 1, {"ru": "Иначе"}, text="# Начало")
     assert list_paths(make_files().change_material(0, draft)) == [(ChangeKind.EDIT, "course.yaml")]
