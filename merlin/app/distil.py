@@ -136,19 +136,19 @@ def read_questions(content: str, name: str) -> list[Passage]:
 
 
 def read_train_questions(ctx: Context, actor: Actor, dataset: str) -> list[Passage]:
-    """Return as many training questions as test questions are missing, spread over the dataset.
+    """Return as many training questions as test questions are wanted, spread over the dataset.
 
     Raises NotFound.
     """
-    missing = count_test_questions(ctx, actor, dataset).missing
+    wanted = count_test_questions(ctx, actor, dataset).wanted
     entries = ExampleEntries(ctx.db).find(dataset, ExampleFilter(split=TRAIN), _MAX_REWORDED)
-    examples = [(entry.example_id, parse_example(entry.text)) for entry in entries if missing]
+    examples = [(entry.example_id, parse_example(entry.text)) for entry in entries if wanted]
     candidates = [
         Passage(example_id, example.question, is_question=True, answer=example.answer)
         for example_id, example in examples
         if example and len(example.messages) == _PAIR_TURNS
     ]
-    return candidates[:: max(len(candidates) // max(missing, 1), 1)][:missing]
+    return candidates[:: max(len(candidates) // max(wanted, 1), 1)][:wanted]
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ from merlin.dataset.sensitive import mask_personal_data
 from merlin.dataset.split import TEST
 from merlin.db.audit import Audit
 from merlin.db.notices import Notices
+from merlin.training.evaluation import ENOUGH_QUESTIONS
 from merlin.training.promote import Promotions
 
 # The version of the text `consent-ask`; another text needs a new consent.
@@ -270,17 +271,23 @@ _MAX_LIKED = 200
 class TestPart:
     """The number of test questions of the newest build, needed by its gate, and waiting.
 
-    All are 0 before the first build.
+    With `enough`, comparisons of two models are certain. All are 0 before the first build.
     """
 
     questions: int = 0
     least: int = 0
+    enough: int = 0
     waiting: int = 0
 
     @property
     def missing(self) -> int:
         """Return how many are missing if all waiting ones are approved."""
         return max(self.least - self.questions - self.waiting, 0)
+
+    @property
+    def wanted(self) -> int:
+        """Return how many more make comparisons of two models certain."""
+        return max(self.enough - self.questions - self.waiting, 0)
 
 
 def count_test_questions(ctx: Context, actor: Actor, dataset: str) -> TestPart:
@@ -292,17 +299,18 @@ def count_test_questions(ctx: Context, actor: Actor, dataset: str) -> TestPart:
         return TestPart()
     waiting = Proposals(ctx.db, ctx.clock).count([dataset], TEST)
     needed = max(int(split["min_test"]), 1)
-    return TestPart(questions=build.test, least=needed, waiting=waiting)
+    enough = max(needed, ENOUGH_QUESTIONS)
+    return TestPart(questions=build.test, least=needed, enough=enough, waiting=waiting)
 
 
 def find_liked(ctx: Context, actor: Actor, dataset: str, language: str) -> list[RatedAnswer]:
     """Return liked answers that can be test questions, masked in `language`, newest first.
 
-    At most as many as are missing: of users who consented, without questions that an example or an
+    At most as many as are wanted: of users who consented, without questions that an example or an
     open proposal has, or that continue a conversation. Raises NotFound.
     """
-    missing = count_test_questions(ctx, actor, dataset).missing
-    if not missing:
+    wanted = count_test_questions(ctx, actor, dataset).wanted
+    if not wanted:
         return []
     files = changes.read_files(ctx, actor, dataset).files
     examples = (parse_example(file.text) for file in files if file.path.startswith(EXAMPLES))
@@ -315,7 +323,7 @@ def find_liked(ctx: Context, actor: Actor, dataset: str, language: str) -> list[
         masked = item.mask(language)
         if not read_turn_before(ctx, dataset, item.question, item.turn_id, language):
             candidates.setdefault(normalise(masked.question), masked)
-    return [item for form, item in candidates.items() if form not in existing][:missing]
+    return [item for form, item in candidates.items() if form not in existing][:wanted]
 
 
 def propose_liked(ctx: Context, actor: Actor, dataset: str, liked: Sequence[RatedAnswer]) -> int:

@@ -95,8 +95,8 @@ def propose_tests(dataset: DatasetName, config: ConfigPath = DEFAULT, json: AsJs
     if json:
         print_json({**record(counts), "proposed": count})
         return
-    print_message("proposals-tests", count=count, questions=counts.questions, least=counts.least)
-    if counts.missing > count:
+    print_message("proposals-tests", count=count, **record(counts))
+    if counts.wanted > count:
         print_message("proposals-tests-more", dataset=dataset)
 
 

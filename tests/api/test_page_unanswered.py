@@ -243,6 +243,7 @@ def test_liked_answers_are_proposed_as_test_questions_once(site, capsys):
     add_question(site, "Не знаешь?", rating=Rating.UP)
     document = propose()
     assert (document["questions"], document["least"], document["proposed"]) == (2, 10, 1)
+    assert document["enough"] == 40
     assert propose()["proposed"] == 0
     (proposal,) = Proposals(site.database).list_waiting()
     assert (proposal.draft.question, proposal.draft.split) == ("Как сложить стопку?", "test")

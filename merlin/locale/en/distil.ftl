@@ -22,7 +22,7 @@ proposals-declined = Declined: { $count ->
         [one] { $count } proposal
        *[other] { $count } proposals
     }. Their text is deleted.
-proposals-tests = Test questions: { $questions }; the gate needs at least { $least }. Proposed from liked answers: { $count }.
+proposals-tests = Test questions: { $questions }; the gate needs at least { $least }, a sure comparison { $enough }. Proposed from liked answers: { $count }.
 proposals-tests-more = For more, let a model reword the questions of the examples: merlin distil { $dataset } --from examples --teacher PROVIDER/MODEL --budget 1
 
 distil-system = You write training examples for an assistant. Answer with JSON alone, in this form: { $shape }. Write every question and answer in the language of the material. Each answer is complete, correct, and in the manner that the assistant's own instruction asks for. The instruction:

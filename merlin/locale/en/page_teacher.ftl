@@ -164,6 +164,7 @@ page-proposals-unmark = Select none
 page-proposals-approve = Accept the selected ones
 page-proposals-decline = Decline the selected ones
 page-tests-few = Test questions: { $questions } of { $least }. With fewer, a new model can't be compared with the live one.
+page-tests-more = Test questions: { $questions }. With { $enough } or more, models can be compared with certainty.
 page-tests-propose = Propose from liked answers
 page-tests-none = There are no liked answers to take test questions from yet.
 page-no-proposals = Nothing is waiting

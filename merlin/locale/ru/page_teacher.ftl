@@ -168,6 +168,7 @@ page-proposals-unmark = Снять выбор
 page-proposals-approve = Принять выбранные
 page-proposals-decline = Отклонить выбранные
 page-tests-few = Тестовых вопросов: { $questions } из { $least }. Пока их меньше, новую модель не с чем сравнить.
+page-tests-more = Тестовых вопросов: { $questions }. Уверенно сравнивать модели можно, когда их { $enough } или больше.
 page-tests-propose = Предложить по понравившимся ответам
 page-tests-none = Пока нет понравившихся ответов, из которых можно взять тестовые вопросы.
 page-no-proposals = Ничего не ждёт
