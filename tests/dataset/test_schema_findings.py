@@ -127,7 +127,9 @@ def test_schema_error_is_reported_at_its_line_and_column(name, text, expected):
     assert find_places(name, text) == expected
 
 
-def test_list_with_too_many_items_is_named():
+def test_list_with_too_many_or_too_few_items_is_named():
+    (finding,) = validate("example", "messages: []\n")[1]
+    assert finding.text("en") == "Too few parts in messages: the minimum is 1."
     tags = ", ".join(map(str, range(51)))
     (finding,) = validate("example", f"messages:\n- user: a\ntags: [{tags}]\n")[1]
     assert finding.text("en") == "Too many parts in tags: at most 50 are allowed."

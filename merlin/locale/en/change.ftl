@@ -144,7 +144,7 @@ import-more-duplicates = { $count ->
     [one] { $count } more line is
    *[other] { $count } more lines are
   } already known (all of them: --json)
-import-has-errors = Nothing was imported: { $rejected } of { $lines } lines have errors. Fix them, or leave them out: --skip-bad
+import-has-errors = Nothing was imported: lines with errors: { $rejected } of { $lines }. Fix them, or leave them out: --skip-bad
 import-left-out = { $count ->
     [one] { $count } line was
    *[other] { $count } lines were
