@@ -134,6 +134,8 @@ def show_source(context: BotContext) -> View:
     return replace(menu.message(context, "\n".join(lines)), is_new=True)
 
 
+# In place of the rating, on the button of the rating in effect.
+_NO_RATING = "none"
 _PRESSED_STYLES = {Rating.UP: "success", Rating.DOWN: "danger"}
 RatedTurn = tuple[Turn, Rating | None]
 
@@ -151,12 +153,18 @@ async def rate(context: BotContext) -> None:
             is_here = answered is not None and answered.turn_id == context.number(1)
             turn = answered if is_here else None
         pressed = context.argument(0)
-        if turn is None or pressed not in set(Rating):
+        if turn is None or pressed not in {*Rating, _NO_RATING}:
             return menu.refusal(context, "bot-not-yours")
-        rating = feedback.press_rating(*context.caller, turn.turn_id, Rating(pressed))
+        ratings = Ratings(context.db, context.bot_id)
+        before = ratings.find(turn.turn_id, context.user_id)
+        rating = None if pressed == _NO_RATING else Rating(pressed)
+        if rating and not context.is_private:  # one keyboard for everybody
+            rating = feedback.press_rating(*context.caller, turn.turn_id, rating)
+        else:
+            ratings.rate(turn.turn_id, context.user_id, rating)
         rated[:] = [(turn, rating)]
         message = context.translate(f"rating-{rating.value if rating else 'none'}")
-        if rating is not Rating.DOWN or not context.is_private:
+        if rating in {before, None, Rating.UP} or not context.is_private:
             return menu.alert(message)
         fix = ("rating-fix", f"fix:{turn.turn_id}", "primary")
         return replace(
@@ -218,7 +226,9 @@ async def _mark(context: BotContext, turn: Turn, rating: Rating | None) -> None:
 def _mark_button(button: Button, rating: Rating | None) -> Button:
     if rating is None or not button.data.startswith(f"rate:{rating.value}:"):
         return button
-    return replace(button, label=f"{button.label} ✓", style=_PRESSED_STYLES[rating])
+    # The button names what to store: a double click does not remove the rating again.
+    data = button.data.replace(rating.value, _NO_RATING)
+    return replace(button, label=f"{button.label} ✓", data=data, style=_PRESSED_STYLES[rating])
 
 
 LINK = "fix"
