@@ -22,6 +22,7 @@ from merlin.api.pages import site
 from merlin.bot.commands import COMMANDS
 from merlin.cli.help import russian_keys
 from merlin.config import process_names
+from merlin.core.money import MICRO, Usage
 from merlin.dataset.spec import schema_text
 from merlin.engine import api as engine_routes
 from merlin.engine import status as engine_status
@@ -164,6 +165,19 @@ def test_named_command_exists_with_its_options():
                 command = find_command(verbs)
                 assert command, f"merlin {' '.join(verbs)}"
                 assert options <= read_options().get(command, set()), text
+
+
+@unit
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_cost_of_answers_follows_from_the_prices(language):
+    price = config.load(ROOT / "config.yaml").base_models["gpt-4.1-mini-2025-04-14"].price
+    text = (ROOT / f"docs/{language}/growth.md").read_text("utf-8")
+    page = re.sub(r"(?<=\d)[,\s](?=\d{3}\b)", "", text)
+    rows = re.findall(r"^\| (\d+) \| (\d+) \| 0 \|$", page, re.MULTILINE)
+    assert len(rows) == 5
+    for people, dollars in rows:
+        cost = int(people) * 10 * 30 * price.answer(Usage(input_tokens=500, output_tokens=60))
+        assert round(cost / MICRO) == int(dollars)
 
 
 @unit
