@@ -223,5 +223,7 @@ def day_bounds(
 ) -> tuple[datetime, datetime]:
     """Return the start and end of a period; days begin at midnight in `zone`."""
     last = start_of_day(until.date(), zone) if until else datetime.now(UTC)
-    day: date = since.date() if since else (last - timedelta(days=_DEFAULT_DAYS)).date()
+    # No day is before the year 1.
+    days = min(_DEFAULT_DAYS, last.toordinal() - 1)
+    day: date = since.date() if since else (last - timedelta(days=days)).date()
     return start_of_day(day, zone), last

@@ -132,6 +132,7 @@ def test_report_sums_by_month_gateway_and_plan(capfd, folder):
         show_json(capfd, folder, "report", "--since", "2001-01-01", "--until", "2002-01-01")["sums"]
         == []
     )
+    assert show_json(capfd, folder, "report", "--until", "0001-01-01")["sums"] == []
     code, captured = run(capfd, folder, "billing", "report")
     assert code == 0
     assert "299.90 RUB" in captured.out
