@@ -124,7 +124,7 @@ def impact(
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Show the builds, models and answers that use an example."""
+    """Show the builds and models that hold an example, and all answers of these models."""
     with read_context(config) as (ctx, actor):
         impact_view = lineage.find_impact(ctx, actor, example, dataset or "")
     if json:
