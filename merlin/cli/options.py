@@ -155,6 +155,9 @@ def require_stopped(config: Config, others: Iterable[str] = ()) -> Iterator[None
         yield
 
 
+_YES = ("y", "yes", "д", "да")
+
+
 def require_yes(question: str, refusal: str, *, is_confirmed: bool, **arguments: object) -> None:
     """Ask for confirmation unless it is given. Raises Refused unless the answer is yes.
 
@@ -163,9 +166,12 @@ def require_yes(question: str, refusal: str, *, is_confirmed: bool, **arguments:
     """
     if is_confirmed:
         return
-    if not sys.stdin.isatty() or not typer.confirm(
-        text(language(), question, **arguments), err=True
-    ):
+    is_yes = False
+    if sys.stdin.isatty():
+        line = f"{text(language(), question, **arguments)} {text(language(), 'cli-yes-or-no')}"
+        answer = typer.prompt(line, default="", show_default=False, err=True)
+        is_yes = answer.strip().casefold() in _YES
+    if not is_yes:
         raise Refused("not confirmed", refusal)
 
 

@@ -28,7 +28,7 @@ _SECRETS = re.compile(
     r"|\bsk-[A-Za-z0-9_-]{12,}"
     r"|\bmrl_[A-Za-z0-9_-]{12,}"
     r"|(?<=Bearer )[^\s\"']+"
-    r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
+    r"|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"
 )
 _MIN_SECRET_LENGTH = 8
 _known_secrets: set[str] = set()

@@ -320,9 +320,10 @@ def listen(setting: str, host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         listener.listen(BACKLOG)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # a host such as "a..b" has no ASCII form
         listener.close()
-        arguments = {"place": f"{host}:{port}", "reason": error.strerror or str(error)}
+        reason = getattr(error, "strerror", None) or str(error)
+        arguments = {"place": f"{host}:{port}", "reason": reason}
         message = f"{setting}: {arguments['place']}: {arguments['reason']}"
         raise ConfigError(message, "listen-failed", setting=setting, **arguments) from error
     return listener

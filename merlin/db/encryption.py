@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from merlin.config.settings import TEXT_KEY
 from merlin.core import durable_files
 from merlin.core.errors import ConfigError, MerlinError
-from merlin.core.log import get_logger
+from merlin.core.log import get_logger, hide_secrets
 
 log = get_logger(__name__)
 
@@ -177,8 +177,10 @@ def key_id(key: bytes) -> str:
 
 
 def parse_keys(text: str, where: str) -> list[bytes]:
-    """Return the keys in a text, one a line. Raises ConfigError."""
-    return [_key(word.encode(), where) for word in _BETWEEN_KEYS.split(text.strip())]
+    """Return the keys in a text, one a line; none is logged from now on. Raises ConfigError."""
+    words = _BETWEEN_KEYS.split(text.strip())
+    hide_secrets(words)
+    return [_key(word.encode(), where) for word in words]
 
 
 def _key(text: bytes, where: str) -> bytes:

@@ -210,6 +210,7 @@ def test_unconfirmed_or_invalid_refund_is_not_recorded(capfd, folder, monkeypatc
     arguments = ("--reason", "x", "--amount", "1,500", "--no-wait")
     code, captured = run(capfd, folder, "billing", "refund", order, *arguments)
     assert (code, "1.50 RUB" in captured.err) == (1, True), captured.err
+    assert "[yes/No]" in captured.err
 
 
 def test_unpaid_order_cannot_be_refunded(capfd, folder, shop):

@@ -26,12 +26,13 @@ TOKEN = "123456789:AAabcdefghijklmnopqrstuvwxyz012345"
         "mrl_abcdefghijklmnopqrst",
         "Authorization: Bearer abc.def",
         "https://anna:secret@git.example.com/x.git",
+        "redis://:secret@localhost/1",
     ],
 )
 def test_text_that_looks_like_a_secret_is_hidden(text):
     hidden = redact(text)
     assert "[hidden]" in hidden
-    for secret in (TOKEN, "sk-proj", "mrl_abc", "abc.def", "anna:secret"):
+    for secret in (TOKEN, "sk-proj", "mrl_abc", "abc.def", ":secret"):
         assert secret not in hidden
 
 

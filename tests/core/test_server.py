@@ -35,6 +35,11 @@ def test_address_in_use_is_reported_with_its_setting():
     assert message.endswith("задайте другой engine.listen")
 
 
+def test_host_that_is_none_is_reported_with_its_setting():
+    with pytest.raises(ConfigError, match=r"api.listen: a\.\.b:80"):
+        listen("api.listen", "a..b", 80)
+
+
 def test_free_ports_are_distinct_usable_and_below_the_ephemeral_range():
     ports = free_ports(5)
     assert len(set(ports)) == 5

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from merlin.core.errors import ConfigError
+from merlin.core.log import redact
 from merlin.db.encryption import Cipher, DecryptionFailed, load_or_make_key
 
 pytestmark = pytest.mark.unit
@@ -99,6 +100,12 @@ def test_given_key_encrypts_and_creates_no_file(tmp_path):
     cipher = load_or_make_key(tmp_path, GIVEN)
     assert cipher.open(cipher.seal("слова")) == "слова"
     assert not list(tmp_path.iterdir())
+
+
+def test_each_of_several_given_keys_is_hidden_in_logs(tmp_path):
+    keys = [base64.urlsafe_b64encode(bytes([number] * 32)).decode() for number in (101, 102)]
+    load_or_make_key(tmp_path, "\n".join(keys))
+    assert redact(f"read {keys[1]}, {keys[0]}") == "read [hidden], [hidden]"
 
 
 def test_key_file_still_decrypts_when_a_key_is_given_later(tmp_path):

@@ -163,3 +163,4 @@ why-no-turn = Ответ { $turn } не найден
 why-no-model = Ответ { $turn } дала не модель: это текст самого Merlin, или ответ ещё пишется
 impact-not-found = Ни в одной версии наборов нет примера { $example }: укажите путь к файлу или НАБОР/ПРИМЕР
 impact-several = { $example } есть в нескольких наборах ({ $datasets }): добавьте --dataset
+cli-yes-or-no = [да/Нет]
