@@ -460,7 +460,7 @@ def find_reached_cap(ctx: Context, user_id: int) -> ReachedCap | None:
 
 
 def add_cost(ctx: Context, user_id: int, cost: Cost) -> None:
-    """Add the cost of an answer to the capped sums; notify admins of each cap once a day."""
+    """Add the cost of an answer to the capped sums; notify admins of a reached cap once a day."""
     if not cost.micro or not _is_capped(ctx):
         return
     day = quota.today(ctx.clock(), zone_of(ctx.config.timezone)).day
@@ -476,11 +476,10 @@ def add_cost(ctx: Context, user_id: int, cost: Cost) -> None:
             in_zone(reached_cap.until, zone_of(ctx.config.timezone)), is_named=True
         ),
     }
-    key = f"notice-answers-{reached_cap.reach}"
-    once = f"answers-{reached_cap.reach}:{reached_cap.day}"
     if reached_cap.reach == "person":
         arguments["user"] = str(user_id)
-        once = f"{once}:{mark}"
+    key = f"notice-answers-{reached_cap.reach}"
+    once = f"answers-{reached_cap.reach}:{reached_cap.day}"
     Notices(ctx.db, ctx.clock).tell(ADMINS, key, arguments, once)
 
 
