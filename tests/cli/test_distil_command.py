@@ -280,7 +280,7 @@ def test_interrupted_run_keeps_its_answers_and_continues(lab, run, questions, pr
         "--budget",
         "1",
     )
-    provider.behave(think_s=0.3)
+    provider.behave(think_s=2.0)  # long enough to be seen on a busy machine
     log = lab.folder / "distil.log"
     drafting = start_function(run_command, [*asked, "--config", str(lab.path)], log, {})
     wait_until(lambda: len(draft_calls(provider)) >= 2)
@@ -299,7 +299,7 @@ def test_interrupted_run_keeps_its_answers_and_continues(lab, run, questions, pr
 
 def test_second_run_at_the_same_time_spends_nothing(lab, run, questions, provider):
     asked = (*questions("Что такое а?", "Что такое б?", "Что такое в?"), "--budget", "1")
-    provider.behave(think_s=0.3)
+    provider.behave(think_s=2.0)  # long enough to be seen on a busy machine
     arguments = [*asked, "--config", str(lab.path)]
     first = start_function(run_command, arguments, lab.folder / "distil.log", {})
     wait_until(lambda: draft_calls(provider))
