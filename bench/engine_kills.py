@@ -28,7 +28,7 @@ def run(_: Sequence[str] = ()) -> None:
     with tempfile.TemporaryDirectory() as temporary, run_engine(models) as rig:
         file = rig.upload(write_examples(Path(temporary) / "facts.jsonl"))
         started_at = time.monotonic()
-        unbroken = _loss(rig, rig.create_job(BASE, file, SEED, LEARNING))
+        unbroken = train(rig, rig.create_job(BASE, file, SEED, LEARNING))
         duration_s = time.monotonic() - started_at
         print(f"unbroken: loss {unbroken:.6f} after {duration_s:.1f} s")
         equal_count = 0
@@ -36,13 +36,14 @@ def run(_: Sequence[str] = ()) -> None:
             after_s = rng.uniform(0, duration_s)
             job = rig.create_job(BASE, file, SEED, LEARNING)
             victim = _kill(rig, after_s, is_engine=number % 2 == 0)
-            loss = _loss(rig, job)
+            loss = train(rig, job)
             equal_count += abs(loss - unbroken) <= SAME
             print(f"{victim} killed after {after_s:.1f} s: loss {loss:.6f}", flush=True)
     print(f"{equal_count} of {KILLS} succeeded with a loss within {SAME:g} of the unbroken one")
 
 
-def _loss(rig: EngineProcess, job: str) -> float:
+def train(rig: EngineProcess, job: str) -> float:
+    """Wait for a job's model and return its loss in the last epoch."""
     rig.wait_for_model(job)
     return rig.losses(job)[1]
 

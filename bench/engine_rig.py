@@ -107,15 +107,17 @@ class EngineProcess:
 
 
 @contextmanager
-def run_engine(models: Mapping[str, Model] | None = None) -> Iterator[EngineProcess]:
-    """Run an engine with these base models in a temporary folder."""
+def run_engine(
+    models: Mapping[str, Model] | None = None, training: Mapping[str, object] | None = None
+) -> Iterator[EngineProcess]:
+    """Run an engine with these base models in a temporary folder; `training`: its settings."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         (port,) = free_ports(1)
         settings = {
             "listen": f"127.0.0.1:{port}",
             "models": dict(models or {}),
-            "training": {"devices": [DEVICE]},
+            "training": {"devices": [DEVICE], **(training or {})},
             "answering": {"device": DEVICE},
         }
         config = yaml.safe_dump({"state_dir": "state", "engine": settings})
