@@ -141,9 +141,9 @@ def add(ctx: Context, actor: Actor, draft: Draft) -> int | None:
     return proposal
 
 
-def count_waiting(ctx: Context, actor: Actor) -> int:
-    """Return how many proposals wait for the actor."""
-    names = [dataset.name for dataset in examples.list_datasets(ctx, actor)]
+def count_waiting(ctx: Context, actor: Actor, dataset: str = "") -> int:
+    """Return how many proposals wait for the actor; as `list_waiting`."""
+    names = _list_edited(ctx, actor, dataset)
     return Proposals(ctx.db, ctx.clock).count(names) if names else 0
 
 
@@ -154,10 +154,15 @@ def list_waiting(
 
     Raises NotFound for a dataset that the actor may not edit.
     """
-    if dataset:
-        require_editing(ctx, actor, dataset)
-    names = [dataset] if dataset else [card.name for card in examples.list_datasets(ctx, actor)]
+    names = _list_edited(ctx, actor, dataset)
     return Proposals(ctx.db, ctx.clock).list_waiting(offset, limit, names)
+
+
+def _list_edited(ctx: Context, actor: Actor, dataset: str) -> list[str]:
+    if not dataset:
+        return [card.name for card in examples.list_datasets(ctx, actor)]
+    require_editing(ctx, actor, dataset)
+    return [dataset]
 
 
 def get_waiting(ctx: Context, actor: Actor, proposal_id: int) -> Proposal:

@@ -121,6 +121,16 @@ def test_drafts_of_a_teacher_model_need_no_course_and_name_it_with_their_cost(si
     assert "from-teacher/что-такое-дом" in page_text(vera.get(location))
 
 
+def test_page_of_proposals_says_how_many_wait_behind_those_shown(site, vera):
+    drafts = [Draft(f"Что такое {n}?", "Число.", "trial", origin="distil") for n in range(51)]
+    Proposals(site.db).add_drafts(drafts)
+    assert "Ждёт ещё 1." in page_text(vera.get("/datasets/trial/proposals"))
+    *shown, last = (each.proposal_id for each in Proposals(site.db).list_waiting(limit=51))
+    vera.post("/datasets/trial/proposals", data={"act": "decline", "proposal": shown})
+    assert "Ждёт ещё" not in page_text(vera.get("/datasets/trial/proposals"))
+    vera.post("/datasets/trial/proposals", data={"act": "decline", "proposal": last})
+
+
 def test_saving_without_drafts_is_refused(vera):
     answer = vera.post(f"{BASE}/save", data={"once": "c" * 32})
     assert answer.status_code == 422

@@ -161,6 +161,7 @@ page-proposal-tests = { $count ->
   } too: otherwise the new model gets it wrong in the test and may not go live by itself.
 page-proposals-mark = Select all { $count }
 page-proposals-unmark = Select none
+page-proposals-more = { $count } more waiting. The next appear here once you have decided these.
 page-proposals-approve = Accept the selected ones
 page-proposals-decline = Decline the selected ones
 page-tests-few = Test questions: { $questions } of { $least }. With fewer, a new model can't be compared with the live one.

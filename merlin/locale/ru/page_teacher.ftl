@@ -165,6 +165,7 @@ page-proposal-tests = { $count ->
   } старого ответа. Исправьте и там: иначе новая модель ошибётся в тесте и может не начать отвечать людям сама.
 page-proposals-mark = Выбрать все: { $count }
 page-proposals-unmark = Снять выбор
+page-proposals-more = Ждёт ещё { $count }. Следующие появятся здесь, когда вы решите эти.
 page-proposals-approve = Принять выбранные
 page-proposals-decline = Отклонить выбранные
 page-tests-few = Тестовых вопросов: { $questions } из { $least }. Пока их меньше, новую модель не с чем сравнить.

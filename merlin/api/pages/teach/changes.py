@@ -329,6 +329,7 @@ async def _proposals(
     context: PageContext, dataset: DatasetHeading, wrong: str = "", *, marked: bool = False
 ) -> Response:
     waiting = await context.read(proposals.list_waiting, 0, _BATCH_SIZE, dataset.name)
+    total = await context.read(proposals.count_waiting, dataset.name)
     replaced = await context.read(proposals.find_replacements, waiting)
     tests = await context.read(proposals.count_test_questions, dataset.name)
     view = {
@@ -336,6 +337,7 @@ async def _proposals(
         "course": dataset.course,
         "base": base_of(dataset.name, "proposals"),
         "proposals": waiting,
+        "more": max(total - len(waiting), 0),
         "replaced": replaced,
         "tests": tests,
         "wrong_words": wrong,
