@@ -13,7 +13,7 @@ from merlin.config.engine import EngineModelConfig
 from merlin.engine.serving import llama_cpp
 from merlin.engine.serving.base import Unavailable
 from merlin.engine.serving.gguf_adapter import build_file_name
-from merlin.engine.serving.llama_cpp import LlamaCppBackend, quote_path
+from merlin.engine.serving.llama_cpp import MAX_ADAPTERS, LlamaCppBackend, quote_path
 from merlin.engine.trainers.base import BaseFiles
 from merlin.openai_protocol.errors import ApiError
 from tests.engine.backends_asked import (
@@ -112,11 +112,10 @@ def test_engines_own_server_starts_at_the_first_question(base_file):
 
 
 @trains
-def test_new_adapter_is_converted_and_the_server_restarts_with_it(base_file, tmp_path, monkeypatch):
-    monkeypatch.setattr(llama_cpp, "MAX_ADAPTERS", 2)
+def test_new_adapter_is_converted_and_the_server_restarts_with_it(base_file, tmp_path):
     base = write_base_config(tmp_path / "hf")
-    first, second, third = (
-        write_tuned_adapter(tmp_path / name, seed)[0] for seed, name in enumerate("abc")
+    first, second, *others = (
+        write_tuned_adapter(tmp_path / str(seed), seed)[0] for seed in range(MAX_ADAPTERS + 1)
     )
 
     async def ask_with_each(backend):
@@ -125,7 +124,9 @@ def test_new_adapter_is_converted_and_the_server_restarts_with_it(base_file, tmp
             (await read_answer(backend, adapter))[0].split()[0] for adapter in order
         ]
         count = backend.figures()["adapters"]
-        await read_answer(backend, third)
+        for adapter in others:
+            await read_answer(backend, first)
+            await read_answer(backend, adapter)
         child = backend._process._child
         await read_answer(backend, first)
         assert backend._process._child is child, "the one used before is still loaded"
