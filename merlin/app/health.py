@@ -174,7 +174,8 @@ def read_runbook(language: str, cause: str) -> tuple[str, list[str]]:
 class Snapshot:
     """The state of the database at one moment; `jobs` is the number of jobs by state.
 
-    `last_backup_s` is in seconds since 1970: 0 for never, None if another program makes backups.
+    `last_backup_s` is in seconds since 1970: 0 for never, None if another program makes backups or
+    the record cannot be read.
     """
 
     heartbeats: Sequence[Heartbeat] = ()
@@ -189,8 +190,7 @@ class Snapshot:
 
 def read_snapshot(ctx: Context) -> Snapshot:
     """Return the values for probes and metrics. Raises MerlinError if the database is down."""
-    now, backup = ctx.clock(), find_last_backup(ctx.config.state_dir)
-    last_backup_s = backup[0].timestamp() if backup else 0.0
+    now = ctx.clock()
     counted = JOB.select(JOB.state, fn.COUNT(JOB.id).alias("count")).group_by(JOB.state)
     with ctx.db.snapshot():
         return Snapshot(
@@ -203,8 +203,18 @@ def read_snapshot(ctx: Context) -> Snapshot:
             budget=_budget(ctx, now),
             sunsets=_sunsets(ctx, Actor.operator(), now.date()),
             disk=_disk(ctx),
-            last_backup_s=last_backup_s if ctx.config.backups == "merlin" else None,
+            last_backup_s=_read_last_backup_s(ctx),
         )
+
+
+def _read_last_backup_s(ctx: Context) -> float | None:
+    if ctx.config.backups != "merlin":
+        return None
+    try:
+        backup = find_last_backup(ctx.config.state_dir)
+    except OSError:  # `merlin doctor` says why it cannot be read
+        return None
+    return backup[0].timestamp() if backup else 0.0
 
 
 def list_processes(ctx: Context) -> list[ProcessView]:

@@ -112,6 +112,12 @@ def test_metrics_are_read_from_the_database(watched):
     serves = {"dataset": "neuro", "model": 'ft:"a"\\b', "build": "neuro-7"}
     assert metric_value(page, "merlin_serving_model", **serves) == 1
     assert metric_value(page, "merlin_last_backup_seconds") == NOW.timestamp()
+    record = watched.services.config.state_dir / "run/backup"
+    record.unlink()
+    record.mkdir()  # cannot be read
+    unreadable = watched.client.get("/metrics")
+    assert (unreadable.status_code, "merlin_last_backup" in unreadable.text) == (200, False)
+    record.rmdir()
 
 
 @functional
