@@ -38,7 +38,7 @@ from merlin.dataset.example import find_first
 from merlin.dataset.files import FileIndex
 from merlin.dataset.finding import Severity
 from merlin.dataset.layout import is_valid_name
-from merlin.dataset.verdicts import ON_LINE, WAITING, VerdictStatus
+from merlin.dataset.verdicts import NEWEST_FIRST, ON_LINE, WAITING, VerdictStatus
 from merlin.db.database import Row
 from merlin.db.tables import CHANGE, CHECKPOINT, EXAMPLE_TEXT, JOB_EVENT, TAUGHT_EXAMPLE, VERDICT
 from merlin.db.values import load_json, read_messages
@@ -315,9 +315,8 @@ def _list_verdict_ids(
         if newest[0] > top:
             is_it = (VERDICT.word == status.value) & (VERDICT.dataset == name)
             conditions.append(is_it & (VERDICT.position > top))
-    place = fn.ROW_NUMBER().over(
-        partition_by=[VERDICT.dataset, VERDICT.word], order_by=[VERDICT.position.desc()]
-    )
+    of_status = [VERDICT.dataset, VERDICT.word]
+    place = fn.ROW_NUMBER().over(partition_by=of_status, order_by=[NEWEST_FIRST])
     found = list[int]()
     for start in range(0, len(conditions), _MAX_CONDITIONS):
         condition = reduce(or_, conditions[start : start + _MAX_CONDITIONS])

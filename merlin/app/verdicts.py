@@ -28,6 +28,7 @@ from merlin.dataset.layout import example_path
 from merlin.dataset.spec import Localised
 from merlin.dataset.verdicts import (
     FINDINGS,
+    NEWEST_FIRST,
     ON_LINE,
     VerdictStatus,
     choose_shown_status,
@@ -119,7 +120,7 @@ def list_of_condition(ctx: Context, where: Any) -> list[VerdictView]:
 
     The caller checks the permission to see them.
     """
-    query = _select_verdicts().where(where).order_by(VERDICT.position.desc())
+    query = _select_verdicts().where(where).order_by(NEWEST_FIRST)
     return _views(ctx, ctx.db.rows(query))
 
 

@@ -61,6 +61,8 @@ class VerdictStatus(StrEnum):
 WAITING = (VerdictStatus.BUILT, VerdictStatus.HELD)
 # The condition of verdicts whose commit is on the branch.
 ON_LINE = VERDICT.position.is_null(is_null=False)
+# Those of commits that are no longer on the branch come last: PostgreSQL would put them first.
+NEWEST_FIRST = VERDICT.position.desc(nulls="LAST")
 # The condition of verdicts with a build of their own, or of the dataset's removal; an unchanged
 # commit has the training key of the one before it.
 CHANGES_DATASET = ((VERDICT.wish != "") & (VERDICT.word != VerdictStatus.UNCHANGED.value)) | (

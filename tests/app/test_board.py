@@ -165,6 +165,16 @@ def test_removed_dataset_stays_only_while_its_model_answers(world):
     assert [row.removed for row in read_board(world.ctx, OPERATOR).rows] == [False, False]
 
 
+def test_rewritten_commit_with_the_same_files_takes_the_place_of_the_live_one(world):
+    world.serve(1, make_examples())
+    world.history.drop_commits(0, world.clock())
+    world.push(1, make_examples(), name="b")
+    world.launch()
+    world.promote()
+    assert world.statuses() == {"a001": "serving", "b001": "serving"}
+    assert read_cards(world) == [("b001", "serving", "serving")]
+
+
 def test_dataset_with_an_invalid_name_has_no_examples_page(world):
     world.serve(1, make_examples())
     rejected = CommitOutcome("with space", VerdictStatus.REJECTED)
