@@ -166,7 +166,9 @@ def is_refusal(answer: str) -> bool:
 def _is_cut_off(answer: str) -> bool:
     """Return whether something is not closed, or the last characters need a continuation."""
     text = answer.rstrip()
-    is_open = text.count(_FENCE) % 2 == 1 or _UNCLOSED.search(text) is not None
+    is_open = text.count(_FENCE) % 2 == 1
+    if any(mark in text for mark in "(«|"):
+        is_open |= _UNCLOSED.search(text) is not None
     if len(text.split(maxsplit=_MIN_BROKEN_OFF)) >= _MIN_BROKEN_OFF:
         is_open |= text.endswith(_BROKEN_OFF)
     return is_open or _LIST_MARK.fullmatch(text, text.rfind("\n") + 1) is not None
