@@ -31,7 +31,6 @@ from merlin.dataset.drafts import MAX_DRAFTS, ExampleDraft, ExampleDrafts, read_
 from merlin.dataset.entries import MAX_QUERY_LENGTH, ExampleEntries, ExampleFilter, FileText
 from merlin.dataset.example import (
     Example,
-    free_example_id,
     parse_example,
     read_example,
     reword_example,
@@ -162,11 +161,11 @@ def draft_example(
     NotFound for a missing example, DraftNotGood, Refused for too many drafts.
     """
     require_editing(ctx, actor, dataset)
-    drafts, index = _drafts(ctx), FileIndex(ctx.db)
+    drafts = _drafts(ctx)
     by_path = {draft.edit.path: draft for draft in drafts.list_of_user(actor.user_id, dataset)}
     path = example_path(example_id) if example_id else ""
     draft = by_path.get(path)
-    current = index.read_texts(dataset, [path]).get(path) if path else None
+    current = FileIndex(ctx.db).read_texts(dataset, [path]).get(path) if path else None
     if path and draft is None and current is None:
         raise make_missing_example_error(dataset, example_id)
     text = _edited_text(draft, current, content)
@@ -178,13 +177,10 @@ def draft_example(
         for known_path, known in by_path.items():
             if known.edit.before is None and known.edit.text == text:
                 return example_id_of(known_path)
-        taken_ids = [*index.list_example_ids(dataset), *map(example_id_of, by_path)]
-        path = example_path(free_example_id(text, taken_ids))
+        path = example_path(examples.free_id(ctx, dataset, text, [*map(example_id_of, by_path)]))
     if current is not None and current.text == text and current.blob == revision:
         drafts.drop(actor.user_id, dataset, path)
         return example_id_of(path)
-    if len(by_path) >= MAX_DRAFTS and draft is None:
-        raise Refused(f"{len(by_path)} drafts", "page-drafts-too-many", limit=MAX_DRAFTS)
     drafts.put(actor.user_id, dataset, Edit(path, revision or None, text))
     return example_id_of(path)
 
@@ -205,7 +201,10 @@ def _edited_text(
 
 
 def draft_removal(ctx: Context, actor: Actor, dataset: str, example_id: str, revision: str) -> None:
-    """Store the removal of an example, or delete the draft of a new one. Raises NotFound."""
+    """Store the removal of an example, or delete the draft of a new one.
+
+    Raises NotFound, Refused for too many drafts.
+    """
     require_editing(ctx, actor, dataset)
     path = example_path(example_id)
     if path not in FileIndex(ctx.db).read_texts(dataset, [path]):
@@ -331,10 +330,12 @@ def compare_rows(
 
     Raises NotFound, Refused beyond `MAX_DRAFTS` rows.
     """
-    drafted = {
-        edit.path: FileText(dataset, edit.path, edit.before or "", edit.text)
-        for edit in list_edits(ctx, actor, dataset)
-    }
+    edits, drafted = list_edits(ctx, actor, dataset), dict[str, FileText]()
+    for edit in edits:
+        if draft := parse_example(edit.text):
+            file = FileText(dataset, edit.path, edit.before or "", edit.text)
+            drafted.setdefault(draft.facts.question, file)
+    drafted_paths = {edit.path for edit in edits}
     entries, rows, contents = ExampleEntries(ctx.db), list[PastedRow](), set[bytes]()
     numbers = count(1)
     for line in lines:
@@ -344,9 +345,13 @@ def compare_rows(
         if example is None:
             rows.append(PastedRow(line.line, PastedVerdict.WRONG, findings=line.findings))
             continue
-        query = ExampleFilter(example.question[:MAX_QUERY_LENGTH])
-        stored = entries.find(dataset, query, _MAX_COMPARED)
-        candidates = [*drafted.values(), *(file for file in stored if file.path not in drafted)]
+        candidates: list[FileText]
+        if own := drafted.get(example.facts.question):
+            candidates = [own]
+        else:
+            query = ExampleFilter(example.question[:MAX_QUERY_LENGTH])
+            stored = entries.find(dataset, query, _MAX_COMPARED)
+            candidates = [entry for entry in stored if entry.path not in drafted_paths]
         row = _compare_row(line.line, example, candidates, contents)
         rows.append(replace(row, number=next(numbers)))
         contents.add(example.facts.content)
@@ -373,20 +378,16 @@ def _compare_row(
 def draft_pasted_rows(
     ctx: Context, actor: Actor, dataset: str, text: str, chosen: Collection[int]
 ) -> None:
-    """Make drafts of the rows with these numbers. Raises as `compare_rows`.
+    """Make drafts of the rows with these numbers.
 
+    Raises as `compare_rows`, and Refused for too many drafts.
     A row whose question has an example changes that example's answer, and its tags if it has any.
     """
     rows = compare_rows(ctx, actor, dataset, read_pasted(text))
-    rows = [row for row in rows if row.number in chosen]
-    drafted = [edit.path for edit in list_edits(ctx, actor, dataset)]
-    if len(drafted) + len(rows) > MAX_DRAFTS:
-        raise Refused("too many drafts", "page-drafts-too-many", limit=MAX_DRAFTS)
-    names = NameAllocator(
-        [*FileIndex(ctx.db).list_example_ids(dataset), *map(example_id_of, drafted)]
-    )
+    drafted = [example_id_of(edit.path) for edit in list_edits(ctx, actor, dataset)]
+    names = NameAllocator([*examples.list_taken_ids(ctx, dataset), *drafted])
     for row in rows:
-        if row.example is None or not row.is_offered:
+        if row.example is None or not row.is_offered or row.number not in chosen:
             continue
         if row.known is None:
             path = example_path(names.allocate(row.example.question))

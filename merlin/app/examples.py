@@ -238,18 +238,19 @@ def find_build_range(
 
 
 def free_id(ctx: Context, dataset: str, text: str | None, other_ids: Sequence[str] = ()) -> str:
-    """Return an id that no example and no pending addition has.
+    """Return an id that is not among `list_taken_ids` and `other_ids`."""
+    return free_example_id(text, [*list_taken_ids(ctx, dataset), *other_ids])
 
-    `other_ids` are also taken.
-    """
+
+def list_taken_ids(ctx: Context, dataset: str) -> list[str]:
+    """Return the ids of a dataset's examples and of its pending additions."""
     rows = Changes(ctx.db, ctx.clock)
     changes = (
         *rows.list_pending(dataset),
         *rows.list_committed(dataset, ctx.clock() - _COMMIT_DELAY),
     )
-    taken = [example_id_of(change.inside) for change in changes if change.kind is ChangeKind.ADD]
-    taken += [*FileIndex(ctx.db).list_example_ids(dataset), *other_ids]
-    return free_example_id(text, taken)
+    added = [example_id_of(change.inside) for change in changes if change.kind is ChangeKind.ADD]
+    return added + FileIndex(ctx.db).list_example_ids(dataset)
 
 
 def write_new_example(content: ExampleContent) -> str:

@@ -16,12 +16,13 @@ from io import BufferedReader, BytesIO, StringIO
 from typing import Any
 
 from merlin.core.clock import iso
+from merlin.core.errors import Refused
 from merlin.core.table_cells import parse_heading
 from merlin.dataset.changes import Edit
 from merlin.dataset.chat_formats import from_example
 from merlin.dataset.example import Example
 from merlin.dataset.import_lines import ImportedLine, read_import_lines
-from merlin.db.database import Repository, Row
+from merlin.db.database import Repository, Row, transaction
 from merlin.db.tables import EXAMPLE_DRAFT
 from merlin.db.values import decrypt
 
@@ -54,12 +55,18 @@ class ExampleDrafts(Repository):
     def _text(self, row: Row) -> str | None:
         return None if row["text"] is None else decrypt(self.db.cipher, row["text"])
 
+    @transaction
     def put(self, user_id: int, dataset: str, edit: Edit) -> None:
-        """Store an edit in place of an earlier one of the same file."""
+        """Store an edit in place of an earlier one of the same file.
+
+        Raises Refused if these are too many; the transaction then has to be rolled back.
+        """
         key = {"user_id": user_id, "dataset": dataset, "path": edit.path}
         text = None if edit.text is None else self.db.cipher.seal(edit.text)
         values = {"before_blob": edit.before, "text": text, "at": iso(self._clock())}
         self.db.upsert(EXAMPLE_DRAFT, key, values)
+        if self.db.count(EXAMPLE_DRAFT, _of(user_id, dataset)) > MAX_DRAFTS:
+            raise Refused("too many drafts", "page-drafts-too-many", limit=MAX_DRAFTS)
 
     def drop(self, user_id: int, dataset: str, path: str = "") -> None:
         """Delete the draft of a file, without a path all drafts."""

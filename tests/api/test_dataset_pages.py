@@ -204,6 +204,8 @@ def test_draft_beyond_the_limit_is_refused_with_an_explanation(vera):
     assert response_to_extra.status_code == 422
     assert "Сначала сохраните их" in response_to_extra.text
     assert "Ещё?" in response_to_extra.text
+    removal = vera.post(f"{BASE}/remove", data={"example": "q1", "revision": "1" * 40})
+    assert (removal.status_code, "Сначала сохраните их" in removal.text) == (422, True)
 
 
 @pytest.mark.parametrize("cursor", ["WzFd", "x", "WyJhIl0"])

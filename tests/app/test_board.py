@@ -1,7 +1,6 @@
 """The board's cards: which commits are shown, at which stage, and the progress of a training."""
 
 import json
-import sys
 from dataclasses import replace
 from datetime import timedelta
 
@@ -39,6 +38,7 @@ from tests.db.pipeline_rows import (
     make_finding,
     make_spec,
 )
+from tests.support.line_counts import count_lines
 
 pytestmark = pytest.mark.integration
 
@@ -127,24 +127,6 @@ def test_edit_with_many_files_hides_no_other_edit(world):
         *("waiting", "waiting"),
         "conflict",
     ]
-
-
-def count_lines(module, act):
-    """Return how many lines of a module are run, each turn of a loop counted."""
-    lines, before = [], sys.gettrace()
-
-    def trace(frame, event, _):
-        if frame.f_code.co_filename != module.__file__:
-            return None
-        lines.extend([frame.f_lineno] if event == "line" else [])
-        return trace
-
-    sys.settrace(trace)
-    try:
-        act()
-    finally:
-        sys.settrace(before)
-    return len(lines)
 
 
 def test_removed_dataset_stays_only_while_its_model_answers(world):

@@ -16,6 +16,7 @@ from merlin.core.errors import ApprovalNeeded, Forbidden, NotFound, Refused
 from merlin.core.permissions import Authority, Role
 from merlin.course.editing import CourseEdits
 from merlin.dataset.changes import BatchResult, Changes, ChangeState, Conflict, Edit
+from merlin.dataset.drafts import read_pasted
 from merlin.dataset.files import FileIndex
 from merlin.dataset.proposals import Draft, Proposals
 from merlin.db.database import open_database
@@ -24,6 +25,7 @@ from merlin.db.writer import Store
 from tests.billing.plan_shop import ANNA, BORIS, VERA
 from tests.db.pipeline_rows import FACE
 from tests.support.config import make_config
+from tests.support.line_counts import count_lines
 
 pytestmark = pytest.mark.integration
 
@@ -139,6 +141,29 @@ def test_own_text_whose_key_is_lost_does_not_delete_the_other_one(ctx):
     assert changes.get(ctx, EDITOR, change_id).state is ChangeState.CONFLICT
     changes.solve(ctx, EDITOR, change_id, "theirs")
     assert changes.get(ctx, EDITOR, change_id).state is ChangeState.REFUSED
+
+
+def test_new_drafts_take_no_id_of_an_addition_that_awaits_its_commit(ctx):
+    save(ctx, name="где")
+    save(ctx, name="когда")
+    content = examples.ExampleContent(question="Где?", answer="Тут.")
+    assert drafts.draft_example(ctx, EDITOR, FACE, "", content, "") == "где-2"
+    drafts.draft_pasted_rows(ctx, EDITOR, FACE, "Когда?\tТогда.\n", [1])
+    assert [view.example.id for view in drafts.list_drafts(ctx, EDITOR, FACE)] == [
+        *("когда-2", "где-2")
+    ]
+
+
+def test_pasted_row_takes_as_many_steps_however_many_drafts_there_are(ctx):
+    rows = [f"Вопрос {number}?\tОтвет {number}.\n" for number in range(60)]
+
+    def compare_with(count):
+        drafts.draft_pasted_rows(ctx, EDITOR, FACE, "".join(rows[:count]), range(count + 1))
+        lines = read_pasted("".join(row.replace("?", " другой?") for row in rows))
+        return count_lines(drafts, lambda: drafts.compare_rows(ctx, EDITOR, FACE, lines))
+
+    few, many = compare_with(10), compare_with(60)
+    assert many - few < 60 * 10
 
 
 def test_draft_that_is_kept_stays_stale_if_another_edit_follows(ctx):

@@ -472,7 +472,10 @@ async def change_draft(
 ) -> Response:
     """Draft a removal, or let a draft override the concurrent edit that was shown beside it."""
     change = {"remove": drafts.draft_removal, "keep": drafts.keep_mine}[act]
-    await listing.context.write(change, listing.dataset.name, example, revision)
+    try:
+        await listing.context.write(change, listing.dataset.name, example, revision)
+    except REFUSALS as error:
+        return await listing.refuse(error)
     return seen_other(listing.filters.href())
 
 
