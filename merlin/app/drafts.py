@@ -12,6 +12,7 @@ index, which avoids reading the whole dataset, and those that the editor chooses
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from enum import StrEnum
 from io import BufferedReader, BytesIO
 from itertools import count, islice
@@ -41,6 +42,7 @@ from merlin.dataset.finding import Finding
 from merlin.dataset.import_lines import ImportedLine, read_import_lines
 from merlin.dataset.layout import DATASET_FILE, EXAMPLES, NameAllocator, example_id_of, example_path
 from merlin.dataset.preview import EditChecker
+from merlin.training.jobs import Jobs
 from merlin.training.models import Serving
 from merlin.training.policy import Forecast, forecast_training
 from merlin.training.promote import Promotions
@@ -52,12 +54,13 @@ _MAX_CHECKED = 100
 class DraftsCheck:
     """The checker's findings on the drafts alone, by example, and the cost of the next training.
 
-    `serving` is the version that answers until then, "" for none; `is_automatic`: training starts
-    without a command.
+    `duration` estimates how long that takes, None without a past training; `serving` is the version
+    that answers until then, "" for none; `is_automatic`: training starts without a command.
     """
 
     findings: Mapping[str, Sequence[Finding]]
     next_training: Forecast | None = None
+    duration: timedelta | None = None
     serving: str = ""
     is_automatic: bool = True
 
@@ -139,9 +142,17 @@ async def check_drafts(ctx: Context, actor: Actor, dataset: str) -> DraftsCheck:
     findings: dict[str, list[Finding]] = {}
     for finding in preview.findings:
         findings.setdefault(example_id_of(finding.path), []).append(finding)
+    forecast = forecast_training(build, preview, ctx.config.price)
+
+    def read_duration(ctx: Context) -> timedelta | None:
+        if forecast is None or preview.spec is None:
+            return None
+        return Jobs(ctx.db).estimate_duration(dataset, preview.spec.recipe, forecast.billed)
+
     return DraftsCheck(
         findings=findings,
-        next_training=forecast_training(build, preview, ctx.config.price),
+        next_training=forecast,
+        duration=await ctx.read(read_duration),
         serving=serving.model.build_version if serving else "",
         is_automatic=preview.spec is None or preview.spec.launch.mode == "auto",
     )

@@ -1,5 +1,6 @@
 """A dataset's page of examples with a real daemon: drafts become a commit, history is shown."""
 
+import html
 import re
 
 import pytest
@@ -74,6 +75,7 @@ def test_drafts_show_advice_and_cost_and_become_one_commit_of_their_editor(site,
     text = page_text(vera.get(BASE))
     assert "916 123-45-67" in text
     assert re.search("Обучение после сохранения: (около|меньше|бесплатно)", text), text
+    assert re.search("Обучение займёт около \\d+ с", text), text
     assert "До конца отвечает trial-2." in text
     assert re.search('class="flaw".*?<span>Похоже на личные данные', vera.get(BASE).text), text
     assert vera.post(f"{BASE}/remove", data={"example": "q3", "revision": ""}).status_code == 303
@@ -96,7 +98,7 @@ def test_drafts_show_advice_and_cost_and_become_one_commit_of_their_editor(site,
     assert names.count("A") == names.count("D") == 1
 
 
-def test_drafts_refused_by_the_dataset_check_stay_in_the_draft_list(vera):
+def test_drafts_refused_by_the_dataset_check_stay_and_are_corrected_together(site, vera):
     question = "Что значит слово номер 5, понятие ееее?"
     for answer, mark in (("Одно.", "train"), ("Другое.", "test")):
         vera.post(BASE, data={"question": question, "answer": answer, "split": mark})
@@ -104,6 +106,30 @@ def test_drafts_refused_by_the_dataset_check_stay_in_the_draft_list(vera):
     assert refused.status_code == 422
     assert "Не сохранено: проверка нашла ошибки" in refused.text
     assert "2 правки" in re.sub(r"<[^>]+>", "", vera.get(BASE).text)
+    # Both are corrected side by side, and saved as one commit.
+    page = vera.get(html.unescape(re.search('href="([^"]+)">Исправить оба', refused.text)[1])).text
+    fields = {
+        name: html.unescape(value)
+        for name, value in re.findall(r'name="(\w+)" value="([^"]*)"', page.split('id="edit"')[1])
+    }
+    assert fields["example"] != fields["beside_example"]
+    assert page.count(question) >= 2
+    pair = {key: fields[key] for key in ("example", "revision", "drafted", "beside_example")}
+    pair |= {"beside_drafted": fields["beside_drafted"], "once": "d" * 32}
+    texts = {"question": question, "beside_question": question, "beside_answer": "Другое."}
+    wrong = vera.post(f"{BASE}/save", data=pair | texts | {"beside_split": "test"})
+    assert wrong.status_code == 422
+    assert "Нужны и вопрос, и ответ" in wrong.text
+    texts |= {"answer": "Первое.", "beside_question": "Как пишется слово ееее?"}
+    long = vera.post(BASE, data=pair | texts | {"beside_tags": "д" * 5001})
+    assert long.status_code == 422
+    commits = site.lab.repository.git("rev-list", "--count", "HEAD")
+    assert vera.post(f"{BASE}/save", data=pair | texts).status_code == 303
+    site.lab.tick("changes", "fetch")
+    assert int(site.lab.repository.git("rev-list", "--count", "HEAD")) == int(commits) + 1
+    changed = site.lab.repository.git("show", "HEAD")
+    assert "+  - assistant: Первое." in changed
+    assert "+  - user: Как пишется слово ееее?" in changed
 
 
 def test_drafts_of_a_teacher_model_need_no_course_and_name_it_with_their_cost(site, vera):

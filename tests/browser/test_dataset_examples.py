@@ -462,6 +462,7 @@ def list_pages(dataset):
         "examples-paste": f"{BASE}/paste",
         "examples-history": f"{BASE}/one?example=graphs%2Fbfs&look=history",
         "examples-nothing": f"{BASE}?query=ъъъъ",
+        "examples-pair": f"{dataset}/one?example=stack&beside=queue",
         "examples-drafts": dataset,
         "examples-empty": "/datasets/empty/examples",
     }

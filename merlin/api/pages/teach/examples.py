@@ -17,7 +17,8 @@ from typing import Annotated, Literal
 from urllib.parse import parse_qsl, urlencode
 
 from fastapi import Depends, File, Form, Query, UploadFile
-from pydantic import BaseModel, Field
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -49,7 +50,9 @@ from merlin.core.web.assets import seen_other
 from merlin.dataset.builds import ExampleVersion
 from merlin.dataset.drafts import read_pasted
 from merlin.dataset.entries import ExampleFilter
+from merlin.dataset.finding import Finding
 from merlin.dataset.import_lines import ImportedLine
+from merlin.dataset.layout import EXAMPLES, example_id_of
 
 router = page_router()
 
@@ -138,14 +141,20 @@ class Filters:
         href = self.href()
         return f"{href}{'&' if '?' in href else '?'}{urlencode({'cursor': cursor})}"
 
-    def open_href(self, example_id: str, look: str = "") -> str:
-        """Return the address of this list with one example open; `look` history: its history."""
-        fields = [
-            *parse_qsl(self.back),
-            ("example", example_id),
-            *([("look", look)] if look else []),
-        ]
+    def open_href(self, example_id: str, **more: str) -> str:
+        """Return the address of this list with one example open.
+
+        `look` is what of it is shown, `beside` the id of another one that is open beside it.
+        """
+        fields = [*parse_qsl(self.back), ("example", example_id), *more.items()]
         return f"{self.path}/one?{urlencode(fields)}#open"
+
+    def pair_href(self, finding: Finding) -> str:
+        """Return the address with both examples of a finding open, "" if it is about one."""
+        other = str(finding.arguments.get("other", ""))
+        if not (finding.path.startswith(EXAMPLES) and other.startswith(EXAMPLES)):
+            return ""
+        return self.open_href(example_id_of(finding.path), beside=example_id_of(other))
 
     @property
     def back(self) -> str:
@@ -181,6 +190,19 @@ _NAMES = {
 }
 
 
+_BESIDE = "beside_"  # begins the names of its fields
+
+
+async def beside_of(request: Request) -> ExampleForm | None:
+    """Return the form of the example that is edited beside the first one, if there is one."""
+    sent = (await request.form()).items() if request.method == "POST" else ()
+    fields = {name.removeprefix(_BESIDE): text for name, text in sent if name.startswith(_BESIDE)}
+    try:
+        return ExampleForm.model_validate(fields) if fields else None
+    except ValidationError as error:
+        raise RequestValidationError(error.errors()) from error
+
+
 async def filters_of(dataset: Name, request: Request) -> Filters:
     """Return the filters of the page's address, or of the list that a form was sent from."""
     if request.method == "POST":
@@ -213,9 +235,13 @@ class ListRow:
 
 @dataclass(frozen=True, slots=True)
 class OpenExample:
-    """The open example: its form and its versions; `is_history`: the versions are shown."""
+    """The open example: its form and its versions; `is_history`: the versions are shown.
+
+    `beside` is the form of another one that is edited with it.
+    """
 
     form: ExampleForm
+    beside: ExampleForm | None = None
     versions: Sequence[ExampleVersion] = ()
     is_history: bool = False
 
@@ -245,6 +271,7 @@ class ExampleList:
     dataset: EditedDataset
     page: Part
     filters: Annotated[Filters, Depends(filters_of)]
+    beside: Annotated[ExampleForm | None, Depends(beside_of)]
 
     async def render(
         self,
@@ -302,7 +329,16 @@ class ExampleList:
         return await self.render(result=FormResult(refusal_text(self.context, error)), paste=paste)
 
     async def draft(self, form: ExampleForm) -> Response | None:
-        """Store the example of a form as a draft; return the page with what was wrong, if any."""
+        """Store the open examples as drafts; return the page with what was wrong, if any."""
+        if refused := await self._draft_one(form):
+            return await self.render(OpenExample(refused[0], self.beside), refused[1])
+        if self.beside and (refused := await self._draft_one(self.beside)):
+            form, _ = await _form(self.context, self.dataset.name, form.example)
+            return await self.render(OpenExample(form, refused[0]), refused[1])
+        return None
+
+    async def _draft_one(self, form: ExampleForm) -> tuple[ExampleForm, FormResult] | None:
+        """Store one example as a draft; return the form to show and what was wrong, if anything."""
         context, name = self.context, self.dataset.name
         result = FormResult(context.say("needs-both"))
         try:
@@ -326,7 +362,7 @@ class ExampleList:
             result = FormResult(context.say("has-errors"), findings=error.findings)
         except REFUSALS as error:
             result = FormResult(refusal_text(context, error))
-        return await self.render(OpenExample(form), result)
+        return form, result
 
     async def draft_open(self, form: ExampleForm) -> Response | None:
         """Do so with the form that a button of the save bar sends along; an empty one is none."""
@@ -350,14 +386,22 @@ async def show_examples(
 
 @router.get("/datasets/{dataset}/examples/one")
 async def show_example(
-    listing: Listing, example: ExampleId, look: Literal["edit", "history"] = "edit"
+    listing: Listing,
+    example: ExampleId,
+    look: Literal["edit", "history"] = "edit",
+    beside: Annotated[str, Query(max_length=1000, pattern=LINE)] = "",
 ) -> Response:
-    """Return the list with one example open: its form, or its history."""
+    """Return the list with one example open: its form, or its history; `beside`: two forms."""
     context, name = listing.context, listing.dataset.name
     form, is_broken = await _form(context, name, example)
+    if beside:
+        other, is_other_broken = await _form(context, name, beside)
+        opened, is_broken = OpenExample(form, other), is_broken or is_other_broken
+    else:
+        versions = await context.read(examples.read_history, name, form.example)
+        opened = OpenExample(form, versions=versions, is_history=look == "history")
     result = FormResult(context.say("example-broken")) if is_broken else FormResult()
-    versions = await context.read(examples.read_history, name, form.example)
-    return await listing.render(OpenExample(form, versions, is_history=look == "history"), result)
+    return await listing.render(opened, result)
 
 
 @router.get("/datasets/{dataset}/examples/new")
