@@ -13,6 +13,7 @@ from prometheus_client import Counter, Histogram, Metric
 
 from merlin.app.context import Context
 from merlin.app.trends import AnswerOutcome, outcome_of, seconds_of
+from merlin.chat.sessions import SUMMARY
 from merlin.core.clock import from_iso
 from merlin.core.money import MICRO
 from merlin.db.database import Row
@@ -94,7 +95,7 @@ class AnswerCounts:
             condition = (TURN.id > self._last_turn_id) | TURN.id.in_([*self._pending])
             rows = TURN.select(
                 *(TURN.id, TURN.asked_at, TURN.written_at, TURN.ending, TURN.known),
-                *(TURN.provider, TURN.model_id, TURN.input_tokens, TURN.output_tokens),
+                *(TURN.format, TURN.provider, TURN.model_id, TURN.input_tokens, TURN.output_tokens),
                 *(TURN.cost_micro, TURN.currency, TURN.first_ms),
             ).where(condition)
             oldest = ctx.clock() - _MAX_ANSWER_TIME
@@ -124,15 +125,17 @@ class AnswerCounts:
     def _count(self, row: Row) -> None:
         model = row["provider"], row["model_id"]
         outcome = outcome_of(row)
-        if outcome is None:
+        if outcome is None and row["format"] != SUMMARY:
             return
         self._touch(model)
-        self.answers.labels(*model, outcome.value).inc()
+        if outcome is not None:
+            self.answers.labels(*model, outcome.value).inc()
         if outcome is AnswerOutcome.FAILED:
             return
-        self.seconds.labels(*model).observe(seconds_of(row))
-        if row["first_ms"] is not None:
-            self.first_seconds.labels(*model).observe(row["first_ms"] / 1000)
+        if outcome is not None:  # a summary only has tokens and a cost
+            self.seconds.labels(*model).observe(seconds_of(row))
+            if row["first_ms"] is not None:
+                self.first_seconds.labels(*model).observe(row["first_ms"] / 1000)
         for kind in ("input", "output"):
             self.tokens.labels(*model, kind).inc(row[f"{kind}_tokens"] or 0)
         if row["currency"]:

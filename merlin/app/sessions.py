@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from peewee import JOIN, fn
+from peewee import JOIN, Case, fn
 
 from merlin.app.actor import Actor
 from merlin.app.context import Context
@@ -97,7 +97,6 @@ _TURNS = RowMap(
 # Replaced turns, and those that only record the cost of a summary, are not shown.
 _IS_VISIBLE = (TURN.is_replaced == 0) & (TURN.format != SUMMARY)
 _TOTALS = (
-    fn.COUNT(TURN.id).alias("turns"),
     fn.SUM(TURN.input_tokens).alias("input"),
     fn.SUM(TURN.output_tokens).alias("output"),
     fn.SUM(TURN.cached_tokens).alias("cached"),
@@ -151,7 +150,7 @@ def list_turns(
 def list_own_turns(
     ctx: Context, session_id: int, limit: int | None = None, after: int = 0
 ) -> list[TurnView]:
-    """Return turns like `turns`, of a session that the caller knows to be the actor's."""
+    """Return turns like `list_turns`, of a session that the caller knows to be the actor's."""
     condition = (TURN.session_id == session_id) & (TURN.id > after) & _IS_VISIBLE
     rows = ctx.db.rows(_turns().where(condition).order_by(TURN.id).limit(limit))
     return [_turn(ctx, row) for row in rows]
@@ -227,14 +226,17 @@ def restore(ctx: Context, actor: Actor, session_id: int) -> None:
 def spent_since(ctx: Context, actor: Actor, since: datetime) -> Spending:
     """Return what the actor's questions took since a time."""
     condition = (TURN.user_id == actor.user_id) & (TURN.asked_at >= iso(since))
-    query = TURN.select(TURN.currency, *_TOTALS).where(condition).group_by(TURN.currency)
+    count = fn.COUNT(TURN.id).alias("turns")
+    query = TURN.select(TURN.currency, count, *_TOTALS).where(condition).group_by(TURN.currency)
     return Spending(since, *_totals(ctx.db.rows(query.order_by(TURN.currency))))
 
 
 def _sessions(ctx: Context, rows: list[Row]) -> list[SessionView]:
     ids = [row["id"] for row in rows]
-    query = TURN.select(TURN.session_id, TURN.currency, *_TOTALS)
-    query = query.where(TURN.session_id.in_(ids) & (TURN.is_replaced == 0))
+    # All turns cost something, also those that are not shown.
+    visible = fn.SUM(Case(None, ((_IS_VISIBLE, 1),), 0)).alias("turns")
+    query = TURN.select(TURN.session_id, TURN.currency, visible, *_TOTALS)
+    query = query.where(TURN.session_id.in_(ids))
     rows_by_session: dict[int, list[Row]] = {}
     for row in ctx.db.rows(query.group_by(TURN.session_id, TURN.currency)) if ids else []:
         rows_by_session.setdefault(row["session_id"], []).append(row)

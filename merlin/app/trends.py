@@ -22,6 +22,7 @@ from merlin.app.context import Context
 from merlin.app.payments import list_entries
 from merlin.billing.ledger import Entry, EntryKind
 from merlin.chat.feedback import Rating
+from merlin.chat.sessions import SUMMARY
 from merlin.chat.turns import UpdateState
 from merlin.core.clock import from_iso, in_zone, iso
 from merlin.core.errors import NotFound
@@ -45,7 +46,7 @@ def outcome_of(turn: Row) -> AnswerOutcome | None:
     """Return the outcome of a stored turn, or None if it does not count as a question."""
     if turn["ending"] == UpdateState.FAILED:
         return AnswerOutcome.FAILED
-    if turn["ending"] != UpdateState.ANSWERED:
+    if turn["ending"] != UpdateState.ANSWERED or turn["format"] == SUMMARY:
         return None
     return AnswerOutcome.REFUSED if turn["known"] == 0 else AnswerOutcome.ANSWERED
 
@@ -150,7 +151,7 @@ def _count(db: Database, hour: datetime) -> HourFigures:
     begin, end = iso(hour), iso(hour + HOUR)
     query = TURN.select(
         *(TURN.asked_at, TURN.written_at, TURN.ending, TURN.known),
-        *(TURN.provider, TURN.cost_micro, TURN.currency),
+        *(TURN.format, TURN.provider, TURN.cost_micro, TURN.currency),
     ).where((TURN.asked_at >= begin) & (TURN.asked_at < end) & (TURN.written_at > ""))
     failures, times, spent = Counter[str](), Counter[str](), Counter[str]()
     unknown = 0

@@ -134,6 +134,8 @@ def test_turns_are_listed_oldest_first_without_replaced_questions(anna, chat):
     assert [turn.question for turn in turns] == ["первый, иначе", "второй"]
     assert turns[0].cost == Cost(7, "USD")
     assert anna.list_turns(own_chat.session.session_id, 10, turns[0].id) == [turns[1]]
+    (view,) = anna.list_recent(10)
+    assert (view.turns, view.usage, view.costs) == (2, Usage(40, 20), (Cost(28, "USD"),))
 
 
 def test_turn_shows_the_rating_of_its_asker_only(anna, chat, database):
