@@ -20,7 +20,7 @@ from merlin.app.actor import Actor, missing_dataset, require_approval
 from merlin.app.context import Context
 from merlin.app.shop import plan_titles
 from merlin.billing.promo_codes import MAX_DAYS
-from merlin.billing.quota import Format, Gift, Left, Quotas, Source, plan_named, plan_of
+from merlin.billing.quota import Format, Gift, Left, Plan, Quotas, Source, plan_named, plan_of
 from merlin.billing.subscriptions import Renewals, RenewalState, Term, Terms
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Authority, DangerousAct, Permission, Role
@@ -282,13 +282,10 @@ def require_another(ctx: Context, actor: Actor, user_id: int) -> UserView:
 def set_plan(ctx: Context, actor: Actor, user_id: int, name: str) -> UserView:
     """Assign a plan of the configuration; the first one is the default and removes the assignment.
 
-    Raises NotFound for an unknown plan or person.
+    Raises NotFound for an unknown plan, a pack, and an unknown person.
     """
-    plan = plan_named(ctx.plans, name)
-    if plan is None:
-        raise _missing_plan(name)
     _require_user(ctx, actor, user_id)
-    stored = None if plan is ctx.plans[0] else name
+    stored = None if _find_plan(ctx, name) is ctx.plans[0] else name
     Users(ctx.db, ctx.clock).set_plan(user_id, stored, actor.name)
     return get(ctx, actor, user_id)
 
@@ -301,9 +298,7 @@ def give_plan(
     Raises NotFound for an unknown plan, a pack, and an unknown person; Refused for the days.
     """
     _require_user(ctx, actor, user_id, Permission.GIFTS)
-    plan = plan_named(ctx.plans, name)
-    if plan is None or plan.is_pack:
-        raise _missing_plan(name)
+    plan = _find_plan(ctx, name)
     if not 1 <= days <= MAX_DAYS:
         raise Refused(f"a plan for {days} days", "bot-button-old")
     terms, key = Terms(ctx.db, ctx.clock), f"gift:{once or secrets.token_hex(8)}"
@@ -452,8 +447,11 @@ def _nobody(user: str) -> NotFound:
     return NotFound(f"no user {user}", "account-no-user", user=user)
 
 
-def _missing_plan(name: str) -> NotFound:
-    return NotFound(f"no plan {name}", "quota-no-plan", plan=name)
+def _find_plan(ctx: Context, name: str) -> Plan:
+    plan = plan_named(ctx.plans, name)
+    if plan is None or plan.is_pack:
+        raise NotFound(f"no plan {name}", "quota-no-plan", plan=name)
+    return plan
 
 
 def _view(ctx: Context, user: User) -> UserView:

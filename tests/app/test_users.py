@@ -14,6 +14,7 @@ from merlin.app.context import Context
 from merlin.app.requests import perform_once
 from merlin.billing.quota import Format
 from merlin.billing.subscriptions import Renewal, Renewals, RenewalState
+from merlin.config.shop import Pack
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Authority, Role
 from merlin.db.audit import Audit
@@ -38,7 +39,8 @@ MARK = "0" * 32
 @pytest.fixture
 def ctx(database, clock):
     Users(database, clock).record_authors([User(user_id, "ru") for user_id in (ANNA, BORIS, VERA)])
-    plans = {"free": make_plan("free"), "full": make_plan("full")}
+    pack = make_plan("pack", pack=Pack(text=5))
+    plans = {"free": make_plan("free"), "full": make_plan("full"), "pack": pack}
     config = make_config(telegram={"admins": (VERA,)}).model_copy(update={"plans": plans})
     return Context(config=config, db=database, clock=clock, bot_id=BOT)
 
@@ -148,8 +150,9 @@ def test_block_stops_the_renewals_of_the_user_alone(ctx, gateway, state):
 def test_default_plan_is_stored_as_no_plan(ctx):
     assert perform(ctx, users.set_plan, ADMIN, ANNA, "full").plan == "full"
     assert perform(ctx, users.set_plan, OPERATOR, ANNA, "free").plan is None
-    with pytest.raises(NotFound):
-        perform(ctx, users.set_plan, ADMIN, ANNA, "golden")
+    for name in ("golden", "pack"):
+        with pytest.raises(NotFound):
+            perform(ctx, users.set_plan, ADMIN, ANNA, name)
 
 
 def test_form_acts_once_for_the_same_values_and_again_for_others(ctx):

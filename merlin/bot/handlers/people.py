@@ -188,6 +188,7 @@ def choose_plan(context: BotContext) -> View:
             f"a-plan-set:{person.id}:{short_hash(plan.name)}",
         )
         for plan in context.services.plans
+        if not plan.is_pack
     ]
     return _choose(context, person, "people-ask-plan", choices, f"a-user:{person.id}")
 
