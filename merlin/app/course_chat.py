@@ -124,7 +124,7 @@ def read_chat(
     if session_id:
         session = read_session(ctx, actor, course, session_id, source_of)
     elif serving is not None:
-        questions = find_starters(ctx, actor, course.dataset, before)
+        questions = find_starters(ctx, course.dataset, before)
     recent_sessions = list_sessions(ctx, actor, course) if actor.user_id else []
     consent = proposals.has_consent(ctx, actor)
     oldest_pending = Heartbeats(ctx.db).find_oldest_start("api", ctx.clock())
@@ -164,7 +164,7 @@ def _answer_source(ctx: Context, actor: Actor, turn: TurnView) -> AnswerSource |
     return AnswerSource(turn.id, list(questions.items()), bool(source.said_by), may_edit, passage)
 
 
-def find_starters(ctx: Context, actor: Actor, dataset: str, before: int = 0) -> Starters:
+def find_starters(ctx: Context, dataset: str, before: int = 0) -> Starters:
     """Return questions of a dataset, newest change first; after the last, the first again."""
     train_examples = ExampleFilter(split="train")
     entries = ExampleEntries(ctx.db).find(dataset, train_examples, _STARTER_EXAMPLES, before)
@@ -176,8 +176,8 @@ def find_starters(ctx: Context, actor: Actor, dataset: str, before: int = 0) -> 
         if len(questions) == STARTERS:
             return Starters(questions, entry.number)
     if before and not questions:
-        return find_starters(ctx, actor, dataset)
-    return Starters(questions, 0)
+        return find_starters(ctx, dataset)
+    return Starters(questions, entries[-1].number if len(entries) == _STARTER_EXAMPLES else 0)
 
 
 def find_question(ctx: Context, actor: Actor, turn_id: int) -> Question:

@@ -87,13 +87,14 @@ class Repository:
         for number in range(count):
             self.example(name, number, is_test=number >= count - tests)
 
-    def example(self, dataset, number, *, answer="", is_test=False):
+    def example(self, dataset, number, *, question="", answer="", is_test=False):
         """Write one example; questions differ in more than their number."""
         path = self.folder / "datasets" / dataset / "examples" / f"q{number}.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
+        default = f"Что значит слово номер {number}, понятие {chr(0x430 + number % 32) * 4}?"
         text = f"""\
             messages:
-              - user: Что значит слово номер {number}, понятие {chr(0x430 + number % 32) * 4}?
+              - user: {question or default}
               - assistant: {answer or f"Понятие {number} значит ответ {number * 7}."}
             """
         split = "split: test\n" if is_test else ""
