@@ -161,11 +161,12 @@ class RemovableFiles(Repository):
         removable, settled = [], self._settled_removals()
         models = t.MODEL.select().where(_is_old_model(before)).order_by(t.MODEL.id)
         for row in self.db.rows(models):
-            key, job = f"remove-model:{row['id']}", row["job_id"]
-            query = t.CHECKPOINT.select(t.CHECKPOINT.model_id).where(t.CHECKPOINT.job_id == job)
-            names = *(checkpoint["model_id"] for checkpoint in self.db.rows(query)), row["model_id"]
-            if key not in settled:
-                removable.append(Removable(row["provider"], key, names, row["id"]))
+            if (key := f"remove-model:{row['id']}") in settled:
+                continue
+            is_of_job = t.CHECKPOINT.job_id == row["job_id"]
+            checkpoints = self.db.rows(t.CHECKPOINT.select(t.CHECKPOINT.model_id).where(is_of_job))
+            names = (*(each["model_id"] for each in checkpoints), row["model_id"])
+            removable.append(Removable(row["provider"], key, names, row["id"]))
         return removable
 
     def _settled_removals(self) -> set[str]:
