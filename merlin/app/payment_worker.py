@@ -22,12 +22,12 @@ from functools import partial
 from merlin.app import orders, settlement
 from merlin.app.context import Context
 from merlin.app.plans import notify_expiry, notify_renewals, order_due, renewal_of
-from merlin.app.reconciliation import INTERVAL, reconcile
+from merlin.app.reconciliation import INTERVAL, read_last_check, reconcile
 from merlin.billing.ledger import Ledger
 from merlin.billing.purchases import Purchase, Purchases, PurchaseState
 from merlin.billing.refunds import Refund, Refunds
 from merlin.billing.subscriptions import Renewals, RenewalState
-from merlin.core.clock import StepWatch, iso, utc_now
+from merlin.core.clock import StepWatch, iso
 from merlin.core.errors import GatewayUnavailable, PaymentError
 from merlin.core.heartbeat import Failures
 from merlin.core.killpoint import kill_point
@@ -41,7 +41,6 @@ EVERY_S = 1.0
 AFTER_FAILURE_S = 5.0
 # How often the calendar is checked; its tasks are due to the day.
 CALENDAR = timedelta(minutes=1)
-FIRST_CHECK = timedelta(hours=1)
 # Fewer than the gateway's threads, so that people who pay find a free one.
 AT_ONCE = 4
 
@@ -155,13 +154,12 @@ class PaymentWorker:
     _calendar_at: datetime | None = None
     # When the calendar's tasks last succeeded.
     _done_at: datetime | None = None
-    _check_at: datetime = field(init=False)
+    _check_at: datetime | None = None
     _steps: StepWatch = field(init=False)
     _was_set_back: bool = False
 
     def __post_init__(self) -> None:
-        """Skip the first calendar check until the process has run for a while."""
-        self._check_at = utc_now() + FIRST_CHECK
+        """Watch the clock from now on."""
         self._steps = StepWatch(self._now)
 
     def _now(self) -> datetime:
@@ -216,7 +214,7 @@ class PaymentWorker:
         if self._calendar_at is None or now - self._calendar_at >= CALENDAR:
             self._calendar_at = now
             self._begin(self._begin_new_days(now), calendar=iso(now))
-        if self.ctx.polled is not None and now >= self._check_at:
+        if self.ctx.polled is not None and (self._check_at is None or now >= self._check_at):
             self._check_at = now + INTERVAL
             self._begin(self._check(now), check=iso(now))
         free = AT_ONCE - len(self._under_way)
@@ -251,6 +249,10 @@ class PaymentWorker:
         self._check_at, self._was_set_back = now, False
 
     async def _check(self, now: datetime) -> None:
+        last = await self.ctx.read(read_last_check)
+        if last is not None and timedelta() <= now - last < INTERVAL:
+            self._check_at = last + INTERVAL  # another process did it, or this one before a restart
+            return
         try:
             await reconcile(self.ctx, now)
         except PaymentError as error:

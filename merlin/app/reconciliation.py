@@ -38,7 +38,7 @@ from merlin.billing.ledger import Entry, EntryKind, Ledger, find_inconsistencies
 from merlin.billing.purchases import Purchase, Purchases
 from merlin.billing.quota import plans_for_sale
 from merlin.billing.subscriptions import Renewals
-from merlin.core.clock import in_zone, iso
+from merlin.core.clock import from_iso, in_zone, iso
 from merlin.core.errors import PaymentError
 from merlin.core.log import get_logger
 from merlin.core.money import Amount
@@ -51,6 +51,8 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 INTERVAL = timedelta(days=1)
+# The setting with the time of the last comparison with YooKassa.
+SHOP_SETTING = "yookassa.reconciled"
 # Chargebacks may come even later; `merlin billing reconcile` finds those.
 LOOKBACK = timedelta(days=31)
 _NOT_FOUND = "not_found"
@@ -58,10 +60,16 @@ _NOT_FOUND = "not_found"
 Differing = tuple[GatewayPayment, Purchase | None]
 
 
+def read_last_check(ctx: Context) -> datetime | None:
+    """Return when the ledger was last compared with YooKassa's list; None: never."""
+    at = Settings(ctx.db).get(SHOP_SETTING)
+    return from_iso(at) if at else None
+
+
 async def reconcile(ctx: Context, now: datetime) -> int:
     """Make orders that differ from YooKassa's list due for polling; return their number.
 
-    Raises PaymentError.
+    The time is stored, so that restarts neither skip nor repeat it. Raises PaymentError.
     """
     payments = await polled_gateway(ctx).between(now - LOOKBACK, now)
     differing = await ctx.store.read(lambda: [*_find_differing(ctx, payments)])
@@ -88,6 +96,7 @@ def _find_differing(ctx: Context, payments: Iterable[GatewayPayment]) -> Iterato
 
 
 def _handle_differing(ctx: Context, differing: Iterable[Differing], now: datetime) -> None:
+    Settings(ctx.db).put(SHOP_SETTING, iso(now), "api")
     for payment, purchase in differing:
         if purchase is not None and purchase.outside_id in {"", payment.outside_id}:
             Purchases(ctx.db, ctx.clock).poll_at(purchase.purchase_id, now)

@@ -4,12 +4,16 @@ import asyncio
 import itertools
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from merlin.app import reconciliation
+from merlin.app.bot_settings import Settings
+from merlin.app.payment_worker import PaymentWorker
 from merlin.billing.ledger import EntryKind
 from merlin.billing.quota import Quotas
+from merlin.core.clock import iso
 from merlin.core.i18n import text
 from merlin.db.notices import ADMINS, Notices
 from merlin.sandbox.faults import Fault, FaultKind
@@ -173,6 +177,16 @@ def test_unnotified_payments_and_refunds_of_unpolled_orders_are_found_in_the_lis
     shop.wait_for_state(late, "paid")
     shop.wait_for_state(returned, "refunded")
     assert check(shop) == 0
+
+
+def test_processes_that_soon_restart_compare_the_list_once_a_day(shop):
+    services, settings = shop.site.app.state.services, Settings(shop.db)
+    check(shop)
+    settings.put(reconciliation.SHOP_SETTING, iso(services.clock() - timedelta(days=1)), "api")
+    compared = len(shop.yookassa.calls("payments.list"))
+    for _ in range(2):
+        asyncio.run(PaymentWorker(services).run_once())
+        assert len(shop.yookassa.calls("payments.list")) == compared + 1
 
 
 def test_paid_payment_without_an_order_notifies_admins_once(shop):
