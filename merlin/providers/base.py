@@ -129,7 +129,10 @@ class TrainingApi(Protocol):
         """
 
     def list_jobs(self) -> list[JobReport]:
-        """Return all jobs of the account; a failed one may lack its error."""
+        """Return all jobs of the account; a failed one may lack its error.
+
+        Empty if the server has no such list.
+        """
 
     def read_job(self, provider_job_id: str) -> JobReport:
         """Return the current state of the job."""

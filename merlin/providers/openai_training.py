@@ -329,7 +329,7 @@ class OpenAIProvider(Account):
         )
 
     def list_jobs(self) -> list[JobReport]:
-        return self._find_jobs(lambda _: True, limit=_JOBS_PER_PAGE)
+        return read_if_supported(lambda: self._find_jobs(lambda _: True, limit=_JOBS_PER_PAGE))
 
     def _find_jobs(self, is_ours: Callable[[Json], bool], **filters: Any) -> list[JobReport]:
         query = filters.pop("extra_query", {})

@@ -218,6 +218,9 @@ def test_key_of_another_account_does_not_make_jobs_unknown(trained_lab, trained_
     code, _, error = recover(trained_lab)
     assert (code, "--without-jobs" in error) == (1, True)
     trained_provider.faults.clear()
+    # A server without a list of jobs answers so as well: each job is then read by its id.
+    no_list = Fault("jobs.list", FaultKind.STATUS, times=None, status=404)
+    trained_provider.faults.add(no_list)
     assert recover(trained_lab)[0] == 0
     assert read_history(trained_lab) == before
 
