@@ -118,7 +118,7 @@ def test_idle_base_is_unloaded_and_loaded_again_on_demand(encoder_folder, tmp_pa
 def test_embeddings_base_gives_unit_vectors_and_no_answers():
     from merlin.engine.serving.worker.loop import GenerationWorker
 
-    sent = []
+    sent, stopped = [], {5}
 
     def handle(**line):
         """Return the lines that are sent for a line, except figures."""
@@ -127,7 +127,7 @@ def test_embeddings_base_gives_unit_vectors_and_no_answers():
         return [answer for answer in sent if "figures" not in answer]
 
     setup = build_setup(is_embedding=True)
-    worker = GenerationWorker(load(setup), setup, sent.append)
+    worker = GenerationWorker(load(setup), setup, sent.append, stopped)
     texts = ["queue", "a queue of people who wait", "ы"]
     *lines, last = handle(embed=1, texts=texts)
     assert last == {"vectors": 1, "tokens": sum(len(text.encode()) for text in texts)}
@@ -138,6 +138,29 @@ def test_embeddings_base_gives_unit_vectors_and_no_answers():
     [no_answer], [too_long] = handle(ask=3, question=question), handle(embed=4, texts=["a" * 1025])
     assert "only makes embeddings" in str(parse_refusal(no_answer))
     assert "at most 1024 tokens" in str(parse_refusal(too_long))
+    assert "vector" not in handle(embed=5, texts=texts)[0]
+    assert (handle(stop=5), stopped) == ([], set())
+
+
+def test_cancelled_embeddings_are_not_computed_to_the_end(encoder_folder):
+    setup = build_setup(folder=str(encoder_folder), is_embedding=True, is_onnx=True)
+    command = [sys.executable, "-m", "merlin.engine.serving.worker", json.dumps(asdict(setup))]
+    texts, computed = ["билет"] * 20_000, 0
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:
+
+        def send(**line):
+            worker.stdin.write(json.dumps(line).encode() + b"\n")
+            worker.stdin.flush()
+
+        send(embed=1, texts=texts)
+        for line in map(json.loads, worker.stdout):
+            if line.get("vector") == 1 and not computed:
+                send(stop=1)
+                send(embed=2, texts=texts[:1])
+            computed += line.get("vector") == 1
+            if "vectors" in line and line["vectors"] == 2:
+                worker.stdin.close()
+    assert 0 < computed < len(texts)
 
 
 def test_safetensors_encoder_maps_a_paraphrase_nearest_to_its_question(tmp_path):
@@ -146,7 +169,7 @@ def test_safetensors_encoder_maps_a_paraphrase_nearest_to_its_question(tmp_path)
     folder = transformers_encoder(tmp_path / "encoder")
     encoder = load(build_setup(folder=str(folder), is_embedding=True))
     questions, _, paraphrases = zip(*SYNONYMS, strict=True)
-    taught, asked = (np.array(embed(encoder, texts)[0]) for texts in (questions, paraphrases))
+    taught, asked = (np.array([*embed(encoder, texts)[0]]) for texts in (questions, paraphrases))
     assert (asked @ taught.T).argmax(1).tolist() == list(range(len(SYNONYMS)))
 
 

@@ -22,7 +22,7 @@ def main() -> int:
         else:
             from merlin.engine.serving.worker.loop import describe_error, serve  # noqa: PLC0415
     try:
-        serve(setup, pipe.inbox, pipe.send)
+        serve(setup, pipe)
     except Exception as error:  # noqa: BLE001 - reported to the engine; the traceback is logged
         traceback.print_exc()
         pipe.send({"broken": describe_error(error)})

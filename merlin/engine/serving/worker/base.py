@@ -9,7 +9,7 @@ import json
 import math
 import re
 from collections import OrderedDict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -273,16 +273,19 @@ class AdapterCache:
         return self._cached[adapter.digest]
 
 
-def embed(base: LoadedBase, texts: Sequence[str]) -> tuple[list[list[float]], int]:
-    """Return one vector per text and the token count. Raises ApiError 400 over the window."""
+def embed(base: LoadedBase, texts: Sequence[str]) -> tuple[Iterator[list[float]], int]:
+    """Return one vector per text, computed in parts, and the token count.
+
+    Raises ApiError 400 over the window.
+    """
     tokens = [base.tokenizer(text)["input_ids"] for text in texts]
     longest = max((len(row) for row in tokens), default=0)
     if longest > base.window:
         raise input_length_error(base.window, longest)
-    parts = [
+    parts = (
         tokens[start : start + _TEXTS_AT_ONCE] for start in range(0, len(tokens), _TEXTS_AT_ONCE)
-    ]
-    vectors = [vector for part in parts for vector in _compute_vectors(base, part)]
+    )
+    vectors = (vector for part in parts for vector in _compute_vectors(base, part))
     return vectors, sum(len(row) for row in tokens)
 
 

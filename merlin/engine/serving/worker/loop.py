@@ -23,6 +23,7 @@ from torch import Tensor
 
 from merlin.core.log import get_logger
 from merlin.core.messages import Message
+from merlin.engine.child_process import EnginePipe
 from merlin.engine.machine import read_resident_bytes
 from merlin.engine.serving import base
 from merlin.engine.serving.base import Chunk, Finish, GenerationRequest, Line, Send, TokenLogprob
@@ -324,12 +325,12 @@ def _remove_row(rows: list[Row], cache: KvCache, index: int) -> None:
 MIN_JSON = len("{}")
 
 
-def serve(setup: base.Setup, inbox: SimpleQueue[Line], send: Send) -> NoReturn:
+def serve(setup: base.Setup, pipe: EnginePipe) -> NoReturn:
     """Load a base and serve requests; never returns."""
     with torch.inference_mode():
-        worker = GenerationWorker(load(setup), setup, send)
+        worker = GenerationWorker(load(setup), setup, pipe.send, pipe.stopped)
         while True:
-            for line in _receive(inbox, is_waiting=not worker.is_busy):
+            for line in _receive(pipe.inbox, is_waiting=not worker.is_busy):
                 worker.handle(line)
             worker.step()
 
@@ -347,9 +348,12 @@ def _receive(inbox: SimpleQueue[Line], *, is_waiting: bool) -> list[Line]:
 class GenerationWorker:
     """Handles request lines, runs steps of the batch, sends response lines."""
 
-    def __init__(self, base: LoadedBase, setup: base.Setup, send: Send) -> None:
+    def __init__(
+        self, base: LoadedBase, setup: base.Setup, send: Send, stopped: set[int]
+    ) -> None:
         self._base = base
         self._send = send
+        self._stopped = stopped
         self._token_bytes = TokenBytes(base.tokenizer)
         self._stack = AdapterStack(base.model)
         passes, why = (
@@ -368,6 +372,7 @@ class GenerationWorker:
     def handle(self, line: Line) -> None:
         """Handle one request line."""
         if "stop" in line:
+            self._stopped.discard(line["stop"])
             if self._batch is not None:
                 self._batch.remove(line["stop"])
             self._send_figures()
@@ -420,6 +425,8 @@ class GenerationWorker:
             raise bad_field("model", "this model makes no embeddings; name a base made for them")
         vectors, tokens = embed(self._base, line["texts"])
         for vector in vectors:
+            if line["embed"] in self._stopped:
+                break
             self._send({"vector": line["embed"], "of": vector})
         self._send({"vectors": line["embed"], "tokens": tokens})
         self._send_figures()

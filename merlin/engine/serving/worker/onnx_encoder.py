@@ -9,14 +9,14 @@ import os
 import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any, NoReturn
 
 import numpy as np
 
+from merlin.engine.child_process import EnginePipe
 from merlin.engine.encoder_files import find_onnx, takes_first_token
 from merlin.engine.machine import read_resident_bytes
-from merlin.engine.serving.base import Line, Send, Setup, build_refusal_line, input_length_error
+from merlin.engine.serving.base import Setup, build_refusal_line, input_length_error
 from merlin.openai_protocol.errors import ApiError
 
 WINDOW = 512
@@ -71,19 +71,22 @@ class OnnxEncoder:
         return rows
 
 
-def serve(setup: Setup, inbox: SimpleQueue[Line], send: Send) -> NoReturn:
+def serve(setup: Setup, pipe: EnginePipe) -> NoReturn:
     """Load the encoder and serve requests; never returns."""
-    encoder = OnnxEncoder(setup)
+    encoder, send = OnnxEncoder(setup), pipe.send
     send({"ready": encoder.window, "alone": "", "threads": encoder.threads})
     while True:
         send({"figures": {"resident_bytes": read_resident_bytes(os.getpid())}})
-        line = inbox.get()
-        if "embed" not in line:  # {"stop"}: a cancelled request, which is done already
+        line = pipe.inbox.get()
+        if "embed" not in line:  # {"stop"}: a cancelled request, whose rest was left out below
+            pipe.stopped.discard(line["stop"])
             continue
         number = line["embed"]
         try:
             vectors, tokens = encoder.embed(line["texts"])
             for vector in vectors:
+                if number in pipe.stopped:
+                    break
                 send({"vector": number, "of": vector})
             send({"vectors": number, "tokens": tokens})
         except ApiError as refusal:
