@@ -240,12 +240,11 @@ class TrainingRun:
         """Flush events and write the weights of the buffered epochs: files first, then rows."""
         self._flush_events()
         job, models = self._job, self._repositories.models
-        for epoch in self._unsaved:
-            models.write(job, epoch.step, epoch.save)
+        digests = [models.write(job, epoch.step, epoch.save) for epoch in self._unsaved]
         kill_point("engine.model_written")
         with self._repositories.database.transaction():
-            for epoch in self._unsaved:
-                models.record(job, epoch.step, epoch.metrics)
+            for epoch, digest in zip(self._unsaved, digests, strict=True):
+                models.record(job, epoch.step, epoch.metrics, digest)
                 message = f"Checkpoint saved at step {epoch.step}"
                 event = JobEvent(f"checkpoint {epoch.step}", message, is_of_run=True)
                 self._repositories.job_events.add(job.job_id, event)
@@ -259,7 +258,7 @@ class TrainingRun:
         if last is None:
             raise RuntimeError("the trainer ended without an epoch")
         message = f"The job has successfully completed; new model: {job.model_name}"
-        repositories.models.write(job, last.step, last.save)
+        digest = repositories.models.write(job, last.step, last.save)
         hyperparameters = dict(repositories.jobs.get(job.job_id).hyperparameters)
         if hyperparameters.get("n_epochs") == "auto":
             hyperparameters["n_epochs"] = last.number
@@ -273,7 +272,7 @@ class TrainingRun:
                 hyperparameters=json.dumps(hyperparameters),
             )
             if moved:
-                repositories.models.record(job, last.step, {}, is_final=True)
+                repositories.models.record(job, last.step, {}, digest, is_final=True)
         kill_point("engine.job_succeeded")
 
 

@@ -141,24 +141,31 @@ class Models:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
-    def write(self, job: Job, step: int, save: Callable[[Path], None]) -> None:
-        """Write the weights after `step` steps durably, unless they exist.
+    def write(self, job: Job, step: int, save: Callable[[Path], None]) -> str:
+        """Write the weights after `step` steps durably, unless they exist; return their digest.
 
         Raises OSError if the write fails.
         """
         path = self._folder / _build_weights_path(job, step)
         if not path.exists():
             durable_files.write_durably(path, save)
+        # The weights are a file, or an adapter's folder.
+        return durable_files.sha256_of(path / _WEIGHTS if path.is_dir() else path)
 
     def record(
-        self, job: Job, step: int, metrics: Mapping[str, float], *, is_final: bool = False
+        self,
+        job: Job,
+        step: int,
+        metrics: Mapping[str, float],
+        digest: str,
+        *,
+        is_final: bool = False,
     ) -> None:
-        """Insert the row of the weights after `step` steps, as a checkpoint or the final model."""
-        name, path = job.model_name, _build_weights_path(job, step)
-        if not is_final:
-            name = f"{name}:ckpt-step-{step}"
-        # The weights are a file, or an adapter's folder.
-        weights = self._folder / path
+        """Insert the row of the weights after `step` steps, as a checkpoint or the final model.
+
+        `digest` is what `write` returned: a transaction would keep every other caller waiting.
+        """
+        name = job.model_name if is_final else f"{job.model_name}:ckpt-step-{step}"
         self._database.change("DELETE FROM model WHERE name = ?", name)
         self._database.insert(
             "model",
@@ -167,10 +174,10 @@ class Models:
             job_id=job.job_id,
             base=job.base,
             step=None if is_final else step,
-            path=path,
+            path=_build_weights_path(job, step),
             created_at=utc_now().timestamp(),
             metrics=json.dumps({"step": step, **metrics}),
-            digest=durable_files.sha256_of(weights / _WEIGHTS if weights.is_dir() else weights),
+            digest=digest,
         )
 
     def delete_old_checkpoints(self, job_id: str) -> None:

@@ -1,6 +1,7 @@
 """Unit tests of small parts of the engine."""
 
 import errno
+import hashlib
 import json
 import os
 import sqlite3
@@ -29,6 +30,7 @@ from merlin.engine.database import (
 from merlin.engine.job_events import JobEvents
 from merlin.engine.job_queue import JobThread, list_devices
 from merlin.engine.jobs import PAUSED, VALIDATING, Job, Jobs
+from merlin.engine.storage import Models
 from merlin.engine.trainers.lora.trainer import build_command
 from merlin.openai_protocol.errors import ApiError
 from tests.support.waiting import wait_until
@@ -215,6 +217,17 @@ def test_job_that_is_resumed_meanwhile_is_listed_as_unfinished(rows, tmp_path):
         unfinished = jobs.list_unfinished()
         rows._db.connection().set_trace_callback(None)
     assert [(each.job_id, each.status) for each in unfinished] == [(job.job_id, VALIDATING)]
+
+
+def test_weights_are_read_before_the_transaction_that_records_them(rows, tmp_path):
+    job = Job("recall", "supervised", "file-1", None, "", 1, {}, {})
+    Jobs(rows, JobEvents(rows), lambda *_: None).create(job, IdempotencyKey("", ""), lambda: None)
+    models = Models(rows, tmp_path / "models")
+    digest = models.write(job, 1, lambda path: path.write_bytes(b"weights"))
+    (tmp_path / "models" / job.job_id / "step-1").unlink()
+    with rows.transaction():
+        models.record(job, 1, {}, digest, is_final=True)
+    assert models.get(job.model_name)["digest"] == hashlib.sha256(b"weights").hexdigest()
 
 
 def test_job_thread_retries_after_an_error_and_waits_without_work():
