@@ -274,12 +274,25 @@ async def claim_payment(ctx: Context, purchase: Purchase) -> bool:
 
 
 async def _wait(work: Coroutine[Any, Any, T], wait_s: float) -> T:
-    """Return the result of a coroutine. Raises TimeoutError after `wait_s`; it keeps running."""
+    """Return the result of a coroutine. Raises TimeoutError after `wait_s`; it keeps running.
+
+    Its error is logged if no one waits for it any more.
+    """
     task = asyncio.create_task(work)
     _running_tasks.add(task)
     task.add_done_callback(_running_tasks.discard)
-    async with asyncio.timeout(wait_s):
-        return await asyncio.shield(task)
+    try:
+        async with asyncio.timeout(wait_s):
+            return await asyncio.shield(task)
+    finally:
+        if not task.done():
+            task.add_done_callback(_log_late_error)
+
+
+def _log_late_error(task: asyncio.Task[Any]) -> None:
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        log.warning("a payment could not be read", reason=redact(repr(error)))
 
 
 # Strong references: the event loop itself keeps only weak ones to running tasks.

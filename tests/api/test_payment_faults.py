@@ -1,11 +1,16 @@
 """A payment gateway that hangs, refuses or fails: timely error messages, and no double payment."""
 
+import asyncio
+import gc
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 
+from merlin.app import orders
+from merlin.app.actor import Actor
 from merlin.billing.promo_codes import Promo
+from merlin.core.permissions import Authority
 from merlin.providers.yookassa import YooKassaGateway
 from merlin.sandbox.faults import HANG_S, Fault, FaultKind
 from tests.api.payment_api import DEADLINE_S, run_payment_api
@@ -91,6 +96,26 @@ def test_unanswered_sync_leaves_the_order_unchanged(shop):
     shop.yookassa.faults.add(Fault("payments.retrieve", FaultKind.HANG, times=None))
     shop.sync_order(order_id)
     assert shop.state(order_id) == "pending"
+
+
+def test_error_of_a_call_whose_caller_has_left_is_in_the_log(shop, capsys):
+    anna = shop.buyer()
+    order_id = anna.start_payment("pack")
+    shop.yookassa.faults.add(Fault("payments.retrieve", FaultKind.REFUSE, times=None))
+
+    async def leave():
+        unretrieved = []
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, about: unretrieved.append(about))
+        anyone = Actor.person(anna.user_id, Authority())
+        with pytest.raises(TimeoutError):
+            await orders.poll_order(shop.site.services, anyone, order_id, 0)
+        await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()})
+        gc.collect()
+        return unretrieved
+
+    assert asyncio.run(leave()) == []
+    assert "a payment could not be read" in capsys.readouterr().err
 
 
 def test_refund_of_an_old_payment_is_found_although_the_first_call_failed(shop):
