@@ -63,7 +63,14 @@ class ChangeProcessor:
         has_committed = False
         while (batch := self._queue.claim()) is not None:
             kill_point("change.claimed")
-            has_committed = self._commit(batch) or has_committed
+            try:
+                has_committed = self._commit(batch) or has_committed
+            except Exception as error:
+                if not has_committed:
+                    raise
+                # The next call raises it again; the commits made so far are fetched at once.
+                log.warning("a change waits", batch=batch.batch_id, reason=redact(str(error)))
+                return True
         self._is_interrupted = False
         return has_committed
 

@@ -348,9 +348,7 @@ def _receive(inbox: SimpleQueue[Line], *, is_waiting: bool) -> list[Line]:
 class GenerationWorker:
     """Handles request lines, runs steps of the batch, sends response lines."""
 
-    def __init__(
-        self, base: LoadedBase, setup: base.Setup, send: Send, stopped: set[int]
-    ) -> None:
+    def __init__(self, base: LoadedBase, setup: base.Setup, send: Send, stopped: set[int]) -> None:
         self._base = base
         self._send = send
         self._stopped = stopped
