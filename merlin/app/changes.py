@@ -199,7 +199,7 @@ def read_files(ctx: Context, actor: Actor, dataset: str) -> DatasetFiles:
             raise missing_dataset(dataset, index.read_trees())
         return DatasetFiles(
             dataset=dataset,
-            files=apply_pending_changes(dataset, files, pending),
+            files=apply_pending_changes(dataset, files, pending, index.find_newest_commit()),
             materials=Catalogue(ctx.db).materials(dataset),
             build=index.find_newest_build(dataset),
             version=(*(file.blob for file in files), *(each.change_id for each in pending)),

@@ -50,14 +50,21 @@ def test_consecutive_edits_build_on_each_other():
     first = make_change(blob_id("a"), "b")
     second = make_change(blob_id("b"), "c")
     added = make_change(None, "new", "examples/b.yaml")
-    files = apply_pending_changes("trial", [make_file("a")], [first, second, added])
+    files = apply_pending_changes("trial", [make_file("a")], [first, second, added], "c" * 40)
     assert [(file.path, file.text) for file in files] == [(ONE, "c"), ("examples/b.yaml", "new")]
-    assert apply_pending_changes("trial", [make_file("a")], [make_change(blob_id("a"), None)]) == []
+    removal = [make_change(blob_id("a"), None)]
+    assert apply_pending_changes("trial", [make_file("a")], removal, "c" * 40) == []
+
+
+def test_new_file_of_a_repository_with_sha256_gets_its_kind_of_id():
+    commit = "c" * 64
+    (file,) = apply_pending_changes("trial", [], [make_change(None, "b")], commit)
+    assert file.blob == blob_id("b", commit)
 
 
 def test_edits_that_do_not_apply_are_skipped():
     others = [make_change(blob_id("x"), "b"), make_change(blob_id("a"), "b", dataset="other")]
-    assert apply_pending_changes("trial", [make_file("a")], others) == [make_file("a")]
+    assert apply_pending_changes("trial", [make_file("a")], others, "c" * 40) == [make_file("a")]
 
 
 def test_files_are_behind_until_they_show_a_commit():
