@@ -18,7 +18,7 @@ from merlin.core.clock import iso
 from merlin.core.killpoint import kill_point
 from merlin.course.catalogue import follow_course, mark_incomplete
 from merlin.dataset.builds import BUILDS, NO_END, Build, BuildContent
-from merlin.dataset.changes import LOST, ChangeState
+from merlin.dataset.changes import LOST, ChangeState, intent_key
 from merlin.dataset.example import normalise
 from merlin.dataset.example_index import ExampleIndex
 from merlin.dataset.spec import dump_spec
@@ -42,6 +42,7 @@ from merlin.db.tables import (
     EXAMPLE,
     EXAMPLE_TEXT,
     FINDING,
+    INTENT,
     SERVING,
     TAUGHT_EXAMPLE,
     VERDICT,
@@ -199,8 +200,12 @@ class CommitHistory(Repository):
             return False
         is_same = COMMIT.sha == commit.sha
         self.db.update(COMMIT, is_same, position=commit.position, seen_at=iso(at))
-        lost = (CHANGE.commit_sha == commit.sha) & (CHANGE.reason == LOST)
-        self.db.update(CHANGE, lost, state=ChangeState.COMMITTED.value, reason="")
+        # An edit that was in a squash meanwhile names that as its commit.
+        batch = fn.SUBSTR(INTENT.key, len(intent_key("")) + 1)
+        made_in = INTENT.select(batch).where(INTENT.outside_id == commit.sha)
+        is_of_commit = (CHANGE.commit_sha == commit.sha) | CHANGE.batch.in_(made_in)
+        values = {"state": ChangeState.COMMITTED.value, "commit_sha": commit.sha, "reason": ""}
+        self.db.update(CHANGE, is_of_commit & (CHANGE.reason == LOST), **values)
         self.db.delete(VERDICT, VERDICT.commit_sha == commit.sha)
         return True
 

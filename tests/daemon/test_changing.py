@@ -91,7 +91,7 @@ def test_editor_is_notified_once_of_edits_that_a_force_push_removed(lab, tmp_pat
     git("reset", "-q", "--hard", head)
     lab.tick("fetch")
     _, _, lost = follow("--hard", "HEAD~3")
-    assert [values["count"] for values in lost] == [2, 1, 1], "the second edit again"
+    assert [values["count"] for values in lost] == [2, 1, 2], "both again"
     assert notices(lab, "cli:boris") == []
 
 
