@@ -51,10 +51,13 @@ def test_batching_with_a_longer_text_does_not_change_a_vector(encoder_folder, tm
 
 def test_text_over_the_window_is_refused_and_the_next_is_answered(encoder_folder, tmp_path):
     folder, settings = onnx_encoder(tmp_path / "own"), EngineAnsweringConfig()
-    # An encoder of this family has two positions fewer for a text than its config says.
+    # An encoder of this family has two positions fewer for a text than its config says; a larger
+    # window in config.yaml adds none.
     config = {"model_type": "xlm-roberta", "max_position_embeddings": 66}
     (folder / "config.json").write_text(json.dumps(config))
-    backend = TransformersBackend(NAME, build_config(folder), folder, settings, folder / "log")
+    backend = TransformersBackend(
+        NAME, build_config(folder, context=80), folder, settings, folder / "log"
+    )
 
     async def embed_in_process(there):
         with pytest.raises(ApiError, match="at most 64 tokens") as refused:

@@ -50,7 +50,7 @@ class TransformersBackend:
         self._needed = ONNX_NEEDED if is_onnx else NEEDED
         setup = Setup(
             folder=str(folder),
-            context=model.context or (read_context(folder) if model.embeddings else 0),
+            context=min(filter(None, (model.context, read_context(folder))), default=0),
             dtype=model.dtype,
             quantised=model.quantised,
             is_embedding=model.embeddings,
