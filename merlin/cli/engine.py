@@ -57,17 +57,21 @@ def engine(context: typer.Context, config: ConfigPath = DEFAULT) -> None:
         os.environ["MERLIN_CONFIG"] = str(config)  # as `merlin --config` does
 
 
+# Also in bytes it fits into a column of the database.
+_MOST = 10**12
 Name = Annotated[str, typer.Argument(help="Name of the key's user: a program, course or person.")]
 
 
 @keys.command()
 def add(
     name: Name,
-    per_minute: Annotated[int, typer.Option(min=0, help="Requests per minute; 0: no limit.")] = 60,
-    tokens: Annotated[int, typer.Option(min=0, help="Tokens per day; 0: no limit.")] = 0,
-    jobs: Annotated[int, typer.Option(min=0, help="Unfinished jobs; 0: no limit.")] = 0,
+    per_minute: Annotated[
+        int, typer.Option(min=0, max=_MOST, help="Requests per minute; 0: no limit.")
+    ] = 60,
+    tokens: Annotated[int, typer.Option(min=0, max=_MOST, help="Tokens per day; 0: no limit.")] = 0,
+    jobs: Annotated[int, typer.Option(min=0, max=_MOST, help="Unfinished jobs; 0: no limit.")] = 0,
     megabytes: Annotated[
-        int, typer.Option(min=0, help="Maximum size of files in MB; 0: no limit.")
+        int, typer.Option(min=0, max=_MOST, help="Maximum size of files in MB; 0: no limit.")
     ] = 0,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,

@@ -66,6 +66,12 @@ def test_folder_without_write_access_is_reported_and_no_bug(keys):
     assert "engine.db: no permission" in completed.stderr
 
 
+@pytest.mark.parametrize("limit", ["--per-minute", "--tokens", "--jobs", "--megabytes"])
+def test_limit_that_no_column_takes_is_refused(keys, limit):
+    code, _, output = keys("add", "course", limit, str(2**63))
+    assert (code, "should be less than or equal to" in output) == (2, True), output
+
+
 def test_list_shows_limits_and_use(keys):
     arguments = ("--per-minute", "5", "--tokens", "1000", "--jobs", "2", "--megabytes", "3")
     document = json.loads(keys("add", "course", *arguments, "--json")[1])
