@@ -18,6 +18,7 @@ from merlin.cli.options import DEFAULT, ConfigPath
 from merlin.cli.output import print_json, print_message
 from merlin.config import load, schema
 from merlin.config.faults import entry_name, entry_of, resolve
+from merlin.core.durable_files import remove_durably
 from merlin.core.errors import ConfigError, Refused
 from merlin.core.i18n import text
 
@@ -155,6 +156,9 @@ def init(
     except (OSError, subprocess.CalledProcessError) as error:
         if is_new:  # so that the same command can be repeated
             shutil.rmtree(folder, ignore_errors=True)
+        else:
+            for path in folder.glob("*"):
+                remove_durably(path)
         if isinstance(error, OSError):
             reason = error.strerror or str(error)
         else:

@@ -63,6 +63,9 @@ def test_full_disk_leaves_nothing_behind(tmp_path, capsys, size):
     with small_disk(tmp_path / "disk", size):
         assert main(["init", str(tmp_path / "disk" / "fresh")]) == 1
         assert not [*(tmp_path / "disk").iterdir()]
+        (tmp_path / "disk" / "fresh").mkdir()
+        assert main(["init", str(tmp_path / "disk" / "fresh")]) == 1
+        assert not [*(tmp_path / "disk" / "fresh").iterdir()]
     assert "can't create" in capsys.readouterr().err
 
 
