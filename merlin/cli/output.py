@@ -6,6 +6,8 @@ Also the options for a period of days, in the configured time zone.
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -186,13 +188,23 @@ def write_file(path: Path, content: str) -> None:
 
 
 def write_atomically(path: Path, fill: Callable[[Path], object]) -> None:
-    """Let `fill` write a file atomically. Raises MerlinError if it cannot be written."""
+    """Let `fill` write a file atomically; a link to it and its mode stay.
+
+    Raises MerlinError if it cannot be written.
+    """
+    place = Path(os.path.realpath(path))
+
+    def fill_beside(beside: Path) -> None:
+        fill(beside)
+        if place.exists():
+            shutil.copymode(place, beside)
+
     try:
         # Write to a device or a pipe (/dev/stdout, /dev/null) directly: a rename would replace it.
         if path.exists() and not path.is_file():
             fill(path)
         else:
-            write_durably(path, fill)
+            write_durably(place, fill_beside)
     except OSError as error:
         raise unwritable_error(path, error) from error
 

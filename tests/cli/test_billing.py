@@ -298,6 +298,12 @@ def test_export_is_a_csv_table_without_user_ids(capfd, folder):
     code, captured = run(capfd, folder, "billing", "export", "--csv", str(target), "--excel")
     assert (code, captured.out) == (0, "")
     assert target.read_bytes().startswith(b"\xef\xbb\xbfdate;kind;")
+    link = folder / "link.csv"
+    link.symlink_to(target)
+    target.chmod(0o640)
+    assert run(capfd, folder, "billing", "export", "--csv", str(link))[0] == 0
+    assert (link.is_symlink(), target.stat().st_mode & 0o777) == (True, 0o640)
+    assert target.read_bytes().startswith(b"date,kind,")
     for path, exit_code in ((target / "such", 2), ("/dev/full", 1)):
         code, captured = run(capfd, folder, "billing", "export", "--csv", str(path))
         assert (code, f"{path} can't be written" in captured.err) == (exit_code, True)
