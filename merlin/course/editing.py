@@ -207,7 +207,7 @@ class CourseFiles:
         if not draft.text:
             is_shown = file is None or bool(file.text)
             return ("", self._remove_text(old_path)) if is_shown else (old_path, [])
-        if file is not None and file.text == text:
+        if file is not None and _end_with_newline(file.text or "") == text:
             return old_path, []
         path = old_path if old_path and self._is_alone(old_path) else self._free_path(draft)
         return path, [Edit(path, file.blob if file and path == old_path else None, text)]

@@ -89,7 +89,9 @@ def test_file_without_a_text_to_show_outlives_an_edit_of_its_material(content):
 
 def test_unchanged_text_is_not_rewritten():
     draft = MaterialDraft("lecture", 1, {"ru": "Иначе"}, text="# Начало")
-    assert list_paths(make_files().change_material(0, draft)) == [(ChangeKind.EDIT, "course.yaml")]
+    for text in ("# Начало\n", "# Начало", "# Начало\r\n"):
+        files = make_files(**{"materials/lecture-01.md": text})
+        assert list_paths(files.change_material(0, draft)) == [(ChangeKind.EDIT, "course.yaml")]
 
 
 def test_missing_text_file_is_created():
