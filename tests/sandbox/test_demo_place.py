@@ -99,6 +99,16 @@ def test_samples_that_cannot_be_copied_are_refused_with_the_reason(tmp_path):
     )
 
 
+def test_interrupted_creation_of_the_repository_is_completed(tmp_path):
+    with prepare_demo(tmp_path / "demo", Ports.free()) as place:
+        place.repository.mkdir()
+        git(place.repository, "init", "-q", "-b", "main")
+        for _ in range(2):
+            create_repository(place.repository, place.script)
+        log = git(place.repository, "log", "--format=%s", "main")
+    assert log.splitlines() == [place.script.samples_subject]
+
+
 def test_samples_are_committed_without_the_persons_signature_and_hooks(tmp_path):
     hook = tmp_path / "hooks" / "pre-commit"
     hook.parent.mkdir()

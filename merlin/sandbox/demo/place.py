@@ -345,8 +345,12 @@ def samples(kind: str = "datasets") -> Path:
 
 
 def create_repository(repository: Path, script: Script) -> None:
-    """Create the git repository with the script's datasets, unless it exists."""
-    if (repository / ".git").exists():
+    """Create the git repository with the script's datasets, unless it has them.
+
+    One that was interrupted before its first commit is completed.
+    """
+    folder = repository / ".git"
+    if folder.exists() and git(repository, f"--git-dir={folder}", "rev-list", "-n1", "--all"):
         return
     copy_files(samples(script.samples), repository / "datasets")
     git(repository, "init", "-q", "-b", "main")
