@@ -71,12 +71,11 @@ def _usage_errors() -> Iterator[None]:
         yield
     except TyperException as error:
         from merlin.cli import locale_language
+        from merlin.cli.help import show_russian_titles, translate_usage_error
 
-        if locale_language() == "ru":
-            from merlin.cli.help import show_russian_titles, translate_usage_error
-
+        if (language := locale_language()) == "ru":
             show_russian_titles(getattr(error, "ctx", None))
-            translate_usage_error(error)
+        translate_usage_error(error, language)
         raise
 
 

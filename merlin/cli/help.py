@@ -62,10 +62,12 @@ def show_russian_titles(ctx: Any) -> None:
     formatter.write_usage = write_usage
 
 
-def translate_usage_error(error: TyperException) -> None:
-    """Translate a usage error of Typer into Russian; an unknown message stays as it is."""
+def translate_usage_error(error: TyperException, language: str) -> None:
+    """Translate a usage error of Typer; an unknown message stays as it is."""
     message = error.format_message()
-    for pattern, line in russian_help()[ERRORS].items():
+    # In English only the prefix is a word for programmers.
+    patterns = russian_help()[ERRORS] if language == "ru" else {"Value error, ": ""}
+    for pattern, line in patterns.items():
         message = re.sub(pattern, line, message)
     error.format_message = lambda: message  # type: ignore[method-assign]
 

@@ -192,6 +192,12 @@ def test_usage_error_is_in_russian_where_the_environment_says_so(
     assert "Ошибка" in errors
 
 
+def test_usage_error_in_english_has_no_word_of_the_library(monkeypatch, capsys):
+    monkeypatch.setenv("MERLIN_LANGUAGE", "en")
+    assert main(["schema", "x"]) == 2
+    assert "Invalid value for 'name': 'x' is not one of 'example'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("argument", ["--help", "--version"])
 def test_help_and_version_import_no_command(argument):
     code = (
