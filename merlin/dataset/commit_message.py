@@ -74,7 +74,9 @@ _LINES: Mapping[str, re.Pattern[str]] = {
     "subject-example-edit": re.compile(r"Edit example (?P<example>\S+)"),
     "subject-example-delete": re.compile(r"Delete example (?P<example>\S+)"),
     "subject-example-replace": re.compile(r"Replace example (?P<old>\S+) with (?P<example>\S+)"),
-    "subject-import": re.compile(r"Import (?P<count>\d{1,9}) examples? into (?P<dataset>\S+)"),
+    "subject-import": re.compile(
+        r"(?:Import|Add) (?P<count>\d{1,9}) examples? (?:in)?to (?P<dataset>\S+)"
+    ),
     "subject-examples": re.compile(r"Edit (?P<count>\d{1,9}) examples of (?P<dataset>\S+)"),
     "subject-course": re.compile(COURSE),
     "subject-material-add": re.compile(r"Add (?P<kind>lecture|seminar|lab) (?P<lesson>\d{1,9})"),
@@ -103,6 +105,11 @@ def replace_subject(old: str, example: str) -> str:
 def import_subject(count: int, dataset: str) -> str:
     """Return the subject for an import: "Import 2 examples into trial"."""
     return f"Import {count} {'example' if count == 1 else 'examples'} into {dataset}"
+
+
+def approval_subject(count: int, dataset: str) -> str:
+    """Return the subject for several approved proposals: "Add 2 examples to trial"."""
+    return f"Add {count} examples to {dataset}"
 
 
 def examples_subject(count: int, dataset: str) -> str:

@@ -27,7 +27,7 @@ from merlin.core.errors import NotFound
 from merlin.core.messages import Message
 from merlin.dataset.builds import build_version, is_in_build
 from merlin.dataset.changes import Change, ChangeRequest, Changes, ChangeState, Edit, make_changes
-from merlin.dataset.commit_message import Editor, import_subject, local_editor, replace_subject
+from merlin.dataset.commit_message import Editor, approval_subject, local_editor, replace_subject
 from merlin.dataset.corrections import Replacement, find_replacement
 from merlin.dataset.example import Example, parse_example, write_example
 from merlin.dataset.layout import NameAllocator, example_id_of, example_path
@@ -339,7 +339,7 @@ class Proposals(Repository):
 def _subject(dataset: str, edits: Sequence[Sequence[Edit]]) -> str:
     """Return the commit's subject; `edits` are those of each proposal, "" for the default."""
     if len(edits) > 1:
-        return import_subject(len(edits), dataset)
+        return approval_subject(len(edits), dataset)
     ((new, *old),) = edits
     return replace_subject(example_id_of(old[0].path), example_id_of(new.path)) if old else ""
 

@@ -539,7 +539,7 @@ def test_selected_proposals_become_one_commit_except_those_with_errors(chat, lab
     summary = "Принято: 2 примера. С ошибками 1 предложение, оно ждёт дальше."
     assert chat.last.text == summary
     wait_for_commit(chat, lab)
-    assert commit_subject(lab) == "Вера: Import 2 examples into trial"
+    assert commit_subject(lab) == "Вера: Add 2 examples to trial"
     assert "source: chat" in read_example(lab, "from-chat/что-за-лоб")
     example_text = read_example(lab, "from-teacher/что-за-план")
     note = "note: |-\n  materials/a.md\n\n  Дом.\n"

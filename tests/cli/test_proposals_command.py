@@ -45,7 +45,7 @@ def test_all_waiting_proposals_without_errors_become_one_commit(lab, run_json, r
     assert (result["approved"], result["left"]) == ([first, second], 1)
     assert result["commit"] == lab.repository.git("rev-parse", "HEAD")
     told = lab.repository.git("log", "-1", "--format=%an %s")
-    assert told == "boris Import 2 examples into trial"
+    assert told == "boris Add 2 examples to trial"
     assert [each["proposal"] for each in run_json("proposals", "list", "trial")] == [third]
 
 

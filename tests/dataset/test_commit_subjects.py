@@ -19,6 +19,7 @@ LINES = [
     ),
     (commit_message.import_subject(1, "trial"), "1 новый пример в trial"),
     (commit_message.import_subject(22, "trial"), "22 новых примера в trial"),
+    (commit_message.approval_subject(5, "trial"), "5 новых примеров в trial"),
     (commit_message.COURSE, "Правка карточки курса"),
     (commit_message.material_subject("Add", "lecture", 3), "Новый материал: Лекция 3"),
     (commit_message.material_subject("Remove", "lab", 1), "Удаление материала: Лабораторная 1"),
