@@ -18,7 +18,6 @@ from merlin.db.requests import KEY_ARGUMENT, Request, RequestKind, Requests
 
 P = ParamSpec("P")
 T = TypeVar("T")
-_RESPONSE = StoredResponse(204, "", "")
 
 
 def perform_once(
@@ -43,7 +42,7 @@ def perform_once(
         if not isinstance(started, StartedCall):
             return None
         result = act(ctx, actor, *args, **kwargs)
-        keys.end(started, _RESPONSE)
+        keys.end(started, StoredResponse(204, "", ""))
         return result
 
     return ctx.db.run_in_transaction(run_once)

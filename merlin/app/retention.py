@@ -65,9 +65,7 @@ def _delete(db: Database, table: Table, condition: Any, batch_size: int) -> int:
 def _expired_rows(retention: Retention, now: datetime) -> Iterator[tuple[Table, Any]]:
     """Yield each table with the condition of its expired rows."""
     deleted = IS_DELETED & (t.SESSION.deleted_at < iso(now - UNDO))
-    turns = t.TURN.session_id.in_(t.SESSION.select(t.SESSION.id).where(deleted))
-    yield t.RATING, t.RATING.turn_id.in_(t.TURN.select(t.TURN.id).where(turns))
-    yield t.TURN, turns
+    yield t.TURN, t.TURN.session_id.in_(t.SESSION.select(t.SESSION.id).where(deleted))
     remaining = t.TURN.select(t.TURN.id).where(t.TURN.session_id == t.SESSION.id)
     yield t.SESSION, deleted & ~fn.EXISTS(remaining)
     if before := _before(now, retention.updates_days):
