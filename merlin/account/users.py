@@ -338,8 +338,7 @@ class Users(Repository):
     def find(self, text: str, limit: int = 20) -> list[User]:
         """Return the user of an id, or those whose name contains `text`, ignoring case."""
         if text.isascii() and text.isdigit():
-            found = self.get(int(text)) if len(text) < len(str(2**63)) else None
-            return [] if found is None else [found]
+            return self._with_terms(self.list_of_ids([text]))
         requested = text.strip().casefold()
         rows = self.db.rows(_newest().where(USER.shown_name != "")) if requested else ()
         # Names are encrypted: each is decrypted until enough are found.
@@ -347,6 +346,11 @@ class Users(Repository):
             user for user in map(self._user, rows) if requested in user.shown_name.casefold()
         )
         return self._with_terms([*islice(found_by_name, limit)])
+
+    def list_of_ids(self, texts: Collection[str]) -> list[User]:
+        """Return the users of these ids, without their plans; a text that is no id has none."""
+        ids = [int(each) for each in texts if each.isdecimal() and len(each) < len(str(2**63))]
+        return [self._user(row) for row in self.db.rows(USER.select().where(USER.user_id.in_(ids)))]
 
     def count(self) -> int:
         """Return the number of people who have written."""

@@ -163,13 +163,11 @@ def _mentions(entry: Entry) -> list[str]:
 
 def find_display_names(ctx: Context, references: Sequence[str]) -> Mapping[str, str]:
     """Return the names of the people in audit entries: "user:1001" -> "Anna", else "anna"."""
-    users, accounts, found = Users(ctx.db), Accounts(ctx.db), dict[str, str]()
-    for reference in set(references):
-        kind, _, number = reference.partition(":")
-        user = users.get(int(number)) if kind == "user" and number.isdecimal() else None
-        if user is not None:
-            account = None if user.shown_name else accounts.find(user.user_id)
-            found[reference] = user.shown_name or (account.name if account else "")
+    ids = {each.removeprefix("user:") for each in references if each.startswith("user:")}
+    accounts, found = Accounts(ctx.db), dict[str, str]()
+    for user in Users(ctx.db).list_of_ids(ids):
+        account = None if user.shown_name else accounts.find(user.user_id)
+        found[person_reference(user.user_id)] = user.shown_name or (account.name if account else "")
     return found
 
 
