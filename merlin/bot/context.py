@@ -433,13 +433,12 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         `act` may read and write: it runs in the transaction that stores the screen. A callback
         query is answered as soon as the screen is stored.
         """
-        loop = asyncio.get_running_loop()
-        shown_screen: asyncio.Future[View] = loop.create_future()
-        answering = asyncio.ensure_future(self._answer_query(shown_screen))
+        screens: list[View] = []
+        stored_screen: asyncio.Future[View] = asyncio.get_running_loop().create_future()
+        answering = asyncio.ensure_future(self._answer_query(stored_screen))
 
-        def set_screen(screen: View) -> None:
-            if not shown_screen.done():
-                shown_screen.set_result(screen)
+        def set_screen() -> None:
+            stored_screen.set_result(screens[-1])
 
         def prepare() -> Sequence[QueuedMessage]:
             queued_messages: Sequence[QueuedMessage] = []
@@ -451,12 +450,11 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
             is_opening = self.verb not in {"", "cancel"} and screen.page is not None
             if is_opening and self.step in self.bot_data.steps:
                 self.leave_form()
-            # Runs in the database writer's thread, possibly more than once.
-            loop.call_soon_threadsafe(set_screen, screen)
+            screens.append(screen)
             return queued_messages or self.outbox.put(build_messages(self, screen))
 
         try:
-            await self.deliver(prepare, self.finish_callback(state, reason))
+            await self.deliver(prepare, self.finish_callback(state, reason), set_screen)
         except BaseException:
             # A failed press has no screen to wait for.
             answering.cancel()
@@ -465,16 +463,19 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
             await asyncio.wait({answering})
 
     async def deliver(
-        self, prepare: Callable[[], Sequence[QueuedMessage]], on_sent: OnSent
+        self,
+        prepare: Callable[[], Sequence[QueuedMessage]],
+        on_sent: OnSent,
+        on_stored: Callable[[], object] = lambda: None,
     ) -> None:
         """Send the messages that `prepare` stores, as `OutboxSender.deliver`."""
-        await self.bot_data.sender.deliver(prepare, on_sent, self.language)
+        await self.bot_data.sender.deliver(prepare, on_sent, self.language, on_stored)
 
-    async def _answer_query(self, shown_screen: asyncio.Future[View]) -> None:
-        """Answer the callback query as soon as the screen is known."""
+    async def _answer_query(self, stored_screen: asyncio.Future[View]) -> None:
+        """Answer the callback query as soon as the screen is stored."""
         if self.stored.kind != "callback_query":
             return
-        screen = await shown_screen
+        screen = await stored_screen
         fields: dict[str, Any] = {}
         if screen.alert:
             fields |= {"text": screen.alert[:ALERT_LENGTH], "show_alert": screen.is_loud}

@@ -166,12 +166,17 @@ class OutboxSender:
         self.flooded: set[int] = set()
 
     async def deliver(
-        self, prepare: Callable[[], Sequence[QueuedMessage]], after: OnSent, language: str
+        self,
+        prepare: Callable[[], Sequence[QueuedMessage]],
+        after: OnSent,
+        language: str,
+        on_stored: Callable[[], object] = lambda: None,
     ) -> None:
         """Send the messages that `prepare` returns; run `after` with the final state of the last.
 
-        Both run in transactions of the store, possibly several times. Raises ChatUnreachable,
-        after all pending messages of the chat are dropped.
+        Both run in transactions of the store, possibly several times; `on_stored` runs once, after
+        that of `prepare`. Raises ChatUnreachable, after all pending messages of the chat are
+        dropped.
         """
 
         def begin(waiting: Sequence[QueuedMessage], *, is_sure: bool) -> bool:
@@ -201,6 +206,7 @@ class OutboxSender:
 
         # The remaining messages, and whether all previous ones were confirmed.
         waiting, is_sure, is_begun = await self._store.do(open_)
+        on_stored()
         failed = 0
         while waiting:
             try:
