@@ -36,7 +36,7 @@ _STARTER_EXAMPLES = 12
 # A turn's `offer`: the answer was stopped, and may be requested in full.
 STOPPED = "stopped"
 # What a user does with an answer.
-Judgement = Literal["up", "down", "allow", "correct", "tell"]
+Judgement = Literal["up", "down", "none", "allow", "correct", "tell"]
 
 
 class AskedAlready(MerlinError):
@@ -203,8 +203,8 @@ def judge(
     """
     question = find_question(ctx, actor, turn_id)
     match act:
-        case "up" | "down":
-            feedback.press_rating(ctx, actor, turn_id, Rating(act))
+        case "up" | "down" | feedback.NO_RATING:
+            feedback.press_rating(ctx, actor, turn_id, act)
         case "allow":
             proposals.give_consent(ctx, actor)
         case "correct":

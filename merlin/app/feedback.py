@@ -1,6 +1,7 @@
 """Feedback on answers: ratings, and corrections for editors."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from merlin.app import proposals, sessions, unanswered
 from merlin.app.actor import Actor
@@ -38,15 +39,18 @@ def rate(
     return draft
 
 
-def press_rating(ctx: Context, actor: Actor, turn_id: int, pressed: Rating) -> Rating | None:
-    """Store the rating of a pressed button; return the rating that is in effect now.
+# In place of the rating, on the button of the rating in effect: pressing it removes the rating.
+NO_RATING: Final = "none"
 
-    The same button again removes the rating. The caller checks who may rate the turn: in a group
-    everybody may.
+
+def press_rating(ctx: Context, actor: Actor, turn_id: int, pressed: str) -> Rating | None:
+    """Store the rating that a pressed button names, and return it; None for NO_RATING.
+
+    A button names what to store, so a double click is the same as one. The caller checks who may
+    rate the turn: in a group everybody may.
     """
-    ratings = Ratings(ctx.db, ctx.bot_id, ctx.clock)
-    rating = None if ratings.find(turn_id, actor.user_id) is pressed else pressed
-    ratings.rate(turn_id, actor.user_id, rating)
+    rating = None if pressed == NO_RATING else Rating(pressed)
+    Ratings(ctx.db, ctx.bot_id, ctx.clock).rate(turn_id, actor.user_id, rating)
     return rating
 
 

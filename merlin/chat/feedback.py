@@ -1,8 +1,8 @@
 """Ratings of answers, statistics of questions, and unanswered questions.
 
-Pressing the same rating button again removes the rating. Statistics are anonymous: they show
-numbers, and questions only of users who consented. Near-duplicate questions
-(`merlin.dataset.near_questions`) form a group. Dismissed questions are stored as keyed hashes.
+Statistics are anonymous: they show numbers, and questions only of users who consented.
+Near-duplicate questions (`merlin.dataset.near_questions`) form a group. Dismissed questions are
+stored as keyed hashes.
 """
 
 from __future__ import annotations

@@ -182,9 +182,10 @@ def test_rating_can_be_set_and_removed(openai_site, client):
     site, _ = openai_site
     (turn,) = read_turn_ids(ask(site, client))
     judged = f"{address(site)}/turns/{turn}"
-    up = 'name="act" value="up" aria-pressed="{}">'
-    assert up.format("true") in client.post(judged, data={"act": "up"}).text
-    assert up.format("false") in client.post(judged, data={"act": "up"}).text
+    up = 'name="act" value="{}" aria-pressed="{}">'
+    for _ in range(2):  # a double click
+        assert up.format("none", "true") in client.post(judged, data={"act": "up"}).text
+    assert up.format("up", "false") in client.post(judged, data={"act": "none"}).text
     with site.browser_client(site.add_user(CLARA)) as other:
         assert other.post(judged, data={"act": "up"}).status_code == 404
     client.headers["Origin"] = "https://elsewhere.example"

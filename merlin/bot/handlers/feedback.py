@@ -1,7 +1,8 @@
 """Buttons under an answer: rating, correction, source of the answer; consent to send texts.
 
-A rating is stored exactly once, and pressing it again removes it; marking the pressed button is
-best effort. ℹ️ shows the model of the answer and what it was trained on.
+A rating is stored exactly once. Marking its button, which removes the rating then, is best effort,
+and not done in a group, which has one keyboard for many users. ℹ️ shows the model of the answer and
+what it was trained on.
 
     ✏️ -> [consent, asked once] -> fix (a step) -> masked text shown -> sent
                                                                     -> answered as a question
@@ -134,8 +135,6 @@ def show_source(context: BotContext) -> View:
     return replace(menu.message(context, "\n".join(lines)), is_new=True)
 
 
-# In place of the rating, on the button of the rating in effect.
-_NO_RATING = "none"
 _PRESSED_STYLES = {Rating.UP: "success", Rating.DOWN: "danger"}
 RatedTurn = tuple[Turn, Rating | None]
 
@@ -153,17 +152,12 @@ async def rate(context: BotContext) -> None:
             is_here = answered is not None and answered.turn_id == context.number(1)
             turn = answered if is_here else None
         pressed = context.argument(0)
-        if turn is None or pressed not in {*Rating, _NO_RATING}:
+        if turn is None or pressed not in {*Rating, feedback.NO_RATING}:
             return menu.refusal(context, "bot-not-yours")
-        ratings = Ratings(context.db, context.bot_id)
-        before = ratings.find(turn.turn_id, context.user_id)
-        rating = None if pressed == _NO_RATING else Rating(pressed)
-        if rating and not context.is_private:  # one keyboard for everybody
-            rating = feedback.press_rating(*context.caller, turn.turn_id, rating)
-        else:
-            ratings.rate(turn.turn_id, context.user_id, rating)
+        before = Ratings(context.db, context.bot_id).find(turn.turn_id, context.user_id)
+        rating = feedback.press_rating(*context.caller, turn.turn_id, pressed)
         rated[:] = [(turn, rating)]
-        message = context.translate(f"rating-{rating.value if rating else 'none'}")
+        message = context.translate(f"rating-{pressed}")
         if rating in {before, None, Rating.UP} or not context.is_private:
             return menu.alert(message)
         fix = ("rating-fix", f"fix:{turn.turn_id}", "primary")
@@ -212,7 +206,6 @@ def _emojis(context: BotContext, name: str) -> list[str]:
 async def _mark(context: BotContext, turn: Turn, rating: Rating | None) -> None:
     """Mark the current rating on the buttons of the message, if it has buttons."""
     if turn.written is None or not context.is_private:
-        # A group has one keyboard for many users.
         return
     parts = render_turn(turn, turn.written, context.language)
     # A reaction may be on a part of the answer without buttons.
@@ -226,8 +219,7 @@ async def _mark(context: BotContext, turn: Turn, rating: Rating | None) -> None:
 def _mark_button(button: Button, rating: Rating | None) -> Button:
     if rating is None or not button.data.startswith(f"rate:{rating.value}:"):
         return button
-    # The button names what to store: a double click does not remove the rating again.
-    data = button.data.replace(rating.value, _NO_RATING)
+    data = button.data.replace(rating.value, feedback.NO_RATING)
     return replace(button, label=f"{button.label} ✓", data=data, style=_PRESSED_STYLES[rating])
 
 
