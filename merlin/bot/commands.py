@@ -17,7 +17,7 @@ from telegram import (
     MenuButtonWebApp,
     WebAppInfo,
 )
-from telegram.error import TelegramError
+from telegram.error import BadRequest, TelegramError
 
 from merlin.account.users import Roles
 from merlin.bot.services import BotServices, run_forever
@@ -66,19 +66,24 @@ def staff_commands(authority: Authority) -> tuple[str, ...]:
 async def send_settings(
     bot: Bot, transport: AiohttpRequest, services: BotServices, failures: Failures
 ) -> None:
-    """Send all settings to Telegram, retrying until they are accepted; then update staff menus."""
+    """Send all settings to Telegram, retrying unless one is refused; then update staff menus."""
+    calls: list[Callable[[], Awaitable[object]]] = []
     for scope, names in (
         (BotCommandScopeAllPrivateChats(), MENU),
         (BotCommandScopeAllGroupChats(), GROUP_MENU),
     ):
         for code in _CODES:
             menu = _menu(names, code or services.config.language)
-            call = partial(bot.set_my_commands, menu, scope, language_code=code or None)
-            await transport.retry_until_accepted(call)
+            calls.append(partial(bot.set_my_commands, menu, scope, language_code=code or None))
     if services.config.api.public_url.startswith(_HTTPS):
         label = text(services.config.language, "bot-menu-courses")
         button = MenuButtonWebApp(label, WebAppInfo(services.config.api.public_url))
-        await transport.retry_until_accepted(partial(bot.set_chat_menu_button, menu_button=button))
+        calls.append(partial(bot.set_chat_menu_button, menu_button=button))
+    for call in calls:
+        try:
+            await transport.retry_until_accepted(call)
+        except BadRequest as error:
+            log.warning("telegram refuses a setting of the bot", reason=redact(str(error)))
     longest_s = services.pace.longest_pause_s
     await run_forever("menus", _staff_menus(bot, services), longest_s, failures)
 

@@ -25,7 +25,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
-from telegram.error import NetworkError, RetryAfter, TelegramError, TimedOut
+from telegram.error import BadRequest, NetworkError, RetryAfter, TelegramError, TimedOut
 from telegram.ext import BaseRateLimiter
 from telegram.request import BaseRequest, RequestData
 
@@ -93,10 +93,12 @@ class AiohttpRequest(BaseRequest):
             await pause(attempt, self._longest_pause_s)
 
     async def retry_until_accepted(self, call: Callable[[], Awaitable[object]]) -> None:
-        """Make a call, again after an error."""
+        """Make a call, again after an error. Raises BadRequest, which a repetition gets again."""
         for attempt in count():
             try:
                 await call()
+            except BadRequest:
+                raise
             except TelegramError as error:
                 log.info("a Telegram call is tried again", reason=redact(str(error)))
             else:

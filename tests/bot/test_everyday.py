@@ -12,6 +12,7 @@ from merlin.core.permissions import Role
 from merlin.db.database import open_database
 from merlin.db.migrations import migrate
 from merlin.db.tables import COURSE
+from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.telegram.arguments import Upload
 from merlin.sandbox.telegram.world import ANNA, BORIS, VERA
 from tests.bot.conversation import ChatUser
@@ -247,6 +248,8 @@ def test_command_menus_are_set_in_each_language_for_chats_and_groups(anna, teleg
 
 def test_menu_button_opens_the_course_page(tmp_path, telegram):
     settings = bot_settings(tmp_path, telegram, public_url="https://merlin.example.com")
+    # A refused setting is not sent again, and the others are.
+    telegram.faults.add(Fault("setMyCommands", FaultKind.STATUS, times=None, status=400))
     with RunningBot(settings):
         telegram.wait_for(lambda: telegram.calls("setChatMenuButton"))
     (call,) = telegram.calls("setChatMenuButton")
