@@ -4,10 +4,12 @@ import pytest
 
 from merlin.bot.menu import short_hash
 from merlin.bot.rendering import WIDTH, sparkline
+from merlin.core.formatted_text import LIMIT_UNITS
 from merlin.core.permissions import Role
 from merlin.db.database import open_database
 from tests.bot.admin_chat import ANNA, StaffUser, add_admin, grant_role, lab_settings
 from tests.bot.running_bot import RunningBot, select_rows
+from tests.bot.stars_buyer import change_rows
 from tests.support.pipeline_lab import Lab
 from tests.support.serving_models import insert_live_model
 
@@ -131,6 +133,27 @@ def test_admin_home_shows_the_pipeline_and_is_updated(chat, lab):
         lab.tick("poll")
     chat.telegram.wait_for(lambda: "проходит тест" in chat.last.text)
     assert chat.last.message_id == message.message_id
+
+
+def test_admin_home_of_several_messages_is_not_updated(chat, lab):
+    lab.repository.dataset("second")
+    lab.repository.commit()
+    lab.tick("fetch")
+    chat.say("/admin")
+    change_rows(
+        chat.settings,
+        "UPDATE verdict SET spec = "
+        "json_set(spec, '$.title.ru', replace(hex(zeroblob(3000)), '00', 'я '))",
+    )
+    chat.say("/admin")
+    chat.press("a-jobs:0")
+    chat.press("a-job:1")
+    for _ in range(20):
+        lab.tick("poll")
+    # Live messages are updated in the order in which they were opened.
+    chat.telegram.wait_for(lambda: "завершено" in chat.last.text)
+    edits = chat.telegram.calls("editMessageText")
+    assert max(len(edit.body["text"]) for edit in edits) <= LIMIT_UNITS
 
 
 def test_losses_are_sent_as_a_chart_with_a_sparkline(chat, lab):

@@ -25,7 +25,7 @@ from merlin.bot.registry import AS_NEW_MESSAGE, Handlers, show_with_role
 from merlin.bot.rendering import cut_line, format_time, notice_text, reference_name, state_text
 from merlin.core import i18n, money
 from merlin.core.errors import MerlinError
-from merlin.core.formatted_text import Button, FormattedMessage, button_rows
+from merlin.core.formatted_text import Button, FormattedMessage, button_rows, split
 from merlin.core.heartbeat import describe_step
 from merlin.core.i18n import render_stored_text, text
 from merlin.core.permissions import Permission
@@ -40,7 +40,10 @@ HOME = menu.back("a-home")
 async def show_live(
     context: BotContext, permission: Permission, build_first: Act, rebuild: Act
 ) -> None:
-    """Show the view of `build_first`; refresh it with `rebuild` while it has a refresh button."""
+    """Show the view of `build_first`; refresh it with `rebuild` while it has a refresh button.
+
+    A view that takes several messages is refreshed by its button alone.
+    """
     views: list[View] = []
 
     def build_and_keep(context: BotContext) -> View:
@@ -57,11 +60,12 @@ async def show_live(
             page = rebuild(replace(context)).page if context.authority.may(permission) else None
         except MerlinError:
             return None
-        return None if page is None else (page, has_refresh(page))
+        return None if page is None or len(split(page)) > 1 else (page, has_refresh(page))
 
     await show_with_role(context, permission, build_and_keep)
     page = views[-1].page if views else None
-    if page is None or context.arguments[-1:] == (AS_NEW_MESSAGE,) or not has_refresh(page):
+    is_kept = context.arguments[-1:] == (AS_NEW_MESSAGE,)
+    if page is None or is_kept or len(split(page)) > 1 or not has_refresh(page):
         return
     message_id: int | None = context.message_id
     if not context.verb:  # the screen of a command is a new message
