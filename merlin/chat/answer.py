@@ -129,7 +129,10 @@ class Stop:
 
         A cancelled caller stays cancelled.
         """
-        self._task = task = asyncio.ensure_future(work)
+        task = asyncio.ensure_future(work)
+        # Cancelling the outermost run cancels those within it.
+        if self._task is None or self._task.done():
+            self._task = task
         if self.is_pressed:
             task.cancel()
         try:

@@ -198,6 +198,8 @@ async def _summarize_parts(
     finally:
         for task in tasks:
             task.cancel()
+        # A part that was begun costs money too: it is reported before this returns.
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -237,6 +237,8 @@ def test_failed_part_of_a_document_ends_reading_uncharged(telegram, provider, me
 
 
 def test_reading_of_a_document_can_be_stopped(telegram, provider, media):
+    priced = make_priced_config("stand-in-chat", input=1, output=2)
+    media = replace(media, caps=AnswerBudget(per_person_per_day=1000), config=priced)
     provider.behave(think_s=3600.0, context_window=400)
     with RunningBot(media):
         wait_for_windows(telegram, media)
@@ -248,6 +250,8 @@ def test_reading_of_a_document_can_be_stopped(telegram, provider, media):
     (answer,) = answer_texts(telegram, "anna")
     assert answer == "[Остановлено по вашей просьбе.]"
     assert count_charged(media) == {}
+    # The parts that were being read cost money.
+    assert select_rows(media, "SELECT SUM(micro) > 0 FROM answer_cost") == [(1,)]
 
 
 def _progress(telegram):

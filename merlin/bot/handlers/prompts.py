@@ -15,7 +15,7 @@ from telegram.error import NetworkError
 from merlin.app.ask import Conversation, window_of
 from merlin.bot.context import BotContext
 from merlin.bot.updates import ReceivedAttachment
-from merlin.chat.answer import AnswerObserver, Reply
+from merlin.chat.answer import AnswerObserver, Ending, Reply
 from merlin.chat.model_catalogue import Candidate, CandidateKind, only_candidate
 from merlin.chat.prompt import (
     MAX_PARTS,
@@ -314,8 +314,9 @@ async def _summarize_part(
     task = context.translate("media-part-prompt", part=number, parts=count, question=question)
     message = Message("user", f"{task}\n\n{wrap_document(part, name)}")
     models = only_candidate(summarizer)
-    reply = await context.bot_data.answer_service.reply(models, (message,), AnswerObserver())
+    service, stop = context.bot_data.answer_service, context.bot_data.stops[context.update_id]
+    reply = await service.reply(models, (message,), AnswerObserver(), stop)
     spent.append(reply)
-    if not reply.text:
+    if not (reply.text or reply.ending is Ending.STOPPED):
         raise Refused("a part could not be summarised", "media-part-failed", part=number)
     return reply.text
