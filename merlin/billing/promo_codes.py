@@ -137,7 +137,8 @@ class Promos(Repository):
     def get(self, code: str) -> StoredPromo:
         """Return a code in any state. Raises NotFound."""
         missing = NotFound(f"no code {code}", "promo-unknown")
-        return _stored(self.db.get_row(_select_stored().where(PROMO.code == code), missing))
+        query = _select_stored().where(PROMO.code == normalise_code(code))
+        return _stored(self.db.get_row(query, missing))
 
     def list_newest(self, limit: int | None = None, before: str = "") -> list[StoredPromo]:
         """Return all codes, or the first few, newest first: those after the code `before`."""

@@ -20,6 +20,7 @@ from starlette.responses import Response
 from merlin.api.pages.errors import page_router
 from merlin.api.pages.formatting import amount_of, dataset_title, until
 from merlin.api.pages.page import (
+    FormToken,
     PageContext,
     PublicContext,
     SignedInContext,
@@ -40,12 +41,13 @@ from merlin.app.plans import (
     read_current_plan,
     read_subscriptions,
 )
+from merlin.app.requests import perform_once
+from merlin.billing.promo_codes import Promos
 from merlin.billing.purchases import Purchase
 from merlin.billing.quota import (
     Format,
     Gift,
     Plan,
-    Source,
     allowance_of,
     allowance_text,
     is_limited,
@@ -205,7 +207,6 @@ async def stop_renewal(
     return seen_other("/me#plan")
 
 
-_MOMENT = timedelta(seconds=30)
 PlanName = Annotated[str, Path(min_length=1, max_length=100)]
 
 
@@ -218,28 +219,26 @@ async def show_plans(
 
 
 @router.post("/plans/{name}/trial")
-async def begin_trial(context: SignedInContext, name: PlanName) -> Response:
+async def begin_trial(context: SignedInContext, name: PlanName, once: FormToken) -> Response:
     """Start the trial of a plan, or show that it was used already."""
     try:
-        await context.write(plans.start_trial, name)
+        await context.write(perform_once, once, plans.start_trial, name)
     except (NotFound, Refused) as error:
-        # A trial that has just started: the button was pressed twice.
-        since, mine = context.services.clock() - _MOMENT, await context.read(read_subscriptions)
-        trials = (term for term in mine.terms if term.plan == name and term.source is Source.TRIAL)
-        if not any(trial.starts_at > since for trial in trials):
-            return await _page(context, wrong=refusal_text(context, error))
+        return await _page(context, wrong=refusal_text(context, error))
     return seen_other(f"/plans?tried={quote(name)}")
 
 
 @router.post("/plans/code")
 async def use_code(
-    context: SignedInContext, code: Annotated[str, Form(max_length=500)] = ""
+    context: SignedInContext, once: FormToken, code: Annotated[str, Form(max_length=500)] = ""
 ) -> Response:
     """Redeem a code that gives days; one for a lower price redirects to its plan's checkout."""
     try:
-        promo = await context.write(plans.use_code, code)
+        promo = await context.write(perform_once, once, plans.use_code, code)
     except (NotFound, Refused) as error:
         return await _page(context, wrong_code=refusal_text(context, error), code=code)
+    if promo is None:  # the form is submitted twice
+        promo = await context.services.read(lambda ctx: Promos(ctx.db).get(code))
     if promo.percent:
         return seen_other(f"/checkout/{quote(promo.plan)}?code={quote(promo.code)}")
     return seen_other(f"/plans?tried={quote(promo.plan)}")
