@@ -130,24 +130,46 @@ def test_blanks_line_ends_and_a_byte_order_mark_around_a_credential_do_not_count
     assert credential("OPENAI_API_KEY") == "from the file"
 
 
-@pytest.mark.parametrize(
-    ("module", "foreign"),
-    [
-        ("merlin.cli.processes", {"peewee", "cryptography"}),
-        ("merlin.config", {"peewee", "psycopg", "yookassa", "requests", "cryptography"}),
-        (
-            "merlin.wiring.bot",
-            {
-                *("openai", "docx", "pypdf", "uvicorn", "rapidfuzz", "jsonschema"),
-                *("prometheus_client", "pylatexenc"),
-            },
-        ),
-        ("merlin.wiring.daemon", {"openai", "aiohttp", "prometheus_client"}),
-        ("merlin.dataset.check", {"pydantic", "structlog", "peewee"}),
-        ("merlin.wiring.context", {"openai", "yookassa", "requests", "git"}),
-    ],
-)
-def test_process_loads_no_library_of_another(module, foreign):
-    script = f"import sys, {module}; print(*{foreign} & sys.modules.keys())"
+# What a module does not load, and neither do those before it, which the processes share.
+SHARED = [
+    ("merlin.dataset.check", {"pydantic", "structlog", "peewee"}),
+    ("merlin.config", {"peewee", "yookassa", "requests", "cryptography"}),
+    ("merlin.cli.processes", {"peewee", "cryptography"}),
+    ("merlin.wiring.context", {"openai", "yookassa", "requests", "git"}),
+]
+# What a process does not load.
+PROCESS_MODULES = [
+    (
+        "merlin.wiring.bot",
+        {
+            *("openai", "docx", "pypdf", "uvicorn", "rapidfuzz", "jsonschema"),
+            *("prometheus_client", "pylatexenc"),
+        },
+    ),
+    ("merlin.wiring.daemon", {"openai", "aiohttp", "prometheus_client"}),
+    ("merlin.wiring.api", set()),
+]
+IMPORT = """
+import os, sys
+from importlib import import_module
+
+sys.modules["psycopg"] = None  # importing it fails: on SQLite nothing needs it
+
+def load(module, foreign):
+    import_module(module)
+    print(*(f"{module}:{name}" for name in foreign & sys.modules.keys()), flush=True)
+
+for part in shared:
+    load(*part)
+for part in processes:
+    if not os.fork():
+        load(*part)
+        os._exit(0)
+    assert os.wait()[1] == 0
+"""
+
+
+def test_process_loads_no_library_of_another_and_no_driver_of_postgresql():
+    script = f"shared, processes = {SHARED}, {PROCESS_MODULES}\n{IMPORT}"
     process = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
     assert process.stdout.split() == []

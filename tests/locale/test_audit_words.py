@@ -18,6 +18,8 @@ ACTION = re.compile(r"[a-z]+(-[a-z]+)*\.[a-z]+(-[a-z]+)*")
 def find_audit_actions(path):
     """Yield the actions that a source file records: the strings in its `note` calls of an audit."""
     source = path.read_text("utf-8")
+    if "note(" not in source:
+        return
     tree = ast.parse(source)
     constants = {
         target.id: node.value.value
@@ -28,7 +30,7 @@ def find_audit_actions(path):
     }
     for node in ast.walk(tree):
         is_note = isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "note"
-        if not is_note or "audit" not in (ast.get_source_segment(source, node.func) or "").lower():
+        if not is_note or "audit" not in ast.unparse(node.func).lower():
             continue
         for part in ast.walk(node.args[1]):
             action = constants.get(part.id) if isinstance(part, ast.Name) else None

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ LOCALE = Path(__file__).parents[2] / "merlin" / "locale"
 TOPICS = sorted(path.name for path in (LOCALE / "ru").glob("*.ftl"))
 
 
+@cache
 def read_entries(language, topic):
     resource = parse((LOCALE / language / topic).read_text("utf-8"))
     return [entry for entry in resource.body if not isinstance(entry, ast.BaseComment)]
