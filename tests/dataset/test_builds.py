@@ -2,10 +2,10 @@
 
 import hashlib
 import json
+import os
 import random
-import subprocess
-import sys
-from pathlib import Path
+import resource
+import signal
 
 import pytest
 
@@ -19,10 +19,10 @@ from tests.support.dataset_tree import (
     make_good_files,
     read_build_file,
 )
+from tests.support.forked_processes import run_forked
 
 pytestmark = pytest.mark.unit
 
-ROOT = Path(__file__).parents[2]
 BAD = {"examples/bad.yaml": example_yaml(answer='""')}
 TWIN = {"examples/twin.yaml": example_yaml("Вопрос 0 о лице", "Ответ 0")}
 MARKED = {"examples/marked.yaml": example_yaml("Как называется лоб?", more="split: test\n")}
@@ -204,29 +204,19 @@ def test_missing_build_raises_not_found(tmp_path):
         read_manifest(tmp_path / f"1-{12 * '0'}")
 
 
-CRASH = """\
-import os, sys
-from pathlib import Path
-from tests.support.dataset_tree import check_files, make_good_files
-from merlin.dataset.builds import make_build, write_build
-content = make_build(check_files(make_good_files(60)))
-for folder in map(Path, sys.argv[1:]):
-    if os.fork() == 0:
-        os.environ["MERLIN_CRASH_AT"] = folder.name
-        write_build(content, folder, 1)
-        os._exit(0)
-    print(os.waitstatus_to_exitcode(os.wait()[1]))
-"""
 POINTS = ("build.tmp_written", "build.before_rename", "build.after_rename")
+
+
+def write_until_crash(root):
+    os.environ["MERLIN_CRASH_AT"] = root.name
+    write_build(build_files(make_good_files(60)), root, 1)
 
 
 def test_crash_at_any_point_leaves_nothing_or_the_whole_build(tmp_path):
     roots = [tmp_path / point for point in POINTS]
     for root in roots:
         root.mkdir()
-    command, environment = [sys.executable, "-c", CRASH, *roots], {"PYTHONPATH": str(ROOT)}
-    killed = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    assert killed.stdout.split() == ["137"] * len(POINTS)
+        assert run_forked(write_until_crash, root) == 137
     content = build_files(make_good_files(60))
     for root in roots:
         folders = [path for path in root.iterdir() if not path.name.startswith(".tmp-")]
@@ -238,31 +228,13 @@ def test_crash_at_any_point_leaves_nothing_or_the_whole_build(tmp_path):
         assert (folder / "train.jsonl").read_bytes() == read_build_file(content, "train")
 
 
-FULL_DISK = """\
-import resource, sys
-from pathlib import Path
-from tests.support.dataset_tree import check_files, make_good_files
-from merlin.dataset.builds import make_build, write_build
-content = make_build(check_files(make_good_files(60)))
-resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
-try:
-    write_build(content, Path(sys.argv[1]), 1)
-except OSError as error:
-    print(type(error).__name__, list(Path(sys.argv[1]).iterdir()))
-"""
+def write_to_full_disk(root):
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+    with pytest.raises(OSError, match="File too large"):
+        write_build(build_files(make_good_files(60)), root, 1)
 
 
 def test_full_disk_leaves_nothing(tmp_path):
-    completed = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n" + FULL_DISK,
-            str(tmp_path),
-        ],
-        env={"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert completed.stdout == "OSError []\n"
+    assert run_forked(write_to_full_disk, tmp_path) == 0
+    assert list(tmp_path.iterdir()) == []

@@ -2,10 +2,7 @@
 
 import base64
 import stat
-import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 from hypothesis import given
@@ -14,10 +11,10 @@ from hypothesis import strategies as st
 from merlin.core.errors import ConfigError
 from merlin.core.log import redact
 from merlin.db.encryption import Cipher, DecryptionFailed, load_or_make_key
+from tests.support.forked_processes import FORKS
 
 pytestmark = pytest.mark.unit
 
-ROOT = Path(__file__).parents[2]
 ONE, TWO = bytes(range(32)), bytes(range(32, 64))
 GIVEN = base64.urlsafe_b64encode(TWO).decode()
 
@@ -81,19 +78,13 @@ def test_first_process_creates_a_key_file_readable_only_by_its_owner(tmp_path):
     assert load_or_make_key(tmp_path / "state", None).open(sealed) == "слова"
 
 
+def find_key(folder):
+    return load_or_make_key(folder, None).seal("слова").split(".")[1]
+
+
 def test_concurrent_processes_agree_on_one_key(tmp_path):
-    code = (
-        "import sys, pathlib\nfrom merlin.db.encryption import load_or_make_key\n"
-        "print(load_or_make_key(pathlib.Path(sys.argv[1]), None).seal('слова').split('.')[1])"
-    )
-
-    def start(_):
-        command = [sys.executable, "-c", code, str(tmp_path)]
-        completed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
-        return completed.stdout.splitlines()[-1]
-
-    with ThreadPoolExecutor(3) as pool:
-        assert len(set(pool.map(start, range(3)))) == 1
+    with ProcessPoolExecutor(3, mp_context=FORKS) as pool:
+        assert len(set(pool.map(find_key, [tmp_path] * 3))) == 1
 
 
 def test_given_key_encrypts_and_creates_no_file(tmp_path):

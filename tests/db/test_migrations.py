@@ -1,9 +1,9 @@
 """The schema: each step is applied once, whole or not at all; old databases are upgraded."""
 
+import os
 import random
 import re
-import subprocess
-import sys
+import signal
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,27 +15,19 @@ from merlin.db import migrations, tables
 from merlin.db.database import open_database
 from merlin.db.migrations import STEPS, list_applied, list_pending, migrate
 from merlin.db.tables import WAKE
+from tests.support.forked_processes import run_forked
 
 pytestmark = pytest.mark.integration
 
-ROOT = Path(__file__).parents[2]
 NAMES = [step.__name__ for step in STEPS]
 
-KILLED_IN_A_STEP = """
-import os, signal, sys
-from merlin.db.database import open_database
-from merlin.db.migrations import STEPS, migrate
 
-def m999_half(database):
-    database.script("CREATE TABLE half (id BIGINT);\\nUPDATE wake SET counter = 99;\\n")
-    os.kill(os.getpid(), signal.SIGKILL)
+def kill_in_a_step(url):
+    def m999_half(database):
+        database.script("CREATE TABLE half (id BIGINT);\nUPDATE wake SET counter = 99;\n")
+        os.kill(os.getpid(), signal.SIGKILL)
 
-migrate(open_database(sys.argv[1]), (*STEPS, m999_half))
-"""
-
-
-def run(code, url):
-    return subprocess.run([sys.executable, "-c", code, url], cwd=ROOT, check=False).returncode
+    migrate(open_database(url), (*STEPS, m999_half))
 
 
 def columns(database, table):
@@ -140,7 +132,7 @@ def test_ten_concurrent_processes_apply_each_step_once(empty_url):
 def test_kill_in_a_step_leaves_nothing_of_it(empty_url):
     with open_database(empty_url) as database:
         migrate(database)
-    assert run(KILLED_IN_A_STEP, empty_url) == -9
+    assert run_forked(kill_in_a_step, empty_url) == -signal.SIGKILL
     with open_database(empty_url) as database:
         assert not database.has_table("half")
         assert list_applied(database) == tuple(NAMES)

@@ -115,6 +115,14 @@ def start_with_environment(function, argument, log, environment):
     return process
 
 
+def run_forked(function, *arguments):
+    """Call a function of a module in a process of its own; return its exit code."""
+    process = FORKS.Process(target=function, args=arguments)
+    process.start()
+    process.join()
+    return process.exitcode
+
+
 def run_command(arguments, environment, log):
     """Run a command as the only work of this process."""
     set_up_process(environment, log)
