@@ -20,21 +20,24 @@ _MIXED = (
     r"(?![\w(\[]|\.\w)"
 )
 SECRET = re.compile(
-    r"\d{6,12}:[A-Za-z0-9_-]{30,64}|\bsk-[A-Za-z0-9_-]{16,}|\bmrl_[A-Za-z0-9_-]{12,}"
-    r"|\b(?:gh[oprsu]_|github_pat_|hf_)[A-Za-z0-9_]{30,}|\bgl[a-z]{2,5}-[A-Za-z0-9_-]{20,}"
+    r"\d{6,12}:[A-Za-z0-9_-]{30,64}"
+    # In one group: elsewhere in a word none of them is tried.
+    r"|\b(?:sk-[A-Za-z0-9_-]{16,}|mrl_[A-Za-z0-9_-]{12,}"
+    r"|(?:gh[oprsu]_|github_pat_|hf_)[A-Za-z0-9_]{30,}|gl[a-z]{2,5}-[A-Za-z0-9_-]{20,}"
     # The key of Amazon's documentation ends in EXAMPLE.
-    r"|\b(?:AKIA|ASIA)(?![A-Z0-9]{9}EXAMPLE)[A-Z0-9]{16}\b"
+    r"|(?:AKIA|ASIA)(?![A-Z0-9]{9}EXAMPLE)[A-Z0-9]{16}\b"
+    r"|AQVN[A-Za-z0-9_-]{35,}|y[0-3]_[A-Za-z0-9_-]{50,}"
+    r"|t1\.[A-Za-z0-9_-]{8,}={0,2}\.[A-Za-z0-9_-]{80,}"
+    r"|live_(?=[a-z_-]{0,60}[A-Z0-9])[A-Za-z0-9_-]{40,}|npm_[A-Za-z0-9]{36}\b"
+    r"|SG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}"
+    r"|AIza[A-Za-z0-9_-]{35}|xox[abeprs]-[A-Za-z0-9-]{20,}|[rs]k_live_[A-Za-z0-9]{20,}"
+    r"|eyJ[A-Za-z0-9_-]{8,400}\.eyJ[A-Za-z0-9_-]{8,4000}\.[A-Za-z0-9_-]{8,}"
+    r"|dop_v1_[0-9a-f]{64}\b|whsec_[A-Za-z0-9+/=]{24,}|django-insecure-\S{30,99}"
+    r"|pypi-AgE[A-Za-z0-9_-]{50,}|xapp-\d-[A-Za-z0-9-]{40,}|PuTTY-User-Key-File-\d)"
     r"|(?i:secret_(?:access_)?key)[\"' =:]{1,5}[A-Za-z0-9/+]{40}"
-    r"|\bAQVN[A-Za-z0-9_-]{35,}|\by[0-3]_[A-Za-z0-9_-]{50,}"
-    r"|\bt1\.[A-Za-z0-9_-]{8,}={0,2}\.[A-Za-z0-9_-]{80,}"
-    r"|\blive_(?=[a-z_-]{0,60}[A-Z0-9])[A-Za-z0-9_-]{40,}|\bnpm_[A-Za-z0-9]{36}\b"
-    r"|\bSG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}"
-    r"|\bAIza[A-Za-z0-9_-]{35}|\bxox[abeprs]-[A-Za-z0-9-]{20,}|\b[rs]k_live_[A-Za-z0-9]{20,}"
-    r"|\beyJ[A-Za-z0-9_-]{8,400}\.eyJ[A-Za-z0-9_-]{8,4000}\.[A-Za-z0-9_-]{8,}"
-    r"|\bdop_v1_[0-9a-f]{64}\b|(?<=://)[\w.-]{0,64}:(?=[^\s:/@]{0,99}\d)[^\s:/@]{6,99}"
+    r"|(?<=://)[\w.-]{0,64}:(?=[^\s:/@]{0,99}\d)[^\s:/@]{6,99}"
     r"@(?!(?:[\w-]{1,63}\.){0,4}example\.|127\.)[\w-]+\.(?!invalid\b|test\b)"
-    r"|\bdjango-insecure-\S{30,99}|\bwhsec_[A-Za-z0-9+/=]{24,}|\bpypi-AgE[A-Za-z0-9_-]{50,}"
-    r"|\bxapp-\d-[A-Za-z0-9-]{40,}|(?:hooks\.slack\.com/services|discord\.com/api/webhooks)/[\w/-]{30,}"
+    r"|(?:hooks\.slack\.com/services|discord\.com/api/webhooks)/[\w/-]{30,}"
     r"|(?<=-u )[\w.@-]{1,64}:(?=[^\s:]{0,99}\d)[^\s:]{8,99}"
     # A value named as a secret, if it is no call or expression.
     r"|(?i:(?:pass(?:w(?:or)?d)?|пароль(?: \w{1,20})?|token|токен|api[ _-]?key|secret|bearer)"
@@ -42,7 +45,7 @@ SECRET = re.compile(
     rf"(?:(?:[\"' ]{{0,2}}[:=][\"' ]{{0,2}}| (?:is|это|[—–-]) [\"']?){_MIXED}"
     r"|(?:[\"' :=]{1,5}| is )(?=\w{0,99}\d)[0-9a-f]{32,99}+(?![\w(\[]|\.\w))"
     rf"|(?i:(?:(?:[,;] |\bи |\band )(?:пароль|password)|паролем|with password) ){_MIXED}"
-    r"|-----BEGIN [A-Z ]{0,20}PRIVATE KEY(?: BLOCK)?-----|\bPuTTY-User-Key-File-\d"
+    r"|-----BEGIN [A-Z ]{0,20}PRIVATE KEY(?: BLOCK)?-----"
 )
 # Addresses in the domains reserved by RFC 2606 belong to nobody. The last label of a domain has no
 # digits: vue@3.4.1 is a package, root@10.0.0.1 a login. git@host is a git server, name@x.service a
