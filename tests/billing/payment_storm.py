@@ -1,15 +1,14 @@
 """Payment notifications from many threads, repeated and reordered, in processes that are killed.
 
-`python -m tests.billing.payment_storm URL SEED THREADS MOST` reports a payment of each open
-order several times and prints a line for each stored notification. The caller kills it at a random
-moment.
+A process reports a payment of each open order several times, and tells the caller of each stored
+notification. The caller kills it at a random moment.
 """
 
+import math
 import random
-import subprocess
-import sys
 import threading
 from collections import Counter as Counts
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 
 from merlin.billing.ledger import EntryKind
@@ -17,6 +16,7 @@ from merlin.core.clock import utc_now
 from merlin.db.database import open_database
 from merlin.db.encryption import Cipher
 from tests.billing.plan_shop import Shop
+from tests.support.forked_processes import FORKS
 
 CIPHER = Cipher({"k": b"k" * 32}, "k")
 
@@ -37,18 +37,22 @@ def place_orders(url, count):
         return sum(order.order.amount.minor for order in orders)
 
 
-def notify(url, seed, threads, most):
-    """Report the payment of each order 1 to `most` times, shuffled, in so many threads."""
+def notify(stored, url, seed, threads, most):
+    """Report the payment of each order 1 to `most` times, shuffled, in so many threads.
+
+    `stored` is a connection, to which the number of each stored notification's order is sent.
+    """
     rng = random.Random(seed)  # noqa: S311 - a repeatable sample
     with open_database(url, cipher=CIPHER) as database:
         orders = open_shop(database).billing.purchases.list_newest(1000)
         notifications = [order for order in orders for _ in range(rng.randint(1, most))]
         rng.shuffle(notifications)
-        queue = SimpleQueue()
+        queue, sending = SimpleQueue(), threading.Lock()
         for purchase in notifications:
             queue.put(purchase)
         workers = [
-            threading.Thread(target=_apply_all, args=(database, queue)) for _ in range(threads)
+            threading.Thread(target=_apply_all, args=(database, queue, stored, sending))
+            for _ in range(threads)
         ]
         for worker in workers:
             worker.start()
@@ -56,7 +60,7 @@ def notify(url, seed, threads, most):
             worker.join()
 
 
-def _apply_all(database, queue):
+def _apply_all(database, queue, stored, sending):
     shop = open_shop(database)
     while True:
         try:
@@ -64,8 +68,8 @@ def _apply_all(database, queue):
         except Empty:
             return
         shop.pay(purchase, f"pay-{purchase.purchase_id}")
-        sys.stdout.write("stored\n")
-        sys.stdout.flush()
+        with sending:
+            stored.send(purchase.purchase_id)
 
 
 def run_storm(url, seed, threads=50, payments=20, most=50, kills=5):
@@ -73,8 +77,10 @@ def run_storm(url, seed, threads=50, payments=20, most=50, kills=5):
     rng = random.Random(seed)  # noqa: S311 - a repeatable sample
     ordered = place_orders(url, payments)
     notifications = sum(_run_and_kill(url, rng, threads, most) for _ in range(kills))
-    completed = subprocess.run(_command(url, seed, threads, most), capture_output=True, text=True)
-    assert completed.returncode == 0, completed.stderr
+    process, stored = _start(url, seed, threads, most)
+    notifications += _count(stored)
+    process.join()
+    assert process.exitcode == 0
     with open_database(url, cipher=CIPHER) as database:
         shop = open_shop(database)
         assert shop.find_faults() == []
@@ -84,7 +90,6 @@ def run_storm(url, seed, threads=50, payments=20, most=50, kills=5):
         )
         given = database.sql("SELECT COUNT(*) FROM plan_term")[0][0]
         given += database.sql("SELECT COUNT(*) FROM quota_gift WHERE format = 'voice'")[0][0]
-    notifications += completed.stdout.count("stored\n")
     return {
         "notifications": notifications,
         "grants": kinds[EntryKind.GRANT],
@@ -94,30 +99,29 @@ def run_storm(url, seed, threads=50, payments=20, most=50, kills=5):
     }
 
 
-def _command(url, seed, threads, most):
-    return [
-        sys.executable,
-        "-m",
-        "tests.billing.payment_storm",
-        url,
-        str(seed),
-        str(threads),
-        str(most),
-    ]
+def _start(*arguments):
+    """Start a process that notifies; return it and the connection to which it reports."""
+    stored, sender = FORKS.Pipe(duplex=False)
+    process = FORKS.Process(target=notify, args=(sender, *arguments))
+    process.start()
+    sender.close()
+    return process, stored
+
+
+def _count(stored, most=math.inf):
+    """Return how many notifications are stored until the process ends, or `most` are."""
+    count = 0
+    with suppress(EOFError):
+        while count < most:
+            stored.recv()
+            count += 1
+    return count
 
 
 def _run_and_kill(url, rng, threads, most):
     """Run the process until it has stored some notifications, and kill it; return how many."""
-    command = _command(url, rng.randrange(10**6), threads, most)
-    count = 0
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as process:
-        for _ in range(rng.randint(1, threads)):
-            count += bool(process.stdout.readline())
-        process.kill()
+    process, stored = _start(url, rng.randrange(10**6), threads, most)
+    count = _count(stored, rng.randint(1, threads))
+    process.kill()
+    process.join()
     return count
-
-
-if __name__ == "__main__":
-    notify(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))
