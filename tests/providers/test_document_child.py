@@ -45,7 +45,7 @@ sys.path.append(sys.argv[1])
 from tests.providers.test_document_child import damage_documents
 from merlin.providers.document_child import forbid_access, limit_resources, load_reader, parse
 from merlin.providers.document_child import UnreadableDocument
-documents = list(damage_documents(300))
+documents = list(damage_documents(120))
 limit_resources()
 readers = {kind: load_reader(kind) for kind, _ in documents}
 forbid_access()
@@ -101,7 +101,7 @@ def damage(generator, content):
 @functional
 def test_damaged_documents_are_read_or_refused():
     process = run_script(_READ_DAMAGED, str(ROOT))
-    assert (process.returncode, process.stdout.decode().strip()) == (0, "300 True"), process.stderr
+    assert (process.returncode, process.stdout.decode().strip()) == (0, "120 True"), process.stderr
 
 
 @functional
