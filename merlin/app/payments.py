@@ -13,7 +13,7 @@ from merlin.app.shop import sold_plan
 from merlin.billing.ledger import Entry, Ledger
 from merlin.billing.promo_codes import Promo, Promos, StoredPromo
 from merlin.billing.purchases import Promise, Purchase, Purchases
-from merlin.billing.quota import Plan, plan_named
+from merlin.billing.quota import Plan, get_plan
 from merlin.billing.refunds import Refund, Refunds, check_reason
 from merlin.billing.report import Sum, sum_by_month
 from merlin.core.errors import NotFound, Refused
@@ -141,11 +141,10 @@ def add_code(ctx: Context, actor: Actor, promo: Promo) -> StoredPromo:
     Raises NotFound for a plan that the code cannot be for; Refused for an existing or invalid code.
     """
     _require_permission(actor)
-    plan = plan_named(ctx.plans, promo.plan)
     if promo.percent:
         sold_plan(ctx, promo.plan)
-    elif plan is None or plan.is_pack:
-        raise NotFound(f"no plan {promo.plan}", "quota-no-plan", plan=promo.plan)
+    else:
+        get_plan(ctx.plans, promo.plan)
     return Promos(ctx.db, ctx.clock).add(promo)
 
 

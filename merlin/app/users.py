@@ -20,7 +20,7 @@ from merlin.app.actor import Actor, missing_dataset, require_approval
 from merlin.app.context import Context
 from merlin.app.shop import plan_titles
 from merlin.billing.promo_codes import MAX_DAYS
-from merlin.billing.quota import Format, Gift, Left, Plan, Quotas, Source, plan_named, plan_of
+from merlin.billing.quota import Format, Gift, Left, Quotas, Source, get_plan, plan_of
 from merlin.billing.subscriptions import Renewals, RenewalState, Term, Terms
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Authority, DangerousAct, Permission, Role
@@ -283,7 +283,7 @@ def set_plan(ctx: Context, actor: Actor, user_id: int, name: str) -> UserView:
     Raises NotFound for an unknown plan, a pack, and an unknown person.
     """
     _require_user(ctx, actor, user_id)
-    stored = None if _find_plan(ctx, name) is ctx.plans[0] else name
+    stored = None if get_plan(ctx.plans, name) is ctx.plans[0] else name
     Users(ctx.db, ctx.clock).set_plan(user_id, stored, actor.name)
     return get(ctx, actor, user_id)
 
@@ -296,7 +296,7 @@ def give_plan(
     Raises NotFound for an unknown plan, a pack, and an unknown person; Refused for the days.
     """
     _require_user(ctx, actor, user_id, Permission.GIFTS)
-    plan = _find_plan(ctx, name)
+    plan = get_plan(ctx.plans, name)
     if not 1 <= days <= MAX_DAYS:
         raise Refused(f"a plan for {days} days", "bot-button-old")
     terms, key = Terms(ctx.db, ctx.clock), f"gift:{once or secrets.token_hex(8)}"
@@ -443,13 +443,6 @@ def _another(ctx: Context, actor: Actor, user_id: int) -> User:
 
 def _nobody(user: str) -> NotFound:
     return NotFound(f"no user {user}", "account-no-user", user=user)
-
-
-def _find_plan(ctx: Context, name: str) -> Plan:
-    plan = plan_named(ctx.plans, name)
-    if plan is None or plan.is_pack:
-        raise NotFound(f"no plan {name}", "quota-no-plan", plan=name)
-    return plan
 
 
 def _view(ctx: Context, user: User) -> UserView:

@@ -23,7 +23,7 @@ from pydantic import computed_field
 
 from merlin.config.shop import Allowance, Format, Plan
 from merlin.core.clock import Clock, iso, start_of_day, utc_now
-from merlin.core.errors import Refused
+from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import format_number, text
 from merlin.core.views import INTERNAL, described
 from merlin.db.audit import Audit, person_reference
@@ -120,6 +120,14 @@ def allows_model(plan: Plan, model_id: str) -> bool:
 def plan_named(plans: Sequence[Plan], name: str) -> Plan | None:
     """Return the plan of this name, None if the configuration has none."""
     return next((plan for plan in plans if plan.name == name), None)
+
+
+def get_plan(plans: Sequence[Plan], name: str) -> Plan:
+    """Return the plan of this name that people can have. Raises NotFound, also for a pack."""
+    plan = plan_named(plans, name)
+    if plan is None or plan.is_pack:
+        raise NotFound(f"no plan {name}", "quota-no-plan", plan=name)
+    return plan
 
 
 def plan_title(plans: Sequence[Plan], name: str, language: str) -> str:
