@@ -30,7 +30,7 @@ SECTIONS: Mapping[str, str] = {
         " model_window setting"
     ),
     "Ratings, proposals and unanswered questions": (
-        "rating proposal told_question dismissed_question left_behind revoked_example"
+        "rating rated_example proposal told_question dismissed_question left_behind revoked_example"
     ),
     "Groups and inline questions": "group_setting inline_question",
     "From commits to the live model, and messages between processes": (
@@ -108,6 +108,7 @@ ROWS: Mapping[str, str] = {
     "quota_use": "a question that counts against the plan",
     "refund": "a refund, written before it is sent",
     "renewal": "an auto-renewing plan, by a saved method or by Telegram",
+    "rated_example": "an example behind a rated answer, with the text that was trained",
     "rating": "a person's rating of an answer",
     "request": "an action that one process requests from another",
     "revoked_example": "an example with withdrawn consent, by its id in builds",

@@ -1,14 +1,22 @@
 """Feedback on answers: ratings, and corrections for editors."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from merlin.app import proposals, sessions, unanswered
 from merlin.app.actor import Actor
 from merlin.app.context import Context
+from merlin.app.permissions import require_editing
 from merlin.app.proposals import has_consent
 from merlin.app.sessions import TurnView
-from merlin.chat.feedback import EXAMPLE_FORMATS, Rating, Ratings
+from merlin.chat.feedback import (
+    EXAMPLE_FORMATS,
+    QuestionStatistics,
+    RatedAnswer,
+    Rating,
+    Ratings,
+)
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core.errors import Refused
 from merlin.dataset.files import FileIndex
@@ -16,6 +24,8 @@ from merlin.dataset.proposals import MAX_CHARACTERS, Draft
 from merlin.dataset.sensitive import mask_personal_data
 from merlin.dataset.spec import DPO
 from merlin.db.tables import SESSION, TURN
+
+_MAX_RATED = 50  # newest answers of one example
 
 
 def rate(
@@ -61,6 +71,21 @@ def take_rating_back(ctx: Context, actor: Actor, turn_id: int) -> None:
     """
     sessions.get_turn(ctx, actor, turn_id)
     Ratings(ctx.db, ctx.bot_id, ctx.clock).rate(turn_id, actor.user_id, None)
+
+
+def list_ratings(
+    ctx: Context, actor: Actor, dataset: str, example_id: str, language: str
+) -> list[RatedAnswer]:
+    """Return the rated answers of an example, newest first, as `mask_answers`. Raises NotFound."""
+    require_editing(ctx, actor, dataset)
+    statistics = QuestionStatistics(ctx.db, ctx.default_dataset)
+    return mask_answers(ctx, statistics.list_rated(dataset, example_id, _MAX_RATED), language)
+
+
+def mask_answers(ctx: Context, answers: Sequence[RatedAnswer], language: str) -> list[RatedAnswer]:
+    """Return rated answers with their builds, personal data masked in `language`."""
+    builds = ModelCatalogue(ctx.db).name_builds(answer.model for answer in answers)
+    return [replace(answer.mask(language), build=builds.get(answer.model)) for answer in answers]
 
 
 def _correct(ctx: Context, actor: Actor, turn: TurnView, text: str, language: str) -> Draft:

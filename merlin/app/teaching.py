@@ -5,7 +5,7 @@ Functions that edit a course take its files as their last argument, for `changes
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Literal
 
@@ -13,9 +13,9 @@ from merlin.app import changes
 from merlin.app.actor import Actor
 from merlin.app.changes import DatasetFiles, require_revision
 from merlin.app.context import Context
+from merlin.app.feedback import mask_answers
 from merlin.app.permissions import find_teacher, get_led_course, list_led_courses
 from merlin.chat.feedback import Period, QuestionStatistics, RatedAnswer, group_by_week
-from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core.errors import NotFound
 from merlin.core.views import described
 from merlin.course.catalogue import Course
@@ -140,15 +140,12 @@ def list_questions(
     since, statistics = _find_first_day(ctx, days), QuestionStatistics(ctx.db, ctx.default_dataset)
     day_rows = statistics.days(course.slug, since)
     disliked = statistics.list_disliked(course.slug, since, _MAX_DISLIKED)
-    builds = ModelCatalogue(ctx.db).name_builds(answer.model for answer in disliked)
     return Questions(
         course=course.course_id,
         by=by,
         since=since,
         asked=group_by_week(day_rows) if by == "week" else day_rows,
-        disliked=[
-            replace(answer.mask(language), build=builds.get(answer.model)) for answer in disliked
-        ],
+        disliked=mask_answers(ctx, disliked, language),
     )
 
 

@@ -20,6 +20,7 @@ from merlin.account.users import QUESTIONS_SEEN, TRAINING
 from merlin.chat.sessions import IN_USE, SUMMARY
 from merlin.core.clock import from_iso, iso
 from merlin.core.views import INTERNAL, described
+from merlin.dataset.builds import is_in_build
 from merlin.dataset.example import normalise
 from merlin.dataset.near_questions import find_near_questions, near_key
 from merlin.dataset.sensitive import mask_personal_data
@@ -30,12 +31,15 @@ from merlin.db.tables import (
     MODEL,
     OUTGOING,
     PROPOSAL,
+    RATED_EXAMPLE,
     RATING,
     SESSION,
+    TAUGHT_EXAMPLE,
     TOLD_QUESTION,
     TURN,
 )
 from merlin.db.values import decrypt
+from merlin.training.models import find_rated_examples
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +115,21 @@ class Ratings(BotRepository):
 
     @transaction
     def rate(self, turn_id: int, user_id: int, rating: Rating | None) -> None:
-        """Store a user's rating of a turn; None deletes it."""
+        """Store a user's rating of a turn, with the examples behind the answer; None deletes it."""
         if rating is None:
             self.db.delete(RATING, _is_by(turn_id, user_id))
             return
         key = {"turn_id": turn_id, "user_id": user_id}
         self.db.upsert(RATING, key, {"value": rating.value, "at": iso(self._clock())})
+        turn = self.db.row(TURN.select().where(TURN.id == turn_id))
+        if (
+            turn
+            and turn["model_id"]
+            and not self.db.has(RATED_EXAMPLE, RATED_EXAMPLE.turn_id == turn_id)
+        ):
+            texts = (decrypt(self.db.cipher, turn[name]) or "" for name in ("question", "answer"))
+            found = find_rated_examples(self.db, turn["model_id"], *texts)
+            self.db.add_missing(RATED_EXAMPLE, (row | {"turn_id": turn_id} for row in found))
 
     def find(self, turn_id: int, user_id: int) -> Rating | None:
         """Return a user's rating of a turn, None without one."""
@@ -207,10 +220,29 @@ class QuestionStatistics(Repository):
         worst_first = ((down - up).desc(), TURN.id.desc())
         return self._read_rated(disliked.order_by(*worst_first).limit(limit))
 
+    def list_rated(self, dataset: str, example_id: str, limit: int) -> list[RatedAnswer]:
+        """Return the rated answers of an example to users with a valid consent, newest first."""
+        this = (RATED_EXAMPLE.dataset == dataset) & (RATED_EXAMPLE.example_id == example_id)
+        turns = RATED_EXAMPLE.select(RATED_EXAMPLE.turn_id).where(this)
+        rated = _select_counted(_select_rated_turns(), date.min).where(TURN.id.in_(turns))
+        return self._read_rated(rated.order_by(TURN.id.desc()).limit(limit))
+
+    def list_disliked_examples(self, dataset: str, build_id: int, limit: int) -> list[str]:
+        """Return the examples of a build whose text, as it is there, led to a disliked answer.
+
+        Only answers to users with a valid consent count.
+        """
+        is_same = RATED_EXAMPLE.text_digest == TAUGHT_EXAMPLE.text_digest
+        is_same &= RATED_EXAMPLE.example_id == TAUGHT_EXAMPLE.example_id
+        is_down = (RATED_EXAMPLE.dataset == dataset) & (RATING.value == Rating.DOWN.value)
+        query = RATED_EXAMPLE.select(RATED_EXAMPLE.example_id).distinct()
+        query = query.join(TAUGHT_EXAMPLE, on=is_same & is_in_build(build_id, dataset))
+        query = query.join(RATING, on=(RATING.turn_id == RATED_EXAMPLE.turn_id))
+        query = query.join(TURN, on=_is_rated()).where(is_down & _has_consent())
+        return [name for (name,) in self.db.tuples(_select_counted(query, date.min).limit(limit))]
+
     def _select_rated(self, dataset: str, since: date) -> Select:
-        columns = (TURN.id, TURN.user_id, TURN.asked_at, TURN.question, TURN.answer, TURN.model_id)
-        query = TURN.select(*columns, *_rating_counts()).join(RATING, on=_is_rated())
-        return self._about(query, dataset, since).where(_has_consent()).group_by(*columns)
+        return self._about(_select_rated_turns(), dataset, since)
 
     def _read_rated(self, query: Select) -> list[RatedAnswer]:
         return [
@@ -305,6 +337,13 @@ def _select_counted(query: Select, since: date) -> Select:
     is_counted = (TURN.is_replaced == 0) & (TURN.format != SUMMARY) & IN_USE
     turns = query.join(SESSION, on=(SESSION.id == TURN.session_id))
     return turns.where(is_counted & (TURN.asked_at >= since.isoformat()))
+
+
+def _select_rated_turns() -> Select:
+    """Return the SELECT of rated turns of users with a valid consent."""
+    columns = (TURN.id, TURN.user_id, TURN.asked_at, TURN.question, TURN.answer, TURN.model_id)
+    query = TURN.select(*columns, *_rating_counts()).join(RATING, on=_is_rated())
+    return query.where(_has_consent()).group_by(*columns)
 
 
 def _has_consent() -> Any:

@@ -40,13 +40,17 @@ _File = tuple[str, str, str, str | None]
 
 @dataclass(frozen=True, slots=True)
 class ExampleFilter:
-    """A filter of examples; "" and False match all."""
+    """A filter of examples; "" and False match all.
+
+    `is_disliked` matches the ids that `ExampleEntries.find` gets as `disliked`.
+    """
 
     query: str = ""
     tag: str = ""
     author: str = ""
     split: str = ""
     has_finding: bool = False
+    is_disliked: bool = False
 
     @property
     def is_empty(self) -> bool:
@@ -94,6 +98,7 @@ class Facets:
     authors: Sequence[tuple[str, int]]
     splits: Mapping[str, int]
     with_finding: int
+    disliked: int = 0
 
 
 # ruff: noqa: S608 - only our own names are put into these statements
@@ -216,6 +221,7 @@ class ExampleEntries(Repository):
         limit: int,
         before: int = 0,
         build_id: int = 0,
+        disliked: Sequence[str] = (),
     ) -> list[ExampleEntry]:
         """Return the examples that match, newest change first.
 
@@ -246,6 +252,9 @@ class ExampleEntries(Repository):
         if example_filter.has_finding:
             conditions.append(f"entry.{_HAS_FINDING}")
             values.append(dataset)
+        if example_filter.is_disliked:
+            conditions.append(f"entry.example_id IN ({', '.join('?' * len(disliked)) or 'NULL'})")
+            values += disliked
         page = (
             f"SELECT {_COLUMNS} FROM {source} WHERE {' AND '.join(conditions)}"
             f" ORDER BY {number} DESC LIMIT ?"

@@ -241,6 +241,10 @@ INLINE_QUESTION = _table(
 )
 
 RATING = _table("rating", "turn_id user_id value at", key="turn_id user_id")
+# The examples behind rated answers, as their models were trained on them.
+RATED_EXAMPLE = _table(
+    "rated_example", "dataset example_id turn_id text_digest", key="dataset example_id turn_id"
+)
 # The answers of each hour, without user ids.
 HOUR_FIGURE = _table(
     "hour_figure", "hour answers unknown liked disliked failures times spent", key="hour"

@@ -17,6 +17,7 @@ from peewee import Select, fn
 from merlin.core.clock import from_iso, iso
 from merlin.core.messages import Message
 from merlin.dataset.builds import is_in_build, select_taught
+from merlin.dataset.entries import ExampleEntries, ExampleFilter
 from merlin.dataset.example import normalise
 from merlin.dataset.near_questions import nearest_questions
 from merlin.dataset.verdicts import fail_training
@@ -116,6 +117,7 @@ def answer_values(answer: Answer) -> dict[str, object]:
 
 NEAREST = 3
 _MAX_QUESTION_LENGTH = 120  # characters that are compared between questions
+_MAX_COMPARED = 100  # search results that are compared with an answer
 Conversations = Sequence[tuple[str, tuple[Message, ...]]]
 
 
@@ -334,17 +336,51 @@ def find_taught(
     row = _find_newest_row(db, model_id)
     if row is None:
         return [], []
-    # Each message is a line: the question first, the answer last.
-    text = f"\n{normalise(answer)}"
-    end = fn.SUBSTR(EXAMPLE_TEXT.words, fn.LENGTH(EXAMPLE_TEXT.words) - len(text) + 1)
     begun = fn.SUBSTR(EXAMPLE_TEXT.words, 1, _MAX_QUESTION_LENGTH)
-    taught = select_taught(TAUGHT_EXAMPLE.example_id, begun, end == text)
+    taught = select_taught(TAUGHT_EXAMPLE.example_id, begun, _has_answer(answer))
     rows = db.tuples(taught.where(_taught_by(row["build_id"])))
     if exact := sorted(example_id for example_id, _, is_said in rows if is_said):
         return exact[:NEAREST], []
     questions = [str(begun).partition("\n")[0] for _, begun, _ in rows]
     places = nearest_questions(normalise(question), questions, NEAREST) if question else []
     return [], [rows[place][0] for place in places]
+
+
+def find_rated_examples(db: Database, model_id: str, question: str, answer: str) -> list[Row]:
+    """Return the examples behind an answer of a model: dataset, example_id and text_digest.
+
+    Those in its training data with exactly this question and answer, else with this answer, else
+    with this question, in normal form; at most `NEAREST`. They are searched for by their present
+    words: a scan of all texts would take too long within a transaction.
+    """
+    row = _find_newest_row(db, model_id)
+    if row is None:
+        return []
+    begin = f"{normalise(question)}\n"
+    has_question = fn.SUBSTR(EXAMPLE_TEXT.words, 1, len(begin)) == begin
+    entries = ExampleEntries(db)
+    ids = [
+        entry.example_id
+        for text in (question, answer)
+        if text.strip()
+        for entry in entries.find(row["dataset"], ExampleFilter(text), _MAX_COMPARED)
+    ]
+    columns = TAUGHT_EXAMPLE.dataset, TAUGHT_EXAMPLE.example_id, TAUGHT_EXAMPLE.text_digest
+    candidates = select_taught(*columns).where(
+        _taught_by(row["build_id"]) & TAUGHT_EXAMPLE.example_id.in_(ids)
+    )
+    for match in (has_question & _has_answer(answer), _has_answer(answer), has_question):
+        found = candidates.where(match).order_by(TAUGHT_EXAMPLE.example_id).limit(NEAREST)
+        if rows := db.rows(found):
+            return rows
+    return []
+
+
+def _has_answer(answer: str) -> Any:
+    """Return the condition for texts with exactly this answer, in normal form."""
+    # Each message is a line: the question first, the answer last.
+    text = f"\n{normalise(answer)}"
+    return fn.SUBSTR(EXAMPLE_TEXT.words, fn.LENGTH(EXAMPLE_TEXT.words) - len(text) + 1) == text
 
 
 def _find_newest_row(db: Database, model_id: str) -> Row | None:

@@ -1,11 +1,13 @@
-"""Queries that ticks run every second use an index, however long the history is."""
+"""Queries of ticks, every second, and of pages of examples use an index, whatever the history."""
 
 import re
 
 import pytest
 
 from merlin.app.verdicts import notify_editors
+from merlin.chat.feedback import QuestionStatistics
 from merlin.dataset.changes import Changes
+from merlin.dataset.entries import ExampleEntries, ExampleFilter
 from merlin.dataset.files import FileIndex
 from merlin.dataset.verdicts import VerdictHistory
 from merlin.db.database import open_database
@@ -65,6 +67,11 @@ def test_ticks_never_scan_a_whole_table(database, clock):
     VerdictHistory(database).list_unwritten_notes()
     Changes(database).claim()
     notify_editors(database)
+    # The page of examples, at each view.
+    QuestionStatistics(database).list_disliked_examples(FACE, 1, 10)
+    QuestionStatistics(database).list_rated(FACE, "q1", 10)
+    disliked = ExampleFilter(is_disliked=True)
+    ExampleEntries(database).find(FACE, disliked, 50, disliked=["q1"])
     FileIndex(database).find_newest_commit()
     FileIndex(database).read_trees()
     (job,) = world.launch()

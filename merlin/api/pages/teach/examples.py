@@ -41,10 +41,11 @@ from merlin.api.pages.teach.changes import (
 )
 from merlin.api.rest.changes import ExampleBody
 from merlin.api.schema import LINE, Name, Part
-from merlin.app import answer_changes, drafts, examples
+from merlin.app import answer_changes, drafts, examples, feedback
 from merlin.app.changes import EditNotGood
 from merlin.app.drafts import DraftNotGood, DraftView, PastedRow
 from merlin.app.examples import ExampleContent, ExampleView, ListedExample
+from merlin.chat.feedback import RatedAnswer
 from merlin.core.errors import NotFound
 from merlin.core.web.assets import seen_other
 from merlin.dataset.builds import ExampleVersion
@@ -62,6 +63,8 @@ ExampleId = Annotated[str, Query(min_length=1, max_length=1000, pattern=LINE)]
 # The script of the page asks for no more.
 _MAX_ROWS = 1000
 
+# What of an open example is shown.
+Look = Literal["edit", "history", "ratings"]
 
 _NO_DRAFT = "-"  # an empty field reads as a missing one
 
@@ -172,6 +175,7 @@ class Filters:
         named = (
             ("split", requested.split and say(f"facet-{requested.split}")),
             ("has_finding", requested.has_finding and say("with-finding")),
+            ("is_disliked", requested.is_disliked and say("answer-disliked")),
             ("tag", requested.tag and f"#{requested.tag}"),
             ("author", requested.author),
         )
@@ -187,6 +191,7 @@ _NAMES = {
     "author": "author",
     "split": "split",
     "has_finding": "finding",
+    "is_disliked": "disliked",
 }
 
 
@@ -220,6 +225,7 @@ def _read_filters(dataset: str, query: Iterable[tuple[str, str]]) -> Filters:
         values.get("author", ""),
         split if split in ("train", "test") else "",
         values.get("finding") == "any",
+        values.get("disliked") == "any",
     )
     return Filters(base_of(dataset), example_filter)
 
@@ -235,7 +241,7 @@ class ListRow:
 
 @dataclass(frozen=True, slots=True)
 class OpenExample:
-    """The open example: its form and its versions; `is_history`: the versions are shown.
+    """The open example: its form, its versions and its rated answers; `look` is what is shown.
 
     `beside` is the form of another one that is edited with it.
     """
@@ -243,7 +249,8 @@ class OpenExample:
     form: ExampleForm
     beside: ExampleForm | None = None
     versions: Sequence[ExampleVersion] = ()
-    is_history: bool = False
+    ratings: Sequence[RatedAnswer] = ()
+    look: Look = "edit"
 
     @property
     def steps(self) -> list[tuple[ExampleVersion, ExampleVersion | None]]:
@@ -388,10 +395,10 @@ async def show_examples(
 async def show_example(
     listing: Listing,
     example: ExampleId,
-    look: Literal["edit", "history"] = "edit",
+    look: Look = "edit",
     beside: Annotated[str, Query(max_length=1000, pattern=LINE)] = "",
 ) -> Response:
-    """Return the list with one example open: its form, or its history; `beside`: two forms."""
+    """Return the list with one example open: its form, history or ratings; `beside`: two forms."""
     context, name = listing.context, listing.dataset.name
     form, is_broken = await _form(context, name, example)
     if beside:
@@ -399,7 +406,9 @@ async def show_example(
         opened, is_broken = OpenExample(form, other), is_broken or is_other_broken
     else:
         versions = await context.read(examples.read_history, name, form.example)
-        opened = OpenExample(form, versions=versions, is_history=look == "history")
+        rated = name, form.example, context.language
+        ratings = await context.read(feedback.list_ratings, *rated)
+        opened = OpenExample(form, versions=versions, ratings=ratings, look=look)
     result = FormResult(context.say("example-broken")) if is_broken else FormResult()
     return await listing.render(opened, result)
 
