@@ -1,7 +1,7 @@
 """Run a stand-in in a thread (tests) or in its own process (demo); deadlines for tests.
 
 `StandIn` is the base class: start, stop, and thread-safe access while it serves. `ApiStandIn` adds
-a JSON API with named calls and faults. State that survives a restart is kept in an
+a JSON API with named calls. State that survives a restart is kept in an
 `AppendLog`: each line is written completely before the stand-in goes on, so `kill -9` loses nothing
 that was answered; an incomplete last line is cut off at the next start.
 
@@ -31,15 +31,14 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Match, Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from merlin.core import durable_files
 from merlin.core.json_fields import parse_object
 from merlin.core.server import listen
 from merlin.openai_protocol.errors import ApiError
-from merlin.sandbox.faults import Fault, Faults, apply_faults, fault_routes
-from merlin.sandbox.web import control_route, restrict_pages
+from merlin.sandbox.web import restrict_pages
 
 DEADLINE_S = 30.0
 # As many additions as take 15 ms on an idle core of the machine on which the deadlines were set:
@@ -259,37 +258,22 @@ ApiRoute = tuple[str, str, str, Callable[..., Any]]
 
 
 class ApiStandIn(StandIn, ABC):
-    """A stand-in of a JSON API, with control routes for faults and behaviour."""
+    """A stand-in of a JSON API."""
 
     error = ApiError
 
-    def __init__(
-        self, port: int, routes: Iterable[ApiRoute], *pages: BaseRoute, seed: int = 0
-    ) -> None:
-        """Take the routes of the API, and the routes that faults do not affect (`pages`)."""
+    def __init__(self, port: int, routes: Iterable[ApiRoute], *pages: BaseRoute) -> None:
         super().__init__(port)
-        self.faults = Faults(seed=seed)
-        self._api_routes = [self._make_route(*route) for route in routes]
-        control = [control_route("/control/behaviour", self.change), *fault_routes(self.faults)]
+        self.api_routes = [self._make_route(*route) for route in routes]
         app = Starlette(
-            routes=[*self._api_routes, *control, *pages],
+            routes=[*self.api_routes, *pages],
             exception_handlers={HTTPException: self._refuse_unknown_url},
         )
-        self._app = apply_faults(
-            restrict_pages(app), self.faults, self._name_call, self._fault_response
-        )
+        self._app = restrict_pages(app)
 
     @abstractmethod
     def check_key(self, request: Request) -> None:
         """Raise ApiError for a request without valid credentials."""
-
-    @abstractmethod
-    def change(self, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """Change the behaviour; return all its settings. Raises ValueError, TypeError."""
-
-    def behave(self, **fields: Any) -> None:
-        """Change the behaviour by field names. Raises ValueError, TypeError."""
-        self.access(lambda: self.change(fields))
 
     def _make_route(self, name: str, method: str, path: str, handler: Callable[..., Any]) -> Route:
         async def answer(request: Request) -> Response:
@@ -309,28 +293,10 @@ class ApiStandIn(StandIn, ABC):
 
         return Route(path, answer, methods=[method], name=name)
 
-    async def _name_call(self, request: Request) -> tuple[str, Mapping[str, str]] | None:
-        """Return a call's name and arguments (path, metadata, model) to match faults."""
-        for route in self._api_routes:
-            match, child_scope = route.matches(request.scope)
-            if match is Match.FULL:
-                body = _json_object(await request.body())
-                metadata, params = body.get("metadata"), {"model": body.get("model")}
-                params |= child_scope["path_params"] | (
-                    metadata if isinstance(metadata, dict) else {}
-                )
-                return route.name, {name: str(value) for name, value in params.items()}
-        return None
-
     async def _refuse_unknown_url(self, request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 404
         message = f"Invalid URL ({request.method} {request.url.path})"
         return JSONResponse(self.error(status, message, code="unknown_url").as_json(), status)
-
-    def _fault_response(self, fault: Fault) -> Response:
-        error = self.error(fault.status, f"The stand-in is set to answer {fault.status}.")
-        headers = {} if fault.retry_after_s is None else {"retry-after": str(fault.retry_after_s)}
-        return JSONResponse(error.as_json(), fault.status, headers)
 
 
 def _json_object(content: bytes) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from merlin.billing.quota import Quotas
 from merlin.core.clock import iso
 from merlin.core.i18n import text
 from merlin.db.notices import ADMINS, Notices
-from merlin.sandbox.faults import Fault, FaultKind
 from tests.api.payment_api import run_payment_api
+from tests.support.faults import Fault, FaultKind
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional

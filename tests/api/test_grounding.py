@@ -3,7 +3,6 @@
 import pytest
 
 from merlin.config.settings import AnswerBudget
-from merlin.sandbox.faults import Fault, FaultKind
 from tests.api.chat_api import (
     MODEL,
     chat_client,
@@ -13,6 +12,7 @@ from tests.api.chat_api import (
 )
 from tests.api.running_api import ANNA
 from tests.support.config import make_priced_config
+from tests.support.faults import Fault, FaultKind
 from tests.support.serving_models import count_answers, insert_canary
 
 pytestmark = pytest.mark.functional

@@ -15,7 +15,6 @@ from merlin.api.problems import Problem
 from merlin.core.clock import iso, utc_now
 from merlin.core.errors import MerlinError, Refused
 from merlin.db.processes import CALL_LIMIT
-from merlin.sandbox.faults import Fault, FaultKind
 from tests.api.chat_api import (
     TWO_A_DAY,
     chat_client,
@@ -25,6 +24,7 @@ from tests.api.chat_api import (
     send_raw_question,
 )
 from tests.api.running_api import ANNA, BORIS
+from tests.support.faults import Fault, FaultKind
 from tests.support.http_servers import serve_app
 from tests.support.waiting import longest, wait_until
 

@@ -9,9 +9,9 @@ from merlin.account.api_keys import Scope
 from merlin.billing.quota import Allowance, Format
 from merlin.core.permissions import Role
 from merlin.db.tables import CANARY
-from merlin.sandbox.faults import Fault, FaultKind
 from tests.api.chat_api import MODEL, ask, chat_client, chat_request, package_client, run_chat_api
 from tests.api.running_api import ANNA
+from tests.support.faults import Fault, FaultKind
 from tests.support.plan_config import make_plan
 from tests.support.protocol_nulls import find_wrong_nulls, parse_events
 from tests.support.serving_models import (

@@ -7,7 +7,6 @@ import pytest
 
 from merlin.account.users import Users
 from merlin.billing.quota import Allowance, Format
-from merlin.sandbox.faults import Fault, FaultKind
 from tests.api.chat_api import (
     TWO_A_DAY,
     ask,
@@ -18,6 +17,7 @@ from tests.api.chat_api import (
     run_chat_api,
 )
 from tests.api.running_api import ANNA, BORIS, VERA
+from tests.support.faults import Fault, FaultKind
 from tests.support.plan_config import make_plan
 from tests.support.serving_models import insert_live_model
 

@@ -19,10 +19,10 @@ from merlin.dataset.files import FileIndex
 from merlin.db.processes import Heartbeats
 from merlin.db.tables import BUILD, EXAMPLE_TEXT, TURN
 from merlin.db.writer import Store
-from merlin.sandbox.faults import Fault, FaultKind
 from tests.api.chat_api import MODEL, TWO_A_DAY, chat_client, chat_request, run_chat_api
 from tests.api.running_api import ANNA, run_api
 from tests.engine.running_engine import KEY, serve_engine
+from tests.support.faults import Fault, FaultKind
 from tests.support.plan_config import make_plan
 from tests.support.process_settings import Provider
 from tests.support.serving_models import insert_commit_of_build, insert_example, insert_live_model

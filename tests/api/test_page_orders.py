@@ -9,8 +9,8 @@ import pytest
 from merlin.account.users import Users
 from merlin.db.database import open_database
 from merlin.db.writer import Store
-from merlin.sandbox.faults import Fault, FaultKind
 from tests.api.payment_api import checkout_form, page_text, press_pay, reset, run_shop_pages
+from tests.support.faults import Fault, FaultKind
 
 pytestmark = pytest.mark.functional
 

@@ -12,8 +12,8 @@ from merlin.app.actor import Actor
 from merlin.billing.promo_codes import Promo
 from merlin.core.permissions import Authority
 from merlin.providers.yookassa import YooKassaGateway
-from merlin.sandbox.faults import HANG_S, Fault, FaultKind
 from tests.api.payment_api import DEADLINE_S, run_payment_api
+from tests.support.faults import HANG_S, Fault, FaultKind
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional

@@ -6,8 +6,8 @@ import pytest
 
 from merlin.billing.ledger import EntryKind
 from merlin.billing.refunds import RefundState
-from merlin.sandbox.faults import Fault, FaultKind
 from tests.api.running_api import run_api
+from tests.support.faults import Fault, FaultKind
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional

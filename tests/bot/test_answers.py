@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from merlin.sandbox.faults import Fault, FaultKind
 from tests.bot.running_bot import (
     RunningBot,
     answer_texts,
@@ -15,6 +14,7 @@ from tests.bot.running_bot import (
     wait_until_ended,
 )
 from tests.support.config import make_priced_config
+from tests.support.faults import Fault, FaultKind
 from tests.support.plan_config import make_plans
 
 pytestmark = pytest.mark.functional

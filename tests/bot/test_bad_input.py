@@ -2,7 +2,6 @@
 
 import pytest
 
-from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.telegram.arguments import Upload
 from tests.bot.hostile_texts import check_hostile_documents
 from tests.bot.running_bot import (
@@ -20,6 +19,7 @@ from tests.bot.running_bot import (
     send_document,
     wait_until_ended,
 )
+from tests.support.faults import Fault, FaultKind
 from tests.support.naughty_strings import STRINGS
 from tests.support.prompt_injections import ORDERS, documents
 from tests.support.sample_documents import edit_pdf, make_docx, make_pdf, replace_docx_parts

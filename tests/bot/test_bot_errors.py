@@ -16,7 +16,6 @@ from merlin.core.errors import ConfigError
 from merlin.core.log import set_up_logging
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
-from merlin.sandbox.faults import Fault, FaultKind
 from tests.bot.running_bot import (
     QUICK,
     VERA,
@@ -29,6 +28,7 @@ from tests.bot.running_bot import (
     select_rows,
     wait_until_ended,
 )
+from tests.support.faults import Fault, FaultKind
 from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional

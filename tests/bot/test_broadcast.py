@@ -6,9 +6,9 @@ import pytest
 
 from merlin.db.database import open_database
 from merlin.db.notices import ADMINS, Notices
-from merlin.sandbox.faults import Fault, FaultKind
 from tests.bot.admin_chat import ANNA, BORIS, VERA, StaffUser, add_admin, add_users
 from tests.bot.running_bot import RunningBot, select_rows
+from tests.support.faults import Fault, FaultKind
 from tests.support.forked_processes import start_bot, wait_for_exit
 
 pytestmark = pytest.mark.functional

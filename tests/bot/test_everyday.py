@@ -12,11 +12,11 @@ from merlin.core.permissions import Role
 from merlin.db.database import open_database
 from merlin.db.migrations import migrate
 from merlin.db.tables import COURSE
-from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.telegram.arguments import Upload
 from merlin.sandbox.telegram.world import ANNA, BORIS, VERA
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import AT, PHOTO, RunningBot, add_live_model, bot_settings, select_rows
+from tests.support.faults import Fault, FaultKind
 from tests.support.serving_models import insert_example
 
 pytestmark = pytest.mark.functional

@@ -10,7 +10,6 @@ from merlin.billing.quota import Allowance, Format
 from merlin.bot.application import register
 from merlin.bot.context import BotContext, BotData
 from merlin.db.database import open_database
-from merlin.sandbox.faults import Fault, FaultKind
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import (
     RunningBot,
@@ -20,6 +19,7 @@ from tests.bot.running_bot import (
     select_rows,
     wait_until_ended,
 )
+from tests.support.faults import Fault, FaultKind
 from tests.support.forked_processes import start_bot, wait_for_exit
 from tests.support.plan_config import make_plan
 from tests.support.waiting import wait_until

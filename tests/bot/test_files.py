@@ -10,8 +10,8 @@ from merlin.bot.transport import AiohttpRequest, NotSent
 from merlin.config.settings import MEGABYTE
 from merlin.core.errors import Refused
 from merlin.core.i18n import text
-from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.telegram.arguments import Upload
+from tests.support.faults import Fault, FaultKind
 
 pytestmark = pytest.mark.functional
 QUICK = {"longest_pause_s": 0.02}

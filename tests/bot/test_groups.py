@@ -3,7 +3,6 @@
 import pytest
 
 from merlin.billing.quota import Allowance, Format
-from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.telegram.arguments import typed_fields
 from merlin.sandbox.telegram.world import SEMINAR, STUDY
 from tests.bot.conversation import MENTION, join_group_chat, user_messages
@@ -14,6 +13,7 @@ from tests.bot.running_bot import (
     count_updates_by_state,
     select_rows,
 )
+from tests.support.faults import Fault, FaultKind
 from tests.support.plan_config import make_plan
 
 pytestmark = pytest.mark.functional

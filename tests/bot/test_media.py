@@ -7,7 +7,6 @@ import pytest
 from merlin.billing.quota import Allowance, Format
 from merlin.chat.prompt import AT_ONCE, document_texts, text_outside_documents
 from merlin.config.settings import AnswerBudget
-from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.speech_samples import SAMPLE_MIME, sample_voice, transcript_of
 from merlin.sandbox.telegram.arguments import Upload
 from tests.bot.running_bot import (
@@ -27,6 +26,7 @@ from tests.bot.running_bot import (
     wait_until_ended,
 )
 from tests.support.config import make_priced_config
+from tests.support.faults import Fault, FaultKind
 from tests.support.plan_config import make_plan
 from tests.support.sample_documents import make_docx, make_pdf
 

@@ -18,8 +18,8 @@ from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 from merlin.db.migrations import migrate
 from merlin.db.notices import ADMINS, Notices
-from merlin.sandbox.faults import Fault, FaultKind
 from tests.bot.running_bot import RunningBot, answer_texts, bot_settings, select_rows
+from tests.support.faults import Fault, FaultKind
 from tests.support.forked_processes import start_bot
 
 pytestmark = pytest.mark.functional

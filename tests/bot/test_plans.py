@@ -9,10 +9,10 @@ from structlog.testing import capture_logs
 from merlin.billing.promo_codes import Promo
 from merlin.billing.quota import Source
 from merlin.config.shop import PaymentsConfig, YooKassaConfig
-from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.telegram.arguments import Upload
 from tests.bot.running_bot import SOUND, TRANSCRIPTION, RunningBot, add_live_model, select_rows
 from tests.bot.stars_buyer import PLANS, Buyer, change_rows, query_billing, selling_settings
+from tests.support.faults import Fault, FaultKind
 from tests.support.plan_config import make_plans
 from tests.support.stand_ins import ProviderStandIn, TelegramStandIn
 

@@ -8,7 +8,6 @@ import pytest
 from merlin.chat.answer import RetryPolicy
 from merlin.db.database import open_database
 from merlin.db.tables import CANARY, MODEL
-from merlin.sandbox.faults import Fault, FaultKind
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import (
     VERA,
@@ -22,6 +21,7 @@ from tests.bot.running_bot import (
     select_rows,
     wait_until_ended,
 )
+from tests.support.faults import Fault, FaultKind
 from tests.support.process_settings import Provider
 from tests.support.serving_models import count_answers, insert_canary
 

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.telegram.arguments import Upload
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import PHOTO, RunningBot, bot_settings, select_rows
+from tests.support.faults import Fault, FaultKind
 from tests.support.plan_config import make_plan
 
 pytestmark = pytest.mark.functional

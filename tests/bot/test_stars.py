@@ -6,10 +6,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from merlin.core.clock import iso, utc_now
-from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.telegram.queries import pay
 from tests.bot.running_bot import RunningBot, add_live_model, select_rows
 from tests.bot.stars_buyer import Buyer, change_rows, ledger, selling_settings
+from tests.support.faults import Fault, FaultKind
 from tests.support.stand_ins import ProviderStandIn, TelegramStandIn
 
 pytestmark = pytest.mark.functional

@@ -8,7 +8,7 @@ from telegram import Bot
 from telegram.error import BadRequest, InvalidToken, NetworkError, RetryAfter, TimedOut
 
 from merlin.bot.transport import AiohttpRequest, NotSent
-from merlin.sandbox.faults import Fault, FaultKind
+from tests.support.faults import Fault, FaultKind
 
 pytestmark = pytest.mark.functional
 

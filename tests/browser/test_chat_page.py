@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import expect
 
 from merlin.core.errors import MerlinError
-from merlin.sandbox.faults import Fault, FaultKind
 from tests.browser.chat_browser import ANNA, VERA, find_field, find_messages
+from tests.support.faults import Fault, FaultKind
 from tests.support.stand_ins import TelegramStandIn
 from tests.support.waiting import wait_until
 

@@ -3,10 +3,10 @@
 import pytest
 from playwright.sync_api import expect
 
-from merlin.sandbox.faults import Fault, FaultKind
 from tests.api.chat_api import TWO_A_DAY
 from tests.browser.axe_and_screenshots import find_faults
 from tests.browser.course_browser import run_course_site
+from tests.support.faults import Fault, FaultKind
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration

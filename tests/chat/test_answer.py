@@ -22,7 +22,7 @@ from merlin.core.messages import Message
 from merlin.openai_protocol.errors import NO_CREDIT
 from merlin.providers.base import Answer
 from merlin.providers.openai_chat import OpenAIChat
-from merlin.sandbox.faults import Fault, FaultKind
+from tests.support.faults import Fault, FaultKind
 from tests.support.stand_ins import ProviderStandIn
 
 pytestmark = pytest.mark.functional

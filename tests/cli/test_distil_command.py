@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from merlin.dataset.proposals import Proposals
-from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.provider.chat import prompt_tokens
 from merlin.wiring.context import make_cipher, open_migrated_database
+from tests.support.faults import Fault, FaultKind
 from tests.support.forked_processes import run_command, start_function, wait_for_exit
 from tests.support.http_servers import Handler, serve_http
 from tests.support.pipeline_lab import Lab

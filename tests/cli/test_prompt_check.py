@@ -10,9 +10,9 @@ import yaml
 
 from merlin.core.server import free_ports
 from merlin.db.tables import REVOKED_EXAMPLE
-from merlin.sandbox.faults import Fault, FaultKind
 from merlin.training.ask_many import ANSWERS_FILE
 from merlin.wiring.context import open_migrated_database
+from tests.support.faults import Fault, FaultKind
 from tests.support.forked_processes import run_command, start_function, wait_for_exit
 from tests.support.waiting import wait_until
 

@@ -26,9 +26,9 @@ from merlin.db.requests import RequestKind, Requests
 from merlin.db.tables import CANARY, MODEL
 from merlin.db.writer import Store
 from merlin.providers.openai_chat import OpenAIChat
-from merlin.sandbox.faults import Fault, FaultKind
 from merlin.training.models import Models, ModelState
 from merlin.wiring.context import open_reading_context
+from tests.support.faults import Fault, FaultKind
 from tests.support.migrated_databases import on_both_databases
 from tests.support.pipeline_lab import DATASET, Lab
 

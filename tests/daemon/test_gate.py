@@ -12,10 +12,10 @@ from merlin.core.errors import Refused
 from merlin.core.i18n import text
 from merlin.db.requests import RequestKind, Requests
 from merlin.db.tables import ACCEPTED_LOSS, MODEL, PROOF_ANSWER, REVOKED_EXAMPLE, VERDICT
-from merlin.sandbox.faults import Fault, FaultKind
 from merlin.training.gate import Gates
 from merlin.training.promote import Promotions
 from merlin.wiring.context import open_reading_context
+from tests.support.faults import Fault, FaultKind
 from tests.support.migrated_databases import on_both_databases
 from tests.support.pipeline_lab import Lab, evaluate_at
 

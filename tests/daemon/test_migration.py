@@ -15,10 +15,10 @@ from merlin.cli import main
 from merlin.core.errors import MerlinError
 from merlin.db.notices import Notices
 from merlin.db.tables import JOB, REQUEST
-from merlin.sandbox.faults import Fault, FaultKind
 from merlin.wiring.context import open_read_only
 from tests.daemon.test_lost_database import delete_state
 from tests.daemon.test_recovery import recover
+from tests.support.faults import Fault, FaultKind
 from tests.support.pipeline_lab import DATASET, KEY, Lab, run_command, run_through_kills, train_one
 from tests.support.stand_ins import ProviderStandIn
 

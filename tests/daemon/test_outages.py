@@ -18,10 +18,10 @@ from merlin.dataset.builds import BUILDS, create_build_folder, read_manifest
 from merlin.db.tables import BUILD
 from merlin.providers.base import is_account_rejected
 from merlin.providers.openai_training import OpenAIProvider
-from merlin.sandbox.faults import Fault, FaultKind
 from merlin.training.gather import restore_build
 from merlin.training.jobs import Jobs, JobState, poll_job
 from merlin.training.promote import Promotions
+from tests.support.faults import Fault, FaultKind
 from tests.support.pipeline_lab import evaluate_at
 from tests.support.stand_ins import ProviderStandIn
 from tests.support.waiting import longest, wait_until

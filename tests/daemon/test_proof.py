@@ -10,13 +10,13 @@ from merlin.app.evaluation import evaluate
 from merlin.core.clock import iso, utc_now
 from merlin.daemon.ticks import poll
 from merlin.db.tables import BASELINE_ANSWER, PROOF_ANSWER, REVOKED_EXAMPLE
-from merlin.sandbox.faults import Fault, FaultKind
 from merlin.training.ask_many import AT_ONCE
 from merlin.training.baselines import FIRST_PAUSE_S, BaselineTick, read_answers
 from merlin.training.jobs import Jobs
 from merlin.training.models import proof_of
 from merlin.training.promote import Promotions
 from merlin.wiring.context import open_reading_context
+from tests.support.faults import Fault, FaultKind
 from tests.support.pipeline_lab import Lab, evaluate_at
 
 pytestmark = pytest.mark.integration

@@ -9,7 +9,6 @@ from merlin.app import jobs, models, verdicts
 from merlin.app.actor import Actor
 from merlin.core.clock import iso, utc_now
 from merlin.core.errors import Refused
-from merlin.sandbox.faults import Fault, FaultKind
 from merlin.training.promote import Promotions, roll_back
 from merlin.wiring.context import open_reading_context
 from tests.daemon.test_lost_database import (
@@ -20,6 +19,7 @@ from tests.daemon.test_lost_database import (
     push_notes,
     train_three,
 )
+from tests.support.faults import Fault, FaultKind
 from tests.support.pipeline_lab import evaluate_at, run_command
 from tests.support.waiting import wait_until
 

@@ -5,7 +5,7 @@ import pytest
 from merlin.core.i18n import text
 from merlin.db.notices import Notices
 from merlin.db.requests import RequestKind, Requests
-from merlin.sandbox.faults import Fault, FaultKind
+from tests.support.faults import Fault, FaultKind
 
 pytestmark = pytest.mark.integration
 

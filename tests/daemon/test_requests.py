@@ -15,9 +15,9 @@ from merlin.core.i18n import text
 from merlin.daemon.ticks import poll
 from merlin.db.processes import Lead
 from merlin.db.requests import Requests, RequestState
-from merlin.sandbox.faults import Fault, FaultKind
 from merlin.training.jobs import Jobs
 from merlin.training.promote import Promotions
+from tests.support.faults import Fault, FaultKind
 from tests.support.pipeline_lab import evaluate_at, serving
 
 pytestmark = pytest.mark.integration

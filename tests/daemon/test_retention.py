@@ -16,9 +16,9 @@ from merlin.dataset.files import FileIndex
 from merlin.db.notices import Notices
 from merlin.db.requests import RequestKind, Requests
 from merlin.db.tables import BUILD, DATASET_TEXT, JOB, MODEL, NOTICE
-from merlin.sandbox.faults import Fault, FaultKind
 from merlin.training.promote import Promotions
 from merlin.wiring.context import git_source, open_migrated_database
+from tests.support.faults import Fault, FaultKind
 from tests.support.pipeline_lab import Lab, commit_dataset, serving
 
 pytestmark = pytest.mark.integration

@@ -14,11 +14,11 @@ from merlin.core.clock import utc_now
 from merlin.daemon.main import TickCounts
 from merlin.daemon.ticks import ticks_of
 from merlin.db.tables import BUILD, JOB
-from merlin.sandbox.faults import FaultKind
 from merlin.training.jobs import Jobs
 from merlin.training.launch_plan import Launches
 from tests.e2e.pipeline_storm import make_faults
 from tests.support.fault_injection import FAULTS
+from tests.support.faults import FaultKind
 from tests.support.pipeline_lab import Lab
 from tests.support.stand_ins import ProviderStandIn
 

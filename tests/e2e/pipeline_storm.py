@@ -7,7 +7,7 @@ and returns the provider's jobs. Used by a test with few commits and by `bench/s
 import random
 import threading
 
-from merlin.sandbox.faults import Fault, FaultKind
+from tests.support.faults import Fault, FaultKind
 from tests.support.forked_processes import start
 from tests.support.pipeline_lab import KEY, Lab
 from tests.support.stand_ins import ProviderStandIn

@@ -4,10 +4,10 @@ import pytest
 
 from merlin.core.errors import MerlinError
 from merlin.db.tables import BUILD, INTENT, JOB, NOTED
-from merlin.sandbox.faults import Fault, FaultKind
 from merlin.training.gather import MAX_KILLS
 from merlin.wiring.context import open_migrated_database, open_read_only
 from tests.support import kill_points
+from tests.support.faults import Fault, FaultKind
 from tests.support.forked_processes import run_command, start_function, wait_for_exit
 from tests.support.pipeline_lab import (
     STAND_INS,

@@ -8,7 +8,7 @@ from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
 from merlin.core.i18n import text
 from merlin.providers.openai_chat import OpenAIAudio
 from merlin.sandbox import speech_samples
-from merlin.sandbox.faults import Fault, FaultKind
+from tests.support.faults import Fault, FaultKind
 from tests.support.stand_ins import ProviderStandIn
 
 pytestmark = pytest.mark.functional

@@ -12,8 +12,8 @@ from merlin.providers.base import LAUNCH_KEY, NewJob, is_account_rejected, is_fo
 from merlin.providers.mistral_training import MistralProvider
 from merlin.providers.openai_training import OpenAIModelClient, OpenAIProvider
 from merlin.providers.yandex_training import YandexProvider
-from merlin.sandbox.faults import Fault, FaultKind
 from merlin.training.jobs import JobState, state_of
+from tests.support.faults import Fault, FaultKind
 from tests.support.mistral_standin import MistralStandIn
 from tests.support.stand_ins import ProviderStandIn
 from tests.support.yandex_standin import FOLDER, YandexStandIn

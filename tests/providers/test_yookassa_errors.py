@@ -8,7 +8,6 @@ import threading
 import pytest
 
 from merlin.core.errors import GatewayUnavailable, PaymentError, PaymentUnknown
-from merlin.sandbox.faults import Fault, FaultKind
 from tests.providers.yookassa_calls import (
     RETURN_URL,
     SENT_S,
@@ -20,6 +19,7 @@ from tests.providers.yookassa_calls import (
     run_raw_server,
     run_server,
 )
+from tests.support.faults import Fault, FaultKind
 from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional

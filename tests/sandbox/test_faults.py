@@ -5,8 +5,7 @@ import time
 import pytest
 from telegram.error import NetworkError, RetryAfter, TimedOut
 
-from merlin.sandbox.faults import Fault, FaultKind, Faults
-from tests.sandbox.telegram_client import fetch
+from tests.support.faults import Fault, FaultKind, Faults
 
 SEND = "sendMessage"
 
@@ -105,11 +104,3 @@ def test_fault_of_one_chat_does_not_affect_others(telegram, call):
     call(lambda bot: bot.send_message(1003, "a"))
     with pytest.raises(RetryAfter):
         call(lambda bot: bot.send_message(1001, "a"))
-
-
-@pytest.mark.functional
-def test_faults_are_set_over_http(telegram):
-    url = f"{telegram.page_url}control/faults"
-    assert fetch(url, {"method": SEND, "kind": "drop"})[0] == 200
-    assert [fault["method"] for fault in fetch(url)[1]] == [SEND]
-    assert fetch(url, {"method": SEND, "kind": "bite"})[0] == 400

@@ -8,7 +8,7 @@ import pytest
 from merlin.chat.prompt import wrap_document
 from merlin.core.i18n import text
 from merlin.sandbox import speech_samples
-from merlin.sandbox.faults import Fault, FaultKind
+from tests.support.faults import Fault, FaultKind
 
 pytestmark = pytest.mark.functional
 

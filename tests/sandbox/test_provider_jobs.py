@@ -5,8 +5,8 @@ import signal
 import openai
 import pytest
 
-from merlin.sandbox.faults import Fault, FaultKind
-from tests.sandbox.telegram_client import fetch, run_as_process
+from tests.sandbox.telegram_client import run_as_process
+from tests.support.faults import Fault, FaultKind
 from tests.support.protocol_nulls import find_wrong_nulls, fine_tune_responses
 from tests.support.waiting import longest
 
@@ -80,15 +80,6 @@ def test_restart_keeps_jobs(provider, client):
         client.models.list()
     provider.start()
     assert client.fine_tuning.jobs.retrieve(job.id).id == job.id
-
-
-def test_behaviour_and_faults_are_controlled_over_http(provider, client):
-    control = provider.base_url.removesuffix("/v1") + "/control"
-    assert fetch(f"{control}/behaviour", {"states": ["running"], "list_lag_s": 1})[0] == 200
-    assert read_statuses(client, launch(client).id, 1) == ["running"]
-    assert fetch(f"{control}/behaviour", {"no": 1})[0] == 400
-    assert fetch(f"{control}/faults", [{"method": "jobs.*", "kind": "lag"}])[0] == 200
-    assert fetch(f"{control}/faults", {"kind": "lag"})[0] == 400
 
 
 def test_files_and_jobs_survive_sigkill(tmp_path):

@@ -3,23 +3,31 @@
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeVar
 
 import httpx2
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 
 from merlin.core.clock import iso, utc_now
+from merlin.core.json_fields import parse_object
 from merlin.sandbox.provider import app as provider_app
-from merlin.sandbox.server import DEADLINE_S, Deadline, StandIn, longest
+from merlin.sandbox.server import DEADLINE_S, ApiStandIn, Deadline, StandIn, longest
 from merlin.sandbox.telegram import server as telegram_server
+from merlin.sandbox.telegram.arguments import BotApiError, read_arguments, status_error
 from merlin.sandbox.yookassa import server as yookassa_server
 from merlin.sandbox.yookassa.requests import RefundRequest, ShopError, money, parse
 from merlin.sandbox.yookassa.server import notification
 from merlin.sandbox.yookassa.shop import Json
+from tests.support.faults import Fault, Faults, apply_faults
 from tests.support.telegram_acts import AllActions, SeenMessage
 
 T = TypeVar("T")
 RECHECK_S = 0.02
+# YooKassa's status of a call whose result is not known yet.
+PROCESSING = 202
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +41,20 @@ class ApiCall:
     key: str
 
 
-class RecordedCalls(StandIn):
-    """A stand-in whose recorded calls a test reads."""
+class FaultyStandIn(StandIn):
+    """A stand-in whose calls are recorded, and fail as its `faults` say."""
 
-    def __init__(self, *args: Any, **settings: Any) -> None:
+    def __init__(self, *args: Any, seed: int = 0, **settings: Any) -> None:
         super().__init__(*args, **settings)
         self._calls: list[ApiCall] = []
+        self.faults = Faults(seed=seed)
+        self._app = apply_faults(self._app, self.faults, self._name_call, self._fault_response)
+
+    async def _name_call(self, request: Request) -> tuple[str, Mapping[str, str]] | None:
+        raise NotImplementedError
+
+    def _fault_response(self, fault: Fault) -> Response:
+        raise NotImplementedError
 
     def on_call(self, name: str, body: Mapping[str, Any], status: int, key: str = "") -> None:
         """Record the call."""
@@ -49,7 +65,29 @@ class RecordedCalls(StandIn):
         return self.access(lambda: [call for call in self._calls if name in {"", call.name}])
 
 
-class ProviderStandIn(RecordedCalls, provider_app.ProviderStandIn):
+class FaultyApi(FaultyStandIn, ApiStandIn):
+    """A JSON API with faults."""
+
+    async def _name_call(self, request: Request) -> tuple[str, Mapping[str, str]] | None:
+        """Return a call's name and arguments (path, metadata, model); None for a page."""
+        for route in self.api_routes:
+            match, child_scope = route.matches(request.scope)
+            if match is Match.FULL:
+                body: Mapping[str, Any] = {}
+                with suppress(ValueError):
+                    body = parse_object(await request.body())
+                params = {"model": body.get("model")} | child_scope["path_params"]
+                params |= body.get("metadata") or {}
+                return route.name, {name: str(value) for name, value in params.items()}
+        return None
+
+    def _fault_response(self, fault: Fault) -> Response:
+        error = self.error(fault.status, f"The stand-in is set to answer {fault.status}.")
+        headers = {} if fault.retry_after_s is None else {"retry-after": str(fault.retry_after_s)}
+        return JSONResponse(error.as_json(), fault.status, headers)
+
+
+class ProviderStandIn(FaultyApi, provider_app.ProviderStandIn):
     """A provider and what it stores."""
 
     @property
@@ -67,7 +105,7 @@ class ProviderStandIn(RecordedCalls, provider_app.ProviderStandIn):
         return self.access(lambda: list(self._account.files.values()))
 
 
-class TelegramStandIn(RecordedCalls, telegram_server.TelegramStandIn):
+class TelegramStandIn(FaultyStandIn, telegram_server.TelegramStandIn):
     """Telegram; a person's actions are methods (`say`, `press`), see `AllActions`."""
 
     def __init__(self, *args: Any, **settings: Any) -> None:
@@ -85,6 +123,25 @@ class TelegramStandIn(RecordedCalls, telegram_server.TelegramStandIn):
         """Record the call, and look at what a test waits for."""
         super().on_call(name, body, status, key)
         self._wake("", {})
+
+    async def _name_call(self, request: Request) -> tuple[str, Mapping[str, str]] | None:
+        """Return a call's Bot API method and its arguments; None for a page."""
+        path = request.scope["path"]
+        if path.startswith("/file/bot"):
+            return "downloadFile", {}
+        if not path.startswith("/bot"):
+            return None
+        arguments = await read_arguments(request)
+        values = {name: str(value) for name, value in arguments.values.items()}
+        return path.rpartition("/")[2], values
+
+    def _fault_response(self, fault: Fault) -> Response:
+        error = status_error(fault.status)
+        if wait_s := fault.retry_after_s:
+            error = BotApiError(
+                fault.status, f"{error}: retry after {wait_s}", {"retry_after": wait_s}
+            )
+        return JSONResponse(error.as_json(), fault.status)
 
     @property
     def page_url(self) -> str:
@@ -141,13 +198,23 @@ class TelegramStandIn(RecordedCalls, telegram_server.TelegramStandIn):
             self._changed.notify_all()
 
 
-class YooKassaStandIn(RecordedCalls, yookassa_server.YooKassaStandIn):
+class YooKassaStandIn(FaultyApi, yookassa_server.YooKassaStandIn):
     """YooKassa; `reference` arguments accept a payment's id or the id of its purchase."""
 
     @property
     def base_url(self) -> str:
         """Return the value for `payments.yookassa.base_url`."""
         return f"http://127.0.0.1:{self.port}/v3"
+
+    def _fault_response(self, fault: Fault) -> Response:
+        if fault.status != PROCESSING:
+            return super()._fault_response(fault)
+        body = {"type": "processing", "description": "still processing", "retry_after": 1800}
+        return JSONResponse(body, PROCESSING)
+
+    def behave(self, **fields: Any) -> None:
+        """Change the behaviour by field names. Raises ValueError."""
+        self._shop.behaviour = replace(self._shop.behaviour, **fields)
 
     def notify_to(self, url: str) -> None:
         """Set the address of notifications; "" turns them off."""

@@ -9,7 +9,6 @@ from merlin.core.messages import Message, Usage
 from merlin.core.money import MICRO, Price
 from merlin.providers.base import Answer
 from merlin.providers.openai_training import OpenAIModelClient
-from merlin.sandbox.faults import Fault, FaultKind
 from merlin.training.ask_many import (
     ANSWERS_FILE,
     WAITS_S,
@@ -19,6 +18,7 @@ from merlin.training.ask_many import (
     ask_many,
     estimate,
 )
+from tests.support.faults import Fault, FaultKind
 from tests.support.stand_ins import ProviderStandIn
 
 pytestmark = pytest.mark.functional

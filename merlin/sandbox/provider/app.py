@@ -1,11 +1,9 @@
 """The provider's stand-in as an ASGI application, run in a thread by tests.
 
-It serves chat, audio, models, files and fine-tune jobs, and `/control/…` for faults and behaviour.
+It serves chat, audio, models, files and fine-tune jobs.
 """
 
 import hmac
-from collections.abc import Mapping
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -40,21 +38,18 @@ class ProviderStandIn(ApiStandIn):
     token is accepted, but one is required.
     """
 
-    def __init__(
-        self, folder: Path | None = None, *, key: str = "", seed: int = 0, port: int = 0
-    ) -> None:
+    def __init__(self, folder: Path | None = None, *, key: str = "", port: int = 0) -> None:
         self._account = Account(folder)
         self._key = key
-        super().__init__(port, self._routes(), seed=seed)
+        super().__init__(port, self._routes())
 
     async def close(self) -> None:
         """Close the journal."""
         self._account.close()
 
-    def change(self, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """Change the behaviour; return all its settings. Raises ValueError, TypeError."""
-        self._account.behave(fields)
-        return asdict(self._account.behaviour)
+    def behave(self, **fields: Any) -> None:
+        """Change the behaviour by field names. Raises ValueError."""
+        self.access(lambda: self._account.behave(fields))
 
     def check_key(self, request: Request) -> None:
         """Raise ApiError 401 without the key."""
@@ -68,7 +63,7 @@ class ProviderStandIn(ApiStandIn):
             raise ApiError(401, "Incorrect API key provided.")
 
     def _routes(self) -> list[ApiRoute]:
-        """Return the API's routes; faults use their names."""
+        """Return the API's routes."""
         account = self._account
         as_object = partial(job_object, account)
         return [

@@ -2,7 +2,7 @@
 
 Every file, job and state change is journaled before the response, so the account survives
 `kill -9`. `Behaviour` varies correct responses as real providers do; faults of single calls (drops,
-429, 5xx, lag) are in `merlin.sandbox.faults`.
+429, 5xx, lag) are in `tests.support.faults`.
 """
 
 import asyncio
@@ -121,7 +121,7 @@ class Account:
         self._journal.close()
 
     def behave(self, fields: Mapping[str, Any]) -> None:
-        """Change the behaviour. Raises ValueError, TypeError."""
+        """Change the behaviour. Raises ValueError."""
         self.behaviour = replace(self.behaviour, **fields)
         for changed in self._pauses:
             changed.set()

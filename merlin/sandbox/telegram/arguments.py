@@ -130,13 +130,9 @@ def forbidden(text: str) -> BotApiError:
     return BotApiError(403, f"Forbidden: {text}")
 
 
-def status_error(status: int, retry_after_s: int | None = None) -> BotApiError:
-    """Return an error with the status's standard text; `retry_after_s` for 429."""
-    phrase = HTTPStatus(status).phrase
-    if retry_after_s is None:
-        return BotApiError(status, phrase)
-    parameters = {"retry_after": retry_after_s}
-    return BotApiError(status, f"{phrase}: retry after {retry_after_s}", parameters)
+def status_error(status: int) -> BotApiError:
+    """Return an error with the status's standard text."""
+    return BotApiError(status, HTTPStatus(status).phrase)
 
 
 TEXT_UNITS = 4096

@@ -22,7 +22,6 @@ from merlin.core.errors import MerlinError, Refused
 from merlin.core.i18n import keys, language_of, text
 from merlin.core.web.browser import get_chosen_language
 from merlin.sandbox import web
-from merlin.sandbox.faults import Faults, fault_routes
 from merlin.sandbox.speech_samples import SAMPLE_MIME, sample_voice, seconds
 from merlin.sandbox.telegram.arguments import Upload
 from merlin.sandbox.telegram.groups import has_topics
@@ -67,7 +66,6 @@ class ControlSide:
     def __init__(
         self,
         actions: UserActions,
-        faults: Faults,
         read_pipeline: PipelineReader | None,
         language: str,
         front_url: str = "",
@@ -92,7 +90,6 @@ class ControlSide:
                 ),
                 web.view_route("/control/wallet", lambda person: {"stars": actions.stars(person)}),
                 web.view_route("/control/invoice", self._invoice),
-                *fault_routes(faults),
                 Route("/", self._show),
                 # Deep links to the bot, like t.me/<bot>?start=…
                 Route(f"/{BOT_NAME}", self._show),

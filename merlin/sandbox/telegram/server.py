@@ -22,7 +22,6 @@ from starlette.types import Receive, Scope, Send
 
 from merlin.core.log import get_logger
 from merlin.core.server import run_while_connected
-from merlin.sandbox.faults import Fault, Faults, apply_faults
 from merlin.sandbox.server import StandIn
 from merlin.sandbox.telegram import arguments, groups, messages, queries
 from merlin.sandbox.telegram.arguments import (
@@ -264,11 +263,10 @@ class TelegramStandIn(StandIn):
         port: int = 0,
     ) -> None:
         super().__init__(port)
-        self.token, self.faults, self._world = token, Faults(), World(folder, language)
+        self.token, self._world = token, World(folder, language)
         self._actions, self._updates = UserActions(self._world), Updates(self._world)
-        self._control = ControlSide(self._actions, self.faults, read_pipeline, language, front_url)
+        self._control = ControlSide(self._actions, read_pipeline, language, front_url)
         self._app = self._dispatch
-        self._gate = apply_faults(self._serve_bot, self.faults, _name_call, _fault_response)
         update_methods: dict[str, Method] = {
             "getUpdates": lambda _world, arguments: self._updates.poll(arguments),
             "getWebhookInfo": lambda _world, _arguments: self._updates.webhook(),
@@ -290,7 +288,7 @@ class TelegramStandIn(StandIn):
     async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request of the bot, the page or a test."""
         is_of_bot = scope["path"].startswith(("/bot", "/file/bot"))
-        await (self._gate if is_of_bot else self._control.app)(scope, receive, send)
+        await (self._serve_bot if is_of_bot else self._control.app)(scope, receive, send)
 
     async def _serve_bot(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"].startswith("/file/"):
@@ -346,19 +344,3 @@ class TelegramStandIn(StandIn):
     def act(self, function: Callable[[UserActions], T]) -> T:
         """Run a function with the people's actions in the server's thread."""
         return self.access(lambda: function(self._actions))
-
-
-async def _name_call(request: Request) -> tuple[str, Mapping[str, str]]:
-    """Return a call's Bot API method and its arguments to match faults."""
-    address = _ADDRESS.fullmatch(request.scope["path"])
-    if address is None:
-        return "downloadFile", {}
-    try:
-        arguments = await read_arguments(request)
-    except ValueError:
-        return address[2], {}
-    return address[2], {name: str(value) for name, value in arguments.values.items()}
-
-
-def _fault_response(fault: Fault) -> Response:
-    return JSONResponse(status_error(fault.status, fault.retry_after_s).as_json(), fault.status)

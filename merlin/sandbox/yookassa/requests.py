@@ -171,18 +171,13 @@ _CODES = {
     404: "not_found",
     429: "too_many_requests",
 }
-PROCESSING = 202
-RETRY_AFTER_MS = 1800
 
 
 class ShopError(ApiError):
     """An error response: HTTP status, description and, if known, the invalid field (`param`)."""
 
     def as_json(self) -> dict[str, Any]:
-        """Return the response body; status 202 is not an error but "still processing"."""
-        if self.status == PROCESSING:
-            body = {"type": "processing", "description": str(self)}
-            return {**body, "retry_after": RETRY_AFTER_MS}
+        """Return the response body."""
         error = {
             "type": "error",
             "id": str(uuid.uuid4()),

@@ -7,12 +7,10 @@ stand-in in a thread, on its own port.
 import asyncio
 import base64
 import hmac
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -109,11 +107,6 @@ class YooKassaStandIn(ApiStandIn):
             task.cancel()
         await asyncio.gather(*self._posts, return_exceptions=True)
 
-    def change(self, fields: Mapping[str, Any]) -> Json:
-        """Change the behaviour; return all its settings. Raises ValueError, TypeError."""
-        self._shop.behaviour = replace(self._shop.behaviour, **fields)
-        return asdict(self._shop.behaviour)
-
     def check_key(self, request: Request) -> None:
         """Raise ShopError 401 without the shop's credentials."""
         kind, _, credentials = request.headers.get("authorization", "").partition(" ")
@@ -126,7 +119,7 @@ class YooKassaStandIn(ApiStandIn):
         return self._shop.choose(body["payment"], body["outcome"], body.get("reason", ""))
 
     def _routes(self) -> list[ApiRoute]:
-        """Return the API's routes; faults use their names."""
+        """Return the API's routes."""
         return [
             ("payments.create", "POST", "/v3/payments", self._create_payment),
             ("payments.list", "GET", "/v3/payments", self._list_payments),

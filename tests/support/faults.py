@@ -1,8 +1,7 @@
 """Fault injection for the stand-ins.
 
 A fault names an API method, a kind of failure and how often it happens. `apply_faults` wraps a
-stand-in's ASGI application. Faults are set in Python (`Faults.add`) or over HTTP
-(`/control/faults`).
+stand-in's ASGI application.
 """
 
 import asyncio
@@ -10,26 +9,22 @@ import random
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from itertools import count
-from typing import Any
 
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from merlin.sandbox.web import control_route, view_route
 
 HANG_S = 60.0
 
 
 class FaultKind(StrEnum):
-    """The kinds of failure; the values are those of `/control/faults`."""
+    """The kinds of failure."""
 
     REFUSE = "refuse"  # not executed; the connection closes without a response
     DROP = "drop"  # executed; the connection closes without a response
@@ -167,7 +162,7 @@ def _cut(send: Send) -> Send:
 
     async def send_part(message: Message) -> None:
         index, body = next(indexes), message.get("body", b"")
-        if index == 0 or (index <= 2 and message.get("more_body")):  # noqa: PLR2004 - head and two
+        if index == 0 or (index <= 2 and message.get("more_body")):
             await send(message)
             return
         if index == 1:
@@ -205,19 +200,3 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 
 async def _discard(_message: Message) -> None:
     """Discard a response."""
-
-
-PATH = "/control/faults"
-
-
-def fault_routes(faults: Faults) -> list[Route]:
-    """Return the `/control/faults` routes; each responds with the pending faults."""
-
-    def view() -> list[dict[str, Any]]:
-        return [asdict(fault) for fault in faults.list_pending()]
-
-    def add(body: Any) -> object:
-        faults.add(*(Fault(**fields) for fields in (body if isinstance(body, list) else [body])))
-        return view()
-
-    return [view_route(PATH, view), control_route(PATH, add)]
