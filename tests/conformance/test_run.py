@@ -196,3 +196,18 @@ def test_server_that_breaks_every_response_fails_without_ending_the_run():
     }
     assert outcomes["files.upload"].key == "provider-test-connection"
     assert outcomes["jobs.create"].arguments == {"name": "files.upload"}
+
+
+class OddNameHandler(Handler):
+    """Lists a model, and names uploaded files so that no URL can contain it."""
+
+    get = BreakingHandler.get
+
+    def post(self):
+        self.answer(200, b'{"object": "file", "id": "file-\\n1"}')
+
+
+def test_name_that_fits_no_url_does_not_stop_the_clean_up():
+    with serve_http(OddNameHandler) as server:
+        outcomes = run_suite(server.url, "files.upload")
+    assert outcomes["files.upload"].key == "provider-test-not-same"

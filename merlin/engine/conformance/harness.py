@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
@@ -73,6 +73,8 @@ MAX_TOKENS = 200
 QUESTION = "Назови по порядку дни недели."
 _OLD_LIMIT, _NEW_LIMIT = "max_tokens", "max_completion_tokens"
 _FORBIDDEN = (401, 403)
+# What a URL raises that cannot be sent; a server can name its files and models so.
+_NO_REQUEST = (httpx2.InvalidURL, UnicodeEncodeError)
 _OK = 200
 _LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=8)
 
@@ -153,10 +155,9 @@ class Server:
         """Run the cleanup requests, newest first; with `keep` only those that cancel jobs."""
         for method, path in reversed(self._cleanup_calls):
             if method == "POST" or not keep:
-                try:
+                # The checks have reported such a failure already.
+                with suppress(httpx2.HTTPError, *_NO_REQUEST):
                     self.call(method, path)
-                except httpx2.HTTPError:  # the checks have reported the failure already
-                    continue
         self.resources.close()
         self.sdk.close()
 
@@ -186,7 +187,7 @@ def _list_model_names(server: Server) -> list[str]:
     except (httpx2.HTTPError, httpx2.StreamError) as error:
         reason = one_line(f"{type(error).__name__} {error}".strip())
         raise ProviderBusy(f"the provider cannot be reached: {reason}") from error
-    except (httpx2.InvalidURL, UnicodeEncodeError) as error:
+    except _NO_REQUEST as error:
         raise ProviderError(f"the call cannot be sent: {one_line(str(error))}") from error
     if answer.status_code in _FORBIDDEN:
         raise Refused("the key is refused", "provider-test-key-refused", url=server.base_url)
