@@ -16,13 +16,20 @@ from merlin.core.json_fields import parse_object
 from merlin.sandbox.provider import app as provider_app
 from merlin.sandbox.server import DEADLINE_S, ApiStandIn, Deadline, StandIn, longest
 from merlin.sandbox.telegram import server as telegram_server
-from merlin.sandbox.telegram.arguments import BotApiError, read_arguments, status_error
+from merlin.sandbox.telegram.arguments import (
+    Arguments,
+    BotApiError,
+    read_arguments,
+    status_error,
+)
+from merlin.sandbox.telegram.world import World
 from merlin.sandbox.yookassa import server as yookassa_server
 from merlin.sandbox.yookassa.requests import RefundRequest, ShopError, money, parse
 from merlin.sandbox.yookassa.server import notification
 from merlin.sandbox.yookassa.shop import Json
 from tests.support.faults import Fault, Faults, apply_faults
 from tests.support.telegram_acts import AllActions, SeenMessage
+from tests.support.telegram_webhook import Webhook
 
 T = TypeVar("T")
 RECHECK_S = 0.02
@@ -113,6 +120,24 @@ class TelegramStandIn(FaultyStandIn, telegram_server.TelegramStandIn):
         self._actions = AllActions(self._world)
         self._changed = threading.Condition()
         self._world.listeners.append(self._wake)
+        self._webhook = Webhook(self._world)
+        set_webhook = {"setWebhook": self._webhook.set, "deleteWebhook": self._webhook.set}
+        self._methods |= {**set_webhook, "getWebhookInfo": self._webhook.info}
+        self._methods["getUpdates"] = self._poll
+
+    async def _poll(self, _world: World, arguments: Arguments) -> list[Mapping[str, Any]]:
+        self._webhook.require_none()
+        return await self._updates.poll(arguments)
+
+    async def open(self) -> None:
+        """Start background work."""
+        await super().open()
+        self._webhook.open()
+
+    async def close(self) -> None:
+        """End background work."""
+        await self._webhook.close()
+        await super().close()
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         """Return a method of `AllActions`, to be run in the server's thread."""

@@ -1,26 +1,22 @@
 """The stand-in as an ASGI application: the Bot API over HTTP, control routes, the chat page.
 
 A bot calls `/bot<token>/<method>` and `/file/bot<token>/<path>`. METHODS maps method names to
-functions, except for the methods of updates.
+functions, except for getUpdates.
 
-Updates are kept until confirmed, by long polling or the webhook. There is one poller at a time; to
-a webhook updates are POSTed in order, each until it answers 2xx.
+Updates are kept until confirmed by long polling; there is one poller at a time.
 """
 
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-import aiohttp
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from merlin.core.log import get_logger
 from merlin.core.server import run_while_connected
 from merlin.sandbox.server import StandIn
 from merlin.sandbox.telegram import arguments, groups, messages, queries
@@ -39,57 +35,37 @@ MAX_UPDATES = 100
 MAX_POLL_S = 50
 
 
-SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - a header's name
-FIRST_RETRY_S = 0.1
-MAX_RETRY_S = 5.0
-WEBHOOK_TIMEOUT_S = 60.0
-
-log = get_logger(__name__)
-
-
 class Updates:
-    """The update queue as the bot sees it: polled, or pushed while a webhook is set."""
+    """The update queue as the bot sees it."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._poller: asyncio.Future[None] | None = None
-        self._push_task: asyncio.Task[None] | None = None
         self._closing = False
-        self._update_arrived = asyncio.Event()
         world.listeners.append(self._on_change)
 
     def open(self) -> None:
-        """Start in the serving event loop; push if a webhook was set before a restart."""
+        """Let polls wait."""
         self._closing = False
-        self._update_arrived = asyncio.Event()
-        self._push_if_set()
 
-    async def close(self) -> None:
-        """End a long poll with the pending updates, and stop pushing; they stay pending."""
+    def close(self) -> None:
+        """End a long poll with the pending updates, which stay pending."""
         self._closing = True
         self._wake()
-        await self._stop_pushing()
 
     def _on_change(self, kind: str, _change: Mapping[str, Any]) -> None:
         if kind == "update":
             self._wake()
 
     def _wake(self) -> None:
-        self._update_arrived.set()
         if self._poller is not None and not self._poller.done():
             self._poller.set_result(None)
 
     async def poll(self, arguments: Arguments) -> list[Mapping[str, Any]]:
         """Answer getUpdates, which confirms the updates below `offset`.
 
-        Raises BotApiError 409 while a webhook is set, or when another poller arrives.
+        Raises BotApiError 409 when another poller arrives.
         """
-        if self._world.settings.get("webhook"):
-            raise BotApiError(
-                409,
-                "Conflict: can't use getUpdates method while webhook is active;"
-                " use deleteWebhook to delete the webhook first",
-            )
         if self._poller is not None and not self._poller.done():
             self._poller.set_exception(
                 BotApiError(
@@ -119,62 +95,6 @@ class Updates:
         if future.done():
             future.result()
 
-    def _push_if_set(self) -> None:
-        if self._world.settings.get("webhook") and self._push_task is None:
-            self._push_task = asyncio.create_task(self._push())
-
-    async def set_webhook(self, arguments: Arguments) -> bool:
-        """Answer setWebhook: pending updates are pushed there from now on; "" deletes it."""
-        store_allowed_updates(self._world, arguments)
-        url, secret = arguments.text("url"), arguments.text("secret_token")
-        value = {"url": url, "secret": secret} if url else None
-        self._world.record("setting", name="webhook", value=value)
-        await self._stop_pushing()
-        self._push_if_set()
-        return True
-
-    async def webhook(self) -> dict[str, Any]:
-        """Answer getWebhookInfo, without delivery errors."""
-        url = (self._world.settings.get("webhook") or {}).get("url", "")
-        counts = {"pending_update_count": len(self._world.updates)}
-        return {"url": url, "has_custom_certificate": False, **counts}
-
-    async def _stop_pushing(self) -> None:
-        if self._push_task is not None:
-            self._push_task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._push_task
-            self._push_task = None
-
-    async def _push(self) -> None:
-        timeout = aiohttp.ClientTimeout(total=WEBHOOK_TIMEOUT_S)
-        async with aiohttp.ClientSession(timeout=timeout) as session:
-            pause_s = FIRST_RETRY_S
-            while True:
-                self._update_arrived.clear()
-                update = next(iter(self._world.updates.values()), None)
-                if update is None:
-                    await self._update_arrived.wait()
-                elif await self._deliver(session, update):
-                    self._world.record("confirm", update_ids=[update["update_id"]])
-                    pause_s = FIRST_RETRY_S
-                else:
-                    await asyncio.sleep(pause_s)
-                    pause_s = min(pause_s * 2, MAX_RETRY_S)
-
-    async def _deliver(self, session: aiohttp.ClientSession, update: Mapping[str, Any]) -> bool:
-        webhook = self._world.settings["webhook"]
-        headers = {SECRET_HEADER: webhook["secret"]} if webhook["secret"] else {}
-        try:
-            async with session.post(webhook["url"], json=update, headers=headers) as response:
-                if response.ok:
-                    return True
-                reason = f"Wrong response from the webhook: {response.status} {response.reason}"
-        except (aiohttp.ClientError, TimeoutError) as error:
-            reason = f"Connection failed: {type(error).__name__}"
-        log.info("webhook refused an update", update_id=update["update_id"], reason=reason)
-        return False
-
 
 def store_allowed_updates(world: World, arguments: Arguments) -> None:
     """Store which kinds of updates the bot wants; an empty list restores the default."""
@@ -200,6 +120,12 @@ async def get_me(world: World, _arguments: Arguments) -> dict[str, Any]:
     }
 
 
+async def get_webhook_info(world: World, _arguments: Arguments) -> dict[str, Any]:
+    """Answer getWebhookInfo: there is none."""
+    counts = {"pending_update_count": len(world.updates)}
+    return {"url": "", "has_custom_certificate": False, **counts}
+
+
 async def accept_silently(_world: World, _arguments: Arguments) -> bool:
     """Answer a method that has no visible effect."""
     return True
@@ -210,6 +136,7 @@ T = TypeVar("T")
 
 METHODS: Mapping[str, Method] = {
     "getMe": get_me,
+    "getWebhookInfo": get_webhook_info,
     "getFile": messages.get_file,
     "setMyCommands": arguments.set_my_commands,
     "deleteMyCommands": arguments.delete_my_commands,
@@ -267,21 +194,18 @@ class TelegramStandIn(StandIn):
         self._actions, self._updates = UserActions(self._world), Updates(self._world)
         self._control = ControlSide(self._actions, read_pipeline, language, front_url)
         self._app = self._dispatch
-        update_methods: dict[str, Method] = {
+        self._methods: dict[str, Method] = {
+            **METHODS,
             "getUpdates": lambda _world, arguments: self._updates.poll(arguments),
-            "getWebhookInfo": lambda _world, _arguments: self._updates.webhook(),
-            "setWebhook": lambda _world, arguments: self._updates.set_webhook(arguments),
-            "deleteWebhook": lambda _world, arguments: self._updates.set_webhook(arguments),
         }
-        self._methods = {**METHODS, **update_methods}
 
     async def open(self) -> None:
-        """Start background work."""
+        """Let polls wait."""
         self._updates.open()
 
     async def close(self) -> None:
-        """End long polls, pushes and streams; close the journal."""
-        await self._updates.close()
+        """End long polls and streams; close the journal."""
+        self._updates.close()
         self._control.close()
         self._world.close()
 
