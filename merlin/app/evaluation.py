@@ -12,7 +12,6 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import format_day_briefly, format_number, format_signed, text
 from merlin.core.permissions import Permission
 from merlin.core.score_charts import Score
-from merlin.dataset.split import TEST
 from merlin.training import evaluation
 from merlin.training import grading as grades
 from merlin.training.evaluation import (
@@ -25,9 +24,9 @@ from merlin.training.evaluation import (
     VersionScore,
 )
 from merlin.training.grading import Grading
-from merlin.training.models import Model, Models, find_taught, read_conversations
+from merlin.training.models import Model, Models, find_taught, read_questions
 from merlin.training.promote import Promotions, find_before
-from merlin.training.scores import likeness, questions_of
+from merlin.training.scores import likeness
 
 _PERCENT, _MAX_EXPLAINED = 100, 20
 
@@ -104,7 +103,7 @@ def read_evaluation(ctx: Context, actor: Actor, name: str, against: str = "") ->
         report=report,
         why=reason,
         asked=len(Models(ctx.db).answers(model.model_row)),
-        questions=len(questions_of(read_conversations(ctx.db, model.build_id, TEST))),
+        questions=len(read_questions(ctx.db, model.build_id)),
         versions=[*evaluation.score_versions(ctx.db, model)],
     )
 

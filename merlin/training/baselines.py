@@ -21,7 +21,6 @@ from merlin.config import Config
 from merlin.core.clock import Backoff
 from merlin.core.errors import ProviderError
 from merlin.core.log import get_logger
-from merlin.dataset.split import TEST
 from merlin.db.database import CHUNK, Database, in_portions
 from merlin.db.tables import BASELINE_ANSWER, CHECKPOINT, MODEL, REVOKED_EXAMPLE, SERVING
 from merlin.db.values import dump_json, load_json
@@ -34,11 +33,11 @@ from merlin.training.models import (
     answer_of,
     answer_values,
     model_of,
-    read_conversations,
+    read_questions,
     revoked_builds,
     select_models,
 )
-from merlin.training.scores import Question, questions_of
+from merlin.training.scores import Question
 
 log = get_logger(__name__)
 MAX_CHECKPOINTS, ASKED_AT_ONCE = 3, 40
@@ -87,7 +86,7 @@ def forget_answers(db: Database, model: Model) -> None:
     """Delete the answers to a model's test questions whose consent was revoked."""
     of_dataset = REVOKED_EXAMPLE.select().where(REVOKED_EXAMPLE.dataset == model.dataset)
     revoked = {row["example_id"] for row in db.rows(of_dataset)}
-    for question in questions_of(read_conversations(db, model.build_id, TEST)):
+    for question in read_questions(db, model.build_id):
         if question.example_id in revoked:
             is_answer = BASELINE_ANSWER.digest == conversation_digest(question)
             db.delete(BASELINE_ANSWER, is_answer)
@@ -102,7 +101,7 @@ def delete_unused_answers(db: Database) -> int:
     needed = defaultdict[tuple[str, str], set[str]](set)
     for row in db.rows(select_models().where(_is_newest_good() | is_serving)):
         model = model_of(row)
-        questions = questions_of(read_conversations(db, model.build_id, TEST))
+        questions = read_questions(db, model.build_id)
         for model_id in find_baselines(db, model):
             needed[model.provider, model_id].update(map(conversation_digest, questions))
     count, columns = 0, (BASELINE_ANSWER.provider, BASELINE_ANSWER.model_id)
@@ -179,9 +178,9 @@ class BaselineTick:
         if not self._is_free(model, baseline):
             return []
         answers = read_answers(self._db, model.provider, baseline)
-        questions = questions_of(read_conversations(self._db, model.build_id, TEST))
         messages_by_digest = {
-            conversation_digest(question): question.messages for question in questions
+            conversation_digest(question): question.messages
+            for question in read_questions(self._db, model.build_id)
         }
         queries = [
             Query(key, messages, NOT_COUNTED) for key, messages in messages_by_digest.items()

@@ -35,7 +35,7 @@ from merlin.training.models import (
     model_of,
     name_beside,
     proof_of,
-    read_conversations,
+    read_questions,
     select_models,
 )
 from merlin.training.scores import (
@@ -43,7 +43,6 @@ from merlin.training.scores import (
     is_right,
     question_digest,
     question_key,
-    questions_of,
     score_answers,
 )
 
@@ -321,14 +320,13 @@ Pair = tuple[JudgedAnswer, JudgedAnswer]
 def judge_answers(db: Database, model: Model, graded: Graded = _UNGRADED) -> list[JudgedAnswer]:
     """Return a model's stored answers to its build's test questions, with their kinds."""
     answers = Models(db).answers(model.model_row)
-    questions = questions_of(read_conversations(db, model.build_id, TEST))
     return [
         JudgedAnswer(
             question,
             answer,
             graded.get((model.model_row, question.example_id)) or classify_answer(answer, question),
         )
-        for question in questions
+        for question in read_questions(db, model.build_id)
         if (answer := answers.get(question.example_id))
     ]
 

@@ -20,6 +20,7 @@ from merlin.dataset.builds import is_in_build, select_taught
 from merlin.dataset.entries import ExampleEntries, ExampleFilter
 from merlin.dataset.example import normalise
 from merlin.dataset.near_questions import nearest_questions
+from merlin.dataset.split import TEST, TRAIN
 from merlin.dataset.verdicts import fail_training
 from merlin.db.database import Database, Parameter, Prepared, Repository, Row, transaction
 from merlin.db.tables import (
@@ -39,7 +40,7 @@ from merlin.db.tables import (
 )
 from merlin.db.values import RowMap, dump_json, read_messages, read_row, storable_text
 from merlin.providers.base import Answer
-from merlin.training.scores import Evaluation, question_key, questions_of
+from merlin.training.scores import Evaluation, Question, question_key, questions_of
 
 # Maximum pause between two probes of a model.
 MAX_WAIT_S = 600.0
@@ -233,6 +234,11 @@ def read_conversations(
     ]
 
 
+def read_questions(db: Database, build_id: int, split: str = TEST) -> list[Question]:
+    """Return a build's test questions with their reference answers, or those of another split."""
+    return questions_of(read_conversations(db, build_id, split))
+
+
 def fail_model_verdicts(db: Database, model: Model, at: datetime) -> None:
     """Set the training verdicts of a model that is refused, gone or revoked to failed."""
     values = {"model": model.model_id, "note": model.note}
@@ -255,7 +261,7 @@ def comparable_score(db: Database, model: Model, other: Model | None) -> Score |
     if other is None or proof is None:
         return None
     mine, theirs = (
-        Counter(map(question_key, questions_of(read_conversations(db, build, "test"))))
+        Counter(map(question_key, read_questions(db, build)))
         for build in (model.build_id, other.build_id)
     )
     return (name_beside(other, model), proof) if mine and mine == theirs else None
@@ -392,4 +398,4 @@ def _find_newest_row(db: Database, model_id: str) -> Row | None:
 
 def _taught_by(build_id: int) -> Any:
     """Return the condition for the examples that a build's model was trained on."""
-    return is_in_build(build_id) & (TAUGHT_EXAMPLE.split == "train")
+    return is_in_build(build_id) & (TAUGHT_EXAMPLE.split == TRAIN)

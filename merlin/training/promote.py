@@ -303,14 +303,13 @@ class Promotions(Repository):
         # The fallback order: those that served before, then good ones.
         before = (self.model(model_id) for model_id in self.list_served(dataset))
         newest = (each.model for each in self.list_newest_good() if each.model.dataset == dataset)
-        good = (model for model in chain(before, newest) if model.state is ModelState.GOOD)
-        heir = next(good, None)
+        heirs = (PromotionCandidate(model, old.position) for model in chain(before, newest))
+        heir = next((each for each in heirs if self.promote(old, each, REVOKED, "merlin")), None)
         if heir is None:
             self.db.delete(SERVING, of_dataset)
             self._notices.tell(ADMINS, "notice-revoked-nothing", arguments)
             return
-        self.promote(old, PromotionCandidate(heir, old.position), REVOKED, "merlin")
-        now = {**arguments, "version": heir.build_version}
+        now = {**arguments, "version": heir.model.build_version}
         self._notices.tell(ADMINS, "notice-revoked-switched", now)
 
     def list_served(self, *datasets: str) -> list[str]:

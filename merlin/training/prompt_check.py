@@ -26,7 +26,7 @@ from merlin.dataset.example import Example, count_messages, normalise
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.near_questions import nearest_questions
 from merlin.dataset.spec import Recipe, SplitRule
-from merlin.dataset.split import TEST, TRAIN, split
+from merlin.dataset.split import TRAIN, split
 from merlin.dataset.verdicts import require_present_dataset
 from merlin.db.database import Database
 from merlin.db.tables import BUILD, SERVING
@@ -37,6 +37,7 @@ from merlin.training.models import (
     Model,
     model_of,
     read_conversations,
+    read_questions,
     revoked_builds,
 )
 from merlin.training.promote import serving_rows
@@ -132,12 +133,12 @@ def read_subject(db: Database, dataset: str) -> Subject:
         raise NotFound(f"{dataset} has no build", "prompt-no-build", dataset=dataset)
     if db.row(revoked_builds().where(BUILD.id == build.build_id).limit(1)):
         raise Refused("a consent was taken back", "held-revoked")
-    train, test = (read_conversations(db, build.build_id, side) for side in (TRAIN, TEST))
-    questions = questions_of(test)
+    questions = read_questions(db, build.build_id)
     if not questions:
         raise Refused("no test questions", "prompt-no-test", build=build.version)
     build_recipe: Any = build.manifest["recipe"]
     recipe = Jobs(db).get(serving.job_id).recipe if serving else Recipe(**build_recipe)
+    train = read_conversations(db, build.build_id, TRAIN)
     return Subject(build, recipe, train, questions, serving)
 
 

@@ -20,6 +20,7 @@ from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.core.tracing import open_span
 from merlin.dataset.spec import NOT_WORSE
+from merlin.dataset.split import TRAIN
 from merlin.dataset.verdicts import VerdictHistory, read_newest_settings
 from merlin.db.tables import SERVING
 from merlin.providers.base import NOT_COUNTED, Answer, ModelClient
@@ -31,10 +32,10 @@ from merlin.training.models import (
     Models,
     ModelState,
     model_of,
-    read_conversations,
+    read_questions,
 )
 from merlin.training.promote import serving_rows
-from merlin.training.scores import Question, questions_of, score_answers
+from merlin.training.scores import Question, score_answers
 
 log = get_logger(__name__)
 FIRST_WAIT_S = 5.0
@@ -79,7 +80,7 @@ def _ask_serving(
     provider = providers.get(serving.provider)
     if provider is None or serving.state is not ModelState.GOOD:
         return None
-    questions = questions_of(read_conversations(rows.db, serving.build_id, "test"))
+    questions = read_questions(rows.db, serving.build_id)
     _, error = _ask_each(rows, provider.client, serving, questions)
     has_time = provider.clock() - new.created_at <= GIVE_UP
     return error if error and is_provider_failure(error) and has_time else None
@@ -89,11 +90,11 @@ def _prove(rows: Models, provider: TrainingProvider | None, model: Model) -> boo
     if provider is None:
         rows.postpone(model, MAX_WAIT_S, f"no provider {model.provider}")
         return False
-    questions = questions_of(read_conversations(rows.db, model.build_id, "test"))
+    questions = read_questions(rows.db, model.build_id)
     # At least one answer must exist.
-    probe = questions_of(read_conversations(rows.db, model.build_id, "train"))[:1]
+    probe = questions or read_questions(rows.db, model.build_id, TRAIN)[:1]
     answered = rows.answers(model.model_row)
-    answers, error = _ask_each(rows, provider.client, model, questions or probe)
+    answers, error = _ask_each(rows, provider.client, model, probe)
     if error is not None:
         # The serving side may not know a new model for some minutes.
         tried = replace(model, probes=0) if len(answers) > len(answered) else model
@@ -227,11 +228,11 @@ class ModelInventory:
 
     def _is_missing(self, provider: TrainingProvider, model: Model) -> bool:
         """Ask the model itself: only a plain "no such model" counts."""
-        taught = read_conversations(self._rows.db, model.build_id, "train")
+        taught = read_questions(self._rows.db, model.build_id, TRAIN)
         if not taught:
             return False
         try:
-            provider.client.ask(model.model_id, questions_of(taught[:1])[0].messages)
+            provider.client.ask(model.model_id, taught[0].messages)
         except ModelGone:
             return True
         except ProviderError:
