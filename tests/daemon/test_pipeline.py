@@ -11,8 +11,8 @@ from merlin.db.notices import Notices
 from merlin.db.requests import Requests
 from merlin.db.tables import FINDING
 from merlin.openai_protocol.responses import list_page
-from merlin.sandbox.provider.training import job_object
 from tests.support.pipeline_lab import DATASET, Lab, Repository, run_command, serving
+from tests.support.provider_training import job_object
 from tests.support.stand_ins import ProviderStandIn
 
 pytestmark = pytest.mark.integration

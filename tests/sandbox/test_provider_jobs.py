@@ -1,14 +1,10 @@
 """Files and fine-tuning jobs of the provider's stand-in, with the faults of real providers."""
 
-import signal
-
 import openai
 import pytest
 
-from tests.sandbox.telegram_client import run_as_process
 from tests.support.faults import Fault, FaultKind
 from tests.support.protocol_nulls import find_wrong_nulls, fine_tune_responses
-from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional
 
@@ -80,24 +76,6 @@ def test_restart_keeps_jobs(provider, client):
         client.models.list()
     provider.start()
     assert client.fine_tuning.jobs.retrieve(job.id).id == job.id
-
-
-def test_files_and_jobs_survive_sigkill(tmp_path):
-    with run_as_process("provider", tmp_path) as (first, address), make_client(address) as client:
-        job = launch(client)
-        assert read_statuses(client, job.id, 2) == ["validating_files", "queued"]
-        first.kill()
-        first.wait()
-    with run_as_process("provider", tmp_path) as (second, address), make_client(address) as client:
-        restored = client.fine_tuning.jobs.retrieve(job.id)
-        assert client.files.content(job.training_file).text == LINE
-        assert (restored.metadata, restored.id) == (job.metadata, find_jobs(client)[0].id)
-        second.send_signal(signal.SIGTERM)
-        assert second.wait(longest()) in {0, -signal.SIGTERM}
-
-
-def make_client(address):
-    return openai.OpenAI(api_key="any", base_url=f"{address}/v1", max_retries=0)
 
 
 def test_responses_have_null_only_where_the_protocol_allows_it(client, provider):

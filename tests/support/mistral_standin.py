@@ -10,10 +10,8 @@ from starlette.responses import JSONResponse, Response
 
 from merlin.openai_protocol.errors import bad_field
 from merlin.openai_protocol.requests import read_body
-from merlin.sandbox.provider.app import JOB, JOBS
-from merlin.sandbox.provider.chat import model_objects
-from merlin.sandbox.provider.training import TrainingJob, checkpoint_objects
 from merlin.sandbox.server import ApiRoute
+from tests.support.provider_training import JOB, JOBS, TrainingJob, checkpoint_objects
 from tests.support.stand_ins import ProviderStandIn
 
 # Mistral's job statuses; an unknown status passes through unchanged.
@@ -34,7 +32,7 @@ class MistralStandIn(ProviderStandIn):
     def _routes(self) -> list[ApiRoute]:
         account = self._account
         routes: list[ApiRoute] = [
-            ("models.list", "GET", "/v1/models", self._models),
+            ("models.list", "GET", "/v1/models", self._list_models),
             ("files.list", "GET", "/v1/files", self._files),
             ("jobs.create", "POST", JOBS, self._create),
             ("jobs.list", "GET", JOBS, self._jobs),
@@ -47,10 +45,10 @@ class MistralStandIn(ProviderStandIn):
     def _cancel(self, job_id: str) -> dict[str, Any]:
         return self._job(self._account.cancel(job_id))
 
-    def _models(self) -> dict[str, Any]:
+    def _list_models(self) -> dict[str, Any]:
         models = [
             {**model, "max_context_length": model["context_window"], "deprecation": None}
-            for model in model_objects(self._account)
+            for model in self._models()
         ]
         return {"object": "list", "data": models}
 

@@ -13,7 +13,6 @@ from starlette.routing import Match
 
 from merlin.core.clock import iso, utc_now
 from merlin.core.json_fields import parse_object
-from merlin.sandbox.provider import app as provider_app
 from merlin.sandbox.server import DEADLINE_S, ApiStandIn, Deadline, StandIn, longest
 from merlin.sandbox.telegram import server as telegram_server
 from merlin.sandbox.telegram.arguments import (
@@ -28,6 +27,7 @@ from merlin.sandbox.yookassa.requests import RefundRequest, ShopError, money, pa
 from merlin.sandbox.yookassa.server import notification
 from merlin.sandbox.yookassa.shop import Json
 from tests.support.faults import Fault, Faults, apply_faults
+from tests.support.provider_training import TrainingStandIn
 from tests.support.telegram_acts import AllActions, SeenMessage
 from tests.support.telegram_webhook import Webhook
 
@@ -94,7 +94,7 @@ class FaultyApi(FaultyStandIn, ApiStandIn):
         return JSONResponse(error.as_json(), fault.status, headers)
 
 
-class ProviderStandIn(FaultyApi, provider_app.ProviderStandIn):
+class ProviderStandIn(FaultyApi, TrainingStandIn):
     """A provider and what it stores."""
 
     @property

@@ -17,8 +17,8 @@ from merlin.core.clock import iso
 from merlin.openai_protocol.calls import PROJECT
 from merlin.openai_protocol.errors import ApiError, bad_field, missing
 from merlin.openai_protocol.requests import read_body
-from merlin.sandbox.provider.training import TrainingJob
 from merlin.sandbox.server import ApiRoute
+from tests.support.provider_training import TrainingJob
 from tests.support.stand_ins import ProviderStandIn
 
 # Yandex's task statuses; an unknown status passes through unchanged.

@@ -7,9 +7,6 @@ stand-in-translation = [not translated, the source text] { $source }
 
     (A demo model: it doesn't translate.)
 stand-in-image = I'm a demo model and can't see images. You sent (kind, bytes): { $images }. The question: “{ $question }”.
-stand-in-trained-answer = { $answer }
-
-    (A demo model: the answer is from the training file.)
 stand-in-teacher-asks-1 = What does “{ $topic }” mean?
 stand-in-teacher-asks-2 = Say in your own words: { $topic }
 stand-in-teacher-asks-3 = What does the course teach where it says “{ $topic }”?

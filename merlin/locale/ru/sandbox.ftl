@@ -7,9 +7,6 @@ stand-in-translation = [перевод не сделан, исходный те�
 
     (Демо-модель: она не переводит.)
 stand-in-image = Я демо-модель и картинок не вижу. Вы прислали (вид, байты): { $images }. Вопрос: «{ $question }».
-stand-in-trained-answer = { $answer }
-
-    (Демо-модель: ответ взят из файла для обучения.)
 stand-in-teacher-asks-1 = Что значит «{ $topic }»?
 stand-in-teacher-asks-2 = Повтори своими словами: { $topic }
 stand-in-teacher-asks-3 = Чему учит курс в месте «{ $topic }»?

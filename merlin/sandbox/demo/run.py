@@ -199,7 +199,7 @@ def run_standins(config: Config, place: Place) -> None:
         front_url=place.front_url,
         port=ports.chat,
     )
-    provider = ProviderStandIn(folder / "provider", port=ports.model)
+    provider = ProviderStandIn(port=ports.model)
     provider.behave(piece_s=WORD_PAUSE_S)
     servers = [
         telegram,

@@ -5,6 +5,6 @@ from merlin.sandbox.server import serve_from_arguments
 
 if __name__ == "__main__":
     serve_from_arguments(
-        lambda args: ProviderStandIn(args.folder, key=args.key),
+        lambda args: ProviderStandIn(key=args.key),
         key="the one key that counts; any without it",
     )

@@ -17,16 +17,21 @@ a stand-in, in the language of the question (ru, en). Completions are plain or s
 transcription is the text embedded in the recording.
 """
 
+import asyncio
 import json
 import re
 import time
 from base64 import b64decode
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass as checked_dataclass
 from rapidfuzz import fuzz, process
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
@@ -45,51 +50,85 @@ from merlin.openai_protocol.responses import (
     ChatAnswer,
     Json,
     event,
-    model_object,
     usage_object,
 )
 from merlin.sandbox import speech_samples
-from merlin.sandbox.provider.training import Account
 
 CHAT_MODEL = "stand-in-chat"
 VOICE_MODEL = "stand-in-transcribe"
-BASE_MODEL = "stand-in-base"
 # Pictures are part of a question.
 MAX_QUESTION_BYTES = 64_000_000
-DEFAULT_CREATED_AT = 1_790_000_000  # created_at of the models that no job produced
+CREATED_AT = 1_790_000_000
 _STREAM_PIECE = re.compile(r"\s*\S+\s*?(?=\s|$)|\s+$")
 
 
-def model_objects(account: Account) -> list[dict[str, Any]]:
-    """Return every available model; the chat model first."""
-    tuned = account.models()
-    names = [CHAT_MODEL, VOICE_MODEL, BASE_MODEL, *tuned]
-    window = account.behaviour.context_window
-    return [
-        model_object(
-            name,
-            tuned[name].created_at if name in tuned else DEFAULT_CREATED_AT,
-            "stand-in",
-            context_window=window,
-        )
-        for name in names
-    ]
+@checked_dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
+class Behaviour:
+    """The pace and the contents of answers.
+
+    `think_s` passes before an answer's first word, `piece_s` between its words; a change of either
+    also affects answers in progress.
+    `fixed_answer`, when set, is every answer, verbatim; `fixed_transcript` is the transcript of
+    every recording. `cached_tokens` of each question are in the cache. `extension` is returned with
+    every answer as `merlin`, as our engine does.
+    """
+
+    think_s: float = 0.0
+    piece_s: float = 0.0
+    context_window: int = 16_000
+    fixed_answer: str = ""
+    fixed_transcript: str = ""
+    cached_tokens: int = 0
+    extension: dict[str, Any] = field(default_factory=dict)
 
 
-def find_model(account: Account, name: str) -> dict[str, Any]:
-    """Return one available model. Raises ApiError 404."""
-    for model in model_objects(account):
-        if model["id"] == name:
-            return model
-    raise unknown_model(name)
+class Account:
+    """How the models behave now. Used only by the server's thread."""
+
+    def __init__(self) -> None:
+        self.behaviour = Behaviour()
+        self._pauses: set[asyncio.Event] = set()
+
+    def behave(self, fields: Mapping[str, Any]) -> None:
+        """Change the behaviour. Raises ValueError."""
+        self.behaviour = replace(self.behaviour, **fields)
+        for changed in self._pauses:
+            changed.set()
+
+    async def pause(self, setting: str) -> None:
+        """Sleep for `think_s` or `piece_s`; a change of it also affects sleeps in progress."""
+        await asyncio.sleep(0)  # yield to other tasks even when the pause is 0
+        started_at, changed = time.monotonic(), asyncio.Event()
+        self._pauses.add(changed)
+        try:
+            while (
+                remaining_s := started_at + getattr(self.behaviour, setting) - time.monotonic()
+            ) > 0:
+                changed.clear()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(remaining_s):
+                        await changed.wait()
+        finally:
+            self._pauses.discard(changed)
 
 
 async def create_completion(account: Account, request: Request) -> Response:
     """Answer POST /v1/chat/completions."""
     body = await read_body(request, MAX_QUESTION_BYTES)
+    if body.get("model") != CHAT_MODEL:
+        raise unknown_model(str(body.get("model", "")))
     messages = read_messages(body.get("messages"))
-    full_answer = _compose_answer(account, body, messages)
-    content, reason = cut_answer(full_answer, body)
+    return await respond(account, body, messages, compose_answer(account, body, messages))
+
+
+async def respond(
+    account: Account,
+    body: Mapping[str, Any],
+    messages: Sequence[Mapping[str, Any]],
+    answer_text: str,
+) -> Response:
+    """Return the response with this answer, plain or streamed. Raises ApiError."""
+    content, reason = cut_answer(answer_text, body)
     prompt, window = prompt_tokens(messages), account.behaviour.context_window
     if prompt > window:
         raise context_length_error(prompt, window)
@@ -109,26 +148,14 @@ def _extension_fields(account: Account) -> dict[str, Any]:
     return {"merlin": extension} if extension else {}
 
 
-def _compose_answer(
+def compose_answer(
     account: Account, body: Mapping[str, Any], messages: list[Mapping[str, Any]]
 ) -> str:
-    model = str(body.get("model", ""))
-    job = account.job_of_model(model)
-    if job is None and model not in {CHAT_MODEL, BASE_MODEL}:
-        raise unknown_model(model)
-    if model != CHAT_MODEL and any(_images(message) for message in messages):
-        message = "Invalid content type. image_url is only supported by certain models."
-        raise bad_field("messages", message)
+    """Return the answer to a request."""
     if sources := _numbered_sources(messages):
         return _answer_from_sources(sources, find_last_question(messages))
     if account.behaviour.fixed_answer:
         return account.behaviour.fixed_answer
-    if job is not None:
-        trained_answer = account.trained_answer(job, find_last_question(messages))
-        if trained_answer:
-            return text(
-                _language_of(trained_answer), "stand-in-trained-answer", answer=trained_answer
-            )
     if _wants_examples(body):
         return draft_examples("\n".join(_texts(_find_last_user_message(messages))))
     return answer(messages)

@@ -3,9 +3,9 @@
 Everything here runs in the server's thread. `on_change` is called with the API's event name and the
 object. The state is stored in one JSON file.
 
-`Behaviour` decides what happens automatically; faults of single calls (drops, 500, 202, lag) are in
-`tests.support.faults`. A repeated Idempotence-Key with the same request gets the same response
-for a day (source: yookassa.ru/developers/using-api/basics, "Идемпотентность").
+`Behaviour` decides what happens automatically. A repeated Idempotence-Key with the same request
+gets the same response for a day (source: yookassa.ru/developers/using-api/basics,
+"Идемпотентность").
 """
 
 import secrets

@@ -1,68 +1,78 @@
-"""Files and fine-tune jobs: an account whose jobs advance one state per poll.
+"""A provider that also stores files and trains: its jobs advance one state per poll.
 
-Every file, job and state change is journaled before the response, so the account survives
-`kill -9`. `Behaviour` varies correct responses as real providers do; faults of single calls (drops,
-429, 5xx, lag) are in `tests.support.faults`.
+`JobBehaviour` varies correct responses as real providers do.
 """
 
-import asyncio
 import hashlib
 import json
 import secrets
 import time
 from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass as checked_dataclass
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
 from merlin.openai_protocol import responses
-from merlin.openai_protocol.errors import ApiError, bad_field, missing
-from merlin.openai_protocol.requests import MAX_METADATA
+from merlin.openai_protocol.errors import ApiError, bad_field, missing, unknown_model
+from merlin.openai_protocol.requests import (
+    CHECKPOINTS_PAGE_SIZE,
+    MAX_FILES,
+    MAX_METADATA,
+    Page,
+    parse_metadata_filter,
+    parse_page,
+    read_body,
+)
 from merlin.openai_protocol.responses import (
     checkpoint_object,
     deleted_object,
     file_object,
     job_event_object,
+    list_page,
+    model_object,
 )
-from merlin.sandbox.server import AppendLog
+from merlin.sandbox.provider import app as provider_app
+from merlin.sandbox.provider.chat import (
+    CHAT_MODEL,
+    MAX_QUESTION_BYTES,
+    Account,
+    Behaviour,
+    compose_answer,
+    find_last_question,
+    read_messages,
+    respond,
+)
+from merlin.sandbox.server import ApiRoute, AppendLog
 
 DEFAULT_STATES = ("validating_files", "queued", "running")
 
 
 @checked_dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
-class Behaviour:
+class JobBehaviour(Behaviour):
     """The pace of chats and the course of jobs.
 
     `states` are a job's raw states, one per poll, before it ends; so it ends at poll number
     `len(states)` (0: at the first). A state unknown to clients is allowed. `ending` is succeeded,
     failed or cancelled. After success the model is null for `null_model_polls` more polls.
     `list_lag_s`: how long a new job is missing from lists.
-    `think_s` passes before an answer's first word, `piece_s` between its words; a change of either
-    also affects answers in progress.
-    `fixed_answer`, when set, is every answer, verbatim; `fixed_transcript` is the transcript of
-    every recording. `cached_tokens` of each question are in the cache. `extension` is returned with
-    every answer as `merlin`, as our engine does.
     """
 
     states: tuple[str, ...] = DEFAULT_STATES
     ending: str = "succeeded"
     null_model_polls: int = 0
     list_lag_s: float = 0.0
-    think_s: float = 0.0
-    piece_s: float = 0.0
-    context_window: int = 16_000
-    fixed_answer: str = ""
-    fixed_transcript: str = ""
-    cached_tokens: int = 0
-    extension: dict[str, Any] = field(default_factory=dict)
 
 
-BASES = ("stand-in-base", "gpt-4o-mini-2024-07-18")
+BASE_MODEL = "stand-in-base"
+BASES = (BASE_MODEL, "gpt-4o-mini-2024-07-18")
 EPOCHS = 3
 # Separates a tuned model's id from a checkpoint's step.
 CHECKPOINT = ":ckpt-step-"
@@ -99,48 +109,22 @@ class TrainingJob:
         return f"ft:{self.asked['model']}:stand-in:{suffix}:{number}"
 
 
-@dataclass(slots=True)
-class Account:
+class TrainingAccount(Account):
     """Files and jobs of one provider account. Used only by the server's thread."""
 
-    folder: Path | None = None
-    behaviour: Behaviour = field(default_factory=Behaviour)
-    files: dict[str, dict[str, Any]] = field(default_factory=dict)
-    jobs: dict[str, TrainingJob] = field(default_factory=dict)
-    _journal: AppendLog = field(init=False)
-    _pauses: set[asyncio.Event] = field(default_factory=set)
-    _deleted_models: set[str] = field(default_factory=set)
-
-    def __post_init__(self) -> None:
-        self._journal = AppendLog(self.folder, "provider.jsonl")
+    def __init__(self, folder: Path | None = None) -> None:
+        super().__init__()
+        self.behaviour = JobBehaviour()
+        self.files: dict[str, dict[str, Any]] = {}
+        self.jobs: dict[str, TrainingJob] = {}
+        self._deleted_models: set[str] = set()
+        self._journal = AppendLog(folder, "provider.jsonl")
         for line in self._journal.replay():
             self._apply(line)
 
     def close(self) -> None:
         """Close the journal."""
         self._journal.close()
-
-    def behave(self, fields: Mapping[str, Any]) -> None:
-        """Change the behaviour. Raises ValueError."""
-        self.behaviour = replace(self.behaviour, **fields)
-        for changed in self._pauses:
-            changed.set()
-
-    async def pause(self, setting: str) -> None:
-        """Sleep for `think_s` or `piece_s`; a change of it also affects sleeps in progress."""
-        await asyncio.sleep(0)  # yield to other tasks even when the pause is 0
-        started_at, changed = time.monotonic(), asyncio.Event()
-        self._pauses.add(changed)
-        try:
-            while (
-                remaining_s := started_at + getattr(self.behaviour, setting) - time.monotonic()
-            ) > 0:
-                changed.clear()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(remaining_s):
-                        await changed.wait()
-        finally:
-            self._pauses.discard(changed)
 
     def _record(self, **change: Any) -> None:
         self._journal.append(change)
@@ -160,8 +144,6 @@ class Account:
                 job = self.jobs[job_id]
                 job.status = status
                 job.finished_at = at if status in FINAL else None
-            case _:
-                pass
 
     def add_file(
         self, name: str, purpose: str, content: bytes, file_id: str = ""
@@ -296,7 +278,7 @@ class Account:
 STEPS = 10
 
 
-def job_object(account: Account, job: TrainingJob) -> dict[str, Any]:
+def job_object(account: TrainingAccount, job: TrainingJob) -> dict[str, Any]:
     """Return a FineTuningJob object."""
     body = job.asked
     file = account.files.get(str(body["training_file"]), {"bytes": 0})
@@ -378,3 +360,124 @@ def _losses() -> list[tuple[int, float]]:
 
 def _digest(*parts: object) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:24]
+
+
+JOBS = "/v1/fine_tuning/jobs"
+JOB = f"{JOBS}/{{job_id}}"
+_TRAINED = "(Демо-модель: ответ взят из файла для обучения.)"
+
+
+class TrainingStandIn(provider_app.ProviderStandIn):
+    """A provider that also stores files and trains.
+
+    `folder` keeps files and jobs (None: in memory): a new stand-in on the same folder is the
+    provider after a restart.
+    """
+
+    _account: TrainingAccount
+
+    def __init__(self, folder: Path | None = None, *, key: str = "", port: int = 0) -> None:
+        super().__init__(TrainingAccount(folder), key=key, port=port)
+
+    async def close(self) -> None:
+        """Close the journal."""
+        self._account.close()
+
+    def _routes(self) -> list[ApiRoute]:
+        account = self._account
+        as_object = partial(job_object, account)
+        return [
+            ("chat.create", "POST", "/v1/chat/completions", self._create_completion),
+            *(route for route in super()._routes() if route[0] != "chat.create"),
+            ("models.delete", "DELETE", "/v1/models/{name:path}", account.remove_model),
+            ("files.create", "POST", "/v1/files", self._create_file),
+            ("files.list", "GET", "/v1/files", self._list_files),
+            ("files.retrieve", "GET", "/v1/files/{file_id}", account.file),
+            ("files.content", "GET", "/v1/files/{file_id}/content", self._file_content),
+            ("files.delete", "DELETE", "/v1/files/{file_id}", account.remove_file),
+            ("jobs.create", "POST", JOBS, self._create_job),
+            ("jobs.list", "GET", JOBS, self._list_jobs),
+            ("jobs.retrieve", "GET", JOB, lambda job_id: as_object(account.poll(job_id))),
+            (
+                "jobs.cancel",
+                "POST",
+                f"{JOB}/cancel",
+                lambda job_id: as_object(account.cancel(job_id)),
+            ),
+            ("jobs.events", "GET", f"{JOB}/events", self._list_events),
+            ("jobs.checkpoints", "GET", f"{JOB}/checkpoints", self._list_checkpoints),
+        ]
+
+    def _models(self) -> list[dict[str, Any]]:
+        models = super()._models()
+        tuned = {name: job.created_at for name, job in self._account.models().items()}
+        base = {BASE_MODEL: models[0]["created"]}
+        window = self._account.behaviour.context_window
+        return [
+            *models,
+            *(
+                model_object(name, at, "stand-in", context_window=window)
+                for name, at in {**base, **tuned}.items()
+            ),
+        ]
+
+    async def _create_completion(self, request: Request) -> Response:
+        """Answer as the chat model does, unless the model was trained on the very question."""
+        account, body = self._account, await read_body(request, MAX_QUESTION_BYTES)
+        model = str(body.get("model", ""))
+        job = account.job_of_model(model)
+        if job is None and model not in {CHAT_MODEL, BASE_MODEL}:
+            raise unknown_model(model)
+        messages = read_messages(body.get("messages"))
+        parts = [part for message in messages for part in message.get("content") or ()]
+        if model != CHAT_MODEL and any("image_url" in part for part in parts):
+            message = "Invalid content type. image_url is only supported by certain models."
+            raise bad_field("messages", message)
+        answer = compose_answer(account, body, messages)
+        if job and not account.behaviour.fixed_answer:
+            trained_answer = account.trained_answer(job, find_last_question(messages))
+            answer = f"{trained_answer}\n\n{_TRAINED}" if trained_answer else answer
+        return await respond(account, body, messages, answer)
+
+    async def _create_file(self, request: Request) -> Response:
+        async with request.form() as form:
+            file, purpose = form.get("file"), form.get("purpose")
+            if not isinstance(file, UploadFile) or not isinstance(purpose, str):
+                raise bad_field("file", "Missing required parameter: 'file' or 'purpose'")
+            file_row = self._account.add_file(file.filename or "file", purpose, await file.read())
+        return JSONResponse(file_row)
+
+    async def _list_files(self, request: Request) -> Response:
+        purpose = request.query_params.get("purpose")
+        rows = [file for file in self._account.files.values() if purpose in {None, file["purpose"]}]
+        return _build_page(rows[::-1], parse_page(request.query_params, MAX_FILES, MAX_FILES))
+
+    async def _file_content(self, request: Request) -> Response:
+        content = self._account.content(request.path_params["file_id"])
+        return Response(content, media_type="application/octet-stream")
+
+    async def _create_job(self, request: Request) -> Response:
+        job = self._account.create_job(await read_body(request))
+        return JSONResponse(job_object(self._account, job))
+
+    async def _list_jobs(self, request: Request) -> Response:
+        jobs = self._account.visible_jobs(parse_metadata_filter(request.query_params))
+        rows = [job_object(self._account, job) for job in jobs]
+        return _build_page(rows, parse_page(request.query_params))
+
+    async def _list_events(self, request: Request) -> Response:
+        job = self._account.job(request.path_params["job_id"])
+        return _build_page(event_objects(job), parse_page(request.query_params))
+
+    async def _list_checkpoints(self, request: Request) -> Response:
+        job = self._account.job(request.path_params["job_id"])
+        page = parse_page(request.query_params, CHECKPOINTS_PAGE_SIZE)
+        return _build_page(checkpoint_objects(job), page)
+
+
+def _build_page(rows: list[dict[str, Any]], page: Page) -> Response:
+    """Return a page of rows, which are newest first."""
+    ids = [row["id"] for row in rows]
+    start = ids.index(page.after) + 1 if page.after in ids else 0
+    end = start + page.limit
+    return JSONResponse(list_page(rows[start:end], has_more=end < len(rows)))
