@@ -11,9 +11,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-import yaml
 
 from bench.learning_steady import HARMLESS, MAX_CHANGED
+from bench.recall import read_yaml
 from merlin.core.messages import Message
 from merlin.engine.jobs import DEFAULT_SEED
 from merlin.engine.trainers.base import Epoch, Hyperparameters, check_hyperparameters
@@ -28,13 +28,9 @@ SETS = ("neurotypology", "algorithms", "python")
 ENGLISH = "datasets-en/algorithms"
 
 
-def read_rows(path):
-    return yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
-
-
 @cache
 def read_questions(name):
-    return read_rows(Path(__file__).parent / "questions" / f"{name}.yaml")
+    return read_yaml(Path(__file__).parent / "questions" / f"{name}.yaml")
 
 
 @cache
@@ -43,7 +39,7 @@ def read_examples(name):
     folder = ROOT / (name if "/" in name else f"datasets/{name}") / "examples"
     collected = {}
     for path in sorted(folder.rglob("*.yaml")):
-        example = read_rows(path)
+        example = read_yaml(path)
         if example.get("split") != "test":
             talk = [Message(*pair) for message in example["messages"] for pair in message.items()]
             collected[path.relative_to(folder).with_suffix("").as_posix()] = talk
