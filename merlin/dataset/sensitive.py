@@ -44,7 +44,8 @@ SECRET = re.compile(
     r"(?: (?:от|для|к|на|for|of|to)(?: [\w./-]{1,20}){1,4})?)"
     rf"(?:(?:[\"' ]{{0,2}}[:=][\"' ]{{0,2}}| (?:is|это|[—–-]) [\"']?){_MIXED}"
     r"|(?:[\"' :=]{1,5}| is )(?=\w{0,99}\d)[0-9a-f]{32,99}+(?![\w(\[]|\.\w))"
-    rf"|(?i:(?:(?:[,;] |\bи |\band )(?:пароль|password)|паролем|with password) ){_MIXED}"
+    r"|(?:[,;] (?i:пароль|password)|(?i:\b(?:и|and) (?:пароль|password)|паролем|with password))"
+    rf" {_MIXED}"
     r"|-----BEGIN [A-Z ]{0,20}PRIVATE KEY(?: BLOCK)?-----"
 )
 # Addresses in the domains reserved by RFC 2606 belong to nobody. The last label of a domain has no
