@@ -67,7 +67,7 @@ def distil(  # noqa: PLR0913 - each is an option of the command
     ] = None,
     wordings: Annotated[
         int, typer.Option(min=1, max=10, help="Wordings per question, each as an example.")
-    ] = 3,
+    ] = act.WORDINGS,
     report: Annotated[
         bool, typer.Option("--report", help="Compare the live model with the teacher.")
     ] = False,

@@ -31,7 +31,8 @@ OLD, NEW = "Понятие 1 значит ответ 7.", "Понятие 1 зн
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     """A site whose example q1 changed after the first build, with a broken example added."""
-    with run_daemon_api(tmp_path_factory.mktemp("office")) as site:
+    teacher = {"assistant": {"provider": "stand-in", "model": "stand-in-base"}}
+    with run_daemon_api(tmp_path_factory.mktemp("office"), chat=teacher) as site:
         site.lab.until_serving("trial-1")
         site.lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
         site.lab.repository.example("trial", 1, answer=NEW)
@@ -314,3 +315,19 @@ def test_examples_whose_answer_was_disliked_are_filtered_and_list_their_ratings(
     shown = page_text(vera.get(BASE, params={"disliked": "any"}))
     assert [text.question in shown for text in texts] == [False, True, False, False]
     assert "Оценки 1" in page_text(vera.get(f"{BASE}/one", params={"example": ids[0]}))
+
+
+def test_command_for_questions_from_lectures_has_the_dataset_and_its_price(site, vera):
+    site.override_services(config=site.lab.config)
+    refused = vera.get(f"{BASE}/lectures")
+    assert refused.status_code == 422
+    assert "Спрашивать не о чем" in refused.text
+    folder = site.lab.repository.folder / "datasets/trial/materials"
+    folder.mkdir()
+    (folder / "lecture.md").write_text("Дом — это здание.\n", encoding="utf-8")
+    site.lab.repository.commit("Add a lecture")
+    site.lab.tick("fetch")
+    text = page_text(vera.get(f"{BASE}/lectures"))
+    assert "1 запрос к " in text
+    command = "merlin distil trial --from materials --teacher stand-in/stand-in-base --budget 0.0"
+    assert command in text

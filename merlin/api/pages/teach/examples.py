@@ -41,8 +41,9 @@ from merlin.api.pages.teach.changes import (
 )
 from merlin.api.rest.changes import ExampleBody
 from merlin.api.schema import LINE, Name, Part
-from merlin.app import answer_changes, drafts, examples, feedback
+from merlin.app import answer_changes, distil, drafts, examples, feedback
 from merlin.app.changes import EditNotGood
+from merlin.app.distil import DistilPlan
 from merlin.app.drafts import DraftNotGood, DraftView, PastedRow
 from merlin.app.examples import ExampleContent, ExampleView, ListedExample
 from merlin.chat.feedback import RatedAnswer
@@ -287,6 +288,7 @@ class ExampleList:
         *,
         changed: str = "",
         paste: Paste | None = None,
+        lectures: tuple[str, DistilPlan, int] | None = None,
     ) -> Response:
         """Return the page; `opened` is the open example."""
         context, page, filters, name = self.context, self.page, self.filters, self.dataset.name
@@ -326,6 +328,7 @@ class ExampleList:
             "check": await drafts.check_drafts(context.services, context.actor, name),
             "result": result,
             "paste": paste,
+            "lectures": lectures,
             "note": note,
         }
         status = 422 if result.wrong else 200
@@ -485,6 +488,16 @@ async def compare_answers(listing: Listing, form: Annotated[ExampleForm, Form()]
 async def show_paste(listing: Listing) -> Response:
     """Return the list with a field for a table and one for a file."""
     return await listing.render(paste=Paste())
+
+
+@router.get("/datasets/{dataset}/examples/lectures")
+async def show_lectures(listing: Listing) -> Response:
+    """Return the list with the command that drafts examples from the course's materials."""
+    try:
+        plan = await listing.context.read(distil.plan_lectures, listing.dataset.name)
+    except REFUSALS as error:
+        return await listing.render(result=FormResult(refusal_text(listing.context, error)))
+    return await listing.render(lectures=plan)
 
 
 @router.post("/datasets/{dataset}/examples/paste")
