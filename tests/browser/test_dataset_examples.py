@@ -35,6 +35,7 @@ def dataset(staff_site):
         "examples/broken.yaml": "messages: [\n",
     }
     staff_site.committer.files[name] = dict(files)
+    staff_site.committer.files["empty"] = {"dataset.yaml": "system: x\n"}
     staff_site.committer.commit()
     return f"/datasets/{name}/examples"
 
@@ -470,7 +471,6 @@ def list_pages(dataset):
 
 @pytest.mark.parametrize("language", ["ru", "en"])
 def test_axe_finds_no_violation_on_example_pages(staff_visitor, staff_site, dataset, language):
-    staff_site.committer.files["empty"] = {}
     add_trained_example(staff_site)
     with staff_site.browser_client(VERA) as client:
         edit = {"example": "stack", "question": "Что?", "answer": "То.", "revision": "0" * 40}
@@ -479,7 +479,7 @@ def test_axe_finds_no_violation_on_example_pages(staff_visitor, staff_site, data
     page = staff_visitor.page(VERA, locale=language, **DESKTOP)
     faults = {}
     for index, name, path in choose_pages(list_pages(dataset), language):
-        page.goto(staff_site.address + path)
+        assert page.goto(staff_site.address + path).ok
         assert page.locator("html").get_attribute("lang") == language
         if name == "examples-paste":
             page.locator("textarea").fill(TABLE)
