@@ -98,8 +98,7 @@ class ProposalView:
 def draft_proposal(dataset: str, content: ExampleContent, language: str) -> Draft:
     """Return a proposal of an example, masked. Raises DatasetError."""
     question_text, answer_text = content.question, content.answer
-    is_more = content.text is not None or content.tags
-    if is_more or question_text is None or answer_text is None:
+    if content.text is not None or question_text is None or answer_text is None:
         raise DatasetError("words are missing", "api-problem-question-and-answer-detail")
     if max(len(question_text), len(answer_text)) > MAX_CHARACTERS:
         key = "api-problem-too-long-example-detail"
