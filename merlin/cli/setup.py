@@ -145,9 +145,10 @@ def init(
         raise ConfigError(f"not a dataset's name: {dataset}", "init-bad-name", **names)
     if shutil.which("git") is None:
         raise Refused("git is not installed", "git-absent")
-    arguments, is_new = {"folder": str(folder)}, not folder.exists()
+    arguments, is_new, is_empty = {"folder": str(folder)}, not folder.exists(), False
     try:
-        if not is_new and any(folder.iterdir()):
+        is_empty = is_new or not any(folder.iterdir())
+        if not is_empty:
             raise Refused(f"{folder} is not empty", "init-not-empty", **arguments)
         _write_files(folder, dataset)
         _git(folder, "init", "-q", "-b", "main")
@@ -156,7 +157,7 @@ def init(
     except (OSError, subprocess.CalledProcessError) as error:
         if is_new:  # so that the same command can be repeated
             shutil.rmtree(folder, ignore_errors=True)
-        else:
+        elif is_empty:  # not where the folder could not be read: its files are not ours
             for path in folder.glob("*"):
                 remove_durably(path)
         if isinstance(error, OSError):
