@@ -357,17 +357,17 @@ class VerdictHistory(Repository):
         `commit` may be the beginning of an id, at least four digits long, or `HEAD`: the newest
         commit, which has the dataset as the last commit that changed it left it.
         """
-        query = select_verdicts().where(VERDICT.dataset == dataset)
+        query, order = select_verdicts().where(VERDICT.dataset == dataset), VERDICT.position.desc()
         if commit is None:
             require_present_dataset(self.db, dataset)
             query = query.where(ON_LINE & CHANGES_DATASET)
         elif commit == "HEAD":
             query = query.where(ON_LINE)
         else:
-            query = query.where(VERDICT.commit_sha.startswith(commit))
+            query, order = query.where(VERDICT.commit_sha.startswith(commit)), NEWEST_FIRST
         key = "chronicle-no-build" if commit is None else "chronicle-none"
         missing = NotFound(f"no build of {dataset}", key, dataset=dataset)
-        return verdict_from_row(self.db.get_row(query.order_by(VERDICT.position.desc()), missing))
+        return verdict_from_row(self.db.get_row(query.order_by(order), missing))
 
     def commit_of(self, job_id: int) -> str | None:
         """Return the newest commit whose verdict has this job, None if there is none."""

@@ -7,7 +7,7 @@ emits without recursion; YAML features that conversations do not need are reject
 scalar stays the written string (also `null` and `~`). Numbers are converted in
 `merlin.dataset.spec`.
 
-Most files have one simple form, which is read without libyaml in a fifth of the time
+Most files have one simple form, which is read without libyaml in a sixth of the time
 (`_read_simple_form`); all others, with an error or not, are left to libyaml.
 
 Maps and lists are written below their keys, small ones in brackets. Strings that other YAML
