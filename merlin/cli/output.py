@@ -63,7 +63,9 @@ def _json_value(value: object) -> object:
 def _json_default(value: object) -> object:
     if isinstance(value, datetime):
         return iso(value)
-    raise TypeError(f"no JSON for {type(value).__name__}")
+    from pydantic_core import to_jsonable_python
+
+    return to_jsonable_python(value)  # as REST writes it: a duration is "PT1M30S"
 
 
 def print_list(

@@ -2,6 +2,8 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
+from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from merlin.cli import main
 from merlin.cli.commands import COMMANDS, PANELS, load_command
 from merlin.cli.help import COMMON, ERRORS, TYPER, USAGE, russian_help
 from merlin.cli.help import PANELS as PANELS_IN_RUSSIAN
+from merlin.cli.output import print_json, record
 
 pytestmark = pytest.mark.unit
 MODULES = sorted({module for module, _ in COMMANDS.values()})
@@ -42,6 +45,15 @@ def test_unwritable_output_is_not_reported_as_a_bug():
     with Path("/dev/full").open("w") as full:
         ended = run_into(full, "rules")
     assert (ended.returncode, ended.stderr.count("\n")) == (1, 1), ended.stderr
+
+
+def test_json_of_a_view_has_a_duration_as_rest_writes_it(capsys):
+    @dataclass
+    class Silence:
+        silence: timedelta
+
+    print_json(record(Silence(timedelta(seconds=90))))
+    assert json.loads(capsys.readouterr().out) == {"silence": "PT1M30S"}
 
 
 def test_deleted_current_folder_is_not_reported_as_a_bug(tmp_path):
