@@ -51,7 +51,6 @@ def language_of_request(request: Request) -> str:
     return language_of_header(request.headers.get("accept-language", ""), default)
 
 
-_CATALOGUE = ("/api/courses", "/api/search", "/api/semesters", "/api/teachers")
 # The catalogue is public, also for pages of other sites.
 PUBLIC = {
     "Access-Control-Allow-Origin": "*",
@@ -59,10 +58,11 @@ PUBLIC = {
 }
 
 
-def asks_catalogue(scope: Scope) -> bool:
-    """Return whether a request only reads the catalogue."""
+def may_ask_catalogue(scope: Scope) -> bool:
+    """Return whether a request reads the catalogue, or may do so while its route is not known."""
     path: str = scope["path"]
-    return scope["method"] == "GET" and path.startswith(_CATALOGUE)
+    is_read = scope["method"] == "GET" and path.startswith("/api/")
+    return is_read and ("route" not in scope or "courses" in scope["route"].tags)
 
 
 def headers_of(language: str) -> dict[str, str]:
@@ -365,7 +365,7 @@ def _problem_of_error(
 def problem_answer(request: Request, values: dict[str, object]) -> Response:
     """Return the response with the members of a problem, of `problem_of` and others."""
     headers = headers_of(language_of_request(request))
-    headers |= PUBLIC if asks_catalogue(request.scope) else {}
+    headers |= PUBLIC if may_ask_catalogue(request.scope) else {}
     status = int(str(values["status"]))
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = CHALLENGE

@@ -32,7 +32,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from merlin import __version__
 from merlin.account.api_keys import Scope as KeyScope
 from merlin.api.auth import identify_caller
-from merlin.api.problems import PUBLIC, asks_catalogue, headers_of, language_of_request
+from merlin.api.problems import PUBLIC, headers_of, language_of_request, may_ask_catalogue
 from merlin.api.services import ApiServices, services_of
 from merlin.app.actor import Actor
 from merlin.app.context import Context
@@ -142,7 +142,7 @@ def cache_layer(app: ASGIApp) -> ASGIApp:
 
     async def answer_from_cache(scope: Scope, receive: Receive, send: Send) -> None:
         reply = app
-        if scope["type"] == "http" and asks_catalogue(scope):
+        if scope["type"] == "http" and may_ask_catalogue(scope):
             catalogue_request = scope["state"]["catalogue_request"] = CatalogueRequest(scope)
             tag = catalogue_request.tag(catalogue_request.cache.version)
             answer = catalogue_request.cache.find(tag)

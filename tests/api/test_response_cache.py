@@ -8,10 +8,17 @@ from functools import partial
 
 import httpx
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
 from structlog.testing import capture_logs
 
 from merlin.api.app import repeat
-from merlin.api.response_cache import POLL_INTERVAL_S, CachedAnswer, CatalogueCache
+from merlin.api.response_cache import (
+    POLL_INTERVAL_S,
+    CachedAnswer,
+    CatalogueCache,
+    catalogue_answer,
+)
 from merlin.app.context import Context
 from merlin.core.clock import utc_now
 from merlin.core.web.assets import takes_gzip
@@ -222,6 +229,17 @@ def test_cors_allows_the_catalogue_only(still_site):
     ):
         assert response.is_client_error
         assert "access-control-allow-origin" not in response.headers
+
+
+def test_a_catalogue_route_under_a_new_path_is_answered_and_cached(tmp_path):
+    async def list_books(request: Request) -> Response:
+        return await catalogue_answer(request, lambda _, language: ([language], ""))
+
+    with run_api(tmp_path) as site:
+        site.app.add_api_route("/api/books", list_books)
+        first, second = site.client.get("/api/books"), site.client.get("/api/books")
+    assert (first.status_code, first.json()) == (200, ["ru"])
+    assert first.headers["etag"] == second.headers["etag"]
 
 
 def make_response(size, tag):
