@@ -152,10 +152,10 @@ async def require_password(request: Request, caller: Caller, current: str | None
     way. Raises Problem 403 if the password is missing, 401 if it is wrong.
     """
     require_https(request)
-    me = await caller.read(accounts.read_own_account)
+    me = await caller.read(accounts.read_own_account, caller.actor)
     if not (me.name and me.has_password):
         return me.name
-    if not await caller.read(accounts.has_just_signed_in, caller.credential):
+    if not await caller.read(accounts.has_just_signed_in, caller.actor, caller.credential):
         if current is None:
             raise Problem(HTTPStatus.FORBIDDEN, "current-password")
         await check_password(request, me.name, current, read_cookie(request, BROWSER))
@@ -175,7 +175,7 @@ async def change_password(
     if name is None:
         raise Refused("no user name", "account-no-name")
     hashed = await login_throttle.run_hashing(lambda: hash_new_password(password, name))
-    await caller.write(accounts.set_password, hashed, caller.credential)
+    await caller.write(accounts.set_password, caller.actor, hashed, caller.credential)
 
 
 def browser_of(request: Request) -> Browser:
@@ -281,16 +281,16 @@ class Caller:
         return self.user is not None and (self.scopes is None or scope in self.scopes)
 
     async def read(
-        self, act: Callable[Concatenate[Context, Actor, P], T], *args: P.args, **named: P.kwargs
+        self, act: Callable[Concatenate[Context, P], T], *args: P.args, **named: P.kwargs
     ) -> T:
-        """Return the result of a read-only operation run as this caller."""
-        return await self.services.read(act, self.actor, *args, **named)
+        """Return the result of an operation that only reads, as `Context.read`."""
+        return await self.services.read(act, *args, **named)
 
     async def write(
-        self, act: Callable[Concatenate[Context, Actor, P], T], *args: P.args, **named: P.kwargs
+        self, act: Callable[Concatenate[Context, P], T], *args: P.args, **named: P.kwargs
     ) -> T:
-        """Return the result of an operation run as this caller, once it is committed."""
-        return await self.services.write(act, self.actor, *args, **named)
+        """Return the result of an operation once it is committed, as `Context.write`."""
+        return await self.services.write(act, *args, **named)
 
 
 async def identify_caller(request: Request) -> Caller:

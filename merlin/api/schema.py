@@ -306,5 +306,5 @@ async def part(caller: Caller, page: Page, dataset: str, act: Lister[V]) -> Sequ
 
     Raises NotFound for a dataset that the caller cannot see, Problem 422 for an invalid cursor.
     """
-    entries = await caller.read(act, dataset, page.size + 1, page.after(0))
+    entries = await caller.read(act, caller.actor, dataset, page.size + 1, page.after(0))
     return page.take_part(entries, attrgetter("id"))

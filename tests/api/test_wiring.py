@@ -1,9 +1,13 @@
 """The API on a real database: what it reads and stores."""
 
+from inspect import signature
+
 import pytest
 from httpx import Client
 
 from merlin.api.app import create_app
+from merlin.api.auth import Caller
+from merlin.app.context import Context
 from merlin.app.inbox import Inbox
 from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError
@@ -32,6 +36,11 @@ def settings(tmp_path):
         token=TOKEN,
         webhook_secret="word",
     )
+
+
+def test_a_caller_and_a_context_run_operations_with_the_same_arguments():
+    assert signature(Caller.read) == signature(Context.read)
+    assert signature(Caller.write) == signature(Context.write)
 
 
 @pytest.fixture

@@ -50,14 +50,14 @@ Asker = Annotated[Caller, Depends(RequiredAccess(Scope.CHAT_WRITE, Permission.AS
 @router.get("/models", summary="List models", responses=responses.LISTED)
 async def list_openai_models(caller: Asker) -> Response:
     """Return the available models: the default model, and one per dataset or course."""
-    models = await caller.read(requests.list_offered_models)
+    models = await caller.read(requests.list_offered_models, caller.actor)
     return JSONResponse(list_object([_card(name, since) for name, since in models.items()]))
 
 
 @router.get("/models/{name:path}", summary="Get a model", responses=responses.SHOWN)
 async def show_openai_model(caller: Asker, name: str) -> Response:
     """Return one model."""
-    models = await caller.read(requests.list_offered_models)
+    models = await caller.read(requests.list_offered_models, caller.actor)
     if name not in models:
         raise requests.unknown_model_error(caller.language, name, models)
     return JSONResponse(_card(name, models[name]))

@@ -159,7 +159,7 @@ async def sign_out(request: Request, context: PublicContext) -> Response:
     """Sign out of this browser; other browsers stay signed in."""
     response = seen_other("/")
     if context.token:
-        await context.write(end_sign_in, context.credential)
+        await context.write(end_sign_in, context.actor, context.credential)
     forget_sign_in(request, response)
     return response
 
@@ -207,7 +207,7 @@ async def _page(
 
     query = context.request.query_params
     page = Page(context.request, Response(), cursor=query.get("cursor", ""))
-    values = await context.read(read)
+    values = await context.read(read, context.actor)
     plan, has_plans = values["quota"].plan, values["me"].plan is not None
     left = [
         quota
@@ -252,7 +252,9 @@ async def make_key(
         return await _page(context, wrong=context.say("key-needs"), form="key", key=typed)
     try:
         act = accounts.make_key
-        new_key = await context.write(perform_once, once, act, label, scopes, days or None)
+        new_key = await context.write(
+            perform_once, context.actor, once, act, label, scopes, days or None
+        )
     except Refused as error:
         return await _page(context, wrong=refusal_text(context, error), form="key", key=typed)
     if new_key is None:
@@ -264,7 +266,7 @@ async def make_key(
 async def revoke_key(context: SignedInContext, key_id: Number) -> Response:
     """Revoke a key; does nothing if it is already revoked."""
     with suppress(NotFound):
-        await context.write(accounts.revoke_key, key_id)
+        await context.write(accounts.revoke_key, context.actor, key_id)
     return seen_other("/me#keys")
 
 
@@ -273,7 +275,7 @@ async def close_sign_in(request: Request, context: SignedInContext, sign_in_id: 
     """Sign out of one browser."""
     response = seen_other("/me#sign-ins")
     with suppress(NotFound):
-        await context.write(accounts.close_sign_in, sign_in_id)
+        await context.write(accounts.close_sign_in, context.actor, sign_in_id)
         if sign_in_id == context.credential:
             forget_sign_in(request, response)
     return response
@@ -283,7 +285,7 @@ async def close_sign_in(request: Request, context: SignedInContext, sign_in_id: 
 async def close_all(request: Request, context: SignedInContext) -> Response:
     """Sign out of all browsers, including the current one."""
     response = seen_other("/")
-    await context.write(accounts.close_sign_ins)
+    await context.write(accounts.close_sign_ins, context.actor)
     forget_sign_in(request, response)
     return response
 
@@ -292,7 +294,7 @@ async def close_all(request: Request, context: SignedInContext) -> Response:
 async def set_language(context: SignedInContext, language: FormText = "") -> Response:
     """Set the language of pages and bot; "" leaves it to browser and Telegram."""
     chosen = language if language in LANGUAGES else None
-    await context.write(accounts.set_language, chosen)
+    await context.write(accounts.set_language, context.actor, chosen)
     response = seen_other("/me")
     set_preference(response, context.request, LANGUAGE_COOKIE, chosen or "")
     return response
@@ -301,7 +303,9 @@ async def set_language(context: SignedInContext, language: FormText = "") -> Res
 @router.post("/me/consent/revoke")
 async def revoke_consent(context: SignedInContext) -> Response:
     """Revoke the consent to training on corrections; show which models had learnt from them."""
-    return await _page(context, trained=await context.write(proposals.revoke_consent))
+    return await _page(
+        context, trained=await context.write(proposals.revoke_consent, context.actor)
+    )
 
 
 @router.post("/me/password")
@@ -314,14 +318,14 @@ async def set_password(
 ) -> Response:
     """Set a user name, a password, or both."""
     name = name.strip()
-    me = await context.read(accounts.read_own_account)
+    me = await context.read(accounts.read_own_account, context.actor)
     try:
         # Before the name is changed.
         if password:
             check_password_strength(password, fold_name(name))
         if name and name != me.name:
             await require_password(request, context, current or None)
-            await context.write(accounts.set_name, name)
+            await context.write(accounts.set_name, context.actor, name)
         if password:
             await change_password(request, context, password, current or None)
     except (Refused, Problem) as error:
@@ -336,9 +340,9 @@ async def ask_erase(context: SignedInContext) -> Response:
 
 
 async def _erase_page(context: PageContext, wrong: str = "") -> Response:
-    counts = await context.read(accounts.count_records)
+    counts = await context.read(accounts.count_records, context.actor)
     view = {
-        "me": await context.read(accounts.read_own_account),
+        "me": await context.read(accounts.read_own_account, context.actor),
         "records": accounts.list_record_kinds(counts),
         "wrong_words": wrong,
         "is_erased": False,
@@ -360,9 +364,9 @@ async def erase(
         await require_password(request, context, current or None)
     except Problem as error:
         return await _erase_page(context, refusal_text(context, error))
-    if awaited := await context.write(accounts.prepare_erasure):
+    if awaited := await context.write(accounts.prepare_erasure, context.actor):
         return await _erase_page(context, text(context.language, awaited))
-    counts, models = await context.write(accounts.erase)
+    counts, models = await context.write(accounts.erase, context.actor)
     stranger = replace(context, user=None, authority=Authority(), favourites=(), token="")
     records = accounts.list_record_kinds(counts)
     view = {"is_erased": True, "records": records, "models": models}

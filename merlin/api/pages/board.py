@@ -70,10 +70,12 @@ async def render_board(
 
     `more` are additional values of the template.
     """
-    board = await context.read(read_board, dataset)
+    board = await context.read(read_board, context.actor, dataset)
     found: list[CommitDetails] = []
     if board_query.commit:
-        found = await context.read(partial(read_commit, commit=board_query.commit, dataset=dataset))
+        found = await context.read(
+            partial(read_commit, commit=board_query.commit, dataset=dataset), context.actor
+        )
     opened = {details.verdict.dataset: details for details in found}
     rows = _take_rows(board, board_query, opened)
     content = repr((rows, len(board.cards), board.silent_since, opened)).encode("utf-8", "replace")
@@ -144,7 +146,7 @@ DAYS = 28
 @router.get("/teach")
 async def show_taught(context: TeacherContext, query: RequestedBoard) -> Response:
     """Return the board of the courses and datasets that the person edits."""
-    totals = await context.read(teaching.count_questions, DAYS)
+    totals = await context.read(teaching.count_questions, context.actor, DAYS)
     courses = {course.slug: (course, *counts) for course, *counts in totals}
     return await render_board(context, "teach.html", query, courses=courses, days=DAYS)
 
@@ -170,7 +172,7 @@ async def show_asked(
 ) -> Response:
     """Return statistics of the questions about a course."""
     questions = await context.read(
-        teaching.list_questions, course.course_id, by, days, context.language
+        teaching.list_questions, context.actor, course.course_id, by, days, context.language
     )
     view = {
         "course": course,
@@ -219,10 +221,10 @@ async def _alerts(context: PageContext) -> list[tuple[str, str, str, str, str]]:
     if not context.may(Permission.USERS):
         return []
     cares = []
-    if count := await context.read(approvals.count_waiting):
+    if count := await context.read(approvals.count_waiting, context.actor):
         title = context.say("approvals-waiting", count=count)
         cares.append(("warn", "clock", "/admin/approvals", title, ""))
-    view = await context.read(read_health, 0)
+    view = await context.read(read_health, context.actor, 0)
     for process in view.processes:
         name = state_text(context, "process", process.process)
         if not process.known:

@@ -67,9 +67,9 @@ async def favourite(
     if number is None:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-request")
     if add:
-        await context.write(courses.add_favourite, add)
+        await context.write(courses.add_favourite, context.actor, add)
     else:
-        await context.write(courses.remove_favourite, number)
+        await context.write(courses.remove_favourite, context.actor, number)
     return set_next_message(context, seen_other(back), "added" if add else "removed", number)
 
 
@@ -131,7 +131,7 @@ async def show_front(context: PublicContext, q: str = "") -> Response:
     """Return the front page."""
     states = await context.services.read(courses.list_chat_states)
     begun = await context.read(
-        partial(_reading_progress, read_cookie(context.request, READ_COOKIE))
+        partial(_reading_progress, read_cookie(context.request, READ_COOKIE)), context.actor
     )
     tag, unchanged = check_etag(context, *sorted(states.items()), _closed_semesters(context), begun)
     if unchanged is not None:
@@ -248,7 +248,7 @@ _ENDING = re.compile(r"\.([a-z0-9]{1,5})$", re.ASCII | re.IGNORECASE)
 @router.get("/courses/{course_id}")
 async def course(context: PublicContext, course_id: Id, type: str = "") -> Response:  # noqa: A002
     """Return a course's page."""
-    details = await context.read(courses.read_details, course_id)
+    details = await context.read(courses.read_details, context.actor, course_id)
     bot = await context.services.read(bot_href, details.course)
     tag, unchanged = check_etag(
         context, tuple(sorted(details.lengths.items())), details.teachers, bot
@@ -274,7 +274,7 @@ def bot_href(ctx: Context, course: Course) -> str:
 
 async def find_course(context: PublicContext, course_id: Id) -> Course:
     """Return a course. Raises NotFound for an inactive one, unless the person edits it."""
-    return await context.read(courses.get, course_id)
+    return await context.read(courses.get, context.actor, course_id)
 
 
 OneCourse = Annotated[Course, Depends(find_course)]
@@ -314,7 +314,7 @@ def describe_file(context: PageContext, url: str) -> tuple[str, str]:
 @router.get("/courses/{course_id}/materials/{material_id}")
 async def material(context: PublicContext, course_id: Id, material_id: Id) -> Response:
     """Return a material's page; the material must belong to this course."""
-    material_view = await context.read(courses.read_material, course_id, material_id)
+    material_view = await context.read(courses.read_material, context.actor, course_id, material_id)
     tag, unchanged = check_etag(context, material_view.text)
     if unchanged is not None:
         return unchanged

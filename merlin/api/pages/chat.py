@@ -78,7 +78,9 @@ async def begin_talk(context: PublicContext, course: OneCourse, before: Number =
 @router.get("/courses/{course_id}/chat/talks")
 async def show_talks(context: PublicContext, course: OneCourse) -> Response:
     """Return the person's sessions about the course as a page."""
-    sessions = await context.read(course_chat.list_sessions, course) if context.user else []
+    sessions = (
+        await context.read(course_chat.list_sessions, context.actor, course) if context.user else []
+    )
     view = {"course": course, "chat": _href(course), "days": _days(context, sessions)}
     return render_page(context, "chat_talks.html", view)
 
@@ -102,7 +104,7 @@ async def delete_talk(
 ) -> Response:
     """Delete a session and offer to restore it; does nothing if it is already deleted."""
     with suppress(NotFound):
-        await context.write(sessions.delete, session_id)
+        await context.write(sessions.delete, context.actor, session_id)
     return set_next_message(
         context, seen_other(local_address(next)), "deleted", course.course_id, session_id
     )
@@ -111,7 +113,7 @@ async def delete_talk(
 @router.post("/courses/{course_id}/chat/{session_id}/restore")
 async def restore_talk(course: OneCourse, context: SignedInContext, session_id: Id) -> Response:
     """Restore a deleted session and show it."""
-    await context.write(sessions.restore, session_id)
+    await context.write(sessions.restore, context.actor, session_id)
     return seen_other(f"{_href(course)}/{session_id}")
 
 
@@ -137,7 +139,7 @@ async def ask(
     call = f"{context.user_id} {once} {again} {question_text}" if once else ""
     message_id = number = make_call_number(call)
     if again:
-        old = await context.read(course_chat.find_question, again)
+        old = await context.read(course_chat.find_question, context.actor, again)
         question_text, session_id, message_id = old.text, old.session_id, old.message_id
     if wrong := _find_question_fault(context, question_text):
         return await _render_refusal(context, course, session_id, q, wrong)
@@ -177,14 +179,16 @@ async def judge(
     A better answer with personal data is returned masked before it is sent.
     """
     language = context.language
-    question = await context.read(course_chat.find_question, turn_id)
+    question = await context.read(course_chat.find_question, context.actor, turn_id)
     masked = mask_personal_data(answer, language)
     if act == "correct" and masked.found:
         kinds = ", ".join(text(language, f"mask-kind-{kind}") for kind in masked.found)
         draft, wrong = masked.words, text(language, "fix-masked", kinds=kinds)
     else:
         try:
-            await context.write(course_chat.judge, course, turn_id, act, answer, language)
+            await context.write(
+                course_chat.judge, context.actor, course, turn_id, act, answer, language
+            )
         except Refused as error:
             draft, wrong = answer, refusal_text(context, error)
         else:
@@ -259,7 +263,7 @@ async def _page(
     """Return the chat; `draft` is the text that was not sent, `wrong` the reason."""
     services = context.services
     chat = await context.read(
-        course_chat.read_chat, course, session_id, source_of=turn, before=before
+        course_chat.read_chat, context.actor, course, session_id, source_of=turn, before=before
     )
     href = await services.read(bot_href, course)
     left, is_over = await _describe_quota(context, course)
@@ -329,7 +333,7 @@ async def _describe_quota(context: PageContext, course: Course) -> tuple[str, bo
     """Return "осталось 12 из 20, обновится …", and whether no question is left."""
     if context.user is None:
         return "", False
-    quota = await context.read(show_quota, course.dataset)
+    quota = await context.read(show_quota, context.actor, course.dataset)
     of_text = quota.left[Format.TEXT]
     if of_text.remaining is None:
         return "", False

@@ -107,13 +107,17 @@ async def buy(
     if wrong_code or price is None or price.minor != form.price:
         message = "" if wrong_code else context.say("price-changed")
         return await _page(context, plan, form, message)
-    ends = (await context.read(read_subscriptions)).ends(plan, context.services.clock())
+    ends = (await context.read(read_subscriptions, context.actor)).ends(
+        plan, context.services.clock()
+    )
     if ends is not None and ends.isoformat() != form.ends:
         # The page is older than the last payment: it was opened before, or returned to.
         return await _page(context, plan, form, context.say("bought-already"))
     requested = (plan.name, Gateway.YOOKASSA, form.code, address)
     try:
-        purchase = await context.write(place_order, *requested, keeps_method=form.keeps)
+        purchase = await context.write(
+            place_order, context.actor, *requested, keeps_method=form.keeps
+        )
     except (NotFound, Refused) as error:
         return await _page(context, plan, form, refusal_text(context, error))
     return await redirect_to_payment(context, purchase.purchase_id)
@@ -152,7 +156,7 @@ async def _read_code(context: PageContext, plan: Plan, code: str) -> tuple[Promo
     if not code:
         return None, ""
     try:
-        promo = await context.read(find_discount, plan, code)
+        promo = await context.read(find_discount, context.actor, plan, code)
     except (NotFound, Refused) as error:
         return None, refusal_text(context, error)
     if not promo.percent:
@@ -165,7 +169,9 @@ async def _page(
 ) -> Response:
     promo, wrong_code = await _read_code(context, plan, form.code)
     shop = context.services.config.payments.yookassa
-    ends = (await context.read(read_subscriptions)).ends(plan, context.services.clock())
+    ends = (await context.read(read_subscriptions, context.actor)).ends(
+        plan, context.services.clock()
+    )
     view = {
         "plan": plan,
         "ends": ends,
@@ -250,7 +256,7 @@ _SLOWER_AFTER_S, _OVER_AFTER_S = 120, 3600
 async def _find_own_order(context: SignedInContext, order_id: Hex) -> Purchase:
     """Return one of the person's own orders. Raises ErrorPage if it does not exist for them."""
     try:
-        return await context.read(orders.show_order, order_id)
+        return await context.read(orders.show_order, context.actor, order_id)
     except NotFound as error:
         raise not_found_error(context, "order") from error
 
@@ -323,7 +329,7 @@ async def ask_again(context: SignedInContext, purchase: OwnOrder) -> Response:
 @router.post("/orders/{order_id}/cancel")
 async def cancel(context: SignedInContext, purchase: OwnOrder) -> Response:
     """Cancel an order; one that is over stays as it is."""
-    await context.write(orders.cancel_order, purchase.purchase_id)
+    await context.write(orders.cancel_order, context.actor, purchase.purchase_id)
     return seen_other(f"/orders/{purchase.purchase_id}")
 
 

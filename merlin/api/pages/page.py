@@ -258,7 +258,7 @@ UserAdminContext = Annotated[PageContext, Depends(require_page_permission(Permis
 
 async def require_led_course(context: TeacherContext, course_id: Id) -> Course:
     """Return a course that the person teaches. Raises NotFound, Forbidden for any other."""
-    return await context.read(get_led_course, course_id)
+    return await context.read(get_led_course, context.actor, course_id)
 
 
 LedCourse = Annotated[Course, Depends(require_led_course)]

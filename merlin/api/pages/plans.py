@@ -203,7 +203,7 @@ async def stop_renewal(
 ) -> Response:
     """Stop one of the person's renewals; for Stars the bot notifies Telegram."""
     with suppress(NotFound):  # it is stopped already
-        await context.write(plans.stop_renewal, renewal_id)
+        await context.write(plans.stop_renewal, context.actor, renewal_id)
     return seen_other("/me#plan")
 
 
@@ -222,7 +222,7 @@ async def show_plans(
 async def begin_trial(context: SignedInContext, name: PlanName, once: FormToken) -> Response:
     """Start the trial of a plan, or show that it was used already."""
     try:
-        await context.write(perform_once, once, plans.start_trial, name)
+        await context.write(perform_once, context.actor, once, plans.start_trial, name)
     except (NotFound, Refused) as error:
         return await _page(context, wrong=refusal_text(context, error))
     return seen_other(f"/plans?tried={quote(name)}")
@@ -234,7 +234,7 @@ async def use_code(
 ) -> Response:
     """Redeem a code that gives days; one for a lower price redirects to its plan's checkout."""
     try:
-        promo = await context.write(perform_once, once, plans.use_code, code)
+        promo = await context.write(perform_once, context.actor, once, plans.use_code, code)
     except (NotFound, Refused) as error:
         return await _page(context, wrong_code=refusal_text(context, error), code=code)
     if promo is None:  # the form is submitted twice
@@ -258,7 +258,10 @@ async def show_terms(context: PublicContext) -> Response:
 async def _page(
     context: PageContext, *, tried: str = "", wrong: str = "", code: str = "", wrong_code: str = ""
 ) -> Response:
-    offers, subscriptions = await context.read(list_plans), await context.read(read_subscriptions)
+    offers, subscriptions = (
+        await context.read(list_plans, context.actor),
+        await context.read(read_subscriptions, context.actor),
+    )
     services, now = context.services, context.services.clock()
     had = {term.plan for term in subscriptions.terms if term.ends_at > now}
     if context.user and context.user.plan:

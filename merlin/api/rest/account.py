@@ -58,7 +58,7 @@ class KeyBody(Body):
 @key_router.get("", summary="List my API keys")
 async def list_keys(caller: Person) -> KeyList:
     """Return the caller's valid API keys, newest first."""
-    return {"keys": await caller.read(accounts.list_keys)}
+    return {"keys": await caller.read(accounts.list_keys, caller.actor)}
 
 
 @key_router.post(
@@ -70,13 +70,13 @@ async def make_key(body: KeyBody, caller: Person) -> NewKey:
     Scopes that exceed the owner's role are refused.
     """
     key_fields = (body.label, body.scopes, body.expires_in_days)
-    return await caller.write(accounts.make_key, *key_fields)
+    return await caller.write(accounts.make_key, caller.actor, *key_fields)
 
 
 @key_router.delete("/{key_id}", summary="Revoke an API key", status_code=204)
 async def revoke_key(key_id: Id, caller: Person) -> None:
     """Revoke an API key with immediate effect."""
-    await caller.write(accounts.revoke_key, key_id)
+    await caller.write(accounts.revoke_key, caller.actor, key_id)
 
 
 usage_router = operation_router(prefix="/api/user", tags=["usage"])
@@ -92,7 +92,7 @@ _EXPORT: dict[int | str, dict[str, Any]] = {
 @usage_router.get("/usage", summary="Get my usage and limits")
 async def show_usage(caller: Reader) -> UsageView:
     """Return the remaining quota of each question format, and this month's usage."""
-    return await caller.read(accounts.read_usage, caller.language)
+    return await caller.read(accounts.read_usage, caller.actor, caller.language)
 
 
 @usage_router.get("/export", summary="Export my data", responses=_EXPORT)
@@ -103,7 +103,7 @@ async def export(caller: Reader) -> Response:
 
 async def export_file(caller: Caller) -> Response:
     """Return the file with all data of a caller."""
-    data = await caller.read(accounts.export)
+    data = await caller.read(accounts.export, caller.actor)
     content = json.dumps(data, ensure_ascii=False, indent=2).encode("utf-8", "replace")
     headers = {"Content-Disposition": f'attachment; filename="merlin-{caller.user_id}.json"'}
     return Response(content, headers=headers, media_type="application/json")
@@ -151,13 +151,13 @@ Erasure = TypedDict("Erasure", {"deleted": _Deleted, "models": _Models})
 @me_router.get("", summary="Get my account")
 async def show_me(caller: Reader) -> OwnAccount:
     """Return the caller's account and permissions."""
-    return await caller.read(accounts.read_own_account)
+    return await caller.read(accounts.read_own_account, caller.actor)
 
 
 @me_router.get("/sign-ins", summary="List my sign-ins")
 async def list_sign_ins(caller: Person, page: Part) -> SignInList:
     """Return the browsers in which the caller is signed in, most recently used first."""
-    views = await caller.read(accounts.list_sign_ins, caller.credential)
+    views = await caller.read(accounts.list_sign_ins, caller.actor, caller.credential)
     return {"sign_ins": page.take_part_of_all(views, lambda view: str(view.id))}
 
 
@@ -166,7 +166,7 @@ async def close_sign_in(
     request: Request, response: Response, sign_in_id: Id, caller: Person
 ) -> None:
     """Sign out of one browser."""
-    await caller.write(accounts.close_sign_in, sign_in_id)
+    await caller.write(accounts.close_sign_in, caller.actor, sign_in_id)
     if sign_in_id == caller.credential:
         forget_sign_in(request, response)
 
@@ -174,7 +174,7 @@ async def close_sign_in(
 @me_router.delete("/sign-ins", summary="Sign out everywhere")
 async def close_all_sign_ins(request: Request, response: Response, caller: Person) -> ClosedSignIns:
     """Sign out of all browsers, including the current one."""
-    closed = await caller.write(accounts.close_sign_ins)
+    closed = await caller.write(accounts.close_sign_ins, caller.actor)
     forget_sign_in(request, response)
     return {"closed": closed}
 
@@ -187,8 +187,8 @@ async def set_name(request: Request, body: NameBody, caller: Person) -> OwnAccou
     minutes.
     """
     await require_password(request, caller, body.current)
-    await caller.write(accounts.set_name, body.name)
-    return await caller.read(accounts.read_own_account)
+    await caller.write(accounts.set_name, caller.actor, body.name)
+    return await caller.read(accounts.read_own_account, caller.actor)
 
 
 @me_router.put("/password", summary="Set my password", responses=problems(409))
@@ -199,7 +199,7 @@ async def set_password(request: Request, body: NewPasswordBody, caller: Person) 
     minutes.
     """
     await change_password(request, caller, body.password, body.current)
-    return await caller.read(accounts.read_own_account)
+    return await caller.read(accounts.read_own_account, caller.actor)
 
 
 @me_router.post("/erasure", summary="Delete all my data", responses=problems(409))
@@ -213,9 +213,9 @@ async def erase_me(
     on its way.
     """
     await require_password(request, caller, body.current)
-    if awaited := await caller.write(accounts.prepare_erasure):
+    if awaited := await caller.write(accounts.prepare_erasure, caller.actor):
         raise Refused("an erasure has to wait", awaited)
-    deleted, models = await caller.write(accounts.erase)
+    deleted, models = await caller.write(accounts.erase, caller.actor)
     forget_sign_in(request, response)
     return {"deleted": deleted, "models": models}
 
@@ -257,14 +257,16 @@ RatingView = TypedDict("RatingView", {"value": _Value, "correction": _Correction
 @rating_router.get("", summary="Get my rating of an answer")
 async def show_rating(turn_id: Id, caller: Reader) -> RatingView:
     """Return the caller's rating of an answer they received."""
-    turn = await caller.read(sessions.get_turn, turn_id)
+    turn = await caller.read(sessions.get_turn, caller.actor, turn_id)
     return {"value": turn.rating, "correction": None}
 
 
 @rating_router.post("", summary="Rate an answer", responses=problems(409))
 async def rate(turn_id: Id, body: RatingBody, caller: Writer) -> RatingView:
     """Rate an answer, or replace the rating; a correction is submitted to the editors."""
-    draft = await caller.write(feedback.rate, turn_id, body.value, body.correction, caller.language)
+    draft = await caller.write(
+        feedback.rate, caller.actor, turn_id, body.value, body.correction, caller.language
+    )
     correction: CorrectionView | None = None
     if draft is not None:
         *before, question, answer = (message.content for message in draft.messages)
@@ -277,7 +279,7 @@ async def rate(turn_id: Id, body: RatingBody, caller: Writer) -> RatingView:
 @rating_router.delete("", summary="Delete my rating of an answer", status_code=204)
 async def unrate(turn_id: Id, caller: Writer) -> None:
     """Delete the caller's rating of an answer; 204 even if there is none."""
-    await caller.write(feedback.take_rating_back, turn_id)
+    await caller.write(feedback.take_rating_back, caller.actor, turn_id)
 
 
 session_router = operation_router(prefix="/api/user/sessions", tags=["sessions"])
@@ -291,7 +293,7 @@ TurnList = TypedDict("TurnList", {"turns": Sequence[TurnView]})
 async def list_sessions(caller: Reader, page: Part) -> SessionList:
     """Return the caller's sessions in private chats, most recently used first."""
     after = read_cursor(page.cursor, str, int)
-    views = await caller.read(sessions.list_recent, page.size + 1, after)
+    views = await caller.read(sessions.list_recent, caller.actor, page.size + 1, after)
     sort = (lambda view: iso(view.last_used_at), lambda view: view.id)
     return {"sessions": page.take_part(views, *sort)}
 
@@ -299,17 +301,19 @@ async def list_sessions(caller: Reader, page: Part) -> SessionList:
 @session_router.get("/{session_id}", summary="Get a session")
 async def show_session(session_id: Id, caller: Reader) -> SessionView:
     """Return one session."""
-    return await caller.read(sessions.get, session_id)
+    return await caller.read(sessions.get, caller.actor, session_id)
 
 
 @session_router.get("/{session_id}/turns", summary="List the turns of a session")
 async def list_turns(session_id: Id, caller: Reader, page: Part) -> TurnList:
     """Return the turns of one session, oldest first."""
-    views = await caller.read(sessions.list_turns, session_id, page.size + 1, page.after(0))
+    views = await caller.read(
+        sessions.list_turns, caller.actor, session_id, page.size + 1, page.after(0)
+    )
     return {"turns": page.take_part(views, lambda view: view.id)}
 
 
 @session_router.delete("/{session_id}", summary="Delete a session", status_code=204)
 async def delete_session(session_id: Id, caller: Writer) -> None:
     """Delete a session with its turns; its questions still count towards the plan's limits."""
-    await caller.write(sessions.delete, session_id)
+    await caller.write(sessions.delete, caller.actor, session_id)

@@ -197,7 +197,7 @@ class Solution(Body):
 @router.get("", summary="List edits")
 async def list_changes(caller: MaterialEditor, page: Part) -> ChangeList:
     """Return the caller's edits, for admins everyone's, newest first."""
-    views = await caller.read(changes.list_recent, page.size + 1, page.after(""))
+    views = await caller.read(changes.list_recent, caller.actor, page.size + 1, page.after(""))
     part_views = page.take_part(views, lambda view: view.id)
     return {"changes": [ChangeShown.from_object(view, caller.language) for view in part_views]}
 
@@ -205,7 +205,9 @@ async def list_changes(caller: MaterialEditor, page: Part) -> ChangeList:
 @router.get("/{change_id}", summary="Get an edit")
 async def show_change(caller: MaterialEditor, change_id: Hex) -> ChangeShown:
     """Return an edit with its state; for a conflict, with both versions of each file."""
-    return ChangeShown.from_object(await caller.read(changes.get, change_id), caller.language)
+    return ChangeShown.from_object(
+        await caller.read(changes.get, caller.actor, change_id), caller.language
+    )
 
 
 @router.post(
@@ -233,7 +235,9 @@ async def solve_change(
             raise Problem(status, "not-good-text", path=path, line=line, reason=reason)
         change = await ctx.write(changes.rewrite, actor, conflicting.change_id, text, theirs.blob)
     else:
-        change = await caller.write(changes.solve, change_id, body.take, body.theirs_revision)
+        change = await caller.write(
+            changes.solve, caller.actor, change_id, body.take, body.theirs_revision
+        )
     return _accept(caller, response, change)
 
 
@@ -245,13 +249,13 @@ async def solve_change(
 )
 async def retry_change(response: Response, caller: MaterialEditor, change_id: Hex) -> ChangeShown:
     """Queue an edit again that the repository rejected; 409 if it is not parked."""
-    return _accept(caller, response, await caller.write(changes.retry, change_id))
+    return _accept(caller, response, await caller.write(changes.retry, caller.actor, change_id))
 
 
 @router.delete("/{change_id}", summary="Withdraw an edit", status_code=204, responses=problems(409))
 async def drop_change(caller: MaterialEditor, change_id: Hex) -> None:
     """Delete an edit that is waiting, parked or in conflict; 409 once it is committed."""
-    await caller.write(changes.drop, change_id)
+    await caller.write(changes.drop, caller.actor, change_id)
 
 
 @router.post(
@@ -267,7 +271,9 @@ async def undo_change(
     """Submit an edit that restores the files as they were before this commit."""
 
     async def undo(number: int) -> Response:
-        dataset, make = await edit.caller.read(changes.make_undo, change_id, edited_since)
+        dataset, make = await edit.caller.read(
+            changes.make_undo, edit.caller.actor, change_id, edited_since
+        )
         return await edit.answer(dataset, make, once=str(number))
 
     return await run_once(edit.request, edit.caller, undo)
@@ -367,9 +373,11 @@ async def list_examples(
     """Return the examples, sorted by id; with `query`, the best matches that contain all words."""
     after, size = page.after(""), page.size
     if query.strip():
-        views = await caller.read(examples.find, query, dataset, limit=size)
+        views = await caller.read(examples.find, caller.actor, query, dataset, limit=size)
     else:
-        views = await caller.read(examples.list_examples, dataset, limit=size + 1, after=after)
+        views = await caller.read(
+            examples.list_examples, caller.actor, dataset, limit=size + 1, after=after
+        )
     return {"examples": page.take_part(views, lambda view: view.id)}
 
 
@@ -389,7 +397,7 @@ async def add_example(
     An API key needs the scope `materials:write`; for a proposal, `chat:write`.
     """
     make = None
-    if await caller.read(may_edit_examples, dataset):
+    if await caller.read(may_edit_examples, caller.actor, dataset):
         make = partial(examples.add_example, examples.write_new_example(body.content()))
 
     async def add(number: int) -> Response:
@@ -397,7 +405,7 @@ async def add_example(
         if make:
             return await EditCall(request, caller, dry_run).answer(dataset, make, str(number))
         draft = proposals.draft_proposal(dataset, body.content(), caller.language)
-        proposal = await caller.write(proposals.propose, draft, dry_run=dry_run)
+        proposal = await caller.write(proposals.propose, caller.actor, draft, dry_run=dry_run)
         status = HTTPStatus.OK if dry_run else HTTPStatus.ACCEPTED
         return view_response(proposal, caller.language, status)
 
@@ -407,7 +415,7 @@ async def add_example(
 @example_router.get("/{example_id:path}", summary="Get an example")
 async def show_example(caller: MaterialEditor, dataset: Name, example_id: ExampleId) -> ExampleView:
     """Return an example at the newest commit."""
-    return await caller.read(examples.get, dataset, example_id)
+    return await caller.read(examples.get, caller.actor, dataset, example_id)
 
 
 @example_router.put("/{example_id:path}", summary="Update an example", **EDIT_ROUTE)

@@ -455,7 +455,7 @@ async def list_favourites(request: Request, caller: SignedIn) -> Response:
     language = caller.language
     items = [
         CourseShown.from_object(course, language)
-        for course in await caller.read(courses.list_favourites)
+        for course in await caller.read(courses.list_favourites, caller.actor)
     ]
     headers = headers_of(language)
     response = Response(to_json(items), headers=headers, media_type="application/json")
@@ -475,7 +475,7 @@ async def list_favourites(request: Request, caller: SignedIn) -> Response:
 )
 async def add_favourite(body: Favourite, caller: Keeper) -> Response:
     """Add an active course; 201 if it was added, 200 if it already was a favourite."""
-    is_new, course = await caller.write(courses.add_favourite, body.course_id)
+    is_new, course = await caller.write(courses.add_favourite, caller.actor, body.course_id)
     status = HTTPStatus.CREATED if is_new else HTTPStatus.OK
     return view_response(CourseShown.from_object(course, caller.language), caller.language, status)
 
@@ -489,5 +489,5 @@ async def add_favourite(body: Favourite, caller: Keeper) -> Response:
 )
 async def remove_favourite(course_id: Id, caller: Keeper) -> Response:
     """Remove a course from the favourites; 204 even if it was not a favourite."""
-    await caller.write(courses.remove_favourite, course_id)
+    await caller.write(courses.remove_favourite, caller.actor, course_id)
     return Response(status_code=204)

@@ -100,13 +100,15 @@ async def show_status(caller: JobViewer) -> StatusShown:
         ]
         return {"datasets": lines, "queues": dict(current.queues), "processes": list_processes(ctx)}
 
-    return await caller.read(read)
+    return await caller.read(read, caller.actor)
 
 
 @status_router.get("/health", summary="Get system health")
 async def show_health(caller: UserViewer) -> HealthShown:
     """Return processes, queues, failures, spending, model shutdown dates, disk space and alarms."""
-    return HealthShown.from_object(await caller.read(read_health, _ALARMS), caller.language)
+    return HealthShown.from_object(
+        await caller.read(read_health, caller.actor, _ALARMS), caller.language
+    )
 
 
 process_router = operation_router(tags=["process"])

@@ -112,7 +112,7 @@ async def submit_request(request: Request, caller: Caller, act: RequestAct) -> R
     """Return 202 with the location of the request; with an Idempotency-Key it is stored once."""
 
     async def operation(number: int) -> Response:
-        stored_request = await caller.write(act, once=str(number))
+        stored_request = await caller.write(act, caller.actor, once=str(number))
         view = request_view(stored_request, caller.language)
         location = f"/api/requests/{view.id}"
         return view_response(view, caller.language, HTTPStatus.ACCEPTED, location)
@@ -127,14 +127,14 @@ Asker = Annotated[Caller, Depends(RequiredAccess(Scope.JOBS_READ))]
 @request_router.get("", summary="List my requests")
 async def list_requests(caller: Asker) -> RequestList:
     """Return the caller's requests to the daemon."""
-    own_requests = await caller.read(requests.list_recent)
+    own_requests = await caller.read(requests.list_recent, caller.actor)
     return {"requests": [request_view(stored, caller.language) for stored in own_requests]}
 
 
 @request_router.get("/{request_id}", summary="Get a request")
 async def show_request(caller: Asker, request_id: Id) -> RequestShown:
     """Return one of the caller's requests, or a request for a dataset that the caller may watch."""
-    stored = await caller.read(requests.get, request_id)
+    stored = await caller.read(requests.get, caller.actor, request_id)
     return request_view(stored, caller.language)
 
 
@@ -175,7 +175,7 @@ async def list_jobs(caller: JobViewer, page: Part, dataset: DatasetName = "") ->
 @router.get("/{job_id}", summary="Get a job")
 async def show_job(caller: JobViewer, job_id: Id) -> JobDetails:
     """Return a job with its event log, checkpoints and losses."""
-    return await caller.read(jobs.get, job_id)
+    return await caller.read(jobs.get, caller.actor, job_id)
 
 
 @router.get(
@@ -189,7 +189,7 @@ async def show_job_losses(
 ) -> Response:
     """Return the losses by step as a PNG of 1280 × 720 pixels, in the caller's language."""
     language = caller.language
-    job = await caller.read(jobs.get, job_id)
+    job = await caller.read(jobs.get, caller.actor, job_id)
     seed = f"{job.build} {job.dataset} {language} {theme} {json.dumps(job.losses.series())}"
     tag = etag_of(seed.encode())
     if unchanged := not_modified(request, tag, language):
@@ -238,7 +238,7 @@ async def list_promotions(
 @model_router.get("/models/{model_id}", summary="Get a model")
 async def show_model(caller: JobViewer, model_id: Id) -> ModelView:
     """Return a fine-tuned model with its evaluation."""
-    return await caller.read(models.get, model_id)
+    return await caller.read(models.get, caller.actor, model_id)
 
 
 @model_router.post("/models/{model_id}/promote", summary="Make a model live", **REQUEST_ROUTE)
@@ -324,13 +324,13 @@ async def list_builds(caller: JobViewer, page: Part, dataset: DatasetName = "") 
 @build_router.get("/{version}", summary="Get a build")
 async def show_build(caller: JobViewer, version: Name) -> BuildDetails:
     """Return a build by its version (such as `neurotypology-7`) or a prefix of its digest."""
-    return await caller.read(builds.get, version)
+    return await caller.read(builds.get, caller.actor, version)
 
 
 @build_router.get("/{old}/diff/{new}", summary="Compare two builds")
 async def compare_builds(caller: JobViewer, old: Name, new: Name) -> BuildDiff:
     """Return the ids of the examples that differ between two builds, by kind of difference."""
-    return await caller.read(builds.compare, old, new)
+    return await caller.read(builds.compare, caller.actor, old, new)
 
 
 dataset_router = operation_router(prefix="/api/datasets", tags=["datasets"])
@@ -351,7 +351,7 @@ class Back(Body):
 @dataset_router.get("", summary="List datasets")
 async def list_datasets(caller: JobViewer, page: Part) -> DatasetList:
     """Return the datasets with their newest verdict, live model and newest job."""
-    datasets = page.take_part_of_all(await caller.read(status.list_datasets), _NAME)
+    datasets = page.take_part_of_all(await caller.read(status.list_datasets, caller.actor), _NAME)
     return {
         "datasets": [DatasetShown.from_object(dataset, caller.language) for dataset in datasets]
     }
@@ -361,7 +361,7 @@ async def list_datasets(caller: JobViewer, page: Part) -> DatasetList:
 async def show_dataset(caller: JobViewer, dataset: Name) -> DatasetDetails:
     """Return a dataset with the checker's findings at its newest commit."""
     return DatasetDetails.from_object(
-        await caller.read(status.get_dataset, dataset), caller.language
+        await caller.read(status.get_dataset, caller.actor, dataset), caller.language
     )
 
 
@@ -370,7 +370,7 @@ async def show_dataset(caller: JobViewer, dataset: Name) -> DatasetDetails:
 )
 async def quote_launch(caller: JobLauncher, dataset: Name) -> QuoteView:
     """Return the estimated cost of training the newest build, and whether it can be launched."""
-    return await caller.read(jobs.quote, dataset, caller.language)
+    return await caller.read(jobs.quote, caller.actor, dataset, caller.language)
 
 
 @dataset_router.post(
@@ -396,7 +396,7 @@ async def show_board(
     They are sorted newest first. `reason` of a commit's verdict says why it is on hold or failed.
     The ETag ignores the field `at`.
     """
-    board = await caller.read(read_board, dataset)
+    board = await caller.read(read_board, caller.actor, dataset)
     board = replace(board, rows=page.take_part_of_all(board.rows, _NAME))
     parts = (board.rows, page.following, board.is_live, board.silent_since)
     tag = etag_of(repr(parts).encode("utf-8", "replace"))

@@ -95,7 +95,7 @@ async def place_order(request: Request, caller: Person, body: OrderBody) -> Resp
 
     async def place(_number: int) -> Response:
         purchase = await caller.write(
-            shop.place_order, *requested, keeps_method=body.save_payment_method
+            shop.place_order, caller.actor, *requested, keeps_method=body.save_payment_method
         )
         view = order_view(OrderShown, purchase, caller.language)
         return view_response(view, caller.language, HTTPStatus.CREATED, f"/api/orders/{view.id}")
@@ -113,7 +113,9 @@ async def list_orders(caller: Reader, page: Part) -> OrderList:
 @order_router.get("/{order_id}", summary="Get an order")
 async def show_order(caller: Reader, order_id: Hex) -> OrderShown:
     """Return one of the caller's orders."""
-    return order_view(OrderShown, await caller.read(orders.show_order, order_id), caller.language)
+    return order_view(
+        OrderShown, await caller.read(orders.show_order, caller.actor, order_id), caller.language
+    )
 
 
 @order_router.post("/{order_id}/pay", summary="Pay an order", responses=problems(409, 502))
@@ -133,7 +135,7 @@ async def pay_order(caller: Person, order_id: Hex) -> PayPage:
 )
 async def give_up_order(caller: Person, order_id: Hex) -> None:
     """Cancel an unpaid order; 409 if it is in any other state."""
-    if not await caller.write(orders.cancel_order, order_id):
+    if not await caller.write(orders.cancel_order, caller.actor, order_id):
         raise Refused("not open", "pay-not-open")
 
 
@@ -194,14 +196,14 @@ PlanGiven = TypedDict("PlanGiven", {"plan": str, "title": str, "days": int})
 @plan_router.get("", summary="List plans")
 async def list_plans(caller: Anyone) -> PlansShown:
     """Return the plans with prices; the free plan is the first."""
-    offers = await caller.read(plans.list_plans)
+    offers = await caller.read(plans.list_plans, caller.actor)
     return {"plans": [_plan_answer(offer, caller.language) for offer in offers]}
 
 
 @plan_router.post("/{plan}/trial", summary="Start a free trial", responses=problems(409))
 async def try_plan(caller: Person, plan: Name) -> PlanGiven:
     """Start the free trial of a plan, once per person; 409 if it was used or the plan is active."""
-    days = await caller.write(plans.start_trial, plan)
+    days = await caller.write(plans.start_trial, caller.actor, plan)
     return _give_plan(caller, plan, days)
 
 
@@ -242,7 +244,7 @@ class CodeBody(Body):
 @renewal_router.get("/renewals", summary="List my auto-renewals")
 async def list_renewals(caller: Reader) -> RenewalList:
     """Return the caller's active and former auto-renewals."""
-    subscriptions = await caller.read(plans.read_subscriptions)
+    subscriptions = await caller.read(plans.read_subscriptions, caller.actor)
     sold_plans, language = caller.services.plans, caller.language
     renewals = [
         RenewalShown.from_object(
@@ -256,11 +258,11 @@ async def list_renewals(caller: Reader) -> RenewalList:
 @renewal_router.delete("/renewals/{renewal_id}", summary="Cancel an auto-renewal", status_code=204)
 async def stop_renewal(caller: Person, renewal_id: Id) -> None:
     """Cancel an auto-renewal; the plan stays active until the end of the paid period."""
-    await caller.write(plans.stop_renewal, renewal_id)
+    await caller.write(plans.stop_renewal, caller.actor, renewal_id)
 
 
 @renewal_router.post("/promos/redeem", summary="Redeem a promo code", responses=problems(409))
 async def redeem_code(caller: Person, body: CodeBody) -> PlanGiven:
     """Redeem a promo code that grants days of a plan, once per person; 409 if it is not valid."""
-    promo = await caller.write(plans.redeem_code, body.code)
+    promo = await caller.write(plans.redeem_code, caller.actor, body.code)
     return _give_plan(caller, promo.plan, promo.days)

@@ -171,7 +171,9 @@ async def orders_part(
     Raises Problem 422 for an unknown cursor.
     """
     try:
-        purchases = await caller.read(list_newest, page.size + 1, page.after(""), *which)
+        purchases = await caller.read(
+            list_newest, caller.actor, page.size + 1, page.after(""), *which
+        )
     except NotFound:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-cursor") from None
     return page.take_part(purchases, lambda purchase: purchase.purchase_id)
@@ -196,7 +198,7 @@ async def list_payments(
 @payment_router.get("/{order_id}", summary="Get a payment")
 async def show_payment(caller: RefundAdmin, order_id: Hex) -> PaymentDetails:
     """Return an order with its ledger entries and refunds."""
-    details = await caller.read(payments.show_payment, order_id)
+    details = await caller.read(payments.show_payment, caller.actor, order_id)
     rows = {"entries": details.entries, "refunds": details.refunds}
     return order_view(PaymentDetails, details.purchase, caller.language, **rows)
 
@@ -224,7 +226,9 @@ async def refund_payment(
     async def store_refund(number: int) -> Response:
         key = f"api:{caller.user_id}:{number}"
         requested = (order_id, None, body.minor, body.reason, key)
-        refund = await caller.write(payments.request_refund, *requested, is_newest=True)
+        refund = await caller.write(
+            payments.request_refund, caller.actor, *requested, is_newest=True
+        )
         request.app.state.payment_worker.wake()
         location = f"/api/payments/{order_id}"
         return view_response(refund, caller.language, HTTPStatus.ACCEPTED, location)
@@ -265,7 +269,7 @@ async def show_billing(
     if not timedelta(0) <= last - first <= timedelta(days=MAX_SUM_DAYS):
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-time", days=MAX_SUM_DAYS)
     starts, ends = start_of_day(first, zone), start_of_day(last, zone)
-    sums = await caller.read(payments.list_sums, starts, ends, zone)
+    sums = await caller.read(payments.list_sums, caller.actor, starts, ends, zone)
     return {"since": starts, "until": ends, "sums": sums}
 
 
@@ -307,7 +311,7 @@ PromoList = TypedDict("PromoList", {"promos": Sequence[StoredPromo]})
 @promo_router.get("", summary="List promo codes")
 async def list_promos(caller: RefundAdmin, page: Part) -> PromoList:
     """Return the promo codes with their number of uses, newest first."""
-    codes = await caller.read(payments.list_codes, page.size + 1, page.after(""))
+    codes = await caller.read(payments.list_codes, caller.actor, page.size + 1, page.after(""))
     return {"promos": page.take_part(codes, lambda promo: promo.code)}
 
 
@@ -321,10 +325,10 @@ async def make_promo(caller: RefundAdmin, body: PromoBody) -> StoredPromo:
         ends = caller.services.clock() + timedelta(days=body.ends_in_days)
     fields = body.model_dump(exclude={"ends_in_days"})
     promo = Promo(**fields, ends_at=ends, by=caller.actor.name)
-    return await caller.write(payments.add_code, promo)
+    return await caller.write(payments.add_code, caller.actor, promo)
 
 
 @promo_router.delete("/{code}", summary="Deactivate a promo code", status_code=204)
 async def stop_promo(caller: RefundAdmin, code: Code) -> None:
     """Deactivate a promo code; plans and discounts already granted remain."""
-    await caller.write(payments.stop_code, code)
+    await caller.write(payments.stop_code, caller.actor, code)

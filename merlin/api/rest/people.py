@@ -50,9 +50,9 @@ async def users_part(caller: Caller, page: Page, query: str) -> UserList:
     """Return one part of the users and set the Link header."""
     if query.strip():
         page.set_next_cursor("")
-        return await caller.read(users.list_users, query, limit=page.size)
+        return await caller.read(users.list_users, caller.actor, query, limit=page.size)
     after = read_cursor(page.cursor, str, int)
-    found = await caller.read(users.list_users, limit=page.size + 1, after=after)
+    found = await caller.read(users.list_users, caller.actor, limit=page.size + 1, after=after)
     part_views = page.take_part(found.users, attrgetter("first_seen_at"), attrgetter("id"))
     return replace(found, users=[*part_views])
 
@@ -66,7 +66,7 @@ async def list_users(caller: UserAdmin, page: Part, query: SearchQuery = "") -> 
 @router.get("/users/{user_id}", summary="Get a user")
 async def show_user(caller: UserAdmin, user_id: Id) -> UserView:
     """Return a user."""
-    return await caller.read(users.get, user_id)
+    return await caller.read(users.get, caller.actor, user_id)
 
 
 @router.post("/users/{user_id}/roles", summary="Grant a role", responses=problems(409))
@@ -75,7 +75,7 @@ async def grant_role(caller: UserAdmin, user_id: Id, body: RoleBody) -> UserView
 
     The user is notified.
     """
-    return await caller.write(users.grant_role, user_id, body.role, body.scope)
+    return await caller.write(users.grant_role, caller.actor, user_id, body.role, body.scope)
 
 
 @router.delete("/users/{user_id}/roles", summary="Revoke a role", responses=problems(409))
@@ -92,19 +92,19 @@ async def revoke_role(
     ] = "",
 ) -> UserView:
     """Revoke a role, and notify the user; no effect if the user does not have it."""
-    return await caller.write(users.revoke_role, user_id, scope or None)
+    return await caller.write(users.revoke_role, caller.actor, user_id, scope or None)
 
 
 @router.post("/users/{user_id}/block", summary="Block a user", responses=problems(409))
 async def block_user(caller: UserAdmin, user_id: Id) -> UserView:
     """Block a user; 409 for yourself and for another admin."""
-    return await caller.write(users.block, user_id)
+    return await caller.write(users.block, caller.actor, user_id)
 
 
 @router.post("/users/{user_id}/unblock", summary="Unblock a user", responses=problems(409))
 async def unblock_user(caller: UserAdmin, user_id: Id) -> UserView:
     """Unblock a user."""
-    return await caller.write(users.unblock, user_id)
+    return await caller.write(users.unblock, caller.actor, user_id)
 
 
 @router.get("/audit", summary="List audit log entries")

@@ -120,7 +120,7 @@ async def sign_in_by_password(
 @router.post("/sign-out", summary="Sign out", status_code=204)
 async def sign_out(request: Request, response: Response, caller: Person) -> None:
     """Sign out of this browser; other browsers stay signed in."""
-    await caller.write(sign_in.sign_out, caller.credential)
+    await caller.write(sign_in.sign_out, caller.actor, caller.credential)
     forget_sign_in(request, response)
 
 

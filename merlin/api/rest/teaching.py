@@ -161,7 +161,7 @@ _MAX_DAYS = 366
 @router.get("/teacher/courses", summary="List the courses I teach")
 async def list_taught_courses(caller: Reading) -> TaughtCourses:
     """Return the courses that the caller may edit, sorted by semester."""
-    courses = await caller.read(list_led_courses)
+    courses = await caller.read(list_led_courses, caller.actor)
     return {"courses": [TaughtCourse.from_object(course, caller.language) for course in courses]}
 
 
@@ -175,7 +175,7 @@ async def show_taught_course(caller: MaterialEditor, course_id: Id) -> TaughtDet
 
     `revision` is required for updates.
     """
-    return await caller.read(teaching.read_details, course_id)
+    return await caller.read(teaching.read_details, caller.actor, course_id)
 
 
 @router.patch("/courses/{course_id}", summary="Update a course", **EDIT_ROUTE)
@@ -229,7 +229,7 @@ async def remove_material(
 
 
 async def _answer_edit(edit: EditCall, course_id: int, make: Make, once: str = "") -> Response:
-    dataset = (await edit.caller.read(get_led_course, course_id)).slug
+    dataset = (await edit.caller.read(get_led_course, edit.caller.actor, course_id)).slug
     return await edit.answer(dataset, make, once)
 
 
@@ -241,4 +241,6 @@ async def show_questions(
     days: Annotated[int, Query(ge=1, le=_MAX_DAYS)] = _DAYS,
 ) -> Questions:
     """Return the number of questions and ratings by period, and the lowest-rated answers."""
-    return await caller.read(teaching.list_questions, course_id, by, days, caller.language)
+    return await caller.read(
+        teaching.list_questions, caller.actor, course_id, by, days, caller.language
+    )

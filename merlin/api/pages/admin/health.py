@@ -45,8 +45,8 @@ class Card:
 @router.get("/admin/health")
 async def show(context: UserAdminContext, span: Span = Span.DAY) -> Response:
     """Return the health page."""
-    health_view = await context.read(read_health, _ALARMS)
-    trend = await context.read(read_trends, span, context.zone)
+    health_view = await context.read(read_health, context.actor, _ALARMS)
+    trend = await context.read(read_trends, context.actor, span, context.zone)
     now = context.services.clock()
     causes = dict.fromkeys(cause_of(alarm.key) for alarm in health_view.alarms)
     names = [_point_name(context, trend.span, point.hour) for point in trend.points]

@@ -80,7 +80,7 @@ async def submit(context: PageContext, act: RequestAct, once: str, back: str) ->
     If a second admin has to approve it, redirects to the list of approvals.
     """
     try:
-        request = await context.write(act, once=once)
+        request = await context.write(act, context.actor, once=once)
     except ApprovalNeeded:
         return seen_other("/admin/approvals?said=asked")
     return seen_other(f"{back}?asked={request.request_id}")
@@ -115,7 +115,7 @@ async def read_daemon_request(context: PageContext, number: int) -> dict[str, ob
     if not number:
         return None
     try:
-        return await context.read(look)
+        return await context.read(look, context.actor)
     except NotFound:
         return None
 
@@ -124,7 +124,7 @@ async def read_daemon_request(context: PageContext, number: int) -> dict[str, ob
 async def show_job(context: ViewerContext, job_id: Id, asked: RequestNumber = 0) -> Response:
     """Return a job's page."""
     daemon_request = await read_daemon_request(context, asked)
-    job = await context.read(jobs.get, job_id)
+    job = await context.read(jobs.get, context.actor, job_id)
     view = {"daemon_request": daemon_request, **await _live(context, job)}
     return render_page(context, "admin_job.html", view)
 
@@ -132,7 +132,7 @@ async def show_job(context: ViewerContext, job_id: Id, asked: RequestNumber = 0)
 @router.get("/admin/jobs/{job_id}/live")
 async def show_live(context: ViewerContext, job_id: Id, seen: Seen = "") -> Response:
     """Return the changed part of a job's page; 204 if nothing changed since `seen`."""
-    job = await context.read(jobs.get, job_id)
+    job = await context.read(jobs.get, context.actor, job_id)
     if seen == _change_mark(job):
         return Response(status_code=204)
     is_news = seen.partition(".")[0] != job.state.value
@@ -143,7 +143,7 @@ async def show_live(context: ViewerContext, job_id: Id, seen: Seen = "") -> Resp
 @router.get("/admin/jobs/{job_id}/loss.png")
 async def show_picture(context: ViewerContext, job_id: Id, theme: str = "") -> Response:
     """Return a job's loss curve as an image, in the page's theme or the given one."""
-    job = await context.read(jobs.get, job_id)
+    job = await context.read(jobs.get, context.actor, job_id)
     is_dark = (theme or context.theme) == "dark"
     content = await picture_of(context.request, job, context.language, is_dark=is_dark)
     return Response(content, media_type="image/png")
@@ -164,7 +164,7 @@ def _change_mark(job: JobDetails) -> str:
 async def _live(context: PageContext, job: JobDetails) -> dict[str, object]:
     """Return a job, its curve with a description, and the losses by step, newest first."""
     can_repeat = job.is_over and job.dataset in await context.read(
-        models.list_dataset_names, Permission.LAUNCH
+        models.list_dataset_names, context.actor, Permission.LAUNCH
     )
     train, test = (dict(points) for points in job.losses.series().values())
     newest = sorted(train.keys() | test.keys(), reverse=True)[:MAX_LINES]
@@ -205,7 +205,7 @@ async def show_jobs(
     """Return the jobs; `launch` names the dataset to quote."""
     daemon_request = await read_daemon_request(context, asked)
     job_views = [
-        job if job.is_over else await context.read(jobs.get, job.id, _NEWEST_EVENTS)
+        job if job.is_over else await context.read(jobs.get, context.actor, job.id, _NEWEST_EVENTS)
         for job in await part(context, page, dataset, jobs.list_recent)
     ]
     quote, wrong = await _quote(context, launch)
@@ -235,7 +235,7 @@ async def _launchable(context: PageContext) -> dict[str, str]:
         return {}
     return {
         view.name: view.title_in(context.language)
-        for view in await context.read(list_datasets)
+        for view in await context.read(list_datasets, context.actor)
         if view.is_built and context.may(Permission.LAUNCH, view.name)
     }
 
@@ -245,7 +245,7 @@ async def _quote(context: PageContext, dataset: str) -> tuple[QuoteView | None, 
     if not dataset or not context.may(Permission.LAUNCH, dataset):
         return None, ""
     try:
-        found_quote = await context.read(jobs.quote, dataset, context.language)
+        found_quote = await context.read(jobs.quote, context.actor, dataset, context.language)
     except Refused as error:
         return None, refusal_text(context, error)
     return found_quote, ""
@@ -266,13 +266,13 @@ async def show_evaluation(
 ) -> Response:
     """Return a model's results at its test questions, compared with another model if any."""
     daemon_request = await read_daemon_request(context, asked)
-    model_evaluation = await context.read(evaluation.read_evaluation, name, against)
+    model_evaluation = await context.read(evaluation.read_evaluation, context.actor, name, against)
     job_id = model_evaluation.model.job
-    job = await context.read(jobs.get, job_id) if job_id else None
+    job = await context.read(jobs.get, context.actor, job_id) if job_id else None
     view: dict[str, object] = {
         "daemon_request": daemon_request,
         "found": model_evaluation,
-        "wrong": await context.read(evaluation.explain_wrong, model_evaluation),
+        "wrong": await context.read(evaluation.explain_wrong, context.actor, model_evaluation),
         "chart": plot_scores(
             build_scores(model_evaluation, context.language, context.zone), context.language
         ),
@@ -332,19 +332,21 @@ async def show_models(
     daemon_request = await read_daemon_request(context, asked)
     model_views = await part(context, page, dataset, models.list_recent)
     dataset_views = [
-        view for view in await context.read(list_datasets) if dataset in {"", view.name}
+        view
+        for view in await context.read(list_datasets, context.actor)
+        if dataset in {"", view.name}
     ]
     titles = {view.name: view.title_in(context.language) for view in dataset_views}
     serving = [view for view in dataset_views if view.serving]
     listed = [view.name for view in serving[:_MAX_LISTED]]
-    promotions = await context.read(models.list_promotions, dataset, _MAX_LISTED)
+    promotions = await context.read(models.list_promotions, context.actor, dataset, _MAX_LISTED)
     view = {
         "daemon_request": daemon_request,
         "dataset": dataset,
         "titles": titles,
         "serving": serving,
-        "serving_models": await context.read(models.list_serving, listed),
-        "earlier": await context.read(models.find_rollback_targets, listed),
+        "serving_models": await context.read(models.list_serving, context.actor, listed),
+        "earlier": await context.read(models.find_rollback_targets, context.actor, listed),
         "idle": [
             titles[view.name] for view in dataset_views if not (view.serving or view.is_removed)
         ],
@@ -362,7 +364,8 @@ async def show_models(
 async def compare_models(context: ViewerContext, model: Chosen = None) -> Response:
     """Redirect to the evaluation of the newer of two models, compared with the other."""
     chosen_models = [
-        await context.read(models.get, model_id) for model_id in sorted(set(model or ()))
+        await context.read(models.get, context.actor, model_id)
+        for model_id in sorted(set(model or ()))
     ]
     if not chosen_models:
         return seen_other("/admin/models")
@@ -406,7 +409,7 @@ async def _return_href(context: PageContext, model_id: int, back: Back) -> str:
     """Return the address of the form's page."""
     if back != "evaluation":
         return "/admin/models"
-    return evaluation_href(await context.read(models.get, model_id))
+    return evaluation_href(await context.read(models.get, context.actor, model_id))
 
 
 # Maximum number of ids on a page; the API lists them all.
@@ -425,16 +428,18 @@ async def show_builds(context: ViewerContext, page: Part, dataset: DatasetName =
 @router.get("/admin/builds/{version}")
 async def show_build(context: ViewerContext, version: Name) -> Response:
     """Return a build and its difference from the previous one."""
-    build = await context.read(builds.get, version)
+    build = await context.read(builds.get, context.actor, version)
     diff, questions = None, dict[str, str]()
     shown = {example.id for example in build.examples[:MAX_IDS]}
     with suppress(NotFound):  # the first one has none before it
         before = f"{build.dataset}-{build.number - 1}"
-        diff = await context.read(builds.compare, before, build.version)
+        diff = await context.read(builds.compare, context.actor, before, build.version)
         for changes in (diff.added, diff.changed, diff.removed, diff.moved):
             shown.update(changes[:MAX_IDS])
-        questions = await context.read(builds.read_questions, before, diff.removed[:MAX_IDS])
-    questions |= await context.read(builds.read_questions, build.version, shown)
+        questions = await context.read(
+            builds.read_questions, context.actor, before, diff.removed[:MAX_IDS]
+        )
+    questions |= await context.read(builds.read_questions, context.actor, build.version, shown)
     view = {"build": build, "diff": diff, "questions": questions, "most": MAX_IDS}
     return render_page(context, "admin_build.html", view)
 
@@ -448,7 +453,7 @@ async def show_verdicts(
     view = {
         "commit": commit,
         "verdicts": verdict_views,
-        "opened": await context.read(read_commit, commit, dataset) if commit else [],
+        "opened": await context.read(read_commit, context.actor, commit, dataset) if commit else [],
         "next_href": next_href(page),
     }
     return render_page(context, "admin_verdicts.html", view)

@@ -87,7 +87,7 @@ async def add_code(request: Request, context: RefundContext) -> Response:
         by=context.actor.name,
     )
     try:
-        await context.write(payments.add_code, promo)
+        await context.write(payments.add_code, context.actor, promo)
     except NotFound:
         return await _promo_codes_page(context, context.say("promo-no-such-plan"), typed)
     except Refused as error:
@@ -99,7 +99,7 @@ async def add_code(request: Request, context: RefundContext) -> Response:
 async def stop_code(context: RefundContext, code: Annotated[str, Form(max_length=200)]) -> Response:
     """Deactivate a code; does nothing if it is inactive."""
     try:
-        await context.write(payments.stop_code, code)
+        await context.write(payments.stop_code, context.actor, code)
     except NotFound as error:
         return await _promo_codes_page(context, refusal_text(context, error))
     return seen_other("/admin/billing/promos")
@@ -170,7 +170,7 @@ async def show_billing(
         compared = read_last_comparison(Settings(ctx.db))
         return [entry for entry, _ in moved], users.find_display_names(ctx, buyers), compared
 
-    entries, names, compared = await context.read(read)
+    entries, names, compared = await context.read(read, context.actor)
     until = now.astimezone(zone).date()
     charts = {
         currency: days_of(entries, currency, last.date(), until, zone) for currency in Currency
@@ -230,7 +230,7 @@ async def refund(
     context: RefundContext, purchase_id: Hex, back: Annotated[RefundForm, Form()]
 ) -> Response:
     """Ask for confirmation, then request the refund."""
-    details = await context.read(payments.show_payment, purchase_id)
+    details = await context.read(payments.show_payment, context.actor, purchase_id)
     remaining = details.remaining_amounts[payments.grant_to_refund(details, back.grant)]
     reason, once = " ".join(back.reason.split()), f"page:{back.once}"
     refunds_page = seen_other(f"/admin/billing/{purchase_id}#refunds")
@@ -243,7 +243,9 @@ async def refund(
         if not back.sure:
             return await _page(context, purchase_id, back, reason, amount)
         request = payments.request_refund
-        await context.write(request, purchase_id, back.grant, amount.minor, reason, once)
+        await context.write(
+            request, context.actor, purchase_id, back.grant, amount.minor, reason, once
+        )
     except (NotFound, Refused) as error:
         wrong = refusal_text(context, error)
         return await _page(context, purchase_id, back, reason, wrong=wrong)
@@ -259,7 +261,7 @@ async def _page(
     wrong: str = "",
 ) -> Response:
     """Return the page; `sure` asks for confirmation, `wrong` is why the refund was refused."""
-    details = await context.read(payments.show_payment, purchase_id)
+    details = await context.read(payments.show_payment, context.actor, purchase_id)
     people = {person_reference(details.purchase.user_id)}
     people |= {refund.by for refund in details.refunds}
     view = {

@@ -135,19 +135,19 @@ async def _act(
     **named: P.kwargs,
 ) -> Response:
     try:
-        await context.write(perform_once, once, act, user_id, *args, **named)
+        await context.write(perform_once, context.actor, once, act, user_id, *args, **named)
     except (NotFound, Refused) as error:
         return await _page(context, user_id, refusal_text(context, error))
     return seen_other(f"/admin/users/{user_id}?said={said}")
 
 
 async def _page(context: PageContext, user_id: int, wrong: str = "", done: str = "") -> Response:
-    person = await context.read(users.read_details, user_id)
+    person = await context.read(users.read_details, context.actor, user_id)
     is_self = user_id == context.user_id
     view = {
         "person": person,
         "roles": list(Role),
-        "datasets": await context.read(users.list_grantable_scopes),
+        "datasets": await context.read(users.list_grantable_scopes, context.actor),
         "formats": list(Format),
         "days": _DAYS,
         "is_self": is_self,
@@ -176,7 +176,7 @@ async def decide(
     """Approve or decline; a second submission finds it decided."""
     act = approvals.approve if decision == "approve" else approvals.decline
     try:
-        done = await context.write(act, number)
+        done = await context.write(act, context.actor, number)
     except Refused as error:
         return await _approvals_page(context, refusal_text(context, error))
     if done.reason is not None:
@@ -185,7 +185,7 @@ async def decide(
 
 
 async def _approvals_page(context: PageContext, wrong: str = "", message: str = "") -> Response:
-    waiting = await context.read(approvals.list_waiting)
+    waiting = await context.read(approvals.list_waiting, context.actor)
     people = {view.approval.subject for view in waiting}
     people |= {person_reference(view.approval.asked_by) for view in waiting}
     view = {

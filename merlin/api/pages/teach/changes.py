@@ -197,7 +197,9 @@ async def undo_change(
     If other files were edited since than the form has shown, ask again and name them.
     """
     try:
-        dataset, make = await context.read(changes.make_undo, change_id, edited_since)
+        dataset, make = await context.read(
+            changes.make_undo, context.actor, change_id, edited_since
+        )
         done = await changes.submit(context.services, context.actor, dataset, make, once)
     except EditedSince as error:
         return await _page(context, change_id, refusal_text(context, error), error.count)
@@ -210,7 +212,7 @@ async def _act(
     context: PageContext, change_id: str, once: str, act: Callable[..., object], **named: str
 ) -> Response:
     try:
-        await context.write(perform_once, once, act, change_id, **named)
+        await context.write(perform_once, context.actor, once, act, change_id, **named)
     except REFUSALS as error:
         return await _page(context, change_id, refusal_text(context, error))
     return seen_other(f"/changes/{change_id}")
@@ -244,8 +246,8 @@ async def find_noted_change(context: PageContext, change_id: str) -> NotedChange
     if not change_id:
         return None
     with suppress(NotFound):
-        change = await context.read(changes.get, change_id)
-        is_indexed = await context.read(changes.is_indexed, change_id)
+        change = await context.read(changes.get, context.actor, change_id)
+        is_indexed = await context.read(changes.is_indexed, context.actor, change_id)
         return NotedChange(change, is_indexed, await _is_late(context, change))
     return None
 
@@ -262,7 +264,7 @@ async def _page(context: PageContext, change_id: str, wrong: str = "", stay: int
 
 async def _view(context: PageContext, change_id: str) -> dict[str, object]:
     """Return a change, why it waits or was refused, and its diff when applied."""
-    change = await context.read(changes.get, change_id)
+    change = await context.read(changes.get, context.actor, change_id)
     reason = change.why(context.language)
     course = await context.services.read(lambda ctx: Catalogue(ctx.db).find_course(change.dataset))
     if await _is_late(context, change):
@@ -273,7 +275,7 @@ async def _view(context: PageContext, change_id: str) -> dict[str, object]:
 
 async def require_edited_dataset(context: TeacherContext, dataset: Name) -> DatasetHeading:
     """Return a dataset whose examples the person may edit. Raises NotFound."""
-    return await context.read(examples.get_heading, dataset)
+    return await context.read(examples.get_heading, context.actor, dataset)
 
 
 EditedDataset = Annotated[DatasetHeading, Depends(require_edited_dataset)]
@@ -306,11 +308,13 @@ async def judge_proposals(
     requested = proposal or []
     try:
         if act == "decline":
-            await context.write(proposals.decline_several, requested)
+            await context.write(proposals.decline_several, context.actor, requested)
             return seen_other(base_of(dataset.name, "proposals"))
-        files, edits = await context.read(proposals.read_several, dataset.name, requested)
+        files, edits = await context.read(
+            proposals.read_several, context.actor, dataset.name, requested
+        )
         good = await asyncio.to_thread(proposals.check_several, context.services, files, edits)
-        change = await context.write(proposals.approve_several, good)
+        change = await context.write(proposals.approve_several, context.actor, good)
     except REFUSALS as error:
         return await _proposals(context, dataset, refusal_text(context, error))
     return seen_other(f"/changes/{change}")
@@ -319,8 +323,8 @@ async def judge_proposals(
 @router.post("/datasets/{dataset}/proposals/tests")
 async def propose_tests(context: TeacherContext, dataset: EditedDataset) -> Response:
     """Propose test questions from liked answers if the dataset has few."""
-    liked = await context.read(proposals.find_liked, dataset.name, context.language)
-    if await context.write(proposals.propose_liked, dataset.name, liked):
+    liked = await context.read(proposals.find_liked, context.actor, dataset.name, context.language)
+    if await context.write(proposals.propose_liked, context.actor, dataset.name, liked):
         return seen_other(base_of(dataset.name, "proposals"))
     return await _proposals(context, dataset, context.say("tests-none"))
 
@@ -328,10 +332,12 @@ async def propose_tests(context: TeacherContext, dataset: EditedDataset) -> Resp
 async def _proposals(
     context: PageContext, dataset: DatasetHeading, wrong: str = "", *, marked: bool = False
 ) -> Response:
-    waiting = await context.read(proposals.list_waiting, 0, _BATCH_SIZE, dataset.name)
-    total = await context.read(proposals.count_waiting, dataset.name)
-    replaced = await context.read(proposals.find_replacements, waiting)
-    tests = await context.read(proposals.count_test_questions, dataset.name)
+    waiting = await context.read(
+        proposals.list_waiting, context.actor, 0, _BATCH_SIZE, dataset.name
+    )
+    total = await context.read(proposals.count_waiting, context.actor, dataset.name)
+    replaced = await context.read(proposals.find_replacements, context.actor, waiting)
+    tests = await context.read(proposals.count_test_questions, context.actor, dataset.name)
     view = {
         "dataset": dataset,
         "course": dataset.course,
@@ -354,7 +360,9 @@ async def show_unanswered(
     context: TeacherContext, dataset: EditedDataset, show: GroupState = GroupState.WAITING
 ) -> Response:
     """Return last week's unanswered questions in a state, newest first."""
-    questions = await context.read(unanswered.list_unanswered, dataset.name, context.language)
+    questions = await context.read(
+        unanswered.list_unanswered, context.actor, dataset.name, context.language
+    )
     view = {
         "dataset": dataset,
         "course": dataset.course,
@@ -370,12 +378,12 @@ async def show_unanswered(
 @router.post("/datasets/{dataset}/unanswered/dismiss")
 async def dismiss(context: TeacherContext, dataset: EditedDataset, mark: GroupMark) -> Response:
     """Dismiss a group of questions."""
-    await context.write(unanswered.dismiss, dataset.name, mark)
+    await context.write(unanswered.dismiss, context.actor, dataset.name, mark)
     return seen_other(base_of(dataset.name, "unanswered"))
 
 
 @router.post("/datasets/{dataset}/unanswered/restore")
 async def restore(context: TeacherContext, dataset: EditedDataset, mark: GroupMark) -> Response:
     """Restore a dismissed group of questions."""
-    await context.write(unanswered.restore, dataset.name, mark)
+    await context.write(unanswered.restore, context.actor, dataset.name, mark)
     return seen_other(f"{base_of(dataset.name, 'unanswered')}?show={GroupState.DISMISSED}")

@@ -108,7 +108,7 @@ async def save_card(
         return teaching.edit_card(form.body().values(), form.revision, files)
 
     async def theirs() -> CardForm:
-        return _card(await context.read(teaching.read_details, course.course_id))
+        return _card(await context.read(teaching.read_details, context.actor, course.course_id))
 
     result, form = await edit_form(context, course.dataset, make, form, theirs, "stale-card")
     if isinstance(result, FormResult):
@@ -162,9 +162,9 @@ async def _course_page(
 ) -> Response:
     """Return the page; `card` holds the typed values, `changed` the new edit."""
     result = result or FormResult()
-    details = await context.read(teaching.read_details, course.course_id)
+    details = await context.read(teaching.read_details, context.actor, course.course_id)
     card = card or _card(details)
-    unknown = await context.read(teaching.list_unknown_teachers, card.teacher_names)
+    unknown = await context.read(teaching.list_unknown_teachers, context.actor, card.teacher_names)
     view = {
         "course": course,
         "details": details,
@@ -237,7 +237,7 @@ class MaterialForm(EditForm):
 @router.get("/courses/{course_id}/edit/materials/new")
 async def new_material(context: TeacherContext, course: LedCourse) -> Response:
     """Return an empty form of the next lesson."""
-    details = await context.read(teaching.read_details, course.course_id)
+    details = await context.read(teaching.read_details, context.actor, course.course_id)
     lessons = [stored.lesson for stored in details.materials if stored.type == KINDS[0]]
     form = MaterialForm(lesson=max(lessons, default=0) + 1)
     return await _material_page(context, course, None, form, FormResult())
@@ -312,7 +312,7 @@ async def _check_or_save(
 
 async def _read_form(context: PageContext, course: Course, material_id: int) -> MaterialForm:
     """Return the form of a stored material. Raises NotFound."""
-    details = await context.read(teaching.read_details, course.course_id)
+    details = await context.read(teaching.read_details, context.actor, course.course_id)
     stored = details.material(material_id)
     return MaterialForm(
         title_ru=stored.title.ru or "",

@@ -297,10 +297,11 @@ class ExampleList:
         # Before the list, which otherwise could miss an edit that the note calls indexed.
         note = await find_noted_change(context, changed)
         listed = await context.read(
-            examples.browse, name, filters.wanted, limit=size + 1, before=before
+            examples.browse, context.actor, name, filters.wanted, limit=size + 1, before=before
         )
         drafts_by_id = {
-            draft.example.id: draft for draft in await context.read(drafts.list_drafts, name)
+            draft.example.id: draft
+            for draft in await context.read(drafts.list_drafts, context.actor, name)
         }
         rows = [
             ListRow(draft.example if draft else item.example, item, draft)
@@ -319,7 +320,7 @@ class ExampleList:
             "rows": rows,
             "drafts": list(drafts_by_id.values()),
             "draft_counts": Counter(draft.kind.value for draft in drafts_by_id.values()),
-            "facets": await context.read(examples.count_facets, name),
+            "facets": await context.read(examples.count_facets, context.actor, name),
             "is_whole": not before and not page.following,
             "next_href": page.following and filters.next_href(page.following),
             "opened": opened,
@@ -360,7 +361,9 @@ class ExampleList:
                 clashes = find_clashes(mine, theirs.fields(context)) if is_newer else ()
                 if not clashes:
                     act, content = drafts.draft_example, form.content()
-                    await context.write(act, name, form.example, content, form.revision)
+                    await context.write(
+                        act, context.actor, name, form.example, content, form.revision
+                    )
                     return None
                 form = form.model_copy(update={"drafted": theirs.drafted})
                 result = FormResult(context.say("draft-elsewhere"), clashes=clashes)
@@ -408,9 +411,9 @@ async def show_example(
         other, is_other_broken = await _form(context, name, beside)
         opened, is_broken = OpenExample(form, other), is_broken or is_other_broken
     else:
-        versions = await context.read(examples.read_history, name, form.example)
+        versions = await context.read(examples.read_history, context.actor, name, form.example)
         rated = name, form.example, context.language
-        ratings = await context.read(feedback.list_ratings, *rated)
+        ratings = await context.read(feedback.list_ratings, context.actor, *rated)
         opened = OpenExample(form, versions=versions, ratings=ratings, look=look)
     result = FormResult(context.say("example-broken")) if is_broken else FormResult()
     return await listing.render(opened, result)
@@ -447,7 +450,9 @@ async def drop_drafts(
     listing: Listing, example: Annotated[str, Form(max_length=1000, pattern=LINE)] = ""
 ) -> Response:
     """Delete the draft of one example, or all drafts."""
-    await listing.context.write(drafts.drop_draft, listing.dataset.name, example)
+    await listing.context.write(
+        drafts.drop_draft, listing.context.actor, listing.dataset.name, example
+    )
     return seen_other(listing.filters.href())
 
 
@@ -475,8 +480,8 @@ async def compare_answers(listing: Listing, form: Annotated[ExampleForm, Form()]
         return wrong_page
     context, name = listing.context, listing.dataset.name
     try:
-        edits = await context.read(drafts.list_edits, name)
-        plan = await context.read(answer_changes.plan_comparison, name)
+        edits = await context.read(drafts.list_edits, context.actor, name)
+        plan = await context.read(answer_changes.plan_comparison, context.actor, name)
         compared = (context.services, *plan, edits, context.language)
         answers = await asyncio.to_thread(answer_changes.compare_answers, *compared)
     except REFUSALS as error:
@@ -494,7 +499,9 @@ async def show_paste(listing: Listing) -> Response:
 async def show_lectures(listing: Listing) -> Response:
     """Return the list with the command that drafts examples from the course's materials."""
     try:
-        plan = await listing.context.read(distil.plan_lectures, listing.dataset.name)
+        plan = await listing.context.read(
+            distil.plan_lectures, listing.context.actor, listing.dataset.name
+        )
     except REFUSALS as error:
         return await listing.render(result=FormResult(refusal_text(listing.context, error)))
     return await listing.render(lectures=plan)
@@ -513,7 +520,9 @@ async def paste_table(
     context, name, paste = listing.context, listing.dataset.name, Paste(table, file_name)
     try:
         if act == "take" and line:
-            await context.write(drafts.draft_pasted_rows, name, table, frozenset(line))
+            await context.write(
+                drafts.draft_pasted_rows, context.actor, name, table, frozenset(line)
+            )
             return seen_other(listing.filters.href())
         if file is not None and file.filename:
             lines: Iterable[ImportedLine]
@@ -523,7 +532,7 @@ async def paste_table(
             paste = Paste(text, file.filename[:_MAX_NAME])
         else:
             lines = read_pasted(table) if table.strip() else ()
-        rows = await context.read(drafts.compare_rows, name, lines)
+        rows = await context.read(drafts.compare_rows, context.actor, name, lines)
     except REFUSALS as error:
         return await listing.refuse(error, paste)
     return await listing.render(paste=replace(paste, rows=rows))
@@ -539,7 +548,9 @@ async def change_draft(
     """Draft a removal, or let a draft override the concurrent edit that was shown beside it."""
     change = {"remove": drafts.draft_removal, "keep": drafts.keep_mine}[act]
     try:
-        await listing.context.write(change, listing.dataset.name, example, revision)
+        await listing.context.write(
+            change, listing.context.actor, listing.dataset.name, example, revision
+        )
     except REFUSALS as error:
         return await listing.refuse(error)
     return seen_other(listing.filters.href())
@@ -550,9 +561,13 @@ async def _form(context: PageContext, dataset: str, example: str) -> tuple[Examp
 
     Raises NotFound.
     """
-    own_drafts = await context.read(drafts.list_drafts, dataset)
+    own_drafts = await context.read(drafts.list_drafts, context.actor, dataset)
     draft = next((candidate for candidate in own_drafts if candidate.example.id == example), None)
-    view = draft.example if draft else await context.read(examples.get, dataset, example)
+    view = (
+        draft.example
+        if draft
+        else await context.read(examples.get, context.actor, dataset, example)
+    )
     revision = draft.before if draft else view.revision
     if draft and draft.is_stale and draft.current:
         revision = draft.current.revision  # it is shown beside a stale draft
