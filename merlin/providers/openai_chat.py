@@ -20,6 +20,7 @@ from merlin.openai_protocol.client import ProtocolClient, call_errors, read_even
 from merlin.openai_protocol.errors import InvalidResponse, error_of_object
 from merlin.providers.base import ANSWER_TOTAL_S, NOT_COUNTED, Answer, ModelCard
 from merlin.providers.openai_objects import (
+    ThoughtFilter,
     build_messages,
     find_refused_parameter,
     parse_answer,
@@ -116,7 +117,7 @@ class OpenAIChat:
             return
         json = {**json, "stream": True, "stream_options": {"include_usage": True}}
         usage = NOT_COUNTED
-        is_whole, length = False, 0
+        is_whole, length, thoughts = False, 0, ThoughtFilter()
         with call_errors():
             async with (
                 self._send(json, sampling, BETWEEN_BYTES_S) as response,
@@ -131,6 +132,7 @@ class OpenAIChat:
                     if length > MAX_TEXT_LENGTH:
                         raise InvalidResponse("a text without an end")
                     is_whole = is_whole or piece.finish_reason is not None
+                    piece = replace(piece, text=thoughts.drop(piece.text, is_last=is_whole))
                     if piece.text or piece.known is not None or piece.finish_reason:
                         counted = piece.usage is not NOT_COUNTED
                         yield replace(piece, usage=NOT_COUNTED) if counted else piece

@@ -106,12 +106,42 @@ def parse_answer(raw: Json) -> Answer:
     if not isinstance(first, Mapping) or not isinstance(message, Mapping):
         raise _missing_field(raw, "choices")
     return Answer(
-        text=get_text(message, "content") or get_text(message, "refusal"),
+        text=ThoughtFilter().drop(
+            get_text(message, "content") or get_text(message, "refusal"), is_last=True
+        ),
         usage=parse_usage(raw.get("usage")),
         known=_read_known(raw),
         finish_reason=get_text(first, "finish_reason") or "stop",
         nearest=_read_nearest(raw),
     )
+
+
+_THOUGHT, _THOUGHT_END = "<think>", "</think>"
+
+
+class ThoughtFilter:
+    """Drops what a model thinks before it answers: `<think>…</think>` at the start of its text.
+
+    Servers send it as `content` unless they are told to separate it, as vLLM by
+    `--reasoning-parser`. A tag may be split across the pieces of a stream.
+    """
+
+    def __init__(self) -> None:
+        self._held = ""
+        self._is_over = False
+
+    def drop(self, piece: str, *, is_last: bool) -> str:
+        """Return what of the next piece belongs to the answer."""
+        if self._is_over:
+            return piece
+        self._held = (self._held + piece).lstrip()
+        while self._held.startswith(_THOUGHT) and _THOUGHT_END in self._held:
+            self._held = self._held.partition(_THOUGHT_END)[2].lstrip()
+        is_open = _THOUGHT.startswith(self._held) and not is_last
+        if is_open or self._held.startswith(_THOUGHT):
+            return ""
+        self._is_over = True
+        return self._held
 
 
 def parse_usage(raw: object) -> Usage:

@@ -91,6 +91,13 @@ def test_answer_is_whole_streams_and_has_its_usage(provider):
     assert all(after.startswith(before) for before, after in pairwise(observer.texts))
 
 
+def test_thoughts_of_a_model_are_neither_shown_nor_stored(provider):
+    provider.behave(fixed_answer="<think> A secret plan. </think> Hold the button.")
+    reply, observer = ask(provider)
+    assert reply.text == "Hold the button."
+    assert all("plan" not in text and "think" not in text for text in observer.texts)
+
+
 @pytest.mark.parametrize("status", [429, 500, 502, 503])
 def test_busy_provider_is_retried_at_most_twice(provider, status):
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=status, times=2))

@@ -307,3 +307,26 @@ def test_overlong_refusal_is_judged_by_its_status(server, reply):
     with pytest.raises(ProviderError, match="HTTP 400") as caught:
         read_pieces(server, total_s=longest())
     assert type(caught.value) is ProviderError
+
+
+THOUGHT = "\n<think>\nThe student wants X. <b>\n</think>\n\nHold <think> the button."
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        (THOUGHT, "Hold <think> the button."),
+        (f"<think></think>{THOUGHT}", "Hold <think> the button."),
+        ("<think>It was cut off in the", ""),
+        ("<", "<"),
+        ("<thin walls>", "<thin walls>"),
+    ],
+)
+def test_thoughts_before_an_answer_are_no_part_of_it(server, reply, written, shown):
+    """However the tags are split over the pieces of the stream."""
+    for cut in range(1, len(written) + 1):
+        parts = [make_chunk(part) for part in (written[:cut], written[cut:])]
+        server.will(reply([*parts, make_chunk(None, "stop"), DONE]))
+        assert "".join(piece.text for piece in read_pieces(server)) == shown
+    server.will(reply([*map(make_chunk, written), make_chunk(None, "stop"), DONE]))
+    assert "".join(piece.text for piece in read_pieces(server)) == shown

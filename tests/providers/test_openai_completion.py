@@ -160,3 +160,11 @@ def test_compressed_answer_is_not_unpacked(server, asker, reply):
     with pytest.raises(ProviderBusy, match="packed"):
         asker.ask("ft:x", QUESTION)
     assert server.calls[0].headers["accept-encoding"] == "identity"
+
+
+def test_thoughts_before_a_whole_answer_are_no_part_of_it(server, asker):
+    thought = "<think>\nThe student wants X.\n</think>\n\nHold the button."
+    server.will(make_completion(thought))
+    assert asker.ask("ft:x", QUESTION).text == "Hold the button."
+    server.will(make_completion(thought))
+    assert [piece.text for piece in read_whole_answer(server)] == ["Hold the button."]

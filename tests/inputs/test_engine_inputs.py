@@ -1,0 +1,48 @@
+"""Files that went wrong in use: tools, control tokens, and a provider that thinks aloud."""
+
+import asyncio
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from merlin.core.errors import ProviderBusy
+from merlin.core.messages import Message
+from merlin.core.server import free_ports
+from merlin.providers.openai_chat import OpenAIChat
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.functional
+FILES = Path(__file__).parent / "files"
+
+
+@contextmanager
+def serve_thinker(tmp_path):
+    """Run the file's server at a free port; yield its address."""
+    (port,) = free_ports(1)
+    script = tmp_path / "provider.py"
+    script.write_text((FILES / "thinking-provider.py").read_text().replace("9190", str(port)))
+    with subprocess.Popen([sys.executable, script]) as process:
+        try:
+            yield f"http://127.0.0.1:{port}/v1"
+        finally:
+            process.terminate()
+
+
+@pytest.mark.parametrize("in_pieces", [True, False])
+def test_provider_that_thinks_aloud_is_read_without_its_thoughts(tmp_path, in_pieces):
+    async def ask(address):
+        chat = OpenAIChat(address, "key", in_pieces=in_pieces)
+        try:
+            pieces = chat.stream("thinker", [Message("user", "How?")])
+            return "".join([piece.text async for piece in pieces])
+        except ProviderBusy:  # it has not started yet
+            return None
+        finally:
+            await chat.aclose()
+
+    with serve_thinker(tmp_path) as address:
+        answer = wait_until(lambda: asyncio.run(ask(address)))
+    assert answer == "Hold the button."
