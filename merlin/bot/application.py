@@ -13,6 +13,7 @@ import importlib
 import pkgutil
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import telegram
 from telegram import ext
@@ -36,7 +37,7 @@ from merlin.bot.context import (
 )
 from merlin.bot.handlers import feedback, groups, orders, questions, start
 from merlin.bot.menu import View
-from merlin.bot.processor import MAX_WAITING, ChatProcessor, Task, retry_until_stored
+from merlin.bot.processor import ChatProcessor, Task, retry_until_stored
 from merlin.bot.registry import admin_refusal
 from merlin.bot.services import BotServices
 from merlin.bot.transport import RateLimiter, SendClass, pause
@@ -66,6 +67,7 @@ def create_application(
     processor = ChatProcessor(
         lambda task: handle_update(application, task),
         lambda updates, is_news: refuse_updates(application, updates, is_news=is_news),
+        lambda last, count: report_refused(application, last, count),
     )
     bot: ext.ExtBot[SendClass] = _Bot(
         services.token,
@@ -352,16 +354,31 @@ async def refuse_updates(
     newest = replace(BotContext.create(application, last), joined=tuple(others))
 
     def work() -> None:
-        if is_news and newest.is_private:
-            key = f"full:{newest.update_id}"
-            user, _ = read_known_user(services, newest.stored)
-            localised = replace(newest, language=user.speaks(newest.language))
-            text = localised.translate("bot-queue-full", waiting=MAX_WAITING)
-            page, target = FormattedMessage(text), find_target(newest)
-            services.outbox.put([OutgoingMessage(key, newest.chat_id, page, target=target)])
+        if is_news:
+            _put_notice(newest, "bot-queue-full", len(updates))
         newest.finish(UpdateState.REFUSED, "queue full")
 
     await retry_until_stored(services, work, "updates could not be refused")
     for update in updates:
         if update.kind == "callback_query":
             await BotContext.create(application, update).answer_press()
+
+
+async def report_refused(application: BotApplication, last: Update, count: int) -> None:
+    """Tell a person how many more messages were refused while the queue was full."""
+    context = BotContext.create(application, last)
+    put = partial(_put_notice, context, "bot-queue-skipped", count)
+    services = application.bot_data.services
+    await retry_until_stored(services, put, "refused updates could not be reported")
+
+
+def _put_notice(context: BotContext, key: str, skipped: int) -> None:
+    if not context.is_private:
+        return
+    services = context.services
+    user, _ = read_known_user(services, context.stored)
+    localised = replace(context, language=user.speaks(context.language))
+    page = FormattedMessage(localised.translate(key, skipped=skipped))
+    letter = f"full:{context.update_id}"
+    target = find_target(context)
+    services.outbox.put([OutgoingMessage(letter, context.chat_id, page, target=target)])

@@ -5,7 +5,8 @@ batch. After a kill in between Telegram sends the batch again; updates already s
 
 The order within a chat is kept. Several hundred chats are processed concurrently, one update of
 each. A chat may have a few messages waiting; more are refused at once, so that a flood by one
-person does not delay the others.
+person does not delay the others. Messages that collected at Telegram while the bot could not fetch
+them are no flood: they are answered in order, however many they are.
 
 A pressed button, a pre-checkout query or payment, and an inline query are processed at once:
 Telegram or the payer waits for them, and a stop button queued behind its own answer would be
@@ -16,6 +17,7 @@ that are not addressed to the bot are skipped, so that they take no question's p
 
 import asyncio
 import json
+import sys
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
@@ -59,6 +61,8 @@ ALLOWED_UPDATES = (
     *("message", "edited_message", "callback_query", "pre_checkout_query", "inline_query"),
     *("message_reaction", "my_chat_member"),
 )
+# A full batch: more updates may wait at Telegram.
+FULL_BATCH = 100
 # Telegram answers at the end of the poll; the extra time is for the response to arrive.
 GRACE_S = 10.0
 # How often a process that does not lead tries to take the lead.
@@ -110,12 +114,14 @@ MAX_WAITING = 5
 class Task:
     """An update to process; `is_resumed`: another process may have started it.
 
-    `joined` are the updates behind it that belong to it. `known` is what was read about its person,
-    None if that is to be read when its turn comes.
+    `is_late`: it waited while the bot could not fetch it. `joined` are the updates behind it that
+    belong to it. `known` is what was read about its person, None if that is to be read when its
+    turn comes.
     """
 
     update: Update
     is_resumed: bool = False
+    is_late: bool = False
     known: KnownUser | None = None
     joined: tuple[Update, ...] = ()
     received_at: datetime = field(default_factory=utc_now, compare=False)
@@ -123,11 +129,16 @@ class Task:
 
 @dataclass(slots=True)
 class _ChatQueue:
-    """The waiting updates of one chat; `is_notified`: the person knows that more are refused."""
+    """The waiting updates of one chat; `is_notified`: the person knows that some were refused.
+
+    `unreported` were refused after that, `last_refused` the last of them.
+    """
 
     waiting: deque[Task] = field(default_factory=deque)
     is_working: bool = False
     is_notified: bool = False
+    unreported: int = 0
+    last_refused: Update | None = None
 
     def has_room(self, update: Update, most: int) -> bool:
         # A part of a waiting message does not count again.
@@ -155,6 +166,8 @@ Key = tuple[int, Priority]
 Worker = Callable[[Task], Awaitable[None]]
 # The refused updates of one chat, and whether to notify the person.
 Refuse = Callable[[Sequence[Update], bool], Awaitable[None]]
+# The last refused update of one chat, and how many the person has not been told of.
+Report = Callable[[Update, int], Awaitable[None]]
 
 
 class ChatProcessor(BaseUpdateProcessor):
@@ -168,6 +181,7 @@ class ChatProcessor(BaseUpdateProcessor):
         self,
         work: Worker,
         refuse: Refuse,
+        report: Report,
         *,
         at_once: int = MAX_CONCURRENT,
         most_waiting: int = MAX_WAITING,
@@ -175,6 +189,7 @@ class ChatProcessor(BaseUpdateProcessor):
         super().__init__(at_once)
         self._work = work
         self._refuse = refuse
+        self._report = report
         self._most_waiting = most_waiting
         self._queues: dict[Key, _ChatQueue] = {}
         self._unfinished: set[int] = set()
@@ -200,7 +215,8 @@ class ChatProcessor(BaseUpdateProcessor):
     def add(self, tasks: Iterable[Task]) -> None:
         """Queue updates in this order; messages beyond a chat's limit are refused.
 
-        Resumed updates were within the limit before; one that is in progress is not queued again.
+        Resumed updates were within the limit before, late ones were sent in no haste; one that is
+        in progress is not queued again.
         """
         refused: dict[Key, list[Update]] = {}
         for task in tasks:
@@ -214,7 +230,8 @@ class ChatProcessor(BaseUpdateProcessor):
                 queue = self._queues[key] = _ChatQueue()
                 self._start(self._run(key, queue))
             may_wait = task.is_resumed or not counts_as_waiting(update)
-            if may_wait or queue.has_room(update, self._most_waiting):
+            most = sys.maxsize if task.is_late else self._most_waiting
+            if may_wait or queue.has_room(update, most):
                 # By the time an earlier update is finished, the data read now may be stale.
                 is_free = not (queue.is_working or queue.waiting)
                 is_next = is_free and len(self._running) <= self.max_concurrent_updates
@@ -223,6 +240,9 @@ class ChatProcessor(BaseUpdateProcessor):
                 refused.setdefault(key, []).append(update)
         for key, chat_updates in refused.items():
             queue = self._queues[key]
+            if queue.is_notified:
+                queue.unreported += len(chat_updates)
+                queue.last_refused = chat_updates[-1]
             self._start(self._refuse_updates(chat_updates, is_news=not queue.is_notified))
             queue.is_notified = True
 
@@ -251,6 +271,8 @@ class ChatProcessor(BaseUpdateProcessor):
                 finally:
                     # A task that is cancelled while it waits for a slot has not started.
                     work.close()
+            if queue.last_refused is not None and not queue.waiting:
+                self._start(self._report(queue.last_refused, queue.unreported))
         finally:
             del self._queues[key]
 
@@ -372,20 +394,24 @@ class UpdateReceiver:
     async def _run_polling(self) -> None:
         """Poll, store and queue while this process leads."""
         attempt = 0
+        is_late = True
         while True:
+            is_late = is_late or not self._leads.is_set()
             await self._leads.wait()
-            raw = await self._poll()
+            # What came meanwhile is there at once; what comes from now on may be a flood.
+            raw = await self._poll(0 if is_late else self._services.pace.poll_s)
             if raw is None:
                 await self._transport.pause(attempt)
                 attempt += 1
+                is_late = True
                 continue
             attempt = 0
             if raw:
-                await self._store_batch(raw)
+                await self._store_batch(raw, is_late=is_late)
+            is_late = is_late and len(raw) >= FULL_BATCH
 
-    async def _poll(self) -> list[Any] | None:
+    async def _poll(self, poll_s: float) -> list[Any] | None:
         """Return the next batch, None if it cannot be fetched now."""
-        poll_s = self._services.pace.poll_s
         query = {
             "offset": self._offset,
             "timeout": int(poll_s),
@@ -401,10 +427,10 @@ class UpdateReceiver:
                 # The token is left to the other program for a while.
                 await self._record_conflict("notice-conflict", str(error))
                 await asyncio.sleep(self._services.pace.conflict_s)
-            return []
+            return None
         except RetryAfter as flood:
             await self._transport.pause(0, flood)
-            return []
+            return None
         except TelegramError as error:
             if not isinstance(error, NetworkError):  # those are counted already
                 self._transport.record_failure(str(error))
@@ -429,7 +455,7 @@ class UpdateReceiver:
             await self._services.store.do(lambda: tell(notice, {}))
         self.has_conflict = True
 
-    async def _store_batch(self, batch: Sequence[Any]) -> None:
+    async def _store_batch(self, batch: Sequence[Any], *, is_late: bool) -> None:
         """Store a batch, with as many retries as needed; queue the updates of this process."""
         updates = [update for item in batch if (update := _parse_update(item)) is not None]
         updates.sort(key=lambda update: update.update_id)
@@ -439,7 +465,8 @@ class UpdateReceiver:
             inbox = Inbox(self._services.db, self._services.bot_id)
             fresh = inbox.store(updates, self._services.owner)
             # Read here for all, because every question would have to read it.
-            return [Task(each, known=read_known_user(self._services, each)) for each in fresh]
+            read = partial(read_known_user, self._services)
+            return [Task(each, is_late=is_late, known=read(each)) for each in fresh]
 
         # Telegram keeps the batch until it is stored.
         fresh = await retry_until_stored(self._services, store, "updates could not be stored")

@@ -20,11 +20,12 @@ class LaneRecorder:
     def __init__(self, **options):
         self.done = []
         self.refused = []
+        self.reported = []
         self.most_at_once = 0
-        self.lanes = ChatProcessor(self.work, self.refuse, **options)
+        self.lanes = ChatProcessor(self.work, self.refuse, self.report, **options)
 
-    def add(self, updates, *, is_resumed=False):
-        self.lanes.add(Task(update, is_resumed) for update in updates)
+    def add(self, updates, **how):
+        self.lanes.add(Task(update, **how) for update in updates)
 
     async def work(self, task):
         self.most_at_once = max(self.most_at_once, self.lanes.working)
@@ -33,6 +34,9 @@ class LaneRecorder:
 
     async def refuse(self, updates, is_news):
         self.refused.append(([update.update_id for update in updates], is_news))
+
+    async def report(self, last, count):
+        self.reported.append((last.update_id, count, len(self.done)))
 
 
 def messages(chat_id, *numbers, kind="message"):
@@ -65,18 +69,20 @@ def test_number_of_concurrent_chats_is_limited():
     assert len(story.done) == 10
 
 
-def test_updates_beyond_the_queue_limit_are_refused_with_one_notice():
+def test_refused_updates_are_reported_at_once_and_the_later_ones_when_the_queue_is_empty():
     async def run():
         story = LaneRecorder()
         story.add(messages(1, *range(8)))
         story.add(messages(1, 8))
+        story.add(messages(1, 9, 10))
         await advance_clock(10)
         story.add(messages(1, *range(20, 27)))
         await advance_clock(10)
         return story
 
     story = run_jumping(run())
-    assert story.refused == [([6, 7], True), ([8], False), ([26], True)]
+    assert story.refused == [([6, 7], True), ([8], False), ([9, 10], False), ([26], True)]
+    assert story.reported == [(10, 3, 6)]
     assert [number for _, number in story.done] == [*range(6), *range(20, 26)]
 
 
@@ -91,6 +97,19 @@ def test_resumed_updates_and_other_kinds_bypass_the_queue_limit():
     story = run_jumping(run())
     assert story.refused == []
     assert len(story.done) == 9
+
+
+def test_updates_that_waited_at_telegram_are_no_flood():
+    async def run():
+        story = LaneRecorder()
+        story.add(messages(1, *range(30)), is_late=True)
+        story.add(messages(1, 30))
+        await advance_clock(40)
+        return story
+
+    story = run_jumping(run())
+    assert [number for _, number in story.done] == list(range(30))
+    assert story.refused == [([30], True)]
 
 
 def button_presses(chat_id, verb, *numbers):
@@ -160,7 +179,7 @@ def test_numbers_of_updates_are_read_by_another_thread_while_chats_come_and_go()
         async def work(_task):
             await asyncio.sleep(0)
 
-        lanes = ChatProcessor(work, no_refusal)
+        lanes = ChatProcessor(work, no_refusal, no_refusal)
 
         def read():
             while not is_over.is_set():
@@ -213,7 +232,7 @@ def test_prefetched_user_is_used_only_by_the_first_update_of_a_chat():
             if len(contexts) == 3:
                 ended.set()
 
-        lanes = ChatProcessor(work, no_refusal)
+        lanes = ChatProcessor(work, no_refusal, no_refusal)
         updates = [*messages(1, 1, 2), *messages(2, 3)]
         lanes.add(Task(update, known=(User(update.user_id), None)) for update in updates)
         await ended.wait()
@@ -233,7 +252,7 @@ def test_prefetched_user_is_read_again_if_the_update_had_to_wait():
             contexts[task.update.update_id] = task.known
             await advance_clock(1)
 
-        lanes = ChatProcessor(work, no_refusal, at_once=1)
+        lanes = ChatProcessor(work, no_refusal, no_refusal, at_once=1)
         paste = Update(1, "message", 1, 1, body={"message": {"text": "а" * 4096, "date": 0}})
         updates = [paste, *messages(2, 2)]
         lanes.add(Task(update, known=(User(update.user_id), None)) for update in updates)
