@@ -94,7 +94,7 @@ class Editors:
         self._environment = {KEY: "stand-in", "TELEGRAM_BOT_TOKEN": self.telegram.token}
         self._processes, self._cookies = dict[str, Any](), dict[str, str]()
         with open_migrated_database(self.lab.config) as db:
-            db.cipher = make_cipher(self.lab.config)
+            db.cipher = make_cipher(self.lab.config, db)
             Users(db).record_authors([User(person) for person in PEOPLE.values()])
             for name, person in PEOPLE.items():
                 self._cookies[name] = SignIns(db).open(person, SignInMethod.CODE, "soak")[1]
@@ -209,9 +209,9 @@ class Editors:
 
     def approve(self, who: str) -> None:
         """Approve or decline all proposals on the page, as the other admin may do at once."""
-        cipher = make_cipher(self.lab.config)
         draft = partial(Draft, answer="Да.", dataset="trial", model_id="m", origin="distil")
-        with open_database(self.lab.config.database, cipher=cipher) as database:
+        with open_database(self.lab.config.database) as database:
+            database.cipher = make_cipher(self.lab.config, database)
             Proposals(database).add_drafts([draft(self._question()) for _ in range(3)])
         numbers = [number for (number,) in self.query(_WAITING)]
         if self.rng.random() < 0.5:

@@ -331,7 +331,7 @@ def _sign_in_people(demo: Demo) -> None:
     """Sign the people in and give them enough questions."""
     config = load(demo.place.config)
     with open_migrated_database(config) as database:
-        database.cipher = make_cipher(config)
+        database.cipher = make_cipher(config, database)
         Users(database).record_authors([User(person) for person in PEOPLE.values()])
         for name, number in PEOPLE.items():
             demo.cookies[name] = SignIns(database).open(number, SignInMethod.CODE, "soak")[1]

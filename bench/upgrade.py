@@ -174,7 +174,8 @@ def _upgrade(kind: str, folder: Path, before: Path, url: str) -> None:
 
         old = start(before, configs[0])
         wait_until(lambda: is_ready(apis[0]), 60)
-        database = ended.enter_context(open_database(url, cipher=make_cipher(lab.config)))
+        database = ended.enter_context(open_database(url))
+        database.cipher = make_cipher(lab.config, database)
         wait_until(lambda: _count(database, "serving") and _count(database, "course"), 60)
         load = Load(telegram, _sign_in(database), apis[:1])
         with load.running():

@@ -49,7 +49,7 @@ def edit_session(config: Config, notify: Notify = print_message) -> Iterator[Edi
 
     request_daemon(config, requests.fetch, notify_once)
     with open_migrated_database(config) as database:
-        database.cipher = make_cipher(config)
+        database.cipher = make_cipher(config, database)
         ctx = Context(config=config, db=database, teach=train_and_answer)
         session = EditSession(ctx, Actor.operator(), notify_once)
         try:

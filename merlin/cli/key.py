@@ -64,7 +64,7 @@ def rotate(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     # refused and no key is removed, so that every text stays readable.
     is_credential = text_key() is not None
     with open_migrated_database(settings) as database:
-        database.cipher = make_cipher(settings)
+        database.cipher = make_cipher(settings, database)
         if is_credential:
             if not Reencryption(database).left():
                 raise Refused("nothing is sealed by another key", "key-nothing", name=TEXT_KEY)
@@ -93,7 +93,7 @@ def _encrypt_with_new_key(config: Config, database: Database, progress: Progress
             keyring.remove_other_keys(path)
             raise
         keyring.promote_key(path, name)
-        database.cipher = make_cipher(config)
+        database.cipher = make_cipher(config, database)
         _require_encrypting(database, name, "key-not-encrypting", str(path))
     unreadable = _reencrypt(database, progress)
     keyring.remove_other_keys(path)

@@ -422,7 +422,9 @@ def credentials_of(config: Config, process: str) -> dict[str, bool]:
     """
     providers = [provider.credential for provider in config.providers]
     errors = {SENTRY_DSN: False}
-    optional = {TEXT_KEY: False, DATABASE_PASSWORD: False} | errors
+    # Every machine with a state folder of its own would make its own key.
+    has_shared_texts = not config.database.startswith("sqlite:")
+    optional = {TEXT_KEY: has_shared_texts, DATABASE_PASSWORD: False} | errors
     if process == "engine":
         models = [model.credential for model in config.engine.models.values()]
         webhooks = [webhook.credential for webhook in config.engine.webhooks]

@@ -13,7 +13,7 @@ import os
 import socket
 import stat
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -24,7 +24,7 @@ from peewee import SQL, Tuple, fn
 
 from merlin.core import durable_files
 from merlin.core.clock import iso, utc_now
-from merlin.core.errors import Refused
+from merlin.core.errors import ConfigError, Refused
 from merlin.core.heartbeat import SILENT_AFTER_S
 from merlin.db.database import Database, Repository, Row, transaction
 from merlin.db.encryption import LOOK_S, DecryptionFailed, KeyFile, draft_key_file, key_id, new_key
@@ -71,6 +71,18 @@ def key_ids(path: Path, given: str | None) -> list[str]:
     if given is None and not path.exists():
         return []
     return [key_id(key) for key in KeyFile(path, given).read()]
+
+
+def require_key_of_texts(db: Database, held: Collection[str]) -> None:
+    """Raise ConfigError if another key than the `held` ones encrypted the database's texts.
+
+    Reads one text of each column: all of them would delay each start.
+    """
+    for table, name in _columns():
+        column = getattr(table, name)
+        sealed = db.value(table.select(column).where(column != "").limit(1))
+        if sealed and (key := str(sealed).split(".")[1]) not in held:
+            raise ConfigError(f"texts of the key {key}", "store-no-key", key_id=key)
 
 
 def _replace(path: Path, keys: list[bytes]) -> None:

@@ -34,7 +34,7 @@ def services_of(config: Config, store: Store) -> ApiServices:
 
     Raises ConfigError if a credential is missing or invalid.
     """
-    store.db.cipher = context.make_cipher(config)
+    store.db.cipher = context.make_cipher(config, store.db)
     settings, shop = config.api, config.payments.yookassa
     gateway = None if shop is None else context.yookassa_gateway(shop)
     token = credential(BOT_TOKEN) if config.telegram.mode == "webhook" else ""

@@ -74,7 +74,7 @@ async def services_of(config: Config, database: Database) -> AsyncIterator[BotSe
     """
     token, chat, telegram = credential(BOT_TOKEN), config.chat, config.telegram
     async with AsyncExitStack() as stack:
-        database.cipher = make_cipher(config)
+        database.cipher = make_cipher(config, database)
         store = Store(database)
         stack.callback(store.close)
         answerers = create_chat_clients(config, is_streaming=chat.streaming != "off")

@@ -15,7 +15,7 @@ from merlin.core.durable_files import write_durably
 from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import Failures
 from merlin.dataset.verdicts import require_known_dataset
-from merlin.db import connections
+from merlin.db import connections, keyring
 from merlin.db.database import Database, open_database
 from merlin.db.driver_errors import DatabaseAway, DatabaseDamaged
 from merlin.db.encryption import Cipher, key_path, load_or_make_key
@@ -61,18 +61,28 @@ def _upgrade(config: Config, database: Database, *, may_be_lost: bool = False) -
 
 def _read_existing_cipher(config: Config) -> Cipher | None:
     """Return the cipher of stored texts, None if there is no key, as nothing is encrypted then."""
-    has_key = text_key() is not None or key_path(config.state_dir).exists()
-    return make_cipher(config) if has_key else None
+    given = text_key()
+    has_key = given is not None or key_path(config.state_dir).exists()
+    return load_or_make_key(config.state_dir, given) if has_key else None
 
 
-def make_cipher(config: Config) -> Cipher:
-    """Return the cipher of stored texts; create its key if there is none. Raises ConfigError."""
-    return load_or_make_key(config.state_dir, text_key())
+def make_cipher(config: Config, database: Database) -> Cipher:
+    """Return the cipher of the database's texts; create its key if nothing was encrypted yet.
+
+    Raises ConfigError for an invalid key, if another key encrypted the texts, and on PostgreSQL
+    without the credential: its other processes may have other folders.
+    """
+    given = text_key(is_needed=database.is_shared)
+    keyring.require_key_of_texts(database, keyring.key_ids(key_path(config.state_dir), given))
+    return load_or_make_key(config.state_dir, given)
 
 
-def text_key() -> str | None:
-    """Return the credential with the keys of stored texts, None if they are in a file."""
-    return credential(TEXT_KEY, is_needed=False, is_header=False) or None
+def text_key(*, is_needed: bool = False) -> str | None:
+    """Return the credential with the keys of stored texts, None if they are in a file.
+
+    Raises ConfigError if it `is_needed` and missing.
+    """
+    return credential(TEXT_KEY, is_needed=is_needed, is_header=False) or None
 
 
 @contextmanager
@@ -153,7 +163,7 @@ def open_writing_context(
         if dataset:
             require_known_dataset(database, dataset)
         if makes_key:
-            database.cipher = make_cipher(config)
+            database.cipher = make_cipher(config, database)
         yield Context(config=config, db=database)
 
 

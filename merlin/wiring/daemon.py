@@ -136,7 +136,7 @@ def services_of(
         forge = create_forge(config) if has_providers else None
         if forge is not None:
             stack.callback(forge.close)
-        database.cipher = make_cipher(config)
+        database.cipher = make_cipher(config, database)
         yield DaemonServices(
             config=config,
             db=database,

@@ -71,7 +71,7 @@ def questions(tmp_path):
 
 def waiting_proposals(lab):
     with open_migrated_database(lab.config) as database:
-        database.cipher = make_cipher(lab.config)
+        database.cipher = make_cipher(lab.config, database)
         return Proposals(database).list_waiting(limit=1000)
 
 

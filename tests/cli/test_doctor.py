@@ -442,7 +442,7 @@ def break_everything(lab, address, port, monkeypatch):
     }
     lab.path.write_text(yaml.safe_dump(settings), "utf-8")
     with open_migrated_database(lab.config) as database:
-        database.cipher = make_cipher(lab.config)
+        database.cipher = make_cipher(lab.config, database)
         Users(database).record_person(User(1003))
         Users(database).set_name(1003, "Вера")
         Notices(database, lambda: utc_now() - timedelta(hours=1)).tell(ADMINS, "bot-failed", {})

@@ -298,11 +298,22 @@ def test_text_written_meanwhile_is_not_overwritten(folder):
 
 
 def test_unreadable_texts_are_counted_and_kept(capsys, folder):
-    (folder / "state" / "text.key").unlink()
+    with open_place(folder) as database:
+        database.sql("UPDATE preset SET prompt = prompt || 'A' WHERE id = 7")
     code, document = run(capsys, folder, "rotate")
-    assert (code, document["unreadable"]) == (0, 2 * COUNT + 3)
+    assert (code, document["unreadable"]) == (0, 1)
     code, listed = run(capsys, folder, "list")
     assert [key["state"] for key in listed["keys"]] == ["seals", "missing"]
+
+
+def test_rotation_without_the_key_of_the_texts_is_refused_and_makes_none(capsys, folder):
+    path = folder / "state" / "text.key"
+    (name,) = keyring.key_ids(path, None)
+    path.unlink()
+    code, output = run(capsys, folder, "rotate")
+    assert code == 2
+    assert name in output
+    assert not path.exists()
 
 
 def test_credential_decides_which_key_encrypts(capsys, folder, monkeypatch):

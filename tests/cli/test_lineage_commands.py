@@ -25,7 +25,7 @@ def store_answer(lab):
     def answer(said, number=1, known=None):
         model = lab.status()["serving"]["model"]
         with open_migrated_database(lab.config) as database:
-            database.cipher = make_cipher(lab.config)
+            database.cipher = make_cipher(lab.config, database)
             session = Sessions(database, BOT).open(ChatPlace(ANNA, ANNA))
             question = Question(session.session_id, number, ANNA, QUESTION, number)
             turn = Turns(database, BOT).ask(question, number)

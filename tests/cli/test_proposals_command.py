@@ -25,7 +25,7 @@ def proposed(lab):
     taught = {"model_id": "big", "origin": "distil", "cost_micro": 1200, "currency": "USD"}
     taught["note"] = "materials/a.md\n\nБуквы."
     with open_migrated_database(lab.config) as database:
-        database.cipher = make_cipher(lab.config)
+        database.cipher = make_cipher(lab.config, database)
         rows = Proposals(database)
         rows.add_drafts([Draft(f"Что такое {it}?", "Это.", "trial", **taught) for it in "жз"])
         rows.add(7, Draft("Что это?", "\x00", "trial"))
@@ -51,7 +51,7 @@ def test_all_waiting_proposals_without_errors_become_one_commit(lab, run_json, r
 
 def test_text_of_several_lines_is_one_row_of_the_table(lab, run):
     with open_migrated_database(lab.config) as database:
-        database.cipher = make_cipher(lab.config)
+        database.cipher = make_cipher(lab.config, database)
         Proposals(database).add_drafts([Draft("Что это?", "1. Раз.\n2. Два 👩\u200d🔧.", "trial")])
     code, table = run("proposals", "list", "trial")
     assert (code, "1. Раз. 2. Два 👩\u200d🔧." in table.out) == (0, True), table.out
@@ -96,7 +96,7 @@ def test_correction_replaces_the_old_example_and_withdrawing_it_restores_nothing
     lab.tick("fetch")
     text = parse_example((lab.repository.folder / "datasets/trial/examples/q3.yaml").read_text())
     with open_migrated_database(lab.config) as database:
-        database.cipher = make_cipher(lab.config)
+        database.cipher = make_cipher(lab.config, database)
         # The second question has one word more than the example, so its proposal replaces nothing.
         for turn, words in enumerate((text.question.upper(), f"{text.question} Да?"), 1):
             Proposals(database).add(7, Draft(words, new, "trial", turn))
@@ -118,7 +118,7 @@ def test_correction_replaces_the_old_example_and_withdrawing_it_restores_nothing
     assert train_and_answer((lessons, [text.question])) == [new]
     lab.tick("fetch")
     with open_migrated_database(lab.config) as database:
-        database.cipher = make_cipher(lab.config)
+        database.cipher = make_cipher(lab.config, database)
         following = ProposalFollower(database)
         following.follow()
         Proposals(database).withdraw(7)

@@ -23,7 +23,7 @@ def lab(committed_lab):
 
 def test_questions_are_grouped_and_those_without_consent_hidden(lab, run_json, run):
     with open_migrated_database(lab.config) as database:
-        database.cipher = make_cipher(lab.config)
+        database.cipher = make_cipher(lab.config, database)
         turns = Turns(database, 7)
         for number, (user_id, words) in enumerate(
             ((1, "Куда девать массив?"), (1, "куда девать массивы"), (2, "Секрет?")), 1
@@ -45,7 +45,7 @@ def test_questions_are_grouped_and_those_without_consent_hidden(lab, run_json, r
 
 def test_dismissed_questions_make_room_for_older_ones_which_are_counted(lab, run_json, run):
     with open_migrated_database(lab.config) as database:
-        database.cipher = make_cipher(lab.config)
+        database.cipher = make_cipher(lab.config, database)
         questions = EditorQuestions(database)
         for number in range(203):
             questions.add(3, "trial", f"Что такое {number}?", 0, 1_000)

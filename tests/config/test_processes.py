@@ -76,6 +76,13 @@ def test_run_names_every_missing_credential_at_once(complete_config, monkeypatch
     )
 
 
+def test_several_machines_on_postgresql_need_one_text_key(complete_config, monkeypatch):
+    monkeypatch.delenv("MERLIN_TEXT_KEY", raising=False)
+    shared = complete_config.model_copy(update={"database": "postgresql:///merlin"})
+    with pytest.raises(ConfigError, match="MERLIN_TEXT_KEY"):
+        need_credentials(shared)
+
+
 def test_credential_in_an_unreadable_folder_counts_as_missing(tmp_path, monkeypatch):
     require_root("become another user")
     folder = tmp_path / "credentials"

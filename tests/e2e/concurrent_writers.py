@@ -71,7 +71,7 @@ def submit_all(lab, number, count, seed):
     names = [f"writer-{number}/{index:03d}" for index in range(count)]
     random.Random(seed + number).shuffle(names)  # noqa: S311 - an order, no secret
     with open_migrated_database(lab.config) as database, closing(Store(database)) as store:
-        database.cipher = make_cipher(lab.config)
+        database.cipher = make_cipher(lab.config, database)
         ctx = Context(config=lab.config, db=database, store=store)
         actor = Actor.person(number + 1, Authority(Role.EDITOR))
         return asyncio.run(_submit(ctx, actor, names))
@@ -122,7 +122,7 @@ def is_pushed(lab):
 
 def list_pending(lab):
     with open_migrated_database(lab.config) as database:
-        database.cipher = make_cipher(lab.config)
+        database.cipher = make_cipher(lab.config, database)
         return Changes(database).list_pending("trial")
 
 
@@ -143,7 +143,7 @@ def check_branch(lab, change_ids, expected_count, by_hand):
     assert len(log) == 1 + expected_count + by_hand
     commits = {fields.split()[1]: fields.split()[0] for fields, _ in log if " " in fields.strip()}
     with open_migrated_database(lab.config) as database:
-        database.cipher = make_cipher(lab.config)
+        database.cipher = make_cipher(lab.config, database)
         stored = [Changes(database).get(change_id) for change_id in change_ids]
     assert all(change.state is ChangeState.COMMITTED for change in stored)
     assert {change.change_id: change.commit for change in stored} == commits

@@ -39,7 +39,7 @@ def test_each_answer_is_proposed_once_after_kills(tmp_path):
     # Only the answer that could not be recorded is requested again.
     assert (len(contents), len(set(contents))) == (4, 3)
     with open_migrated_database(lab.config) as database:
-        database.cipher = make_cipher(lab.config)
+        database.cipher = make_cipher(lab.config, database)
         drafts = [proposal.draft for proposal in Proposals(database).list_waiting(limit=100)]
         calls = Intents(database).list_of_kind("distil").values()
     assert len(drafts) == len({draft.question for draft in drafts}) == 9

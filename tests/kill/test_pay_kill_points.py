@@ -56,7 +56,7 @@ class ApiProcess:
         self.config = load(self.path)
         shop.notify_to(f"{self.address}/hooks/payment")
         with open_migrated_database(self.config) as database:
-            database.cipher = make_cipher(self.config)
+            database.cipher = make_cipher(self.config, database)
             Users(database).record_authors([User(ANNA), User(VERA)])
             sign_ins = SignIns(database)
             self.tokens = {

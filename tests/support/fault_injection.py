@@ -151,7 +151,7 @@ def fail_edits(folder, step=1):
                 "trial", [Edit(f"examples/e{number}.yaml", None, text)], change_request
             )
             with open_migrated_database(lab.config) as database:
-                database.cipher = make_cipher(lab.config)
+                database.cipher = make_cipher(lab.config, database)
                 Changes(database).put(changes)
             return changes[0]
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from merlin.db.database import open_database
+from merlin.db.encryption import key_path
 from merlin.db.migrations import migrate
 
 # Read at import: tests remove this variable from the environment.
@@ -96,10 +97,15 @@ def _server():
 
 
 def _create_on_postgresql(path):
+    from tests.support.postgresql import TEXT_KEY
+
     server = _server()
     for removed in [known for known in _databases if not known.parent.exists()]:
         server.drop(_databases.pop(removed))
     if path not in _databases:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         _databases[path] = server.create(template="empty")
+    # Tests read with the file what processes encrypted with the credential.
+    key_path(path.parent).write_text(TEXT_KEY)
+    os.environ["MERLIN_TEXT_KEY"] = TEXT_KEY
     return _databases[path]

@@ -191,7 +191,7 @@ class Lab:
 
     def changes(self, database):
         """Return the edits in one of this lab's databases, readable by its key."""
-        database.cipher = make_cipher(self.config)
+        database.cipher = make_cipher(self.config, database)
         return Changes(database)
 
     def status(self, dataset="trial"):

@@ -3,6 +3,7 @@
 It runs as the user postgres when the tests run as root (it refuses root).
 """
 
+import base64
 import itertools
 import os
 import pwd
@@ -23,6 +24,8 @@ BIN = Path("/usr/lib/postgresql/15/bin")
 TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'migration'"
 FAST_SETTINGS = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "autovacuum=off")
 SMALL_SETTINGS = ("shared_buffers=16MB", "max_connections=60", "deadlock_timeout=50ms")
+# Processes on PostgreSQL need the credential.
+TEXT_KEY = base64.urlsafe_b64encode(b"k" * 32).decode()
 # ALTER SEQUENCE … RESTART would make a new file for each.
 FIRST_IDS = "SELECT setval(seqrelid::regclass, 1, false) FROM pg_sequence"
 
@@ -72,6 +75,7 @@ class Server:
         self._run("pg_ctl", "-w", "-m", mode, "stop")
 
     def url(self, name):
+        os.environ["MERLIN_TEXT_KEY"] = TEXT_KEY  # until the next test begins
         return f"postgresql://postgres@127.0.0.1:{self.port}/{name}"
 
     def create(self, name=None, template="template0"):
