@@ -15,6 +15,11 @@ def main() -> None:
     if "TZ" in os.environ and not _may_be_zone(os.environ["TZ"].removeprefix(":")):
         os.environ["TZ"] = "UTC"  # as the C library; babel would fail when it is imported
     try:
+        if sys.argv[1:2] == ["health"]:
+            from merlin.core import probe  # noqa: PLC0415 - as below
+
+            if (code := probe.run(sys.argv[2:])) is not None:
+                sys.exit(code)
         from merlin.cli import main as run  # noqa: PLC0415 - keeps `import merlin` light
 
         sys.exit(run(sys.argv[1:]))

@@ -42,6 +42,7 @@ from merlin.core.connections import Server, tls_context
 from merlin.core.heartbeat import Failures, Heartbeat
 from merlin.core.log import get_logger
 from merlin.core.memory import exclude_loaded_objects
+from merlin.core.probe import LIFE_SIGNS
 from merlin.db.change_watch import MAX_WAIT_S, ChangeCounter, changes_of
 from merlin.db.processes import Heartbeats
 from merlin.db.requests import RequestKind
@@ -105,14 +106,18 @@ async def _lifespan(services: ApiServices, app: FastAPI) -> AsyncIterator[None]:
     learn_vocabulary = partial(services.read, courses.learn_vocabulary)
     heartbeats, since = Heartbeats(services.db), utc_now()
     write_heartbeat = partial(_write_heartbeat, heartbeats, state.answer_service, since)
-    beat = partial(services.store.do, write_heartbeat)
+
+    async def beat() -> None:
+        await services.store.do(write_heartbeat)
+        LIFE_SIGNS.show_stored({})
+
     release = partial(services.write, release_stale_reservations)
     share = partial(state.limits.share, services)
     forget_counts = partial(services.store.do, partial(forget, services.db))
     with changes_of(services.db) as changes:
         work = [
             *(debouncer.serve() for debouncer in state.debouncers.values()),
-            server.notify_watchdog(partial(server.notify, server.WATCHDOG)),
+            server.notify_watchdog(server.show_alive),
             repeat(poll_version, MAX_WAIT_S, "the catalogue's version is unknown", changes),
             repeat(
                 learn_vocabulary,

@@ -36,7 +36,8 @@ from merlin.chat.model_catalogue import ModelCatalogue, Windows
 from merlin.core.errors import ConfigError, ProviderError
 from merlin.core.heartbeat import Failures, Heartbeat
 from merlin.core.log import get_logger, redact
-from merlin.core.server import READY, STOPPING, WATCHDOG
+from merlin.core.probe import LIFE_SIGNS
+from merlin.core.server import READY, STOPPING, WATCHDOG, notify_watchdog
 from merlin.db.change_watch import ChangeCounter, changes_of
 from merlin.providers.payments import Gateway
 
@@ -159,6 +160,7 @@ class Bot:
         services = self._services
         results = partial(show_results, services)
         parts: list[tuple[str, Callable[[], Awaitable[None]]]] = [
+            ("watchdog", lambda: notify_watchdog(self._show_alive)),
             ("heartbeat", self._send_heartbeats),
             ("introduction", self._store_identity),
             ("takeover", lambda: run_loop(self._take_over, changes, rest_s=TAKEOVER_REST_S)),
@@ -224,14 +226,18 @@ class Bot:
         self._processor.add(map(Task, fresh))
         self._processor.add(Task(update, is_resumed=True) for update in claimed)
 
+    def _show_alive(self) -> None:
+        self._services.notify(WATCHDOG)
+        LIFE_SIGNS.show_alive()
+
     async def _send_heartbeats(self) -> None:
         """Send a heartbeat once a second, and renew the leases."""
         renewed = 0.0
         clock = asyncio.get_running_loop().time
         while True:
-            self._services.notify(WATCHDOG)
             is_due = clock() - renewed >= RENEW_S
             await self._services.store.do(partial(self._store_heartbeat, is_due=is_due))
+            LIFE_SIGNS.show_stored(self._failures.bugs)
             if is_due:
                 renewed = clock()
             await asyncio.sleep(self._services.pace.beat_s)

@@ -5,7 +5,6 @@ Exit codes: 0 success · 1 expected failure · 2 wrong configuration or usage ·
 """
 
 import os
-import re
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -15,6 +14,7 @@ import typer
 
 from merlin import __version__
 from merlin.cli.commands import LazyGroup
+from merlin.core.probe import locale_language
 
 app = typer.Typer(
     name="merlin",
@@ -48,17 +48,6 @@ def language() -> str:
     from merlin.core.i18n import language_of
 
     return language_of(locale_language(), default="en")
-
-
-def locale_language() -> str:
-    """Return the language code that the environment sets, or "" if it sets none.
-
-    As in POSIX, the first non-empty variable wins. The locales C and POSIX mean no language.
-    """
-    names = ("MERLIN_LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
-    locale = next((value for name in names if (value := os.environ.get(name))), "")
-    code = re.split(r"[_.@-]", locale, maxsplit=1)[0].lower()
-    return "" if code in ("c", "posix") else code
 
 
 def main(argv: Sequence[str] | None = None) -> int:

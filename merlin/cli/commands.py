@@ -17,6 +17,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
+from merlin.core.probe import locale_language
+
 # Help panels in display order: command -> its module and help line; without a line it is hidden.
 PANELS: dict[str, dict[str, tuple[str, str]]] = json.loads(
     (Path(__file__).parent / "commands.json").read_text(encoding="utf-8")
@@ -70,7 +72,6 @@ def _usage_errors() -> Iterator[None]:
     try:
         yield
     except TyperException as error:
-        from merlin.cli import locale_language
         from merlin.cli.help import show_russian_titles, translate_usage_error
 
         if (language := locale_language()) == "ru":
@@ -115,8 +116,6 @@ class LazyGroup(TyperGroup):
             return super().invoke(ctx)
 
     def _translate(self, command: Any, ctx: Any, text: str) -> None:
-        from merlin.cli import locale_language
-
         if locale_language() == "ru":
             from merlin.cli.help import show_russian_titles, translate_help
 

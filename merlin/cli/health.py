@@ -1,35 +1,29 @@
-"""`merlin health`: tell whether a process is healthy, for probes and HEALTHCHECK."""
+"""`merlin health`, and the health of a process as `merlin doctor` sees it."""
 
 import json
-import os
-import pickle
-import select
 import socket
 import ssl
 import sys
 import urllib.error
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from email.message import Message
 from http import HTTPStatus
-from typing import Annotated, TypeVar, cast
+from typing import Annotated
 
 import typer
 
-from merlin.cli.failures import error_text
 from merlin.cli.options import DEFAULT, ConfigPath, configuration
-from merlin.cli.output import print_message
 from merlin.config import INSTALLATION_HEADER, Config, installation_id
 from merlin.config.engine import EngineConfig
 from merlin.config.settings import ApiConfig
 from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError, MerlinError, NotFound
 from merlin.core.heartbeat import STATE_ERRORS, Heartbeat, health_problem
-from merlin.core.memory import without_modules
 from merlin.core.network import fetch_url, url_place
+from merlin.core.probe import PROCESSES, report_health
 
 PROBE_S = 5.0
-T = TypeVar("T")
 OTHER_INSTALLATION = "unhealthy-other-installation"
 NO_DATABASE = "unhealthy-database"
 # The keys of the errors by which an api that answers reports its database.
@@ -49,96 +43,26 @@ def health(
     config: ConfigPath = DEFAULT,
 ) -> None:
     """Check whether a process is healthy: exit 0, or 1 with the reason."""
-    check = liveness_error if alive else health_error
-    if (reason := check(configuration(config), process)) is None:
-        print_message("health-good", process=process)
-        return
-    print_message("health-bad", process=process, reason=error_text(reason.key, reason.arguments))
-    sys.exit(1)
+    state_dir = configuration(config).state_dir
+    if process not in PROCESSES:
+        raise ConfigError(f"no process {process}", "health-unknown", process=process)
+    sys.exit(report_health(state_dir, process, only_alive=alive))
 
 
 def health_error(config: Config, process: str) -> MerlinError | None:
-    """Return the error of an unhealthy process, or None if it is healthy. Raises ConfigError."""
+    """Return why a process is unhealthy, None if it is healthy.
+
+    Other than a probe it asks the servers themselves, and the database about the others.
+    """
     if process == "engine":
         return _probe_server(local_url(config.engine))
     if process == "api":
         url = local_url(config.api)
         return _probe_server(url, config) or _probe_readiness(url)
-    if process in ("daemon", "bot"):
-        # Heartbeats are stored in the database: if that takes no writes, this is the error.
-        # Imported here: probes of HTTP servers run often and do not need the database modules.
-        with without_modules("psycopg"):  # peewee would import it: only PostgreSQL needs it
-            from merlin.db.database import require_room, require_storage
-
-        def read() -> list[Heartbeat]:
-            require_storage(config.database)
-            beats = _read_heartbeats(config, process)
-            require_room(config.state_dir)
-            return beats
-
-        try:
-            beats = _run_in_time(read)
-        except MerlinError as error:
-            return error
-        return health_problem(beats, utc_now())
-    raise ConfigError(f"no process {process}", "health-unknown", process=process)
-
-
-def liveness_error(config: Config, process: str) -> MerlinError | None:
-    """Return the error of a process that a restart could help, or None. Raises ConfigError.
-
-    Unlike `health_error` it ignores a failing step, and a missing heartbeat while the database
-    takes no writes.
-    """
-    if process == "api":
-        return _probe_server(local_url(config.api))
-    if process not in ("daemon", "bot"):
-        return health_error(config, process)
-    with without_modules("psycopg"):  # as above
-        from merlin.db.database import open_database
-
-    def find_problem() -> MerlinError | None:
-        beats, now = _read_heartbeats(config, process), utc_now()
-        if any(beat.is_alive(now) for beat in beats):
-            return None
-        if beats:
-            with open_database(config.database) as database:
-                database.require_writable()
-        return health_problem(beats, now)
-
     try:
-        return _run_in_time(find_problem)
-    except MerlinError:
-        return None
-
-
-def _run_in_time(read: Callable[[], T]) -> T:
-    """Return what a child process reads. Raises its errors; MerlinError if it is late or killed.
-
-    A process that waits for a stalled disk cannot end, so the child waits in place of this one.
-    """
-    receiver, sender = os.pipe()
-    child = os.fork()
-    if not child:
-        try:
-            result: tuple[T | None, Exception | None] = read(), None
-        except Exception as error:  # noqa: BLE001 - raised by the parent
-            result = None, error
-        with os.fdopen(sender, "wb") as stream:
-            pickle.dump(result, stream)
-        os._exit(0)
-    os.close(sender)
-    with os.fdopen(receiver, "rb") as stream:
-        if not select.select([stream], [], [], PROBE_S)[0]:
-            raise MerlinError("no answer", "unhealthy-stalled", seconds=int(PROBE_S))
-        try:
-            value, failure = pickle.load(stream)  # noqa: S301 - of our child
-        except (EOFError, pickle.UnpicklingError):
-            value, failure = None, MerlinError("the probe was killed", "unhealthy-killed")
-    os.waitpid(child, 0)
-    if failure is not None:
-        raise failure
-    return cast("T", value)
+        return health_problem(_read_heartbeats(config, process), utc_now())
+    except MerlinError as error:
+        return error
 
 
 def plain_reason(error: OSError) -> str:

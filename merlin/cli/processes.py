@@ -14,8 +14,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from merlin.cli import language, locale_language
+from merlin.cli import language
 from merlin.cli.options import DEFAULT, ConfigPath, configuration
+from merlin.core.probe import locale_language
 
 app = typer.Typer()
 

@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from merlin.core.errors import ConfigError
 from merlin.core.log import get_logger
+from merlin.core.probe import LIFE_SIGNS
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -50,6 +51,12 @@ def notify(*messages: str) -> bool:
     except OSError:  # a failed notification must not stop the service
         return False
     return True
+
+
+def show_alive() -> None:
+    """Show systemd's watchdog and probes that this process lives; never waits for a disk."""
+    notify(WATCHDOG)
+    LIFE_SIGNS.show_alive()
 
 
 def status_notice(text: str) -> str:

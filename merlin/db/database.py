@@ -34,6 +34,7 @@ from peewee import SQL, Insert, PeeweeException, Select, Table, fn
 from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.errors import ConfigError, MerlinError
 from merlin.core.log import get_logger
+from merlin.core.probe import MIN_FREE_BYTES
 from merlin.db.connections import Handle, connect, open_session, sqlite_path
 from merlin.db.driver_errors import (
     DatabaseAway,
@@ -145,8 +146,6 @@ FIRST_PAUSE_S = 0.02
 _BUMP = "UPDATE wake SET counter = counter + 1 WHERE id = 1"
 _SAME = "UPDATE wake SET counter = counter WHERE id = 1"
 _NOTIFY = "SELECT pg_notify('merlin_wake', '')"
-# The longest call writes that much: with less room the next write may fail.
-MIN_FREE_BYTES = 8 << 20
 
 Query = peewee.BaseQuery | BoundQuery
 

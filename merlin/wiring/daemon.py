@@ -14,7 +14,8 @@ from merlin.core.errors import ConfigError
 from merlin.core.heartbeat import SILENT_AFTER_S
 from merlin.core.log import get_logger
 from merlin.core.network import is_loopback
-from merlin.core.server import READY, STOPPING, WATCHDOG, notify, status_notice
+from merlin.core.probe import LIFE_SIGNS
+from merlin.core.server import READY, STOPPING, notify, show_alive, status_notice
 from merlin.course.catalogue import Catalogue
 from merlin.daemon.changing import ChangeProcessor
 from merlin.daemon.main import TickCounts, event_on_signal, run
@@ -80,6 +81,7 @@ def _wait_for_lead(lead: Lead, stop: threading.Event, database: Database) -> boo
             if lead.take():
                 return True
             all_beats = Heartbeats(database).list_all()
+            LIFE_SIGNS.show_stored({})
             previous_beats = beats
             beats = [beat.at for beat in all_beats if beat.process == "daemon"]
             silent_s = 0.0 if beats != previous_beats else silent_s + LEAD_POLL_S
@@ -91,14 +93,14 @@ def _wait_for_lead(lead: Lead, stop: threading.Event, database: Database) -> boo
             log.warning(event, **named)
             notify(status_notice("waits for the lead"))
             reported = event
-        notify(WATCHDOG)
+        show_alive()
         if stop.wait(LEAD_POLL_S):
             return False
 
 
 def _confirm_lead(lead: Lead, stop: threading.Event) -> None:
     """Stop if another daemon has taken the lead. Raises DatabaseAway if that is unknown."""
-    notify(WATCHDOG)
+    show_alive()
     if not lead.keep():
         log.error("the leader lock was lost", holder=lead.holder())
         stop.set()

@@ -22,11 +22,11 @@ def start_engine(config: Config) -> None:
 
     require_whole(config.state_dir, but=RECOVERY)
     settings = engine_settings(config)  # Names a missing credential: the imports below take time.
-    from merlin.core.server import READY, WATCHDOG, notify
+    from merlin.core.server import READY, notify, show_alive
     from merlin.engine.main import serve
 
     with observe_process(config, "engine"):
-        serve(settings, partial(notify, READY), partial(notify, WATCHDOG))
+        serve(settings, partial(notify, READY), show_alive)
 
 
 def engine_folder(config: Config) -> Path:

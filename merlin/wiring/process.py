@@ -1,4 +1,4 @@
-"""Set-up common to all processes: the heap, logging, traces, error reports."""
+"""Set-up common to all processes: the heap, logging, signs of life, traces, error reports."""
 
 import os
 from collections.abc import Iterator
@@ -9,11 +9,12 @@ from merlin.config.settings import SENTRY_DSN
 from merlin.core.errors import ConfigError
 from merlin.core.log import set_up_logging
 from merlin.core.memory import share_one_heap
+from merlin.core.probe import LIFE_SIGNS
 
 
 @contextmanager
 def observe_process(config: Config, process: str) -> Iterator[None]:
-    """Set up the heap and logging, and configured traces and error reports.
+    """Set up the heap, logging and signs of life, and configured traces and error reports.
 
     Raises ConfigError for a bad DSN.
     """
@@ -22,6 +23,7 @@ def observe_process(config: Config, process: str) -> Iterator[None]:
     os.environ["PGAPPNAME"] = f"merlin-{process}"  # in pg_stat_activity
     dsn = credential(SENTRY_DSN, is_needed=False)
     with ExitStack() as stack:
+        stack.enter_context(LIFE_SIGNS.shown(config.state_dir, process))
         if config.tracing is not None:
             from merlin.core.trace_export import send_traces
 

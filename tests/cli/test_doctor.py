@@ -706,8 +706,8 @@ def test_unwritable_state_is_reported(fresh, capsys):
 @pytest.mark.parametrize(
     ("language", "idle", "expected"),
     [
-        ("ru", "ещё не запускалось", "ни разу не запускался"),
-        ("en", "not started yet", "never started"),
+        ("ru", "ещё не запускалось", "не запущен"),
+        ("en", "not started yet", "not running"),
     ],
 )
 def test_both_languages_are_supported(fresh, capsys, monkeypatch, language, idle, expected):

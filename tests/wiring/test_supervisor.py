@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from merlin import __version__
+from merlin.cli import main
 from merlin.cli.health import health_error
 from merlin.core.server import free_ports
 from merlin.db.database import open_database
@@ -72,6 +73,7 @@ def test_wrong_bot_token_stops_neither_daemon_nor_api(lab, tmp_path):
             wait_until(
                 lambda name=name: health_error(lab.config, name) is None, describe=log.read_text
             )
+            wait_until(lambda name=name: main(["health", name, "--config", str(lab.path)]) == 0)
         assert "TELEGRAM_BOT_TOKEN" in log.read_text()
         assert process.poll() is None
     finally:

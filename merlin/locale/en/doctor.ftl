@@ -1,11 +1,13 @@
 # merlin health, merlin doctor: what was found, and what to do about it
+health-good = { $process }: healthy
+health-bad = { $process }: unhealthy: { $reason }
+unhealthy-not-running = not running (merlin run, or as services: systemctl start merlin.target)
+unhealthy-silent-for = no heartbeat for { $seconds } s: it was killed, hangs, or gets no processor time. Its log says more
 unhealthy-silent = { $url } isn't responding: { $reason }. Is it running? (merlin run, or as services: systemctl start merlin.target)
 unhealthy-other-installation = the Merlin that answers at { $url } is another installation, with another state folder. Stop it, or set another api.listen here
 unhealthy-never-started = never started (merlin run, or as services: systemctl start merlin.target)
 unhealthy-failing = its step “{ $step }” keeps failing because of a bug in Merlin: { $reason }. The rest works; send the log to the person who looks after Merlin
-unhealthy-stalled = the database hasn't answered in { $seconds } s: its disk is frozen or stalled, or its server is silent. Check the disk (mount, dmesg); a restart of Merlin doesn't help
-unhealthy-killed = the process that asked the database was killed before it got an answer, most likely because memory ran out (dmesg). Free some memory and try again
-unhealthy-database = it serves, but the database doesn't answer it
+unhealthy-database = the database doesn't answer it or takes nothing from it
 unhealthy-no-signal = no signal since { $at } (merlin run, or as services: systemctl start merlin.target)
 doctor-pooler = A pooler in transaction or statement mode sits in front of PostgreSQL: locks and notifications are lost there, so two daemons could lead. Set pool_mode = session in it, and a default_pool_size for all of Merlin's connections, or name the server itself in database
 doctor-connections = { $used } of { $limit } connections in use

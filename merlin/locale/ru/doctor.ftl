@@ -1,11 +1,13 @@
 # merlin health, merlin doctor: что найдено и что с этим делать
+health-good = { $process }: работает
+health-bad = { $process }: не работает: { $reason }
+unhealthy-not-running = не запущен (merlin run, а если это службы: systemctl start merlin.target)
+unhealthy-silent-for = нет сигнала уже { $seconds } с: процесс убит, завис или не получает процессорного времени. Подробности в его журнале
 unhealthy-silent = { $url } не отвечает: { $reason }. Запущен ли он? (merlin run, а если это службы: systemctl start merlin.target)
 unhealthy-other-installation = по адресу { $url } отвечает другая установка Merlin, с другой папкой состояния. Остановите её или задайте здесь другой api.listen
 unhealthy-never-started = ещё ни разу не запускался (merlin run, а если это службы: systemctl start merlin.target)
 unhealthy-failing = шаг «{ $step }» раз за разом не выполняется из-за ошибки в Merlin: { $reason }. Остальное работает; передайте журнал тому, кто отвечает за Merlin
-unhealthy-stalled = база данных не ответила за { $seconds } с: её диск заморожен или завис, либо молчит сервер. Проверьте диск (mount, dmesg); перезапуск Merlin не поможет
-unhealthy-killed = процесс, который спрашивал базу данных, убит, не дождавшись ответа; скорее всего, кончилась память (dmesg). Освободите память и попробуйте ещё раз
-unhealthy-database = работает, но база данных ему не отвечает
+unhealthy-database = база данных не отвечает ему или ничего от него не принимает
 unhealthy-no-signal = нет сигнала с { $at } (merlin run, а если это службы: systemctl start merlin.target)
 doctor-pooler = Перед PostgreSQL стоит пулер в режиме transaction или statement: блокировки и уведомления в нём теряются, и ведущими могут стать два демона. Задайте в нём pool_mode = session и default_pool_size не меньше числа соединений Merlin или укажите в database сам сервер
 doctor-connections = соединений занято: { $used } из { $limit }
