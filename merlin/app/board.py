@@ -70,7 +70,10 @@ class Stage(StrEnum):
 
 
 # States that need attention, and states that proceed without anybody.
-_NEEDS_CARE = ("conflict", "parked", "rejected", "unchanged", "held", "silent", "failed", "gated")
+_NEEDS_CARE = (
+    *("conflict", "parked", "rejected", "left_out", "unchanged"),
+    *("held", "silent", "failed", "gated"),
+)
 _UNDER_WAY = ("waiting", "working", "built", "training", "testing", "canary")
 
 
@@ -297,13 +300,14 @@ def _list_verdict_ids(
 ) -> list[int]:
     """Return the verdicts to show: at most `_MAX_CARDS` for each dataset and status.
 
-    A rejected commit is replaced by any that passes the check, a commit without changes by any
-    other, a failed training by one that gets further or removes the dataset; commits in progress
-    are not replaced. Each condition is one search in an index.
+    A rejected commit is replaced by any that passes the check, one without changes or left out by
+    any other, a failed training by one that gets further or removes the dataset; commits in
+    progress are not replaced. Each condition is one search in an index.
     """
     replaced_by: Mapping[VerdictStatus, Collection[VerdictStatus]] = {
         **dict.fromkeys(_WITH_RUNNING_JOB, ()),
         VerdictStatus.REJECTED: {*VerdictStatus} - {VerdictStatus.REJECTED},
+        VerdictStatus.LEFT_OUT: {*VerdictStatus} - {VerdictStatus.LEFT_OUT},
         VerdictStatus.UNCHANGED: {*VerdictStatus} - {VerdictStatus.UNCHANGED},
         VerdictStatus.FAILED: {*_WITH_RUNNING_JOB, VerdictStatus.SERVING, VerdictStatus.REMOVED},
     }
@@ -335,7 +339,7 @@ def _card(
 ) -> Card:
     state = verdict.shown_status
     match verdict.verdict:
-        case VerdictStatus.REJECTED | VerdictStatus.UNCHANGED:
+        case VerdictStatus.REJECTED | VerdictStatus.LEFT_OUT | VerdictStatus.UNCHANGED:
             stage = Stage.CHECKED
         case VerdictStatus.BUILT | VerdictStatus.HELD:
             stage = Stage.BUILT

@@ -201,6 +201,7 @@ REPORTED = (
     VerdictStatus.SUPERSEDED,
     VerdictStatus.FAILED,
     VerdictStatus.UNCHANGED,
+    VerdictStatus.LEFT_OUT,
     VerdictStatus.REMOVED,
 )
 # A failed build may be launched again.
@@ -212,6 +213,7 @@ _STATUS_OF_NOTICE: Mapping[str, VerdictStatus] = {
     "notice-serving": VerdictStatus.SERVING,
     "notice-deed-promote": VerdictStatus.SERVING,
     "notice-rejected": VerdictStatus.REJECTED,
+    "notice-left-out": VerdictStatus.LEFT_OUT,
     "notice-failed": VerdictStatus.FAILED,
     "notice-held": VerdictStatus.TRAINING,
 }

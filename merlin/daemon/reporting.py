@@ -30,6 +30,7 @@ _STATES: Mapping[VerdictStatus, CommitState] = {
     VerdictStatus.SUPERSEDED: "success",
     VerdictStatus.UNCHANGED: "success",
     VerdictStatus.REMOVED: "success",
+    VerdictStatus.LEFT_OUT: "failure",
     VerdictStatus.REJECTED: "failure",
     VerdictStatus.FAILED: "error",
 }

@@ -153,12 +153,12 @@ def _notify_rewritten(services: DaemonServices, head: str, count: int) -> None:
 
 
 def _notify_outcome(services: DaemonServices, commit: Commit, outcome: CommitOutcome) -> None:
-    """Notify the admins of a rejected commit, or of a build that left out bad examples."""
+    """Notify the admins of a commit that is rejected, or whose bad examples were left out."""
     found = outcome.checked.findings if outcome.checked else ()
     errors = [finding for finding in found if finding.severity == "error"]
     arguments: dict[str, object] = {"dataset": outcome.dataset, "commit": commit.sha[:10]}
-    if outcome.status is VerdictStatus.REJECTED:
-        key = "notice-rejected"
+    if outcome.status in (VerdictStatus.REJECTED, VerdictStatus.LEFT_OUT):
+        key = f"notice-{outcome.status.replace('_', '-')}"
         arguments["reason"] = {"key": outcome.reason, "arguments": dict(outcome.arguments or {})}
     elif errors:
         key, first = "notice-findings", errors[0]

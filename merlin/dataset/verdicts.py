@@ -5,7 +5,7 @@
     failed -> training if the build is launched again
     serving -> training likewise, if the provider has lost its model
     superseded -> built if a force push removes the commit that superseded it
-    final: unchanged, rejected, removed
+    final: unchanged, left_out, rejected, removed
 
 The status changes only by `transition`. The outcomes serving, failed, superseded and rejected are
 also stored in git notes.
@@ -54,6 +54,7 @@ class VerdictStatus(StrEnum):
     SUPERSEDED = "superseded"
     FAILED = "failed"
     UNCHANGED = "unchanged"
+    LEFT_OUT = "left_out"
     REJECTED = "rejected"
     REMOVED = "removed"
 
@@ -63,11 +64,12 @@ WAITING = (VerdictStatus.BUILT, VerdictStatus.HELD)
 ON_LINE = VERDICT.position.is_null(is_null=False)
 # Those of commits that are no longer on the branch come last: PostgreSQL would put them first.
 NEWEST_FIRST = VERDICT.position.desc(nulls="LAST")
-# The condition of verdicts with a build of their own, or of the dataset's removal; an unchanged
-# commit has the training key of the one before it.
-CHANGES_DATASET = ((VERDICT.wish != "") & (VERDICT.word != VerdictStatus.UNCHANGED.value)) | (
-    VERDICT.word == VerdictStatus.REMOVED.value
-)
+# Of commits with the training key of the one before them; what is left out are bad examples.
+NOTHING_NEW = (VerdictStatus.UNCHANGED, VerdictStatus.LEFT_OUT)
+# The condition of verdicts with a build of their own, or of the dataset's removal.
+CHANGES_DATASET = (
+    (VERDICT.wish != "") & VERDICT.word.not_in([status.value for status in NOTHING_NEW])
+) | (VERDICT.word == VerdictStatus.REMOVED.value)
 
 # Reasons of a training verdict whose model is held by the gate, or failed as a canary.
 HOLDS = ("gate-lost", "gate-worse", "gate-floor", "canary-worse")

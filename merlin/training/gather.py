@@ -36,7 +36,7 @@ from merlin.dataset.builds import (
 from merlin.dataset.check import CheckedDataset, check_changes, check_settings, check_whole
 from merlin.dataset.example_index import ExampleIndex, open_index, remove_index
 from merlin.dataset.finding import Severity
-from merlin.dataset.layout import is_valid_name, name_dataset
+from merlin.dataset.layout import EXAMPLES, is_valid_name, name_dataset
 from merlin.dataset.spec import DatasetSpec
 from merlin.dataset.split import FEWEST
 from merlin.dataset.verdicts import WAITING, Verdict, VerdictStatus, read_notes
@@ -294,7 +294,14 @@ def _build(
             new = NewBuild(number, written.relative_to(ctx.builds).as_posix(), content)
     key = training_key(dataset, content.digest, checked.spec.recipe)
     status = _decide_status(ctx.history.latest(dataset), key, checked.spec)
-    return CommitOutcome(dataset, status, checked, known, new, key)
+    outcome = CommitOutcome(dataset, status, checked, known, new, key)
+    if status is not VerdictStatus.UNCHANGED or not checked.rejected:
+        return outcome
+    errors = [finding for finding in checked.findings if finding.severity is Severity.ERROR]
+    first = min(errors, key=lambda finding: not finding.path.startswith(EXAMPLES))
+    why = {"count": checked.rejected, "place": f"{first.path}:{first.line}:{first.column}"}
+    status, reason = VerdictStatus.LEFT_OUT, "verdict-left-out"
+    return replace(outcome, status=status, reason=reason, arguments=why)
 
 
 def _read_noted_numbers(source: GitSource) -> NotedNumbers:

@@ -3,6 +3,7 @@
 import json
 import re
 import secrets
+from dataclasses import replace
 from datetime import timedelta
 from html import unescape
 
@@ -28,7 +29,7 @@ from merlin.training.gather import CommitOutcome
 from merlin.training.promote import promote_by_hand
 from tests.api.sign_in_data import set_password
 from tests.browser.staff_browser import ANNA, BORIS, VERA, XSS, propose_change, run_staff_site
-from tests.db.pipeline_rows import make_commit, make_examples, make_finding
+from tests.db.pipeline_rows import make_commit, make_examples, make_finding, make_spec
 
 pytestmark = pytest.mark.integration
 
@@ -414,6 +415,25 @@ def test_list_of_commits_names_what_the_check_found(staff):
     with staff.browser_client(VERA) as client:
         row = client.get("/admin/verdicts?dataset=neurotypology").text.partition("<tbody>")[2]
     assert "2 ошибки" in row
+
+
+def test_commit_that_is_left_out_says_so_and_leads_to_its_example(staff):
+    """No green check and no "unchanged"; board and page lead to the example that needs fixing."""
+    outcome = staff.rows.outcome(make_spec(), make_examples(12), [make_finding()])
+    values = {"count": 1, "place": "examples/x.yaml:3:1"}
+    words = "1 пример не учтён: смотрите examples/x.yaml:3:1"
+    left_out = {"status": VerdictStatus.LEFT_OUT, "reason": "verdict-left-out", "arguments": values}
+    commit = make_commit(9)
+    staff.rows.record(commit, [replace(outcome, **left_out)], staff.rows.clock())
+    with staff.browser_client(VERA) as client:
+        verdicts = client.get("/api/verdicts?dataset=neurotypology").json()["verdicts"]
+        assert (verdicts[0]["verdict"], verdicts[0]["reason"]) == ("left_out", words)
+        for road in ("/admin/verdicts", "/admin/board"):
+            page = client.get(road, params={"commit": commit.sha}).text
+            assert "не учтён" in page
+            assert words in page
+            assert "/datasets/neurotypology/examples/one?example=x#open" in page
+            assert '#error"/></svg><b>Проверен</b>' in page
 
 
 def test_board_lists_its_datasets_in_parts(staff):

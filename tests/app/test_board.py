@@ -77,6 +77,16 @@ def test_commit_moves_through_the_stages_and_the_serving_one_stays(world):
     assert (row.title_in("ru"), card.model.title) == ("Нейротипология", card.build)
 
 
+def test_commit_that_is_left_out_needs_care_until_a_later_one_is_built(world):
+    world.serve(1, make_examples())
+    outcome = world.outcome(make_spec(), make_examples(), [make_finding()])
+    world.record(make_commit(2), [replace(outcome, status=VerdictStatus.LEFT_OUT)], world.clock())
+    (card, _) = read_board(world.ctx, OPERATOR).cards
+    assert (card.stage, card.state, card.needs_care) == (Stage.CHECKED, "left_out", True)
+    world.push(3, make_examples(13))
+    assert [state for _, _, state in read_cards(world)] == ["built", "serving"]
+
+
 def test_failure_stays_until_a_later_commit_replaces_it(world):
     world.serve(1, make_examples())
     world.push(2, make_examples(13), findings=[make_finding()])

@@ -252,6 +252,16 @@ def test_check_finding_links_to_its_example(chat, lab):
     assert "• " in chat.last.text
 
 
+def test_notice_of_an_example_that_is_left_out_leads_to_it(chat, lab):
+    overwrite_example(lab, "я", "messages: [")
+    lab.repository.commit()
+    lab.tick("fetch")
+    assert "1 пример не учтён: смотрите examples/я.yaml:2:1" in chat.wait_for_text("не учтён").text
+    chat.press("🔎 Замечания")
+    chat.press("я")
+    assert "messages: [" in chat.last.text
+
+
 def test_example_history_shows_authors_and_commits(chat, lab):
     chat.press_forged(f"ex:one:{D}:{short_hash('q2')}")
     assert "Версии с этим примером: trial-1. " in chat.last.text

@@ -193,6 +193,16 @@ def test_rejected_edit_is_notified_with_its_reason(lab):
     assert (key, arguments["reason"]["key"]) == ("notice-change-rejected-why", "verdict-rejected")
 
 
+def test_editor_of_an_example_that_is_left_out_is_told_its_place(lab):
+    lab.tick("fetch")
+    submit_edits(lab, new_file("bad", "messages: ["))
+    lab.tick("changes", "fetch", "changes")
+    key, arguments = notices(lab, BORIS)[-1]
+    assert key == "notice-change-left_out-why"
+    assert arguments["reason"]["arguments"]["place"] == "examples/bad.yaml:2:1"
+    assert notified_editors(lab, "notice-left-out") == {BORIS}
+
+
 def notified_editors(lab, key, like=""):
     """Return the editors notified of the admins' newest notice of a key, or of one `like` it."""
     arguments = [values for name, values in notices(lab, "admins") if name == key][-1]

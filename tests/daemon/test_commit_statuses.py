@@ -77,6 +77,17 @@ def test_rejected_commit_fails_with_the_reason(lab, forge, harm, reason):
     assert document["description"].startswith(f"not built: {reason}")
 
 
+def test_commit_whose_examples_are_left_out_fails_with_the_place(lab, github):
+    lab.tick("fetch")
+    bad = lab.repository.folder / "datasets/trial/examples/bad.yaml"
+    bad.write_text("messages: [", encoding="utf-8")
+    commit = lab.repository.commit()
+    lab.tick("fetch", "status")
+    [document] = github.statuses_of(commit)
+    words = "not trained: 1 example left out: see examples/bad.yaml:2:1"
+    assert (document["state"], document["description"]) == ("failure", words)
+
+
 def test_failed_training_is_an_error_with_the_reason(lab, forge, provider):
     provider.behave(ending="failed")
     lab.tick(rounds=8)

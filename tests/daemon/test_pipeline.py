@@ -76,6 +76,28 @@ def test_broken_examples_are_reported_and_the_good_ones_still_build(lab, provide
     assert "examples/bad.yaml:2:1" in message
 
 
+@serving
+def test_commit_whose_only_example_is_rejected_is_left_out_until_it_is_mended(lab):
+    """It says so with the place in the verdict, the log and the notice, instead of "unchanged"."""
+    bad = lab.repository.folder / "datasets/trial/examples/bad.yaml"
+    bad.write_text("messages: [", encoding="utf-8")
+    lab.repository.commit()
+    lab.tick(rounds=2)
+    assert lab.status()["verdict"] == "left_out"
+    code, out, _ = run_command("log", "--config", str(lab.path), "--limit", "1")
+    assert code == 0
+    words = "1 example left out: see examples/bad.yaml:2:1"
+    assert out.splitlines()[0].split("  ")[2] == "left out"
+    assert out.splitlines()[1].strip() == words
+    with lab.services() as services:
+        notices = {notice.key: notice for notice in Notices(services.db).list_waiting()}
+    assert words in lab.notice_text(notices["notice-left-out"], "en")
+    bad.unlink()
+    lab.repository.example("trial", 50)
+    lab.repository.commit()
+    lab.until_serving("trial-2")
+
+
 def test_datasets_whose_names_differ_only_by_case_are_reported(lab):
     lab.tick("fetch")
     lab.repository.dataset("Trial")

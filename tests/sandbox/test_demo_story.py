@@ -57,7 +57,8 @@ def test_broken_example_is_named_with_its_place(lab):
     lab.tick()
     report = read_report(lab)
     assert "! checked: 1 error, 1 problem. trial/examples/broken.yaml:2:1: YAML" in report
-    assert "✔ built: trial-1: no examples changed, nothing to train" in report
+    assert "✘ built: 1 example left out: see examples/broken.yaml:2:1" in report
+    assert "✔ live" not in report
 
 
 def test_commit_subject_sends_no_commands_to_the_terminal(lab):

@@ -87,6 +87,7 @@ _LOOKS: Mapping[str, Mapping[str, Look]] = {
         "canary": RUN,
         "serving": OK,
         "failed": BAD,
+        "left_out": BAD,
         "rejected": BAD,
     },
     "model": {

@@ -169,7 +169,8 @@ _NOTICE_BUTTONS = {
         "failed late status no-provider forbidden deed-cancel"
     ),
     ("admin-to-model", "a-model:{job}", "a-models"): "held",
-    ("admin-jobs", "a-jobs:0", ""): "rejected findings",
+    ("admin-jobs", "a-jobs:0", ""): "rejected",
+    ("examples-problems", "ex:flaws:{dataset}:0", ""): "findings left-out change-left_out-why",
     ("admin-models", "a-set:{dataset}:0", "a-models"): (
         "serving canary canary-gone canary-worse gone revoked revoked-nothing revoked-switched"
         " answer-gone answer-failing sunset deed-accept deed-promote deed-rollback deed-pin"

@@ -79,6 +79,7 @@ page-change-preview-tokens = The model reads { $count ->
 page-change-preview-comments = course.yaml has to be rewritten: its comments will be lost.
 page-change-preview-other-files = In other files
 page-at-line = { $path }, line { $line }
+page-fix-example = Fix it
 page-difference-of = Changes in { $path }
 
 page-change-waiting = saving

@@ -15,6 +15,7 @@ log-served-until = live until { $at }
 verdict-status-superseded = replaced
 verdict-status-failed = failed
 verdict-status-unchanged = unchanged
+verdict-status-left_out = left out
 verdict-status-rejected = rejected
 verdict-status-removed = removed
 
@@ -23,6 +24,10 @@ verdict-rejected = { $errors ->
     [one] { $errors } error, good examples: { $good }
    *[other] { $errors } errors, good examples: { $good }
   }
+verdict-left-out = { $count ->
+    [one] { $count } example
+   *[other] { $count } examples
+  } left out: see { $place }
 verdict-history = the branch's history was rewritten
 verdict-killed = the daemon was killed { $count ->
     [one] once
@@ -151,6 +156,7 @@ notice-forbidden = The provider “{ $provider }” doesn't let this account tra
 notice-gone = { $title }: the provider “{ $provider }” no longer has the live model { $version }. A backup model answers meanwhile. What to do: go back to an earlier model, or start the training again.
 notice-status = { $title }: the provider “{ $provider }” gives job { $job } a status unknown to Merlin: “{ $status }”. Merlin keeps checking.
 notice-late = { $title }: job { $job } hasn't finished after { $hours } hours (provider “{ $provider }”, status { $status }). Wait, or cancel it.
+notice-left-out = { $title }: nothing new to train in commit { $commit }. { $reason }
 notice-findings = { $title }: commit { $commit } has { $errors ->
     [one] { $errors } error
    *[other] { $errors } errors
@@ -166,6 +172,7 @@ status-serving = { $build } answers people
 status-superseded = a newer commit replaced it
 status-failed = the training of { $build } failed
 status-unchanged = no examples changed
+status-left_out = not trained
 status-rejected = not built
 status-removed = the dataset was removed
 forge-away = { $url } doesn't accept commit statuses right now: { $reason }

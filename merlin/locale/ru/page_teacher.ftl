@@ -80,6 +80,7 @@ page-change-preview-tokens = Модель прочтёт { $count ->
 page-change-preview-comments = Файл course.yaml придётся записать заново: его комментарии пропадут.
 page-change-preview-other-files = В других файлах
 page-at-line = { $path }, строка { $line }
+page-fix-example = Исправить
 page-difference-of = Изменения в { $path }
 
 page-change-waiting = сохраняется

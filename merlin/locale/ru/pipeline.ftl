@@ -15,6 +15,7 @@ log-served-until = применялся до { $at }
 verdict-status-superseded = заменён новым
 verdict-status-failed = не удался
 verdict-status-unchanged = без изменений
+verdict-status-left_out = не учтён
 verdict-status-rejected = отклонён
 verdict-status-removed = удалён
 
@@ -24,6 +25,11 @@ verdict-rejected = { $errors ->
     [few] { $errors } ошибки, примеров без ошибок: { $good }
    *[many] { $errors } ошибок, примеров без ошибок: { $good }
   }
+verdict-left-out = { $count ->
+    [one] { $count } пример не учтён
+    [few] { $count } примера не учтены
+   *[many] { $count } примеров не учтены
+  }: смотрите { $place }
 verdict-history = история ветки переписана
 verdict-killed = при этой сборке демон был убит { $count ->
     [one] { $count } раз
@@ -180,6 +186,7 @@ notice-forbidden = Поставщик «{ $provider }» не разрешает 
 notice-gone = { $title }: у поставщика «{ $provider }» больше нет текущей модели { $version }. Пока отвечает запасная модель. Что делать: верните прежнюю модель или запустите обучение ещё раз.
 notice-status = { $title }: поставщик «{ $provider }» сообщает об обучении { $job } неизвестный статус «{ $status }». Merlin продолжает проверять.
 notice-late = { $title }: обучение { $job } не завершилось за { $hours } ч (поставщик «{ $provider }», статус { $status }). Подождите или отмените его.
+notice-left-out = { $title }: в коммите { $commit } обучать нечего. { $reason }
 notice-findings = { $title }: в коммите { $commit } { $errors ->
     [one] { $errors } ошибка
     [few] { $errors } ошибки
@@ -196,6 +203,7 @@ status-serving = { $build } отвечает людям
 status-superseded = его заменил более новый коммит
 status-failed = { $build }: обучение не удалось
 status-unchanged = примеры не изменились
+status-left_out = не обучается
 status-rejected = не собран
 status-removed = набор убран
 forge-away = { $url } сейчас не принимает статусы коммитов: { $reason }

@@ -131,5 +131,6 @@ chat-page-verdict-serving = { verdict-status-serving }
 chat-page-verdict-failed = { verdict-status-failed }
 chat-page-verdict-superseded = { verdict-status-superseded }
 chat-page-verdict-unchanged = { verdict-status-unchanged }
+chat-page-verdict-left_out = { verdict-status-left_out }
 chat-page-verdict-rejected = { verdict-status-rejected }
 chat-page-verdict-removed = { verdict-status-removed }

@@ -121,6 +121,7 @@ STEPS = ("committed", "checked", "built", "training", "proved", "serving")
 _COMPLETED = {
     "removed": 1,
     "rejected": 1,
+    "left_out": 2,
     "built": 3,
     "held": 3,
     "unchanged": 3,
@@ -129,7 +130,7 @@ _COMPLETED = {
     "superseded": 3,
     "serving": 6,
 }
-_STOPPED = {"rejected", "failed"}
+_STOPPED = {"rejected", "left_out", "failed"}
 # Nothing is trained for such a commit, so nothing follows the completed steps.
 _ENDED = (VerdictStatus.UNCHANGED, VerdictStatus.REMOVED, VerdictStatus.SUPERSEDED)
 _TRANSIENT = {"held-quiet", "held-slots"}  # over in a moment: not shown as held
@@ -197,7 +198,8 @@ def _steps(
         completed += 1
     notes = _notes(ctx, verdict, job, language)
     states = [_state(index, completed, verdict) for index in range(len(STEPS))]
-    if serving_model and serving_model.build == verdict.build:
+    is_served = serving_model is not None and serving_model.build == verdict.build
+    if is_served and verdict.verdict is not VerdictStatus.LEFT_OUT:
         states[-1] = "done"
     return [
         {"key": key, "state": state, "note": notes.get(key, "")}
@@ -237,7 +239,8 @@ def _notes(
         arguments = {"build": build.version, "train": build.train, "test": build.test}
         notes["built"] = text(language, key, **arguments)
     if verdict.reason and verdict.verdict is not VerdictStatus.REJECTED:
-        notes["training"] = text(language, verdict.reason, **verdict.arguments)
+        step = "built" if verdict.verdict is VerdictStatus.LEFT_OUT else "training"
+        notes[step] = text(language, verdict.reason, **verdict.arguments)
     if job:
         notes["training"] = _training_note(job, language)
         notes.update(_proof_notes(ctx, job, language))
