@@ -4,9 +4,6 @@ CommonMark with GitHub's tables and strikethrough and with formulas, parsed by m
 reference links and setext headings are shown as plain text: a streamed text would change its look
 with every line. Nothing is lost and nothing raises: text that cannot be parsed is shown as it is.
 
-Products keep their signs: CommonMark takes any pair of asterisks within words for emphasis, and
-S = a*b*c would be shown as S = abc. Emphasis that begins or ends a word stays emphasis.
-
 Formulas are in $ $, $$ $$, \( \), \[ \] and \begin. A dollar sign is often money, so as in Pandoc
 an opening one must not precede white space, a closing one must not follow white space or precede a
 letter or digit, and the text between them must look like mathematics.
@@ -34,6 +31,7 @@ from markdown_it.tree import SyntaxTreeNode
 
 from merlin.core.formatted_text import FormattedMessage, TextBuilder
 from merlin.core.log import get_logger
+from merlin.core.markdown_rules import add_rules, number_items
 
 log = get_logger(__name__)
 
@@ -48,8 +46,6 @@ _INVISIBLE = re.compile(r"[\0\ud800-\udfff]")
 # A text without any of these has no Markdown.
 _MARKUP = re.compile(r"[*_`~\[<|$\\&]|\n\n\n")
 _LINE_SIGN = re.compile(r"[-+=>#]|\d{1,9}[.)]")
-_ASTERISK = "*"
-_MAX_ASTERISKS = 2
 RULE = "———"
 _LANGUAGE = re.compile(r"[\w+#.-]{1,40}")
 _TASK = re.compile(r"\[([ xX])\](?:\s+|$)")
@@ -118,35 +114,8 @@ def _make_parser() -> MarkdownIt:
     parser.inline.ruler.before("escape", "formula", _formula_in_line)
     interrupts = RuleOptionsType(alt=["paragraph", "blockquote", "list"])
     parser.block.ruler.before("fence", "formula_block", _formula_block, interrupts)
-    # Multiplication and power signs stay as they are.
-    parser.inline.ruler.before("emphasis", "product", _product)
+    add_rules(parser)
     return parser
-
-
-def _product(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdown-it's signature
-    start = state.pos
-    if state.src[start] != _ASTERISK:
-        return False
-    end = start
-    while end < state.posMax and state.src[end] == _ASTERISK:
-        end += 1
-    before, after = state.src[start - 1 : start], state.src[end : end + 1]
-    if end - start > _MAX_ASTERISKS or not _is_product(before, after, is_power=end - start > 1):
-        return False
-    if not silent:
-        state.pending += state.src[start:end]
-    state.pos = end
-    return True
-
-
-def _is_product(before: str, after: str, *, is_power: bool) -> bool:
-    """Return whether asterisks between these two characters are a product or a power sign."""
-    if not (before.isalnum() or before == ")") or not (after.isalnum() or after == "("):
-        return False
-    if is_power:
-        return after.isdigit() or (before.isdigit() and after.isascii())
-    has_number = before.isdigit() or after.isdigit()
-    return has_number or (before.isascii() and after.isascii())
 
 
 def _formula_in_line(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdown-it's signature
@@ -265,12 +234,12 @@ def _write_list(builder: TextBuilder, node: SyntaxTreeNode, depth: int) -> None:
     end = previous.map if previous and previous.type == "paragraph" else None
     # A list may follow a paragraph without a blank line, as its items do.
     lines = 1 if depth or (end and line_range and end[1] == line_range[0]) else 2
-    number = int(node.attrs.get("start", 1))
+    numbers = [number for _, number in number_items(node)] if node.type == "ordered_list" else []
     for index, item in enumerate(node.children):
         first = item.children[0] if item.children else None
         if index:
             lines = 2 if first and first.type == "paragraph" and not first.hidden else 1
-        bullet = f"{number + index}{item.markup}" if node.type == "ordered_list" else "•"
+        bullet = f"{numbers[index]}{item.markup}" if numbers else "•"
         builder.item(_task(first) or bullet, depth, lines)
         _write_blocks(builder, item.children, depth + 1)
         builder.end_item(depth)

@@ -14,10 +14,12 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
+from markdown_it.tree import SyntaxTreeNode
 from markdown_it.utils import OptionsDict
 from markupsafe import Markup
 
 from merlin.core.i18n import text
+from merlin.core.markdown_rules import add_rules, number_items
 
 _KEPT_TEXTS = 256
 # Parsing takes up to 30 µs a bracket; no lecture has as many, and such a text is shown as it is.
@@ -46,6 +48,8 @@ def render_markdown(
     if tokens and tokens[0].type == "heading_open" and tokens[0].tag == "h1":
         tokens = tokens[3:]  # the text's own title: the page says it already
     contents = _with_anchors(tokens)
+    if any(token.type == "ordered_list_open" for token in tokens):
+        _keep_numbers(tokens)
     for token in tokens:
         token.children = token.children and list(_with_safe_links(token.children, env))
     tokens = list(_with_scrolled_tables(tokens, text(language, "page-table")))
@@ -57,6 +61,7 @@ def render_markdown(
 @lru_cache(1)
 def _markdown() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    add_rules(parser)
     # Links are checked once, after parsing, when the page is known.
     parser.validateLink = lambda url: True  # type: ignore[method-assign]  # noqa: ARG005
     for name in ("fence", "code_block"):
@@ -80,6 +85,20 @@ def _with_anchors(tokens: Sequence[Token]) -> Contents:
                 contents.append((anchor, heading.strip()))
         token.tag = f"h{level}"
     return contents
+
+
+def _keep_numbers(tokens: Sequence[Token]) -> None:
+    """Give the items of ordered lists the number and the sign behind it that were written."""
+    for node in SyntaxTreeNode(tokens).walk():
+        if node.type != "ordered_list":
+            continue
+        expected = int(node.attrs.get("start", 1))
+        for item, number in number_items(node):
+            if item.nester_tokens and number != expected:
+                item.nester_tokens.opening.attrSet("value", number)
+            if item.nester_tokens and item.markup == ")":
+                item.nester_tokens.opening.attrSet("class", "paren")
+            expected = number + 1
 
 
 def _with_safe_links(tokens: Sequence[Token], env: Mapping[str, Any]) -> Iterator[Token]:
