@@ -12,7 +12,6 @@ import lzma
 import re
 import secrets
 import string
-import unicodedata
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
@@ -25,6 +24,7 @@ from peewee import IntegrityError
 
 from merlin.account.users import User, Users
 from merlin.core.clock import iso
+from merlin.core.combining_marks import normalise_unicode
 from merlin.core.errors import Refused
 from merlin.db.audit import Audit, person_reference
 from merlin.db.database import Repository, transaction
@@ -60,7 +60,7 @@ class Account:
 
 def fold_name(name: str) -> str:
     """Return the normalised name, in which names that look the same are equal."""
-    return unicodedata.normalize("NFKC", name).strip().casefold()
+    return normalise_unicode("NFKC", name).strip().casefold()
 
 
 def check_name(name: str) -> str:
@@ -109,7 +109,7 @@ _LAYOUT = str.maketrans("йцукенгшщзхъфывапролджэячсм�
 
 def normalise_password(password: str) -> str:
     """Return a password in NFKC, the form in which it is compared."""
-    return unicodedata.normalize("NFKC", password)
+    return normalise_unicode("NFKC", password)
 
 
 def check_password_strength(password: str, name: str) -> None:

@@ -13,7 +13,6 @@ One typing error per word is corrected: a letter wrong, missing, extra, or two s
 
 import re
 import threading
-import unicodedata
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -21,6 +20,8 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import islice
 from typing import Any
+
+from merlin.core.combining_marks import normalise_unicode
 
 # Longer ones are truncated.
 MAX_WORD_LENGTH = 64
@@ -47,7 +48,7 @@ CONJUNCTION = re.compile(r"(?:а|и|но|ну|тогда|and|but|then|what about
 def fold(text: str) -> str:
     """Return the text in its comparable form."""
     printable = _UNSTORABLE.sub(" ", text)
-    composed = unicodedata.normalize("NFC", printable).casefold().replace("ё", "е")
+    composed = normalise_unicode("NFC", printable).casefold().replace("ё", "е")
     return " ".join(_STRESS.sub("", composed).split())
 
 

@@ -10,13 +10,13 @@ Rules that reject by comparing examples are in `merlin.dataset.judge`, warnings 
 """
 
 import json
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain, islice
 from typing import NamedTuple
 
+from merlin.core.combining_marks import normalise_unicode
 from merlin.core.process_pool import map_many
 from merlin.dataset.chat_formats import training_line
 from merlin.dataset.example import Example, read_example
@@ -359,7 +359,7 @@ def _store_file(
     if reading.row is None:
         index.add_file(entry, _BROKEN)
         return None
-    example_id = unicodedata.normalize("NFC", example_id_of(entry.path))
+    example_id = normalise_unicode("NFC", example_id_of(entry.path))
     if known is not None and reading.example is not None:
         known[example_id] = reading.example.at(example_id, entry.path, entry.blob)
     folded = example_id.casefold()

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from merlin.core.combining_marks import normalise_unicode
 from merlin.core.formatted_text import is_blank, shorten_text
 from merlin.core.i18n import text
 from merlin.dataset.layout import EXAMPLES
@@ -53,7 +54,7 @@ def _name(message: str) -> str:
 
     "" for a name in which nothing can be seen.
     """
-    composed = unicodedata.normalize("NFC", message)
+    composed = normalise_unicode("NFC", message)
     kept = "".join(
         letter if letter in _MARKS or unicodedata.category(letter)[0] in "LNM" else " "
         for letter in composed

@@ -34,7 +34,6 @@ import hashlib
 import json
 import re
 import threading
-import unicodedata
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -43,6 +42,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from merlin.core.combining_marks import normalise_unicode
 from merlin.core.errors import Refused
 from merlin.core.formatted_text import is_blank, shorten_text
 from merlin.core.memory import release_free_memory
@@ -117,7 +117,7 @@ _AT_THE_END = " ?!.…"
 @lru_cache(maxsize=16)  # what examples are compared by normalises the same texts in a row
 def normalise(text: str) -> str:
     """Return `text` in NFC, case-folded, ё as е, single spaces, no final punctuation."""
-    composed = unicodedata.normalize("NFC", text).casefold().replace("ё", "е")
+    composed = normalise_unicode("NFC", text).casefold().replace("ё", "е")
     return " ".join(composed.split()).rstrip(_AT_THE_END)
 
 

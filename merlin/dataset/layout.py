@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
+from merlin.core.combining_marks import normalise_unicode
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.yaml_io import MAX_FILE_BYTES, too_large_finding
 from merlin.git.source import EXECUTABLE, FILE, GITLINK, SYMLINK, Entry
@@ -45,7 +46,7 @@ def is_valid_name(name: str) -> bool:
     if len(name) <= MAX_NAME_BYTES and _PLAIN_NAME.fullmatch(name):
         return True
     return (
-        bool(name)
+        0 < len(name) <= MAX_NAME_BYTES
         and name[0] not in _EDGES
         and name[-1] not in _EDGES
         and all(_is_allowed(letter) for letter in name)
@@ -59,7 +60,7 @@ def suggest_name(name: str) -> str:
     """Return a similar valid name: characters that are not allowed become "-"."""
     if is_valid_name(name):
         return name
-    composed = unicodedata.normalize("NFC", name)
+    composed = normalise_unicode("NFC", name)
     letters = "".join(letter if _is_allowed(letter) else " " for letter in composed)
     joined = "-".join(letters.split()).encode()[:MAX_NAME_BYTES].decode(errors="ignore")
     joined = joined.strip(_EDGES)

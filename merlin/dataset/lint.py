@@ -1,7 +1,7 @@
 """Lint: findings for a reviewer about one example or about a whole dataset.
 
 `lint_example` checks one example (its findings are stored with the blob), `lint_dataset` all
-examples of a dataset together. Neither rejects an example.
+examples of a dataset together.
 """
 
 import json
@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from operator import itemgetter
 
+from merlin.core.combining_marks import MAX_MARKS, limit_marks
 from merlin.core.messages import Message
 from merlin.dataset.example import Example, digest_text, normalise
 from merlin.dataset.example_index import GOOD, ExampleIndex
@@ -129,6 +130,8 @@ def lint_example(example: Example) -> tuple[Finding, ...]:
         for rule, excerpt in find_sensitive(message.content, before):
             arguments = {"found": escape_unprintable(excerpt)}
             findings.append(Finding("", *mark, rule, Severity.WARNING, arguments))
+        if limit_marks(message.content) != message.content:
+            findings.append(Finding("", *mark, "stacked-marks", arguments={"limit": MAX_MARKS}))
         if _UNPRINTED.search(message.content):
             findings += _find_invisible(message.content, mark)
         if message is not example.rejected and is_learned(message):

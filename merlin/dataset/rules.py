@@ -197,6 +197,7 @@ messages:
   - {role: tool, tool_call_id: b, content: "940"}
   - assistant: 940 words.
 """,
+        stacked_marks='messages:\n  - user: What?\n  - assistant: "a%s"\n' % (r"\u0301" * 31),
         leak="""\
 messages:
   - user: What is a tuple?

@@ -20,7 +20,6 @@ import pkgutil
 import re
 import resource
 import sys
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -29,6 +28,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Literal
 
+from merlin.core.combining_marks import normalise_unicode
 from merlin.core.file_kind import CONTROL_CHARACTERS, HEAD_BYTES, UNICODE, UTF_8, detect_encoding
 from merlin.providers.seccomp import CPU_S, SELF_TEST, forbid_system_calls
 
@@ -77,7 +77,7 @@ def join_parts(parts: Iterable[str], most_characters: int) -> str:
 def clean_text(text: str) -> str:
     """Normalise line ends and characters, and remove invisible ones."""
     whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    visible = _INVISIBLE.sub("", _LINE_ENDS.sub("\n", unicodedata.normalize("NFC", whole)))
+    visible = _INVISIBLE.sub("", _LINE_ENDS.sub("\n", normalise_unicode("NFC", whole)))
     return _MANY_LINES.sub("\n\n", _BLANKS_AT_END.sub("\n", visible)).strip()
 
 

@@ -11,7 +11,7 @@ import struct
 
 # The CPU limit of the child that reads documents, and the argument that makes it test its sandbox.
 # Defined here, so that the parent process need not import the parsers.
-CPU_S = 20
+CPU_S = 10
 SELF_TEST = "walls"
 
 _SET_SECCOMP, _SET_NO_NEW_PRIVILEGES, _MODE_FILTER = 22, 38, 2

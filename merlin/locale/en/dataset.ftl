@@ -116,6 +116,7 @@ finding-refusal = The answer looks like another model's refusal: it would be lea
 finding-cut-off = The answer seems to break off: no punctuation mark at its end, or a code block, bracket or quotation is left open.
 finding-other-language = The answer isn't in the language of the question.
 finding-comment-in-text = The text ends before this “#”: after a space it starts a comment. If it belongs to the text, put the text in quotes or write it with “|”.
+finding-stacked-marks = A letter with more than { $limit } accents or other combining marks.
 finding-direction-mark = The invisible direction mark { $found }: what is read isn't what is written.
 finding-invisible-letter = The invisible character { $found } in the text.
 finding-known-to-base = { $model } answers this right without being taught: the example costs training and adds nothing.
