@@ -47,14 +47,13 @@ from merlin.core.errors import Refused
 from merlin.core.formatted_text import is_blank, shorten_text
 from merlin.core.memory import release_free_memory
 from merlin.core.messages import Message
-from merlin.dataset.finding import Finding, Mark, Severity, shorten
+from merlin.dataset.finding import Finding, Mark, shorten
 from merlin.dataset.layout import NameAllocator
-from merlin.dataset.spec import DPO, validate_file
+from merlin.dataset.spec import DPO, read_file
 from merlin.dataset.yaml_io import (
     format_flow_text,
     format_json,
     format_key_text,
-    read_yaml,
     strip_line_ends,
 )
 
@@ -287,36 +286,18 @@ def read_example(content: bytes) -> tuple[Example | None, tuple[Finding, ...]]:
 
     None when a finding is an error. Findings have no path yet.
     """
-    node = read_yaml(content)
-    if isinstance(node, Finding):
-        return None, (node,)
-    value, findings = validate_file("example", node)
-    if findings:
-        return None, findings
+    value, node, found = read_file("example", content)
+    if value is None:
+        return None, found
     inside: Any = node.value
     marks = tuple((each.line, each.column) for each in inside["messages"].value)
     worse = inside.get("rejected", node)
     example = example_from_json(value, marks, (worse.line, worse.column))
     findings = check_conversation(example)
-    if not findings and b" #" in content:
-        return example, tuple(_find_comments(content.decode(), inside["messages"].value))
-    return (None if findings else example), findings
+    return (None if findings else example), (*found, *findings)
 
 
 _SHORT_ROLES = ("system", "user", "assistant")
-_COMMENT = re.compile("[ \\t]#")
-
-
-def _find_comments(content: str, messages: Sequence[Any]) -> Iterator[Finding]:
-    """Yield where a comment ends the text of a message in the line in which it begins."""
-    lines = content.splitlines()
-    for message in messages:
-        for key in {"content", *_SHORT_ROLES} & message.value.keys():
-            text = message.value[key]
-            written = lines[text.line - 1][text.column - 1 :]
-            if text.plain and (comment := _COMMENT.search(written)):
-                column = text.column + comment.start() + 1
-                yield Finding("", text.line, column, "comment-in-text", Severity.WARNING)
 
 
 def check_conversation(example: Example) -> tuple[Finding, ...]:

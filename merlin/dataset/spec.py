@@ -29,6 +29,7 @@ from merlin.core.formatted_text import is_blank
 from merlin.dataset import layout
 from merlin.dataset.finding import Finding, shorten
 from merlin.dataset.layout import COURSE_FILE, DATASET_FILE, MATERIALS
+from merlin.dataset.misread_text import find_lost_text
 from merlin.dataset.rules import RULES, find_nearest
 from merlin.dataset.yaml_io import Node, read_yaml
 
@@ -77,11 +78,24 @@ def quick_check(name: str) -> Callable[[Any], bool]:
 
 Step = str | int
 MAX_FINDINGS = 20
+_NO_NODE = Node({}, 1, 1)
 
 # At most 15 digits, which every JSON parser preserves exactly.
 _LITERAL = re.compile(r"true|false|null|-?(?:0|[1-9]\d{0,14})(?:\.\d{1,15})?(?:[eE][+-]?\d{1,2})?")
 _APPLICATORS = ("then", "else")
 _ALTERNATIVES = ("anyOf", "oneOf", "allOf")
+
+
+def read_file(name: str, content: bytes) -> tuple[Any, Node, tuple[Finding, ...]]:
+    """Return the file as JSON, None if a finding is an error; its nodes; its findings.
+
+    `name` is that of its schema. Warnings are about text that YAML takes otherwise than meant.
+    """
+    node = read_yaml(content)
+    if isinstance(node, Finding):
+        return None, _NO_NODE, (node,)
+    value, errors = validate_file(name, node)
+    return (None if errors else value), node, (*errors, *find_lost_text(content, node))
 
 
 def validate_file(name: str, node: Node) -> tuple[Any, tuple[Finding, ...]]:
@@ -417,15 +431,14 @@ def read_dataset(name: str, content: bytes | None) -> tuple[DatasetSpec | None, 
     if not layout.is_valid_name(name):
         arguments = {"name": shorten(name), "proposed": layout.suggest_name(name)}
         return None, [Finding(DATASET_FILE, 1, 1, "bad-dataset-name", arguments=arguments)]
-    node = read_yaml(content)
-    if isinstance(node, Finding):
-        return None, [node.at(DATASET_FILE)]
-    value, found = validate_file("dataset", node)
-    found = found or tuple(_find_blank_texts(node))
-    if not found and is_blank(value["system"]):
-        found = (_finding(_keys(node)["system"], "empty-content", role="system"),)
-    findings = [each.at(DATASET_FILE) for each in found]
-    return (None if findings else dataset_spec(name, value)), findings
+    value, node, found = read_file("dataset", content)
+    errors: tuple[Finding, ...] = ()
+    if value is not None:
+        errors = tuple(_find_blank_texts(node))
+        if not errors and is_blank(value["system"]):
+            errors = (_finding(_keys(node)["system"], "empty-content", role="system"),)
+    findings = [each.at(DATASET_FILE) for each in (*found, *errors)]
+    return (None if value is None or errors else dataset_spec(name, value)), findings
 
 
 def read_course(
@@ -437,16 +450,12 @@ def read_course(
     """
     if content is None:
         return None, []
-    node = read_yaml(content)
-    if isinstance(node, Finding):
-        return None, [node.at(COURSE_FILE)]
-    value, found = validate_file("course", node)
-    findings = [
-        each.at(COURSE_FILE)
-        for each in found
-        or (*_find_blank_texts(node), *_find_missing_texts(node, value, materials))
-    ]
-    return (None if findings else course_spec(value)), findings
+    value, node, found = read_file("course", content)
+    errors: tuple[Finding, ...] = ()
+    if value is not None:
+        errors = (*_find_blank_texts(node), *_find_missing_texts(node, value, materials))
+    findings = [each.at(COURSE_FILE) for each in (*found, *errors)]
+    return (None if value is None or errors else course_spec(value)), findings
 
 
 def _find_blank_texts(node: Node) -> Iterator[Finding]:

@@ -34,6 +34,10 @@ MAX_EVENTS = 10_000
 # Not printable in YAML 1.1; CR occurs only in line ends, which YAML removes.
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 _CONTROL_OR_CR = re.compile(_CONTROL.pattern[:-1] + "\r]")
+# YAML 1.1 ends a line at these too, editors do not; in quotes they may be written as escapes.
+_LINE_ENDS = "\x85\u2028\u2029"
+_CONTROL_OR_LINE_END = re.compile(_CONTROL.pattern[:-1] + _LINE_ENDS + "]")
+_SURROGATE = re.compile(b"\xed[\xa0-\xbf][\x80-\xbf]")  # half of a character beyond U+FFFF
 _BOM = "\ufeff"
 _LFS_POINTER = "version https://git-lfs.github.com/spec/"  # stands in git for a file kept elsewhere
 
@@ -43,7 +47,8 @@ class Node:
     """One value of the file: a string, a list or a map, and the position of its start (from 1).
 
     `plain`: the string was written without quotes, so it may mean a number. `key` is the position
-    of the value's key in a map.
+    of the value's key in a map. `end` is the position after a string and `style` its quote,
+    "|", ">" or ""; a string in the simple form, which has one line or is a block, has no `end`.
     """
 
     value: str | list[Node] | dict[str, Node]
@@ -51,6 +56,8 @@ class Node:
     column: int
     plain: bool = False
     key: tuple[int, int] = (1, 1)
+    end: tuple[int, int] | None = None
+    style: str = ""
 
 
 class _Unreadable(Exception):
@@ -82,9 +89,9 @@ def _check_text(text: str) -> None:
     for start, rule in ((_BOM, "bom"), (_LFS_POINTER, "unreadable")):
         if text.startswith(start):
             raise _Unreadable(Finding("", 1, 1, rule))
-    if match := _CONTROL.search(text):
-        code = _code_point(match.group())
-        raise _Unreadable(_finding_after(text[: match.start()], "control-character", code=code))
+    if match := _CONTROL_OR_LINE_END.search(text):
+        before, letter = text[: match.start()], match.group()
+        raise _Unreadable(_finding_after(before, "control-character", **_describe(letter)))
 
 
 def decode_text(content: bytes) -> str | Finding:
@@ -93,12 +100,15 @@ def decode_text(content: bytes) -> str | Finding:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         before = content[: error.start].decode("utf-8")
+        if half := _SURROGATE.match(content, error.start):
+            letter = half.group().decode("utf-8", "surrogatepass")
+            return _finding_after(before, "control-character", **_describe(letter))
         return _finding_after(before, "not-utf8", byte=f"{content[error.start]:02X}")
     before, zero, _ = text.partition("\x00")
     if not zero:
         return text
     if len(before) > 1:
-        return _finding_after(before, "control-character", code=_code_point(zero))
+        return _finding_after(before, "control-character", **_describe(zero))
     # UTF-16 without a byte order mark: every Latin letter has a zero byte.
     return _finding_after(before, "not-utf8", byte="00")
 
@@ -108,13 +118,20 @@ def too_large_finding(size: int) -> Finding:
     return Finding("", 1, 1, "too-large", arguments={"size": size, "limit": MAX_FILE_BYTES})
 
 
+def split_lines(text: str) -> list[str]:
+    """Return the lines of a text as YAML counts them in a file that it accepts."""
+    return re.split(r"\r\n|\r|\n", text)
+
+
 def _finding_after(before: str, rule: str, **arguments: str | int) -> Finding:
-    lines = re.split(r"\r\n|\r|\n", before)
+    lines = split_lines(before)
     return Finding("", len(lines), len(lines[-1]) + 1, rule, arguments=arguments)
 
 
-def _code_point(letter: str) -> str:
-    return f"U+{ord(letter):04X}"
+def _describe(letter: str) -> dict[str, str]:
+    """Return the arguments of the finding about a character that a text cannot have."""
+    kind = "half" if "\ud800" <= letter <= "\udfff" else "control"
+    return {"code": f"U+{ord(letter):04X}", "kind": "line" if letter in _LINE_ENDS else kind}
 
 
 # A key and what follows it in its line; the dashes of a list are indented as Merlin writes them.
@@ -242,8 +259,10 @@ class _Builder:
         # Only escapes in double quotes can produce characters that the file must not contain.
         match = _CONTROL_OR_CR.search(value) if style == '"' else None
         if match:
-            _reject(event, "control-character", code=_code_point(match.group()))
-        self._place(_node(event, value, plain=not style), event)
+            _reject(event, "control-character", **_describe(match.group()))
+        node = _node(event, value, plain=not style)
+        node.end, node.style = (event.end_mark.line + 1, event.end_mark.column + 1), style or ""
+        self._place(node, event)
 
     def end(self, _event: Any) -> None:
         self._open.pop()

@@ -95,7 +95,10 @@ REFUSED = [
     (b'a: "\\r"\n', "control-character", 1, 4),
     (b'"\\e": x\n', "control-character", 1, 1),
     (b'a: "\\ud800"\n', "yaml-syntax", 1, 7),
-    (b"a: \xed\xa0\x80\n", "not-utf8", 1, 4),
+    (b"a: \xed\xa0\x80\n", "control-character", 1, 4),
+    ("a: x\u2028y\nb: z\n".encode(), "control-character", 1, 5),
+    ('a: z\n# x\nb: "x\u2029"\n'.encode(), "control-character", 3, 6),
+    ("a: |\n  x\n  y\x85z\n".encode(), "control-character", 3, 4),
 ]
 
 
@@ -226,3 +229,15 @@ def test_simple_form_gives_the_tree_of_libyaml(seed):
     assert len(trees) > 100
     assert all(isinstance(whole, Node) for _, whole in trees)
     assert [describe(simple) for simple, _ in trees] == [describe(whole, 1) for _, whole in trees]
+
+
+def test_character_that_no_file_can_have_is_described_by_its_kind():
+    found = [
+        read_yaml(data) for data in (b"a: \xed\xa0\xbd\n", "a: \u2028\n".encode(), b"a: \x1b\n")
+    ]
+    assert [finding.arguments for finding in found] == [
+        {"code": "U+D83D", "kind": "half"},
+        {"code": "U+2028", "kind": "line"},
+        {"code": "U+001B", "kind": "control"},
+    ]
+    assert to_plain(read_yaml(b'a: "x\\u2028y"\n')) == {"a": "x\u2028y"}

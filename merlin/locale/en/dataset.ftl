@@ -3,7 +3,11 @@
 finding-too-large = The file is too large: { $size } bytes, the limit is { $limit }.
 finding-not-utf8 = The file isn't UTF-8: byte { $byte }. Save it as UTF-8 (in Excel: “CSV UTF-8”).
 finding-bom = The file starts with a byte order mark (BOM). Save it as UTF-8 without BOM.
-finding-control-character = The control character { $code } isn't allowed in text.
+finding-control-character = The character { $code } isn't allowed here: { $kind ->
+        [line] it ends a line unseen. Put a space or a usual line break in its place
+        [half] it's half of a character, often of an emoji that was cut. Type the character again
+       *[control] it's an invisible control character. Delete it
+    }.
 finding-yaml-syntax = YAML error: { $problem ->
         [colon] a colon and a space inside text; put the text in quotes or write it with “|”
         [no-colon] no colon after the key
@@ -17,7 +21,7 @@ finding-yaml-syntax = YAML error: { $problem ->
         [after-mark] nothing may stand on the line after “|” or “>”
         [tab] a tab instead of spaces
         [escape] unknown backslash sequence
-        [unicode] unknown Unicode character
+        [unicode] no such Unicode character; type the character itself
         [control] control characters aren't allowed
         [document] the document ended before this line
         [tag] tags with “!” aren't allowed
@@ -115,8 +119,9 @@ finding-inn = This looks like an INN: { $found }.
 finding-refusal = The answer looks like another model's refusal: it would be learnt like knowledge.
 finding-cut-off = The answer seems to break off: no punctuation mark at its end, or a code block, bracket or quotation is left open.
 finding-other-language = The answer isn't in the language of the question.
-finding-comment-in-text = The text ends before this “#”: after a space it starts a comment. If it belongs to the text, put the text in quotes or write it with “|”.
 finding-stacked-marks = A letter with more than { $limit } accents or other combining marks.
+finding-comment-in-text = This “#” starts a comment: the rest of the line is missing from the text. If it belongs to the text, put the text in quotes or write it with “|”.
+finding-folded-lines = YAML joins the lines of this text with spaces, and here a line of code, of a list or of a table starts. To keep the line breaks, write the text with “|”.
 finding-direction-mark = The invisible direction mark { $found }: what is read isn't what is written.
 finding-invisible-letter = The invisible character { $found } in the text.
 finding-known-to-base = { $model } answers this right without being taught: the example costs training and adds nothing.

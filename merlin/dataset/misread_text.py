@@ -1,0 +1,107 @@
+"""Text that YAML takes otherwise than its author meant, without an error.
+
+After a space, "#" begins a comment, also on a later line of a text without quotes. Line breaks of a
+text in several lines become spaces unless it is written with "|": code, lists and comments in it
+are then one line.
+"""
+
+import re
+from collections.abc import Iterator
+from itertools import chain, pairwise
+
+from merlin.dataset.finding import Finding, Mark, Severity
+from merlin.dataset.yaml_io import Node, split_lines
+
+# The keys of texts in examples, dataset.yaml and course.yaml.
+_TEXTS = {
+    *("system", "user", "assistant", "content", "rejected", "note", "source", "tags"),
+    *("title", "description", "name", "ru", "en"),
+}
+_QUOTES = ("'", '"')
+# Lines that begin so do not continue the sentence of the line before.
+_NEW_LINE = re.compile(r"(?:\d{1,3}[.)]|[*+•-])\s|#+\s|//|--\s|/\*|<!--|\|")
+_CODE = re.compile(
+    r"```|~~~|</?[a-z][^>]*>|(?:\$|>>>) \S|.*[;{}]$"
+    r"|(?:def|class|for|while|if|elif|else|try|except|finally|with|match|case|async)\b.*:$"
+    r"|(?:import|from) [\w.]+(?: import .+| as \w+)?$|[\w.]+\(.*\)$|[\w.\[\]]+ ?[-+*/|&]?= ?\S"
+    r"|(?:SELECT|FROM|WHERE|INSERT|UPDATE|DELETE|CREATE|JOIN|GROUP BY|ORDER BY|VALUES)\b"
+)
+
+
+def find_lost_text(content: bytes, root: Node) -> Iterator[Finding]:
+    """Yield where a comment cuts a text, and where line breaks that mean something are lost."""
+    texts = [*_list_texts(root)]
+    lines = split_lines(content.decode()) if texts else []
+    for node, key, end in texts:
+        rules = {
+            "comment-in-text": _find_comment(lines, node, key, end),
+            "folded-lines": _find_folded_line(lines, node, end),
+        }
+        for rule, mark in rules.items():
+            if mark:
+                yield Finding("", *mark, rule, Severity.WARNING)
+
+
+def _list_texts(
+    node: Node, name: str = "", place: Mark = (1, 1)
+) -> Iterator[tuple[Node, Mark, Mark]]:
+    """Yield the texts that may be misread, each with the place of its key or dash, and its end."""
+    if isinstance(node.value, dict):
+        for key, child in node.value.items():
+            yield from _list_texts(child, key, child.key)
+    elif isinstance(node.value, list):
+        for child in node.value:
+            yield from _list_texts(child, name, (child.line, child.column - 1))
+    elif node.end and name in _TEXTS:
+        yield node, place, node.end
+
+
+def _find_comment(lines: list[str], node: Node, key: Mark, end: Mark) -> Mark | None:
+    """Return where a comment stands before, in or after a text, indented as its lines may be."""
+    if node.style in _QUOTES:
+        return None
+    line, column = key
+    rests = [(end[0], lines[end[0] - 1][end[1] - 1 :])]
+    if node.line > line:
+        after_key = lines[line - 1][column - 1 :].partition(":")[2]
+        between = ((number, lines[number - 1]) for number in range(line + 1, node.line))
+        rests = [(line, after_key), *between, *rests]
+    later = ((number, lines[number - 1]) for number in range(end[0] + 1, len(lines) + 1))
+    for number, rest in chain(rests, later):
+        comment = rest.lstrip(" \t")
+        start = len(lines[number - 1]) - len(comment) + 1
+        if comment and (comment[0] != "#" or start <= column):
+            return None
+        if comment:
+            return number, start
+    return None
+
+
+def _find_folded_line(lines: list[str], node: Node, end: Mark) -> Mark | None:
+    """Return where a line begins whose line break is lost, though it looks meant."""
+    is_block = node.style == ">"
+    if node.style == "|" or end[0] == node.line:
+        return None
+    start = node.line + is_block
+    written = lines[start - 1 : end[0]]
+    written[-1] = lines[end[0] - 1][: end[1] - 1]
+    if not is_block:
+        written[0] = written[0][node.column - 1 :].lstrip("'\"")
+    indents = [len(line) - len(line.lstrip()) for line in written]
+    fewest = min(
+        (each for line, each in zip(written, indents, strict=True) if line.strip()), default=0
+    )
+    places = enumerate(zip(pairwise(written), pairwise(indents), strict=True), start=start + 1)
+    for number, ((before, line), (before_indent, indent)) in places:
+        # Lines that are indented more keep their breaks after ">".
+        is_kept = is_block and max(before_indent, indent) > fewest
+        if is_kept or not (before.strip() and line.strip()):
+            continue
+        is_deeper = number > start + 1 and indent > before_indent
+        looks = (
+            _NEW_LINE.match(line.strip()),
+            *(_CODE.match(each.strip()) for each in (before, line)),
+        )
+        if is_deeper or any(looks):
+            return number, indent + 1
+    return None
