@@ -4,7 +4,14 @@ import pytest
 
 from merlin.app.course_chat import STARTERS, find_starters
 from merlin.app.lineage import read_questions
-from merlin.chat.grounding import PassageCache, find_sources, read_citations, split_passages
+from merlin.chat.grounding import (
+    PassageCache,
+    Source,
+    find_sources,
+    read_citations,
+    source_name,
+    split_passages,
+)
 from merlin.wiring.context import open_migrated_database, open_reading_context
 from tests.support.migrated_databases import on_both_databases
 from tests.support.pipeline_lab import Lab
@@ -67,10 +74,10 @@ def test_example_is_found_by_other_forms_of_its_answers_words(find):
 @on_both_databases
 def test_passage_is_found_with_its_paragraph(find):
     passages = [each for each in find("просеивания вниз после удаления") if each.material]
-    assert [(passage.material.text, passage.paragraph) for passage in passages] == [
-        ("materials/heap.md", 1)
-    ]
-    assert "возвращает порядок" in passages[0].text
+    assert [passage.material.text for passage in passages] == ["materials/heap.md"]
+    (number,) = [passage.number for passage in passages]
+    cited, _ = read_citations(f"[{number}] Просеивание вниз возвращает порядок.", passages)
+    assert source_name(cited[0], "en").endswith("“Кучи”, paragraph 2")
 
 
 def test_rejected_text_of_a_strict_dataset_is_not_shown_to_those_who_ask(tmp_path, provider):
@@ -136,8 +143,64 @@ def test_cited_sources_are_read_from_an_answer(find):
         assert ([source.number for source in cited], text) == (numbers, body)
 
 
-def test_paragraphs_are_numbered_and_short_ones_joined_with_the_next():
+LECTURE = """\
+# Библиотека
+
+## Выдача
+
+Книги выдают на 14 дней.
+
+За день просрочки берут 5 рублей.
+
+## Зал
+
+Зал открыт с 9 до 20.
+
+- тишина
+- без еды
+
+```python
+hours = (9, 20)
+
+print("закрыто")
+```
+
+| день | часы |
+|---|---|
+| воскресенье | выходной |
+
+---
+
+Читательский билет делают за один день: нужен паспорт.
+"""
+
+
+@pytest.mark.parametrize(
+    ("answer", "paragraph"),
+    [
+        ("Книгу выдают на 14 дней.", 1),
+        ("5 рублей за день просрочки.", 2),
+        ("Он открыт с 9 до 20.", 3),
+        ("Нужна тишина, есть нельзя: без еды.", 4),
+        ('Пишут print("закрыто").', 5),
+        ("В воскресенье выходной.", 6),
+        ("Билет делают по паспорту.", 7),
+    ],
+)
+def test_the_paragraph_that_holds_the_fact_is_cited(answer, paragraph):
+    held = {
+        each.number: passage for passage in split_passages(LECTURE) for each in passage.paragraphs
+    }
+    source = Source(1, held[paragraph].text, paragraphs=held[paragraph].paragraphs)
+    (cited,), _ = read_citations(f"[1] {answer}", [source])
+    assert [each.number for each in cited.paragraphs] == [paragraph]
+
+
+def test_short_paragraphs_are_joined_within_their_section():
+    first, second = split_passages(LECTURE)
+    assert [each.number for each in first.paragraphs] == [1, 2]
+    assert first.text.startswith("# Библиотека\n\n## Выдача\n\nКниги")
+    assert [each.number for each in second.paragraphs] == [3, 4, 5, 6, 7]
     long = "Слово. " * 40
-    text = f"# Название\n\n{long}\n\n{long}\n\nКонец."
-    assert [number for number, _ in split_passages(text)] == [1, 3, 4]
+    assert len(list(split_passages(f"{long}\n\n{long}\n\nКонец."))) == 3
     assert list(split_passages("")) == []

@@ -62,7 +62,7 @@ from merlin.openai_protocol.responses import EVENT_STREAM
 router = page_router()
 
 MAX_CHARACTERS = 4000
-# Number of words in the text fragment of a passage.
+# Number of words in the text fragment of a paragraph.
 _PLACED_BY = 5
 # The form open in a turn: a correction, a message to the editors, or its confirmation.
 Doing = Literal["", "correct", "tell", "sent"]
@@ -209,13 +209,13 @@ def _href(course: Course) -> str:
     return f"{course_href(course)}/chat"
 
 
-def _passage_href(course: Course, material: Material, passage: str) -> str:
-    """Return the address of a passage: its material, with a text fragment of its first words.
+def _passage_href(course: Course, material: Material, paragraph: str) -> str:
+    """Return the address of a paragraph: its material, with a text fragment of its first words.
 
     Source: wicg.github.io/scroll-to-text-fragment; other browsers show the material from the top.
     """
     first_line = next(
-        (candidate for candidate in passage.splitlines() if candidate[:1].isalpha()), ""
+        (candidate for candidate in paragraph.splitlines() if candidate[:1].isalpha()), ""
     )
     match = re.match(r"[\w,.:;()«» -]*", first_line)
     place = " ".join(match[0].split()[:_PLACED_BY]) if match else ""
