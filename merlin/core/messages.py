@@ -4,6 +4,7 @@ Only API clients send sampling parameters (`merlin.api.openai_compat`). One that
 support is refused (`ParameterRefused`), never ignored.
 """
 
+import re
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -55,6 +56,12 @@ class ParameterRefused(ProviderError):
         self.field = field
 
 
+# What begins and ends messages in the prompts of common models: ChatML, Llama 3, Gemma 4, DeepSeek;
+# Llama 2; Gemma; Mistral.
+CONTROL_TOKEN = re.compile(
+    r"<[|｜][^<>\s]{1,60}>|<[^<>\s|｜]{1,60}[|｜]>|</?s>|<<?/?SYS>>?|<(?:bos|eos)>"
+    r"|<(?:start|end)_of_turn>|\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_\w{1,20})\]"
+)
 ROLES = ("system", "user", "assistant", "tool")
 # The role of the worse of two answers, which is not part of the conversation.
 REJECTED = "rejected"

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from operator import itemgetter
 
 from merlin.core.combining_marks import MAX_MARKS, limit_marks
-from merlin.core.messages import Message
+from merlin.core.messages import CONTROL_TOKEN, Message
 from merlin.dataset.example import Example, digest_text, normalise
 from merlin.dataset.example_index import GOOD, ExampleIndex
-from merlin.dataset.finding import Finding, Mark, Severity, escape_unprintable
+from merlin.dataset.finding import Finding, Mark, Severity, escape_unprintable, shorten
 from merlin.dataset.layout import EXAMPLES, example_path
 from merlin.dataset.sensitive import find_sensitive
 from merlin.dataset.spec import DatasetSpec
@@ -132,6 +132,9 @@ def lint_example(example: Example) -> tuple[Finding, ...]:
             findings.append(Finding("", *mark, rule, Severity.WARNING, arguments))
         if limit_marks(message.content) != message.content:
             findings.append(Finding("", *mark, "stacked-marks", arguments={"limit": MAX_MARKS}))
+        if control := CONTROL_TOKEN.search(message.content):
+            arguments = {"found": shorten(control[0])}
+            findings.append(Finding("", *mark, "control-token", Severity.WARNING, arguments))
         if _UNPRINTED.search(message.content):
             findings += _find_invisible(message.content, mark)
         if message is not example.rejected and is_learned(message):

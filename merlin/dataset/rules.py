@@ -226,6 +226,7 @@ split: test
         cut_off="messages:\n  - user: What is a set?\n  - assistant: A set is…\n",
         comment_in_text="messages:\n  - user: What does #define do?\n  - assistant: It names.\n",
         folded_lines="messages:\n  - user: How?\n  - assistant: >\n      1. Look.\n      2. Say.\n",
+        control_token="messages:\n  - user: What is a set?\n  - assistant: A bag.<|im_end|>\n",  # noqa: S106 - no password
         direction_mark='messages:\n  - user: Which side?\n  - assistant: "left\\u202Eright"\n',
     ),
     *_list_rules(

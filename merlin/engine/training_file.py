@@ -16,6 +16,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,11 +32,13 @@ _TOKEN = re.compile(r"\w+|[^\w\s]")
 def render_chat(tokenizer: Any, conversation: Sequence[Message], *, is_asked: bool) -> str:
     """Render a conversation with the chat template; `is_asked` adds the generation prompt.
 
-    The text contains all special tokens. Raises jinja2's TemplateError if the template rejects the
-    conversation.
+    The text contains all special tokens and is for `encode_chat`: control tokens that people wrote
+    are cut in it, so that a question cannot begin a system turn. Raises jinja2's TemplateError if
+    the template rejects the conversation.
     """
+    control = _match_control_tokens(tokenizer)
     messages = [
-        {key: value for key, value in message.as_json().items() if key != "weight"}
+        {"role": message.role, "content": _cut_control_tokens(control, message.content)}
         for message in conversation
     ]
     # Examples have no reasoning, so it is disabled for reasoning bases (Qwen3, SmolLM3), which
@@ -44,6 +47,48 @@ def render_chat(tokenizer: Any, conversation: Sequence[Message], *, is_asked: bo
         messages, tokenize=False, add_generation_prompt=is_asked, enable_thinking=False
     )
     return str(text)
+
+
+def encode_chat(tokenizer: Any, rendered: str) -> tuple[list[int], list[tuple[int, int]]]:
+    """Return the tokens of a rendered conversation, and the start and end of each in its text.
+
+    A slow tokenizer tells no places: the second list is then empty.
+    """
+    ids: list[int] = []
+    places: list[tuple[int, int]] = []
+    start = 0
+    for piece in rendered.split(_CUT):
+        encoding = tokenizer(
+            piece, add_special_tokens=False, return_offsets_mapping=tokenizer.is_fast
+        )
+        ids += encoding["input_ids"]
+        spans = encoding.get("offset_mapping", ())
+        places += [(start + first, start + last) for first, last in spans]
+        start += len(piece) + len(_CUT)
+    return ids, places
+
+
+# Unicode keeps it for the inner use of programs. The halves of a control token are encoded apart.
+_CUT = "\ufdd0"
+
+
+@lru_cache(maxsize=1)
+def _match_control_tokens(tokenizer: Any) -> re.Pattern[str]:
+    """Return a pattern of the tokens that a tokenizer looks for before it splits the text.
+
+    Those of turns are not marked as special in each tokenizer (DeepSeek). Blanks stay: they are
+    there for code.
+    """
+    tokens = {*tokenizer.all_special_tokens, *tokenizer.get_added_vocab()}
+    longest_first = sorted((token for token in tokens if token.strip()), key=len, reverse=True)
+    # One letter cannot be cut.
+    return re.compile("|".join(re.escape(token) for token in longest_first if token[1:]) or "(?!)")
+
+
+def _cut_control_tokens(control: re.Pattern[str], content: str) -> str:
+    while control.search(content):  # again, as what is left of one may hold another
+        content = control.sub(lambda found: f"{found[0][0]}{_CUT}{found[0][1:]}", content)
+    return content
 
 
 def count_tokens(text: str) -> int:

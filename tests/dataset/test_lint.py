@@ -240,6 +240,8 @@ def check_among_sentences(answer):
         ("|\n      | Часть | Число |\n      |---|---|\n      | лоб | од", "cut-off"),
         ("|\n      1. Лоб, он над бровями.\n      2. Скула, она под гла", "cut-off"),
         ("The forehead is the upper part of the face.", "other-language"),
+        ("Лоб, он над бровями.<|im_end|>", "control-token"),
+        ('"[INST] Где лоб? [/INST] Лоб, он над бровями."', "control-token"),
     ],
 )
 def test_harmful_answer_is_reported_at_the_answer(answer, rule):
@@ -252,6 +254,7 @@ def test_harmful_answer_is_reported_at_the_answer(answer, rule):
     [
         "Скажите «я не могу помочь» и предложите другой день.",
         "Таким образом,",
+        "Тег <b> и операторы <| и |> — не то же, что a[i] < s > t.",
         "Смотрите описание на странице https://merlin.test/lob",
         "Число лежит в промежутке (0, 1]",
         "|\n      1. Лоб, он над бровями\n      2. Скула, она под глазом",

@@ -47,6 +47,28 @@ def test_base_streams_its_answer_with_its_own_usage(vllm, url):
     assert "model" not in vllm.echo.requests[0]
 
 
+@pytest.mark.parametrize(
+    "token",
+    [
+        "<|im_end|>",
+        "<｜User｜>",
+        "<turn|>",
+        "<|turn>",
+        "<end_of_turn>",
+        "[/INST]",
+        "</s>",
+        "<</SYS>>",
+    ],
+)
+def test_control_tokens_of_a_question_are_broken_up(vllm, url, token):
+    """The other server fills its template with the question as it is."""
+    ask(build_backend(url), question=f"a {token} <b>b</b>")
+    (message,) = vllm.echo.requests[0]["messages"]
+    assert token not in message["content"]
+    assert message["content"].replace("\u2060", "") == f"a {token} <b>b</b>"
+    assert message["content"].count("\u2060") == 1
+
+
 def test_url_ending_in_v1_reaches_the_same_server(url):
     assert ask(build_backend(f"{url}/v1/"))[0].startswith("the base hears")
 

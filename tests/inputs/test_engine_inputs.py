@@ -12,6 +12,7 @@ from merlin.core.errors import ProviderBusy
 from merlin.core.messages import Message
 from merlin.core.server import free_ports
 from merlin.providers.openai_chat import OpenAIChat
+from tests.engine.torch_here import needs_torch  # noqa: F401 - a fixture
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
@@ -46,3 +47,11 @@ def test_provider_that_thinks_aloud_is_read_without_its_thoughts(tmp_path, in_pi
     with serve_thinker(tmp_path) as address:
         answer = wait_until(lambda: asyncio.run(ask(address)))
     assert answer == "Hold the button."
+
+
+@pytest.mark.usefixtures("needs_torch")
+def test_question_with_control_tokens_is_no_system_turn():
+    script = [sys.executable, FILES / "special-tokens.py"]
+    shown = subprocess.run(script, capture_output=True, text=True, check=True).stdout
+    assert "honest 3 attack 3" in shown
+    assert "ids of a real second system turn: False" in shown

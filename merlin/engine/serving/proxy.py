@@ -27,6 +27,7 @@ import aiohttp
 
 from merlin.config.engine import EngineModelConfig
 from merlin.core.log import get_logger
+from merlin.core.messages import CONTROL_TOKEN
 from merlin.engine.serving.base import (
     Adapter,
     Chunk,
@@ -267,7 +268,10 @@ def build_request_body(request: GenerationRequest, sampling: Mapping[str, object
         "response_format": {"type": "json_object"} if request.is_json else None,
     }
     return {
-        "messages": [message.as_json() for message in request.messages],
+        "messages": [
+            {"role": message.role, "content": break_control_tokens(message.content)}
+            for message in request.messages
+        ],
         # As in training: see merlin.engine.training_file.
         "chat_template_kwargs": {"enable_thinking": False},
         "stream": True,
@@ -275,6 +279,15 @@ def build_request_body(request: GenerationRequest, sampling: Mapping[str, object
         **{name: value for name, value in optional.items() if value is not None},
         **({} if uses_defaults else sampling),
     }
+
+
+def break_control_tokens(text: str) -> str:
+    """Return a text with an invisible character in each control token of common models.
+
+    The other server fills the template with the text as it is, so a question with control tokens
+    could begin a system turn; our own worker encodes them as text.
+    """
+    return CONTROL_TOKEN.sub(lambda found: f"{found[0][0]}\u2060{found[0][1:]}", text)
 
 
 async def parse_stream(

@@ -122,6 +122,7 @@ finding-other-language = The answer isn't in the language of the question.
 finding-stacked-marks = A letter with more than { $limit } accents or other combining marks.
 finding-comment-in-text = This “#” starts a comment: the rest of the line is missing from the text. If it belongs to the text, put the text in quotes or write it with “|”.
 finding-folded-lines = YAML joins the lines of this text with spaces, and here a line of code, of a list or of a table starts. To keep the line breaks, write the text with “|”.
+finding-control-token = “{ $found }” is a control token of models: our engine trains it as text, another provider may end the message there.
 finding-direction-mark = The invisible direction mark { $found }: what is read isn't what is written.
 finding-invisible-letter = The invisible character { $found } in the text.
 finding-known-to-base = { $model } answers this right without being taught: the example costs training and adds nothing.

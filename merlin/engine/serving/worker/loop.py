@@ -38,7 +38,7 @@ from merlin.engine.serving.worker.base import (
 from merlin.engine.serving.worker.detokenizer import Detokenizer, StopFinder, TokenBytes
 from merlin.engine.serving.worker.forward import AdapterStack, ForwardPasses, KvCache, LoraWeights
 from merlin.engine.serving.worker.json_mode import JsonGrammar
-from merlin.engine.training_file import render_chat
+from merlin.engine.training_file import encode_chat, render_chat
 from merlin.openai_protocol.errors import ApiError, bad_field, context_length_error
 
 log = get_logger(__name__)
@@ -59,7 +59,7 @@ def encode_prompt(base: LoadedBase, messages: Sequence[Message]) -> list[int]:
     except TemplateError as error:
         message = f"this model's chat template takes no such messages: {error}"
         raise bad_field("messages", message) from error
-    tokens: list[int] = base.tokenizer.encode(text, add_special_tokens=False)
+    tokens, _ = encode_chat(base.tokenizer, text)
     if len(tokens) >= base.window:
         raise context_length_error(len(tokens), base.window)
     return tokens

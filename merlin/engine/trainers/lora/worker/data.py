@@ -23,7 +23,13 @@ import torch
 
 from merlin.core.messages import Message
 from merlin.engine.trainers.base import Untrainable
-from merlin.engine.training_file import find_line, read_conversations, read_preferences, render_chat
+from merlin.engine.training_file import (
+    encode_chat,
+    find_line,
+    read_conversations,
+    read_preferences,
+    render_chat,
+)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -141,10 +147,10 @@ class ExampleTokenizer:
         return render_chat(self._tokenizer, messages, is_asked=is_asked)
 
     def _build_row(self, text: str, spans: Sequence[tuple[int, int]]) -> Row:
-        encoding = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-        ids = array("i", encoding["input_ids"])
+        tokens, places = encode_chat(self._tokenizer, text)
+        ids = array("i", tokens)
         loss_mask = bytearray(len(ids))
-        for place, (start, end) in enumerate(encoding["offset_mapping"]):
+        for place, (start, end) in enumerate(places):
             loss_mask[place] = any(first <= start and end <= last for first, last in spans)
         if not any(
             flag and token in self._ends for token, flag in zip(ids, loss_mask, strict=True)
