@@ -53,6 +53,8 @@ def language() -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     code = 0
+    # Nothing is missed of a text that `head` or `grep -q` reads in part; of a list a line may be.
+    closed = 0 if {"-h", "--help", "--version"}.intersection(argv or sys.argv) else 1
     # Let a closed input be empty and a closed output go nowhere; write what is unencodable.
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         stream = getattr(sys, name)
@@ -65,11 +67,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             app(args=None if argv is None else list(argv), prog_name="merlin")
         except SystemExit as exit_error:  # raised by Typer: 0 success, 2 wrong usage, 130 Ctrl-C
             code = exit_error.code if isinstance(exit_error.code, int) else 1
+            if code == 1:  # how Typer ends where a command meets a closed pipe
+                code = closed
         sys.stdout.flush()  # Python's own flush at exit would print a traceback and exit with 120
     except BrokenPipeError:  # the reader closed the pipe, so no message can reach it
         discard_output()
         sys.stderr.close()
-        return 1  # as Typer does where a command itself meets it: what it found may be unread
+        return closed
     except (Exception, KeyboardInterrupt) as problem:  # noqa: BLE001 - reported by kind
         from merlin.cli.failures import print_failure
 

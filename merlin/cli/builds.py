@@ -22,6 +22,7 @@ from merlin.cli.options import (
     read_context,
 )
 from merlin.cli.output import (
+    finding_line,
     format_cell,
     print_json,
     print_list,
@@ -228,4 +229,4 @@ def log(
             reason = text(language(), verdict.reason, **verdict.arguments)
             sys.stdout.write(f"    {escape_controls(reason)}\n")
         for finding in verdict.findings:
-            sys.stdout.write(f"    {finding.line_text(language())}\n")
+            sys.stdout.write(f"    {finding_line(finding)}\n")

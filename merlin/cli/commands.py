@@ -66,6 +66,19 @@ def _is_group(command: Any, names: list[str]) -> bool:
     return isinstance(command, TyperGroup)
 
 
+def _put_config_last(command: Any, args: list[str]) -> list[str]:
+    """Return `jobs --config FILE list` as `jobs list --config FILE`: groups have no options."""
+    before, option, rest = args[:1], list[str](), args[1:]
+    while rest and isinstance(command, TyperGroup):
+        count = 2 if rest[0] == "--config" else 1 if rest[0].startswith("--config=") else 0
+        if count:
+            option, rest = rest[:count], rest[count:]
+        else:
+            command = command.commands.get(rest[0])
+            before, rest = [*before, rest[0]], rest[1:]
+    return [*before, *option, *rest] if isinstance(command, TyperCommand) else args
+
+
 @contextmanager
 def _usage_errors() -> Iterator[None]:
     """Translate Typer's usage errors into the user's language."""
@@ -101,6 +114,7 @@ class LazyGroup(TyperGroup):
         if args[0] in COMMANDS:
             command = load_command(args[0])
             self.add_command(command)
+            args = _put_config_last(command, args)
             if _HELP.intersection(args) or _is_group(command, args[1:]):
                 self._translate(command, ctx, args[0])
         return super().resolve_command(ctx, args)

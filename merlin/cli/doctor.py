@@ -23,7 +23,13 @@ from merlin.cli.failures import error_text, path_error
 from merlin.cli.health import health_error
 from merlin.cli.key import find_missing_keys
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
-from merlin.cli.output import print_json, print_message, print_table, show_progress
+from merlin.cli.output import (
+    print_json,
+    print_message,
+    print_table,
+    show_progress,
+    translate_word,
+)
 from merlin.config import Config, is_engine, need_credentials, process_names
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.i18n import day_argument
@@ -65,12 +71,19 @@ def doctor(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
             ]
         )
     else:
-        rows = [[_mark(result), result.name, detail] for result, detail in results]
+        rows = [[_mark(result), _row_name(result.name), detail] for result, detail in results]
         print_table(["col-good", "col-what", "col-detail"], rows)
     if not all(result.is_good for result, _ in results):
         sys.exit(1)
     if any(result.is_idle for result, _ in results):
         print_message("doctor-start")
+
+
+def _row_name(name: str) -> str:
+    """Return the name of a check for people; names of keys, files and processes stay."""
+    if (provider := name.removeprefix("provider ")) != name:
+        return f"{translate_word('doctor-row', 'provider')} {provider}"
+    return translate_word("doctor-row", name.replace(" ", "-"))
 
 
 def _mark(result: CheckResult) -> str:

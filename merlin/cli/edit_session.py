@@ -23,7 +23,7 @@ from merlin.cli.daemon_requests import (
     request_daemon,
     wait_for_daemon,
 )
-from merlin.cli.output import format_cell, print_json, print_message
+from merlin.cli.output import finding_line, format_cell, print_json, print_message
 from merlin.config import Config
 from merlin.core import money
 from merlin.core.errors import MerlinError, SourceError
@@ -182,7 +182,7 @@ def preview_record(preview: PreviewView) -> JsonObject:
 def print_findings(findings: Iterable[Finding]) -> None:
     """Print findings on stderr, one line each."""
     for finding in findings:
-        sys.stderr.write(f"{finding.line_text(language())}\n")
+        sys.stderr.write(f"{finding_line(finding)}\n")
 
 
 def print_commit(values: Mapping[str, object]) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -35,7 +36,7 @@ from merlin.cli.output import (
     translate_word,
 )
 from merlin.config import Config, credential, parse_model_name
-from merlin.core.errors import ProviderError, Refused
+from merlin.core.errors import ConfigError, ProviderError, Refused
 from merlin.core.i18n import text, translate_reason
 from merlin.core.money import format_price
 from merlin.core.training_events import describe_event
@@ -44,7 +45,7 @@ from merlin.dataset.layout import DATASET_FILE
 from merlin.training.launch_plan import name_base, require_base
 from merlin.wiring.providers import training_client
 
-JobNumber = Annotated[int, typer.Argument(help="Number of the job.")]
+JobNumber = Annotated[int | None, typer.Argument(help="Number of the job.", show_default=False)]
 
 app = typer.Typer()
 jobs_app = typer.Typer(name="jobs", no_args_is_help=True, help="Fine-tune jobs.")
@@ -67,11 +68,19 @@ def list_jobs(
     )
 
 
+def _require(job: int | None, config: Path) -> int:
+    """Return the number of a job; without one show which there are and exit with 2."""
+    if job is None:
+        list_jobs(config=config)
+        raise ConfigError("no job is named", "jobs-which")
+    return job
+
+
 @jobs_app.command()
-def show(job: JobNumber, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+def show(job: JobNumber = None, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Show a job with its state, history and checkpoints."""
     with read_context(config) as (ctx, actor):
-        view = jobs.get(ctx, actor, job)
+        view = jobs.get(ctx, actor, _require(job, config))
     values = record(view, id="job", losses="")
     if json:
         print_json(values)
@@ -91,10 +100,10 @@ def _format_metrics(checkpoint: Mapping[str, Any]) -> str:
 
 
 @jobs_app.command()
-def events(job: JobNumber, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+def events(job: JobNumber = None, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Show a job's events, oldest first."""
     with read_context(config) as (ctx, actor):
-        events = jobs.get(ctx, actor, job).events
+        events = jobs.get(ctx, actor, _require(job, config)).events
 
     def message(event: Mapping[str, Any]) -> str:
         return describe_event(event["message"], event["data"], language())
@@ -117,10 +126,13 @@ def launch(
 
 @jobs_app.command()
 def cancel(
-    job: JobNumber, config: ConfigPath = DEFAULT, no_wait: NoWait = False, json: AsJson = False
+    job: JobNumber = None,
+    config: ConfigPath = DEFAULT,
+    no_wait: NoWait = False,
+    json: AsJson = False,
 ) -> None:
     """Ask the provider to cancel a job."""
-    act = partial(jobs.cancel, job_id=job)
+    act = partial(jobs.cancel, job_id=_require(job, config))
     ask_daemon(config, act, "did-cancel", json=json, is_waiting=not no_wait, state="job")
 
 

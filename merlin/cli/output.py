@@ -29,6 +29,8 @@ from merlin.core.money import Amount
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from merlin.dataset.finding import Finding
+
 
 def print_json(value: object) -> None:
     """Print one JSON document on stdout."""
@@ -155,6 +157,11 @@ def translate_word(family: str, name: str) -> str:
     """Return the text `<family>-<name>`, or `name` if there is none, as for a provider's states."""
     key = f"{family}-{name}"
     return text(language(), key) if key in keys(language()) else name
+
+
+def finding_line(finding: Finding) -> str:
+    """Return a finding as a line for people; `merlin check` has the one that programs read."""
+    return finding.line_text(language(), translate_word("level", finding.severity))
 
 
 def print_pairs(values: Mapping[str, object], prefix: str = "col") -> None:

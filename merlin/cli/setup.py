@@ -44,7 +44,8 @@ def sample(short: Short = False) -> None:
     document = schema()
     document["properties"]["language"]["start"] = language()
     header = ("config-sample",) if short else ("config-sample", "config-sample-keys")
-    lines = [f"# {text(language(), key)}" for key in header]
+    command = "merlin config sample --short" if short else "merlin config sample"
+    lines = [f"# {text(language(), key, command=command)}" for key in header]
     _add_keys(document, document, lines, "", is_short=short)
     sys.stdout.write("\n".join(lines) + "\n")
 

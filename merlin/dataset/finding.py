@@ -49,10 +49,13 @@ class Finding:
         key = f"finding-{self.rule}"
         return text(language, key, **self.arguments) if key in keys(language) else self.rule
 
-    def line_text(self, language: str) -> str:
-        """Return the finding as one line in the usual format of linters."""
+    def line_text(self, language: str, severity: str = "") -> str:
+        """Return the finding as one line in the usual format of linters.
+
+        For people alone, `severity` is that word in their language.
+        """
         place = f"{self.path}:{self.line}:{self.column}"
-        return f"{place}: {self.severity} {self.rule}: {self.text(language)}"
+        return f"{place}: {severity or self.severity} {self.rule}: {self.text(language)}"
 
     def at(self, path: str) -> Finding:
         """Return the same finding at another path (made printable)."""

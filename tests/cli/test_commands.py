@@ -51,6 +51,22 @@ def test_pipeline_is_shown_as_json(run_json):
     assert {example["author"] for example in build["examples"]} == {"boris"}
 
 
+@pytest.mark.parametrize("command", ["events", "show", "cancel"])
+def test_job_that_is_not_named_is_answered_with_those_there_are(run, command):
+    code, captured = run("jobs", command)
+    assert (code, "trial-1" in captured.out, "by its number" in captured.err) == (2, True, True)
+
+
+def test_log_and_doctor_speak_one_language(run, monkeypatch):
+    monkeypatch.setenv("MERLIN_LANGUAGE", "ru")
+    assert "examples:1:1: предупреждение few-examples: Примеров" in run("log")[1].out
+    rows = run("doctor")[1].out.splitlines()[1:]
+    names = [row[3:].split("  ")[0] for row in rows]
+    assert {"файловая система", "поставщик stand-in", "текущие модели"} <= {*names}
+    english = [name for name in names if name in ("memory", "clock", "credentials", "queues")]
+    assert not english
+
+
 def test_pipeline_is_shown_as_text(run):
     for arguments, part in (
         (["status"], "trial-1"),

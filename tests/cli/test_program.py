@@ -47,6 +47,36 @@ def test_unwritable_output_is_not_reported_as_a_bug():
     assert (ended.returncode, ended.stderr.count("\n")) == (1, 1), ended.stderr
 
 
+def test_help_read_in_part_is_a_success():
+    """As of `merlin demo --help | grep -q port`."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as closed:
+        for arguments, code in ((("demo", "--help"), 0), (("--version",), 0), (("rules",), 1)):
+            ended = run_into(closed, *arguments)
+            assert (ended.returncode, ended.stderr) == (code, ""), arguments
+
+
+@pytest.mark.parametrize("given", [["--config", "FILE"], ["--config=FILE"]])
+def test_configuration_may_be_named_at_any_place_of_a_command(given, tmp_path, capsys):
+    given = [word.replace("FILE", str(tmp_path / "none.yaml")) for word in given]
+    for arguments in (
+        [*given, "jobs", "list"],
+        ["jobs", *given, "list", "--json"],
+        ["jobs", "list", *given],
+        ["engine", *given, "status"],
+    ):
+        assert main(arguments) == 2
+        assert "none.yaml not found" in capsys.readouterr().err, arguments
+
+
+def test_sample_names_the_command_that_printed_it(capsys):
+    for arguments in (["config", "sample"], ["config", "sample", "--short"]):
+        assert main(arguments) == 0
+        first = capsys.readouterr().out.splitlines()[0]
+        assert first.endswith(f": merlin {' '.join(arguments)} > config.yaml")
+
+
 def test_json_of_a_view_has_a_duration_as_rest_writes_it(capsys):
     @dataclass
     class Silence:
@@ -182,7 +212,7 @@ def test_help_is_in_russian_where_the_environment_says_so(monkeypatch, capsys):
     ("arguments", "expected"),
     [
         (["--bogus"], "Нет параметра --bogus."),
-        (["jobs", "show"], "Не хватает аргумента job."),
+        (["jobs", "launch"], "Не хватает аргумента dataset."),
         (["schema", "x"], "Неверное значение name: «x» не подходит; можно «example»"),
         (["export", "a", "--as", "x"], "Неверное значение «--as» / «--format»: «x» не подходит"),
         (["schema"], "Можно:"),
@@ -219,7 +249,7 @@ def test_help_and_version_import_no_command(argument):
     arguments = [sys.executable, "-c", code, argument]
     result = subprocess.run(arguments, capture_output=True, check=True)
     imported = {name for name in json.loads(result.stderr) if name.startswith("merlin.")}
-    assert imported == {"merlin.cli", "merlin.cli.commands"}
+    assert imported == {"merlin.cli", "merlin.cli.commands", "merlin.core", "merlin.core.probe"}
 
 
 def test_misspelt_command_suggests_the_nearest_one(capsys):
