@@ -166,6 +166,13 @@ class ApiKeys(Repository):
             Audit(self.db, self._clock).note(reference, "key.revoke", reference, {"key": key_id})
         return is_ended
 
+    @transaction
+    def revoke_all(self, user_id: int) -> int:
+        """Revoke every key of a person; return their number."""
+        keys = self.list_valid(user_id)
+        self._mark_revoked(API_KEY, API_KEY.id.in_([key.id for key in keys]))
+        return len(keys)
+
     def _is_valid(self) -> Any:
         is_in_time = API_KEY.expires_at.is_null() | (API_KEY.expires_at > iso(self._clock()))
         return API_KEY.revoked_at.is_null() & is_in_time

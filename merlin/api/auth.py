@@ -145,20 +145,21 @@ def refuse_cross_site(request: Request) -> None:
         raise Problem(HTTPStatus.FORBIDDEN, "foreign-origin")
 
 
-async def require_password(request: Request, caller: Caller, current: str | None) -> str | None:
-    """Return the caller's user name after checking the current password.
+async def require_proof(request: Request, caller: Caller, current: str | None) -> str | None:
+    """Return the user name of a caller who has just signed in or knows the current password.
 
-    The check is skipped if the account has no password or the caller has just signed in another
-    way. Raises Problem 403 if the password is missing, 401 if it is wrong.
+    A stolen browser session gives no lasting access. Raises Problem 403 if the password, or without
+    one a new sign-in, is missing; 401 if the password is wrong.
     """
     require_https(request)
     me = await caller.read(accounts.read_own_account, caller.actor)
-    if not (me.name and me.has_password):
+    if await caller.read(accounts.has_just_signed_in, caller.actor, caller.credential):
         return me.name
-    if not await caller.read(accounts.has_just_signed_in, caller.actor, caller.credential):
-        if current is None:
-            raise Problem(HTTPStatus.FORBIDDEN, "current-password")
-        await check_password(request, me.name, current, read_cookie(request, BROWSER))
+    if not (me.name and me.has_password):
+        raise Problem(HTTPStatus.FORBIDDEN, "sign-in-again")
+    if current is None:
+        raise Problem(HTTPStatus.FORBIDDEN, "current-password")
+    await check_password(request, me.name, current, read_cookie(request, BROWSER))
     return me.name
 
 
@@ -167,11 +168,11 @@ async def change_password(
 ) -> None:
     """Set a password and sign out every other browser.
 
-    Raises Problem as `require_password` does; Refused for an account without a name and for a weak
+    Raises Problem as `require_proof` does; Refused for an account without a name and for a weak
     password.
     """
     login_throttle: LoginThrottle = request.app.state.login_throttle
-    name = await require_password(request, caller, current)
+    name = await require_proof(request, caller, current)
     if name is None:
         raise Refused("no user name", "account-no-name")
     hashed = await login_throttle.run_hashing(lambda: hash_new_password(password, name))

@@ -4,6 +4,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from typing_extensions import TypedDict
+
 from merlin.account.accounts import Accounts, check_own_name, fold_name, is_telegram_id
 from merlin.account.api_keys import REQUIRED_PERMISSIONS, ApiKey, ApiKeys, Scope, ScopeBeyondRole
 from merlin.account.sign_ins import SignIn, SignInMethod, SignIns
@@ -24,11 +26,12 @@ from merlin.core.permissions import PERMISSIONS, Authority, Permission, Role
 from merlin.core.views import described, view_of
 from merlin.course.catalogue import Catalogue
 from merlin.db.audit import Audit
+from merlin.db.notices import Notices
 from merlin.db.processes import CALL_LIMIT
 from merlin.db.tables import TURN
 from merlin.training.promote import Promotions
 
-# A user who signed in this recently without the password may replace a forgotten one.
+# A user who signed in this recently without the password needs no other proof of who they are.
 JUST_NOW = timedelta(minutes=10)
 _ONE_DAY = timedelta(hours=24)
 
@@ -68,6 +71,13 @@ class SignInView(SignIn):
     """A browser in which the caller is signed in."""
 
     is_current: bool = described("Whether this is the sign-in of the current request.")
+
+
+class Closed(TypedDict):
+    """The number of browsers that were signed out, and of API keys that were revoked."""
+
+    closed: int
+    keys: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +158,7 @@ def set_password(ctx: Context, actor: Actor, hashed: str, current_sign_in: int) 
     if current_sign_in not in {each.id for each in sign_ins.list_open(actor.user_id)}:
         raise Refused("signed out", "api-problem-sign-in-detail")
     sign_ins.close_all(actor.user_id, but=current_sign_in)
+    _notify(ctx, actor, "notice-password-set")
 
 
 def has_just_signed_in(ctx: Context, actor: Actor, current_sign_in: int) -> bool:
@@ -172,7 +183,9 @@ def make_key(
 
     Raises ScopeBeyondRole; Refused for invalid values.
     """
-    return create_key(ctx, actor, actor.user_id, actor.authority, label, scopes, days)
+    key = create_key(ctx, actor, actor.user_id, actor.authority, label, scopes, days)
+    _notify(ctx, actor, "notice-key-made", hint=key.hint)
+    return key
 
 
 def create_key(
@@ -220,10 +233,11 @@ def close_sign_in(ctx: Context, actor: Actor, sign_in_id: int) -> None:
         raise NotFound("no such sign-in", "account-no-sign-in")
 
 
-def close_sign_ins(ctx: Context, actor: Actor) -> int:
-    """Sign all browsers out; return their number."""
-    closed = SignIns(ctx.db, ctx.clock).close_all(actor.user_id)
-    Audit(ctx.db, ctx.clock).note(actor.name, "sign-in.close-all", actor.name, {"closed": closed})
+def close_sign_ins(ctx: Context, actor: Actor) -> Closed:
+    """Sign all browsers out and revoke all keys; return their numbers."""
+    keys = ApiKeys(ctx.db, ctx.clock).revoke_all(actor.user_id)
+    closed = Closed(closed=SignIns(ctx.db, ctx.clock).close_all(actor.user_id), keys=keys)
+    Audit(ctx.db, ctx.clock).note(actor.name, "sign-in.close-all", actor.name, {**closed})
     return closed
 
 
@@ -316,6 +330,18 @@ def erase(
     if not is_resumed:
         Audit(ctx.db, ctx.clock).note(by, "user.erase", ERASED)
     return rows, models
+
+
+def erase_from_browser(ctx: Context, actor: Actor) -> tuple[Mapping[str, int], list[str]]:
+    """Do what `erase` does, and say so in the bot."""
+    erased = erase(ctx, actor)
+    _notify(ctx, actor, "notice-erased")
+    return erased
+
+
+def _notify(ctx: Context, actor: Actor, key: str, **arguments: object) -> None:
+    """Tell the actor in the bot what was done from a browser, which may be in other hands."""
+    Notices(ctx.db, ctx.clock).tell(str(actor.user_id), key, arguments)
 
 
 def _user(ctx: Context, actor: Actor) -> User:

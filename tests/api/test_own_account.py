@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from merlin.account.accounts import Accounts
+from merlin.account.sign_ins import Logins
 from merlin.account.users import Users
 from merlin.billing.ledger import Ledger
 from merlin.billing.purchases import Order, Promise, Purchases
@@ -16,6 +17,7 @@ from merlin.core.clock import iso, utc_now
 from merlin.core.money import stars
 from merlin.core.permissions import Role
 from merlin.db.audit import Audit
+from merlin.db.notices import Notices
 from merlin.db.tables import SIGN_IN
 from merlin.providers.payments import Gateway, GatewayPayment, GatewayRefund, Status
 from tests.api.chat_api import Conversation
@@ -79,14 +81,14 @@ def test_sign_ins_are_listed_and_closed_one_by_one_or_together(site):
         assert this_browser.delete(f"/api/user/sign-ins/{away}").status_code == 204
         assert second_browser.get("/api/user").status_code == 401
         assert this_browser.delete(f"/api/user/sign-ins/{away}").status_code == 404
-        assert this_browser.delete("/api/user/sign-ins").json() == {"closed": 1}
+        assert this_browser.delete("/api/user/sign-ins").json() == {"closed": 1, "keys": 0}
         assert this_browser.get("/api/user").status_code == 401
         assert other.get("/api/user").status_code == 200
     entry = Audit(site.db).list_newest()[0]
     assert (entry.action, entry.by, entry.arguments) == (
         "sign-in.close-all",
         "user:1001",
-        {"closed": 1},
+        {"closed": 1, "keys": 0},
     )
 
 
@@ -113,7 +115,7 @@ def test_person_deletes_all_their_data_on_a_page(site):
         done = anna.post("/me/erase", data={"sure": "yes"})
         assert (done.status_code, "Всё удалено" in done.text) == (200, True)
         assert "входы в браузерах: 2" in done.text
-        assert find_tables_with(site, ANNA) == set()
+        assert find_tables_with(site, ANNA) == {"notice"}  # the last message
         assert anna.get("/me", follow_redirects=False).status_code == 303
         assert other.get("/api/user").status_code == 401
     assert find_tables_with(site, BORIS)
@@ -129,7 +131,96 @@ def test_erasure_on_a_page_requires_the_current_password(site):
             assert refused.status_code == 422
         assert find_tables_with(site, BORIS)
         browser.post("/me/erase", data={"sure": "yes", "current": PASSWORD})
-    assert find_tables_with(site, BORIS) == set()
+    assert find_tables_with(site, BORIS) == {"notice"}  # the last message
+
+
+OLD_SESSION = [
+    ("PUT", "/api/user/name", {"name": "petrova"}),
+    ("PUT", "/api/user/password", {"password": NEW}),
+    ("POST", "/api/user/keys", {"label": "x", "scopes": ["account:read"]}),
+    ("POST", "/api/user/erasure", {"sure": True}),
+]
+OLD_PAGES = [
+    ("/me/password", {"name": "petrova", "password": NEW}),
+    ("/me/keys", {"label": "x", "scopes": ["account:read"], "once": "0" * 32}),
+    ("/me/erase", {"sure": "yes"}),
+]
+
+
+def list_told(site, user_id):
+    """Return what the bot tells a person, oldest first."""
+    return [each.key for each in reversed(Notices(site.db).list_newest(str(user_id), 10))]
+
+
+def test_old_browser_session_gives_no_password_no_key_and_no_erasure(site):
+    """A stolen session must not become lasting access: each of them needs a new sign-in."""
+    with site.browser_client(ANNA) as stolen:
+        age_sign_ins(site)
+        for verb, path, body in OLD_SESSION:
+            answer = stolen.request(verb, path, json=body)
+            assert (answer.status_code, code_of(answer)) == (403, "sign-in-again"), path
+        for path, form in OLD_PAGES:
+            answer = stolen.post(path, data=form)
+            assert answer.status_code == 422, path
+            assert "войдите ещё раз через бота" in answer.text
+            assert 'form="proof" name="next"' in answer.text
+        account = stolen.get("/api/user").json()
+        assert (account["name"], account["has_password"]) == (None, False)
+        assert stolen.get("/api/user/keys").json() == {"keys": []}
+    assert list_told(site, ANNA) == []
+
+
+def test_confirmation_in_the_bot_makes_an_old_session_new_and_leads_back(site):
+    with site.browser_client(ANNA) as browser:
+        age_sign_ins(site)
+        page = browser.post("/sign-in/code", data={"next": "/me#keys"}).text
+        logins = Logins(site.db)
+        login = logins.show(re.search(r"login_([\w-]+)", page)[1], ANNA)
+        logins.settle(login.login_id, ANNA, is_own=True)
+        done = browser.post("/sign-in/code/finish", data={"next": "/me#keys"})
+        assert (done.status_code, done.headers["location"]) == (303, "/me#keys")
+        assert 'form="proof"' not in browser.get("/me").text
+        body = {"label": "мой бот", "scopes": ["chat:write"]}
+        assert browser.post("/api/user/keys", json=body).status_code == 201
+
+
+def test_key_needs_the_current_password_in_an_old_session(site):
+    set_password(site, BORIS, "boris")
+    with site.browser_client(BORIS) as browser:
+        age_sign_ins(site)
+        body = {"label": "мой бот", "scopes": ["chat:write"]}
+        answer = browser.post("/api/user/keys", json=body)
+        assert (answer.status_code, code_of(answer)) == (403, "current-password")
+        wrong = browser.post("/api/user/keys", json={**body, "current": "не тот пароль"})
+        assert wrong.status_code == 401
+        right = browser.post("/api/user/keys", json={**body, "current": PASSWORD})
+        assert right.status_code == 201
+        form = {**body, "once": "0" * 32}
+        assert "нынешний пароль" in browser.post("/me/keys", data=form).text
+        made = browser.post("/me/keys", data={**form, "current": PASSWORD})
+        assert "Скопируйте ключ" in made.text
+
+
+def test_password_key_and_erasure_are_told_in_the_bot(site):
+    with site.browser_client(ANNA) as browser:
+        for verb, path, body in OLD_SESSION[:3]:
+            assert browser.request(verb, path, json=body).is_success, path
+        assert list_told(site, ANNA) == ["notice-password-set", "notice-key-made"]
+        assert browser.post("/api/user/erasure", json={"sure": True}).is_success
+    assert list_told(site, ANNA) == ["notice-erased"]
+
+
+def test_sign_out_everywhere_ends_keys_and_says_so_before(site):
+    with site.browser_client(ANNA) as browser:
+        body = {"label": "мой бот", "scopes": ["account:read"]}
+        key = browser.post("/api/user/keys", json=body).json()
+        program = {"Authorization": f"Bearer {key['secret']}"}
+        assert site.client.get("/api/user/export", headers=program).status_code == 200
+        page = browser.get("/me").text
+        assert "«Выйти везде» отзывает и ключи API" in page
+        assert "скачивать все мои данные" in page
+        browser.post("/me/sign-ins/close-all")
+    assert site.client.get("/api/user/export", headers=program).status_code == 401
 
 
 def refund_in_stars(site, user_id):
@@ -159,7 +250,7 @@ def test_erasure_on_a_page_waits_for_a_renewal_and_a_refund_in_stars_and_for_an_
         assert "готовится ответ" in anna.post("/me/erase", data=sure).text
         conversation.add_answer(1)
         assert "Всё удалено" in anna.post("/me/erase", data=sure).text
-    assert find_tables_with(site, ANNA) == set()
+    assert find_tables_with(site, ANNA) == {"notice"}  # the last message
 
 
 def test_program_deletes_all_data_of_the_person_who_is_signed_in(site):
@@ -186,7 +277,7 @@ def test_program_deletes_all_data_of_the_person_who_is_signed_in(site):
         assert erased.json()["deleted"]["renewal"] == 1
         assert boris.get("/api/user").status_code == 401
         assert site.client.get("/api/user", headers=key).status_code == 401
-    assert find_tables_with(site, BORIS) == set()
+    assert find_tables_with(site, BORIS) == {"notice"}  # the last message
     assert find_tables_with(site, ANNA)
 
 

@@ -16,7 +16,7 @@ from merlin.account.accounts import check_password_strength, fold_name
 from merlin.account.api_keys import MAX_DAYS, MAX_LABEL_LENGTH, REQUIRED_PERMISSIONS, Scope
 from merlin.account.sign_ins import PAYLOAD, LoginState
 from merlin.api import auth
-from merlin.api.auth import POLL_S, change_password, forget_sign_in, require_password
+from merlin.api.auth import POLL_S, change_password, forget_sign_in, require_proof
 from merlin.api.pages.errors import page_router
 from merlin.api.pages.formatting import next_href
 from merlin.api.pages.page import (
@@ -199,6 +199,7 @@ async def _page(
     def read(ctx: Context, actor: Actor) -> dict[str, Any]:
         return {
             "me": accounts.read_own_account(ctx, actor),
+            "has_proof": accounts.has_just_signed_in(ctx, actor, context.credential),
             "quota": show_quota(ctx, actor),
             "keys": accounts.list_keys(ctx, actor),
             "mine": my_plan(context),
@@ -239,11 +240,13 @@ async def _page(
 
 @router.post("/me/keys")
 async def make_key(
+    request: Request,
     context: SignedInContext,
     once: FormToken,
     label: FormText = "",
     scopes: Annotated[list[Scope] | None, Form()] = None,
     days: Annotated[int, Form(ge=0, le=MAX_DAYS)] = 0,
+    current: FormText = "",
 ) -> Response:
     """Create a key and show it once; submitting twice creates one."""
     label = " ".join(label.split())
@@ -251,11 +254,12 @@ async def make_key(
     if not label or len(label) > MAX_LABEL_LENGTH or not scopes:
         return await _page(context, wrong=context.say("key-needs"), form="key", key=typed)
     try:
+        await require_proof(request, context, current or None)
         act = accounts.make_key
         new_key = await context.write(
             perform_once, context.actor, once, act, label, scopes, days or None
         )
-    except Refused as error:
+    except (Refused, Problem) as error:
         return await _page(context, wrong=refusal_text(context, error), form="key", key=typed)
     if new_key is None:
         return await _page(context, wrong=context.say("key-made-already"), form="key", key=typed)
@@ -283,7 +287,7 @@ async def close_sign_in(request: Request, context: SignedInContext, sign_in_id: 
 
 @router.post("/me/sign-ins/close-all")
 async def close_all(request: Request, context: SignedInContext) -> Response:
-    """Sign out of all browsers, including the current one."""
+    """Sign out of all browsers, including the current one, and revoke all keys."""
     response = seen_other("/")
     await context.write(accounts.close_sign_ins, context.actor)
     forget_sign_in(request, response)
@@ -324,7 +328,7 @@ async def set_password(
         if password:
             check_password_strength(password, fold_name(name))
         if name and name != me.name:
-            await require_password(request, context, current or None)
+            await require_proof(request, context, current or None)
             await context.write(accounts.set_name, context.actor, name)
         if password:
             await change_password(request, context, password, current or None)
@@ -343,6 +347,9 @@ async def _erase_page(context: PageContext, wrong: str = "") -> Response:
     counts = await context.read(accounts.count_records, context.actor)
     view = {
         "me": await context.read(accounts.read_own_account, context.actor),
+        "has_proof": await context.read(
+            accounts.has_just_signed_in, context.actor, context.credential
+        ),
         "records": accounts.list_record_kinds(counts),
         "wrong_words": wrong,
         "is_erased": False,
@@ -361,12 +368,12 @@ async def erase(
     if not sure:
         return await _erase_page(context, context.say("erase-tick"))
     try:
-        await require_password(request, context, current or None)
+        await require_proof(request, context, current or None)
     except Problem as error:
         return await _erase_page(context, refusal_text(context, error))
     if awaited := await context.write(accounts.prepare_erasure, context.actor):
         return await _erase_page(context, text(context.language, awaited))
-    counts, models = await context.write(accounts.erase, context.actor)
+    counts, models = await context.write(accounts.erase_from_browser, context.actor)
     stranger = replace(context, user=None, authority=Authority(), favourites=(), token="")
     records = accounts.list_record_kinds(counts)
     view = {"is_erased": True, "records": records, "models": models}

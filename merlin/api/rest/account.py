@@ -25,12 +25,12 @@ from merlin.api.auth import (
     RequiredAccess,
     change_password,
     forget_sign_in,
-    require_password,
+    require_proof,
 )
 from merlin.api.problems import problems
 from merlin.api.schema import WHOLE, Body, Id, Part, operation_router, read_cursor
 from merlin.app import accounts, feedback, sessions
-from merlin.app.accounts import NewKey, OwnAccount, SignInView, UsageView
+from merlin.app.accounts import Closed, NewKey, OwnAccount, SignInView, UsageView
 from merlin.app.sessions import SessionView, TurnView
 from merlin.chat.feedback import Rating
 from merlin.core.clock import iso
@@ -44,7 +44,7 @@ KeyList = TypedDict("KeyList", {"keys": list[ApiKey]})
 
 
 class KeyBody(Body):
-    """The API key to create."""
+    """The API key to create; `current` is the current password, if one is set."""
 
     label: str = Field(
         min_length=1, max_length=MAX_LABEL_LENGTH, description="Name of the key, for its owner."
@@ -53,6 +53,7 @@ class KeyBody(Body):
     expires_in_days: Annotated[int, Field(ge=1, le=MAX_DAYS, strict=True), WHOLE] | None = Field(
         default=None, description="Days until the key expires; null if it never expires."
     )
+    current: str | None = Field(default=None, min_length=1, max_length=MAX_PASSWORD_LENGTH)
 
 
 @key_router.get("", summary="List my API keys")
@@ -64,11 +65,13 @@ async def list_keys(caller: Person) -> KeyList:
 @key_router.post(
     "", summary="Create an API key", status_code=HTTPStatus.CREATED, responses=problems(409)
 )
-async def make_key(body: KeyBody, caller: Person) -> NewKey:
+async def make_key(request: Request, body: KeyBody, caller: Person) -> NewKey:
     """Create an API key; its secret is returned only in this response.
 
-    Scopes that exceed the owner's role are refused.
+    Scopes that exceed the owner's role are refused. Requires the current password, or that the
+    caller signed in by other means in the last 10 minutes.
     """
+    await require_proof(request, caller, body.current)
     key_fields = (body.label, body.scopes, body.expires_in_days)
     return await caller.write(accounts.make_key, caller.actor, *key_fields)
 
@@ -113,7 +116,6 @@ me_router = operation_router(prefix="/api/user", tags=["me"])
 
 
 SignInList = TypedDict("SignInList", {"sign_ins": Sequence[SignInView]})
-ClosedSignIns = TypedDict("ClosedSignIns", {"closed": int})
 
 
 class NameBody(Body):
@@ -172,21 +174,21 @@ async def close_sign_in(
 
 
 @me_router.delete("/sign-ins", summary="Sign out everywhere")
-async def close_all_sign_ins(request: Request, response: Response, caller: Person) -> ClosedSignIns:
-    """Sign out of all browsers, including the current one."""
+async def close_all_sign_ins(request: Request, response: Response, caller: Person) -> Closed:
+    """Sign out of all browsers, including the current one, and revoke all API keys."""
     closed = await caller.write(accounts.close_sign_ins, caller.actor)
     forget_sign_in(request, response)
-    return {"closed": closed}
+    return closed
 
 
 @me_router.put("/name", summary="Set my username", responses=problems(409))
 async def set_name(request: Request, body: NameBody, caller: Person) -> OwnAccount:
     """Set the username; only admins can assign names that a course.yaml lists as teachers.
 
-    Requires the current password, unless the caller signed in by other means in the last 10
+    Requires the current password, or that the caller signed in by other means in the last 10
     minutes.
     """
-    await require_password(request, caller, body.current)
+    await require_proof(request, caller, body.current)
     await caller.write(accounts.set_name, caller.actor, body.name)
     return await caller.read(accounts.read_own_account, caller.actor)
 
@@ -195,7 +197,7 @@ async def set_name(request: Request, body: NameBody, caller: Person) -> OwnAccou
 async def set_password(request: Request, body: NewPasswordBody, caller: Person) -> OwnAccount:
     """Set the password and sign out of all other browsers.
 
-    Requires the current password, unless the caller signed in by other means in the last 10
+    Requires the current password, or that the caller signed in by other means in the last 10
     minutes.
     """
     await change_password(request, caller, body.password, body.current)
@@ -208,14 +210,14 @@ async def erase_me(
 ) -> Erasure:
     """Delete all data of the caller for good, and sign out everywhere.
 
-    Requires the current password, unless the caller signed in by other means in the last 10
+    Requires the current password, or that the caller signed in by other means in the last 10
     minutes. 409: Stars are being refunded, a renewal in Stars is being turned off, or an answer is
     on its way.
     """
-    await require_password(request, caller, body.current)
+    await require_proof(request, caller, body.current)
     if awaited := await caller.write(accounts.prepare_erasure, caller.actor):
         raise Refused("an erasure has to wait", awaited)
-    deleted, models = await caller.write(accounts.erase, caller.actor)
+    deleted, models = await caller.write(accounts.erase_from_browser, caller.actor)
     forget_sign_in(request, response)
     return {"deleted": deleted, "models": models}
 
