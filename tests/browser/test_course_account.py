@@ -125,9 +125,9 @@ def test_other_browser_is_signed_out_and_then_all(visitor, course_site):
     everywhere = devices.get_by_text("Выйти везде", exact=True)
     everywhere.click()
     page.keyboard.press("Escape")
-    expect(devices.get_by_role("button", name="Да, выйти везде")).to_be_hidden()
+    expect(devices.get_by_role("button", name="Да, выйти и отозвать ключи")).to_be_hidden()
     everywhere.click()
-    devices.get_by_role("button", name="Да, выйти везде").click()
+    devices.get_by_role("button", name="Да, выйти и отозвать ключи").click()
     wait_for_address(page, "/")
     assert SignIns(course_site.db).list_open(anna) == []
 
