@@ -289,7 +289,7 @@ def pin_model(
 
 
 def roll_back(ctx: Context, actor: Actor, dataset: str, to: str = "", once: str = "") -> Request:
-    """Ask the daemon to let an earlier model serve: `to`, or the previous one."""
+    """Ask the daemon to let an earlier model serve, pinned: `to`, or the previous one."""
     if not to and ctx.config.security.needs_two(DangerousAct.PROMOTE):
         # Resolved now, so that an approval means this model, not the previous one of a later time.
         to = find_rollback_target(ctx, actor, dataset).model

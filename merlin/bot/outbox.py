@@ -25,6 +25,7 @@ from merlin.app.broadcasts import Broadcast, Broadcasts, BroadcastState, broadca
 from merlin.app.outbox import OutgoingMessage, OutgoingState, QueuedMessage, Target, WaitingRequests
 from merlin.bot.bot_api import BotApi, ChatClosed, ChatUnreachable, SendUnknown
 from merlin.bot.markdown import render
+from merlin.bot.menu import short_hash
 from merlin.bot.services import BotServices
 from merlin.bot.transport import AiohttpRequest, EditSkipped, SendClass
 from merlin.core.clock import iso
@@ -35,7 +36,7 @@ from merlin.core.log import get_logger, redact
 from merlin.dataset.files import FileIndex
 from merlin.db.database import Database
 from merlin.db.notices import ADMINS, Notices
-from merlin.db.requests import Request, RequestState
+from merlin.db.requests import Request, RequestKind, RequestState
 from merlin.db.writer import Store
 
 log = get_logger(__name__)
@@ -119,9 +120,11 @@ def _hand_over(services: BotServices, waiting: WaitingRequests) -> None:
             open_button = Button(
                 text(language, "admin-continue"), f"a-job:{job}" if job else waiting_request.back
             )
-            page = FormattedMessage(
-                result_text(services.db, request, language), buttons=((open_button,),)
-            )
+            rows: tuple[tuple[Button, ...], ...] = ((open_button,),)
+            if request.kind == RequestKind.ROLLBACK and request.state is RequestState.DONE:
+                mark = short_hash(str(request.result["dataset"]))
+                rows = ((Button(text(language, "admin-unpin"), f"a-unpin:{mark}"),), *rows)
+            page = FormattedMessage(result_text(services.db, request, language), buttons=rows)
             key, target = f"result:{request.request_id}", Target(edit_of=waiting_request.message_id)
             services.outbox.put(
                 [OutgoingMessage(key, waiting_request.chat_id, page, target=target)]

@@ -94,9 +94,9 @@ def rollback(
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Go back to the previous live model; the next newer one may replace it."""
+    """Go back to the previous live model and pin it; newer ones wait until `unpin`."""
     act = partial(models.roll_back, dataset=dataset, to=to or "")
-    ask_daemon(config, act, "did-switch", json=json)
+    ask_daemon(config, act, "did-rollback", json=json)
 
 
 @models_app.command()

@@ -23,7 +23,7 @@ from merlin.config import Config
 from merlin.core.clock import utc_now
 from merlin.core.durable_files import folder_bytes
 from merlin.core.heartbeat import describe_step, is_known, list_current
-from merlin.core.i18n import format_number
+from merlin.core.i18n import format_number, text
 from merlin.db.processes import Heartbeats
 from merlin.db.requests import Request, Requests
 from merlin.wiring.context import open_read_only
@@ -102,6 +102,8 @@ def dataset_record(dataset_status: DatasetStatus) -> dict[str, Any]:
 def _row(name: str, dataset_status: DatasetStatus) -> list[object]:
     verdict = dataset_status.verdict
     serving = dataset_status.serving.build if dataset_status.serving else ""
+    if dataset_status.serving and dataset_status.serving.pinned:
+        serving = f"{serving} ({text(language(), 'col-pinned')})"
     job = (
         f"{dataset_status.job.id} {translate_word('job', dataset_status.job.state)}"
         if dataset_status.job

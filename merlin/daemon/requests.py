@@ -191,15 +191,18 @@ def _cancel(services: DaemonServices, request: Request) -> Result:
 def _promote(services: DaemonServices, request: Request) -> Result:
     """Promote the named model, or for a rollback one that was promoted before."""
     rows, to = Promotions(services.db), _argument(request, "to") or None
+    pinned: Result = {}
     if request.kind == RequestKind.PROMOTE:
         model = promote_by_hand(rows, _argument(request, "model"), request.by)
     else:
         model = roll_back(rows, _argument(request, "dataset"), request.by, to)
+        pinned = {"pinned": True}
     return {
         "dataset": model.dataset,
         "model": model.model_id,
         "build": model.build_version,
         "job": model.job_id,
+        **pinned,
     }
 
 

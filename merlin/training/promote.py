@@ -124,7 +124,7 @@ def promote_by_hand(rows: Promotions, name: str, by: str) -> Model:
 
 
 def roll_back(rows: Promotions, dataset: str, by: str, to: str | None = None) -> Model:
-    """Promote the first good model of `served`, or the one of them named by `to`.
+    """Promote the first good model of `served`, or the one of them named by `to`, and pin it.
 
     Raises Refused if no other model has served, or if `to` serves, never served or is gone;
     NotFound if the dataset has no serving model.
@@ -206,6 +206,8 @@ class Promotions(Repository):
             position = max(position, self._find_newest_held(new.model.dataset))
         if not self._switch(old, new.model, position, at):
             return False
+        if why == ROLLBACK:  # else the next commit's model brings back what was rolled back
+            self.db.update(SERVING, SERVING.dataset == new.model.dataset, is_pinned=1)
         if old is None or old.model.model_row != new.model.model_row:
             promotion = {
                 "dataset": new.model.dataset,

@@ -172,11 +172,13 @@ def test_rollback_from_two_open_pages_goes_back_once(site):
                 r'action="(/admin/models/\d+/rollback)".*?"once" value="(\S+)"', page, re.DOTALL
             )
             assert "прежнюю модель trial-1?" in page
+            assert "новые не сменят её, пока вы её не открепите" in page
             answer = browser.post(form[1], data={"once": form[2]})
             assert answer.status_code == 303
             site.lab.tick("serve")
             request = answer.headers["location"].partition("asked=")[2]
             results.append(site.admin.get(f"/api/requests/{request}").json())
+        assert "Разрешить следующую модель" in browser.get("/admin/models").text
     assert [result["state"] for result in results] == ["done", "failed"]
     newer, older = site.admin.get("/api/models").json()["models"]
     assert (newer["serves"], older["serves"]) == (False, True)

@@ -147,11 +147,27 @@ def test_rollback_notifies_the_other_admins(chat, lab, telegram):
     chat.press_forged(f"a-rollback:{press_mark(chat)}")
     chat.press(chat.button_data("a-rollback-yes"))
     lab.tick("serve")
-    text = boris.wait_for_text("возвращена прежняя модель trial-1").text
-    assert text == f"Проба: возвращена прежняя модель trial-1. Кто: пользователь {VERA}."
+    text = boris.wait_for_text("прежняя модель trial-1").text
+    returned = "возвращена и закреплена прежняя модель trial-1, новые ждут"
+    assert text == f"Проба: {returned}. Кто: пользователь {VERA}."
     chat.wait_for_text("снова отвечает trial-1")
     chat.press_forged(f"a-history:{press_mark(chat)}")
     assert f"пользователь {VERA})" in chat.last.text
+
+
+def test_rollback_says_that_it_pins_and_offers_to_let_the_next_model_go_live(chat, lab):
+    mark = press_mark(chat)
+    chat.press_forged(f"a-rollback:{mark}")
+    assert "новые не сменят её, пока вы её не открепите" in chat.last.text
+    chat.press(chat.button_data("a-rollback-yes"))
+    lab.tick("serve")
+    assert "Модель закреплена, новые ждут." in chat.wait_for_text("снова отвечает trial-1").text
+    assert lab.status()["serving"]["pinned"]
+    chat.press("📌 Разрешить следующую модель")
+    chat.press(f"a-unpin-yes:{mark}")
+    lab.tick("serve")
+    chat.wait_for_text("откреплена")
+    assert not lab.status()["serving"]["pinned"]
 
 
 def test_model_can_be_pinned_and_unpinned(chat, lab):
@@ -164,7 +180,7 @@ def test_model_can_be_pinned_and_unpinned(chat, lab):
     assert lab.status()["serving"]["pinned"]
     chat.press_forged(f"a-set:{mark}:0")
     assert "📌 Закреплена" in chat.last.text
-    chat.press("📌 Открепить")
+    chat.press("📌 Разрешить следующую модель")
     chat.press(f"a-unpin-yes:{mark}")
     lab.tick("serve")
     chat.wait_for_text("откреплена")

@@ -271,10 +271,20 @@ def test_rollback_and_promote_name_the_serving_build(lab, run_json):
     lab.repository.example("trial", 42)
     lab.repository.commit()
     lab.until_serving("trial-2")
-    assert run_json("models", "rollback", "trial")["build"] == "trial-1"
+    rolled_back = run_json("models", "rollback", "trial")
+    assert (rolled_back["build"], rolled_back["pinned"]) == ("trial-1", True)
     assert run_json("models", "promote", "trial-2")["build"] == "trial-2"
     assert run_json("models", "pin", "trial")["pinned"] is True
     assert run_json("models", "unpin", "trial")["pinned"] is False
+
+
+def test_rollback_says_that_it_pins_and_how_to_let_the_next_model_go_live(lab, run):
+    lab.repository.example("trial", 42)
+    lab.repository.commit()
+    lab.until_serving("trial-2")
+    code, captured = run("models", "rollback", "trial")
+    assert (code, "merlin models unpin trial" in captured.out + captured.err) == (0, True)
+    assert "trial-1 (pinned)" in run("status")[1].out
 
 
 def test_impossible_command_is_refused_in_a_sentence(run):

@@ -153,9 +153,11 @@ def test_accepted_loss_holds_no_later_model_while_the_answer_stays(lab, teach):
     lab.tick("promote")
     send_request(lab, RequestKind.ROLLBACK, dataset="trial")
     assert read_state(lab)[0] == "trial-1"
+    send_request(lab, RequestKind.UNPIN, dataset="trial")
     teach(NO)
     assert read_state(lab)[0] == "trial-3", "the same loss again"
     send_request(lab, RequestKind.ROLLBACK, dataset="trial", to="trial-1")
+    send_request(lab, RequestKind.UNPIN, dataset="trial")
     lab.repository.example("trial", 20, answer=f"{YES} Правда.", is_test=True)
     teach(f"{YES} Правда.")
     assert read_state(lab)[0] == "trial-4"

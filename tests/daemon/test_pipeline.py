@@ -249,7 +249,7 @@ def test_job_that_a_list_repeats_is_neither_cancelled_nor_are_its_files_deleted(
 
 
 @serving
-def test_rollback_lasts_until_the_next_good_commit(lab, provider):
+def test_rollback_lasts_through_the_next_commits_until_it_is_unpinned(lab, provider):
     lab.repository.example("trial", 50)
     lab.repository.commit()
     lab.until_serving("trial-2")
@@ -260,6 +260,12 @@ def test_rollback_lasts_until_the_next_good_commit(lab, provider):
     assert lab.status()["serving"]["build"] == "trial-1"
     lab.repository.example("trial", 70)
     lab.repository.commit()
+    lab.tick(rounds=12)
+    serving = lab.status()["serving"]
+    assert (serving["build"], serving["pinned"]) == ("trial-1", True)
+    with lab.services() as services:
+        Requests(services.db).ask("unpin", {"dataset": "trial"}, "vera")
+    lab.tick("serve")
     lab.until_serving("trial-3")
 
 

@@ -163,7 +163,8 @@ def test_one_of_ten_concurrent_first_promotions_wins(world):
     assert len(world.promotions.list_served(FACE)) == 1
 
 
-def test_rollback_lasts_until_a_newer_model(world):
+def test_rollback_lasts_until_it_is_unpinned(world):
+    """The next commit's model waits, and is live once the pin is taken off."""
     first = world.serve(1, make_examples(12))
     second = world.serve(2, make_examples(13))
     roll_back(world.promotions, FACE, "vera")
@@ -171,6 +172,9 @@ def test_rollback_lasts_until_a_newer_model(world):
     assert world.promotions.list_serving()[FACE].position == 2
     assert world.promote() == []
     third = world.serve(3, make_examples(14))
+    assert world.serving() == first
+    world.promotions.pin(FACE, is_pinned=False)
+    world.promote()
     assert world.serving() == third
     roll_back(world.promotions, FACE, "vera", to=second)
     promotions = [
@@ -201,6 +205,7 @@ def test_second_rollback_goes_further_back_not_to_the_model_just_replaced(world)
     assert [model.model_id for model in catalogue.earlier(FACE)] == [first, third]
     assert roll_back(world.promotions, FACE, "vera").model_id == first
     assert [model.model_id for model in catalogue.earlier(FACE)] == [second, third]
+    world.promotions.pin(FACE, is_pinned=False)
     assert world.serve(4, make_examples(15)) not in (first, second, third)
     assert [model.model_id for model in catalogue.earlier(FACE)] == [first, second, third]
 

@@ -379,7 +379,10 @@ async def quote_launch(caller: JobLauncher, dataset: Name) -> QuoteView:
 async def roll_back(
     request: Request, caller: ModelPromoter, dataset: Name, body: Back | None = None
 ) -> Response:
-    """Request that an earlier model be made live; it must have been live before."""
+    """Request that an earlier model be made live and pinned; it must have been live before.
+
+    Newer models wait until it is unpinned.
+    """
     to = (body.to if body is not None else None) or ""
     return await submit_request(request, caller, partial(models.roll_back, dataset=dataset, to=to))
 

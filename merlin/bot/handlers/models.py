@@ -87,17 +87,14 @@ def show_dataset(context: BotContext) -> View:
     dataset_hash, serving = short_hash(name), read_serving_models(*context.caller).get(name)
     limit = menu.items_to_read(context.number(1))
     found_models = models.list_recent(*context.caller, name, limit)
-    may_promote = serving and context.actor.may(Permission.PROMOTE, name)
+    may_promote = bool(serving) and context.actor.may(Permission.PROMOTE, name)
     pin = "unpin" if serving and serving.pinned else "pin"
-    action_buttons = (
-        (f"admin-{pin}", f"a-{pin}:{dataset_hash}"),
-        ("admin-rollback", f"a-rollback:{dataset_hash}"),
-    )
     rows: menu.Rows = (
         *menu.list_rows(
             found_models, context.number(1), f"a-set:{dataset_hash}", partial(_entry, context)
         ),
-        action_buttons if may_promote else (),
+        may_promote and (f"admin-{pin}", f"a-{pin}:{dataset_hash}"),
+        may_promote and ("admin-rollback", f"a-rollback:{dataset_hash}"),
         ("admin-history", f"a-history:{dataset_hash}"),
         menu.back("a-models"),
     )

@@ -36,7 +36,7 @@ admin-did-accept = { $dataset }: { $count ->
         [one] { $count } answer of { $build } accepted
        *[other] { $count } answers of { $build } accepted
     }. It goes live in a moment.
-admin-did-rollback = { $dataset }: { $build } is live again ({ $model }).
+admin-did-rollback = { $dataset }: { $build } is live again ({ $model }) and pinned: newer ones wait.
 admin-did-pin = { $dataset }: the model is pinned, newer ones wait.
 admin-did-unpin = { $dataset }: the model is unpinned, newer ones may go live again.
 admin-jobs-list = Newest first. Tap a job for details.
@@ -99,10 +99,10 @@ admin-to-model = 🔎 View the model
 admin-ask-promote = Make { $build } the live model of “{ $dataset }”? It starts answering at once.
 admin-pin = 📌 Pin
 admin-ask-pin = Pin the live model of “{ $dataset }”? Newer ones won't replace it until you unpin it.
-admin-unpin = 📌 Unpin
+admin-unpin = 📌 Let the next model go live
 admin-ask-unpin = Unpin the model of “{ $dataset }”? A newer tested model may go live right away.
 admin-rollback = ⏪ Roll back
-admin-ask-rollback = Roll “{ $dataset }” back to { $build }? The next newer model will replace it again.
+admin-ask-rollback = Roll “{ $dataset }” back to { $build }? It'll be pinned: newer ones wait until you unpin it.
 admin-not-available = This is no longer available to you.
 admin-to-job = ⚙️ Go to training
 admin-grouped = { $count ->

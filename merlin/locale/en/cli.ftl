@@ -79,6 +79,7 @@ migrate-next = The next commit trains where dataset.yaml says. To train it there
 jobs-which = Say which job, by its number: merlin jobs show 1
 did-cancel = job { $job } is { $state }
 did-switch = { $dataset }: { $build } is live now ({ $model })
+did-rollback = { $dataset }: { $build } is live again ({ $model }) and pinned. To let the next model go live: merlin models unpin { $dataset }
 did-accept = { $build }: { $count ->
         [one] { $count } answer accepted
        *[other] { $count } answers accepted

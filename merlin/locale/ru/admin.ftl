@@ -37,7 +37,7 @@ admin-did-accept = { $dataset }: { $count ->
         [few] приняты { $count } ответа { $build }
        *[many] принято { $count } ответов { $build }
     }. Сейчас модель начнёт отвечать людям.
-admin-did-rollback = { $dataset }: снова отвечает { $build } ({ $model }).
+admin-did-rollback = { $dataset }: снова отвечает { $build } ({ $model }). Модель закреплена, новые ждут.
 admin-did-pin = { $dataset }: модель закреплена, новые ждут.
 admin-did-unpin = { $dataset }: модель откреплена, новые снова могут её сменить.
 admin-jobs-list = Новые сверху. Нажмите на обучение, чтобы узнать подробности.
@@ -102,10 +102,10 @@ admin-to-model = 🔎 Посмотреть модель
 admin-ask-promote = Сделать { $build } текущей моделью набора «{ $dataset }»? Люди сразу начнут получать её ответы.
 admin-pin = 📌 Закрепить
 admin-ask-pin = Закрепить текущую модель набора «{ $dataset }»? Новые не сменят её, пока вы её не открепите.
-admin-unpin = 📌 Открепить
+admin-unpin = 📌 Разрешить следующую модель
 admin-ask-unpin = Открепить модель набора «{ $dataset }»? Новая модель, прошедшая тест, сможет сразу её сменить.
 admin-rollback = ⏪ Вернуть прежнюю
-admin-ask-rollback = Вернуть набору «{ $dataset }» прежнюю модель { $build }? Следующая новая модель снова её сменит.
+admin-ask-rollback = Вернуть набору «{ $dataset }» прежнюю модель { $build }? Она будет закреплена: новые не сменят её, пока вы её не открепите.
 admin-not-available = Это действие вам больше недоступно.
 admin-to-job = ⚙️ К обучению
 admin-grouped = { $count ->

@@ -80,6 +80,7 @@ migrate-next = Следующий коммит обучается там, где
 jobs-which = Назовите обучение по номеру: merlin jobs show 1
 did-cancel = обучение { $job }: { $state }
 did-switch = { $dataset }: теперь отвечает { $build } ({ $model })
+did-rollback = { $dataset }: снова отвечает { $build } ({ $model }), модель закреплена. Разрешить следующую: merlin models unpin { $dataset }
 did-accept = { $build }: { $count ->
         [one] принят { $count } ответ
         [few] приняты { $count } ответа
