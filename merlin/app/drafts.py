@@ -39,7 +39,7 @@ from merlin.dataset.example import (
 )
 from merlin.dataset.files import FileIndex, make_missing_example_error
 from merlin.dataset.finding import Finding
-from merlin.dataset.import_lines import ImportedLine, read_import_lines
+from merlin.dataset.import_lines import ImportedLine, LeftOut, read_import_lines
 from merlin.dataset.layout import DATASET_FILE, EXAMPLES, NameAllocator, example_id_of, example_path
 from merlin.dataset.preview import EditChecker
 from merlin.training.jobs import Jobs
@@ -348,8 +348,9 @@ def compare_rows(
             drafted.setdefault(draft.facts.question, file)
     drafted_paths = {edit.path for edit in edits}
     entries, rows, contents = ExampleEntries(ctx.db), list[PastedRow](), set[bytes]()
-    numbers = count(1)
+    numbers, left = count(1), LeftOut()
     for line in lines:
+        left.add(line)
         if len(rows) >= MAX_DRAFTS:
             raise Refused("too many rows", "page-paste-too-many", limit=MAX_DRAFTS)
         example = line.example
@@ -366,7 +367,11 @@ def compare_rows(
         row = _compare_row(line.line, example, candidates, contents)
         rows.append(replace(row, number=next(numbers)))
         contents.add(example.facts.content)
-    return rows
+    named = [*left.findings()]
+    return [
+        replace(row, findings=[*row.findings, *(each for each in named if each.line == row.line)])
+        for row in rows
+    ]
 
 
 def _compare_row(

@@ -10,15 +10,27 @@ from collections.abc import Iterator, Sequence
 # The number of a row's first line, its cells, and index -> rule of those that have no text to read.
 Row = tuple[int, list[str], dict[int, str]]
 
-COLUMNS = ("question", "answer", "tags", "split", "source", "note", "rejected")
-REQUIRED_COLUMNS = ("question", "answer")
-_HEADINGS = {
-    "вопрос": "question",
-    "ответ": "answer",
-    "теги": "tags",
-    "источник": "source",
-    "заметка": "note",
+# Part of an example -> what it is called in tables and, as a key, in JSON; the first that is there
+# is taken, so Alpaca's input is the question only if there is no other.
+_NAMES = {
+    "question": (
+        *("question", "instruction", "prompt", "query", "request", "questions", "q", "user"),
+        *("human", "вопрос", "вопросы", "запрос", "инструкция", "input"),
+    ),
+    "answer": (
+        *("answer", "output", "response", "completion", "chosen", "answers", "a", "assistant"),
+        *("gpt", "bot", "ответ", "ответы"),
+    ),
+    "context": ("context", "input", "контекст"),
+    "system": ("system", "system_prompt", "systeminstruction", "system_instruction"),
+    "tags": ("tags", "теги"),
+    "split": ("split",),
+    "source": ("source", "источник"),
+    "note": ("note", "заметка"),
+    "rejected": ("rejected",),
 }
+COLUMNS = (*_NAMES,)
+REQUIRED_COLUMNS = ("question", "answer")
 _ERRORS = (
     r"#(?:N/A|DIV/0!|VALUE!|REF!|NAME\?|NUM!|NULL!|Н/Д|ДЕЛ/0!|ЗНАЧ!|ССЫЛКА!|ИМЯ\?|ЧИСЛО!|ПУСТО!)"
 )
@@ -53,10 +65,24 @@ def make_row(number: int, cells: Iterator[tuple[str, str]]) -> Row:
     return number, row, rules
 
 
+def find_columns(names: Sequence[str]) -> dict[str, int]:
+    """Return part of an example -> place of its name among the names of columns or keys."""
+    plain = [name.strip().casefold() for name in names]
+    found: dict[str, int] = {}
+    for part, words in _NAMES.items():
+        taken = {plain[place] for place in found.values()}
+        word = next((word for word in words if word in plain and word not in taken), None)
+        if word is not None:
+            found[part] = plain.index(word)
+    return found
+
+
 def parse_heading(cells: Sequence[str]) -> list[str]:
     """Return the names of the columns; empty if a required one is missing or one is repeated."""
-    words = (cell.strip().casefold() for cell in cells)
-    heading = [_HEADINGS.get(word, word) for word in words]
-    has_required = all(name in heading for name in REQUIRED_COLUMNS)
-    is_unique = all(heading.count(name) <= 1 for name in COLUMNS)
+    heading = [cell.strip().casefold() for cell in cells]
+    found = find_columns(heading)
+    is_unique = all(heading.count(heading[place]) == 1 for place in found.values())
+    for part, place in found.items():
+        heading[place] = part
+    has_required = all(name in found for name in REQUIRED_COLUMNS)
     return heading if has_required and is_unique else []

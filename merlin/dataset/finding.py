@@ -28,7 +28,8 @@ class Finding:
 
     `path` is relative to the dataset's folder and printable (see `escape_unprintable`).
     `arguments` are those of the Fluent text: short printable strings or integers. They are never
-    named `key` or `language`, which are parameters of `text`.
+    named `key` or `language`, which are parameters of `text`. `inside` is the path in a record of
+    JSON; the text begins with it.
     """
 
     path: str
@@ -47,7 +48,10 @@ class Finding:
         from merlin.core.i18n import keys, text  # noqa: PLC0415
 
         key = f"finding-{self.rule}"
-        return text(language, key, **self.arguments) if key in keys(language) else self.rule
+        if key not in keys(language):
+            return self.rule
+        words, inside = text(language, key, **self.arguments), self.arguments.get("inside")
+        return f"{inside}: {words}" if inside else words
 
     def line_text(self, language: str, severity: str = "") -> str:
         """Return the finding as one line in the usual format of linters.

@@ -1,9 +1,9 @@
 """Examples from files of other programs: JSON Lines, lists of JSON, tables, workbooks.
 
-JSON is one conversation per line, a list of conversations, or formatted objects, each in a format
-of `merlin.dataset.chat_formats`. A table (`merlin.dataset.import_tables`) has a heading row with
-the columns question and answer, and optionally others (in Russian: вопрос, ответ, теги, источник,
-заметка). Every non-empty line becomes an example or findings.
+JSON is one conversation per line, a list of conversations, or formatted objects, each in a form
+of `merlin.dataset.foreign_records`. A table (`merlin.dataset.import_tables`) has a heading row with
+the columns question and answer, and optionally others, by the names of `merlin.core.table_cells`;
+its rows are read as records. Every non-empty line becomes an example or findings.
 
 Text is streamed: only one record is in memory at a time, regardless of the file's size.
 """
@@ -11,19 +11,25 @@ Text is streamed: only one record is in memory at a time, regardless of the file
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from io import BufferedReader, TextIOWrapper
-from itertools import count
 from typing import Any, Literal
 
-from merlin.core.file_kind import UTF_8, detect_encoding
+from merlin.core.file_kind import UTF_8, FileKind, detect_encoding, detect_kind
 from merlin.core.table_cells import COLUMNS, REQUIRED_COLUMNS, Row, parse_heading
-from merlin.dataset.chat_formats import FORMATS, ChatFormat, detect_chat_format, to_openai
 from merlin.dataset.example import Example, check_conversation, example_from_json
 from merlin.dataset.finding import Finding, Severity, shorten
+from merlin.dataset.foreign_records import (
+    FORMATS,
+    ChatFormat,
+    Record,
+    UnreadableRecord,
+    find_place,
+    to_openai,
+)
 from merlin.dataset.import_tables import csv_rows, workbook_rows
-from merlin.dataset.spec import validate_file
+from merlin.dataset.spec import Step, validate_file
 from merlin.dataset.yaml_io import MAX_DEPTH, MAX_EVENTS, MAX_FILE_BYTES, Node
 
 # "jsonl" accepts every chat format and detects it for each record by its keys.
@@ -32,20 +38,83 @@ ImportFormat = Literal["jsonl", "openai", "sharegpt", "alpaca", "preference", "c
 
 @dataclass(frozen=True, slots=True)
 class ImportedLine:
-    """One record of a file: its start (from 1), and an example or the findings about it."""
+    """One record of a file: its start (from 1), and an example or the findings about it.
+
+    `left` are the keys that were left out, for a column without a name its number from 1. `places`
+    are those of `Record`.
+    """
 
     line: int
     example: Example | None
     findings: tuple[Finding, ...] = ()
     file: str = ""
     column: int = 1
+    left: tuple[str | int, ...] = ()
+    places: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(slots=True)
+class LeftOut:
+    """Counts what is left out of the records of an import: keys, and columns of tables."""
+
+    _counts: dict[tuple[str, str | int], int] = field(default_factory=dict)
+    _first: dict[tuple[str, str | int], ImportedLine] = field(default_factory=dict)
+
+    def add(self, line: ImportedLine) -> None:
+        """Count what was left out of a record."""
+        for name in line.left:
+            key = line.file, name
+            self._counts[key] = self._counts.get(key, 0) + 1
+            self._first.setdefault(key, line)
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield what was left out and of how many records, at the first of them."""
+        together: dict[tuple[str, int, int, int], list[str]] = {}
+        for (file, name), count in self._counts.items():
+            line = self._first[file, name]
+            if isinstance(name, int):
+                values: dict[str, str | int] = {"column": name, "count": count}
+                place = ("", line.line, line.column, "import-no-name")
+                yield Finding(*place, Severity.WARNING, values).at(file)
+            else:
+                together.setdefault((file, line.line, line.column, count), []).append(name)
+        for (file, number, column, count), names in together.items():
+            values = {"keys": shorten(", ".join(names), _LEFT_LENGTH), "count": count}
+            place = ("", number, column, "import-left-keys")
+            yield Finding(*place, Severity.WARNING, values).at(file)
+
+
+_LEFT_LENGTH = 300
 
 
 _JSON_ENDINGS = ("json", "jsonl", "ndjson")
-# A zip archive, and the older Office container, which files with a password use too.
-_WORKBOOKS = (b"PK", b"\xd0\xcf\x11\xe0")
+# A zip archive.
+_WORKBOOK = b"PK"
 # Files that another program must convert, and the rules that say how.
 _OTHER_FILES = {b"\x1f\x8b": "import-gzip", b"PAR1": "import-parquet"}
+_OTHER_KINDS = {
+    # The older Office container, which workbooks with a password use too.
+    "xls": re.compile(rb"\xd0\xcf\x11\xe0"),
+    "archive": re.compile(rb"BZh|\xfd7zXZ|7z\xbc\xaf|Rar!|\x28\xb5\x2f\xfd"),
+    "lfs": re.compile(rb"version https://git-lfs"),
+    "html": re.compile(rb"(?i)(?:<!--.*?-->\s*)?<(?:!doctype html|html|head|body|table|meta)\b"),
+    "xml": re.compile(rb"<\?xml"),
+    "rasa": re.compile(
+        rb"(?:(?:#.*|version:.*|)\n)*(?:nlu|stories|responses|intents|entities):\s|## intent:"
+    ),
+    "yaml": re.compile(rb"---\s|messages:\s"),
+}
+_MEDIA = (FileKind.PDF, FileKind.DOCX, FileKind.IMAGE, FileKind.SOUND)
+
+
+def _find_other_kind(name: str, head: bytes) -> str:
+    """Return the kind of a file that is not imported, "" for one that may be."""
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    kind = next((kind for kind, form in _OTHER_KINDS.items() if form.match(start)), "")
+    if not kind and name.casefold().endswith((".yml", ".yaml")):
+        return "yaml"
+    by_bytes = detect_kind(name, "", head)
+    return kind or (by_bytes.value if by_bytes in _MEDIA else "")
 
 
 def detect_format(name: str, file: BufferedReader) -> ImportFormat:
@@ -54,7 +123,7 @@ def detect_format(name: str, file: BufferedReader) -> ImportFormat:
     The position in the file does not change.
     """
     head = file.peek()
-    if head.startswith(_WORKBOOKS):
+    if head.startswith(_WORKBOOK):
         return "xlsx"
     is_json = _decode_head(head).startswith(("{", "[")) or name.casefold().endswith(_JSON_ENDINGS)
     return "jsonl" if is_json else "csv"
@@ -79,6 +148,8 @@ def read_import_lines(
     other = next((rule for start, rule in _OTHER_FILES.items() if head.startswith(start)), None)
     if other:
         lines = [_reject(1, other)]
+    elif kind := _find_other_kind(name, head):
+        lines = [_reject(1, "import-kind", kind=kind)]
     elif file_format == "xlsx":
         lines = _read_table(workbook_rows(file))
     else:
@@ -137,10 +208,10 @@ def _find_text_error(line: int, text: str, column: int = 1) -> ImportedLine | No
 
 
 # Line, column and text of a record, or the findings about an unreadable one.
-Record = tuple[int, int, str] | ImportedLine
+_Text = tuple[int, int, str] | ImportedLine
 
 
-def _read_lines(text: TextIOWrapper) -> Iterator[Record]:
+def _read_lines(text: TextIOWrapper) -> Iterator[_Text]:
     number = 0
     while line := text.readline(MAX_FILE_BYTES + 1):
         number, piece, beyond = number + 1, line, 0
@@ -217,7 +288,7 @@ def _is_incomplete(error: json.JSONDecodeError) -> bool:
     return near_end or error.msg.startswith("Unterminated string")
 
 
-def _read_values(text: TextIOWrapper, *, is_list: bool) -> Iterator[Record]:
+def _read_values(text: TextIOWrapper, *, is_list: bool) -> Iterator[_Text]:
     """Yield the items of a list, or values of several lines that follow each other."""
     buffer = _TextBuffer(text)
     end = ""
@@ -261,48 +332,46 @@ def _reject_list(buffer: _TextBuffer, text: str) -> ImportedLine:
     return _reject(buffer.line, "import-list", buffer.column, words=text)
 
 
-def _read_json(records: Iterator[Record], file_format: ImportFormat) -> Iterator[ImportedLine]:
+def _read_json(records: Iterator[_Text], file_format: ImportFormat) -> Iterator[ImportedLine]:
     chat_format = next((name for name in FORMATS if name == file_format), None)
-    reported: set[str] = set()
     for record in records:
-        if isinstance(record, ImportedLine):
-            yield record
-            continue
-        yield _report_ignored(*_parse_record(*record, chat_format), reported)
-
-
-def _report_ignored(line: ImportedLine, ignored: Iterable[str], reported: set[str]) -> ImportedLine:
-    """Return the line with a finding about the keys or columns that are ignored from here on."""
-    new = [name for name in ignored if name not in reported]
-    if not new:
-        return line
-    reported.update(new)
-    arguments: dict[str, str | int] = {"keys": shorten(", ".join(new))}
-    place = ("", line.line, line.column, "import-left-keys")
-    finding = Finding(*place, Severity.WARNING, arguments)
-    return replace(line, findings=(*line.findings, finding))
+        yield record if isinstance(record, ImportedLine) else _parse_record(*record, chat_format)
 
 
 def _parse_record(
     line: int, column: int, text: str, chat_format: ChatFormat | None
-) -> tuple[ImportedLine, list[str]]:
-    """Return the example or findings of a record, and the keys that were ignored."""
-    ignored_keys: list[str] = []
+) -> ImportedLine:
+    """Return the example or findings of a record."""
     try:
         value = json.loads(
             text, object_pairs_hook=_refuse_repeated_keys, parse_constant=_refuse_constant
         )
-        if isinstance(value, dict):
-            value, ignored_keys = to_openai(value, chat_format or detect_chat_format(value))
-        node = _build_node(value, line, column)
     except json.JSONDecodeError as error:
         error_column = error.colno if error.lineno > 1 else column + error.pos
-        return _reject(line + error.lineno - 1, "import-json", error_column, words=error.msg), []
+        return _reject(line + error.lineno - 1, "import-json", error_column, words=error.msg)
     except RecursionError:
-        return _reject(line, "import-json", column, words="too deep"), []
+        return _reject(line, "import-json", column, words="too deep")
     except ValueError as error:
-        return _reject(line, "import-json", column, words=shorten(str(error))), []
-    return _check_node(node), ignored_keys
+        return _reject(line, "import-json", column, words=shorten(str(error)))
+    return _read_record(value, line, column, chat_format)
+
+
+def _read_record(
+    value: Any, line: int, column: int, chat_format: ChatFormat | None
+) -> ImportedLine:
+    record = Record(value, (), ())
+    try:
+        if isinstance(value, dict):
+            record = to_openai(value, chat_format)
+            if isinstance(tags := record.values.get("tags"), str):
+                record.values["tags"] = split_tags(tags)
+        read = _check_values(record, line, column)
+    except UnreadableRecord as error:
+        inside = {"inside": shorten(error.inside)} if error.inside else {}
+        return _reject(line, error.rule, column, **error.arguments, **inside)
+    except ValueError as error:
+        return _reject(line, "import-json", column, words=shorten(str(error)))
+    return replace(read, left=record.left, places=record.places)
 
 
 def _refuse_repeated_keys(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
@@ -321,44 +390,75 @@ _MESSAGE_DEPTH = 2  # file, list of messages, message
 _MAX_DIGITS = 15  # every JSON parser keeps these exactly
 
 
-def _build_node(value: Any, line: int, column: int) -> Node:
-    """Return a JSON value as nodes of `yaml_io`. Raises ValueError beyond the same limits."""
-    counter = count(1)
+_HALF = re.compile("[\ud800-\udfff]")
 
-    def build(value: Any, depth: int) -> Node:
-        if depth > MAX_DEPTH or next(counter) > MAX_EVENTS:
+
+class _Nodes:
+    """JSON values as nodes of `yaml_io`; the line of each is its number among the `paths`."""
+
+    def __init__(self, places: Sequence[tuple[str, str]]) -> None:
+        self._places = places
+        self._paths: list[tuple[Step, ...]] = [()]
+
+    def build(self, value: Any, path: tuple[Step, ...] = ()) -> Node:
+        """Return a value as a node. Raises ValueError beyond the limits, UnreadableRecord."""
+        if len(path) > MAX_DEPTH or len(self._paths) > MAX_EVENTS:
             raise ValueError("too many values, or too deep")
+        line = len(self._paths)
+        self._paths.append(path)
+        node = Node("", line, 1, key=(line, 1))
         if isinstance(value, dict):
             # The OpenAI protocol writes null for missing keys of a message; deeper values keep it.
-            fields = {
-                key: build(item, depth + 1)
+            node.value = {
+                key: self.build(item, (*path, key))
                 for key, item in value.items()
-                if item is not None or depth > _MESSAGE_DEPTH
+                if item is not None or len(path) > _MESSAGE_DEPTH
             }
-            return Node(fields, line, column)
-        if isinstance(value, list):
-            return Node([build(item, depth + 1) for item in value], line, column)
-        if isinstance(value, str):
-            return Node(value, line, column)
-        number = json.dumps(value)
-        is_infinite = number in ("Infinity", "-Infinity")
-        if is_infinite or sum(character.isdigit() for character in number) > _MAX_DIGITS:
-            raise ValueError(f"not every JSON parser keeps the number {shorten(number)} exactly")
-        return Node(number, line, column, plain=True)
+        elif isinstance(value, list):
+            node.value = [self.build(item, (*path, at)) for at, item in enumerate(value)]
+        elif isinstance(value, str):
+            if half := _HALF.search(value):
+                code = f"\\u{ord(half.group()):04x}"
+                raise UnreadableRecord("import-half", self.name(line), code=code)
+            node.value = value
+        else:
+            node.value, node.plain = _write_number(value), True
+        return node
 
-    return build(value, 0)
+    def name(self, line: int) -> str:
+        """Return the path in the record of the node at a line."""
+        return shorten(find_place(self._paths[line], self._places))
 
 
-def _check_node(node: Node) -> ImportedLine:
-    line, column, example = node.line, node.column, None
+def _write_number(value: Any) -> str:
+    number = json.dumps(value)
+    is_infinite = number in ("Infinity", "-Infinity")
+    if is_infinite or sum(character.isdigit() for character in number) > _MAX_DIGITS:
+        raise ValueError(f"not every JSON parser keeps the number {shorten(number)} exactly")
+    return number
+
+
+def _check_values(record: Record, line: int, column: int) -> ImportedLine:
+    """Return the example of a record or its findings, each with its path inside the record."""
+    nodes, example = _Nodes(record.places), None
+    node = nodes.build(record.values)
     value, findings = validate_file("example", node)
     if not findings:
-        marks = ((line, column),) * len(value["messages"])
-        example = example_from_json(value, marks, (line, column))
+        inside: Any = node.value
+        marks = tuple((each.line, 1) for each in inside["messages"].value)
+        worse = inside.get("rejected", node)
+        example = example_from_json(value, marks, (worse.line, 1))
         findings = check_conversation(example)
-    # Nodes made from JSON have no positions of their own: all findings are at the record's start.
-    at_start = tuple(replace(finding, line=line, column=column) for finding in findings)
-    return ImportedLine(line, None if findings else example, at_start, column=column)
+    found = (
+        replace(
+            finding,
+            line=line,
+            column=column,
+            arguments={**finding.arguments, "inside": nodes.name(finding.line)},
+        )
+        for finding in findings
+    )
+    return ImportedLine(line, None if findings else example, tuple(found), column=column)
 
 
 _TAG_SEPARATORS = re.compile(r"[,;\s]+")
@@ -371,7 +471,7 @@ def split_tags(text: str) -> list[str]:
 
 def _read_table(rows: Iterable[Row | Finding]) -> Iterator[ImportedLine]:
     heading: list[str] = []
-    reported: set[str] = set()
+    titles: Sequence[str] = ()
     warnings: tuple[Finding, ...] = ()
     for row in rows:
         if isinstance(row, Finding) and row.severity is Severity.ERROR:
@@ -384,11 +484,11 @@ def _read_table(rows: Iterable[Row | Finding]) -> Iterator[ImportedLine]:
             if not heading or error.findings[0].rule == "too-large":
                 return
         elif heading and (row[1] or _find_unread(heading, row)):
-            line = _report_ignored(*_parse_row(heading, row), reported)
+            line = _parse_row(titles, heading, row)
             yield replace(line, findings=(*warnings, *line.findings))
             warnings = ()
         elif row[1]:
-            heading = parse_heading(row[1])
+            titles, heading = row[1], parse_heading(row[1])
             if not heading:
                 found = shorten(", ".join(filter(None, row[1])))
                 yield _reject(row[0], "import-heading", found=found)
@@ -401,25 +501,24 @@ def _find_unread(heading: Sequence[str], row: Row) -> dict[str, str]:
     return {name: rule for name, rule in named if rule and name in COLUMNS}
 
 
-def _parse_row(heading: Sequence[str], read: Row) -> tuple[ImportedLine, list[str]]:
-    """Return the example or findings of a row, and the ignored columns that are filled in it."""
+def _parse_row(titles: Sequence[str], heading: Sequence[str], read: Row) -> ImportedLine:
+    """Return the example or findings of a row; `titles` are the columns' names as written."""
     number, cells, _ = read
     if len(cells) > len(heading):
         found, expected = str(len(cells)), str(len(heading))
-        return _reject(number, "import-cells", found=found, expected=expected), []
-    row = {name: cell for name, cell in zip(heading, cells, strict=False) if cell.strip()}
+        return _reject(number, "import-cells", found=found, expected=expected)
+    filled = [place for place, cell in enumerate(cells) if cell.strip()]
     unread = _find_unread(heading, read)
     if failed := [name for name, rule in unread.items() if rule == "import-cell-error"]:
-        return _reject(number, "import-cell-error", found=row[failed[0]]), []
-    messages = [{"user": row.get("question", "")}, {"assistant": row.get("answer", "")}]
-    value: dict[str, Any] = {"messages": messages}
-    value |= {name: row[name] for name in COLUMNS[len(REQUIRED_COLUMNS) :] if name in row}
-    if "tags" in value:
-        value["tags"] = split_tags(value["tags"])
-    ignored = [name for name in row if name not in COLUMNS]
-    line = _check_node(_build_node(value, number, 1))
+        return _reject(number, "import-cell-error", found=cells[heading.index(failed[0])])
+    # The question and the answer are there even if their cells are empty.
+    named = [heading.index(name) for name in REQUIRED_COLUMNS]
+    known = sorted({*named, *(place for place in filled if heading[place] in COLUMNS)})
+    record = {titles[place].strip(): "".join(cells[place : place + 1]) for place in known}
+    line = _read_record(record, number, 1, "alpaca")
+    left = (titles[place].strip() or place + 1 for place in filled if heading[place] not in COLUMNS)
     if unread:
         place = ("", number, 1, "import-no-value")
         finding = Finding(*place, Severity.WARNING, {"keys": ", ".join(unread)})
         line = replace(line, findings=(*line.findings, finding))
-    return line, ignored
+    return replace(line, left=(*line.left, *left))

@@ -10,10 +10,12 @@ from merlin.dataset.changes import MAX_BATCH_SIZE, Edit
 from merlin.dataset.commit_message import import_subject
 from merlin.dataset.entries import FileText
 from merlin.dataset.example import Example, detect_language, normalise, write_example
-from merlin.dataset.finding import Finding, Severity, escape_unprintable
-from merlin.dataset.import_lines import ImportedLine
+from merlin.dataset.finding import Finding, Severity, escape_unprintable, shorten
+from merlin.dataset.foreign_records import find_place
+from merlin.dataset.import_lines import ImportedLine, LeftOut
 from merlin.dataset.layout import EXAMPLES, NameAllocator, example_path
 from merlin.dataset.preview import EditChecker, Preview, check_files
+from merlin.dataset.yaml_io import Node, find_path, read_yaml
 
 
 class Place(NamedTuple):
@@ -89,7 +91,8 @@ def strip_system(example: Example, system: str) -> Example:
 class _LineCollector:
     """Collects the lines of an import: new examples as files, duplicates, findings.
 
-    `known` maps the digest of a content to its path or line. Texts are kept of new examples only.
+    `known` maps the digest of a content to its path or line. Texts are kept of new examples only;
+    `records` has them by printable path, with the places of their messages in the record.
     """
 
     system: str
@@ -99,6 +102,8 @@ class _LineCollector:
     unread: int = 0
     texts: dict[str, str] = field(default_factory=dict)
     places: dict[str, Place] = field(default_factory=dict)
+    records: dict[str, tuple[str, Sequence[tuple[str, str]]]] = field(default_factory=dict)
+    left: LeftOut = field(default_factory=LeftOut)
     duplicates: list[tuple[Place, str | Place]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     files: dict[str, int] = field(default_factory=dict)
@@ -108,22 +113,24 @@ class _LineCollector:
         self.lines += 1
         self.files.setdefault(escape_unprintable(line.file), len(self.files))
         self.findings += line.findings
+        self.left.add(line)
         if line.example is None:
             self.unread += 1
         else:
-            self._add_example(Place(line.file, line.line, line.column), line.example)
+            self._add_example(line, strip_system(line.example, self.system))
         if max(len(self.texts), len(self.findings)) > MAX_BATCH_SIZE:
             raise Refused("too much at once", "import-too-much", limit=MAX_BATCH_SIZE)
 
-    def _add_example(self, place: Place, example: Example) -> None:
-        example = strip_system(example, self.system)
+    def _add_example(self, line: ImportedLine, example: Example) -> None:
+        place = Place(line.file, line.line, line.column)
         other = self.known.setdefault(example.facts.content, place)
         if other is not place:
             self.duplicates.append((place, other))
             return
         path = example_path(self.names.allocate(example.question))
-        self.texts[path] = write_example(example)
+        self.texts[path] = text = write_example(example)
         self.places[escape_unprintable(path)] = place
+        self.records[escape_unprintable(path)] = text, line.places[-len(example.messages) :]
 
     def at_line(self, finding: Finding) -> Finding:
         """Return a finding about a new example's file at the line that the example came from.
@@ -133,6 +140,10 @@ class _LineCollector:
         place, arguments = self.places[finding.path], finding.arguments
         if other := self.places.get(str(arguments.get("other"))):
             arguments = {**arguments, "other": escape_unprintable(":".join(map(str, other)))}
+        text, places = self.records[finding.path]
+        tree = read_yaml(text.encode())
+        if isinstance(tree, Node) and (steps := find_path(tree, (finding.line, finding.column))):
+            arguments = {**arguments, "inside": shorten(find_place(steps, places))}
         moved = replace(finding, line=place.line, column=place.column, arguments=arguments)
         return moved.at(place.file)
 
@@ -165,7 +176,8 @@ def plan_import(
         collector.add(line)
     preview = checker.preview(dataset, files, collector.texts, limit_tokens)
     off = current.spec.rules_off if current.spec else {}
-    findings = [finding for finding in collector.findings if finding.rule not in off]
+    found = (*collector.findings, *collector.left.findings())
+    findings = [finding for finding in found if finding.rule not in off]
     findings += [collector.at_line(finding) for finding in preview.findings]
     return ImportPlan(
         dataset=dataset,

@@ -259,12 +259,24 @@ messages:
     ),
     # Without an example: what a base model knows depends on the model.
     *_list_rules("", Severity.NOTE, known_to_base=""),
-    *_list_rules(_JSONL, import_json='{"messages": [\n'),
+    *_list_rules(
+        _JSONL,
+        import_json='{"messages": [\n',
+        import_keys='{"topic": "lists", "body": "Items in a row."}\n',
+        import_kind="version https://git-lfs.github.com/spec/v1\n",
+        import_part='{"question": "What is it?", "answer": "A list.", "images": ["list.png"]}\n',
+        import_rejected='{"chosen": [{"user": "What?"}, {"assistant": "A list."}], '
+        '"rejected": [{"user": "Who?"}, {"assistant": "No."}]}\n',
+        import_half='{"question": "What is a list?", "answer": "Items \\ud83d"}\n',
+    ),
     *_list_rules(_LIST, import_list='[{"instruction": "What is a list?", "output": "Items."}\n'),
     *_list_rules(
         _JSONL,
         Severity.WARNING,
         import_left_keys='{"instruction": "What is a list?", "output": "Items.", "id": 7}\n',
+    ),
+    *_list_rules(
+        _CSV, Severity.WARNING, import_no_name=",question,answer\n0,What is a list?,Items.\n"
     ),
     *_list_rules(
         _CSV,

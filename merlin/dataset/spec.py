@@ -186,13 +186,13 @@ def _findings(error: ValidationError, root: Node) -> Iterator[Finding]:
         known = there.get("properties", {})
         for key, child in _keys(node).items():
             if key not in known:
-                yield _unknown_key(key, child, known)
+                yield _unknown_key(key, child, known.keys() - _keys(node).keys())
     elif word == "required":
         for key in requested:
             if key not in _keys(node):
                 yield _finding(node, "missing-key", name=key)
     else:
-        rule, arguments = _rule_for(word, requested, error.instance)
+        rule, arguments = _rule_for(word, requested, _written_value(node, error.instance))
         names = [step for step in error.absolute_path if isinstance(step, str)]
         yield _finding(node, rule, **arguments, name=shorten(names[-1]) if names else "")
 
@@ -210,6 +210,27 @@ def _wrong_rule(name: str, node: Node, known: Iterable[str]) -> Finding:
     return Finding("", *_keys(node)[name].key, rule, arguments={"name": shorten(name), **near})
 
 
+def _written_value(node: Node, value: object) -> object:
+    """Return a value as written: a number where the schema wants another type is text in JSON."""
+    is_number = isinstance(value, str) and node.plain and _LITERAL.fullmatch(value)
+    return json.loads(str(value)) if is_number else value
+
+
+_JSON_TYPES = {
+    str: "string",
+    bool: "boolean",
+    int: "number",
+    float: "number",
+    list: "array",
+    dict: "object",
+}
+
+
+def json_type(value: object) -> str:
+    """Return the JSON Schema name of a value's type; every number is "number"."""
+    return _JSON_TYPES.get(type(value), "null")
+
+
 def _rule_for(word: str, wanted: Any, found: object) -> tuple[str, dict[str, str | int]]:
     """Return our rule and its arguments for a JSON Schema keyword that `value` violates."""
     if word == "anyOf":
@@ -219,8 +240,11 @@ def _rule_for(word: str, wanted: Any, found: object) -> tuple[str, dict[str, str
         return "two-in-one", {}
     if word == "pattern" and wanted == _NOT_BLANK:
         return "no-reason", {}
+    if word == "enum" and isinstance(found, str) and "string" not in _types({"enum": wanted}):
+        word, wanted = "type", "integer"  # `weight: "1"` looks right, only its type is wrong
     if word == "type":
-        return "wrong-type", {"expected": wanted if isinstance(wanted, str) else wanted[0]}
+        expected = wanted if isinstance(wanted, str) else wanted[0]
+        return "wrong-type", {"expected": expected, "found": json_type(found)}
     if word in ("enum", "const"):
         offered = wanted if word == "enum" else [wanted]
         return "not-one-of", {"allowed": ", ".join(map(str, offered)), "found": _as_text(found)}

@@ -60,6 +60,20 @@ class Node:
     style: str = ""
 
 
+def find_path(node: Node, mark: tuple[int, int]) -> tuple[str | int, ...]:
+    """Return the keys and numbers of the deepest node that starts at `mark`, or last before it."""
+    children: list[tuple[str | int, Node]] = []
+    if isinstance(node.value, dict):
+        children += node.value.items()
+    elif isinstance(node.value, list):
+        children += enumerate(node.value)
+    before = [each for each in children if (each[1].line, each[1].column) <= mark]
+    if not before:
+        return ()
+    step, child = before[-1]
+    return (step, *find_path(child, mark))
+
+
 class _Unreadable(Exception):
     def __init__(self, finding: Finding) -> None:
         super().__init__(finding.rule)

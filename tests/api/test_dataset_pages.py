@@ -216,6 +216,13 @@ def test_rows_of_a_markdown_table_have_their_lines_in_the_text(vera, before, rul
     assert re.findall(r"строка \d+", page.casefold()) == [f"строка {table.count(chr(10))}"]
 
 
+def test_pasted_table_names_what_is_left_out(vera):
+    table = "id,prompt,completion,\n1,Что такое бор?,Сосны.,\n2,Что такое роща?,Лес.,\n"
+    page = vera.post(f"{BASE}/paste", data={"table": table}).text
+    assert page.count('name="line"') == 2
+    assert page.count("Пропущено: id (2 записи).") == 1
+
+
 def test_draft_of_another_tab_is_not_overwritten_unseen(vera):
     page = vera.get(f"{BASE}/one?example=q2").text
     form = {

@@ -16,7 +16,7 @@ WORDS = [
     *["sheet", "others", "calls", "results", "kind"],
 ]
 NUMBERS = ["size", "limit", "needed", "beyond", "tokens", "good", "fewest", "advised"]
-NUMBERS += ["count", "percent", "tests", "least"]
+NUMBERS += ["count", "percent", "tests", "least", "column"]
 ARGUMENTS = {word: word for word in WORDS} | dict.fromkeys(NUMBERS, 7)
 
 

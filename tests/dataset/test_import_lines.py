@@ -28,6 +28,14 @@ def make_line(*turns, **more):
     return json.dumps({"messages": [{"role": r, "content": c} for r, c in turns], **more})
 
 
+def left_out(lines):
+    """Return what is named as left out: the line, keys or the column's number, how many records."""
+    counter = import_lines.LeftOut()
+    for line in lines:
+        counter.add(line)
+    return [(finding.line, *finding.arguments.values()) for finding in counter.findings()]
+
+
 def rules(lines):
     return [(line.line, finding.rule) for line in lines for finding in line.findings]
 
@@ -92,14 +100,14 @@ def test_tool_calls_survive_an_import():
     [
         ("{", "import-json"),
         ("[" * 100_000, "import-json"),
-        ('{"tools": ' + "[" * 30 + "]" * 30 + "}", "import-json"),
+        ('{"messages": [], "tools": ' + "[" * 30 + "]" * 30 + "}", "import-json"),
         ('"' + "x" * 1_000_001 + '"', "too-large"),
         ('{"messages": NaN}', "import-json"),
         ('{"messages": 1, "messages": 2}', "import-json"),
-        ('{"tools": [{"a": 0.12345678901234567}]}', "import-json"),
+        ('{"messages": [], "tools": [{"a": 0.12345678901234567}]}', "import-json"),
         ("[1]", "wrong-type"),
         ('{"messages": []}', "too-few-items"),
-        ('{"a": 1}', "unknown-key"),
+        ('{"a": 1}', "import-keys"),
         (make_line(("user", "Где?")), "last-not-assistant"),
         (make_line(("assistant", "Тут.")), "wrong-turn"),
         (make_line(("user", " "), ("assistant", "Тут.")), "empty-content"),
@@ -135,8 +143,7 @@ def test_columns_of_an_example_are_read_and_others_are_named():
     first, second = read_import_lines(text.encode(), CSV)
     assert (first.example.source, first.example.split) == ("книга", "test")
     assert second.example.split is None
-    keys = [finding.arguments["keys"] for line in (first, second) for finding in line.findings]
-    assert keys == ["id", "comment"]
+    assert left_out([first, second]) == [(2, "id", 2), (3, "comment", 1)]
     pair = read_import_lines(b"question,answer,rejected\nWho?,Me.,You.\n", CSV)[0].example
     assert pair.rejected.content == "You."
 
@@ -258,7 +265,7 @@ def test_alpaca_instructions_become_examples():
 def test_pairs_with_other_names_become_examples(record, asked, ignored):
     (line,) = read_import_lines(json.dumps(record).encode())
     assert list_messages(line) == [("user", asked), ("assistant", "Тут.")]
-    assert [finding.arguments["keys"] for finding in line.findings] == [ignored] * bool(ignored)
+    assert left_out([line]) == [(1, ignored, 1)] * bool(ignored)
 
 
 def test_chosen_and_rejected_answers_become_a_pair():
@@ -302,8 +309,16 @@ def test_calls_of_tools_in_the_form_of_llama_factory_become_examples(number):
     assert answered == [call["id"] for call in called]
 
 
-@pytest.mark.parametrize("value", ["search", "[1]", '{"name": "search"}', json.dumps(CALLS)])
-def test_unreadable_calls_of_tools_are_reported(value):
+@pytest.mark.parametrize(
+    ("value", "rule", "inside"),
+    [
+        ("search", "import-json", "conversations[1].value"),
+        ("[1]", "wrong-type", "conversations[1].tool_calls[0]"),
+        ('{"name": "search"}', "missing-key", "conversations[1].tool_calls[0].function"),
+        (json.dumps(CALLS), "tool-results", "conversations[1]"),
+    ],
+)
+def test_unreadable_calls_of_tools_are_reported(value, rule, inside):
     turns = [
         {"from": "human", "value": "Где?"},
         {"from": "function_call", "value": value},
@@ -311,7 +326,8 @@ def test_unreadable_calls_of_tools_are_reported(value):
         {"from": "gpt", "value": "Тут."},
     ]
     (line,) = read_import_lines(json.dumps({"conversations": turns}).encode())
-    assert (line.example, rules([line])) == (None, [(1, "import-json")])
+    assert (line.example, rules([line])) == (None, [(1, rule)])
+    assert line.findings[0].arguments["inside"] == inside
 
 
 def test_sharegpt_pair_becomes_an_example():
@@ -333,6 +349,73 @@ def test_file_of_another_kind_is_named_with_what_to_do(content, rule):
     assert rules(read_import_lines(content)) == [(1, rule)]
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "kind"),
+    [
+        ("a.jsonl", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "lfs"),
+        ("a.csv", b"\xef\xbb\xbf\n<!DOCTYPE html>\n<html>", "html"),
+        ("a.jsonl", b"<html><body>404", "html"),
+        ("a.xls", b"<table><tr><td>question</td></tr></table>", "html"),
+        ("a.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "xls"),
+        ("a.xml", b'<?xml version="1.0"?><faq/>', "xml"),
+        ("a.yml", b'version: "3.1"\n\nnlu:\n- intent: greet\n', "rasa"),
+        ("a.yml", b"intents:\n  - greet\nresponses:\n", "rasa"),
+        ("a.md", b"## intent:greet\n- hi\n", "rasa"),
+        ("a.yaml", b"- question: a\n", "yaml"),
+        ("a.jsonl", b"messages:\n  - user: a\n", "yaml"),
+        ("a.csv", b"%PDF-1.7\n", "pdf"),
+        ("a.docx", b"PK\x03\x04 word/document.xml", "docx"),
+        ("a.csv", b"\x89PNG\r\n", "image"),
+        ("a.jsonl", b"BZh9", "archive"),
+    ],
+)
+def test_file_that_is_not_imported_is_named_as_what_it_is(name, content, kind):
+    (line,) = import_lines.read_import_lines(stream(content), name)
+    (finding,) = line.findings
+    assert (finding.rule, finding.arguments) == ("import-kind", {"kind": kind})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"question,answer\nWhat?,nlu:\nWho?,<html>\n", b'{"question": "<html>", "answer": "---"}\n'],
+)
+def test_words_of_other_kinds_inside_a_table_or_a_record_are_text(content):
+    assert all(line.example for line in read_import_lines(content))
+
+
+@pytest.mark.parametrize(
+    ("heading", "question"),
+    [
+        ("prompt,completion", "Где?"),
+        ("Instruction,Output", "Где?"),
+        ("output,instruction,input", "Где?\nИщу."),
+        ("a,q,context", "Где?\nИщу."),
+        ("ответ,вопрос,контекст", "Где?\nИщу."),
+    ],
+)
+def test_columns_have_the_names_of_the_keys_of_json(heading, question):
+    names = [name.lower() for name in heading.split(",")]
+    values = {"input": "Ищу.", "context": "Ищу.", "контекст": "Ищу."}
+    values |= dict.fromkeys(("completion", "output", "a", "ответ"), "Тут.")
+    record = {name: values.get(name, "Где?") for name in names}
+    table = f"{heading}\n{','.join(record.values())}\n"
+    for content in (table, json.dumps(record)):
+        (line,) = read_import_lines(content.encode())
+        assert (line.example.question, line.example.answer) == (question, "Тут.")
+        assert line.left == ()
+
+
+def test_column_without_a_name_is_named_by_its_number_and_counted():
+    text = ",question,answer,,lang\n0,Где?,Тут.,x,ru\n1,Кто?,Я.,,ru\n"
+    lines = read_import_lines(text.encode(), CSV)
+    assert left_out(lines) == [(2, 1, 2), (2, 4, 1), (2, "lang", 2)]
+    counter = import_lines.LeftOut()
+    counter.add(lines[0])
+    first = next(counter.findings())
+    assert first.text("en").startswith("Column 1 has no name")
+    assert first.text("ru").startswith("У столбца 1 нет имени")
+
+
 def test_sharegpt_tools_are_json_in_a_string():
     tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
     record = SHAREGPT | {"tools": json.dumps([tool])}
@@ -351,9 +434,9 @@ def test_sharegpt_tools_are_json_in_a_string():
         ({"conversations": [{"from": "human"}]}, "missing-one-of"),
         ({"conversations": [{"from": ["human"], "value": "Где?"}]}, "not-one-of"),
         (SHAREGPT | {"tools": "[1"}, "import-json"),
-        (SHAREGPT | {"system": ["Кратко."]}, "wrong-type"),
-        ({"instruction": "Где?"}, "missing-one-of"),
-        ({"instruction": ["Где?"], "output": "Тут."}, "wrong-type"),
+        (SHAREGPT | {"system": [7]}, "wrong-type"),
+        ({"instruction": "Где?"}, "import-keys"),
+        ({"instruction": {"a": 7}, "output": "Тут."}, "wrong-type"),
         ({"instruction": "", "output": "Тут."}, "empty-content"),
         (ALPACA | {"history": "hello"}, "wrong-type"),
         (ALPACA | {"history": [["Где?"]]}, "wrong-type"),
@@ -372,9 +455,8 @@ def test_unknown_keys_are_reported_once_per_file():
     records = [SHAREGPT | {"id": 7, "model": "m"}, SHAREGPT | {"id": 8, "model": "m"}, ALPACA]
     lines = read_import_lines("\n".join(map(json.dumps, records)).encode())
     assert [line.example is not None for line in lines] == [True, True, True]
-    ((finding,), *others) = [line.findings for line in lines]
-    assert (finding.rule, finding.severity, others) == ("import-left-keys", "warning", [(), ()])
-    assert finding.arguments == {"keys": "id, model"}
+    assert rules(lines) == []
+    assert left_out(lines) == [(1, "id, model", 2)]
 
 
 def test_chosen_format_overrides_detection():
@@ -391,7 +473,7 @@ def test_formatted_objects_are_records():
     record = json.dumps({"messages": [{"user": "Где?"}, {"assistant": "Тут."}]}, indent=1)
     lines = read_import_lines(f"{record}\n{record}\n{{}}\n{{".encode())
     assert [(line.line, line.example is not None) for line in lines[:2]] == [(1, True), (11, True)]
-    assert rules(lines) == [(21, "missing-key"), (22, "import-list")]
+    assert rules(lines) == [(21, "import-keys"), (22, "import-list")]
 
 
 @pytest.mark.parametrize("indent", [None, 4])

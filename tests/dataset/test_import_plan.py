@@ -94,6 +94,43 @@ def test_lines_of_several_files_are_reported_in_order_with_their_file():
     assert plan.subject == "Import 1 example into trial"
 
 
+def test_what_is_left_out_is_counted_in_each_file():
+    first = [make_record("Где?", id=1), make_record("Что?", id=2, parallel_tool_calls=False)]
+    second = read_lines(make_record("Кто?", id=3), name="b.jsonl")
+    plan = plan_import("trial", make_files(), [*read_lines(*first), *second])
+    found = [
+        (finding.path, finding.line, finding.rule, finding.text("en")) for finding in plan.findings
+    ]
+    assert found == [
+        ("a.jsonl", 1, "import-left-keys", "Left out: id (2 records)."),
+        ("a.jsonl", 2, "import-left-keys", "Left out: parallel_tool_calls (1 record)."),
+        ("b.jsonl", 1, "import-left-keys", "Left out: id (1 record)."),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("record", "inside"),
+    [
+        (make_record("Где?", "a@mail.university"), "messages[2]"),
+        ({"question": "Где?", "answer": "a@mail.university"}, "answer"),
+        ({"system": "Иначе.", "q": "Где?", "a": "a@mail.university"}, "a"),
+        (
+            {
+                "conversations": [
+                    {"from": "human", "value": "Где?"},
+                    {"from": "gpt", "value": "a@mail.university"},
+                ]
+            },
+            "conversations[1]",
+        ),
+    ],
+)
+def test_finding_of_the_check_names_the_path_in_the_record(record, inside):
+    plan = plan_import("trial", make_files(), read_lines(record))
+    personal = next(finding for finding in plan.findings if finding.rule == "personal")
+    assert personal.text("en").startswith(f"{inside}: This looks like personal data")
+
+
 def test_records_of_a_one_line_list_are_reported_with_their_columns():
     records = [
         make_record("Где?"),

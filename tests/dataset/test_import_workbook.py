@@ -116,7 +116,7 @@ def test_row_that_is_not_an_example_is_reported_by_its_number():
         (make_workbook([], ["a", "b"], ["c", "d"]), [(2, "import-heading")]),
         (GOOD[:-100], [(1, "import-xlsx")]),
         (b"PK\x03\x04", [(1, "import-xlsx")]),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), [(1, "import-xlsx")]),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), [(1, "import-kind")]),
         (change_member(GOOD, "xl/workbook.xml", b"</workbook>", b""), [(1, "import-xlsx")]),
         (
             change_member(GOOD, "[Content_Types].xml", b"sheet.main+xml", b"+xml"),

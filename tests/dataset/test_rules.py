@@ -17,7 +17,7 @@ from merlin.core.i18n import LANGUAGES, keys
 from merlin.dataset import layout
 from merlin.dataset.check import check
 from merlin.dataset.finding import Finding, Severity
-from merlin.dataset.import_lines import read_import_lines
+from merlin.dataset.import_lines import LeftOut, read_import_lines
 from merlin.dataset.rules import ABOUT, ABOUT_PATH, RULES, find_nearest
 from merlin.dataset.spec import dump_spec, load_spec, schema
 from merlin.git.source import GITLINK, Entry
@@ -83,8 +83,11 @@ def test_example_breaks_its_rule_with_its_severity(dataset, tmp_path, name):
 def test_imported_example_breaks_its_rule(name):
     rule = RULES[name]
     file = io.BufferedReader(io.BytesIO(rule.example.encode()))
-    lines = read_import_lines(file, rule.path)
-    severities = {finding.rule: finding.severity for line in lines for finding in line.findings}
+    left, found = LeftOut(), list[Finding]()
+    for line in read_import_lines(file, rule.path):
+        left.add(line)
+        found += line.findings
+    severities = {finding.rule: finding.severity for finding in (*found, *left.findings())}
     assert severities == {name: rule.severity}
 
 

@@ -105,8 +105,9 @@ tools:
         ("dataset", DATASET + "strict: yes\n", [("wrong-type", 4, 9)]),
         (
             "dataset",
-            DATASET + "titel: x\nzebra: y\n",
-            [("misspelt-key", 4, 1), ("unknown-key", 5, 1)],
+            # No advice to rename it to a key that is there.
+            DATASET + "titel: x\ntesst: y\nsplitt: {}\n",
+            [("unknown-key", 4, 1), ("unknown-key", 5, 1), ("misspelt-key", 6, 1)],
         ),
         ("dataset", DATASET.replace("ru", "de"), [("unknown-key", 1, 9)]),
         ("dataset", DATASET.replace("recall", '"recall\\n"'), [("wrong-form", 3, 40)]),

@@ -51,6 +51,13 @@ finding-wrong-type = Expected here: { $expected ->
         [boolean] true or false
         [array] a list
        *[object] a map of “key: value”
+    }, found: { $found ->
+        [string] text
+        [number] a number
+        [boolean] true or false
+        [array] a list
+        [object] a map of “key: value”
+       *[null] null
     }.
 finding-not-one-of = Only { $allowed } can stand here, found: { $found }.
 finding-too-small = The value { $found } is too small, the limit is { $limit }.

@@ -75,9 +75,37 @@ change-history = История репозитория переписана, и 
 change-unreadable = Правку больше не прочитать: ключ шифрования утерян.
 change-no-example = В наборе { $dataset } нет примера { $example }.
 
-finding-import-json = Эта строка — неподходящий объект JSON: { $words }
+finding-import-json = Неподходящий объект JSON: { $words }
+finding-import-keys = В ключах { $found } нет разговора. Merlin читает messages, conversations или вопрос с ответом (question, prompt, вопрос …; answer, completion, ответ …).
+finding-import-kind = { $kind ->
+        [lfs] Это указатель Git LFS, самих данных в нём нет. Получите файл (git lfs pull) и загрузите ещё раз.
+        [html] Это веб-страница, а не данные. Скачайте сам файл и загрузите его.
+        [xml] Это XML, который Merlin не загружает. Сохраните данные как CSV, XLSX или JSON Lines.
+        [rasa] Это учебные данные Rasa: в них формулировки вопросов без ответов. Сделайте таблицу со столбцами question и answer, взяв ответы из domain.yml.
+        [xls] Это старая книга Excel (.xls) или книга с паролем. Откройте её и сохраните как .xlsx без пароля.
+        [archive] Это архив. Распакуйте его и загрузите файл из него.
+        [yaml] Это YAML. Пример Merlin кладут в папку examples набора как есть; другой YAML преобразуйте в JSON: merlin rules import-kind
+        [docx] Это документ Word. Перенесите вопросы и ответы в таблицу со столбцами question и answer.
+        [pdf] Это PDF. Перенесите вопросы и ответы в таблицу со столбцами question и answer.
+        [image] Это изображение, а не данные.
+       *[sound] Это запись звука, а не данные.
+    }
+finding-import-part = Это не текст: { $kind }. Merlin учит только на тексте: опишите словами, что имеется в виду, или уберите запись.
+finding-import-rejected = Разговор под rejected может отличаться от другого только последним ответом.
+finding-import-half = { $code } — половина знака, например обрезанного эмодзи. Удалите её или впишите знак целиком.
+finding-import-no-name = У столбца { $column } нет имени; он пропущен { $count ->
+        [one] ({ $count } запись)
+        [few] ({ $count } записи)
+        [many] ({ $count } записей)
+       *[other] ({ $count } записи)
+    }. Назовите его в первой строке, если он нужен примеру.
 finding-import-list = Отсюда список не читается: { $words }
-finding-import-left-keys = Для этих ключей или столбцов в примере нет места; здесь и ниже они пропущены: { $keys }
+finding-import-left-keys = Пропущено: { $keys } { $count ->
+        [one] ({ $count } запись)
+        [few] ({ $count } записи)
+        [many] ({ $count } записей)
+       *[other] ({ $count } записи)
+    }.
 finding-import-heading = Первая строка должна называть столбцы question и answer (вопрос, ответ, а если есть — теги), каждый один раз; в ней: { $found }
 finding-import-csv = Отсюда таблица не читается: { $words }
 finding-import-xlsx = Таблица Excel не читается: { $words }

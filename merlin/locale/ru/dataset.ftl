@@ -55,6 +55,13 @@ finding-wrong-type = Здесь ждали { $expected ->
         [boolean] true или false
         [array] список
        *[object] набор «ключ: значение»
+    }, а стоит { $found ->
+        [string] текст
+        [number] число
+        [boolean] true или false
+        [array] список
+        [object] набор «ключ: значение»
+       *[null] null
     }.
 finding-not-one-of = Здесь может стоять только: { $allowed }, а стоит: { $found }.
 finding-too-small = Значение { $found } слишком мало, граница: { $limit }.
