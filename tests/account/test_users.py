@@ -8,6 +8,7 @@ from structlog.testing import capture_logs
 from merlin.account.users import Consents, Roles, User, Users
 from merlin.billing.quota import Source
 from merlin.billing.subscriptions import Terms
+from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Authority, Permission, Role
 from merlin.db.audit import Audit
@@ -242,3 +243,46 @@ def test_audit_is_newest_first_and_filtered_by_target(database, clock):
     assert [entry.arguments["number"] for entry in audit.list_newest(2)] == [4, 3]
     assert [entry.arguments["number"] for entry in audit.list_newest(target="job:1")] == [3, 1]
     assert audit.list_newest(1)[0].at == clock()
+
+
+def test_person_seen_in_a_group_stays_reachable(users):
+    users.record_person(User(ANNA, "en"))
+    assert users.get(ANNA).is_reachable
+    users.record_person(User(77, "ru"))
+    assert not users.get(77).is_reachable
+
+
+def test_refusal_does_not_revoke_a_consent_or_stand_beside_it(database, clock):
+    consents = Consents(database, clock)
+    consents.give(ANNA, "2026-11-22")
+    consents.decline(ANNA, "2026-11-22")
+    (answer,) = consents.list_answers(ANNA)
+    assert answer.given_at is not None
+    assert consents.has(ANNA)
+
+
+def test_people_seen_at_the_same_time_are_listed_once_over_pages(users):
+    users.record_authors([User(user_id, "ru") for user_id in (2001, 2002, 2003)])
+    listed, after = [], None
+    while page := users.list_newest(0, 2, after):
+        listed += [user.user_id for user in page]
+        after = page[-1].first_seen_at, page[-1].user_id
+    # The newest of the fixture were seen at the same time as these.
+    assert listed == [2003, 2002, 2001, VERA, BORIS, ANNA]
+
+
+def test_role_revoked_earlier_is_not_revoked_again_by_a_grant(database, roles, clock):
+    roles.grant(ANNA, Role.EDITOR, BY_VERA)
+    roles.grant(ANNA, Role.ADMIN, BY_VERA)
+    clock.move(60)
+    assert not roles.grant(ANNA, Role.ADMIN, BY_VERA)
+    (revoked,) = database.rows(ROLE_GRANT.select().where(ROLE_GRANT.role == "editor"))
+    assert revoked["revoked_at"] < iso(clock())
+
+
+def test_plan_that_begins_later_is_not_yet_a_persons_plan(users, database, clock):
+    terms = Terms(database, clock)
+    for number, days in ((1, 10), (2, 20)):
+        terms.add(ANNA, "plus", days, Source.GRANT, f"grant:{number}", BY_VERA)
+    for found in (users.get(ANNA), *users.find(str(ANNA))):
+        assert found.terms == ("plus",)

@@ -121,3 +121,15 @@ def test_account_without_a_password_cannot_sign_in_by_password(site):
             browser.post("/api/auth/password", json={"name": "boris", "password": ""}).status_code
             == 422
         )
+
+
+def test_own_success_does_not_clear_the_guesses_of_others_from_the_same_address(database):
+    """Else who guesses from an address signs in to an account of their own each thirtieth time."""
+    throttle = rate_limits.LoginThrottle()
+    throttle.clock = lambda: 0.0
+    for number in range(rate_limits.FREE_AT_ADDRESS - 1):
+        assert throttle.count(database, f"name{number}", "192.0.2.7") == 0
+    assert throttle.count(database, "boris", "192.0.2.7") == 0
+    throttle.uncount(database, "boris", "192.0.2.7")
+    assert throttle.count(database, "name-last", "192.0.2.7") == 0
+    assert throttle.count(database, "name-more", "192.0.2.7") > 0

@@ -389,3 +389,12 @@ def test_every_manually_encrypted_column_is_declared_encrypted():
     }
     assert columns
     assert columns <= {name for table in list_all_tables() for name in table.sealed}
+
+
+def test_batch_with_a_proposal_that_somebody_else_declined_approves_none(proposals, changes):
+    kept, declined = (proposals.add(user_id, DRAFT) for user_id in (ANNA, BORIS))
+    assert proposals.decline(declined, str(BORIS))
+    assert proposals.approve({kept: TEXT, declined: TEXT}, *BY_BORIS) is None
+    states = [proposals.get(each).state for each in (kept, declined)]
+    assert states == [ProposalState.WAITING, ProposalState.DECLINED]
+    assert changes.claim() is None

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from merlin.app.personal_data import PersonalRecords
-from merlin.billing.refunds import RefundState
+from merlin.billing.refunds import Refunds, RefundState
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Amount, Currency
 from merlin.db.audit import Audit
@@ -177,3 +177,14 @@ def test_completed_refund_cannot_be_marked_refused(shop):
     assert not shop.billing.refunds.mark_refused(refund.refund_id, "late")
     with pytest.raises(NotFound):
         shop.billing.refunds.mark_done("nothing", report_refund(shop, refund))
+
+
+def test_refund_claimed_by_one_process_is_not_claimed_by_another(shop, url, cipher, run_beside):
+    _, grant = shop.buy()
+    refund = request_refund(shop, grant)
+    mine = []
+    theirs = run_beside(
+        lambda: mine.extend(claim_due(shop)),
+        lambda other: Refunds(other, shop.clock).claim_due(YOOKASSA, shop.clock()),
+    )
+    assert (mine, theirs) == ([refund.refund_id], [])

@@ -7,6 +7,7 @@ from merlin.app.lineage import read_questions
 from merlin.chat.grounding import (
     PassageCache,
     Source,
+    find_passage,
     find_sources,
     read_citations,
     source_name,
@@ -133,7 +134,9 @@ def test_cited_sources_are_read_from_an_answer(find):
         (" [2][1]\nСтек.", [1, 2], "Стек."),
         ("[1], [2]: Стек.", [1, 2], "Стек."),
         ("Стек [2].", [2], "Стек [2]."),
+        ("[1] Стек, см. [2].", [1], "Стек, см. [2]."),
         ("[0]", [], ""),
+        ("[0][1] Стек.", [], "Стек."),
         ("[0] Нет ответа, но см. [1]", [], "Нет ответа, но см. [1]"),
         ("[9] Стек.", [], "Стек."),
         ("Стек.", [], "Стек."),
@@ -204,3 +207,15 @@ def test_short_paragraphs_are_joined_within_their_section():
     long = "Слово. " * 40
     assert len(list(split_passages(f"{long}\n\n{long}\n\nКонец."))) == 3
     assert list(split_passages("")) == []
+
+
+def test_passage_needs_three_fifths_of_the_stems_of_the_question(lab):
+    with open_migrated_database(lab.config) as database:
+        for question, is_found in (
+            ("просеивание вниз возвращает", True),
+            ("просеивание вниз возвращает компилятор", True),
+            ("просеивание вниз компилятор Фортран", False),
+            ("просеивание компилятор Фортран", False),
+        ):
+            found = find_passage(database, PassageCache(), "trial", question)
+            assert (found is not None) == is_found, question

@@ -574,3 +574,21 @@ def test_archive_with_an_absolute_path_deletes_no_folder(tmp_path, capfd):
     code, captured = run(capfd, "restore", tmp_path / "x.tar.gz", "--config", there)
     assert (code, "no whole backup" in captured.err) == (1, True)
     assert folder.is_dir()
+
+
+def test_database_kept_by_a_restore_has_what_a_killed_process_left_in_its_log(config_path, capfd):
+    archive, database = run_backup(capfd, config_path), config_path.parent / "state/merlin.db"
+    log = database.with_name("merlin.db-wal")
+    with closing(sqlite3.connect(database)) as opened:
+        with opened:
+            opened.execute("DELETE FROM rating")
+            opened.execute("DELETE FROM turn")
+        as_killed = database.read_bytes(), log.read_bytes()
+    log.write_bytes(as_killed[1])
+    database.write_bytes(as_killed[0])
+    at = utc_now()
+    with archive.open("rb") as source:
+        backup.restore_backup(source, database.parent, f"sqlite://{database}", at, ())
+    (copy,) = database.parent.glob("merlin.db.before-*")
+    with closing(sqlite3.connect(copy)) as kept:
+        assert kept.execute("SELECT COUNT(*) FROM turn").fetchone() == (0,)

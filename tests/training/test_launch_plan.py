@@ -315,3 +315,15 @@ def test_serving_verdict_is_launched_again_only_when_its_model_is_gone(world):
     assert (switched.model.job_id, switched.position) == (job.job_id, 1)
     assert world.statuses() == {"a001": "serving"}
     assert world.promote() == []
+
+
+def test_concurrent_launches_do_not_exceed_the_slots_of_the_provider(world, clock):
+    """All were decided when no job ran; the jobs are counted again when one is stored."""
+    for position, dataset in enumerate(("a", "b", "c"), 1):
+        world.push(position, make_examples(12), spec=make_spec(dataset))
+    pairs = [(verdict, make_job(verdict, clock)) for verdict in world.launches.list_waiting()]
+    launches = Launches(world.db, planning_config(active_jobs=2), world.clock)
+    with ThreadPoolExecutor(3) as pool:
+        jobs = list(pool.map(lambda pair: launches.start(*pair, ()), pairs))
+    assert sum(job is not None for job in jobs) == 2
+    assert sorted(world.statuses().values()) == ["built", "training", "training"]

@@ -11,6 +11,7 @@ from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core.errors import NotFound, Refused
 from merlin.db.database import open_database
 from merlin.db.processes import read_change_counter
+from merlin.db.tables import REVOKED_EXAMPLE
 from merlin.training.jobs import JobState
 from merlin.training.launch_plan import Launches
 from merlin.training.models import ModelState
@@ -25,6 +26,7 @@ from tests.db.pipeline_rows import (
     FACE,
     OPERATOR,
     make_commit,
+    make_example,
     make_examples,
     make_spec,
     planning_config,
@@ -316,3 +318,48 @@ def test_readers_always_see_a_serving_model(world, url):
         reader.join()
     assert set(versions) <= {f"{FACE}-1", f"{FACE}-2"}
     assert versions
+
+
+def test_model_that_is_no_longer_good_at_the_moment_of_switching_does_not_serve(world):
+    first = world.serve(1, make_examples(12))
+    world.push(2, make_examples(13))
+    (job,) = world.launch()
+    world.finish(job)
+    world.prove()
+    (candidate,) = world.promotions.list_newest_good()
+    old = world.promotions.list_serving()[FACE]
+    world.models.settle(candidate.model, ModelState.GONE, None, "")
+    assert not world.promotions.promote(old, candidate, "newest", "merlin")
+    assert world.serving() == first
+
+
+@pytest.fixture
+def withdraw(world):
+    """Return a function that withdraws the consent to one example of a dataset."""
+
+    def withdraw_example(example_id, dataset=FACE):
+        row = {"dataset": dataset, "example_id": example_id, "at": "2026-11-20T09:00:00Z"}
+        world.db.put(REVOKED_EXAMPLE.insert(row))
+        world.promotions.retire_revoked()
+
+    return withdraw_example
+
+
+def test_withdrawn_example_revokes_no_model_of_another_dataset_with_the_same_id(world, withdraw):
+    """Ids are paths within a dataset, so two datasets may share one."""
+    mine = world.serve(1, make_examples(12))
+    theirs = world.serve(2, make_examples(12), spec=make_spec("python"))
+    withdraw(make_example(5).id, "python")
+    assert (world.serving(), world.serving("python")) == (mine, None)
+    states = [world.promotions.model(name).state for name in (mine, theirs)]
+    assert states == [ModelState.GOOD, ModelState.REVOKED]
+
+
+def test_revoked_model_is_replaced_by_the_one_that_served_before_not_by_the_newest(world, withdraw):
+    before = world.serve(1, make_examples(12))
+    world.serve(2, (*make_examples(12), make_example(50)))
+    world.promotions.pin(FACE, is_pinned=True)
+    newest = world.serve(3, make_examples(14))
+    assert newest not in world.promotions.list_served(FACE)
+    withdraw(make_example(50).id)
+    assert world.serving() == before
