@@ -8,7 +8,6 @@ from merlin.app import proposals, sessions, unanswered
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.permissions import require_editing
-from merlin.app.proposals import has_consent
 from merlin.app.sessions import TurnView
 from merlin.chat.feedback import (
     EXAMPLE_FORMATS,
@@ -89,13 +88,10 @@ def mask_answers(ctx: Context, answers: Sequence[RatedAnswer], language: str) ->
 
 
 def _correct(ctx: Context, actor: Actor, turn: TurnView, text: str, language: str) -> Draft:
-    if not has_consent(ctx, actor):
-        raise _make_refusal("no-consent")
     draft = draft_correction(ctx, turn, text, language)
     if not (turn.is_private and draft.dataset):
         raise _make_refusal("no-example")
-    if proposals.add(ctx, actor, draft) is None:
-        raise _make_refusal("too-many-corrections")
+    proposals.add(ctx, actor, draft)
     return draft
 
 

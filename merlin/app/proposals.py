@@ -120,25 +120,27 @@ def propose(ctx: Context, actor: Actor, draft: Draft, *, dry_run: bool = False) 
     course = Catalogue(ctx.db).find_course(draft.dataset)
     if draft.dataset != ctx.default_dataset and not (course and course.is_active):
         raise NotFound(f"{draft.dataset} is not open", "api-problem-not-found-detail")
-    if not has_consent(ctx, actor):
-        raise Refused("no consent", "api-problem-consent-needed-detail")
+    _require_consent(ctx, actor)
     proposal = None if dry_run else add(ctx, actor, draft)
-    if proposal is None and not dry_run:
-        raise Refused("too many wait", "api-problem-too-many-proposals-detail")
     return ProposalView(proposal=proposal, question=draft.question, answer=draft.answer)
 
 
-def add(ctx: Context, actor: Actor, draft: Draft) -> int | None:
-    """Store a draft, and notify the admins once a day; None if too many wait.
+def add(ctx: Context, actor: Actor, draft: Draft) -> int:
+    """Store a draft, notify the admins once a day, and return the proposal's id.
 
-    Raises Refused without the consent.
+    Raises Refused without the consent, and if too many of the actor's proposals wait.
     """
+    _require_consent(ctx, actor)
+    proposal = Proposals(ctx.db, ctx.clock).add(actor.user_id, draft)
+    if proposal is None:
+        raise Refused("too many wait", "api-problem-too-many-proposals-detail")
+    Notices(ctx.db, ctx.clock).tell_daily("notice-proposal", {})
+    return proposal
+
+
+def _require_consent(ctx: Context, actor: Actor) -> None:
     if not Consents(ctx.db, ctx.clock).hold(actor.user_id):
         raise Refused("no consent", "api-problem-consent-needed-detail")
-    proposal = Proposals(ctx.db, ctx.clock).add(actor.user_id, draft)
-    if proposal is not None:
-        Notices(ctx.db, ctx.clock).tell_daily("notice-proposal", {})
-    return proposal
 
 
 def count_waiting(ctx: Context, actor: Actor, dataset: str = "") -> int:

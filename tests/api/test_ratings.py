@@ -96,7 +96,10 @@ def test_correction_in_a_preference_dataset_keeps_the_rejected_answer(site, anna
 def test_correction_without_consent_is_refused_and_not_stored(site, anna, conversation):
     turn = path(conversation.add_turn(1))
     response = anna.post(turn, json={"value": "down", "correction": "иначе"})
-    assert (response.status_code, response.json()["type"]) == (409, "urn:merlin:problem:no-consent")
+    assert (response.status_code, response.json()["type"]) == (
+        409,
+        "urn:merlin:problem:consent-needed",
+    )
     assert Proposals(site.db).of_user(ANNA) == []
     assert anna.get(turn).json()["value"] is None
 

@@ -336,8 +336,7 @@ def send(context: BotContext) -> View:
     if not proposals.has_consent(*context.caller):
         return menu.text_view(context, "fix-no-consent")
     draft = _draft(context, turn, str(context.dialog_values["words"]))
-    if proposals.add(*context.caller, draft) is None:
-        return menu.text_view(context, "fix-too-many")
+    proposals.add(*context.caller, draft)
     return menu.text_view(context, "fix-sent", ("consent-button", "consent:show"))
 
 

@@ -21,7 +21,6 @@ fix-masked = Personal details are hidden: { $kinds }. Check that nothing else is
 fix-is-question = It's a question, answer it
 fix-send = Send correction
 fix-sent = Thank you! An editor will look at it. I'll tell you when a model has learnt from it.
-fix-too-many = Many of your corrections are already waiting for an editor. Please send more once they've been reviewed.
 
 consent-button = Learning from my corrections
 consent-ask =
