@@ -124,6 +124,10 @@ def grant_paid(ctx: Context, purchase: Purchase, paid: GatewayPayment) -> Entry 
     payment is refunded.
     """
     kill_point("payment.before")
+    # Two invoices of one order can both be confirmed before either is paid. Telegram's payment of
+    # the next period is no second one.
+    was_paid = purchase.state in {PurchaseState.PAID, PurchaseState.REFUNDED_IN_PART}
+    is_again = was_paid and paid.paid_until is None
     grant = Ledger(ctx.db, ctx.clock).record_payment(purchase.purchase_id, paid)
     if grant is None:
         return None
@@ -147,7 +151,8 @@ def grant_paid(ctx: Context, purchase: Purchase, paid: GatewayPayment) -> Entry 
         # There is no person to grant it to: an admin has to refund it.
         notify(ctx, ADMINS, "notice-paid-nobody", values, once)
     elif gives_something(ctx, purchase.order):
-        notify(ctx, purchase.user_id, "notice-paid", bought, once)
+        key = "notice-paid-again" if is_again else "notice-paid"
+        notify(ctx, purchase.user_id, key, bought, once)
     else:
         notify(ctx, purchase.user_id, "notice-paid-no-plan", bought, once)
         notify(ctx, ADMINS, "notice-paid-no-plan-admins", values, f"{once}:admins")

@@ -21,13 +21,15 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Any
 
+from peewee import fn
+
 from merlin.billing.quota import Format, Plan
 from merlin.core.clock import from_iso, iso
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import language_of
 from merlin.core.money import Amount
 from merlin.db.database import Repository, Row, lock_user, transaction
-from merlin.db.tables import PROMO_USE, PURCHASE
+from merlin.db.tables import LEDGER, PROMO_USE, PURCHASE
 from merlin.db.values import RowMap, storable_text
 from merlin.providers.payments import Gateway
 
@@ -155,6 +157,7 @@ class Purchase:
     `outside_id` is the gateway's own id of the payment, `pay_url` its payment page, `reason` the
     gateway's code of a cancellation; "" for none. `asked_at` is when the gateway was last called,
     `next_poll_at` when it is polled next, None for never. The person is 0 after a deletion of data.
+    It has several `payments` if an invoice was paid twice, or Telegram renews it.
     """
 
     purchase_id: str
@@ -168,6 +171,12 @@ class Purchase:
     asked_at: datetime | None = None
     next_poll_at: datetime | None = None
     polls: int = 0
+    payments: int = 0
+
+    @property
+    def amount(self) -> Amount:
+        """Return what was paid for it in all, its price before that; each payment is the price."""
+        return replace(self.order.amount, minor=self.order.amount.minor * max(self.payments, 1))
 
     @property
     def number(self) -> str:
@@ -266,14 +275,14 @@ class Purchases(Repository):
                 raise Refused(f"{len(waiting)} open orders", "billing-too-many")
         ends = now + lasts
         new = Purchase(purchase_id, order, PurchaseState.CREATED, now, ends, next_poll_at=ends)
-        row = {**_PURCHASES.write(new, self.db), "plan": order.promise.plan}
+        row = {**_PURCHASES.write(new, self.db, but=("payments",)), "plan": order.promise.plan}
         self.db.add_new(PURCHASE, row)
         return self.get(purchase_id)
 
     def get(self, purchase_id: str) -> Purchase:
         """Return a purchase. Raises NotFound."""
         missing = NotFound(f"no purchase {purchase_id}", "billing-no-purchase")
-        query = PURCHASE.select().where(PURCHASE.id == storable_text(purchase_id))
+        query = _select().where(PURCHASE.id == storable_text(purchase_id))
         return _PURCHASES.read(self.db.get_row(query, missing), self.db)
 
     @transaction
@@ -291,7 +300,7 @@ class Purchases(Repository):
         """
         named = storable_text(text).strip("№# ").lower()
         if len(named) == _NUMBER_LENGTH:
-            query = PURCHASE.select().where(_has_number(named)).order_by(PURCHASE.id)
+            query = _select().where(_has_number(named)).order_by(PURCHASE.id)
             purchases = _PURCHASES.read_all(self.db, query.limit(2))
             if len(purchases) > 1:
                 raise Refused(f"several purchases {named}", "billing-order-ambiguous", number=named)
@@ -315,7 +324,7 @@ class Purchases(Repository):
     def find_renewing(self, renewal_id: int) -> Purchase | None:
         """Return the open order that pays a renewal, None without one."""
         condition = (PURCHASE.renewal_id == renewal_id) & PURCHASE.state.in_(_OPEN)
-        return _PURCHASES.find(self.db, PURCHASE.select().where(condition))
+        return _PURCHASES.find(self.db, _select().where(condition))
 
     def with_code(self, user_id: int, code: str) -> list[Purchase]:
         """Return a person's unpaid purchases that use a code, newest first."""
@@ -330,7 +339,7 @@ class Purchases(Repository):
 
         `whose` is the person's id or the order's number, with or without its sign.
         """
-        newest = PURCHASE.select().order_by(PURCHASE.created_at.desc(), PURCHASE.id.desc())
+        newest = _select().order_by(PURCHASE.created_at.desc(), PURCHASE.id.desc())
         query = self._after(newest, before)
         if states:
             query = query.where(PURCHASE.state.in_(states))
@@ -342,8 +351,8 @@ class Purchases(Repository):
         """Return the purchase of a payment at YooKassa, else the one of this id, else None."""
         is_named = PURCHASE.id == storable_text(purchase_id)
         is_paid = _only(PURCHASE.outside_id == storable_text(outside_id), Gateway.YOOKASSA)
-        found = _PURCHASES.find(self.db, PURCHASE.select().where(is_paid)) if outside_id else None
-        return found or _PURCHASES.find(self.db, PURCHASE.select().where(is_named))
+        found = _PURCHASES.find(self.db, _select().where(is_paid)) if outside_id else None
+        return found or _PURCHASES.find(self.db, _select().where(is_named))
 
     @transaction
     def end_unpaid(
@@ -473,7 +482,14 @@ def _only(condition: Any, gateway: Gateway | None) -> Any:
     return condition & (PURCHASE.till == gateway.value) if gateway else condition
 
 
+def _select() -> Any:
+    """Return the query of all purchases, each with the number of its payments."""
+    is_payment = (LEDGER.purchase_id == PURCHASE.id) & (LEDGER.kind == "payment")
+    payments = LEDGER.select(fn.COUNT(LEDGER.id)).where(is_payment)
+    return PURCHASE.select(*PURCHASE.every(), payments.alias("payments"))
+
+
 def _select_purchases(user_id: int) -> Any:
     """Return the query of a person's purchases, newest first; people without data have none."""
-    query = PURCHASE.select().where((PURCHASE.user_id == user_id) & (PURCHASE.user_id != 0))
+    query = _select().where((PURCHASE.user_id == user_id) & (PURCHASE.user_id != 0))
     return query.order_by(PURCHASE.created_at.desc(), PURCHASE.id.desc())

@@ -236,7 +236,7 @@ def _order_json(purchase: Purchase) -> dict[str, Any]:
         "user": order.user_id,
         "gateway": order.gateway.value,
         "plan": order.promise.plan,
-        "amount": order.amount.decimal,
+        "amount": purchase.amount.decimal,
         "currency": order.amount.currency.value,
         "state": purchase.state.value,
         "promo": order.promo,

@@ -263,3 +263,25 @@ def test_stars_payment_resumes_a_stopped_renewal_only_if_made_after_the_stop(
     assert pay("second", clock() + timedelta(seconds=paid_after_s)) is PaymentOutcome.PAID
     (renewal,) = shop.billing.renewals.list_of_user(ANNA)
     assert renewal.state == state
+
+
+def test_order_that_is_paid_twice_counts_both_payments_and_its_second_thanks_says_so(shop):
+    purchase = shop.order(gateway=Gateway.STARS)
+    for outside_id in ("first", "second"):
+        paid = shop.make_payment(purchase, outside_id)
+        assert shop.apply_payment(purchase, paid) is PaymentOutcome.PAID
+    assert shop.list_notices(ANNA) == ["notice-paid", "notice-paid-again"]
+    stored = shop.billing.purchases.get(purchase.purchase_id)
+    price = purchase.order.amount
+    assert stored.amount == Amount(2 * price.minor, price.currency)
+    assert stored.order.amount == price
+    assert shop.billing.purchases.list_newest() == [stored]
+
+
+def test_next_period_of_a_subscription_is_no_second_payment(shop, clock):
+    purchase, month = shop.order(gateway=Gateway.STARS), timedelta(days=30)
+    for outside_id in ("first", "second"):
+        paid = shop.make_payment(purchase, outside_id, at=clock(), paid_until=clock() + month)
+        assert shop.apply_payment(purchase, paid) is PaymentOutcome.PAID
+        clock.move(30 * 86_400)
+    assert shop.list_notices(ANNA) == ["notice-paid", "notice-paid"]

@@ -176,13 +176,19 @@ def test_repeated_payment_update_is_granted_and_thanked_once(buyer, selling_bot)
     assert len(thank_messages(buyer)) == 1
 
 
-def test_two_payments_of_one_order_are_both_recorded(buyer, selling_bot):
+def test_two_payments_of_one_order_are_both_recorded_and_shown(buyer, selling_bot):
     telegram, _ = selling_bot
     buyer.order("Plus")
     buyer.pay()
     resend_payment(telegram, buyer, lambda paid: paid.update(telegram_payment_charge_id="second"))
     assert len(buyer.payments()) == 2
     assert len(buyer.terms()) == 2
+    told = buyer.wait_for_text("had been paid already").text
+    assert "200 ⭐ is a second payment for it" in told
+    assert "/paysupport" in told
+    assert len(thank_messages(buyer)) == 1
+    buyer.say("/plan")
+    assert "400 ⭐" in buyer.press("My orders").text
 
 
 @pytest.mark.parametrize(

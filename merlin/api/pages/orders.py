@@ -223,7 +223,7 @@ def _describe_state(
         by_card = "silent" if is_silent else "asking"
         name = by_card if order.gateway is Gateway.YOOKASSA else "pending"
     arguments = {
-        "amount": order.amount.format(context.language),
+        "amount": purchase.amount.format(context.language),
         "until": when(context, purchase.expires_at),
         "gateway": order.gateway.value,
         "why": text(context.language, reason_key(purchase.reason)),

@@ -67,7 +67,9 @@ class OrderShown(Shape):
     )
     days: Days
     pack: Pack
-    amount: Amount
+    amount: Amount = Field(
+        description="What was paid in all, for several payments too; the price before that."
+    )
     promo: str = Field(description='Promo code that reduced the price; "" if there is none.')
     saves_payment_method: bool = Field(
         validation_alias="keeps_method",
@@ -132,6 +134,7 @@ def order_view(shape: type[S], purchase: Purchase, language: str, **more: object
         **asdict(promise),
         **asdict(order),
         **asdict(purchase),
+        "amount": purchase.amount,
         "title": promise.title_in(language),
         "is_renewal": order.renewal_id is not None,
         "pay_url": purchase.pay_url if purchase.state is PurchaseState.PENDING else "",

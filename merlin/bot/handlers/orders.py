@@ -248,7 +248,7 @@ def order_line(context: BotContext, purchase: Purchase) -> str:
         "pay-order",
         at=format_time(context, purchase.created_at),
         title=purchase.order.promise.title_in(context.language),
-        price=purchase.order.amount.format(context.language),
+        price=purchase.amount.format(context.language),
         state=order_state(context, purchase),
         number=purchase.number,
     )

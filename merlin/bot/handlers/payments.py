@@ -181,7 +181,7 @@ def show_purchase(context: BotContext, purchase_id: str = "") -> View:
         language,
         "pay-admin-what",
         who=reference_name(context.services, payer, language) if purchase.user_id else "—",
-        price=purchase.order.amount.format(language),
+        price=purchase.amount.format(language),
         gateway=text(language, f"pay-gateway-{purchase.order.gateway.value}"),
         state=order_state(context, purchase),
         at=context.moment(purchase.created_at),

@@ -56,6 +56,7 @@ payment-reason-payment-method-restricted = payments with this card aren't allowe
 payment-reason-permission-revoked = permission to pay without confirmation was withdrawn
 payment-reason-unsupported-mobile-operator = payments from this mobile operator aren't accepted
 notice-paid = Thank you! Paid: “{ $en }”, { $amount }. Everything is ready. What's left: /plan
+notice-paid-again = Order { $purchase }, “{ $en }”, had been paid already: this { $amount } is a second payment for it. You get it too, on top of the first. To get the money back, write /paysupport. What's left: /plan
 notice-payment-canceled = Payment declined: { $reason }. You weren't charged. Order: “{ $en }”, { $amount }. Try again: /plan
 notice-refunded-part = Partly refunded: “{ $en }”, { $amount }. The plan or pack gets smaller by that part; what's left: /plan. Cards take a few days, Stars are instant.
 notice-refunded = Refunded: “{ $en }”, { $amount }. Cards take a few days, Stars are instant.

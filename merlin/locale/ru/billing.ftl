@@ -56,6 +56,7 @@ payment-reason-payment-method-restricted = операции по карте за
 payment-reason-permission-revoked = разрешение на оплату без подтверждения отозвано
 payment-reason-unsupported-mobile-operator = оплата с телефона этого оператора не принимается
 notice-paid = Спасибо! Оплата прошла: «{ $ru }», { $amount }. Всё готово. Остаток: /plan
+notice-paid-again = Заказ { $purchase }, «{ $ru }», уже был оплачен: { $amount } — второй платёж за него. По нему тоже всё выдано, вдобавок к первому. Чтобы вернуть деньги, напишите /paysupport. Остаток: /plan
 notice-payment-canceled = Оплата не прошла: { $reason }. Деньги не списаны. Заказ: «{ $ru }», { $amount }. Попробовать ещё раз: /plan
 notice-refunded-part = Возвращена часть денег: «{ $ru }», { $amount }. План или пакет уменьшился на эту часть; что осталось: /plan. На карту деньги приходят за несколько дней, звёзды — сразу.
 notice-refunded = Деньги возвращены: «{ $ru }», { $amount }. На карту они приходят за несколько дней, звёзды — сразу.
