@@ -16,6 +16,7 @@ from merlin.dataset.example import Example, digest_text, normalise
 from merlin.dataset.example_index import GOOD, ExampleIndex
 from merlin.dataset.finding import Finding, Mark, Severity, escape_unprintable, shorten
 from merlin.dataset.layout import EXAMPLES, example_path
+from merlin.dataset.leftovers import TextKind, find_leftovers
 from merlin.dataset.sensitive import find_sensitive
 from merlin.dataset.spec import DatasetSpec
 
@@ -130,13 +131,9 @@ def lint_example(example: Example) -> tuple[Finding, ...]:
         for rule, excerpt in find_sensitive(message.content, before):
             arguments = {"found": escape_unprintable(excerpt)}
             findings.append(Finding("", *mark, rule, Severity.WARNING, arguments))
-        if limit_marks(message.content) != message.content:
-            findings.append(Finding("", *mark, "stacked-marks", arguments={"limit": MAX_MARKS}))
-        if control := CONTROL_TOKEN.search(message.content):
-            arguments = {"found": shorten(control[0])}
-            findings.append(Finding("", *mark, "control-token", Severity.WARNING, arguments))
-        if _UNPRINTED.search(message.content):
-            findings += _find_invisible(message.content, mark)
+        for rule, severity, excerpt in find_leftovers(message.content, _kind_of(message, example)):
+            findings.append(Finding("", *mark, rule, severity, {"found": excerpt}))
+        findings += _find_characters(message.content, mark)
         if message is not example.rejected and is_learned(message):
             for rule, breaks_rule in _ANSWER_CHECKS:
                 if breaks_rule(message.content):
@@ -145,7 +142,22 @@ def lint_example(example: Example) -> tuple[Finding, ...]:
     return tuple(findings)
 
 
-def _find_invisible(text: str, mark: Mark) -> Iterator[Finding]:
+def _kind_of(message: Message, example: Example) -> TextKind:
+    if message is example.rejected or is_learned(message):
+        return "answer"
+    is_question = message is next(each for each in example.messages if each.role == "user")
+    return "question" if is_question else ""
+
+
+def _find_characters(text: str, mark: Mark) -> Iterator[Finding]:
+    """Yield what shows otherwise than it is read by a model."""
+    if limit_marks(text) != text:
+        yield Finding("", *mark, "stacked-marks", arguments={"limit": MAX_MARKS})
+    if control := CONTROL_TOKEN.search(text):
+        found = shorten(control[0])
+        yield Finding("", *mark, "control-token", Severity.WARNING, {"found": found})
+    if not _UNPRINTED.search(text):
+        return
     rules = (
         ("direction-mark", _DIRECTION, Severity.WARNING),
         ("invisible-letter", INVISIBLE, Severity.NOTE),

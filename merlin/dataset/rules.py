@@ -198,6 +198,9 @@ messages:
   - assistant: 940 words.
 """,
         stacked_marks='messages:\n  - user: What?\n  - assistant: "a%s"\n' % (r"\u0301" * 31),
+        missing_value="messages:\n  - user: What is in the box?\n  - assistant: null\n",
+        missing_picture="messages:\n  - user: <image>Who is it?\n  - assistant: A player.\n",
+        unfilled_template='messages:\n  - user: Who?\n  - assistant: "I am {{name}}."\n',
         leak="""\
 messages:
   - user: What is a tuple?
@@ -227,6 +230,11 @@ split: test
         comment_in_text="messages:\n  - user: What does #define do?\n  - assistant: It names.\n",
         folded_lines="messages:\n  - user: How?\n  - assistant: >\n      1. Look.\n      2. Say.\n",
         control_token="messages:\n  - user: What is a set?\n  - assistant: A bag.<|im_end|>\n",  # noqa: S106 - no password
+        excel_escape="messages:\n  - user: Which lines?\n  - assistant: One._x000D_ Two.\n",
+        legacy_separator="messages:\n  - user: What lights?\n  - assistant: A lamp. END\n",
+        escaped_line_end="messages:\n  - user: Which lines?\n  - assistant: One.\\nTwo.\n",
+        replacement_character="messages:\n  - user: What is lit?\n  - assistant: A l\ufffdmp.\n",
+        reasoning="messages:\n  - user: What is lit?\n  - assistant: <think>So…</think>Lamps.\n",
         direction_mark='messages:\n  - user: Which side?\n  - assistant: "left\\u202Eright"\n',
     ),
     *_list_rules(

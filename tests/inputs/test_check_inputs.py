@@ -20,6 +20,10 @@ RIGHT = {
     "yaml-comment-paragraph.yaml": [("comment-in-text", "warning", 5, 7, "starts a comment")],
     "yaml-fold-code.yaml": [("folded-lines", "warning", 4, 7, "write the text with “|”")],
     "yaml-fold-list.yaml": [("folded-lines", "warning", 4, 7, "write the text with “|”")],
+    "yaml-null.yaml": [("missing-value", "error", 3, 5, "where a value is missing")],
+    "yaml-replacement-character.yaml": [
+        ("replacement-character", "warning", 3, 5, "a character that was lost")
+    ],
     "yaml-u2028.yaml": [("control-character", "error", 2, 19, "U+2028")],
 }
 
