@@ -15,11 +15,11 @@ Row = tuple[int, list[str], dict[int, str]]
 _NAMES = {
     "question": (
         *("question", "instruction", "prompt", "query", "request", "questions", "q", "user"),
-        *("human", "вопрос", "вопросы", "запрос", "инструкция", "input"),
+        *("human", "input_text", "inputs", "вопрос", "вопросы", "запрос", "инструкция", "input"),
     ),
     "answer": (
         *("answer", "output", "response", "completion", "chosen", "answers", "a", "assistant"),
-        *("gpt", "bot", "ответ", "ответы"),
+        *("gpt", "bot", "output_text", "ideal", "targets", "ответ", "ответы"),
     ),
     "context": ("context", "input", "контекст"),
     "system": ("system", "system_prompt", "systeminstruction", "system_instruction"),

@@ -31,7 +31,7 @@ _LISTS: Mapping[ChatFormat, Sequence[str]] = {
     "openai": ("messages", "contents"),
     "sharegpt": ("conversations", "conversation", "dialogue", "dialog"),
 }
-_ROLE_KEYS = ("role", "from", "speaker")
+_ROLE_KEYS = ("role", "from", "speaker", "author")
 _CONTENT_KEYS = ("content", "value", "text", "parts")
 _CALL_ROLES = ("function_call", "tool_call")
 _ROLES = {

@@ -1,0 +1,63 @@
+"""Files of other programs as they were given to `merlin import`, and the right result of each."""
+
+from pathlib import Path
+
+import pytest
+
+from merlin.core.i18n import LANGUAGES
+from merlin.dataset.entries import FileText
+from merlin.dataset.import_lines import read_import_lines
+from merlin.dataset.import_plan import plan_import
+
+pytestmark = pytest.mark.unit
+FILES = Path(__file__).parent / "files"
+SPEC = """\
+title: {en: Lamps}
+system: Answer briefly.
+recipe: {provider: openai, base_model: gpt-4.1-mini}
+"""
+# File -> how many lines were read, are new, known already; the errors and warnings: the line, the
+# severity, the rule, the beginning of the English text.
+RIGHT = {
+    "lfs-pointer.jsonl": (1, 0, 0, [(1, "error", "import-kind", "This is a pointer of Git LFS")]),
+    "openai-content-parts.jsonl": (1, 1, 0, []),
+    "openai-empty-tool-calls.jsonl": (
+        *(1, 1, 0),
+        [(1, "warning", "import-left-keys", "Left out: messages[].tool_calls (1 record)")],
+    ),
+    "openai-parallel-tool-calls.jsonl": (
+        *(1, 1, 0),
+        [(1, "warning", "import-left-keys", "Left out: parallel_tool_calls (1 record)")],
+    ),
+    "question-answer-key-names.jsonl": (
+        *(11, 3, 8),
+        [
+            (2, "warning", "import-left-keys", "Left out: answers[1…] (1 record)"),
+            (3, "warning", "import-left-keys", "Left out: questions[1…] (1 record)"),
+            (11, "warning", "import-left-keys", "Left out: id, lang (1 record)"),
+        ],
+    ),
+    "rasa-nlu.yml": (1, 0, 0, [(1, "error", "import-kind", "This is training data of Rasa")]),
+    "sharegpt-images.jsonl": (
+        *(1, 0, 0),
+        [(1, "error", "import-part", "images: This isn't text")],
+    ),
+    "sharegpt-role-names.jsonl": (6, 6, 0, []),
+    "trl-conversational.jsonl": (3, 2, 1, []),
+    "yandex-tuning.jsonl": (1, 1, 0, []),
+}
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_file_is_read_or_named_with_a_finding_for_each_fault(name):
+    spec = FileText("lamps", "dataset.yaml", "f" * 40, SPEC)
+    with (FILES / name).open("rb") as file:
+        plan = plan_import("lamps", [spec], read_import_lines(file, name))
+    lines, new, known, problems = RIGHT[name]
+    assert (plan.lines, len(plan.good_edits), len(plan.duplicates)) == (lines, new, known)
+    found = [finding for finding in plan.findings if finding.severity != "note"]
+    places = [(each.line, each.severity, each.rule) for each in found]
+    assert places == [problem[:3] for problem in problems]
+    for finding, (*_, words) in zip(found, problems, strict=True):
+        assert finding.text("en").startswith(words)
+        assert all("{" not in finding.text(language) for language in LANGUAGES)
