@@ -132,6 +132,8 @@ class _Reader:
     def read(self, shape: ChatFormat | None) -> None:
         """Read the conversation. Raises UnreadableRecord."""
         _refuse_media(self._value, "")
+        if self._value.get("label") is False:
+            raise UnreadableRecord("import-bad-answer", "label")
         lists = [name for each, names in _LISTS.items() if shape in (None, each) for name in names]
         turns = next((name for name in lists if name in self._value), "")
         key, system = self.take("system")

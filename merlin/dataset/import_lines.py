@@ -97,10 +97,10 @@ _OTHER_KINDS = {
     "xls": re.compile(rb"\xd0\xcf\x11\xe0"),
     "archive": re.compile(rb"BZh|\xfd7zXZ|7z\xbc\xaf|Rar!|\x28\xb5\x2f\xfd"),
     "lfs": re.compile(rb"version https://git-lfs"),
-    "html": re.compile(rb"(?i)(?:<!--.*?-->\s*)?<(?:!doctype html|html|head|body|table|meta)\b"),
+    "html": re.compile(rb"(?is)(?:<!--.*?-->\s*)?<(?:!doctype html|html|head|body|table|meta)\b"),
     "xml": re.compile(rb"<\?xml"),
     "rasa": re.compile(
-        rb"(?:(?:#.*|version:.*|)\n)*(?:nlu|stories|responses|intents|entities):\s|## intent:"
+        rb"(?:(?:#.*|version:.*|)\r?\n)*(?:nlu|stories|responses|intents|entities):\s|## intent:"
     ),
     "yaml": re.compile(rb"---\s|messages:\s"),
 }
@@ -388,9 +388,7 @@ def _refuse_constant(word: str) -> None:
 
 _MESSAGE_DEPTH = 2  # file, list of messages, message
 _MAX_DIGITS = 15  # every JSON parser keeps these exactly
-
-
-_HALF = re.compile("[\ud800-\udfff]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class _Nodes:
@@ -417,25 +415,25 @@ class _Nodes:
         elif isinstance(value, list):
             node.value = [self.build(item, (*path, at)) for at, item in enumerate(value)]
         elif isinstance(value, str):
-            if half := _HALF.search(value):
+            if half := _SURROGATE.search(value):
                 code = f"\\u{ord(half.group()):04x}"
-                raise UnreadableRecord("import-half", self.name(line), code=code)
+                raise UnreadableRecord("import-surrogate", self.name(line), code=code)
             node.value = value
         else:
-            node.value, node.plain = _write_number(value), True
+            node.value, node.plain = self._write_number(value, line), True
         return node
+
+    def _write_number(self, value: Any, line: int) -> str:
+        number = json.dumps(value)
+        is_infinite = number in ("Infinity", "-Infinity")
+        if is_infinite or sum(character.isdigit() for character in number) > _MAX_DIGITS:
+            words = f"not every JSON parser keeps the number {shorten(number)} exactly"
+            raise UnreadableRecord("import-json", self.name(line), words=words)
+        return number
 
     def name(self, line: int) -> str:
         """Return the path in the record of the node at a line."""
         return shorten(find_place(self._paths[line], self._places))
-
-
-def _write_number(value: Any) -> str:
-    number = json.dumps(value)
-    is_infinite = number in ("Infinity", "-Infinity")
-    if is_infinite or sum(character.isdigit() for character in number) > _MAX_DIGITS:
-        raise ValueError(f"not every JSON parser keeps the number {shorten(number)} exactly")
-    return number
 
 
 def _check_values(record: Record, line: int, column: int) -> ImportedLine:

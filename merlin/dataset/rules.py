@@ -273,9 +273,10 @@ messages:
         import_keys='{"topic": "lists", "body": "Items in a row."}\n',
         import_kind="version https://git-lfs.github.com/spec/v1\n",
         import_part='{"question": "What is it?", "answer": "A list.", "images": ["list.png"]}\n',
+        import_bad_answer='{"prompt": "What is a list?", "completion": "No.", "label": false}\n',
         import_rejected='{"chosen": [{"user": "What?"}, {"assistant": "A list."}], '
         '"rejected": [{"user": "Who?"}, {"assistant": "No."}]}\n',
-        import_half='{"question": "What is a list?", "answer": "Items \\ud83d"}\n',
+        import_surrogate='{"question": "What is a list?", "answer": "Items \\ud83d"}\n',
     ),
     *_list_rules(_LIST, import_list='[{"instruction": "What is a list?", "output": "Items."}\n'),
     *_list_rules(

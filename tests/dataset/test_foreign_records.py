@@ -206,7 +206,7 @@ def test_question_about_a_picture_or_a_sound_is_an_error_at_its_path(record, ins
         ({"messages": [ASKED, {"content": "Я."}]}, "missing-key", "messages[1]", "role"),
         (
             {"messages": [ASKED, {**ANSWERED, "content": "a\ud83d"}]},
-            "import-half",
+            "import-surrogate",
             "messages[1].content",
             "\\ud83d",
         ),
@@ -239,6 +239,12 @@ def test_question_about_a_picture_or_a_sound_is_an_error_at_its_path(record, ins
         ({"prompt": "Где?"}, "import-keys", "", "prompt"),
         ({"topic": "a", "body": "b"}, "import-keys", "", "topic, body"),
         ({"rasa_nlu_data": {}}, "import-kind", "", "Rasa"),
+        (
+            {"prompt": "Где?", "completion": "Нет.", "label": False},
+            "import-bad-answer",
+            "label",
+            "bad",
+        ),
     ],
 )
 def test_finding_of_a_record_names_its_path_and_says_what_stands_there(record, rule, inside, words):

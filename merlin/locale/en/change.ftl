@@ -90,8 +90,9 @@ finding-import-kind = { $kind ->
        *[sound] This is a recording, not data.
     }
 finding-import-part = This isn't text: { $kind }. Merlin trains on text alone: describe in words what is meant, or leave the record out.
+finding-import-bad-answer = This answer is marked as a bad one (false): it would be taught. Leave the record out, or write the good answer too and this one under rejected.
 finding-import-rejected = The rejected conversation may differ from the other only in its last answer.
-finding-import-half = { $code } is half of a character, such as of an emoji that was cut. Delete it, or write the whole character.
+finding-import-surrogate = { $code } is half of a character, such as of an emoji that was cut. Delete it, or write the whole character.
 finding-import-no-name = Column { $column } has no name; it's left out { $count ->
         [one] (1 record)
        *[other] ({ $count } records)
