@@ -59,6 +59,11 @@ class BuildView:
     test_tokens: int
     created_at: datetime
 
+    @property
+    def tokens(self) -> int:
+        """Return the tokens of all its examples, those for tests too."""
+        return self.train_tokens + self.test_tokens
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildExample:

@@ -70,8 +70,8 @@ def builds(dataset: OnlyDataset = None, config: ConfigPath = DEFAULT, json: AsJs
     with read_context(config, dataset) as (ctx, actor):
         views = acts.list_recent(ctx, actor, dataset or "")
     print_list(
-        [record(view, **_JSON_NAMES) for view in views],
-        "build train test tokens=train_tokens created-at=created_at digest",
+        [record(view, **_JSON_NAMES) | {"tokens": view.tokens} for view in views],
+        "build train test tokens created-at=created_at digest",
         json=json,
         empty="builds-none",
         digest=lambda view: view["digest"][:10],
@@ -83,12 +83,12 @@ def show(version: Version, config: ConfigPath = DEFAULT, json: AsJson = False) -
     """Show a build: counts, tokens, instructions, and all examples with their authors."""
     with read_context(config) as (ctx, actor):
         build = acts.get(ctx, actor, version)
-    view = record(build, **_JSON_NAMES)
+    view = record(build, **_JSON_NAMES) | {"tokens": build.tokens}
     if json:
         print_json(view)
         return
-    names = ("build", "train", "test", "train_tokens", "test_tokens", "created_at", "digest")
-    print_pairs({name: view[name] for name in (*names, "system")})
+    names = "build train test tokens train_tokens test_tokens created_at digest system"
+    print_pairs({name: view[name] for name in names.split()})
     print_list(view["examples"], "example=id split=split:page-split tokens author", json=False)
 
 
