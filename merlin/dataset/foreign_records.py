@@ -70,6 +70,20 @@ class Record(NamedTuple):
     places: tuple[tuple[str, str], ...]
 
 
+def split_wordings(value: Any) -> list[Any]:
+    """Return a record for each wording of its question, if that is a list of texts."""
+    names = [*value] if isinstance(value, dict) else []
+    found = find_columns(names)
+    if not {"question", "answer"} <= found.keys():
+        return [value]
+    key = names[found["question"]]
+    match value[key]:
+        case [str(), *_] as wordings:
+            return [{**value, key: wording} for wording in wordings]
+        case _:
+            return [value]
+
+
 def to_openai(value: Mapping[str, Any], shape: ChatFormat | None = None) -> Record:
     """Return a record in OpenAI's form; without `shape` its form is detected by its keys.
 
@@ -208,7 +222,6 @@ class _Reader:
 
     def _read_question(self) -> None:
         key, question = self.take("question")
-        question = self._first(key, question)
         if isinstance(question, list):
             self._add_turns(key, question)
             return
@@ -218,7 +231,7 @@ class _Reader:
         self._add({"role": "user", "content": question}, "", key)
 
     def _first(self, key: str, value: Any) -> Any:
-        """Return the first of several wordings, whose others are left out; turns as they are."""
+        """Return the first of several answers, whose others are left out; turns as they are."""
         match value:
             case {"text": list(texts)}:  # SQuAD's answers
                 return self._first(key, texts)

@@ -26,6 +26,7 @@ from merlin.dataset.foreign_records import (
     Record,
     UnreadableRecord,
     find_place,
+    split_wordings,
     to_openai,
 )
 from merlin.dataset.import_tables import csv_rows, workbook_rows
@@ -335,25 +336,28 @@ def _reject_list(buffer: _TextBuffer, text: str) -> ImportedLine:
 def _read_json(records: Iterator[_Text], file_format: ImportFormat) -> Iterator[ImportedLine]:
     chat_format = next((name for name in FORMATS if name == file_format), None)
     for record in records:
-        yield record if isinstance(record, ImportedLine) else _parse_record(*record, chat_format)
+        if isinstance(record, ImportedLine):
+            yield record
+        else:
+            yield from _parse_record(*record, chat_format)
 
 
 def _parse_record(
     line: int, column: int, text: str, chat_format: ChatFormat | None
-) -> ImportedLine:
-    """Return the example or findings of a record."""
+) -> list[ImportedLine]:
+    """Return the example or findings of a record, of each wording if its question has several."""
     try:
         value = json.loads(
             text, object_pairs_hook=_refuse_repeated_keys, parse_constant=_refuse_constant
         )
     except json.JSONDecodeError as error:
         error_column = error.colno if error.lineno > 1 else column + error.pos
-        return _reject(line + error.lineno - 1, "import-json", error_column, words=error.msg)
+        return [_reject(line + error.lineno - 1, "import-json", error_column, words=error.msg)]
     except RecursionError:
-        return _reject(line, "import-json", column, words="too deep")
+        return [_reject(line, "import-json", column, words="too deep")]
     except ValueError as error:
-        return _reject(line, "import-json", column, words=shorten(str(error)))
-    return _read_record(value, line, column, chat_format)
+        return [_reject(line, "import-json", column, words=shorten(str(error)))]
+    return [_read_record(each, line, column, chat_format) for each in split_wordings(value)]
 
 
 def _read_record(

@@ -121,9 +121,17 @@ def test_keys_without_a_place_are_left_out_and_named():
     assert line.left == ("parallel_tool_calls", "metadata", *inside)
 
 
-def test_other_wordings_and_answers_are_left_out_and_named():
-    line = read({"questions": ["Где?", "Где же?"], "answers": ["Тут.", "Там."]})
-    assert (list_messages(line), line.left) == (PAIR, ("answers[1…]", "questions[1…]"))
+def test_other_answers_are_left_out_and_named():
+    line = read({"question": "Где?", "answers": ["Тут.", "Там."]})
+    assert (list_messages(line), line.left) == (PAIR, ("answers[1…]",))
+
+
+def test_each_wording_of_a_question_becomes_an_example():
+    record = {"questions": ["Где?", "Где же?"], "answer": "Тут."}
+    content = BufferedReader(BytesIO(json.dumps(record).encode()))
+    lines = [*import_lines.read_import_lines(content, "a.jsonl")]
+    assert [list_messages(line)[0] for line in lines] == [("user", "Где?"), ("user", "Где же?")]
+    assert [line.line for line in lines] == [1, 1]
 
 
 CALL = {"function": {"name": "find", "arguments": {"city": "Тверь"}}, "index": 0}

@@ -436,7 +436,7 @@ def test_sharegpt_tools_are_json_in_a_string():
         (SHAREGPT | {"tools": "[1"}, "import-json"),
         (SHAREGPT | {"system": [7]}, "wrong-type"),
         ({"instruction": "Где?"}, "import-keys"),
-        ({"instruction": {"a": 7}, "output": "Тут."}, "wrong-type"),
+        ({"instruction": [7], "output": "Тут."}, "wrong-type"),
         ({"instruction": "", "output": "Тут."}, "empty-content"),
         (ALPACA | {"history": "hello"}, "wrong-type"),
         (ALPACA | {"history": [["Где?"]]}, "wrong-type"),

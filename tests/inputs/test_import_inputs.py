@@ -30,10 +30,9 @@ RIGHT = {
         [(1, "warning", "import-left-keys", "Left out: parallel_tool_calls (1 record)")],
     ),
     "question-answer-key-names.jsonl": (
-        *(11, 3, 8),
+        *(12, 4, 8),
         [
             (2, "warning", "import-left-keys", "Left out: answers[1…] (1 record)"),
-            (3, "warning", "import-left-keys", "Left out: questions[1…] (1 record)"),
             (11, "warning", "import-left-keys", "Left out: id, lang (1 record)"),
         ],
     ),
