@@ -406,6 +406,11 @@ def rewrite_notes(db: Database, *job_ids: int) -> None:
     db.delete(NOTED, NOTED.commit_sha.in_(query))
 
 
+def rewrite_all_notes(db: Database) -> None:
+    """Have all notes written again: a restored state has a new mirror, which lacks them."""
+    db.change(NOTED.delete())
+
+
 @dataclass(frozen=True, slots=True)
 class NotedVerdict:
     """A line of a git note: what a commit led to for one dataset.

@@ -336,6 +336,20 @@ def test_failed_push_of_notes_does_not_block_writing_them(lab):
     assert len(lab.repository.git("notes", "--ref=refs/notes/merlin", "list").splitlines()) == 3
 
 
+@only_sqlite
+def test_restored_state_gets_its_notes_again(lab, tmp_path):
+    break_dataset(lab, "a")
+    lab.tick("fetch", "note")
+    before = read_notes(lab)
+    config = ("--config", str(lab.path))
+    assert run_command("backup", str(tmp_path / "kept"), *config)[0] == 0
+    (archive,) = (tmp_path / "kept").iterdir()
+    shutil.rmtree(lab.config.state_dir)
+    assert run_command("restore", str(archive), *config)[0] == 0
+    lab.tick("fetch", "note")
+    assert read_notes(lab) == before != ""
+
+
 def test_commit_missing_in_the_mirror_does_not_block_other_notes(lab):
     lab.tick("fetch")
     for word in "abc":
