@@ -37,6 +37,20 @@ def test_folder_holds_one_demo_at_a_time(tmp_path):
     assert not folder.exists()
 
 
+def test_edited_configuration_of_a_demo_is_kept(tmp_path):
+    ports, edit = Ports.free(), "\nlanguage: [broken by an edit"
+    with prepare_demo(tmp_path / "demo", ports) as place:
+        written = place.config.read_text("utf-8")
+    with prepare_demo(tmp_path / "demo", Ports.free()) as place:
+        assert (place.config.read_text("utf-8") == written, place.has_edited_config) == (
+            False,
+            False,
+        )
+        place.config.write_text(edit, "utf-8")
+    with prepare_demo(tmp_path / "demo", ports) as place:
+        assert (place.config.read_text("utf-8"), place.has_edited_config) == (edit, True)
+
+
 def test_missing_repository_is_not_taken_for_a_missing_git(tmp_path):
     with pytest.raises(Refused, match="cannot change to"):
         git(tmp_path / "none", "status")

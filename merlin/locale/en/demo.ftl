@@ -33,6 +33,7 @@ demo-step-training = training
 demo-step-proved = tested
 demo-step-serving = live
 demo-front = Open { $url }
+demo-edited-config = { $path } was edited and is used as it is. To have it written again, delete it.
 demo-other-language = This demo was started { $language } and stays so; `{ $again }` starts another one.
 demo-language-ru = in Russian
 demo-language-en = in English

@@ -38,6 +38,7 @@ demo-step-training = обучение
 demo-step-proved = тест
 demo-step-serving = отвечает людям
 demo-front = Откройте { $url }
+demo-edited-config = { $path } изменён вручную и используется как есть. Чтобы получить исходный, удалите этот файл.
 demo-other-language = Это демо запущено { $language }, язык не изменится; новое запустит `{ $again }`.
 demo-language-ru = по-русски
 demo-language-en = по-английски

@@ -61,7 +61,10 @@ def script_of(language: str, repository: Path, config: Path) -> Script:
     """Return the script of a language; an existing demo keeps the language it was created with."""
     if not ((repository / ".git").exists() and config.is_file()):
         return SCRIPTS[language]
-    settings = yaml.safe_load(config.read_text(encoding="utf-8"))
+    try:
+        settings = yaml.safe_load(config.read_text(encoding="utf-8"))
+    except yaml.YAMLError:  # an edit, whose error is reported when the configuration is loaded
+        settings = None
     # The first demos were Russian, and their configuration had no language.
     return SCRIPTS.get(str(settings.get("language")) if isinstance(settings, dict) else "", RUSSIAN)
 
@@ -175,6 +178,19 @@ class Place:
         return self.folder / "config.yaml"
 
     @property
+    def written_config(self) -> Path:
+        """Return the copy of the configuration as it was written, by which an edit is known."""
+        return self.folder / ".config.yaml"
+
+    @property
+    def has_edited_config(self) -> bool:
+        """Return whether somebody edited the configuration, which is then kept."""
+        if not self.config.exists():
+            return False
+        is_written = self.written_config.exists()
+        return not is_written or self.config.read_bytes() != self.written_config.read_bytes()
+
+    @property
     def repository(self) -> Path:
         """Return the git repository of datasets, to which examples are committed."""
         return self.folder / "repository"
@@ -241,7 +257,7 @@ def prepare_demo(
     is_grounded: bool = False,
     language: str = RUSSIAN.language,
 ) -> Iterator[Place]:
-    """Create or reuse a demo's folder, write its configuration, and hold its lock.
+    """Create or reuse a demo's folder, write its configuration unless edited, and hold its lock.
 
     `has_lora` and `is_grounded` as in `render_config`. `language` selects the samples of a new
     demo; an existing one keeps its own. Raises Refused when ports are in use, the folder cannot be
@@ -263,7 +279,9 @@ def prepare_demo(
         content = render_config(
             place.ports, place.script, has_lora=has_lora, is_grounded=is_grounded
         )
-        place.config.write_text(content, encoding="utf-8")
+        if not place.has_edited_config:
+            for path in (place.config, place.written_config):
+                path.write_text(content, encoding="utf-8")
         yield place
 
 

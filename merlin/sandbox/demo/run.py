@@ -158,6 +158,8 @@ def _prepare(
         if is_new:
             appoint_teacher(config, place)
         story.say("demo-started" if is_new else "demo-continues", folder=str(place.folder))
+        if place.has_edited_config:
+            story.say("demo-edited-config", path=str(place.config))
         if place.script.language != language:
             language_text = {"key": f"demo-language-{place.script.language}", "arguments": {}}
             story.say("demo-other-language", language=language_text, again=restart_command(place))
