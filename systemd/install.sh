@@ -55,10 +55,23 @@ person() {
   install -d -o merlin -g merlin -m 700 "$state"
 }
 
+# What a new config.yaml follows until it names another: the samples.
+repository() {
+  [ ! -e "$state/datasets.git" ] || return 0
+  git init -q -b main "$copy/samples"
+  cp -R "$source/datasets" "$copy/samples"
+  git -C "$copy/samples" add .
+  git -C "$copy/samples" -c user.name=Merlin -c user.email=merlin@localhost -c commit.gpgSign=false \
+    commit -q -m "Sample datasets"
+  git clone -q --bare "$copy/samples" "$state/datasets.git"
+  chown -R --reference="$state" "$state/datasets.git"
+}
+
 configuration() {
   install -d -m 755 "$config"
   install -d -m 700 "$config/credentials"
   if [ ! -e "$config/config.yaml" ]; then
+    repository
     sed -e "s|^state_dir: .*|state_dir: $state|" \
       -e "s|^  url: [^#]*|  url: $state/datasets.git  |" "$source/config.yaml" >"$config/.config.new"
     chmod 644 "$config/.config.new"
@@ -81,11 +94,13 @@ next_steps() {
   say "Merlin $("$home/bin/merlin" --version) is installed. What is left to do, as root:"
   say "  1. the bot's token:   install -m 600 /dev/stdin $config/credentials/TELEGRAM_BOT_TOKEN"
   say "     other credentials: in the same folder, a file each, named as in $config/config.yaml"
-  say "  2. the repository:    repository.url in $config/config.yaml"
-  say "  3. look it over:      $home/bin/merlin doctor --config $config/config.yaml"
-  say "  4. start, now and with every boot:   systemctl enable --now merlin.target"
+  say "  2. in $config/config.yaml: your Telegram ID in telegram.admins; in repository.url your"
+  say "     repository, until then the samples in $state/datasets.git"
+  say "  3. start, now and with every boot:   systemctl enable --now merlin.target"
   say "     after an upgrade:                 systemctl restart merlin.target"
-  say "  5. a backup each night:                systemctl enable --now merlin-backup.timer"
+  say "  4. a backup each night, and one now: systemctl enable --now merlin-backup.timer && systemctl start merlin-backup"
+  say "  5. send the bot /start, so that it can write to you"
+  say "  6. look it over:      $home/bin/merlin doctor --config $config/config.yaml"
 }
 
 program
