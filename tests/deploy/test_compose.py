@@ -5,11 +5,13 @@ of the test.
 """
 
 import os
+import re
 import shutil
 import subprocess
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 import yaml
 
@@ -20,6 +22,7 @@ from merlin.db.keyring import KeyHolders
 from tests.support.forked_processes import run_command, start_with_environment, wait_for_exit
 from tests.support.full_config import CREDENTIALS, PROCESSES, TOKEN, full_config
 from tests.support.machine import require_root
+from tests.support.postgresql import BIN
 from tests.support.stand_ins import TelegramStandIn
 from tests.support.waiting import wait_until
 
@@ -131,6 +134,33 @@ def test_service_with_everything_enabled_starts_and_is_healthy(root, name):
         if name != "engine":
             wait_until(lambda: name in list_key_holders(root), SERVE_S, service.log.read_text)
     assert process.exitcode == 0, service.log.read_text()[-2000:]
+
+
+def test_backup_service_dumps_postgresql_and_restores_it(postgresql, tmp_path):
+    definition, place = SERVICES["backup"], psycopg.conninfo.conninfo_to_dict(postgresql.create())
+    (tmp_path / "PGPASSWORD").write_text("secret", "utf-8")
+    entry = [word.replace("$$", "$") for word in definition["entrypoint"]]
+    entry = [word.replace("/run/secrets", str(tmp_path)) for word in entry]
+    assert definition["environment"].keys() > {"PGHOST", "PGUSER", "PGDATABASE"}
+
+    def run(*words, **given):
+        named = {"PGHOST": "127.0.0.1", "PGPORT": place["port"], "PGUSER": "postgres"}
+        environment = {
+            "PATH": f"{BIN}:{os.environ['PATH']}",
+            **named,
+            "PGDATABASE": place["dbname"],
+        }
+        command = [*entry, *words]
+        return subprocess.run(command, env=environment, capture_output=True, check=True, **given)
+
+    assert run("printenv", "PGPASSWORD").stdout == b"secret\n"
+    run("psql", "-qc", "CREATE TABLE kept AS SELECT 1")
+    dump = run(*definition["command"]).stdout
+    run("psql", "-qc", "DELETE FROM kept")
+    page = (ROOT / "docs/en/operate.md").read_text("utf-8")
+    (restore,) = re.findall(r"run --rm -T backup (pg_restore .*) < merlin.dump", page)
+    run(*restore.replace("=merlin", f"={place['dbname']}").split(), input=dump)
+    assert run("psql", "-Atc", "SELECT * FROM kept").stdout == b"1\n"
 
 
 def test_certificates_of_engine_and_database_are_created_once_and_trusted(tmp_path):
