@@ -194,6 +194,8 @@ def set_up_logging(process: str, level: int = logging.INFO, *, quiet: bool = Fal
     # opentelemetry at each retry of an export.
     for name in ("apscheduler", "opentelemetry"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    # It logs every batch that its receiver does not take; `trace_export` logs that once.
+    logging.getLogger("opentelemetry.exporter").setLevel(logging.CRITICAL)
     # Start-up lines and dictionary versions, which say nothing about Merlin.
     for name in ("uvicorn", "uvicorn.error", "pymorphy3"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -4,16 +4,18 @@ OpenTelemetry's environment variables apply, such as `OTEL_EXPORTER_OTLP_HEADERS
 that requires a key.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 
 from merlin import __version__
+from merlin.core.errors import MerlinError
+from merlin.core.heartbeat import Failures
 from merlin.core.tracing import next_ids, use_tracer
 
 # How long a process that exits waits for the collector.
@@ -35,6 +37,26 @@ class _CommitIds(RandomIdGenerator):  # type: ignore[misc]
         return commit_ids.span_id if commit_ids else super().generate_span_id()
 
 
+class TraceExporter(OTLPSpanExporter):  # type: ignore[misc]
+    """Logs once that the collector is away, and once that it is back.
+
+    OpenTelemetry's own line for each batch, every five seconds, is off (`set_up_logging`).
+    """
+
+    def __init__(self, endpoint: str) -> None:
+        super().__init__(endpoint, timeout=_TIMEOUT_S)
+        self._refusals = Failures()
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Send spans as OpenTelemetry does."""
+        result = super().export(spans)
+        if result is SpanExportResult.SUCCESS:
+            self._refusals.end()
+        else:
+            self._refusals.add("traces are lost", MerlinError("tracing.endpoint takes none"))
+        return result
+
+
 @contextmanager
 def send_traces(endpoint: str, process: str) -> Iterator[None]:
     """Send this process's spans from a thread, and flush them at the end of the block.
@@ -45,7 +67,7 @@ def send_traces(endpoint: str, process: str) -> Iterator[None]:
     provider = TracerProvider(
         resource=Resource.create(attributes), id_generator=_CommitIds(), shutdown_on_exit=False
     )
-    provider.add_span_processor(BatchSpanProcessor(_exporter(endpoint)))
+    provider.add_span_processor(BatchSpanProcessor(TraceExporter(endpoint)))
     try:
         with use_tracer(provider.get_tracer("merlin", __version__)):
             yield
@@ -55,8 +77,4 @@ def send_traces(endpoint: str, process: str) -> Iterator[None]:
 
 def accepts_traces(endpoint: str) -> bool:
     """Return whether a collector accepts an empty export from this machine."""
-    return _exporter(endpoint).export([]) is SpanExportResult.SUCCESS
-
-
-def _exporter(endpoint: str) -> OTLPSpanExporter:
-    return OTLPSpanExporter(endpoint, timeout=_TIMEOUT_S)
+    return TraceExporter(endpoint).export([]) is SpanExportResult.SUCCESS
