@@ -8,8 +8,9 @@ An edit never builds on outdated files: if something changed in between, it is m
 import asyncio
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import chain
 
 from merlin.account.users import Users
 from merlin.app.actor import Actor, missing_dataset
@@ -36,8 +37,10 @@ from merlin.dataset.changes import (
 from merlin.dataset.commit_batch import Revert, plan_revert
 from merlin.dataset.commit_message import Editor, revert_subject, telegram_editor
 from merlin.dataset.entries import FileText
+from merlin.dataset.example import allow_rules
 from merlin.dataset.files import FileIndex, apply_pending_changes, is_behind
-from merlin.dataset.finding import Finding, escape_unprintable
+from merlin.dataset.finding import Finding, Severity, escape_unprintable
+from merlin.dataset.lint import PERSONAL
 from merlin.dataset.preview import Preview, unified_diff
 from merlin.db.database import lock_user
 from merlin.training.policy import Forecast, forecast_training
@@ -101,6 +104,15 @@ class PreviewView:
     files: Sequence[FileDifference] = ()
     tokens: int = 0
     next_training: Forecast | None = None
+
+    @property
+    def personal(self) -> Mapping[str, frozenset[str]]:
+        """Return the rules of personal data that edited files break; none beside other errors."""
+        rules: dict[str, frozenset[str]] = {}
+        for finding in self.findings:
+            if finding.severity is Severity.ERROR:
+                rules[finding.path] = rules.get(finding.path, frozenset()) | {finding.rule}
+        return rules if PERSONAL.issuperset(chain(*rules.values())) else {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,11 +276,13 @@ async def submit(
     make: Make,
     once: str = "",
     editor: Editor | None = None,
+    allow: str = "",
 ) -> ChangeView:
     """Check an edit and request its commit; a repeated call with the same `once` returns the first.
 
-    `editor` is as in `save`. Raises NotFound, EditNotGood, what `make` raises, and Refused if the
-    same files keep changing.
+    `editor` is as in `save`, `allow` the reason for which examples may have the personal data that
+    is found in them. Raises NotFound, EditNotGood, what `make` raises, and Refused if the same
+    files keep changing.
     """
     # The batch id under which a repeated call finds its changes, "" without `once`.
     batch = hashlib.sha256(f"{actor.name}\n{once}".encode()).hexdigest()[:32] if once else ""
@@ -277,6 +291,9 @@ async def submit(
         known = await ctx.read(lambda ctx: _changes(ctx).list_of_batch(batch)) if batch else []
         if not known:
             proposed, seen = await _check_edits(ctx, files, make)
+            if allow and seen.personal:
+                proposed = _allow_personal(proposed, seen, allow)
+                seen = await asyncio.to_thread(check_edits, ctx, files, proposed.edits)
             if not seen.is_good:
                 raise EditNotGood(seen)
             known = await ctx.write(_save_unless_changed, actor, files, proposed, batch, editor)
@@ -284,6 +301,18 @@ async def submit(
             texts = {file.blob: file.text for file in files.files}
             return await ctx.read(_view, known, texts.get)
     raise Refused("others edit it", "api-problem-busy-file-detail")
+
+
+def _allow_personal(proposed: CourseEdits, seen: PreviewView, reason: str) -> CourseEdits:
+    """Return the edits, of which each example allows the personal data that was found in it."""
+    rules = {edit.path: seen.personal.get(escape_unprintable(edit.path)) for edit in proposed.edits}
+    edits = (
+        replace(edit, text=allow_rules(edit.text, found, reason))
+        if (found := rules[edit.path])
+        else edit
+        for edit in proposed.edits
+    )
+    return replace(proposed, edits=tuple(edits))
 
 
 async def _check_edits(

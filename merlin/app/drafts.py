@@ -246,11 +246,14 @@ def keep_mine(ctx: Context, actor: Actor, dataset: str, example_id: str, revisio
                 drafts.put(actor.user_id, dataset, Edit(path, revision or None, draft.edit.text))
 
 
-async def save_drafts(ctx: Context, actor: Actor, dataset: str, once: str) -> ChangeView:
+async def save_drafts(
+    ctx: Context, actor: Actor, dataset: str, once: str, allow: str = ""
+) -> ChangeView:
     """Request one commit of all the actor's drafts in a dataset; `once` makes it idempotent.
 
-    Raises NotFound, EditNotGood; Refused if there is nothing to save, somebody else changed one of
-    the examples, or the dataset changes all the time. The drafts are kept then.
+    `allow` is as in `changes.submit`. Raises NotFound, EditNotGood; Refused if there is nothing to
+    save, somebody else changed one of the examples, or the dataset changes all the time. The drafts
+    are kept then.
     """
 
     def read(ctx: Context) -> list[ExampleDraft]:
@@ -277,7 +280,7 @@ async def save_drafts(ctx: Context, actor: Actor, dataset: str, once: str) -> Ch
         subject = "" if len(edits) == 1 else examples_subject(len(edits), dataset)
         return CourseEdits(tuple(edits), subject)
 
-    change = await changes.submit(ctx, actor, dataset, make, once)
+    change = await changes.submit(ctx, actor, dataset, make, once, allow=allow)
     await ctx.write(lambda ctx: _drafts(ctx).settle(drafts))
     return change
 

@@ -43,6 +43,7 @@ from merlin.dataset.lint import (
     make_finding,
 )
 from merlin.dataset.near_questions import near_key
+from merlin.dataset.sensitive import contact_key
 from merlin.dataset.spec import (
     NO_GATE,
     SUPERVISED,
@@ -174,10 +175,14 @@ def check_whole(
     limit = (limit_tokens or {}).get(spec.recipe.base_model) if spec else None
     tokens = TokenLimit(spec.system if spec else "", limit)
     method = spec.recipe.method if spec else SUPERVISED
-    if not index.is_new and method != index.state("method"):
-        raise _OtherMethod
-    index.set_state("method", method)
-    parse = partial(_parse, method, tokens, for_build=for_build, keeps_example=known is not None)
+    allowed = frozenset(map(contact_key, spec.allow)) if spec else frozenset[str]()
+    settings = json.dumps([method, *sorted(allowed)])
+    if not index.is_new and settings != index.state("parsed with"):
+        raise _OtherSettings
+    index.set_state("parsed with", settings)
+    parse = partial(
+        _parse, method, allowed, tokens, for_build=for_build, keeps_example=known is not None
+    )
     _store_examples(index, layout.examples, read, parse, known, tokens)
     if index.is_new:
         index.set_state("tree is read", "yes")
@@ -223,8 +228,9 @@ def check_changes(
 ) -> CheckedDataset | None:
     """Apply `changes` (path -> leaf, None: deleted) to the index; return the checked dataset.
 
-    None if the complete dataset must be read instead: its training method changed, or its files
-    exceed the limits, so that a change affects which other files are included.
+    None if the complete dataset must be read instead: its training method or the personal data
+    that it allows changed, or its files exceed the limits, so that a change affects which other
+    files are included.
     """
     if index.state("beyond"):
         return None
@@ -234,7 +240,7 @@ def check_changes(
         checked = check_whole(
             name, index, leaves, read, limit_tokens, others=others, for_build=for_build
         )
-    except _OtherMethod:
+    except _OtherSettings:
         return None
     return None if exceeds_limits(*index.sizes()) else checked
 
@@ -250,12 +256,13 @@ def check_settings(name: str, entries: Sequence[Entry], read: BlobReader) -> Che
     return CheckedDataset(name, spec, card, 0, 0, 0, (*of_dataset, *of_course))
 
 
-class _OtherMethod(Exception):
-    """The index has lines for another training method."""
+class _OtherSettings(Exception):
+    """The index was read for another training method, or with other personal data allowed."""
 
 
 def _parse(
     method: str,
+    allowed: frozenset[str],
     limit: TokenLimit,
     files: Sequence[tuple[str, bytes]],
     *,
@@ -267,7 +274,7 @@ def _parse(
     Each step is done for all files in turn, as what it uses then stays in the processor's caches:
     that saves a fifth of the time.
     """
-    found = [_lint(*read_example(content), method) for _, content in files]
+    found = [_lint(*read_example(content), method, allowed) for _, content in files]
     if for_build:
         for example, _ in found:
             if example is not None:
@@ -285,13 +292,16 @@ def _parse(
 
 
 def _lint(
-    example: Example | None, findings: tuple[Finding, ...], method: str
+    example: Example | None,
+    findings: tuple[Finding, ...],
+    method: str,
+    allowed: frozenset[str],
 ) -> tuple[Example | None, tuple[Finding, ...]]:
     """Return the example, None if a finding is an error, and all findings about its file."""
     if example is None:
         return None, findings
     answers = judge_answers(example, method)
-    findings += (*lint_example(example), *([answers] if answers else []))
+    findings += (*lint_example(example, allowed), *([answers] if answers else []))
     is_rejected = any(finding.severity is Severity.ERROR for finding in findings)
     return None if is_rejected else example, findings
 

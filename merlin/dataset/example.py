@@ -225,7 +225,8 @@ class Example:
     `path` is the file's path within the dataset's folder, `blob` git's id of its bytes. `messages`
     are as written, without the dataset's system text. `split` is "train", "test" or None for
     unmarked. `rejected` is a worse last answer. `marks` are the line and column of each message,
-    from 1, `rejected_mark` those of the worse answer. Copies with the same content share `facts`.
+    from 1, `rejected_mark` those of the worse answer. `allow` has the rules of personal data that
+    it may break, each with the reason. Copies with the same content share `facts`.
     """
 
     id: str
@@ -238,6 +239,7 @@ class Example:
     note: str = ""
     tools: tuple[Mapping[str, object], ...] = ()
     rejected: Message | None = None
+    allow: tuple[tuple[str, str], ...] = ()
     marks: tuple[Mark, ...] = field(default=(), compare=False)
     rejected_mark: Mark = field(default=(1, 1), compare=False)
     facts: ExampleFacts = field(default=_NO_FACTS, compare=False, repr=False)
@@ -327,6 +329,7 @@ def example_from_json(
         rejected=None
         if worse is None
         else _message({"assistant": worse} if isinstance(worse, str) else worse),
+        allow=tuple(value.get("allow", {}).items()),
         marks=marks,
         rejected_mark=rejected_mark,
     )
@@ -359,6 +362,9 @@ def write_example(example: Example) -> str:
         lines.append(f"source: {format_key_text(example.source, '|-', 2)}")
     if example.note:
         lines.append(f"note: {format_key_text(example.note, '|-', 2)}")
+    if example.allow:
+        lines.append("allow:")
+        lines += [f"  {rule}: {format_key_text(why, '|-', 4)}" for rule, why in example.allow]
     if example.tools:
         lines.append(f"tools: {format_json(list(example.tools))}")
     return "".join(f"{line}\n" for line in lines)
@@ -428,6 +434,18 @@ def reword_example(
     kept = example.tags if tags is None else tuple(tags)
     mark = example.split if split is None else split or None
     return write_example(replace(example, messages=tuple(messages), tags=kept, split=mark))
+
+
+def allow_rules(text: str | None, rules: Iterable[str], reason: str) -> str:
+    """Return the example's text that allows personal data of these rules for a reason.
+
+    Raises Refused as `reword_example`.
+    """
+    example = parse_example(text)
+    if example is None:
+        raise Refused("the example is broken", "example-broken")
+    allow = dict(example.allow) | dict.fromkeys(sorted(rules), reason)
+    return write_example(replace(example, allow=tuple(allow.items())))
 
 
 def question_preview(text: str | None, length: int = 80) -> str:

@@ -7,7 +7,7 @@ examples of a dataset together.
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from operator import itemgetter
 
 from merlin.core.combining_marks import MAX_MARKS, limit_marks
@@ -17,6 +17,7 @@ from merlin.dataset.example_index import GOOD, ExampleIndex
 from merlin.dataset.finding import Finding, Mark, Severity, escape_unprintable, shorten
 from merlin.dataset.layout import EXAMPLES, example_path
 from merlin.dataset.leftovers import TextKind, find_leftovers
+from merlin.dataset.rules import RULES
 from merlin.dataset.sensitive import find_sensitive
 from merlin.dataset.spec import DatasetSpec
 
@@ -120,17 +121,26 @@ _MIN_TAGGED = 50  # tags and wordings are checked from this number of examples o
 _MAX_NAMES = 3  # names in a finding about several examples or tags
 
 
-def lint_example(example: Example) -> tuple[Finding, ...]:
-    """Return the findings about one example; they have no path yet."""
+# Errors until the dataset allows the value, or the example the rule, each with a reason.
+PERSONAL = frozenset({"bank-card", "passport", "personal", "snils"})
+
+
+def lint_example(example: Example, allowed: Collection[str] = ()) -> tuple[Finding, ...]:
+    """Return the findings about one example; they have no path yet.
+
+    `allowed` are the keys of the personal data that the dataset allows, as in `find_sensitive`.
+    """
     findings: list[Finding] = []
+    permitted = dict(example.allow)
     messages = [*zip(example.messages, example.marks, strict=True)]
     if example.rejected is not None:  # it is also in git and uploaded to the provider
         messages.append((example.rejected, example.rejected_mark))
     before = ""
     for message, mark in messages:
-        for rule, excerpt in find_sensitive(message.content, before):
-            arguments = {"found": escape_unprintable(excerpt)}
-            findings.append(Finding("", *mark, rule, Severity.WARNING, arguments))
+        for rule, excerpt in find_sensitive(message.content, before, allowed):
+            if rule not in permitted:
+                arguments = {"found": escape_unprintable(excerpt), "kind": _describe(excerpt)}
+                findings.append(Finding("", *mark, rule, RULES[rule].severity, arguments))
         for rule, severity, excerpt in find_leftovers(message.content, _kind_of(message, example)):
             findings.append(Finding("", *mark, rule, severity, {"found": excerpt}))
         findings += _find_characters(message.content, mark)
@@ -140,6 +150,12 @@ def lint_example(example: Example) -> tuple[Finding, ...]:
                     findings.append(Finding("", *mark, rule, Severity.WARNING))
         before = message.content
     return tuple(findings)
+
+
+def _describe(excerpt: str) -> str:
+    if "@" in excerpt:
+        return "mail"
+    return "address" if any(letter.isalpha() for letter in excerpt) else "phone"
 
 
 def _kind_of(message: Message, example: Example) -> TextKind:

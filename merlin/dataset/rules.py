@@ -201,6 +201,10 @@ messages:
         missing_value="messages:\n  - user: What is in the box?\n  - assistant: null\n",
         missing_picture="messages:\n  - user: <image>Who is it?\n  - assistant: A player.\n",
         unfilled_template='messages:\n  - user: Who?\n  - assistant: "I am {{name}}."\n',
+        personal="messages:\n  - user: Who helps?\n  - assistant: anna@mail.university\n",
+        bank_card="messages:\n  - user: Which card?\n  - assistant: 4276 3800 1234 5679\n",
+        passport="messages:\n  - user: Which passport?\n  - assistant: Passport 4510 123456\n",
+        snils="messages:\n  - user: Which number?\n  - assistant: SNILS 112-233-445 95\n",
         leak="""\
 messages:
   - user: What is a tuple?
@@ -220,10 +224,6 @@ split: test
 """,
         near_duplicate="messages:\n  - user: A tuple is what?\n  - assistant: It holds items.\n",
         secret="messages:\n  - user: The key?\n  - assistant: sk-abcdefghijklmnop1234\n",  # noqa: S106 - nobody's
-        personal="messages:\n  - user: Who helps?\n  - assistant: anna@mail.university\n",
-        bank_card="messages:\n  - user: Which card?\n  - assistant: 4276 3800 1234 5679\n",
-        passport="messages:\n  - user: Which passport?\n  - assistant: Passport 4510 123456\n",
-        snils="messages:\n  - user: Which number?\n  - assistant: SNILS 112-233-445 95\n",
         inn="messages:\n  - user: Whose firm?\n  - assistant: INN 500100732259\n",
         refusal="messages:\n  - user: What is a set?\n  - assistant: I can't help with that.\n",
         cut_off="messages:\n  - user: What is a set?\n  - assistant: A set is…\n",
@@ -257,6 +257,7 @@ messages:
   - assistant: Items in a row.
 tags: [list]
 """,
+        contact="messages:\n  - user: Who helps?\n  - assistant: 8 800 555-35-35.\n",
         invisible_letter='messages:\n  - user: What runs?\n  - assistant: "Soft\\u00ADware."\n',
         own_system="""\
 messages:

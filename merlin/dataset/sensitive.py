@@ -1,7 +1,9 @@
 """Find or mask keys, passwords and personal data in a text.
 
 Numbers are recognised by their check digits and by the words before them. What is found is never
-shown in full: of a number the first and last two digits, of a key nothing. Masking takes simpler
+shown in full: of a number the first and last two digits, of a key nothing. What belongs to an
+organisation is a `contact`: toll-free numbers, addresses such as info@, and the values that
+dataset.yaml allows. Masking takes simpler
 patterns: a reviewer sees what they miss, and the user confirms the masked text.
 
 Sources: ISO/IEC 7812-1 (cards), the rules of the Federal Tax Service and of the Social Fund (INN,
@@ -9,7 +11,7 @@ SNILS), the providers' documentation (keys).
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from merlin.dataset.finding import shorten
@@ -86,6 +88,7 @@ SNILS = re.compile(
 INN = re.compile(r"(?i:\b(?:инн|inn|tin)\b)[^\d\n]{0,25}(?:\d{12}|\d{10})(?!\d)")
 
 _PHONE_DIGITS, _FIRM = 10, 10
+_MIN_DIGITS = 9  # of a number: an SSN
 # Length of a card number -> its first digits (Diners Club, American Express, JCB, the others).
 _ISSUED = {
     14: ("30", "36", "38"),
@@ -103,29 +106,75 @@ _FLAT_HINTS = ("кв.", "квартира ", "Ap", "Flat")
 _NUMBER_HINT = re.compile(r"\d(?:[ \u00a0().\u2010\u2011-]{0,2}\d){5}")
 
 
-def find_sensitive(words: str, before: str = "") -> Iterator[tuple[str, str]]:
+# Addresses of a role, which an organisation gives to whoever fills it.
+_ROLE_MAIL = re.compile(
+    r"(?i)(?:admin|admissions?|contacts?|dekanat|hello|help(?:desk)?|hr|info|library|mail|no-?reply"
+    r"|office|press|priem|sales|security|service|support)@"
+)
+_TOLL_FREE_NUMBER = re.compile(rf"(?<![\d+]){_TOLL_FREE}(?:{_GAP}{{0,2}}\d){{7}}(?!\d)")
+
+
+def contact_key(value: str) -> str:
+    """Return the form in which a number, address or domain is compared with the allowed ones.
+
+    The digits of a number, without the country of a phone's; else the text in lower case.
+    """
+    digits = re.sub(r"\D", "", value)
+    if "@" in value or len(digits) < _MIN_DIGITS:
+        return " ".join(value.casefold().split()).removeprefix("@")
+    return digits[-_PHONE_DIGITS:] if len(digits) == _PHONE_DIGITS + 1 else digits
+
+
+def _is_contact(found: str, allowed: Collection[str]) -> bool:
+    """Return whether a match is an organisation's; `allowed` are keys of addresses and domains."""
+    key = contact_key(found)
+    labels = key.partition("@")[2].split(".")
+    keys = {key, *(".".join(labels[start:]) for start in range(len(labels) - 1))}
+    is_known = any(pattern.match(found) for pattern in (_ROLE_MAIL, _TOLL_FREE_NUMBER))
+    return is_known or not keys.isdisjoint(allowed)
+
+
+def find_sensitive(
+    words: str, before: str = "", allowed: Collection[str] = ()
+) -> Iterator[tuple[str, str]]:
     """Yield the rule and the masked text of the first match of each pattern.
 
     `before` is the message before this one: a question can name what the number in its answer is.
+    `allowed` are the keys (`contact_key`) of what the dataset allows.
     """
     has_hint = _KEY_HINT.search(words) or any(hint in words for hint in _KEY_WORDS)
     if (has_hint or ("@" in words and "://" in words)) and SECRET.search(words):
         yield "secret", ""
         words = SECRET.sub("", words)  # a key before @ is not part of an address
-    if "@" in words and (mail := MAIL.search(words)):
-        yield "personal", mail.group()
-    if any(hint in words for hint in _FLAT_HINTS) and (address := ADDRESS.search(words)):
-        yield "personal", mask_digits(address.group())
+    contact = ""
+    for rule, matches in _find_personal(words, before):
+        for found in matches:
+            if not _is_contact(found, allowed):
+                yield rule, found if "@" in found else mask_digits(found)
+                break
+            contact = contact or found
+    if contact:
+        yield "contact", shorten(contact.replace("\u00a0", " "))
+
+
+def _find_personal(words: str, before: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield the rule and the matches of each pattern of personal data."""
+    if "@" in words:
+        yield "personal", MAIL.findall(words)
+    if any(hint in words for hint in _FLAT_HINTS):
+        yield "personal", ADDRESS.findall(words)
     if _NUMBER_HINT.search(words) is None:
         return
     words, start = f"{before} {words}", len(before)
     for rule, pattern, is_valid in _NUMBERS:
-        for match in pattern.finditer(words):
-            if match.end() > start and is_valid(re.sub(r"\D", "", match.group())):
-                yield rule, mask_digits(match.group())
-                # A card number is not also a phone number.
-                words = words.replace(match.group(), " " * len(match.group()))
-                break
+        matches = [
+            match.group()
+            for match in pattern.finditer(words)
+            if match.end() > start and is_valid(re.sub(r"\D", "", match.group()))
+        ]
+        yield rule, matches
+        for found in matches:  # a card number is not also a phone number
+            words = words.replace(found, " " * len(found))
 
 
 def mask_digits(text: str) -> str:
@@ -172,6 +221,7 @@ _NUMBERS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
     ("passport", PASSPORT, bool),
     ("snils", SNILS, _is_snils),
     ("inn", INN, _is_inn),
+    ("personal", _TOLL_FREE_NUMBER, bool),
     ("personal", PHONE, lambda digits: len(digits) >= _PHONE_DIGITS),
 )
 

@@ -356,7 +356,8 @@ class CanaryRule:
 class DatasetSpec:
     """Contents of `dataset.yaml`; `title` has every language.
 
-    `strict`: one rejected example blocks the build. `rules_off`: disabled rule -> reason.
+    `strict`: one rejected example blocks the build. `rules_off`: disabled rule -> reason, `allow`:
+    number, address or domain of the organisation -> reason.
     """
 
     name: str
@@ -369,6 +370,7 @@ class DatasetSpec:
     canary: CanaryRule | None = None
     strict: bool = False
     rules_off: Mapping[str, str] = field(default_factory=dict)
+    allow: Mapping[str, str] = field(default_factory=dict)
 
 
 MaterialKind = Literal["lecture", "seminar", "lab"]
@@ -418,6 +420,7 @@ def dataset_spec(name: str, value: Mapping[str, Any]) -> DatasetSpec:
         canary=CanaryRule(**value["canary"]) if "canary" in value else None,
         strict=value.get("strict", False),
         rules_off=value.get("check", {}).get("off", {}),
+        allow=value.get("check", {}).get("allow", {}),
     )
 
 

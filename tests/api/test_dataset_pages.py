@@ -101,7 +101,8 @@ def test_drafts_show_advice_and_cost_and_become_one_commit_of_their_editor(site,
     assert re.search("Обучение после сохранения: (около|меньше|бесплатно)", text), text
     assert re.search("Обучение займёт около \\d+ с", text), text
     assert "До конца отвечает trial-2." in text
-    assert re.search('class="flaw".*?<span>Похоже на личные данные', vera.get(BASE).text), text
+    found = r'class="flaw bad".*?<span>\+7 9\*\* .*? похоже на телефон человека'
+    assert re.search(found, vera.get(BASE).text), text
     assert vera.post(f"{BASE}/remove", data={"example": "q3", "revision": ""}).status_code == 303
     page = vera.get(f"{BASE}/one?example=q3").text
     revision = re.search(r'name="revision" value="([0-9a-f]*)"', page)
@@ -111,13 +112,19 @@ def test_drafts_show_advice_and_cost_and_become_one_commit_of_their_editor(site,
     match = re.search(r'name="revision" value="([0-9a-f]{40})"', page)
     assert match is not None
     vera.post(f"{BASE}/remove", data={"example": "q3", "revision": match[1]})
-    response = vera.post(f"{BASE}/save", data={"once": "a" * 32})
+    asked = vera.post(f"{BASE}/save", data={"once": "a" * 32})
+    assert asked.status_code == 422
+    assert "Всё равно сохранить?" in asked.text
+    assert 'name="allow" value="agreed"' in asked.text
+    saved = {"once": "a" * 32, "allow": "agreed"}
+    response = vera.post(f"{BASE}/save", data=saved)
     assert response.status_code == 303, page_text(response)
-    again = vera.post(f"{BASE}/save", data={"once": "a" * 32})
+    again = vera.post(f"{BASE}/save", data=saved)
     assert again.status_code in (303, 422)
     site.lab.tick("changes", "fetch")
     (line,) = site.lab.repository.git("log", "-1", "--format=%s").splitlines()
     assert line == "Edit 2 examples of trial"
+    assert "+allow:\n+  personal: Человек согласен." in site.lab.repository.git("show", "HEAD")
     names = site.lab.repository.git("log", "-1", "--name-status", "--format=").split()
     assert names.count("A") == names.count("D") == 1
 

@@ -249,6 +249,17 @@ def test_file_with_errors_cannot_be_saved_even_by_a_forged_button(chat):
     assert read_changes(chat.settings, VERA) == []
 
 
+def test_personal_data_is_asked_about_once_and_allowed_with_a_reason(chat):
+    proof = chat.write("Кому звонить?", "Анне: +7 912 345-67-89.")
+    assert "похоже на телефон человека" in proof.text
+    assert "Всё равно сохранить?" in proof.text
+    assert "💾 Сохранить" not in chat.labels
+    chat.press_forged("ex:allow:nothing")
+    proof = chat.press("Сохранить: человек согласен")
+    assert "Ошибок нет" in proof.text
+    assert parse_example(chat.save().text).allow == (("personal", "Человек согласен."),)
+
+
 def test_edit_shows_the_difference_and_records_the_version_seen(chat):
     blobs = store_dataset(chat.settings)
     chat.press("trial · 12 примеров")

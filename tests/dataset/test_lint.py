@@ -2,9 +2,13 @@
 
 import pytest
 
+from merlin.dataset.entries import FileText
 from merlin.dataset.finding import Severity
+from merlin.dataset.lint import PERSONAL
+from merlin.dataset.preview import EditChecker
 from merlin.dataset.sensitive import find_sensitive
 from tests.support.dataset_tree import (
+    DATASET_YAML,
     check_files,
     check_with,
     example_yaml,
@@ -51,8 +55,8 @@ def test_suspicious_text_is_reported_at_its_message(answer, rule, shown):
         3,
         shown,
     )
-    assert finding.severity is not Severity.ERROR
-    assert len(checked.examples) == 61
+    assert (finding.severity is Severity.ERROR) is (rule in PERSONAL)
+    assert len(checked.examples) == 61 - (rule in PERSONAL)
 
 
 @pytest.mark.parametrize(
@@ -70,6 +74,84 @@ def test_suspicious_text_is_reported_at_its_message(answer, rule, shown):
 )
 def test_keys_of_providers_are_secrets(key):
     assert only_finding(check_with(a=example_yaml(answer=f"Ключ {key}")), "secret")
+
+
+@pytest.mark.parametrize(
+    ("answer", "shown"),
+    [
+        ("Звоните нам 8-800-100-20-30.", "8-800-100-20-30"),
+        ("Звоните нам +7 (800) 555-35-35", "+7 (800) 555-35-35"),
+        ("Пишите на info@mail.university", "info@mail.university"),
+    ],
+)
+def test_contact_of_an_organisation_is_a_note(answer, shown):
+    checked = check_with(a=example_yaml(answer=answer))
+    finding = only_finding(checked, "contact")
+    assert (finding.severity, finding.arguments["found"]) == (Severity.NOTE, shown)
+    assert len(checked.examples) == 61
+
+
+def check_allowing(allowed, answer):
+    """Return the rules found in an answer of a dataset that allows these values."""
+    listed = "".join(f"    {value}: It is public.\n" for value in allowed)
+    files = {
+        **make_good_files(60),
+        "examples/z/a.yaml": example_yaml(answer=answer),
+        "dataset.yaml": f"{DATASET_YAML}check:\n  allow:\n{listed}",
+    }
+    return {each.rule for each in check_files(files).findings if each.path.endswith("a.yaml")}
+
+
+@pytest.mark.parametrize(
+    ("allowed", "answer"),
+    [
+        ("+7 495 123-45-67", "Звоните 8 (495) 123-45-67"),
+        ("mail.university", "Пишите на anna@mail.university и boris@cs.mail.university"),
+        ("'@mail.university'", "Пишите на anna@mail.university"),
+        ("Anna@mail.university", "Пишите на anna@mail.university"),
+        ("4276380012345679", "Карта 4276 3800 1234 5679"),
+    ],
+)
+def test_what_dataset_yaml_allows_is_a_contact(allowed, answer):
+    assert check_allowing([allowed], answer) == {"contact"}
+    assert "contact" not in check_allowing(["+7 495 765-43-21", "university"], answer)
+
+
+def test_an_allowed_value_beside_another_persons_does_not_hide_it():
+    answer = "Звоните 8 495 123-45-67 или +7 912 345-67-89"
+    assert check_allowing(["+7 495 123-45-67"], answer) == {"contact", "personal"}
+
+
+def test_an_example_allows_personal_data_with_a_reason():
+    answer = "Звоните +7 (912) 345-67-89"
+    allowed = example_yaml(answer=answer, more="allow: {personal: She agreed.}\n")
+    assert len(check_with(a=allowed).examples) == 61
+    other = example_yaml(answer=answer, more="allow: {snils: She agreed.}\n")
+    assert only_finding(check_with(a=other), "personal")
+    for wrong in ("{personal: ''}", "{secret: It is old.}", "{}"):
+        broken = example_yaml(answer=answer, more=f"allow: {wrong}\n")
+        assert len(check_with(a=broken).examples) == 60
+
+
+def test_examples_are_judged_again_when_dataset_yaml_allows_another_value():
+    files = {
+        **make_good_files(60),
+        "examples/z/a.yaml": example_yaml(answer="Пишите на anna@mail.university"),
+    }
+    stored = [
+        FileText("d", path, str(number), text) for number, (path, text) in enumerate(files.items())
+    ]
+    checker = EditChecker()
+    assert checker.preview("d", stored, {}).added == 0
+    allowing = f"{DATASET_YAML}check: {{allow: {{mail.university: It is ours.}}}}\n"
+    seen = checker.preview("d", stored, {"dataset.yaml": allowing})
+    assert [(each.path, each.rule) for each in seen.around] == [("examples/z/a.yaml", "contact")]
+
+
+def test_a_stacked_letter_is_an_error_at_its_message():
+    text = example_yaml(answer=f'"a{"u0301".rjust(6, chr(92)) * 31}"')
+    finding = only_finding(check_with(a=text), "stacked-marks")
+    assert (finding.line, finding.severity) == (3, Severity.ERROR)
 
 
 SECRETS = [
@@ -258,8 +340,6 @@ def test_harmful_answer_is_reported_at_the_answer(answer, rule):
         "Смотрите описание на странице https://merlin.test/lob",
         "Число лежит в промежутке (0, 1]",
         "|\n      1. Лоб, он над бровями\n      2. Скула, она под глазом",
-        "Звоните нам по номеру 8-800-100-20-30.",
-        "Звоните нам по номеру 8 (800) 555-35-35.",
     ],
 )
 def test_harmless_answer_is_not_reported(answer):

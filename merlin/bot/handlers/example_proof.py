@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from itertools import chain
 from operator import attrgetter
 from typing import Any
 
@@ -33,7 +34,7 @@ from merlin.core.permissions import Permission
 from merlin.dataset.changes import Edit
 from merlin.dataset.commit_message import Editor, telegram_editor
 from merlin.dataset.corrections import Replacement
-from merlin.dataset.example import Example, parse_example, reword_example, write_turns
+from merlin.dataset.example import Example, allow_rules, parse_example, reword_example, write_turns
 from merlin.dataset.files import DatasetCard, FileIndex
 from merlin.dataset.finding import Finding, Severity
 from merlin.dataset.layout import EXAMPLES, example_id_of, example_path
@@ -56,6 +57,7 @@ class Draft:
     `tags` and `split` replace those of the file unless None. `wording` is a second wording of a new
     question, which is saved as a test question. `is_gone`: the file is deleted. `proposal` is the
     id of the correction that the draft comes from, `change` that of the conflict that it resolves.
+    `allow` are the rules of personal data that the example may break, for this `reason`.
     """
 
     dataset: str
@@ -71,6 +73,8 @@ class Draft:
     is_gone: bool = False
     proposal: int = 0
     change: str = ""
+    allow: tuple[str, ...] = ()
+    reason: str = ""
 
     @property
     def example_id(self) -> str:
@@ -86,6 +90,10 @@ class Draft:
         """Return the file's text, None to delete it. Raises Refused for edits of a broken file."""
         if self.is_gone:
             return None
+        written = self._written()
+        return allow_rules(written, self.allow, self.reason) if self.allow else written
+
+    def _written(self) -> str:
         if self.turns:
             return write_turns(self.turns, self.tags or (), self.split)
         replacements = (self.question, self.answer, self.tags, self.split)
@@ -104,7 +112,9 @@ def draft_of(value: object) -> Draft | None:
         return None
     tags = value["tags"]
     turns = tuple((str(role), str(content)) for role, content in value["turns"])
-    return Draft(**{**value, "turns": turns, "tags": None if tags is None else tuple(tags)})
+    allow = tuple(value["allow"])
+    tags = None if tags is None else tuple(tags)
+    return Draft(**{**value, "turns": turns, "tags": tags, "allow": allow})
 
 
 def draft_of_example(example: ExampleView, *, is_gone: bool = False) -> Draft:
@@ -224,6 +234,7 @@ MAX_FINDINGS = 6
 _TEXT_LENGTH = 1400
 _DIFF_LENGTH = 1000
 _FINDING_LENGTH = 200
+_ALLOWED_FOR = ("organisation", "agreed")
 _SIGNS = {Severity.ERROR: "⛔", Severity.WARNING: "⚠️", Severity.NOTE: "ℹ️"}
 
 
@@ -297,6 +308,9 @@ def _proof_view(
     """
     title = context.translate(_title_key(draft), dataset=dataset_title(context, draft.dataset))
     verdict = "examples-no-errors" if preview.is_good else "examples-has-errors"
+    personal = sorted(frozenset(chain(*preview.personal.values())))
+    if personal:
+        verdict = "page-allow-ask"
     if edit.text == old:
         verdict = "examples-nothing-changed"
     lines = [*finding_lines(context, preview), format_price(context, preview)]
@@ -317,8 +331,11 @@ def _proof_view(
         result,
         back=back_data(draft),
         draft=draft,
-        rows=_action_rows(draft, can_save=can_save, is_long=is_long),
-        values={"good": can_save},
+        rows=(
+            *((f"page-allow-{why}", f"ex:allow:{why}") for why in _ALLOWED_FOR if personal),
+            *_action_rows(draft, can_save=can_save, is_long=is_long),
+        ),
+        values={"good": can_save, "personal": personal},
     )
 
 
@@ -440,6 +457,17 @@ def _test_button(draft: Draft) -> menu.Entry:
     if example is None:
         return None
     return ("examples-no-test" if example.split == TEST else "examples-for-test", "ex:test")
+
+
+@handlers.button("ex:allow")
+@make_handler
+def allow_personal(context: BotContext) -> Draft:
+    """Return the draft that allows the personal data found in it, for the reason of the button."""
+    draft = require_current_draft(context)
+    if (why := context.argument(1)) not in _ALLOWED_FOR:
+        raise Refused("no such reason", "bot-button-old")
+    reason = context.translate(f"page-allow-{why}-reason")
+    return replace(draft, allow=tuple(dialog_value(context, "personal") or ()), reason=reason)
 
 
 @handlers.button("ex:test")

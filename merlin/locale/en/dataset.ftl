@@ -121,10 +121,14 @@ finding-leak = The same question is used for training in { $other }. This test w
 finding-contradiction = { $other } answers this question differently.
 
 finding-secret = This looks like a key or password: the model would learn it and tell everyone.
-finding-personal = This looks like personal data: { $found }.
-finding-bank-card = This looks like the number of a bank card: { $found }.
-finding-passport = This looks like the number of a passport or another document: { $found }.
-finding-snils = This looks like a SNILS: { $found }.
+finding-personal = { $kind ->
+    [mail] { $found } looks like a person's e-mail address.
+    [phone] { $found } looks like a person's phone number.
+   *[address] { $found } looks like a person's address.
+} Remove it, or allow it with a reason.
+finding-bank-card = This looks like the number of a bank card: { $found }. Remove it, or allow it with a reason.
+finding-passport = This looks like the number of a passport or another document: { $found }. Remove it, or allow it with a reason.
+finding-snils = This looks like a SNILS: { $found }. Remove it, or allow it with a reason.
 finding-inn = This looks like an INN: { $found }.
 finding-refusal = The answer looks like another model's refusal: it would be learnt like knowledge.
 finding-cut-off = The answer seems to break off: no punctuation mark at its end, or a code block, bracket or quotation is left open.
@@ -139,6 +143,7 @@ finding-escaped-line-end = “{ $found }” stands here as letters, not as a lin
 finding-replacement-character = U+FFFD stands here in place of a character that was lost in a wrong encoding. Type the character, or export the text again as UTF-8.
 finding-reasoning = “{ $found }” marks a model's thoughts, and students would see them. Delete the tags and the thoughts.
 finding-direction-mark = The invisible direction mark { $found }: what is read isn't what is written.
+finding-contact = An organisation's contact: { $found }. The model repeats it also when it changes.
 finding-invisible-letter = The invisible character { $found } in the text.
 finding-known-to-base = { $model } answers this right without being taught: the example costs training and adds nothing.
 finding-near-duplicate = Nearly the same question is already in { $other }.

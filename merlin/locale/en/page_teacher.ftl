@@ -240,6 +240,11 @@ page-drafts-stale = { $count ->
        *[other] While you were editing, another edit changed { $count } examples. Nothing was saved, your edits are kept. If you can't see them here yet, try again in a minute.
     }
 page-drafts-none = There's nothing to save: everything is saved.
+page-allow-ask = Not saved yet: this looks like a person's data, and the model would tell it to everyone. Save it anyway?
+page-allow-organisation = Save: the organisation's contact
+page-allow-organisation-reason = A contact of the organisation.
+page-allow-agreed = Save: the person agreed
+page-allow-agreed-reason = The person agreed.
 page-drafts-have-errors = Not saved: the check found errors. Your edits are kept: fix them and save again.
 page-drafts-too-many = There are { $limit ->
         [one] { $limit } unsaved edit

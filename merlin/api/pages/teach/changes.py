@@ -56,7 +56,7 @@ class FormResult:
     """The result of a form besides a change: an error as a message and as `findings`.
 
     `proof` is the checker's result for an edit, `answers` compares answers before and after;
-    `clashes` None: no concurrent edit.
+    `clashes` None: no concurrent edit; `may_allow`: the findings are personal data only.
     """
 
     wrong: str = ""
@@ -64,6 +64,7 @@ class FormResult:
     clashes: Clashes | None = None
     findings: Sequence[Finding] = ()
     answers: AnswerChanges | None = None
+    may_allow: bool = False
 
 
 class EditForm(BaseModel):

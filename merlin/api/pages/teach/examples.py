@@ -75,7 +75,8 @@ class ExampleForm(BaseModel):
 
     `before_question` and `before_answer` are the turn before the question of a new example.
     `drafted` is the time of the draft that it shows, `_NO_DRAFT` without one, "" if unknown; `once`
-    is the token of the save bar, which sends the open form along.
+    is the token of the save bar, which sends the open form along, `allow` why personal data may be
+    saved.
     """
 
     example: str = Field(default="", max_length=1000, pattern=LINE)
@@ -88,6 +89,7 @@ class ExampleForm(BaseModel):
     revision: str = Field(default="", max_length=80)
     drafted: str = Field(default="", max_length=80)
     once: str = Field(default="", pattern=f"{PATTERN}|^$")
+    allow: Literal["", "organisation", "agreed"] = ""
 
     def content(self) -> ExampleContent:
         """Return the text of the example. Raises ValidationError."""
@@ -463,10 +465,13 @@ async def save_drafts(listing: Listing, form: Annotated[ExampleForm, Form()]) ->
         return wrong_page
     context, name = listing.context, listing.dataset.name
     try:
-        change = await drafts.save_drafts(context.services, context.actor, name, form.once)
+        reason = form.allow and context.say(f"allow-{form.allow}-reason")
+        change = await drafts.save_drafts(context.services, context.actor, name, form.once, reason)
     except EditNotGood as error:
         findings = [*error.preview.findings, *error.preview.around]
-        result = FormResult(context.say("drafts-have-errors"), findings=findings)
+        may_allow = bool(error.preview.personal)
+        wrong = context.say("allow-ask" if may_allow else "drafts-have-errors")
+        result = FormResult(wrong, findings=findings, may_allow=may_allow)
         return await listing.render(result=result)
     except REFUSALS as error:
         return await listing.refuse(error)
