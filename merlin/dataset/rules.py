@@ -85,6 +85,7 @@ _RULES = (
         symlink=f"ln -s about.yaml {_QUESTION}",
         submodule=f"git submodule add ../other {EXAMPLES}other",
         not_a_file=f"mkfifo {_QUESTION}",
+        windows_name=f"mv {ABOUT_PATH} {EXAMPLES}aux.yaml",
         bad_name=f"mv {ABOUT_PATH} '{EXAMPLES}about tuples.yml'",
         too_many_files=f"for n in $(seq 100001); do cp {ABOUT_PATH} {EXAMPLES}$n.yaml; done",
         too_many_bytes=(

@@ -101,13 +101,14 @@ finding-submodule = A git submodule instead of a file: put the files themselves 
 finding-not-a-file = This isn't a plain file.
 finding-executable = The file is marked as executable; it needn't be (chmod -x).
 finding-bad-name = A name has letters, digits, “.”, “_”, “-” in composed Unicode (NFC, not NFD) and ends in .yaml. A path has at most 1000 bytes, each name in it 200. For example: { $proposed }
+finding-windows-name = Windows can't have the name “{ $name }”, so git can't check out the repository there. For example: { $proposed }
 finding-stray-file = Merlin doesn't use this file.
 finding-not-an-example = Not an example: examples end in .yaml. If this is a conversation, name it { $proposed }
 finding-too-many-files = More examples than allowed ({ $limit }); not used: { $beyond }.
 finding-too-many-bytes = The examples together are larger than allowed ({ $limit } bytes); not used: { $beyond }.
 
 finding-missing-dataset = dataset.yaml is missing, or the folder is a git submodule: the file says what to teach and how.
-finding-bad-dataset-name = The folder name “{ $name }” isn't valid: letters, digits, “.”, “_”, “-” in composed Unicode (NFC, not NFD) are allowed. For example: { $proposed }
+finding-bad-dataset-name = The folder name “{ $name }” isn't valid: letters, digits, “.”, “_”, “-” in composed Unicode (NFC, not NFD) are allowed, except for devices of Windows such as con and aux. For example: { $proposed }
 finding-missing-text = Text { $text } not found: add a .md file in { $folder }.
 
 finding-unreadable = The file's content couldn't be read: git doesn't have it, or keeps it in Git LFS.

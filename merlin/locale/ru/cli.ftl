@@ -18,7 +18,7 @@ already-running = { $holder ->
     } Остановите её или дождитесь конца команды и повторите.
 init-not-empty = Папка { $folder } не пуста; укажите другую
 init-no-folder = Папку { $folder } создать не удалось: { $reason }. Укажите другую: merlin init ПАПКА
-init-bad-name = «{ $dataset }» не подходит как ID набора: можно буквы, цифры, «.», «_» и «-». Например: { $proposed }
+init-bad-name = «{ $dataset }» не подходит как ID набора: можно буквы, цифры, «.», «_» и «-», но не имена устройств Windows вроде con и aux. Например: { $proposed }
 init-done =
     Создана папка { $folder } с набором { $dataset }. Что дальше:
     1. напишите не меньше 10 примеров, каждый в своём файле, в { $folder }/datasets/{ $dataset }/examples;

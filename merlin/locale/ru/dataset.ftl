@@ -105,13 +105,14 @@ finding-submodule = Подмодуль git вместо файла: положи
 finding-not-a-file = Это не обычный файл.
 finding-executable = У файла стоит право на исполнение, оно здесь ни к чему (chmod -x).
 finding-bad-name = В именах допустимы буквы, цифры и знаки «.», «_», «-» составными символами Unicode (NFC, не NFD), окончание .yaml. В пути не больше 1000 байт, в каждом имени — 200. Например: { $proposed }
+finding-windows-name = На Windows имени «{ $name }» быть не может, и git не извлечёт там репозиторий. Например: { $proposed }
 finding-stray-file = Этот файл Merlin не использует.
 finding-not-an-example = Это не пример: у примеров окончание .yaml. Если здесь разговор, назовите файл { $proposed }
 finding-too-many-files = Примеров больше, чем допустимо ({ $limit }); не взято: { $beyond }.
 finding-too-many-bytes = Примеры вместе больше, чем допустимо ({ $limit } байт); не взято: { $beyond }.
 
 finding-missing-dataset = Нет файла dataset.yaml, или папка — подмодуль git: в этом файле указано, чему и как учить.
-finding-bad-dataset-name = Имя папки «{ $name }» не подходит: допустимы буквы, цифры и знаки «.», «_», «-» составными символами Unicode (NFC, не NFD). Например: { $proposed }
+finding-bad-dataset-name = Имя папки «{ $name }» не подходит: допустимы буквы, цифры и знаки «.», «_», «-» составными символами Unicode (NFC, не NFD), кроме имён устройств Windows вроде con и aux. Например: { $proposed }
 finding-missing-text = Текст { $text } не найден: нужен файл .md в папке { $folder }
 
 finding-unreadable = Содержимое файла не удалось прочитать: его нет в git, или оно хранится в Git LFS.
