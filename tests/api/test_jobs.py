@@ -95,7 +95,7 @@ def test_launch_shows_its_price_or_the_reason_for_its_refusal(site):
     assert site.admin.get("/api/datasets/trial/quote").status_code == 409
     refused = site.serve_request(site.admin.post("/api/jobs", json={"dataset": "trial"}))
     assert refused["state"] == "failed"
-    assert "Эта версия набора уже обучена или обучается (обучение 1)" in refused["reason"]
+    assert "Эта сборка набора уже обучена или обучается (обучение 1)" in refused["reason"]
     english = {"Accept-Language": "en"}
     again = site.admin.get(f"/api/requests/{refused['id']}", headers=english).json()
     assert "1" in again["reason"]

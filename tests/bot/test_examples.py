@@ -266,7 +266,7 @@ def test_edit_shows_the_difference_and_records_the_version_seen(chat):
     chat.press("🔍 Найти")
     chat.say("слово СЛОВО номер 3")
     chat.press("Что значит слово номер 3, понятие гггг?")
-    assert "Ни в одной версии этого примера пока нет" in chat.last.text
+    assert "Ни в одной сборке этого примера пока нет" in chat.last.text
     chat.press("✏️ Ответ")
     assert "Понятие 3 значит 3." in chat.last.text
     text = chat.say("Иначе.").text

@@ -264,7 +264,7 @@ def test_notice_of_an_example_that_is_left_out_leads_to_it(chat, lab):
 
 def test_example_history_shows_authors_and_commits(chat, lab):
     chat.press_forged(f"ex:one:{D}:{short_hash('q2')}")
-    assert "Версии с этим примером: trial-1. " in chat.last.text
+    assert "Сборки с этим примером: trial-1. " in chat.last.text
     chat.press_forged(f"ex:edit:{D}:{short_hash('q2')}:a")
     chat.say("Точнее.")
     chat.press("💾 Сохранить")

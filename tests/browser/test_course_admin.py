@@ -157,7 +157,7 @@ def test_commit_can_be_followed_step_by_step_to_the_serving_model(staff_visitor,
     expect(steps).to_have_count(6)
     expect(steps.last).to_contain_text("Отвечает людям")
     expect(page.locator("[aria-current=step]")).to_have_count(1)
-    page.get_by_role("link", name="Версия algorithms-2").click()
+    page.get_by_role("link", name="Сборка algorithms-2").click()
     expect(page.get_by_role("heading", name="Сравнение с algorithms-1")).to_be_visible()
     page.goto(f"{staff_site.address}/admin/verdicts?commit={staff_site.rejected}")
     expect(page.get_by_text("examples/x.yaml, строка 3")).to_be_visible()
@@ -235,7 +235,7 @@ def test_header_links_depend_on_permissions(staff_visitor, staff_site):
     assert read_links(BORIS) == ["Курсы", "Преподавание", "Управление"]
     page = staff_visitor.open("/admin/board", BORIS)
     names = page.get_by_role("navigation", name="Разделы управления").get_by_role("link")
-    assert names.all_inner_texts() == ["Путь", "Обучение", "Модели", "Версии", "Коммиты"]
+    assert names.all_inner_texts() == ["Путь", "Обучение", "Модели", "Сборки", "Коммиты"]
     expect(page.get_by_text("python-1")).to_have_count(0)
 
 

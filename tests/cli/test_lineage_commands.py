@@ -98,8 +98,8 @@ def test_refusal_is_said_to_have_no_source(run, run_json, store_answer):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (("impact", "nothing"), "No version of a dataset holds the example nothing"),
-        (("impact", "q3", "--dataset", "other"), "No version of a dataset holds"),
+        (("impact", "nothing"), "No build holds the example nothing"),
+        (("impact", "q3", "--dataset", "other"), "No build holds"),
         (("why", "77"), "Answer 77 not found"),
     ],
 )

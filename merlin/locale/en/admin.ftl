@@ -56,7 +56,7 @@ admin-ask-cancel = Stop job { $job } ({ $build })? Money spent isn't refunded; t
 admin-model = 🧠 Model
 admin-launch = 🚀 Start training
 admin-launch-again = 🚀 Train again
-admin-launch-which = Which dataset should the model train on? Its newest version is used. You'll see the cost first.
+admin-launch-which = Which dataset should the model train on? Its newest build is used. You'll see the cost first.
 admin-launch-impossible = Training can't start
 admin-launch-summary = { $build } on { $base } ({ $provider }): { $examples ->
         [one] { $examples } example

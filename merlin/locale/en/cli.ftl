@@ -160,6 +160,6 @@ why-rollback = rolled back
 why-revoked = consent withdrawn
 why-no-turn = Answer { $turn } not found
 why-no-model = Answer { $turn } isn't from a model: it's Merlin's own text, or still being written
-impact-not-found = No version of a dataset holds the example { $example }: write its path, or DATASET/ID
+impact-not-found = No build holds the example { $example }: write its path, or DATASET/ID
 impact-several = { $example } is in several datasets ({ $datasets }): add --dataset
 cli-yes-or-no = [yes/No]

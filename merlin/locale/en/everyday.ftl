@@ -73,7 +73,7 @@ help-bot = About the bot
 help-staff = For the team
 bot-info-version = Merlin { $version }
 bot-info-model =
-    Dataset “{ $dataset }”: version { $build }
+    Dataset “{ $dataset }”: build { $build }
     Trained { $trained } · live since { $since }
 bot-info-more = … and { $count ->
         [one] { $count } more dataset with a model of its own

@@ -61,13 +61,13 @@ held-revoked = consent to one of its examples was withdrawn; the commit that rem
 held-no-provider = config.yaml has no provider “{ $provider }”
 model-name-form = “{ $name }” isn't PROVIDER/MODEL, for example engine/qwen3-4b or openai/gpt-6-luna
 
-launch-already = This version of the dataset is already trained or in training (job { $job }); a change of its examples makes a new one
+launch-already = This build of the dataset is already trained or in training (job { $job }); a change of its examples makes a new one
     .command = To have its model answer: merlin models list, then merlin models promote MODEL
 launch-full = the provider “{ $provider }” has { $count ->
     [one] { $count } unfinished job
    *[other] { $count } unfinished jobs
   }, the limit is { $limit }: start again when one has finished, or cancel one
-launch-moved-on = Nothing was started: { $dataset } has changed meanwhile. Try again: the new version will be used.
+launch-moved-on = Nothing was started: { $dataset } has changed meanwhile. Try again: the new build will be used.
     .command = Results of commits: merlin log
 launch-no-spec = The dataset's settings can't be read at that commit
 migrate-training = The model of job { $job } of { $dataset } is still being trained or tested. Wait until it's live, or stop its training: merlin jobs cancel { $job }
@@ -138,7 +138,7 @@ notice-repository =
     { $reason }
     The models keep answering.
 notice-no-branch = The repository has no such branch, or is empty: check repository.branch in config.yaml. The models keep answering.
-chronicle-no-build = { $dataset } has no version on this branch. One appears after a commit whose examples have no errors.
+chronicle-no-build = { $dataset } has no build on this branch. One appears after a commit whose examples have no errors.
     .command = Results of commits: merlin log
 dataset-removed = The dataset { $dataset } was removed from the repository, so there's nothing to build or train. To bring it back, commit its folder again
 chronicle-none = { $dataset } has no such commit or build.

@@ -162,6 +162,6 @@ why-rollback = возврат прежней
 why-revoked = отзыв согласия
 why-no-turn = Ответ { $turn } не найден
 why-no-model = Ответ { $turn } дала не модель: это текст самого Merlin, или ответ ещё пишется
-impact-not-found = Ни в одной версии наборов нет примера { $example }: укажите путь к файлу или НАБОР/ПРИМЕР
+impact-not-found = Ни в одной сборке нет примера { $example }: укажите путь к файлу или НАБОР/ПРИМЕР
 impact-several = { $example } есть в нескольких наборах ({ $datasets }): добавьте --dataset
 cli-yes-or-no = [да/Нет]

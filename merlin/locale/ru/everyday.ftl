@@ -76,7 +76,7 @@ help-bot = О боте
 help-staff = Для команды
 bot-info-version = Merlin { $version }
 bot-info-model =
-    Набор «{ $dataset }»: версия { $build }
+    Набор «{ $dataset }»: сборка { $build }
     Обучена { $trained } · отвечает с { $since }
 bot-info-more = … и ещё { $count ->
         [one] { $count } набор
