@@ -122,6 +122,7 @@ class ApiKeys(Repository):
 
         Raises Refused without a scope, for a blank or too long label, and for too many keys.
         """
+        label = " ".join(label.split())
         is_full = self.db.count(API_KEY, self._is_valid_of(user_id)) >= MAX_KEYS
         if not scopes or is_blank(label) or len(label) > MAX_LABEL_LENGTH or is_full:
             raise Refused("a key that cannot be", "account-key-refused", limit=MAX_KEYS)

@@ -3,6 +3,7 @@
 import codecs
 import re
 from enum import StrEnum
+from io import BytesIO
 
 # As many first bytes as detection needs.
 HEAD_BYTES = 4096
@@ -56,6 +57,8 @@ _SOUNDS = {
     b"\xff\xf2": "mp3",
 }
 _MP4_MAGIC, _MP4_MAGIC_OFFSET = b"ftyp", 4
+# No recording is shorter than the header of a WAV.
+MIN_RECORDING_BYTES = 44
 
 
 def detect_kind(name: str, mime: str, head: bytes) -> FileKind:
@@ -101,6 +104,20 @@ def image_mime(head: bytes) -> str:
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "image/webp"
     return next((mime for magic, mime in _IMAGES.items() if head.startswith(magic)), "")
+
+
+def readable_image_mime(content: bytes) -> str:
+    """Return the MIME type of an image whose header can be read, "" for other files.
+
+    Providers refuse what only begins like an image, with an error that its sender never sees.
+    """
+    from PIL import Image  # noqa: PLC0415 - needed by few
+
+    try:
+        Image.open(BytesIO(content), formats=("JPEG", "PNG", "GIF", "WEBP")).close()
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return ""
+    return image_mime(content)
 
 
 def recording_extension(head: bytes) -> str:

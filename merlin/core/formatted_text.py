@@ -143,8 +143,8 @@ def shorten_text(text: str, length: int = 80) -> str:
 
 
 def remove_controls(text: str) -> str:
-    """Return a text of one line without control characters and direction marks."""
-    return _CONTROLS.sub("", text)
+    """Return a text on one line, without control characters and direction marks."""
+    return _CONTROLS.sub("", " ".join(text.split()))
 
 
 def join_surrogates(text: str) -> str:

@@ -175,6 +175,12 @@ name: {en: Python}
 materials:
   - {lesson: 1, type: lab, title: {en: Lists}, file_url: www.example.com/lists.pdf}
 """,
+        user_in_link="""\
+semester: 1
+name: {en: Python}
+materials:
+  - {lesson: 1, type: lab, title: {en: Lists}, file_url: "https://example.com@example.org/lists.pdf"}
+""",
         missing_text="""\
 semester: 1
 name: {en: Python}

@@ -238,8 +238,9 @@ def _rule_for(word: str, wanted: Any, found: object) -> tuple[str, dict[str, str
         return "missing-one-of", {"keys": ", ".join(keys)}
     if word == "maxProperties" and wanted == 1:  # a missing dash joins two messages
         return "two-in-one", {}
-    if word == "pattern" and wanted == _NOT_BLANK:
-        return "no-reason", {}
+    if word == "not" or (word == "pattern" and wanted == _NOT_BLANK):
+        # Without the link: it may hold a password.
+        return "user-in-link" if word == "not" else "no-reason", {}
     if word == "enum" and isinstance(found, str) and "string" not in _types({"enum": wanted}):
         word, wanted = "type", "integer"  # `weight: "1"` looks right, only its type is wrong
     if word == "type":

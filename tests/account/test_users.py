@@ -72,8 +72,12 @@ def test_user_settings_are_stored(users):
         terms_seen="2026-11",
     )
     assert users.get(BORIS) == User(BORIS, "en")
-    # A direction mark would turn the text around the name.
-    for name, stored in (("Ёлки\u202eна\x07", "Ёлкина"), ("\u3164\u2066", "")):
+    # A direction mark would turn the text around the name, a line end would forge the next line.
+    for name, stored in (
+        ("Ёлки\u202eна\x07", "Ёлкина"),
+        ("\u3164\u2066", ""),
+        ("Анна\r\nадмин\u2028Ёлкина\n", "Анна админ Ёлкина"),
+    ):
         users.set_name(ANNA, name)
         assert users.get(ANNA).shown_name == stored
 

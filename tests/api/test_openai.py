@@ -12,6 +12,7 @@ from merlin.db.tables import CANARY
 from tests.api.chat_api import MODEL, ask, chat_client, chat_request, package_client, run_chat_api
 from tests.api.running_api import ANNA
 from tests.support.faults import Fault, FaultKind
+from tests.support.pictures import PNG
 from tests.support.plan_config import make_plan
 from tests.support.protocol_nulls import find_wrong_nulls, parse_events
 from tests.support.serving_models import (
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.functional
 
 BORIS = 1002
 QUESTION = "Что такое граф?"
-PICTURE = "data:image/png;base64," + base64.b64encode(b"\x89PNG but small").decode()
+PICTURE = "data:image/png;base64," + base64.b64encode(PNG).decode()
 
 
 @pytest.fixture
@@ -347,9 +348,15 @@ def test_images_go_to_the_vision_model_and_urls_are_not_fetched(tmp_path):
         assert site.database.sql("SELECT format, state FROM quota_use") == [("photo", "charged")]
         spent = client.post("/chat/completions", json=body)
         assert spent.status_code == 429
-        for url in ("https://example.com/a.png", "data:image/png;base64,###", "data:text/html,x"):
+        short = "data:image/png;base64," + base64.b64encode(b"\x89PN").decode()
+        for url in (
+            *("https://example.com/a.png", "data:image/png;base64,###", "data:text/html,x"),
+            short,
+        ):
             parts[0]["image_url"]["url"] = url
-            assert client.post("/chat/completions", json=body).status_code == 400
+            refused = client.post("/chat/completions", json=body)
+            assert refused.status_code == 400
+        assert "Картинку не открыть" in refused.json()["error"]["message"]
 
 
 def test_openapi_document_lists_the_errors_of_v1(site):

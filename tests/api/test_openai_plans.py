@@ -18,13 +18,14 @@ from tests.api.chat_api import (
 )
 from tests.api.running_api import ANNA, BORIS, VERA
 from tests.support.faults import Fault, FaultKind
+from tests.support.pictures import PNG
 from tests.support.plan_config import make_plan
 from tests.support.serving_models import insert_live_model
 
 pytestmark = pytest.mark.functional
 
 QUESTION = "Что такое граф?"
-PICTURE = "data:image/png;base64," + base64.b64encode(b"\x89PNG but small").decode()
+PICTURE = "data:image/png;base64," + base64.b64encode(PNG).decode()
 
 
 def test_question_is_charged_once_and_an_exhausted_plan_says_when_it_resets(tmp_path):

@@ -61,6 +61,7 @@ def test_allowed_links_keep_their_target(link, leads_to):
         "../../../etc/passwd",
         "unknown.md",
         "tg://resolve",
+        "https://user:password@example.com",
     ],
 )
 def test_disallowed_links_become_plain_text(link):

@@ -14,6 +14,7 @@ from merlin.core.i18n import text
 from merlin.db.database import open_database
 from merlin.sandbox.telegram.arguments import Upload
 from tests.support.migrated_databases import fresh_database
+from tests.support.pictures import PNG
 from tests.support.plan_config import make_plan
 from tests.support.process_settings import ProcessSettings, Provider, serve_bot
 from tests.support.serving_models import AT, SYSTEM, add_live_model  # noqa: F401 - imported from here by tests
@@ -170,7 +171,7 @@ def russian_text(key, **arguments):
 CHAT = ("chat", "stand-in-chat")
 TRANSCRIPTION = ("chat", "stand-in-transcribe")
 SOUND = b"OggS" + bytes(60)
-PHOTO = b"\x89PNG\r\n\x1a\n" + bytes(40)
+PHOTO = PNG
 FIFTY_A_DAY = make_plan("free", {}, dict.fromkeys(Format, Allowance(day=50)))
 
 

@@ -43,7 +43,8 @@ def zip_bomb():
 BAD = {
     "a voice of ten hours": (SOUND, "v.oga", VOICE | {"seconds": TEN_HOURS_S}, "Запись слишком"),
     "a large voice": (SOUND + bytes(21 * MB), "v.oga", VOICE, "Файл слишком большой"),
-    "a voice that is none": (b"MZ\x90\x00" * 9, "v.oga", VOICE, "Такую запись я не разберу"),
+    "a voice that is none": (b"MZ\x90\x00" * 9, "v.oga", VOICE, "Эту запись я не разберу"),
+    "a voice of four bytes": (b"OggS", "v.oga", VOICE, "Эту запись я не разберу"),
     "a zip bomb": (zip_bomb, "b.docx", {}, "Внутри файла слишком много"),
     "a locked pdf": (locked_pdf, "тайна.pdf", {}, "Документ закрыт паролем"),
     "21 MB": (b"a" * 21 * MB, "a.txt", {}, "Файл слишком большой"),
@@ -53,7 +54,9 @@ BAD = {
     "a scan": (make_pdf(None), "a.pdf", {}, "В документе нет текста"),
     "a hidden photo": (PHOTO, "a.pdf", {}, "Внутри этого файла картинка"),
     "a hidden voice": (SOUND, "a.pdf", {}, "Внутри этого файла запись"),
-    "a photo that is none": (b"MZ" * 30, "a.png", {"kind": "photo"}, "Такую картинку не открыть"),
+    "a photo that is none": (b"MZ" * 30, "a.png", {"kind": "photo"}, "Эту картинку не открыть"),
+    "a png of three bytes": (b"\x89PN", "a.png", {"kind": "photo"}, "Эту картинку не открыть"),
+    "a png of its first bytes": (b"\x89PNG\r\n\x1a\n", "a.png", {"kind": "photo"}, "Эту картинку"),
     "a large photo": (PHOTO + bytes(11 * MB), "a.png", {"kind": "photo"}, "Файл слишком большой"),
 }
 

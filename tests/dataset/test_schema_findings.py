@@ -122,6 +122,16 @@ tools:
             COURSE + MATERIAL.replace("}}", "}, file_url: 'javascript:x'}"),
             [("wrong-form", 4, 52)],
         ),
+        (
+            "course",
+            COURSE + MATERIAL.replace("}}", "}, file_url: 'https://user:password@example.com/a'}"),
+            [("user-in-link", 4, 52)],
+        ),
+        (
+            "course",
+            COURSE + MATERIAL.replace("}}", "}, file_url: 'https://example.com/@anna'}"),
+            [],
+        ),
     ],
 )
 def test_schema_error_is_reported_at_its_line_and_column(name, text, expected):

@@ -45,6 +45,7 @@ from merlin.chat.model_catalogue import (
 )
 from merlin.chat.sessions import fits_window
 from merlin.core import i18n
+from merlin.core.file_kind import readable_image_mime
 from merlin.core.formatted_text import is_blank
 from merlin.core.log import get_logger
 from merlin.core.messages import DEFAULT_SAMPLING, Image, Message, SamplingParams
@@ -322,9 +323,12 @@ def _image(language: str, place: str, url: str) -> Image:
     if head != f"data:{mime};base64" or mime not in _PICTURES:
         raise field_error(language, place, "picture-url")
     try:
-        return Image(b64decode(content, validate=True), mime)
+        picture = b64decode(content, validate=True)
     except (ValueError, binascii.Error) as error:
         raise field_error(language, place, "picture-url") from error
+    if not (found := readable_image_mime(picture)):
+        raise field_error(language, place, "picture-broken")
+    return Image(picture, found)
 
 
 BY = "api:openai"

@@ -249,9 +249,8 @@ async def make_key(
     current: FormText = "",
 ) -> Response:
     """Create a key and show it once; submitting twice creates one."""
-    label = " ".join(label.split())
     typed = {"label": label, "scopes": scopes or (), "days": days}
-    if not label or len(label) > MAX_LABEL_LENGTH or not scopes:
+    if not label.strip() or len(label) > MAX_LABEL_LENGTH or not scopes:
         return await _page(context, wrong=context.say("key-needs"), form="key", key=typed)
     try:
         await require_proof(request, context, current or None)

@@ -155,7 +155,7 @@ def _address(url: str, env: Mapping[str, Any]) -> str:
 
 def _is_good_outside(parts: SplitResult) -> bool:
     if parts.scheme == "https":
-        return bool(parts.netloc) and "\\" not in parts.netloc
+        return bool(parts.netloc) and not {"\\", "@"} & set(parts.netloc)
     return parts.scheme == "mailto" and "@" in parts.path
 
 

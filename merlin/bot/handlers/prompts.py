@@ -29,7 +29,14 @@ from merlin.chat.prompt import (
 from merlin.chat.sessions import count_window_tokens, estimate_tokens
 from merlin.config.settings import MediaLimits
 from merlin.core.errors import ProviderBusy, ProviderError, Refused
-from merlin.core.file_kind import HEAD_BYTES, FileKind, detect_kind, image_mime, recording_extension
+from merlin.core.file_kind import (
+    HEAD_BYTES,
+    MIN_RECORDING_BYTES,
+    FileKind,
+    detect_kind,
+    readable_image_mime,
+    recording_extension,
+)
 from merlin.core.log import get_logger
 from merlin.core.messages import Image, Message
 from merlin.db.notices import Notices
@@ -90,7 +97,7 @@ async def read_photos(context: BotContext) -> Prompt:
     images = []
     for photo in photos[:MAX_IMAGES]:
         content = await _fetch_content(context, photo, limits.photo_bytes)
-        mime = image_mime(content[:HEAD_BYTES])
+        mime = readable_image_mime(content)
         if not mime:
             raise file_error("media-photo-unknown")
         images.append(Image(content, mime))
@@ -164,7 +171,7 @@ async def _transcribe(
     """Return the transcript of a recording, retried while the provider is busy."""
     content = await _fetch_content(context, sent, context.services.config.chat.limits.voice_bytes)
     extension = recording_extension(content[:HEAD_BYTES])
-    if not extension:
+    if not extension or len(content) < MIN_RECORDING_BYTES:
         raise file_error("media-sound-unknown")
     attempt = 0
     while True:

@@ -109,6 +109,7 @@ finding-too-many-bytes = The examples together are larger than allowed ({ $limit
 
 finding-missing-dataset = dataset.yaml is missing, or the folder is a git submodule: the file says what to teach and how.
 finding-bad-dataset-name = The folder name “{ $name }” isn't valid: letters, digits, “.”, “_”, “-” in composed Unicode (NFC, not NFD) are allowed, except for devices of Windows such as con and aux. For example: { $proposed }
+finding-user-in-link = This link has a name or a password before an @: everyone would see it, and the site is only what follows. Give the link without them.
 finding-missing-text = Text { $text } not found: add a .md file in { $folder }.
 
 finding-unreadable = The file's content couldn't be read: git doesn't have it, or keeps it in Git LFS.

@@ -21,8 +21,8 @@ notice-sunset-transcription = Provider { $provider } shuts down the model { $mod
 notice-sunset-vision = Provider { $provider } shuts down the model { $model } on { $date }: questions with photos will get no answer. Set another one in chat.vision of config.yaml in time.
 notice-sunset-assistant = Provider { $provider } shuts down the model { $model } on { $date }: summaries and presets will stop working. Set another one in chat.assistant of config.yaml in time.
 media-document-off = Documents aren't turned on here. Paste the text into a message and I'll answer.
-media-photo-unknown = I can't open this kind of picture: I take JPEG, PNG, WebP and GIF. Send it as an ordinary photo.
-media-sound-unknown = I can't open this kind of recording. Send it as a voice message or an MP3, M4A, OGG or WAV file.
+media-photo-unknown = I can't open this picture: it's damaged, or isn't JPEG, PNG, WebP or GIF. Send it as an ordinary photo.
+media-sound-unknown = I can't open this recording: it's damaged or of another kind. Send it as a voice message or an MP3, M4A, OGG or WAV file.
 media-misnamed = Inside this file is { $kind ->
         [photo] a picture, not a document. Send it as a photo.
        *[voice] a recording, not a document. Send it as audio.

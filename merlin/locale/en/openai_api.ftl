@@ -5,6 +5,7 @@ openai-no-question = The conversation must end with a user message: the question
 openai-empty-question = The question is empty.
 openai-no-pictures = Pictures don't work here: no model that sees them is set up. Please ask in words.
 openai-picture-url = Send the picture itself, as data:image/jpeg;base64,… (jpeg, png, webp or gif). Links aren't followed.
+openai-picture-broken = This picture can't be opened: it's damaged, or isn't a jpeg, png, webp or gif. Send it again.
 openai-not-several = One request gives one answer. Leave n out and send another request for another answer.
 openai-not-tools = The models here answer in words and call no tools or functions. Leave this field out.
 openai-not-logprobs = Token probabilities aren't available here. Leave this field out.

@@ -113,6 +113,7 @@ finding-too-many-bytes = Примеры вместе больше, чем доп
 
 finding-missing-dataset = Нет файла dataset.yaml, или папка — подмодуль git: в этом файле указано, чему и как учить.
 finding-bad-dataset-name = Имя папки «{ $name }» не подходит: допустимы буквы, цифры и знаки «.», «_», «-» составными символами Unicode (NFC, не NFD), кроме имён устройств Windows вроде con и aux. Например: { $proposed }
+finding-user-in-link = В ссылке перед @ стоит имя или пароль: их увидят все, а сайт — только то, что после. Укажите ссылку без них.
 finding-missing-text = Текст { $text } не найден: нужен файл .md в папке { $folder }
 
 finding-unreadable = Содержимое файла не удалось прочитать: его нет в git, или оно хранится в Git LFS.
