@@ -1,8 +1,8 @@
-"""Text that YAML takes otherwise than its author meant, without an error.
+"""Text that YAML takes otherwise than its author meant.
 
 After a space, "#" begins a comment, also on a later line of a text without quotes. Line breaks of a
 text in several lines become spaces unless it is written with "|": code, lists and comments in it
-are then one line.
+are then one line. A no-break space is a letter of the word beside it.
 """
 
 import re
@@ -18,6 +18,12 @@ _TEXTS = {
     *("title", "description", "name", "ru", "en"),
 }
 _QUOTES = ("'", '"')
+# The errors that a space of another kind leads to.
+_OF_SPACES = ("yaml-syntax", "wrong-type", "unknown-key", "misspelt-key")
+_SPACE = re.compile(
+    r"[ \t]*(?:-[ \t]*)*(?:[^\s:#]+:)?[ \t]*"
+    "([\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff])"
+)
 # Lines that begin so do not continue the sentence of the line before.
 _NEW_LINE = re.compile(r"(?:\d{1,3}[.)]|[*+•-])\s|#+\s|//|--\s|/\*|<!--|\|")
 _CODE = re.compile(
@@ -40,6 +46,23 @@ def find_lost_text(content: bytes, root: Node) -> Iterator[Finding]:
         for rule, mark in rules.items():
             if mark:
                 yield Finding("", *mark, rule, Severity.WARNING)
+
+
+def find_wrong_space(content: bytes, error: Finding) -> Finding | None:
+    """Return the finding that explains an error by a space that YAML takes for a letter.
+
+    It stands in the indentation, after a dash or after a key. libyaml reports an error of syntax
+    one line later.
+    """
+    if error.rule not in _OF_SPACES:
+        return None
+    lines = split_lines(content.decode())
+    first = error.line - (error.rule == "yaml-syntax")
+    for number in range(max(first, 1), min(error.line, len(lines)) + 1):
+        if match := _SPACE.match(lines[number - 1]):
+            code = f"U+{ord(match[1]):04X}"
+            return Finding("", number, match.start(1) + 1, "wrong-space", arguments={"code": code})
+    return None
 
 
 def _list_texts(

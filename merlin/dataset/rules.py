@@ -131,6 +131,7 @@ _RULES = (
     *_list_rules(
         _QUESTION,
         yaml_syntax="messages:\n  - user: What is this: a list?\n",
+        wrong_space="messages:\n  - user:\u00a0What is a list?\n",
         too_deep="messages: [[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]\n",
         several_documents=f"{ABOUT}---\n{ABOUT}",
         alias="messages:\n  - user: *question\n",
@@ -143,6 +144,7 @@ _RULES = (
         complex_key="? [messages]\n: none\n",
         unknown_key=f"{ABOUT}author: Vera\n",
         misspelt_key=f"{ABOUT}tag: [tuple]\n",
+        other_alphabet="messages:\n  - us\u0435r: What is a list?\n",
         missing_key="tags: [list]\n",
         missing_one_of="messages:\n  - role: user\n",
         wrong_type=f"{ABOUT}tags: tuple\n",

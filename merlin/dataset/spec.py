@@ -23,13 +23,13 @@ from dataclasses import asdict, dataclass, field
 from functools import cache
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from merlin.core.formatted_text import is_blank
 from merlin.dataset import layout
 from merlin.dataset.finding import Finding, shorten
 from merlin.dataset.layout import COURSE_FILE, DATASET_FILE, MATERIALS
-from merlin.dataset.misread_text import find_lost_text
+from merlin.dataset.misread_text import find_lost_text, find_wrong_space
 from merlin.dataset.rules import RULES, find_nearest
 from merlin.dataset.yaml_io import Node, read_yaml
 
@@ -93,8 +93,9 @@ def read_file(name: str, content: bytes) -> tuple[Any, Node, tuple[Finding, ...]
     """
     node = read_yaml(content)
     if isinstance(node, Finding):
-        return None, _NO_NODE, (node,)
+        return None, _NO_NODE, (find_wrong_space(content, node) or node,)
     value, errors = validate_file(name, node)
+    errors = tuple(find_wrong_space(content, error) or error for error in errors)
     return (None if errors else value), node, (*errors, *find_lost_text(content, node))
 
 
@@ -192,12 +193,44 @@ def _findings(error: ValidationError, root: Node) -> Iterator[Finding]:
             if key not in _keys(node):
                 yield _finding(node, "missing-key", name=key)
     else:
-        rule, arguments = _rule_for(word, requested, _written_value(node, error.instance))
-        names = [step for step in error.absolute_path if isinstance(step, str)]
-        yield _finding(node, rule, **arguments, name=shorten(names[-1]) if names else "")
+        yield _wrong_value(error, node)
 
 
-def _unknown_key(key: str, child: Node, known: Iterable[str]) -> Finding:
+def _wrong_value(error: ValidationError, node: Node) -> Finding:
+    word, requested = str(error.validator), cast("Any", error.validator_value)
+    written = _written_value(node, error.instance)
+    if word == "enum" and isinstance(written, str):
+        other = _other_alphabet(written, requested, node.line, node.column)
+        if other:
+            return other
+    rule, arguments = _rule_for(word, requested, written)
+    names = [step for step in error.absolute_path if isinstance(step, str)]
+    return _finding(node, rule, **arguments, name=shorten(names[-1]) if names else "")
+
+
+# Cyrillic and Greek letters that look like Latin ones.
+_LOOK_ALIKES = str.maketrans(
+    "асеорхуіјѕԁһкмтАВЕКМНОРСТУХІЈЅοαερτυνικ", "aceopxyijsdhkmtABEKMHOPCTYXIJSoaeptuvik"
+)
+
+
+def _other_alphabet(word: str, known: Iterable[str], line: int, column: int) -> Finding | None:
+    """Return the finding about a known word with letters of another alphabet, at the first one."""
+    near = word.translate(_LOOK_ALIKES)
+    if near == word or near not in known:
+        return None
+    place = next(place for place, letter in enumerate(word) if letter != near[place])
+    arguments = {"name": shorten(word), "letter": word[place], "near": near}
+    code = f"U+{ord(word[place]):04X}"
+    return Finding(
+        "", line, column + place, "other-alphabet", arguments={**arguments, "code": code}
+    )
+
+
+def _unknown_key(key: str, child: Node, known: Collection[str]) -> Finding:
+    # Without `role` a message is one in the short form, which has no such key.
+    if other := _other_alphabet(key, {*known, "role"}, *child.key):
+        return other
     near = find_nearest(key, known)
     named = {"name": shorten(key), **({"near": near} if near else {})}
     return Finding("", *child.key, "misspelt-key" if near else "unknown-key", arguments=named)

@@ -98,3 +98,42 @@ def test_texts_of_dataset_and_course_are_looked_at_too():
     course, findings = read_course(b"semester: 1\nname:\n  en: C #1\n", [])
     assert course is not None
     assert [(each.rule, each.line, each.column) for each in findings] == [("comment-in-text", 3, 9)]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column"),
+    [
+        ("messages:\n  - user: Q?\n  - assistant:\u00a0 A.\n", 3, 15),
+        ("messages:\n  - user:\u202fQ?\n  - assistant: A.\n", 2, 10),
+        ("messages:\n  -\u00a0user: Q?\n  -\u00a0assistant: A.\n", 2, 4),
+        ("messages:\n  - user: Q?\n\u00a0 - assistant: A.\n", 3, 1),
+        ("messages:\u00a0\n  - user: Q?\n  - assistant: A.\n", 1, 10),
+        ("messages:\n  - user: Q?\n  - assistant: A.\nnote:\u00a0x\n", 4, 6),
+        ("messages:\n  - user: Q?\n  - assistant: A.\ntags:\n  -\u3000a\n", 5, 4),
+    ],
+)
+def test_space_that_yaml_takes_for_a_letter_is_named_at_its_place(text, line, column):
+    example, (finding, *_) = read_example(text.encode())
+    assert example is None
+    assert (finding.rule, finding.line, finding.column) == ("wrong-space", line, column)
+
+
+def test_no_break_space_within_a_text_is_allowed():
+    text = "messages:\n  - user: 5\u00a0km?\n  - assistant: |\n      Yes:\u00a05\u00a0km.\n"
+    assert find_places(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "code", "near"),
+    [
+        ("messages:\n  - user: Q?\n  - \u0430ssistant: A.\n", 3, 5, "U+0430", "assistant"),
+        ("messages:\n  - us\u0435r: Q?\n  - assistant: A.\n", 2, 7, "U+0435", "user"),
+        ("m\u0435ss\u0430ges: []\n", 1, 2, "U+0435", "messages"),
+        ("messages:\n  - {role: us\u0435r, content: Q?}\n", 2, 14, "U+0435", "user"),
+        ("messages:\n  - {r\u03bfle: user, content: Q?}\n", 2, 7, "U+03BF", "role"),
+    ],
+)
+def test_letter_of_another_alphabet_in_a_key_is_named_at_its_place(text, line, column, code, near):
+    found = [each for each in read_example(text.encode())[1] if each.rule == "other-alphabet"]
+    assert [(each.line, each.column) for each in found] == [(line, column)]
+    assert (found[0].arguments["code"], found[0].arguments["near"]) == (code, near)

@@ -29,6 +29,7 @@ finding-yaml-syntax = YAML error: { $problem ->
         [directive] a line can't start with “%”; put the text in quotes
        *[other] { $words }
     }.
+finding-wrong-space = The space { $code } stands here, which YAML takes for a letter. Type a usual space in its place.
 finding-too-many-nodes = The file has too many parts: at most { $limit } are allowed.
 finding-too-deep = Nested too deeply: at most { $limit } levels are allowed.
 finding-empty-file = The file is empty.
@@ -42,6 +43,7 @@ finding-complex-key = A key must be a word, not a list or a map.
 
 finding-unknown-key = Unknown key “{ $name }”.
 finding-misspelt-key = Unknown key “{ $name }”; did you mean “{ $near }”?
+finding-other-alphabet = The letter “{ $letter }” ({ $code }) in “{ $name }” is of another alphabet and only looks the same. Type { $near } in Latin letters.
 finding-missing-key = The required key “{ $name }” is missing.
 finding-missing-one-of = At least one of these keys is needed: { $keys }.
 finding-wrong-type = Expected here: { $expected ->

@@ -51,6 +51,8 @@ rule-too-many-tokens-fix = Shorten it, or split it into several conversations.
 
 rule-yaml-syntax = The file can't be read as YAML. The finding says where, and what was expected.
 rule-yaml-syntax-fix = Usually a text contains a colon, a hash or a quote: put it in quotes, or write it below “|”. Indent with spaces, not tabs.
+rule-wrong-space = In the indentation, after a dash or after a key stands a no-break space or another special one, often copied from a web page or typed with Alt: YAML takes it for a letter, and the line for something else.
+rule-wrong-space-fix = Type a usual space in its place. Within a text it may stay.
 rule-too-deep = Lists and maps are nested more than 16 levels deep.
 rule-too-deep-fix = Look for an extra bracket or indent.
 rule-several-documents = A file contains more than one YAML document.
@@ -72,6 +74,8 @@ rule-unknown-key = A key isn't known at its place; what is below it would be los
 rule-unknown-key-fix = Remove it. merlin schema prints the known keys; a note to other editors goes below note.
 rule-misspelt-key = An unknown key that looks like a known one.
 rule-misspelt-key-fix = Write it as the finding says.
+rule-other-alphabet = A key or a fixed word such as user has a letter of another alphabet that looks the same, often a Cyrillic а or о.
+rule-other-alphabet-fix = Type the whole word again in Latin letters.
 rule-missing-key = A required key is missing.
 rule-missing-key-fix = Add it; merlin schema prints what goes below it.
 rule-missing-one-of = At least one of several keys is required, and none is there.

@@ -33,6 +33,7 @@ finding-yaml-syntax = Ошибка в записи YAML: { $problem ->
         [directive] строка не может начинаться с «%»: возьмите текст в кавычки
        *[other] { $words }
     }.
+finding-wrong-space = Здесь стоит пробел { $code }, который YAML считает буквой. Наберите вместо него обычный пробел.
 finding-too-many-nodes = В файле слишком много частей: допустимо не больше { $limit }.
 finding-too-deep = Слишком глубокая вложенность: допустимо не больше { $limit } уровней.
 finding-empty-file = Файл пуст.
@@ -46,6 +47,7 @@ finding-complex-key = Ключом может быть только слово, 
 
 finding-unknown-key = Неизвестный ключ «{ $name }».
 finding-misspelt-key = Неизвестный ключ «{ $name }»; может быть, «{ $near }»?
+finding-other-alphabet = Буква «{ $letter }» ({ $code }) в слове «{ $name }» из другого алфавита, хотя выглядит так же. Наберите { $near } латиницей.
 finding-missing-key = Нет обязательного ключа «{ $name }».
 finding-missing-one-of = Нужен хотя бы один из ключей: { $keys }.
 finding-wrong-type = Здесь ждали { $expected ->
