@@ -6,7 +6,7 @@ support is refused (`ParameterRefused`), never ignored.
 
 import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from merlin.core.errors import ProviderError
@@ -107,6 +107,17 @@ class Message:
             {"type": "image_url", "image_url": {"url": image.url}} for image in self.images
         ]
         return [*(text_parts if self.content else []), *image_parts]
+
+
+def uses_tools(messages: Iterable[Message], tools: object = None) -> bool:
+    """Return whether a conversation declares or calls functions; our engine trains no such.
+
+    A language model would learn them from prompts that no question has, as the engine's answers
+    know no `tools`, and many chat templates drop them silently; `recall` chooses whole answers.
+    """
+    return bool(tools) or any(
+        message.role == "tool" or message.extra.get("tool_calls") for message in messages
+    )
 
 
 @dataclass(frozen=True, slots=True)

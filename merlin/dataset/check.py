@@ -22,7 +22,7 @@ from merlin.dataset.chat_formats import training_line
 from merlin.dataset.example import Example, read_example
 from merlin.dataset.example_index import DUPLICATE, GOOD, LEAK, TOO_LONG, ExampleIndex, ExampleRow
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
-from merlin.dataset.judge import TokenLimit, judge, judge_answers
+from merlin.dataset.judge import TokenLimit, judge, judge_answers, judge_tools
 from merlin.dataset.layout import (
     COURSE_FILE,
     DATASET_FILE,
@@ -46,9 +46,9 @@ from merlin.dataset.near_questions import near_key
 from merlin.dataset.sensitive import contact_key
 from merlin.dataset.spec import (
     NO_GATE,
-    SUPERVISED,
     CourseSpec,
     DatasetSpec,
+    Recipe,
     read_course,
     read_dataset,
 )
@@ -174,14 +174,14 @@ def check_whole(
     course, of_course = read_course(contents.get(_COURSE), materials)
     limit = (limit_tokens or {}).get(spec.recipe.base_model) if spec else None
     tokens = TokenLimit(spec.system if spec else "", limit)
-    method = spec.recipe.method if spec else SUPERVISED
+    recipe = spec.recipe if spec else Recipe("", "")
     allowed = frozenset(map(contact_key, spec.allow)) if spec else frozenset[str]()
-    settings = json.dumps([method, *sorted(allowed)])
+    settings = json.dumps([recipe.method, recipe.takes_tools, *sorted(allowed)])
     if not index.is_new and settings != index.state("parsed with"):
         raise _OtherSettings
     index.set_state("parsed with", settings)
     parse = partial(
-        _parse, method, allowed, tokens, for_build=for_build, keeps_example=known is not None
+        _parse, recipe, allowed, tokens, for_build=for_build, keeps_example=known is not None
     )
     _store_examples(index, layout.examples, read, parse, known, tokens)
     if index.is_new:
@@ -228,8 +228,8 @@ def check_changes(
 ) -> CheckedDataset | None:
     """Apply `changes` (path -> leaf, None: deleted) to the index; return the checked dataset.
 
-    None if the complete dataset must be read instead: its training method or the personal data
-    that it allows changed, or its files exceed the limits, so that a change affects which other
+    None if the complete dataset must be read instead: its trainer or the personal data that it
+    allows changed, or its files exceed the limits, so that a change affects which other
     files are included.
     """
     if index.state("beyond"):
@@ -257,11 +257,11 @@ def check_settings(name: str, entries: Sequence[Entry], read: BlobReader) -> Che
 
 
 class _OtherSettings(Exception):
-    """The index was read for another training method, or with other personal data allowed."""
+    """The index was read for another trainer, or with other personal data allowed."""
 
 
 def _parse(
-    method: str,
+    recipe: Recipe,
     allowed: frozenset[str],
     limit: TokenLimit,
     files: Sequence[tuple[str, bytes]],
@@ -269,22 +269,22 @@ def _parse(
     for_build: bool,
     keeps_example: bool,
 ) -> list[tuple[str, ParsedFile]]:
-    """Return the blobs of the files, and the files parsed for a training method.
+    """Return the blobs of the files, and the files parsed for a recipe.
 
     Each step is done for all files in turn, as what it uses then stays in the processor's caches:
     that saves a fifth of the time.
     """
-    found = [_lint(*read_example(content), method, allowed) for _, content in files]
+    found = [_lint(*read_example(content), recipe, allowed) for _, content in files]
     if for_build:
         for example, _ in found:
             if example is not None:
-                _ = example.adapt_to_method(method).facts.tokens
+                _ = example.adapt_to_method(recipe.method).facts.tokens
     parsed = list[tuple[str, ParsedFile]]()
     for (blob, _), (example, findings) in zip(files, found, strict=True):
         if example is None:
             parsed.append((blob, ParsedFile(None, findings)))
             continue
-        row = index_row(example, method, None if for_build else limit)
+        row = index_row(example, recipe.method, None if for_build else limit)
         kept = example if keeps_example else None
         system_tokens = limit.system_tokens if for_build else 0
         parsed.append((blob, ParsedFile(kept, findings, row, system_tokens)))
@@ -294,14 +294,14 @@ def _parse(
 def _lint(
     example: Example | None,
     findings: tuple[Finding, ...],
-    method: str,
+    recipe: Recipe,
     allowed: frozenset[str],
 ) -> tuple[Example | None, tuple[Finding, ...]]:
     """Return the example, None if a finding is an error, and all findings about its file."""
     if example is None:
         return None, findings
-    answers = judge_answers(example, method)
-    findings += (*lint_example(example, allowed), *([answers] if answers else []))
+    judged = judge_answers(example, recipe.method), judge_tools(example, recipe)
+    findings += (*lint_example(example, allowed), *filter(None, judged))
     is_rejected = any(finding.severity is Severity.ERROR for finding in findings)
     return None if is_rejected else example, findings
 

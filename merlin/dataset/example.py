@@ -45,6 +45,7 @@ from typing import TYPE_CHECKING, Any, cast
 from merlin.core.combining_marks import normalise_unicode
 from merlin.core.errors import Refused
 from merlin.core.formatted_text import is_blank, shorten_text
+from merlin.core.json_fields import parse_object
 from merlin.core.memory import release_free_memory
 from merlin.core.messages import Message
 from merlin.dataset.finding import Finding, Mark, shorten
@@ -305,10 +306,29 @@ _SHORT_ROLES = ("system", "user", "assistant")
 def check_conversation(example: Example) -> tuple[Finding, ...]:
     """Return the rules that an example's messages or its worse answer break."""
     found, worse = check_turns(example.messages, example.marks), example.rejected
+    found += tuple(_check_calls(example))
     if worse is None or not is_blank(worse.content) or "tool_calls" in worse.extra:
         return found
     values = {"role": worse.role}
     return (*found, Finding("", *example.rejected_mark, "empty-content", arguments=values))
+
+
+def _check_calls(example: Example) -> Iterator[Finding]:
+    """Yield calls of functions that are not declared, and arguments that are no JSON object."""
+    declared = [cast("Any", tool["function"])["name"] for tool in example.tools]
+    marked = [*zip(example.messages, example.marks, strict=True)]
+    if example.rejected is not None:
+        marked.append((example.rejected, example.rejected_mark))
+    for message, mark in marked:
+        for call in cast("list[Any]", message.extra.get("tool_calls", ())):
+            name, arguments = call["function"]["name"], call["function"]["arguments"]
+            if name not in declared:
+                yield Finding("", *mark, "undeclared-function", arguments={"name": name})
+            try:
+                parse_object(arguments)
+            except ValueError:
+                shown = {"name": name, "found": shorten(arguments)}
+                yield Finding("", *mark, "tool-arguments", arguments=shown)
 
 
 def example_from_json(

@@ -23,7 +23,7 @@ from merlin.dataset.split import TEST, TRAIN
 from merlin.git.source import Entry
 
 # A release may parse and judge differently; the number covers changes within a release.
-_VERSION = f"{__version__}-14"
+_VERSION = f"{__version__}-15"
 GOOD, TOO_LONG, DUPLICATE, LEAK = "good", "too-long", "duplicate", "leak"
 _SCHEMA = """
 CREATE TABLE state (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;

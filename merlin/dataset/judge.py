@@ -19,6 +19,7 @@ from functools import cached_property
 from itertools import islice
 from typing import NamedTuple
 
+from merlin.core.messages import uses_tools
 from merlin.dataset.example import PER_CONVERSATION, PER_MESSAGE, Example, count_tokens, normalise
 from merlin.dataset.example_index import (
     DUPLICATE,
@@ -30,7 +31,7 @@ from merlin.dataset.example_index import (
 )
 from merlin.dataset.finding import Finding, Severity
 from merlin.dataset.near_questions import find_near_questions
-from merlin.dataset.spec import DPO, DatasetSpec, SplitRule
+from merlin.dataset.spec import DPO, DatasetSpec, Recipe, SplitRule
 from merlin.dataset.split import FEWEST, TEST, TRAIN, choose_side, tests_for_training
 
 _FRAME_TOKENS = 20  # more than the framing of one message takes
@@ -98,6 +99,17 @@ def judge_answers(example: Example, method: str) -> Finding | None:
     is_same = normalise(better.content) == normalise(worse.content)
     is_same = is_same and better.extra.get("tool_calls") == worse.extra.get("tool_calls")
     return Finding("", *example.rejected_mark, "same-rejected") if is_same else None
+
+
+def judge_tools(example: Example, recipe: Recipe) -> Finding | None:
+    """Return the finding about functions in an example whose trainer does not learn them."""
+    trained = example.adapt_to_method(recipe.method)
+    messages = [*trained.messages, *([trained.rejected] if trained.rejected else [])]
+    if recipe.takes_tools or not uses_tools(messages, trained.tools):
+        return None
+    places = zip(trained.messages, trained.marks, strict=False)
+    mark = next((mark for message, mark in places if uses_tools([message])), (1, 1))
+    return Finding("", *mark, "tools-not-trained")
 
 
 def judge(index: ExampleIndex, spec: DatasetSpec | None, limit: TokenLimit) -> None:

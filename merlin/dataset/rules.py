@@ -27,6 +27,15 @@ title: {en: Python}
 system: Answer briefly.
 recipe: {provider: engine, base_model: recall}
 """
+_CALL = """\
+messages:
+  - user: How many words has the lecture?
+  - role: assistant
+    tool_calls: [{id: a, type: function, function: {name: count, arguments: "{}"}}]
+  - {role: tool, tool_call_id: a, content: "940"}
+  - assistant: 940 words.
+tools: [{type: function, function: {name: count}}]
+"""
 _CONFIG, _JSONL, _CSV = "config.yaml", "questions.jsonl", "questions.csv"
 _LIST, _XLSX, _PARQUET = "questions.json", "questions.xlsx", "questions.parquet"
 
@@ -198,14 +207,11 @@ materials:
         system_not_first="messages:\n  - user: What is a list?\n  - system: Be brief.\n",
         wrong_turn="messages:\n  - user: What is a list?\n  - user: And a tuple?\n",
         last_not_assistant="messages:\n  - user: What is a list?\n",
-        tool_results="""\
-messages:
-  - user: How many words has the lecture?
-  - role: assistant
-    tool_calls: [{id: a, type: function, function: {name: count, arguments: "{}"}}]
-  - {role: tool, tool_call_id: b, content: "940"}
-  - assistant: 940 words.
-""",
+        tool_results=_CALL.replace("tool_call_id: a", "tool_call_id: b"),
+        tools_not_trained=_CALL,
+        undeclared_function=_CALL.replace("function: {name: count}", "function: {name: sum}"),
+        tool_arguments=_CALL.replace("{}", "{text: lecture}"),
+        wrong_name="messages:\n  - {role: user, name: Анна, content: Hi}\n  - assistant: Hi!\n",
         stacked_marks='messages:\n  - user: What?\n  - assistant: "a%s"\n' % (r"\u0301" * 31),
         missing_value="messages:\n  - user: What is in the box?\n  - assistant: null\n",
         missing_picture="messages:\n  - user: <image>Who is it?\n  - assistant: A player.\n",

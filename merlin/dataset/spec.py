@@ -271,9 +271,10 @@ def _rule_for(word: str, wanted: Any, found: object) -> tuple[str, dict[str, str
         return "missing-one-of", {"keys": ", ".join(keys)}
     if word == "maxProperties" and wanted == 1:  # a missing dash joins two messages
         return "two-in-one", {}
-    if word == "not" or (word == "pattern" and wanted == _NOT_BLANK):
+    if word == "not" or (word == "pattern" and wanted in _PATTERN_RULES):
         # Without the link: it may hold a password.
-        return "user-in-link" if word == "not" else "no-reason", {}
+        shown: dict[str, str | int] = {} if word == "not" else {"found": _as_text(found)}
+        return "user-in-link" if word == "not" else _PATTERN_RULES[wanted], shown
     if word == "enum" and isinstance(found, str) and "string" not in _types({"enum": wanted}):
         word, wanted = "type", "integer"  # `weight: "1"` looks right, only its type is wrong
     if word == "type":
@@ -297,7 +298,7 @@ def _finding(node: Node, rule: str, **arguments: str | int) -> Finding:
     return Finding("", node.line, node.column, rule, arguments=arguments)
 
 
-_NOT_BLANK = r"[^\s\u0085]"
+_PATTERN_RULES = {r"[^\s\u0085]": "no-reason", r"^[A-Za-z0-9_-]*(?![\s\S])": "wrong-name"}
 _BOUNDS = {
     "minimum": "too-small",
     "exclusiveMinimum": "too-small",
@@ -315,6 +316,9 @@ _BOUNDS = {
 Localised = Mapping[str, str]
 Hyperparameter = str | int | float | bool
 
+# The usual name of our own engine among the providers, and its own base model: the check of a
+# folder has no configuration that says more.
+_ENGINE, _RECALL = "engine", "recall"
 # The training methods of a recipe, as the provider protocol names them.
 SUPERVISED, DPO = "supervised", "dpo"
 
@@ -328,6 +332,11 @@ class Recipe:
     method: str = SUPERVISED
     hyperparameters: Mapping[str, Hyperparameter] = field(default_factory=dict)
     suffix: str = ""
+
+    @property
+    def takes_tools(self) -> bool:
+        """Return whether its trainer learns calls of functions: that of our own engine does not."""
+        return self.provider != _ENGINE and self.base_model != _RECALL
 
     def as_json(self) -> dict[str, object]:
         """Return the recipe as stored in a manifest, hyper-parameters sorted by name."""

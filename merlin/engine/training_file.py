@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 from merlin.core.i18n import text
 from merlin.core.json_fields import parse_json
 from merlin.core.messages import ROLES as MESSAGE_ROLES
-from merlin.core.messages import Message
+from merlin.core.messages import Message, uses_tools
 
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 
@@ -195,7 +195,9 @@ def find_line(path: Path, number: int) -> int:
 
 
 def _parse_conversation(line: bytes) -> list[Message]:
-    messages = _parse_messages(_parse_object(line).get("messages"), "messages")
+    value = _parse_object(line)
+    messages = _parse_messages(value.get("messages"), "messages")
+    _refuse_tools(messages, value)
     if not any(message.role == "user" for message in messages):
         raise BadFile("engine-file-no-user")
     if messages[-1].role != "assistant":
@@ -214,7 +216,13 @@ def _parse_preference(line: bytes) -> Preference:
     better, worse = (
         _parse_output(value, name) for name in ("preferred_output", "non_preferred_output")
     )
+    _refuse_tools([*before, *better, *worse], prompt)
     return before, better, worse
+
+
+def _refuse_tools(messages: Sequence[Message], value: Mapping[str, object]) -> None:
+    if uses_tools(messages, value.get("tools")):
+        raise BadFile("engine-file-tools")
 
 
 def _parse_output(value: Mapping[str, object], name: str) -> list[Message]:
@@ -243,8 +251,6 @@ def _parse_messages(value: object, name: str) -> list[Message]:
     for number, (before, message) in enumerate(pairwise(messages), start=2):
         if message.role == "system" and before.role != "system":
             raise BadFile("engine-file-late-system", number=str(number))
-        if message.role == "tool" and before.role not in {"assistant", "tool"}:
-            raise BadFile("engine-file-alone-tool", number=str(number))
     return messages
 
 
@@ -256,7 +262,7 @@ def _parse_message(number: int, value: object) -> Message:
         arguments = {"role": f"{role!r:.40}", "known": ", ".join(ROLES)}
         raise BadFile("engine-file-role", number=str(number), **arguments)
     content = value.get("content")
-    if content is None and role == "assistant" and value.get("tool_calls"):
+    if not content and role == "assistant" and value.get("tool_calls"):
         content = ""
     elif isinstance(content, list):
         content = join_texts(content) if content else None

@@ -54,12 +54,11 @@ messages:
     tool_calls: [{id: c1, type: function, function: {name: count, arguments: '{"n": 1}'}}]
   - {role: tool, tool_call_id: c1, content: 7}
   - {role: assistant, content: Семь., weight: 0}
+tools: [{type: function, function: {name: count}}]
 """
-    (example,) = [
-        example
-        for example in check_files({**make_good_files(60), "examples/zz.yaml": long}).examples
-        if example.id == "zz"
-    ]
+    elsewhere = DATASET_YAML.replace("engine", "openai").replace("recall", "gpt-4o-mini")
+    files = {**make_good_files(60, elsewhere), "examples/zz.yaml": long}
+    (example,) = [example for example in check_files(files).examples if example.id == "zz"]
     call = {"id": "c1", "type": "function", "function": {"name": "count", "arguments": '{"n": 1}'}}
     assert example.messages == (
         Message("system", "Считай."),

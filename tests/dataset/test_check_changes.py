@@ -30,7 +30,8 @@ ANSWERS = (
     *("Верхняя часть лица.", "верхняя часть лица", "Иначе.", "An answer in English, a long one."),
     *("слово " * 40, "Не могу помочь с этим вопросом", "И это ответ без точки в конце"),
 )
-MORE = ("", "split: test\n", "split: train\n", "tags: [a]\n", "tags: [a, b]\n")
+TOOLS = "tools: [{type: function, function: {name: look}}]\n"
+MORE = ("", TOOLS, "split: test\n", "split: train\n", "tags: [a]\n", "tags: [a, b]\n")
 WORSE = ("rejected: Не знаю.\n", "rejected: Иначе.\n")
 NAMES = [f"examples/{name}.yaml" for name in ("a", "A", "b", "c/a", "c/b", "д")]
 BROKEN = ("messages: []\n", "messages:\n  - user: a\n", "\t- no", "")
@@ -40,6 +41,7 @@ SPECS = (
     DATASET_YAML + "split: {test: 0.9}\n",
     DATASET_YAML + "strict: true\n",
     DATASET_YAML.replace("recall}", "recall, method: dpo}"),
+    DATASET_YAML.replace("engine", "openai").replace("recall", "gpt-4o-mini"),
     "title: no\n",
 )
 OWN_SYSTEM = "messages:\n  - system: {}\n  - user: Черта 7\n  - assistant: Ответ.\n"

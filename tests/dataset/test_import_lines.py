@@ -87,7 +87,8 @@ def test_tool_calls_survive_an_import():
                 {"role": "assistant", "content": None, "tool_calls": [call], "name": None},
                 {"role": "tool", "content": "тут", "tool_call_id": "1"},
                 {"role": "assistant", "content": "Тут.", "weight": 1},
-            ]
+            ],
+            "tools": [{"type": "function", "function": {"name": "f"}}],
         }
     )
     (line,) = read_import_lines(line.encode(), JSONL)
@@ -325,7 +326,8 @@ def test_unreadable_calls_of_tools_are_reported(value, rule, inside):
         RESULTS[0],
         {"from": "gpt", "value": "Тут."},
     ]
-    (line,) = read_import_lines(json.dumps({"conversations": turns}).encode())
+    record = {"conversations": turns, "tools": [{"name": "search"}]}
+    (line,) = read_import_lines(json.dumps(record).encode())
     assert (line.example, rules([line])) == (None, [(1, rule)])
     assert line.findings[0].arguments["inside"] == inside
 

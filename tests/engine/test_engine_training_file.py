@@ -41,20 +41,12 @@ def test_long_form_is_accepted(tmp_path):
         line(
             {"role": "developer", "content": "s"},
             {"role": "user", "content": parts, "name": "anna"},
-            {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]},
-            {"role": "tool", "content": "r", "tool_call_id": "1"},
-            {"role": "assistant", "content": "done", "weight": 0},
+            {"role": "assistant", "content": "done", "weight": 0, "tool_calls": []},
         ),
     )[0]
-    assert [message.role for message in talk] == [
-        "system",
-        "user",
-        "assistant",
-        "tool",
-        "assistant",
-    ]
+    assert [message.role for message in talk] == ["system", "user", "assistant"]
     assert (talk[1].content, talk[1].extra) == ("a\nb", {"name": "anna"})
-    assert talk[4].extra == {"weight": 0}
+    assert talk[2].extra == {"weight": 0, "tool_calls": []}
 
 
 USER, SAID = {"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}
@@ -71,7 +63,9 @@ USER, SAID = {"role": "user", "content": "q"}, {"role": "assistant", "content": 
         (b'{"messages": []}\n', "list 'messages'"),
         (line("x", SAID), "message 1 isn't an object"),
         (line(USER, {"role": "system", "content": "s"}, SAID), "message 2: system must stand"),
-        (line(USER, {"role": "tool", "content": "r"}, SAID), "message 2: tool must follow"),
+        (line(USER, {"role": "tool", "content": "r"}, SAID), "(tools)"),
+        (line(USER, {"role": "assistant", "content": "", "tool_calls": [{}]}), "(tools)"),
+        (json.dumps({**GOOD, "tools": [{}]}).encode(), "(tools)"),
         (line({"role": "boss", "content": "x"}, SAID), "role is 'boss'"),
         (line({"role": ["user"], "content": "x"}, SAID), "role is ['user']"),
         (line(USER, {"role": "assistant", "content": "  "}), "message 2 (assistant)"),
@@ -125,6 +119,8 @@ def test_preference_pair_is_a_question_and_two_answers(tmp_path):
         (pair(input={"messages": []}), "list 'input.messages'"),
         (pair(input={"messages": [USER, SAID]}), "must not have the role 'assistant'"),
         (pair(preferred_output=[USER]), "preferred_output: every message"),
+        (pair(input={"messages": [USER], "tools": [{}]}), "(tools)"),
+        (pair(preferred_output=[{**SAID, "tool_calls": [{}]}]), "(tools)"),
         (pair(non_preferred_output=None), "list 'non_preferred_output'"),
     ],
 )

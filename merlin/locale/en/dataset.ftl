@@ -97,6 +97,10 @@ finding-tool-results = The results don't match the calls. Ids of the calls: { $c
 finding-missing-value = The whole text is “{ $found }”: programs write that where a value is missing. Write the text, or delete the example. If it is meant, write a sentence, or put it in `backticks`.
 finding-missing-picture = “{ $found }” stands for a picture or a recording, and examples have only text. Describe it in words, or delete the example. To write about the tag, put it in `backticks`.
 finding-unfilled-template = “{ $found }” is an empty place in a template. Write what belongs there. To write about templates, put it in `backticks`.
+finding-tools-not-trained = The example declares or calls functions (tools): our engine doesn't train them, and this dataset is trained there.
+finding-undeclared-function = The function { $name } is called but isn't declared in tools.
+finding-tool-arguments = The arguments of { $name } must be a JSON object, found: { $found }.
+finding-wrong-name = “{ $found }” isn't a name that providers accept: only Latin letters, digits, “_” and “-”.
 
 finding-symlink = A symbolic link instead of a file or folder: Merlin follows no links.
 finding-submodule = A git submodule instead of a file: put the files themselves here.

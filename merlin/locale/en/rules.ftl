@@ -140,6 +140,14 @@ rule-missing-picture = A text has the place of a picture, such as <image>, and t
 rule-missing-picture-fix = Describe the picture in words, or delete the example. To write about the tag, put it in `backticks`.
 rule-unfilled-template = A text has an unfilled place of a template, such as {"{{"}name{"}}"}: a model would say it so.
 rule-unfilled-template-fix = Write what belongs there. To write about templates, put it in `backticks`.
+rule-tools-not-trained = An example declares functions (tools) or calls them, and the dataset is trained on our engine, which doesn't train them.
+rule-tools-not-trained-fix = Take the functions out of the example, or name another provider in recipe.provider.
+rule-undeclared-function = A function is called that the example doesn't declare: a model would learn to call what doesn't exist.
+rule-undeclared-function-fix = Declare it in tools, or correct its name.
+rule-tool-arguments = The arguments of a call aren't a JSON object: a model would learn calls that no program can read.
+rule-tool-arguments-fix = Write them as JSON with double quotes; without arguments write {"{}"}.
+rule-wrong-name = A name of a function or of a speaker has characters that providers refuse, and with it the whole training file.
+rule-wrong-name-fix = Write it with Latin letters, digits, “_” and “-”, at most 64.
 
 rule-leak = The question of a test example is also trained. It would measure only memory, so it isn't used.
 rule-leak-fix = Reword the test question, or remove one of the two.
