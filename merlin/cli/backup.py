@@ -151,7 +151,6 @@ def restore(
 ) -> None:
     """Restore a backup, after verifying every byte; Merlin must be stopped."""
     from merlin.cli.key import find_missing_keys
-    from merlin.dataset.verdicts import rewrite_all_notes
     from merlin.db.backup import (
         RESTORE_PREFIX,
         find_former_databases,
@@ -177,8 +176,7 @@ def restore(
         print_message("restore-incomplete", lacks=manifest.lacks)
     if dry_run:
         return
-    with open_migrated_database(settings) as database:  # the backup may be of an earlier version
-        rewrite_all_notes(database)
+    with open_migrated_database(settings):  # the backup may be of an earlier version
         missing = find_missing_keys(settings)
     if missing:
         print_message("restore-lacks-text-key", keys=", ".join(missing))

@@ -407,7 +407,7 @@ def rewrite_notes(db: Database, *job_ids: int) -> None:
 
 
 def rewrite_all_notes(db: Database) -> None:
-    """Have all notes written again: a restored state has a new mirror, which lacks them."""
+    """Have all notes written again: a new mirror, as of a restored state, lacks them."""
     db.change(NOTED.delete())
 
 

@@ -39,7 +39,13 @@ from merlin.dataset.finding import Severity
 from merlin.dataset.layout import EXAMPLES, is_valid_name, name_dataset
 from merlin.dataset.spec import DatasetSpec
 from merlin.dataset.split import FEWEST
-from merlin.dataset.verdicts import WAITING, Verdict, VerdictStatus, read_notes
+from merlin.dataset.verdicts import (
+    WAITING,
+    Verdict,
+    VerdictStatus,
+    read_notes,
+    rewrite_all_notes,
+)
 from merlin.git.source import Commit
 
 if TYPE_CHECKING:
@@ -125,6 +131,8 @@ def gather(
     """
     with ctx.gather_lock:
         kill_point("fetch.before")
+        if not ctx.source.has_mirror:
+            rewrite_all_notes(ctx.history.db)
         head = ctx.source.fetch()
         kill_point("fetch.after")
         if head is None:
