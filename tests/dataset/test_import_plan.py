@@ -111,14 +111,14 @@ def test_what_is_left_out_is_counted_in_each_file():
 @pytest.mark.parametrize(
     ("record", "inside"),
     [
-        (make_record("Где?", "a@mail.university"), "messages[2]"),
-        ({"question": "Где?", "answer": "a@mail.university"}, "answer"),
-        ({"system": "Иначе.", "q": "Где?", "a": "a@mail.university"}, "a"),
+        (make_record("Где?", "sk-abcdefghijklmnop1234"), "messages[2]"),
+        ({"question": "Где?", "answer": "sk-abcdefghijklmnop1234"}, "answer"),
+        ({"system": "Иначе.", "q": "Где?", "a": "sk-abcdefghijklmnop1234"}, "a"),
         (
             {
                 "conversations": [
                     {"from": "human", "value": "Где?"},
-                    {"from": "gpt", "value": "a@mail.university"},
+                    {"from": "gpt", "value": "sk-abcdefghijklmnop1234"},
                 ]
             },
             "conversations[1]",
@@ -127,8 +127,8 @@ def test_what_is_left_out_is_counted_in_each_file():
 )
 def test_finding_of_the_check_names_the_path_in_the_record(record, inside):
     plan = plan_import("trial", make_files(), read_lines(record))
-    personal = next(finding for finding in plan.findings if finding.rule == "personal")
-    assert personal.text("en").startswith(f"{inside}: This looks like personal data")
+    secret = next(finding for finding in plan.findings if finding.rule == "secret")
+    assert secret.text("en").startswith(f"{inside}: This looks like a key or password")
 
 
 def test_records_of_a_one_line_list_are_reported_with_their_columns():
