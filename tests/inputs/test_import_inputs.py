@@ -42,6 +42,14 @@ RIGHT = {
         [(1, "error", "import-part", "images: This isn't text")],
     ),
     "sharegpt-role-names.jsonl": (6, 6, 0, []),
+    "tool-calls-odd.jsonl": (
+        *(4, 1, 0),
+        [
+            (1, "error", "undeclared-function", "messages[1]: The function forecast"),
+            (2, "error", "tool-arguments", "messages[1]: The arguments of weather"),
+            (3, "error", "wrong-name", "messages[0].name: “Анна Петрова”"),
+        ],
+    ),
     "trl-conversational.jsonl": (3, 2, 1, []),
     "yandex-tuning.jsonl": (1, 1, 0, []),
 }
