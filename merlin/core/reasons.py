@@ -157,6 +157,7 @@ _YAML_PROBLEMS = {
     "did not find the expected '>'": "tag",
     "did not find expected '!'": "tag",
 }
+_COMMENT = re.compile(r"(?:^|\s)#")
 _CONFLICT = re.compile(r"^(?:<{7}|>{7}) ", re.MULTILINE)
 
 
@@ -190,7 +191,10 @@ def describe_yaml_error(error: yaml.YAMLError, content: str) -> tuple[int, int, 
     problem = "tag" if is_tag else _YAML_PROBLEMS.get(words, "other")
     lines = content.splitlines()
     written = lines[line - 1] if line <= len(lines) else ""
-    if problem == "start" and written[column - 1 : column] == "\t":
+    above = next((each for each in reversed(lines[: line - 1]) if each.strip()), "")
+    if problem in ("key", "no-colon") and _COMMENT.search(above):
+        problem = "comment"
+    elif problem == "start" and written[column - 1 : column] == "\t":
         problem = "tab"
     elif problem == "other" and written.startswith("%"):
         problem = "directive"

@@ -20,12 +20,13 @@ _TEXTS = {
 _QUOTES = ("'", '"')
 # The errors that a space of another kind leads to.
 _OF_SPACES = ("yaml-syntax", "wrong-type", "unknown-key", "misspelt-key")
+_SPACES = "[\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff]"
 _SPACE = re.compile(
-    r"[ \t]*(?:-[ \t]*)*(?:[^\s:#]+:)?[ \t]*"
-    "([\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff])"
+    rf"[ \t]*(?:-[ \t]*)*(?:[^\s:#]+(?:(?={_SPACES}+:)|:[ \t]*(?:[|>][-+\d]*)?[ \t]*))?({_SPACES})"
 )
 # Lines that begin so do not continue the sentence of the line before.
-_NEW_LINE = re.compile(r"(?:\d{1,3}[.)]|[*+•-])\s|#+\s|//|--\s|/\*|<!--|\|")
+_NEW_LINE = re.compile(r"(?:\d{1,3}[.)]|[a-zа-я]\)|[ivx]+[.)]|[*+•☐☑✓✔-])\s|\|")
+_COMMENT = re.compile(r"#+\s|//|--\s|/\*|<!--")
 _CODE = re.compile(
     r"```|~~~|</?[a-z][^>]*>|(?:\$|>>>) \S|.*[;{}]$"
     r"|(?:def|class|for|while|if|elif|else|try|except|finally|with|match|case|async)\b.*:$"
@@ -51,8 +52,8 @@ def find_lost_text(content: bytes, root: Node) -> Iterator[Finding]:
 def find_wrong_space(content: bytes, error: Finding) -> Finding | None:
     """Return the finding that explains an error by a space that YAML takes for a letter.
 
-    It stands in the indentation, after a dash or after a key. libyaml reports an error of syntax
-    one line later.
+    It stands in the indentation, after a dash, beside a key or after "|". libyaml reports an error
+    of syntax one line later.
     """
     if error.rule not in _OF_SPACES:
         return None
@@ -123,7 +124,7 @@ def _find_folded_line(lines: list[str], node: Node, end: Mark) -> Mark | None:
         is_deeper = number > start + 1 and indent > before_indent
         looks = (
             _NEW_LINE.match(line.strip()),
-            *(_CODE.match(each.strip()) for each in (before, line)),
+            *(form.match(each.strip()) for form in (_COMMENT, _CODE) for each in (before, line)),
         )
         if is_deeper or any(looks):
             return number, indent + 1

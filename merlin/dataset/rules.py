@@ -72,9 +72,12 @@ class Rule:
         return text(language, f"rule-{self.name}{ending}")
 
 
+_NEAR = 0.7  # `images` is no misspelt `tags`
+
+
 def find_nearest(word: str, known: Iterable[str]) -> str:
     """Return the most similar one of the `known` words, "" if none is similar."""
-    return next(iter(get_close_matches(word, known, n=1)), "")
+    return next(iter(get_close_matches(word, known, n=1, cutoff=_NEAR)), "")
 
 
 def _list_rules(path: str, severity: Severity = Severity.ERROR, **texts: str) -> Iterator[Rule]:

@@ -216,10 +216,11 @@ _LOOK_ALIKES = str.maketrans(
 
 def _other_alphabet(word: str, known: Iterable[str], line: int, column: int) -> Finding | None:
     """Return the finding about a known word with letters of another alphabet, at the first one."""
-    near = word.translate(_LOOK_ALIKES)
-    if near == word or near not in known:
+    latin = word.translate(_LOOK_ALIKES)
+    near = latin.lower()
+    if latin == word or near not in known:
         return None
-    place = next(place for place, letter in enumerate(word) if letter != near[place])
+    place = next(place for place, letter in enumerate(word) if letter != latin[place])
     arguments = {"name": shorten(word), "letter": word[place], "near": near}
     code = f"U+{ord(word[place]):04X}"
     return Finding(

@@ -66,6 +66,8 @@ def test_comment_beside_a_whole_text_is_not_reported(rest):
         ('"x = 5\n      y = 6"', 4),
         (">-\n      SELECT name\n      FROM people", 5),
         (">\n      ls\n      # only the names", 5),
+        (">\n      # only the names\n      ls", 5),
+        (">\n      a) boil water\n      b) put the egg in", 5),
         (">\n      a();\n\n      b();\n      c();", 7),
         ('"| a | b |\n      | 1 | 2 |"', 4),
     ],
@@ -108,6 +110,8 @@ def test_texts_of_dataset_and_course_are_looked_at_too():
         ("messages:\n  -\u00a0user: Q?\n  -\u00a0assistant: A.\n", 2, 4),
         ("messages:\n  - user: Q?\n\u00a0 - assistant: A.\n", 3, 1),
         ("messages:\u00a0\n  - user: Q?\n  - assistant: A.\n", 1, 10),
+        ("messages:\n  - user: Q?\n  - assistant\u00a0: A.\n", 3, 14),
+        ("messages:\n  - user: Q?\n  - assistant: |\u00a0\n      A.\n", 3, 17),
         ("messages:\n  - user: Q?\n  - assistant: A.\nnote:\u00a0x\n", 4, 6),
         ("messages:\n  - user: Q?\n  - assistant: A.\ntags:\n  -\u3000a\n", 5, 4),
     ],
@@ -128,6 +132,7 @@ def test_no_break_space_within_a_text_is_allowed():
     [
         ("messages:\n  - user: Q?\n  - \u0430ssistant: A.\n", 3, 5, "U+0430", "assistant"),
         ("messages:\n  - us\u0435r: Q?\n  - assistant: A.\n", 2, 7, "U+0435", "user"),
+        ("messages:\n  - user: Q?\n  - \u0410ssistant: A.\n", 3, 5, "U+0410", "assistant"),
         ("m\u0435ss\u0430ges: []\n", 1, 2, "U+0435", "messages"),
         ("messages:\n  - {role: us\u0435r, content: Q?}\n", 2, 14, "U+0435", "user"),
         ("messages:\n  - {r\u03bfle: user, content: Q?}\n", 2, 7, "U+03BF", "role"),
@@ -137,3 +142,20 @@ def test_letter_of_another_alphabet_in_a_key_is_named_at_its_place(text, line, c
     found = [each for each in read_example(text.encode())[1] if each.rule == "other-alphabet"]
     assert [(each.line, each.column) for each in found] == [(line, column)]
     assert (found[0].arguments["code"], found[0].arguments["near"]) == (code, near)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["the keys\n      C #5 and D\n      together.", "Text.\n\n      # Title\n\n      More."],
+)
+def test_error_after_a_comment_within_a_text_names_the_comment(answer):
+    example, (finding,) = read_example(f"{START}  - assistant: {answer}\n".encode())
+    assert example is None
+    assert (finding.rule, finding.arguments["problem"]) == ("yaml-syntax", "comment")
+    assert "“#”" in finding.text("en")
+
+
+@pytest.mark.parametrize("key", ["images", "message"])
+def test_key_like_one_that_is_there_or_like_none_gets_no_advice(key):
+    text = f"{START}  - assistant: There.\n{key}: a\n"
+    assert [each.rule for each in read_example(text.encode())[1]] == ["unknown-key"]

@@ -12,6 +12,7 @@ finding-yaml-syntax = YAML error: { $problem ->
         [colon] a colon and a space inside text; put the text in quotes or write it with “|”
         [no-colon] no colon after the key
         [key] a key was expected here; check the indentation
+        [comment] a key was expected here, as the “#” above starts a comment. If it belongs to the text, put the text in quotes or write it with “|”; otherwise check the indentation
         [dash] a list item “- ” was expected here; check the indentation
         [list] a list item “- ” can't stand here
         [bracket] “,” or “]” is missing in the list
