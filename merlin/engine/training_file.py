@@ -17,7 +17,8 @@ import codecs
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import islice, pairwise
+from itertools import groupby, islice, pairwise
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -80,9 +81,22 @@ def _match_control_tokens(tokenizer: Any) -> re.Pattern[str]:
     there for code.
     """
     tokens = {*tokenizer.all_special_tokens, *tokenizer.get_added_vocab()}
-    longest_first = sorted((token for token in tokens if token.strip()), key=len, reverse=True)
     # One letter cannot be cut.
-    return re.compile("|".join(re.escape(token) for token in longest_first if token[1:]) or "(?!)")
+    cuttable = [token for token in tokens if token.strip() and token[1:]]
+    return re.compile(_join_alternatives(cuttable) if cuttable else "(?!)")
+
+
+def _join_alternatives(tokens: Sequence[str]) -> str:
+    """Return a pattern that branches letter by letter, the longest first.
+
+    Gemma has 6,400 tokens: tried one by one, 100,000 letters "<" took four seconds.
+    """
+    starts = groupby(sorted(filter(None, tokens)), key=itemgetter(0))
+    branches = [
+        re.escape(start) + _join_alternatives([token[1:] for token in group])
+        for start, group in starts
+    ]
+    return f"(?:{'|'.join([*branches, ''] if '' in tokens else branches)})"
 
 
 def _cut_control_tokens(control: re.Pattern[str], content: str) -> str:
