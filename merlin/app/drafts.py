@@ -38,9 +38,10 @@ from merlin.dataset.example import (
     write_example,
 )
 from merlin.dataset.files import FileIndex, make_missing_example_error
-from merlin.dataset.finding import Finding
+from merlin.dataset.finding import Finding, Severity
 from merlin.dataset.import_lines import ImportedLine, LeftOut, read_import_lines
 from merlin.dataset.layout import DATASET_FILE, EXAMPLES, NameAllocator, example_id_of, example_path
+from merlin.dataset.lint import PERSONAL, lint_example
 from merlin.dataset.preview import EditChecker
 from merlin.training.jobs import Jobs
 from merlin.training.models import Serving
@@ -306,7 +307,7 @@ class PastedVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PastedRow:
-    """One row; `known` is the example with the same question, `findings` are its errors.
+    """One row; `known` is the example with the same question, `findings` are about the row alone.
 
     `number` counts the readable rows from 1; several of them may stand in one line.
     """
@@ -383,6 +384,16 @@ def _compare_row(
     readable, findings = read_example(write_example(example).encode("utf-8", "surrogatepass"))
     if readable is None:
         return PastedRow(line, PastedVerdict.WRONG, findings=findings)
+    # Saving asks about personal data, which a dataset may allow.
+    lint = [each for each in lint_example(readable) if each.rule not in PERSONAL]
+    if any(each.severity is Severity.ERROR for each in lint):
+        return PastedRow(line, PastedVerdict.WRONG, findings=lint)
+    return replace(_find_known(line, example, candidates, contents), findings=lint)
+
+
+def _find_known(
+    line: int, example: Example, candidates: Sequence[FileText], contents: set[bytes]
+) -> PastedRow:
     if example.facts.content in contents:
         return PastedRow(line, PastedVerdict.SAME, example)
     for file in candidates:

@@ -208,7 +208,7 @@ def test_invisible_character_is_named_where_it_is(vera):
     assert "<span>Ответ: В строке 2 есть невидимый знак U+000C" in answer.text
     for table in ("Что такое лес?\tДеревья.\n", "Что\0такое роща?\tЛес.\n"):
         page = vera.post(f"{BASE}/paste", data={"table": table}).text
-        assert ('name="line"' in page, "U+0000 в тексте недопустим" in page) == (
+        assert ('name="line"' in page, "Символ U+0000 здесь недопустим" in page) == (
             "\0" not in table,
             "\0" in table,
         )
@@ -228,6 +228,14 @@ def test_pasted_table_names_what_is_left_out(vera):
     page = vera.post(f"{BASE}/paste", data={"table": table}).text
     assert page.count('name="line"') == 2
     assert page.count("Пропущено: id (2 записи).") == 1
+
+
+def test_pasted_rows_are_judged_as_the_check_judges_them(vera):
+    table = "Что такое бор?\tnan\nЧто такое_x000D_ роща?\tЛес из одного вида деревьев.\n"
+    page = vera.post(f"{BASE}/paste", data={"table": table}).text
+    assert page.count('name="line"') == 1
+    assert "Весь текст — «nan»" in page
+    assert "«_x000D_»" in page
 
 
 def test_draft_of_another_tab_is_not_overwritten_unseen(vera):
