@@ -35,7 +35,7 @@ _LEFTOVERS = (
         ("question", "answer"),
         ("",),
         re.compile(
-            r"\A\s*(?:(?i:null|nan|none|nil|n/a|nat|undefined|<na>|#n/a|\(null\)|н/д)|NA|\\N|[-–—~])\s*\Z"
+            r"\A\s*(?:(?i:null|nan|none|nil|n/a|nat|undefined|<na>|#n/a|\(null\)|н/д)|NA|\\N|[-–—]{1,3}|~)\s*\Z"
         ),
     ),
     _Leftover(
@@ -44,8 +44,8 @@ _LEFTOVERS = (
         _ALL,
         ("<",),
         re.compile(
-            r"(?i)<\|?image(?:[_-]?(?:pad|token|placeholder|\d+))?\|?>|<imagehere>|<start_of_image>"
-            r"|\A\s*<(?:video|audio)>|<(?:video|audio)>\s*\Z"
+            r"(?i)<\|?image(?:[ _-]?(?:pad|token|placeholder|\d+))?\|?>|<imagehere>"
+            r"|<start_of_image>|\A\s*<(?:video|audio)>|<(?:video|audio)>\s*\Z"
         ),
     ),
     _Leftover(
@@ -54,7 +54,9 @@ _LEFTOVERS = (
         _ALL,
         ("{{", "{%"),
         # LaTeX and workflows of GitHub write {{a}} after a letter, ^, _, } or $.
-        re.compile(r"(?<![\w^\\}$])\{\{-?\s*[^\W\d][^{}\n]{0,60}\}\}|\{%-?\s*[a-z][^\n]{0,80}?%\}"),
+        re.compile(
+            r"(?<![\w^\\}$])\{\{[-#/$@]?\s*[^\W\d][^{}\n]{0,60}\}\}|\{%-?\s*[a-z][^\n]{0,80}?%\}"
+        ),
     ),
     _Leftover(
         "excel-escape", Severity.WARNING, _ALL, ("_x00",), re.compile(r"_x00[0-9A-Fa-f]{2}_")
@@ -64,14 +66,14 @@ _LEFTOVERS = (
         Severity.WARNING,
         ("question",),
         ("###", "===", "---", "->"),
-        re.compile(r"(?<!\S)(?:###|={3}>?|-{3}>?|->)\s*\Z"),
+        re.compile(r"(?<![^\s.?!])(?:###|={3}>?|-{3}>?|->)\s*\Z"),
     ),
     _Leftover(
         "legacy-separator",
         Severity.WARNING,
         ("answer",),
         ("END", "###", "***", "+++", "&&&", "$$$", "@@@", "%%%"),
-        re.compile(r"(?<!\S)(?:END|###|\*{3}|\+{3}|&&&|\${3}|@@@|%%%)\s*\Z"),
+        re.compile(r"(?<![^\s.?!])(?:END|###|\*{3}|\+{3}|&&&|\${3}|@@@|%%%)\s*\Z"),
     ),
     _Leftover(
         "escaped-line-end",
@@ -90,8 +92,10 @@ _LEFTOVERS = (
         "reasoning",
         Severity.WARNING,
         ("answer",),
-        ("<", "◁"),
-        re.compile(r"(?i)</?(?:think|thinking|thought|reasoning|scratchpad)>|◁/?think▷"),
+        ("<", "◁", "THINK]"),
+        re.compile(
+            r"(?i)</?(?:think|thinking|thought|reasoning|scratchpad)>|◁/?think▷|\[/?THINK\]"
+        ),
     ),
 )
 _QUOTED = re.compile(r"\"[^\"\n]*\"|'[^'\s]{0,20}'|«[^»\n]*»|“[^”\n]*”")

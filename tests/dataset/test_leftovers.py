@@ -18,7 +18,20 @@ pytestmark = pytest.mark.unit
 FOUND = {
     "missing-value": [
         ("answer", text)
-        for text in ["null", "NULL", "nan", "NaN", "None", "N/A", "n/a", "-", "—", "<NA>", "\\N"]
+        for text in [
+            "null",
+            "NULL",
+            "nan",
+            "NaN",
+            "None",
+            "N/A",
+            "n/a",
+            "-",
+            "---",
+            "—",
+            "<NA>",
+            "\\N",
+        ]
     ]
     + [("answer", " null\n"), ("question", "nan"), ("answer", "н/д")],
     "missing-picture": [
@@ -27,6 +40,7 @@ FOUND = {
         ("question", "<|image_1|>\nWho?"),
         ("question", "<image_placeholder> Who?"),
         ("question", "<video>Who?"),
+        ("question", "<image 1> Who?"),
         ("answer", "Look: <image>"),
     ],
     "unfilled-template": [
@@ -34,12 +48,14 @@ FOUND = {
         ("answer", "I am {{ name }}."),
         ("question", "{{user.name}}: where?"),
         ("", "You teach {{subject|upper}}."),
+        ("answer", "{{#if a}}Yes{{/if}}"),
         ("answer", "{% if a %}Yes{% endif %}"),
     ],
     "excel-escape": [("answer", "One._x000D_\nTwo."), ("question", "One._x000a_Two")],
     "legacy-separator": [
         ("question", "Where?\n\n###\n\n"),
         ("question", "Where? ->"),
+        ("question", "Where?###"),
         ("question", "Where?\n\n===>"),
         ("answer", " Hold the button. END"),
         ("answer", "Hold the button.\nEND\n"),
@@ -59,6 +75,7 @@ FOUND = {
         ("answer", "<think>So…</think>Lamps."),
         ("answer", "So…\n</think>\nLamps."),
         ("answer", "<Thinking>So"),
+        ("answer", "[THINK]So[/THINK]Lamps."),
     ],
 }
 
