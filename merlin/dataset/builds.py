@@ -346,7 +346,7 @@ def read_manifest(folder: Path, known: str = "") -> Mapping[str, Any]:
 # Older versions are only in git.
 MAX_VERSIONS = 50
 _VERSIONS = """
-SELECT made.sha, made.author_name, made.committed_at, made.subject, said.messages, build.number
+SELECT made.sha, taught.author, made.committed_at, made.subject, said.messages, build.number
 FROM taught_example AS taught
 JOIN seen_commit AS made ON made.sha = taught.commit_sha
 JOIN example_text AS said ON said.digest = taught.text_digest

@@ -286,10 +286,11 @@ class ExampleEntries(Repository):
             "SELECT COUNT(DISTINCT path) FROM finding"
             f" WHERE verdict_id = ({_NEWEST_VERDICT}) AND SUBSTR(path, 1, 9) = 'examples/'"
         )
+        authors = self._count_by("SELECT author, COUNT(*) FROM example", "author", dataset)
         return Facets(
             total=self.db.count(EXAMPLE_ENTRY, condition),
             tags=self._count_by("SELECT tag, COUNT(*) FROM example_tag", "tag", dataset),
-            authors=self._count_by("SELECT author, COUNT(*) FROM example", "author", dataset),
+            authors=[pair for pair in authors if pair[0]],
             splits={"train": train, "test": test} if train else {},
             with_finding=self.db.sql(count_findings, dataset)[0][0],
         )

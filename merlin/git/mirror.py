@@ -125,6 +125,22 @@ def diff_trees(run: GitRunner, old: str, new: str) -> Iterator[tuple[str, str, s
         yield mode, blob, path.decode("utf-8", "surrogateescape")
 
 
+def list_written(run: GitRunner, commits: bytes, *folder: str) -> Iterator[tuple[str, str, str]]:
+    """Yield commit, blob and path of each file that one of `commits` wrote, in their order.
+
+    `commits` are lines of ids. A merge wrote what differs from all its parents (`-c`).
+    """
+    options = ("--stdin", "-r", "-c", "-z", "--root", "--no-renames")
+    fields = iter(run("diff-tree", *options, "--", *folder, stdin=commits).split(b"\0"))
+    commit = ""
+    for field in fields:
+        if field.startswith(b":"):
+            blob = field.split()[-2].decode("ascii")
+            yield commit, blob, next(fields).decode("utf-8", "surrogateescape")
+        else:
+            commit = field.decode("ascii")
+
+
 def read_objects(run: GitRunner, names: Iterable[str], field: str) -> dict[str, str]:
     """Return name -> a field of the object (objecttype, objectsize), "" if there is none."""
     named = list(names)

@@ -1,7 +1,8 @@
 """Rows of commits and their results: verdicts, builds, examples and their authors.
 
-The author of an example is the author of the newest known commit that changed its blob. A text that
-several builds contain is stored once.
+The author of an example is the author of the newest recorded commit that changed its blob; of one
+that the first recorded commit contained, the author according to git's history. A text that several
+builds contain is stored once.
 """
 
 import hashlib
@@ -21,6 +22,7 @@ from merlin.dataset.builds import BUILDS, NO_END, Build, BuildContent
 from merlin.dataset.changes import LOST, ChangeState, intent_key
 from merlin.dataset.example import normalise
 from merlin.dataset.example_index import ExampleIndex
+from merlin.dataset.layout import example_path
 from merlin.dataset.spec import dump_spec
 from merlin.dataset.verdicts import (
     CHANGES_DATASET,
@@ -49,7 +51,7 @@ from merlin.db.tables import (
 )
 from merlin.db.values import RowMap, dump_json, storable_text
 from merlin.git.source import Commit
-from merlin.training.gather import CommitOutcome, Mainline, NewBuild
+from merlin.training.gather import CommitOutcome, Mainline, NewBuild, Writers
 
 # The position of a serving model whose commit is no longer on the branch.
 RESET_POSITION = 0
@@ -111,9 +113,16 @@ class CommitHistory(Repository):
                     pass
             self.db.delete(BUILD, BUILD.id == row["id"])
 
-    def prepare(self, commit: Commit, outcome: CommitOutcome, at: datetime) -> CommitOutcome:
+    def prepare(
+        self,
+        commit: Commit,
+        outcome: CommitOutcome,
+        at: datetime,
+        writers: Writers | None = None,
+    ) -> CommitOutcome:
         """Store the examples and the build of an outcome; return the outcome for `record`.
 
+        `writers` wrote the files before they were recorded; None: `commit` wrote what changed.
         Written in portions, so that other writers wait only briefly. Until `record` the build is
         incomplete and the commit not on the branch; a crash leaves them so.
         """
@@ -130,7 +139,7 @@ class CommitHistory(Repository):
         if not index.state("commit"):  # examples missing in a new index were deleted
             known = self.db.sql(_KNOWN_IDS, outcome.dataset, outcome.dataset, NO_END)
             index.mark_moved(name for (name,) in known)
-        follow_examples(self.db, outcome.dataset, commit, index)
+        follow_examples(self.db, outcome.dataset, commit, index, at, writers)
         build, new = outcome.build, outcome.new_build
         if new is not None:
             build = self.build_of(outcome.dataset, new.content.digest)
@@ -268,6 +277,7 @@ _STANDING = """
 SELECT example_id, blob, commit_sha, split, tokens, text_digest FROM taught_example
 WHERE dataset = ? AND end_build = ?
 """
+_AUTHORS = "SELECT example_id, author FROM example WHERE dataset = ?"
 _FOLLOWED_IDS = "SELECT example_id FROM example WHERE dataset = ?"
 _KNOWN_IDS = """
 SELECT example_id FROM example WHERE dataset = ?
@@ -282,6 +292,13 @@ class Origin(NamedTuple):
     commit_sha: str
 
 
+class Written(NamedTuple):
+    """A new blob of an example, and the commit that wrote it, None if unknown."""
+
+    blob: str
+    by: Commit | None
+
+
 class Taught(NamedTuple):
     """The content of one example in builds, and the commit it came from."""
 
@@ -292,23 +309,33 @@ class Taught(NamedTuple):
     text_digest: str
 
 
-def follow_examples(db: Database, dataset: str, commit: Commit, index: ExampleIndex) -> None:
+def follow_examples(
+    db: Database,
+    dataset: str,
+    commit: Commit,
+    index: ExampleIndex,
+    at: datetime,
+    writers: Writers | None = None,
+) -> None:
     """Update the dataset's example rows to `commit`, for the examples that moved in the index.
 
-    Written in portions. After an interruption the same call leads to the same rows.
+    Written in portions. After an interruption the same call leads to the same rows. An example that
+    `writers` lacks gets no author.
     """
     for moved in index.list_moved():
         origins = _read_origins(db, dataset, [each.id for each in moved])
         gone = [each.id for each in moved if each.blob is None and each.id in origins]
         changed = {
-            each.id: Origin(each.blob, commit.sha)
+            each.id: Written(
+                each.blob, commit if writers is None else writers.get(example_path(each.id))
+            )
             for each in moved
             if each.blob is not None
             and (each.id not in origins or origins[each.id].blob != each.blob)
         }
         if gone or changed:
             outdated = [*gone, *(origins.keys() & changed.keys())]
-            db.run_in_transaction(partial(_put, db, dataset, outdated, changed))
+            db.run_in_transaction(partial(_put, db, dataset, outdated, changed, commit, at))
 
 
 def _read_origins(db: Database, dataset: str, example_ids: Sequence[str]) -> dict[str, Origin]:
@@ -330,19 +357,27 @@ def _forget(db: Database, dataset: str, example_ids: Sequence[str]) -> None:
 
 
 def _put(
-    db: Database, dataset: str, outdated: Sequence[str], origins: Mapping[str, Origin]
+    db: Database,
+    dataset: str,
+    outdated: Sequence[str],
+    changed: Mapping[str, Written],
+    commit: Commit,
+    at: datetime,
 ) -> None:
     _forget(db, dataset, outdated)
-    authors = _authors(db, {origin.commit_sha for origin in origins.values()})
+    writers = {each.by.sha: each.by for each in changed.values() if each.by}
+    commits = ({**_commit_row(each, at), "position": None} for each in writers.values())
+    db.add_missing(COMMIT, commits)
+    authors = _authors(db, writers)
     rows = (
         {
             "dataset": dataset,
             "example_id": example_id,
-            "blob": origin.blob,
-            "commit_sha": origin.commit_sha,
-            "author": authors[origin.commit_sha],
+            "blob": written.blob,
+            "commit_sha": (written.by or commit).sha,
+            "author": authors[written.by.sha] if written.by else "",
         }
-        for example_id, origin in origins.items()
+        for example_id, written in changed.items()
     )
     db.add_many(EXAMPLE, rows)
 
@@ -427,14 +462,15 @@ def _teach_otherwise(
     if ended:
         old = standing & TAUGHT_EXAMPLE.example_id.in_(ended)
         db.update(TAUGHT_EXAMPLE, old, end_build=build_id)
-    authors = _authors(db, {row.commit_sha for row in new.values()})
+    # Read in the transaction that stores them: a name may have been erased just before.
+    authors = dict(_read_named_rows(db, _AUTHORS, [*new], dataset)) if new else {}
     rows = (
         {
             "dataset": dataset,
             "example_id": name,
             "first_build": build_id,
             "end_build": NO_END,
-            "author": authors[row.commit_sha],
+            "author": authors[name],
             **row._asdict(),
         }
         for name, row in new.items()

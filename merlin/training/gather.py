@@ -87,6 +87,8 @@ class CommitOutcome:
 
 # Recorded commits that are on the branch -> position from 1.
 Mainline = Mapping[str, int]
+# Path within a dataset's folder -> the commit that wrote the file.
+Writers = Mapping[str, Commit]
 # Dataset -> short digest of a build -> its number, from git notes.
 NotedNumbers = Mapping[str, Mapping[str, int]]
 
@@ -165,15 +167,17 @@ def _record(
         progress.done = done
         with open_commit_span(commit.sha):
             # The first recorded commit changes all datasets, because its parent is not recorded.
-            now, parent = ctx.source.dataset_trees(commit.sha), commit.parent
-            before = ctx.source.dataset_trees(parent) if parent and parent in mainline else {}
+            now, parent = ctx.source.dataset_trees(commit.sha), commit.parent or ""
+            before = ctx.source.dataset_trees(parent) if parent in mainline else {}
+            writers = None if parent in mainline else ctx.source.find_writers(commit.sha)
             names = sorted(
                 name for name in now.keys() | before.keys() if now.get(name) != before.get(name)
             )
             progress.datasets, outcomes = len(names), list[CommitOutcome]()
             for checked_count, name in enumerate(names):
                 progress.checked = checked_count
-                outcomes.append(_prepare(ctx, commit, name, noted))
+                own = None if writers is None else writers.get(name, {})
+                outcomes.append(_prepare(ctx, commit, name, noted, own))
             ctx.history.record(commit, outcomes, ctx.clock())
         kill_point("verdict.recorded")
         mainline = {**mainline, commit.sha: commit.position}
@@ -206,7 +210,11 @@ def _drop_commits(
 
 
 def _prepare(
-    ctx: GatherContext, commit: Commit, folder: str, noted: Callable[[], NotedNumbers]
+    ctx: GatherContext,
+    commit: Commit,
+    folder: str,
+    noted: Callable[[], NotedNumbers],
+    writers: Writers | None,
 ) -> CommitOutcome:
     """Return the commit's outcome for one dataset; its rows are stored but hidden.
 
@@ -230,7 +238,8 @@ def _prepare(
         with open_span("check", {"merlin.dataset": dataset}) as span:
             checked = replace(_check(ctx, index, commit, folder, tree), name=dataset)
             span.set_attribute("merlin.examples", checked.good)
-        outcome = ctx.history.prepare(commit, _build(ctx, commit, checked, noted), ctx.clock())
+        outcome = _build(ctx, commit, checked, noted)
+        outcome = ctx.history.prepare(commit, outcome, ctx.clock(), writers)
         index.keep(commit.sha, tree)
         kill_point("index.stored")
     return replace(outcome, checked=replace(checked, index=None))

@@ -4,14 +4,18 @@ import random
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from merlin.app import builds
+from merlin.app.personal_data import PersonalRecords
 from merlin.core.messages import Message
-from merlin.dataset.builds import NO_END, is_in_build, training_key
+from merlin.dataset.builds import NO_END, is_in_build, read_versions, training_key
+from merlin.dataset.commit_message import telegram_editor
 from merlin.dataset.files import FileIndex
+from merlin.dataset.layout import example_path
 from merlin.dataset.verdicts import VerdictStatus, transition, verdict_condition
 from merlin.db.database import open_database
 from merlin.db.migrations import migrate
@@ -121,6 +125,26 @@ def test_author_is_the_last_one_who_changed_the_blob(world):
     assert (authors["003"], authors["012"], authors["001"]) == ("vera", "boris", "anna")
     now = {row["example_id"][-3:]: row["author"] for row in world.db.rows(EXAMPLE.select())}
     assert (now["003"], now["012"], now["001"]) == ("anna", "boris", "anna")
+
+
+def test_author_of_the_first_read_is_that_of_the_history_or_none(world, clock):
+    """Later commits keep both; an erased editor is not named there either."""
+    newest, example = make_commit(9, author="vera"), make_examples()[0].id
+    email = telegram_editor(7, "anna").email
+    older = replace(make_commit(3, author="anna"), author_email=email)
+    outcome = world.outcome(make_spec(), make_examples())
+    writers = {example_path(example): older}
+    ready = world.history.prepare(newest, outcome, clock(), writers)
+    world.history.record(newest, [ready], clock())
+    world.push(10, make_examples(13), author="boris")
+    assert read_authors(world, 2) == dict.fromkeys(read_authors(world, 1), "") | {
+        example[-3:]: "anna",
+        "012": "boris",
+    }
+    (version,) = read_versions(world.db, FACE, example)
+    assert (version.author, version.at) == ("anna", older.committed_at)
+    PersonalRecords(world.db, clock).forget(7, clock() + timedelta(days=1))
+    assert "anna" not in read_authors(world, 2).values()
 
 
 def test_each_text_is_stored_once(world):
@@ -248,7 +272,8 @@ def test_interrupted_build_changes_nothing_of_the_one_before(world, clock):
 
 def test_author_erased_while_a_commit_is_prepared_stays_anonymous(world, clock):
     world.history.prepare(make_commit(1), world.outcome(make_spec(), make_examples()), clock())
-    world.db.change(COMMIT.update({"author_name": "nobody"}).where(COMMIT.author_name == "anna"))
+    for table, column in ((COMMIT, "author_name"), (EXAMPLE, "author")):
+        world.db.change(table.update({column: "nobody"}))
     world.history.drop_unfinished()
     ready = world.history.prepare(
         make_commit(1), world.outcome(make_spec(), make_examples()), clock()
