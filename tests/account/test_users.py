@@ -14,7 +14,6 @@ from merlin.core.permissions import Authority, Permission, Role
 from merlin.db.audit import Audit
 from merlin.db.database import open_database
 from merlin.db.encryption import Cipher
-from merlin.db.migrations import STEPS, migrate
 from merlin.db.tables import ROLE_GRANT
 
 pytestmark = pytest.mark.integration
@@ -44,16 +43,6 @@ def roles(database, clock):
 
 def audit_entries(database):
     return [(entry.by, entry.action, entry.target) for entry in Audit(database).list_newest()]
-
-
-def test_users_of_the_second_schema_are_migrated(empty_url):
-
-    with open_database(empty_url) as database:
-        migrate(database, STEPS[:2])
-        old = "INSERT INTO users (user_id, language_code, is_reachable, first_seen_at)"
-        database.sql(f"{old} VALUES (1001, 'ru', 1, '2026-11-20')")
-        migrate(database)
-        assert Users(database).get(ANNA) == User(ANNA, "ru")
 
 
 def test_user_settings_are_stored(users):

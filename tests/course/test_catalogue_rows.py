@@ -8,14 +8,10 @@ from merlin.course.catalogue import Catalogue
 from merlin.dataset.finding import Finding
 from merlin.dataset.spec import CourseSpec, MaterialSpec
 from merlin.dataset.verdicts import VerdictStatus
-from merlin.db.database import open_database
-from merlin.db.migrations import STEPS, migrate
-from merlin.db.tables import COURSE_INDEX
 from merlin.training.gather import CommitOutcome
 from tests.db.pipeline_rows import (
     AT,
     FACE,
-    PipelineRows,
     make_checked_dataset,
     make_commit,
     make_examples,
@@ -141,17 +137,3 @@ def test_catalogue_is_rebuilt_from_all_datasets(world, rows):
     assert rows.is_whole()
     assert [(course.slug, course.semester) for course in rows.courses()] == [("new", 2), (FACE, 5)]
     assert not rows.find_course("python").is_active
-
-
-def test_migrated_database_with_commits_requires_reindexing(empty_url, clock):
-    with open_database(empty_url) as database:
-        migrate(database)
-        assert Catalogue(database).is_whole()
-    with open_database(empty_url) as database:
-        PipelineRows(database, clock).push(1, make_examples())
-        for table in ("course_index", "material", "course_teacher", "course"):
-            database.script(f"DROP TABLE {table};\n")
-        database.sql("DELETE FROM migration WHERE name = ?", "m007_courses")
-        migrate(database, STEPS)
-        assert database.value(COURSE_INDEX.select(COURSE_INDEX.is_whole)) == 0
-        assert not Catalogue(database).is_whole()

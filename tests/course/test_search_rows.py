@@ -4,9 +4,6 @@ import random
 
 import pytest
 
-from merlin.course.catalogue import Catalogue
-from merlin.db.database import open_database
-from merlin.db.migrations import STEPS, migrate
 from merlin.db.tables import COURSE_INDEX, SEARCH_ENTRY
 from tests.db.pipeline_rows import AT, JUDGED, CourseCatalogue, judged_courses, make_course
 
@@ -137,30 +134,6 @@ def make_hostile_queries(count):
     words = ["алгоритм", "граф", "data", "c++", "1e5", "3.14", "а", "ё", "\U0001f600", "Ǆ", "ﬁ"]
     for _ in range(count):
         yield rng.choice(["", " "]).join(rng.choices(signs + words, k=rng.randint(1, 12)))
-
-
-def test_migrated_database_with_courses_requires_reindexing(empty_url):
-    with open_database(empty_url) as database:
-        migrate(database)
-        catalogue = CourseCatalogue(database).teach({"python": PYTHON})
-        undo_migration(database)
-        migrate(database, STEPS)
-        assert database.value(COURSE_INDEX.select(COURSE_INDEX.is_whole)) == 0
-        assert Catalogue(database).find_course("python").counts["lecture"] == 2
-        catalogue.teach({"python": PYTHON})
-        assert catalogue.found("питону") == ["python"]
-        assert Catalogue(database).is_whole()
-
-
-def undo_migration(database):
-    """Undo migration 12."""
-    virtual = ("search_stem", "search_letter") if database.dialect == "sqlite" else ()
-    for table in (*virtual, "search_entry"):
-        database.sql(f"DROP TABLE {table}")
-    database.sql("DROP INDEX course_order")
-    for kind in ("lecture", "seminar", "lab"):
-        database.sql(f"ALTER TABLE course DROP COLUMN {kind}")
-    database.sql("DELETE FROM migration WHERE name = ?", "m012_search")
 
 
 def test_versions_increase_and_are_never_reused(catalogue, database):

@@ -17,27 +17,28 @@ import sys
 import tarfile
 import threading
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from subprocess import PIPE
 
 import pytest
 import yaml
-from structlog.testing import capture_logs
 
 from merlin.cli import main
 from merlin.cli.doctor_checks import check_permissions
-from merlin.config import Config, load
+from merlin.config import load
 from merlin.core.clock import iso, utc_now
 from merlin.core.durable_files import in_use
 from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import Heartbeat
 from merlin.db import backup
 from merlin.db.database import open_database
-from merlin.db.migrations import STEPS, list_pending, migrate
+from merlin.db.migrations import migrate
 from merlin.db.processes import Heartbeats, Lead
-from merlin.wiring.context import open_checked_database, open_migrated_database
 from tests.support.http_servers import Handler, serve_http
 from tests.support.machine import require_root
+from tests.support.next_version import STEP, make_next_version, run_next_version
+from tests.support.postgresql import TEXT_KEY
 from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.integration
@@ -248,53 +249,64 @@ def test_existing_database_is_replaced_only_on_request_and_kept_beside(config_pa
     assert named == sorted(map(str, database.parent.rglob("*.before-*")))
 
 
-def test_upgrade_keeps_a_copy_of_the_earlier_database(tmp_path, capfd, monkeypatch):
-    path = configured(tmp_path)
-    with tarfile.open(PACKED) as packed:
-        packed.extract(next(each for each in packed if each.name.endswith("merlin.db")), tmp_path)
-    (database,) = tmp_path.rglob("merlin.db")
-    with closing(sqlite3.connect(database)) as opened:
-        before = opened.execute("SELECT name FROM migration ORDER BY name").fetchall()
-    code, captured = run(capfd, "users", "list", "--config", path)
-    assert (code, "merlin upgrade" in captured.err) == (1, True), captured.err
+@pytest.fixture
+def next_version(tmp_path):
+    """Return a function that runs Python with the next version."""
+    return partial(run_next_version, make_next_version(tmp_path))
+
+
+# How a process opens its database.
+START = """
+import sys
+from pathlib import Path
+from merlin.config import load
+from merlin.wiring.context import open_checked_database
+with open_checked_database(load(Path(sys.argv[1]))):
+    pass
+"""
+
+
+def test_upgrade_keeps_a_copy_of_the_earlier_database(config_path, tmp_path, next_version):
+    result = next_version("-m", "merlin", "users", "list", "--config", config_path)
+    assert (result.returncode, "merlin upgrade" in result.stderr) == (1, True), result.stderr
+    database = config_path.parent / "state/merlin.db"
+    before = count_rows(database)
     # What a process left that was killed while it copied.
-    first = next(step.__name__ for step in STEPS if (step.__name__,) not in before)
-    part = database.with_name(f".merlin.db.before-{first}.part")
+    part = database.with_name(f".merlin.db.before-{STEP}.part")
     part.touch(0o600)
     part.write_text("half a database")
-    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
-        with open_checked_database(load(path)):
-            pass
+        notify = {"NOTIFY_SOCKET": str(tmp_path / "notify")}
+        result = next_version("-c", START, config_path, **notify)
+        assert result.returncode == 0, result.stderr
+        systemd.settimeout(0)
         assert systemd.recv(100) == b"EXTEND_TIMEOUT_USEC=3600000000"
     (copy,) = database.parent.glob("*before-*")
-    assert copy.stat().st_mode & 0o777 == 0o600
+    assert (copy.name, copy.stat().st_mode & 0o777) == (f"merlin.db.before-{STEP}", 0o600)
     assert not [*database.parent.glob(".*")]
-    with closing(sqlite3.connect(copy)) as opened:
-        assert opened.execute("SELECT name FROM migration ORDER BY name").fetchall() == before
-    assert count_rows(copy) == count_rows(database)
-    with closing(sqlite3.connect(database)) as opened:
-        assert opened.execute("SELECT COUNT(*) FROM migration").fetchone()[0] > len(before)
+    assert count_rows(copy) == count_rows(database) == before
+    for path, is_later in ((copy, False), (database, True)):
+        with closing(sqlite3.connect(path)) as opened:
+            steps = [name for (name,) in opened.execute("SELECT name FROM migration")]
+        assert (STEP in steps) == is_later
 
 
-def test_upgrade_dumps_postgresql_first_where_pg_dump_exists(tmp_path, postgresql, monkeypatch):
-    for state, path in (("one", None), ("two", "/nowhere")):
-        url = postgresql.create()
-        if path:
-            monkeypatch.setenv("PATH", path)
-        with open_database(url) as database:
-            migrate(database, STEPS[:-1])
-        with (
-            capture_logs() as logs,
-            open_migrated_database(Config(state_dir=tmp_path / state, database=url)) as db,
-        ):
-            assert not list_pending(db)
-        postgresql.drop(url)
-        dumps = [each.name for each in (tmp_path / state).glob("*before-*")]
-        assert dumps == ([] if path else [f"merlin.dump.before-{STEPS[-1].__name__}"])
-        events = [log["event"] for log in logs if log["log_level"] == "warning"]
-        assert events == (["the upgrade goes on without a copy of PostgreSQL"] if path else [])
+@pytest.mark.parametrize("has_pg_dump", [True, False])
+def test_upgrade_dumps_postgresql_first_where_pg_dump_exists(
+    tmp_path, postgresql, next_version, has_pg_dump
+):
+    url = postgresql.create()
+    with open_database(url) as database:
+        migrate(database)
+    path = configured(tmp_path, url)
+    environment = {"MERLIN_TEXT_KEY": TEXT_KEY} | ({} if has_pg_dump else {"PATH": "/nowhere"})
+    result = next_version("-c", START, path, **environment)
+    assert result.returncode == 0, result.stderr
+    postgresql.drop(url)
+    dumps = [each.name for each in (tmp_path / "state").glob("*before-*")]
+    assert dumps == ([f"merlin.dump.before-{STEP}"] if has_pg_dump else [])
+    assert ("goes on without a copy of PostgreSQL" in result.stdout) is not has_pg_dump
 
 
 def truncate(content):
@@ -370,10 +382,10 @@ def test_backup_replaces_a_damaged_database_as_doctor_advises(config_path, capfd
     assert count_rows(database) == before
 
 
-def test_backup_of_an_earlier_version_is_upgraded_and_its_missing_key_is_named(tmp_path, capfd):
-    old, new = configured(tmp_path / "old"), configured(tmp_path / "new")
-    shutil.unpack_archive(PACKED, old.parent)
-    archive = run_backup(capfd, old)
+def test_restored_files_belong_to_the_folders_owner_and_the_missing_key_is_named(
+    config_path, tmp_path, capfd
+):
+    archive, new = run_backup(capfd, config_path), configured(tmp_path / "new")
     require_root("give files away")
     state, nobody = new.parent / "state", 65534
     state.mkdir(mode=0o700)

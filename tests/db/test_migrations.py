@@ -1,7 +1,6 @@
 """The schema: each step is applied once, whole or not at all; old databases are upgraded."""
 
 import os
-import random
 import re
 import signal
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from merlin.core.errors import MerlinError
-from merlin.dataset.builds import is_in_build
 from merlin.db import migrations, tables
 from merlin.db.database import open_database
 from merlin.db.migrations import STEPS, list_applied, list_pending, migrate
@@ -50,8 +48,6 @@ CONTRACTS = re.compile(
     r"|ADD CONSTRAINT|ADD COLUMN (?:(?!DEFAULT)[^;])*NOT NULL(?:(?!DEFAULT)[^;])*;",
     re.IGNORECASE,
 )
-# Released before two versions were meant to run side by side.
-ALLOWED = {"DROP INDEX chat_session_open", "DROP TABLE build_example"}
 
 
 def find_contractions(sql):
@@ -64,7 +60,7 @@ def test_steps_only_add_so_that_the_previous_version_can_run_beside():
     contractions = {
         contraction for file in files for contraction in find_contractions(file.read_text("utf-8"))
     }
-    assert contractions == ALLOWED
+    assert contractions == set()
 
 
 @pytest.mark.parametrize(
@@ -97,14 +93,6 @@ def test_reading_pending_steps_writes_nothing(empty_url):
         assert not database.has_table("migration")
 
 
-def test_first_schema_is_upgraded_with_its_rows(empty_url):
-    with open_database(empty_url) as database:
-        migrate(database, STEPS[:1])
-        database.bump()
-        assert migrate(database) == NAMES[1:]
-        assert database.value(WAKE.select(WAKE.counter)) == 1
-
-
 def test_every_named_column_is_in_the_schema(database):
     known_tables = {var for var in vars(tables).values() if isinstance(var, tables.Table)}
     assert len(known_tables) > 20
@@ -116,7 +104,7 @@ def test_newer_database_is_refused(empty_url):
     with open_database(empty_url) as database:
         migrate(database)
         with pytest.raises(MerlinError, match="unknown steps"):
-            migrate(database, STEPS[:1])
+            migrate(database, ())
 
 
 def test_ten_concurrent_processes_apply_each_step_once(empty_url):
@@ -150,77 +138,3 @@ def test_broken_step_leaves_the_database_to_the_previous_version(empty_url):
             migrate(database, (*STEPS, m998_broken))
         assert not database.has_table("half")
         assert list_applied(database) == (NAMES[0],)
-
-
-def test_earlier_revoked_examples_are_known_after_their_step(empty_url):
-    at = "2026-11-20T08:00:00.000000Z"
-    proposal = dict.fromkeys(
-        ["question", "answer", "model_id", "change_id", "removal_id", "reviewed_by", "reason"], ""
-    )
-    proposal |= {"dataset": "face", "is_thanked": 0, "turn_id": 0, "user_id": 1, "at": at}
-    change = dict.fromkeys(
-        ["batch", "editor_name", "editor_email", "subject", "reason", "told_word"], ""
-    )
-    change |= {"dataset": "face", "state": "committed", "arguments": "{}", "is_told": 0}
-    change |= {"created_at": at, "updated_at": at}
-    with open_database(empty_url) as database:
-        before = NAMES.index("m016_revoked")
-        migrate(database, STEPS[:before])
-        for state, example_id in (("withdrawn", "from-chat/a"), ("committed", "from-chat/b")):
-            row = {**proposal, "state": state, "example_id": example_id}
-            database.add(tables.PROPOSAL, {**row, "reviewed_at": None})
-        for by, kind, name in (("merlin", "delete", "c"), ("7", "delete", "d")):
-            path = f"face/examples/from-chat/{name}.yaml"
-            row = {**change, "change_id": name, "kind": kind, "path": path, "by_whom": by}
-            database.add(tables.CHANGE, row)
-        migrate(database)
-        revoked = database.rows(tables.REVOKED_EXAMPLE.select())
-    assert sorted((row["dataset"], row["example_id"]) for row in revoked) == [
-        ("face", "from-chat/a"),
-        ("face", "from-chat/c"),
-    ]
-
-
-def test_examples_of_earlier_builds_are_converted_unchanged(empty_url):
-    random_numbers = random.Random(3)  # noqa: S311 - the same builds every time
-    taught = {}
-    with open_database(empty_url) as database:
-        migrate(database, STEPS[: NAMES.index("m021_taught_example")])
-        texts = dict.fromkeys(("author_name", "author_email", "subject", "message"), "")
-        times = {"committed_at": "", "seen_at": "", "parent": None, "position": 1}
-        database.put(tables.COMMIT.insert({"sha": "c", **texts, **times}))
-        for digest in ("d0", "d1"):
-            text = {"digest": digest, "messages": "[]", "words": ""}
-            database.put(tables.EXAMPLE_TEXT.insert(text))
-        for number in range(1, 9):
-            for dataset in ("face", "python"):
-                build_id = database.add(tables.BUILD, build_row(dataset, number))
-                taught[build_id, dataset] = blobs = {
-                    name: random_numbers.choice(("d0", "d0", "d1"))
-                    for name in random_numbers.sample("abcdef", 4)
-                }
-                insert_examples(database, build_id, dataset, blobs)
-        cut_off = {**build_row("face", 9), "is_whole": 0}
-        insert_examples(database, database.add(tables.BUILD, cut_off), "face", {"a": "d1"})
-        migrate(database)
-        for (build_id, dataset), blobs in taught.items():
-            for condition in (is_in_build(build_id), is_in_build(build_id, dataset)):
-                rows = database.rows(tables.TAUGHT_EXAMPLE.select().where(condition))
-                assert {row["example_id"]: row["text_digest"] for row in rows} == blobs
-                assert len(rows) == len(blobs)
-        rows = database.rows(tables.TAUGHT_EXAMPLE.select())
-        assert len(rows) < sum(map(len, taught.values()))
-        assert not database.rows(tables.BUILD.select().where(tables.BUILD.is_whole == 0))
-
-
-def build_row(dataset, number):
-    counts = dict.fromkeys(("train", "test", "train_tokens", "test_tokens"), 0)
-    texts = dict.fromkeys(("folder", "system", "created_at"), "")
-    identity = {"dataset": dataset, "number": number, "digest": f"{dataset}{number}"}
-    return {**identity, **texts, **counts, "manifest": "{}"}
-
-
-def insert_examples(database, build_id, dataset, blobs):
-    rows = "INSERT INTO build_example VALUES (?, ?, ?, 'b', 'c', 'anna', 'train', 1, ?)"
-    for example_id, digest in blobs.items():
-        database.sql(rows, build_id, dataset, example_id, digest)

@@ -147,7 +147,7 @@ def test_states_keep_their_names(installation):
     changes = installation.call("boris", "GET", "/api/changes")["changes"]
     assert {change["state"] for change in changes} == {"conflict", "committed"}
     verdicts = installation.call("vera", "GET", "/api/verdicts")["verdicts"]
-    assert {"superseded", "failed", "rejected", "unchanged"} <= {
+    assert {"superseded", "failed", "rejected", "left_out"} <= {
         verdict["verdict"] for verdict in verdicts
     }
     (request,) = installation.call("vera", "GET", "/api/requests")["requests"]

@@ -1,4 +1,4 @@
-"""Schema migrations: each step is an SQL file, `m001_pipeline.sql` the first; released ones stay.
+"""Schema migrations: each step is an SQL file, `m001_first.sql` the first; released ones stay.
 
 Statements for one kind of database are in `NAME.sqlite.sql` and `NAME.postgresql.sql`, and run
 after the common file. All pending steps and their rows in `migration` are one transaction: a kill

@@ -9,7 +9,7 @@ store-no-room = The disk of { $folder } is full. Make room: Merlin goes on by it
 store-damaged = The database is damaged: { $found }. Stop Merlin and restore your backup.
 store-damaged-start = The database { $path } is damaged: { $found }. Merlin doesn't start on it, to lose nothing more. Stop Merlin, move this file and those next to it (-wal, -shm) away, restore your backup and start again.
 store-lost = There are builds in { $folder }, but the database has nothing at all: it's lost, or config.yaml names another one. Restore your backup: merlin restore ARCHIVE. Without a backup, merlin recover gets builds, jobs and models back from git; people and payments come only from a backup. Until then Merlin doesn't start.
-store-newer-schema = The database was made by a newer Merlin (steps { $steps }). Install that version, or restore an older backup.
+store-newer-schema = This Merlin can't read the schema of the database (steps { $steps }): a newer version made it, or one from before the first release. Install that version, or restore a backup of this one.
 store-older-schema = The database was made by an earlier version of Merlin. Start Merlin, which upgrades it, or run: merlin upgrade
 store-bad-url = database must be sqlite:///absolute/path or postgresql://…, not { $scheme ->
         [empty] an address without a scheme

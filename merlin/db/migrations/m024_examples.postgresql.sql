@@ -1,1 +1,0 @@
-CREATE INDEX example_entry_words ON example_entry USING GIN (to_tsvector('simple', words));

@@ -1,2 +1,0 @@
--- The price in kopecks that the last reminder of a renewal announced; NULL before a reminder.
-ALTER TABLE renewal ADD COLUMN announced_price INTEGER;
