@@ -176,7 +176,17 @@ def test_draft_survives_a_restart(telegram, settings):
         assert "Где новое?" in chat.save().text
 
 
-YAML_WORDS = ("no", "12:30", "0x10", "- a: [", "a: b # c", "'", "  отступ\n\n\nстрока ", "~", "{}")
+YAML_WORDS = (
+    "no",
+    "12:30",
+    "0x10",
+    "- a: [",
+    "a: b # c",
+    "'",
+    "  отступ\n\n\nстрока ",
+    "~ да",
+    "{}",
+)
 
 
 def test_special_yaml_words_stay_text(chat):

@@ -40,11 +40,11 @@ def test_existing_repository_is_never_overwritten(tmp_path, capsys):
     assert (tmp_path / "fresh" / "README.md").read_bytes() == before
 
 
-@pytest.mark.parametrize("name", ["../../out", "a b", "", ".hidden", "a/b"])
+@pytest.mark.parametrize("name", ["../../out", "a b", "", ".hidden", "a/b", "aux"])
 def test_invalid_dataset_name_creates_nothing(tmp_path, capsys, name):
     assert main(["init", str(tmp_path / "fresh"), "--dataset", name]) == 2
     assert (
-        "” isn't a valid dataset ID: use letters, digits, “.”, “_” and “-”. For example:"
+        "” isn't a valid dataset ID: use letters, digits, “.”, “_” and “-”"
         in capsys.readouterr().err
     )
     assert not [*tmp_path.iterdir()]
