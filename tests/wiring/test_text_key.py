@@ -10,6 +10,7 @@ from merlin.db.database import open_database
 from merlin.db.encryption import key_path, load_or_make_key, new_key
 from merlin.wiring.context import make_cipher, open_migrated_database
 from tests.support.forked_processes import start, wait_for_exit
+from tests.support.migrated_databases import only_sqlite
 from tests.support.pipeline_lab import Lab
 
 pytestmark = pytest.mark.functional
@@ -38,6 +39,7 @@ def read_name(config):
         return Users(database).get(ANNA).shown_name
 
 
+@only_sqlite  # where the key is a file
 @pytest.mark.parametrize("verb", ["daemon", "bot", "api"])
 def test_process_without_the_key_of_the_texts_does_not_start_and_makes_no_other(
     lab, tmp_path, verb
@@ -54,6 +56,7 @@ def test_process_without_the_key_of_the_texts_does_not_start_and_makes_no_other(
     assert read_name(lab.config) == "Анна"
 
 
+@only_sqlite
 @pytest.mark.parametrize("place", ["file", "credential"])
 def test_other_key_is_refused(lab, monkeypatch, place):
     store_name(lab.config)
@@ -71,6 +74,7 @@ def test_other_key_is_refused(lab, monkeypatch, place):
         make_cipher(lab.config, database)
 
 
+@only_sqlite
 def test_empty_key_file_is_refused(lab):
     path = key_path(lab.config.state_dir)
     path.parent.mkdir(parents=True, exist_ok=True)
