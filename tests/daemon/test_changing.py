@@ -499,13 +499,13 @@ def test_file_index_follows_the_commits(lab):
 def test_binary_files_are_listed_without_a_text(lab):
     path = lab.repository.folder / "datasets/trial/examples/odd.yaml"
     path.write_bytes(b"\xff\xfe")
-    (path.parent / "nul.yaml").write_bytes(b"a\0b")
+    (path.parent / "zero.yaml").write_bytes(b"a\0b")
     lab.repository.commit()
     lab.tick("fetch")
     with open_migrated_database(lab.config) as database:
         shelf = FileIndex(database)
         assert shelf.get("trial", "odd").text is None
-        assert shelf.get("trial", "nul").text is None
+        assert shelf.get("trial", "zero").text is None
 
 
 def test_before_the_first_commit_no_files_are_indexed(lab):
