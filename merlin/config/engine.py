@@ -163,17 +163,6 @@ class EngineAnsweringConfig(Section):
     )
 
 
-class EngineHearingConfig(Section):
-    """Speech to text (faster-whisper). Without it there is none."""
-
-    model: Placed = setting(
-        "A folder of a Whisper model in CTranslate2's format, such as a copy of"
-        " `Systran/faster-whisper-small`. A relative path starts from this file's folder.",
-        "bases/faster-whisper-small",
-        min_length=1,
-    )
-
-
 class WebhookConfig(Section):
     """One address that is notified of finished jobs."""
 
@@ -222,7 +211,6 @@ class EngineConfig(Section):
     )
     training: EngineTrainingConfig = EngineTrainingConfig()
     answering: EngineAnsweringConfig = EngineAnsweringConfig()
-    hearing: Opt[EngineHearingConfig] = None
     webhooks: Many[WebhookConfig] = setting(
         "Addresses that are notified of finished jobs, signed by the Standard Webhooks scheme.",
         default_factory=tuple,
@@ -264,9 +252,9 @@ class EngineSettings:
     `key` is the bearer key of every /v1 call; "" checks nothing and is allowed on loopback only.
     `pace_s` is waited between a job's states. `language` is that of "I do not know" and of what
     a trainer remarks; the protocol's own words are English. `models` are the bases by name, `keys`
-    those of the servers that answer for some of them. `hearing` is the Whisper model that writes
-    speech down, "" for none. `webhooks` are addresses that hear of jobs that ended, each with the
-    secret that signs (`whsec_…`). `tls` is its certificate, None: it speaks plain HTTP.
+    those of the servers that answer for some of them. `webhooks` are addresses that hear of jobs
+    that ended, each with the secret that signs (`whsec_…`). `tls` is its certificate, None: it
+    speaks plain HTTP.
     """
 
     folder: Path
@@ -280,7 +268,6 @@ class EngineSettings:
     training: EngineTrainingConfig = field(default_factory=EngineTrainingConfig)
     answering: EngineAnsweringConfig = field(default_factory=EngineAnsweringConfig)
     webhooks: Mapping[str, str] = field(default_factory=dict, repr=False)
-    hearing: str = ""
     tls: TlsConfig | None = None
 
     def check(self) -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Hashable, Mapping, Sequence
 from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,10 @@ _KINDS = {
     "model_type": "object",
 }
 _KEYS |= dict.fromkeys(_KINDS, "config-wrong-type")
+# Keys of features that are gone, and what to do instead; `*` stands for an entry's own name.
+REMOVED = {
+    "engine.hearing": "config-removed-hearing",
+}
 _cut = partial(cut, max_length=200)
 # Of the values in the longest configuration, aliases written out.
 _MAX_NODES, _MAX_DEPTH = 100_000, 50
@@ -183,10 +188,7 @@ def _message(
     if is_name:
         del steps[-1]
     if kind == "extra_forbidden" or (is_name and kind == "literal_error"):
-        known = _node(schema, steps[:-1]).get("properties", ())
-        name = _cut(str(steps[-1]))
-        near = get_close_matches(name, known, n=1, cutoff=0.7) or known
-        return "config-unknown-key", {"name": name, "near": ", ".join(near) or "none"}
+        return _describe_unknown_key(steps, schema)
     name = str(steps.pop()) if is_name or kind == "missing" else ""
     if kind == "missing":
         return "config-missing-key", {"name": name}
@@ -207,6 +209,19 @@ def _message(
     elif key == "error-plain":
         values["message"] = str(limits.get("error", error["msg"]))
     return key, {**limits, **values}
+
+
+def _describe_unknown_key(
+    steps: Sequence[Any], schema: Mapping[str, Any]
+) -> tuple[str, Mapping[str, object]]:
+    path = ".".join(map(str, steps))
+    for pattern, instead in REMOVED.items():
+        if fnmatchcase(path, pattern):
+            return instead, {}
+    known = _node(schema, steps[:-1]).get("properties", ())
+    name = _cut(str(steps[-1]))
+    near = get_close_matches(name, known, n=1, cutoff=0.7) or known
+    return "config-unknown-key", {"name": name, "near": ", ".join(near) or "none"}
 
 
 def _node(schema: Mapping[str, Any], steps: Sequence[Any]) -> Mapping[str, Any]:

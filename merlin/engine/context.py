@@ -14,7 +14,6 @@ from merlin.engine.clients import Clients
 from merlin.engine.database import Database
 from merlin.engine.job_queue import JobQueue
 from merlin.engine.storage import Repositories
-from merlin.engine.transcription import Transcriber
 from merlin.engine.webhooks.delivery import WebhookSender, check_webhooks
 from merlin.engine.webhooks.endpoints import Endpoints, SsrfGuard
 
@@ -45,8 +44,6 @@ class Engine:
         self.repositories.remove_leftovers()
         self.backends = BackendRegistry(self.bases, self.repositories.models)
         self.clients = Clients(database)
-        answering, log = settings.answering, folder / "logs" / "hearing.log"
-        self.transcriber = Transcriber(settings.hearing, answering.device, answering.idle_s, log)
         self.work = JobQueue(self.repositories, self.bases, settings)
         self.work.start()
         self.webhook_sender.start()
@@ -54,7 +51,6 @@ class Engine:
     async def close(self) -> None:
         """Stop the threads and unlock the folder."""
         await self.backends.close()
-        await self.transcriber.close()
         await run_in_threadpool(self._stop)
 
     def _stop(self) -> None:

@@ -24,16 +24,15 @@ _FORM_OVERHEAD_BYTES = 1 << 20  # allowed bytes of a multipart form besides the 
 
 
 @asynccontextmanager
-async def open_form(
-    request: Request, most_bytes: int = MAX_UPLOAD_BYTES, needs: str = "'file' and 'purpose'"
-) -> AsyncIterator[FormData]:
+async def open_form(request: Request) -> AsyncIterator[FormData]:
     """Yield a multipart form; a file above 1 MB is spooled to disk.
 
-    Raises ApiError 400 that names what the form `needs`, or 413 above `most_bytes`.
+    Raises ApiError 400 for another form, or 413 above MAX_UPLOAD_BYTES.
     """
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-        raise ApiError(400, f"Send the file as multipart/form-data with {needs}.")
-    stream = read_chunks(request, most_bytes + _FORM_OVERHEAD_BYTES, body_size_error(most_bytes))
+        raise ApiError(400, "Send the file as multipart/form-data with 'file' and 'purpose'.")
+    most_bytes = MAX_UPLOAD_BYTES + _FORM_OVERHEAD_BYTES
+    stream = read_chunks(request, most_bytes, body_size_error(MAX_UPLOAD_BYTES))
     try:
         form = await MultiPartParser(request.headers, stream, max_files=1, max_fields=16).parse()
     except (MultiPartException, KeyError, ValueError) as error:

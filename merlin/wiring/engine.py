@@ -56,7 +56,6 @@ def engine_settings(config: Config) -> EngineSettings:
         training=settings.training,
         answering=settings.answering,
         webhooks={webhook.url: credential(webhook.credential) for webhook in settings.webhooks},
-        hearing=settings.hearing.model if settings.hearing else "",
         tls=settings.tls,
     )
 

@@ -10,6 +10,7 @@ GOOD = "state_dir: s\n"
 FAULTS = [
     ("repositori: {}", ":2: repositori: unknown key; did you mean repository?"),
     ("engine: {port: 80}", ":2: engine.port: unknown key; did you mean listen, credential, tls, "),
+    ("engine: {hearing: {model: a}}", ":2: engine.hearing: the engine no longer transcribes; add"),
     ("models: {2: a}", ":2: models.2: expected a group of keys, got a"),
     ("chat: {presets: {no: a, 2027-13-01: b}}", ":2: chat.presets.no: expected a group of keys"),
     ("plans: {1: {}}", ":2: plans.1: the key title is missing"),

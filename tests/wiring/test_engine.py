@@ -32,7 +32,7 @@ def test_engine_has_defaults_without_configuration(write_settings, tmp_path):
     settings = engine_settings(write_settings({}))
     assert (settings.host, settings.port, settings.key) == ("127.0.0.1", 8702, "k")
     assert settings.folder == tmp_path / "state" / "engine"
-    assert (settings.models, settings.webhooks, settings.hearing) == ({}, {}, "")
+    assert (settings.models, settings.webhooks) == ({}, {})
     assert settings.training.devices == (("cpu",),)
     assert settings.answering.at_once == 8
 
@@ -71,7 +71,6 @@ def test_every_key_reaches_the_settings(write_settings, monkeypatch, tmp_path):
                     "quota_gb": 1.5,
                 },
                 "answering": {"device": "cuda", "at_once": 4, "waiting": 9, "idle_s": 0},
-                "hearing": {"model": "bases/whisper"},
                 "webhooks": [{"url": "https://example.com/x", "credential": "HOOK"}],
             }
         )
@@ -88,7 +87,6 @@ def test_every_key_reaches_the_settings(write_settings, monkeypatch, tmp_path):
     assert settings.training.quota_bytes == 1_500_000_000
     assert (settings.answering.device, settings.answering.at_once) == ("cuda", 4)
     assert (settings.answering.waiting, settings.answering.idle_s) == (9, 0)
-    assert settings.hearing == str(tmp_path / "bases" / "whisper")
     assert settings.webhooks == {"https://example.com/x": "whsec_c2VjcmV0"}
     assert "of vllm" not in repr(settings)
 

@@ -1,21 +1,18 @@
-"""Inference routes: /v1/chat/completions, /v1/embeddings and /v1/audio/transcriptions.
+"""Inference routes: /v1/chat/completions and /v1/embeddings.
 
 Source: openapi.yaml, CreateChatCompletionRequest, CreateEmbeddingRequest.
 """
 
 import struct
-import tempfile
 from base64 import b64encode
-from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import aclosing
-from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Depends
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
@@ -40,12 +37,9 @@ from merlin.engine.requests import (
     RequestBody,
     allow,
     as_list,
-    open_form,
-    write_upload,
 )
 from merlin.engine.serving.base import Chunk, Embedding, Finish, GenerationRequest, TokenLogprob
 from merlin.engine.training_file import ROLES, join_texts
-from merlin.engine.transcription import FORMATS, build_response
 from merlin.openai_protocol.errors import ApiError, bad_field
 from merlin.openai_protocol.requests import TextAnswerFields, read_body
 from merlin.openai_protocol.responses import DONE, EVENT_STREAM, ChatAnswer, event, usage_object
@@ -56,12 +50,7 @@ router = APIRouter(prefix="/v1", dependencies=[Depends(check_owner)])
 T = TypeVar("T")
 MAX_STOPS, MAX_TOP_LOGPROBS = 4, 20
 MAX_TEXTS = 2048
-MAX_AUDIO_BYTES = 25_000_000
 _FORMAT_TYPES = ("", "text", "json_object")
-_GRANULARITIES = ("segment", "word")
-_VERBOSE = "verbose_json"
-# Unsupported parameters that change the response; rejected instead of ignored.
-_UNSUPPORTED = ("stream", "include[]", "chunking_strategy")
 
 
 class ChatMessage(RequestBody):
@@ -281,59 +270,3 @@ def _build_embeddings(model: str, embedded: Embedding, *, is_base64: bool) -> di
     ]
     usage = {"prompt_tokens": used, "total_tokens": used}
     return {"object": "list", "data": rows, "model": model, "usage": usage}
-
-
-@router.post("/audio/transcriptions")
-async def transcribe(request: Request) -> Response:
-    """Transcribe a recording; it stops if the client disconnects."""
-    transcriber = get_engine(request).transcriber
-    async with open_form(request, MAX_AUDIO_BYTES, "'file' and 'model'") as form:
-        transcriber.check(_read_text_field(form, "model"))
-        upload = form.get("file")
-        if not isinstance(upload, UploadFile):
-            raise bad_field("file", "Missing required parameter: 'file' must be a recording.")
-        answer_format = _parse_transcript_format(form)
-        with tempfile.TemporaryDirectory(prefix="merlin-heard-") as folder:
-            sound = Path(folder) / "sound"
-            await write_upload(upload, sound)
-            transcribing = transcriber.transcribe(
-                sound,
-                language=_read_text_field(form, "language").lower(),
-                prompt=_read_text_field(form, "prompt"),
-                temperature=_parse_temperature(_read_text_field(form, "temperature")),
-                wants_words="word" in form.getlist("timestamp_granularities[]"),
-            )
-            transcript = await _await_connected(request, transcribing)
-    return build_response(transcript, answer_format)
-
-
-def _parse_transcript_format(form: FormData) -> str:
-    """Validate all parameters of the response format and return it."""
-    for name in _UNSUPPORTED:
-        if _read_text_field(form, name) not in ("", "false"):
-            raise bad_field(name.removesuffix("[]"), f"{name} is not supported: leave it out")
-    name = _read_text_field(form, "response_format") or "json"
-    if name not in FORMATS:
-        raise bad_field("response_format", f"response_format must be one of {', '.join(FORMATS)}")
-    requested = form.getlist("timestamp_granularities[]")
-    if not set(requested) <= set(_GRANULARITIES) or (requested and name != _VERBOSE):
-        message = f"must be {' or '.join(_GRANULARITIES)}, with response_format {_VERBOSE}"
-        raise bad_field("timestamp_granularities", f"timestamp_granularities[] {message}")
-    return name
-
-
-def _parse_temperature(value: str) -> float:
-    try:
-        temperature = float(value or 0)
-    except ValueError:
-        temperature = -1
-    if not 0 <= temperature <= 1:
-        raise bad_field("temperature", "temperature must be a number from 0 to 1")
-    return temperature
-
-
-def _read_text_field(form: Mapping[str, object], name: str) -> str:
-    value = form.get(name, "")
-    if not isinstance(value, str):
-        raise bad_field(name, f"{name} must be a text")
-    return value

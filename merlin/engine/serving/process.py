@@ -24,8 +24,8 @@ from merlin.engine.serving.base import Line, Unavailable, busy_error, parse_refu
 
 # The pause after the second crash in a row, and the longest one.
 _FIRST_RESTART_S, _MAX_RESTART_S = 4.0, 60.0
-# The longest line from a worker, in bytes: an hour of speech with word timestamps.
-_MAX_LINE_BYTES = 64 * 1024 * 1024
+# The longest line from a worker, in bytes: a vector of some thousand numbers.
+_MAX_LINE_BYTES = 1 << 20
 _STOP_S = 5.0
 _ANSWER_KINDS = ("piece", "end", "vector", "vectors", "refused", "failed")
 _MAX_SAMPLES = 32
@@ -121,14 +121,9 @@ class WorkerProcess:
         try:
             await asyncio.wait_for(asyncio.shield(self._reading), _STOP_S)
         except TimeoutError:
-            await self.kill()
-
-    async def kill(self) -> None:
-        """Kill the process and wait for its exit."""
-        self._is_open = False
-        with suppress(ProcessLookupError):
-            self._child.kill()
-        await asyncio.shield(self._reading)
+            with suppress(ProcessLookupError):
+                self._child.kill()
+            await asyncio.shield(self._reading)
 
     def _send(self, line: Line) -> None:
         if self.is_alive and self._child.stdin:
@@ -238,7 +233,7 @@ class ChildServer:
     """A worker process with its queue; must be used from one event loop.
 
     `command` is a module with its arguments. `check` is called before each start and raises if the
-    worker cannot be started. With `cannot_stop`, a cancelled request kills the process.
+    worker cannot be started.
     """
 
     name: str
@@ -248,7 +243,6 @@ class ChildServer:
     idle_s: float
     restarts: RestartPolicy
     check: Callable[[], object]
-    cannot_stop: bool = False
     _process: WorkerProcess | None = None
     _starting: asyncio.Lock = field(default_factory=asyncio.Lock)
     _timer: asyncio.TimerHandle | None = None
@@ -264,12 +258,7 @@ class ChildServer:
             try:
                 process = await self._get_process()
                 with process.ask(question) as answer:
-                    try:
-                        yield self._read(answer)
-                    except asyncio.CancelledError:
-                        if self.cannot_stop:
-                            await process.kill()
-                        raise
+                    yield self._read(answer)
             finally:
                 self._stop_timer()
                 if self.idle_s and self.queue.running <= 1 and self._process:

@@ -15,6 +15,8 @@ config-unknown-key =
         [none] unknown key
        *[other] unknown key; did you mean { $near }?
     }
+# Keys of features that are gone: what to do instead
+config-removed-hearing = the engine no longer transcribes; add a server with /v1/audio/transcriptions to providers, name it in chat.transcription, and remove this key
 config-missing-key = the key { $name } is missing
 config-wrong-type = expected { $expected }, got { $found }
 config-kind-string = a text

@@ -15,6 +15,8 @@ config-unknown-key =
         [none] такого ключа нет
        *[other] такого ключа нет; может быть, { $near }?
     }
+# Ключи того, чего больше нет: что делать вместо этого
+config-removed-hearing = движок больше не распознаёт речь: добавьте в providers сервер с /v1/audio/transcriptions, укажите его в chat.transcription и удалите этот ключ
 config-missing-key = не хватает ключа { $name }
 config-wrong-type = ожидается { $expected }, а указано: { $found }
 config-kind-string = текст
