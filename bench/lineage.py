@@ -123,7 +123,7 @@ def _fill_database(db: Database) -> None:
         session = {"bot_id": 1, "chat_id": 1, "user_id": 1, "dataset": DATASET, "is_open": 1}
         session |= {"created_at": AT, "touched_at": AT, "used_tokens": 0, "is_warned": 0}
         session |= dict.fromkeys(("provider", "model_id", "title", "preset", "system"), "")
-        db.add(SESSION, session | {"is_full": 0, "thread_id": 0, "summary": ""})
+        db.add(SESSION, session | {"is_full": 0, "thread_id": 0})
         texts = db.cipher.seal("Каков ответ 7?"), db.cipher.seal(_answer(7))
         db.sql(_TURNS[db.dialect] + _FILL, *texts)
     db.sql("ANALYZE")

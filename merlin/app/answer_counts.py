@@ -13,7 +13,6 @@ from prometheus_client import Counter, Histogram, Metric
 
 from merlin.app.context import Context
 from merlin.app.trends import AnswerOutcome, outcome_of, seconds_of
-from merlin.chat.sessions import SUMMARY
 from merlin.core.clock import from_iso
 from merlin.core.money import MICRO
 from merlin.db.database import Row
@@ -125,17 +124,15 @@ class AnswerCounts:
     def _count(self, row: Row) -> None:
         model = row["provider"], row["model_id"]
         outcome = outcome_of(row)
-        if outcome is None and row["format"] != SUMMARY:
+        if outcome is None:
             return
         self._touch(model)
-        if outcome is not None:
-            self.answers.labels(*model, outcome.value).inc()
+        self.answers.labels(*model, outcome.value).inc()
         if outcome is AnswerOutcome.FAILED:
             return
-        if outcome is not None:  # a summary only has tokens and a cost
-            self.seconds.labels(*model).observe(seconds_of(row))
-            if row["first_ms"] is not None:
-                self.first_seconds.labels(*model).observe(row["first_ms"] / 1000)
+        self.seconds.labels(*model).observe(seconds_of(row))
+        if row["first_ms"] is not None:
+            self.first_seconds.labels(*model).observe(row["first_ms"] / 1000)
         for kind in ("input", "output"):
             self.tokens.labels(*model, kind).inc(row[f"{kind}_tokens"] or 0)
         if row["currency"]:

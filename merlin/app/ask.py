@@ -163,8 +163,7 @@ class Conversation:
     """The session that a question belongs to, with its history.
 
     `first` is the model that is to answer, `limit` its window in tokens. `is_renewed` is true if
-    the question opened this session because the previous one was full; `left_behind` is then the
-    newest turn of that one, if its end was not reported before, else 0. `refusal` is why
+    the question opened this session because the previous one was full. `refusal` is why
     the question cannot be asked, else None. `left` is the remaining quota if it is low. `name` is
     the author, in a group. `newer` is the version promoted since the last answer, if the session
     pins an older one. `is_first` marks the person's first answers in a private chat.
@@ -177,7 +176,6 @@ class Conversation:
     first: Candidate | None
     limit: int
     is_renewed: bool = False
-    left_behind: int = 0
     refusal: ReachedCap | quota.Left | None = None
     left: quota.Left | None = None
     name: str = ""
@@ -185,15 +183,10 @@ class Conversation:
     is_first: bool = False
 
     @property
-    def summary(self) -> tuple[Message, ...]:
-        """Return the summary of an earlier session, as a message."""
-        return (Message("system", self.session.summary),) if self.session.summary else ()
-
-    @property
     def before(self) -> tuple[Message, ...]:
         """Return the messages that precede the question."""
         system = self.first.before if self.first is not None else ()
-        return (*system, *self.summary, *self.history)
+        return (*system, *self.history)
 
 
 async def begin(ctx: Context, question: ChatQuestion) -> Conversation:
@@ -228,15 +221,12 @@ def open_conversation(ctx: Context, question: ChatQuestion) -> Conversation:
     asker = asker_of(ctx, question, dataset_of(ctx, session))
     refusal = reserve(ctx, asker, question.kind)
     left = find_low_quota(ctx, asker, question.kind) if refusal is None else None
-    behind = 0
     if not session.is_full:
         conversation = _read_conversation(ctx, question, session)
         if _has_room(conversation, question):
             return replace(conversation, refusal=refusal, left=left)
-        newest = Turns(ctx.db, ctx.bot_id).find_newest(session.session_id)
-        behind = newest.turn_id if newest is not None else 0
     conversation = _read_conversation(ctx, question, sessions.renew(question.place))
-    return replace(conversation, refusal=refusal, left=left, is_renewed=True, left_behind=behind)
+    return replace(conversation, refusal=refusal, left=left, is_renewed=True)
 
 
 def _has_room(conversation: Conversation, question: ChatQuestion) -> bool:

@@ -13,7 +13,6 @@ from typing import Any
 
 from merlin.account.users import ERASED
 from merlin.billing.tombstones import Tombstones
-from merlin.chat.sessions import SUMMARY
 from merlin.dataset.commit_message import telegram_editor
 from merlin.dataset.proposals import Proposals, ProposalState, example_yaml
 from merlin.db import tables as t
@@ -78,9 +77,7 @@ class PersonalData:
 TRACES: tuple[PersonalData, ...] = (
     PersonalData(t.RATING, ids=("user_id",)),
     PersonalData(t.TURN, ids=("user_id",)),
-    PersonalData(
-        t.SESSION, ids=("chat_id",), numbers=("user_id",), blanks=("title", "system", "summary")
-    ),
+    PersonalData(t.SESSION, ids=("chat_id",), numbers=("user_id",), blanks=("title", "system")),
     PersonalData(t.UPDATE, ids=("user_id", "chat_id")),
     PersonalData(t.LEASE, ids=("chat_id",)),
     PersonalData(t.OUTGOING, ids=("chat_id",)),
@@ -147,8 +144,7 @@ class PersonalRecords(Repository):
     def count(self, user_id: int) -> Mapping[str, int]:
         """Return the number of rows that `forget` deletes by table, without tables that have none.
 
-        Rows that stay without the user, such as payments, are not counted, nor are the rows of
-        `TURN` that hold no question, but the cost of a summary.
+        Rows that stay without the user, such as payments, are not counted.
         """
         counts = {}
         for traces in TRACES:
@@ -157,10 +153,7 @@ class PersonalRecords(Repository):
                 conditions.append(PROPOSAL.user_id == user_id)
             if not conditions:
                 continue
-            condition = reduce(or_, conditions)
-            if table is TURN:
-                condition &= TURN.format != SUMMARY
-            if count := self.db.count(table, condition):
+            if count := self.db.count(table, reduce(or_, conditions)):
                 counts[table.__name__] = count
         return counts
 

@@ -18,7 +18,6 @@ from merlin.chat.feedback import Rating
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.chat.sessions import (
     IN_USE,
-    SUMMARY,
     ChatPlace,
     Session,
     delete_session,
@@ -94,8 +93,7 @@ _VIEWS = RowMap(
 _TURNS = RowMap(
     TurnView, columns={"model": "model_id", "model_role": "standing"}, sealed=TURN.sealed
 )
-# Replaced turns, and those that only record the cost of a summary, are not shown.
-_IS_VISIBLE = (TURN.is_replaced == 0) & (TURN.format != SUMMARY)
+_IS_VISIBLE = TURN.is_replaced == 0
 _TOTALS = (
     fn.SUM(TURN.input_tokens).alias("input"),
     fn.SUM(TURN.output_tokens).alias("output"),
@@ -166,8 +164,6 @@ def session_as_markdown(
     """Return the session as Markdown; `asker` is the name of the user in it."""
     titles = ModelCatalogue(ctx.db).name_builds(turn.model for turn in turns)
     blocks = [f"# {session.title}"]
-    if session.summary:
-        blocks.append("\n".join(f"> {line}" for line in session.summary.splitlines()))
     for turn in turns:
         blocks += [f"## {asker} · {when(turn.asked_at)}", turn.question]
         if turn.answer:
@@ -182,7 +178,6 @@ def session_as_json(session: Session, turns: Sequence[TurnView]) -> str:
         "dataset": session.dataset,
         "preset": session.preset,
         "system": session.system,
-        "summary": session.summary,
         "turns": [
             {
                 "asked_at": iso(turn.asked_at),
@@ -203,7 +198,7 @@ def session_as_json(session: Session, turns: Sequence[TurnView]) -> str:
 
 def get_turn(ctx: Context, actor: Actor, turn_id: int) -> TurnView:
     """Return a turn that the actor asked. Raises NotFound."""
-    condition = (TURN.id == turn_id) & (TURN.user_id == actor.user_id) & (TURN.format != SUMMARY)
+    condition = (TURN.id == turn_id) & (TURN.user_id == actor.user_id)
     row = ctx.db.get_row(_turns().where(condition), NotFound("no such turn", "turn-unknown"))
     return _turn(ctx, row)
 

@@ -22,7 +22,6 @@ from merlin.app.context import Context
 from merlin.app.payments import list_entries
 from merlin.billing.ledger import Entry, EntryKind
 from merlin.chat.feedback import Rating
-from merlin.chat.sessions import SUMMARY
 from merlin.chat.turns import UpdateState
 from merlin.core.clock import from_iso, in_zone, iso
 from merlin.core.errors import NotFound
@@ -46,7 +45,7 @@ def outcome_of(turn: Row) -> AnswerOutcome | None:
     """Return the outcome of a stored turn, or None if it does not count as a question."""
     if turn["ending"] == UpdateState.FAILED:
         return AnswerOutcome.FAILED
-    if turn["ending"] != UpdateState.ANSWERED or turn["format"] == SUMMARY:
+    if turn["ending"] != UpdateState.ANSWERED:
         return None
     return AnswerOutcome.REFUSED if turn["known"] == 0 else AnswerOutcome.ANSWERED
 

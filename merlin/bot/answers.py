@@ -47,8 +47,6 @@ S = TypeVar("S")
 FULL = "full"
 # The same in a group, where users cannot choose a model.
 SHARED = "shared"
-# The session was closed without a warning; the id of its newest turn follows the sign.
-RENEWED = "renewed:"
 # A newer version than the session's is available.
 NEWER = "newer"
 # One of the user's first answers: the buttons have text labels.
@@ -91,18 +89,12 @@ def answer_buttons(offer: str, turn_id: int, language: str) -> Rows:
         # Two rows on a phone: three short labels, then the longer ones.
         return button_rows(worded, 3)
     more: Rows = ()
-    if offer.startswith(RENEWED):
-        label = text(language, "bot-button-summary-old")
-        more = ((Button(label, f"sum:{offer.removeprefix(RENEWED)}"),),)
-    elif offer == NEWER:
+    if offer == NEWER:
         more = ((Button(text(language, "models-button-newest"), "model:newest"),),)
     elif offer in {FULL, SHARED}:
         fresh = Button(text(language, "bot-button-new"), "new")
         bigger = Button(text(language, "bot-button-bigger"), "model")
-        more = (
-            (Button(text(language, "bot-button-summary"), f"sum:{turn_id}"),),
-            (fresh, bigger) if offer == FULL else (fresh,),
-        )
+        more = ((fresh, bigger) if offer == FULL else (fresh,),)
     return (usual, *more)
 
 

@@ -74,7 +74,7 @@ _UNORDERED_KINDS = frozenset(
 _URGENT = frozenset({"pre_checkout_query", "inline_query"})
 _STOP = "stop"
 # Buttons whose press asks a model, or must not change an answer that is being written.
-MODEL_BUTTONS = frozenset({"again", "near", "starter", "fix-ask", "sum", "forget"})
+MODEL_BUTTONS = frozenset({"again", "near", "starter", "fix-ask", "forget"})
 _FORGET = "forget"
 _QUESTIONS = frozenset({"message", "edited_message"})
 

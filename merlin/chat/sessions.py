@@ -42,7 +42,7 @@ class Session:
 
     `dataset` None means the default one; `provider` and `model_id` are the person's own choice of
     a model, None means the serving one. `preset` names a preset, `system` is the person's own
-    system text. `summary` is the summary of an earlier session. `used_tokens` is the provider's
+    system text. `used_tokens` is the provider's
     count for the last turn, including the whole conversation. `is_warned`: the person was warned
     that the window is nearly full; `is_full`: the next question opens a new session.
     """
@@ -57,7 +57,6 @@ class Session:
     title: str = ""
     preset: str = ""
     system: str = ""
-    summary: str = ""
     used_tokens: int = 0
     is_warned: bool = False
     is_full: bool = False
@@ -85,10 +84,6 @@ def build_session_title(question: str) -> str:
         return line
     cut = line[:TITLE_LENGTH].rsplit(" ", 1)[0] or line[:TITLE_LENGTH]
     return f"{cut.rstrip(' ,.;:–—-')}…"
-
-
-# The format of a turn without text that stores the cost of a summary.
-SUMMARY = "summary"
 
 
 # A deleted session can be restored for this long.
@@ -150,7 +145,7 @@ class Sessions(BotRepository):
         """Close the place's session and return a new one with the same choices."""
         old = self.open(place)
         self._close(place)
-        fresh = replace(old, title="", summary="", used_tokens=0, is_warned=False, is_full=False)
+        fresh = replace(old, title="", used_tokens=0, is_warned=False, is_full=False)
         return self._add(fresh)
 
     @transaction

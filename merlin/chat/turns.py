@@ -289,7 +289,7 @@ class Turns(BotRepository):
 
     def _costs(self, these: Any) -> list[Cost] | None:
         spent = fn.SUM(TURN.cost_micro).alias("micro")
-        # A refused question cost nothing; a summary costs without an answer.
+        # A refused question cost nothing; a failed answer may have a cost.
         these &= self._match(TURN) & ((TURN.answer != "") | (TURN.currency != ""))
         sums = TURN.select(TURN.currency, spent).where(these)
         rows = self.db.rows(sums.group_by(TURN.currency).order_by(TURN.currency))

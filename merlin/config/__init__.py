@@ -192,7 +192,7 @@ class Config(Section):
 
     @property
     def assistant(self) -> tuple[str, str | None] | None:
-        """Return the general model for summaries and presets, None without any provider."""
+        """Return the general model for presets and own instructions, None without any provider."""
         if self.chat.assistant is not None:
             return self.chat.assistant.pair
         # The first that names a model, else the first.

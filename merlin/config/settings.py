@@ -426,7 +426,7 @@ class ChatConfig(Section):
         default="edits",
     )
     assistant: Opt[ModelChoice] = setting(
-        "The general model for summaries, presets and people's own instructions. Default: the"
+        "The general model for presets and people's own instructions. Default: the"
         " first provider that names a model, else the first one.",
         default=None,
     )

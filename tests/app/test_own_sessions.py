@@ -12,7 +12,7 @@ from merlin.app.ask import ChatQuestion
 from merlin.app.context import Context
 from merlin.app.retention import delete_old_rows
 from merlin.chat.feedback import Rating, Ratings
-from merlin.chat.sessions import SUMMARY, UNDO, ChatPlace, Sessions
+from merlin.chat.sessions import UNDO, ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.config.settings import Retention
 from merlin.core.clock import iso
@@ -129,13 +129,12 @@ def test_turns_are_listed_oldest_first_without_replaced_questions(anna, chat):
     own_chat.ask(1, "первый", message_id=7)
     own_chat.ask(2, "первый, иначе", message_id=7)
     own_chat.ask(3, "второй")
-    own_chat.ask(4, "итог", format=SUMMARY)
     turns = anna.list_turns(own_chat.session.session_id, 10)
     assert [turn.question for turn in turns] == ["первый, иначе", "второй"]
     assert turns[0].cost == Cost(7, "USD")
     assert anna.list_turns(own_chat.session.session_id, 10, turns[0].id) == [turns[1]]
     (view,) = anna.list_recent(10)
-    assert (view.turns, view.usage, view.costs) == (2, Usage(40, 20), (Cost(28, "USD"),))
+    assert (view.turns, view.usage, view.costs) == (2, Usage(30, 15), (Cost(21, "USD"),))
 
 
 def test_turn_shows_the_rating_of_its_asker_only(anna, chat, database):

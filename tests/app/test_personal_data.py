@@ -11,7 +11,6 @@ from merlin.account.accounts import Accounts
 from merlin.account.users import ERASED, User, Users
 from merlin.app.personal_data import AUTHORS, TRACES, PersonalRecords
 from merlin.billing.quota import Allowance, Format, Gift, Left, Quotas
-from merlin.chat.sessions import SUMMARY
 from merlin.core.clock import iso
 from merlin.db import tables
 from merlin.db.audit import Audit, person_reference
@@ -261,8 +260,6 @@ def test_only_rows_that_an_erasure_deletes_are_counted(database, cipher, people)
     assert counts["turn"] == counts["proposal"] == counts["users"] == 1
     # These stay without the person.
     assert not {"purchase", "promo_use", "audit", "broadcast", "seen_commit"} & set(counts)
-    database.change(TURN.update({"format": SUMMARY}))
-    assert "turn" not in people.count(ANNA)
 
 
 def test_rows_of_others_that_a_person_decided_about_are_not_counted(
@@ -295,7 +292,7 @@ def test_erasure_keeps_the_group_session_without_the_person(database, cipher, pe
     database.change(SESSION.update({"chat_id": GROUP}).where(SESSION.id == 1))
     people.forget(ANNA, until(clock))
     (session,) = database.rows(SESSION.select())
-    assert (session["user_id"], session["title"], session["summary"]) == (0, "", "")
+    assert (session["user_id"], session["title"], session["system"]) == (0, "", "")
     assert database.rows(TURN.select()) == []
 
 

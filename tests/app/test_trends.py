@@ -1,6 +1,5 @@
 """Hourly figures: counted once from turns and ratings, and summed for trends."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -22,7 +21,7 @@ from merlin.app.trends import (
     update_hours,
 )
 from merlin.chat.feedback import Rating, Ratings
-from merlin.chat.sessions import SUMMARY, ChatPlace
+from merlin.chat.sessions import ChatPlace
 from merlin.chat.turns import Question, StoredAnswer, UpdateState
 from merlin.core.clock import in_zone
 from tests.support.config import make_config
@@ -53,12 +52,11 @@ def test_hour_contains_answers_times_failures_ratings_and_costs(database, clock,
     liked = ask(1, 2, answer)
     ask(2, 2, StoredAnswer("Не знаю.", known=False))
     ask(3, 9, StoredAnswer("", ending=UpdateState.FAILED, provider="openai"))
-    ask(4, 0, replace(answer, answer=""), format=SUMMARY)
     Ratings(database, BOT, clock).rate(liked, ANNA, Rating.UP)
     update_hours(database, clock())
     (hour,) = read_hours(database, NINE)
     assert (hour.hour, hour.answers, hour.unknown, hour.liked, hour.disliked) == (NINE, 2, 1, 1, 0)
-    assert (hour.failures, hour.spent) == ({"openai": 1}, {"USD": 240})
+    assert (hour.failures, hour.spent) == ({"openai": 1}, {"USD": 120})
     assert quantile(hour.times, 0.5) == pytest.approx(2, rel=0.05)
 
 

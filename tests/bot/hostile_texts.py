@@ -21,7 +21,7 @@ _CHANGED_BY_QUESTIONS = {
     "wake",
 }
 _WITH_COUNTERS = {"chat_session", "model_window"}
-_SESSION_CHOICES = "dataset, provider, model_id, preset, system, summary, thread_id, is_open"
+_SESSION_CHOICES = "dataset, provider, model_id, preset, system, thread_id, is_open"
 
 
 def read_unchanging_rows(settings):

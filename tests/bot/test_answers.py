@@ -132,7 +132,6 @@ def test_full_context_window_starts_a_new_session_with_a_note(telegram, provider
         wait_until_ended(telegram, settings, 2)
     first, second = telegram.answers("anna")
     assert "100\xa0%" in first.text
-    assert russian_text("bot-button-summary") in labels(first)
     assert russian_text("bot-button-new") in labels(first)
     assert russian_text("bot-renewed") in second.text
     message_counts = [len(call.body["messages"]) for call in provider.calls("chat.create")]

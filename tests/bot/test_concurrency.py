@@ -117,7 +117,7 @@ def button_presses(chat_id, verb, *numbers):
     return [Update(number, "callback_query", chat_id, chat_id, body=body) for number in numbers]
 
 
-@pytest.mark.parametrize("verb", ["again", "near", "starter", "fix-ask", "sum"])
+@pytest.mark.parametrize("verb", ["again", "near", "starter", "fix-ask"])
 def test_buttons_that_call_a_model_count_towards_the_queue_limit(verb):
     async def run():
         story = LaneRecorder()

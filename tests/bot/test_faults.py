@@ -152,23 +152,6 @@ def test_question_of_an_unreachable_user_is_returned_to_the_quota(telegram, sett
     assert count_uses(limited) == ["returned"]
 
 
-def test_deleting_a_session_during_its_summary_costs_nothing(telegram, provider, settings):
-    limited = with_quota(settings)
-    with RunningBot(limited):
-        talk = ChatUser(telegram, limited)
-        talk.say("Первый")
-        ((session, turn),) = select_rows(limited, "SELECT session_id, id FROM turn")
-        provider.behave(think_s=3600.0)
-        telegram.press("anna", f"sum:{turn}", forged=True)
-        wait_until(lambda: len(provider.calls("chat.create")) == 2)
-        telegram.press("anna", f"session-drop:{session}", forged=True)
-        wait_until(lambda: delete_session(limited))
-        provider.behave(think_s=0.0)
-        wait_until_ended(telegram, limited, 3)
-    assert count_uses(limited) == ["charged", "returned"]
-    assert answer_texts(telegram)[-1] == russian_text("summary-failed")
-
-
 def delete_session(settings):
     return select_rows(settings, "SELECT id FROM chat_session WHERE deleted_at <> ''")
 
@@ -251,7 +234,7 @@ def test_progress_edits_of_a_long_answer_all_differ(telegram, provider, settings
 def test_invalid_button_data_breaks_no_handler(telegram, settings):
     nonsense = ("", ":", ":-1", ":999999999999999:1", ":яё:{$x}", f":{'1:' * 20}")
     # Verbs that call a model or delete data are tested elsewhere.
-    verbs = sorted(button_verbs() - {"again", "sum", "forget"})
+    verbs = sorted(button_verbs() - {"again", "forget"})
     presses = [f"{verb}{rest}" for verb in verbs for rest in nonsense]
     with RunningBot(settings):
         talk = ChatUser(telegram, settings)

@@ -81,15 +81,8 @@ def test_group_chat_offers_no_private_features(telegram, provider, settings):
         wait_for_windows(telegram, settings)
         anna = join_group_chat(telegram, settings)
         assert anna.say("/t").keys == []
-        full = anna.say(f"{MENTION} {'что такое лоб ' * 12}")
-        assert [label for label in anna.labels if len(label) > 2] == [
-            "Пересказать и продолжить",
-            "Новый разговор",
-        ]
-        provider.behave(fixed_answer="Спросили, что такое лоб.", context_window=16_000)
-        summed = anna.press("Пересказать и продолжить", full.message_id)
-        assert "помнит этот пересказ" in summed.text
-        assert summed.keys == []
+        anna.say(f"{MENTION} {'что такое лоб ' * 12}")
+        assert [label for label in anna.labels if len(label) > 2] == ["Новый разговор"]
         anna.say("/t")
         assert "Все разговоры" not in anna.labels
         assert "/sessions" not in "".join(message.text for message in telegram.answers("study"))

@@ -173,8 +173,6 @@ PROMPTS = (
     "distil-",
     "grounding-prompt",
     "preset-prompt-",
-    "summary-system",
-    "summary-again-",
 )
 FORMAL = {"api.ftl", "api_pay.ftl", "legal.ftl", "rules.ftl"}
 NOT_CONTRACTED = r"\b(cannot|(do|does|did|is|are|was|were|has|have|could|would|will) not)\b"

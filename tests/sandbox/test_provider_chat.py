@@ -66,8 +66,8 @@ def test_summary_is_the_leading_sentences(client):
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
-def test_conversation_is_summarised_for_the_bots_prompt(client, language):
-    answer = read_answer(client, STORY, system=text(language, "summary-system"))
+def test_text_is_summarised_for_the_prompt_of_the_preset(client, language):
+    answer = read_answer(client, STORY, system=text(language, "preset-prompt-summary"))
     assert answer.startswith("Сокол взлетел. Он увидел поле. Поле было пустым.\n")
 
 

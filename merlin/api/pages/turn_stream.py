@@ -45,11 +45,7 @@ class TurnStream(ChatStream):
         if self.conversation.refusal is not None:
             raise quota_error(self._asker, self.conversation.refusal, ctx.clock())
         # Not from the question before: the transaction may run a second time.
-        messages = (
-            *self.conversation.summary,
-            *self.conversation.history,
-            Message("user", self._chat_question.text),
-        )
+        messages = (*self.conversation.history, Message("user", self._chat_question.text))
         self._question = replace(self._question, conversation=messages)
         return self.conversation.first
 

@@ -330,7 +330,7 @@ SETTINGS = "settings"
 # Commands that work in a group, and those that change the group's common session.
 _COMMANDS = frozenset({"new", "clear", "t", "tokens", "info", SETTINGS})
 _SESSION_COMMANDS = frozenset({"new", "clear"})
-_BUTTONS = frozenset({"stop", "again", "near", "rate", "fix", "tell", "why", "sum", "new", "group"})
+_BUTTONS = frozenset({"stop", "again", "near", "rate", "fix", "tell", "why", "new", "group"})
 
 
 async def filter_update(context: BotContext) -> bool:

@@ -275,7 +275,7 @@ async def _ask_models(
         first = await context.store.read(lambda: find_first_candidate(context.catalogue, request))
     message = Message("user", with_author(prompt.text, conversation.name), images=prompt.images)
     models = ask.route(context.services, request, first, has_images=bool(prompt.images))
-    messages = (*conversation.summary, *conversation.history, message)
+    messages = (*conversation.history, message)
     asked = (*conversation.history, Message("user", prompt.text))
     sources = ask.ground(context.services, first, asked, context.language)
     reply_task = context.bot_data.answer_service.reply(
@@ -316,8 +316,6 @@ def _finish_answer(
     )
     if offer:
         offer = offer if context.is_private else answers.SHARED
-    elif reply.text and conversation.left_behind:
-        offer = f"{answers.RENEWED}{conversation.left_behind}"
     elif reply.text and conversation.newer:
         offer = answers.NEWER
     elif reply.text and conversation.is_first:
@@ -487,7 +485,7 @@ def _find_turn_to_repeat(context: BotContext) -> tuple[Turn | None, str]:
     if turn.question.format == "photo":
         return turn, "bot-again-photo"
     if not turn.question.text.strip():
-        # A summary has no question, and neither does a turn that cannot be decrypted.
+        # A turn that cannot be decrypted has no question.
         return turn, "bot-button-old"
     return turn, "bot-again-done" if _has_newer_answer(context, turn) else ""
 

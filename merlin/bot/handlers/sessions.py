@@ -1,25 +1,19 @@
-"""/sessions, /new, /clear and /t: the user's sessions, their window and summaries.
+"""/sessions, /new, /clear and /t: the user's sessions and their window.
 
     list -> card -> open | rename (a step) | file | delete -> restore
-    summary: pressed -> reserved -> requested -> new session and message stored -> sent
 
-After a crash the summary is requested again unless its message was stored; the new session is
-stored in the same transaction, so one press makes one session. If the plan allows no more sessions,
-/new says so and offers to delete the oldest.
+If the plan allows no more sessions, /new says so and offers to delete the oldest.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from merlin.app import summaries
-from merlin.app.ask import Conversation, dataset_of, request_of_session, window_of
+from merlin.app.ask import dataset_of, request_of_session, window_of
 from merlin.app.outbox import OutgoingMessage, QueuedMessage, Target
 from merlin.app.sessions import list_own_turns, session_as_json, session_as_markdown
-from merlin.bot import answers, menu
-from merlin.bot.answers import TypingIndicator
+from merlin.bot import menu
 from merlin.bot.context import BotContext, build_messages
 from merlin.bot.handlers import answering
-from merlin.bot.handlers.questions import find_own_turn, question_of
 from merlin.bot.handlers.session_choices import describe_settings
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.bot.registry import Handlers
@@ -40,74 +34,13 @@ from merlin.core.formatted_text import (
     Attachment,
     Button,
     FormattedMessage,
-    in_entity,
-    join_pages,
     shorten_text,
 )
 from merlin.core.i18n import text
-from merlin.core.messages import Message, Usage
+from merlin.core.messages import Usage
 from merlin.core.money import Cost
 
 handlers = Handlers()
-
-
-@handlers.button("sum")
-async def summarize(context: BotContext) -> None:
-    """Summarize the session of a button and continue in a new one. Raises ChatUnreachable."""
-    task = await context.store.do(lambda: _begin_summary(context))
-    if isinstance(task, View):
-        await context.show(lambda: task)
-        return
-    if not context.is_resumed:
-        await context.answer_press(text=context.translate("summary-working"))
-    async with TypingIndicator(
-        context.bot_api, context.place, context.services.pace.typing_s
-    ) as typing:
-        summary, replies = await summaries.summarize_session(
-            context.services, task, context.bot_data.answer_service, typing
-        )
-
-    def prepare() -> Sequence[QueuedMessage]:
-        is_stored = summaries.finish(context.services, task, context.place, summary, replies)
-        view = _summary_view(context, task.session, summary if is_stored else "")
-        return context.outbox.put(build_messages(context, view))
-
-    await context.deliver(prepare, context.finish_callback(UpdateState.ANSWERED))
-
-
-def _begin_summary(context: BotContext) -> Conversation | View:
-    """Return the conversation to sum up, or the view to show if there is none."""
-    if _is_replied(context):
-        return View(None)
-    turn = find_own_turn(context)
-    session_id = turn.question.session_id if turn is not None else 0
-    session = context.sessions.find(context.place, session_id)
-    if session is None:
-        return menu.refusal(context, "session-not-found")
-    current = context.open_session()
-    if current.summary and not current.used_tokens:
-        return menu.refusal(context, "summary-done")
-    task = summaries.begin(context.services, question_of(context), session)
-    if isinstance(task, Conversation):
-        return task
-    refusal = answering.refusal_of(context, task)
-    rows = answers.answer_buttons(refusal.offer, 0, context.language)
-    return replace(menu.message(context, refusal.note, *rows), is_new=True)
-
-
-def _summary_view(context: BotContext, old: Session, summary: str) -> View:
-    """Show the summary with which the new session starts, or say that nothing has changed."""
-    if not summary:
-        return replace(menu.text_view(context, "summary-failed"), is_new=True)
-    ending = context.translate("summary-tail" if context.is_private else "groups-summary-tail")
-    page = join_pages(
-        FormattedMessage(context.translate("summary-heading")),
-        in_entity("expandable_blockquote", summary),
-        FormattedMessage(ending),
-    )
-    # Groups cannot reopen earlier sessions.
-    back = context.is_private and ("summary-back", f"session-open:{old.session_id}")
-    return View(replace(page, buttons=menu.buttons_of(context, back)), is_new=True)
 
 
 NAME_STEP = "session-name"
@@ -283,10 +216,8 @@ def tokens(context: BotContext) -> View:
     if left_lines := answering.render_left_lines(context, plan):
         title = context.translate("plan-title", title=plan.title_in(context.language))
         lines += ["", title, *left_lines]
-    sum_button = newest is not None and ("bot-button-summary", f"sum:{newest.turn_id}")
     new_button = newest is not None and ("bot-button-new", "new")
-    rows = (sum_button, (new_button, context.is_private and _ALL))
-    return menu.message(context, "\n".join(lines), *rows)
+    return menu.message(context, "\n".join(lines), (new_button, context.is_private and _ALL))
 
 
 def _window_lines(
@@ -296,9 +227,7 @@ def _window_lines(
     # Some providers do not report tokens.
     is_counted = used > 0 and answer is not None and answer.usage != Usage()
     if not used:
-        summary = (Message("system", session.summary),) if session.summary else ()
-        history = context.turns.read_history(session.session_id, MAX_TURNS)
-        used = count_window_tokens((*summary, *history))
+        used = count_window_tokens(context.turns.read_history(session.session_id, MAX_TURNS))
     gauge = WindowCounter(used, limit)
     share = f"{min(gauge.share, 1) * 100:.0f}"
     by = "provider" if is_counted else "estimate"

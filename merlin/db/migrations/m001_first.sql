@@ -283,7 +283,6 @@ CREATE TABLE chat_session (
     title TEXT NOT NULL DEFAULT '',
     preset TEXT NOT NULL DEFAULT '',
     system TEXT NOT NULL DEFAULT '',
-    summary TEXT NOT NULL DEFAULT '',
     used_tokens BIGINT NOT NULL DEFAULT 0,
     is_warned BIGINT NOT NULL DEFAULT 0,
     is_full BIGINT NOT NULL DEFAULT 0,

@@ -12,7 +12,6 @@ groups-leaders-only = Only admins of the group can do that.
 groups-admins-unknown = Only admins of the group can do that, and Telegram didn't tell me who they are. Please try again in a minute.
 groups-new = New conversation started: I no longer remember what was said before.
 groups-renewed = [That conversation was full, so I started a new one: I no longer remember what was said before.]
-groups-summary-tail = This new conversation remembers the summary. Just keep writing.
 groups-button-private = Open the private chat
 groups-button-settings = ⚙️ Settings
 groups-settings-private = Groups have settings: add me to a group and write /settings there. Your language: /lang
