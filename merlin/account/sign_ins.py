@@ -139,7 +139,6 @@ class SignInMethod(StrEnum):
     TELEGRAM = "telegram"
     CODE = "code"
     PASSWORD = "password"  # noqa: S105 - a word, no secret
-    OPENID = "openid"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

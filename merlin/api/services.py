@@ -11,7 +11,6 @@ from merlin.chat.answer import RetryPolicy
 from merlin.core.connections import Connections
 from merlin.db.writer import Store
 from merlin.providers.openai_chat import OpenAIChat
-from merlin.providers.openid import Issuer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,8 +20,8 @@ class ApiServices(Context):
     `webhook_bot` is the bot whose updates Telegram posts here, None if the bot uses long polling;
     `telegram_secret` is the secret token of that webhook. `answerers` are the providers by name,
     `retry_policy` that of /v1. `telegram_keys` are Telegram's public keys, `bot_token` the bot's
-    token if this process has it: both verify who opened a page inside Telegram. `issuer` is
-    the OpenID Connect issuer, None if it is not configured. `connections` are those of the server.
+    token if this process has it: both verify who opened a page inside Telegram. `connections`
+    are those of the server.
     `hook_secrets` are the accepted secrets of each webhook.
 
     `body_bytes`: the longest dataset file, with each character as a JSON escape. `bodies_bytes`:
@@ -37,7 +36,6 @@ class ApiServices(Context):
     retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
     telegram_keys: tuple[str, ...] = (PRODUCTION,)
     bot_token: str = field(default="", repr=False)
-    issuer: Issuer | None = None
     connections: Connections = field(default_factory=Connections)
     hook_secrets: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
     body_bytes: int = 8 * 1024 * 1024

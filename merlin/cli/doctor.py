@@ -172,8 +172,6 @@ def _service_checks(config: Config) -> Iterator[_Check]:
     yield "documents", checks.check_document_sandbox
     if config.payments.yookassa is not None:
         yield "payments.yookassa", partial(checks.check_yookassa, config.payments.yookassa)
-    if config.api.openid is not None:
-        yield "api.openid", partial(checks.check_openid, config.api.openid)
     if config.tracing is not None:
         yield "tracing.endpoint", partial(checks.check_trace_receiver, config.tracing.endpoint)
 

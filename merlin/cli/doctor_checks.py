@@ -30,7 +30,6 @@ from merlin.cli.health import DATABASE_ERRORS, OTHER_INSTALLATION, health_error,
 from merlin.config import BOT_TOKEN, Config, bot_id, credential, require_repository
 from merlin.config.settings import (
     ModelChoice,
-    OpenIdConfig,
     ProviderConfig,
     RepositoryConfig,
     TelegramConfig,
@@ -58,7 +57,6 @@ from merlin.engine.machine import read_free_memory
 from merlin.git.remote_url import parse_remote_url
 from merlin.git.repository import GitSource
 from merlin.providers.documents import has_system_call_filter
-from merlin.providers.openid import Issuer, OpenIdRefused, new_sign_in_state
 from merlin.wiring.context import git_source, yookassa_gateway
 from merlin.wiring.engine import engine_folder
 from merlin.wiring.providers import create_forge, training_client
@@ -417,18 +415,6 @@ def check_yookassa(shop: YooKassaConfig) -> CheckMessage:
         named = {"url": shop.base_url, "code": error.code, "reason": str(error)}
         raise check_failure(key, **named) from None
     return "doctor-shop", {}
-
-
-def check_openid(open_id_config: OpenIdConfig) -> CheckMessage:
-    """Check that the OpenID issuer's metadata can be read."""
-    issuer = Issuer(open_id_config, credential(open_id_config.credential))
-    try:
-        asyncio.run(issuer.sign_in_url(new_sign_in_state(), open_id_config.issuer))
-    except OpenIdRefused as error:
-        raise check_failure(
-            "doctor-no-issuer", issuer=open_id_config.issuer, reason=str(error)
-        ) from None
-    return "doctor-issuer", {"issuer": open_id_config.issuer}
 
 
 def check_trace_receiver(endpoint: str) -> CheckMessage:

@@ -277,8 +277,6 @@ def _faults_of(config: Config) -> Iterator[Fault]:
         yield fault_at("telegram", "config-missing-key", name="webhook_url")
     if not config.allow_plain_http:
         yield from _find_in_the_open(config)
-    if config.api.openid is not None and not config.api.public_url:
-        yield fault_at("api.openid", "config-no-public-url")
     yield from engine_faults(config.engine)
     yield from plan_faults(config.plans, config.payments)
     if config.payments.yookassa is not None and not config.api.public_url:
@@ -345,8 +343,6 @@ def _addresses(config: Config) -> Iterator[tuple[str, str]]:
         yield "repository.statuses.url", config.repository.forge[0]
     for number, webhook in enumerate(config.engine.webhooks):
         yield f"engine.webhooks.{number}.url", webhook.url
-    if config.api.openid is not None:
-        yield "api.openid.issuer", config.api.openid.issuer
     if config.payments.yookassa is not None:
         yield "payments.yookassa.base_url", config.payments.yookassa.base_url
     if config.tracing is not None:
@@ -437,9 +433,8 @@ def credentials_of(config: Config, process: str) -> dict[str, bool]:
     if process == "bot":
         return dict.fromkeys([BOT_TOKEN, *providers], True) | optional
     needed = [BOT_TOKEN] if config.telegram.mode == "webhook" else []
-    shop, openid = config.payments.yookassa, config.api.openid
+    shop = config.payments.yookassa
     needed += [shop.shop_id, shop.secret_key] if shop is not None else []
-    needed += [openid.credential] if openid is not None else []
     needed += config.api.hooks.credentials.values()
     return dict.fromkeys(providers, False) | optional | dict.fromkeys(needed, True)
 

@@ -568,23 +568,6 @@ class HooksConfig(Section):
         return {name: hook.credential for name, hook in values.items() if hook is not None}
 
 
-class OpenIdConfig(Section):
-    """Sign-in by Telegram's OpenID Connect; needs `api.public_url`.
-
-    BotFather gives client ID and secret; enter the address `/api/auth/openid/callback` there.
-    """
-
-    client_id: str = setting("The client ID.", "123456789", min_length=1)
-    issuer: Url = setting(
-        "The issuer's address.", default="https://oauth.telegram.org", pattern=r"^https?://"
-    )
-    credential: str = setting(
-        "Name of the environment variable with the client secret.",
-        default="TELEGRAM_LOGIN_SECRET",
-        min_length=1,
-    )
-
-
 class ApiConfig(Section):
     """The process that is reachable from outside."""
 
@@ -612,7 +595,6 @@ class ApiConfig(Section):
         ["127.0.0.0/8", "10.0.0.7"],
         default=LOOPBACK,
     )
-    openid: Opt[OpenIdConfig] = None
 
     @property
     def address(self) -> tuple[str, int]:

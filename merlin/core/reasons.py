@@ -51,7 +51,6 @@ REASONS = {
     "too many rows": "many-rows",
     "too much in it": "too-much",
     "damaged or unusual": "unusual",
-    "the issuer's description leads elsewhere": "openid-elsewhere",
     "File is not a zip file": "no-zip",
     "File contains no valid workbook part": "no-workbook",
 }

@@ -13,7 +13,6 @@ from merlin.core.server import READY, STOPPING, notify
 from merlin.core.webhook_signing import signing_key
 from merlin.db.writer import Store
 from merlin.engine.trainers.recall import train_and_answer
-from merlin.providers.openid import Issuer
 from merlin.wiring import context
 from merlin.wiring.process import observe_process
 
@@ -38,7 +37,7 @@ def services_of(config: Config, store: Store) -> ApiServices:
     settings, shop = config.api, config.payments.yookassa
     gateway = None if shop is None else context.yookassa_gateway(shop)
     token = credential(BOT_TOKEN) if config.telegram.mode == "webhook" else ""
-    answerers, openid = context.create_chat_clients(config, requires_all=False), settings.openid
+    answerers = context.create_chat_clients(config, requires_all=False)
     return ApiServices(
         config=config,
         store=store,
@@ -49,7 +48,6 @@ def services_of(config: Config, store: Store) -> ApiServices:
         polled=gateway,
         answerers=answerers,
         bot_token=token,
-        issuer=Issuer(openid, credential(openid.credential)) if openid else None,
         connections=Connections(
             ConnectionLimits(per_address=settings.limits.connections_per_address), settings.proxies
         ),

@@ -50,7 +50,7 @@ OPERATIONS = {
     "public": """
         healthz readyz metrics git provider payment
         sign_in_by_telegram sign_in_by_password start_login look_at_login finish_login
-        begin_openid finish_openid telegram search_courses search list_courses list_semesters
+        telegram search_courses search list_courses list_semesters
         list_teachers""",
     "course": "get_course list_materials get_material",
     "priced": "list_plans",
@@ -277,8 +277,6 @@ def test_permitted_callers_are_accepted(site, callers):
 
 # Not configured on this site, or already gone for the second caller.
 NOT_HERE = {
-    ("begin_openid", 404),
-    ("finish_openid", 404),
     ("sign_in_by_telegram", 401),
     ("sign_in_by_password", 401),
     ("telegram", 401),

@@ -9,6 +9,10 @@ pytestmark = pytest.mark.functional
 GOOD = "state_dir: s\n"
 FAULTS = [
     ("repositori: {}", ":2: repositori: unknown key; did you mean repository?"),
+    (
+        "api: {openid: {client_id: '1'}}",
+        ":2: api.openid: OpenID Connect was removed: people sign in by the bot",
+    ),
     ("engine: {port: 80}", ":2: engine.port: unknown key; did you mean listen, credential, tls, "),
     ("engine: {hearing: {model: a}}", ":2: engine.hearing: the engine no longer transcribes; add"),
     ("models: {2: a}", ":2: models.2: expected a group of keys, got a"),

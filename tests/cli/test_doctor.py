@@ -32,7 +32,6 @@ from merlin.db.tables import JOB, MODEL
 from merlin.engine.database import Database as EngineDatabase
 from merlin.sandbox.telegram.world import BOT_NAME, TOKEN
 from merlin.wiring.context import make_cipher, open_migrated_database
-from tests.api.openid_issuer import CLIENT, StandInIssuer
 from tests.support.certificates import create_certificate, encode_key, generate_key
 from tests.support.config import make_config
 from tests.support.forge_standin import PROJECT, ForgeServer
@@ -273,32 +272,6 @@ def test_renamed_branch_is_reported_with_the_branches_that_exist(fresh, capsys):
     assert (good, "has no branch main, but has feature/names, trunk." in words) == (False, True)
 
 
-@pytest.mark.parametrize(
-    ("discovery", "raw", "reason"),
-    [
-        ({"issuer": "https://elsewhere.example"}, b"", "другую службу"),
-        ({}, b"<html>", "ответ не разобрать"),
-        ({}, b"x" * 70_000, "слишком длинный"),
-        (None, b"", "нет связи"),
-    ],
-)
-def test_reason_of_a_sign_in_service_is_in_the_language_of_the_rest(
-    fresh, capsys, monkeypatch, discovery, raw, reason
-):
-    monkeypatch.setenv("OPENID_SECRET", "secret")
-    monkeypatch.setenv("MERLIN_LANGUAGE", "ru")
-    with serve_http(StandInIssuer()) as issuer:
-        settings = yaml.safe_load(fresh.path.read_text("utf-8"))
-        url = issuer.url if discovery is not None else f"http://127.0.0.1:{free_ports(1)[0]}"
-        openid = {"issuer": url, "client_id": CLIENT, "credential": "OPENID_SECRET"}
-        settings["api"] = {"public_url": "https://merlin.invalid", "openid": openid}
-        fresh.path.write_text(yaml.safe_dump(settings), "utf-8")
-        issuer.discovery, issuer.raw = discovery or {}, raw
-        good, words = run_doctor(fresh, capsys)["api.openid"]
-    assert not good
-    assert reason in words
-
-
 def test_repository_is_named_by_its_newest_commit_and_accepts_pushes(fresh, capsys):
     fresh.repository.dataset()
     head = fresh.repository.commit()
@@ -404,7 +377,6 @@ MENDS = {
     "engine.models": "engine.models.gone.path",
     "telegram.admins": "these admins: 1003",
     "payments.yookassa": "YooKassa doesn't answer at",
-    "api.openid": "Check api.openid.issuer",
     "tracing.endpoint": "takes no traces. Check tracing.endpoint",
     "api.public_url": "Check DNS",
     "chat.assistant": "doesn't list an-absent-one",
@@ -423,7 +395,7 @@ def break_everything(lab, address, port, monkeypatch):
     (folder / "cert.pem").write_bytes(create_certificate(key))
     sunset = (utc_now() + timedelta(days=9)).date()
     monkeypatch.delenv("TELEGRAM_BOT_TOKEN", raising=False)
-    for name in ("TELEGRAM_LOGIN_SECRET", "YOOKASSA_SHOP_ID", "YOOKASSA_SECRET_KEY"):
+    for name in ("YOOKASSA_SHOP_ID", "YOOKASSA_SECRET_KEY"):
         monkeypatch.setenv(name, "any")
     settings = yaml.safe_load(lab.path.read_text("utf-8")) | {
         "telegram": {"base_url": address, "admins": [1003]},
@@ -435,7 +407,6 @@ def break_everything(lab, address, port, monkeypatch):
         "api": {
             "listen": f"127.0.0.1:{port}",
             "public_url": NOWHERE,
-            "openid": {"client_id": "1", "issuer": NOWHERE},
             "tls": {"certificate": "cert.pem", "key": "key.pem"},
         },
         "tracing": {"endpoint": NOWHERE},

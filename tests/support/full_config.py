@@ -13,7 +13,6 @@ CREDENTIALS = {
     "MERLIN_TEXT_KEY": "c2l4dGVlbiBieXRlcyBhcmUgbm90IGVub3VnaCBoZXI=",
     "YOOKASSA_SHOP_ID": "100500",
     "YOOKASSA_SECRET_KEY": "test_a-key-that-no-shop-has",
-    "TELEGRAM_LOGIN_SECRET": "the-client-secret-of-tests",
     "MERLIN_GIT_HOOK_SECRET": "a-word-that-the-git-host-was-told",
     "MERLIN_WEBHOOK_SECRET": "whsec_c2l4dGVlbiBieXRlcyBhcmUgbm90IGVub3VnaCBoZXI=",
     "MERLIN_FORGE_TOKEN": "a-token-that-may-write-statuses",
@@ -90,7 +89,6 @@ def full_config(state_dir, repository, *, telegram, api="127.0.0.1:8701", engine
             "api": {
                 "listen": api,
                 "public_url": "https://merlin.example.com",
-                "openid": {"client_id": "8700000001", "issuer": unreachable},
                 "hooks": {
                     "git": {"credential": "MERLIN_GIT_HOOK_SECRET"},
                     "provider": {"credential": "MERLIN_WEBHOOK_SECRET"},

@@ -28,7 +28,6 @@ from merlin.config.settings import (
     TranscriptionChoice,
 )
 from merlin.config.shop import PaymentsConfig
-from merlin.providers.openid import Issuer
 from merlin.providers.yookassa import YooKassaGateway
 from merlin.wiring import api, bot
 from merlin.wiring.context import open_checked_database
@@ -79,7 +78,6 @@ class ProcessSettings:
     retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
     listening: ApiConfig = field(default_factory=ApiConfig)
     telegram_keys: tuple[str, ...] = (PRODUCTION,)
-    openid: Issuer | None = None
     gateway: YooKassaGateway | None = None
     hook_secrets: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
@@ -183,8 +181,6 @@ def api_services(settings, writer):
     with settings.in_environment():
         services = api.services_of(settings.as_config, writer)
     overrides = {"telegram_keys": settings.telegram_keys, "retry_policy": settings.retry_policy}
-    if settings.openid is not None:
-        overrides["issuer"] = settings.openid
     overrides |= {"gateway": settings.gateway, "polled": settings.gateway}
     overrides["hook_secrets"] = settings.hook_secrets
     if settings.webhook_secret is not None:

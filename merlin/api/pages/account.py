@@ -53,14 +53,12 @@ Next = Annotated[str, Form()]
 async def sign_in(
     context: PublicContext,
     next: str = "/",  # noqa: A002 - the address
-    refused: str = "",
 ) -> Response:
     """Return the sign-in page; redirects if already signed in."""
     back = local_address(next)
     if context.user is not None:
         return seen_other(back)
-    reason = text(context.language, "api-problem-openid-detail") if refused == "openid" else ""
-    return _sign_in_page(context, back, refused=reason)
+    return _sign_in_page(context, back)
 
 
 @router.post("/sign-in/password")
@@ -93,15 +91,8 @@ def _sign_in_page(
     *,
     name: str = "",
     wrong_words: str = "",
-    refused: str = "",
 ) -> Response:
-    view = {
-        "next": back,
-        "has_openid": context.services.issuer is not None,
-        "name": name,
-        "wrong_words": wrong_words,
-        "refused": refused,
-    }
+    view = {"next": back, "name": name, "wrong_words": wrong_words}
     return render_page(context, "sign_in.html", view, status=status)
 
 

@@ -1,21 +1,18 @@
-"""Sign in and out: inside Telegram, by password, by the bot, by OpenID Connect.
+"""Sign in and out: inside Telegram, by password, by the bot.
 
 Every way sets an HttpOnly cookie. Inside Telegram's frame, where a browser may refuse cookies, the
 token is also returned, to be sent as `Authorization: Bearer`.
 
-By the bot: the page shows two digits and a link, the person confirms in the bot. OpenID Connect: a
-redirect to the issuer, and back with a code.
+By the bot: the page shows two digits and a link, the person confirms in the bot.
 """
 
 from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Any
-from urllib.parse import urlencode
 
-from fastapi import Depends, Query
+from fastapi import Depends
 from pydantic import Field
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from merlin.account.accounts import MAX_PASSWORD_LENGTH
 from merlin.account.sign_ins import MAX_BYTES, LoginState, read_telegram_data
@@ -24,11 +21,9 @@ from merlin.api.auth import (
     POLL_S,
     Person,
     browser_of,
-    delete_cookie,
     forget_sign_in,
     remember_browser,
     require_same_origin,
-    set_cookie,
 )
 from merlin.api.problems import Problem, problems
 from merlin.api.schema import Body, Shape, operation_router
@@ -37,12 +32,7 @@ from merlin.app import sign_in
 from merlin.app.accounts import OwnAccount
 from merlin.app.bot_settings import BOT_ID, Settings
 from merlin.app.sign_in import NewSignIn
-from merlin.core.errors import NotFound
 from merlin.core.log import get_logger
-from merlin.core.web.assets import accepts, local_address
-from merlin.core.web.browser import read_cookie
-from merlin.providers.openid import LIFETIME as SIGN_IN_LIFE
-from merlin.providers.openid import Issuer, OpenIdRefused, new_sign_in_state, read_sign_in_state
 
 log = get_logger(__name__)
 
@@ -170,80 +160,3 @@ async def finish_login(request: Request, response: Response) -> LoginStatus:
     if entered is None:
         return await look_at_login(request)
     return LoginStatus(state=LoginState.CONFIRMED, signed_in=_sign_in_view(entered))
-
-
-COOKIE = "merlin-openid"
-BACK = "/api/auth/openid/callback"
-_MOST = 2048
-_REDIRECT: dict[str, Any] = {
-    "status_code": HTTPStatus.SEE_OTHER,
-    "response_class": Response,
-    "responses": {303: {"description": "Redirect"}, **problems(401, 404)},
-}
-
-
-@router.get("/openid", summary="Sign in with OpenID Connect", **_REDIRECT)
-async def begin_openid(
-    request: Request,
-    next: Annotated[  # noqa: A002 - as the pages call it
-        str,
-        Query(max_length=_MOST, description="Path on this site to redirect to after the sign-in."),
-    ] = "/",
-) -> Response:
-    """Redirect the browser to the OpenID issuer; 404 if none is configured."""
-    issuer, sign_in_state = _find_issuer(request), new_sign_in_state(local_address(next))
-    try:
-        address = await issuer.sign_in_url(sign_in_state, _build_redirect_uri(request))
-    except OpenIdRefused as error:
-        return _answer_refusal(request, error, sign_in_state.back)
-    response = RedirectResponse(address, HTTPStatus.SEE_OTHER)
-    set_cookie(request, response, COOKIE, sign_in_state.to_cookie(), SIGN_IN_LIFE)
-    return response
-
-
-@router.get("/openid/callback", summary="Complete a sign-in with OpenID Connect", **_REDIRECT)
-async def finish_openid(
-    request: Request,
-    state: Annotated[str, Query(max_length=_MOST)] = "",
-    code: Annotated[str, Query(max_length=_MOST)] = "",
-) -> Response:
-    """Exchange the code for a sign-in, and redirect to the page where the sign-in was started.
-
-    Works only in the browser that started the sign-in.
-    """
-    issuer = _find_issuer(request)
-    sign_in_state = read_sign_in_state(read_cookie(request, COOKIE), state)
-    # A cookie must not redirect people to another site.
-    back = local_address(sign_in_state.back) if sign_in_state is not None else "/"
-    if sign_in_state is None or not code:
-        return _answer_refusal(request, OpenIdRefused("another browser, or no code"), back)
-    try:
-        person = await issuer.fetch_person(code, sign_in_state, _build_redirect_uri(request))
-    except OpenIdRefused as error:
-        return _answer_refusal(request, error, back)
-    act, browser = sign_in.sign_in_by_openid, browser_of(request)
-    entered = await services_of(request).write(act, *person, browser)
-    response = RedirectResponse(back, HTTPStatus.SEE_OTHER)
-    remember_browser(request, response, entered)
-    delete_cookie(request, response, COOKIE)
-    return response
-
-
-def _find_issuer(request: Request) -> Issuer:
-    issuer = services_of(request).issuer
-    if issuer is None:
-        raise NotFound("no issuer")
-    return issuer
-
-
-def _build_redirect_uri(request: Request) -> str:
-    return services_of(request).config.api.public_url.rstrip("/") + BACK
-
-
-def _answer_refusal(request: Request, error: OpenIdRefused, back: str) -> Response:
-    """Redirect a person to the sign-in page with the error; answer programs with a problem."""
-    log.warning("sign-in by openid failed", reason=str(error))
-    if not accepts(request.headers.get("accept", ""), "text/html"):
-        raise Problem(HTTPStatus.UNAUTHORIZED, "openid") from error
-    query = urlencode({"next": back, "refused": "openid"})
-    return RedirectResponse(f"/sign-in?{query}", HTTPStatus.SEE_OTHER)

@@ -30,7 +30,6 @@ reason-no-rows = no visible sheet has rows
 reason-many-rows = a sheet may have 100,000 rows
 reason-too-much = reading it takes too much memory or time. Split it into several files, or save it as CSV.
 reason-unusual = a part of it is damaged or unusual. Save it again, or as CSV UTF-8.
-reason-openid-elsewhere = it describes another service, or its addresses are on another host
 reason-no-zip = the file is damaged, has a password or is an old .xls
 reason-no-workbook = the file isn't an XLSX workbook. Save the table as XLSX or as CSV.
 reason-git-auth = sign-in failed, the key or token is wrong, revoked or expired, or the key has a passphrase, which no one can type for Merlin. Replace it: in repository.url or in the SSH keys.

@@ -20,8 +20,6 @@ notice-key-made = A new API key { $hint }… was created in your account. Wasn't
 notice-erased = All your data was deleted: this was confirmed on the site.
 api-problem-person-only = For people only
 api-problem-person-only-detail = A program's key cannot do this: sign in yourself.
-api-problem-openid = Signing in did not work
-api-problem-openid-detail = Telegram did not confirm the sign-in. Please try again.
 
 tls-unreadable = { $setting }: the file { $path } can't be read: { $reason }. Name a PEM file that this process may read.
 tls-mismatch = { $setting }: { $certificate } and { $private } don't fit: { $reason }. A certificate with its chain and its key without a password are needed, both as PEM.

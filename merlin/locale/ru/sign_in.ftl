@@ -21,8 +21,6 @@ notice-key-made = В вашем аккаунте создан ключ API { $hi
 notice-erased = Все ваши данные удалены: удаление подтвердили на сайте.
 api-problem-person-only = Только для человека
 api-problem-person-only-detail = Этого нельзя сделать ключом программы: войдите сами.
-api-problem-openid = Вход не удался
-api-problem-openid-detail = Telegram не подтвердил вход. Попробуйте ещё раз.
 
 tls-unreadable = { $setting }: файл { $path } не читается: { $reason }. Назовите файл в формате PEM, который может читать этот процесс.
 tls-mismatch = { $setting }: { $certificate } и { $private } не подходят: { $reason }. Нужны сертификат с цепочкой и его ключ без пароля, оба в формате PEM.

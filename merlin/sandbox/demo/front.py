@@ -204,7 +204,7 @@ class FrontPage(StandIn):
                 page = f"datasets/{self._place.script.dataset}/proposals"
             with open_writing_context(self._config, makes_key=True) as ctx:
                 person_fields = (person.person_id, person.first_name, browser_of(request))
-                return sign_in.sign_in_by_openid(ctx, *person_fields), page
+                return sign_in.sign_in_to_demo(ctx, *person_fields), page
 
         try:
             new_sign_in, page = await run_in_threadpool(enter)
