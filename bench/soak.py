@@ -60,7 +60,6 @@ UNREACHED = (
     "restore.",
     "erase.",
     "distil.",
-    "broadcast.",
     "completion.",
     "remove.",
     "engine.webhook",

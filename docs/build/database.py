@@ -42,7 +42,7 @@ SECTIONS: Mapping[str, str] = {
     "Edits, and files for editors": (
         "change dataset_tree dataset_file dataset_text example_entry example_tag example_draft"
     ),
-    "Broadcasts and pending requests of admins": "broadcast errand",
+    "Pending requests of admins": "errand",
 }
 ROWS: Mapping[str, str] = {
     "account": "the username and password hash (argon2id) for a sign-in without Telegram",
@@ -53,7 +53,6 @@ ROWS: Mapping[str, str] = {
     "audit": "a dangerous action: who did what to whom; rows are only added",
     "canary": "a model that answers a share of the people, and its results next to the live one's",
     "baseline_answer": "the answer of a base model or a checkpoint to one test question",
-    "broadcast": "a message to everyone, and its progress",
     "build": "a build of a dataset at a commit",
     "change": "an edit of one file that waits for its commit, or its result",
     "checkpoint": "a checkpoint of a job",

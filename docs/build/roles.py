@@ -13,7 +13,6 @@ MEANINGS = {
     Permission.EDIT_TEXTS: "edit the bot's texts",
     Permission.USERS: "find people, give roles, block",
     Permission.GIFTS: "give plans and gifts",
-    Permission.BROADCAST: "send broadcasts",
     Permission.REFUNDS: "refund payments",
 }
 

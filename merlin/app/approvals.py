@@ -10,9 +10,8 @@ from typing import Any
 
 from merlin.account.approvals import Approval, Approvals, ApprovalState
 from merlin.account.users import ERASED, Users
-from merlin.app import broadcasts, models, payments, users
+from merlin.app import models, payments, users
 from merlin.app.actor import Actor
-from merlin.app.broadcasts import BroadcastState
 from merlin.app.context import Context
 from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.core.permissions import Permission, Role
@@ -25,14 +24,10 @@ from merlin.db.requests import RequestKind
 class ApprovalView:
     """A stored act with its state.
 
-    `text` is the text of a broadcast, "" for another act; `recipients`: how many would get it now,
-    0 for one that is continued. `is_own`: the actor asked for it. `reason`: why an approved act
-    could not be performed.
+    `is_own`: the actor asked for it. `reason`: why an approved act could not be performed.
     """
 
     approval: Approval
-    text: str = ""
-    recipients: int = 0
     is_own: bool = False
     reason: MerlinError | None = None
 
@@ -45,7 +40,7 @@ class ApprovalView:
 def list_waiting(ctx: Context, actor: Actor) -> list[ApprovalView]:
     """Return what the actor may decide or has asked for, oldest first."""
     approvals = Approvals(ctx.db, ctx.clock).list_waiting()
-    views = (_view(ctx, actor, approval) for approval in approvals)
+    views = (_view(actor, approval) for approval in approvals)
     return [view for view in views if view.is_own or _may(actor, view.approval)]
 
 
@@ -61,7 +56,7 @@ def get_waiting(ctx: Context, actor: Actor, number: int) -> ApprovalView:
     one that is decided or expired.
     """
     approval = Approvals(ctx.db, ctx.clock).get(number)
-    view = _view(ctx, actor, approval)
+    view = _view(actor, approval)
     if not (view.is_own or _may(actor, approval)):
         raise NotFound(f"no approval {number}", "approval-none", number=str(number))
     if approval.state is not ApprovalState.WAITING or approval.expires_at <= ctx.clock():
@@ -128,18 +123,9 @@ def _perform(ctx: Context, approval: Approval) -> MerlinError | None:
     return None
 
 
-def _view(ctx: Context, actor: Actor, approval: Approval) -> ApprovalView:
+def _view(actor: Actor, approval: Approval) -> ApprovalView:
     is_own = not actor.is_operator and approval.asked_by == actor.user_id
-    view, arguments = ApprovalView(approval=approval, is_own=is_own), approval.arguments
-    if approval.act != "broadcast":
-        return view
-    repository = broadcasts.broadcasts_of(ctx, arguments["bot_id"])
-    broadcast = repository.get(arguments["broadcast_id"])
-    if broadcast is None:
-        return view
-    is_new = broadcast.state is BroadcastState.DRAFT
-    recipients = repository.count_recipients(arguments["whom"]) if is_new else 0
-    return replace(view, text=broadcast.text, recipients=recipients)
+    return ApprovalView(approval=approval, is_own=is_own)
 
 
 def _may(actor: Actor, approval: Approval) -> bool:
@@ -166,10 +152,6 @@ def _serve(ctx: Context, actor: Actor, values: Mapping[str, Any], once: str) -> 
     models.submit(ctx, actor, kind, values["dataset"], values["arguments"], once)
 
 
-def _broadcast(ctx: Context, actor: Actor, arguments: Mapping[str, Any], _once: str) -> None:
-    broadcasts.start(ctx, actor, **arguments)
-
-
 # Act -> the function that performs it, and the permission to approve it. Editors accept changed
 # answers; approving that takes the permission to promote.
 _ACTS: Mapping[str, tuple[_Act, Permission]] = {
@@ -179,5 +161,4 @@ _ACTS: Mapping[str, tuple[_Act, Permission]] = {
     RequestKind.PROMOTE.value: (_serve, Permission.PROMOTE),
     RequestKind.ACCEPT.value: (_serve, Permission.PROMOTE),
     RequestKind.ROLLBACK.value: (_serve, Permission.PROMOTE),
-    "broadcast": (_broadcast, Permission.BROADCAST),
 }

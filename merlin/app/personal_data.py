@@ -127,7 +127,6 @@ TRACES: tuple[PersonalData, ...] = (
     PersonalData(t.ACCEPTED_LOSS, names=("by_whom",)),
     PersonalData(t.PROMOTION, names=("by_whom", "why")),
     PersonalData(t.SETTING, names=("by_whom",)),
-    PersonalData(t.BROADCAST, numbers=("by_user", "cursor_id")),
     PersonalData(t.USER, ids=("user_id",)),
 )
 

@@ -26,7 +26,7 @@ from merlin.bot.application import create_application, register
 from merlin.bot.bot_api import BotApi, Files
 from merlin.bot.commands import send_settings
 from merlin.bot.notices import NoticeSender
-from merlin.bot.outbox import OutboxSender, send_broadcasts, show_results
+from merlin.bot.outbox import OutboxSender, show_results
 from merlin.bot.processor import MAX_CONCURRENT, Task, UpdateReceiver, message_authors
 from merlin.bot.services import OUTAGES, BotServices, run_every, run_forever, run_loop
 from merlin.bot.stars import StarsGateway, compare_stars, with_stars
@@ -120,7 +120,6 @@ class Bot:
         self._watch = partial(data.live_messages.refresh, services.store, bot_api)
         self._receiver = UpdateReceiver(services, self._application.bot, transport, self._processor)
         self._notices = NoticeSender(services, sender)
-        self._broadcasts = partial(send_broadcasts, services, sender.flooded)
         self._failures = Failures(OUTAGES)
         payments = with_stars(services, bot_api)
         self._payments = PaymentWorker(payments, only=Gateway.STARS, failures=self._failures)
@@ -166,7 +165,6 @@ class Bot:
             ("takeover", lambda: run_loop(self._take_over, changes, rest_s=TAKEOVER_REST_S)),
             ("notices", lambda: run_loop(self._notices.send_pending, changes)),
             ("results", lambda: run_loop(results, changes)),
-            ("broadcasts", lambda: run_loop(self._broadcasts, changes)),
             ("payments", lambda: run_loop(self._payments.run_once, changes, PAYMENTS_EVERY_S)),
             ("comparison of Stars", self._compare_stars),
             ("live messages", lambda: run_every(self._watch, self._services.pace.watch_s)),

@@ -1,34 +1,26 @@
-"""Sends the outbox, broadcasts, results of requests and live messages.
+"""Sends the outbox, results of requests and live messages.
 
 Messages are sent in order, one row each. A message is stored as `sending` before it is sent. If
 the outcome is unknown, it is sent once more with a repeat mark when Telegram responds again, never
 a third time. Results of requests are shown in the messages that wait for them.
-
-Running broadcasts are moved to the outbox in small batches every second, so that an answer or a
-notice never waits behind a broadcast. A kill loses and duplicates nothing: a batch and its
-progress are stored in one transaction.
 
 Live messages are updated for two minutes after the user opened them. They are kept in memory only:
 after a restart the user presses the button again.
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 from telegram.error import BadRequest, RetryAfter, TelegramError
 
 from merlin.account.users import Users
-from merlin.app.broadcasts import Broadcast, Broadcasts, BroadcastState, broadcasts_of
 from merlin.app.outbox import OutgoingMessage, OutgoingState, QueuedMessage, Target, WaitingRequests
 from merlin.bot.bot_api import BotApi, ChatClosed, ChatUnreachable, SendUnknown
-from merlin.bot.markdown import render
 from merlin.bot.menu import short_hash
 from merlin.bot.services import BotServices
 from merlin.bot.transport import AiohttpRequest, EditSkipped, SendClass
-from merlin.core.clock import iso
 from merlin.core.formatted_text import Button, FormattedMessage, prepend
 from merlin.core.i18n import render_stored_text, text
 from merlin.core.killpoint import kill_point
@@ -40,70 +32,6 @@ from merlin.db.requests import Request, RequestKind, RequestState
 from merlin.db.writer import Store
 
 log = get_logger(__name__)
-
-BROADCAST_EVERY_S = 0.25
-
-
-async def send_broadcasts(services: BotServices, flooded: Collection[int]) -> None:
-    """Move the broadcasts to the outbox in batches; report the finished ones. Return at the end.
-
-    Messages to the `flooded` chats do not count in the rate: they may wait for hours.
-    """
-    broadcasts = broadcasts_of(services)
-    while under_way := await services.store.read(broadcasts.open):
-        for broadcast in under_way:
-            if broadcast.state is BroadcastState.RUNNING and not broadcast.is_whole:
-                enqueue = partial(_enqueue_batch, services, broadcasts, broadcast, [*flooded])
-                await services.store.do(enqueue)
-                kill_point("broadcast.queued")
-            else:
-                await services.store.do(partial(_finish_broadcast, services, broadcasts, broadcast))
-        await asyncio.sleep(BROADCAST_EVERY_S)
-
-
-def _enqueue_batch(
-    services: BotServices, broadcasts: Broadcasts, broadcast: Broadcast, flooded: Collection[int]
-) -> None:
-    room = services.pace.broadcast_per_s - broadcasts.count_waiting(flooded)
-    if room < 1:
-        return
-    users = broadcasts.next(broadcast.broadcast_id, room)
-    page = render(broadcast.text)
-    messages = [OutgoingMessage(f"{broadcast.prefix}{user}", user, page) for user in users]
-    services.outbox.put(messages)
-    if users:
-        services.db.bump()
-
-
-def _finish_broadcast(services: BotServices, broadcasts: Broadcasts, broadcast: Broadcast) -> None:
-    """Send the report to the sender, once no message is pending."""
-    counts = broadcasts.count_deliveries(broadcast.broadcast_id)
-    if counts["waiting"] or not broadcasts.end(broadcast.broadcast_id):
-        return
-    ended = broadcasts.get(broadcast.broadcast_id) or broadcast
-    if not ended.by_user:  # the sender has deleted their data
-        return
-    language = services.language_of(ended.by_user)
-    open_button = Button(text(language, "admin-broadcast"), "a-casts:n")
-    page = FormattedMessage(broadcast_report(ended, counts, language), buttons=((open_button,),))
-    # Each end has its report: a stopped broadcast may be continued and end again.
-    key = f"report:{ended.prefix}{iso(services.clock())}"
-    services.outbox.put([OutgoingMessage(key, ended.by_user, page)])
-    services.db.bump()
-
-
-def broadcast_report(broadcast: Broadcast, delivered: Counter[str], language: str) -> str:
-    """Return the progress or the result of a broadcast as text."""
-    counts = {state: delivered[state] for state in ("sent", "blocked", "failed")}
-    return text(
-        language,
-        "broadcast-report",
-        number=broadcast.broadcast_id,
-        state=broadcast.state.value,
-        total=broadcast.total,
-        left=max(broadcast.total - sum(counts.values()), 0),
-        **counts,
-    )
 
 
 async def show_results(services: BotServices) -> None:

@@ -46,7 +46,6 @@ class Pace:
     watch_s: float = 3.0
     group_s: float = 60.0
     expire_s: float = 60.0
-    broadcast_per_s: int = 20
     beat_s: float = 1.0
     longest_pause_s: float = LONGEST_PAUSE_S
 

@@ -59,8 +59,6 @@ def _record(view: ApprovalView) -> dict[str, Any]:
         "what": render_stored_text(
             language(), f"approval-act-{approval.act}", approval.text_arguments
         ),
-        "text": view.text,
-        "recipients": view.recipients,
         "subject": approval.subject,
         "by": person_reference(approval.asked_by),
         "at": approval.asked_at,

@@ -605,9 +605,9 @@ class ApiConfig(Section):
 class SecurityConfig(Section):
     """Protection in case one account is stolen."""
 
-    two_people: Many[Literal["refund", "role", "promote", "broadcast"]] = setting(
+    two_people: Many[Literal["refund", "role", "promote"]] = setting(
         "Actions that another admin has to approve first: `refund`, `role` (granting and"
-        " revoking), `promote` (also a rollback, and accepting changed answers), `broadcast`."
+        " revoking), `promote` (also a rollback, and accepting changed answers)."
         " Any of them includes `role`: an admin who can appoint a second one needs no other."
         " Needs two admins in `telegram.admins`. Commands on the machine need no approval.",
         default=(),

@@ -32,7 +32,6 @@ class Permission(StrEnum):
     EDIT_TEXTS = "edit_texts"
     USERS = "users"
     GIFTS = "gifts"
-    BROADCAST = "broadcast"
     REFUNDS = "refunds"
 
 
@@ -42,7 +41,6 @@ class DangerousAct(StrEnum):
     REFUND = "refund"
     ROLE = "role"
     PROMOTE = "promote"
-    BROADCAST = "broadcast"
 
 
 _STUDENT = frozenset({Permission.ASK})

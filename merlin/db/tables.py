@@ -128,12 +128,6 @@ QUOTA_USE = _table(
 )
 QUOTA_GIFT = _table("quota_gift", "id user_id format amount expires_at by_whom reason key at")
 
-BROADCAST = _table(
-    "broadcast",
-    "id bot_id by_user body state language cursor_id total is_whole moved_at created_at"
-    " started_at ended_at deliveries",
-    sealed="body",
-)
 ERRAND = _table(
     "errand", "bot_id request_id chat_id message_id update_id back", key="bot_id request_id"
 )

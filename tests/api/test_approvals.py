@@ -1,20 +1,18 @@
 """Four-eyes approval: requested over HTTP, approved by another admin, executed once."""
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from merlin.account.approvals import Approvals, ApprovalState
 from merlin.account.users import Users
-from merlin.app import approvals, broadcasts, users
+from merlin.app import approvals, users
 from merlin.app.actor import Actor
-from merlin.app.broadcasts import EVERYBODY, Broadcasts, BroadcastState
 from merlin.config import load
 from merlin.config.settings import SecurityConfig
 from merlin.core.clock import utc_now
-from merlin.core.errors import ApprovalNeeded, ConfigError, NotFound, Refused
+from merlin.core.errors import ConfigError, NotFound, Refused
 from merlin.core.permissions import Role
 from merlin.db.audit import Audit
 from merlin.db.notices import OTHERS, Notices
@@ -28,7 +26,7 @@ ROLES = f"/api/users/{ANNA}/roles"
 def require_two_admins(site):
     """Require two admins for every protected action of an API."""
     config = site.services.config
-    security = SecurityConfig(two_people=("refund", "role", "promote", "broadcast"))
+    security = SecurityConfig(two_people=("refund", "role", "promote"))
     site.override_services(config=config.model_copy(update={"security": security}))
 
 
@@ -203,44 +201,6 @@ def test_refund_waits_for_approval_and_is_requested_from_gateway_once(shop):
     shop.wait_for_state(order_id, "refunded")
     (refund,) = shop.billing.refunds.list_of_purchase(order_id)
     assert (refund.by, refund.amount.minor) == (f"user:{VERA}", 9900)
-
-
-def test_broadcast_starts_after_another_admin_approves_it(site, vera):
-    drafts = Broadcasts(site.db, 7, "ru")
-    cast = drafts.draft(VERA, "Занятия начнутся в понедельник")
-    ctx, admin = make_context(site, VERA)
-    with pytest.raises(ApprovalNeeded) as needed:
-        broadcasts.start(replace(ctx, bot_id=7), admin, cast, EVERYBODY)
-    assert drafts.get(cast).state is BroadcastState.DRAFT
-    ctx.propose(needed.value)
-    (waits,) = approvals.list_waiting(*make_context(site, BORIS))
-    assert waits.text == "Занятия начнутся в понедельник"
-    before = waits.recipients
-    site.add_user(1009)
-    (waits,) = approvals.list_waiting(*make_context(site, BORIS))
-    assert waits.recipients == before + 1
-    with site.browser_client(BORIS) as boris:
-        assert "Сейчас рассылку получат 4 человека." in boris.get("/admin/approvals").text
-    approvals.approve(*make_context(site, BORIS), waits.number)
-    assert drafts.get(cast).state is BroadcastState.RUNNING
-    (noted,) = Audit(site.db).list_newest(1, f"broadcast:{cast}")
-    assert (noted.action, noted.by) == ("broadcast.start", f"user:{VERA}")
-
-
-def test_approval_for_one_audience_does_not_continue_a_broadcast_to_another(site, vera):
-    drafts = Broadcasts(site.db, 7, "ru")
-    cast = drafts.draft(VERA, "Занятия начнутся в понедельник")
-    ctx, admin = make_context(site, VERA)
-    for whom in ("ru", EVERYBODY):
-        with pytest.raises(ApprovalNeeded) as needed:
-            broadcasts.start(replace(ctx, bot_id=7), admin, cast, whom)
-        ctx.propose(needed.value)
-    to_some, to_all = approvals.list_waiting(*make_context(site, BORIS))
-    approvals.approve(*make_context(site, BORIS), to_some.number)
-    assert drafts.stop(cast)
-    failed = approvals.approve(*make_context(site, BORIS), to_all.number)
-    assert failed.reason.key == "broadcast-already-sent"
-    assert drafts.get(cast).state is BroadcastState.STOPPED
 
 
 @pytest.mark.parametrize("admins", ["[]", "[1001]", "[1001, 1001]"])

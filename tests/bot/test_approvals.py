@@ -23,41 +23,30 @@ from tests.support.config import make_config
 from tests.support.pipeline_lab import Lab
 
 pytestmark = pytest.mark.functional
-TEXT = "Занятия начнутся в понедельник"
-CASTS = "SELECT state FROM broadcast"
+ROLES = "SELECT user_id, role FROM role_grant"
 FIND_ANNA = f"SELECT user_id FROM users WHERE user_id = {ANNA}"  # noqa: S608 - a number
 
 
 @pytest.fixture
 def settings(settings):
-    config = make_config(providers=[CHAT], security={"two_people": ["broadcast"]})
+    config = make_config(providers=[CHAT], security={"two_people": ["role"]})
     with_approvals = add_admin(settings, config=config, admins=(VERA, BORIS))
     add_users(with_approvals, [ANNA, BORIS, VERA])
     return with_approvals
-
-
-def request_broadcast(vera):
-    """Write a broadcast and confirm it twice."""
-    vera.say("/admin")
-    vera.press("a-casts")
-    vera.press("✍️ Новая рассылка")
-    vera.say(TEXT)
-    vera.press(vera.button_data("a-cast-ask"))
-    vera.press(vera.button_data("a-cast-yes"))
-    return vera.alert
 
 
 def has_answer(telegram, user, part):
     return any(part in answer.text for answer in telegram.answers(user))
 
 
-def test_broadcast_is_sent_after_another_admin_approves_it(telegram, settings):
+def test_role_is_granted_after_another_admin_approves_it(telegram, settings):
     with RunningBot(settings):
         vera, boris = StaffUser(telegram, settings), StaffUser(telegram, settings, "boris")
         boris.say("/admin")
-        assert "Заявка 1 отправлена" in request_broadcast(vera)
-        assert select_rows(settings, CASTS) == [("draft",)]
-        boris.wait_for_text("разослать сообщение всем")
+        vera.say("/admin")
+        assert "Заявка 1 отправлена" in vera.press_forged(f"a-role-yes:{ANNA}:editor")
+        assert select_rows(settings, ROLES) == []
+        boris.wait_for_text("выдать роль: редактор")
         message = boris.last
         assert any("Подтвердить" in label for label in boris.labels)
         boris.say("/admin")
@@ -66,36 +55,16 @@ def test_broadcast_is_sent_after_another_admin_approves_it(telegram, settings):
         assert "✋ Ждут подтверждения (1)" in vera.labels
         assert vera.press_forged("a-approve-yes:1").startswith("Свою заявку подтвердить нельзя")
         boris.press("a-approve:1:n", message.message_id, forged=True)
-        assert f"{TEXT}\n\nСейчас рассылку получат 3 человека." in boris.last.text
         boris.press(boris.button_data("a-approve-yes"))
-        # In any order, because both admins also receive the broadcast.
-        for user, part in (
-            ("boris", "Подтверждено, действие начато."),
-            ("vera", f"действие начато: разослать сообщение всем. Кто: пользователь {BORIS}."),
-            ("anna", TEXT),
-        ):
-            telegram.wait_for(partial(has_answer, telegram, user, part))
+        assert "Подтверждено, действие начато." in boris.last.text
+        approved = f"действие начато: выдать роль: редактор. Кто: пользователь {BORIS}."
+        telegram.wait_for(partial(has_answer, telegram, "vera", approved))
+        assert select_rows(settings, ROLES) == [(ANNA, "editor")]
         assert select_rows(settings, "SELECT state, decided_by FROM approval") == [
             ("approved", f"user:{BORIS}")
         ]
         again = boris.press_forged("a-approve-yes:1")
         assert again == "Заявка 1 уже подтверждена, действие начато."
-
-
-def test_second_approval_of_one_broadcast_says_that_it_is_sent_already(telegram, settings):
-    with RunningBot(settings):
-        vera, boris = StaffUser(telegram, settings), StaffUser(telegram, settings, "boris")
-        boris.say("/admin")
-        request_broadcast(vera)
-        assert "Заявка 2 отправлена" in vera.press_forged("a-cast-yes:1:ru")
-        boris.press_forged("a-approve-yes:1")
-        boris.press_forged("a-approve-yes:2")
-        again = boris.press_forged("a-approve-yes:2")
-        assert again == "Заявка 2 уже подтверждена, но выполнить её не получилось."
-        failure = "выполнить её не получилось: разослать сообщение"
-        telegram.wait_for(partial(has_answer, telegram, "vera", failure))
-    reasons = select_rows(settings, "SELECT arguments FROM notice WHERE key LIKE '%failed'")
-    assert ["broadcast-already-sent" in reason for (reason,) in reasons] == [True]
 
 
 def test_asker_learns_that_the_daemon_refused_an_approved_action(telegram, provider, tmp_path):

@@ -337,7 +337,7 @@ def test_answer_of_unknown_arrival_in_a_topic_is_repeated_though_the_general_top
         assert (probe.body["message_thread_id"], probe.status) == (str(thread), 200)
 
 
-def test_user_known_only_from_a_group_gets_no_broadcasts(telegram, bot, anna):
+def test_user_known_only_from_a_group_cannot_be_written_to(telegram, bot, anna):
     anna.say(f"{MENTION} лоб?")
     assert select_rows(bot, "SELECT user_id, is_reachable FROM users") == [(1001, 0)]
     join_group_chat(telegram, bot, "anna").say("Вопрос")

@@ -27,7 +27,6 @@ OTHER_PREFIXES = (
     "update.",
     "placeholder.",
     "answer.",
-    "broadcast.",
     "erase.",
     "engine.",
     "gate.",

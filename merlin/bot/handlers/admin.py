@@ -1,6 +1,6 @@
 """The /admin home, health and approvals; what the screens of the admins share.
 
-    home -> examples | jobs | models | users | payments | broadcast | health
+    home -> examples | jobs | models | users | payments | health
          -> dangerous actions that wait for a second admin -> approve | decline
 
 Users see the sections that they have a permission for; teachers see those of their own datasets.
@@ -88,7 +88,6 @@ _SECTIONS = (
     ("admin-models", "a-models", Permission.WATCH),
     ("admin-users", "a-users:0", Permission.USERS),
     ("admin-payments", "a-pay", Permission.REFUNDS),
-    ("admin-broadcast", "a-casts", Permission.BROADCAST),
     ("admin-health", "a-health", Permission.USERS),
 )
 _MAX_DATASETS, _MAX_CARDS, _MAX_APPROVALS = 10, 3, 10
@@ -342,11 +341,7 @@ def _approval_line(context: BotContext, view: ApprovalView) -> str:
         "by": reference_name(services, person_reference(approval.asked_by), language),
         "until": format_time(context, approval.expires_at),
     }
-    line = context.translate("approval-line-own" if view.is_own else "approval-line", **arguments)
-    if not view.text:
-        return line
-    count = context.translate("page-approvals-recipients", count=view.recipients)
-    return "\n\n".join([line, view.text, *([count] if view.recipients else [])])
+    return context.translate("approval-line-own" if view.is_own else "approval-line", **arguments)
 
 
 def _approval_buttons(context: BotContext, view: ApprovalView) -> tuple[Button, ...]:

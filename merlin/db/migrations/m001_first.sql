@@ -565,25 +565,7 @@ CREATE TABLE left_behind (
     PRIMARY KEY (mark, format)
 );
 CREATE INDEX left_behind_until ON left_behind (until);
--- Broadcasts, and where in a chat the result of a request is waited for.
-CREATE TABLE broadcast (
-    id NUMBERED,
-    bot_id BIGINT NOT NULL,
-    by_user BIGINT NOT NULL,
-    body TEXT NOT NULL,
-    state TEXT NOT NULL,
-    language TEXT NOT NULL,
-    cursor_id BIGINT NOT NULL,
-    total BIGINT NOT NULL,
-    is_whole BIGINT NOT NULL,
-    moved_at TEXT,
-    created_at TEXT NOT NULL,
-    started_at TEXT,
-    ended_at TEXT,
-    deliveries TEXT
-);
-CREATE INDEX broadcast_open ON broadcast (bot_id, id)
-    WHERE started_at IS NOT NULL AND ended_at IS NULL;
+-- Where in a chat the result of a request is waited for.
 CREATE TABLE errand (
     bot_id BIGINT NOT NULL,
     request_id BIGINT NOT NULL,

@@ -11,7 +11,6 @@ admin-examples = 📚 Examples
 admin-jobs = ⚙️ Training
 admin-models = 🧠 Models
 admin-users = 👥 People
-admin-broadcast = 📣 Broadcast
 admin-health = 🩺 System status
 admin-sure = Are you sure?
 admin-refresh = 🔄 Refresh
@@ -153,43 +152,7 @@ notice-unblocked-renewal = The bot answers you again. Auto-renewal of the plan �
 notice-role = Your role is now: { $role }.
 notice-role-scopes = Your role is now: { $role } ({ $scopes }). Start with /admin
 notice-gift = You got { $what } as a gift. Your plan's questions are used first.
-broadcast-list = Recent broadcasts. Tap one for details.
-broadcast-none = No broadcasts yet.
-broadcast-new = ✍️ New broadcast
-broadcast-again = ✍️ Another text
-broadcast-ask-text = Send the text as one message. Markdown works: **bold**, *italic*, `code`, links. You'll see a preview first.
-broadcast-text-only = A broadcast sends text only, without pictures and files. Send the text as one message.
-broadcast-too-long = The text doesn't fit one message (over { NUMBER($most) } characters). Please send a shorter one.
-broadcast-to = { $whom ->
-        [ru] Send to Russian speakers ({ $count })
-        [en] Send to English speakers ({ $count })
-       *[all] Send to everyone ({ $count })
-    }
-broadcast-ask-send = { $count ->
-        [one] Send this to { $count } person? What has been sent can't be recalled.
-       *[other] Send this to { $count } people? What has been sent can't be recalled.
-    }
-broadcast-send = 📣 Send broadcast
-broadcast-stop = ⏹ Stop broadcast
-broadcast-ask-stop = Stop broadcast { $number }? People who haven't received it yet won't get it. It can be continued within two days of its start.
-broadcast-continue = ▶️ Continue broadcast
-broadcast-ask-continue = Continue broadcast { $number }? Only people who haven't received it yet get it.
-broadcast-cannot-continue = This broadcast can't be continued: it isn't stopped, everyone has received it, or it started over two days ago.
-broadcast-already-sent = This broadcast has already been sent.
 cast-nobody = There's no one to send it to.
-broadcast-report = Broadcast { $number } { $state ->
-        [running] is being sent
-        [stopped] was stopped
-        [draft] hasn't started
-       *[ended] has finished
-    }. Recipients: { NUMBER($total) }.
-    Sent: { NUMBER($sent) }
-    Blocked the bot: { NUMBER($blocked) }
-    Failed: { NUMBER($failed) }
-    { $state ->
-        [ended] Became unreachable after the start
-       *[other] Not sent
-    }: { NUMBER($left) }
 step-serving = answering
 step-telegram-down = Telegram is unreachable
 step-updates-elsewhere = another program uses its token and gets the messages

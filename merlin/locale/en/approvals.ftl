@@ -7,11 +7,6 @@ approval-act-refund = refund { $price } for order { $order }, reason: { $reason 
 approval-act-promote = make the model { $model } live
 approval-act-accept = accept the changed answers of the model { $model }
 approval-act-rollback = roll back to the model { $model }
-approval-act-broadcast = send a broadcast to { $whom ->
-        [ru] Russian speakers
-        [en] English speakers
-       *[all] everyone
-    }
 approval-line = { $what } — { $subject }. Asked by { $by }, waits until { $until }.
 approval-line-own = { $what } — { $subject }. Asked by you, waits until { $until }.
 approval-approve = ✅ Approve
@@ -45,7 +40,7 @@ audit-approval-decline = declined
 page-section-approvals = Approvals
 page-approvals-lead = These start as soon as another admin approves them.
 page-approvals-none = Nothing is waiting for approval
-page-approvals-none-hint = Refunds, roles, models and broadcasts appear here where the configuration has security.two_people.
+page-approvals-none-hint = Refunds, roles and models appear here where the configuration has security.two_people.
 page-approvals-own = Asked by you
 page-approvals-by = Asked by { $name }
 page-approvals-until = until { $at }
@@ -53,10 +48,6 @@ page-approvals-approve = Approve
 page-approvals-decline = Decline
 page-approvals-withdraw = Cancel the request
 page-approvals-sure = Approve it? It starts right away.
-page-approvals-recipients = { $count ->
-        [one] { NUMBER($count) } person would get it now.
-       *[other] { NUMBER($count) } people would get it now.
-    }
 page-approvals-waiting = { $count ->
         [one] { NUMBER($count) } request waits for your approval
        *[other] { NUMBER($count) } requests wait for your approval

@@ -17,8 +17,6 @@ page-audit-target-dataset = dataset “{ $name }”
 page-audit-target-promo = promo code { $name }
 page-audit-target-key = key { $name }
 page-audit-target-setting = setting { $name }
-page-audit-target-broadcast = broadcast { $name }
-
 # What is told of an action: “role: teacher”.
 page-about-role = role
 page-about-scope = dataset
@@ -67,9 +65,6 @@ audit-ask-prune = removal of build folders requested
 audit-ask-restore = rebuild of a build's folder requested
 audit-ask-rollback = roll-back requested
 audit-ask-unpin = model unpin requested
-audit-broadcast-start = broadcast started
-audit-broadcast-stop = broadcast stopped
-audit-broadcast-continue = broadcast continued
 audit-consent-revoke = consent withdrawn
 audit-key-give = key issued
 audit-key-make = key created

@@ -11,7 +11,6 @@ admin-examples = 📚 Примеры
 admin-jobs = ⚙️ Обучение
 admin-models = 🧠 Модели
 admin-users = 👥 Люди
-admin-broadcast = 📣 Рассылка
 admin-health = 🩺 Состояние системы
 admin-sure = Точно?
 admin-refresh = 🔄 Обновить
@@ -158,43 +157,7 @@ notice-unblocked-renewal = Бот снова вам отвечает. Автоп
 notice-role = Ваша роль теперь: { $role }.
 notice-role-scopes = Ваша роль теперь: { $role } ({ $scopes }). Начните с /admin
 notice-gift = Вам подарили { $what }. Сначала расходуются вопросы плана, потом подаренные.
-broadcast-list = Недавние рассылки. Нажмите, чтобы узнать подробности.
-broadcast-none = Рассылок ещё не было.
-broadcast-new = ✍️ Новая рассылка
-broadcast-again = ✍️ Другой текст
-broadcast-ask-text = Пришлите текст одним сообщением. Разметка Markdown работает: **жирный**, *курсив*, `код`, ссылки. Сначала покажу, как это будет выглядеть.
-broadcast-text-only = Рассылка отправляет только текст, без картинок и файлов. Пришлите текст одним сообщением.
-broadcast-too-long = Текст не помещается в одно сообщение (больше { NUMBER($most) } знаков). Пришлите покороче.
-broadcast-to = { $whom ->
-        [ru] Отправить русскоязычным ({ $count })
-        [en] Отправить англоязычным ({ $count })
-       *[all] Отправить всем ({ $count })
-    }
-broadcast-ask-send = { $count ->
-        [one] Отправить { $count } человеку? Что уже отправлено, отозвать нельзя.
-       *[many] Отправить { $count } людям? Что уже отправлено, отозвать нельзя.
-    }
-broadcast-send = 📣 Отправить рассылку
-broadcast-stop = ⏹ Остановить рассылку
-broadcast-ask-stop = Остановить рассылку { $number }? Кто её ещё не получил, не получит. Продолжить её можно в течение двух дней после начала.
-broadcast-continue = ▶️ Продолжить рассылку
-broadcast-ask-continue = Продолжить рассылку { $number }? Её получат только те, кто ещё не получил.
-broadcast-cannot-continue = Эту рассылку нельзя продолжить: она не остановлена, её получили все или с её начала прошло больше двух дней.
-broadcast-already-sent = Эта рассылка уже отправлена.
 cast-nobody = Отправлять некому.
-broadcast-report = Рассылка { $number } { $state ->
-        [running] идёт
-        [stopped] остановлена
-        [draft] ещё не начата
-       *[ended] закончена
-    }. Получателей: { NUMBER($total) }.
-    Отправлено: { NUMBER($sent) }
-    Заблокировали бота: { NUMBER($blocked) }
-    Не удалось: { NUMBER($failed) }
-    { $state ->
-        [ended] Стали недоступны после начала
-       *[other] Не отправлено
-    }: { NUMBER($left) }
 step-serving = отвечает
 step-telegram-down = Telegram недоступен
 step-updates-elsewhere = сообщения забирает другая программа с тем же токеном

@@ -7,11 +7,6 @@ approval-act-refund = вернуть { $price } за заказ { $order }, пр
 approval-act-promote = сделать текущей модель { $model }
 approval-act-accept = принять изменившиеся ответы модели { $model }
 approval-act-rollback = вернуть прежнюю модель { $model }
-approval-act-broadcast = разослать сообщение { $whom ->
-        [ru] русскоязычным
-        [en] англоязычным
-       *[all] всем
-    }
 approval-line = { $what } — { $subject }. Просит { $by }, ждёт до { $until }.
 approval-line-own = { $what } — { $subject }. Просите вы, ждёт до { $until }.
 approval-approve = ✅ Подтвердить
@@ -45,7 +40,7 @@ audit-approval-decline = отклонено
 page-section-approvals = Заявки
 page-approvals-lead = Эти действия начнутся, когда их подтвердит другой администратор.
 page-approvals-none = Ничего не ждёт подтверждения
-page-approvals-none-hint = Здесь появятся возвраты, роли, модели и рассылки, если в настройках есть security.two_people.
+page-approvals-none-hint = Здесь появятся возвраты, роли и модели, если в настройках есть security.two_people.
 page-approvals-own = Просите вы
 page-approvals-by = Просит { $name }
 page-approvals-until = до { $at }
@@ -53,11 +48,6 @@ page-approvals-approve = Подтвердить
 page-approvals-decline = Отклонить
 page-approvals-withdraw = Отменить заявку
 page-approvals-sure = Подтвердить? Действие начнётся сразу.
-page-approvals-recipients = Сейчас рассылку получат { $count ->
-        [one] { NUMBER($count) } человек
-        [few] { NUMBER($count) } человека
-       *[many] { NUMBER($count) } человек
-    }.
 page-approvals-waiting = { $count ->
         [one] { NUMBER($count) } заявка ждёт вашего подтверждения
         [few] { NUMBER($count) } заявки ждут вашего подтверждения

@@ -17,8 +17,6 @@ page-audit-target-dataset = набор «{ $name }»
 page-audit-target-promo = промокод { $name }
 page-audit-target-key = ключ { $name }
 page-audit-target-setting = настройка { $name }
-page-audit-target-broadcast = рассылка { $name }
-
 # Подробности действия: «роль: преподаватель».
 page-about-role = роль
 page-about-scope = набор
@@ -67,9 +65,6 @@ audit-ask-prune = запрошено удаление папок сборок
 audit-ask-restore = запрошено восстановление папки сборки
 audit-ask-rollback = запрошен возврат прежней модели
 audit-ask-unpin = запрошено открепление модели
-audit-broadcast-start = рассылка начата
-audit-broadcast-stop = рассылка остановлена
-audit-broadcast-continue = рассылка продолжена
 audit-consent-revoke = согласие отозвано
 audit-key-give = ключ выдан
 audit-key-make = ключ создан
