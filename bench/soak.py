@@ -62,7 +62,6 @@ UNREACHED = (
     "distil.",
     "completion.",
     "remove.",
-    "engine.webhook",
     "gate.",
     "status.",
 )

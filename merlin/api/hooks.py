@@ -7,7 +7,7 @@ sender knows the hook's secret, in the form of that service:
     X-Hub-Signature-256: sha256=…        GitHub, Gitea, Forgejo; Bitbucket without "-256"
     X-Gitea-Signature: …                 Gitea; Forgejo, Gogs by their own names
     X-Gitlab-Token: …                    GitLab, the secret itself
-    webhook-id, -timestamp, -signature   Standard Webhooks: our engine, OpenAI, GitLab
+    webhook-id, -timestamp, -signature   Standard Webhooks: OpenAI, GitLab
 
 A hook without a secret accepts calls from this machine only, and not through a proxy.
 

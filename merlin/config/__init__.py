@@ -341,8 +341,6 @@ def _addresses(config: Config) -> Iterator[tuple[str, str]]:
         yield f"engine.models.{name}.url", base.url
     if config.repository is not None and config.repository.forge is not None:
         yield "repository.statuses.url", config.repository.forge[0]
-    for number, webhook in enumerate(config.engine.webhooks):
-        yield f"engine.webhooks.{number}.url", webhook.url
     if config.payments.yookassa is not None:
         yield "payments.yookassa.base_url", config.payments.yookassa.base_url
     if config.tracing is not None:
@@ -423,8 +421,7 @@ def credentials_of(config: Config, process: str) -> dict[str, bool]:
     optional = {TEXT_KEY: has_shared_texts, DATABASE_PASSWORD: False} | errors
     if process == "engine":
         models = [model.credential for model in config.engine.models.values()]
-        webhooks = [webhook.credential for webhook in config.engine.webhooks]
-        needed = [config.engine.credential, *filter(None, models), *webhooks]
+        needed = [config.engine.credential, *filter(None, models)]
         return dict.fromkeys(needed, True) | errors
     if process == "daemon":
         statuses = config.repository.statuses if config.repository is not None else None

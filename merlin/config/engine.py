@@ -1,4 +1,4 @@
-"""The section `engine` of config.yaml: what it serves and trains, its limits, its webhooks."""
+"""The section `engine` of config.yaml: what it serves and trains, its limits."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -163,19 +163,6 @@ class EngineAnsweringConfig(Section):
     )
 
 
-class WebhookConfig(Section):
-    """One address that is notified of finished jobs."""
-
-    url: Url = setting(
-        "The address.", "https://merlin.example.com/hooks/provider", pattern=r"^https?://"
-    )
-    credential: str = setting(
-        "Name of the environment variable with the signing secret (whsec_…).",
-        "MERLIN_WEBHOOK_SECRET",
-        min_length=1,
-    )
-
-
 class EngineConfig(Section):
     """Merlin's own server of the protocol."""
 
@@ -211,10 +198,6 @@ class EngineConfig(Section):
     )
     training: EngineTrainingConfig = EngineTrainingConfig()
     answering: EngineAnsweringConfig = EngineAnsweringConfig()
-    webhooks: Many[WebhookConfig] = setting(
-        "Addresses that are notified of finished jobs, signed by the Standard Webhooks scheme.",
-        default_factory=tuple,
-    )
 
     @property
     def address(self) -> tuple[str, int]:
@@ -252,9 +235,8 @@ class EngineSettings:
     `key` is the bearer key of every /v1 call; "" checks nothing and is allowed on loopback only.
     `pace_s` is waited between a job's states. `language` is that of "I do not know" and of what
     a trainer remarks; the protocol's own words are English. `models` are the bases by name, `keys`
-    those of the servers that answer for some of them. `webhooks` are addresses that hear of jobs
-    that ended, each with the secret that signs (`whsec_…`). `tls` is its certificate, None: it
-    speaks plain HTTP.
+    those of the servers that answer for some of them. `tls` is its certificate, None: it speaks
+    plain HTTP.
     """
 
     folder: Path
@@ -267,7 +249,6 @@ class EngineSettings:
     keys: Mapping[str, str] = field(default_factory=dict, repr=False)
     training: EngineTrainingConfig = field(default_factory=EngineTrainingConfig)
     answering: EngineAnsweringConfig = field(default_factory=EngineAnsweringConfig)
-    webhooks: Mapping[str, str] = field(default_factory=dict, repr=False)
     tls: TlsConfig | None = None
 
     def check(self) -> None:

@@ -48,6 +48,7 @@ _KEYS |= dict.fromkeys(_KINDS, "config-wrong-type")
 REMOVED = {
     "api.openid": "config-removed-openid",
     "engine.hearing": "config-removed-hearing",
+    "engine.webhooks": "config-removed-webhooks",
 }
 _cut = partial(cut, max_length=200)
 # Of the values in the longest configuration, aliases written out.

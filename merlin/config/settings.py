@@ -543,7 +543,7 @@ class HookConfig(Section):
 
 
 class ProviderHookConfig(HookConfig):
-    """Providers that report on their jobs; for your own engine the secret of engine.webhooks."""
+    """Providers that report on their jobs by Standard Webhooks, as OpenAI does."""
 
     credential: str = setting(
         "Name of the environment variable with the secret; several are separated by spaces.",

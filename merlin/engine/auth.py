@@ -1,6 +1,6 @@
 """Authentication, ownership checks and token metering of API requests.
 
-A client sees only its own files, jobs, tuned models and webhook endpoints; the engine's own key
+A client sees only its own files, jobs and tuned models; the engine's own key
 gives access to everything. Resources of another client are answered with 404, so that their
 existence is not revealed.
 """
@@ -39,7 +39,7 @@ AnswerStream = AsyncGenerator[Chunk | Finish, None]
 # The estimated answer length in tokens if the request sets no limit.
 DEFAULT_ANSWER_TOKENS = 1000
 # By path parameter: the table.
-_OWNED = {"file_id": "file", "job_id": "job", "endpoint_id": "endpoint"}
+_OWNED = {"file_id": "file", "job_id": "job"}
 
 
 def make_wrong_key_error() -> ApiError:

@@ -14,8 +14,6 @@ from merlin.engine.clients import Clients
 from merlin.engine.database import Database
 from merlin.engine.job_queue import JobQueue
 from merlin.engine.storage import Repositories
-from merlin.engine.webhooks.delivery import WebhookSender, check_webhooks
-from merlin.engine.webhooks.endpoints import Endpoints, SsrfGuard
 
 
 class Engine:
@@ -25,9 +23,8 @@ class Engine:
         """Open and lock the engine's folder, clean up after a crash, start the threads.
 
         `bases` default to those of the settings. Raises LeadTaken if another engine has locked the
-        folder, ConfigError for invalid webhooks.
+        folder.
         """
-        check_webhooks(settings)
         folder = settings.folder
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = try_lock(folder / "lock")
@@ -37,16 +34,12 @@ class Engine:
         self.settings = settings
         self.bases = build_bases(settings) if bases is None else bases
         database = Database(folder / "engine.db")
-        endpoints = Endpoints(database)
-        endpoints.sync_config(settings.webhooks)
-        self.webhook_sender = WebhookSender(endpoints, SsrfGuard(settings))
-        self.repositories = Repositories(database, folder, self.webhook_sender.add_deliveries)
+        self.repositories = Repositories(database, folder)
         self.repositories.remove_leftovers()
         self.backends = BackendRegistry(self.bases, self.repositories.models)
         self.clients = Clients(database)
         self.work = JobQueue(self.repositories, self.bases, settings)
         self.work.start()
-        self.webhook_sender.start()
 
     async def close(self) -> None:
         """Stop the threads and unlock the folder."""
@@ -55,7 +48,6 @@ class Engine:
 
     def _stop(self) -> None:
         self.work.stop()
-        self.webhook_sender.stop()
         self.repositories.database.close()
         os.close(self._lock)
 

@@ -1,6 +1,6 @@
 """The engine's SQLite database: one connection, one lock, schema migrations.
 
-The repositories (files, jobs, events, models, webhooks) contain their own SQL. WAL with
+The repositories (files, jobs, events, models) contain their own SQL. WAL with
 synchronous=FULL: a commit survives a loss of power. Also here: pagination of the protocol's lists
 (`after`, `limit`, `has_more`), and idempotency: a request repeated with the same Idempotency-Key is
 executed once; its first response is stored in the same transaction and returned byte for byte.
@@ -54,7 +54,7 @@ class Database:
         """
         self._lock = threading.RLock()
         _require_present(path)
-        # It contains webhook signing secrets, so only the owner can read it.
+        # It names people's files, so only the owner can read it.
         path.touch(mode=0o600)
         path.chmod(0o600)
         self._db = SqliteDatabase(
@@ -209,7 +209,6 @@ def read_page(
 _OBJECTS = {
     "file": ("File object", "file_id"),
     "job": ("fine-tuning job", "fine_tuning_job_id"),
-    "endpoint": ("webhook endpoint", "webhook_endpoint_id"),
 }
 
 

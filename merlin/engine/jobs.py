@@ -161,12 +161,8 @@ def _parse_method(base: Base, job_request: JobRequest) -> tuple[str, object]:
 class Jobs:
     """The repository of jobs."""
 
-    def __init__(
-        self, database: Database, job_events: JobEvents, on_end: Callable[[str, str], object]
-    ) -> None:
-        """Take `on_end(job_id, status)`, which the transaction that ends a job calls."""
+    def __init__(self, database: Database, job_events: JobEvents) -> None:
         self._database = database
-        self._on_end = on_end
         self._job_events = job_events
 
     def create(
@@ -252,8 +248,6 @@ class Jobs:
             if not self._database.change(sql, *fields.values(), job_id, *states):
                 return False
             self._job_events.add(job_id, event)
-            if to in FINAL:
-                self._on_end(job_id, to)
         return True
 
     def store_progress(self, job_id: str, step: int, estimated_finish: float | None) -> None:

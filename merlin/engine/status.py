@@ -108,9 +108,6 @@ def collect_metrics(engine: Engine, calls: Calls, usage: MachineUsage) -> Iterat
     yield counter("merlin_engine_calls_total", "Requests answered by this engine.", *by_call)
     yield from _collect_answer_metrics(dict(engine.backends.figures()))
     yield from _collect_machine_metrics(usage)
-    waiting = engine.webhook_sender.endpoints.count_waiting()
-    about = "Webhook deliveries that are still waiting."
-    yield gauge("merlin_engine_webhooks_waiting", about, (waiting, {}))
 
 
 def _collect_job_metrics(engine: Engine) -> Iterator[Metric]:

@@ -268,16 +268,13 @@ _REMOVABLE = (
 class Repositories:
     """All repositories of the engine; `folder` is the engine's data folder."""
 
-    def __init__(
-        self, database: Database, folder: Path, on_job_end: Callable[[str, str], object]
-    ) -> None:
-        """Open them; `on_job_end(job_id, status)` runs in the transaction that ends a job."""
+    def __init__(self, database: Database, folder: Path) -> None:
         self.database = database
         self.folder = folder
         self.job_events = JobEvents(database)
         self.files = Files(database, folder / "files")
         self.models = Models(database, folder / "models")
-        self.jobs = Jobs(database, self.job_events, on_job_end)
+        self.jobs = Jobs(database, self.job_events)
         self._clearing = threading.Lock()
 
     def get_work_folder(self, job_id: str) -> Path:

@@ -55,7 +55,6 @@ def engine_settings(config: Config) -> EngineSettings:
         },
         training=settings.training,
         answering=settings.answering,
-        webhooks={webhook.url: credential(webhook.credential) for webhook in settings.webhooks},
         tls=settings.tls,
     )
 

@@ -3,26 +3,22 @@
 import base64
 import hashlib
 import hmac
-from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
-from openai import OpenAI
+from standardwebhooks import Webhook
 
 from merlin.api.hooks import REST_S
 from merlin.api.problems import HOOK_BYTES
 from merlin.app.inbox import Inbox, Owner
-from merlin.config.engine import EngineSettings
 from merlin.core.clock import utc_now
-from merlin.core.webhook_signing import make_signed_headers
+from merlin.core.webhook_signing import signing_key
 from merlin.db.database import open_database
 from merlin.db.requests import Requests, RequestState
 from merlin.db.tables import REQUEST
 from merlin.db.tables import UPDATE as UPDATES
 from tests.api.running_api import SECRET, run_api
 from tests.api.sign_in_data import BOT, TOKEN
-from tests.engine.running_engine import create_engine_app
-from tests.support.http_servers import serve_app
 from tests.support.metrics_page import metric_value
 from tests.support.waiting import wait_until
 
@@ -161,7 +157,12 @@ def signature_headers(secret, body=BODY):
 
 
 def standard_headers(secret, at=0, body=BODY):
-    return make_signed_headers("msg_1", utc_now() + timedelta(seconds=at), body, [secret])
+    sent_at = utc_now() + timedelta(seconds=at)
+    return {
+        "webhook-id": "msg_1",
+        "webhook-timestamp": str(int(sent_at.timestamp())),
+        "webhook-signature": Webhook(signing_key(secret)).sign("msg_1", sent_at, body.decode()),
+    }
 
 
 @pytest.fixture
@@ -245,33 +246,6 @@ def test_forged_hook_is_refused_and_counted(unmoved, name, headers):
     assert answer.status_code == 401
     assert refused_counts(unmoved.client)[name] == before + 1
     assert requested_kinds(unmoved.db) == []
-
-
-@contextmanager
-def ended_job(site, folder, secret):
-    """Let a job end at our engine, which calls the hook; yield the engine's client."""
-    hook = {f"{site.address}/hooks/provider": secret}
-    engine = create_engine_app(EngineSettings(folder, "127.0.0.1", 0, "key", webhooks=hook))
-    with serve_app(engine) as address, OpenAI(api_key="key", base_url=f"{address}/v1") as client:
-        file = client.files.create(file=("train.jsonl", b"no example"), purpose="fine-tune")
-        client.fine_tuning.jobs.create(model="recall", training_file=file.id)
-        yield client
-
-
-def test_provider_hook_accepts_the_signature_of_our_engine(tmp_path):
-    with (
-        run_api(tmp_path / "api", hook_secrets={"provider": [SIGNING]}) as site,
-        ended_job(site, tmp_path, SIGNING),
-    ):
-        wait_for_one(site.db, "poll")
-        assert refused_counts(site.client) == {}
-
-
-def test_finished_engine_job_calls_the_provider_hook(site, tmp_path):
-    with ended_job(site, tmp_path / "engine", f"whsec_{'c2VjcmV0' * 4}") as client:
-        wait_for_one(site.db, "poll")
-        (endpoint,) = client.webhooks.list()
-        assert endpoint.merlin["state"] == "on"
 
 
 def test_many_hook_calls_lead_to_one_request_and_one_more_after_the_pause(site):

@@ -213,20 +213,16 @@ def list_routes():
 
 @pytest.fixture(scope="module")
 def annas_resources(owner):
-    """The resources of a client: a file, a successful job, its model, an endpoint."""
+    """The resources of a client: a file, a successful job, its model."""
     engine = EngineClient(owner.port, owner.clients.add("anna", Limits()))
     job = engine.train()
     assert job.status == "succeeded"
-    types = engine.openai.webhooks.event_types.list().data
-    url = "http://127.0.0.1:9/hook"
-    hook = engine.openai.webhooks.create(name="hers", url=url, event_types=types)
     yield (
         engine,
         {
             "file_id": job.training_file,
             "job_id": job.id,
             "name": job.fine_tuned_model,
-            "endpoint_id": hook.id,
         },
     )
     engine.close()
@@ -253,7 +249,6 @@ def look(engine, things):
         engine.openai.files.retrieve(things["file_id"]),
         engine.jobs.retrieve(things["job_id"]),
         engine.openai.models.retrieve(things["name"]),
-        engine.openai.webhooks.retrieve(things["endpoint_id"]),
         engine.events(things["job_id"]),
     )
 

@@ -32,7 +32,6 @@ def page(tmp_path_factory):
         ("questions", {"base": "recall", "state": "waiting"}, 0),
         ("tokens_total", {"base": "recall", "kind": "prompt"}, 4),
         ("models_loaded", {"base": "recall"}, 0),
-        ("webhooks_waiting", {}, 0),
     ],
 )
 def test_metrics_page_exposes(page, name, labels, value):

@@ -104,12 +104,6 @@ def full_config(state_dir, repository, *, telegram, api="127.0.0.1:8701", engine
                         "credential": "VLLM_API_KEY",
                     }
                 },
-                "webhooks": [
-                    {
-                        "url": f"http://{api}/hooks/provider",
-                        "credential": "MERLIN_WEBHOOK_SECRET",
-                    }
-                ],
             },
             "daemon": {"tick_s": 0.2, "quiet_s": 0},
         },

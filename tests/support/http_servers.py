@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import openai
 import uvicorn
 
 from merlin.core.server import listen
@@ -104,10 +103,6 @@ def serve_http(server):
             thread.join()
 
 
-# The default webhook secret of the engine in tests.
-SECRET = "whsec_" + "c2VjcmV0IG9mIHRoZSB0ZXN0cyBvZiB3ZWJob29rcy4="
-
-
 @dataclass(frozen=True)
 class Delivery:
     """One call that a receiver got; header names are lower case."""
@@ -120,22 +115,12 @@ class Delivery:
     def json(self):
         return json.loads(self.body)
 
-    @property
-    def webhook_id(self):
-        return self.headers["webhook-id"]
-
-    def event(self, secret=SECRET):
-        """Return the event as the openai package reads it, with its signature verified."""
-        with openai.OpenAI(api_key="none") as client:
-            return client.webhooks.unwrap(self.body, self.headers, secret=secret)
-
 
 class Receiver(Server):
     """Stores what is posted; answers by `script` (status, or status and headers), then 200."""
 
     def __init__(self):
         self.deliveries, self.script = [], []
-        self.is_silent = threading.Event()
         super().__init__(_ReceiverHandler)
 
     @property
@@ -147,9 +132,6 @@ class _ReceiverHandler(Handler):
     def post(self):
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.server.deliveries.append(Delivery(self.path, headers, self.body()))
-        if self.server.is_silent.is_set():
-            self.connection.recv(1)  # until the client gives up
-            return
         script = self.server.script
         answer = script.pop(0) if script else 200
         status, headers = answer if isinstance(answer, tuple) else (answer, {})

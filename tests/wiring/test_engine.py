@@ -32,14 +32,13 @@ def test_engine_has_defaults_without_configuration(write_settings, tmp_path):
     settings = engine_settings(write_settings({}))
     assert (settings.host, settings.port, settings.key) == ("127.0.0.1", 8702, "k")
     assert settings.folder == tmp_path / "state" / "engine"
-    assert (settings.models, settings.webhooks) == ({}, {})
+    assert settings.models == {}
     assert settings.training.devices == (("cpu",),)
     assert settings.answering.at_once == 8
 
 
 def test_every_key_reaches_the_settings(write_settings, monkeypatch, tmp_path):
     monkeypatch.setenv("VLLM_KEY", "of vllm")
-    monkeypatch.setenv("HOOK", "whsec_c2VjcmV0")
     settings = engine_settings(
         write_settings(
             {
@@ -71,7 +70,6 @@ def test_every_key_reaches_the_settings(write_settings, monkeypatch, tmp_path):
                     "quota_gb": 1.5,
                 },
                 "answering": {"device": "cuda", "at_once": 4, "waiting": 9, "idle_s": 0},
-                "webhooks": [{"url": "https://example.com/x", "credential": "HOOK"}],
             }
         )
     )
@@ -87,7 +85,6 @@ def test_every_key_reaches_the_settings(write_settings, monkeypatch, tmp_path):
     assert settings.training.quota_bytes == 1_500_000_000
     assert (settings.answering.device, settings.answering.at_once) == ("cuda", 4)
     assert (settings.answering.waiting, settings.answering.idle_s) == (9, 0)
-    assert settings.webhooks == {"https://example.com/x": "whsec_c2VjcmV0"}
     assert "of vllm" not in repr(settings)
 
 
@@ -144,11 +141,7 @@ def test_listing_bases_needs_no_key_of_their_servers(write_settings):
         ({"models": {"a": {**HUB, "dtype": "int8"}}}, "engine.models.a.dtype"),
         ({"training": {"devices": ["gpu"]}}, "engine.training.devices.0"),
         ({"training": {"workers": 2}}, "engine.training.cluster: missing"),
-        ({"webhooks": [{"url": "https://example.com"}]}, "engine.webhooks.0"),
-        (
-            {"webhooks": [{"url": "http://example.com", "credential": "A"}]},
-            "engine.webhooks.0.url: http://example.com is neither https",
-        ),
+        ({"webhooks": []}, "engine.webhooks: the engine no longer sends webhooks"),
     ],
 )
 def test_error_names_its_key(write_settings, engine, message):

@@ -1,1 +1,1 @@
-"""Routes of the engine: the OpenAI protocol, webhook endpoints, health."""
+"""Routes of the engine: the OpenAI protocol, health."""

@@ -1,4 +1,4 @@
-"""Routes of training: /v1/files, /v1/fine_tuning/jobs, /v1/models, /v1/webhook_endpoints.
+"""Routes of training: /v1/files, /v1/fine_tuning/jobs and /v1/models.
 
 /v1/files: training files.
 
@@ -6,10 +6,8 @@
 
 /v1/models: the bases that can be tuned, then the tuned models, newest first.
 
-/v1/webhook_endpoints: webhooks for ended jobs, in the format of the openai package.
 """
 
-import asyncio
 import secrets
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -28,10 +26,8 @@ from merlin.engine.context import Engine, get_engine
 from merlin.engine.database import IdempotencyKey, Row, build_idempotency_key, find_response
 from merlin.engine.job_events import event_object, protocol_language
 from merlin.engine.jobs import Job, job_object, read_job
-from merlin.engine.requests import RequestBody, open_form, write_upload
+from merlin.engine.requests import open_form, write_upload
 from merlin.engine.storage import PURPOSE, build_checkpoint, build_file, build_model
-from merlin.engine.webhooks.delivery import WebhookSender
-from merlin.engine.webhooks.endpoints import EVENT_TYPES, EventType, endpoint_object, read_endpoint
 from merlin.openai_protocol.errors import ApiError, bad_field
 from merlin.openai_protocol.requests import (
     CHECKPOINTS_PAGE_SIZE,
@@ -241,112 +237,3 @@ def delete_model(request: Request, name: str) -> Response:
 def _build_tuned(engine: Engine, row: Row) -> dict[str, object]:
     base = engine.bases.get(row["base"], engine.bases[RECALL])
     return build_model(row["name"], row["created_at"], base)
-
-
-_MAX_ENDPOINTS = 100
-
-
-@router.get("/webhook_event_types")
-def list_event_types() -> Response:
-    """List the event types."""
-    return JSONResponse({"object": "list", "data": list(EVENT_TYPES)})
-
-
-@router.post("/webhook_endpoints")
-async def create_endpoint(request: Request) -> Response:
-    """Create an endpoint; its secret is returned only here."""
-    change = read_endpoint(await read_body(request), is_new=True)
-    sender = _get_sender(request)
-    sender.guard.check(change.url or "")
-    row = await run_in_threadpool(sender.endpoints.add, change, get_owner(request))
-    return _render_endpoint(sender, row, with_secret=True)
-
-
-@router.get("/webhook_endpoints")
-def list_endpoints(request: Request) -> Response:
-    """List endpoints, newest first."""
-    sender = _get_sender(request)
-    page = parse_page(request.query_params, most=_MAX_ENDPOINTS)
-    rows, has_more = sender.endpoints.list(page, get_owner(request))
-    objects = [_build_endpoint(sender, row) for row in rows]
-    return JSONResponse(list_page(objects, has_more=has_more))
-
-
-@router.get("/webhook_endpoints/{endpoint_id}")
-def retrieve_endpoint(request: Request, endpoint_id: str) -> Response:
-    """Return an endpoint with its delivery state."""
-    sender = _get_sender(request)
-    return _render_endpoint(sender, sender.endpoints.get(endpoint_id))
-
-
-@router.post("/webhook_endpoints/{endpoint_id}")
-async def update_endpoint(request: Request, endpoint_id: str) -> Response:
-    """Update an endpoint; one that was paused or gone is on again."""
-    change = read_endpoint(await read_body(request), is_new=False)
-    sender = _get_sender(request)
-    if change.url is not None:
-        sender.guard.check(change.url)
-    row = await run_in_threadpool(sender.endpoints.update, endpoint_id, change)
-    sender.wake()
-    return _render_endpoint(sender, row)
-
-
-@router.delete("/webhook_endpoints/{endpoint_id}")
-def delete_endpoint(request: Request, endpoint_id: str) -> Response:
-    """Delete an endpoint and its pending deliveries."""
-    _get_sender(request).endpoints.delete(endpoint_id)
-    return JSONResponse(deleted_object(endpoint_id, "webhook_endpoint.deleted"))
-
-
-class RotateRequest(RequestBody):
-    """The body of POST …/rotate_secret."""
-
-    keep_old_secret_active_for_24_hours: bool | None = None
-
-
-class TestRequest(RequestBody):
-    """The body of POST …/test: the event type of the sample."""
-
-    event_type: EventType
-
-
-@router.post("/webhook_endpoints/{endpoint_id}/rotate_secret")
-async def rotate_secret(request: Request, endpoint_id: str) -> Response:
-    """Rotate the secret and return the new one; the old one can stay valid for 24 hours."""
-    rotation, sender = RotateRequest.parse(await read_body(request)), _get_sender(request)
-    keeps_old = bool(rotation.keep_old_secret_active_for_24_hours)
-    rotate = partial(sender.endpoints.rotate_secret, endpoint_id, keeps_old=keeps_old)
-    return _render_endpoint(sender, await run_in_threadpool(rotate), with_secret=True)
-
-
-@router.post("/webhook_endpoints/{endpoint_id}/test")
-async def test_endpoint(request: Request, endpoint_id: str) -> Response:
-    """Send a sample event and return the endpoint's response status."""
-    kind = TestRequest.parse(await read_body(request)).event_type
-    sender = _get_sender(request)
-    row = await run_in_threadpool(sender.endpoints.get, endpoint_id)
-    outcome = await asyncio.wrap_future(sender.test(row, kind))
-    if outcome.status is None:
-        message = f"The endpoint gave no answer: {outcome.error}."
-        raise ApiError(400, message, code="webhook_endpoint_unreachable")
-    result = {
-        "object": "webhook_endpoint.test",
-        "webhook_endpoint_id": endpoint_id,
-        "event_type": kind,
-        "status_code": outcome.status,
-        "success": True,
-    }
-    return JSONResponse(result)
-
-
-def _get_sender(request: Request) -> WebhookSender:
-    return get_engine(request).webhook_sender
-
-
-def _build_endpoint(sender: WebhookSender, row: Row) -> dict[str, object]:
-    return endpoint_object(row, sender.endpoints.read_delivery_state(row["id"]))
-
-
-def _render_endpoint(sender: WebhookSender, row: Row, *, with_secret: bool = False) -> Response:
-    secret = {"signing_secret": row["secret"]} if with_secret else {}
-    return JSONResponse(_build_endpoint(sender, row) | secret)

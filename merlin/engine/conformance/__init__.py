@@ -14,7 +14,7 @@ import httpx2
 import openai
 
 from merlin.core.errors import ConfigError
-from merlin.engine.conformance import jobs, models, webhooks
+from merlin.engine.conformance import jobs, models
 from merlin.engine.conformance.harness import Check, Deviation, Server, unexpected_status
 
 PASSED = "passed"
@@ -75,11 +75,10 @@ def _classify_error(error: Exception) -> Deviation:
     return Deviation("unreadable", words=f"{type(error).__name__} {error}")
 
 
-# The webhook endpoint is created before the job whose events it receives; the tuned model is
-# deleted last.
+# The tuned model is deleted last.
 CHECKS = tuple(
     value
-    for family in (models, webhooks, jobs)
+    for family in (models, jobs)
     for value in vars(family).values()
     if isinstance(value, Check)
 )

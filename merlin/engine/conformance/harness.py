@@ -96,11 +96,8 @@ class Server:
         self.launch_key = f"merlin-test-{secrets.token_hex(8)}"
         self._limit = _OLD_LIMIT
         self._cleanup_calls: list[tuple[str, str]] = []
-        # Closed at the end of the run.
-        self.resources = ExitStack()
-        # A server on this machine can reach the webhook receiver.
-        self.is_here = is_loopback(urlsplit(base_url).hostname)
-        self.http = httpx2.Client(timeout=_TIMEOUT, limits=_LIMITS, trust_env=not self.is_here)
+        is_here = is_loopback(urlsplit(base_url).hostname)
+        self.http = httpx2.Client(timeout=_TIMEOUT, limits=_LIMITS, trust_env=not is_here)
         self.sdk = openai.OpenAI(
             base_url=base_url, api_key=key, max_retries=0, timeout=_TIMEOUT, http_client=self.http
         )
@@ -158,7 +155,6 @@ class Server:
                 # The checks have reported such a failure already.
                 with suppress(httpx2.HTTPError, *_NO_REQUEST):
                     self.call(method, path)
-        self.resources.close()
         self.sdk.close()
 
 

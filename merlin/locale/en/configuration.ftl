@@ -18,6 +18,7 @@ config-unknown-key =
 # Keys of features that are gone: what to do instead
 config-removed-hearing = the engine no longer transcribes; add a server with /v1/audio/transcriptions to providers, name it in chat.transcription, and remove this key
 config-removed-openid = OpenID Connect was removed: people sign in by the bot, inside Telegram or by password; delete this key
+config-removed-webhooks = the engine no longer sends webhooks; remove this key: the daemon asks for its jobs by itself
 config-missing-key = the key { $name } is missing
 config-wrong-type = expected { $expected }, got { $found }
 config-kind-string = a text

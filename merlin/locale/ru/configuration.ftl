@@ -18,6 +18,7 @@ config-unknown-key =
 # Ключи того, чего больше нет: что делать вместо этого
 config-removed-hearing = движок больше не распознаёт речь: добавьте в providers сервер с /v1/audio/transcriptions, укажите его в chat.transcription и удалите этот ключ
 config-removed-openid = вход через OpenID Connect удалён: входят через бота, внутри Telegram или по паролю; удалите этот ключ
+config-removed-webhooks = движок больше не отправляет вебхуки; уберите этот ключ: демон сам опрашивает обучения
 config-missing-key = не хватает ключа { $name }
 config-wrong-type = ожидается { $expected }, а указано: { $found }
 config-kind-string = текст

@@ -1,1 +1,0 @@
-"""Webhooks: endpoints, signed deliveries, and addresses that they may go to."""
