@@ -26,8 +26,7 @@ SECTIONS: Mapping[str, str] = {
     ),
     "Courses": "course course_teacher material course_index search_entry",
     "Questions and answers": (
-        "updates chat_lease outgoing chat_session turn hour_figure dialog preset"
-        " model_window setting"
+        "updates chat_lease outgoing chat_session turn dialog preset model_window setting"
     ),
     "Ratings, proposals and unanswered questions": (
         "rating rated_example proposal told_question dismissed_question left_behind revoked_example"
@@ -78,7 +77,6 @@ ROWS: Mapping[str, str] = {
     "group_setting": "the settings that a group's admins chose",
     "key_holder": "the keys of people's texts that a process uses, by their names",
     "heartbeat": "the newest heartbeat of a process on a host",
-    "hour_figure": "the number of answers in one hour",
     "idempotency": "a call that must not be carried out twice, and its answer",
     "inline_question": "a question asked from another chat",
     "intent": "an outgoing call, written before it is made",

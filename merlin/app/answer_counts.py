@@ -6,13 +6,14 @@ reads only rows that were created or finished since the one before.
 
 from collections.abc import Iterable
 from datetime import timedelta
+from enum import StrEnum
 from threading import Lock
 
 from peewee import fn
 from prometheus_client import Counter, Histogram, Metric
 
 from merlin.app.context import Context
-from merlin.app.trends import AnswerOutcome, outcome_of, seconds_of
+from merlin.chat.turns import UpdateState
 from merlin.core.clock import from_iso
 from merlin.core.money import MICRO
 from merlin.db.database import Row
@@ -27,6 +28,23 @@ _JOB_SECONDS = (60, 300, 900, 1800, 3600, 7200, 14_400, 28_800, 86_400)
 MAX_MODELS = 20
 # A question without an answer by then belongs to a killed process.
 _MAX_ANSWER_TIME = timedelta(hours=1)
+
+
+class AnswerOutcome(StrEnum):
+    """The outcome of a question; REFUSED: the model said that it does not know."""
+
+    ANSWERED = "answered"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+def _outcome_of(turn: Row) -> AnswerOutcome | None:
+    """Return the outcome of a stored turn, or None if it does not count as a question."""
+    if turn["ending"] == UpdateState.FAILED:
+        return AnswerOutcome.FAILED
+    if turn["ending"] != UpdateState.ANSWERED:
+        return None
+    return AnswerOutcome.REFUSED if turn["known"] == 0 else AnswerOutcome.ANSWERED
 
 
 class AnswerCounts:
@@ -123,14 +141,15 @@ class AnswerCounts:
 
     def _count(self, row: Row) -> None:
         model = row["provider"], row["model_id"]
-        outcome = outcome_of(row)
+        outcome = _outcome_of(row)
         if outcome is None:
             return
         self._touch(model)
         self.answers.labels(*model, outcome.value).inc()
         if outcome is AnswerOutcome.FAILED:
             return
-        self.seconds.labels(*model).observe(seconds_of(row))
+        took = from_iso(row["written_at"]) - from_iso(row["asked_at"])
+        self.seconds.labels(*model).observe(took.total_seconds())
         if row["first_ms"] is not None:
             self.first_seconds.labels(*model).observe(row["first_ms"] / 1000)
         for kind in ("input", "output"):

@@ -196,7 +196,7 @@ def fit_scale(train: Sequence[Point], test: Sequence[Point], total: float) -> Sc
     positive = [loss for _, loss in points if loss > 0] or [1.0]
     columns = _linear_ticks(last_step or 1.0)
     right_end = max(last_step, columns[-1] if not total else 0.0) or 1.0
-    rows = log_ticks(max(min(positive), max(positive) * _MIN_LOSS_RATIO), max(positive))
+    rows = _log_ticks(max(min(positive), max(positive) * _MIN_LOSS_RATIO), max(positive))
     return Scale(right_end, tuple(rows), tuple(column for column in columns if column <= right_end))
 
 
@@ -234,7 +234,7 @@ def _linear_ticks(highest: float) -> list[float]:
     return [step * index for index in range(math.ceil(highest / step - 1e-9) + 1)]
 
 
-def log_ticks(lowest: float, highest: float) -> list[float]:
+def _log_ticks(lowest: float, highest: float) -> list[float]:
     """Return three to six tick values around a range: powers of 2, 1-3-10 steps or powers of 10."""
     ticks: list[float] = []
     bases = ((2.0, (1,)), (10.0, (1, 3)), (10.0, (1,)), (100.0, (1,)))

@@ -95,7 +95,6 @@ def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
         Tick("census", lambda: bool(services.inventory.update()), MINUTE_S),
         Tick("watch", partial(warn_of_sunsets, services), HOUR_S),
         Tick("alarm", partial(warn_of_problems, services), MINUTE_S),
-        Tick("figures", partial(count_hours, services), MINUTE_S),
         Tick("expire", partial(expire_in_batches, services), MINUTE_S),
         Tick("retain", partial(apply_retention, services), HOUR_S),
         *([Tick("ping", partial(ping_monitor, services), MINUTE_S)] if services.ping_url else []),
@@ -275,14 +274,6 @@ def promote(services: DaemonServices) -> bool:
         once = f"serving:{model.model_row}:{candidate.position}"
         Notices(services.db).tell(ADMINS, "notice-serving", arguments, once=once)
     return bool(switched)
-
-
-def count_hours(services: DaemonServices) -> bool:
-    """Update this hour's figures of answers, for the trends."""
-    from merlin.app.trends import update_hours  # noqa: PLC0415 - as above
-
-    update_hours(services.db, services.clock())
-    return False
 
 
 def _request_tick(services: DaemonServices) -> Callable[[], bool]:

@@ -239,10 +239,6 @@ RATING = _table("rating", "turn_id user_id value at", key="turn_id user_id")
 RATED_EXAMPLE = _table(
     "rated_example", "dataset example_id turn_id text_digest", key="dataset example_id turn_id"
 )
-# The answers of each hour, without user ids.
-HOUR_FIGURE = _table(
-    "hour_figure", "hour answers unknown liked disliked failures times spent", key="hour"
-)
 PROPOSAL = _table(
     "proposal",
     "id user_id dataset question answer turn_id model_id state example_id change_id removal_id"

@@ -12,14 +12,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from itertools import groupby
-from typing import Any
 
 from peewee import JOIN, fn
 
 from merlin.config import Config
-from merlin.core.clock import Clock, from_iso, iso, utc_now
+from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.errors import NotFound, Refused
-from merlin.core.money import Cost, Price
+from merlin.core.money import Price
 from merlin.dataset.builds import BUILDS, Build, is_in_build, training_key
 from merlin.dataset.spec import DatasetSpec, Recipe
 from merlin.dataset.verdicts import (
@@ -204,24 +203,10 @@ def spent_micro(db: Database, provider: str, since: datetime, but: str = "") -> 
 
     A job that ended without training cost nothing. `but`: the launch key of a job to exclude.
     """
-    counts = (JOB.provider == provider) & _is_paid(since)
+    is_free = JOB.state.in_([state.value for state in _LOST]) & (JOB.trained_tokens == 0)
+    counts = (JOB.provider == provider) & (JOB.created_at >= iso(since)) & ~is_free
     total = JOB.select(fn.COALESCE(fn.SUM(JOB.estimate_micro), 0))
     return int(db.value(total.where(counts & (JOB.launch_key != but))))
-
-
-def job_costs(db: Database, since: datetime) -> list[tuple[datetime, Cost]]:
-    """Return when each job since a time was created, and its possible cost."""
-    rows = JOB.select(JOB.created_at, JOB.estimate_micro, JOB.currency)
-    return [
-        (from_iso(row["created_at"]), Cost(row["estimate_micro"], row["currency"]))
-        for row in db.rows(rows.where(_is_paid(since) & (JOB.estimate_micro > 0)))
-    ]
-
-
-def _is_paid(since: datetime) -> Any:
-    """Return the condition of the jobs since a time that cost something."""
-    is_free = JOB.state.in_([state.value for state in _LOST]) & (JOB.trained_tokens == 0)
-    return (JOB.created_at >= iso(since)) & ~is_free
 
 
 _NEVER_SERVES = (ModelState.REFUSED, ModelState.GONE, ModelState.REVOKED)

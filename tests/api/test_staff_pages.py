@@ -1,6 +1,5 @@
 """Pages of teachers and admins are hidden from all others; each form acts once."""
 
-import json
 import re
 import secrets
 from dataclasses import replace
@@ -11,9 +10,6 @@ import pytest
 
 from merlin.account.users import Users
 from merlin.api.pages.site import STAFF, TOPICS
-from merlin.app.trends import start_of_hour, time_class
-from merlin.core.charts import HEIGHT
-from merlin.core.clock import iso, utc_now
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.permissions import Role
 from merlin.course.catalogue import Catalogue
@@ -24,7 +20,7 @@ from merlin.db.audit import Audit
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.processes import Heartbeats
 from merlin.db.requests import RequestKind, Requests
-from merlin.db.tables import COMMIT, HOUR_FIGURE
+from merlin.db.tables import COMMIT
 from merlin.training.gather import CommitOutcome
 from merlin.training.promote import promote_by_hand
 from tests.api.sign_in_data import set_password
@@ -203,23 +199,6 @@ def test_engine_is_unknown_and_not_silent_while_the_daemon_that_asks_it_is_down(
     for page, unknown, silent in ((board, 1, 0), (later, 0, 1)):
         assert page.count("Движок: состояние неизвестно") == unknown
         assert page.count("Движок: нет сигнала") == silent
-
-
-def test_answers_of_a_few_hundredths_of_a_second_are_drawn_above_the_axis(staff):
-    counts = dict.fromkeys(("unknown", "liked", "disliked"), 0)
-    texts = {"failures": "{}", "times": json.dumps({time_class(0.04): 1}), "spent": "{}"}
-    hour = iso(start_of_hour(utc_now()))
-    staff.db.add(HOUR_FIGURE, {"hour": hour, "answers": 1, **counts, **texts})
-    with staff.browser_client(VERA) as client:
-        text = client.get("/admin/health").text
-    card = text[text.index("Время ответа") :]
-    # One hour alone is a short line: of length 0 it would be invisible.
-    heights = re.findall(r'd="M[\d.]+ ([\d.]+)h[1-9]', card)
-    assert 0 < float(heights[0]) < HEIGHT
-    # What is left of the axis has room for five characters.
-    labels = re.findall(r'text-anchor="end"[^>]*>([\d,]+)<', card[: card.index("</section>")])
-    assert labels
-    assert max(map(len, labels)) <= len("0,125")
 
 
 def test_notice_about_money_has_the_amount_as_people_write_it(staff):

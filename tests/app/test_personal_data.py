@@ -69,7 +69,6 @@ NOBODY = (
     tables.EXAMPLE_TEXT,
     tables.FINDING,
     tables.HEARTBEAT,
-    tables.HOUR_FIGURE,
     tables.INTENT,
     tables.JOB,
     tables.JOB_CHANGE,

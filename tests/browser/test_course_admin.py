@@ -254,18 +254,6 @@ def test_health_page_shows_silent_processes_and_sunsets(staff_visitor, staff_sit
     expect(page.get_by_text(re.compile("через (39|40) дней"))).to_be_visible()
 
 
-def test_health_page_keeps_the_focus_when_it_refreshes_itself(staff_visitor, staff_site):
-    page = staff_visitor.open("/admin/health", VERA, is_new=True)
-    page.clock.install()
-    page.reload()
-    link = page.get_by_role("link", name="Неделя")
-    link.focus()
-    before = link.element_handle()
-    page.clock.fast_forward(16_000)
-    before.wait_for_element_state("hidden")
-    expect(link).to_be_focused()
-
-
 def test_page_with_a_filter_further_down_starts_at_its_top(staff_visitor):
     page = staff_visitor.open("/admin/models/algorithms-2/evaluation", VERA)
     expect(page.locator("nav [aria-current]").last).to_be_visible()

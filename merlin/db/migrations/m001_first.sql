@@ -918,17 +918,6 @@ CREATE TABLE canary (
     serving_answers BIGINT NOT NULL,
     serving_failures BIGINT NOT NULL
 );
--- Figures of each hour, from which trends are drawn.
-CREATE TABLE hour_figure (
-    hour TEXT PRIMARY KEY,
-    answers BIGINT NOT NULL,
-    unknown BIGINT NOT NULL,
-    liked BIGINT NOT NULL,
-    disliked BIGINT NOT NULL,
-    failures TEXT NOT NULL,
-    times TEXT NOT NULL,
-    spent TEXT NOT NULL
-);
 -- What bases and checkpoints answer to test questions, so that none is asked twice; found by a digest
 -- of system text and question; `known` NULL: nobody said.
 CREATE TABLE baseline_answer (

@@ -252,50 +252,13 @@ page-runbooks = What to do about these alerts
 page-no-alarms = No alerts.
 
 page-as-of = as of { $at } { $zone }
-page-span-day = Day
-page-span-week = Week
-page-span-month = Month
 page-process-none = none
 page-process-none-start = start it: merlin { $process }
 page-process-none-engine = not set up: only the provider trains
 page-queues-about = age of the oldest entry; a full bar is an alarm
 page-queue-waits = { $count }, { $time }
 page-queue-empty = empty
-page-seconds-brief = { $seconds } s
 page-percent = { $share }%
-page-trend-none = the first answer shows here within a minute
-page-no-data = Nothing yet
-page-trend-answers-title = Answers in chats
-page-trend-answers-now = { $span ->
-        [day] in a day
-        [week] in a week
-       *[month] in a month
-    }; { $now } this hour
-page-trend-answers-usual = { $span ->
-        [day] in a day
-        [week] in a week
-       *[month] in a month
-    }; { $now } this hour, usually { $usual }
-page-trend-times-title = Answer time
-page-trend-times = half are faster; 95 of 100 within { $nearly }
-page-trend-half = half
-page-trend-nearly-all = 95 of 100
-page-trend-failures-title = Errors
-page-trend-failures = of { $asked } questions, { $share }%
-page-trend-failures-at = of { $asked } questions, { $share }%; most at { $provider }
-page-trend-failures-none = every question was answered
-page-trend-ratings-title = Ratings and refusals
-page-trend-ratings = liked { $liked }, disliked { $disliked }; didn't know { $unknown }
-page-trend-key-p = liked
-page-trend-key-w = didn't know
-page-trend-key-b = disliked
-page-trend-money-title = Money
-page-trend-money = { $count ->
-        [one] in { $count } day
-       *[other] in { $count } days
-    }: income { $income }, spend { $spend }
-page-trend-income = income
-page-trend-spend = spend
 process-bot = Bot
 process-daemon = Daemon
 process-api = Pages and API

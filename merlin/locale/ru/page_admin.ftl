@@ -256,51 +256,13 @@ page-runbooks = Что делать при таких оповещениях
 page-no-alarms = Не было.
 
 page-as-of = на { $at } { $zone }
-page-span-day = Сутки
-page-span-week = Неделя
-page-span-month = Месяц
 page-process-none = нет
 page-process-none-start = запустите: merlin { $process }
 page-process-none-engine = не настроен: обучает только поставщик
 page-queues-about = сколько ждёт самое старое; полная полоса — тревога
 page-queue-waits = { $count }, { $time }
 page-queue-empty = пусто
-page-seconds-brief = { $seconds } с
 page-percent = { $share } %
-page-trend-none = первый ответ появится здесь в течение минуты
-page-no-data = Пока пусто
-page-trend-answers-title = Ответы в чатах
-page-trend-answers-now = { $span ->
-        [day] за сутки
-        [week] за неделю
-       *[month] за месяц
-    }; в этот час { $now }
-page-trend-answers-usual = { $span ->
-        [day] за сутки
-        [week] за неделю
-       *[month] за месяц
-    }; в этот час { $now }, обычно { $usual }
-page-trend-times-title = Время ответа
-page-trend-times = половина быстрее; 95 из 100 быстрее { $nearly }
-page-trend-half = половина
-page-trend-nearly-all = 95 из 100
-page-trend-failures-title = Ошибки
-page-trend-failures = вопросов { $asked }, доля ошибок { $share } %
-page-trend-failures-at = вопросов { $asked }, доля ошибок { $share } %; чаще всего у { $provider }
-page-trend-failures-none = ответ получил каждый вопрос
-page-trend-ratings-title = Оценки и отказы
-page-trend-ratings = понравилось { $liked }, не понравилось { $disliked }; «не знаю» { $unknown }
-page-trend-key-p = понравилось
-page-trend-key-w = «не знаю»
-page-trend-key-b = не понравилось
-page-trend-money-title = Деньги
-page-trend-money = { $count ->
-        [one] за { $count } день
-        [few] за { $count } дня
-       *[other] за { $count } дней
-    }: доход { $income }, расход { $spend }
-page-trend-income = доход
-page-trend-spend = расход
 process-bot = Бот
 process-daemon = Демон
 process-api = Страницы и API
