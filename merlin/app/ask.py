@@ -307,21 +307,6 @@ def cost_of(ctx: Context, reply: Reply) -> Cost | None:
     return sum_costs((Cost(price.answer(used), price.currency), unused))
 
 
-def add_reply_costs(ctx: Context, answer: StoredAnswer, replies: Sequence[Reply]) -> StoredAnswer:
-    """Return an answer that includes the usage of other replies in the same currency."""
-    usages = [answer.usage, *(reply.usage for reply in replies)]
-    usage = Usage(
-        input_tokens=sum(each.input_tokens for each in usages),
-        output_tokens=sum(each.output_tokens for each in usages),
-        cached_tokens=sum(each.cached_tokens for each in usages),
-    )
-    own = Cost(answer.cost_micro, answer.currency) if answer.currency else None
-    cost = sum_costs((own, *(cost_of(ctx, reply) for reply in replies)))
-    if cost is None:
-        return replace(answer, usage=usage)
-    return replace(answer, usage=usage, cost_micro=cost.micro, currency=cost.currency)
-
-
 def measure_window(conversation: Conversation, question: str, reply: Reply) -> WindowCounter:
     """Return the window after a reply, as the provider counted it, else estimated."""
     if reply.limit_tokens:

@@ -1,20 +1,16 @@
-"""Prepare a message for a model: text, documents, images, shortened to fit.
+"""Prepare a message for a model: text, documents, images.
 
 A document can contain instructions to the model (prompt injection). Its text therefore stands
 between two lines with a mark derived from it, which it cannot contain; the text before them says
 that everything inside is material. Source: OWASP Top 10 for LLM Applications 2026, LLM01.
-
-A text too long for a model's window is shortened part by part.
 """
 
-import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import count
 
-from merlin.chat.answer import Reply
 from merlin.chat.model_catalogue import General
 from merlin.chat.sessions import BYTES_PER_TOKEN
 from merlin.core.messages import Image
@@ -123,83 +119,9 @@ def _size(text: str) -> int:
     return len(text.encode("utf-8", "replace"))
 
 
-# More would take minutes and cost much; the rest is left out, and the user is notified.
-MAX_PARTS = 40
-AT_ONCE = 3
-# Passes of shortening; then the rest is cut off.
-MAX_PASSES = 3
-
-
-@dataclass(frozen=True, slots=True)
-class ShortenedText:
-    """A shortened text; `parts` is the number of parts, `read` how many of them it covers."""
-
-    text: str
-    parts: int
-    read: int
-
-
-# Returns a shortened part; takes its number (from 1), the number of parts, and its text. Errors
-# abort the shortening.
-ShortenPart = Callable[[int, int, str], Awaitable[str]]
-# Called with the number of completed parts and the number of parts.
-Progress = Callable[[int, int], None]
-
-
-async def shorten_text(
-    text: str,
-    part_tokens: int,
-    room_tokens: int,
-    shorten_part: ShortenPart,
-    progress: Progress,
-    most_parts: int = MAX_PARTS,
-) -> ShortenedText:
-    """Return the text shortened to `room_tokens`, from its first `most_parts` parts.
-
-    Raises ValueError if `part_tokens` or `room_tokens` is less than 1, and like `shorten_part`.
-    """
-    parts = split_text(text, part_tokens)
-    used = parts[:most_parts]
-    shortened = await _summarize_parts(used, shorten_part, progress)
-    for _ in range(MAX_PASSES - 1):
-        if fits_into(shortened, room_tokens):
-            break
-        # No progress for later passes: a count that starts again would confuse.
-        shortened = await _summarize_parts(
-            split_text(shortened, part_tokens), shorten_part, lambda _done, _count: None
-        )
-    return ShortenedText("".join(split_text(shortened, room_tokens)[:1]), len(parts), len(used))
-
-
 def fits_into(text: str, room_tokens: int) -> bool:
     """Return whether a text takes at most `room_tokens` tokens, by estimate."""
     return _size(text) <= room_tokens * BYTES_PER_TOKEN
-
-
-async def _summarize_parts(
-    texts: Sequence[str], shorten_part: ShortenPart, progress: Progress
-) -> str:
-    """Return the shortened parts joined in order; AT_ONCE run concurrently."""
-    semaphore = asyncio.Semaphore(AT_ONCE)
-    completed = 0
-
-    async def shorten(number: int, part: str) -> str:
-        nonlocal completed
-        async with semaphore:
-            shortened = await shorten_part(number, len(texts), part)
-        completed += 1
-        progress(completed, len(texts))
-        return shortened
-
-    progress(0, len(texts))
-    tasks = [asyncio.create_task(shorten(*numbered)) for numbered in enumerate(texts, 1)]
-    try:
-        return "\n\n".join(await asyncio.gather(*tasks))
-    finally:
-        for task in tasks:
-            task.cancel()
-        # A part that was begun costs money too: it is reported before this returns.
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,8 +139,7 @@ class Prompt:
     `text` is stored as the question of the turn; `images` go to the model but are not stored.
     `format` is text, voice, photo or document: what a plan counts. `model` answers instead of the
     session's model if that cannot (images); None: the session's. `documents` are not part of the
-    text. `note` is shown under the answer; `spent` are the model replies needed to prepare the
-    prompt, which cost too.
+    text. `note` is shown under the answer.
     """
 
     text: str
@@ -227,12 +148,9 @@ class Prompt:
     model: General | None = None
     documents: tuple[AttachedText, ...] = ()
     note: str = ""
-    spent: tuple[Reply, ...] = ()
 
 
-def append_documents(prompt: Prompt, documents: Sequence[AttachedText] | None = None) -> Prompt:
-    """Return the prompt with its documents, or those given instead, as part of its text."""
-    texts = [
-        wrap_document(document.text, document.name) for document in documents or prompt.documents
-    ]
+def append_documents(prompt: Prompt) -> Prompt:
+    """Return the prompt with its documents as part of its text."""
+    texts = [wrap_document(document.text, document.name) for document in prompt.documents]
     return replace(prompt, text="\n\n".join(filter(None, [prompt.text, *texts])), documents=())

@@ -48,7 +48,7 @@ def check_hostile_documents(telegram, provider, settings, documents):
         )
         assert read_unchanging_rows(settings) == before
     chosen = select_rows(settings, f"SELECT DISTINCT {_SESSION_CHOICES} FROM chat_session")  # noqa: S608 - own names
-    assert chosen == [(None, None, None, "", "", "", 0, 1)]
+    assert chosen == [(None, None, None, "", "", 0, 1)]
     answers = [answer_texts(telegram, person) for person in people]
     assert all(len(texts) == 1 for texts in answers)
     shown = "\n".join(text for texts in answers for text in texts)

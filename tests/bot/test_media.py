@@ -5,8 +5,7 @@ from dataclasses import replace
 import pytest
 
 from merlin.billing.quota import Allowance, Format
-from merlin.chat.prompt import AT_ONCE, document_texts, text_outside_documents
-from merlin.config.settings import AnswerBudget
+from merlin.chat.prompt import document_texts, text_outside_documents
 from merlin.sandbox.speech_samples import SAMPLE_MIME, sample_voice, transcript_of
 from merlin.sandbox.telegram.arguments import Upload
 from tests.bot.running_bot import (
@@ -25,7 +24,6 @@ from tests.bot.running_bot import (
     wait_for_windows,
     wait_until_ended,
 )
-from tests.support.config import make_priced_config
 from tests.support.faults import Fault, FaultKind
 from tests.support.plan_config import make_plan
 from tests.support.sample_documents import make_docx, make_pdf
@@ -188,74 +186,50 @@ def test_mixed_album_uses_one_kind_with_a_note(telegram, provider, media):
     assert document_texts(read_questions(provider)[0]) == ["Text."]
 
 
-def test_long_document_is_read_in_parts_with_progress(telegram, provider, media):
-    provider.behave(context_window=2000, think_s=3600.0)
+def test_of_a_long_document_the_beginning_is_read_and_the_answer_says_so(telegram, provider, media):
+    provider.behave(context_window=2000)
     paragraphs = [f"Абзац номер {n}. {'слово ' * 60}Конец." for n in range(60)]
-    content = "\n\n".join(paragraphs).encode()
     with RunningBot(media):
         wait_for_windows(telegram, media)
-        send_document(telegram, content, caption="Перескажи кратко")
-        telegram.wait_for(lambda: _progress(telegram))
-        provider.behave(think_s=0.0)
+        send_document(telegram, "\n\n".join(paragraphs).encode(), caption="Перескажи кратко")
         wait_until_ended(telegram, media, 1)
-    (answer,) = telegram.answers("anna")
-    *parts, last = read_questions(provider)
-    assert len(parts) > 5
-    assert all(len(part.encode()) < 2000 * 4 for part in (*parts, last))
-    assert "".join(document_texts(last)).startswith("Абзац номер 0.")
-    assert "прочитан по частям: их 12." in answer.text
+    (answer,) = answer_texts(telegram, "anna")
+    (question,) = read_questions(provider)
+    (beginning,) = document_texts(question)
+    assert beginning.startswith("Абзац номер 0.")
+    assert beginning.endswith("Конец.")
+    assert 2000 < len(question.encode()) < 2000 * 4
+    assert "я прочитал только начало" in answer
     assert count_charged(media) == {"document": 1}
 
 
-def test_number_of_document_parts_is_limited_with_a_note(telegram, provider, media):
-    provider.behave(context_window=400, fixed_answer="Коротко.")
-    with RunningBot(media):
+def test_documents_that_do_not_fit_together_get_equal_shares(telegram, provider, media):
+    provider.behave(context_window=2000)
+    files = [Upload(f"{n}.txt", "text/plain", (f"{n} слово " * 400).encode()) for n in range(2)]
+
+    def act():
         wait_for_windows(telegram, media)
-        send_document(telegram, ("слово " * 8000).encode())
-        wait_until_ended(telegram, media, 1)
-    (answer,) = answer_texts(telegram, "anna")
-    assert "прочитаны первые 40 частей из" in answer
-    assert len(read_questions(provider)) == 41
+        telegram.send_album("anna", files, kind="document", caption="Сравни")
+
+    (answer,) = run_and_wait(telegram, media, act, 2)
+    (question,) = read_questions(provider)
+    first, second = document_texts(question)
+    assert (first[:7], second[:7]) == ("0 слово", "1 слово")
+    assert abs(len(first) - len(second)) < 20
+    assert answer.count("я прочитал только начало") == 1
 
 
-def test_failed_part_of_a_document_ends_reading_uncharged(telegram, provider, media):
-    priced = make_priced_config("stand-in-chat", input=1, output=2)
-    media = replace(media, caps=AnswerBudget(per_person_per_day=1000), config=priced)
-    provider.behave(context_window=400)
-    # More than are read at once: the parts before the failed one are paid for.
-    paid = 2 * AT_ONCE
-    provider.faults.add(Fault("chat.create", FaultKind.STATUS, times=None, skip=paid, status=400))
+def test_listening_to_a_recording_can_be_stopped(telegram, provider, media):
+    provider.behave(think_s=3600.0)
     with RunningBot(media):
-        wait_for_windows(telegram, media)
-        send_document(telegram, ("слово " * 1000).encode())
-        wait_until_ended(telegram, media, 1)
-    (answer,) = answer_texts(telegram, "anna")
-    assert answer.startswith("Модель перестала отвечать на части")
-    assert count_charged(media) == {}
-    ((cost,),) = select_rows(media, "SELECT SUM(micro) FROM answer_cost")
-    assert cost > 0
-
-
-def test_reading_of_a_document_can_be_stopped(telegram, provider, media):
-    priced = make_priced_config("stand-in-chat", input=1, output=2)
-    media = replace(media, caps=AnswerBudget(per_person_per_day=1000), config=priced)
-    provider.behave(think_s=3600.0, context_window=400)
-    with RunningBot(media):
-        wait_for_windows(telegram, media)
-        send_document(telegram, ("слово " * 1000).encode())
-        telegram.wait_for(lambda: provider.calls("chat.create"))
+        send_voice(telegram)
+        telegram.wait_for(lambda: provider.calls("audio.transcribe"))
         telegram.wait_for(lambda: any(message.keys for message in telegram.answers("anna")))
         telegram.press("anna", "⏹ Стоп")
         wait_until_ended(telegram, media, 2)
     (answer,) = answer_texts(telegram, "anna")
     assert answer == "[Остановлено по вашей просьбе.]"
     assert count_charged(media) == {}
-    # The parts that were being read cost money.
-    assert select_rows(media, "SELECT SUM(micro) > 0 FROM answer_cost") == [(1,)]
-
-
-def _progress(telegram):
-    return any("по частям: часть" in text for text in answer_texts(telegram, "anna"))
 
 
 def test_next_question_includes_the_document(telegram, provider, media):

@@ -7,6 +7,9 @@ from hypothesis import strategies as st
 from merlin.bot.handlers.prompts import check_size, check_voice
 from merlin.chat.prompt import (
     MAX_NAME_LENGTH,
+    AttachedText,
+    Prompt,
+    append_documents,
     document_texts,
     split_text,
     text_outside_documents,
@@ -207,3 +210,13 @@ def test_million_letters_are_split():
 def test_zero_token_limit_is_refused():
     with pytest.raises(ValueError, match="at least 1"):
         split_text("a", 0)
+
+
+def test_documents_are_appended_to_the_question():
+    files = (AttachedText("a.txt", "раз"), AttachedText("b.txt", "два"))
+    prompt = append_documents(Prompt("О чём?", "document", documents=files))
+    assert text_outside_documents(prompt.text).strip() == "О чём?"
+    assert document_texts(prompt.text) == ["раз", "два"]
+    assert prompt.documents == ()
+    alone = append_documents(Prompt("", documents=files[:1]))
+    assert text_outside_documents(alone.text) == ""

@@ -1,30 +1,25 @@
 """Prompts from files: voices, photos and documents, shortened to the model's window.
 
 A file that is disabled, too large or unreadable raises an error with its text, and is not counted.
-File contents are not stored. A long document is summarized part by part, and the user sees the
-progress.
+File contents are not stored. Of a long document the beginning is read, and the answer says so.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from functools import partial
 
 from telegram.error import NetworkError
 
 from merlin.app.ask import Conversation, window_of
 from merlin.bot.context import BotContext
 from merlin.bot.updates import ReceivedAttachment
-from merlin.chat.answer import AnswerObserver, Ending, Reply
-from merlin.chat.model_catalogue import Candidate, CandidateKind, only_candidate
+from merlin.chat.model_catalogue import Candidate, CandidateKind
 from merlin.chat.prompt import (
-    MAX_PARTS,
     AttachedText,
     Prompt,
     append_documents,
     fits_into,
-    shorten_text,
-    wrap_document,
+    split_text,
 )
 from merlin.chat.sessions import count_window_tokens, estimate_tokens
 from merlin.config.settings import MediaLimits
@@ -202,35 +197,30 @@ async def _notify_admins(context: BotContext, error: ProviderError) -> None:
 MATERIAL_SHARE = 0.75
 # The minimum share for a document; older turns that do not fit are left out.
 MIN_MATERIAL_SHARE = 0.25
-PART_SHARE = 0.5
-QUESTION_LENGTH = 500
 
 
-async def fit_prompt(
-    context: BotContext,
-    conversation: Conversation,
-    prompt: Prompt,
-    observer: AnswerObserver,
-    spent: list[Reply],
-) -> Prompt:
-    """Return the prompt with its attached texts, summarized if they are long.
+async def fit_prompt(context: BotContext, conversation: Conversation, prompt: Prompt) -> Prompt:
+    """Return the prompt with its attached texts; of those that are too long, the beginning.
 
-    The replies that this takes are added to `spent`, also if it fails or is cancelled. Raises
-    Refused if the summarizing model does not answer.
+    Texts that do not fit together get equal shares of the room.
     """
     prompt = _with_document_model(context, conversation, prompt)
     if prompt.format == "text" or prompt.images:
         return prompt
-    room_tokens, part_tokens = await context.store.read(
-        lambda: _available_tokens(context, conversation, prompt)
-    )
+    room_tokens = await context.store.read(lambda: _available_tokens(context, conversation, prompt))
     is_voice = prompt.format == "voice" and not prompt.documents
     if is_voice and not fits_into(prompt.text, room_tokens):
         message = context.translate("media-ask-voice")
         prompt = replace(prompt, text=message, documents=(AttachedText("voice", prompt.text),))
     if fits_into("".join(document.text for document in prompt.documents), room_tokens):
         return append_documents(prompt)
-    return await _summarize_texts(context, prompt, part_tokens, room_tokens, observer, spent)
+    room_tokens = max(room_tokens // len(prompt.documents), 1)
+    beginnings = tuple(
+        replace(document, text="".join(split_text(document.text, room_tokens)[:1]))
+        for document in prompt.documents
+    )
+    note = "\n".join(filter(None, [prompt.note, context.translate("media-beginning")]))
+    return append_documents(replace(prompt, documents=beginnings, note=note))
 
 
 def _with_document_model(context: BotContext, conversation: Conversation, prompt: Prompt) -> Prompt:
@@ -247,83 +237,11 @@ def _with_document_model(context: BotContext, conversation: Conversation, prompt
     return replace(prompt, model=context.services.config.assistant)
 
 
-def _available_tokens(
-    context: BotContext, conversation: Conversation, prompt: Prompt
-) -> tuple[int, int]:
-    """Return the tokens for the attached texts and for a part of one; within the store's work."""
+def _available_tokens(context: BotContext, conversation: Conversation, prompt: Prompt) -> int:
+    """Return the tokens for the attached texts; within the store's work."""
     choice = Candidate(CandidateKind.CHOSEN, *prompt.model) if prompt.model else conversation.first
     window = min(window_of(context.services, choice), conversation.limit)
     room_tokens = int(window * MATERIAL_SHARE) - count_window_tokens(conversation.before)
     if prompt.format != "voice":
         room_tokens -= estimate_tokens(Message("user", prompt.text))
-    part_tokens = window
-    if summarizer := _summarizing_model(context, prompt):
-        part_tokens = int(window_of(context.services, summarizer) * PART_SHARE)
-    return max(room_tokens, int(window * MIN_MATERIAL_SHARE), 1), max(part_tokens, 1)
-
-
-def _summarizing_model(context: BotContext, prompt: Prompt) -> Candidate | None:
-    services = context.services
-    model = prompt.model or services.config.assistant or next(iter(services.general), None)
-    return Candidate(CandidateKind.CHOSEN, *model) if model else None
-
-
-async def _summarize_texts(
-    context: BotContext,
-    prompt: Prompt,
-    part_tokens: int,
-    room_tokens: int,
-    observer: AnswerObserver,
-    spent: list[Reply],
-) -> Prompt:
-    """Return the prompt with its long texts summarized.
-
-    The texts share the available tokens and the maximum number of parts.
-    """
-    count = len(prompt.documents)
-    room_tokens, max_parts = max(room_tokens // count, 1), max(MAX_PARTS // count, 1)
-    texts: list[AttachedText] = []
-    notes = [prompt.note]
-
-    def progress(done: int, count: int) -> None:
-        part = min(done + 1, count)
-        observer.on_text(context.translate("media-progress", part=part, parts=count))
-
-    for document in prompt.documents:
-        if fits_into(document.text, room_tokens):
-            texts.append(document)
-            continue
-        summarize = partial(_summarize_part, context, prompt, document.name, spent)
-        summary = await shorten_text(
-            document.text, part_tokens, room_tokens, summarize, progress, max_parts
-        )
-        texts.append(replace(document, text=summary.text))
-        key = "media-parts" if summary.read == summary.parts else "media-parts-cut"
-        notes.append(context.translate(key, parts=summary.parts, read=summary.read))
-    note = "\n".join(dict.fromkeys(filter(None, notes)))
-    return replace(append_documents(prompt, texts), note=note)
-
-
-async def _summarize_part(
-    context: BotContext,
-    prompt: Prompt,
-    name: str,
-    spent: list[Reply],
-    number: int,
-    count: int,
-    part: str,
-) -> str:
-    """Return a model's summary of a part. Raises Refused if it returns none."""
-    summarizer = _summarizing_model(context, prompt)
-    if summarizer is None:
-        raise Refused("no model to read with", "bot-no-model")
-    question = prompt.text[:QUESTION_LENGTH] or "—"
-    task = context.translate("media-part-prompt", part=number, parts=count, question=question)
-    message = Message("user", f"{task}\n\n{wrap_document(part, name)}")
-    models = only_candidate(summarizer)
-    service, stop = context.bot_data.answer_service, context.bot_data.stops[context.update_id]
-    reply = await service.reply(models, (message,), AnswerObserver(), stop)
-    spent.append(reply)
-    if not (reply.text or reply.ending is Ending.STOPPED):
-        raise Refused("a part could not be summarised", "media-part-failed", part=number)
-    return reply.text
+    return max(room_tokens, int(window * MIN_MATERIAL_SHARE), 1)

@@ -231,19 +231,16 @@ async def _prepare_prompt(
             refusal_of(context, conversation.refusal), conversation.session
         )
     observer, stop = controls
-    spent: list[Reply] = []
     try:
-        prompt = await stop.run(_build_prompt(context, conversation, source, observer, spent))
+        prompt = await stop.run(_build_prompt(context, conversation, source, observer))
     except MerlinError as error:
         text = context.translate(error.key, **error.arguments)
         refusal = StoredAnswer("", text, UpdateState.REFUSED, offer=answers.NONE)
     else:
         if prompt is not None:
-            return replace(prompt, spent=tuple(spent)), None
+            return prompt, None
         stopped = Reply(Ending.STOPPED)
         refusal = answers.add_notes(stopped, context.language, None, conversation.request)
-    # The parts of a document that were summarized cost money without an answer too.
-    refusal = ask.add_reply_costs(context.services, refusal, spent)
     return text_prompt, ask.ChatAnswer(refusal, conversation.session)
 
 
@@ -252,14 +249,13 @@ async def _build_prompt(
     conversation: ask.Conversation,
     source: Source,
     observer: AnswerObserver,
-    spent: list[Reply],
 ) -> Prompt:
     if context.format != "text":
         observer.on_text(context.translate("media-reading", kind=context.format))
     prompt = await source(context)
     if prompt.format == "text":
         return prompt
-    return await fit_prompt(context, conversation, prompt, observer, spent)
+    return await fit_prompt(context, conversation, prompt)
 
 
 async def _ask_models(
@@ -295,7 +291,6 @@ def _finish_answer(
     ctx = context.services
     cost, request = ask.cost_of(ctx, reply), conversation.request
     stored_answer = answers.add_notes(reply, context.language, cost, request)
-    stored_answer = ask.add_reply_costs(ctx, stored_answer, prompt.spent)
     old, window = conversation.session, ask.measure_window(conversation, prompt.text, reply)
     window_text, offer, notes = "", "", [stored_answer.note]
     if reply.text:

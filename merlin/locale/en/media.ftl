@@ -30,18 +30,12 @@ media-misnamed = Inside this file is { $kind ->
 media-not-fetched = Telegram can't give me this file right now. Please send it again in a few minutes.
 media-transcription-busy = I can't transcribe this now: the service is busy. Send it again in a few minutes, or write your question.
 media-transcription-failed = I couldn't transcribe this recording. The admins have been notified. Write your question and I'll answer.
-media-part-failed = The model stopped responding at part { $part }, so I didn't finish the document. Send it again in a few minutes: this question isn't counted.
 media-reading = { $kind ->
         [voice] 🎙 Listening…
         [photo] 🖼 Looking…
        *[document] 📄 Reading the document…
     }
-media-progress = 📄 A long document, I read it in parts: part { $part } of { $parts }
-media-parts = [The document is long, so it was read in parts: { $parts } of them. Small details may be lost.]
-media-parts-cut = [The document is very long: { $read ->
-        [one] the first part was read
-       *[other] the first { $read } parts were read
-    } of { $parts }. Ask about the rest with a file of its own.]
+media-beginning = [It didn't all fit: I read only the beginning. Send the rest separately.]
 media-left-out = [The album holds files of several kinds: I took only the { $kind ->
         [photo] photos
         [voice] recordings
@@ -50,7 +44,6 @@ media-left-out = [The album holds files of several kinds: I took only the { $kin
 media-ask-photo = What is in the photo?
 media-ask-document = Tell me briefly what this document says: a summary.
 media-ask-voice = Tell me briefly what is said in this recording: a summary.
-media-part-prompt = Below is part { $part } of { $parts } of a long document. Summarise it briefly, keep facts, numbers, names and all that is needed to answer the question: { $question }
 media-other = I can't read this kind of message. Send text, a voice message, a photo or a document.
 notice-hear-failed = Provider { $provider } failed to transcribe a voice message with the model { $model } ({ $reason }). Check chat.transcription in config.yaml.
 edited-late = This message is more than an hour old, so I won't answer it again. Send your question as a new message.
