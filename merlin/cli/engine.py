@@ -1,4 +1,4 @@
-"""`merlin engine`: run the engine; manage its keys and base models; show its jobs and status."""
+"""`merlin engine`: run the engine; manage its base models; show its jobs and status."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ import time
 import urllib.error
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
-from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,7 +16,7 @@ import typer
 
 from merlin.cli import language
 from merlin.cli.health import fetch_local, local_url, plain_reason
-from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration, print_result
+from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
 from merlin.cli.output import (
     format_table,
     print_json,
@@ -28,7 +26,6 @@ from merlin.cli.output import (
     record,
     translate_word,
 )
-from merlin.core.clock import iso
 from merlin.core.errors import ConfigError, NotFound, Refused
 from merlin.core.i18n import format_number, text
 
@@ -41,9 +38,7 @@ app = typer.Typer(name="engine")
 models = typer.Typer(
     name="models", no_args_is_help=True, help="Base models: download, list and remove them."
 )
-keys = typer.Typer(name="keys", no_args_is_help=True, help="API keys for the engine.")
 app.add_typer(models)
-app.add_typer(keys)
 
 
 @app.callback(invoke_without_command=True)
@@ -55,88 +50,6 @@ def engine(context: typer.Context, config: ConfigPath = DEFAULT) -> None:
         start_engine(configuration(config))
     else:
         os.environ["MERLIN_CONFIG"] = str(config)  # as `merlin --config` does
-
-
-# Also in bytes it fits into a column of the database.
-_MOST = 10**12
-Name = Annotated[str, typer.Argument(help="Name of the key's user: a program, course or person.")]
-
-
-@keys.command()
-def add(
-    name: Name,
-    per_minute: Annotated[
-        int, typer.Option(min=0, max=_MOST, help="Requests per minute; 0: no limit.")
-    ] = 60,
-    tokens: Annotated[int, typer.Option(min=0, max=_MOST, help="Tokens per day; 0: no limit.")] = 0,
-    jobs: Annotated[int, typer.Option(min=0, max=_MOST, help="Unfinished jobs; 0: no limit.")] = 0,
-    megabytes: Annotated[
-        int, typer.Option(min=0, max=_MOST, help="Maximum size of files in MB; 0: no limit.")
-    ] = 0,
-    config: ConfigPath = DEFAULT,
-    json: AsJson = False,
-) -> None:
-    """Create a key, shown only once; the name of a revoked key keeps its files and jobs."""
-    from merlin.engine.clients import Limits
-    from merlin.wiring.engine import open_engine_clients
-
-    limits = Limits(per_minute, tokens, jobs, megabytes * 1_000_000)
-    with open_engine_clients(configuration(config)) as clients:
-        key = clients.add(name, limits)
-    values = {"name": name, "key": key, "limits": asdict(limits)}
-    print_result(values, "engine-key-made", json=json, name=name)
-    if not json:
-        sys.stdout.write(f"{key}\n")
-
-
-@keys.command("list")
-def list_keys(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
-    """List the keys by their first characters, with today's usage and current holdings."""
-    from merlin.wiring.engine import open_engine_clients
-
-    with open_engine_clients(configuration(config)) as clients:
-        records = [
-            {
-                "name": client.name,
-                "hint": client.hint,
-                "state": "good" if client.revoked_at is None else "revoked",
-                "created": iso(datetime.fromtimestamp(client.created_at, UTC)),
-                "used_on": client.used_on,
-                "limits": asdict(client.limits),
-                "use": clients.read_usage(client),
-            }
-            for client in clients.list_all()
-        ]
-    print_list(
-        records,
-        "name key state=state:engine-key-state made used=used_on answers tokens jobs bytes pace",
-        json=json,
-        under="keys",
-        prefix="engine-key-col",
-        key=lambda record: f"{record['hint']}…",
-        made=lambda record: record["created"][:10],
-        answers=lambda record: record["use"]["answers"],
-        tokens=lambda record: _format_usage(
-            record["use"]["tokens"], record["limits"]["tokens_per_day"]
-        ),
-        jobs=lambda record: _format_usage(record["use"]["jobs"], record["limits"]["jobs"]),
-        bytes=lambda record: _format_usage(record["use"]["bytes"], record["limits"]["bytes"]),
-        pace=lambda record: record["limits"]["requests_per_minute"] or "∞",
-    )
-
-
-@keys.command()
-def revoke(name: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
-    """Revoke a key immediately; its files, jobs and models remain."""
-    from merlin.wiring.engine import open_engine_clients
-
-    with open_engine_clients(configuration(config)) as clients:
-        clients.revoke(name)
-    print_result({"name": name, "state": "revoked"}, "engine-key-revoked", json=json)
-
-
-def _format_usage(used: int, limit: int) -> str:
-    return f"{used}/{limit}" if limit else str(used)
 
 
 Rows = Sequence[Sequence[str]]

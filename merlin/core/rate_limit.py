@@ -63,10 +63,6 @@ class TokenBucket:
         """Return whether that many tokens are available, or as many as the bucket can hold."""
         return self.full_in_s(now) <= (self._burst - min(tokens, self._burst)) * self._gap_s
 
-    def left(self, now: float) -> float:
-        """Return the number of available tokens."""
-        return self._burst - self.full_in_s(now) / self._gap_s if self._gap_s else self._burst
-
     def full_in_s(self, now: float) -> float:
         """Return the seconds until the bucket is full again; at 0 it may be dropped."""
         return max(0.0, self._full_at - now)

@@ -10,7 +10,6 @@ from merlin.config.engine import EngineSettings
 from merlin.core.durable_files import try_lock
 from merlin.core.errors import LeadTaken
 from merlin.engine.bases import BackendRegistry, Bases, build_bases
-from merlin.engine.clients import Clients
 from merlin.engine.database import Database
 from merlin.engine.job_queue import JobQueue
 from merlin.engine.storage import Repositories
@@ -37,7 +36,6 @@ class Engine:
         self.repositories = Repositories(database, folder)
         self.repositories.remove_leftovers()
         self.backends = BackendRegistry(self.bases, self.repositories.models)
-        self.clients = Clients(database)
         self.work = JobQueue(self.repositories, self.bases, settings)
         self.work.start()
 

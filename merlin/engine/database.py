@@ -54,7 +54,7 @@ class Database:
         """
         self._lock = threading.RLock()
         _require_present(path)
-        # It names people's files, so only the owner can read it.
+        # Metadata of jobs can name people, so only the owner can read it.
         path.touch(mode=0o600)
         path.chmod(0o600)
         self._db = SqliteDatabase(
@@ -212,10 +212,10 @@ _OBJECTS = {
 }
 
 
-def read_object(database: Database, table: str, object_id: str, owner: str = "") -> Row:
-    """Return the row of an object of `owner` ("": of anyone). Raises ApiError 404 without one."""
-    sql = f"SELECT * FROM {table} WHERE id = ? AND ? IN ('', owner)"  # noqa: S608 - our own names
-    row = database.find_row(sql, object_id, owner)
+def read_object(database: Database, table: str, object_id: str) -> Row:
+    """Return the row of an object. Raises ApiError 404 without one."""
+    sql = f"SELECT * FROM {table} WHERE id = ?"  # noqa: S608 - our own names
+    row = database.find_row(sql, object_id)
     if row is None:
         kind, parameter = _OBJECTS[table]
         raise missing(kind, object_id, parameter)
@@ -228,23 +228,19 @@ MAX_KEY_LENGTH = 255
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyKey:
-    """The Idempotency-Key of a request ("" for none), the digest of its body, and its owner.
-
-    Keys are scoped by owner: the same key of another owner does not match.
-    """
+    """The Idempotency-Key of a request ("" for none), and the digest of its body."""
 
     key: str
     digest: str
-    owner: str = ""
 
 
-def build_idempotency_key(call: str, key: str, body: object, owner: str = "") -> IdempotencyKey:
+def build_idempotency_key(call: str, key: str, body: object) -> IdempotencyKey:
     """Return the key of a call ("files", "jobs"). Raises ApiError 400 if the key is too long."""
     if len(key) > MAX_KEY_LENGTH:
         raise ApiError(400, f"Idempotency-Key has more than {MAX_KEY_LENGTH} characters")
     content = json.dumps(body, sort_keys=True, ensure_ascii=False)
-    scoped_key = " ".join(filter(None, [owner, call, key])) if key else ""
-    return IdempotencyKey(scoped_key, hashlib.sha256(content.encode()).hexdigest(), owner)
+    scoped_key = f"{call} {key}" if key else ""
+    return IdempotencyKey(scoped_key, hashlib.sha256(content.encode()).hexdigest())
 
 
 def find_response(database: Database, idempotency: IdempotencyKey) -> bytes | None:

@@ -10,7 +10,7 @@ two concurrent transitions takes effect: a job cannot both succeed and be cancel
 import json
 import re
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Annotated, Any
 
@@ -165,19 +165,13 @@ class Jobs:
         self._database = database
         self._job_events = job_events
 
-    def create(
-        self, job: Job, idempotency: IdempotencyKey, check_queue: Callable[[], object]
-    ) -> bytes:
-        """Store a new job; return the response, the stored one for a repeated idempotency key.
-
-        `check_queue` is called first and raises if the owner has too many jobs.
-        """
+    def create(self, job: Job, idempotency: IdempotencyKey) -> bytes:
+        """Store a new job; return the response, the stored one for a repeated idempotency key."""
 
         def insert() -> dict[str, object]:
-            check_queue()
             columns = asdict(job) | {name: json.dumps(getattr(job, name)) for name in _JSON_COLUMNS}
             job_id = columns.pop("job_id")
-            self._database.insert("job", id=job_id, owner=idempotency.owner, **columns)
+            self._database.insert("job", id=job_id, **columns)
             self._job_events.add(job_id, JobEvent("created", f"Created fine-tuning job: {job_id}"))
             return job_object(job)
 
@@ -206,16 +200,11 @@ class Jobs:
         rows, has_more = read_page(self._database, "job", "finished_at IS NOT NULL", [], page)
         return [_build_job(row) for row in rows], has_more
 
-    def list(
-        self, metadata: Mapping[str, str], page: Page, owner: str = ""
-    ) -> tuple[list[Job], bool]:
-        """Return a page of the jobs with all these metadata pairs, and whether more follow.
-
-        `owner` "" means every owner.
-        """
+    def list(self, metadata: Mapping[str, str], page: Page) -> tuple[list[Job], bool]:
+        """Return a page of the jobs with all these metadata pairs, and whether more follow."""
         has = "EXISTS (SELECT 1 FROM json_each(job.metadata) WHERE key = ? AND value = ?)"
-        where = " AND ".join(["? IN ('', owner)", *[has] * len(metadata)])
-        values = [owner, *(part for pair in metadata.items() for part in pair)]
+        where = " AND ".join(["TRUE", *[has] * len(metadata)])
+        values = [part for pair in metadata.items() for part in pair]
         rows, has_more = read_page(self._database, "job", where, values, page)
         return [_build_job(row) for row in rows], has_more
 

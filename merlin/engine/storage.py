@@ -53,17 +53,8 @@ class Files:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
-    def add(
-        self,
-        name: str,
-        part: Path,
-        idempotency: IdempotencyKey,
-        check_storage: Callable[[int], object],
-    ) -> bytes:
-        """Store the upload at `part`; return the response, the stored one for a repeated key.
-
-        `check_storage` is called with the size in bytes and raises if it exceeds the owner's limit.
-        """
+    def add(self, name: str, part: Path, idempotency: IdempotencyKey) -> bytes:
+        """Store the upload at `part`; return the response, the stored one for a repeated key."""
         stored = find_response(self._database, idempotency)
         if stored is not None:
             return stored
@@ -73,17 +64,16 @@ class Files:
         kill_point("engine.file_written")
 
         def insert() -> dict[str, object]:
-            check_storage(size)
-            now, owner = utc_now().timestamp(), idempotency.owner
+            now = utc_now().timestamp()
             columns = {"filename": name, "purpose": PURPOSE, "bytes": size, "created_at": now}
-            self._database.insert("file", id=file_id, owner=owner, **columns)
+            self._database.insert("file", id=file_id, **columns)
             return build_file(self.get(file_id))
 
         was_done = True
         try:
             answer, was_done = run_once(self._database, idempotency, insert)
         finally:
-            if was_done:  # a concurrent upload with the same key, or over the owner's limit
+            if was_done:  # a concurrent upload with the same key
                 durable_files.remove_durably(self.path(file_id))
         kill_point("engine.file_recorded")
         return answer
@@ -92,19 +82,17 @@ class Files:
         """Return the row of a file. Raises ApiError 404 if there is none."""
         return read_object(self._database, "file", file_id)
 
-    def has(self, file_id: str, owner: str = "") -> bool:
-        """Return whether the file exists; with `owner`, whether it is that owner's."""
-        sql = "SELECT 1 FROM file WHERE id = ? AND ? IN ('', owner)"
-        return self._database.find_row(sql, file_id, owner) is not None
+    def has(self, file_id: str) -> bool:
+        """Return whether the file exists."""
+        return self._database.find_row("SELECT 1 FROM file WHERE id = ?", file_id) is not None
 
     def path(self, file_id: str) -> Path:
         """Return the path of a file; `file_id` is trusted: an id of ours or of an upload."""
         return self._folder / file_id
 
-    def list(self, purpose: str, page: Page, owner: str = "") -> tuple[list[Row], bool]:
-        """Return a page of an owner's files of a purpose ("" for all), and whether more follow."""
-        where = "? IN ('', purpose) AND ? IN ('', owner)"
-        return read_page(self._database, "file", where, [purpose, owner], page)
+    def list(self, purpose: str, page: Page) -> tuple[list[Row], bool]:
+        """Return a page of the files of a purpose ("" for all), and whether more follow."""
+        return read_page(self._database, "file", "? IN ('', purpose)", [purpose], page)
 
     def delete(self, file_id: str) -> None:
         """Delete a file and its row. Raises ApiError 404 if there is none."""
@@ -206,13 +194,9 @@ class Models:
         """Return the path of a model's weights."""
         return self._folder / str(row["path"])
 
-    def list_final(self, owner: str = "") -> list[Row]:
-        """Return the final models without checkpoints, newest first; `owner` "" means all."""
-        sql = (
-            "SELECT model.* FROM model JOIN job ON job.id = model.job_id"
-            " WHERE model.step IS NULL AND ? IN ('', job.owner) ORDER BY model.seq DESC"
-        )
-        return self._database.select(sql, owner)
+    def list_final(self) -> list[Row]:
+        """Return the final models without checkpoints, newest first."""
+        return self._database.select("SELECT * FROM model WHERE step IS NULL ORDER BY seq DESC")
 
     def list_checkpoints(self, job_id: str, page: Page) -> tuple[list[Row], bool]:
         """Return a page of a job's checkpoints, newest first, and whether more follow."""

@@ -82,13 +82,11 @@ def bad_field(param: str, message: str, code: str | None = None) -> ApiError:
     return ApiError(400, message, param=param, code=code)
 
 
-def limit_error(
-    message: str, kind: str, retry_after_s: float, headers: Mapping[str, str] | None = None
-) -> ApiError:
-    """Return the error for an exceeded limit; `kind` is "requests", "tokens" or "jobs"."""
+def limit_error(message: str, retry_after_s: float) -> ApiError:
+    """Return the error for too many requests."""
     refusal = ApiError(429, message)
-    refusal.kind = kind
-    refusal.headers = {**(headers or {}), "retry-after": str(max(1, math.ceil(retry_after_s)))}
+    refusal.kind = "requests"
+    refusal.headers = {"retry-after": str(max(1, math.ceil(retry_after_s)))}
     return refusal
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +12,6 @@ from merlin.wiring.process import observe_process
 
 if TYPE_CHECKING:
     from merlin.config.engine import EngineModelConfig, EngineSettings
-    from merlin.engine.clients import Clients
 
 
 def start_engine(config: Config) -> None:
@@ -66,15 +64,3 @@ def engine_models(config: Config) -> Mapping[str, EngineModelConfig]:
         name: model.model_copy(update=dict(base_models[name]))
         for name, model in config.engine.models.items()
     }
-
-
-@contextmanager
-def open_engine_clients(config: Config) -> Iterator[Clients]:
-    """Yield the engine's clients, whether it runs (it reads them at every request) or never has."""
-    from merlin.engine.clients import Clients
-    from merlin.engine.database import Database
-
-    folder = engine_folder(config)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with closing(Database(folder / "engine.db")) as rows:
-        yield Clients(rows)

@@ -12,10 +12,10 @@ pytestmark = pytest.mark.unit
 def test_bucket_holds_a_minutes_worth_and_refills_evenly():
     bucket = TokenBucket(1.0, 60)
     assert [bucket.take(0.0) for _ in range(61)] == [0.0] * 60 + [1.0]
-    assert (bucket.left(0.0), bucket.full_in_s(0.0)) == (0.0, 60.0)
+    assert bucket.full_in_s(0.0) == 60.0
     assert (bucket.take(0.5), bucket.take(1.0), bucket.take(1.5)) == (0.5, 0.0, 0.5)
     assert bucket.take(1000.0) == 0.0
-    assert (bucket.left(1000.0), bucket.full_in_s(1000.0)) == (59.0, 1.0)
+    assert bucket.full_in_s(1000.0) == 1.0
 
 
 def test_refused_calls_do_not_lengthen_the_wait():

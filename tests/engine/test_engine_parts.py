@@ -205,7 +205,7 @@ def test_overlong_idempotency_key_is_refused():
 def test_job_that_is_resumed_meanwhile_is_listed_as_unfinished(rows, tmp_path):
     jobs = Jobs(rows, JobEvents(rows))
     job = Job("recall", "supervised", "file-1", None, "", 1, {}, {}, status=PAUSED)
-    jobs.create(job, IdempotencyKey("", ""), lambda: None)
+    jobs.create(job, IdempotencyKey("", ""))
     with closing(Database(tmp_path / "engine.db")) as other:
         others = Jobs(other, JobEvents(other))
 
@@ -221,7 +221,7 @@ def test_job_that_is_resumed_meanwhile_is_listed_as_unfinished(rows, tmp_path):
 
 def test_weights_are_read_before_the_transaction_that_records_them(rows, tmp_path):
     job = Job("recall", "supervised", "file-1", None, "", 1, {}, {})
-    Jobs(rows, JobEvents(rows)).create(job, IdempotencyKey("", ""), lambda: None)
+    Jobs(rows, JobEvents(rows)).create(job, IdempotencyKey("", ""))
     models = Models(rows, tmp_path / "models")
     digest = models.write(job, 1, lambda path: path.write_bytes(b"weights"))
     (tmp_path / "models" / job.job_id / "step-1").unlink()

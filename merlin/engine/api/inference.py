@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import aclosing
 from typing import Annotated, Any, Literal, TypeVar
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 from starlette.concurrency import run_in_threadpool
@@ -21,14 +21,6 @@ from merlin.core.log import get_logger
 from merlin.core.messages import Message
 from merlin.core.server import run_while_connected
 from merlin.core.web.browser import language_of_header
-from merlin.engine.auth import (
-    AnswerStream,
-    check_model,
-    check_owner,
-    get_owner,
-    meter_embeddings,
-    meter_stream,
-)
 from merlin.engine.context import get_engine
 from merlin.engine.jobs import MAX_SEED
 from merlin.engine.requests import (
@@ -45,9 +37,10 @@ from merlin.openai_protocol.requests import TextAnswerFields, read_body
 from merlin.openai_protocol.responses import DONE, EVENT_STREAM, ChatAnswer, event, usage_object
 
 log = get_logger(__name__)
-router = APIRouter(prefix="/v1", dependencies=[Depends(check_owner)])
+router = APIRouter(prefix="/v1")
 
 T = TypeVar("T")
+AnswerStream = AsyncGenerator[Chunk | Finish, None]
 MAX_STOPS, MAX_TOP_LOGPROBS = 4, 20
 MAX_TEXTS = 2048
 _FORMAT_TYPES = ("", "text", "json_object")
@@ -112,7 +105,7 @@ class ChatRequest(TextAnswerFields, RequestBody):
             raise PydanticCustomError("logprobs", "needs logprobs: true")
         return count
 
-    def to_request(self, client: str, language: str) -> GenerationRequest:
+    def to_request(self, language: str) -> GenerationRequest:
         """Return the backend's request; `max_completion_tokens` overrides `max_tokens`."""
         return GenerationRequest(
             messages=[
@@ -126,7 +119,6 @@ class ChatRequest(TextAnswerFields, RequestBody):
             stops=[stop for stop in self.stop if stop],
             logprobs=(self.top_logprobs or 0) if self.logprobs else None,
             is_json=_read_format(self.response_format) == "json_object",
-            client=client,
             language=language,
         )
 
@@ -141,9 +133,8 @@ async def complete(request: Request) -> Response:
     """Answer a conversation; generation stops if the client disconnects."""
     chat_request = ChatRequest.parse(await read_body(request))
     language = language_of_header(request.headers.get("accept-language", ""), "")
-    model, question = chat_request.model, chat_request.to_request(get_owner(request), language)
-    await check_model(request, model)
-    answer = meter_stream(request, question, get_engine(request).backends.ask(model, question))
+    model = chat_request.model
+    answer = get_engine(request).backends.ask(model, chat_request.to_request(language))
     if chat_request.stream:
         return await _build_stream_response(request, chat_request, answer)
     async with aclosing(answer):
@@ -240,7 +231,6 @@ async def embed(request: Request) -> Response:
     embedding_request = EmbeddingRequest.parse(await read_body(request))
     engine = get_engine(request)
     model = embedding_request.model
-    await check_model(request, model)
     if model not in engine.bases:
         tuned = await run_in_threadpool(engine.repositories.models.get, model)
         message = (
@@ -248,8 +238,7 @@ async def embed(request: Request) -> Response:
         )
         raise bad_field("model", message)
     embed_texts = engine.backends.get_backend(model).embed
-    embedding = meter_embeddings(request, embedding_request.input, embed_texts)
-    vectors = await _await_connected(request, embedding)
+    vectors = await _await_connected(request, embed_texts(embedding_request.input))
     for own in map(len, vectors[0]):
         if embedding_request.dimensions not in (None, own):
             raise bad_field("dimensions", f"dimensions: this base has {own}; leave the field out")

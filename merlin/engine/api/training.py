@@ -5,14 +5,12 @@
 /v1/fine_tuning/jobs: jobs, their events, their checkpoints.
 
 /v1/models: the bases that can be tuned, then the tuned models, newest first.
-
 """
 
 import secrets
 from collections.abc import Callable, Mapping
-from functools import partial
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
@@ -20,7 +18,6 @@ from starlette.responses import FileResponse, JSONResponse, Response
 
 from merlin.config.engine import RECALL
 from merlin.core import durable_files
-from merlin.engine.auth import check_owner, get_client, get_owner
 from merlin.engine.bases import RECALL_CREATED
 from merlin.engine.context import Engine, get_engine
 from merlin.engine.database import IdempotencyKey, Row, build_idempotency_key, find_response
@@ -38,7 +35,7 @@ from merlin.openai_protocol.requests import (
 )
 from merlin.openai_protocol.responses import deleted_object, list_object, list_page
 
-router = APIRouter(prefix="/v1", dependencies=[Depends(check_owner)])
+router = APIRouter(prefix="/v1")
 
 _MAX_NAME_LENGTH = 255
 
@@ -46,8 +43,7 @@ _MAX_NAME_LENGTH = 255
 @router.post("/files")
 async def upload_file(request: Request) -> Response:
     """Store an upload; repeating the Idempotency-Key and file returns the first response."""
-    engine = get_engine(request)
-    files = engine.repositories.files
+    files = get_engine(request).repositories.files
     async with open_form(request) as form:
         upload, purpose = form.get("file"), form.get("purpose")
         if not isinstance(upload, UploadFile) or not upload.filename:
@@ -71,11 +67,8 @@ async def upload_file(request: Request) -> Response:
         try:
             digest = await write_upload(upload, part)
             key = request.headers.get("idempotency-key", "")
-            idempotency = build_idempotency_key(
-                "files", key, [name, purpose, digest], get_owner(request)
-            )
-            check = partial(engine.clients.check_storage, get_client(request))
-            answer = await run_in_threadpool(files.add, name, part, idempotency, check)
+            idempotency = build_idempotency_key("files", key, [name, purpose, digest])
+            answer = await run_in_threadpool(files.add, name, part, idempotency)
         finally:
             durable_files.remove_durably(part)
     return Response(answer, media_type="application/json")
@@ -87,7 +80,7 @@ def list_files(request: Request) -> Response:
     query = request.query_params
     page = parse_page(query, MAX_FILES, MAX_FILES)
     purpose, files = query.get("purpose", ""), get_engine(request).repositories.files
-    rows, has_more = files.list(purpose, page, get_owner(request))
+    rows, has_more = files.list(purpose, page)
     return JSONResponse(list_page([build_file(row) for row in rows], has_more=has_more))
 
 
@@ -121,7 +114,7 @@ async def create_job(request: Request) -> Response:
     """Create a job; repeating the Idempotency-Key and body returns the first response."""
     body = await read_body(request)
     key = request.headers.get("idempotency-key", "")
-    idempotency = build_idempotency_key("jobs", key, body, get_owner(request))
+    idempotency = build_idempotency_key("jobs", key, body)
     answer = await run_in_threadpool(_create_job, request, body, idempotency)
     return Response(answer, media_type="application/json")
 
@@ -134,11 +127,10 @@ def _create_job(request: Request, body: Mapping[str, object], idempotency: Idemp
     job = read_job(body, engine.bases)
     requested = {"training_file": job.training_file, "validation_file": job.validation_file}
     for param, file_id in requested.items():
-        if file_id is not None and not engine.repositories.files.has(file_id, idempotency.owner):
+        if file_id is not None and not engine.repositories.files.has(file_id):
             message = f"invalid {param}: there is no file {file_id}; upload it first"
             raise bad_field(param, message)
-    check = partial(engine.clients.check_queue, get_client(request))
-    answer = engine.repositories.jobs.create(job, idempotency, check)
+    answer = engine.repositories.jobs.create(job, idempotency)
     engine.work.wake()
     return answer
 
@@ -148,7 +140,7 @@ def list_jobs(request: Request) -> Response:
     """List the jobs with all requested `metadata[key]=value` pairs, newest first."""
     query, language = request.query_params, protocol_language(request)
     jobs, more = get_engine(request).repositories.jobs.list(
-        parse_metadata_filter(query), parse_page(query), get_owner(request)
+        parse_metadata_filter(query), parse_page(query)
     )
     return JSONResponse(list_page([job_object(job, language) for job in jobs], has_more=more))
 
@@ -209,10 +201,7 @@ def list_models(request: Request) -> Response:
     """List all models without checkpoints, which are listed by job."""
     engine = get_engine(request)
     models = [build_model(base.name, RECALL_CREATED, base) for base in engine.bases.values()]
-    models += [
-        _build_tuned(engine, row)
-        for row in engine.repositories.models.list_final(get_owner(request))
-    ]
+    models += [_build_tuned(engine, row) for row in engine.repositories.models.list_final()]
     return JSONResponse(list_object(models))
 
 

@@ -37,8 +37,8 @@ class GenerationRequest:
 
     `most_tokens` 0: up to the end of the context window. `temperature` 0: greedy; `temperature` and
     `top_p` None: the base's generation config. `logprobs` None: off; n: the logprob of each token
-    and of the top n. `is_json`: the answer must be one JSON object. `client` identifies the client
-    for fair queueing. `language` is that of refusals, "" for the engine's.
+    and of the top n. `is_json`: the answer must be one JSON object. `language` is that of refusals,
+    "" for the engine's.
     """
 
     messages: Sequence[Message]
@@ -49,7 +49,6 @@ class GenerationRequest:
     stops: Sequence[str] = ()
     logprobs: int | None = None
     is_json: bool = False
-    client: str = ""
     language: str = ""
 
 
@@ -94,7 +93,7 @@ Embedding = tuple[Sequence[Sequence[float]], int]
 def busy_error(retry_after_s: float) -> ApiError:
     """Return the error for a full queue."""
     message = "Too many questions wait for this model; ask again a little later."
-    return limit_error(message, "requests", retry_after_s)
+    return limit_error(message, retry_after_s)
 
 
 class Unavailable(ApiError):

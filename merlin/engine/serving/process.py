@@ -1,7 +1,7 @@
 """A worker child process: its queue, lazy start, restarts after crashes, and shutdown.
 
-The process is stopped when idle and restarted after a crash. The queue is FIFO per client and
-round-robin over clients. The message protocol is described in `serving.base`.
+The process is stopped when idle and restarted after a crash. The message protocol is described in
+`serving.base`.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ import json
 import signal
 import sys
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -163,24 +163,24 @@ class WorkerProcess:
             answer.put_nowait(line)
 
 
-class FairQueue:
-    """A fair queue: at most `at_once` run, at most `most_waiting` wait."""
+class SlotQueue:
+    """A first-in, first-out queue: at most `at_once` run, at most `most_waiting` wait."""
 
     def __init__(self, at_once: int, most_waiting: int) -> None:
         self._at_once = at_once
         self._most_waiting = most_waiting
         self._free_slots = at_once
-        self._waiting_clients: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
+        self._waiting: deque[asyncio.Future[None]] = deque()
         self._durations_s: deque[float] = deque(maxlen=_MAX_SAMPLES)
         self.running = 0
         self.waiting = 0
 
     @asynccontextmanager
-    async def hold_slot(self, client: str) -> AsyncIterator[None]:
+    async def hold_slot(self) -> AsyncIterator[None]:
         """Wait for a slot and hold it for the block. Raises ApiError 429 if the queue is full."""
         if not self._free_slots and self.waiting >= self._most_waiting:
             raise busy_error(self.retry_after_s())
-        await self._wait(client)
+        await self._wait()
         began = time.monotonic()
         self.running += 1
         try:
@@ -196,12 +196,12 @@ class FairQueue:
         rounds = (self.waiting + 1) / self._at_once
         return min(mean_s * rounds, _MAX_DURATION_S)
 
-    async def _wait(self, client: str) -> None:
+    async def _wait(self) -> None:
         if self._free_slots:
             self._free_slots -= 1
             return
         slot: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting_clients.setdefault(client, deque()).append(slot)
+        self._waiting.append(slot)
         self.waiting += 1
         try:
             await slot
@@ -214,14 +214,9 @@ class FairQueue:
             self.waiting -= 1
 
     def _release_slot(self) -> None:
-        """Give the slot to the next client in round-robin order, or free it."""
-        while self._waiting_clients:
-            client, waiting = next(iter(self._waiting_clients.items()))
-            slot = waiting.popleft()
-            if waiting:
-                self._waiting_clients.move_to_end(client)
-            else:
-                del self._waiting_clients[client]
+        """Give the slot to the next in the queue, or free it."""
+        while self._waiting:
+            slot = self._waiting.popleft()
             if not slot.done():
                 slot.set_result(None)
                 return
@@ -239,7 +234,7 @@ class ChildServer:
     name: str
     command: Sequence[str]
     log: Path
-    queue: FairQueue
+    queue: SlotQueue
     idle_s: float
     restarts: RestartPolicy
     check: Callable[[], object]
@@ -248,12 +243,12 @@ class ChildServer:
     _timer: asyncio.TimerHandle | None = None
 
     @asynccontextmanager
-    async def ask(self, question: Line, client: str = "") -> AsyncIterator[AsyncIterator[Line]]:
+    async def ask(self, question: Line) -> AsyncIterator[AsyncIterator[Line]]:
         """Wait for a slot, send a request and yield its response lines; leaving early cancels it.
 
         Raises Unavailable, and ApiError if the queue is full or the process rejects the request.
         """
-        async with self.queue.hold_slot(client):
+        async with self.queue.hold_slot():
             self._stop_timer()
             try:
                 process = await self._get_process()

@@ -25,7 +25,7 @@ from merlin.engine.serving.base import (
     Setup,
     Unavailable,
 )
-from merlin.engine.serving.process import ChildServer, FairQueue, RestartPolicy
+from merlin.engine.serving.process import ChildServer, RestartPolicy, SlotQueue
 
 NEEDED = ("torch", "transformers", "accelerate", "safetensors")
 ONNX_NEEDED = ("onnxruntime", "tokenizers")
@@ -62,7 +62,7 @@ class TransformersBackend:
             name=name,
             command=("merlin.engine.serving.worker", json.dumps(asdict(setup))),
             log=log,
-            queue=FairQueue(settings.at_once, settings.waiting),
+            queue=SlotQueue(settings.at_once, settings.waiting),
             idle_s=settings.idle_s,
             restarts=RestartPolicy(name, MEMORY_ADVICE),
             check=self._check,
@@ -74,7 +74,7 @@ class TransformersBackend:
     ) -> AsyncGenerator[Chunk | Finish, None]:
         """Yield chunks and a Finish at the end; see Backend."""
         question = QUESTION.dump_python((adapter, request), mode="json")
-        async with self._child.ask({"ask": 0, "question": question}, request.client) as lines:
+        async with self._child.ask({"ask": 0, "question": question}) as lines:
             async for line in lines:
                 if "piece" in line:
                     yield CHUNK.validate_python(line)
