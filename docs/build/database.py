@@ -31,7 +31,7 @@ SECTIONS: Mapping[str, str] = {
     "Ratings, proposals and unanswered questions": (
         "rating rated_example proposal told_question dismissed_question left_behind revoked_example"
     ),
-    "Groups and inline questions": "group_setting inline_question",
+    "Groups": "group_setting",
     "From commits to the live model, and messages between processes": (
         "migration wake intent request notice heartbeat key_holder throttle seen_commit verdict"
         " noted commit_status"
@@ -78,7 +78,6 @@ ROWS: Mapping[str, str] = {
     "key_holder": "the keys of people's texts that a process uses, by their names",
     "heartbeat": "the newest heartbeat of a process on a host",
     "idempotency": "a call that must not be carried out twice, and its answer",
-    "inline_question": "a question asked from another chat",
     "intent": "an outgoing call, written before it is made",
     "job": "a fine-tune job",
     "job_change": "a change of a job's state",

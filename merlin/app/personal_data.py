@@ -83,7 +83,6 @@ TRACES: tuple[PersonalData, ...] = (
     PersonalData(t.OUTGOING, ids=("chat_id",)),
     PersonalData(t.DIALOG, ids=("user_id", "chat_id")),
     PersonalData(t.GROUP_SETTING, ids=("chat_id",)),
-    PersonalData(t.INLINE_QUESTION, ids=("user_id",)),
     PersonalData(t.ERRAND, ids=("chat_id",)),
     PersonalData(t.PRESET, ids=("user_id",)),
     PersonalData(t.CONSENT, ids=("user_id",)),

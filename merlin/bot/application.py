@@ -116,7 +116,6 @@ def register(application: BotApplication) -> None:
     application.add_handler(
         ext.ChatMemberHandler(callback_of(groups.handle_membership), own_membership)
     )
-    application.add_handler(ext.InlineQueryHandler(callback_of(groups.answer_inline)))
     application.add_handler(ext.PreCheckoutQueryHandler(callback_of(orders.answer_checkout)))
     application.add_handler(ext.MessageReactionHandler(callback_of(feedback.receive_reaction)))
     messages = ext.filters.UpdateType.MESSAGE | ext.filters.UpdateType.EDITED_MESSAGE
@@ -160,13 +159,11 @@ async def _dispatch_private(context: BotContext) -> bool:
         return True
     # The label of the cancel button may also be typed.
     is_left = context.text.strip().casefold() == context.translate("button-cancel").casefold()
-    if "via_bot" in context.stored.content and not context.text.startswith(groups.QUESTION_SIGN):
-        await context.finish_silently(UpdateState.REFUSED, "sent by way of the bot")
-    elif context.command:
+    if context.command:
         return await _dispatch_command(context)
-    elif context.is_resumed and await _resume_message(context):
+    if context.is_resumed and await _resume_message(context):
         return False
-    elif is_left and is_awaited(context):
+    if is_left and is_awaited(context):
         await context.bot_data.commands["cancel"](context)
     else:
         dialog, now = context.dialog, context.services.clock()
@@ -187,16 +184,14 @@ async def _dispatch_press(context: BotContext) -> bool:
 
 
 async def _dispatch_command(context: BotContext) -> bool:
-    """End the dialog; resolve a deep link to its command or question.
+    """End the dialog; resolve a deep link to its command.
 
     Return whether handlers should run.
     """
     if context.is_in_dialog and context.command != "cancel" and not context.is_resumed:
         await context.store.do(context.leave_form)
     linked = start.follow_link(context)
-    if start.find_linked_token(context):
-        await groups.ask_linked(context)
-    elif linked is not context:
+    if linked is not context:
         await context.bot_data.commands[linked.command](linked)
     else:
         return True

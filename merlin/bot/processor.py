@@ -58,7 +58,7 @@ log = get_logger(__name__)
 T = TypeVar("T")
 
 ALLOWED_UPDATES = (
-    *("message", "edited_message", "callback_query", "pre_checkout_query", "inline_query"),
+    *("message", "edited_message", "callback_query", "pre_checkout_query"),
     *("message_reaction", "my_chat_member"),
 )
 # A full batch: more updates may wait at Telegram.
@@ -67,11 +67,7 @@ FULL_BATCH = 100
 GRACE_S = 10.0
 # How often a process that does not lead tries to take the lead.
 FOLLOW_S = 1.0
-_UNORDERED_KINDS = frozenset(
-    {"callback_query", "pre_checkout_query", "inline_query", "message_reaction"}
-)
-# Answered outside the chat's order, by a call without a rate limit.
-_URGENT = frozenset({"pre_checkout_query", "inline_query"})
+_UNORDERED_KINDS = frozenset({"callback_query", "pre_checkout_query", "message_reaction"})
 _STOP = "stop"
 # Buttons whose press asks a model, or must not change an answer that is being written.
 MODEL_BUTTONS = frozenset({"again", "near", "starter", "fix-ask", "forget"})
@@ -90,7 +86,7 @@ class Priority(IntEnum):
 def priority_of(update: Update) -> Priority:
     """Return the queue of its chat in which an update is processed."""
     verb, _ = read_button_data(update)
-    if update.kind in _URGENT or verb == _STOP:
+    if update.kind == "pre_checkout_query" or verb == _STOP:
         return Priority.URGENT
     if update.kind not in _UNORDERED_KINDS:
         is_concurrent = is_payment_message(update) or is_unaddressed(update)

@@ -220,13 +220,12 @@ class ExampleEntries(Repository):
         example_filter: ExampleFilter,
         limit: int,
         before: int = 0,
-        build_id: int = 0,
         disliked: Sequence[str] = (),
     ) -> list[ExampleEntry]:
         """Return the examples that match, newest change first.
 
         Only those with a number below `before`; 0: from the start. The side of the split and the
-        trained messages are those of the build `build_id`; 0: the newest.
+        trained messages are those of the newest build.
         """
         terms = parse_terms(fold(example_filter.query[:MAX_QUERY_LENGTH]))
         if example_filter.query.strip() and not terms:
@@ -259,7 +258,7 @@ class ExampleEntries(Repository):
             f"SELECT {_COLUMNS} FROM {source} WHERE {' AND '.join(conditions)}"
             f" ORDER BY {number} DESC LIMIT ?"
         )
-        build = build_id or self._newest_build(dataset)[0]
+        build, _, _ = self._newest_build(dataset)
         query = _PAGE.format(page=page.format(side=build), build=build)
         rows = self.db.sql(query, *values, limit)
         return [_entry_from_row(dataset, row) for row in rows]

@@ -230,9 +230,6 @@ GROUP_SETTING = _table(
     "bot_id chat_id hears dataset language is_open moved_to gone_at",
     key="bot_id chat_id",
 )
-INLINE_QUESTION = _table(
-    "inline_question", "id bot_id token user_id question at", sealed="question"
-)
 
 RATING = _table("rating", "turn_id user_id value at", key="turn_id user_id")
 # The examples behind rated answers, as their models were trained on them.

@@ -1,10 +1,10 @@
-"""Settings of groups, their move to a supergroup, named questions, and inline mode."""
+"""Settings of groups, their move to a supergroup, and named questions."""
 
 from dataclasses import replace
 
 import pytest
 
-from merlin.app.groups import MAX_STORED_QUESTIONS, Group, GroupMode, Groups, InlineQueries
+from merlin.app.groups import Group, GroupMode, Groups
 from merlin.app.inbox import read_owner
 from merlin.app.outbox import Outbox, OutgoingMessage, OutgoingState, Target
 from merlin.app.retention import delete_old_rows
@@ -23,11 +23,6 @@ CHOSEN = Group(OLD, GroupMode.QUESTION, "physics", "en", is_open=False)
 @pytest.fixture
 def groups(database, clock):
     return Groups(database, BOT, clock)
-
-
-@pytest.fixture
-def inline(database, clock):
-    return InlineQueries(database, BOT, clock)
 
 
 def store_answer(turns, session_id, number, user_id, asker="", text="вопрос"):
@@ -115,26 +110,3 @@ def test_questions_carry_names_once_several_people_ask(sessions, turns, database
     assert turns.askers(session) == {ANNA, BORIS}
     assert turns.get(1).question.text == "вопрос 1"
     assert "Анна" not in str(database.sql("SELECT asker FROM turn"))
-
-
-def test_inline_search_finds_only_the_users_own_answers(sessions, turns, inline):
-    session = sessions.open(ChatPlace(ANNA, ANNA)).session_id
-    store_answer(turns, session, 1, ANNA, text="Что такое ёлка?")
-    store_answer(turns, session, 2, ANNA, text="Что такое лоб?")
-    assert [answer.answer for answer in inline.search_answers(ANNA, "красная елка", 5)] == []
-    assert [answer.answer for answer in inline.search_answers(ANNA, "про елку", 5)] == ["ответ 1"]
-    assert [answer.answer for answer in inline.search_answers(ANNA, "ЕЛКА", 5)] == ["ответ 1"]
-    assert [answer.answer for answer in inline.search_answers(ANNA, "что такое", 1)] == ["ответ 2"]
-    assert inline.search_answers(BORIS, "ёлка", 5) == []
-    assert inline.search_answers(ANNA, "%", 5) == []
-
-
-def test_inline_token_leads_to_its_question_until_newer_ones_replace_it(inline, database):
-    tokens = [inline.keep(ANNA, f"вопрос {number}") for number in range(MAX_STORED_QUESTIONS + 1)]
-    boris = inline.keep(BORIS, "другой")
-    assert inline.question(tokens[-1]) == f"вопрос {MAX_STORED_QUESTIONS}"
-    assert inline.question(tokens[1]) == "вопрос 1"
-    assert inline.question(tokens[0]) is None
-    assert inline.question(boris) == "другой"
-    assert inline.question("") is None
-    assert "вопрос" not in str(database.sql("SELECT question FROM inline_question"))

@@ -139,17 +139,6 @@ def test_group_shows_the_author_of_each_message(page, bot, telegram):
     expect(find_messages(page).nth(1)).to_have_class("msg me")
 
 
-def test_inline_results_are_offered_and_sent(page, bot, telegram):
-    find_field(page).fill("@merlin_stand_in_bot лоб")
-    query = bot.read_update()["inline_query"]
-    content = {"message_text": "Форма лба"}
-    article = {"type": "article", "id": "1", "title": "Ответ", "input_message_content": content}
-    bot.call("answerInlineQuery", inline_query_id=query["id"], results=[article])
-    page.get_by_role("button", name="Ответ", exact=True).click()
-    expect(find_messages(page).first).to_contain_text("через @merlin_stand_in_bot")
-    assert telegram.log("anna")[0].text == "Форма лба"
-
-
 def test_album_is_sent_with_its_caption_and_a_file_is_downloaded_whole(page, telegram, tmp_path):
     pictures = [tmp_path / f"{name}.png" for name in "аб"]
     for picture in pictures:

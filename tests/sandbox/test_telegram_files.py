@@ -68,4 +68,4 @@ def test_download_needs_the_token_and_an_existing_path(telegram):
 def test_bot_reports_its_abilities(call):
     me = call(lambda bot: bot.get_me())
     assert (me.can_join_groups, me.can_read_all_group_messages) == (True, False)
-    assert (me.supports_inline_queries, me.has_topics_enabled) == (True, False)
+    assert (me.supports_inline_queries, me.has_topics_enabled) == (False, False)

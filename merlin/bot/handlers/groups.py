@@ -1,51 +1,35 @@
-"""Groups: which messages are for the bot, settings, joining and leaving; inline queries.
+"""Groups: which messages are for the bot, settings, joining and leaving.
 
 Commands, mentions and replies are for the bot; if the group enables it, questions too. Personal
 views and settings are shown in the private chat, to which a button leads. Everybody can read the
 group's settings; to change them Telegram is asked who administers the group. The bot greets a
 group once when it is added, and follows a migration to a supergroup.
-
-Inline queries (`@bot words`, typed in any chat) are answered without calling a model: with the
-user's own answers, taught examples, and a message with a button that asks in the private chat.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 from merlin.account.users import User, Users
 from merlin.app import courses
-from merlin.app.groups import Group, GroupMode, Groups, InlineQueries, QuestionAnswer
+from merlin.app.groups import Group, GroupMode, Groups
 from merlin.bot import menu
-from merlin.bot.bot_api import keyboard_fields, message_fields
 from merlin.bot.commands import COMMANDS
 from merlin.bot.context import BotContext
-from merlin.bot.handlers.questions import answer_question
 from merlin.bot.handlers.start import (
     LINKED_COMMANDS,
-    QUESTION_PREFIX,
     USE_KINDS,
-    find_linked_token,
     private_chat_button,
 )
-from merlin.bot.markdown import render
 from merlin.bot.menu import View, short_hash
 from merlin.bot.registry import Handlers
 from merlin.bot.updates import Addressee, find_addressee
-from merlin.chat.prompt import Prompt
 from merlin.chat.turns import UpdateState
 from merlin.core.errors import Refused
 from merlin.core.formatted_text import (
     Button,
-    FormattedMessage,
-    get_first_part,
-    in_entity,
-    join_pages,
-    shorten_text,
 )
 from merlin.core.i18n import LANGUAGES, text
-from merlin.core.json_fields import get_integer, get_object, get_text
+from merlin.core.json_fields import get_integer, get_object
 
 handlers = Handlers()
 _MEMBER_STATUSES = frozenset({"creator", "administrator", "member"})
@@ -230,100 +214,6 @@ def _titles(context: BotContext, language: str) -> dict[str, str]:
     active = courses.read_active(context.services)
     names = courses.list_open_datasets(*context.caller)
     return {name: active.title(name, language) for name in names}
-
-
-# Results are cached briefly and only for their user: own answers change with every question.
-CACHE_S = 10
-MAX_OWN = 5
-MAX_TAUGHT = 5
-MAX_CHARACTERS = 256
-_TITLE_LENGTH, _DESCRIPTION_LENGTH = 80, 120
-# The first inline result begins with it; all others contain an answer.
-QUESTION_SIGN = "❓ "
-
-
-async def answer_inline(context: BotContext) -> None:
-    """Answer an inline query and finish the update; blocked users get no results."""
-    query = get_text(context.stored.content, "query").strip()[:MAX_CHARACTERS]
-    fields: dict[str, Any] = {
-        "inline_query_id": context.query_id,
-        "cache_time": CACHE_S,
-        "is_personal": True,
-        "results": [],
-    }
-    await context.fetch_bot_user()
-    if context.user.is_blocked or context.is_resumed:
-        query = ""
-    elif query:
-        fields["results"] = await _results(context, query)
-    else:
-        hint = context.translate("inline-hint")
-        fields["button"] = {"text": hint, "start_parameter": "inline"}
-    await context.bot_api.try_call("answerInlineQuery", fields)
-    await context.finish_silently(UpdateState.ANSWERED if query else UpdateState.REFUSED, "inline")
-
-
-async def _results(context: BotContext, query: str) -> list[dict[str, Any]]:
-    inline = InlineQueries(context.db, context.bot_id)
-    found = await context.store.read(lambda: _search(context, inline, query))
-    # The first result sends the question to the chat, with a button to ask it.
-    token = await context.store.do(lambda: inline.keep(context.user_id, query))
-    label = context.translate("inline-button-ask")
-    button = Button(label, url=context.link(f"{QUESTION_PREFIX}{token}"))
-    page = FormattedMessage(f"{QUESTION_SIGN}{query}", buttons=((button,),))
-    ask = _result("ask", context.translate("inline-ask"), query, page)
-    return [{**ask, **keyboard_fields(page)}, *found]
-
-
-def _search(context: BotContext, inline: InlineQueries, query: str) -> list[dict[str, Any]]:
-    serving = context.catalogue.find_serving(context.services.default_dataset)
-    taught = inline.search_examples(serving, query, MAX_TAUGHT) if serving is not None else []
-    return [
-        *_answer_results("own", inline.search_answers(context.user_id, query, MAX_OWN)),
-        *_answer_results("taught", taught),
-    ]
-
-
-def _result(key: str, title: str, line: str, page: FormattedMessage) -> dict[str, Any]:
-    fields = message_fields(page)
-    fields.pop("reply_markup", None)
-    return {
-        "type": "article",
-        "id": key,
-        "title": title,
-        "description": shorten_text(line, _DESCRIPTION_LENGTH),
-        "input_message_content": {"message_text": fields.pop("text"), **fields},
-    }
-
-
-def _answer_results(kind: str, answers: Sequence[QuestionAnswer]) -> list[dict[str, Any]]:
-    """Return results that send a question with its answer to the chat."""
-    results = []
-    for index, answer in enumerate(answers):
-        head = shorten_text(answer.question, MAX_CHARACTERS)
-        page = get_first_part(join_pages(in_entity("bold", head), render(answer.answer)))
-        title = shorten_text(answer.question, _TITLE_LENGTH)
-        results.append(_result(f"{kind}:{index}", title, answer.answer, page))
-    return results
-
-
-async def ask_linked(context: BotContext) -> None:
-    """Ask the question of an inline message's link. Raises ChatUnreachable."""
-    token = find_linked_token(context)
-    question = await context.store.read(
-        lambda: InlineQueries(context.db, context.bot_id).question(token)
-    )
-    if question is None:
-        await context.reply(context.translate("inline-not-found"), UpdateState.REFUSED, "gone")
-        return
-    note = context.translate("inline-question", question=question)
-
-    async def build_prompt(_context: BotContext) -> Prompt:
-        return Prompt(question, note=note)
-
-    await answer_question(
-        replace(context, text=question, command="", command_text=""), build_prompt
-    )
 
 
 SETTINGS = "settings"

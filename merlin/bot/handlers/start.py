@@ -94,8 +94,6 @@ LINKED_COMMANDS = frozenset(
     }
 )
 _COMMAND_PREFIX = "go_"
-# A link that asks a stored question has this and the token as its payload.
-QUESTION_PREFIX = "ask_"
 
 
 def private_chat_button(context: BotContext, command: str = "") -> Button:
@@ -114,12 +112,6 @@ def follow_link(context: BotContext) -> BotContext:
     ):
         return context
     return replace(context, command=command, command_text="", text=f"/{command}")
-
-
-def find_linked_token(context: BotContext) -> str:
-    """Return the token of the stored question in a deep link, "" for none."""
-    is_link = context.command == "start" and context.command_text.startswith(QUESTION_PREFIX)
-    return context.command_text.removeprefix(QUESTION_PREFIX) if is_link else ""
 
 
 _COMMANDS = frozenset({"export", "delete_me", "privacy", "terms", "paysupport"})

@@ -587,16 +587,6 @@ CREATE TABLE group_setting (
     gone_at TEXT,
     PRIMARY KEY (bot_id, chat_id)
 );
-CREATE TABLE inline_question (
-    id NUMBERED,
-    bot_id BIGINT NOT NULL,
-    token TEXT NOT NULL,
-    user_id BIGINT NOT NULL,
-    question TEXT NOT NULL,
-    at TEXT NOT NULL
-);
-CREATE UNIQUE INDEX inline_question_token ON inline_question (bot_id, token);
-CREATE INDEX inline_question_user ON inline_question (user_id);
 CREATE TABLE favourite (
     id NUMBERED,
     user_id BIGINT NOT NULL,

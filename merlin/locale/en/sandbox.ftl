@@ -88,7 +88,6 @@ chat-page-correcting = Edit
 chat-page-forwarding = Forward
 chat-page-cancel = Cancel
 chat-page-forwarded = Forwarded from:
-chat-page-via = via
 chat-page-video = Video
 chat-page-copy = Copy
 chat-page-spoiler = Hidden text: show

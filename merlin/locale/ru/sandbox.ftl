@@ -88,7 +88,6 @@ chat-page-correcting = Изменение
 chat-page-forwarding = Переслать
 chat-page-cancel = Отменить
 chat-page-forwarded = Переслано от:
-chat-page-via = через
 chat-page-video = Видео
 chat-page-copy = Скопировать
 chat-page-spoiler = Скрытый текст: показать

@@ -41,7 +41,7 @@ KEEP_ALIVE_S = 15.0
 # The page does not show other kinds of change.
 _PAGE_EVENTS = frozenset(
     {
-        *("message", "edit", "delete", "reaction", "action", "draft", "answer", "inline"),
+        *("message", "edit", "delete", "reaction", "action", "draft", "answer"),
         *("group", "topic", "setting", "stars"),
     }
 )
@@ -51,7 +51,7 @@ PipelineReader = Callable[[str], Mapping[str, object]]
 
 ACTS = frozenset(
     {
-        *("say", "start", "paste", "edit", "forward", "press", "react", "ask_inline", "choose"),
+        *("say", "start", "paste", "edit", "forward", "press", "react"),
         *("make_topic", "pay", "renew"),
     }
 )
@@ -84,10 +84,6 @@ class ControlSide:
                 ),
                 web.view_route("/control/chats", self._chats),
                 web.view_route("/control/menu", actions.menu),
-                web.view_route(
-                    "/control/inline",
-                    lambda person, query: {"results": actions.inline_results(person, query)},
-                ),
                 web.view_route("/control/wallet", lambda person: {"stars": actions.stars(person)}),
                 web.view_route("/control/invoice", self._invoice),
                 Route("/", self._show),

@@ -201,7 +201,7 @@ def is_delivered(world: World, message: Mapping[str, Any]) -> bool:
 
 
 def _is_addressed(world: World, group: Group, message: Mapping[str, Any]) -> bool:
-    if "via_bot" in message or any(map(_names_bot, _entity_texts(message))):
+    if any(map(_names_bot, _entity_texts(message))):
         return True
     replied_message = message.get("reply_to_message")
     if replied_message is None or "forum_topic_created" in replied_message:

@@ -1,4 +1,4 @@
-"""Callback, inline and pre-checkout queries; invoices and Stars.
+"""Callback and pre-checkout queries; invoices and Stars.
 
 A payment in Stars is an incoming
 StarTransaction; its refund is an outgoing one of the same id. An invoice is a message or lies
@@ -10,8 +10,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from merlin.sandbox.telegram.arguments import Arguments, bad_request, inline_keyboard, target_chat
-from merlin.sandbox.telegram.messages import post, text_fields
+from merlin.sandbox.telegram.arguments import Arguments, bad_request, target_chat
+from merlin.sandbox.telegram.messages import post
 from merlin.sandbox.telegram.world import FIRST_STARS, LoggedMessage, Person, Query, World
 
 MAX_ANSWER_CHARACTERS = 200
@@ -38,42 +38,6 @@ async def answer_callback_query(world: World, arguments: Arguments) -> bool:
     values = {"text": text, "alert": arguments.flag("show_alert"), "url": arguments.text("url")}
     world.notify("answer", {"person_id": query.person_id, **values})
     return True
-
-
-INLINE_TIMEOUT_S = 30.0
-MAX_RESULTS = 50
-MAX_ID_BYTES = 64
-
-
-async def answer_inline_query(world: World, arguments: Arguments) -> bool:
-    """Answer answerInlineQuery."""
-    query_id = arguments.text("inline_query_id")
-    query = find_open_query(world, query_id, "inline_query", INLINE_TIMEOUT_S)
-    raw = arguments.parse("results")
-    if len(raw) > MAX_RESULTS:
-        raise bad_request("RESULTS_TOO_MUCH")
-    results = tuple(_check_result(result) for result in raw)
-    if len({result["id"] for result in results}) < len(results):
-        raise bad_request("RESULT_ID_DUPLICATE")
-    world.record("answered", query_id=query_id)
-    world.inline_results[query.person_id, query.update["query"]] = results
-    world.notify("inline", {"person_id": query.person_id, "query_id": query_id})
-    return True
-
-
-def _check_result(raw: dict[str, Any]) -> dict[str, Any]:
-    """Return a result with its message parsed. Raises BotApiError for an invalid one."""
-    if raw["type"] != "article":
-        raise bad_request("can't parse inline query result: Unsupported type specified")
-    if not 1 <= len(raw["id"].encode()) <= MAX_ID_BYTES:
-        raise bad_request("RESULT_ID_INVALID")
-    if not raw["title"].strip():
-        raise bad_request("ARTICLE_TITLE_EMPTY")
-    content = raw["input_message_content"]
-    content_arguments = Arguments({**content, "text": content["message_text"]})
-    markup = inline_keyboard(raw.get("reply_markup"))
-    message = text_fields(content_arguments, "MESSAGE_TOO_LONG")
-    return {**raw, "message": {**message, **({"reply_markup": markup} if markup else {})}}
 
 
 PERIOD_S = 2_592_000

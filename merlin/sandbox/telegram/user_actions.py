@@ -48,7 +48,6 @@ from merlin.sandbox.telegram.world import (
     LoggedMessage,
     Person,
     World,
-    bot_user,
 )
 
 _FORWARDED_FIELDS = (
@@ -361,30 +360,6 @@ class UserActions:
             "new_reaction": new,
         }
         return self.world.add_update("message_reaction", values)
-
-    def ask_inline(self, who: str | int, query: str) -> int:
-        """Type `@bot query` in any chat; the bot is asked each time, nothing is cached."""
-        place = self.place(who)
-        self.world.inline_results.pop((place.person.person_id, query), None)
-        values = {
-            "id": str(secrets.randbits(62)),
-            "from": place.person.as_user(),
-            "query": query,
-            "offset": "",
-            "chat_type": place.chat.as_chat()["type"] if place.chat != place.person else "sender",
-        }
-        return self.world.add_update("inline_query", values)
-
-    def inline_results(self, who: str | int, query: str) -> tuple[Mapping[str, Any], ...]:
-        """Return the results shown for `@bot query`; none until the bot answers."""
-        return self.world.inline_results.get((self.person(who).person_id, query), ())
-
-    def choose(self, who: str | int, query: str, result_id: str) -> int:
-        """Send the result with this id from the newest answer to `query`. Raises NotFound."""
-        for result in self.inline_results(who, query):
-            if result["id"] == result_id:
-                return self.send(self.place(who), {"via_bot": bot_user(), **result["message"]})
-        raise NotFound(f"no result {result_id} for {query}")
 
     def make_topic(self, who: str | int, name: str = "") -> int:
         """Create a topic in a forum or, once enabled, in the private chat; return its thread id.

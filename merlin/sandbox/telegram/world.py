@@ -198,7 +198,7 @@ Listener = Callable[[str, Mapping[str, Any]], None]
 
 @dataclass(slots=True)
 class Query:
-    """A callback, inline or pre-checkout query."""
+    """A callback or pre-checkout query."""
 
     kind: str
     person_id: int
@@ -231,10 +231,6 @@ class World:
     subscriptions: dict[str, dict[str, Any]] = field(default_factory=dict)
     # Invoice fields of each pre-checkout query: `title`, `period`, `chat_id` and `message_id`.
     checkouts: dict[str, dict[str, Any]] = field(default_factory=dict)
-    # The bot's results by person and inline query; shown while typing, so only in memory.
-    inline_results: dict[tuple[int, str], tuple[Mapping[str, Any], ...]] = field(
-        default_factory=dict
-    )
     listeners: list[Listener] = field(default_factory=list)
     last_message_id: int = 0
     # Starts at the current time, so that a new stand-in without a folder repeats no update_id.
@@ -296,7 +292,7 @@ class World:
     def _apply_update(self, update: dict[str, Any], at: float) -> None:
         self.last_update_id = max(self.last_update_id, update["update_id"])
         self.updates[update["update_id"]] = update
-        for kind in ("callback_query", "pre_checkout_query", "inline_query"):
+        for kind in ("callback_query", "pre_checkout_query"):
             if kind in update:
                 query = update[kind]
                 self.queries[query["id"]] = Query(kind, query["from"]["id"], at, query)
@@ -422,6 +418,4 @@ DEFAULT_UPDATES = (
     "callback_query",
     "pre_checkout_query",
     "my_chat_member",
-    "inline_query",
-    "chosen_inline_result",
 )

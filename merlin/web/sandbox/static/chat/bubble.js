@@ -33,7 +33,6 @@ function head(message, view) {
     const name = origin.sender_user?.first_name ?? origin.sender_user_name ?? "…";
     lines.push(`${t("forwarded")} ${name}`);
   }
-  if (message.via_bot) lines.push(`${t("via")} @${message.via_bot.username}`);
   return lines.map((line) => el("div", { class: "from" }, line));
 }
 

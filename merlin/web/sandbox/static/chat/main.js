@@ -5,7 +5,7 @@ import { markFresh, refreshChats, startChats } from "./chats.js";
 import { changeDraft, compose, sendText } from "./compose.js";
 import { offerLink } from "./link.js";
 import { Log } from "./log.js";
-import { menuAt, resultsCame, startMenu } from "./menu.js";
+import { menuAt, startMenu } from "./menu.js";
 import { offerInvoice, showStars } from "./pay.js";
 import { watchPipeline } from "./pipeline.js";
 import { listen, readLog } from "./server.js";
@@ -73,7 +73,6 @@ const ACTS = {
 
 function apply(kind, change) {
   if (kind === "answer") answer(change);
-  else if (kind === "inline") resultsCame();
   else if (kind === "setting") settingCame(change);
   else if (kind === "stars") showStars(current.place).catch(tellLost);
   else if (!ACTS[kind]) refreshChats();

@@ -1,10 +1,9 @@
-// The list over the field: commands that begin as the text does, or results of inline mode.
+// The list over the field: commands that begin as the text does.
 
 import { el } from "./dom.js";
-import { act, readMenu, readResults } from "./server.js";
+import { readMenu } from "./server.js";
 import { t } from "./texts.js";
 
-const TYPED_MS = 300;
 const place = document.getElementById("offers");
 const field = document.getElementById("message");
 const button = document.getElementById("commands");
@@ -12,7 +11,6 @@ const bot = button.dataset.bot;
 let commands = [];
 let here = "anna";
 let order = () => {};
-let timer = 0;
 
 function offer(items) {
   button.setAttribute("aria-expanded", String(items.length > 0));
@@ -45,33 +43,10 @@ function offerCommands(start) {
   }));
 }
 
-async function offerResults(query) {
-  const said = await readResults(here, query).catch(() => null);
-  if (said === null || field.value !== `@${bot} ${query}`) return;
-  offer(said.results.map((one) => {
-    const given = { query, result_id: one.id };
-    return [one.title, one.description ?? "", () => act(here, "choose", given)];
-  }));
-}
-
-function askInline(query) {
-  clearTimeout(timer);
-  timer = setTimeout(async () => {
-    await act(here, "ask_inline", { query }).catch(() => null);
-    offerResults(query);
-  }, TYPED_MS);
-}
-
 function typed() {
   const text = field.value;
   if (/^\/\w*$/.test(text)) offerCommands(text);
-  else if (text.startsWith(`@${bot} `)) askInline(text.slice(bot.length + 2));
   else closeMenu();
-}
-
-// The results of inline mode came.
-export function resultsCame() {
-  if (field.value.startsWith(`@${bot} `)) offerResults(field.value.slice(bot.length + 2));
 }
 
 // Read what a client offers in a place; without commands there is no button.

@@ -34,7 +34,6 @@ export async function readLog(chatId) {
 
 export const readChats = () => read("chats");
 export const readMenu = (place) => read("menu", { person: place });
-export const readResults = (place, query) => read("inline", { person: place, query });
 export const readWallet = (person) => read("wallet", { person });
 export const readInvoice = (slug) => read("invoice", { slug });
 export const readPipeline = () => read("pipeline");
@@ -44,7 +43,7 @@ export function fileUrl(id) {
 }
 
 const KINDS = [
-  ...["message", "edit", "delete", "reaction", "action", "draft", "answer", "inline"],
+  ...["message", "edit", "delete", "reaction", "action", "draft", "answer"],
   ...["group", "topic", "setting", "stars"],
 ];
 
