@@ -34,7 +34,7 @@ from merlin.engine.serving.base import (
     GenerationRequest,
     Unavailable,
 )
-from merlin.engine.serving.proxy import VllmBackend
+from merlin.engine.serving.vllm import VllmBackend
 from merlin.openai_protocol.errors import ApiError
 from merlin.sandbox.demo.place import BASE
 

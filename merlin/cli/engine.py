@@ -207,7 +207,7 @@ def pull(
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Download base models from the hub, or import a .gguf file; resumes partial downloads."""
+    """Download base models from the hub; resumes partial downloads."""
     from merlin.engine.model_store.pull import pull as pull_base
     from merlin.engine.model_store.store import get_base_folder, get_library_folder
     from merlin.wiring.engine import engine_folder
@@ -317,7 +317,7 @@ def _devices(config: Config) -> tuple[str, str]:
 
 @contextmanager
 def _show_progress() -> Iterator[Progress]:
-    """Show a progress bar per file or stage; without a terminal, print a line as each begins."""
+    """Show a progress bar per file; without a terminal, print a line as each begins."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
@@ -331,12 +331,12 @@ def _show_progress() -> Iterator[Progress]:
     ) as bars:
         tasks = {}
 
-        def report(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(translate_word("library-stage", stage), total=total)
+        def report(file: str, done: int, total: int) -> None:
+            if file not in tasks:
+                tasks[file] = bars.add_task(file, total=total)
                 if not console.is_terminal:
-                    sys.stderr.write(f"  {translate_word('library-stage', stage)}\n")
-            bars.update(tasks[stage], completed=done)
+                    sys.stderr.write(f"  {file}\n")
+            bars.update(tasks[file], completed=done)
 
         yield report
 

@@ -41,9 +41,9 @@ class EngineModelConfig(ModelConfig):
     """
 
     path: Placed = setting(
-        "A folder with `config.json`, safetensors and tokenizer, or a `.gguf` file; either this"
-        " or `hub`. A relative path starts from this file's folder.",
-        "bases/SmolLM2-135M-Instruct.Q4_1.gguf",
+        "A folder with `config.json`, safetensors and tokenizer,; either this or `hub`. A"
+        " relative path starts from this file's folder.",
+        "bases/SmolLM2-135M-Instruct",
         default_factory=str,
         min_length=1,
     )
@@ -64,15 +64,14 @@ class EngineModelConfig(ModelConfig):
         "Apache-2.0",
         default_factory=str,
     )
-    backend: Literal["transformers", "onnx", "vllm", "llama.cpp"] = setting(
+    backend: Literal["transformers", "onnx", "vllm"] = setting(
         "What answers for it: `transformers` (the engine itself), `onnx` (the engine too, for"
-        " an encoder's ONNX file), `vllm`, `llama.cpp`.",
+        " an encoder's ONNX file), `vllm`.",
         "vllm",
         default="transformers",
     )
     url: Url = setting(
-        "Address of the `vllm` or `llama.cpp` server. Without one the engine starts"
-        " `llama-server` itself, with the `.gguf` file of `path`.",
+        "Address of the `vllm` server.",
         "http://127.0.0.1:8000",
         default_factory=str,
         pattern=r"^https?://",
@@ -108,7 +107,7 @@ class EngineModelConfig(ModelConfig):
 
     @property
     def source(self) -> str:
-        """Return where it comes from: a folder, a .gguf file, or a hub id."""
+        """Return where it comes from: a folder, or a hub id."""
         return self.path or self.hub
 
 
@@ -219,10 +218,9 @@ def engine_faults(engine: EngineConfig) -> Iterator[Fault]:
             yield fault_at(place, "config-base-place")
         if base.backend == "onnx" and not base.embeddings:
             yield fault_at(f"{place}.embeddings", "config-onnx-encodes")
-        if not base.url and base.backend == "llama.cpp":
-            if not base.path.lower().endswith(".gguf"):
-                yield fault_at(f"{place}.url", "config-no-llama")
-        elif not base.url and base.backend not in OWN_BACKENDS:
+        if base.path.lower().endswith(".gguf"):
+            yield fault_at(f"{place}.path", "config-removed-gguf")
+        if not base.url and base.backend not in OWN_BACKENDS:
             yield fault_at(f"{place}.url", "config-no-backend", backend=base.backend)
     if engine.training.workers and not engine.training.cluster:
         yield fault_at("engine.training.cluster", "config-no-cluster")

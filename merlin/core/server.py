@@ -281,28 +281,28 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def free_ports(count: int, *, is_reserved: bool = True) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Return `count` different free ports of 127.0.0.1.
 
-    `is_reserved` keeps other processes from getting them while this process lives; a server that
-    listens on one has to set SO_REUSEADDR and not SO_REUSEPORT.
+    Other processes do not get them while this process lives; a server that listens on one has to
+    set SO_REUSEADDR and not SO_REUSEPORT.
     """
     ports: list[int] = []
     while len(ports) < count:
         port = _FIRST_PORT + secrets.randbelow(_LAST_PORT - _FIRST_PORT)
-        if port not in ports and _is_free(port, is_reserved=is_reserved):
+        if port not in ports and _is_free(port):
             ports.append(port)
     return ports
 
 
-def _is_free(port: int, *, is_reserved: bool) -> bool:
+def _is_free(port: int) -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
             return False
         # On other systems nobody could listen on such a port.
-        if is_reserved and sys.platform == "linux":
+        if sys.platform == "linux":
             # Set only after bind: two processes could bind the port with SO_REUSEADDR set before.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             _RESERVED.append(probe.detach())

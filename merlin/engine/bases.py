@@ -94,15 +94,11 @@ def _build_base(settings: EngineSettings, name: str) -> Base:
 
 
 def _build_backend(settings: EngineSettings, name: str, files: Callable[[], BaseFiles]) -> Backend:
-    model, key = settings.models[name], settings.keys.get(name, "")
+    model = settings.models[name]
     if model.backend == "vllm":
-        from merlin.engine.serving.proxy import VllmBackend  # noqa: PLC0415 - one of three
+        from merlin.engine.serving.vllm import VllmBackend  # noqa: PLC0415 - one of two
 
-        return VllmBackend(model, key)
-    if model.backend == "llama.cpp":
-        from merlin.engine.serving.llama_cpp import LlamaCppBackend  # noqa: PLC0415 - as above
-
-        return LlamaCppBackend(name, model, key, files)
+        return VllmBackend(model, settings.keys.get(name, ""))
     from merlin.engine.serving.transformers import TransformersBackend  # noqa: PLC0415 - as above
 
     log = settings.folder / "logs" / f"answering-{name}.log"

@@ -402,7 +402,7 @@ def break_everything(lab, address, port, monkeypatch):
         "models": {"stand-in-base": {"sunset": sunset}},
         "budget": {"per_month": 1},
         "chat": {"assistant": {"provider": "stand-in", "model": "an-absent-one"}},
-        "engine": {"models": {"gone": {"path": "nowhere.gguf", "url": f"{NOWHERE}/v1"}}},
+        "engine": {"models": {"gone": {"path": "nowhere", "url": f"{NOWHERE}/v1"}}},
         "payments": {"yookassa": {"base_url": NOWHERE}},
         "api": {
             "listen": f"127.0.0.1:{port}",

@@ -12,7 +12,6 @@ import pytest
 from merlin.core.i18n import text
 from merlin.core.server import free_ports
 from merlin.db.database import open_database
-from merlin.engine.model_store.store import ModelCard, digest_files, sha256_of
 from merlin.sandbox.demo.check import DATASET
 from tests.engine.tiny_base import get_english_base
 from tests.engine.torch_here import needs_torch  # noqa: F401 - a fixture
@@ -41,15 +40,6 @@ def unpacked_weights(tmp_path):
     # ends it.
     window = {**config, "max_position_embeddings": WINDOW}
     (folder / "config.json").write_text(json.dumps(window), "utf-8")
-    ModelCard(
-        source=str(weights),
-        revision="main",
-        commit=sha256_of(weights),
-        licence="Apache-2.0",
-        parameters=1,
-        context=2048,
-        files=digest_files(folder),
-    ).write(folder)
     return weights, tmp_path / "cache"
 
 

@@ -1,4 +1,4 @@
-"""The part of the OpenAI protocol that the stand-ins of vLLM and llama.cpp share.
+"""The part of the OpenAI protocol that the stand-in of vLLM uses.
 
 A streamed answer consists of the model's name and the question, one word per chunk; tokens are
 words. Requests that the real server refuses get the same error message.

@@ -8,7 +8,7 @@ import pytest
 
 from merlin.config.engine import EngineModelConfig
 from merlin.engine.serving.base import Finish, Unavailable
-from merlin.engine.serving.proxy import UpstreamResponse, VllmBackend, build_adapter_name
+from merlin.engine.serving.vllm import UpstreamResponse, VllmBackend, build_adapter_name
 from merlin.openai_protocol.errors import ApiError
 from tests.engine.backends_asked import (
     ask,
@@ -242,7 +242,7 @@ def test_conversation_over_the_window_is_refused_as_context_length_exceeded(url)
 def test_refusal_that_repeats_a_key_is_passed_on_without_it(url):
     key = "sk-proj-abcdefghijklmnopqrstuvwxyz0123456789"
     body = json.dumps({"error": {"message": f"no key {key} here"}}).encode()
-    refused = UpstreamResponse("vLLM", url, 400, {}, body).to_exception()
+    refused = UpstreamResponse(url, 400, {}, body).to_exception()
     assert str(refused).startswith("vLLM refuses: no key ")
     assert key not in str(refused)
 

@@ -12,7 +12,7 @@ from xdist.scheduler import LoadScopeScheduling
 # Files with one of these prefixes share a loaded torch and its cached models.
 TORCH = (
     *("tests/engine/test_generator_", "tests/engine/test_lora_"),
-    *("tests/engine/test_library_gguf", "tests/engine/test_engine_audio"),
+    "tests/sandbox/test_demo_lora",
 )
 # Whole machines, then tests that start processes: a worker gets short tests last.
 LONG_FIRST = (

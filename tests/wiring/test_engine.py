@@ -107,12 +107,6 @@ def test_models_table_overrides_the_engines_entry(write_settings):
     assert engine_models(config)["qwen"].context == 1024
 
 
-def test_llama_cpp_needs_no_url_for_a_local_file(write_settings, tmp_path):
-    config = write_settings({"models": {"small": {"path": "a.gguf", "backend": "llama.cpp"}}})
-    model = engine_models(config)["small"]
-    assert (model.source, model.backend, model.url) == (str(tmp_path / "a.gguf"), "llama.cpp", "")
-
-
 def test_listing_bases_needs_no_key_of_their_servers(write_settings):
     base = {**HUB, "backend": "vllm", "url": "http://127.0.0.1:1", "credential": "NOWHERE"}
     config = write_settings({"models": {"qwen": base}})
@@ -136,8 +130,9 @@ def test_listing_bases_needs_no_key_of_their_servers(write_settings):
         ),
         (
             {"models": {"a": {**HUB, "backend": "llama.cpp"}}},
-            "engine.models.a.url: missing: the address of a llama.cpp server, or path",
+            "engine.models.a.backend: llama.cpp isn't valid; choose one of: transformers, onnx",
         ),
+        ({"models": {"a": {"path": "a.gguf"}}}, "engine.models.a.path: the engine no longer reads"),
         ({"models": {"a": {**HUB, "dtype": "int8"}}}, "engine.models.a.dtype"),
         ({"training": {"devices": ["gpu"]}}, "engine.training.devices.0"),
         ({"training": {"workers": 2}}, "engine.training.cluster: missing"),

@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 
 from merlin.config.engine import EngineModelConfig
-from merlin.core.durable_files import is_disk_full, remove_durably, rename_durably, sha256_of
-from merlin.core.errors import MerlinError, NotFound, Refused
+from merlin.core.durable_files import is_disk_full, remove_durably, rename_durably
+from merlin.core.errors import MerlinError, Refused
 from merlin.engine.child_process import build_environment
 from merlin.engine.model_store.store import (
     DISK_FULL,
@@ -25,7 +25,6 @@ from merlin.engine.model_store.store import (
     get_base_folder,
     get_draft_folder,
     get_library_folder,
-    is_gguf,
     is_in_place,
     is_same_source,
     lock_base,
@@ -98,8 +97,8 @@ def pull(
 ) -> tuple[ModelCard, bool]:
     """Pull a base into the engine's library; return its card, and whether anything was pulled.
 
-    Raises LeadTaken while another pull of the same base runs, NotFound and Refused with a message
-    that says what to do.
+    Raises LeadTaken while another pull of the same base runs, and Refused with a message that says
+    what to do.
     """
     root = get_library_folder(engine)
     with lock_base(root, name) as lock:
@@ -129,12 +128,7 @@ def _find_existing(name: str, model: EngineModelConfig, root: Path) -> ModelCard
     card = read_card(root / name)
     if card is None or not is_same_source(model, card):
         return None
-    if any(card.find_damage(get_base_folder(name, model, root))):
-        return None
-    source = Path(model.source)
-    if is_gguf(model) and source.exists() and sha256_of(source) != card.commit:
-        return None
-    return card
+    return None if any(card.find_damage(get_base_folder(name, model, root))) else card
 
 
 def _refuse_other_weights(name: str, model: EngineModelConfig, engine: Path) -> None:
@@ -150,22 +144,7 @@ def _obtain(name: str, model: EngineModelConfig, root: Path, work: Worker) -> Mo
         remove_durably(draft)
         draft.mkdir()
         return _install(name, model, root, Path(model.source), {})
-    fetched = (_convert if is_gguf(model) else _fetch)(name, model, root, work)
-    return _install(name, model, root, draft, fetched)
-
-
-def _convert(name: str, model: EngineModelConfig, root: Path, work: Worker) -> Mapping[str, str]:
-    source, draft = Path(model.source), get_draft_folder(root, name)
-    if not source.is_file():
-        raise NotFound(f"{source} does not exist", "library-no-file", path=str(source))
-    remove_durably(draft)
-    draft.mkdir()
-    try:
-        work({"work": "convert", "source": str(source), "draft": str(draft)})
-    except BaseException:
-        remove_durably(draft)
-        raise
-    return {"commit": sha256_of(source)}
+    return _install(name, model, root, draft, _fetch(name, model, root, work))
 
 
 def _fetch(name: str, model: EngineModelConfig, root: Path, work: Worker) -> Mapping[str, str]:
@@ -173,7 +152,7 @@ def _fetch(name: str, model: EngineModelConfig, root: Path, work: Worker) -> Map
     draft.mkdir(exist_ok=True)
     # A damaged base is pulled again at its old commit, on which tuned models depend.
     revision = card.commit if card and is_same_source(model, card) else model.revision
-    order = {"work": "fetch", "source": model.source, "revision": revision, "draft": str(draft)}
+    order = {"source": model.source, "revision": revision, "draft": str(draft)}
     order["form"] = "onnx" if model.backend == "onnx" else "safetensors"
     try:
         return work(order)

@@ -27,7 +27,7 @@ from merlin.core.json_fields import get_object, read_json_object
 from merlin.engine.encoder_files import find_onnx
 from merlin.engine.trainers.base import Untrainable
 
-# Arguments: a file or stage, the amount done, and the total.
+# Arguments: a file, the amount done, and the total.
 Progress = Callable[[str, int, int], None]
 DISK_FULL = "library-disk-full"
 CPU = "cpu"
@@ -119,8 +119,8 @@ CARD_NAME = "merlin.json"
 class ModelCard:
     """The metadata of a stored base.
 
-    `source` and `revision` are those of the configuration; `commit` is the hub's commit, or the
-    sha256 of the .gguf file. `parameters` are counted in the weights; `context` is the window in
+    `source` and `revision` are those of the configuration; `commit` is the hub's. `parameters` are
+    counted in the weights; `context` is the window in
     tokens, 0 if its files do not name it.
     """
 
@@ -222,19 +222,9 @@ def require_no_dependents(base: str, engine: Path, key: str) -> None:
         raise Refused(f"{dependents} depend on {base}", key, n=len(dependents), **names)
 
 
-def is_gguf(model: EngineModelConfig) -> bool:
-    """Return whether the base is one .gguf file."""
-    return is_local(model) and Path(model.source).suffix.lower() == ".gguf"
-
-
-def is_local(model: EngineModelConfig) -> bool:
-    """Return whether the source of the base is a local path; else it is on the hub."""
-    return Path(model.source).is_absolute()
-
-
 def is_in_place(model: EngineModelConfig) -> bool:
-    """Return whether the base is a local folder that is used without a copy."""
-    return is_local(model) and not is_gguf(model)
+    """Return whether the base is a local folder that is used without a copy; else a hub's."""
+    return Path(model.source).is_absolute()
 
 
 def get_base_folder(name: str, model: EngineModelConfig, root: Path) -> Path:
@@ -243,11 +233,8 @@ def get_base_folder(name: str, model: EngineModelConfig, root: Path) -> Path:
 
 
 def is_same_source(model: EngineModelConfig, card: ModelCard) -> bool:
-    """Return whether the stored base is the one that the configuration names.
-
-    A .gguf file is not needed after its conversion.
-    """
-    return card.source == model.source and (is_local(model) or card.revision == model.revision)
+    """Return whether the stored base is the one that the configuration names."""
+    return card.source == model.source and (is_in_place(model) or card.revision == model.revision)
 
 
 def require_base_folder(

@@ -1,6 +1,6 @@
 """Requests, response chunks, and the Protocol of serving backends.
 
-One Protocol for `recall`, our own transformers worker, and external servers (vLLM, llama.cpp).
+One Protocol for `recall`, our own transformers worker, and vLLM.
 The engine and its worker exchange JSON lines. To the worker: {"ask": id, "question"},
 {"embed": id, "texts"}, {"stop": id}. From it: {"ready"}, {"broken": why}, then by id {"piece"},
 {"end"}, {"vectors"}, {"refused"}, {"failed"}, and unsolicited {"figures"}.

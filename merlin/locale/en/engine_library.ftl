@@ -14,7 +14,6 @@ library-not-pulled = The files of the base model { $name } aren't here yet. Run:
 library-other-source = The base model { $name } here came from another source than the configuration names. Run: merlin engine models pull { $name }
 library-damaged = The base model { $name } is damaged: { $file } isn't what it was. Run: merlin engine models pull { $name }
 
-library-gguf-unreadable = { $path } can't be read as a model: { $reason } Take another .gguf file of it, or the base model as .safetensors.
 library-no-extra = The package { $package } isn't installed. Run: make engine in the checkout, for services sudo make install EXTRA=engine
 library-gated = { $hub } is given out only to those who accepted its licence. Accept it on its page at the hub, make a token for reading there, and set HF_TOKEN to it.
 library-not-at-hub = The hub knows no { $hub }, or it is private. Correct hub in engine.models, or set HF_TOKEN to a token that may read it.
@@ -29,7 +28,6 @@ library-wrong-checksum = { $file } doesn't match the hub's checksum and was dele
 library-disk-full = The disk is full; the written part of the base model was deleted. Free some space and run the command again.
 library-child-died = The process that fetched the base model ended (exit { $code }). Its last words are in { $log }; it may have had too little memory.
 library-busy = Another process pulls or removes { $name } right now. Try again when it's done.
-library-no-file = There's no file { $path }. Correct engine.models in the configuration, or copy it there.
 library-source-in-use = { $n ->
     [one] { $n } trained model or job depends on { $name } as it is ({ $dependents }), and a pull would replace its weights.
    *[other] { $n } trained models or jobs depend on { $name } as it is ({ $dependents } …), and a pull would replace its weights.
@@ -43,9 +41,6 @@ library-in-use = { $n ->
 library-unknown = engine.models names no base model { $name }. It names: { $known }.
 library-no-bases = engine.models names no base model yet. The page docs/en/bases.md tells which to take.
 library-pulling = { $name }: { $source }
-library-stage-tokenizer = reading the tokenizer
-library-stage-weights = reading the weights
-library-stage-writing = writing the folder
 library-pulled = { $name } is here: { $folder }
 library-already-pulled = { $name } was already here: { $folder }
 library-removed = { $name } was deleted; { $freed } freed.

@@ -19,6 +19,7 @@ config-unknown-key =
 config-removed-hearing = движок больше не распознаёт речь: добавьте в providers сервер с /v1/audio/transcriptions, укажите его в chat.transcription и удалите этот ключ
 config-removed-openid = вход через OpenID Connect удалён: входят через бота, внутри Telegram или по паролю; удалите этот ключ
 config-removed-webhooks = движок больше не отправляет вебхуки; уберите этот ключ: демон сам опрашивает обучения
+config-removed-gguf = движок больше не читает файлы .gguf: задайте папку с .safetensors или имя модели на хабе (hub)
 config-missing-key = не хватает ключа { $name }
 config-wrong-type = ожидается { $expected }, а указано: { $found }
 config-kind-string = текст
@@ -44,8 +45,7 @@ config-open-repository = { $url } — не https, не ssh и не путь на
 config-open-database = сервер не на этой машине, поэтому добавьте sslmode=verify-full
 config-database-url = это не адрес PostgreSQL ({ $reason }); образец: postgresql://merlin@db.example.com/merlin?sslmode=verify-full
 config-base-own = это имя собственной базовой модели Merlin; выберите другое
-config-base-place = задайте что-то одно: path (папка или файл .gguf) или hub (владелец/имя)
-config-no-llama = не хватает адреса сервера llama.cpp или path с файлом .gguf
+config-base-place = задайте что-то одно: path (папка) или hub (владелец/имя)
 config-no-backend = не хватает адреса сервера { $backend }
 config-onnx-encodes = с backend: onnx должно быть true: такой файл читается только как энкодер предложений
 config-no-cluster = не хватает адреса кластера Ray или слова local

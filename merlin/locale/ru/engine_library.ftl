@@ -14,7 +14,6 @@ library-not-pulled = Файлов базовой модели { $name } здес
 library-other-source = Базовая модель { $name } взята не из того источника, который указан в настройках. Выполните: merlin engine models pull { $name }
 library-damaged = Базовая модель { $name } повреждена: файл { $file } уже не тот. Выполните: merlin engine models pull { $name }
 
-library-gguf-unreadable = { $path } не читается как модель: { $reason } Возьмите другой её файл .gguf или модель в .safetensors.
 library-no-extra = Пакет { $package } не установлен. Выполните: make engine в копии репозитория, для служб sudo make install EXTRA=engine
 library-gated = { $hub } выдают только тем, кто принял лицензию. Примите её на странице модели на хабе, создайте там токен для чтения и задайте его в HF_TOKEN.
 library-not-at-hub = Хаб не знает { $hub }, или модель закрыта. Поправьте hub в engine.models или задайте в HF_TOKEN токен, которому можно её читать.
@@ -29,7 +28,6 @@ library-wrong-checksum = { $file } не совпал с контрольной �
 library-disk-full = Диск полон; записанная часть модели удалена. Освободите место и выполните команду ещё раз.
 library-child-died = Процесс, который получал модель, завершился (код { $code }). Его последние слова — в { $log }; возможно, ему не хватило памяти.
 library-busy = Другой процесс прямо сейчас получает или удаляет { $name }. Повторите, когда он закончит.
-library-no-file = Файла { $path } нет. Поправьте engine.models в настройках или скопируйте его туда.
 library-source-in-use = { $n ->
     [one] От { $name } в нынешнем виде зависит { $n } обученная модель или обучение ({ $dependents }), а загрузка заменит её веса.
     [few] От { $name } в нынешнем виде зависят { $n } обученные модели или обучения ({ $dependents } …), а загрузка заменит её веса.
@@ -45,9 +43,6 @@ library-in-use = { $n ->
 library-unknown = В engine.models нет базовой модели { $name }. Есть: { $known }.
 library-no-bases = В engine.models ещё нет ни одной базовой модели. Какую взять, сказано в docs/ru/bases.md.
 library-pulling = { $name }: { $source }
-library-stage-tokenizer = чтение токенизатора
-library-stage-weights = чтение весов
-library-stage-writing = запись папки
 library-pulled = Базовая модель { $name } здесь: { $folder }
 library-already-pulled = Базовая модель { $name } уже была здесь: { $folder }
 library-removed = Базовая модель { $name } удалена; освободилось { $freed }.

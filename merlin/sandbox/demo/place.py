@@ -13,6 +13,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields, replace
@@ -22,12 +23,10 @@ from pathlib import Path
 import yaml
 from jinja2 import Template
 
-from merlin.config.engine import EngineModelConfig
 from merlin.core.durable_files import try_lock
 from merlin.core.errors import MerlinError, Refused
 from merlin.core.server import free_ports
-from merlin.engine.model_store.pull import pull
-from merlin.engine.model_store.store import get_library_folder
+from merlin.engine.child_process import build_environment
 from merlin.sandbox.telegram.world import TOKEN, people_of
 
 
@@ -108,16 +107,33 @@ def cache_folder() -> Path:
 def unpack_base(weights: Path) -> None:
     """Unpack the base model, unless that was done before; takes some 20 s and 520 MB.
 
-    Raises MerlinError, whose text says what to do.
+    Raises MerlinError with the last line of the process that does it.
     """
-    model = EngineModelConfig(path=str(weights), licence=LICENCE)
-    pull(BASE, model, cache_folder(), lambda *_: None)
+    folder = _base_folder()
+    if folder.exists():
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".part-") as temporary:
+        draft = Path(temporary) / BASE
+        draft.mkdir()
+        command = [sys.executable, "-m", "merlin.sandbox.demo.unpack", str(weights), str(draft)]
+        unpacking = subprocess.run(  # noqa: S603 - our own module, no shell
+            command, env=build_environment(), stderr=subprocess.PIPE, text=True, check=False
+        )
+        if unpacking.returncode:
+            reason = unpacking.stderr.strip().rpartition("\n")[2]
+            raise MerlinError(reason)
+        draft.rename(folder)
+
+
+def _base_folder() -> Path:
+    return cache_folder() / "bases" / BASE
 
 
 def base_model_config() -> Mapping[str, object]:
     """Return the base model's entry in the demo's `engine.models`."""
     return {
-        "path": str(get_library_folder(cache_folder()) / BASE),
+        "path": str(_base_folder()),
         "licence": LICENCE,
         "context": 2048,
         "training_example": 512,

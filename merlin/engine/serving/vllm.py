@@ -1,10 +1,8 @@
-"""Backends that forward requests to another server of the OpenAI protocol; vLLM.
+"""The backend that forwards requests to a vLLM server.
 
-Code shared by vLLM and llama.cpp; only the loading of adapters differs.
 Sources: openai/openai-openapi, openapi.yaml, CreateChatCompletionRequest and
 CreateChatCompletionStreamResponse; vllm-project/vllm 0.33.0,
-entrypoints/serve/exception_handling/error_response.py; ggml-org/llama.cpp, tools/server/README.md,
-"API errors".
+entrypoints/serve/exception_handling/error_response.py.
 
 vLLM runs separately, with `--enable-lora` and VLLM_ALLOW_RUNTIME_LORA_UPDATING=True, and must see
 the engine's folder under the same path; adapters are loaded at runtime. An adapter's name contains
@@ -16,7 +14,6 @@ entrypoints/openai/models/serving.py, lora/worker_manager.py.
 """
 
 import asyncio
-from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
@@ -63,15 +60,19 @@ _USAGE_FIELDS = ("prompt_tokens", "completion_tokens")
 _BUSY, _NO_KEY, _UNKNOWN = (429, 503), (401, 403), 404
 _REFUSED = (400, 413, 422)
 _MAX_RETRY_S = 3600.0
-# vLLM names the parameter, llama.cpp the type.
-_TOO_LONG = ("context length", "exceed_context_size_error", "context size")
+_TOO_LONG = "context length"
+_MISSING = 404
+_LOADED = "already been loaded"
+_FULL = ("max_loras", "max_cpu_loras", "slot", "out of memory")
+# Disables the defaults of generation_config.json: only the request's sampling parameters apply.
+_NEUTRAL_SAMPLING = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
+_LORA_HINT = "start it with --enable-lora and VLLM_ALLOW_RUNTIME_LORA_UPDATING=True"
 
 
 @dataclass(frozen=True, slots=True)
 class UpstreamResponse:
-    """One complete response of a server at `url`; `server` is its display name."""
+    """One complete response of a server at `url`."""
 
-    server: str
     url: str
     status: int
     headers: Mapping[str, str]
@@ -90,7 +91,7 @@ class UpstreamResponse:
     @property
     def is_too_long(self) -> bool:
         """Return whether the messages exceed the context window."""
-        return self.status in _REFUSED and any(mark in self.text for mark in _TOO_LONG)
+        return self.status in _REFUSED and _TOO_LONG in self.text
 
     def to_exception(self) -> ApiError:
         """Return the exception for this response."""
@@ -99,23 +100,18 @@ class UpstreamResponse:
         if self.is_too_long:
             return ApiError(400, self.error_text, code="context_length_exceeded", param="messages")
         if self.status in _REFUSED:
-            return ApiError(400, f"{self.server} refuses: {self.error_text}")
+            return ApiError(400, f"vLLM refuses: {self.error_text}")
         if self.status in _NO_KEY:
-            text = f"{self.server} at {self.url} refuses the engine's key: set the credential."
+            text = f"vLLM at {self.url} refuses the engine's key: set the credential."
             return Unavailable(text)
-        return Unavailable(f"{self.server} at {self.url} answered {self.status}: {self.error_text}")
-
-
-# The base URL for a request, and the body fields that select the adapter.
-Target = tuple[str, Mapping[str, object]]
+        return Unavailable(f"vLLM at {self.url} answered {self.status}: {self.error_text}")
 
 
 class UpstreamClient:
     """HTTP client of one server, without a connection limit."""
 
-    def __init__(self, server: str, key: str) -> None:
-        """Take the server's display name and its API key ("" for none)."""
-        self.server = server
+    def __init__(self, key: str) -> None:
+        """Take the server's API key ("" for none)."""
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._session: aiohttp.ClientSession | None = None
 
@@ -138,19 +134,19 @@ class UpstreamClient:
     async def read(self, url: str, response: aiohttp.ClientResponse) -> UpstreamResponse:
         """Read the complete response. Raises InvalidResponse if it is too long."""
         body = await read_whole(response, MAX_RESPONSE_BYTES)
-        return UpstreamResponse(self.server, url, response.status, response.headers, body)
+        return UpstreamResponse(url, response.status, response.headers, body)
 
     @contextmanager
     def _convert_errors(self, url: str) -> Iterator[None]:
         try:
             yield
         except aiohttp.ClientConnectorError as error:
-            text = f"{self.server} at {url} cannot be reached ({error.os_error}): start it."
+            text = f"vLLM at {url} cannot be reached ({error.os_error}): start it."
             raise Unavailable(text) from error
         except TimeoutError as error:
-            raise Unavailable(f"{self.server} at {url} is silent: look at its log.") from error
+            raise Unavailable(f"vLLM at {url} is silent: look at its log.") from error
         except (aiohttp.ClientError, InvalidResponse, OSError, ValueError) as error:
-            raise Unavailable(f"{self.server} at {url} broke off: {error}") from error
+            raise Unavailable(f"vLLM at {url} broke off: {error}") from error
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -178,46 +174,36 @@ def _count_during(counts: Counter[str], name: str) -> Iterator[None]:
         counts[name] -= 1
 
 
-class ProxyBackend(ABC):
-    """A Backend that forwards requests; a subclass provides the URL and loads adapters."""
+class VllmBackend:
+    """The Backend Protocol for one vLLM server."""
 
-    def __init__(
-        self, server: str, model: EngineModelConfig, key: str, sampling: Mapping[str, object]
-    ) -> None:
-        """Take the server's name, the model with its `url`, and its API key ("" for none).
-
-        `sampling` are the fields that disable the server's sampling defaults.
-        """
-        self.client = UpstreamClient(server, key)
+    def __init__(self, model: EngineModelConfig, key: str) -> None:
+        """Take the model with its `url`, and its API key ("" for none)."""
+        self._client = UpstreamClient(key)
         self._url = model.url.rstrip("/").removesuffix("/v1")
-        self._sampling = sampling
         self._can_embed = model.embeddings
-        self._figures: Counter[str] = Counter(running=0, adapters=0)
-
-    @abstractmethod
-    def find_targets(self, adapter: Adapter | None) -> AsyncGenerator[Target, None]:
-        """Yield the target; a second one after the server answered 404 for the first.
-
-        The adapter counts as in use until the generator is closed.
-        """
+        self._figures: Counter[str] = Counter(running=0)
+        # By name, the least recently used first.
+        self._loaded: dict[str, None] = {}
+        self._in_use: Counter[str] = Counter()
+        self._loading: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def ask(
         self, adapter: Adapter | None, request: GenerationRequest
     ) -> AsyncGenerator[Chunk | Finish, None]:
         """Yield chunks and a Finish at the end; see Backend.ask."""
-        error: ApiError = Unavailable(f"{self.client.server} has no server to ask.")
+        error: ApiError = Unavailable("vLLM was not asked.")
         with _count_during(self._figures, "running"):
-            async with aclosing(self.find_targets(adapter)) as targets:
-                async for url, fields in targets:
-                    body = {**build_request_body(request, self._sampling), **fields}
-                    async with self.client.send(f"{url}{_CHAT}", body) as response:
+            async with aclosing(self._find_names(adapter)) as names:
+                async for fields in names:
+                    body = {**build_request_body(request), **fields}
+                    async with self._client.send(f"{self._url}{_CHAT}", body) as response:
                         if response.status == _OK:
-                            chunks = parse_stream(self.client.server, response, self._figures)
-                            async with aclosing(chunks) as parts:
+                            async with aclosing(parse_stream(response, self._figures)) as parts:
                                 async for part in parts:
                                     yield part
                             return
-                        answer = await self.client.read(url, response)
+                        answer = await self._client.read(self._url, response)
                     error = answer.to_exception()
                     if answer.status != _UNKNOWN:
                         raise error
@@ -227,10 +213,8 @@ class ProxyBackend(ABC):
         """Return one vector per text, and the token count; see Backend.embed."""
         if not self._can_embed:
             raise no_embeddings_error()
-        async with aclosing(self.find_targets(None)) as targets:
-            url, fields = await anext(targets)
-            body: Json = {"input": list(texts), "encoding_format": "float", **fields}
-            answer = await self.client.fetch(f"{url}{_EMBEDDINGS}", body)
+        body: Json = {"input": list(texts), "encoding_format": "float"}
+        answer = await self._client.fetch(f"{self._url}{_EMBEDDINGS}", body)
         if answer.status in _NO_EMBEDDINGS and not answer.is_too_long:
             raise no_embeddings_error(answer.error_text)
         if answer.status != _OK:
@@ -240,22 +224,63 @@ class ProxyBackend(ABC):
             rows = sorted(response["data"], key=lambda row: row["index"])
             return [row["embedding"] for row in rows], response["usage"]["prompt_tokens"]
         except (InvalidResponse, KeyError, TypeError) as error:
-            raise Unavailable(f"{answer.server} sent no embeddings: {answer.error_text}") from error
+            raise Unavailable(f"vLLM sent no embeddings: {answer.error_text}") from error
 
     def figures(self) -> Mapping[str, float]:
-        """Return the figures for monitoring; the queue is in the other server."""
-        return dict(self._figures)
+        """Return the figures for monitoring; the queue is in the other server.
+
+        `adapters` are those that this engine has loaded.
+        """
+        return {**self._figures, "adapters": len(self._loaded)}
 
     async def close(self) -> None:
         """Close all connections."""
-        await self.client.close()
+        await self._client.close()
+
+    async def _find_names(self, adapter: Adapter | None) -> AsyncGenerator[Json, None]:
+        """Yield the field with the adapter's name; a second time after reloading the adapter.
+
+        Without the field `model` vLLM uses its base. The adapter counts as in use until the
+        generator is closed.
+        """
+        if adapter is None:
+            yield {}
+            return
+        name = build_adapter_name(adapter)
+        with _count_during(self._in_use, name):
+            for _ in range(2):
+                await self._load(name, adapter)
+                yield {"model": name}
+                # vLLM was restarted since, so the adapter is no longer loaded.
+                self._loaded.pop(name, None)
+
+    async def _load(self, name: str, adapter: Adapter) -> None:
+        body: Json = {"lora_name": name, "lora_path": str(adapter.path.resolve())}
+        async with self._loading[name]:
+            while name not in self._loaded:
+                answer = await self._client.fetch(f"{self._url}/v1/load_lora_adapter", body)
+                if answer.status == _OK or _LOADED in answer.error_text:
+                    break
+                if not await self._make_room(answer):
+                    raise _loading_error(answer, adapter)
+            # Move to the end: most recently used.
+            self._loaded.pop(name, None)
+            self._loaded[name] = None
+
+    async def _make_room(self, answer: UpstreamResponse) -> bool:
+        """Unload the least recently used idle adapter if the error says that the slots are full."""
+        idle = [name for name in self._loaded if not self._in_use[name]]
+        if not idle or not any(mark in answer.text.lower() for mark in _FULL):
+            return False
+        body: Json = {"lora_name": idle[0]}
+        await self._client.fetch(f"{self._url}/v1/unload_lora_adapter", body)
+        self._loaded.pop(idle[0], None)
+        log.info("adapter unloaded from vLLM", adapter=idle[0])
+        return True
 
 
-def build_request_body(request: GenerationRequest, sampling: Mapping[str, object]) -> Json:
-    """Return the body of a streamed chat request.
-
-    `sampling` is added if the request sets temperature or top_p.
-    """
+def build_request_body(request: GenerationRequest) -> Json:
+    """Return the body of a streamed chat request."""
     uses_defaults = request.temperature is None and request.top_p is None
     optional = {
         "temperature": request.temperature,
@@ -277,7 +302,7 @@ def build_request_body(request: GenerationRequest, sampling: Mapping[str, object
         "stream": True,
         "stream_options": {"include_usage": True},
         **{name: value for name, value in optional.items() if value is not None},
-        **({} if uses_defaults else sampling),
+        **({} if uses_defaults else _NEUTRAL_SAMPLING),
     }
 
 
@@ -291,7 +316,7 @@ def break_control_tokens(text: str) -> str:
 
 
 async def parse_stream(
-    server: str, response: aiohttp.ClientResponse, figures: Counter[str]
+    response: aiohttp.ClientResponse, figures: Counter[str]
 ) -> AsyncGenerator[Chunk | Finish, None]:
     """Parse a streamed response; yield chunks and a Finish, and add its usage to `figures`.
 
@@ -301,7 +326,7 @@ async def parse_stream(
     event: Any
     async for event in read_events(response):
         if "error" in event:
-            raise Unavailable(f"{server} broke off its answer: {describe_error(event['error'])}")
+            raise Unavailable(f"vLLM broke off its answer: {describe_error(event['error'])}")
         try:
             if used := event.get("usage"):
                 usage = {name: int(used[name]) for name in _USAGE_FIELDS}
@@ -311,11 +336,11 @@ async def parse_stream(
                 choice["delta"].get("content") or "", parse_logprobs(choice.get("logprobs"))
             )
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise Unavailable(f"{server} sent no answer: {describe_error(event)}") from error
+            raise Unavailable(f"vLLM sent no answer: {describe_error(event)}") from error
         if chunk.text or chunk.logprobs:
             yield chunk
     if not reason or not usage:
-        raise Unavailable(f"{server} ended its answer in the middle: look at its log.")
+        raise Unavailable("vLLM ended its answer in the middle: look at its log.")
     figures.update(usage)
     why = "length" if reason == "length" else "stop"
     yield Finish(why, usage["prompt_tokens"], usage["completion_tokens"])
@@ -335,69 +360,6 @@ def no_embeddings_error(reason: str = "") -> ApiError:
     """Return the error for a base without embeddings."""
     text = "This base gives no embeddings; ask one that is listed with `embeddings: true`."
     return ApiError(400, f"{text} {reason}".strip(), param="model")
-
-
-_MISSING = 404
-_LOADED = "already been loaded"
-_FULL = ("max_loras", "max_cpu_loras", "slot", "out of memory")
-# Disables the defaults of generation_config.json: only the request's sampling parameters apply.
-_NEUTRAL_SAMPLING = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
-_LORA_HINT = "start it with --enable-lora and VLLM_ALLOW_RUNTIME_LORA_UPDATING=True"
-
-
-class VllmBackend(ProxyBackend):
-    """The Backend Protocol for one vLLM server."""
-
-    def __init__(self, model: EngineModelConfig, key: str) -> None:
-        super().__init__("vLLM", model, key, _NEUTRAL_SAMPLING)
-        # By name, the least recently used first.
-        self._loaded: dict[str, None] = {}
-        self._in_use: Counter[str] = Counter()
-        self._loading: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-
-    def figures(self) -> Mapping[str, float]:
-        """Return the figures; `adapters` are those that this engine has loaded."""
-        return {**super().figures(), "adapters": len(self._loaded)}
-
-    async def find_targets(self, adapter: Adapter | None) -> AsyncGenerator[Target, None]:
-        """Yield the server and the adapter's name; a second time after reloading the adapter.
-
-        Without the field `model` vLLM uses its base.
-        """
-        if adapter is None:
-            yield self._url, {}
-            return
-        name = build_adapter_name(adapter)
-        with _count_during(self._in_use, name):
-            for _ in range(2):
-                await self._load(name, adapter)
-                yield self._url, {"model": name}
-                # vLLM was restarted since, so the adapter is no longer loaded.
-                self._loaded.pop(name, None)
-
-    async def _load(self, name: str, adapter: Adapter) -> None:
-        body: Json = {"lora_name": name, "lora_path": str(adapter.path.resolve())}
-        async with self._loading[name]:
-            while name not in self._loaded:
-                answer = await self.client.fetch(f"{self._url}/v1/load_lora_adapter", body)
-                if answer.status == _OK or _LOADED in answer.error_text:
-                    break
-                if not await self._make_room(answer):
-                    raise _loading_error(answer, adapter)
-            # Move to the end: most recently used.
-            self._loaded.pop(name, None)
-            self._loaded[name] = None
-
-    async def _make_room(self, answer: UpstreamResponse) -> bool:
-        """Unload the least recently used idle adapter if the error says that the slots are full."""
-        idle = [name for name in self._loaded if not self._in_use[name]]
-        if not idle or not any(mark in answer.text.lower() for mark in _FULL):
-            return False
-        body: Json = {"lora_name": idle[0]}
-        await self.client.fetch(f"{self._url}/v1/unload_lora_adapter", body)
-        self._loaded.pop(idle[0], None)
-        log.info("adapter unloaded from vLLM", adapter=idle[0])
-        return True
 
 
 def build_adapter_name(adapter: Adapter) -> str:
