@@ -64,12 +64,13 @@ def run_histories(numbers: range) -> tuple[int, list[str]]:
     import random
 
     from merlin.core.log import set_up_logging
-    from tests.billing.random_histories import History, open_shop
+    from tests.billing.plan_shop import Shop
+    from tests.billing.random_histories import PRICES_AND_GATEWAYS, History
 
     set_up_logging("bench", quiet=True)
     steps, wrong = 0, list[str]()
     with _sqlite() as url, _open_database(url) as database:
-        world = open_shop(database, ManualClock())
+        world = Shop(database, ManualClock(), PRICES_AND_GATEWAYS)
         for number in numbers:
             rng = random.Random(SEED + number)  # noqa: S311 - a measurement's own dice
             try:

@@ -18,9 +18,7 @@ from merlin.db.tables import Table
 # The title of a section -> its tables in their order; what one row of each is stands in `ROWS`.
 SECTIONS: Mapping[str, str] = {
     "People, roles and limits": "users role_grant audit approval consent quota_use quota_gift",
-    "Orders, payments and refunds": (
-        "purchase ledger plan_term refund renewal promo answer_cost promo_use"
-    ),
+    "Orders, payments and refunds": "purchase ledger plan_term refund renewal answer_cost",
     "Browsers, programs and favourites": (
         "favourite account sign_in login_code api_key idempotency"
     ),
@@ -94,8 +92,6 @@ ROWS: Mapping[str, str] = {
     "outgoing": "a message that the bot sends",
     "plan_term": "a person's plan with its beginning and end",
     "preset": "a person's own instructions, under a name",
-    "promo": "a promo code: a discount or days of a plan",
-    "promo_use": "a person, or an order, that used a promo code",
     "promotion": "a switch from one live model to another; rows are only added",
     "proposal": "a corrected answer, or a teacher's draft, that may become an example",
     "proof_answer": "a model's answer to one test question",

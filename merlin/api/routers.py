@@ -46,7 +46,6 @@ API: tuple[APIRouter, ...] = (
     people.router,
     payments.payment_router,
     payments.sum_router,
-    payments.promo_router,
 )
 # Not part of the public API: probes, webhooks, the OpenAI protocol, the reference page.
 OTHERS: tuple[APIRouter, ...] = (

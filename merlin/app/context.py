@@ -27,7 +27,6 @@ from merlin.config import Config
 from merlin.core.clock import Clock, utc_now
 from merlin.core.errors import ApprovalNeeded
 from merlin.core.messages import Message
-from merlin.core.rate_limit import TokenBuckets
 from merlin.core.vocabulary import Vocabulary
 from merlin.course.catalogue import ActiveCourses
 from merlin.course.search import VersionCache
@@ -57,8 +56,7 @@ class Context:
     where its payments are read; None if it sells nothing. `answerers` are the providers that it may
     ask, by name. `checker` checks edits; `commit_wait_s` is how long the daemon may take to read a
     commit before another edit of the same dataset is refused. `teach` trains a set at once, in a
-    process that tries edits before they are saved. `code_guesses` limits each person's guesses of
-    promo codes.
+    process that tries edits before they are saved.
     """
 
     config: Config
@@ -75,7 +73,6 @@ class Context:
     checker: EditChecker = field(default_factory=EditChecker)
     commit_wait_s: float = 5.0
     teach: Teach | None = None
-    code_guesses: TokenBuckets = field(default_factory=TokenBuckets)
 
     async def read(
         self, act: Callable[Concatenate[Context, P], T], *args: P.args, **named: P.kwargs

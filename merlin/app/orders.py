@@ -27,7 +27,6 @@ from merlin.app.plans import record_failed_renewal
 from merlin.app.settlement import PaymentOutcome, find_mismatch
 from merlin.app.shop import gives_something
 from merlin.billing.ledger import Entry, EntryKind, Ledger, remaining_amount
-from merlin.billing.promo_codes import Promos
 from merlin.billing.purchases import Purchase, Purchases, PurchaseState, next_poll_delay
 from merlin.billing.refunds import UNDER_WAY, Refund, Refunds
 from merlin.billing.subscriptions import Term, Terms
@@ -76,11 +75,6 @@ class OrderDetails:
     def grants(self) -> list[Entry]:
         """Return what was granted, oldest first."""
         return [entry for entry in self.entries if entry.kind is EntryKind.GRANT]
-
-    @property
-    def is_empty(self) -> bool:
-        """Return whether every grant is empty because the promo code was already used."""
-        return bool(self.grants) and all(grant.is_empty for grant in self.grants)
 
     @property
     def returned(self) -> list[Entry]:
@@ -393,9 +387,12 @@ async def _apply(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> P
         await ctx.write(store_refunds, purchase.purchase_id, refunds)
     if payment.status is not Status.HELD or outcome is PaymentOutcome.WRONG:
         return outcome
-    # Not for a deleted user, nor if the promo code was used in the meantime.
-    gateway, may_capture = polled_gateway(ctx), await ctx.write(_may_capture, purchase.purchase_id)
-    updated = await (gateway.capture(payment) if may_capture else gateway.cancel(payment))
+    # Not for a deleted user.
+    gateway, has_user = (
+        polled_gateway(ctx),
+        (await _read_purchase(ctx, purchase.purchase_id)).user_id,
+    )
+    updated = await (gateway.capture(payment) if has_user else gateway.cancel(payment))
     # Still held: polled again like every unsettled order.
     if updated.status is Status.HELD:
         return PaymentOutcome.HELD
@@ -412,17 +409,6 @@ def _store_payment(ctx: Context, purchase_id: str, payment: GatewayPayment) -> P
     if outcome is PaymentOutcome.CANCELED:
         record_failed_renewal(ctx, purchase, payment.reason)
     return outcome
-
-
-def _may_capture(ctx: Context, purchase_id: str) -> bool:
-    """Return whether the money held for an order should be captured."""
-    purchase = Purchases(ctx.db, ctx.clock).get(purchase_id)
-    if not purchase.user_id:
-        return False
-    if purchase.state.is_paid or Promos(ctx.db, ctx.clock).may_take(purchase):
-        return True
-    settlement.notify_code_taken(ctx, purchase, purchase.outside_id)
-    return False
 
 
 def store_refunds(ctx: Context, purchase_id: str, gateway_refunds: Sequence[GatewayRefund]) -> None:

@@ -1,4 +1,4 @@
-"""Payments as admins see them: list and show orders, request refunds, revenue, promo codes.
+"""Payments as admins see them: list and show orders, request refunds, revenue.
 
 Without the permission every function raises NotFound, as for something missing.
 """
@@ -9,11 +9,8 @@ from datetime import datetime, tzinfo
 from merlin.app.actor import Actor, require_approval
 from merlin.app.context import Context
 from merlin.app.orders import OrderDetails, details_of
-from merlin.app.shop import sold_plan
 from merlin.billing.ledger import Entry, Ledger
-from merlin.billing.promo_codes import Promo, Promos, StoredPromo
 from merlin.billing.purchases import Promise, Purchase, Purchases
-from merlin.billing.quota import Plan, get_plan
 from merlin.billing.refunds import Refund, Refunds, check_reason
 from merlin.billing.report import Sum, sum_by_month
 from merlin.core.errors import NotFound, Refused
@@ -120,38 +117,6 @@ def list_sums(
 ) -> list[Sum]:
     """Return the revenue by plan, gateway and month of `zone`, oldest first."""
     return sum_by_month(list_entries(ctx, actor, since, until), zone)
-
-
-def list_codes(
-    ctx: Context, actor: Actor, limit: int | None = None, before: str = ""
-) -> list[StoredPromo]:
-    """Return all promo codes, or the first few, newest first: those after the code `before`."""
-    _require_permission(actor)
-    return Promos(ctx.db, ctx.clock).list_newest(limit, before)
-
-
-def plans_for_codes(ctx: Context) -> list[Plan]:
-    """Return the plans that a promo code can grant or discount, without the default plan."""
-    return [plan for plan in ctx.plans[1:] if not plan.is_pack or plan.is_sold]
-
-
-def add_code(ctx: Context, actor: Actor, promo: Promo) -> StoredPromo:
-    """Store a promo code: days of a plan that is no pack, or a discount on something sold.
-
-    Raises NotFound for a plan that the code cannot be for; Refused for an existing or invalid code.
-    """
-    _require_permission(actor)
-    if promo.percent:
-        sold_plan(ctx, promo.plan)
-    else:
-        get_plan(ctx.plans, promo.plan)
-    return Promos(ctx.db, ctx.clock).add(promo)
-
-
-def stop_code(ctx: Context, actor: Actor, code: str) -> None:
-    """Disable a promo code; what it granted stays. Raises NotFound."""
-    _require_permission(actor)
-    Promos(ctx.db, ctx.clock).stop(code, actor.name)
 
 
 def _require_permission(actor: Actor) -> None:

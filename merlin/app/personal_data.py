@@ -97,11 +97,9 @@ TRACES: tuple[PersonalData, ...] = (
     PersonalData(t.TERM, ids=("user_id",), names=("by_whom",)),
     PersonalData(t.RENEWAL, ids=("user_id",), secrets=("method",)),
     # The use of a code still counts.
-    PersonalData(t.PROMO_USE, numbers=("user_id",)),
     # Payments stay for the accounts, without the person.
     PersonalData(t.REFUND, names=("by_whom", "reason")),
     PersonalData(t.PURCHASE, numbers=("user_id",), blanks=("contact", "pay_url", "reason")),
-    PersonalData(t.PROMO, names=("by_whom",)),
     PersonalData(t.ROLE_GRANT, ids=("user_id",), names=("by_whom",)),
     PersonalData(t.EXAMPLE_DRAFT, ids=("user_id",)),
     PersonalData(t.CHANGE, owners=("by_whom",), documents=("arguments",)),

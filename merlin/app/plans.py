@@ -1,4 +1,4 @@
-"""Plans: list them, try one, redeem a code, stop a renewal; and the renewals.
+"""Plans: list them, try one, stop a renewal; and the renewals.
 
 A person whose plan is renewed by a saved method is reminded three days before. The payment is
 requested a day before the plan ends and on the two days after that, and then no more. Each attempt
@@ -15,9 +15,8 @@ from merlin.account.users import Users
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.settlement import format_amount, notify, plan_ends, reason_key
-from merlin.app.shop import find_code, place_renewal_order, plan_titles
-from merlin.billing.promo_codes import Promo, Promos
-from merlin.billing.purchases import Purchase, Purchases, promise_of
+from merlin.app.shop import place_renewal_order, plan_titles
+from merlin.billing.purchases import Purchase, Purchases
 from merlin.billing.quota import (
     UNLIMITED,
     Gift,
@@ -162,48 +161,6 @@ def start_trial(ctx: Context, actor: Actor, name: str) -> int:
     if not is_new:
         raise Refused(f"{name} was tried", "billing-trial-used")
     return days
-
-
-def find_discount(ctx: Context, actor: Actor, plan: Plan, code: str) -> Promo:
-    """Return a code that the actor may use for a plan, or that their open order already holds.
-
-    Raises Refused for an invalid code, NotFound for a person whose data was deleted.
-    """
-    try:
-        return find_code(ctx, actor, code, plan)
-    except (NotFound, Refused):
-        held = _find_held_code(ctx, actor, plan, code.upper())
-        if held is None:
-            raise
-        return held
-
-
-def _find_held_code(ctx: Context, actor: Actor, plan: Plan, code: str) -> Promo | None:
-    is_held = any(
-        (purchase.order.promo, purchase.order.promise) == (code, promise_of(plan))
-        and purchase.state.is_open
-        and purchase.order.gateway is Gateway.YOOKASSA
-        for purchase in Purchases(ctx.db, ctx.clock).list_of_user(actor.user_id)
-    )
-    return Promos(ctx.db, ctx.clock).get(code) if is_held else None
-
-
-def use_code(ctx: Context, actor: Actor, code: str) -> Promo:
-    """Redeem a code: its days are granted now, a lower price applies at payment.
-
-    Raises Refused for an invalid code.
-    """
-    promo = find_code(ctx, actor, code)
-    return promo if promo.percent else redeem_code(ctx, actor, code)
-
-
-def redeem_code(ctx: Context, actor: Actor, code: str) -> Promo:
-    """Grant the days of a code. Raises Refused for an invalid one, or one that lowers a price."""
-    promo = find_code(ctx, actor, code)
-    if promo.percent:
-        titles = plan_titles(ctx, promo.plan)
-        raise Refused("a code for a lower price", "promo-is-percent", **titles)
-    return Promos(ctx.db, ctx.clock).redeem(actor.user_id, code)
 
 
 def find_renewal(ctx: Context, actor: Actor, renewal_id: int) -> Renewal:

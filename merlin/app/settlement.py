@@ -28,23 +28,19 @@ from merlin.providers.payments import Gateway, GatewayPayment, GatewayRefund, St
 
 log = get_logger(__name__)
 
-# Author and reason of a refund that no person requested; the gateway gets the reason too.
-BY = "billing"
-WHY_CODE_TAKEN = "the code was used before"
 # Who sent money back that we did not, by gateway.
 BY_HAND = {Gateway.YOOKASSA: "yookassa", Gateway.STARS: "telegram"}
 _STARS_PERIOD = timedelta(days=STARS_PERIOD_DAYS)
 
 
 class PaymentOutcome(StrEnum):
-    """The result of a payment; SENT_BACK: it grants nothing, because its code was used meanwhile.
+    """The result of a payment.
 
     RETURNED: money was returned that is not in the ledger; read the refunds.
     """
 
     NOTHING = "nothing"
     PAID = "paid"
-    SENT_BACK = "sent-back"
     HELD = "held"
     CANCELED = "canceled"
     WRONG = "wrong"
@@ -106,8 +102,6 @@ def _apply_paid(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> Pa
         return PaymentOutcome.RETURNED
     if grant is None:
         return PaymentOutcome.NOTHING
-    if grant.is_empty:
-        return PaymentOutcome.SENT_BACK
     if purchase.user_id:
         _record_renewal(ctx, purchase, payment)
         user = Users(ctx.db, ctx.clock).get(purchase.user_id)
@@ -118,11 +112,7 @@ def _apply_paid(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> Pa
 
 
 def grant_paid(ctx: Context, purchase: Purchase, paid: GatewayPayment) -> Entry | None:
-    """Store a payment with its grant, and notify the person; None for a known payment.
-
-    If another payment has used the code meanwhile, the grant is empty (`Entry.is_empty`) and the
-    payment is refunded.
-    """
+    """Store a payment with its grant, and notify the person; None for a known payment."""
     kill_point("payment.before")
     # Two invoices of one order can both be confirmed before either is paid. Telegram's payment of
     # the next period is no second one.
@@ -133,18 +123,6 @@ def grant_paid(ctx: Context, purchase: Purchase, paid: GatewayPayment) -> Entry 
         return None
     purchase = Purchases(ctx.db, ctx.clock).get(purchase.purchase_id)
     once = f"paid:{purchase.order.gateway.value}:{paid.outside_id}"
-    if grant.is_empty:
-        # The payment's own key: repeated notifications cause one refund.
-        Refunds(ctx.db, ctx.clock).request(
-            grant.entry_id, None, WHY_CODE_TAKEN, BY, f"refund:{once}"
-        )
-        notify_code_taken(ctx, purchase, paid.outside_id)
-        return grant
-    if purchase.order.promo:
-        # This order has the code's use now: other unpaid orders with it would only be refunded.
-        purchases = Purchases(ctx.db, ctx.clock)
-        for each in purchases.with_code(purchase.user_id, purchase.order.promo):
-            purchases.end_unpaid(each.purchase_id, PurchaseState.CANCELED)
     bought = _bought(purchase, paid.amount)
     values = {"purchase": purchase.number, "amount": format_amount(paid.amount)}
     if not purchase.user_id:
@@ -350,15 +328,6 @@ def _notify_returned(ctx: Context, purchase_id: str, gateway_refund: GatewayRefu
     for each in Renewals(ctx.db).list_of_user(purchase.user_id) if gateway is Gateway.STARS else ():
         if each.gateway is gateway and each.method == _find_subscription(ctx, purchase):
             Renewals(ctx.db).stop(each.renewal_id, purchase.user_id)
-
-
-def notify_code_taken(ctx: Context, purchase: Purchase, outside_id: str) -> None:
-    """Notify the person and admins of a payment that is refunded, as its code was used."""
-    log.warning("a payment came after its code was used", purchase=purchase.purchase_id)
-    values = {**_bought(purchase, purchase.order.amount), "code": purchase.order.promo}
-    once = f"code-taken:{purchase.order.gateway.value}:{outside_id}"
-    notify(ctx, purchase.user_id, "notice-code-taken", values, once)
-    notify(ctx, ADMINS, "notice-code-taken-admins", values, f"{once}:admins")
 
 
 def notify(

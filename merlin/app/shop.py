@@ -5,19 +5,16 @@ store.
 """
 
 from datetime import timedelta
-from time import monotonic
 
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.billing.promo_codes import Promo, Promos, prices
-from merlin.billing.purchases import Order, Purchase, Purchases, PurchaseState, promise_of
+from merlin.billing.purchases import Order, Purchase, Purchases, promise_of
 from merlin.billing.quota import Plan, plan_named, plan_title
 from merlin.billing.subscriptions import Renewal, Renewals
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import LANGUAGES
 from merlin.core.money import Amount
-from merlin.core.rate_limit import TokenBucket
 from merlin.providers.payments import Gateway
 
 
@@ -39,49 +36,10 @@ def gives_something(ctx: Context, order: Order) -> bool:
     return bool(order.promise.pack) or plan_named(ctx.plans, order.promise.plan) is not None
 
 
-# Guesses of promo codes by one person: so many at once, then one more after each pause.
-MAX_GUESSES, GUESS_PAUSE_S = 5, 300.0
-
-
-def require_guess(ctx: Context, actor: Actor) -> TokenBucket:
-    """Return the actor's guesses of promo codes. Raises Refused if none is left."""
-    now = monotonic()
-    guesses = ctx.code_guesses.get(actor.user_id, 1 / GUESS_PAUSE_S, MAX_GUESSES, now)
-    if not guesses.has(1, now):
-        raise Refused("too many wrong codes", "promo-too-many")
-    return guesses
-
-
-def find_code(ctx: Context, actor: Actor, code: str, plan: Plan | None = None) -> Promo:
-    """Return a promo code that the actor may use now, for `plan` if given.
-
-    Raises Refused for an invalid code, for one of a plan that is no longer offered, and for any
-    code after too many unknown ones.
-    """
-    now = monotonic()
-    # The same wrong code counts once: a refused transaction runs a second time.
-    same = ctx.code_guesses.get((actor.user_id, code), 1 / GUESS_PAUSE_S, 1, now)
-    guesses = require_guess(ctx, actor) if same.has(1, now) else None
-    try:
-        promo = Promos(ctx.db, ctx.clock).find(actor.user_id, code)
-    except Refused as error:
-        if error.key == "promo-unknown" and guesses is not None:
-            same.take(now)
-            guesses.take(now)
-        raise
-    offered = plan_named(ctx.plans, promo.plan)
-    if offered is None or (promo.percent and not offered.is_sold):
-        raise Refused(f"{promo.plan} is not offered", "promo-unknown")
-    if plan is not None and promo.plan != plan.name:
-        raise Refused("a code of another plan", "promo-other-plan", **plan_titles(ctx, promo.plan))
-    return promo
-
-
-def price_of(ctx: Context, plan: Plan, gateway: Gateway, promo: Promo | None = None) -> Amount:
+def price_of(ctx: Context, plan: Plan, gateway: Gateway) -> Amount:
     """Return the price of a plan at a gateway. Raises Refused if the gateway does not sell it."""
-    rub, xtr = prices(plan, promo)
     is_open = gateway is Gateway.STARS or ctx.config.payments.yookassa is not None
-    price = xtr if gateway is Gateway.STARS else rub
+    price = plan.xtr if gateway is Gateway.STARS else plan.rub
     if price is None or not is_open:
         raise Refused(f"{plan.name} is not sold by {gateway.value}", "billing-not-sold-this-way")
     return price
@@ -92,25 +50,19 @@ def place_order(
     actor: Actor,
     name: str,
     gateway: Gateway,
-    promo: str = "",
     contact: str = "",
     *,
     keeps_method: bool = False,
 ) -> Purchase:
     """Store an order; an equal open order is returned instead.
 
-    An open order with the same promo code that differs (another gateway or receipt address) is
-    canceled. Raises NotFound for an unknown plan or no user; Refused for a gateway that does not
-    sell the plan, an invalid code, and a receipt without an address.
+    Raises NotFound for an unknown plan or no user; Refused for a gateway that does not sell the
+    plan, and a receipt without an address.
     """
     if not actor.user_id:
         raise NotFound("no user to order for", "billing-no-purchase")
-    purchases, promos = Purchases(ctx.db, ctx.clock), Promos(ctx.db, ctx.clock)
     plan = sold_plan(ctx, name)
-    code = find_code(ctx, actor, promo, plan) if promo else None
-    if code is not None and not code.percent:
-        raise Refused("a code that gives days", "promo-is-days", code=code.code)
-    price = price_of(ctx, plan, gateway, code)
+    price = price_of(ctx, plan, gateway)
     yookassa = ctx.config.payments.yookassa if gateway is Gateway.YOOKASSA else None
     if yookassa is not None and yookassa.receipt is not None and not contact:
         raise Refused("a receipt goes nowhere", "billing-no-contact")
@@ -122,20 +74,9 @@ def place_order(
         amount=price,
         is_test=yookassa is not None and yookassa.test,
         contact=contact,
-        promo=promo.strip().upper(),
         keeps_method=keeps_method and may_keep,
     )
-    if code is None:
-        return purchases.order(order, _lifetime(ctx))
-    for purchase in purchases.with_code(actor.user_id, code.code):
-        if purchase.order == order and purchase.may_be_paid(ctx.clock()):
-            return purchase
-        is_old = ctx.clock() >= purchase.expires_at
-        state = PurchaseState.EXPIRED if is_old else PurchaseState.CANCELED
-        purchases.end_unpaid(purchase.purchase_id, state)
-    purchase = purchases.order(order, _lifetime(ctx))
-    promos.hold(actor.user_id, code.code, purchase.purchase_id)
-    return purchase
+    return Purchases(ctx.db, ctx.clock).order(order, _lifetime(ctx))
 
 
 def _lifetime(ctx: Context) -> timedelta:

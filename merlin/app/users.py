@@ -19,9 +19,8 @@ from merlin.app.accounts import NewKey, create_key
 from merlin.app.actor import Actor, missing_dataset, require_approval
 from merlin.app.context import Context
 from merlin.app.shop import plan_titles
-from merlin.billing.promo_codes import MAX_DAYS
 from merlin.billing.quota import Format, Gift, Left, Quotas, Source, get_plan, plan_of
-from merlin.billing.subscriptions import Renewals, RenewalState, Term, Terms
+from merlin.billing.subscriptions import MAX_DAYS, Renewals, RenewalState, Term, Terms
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Authority, DangerousAct, Permission, Role
 from merlin.core.views import INTERNAL, described, make_finite, view_of

@@ -16,7 +16,6 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from merlin.billing.promo_codes import Promos
 from merlin.billing.purchases import (
     Promise,
     Purchase,
@@ -35,9 +34,6 @@ from merlin.db.tables import LEDGER, PURCHASE
 from merlin.db.values import RowMap, load_json, storable_text
 from merlin.providers.payments import Gateway, GatewayPayment, GatewayRefund
 
-# Reason of an empty grant: its payment came after the code's last use was taken.
-CODE_TAKEN = "code-taken"
-
 
 class EntryKind(StrEnum):
     """The kind of a ledger entry."""
@@ -54,8 +50,7 @@ class Entry:
     """A ledger entry. `refers` is the id of the entry it is based on, null for a payment.
 
     `gateway_id` is the gateway's id of the payment or refund. `by` is the source: "billing", "cli"
-    or "user"; the person and the reason are in the `refund`. `reason` is the gateway's reason code;
-    in a grant, "code-taken" or "".
+    or "user"; the person and the reason are in the `refund`. `reason` is the gateway's reason code.
     """
 
     entry_id: int = field(metadata={"alias": "id"})
@@ -69,11 +64,6 @@ class Entry:
     by: str = ""
     reason: str = ""
     is_test: bool = False
-
-    @property
-    def is_empty(self) -> bool:
-        """Return whether it is a grant that grants nothing, because its payment is refunded."""
-        return self.kind is EntryKind.GRANT and self.reason == CODE_TAKEN
 
 
 def pack_key(grant_id: int, kind: Format) -> str:
@@ -157,10 +147,9 @@ class Ledger(Repository):
     def record_payment(self, purchase_id: str, payment: GatewayPayment) -> Entry | None:
         """Store a payment, its grant, and what it grants; return the grant.
 
-        None for a payment that is already stored: then nothing changes. A grant that `is_empty`
-        grants nothing. An order in Stars of a person whose data was deleted belongs to its payer
-        again: Telegram refunds Stars only to a known person. Raises NotFound for an unknown
-        purchase.
+        None for a payment that is already stored: then nothing changes. An order in Stars of a
+        person whose data was deleted belongs to its payer again: Telegram refunds Stars only to a
+        known person. Raises NotFound for an unknown purchase.
         """
         purchase, outside_id = self.lock_purchase(purchase_id), payment.outside_id
         paid = self._add(
@@ -176,19 +165,16 @@ class Ledger(Repository):
         if not purchase.user_id and purchase.order.gateway is Gateway.STARS:
             payer = int(payment.user_id)
             purchase = Purchases(self.db, self._clock).assign(purchase_id, payer)
-        has_use = Promos(self.db, self._clock).take(purchase)
         grant = self._add(
             purchase,
             f"grant:{paid.entry_id}",
             EntryKind.GRANT,
             payment.amount,
             refers=paid.entry_id,
-            reason="" if has_use else CODE_TAKEN,
         )
         if grant is None:
             raise AssertionError(f"payment {paid.entry_id} was granted before it was stored")
-        if has_use:
-            self._apply_grant(purchase, grant.entry_id)
+        self._apply_grant(purchase, grant.entry_id)
         Purchases(self.db, self._clock).advance(purchase_id, PurchaseState.PAID)
         condition = PURCHASE.id == purchase.purchase_id
         # A fully refunded order that is paid again becomes paid again.

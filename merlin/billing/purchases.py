@@ -29,7 +29,7 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import language_of
 from merlin.core.money import Amount
 from merlin.db.database import Repository, Row, lock_user, transaction
-from merlin.db.tables import LEDGER, PROMO_USE, PURCHASE
+from merlin.db.tables import LEDGER, PURCHASE
 from merlin.db.values import RowMap, storable_text
 from merlin.providers.payments import Gateway
 
@@ -135,8 +135,8 @@ def read_promise(values: Mapping[str, Any]) -> Promise:
 class Order:
     """A purchase to place; `contact` receives the receipt, "" for none.
 
-    `promo` is the code that reduced the price. `keeps_method`: the person consents to automatic
-    renewal with this payment method. `renewal_id` is the renewal that this order pays.
+    `keeps_method`: the person consents to automatic renewal with this payment method. `renewal_id`
+    is the renewal that this order pays.
     """
 
     user_id: int
@@ -145,7 +145,6 @@ class Order:
     amount: Amount
     is_test: bool = False
     contact: str = ""
-    promo: str = ""
     keeps_method: bool = False
     renewal_id: int | None = None
 
@@ -257,9 +256,7 @@ class Purchases(Repository):
         Raises Refused for a person with too many open orders.
         """
         lock_user(self.db, order.user_id, self._clock)
-        order = replace(
-            order, contact=storable_text(order.contact), promo=storable_text(order.promo)
-        )
+        order = replace(order, contact=storable_text(order.contact))
         now = self._clock()
         if key:
             purchase_id = sha256(key.encode()).hexdigest()[:ID_LENGTH]
@@ -326,12 +323,6 @@ class Purchases(Repository):
         condition = (PURCHASE.renewal_id == renewal_id) & PURCHASE.state.in_(_OPEN)
         return _PURCHASES.find(self.db, _select().where(condition))
 
-    def with_code(self, user_id: int, code: str) -> list[Purchase]:
-        """Return a person's unpaid purchases that use a code, newest first."""
-        is_open = (PURCHASE.promo == code) & PURCHASE.state.in_(_OPEN)
-        mine = _PURCHASES.read_all(self.db, _select_purchases(user_id).where(is_open))
-        return [each for each in mine if each.state.is_unpaid]
-
     def list_newest(
         self, limit: int = 50, before: str = "", states: Sequence[str] = (), whose: str = ""
     ) -> list[Purchase]:
@@ -360,8 +351,8 @@ class Purchases(Repository):
     ) -> bool:
         """End an open purchase as canceled or expired; False for one that is not open.
 
-        `is_closed`: the gateway no longer accepts money for it. Then it is no longer polled, and
-        the use of its code is released; also if it was canceled before.
+        `is_closed`: the gateway no longer accepts money for it. Then it is no longer polled, also
+        if it was canceled before.
         """
         values = {"state": state.value, "reason": storable_text(reason)[:_MAX_REASON_LENGTH]}
         condition = PURCHASE.id == storable_text(purchase_id)
@@ -372,26 +363,7 @@ class Purchases(Repository):
         these = condition & PURCHASE.state.in_(_GIVEN_UP)
         these = these if is_closed else these & is_over
         self.db.update(PURCHASE, these, look_at=None)
-        self._release_code(purchase_id)
         return was_open
-
-    def _release_code(self, purchase_id: str) -> None:
-        """Release the code's use of an order that can no longer be paid.
-
-        Another order of the same person with the same code may still be paid: then it gets the use.
-        """
-        row = self.db.row(PURCHASE.select().where(PURCHASE.id == storable_text(purchase_id)))
-        if row is None or not row["promo"] or row["state"] not in _GIVEN_UP or row["look_at"]:
-            return
-        is_begun = PURCHASE.state.in_(_GIVEN_UP) & PURCHASE.look_at.is_null(is_null=False)
-        may_be_paid = PURCHASE.state.in_(_OPEN) | is_begun
-        mine = _select_purchases(row["user_id"]).where(PURCHASE.promo == row["promo"])
-        other = self.db.row(mine.where(may_be_paid).limit(1))
-        condition = PROMO_USE.purchase_id == row["id"]
-        if other is None:
-            self.db.delete(PROMO_USE, condition)
-        else:
-            self.db.update(PROMO_USE, condition, purchase_id=other["id"])
 
     @transaction
     def claim_call(self, purchase_id: str, at: datetime, ttl: timedelta) -> bool:
@@ -458,7 +430,6 @@ class Purchases(Repository):
             return
         is_same = PURCHASE.look_at == iso(claimed.next_poll_at)
         self.db.update(PURCHASE, (PURCHASE.id == claimed.purchase_id) & is_same, look_at=None)
-        self._release_code(claimed.purchase_id)
 
     @transaction
     def poll_at(self, purchase_id: str, at: datetime) -> bool:

@@ -43,7 +43,6 @@ class Source(StrEnum):
     # The values are stored in the database.
     GRANT = "grant"
     TRIAL = "trial"
-    PROMO = "promo"
     GIFT = "gift"
 
 

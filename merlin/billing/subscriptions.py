@@ -31,6 +31,8 @@ REMIND_BEFORE = timedelta(days=3)
 PAY_BEFORE = timedelta(days=1)
 AGAIN_AFTER = timedelta(days=1)
 MAX_ATTEMPTS = 3
+# Of a plan that an admin gives.
+MAX_DAYS = 3650
 _AT_ONCE = 20
 _TICK = timedelta(microseconds=1)
 

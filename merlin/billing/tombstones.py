@@ -1,4 +1,4 @@
-"""Data kept under a keyed hash after an erasure: plan usage, trials, promo codes, a block.
+"""Data kept under a keyed hash after an erasure: plan usage, trials, a block.
 
 Without it, deleting everything and coming back would reset the usage and remove a block, and be
 rewarded as the arrival of an invited person.
@@ -13,13 +13,13 @@ from peewee import Case, fn
 from merlin.billing.quota import Source, UseState
 from merlin.core.clock import iso
 from merlin.db.database import Parameter, Prepared, Repository, Row, transaction
-from merlin.db.tables import LEFT_BEHIND, PROMO, PROMO_USE, QUOTA_USE, TERM, USER
+from merlin.db.tables import LEFT_BEHIND, QUOTA_USE, TERM, USER
 
 # Stored in the place of a format; only an admin ends a block.
 BLOCK = "block"
 # That the person was here, for a year: their next arrival is no invited person's.
 LEFT, LEFT_FOR = "left", timedelta(days=365)
-# "trial:plus" and "promo:SUMMER" are stored there too: a trial had, a code used.
+# "trial:plus" is stored there too: a trial had.
 _ALWAYS = "9999-12-31"
 _NOTHING: Row = {"day": "", "day_used": 0, "month": "", "month_used": 0}
 _IS_BLOCK = LEFT_BEHIND.format == BLOCK
@@ -40,7 +40,7 @@ class Tombstones(Repository):
 
     @transaction
     def store(self, user_id: int, until: datetime) -> None:
-        """Keep the person's newest usage until `until`, and their trials, codes and block."""
+        """Keep the person's newest usage until `until`, and their trials and block."""
         marks = self.db.cipher.marks(str(user_id))
         now = iso(self._clock())
         rows = (row for mark in marks for row in self.db.rows(_VALID_ROWS(mark=mark, now=now)))
@@ -59,9 +59,6 @@ class Tombstones(Repository):
         is_trial = (TERM.user_id == user_id) & (TERM.source == Source.TRIAL.value)
         trials = self.db.rows(TERM.select(TERM.plan).where(is_trial))
         facts += [f"{Source.TRIAL.value}:{row['plan']}" for row in trials]
-        codes = PROMO.select(PROMO.code).join(PROMO_USE, on=(PROMO_USE.promo_id == PROMO.id))
-        used = self.db.rows(codes.where(PROMO_USE.user_id == user_id))
-        facts += [f"{Source.PROMO.value}:{row['code']}" for row in used]
         for fact in facts:
             self._put(marks[0], fact, _ALWAYS)
 
@@ -93,7 +90,7 @@ class Tombstones(Repository):
         self.db.upsert(LEFT_BEHIND, {"mark": mark, "format": name}, {**use, "until": until})
 
     def has_had(self, user_id: int, source: Source, name: str) -> bool:
-        """Return whether the person had the trial of a plan, or used a code, before they left."""
+        """Return whether the person had the trial of a plan before they left."""
         return self._has_row(user_id, f"{source.value}:{name}")
 
     def has_left(self, user_id: int) -> bool:

@@ -1,4 +1,4 @@
-"""`merlin billing report|orders|show|refund|export|reconcile|promo`: sales, refunds, promo codes.
+"""`merlin billing report|orders|show|refund|export|reconcile`: sales and refunds.
 
 `reconcile` compares the ledger with the payment gateways and changes nothing.
 """
@@ -9,8 +9,6 @@ import io
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,9 +18,8 @@ import typer
 from merlin.app import payments
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.payments import add_code, show_payment, stop_code
+from merlin.app.payments import show_payment
 from merlin.app.reconciliation import Reconciliation, compare_all
-from merlin.billing.promo_codes import MAX_DAYS, MAX_PERCENT, Promo
 from merlin.billing.purchases import Purchase, PurchaseState
 from merlin.billing.refunds import UNDER_WAY, Refund, Refunds, RefundState
 from merlin.billing.report import COLUMNS, Sum, export_rows, format_signed_decimal
@@ -31,10 +28,8 @@ from merlin.cli.options import (
     AsJson,
     ConfigPath,
     configuration,
-    print_result,
     read_context,
     require_yes,
-    write_context,
 )
 from merlin.cli.output import (
     Since,
@@ -50,20 +45,14 @@ from merlin.cli.output import (
     translate_word,
     write_atomically,
 )
-from merlin.core.clock import start_of_day, zone_of
+from merlin.core.clock import zone_of
 from merlin.core.errors import ConfigError, Refused
 from merlin.core.money import Amount, Currency, parse_amount
 from merlin.wiring.context import open_migrated_database, yookassa_gateway
 
 _BOM = "\ufeff"
 
-app = typer.Typer(
-    name="billing", no_args_is_help=True, help="Sales: totals, orders, refunds, promo codes."
-)
-promo = typer.Typer(
-    name="promo", no_args_is_help=True, help="Promo codes: a discount, or days of a plan."
-)
-app.add_typer(promo)
+app = typer.Typer(name="billing", no_args_is_help=True, help="Sales: totals, orders, refunds.")
 
 
 @app.command()
@@ -142,7 +131,6 @@ def show(order: Order, config: ConfigPath = DEFAULT, json: AsJson = False) -> No
         "state": translate_word("purchase", document["state"]),
         "created": document["created_at"],
         "gateway-id": document["gateway_id"],
-        "promo": document["promo"],
         "reason": document["reason"],
     }
     print_pairs(values, "billing-col")
@@ -239,7 +227,6 @@ def _order_json(purchase: Purchase) -> dict[str, Any]:
         "amount": purchase.amount.decimal,
         "currency": order.amount.currency.value,
         "state": purchase.state.value,
-        "promo": order.promo,
         "test": order.is_test,
         "renewal": order.renewal_id is not None,
         "created_at": purchase.created_at,
@@ -253,64 +240,6 @@ def _refund_json(refund: Refund) -> dict[str, Any]:
     ids = {"refund_id": "refund", "purchase_id": "order", "grant_id": "grant"}
     names = {**ids, "outside_id": "gateway_id", "trouble": "gateway_reason"}
     return record(refund, **names, gateway="", payment_id="", user_id="")
-
-
-Code = Annotated[str, typer.Argument(metavar="CODE", help="Promo code; case is ignored.")]
-
-
-@promo.command("list")
-def list_codes(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
-    """List promo codes with their number of uses, newest first."""
-    with read_context(config) as (ctx, actor):
-        codes = payments.list_codes(ctx, actor)
-        states = {code.code: code.state_at(ctx.clock()) for code in codes}
-    print_list(
-        [asdict(code) for code in codes],
-        "code plan gives uses until=ends_at promo-state",
-        json=json,
-        under="promos",
-        prefix="billing-col",
-        gives=_format_benefit,
-        uses=lambda row: f"{row['uses']} / {row['most_uses'] or '∞'}",
-        promo_state=lambda row: translate_word("page-promo", states[row["code"]]),
-    )
-
-
-@promo.command()
-def add(
-    code: Code,
-    plan: Annotated[str, typer.Argument(metavar="PLAN", help="Name of a plan in config.yaml.")],
-    days: Annotated[int, typer.Option(min=0, max=MAX_DAYS, help="Number of free days.")] = 0,
-    percent: Annotated[int, typer.Option(min=0, max=MAX_PERCENT, help="Discount in per cent.")] = 0,
-    uses: Annotated[int | None, typer.Option(min=1, help="Maximum number of uses.")] = None,
-    until: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day of the end, not included.")
-    ] = None,
-    config: ConfigPath = DEFAULT,
-    json: AsJson = False,
-) -> None:
-    """Create a promo code; each person can use it once."""
-    with write_context(config) as (ctx, actor):
-        ends = start_of_day(until.date(), zone_of(ctx.config.timezone)) if until else None
-        promo = Promo(code, plan, days, percent, uses, ends, actor.name)
-        added = add_code(ctx, actor, promo)
-    code = added.code
-    print_result(asdict(added), "promo-did-add", json=json, code=code, plan=plan)
-
-
-@promo.command()
-def stop(code: Code, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
-    """Deactivate a promo code; plans and discounts already granted remain."""
-    with write_context(config) as (ctx, actor):
-        stop_code(ctx, actor, code)
-    values = {"code": code.strip().upper(), "stopped": True}
-    print_result(values, "promo-did-stop", json=json)
-
-
-def _format_benefit(values: dict[str, Any]) -> str:
-    if values["percent"]:
-        return f"−{values['percent']} %"
-    return f"{values['days']} {translate_word('billing', 'days')}"
 
 
 @app.command()

@@ -134,7 +134,7 @@ ERRAND = _table(
 
 PURCHASE = _table(
     "purchase",
-    "id user_id till plan promise amount currency is_test contact promo keeps_method renewal_id"
+    "id user_id till plan promise amount currency is_test contact keeps_method renewal_id"
     " state outside_id pay_url reason created_at expires_at asked_at look_at looks",
     sealed="contact",
 )
@@ -154,10 +154,8 @@ RENEWAL = _table(
     " reminded_for announced_price stopped_at replaced",
     sealed="method contact",
 )
-PROMO = _table("promo", "id code plan days percent most_uses ends_at by_whom at stopped_at")
 # The cost of answers per day, under a keyed hash instead of a user id.
 ANSWER_COST = _table("answer_cost", "day mark currency micro", key="day mark currency")
-PROMO_USE = _table("promo_use", "id promo_id user_id purchase_id at")
 
 CHANGE = _table(
     "change",

@@ -307,28 +307,6 @@ def test_held_payment_of_an_order_that_is_no_longer_polled_is_captured(holding):
     holding.wait_for_state(order_id, "paid")
 
 
-def test_held_payment_is_released_if_its_promo_code_was_used_meanwhile(holding):
-    code = {"code": "HELD-1", "plan": "plus", "percent": 90, "most_uses": 1}
-    assert holding.admin.post("/api/promos", json=code).status_code == 201
-    anna = holding.buyer()
-    late, soon = (anna.start_payment(promo="HELD-1", contact=f"{x}@example.com") for x in range(2))
-    for order_id in (soon, late):
-        holding.yookassa.choose(order_id, "paid")
-        wait_until(
-            lambda order_id=order_id: holding.yookassa.payment(order_id)["status"] != "pending"
-        )
-        wait_until(
-            lambda order_id=order_id: (
-                holding.yookassa.payment(order_id)["status"] != "waiting_for_capture"
-            )
-        )
-    statuses = [holding.yookassa.payment(order_id)["status"] for order_id in (soon, late)]
-    assert statuses == ["succeeded", "canceled"]
-    wait_until(lambda: "notice-code-taken" in anna.notice_keys)
-    assert holding.admin_notice_keys(code="HELD-1") == ["notice-code-taken-admins"]
-    assert len(anna.terms) == 1
-
-
 def test_held_payment_of_a_deleted_user_is_released(holding):
     order_id = holding.buyer().start_payment()
     holding.sql("UPDATE purchase SET user_id = 0 WHERE id = ?", order_id)

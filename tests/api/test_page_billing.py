@@ -1,20 +1,17 @@
-"""Admin pages of payments: sums, one payment, confirmed refunds, promo codes; for admins only."""
+"""Admin pages of payments: sums, one payment, confirmed refunds; for admins only."""
 
 import json
 import re
 import secrets
 from datetime import UTC, date, datetime
-from html import unescape
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from merlin.account.users import Users
 from merlin.api.pages.admin.payments import days_of, months
-from merlin.api.schema import DEFAULT_PAGE_SIZE
 from merlin.app.bot_settings import Settings
 from merlin.billing.ledger import Entry, EntryKind
-from merlin.billing.promo_codes import Promo, Promos
 from merlin.billing.report import count_tests, sum_by_gateway
 from merlin.core.money import Currency, roubles, stars
 from merlin.core.permissions import Role
@@ -173,38 +170,6 @@ def test_refund_of_another_orders_grant_returns_404(shop, sold):
     assert shop.admin.get("/admin/billing/nothing").status_code == 404
 
 
-def test_promo_codes_are_created_listed_and_stopped(shop):
-    form = {"code": "осень-10", "plan": "plus", "gives": "percent", "number": 10, "uses": 5}
-    assert (
-        shop.admin.post("/admin/billing/promos", data=form | {"ends": "2090-01-31"}).status_code
-        == 303
-    )
-    page = page_text(shop.admin.get("/admin/billing/promos"))
-    assert "ОСЕНЬ-10 действует скидка 10 % на «Плюс»" in page
-    assert "использован: 0 из 5 · до: 31 янв 2090" in page
-    again = shop.admin.post("/admin/billing/promos", data=form)
-    assert (again.status_code, "уже есть" in page_text(again)) == (422, True)
-    for wrong in (
-        {"code": "!"},
-        {"number": 100},
-        {"number": "x"},
-        {"plan": "nothing"},
-        {"plan": "voices", "gives": "days"},
-        {"plan": "free"},
-        {"ends": "1990-01-01"},
-        {"ends": "soon"},
-        {"ends": "9999-12-31"},
-        {"uses": -1},
-    ):
-        answer = shop.admin.post("/admin/billing/promos", data=form | {"code": "NEW"} | wrong)
-        assert answer.status_code == 422, wrong
-        assert 'role="alert"' in answer.text
-    stop = {"code": "ОСЕНЬ-10"}
-    assert shop.admin.post("/admin/billing/promos/stop", data=stop).status_code == 303
-    assert "ОСЕНЬ-10 отключён" in page_text(shop.admin.get("/admin/billing/promos"))
-    assert shop.admin.post("/admin/billing/promos/stop", data=stop).status_code == 422
-
-
 def test_last_reconciliation_is_shown_or_reported_missing_when_unreadable(shop):
     def said(value):
         Settings(shop.db).put("stars.reconciled", value, "bot")
@@ -266,16 +231,3 @@ def test_months_and_days_begin_in_the_time_zone_of_the_shop():
     )
     assert len(days) == 32
     assert [tuple(day.values()) for day in days if day["paid"]] == [(date(2026, 11, 1), 500, 200)]
-
-
-def test_promo_codes_are_shown_in_parts(shop):
-    codes = [f"PART-{number}" for number in range(DEFAULT_PAGE_SIZE + 1)]
-    for code in codes:
-        Promos(shop.db).add(Promo(code=code, plan="plus", percent=10, by="admin"))
-    address = "/admin/billing/promos"
-    first = shop.admin.get(address)
-    assert (f">{codes[-1]}<" in first.text, f">{codes[0]}<" in first.text) == (True, False)
-    refused = shop.admin.post(f"{address}/stop", data={"code": "NOTHING"})
-    for page in (first, refused):
-        rest = shop.admin.get(unescape(re.search(r'id="older" href="([^"]+)"', page.text)[1]))
-        assert (f">{codes[-1]}<" in rest.text, f">{codes[0]}<" in rest.text) == (False, True)

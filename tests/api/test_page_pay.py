@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 import httpx
 import pytest
 
-from merlin.billing.promo_codes import Promo
 from merlin.billing.quota import Format, Quotas, Source
 from merlin.billing.subscriptions import Renewal, RenewalState, Term, Terms
 from merlin.core.clock import utc_now
@@ -34,8 +33,6 @@ ONCE = uuid4().hex
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
     with run_shop_pages(tmp_path_factory.mktemp("market")) as site:
-        site.billing.promos.add(Promo("LESS20", "plus", percent=20, by="cli:vera"))
-        site.billing.promos.add(Promo("WEEK", "plus", days=7, by="cli:vera"))
         yield site
 
 
@@ -103,66 +100,11 @@ def test_trial_starts_only_once(shop):
 
 def test_checkout_and_orders_redirect_to_sign_in_and_back(shop):
     with httpx.Client(base_url=shop.site.address, timeout=longest()) as nobody:
-        for path in ("/checkout/plus?code=LESS20", "/orders", f"/orders/{'0' * 32}"):
+        for path in ("/checkout/plus?from=bot", "/orders", f"/orders/{'0' * 32}"):
             answer = nobody.get(path)
             assert answer.status_code == 303
             back = httpx.URL(answer.headers["location"])
             assert (back.path, back.params["next"]) == ("/sign-in", path)
-
-
-def test_promo_code_lowers_the_price_and_invalid_code_shows_its_reason(shop):
-    anna = shop.buyer()
-    page = anna.http.get("/checkout/plus", params={"code": "less20"})
-    assert "Скидка 20 % по промокоду less20 −59,80 ₽ Итого 239,20 ₽" in page_text(page)
-    wrong = anna.http.get("/checkout/plus", params={"code": "NONE"})
-    assert "Такого промокода нет, или он больше не действует" in page_text(wrong)
-    assert "«Плюс», 30 дней 299 ₽" in page_text(wrong)
-    assert "введите его на странице планов" in page_text(
-        anna.http.get("/checkout/plus", params={"code": "WEEK"})
-    )
-    order_id = press_pay(anna, code="less20")
-    assert shop.purchase(order_id).order.amount.minor == 23920
-    # The code is reserved by this order: pressing again returns the same one.
-    assert press_pay(anna, code="LESS20") == order_id
-    assert anna.http.post(f"/orders/{order_id}/cancel").status_code == 303
-    assert "Вы отменили этот заказ" in page_text(anna.http.get(f"/orders/{order_id}"))
-
-
-def test_promo_codes_can_be_used_on_the_plans_page(shop):
-    anna = shop.buyer()
-    for _ in range(2):  # a double click
-        days = anna.http.post("/plans/code", data={"code": " week ", "once": ONCE})
-        assert "План «Плюс» действует до" in page_text(anna.http.get(days.headers["location"]))
-    again = anna.http.post("/plans/code", data={"code": "WEEK", "once": uuid4().hex})
-    assert (again.status_code, "уже использовали" in page_text(again)) == (409, True)
-    # The field is at the foot of the page: the browser shows it and its message.
-    assert re.search(
-        r'<input name="code"[^>]* aria-describedby="wrong-code" autofocus>', again.text
-    )
-    for _ in range(2):
-        less = anna.http.post("/plans/code", data={"code": "less20", "once": ONCE})
-        assert less.headers["location"] == "/checkout/plus?code=LESS20"
-    assert len(anna.terms) == 1
-
-
-def test_number_of_promo_code_guesses_is_limited_on_every_page_and_over_rest(shop):
-    anna = shop.buyer()
-    for number in range(2):
-        anna.http.get("/checkout/plus", params={"code": f"GUESS{number}"})
-    for number in range(2, 5):
-        guess = anna.http.post("/plans/code", data={"code": f"GUESS{number}", "once": ONCE})
-        assert "Такого промокода нет" in page_text(guess)
-    for page in (
-        anna.http.get("/checkout/plus", params={"code": "LESS20"}),
-        anna.http.post("/plans/code", data={"code": "WEEK", "once": ONCE}),
-    ):
-        assert "Слишком много неверных промокодов" in page_text(page)
-    for path, body in (
-        ("/api/promos/redeem", {"code": "WEEK"}),
-        ("/api/orders", {"plan": "plus", "promo": "LESS20"}),
-    ):
-        assert "неверных промокодов" in anna.http.post(path, json=body).json()["detail"]
-    assert anna.terms == []
 
 
 @pytest.mark.parametrize(

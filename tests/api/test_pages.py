@@ -273,7 +273,6 @@ def test_hidden_course_is_visible_only_to_its_editors(shelf):
     [
         ("/me/keys", "/me"),
         ("/sign-in/code/finish", "/sign-in"),
-        ("/plans/code", "/plans"),
         ("/plans/plus/trial", "/plans"),
         ("/orders/1/cancel", "/orders/1"),
         ("/admin/models/5/promote", "/admin/models"),

@@ -1,6 +1,4 @@
-"""Payments for admins: lists, refunds, sums, promo codes."""
-
-from datetime import timedelta
+"""Payments for admins: lists, refunds, sums."""
 
 import pytest
 
@@ -179,97 +177,6 @@ def test_invalid_period_is_refused(shop, query):
 def test_sums_are_empty_before_the_first_payment(shop):
     response = shop.admin.get("/api/billing", params={"since": "2020-01-01", "until": "2021-01-01"})
     assert response.json()["sums"] == []
-
-
-def test_promo_codes_are_listed_in_parts_newest_first(shop):
-    for number in range(5):
-        body = {"code": f"part-{number}", "plan": "plus", "percent": 20}
-        assert shop.admin.post("/api/promos", json=body).status_code == 201
-    codes, query = [], "limit=2"
-    while query:
-        part = shop.admin.get(f"/api/promos?{query}")
-        codes.append([promo["code"] for promo in part.json()["promos"]])
-        query = part.links.get("next", {"url": ""})["url"].partition("?")[2]
-    # Older codes of other tests of this shop may follow.
-    assert codes[:2] == [["PART-4", "PART-3"], ["PART-2", "PART-1"]]
-    assert codes[2][0] == "PART-0"
-
-
-def test_promo_code_lowers_the_price_once_per_user(shop):
-    response = shop.admin.post("/api/promos", json={"code": "leto", "plan": "plus", "percent": 20})
-    assert (response.status_code, response.json()["code"]) == (201, "LETO")
-    again = shop.admin.post("/api/promos", json={"code": "LETO", "plan": "plus", "percent": 20})
-    assert again.status_code == 409
-    anna = shop.buyer()
-    order_id = anna.buy(promo="leto")
-    assert shop.purchase(order_id).order.amount.decimal == "239.20"
-    assert anna.http.post("/api/orders", json={"plan": "plus", "promo": "leto"}).status_code == 409
-    (listed,) = [x for x in shop.admin.get("/api/promos").json()["promos"] if x["code"] == "LETO"]
-    assert (listed["uses"], listed["stopped"]) == (1, False)
-    assert shop.admin.delete("/api/promos/leto").status_code == 204
-    assert shop.admin.delete("/api/promos/leto").status_code == 404
-    boris = shop.buyer()
-    assert boris.http.post("/api/orders", json={"plan": "plus", "promo": "leto"}).status_code == 409
-
-
-def test_one_use_code_discounts_one_order_although_three_are_paid(shop):
-    code = {"code": "ONE-3", "plan": "plus", "percent": 90, "most_uses": 1}
-    assert shop.admin.post("/api/promos", json=code).status_code == 201
-    anna = shop.buyer()
-    order_ids = [anna.start_payment(promo="one-3", contact=f"{x}@example.com") for x in range(3)]
-    boris = shop.buyer()
-    assert (
-        boris.http.post("/api/orders", json={"plan": "plus", "promo": "one-3"}).status_code == 409
-    )
-    for order_id in order_ids:
-        shop.yookassa.choose(order_id, "paid")
-    for order_id in order_ids:
-        wait_until(lambda order_id=order_id: shop.state(order_id) in {"paid", "refunded"})
-    wait_until(lambda: sorted(map(shop.state, order_ids)) == ["paid", "refunded", "refunded"])
-    (term,) = anna.terms
-    assert term.ends_at - term.starts_at == timedelta(days=30)
-    refunded = [
-        shop.yookassa.payment(order_id)["refunded_amount"]["value"] for order_id in order_ids
-    ]
-    assert sorted(refunded) == ["0.00", "29.90", "29.90"]
-    assert (
-        anna.notice_keys.count("notice-code-taken")
-        == anna.notice_keys.count("notice-refunded")
-        == 2
-    )
-    assert shop.admin_notice_keys(code="ONE-3") == ["notice-code-taken-admins"] * 2
-    back = next(order_id for order_id in order_ids if shop.state(order_id) == "refunded")
-    page = anna.http.get(f"/orders/{back}").text
-    assert "промокод этого заказа был уже использован" in page
-    assert shop.ledger_faults() == []
-
-
-def test_promo_code_gives_days_once(shop):
-    code = {"code": "VESNA", "plan": "plus", "days": 7, "most_uses": 1, "ends_in_days": 1}
-    assert shop.admin.post("/api/promos", json=code).status_code == 201
-    anna, boris = shop.buyer(), shop.buyer()
-    response = anna.http.post("/api/promos/redeem", json={"code": "vesna"})
-    assert response.json() == {"plan": "plus", "title": "Плюс", "days": 7}
-    (term,) = anna.terms
-    assert term.ends_at - term.starts_at == timedelta(days=7)
-    assert anna.http.post("/api/promos/redeem", json={"code": "vesna"}).status_code == 409
-    assert boris.http.post("/api/promos/redeem", json={"code": "vesna"}).status_code == 409
-
-
-@pytest.mark.parametrize(
-    ("code", "status"),
-    [
-        ({"code": "NONE-1", "plan": "nothing", "days": 7}, 404),
-        ({"code": "NONE-2", "plan": "pack", "days": 7}, 404),
-        ({"code": "NONE-3", "plan": "free", "percent": 7}, 404),
-        ({"code": "NONE-4", "plan": "plus"}, 409),
-        ({"code": "??", "plan": "plus", "days": 7}, 409),
-        ({"code": "NONE-5", "plan": "plus", "percent": 100}, 422),
-        ({"code": "NONE-6", "plan": "plus", "days": True}, 422),
-    ],
-)
-def test_invalid_promo_code_is_not_created(shop, code, status):
-    assert shop.admin.post("/api/promos", json=code).status_code == status
 
 
 def test_api_without_a_shop_sells_nothing_and_lists_no_orders(tmp_path):

@@ -55,7 +55,7 @@ OPERATIONS = {
     "course": "get_course list_materials get_material",
     "priced": "list_plans",
     "self": """
-        place_order list_orders list_renewals redeem_code try_plan list_favourites add_favourite
+        place_order list_orders list_renewals try_plan list_favourites add_favourite
         remove_favourite show_me list_sign_ins close_all_sign_ins set_name set_password erase_me
         sign_out
         list_keys make_key list_sessions show_usage export list_taught_courses list_changes
@@ -77,8 +77,7 @@ OPERATIONS = {
     "admin": """
         quote_launch launch_job cancel_job promote_model pin_model unpin_model roll_back
         show_health list_users show_user grant_role revoke_role block_user unblock_user
-        list_audit list_payments show_payment refund_payment show_billing list_promos make_promo
-        stop_promo""",
+        list_audit list_payments show_payment refund_payment show_billing""",
 }
 JUDGED = {name: right for right, names in OPERATIONS.items() for name in names.split()}
 TOLD = {

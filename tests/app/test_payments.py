@@ -5,7 +5,6 @@ import pytest
 from merlin.app import orders, payments, plans
 from merlin.app.actor import Actor
 from merlin.app.shop import place_order
-from merlin.billing.promo_codes import Promo
 from merlin.core.errors import NotFound
 from merlin.core.permissions import Authority, Role
 from merlin.providers.payments import Gateway
@@ -29,9 +28,6 @@ def test_only_admins_can_see_and_change_payments_of_others(shop, actor):
         lambda: payments.show_payment(ctx, actor, purchase.purchase_id),
         lambda: payments.request_refund(ctx, actor, purchase.purchase_id, grant, None, "why"),
         lambda: payments.list_entries(ctx, actor, now, now),
-        lambda: payments.list_codes(ctx, actor),
-        lambda: payments.add_code(ctx, actor, Promo("HALF", "plus", percent=50)),
-        lambda: payments.stop_code(ctx, actor, "HALF"),
         lambda: orders.show_order(ctx, actor, purchase.purchase_id),
         lambda: orders.cancel_order(ctx, actor, purchase.purchase_id),
     ]
@@ -39,7 +35,6 @@ def test_only_admins_can_see_and_change_payments_of_others(shop, actor):
         with pytest.raises(NotFound):
             shop.db.transact(act)
     assert shop.billing.refunds.list_of_purchase(purchase.purchase_id) == []
-    assert shop.billing.promos.list_newest() == []
 
 
 def test_unknown_user_cannot_place_an_order(shop):

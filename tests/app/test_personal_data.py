@@ -255,7 +255,7 @@ def test_only_rows_that_an_erasure_deletes_are_counted(database, cipher, people)
     counts = people.count(ANNA)
     assert counts["turn"] == counts["proposal"] == counts["users"] == 1
     # These stay without the person.
-    assert not {"purchase", "promo_use", "audit", "seen_commit"} & set(counts)
+    assert not {"purchase", "audit", "seen_commit"} & set(counts)
 
 
 def test_rows_of_others_that_a_person_decided_about_are_not_counted(

@@ -125,15 +125,6 @@ class Shop:
         """Return a refund as a gateway reports it."""
         return GatewayRefund(outside_id, payment_id, amount, True, self.clock())
 
-    def count_grants(self, code):
-        """Return how many payments with a promo code got what they bought, and how many did not."""
-        query = (
-            "SELECT COUNT(*) FROM ledger JOIN purchase ON purchase.id = ledger.purchase_id"
-            " WHERE ledger.kind = 'grant' AND promo = ? AND ledger.reason {} ''"
-        )
-        counts = [self.db.sql(query.format(sign), code)[0][0] for sign in ("=", "<>")]
-        return tuple(counts)
-
     def find_payment(self, grant):
         """Return the ledger's entry of the payment behind a grant."""
         entries = self.billing.ledger.entries(grant.purchase_id)

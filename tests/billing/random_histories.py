@@ -1,7 +1,7 @@
 """Random actions of one customer from a seed, and a model of what the database shall hold then.
 
 The customer orders, pays late, twice or out of order, gives up, gets refunds in parts, asks
-questions, starts trials, redeems codes, gets gifts and changes time zones; the clock jumps in both
+questions, starts trials, gets gifts and changes time zones; the clock jumps in both
 directions. `check` compares the database with the model: `tests/billing` for a hundred histories,
 `bench/billing.py` for ten thousand.
 """
@@ -15,14 +15,13 @@ from math import ceil
 
 from merlin.account.users import User
 from merlin.app.settlement import expire
-from merlin.billing.promo_codes import Promo
 from merlin.billing.purchases import PurchaseState
 from merlin.billing.quota import Format, Gift, Quotas, Source, allowance_of, plan_of, scope_of
 from merlin.config.shop import PaymentsConfig, YooKassaConfig
 from merlin.core.clock import zone_of
 from merlin.core.errors import MerlinError, Refused
 from merlin.providers.payments import Status
-from tests.billing.plan_shop import PLAN_SETTINGS, STARS, YOOKASSA, Shop
+from tests.billing.plan_shop import PLAN_SETTINGS, STARS, YOOKASSA
 from tests.support.plan_config import make_plans
 
 BOT = 4242
@@ -40,13 +39,6 @@ PRICES_AND_GATEWAYS = (PLANS, PaymentsConfig(yookassa=YooKassaConfig()))
 DAYS = {"plus": 30, "course": 7}
 PACK = {Format.VOICE: 3, Format.TEXT: 2}
 JUMPS = (60, 3 * 3600, 26 * 3600, 9 * 86_400, 33 * 86_400, -3600)
-# The last may be used by few people, so that they compete for it.
-FEW = 3
-CODES = (
-    Promo("DAYS", "plus", days=5),
-    Promo("LESS", "plus", percent=33),
-    Promo("FEW", "plus", percent=90, most_uses=FEW),
-)
 
 
 @dataclass
@@ -59,11 +51,6 @@ class PaidOrder:
     grant: object
     refunded: int = 0
     refunds: list[tuple[str, int]] = field(default_factory=list)
-
-    @property
-    def code(self):
-        """Return the promo code that this payment used, "" for none."""
-        return "" if self.grant.is_empty else self.purchase.order.promo
 
 
 @dataclass
@@ -97,7 +84,7 @@ class History:
         """Do one random action."""
         steps = [self.order, self.pay, self.ask, self.ask, self.settle, self.pass_time]
         steps += [self.pay_again, self.refund, self.refund_again, self.report_out_of_order]
-        steps += [self.end_unpaid, self.change_zone, self.get_gift, self.start_trial, self.redeem]
+        steps += [self.end_unpaid, self.change_zone, self.get_gift, self.start_trial]
         steps += [self.start_payment, self.poll, self.order, self.pay]
         action = self.rng.choice(steps)
         self.counts[action.__name__] += 1
@@ -108,29 +95,15 @@ class History:
     def order(self):
         plan = self.rng.choice(["plus", "plus", "pack", "course"])
         gateway = self.rng.choice([STARS, YOOKASSA])
-        promo = self.rng.choice(["LESS", "FEW", "FEW", ""]) if plan == "plus" else ""
-        contact = self.rng.choice(["", "a@example.com"])
-        more = {"promo": promo, "contact": contact}
-        try:
-            first, second = (self.shop.order(self.user_id, plan, gateway, **more) for _ in range(2))
-        except Refused as refused:
-            self._check_refused(promo, refused.key)
-            return
+        more = {"contact": self.rng.choice(["", "a@example.com"])}
+        first, second = (self.shop.order(self.user_id, plan, gateway, **more) for _ in range(2))
         # Ordering twice places one order.
         assert first.purchase_id == second.purchase_id
         if first.purchase_id not in {order.purchase_id for order in self.orders}:
             self.orders.append(first)
 
-    def _check_refused(self, promo, key):
-        """A code is refused only after this customer or enough others have paid with it."""
-        is_mine = any(payment.code == promo != "" for payment in self.payments)
-        assert is_mine or (key, self.count_uses(promo)) == ("promo-used-up", FEW)
-
     def pay(self):
-        """Pay an order, which may be old, given up, or paid before through another link.
-
-        A payment with a code that is used up by then grants nothing, and is refunded.
-        """
+        """Pay an order, which may be old, given up, or paid before through another link."""
         if not self.orders:
             return
         purchase = self.rng.choice(self.orders)
@@ -138,13 +111,8 @@ class History:
         if is_again and purchase.order.gateway is YOOKASSA:
             return
         outside_id = f"{self.user_id}-{len(self.payments)}"
-        promo = purchase.order.promo
-        is_free = self.count_uses(promo) < FEW
-        used_codes = [payment.code for payment in self.payments]
         grant = self.shop.pay(purchase, outside_id)
         assert grant is not None
-        assert not grant.is_empty or promo in used_codes or (promo == "FEW" and not is_free)
-        assert grant.is_empty or promo not in [code for code in used_codes if code]
         amount = purchase.order.amount.minor
         self.payments.append(PaidOrder(purchase, outside_id, amount, grant))
         if purchase.order.promise.pack:
@@ -178,10 +146,6 @@ class History:
         for claimed in self.shop.billing.purchases.claim_due(self.clock(), 50):
             self.shop.billing.purchases.end_polling(claimed)
 
-    def count_uses(self, code):
-        promos = self.shop.billing.promos.list_newest()
-        return next((promo.uses for promo in promos if promo.code == code), 0)
-
     def report_out_of_order(self):
         """Report a state of a payment that is outdated or never was."""
         if not self.orders:
@@ -212,9 +176,6 @@ class History:
         if not refundable:
             return
         payment = self.rng.choice(refundable)
-        if payment.grant.is_empty:
-            self._refund_empty_grant(payment)
-            return
         rest = payment.paid - payment.refunded
         is_whole = payment.purchase.order.gateway is STARS or self.rng.random() < 0.4
         minor = rest if is_whole else self.rng.randint(1, rest)
@@ -227,18 +188,6 @@ class History:
         payment.refunded += minor
         payment.refunds.append((outside_id, minor))
         self._reduce_gifts(payment)
-
-    def _refund_empty_grant(self, payment):
-        """Carry out the refund that was requested for a payment without a grant."""
-        (request,) = self.list_refunds(payment)
-        refund = self.shop.make_refund(payment.outside_id, request.refund_id, request.amount)
-        assert self.shop.billing.refunds.mark_done(request.refund_id, refund) is not None
-        payment.refunded = payment.paid
-        payment.refunds.append((request.refund_id, payment.paid))
-
-    def list_refunds(self, payment):
-        refunds = self.shop.billing.refunds.list_of_purchase(payment.purchase.purchase_id)
-        return [refund for refund in refunds if refund.payment_id == payment.outside_id]
 
     def _reduce_gifts(self, payment):
         keys = {f"grant:{payment.grant.entry_id}:{kind.value}" for kind in PACK}
@@ -258,7 +207,7 @@ class History:
             payment, (outside_id, minor) = self.rng.choice(refunds)
             assert self.shop.refund(payment.grant, minor, outside_id) is None
 
-    # Trials, codes and gifts.
+    # Trials and gifts.
 
     def start_trial(self):
         had_plan = any(
@@ -271,14 +220,6 @@ class History:
             return
         assert not had_plan
         self.received["trial"] += 1
-
-    def redeem(self):
-        try:
-            self.shop.billing.promos.redeem(self.user_id, "days")
-        except Refused:
-            assert self.received["promo"] == 1
-            return
-        self.received["promo"] += 1
 
     def get_gift(self):
         amount, hours = self.rng.randint(1, 2), self.rng.choice([None, 1, 30])
@@ -396,17 +337,6 @@ class History:
             expected = PurchaseState.REFUNDED_IN_PART if sums["refund"] else PurchaseState.PAID
             expected = PurchaseState.REFUNDED if whole == len(payments) else expected
             assert not payments or state is expected
-            for payment in payments:
-                amounts = [refund.amount.minor for refund in self.list_refunds(payment)]
-                assert amounts == ([payment.paid] if payment.grant.is_empty else [])
-        self._check_codes()
-
-    def _check_codes(self):
-        """Each code is used at most once by a person, and by no more people than allowed."""
-        used = Counts(payment.code for payment in self.payments if payment.code)
-        assert all(times == 1 for times in used.values())
-        assert self.count_uses("FEW") <= FEW
-        assert self.shop.count_grants("FEW")[0] <= FEW
 
     def _check_terms(self):
         terms = self.shop.billing.terms.list_of_user(self.user_id)
@@ -417,7 +347,6 @@ class History:
             payment = payments.get(term.grant_id)
             if payment is None:
                 continue
-            assert not payment.grant.is_empty
             length = term.ends_at - term.starts_at
             whole = timedelta(days=DAYS[term.plan])
             assert length <= whole
@@ -454,11 +383,3 @@ class History:
         used = {gift.gift_id: gift.used for gift in self.quotas.gifts.list_all(self.user_id)}
         assert used == {gift_id: self.count_questions(gift_id=gift_id) for gift_id in self.gifts}
         assert all(used[gift_id] <= gift[1] for gift_id, gift in self.gifts.items())
-
-
-def open_shop(database, clock):
-    """Return a shop with the promo codes."""
-    shop = Shop(database, clock, PRICES_AND_GATEWAYS)
-    for promo in CODES:
-        shop.billing.promos.add(promo)
-    return shop

@@ -3,7 +3,6 @@
 from types import SimpleNamespace
 
 from merlin.billing.ledger import Ledger
-from merlin.billing.promo_codes import Promos
 from merlin.billing.purchases import Purchases
 from merlin.billing.refunds import Refunds
 from merlin.billing.subscriptions import Renewals, Terms
@@ -20,7 +19,6 @@ def open_billing(database, clock=utc_now):
         terms=Terms(database, clock),
         refunds=Refunds(database, clock),
         renewals=Renewals(database, clock),
-        promos=Promos(database, clock),
         notices=Notices(database, clock),
         audit=Audit(database, clock),
     )

@@ -3,14 +3,13 @@
 import pytest
 import yaml
 
-from merlin.billing.promo_codes import Promo, prices
 from merlin.billing.quota import Format, plan_named, plans_for_sale
 from merlin.config import load
-from merlin.config.shop import NETWORKS, PaymentsConfig, PlanPrice, YooKassaConfig
+from merlin.config.shop import NETWORKS, PaymentsConfig, YooKassaConfig
 from merlin.core.errors import ConfigError
 from merlin.core.i18n import text
 from merlin.core.money import roubles, stars
-from tests.billing.plan_shop import PLAN_SETTINGS, PLANS
+from tests.billing.plan_shop import PLAN_SETTINGS
 
 pytestmark = pytest.mark.unit
 
@@ -154,21 +153,3 @@ def test_invalid_network_is_refused(tmp_path):
 def test_shop_url_must_use_https(tmp_path):
     payments = {"yookassa": {"base_url": "http://pay.example.com/v3"}}
     assert "payments.yookassa.base_url" in error_text(tmp_path, PLUS, payments)
-
-
-@pytest.mark.parametrize(
-    ("percent", "rub", "xtr"),
-    [(0, 29_990, 200), (10, 26_991, 180), (33, 20_093, 134), (99, 299, 2)],
-)
-def test_discount_is_rounded_in_the_buyers_favour(percent, rub, xtr):
-    plus = plan_named(PLANS, "plus")
-    lower = prices(plus, Promo("X", "plus", percent=percent))
-    assert [price.minor for price in lower] == [rub, xtr]
-
-
-def test_price_is_never_zero():
-    plus = plan_named(PLANS, "plus")
-    cheap = plus.model_copy(update={"price": PlanPrice(rub=0.01, stars=1)})
-    assert [price.minor for price in prices(cheap, Promo("X", "plus", percent=99))] == [1, 1]
-    unsold = plus.model_copy(update={"price": PlanPrice(stars=200)})
-    assert prices(unsold, None)[0] is None

@@ -217,7 +217,7 @@ STAFFS_BUTTONS = (
     *(f"a-gift-yes:{ANNA}:text:100:0", f"a-term:{ANNA}", f"a-term-yes:{ANNA}:x:30:1"),
     *("a-jobs:0", "a-job:1", "a-losses:1", "a-cancel:1", "a-cancel-yes:1", "a-launch"),
     *("a-pay", "a-pays", "a-buy:x", f"a-buys:{ANNA}:0", "a-back:1:x", "a-back-yes:1"),
-    *("a-codes:0", "a-code-add", "a-code-for:x", "a-models", "a-promote:1", "a-promote-yes:1"),
+    *("a-models", "a-promote:1", "a-promote-yes:1"),
     "a-scores:1",
     *("ex", "ex:home", "ex:ds:x", "ex:add:x", "ex:save", "ex:list:x:0", "ex:one:x:y", "ex:del:x:y"),
     *("ex:queue:0", "ex:prop:1", "ex:no:1", "ex:no-yes:1", "ex:changes:0", "ex:take", "ex:picked"),
@@ -234,7 +234,7 @@ def test_staff_buttons_forged_by_a_student_do_nothing(chat, telegram, settings):
         assert anna.press_forged(data) == "Эта кнопка больше не действует.", data
     assert anna.last.text == before
     assert audit_rows(chat) == []
-    for table in ("request", "change", "dialog", "refund", "promo"):
+    for table in ("request", "change", "dialog", "refund"):
         assert select_rows(settings, f"SELECT COUNT(*) FROM {table}") == [(0,)]  # noqa: S608 - our own
 
 

@@ -1,12 +1,10 @@
-"""/plan: the user's plan, plans on sale, promo codes, courses, and buying a missing format."""
+"""/plan: the user's plan, plans on sale, courses, and buying a missing format."""
 
 from dataclasses import replace
-from urllib.parse import quote
 
 import pytest
 from structlog.testing import capture_logs
 
-from merlin.billing.promo_codes import Promo
 from merlin.billing.quota import Source
 from merlin.config.shop import PaymentsConfig, YooKassaConfig
 from merlin.sandbox.telegram.arguments import Upload
@@ -52,11 +50,6 @@ def buyer(selling_bot):
     return Buyer(telegram, settings)
 
 
-def add_code(buyer, code, plan, **gives):
-    promo = Promo(code, plan, by="user:1003", **gives)
-    query_billing(buyer.settings, lambda books: books.promos.add(promo))
-
-
 def test_closed_format_offers_plans_and_is_answered_after_the_purchase(buyer, selling_bot):
     telegram, settings, _ = selling_bot
     voice = Upload("voice.oga", "audio/ogg", SOUND)
@@ -80,7 +73,6 @@ def test_plan_shows_the_current_plan_and_the_offers(buyer):
     assert "3 of 3 left" in message.text
     assert buyer.labels == [
         *("Plus · 200 ⭐", "Always · 300 ⭐", "Twenty voices · 50 ⭐", "Course · 10 ⭐"),
-        "Enter a promo code",
     ]
 
 
@@ -105,64 +97,6 @@ def test_rouble_payment_page_is_linked_only_where_configured(buyer):
     assert "Pay on our site: ₽99" in buyer.labels
     buyer.open_plan("Plus")
     assert not any("url" in key for row in buyer.last.keys for key in row)
-
-
-def test_page_for_rouble_payment_gets_the_code_of_the_discounted_price(buyer):
-    code = f"СКИДКА{buyer.user_id}"
-    add_code(buyer, code, "course", percent=50)
-    buyer.say("/plan")
-    buyer.press("Enter a promo code")
-    buyer.say(code)
-    assert "Pay on our site: ₽49.50" in buyer.labels
-    (link,) = [key["url"] for row in buyer.last.keys for key in row if "url" in key]
-    assert link == f"https://merlin.example/checkout/course?code={quote(code)}"
-
-
-def test_promo_code_gives_days_once(buyer):
-    add_code(buyer, f"GIVE{buyer.user_id}", "plus", days=5)
-    buyer.say("/plan")
-    buyer.press("Enter a promo code")
-    voice = Upload("a.oga", "audio/ogg", b"OggS")
-    buyer._act(buyer.telegram.send_file, voice, kind="voice")
-    assert buyer.last.text.startswith("Send the promo code")
-    assert "isn't valid" in buyer.say("no such").text
-    assert "5 days as a gift" in buyer.say(f"give{buyer.user_id}").text
-    buyer.press("Enter a promo code")
-    assert (
-        "You've already used this code, or it's in an unpaid order"
-        in buyer.say(f"GIVE{buyer.user_id}").text
-    )
-    assert [term.source for term in buyer.terms()] == [Source.PROMO]
-
-
-def test_promo_code_lowers_the_price_of_one_order(buyer):
-    code = f"ЛЕТО{buyer.user_id}"
-    add_code(buyer, code, "always", percent=50, most_uses=1)
-    buyer.say("/plan")
-    buyer.press("Enter a promo code")
-    text = buyer.say(code.lower()).text
-    assert "150 ⭐ instead of 300 ⭐" in text
-    buyer.press(buyer.find_button("Buy for 150"))
-    buyer.pay()
-    (purchase,) = buyer.purchases()
-    assert (purchase.order.amount.minor, purchase.order.promo) == (150, code)
-    assert not buyer.renewals()
-
-
-def test_number_of_promo_code_guesses_is_limited_however_often_the_button_is_pressed(buyer):
-    add_code(buyer, f"TRUE{buyer.user_id}", "plus", days=5)
-    too_many = "Too many wrong promo codes. Check with the person who gave you the code"
-    for number in range(5):
-        buyer.say("/plan")
-        buyer.press("Enter a promo code")
-        assert too_many not in buyer.say(f"guess{number}").text
-    assert too_many in buyer.say("guess5").text
-    assert (buyer.user_id,) not in select_rows(buyer.settings, "SELECT user_id FROM dialog")
-    buyer.say("/plan")
-    buyer.press("Enter a promo code")
-    assert too_many in buyer.alerts()[-1]
-    buyer.say(f"TRUE{buyer.user_id}")
-    assert not buyer.terms()
 
 
 def test_plan_after_the_current_one_is_shown(buyer):

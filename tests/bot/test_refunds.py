@@ -1,4 +1,4 @@
-"""Payments for admins: gifts, purchases, refunds with a reason, promo codes, monthly sums."""
+"""Payments for admins: gifts, purchases, refunds with a reason, monthly sums."""
 
 import re
 from datetime import timedelta
@@ -10,10 +10,9 @@ from merlin.billing.purchases import Order, Promise
 from merlin.core.clock import utc_now
 from merlin.core.money import roubles
 from merlin.providers.payments import Gateway, GatewayPayment, Status
-from merlin.sandbox.telegram.arguments import Upload
 from tests.bot.admin_chat import StaffUser
-from tests.bot.running_bot import PHOTO, RunningBot, add_live_model, select_rows
-from tests.bot.stars_buyer import Buyer, change_rows, ledger, query_billing, selling_settings
+from tests.bot.running_bot import RunningBot, add_live_model, select_rows
+from tests.bot.stars_buyer import Buyer, ledger, query_billing, selling_settings
 from tests.support.stand_ins import TelegramStandIn
 
 pytestmark = pytest.mark.functional
@@ -240,39 +239,6 @@ def test_own_orders_are_shown_page_by_page(buyer):
     assert buyer.press("‹").text.count("₽299") == 8
 
 
-def test_promo_codes_are_created_listed_and_stopped(vera, buyer, selling_bot):
-    _, settings = selling_bot
-    vera.press("a-codes:0", forged=True)
-    vera.press("Новый промокод")
-    vera.press("Плюс")
-    for nonsense in ("ЛЕТО", "ЛЕТО 0%", "ЛЕТО 100%", "Л 5", "ЛЕТО 99999", "ЛЕТО 5 0"):
-        vera.say(nonsense)
-        assert vera.labels == ["Отмена"]
-    assert select_rows(settings, "SELECT COUNT(*) FROM promo") == [(0,)]
-    vera.say("ЛЕТО 20% 100")
-    assert "ЛЕТО · −20\xa0%" in vera.labels
-    vera.press("ЛЕТО · −20\xa0%")
-    assert "лимит: 100" in vera.last.text
-    assert "Промокод действует" in vera.last.text
-    assert "Автор: пользователь 1003" in vera.last.text
-    change_rows(settings, "UPDATE promo SET most_uses = 0")
-    vera.press("a-codes:0")
-    vera.press("ЛЕТО · −20\xa0%")
-    assert "Промокод использован полностью" in vera.last.text
-    vera.press("Отключить промокод")
-    vera.press(vera.button_data("a-code-off-yes"))
-    assert "Промокод отключён" in vera.last.text
-    buyer.say("/plan")
-    buyer.press("Enter a promo code")
-    picture = Upload("a.png", "image/png", PHOTO)
-    buyer._act(buyer.telegram.send_file, picture, kind="photo", caption="ЛЕТО")
-    assert buyer.last.text.startswith("The file wasn't saved: only text can be used here.")
-    assert (
-        "no longer works" in buyer.say("ЛЕТО").text
-        or "This code isn't valid or no longer works" in buyer.last.text.lower()
-    )
-
-
 def test_payment_question_shows_the_users_orders(buyer, vera, selling_bot):
     buyer.order("Twenty voices")
     buyer.pay()
@@ -289,7 +255,7 @@ def test_payment_question_shows_the_users_orders(buyer, vera, selling_bot):
 
 
 def test_missing_order_or_user_is_reported(vera):
-    for data in ("a-buy:nope", "a-back:1:nope", "a-term:424242", "a-code:nope", "a-back-yes:1"):
+    for data in ("a-buy:nope", "a-back:1:nope", "a-term:424242", "a-back-yes:1"):
         assert vera.press_forged(data)
     vera.press("a-buys:424242:0", forged=True)
     assert "Заказов пока нет" in vera.last.text

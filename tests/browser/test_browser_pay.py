@@ -8,7 +8,6 @@ import pytest
 from playwright.sync_api import expect
 
 from merlin.account.users import Users
-from merlin.billing.promo_codes import Promo
 from merlin.core.money import roubles
 from tests.api.payment_api import PUBLIC_URL, press_pay, run_shop_pages
 from tests.api.running_api import VERA
@@ -43,7 +42,6 @@ def shop(tmp_path_factory):
     with run_shop_pages(tmp_path_factory.mktemp("market"), test=False) as pages:
         pages.yookassa.behave(is_test=False)
         pages.site.numbers = count(8000)
-        pages.billing.promos.add(Promo("LESS20", "plus", percent=20, by="cli:vera"))
         yield pages
 
 
@@ -148,15 +146,12 @@ def test_open_order_page_updates_when_the_order_is_paid(visitor, shop):
 def test_purchase_works_without_javascript(visitor, shop):
     anna = visitor.add_user()
     page = open_checkout(visitor, anna, java_script_enabled=False, **PHONE)
-    page.get_by_text("Есть промокод?").click()
-    page.get_by_label("Промокод", exact=True).fill("less20")
-    page.get_by_role("button", name="Применить промокод").click()
-    expect(page.get_by_role("button", name="Оплатить 239,20 ₽")).to_be_visible()
+    expect(page.get_by_role("button", name="Оплатить 299 ₽")).to_be_visible()
     page.get_by_label("Куда прислать чек").fill("+7 916 123-45-67")
-    page.get_by_role("button", name="Оплатить 239,20 ₽").click()
+    page.get_by_role("button", name="Оплатить 299 ₽").click()
     page.locator("#pay").click()
     page.wait_for_url("**/orders/*")
-    expect(page.locator("#order").get_by_text("Спасибо! Оплата 239,20 ₽ прошла")).to_be_visible()
+    expect(page.locator("#order").get_by_text("Спасибо! Оплата 299 ₽ прошла")).to_be_visible()
 
 
 def test_admin_refunds_a_payment_after_confirming(visitor, shop):
@@ -193,12 +188,10 @@ def page_paths(shop):
     shop.yookassa.choose(paid, "paid")
     shop.wait_for_state(paid, "paid")
     unpaid = press_pay(anna, "max")
-    shop.admin.post("/admin/billing/promos", data=PROMO)
     return {
         "plans": ("/plans", anna.user_id),
         "plans-of-nobody": ("/plans", None),
-        "checkout": ("/checkout/plus?code=LESS20", boris.user_id),
-        "checkout-wrong": ("/checkout/plus?code=NO", boris.user_id),
+        "checkout": ("/checkout/plus", boris.user_id),
         "checkout-stars": ("/checkout/course", boris.user_id),
         "order": (f"/orders/{paid}", anna.user_id),
         "order-waits": (f"/orders/{unpaid}", anna.user_id),
@@ -209,12 +202,8 @@ def page_paths(shop):
         "me": ("/me", anna.user_id),
         "billing": ("/admin/billing", VERA),
         "payment": (f"/admin/billing/{paid}", VERA),
-        "promos": ("/admin/billing/promos", VERA),
         "leading": (f"/orders/{unpaid}/pay", anna.user_id),
     }
-
-
-PROMO = {"code": "AUTUMN", "plan": "plus", "gives": "percent", "number": 10}
 
 
 def open_page(page, shop, name, path):

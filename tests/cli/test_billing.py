@@ -4,7 +4,6 @@ import asyncio
 import csv
 import io
 import json
-import re
 import shutil
 import sys
 import threading
@@ -309,45 +308,6 @@ def test_export_is_a_csv_table_without_user_ids(capfd, folder):
         assert (code, f"{path} can't be written" in captured.err) == (exit_code, True)
 
 
-def test_promo_codes_are_created_listed_and_stopped(capfd, folder):
-    document = show_json(
-        capfd, folder, "promo", "add", "spring", "plus", "--days", "7", "--uses", "5"
-    )
-    assert (document["code"], document["days"], document["most_uses"]) == ("SPRING", 7, 5)
-    show_json(
-        capfd, folder, "promo", "add", "half", "voices", "--percent", "50", "--until", "2099-01-01"
-    )
-    half, spring = show_json(capfd, folder, "promo", "list")["promos"]
-    assert (half["percent"], half["ends_at"], spring["uses"]) == (
-        50,
-        "2098-12-31T21:00:00.000000+00:00",
-        0,
-    )
-    assert show_json(capfd, folder, "promo", "stop", "Half")["stopped"]
-    assert show_json(capfd, folder, "promo", "list")["promos"][0]["stopped"]
-    code, captured = run(capfd, folder, "billing", "promo", "list")
-    assert code == 0
-    assert re.search("SPRING.* active", captured.out)
-    assert re.search("HALF.* deactivated", captured.out)
-
-
-def test_invalid_promo_code_is_refused(capfd, folder):
-    for arguments, code in (
-        (("add", "x", "plus", "--days", "7"), 1),
-        (("add", "good", "nothing", "--days", "7"), 1),
-        (("add", "good", "voices", "--days", "7"), 1),
-        (("add", "good", "free", "--percent", "7"), 1),
-        (("add", "good", "plus"), 1),
-        (("add", "good", "plus", "--days", "7", "--percent", "7"), 1),
-        (("add", "good", "plus", "--percent", "100"), 2),
-        (("add", "good", "plus", "--days", "7", "--until", "2001-01-01"), 1),
-        (("stop", "good"), 1),
-    ):
-        came, _ = run(capfd, folder, "billing", "promo", *arguments)
-        assert came == code
-        assert show_json(capfd, folder, "promo", "list")["promos"] == []
-
-
 def test_user_can_be_given_a_plan_for_some_days(capfd, folder):
     code, captured = run(
         capfd, folder, "users", "give-plan", str(BORIS), "plus", "--days", "10", "--json"
@@ -375,7 +335,6 @@ def test_before_any_sale_commands_report_nothing_to_show(capfd, tmp_path):
         ["show", "x"],
         ["reconcile"],
         ["export"],
-        ["promo", "list"],
     ):
         code, captured = run(capfd, tmp_path, "billing", *words)
         assert (code, "Nothing here yet" in captured.err) == (1, True), words

@@ -323,7 +323,6 @@ def act_as_people(installation):
     cancelled = installation.call_daemon("vera", "POST", "/api/jobs/4/cancel")
     installation.lab.until_serving("trial-6")
     installation.requests.append(cancelled["id"])
-    installation.call("vera", "POST", "/api/promos", code="LETO", plan="plus", percent=20)
     # Notices are grouped for a minute; a restarted bot with group_s=0 sends them in one message.
     installation.processes["bot"].terminate()
     installation.processes["bot"].join()

@@ -93,7 +93,7 @@ def test_damaged_database_starts_nothing_and_is_reported(lab, tmp_path, verb):
     path = lab.config.state_dir / "merlin.db"
     with closing(sqlite3.connect(path)) as database:
         page = database.execute("PRAGMA page_size").fetchone()[0]
-        unused = "SELECT rootpage FROM sqlite_schema WHERE name = 'promo'"
+        unused = "SELECT rootpage FROM sqlite_schema WHERE name = 'favourite'"
         number = database.execute(unused).fetchone()[0]
     with path.open("r+b") as file:  # this table is not read at start
         file.seek((number - 1) * page)

@@ -1,6 +1,6 @@
 """Checkout, orders, and the state of an order by row, ledger and gateway.
 
-GET  /checkout/{plan}   the price; ?code= reduces it
+GET  /checkout/{plan}   the price
 POST /checkout/{plan}   stores the order, asks YooKassa, redirects to its payment page
 /orders                 the person's orders, newest first
 /orders/{id}            one order; refreshed when opened, and every few seconds after that
@@ -41,11 +41,10 @@ from merlin.api.schema import MAX_ID, Hex, Part
 from merlin.app import orders
 from merlin.app.bot_settings import bot_link
 from merlin.app.orders import CANCELED_BY_BUYER, OrderDetails
-from merlin.app.plans import find_discount, read_subscriptions
+from merlin.app.plans import read_subscriptions
 from merlin.app.settlement import reason_key
 from merlin.app.shop import place_order
 from merlin.billing.ledger import pack_key
-from merlin.billing.promo_codes import Promo, prices
 from merlin.billing.purchases import POLL_DURATION, Purchase, PurchaseState, promise_of
 from merlin.billing.quota import Gift, Plan, Quotas, plan_named
 from merlin.core.errors import MerlinError, NotFound, PaymentError, Refused
@@ -57,7 +56,7 @@ from merlin.providers.payments import Gateway, format_contact, normalise_contact
 
 log = get_logger(__name__)
 router = page_router()
-# Longer than any code or address; a longer value is refused, not truncated.
+# Longer than any address; a longer value is refused, not truncated.
 _MAX_INPUT_LENGTH = 500
 
 
@@ -71,22 +70,17 @@ class CheckoutForm(BaseModel):
 
     price: int = Field(default=0, ge=0, le=MAX_MINOR)
     ends: str = Field(default="", max_length=_MAX_INPUT_LENGTH)
-    code: str = Field(default="", max_length=_MAX_INPUT_LENGTH)
     contact: str = Field(default="", max_length=_MAX_INPUT_LENGTH)
     keeps: bool = False
 
 
 @router.get("/checkout/{name}")
-async def show_checkout(
-    context: SignedInContext,
-    name: PlanName,
-    code: Annotated[str, Query(max_length=_MAX_INPUT_LENGTH)] = "",
-) -> Response:
+async def show_checkout(context: SignedInContext, name: PlanName) -> Response:
     """Return the checkout page of a plan."""
     plan = plan_named(context.services.plans, name)
     if plan is None or not plan.is_sold:
         raise not_found_error(context, "plan")
-    return await _page(context, plan, CheckoutForm(code=code))
+    return await _page(context, plan, CheckoutForm())
 
 
 @router.post("/checkout/{name}")
@@ -102,18 +96,15 @@ async def buy(
     if needs_contact and not address:
         message = context.say("contact-wrong" if form.contact.strip() else "contact-none")
         return await _page(context, plan, form, wrong_contact=message)
-    promo, wrong_code = await _read_code(context, plan, form.code)
-    price = prices(plan, promo)[0]
-    if wrong_code or price is None or price.minor != form.price:
-        message = "" if wrong_code else context.say("price-changed")
-        return await _page(context, plan, form, message)
+    if plan.rub is None or plan.rub.minor != form.price:
+        return await _page(context, plan, form, context.say("price-changed"))
     ends = (await context.read(read_subscriptions, context.actor)).ends(
         plan, context.services.clock()
     )
     if ends is not None and ends.isoformat() != form.ends:
         # The page is older than the last payment: it was opened before, or returned to.
         return await _page(context, plan, form, context.say("bought-already"))
-    requested = (plan.name, Gateway.YOOKASSA, form.code, address)
+    requested = (plan.name, Gateway.YOOKASSA, address)
     try:
         purchase = await context.write(
             place_order, context.actor, *requested, keeps_method=form.keeps
@@ -150,24 +141,9 @@ def _needs_contact(context: PageContext) -> bool:
     return shop is not None and shop.receipt is not None
 
 
-async def _read_code(context: PageContext, plan: Plan, code: str) -> tuple[Promo | None, str]:
-    """Return the promo code if it reduces this plan's price, else why it does not."""
-    code = code.strip()
-    if not code:
-        return None, ""
-    try:
-        promo = await context.read(find_discount, context.actor, plan, code)
-    except (NotFound, Refused) as error:
-        return None, refusal_text(context, error)
-    if not promo.percent:
-        return None, context.say("promo-gives-days")
-    return promo, ""
-
-
 async def _page(
     context: PageContext, plan: Plan, form: CheckoutForm, wrong: str = "", wrong_contact: str = ""
 ) -> Response:
-    promo, wrong_code = await _read_code(context, plan, form.code)
     shop = context.services.config.payments.yookassa
     ends = (await context.read(read_subscriptions, context.actor)).ends(
         plan, context.services.clock()
@@ -178,12 +154,9 @@ async def _page(
         "promise": promise_of(plan),
         "brings": plan_features(context, plan),
         # The price on the button, so that no one pays a price they have not seen.
-        "total": prices(plan, promo)[0] if takes_roubles(context, plan) else None,
-        "promo": promo,
+        "total": plan.rub if takes_roubles(context, plan) else None,
         "bot_href": await context.services.read(bot_link, PLANS) if plan.xtr else "",
         "typed": form,
-        "code": form.code.strip(),
-        "wrong_code": wrong_code,
         "needs_contact": _needs_contact(context),
         "wrong_contact": wrong_contact,
         "consent": _consent(context, plan),
@@ -213,9 +186,7 @@ def _describe_state(
     """Return the state of the order in one or two sentences."""
     purchase = details.purchase
     name, order = state.value, purchase.order
-    if details.is_empty:
-        name = "code-taken"
-    elif state is PurchaseState.CANCELED and purchase.reason == CANCELED_BY_BUYER:
+    if state is PurchaseState.CANCELED and purchase.reason == CANCELED_BY_BUYER:
         name = "given-up"
     elif state is PurchaseState.PENDING and is_silent:
         name = "look-silent"
@@ -395,7 +366,7 @@ async def _view(
         "may_check": may_check,
         "may_cancel": waits and is_by_hand,
         "again_href": _buy_again_href(context, purchase, state),
-        "is_good": state is PurchaseState.PAID and not details.is_empty,
+        "is_good": state is PurchaseState.PAID,
         "now": now,
         "live_href": href,
         "live_s": wait,

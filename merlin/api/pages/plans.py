@@ -2,7 +2,6 @@
 
 /plans                the offers
 /plans/{name}/trial   a trial of a plan for some days, once
-/plans/code           a promo code: grants its days, or reduces the price at its plan's checkout
 /terms                the terms, as in the bot: the operator's own, if any
 /me/renewals/stop     stops an automatic renewal
 """
@@ -42,7 +41,6 @@ from merlin.app.plans import (
     read_subscriptions,
 )
 from merlin.app.requests import perform_once
-from merlin.billing.promo_codes import Promos
 from merlin.billing.purchases import Purchase
 from merlin.billing.quota import (
     Format,
@@ -228,22 +226,6 @@ async def begin_trial(context: SignedInContext, name: PlanName, once: FormToken)
     return seen_other(f"/plans?tried={quote(name)}")
 
 
-@router.post("/plans/code")
-async def use_code(
-    context: SignedInContext, once: FormToken, code: Annotated[str, Form(max_length=500)] = ""
-) -> Response:
-    """Redeem a code that gives days; one for a lower price redirects to its plan's checkout."""
-    try:
-        promo = await context.write(perform_once, context.actor, once, plans.use_code, code)
-    except (NotFound, Refused) as error:
-        return await _page(context, wrong_code=refusal_text(context, error), code=code)
-    if promo is None:  # the form is submitted twice
-        promo = await context.services.read(lambda ctx: Promos(ctx.db).get(code))
-    if promo.percent:
-        return seen_other(f"/checkout/{quote(promo.plan)}?code={quote(promo.code)}")
-    return seen_other(f"/plans?tried={quote(promo.plan)}")
-
-
 @router.get("/terms")
 async def show_terms(context: PublicContext) -> Response:
     """Return the terms in the page's language."""
@@ -255,9 +237,7 @@ async def show_terms(context: PublicContext) -> Response:
     return render_page(context, "terms.html", {"lines": lines})
 
 
-async def _page(
-    context: PageContext, *, tried: str = "", wrong: str = "", code: str = "", wrong_code: str = ""
-) -> Response:
+async def _page(context: PageContext, *, tried: str = "", wrong: str = "") -> Response:
     offers, subscriptions = (
         await context.read(list_plans, context.actor),
         await context.read(read_subscriptions, context.actor),
@@ -281,10 +261,8 @@ async def _page(
         "is_owner": context.user is not None,
         "tried": done,
         "wrong_words": wrong,
-        "code": code,
-        "wrong_code": wrong_code,
     }
-    status = 409 if wrong or wrong_code else 200
+    status = 409 if wrong else 200
     return render_page(context, "plans.html", view, status=status)
 
 

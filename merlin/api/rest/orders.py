@@ -38,7 +38,7 @@ from merlin.providers.payments import MAX_CONTACT_LENGTH, Gateway, normalise_con
 
 order_router = operation_router(prefix="/api/orders", tags=["orders"])
 
-_MAX_NAME_LENGTH, _MAX_CODE_LENGTH = 100, 64
+_MAX_NAME_LENGTH = 100
 
 
 class OrderBody(Body):
@@ -48,9 +48,6 @@ class OrderBody(Body):
     gateway: Literal[Gateway.YOOKASSA] = Field(
         default=Gateway.YOOKASSA,
         description="Payment gateway; orders paid in Telegram Stars are created in the bot.",
-    )
-    promo: Annotated[Line, Field(max_length=_MAX_CODE_LENGTH)] = Field(
-        default="", description='Promo code for a discount; "" for none.'
     )
     contact: Annotated[Line, Field(max_length=MAX_CONTACT_LENGTH)] = Field(
         default="", description='Email address or phone number for the receipt; "" for none.'
@@ -91,7 +88,7 @@ async def place_order(request: Request, caller: Person, body: OrderBody) -> Resp
     contact = normalise_contact(body.contact)
     if body.contact.strip() and not contact:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "contact")
-    requested = (body.plan, body.gateway, body.promo, contact)
+    requested = (body.plan, body.gateway, contact)
 
     async def place(_number: int) -> Response:
         purchase = await caller.write(
@@ -235,12 +232,6 @@ renewal_router = operation_router(prefix="/api", tags=["orders"])
 RenewalList = TypedDict("RenewalList", {"renewals": list[RenewalShown]})
 
 
-class CodeBody(Body):
-    """A promo code that grants days of a plan."""
-
-    code: Annotated[Line, Field(min_length=1, max_length=64)]
-
-
 @renewal_router.get("/renewals", summary="List my auto-renewals")
 async def list_renewals(caller: Reader) -> RenewalList:
     """Return the caller's active and former auto-renewals."""
@@ -259,10 +250,3 @@ async def list_renewals(caller: Reader) -> RenewalList:
 async def stop_renewal(caller: Person, renewal_id: Id) -> None:
     """Cancel an auto-renewal; the plan stays active until the end of the paid period."""
     await caller.write(plans.stop_renewal, caller.actor, renewal_id)
-
-
-@renewal_router.post("/promos/redeem", summary="Redeem a promo code", responses=problems(409))
-async def redeem_code(caller: Person, body: CodeBody) -> PlanGiven:
-    """Redeem a promo code that grants days of a plan, once per person; 409 if it is not valid."""
-    promo = await caller.write(plans.redeem_code, caller.actor, body.code)
-    return _give_plan(caller, promo.plan, promo.days)

@@ -1,7 +1,7 @@
-"""All payments, refunds, totals by month, gateway and plan, promo codes.
+"""All payments, refunds, totals by month, gateway and plan.
 
 For signed-in admins; API keys have no access. Also defines the response models of orders, payments,
-refunds, renewals and promo codes.
+refunds and renewals.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated, TypeVar
 
-from fastapi import Path, Query
+from fastapi import Query
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,7 +20,6 @@ from merlin.api.auth import Caller, RefundAdmin
 from merlin.api.idempotency import run_once
 from merlin.api.problems import IDEMPOTENT, Problem, problems
 from merlin.api.schema import (
-    LINE,
     WHOLE,
     Body,
     Hex,
@@ -34,7 +33,6 @@ from merlin.api.schema import (
 from merlin.app import payments
 from merlin.app.settlement import reason_key
 from merlin.billing.ledger import Entry
-from merlin.billing.promo_codes import MAX_DAYS, MAX_PERCENT, Promo, StoredPromo
 from merlin.billing.purchases import Purchase, PurchaseState
 from merlin.billing.quota import Format
 from merlin.billing.refunds import MAX_REASON_LENGTH, Refund
@@ -70,7 +68,6 @@ class OrderShown(Shape):
     amount: Amount = Field(
         description="What was paid in all, for several payments too; the price before that."
     )
-    promo: str = Field(description='Promo code that reduced the price; "" if there is none.')
     saves_payment_method: bool = Field(
         validation_alias="keeps_method",
         description="Whether the payment method is saved for auto-renewal.",
@@ -285,53 +282,3 @@ def _day(message: str | None, usual: date) -> date:
     if not _FIRST <= day <= _LAST:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-time", days=MAX_SUM_DAYS)
     return day
-
-
-promo_router = operation_router(prefix="/api/promos", tags=["payments"])
-
-_MAX_USES = 1_000_000
-Code = Annotated[str, Path(min_length=1, max_length=64, pattern=LINE)]
-
-
-class PromoBody(Body):
-    """A promo code that grants `days` of a plan, or a discount of `percent`."""
-
-    code: Annotated[Line, Field(min_length=1, max_length=64)]
-    plan: Annotated[Line, Field(min_length=1, max_length=100)]
-    days: Annotated[int, Field(ge=0, le=MAX_DAYS, strict=True), WHOLE] = 0
-    percent: Annotated[int, Field(ge=0, le=MAX_PERCENT, strict=True), WHOLE] = 0
-    most_uses: Annotated[int, Field(ge=1, le=_MAX_USES, strict=True), WHOLE] | None = Field(
-        default=None, description="Maximum number of uses, one per person; null if unlimited."
-    )
-    ends_in_days: Annotated[int, Field(ge=1, le=MAX_DAYS, strict=True), WHOLE] | None = Field(
-        default=None, description="Days until the code expires; null if it never expires."
-    )
-
-
-PromoList = TypedDict("PromoList", {"promos": Sequence[StoredPromo]})
-
-
-@promo_router.get("", summary="List promo codes")
-async def list_promos(caller: RefundAdmin, page: Part) -> PromoList:
-    """Return the promo codes with their number of uses, newest first."""
-    codes = await caller.read(payments.list_codes, caller.actor, page.size + 1, page.after(""))
-    return {"promos": page.take_part(codes, lambda promo: promo.code)}
-
-
-@promo_router.post(
-    "", summary="Create a promo code", status_code=HTTPStatus.CREATED, responses=problems(404, 409)
-)
-async def make_promo(caller: RefundAdmin, body: PromoBody) -> StoredPromo:
-    """Create a promo code; 409 if it exists, or grants neither days nor a discount."""
-    ends = None
-    if body.ends_in_days is not None:
-        ends = caller.services.clock() + timedelta(days=body.ends_in_days)
-    fields = body.model_dump(exclude={"ends_in_days"})
-    promo = Promo(**fields, ends_at=ends, by=caller.actor.name)
-    return await caller.write(payments.add_code, caller.actor, promo)
-
-
-@promo_router.delete("/{code}", summary="Deactivate a promo code", status_code=204)
-async def stop_promo(caller: RefundAdmin, code: Code) -> None:
-    """Deactivate a promo code; plans and discounts already granted remain."""
-    await caller.write(payments.stop_code, caller.actor, code)

@@ -186,11 +186,11 @@ _NOTICE_BUTTONS = {
     ("examples-changes", "ex:change:{change}", ""): "change-parked change-parked-of",
     ("admin-examples", "ex:queue:0", ""): "proposal",
     ("bot-button-plan", "plan", ""): (
-        "paid payment-canceled refunded code-taken plan-gift plan-ends renewal-soon"
+        "paid payment-canceled refunded plan-gift plan-ends renewal-soon"
         " renewal-soon-stars renewal-failed renewal-over renewal-gone"
     ),
     ("pay-button-order-of", "a-buy:{purchase}", ""): (
-        "paid-nobody code-taken-admins payment-wrong stars-wrong refund-refused stars-refused"
+        "paid-nobody payment-wrong stars-wrong refund-refused stars-refused"
     ),
     ("pay-button-purchases", "a-buys:{user}:0", ""): "stars-unknown stars-left payment-unread",
     ("admin-payments", "a-pay", ""): "stars-missing",

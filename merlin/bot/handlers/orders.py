@@ -20,13 +20,12 @@ from merlin.app import orders as acts
 from merlin.app import plans, settlement
 from merlin.app.settlement import reason_key
 from merlin.app.shop import gives_something, place_order
-from merlin.billing.promo_codes import Promos
 from merlin.billing.purchases import Purchase, Purchases, PurchaseState
 from merlin.billing.quota import plan_named, plan_title
 from merlin.billing.subscriptions import RUNNING
 from merlin.bot import menu
 from merlin.bot.context import BotContext
-from merlin.bot.handlers.plans import TO_PLAN, promo_of, require_offered_plan, show_plan
+from merlin.bot.handlers.plans import TO_PLAN, require_offered_plan, show_plan
 from merlin.bot.menu import View
 from merlin.bot.processor import retry_until_stored
 from merlin.bot.registry import Handlers
@@ -49,12 +48,11 @@ REPEAT_WINDOW = timedelta(seconds=20)
 
 def _place_order(context: BotContext) -> Purchase:
     """Store a new order. Raises NotFound, Refused."""
-    plan, promo = require_offered_plan(context), promo_of(context)
+    plan = require_offered_plan(context)
     expire(context)
     if plan.renewed and _renews(context, plan.name):
         raise Refused(f"{plan.name} renews itself", "pay-renews-already")
-    code = promo.code if promo is not None else ""
-    return place_order(*context.own_caller, plan.name, Gateway.STARS, code)
+    return place_order(*context.own_caller, plan.name, Gateway.STARS)
 
 
 def expire(context: BotContext) -> None:
@@ -81,8 +79,7 @@ async def _request_payment(context: BotContext, find: Callable[[BotContext], Pur
         purchase = await context.store.do(partial(find, context))
         plan = plan_named(context.services.plans, purchase.order.promise.plan)
         sent_at, now = purchase.asked_at, context.services.clock()
-        # The price of a subscription is fixed, so a discounted order is a single period instead.
-        if plan is not None and plan.renewed and not purchase.order.promo:
+        if plan is not None and plan.renewed:
             show_view = await _show_payment_link(context, purchase)
         elif sent_at and abs(now - sent_at) < REPEAT_WINDOW and not context.is_resumed:
             show_view = partial(menu.alert, context.translate("pay-invoice-above"))
@@ -155,7 +152,6 @@ def refusal_reason(context: BotContext) -> str:
         "pay-refused-blocked": context.user.is_blocked,
         "pay-refused-paid": purchase.state.is_paid,
         "pay-refused-old": not purchase.may_be_paid(context.services.clock())
-        or not Promos(context.db).may_take(purchase)
         or not gives_something(context.services, order),
         "pay-refused-price": price != (order.amount.minor, order.amount.currency.value),
         # A second link, made before the plan changed: Telegram would renew both.

@@ -1,17 +1,13 @@
-"""Payments for admins: totals of the month, purchases, refunds, promo codes.
+"""Payments for admins: totals of the month, purchases, refunds.
 
-    code: list -> code -> stop (with a confirmation)
-               -> plan -> "CODE 20%" or "CODE 7" (a step) -> created
     purchase -> [all | a part (a step)] -> reason (a step) -> sure -> requested; its gateway sends
 
 Stars are refunded in full only. The ledger revokes what was granted together with the refund.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from operator import attrgetter
 from typing import Any
 
 from merlin.account.users import Users
@@ -20,20 +16,18 @@ from merlin.app.bot_settings import Settings
 from merlin.app.inbox import Dialog
 from merlin.app.orders import OrderDetails
 from merlin.app.reconciliation import read_last_comparison
-from merlin.billing.promo_codes import Promo, StoredPromo
 from merlin.billing.purchases import Purchase
-from merlin.billing.quota import plan_named, plan_title
 from merlin.billing.refunds import MAX_REASON_LENGTH, Refund, parse_refund
 from merlin.billing.report import Total, count_tests, sum_by_gateway
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers import admin
 from merlin.bot.handlers.orders import order_line, order_state
-from merlin.bot.menu import PAGE_SIZE, View, short_hash
+from merlin.bot.menu import PAGE_SIZE, View
 from merlin.bot.registry import AS_NEW_MESSAGE, Handlers
-from merlin.bot.rendering import format_time, join_lines, reference_name
+from merlin.bot.rendering import format_time, reference_name
 from merlin.core.clock import start_of_day
-from merlin.core.errors import NotFound, Refused
+from merlin.core.errors import NotFound
 from merlin.core.formatted_text import Button
 from merlin.core.i18n import text
 from merlin.core.money import Amount, Currency
@@ -42,112 +36,6 @@ from merlin.db.audit import person_reference
 from merlin.providers.payments import Gateway
 
 handlers = Handlers(Permission.REFUNDS)
-ADDING = "admin-code"
-# "SUMMER 20% 100": the code, a percentage or a number of days, the maximum number of users.
-_CODE_PATTERN = re.compile(r"(\S+)\s+(\d{1,4})\s*(%?)(?:\s+(\d{1,6}))?")
-
-
-@handlers.button("a-codes")
-def list_codes(context: BotContext) -> View:
-    """Show a page of the codes, newest first."""
-
-    def entry(promo: StoredPromo) -> Button:
-        stop_sign = "⏹ " if promo.stopped else ""
-        label = f"{stop_sign}{promo.code} · {_benefit(context, promo)}"
-        return Button(label, f"a-code:{short_hash(promo.code)}")
-
-    codes = payments.list_codes(*context.caller)
-    title, keys = context.translate("page-promos"), ("", "pay-admin-no-codes")
-    more = (("page-promo-new", "a-code-add"), menu.back("a-pay"))
-    return menu.list_card(context, title, keys, codes, entry, "a-codes", *more)
-
-
-def _benefit(context: BotContext, promo: Promo) -> str:
-    if promo.percent:
-        return "−" + context.translate("page-percent", share=promo.percent)
-    return context.translate("people-days", days=promo.days)
-
-
-def _code_of(context: BotContext) -> StoredPromo:
-    """Return the code named by the callback data. Raises NotFound."""
-    codes = payments.list_codes(*context.caller)
-    return menu.find_by_hash(context, codes, lambda promo: promo.code, key="promo-unknown")
-
-
-@handlers.button("a-code")
-def show_code(context: BotContext) -> View:
-    """Show a code."""
-    promo = _code_of(context)
-    message = context.translate(
-        "pay-admin-code-what",
-        plan=plan_title(context.services.plans, promo.plan, context.language),
-        gives=_benefit(context, promo),
-        uses=promo.uses,
-        most="—" if promo.most_uses is None else str(promo.most_uses),
-        until=context.moment(promo.ends_at) if promo.ends_at else "—",
-        state=promo.state_at(context.services.clock()),
-        by=reference_name(context.services, promo.by, context.language),
-    )
-    stop = ("page-promo-stop", f"a-code-off:{short_hash(promo.code)}", "danger")
-    rows = (not promo.stopped and stop, menu.back("a-codes:0"))
-    return menu.card(context, promo.code, message, rows=rows)
-
-
-@handlers.button("a-code-off", twice=True)
-def stop_code(context: BotContext) -> View:
-    """Stop a code, after a confirmation."""
-    code = _code_of(context).code
-    code_hash = short_hash(code)
-    if not menu.is_confirmed(context):
-        message = context.translate("pay-admin-code-ask-stop", code=code)
-        return menu.confirm(context, message, "page-promo-stop", f"a-code:{code_hash}", code_hash)
-    payments.stop_code(*context.caller, code)
-    return replace(show_code(context), alert=context.translate("pay-admin-code-stopped"))
-
-
-@handlers.button("a-code-add")
-def choose_code_plan(context: BotContext) -> View:
-    """Ask for the plan of a new code."""
-    buttons = [
-        Button(plan.title_in(context.language), f"a-code-for:{short_hash(plan.name)}")
-        for plan in payments.plans_for_codes(context.services)
-    ]
-    title = context.translate("page-promo-new")
-    message = context.translate("pay-admin-code-for")
-    return menu.card(context, title, message, rows=(*buttons, menu.back("a-codes:0")))
-
-
-@handlers.button("a-code-for")
-def ask_code(context: BotContext) -> View:
-    """Ask for the code and its discount or days."""
-    plans = payments.plans_for_codes(context.services)
-    plan = menu.find_by_hash(context, plans, attrgetter("name"))
-    values, title = {"plan": plan.name}, plan.title_in(context.language)
-    key = "pay-admin-code-write"
-    return menu.form(context, key, "a-codes:0", step=ADDING, values=values, title=title)
-
-
-@handlers.step(ADDING)
-def add_code(context: BotContext) -> View:
-    """Create the code of the message. Raises Refused if it is invalid."""
-    match = _CODE_PATTERN.fullmatch(context.text.strip())
-    plans = payments.plans_for_codes(context.services)
-    plan = plan_named(plans, context.dialog_values.get("plan", ""))
-    if plan is None:
-        raise NotFound("no such plan", "bot-button-old")
-    if match is None:
-        raise Refused("not understood", "pay-admin-code-wrong")
-    code, count, percent, max_uses = match.groups()
-    if plan.is_pack and not percent:
-        raise Refused("a pack has no days", "pay-admin-code-pack")
-    days, discount = (0, int(count)) if percent else (int(count), 0)
-    actor = context.actor
-    promo = Promo(
-        code, plan.name, days, discount, int(max_uses) if max_uses else None, by=actor.name
-    )
-    payments.add_code(context.services, actor, promo)
-    context.stop_waiting()
-    return list_codes(context)
 
 
 @handlers.button("a-buys")
@@ -205,11 +93,10 @@ def show_purchase(context: BotContext, purchase_id: str = "") -> View:
         for entry in details.entries
     )
     back = menu.back(f"a-buys:{purchase.user_id}:0" if purchase.user_id else "a-pay")
-    promo = purchase.order.promo
     return menu.card(
         context,
         purchase.order.promise.title_in(language),
-        join_lines(summary, text(language, "pay-admin-code", code=promo) if promo else ""),
+        summary,
         "\n".join(entries),
         "\n".join(_refund_line(context, refund) for refund in details.refunds),
         rows=(*refunds, back),
@@ -238,9 +125,10 @@ def payments_home(context: BotContext) -> View:
     if last.at is not None:
         at = context.moment(last.at)
         comparison = context.translate("pay-admin-compared", at=at, count=len(last.differences))
-    buttons = (("pay-admin-newest", "a-pays"), ("page-promos", "a-codes:0"))
     title, month = context.translate("pay-admin-title"), "\n".join(_month_lines(context))
-    return menu.card(context, title, month, comparison, rows=(buttons, admin.HOME))
+    return menu.card(
+        context, title, month, comparison, rows=(("pay-admin-newest", "a-pays"), admin.HOME)
+    )
 
 
 def _month_lines(context: BotContext) -> list[str]:

@@ -15,11 +15,8 @@ from urllib.parse import quote, urlencode
 
 from merlin.account.users import Users
 from merlin.app.ask import dataset_of
-from merlin.app.inbox import Dialog
 from merlin.app.orders import list_orders
-from merlin.app.plans import CurrentPlan, can_start_trial, read_current_plan, start_trial, use_code
-from merlin.app.shop import require_guess
-from merlin.billing.promo_codes import Promo, Promos, prices
+from merlin.app.plans import CurrentPlan, can_start_trial, read_current_plan, start_trial
 from merlin.billing.quota import (
     UNLIMITED,
     Format,
@@ -27,7 +24,6 @@ from merlin.billing.quota import (
     Plan,
     allowance_of,
     allowance_text,
-    plan_named,
     plan_title,
 )
 from merlin.billing.tombstones import Tombstones
@@ -38,7 +34,6 @@ from merlin.bot.menu import View, find_by_hash, short_hash
 from merlin.bot.registry import Handlers
 from merlin.bot.rendering import pack_text
 from merlin.config.shop import STARS_PERIOD_DAYS
-from merlin.core.errors import MerlinError, NotFound
 from merlin.core.formatted_text import Button, is_blank
 from merlin.core.i18n import text
 from merlin.db.audit import person_reference
@@ -149,10 +144,7 @@ def show_plan(context: BotContext) -> View:
         *offers,
         *renewals,
         has_invites and ("invite-button", "invite"),
-        (
-            len(plans) > 1 and ("pay-button-code", "code"),
-            has_orders and ("page-my-orders", "orders"),
-        ),
+        has_orders and ("page-my-orders", "orders"),
     )
     return menu.paragraphs(context, *parts, rows=rows)
 
@@ -228,20 +220,7 @@ def _session_plan_text(context: BotContext, current: CurrentPlan) -> str:
 @handlers.button("offer")
 def offer(context: BotContext) -> View:
     """Show a plan or pack. Raises NotFound if it is not offered any more."""
-    return offer_view(context, require_offered_plan(context), promo_of(context))
-
-
-def promo_of(context: BotContext) -> Promo | None:
-    """Return the code named by the callback data, None if it names none. Raises NotFound."""
-    if not context.argument(1):
-        return None
-    promos = Promos(context.services.db, context.services.clock)
-    names = promos.list_names()
-    return promos.get(find_by_hash(context, names, index=1, key="promo-unknown"))
-
-
-def offer_view(context: BotContext, plan: Plan, promo: Promo | None) -> View:
-    """Return the view of a plan or pack, at a discount with a code."""
+    plan = require_offered_plan(context)
     current, translate = find_current_plan(context), context.translate
     title, days = plan.title_in(context.language), plan.trial_days
     can_try = can_start_trial(context.services, context.user_id, plan)
@@ -250,10 +229,10 @@ def offer_view(context: BotContext, plan: Plan, promo: Promo | None) -> View:
         "\n".join(_content_lines(context, plan, current)),
         _combination_note(context, plan, current),
         translate("pay-trial", days=days) if can_try else "",
-        _price_line(context, plan, promo),
+        _price_line(context, plan),
     ]
     trial = can_try and Button(translate("pay-button-trial"), f"try:{short_hash(plan.name)}")
-    rows: menu.Rows = (*_buy_buttons(context, plan, promo), trial, TO_PLAN)
+    rows: menu.Rows = (*_buy_buttons(context, plan), trial, TO_PLAN)
     return menu.card(context, title, *parts, rows=rows)
 
 
@@ -294,29 +273,23 @@ def _combination_note(context: BotContext, plan: Plan, current: CurrentPlan) -> 
     return ""
 
 
-def _price_line(context: BotContext, plan: Plan, promo: Promo | None) -> str:
-    price, translate = prices(plan, promo)[1], context.translate
-    if price is None or plan.xtr is None:
+def _price_line(context: BotContext, plan: Plan) -> str:
+    if plan.xtr is None:
         return ""
-    arguments = {"price": price.format(context.language), "days": STARS_PERIOD_DAYS}
-    if promo is not None:
-        full_price = plan.xtr.format(context.language)
-        return translate("pay-price-code", **arguments, code=promo.code, before=full_price)
-    return translate("pay-price-renewed" if plan.renewed else "pay-price", **arguments)
+    arguments = {"price": plan.xtr.format(context.language), "days": STARS_PERIOD_DAYS}
+    return context.translate("pay-price-renewed" if plan.renewed else "pay-price", **arguments)
 
 
-def _buy_buttons(context: BotContext, plan: Plan, promo: Promo | None) -> list[Button]:
-    buttons, services, (rub, price) = [], context.services, prices(plan, promo)
-    if price is not None:
-        code = f":{short_hash(promo.code)}" if promo is not None else ""
-        label = context.translate("pay-button-buy", price=price.format(context.language))
-        buttons.append(Button(label, f"buy:{short_hash(plan.name)}{code}", style="success"))
+def _buy_buttons(context: BotContext, plan: Plan) -> list[Button]:
+    buttons, services, rub = [], context.services, plan.rub
+    if plan.xtr is not None:
+        label = context.translate("pay-button-buy", price=plan.xtr.format(context.language))
+        buttons.append(Button(label, f"buy:{short_hash(plan.name)}", style="success"))
     yookassa, page = services.config.payments.yookassa, services.config.api.public_url.rstrip("/")
     # Only if the operator enables the link to the page for payments in roubles.
     if rub is not None and yookassa is not None and yookassa.bot_button and page:
         label = context.translate("pay-button-roubles", price=rub.format(context.language))
-        query = f"?code={quote(promo.code, safe='')}" if promo is not None else ""
-        buttons.append(Button(label, url=f"{page}/checkout/{quote(plan.name, safe='')}{query}"))
+        buttons.append(Button(label, url=f"{page}/checkout/{quote(plan.name, safe='')}"))
     return buttons
 
 
@@ -329,43 +302,3 @@ def start_plan_trial(context: BotContext) -> View:
         "pay-trial-started", title=plan.title_in(context.language), days=days
     )
     return replace(show_plan(context), alert=message, is_loud=True)
-
-
-CODE_STEP = "pay-code"
-
-
-@handlers.button("code")
-def ask_code(context: BotContext) -> View:
-    """Ask for the code. Raises Refused after too many wrong ones."""
-    require_guess(*context.own_caller)
-    return menu.form(context, "pay-ask-code", "plan:0", step=CODE_STEP)
-
-
-@handlers.step(CODE_STEP)
-def take_code(context: BotContext) -> View:
-    """Take the code of the message; one without text is no guess."""
-    if not context.text.strip():
-        return menu.form(context, "pay-ask-code", "plan:0")
-    try:
-        return context.db.transact(lambda: _use_code(context))
-    except MerlinError as error:
-        message = context.translate(error.key, **error.arguments)
-        if error.key == "promo-too-many":
-            context.stop_waiting()
-            return menu.paragraphs(context, message)
-        context.wait(Dialog(CODE_STEP))
-        rows = (menu.back_or_cancel(context, "plan:0"),)
-        return menu.paragraphs(context, message, context.translate("pay-code-again"), rows=rows)
-
-
-def _use_code(context: BotContext) -> View:
-    promo = use_code(*context.own_caller, context.text)
-    plan = plan_named(context.services.plans, promo.plan)
-    if plan is None:
-        raise NotFound(f"no plan {promo.plan}", "promo-unknown")
-    context.stop_waiting()
-    if not promo.days:
-        return offer_view(context, plan, promo)
-    title = plan.title_in(context.language)
-    message = context.translate("pay-code-accepted", title=title, days=promo.days)
-    return menu.with_heading(show_plan(context), message)

@@ -653,7 +653,7 @@ CREATE TABLE idempotency (
     UNIQUE (user_id, key_hash)
 );
 CREATE INDEX idempotency_at ON idempotency (at);
--- What is bought, paid, granted, given back; plans for a time; codes; costs of answers.
+-- What is bought, paid, granted, given back; plans for a time; costs of answers.
 --
 -- The ledger refuses to be changed, by the database itself.
 CREATE TABLE purchase (
@@ -666,7 +666,6 @@ CREATE TABLE purchase (
     currency TEXT NOT NULL,
     is_test BIGINT NOT NULL,
     contact TEXT NOT NULL,
-    promo TEXT NOT NULL,
     keeps_method BIGINT NOT NULL,
     renewal_id BIGINT,
     state TEXT NOT NULL,
@@ -754,28 +753,6 @@ CREATE TABLE renewal (
     UNIQUE (user_id, plan)
 );
 CREATE INDEX renewal_next ON renewal (state, next_at);
-CREATE TABLE promo (
-    id NUMBERED,
-    code TEXT NOT NULL UNIQUE,
-    plan TEXT NOT NULL,
-    days BIGINT NOT NULL,
-    percent BIGINT NOT NULL,
-    most_uses BIGINT,
-    ends_at TEXT,
-    by_whom TEXT NOT NULL,
-    at TEXT NOT NULL,
-    stopped_at TEXT
-);
-CREATE TABLE promo_use (
-    id NUMBERED,
-    promo_id BIGINT NOT NULL REFERENCES promo (id),
-    user_id BIGINT NOT NULL,
-    purchase_id TEXT,
-    at TEXT NOT NULL
-);
-CREATE UNIQUE INDEX promo_use_once ON promo_use (promo_id, user_id) WHERE user_id <> 0;
-CREATE INDEX promo_use_user ON promo_use (user_id);
-CREATE INDEX promo_use_purchase ON promo_use (purchase_id);
 CREATE TABLE answer_cost (
     day TEXT NOT NULL,
     mark TEXT NOT NULL,

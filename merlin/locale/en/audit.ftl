@@ -14,7 +14,6 @@ page-audit-target-user = user { $name }
 page-audit-target-cli = { $name } (command line)
 page-audit-target-job = job { $name }
 page-audit-target-dataset = dataset “{ $name }”
-page-audit-target-promo = promo code { $name }
 page-audit-target-key = key { $name }
 page-audit-target-setting = setting { $name }
 # What is told of an action: “role: teacher”.
@@ -46,7 +45,6 @@ page-about-model = model
 # What a plan was given for: “source: trial”.
 source-grant = admin
 source-trial = trial
-source-promo = promo code
 source-gift = gift
 
 audit-account-name = username set
@@ -74,8 +72,6 @@ audit-payment-refund = refund
 audit-paysupport-answer = question about a payment answered
 audit-paysupport-ask = question about a payment
 audit-plan-give = plan given
-audit-promo-add = promo code created
-audit-promo-stop = promo code deactivated
 audit-quota-gift = questions credited
 audit-renewal-stop = auto-renewal turned off
 audit-role-grant = role given

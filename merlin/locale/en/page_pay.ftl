@@ -44,13 +44,6 @@ page-goods-for = “{ $title }”, { $days }
 
 page-checkout = Checkout: { $title }
 page-what-you-buy = Your order
-page-total = Total
-page-have-code = Have a promo code?
-page-promo = Promo code
-page-promo-apply = Apply promo code
-page-promo-use = Use promo code
-page-promo-saves = { $percent }% off with promo code { $code }
-page-promo-gives-days = This code gives free days of a plan: enter it on the Plans page.
 page-payment = Payment
 page-receipt-to = Where to send the receipt
 page-receipt-hint = An email address or phone number. Only for the receipt. No marketing.
@@ -119,7 +112,6 @@ page-order-lead-canceled = Payment declined: { $why }. You weren't charged.
 page-order-lead-given-up = You cancelled this order. You weren't charged.
 page-order-lead-expired = This order expired before it was paid. You weren't charged.
 page-order-lead-paid = Thank you! { $amount } paid, everything is ready.
-page-order-lead-code-taken = The promo code in this order had already been used when { $amount } arrived. We're refunding all of it.
 page-order-lead-refunded-in-part = Part of the money was refunded.
 page-order-lead-refunded = Refunded: { $amount }. The purchase is no longer active.
 page-granted-term = { $state ->
@@ -157,7 +149,7 @@ page-renewal-stop-yes = Yes, turn it off
 
 page-orders-all = All orders
 page-section-billing = Payments
-page-billing-lead = Payments and refunds, newest orders, promo codes.
+page-billing-lead = Payments and refunds, newest orders.
 page-month-this = This month
 page-month-last = Last month
 page-no-money = No payments yet.
@@ -205,35 +197,6 @@ page-differs-odd = An unexplained transaction: check it yourself
 page-differs-missing = A payment that Telegram doesn't have
 page-billing-export = For the accountant
 page-billing-export-hint = The monthly report, comparison with YooKassa and CSV export run on the server:
-page-promos = Promo codes
-page-promos-hint = A promo code gives a discount on a plan or some free days of it.
-page-promos-go = All promo codes
-page-no-promos = No promo codes yet
-page-no-promos-hint = Create the first one in the form “New promo code”.
-page-promo-new = New promo code
-page-promo-hint = 3 to 32 characters: letters, digits, hyphens and underscores. Case doesn't matter.
-page-promo-what = What it gives
-page-promo-percent = a discount, in percent
-page-promo-days = free days of the plan
-page-promo-number = Percent or number of days
-page-promo-people = Number of people (blank for any)
-page-promo-last-day = Last day (blank for no end)
-page-promo-make = Create promo code
-page-promo-needs = Enter a code, a plan and a whole number of percent or days.
-page-promo-no-such-plan = A discount needs something on sale; free days need a plan, not a pack.
-page-promo-gives = { $kind ->
-        [days] “{ $plan }” for free: { $days }
-       *[percent] { $percent }% off “{ $plan }”
-    }
-page-promo-uses = used: { $uses }
-page-promo-ends = until: { $day }
-page-promo-on = active
-page-promo-stopped = deactivated
-page-promo-over = expired
-page-promo-used-up = used up
-page-promo-stop = Deactivate promo code
-page-promo-stop-sure = Deactivate the promo code { $code }? No one can use it any longer, and it can't be turned on again.
-page-yes-promo-stop = Yes, deactivate
 
 page-buyer = Who
 page-order-id = Full order ID

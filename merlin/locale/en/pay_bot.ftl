@@ -69,12 +69,10 @@ pay-price-renewed = Price: { $price } every { $days ->
         [one] { NUMBER($days) } day
        *[other] { NUMBER($days) } days
     }. Auto-renews; turn it off in /plan
-pay-price-code = Price with promo code { $code }: { $price } instead of { $before }. One-time price, no auto-renewal.
 pay-button-buy = Buy for { $price }
 pay-button-roubles = Pay on our site: { $price }
 pay-button-trial = Try for free
 pay-button-trial-of = { $title } · try for free
-pay-button-code = Enter a promo code
 invite-button = Invite a friend
 invite-share = Send the link
 invite-greeting = A bot that answers questions about what we study. Try it!
@@ -115,12 +113,6 @@ pay-refused-paid = This order is already paid. You weren't charged again.
 pay-refused-old = This invoice has expired. You weren't charged; get a new one in /plan
 pay-refused-price = The price has changed. You weren't charged; get a new invoice in /plan
 pay-refused-broken = Something broke on my side. You weren't charged; please try again in a minute.
-pay-ask-code = Send the promo code in one message. It gives free days of a plan or a discount.
-pay-code-again = Please check the code, or send another one.
-pay-code-accepted = Promo code accepted: the plan “{ $title }”, { $days ->
-        [one] { NUMBER($days) } day
-       *[other] { NUMBER($days) } days
-    } as a gift.
 pay-no-orders = You have no orders yet.
 pay-orders = Your orders, newest first:
 pay-order = • { $at } · “{ $title }” · { $price } · { $state } · no. { $number }
@@ -177,7 +169,6 @@ pay-admin-what =
     State: { $state }
     Ordered: { $at }
     Order number: { $number }
-pay-admin-code = Promo code: { $code }
 pay-admin-entry = { $at } · { $kind ->
         [payment] payment
         [grant] granted
@@ -204,25 +195,6 @@ pay-admin-ask-refund = Refund { $price } for “{ $title }” to user { $user }?
 pay-admin-refund-yes = Yes, refund
 pay-admin-refund-started = Refund started
 pay-admin-press = Please tap a button: refund or cancel.
-pay-admin-no-codes = No promo codes yet.
-pay-admin-code-for = Which plan or pack is the promo code for?
-pay-admin-code-write = A promo code for “{ $title }”. Send it in one line: “SUMMER 20%” gives a discount, “SUMMER 7” gives days of the plan. Add a number of people if you like: “SUMMER 20% 100”.
-pay-admin-code-wrong = That isn't a promo code. Send, for example, “SUMMER 20%”, “SUMMER 7” or “SUMMER 20% 100”.
-pay-admin-code-pack = A pack has no days, so its promo code can only give a discount: “SUMMER 20%”.
-pay-admin-code-what =
-    For: { $plan }
-    Gives: { $gives }
-    Uses: { $uses }, limit: { $most }
-    Until: { $until }
-    { $state ->
-        [on] The code is active.
-        [over] The code has expired.
-        [used-up] The code is used up.
-       *[stopped] The code is deactivated.
-    }
-    Created by: { $by }
-pay-admin-code-ask-stop = Deactivate the promo code { $code }? No one can use it any longer; existing orders stay.
-pay-admin-code-stopped = Promo code deactivated
 admin-payments = 💳 Payments
 people-term = Give a plan
 people-purchases = Orders

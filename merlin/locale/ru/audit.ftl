@@ -14,7 +14,6 @@ page-audit-target-user = пользователь { $name }
 page-audit-target-cli = { $name } (командная строка)
 page-audit-target-job = обучение { $name }
 page-audit-target-dataset = набор «{ $name }»
-page-audit-target-promo = промокод { $name }
 page-audit-target-key = ключ { $name }
 page-audit-target-setting = настройка { $name }
 # Подробности действия: «роль: преподаватель».
@@ -46,7 +45,6 @@ page-about-model = модель
 # За что дан план: «источник: пробный период».
 source-grant = администратор
 source-trial = пробный период
-source-promo = промокод
 source-gift = подарок
 
 audit-account-name = логин задан
@@ -74,8 +72,6 @@ audit-payment-refund = возврат денег
 audit-paysupport-answer = ответ о платеже
 audit-paysupport-ask = вопрос о платеже
 audit-plan-give = план выдан
-audit-promo-add = промокод создан
-audit-promo-stop = промокод отключён
 audit-quota-gift = вопросы начислены
 audit-renewal-stop = автопродление отключено
 audit-role-grant = роль выдана

@@ -45,13 +45,6 @@ page-goods-for = «{ $title }», { $days }
 
 page-checkout = Оформление заказа: { $title }
 page-what-you-buy = Ваш заказ
-page-total = Итого
-page-have-code = Есть промокод?
-page-promo = Промокод
-page-promo-apply = Применить промокод
-page-promo-use = Использовать промокод
-page-promo-saves = Скидка { $percent } % по промокоду { $code }
-page-promo-gives-days = Этот промокод даёт бесплатные дни плана: введите его на странице планов.
 page-payment = Оплата
 page-receipt-to = Куда прислать чек
 page-receipt-hint = Почта или телефон. Только для чека, без рекламы.
@@ -122,7 +115,6 @@ page-order-lead-canceled = Оплата не прошла: { $why }. Деньг�
 page-order-lead-given-up = Вы отменили этот заказ. Деньги не списаны.
 page-order-lead-expired = Заказ не оплачен вовремя. Деньги не списаны.
 page-order-lead-paid = Спасибо! Оплата { $amount } прошла, всё уже доступно.
-page-order-lead-code-taken = Когда пришла оплата { $amount }, промокод этого заказа был уже использован. Возвращаем всю сумму.
 page-order-lead-refunded-in-part = Часть денег возвращена.
 page-order-lead-refunded = Деньги возвращены: { $amount }. Покупка больше не действует.
 page-granted-term = { $state ->
@@ -160,7 +152,7 @@ page-renewal-stop-yes = Да, отключить
 
 page-orders-all = Все заказы
 page-section-billing = Платежи
-page-billing-lead = Оплата и возвраты, последние заказы, промокоды.
+page-billing-lead = Оплата и возвраты, последние заказы.
 page-month-this = Этот месяц
 page-month-last = Прошлый месяц
 page-no-money = Платежей пока нет.
@@ -213,35 +205,6 @@ page-differs-odd = Непонятная операция: проверьте е�
 page-differs-missing = Платёж, которого нет у Telegram
 page-billing-export = Для бухгалтера
 page-billing-export-hint = Отчёт за месяц, сверка с ЮKassa и выгрузка в CSV делаются на сервере:
-page-promos = Промокоды
-page-promos-hint = Промокод даёт скидку на план или несколько его дней бесплатно.
-page-promos-go = Все промокоды
-page-no-promos = Промокодов пока нет
-page-no-promos-hint = Создайте первый в форме «Новый промокод».
-page-promo-new = Новый промокод
-page-promo-hint = От 3 до 32 знаков: буквы, цифры, дефис и подчёркивание. Регистр не важен.
-page-promo-what = Что даёт
-page-promo-percent = скидку, в процентах
-page-promo-days = бесплатные дни плана
-page-promo-number = Процент или число дней
-page-promo-people = Сколько человек (пусто — без ограничений)
-page-promo-last-day = Последний день (пусто — без срока)
-page-promo-make = Создать промокод
-page-promo-needs = Укажите промокод, план и целое число процентов или дней.
-page-promo-no-such-plan = Скидка бывает только на то, что продаётся, а бесплатные дни — только у плана, не у пакета.
-page-promo-gives = { $kind ->
-        [days] «{ $plan }» бесплатно: { $days }
-       *[percent] скидка { $percent } % на «{ $plan }»
-    }
-page-promo-uses = использован: { $uses }
-page-promo-ends = до: { $day }
-page-promo-on = действует
-page-promo-stopped = отключён
-page-promo-over = срок истёк
-page-promo-used-up = исчерпан
-page-promo-stop = Отключить промокод
-page-promo-stop-sure = Отключить промокод { $code }? Больше никто не сможет его использовать, и снова включить его нельзя.
-page-yes-promo-stop = Да, отключить
 
 page-buyer = Кто
 page-order-id = Полный ID заказа

@@ -79,12 +79,10 @@ pay-price-renewed = Цена: { $price } каждые { $days ->
         [few] { NUMBER($days) } дня
        *[many] { NUMBER($days) } дней
     }. Автопродление можно отключить: /plan
-pay-price-code = Цена по промокоду { $code }: { $price } вместо { $before }. Скидка разовая, без автопродления.
 pay-button-buy = Купить за { $price }
 pay-button-roubles = Оплатить на сайте: { $price }
 pay-button-trial = Попробовать бесплатно
 pay-button-trial-of = { $title } · попробовать бесплатно
-pay-button-code = Ввести промокод
 invite-button = Пригласить друга
 invite-share = Отправить ссылку
 invite-greeting = Бот, который отвечает на вопросы по учёбе. Попробуй!
@@ -128,13 +126,6 @@ pay-refused-paid = Этот заказ уже оплачен. Звёзды вт�
 pay-refused-old = Этот счёт устарел. Звёзды не списаны; новый можно взять в /plan
 pay-refused-price = Цена изменилась. Звёзды не списаны; новый счёт можно взять в /plan
 pay-refused-broken = У меня что-то сломалось. Звёзды не списаны; попробуйте ещё раз через минуту.
-pay-ask-code = Пришлите промокод одним сообщением. Он даёт дни плана или скидку.
-pay-code-again = Проверьте код или пришлите другой.
-pay-code-accepted = Промокод принят: план «{ $title }», { $days ->
-        [one] { NUMBER($days) } день
-        [few] { NUMBER($days) } дня
-       *[many] { NUMBER($days) } дней
-    } в подарок.
 pay-no-orders = Заказов у вас ещё нет.
 pay-orders = Ваши заказы, новые сверху:
 pay-order = • { $at } · «{ $title }» · { $price } · { $state } · № { $number }
@@ -194,7 +185,6 @@ pay-admin-what =
     Состояние: { $state }
     Заказан: { $at }
     Номер заказа: { $number }
-pay-admin-code = Промокод: { $code }
 pay-admin-entry = { $at } · { $kind ->
         [payment] оплата
         [grant] выдано
@@ -221,25 +211,6 @@ pay-admin-ask-refund = Вернуть { $price } за «{ $title }» польз�
 pay-admin-refund-yes = Да, вернуть деньги
 pay-admin-refund-started = Возврат начат
 pay-admin-press = Нажмите кнопку: вернуть или отменить.
-pay-admin-no-codes = Промокодов пока нет.
-pay-admin-code-for = Для какого плана или пакета промокод?
-pay-admin-code-write = Промокод для «{ $title }». Пришлите его одной строкой: «ЛЕТО 20%» даёт скидку, «ЛЕТО 7» — дни плана. Можно добавить, скольким людям он доступен: «ЛЕТО 20% 100».
-pay-admin-code-wrong = Не понимаю. Пришлите, например, «ЛЕТО 20%», «ЛЕТО 7» или «ЛЕТО 20% 100».
-pay-admin-code-pack = У пакета нет дней, поэтому промокод для него даёт только скидку: «ЛЕТО 20%».
-pay-admin-code-what =
-    Для чего: { $plan }
-    Что даёт: { $gives }
-    Использований: { $uses }, лимит: { $most }
-    Действует до: { $until }
-    { $state ->
-        [on] Промокод действует.
-        [over] Срок промокода истёк.
-        [used-up] Промокод использован полностью.
-       *[stopped] Промокод отключён.
-    }
-    Автор: { $by }
-pay-admin-code-ask-stop = Отключить промокод { $code }? Воспользоваться им больше никто не сможет; сделанные заказы останутся.
-pay-admin-code-stopped = Промокод отключён
 admin-payments = 💳 Платежи
 people-term = Подарить план
 people-purchases = Заказы

@@ -1,4 +1,4 @@
-"""Totals of this month and the last, the newest orders, one payment with its refunds; promo codes.
+"""Totals of this month and the last, the newest orders, one payment with its refunds.
 
 A refund needs confirmation: the first form shows amount and reason again, the second submits.
 """
@@ -8,15 +8,14 @@ from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Annotated, Any, Literal
 
 from fastapi import Form, Query
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from starlette.requests import Request
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from merlin.api.pages.errors import page_router
 from merlin.api.pages.formatting import next_href
 from merlin.api.pages.page import PATTERN, PageContext, RefundContext, refusal_text, render_page
-from merlin.api.rest.payments import list_promos, orders_part
-from merlin.api.schema import MAX_ID, After, Hex, Page, Part
+from merlin.api.rest.payments import orders_part
+from merlin.api.schema import MAX_ID, Hex, Part
 from merlin.app import payments, users
 from merlin.app.actor import Actor
 from merlin.app.bot_settings import Settings
@@ -25,12 +24,10 @@ from merlin.app.orders import CANCELED_BY_BUYER
 from merlin.app.reconciliation import StarComparison, read_last_comparison
 from merlin.app.settlement import reason_key
 from merlin.billing.ledger import Entry, EntryKind
-from merlin.billing.promo_codes import Promo
 from merlin.billing.purchases import ID_LENGTH, PurchaseState
-from merlin.billing.quota import MAX_GIFT
 from merlin.billing.refunds import MAX_REASON_LENGTH, check_reason, parse_refund, refund_id_of
 from merlin.billing.report import count_tests, sum_by_gateway
-from merlin.core.clock import in_zone, start_of_day, zone_of
+from merlin.core.clock import in_zone, zone_of
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import text
 from merlin.core.money import Amount, Currency
@@ -38,88 +35,6 @@ from merlin.core.web.assets import seen_other
 from merlin.db.audit import person_reference
 
 router = page_router()
-
-# Leaves room for a day and a time zone offset.
-_LAST = date.max - timedelta(days=2)
-
-
-class PromoCodeForm(BaseModel):
-    """The form of a new code; `uses` 0: unlimited; `ends` is the last day."""
-
-    model_config = ConfigDict(frozen=True)
-
-    code: str = Field(max_length=200)
-    plan: str = Field(max_length=200)
-    gives: Literal["percent", "days"]
-    number: int = Field(ge=1, le=MAX_GIFT)
-    uses: int = Field(default=0, ge=0, le=MAX_GIFT)
-    ends: date | None = Field(default=None, le=date(2999, 12, 31))
-
-
-# Registered before the payments, whose id matches any word.
-@router.get("/admin/billing/promos")
-async def show_codes(context: RefundContext, cursor: After = "") -> Response:
-    """Return the codes."""
-    return await _promo_codes_page(context, cursor=cursor)
-
-
-@router.post("/admin/billing/promos")
-async def add_code(request: Request, context: RefundContext) -> Response:
-    """Create a code, or show why it is refused."""
-    form = {name: str(value).strip() for name, value in (await request.form()).items()}
-    typed = {name: value for name, value in form.items() if value}
-    try:
-        new = PromoCodeForm.model_validate(typed)
-    except ValidationError:
-        return await _promo_codes_page(context, context.say("promo-needs"), typed)
-    is_percent, ends = new.gives == "percent", None
-    if new.ends is not None:
-        # The end of that day in the configured time zone.
-        zone = zone_of(context.services.config.timezone)
-        ends = start_of_day(min(new.ends, _LAST) + timedelta(days=1), zone)
-    promo = Promo(
-        code=new.code,
-        plan=new.plan,
-        days=0 if is_percent else new.number,
-        percent=new.number if is_percent else 0,
-        most_uses=new.uses or None,
-        ends_at=ends,
-        by=context.actor.name,
-    )
-    try:
-        await context.write(payments.add_code, context.actor, promo)
-    except NotFound:
-        return await _promo_codes_page(context, context.say("promo-no-such-plan"), typed)
-    except Refused as error:
-        return await _promo_codes_page(context, refusal_text(context, error), typed)
-    return seen_other("/admin/billing/promos")
-
-
-@router.post("/admin/billing/promos/stop")
-async def stop_code(context: RefundContext, code: Annotated[str, Form(max_length=200)]) -> Response:
-    """Deactivate a code; does nothing if it is inactive."""
-    try:
-        await context.write(payments.stop_code, context.actor, code)
-    except NotFound as error:
-        return await _promo_codes_page(context, refusal_text(context, error))
-    return seen_other("/admin/billing/promos")
-
-
-async def _promo_codes_page(
-    context: PageContext, wrong: str = "", typed: dict[str, str] | None = None, cursor: str = ""
-) -> Response:
-    page, now = Page(context.request, Response(), cursor=cursor), context.services.clock()
-    codes = (await list_promos(context, page))["promos"]
-    view = {
-        "codes": [(code, code.state_at(now)) for code in codes],
-        "next_href": next_href(page, "/admin/billing/promos"),
-        "plans": payments.plans_for_codes(context.services),
-        "wrong_words": wrong,
-        "typed": typed or {},
-    }
-    status = 422 if wrong else 200
-    return render_page(context, "admin_promos.html", view, status=status)
-
 
 _MAX_DIFFERENCES = 20
 _MONEY = (EntryKind.PAYMENT, EntryKind.REFUND)
