@@ -92,7 +92,7 @@ class ChatRequest(TextAnswerFields, RequestBody):
         Any,
         allow(
             lambda value: _read_format(value) in _FORMAT_TYPES,
-            "type must be 'text', or 'json_object' for a model that writes its own answers",
+            "type must be 'text', or 'json_object' for a base behind vLLM",
         ),
     ] = None
     stream: Any = None

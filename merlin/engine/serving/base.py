@@ -159,6 +159,13 @@ QUESTION = TypeAdapter[tuple[Adapter | None, GenerationRequest]](
 CHUNK, FINISH = TypeAdapter(Chunk), TypeAdapter(Finish)
 
 
+def refuse_json(request: GenerationRequest) -> None:
+    """Raise ApiError 400 if the answer must be JSON, to which only vLLM can hold a model."""
+    if request.is_json:
+        message = "response_format.type must be 'text': only a base behind vLLM answers in JSON"
+        raise bad_field("response_format", message)
+
+
 def input_length_error(window: int, longest: int) -> ApiError:
     """Return the error for an embedding input over the window; both in tokens."""
     message = f"This model reads at most {window} tokens a text; one has {longest}."

@@ -24,7 +24,15 @@ from merlin.core.messages import Message
 from merlin.engine import training_file
 from merlin.engine.encoder_files import digest_encoder
 from merlin.engine.serving import base
-from merlin.engine.serving.base import Adapter, Backend, Chunk, Embedding, Finish, GenerationRequest
+from merlin.engine.serving.base import (
+    Adapter,
+    Backend,
+    Chunk,
+    Embedding,
+    Finish,
+    GenerationRequest,
+    refuse_json,
+)
 from merlin.engine.trainers.base import Untrainable
 from merlin.engine.trainers.recall import RecallAnswer
 from merlin.engine.trainers.recall.encoder import digest_built_in, encode, look_up, remember
@@ -60,9 +68,7 @@ class RecallBackend:
         self, adapter: Adapter | None, request: GenerationRequest
     ) -> AsyncGenerator[Chunk | Finish, None]:
         """Yield chunks of three words; see Backend."""
-        if request.is_json:
-            message = "response_format.type must be 'text': recall only returns trained answers"
-            raise bad_field("response_format", message)
+        refuse_json(request)
         if request.logprobs is not None:
             raise bad_field("logprobs", "recall chooses an answer and has no tokens; leave it out")
         prompt_tokens = training_file.count_messages(request.messages)

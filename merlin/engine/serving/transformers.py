@@ -24,6 +24,7 @@ from merlin.engine.serving.base import (
     GenerationRequest,
     Setup,
     Unavailable,
+    refuse_json,
 )
 from merlin.engine.serving.process import ChildServer, RestartPolicy, SlotQueue
 
@@ -73,6 +74,7 @@ class TransformersBackend:
         self, adapter: Adapter | None, request: GenerationRequest
     ) -> AsyncGenerator[Chunk | Finish, None]:
         """Yield chunks and a Finish at the end; see Backend."""
+        refuse_json(request)
         question = QUESTION.dump_python((adapter, request), mode="json")
         async with self._child.ask({"ask": 0, "question": question}) as lines:
             async for line in lines:

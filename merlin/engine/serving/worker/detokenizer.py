@@ -63,14 +63,6 @@ class TokenBytes:
             self._known[token] = b"" if token in self._special else self._encode(token)
         return self._known[token]
 
-    def find_byte_token(self, byte: int) -> int | None:
-        """Return the token of a single byte, None if the vocabulary has none."""
-        letters = self._letters or {chr(byte): byte}
-        names = [letter for letter, code in letters.items() if code == byte]
-        vocabulary = self._tokenizer.get_vocab()
-        tokens = (vocabulary.get(name) for name in (*names, f"<0x{byte:02X}>"))
-        return next((int(token) for token in tokens if token is not None), None)
-
     def _encode(self, token: int) -> bytes:
         name = self._tokenizer.convert_ids_to_tokens(token)
         if name is None:

@@ -37,13 +37,12 @@ from merlin.engine.serving.worker.base import (
 )
 from merlin.engine.serving.worker.detokenizer import Detokenizer, StopFinder, TokenBytes
 from merlin.engine.serving.worker.forward import AdapterStack, ForwardPasses, KvCache, LoraWeights
-from merlin.engine.serving.worker.json_mode import JsonGrammar
 from merlin.engine.training_file import encode_chat, render_chat
 from merlin.openai_protocol.errors import ApiError, bad_field, context_length_error
 
 log = get_logger(__name__)
 
-# The vocabulary is sorted only if this many top tokens do not reach `top_p` or hold an allowed one.
+# The vocabulary is sorted only if this many top tokens do not reach `top_p`.
 TOP_TOKENS = 256
 # The prefill tokens of one step, including padding.
 MAX_PREFILL_TOKENS = 512
@@ -88,22 +87,6 @@ class Sampling:
         tokens = tokens[: max(int((before < self.top_p).sum()), 1)]
         return int(tokens[self._draw_index(probabilities[tokens])])
 
-    def draw_allowed(self, logits: Tensor, is_allowed: Callable[[int], bool]) -> int | None:
-        """Sample an allowed token, None if no token is allowed.
-
-        Samples from the allowed ones among the top tokens; if there are none, returns the most
-        likely allowed token of the rest.
-        """
-        first: list[int] = torch.topk(logits, min(TOP_TOKENS, len(logits))).indices.tolist()
-        if not self.temperature:
-            likeliest = next((token for token in first if is_allowed(token)), None)
-            if likeliest is not None:
-                return likeliest
-        elif allowed := [token for token in first if is_allowed(token)]:
-            return allowed[self.draw(logits[allowed])]
-        others: list[int] = torch.argsort(logits, descending=True)[len(first) :].tolist()
-        return next((token for token in others if is_allowed(token)), None)
-
     def _draw_index(self, probabilities: Tensor) -> int:
         """Return an index, drawn with probability proportional to `probabilities`."""
         sums = probabilities.cumsum(-1)
@@ -140,44 +123,22 @@ class Row:
         self._detokenizer = Detokenizer(base.tokenizer)
         self._stops = StopFinder(request.stops)
         self._token_bytes = token_bytes
-        # The answer so far, if it must be one JSON object.
-        self._json = JsonGrammar() if request.is_json else None
         self._pending_logprobs: list[tuple[int, TokenLogprob]] = []
         self._text_length = self._sent_length = 0
 
     def sample_next(self, logits: Tensor) -> None:
         """Sample the next token and send the new text. Shape of `logits`: vocabulary."""
-        token = self._sample_token(logits)
-        if token is None or token in self._end_tokens:
+        token = self._sampling.draw(logits)
+        if token in self._end_tokens:
             self._end("stop")
             return
         self._store_logprob(logits, token)
         self.tokens.append(token)
         self._add_text(self._detokenizer.add(token))
-        if self._stops.is_found or (self._json and self._json.is_complete):
+        if self._stops.is_found:
             self._end("stop")
         elif len(self.tokens) == self._most:
             self._end("length")
-
-    def _sample_token(self, logits: Tensor) -> int | None:
-        if self._json is None:
-            return self._sampling.draw(logits)
-        token = self._sampling.draw_allowed(logits, partial(self._can_close_after, self._json))
-        if token is None:  # then the first byte that closes the object
-            token = self._token_bytes.find_byte_token(self._json.find_completion()[0])
-        if token is not None:
-            self._json = self._extend(self._json, token) or self._json
-        return token
-
-    def _can_close_after(self, json: JsonGrammar, token: int) -> bool:
-        """Return whether the token is valid and leaves enough tokens to close the object."""
-        extended = self._extend(json, token)
-        remaining = self._most - len(self.tokens) - 1
-        return extended is not None and len(extended.find_completion()) <= remaining
-
-    def _extend(self, json: JsonGrammar, token: int) -> JsonGrammar | None:
-        appended = self._token_bytes.get_bytes(token)
-        return json.extend(appended) if appended else None
 
     def _add_text(self, text: str) -> None:
         self._text_length += len(text)
@@ -322,9 +283,6 @@ def _remove_row(rows: list[Row], cache: KvCache, index: int) -> None:
     cache.remove_row(index)
 
 
-MIN_JSON = len("{}")
-
-
 def serve(setup: base.Setup, pipe: EnginePipe) -> NoReturn:
     """Load a base and serve requests; never returns."""
     with torch.inference_mode():
@@ -405,10 +363,6 @@ class GenerationWorker:
         adapter, request = base.QUESTION.validate_python(line["question"])
         if self._batch is None:
             raise bad_field("model", "this model only makes embeddings; use /v1/embeddings")
-        if request.is_json and 0 < request.most_tokens < MIN_JSON:
-            raise bad_field(
-                "max_completion_tokens", f"a JSON object takes at least {MIN_JSON} tokens"
-            )
         prompt = encode_prompt(self._base, request.messages)
         try:
             weights = self._adapter_cache.get(adapter, self._batch.adapters) if adapter else None
