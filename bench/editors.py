@@ -97,7 +97,7 @@ class Editors:
             db.cipher = make_cipher(self.lab.config, db)
             Users(db).record_authors([User(person) for person in PEOPLE.values()])
             for name, person in PEOPLE.items():
-                self._cookies[name] = SignIns(db).open(person, SignInMethod.CODE, "soak")[1]
+                self._cookies[name] = SignIns(db).open(person, SignInMethod.CODE)[1]
         self.is_running, self._counter = threading.Event(), itertools.count(1)
         self.edits, self.faults, self.answers = set[str](), list[str](), Counter[str]()
         self._start(*KILLED)

@@ -332,7 +332,7 @@ def _sign_in_people(demo: Demo) -> None:
         database.cipher = make_cipher(config, database)
         Users(database).record_authors([User(person) for person in PEOPLE.values()])
         for name, number in PEOPLE.items():
-            demo.cookies[name] = SignIns(database).open(number, SignInMethod.CODE, "soak")[1]
+            demo.cookies[name] = SignIns(database).open(number, SignInMethod.CODE)[1]
     with open_writing_context(config) as ctx:
         for number in PEOPLE.values():
             users.give_plan(ctx, Actor.operator(), number, "plus", 30)

@@ -21,7 +21,7 @@ import hmac
 import secrets
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from ipaddress import IPv4Address
@@ -35,7 +35,6 @@ from merlin.core.clock import from_iso, iso
 from merlin.core.formatted_text import join_surrogates
 from merlin.core.json_fields import is_telegram_id, parse_object
 from merlin.core.network import parse_address
-from merlin.core.views import INTERNAL, described
 from merlin.db.database import Repository, transaction
 from merlin.db.encryption import digest
 from merlin.db.tables import LOGIN_CODE, SIGN_IN
@@ -146,9 +145,8 @@ class SignIn:
     """A browser in which a person is signed in."""
 
     id: int
-    user_id: int = field(metadata=INTERNAL)
+    user_id: int
     method: SignInMethod
-    agent: str = described('Browser and operating system, such as "Firefox, Linux".')
     at: datetime
     seen_at: datetime
     expires_at: datetime
@@ -324,16 +322,16 @@ class Logins(Repository):
         return LOGIN_CODE.expires_at > iso(self._clock())
 
 
-_SIGN_INS = RowMap(SignIn, columns={"method": "how"}, sealed=SIGN_IN.sealed)
+_SIGN_INS = RowMap(SignIn, columns={"method": "how"})
 _TOKEN_BYTES = 32
 
 
 class SignIns(Repository):
-    """One row for each browser; its name is encrypted."""
+    """One row for each signed-in browser."""
 
     @transaction
     def open(
-        self, user_id: int, how: SignInMethod, agent: str, source: str | None = None
+        self, user_id: int, how: SignInMethod, source: str | None = None
     ) -> tuple[SignIn, str]:
         """Return a new sign-in and its token, which cannot be read again.
 
@@ -345,7 +343,7 @@ class SignIns(Repository):
             ended |= SIGN_IN.source == source
         self.db.delete(SIGN_IN, ended)
         times = {"at": now, "seen_at": now, "expires_at": _end(how, now, now)}
-        new = SignIn(id=0, user_id=user_id, method=how, agent=agent, **times)
+        new = SignIn(id=0, user_id=user_id, method=how, **times)
         row = {"token_hash": digest(token), **_SIGN_INS.write(new, self.db, but=("id",))}
         # Of two concurrent ones by one source, the later one stays.
         self.db.upsert(SIGN_IN, {"source": source}, row)
@@ -367,10 +365,9 @@ class SignIns(Repository):
             self.db.update(SIGN_IN, SIGN_IN.id == sign_in_id, seen_at=iso(now), expires_at=iso(end))
 
     def list_open(self, user_id: int) -> list[SignIn]:
-        """Return a person's sign-ins, the most recently used first."""
+        """Return a person's sign-ins in effect."""
         query = SIGN_IN.select().where((SIGN_IN.user_id == user_id) & self._counts())
-        newest_first = query.order_by(SIGN_IN.seen_at.desc(), SIGN_IN.id.desc())
-        return _SIGN_INS.read_all(self.db, newest_first)
+        return _SIGN_INS.read_all(self.db, query)
 
     @transaction
     def close(self, user_id: int, sign_in_id: int) -> bool:

@@ -44,7 +44,7 @@ from merlin.api.services import ApiServices, services_of
 from merlin.app import accounts, sign_in
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.sign_in import Browser, NewSignIn
+from merlin.app.sign_in import NewSignIn
 from merlin.core.errors import MerlinError, Refused
 from merlin.core.log import get_logger
 from merlin.core.network import is_loopback
@@ -179,11 +179,9 @@ async def change_password(
     await caller.write(accounts.set_password, caller.actor, hashed, caller.credential)
 
 
-def browser_of(request: Request) -> Browser:
-    """Return the browser of this request with its current sign-in token."""
-    return Browser(
-        name_browser(request.headers.get("user-agent", "")), read_cookie(request, SIGN_IN)
-    )
+def token_of(request: Request) -> str:
+    """Return the token of this browser's current sign-in, which ends at the next one."""
+    return read_cookie(request, SIGN_IN)
 
 
 async def sign_in_by_password(
@@ -193,7 +191,7 @@ async def sign_in_by_password(
     cookie = read_cookie(request, BROWSER)
     account = await check_password(request, name, password, cookie)
     entered = await services_of(request).write(
-        sign_in.sign_in_by_password, account, cookie, browser_of(request)
+        sign_in.sign_in_by_password, account, cookie, token_of(request)
     )
     if entered is None:
         raise Problem(HTTPStatus.UNAUTHORIZED, "wrong-password")
@@ -211,7 +209,7 @@ async def start_login(request: Request, response: Response) -> tuple[Login, str,
     services, limits = services_of(request), request.app.state.limits
     limits.count_login(request.scope)
     place = mask_ip_address(request.client.host if request.client else "")
-    agent = browser_of(request).agent
+    agent = name_browser(request.headers.get("user-agent", ""))
     login, key, browser, link = await services.write(sign_in.start_login, agent, place)
     set_cookie(request, response, LOGIN, browser, CODE_LIFE)
     return login, key, link
@@ -224,8 +222,9 @@ async def look_at_login(request: Request) -> Login | None:
 
 async def finish_login(request: Request, response: Response) -> NewSignIn | None:
     """Sign this browser in if its login was confirmed in the bot. Raises Blocked."""
-    login_key, browser = read_cookie(request, LOGIN), browser_of(request)
-    new_sign_in = await services_of(request).write(sign_in.sign_in_by_code, login_key, browser)
+    new_sign_in = await services_of(request).write(
+        sign_in.sign_in_by_code, read_cookie(request, LOGIN), token_of(request)
+    )
     if new_sign_in is not None:
         remember_browser(request, response, new_sign_in)
         delete_cookie(request, response, LOGIN)

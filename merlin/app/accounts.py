@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 
 from merlin.account.accounts import Accounts, check_own_name, fold_name, is_telegram_id
 from merlin.account.api_keys import REQUIRED_PERMISSIONS, ApiKey, ApiKeys, Scope, ScopeBeyondRole
-from merlin.account.sign_ins import SignIn, SignInMethod, SignIns
+from merlin.account.sign_ins import SignInMethod, SignIns
 from merlin.account.users import ERASED, User, Users
 from merlin.app.actor import Actor
 from merlin.app.ask import show_quota
@@ -64,13 +64,6 @@ class NewKey(ApiKey):
         repr=False,
         metadata={"description": "Secret of the key, `mrl_…`; it cannot be retrieved again."},
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignInView(SignIn):
-    """A browser in which the caller is signed in."""
-
-    is_current: bool = described("Whether this is the sign-in of the current request.")
 
 
 class Closed(TypedDict):
@@ -217,20 +210,6 @@ def revoke_key(ctx: Context, actor: Actor, key_id: int) -> None:
     """Revoke a key, effective from the next request. Raises NotFound."""
     if not ApiKeys(ctx.db, ctx.clock).revoke(actor.user_id, key_id):
         raise NotFound("no such key", "account-no-key")
-
-
-def list_sign_ins(ctx: Context, actor: Actor, current_sign_in: int) -> list[SignInView]:
-    """Return the browsers that the actor is signed in with, most recently used first."""
-    return [
-        view_of(SignInView, sign_in, is_current=sign_in.id == current_sign_in)
-        for sign_in in SignIns(ctx.db, ctx.clock).list_open(actor.user_id)
-    ]
-
-
-def close_sign_in(ctx: Context, actor: Actor, sign_in_id: int) -> None:
-    """Sign one browser out. Raises NotFound."""
-    if not SignIns(ctx.db, ctx.clock).close(actor.user_id, sign_in_id):
-        raise NotFound("no such sign-in", "account-no-sign-in")
 
 
 def close_sign_ins(ctx: Context, actor: Actor) -> Closed:

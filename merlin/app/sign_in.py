@@ -33,14 +33,6 @@ class Blocked(Refused):
 
 
 @dataclass(frozen=True, slots=True)
-class Browser:
-    """The browser that signs in; `token` is that of its present sign-in, which will end."""
-
-    agent: str
-    token: str = field(default="", repr=False)
-
-
-@dataclass(frozen=True, slots=True)
 class NewSignIn:
     """A new sign-in with its token; `browser` is a secret that recognizes the user's browser later.
 
@@ -89,21 +81,21 @@ def note_use(ctx: Context, credential: int, *, is_key: bool) -> None:
         SignIns(ctx.db, ctx.clock).record_use(credential)
 
 
-def sign_in_by_telegram(ctx: Context, person: TelegramPerson, browser: Browser) -> NewSignIn:
+def sign_in_by_telegram(ctx: Context, person: TelegramPerson, previous_token: str) -> NewSignIn:
     """Sign in the user of a Telegram Mini App. Raises Blocked."""
     _record_user(ctx, person.user_id, person.language_code, person.name)
-    return _open_sign_in(ctx, person.user_id, SignInMethod.TELEGRAM, browser, person.source)
+    return _open_sign_in(ctx, person.user_id, SignInMethod.TELEGRAM, previous_token, person.source)
 
 
-def sign_in_to_demo(ctx: Context, user_id: int, name: str, browser: Browser) -> NewSignIn:
+def sign_in_to_demo(ctx: Context, user_id: int, name: str, previous_token: str) -> NewSignIn:
     """Sign in a person of the demo, who needs no proof. Raises Blocked."""
     user = Users(ctx.db, ctx.clock).get(user_id)
     _record_user(ctx, user_id, user.language_code if user else "", name)
-    return _open_sign_in(ctx, user_id, SignInMethod.CODE, browser)
+    return _open_sign_in(ctx, user_id, SignInMethod.CODE, previous_token)
 
 
 def sign_in_by_password(
-    ctx: Context, account: Account, secret: str, browser: Browser
+    ctx: Context, account: Account, secret: str, previous_token: str
 ) -> NewSignIn | None:
     """Sign in a user with a correct password; `secret` is the browser's earlier one.
 
@@ -115,11 +107,11 @@ def sign_in_by_password(
     is_known = accounts.is_known_browser(account.user_id, secret)
     new_secret = "" if is_known else accounts.add_browser(account.user_id)
     return _open_sign_in(
-        ctx, account.user_id, SignInMethod.PASSWORD, browser, browser_secret=new_secret
+        ctx, account.user_id, SignInMethod.PASSWORD, previous_token, browser_secret=new_secret
     )
 
 
-def sign_in_by_code(ctx: Context, secret: str, browser: Browser) -> NewSignIn | None:
+def sign_in_by_code(ctx: Context, secret: str, previous_token: str) -> NewSignIn | None:
     """Sign in the user who confirmed this browser's login in the bot; None before that.
 
     Raises Blocked.
@@ -127,7 +119,7 @@ def sign_in_by_code(ctx: Context, secret: str, browser: Browser) -> NewSignIn | 
     login = Logins(ctx.db, ctx.clock).take(secret)
     if login is None or login.user_id is None:
         return None
-    return _open_sign_in(ctx, login.user_id, SignInMethod.CODE, browser)
+    return _open_sign_in(ctx, login.user_id, SignInMethod.CODE, previous_token)
 
 
 def start_login(ctx: Context, agent: str, place: str) -> tuple[Login, str, str, str]:
@@ -177,7 +169,7 @@ def _open_sign_in(
     ctx: Context,
     user_id: int,
     method: SignInMethod,
-    browser: Browser,
+    previous_token: str,
     source: str | None = None,
     browser_secret: str = "",
 ) -> NewSignIn:
@@ -186,10 +178,10 @@ def _open_sign_in(
     if user.is_blocked:
         raise Blocked
     sign_ins, reference = SignIns(ctx.db, ctx.clock), person_reference(user_id)
-    previous = sign_ins.find(browser.token) if browser.token else None
+    previous = sign_ins.find(previous_token) if previous_token else None
     if previous is not None:
         sign_ins.close(previous.user_id, previous.id)
-    sign_in, token = sign_ins.open(user_id, method, browser.agent, source)
+    sign_in, token = sign_ins.open(user_id, method, source)
     if method is SignInMethod.PASSWORD:
         values = {"sign_in": sign_in.id}
         Audit(ctx.db, ctx.clock).note(reference, "sign-in.password", reference, values)

@@ -254,9 +254,7 @@ REVOKED_EXAMPLE = _table("revoked_example", "dataset example_id at")
 
 FAVOURITE = _table("favourite", "id user_id course_id at")
 ACCOUNT = _table("account", "user_id name password browsers changed_at", key="user_id")
-SIGN_IN = _table(
-    "sign_in", "id token_hash source user_id how agent at seen_at expires_at", sealed="agent"
-)
+SIGN_IN = _table("sign_in", "id token_hash source user_id how at seen_at expires_at")
 LOGIN_CODE = _table(
     "login_code",
     "id code_hash browser_hash number agent place state user_id at expires_at",

@@ -128,12 +128,12 @@ def test_login_shows_its_browser_and_expires(logins, clock):
 
 
 def test_sign_ins_of_one_source_replace_each_other(sign_ins):
-    tokens = run_at_once(lambda _: sign_ins.open(ANNA, SignInMethod.TELEGRAM, "x", "the-source")[1])
+    tokens = run_at_once(lambda _: sign_ins.open(ANNA, SignInMethod.TELEGRAM, "the-source")[1])
     counting = [token for token in tokens if sign_ins.find(token)]
     assert len(counting) == 1
     assert len(sign_ins.list_open(ANNA)) == 1
     for _ in range(2):
-        sign_ins.open(ANNA, SignInMethod.CODE, "x")
+        sign_ins.open(ANNA, SignInMethod.CODE)
     assert len(sign_ins.list_open(ANNA)) == 3
 
 
@@ -145,11 +145,11 @@ def test_erasure_removes_account_and_sign_ins_and_export_omits_hashes(
     accounts.set_password(ANNA, "$argon2id$", BY)
     _, key, _ = logins.start("Firefox", "")
     logins.show(key, ANNA)
-    _, token = sign_ins.open(ANNA, SignInMethod.CODE, "Firefox")
+    _, token = sign_ins.open(ANNA, SignInMethod.CODE)
     people = PersonalRecords(accounts.db, clock)
     tables = people.export(ANNA)["tables"]
     assert tables["account"][0]["name"] == "petrova"
-    assert tables["sign_in"][0]["agent"] == "Firefox"
+    assert tables["sign_in"][0]["how"] == "code"
     assert not {"password", "token_hash", "code_hash"} & {
         name for rows in tables.values() for row in rows for name in row
     }

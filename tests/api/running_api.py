@@ -161,7 +161,7 @@ class Site:
 
     def sign_in(self, user_id):
         """Sign a user in from a new browser; return the value of its session cookie."""
-        _, token = SignIns(self.db).open(user_id, SignInMethod.CODE, "Firefox, Linux")
+        _, token = SignIns(self.db).open(user_id, SignInMethod.CODE)
         return token
 
     def browser_client(self, user_id):

@@ -7,7 +7,6 @@ from datetime import timedelta
 from functools import partial
 
 from merlin.account.api_keys import ApiKeys, Scope
-from merlin.account.sign_ins import SignInMethod, SignIns
 from merlin.account.users import Users
 from merlin.app import shop
 from merlin.app.actor import Actor
@@ -130,7 +129,6 @@ class FullSite(DaemonSite):
         turn = conversation.add_turn(1)
         Ratings(self.db, self.bot_id).rate(turn, ANNA, Rating.UP)
         key, _ = ApiKeys(self.db).make(ANNA, "hers", list(Scope))
-        sign_in, _ = SignIns(self.db).open(ANNA, SignInMethod.CODE, "Firefox, Linux")
         with self.key_client(BORIS) as boris:
             material = {"title": {"ru": "Ещё одна"}, "type": "lab", "lesson": 9, "text": "Слова.\n"}
             edit = boris.post(f"/api/courses/{self.course}/materials", json=material)
@@ -151,7 +149,6 @@ class FullSite(DaemonSite):
             "user_id": SOMEBODY,
             "turn_id": turn,
             "session_id": conversation.session_id,
-            "sign_in_id": sign_in.id,
             "key_id": key.id,
             "name": "merlin/trial",
         }

@@ -56,13 +56,13 @@ OPERATIONS = {
     "priced": "list_plans",
     "self": """
         place_order list_orders list_renewals try_plan list_favourites add_favourite
-        remove_favourite show_me list_sign_ins close_all_sign_ins set_name set_password erase_me
+        remove_favourite show_me close_all_sign_ins set_name set_password erase_me
         sign_out
         list_keys make_key list_sessions show_usage export list_taught_courses list_changes
         list_requests list_openai_models show_openai_model create_chat_completion""",
     "anna's": """
         show_order pay_order give_up_order stop_renewal
-        close_sign_in revoke_key show_rating rate unrate show_session delete_session list_turns""",
+        revoke_key show_rating rate unrate show_session delete_session list_turns""",
     "boris's": "show_change drop_change solve_change retry_change undo_change",
     "leads": """
         show_taught_course edit_course add_material edit_material remove_material

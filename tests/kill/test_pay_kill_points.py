@@ -60,8 +60,7 @@ class ApiProcess:
             Users(database).record_authors([User(ANNA), User(VERA)])
             sign_ins = SignIns(database)
             self.tokens = {
-                user_id: sign_ins.open(user_id, SignInMethod.CODE, "Firefox")[1]
-                for user_id in (ANNA, VERA)
+                user_id: sign_ins.open(user_id, SignInMethod.CODE)[1] for user_id in (ANNA, VERA)
             }
 
     @contextmanager

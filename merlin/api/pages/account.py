@@ -18,7 +18,6 @@ from merlin.account.sign_ins import PAYLOAD, LoginState
 from merlin.api import auth
 from merlin.api.auth import POLL_S, change_password, forget_sign_in, require_proof
 from merlin.api.pages.errors import page_router
-from merlin.api.pages.formatting import next_href
 from merlin.api.pages.page import (
     FormToken,
     PageContext,
@@ -29,8 +28,8 @@ from merlin.api.pages.page import (
 )
 from merlin.api.pages.plans import my_plan
 from merlin.api.problems import Problem, status_of
-from merlin.api.rest.account import export_file, list_sign_ins
-from merlin.api.schema import MAX_ID, Page
+from merlin.api.rest.account import export_file
+from merlin.api.schema import MAX_ID
 from merlin.app import accounts, proposals
 from merlin.app.actor import Actor
 from merlin.app.ask import show_quota
@@ -198,7 +197,6 @@ async def _page(
         }
 
     query = context.request.query_params
-    page = Page(context.request, Response(), cursor=query.get("cursor", ""))
     values = await context.read(read, context.actor)
     plan, has_plans = values["quota"].plan, values["me"].plan is not None
     left = [
@@ -208,8 +206,6 @@ async def _page(
     ]
     view = {
         **values,
-        **await list_sign_ins(context, page),
-        "next_href": next_href(page, "/me"),
         "plan": plan.title_in(context.language) if has_plans else "",
         "left": left if has_plans else [],
         "scopes": list(Scope),
@@ -262,17 +258,6 @@ async def revoke_key(context: SignedInContext, key_id: Number) -> Response:
     with suppress(NotFound):
         await context.write(accounts.revoke_key, context.actor, key_id)
     return seen_other("/me#keys")
-
-
-@router.post("/me/sign-ins/close")
-async def close_sign_in(request: Request, context: SignedInContext, sign_in_id: Number) -> Response:
-    """Sign out of one browser."""
-    response = seen_other("/me#sign-ins")
-    with suppress(NotFound):
-        await context.write(accounts.close_sign_in, context.actor, sign_in_id)
-        if sign_in_id == context.credential:
-            forget_sign_in(request, response)
-    return response
 
 
 @router.post("/me/sign-ins/close-all")

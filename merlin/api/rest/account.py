@@ -30,7 +30,7 @@ from merlin.api.auth import (
 from merlin.api.problems import problems
 from merlin.api.schema import WHOLE, Body, Id, Part, operation_router, read_cursor
 from merlin.app import accounts, feedback, sessions
-from merlin.app.accounts import Closed, NewKey, OwnAccount, SignInView, UsageView
+from merlin.app.accounts import Closed, NewKey, OwnAccount, UsageView
 from merlin.app.sessions import SessionView, TurnView
 from merlin.chat.feedback import Rating
 from merlin.core.clock import iso
@@ -115,9 +115,6 @@ async def export_file(caller: Caller) -> Response:
 me_router = operation_router(prefix="/api/user", tags=["me"])
 
 
-SignInList = TypedDict("SignInList", {"sign_ins": Sequence[SignInView]})
-
-
 class NameBody(Body):
     """A new username; `current` is the current password, if one is set."""
 
@@ -154,23 +151,6 @@ Erasure = TypedDict("Erasure", {"deleted": _Deleted, "models": _Models})
 async def show_me(caller: Reader) -> OwnAccount:
     """Return the caller's account and permissions."""
     return await caller.read(accounts.read_own_account, caller.actor)
-
-
-@me_router.get("/sign-ins", summary="List my sign-ins")
-async def list_sign_ins(caller: Person, page: Part) -> SignInList:
-    """Return the browsers in which the caller is signed in, most recently used first."""
-    views = await caller.read(accounts.list_sign_ins, caller.actor, caller.credential)
-    return {"sign_ins": page.take_part_of_all(views, lambda view: str(view.id))}
-
-
-@me_router.delete("/sign-ins/{sign_in_id}", summary="End a sign-in", status_code=204)
-async def close_sign_in(
-    request: Request, response: Response, sign_in_id: Id, caller: Person
-) -> None:
-    """Sign out of one browser."""
-    await caller.write(accounts.close_sign_in, caller.actor, sign_in_id)
-    if sign_in_id == caller.credential:
-        forget_sign_in(request, response)
 
 
 @me_router.delete("/sign-ins", summary="Sign out everywhere")

@@ -20,10 +20,10 @@ from merlin.api import auth
 from merlin.api.auth import (
     POLL_S,
     Person,
-    browser_of,
     forget_sign_in,
     remember_browser,
     require_same_origin,
+    token_of,
 )
 from merlin.api.problems import Problem, problems
 from merlin.api.schema import Body, Shape, operation_router
@@ -88,7 +88,7 @@ async def sign_in_by_telegram(
     )
     if person is None:
         raise Problem(HTTPStatus.UNAUTHORIZED, "telegram-data")
-    entered = await ctx.write(sign_in.sign_in_by_telegram, person, browser_of(request))
+    entered = await ctx.write(sign_in.sign_in_by_telegram, person, token_of(request))
     remember_browser(request, response, entered)
     return _sign_in_view(entered, entered.token)
 

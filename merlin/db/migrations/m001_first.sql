@@ -607,7 +607,6 @@ CREATE TABLE sign_in (
     source TEXT UNIQUE,
     user_id BIGINT NOT NULL,
     how TEXT NOT NULL,
-    agent TEXT NOT NULL,
     at TEXT NOT NULL,
     seen_at TEXT NOT NULL,
     expires_at TEXT NOT NULL

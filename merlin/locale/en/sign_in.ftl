@@ -29,7 +29,6 @@ account-name-reserved = Only an admin can give the username { $name }: ask one.
 account-name-taken = The username { $name } is taken.
 account-no-name = Choose a username first.
 account-no-account = No account with the username { $name }.
-account-no-sign-in = Device not found: you may already be signed out there.
 account-password-length = A password has { $least } to { $most } characters.
 account-password-common = Too easy to guess: it's in leaked lists or looks like your name. Use a few unrelated words.
 account-ask-password = Password

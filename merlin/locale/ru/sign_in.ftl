@@ -30,7 +30,6 @@ account-name-reserved = Логин { $name } даёт только админи�
 account-name-taken = Логин { $name } уже занят.
 account-no-name = Сначала придумайте логин.
 account-no-account = Учётной записи с логином { $name } нет.
-account-no-sign-in = Устройство не найдено: возможно, вход на нём уже закрыт.
 account-password-length = В пароле должно быть от { $least } до { $most } знаков.
 account-password-common = Такой пароль легко подобрать: он есть в списках утечек или похож на имя. Возьмите несколько слов, не связанных между собой.
 account-ask-password = Пароль

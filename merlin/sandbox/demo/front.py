@@ -188,7 +188,7 @@ class FrontPage(StandIn):
 
     async def _enter(self, request: Request) -> Response:
         # Imported late: it takes 0.2 s, which would delay the demo's start.
-        from merlin.api.auth import browser_of, remember_browser  # noqa: PLC0415
+        from merlin.api.auth import remember_browser, token_of  # noqa: PLC0415
 
         language = self._language(request)
         people = {candidate.name: candidate for candidate in people_of(language)}
@@ -203,7 +203,7 @@ class FrontPage(StandIn):
             if wants_corrections:
                 page = f"datasets/{self._place.script.dataset}/proposals"
             with open_writing_context(self._config, makes_key=True) as ctx:
-                person_fields = (person.person_id, person.first_name, browser_of(request))
+                person_fields = (person.person_id, person.first_name, token_of(request))
                 return sign_in.sign_in_to_demo(ctx, *person_fields), page
 
         try:
