@@ -22,7 +22,6 @@ class GroupMode(StrEnum):
 
     MENTION = "mention"
     REPLY = "reply"
-    QUESTION = "question"
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,17 +124,14 @@ _WRITTEN = ("message", "edited_message")
 class Addressee:
     """The addressee of a group message; `text` is without the mentions of the bot.
 
-    `is_named`: the bot is mentioned; `is_reply`: it replies to the bot; `is_to_other`: it replies
-    to another user; `is_asking`: it ends with a question mark. `is_channel`: it was sent on behalf
-    of a chat; `is_anonymous`: on behalf of this group, so by an anonymous administrator.
+    `is_named`: the bot is mentioned; `is_reply`: it replies to the bot. `is_channel`: it was sent
+    on behalf of a chat; `is_anonymous`: on behalf of this group, so by an anonymous administrator.
     `is_relayed`: it was forwarded, sent via a bot, or sent by another bot.
     """
 
     text: str
     is_named: bool = False
     is_reply: bool = False
-    is_to_other: bool = False
-    is_asking: bool = False
     is_channel: bool = False
     is_anonymous: bool = False
     is_relayed: bool = False
@@ -158,8 +155,6 @@ def find_addressee(update: Update, bot_id: int, bot_name: str) -> Addressee:
         text=_remove_ranges(units, cuts) if cuts else text,
         is_named=bool(cuts),
         is_reply=is_ours,
-        is_to_other=bool(replied) and not is_ours,
-        is_asking=text.rstrip().endswith("?"),
         is_channel=sender_chat is not None,
         is_anonymous=sender_chat is not None and sender_chat == update.chat_id,
         is_relayed=is_bot
@@ -179,7 +174,7 @@ def is_unaddressed(update: Update) -> bool:
     is_named = any(kind in _NAMING for kind, *_ in marks)
     is_reply = get_object(_find_replied(message), "from").get("is_bot") is True
     is_service = not text and "migrate_from_chat_id" in message
-    return not (is_named or is_reply or is_service or text.rstrip().endswith("?"))
+    return not (is_named or is_reply or is_service)
 
 
 def _is_ours(kind: str, text: str, mark: Mapping[str, Any], bot_id: int, name: str) -> bool:

@@ -17,7 +17,7 @@ from tests.db.pipeline_rows import BOT
 pytestmark = pytest.mark.integration
 
 OLD, NEW, ANNA, BORIS = -4001, -1001004001, 1001, 1002
-CHOSEN = Group(OLD, GroupMode.QUESTION, "physics", "en", is_open=False)
+CHOSEN = Group(OLD, GroupMode.MENTION, "physics", "en", is_open=False)
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import pytest
 from merlin.sandbox.telegram.arguments import Upload
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import PHOTO, RunningBot, bot_settings, select_rows
-from tests.support.faults import Fault, FaultKind
 from tests.support.plan_config import make_plan
 
 pytestmark = pytest.mark.functional
@@ -233,25 +232,3 @@ def test_outdated_offer_deletes_only_the_session_it_named(tmp_path, telegram, pr
         )
         assert "«Второй»" in current.text
         assert select_rows(settings, "SELECT COUNT(*) FROM turn") == [(3,)]
-
-
-def test_new_session_is_a_topic_named_after_the_first_question_if_topics_exist(anna, telegram):
-    telegram.switch("has_topics")
-    anna.say("Что такое лоб?")
-    anna.say("/new")
-    ((thread, name),) = telegram.topics("anna").items()
-    assert name == "Новый разговор"
-    inside = ChatUser(telegram, anna.settings, f"anna#{thread}")
-    assert inside.last.text.startswith("Это новый разговор")
-    inside.say("Что такое подбородок?")
-    telegram.wait_for(lambda: telegram.topics("anna")[thread] == "Что такое подбородок?")
-    inside.say("/sessions")
-    assert titles(inside) == ["▸ Что такое подбородок?"]
-
-
-def test_failed_topic_creation_does_not_prevent_a_new_session(anna, telegram):
-    telegram.switch("has_topics")
-    telegram.faults.add(Fault("createForumTopic", FaultKind.STATUS, status=500, times=1))
-    anna.say("Что такое лоб?")
-    assert anna.say("/new").text.startswith("Начинаем новый разговор")
-    assert telegram.topics("anna") == {}

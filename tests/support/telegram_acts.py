@@ -9,8 +9,8 @@ from merlin.core.clock import iso, utc_now
 from merlin.core.errors import NotFound, Refused
 from merlin.sandbox.telegram.arguments import typed_fields
 from merlin.sandbox.telegram.groups import (
-    change_topic,
     chat_member,
+    close_topic,
     deliver_service_message,
     topic_of,
 )
@@ -129,7 +129,7 @@ class AllActions(UserActions):
         if topic_of(self.world, place.chat, place.thread) is None:
             raise NotFound("no such topic")
         user = place.person.as_user()
-        message = change_topic(self.world, place.chat, user, place.thread, closed=True)
+        message = close_topic(self.world, place.chat, user, place.thread)
         return deliver_service_message(self.world, place.chat, message)
 
     def switch(self, name: str) -> None:

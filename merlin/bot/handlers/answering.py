@@ -1,8 +1,4 @@
-"""Helpers for answering: the model of a session, the quota left, and the topics of private chats.
-
-In a private chat with topics a new session gets its own topic, named after its first question.
-Where the bot has no topics, or Telegram refuses to create one, the session stays in the chat.
-"""
+"""Helpers for answering: the model of a session, and the quota left."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,7 +10,7 @@ from merlin.bot import answers
 from merlin.bot.context import BotContext
 from merlin.bot.rendering import pack_text
 from merlin.chat.model_catalogue import Candidate, CandidateKind, find_first_candidate, switch_model
-from merlin.chat.sessions import ChatPlace, Session, build_session_title
+from merlin.chat.sessions import Session
 from merlin.chat.turns import StoredAnswer, UpdateState
 from merlin.core.network import is_loopback
 
@@ -97,66 +93,6 @@ def gift_lines(context: BotContext, gifts: Sequence[Gift]) -> list[str]:
         key = "pay-gift-until" if arguments else "pay-gift"
         lines.append(context.translate(key, what=remaining, **arguments))
     return lines
-
-
-# Telegram's limit. Source: the Bot API, createForumTopic.
-TOPIC_NAME_LENGTH = 128
-# The title of a session whose topic has no name yet.
-UNNAMED = "…"
-
-
-async def begin_topic(context: BotContext) -> int:
-    """Create a topic for a new session and return its id, 0 if the chat has no topics."""
-    if not context.is_private:
-        return 0
-    me = await context.bot_api.try_call("getMe", {})
-    if not isinstance(me, dict) or me.get("has_topics_enabled") is not True:
-        return 0
-    arguments = {"chat_id": context.chat_id, "name": context.translate("session-new-topic")}
-    topic = await context.bot_api.try_call("createForumTopic", arguments)
-    thread_id = topic.get("message_thread_id") if isinstance(topic, dict) else None
-    return thread_id if isinstance(thread_id, int) else 0
-
-
-def open_in_topic(context: BotContext, thread_id: int) -> None:
-    """Open a session in its new topic with the settings of the current session.
-
-    Settings that would send the questions to another provider are not copied.
-    """
-    current = context.open_session()
-    opened = context.sessions.open(ChatPlace(context.chat_id, context.user_id, thread_id))
-    session = replace(
-        opened,
-        dataset=current.dataset,
-        provider=current.provider,
-        model_id=current.model_id,
-        preset=current.preset,
-        system=current.system,
-        title=UNNAMED,
-    )
-    context.sessions.change(without_other_provider(context, session))
-
-
-async def name_topic(context: BotContext) -> None:
-    """Name the topic of the session after its first question, unless it has a name."""
-
-    def set_title() -> str:
-        """Set the session's title and return it as the topic's new name, "" to leave the name."""
-        session = context.open_session()
-        if session.title != UNNAMED:
-            return ""
-        turns = context.turns.read_history(session.session_id, 1)
-        title = build_session_title(turns[0].content) if turns else ""
-        if title:
-            context.sessions.change(replace(session, title=title))
-        return title
-
-    title = await context.store.do(set_title)
-    if title:
-        place = {"chat_id": context.chat_id, "message_thread_id": context.thread_id}
-        await context.bot_api.try_call(
-            "editForumTopic", {**place, "name": title[:TOPIC_NAME_LENGTH]}
-        )
 
 
 def answering_model(context: BotContext, session: Session) -> Candidate | None:

@@ -1,6 +1,6 @@
 """Groups: which messages are for the bot, settings, joining and leaving.
 
-Commands, mentions and replies are for the bot; if the group enables it, questions too. Personal
+Commands, mentions and replies are for the bot. Personal
 views and settings are shown in the private chat, to which a button leads. Everybody can read the
 group's settings; to change them Telegram is asked who administers the group. The bot greets a
 group once when it is added, and follows a migration to a supergroup.
@@ -100,23 +100,19 @@ async def settings(context: BotContext) -> None:
         return
     refusal = await _refuse_member(context)
     if not refusal:
-        # Privacy mode may have changed, and whether the bot sees every message depends on it.
-        await context.bot_api.refresh_bot()
-        hears_all = context.bot.can_read_all_group_messages
-        hears_all = hears_all or bool(await context.is_admin(context.bot.id))
         show = _change_setting if context.verb else _settings_view
-        await context.show(lambda: show(context, hears_all=hears_all))
+        await context.show(lambda: show(context))
     else:
         show_refusal = partial(menu.error_view, context, Refused(refusal, refusal))
         await context.show(show_refusal, UpdateState.REFUSED, refusal)
 
 
-def _change_setting(context: BotContext, *, hears_all: bool) -> View:
+def _change_setting(context: BotContext) -> View:
     action, value = (*context.arguments, "", "")[:2]
     if action == "datasets":
         return _datasets(context)
     if action == "show":
-        return _settings_view(context, hears_all=hears_all)
+        return _settings_view(context)
     group = _with_setting(context, _group(context), action, value)
     if group is None:
         return menu.outdated_view(context)
@@ -124,7 +120,7 @@ def _change_setting(context: BotContext, *, hears_all: bool) -> View:
     group_context = replace(
         context, language=group.language or context.user.speaks(context.language)
     )
-    view = _settings_view(group_context, hears_all=hears_all)
+    view = _settings_view(group_context)
     return replace(view, alert=group_context.translate("groups-saved"))
 
 
@@ -147,7 +143,7 @@ def _with_setting(context: BotContext, group: Group, action: str, value: str) ->
             return None
 
 
-def _settings_view(context: BotContext, *, hears_all: bool) -> View:
+def _settings_view(context: BotContext) -> View:
     group, translate = _group(context), context.translate
     dataset = _titles(context, context.language).get(group.dataset or "", group.dataset)
     lines = [
@@ -158,8 +154,6 @@ def _settings_view(context: BotContext, *, hears_all: bool) -> View:
         translate("groups-speaks", spoken=group.language or "none"),
         translate("groups-renews", who="all" if group.is_open else "leaders"),
     ]
-    if group.hears is GroupMode.QUESTION and not hears_all:
-        lines += ["", translate("groups-privacy-mode")]
 
     def button(label: str, data: str, is_chosen: bool) -> Button:  # noqa: FBT001 - one of three plain columns
         return menu.choice_button(label, f"group:{data}", is_chosen=is_chosen)
@@ -282,9 +276,7 @@ def _is_addressed(context: BotContext, group: Group, addressee: Addressee) -> bo
         return context.named_bot in {"", context.bot.username.lower()}
     if addressee.is_named:
         return True
-    if addressee.is_reply:
-        return group.hears is not GroupMode.MENTION
-    return group.hears is GroupMode.QUESTION and addressee.is_asking and not addressee.is_to_other
+    return addressee.is_reply and group.hears is not GroupMode.MENTION
 
 
 async def _filter_command(context: BotContext) -> bool:

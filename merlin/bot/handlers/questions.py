@@ -23,7 +23,7 @@ from merlin.app.outbox import QueuedMessage
 from merlin.billing.quota import Format
 from merlin.bot import answers, menu
 from merlin.bot.context import BotContext, build_page_messages, find_target
-from merlin.bot.handlers.answering import name_topic, refusal_of, render_left_note
+from merlin.bot.handlers.answering import refusal_of, render_left_note
 from merlin.bot.handlers.prompts import SOURCES, Source, fit_prompt
 from merlin.bot.outbox import OnSent
 from merlin.bot.registry import Handlers
@@ -87,8 +87,6 @@ async def answer_question(context: BotContext, source: Source = read_text) -> No
             await _answer_by_edits(context, turn, source)
         else:
             await _answer_at_once(context, source)
-    if context.is_private and context.thread_id:
-        await name_topic(context)
 
 
 async def give_up(context: BotContext) -> None:

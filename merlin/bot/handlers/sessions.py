@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from merlin.app.ask import dataset_of, request_of_session, window_of
-from merlin.app.outbox import OutgoingMessage, QueuedMessage, Target
 from merlin.app.sessions import list_own_turns, session_as_json, session_as_markdown
 from merlin.bot import menu
-from merlin.bot.context import BotContext, build_messages
+from merlin.bot.context import BotContext
 from merlin.bot.handlers import answering
 from merlin.bot.handlers.session_choices import describe_settings
 from merlin.bot.menu import PAGE_SIZE, View
@@ -26,7 +25,7 @@ from merlin.chat.sessions import (
     build_session_title,
     count_window_tokens,
 )
-from merlin.chat.turns import Turn, UpdateState
+from merlin.chat.turns import Turn
 from merlin.core import money
 from merlin.core.clock import start_of_day
 from merlin.core.errors import NotFound
@@ -261,38 +260,9 @@ def _format_costs(costs: Sequence[Cost] | None, language: str) -> str:
 
 _MAX_LISTED = 3
 _MAX_SESSIONS = 1000
-handlers.button("new")(lambda context: replace(start_session(context), is_new=True))
 
 
 @handlers.command("new")
-async def new_session(context: BotContext) -> None:
-    """Start a new session, in its own topic if the chat has topics. Raises ChatUnreachable."""
-    can_begin = await context.store.do(
-        lambda: not _is_replied(context) and not excess_sessions(context)
-    )
-    thread_id = await answering.begin_topic(context) if can_begin else 0
-    if not thread_id:
-        await context.show(lambda: start_session(context))
-        return
-
-    def prepare() -> Sequence[QueuedMessage]:
-        answering.open_in_topic(context, thread_id)
-        (note,) = build_messages(context, menu.text_view(context, "session-topic-made"))
-        page = FormattedMessage(context.translate("session-topic-started"))
-        key = f"update:{context.update_id}:topic"
-        topic_message = OutgoingMessage(
-            key, context.chat_id, page, context.update_id, Target(thread_id)
-        )
-        return context.outbox.put([note, topic_message])
-
-    await context.deliver(prepare, context.finish_callback(UpdateState.ANSWERED))
-
-
-def _is_replied(context: BotContext) -> bool:
-    """Return whether an earlier attempt stored the reply before a crash."""
-    return context.is_resumed and bool(context.outbox.list_of_update(context.update_id))
-
-
 def start_session(context: BotContext) -> View:
     """Start a new session, keeping the old; ask first if the plan requires a deletion."""
     excess = excess_sessions(context)
@@ -301,6 +271,9 @@ def start_session(context: BotContext) -> View:
     if context.open_session().touched_at is None:
         return _renew(context, "bot-new-first")
     return _renew(context, "bot-new" if context.is_private else "groups-new")
+
+
+handlers.button("new")(lambda context: replace(start_session(context), is_new=True))
 
 
 def _renew(context: BotContext, key: str, *rows: menu.RowOf) -> View:

@@ -1,4 +1,4 @@
-# Groups, and "@bot question" in any chat.
+# Groups.
 bot-command-settings = settings of the group
 groups-hello = Hi, I'm Merlin. I answer questions. To ask, mention { $bot } or reply to one of my messages.
     Questions count towards the plan of the person who asks.
@@ -18,7 +18,6 @@ groups-settings-private = Groups have settings: add me to a group and write /set
 groups-settings = ⚙️ Settings of Merlin in this group
 groups-hears = I answer: { $hears ->
         [mention] when I'm mentioned
-        [question] mentions, replies to me and anything that ends with “?”
        *[reply] mentions and replies to me
     }
 groups-about = I answer about: { $dataset ->
@@ -34,10 +33,8 @@ groups-renews = Who can start a new conversation: { $who ->
         [leaders] admins
        *[all] everyone
     }
-groups-privacy-mode = Telegram doesn't show me all messages. To let me see questions without a mention, make me an admin of the group — or let the bot's owner write to @BotFather: /setprivacy → Disable — and add me again.
 groups-hears-mention = Mentions only
 groups-hears-reply = Mentions and replies
-groups-hears-question = Anything ending with “?”, too
 groups-speaks-asker = As the person who asks
 groups-renews-all = New conversation: everyone
 groups-renews-leaders = New conversation: admins

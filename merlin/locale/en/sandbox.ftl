@@ -95,7 +95,6 @@ chat-page-alert-close = Got it
 chat-page-joined = Now in the group:
 chat-page-left = No longer in the group:
 chat-page-topic-made = New topic:
-chat-page-topic-renamed = The topic is now called:
 chat-page-topic-closed = The topic is closed
 chat-page-topic-reopened = The topic is open again
 chat-page-migrated = The group became a supergroup

@@ -40,9 +40,6 @@ chosen-course = the course “{ $name }” (/course)
 chosen-model = the model { $name } (/model)
 chosen-preset = the preset “{ $name }” (/preset)
 chosen-system = your own instructions (/system)
-session-new-topic = New conversation
-session-topic-started = This is a new conversation: write right here. I'll name it after the first answer.
-session-topic-made = A new conversation is open in its own topic.
 sessions-limit = Your plan saves { $most ->
         [one] { $most } conversation
        *[other] { $most } conversations

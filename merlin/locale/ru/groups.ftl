@@ -1,4 +1,4 @@
-# Группы и режим «@бот вопрос» в любом чате.
+# Группы.
 bot-command-settings = настройки группы
 groups-hello =
     Здравствуйте! Я Merlin, отвечаю на вопросы. Чтобы спросить, упомяните { $bot } или ответьте на моё сообщение.
@@ -20,7 +20,6 @@ groups-settings-private = Настройки есть у групп: добав�
 groups-settings = ⚙️ Настройки Merlin в этой группе
 groups-hears = Отвечаю: { $hears ->
         [mention] когда меня упомянули
-        [question] на упоминания, ответы мне и всё, что кончается знаком «?»
        *[reply] на упоминания и ответы мне
     }
 groups-about = О чём отвечаю: { $dataset ->
@@ -36,10 +35,8 @@ groups-renews = Начать новый разговор могут: { $who ->
         [leaders] админы
        *[all] все
     }
-groups-privacy-mode = Сейчас Telegram показывает мне не все сообщения. Чтобы я видел и вопросы без упоминания, сделайте меня админом группы — или владелец бота пусть напишет @BotFather: /setprivacy → Disable — и добавьте меня снова.
 groups-hears-mention = Только упоминания
 groups-hears-reply = Упоминания и ответы
-groups-hears-question = И всё со знаком «?»
 groups-speaks-asker = Как у спросившего
 groups-renews-all = Новый разговор: все
 groups-renews-leaders = Новый разговор: админы

@@ -95,7 +95,6 @@ chat-page-alert-close = Понятно
 chat-page-joined = В группе теперь:
 chat-page-left = Больше не в группе:
 chat-page-topic-made = Новая тема:
-chat-page-topic-renamed = Тема теперь называется:
 chat-page-topic-closed = Тема закрыта
 chat-page-topic-reopened = Тема снова открыта
 chat-page-migrated = Группа стала супергруппой

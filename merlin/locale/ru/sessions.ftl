@@ -42,9 +42,6 @@ chosen-course = курс «{ $name }» (/course)
 chosen-model = модель { $name } (/model)
 chosen-preset = пресет «{ $name }» (/preset)
 chosen-system = ваша инструкция (/system)
-session-new-topic = Новый разговор
-session-topic-started = Это новый разговор: пишите прямо здесь. После первого ответа я дам ему название.
-session-topic-made = Новый разговор открыт в отдельной теме.
 sessions-limit = Ваш план хранит { $most ->
         [one] { $most } разговор
         [few] { $most } разговора

@@ -66,51 +66,6 @@ def chat_member(user: dict[str, Any], status: str) -> dict[str, Any]:
     return values
 
 
-NAME_CHARACTERS = 128
-
-
-def _require_editable_forum(world: World, arguments: Arguments, act: str) -> Chat:
-    """Return the chat whose topics a call changes. Raises BotApiError without this right."""
-    chat = target_chat(world, arguments)
-    if not has_topics(world, chat):
-        raise bad_request("the chat is not a forum")
-    if isinstance(chat, Group) and chat.status(BOT_ID) not in ADMIN_STATUSES:
-        raise bad_request(f"not enough rights to {act} a topic")
-    return chat
-
-
-def _topic_name(arguments: Arguments) -> str:
-    name = arguments.text("name").strip()
-    if not name:
-        raise bad_request("TOPIC_TITLE_EMPTY")
-    if len(name) > NAME_CHARACTERS:
-        raise bad_request("TOPIC_TITLE_TOO_LONG")
-    return name
-
-
-async def create_forum_topic(world: World, arguments: Arguments) -> dict[str, Any]:
-    """Answer createForumTopic."""
-    chat = _require_editable_forum(world, arguments, "create")
-    message = make_topic(world, chat, bot_user(), _topic_name(arguments))
-    topic: dict[str, Any] = message["forum_topic_created"]
-    return {"message_thread_id": message["message_id"], **topic}
-
-
-async def edit_forum_topic(world: World, arguments: Arguments) -> bool:
-    """Answer editForumTopic; only the name can change, and an unchanged one is refused."""
-    chat = _require_editable_forum(world, arguments, "edit")
-    topic = topic_of(world, chat, arguments.integer("message_thread_id"))
-    if topic is None:
-        raise bad_request("TOPIC_ID_INVALID")
-    if not arguments.text("name"):
-        return True
-    name = _topic_name(arguments)
-    if name == topic["name"]:
-        raise bad_request("TOPIC_NOT_MODIFIED")
-    change_topic(world, chat, bot_user(), topic["message_thread_id"], name=name)
-    return True
-
-
 GENERAL = 1
 DEFAULT_COLOR = 0x6FB9F0
 
@@ -173,14 +128,11 @@ def make_topic(world: World, chat: Chat, sender: Mapping[str, Any], name: str) -
     return message
 
 
-def change_topic(
-    world: World, chat: Chat, sender: Mapping[str, Any], thread: int, **change: Any
-) -> dict[str, Any]:
-    """Rename or close a topic by a service message; return that message."""
-    topic = {**(topic_of(world, chat, thread) or {}), **change}
-    event = {"forum_topic_closed": {}} if "closed" in change else {"forum_topic_edited": change}
+def close_topic(world: World, chat: Chat, sender: Mapping[str, Any], thread: int) -> dict[str, Any]:
+    """Close a topic by a service message; return that message."""
+    topic = {**(topic_of(world, chat, thread) or {}), "closed": True}
     fields = thread_fields(world, chat, thread, None)
-    message = world.post(chat, sender, **fields, **event)
+    message = world.post(chat, sender, **fields, forum_topic_closed={})
     world.record("topic", chat_id=chat.chat_id, topic=topic)
     return message
 

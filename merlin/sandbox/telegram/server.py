@@ -155,8 +155,6 @@ METHODS: Mapping[str, Method] = {
     "refundStarPayment": queries.refund_star_payment,
     "getStarTransactions": queries.get_star_transactions,
     "editUserStarSubscription": queries.edit_user_star_subscription,
-    "createForumTopic": groups.create_forum_topic,
-    "editForumTopic": groups.edit_forum_topic,
     "getChatMember": groups.get_chat_member,
 }
 

@@ -8,7 +8,6 @@ export function serviceWords(message) {
   }
   if (message.left_chat_member) return `${t("left")} ${message.left_chat_member.first_name}`;
   if (message.forum_topic_created) return `${t("topic-made")} ${message.forum_topic_created.name}`;
-  if (message.forum_topic_edited) return `${t("topic-renamed")} ${message.forum_topic_edited.name}`;
   if (message.forum_topic_closed) return t("topic-closed");
   if (message.forum_topic_reopened) return t("topic-reopened");
   if (message.migrate_to_chat_id || message.migrate_from_chat_id) return t("migrated");
