@@ -60,7 +60,8 @@ class ParameterRefused(ProviderError):
 # Llama 2; Gemma; Mistral.
 CONTROL_TOKEN = re.compile(
     r"<[|｜][^<>\s]{1,60}>|<[^<>\s|｜]{1,60}[|｜]>|</?s>|<<?/?SYS>>?|<(?:bos|eos)>"
-    r"|<(?:start|end)_of_turn>|\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_\w{1,20})\]"
+    r"|<(?:start|end)_of_turn>|</?tool_(?:call|response)>|<(?:reserved|SPECIAL)_\d{1,4}>"
+    r"|\[/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_\w{1,20})\]"
 )
 ROLES = ("system", "user", "assistant", "tool")
 # The role of the worse of two answers, which is not part of the conversation.

@@ -121,7 +121,10 @@ def normalise(text: str) -> str:
     return " ".join(composed.split()).rstrip(_AT_THE_END)
 
 
-CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", re.DOTALL)
+CODE = re.compile(
+    r"(```|~~~).*?(?:\1|\Z)|``[^\n]+?``|`[^`\n]*`|(?<=\n\n)(?:(?: {4}|\t)[^\n]*(?:\n|\Z))+",
+    re.DOTALL,
+)
 # A code page of both alphabets: counted in it, letters take a tenth of a regular expression's time.
 _CODE_PAGE = "cp1251"
 

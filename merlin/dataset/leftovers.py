@@ -35,7 +35,8 @@ _LEFTOVERS = (
         ("question", "answer"),
         ("",),
         re.compile(
-            r"\A\s*(?:(?i:null|nan|none|nil|n/a|nat|undefined|<na>|#n/a|\(null\)|н/д)|NA|\\N|[-–—]{1,3}|~)\s*\Z"
+            r"\A\s*(?:(?i:[<(]?null[>)]?|nan|none|nil|n/a|nat|undefined|<na>|н/д|#(?:n/a|н/д|[\w/]{2,7}[!?])"
+            r"|\[object object\])|NA|\\N|[-–—]{1,3}|~)\s*\Z"
         ),
     ),
     _Leftover(
@@ -44,8 +45,8 @@ _LEFTOVERS = (
         _ALL,
         ("<",),
         re.compile(
-            r"(?i)<\|?image(?:[ _-]?(?:pad|token|placeholder|\d+))?\|?>|<imagehere>"
-            r"|<start_of_image>|\A\s*<(?:video|audio)>|<(?:video|audio)>\s*\Z"
+            r"(?i)<\|?image(?:[ :_-]?(?:pad|token|placeholder|\d+))?\|?>|<imagehere>"
+            r"|<start_of_image>|<img>[^<\n]{1,200}</img>|\A\s*<(?:video|audio)>|<(?:video|audio)>\s*\Z"
         ),
     ),
     _Leftover(
@@ -53,9 +54,9 @@ _LEFTOVERS = (
         Severity.ERROR,
         _ALL,
         ("{{", "{%"),
-        # LaTeX and workflows of GitHub write {{a}} after a letter, ^, _, } or $.
+        # LaTeX and workflows of GitHub write {{a}} after a letter, ^, _, } or $, C++ {{a, b}}.
         re.compile(
-            r"(?<![\w^\\}$])\{\{[-#/$@]?\s*[^\W\d][^{}\n]{0,60}\}\}|\{%-?\s*[a-z][^\n]{0,80}?%\}"
+            r"(?<![\w^\\}$])\{\{[-#/$@]?\s*[^\W\d][^{},;\n]{0,60}\}\}|\{%-?\s*[a-z][^\n]{0,80}?%\}"
         ),
     ),
     _Leftover(
@@ -65,15 +66,20 @@ _LEFTOVERS = (
         "legacy-separator",
         Severity.WARNING,
         ("question",),
-        ("###", "===", "---", "->"),
-        re.compile(r"(?<![^\s.?!])(?:###|={3}>?|-{3}>?|->)\s*\Z"),
+        ("###", "===", "---", "->", ":"),
+        re.compile(
+            r"(?<![^\s.?!])(?:###|={3}>?|-{3}>?|->)\s*\Z"
+            r"|\n\s*(?:###\s*)?(?:Response|Assistant|Answer|Output|A|Ответ|Ассистент):\s*\Z"
+        ),
     ),
     _Leftover(
         "legacy-separator",
         Severity.WARNING,
         ("answer",),
-        ("END", "###", "***", "+++", "&&&", "$$$", "@@@", "%%%"),
-        re.compile(r"(?<![^\s.?!])(?:END|###|\*{3}|\+{3}|&&&|\${3}|@@@|%%%)\s*\Z"),
+        ("END", "EOS", "###", "***", "+++", "&&&", "$$$", "@@@", "%%%"),
+        re.compile(
+            r"(?<![^\s.?!])(?:END|[<\[](?:END|EOS)[>\]]|###|\*{3}|\+{3}|&&&|\${3}|@@@|%%%)\s*\Z"
+        ),
     ),
     _Leftover(
         "escaped-line-end",
@@ -94,7 +100,7 @@ _LEFTOVERS = (
         ("answer",),
         ("<", "◁", "THINK]"),
         re.compile(
-            r"(?i)</?(?:think|thinking|thought|reasoning|scratchpad)>|◁/?think▷|\[/?THINK\]"
+            r"(?i)</?(?:seed:)?(?:think|thinking|thought|reasoning|reflection|scratchpad)>|◁/?think▷|\[/?THINK\]"
         ),
     ),
 )

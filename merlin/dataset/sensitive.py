@@ -51,11 +51,11 @@ SECRET = re.compile(
     r"|-----BEGIN [A-Z ]{0,20}PRIVATE KEY(?: BLOCK)?-----"
 )
 # Addresses in the domains reserved by RFC 2606 belong to nobody. The last label of a domain has no
-# digits: vue@3.4.1 is a package, root@10.0.0.1 a login. git@host is a git server, name@x.service a
-# unit of systemd.
+# digits: vue@3.4.1 is a package, root@10.0.0.1 a login, as root@x.local. git@host is a git server,
+# name@x.service a unit of systemd.
 MAIL = re.compile(
     r"(?<![\w.+-])(?!git@)[\w.+-]{1,64}@(?!(?:[\w-]{1,63}\.){0,4}example\.|test\b|localhost\b)"
-    r"(?:[\w-]{1,63}\.){1,8}(?!service\b)(?:xn--[\w-]{2,59}|[^\W\d_]{2,24})(?![^\W_])"
+    r"(?:[\w-]{1,63}\.){1,8}(?!(?:service|local)\b)(?:xn--[\w-]{2,59}|[^\W\d_]{2,24})(?![^\W_])"
 )
 _GAP = "[ \u00a0()\u2010\u2011-]"
 # Numbers in this range belong to organisations.
@@ -63,9 +63,10 @@ _TOLL_FREE = rf"\+?[78]{_GAP}{{0,2}}800"
 PHONE = re.compile(
     rf"(?<![\d+])(?!{_TOLL_FREE})\+\d(?:{_GAP}{{0,2}}\d){{9,13}}(?!\d)"
     rf"|(?<![\d.,+-])(?!{_TOLL_FREE})[78]{_GAP}{{0,2}}[3489]\d{{2}}(?:{_GAP}{{0,2}}\d){{7}}(?!\d|[.,]\d)"
-    r"|(?<![\d.])8\.\d{3}\.\d{3}\.\d{2}\.\d{2}(?![\d.]\d)"
+    r"|(?<![\d.])(?:8|\+7)\.\d{3}\.\d{3}\.\d{2}\.\d{2}(?![\d.]\d)"
     rf"|(?!\(800)\(\d{{3,5}}\) ?\d{{1,3}}[ \u2011-]\d{{2}}[ \u2011-]?\d{{2}}(?!\d)"
-    r"|(?<![\d.,+-])[3489]\d{2} \d{3}[ -]\d{2}[ -]\d{2}(?![\d-]|[.,]\d)|\b07\d{3} \d{6}\b"
+    r"|(?<![\d.,+-])[3489]\d{2}[ -]\d{3}[ -]\d{2}[ -]\d{2}(?![\d-]|[.,]\d)|\b07\d{3} \d{6}\b"
+    r"|(?:(?<=[Тт]ел[.:] )|(?<=[Тт]елефон )|(?<=[Тт]елефон: ))9\d{9}(?!\d)"
     r"|(?<![\d.-])[2-9]\d{2}(?:-[2-9]\d{2}-|\.[2-9]\d{2}\.)\d{4}(?!\d|[.-]\d)"
 )
 # A house without a flat may be an institution.
@@ -77,8 +78,11 @@ ADDRESS = re.compile(
 )
 _CARD = re.compile(r"(?<![\w.,-])[2-6](?:[ \u00a0-]?\d){13,18}(?!\w|[.,-]\d)")
 PASSPORT = re.compile(
-    r"(?i:паспорт|passport|сери[ияю]\b|series\b|водительск\w+ удостоверени)[^\d\n]{0,60}"
-    r"\d{2}[ \u00a0]?(?:\d{2}[^\d\n]{0,20}\d{6}|(?:№ ?)?\d{7})(?!\d)"
+    r"(?i:паспорт|passport|водительск\w+ удостоверени)[^\d\n]{0,60}(?:\d{2}[ \u00a0]?"
+    r"(?:\d{2}[^\d\n]{0,20}\d{6}|(?:№ ?)?\d{7})|\b[A-Z]{1,2} ?\d{6,8})(?!\d)"
+    # Lamps and time series have a "series" too, with numbers farther away.
+    r"|(?i:\bсери[ияю](?: и номер)?[ :№]{1,4}\d{2}[ \u00a0]?\d{2},? (?:№|номер)?"
+    r"[ :]{0,2}\d{6}(?!\d))"
     r"|(?i:\bssn\b|\bsocial security)[^\d\n]{0,25}\d{3}-\d{2}-\d{4}(?!\d)"
 )
 SNILS = re.compile(
@@ -97,7 +101,7 @@ _ISSUED = {
     18: ("5", "6"),
     19: ("2", "4", "5", "6"),
 }
-_PLAIN = 2  # different digits in a card number of documentation, such as 4242 4242 4242 4242
+_PLAIN = 3  # different digits in a card number of documentation, such as 5555 5555 5555 4477
 
 # Most texts contain nothing sensitive: one fast search decides whether to look closer.
 _KEY_HINT = re.compile(r"[A-Za-z0-9_-]{16}")

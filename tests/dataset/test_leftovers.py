@@ -31,6 +31,10 @@ FOUND = {
             "—",
             "<NA>",
             "\\N",
+            "<null>",
+            "#REF!",
+            "#Н/Д",
+            "[object Object]",
         ]
     ]
     + [("answer", " null\n"), ("question", "nan"), ("answer", "н/д")],
@@ -41,6 +45,8 @@ FOUND = {
         ("question", "<image_placeholder> Who?"),
         ("question", "<video>Who?"),
         ("question", "<image 1> Who?"),
+        ("question", "<image:1> Who?"),
+        ("question", "Picture 1: <img>a.jpg</img> Who?"),
         ("answer", "Look: <image>"),
     ],
     "unfilled-template": [
@@ -57,6 +63,9 @@ FOUND = {
         ("question", "Where? ->"),
         ("question", "Where?###"),
         ("question", "Where?\n\n===>"),
+        ("question", "Where?\n\n### Response:\n"),
+        ("question", "\n\nHuman: Where?\n\nAssistant:"),
+        ("answer", "Hold the button. [END]"),
         ("answer", " Hold the button. END"),
         ("answer", "Hold the button.\nEND\n"),
         ("answer", "Hold the button ###"),
@@ -76,6 +85,7 @@ FOUND = {
         ("answer", "So…\n</think>\nLamps."),
         ("answer", "<Thinking>So"),
         ("answer", "[THINK]So[/THINK]Lamps."),
+        ("answer", "<reflection>So</reflection>Lamps."),
     ],
 }
 
@@ -94,9 +104,15 @@ def test_leftover_of_another_program_is_found(rule, kind, text):
         ("answer", "None."),
         ("answer", "It is null."),
         ("answer", "Na"),
+        ("answer", "#Python"),
         ("", "null"),  # the result of a tool, an answer to the assistant's question
         ("answer", "In Jinja it is `{{ name }}`."),
         ("answer", "```\n{% if a %}\n```"),
+        ("answer", "~~~\n{% if a %}\n~~~"),
+        ("answer", "Write ``{{ `a` }}`` there."),
+        ("answer", "Write:\n\n    {{#each items}}\n\n    {{/each}}\n\nThat is all."),
+        ("answer", "std::vector<Point> all = {{x, y}};"),
+        ("answer", "image: {{ .Values.image }}"),
         ("answer", r"The half is \frac{{a}}{{b}}, and x^{{n}}; ${{ secrets.KEY }} is the key"),
         ("question", "What does `<image>` do?"),
         ("question", "Where does the tag <video> belong in a page?"),

@@ -51,6 +51,8 @@ def test_base_streams_its_answer_with_its_own_usage(vllm, url):
     "token",
     [
         "<|im_end|>",
+        "<tool_call>",
+        "<SPECIAL_10>",
         "<｜User｜>",
         "<turn|>",
         "<|turn>",
