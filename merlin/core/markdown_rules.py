@@ -18,7 +18,7 @@ from markdown_it.tree import SyntaxTreeNode
 
 _ASTERISK = "*"
 _MAX_ASTERISKS = 2
-_NAME = re.compile(r"__[A-Za-z0-9]\w*__(?!\w)", re.ASCII)
+_NAME = re.compile(r"__[A-Za-z0-9]\w{0,60}__(?!\w)", re.ASCII)  # without a limit quadratic
 
 
 def add_rules(parser: MarkdownIt) -> None:
@@ -30,13 +30,11 @@ def add_rules(parser: MarkdownIt) -> None:
 def number_items(ordered_list: SyntaxTreeNode) -> Iterator[tuple[SyntaxTreeNode, int]]:
     """Yield the items of an ordered list with their numbers, as written.
 
-    A number that is repeated counts on: 1. 1. 1. is Markdown's way to leave the counting to others.
+    A list of one number counts on: 1. 1. 1. is Markdown's way to leave the counting to others.
     """
-    previous, number = "", 0
-    for item in ordered_list.children:
-        number = number + 1 if item.info == previous else int(item.info)
-        previous = item.info
-        yield item, number
+    is_counted = len({item.info for item in ordered_list.children}) == 1
+    for place, item in enumerate(ordered_list.children):
+        yield item, int(item.info) + (place if is_counted else 0)
 
 
 def _name(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdown-it's signature

@@ -21,6 +21,14 @@ def test_title_is_dropped_and_heading_levels_are_not_skipped():
     assert "Введение" not in page
 
 
+def test_first_heading_of_an_answer_is_kept():
+    assert "Шаги" in render_markdown("# Шаги\n\nНажмите кнопку.", "ru")[0]
+
+
+def test_long_row_of_underscores_and_letters_is_not_searched_again_from_each_letter():
+    assert "__a__a" in html("__a" * 30_000)
+
+
 def test_contents_list_the_second_level_headings():
     html, contents = render_markdown("## Один `код`\n\n### Ниже\n\n## Два *слова*\n", "ru")
     assert contents == [

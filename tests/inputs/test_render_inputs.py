@@ -34,10 +34,11 @@ def test_lists_keep_their_numbers_and_the_signs_behind_them():
         ("10. a\n9. b\n8. c", ["10.", "9.", "8."]),
         ("0) a\n1) b", ["0)", "1)"]),
         ("1. a\n1. b\n1. c", ["1.", "2.", "3."]),
+        ("1. a\n3. b\n3. c\n4. d", ["1.", "3.", "3.", "4."]),
         ("3. a\n\n   more\n7. b", ["3.", "7."]),
     ],
 )
-def test_only_a_repeated_number_counts_on(written, numbers):
+def test_only_a_list_of_one_number_counts_on(written, numbers):
     assert re.findall(r"^\d+[.)]", render(written).text, re.MULTILINE) == numbers
     assert list(shown_numbers(str(render_markdown(written, "ru")[0]))) == numbers
 

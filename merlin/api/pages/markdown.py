@@ -45,8 +45,8 @@ def render_markdown(
         tokens = [Token("code_block", "code", 0, content=source)]
     else:
         tokens = _markdown().parse(source, env)
-    if tokens and tokens[0].type == "heading_open" and tokens[0].tag == "h1":
-        tokens = tokens[3:]  # the text's own title: the page says it already
+    if path and tokens and tokens[0].type == "heading_open" and tokens[0].tag == "h1":
+        tokens = tokens[3:]  # the material's own title: the page says it already
     contents = _with_anchors(tokens)
     if any(token.type == "ordered_list_open" for token in tokens):
         _keep_numbers(tokens)
