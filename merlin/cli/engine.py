@@ -183,7 +183,7 @@ def _engine_view(config: Config) -> dict[str, Any]:
 
     url = f"{local_url(config.engine)}/view"
     key = credential(config.engine.credential)
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    headers = {"Accept-Language": language()} | ({"Authorization": f"Bearer {key}"} if key else {})
     try:
         values: dict[str, Any] = json_.loads(fetch_local(url, TIMEOUT_S, headers)[1])
     except (OSError, ValueError) as error:

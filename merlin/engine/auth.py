@@ -27,11 +27,11 @@ def make_wrong_key_error() -> ApiError:
     return ApiError(401, message)
 
 
-_PROTECTED_PREFIX = "/v1"
+_PROTECTED = ("/v1", "/view")
 
 
 class RequestGuard:
-    """Middleware: checks the API key of /v1 requests in constant time.
+    """Middleware: checks the key of requests to /v1 and /view in constant time.
 
     If the engine has no key, requests by pages of other sites are rejected. A bug is answered with
     500 here, so that it is counted too.
@@ -62,7 +62,7 @@ class RequestGuard:
         try:
             if not self._key:
                 _refuse_other_sites(Headers(scope=scope))
-            if scope["path"].startswith(_PROTECTED_PREFIX):
+            if scope["path"].startswith(_PROTECTED):
                 self._admit(scope)
             await self._answer(request_scope, receive, send_counted)
         except ApiError as refused:

@@ -67,12 +67,6 @@ class JobEvents:
         sql = "SELECT content FROM event WHERE job_id = ? AND kind = 'metrics' ORDER BY seq"
         return [json.loads(row["content"]) for row in self._database.select(sql, job_id)]
 
-    def read_version(self) -> int:
-        """Return the version of all events, which changes with every event of any job."""
-        return int(
-            self._database.select("SELECT COALESCE(MAX(seq), 0) AS seq FROM event")[0]["seq"]
-        )
-
     def list(self, job_id: str, page: Page) -> tuple[list[Row], bool]:
         """Return a page of a job's events, and whether more follow."""
         return read_page(self._database, "event", "job_id = ?", [job_id], page)

@@ -10,7 +10,7 @@ two concurrent transitions takes effect: a job cannot both succeed and be cancel
 import json
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Annotated, Any
 
@@ -77,13 +77,6 @@ class Job:
     def is_over(self) -> bool:
         """Return whether the status is final."""
         return self.status in FINAL
-
-    @property
-    def allowed_actions(self) -> Sequence[str]:
-        """Return the actions that are allowed now, among pause, resume and cancel."""
-        if self.status in ACTIVE_STATES:
-            return "pause", "cancel"
-        return ("resume", "cancel") if self.status == PAUSED else ()
 
     @property
     def model_name(self) -> str:
@@ -194,11 +187,6 @@ class Jobs:
     def list_unfinished(self) -> list[Job]:
         """Return every job that has not ended."""
         return self.list_in(*ACTIVE_STATES, PAUSED)
-
-    def list_ended(self, page: Page) -> tuple[list[Job], bool]:
-        """Return a page of the jobs that have ended, and whether more follow."""
-        rows, has_more = read_page(self._database, "job", "finished_at IS NOT NULL", [], page)
-        return [_build_job(row) for row in rows], has_more
 
     def list(self, metadata: Mapping[str, str], page: Page) -> tuple[list[Job], bool]:
         """Return a page of the jobs with all these metadata pairs, and whether more follow."""

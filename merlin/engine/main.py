@@ -1,6 +1,6 @@
 """The engine's process: `merlin engine` serves until SIGTERM or SIGINT, then shuts down in order.
 
-The application has the OpenAI protocol under /v1, health checks, metrics and pages.
+The application has the OpenAI protocol under /v1, health checks and metrics.
 """
 
 import asyncio
@@ -32,14 +32,12 @@ from merlin.engine.child_process import limit_own_threads
 from merlin.engine.context import Engine
 from merlin.engine.job_events import protocol_language
 from merlin.engine.machine import Machine
-from merlin.engine.pages import jobs as pages
-from merlin.engine.pages.page import SignIns
 from merlin.engine.trainers.base import Untrainable
 from merlin.openai_protocol.errors import ApiError, bad_field
 
 log = get_logger(__name__)
 
-_ROUTER_MODULES = training, inference, status, pages
+_ROUTER_MODULES = training, inference, status
 SHUTDOWN_S = 10
 # The total size of all large request bodies in memory.
 BODIES_BYTES = 128 * 1024 * 1024
@@ -117,7 +115,7 @@ def create_app(settings: EngineSettings) -> FastAPI:
         routes=[route for subject in _ROUTER_MODULES for route in subject.router.routes],
     )
     app.state.settings, app.state.calls = settings, calls
-    app.state.sign_ins, app.state.machine = SignIns(settings.key), Machine(settings.folder)
+    app.state.machine = Machine(settings.folder)
     # No connection limit for the loopback, from which our own processes connect.
     app.state.connections = Connections(trusted=LOOPBACK)
     app.state.bodies = BodyBudget(BODIES_BYTES)

@@ -1,10 +1,11 @@
-"""The state of jobs, bases and requests as figures, and /healthz, /readyz and /metrics.
+"""The state of jobs, bases and requests as figures: /healthz, /readyz, /metrics and /view.
 
-Those three routes are for monitoring and need no key.
+The first three are for monitoring and need no key; /view is for `merlin engine jobs|status`.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter
@@ -17,13 +18,15 @@ from merlin.core.charts import read_losses, read_positive
 from merlin.core.clock import utc_now
 from merlin.core.metrics import Sample, counter, gauge, metrics_page
 from merlin.engine.context import Engine, get_engine
-from merlin.engine.job_events import error_object
+from merlin.engine.job_events import error_object, protocol_language
 from merlin.engine.jobs import RUNNING, Job
 from merlin.engine.machine import MachineUsage
 from merlin.engine.storage import Repositories
+from merlin.openai_protocol.requests import Page
 
 # The optional throughput among a trainer's metrics.
 PACE_METRIC = "tokens_per_s"
+MAX_JOBS = 100
 
 
 class JobProgress:
@@ -44,13 +47,6 @@ class JobProgress:
         self.left_s = max(left_s, 0.0)
         self.tokens_per_s = paces[-1] if paces else 0.0
         self.train_losses, self.test_losses = losses["train"], losses["test"]
-
-    @property
-    def percent(self) -> int | None:
-        """Return the progress in per cent, None if it is unknown or the job has ended."""
-        if self.job.is_over or not self.job.steps:
-            return None
-        return min(round(100 * self.job.step / self.job.steps), 100)
 
     def as_json(self, language: str) -> dict[str, object]:
         """Return the job as a JSON object, with the error message in `language`."""
@@ -194,6 +190,23 @@ def readyz(request: Request) -> Response:
     engine.repositories.jobs.count_by_state()
     is_well = engine.work.is_alive
     return JSONResponse({"status": "ok" if is_well else "work stopped"}, 200 if is_well else 503)
+
+
+@router.get("/view")
+def view(request: Request) -> Response:
+    """Return the last jobs, the bases, models and resource usage."""
+    engine, language = get_engine(request), protocol_language(request)
+    repositories = engine.repositories
+    jobs, _ = repositories.jobs.list({}, Page(limit=MAX_JOBS))
+    return JSONResponse(
+        {
+            "jobs": [JobProgress(repositories, job).as_json(language) for job in jobs],
+            "counts": repositories.jobs.count_by_state(),
+            "bases": describe_bases(engine),
+            "models": [row["name"] for row in repositories.models.list_final()],
+            "machine": asdict(request.app.state.machine.read_usage()),
+        }
+    )
 
 
 @router.get("/metrics")

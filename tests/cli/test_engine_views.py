@@ -12,7 +12,7 @@ import yaml
 from merlin.cli import main
 from merlin.cli.health import health_error
 from merlin.config import load
-from tests.engine.engine_pages import BASE, SHOWN, STEPS, serve_pages
+from tests.engine.engine_with_jobs import BASE, SHOWN, STEPS, serve_with_jobs
 from tests.engine.running_engine import KEY
 from tests.support.forked_processes import run_command, start_function, wait_for_exit
 from tests.support.waiting import wait_until
@@ -21,8 +21,8 @@ pytestmark = pytest.mark.functional
 
 
 @pytest.fixture(scope="module")
-def pages(tmp_path_factory):
-    with serve_pages(tmp_path_factory.mktemp("views")) as made:
+def engine(tmp_path_factory):
+    with serve_with_jobs(tmp_path_factory.mktemp("views")) as made:
         wait_until(lambda: len(made.client.losses(made.jobs["running"])) >= SHOWN)
         yield made
 
@@ -35,12 +35,12 @@ def write_config(folder, port):
 
 
 @pytest.fixture
-def merlin(pages, tmp_path, capsys, monkeypatch):
+def merlin(engine, tmp_path, capsys, monkeypatch):
     """Return a function that runs `merlin engine`: (exit code, stdout, stderr)."""
     monkeypatch.setenv("MERLIN_ENGINE_KEY", KEY)
     monkeypatch.setenv("MERLIN_LANGUAGE", "ru")
 
-    def run(*arguments, port=pages.client.port):
+    def run(*arguments, port=engine.client.port):
         code = main(["engine", *arguments, "--config", str(write_config(tmp_path, port))])
         captured = capsys.readouterr()
         return code, captured.out, captured.err
@@ -65,10 +65,10 @@ def test_proxy_of_the_environment_gets_no_call_to_this_machine(merlin, tmp_path,
     assert health_error(load(tmp_path / "config.yaml"), "engine") is None
 
 
-def test_jobs_are_listed_as_json(merlin, pages):
+def test_jobs_are_listed_as_json(merlin, engine):
     code, out, _ = merlin("jobs", "--json")
     states = {job["id"]: job["state"] for job in json.loads(out)["jobs"]}
-    assert (code, states[pages.jobs["paused"]]) == (0, "paused")
+    assert (code, states[engine.jobs["paused"]]) == (0, "paused")
 
 
 def test_status_shows_bases_queues_and_the_machine(merlin):
@@ -117,8 +117,8 @@ def test_watch_and_json_exclude_each_other(merlin):
     assert merlin("jobs", "--watch", "--json")[0] == 2
 
 
-def test_watch_continues_until_interrupted(pages, tmp_path):
-    path, log = write_config(tmp_path, pages.client.port), tmp_path / "watch.log"
+def test_watch_continues_until_interrupted(engine, tmp_path):
+    path, log = write_config(tmp_path, engine.client.port), tmp_path / "watch.log"
     arguments = ["engine", "jobs", "--watch", "--config", str(path)]
     environment = {"MERLIN_ENGINE_KEY": KEY, "MERLIN_LANGUAGE": "en"}
     watching = start_function(run_command, arguments, log, environment)

@@ -35,7 +35,7 @@ def test_text_is_formatted_in_the_requested_language():
 
 def test_page_has_its_own_text_or_the_one_that_all_pages_share():
     assert page_text("en-GB", "front", "title") == text("en", "front-title") == "Demo · Merlin"
-    assert page_text("ru", "engine-page", "no") == text("ru", "page-no") == "Нет"
+    assert page_text("ru", "front", "no") == text("ru", "page-no") == "Нет"
 
 
 def test_text_of_a_person_is_one_line_and_its_emoji_stay_whole():

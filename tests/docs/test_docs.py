@@ -26,7 +26,6 @@ from merlin.core.money import MICRO, Usage
 from merlin.dataset.spec import schema_text
 from merlin.engine import api as engine_routes
 from merlin.engine import status as engine_status
-from merlin.engine.pages import jobs as engine_pages
 from tests.support.markdown_pages import ROOT, all_pages, read_page
 
 LANGUAGES = ("en", "ru")
@@ -305,8 +304,7 @@ def test_engine_page_lists_exactly_the_existing_routes(language):
         import_module(f"{engine_routes.__name__}.{name}").router
         for _, name, _ in iter_modules(engine_routes.__path__)
     ]
-    other_routers = [engine_status.router, engine_pages.router]
-    assert named == list_routes(routers, "/v1") | list_routes(other_routers)
+    assert named == list_routes(routers, "/v1") | list_routes([engine_status.router])
 
 
 @unit

@@ -6,7 +6,8 @@ import pytest
 from merlin.config.engine import EngineModelConfig, EngineSettings
 from merlin.engine.bases import BackendRegistry, build_bases
 from merlin.engine.machine import Gpu, Machine, parse_gpus
-from tests.engine.engine_pages import BASE, SHOWN, serve_pages
+from tests.engine.engine_with_jobs import BASE, SHOWN, serve_with_jobs
+from tests.engine.running_engine import KEY
 from tests.support.metrics_page import metric_value
 from tests.support.waiting import longest, wait_until
 
@@ -14,12 +15,18 @@ MIB = 2**20
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory):
-    """The metrics of an engine with jobs in every state after one request."""
-    with serve_pages(tmp_path_factory.mktemp("figures")) as pages:
-        wait_until(lambda: len(pages.client.losses(pages.jobs["running"])) >= SHOWN)
-        pages.client.ask("recall")
-        return httpx.get(f"{pages.address}/metrics", timeout=longest()).text
+def engine(tmp_path_factory):
+    """An engine with jobs in every state after one request."""
+    with serve_with_jobs(tmp_path_factory.mktemp("figures")) as served:
+        wait_until(lambda: len(served.client.losses(served.jobs["running"])) >= SHOWN)
+        served.client.ask("recall")
+        yield served
+
+
+@pytest.fixture(scope="module")
+def page(engine):
+    """The metrics of that engine."""
+    return httpx.get(f"{engine.address}/metrics", timeout=longest()).text
 
 
 @pytest.mark.functional
@@ -36,6 +43,18 @@ def page(tmp_path_factory):
 )
 def test_metrics_page_exposes(page, name, labels, value):
     assert metric_value(page, f"merlin_engine_{name}", **labels) == value
+
+
+@pytest.mark.functional
+def test_view_shows_jobs_bases_and_the_machine_to_the_key_alone(engine):
+    url = f"{engine.address}/view"
+    body = httpx.get(url, headers={"Authorization": f"Bearer {KEY}"}, timeout=longest()).json()
+    states = {job["id"]: job["state"] for job in body["jobs"]}
+    assert states == {job_id: state for state, job_id in engine.jobs.items()}
+    assert {base["name"]: base["licence"] for base in body["bases"]}[BASE] == "Apache-2.0"
+    assert body["counts"]["running"] == 1
+    assert body["machine"]["memory_total_bytes"] > body["machine"]["memory_own_bytes"] > 0
+    assert httpx.get(url, timeout=longest()).status_code == 401
 
 
 @pytest.mark.functional

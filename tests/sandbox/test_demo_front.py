@@ -51,7 +51,7 @@ def test_page_before_the_first_model_explains_the_wait_and_shows_what_is_down(de
     ids = re.findall(r' id="([^"]+)"', page)
     assert len(ids) == len({*ids})
     assert re.search(r"<noscript><code>[\w-]{20,}</code></noscript>", page)
-    assert {place.chat_url, place.api_url, place.engine_url, place.shop_url} <= set(
+    assert {place.chat_url, place.api_url, f"{place.engine_url}v1", place.shop_url} <= set(
         re.findall('href="(http[^"]+)"', page)
     )
     live_path = re.search('hx-get="([^"]+)"', page)[1]

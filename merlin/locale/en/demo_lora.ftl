@@ -11,7 +11,7 @@ demo-lora-missing = merlin demo --engine lora trains a real language model and n
 demo-lora-converts = Unpacking SmolLM2-135M-Instruct (Apache-2.0): once, about half a minute…
 demo-lora-converted = ✔ the language model is ready ({ $seconds } s)
 demo-lora-committed = ✔ committed sixty English questions for the language model: { $commit }
-demo-lora-started = Now the language model trains on this processor for a few minutes; the bot keeps answering meanwhile, and its small models keep training. Its loss curve: { $url } (the page asks once for the key in { $path })
+demo-lora-started = Now the language model trains on this processor for a few minutes; the bot keeps answering meanwhile, and its small models keep training. Its loss curve, on the admin's page: { $url }
 demo-lora-epoch = ● the language model: epoch { $epoch } of { $epochs }, loss { NUMBER($loss, minimumFractionDigits: 2, maximumFractionDigits: 2) }{ $minutes ->
     [0] { "" }
     [one] , about { $minutes } minute left

@@ -23,7 +23,7 @@ from merlin.config import Config
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.i18n import text
 from merlin.sandbox.demo.place import BASE, Place, commit, copy_files, samples, unpack_base
-from merlin.sandbox.demo.story import Story, relative_path
+from merlin.sandbox.demo.story import Story
 from merlin.sandbox.server import Deadline, longest
 from merlin.training.scores import ALIKE, likeness
 from merlin.wiring.context import open_read_only, open_reading_context
@@ -218,8 +218,7 @@ class LoraTraining:
             copy_files(samples("datasets-lora") / DATASET, folder)
             sha = commit(place.repository, place.script.lora_subject)
             self._report("demo-lora-committed", commit=sha[:10])
-        path = relative_path(place.engine_key_file)
-        self._report("demo-lora-started", url=place.engine_url, path=path)
+        self._report("demo-lora-started", url=f"{place.front_url}enter/vera")
 
     def poll(self) -> JobDetails | None:
         """Report new epochs; return the job once its model serves.

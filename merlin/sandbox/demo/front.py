@@ -177,7 +177,7 @@ class FrontPage(StandIn):
             ("ask", "bot", ports.chat, place.chat_url),
             ("lecture", "courses", ports.api, api),
             ("commit", "admin", ports.api, f"{api}admin"),
-            ("model", "engine", ports.engine, place.engine_url),
+            ("model", "engine", ports.engine, f"{place.engine_url}v1"),
             ("card", "shop", ports.shop, place.shop_url),
             ("terminal", "api", ports.api, f"{api}api/docs"),
         )

@@ -238,12 +238,12 @@ class Place:
 
     @property
     def engine_url(self) -> str:
-        """Return the URL of the engine and of its page."""
+        """Return the URL of the engine."""
         return f"http://127.0.0.1:{self.ports.engine}/"
 
     @property
     def engine_key_file(self) -> Path:
-        """Return the file with the engine's API key, which the engine's page asks for."""
+        """Return the file with the engine's API key."""
         return self.folder / "credentials" / "MERLIN_ENGINE_KEY"
 
     @property

@@ -81,7 +81,7 @@ def _save(path):
 
 
 @dataclass(frozen=True)
-class Pages:
+class EngineWithJobs:
     """A running engine: a client of it, its trainer, and its job ids by state."""
 
     client: object
@@ -94,7 +94,7 @@ class Pages:
 
 
 @contextmanager
-def serve_pages(folder, *, is_empty=False, **options):
+def serve_with_jobs(folder, *, is_empty=False, **options):
     """Serve an engine with a job in each state, or without jobs if `is_empty`."""
     trainer = ScriptedTrainer()
     settings = EngineSettings(folder, "127.0.0.1", 0, "")
@@ -108,9 +108,9 @@ def serve_pages(folder, *, is_empty=False, **options):
         MISSING: EngineModelConfig(licence="Apache-2.0", backend="vllm"),
     }
     with serve_engine(folder, bases, models=models, **options) as client:
-        pages = Pages(client, trainer, {} if is_empty else _create_jobs(client))
+        served = EngineWithJobs(client, trainer, {} if is_empty else _create_jobs(client))
         try:
-            yield pages
+            yield served
         finally:
             trainer.finish()
 

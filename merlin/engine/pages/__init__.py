@@ -1,1 +1,0 @@
-"""The engine's web pages: jobs, bases, models and the machine."""
