@@ -25,12 +25,19 @@ _SPACE = re.compile(
     rf"[ \t]*(?:-[ \t]*)*(?:[^\s:#]+(?:(?={_SPACES}+:)|:[ \t]*(?:[|>][-+\d]*)?[ \t]*))?({_SPACES})"
 )
 # Lines that begin so do not continue the sentence of the line before.
-_NEW_LINE = re.compile(r"(?:\d{1,3}[.)]|[a-zа-я]\)|[ivx]+[.)]|[*+•☐☑✓✔-])\s|\|")
+_NEW_LINE = re.compile(
+    r"(?:\(?\d{1,3}[.)]|\(?[a-zа-я]\)|[ivx]+[.)]|[*+•☐☑✓✔-])\s|\||\d\ufe0f?\u20e3"
+)
+# Two lines that begin with the same sign, such as a dash of a dialogue, or both with a key.
+_ROWS = re.compile(r"([^\w\s\"'«„“(\[]).*\n\1|[\w.-]{1,30}:(?: .*)?\n[\w.-]{1,30}:(?: |\Z)")
 _COMMENT = re.compile(r"#+\s|//|--\s|/\*|<!--")
 _CODE = re.compile(
-    r"```|~~~|</?[a-z][^>]*>|(?:\$|>>>) \S|.*[;{}]$"
+    r"```|~~~|</?[a-z][^>]*>|(?:\$|>>>|PS.*>|[A-Z]:\\.*>) ?\S|.*[;{}]$"
+    r"|(?:sudo|apt(?:-get)?|pip3?|npm|npx|yarn|git|docker|kubectl|curl|wget|mkdir) [a-z./-]"
+    r"|(?:end|fi|done|esac|begin|нач|кон|кц)\.?$"
     r"|(?:def|class|for|while|if|elif|else|try|except|finally|with|match|case|async)\b.*:$"
-    r"|(?:import|from) [\w.]+(?: import .+| as \w+)?$|[\w.]+\(.*\)$|[\w.\[\]]+ ?[-+*/|&]?= ?\S"
+    r"|(?:import|from) [\w.]+(?: import .+| as \w+)?$|[\w.]+!?\(.*\)$"
+    r"|[\w.\[\]]+ ?(?:[-+*/|&:]?=|::) ?\S"
     r"|(?:SELECT|FROM|WHERE|INSERT|UPDATE|DELETE|CREATE|JOIN|GROUP BY|ORDER BY|VALUES)\b"
 )
 
@@ -124,6 +131,7 @@ def _find_folded_line(lines: list[str], node: Node, end: Mark) -> Mark | None:
         is_deeper = number > start + 1 and indent > before_indent
         looks = (
             _NEW_LINE.match(line.strip()),
+            _ROWS.match(f"{before.strip()}\n{line.strip()}"),
             *(form.match(each.strip()) for form in (_COMMENT, _CODE) for each in (before, line)),
         )
         if is_deeper or any(looks):

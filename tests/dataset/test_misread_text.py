@@ -70,6 +70,17 @@ def test_comment_beside_a_whole_text_is_not_reported(rest):
         (">\n      a) boil water\n      b) put the egg in", 5),
         (">\n      a();\n\n      b();\n      c();", 7),
         ('"| a | b |\n      | 1 | 2 |"', 4),
+        (">\n      — Привет!\n      — Здравствуй!", 5),
+        (">\n      Нужно\n      (1) паспорт\n      (2) фото", 5),
+        (">\n      ✅ паспорт\n      ✅ фото", 5),
+        (">\n      1️⃣ паспорт\n      2️⃣ фото", 5),
+        (">\n      name: ci\n      on: push", 5),
+        (">\n      pip install merlin\n      merlin check", 5),
+        (">\n      PS C:\\> Get-ChildItem\n      PS C:\\> cd ..", 5),
+        (">\n      def hi\n      puts 'a'\n      end", 6),
+        (">\n      f :: Int -> Int\n      f x = x + 1", 5),
+        (">\n      dbg!(x)\n      x", 5),
+        (">\n      x := 5\n      use(x)", 5),
     ],
 )
 def test_lost_line_break_of_code_lists_and_comments_is_reported_where_its_line_begins(answer, line):
@@ -84,6 +95,8 @@ def test_lost_line_break_of_code_lists_and_comments_is_reported_where_its_line_b
         "|\n      1. Boil water.\n      2. Put the egg in.",
         ">\n      Code:\n\n          for i in a:\n              print(i)\n\n      That is all.",
         '"First.\\nSecond,\n      and its end."',
+        ">\n      Москва\n      — столица России.",
+        ">\n      Он ответил: «нет»\n      и ушёл: домой.",
     ],
 )
 def test_joined_lines_of_a_sentence_and_kept_line_breaks_are_not_reported(answer):
