@@ -24,7 +24,7 @@ SECTIONS: Mapping[str, str] = {
     ),
     "Courses": "course course_teacher material course_index search_entry",
     "Questions and answers": (
-        "updates chat_lease outgoing chat_session turn dialog preset model_window setting"
+        "updates chat_lease outgoing chat_session turn dialog model_window setting"
     ),
     "Ratings, proposals and unanswered questions": (
         "rating rated_example proposal told_question dismissed_question left_behind revoked_example"
@@ -91,7 +91,6 @@ ROWS: Mapping[str, str] = {
     "notice": "a notification to a person",
     "outgoing": "a message that the bot sends",
     "plan_term": "a person's plan with its beginning and end",
-    "preset": "a person's own instructions, under a name",
     "promotion": "a switch from one live model to another; rows are only added",
     "proposal": "a corrected answer, or a teacher's draft, that may become an example",
     "proof_answer": "a model's answer to one test question",

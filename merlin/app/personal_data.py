@@ -84,7 +84,6 @@ TRACES: tuple[PersonalData, ...] = (
     PersonalData(t.DIALOG, ids=("user_id", "chat_id")),
     PersonalData(t.GROUP_SETTING, ids=("chat_id",)),
     PersonalData(t.ERRAND, ids=("chat_id",)),
-    PersonalData(t.PRESET, ids=("user_id",)),
     PersonalData(t.CONSENT, ids=("user_id",)),
     PersonalData(t.FAVOURITE, ids=("user_id",)),
     PersonalData(t.SIGN_IN, ids=("user_id",), secrets=("token_hash", "source")),

@@ -1,8 +1,8 @@
 """Sessions: the conversations of a person in a chat, with history, model, preset and window.
 
 One session of a chat (of a topic, if the chat has topics) is open; the others are kept. A preset
-is a named system text: built in, the operator's from the configuration, or a person's own. A
-session stores the text of its preset, so a later change of the preset does not affect it.
+is a named system text: built in, or the operator's from the configuration. A session stores the
+text of its preset, so a later change of the preset does not affect it.
 
 A window is the number of tokens of a conversation that a model accepts. Before the call the size
 is estimated, because the model's tokenizer is not known here; the provider's count after the
@@ -25,12 +25,11 @@ from merlin.db.database import (
     Database,
     Parameter,
     Prepared,
-    Repository,
     Row,
     parameters,
     transaction,
 )
-from merlin.db.tables import PRESET, SESSION, TURN
+from merlin.db.tables import SESSION, TURN
 from merlin.db.values import RowMap, decrypt
 
 TITLE_LENGTH = 48
@@ -322,25 +321,8 @@ VOICE = "voice"
 TRANSLATOR = "translator"
 BUILT_IN = (TRANSLATOR, "summary", VOICE)
 
-MAX_OWN_PRESETS = 20
 PROMPT_LENGTH = 4000
-NAME_LENGTH = 40
 PAIR_LENGTH = 60
-_OWN = "own:"
-
-
-@dataclass(frozen=True, slots=True)
-class OwnPreset:
-    """A system text that a person saved under a name."""
-
-    preset_id: int
-    name: str
-    prompt: str
-
-    @property
-    def key(self) -> str:
-        """Return the value of `preset` of a session that chose it."""
-        return f"{_OWN}{self.preset_id}"
 
 
 def built_in_prompt(language: str, name: str, pair: str = "") -> str:
@@ -348,42 +330,3 @@ def built_in_prompt(language: str, name: str, pair: str = "") -> str:
     if name == TRANSLATOR:
         return text(language, "preset-prompt-translator", pair=pair)
     return text(language, f"preset-prompt-{name}")
-
-
-_PRESETS = RowMap(OwnPreset, columns={"preset_id": "id"}, sealed=PRESET.sealed)
-
-
-class OwnPresets(Repository):
-    """One row for each preset; presets belong to a person in all chats."""
-
-    def list_of_user(self, user_id: int) -> list[OwnPreset]:
-        """Return a person's presets, oldest first; those that cannot be decrypted are omitted."""
-        query = PRESET.select().where(PRESET.user_id == user_id).order_by(PRESET.id)
-        presets = _PRESETS.read_all(self.db, query)
-        return [preset for preset in presets if preset.name and preset.prompt]
-
-    def find(self, user_id: int, preset_id: int) -> OwnPreset | None:
-        """Return one of the person's presets, None if it is not theirs."""
-        own = (each for each in self.list_of_user(user_id) if each.preset_id == preset_id)
-        return next(own, None)
-
-    @transaction
-    def put(self, user_id: int, name: str, prompt: str) -> OwnPreset:
-        """Save a text; it replaces the person's text of the same name."""
-        new = OwnPreset(0, name, prompt)
-        columns = _PRESETS.write(new, self.db, but=("preset_id",))
-        for old in self.list_of_user(user_id):
-            if old.name == name:
-                self.db.update(PRESET, _own_preset(user_id, old.preset_id), **columns)
-                return replace(new, preset_id=old.preset_id)
-        columns |= {"user_id": user_id, "created_at": iso(self._clock())}
-        return replace(new, preset_id=self.db.add(PRESET, columns))
-
-    @transaction
-    def delete(self, user_id: int, preset_id: int) -> bool:
-        """Delete a preset; False if it is not theirs."""
-        return self.db.delete(PRESET, _own_preset(user_id, preset_id)) > 0
-
-
-def _own_preset(user_id: int, preset_id: int) -> Any:
-    return (PRESET.user_id == user_id) & (PRESET.id == preset_id)

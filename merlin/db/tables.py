@@ -203,7 +203,6 @@ TURN = _table(
 DIALOG = _table(
     "dialog", "bot_id chat_id user_id step said at", sealed="said", key="bot_id chat_id user_id"
 )
-PRESET = _table("preset", "id user_id name prompt created_at", sealed="name prompt")
 WINDOW = _table("model_window", "provider model_id tokens at")
 SETTING = _table("setting", "name value by_whom at", key="name")
 

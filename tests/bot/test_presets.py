@@ -1,13 +1,11 @@
-"""/preset and /system: system prompts of a session, saved under names, removed."""
+"""/preset and /system: system prompts of a session, set and removed."""
 
 from dataclasses import replace
 
 import pytest
 
-from merlin.chat.sessions import MAX_OWN_PRESETS, PROMPT_LENGTH, OwnPresets
+from merlin.chat.sessions import PROMPT_LENGTH
 from merlin.config.settings import ModelChoice, Preset
-from merlin.db.database import open_database
-from merlin.db.encryption import load_or_make_key
 from merlin.sandbox.telegram.arguments import Upload
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import (
@@ -23,7 +21,6 @@ from tests.support.plan_config import make_plan
 pytestmark = pytest.mark.functional
 
 CHAT = "stand-in-chat"
-ANNA = 1001
 TUTOR = Preset(title={"ru": "Репетитор", "en": "Tutor"}, prompt="Ask one question at a time.")
 PRICEY = Preset(
     title={"ru": "Дорогой", "en": "Pricey"},
@@ -54,18 +51,6 @@ def newest_request(provider):
 def session_values(settings, column="preset"):
     asked_for = f"SELECT {column} FROM chat_session WHERE is_open = 1"  # noqa: S608 - our own names
     return [row[0] for row in select_rows(settings, asked_for)]
-
-
-def query_presets(settings, work):
-    cipher = load_or_make_key(settings.state_dir, None)
-    with open_database(settings.database, cipher=cipher) as database:
-        return work(OwnPresets(database))
-
-
-def save_preset(talk, name, prompt="Отвечай стихами."):
-    talk.say(f"/system {prompt}")
-    talk.press("system:save")
-    return talk.say(name)
 
 
 def test_translator_preset_asks_for_languages_and_translates(anna, provider):
@@ -163,7 +148,7 @@ def test_preset_with_a_model_outside_the_plan_is_refused(telegram, settings):
     assert session_values(settings) == [""]
 
 
-def test_own_system_prompt_is_set_shown_saved_and_removed(anna, provider):
+def test_own_system_prompt_is_set_shown_and_removed(anna, provider):
     assert "У этого разговора нет своей инструкции." in anna.say("/system").text
     anna.say("/system Отвечай стихами.\nКоротко.")
     anna.say("Что такое лоб?")
@@ -171,16 +156,9 @@ def test_own_system_prompt_is_set_shown_saved_and_removed(anna, provider):
     message = anna.say("/system")
     assert message.text.endswith("Отвечай стихами.\nКоротко.")
     assert message.entities[0]["type"] == "expandable_blockquote"
-    anna.press("system:save")
-    assert "Сохранено: Поэт." in anna.say("Поэт").text
-    anna.say("/system")
     anna.press("system:clear")
     anna.say("А нос?")
     assert newest_request(provider)[0] == "stand-in-base"
-    anna.say("/preset")
-    anna.press(anna.find_button("Поэт"))
-    anna.say("А ухо?")
-    assert newest_request(provider)[1][0]["content"] == "Отвечай стихами.\nКоротко."
 
 
 def test_link_to_the_system_prompt_sets_none(anna):
@@ -205,25 +183,7 @@ def test_system_prompt_dialog_can_be_cancelled(anna, provider):
     assert newest_request(provider)[0] == "stand-in-base"
 
 
-def test_presets_are_encrypted(anna):
-    save_preset(anna, "Тайна", "Никому не говори.")
-    ((name, prompt),) = select_rows(anna.settings, "SELECT name, prompt FROM preset")
-    assert "Тайна" not in name
-    assert "Никому" not in prompt
-    (preset,) = query_presets(anna.settings, lambda presets: presets.list_of_user(ANNA))
-    assert (preset.name, preset.prompt) == ("Тайна", "Никому не говори.")
-
-
-def test_preset_of_the_same_name_is_replaced(anna):
-    save_preset(anna, "Поэт", "Раз.")
-    save_preset(anna, "Поэт", "Два.")
-    assert [
-        preset.prompt
-        for preset in query_presets(anna.settings, lambda rows_: rows_.list_of_user(ANNA))
-    ] == ["Два."]
-
-
-def test_too_long_prompts_and_names_and_too_many_presets_are_refused(anna):
+def test_too_long_prompt_is_refused(anna):
     assert "не длиннее 4 000 знаков" in anna.say(
         "/system " + "я" * (PROMPT_LENGTH + 1)
     ).text.replace("\xa0", " ")
@@ -233,23 +193,6 @@ def test_too_long_prompts_and_names_and_too_many_presets_are_refused(anna):
     assert refusal.startswith("Здесь подходит только текст.")
     # The prompt that was asked for instead is no question.
     assert anna.say("Другая.").text.startswith("Сохранено")
-    query_presets(
-        anna.settings,
-        lambda presets: [
-            presets.put(ANNA, f"п{number}", "Да.") for number in range(MAX_OWN_PRESETS)
-        ],
-    )
-    anna.say("/system Ещё один.")
-    anna.press("system:save")
-    assert "не длиннее 40 знаков" in anna.say("и" * 41).text
-    assert "У вас уже 20 своих пресетов" in anna.say("Лишний").text
-    anna.say("/system")
-    anna.press("system:save")
-    assert "Сохранено: п3." in anna.say("п3").text
-    assert (
-        len(query_presets(anna.settings, lambda presets: presets.list_of_user(ANNA)))
-        == MAX_OWN_PRESETS
-    )
 
 
 def test_system_prompt_split_by_the_client_is_refused_whole(anna, telegram, provider):
@@ -258,29 +201,6 @@ def test_system_prompt_split_by_the_client_is_refused_whole(anna, telegram, prov
     assert "слишком длинно: 5 099" in anna.last.text.replace("\xa0", " ")
     assert len(telegram.answers("anna")) == 1
     assert provider.calls("chat.create") == []
-
-
-def test_own_preset_is_deleted_after_a_confirmation(anna):
-    save_preset(anna, "Поэт")
-    anna.say("/preset")
-    anna.press(anna.find_button("Поэт"))
-    anna.press(anna.find_button("Удалить"))
-    assert "Удалить пресет «Поэт»?" in anna.last.text
-    anna.press(anna.find_button("Да, удалить"))
-    assert "удалён" in anna.last.text
-    assert query_presets(anna.settings, lambda presets: presets.list_of_user(ANNA)) == []
-
-
-@pytest.mark.parametrize("verb", ["own", "drop", "dropped"])
-def test_preset_of_another_user_is_neither_shown_nor_deleted(anna, verb):
-    preset = query_presets(anna.settings, lambda presets: presets.put(777, "Чужой", "Чужой текст."))
-    message = anna.say("/preset")
-    assert "Чужой" not in anna.labels
-    anna.press(f"preset:{verb}:{preset.preset_id}", forged=True)
-    assert anna.alerts() == ["Пресет не найден. Откройте список ещё раз: /preset"]
-    assert anna.last.text == message.text
-    assert session_values(anna.settings) == [""]
-    assert query_presets(anna.settings, lambda presets: presets.list_of_user(777)) == [preset]
 
 
 def test_forged_preset_button_changes_nothing(anna):

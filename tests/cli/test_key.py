@@ -21,7 +21,7 @@ from merlin.db.audit import Audit
 from merlin.db.database import open_database
 from merlin.db.encryption import Cipher, key_id, load_or_make_key, new_key
 from merlin.db.migrations import migrate
-from merlin.db.tables import PRESET
+from merlin.db.tables import SESSION
 from tests.support.machine import require_root
 from tests.support.small_disk import fill_disk, small_disk
 from tests.support.waiting import longest
@@ -58,10 +58,11 @@ def fill(database, cipher):
     users.set_name(1001, "Анна")
     for chat in (1001, -5):
         Dialogs(database, 7).put(chat, 1001, Dialog("fix", {"words": "лоб"}))
-    row = {"user_id": 1001, "name": cipher.seal("роль"), "created_at": ""}
-    presets = ({**row, "prompt": cipher.seal(f"роль {number}")} for number in range(COUNT))
+    row = {"bot_id": 7, "chat_id": 1001, "user_id": 1001, "is_open": 0, "created_at": ""}
+    row["title"] = cipher.seal("роль")
+    sessions = ({**row, "system": cipher.seal(f"роль {number}")} for number in range(COUNT))
     with database.atomic():
-        database.add_many(PRESET, presets)
+        database.add_many(SESSION, sessions)
 
 
 def read_texts(folder, cipher):
@@ -69,8 +70,8 @@ def read_texts(folder, cipher):
     with open_place(folder, cipher) as database:
         name = Users(database).get(1001).shown_name
         dialog = Dialogs(database, 7).get(-5, 1001)
-        rows = database.rows(PRESET.select(PRESET.prompt).order_by(PRESET.id))
-    return name, dialog.replies, [cipher.open(row["prompt"]) for row in rows]
+        rows = database.rows(SESSION.select(SESSION.system).order_by(SESSION.id))
+    return name, dialog.replies, [cipher.open(row["system"]) for row in rows]
 
 
 WORDS = ("Анна", {"words": "лоб"}, [f"роль {number}" for number in range(COUNT)])
@@ -287,19 +288,19 @@ def test_text_written_meanwhile_is_not_overwritten(folder):
     newer = load_or_make_key(folder / "state", None)
     with open_place(folder, newer) as database:
         work = keyring.Reencryption(database)
-        rows = database.rows(PRESET.select(PRESET.id, PRESET.prompt).limit(1))
-        other = PRESET.update({"prompt": cipher.seal("другое")}).where(PRESET.id == rows[0]["id"])
+        rows = database.rows(SESSION.select(SESSION.id, SESSION.system).limit(1))
+        other = SESSION.update({"system": cipher.seal("другое")}).where(SESSION.id == rows[0]["id"])
         database.change(other)
-        assert work._seal(PRESET, "prompt", rows) == (0, 0)
+        assert work._seal(SESSION, "system", rows) == (0, 0)
         work.run(lambda *_: None)
-        stored = database.value(PRESET.select(PRESET.prompt).where(PRESET.id == rows[0]["id"]))
+        stored = database.value(SESSION.select(SESSION.system).where(SESSION.id == rows[0]["id"]))
         assert work.left() == 0
     assert newer.open(stored) == "другое"
 
 
 def test_unreadable_texts_are_counted_and_kept(capsys, folder):
     with open_place(folder) as database:
-        database.sql("UPDATE preset SET prompt = prompt || 'A' WHERE id = 7")
+        database.sql("UPDATE chat_session SET system = system || 'A' WHERE id = 7")
     code, document = run(capsys, folder, "rotate")
     assert (code, document["unreadable"]) == (0, 1)
     code, listed = run(capsys, folder, "list")

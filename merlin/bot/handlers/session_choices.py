@@ -1,7 +1,6 @@
 """/model, /course, /preset and /system: the settings of a session.
 
-A preset is a named system prompt: built in, configured, or the user's own. /system sets a system
-prompt directly, and saves it as a preset of the user's own.
+A preset is a named system prompt: built in or configured. /system sets the user's own.
 """
 
 from dataclasses import replace
@@ -37,10 +36,8 @@ def preset_title(context: BotContext, key: str) -> str:
     """Return the title of the preset with this key, "" for none."""
     if key in sessions.BUILT_IN:
         return context.translate(f"preset-{key}")
-    if preset := context.services.config.chat.presets.get(key):
-        return preset.title_in(context.language)
-    own = sessions.OwnPresets(context.db).list_of_user(context.user_id)
-    return next((preset.name for preset in own if preset.key == key), "")
+    preset = context.services.config.chat.presets.get(key)
+    return preset.title_in(context.language) if preset else ""
 
 
 def preset_name(context: BotContext, session: sessions.Session) -> str:
@@ -106,16 +103,12 @@ _RU_EN = "ru-en"
 def list_presets(context: BotContext) -> View:
     """List all presets; the session's preset is marked."""
     session = context.open_session()
-    own_keys = [
-        (preset.key, preset.key)
-        for preset in sessions.OwnPresets(context.db).list_of_user(context.user_id)
-    ]
     keys = [*_built_in(context), *context.services.config.chat.presets]
     buttons = [
         menu.choice_button(
-            preset_title(context, key), f"preset:{verb}", is_chosen=session.preset == key
+            preset_title(context, key), f"preset:set:{key}", is_chosen=session.preset == key
         )
-        for key, verb in [*((name, f"set:{name}") for name in keys), *own_keys]
+        for key in keys
     ]
     now = context.translate("presets-now", name=preset_name(context, session) or "none")
     rows = menu.list_rows(buttons, context.number(1), "preset:list", lambda button: button)
@@ -156,7 +149,6 @@ def _apply_and_confirm(
     name: str,
     prompt: str,
     hint_key: str = "presets-how",
-    drop_button: menu.Entry = None,
     model: model_catalogue.General | None = None,
 ) -> View:
     """Set a preset in the session and show a confirmation."""
@@ -164,7 +156,7 @@ def _apply_and_confirm(
     if session is None:
         return menu.text_view(context, "presets-no-model")
     message = context.translate("presets-chosen", name=preset_title(context, name))
-    rows = (drop_button, _OFF_BUTTON, _TO_PRESETS)
+    rows = (_OFF_BUTTON, _TO_PRESETS)
     parts = (message, context.translate(hint_key), render_other_provider_note(context, session))
     return menu.paragraphs(context, *parts, rows=rows)
 
@@ -192,25 +184,7 @@ def _start_translator(context: BotContext, pair: str) -> View:
     return _apply_and_confirm(context, sessions.TRANSLATOR, prompt, "presets-how-translator")
 
 
-@handlers.button("preset:own", "preset:drop", "preset:dropped")
-def handle_own_preset(context: BotContext) -> View:
-    """Run the action of a button on an own preset: use, ask for confirmation, delete."""
-    preset = sessions.OwnPresets(context.db).find(context.user_id, context.number(1))
-    if preset is None:
-        return menu.refusal(context, "presets-not-found")
-    number, verb = preset.preset_id, context.argument(0)
-    if verb == "own":
-        drop = ("presets-drop", f"preset:drop:{number}")
-        return _apply_and_confirm(context, preset.key, preset.prompt, drop_button=drop)
-    if verb == "drop":
-        sure = ("presets-drop-sure", f"preset:dropped:{number}", "danger")
-        return menu.text_view(context, "presets-drop-ask", sure, _TO_PRESETS, name=preset.name)
-    sessions.OwnPresets(context.db).delete(context.user_id, number)
-    return menu.text_view(context, "presets-dropped", _TO_PRESETS, name=preset.name)
-
-
 TEXT_STEP = "system-text"
-NAME_STEP = "system-name"
 handlers.step(TEXT_STEP)(lambda context: _set_prompt(context, context.text))
 handlers.button("system:set")(
     lambda context: menu.form(context, "system-ask", step=TEXT_STEP, most=sessions.PROMPT_LENGTH)
@@ -225,14 +199,6 @@ def set_system_prompt(context: BotContext) -> View:
     return _set_prompt(context, rest[0]) if rest else show_current_prompt(context)
 
 
-@handlers.button("system:save")
-def ask_preset_name(context: BotContext) -> View:
-    """Ask for the name under which the session's system prompt is saved."""
-    if not context.open_session().system:
-        return menu.alert(context.translate("system-none"))
-    return menu.form(context, "system-name-ask", step=NAME_STEP)
-
-
 @handlers.button("system", "system:show")
 def show_current_prompt(context: BotContext) -> View:
     """Show the session's system prompt."""
@@ -242,7 +208,7 @@ def show_current_prompt(context: BotContext) -> View:
     headline = context.translate("system-now", name=preset_title(context, session.preset) or "none")
     quote = in_entity("expandable_blockquote", session.system)
     page = join_pages(FormattedMessage(headline), quote)
-    return View(replace(page, buttons=menu.buttons_of(context, (_SET, _SAVE), _CLEAR)))
+    return View(replace(page, buttons=menu.buttons_of(context, (_SET, _CLEAR))))
 
 
 def _set_prompt(context: BotContext, text: str) -> View:
@@ -255,30 +221,10 @@ def _set_prompt(context: BotContext, text: str) -> View:
     if session is None:
         return menu.text_view(context, "presets-no-model")
     note = render_other_provider_note(context, session)
-    return menu.paragraphs(context, context.translate("system-set"), note, rows=((_SAVE, _CLEAR),))
+    return menu.paragraphs(context, context.translate("system-set"), note, rows=(_CLEAR,))
 
 
-@handlers.step(NAME_STEP)
-def take_preset_name(context: BotContext) -> View:
-    """Save the session's system prompt under the name of the message."""
-    name = " ".join(context.text.split())
-    if not name or len(name) > sessions.NAME_LENGTH:
-        return menu.form(context, "system-name-bad", most=sessions.NAME_LENGTH)
-    context.stop_waiting()
-    session, presets = context.open_session(), sessions.OwnPresets(context.db)
-    if not session.system:
-        return menu.text_view(context, "system-none", _SET)
-    names = {preset.name for preset in presets.list_of_user(context.user_id)}
-    if name not in names and len(names) >= sessions.MAX_OWN_PRESETS:
-        return menu.text_view(context, "system-full", _TO_PRESETS, most=sessions.MAX_OWN_PRESETS)
-    preset = presets.put(context.user_id, name, session.system)
-    apply_preset(context, preset.key, preset.prompt)
-    return menu.text_view(context, "system-saved", _TO_PRESETS, name=name)
-
-
-_SET, _SAVE, _CLEAR = [
-    (f"system-button-{verb}", f"system:{verb}") for verb in ("set", "save", "clear")
-]
+_SET, _CLEAR = [(f"system-button-{verb}", f"system:{verb}") for verb in ("set", "clear")]
 
 
 _TO_COURSES = ("courses-button-list", "course:list:0")

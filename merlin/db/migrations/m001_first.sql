@@ -349,14 +349,6 @@ CREATE TABLE dialog (
     at TEXT NOT NULL,
     PRIMARY KEY (bot_id, chat_id, user_id)
 );
-CREATE TABLE preset (
-    id NUMBERED,
-    user_id BIGINT NOT NULL,
-    name TEXT NOT NULL,
-    prompt TEXT NOT NULL,
-    created_at TEXT NOT NULL
-);
-CREATE INDEX preset_user ON preset (user_id);
 CREATE TABLE model_window (
     provider TEXT NOT NULL,
     model_id TEXT NOT NULL,

@@ -5,9 +5,9 @@ bot-command-paysupport = a question about a payment
 privacy-text =
     Privacy
 
-    What is stored. Your Telegram ID and name, your language and your settings: plan, time zone, model, presets. Questions and answers with the model, the number of tokens, the price and your rating. Photos and voice recordings themselves are not stored: of a recording and a document the text stays.
+    What is stored. Your Telegram ID and name, your language and your settings: plan, time zone, model, instructions. Questions and answers with the model, the number of tokens, the price and your rating. Photos and voice recordings themselves are not stored: of a recording and a document the text stays.
 
-    How it is stored. The texts of questions and answers, the titles of conversations and your presets are encrypted in the database; the key is stored separately.
+    How it is stored. The texts of questions and answers, the titles of conversations and your instructions are encrypted in the database; the key is stored separately.
 
     Who sees it. The question and the conversation before it go to the provider of the model that answers. The texts are given to no one else. Nothing is trained on them without your consent.
 

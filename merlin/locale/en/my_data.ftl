@@ -27,7 +27,6 @@ my-data-kind = { $kind ->
     [rating] ratings
     [proposal] corrections
     [told_question] questions sent to the editors
-    [preset] own presets
     [favourite] courses in “My courses”
     [consent] consents
     [quota_use] counted questions

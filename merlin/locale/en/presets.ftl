@@ -18,7 +18,7 @@ presets-now = { $name ->
        *[other] Preset: { $name }.
     }
 presets-nameless = your own instructions
-presets-hint = A preset is a ready-made instruction, such as “translator”. Write your own with /system and save it.
+presets-hint = A preset is a ready-made instruction, such as “translator”. Write your own with /system.
 presets-chosen = Preset on: { $name }.
 presets-how = Just write: the model follows the preset.
 presets-how-translator = Send a text, and I'll translate it.
@@ -35,10 +35,6 @@ presets-pair-bad = Write a pair of languages in one line of at most { $most ->
 presets-not-found = Preset not found. Open the list again: /preset
 presets-not-in-plan = Your plan doesn't include the model of this preset.
 presets-no-model = Presets don't work yet: no general model is connected.
-presets-drop = Delete this preset
-presets-drop-ask = Delete the preset “{ $name }”? Conversations that use it stay as they are.
-presets-drop-sure = Yes, delete
-presets-dropped = The preset “{ $name }” is deleted.
 presets-off = Preset off: the default model answers.
 presets-button-off = Turn off preset
 presets-button-list = List of presets
@@ -59,17 +55,6 @@ system-long = { $length ->
        *[other] { NUMBER($most) } characters
     }.
 system-set = Saved: the model follows these instructions in this conversation.
-system-name-ask = What should this preset be called?
-system-name-bad = A name is one line of at most { $most ->
-        [one] { $most } character
-       *[other] { $most } characters
-    }. Send another one.
-system-full = You already have { $most ->
-        [one] { $most } preset of your own
-       *[other] { $most } presets of your own
-    }, the most you can save. Delete one and save again.
-system-saved = Saved: { $name }. Find it in /preset.
 system-button-set = Change instructions
-system-button-save = Save as a preset
 system-button-clear = Remove instructions
 notice-sunset-preset = Provider { $provider } shuts down the model { $model } on { $date }: presets that use it will stop working. Set another one in chat.presets of config.yaml in time.

@@ -28,7 +28,6 @@ my-data-kind = { $kind ->
     [rating] оценки
     [proposal] исправления
     [told_question] вопросы, переданные редакторам
-    [preset] свои пресеты
     [favourite] курсы в «Моих курсах»
     [consent] согласия
     [quota_use] учёт вопросов

@@ -18,7 +18,7 @@ presets-now = { $name ->
        *[other] Пресет: { $name }.
     }
 presets-nameless = своя инструкция
-presets-hint = Пресет — готовая инструкция для модели, например «переводчик». Свою можно написать командой /system и сохранить.
+presets-hint = Пресет — готовая инструкция для модели, например «переводчик». Свою можно написать командой /system.
 presets-chosen = Пресет включён: { $name }.
 presets-how = Просто пишите: модель отвечает по пресету.
 presets-how-translator = Пришлите текст, и я его переведу.
@@ -35,10 +35,6 @@ presets-pair-bad = Напишите пару языков одной строк�
 presets-not-found = Пресет не найден. Откройте список ещё раз: /preset
 presets-not-in-plan = Модель этого пресета не входит в ваш план.
 presets-no-model = Пресеты пока не работают: общая модель не подключена.
-presets-drop = Удалить этот пресет
-presets-drop-ask = Удалить пресет «{ $name }»? Разговоры, где он включён, останутся как есть.
-presets-drop-sure = Да, удалить
-presets-dropped = Пресет «{ $name }» удалён.
 presets-off = Пресет выключен: отвечает модель по умолчанию.
 presets-button-off = Выключить пресет
 presets-button-list = Список пресетов
@@ -59,18 +55,6 @@ system-long = { $length ->
        *[many] { NUMBER($most) } знаков
     }.
 system-set = Сохранено: в этом разговоре модель отвечает по вашей инструкции.
-system-name-ask = Как назвать этот пресет?
-system-name-bad = Название — одна строка не длиннее { $most ->
-        [one] { $most } знака
-       *[many] { $most } знаков
-    }. Пришлите другое.
-system-full = У вас уже { $most ->
-        [one] { $most } свой пресет
-        [few] { $most } своих пресета
-       *[many] { $most } своих пресетов
-    }, больше сохранить нельзя. Удалите лишний и сохраните ещё раз.
-system-saved = Сохранено: { $name }. Найти можно в /preset.
 system-button-set = Изменить инструкцию
-system-button-save = Сохранить как пресет
 system-button-clear = Убрать инструкцию
 notice-sunset-preset = Модель { $model } у поставщика { $provider } отключат { $date }: пресеты с ней перестанут работать. Укажите другую в chat.presets файла config.yaml, пока есть время.
