@@ -1,13 +1,9 @@
 """The view of an answer in a chat: streaming, pages, notes and buttons.
 
-A streaming answer is shown by edits of its placeholder, by drafts or by "typing…". Each indicator
+A streaming answer is shown by edits of its placeholder or by "typing…". Each indicator
 is a context manager that runs concurrently with the request. Text that arrives between two edits
 is coalesced, and an edit without a visible change is skipped: one message holds only the beginning
 of a long answer. The final text is not sent here.
-
-A draft expires after half a minute and is not a message: the complete answer is sent at the end,
-and a kill leaves nothing in the chat. Drafts exist only in private chats and have no buttons.
-Source: the Bot API, sendMessageDraft.
 """
 
 import asyncio
@@ -125,8 +121,6 @@ class AnswerIndicator(AnswerObserver, ABC):
         self._bot_api = bot_api
         self._place = place
         self._gap_s = gap_s
-        self._text = ""
-        self._news = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self.run())
@@ -135,16 +129,6 @@ class AnswerIndicator(AnswerObserver, ABC):
     async def __aexit__(self, *_error: object) -> None:
         self._task.cancel()
         await asyncio.wait({self._task})
-
-    def on_text(self, text: str) -> None:
-        """Set the current text."""
-        self._text = text
-        self._news.set()
-
-    async def render_page(self) -> FormattedMessage:
-        """Return the page of the current text, limited to one message."""
-        text = self._text[:MAX_CHARACTERS]
-        return await render_off_loop(lambda: get_first_part(render(text)), len(text))
 
     @abstractmethod
     async def run(self) -> None:
@@ -173,6 +157,8 @@ class StreamingEditor(AnswerIndicator):
         self, bot_api: BotApi, place: ChatPlace, gap_s: float, stop: Button, waiting_words: str
     ) -> None:
         super().__init__(bot_api, place, gap_s)
+        self._text = ""
+        self._news = asyncio.Event()
         self._stop = stop
         self._waiting_words = waiting_words
         # The text rendered last and its page; the page that the placeholder shows.
@@ -187,6 +173,11 @@ class StreamingEditor(AnswerIndicator):
         """Set the placeholder's message id once it is sent."""
         self._message_id = message_id
         self._is_placed.set()
+
+    def on_text(self, text: str) -> None:
+        """Set the current text."""
+        self._text = text
+        self._news.set()
 
     def on_delay(self) -> None:
         """Show that the model is pending, unless a part of its answer has arrived."""
@@ -217,7 +208,8 @@ class StreamingEditor(AnswerIndicator):
         """Attempt one edit; return the delay until the next one in seconds."""
         if self._drawn[0] != text:
             # A retried edit is not rendered again.
-            self._drawn = (text, replace(await self.render_page(), buttons=((self._stop,),)))
+            page = await render_off_loop(lambda: get_first_part(render(text)), len(text))
+            self._drawn = (text, replace(page, buttons=((self._stop,),)))
         page = self._drawn[1]
         if page == self._shown:
             # Rendering takes time too.
@@ -234,32 +226,6 @@ class StreamingEditor(AnswerIndicator):
         finally:
             self._is_editing = False
         return self._gap_s
-
-
-# Well before a draft expires.
-DRAFT_KEEP_S = 20.0
-
-
-class DraftIndicator(AnswerIndicator):
-    """Shows drafts every `gap_s` seconds; an empty draft is shown as thinking."""
-
-    def __init__(self, bot_api: BotApi, place: ChatPlace, gap_s: float, draft_id: int) -> None:
-        super().__init__(bot_api, place, gap_s)
-        self._draft_id = draft_id
-
-    async def run(self) -> None:
-        """Send the current text, and repeat it before the draft expires."""
-        with suppress(ChatUnreachable):
-            while True:
-                await self._bot_api.send_draft(
-                    self._place, self._draft_id, await self.render_page()
-                )
-                await asyncio.sleep(self._gap_s)
-                # `wait_for` of Python 3.11 loses a cancellation that coincides with the last event.
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(DRAFT_KEEP_S):
-                        await self._news.wait()
-                self._news.clear()
 
 
 HEARD_LENGTH = 300

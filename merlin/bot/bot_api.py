@@ -35,7 +35,6 @@ from telegram.warnings import PTBUserWarning
 
 from merlin.app.outbox import Target
 from merlin.bot.transport import READ_S, AiohttpRequest, EditSkipped, NotSent, SendClass, pause
-from merlin.chat.sessions import ChatPlace
 from merlin.config.settings import MEGABYTE
 from merlin.core.formatted_text import Attachment, Button, Entity, FormattedMessage
 from merlin.core.log import get_logger, redact
@@ -285,16 +284,6 @@ class BotApi:
         """
         fields = {"chat_id": chat_id, "action": "typing", **target_fields(Target(thread_id))}
         return await self._send_transient("sendChatAction", fields)
-
-    async def send_draft(self, place: ChatPlace, draft_id: int, page: FormattedMessage) -> None:
-        """Show a draft for half a minute, if it succeeds. Raises ChatUnreachable."""
-        fields = {
-            "chat_id": place.chat_id,
-            "draft_id": draft_id,
-            **target_fields(Target(place.thread_id)),
-            **message_fields(page),
-        }
-        await self._send_transient("sendMessageDraft", fields)
 
     async def _send_transient(self, method: str, fields: Mapping[str, Any]) -> bool:
         """Send something transient; return whether it succeeded. Raises ChatUnreachable."""

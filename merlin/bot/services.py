@@ -28,9 +28,8 @@ from merlin.providers.openai_chat import OpenAIAudio
 
 log = get_logger(__name__)
 
-# How a streaming answer is shown: by edits of its message, by drafts where Telegram has them
-# (private chats; edits elsewhere), or not at all.
-EDITS, DRAFTS, OFF = "edits", "drafts", "off"
+# How a streaming answer is shown: by edits of its message, or not at all.
+EDITS = "edits"
 
 
 @dataclass(frozen=True, slots=True)

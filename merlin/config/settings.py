@@ -420,9 +420,9 @@ class MediaLimits(Section):
 class ChatConfig(Section):
     """How questions are answered."""
 
-    streaming: Literal["edits", "drafts", "off"] = setting(
-        "`edits`: an answer is written into its message by edits; `drafts`: as a Telegram"
-        ' draft in private chats; `"off"` (in quotes): only as a complete message.',
+    streaming: Literal["edits", "off"] = setting(
+        "`edits`: an answer is written into its message by edits;"
+        ' `"off"` (in quotes): only as a complete message.',
         default="edits",
     )
     assistant: Opt[ModelChoice] = setting(

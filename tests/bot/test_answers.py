@@ -181,22 +181,6 @@ def test_failed_question_is_returned_to_the_quota(telegram, provider, settings):
     ]
 
 
-def test_drafts_show_the_streaming_answer_and_one_message_remains(telegram, provider, settings):
-    provider.behave(fixed_answer=" ".join(f"слово{n}" for n in range(30)), piece_s=3600.0)
-    with RunningBot(replace(settings, streaming="drafts")):
-        telegram.say("anna", "Расскажи")
-        telegram.wait_for(lambda: len(telegram.calls("sendMessageDraft")) > 1)
-        provider.behave(piece_s=0.03)
-        wait_until_ended(telegram, settings, 1)
-    (answer,) = telegram.answers("anna")
-    assert len(answer.versions) == 1
-    assert answer.text.endswith("слово29")
-    drafts = [call.body for call in telegram.calls("sendMessageDraft")]
-    assert drafts[0]["text"] == ""
-    assert any(draft["text"].startswith("слово0") for draft in drafts)
-    assert len({draft["draft_id"] for draft in drafts}) == 1
-
-
 def test_payment_is_declined_at_once_while_an_answer_is_written(telegram, provider, settings):
     provider.behave(think_s=3600.0)
     with RunningBot(settings):

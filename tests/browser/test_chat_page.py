@@ -14,7 +14,7 @@ from tests.support.waiting import wait_until
 pytestmark = pytest.mark.integration
 
 
-def test_typed_question_is_answered_in_a_stream_of_edits_or_drafts(page, bot):
+def test_typed_question_is_answered_in_a_stream_of_edits(page, bot):
     find_field(page).fill("Какие черты лица отвечают за глубину фиксации?")
     page.keyboard.press("Enter")
     message = bot.read_update()["message"]
@@ -31,11 +31,6 @@ def test_typed_question_is_answered_in_a_stream_of_edits_or_drafts(page, bot):
     expect(find_messages(page).last.locator(".text")).to_contain_text("1. Форма лба.")
     expect(find_messages(page)).to_have_count(2)
     expect(page.locator(".caret, [aria-busy]")).to_have_count(0)
-    bold = [{"type": "bold", "offset": 0, "length": 5}]
-    bot.call("sendMessageDraft", chat_id=ANNA, draft_id=7, text="Черты лица", entities=bold)
-    expect(page.locator(".caret b")).to_have_text("Черты")
-    bot.say(ANNA, "Черты лица")
-    expect(page.locator(".caret")).to_have_count(0)
 
 
 # Records each text that ended in a caret, and whether it was marked as busy: a caret disappears

@@ -100,8 +100,3 @@ def test_reactions_in_groups_are_delivered_only_to_administrators(telegram, call
     assert telegram.react("anna@study", sent.message_id, "👍") == 0
     telegram.set_bot("vera@study", "administrator")
     assert telegram.react("anna@study", sent.message_id, "👎")
-
-
-def test_drafts_are_only_for_private_chats(call):
-    with pytest.raises(BadRequest, match="Peer_id_invalid"):
-        call(lambda bot: bot.send_message_draft(GROUP, 7, "a"))

@@ -65,13 +65,6 @@ def test_closed_topic_is_only_for_administrators(telegram, call):
     assert call(lambda bot: bot.send_message(FORUM, "a"))
 
 
-def test_draft_in_an_unknown_topic_is_refused(telegram_with_topics, call):
-    draft = read_refusal(
-        call, lambda bot: bot.send_message_draft(1001, 7, "a", message_thread_id=77)
-    )
-    assert "not found" in draft
-
-
 def test_people_cannot_change_missing_topics(telegram):
     with pytest.raises(Refused):
         telegram.make_topic("anna", "нет тем")

@@ -60,7 +60,7 @@ def full_config(state_dir, repository, *, telegram, api="127.0.0.1:8701", engine
                 "admins": [1003],
             },
             "chat": {
-                "streaming": "drafts",
+                "streaming": "off",
                 "assistant": model_choice,
                 "transcription": model_choice,
                 "vision": model_choice,

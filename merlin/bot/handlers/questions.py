@@ -27,7 +27,7 @@ from merlin.bot.handlers.answering import refusal_of, render_left_note
 from merlin.bot.handlers.prompts import SOURCES, Source, fit_prompt
 from merlin.bot.outbox import OnSent
 from merlin.bot.registry import Handlers
-from merlin.bot.services import DRAFTS, EDITS
+from merlin.bot.services import EDITS
 from merlin.bot.updates import LONG_UNITS
 from merlin.chat.answer import AnswerObserver, Ending, Reply, Stop
 from merlin.chat.model_catalogue import find_first_candidate
@@ -76,9 +76,7 @@ async def answer_question(context: BotContext, source: Source = read_text) -> No
     """Answer a message, resuming where an earlier attempt stopped. Raises ChatUnreachable."""
     if context.verb and context.dialog is not None:
         await context.store.do(context.leave_form)
-    streaming = context.services.config.chat.streaming
-    # Whether the answer is streamed into a message.
-    is_streamed = streaming == EDITS or (streaming == DRAFTS and not context.is_private)
+    is_streamed = context.services.config.chat.streaming == EDITS
     with open_span("turn", {"merlin.format": context.format}):
         turn = await _find_stored_turn(context)
         if turn is not None and turn.written is not None:
@@ -190,10 +188,7 @@ async def _answer_at_once(context: BotContext, source: Source) -> None:
     conversation = await ask.begin(context.services, question_of(context))
     # There is no message yet that the answer could be streamed into.
     bot_api, place, pace = context.bot_api, context.place, context.services.pace
-    indicator: answers.AnswerIndicator = answers.TypingIndicator(bot_api, place, pace.typing_s)
-    if context.services.config.chat.streaming == DRAFTS:
-        indicator = answers.DraftIndicator(bot_api, place, pace.private_edit_s, context.update_id)
-    async with indicator as observer:
+    async with answers.TypingIndicator(bot_api, place, pace.typing_s) as observer:
         with _stoppable(context) as stop:
             prompt, refusal = await _prepare_prompt(context, conversation, source, (observer, stop))
             answer = refusal or await _ask_models(context, conversation, prompt, (observer, stop))

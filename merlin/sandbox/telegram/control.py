@@ -41,7 +41,7 @@ KEEP_ALIVE_S = 15.0
 # The page does not show other kinds of change.
 _PAGE_EVENTS = frozenset(
     {
-        *("message", "edit", "delete", "reaction", "action", "draft", "answer"),
+        *("message", "edit", "delete", "reaction", "action", "answer"),
         *("group", "topic", "setting", "stars"),
     }
 )

@@ -120,21 +120,6 @@ async def send_chat_action(world: World, arguments: Arguments) -> bool:
     return True
 
 
-async def send_message_draft(world: World, arguments: Arguments) -> bool:
-    """Answer sendMessageDraft: shown, not stored; an empty text means that the bot is thinking."""
-    chat = target_chat(world, arguments)
-    if isinstance(chat, Group):
-        raise bad_request("PEER_ID_INVALID")
-    draft_id = arguments.integer("draft_id")
-    text, entities = normalised_text(arguments)
-    if utf16_length(text) > TEXT_UNITS:
-        raise bad_request("message is too long")
-    thread = _thread_id(world, chat, arguments)
-    draft = {"draft_id": draft_id, "thread": thread, "text": text, "entities": entities}
-    world.notify("draft", {"chat_id": chat.chat_id, **draft})
-    return True
-
-
 _CONTENT_FIELDS = ("text", "entities", "caption", "caption_entities")
 _NOT_MODIFIED = (
     "message is not modified: specified new message content and reply markup are exactly the"

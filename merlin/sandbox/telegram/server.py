@@ -145,7 +145,6 @@ METHODS: Mapping[str, Method] = {
     "sendDocument": messages.send_document,
     "sendPhoto": messages.send_photo,
     "sendChatAction": messages.send_chat_action,
-    "sendMessageDraft": messages.send_message_draft,
     "editMessageText": messages.edit_message_text,
     "editMessageReplyMarkup": messages.edit_message_reply_markup,
     "answerCallbackQuery": queries.answer_callback_query,

@@ -3,7 +3,6 @@
 import { inside, isService } from "./bubble.js";
 import { dots, el } from "./dom.js";
 import { emptyState } from "./empty.js";
-import { marked } from "./entities.js";
 import { Scrolled } from "./scrolled.js";
 import { dayOf, t } from "./texts.js";
 
@@ -115,14 +114,12 @@ export class Log extends Scrolled {
     this.follow(() => this.draw(known));
   }
 
-  // Show that the bot thinks, or a draft of what it says; both go by themselves.
-  think(text = "", entities = []) {
+  // Show that the bot thinks; it goes by itself.
+  think() {
     const last = [...this.shown.values()].pop();
-    if (!text && last?.element.querySelector(".dots, .caret")) return;
+    if (last?.element.querySelector(".dots, .caret")) return;
     this.stopTyping();
-    const content = text ? marked(text, entities) : dots(t("typing"));
-    if (text) content.classList.add("caret");
-    const element = el("div", { class: "msg" }, el("div", { class: "bub" }, content));
+    const element = el("div", { class: "msg" }, el("div", { class: "bub" }, dots(t("typing"))));
     this.typing = { element, timer: setTimeout(() => this.stopTyping(), TYPING_MS) };
     if (this.shown.size) this.follow(() => this.element.append(element));
   }

@@ -68,7 +68,6 @@ const ACTS = {
   delete: (log, change) => log.remove(change.message_id),
   reaction: (log, change) => log.react(change),
   action: (log) => log.think(),
-  draft: (log, change) => log.think(change.text, change.entities),
 };
 
 function apply(kind, change) {

@@ -43,7 +43,7 @@ export function fileUrl(id) {
 }
 
 const KINDS = [
-  ...["message", "edit", "delete", "reaction", "action", "draft", "answer"],
+  ...["message", "edit", "delete", "reaction", "action", "answer"],
   ...["group", "topic", "setting", "stars"],
 ];
 
