@@ -142,6 +142,7 @@ _YAML_PROBLEMS = {
     "did not find expected <document start>": "document",
     "did not find expected alphabetic or numeric character": "start",
     "did not find expected comment or line break": "after-mark",
+    "did not find expected whitespace or line break": "start",  # after "!"
     "found character that cannot start any token": "start",
     "found a tab character that violates indentation": "tab",
     "found a tab character where an indentation space is expected": "tab",

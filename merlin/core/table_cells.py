@@ -15,11 +15,13 @@ Row = tuple[int, list[str], dict[int, str]]
 _NAMES = {
     "question": (
         *("question", "instruction", "prompt", "query", "request", "questions", "q", "user"),
-        *("human", "input_text", "inputs", "вопрос", "вопросы", "запрос", "инструкция", "input"),
+        *("human", "input_text", "text_input", "user_input", "inputs", "вопрос", "вопросы"),
+        *("запрос", "инструкция", "input"),
     ),
     "answer": (
         *("answer", "output", "response", "completion", "chosen", "answers", "a", "assistant"),
-        *("gpt", "bot", "output_text", "ideal", "targets", "ответ", "ответы"),
+        *("gpt", "bot", "output_text", "ideal", "targets", "expected_output", "ground_truth"),
+        *("correct_answer", "ответ", "ответы"),
     ),
     "context": ("context", "input", "контекст"),
     "system": ("system", "system_prompt", "systeminstruction", "system_instruction"),

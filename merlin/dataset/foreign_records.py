@@ -31,14 +31,17 @@ _LISTS: Mapping[ChatFormat, Sequence[str]] = {
     "openai": ("messages", "contents"),
     "sharegpt": ("conversations", "conversation", "dialogue", "dialog"),
 }
-_ROLE_KEYS = ("role", "from", "speaker", "author")
+_ROLE_KEYS = ("role", "from", "speaker", "author", "type")
 _CONTENT_KEYS = ("content", "value", "text", "parts")
 _CALL_ROLES = ("function_call", "tool_call")
 _ROLES = {
     **dict.fromkeys(("system", "developer", "система"), "system"),
     **dict.fromkeys(("user", "human", "prompter", "instruction", "пользователь"), "user"),
+    **dict.fromkeys(("customer", "client", "клиент"), "user"),
     **dict.fromkeys(("assistant", "gpt", "chatgpt", "model", "bot", "chatbot", "ai"), "assistant"),
-    **dict.fromkeys(("bing", "bard", "response", "ассистент", *_CALL_ROLES), "assistant"),
+    **dict.fromkeys(
+        ("bing", "bard", "response", "agent", "ассистент", "бот", *_CALL_ROLES), "assistant"
+    ),
     **dict.fromkeys(("tool", "observation", "function", "tool_response"), "tool"),
 }
 _MESSAGE_KEYS = ("name", "weight", "tool_call_id")

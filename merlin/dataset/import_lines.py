@@ -31,7 +31,7 @@ from merlin.dataset.foreign_records import (
 )
 from merlin.dataset.import_tables import csv_rows, workbook_rows
 from merlin.dataset.spec import Step, validate_file
-from merlin.dataset.yaml_io import MAX_DEPTH, MAX_EVENTS, MAX_FILE_BYTES, Node
+from merlin.dataset.yaml_io import MAX_DEPTH, MAX_EVENTS, MAX_FILE_BYTES, Node, decode_text
 
 # "jsonl" accepts every chat format and detects it for each record by its keys.
 ImportFormat = Literal["jsonl", "openai", "sharegpt", "alpaca", "preference", "csv", "xlsx"]
@@ -186,7 +186,6 @@ def _reject(line: int, rule: str, column: int = 1, **arguments: str | int) -> Im
 
 
 _NO_UTF8 = re.compile("[\udc80-\udcff]")
-_FIRST_ESCAPE = 0xDC00
 
 
 def _byte_size(text: str) -> int:
@@ -198,14 +197,11 @@ def _find_text_error(line: int, text: str, column: int = 1) -> ImportedLine | No
     size = _byte_size(text)
     if size > MAX_FILE_BYTES:
         return _reject(line, "too-large", size=size, limit=MAX_FILE_BYTES)
-    bad_byte = _NO_UTF8.search(text)
-    if bad_byte is None:
+    found = decode_text(text.encode("utf-8", "surrogateescape")) if _NO_UTF8.search(text) else ""
+    if isinstance(found, str):
         return None
-    position = bad_byte.start()
-    line += text.count("\n", 0, position)
-    line_end = text.rfind("\n", 0, position)
-    column = position - line_end if line_end >= 0 else position + column
-    return _reject(line, "not-utf8", column, byte=f"{ord(bad_byte.group()) - _FIRST_ESCAPE:02X}")
+    column = found.column if found.line > 1 else found.column + column - 1
+    return _reject(line + found.line - 1, found.rule, column, **found.arguments)
 
 
 # Line, column and text of a record, or the findings about an unreadable one.
@@ -363,6 +359,8 @@ def _parse_record(
 def _read_record(
     value: Any, line: int, column: int, chat_format: ChatFormat | None
 ) -> ImportedLine:
+    if isinstance(value, list):  # the turns alone
+        value = {"messages": value}
     record = Record(value, (), ())
     try:
         if isinstance(value, dict):

@@ -24,6 +24,7 @@ _SPACES = "[\u00a0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff]"
 _SPACE = re.compile(
     rf"[ \t]*(?:-[ \t]*)*(?:[^\s:#]+(?:(?={_SPACES}+:)|:[ \t]*(?:[|>][-+\d]*)?[ \t]*))?({_SPACES})"
 )
+_DASH = re.compile(r"[ \t]*([\u2010-\u2015\u2212])\s")  # written for the hyphen of a list
 # Lines that begin so do not continue the sentence of the line before.
 _NEW_LINE = re.compile(
     r"(?:\(?\d{1,3}[.)]|\(?[a-zа-я]\)|[ivx]+[.)]|[*+•☐☑✓✔-])\s|\||\d\ufe0f?\u20e3"
@@ -57,19 +58,20 @@ def find_lost_text(content: bytes, root: Node) -> Iterator[Finding]:
 
 
 def find_wrong_space(content: bytes, error: Finding) -> Finding | None:
-    """Return the finding that explains an error by a space that YAML takes for a letter.
+    """Return the finding that explains an error by a space or dash that YAML takes for a letter.
 
-    It stands in the indentation, after a dash, beside a key or after "|". libyaml reports an error
-    of syntax one line later.
+    A space stands in the indentation, after a hyphen, beside a key or after "|". libyaml reports an
+    error of syntax one line later.
     """
     if error.rule not in _OF_SPACES:
         return None
     lines = split_lines(content.decode())
     first = error.line - (error.rule == "yaml-syntax")
     for number in range(max(first, 1), min(error.line, len(lines)) + 1):
-        if match := _SPACE.match(lines[number - 1]):
-            code = f"U+{ord(match[1]):04X}"
-            return Finding("", number, match.start(1) + 1, "wrong-space", arguments={"code": code})
+        for kind, form in (("space", _SPACE), ("dash", _DASH)):
+            if match := form.match(lines[number - 1]):
+                named = {"code": f"U+{ord(match[1]):04X}", "kind": kind}
+                return Finding("", number, match.start(1) + 1, "wrong-space", arguments=named)
     return None
 
 

@@ -40,6 +40,9 @@ def find_problem(record):
         {"conversations": [{"from": "Human", "value": "Где?"}, {"from": "GPT", "value": "Тут."}]},
         {"conversations": [{"from": "USER", "text": "Где?"}, {"role": "bot", "value": "Тут."}]},
         {"conversation": [{"human": "Где?", "assistant": "Тут."}]},
+        [[ASKED, ANSWERED]],
+        {"messages": [{"type": "human", "content": "Где?"}, {"type": "ai", "content": "Тут."}]},
+        {"messages": [{"role": "customer", "content": "Где?"}, {"role": "agent", "text": "Тут."}]},
         {
             "contents": [
                 {"role": "user", "parts": [{"text": "Где?"}]},
@@ -55,6 +58,9 @@ def find_problem(record):
         {"Question": "Где?", "Answer": "Тут."},
         {"q": "Где?", "a": "Тут."},
         {"input": "Где?", "output": "Тут."},
+        {"text_input": "Где?", "output": "Тут."},
+        {"input": "Где?", "expected_output": "Тут."},
+        {"question": "Где?", "ground_truth": "Тут."},
         {"вопрос": "Где?", "ответ": "Тут."},
         {"user": "Где?", "assistant": "Тут."},
         {"question": "Где?", "answers": {"text": ["Тут."], "answer_start": [0]}},

@@ -534,6 +534,13 @@ def test_unreadable_record_is_reported_by_line_and_column(content, line, column)
     assert finding.rule in {"import-json", "not-utf8"}
 
 
+def test_half_of_a_character_is_not_another_encoding():
+    """As other programs write an emoji that they cut in two."""
+    finding = read_import_lines(b'{"question": "\xed\xa0\xbd", "answer": "b"}\n')[0].findings[0]
+    assert (finding.rule, finding.column) == ("control-character", 15)
+    assert "U+D83D" in finding.text("en")
+
+
 def test_line_over_the_limit_is_reported_with_its_size_and_the_next_is_read():
     good = make_line(("user", "Где?"), ("assistant", "Тут."))
     long = make_line(("user", "ы" * 1_200_000), ("assistant", "Тут.")).encode()

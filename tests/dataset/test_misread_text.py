@@ -127,9 +127,11 @@ def test_texts_of_dataset_and_course_are_looked_at_too():
         ("messages:\n  - user: Q?\n  - assistant: |\u00a0\n      A.\n", 3, 17),
         ("messages:\n  - user: Q?\n  - assistant: A.\nnote:\u00a0x\n", 4, 6),
         ("messages:\n  - user: Q?\n  - assistant: A.\ntags:\n  -\u3000a\n", 5, 4),
+        ("messages:\n  – user: Q?\n  – assistant: A.\n", 2, 3),
+        ("messages:\n  - user: Q?\n  — assistant: A.\n", 3, 3),
     ],
 )
-def test_space_that_yaml_takes_for_a_letter_is_named_at_its_place(text, line, column):
+def test_space_or_dash_that_yaml_takes_for_a_letter_is_named_at_its_place(text, line, column):
     example, (finding, *_) = read_example(text.encode())
     assert example is None
     assert (finding.rule, finding.line, finding.column) == ("wrong-space", line, column)

@@ -30,7 +30,10 @@ finding-yaml-syntax = YAML error: { $problem ->
         [directive] a line can't start with “%”; put the text in quotes
        *[other] { $words }
     }.
-finding-wrong-space = The space { $code } stands here, which YAML takes for a letter. Type a usual space in its place.
+finding-wrong-space = { $kind ->
+    [dash] The dash { $code } stands here, which YAML takes for a letter. Type a hyphen “-” in its place.
+   *[space] The space { $code } stands here, which YAML takes for a letter. Type a usual space in its place.
+}
 finding-too-many-nodes = The file has too many parts: at most { $limit } are allowed.
 finding-too-deep = Nested too deeply: at most { $limit } levels are allowed.
 finding-empty-file = The file is empty.

@@ -51,8 +51,8 @@ rule-too-many-tokens-fix = Shorten it, or split it into several conversations.
 
 rule-yaml-syntax = The file can't be read as YAML. The finding says where, and what was expected.
 rule-yaml-syntax-fix = Usually a text contains a colon, a hash or a quote: put it in quotes, or write it below “|”. Indent with spaces, not tabs.
-rule-wrong-space = In the indentation, after a dash or after a key stands a no-break space or another special one, often copied from a web page or typed with Alt: YAML takes it for a letter, and the line for something else.
-rule-wrong-space-fix = Type a usual space in its place. Within a text it may stay.
+rule-wrong-space = In the indentation, after a dash or after a key stands a no-break space or another special one, often copied from a web page or typed with Alt, or a dash in place of a list's hyphen: YAML takes it for a letter, and the line for something else.
+rule-wrong-space-fix = Type a usual space or a hyphen in its place. Within a text it may stay.
 rule-too-deep = Lists and maps are nested more than 16 levels deep.
 rule-too-deep-fix = Look for an extra bracket or indent.
 rule-several-documents = A file contains more than one YAML document.
