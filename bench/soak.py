@@ -156,12 +156,11 @@ class Demo:
     def call_until_answered(
         self, person: str, path: str, is_running: threading.Event, body: object
     ) -> httpx2.Response | None:
-        """Repeat a call with one Idempotency-Key until it is answered; None after the load."""
-        headers = {"Idempotency-Key": f"{random.getrandbits(128):032x}"}
+        """Repeat a call until it is answered; None after the load."""
         for _ in itertools.count():
-            answer = self.post(person, path, headers=headers, json=body)
-            # 409: a killed call still counts as running, or the daemon has not seen a commit yet.
-            reasons = ("idempotency-running", "busy-file", "unseen-commit")
+            answer = self.post(person, path, json=body)
+            # 409: the daemon has not seen a commit yet.
+            reasons = ("busy-file", "unseen-commit")
             is_early = answer is not None and any(reason in answer.text for reason in reasons)
             if answer is not None and not is_early and answer.status_code not in RETRIED:
                 return answer

@@ -19,9 +19,7 @@ from merlin.db.tables import Table
 SECTIONS: Mapping[str, str] = {
     "People, roles and limits": "users role_grant audit approval consent quota_use quota_gift",
     "Orders, payments and refunds": "purchase ledger plan_term refund renewal answer_cost",
-    "Browsers, programs and favourites": (
-        "favourite account sign_in login_code api_key idempotency"
-    ),
+    "Browsers, programs and favourites": ("favourite account sign_in login_code api_key"),
     "Courses": "course course_teacher material course_index search_entry",
     "Questions and answers": (
         "updates chat_lease outgoing chat_session turn dialog model_window setting"
@@ -75,7 +73,6 @@ ROWS: Mapping[str, str] = {
     "group_setting": "the settings that a group's admins chose",
     "key_holder": "the keys of people's texts that a process uses, by their names",
     "heartbeat": "the newest heartbeat of a process on a host",
-    "idempotency": "a call that must not be carried out twice, and its answer",
     "intent": "an outgoing call, written before it is made",
     "job": "a fine-tune job",
     "job_change": "a change of a job's state",

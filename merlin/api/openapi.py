@@ -24,7 +24,7 @@ from starlette.responses import FileResponse, Response
 
 from merlin.api.auth import SIGN_IN, RequiredAccess, caller_of_route, require_signed_in
 from merlin.api.openai_compat.requests import ChatCompletionRequest
-from merlin.api.problems import IDEMPOTENCY_KEY, OPTIONAL_SIGN_IN, components, problems
+from merlin.api.problems import OPTIONAL_SIGN_IN, components, problems
 from merlin.api.schema import operation_router
 from merlin.core.errors import NotFound
 from merlin.core.i18n import text
@@ -205,8 +205,6 @@ def _statuses(path: str, verb: str, operation: Json, *, is_asked: bool) -> set[i
         statuses |= {415, 422}
     if parameters:
         statuses |= {422}
-    if IDEMPOTENCY_KEY in parameters:
-        statuses |= {400, 409}  # an invalid idempotency key; the first call still runs
     return statuses
 
 

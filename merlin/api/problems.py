@@ -398,17 +398,6 @@ NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
 }
 # Authentication is optional and extends the answer.
 OPTIONAL_SIGN_IN: dict[str, Any] = {"security": [{"key": []}, {"browser": []}, {"token": []}, {}]}
-IDEMPOTENCY_KEY = {
-    "name": "Idempotency-Key",
-    "in": "header",
-    "description": (
-        "Unique value of your choice: repeated calls with it take effect once and return the"
-        " same response."
-    ),
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
-}
-# Operations that accept an idempotency key.
-IDEMPOTENT: dict[str, Any] = {"parameters": [IDEMPOTENCY_KEY]}
 # Any call can fail with a bug or an unreachable database.
 STATUSES_OF_ANY_CALL = (500, 503)
 SCHEMA = {"$ref": "#/components/schemas/Problem"}

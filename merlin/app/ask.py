@@ -15,6 +15,7 @@ their cost may exceed the cap. A person is stored under a keyed hash: deleting a
 does not reset a cap.
 """
 
+import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
@@ -58,6 +59,7 @@ from merlin.core.messages import Message, Usage
 from merlin.core.money import Cost, cost_argument, sum_costs
 from merlin.dataset.example import normalise
 from merlin.dataset.near_questions import needs_turn_before
+from merlin.db.encryption import digest
 from merlin.db.notices import ADMINS, Notices
 
 # The person is warned when this many questions remain.
@@ -73,6 +75,8 @@ _OF_DAY = """
 SELECT SUM(micro), currency FROM answer_cost WHERE day = ? GROUP BY currency ORDER BY currency
 """
 _OF_PERSON = "SELECT micro, currency FROM answer_cost WHERE day = ? AND mark = ?"
+
+_NUMBER_BITS = 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,6 +374,12 @@ def show_quota(ctx: Context, actor: Actor, dataset: str | None = None) -> Quota:
     plan, zone = quota.plan_of(ctx.plans, user.plans, dataset), user.time_zone(ctx.config.timezone)
     left = quota.Quotas(ctx.db, ctx.bot_id, ctx.clock).read_left(user.user_id, plan, zone)
     return Quota(plan, zone, left)
+
+
+def make_call_number(call: str = "") -> int:
+    """Return a random number for a question; with a text the same number for the same text."""
+    value = int(digest(call), 16) if call else secrets.randbits(_NUMBER_BITS)
+    return 1 + value % (1 << _NUMBER_BITS)
 
 
 def find_asker(ctx: Context, user: User, language: str, number: int, dataset: str | None) -> Asker:

@@ -1,11 +1,7 @@
-"""Requests to the daemon and their results; idempotent form submissions.
+"""Requests to the daemon and their results."""
 
-A form may be submitted twice: `perform_once` performs only the first submission.
-"""
-
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Concatenate, ParamSpec, TypeVar
 
 from merlin.app.actor import Actor
 from merlin.app.context import Context
@@ -13,40 +9,7 @@ from merlin.core.errors import NotFound
 from merlin.core.permissions import Permission, Role
 from merlin.db.audit import Audit
 from merlin.db.database import lock_user, transaction
-from merlin.db.idempotency import IdempotencyKeys, StartedCall, StoredResponse
 from merlin.db.requests import KEY_ARGUMENT, Request, RequestKind, Requests
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
-
-def perform_once(
-    ctx: Context,
-    actor: Actor,
-    once: str,
-    act: Callable[Concatenate[Context, Actor, P], T],
-    /,
-    *args: P.args,
-    **kwargs: P.kwargs,
-) -> T | None:
-    """Return the result of an act, or None if this form has already performed it.
-
-    `once` is the form's token; with other values in it, it performs another act. All is one
-    transaction: if the act raises, the form may be submitted again.
-    """
-
-    def run_once() -> T | None:
-        keys = IdempotencyKeys(ctx.db, ctx.clock)
-        call = f"{once} {act.__module__}.{act.__name__}{args}{sorted(kwargs.items())}"
-        started = keys.begin(actor.user_id, call, call)
-        if not isinstance(started, StartedCall):
-            return None
-        result = act(ctx, actor, *args, **kwargs)
-        keys.end(started, StoredResponse(204, "", ""))
-        return result
-
-    return ctx.db.run_in_transaction(run_once)
-
 
 _RECENT = 100
 
@@ -100,6 +63,6 @@ def get(ctx: Context, actor: Actor, request_id: int) -> Request:
 
 
 def _drop_key(request: Request) -> Request:
-    """Return a request without its idempotency key."""
+    """Return a request without the token of its form."""
     values = {key: value for key, value in request.arguments.items() if key != KEY_ARGUMENT}
     return replace(request, arguments=values)

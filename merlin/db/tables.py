@@ -265,11 +265,6 @@ API_KEY = _table(
     sealed="label",
 )
 THROTTLE = _table("throttle", "key failures at", key="key")
-IDEMPOTENCY = _table(
-    "idempotency",
-    "id user_id key_hash request_hash number status media_type headers body at",
-    sealed="body",
-)
 
 
 def list_all_tables() -> list[Table]:

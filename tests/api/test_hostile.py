@@ -193,8 +193,6 @@ def test_invalid_path_parameters_are_refused(site, admin, before):
         b"X-Request-Id: \xff\xff\xff\xff\xff\xff\xff\xff",
         b"X-Request-Id: <script>alert(1)</script>",
         b"Accept-Language: \xd0\xb9;q=\xff, *;q=1e999",
-        b"Idempotency-Key: " + b"\xd0\xb9" * 20,
-        b"Idempotency-Key: " + b"k" * 300,
         b"Authorization: Bearer \xff\xff",
         b"Authorization: Bearer mrl_" + b"x" * 5000,
         b"Cookie: merlin=\xff; merlin=\x01",

@@ -116,18 +116,6 @@ def test_launch_shows_its_price_or_the_reason_for_its_refusal(site):
     ]
 
 
-def test_launch_with_an_idempotency_key_is_requested_once(site):
-    headers = {"Idempotency-Key": "night"}
-    body = {"dataset": "trial"}
-    first = site.admin.post("/api/jobs", json=body, headers=headers)
-    again = site.admin.post("/api/jobs", json=body, headers=headers)
-    assert first.json() == again.json()
-    assert again.headers["location"] == first.headers["location"]
-    assert len(Requests(site.database).list_of_author("user:1003")) == 1
-    other = site.admin.post("/api/jobs/1/cancel", headers=headers)
-    assert other.status_code == 422
-
-
 def test_request_for_an_unknown_target_returns_404_and_is_not_stored(jobs_site):
     site, before = jobs_site, len(Requests(jobs_site.database).list_of_author("user:1003"))
     for address, body in (

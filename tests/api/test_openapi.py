@@ -9,7 +9,6 @@ from pydantic import ValidationError
 from docs.build.openapi import collection, described
 from merlin.account.api_keys import Scope
 from merlin.api.openapi import DESCRIBED_HEADERS, TOPICS
-from merlin.api.problems import IDEMPOTENCY_KEY
 from merlin.api.rest.teaching import MaterialBody
 from tests.support.markdown_pages import ROOT
 
@@ -187,20 +186,3 @@ def test_collection_has_each_operation_once_in_the_folder_of_its_topic():
     }
     assert stored["info"]["schema"].endswith("/v2.1.0/collection.json")
     assert [folder["name"] for folder in stored["item"]] == list(TOPICS)
-
-
-def test_idempotent_operations_declare_the_header_and_its_errors():
-    named = {
-        operation["operationId"]: operation["responses"]
-        for verbs in TOLD["paths"].values()
-        for operation in verbs.values()
-        if IDEMPOTENCY_KEY in operation.get("parameters", ())
-    }
-    assert set(named) == {
-        *("launch_job", "cancel_job", "promote_model", "pin_model", "unpin_model", "roll_back"),
-        *("add_material", "add_example", "undo_change"),
-        *("place_order", "refund_payment", "create_chat_completion"),
-    }
-    assert not [
-        name for name, answers in named.items() if not {"400", "409", "422"} <= set(answers)
-    ]

@@ -3,7 +3,6 @@
 import gzip
 import hashlib
 import re
-import secrets
 from html import unescape
 from urllib.parse import quote, unquote
 
@@ -343,36 +342,19 @@ def test_user_cannot_revoke_keys_of_another_user(shelf):
     with shelf.browser_client(anna) as browser:
         browser.post("/me/keys/revoke", data={"key_id": key.id})
         assert len(ApiKeys(shelf.db).list_valid(boris)) == 1
-        scopes = {"label": "x", "scopes": ["jobs:admin"], "once": secrets.token_hex(16)}
+        scopes = {"label": "x", "scopes": ["jobs:admin"]}
         assert browser.post("/me/keys", data=scopes).status_code == 422
         assert ApiKeys(shelf.db).list_valid(anna) == []
 
 
 def test_key_form_without_a_scope_is_shown_again_with_its_values(shelf):
     with shelf.browser_client(shelf.add_user(2006)) as browser:
-        form = {"label": "Мой «бот»", "days": "30", "once": secrets.token_hex(16)}
+        form = {"label": "Мой «бот»", "days": "30"}
         page = browser.post("/me/keys", data=form)
     assert page.status_code == 422
     assert 'name="label" value="Мой «бот»"' in page.text
     assert '<option value="30" selected>' in page.text
     assert 'name="scopes" value="chat:write" checked' not in page.text
-
-
-def test_key_form_submitted_twice_creates_one_key_and_says_so(shelf):
-    anna = shelf.add_user(2007)
-    with shelf.browser_client(anna) as browser:
-        once = re.search(
-            r'action="/me/keys"><input[^>]*name="once" value="(\w+)"', browser.get("/me").text
-        )
-        form = {"label": "Бот", "scopes": ["courses:read"], "days": "30", "once": once[1]}
-        first, second = (browser.post("/me/keys", data=form) for _ in range(2))
-        nameless = browser.post("/me/keys", data={**form, "label": "\u200b"})
-        other = browser.post("/me/keys", data={**form, "label": "Другой бот"})
-    assert (first.status_code, second.status_code, other.status_code) == (200, 422, 200)
-    assert "Этот ключ уже создан." in page_text(second)
-    assert "хотя бы одно право и короткое имя" in page_text(nameless)
-    keys = [key.label for key in ApiKeys(shelf.db).list_valid(anna)]
-    assert keys == ["Другой бот", "Бот"]
 
 
 def test_unreachable_database_shows_an_error_page_with_retry(tmp_path, postgresql):

@@ -11,10 +11,9 @@ from tests.support.waiting import wait_until
 pytestmark = pytest.mark.functional
 
 
-def post_refund(shop, order_id, key="", **body):
-    headers = {"Idempotency-Key": key} if key else {}
+def post_refund(shop, order_id, **body):
     document = {"reason": "не подошло", **body}
-    return shop.admin.post(f"/api/payments/{order_id}/refund", json=document, headers=headers)
+    return shop.admin.post(f"/api/payments/{order_id}/refund", json=document)
 
 
 def test_payments_are_listed_page_by_page(shop):
@@ -60,14 +59,6 @@ def test_partial_refund_and_the_rest_can_be_returned(shop):
     assert shop.ledger_faults() == []
     refunds = shop.admin.get(f"/api/payments/{order_id}").json()["refunds"]
     assert [refund_["state"] for refund_ in refunds] == ["done", "done"]
-
-
-def test_one_idempotency_key_creates_one_refund(shop):
-    order_id = shop.buyer().buy()
-    refunds = [post_refund(shop, order_id, key="once", minor=100).json() for _ in range(3)]
-    assert refunds[0] == refunds[1] == refunds[2]
-    shop.wait_for_state(order_id, "refunded-in-part")
-    assert len(shop.billing.refunds.list_of_purchase(order_id)) == 1
 
 
 def test_unpaid_order_cannot_be_refunded(shop):

@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
@@ -11,7 +10,6 @@ from merlin.account.users import Consents, Users
 from merlin.chat.feedback import Rating, Ratings
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
-from merlin.core.clock import iso, utc_now
 from merlin.core.i18n import text
 from merlin.core.permissions import Role
 from merlin.course.editing import parse_course
@@ -315,25 +313,6 @@ def test_lone_surrogate_is_refused(site, teacher):
     body = '{"title": {"ru": "\\ud800"}, "type": "lab", "lesson": 1, "text": "a"}'
     headers = {"Content-Type": "application/json"}
     assert teacher.post(materials(site), content=body, headers=headers).status_code == 422
-
-
-def test_repeated_call_with_a_key_stores_one_change(site, teacher):
-    headers = {"Idempotency-Key": "one"}
-    first = teacher.post(materials(site), json=NEW, headers=headers)
-    again = teacher.post(materials(site), json=NEW, headers=headers)
-    assert first.json()["id"] == again.json()["id"]
-    assert len(Changes(site.db).list_pending("algorithms")) == 2
-
-
-def test_call_with_unknown_outcome_is_not_stored_twice(site, teacher):
-    headers = {"Idempotency-Key": "one"}
-    first = teacher.post(materials(site), json=NEW, headers=headers).json()
-    with site.database.atomic():  # as after a kill before the response is stored
-        late = iso(utc_now() - timedelta(minutes=20))
-        site.database.sql("UPDATE idempotency SET status = NULL, body = '', at = ?", late)
-    again = teacher.post(materials(site), json=NEW, headers=headers)
-    assert again.json()["id"] == first["id"]
-    assert len(Changes(site.db).list_pending("algorithms")) == 2
 
 
 def test_course_with_errors_is_refused_and_must_be_fixed_in_git(site, teacher, committer):

@@ -11,7 +11,6 @@ from merlin.account.approvals import Approvals
 from merlin.app import changes, drafts, examples, proposals, unanswered
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.requests import perform_once
 from merlin.core.errors import ApprovalNeeded, Forbidden, NotFound, Refused
 from merlin.core.permissions import Authority, Role
 from merlin.course.editing import CourseEdits
@@ -194,17 +193,6 @@ def store_example(ctx, blob, text):
     rows = FileIndex(ctx.db)
     rows.add({blob: text})
     rows.keep(FACE, blob[:2], {"examples/a.yaml": blob})
-
-
-def test_action_with_a_once_mark_is_performed_once(ctx):
-    change_id = create_conflict(ctx)
-    for _ in range(2):
-        perform_once(ctx, EDITOR, "mark", changes.solve, change_id, take="mine")
-    with pytest.raises(Refused):
-        perform_once(ctx, EDITOR, "other", changes.solve, change_id, take="mine")
-    # A refused act leaves its mark unused.
-    perform_once(ctx, EDITOR, "other", changes.drop, change_id)
-    assert changes.get(ctx, EDITOR, change_id).state is ChangeState.REFUSED
 
 
 def test_form_submitted_twice_at_once_creates_one_change(ctx, url, cipher):

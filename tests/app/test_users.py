@@ -11,7 +11,6 @@ from merlin.account.users import User, Users
 from merlin.app import accounts, sign_in, users
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.requests import perform_once
 from merlin.billing.quota import Format
 from merlin.billing.subscriptions import Renewal, Renewals, RenewalState
 from merlin.config.shop import Pack
@@ -153,29 +152,6 @@ def test_default_plan_is_stored_as_no_plan(ctx):
     for name in ("golden", "pack"):
         with pytest.raises(NotFound):
             perform(ctx, users.set_plan, ADMIN, ANNA, name)
-
-
-def test_form_acts_once_for_the_same_values_and_again_for_others(ctx):
-    block = partial(perform, ctx, perform_once, ADMIN, MARK, users.block)
-    assert block(ANNA).blocked
-    perform(ctx, users.unblock, ADMIN, ANNA)
-    assert block(ANNA) is None
-    assert not users.get(ctx, ADMIN, ANNA).blocked
-    assert block(BORIS).blocked
-    give = partial(perform, ctx, perform_once, ADMIN, MARK, users.give_questions, ANNA)
-    for amount in (5, 5, 7):
-        give(Format.TEXT, amount, 30)
-    gifts = users.read_details(ctx, ADMIN, ANNA).gifts
-    assert sorted(gift.amount for gift in gifts) == [5, 7]
-
-
-def test_refused_form_can_be_sent_again(ctx):
-    grant = partial(perform, ctx, perform_once, ADMIN, MARK, users.grant_role, ANNA, Role.TEACHER)
-    with pytest.raises(Refused):
-        grant()
-    with pytest.raises(Refused):
-        grant()
-    assert audit_entries(ctx) == []
 
 
 def test_password_changed_during_its_verification_admits_no_other_browser(ctx):

@@ -12,13 +12,11 @@ from merlin.core.errors import NotFound
 from merlin.core.heartbeat import Heartbeat
 from merlin.db import keyring
 from merlin.db.encryption import load_or_make_key
-from merlin.db.idempotency import IdempotencyKeys
 from merlin.db.intents import Intents, IntentState
 from merlin.db.keyring import KeyHolders
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.processes import Heartbeats, read_change_counter
 from merlin.db.requests import Requests, RequestState
-from merlin.db.tables import HEARTBEAT
 
 pytestmark = pytest.mark.integration
 
@@ -142,30 +140,6 @@ def test_heartbeat_replaces_the_earlier_one(database, clock):
     other = Heartbeat("bot", "b", 9, clock(), clock())
     heartbeats.beat(other)
     assert heartbeats.list_all() == [other, later]
-
-
-def test_call_of_the_older_of_two_apis_on_one_host_is_not_begun_again(database, clock):
-    older, younger = Heartbeats(database), Heartbeats(database)
-    began = clock()
-
-    def beat(heartbeats, pid, since):
-        heartbeats.beat(Heartbeat("api", "a", pid, since, clock()))
-
-    beat(older, os.getppid(), began)
-    clock.move(1)
-    started = IdempotencyKeys(database, clock).begin(1, "key", "call")
-    clock.move(1)
-    since = clock()
-    # The younger one sends twice in a row, as two clocks allow.
-    for _ in range(2):
-        beat(younger, os.getpid(), since)
-    assert IdempotencyKeys(database, clock).begin(1, "key", "call") == "running"
-    beat(older, os.getppid(), began)
-    assert IdempotencyKeys(database, clock).begin(1, "key", "call") == "running"
-    # The older one was killed, and another one replaces it.
-    database.change(HEARTBEAT.update(pid=2**22 - 1))
-    beat(younger, os.getpid(), since)
-    assert IdempotencyKeys(database, clock).begin(1, "key", "call") == started
 
 
 def test_new_process_deletes_the_heartbeats_of_hosts_that_were_replaced(database, clock):

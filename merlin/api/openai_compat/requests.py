@@ -50,7 +50,6 @@ from merlin.core.formatted_text import is_blank
 from merlin.core.log import get_logger
 from merlin.core.messages import DEFAULT_SAMPLING, Image, Message, SamplingParams
 from merlin.dataset.layout import is_valid_name
-from merlin.db.idempotency import IdempotencyKeys
 from merlin.db.processes import CALL_LIMIT
 from merlin.openai_protocol.errors import NO_CREDIT, NO_MODEL, ApiError, format_path
 from merlin.openai_protocol.requests import TextAnswerFields
@@ -426,6 +425,5 @@ def release_stale_reservations(ctx: Context) -> None:
     """Release the reservations of abandoned questions."""
     now = ctx.clock()
     count = Quotas(ctx.db, ctx.bot_id).give_back_before(now - CALL_LIMIT)
-    IdempotencyKeys(ctx.db).clear(now)
     if count:
         log.warning("the quota of abandoned questions was returned", questions=count)

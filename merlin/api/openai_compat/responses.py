@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
-from merlin.api.problems import IDEMPOTENT, refusal
+from merlin.api.problems import refusal
 from merlin.chat.answer import Ending, Reply
 from merlin.chat.grounding import source_name, sources_note
 from merlin.chat.model_catalogue import Candidate, CandidateKind
@@ -162,7 +162,6 @@ ANSWERED: Responses = {
 _BODY = {"schema": {"$ref": "#/components/schemas/ChatCompletionRequest"}}
 QUESTION_ROUTE: dict[str, Any] = {
     "requestBody": {"required": True, "content": {"application/json": _BODY}},
-    **IDEMPOTENT,
 }
 
 

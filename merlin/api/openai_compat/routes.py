@@ -7,7 +7,6 @@ next one. Errors have the protocol's format (`api.problems.refusal`).
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -17,12 +16,11 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, RequiredAccess
-from merlin.api.idempotency import KEY_HEADER, Keep, run_once, run_once_streamed
 from merlin.api.openai_compat import requests, responses
 from merlin.api.openai_compat.chat import ChatStream
 from merlin.api.problems import read_body
 from merlin.api.schema import operation_router
-from merlin.chat.answer import Reply
+from merlin.app.ask import make_call_number
 from merlin.chat.model_catalogue import Candidate
 from merlin.core.errors import MerlinError
 from merlin.core.i18n import text
@@ -80,21 +78,16 @@ async def create_chat_completion(request: Request, caller: Asker) -> Response:
     sees = services.config.chat.vision is not None
     question = requests.question_of(read, services.default_dataset, caller.language, sees=sees)
     if read.stream:
-        streamed = partial(_stream_answer, request, caller, read, question)
-        return await run_once_streamed(request, caller, streamed, body)
-    return await run_once(
-        request, caller, partial(_complete_answer, request, caller, question), body
-    )
+        return await _stream_answer(request, caller, read, question)
+    return await _complete_answer(request, caller, question)
 
 
 async def _complete_answer(
-    request: Request, caller: Caller, question: requests.Question, number: int
+    request: Request, caller: Caller, question: requests.Question
 ) -> Response:
-    asker = requests.asker_of(caller, number, question.dataset)
+    asker = requests.asker_of(caller, make_call_number(), question.dataset)
     answer = ChatAnswer(question.name, caller.services.clock().timestamp())
-    # A client that sent an idempotency key may fetch the answer later, so it is not stopped.
-    is_stoppable = KEY_HEADER not in request.headers
-    reply = await ChatStream(request, caller, question, asker, is_stoppable=is_stoppable).reply()
+    reply = await ChatStream(request, caller, question, asker, is_stoppable=True).reply()
     refused = responses.reply_error(reply, caller.language)
     if refused is not None:
         raise refused
@@ -108,28 +101,14 @@ async def _stream_answer(
     caller: Caller,
     read: requests.ChatCompletionRequest,
     question: requests.Question,
-    number: int,
-    keep: Keep | None,
 ) -> Response:
     """Return a stream that starts with the first word; an earlier failure has its own status."""
-    asker, language = requests.asker_of(caller, number, question.dataset), caller.language
+    asker = requests.asker_of(caller, make_call_number(), question.dataset)
+    language = caller.language
     created_at = caller.services.clock().timestamp()
     answer = ChatAnswer(question.name, created_at, with_usage=read.wants_usage)
 
-    async def keep_whole(reply: Reply) -> None:
-        """Store the complete stream for replays, its text in one chunk."""
-        if keep is None or responses.reply_error(reply, language) is not None:
-            return
-        whole, origin, headers = await _name_model(caller, answer, reply.choice, reply.model_id)
-        last = responses.make_last_chunks(whole, reply, origin, language)
-        chunks = [whole.first_chunk(), whole.chunk(reply.text), *last]
-        content = b"".join([*map(event, chunks), DONE])
-        await keep(Response(content, headers=headers, media_type=EVENT_STREAM))
-
-    # A client that sent an idempotency key may fetch the answer later, so it is not stopped.
-    stream = ChatStream(
-        request, caller, question, asker, is_stoppable=keep is None, then=keep_whole
-    )
+    stream = ChatStream(request, caller, question, asker, is_stoppable=True)
     await stream.wait_for_text()
     if stream.task.done():
         refused = responses.reply_error(stream.task.result(), language)
@@ -157,8 +136,7 @@ async def _events(
         message = text(language, "openai-busy")
         yield event(error_object(HTTPStatus.SERVICE_UNAVAILABLE, message, "unavailable"))
     finally:
-        if stream.is_stoppable:
-            stream.stop.press()
+        stream.stop.press()
 
 
 async def _name_model(

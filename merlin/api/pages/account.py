@@ -19,7 +19,6 @@ from merlin.api import auth
 from merlin.api.auth import POLL_S, change_password, forget_sign_in, require_proof
 from merlin.api.pages.errors import page_router
 from merlin.api.pages.page import (
-    FormToken,
     PageContext,
     PublicContext,
     SignedInContext,
@@ -34,7 +33,6 @@ from merlin.app import accounts, proposals
 from merlin.app.actor import Actor
 from merlin.app.ask import show_quota
 from merlin.app.context import Context
-from merlin.app.requests import perform_once
 from merlin.app.sign_in import Blocked
 from merlin.app.sign_in import sign_out as end_sign_in
 from merlin.billing.quota import allowance_of
@@ -229,26 +227,20 @@ async def _page(
 async def make_key(
     request: Request,
     context: SignedInContext,
-    once: FormToken,
     label: FormText = "",
     scopes: Annotated[list[Scope] | None, Form()] = None,
     days: Annotated[int, Form(ge=0, le=MAX_DAYS)] = 0,
     current: FormText = "",
 ) -> Response:
-    """Create a key and show it once; submitting twice creates one."""
+    """Create a key and show it once."""
     typed = {"label": label, "scopes": scopes or (), "days": days}
     if not label.strip() or len(label) > MAX_LABEL_LENGTH or not scopes:
         return await _page(context, wrong=context.say("key-needs"), form="key", key=typed)
     try:
         await require_proof(request, context, current or None)
-        act = accounts.make_key
-        new_key = await context.write(
-            perform_once, context.actor, once, act, label, scopes, days or None
-        )
+        new_key = await context.write(accounts.make_key, context.actor, label, scopes, days or None)
     except (Refused, Problem) as error:
         return await _page(context, wrong=refusal_text(context, error), form="key", key=typed)
-    if new_key is None:
-        return await _page(context, wrong=context.say("key-made-already"), form="key", key=typed)
     return await _page(context, secret=new_key.secret)
 
 

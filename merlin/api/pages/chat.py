@@ -40,7 +40,7 @@ from merlin.api.pages.turn_stream import TurnStream
 from merlin.api.problems import Problem
 from merlin.api.schema import MAX_ID, Id
 from merlin.app import course_chat, sessions
-from merlin.app.ask import ChatQuestion, show_quota
+from merlin.app.ask import ChatQuestion, make_call_number, show_quota
 from merlin.app.plans import has_shop
 from merlin.app.sessions import SessionView
 from merlin.app.unanswered import read_turn_before
@@ -55,7 +55,6 @@ from merlin.core.permissions import Permission
 from merlin.core.web.assets import accepts, local_address, seen_other
 from merlin.course.catalogue import Course, Material
 from merlin.dataset.sensitive import mask_personal_data
-from merlin.db.idempotency import make_call_number
 from merlin.openai_protocol.errors import ApiError
 from merlin.openai_protocol.responses import EVENT_STREAM
 

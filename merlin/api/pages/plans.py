@@ -19,7 +19,6 @@ from starlette.responses import Response
 from merlin.api.pages.errors import page_router
 from merlin.api.pages.formatting import amount_of, dataset_title, until
 from merlin.api.pages.page import (
-    FormToken,
     PageContext,
     PublicContext,
     SignedInContext,
@@ -40,7 +39,6 @@ from merlin.app.plans import (
     read_current_plan,
     read_subscriptions,
 )
-from merlin.app.requests import perform_once
 from merlin.billing.purchases import Purchase
 from merlin.billing.quota import (
     Format,
@@ -217,10 +215,10 @@ async def show_plans(
 
 
 @router.post("/plans/{name}/trial")
-async def begin_trial(context: SignedInContext, name: PlanName, once: FormToken) -> Response:
+async def begin_trial(context: SignedInContext, name: PlanName) -> Response:
     """Start the trial of a plan, or show that it was used already."""
     try:
-        await context.write(perform_once, context.actor, once, plans.start_trial, name)
+        await context.write(plans.start_trial, context.actor, name)
     except (NotFound, Refused) as error:
         return await _page(context, wrong=refusal_text(context, error))
     return seen_other(f"/plans?tried={quote(name)}")

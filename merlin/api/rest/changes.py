@@ -16,9 +16,7 @@ from typing_extensions import TypedDict
 
 from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, MaterialEditor, SignedIn, require_scope
-from merlin.api.idempotency import run_once
 from merlin.api.problems import (
-    IDEMPOTENT,
     Problem,
     language_of_request,
     problem_answer,
@@ -145,11 +143,11 @@ class EditCall:
     caller: MaterialEditor
     dry_run: DryRun = False
 
-    async def answer(self, dataset: str, make: Make, once: str = "") -> Response:
+    async def answer(self, dataset: str, make: Make) -> Response:
         """Return 202 with the submitted change; 200 with the preview of a dry run.
 
-        409 after a concurrent edit, 422 if the checker finds an error. The same `once` returns the
-        first change. Raises what `make` raises.
+        409 after a concurrent edit, 422 if the checker finds an error. Raises what
+        `make` raises.
         """
         ctx, actor, request = self.caller.services, self.caller.actor, self.request
         language = language_of_request(request)
@@ -159,7 +157,7 @@ class EditCall:
                 return view_response(
                     PreviewShown.from_object(checked, language), language, HTTPStatus.OK
                 )
-            change = await changes.submit(ctx, actor, dataset, make, once)
+            change = await changes.submit(ctx, actor, dataset, make)
         except StaleEdit as error:
             values = {"yours": error.yours, "theirs": error.theirs, "revision": error.revision}
             problem = problem_of(request, HTTPStatus.CONFLICT, "stale")
@@ -258,9 +256,7 @@ async def drop_change(caller: MaterialEditor, change_id: Hex) -> None:
     await caller.write(changes.drop, caller.actor, change_id)
 
 
-@router.post(
-    "/{change_id}/undo", summary="Revert a committed edit", openapi_extra=IDEMPOTENT, **EDIT_ROUTE
-)
+@router.post("/{change_id}/undo", summary="Revert a committed edit", **EDIT_ROUTE)
 async def undo_change(
     edit: Edit,
     change_id: Hex,
@@ -269,14 +265,10 @@ async def undo_change(
     ] = 0,
 ) -> Response:
     """Submit an edit that restores the files as they were before this commit."""
-
-    async def undo(number: int) -> Response:
-        dataset, make = await edit.caller.read(
-            changes.make_undo, edit.caller.actor, change_id, edited_since
-        )
-        return await edit.answer(dataset, make, once=str(number))
-
-    return await run_once(edit.request, edit.caller, undo)
+    dataset, make = await edit.caller.read(
+        changes.make_undo, edit.caller.actor, change_id, edited_since
+    )
+    return await edit.answer(dataset, make)
 
 
 def _accept(caller: Caller, response: Response, change: ChangeView) -> ChangeShown:
@@ -387,7 +379,7 @@ async def list_examples(
     status_code=HTTPStatus.ACCEPTED,
     response_model=None,
     responses=ADD_RESPONSES,
-    openapi_extra=_WHOLE | IDEMPOTENT,
+    openapi_extra=_WHOLE,
 )
 async def add_example(
     request: Request, caller: SignedIn, dataset: Name, body: ExampleBody, *, dry_run: DryRun = False
@@ -399,17 +391,13 @@ async def add_example(
     make = None
     if await caller.read(may_edit_examples, caller.actor, dataset):
         make = partial(examples.add_example, examples.write_new_example(body.content()))
-
-    async def add(number: int) -> Response:
-        require_scope(caller, Scope.MATERIALS_WRITE if make else Scope.CHAT_WRITE)
-        if make:
-            return await EditCall(request, caller, dry_run).answer(dataset, make, str(number))
-        draft = proposals.draft_proposal(dataset, body.content(), caller.language)
-        proposal = await caller.write(proposals.propose, caller.actor, draft, dry_run=dry_run)
-        status = HTTPStatus.OK if dry_run else HTTPStatus.ACCEPTED
-        return view_response(proposal, caller.language, status)
-
-    return await run_once(request, caller, add)
+    require_scope(caller, Scope.MATERIALS_WRITE if make else Scope.CHAT_WRITE)
+    if make:
+        return await EditCall(request, caller, dry_run).answer(dataset, make)
+    draft = proposals.draft_proposal(dataset, body.content(), caller.language)
+    proposal = await caller.write(proposals.propose, caller.actor, draft, dry_run=dry_run)
+    status = HTTPStatus.OK if dry_run else HTTPStatus.ACCEPTED
+    return view_response(proposal, caller.language, status)
 
 
 @example_router.get("/{example_id:path}", summary="Get an example")

@@ -22,8 +22,7 @@ from typing_extensions import TypedDict
 
 from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, JobLauncher, JobViewer, ModelPromoter, RequiredAccess
-from merlin.api.idempotency import run_once
-from merlin.api.problems import IDEMPOTENT, NOT_MODIFIED, headers_of, problems
+from merlin.api.problems import NOT_MODIFIED, headers_of, problems
 from merlin.api.response_cache import etag_of, not_modified, with_etag
 from merlin.api.rest.changes import FindingShown
 from merlin.api.schema import (
@@ -71,11 +70,10 @@ class RequestShown(Shape):
 RequestList = TypedDict("RequestList", {"requests": list[RequestShown]})
 
 
-# A route that stores a daemon request; with an Idempotency-Key once.
+# A route that stores a daemon request.
 REQUEST_ROUTE: dict[str, Any] = {
     "status_code": HTTPStatus.ACCEPTED,
     "response_model": None,
-    "openapi_extra": IDEMPOTENT,
     "responses": {
         202: {"model": RequestShown, "description": "The request to the daemon was stored"},
         **problems(404),
@@ -104,20 +102,16 @@ def failure(request: StoredRequest, language: str) -> str:
     return render_stored_text(language, request.error.key, request.error.arguments)
 
 
-# An operation that stores a daemon request, once for the same `once`.
+# An operation that stores a daemon request.
 RequestAct = Callable[..., StoredRequest]
 
 
-async def submit_request(request: Request, caller: Caller, act: RequestAct) -> Response:
-    """Return 202 with the location of the request; with an Idempotency-Key it is stored once."""
-
-    async def operation(number: int) -> Response:
-        stored_request = await caller.write(act, caller.actor, once=str(number))
-        view = request_view(stored_request, caller.language)
-        location = f"/api/requests/{view.id}"
-        return view_response(view, caller.language, HTTPStatus.ACCEPTED, location)
-
-    return await run_once(request, caller, operation)
+async def submit_request(caller: Caller, act: RequestAct) -> Response:
+    """Return 202 with the location of the request."""
+    stored_request = await caller.write(act, caller.actor)
+    view = request_view(stored_request, caller.language)
+    location = f"/api/requests/{view.id}"
+    return view_response(view, caller.language, HTTPStatus.ACCEPTED, location)
 
 
 request_router = operation_router(prefix="/api/requests", tags=["verdicts"])
@@ -200,18 +194,18 @@ async def show_job_losses(
 
 
 @router.post("", summary="Launch a job", **REQUEST_ROUTE)
-async def launch_job(request: Request, caller: JobLauncher, body: Launch) -> Response:
+async def launch_job(caller: JobLauncher, body: Launch) -> Response:
     """Request a fine-tune job for the newest build.
 
     The daemon checks the budget and the base model's shutdown date.
     """
-    return await submit_request(request, caller, partial(jobs.launch, dataset=body.dataset))
+    return await submit_request(caller, partial(jobs.launch, dataset=body.dataset))
 
 
 @router.post("/{job_id}/cancel", summary="Cancel a job", **REQUEST_ROUTE)
-async def cancel_job(request: Request, caller: JobLauncher, job_id: Id) -> Response:
+async def cancel_job(caller: JobLauncher, job_id: Id) -> Response:
     """Request the cancellation of a job."""
-    return await submit_request(request, caller, partial(jobs.cancel, job_id=job_id))
+    return await submit_request(caller, partial(jobs.cancel, job_id=job_id))
 
 
 model_router = operation_router(prefix="/api", tags=["models"])
@@ -242,23 +236,23 @@ async def show_model(caller: JobViewer, model_id: Id) -> ModelView:
 
 
 @model_router.post("/models/{model_id}/promote", summary="Make a model live", **REQUEST_ROUTE)
-async def promote_model(request: Request, caller: ModelPromoter, model_id: Id) -> Response:
+async def promote_model(caller: ModelPromoter, model_id: Id) -> Response:
     """Request that a model be made live; it must have passed its evaluation."""
-    return await submit_request(request, caller, partial(models.promote, model_id=model_id))
+    return await submit_request(caller, partial(models.promote, model_id=model_id))
 
 
 @model_router.post("/models/{model_id}/pin", summary="Pin the live model", **REQUEST_ROUTE)
-async def pin_model(request: Request, caller: ModelPromoter, model_id: Id) -> Response:
+async def pin_model(caller: ModelPromoter, model_id: Id) -> Response:
     """Request that the model stay live even if there are newer ones; 409 if it is not live."""
     act = partial(models.pin_model, model_id=model_id, is_pinned=True)
-    return await submit_request(request, caller, act)
+    return await submit_request(caller, act)
 
 
 @model_router.post("/models/{model_id}/unpin", summary="Unpin the live model", **REQUEST_ROUTE)
-async def unpin_model(request: Request, caller: ModelPromoter, model_id: Id) -> Response:
+async def unpin_model(caller: ModelPromoter, model_id: Id) -> Response:
     """Request that newer models may go live again; 409 if the model is not live."""
     act = partial(models.pin_model, model_id=model_id, is_pinned=False)
-    return await submit_request(request, caller, act)
+    return await submit_request(caller, act)
 
 
 class NewestVerdict(Shape):
@@ -376,15 +370,13 @@ async def quote_launch(caller: JobLauncher, dataset: Name) -> QuoteView:
 @dataset_router.post(
     "/{dataset}/rollback", summary="Roll back to an earlier model", **REQUEST_ROUTE
 )
-async def roll_back(
-    request: Request, caller: ModelPromoter, dataset: Name, body: Back | None = None
-) -> Response:
+async def roll_back(caller: ModelPromoter, dataset: Name, body: Back | None = None) -> Response:
     """Request that an earlier model be made live and pinned; it must have been live before.
 
     Newer models wait until it is unpinned.
     """
     to = (body.to if body is not None else None) or ""
-    return await submit_request(request, caller, partial(models.roll_back, dataset=dataset, to=to))
+    return await submit_request(caller, partial(models.roll_back, dataset=dataset, to=to))
 
 
 verdict_router = operation_router(prefix="/api", tags=["verdicts"])

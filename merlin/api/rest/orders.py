@@ -10,13 +10,11 @@ from http import HTTPStatus
 from typing import Annotated, Literal
 
 from pydantic import Field
-from starlette.requests import Request
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
 from merlin.api.auth import Anyone, Caller, Person, Reader
-from merlin.api.idempotency import run_once
-from merlin.api.problems import IDEMPOTENT, Problem, problems
+from merlin.api.problems import Problem, problems
 from merlin.api.rest.payments import Days, OrderShown, Pack, RenewalShown, order_view, orders_part
 from merlin.api.schema import (
     Body,
@@ -74,13 +72,12 @@ PayPage = TypedDict("PayPage", {"pay_url": _PayUrl, "order": OrderShown})
     summary="Create an order",
     status_code=HTTPStatus.CREATED,
     response_model=None,
-    openapi_extra=IDEMPOTENT,
     responses={
         201: {"model": OrderShown, "description": "The unpaid order"},
         **problems(400, 404, 409),
     },
 )
-async def place_order(request: Request, caller: Person, body: OrderBody) -> Response:
+async def place_order(caller: Person, body: OrderBody) -> Response:
     """Create an order at the plan's current price.
 
     If an identical unpaid order exists, it is returned instead.
@@ -89,15 +86,11 @@ async def place_order(request: Request, caller: Person, body: OrderBody) -> Resp
     if body.contact.strip() and not contact:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "contact")
     requested = (body.plan, body.gateway, contact)
-
-    async def place(_number: int) -> Response:
-        purchase = await caller.write(
-            shop.place_order, caller.actor, *requested, keeps_method=body.save_payment_method
-        )
-        view = order_view(OrderShown, purchase, caller.language)
-        return view_response(view, caller.language, HTTPStatus.CREATED, f"/api/orders/{view.id}")
-
-    return await run_once(request, caller, place)
+    purchase = await caller.write(
+        shop.place_order, caller.actor, *requested, keeps_method=body.save_payment_method
+    )
+    view = order_view(OrderShown, purchase, caller.language)
+    return view_response(view, caller.language, HTTPStatus.CREATED, f"/api/orders/{view.id}")
 
 
 @order_router.get("", summary="List my orders")

@@ -17,8 +17,7 @@ from starlette.responses import Response
 from typing_extensions import TypedDict
 
 from merlin.api.auth import Caller, RefundAdmin
-from merlin.api.idempotency import run_once
-from merlin.api.problems import IDEMPOTENT, Problem, problems
+from merlin.api.problems import Problem, problems
 from merlin.api.schema import (
     WHOLE,
     Body,
@@ -208,7 +207,6 @@ async def show_payment(caller: RefundAdmin, order_id: Hex) -> PaymentDetails:
     summary="Refund a payment",
     status_code=HTTPStatus.ACCEPTED,
     response_model=None,
-    openapi_extra=IDEMPOTENT,
     responses={
         202: {"model": Refund, "description": "The refund was stored and is sent within seconds"},
         **problems(400, 409),
@@ -222,18 +220,11 @@ async def refund_payment(
     409 if the amount exceeds the remaining one, for a part of a payment in Stars, and while another
     refund is in progress.
     """
-
-    async def store_refund(number: int) -> Response:
-        key = f"api:{caller.user_id}:{number}"
-        requested = (order_id, None, body.minor, body.reason, key)
-        refund = await caller.write(
-            payments.request_refund, caller.actor, *requested, is_newest=True
-        )
-        request.app.state.payment_worker.wake()
-        location = f"/api/payments/{order_id}"
-        return view_response(refund, caller.language, HTTPStatus.ACCEPTED, location)
-
-    return await run_once(request, caller, store_refund)
+    requested = (order_id, None, body.minor, body.reason)
+    refund = await caller.write(payments.request_refund, caller.actor, *requested, is_newest=True)
+    request.app.state.payment_worker.wake()
+    location = f"/api/payments/{order_id}"
+    return view_response(refund, caller.language, HTTPStatus.ACCEPTED, location)
 
 
 sum_router = operation_router(prefix="/api/billing", tags=["payments"])

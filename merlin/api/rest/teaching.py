@@ -14,8 +14,7 @@ from typing_extensions import TypedDict
 
 from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, MaterialEditor, RequiredAccess
-from merlin.api.idempotency import run_once
-from merlin.api.problems import IDEMPOTENT, problems
+from merlin.api.problems import problems
 from merlin.api.rest.changes import EDIT_ROUTE, Edit, EditCall, IfMatch
 from merlin.api.rest.courses import TYPE_VALUES, kind_of
 from merlin.api.schema import (
@@ -185,20 +184,11 @@ async def edit_course(edit: Edit, course_id: Id, body: CourseBody, if_match: IfM
     return await _answer_edit(edit, course_id, make)
 
 
-@router.post(
-    "/courses/{course_id}/materials",
-    summary="Add a material",
-    openapi_extra=IDEMPOTENT,
-    **EDIT_ROUTE,
-)
+@router.post("/courses/{course_id}/materials", summary="Add a material", **EDIT_ROUTE)
 async def add_material(edit: Edit, course_id: Id, body: MaterialBody) -> Response:
     """Submit an edit that adds the material and the file with its text."""
     make = partial(teaching.add_material, body.draft())
-
-    async def operation(number: int) -> Response:
-        return await _answer_edit(edit, course_id, make, once=str(number))
-
-    return await run_once(edit.request, edit.caller, operation)
+    return await _answer_edit(edit, course_id, make)
 
 
 @router.put(
@@ -228,9 +218,9 @@ async def remove_material(
     return await _answer_edit(edit, course_id, make)
 
 
-async def _answer_edit(edit: EditCall, course_id: int, make: Make, once: str = "") -> Response:
+async def _answer_edit(edit: EditCall, course_id: int, make: Make) -> Response:
     dataset = (await edit.caller.read(get_led_course, edit.caller.actor, course_id)).slug
-    return await edit.answer(dataset, make, once)
+    return await edit.answer(dataset, make)
 
 
 @router.get("/courses/{course_id}/questions", summary="Get question statistics of a course")

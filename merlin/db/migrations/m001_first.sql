@@ -630,20 +630,6 @@ CREATE TABLE api_key (
     revoked_at TEXT
 );
 CREATE INDEX api_key_user ON api_key (user_id);
-CREATE TABLE idempotency (
-    id NUMBERED,
-    user_id BIGINT NOT NULL,
-    key_hash TEXT NOT NULL,
-    request_hash TEXT NOT NULL,
-    number BIGINT NOT NULL,
-    status BIGINT,
-    media_type TEXT NOT NULL,
-    headers TEXT NOT NULL,
-    body TEXT NOT NULL,
-    at TEXT NOT NULL,
-    UNIQUE (user_id, key_hash)
-);
-CREATE INDEX idempotency_at ON idempotency (at);
 -- What is bought, paid, granted, given back; plans for a time; costs of answers.
 --
 -- The ledger refuses to be changed, by the database itself.

@@ -88,7 +88,6 @@ api-about =
     - **Errors.** Errors are problem details (RFC 9457) with a `request_id`, in Russian or English according to `Accept-Language`. Under `/v1`, errors follow the OpenAI protocol.
     - **Lists.** Use `limit` and `cursor`; the `Link` header has the URL of the next page (RFC 8288).
     - **Limits.** `RateLimit-Policy` and `RateLimit` give the remaining number of requests; a 429 response has `Retry-After`.
-    - **Retries.** Operations that cost money accept an `Idempotency-Key`: repeated requests take effect once.
     - **Versions.** `/api/v1/…` is the same as `/api/…`.
 api-topic-courses = The catalogue: courses, materials, semesters, teachers, and search over them.
 api-topic-favourites = My courses: add, remove.

@@ -36,12 +36,6 @@ openai-note-not-tuned = Answered by a backup model, { $model }: ours is unavaila
 openai-note-never-tuned = Answered by the general model { $model }: none is trained on our examples yet.
 openai-note-alone = The earlier part of the conversation didn't fit, so only the last question was answered.
 
-api-problem-idempotency-key = Wrong Idempotency-Key
-api-problem-idempotency-key-detail = Idempotency-Key needs 1 to 255 visible ASCII characters without spaces, such as a UUID.
-api-problem-idempotency-other = The key belongs to another request
-api-problem-idempotency-other-detail = A request with this Idempotency-Key asked for something else. Use a new key for a new request.
-api-problem-idempotency-running = The request is in progress
-api-problem-idempotency-running-detail = The same request is still being answered. Please try again in a few seconds; if the first one ended with an error of the service, ten minutes after it.
 api-problem-scope-beyond-role = More than your role allows
 api-problem-scope-beyond-role-detail = Your role does not allow { $scopes }, so a key could not use it either. Leave it out.
 api-problem-not-rateable = This question cannot be rated

@@ -50,7 +50,6 @@ page-keys-hint = With a key a program reads courses and asks questions on your b
 page-api-docs = API documentation
 page-key = Key
 page-key-fresh = Copy the key now: it's shown only once.
-page-key-made-already = This key has already been created. If you didn't copy it, revoke it and create a new one.
 page-key-made = created { $at }
 page-key-ends = until { $at }
 page-key-used = used { $at }

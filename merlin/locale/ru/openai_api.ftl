@@ -36,12 +36,6 @@ openai-note-not-tuned = Ответила запасная модель { $model 
 openai-note-never-tuned = Ответила общая модель { $model }: обученной на наших примерах пока нет.
 openai-note-alone = Начало разговора не поместилось, поэтому ответ — только на последний вопрос.
 
-api-problem-idempotency-key = Неверный Idempotency-Key
-api-problem-idempotency-key-detail = В Idempotency-Key нужны от 1 до 255 видимых знаков ASCII без пробелов, например UUID.
-api-problem-idempotency-other = Ключ принадлежит другому запросу
-api-problem-idempotency-other-detail = Запрос с этим Idempotency-Key просил о другом. Для нового запроса возьмите новый ключ.
-api-problem-idempotency-running = Запрос ещё выполняется
-api-problem-idempotency-running-detail = На такой же запрос ещё готовится ответ. Повторите через несколько секунд, а если первый запрос закончился ошибкой сервиса, — через десять минут после него.
 api-problem-scope-beyond-role = Больше, чем позволяет роль
 api-problem-scope-beyond-role-detail = Ваша роль не позволяет { $scopes }, поэтому и ключ не смог бы. Уберите это.
 api-problem-not-rateable = Этот вопрос нельзя оценить

@@ -50,7 +50,6 @@ page-keys-hint = С ключом программа читает курсы и�
 page-api-docs = Документация API
 page-key = Ключ
 page-key-fresh = Скопируйте ключ сейчас: второй раз его не покажем.
-page-key-made-already = Этот ключ уже создан. Если вы не скопировали его, отзовите его и создайте новый.
 page-key-made = создан { $at }
 page-key-ends = до { $at }
 page-key-used = использован { $at }

@@ -26,7 +26,6 @@ from merlin.api.schema import LINE, Id, Part, SearchQuery, part
 from merlin.app import approvals, users
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.requests import perform_once
 from merlin.billing.quota import MAX_GIFT, Format
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission, Role
@@ -82,24 +81,22 @@ async def show_person(
 async def set_role(
     context: UserAdminContext,
     user_id: Id,
-    once: FormToken,
     role: Annotated[Role, Form()],
     scope: Annotated[str, Form(max_length=200)] = "",
 ) -> Response:
     """Grant a role; a teacher's is for a course."""
     granted_scope = scope if role is Role.TEACHER and scope else None
-    return await _act(context, once, "done", users.grant_role, user_id, role, granted_scope)
+    return await _act(context, "done", users.grant_role, user_id, role, granted_scope)
 
 
 @router.post("/admin/users/{user_id}/scope")
 async def revoke_scope(
     context: UserAdminContext,
     user_id: Id,
-    once: FormToken,
     scope: Annotated[str, Form(max_length=200)],
 ) -> Response:
     """Revoke a teacher's role for one course."""
-    return await _act(context, once, "done", users.revoke_role, user_id, scope)
+    return await _act(context, "done", users.revoke_role, user_id, scope)
 
 
 @router.post("/admin/users/{user_id}/gifts")
@@ -112,22 +109,21 @@ async def grant_questions(
     days: Annotated[int, Form(ge=0, le=36_500)] = 30,
 ) -> Response:
     """Grant extra questions; submitting twice grants them once."""
-    return await _act(context, once, "given", users.give_questions, user_id, kind, amount, days)
+    return await _act(
+        context, "given", users.give_questions, user_id, kind, amount, days, once=once
+    )
 
 
 @router.post("/admin/users/{user_id}/{act}")
 async def block(
-    context: UserAdminContext, user_id: Id, act: Literal["block", "unblock"], once: FormToken
+    context: UserAdminContext, user_id: Id, act: Literal["block", "unblock"]
 ) -> Response:
     """Block or unblock a user."""
-    return await _act(
-        context, once, "done", users.block if act == "block" else users.unblock, user_id
-    )
+    return await _act(context, "done", users.block if act == "block" else users.unblock, user_id)
 
 
 async def _act(
     context: PageContext,
-    once: str,
     said: str,
     act: Callable[Concatenate[Context, Actor, int, P], object],
     user_id: int,
@@ -135,7 +131,7 @@ async def _act(
     **named: P.kwargs,
 ) -> Response:
     try:
-        await context.write(perform_once, context.actor, once, act, user_id, *args, **named)
+        await context.write(act, context.actor, user_id, *args, **named)
     except (NotFound, Refused) as error:
         return await _page(context, user_id, refusal_text(context, error))
     return seen_other(f"/admin/users/{user_id}?said={said}")

@@ -34,7 +34,6 @@ from merlin.app.answer_changes import AnswerChanges
 from merlin.app.changes import ChangeView, EditedSince, EditNotGood, Make, PreviewView, StaleEdit
 from merlin.app.examples import DatasetHeading
 from merlin.app.health import is_daemon_alive
-from merlin.app.requests import perform_once
 from merlin.app.unanswered import GroupState
 from merlin.core.errors import NotFound
 from merlin.core.web.assets import seen_other
@@ -166,24 +165,23 @@ async def show_note(context: TeacherContext, change_id: Hex, seen: Seen = "") ->
 async def solve_change(
     context: TeacherContext,
     change_id: Hex,
-    once: FormToken,
     take: Annotated[Literal["mine", "theirs"], Form()],
     seen: Annotated[str, Form(max_length=80)] = "",
 ) -> Response:
     """Resolve a conflict with the person's text or the other one."""
-    return await _act(context, change_id, once, changes.solve, take=take, seen=seen)
+    return await _act(context, change_id, changes.solve, take=take, seen=seen)
 
 
 @router.post("/changes/{change_id}/retry")
-async def retry_change(context: TeacherContext, change_id: Hex, once: FormToken) -> Response:
+async def retry_change(context: TeacherContext, change_id: Hex) -> Response:
     """Retry an edit that the repository refused."""
-    return await _act(context, change_id, once, changes.retry)
+    return await _act(context, change_id, changes.retry)
 
 
 @router.post("/changes/{change_id}/drop")
-async def drop_change(context: TeacherContext, change_id: Hex, once: FormToken) -> Response:
+async def drop_change(context: TeacherContext, change_id: Hex) -> Response:
     """Cancel an edit before it is committed."""
-    return await _act(context, change_id, once, changes.drop)
+    return await _act(context, change_id, changes.drop)
 
 
 @router.post("/changes/{change_id}/undo")
@@ -210,10 +208,10 @@ async def undo_change(
 
 
 async def _act(
-    context: PageContext, change_id: str, once: str, act: Callable[..., object], **named: str
+    context: PageContext, change_id: str, act: Callable[..., object], **named: str
 ) -> Response:
     try:
-        await context.write(perform_once, context.actor, once, act, change_id, **named)
+        await context.write(act, context.actor, change_id, **named)
     except REFUSALS as error:
         return await _page(context, change_id, refusal_text(context, error))
     return seen_other(f"/changes/{change_id}")
