@@ -19,8 +19,6 @@ _MESSAGES = {
     "validating": r"Validating training file.*",
     "validated": r"Files validated.*",
     "started": r"Fine-tuning job started.*",
-    "paused": r"Fine-tuning job paused.*",
-    "resumed": r"Fine-tuning job resumed.*",
     "cancelled": r"Fine-tuning job cancelled.*",
     "checkpoint": r"Checkpoint (?:saved|created) at step (?P<step>\d+).*",
     "model": r"New fine-tuned model created.*",

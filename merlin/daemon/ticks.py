@@ -353,8 +353,7 @@ def _warn_of_job(services: DaemonServices, job: Job, now: datetime, notices: Not
     if job.status and state_of(job.status) is None:
         strange = {**arguments, "status": job.status}
         notices.tell(ADMINS, "notice-status", strange, f"status:{job.job_id}:{job.status}")
-    is_begun = job.state in (JobState.RUNNING, JobState.PAUSED)
-    longest = LONGEST if is_begun else MAX_QUEUED_LENGTH
+    longest = LONGEST if job.state is JobState.RUNNING else MAX_QUEUED_LENGTH
     if now - job.created_at > longest:
         hours = int(longest.total_seconds() // 3600)
         late = {**arguments, "hours": hours, "status": job.status or "-"}

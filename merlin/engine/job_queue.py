@@ -1,7 +1,7 @@
 """Worker threads for jobs: one validates files, one per group of devices trains.
 
 `recall` trains in this process within seconds and has its own thread, so that small jobs do not
-wait for large ones. Between steps the thread checks whether the job was cancelled or paused or the
+wait for large ones. Between steps the thread checks whether the job was cancelled or the
 engine is stopping; the trainer then shuts down in order. After a stop or a kill the job's row stays
 `running`, and the next start resumes it: the same files, hyper-parameters and seed give the same
 model.
@@ -71,9 +71,7 @@ def validate_files(repositories: Repositories, job: Job) -> bool:
         counts.append(f"{param} {n} examples")
     message = f"Files validated ({', '.join(counts)}), moving job to queued state"
     event = JobEvent("validated", message)
-    return repositories.jobs.move(
-        job.job_id, states.QUEUED, states.VALIDATING, event=event, is_validated=1
-    )
+    return repositories.jobs.move(job.job_id, states.QUEUED, states.VALIDATING, event=event)
 
 
 class JobThread(threading.Thread):
@@ -158,7 +156,7 @@ class TrainingRun:
         self._saved_at = self._started_at = time.monotonic()
 
     def run(self, progress: Generator[Progress, None, None]) -> None:
-        """Train to the end, or until the job is paused or cancelled or the engine stops.
+        """Train to the end, or until the job is cancelled or the engine stops.
 
         `progress` is closed at the end, which lets the trainer shut down in order.
         """
@@ -301,7 +299,7 @@ def list_devices(training: EngineTrainingConfig) -> list[TrainingDevices]:
 
 
 class JobQueue:
-    """All worker threads; call `wake` after a job was created, resumed or cancelled."""
+    """All worker threads; call `wake` after a job was created or cancelled."""
 
     def __init__(self, repositories: Repositories, bases: Bases, settings: EngineSettings) -> None:
         self._repositories = repositories
@@ -365,14 +363,8 @@ class JobQueue:
 
     @contextmanager
     def _claim_next(self, *, is_heavy: bool) -> Iterator[Job | None]:
-        """Claim the first unclaimed job of this kind for the block; yield None if there is none.
-
-        Also removes the working folders of jobs that ended while they were paused.
-        """
+        """Claim the first unclaimed job of this kind for the block; yield None if there is none."""
         with self._claiming:
-            for job_id in self._repositories.list_ended_work():
-                if job_id not in self._claimed:
-                    self._repositories.clear_work(job_id)
             waiting = self._repositories.jobs.list_in(states.RUNNING, states.QUEUED)
             heavy = {name for name, base in self._bases.items() if base.is_heavy}
             unclaimed = (job for job in waiting if job.job_id not in self._claimed)

@@ -1,7 +1,7 @@
 """Fine-tuning jobs: requests, rows, and state transitions.
 
     validating_files -> queued -> running -> succeeded
-    any of the first three <-> paused, and -> cancelled | failed
+    any of the first three -> cancelled | failed
 
 Every transition is one conditional UPDATE in the same transaction as its event, so exactly one of
 two concurrent transitions takes effect: a job cannot both succeed and be cancelled.
@@ -27,11 +27,11 @@ from merlin.openai_protocol import responses
 from merlin.openai_protocol.errors import ApiError, bad_field
 from merlin.openai_protocol.requests import MAX_METADATA, Page
 
-VALIDATING, QUEUED, RUNNING, PAUSED = "validating_files", "queued", "running", "paused"
+VALIDATING, QUEUED, RUNNING = "validating_files", "queued", "running"
 SUCCEEDED, FAILED, CANCELLED = "succeeded", "failed", "cancelled"
 FINAL = (SUCCEEDED, FAILED, CANCELLED)
 ACTIVE_STATES = (VALIDATING, QUEUED, RUNNING)
-STATES = (*ACTIVE_STATES, PAUSED, *FINAL)
+STATES = (*ACTIVE_STATES, *FINAL)
 MAX_KEY_LENGTH, MAX_VALUE_LENGTH = 64, 512
 MAX_SUFFIX_LENGTH = 64
 MAX_SEED = 2**31 - 1
@@ -61,7 +61,6 @@ class Job:
     created_at: float = field(default_factory=lambda: utc_now().timestamp())
     finished_at: float | None = None
     status: str = VALIDATING
-    is_validated: bool = False
     trained_tokens: int | None = None
     steps: int = 0
     step: int = 0
@@ -178,7 +177,7 @@ class Jobs:
 
     def list_in(self, *states: str) -> list[Job]:
         """Return the jobs in `states`, sorted by the order of `states`, then oldest first."""
-        # One query: between two, a job that is resumed would be in none of the states.
+        # One query: between two, a job that begins would be in none of the states.
         marks = ", ".join("?" * len(states))
         sql = f"SELECT * FROM job WHERE status IN ({marks}) ORDER BY seq"  # noqa: S608 - our own marks
         jobs = map(_build_job, self._database.select(sql, *states))
@@ -186,7 +185,7 @@ class Jobs:
 
     def list_unfinished(self) -> list[Job]:
         """Return every job that has not ended."""
-        return self.list_in(*ACTIVE_STATES, PAUSED)
+        return self.list_in(*ACTIVE_STATES)
 
     def list(self, metadata: Mapping[str, str], page: Page) -> tuple[list[Job], bool]:
         """Return a page of the jobs with all these metadata pairs, and whether more follow."""
@@ -248,28 +247,10 @@ class Jobs:
     def cancel(self, job_id: str) -> Job:
         """Cancel a job. Raises ApiError 400 if it has succeeded or failed."""
         event = JobEvent("cancelled", "Fine-tuning job cancelled")
-        self.move(job_id, CANCELLED, *ACTIVE_STATES, PAUSED, event=event)
-        return self._require_state(job_id, CANCELLED)
-
-    def pause(self, job_id: str) -> Job:
-        """Pause a job; it stops after the current step. Raises ApiError 400 if it has ended."""
-        event = JobEvent(f"paused {secrets.token_hex(4)}", "Fine-tuning job paused")
-        self.move(job_id, PAUSED, *ACTIVE_STATES, event=event)
-        return self._require_state(job_id, PAUSED)
-
-    def resume(self, job_id: str) -> Job:
-        """Put a paused job back in the queue. Raises ApiError 400 if it is not paused."""
-        state = QUEUED if self.get(job_id).is_validated else VALIDATING
-        event = JobEvent(f"resumed {secrets.token_hex(4)}", "Fine-tuning job resumed")
-        if not self.move(job_id, state, PAUSED, event=event):
-            return self._require_state(job_id, PAUSED)
-        return self.get(job_id)
-
-    def _require_state(self, job_id: str, state: str) -> Job:
+        self.move(job_id, CANCELLED, *ACTIVE_STATES, event=event)
         job = self.get(job_id)
-        if job.status != state:
-            rule = "only a job under way can be cancelled or paused, only a paused one resumed"
-            raise ApiError(400, f"The job is {job.status}: {rule}.")
+        if job.status != CANCELLED:
+            raise ApiError(400, f"The job is {job.status}: only a job under way can be cancelled.")
         return job
 
 
@@ -277,7 +258,6 @@ def _build_job(row: Row) -> Job:
     columns = {**row, **{name: json.loads(row[name]) for name in _JSON_COLUMNS}}
     columns |= {
         "job_id": row["id"],
-        "is_validated": bool(row["is_validated"]),
         "error": json.loads(row["error"]) if row["error"] else None,
     }
     return Job(**{field.name: columns[field.name] for field in fields(Job)})

@@ -281,13 +281,10 @@ class Repositories:
         """Remove leftovers of a crash: partial uploads, unnamed weights, ended jobs' folders."""
         self.files.remove_leftovers()
         self.models.remove_leftovers()
-        for job_id in self.list_ended_work():
-            self.clear_work(job_id)
-
-    def list_ended_work(self) -> list[str]:
-        """Return the ids of ended jobs that still have a working folder."""
         unfinished = {job.job_id for job in self.jobs.list_unfinished()}
-        return [work.name for work in self.folder.glob("work/*") if work.name not in unfinished]
+        for work in self.folder.glob("work/*"):
+            if work.name not in unfinished:
+                self.clear_work(work.name)
 
     def make_room(self, job: Job, quota_bytes: int) -> int:
         """Remove checkpoints until the quota (0: none) is met; return how many were removed.

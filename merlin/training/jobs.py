@@ -1,6 +1,6 @@
 """A fine-tune job: its states and transitions, its rows, its status at the provider.
 
-    launching -> queued -> running <-> paused -> succeeded | failed | cancelled
+    launching -> queued -> running -> succeeded | failed | cancelled
 
 The last three are final. `launching` lasts from the decision until the provider's own id is
 known.
@@ -38,7 +38,6 @@ class JobState(StrEnum):
     LAUNCHING = "launching"
     QUEUED = "queued"
     RUNNING = "running"
-    PAUSED = "paused"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -59,8 +58,7 @@ UNFINISHED = JOB.state.in_([state.value for state in JobState if state not in FI
 # Mistral and of Yandex Cloud (TuningTask.Status).
 _STATUSES = {
     JobState.QUEUED: "queued validating_files started validating validated created pending",
-    JobState.RUNNING: "running cancellation_requested in_progress",
-    JobState.PAUSED: "paused",
+    JobState.RUNNING: "running cancellation_requested in_progress paused",
     JobState.SUCCEEDED: "succeeded success completed",
     JobState.FAILED: "failed failed_validation",
     JobState.CANCELLED: "cancelled canceled",

@@ -68,7 +68,7 @@ def test_proxy_of_the_environment_gets_no_call_to_this_machine(merlin, tmp_path,
 def test_jobs_are_listed_as_json(merlin, engine):
     code, out, _ = merlin("jobs", "--json")
     states = {job["id"]: job["state"] for job in json.loads(out)["jobs"]}
-    assert (code, states[engine.jobs["paused"]]) == (0, "paused")
+    assert (code, states[engine.jobs["queued"]]) == (0, "queued")
 
 
 def test_status_shows_bases_queues_and_the_machine(merlin):

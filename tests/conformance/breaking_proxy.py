@@ -112,7 +112,7 @@ class Proxy:
         await send_response(response, send)
 
     def _open_gate(self, path, response):
-        if path.endswith(("/cancel", "/pause")) and response.status == 200:
+        if path.endswith("/cancel") and response.status == 200:
             self._gates[path.split("/")[-2]].set()
 
     async def _forward(self, scope, request):
@@ -167,7 +167,7 @@ def run_proxy(folder, wrap=Proxy):
     settings, gates = EngineSettings(folder, "127.0.0.1", 0, KEY), defaultdict(threading.Event)
 
     def get_gate(task):
-        # The long job must not be over before it is paused or cancelled.
+        # The long job must not be over before it is cancelled.
         is_long = task.hyperparameters["n_epochs"] == LONG_EPOCHS
         return gates[task.folder.name] if is_long else None
 

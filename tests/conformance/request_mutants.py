@@ -116,14 +116,6 @@ def remove_checkpoints_api(request):
     return make_response(404, {"detail": "Not Found"}) if is_checkpoints else request
 
 
-def remove_pause_api(request):
-    return (
-        make_response(405, {"detail": "Method Not Allowed"})
-        if is_job_request(request, "/pause")
-        else request
-    )
-
-
 def empty_events(request):
     return (
         make_response(200, {"object": "list", "data": []})
@@ -139,13 +131,6 @@ def skip_cancel(request):
             "object": "fine_tuning.job",
             "status": "cancelled",
         }
-        return make_response(200, job)
-    return request
-
-
-def skip_pause(request):
-    if is_job_request(request, "/pause"):
-        job = {"id": request.path.split("/")[-2], "object": "fine_tuning.job", "status": "paused"}
         return make_response(200, job)
     return request
 
@@ -195,13 +180,8 @@ REQUEST_MUTANTS = [
         {"files.upload": "missing", "jobs.create": "missing", "events.list": "missing"},
     ),
     (remove_checkpoints_api, {"checkpoints.list": "missing", "checkpoints.usable": "missing"}),
-    (
-        remove_pause_api,
-        {"pause.pause": "missing", "pause.resume": "missing", "cancel.cancel": "passed"},
-    ),
     (empty_events, {"events.list": "failed", "events.order": "failed"}),
     (skip_cancel, {"cancel.cancel": "failed", "cancel.late": "failed"}),
-    (skip_pause, {"pause.pause": "failed", "pause.resume": "failed"}),
     (skip_delete, {"files.delete": "failed", "tuned.delete": "failed"}),
     (crash_on_bad_json, {"errors.not_json": "failed"}),
     (answer_unknown_calls_with_html, {"errors.unknown_call": "failed"}),

@@ -8,7 +8,7 @@ from tests.support.stand_ins import ProviderStandIn
 pytestmark = pytest.mark.integration
 
 # Optional features that the stand-in lacks.
-LACKING = {"pause", "idempotency.create", "chat.n", "tuned.delete"}
+LACKING = {"idempotency.create", "chat.n", "tuned.delete"}
 
 
 def test_suite_finds_no_fault_in_the_stand_in():

@@ -132,9 +132,8 @@ def _create_jobs(engine):
         assert engine.until(job_id, "failed", "succeeded", "cancelled").status == state
     job_ids["running"] = launch("neuro", SLOW, metadata={"merlin_build": "neurotypology-8"})
     engine.until(job_ids["running"], "running")
-    for state, suffix in (("queued", "algorithms-13"), ("paused", "physics-1"), ("cancelled", "x")):
+    for state, suffix in (("queued", "algorithms-13"), ("cancelled", "x")):
         job_ids[state] = launch(suffix, QUICK)
         engine.until(job_ids[state], "queued")
-    engine.jobs.pause(job_ids["paused"])
     engine.jobs.cancel(job_ids["cancelled"])
     return job_ids

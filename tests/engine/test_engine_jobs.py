@@ -158,8 +158,8 @@ def test_invalid_suffix_is_refused_with_the_allowed_characters(engine, tuned):
 
 
 def test_unknown_job_returns_404(engine):
-    calls = [engine.jobs.retrieve, engine.jobs.cancel, engine.jobs.pause, engine.jobs.resume]
-    for call in [*calls, engine.jobs.list_events, engine.jobs.checkpoints.list]:
+    jobs = engine.jobs
+    for call in (jobs.retrieve, jobs.cancel, jobs.list_events, jobs.checkpoints.list):
         with pytest.raises(openai.NotFoundError):
             call("ftjob-none")
 

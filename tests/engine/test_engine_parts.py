@@ -29,7 +29,7 @@ from merlin.engine.database import (
 )
 from merlin.engine.job_events import JobEvents
 from merlin.engine.job_queue import JobThread, list_devices
-from merlin.engine.jobs import PAUSED, VALIDATING, Job, Jobs
+from merlin.engine.jobs import Job, Jobs
 from merlin.engine.storage import Models
 from merlin.engine.trainers.lora.trainer import build_command
 from merlin.openai_protocol.errors import ApiError
@@ -200,23 +200,6 @@ def test_old_idempotent_response_is_deleted(rows):
 def test_overlong_idempotency_key_is_refused():
     with pytest.raises(ApiError, match="Idempotency-Key"):
         build_idempotency_key("things", "k" * (MAX_KEY_LENGTH + 1), 1)
-
-
-def test_job_that_is_resumed_meanwhile_is_listed_as_unfinished(rows, tmp_path):
-    jobs = Jobs(rows, JobEvents(rows))
-    job = Job("recall", "supervised", "file-1", None, "", 1, {}, {}, status=PAUSED)
-    jobs.create(job, IdempotencyKey("", ""))
-    with closing(Database(tmp_path / "engine.db")) as other:
-        others = Jobs(other, JobEvents(other))
-
-        def resume_before_it_is_read(statement):
-            if "'paused'" in statement:
-                others.resume(job.job_id)
-
-        rows._db.connection().set_trace_callback(resume_before_it_is_read)
-        unfinished = jobs.list_unfinished()
-        rows._db.connection().set_trace_callback(None)
-    assert [(each.job_id, each.status) for each in unfinished] == [(job.job_id, VALIDATING)]
 
 
 def test_weights_are_read_before_the_transaction_that_records_them(rows, tmp_path):

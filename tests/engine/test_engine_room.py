@@ -1,13 +1,17 @@
 """The disk quota: old checkpoints are removed, needed data stays, and else the job fails."""
 
 import re
+from contextlib import closing
 
 import pytest
 
 from merlin.config.engine import EngineTrainingConfig
-from tests.engine.holding_engine import serve_held_engine, start_held_job
+from merlin.engine.database import Database, IdempotencyKey
+from merlin.engine.jobs import Job
+from merlin.engine.storage import Repositories
+from merlin.engine.trainers.base import Untrainable
+from merlin.openai_protocol.requests import Page
 from tests.engine.running_engine import ANSWER, serve_engine
-from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
 EPOCHS = 5
@@ -23,11 +27,6 @@ def list_steps(engine, job):
 
 def measure_used(folder):
     return sum(path.stat().st_size for path in (folder / "models").rglob("*") if path.is_file())
-
-
-def pause_running_job(engine):
-    """Return a job that was paused while it ran."""
-    return engine.jobs.pause(start_held_job(engine).id)
 
 
 def limit_quota(quota_bytes):
@@ -90,23 +89,15 @@ def test_without_a_quota_nothing_is_removed_and_files_are_always_kept(tmp_path, 
         assert len(list(engine.openai.files.list())) == 3
 
 
-def test_checkpoints_of_a_paused_job_are_not_removed(tmp_path, first_job):
-    with serve_held_engine(tmp_path) as engine:
-        resting = pause_running_job(engine)
-        wait_until(lambda: list_steps(engine, resting))
-    with serve_engine(tmp_path, training=limit_quota(1)) as engine:
-        before = list_steps(engine, resting)  # not earlier: a paused job writes one more
-        assert before
-        assert train(engine).error.code == "disk_quota"
-        assert list_steps(engine, resting) == before
-        assert engine.jobs.retrieve(resting.id).status == "paused"
-
-
-def test_folder_of_a_job_cancelled_while_paused_is_removed(tmp_path):
-    with serve_held_engine(tmp_path) as engine:
-        job = pause_running_job(engine)
-        assert train(engine).status == "succeeded"
-        folder = tmp_path / "work" / job.id
-        assert folder.is_dir()
-        engine.jobs.cancel(job.id)
-        wait_until(lambda: not folder.exists())
+def test_checkpoints_of_another_unfinished_job_are_not_removed(tmp_path):
+    with closing(Database(tmp_path / "engine.db")) as database:
+        repositories = Repositories(database, tmp_path)
+        running, own = (Job("recall", "supervised", "f", None, "", 1, {}, {}) for _ in range(2))
+        for job in (running, own):
+            repositories.jobs.create(job, IdempotencyKey("", ""))
+        digest = repositories.models.write(running, 1, lambda path: path.write_bytes(b"x" * 9))
+        repositories.models.record(running, 1, {}, digest)
+        with pytest.raises(Untrainable):
+            repositories.make_room(own, 1)
+        rows, _ = repositories.models.list_checkpoints(running.job_id, Page())
+        assert [row["step"] for row in rows] == [1]

@@ -33,7 +33,7 @@ JOB = Job(
         ("validating_files", JobState.QUEUED),
         ("queued", JobState.QUEUED),
         ("running", JobState.RUNNING),
-        ("paused", JobState.PAUSED),
+        ("paused", JobState.RUNNING),
         ("failed", JobState.FAILED),
         ("cancelled", JobState.CANCELLED),
         ("a word of next year", JobState.RUNNING),

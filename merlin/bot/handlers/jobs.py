@@ -61,7 +61,7 @@ def await_daemon(context: BotContext, act: Callable[[Context, Actor], Request], 
 
 _LIST = "a-jobs:0"
 _MAX_LINES = 15
-_SIGNS = {"succeeded": "✅", "failed": "❌", "cancelled": "⏹", "paused": "⏸", "running": "▶️"}
+_SIGNS = {"succeeded": "✅", "failed": "❌", "cancelled": "⏹", "running": "▶️"}
 
 
 def _job_text(context: BotContext, job: JobDetails) -> str:

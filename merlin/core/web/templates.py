@@ -52,7 +52,6 @@ JOB: Mapping[str, Look] = {
     "validating_files": RUN,
     "queued": WAIT,
     "running": RUN,
-    "paused": WAIT,
     "succeeded": OK,
     "failed": BAD,
     "cancelled": ("", "stop"),

@@ -8,7 +8,7 @@
 """
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
@@ -22,7 +22,7 @@ from merlin.engine.bases import RECALL_CREATED
 from merlin.engine.context import Engine, get_engine
 from merlin.engine.database import IdempotencyKey, Row, build_idempotency_key, find_response
 from merlin.engine.job_events import event_object, protocol_language
-from merlin.engine.jobs import Job, job_object, read_job
+from merlin.engine.jobs import job_object, read_job
 from merlin.engine.requests import open_form, write_upload
 from merlin.engine.storage import PURPOSE, build_checkpoint, build_file, build_model
 from merlin.openai_protocol.errors import ApiError, bad_field
@@ -155,24 +155,9 @@ def retrieve_job(request: Request, job_id: str) -> Response:
 @router.post("/fine_tuning/jobs/{job_id}/cancel")
 def cancel_job(request: Request, job_id: str) -> Response:
     """Cancel a job."""
-    return _move_job(request, job_id, get_engine(request).repositories.jobs.cancel)
-
-
-@router.post("/fine_tuning/jobs/{job_id}/pause")
-def pause_job(request: Request, job_id: str) -> Response:
-    """Pause a job after its current step."""
-    return _move_job(request, job_id, get_engine(request).repositories.jobs.pause)
-
-
-@router.post("/fine_tuning/jobs/{job_id}/resume")
-def resume_job(request: Request, job_id: str) -> Response:
-    """Put a paused job back in the queue."""
-    return _move_job(request, job_id, get_engine(request).repositories.jobs.resume)
-
-
-def _move_job(request: Request, job_id: str, move: Callable[[str], Job]) -> Response:
-    job = move(job_id)
-    get_engine(request).work.wake()
+    engine = get_engine(request)
+    job = engine.repositories.jobs.cancel(job_id)
+    engine.work.wake()
     return JSONResponse(job_object(job, protocol_language(request)))
 
 

@@ -1,4 +1,4 @@
-"""Checks of jobs: creation, states, events, checkpoints, pausing, cancelling, tuned models."""
+"""Checks of jobs: creation, states, events, checkpoints, cancelling, tuned models."""
 
 import math
 import secrets
@@ -33,9 +33,9 @@ from merlin.engine.conformance.harness import (
 )
 from merlin.engine.conformance.models import NO_FILE, NO_MODEL, join_chunks, read_text, upload
 
-# The order of a job's states; `paused` can come between any two.
+# The order of a job's states.
 WAITING = ("validating_files", "queued")
-ACTIVE_STATES = (*WAITING, "running", "paused")
+ACTIVE_STATES = (*WAITING, "running")
 FINAL = ("succeeded", "failed", "cancelled")
 _RANK = {state: rank for rank, state in enumerate((*WAITING, "running", *FINAL))}
 SUFFIX, SEED = "merlin-test", 7
@@ -202,7 +202,7 @@ def complete_job(server: Server, job: FineTuningJob) -> FineTuningJob:
     """Check that a job passes the protocol's states in order and succeeds."""
     path: list[str] = []
     ended = wait_for_status(server, job.id, FINAL, path.append)
-    ranks = [_RANK.get(state, -1) for state in path if state != "paused"]
+    ranks = [_RANK.get(state, -1) for state in path]
     changes = " → ".join(dict.fromkeys(path))
     require(-1 not in ranks and ranks == sorted(ranks), "status", changes, " → ".join(_RANK))
     if ended.status != "succeeded":
@@ -374,7 +374,7 @@ def ask_checkpoints(server: Server, listed: list[FineTuningJobCheckpoint], _plai
         require_equal("object", answer.object, "chat.completion")
 
 
-CANCELLED, PAUSED, SUCCEEDED = "cancelled", "paused", "succeeded"
+CANCELLED, SUCCEEDED = "cancelled", "succeeded"
 CANCELS, POLLS, BETWEEN_S = 4, 3, 0.1
 # The statuses for an action that the job's state does not allow.
 _LATE_STATUSES = (*INVALID, 409)
@@ -387,7 +387,7 @@ def _launch_long(server: Server, file_id: str, key: str) -> FineTuningJob:
 
 @check("jobs.second", create_job)
 def create_long_job(server: Server, _job: FineTuningJob) -> FineTuningJob:
-    """Check that a second, longer job is created, which later checks pause and cancel."""
+    """Check that a second, longer job is created, which later checks cancel."""
     file = upload(server, harness.build_training_file(harness.MANY), "merlin-long-train.jsonl")
     return _launch_long(server, file.id, server.launch_key)
 
@@ -399,23 +399,6 @@ def repeat_creation(server: Server, long: FineTuningJob) -> None:
     if again.id != long.id:
         server.idle_jobs.append(again.id)
         raise NotSupported("unheeded", what="Idempotency-Key")
-
-
-@check("pause.pause", create_long_job)
-def pause_job(server: Server, long: FineTuningJob) -> None:
-    """Check that a paused job stops and stays paused."""
-    _change_state(server, long.id, server.sdk.fine_tuning.jobs.pause, PAUSED)
-    _require_status(server, long.id, PAUSED)
-
-
-@check("pause.resume", pause_job, create_long_job)
-def resume_job(server: Server, _paused: None, long: FineTuningJob) -> None:
-    """Check that a resumed job continues."""
-    with allow_missing_call("POST /fine_tuning/jobs/{id}/resume"):
-        server.sdk.fine_tuning.jobs.resume(long.id)
-    working = tuple(state for state in ACTIVE_STATES if state != PAUSED)
-    job = wait_for_status(server, long.id, working)
-    require_one_of("status", job.status, (*working, SUCCEEDED))
 
 
 @check("cancel.cancel", create_long_job)

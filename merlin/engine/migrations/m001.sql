@@ -5,7 +5,7 @@ CREATE TABLE job (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE
  created_at REAL NOT NULL, finished_at REAL, status TEXT NOT NULL,
  base TEXT NOT NULL, method TEXT NOT NULL, training_file TEXT NOT NULL, validation_file TEXT,
  suffix TEXT NOT NULL, seed INTEGER NOT NULL, metadata TEXT NOT NULL,
- hyperparameters TEXT NOT NULL, is_validated INTEGER NOT NULL DEFAULT 0, trained_tokens INTEGER,
+ hyperparameters TEXT NOT NULL, trained_tokens INTEGER,
  steps INTEGER NOT NULL DEFAULT 0, step INTEGER NOT NULL DEFAULT 0, estimated_finish REAL,
  error TEXT);
 CREATE INDEX job_status ON job (status);

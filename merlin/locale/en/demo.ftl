@@ -20,7 +20,6 @@ job-launching = starting
 job-validating_files = checking files
 job-queued = queued
 job-running = training
-job-paused = paused
 job-succeeded = done
 job-failed = failed
 job-cancelled = cancelled

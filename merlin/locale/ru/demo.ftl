@@ -25,7 +25,6 @@ job-launching = запускается
 job-validating_files = проверка файлов
 job-queued = в очереди
 job-running = идёт
-job-paused = на паузе
 job-succeeded = завершено
 job-failed = не удалось
 job-cancelled = отменено

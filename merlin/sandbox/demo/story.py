@@ -136,7 +136,7 @@ _ENDED = (VerdictStatus.UNCHANGED, VerdictStatus.REMOVED, VerdictStatus.SUPERSED
 _TRANSIENT = {"held-quiet", "held-slots"}  # over in a moment: not shown as held
 # Maximum number of datasets per commit that are considered.
 _MAX_DATASETS = 50
-_JOB_PROGRESS = {"launching": 0.05, "queued": 0.15, "running": 0.5, "paused": 0.5, "succeeded": 1.0}
+_JOB_PROGRESS = {"launching": 0.05, "queued": 0.15, "running": 0.5, "succeeded": 1.0}
 
 
 def empty_progress(dataset: str) -> dict[str, Any]:
