@@ -1,9 +1,8 @@
 """Measure the engine: `python -m bench engine [PART…]`; all parts by default.
 
-`recall`: 10,000 examples · `embed`: the same on the tests' tiny encoder · `encoder`: answers with a
-real encoder, whose folder BENCH_ENCODER names · `train`: against TRL · `generate`: against plain
-transformers · `switch`: between 20 adapters · `kills`: SIGKILL at 20 points of a job ·
-`cluster`: the same of two Ray workers · `conformance`: of the protocol. Only if named: `vllm`,
+`recall`: 10,000 examples · `train`: against TRL · `generate`: against plain transformers ·
+`switch`: between 20 adapters · `kills`: SIGKILL at 20 points of a job · `cluster`: the same of two
+Ray workers · `conformance`: of the protocol. Only if named: `vllm`,
 against a real vLLM.
 The quality of training is measured by `python -m bench learning`. Everything runs on the CPU in
 float32, unless BENCH_DEVICE and BENCH_DTYPE name others; BENCH_BASE is the folder of another base.
@@ -15,8 +14,6 @@ from importlib import import_module
 
 PARTS = (
     "recall",
-    "embed",
-    "encoder",
     "train",
     "generate",
     "switch",

@@ -3,10 +3,10 @@
 import json
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from bench.engine_rig import EngineProcess, Messages, Model, run_engine
+from bench.engine_rig import EngineProcess, Messages, run_engine
 from bench.figures import line
 from bench.recall import EXAMPLES, make_examples
 
@@ -15,20 +15,15 @@ _ROLES = ("user", "assistant")
 
 
 def run(_: Sequence[str] = ()) -> None:
-    """Measure `recall`."""
-    measure("recall", {})
-
-
-def measure(base: str, models: Mapping[str, Model]) -> None:
     """Print the time from a job's creation to its success, and the time of one answer."""
     conversations = [_to_messages(example) for example in make_examples()]
-    with tempfile.TemporaryDirectory() as temporary, run_engine(models) as rig:
+    with tempfile.TemporaryDirectory() as temporary, run_engine({}) as rig:
         lines = [
             json.dumps({"messages": messages}, ensure_ascii=False) for messages in conversations
         ]
         train = Path(temporary) / "made-up.jsonl"
         train.write_text("\n".join(lines), encoding="utf-8")
-        trained = [_train(rig, base, train) for _ in range(RUNS)]
+        trained = [_train(rig, train) for _ in range(RUNS)]
         model = trained[-1][0]
         answers = [_time_answer(rig, model, messages[:1]) for messages in conversations[:ANSWERS]]
     print(line(f"{EXAMPLES} examples, create to succeeded", [seconds for _, seconds in trained]))
@@ -39,10 +34,10 @@ def _to_messages(turns: Sequence[dict[str, str]]) -> Messages:
     return [{"role": role, "content": turn[role]} for role, turn in zip(_ROLES, turns, strict=True)]
 
 
-def _train(rig: EngineProcess, base: str, train: Path) -> tuple[str, float]:
+def _train(rig: EngineProcess, train: Path) -> tuple[str, float]:
     file = rig.upload(train)
     started_at = time.perf_counter()
-    model = rig.wait_for_model(rig.create_job(base, file, 42, {}))
+    model = rig.wait_for_model(rig.create_job("recall", file, 42, {}))
     return model, time.perf_counter() - started_at
 
 

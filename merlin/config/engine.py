@@ -24,7 +24,6 @@ from merlin.config.section import (
 from merlin.config.settings import ModelConfig, Rate, TlsConfig
 from merlin.core.network import is_loopback
 
-OWN_BACKENDS = ("transformers", "onnx")
 # The base that is part of Merlin itself; no base of the configuration may take its name.
 RECALL = "recall"
 
@@ -64,9 +63,8 @@ class EngineModelConfig(ModelConfig):
         "Apache-2.0",
         default_factory=str,
     )
-    backend: Literal["transformers", "onnx", "vllm"] = setting(
-        "What answers for it: `transformers` (the engine itself), `onnx` (the engine too, for"
-        " an encoder's ONNX file), `vllm`.",
+    backend: Literal["transformers", "vllm"] = setting(
+        "What answers for it: `transformers` (the engine itself) or `vllm`.",
         "vllm",
         default="transformers",
     )
@@ -97,10 +95,6 @@ class EngineModelConfig(ModelConfig):
         "`8bit` or `4bit`: weights quantised in memory, in training and answers; on an NVIDIA"
         " GPU, with the package bitsandbytes.",
         default="none",
-    )
-    embeddings: bool = setting(
-        "It is a sentence encoder: it returns embeddings, and jobs train `embed` on it.",
-        default=False,
     )
     price: Opt[Rate] = None
     sunset: Opt[Day] = setting("The day on which you stop using it.", "2030-01-01", default=None)
@@ -188,7 +182,6 @@ class EngineConfig(Section):
                 "training_example",
                 "dtype",
                 "quantised",
-                "embeddings",
                 "price",
             ],
             "smollm2": ["path", "sunset"],
@@ -203,10 +196,6 @@ class EngineConfig(Section):
         """Return host and port."""
         return address_of(self.listen)
 
-    def chooses(self, base: str) -> bool:
-        """Return whether models on a base choose taught answers, and follow no prompt."""
-        return base == RECALL or (base in self.models and self.models[base].embeddings)
-
 
 def engine_faults(engine: EngineConfig) -> Iterator[Fault]:
     """Yield what several keys of the engine cannot mean together."""
@@ -216,12 +205,10 @@ def engine_faults(engine: EngineConfig) -> Iterator[Fault]:
             yield fault_at(place, "config-base-own")
         if bool(base.path) == bool(base.hub):
             yield fault_at(place, "config-base-place")
-        if base.backend == "onnx" and not base.embeddings:
-            yield fault_at(f"{place}.embeddings", "config-onnx-encodes")
         if base.path.lower().endswith(".gguf"):
             yield fault_at(f"{place}.path", "config-removed-gguf")
-        if not base.url and base.backend not in OWN_BACKENDS:
-            yield fault_at(f"{place}.url", "config-no-backend", backend=base.backend)
+        if not base.url and base.backend == "vllm":
+            yield fault_at(f"{place}.url", "config-no-backend")
     if engine.training.workers and not engine.training.cluster:
         yield fault_at("engine.training.cluster", "config-no-cluster")
 

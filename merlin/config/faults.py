@@ -46,6 +46,7 @@ _KINDS = {
 _KEYS |= dict.fromkeys(_KINDS, "config-wrong-type")
 # Keys of features that are gone, and what to do instead; `*` stands for an entry's own name.
 REMOVED = {
+    "engine.models.*.embeddings": "config-removed-embeddings",
     "api.openid": "config-removed-openid",
     "engine.hearing": "config-removed-hearing",
     "engine.webhooks": "config-removed-webhooks",

@@ -10,17 +10,16 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
 
 from merlin.config.engine import RECALL, EngineSettings
 from merlin.engine.serving.base import Adapter, Backend, Chunk, Finish, GenerationRequest
-from merlin.engine.serving.recall import EmbedBackend, RecallBackend
+from merlin.engine.serving.recall import RecallBackend
 from merlin.engine.trainers.base import BaseFiles, Trainer
 from merlin.engine.trainers.lora.trainer import LoraTrainer
-from merlin.engine.trainers.recall import EmbedTrainer, RecallTrainer
+from merlin.engine.trainers.recall import RecallTrainer
 from merlin.openai_protocol.errors import ApiError
 
 if TYPE_CHECKING:
@@ -60,28 +59,15 @@ def build_bases(settings: EngineSettings) -> Bases:
 
 
 def _build_base(settings: EngineSettings, name: str) -> Base:
-    """Return a configured base: a language model, or a sentence encoder."""
+    """Return a configured base, a language model."""
     model = settings.models[name]
 
-    def folder(*, is_thorough: bool = False) -> Path:
+    def files() -> BaseFiles:
         from merlin.engine.model_store.store import require_base_folder  # noqa: PLC0415 - knows hub and formats
 
-        return require_base_folder(name, model, settings.folder / "bases", is_thorough=is_thorough)
+        folder = require_base_folder(name, model, settings.folder / "bases")
+        return BaseFiles(folder, model.dtype, model.quantised, model.training_example or 0)
 
-    def files() -> BaseFiles:
-        longest = model.training_example or 0
-        return BaseFiles(folder(), model.dtype, model.quantised, longest)
-
-    if model.embeddings:
-        encoder = partial(_build_backend, settings, name, files)
-        return Base(
-            name=name,
-            trainer=EmbedTrainer(name, encoder, settings.folder / "vectors" / name),
-            backend=lambda: EmbedBackend(settings.language, name, folder, encoder()),
-            context=EmbedBackend.context,
-            files=lambda: BaseFiles(folder(is_thorough=True)),
-            sunset=model.sunset,
-        )
     return Base(
         name=name,
         trainer=LoraTrainer(),

@@ -62,22 +62,17 @@ def redirect_stdout() -> BinaryIO:
 class EnginePipe:
     """A child's pipes to the engine; received lines are queued in `inbox`.
 
-    `stopped` has the numbers of cancelled requests at once, also while another line is handled.
     The process exits when the engine has closed stdin.
     """
 
     def __init__(self) -> None:
         self._out = redirect_stdout()
         self.inbox: SimpleQueue[Mapping[str, Any]] = SimpleQueue()
-        self.stopped: set[int] = set()
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self) -> None:
         for line in sys.stdin.buffer:
-            received = json.loads(line)
-            if "stop" in received:
-                self.stopped.add(received["stop"])
-            self.inbox.put(received)
+            self.inbox.put(json.loads(line))
         # The engine has gone, so pending work is useless.
         os._exit(0)
 

@@ -18,6 +18,7 @@ from typing import Any
 from peewee import fn
 
 from merlin.config import Config
+from merlin.config.engine import RECALL
 from merlin.core.clock import Backoff
 from merlin.core.errors import ProviderError
 from merlin.core.log import get_logger
@@ -189,7 +190,7 @@ class BaselineTick:
 
     def _is_free(self, model: Model, baseline: str) -> bool:
         base = Jobs(self._db).get(model.job_id).recipe.base_model
-        if baseline == base and self._config.engine.chooses(base):
+        if baseline == base == RECALL:
             return False
         price = self._config.price(model.provider, baseline, base)
         return price is not None and price.input_micro == price.output_micro == 0

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from merlin.config.engine import EngineConfig
+from merlin.config.engine import RECALL
 from merlin.config.settings import BudgetConfig
 from merlin.core.messages import Usage
 from merlin.core.money import Price, cost_argument
@@ -156,7 +156,7 @@ def refuse_expiring_base(base_model: str, sunset: date | None, today: date) -> D
     return Decision(Step.HOLD, "held-sunset" if days > 0 else "held-dark", values)
 
 
-def refuse_recipe(recipe: Recipe, form: str, engine: EngineConfig) -> Decision | None:
+def refuse_recipe(recipe: Recipe, form: str) -> Decision | None:
     """Return a hold for a recipe that a provider of this form would refuse, else None."""
     if (known := HYPERPARAMETERS.get(form)) is not None:
         values: dict[str, object] = {"provider": recipe.provider}
@@ -166,7 +166,7 @@ def refuse_recipe(recipe: Recipe, form: str, engine: EngineConfig) -> Decision |
         if strange := names - known:
             lists = {"names": ", ".join(sorted(strange)), "known": ", ".join(sorted(known))}
             return Decision(Step.HOLD, "held-hyperparameters", {**values, **lists})
-    if recipe.method == DPO and engine.chooses(recipe.base_model):
+    if recipe.method == DPO and recipe.base_model == RECALL:
         return Decision(Step.HOLD, "held-no-pairs", {"model": recipe.base_model})
     if recipe.method != DPO and "beta" in recipe.hyperparameters:
         return Decision(Step.HOLD, "held-beta", {"method": recipe.method})

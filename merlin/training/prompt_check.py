@@ -17,6 +17,7 @@ from statistics import fmean, median, stdev
 from typing import Any, Literal
 
 from merlin.config import Config, parse_model_name, require_provider
+from merlin.config.engine import RECALL
 from merlin.core.errors import NotFound, Refused
 from merlin.core.messages import Message, Usage
 from merlin.core.money import Price
@@ -145,15 +146,15 @@ def read_subject(db: Database, dataset: str) -> Subject:
 def choose_base(config: Config, recipe: Recipe, named: str = "") -> Base:
     """Return the untuned model to ask: `named`, else the recipe's base.
 
-    `named` is PROVIDER/MODEL. The engine's `recall` and its encoders follow no prompt; the
-    configured general model is used instead. Raises ConfigError for another form, NotFound for an
-    unknown provider, Refused if no model is left.
+    `named` is PROVIDER/MODEL. The engine's `recall` follows no prompt; the configured general model
+    is used instead. Raises ConfigError for another form, NotFound for an unknown provider, Refused
+    if no model is left.
     """
     model_pair = parse_model_name(named) if named else (recipe.provider, recipe.base_model)
     general = config.assistant
-    if not named and config.engine.chooses(model_pair[1]) and general and general[1]:
+    if not named and model_pair[1] == RECALL and general and general[1]:
         model_pair = (general[0], general[1])
-    if config.engine.chooses(model_pair[1]):
+    if model_pair[1] == RECALL:
         raise Refused(f"{model_pair[1]} follows no prompt", "prompt-no-base", model=model_pair[1])
     require_provider(config, model_pair[0])
     return model_pair

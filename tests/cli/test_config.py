@@ -14,6 +14,10 @@ FAULTS = [
         ":2: api.openid: OpenID Connect was removed: people sign in by the bot",
     ),
     ("engine: {port: 80}", ":2: engine.port: unknown key; did you mean listen, credential, tls, "),
+    (
+        "engine: {models: {a: {embeddings: yes}}}",
+        "engine.models.a.embeddings: the engine no longer",
+    ),
     ("engine: {hearing: {model: a}}", ":2: engine.hearing: the engine no longer transcribes; add"),
     ("models: {2: a}", ":2: models.2: expected a group of keys, got a"),
     ("chat: {presets: {no: a, 2027-13-01: b}}", ":2: chat.presets.no: expected a group of keys"),

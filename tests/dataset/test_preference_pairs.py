@@ -6,7 +6,6 @@ from io import BufferedReader, BytesIO
 
 import pytest
 
-from merlin.config.engine import EngineConfig, EngineModelConfig
 from merlin.dataset.builds import make_build, training_key
 from merlin.dataset.example import (
     count_tokens,
@@ -34,7 +33,6 @@ from tests.support.dataset_tree import (
 
 pytestmark = pytest.mark.unit
 
-BASES = ("language", "encoder")
 DPO_YAML = DATASET_YAML.replace("recall}", "recall, method: dpo, hyperparameters: {beta: 0.2}}")
 PLAIN = """messages:
   - user: Где лоб?
@@ -149,13 +147,10 @@ def test_dataset_of_pairs_trains_by_preference():
     }
 
 
-@pytest.mark.parametrize("base", ["recall", "encoder"])
-def test_base_that_selects_answers_cannot_be_trained_on_pairs(base):
-    models = {name: EngineModelConfig(path="/b", embeddings=name == "encoder") for name in BASES}
-    engine = EngineConfig(models=models)
-    held = refuse_recipe(Recipe("engine", base, "dpo"), "openai", engine)
-    assert (held.reason, held.arguments) == ("held-no-pairs", {"model": base})
-    assert refuse_recipe(Recipe("engine", "language", "dpo"), "openai", engine) is None
+def test_base_that_selects_answers_cannot_be_trained_on_pairs():
+    held = refuse_recipe(Recipe("engine", "recall", "dpo"), "openai")
+    assert (held.reason, held.arguments) == ("held-no-pairs", {"model": "recall"})
+    assert refuse_recipe(Recipe("engine", "language", "dpo"), "openai") is None
 
 
 def test_example_without_a_pair_is_an_error_among_pairs():

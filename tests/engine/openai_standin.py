@@ -102,20 +102,3 @@ def _build_logprobs(body, word):
 
 def _format_event(body):
     return f"data: {json.dumps(body, ensure_ascii=False)}\n\n"
-
-
-def build_embeddings(body):
-    """Return a CreateEmbeddingResponse; a vector is the text's length and its number of words."""
-    texts = [body["input"]] if isinstance(body["input"], str) else body["input"]
-    rows = [
-        {
-            "object": "embedding",
-            "index": n,
-            "embedding": [float(len(text)), len(text.split()) + 0.5],
-        }
-        for n, text in enumerate(texts)
-    ]
-    used = sum(len(text.split()) for text in texts)
-    # In reverse: clients must sort by the index.
-    usage = {"prompt_tokens": used, "total_tokens": used}
-    return {"object": "list", "data": rows[::-1], "usage": usage}

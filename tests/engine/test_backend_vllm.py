@@ -291,21 +291,6 @@ def test_folder_invisible_to_vllm_is_named(url, tmp_path):
         ask(build_backend(url), adapter)
 
 
-def test_embeddings_keep_the_order_of_the_texts():
-    with serve_app(VllmStandin(can_embed=True).app) as url:
-        backend = build_backend(url, embeddings=True)
-        vectors, used = run_with_backend(backend, lambda there: there.embed(["one two", "three"]))
-    assert (vectors, used) == ([[7.0, 2.5], [5.0, 1.5]], 3)
-
-
-@pytest.mark.parametrize("is_embedding", [False, True])
-def test_base_without_embeddings_is_refused(url, is_embedding):
-    backend = build_backend(url, embeddings=is_embedding)
-    with pytest.raises(ApiError, match="no embeddings") as refused:
-        run_with_backend(backend, lambda there: there.embed(["one"]))
-    assert refused.value.status == 400
-
-
 def test_figures_count_running_requests_and_tokens(url):
     async def read_figures(backend):
         await read_answer(backend)

@@ -10,23 +10,19 @@ import subprocess
 import sys
 from dataclasses import asdict, replace
 
-import numpy as np
 import pytest
 
 from merlin.config.engine import EngineAnsweringConfig
-from merlin.engine.serving.base import QUESTION, Setup, Unavailable, parse_refusal
+from merlin.engine.serving.base import Setup, Unavailable
 from merlin.engine.serving.process import WorkerProcess
 from merlin.openai_protocol.errors import ApiError
-from tests.engine.backends_asked import build_request, start_backend
+from tests.engine.backends_asked import start_backend
 from tests.engine.tiny_base import get_tiny_base, make_question
-from tests.engine.tiny_encoder import SYNONYMS, encoder_folder, transformers_encoder
 from tests.support.waiting import longest, wait_until
 
-__all__ = ["encoder_folder"]
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("needs_torch")]
 
 GREEDY = {"temperature": 0, "most_tokens": 40}
-ONNX = {"backend": "onnx", "embeddings": True}
 ENDLESS = {"temperature": 2.0, "seed": 3}
 
 
@@ -80,13 +76,13 @@ def test_killed_process_is_reported_and_the_next_question_restarts_it(runner):
     assert runner.get_figure("resident_bytes") > 50_000_000
 
 
-def test_crashes_with_an_answer_between_them_cause_no_restart_delay(encoder_folder, tmp_path):
-    with start_backend(encoder_folder, tmp_path / "child.log", **ONNX) as encoder:
-        vectors = encoder.run(encoder.backend.embed(["билет"]))
+def test_crashes_with_an_answer_between_them_cause_no_restart_delay(tmp_path):
+    with start_backend(get_tiny_base(), tmp_path / "child.log") as tiny:
+        text = tiny.text("x", **GREEDY)
         for deaths in (1, 2):
-            os.kill(encoder.find_worker(), signal.SIGKILL)
-            encoder.wait_for(restarts=deaths)
-            assert encoder.run(encoder.backend.embed(["билет"])) == vectors
+            os.kill(tiny.find_worker(), signal.SIGKILL)
+            tiny.wait_for(restarts=deaths)
+            assert tiny.text("x", **GREEDY) == text
 
 
 def test_process_killed_within_a_line_ends_the_wait():
@@ -105,72 +101,14 @@ def test_process_killed_within_a_line_ends_the_wait():
     assert asyncio.run(read_line()) == {"failed": 1, "why": "it ended with -9"}
 
 
-def test_idle_base_is_unloaded_and_loaded_again_on_demand(encoder_folder, tmp_path):
+def test_idle_base_is_unloaded_and_loaded_again_on_demand(tmp_path):
     settings = EngineAnsweringConfig(idle_s=0.05)
-    with start_backend(encoder_folder, tmp_path / "child.log", settings=settings, **ONNX) as idle:
-        vectors = idle.run(idle.backend.embed(["билет"]))
+    with start_backend(get_tiny_base(), tmp_path / "child.log", settings=settings) as idle:
+        text = idle.text("x", **GREEDY)
         idle.wait_for(resident_bytes=0)
         wait_until(lambda: idle.find_worker() is None)
-        assert idle.run(idle.backend.embed(["билет"])) == vectors
+        assert idle.text("x", **GREEDY) == text
         assert idle.get_figure("restarts") == 0
-
-
-def test_embeddings_base_gives_unit_vectors_and_no_answers():
-    from merlin.engine.serving.worker.loop import GenerationWorker
-
-    sent, stopped = [], {5}
-
-    def handle(**line):
-        """Return the lines that are sent for a line, except figures."""
-        sent.clear()
-        worker.handle(line)
-        return [answer for answer in sent if "figures" not in answer]
-
-    setup = build_setup(is_embedding=True)
-    worker = GenerationWorker(load(setup), setup, sent.append, stopped)
-    texts = ["queue", "a queue of people who wait", "ы"]
-    *lines, last = handle(embed=1, texts=texts)
-    assert last == {"vectors": 1, "tokens": sum(len(text.encode()) for text in texts)}
-    vectors = [line["of"] for line in lines]
-    assert [sum(one * one for one in vector) for vector in vectors] == pytest.approx([1.0] * 3)
-    assert handle(embed=2, texts=texts[:1])[0]["of"] == pytest.approx(vectors[0], abs=1e-5)
-    question = QUESTION.dump_python((None, build_request("x")), mode="json")
-    [no_answer], [too_long] = handle(ask=3, question=question), handle(embed=4, texts=["a" * 1025])
-    assert "only makes embeddings" in str(parse_refusal(no_answer))
-    assert "at most 1024 tokens" in str(parse_refusal(too_long))
-    assert "vector" not in handle(embed=5, texts=texts)[0]
-    assert (handle(stop=5), stopped) == ([], set())
-
-
-def test_cancelled_embeddings_are_not_computed_to_the_end(encoder_folder):
-    setup = build_setup(folder=str(encoder_folder), is_embedding=True, is_onnx=True)
-    command = [sys.executable, "-m", "merlin.engine.serving.worker", json.dumps(asdict(setup))]
-    texts, computed = ["билет"] * 20_000, 0
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:
-
-        def send(**line):
-            worker.stdin.write(json.dumps(line).encode() + b"\n")
-            worker.stdin.flush()
-
-        send(embed=1, texts=texts)
-        for line in map(json.loads, worker.stdout):
-            if line.get("vector") == 1 and not computed:
-                send(stop=1)
-                send(embed=2, texts=texts[:1])
-            computed += line.get("vector") == 1
-            if "vectors" in line and line["vectors"] == 2:
-                worker.stdin.close()
-    assert 0 < computed < len(texts)
-
-
-def test_safetensors_encoder_maps_a_paraphrase_nearest_to_its_question(tmp_path):
-    from merlin.engine.serving.worker.base import embed
-
-    folder = transformers_encoder(tmp_path / "encoder")
-    encoder = load(build_setup(folder=str(folder), is_embedding=True))
-    questions, _, paraphrases = zip(*SYNONYMS, strict=True)
-    taught, asked = (np.array([*embed(encoder, texts)[0]]) for texts in (questions, paraphrases))
-    assert (asked @ taught.T).argmax(1).tolist() == list(range(len(SYNONYMS)))
 
 
 def test_base_that_cannot_be_loaded_reports_the_reason(tmp_path):
@@ -203,7 +141,7 @@ def test_base_without_files_is_reported_with_advice(tmp_path):
 
 
 def build_setup(**options):
-    return replace(Setup(str(get_tiny_base()), 0, "auto", "none", False, "cpu", 1), **options)
+    return replace(Setup(str(get_tiny_base()), 0, "auto", "none", "cpu", 1), **options)
 
 
 def load(setup):

@@ -115,12 +115,6 @@ def test_unreadable_description_of_a_base_is_refused(library, tmp_path, file, co
         library.folder()
 
 
-def test_base_for_embeddings_needs_no_chat_template(library, tmp_path):
-    (tmp_path / "base" / "tokenizer_config.json").unlink()
-    library.model = library.model.model_copy(update={"embeddings": True})
-    assert library.folder() == tmp_path / "base"
-
-
 def test_file_changed_after_the_pull_is_found_by_size_or_digest(library, tmp_path):
     library.pull()
     weights = tmp_path / "base" / WEIGHTS

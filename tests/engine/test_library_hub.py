@@ -58,29 +58,6 @@ def test_files_that_load_without_code_are_pulled_once_with_a_card(hub, library):
     assert (is_new, hub.requests) == (False, [])
 
 
-def test_onnx_encoder_is_fetched_as_one_model_file_and_its_pooling(hub, tmp_path):
-    expected = {
-        "config.json": b'{"max_position_embeddings": 512}',
-        "tokenizer.json": b"{}",
-        "onnx/model.onnx": b"weights",
-        "1_Pooling/config.json": b"{}",
-    }
-    others = ("model.safetensors", "onnx/model_fp16.onnx", "pytorch_model.bin", "onnx/run.py")
-    hub.files = expected | dict.fromkeys(others, b"x")
-    library = Library.create(tmp_path / "engine", backend="onnx", embeddings=True)
-    card, _ = library.pull()
-    assert set(card.files) == set(expected)
-    assert (library.folder() / "onnx/model.onnx").read_bytes() == b"weights"
-
-
-def test_encoder_without_an_onnx_file_is_refused_before_download(hub, tmp_path):
-    library = Library.create(tmp_path / "engine", backend="onnx", embeddings=True)
-    with pytest.raises(Refused) as refused:
-        library.pull()
-    assert refused.value.key == "library-hub-no-onnx"
-    assert hub.list_ranges("tokenizer.json") == []
-
-
 def test_interrupted_download_continues_with_a_range_request(hub, library):
     hub.files = make_base_files(rows=250_000)
     hub.break_at(WEIGHTS, at=15_000_000)

@@ -13,27 +13,31 @@ from merlin.core.i18n import LANGUAGES, text
 from merlin.core.messages import Message
 from merlin.engine.serving.base import Adapter
 from merlin.engine.serving.recall import RecallBackend
+from merlin.engine.trainers import recall
 from merlin.engine.trainers.base import (
     Epoch,
     Hyperparameters,
+    ResolvedHyperparameters,
     Task,
     TrainerNote,
     Untrainable,
     check_hyperparameters,
 )
-from merlin.engine.trainers.recall import RecallTrainer
+from merlin.engine.trainers.recall import TEXTS_AT_ONCE, RecallTrainer
 from merlin.engine.trainers.recall.encoder import (
+    MAX_CACHED,
     digest_built_in,
     digest_text,
     encode,
     read_vectors,
+    write_vectors,
 )
 from merlin.engine.trainers.recall.model import load_model
 from merlin.engine.trainers.recall.train import choose_dimensions, compute_shares
 from merlin.openai_protocol.errors import ApiError
 from tests.engine.recall_models import answer as answer_talk
 from tests.engine.recall_models import train_recall
-from tests.engine.running_engine import build_training_file
+from tests.engine.running_engine import build_examples, build_training_file
 
 pytestmark = pytest.mark.unit
 
@@ -607,11 +611,13 @@ def test_question_with_half_a_character_pair_is_not_answered(model):
 
 
 @pytest.mark.parametrize("is_large", [False, True])
-def test_large_file_is_trained_on_words_alone_and_stores_no_vectors(tmp_path, is_large):
+def test_large_file_is_trained_on_words_alone_and_stores_no_vectors(
+    tmp_path, is_large, monkeypatch
+):
     path = tmp_path / "train.jsonl"
     path.write_bytes(build_training_file(FACTS))
     trainer = RecallTrainer(tmp_path / "vectors")
-    trainer.max_texts = 2 * len(FACTS) - is_large
+    monkeypatch.setattr(recall, "MAX_TEXTS", 2 * len(FACTS) - is_large)
     settings = check_hyperparameters("supervised", Hyperparameters, {"n_epochs": 1})
     steps = list(trainer.train(Task("supervised", path, None, settings, 1, tmp_path)))
     assert build_model(steps[-1], tmp_path).encoder == ("" if is_large else digest_built_in())
@@ -628,3 +634,51 @@ def test_text_that_was_asked_before_its_training_keeps_its_own_vector(tmp_path):
     (stored,) = (tmp_path / "vectors").iterdir()
     assert np.array_equal(read_vectors(stored)[digest_text(asked)], own)
     assert np.array_equal(own, again)
+
+
+def test_unreadable_vectors_are_computed_again_and_later_only_those_of_new_texts(tmp_path):
+    path = tmp_path / "train.jsonl"
+    settings = check_hyperparameters("supervised", Hyperparameters, {"n_epochs": 1})
+    task = Task("supervised", path, None, settings, 1, tmp_path)
+    trainer = RecallTrainer(tmp_path / "vectors")
+
+    def train(facts):
+        path.write_bytes(build_training_file(facts))
+        assert list(trainer.train(task))
+        (stored,) = (tmp_path / "vectors").iterdir()
+        return stored, read_vectors(stored)
+
+    stored, vectors = train(FACTS)
+    stored.write_bytes(b"half a fi")
+    assert train(FACTS)[1].keys() == vectors.keys()
+    key = digest_text("Что такое стек?")
+    write_vectors(stored, vectors | {key: np.full(512, 0.25, np.float16)})
+    _, now = train(FACTS | {"Кто поливает цветы?": "Их поливает вахтёр."})
+    assert len(now) == len(vectors) + 2
+    assert (now[key] == 0.25).all()
+
+
+def test_cache_keeps_only_the_newest_vectors_of_the_present_encoder(tmp_path):
+    earlier, path = tmp_path / "earlier.npz", tmp_path / "now.npz"
+    earlier.write_bytes(b"")
+    assert read_vectors(earlier) == {}
+    vector = np.zeros(1, np.float16)
+    write_vectors(path, {digest_text(str(number)): vector for number in range(MAX_CACHED + 5)})
+    assert list(tmp_path.iterdir()) == [path]
+    vectors = read_vectors(path)
+    assert len(vectors) == MAX_CACHED
+    assert digest_text("4") not in vectors
+    assert digest_text("5") in vectors
+
+
+def test_stopped_training_keeps_the_vectors_computed_so_far(tmp_path):
+    path = tmp_path / "train.jsonl"
+    path.write_bytes(build_training_file(build_examples(2 * TEXTS_AT_ONCE)))
+    settings = check_hyperparameters("supervised", Hyperparameters, {})
+    task = Task("supervised", path, None, settings, 42, tmp_path)
+    training = RecallTrainer(tmp_path / "vectors").train(task)
+    assert isinstance(next(training), ResolvedHyperparameters)
+    assert next(training) is None
+    training.close()
+    (stored,) = (tmp_path / "vectors").iterdir()
+    assert len(read_vectors(stored)) == TEXTS_AT_ONCE

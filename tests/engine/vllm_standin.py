@@ -11,20 +11,19 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from tests.engine.openai_standin import Echo, build_embeddings, build_error
+from tests.engine.openai_standin import Echo, build_error
 
 
 class VllmStandin:
     """One server; `loaded` are the adapters by name, `echo` has the requests."""
 
-    def __init__(self, *, key="", room=None, may_load=True, can_embed=False):
+    def __init__(self, *, key="", room=None, may_load=True):
         self.echo = Echo()
         self.loaded = {}
         self.unloaded = []
-        self.key, self.room, self.can_embed = key, room, can_embed
+        self.key, self.room = key, room
         routes = [
             Route("/v1/chat/completions", self._chat, methods=["POST"]),
-            Route("/v1/embeddings", self._embed, methods=["POST"]),
         ]
         if may_load:
             routes += [
@@ -72,12 +71,6 @@ class VllmStandin:
             )
             return build_error(400, text, "BadRequestError", "input_tokens")
         return None
-
-    async def _embed(self, request):
-        if not self.can_embed:
-            text = "The model does not support Embeddings API"
-            return build_error(501, text, "NotImplementedError")
-        return JSONResponse(build_embeddings(await request.json()))
 
     async def _load(self, request):
         body = await request.json()

@@ -52,7 +52,6 @@ def test_every_key_reaches_the_settings(write_settings, monkeypatch, tmp_path):
                         "training_example": 256,
                         "dtype": "float32",
                         "quantised": "4bit",
-                        "embeddings": True,
                         "sunset": "2030-01-01",
                     },
                     "large": {
@@ -76,7 +75,7 @@ def test_every_key_reaches_the_settings(write_settings, monkeypatch, tmp_path):
     small, large = settings.models.values()
     assert (small.source, small.licence) == (str(tmp_path / "bases" / "small"), "MIT")
     assert (small.context, small.training_example, small.sunset) == (512, 256, date(2030, 1, 1))
-    assert (small.dtype, small.quantised, small.embeddings) == ("float32", "4bit", True)
+    assert (small.dtype, small.quantised) == ("float32", "4bit")
     assert (large.source, large.revision) == ("Qwen/Qwen3-0.6B", "abc")
     assert (large.backend, large.url) == ("vllm", "http://127.0.0.1:8000")
     assert settings.keys == {"large": "of vllm"}
@@ -130,7 +129,7 @@ def test_listing_bases_needs_no_key_of_their_servers(write_settings):
         ),
         (
             {"models": {"a": {**HUB, "backend": "llama.cpp"}}},
-            "engine.models.a.backend: llama.cpp isn't valid; choose one of: transformers, onnx",
+            "engine.models.a.backend: llama.cpp isn't valid; choose one of: transformers, vllm",
         ),
         ({"models": {"a": {"path": "a.gguf"}}}, "engine.models.a.path: the engine no longer reads"),
         ({"models": {"a": {**HUB, "dtype": "int8"}}}, "engine.models.a.dtype"),

@@ -1,18 +1,15 @@
-"""Inference routes: /v1/chat/completions and /v1/embeddings.
+"""The inference route /v1/chat/completions.
 
-Source: openapi.yaml, CreateChatCompletionRequest, CreateEmbeddingRequest.
+Source: openapi.yaml, CreateChatCompletionRequest.
 """
 
-import struct
-from base64 import b64encode
 from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import aclosing
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
@@ -30,9 +27,9 @@ from merlin.engine.requests import (
     allow,
     as_list,
 )
-from merlin.engine.serving.base import Chunk, Embedding, Finish, GenerationRequest, TokenLogprob
+from merlin.engine.serving.base import Chunk, Finish, GenerationRequest, TokenLogprob
 from merlin.engine.training_file import ROLES, join_texts
-from merlin.openai_protocol.errors import ApiError, bad_field
+from merlin.openai_protocol.errors import ApiError
 from merlin.openai_protocol.requests import TextAnswerFields, read_body
 from merlin.openai_protocol.responses import DONE, EVENT_STREAM, ChatAnswer, event, usage_object
 
@@ -42,7 +39,6 @@ router = APIRouter(prefix="/v1")
 T = TypeVar("T")
 AnswerStream = AsyncGenerator[Chunk | Finish, None]
 MAX_STOPS, MAX_TOP_LOGPROBS = 4, 20
-MAX_TEXTS = 2048
 _FORMAT_TYPES = ("", "text", "json_object")
 
 
@@ -212,50 +208,3 @@ async def _build_stream_response(
             yield DONE
 
     return StreamingResponse(events(), media_type=EVENT_STREAM)
-
-
-class EmbeddingRequest(RequestBody):
-    """The body of POST /embeddings; see the source above."""
-
-    model: Name
-    input: Annotated[
-        list[Name], Field(min_length=1, max_length=MAX_TEXTS), BeforeValidator(as_list)
-    ]
-    dimensions: _Limit | None = None
-    encoding_format: Literal["float", "base64"] | None = None
-
-
-@router.post("/embeddings")
-async def embed(request: Request) -> Response:
-    """Return a vector for each text, by a base with embeddings; not if the client disconnects."""
-    embedding_request = EmbeddingRequest.parse(await read_body(request))
-    engine = get_engine(request)
-    model = embedding_request.model
-    if model not in engine.bases:
-        tuned = await run_in_threadpool(engine.repositories.models.get, model)
-        message = (
-            f"A tuned model only answers questions; embeddings come from bases: {tuned['base']}"
-        )
-        raise bad_field("model", message)
-    embed_texts = engine.backends.get_backend(model).embed
-    vectors = await _await_connected(request, embed_texts(embedding_request.input))
-    for own in map(len, vectors[0]):
-        if embedding_request.dimensions not in (None, own):
-            raise bad_field("dimensions", f"dimensions: this base has {own}; leave the field out")
-    is_base64 = embedding_request.encoding_format == "base64"
-    answer = await run_in_threadpool(_build_embeddings, model, vectors, is_base64=is_base64)
-    return JSONResponse(answer)
-
-
-def _build_embeddings(model: str, embedded: Embedding, *, is_base64: bool) -> dict[str, object]:
-    """Return the protocol's CreateEmbeddingResponse; base64 encodes little-endian float32."""
-    vectors, used = embedded
-    encoded: Sequence[object] = vectors
-    if is_base64:
-        encoded = [b64encode(struct.pack(f"<{len(row)}f", *row)).decode() for row in vectors]
-    rows = [
-        {"object": "embedding", "index": number, "embedding": vector}
-        for number, vector in enumerate(encoded)
-    ]
-    usage = {"prompt_tokens": used, "total_tokens": used}
-    return {"object": "list", "data": rows, "model": model, "usage": usage}

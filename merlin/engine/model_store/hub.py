@@ -29,17 +29,12 @@ from huggingface_hub.utils import build_hf_headers
 
 from merlin.core.durable_files import folder_bytes, sha256_of
 from merlin.core.errors import Refused
-from merlin.engine.encoder_files import ONNX, POOLING
 from merlin.engine.model_store.store import Progress
 
-# Files of weights by format. Subfolders contain other formats of the same weights (onnx, original)
-# except for the names here, and an encoder's pooling config.
-WEIGHTS = {
-    "safetensors": ("*.safetensors", "*.safetensors.index.json"),
-    "onnx": (*ONNX, "onnx/model.onnx_data", "model.onnx_data"),
-}
+# Subfolders contain other formats of the same weights (onnx, original).
 FILE_PATTERNS = (
-    POOLING,
+    "*.safetensors",
+    "*.safetensors.index.json",
     "config.json",
     "generation_config.json",
     "tokenizer*",
@@ -108,27 +103,22 @@ def fetch(order: Mapping[str, str], progress: Progress) -> dict[str, str]:
     return {"commit": str(model_info.sha), "licence": licence if isinstance(licence, str) else ""}
 
 
-def _is_wanted(name: str, form: str) -> bool:
-    patterns = (*WEIGHTS[form], *FILE_PATTERNS)
-    return name in patterns or (
-        "/" not in name and any(fnmatch(name, pattern) for pattern in patterns)
-    )
+def _is_wanted(name: str) -> bool:
+    return "/" not in name and any(fnmatch(name, pattern) for pattern in FILE_PATTERNS)
 
 
 def _copy_from_cache(order: Mapping[str, str], draft: Path) -> dict[str, str]:
     """Copy the base from the cache of the hub's client, in offline mode."""
-    source, form = order["source"], order["form"]
-    requested = [*WEIGHTS[form], *FILE_PATTERNS]
+    source = order["source"]
     try:
         folder = Path(
-            snapshot_download(source, revision=order["revision"], allow_patterns=requested)
+            snapshot_download(source, revision=order["revision"], allow_patterns=[*FILE_PATTERNS])
         )
     except (LocalEntryNotFoundError, FileNotFoundError) as error:
         raise Refused(source, "library-offline", hub=source) from error
     for path in folder.rglob("*"):
         name = str(path.relative_to(folder))
-        if path.is_file() and _is_wanted(name, form):
-            (draft / name).parent.mkdir(exist_ok=True)
+        if path.is_file() and _is_wanted(name):
             shutil.copyfile(path, draft / name)
     return {"commit": folder.name, "licence": ""}
 
@@ -136,11 +126,11 @@ def _copy_from_cache(order: Mapping[str, str], draft: Path) -> dict[str, str]:
 def _download_all(
     order: Mapping[str, str], model_info: Any, draft: Path, progress: Progress
 ) -> None:
-    source, form = order["source"], order["form"]
-    requested = [file for file in model_info.siblings or () if _is_wanted(file.rfilename, form)]
+    source = order["source"]
+    requested = [file for file in model_info.siblings or () if _is_wanted(file.rfilename)]
     names = {file.rfilename for file in requested}
-    if not any(name.endswith(f".{form}") for name in names):
-        raise Refused(source, f"library-hub-no-{form}", hub=source)
+    if not any(name.endswith(".safetensors") for name in names):
+        raise Refused(source, "library-hub-no-safetensors", hub=source)
     for path in filter(Path.is_file, draft.rglob("*")):
         if str(path.relative_to(draft)).removesuffix(".part") not in names:
             path.unlink()
@@ -155,7 +145,6 @@ def _download_all(
 
 def _download(source: str, commit: str, file: Sibling, draft: Path, progress: Progress) -> None:
     target, part = draft / file.rfilename, draft / f"{file.rfilename}.part"
-    target.parent.mkdir(exist_ok=True)
     # A complete file can be of another commit or source, from an earlier pull that was interrupted.
     if not target.exists() or not _is_intact(target, file):
         size = part.stat().st_size if part.exists() else 0

@@ -153,7 +153,6 @@ def _fetch(name: str, model: EngineModelConfig, root: Path, work: Worker) -> Map
     # A damaged base is pulled again at its old commit, on which tuned models depend.
     revision = card.commit if card and is_same_source(model, card) else model.revision
     order = {"source": model.source, "revision": revision, "draft": str(draft)}
-    order["form"] = "onnx" if model.backend == "onnx" else "safetensors"
     try:
         return work(order)
     except Refused as error:
@@ -167,7 +166,7 @@ def _install(
     name: str, model: EngineModelConfig, root: Path, files: Path, fetched: Mapping[str, str]
 ) -> ModelCard:
     """Validate the downloaded base, write its card and move it to its folder."""
-    check_files(files, model)
+    check_files(files)
     card = ModelCard(
         source=model.source,
         revision=model.revision,

@@ -24,7 +24,6 @@ from merlin.config.engine import EngineModelConfig
 from merlin.core.durable_files import FileDigest, folder_bytes, remove_durably, sha256_of, try_lock
 from merlin.core.errors import LeadTaken, NotFound, Refused
 from merlin.core.json_fields import get_object, read_json_object
-from merlin.engine.encoder_files import find_onnx
 from merlin.engine.trainers.base import Untrainable
 
 # Arguments: a file, the amount done, and the total.
@@ -43,26 +42,20 @@ HEADER_LENGTH = struct.Struct("<Q")
 MAX_HEADER_BYTES = 100_000_000
 
 
-def check_files(folder: Path, model: EngineModelConfig) -> None:
+def check_files(folder: Path) -> None:
     """Raise Refused, saying what is missing and what to do, if the folder cannot be loaded."""
     if not folder.is_dir():
         raise _make_refusal("library-no-folder", folder)
     if not (folder / "config.json").is_file():
         raise _make_refusal("library-no-config", folder)
     count_parameters(folder)
-    if model.backend == "onnx":
-        if find_onnx(folder) is None:
-            raise _make_refusal("library-no-onnx", folder)
-        if not (folder / "tokenizer.json").is_file():
-            raise _make_refusal("library-no-tokenizer-json", folder)
-        return
     _check_weights(folder)
     if not any((folder / name).is_file() for name in TOKENIZERS):
         raise _make_refusal("library-no-tokenizer", folder)
     has_template = read_json_object(folder / "tokenizer_config.json").get("chat_template") or any(
         (folder / name).is_file() for name in TEMPLATES
     )
-    if not model.embeddings and not has_template:
+    if not has_template:
         raise _make_refusal("library-no-template", folder)
 
 
@@ -257,7 +250,7 @@ def require_base_folder(
         if damaged:
             raise _untrainable("base_damaged", "library-damaged", name, file=damaged)
     try:
-        check_files(folder, model)
+        check_files(folder)
     except Refused as error:
         raise Untrainable("base_unusable", error.key, "model", **error.arguments) from error
     return folder
@@ -343,9 +336,7 @@ def list_bases(
             size_bytes=card.size if card else None,
             parameters=n or None,
             context=model.context or (card.context if card else read_context(folder)) or None,
-            training_bytes=None
-            if model.embeddings
-            else estimate_memory(TRAINING, n, model, training),
+            training_bytes=estimate_memory(TRAINING, n, model, training),
             answering_bytes=estimate_memory(ANSWERING, n, model, answering),
             dependents=list_dependents(name, engine / "engine.db"),
             problem=problem,

@@ -2,8 +2,8 @@
 
 One Protocol for `recall`, our own transformers worker, and vLLM.
 The engine and its worker exchange JSON lines. To the worker: {"ask": id, "question"},
-{"embed": id, "texts"}, {"stop": id}. From it: {"ready"}, {"broken": why}, then by id {"piece"},
-{"end"}, {"vectors"}, {"refused"}, {"failed"}, and unsolicited {"figures"}.
+{"stop": id}. From it: {"ready"}, {"broken": why}, then by id {"piece"},
+{"end"}, {"refused"}, {"failed"}, and unsolicited {"figures"}.
 """
 
 from __future__ import annotations
@@ -86,10 +86,6 @@ class Finish:
     extension: Mapping[str, object] = field(default_factory=dict)
 
 
-# One vector per text, and the token count of all texts.
-Embedding = tuple[Sequence[Sequence[float]], int]
-
-
 def busy_error(retry_after_s: float) -> ApiError:
     """Return the error for a full queue."""
     message = "Too many questions wait for this model; ask again a little later."
@@ -115,12 +111,6 @@ class Backend(Protocol):
         queue is full, 400 "context_length_exceeded" if the messages are too long.
         """
 
-    async def embed(self, texts: Sequence[str]) -> Embedding:
-        """Return one vector per text, and the token count. Raises as `ask`.
-
-        Raises ApiError 400 if the base has no embeddings.
-        """
-
     def figures(self) -> Mapping[str, float]:
         """Return figures for monitoring: running and waiting requests, tokens, adapters."""
 
@@ -132,18 +122,15 @@ class Backend(Protocol):
 class Setup:
     """The arguments of a worker process.
 
-    `context` 0: the base's own window. `adapters` is the size of the adapter cache. `is_onnx`: it
-    is an ONNX encoder, for which only `folder` and `context` matter.
+    `context` 0: the base's own window. `adapters` is the size of the adapter cache.
     """
 
     folder: str
     context: int
     dtype: str
     quantised: str
-    is_embedding: bool
     device: str
     adapters: int
-    is_onnx: bool = False
 
 
 MEMORY_ADVICE = (
@@ -164,12 +151,6 @@ def refuse_json(request: GenerationRequest) -> None:
     if request.is_json:
         message = "response_format.type must be 'text': only a base behind vLLM answers in JSON"
         raise bad_field("response_format", message)
-
-
-def input_length_error(window: int, longest: int) -> ApiError:
-    """Return the error for an embedding input over the window; both in tokens."""
-    message = f"This model reads at most {window} tokens a text; one has {longest}."
-    return bad_field("input", message, "context_length_exceeded")
 
 
 def damaged_model_error(reason: object) -> ApiError:

@@ -24,10 +24,10 @@ from merlin.engine.serving.base import Line, Unavailable, busy_error, parse_refu
 
 # The pause after the second crash in a row, and the longest one.
 _FIRST_RESTART_S, _MAX_RESTART_S = 4.0, 60.0
-# The longest line from a worker, in bytes: a vector of some thousand numbers.
+# The longest line from a worker, in bytes.
 _MAX_LINE_BYTES = 1 << 20
 _STOP_S = 5.0
-_ANSWER_KINDS = ("piece", "end", "vector", "vectors", "refused", "failed")
+_ANSWER_KINDS = ("piece", "end", "refused", "failed")
 _MAX_SAMPLES = 32
 # The assumed duration before a first answer has finished.
 _INITIAL_DURATION_S = 2.0
@@ -98,11 +98,10 @@ class WorkerProcess:
         Leaving the block before the answer is complete cancels the request.
         """
         number = next(self._numbers)
-        kind = "ask" if "ask" in question else "embed"
         answer = self._answers[number] = asyncio.Queue()
         if self._reading.done():
             answer.put_nowait({"failed": number, "why": "its process has just ended"})
-        self._send({**question, kind: number})
+        self._send({**question, "ask": number})
         try:
             yield answer
         finally:
@@ -158,7 +157,7 @@ class WorkerProcess:
             log.info("base loaded", pid=self._child.pid, **fields)
         number = next((line[kind] for kind in _ANSWER_KINDS if kind in line), None)
         if number in self._answers:
-            is_last = not ("piece" in line or "vector" in line)
+            is_last = "piece" not in line
             answer = self._answers.pop(number) if is_last else self._answers[number]
             answer.put_nowait(line)
 
@@ -279,7 +278,7 @@ class ChildServer:
             if "failed" in line:
                 raise Unavailable(f"{self.name} could not answer: {line['why']}")
             yield line
-            if "end" in line or "vectors" in line:
+            if "end" in line:
                 self.restarts.note_answer()
                 return
 

@@ -1,10 +1,7 @@
-"""Serving of `recall` and `embed` models, with an LRU cache of loaded models.
+"""Serving of `recall` models, with an LRU cache of loaded models.
 
 `recall` selects a trained answer, so sampling parameters (temperature, top_p, seed) are accepted
 without effect; parameters that it cannot support are rejected.
-
-Models of `embed` work like those of `recall`, with the vectors of another encoder. Vectors are
-cached, so each request, also a follow-up question, costs one new text.
 """
 
 from __future__ import annotations
@@ -12,34 +9,28 @@ from __future__ import annotations
 import re
 import threading
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
 
-from merlin.config.engine import RECALL
 from merlin.core.i18n import text
 from merlin.core.messages import Message
 from merlin.engine import training_file
-from merlin.engine.encoder_files import digest_encoder
 from merlin.engine.serving import base
 from merlin.engine.serving.base import (
     Adapter,
-    Backend,
     Chunk,
-    Embedding,
     Finish,
     GenerationRequest,
     refuse_json,
 )
 from merlin.engine.trainers.base import Untrainable
 from merlin.engine.trainers.recall import RecallAnswer
-from merlin.engine.trainers.recall.encoder import digest_built_in, encode, look_up, remember
+from merlin.engine.trainers.recall.encoder import digest_built_in, encode
 from merlin.openai_protocol.errors import bad_field, context_length_error
 
 if TYPE_CHECKING:
-    from merlin.engine.trainers.recall.draws import Floats
     from merlin.engine.trainers.recall.model import RecallModel
 
 # Models that stay loaded, and the size of their files; the newest stays in any case. A model takes
@@ -53,11 +44,8 @@ class RecallBackend:
 
     context = 8192
 
-    def __init__(
-        self, language: str, name: str = RECALL, capacity_bytes: int = CAPACITY_BYTES
-    ) -> None:
+    def __init__(self, language: str, capacity_bytes: int = CAPACITY_BYTES) -> None:
         self._language = language
-        self._name = name
         self._capacity_bytes = capacity_bytes
         # Prevents loading the same model twice concurrently.
         self._lock = threading.Lock()
@@ -88,12 +76,6 @@ class RecallBackend:
         self._figures.update({"prompt_tokens": prompt_tokens, "completion_tokens": tokens, kind: 1})
         yield Finish(reason, prompt_tokens, tokens, extension)
 
-    async def embed(self, texts: Sequence[str]) -> Embedding:  # noqa: ARG002 - Backend's shape
-        """Raise ApiError 400: vectors of `recall` are useless outside of its models."""
-        raise bad_field(
-            "model", "recall makes no embeddings; ask a base that has `embeddings: true`"
-        )
-
     def figures(self) -> Mapping[str, float]:
         """Return the counts of tokens and answers, and the number of loaded models."""
         return {**self._figures, "adapters": len(self._models)}
@@ -114,10 +96,9 @@ class RecallBackend:
             return await run_in_threadpool(model.answer, messages)
         from merlin.engine.trainers.recall.sentences import select_texts  # noqa: PLC0415 - numpy
 
-        encoder = await self._digest_encoder()
-        vectors = await self._encode(select_texts(messages))
-        if not model.is_trained_with(encoder, vectors):
-            raise Untrainable("base_changed", "engine-encoder-changed", "model", name=self._name)
+        vectors = await run_in_threadpool(encode, select_texts(messages))
+        if not model.is_trained_with(digest_built_in(), vectors):
+            raise Untrainable("base_changed", "engine-encoder-changed", "model")
         return await run_in_threadpool(model.answer, messages, vectors)
 
     def _prepare(
@@ -137,60 +118,6 @@ class RecallBackend:
     def _is_full(self) -> bool:
         size = sum(size for _, size in self._models.values())
         return len(self._models) > CAPACITY or size > self._capacity_bytes
-
-    async def _digest_encoder(self) -> str:
-        return digest_built_in()
-
-    async def _encode(self, texts: Sequence[str]) -> Sequence[Floats]:
-        """Return the encoder's vector of each text, in their order."""
-        return await run_in_threadpool(encode, texts)
-
-
-class EmbedBackend(RecallBackend):
-    """The Backend of one encoder and all heads trained on it.
-
-    `folder` returns the encoder's folder; it raises Untrainable if that is missing.
-    """
-
-    def __init__(
-        self, language: str, name: str, folder: Callable[[], Path], encoder: Backend
-    ) -> None:
-        super().__init__(language, name)
-        self._folder = folder
-        self._encoder = encoder
-        self._digest = ""
-        self._vectors: dict[str, Floats] = {}
-
-    async def embed(self, texts: Sequence[str]) -> Embedding:
-        """Return the encoder's own vectors; see Backend."""
-        return await self._encoder.embed(texts)
-
-    def figures(self) -> Mapping[str, float]:
-        """Return the figures of the encoder and of the answers."""
-        return {**self._encoder.figures(), **super().figures()}
-
-    async def close(self) -> None:
-        """Clear the caches and close the encoder."""
-        await super().close()
-        await self._encoder.close()
-
-    async def _digest_encoder(self) -> str:
-        digest = await run_in_threadpool(lambda: digest_encoder(self._folder()))
-        if self._digest not in ("", digest):  # the running process has loaded the old files
-            await self._encoder.close()
-            self._vectors.clear()
-        self._digest = digest
-        return digest
-
-    async def _encode(self, texts: Sequence[str]) -> Sequence[Floats]:
-        import numpy as np  # noqa: PLC0415 - at the first question
-
-        known, missing = look_up(self._vectors, texts)
-        if missing:
-            vectors, _tokens = await self._encoder.embed(missing)
-            known |= zip(missing, np.array(vectors, np.float16), strict=True)  # as when trained
-            remember(self._vectors, known)
-        return [known[text] for text in texts]
 
 
 def _load(adapter: Adapter) -> tuple[RecallModel, int]:

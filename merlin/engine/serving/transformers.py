@@ -1,12 +1,12 @@
 """The engine's own backend: one worker process per base, with batching across adapters.
 
-The worker of an ONNX encoder only computes embeddings. This side never imports torch.
+This side never imports torch.
 """
 
 import importlib.util
 import json
 from collections import Counter
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,7 +19,6 @@ from merlin.engine.serving.base import (
     QUESTION,
     Adapter,
     Chunk,
-    Embedding,
     Finish,
     GenerationRequest,
     Setup,
@@ -29,7 +28,6 @@ from merlin.engine.serving.base import (
 from merlin.engine.serving.process import ChildServer, RestartPolicy, SlotQueue
 
 NEEDED = ("torch", "transformers", "accelerate", "safetensors")
-ONNX_NEEDED = ("onnxruntime", "tokenizers")
 _PROCESS_FIGURES = ("rows", "adapters", "adapters_read", "resident_bytes")
 
 
@@ -47,17 +45,13 @@ class TransformersBackend:
         """Take a base's settings and its folder; the worker's stderr goes to `log`."""
         self._name = name
         self._folder = folder
-        is_onnx = model.backend == "onnx"
-        self._needed = ONNX_NEEDED if is_onnx else NEEDED
         setup = Setup(
             folder=str(folder),
             context=min(filter(None, (model.context, read_context(folder))), default=0),
             dtype=model.dtype,
             quantised=model.quantised,
-            is_embedding=model.embeddings,
             device=settings.device,
             adapters=settings.adapters,
-            is_onnx=is_onnx,
         )
         self._child = ChildServer(
             name=name,
@@ -86,13 +80,6 @@ class TransformersBackend:
                     self._tokens["completion_tokens"] += finish.completion_tokens
                     yield finish
 
-    async def embed(self, texts: Sequence[str]) -> Embedding:
-        """Return one normalised vector per text, and the token count; see Backend."""
-        async with self._child.ask({"embed": 0, "texts": list(texts)}) as lines:
-            *vectors, last = [line async for line in lines]
-        self._tokens["prompt_tokens"] += last["tokens"]
-        return [line["of"] for line in vectors], last["tokens"]
-
     def figures(self) -> Mapping[str, float]:
         """Return the figures; `rows` are those in the batch, `adapters` those in the cache."""
         of_process, queue = self._child.figures, self._child.queue
@@ -109,7 +96,7 @@ class TransformersBackend:
         await self._child.close()
 
     def _check(self) -> None:
-        missing = [name for name in self._needed if importlib.util.find_spec(name) is None]
+        missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
         if missing:
             raise Unavailable(
                 f"{self._name} needs {', '.join(missing)}: run make engine in the checkout,"

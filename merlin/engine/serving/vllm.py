@@ -15,7 +15,7 @@ entrypoints/openai/models/serving.py, lora/worker_manager.py.
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -28,14 +28,12 @@ from merlin.core.messages import CONTROL_TOKEN
 from merlin.engine.serving.base import (
     Adapter,
     Chunk,
-    Embedding,
     Finish,
     GenerationRequest,
     TokenLogprob,
     Unavailable,
     busy_error,
 )
-from merlin.openai_protocol.calls import json_object
 from merlin.openai_protocol.client import read_events, read_whole
 from merlin.openai_protocol.errors import (
     ApiError,
@@ -54,8 +52,7 @@ SILENCE_S = 300.0
 _OK = 200
 # Limits the memory that a faulty server can use.
 MAX_RESPONSE_BYTES = 64_000_000
-_CHAT, _EMBEDDINGS = "/v1/chat/completions", "/v1/embeddings"
-_NO_EMBEDDINGS = (400, 404, 501)
+_CHAT = "/v1/chat/completions"
 _USAGE_FIELDS = ("prompt_tokens", "completion_tokens")
 _BUSY, _NO_KEY, _UNKNOWN = (429, 503), (401, 403), 404
 _REFUSED = (400, 413, 422)
@@ -181,7 +178,6 @@ class VllmBackend:
         """Take the model with its `url`, and its API key ("" for none)."""
         self._client = UpstreamClient(key)
         self._url = model.url.rstrip("/").removesuffix("/v1")
-        self._can_embed = model.embeddings
         self._figures: Counter[str] = Counter(running=0)
         # By name, the least recently used first.
         self._loaded: dict[str, None] = {}
@@ -208,23 +204,6 @@ class VllmBackend:
                     if answer.status != _UNKNOWN:
                         raise error
         raise error
-
-    async def embed(self, texts: Sequence[str]) -> Embedding:
-        """Return one vector per text, and the token count; see Backend.embed."""
-        if not self._can_embed:
-            raise no_embeddings_error()
-        body: Json = {"input": list(texts), "encoding_format": "float"}
-        answer = await self._client.fetch(f"{self._url}{_EMBEDDINGS}", body)
-        if answer.status in _NO_EMBEDDINGS and not answer.is_too_long:
-            raise no_embeddings_error(answer.error_text)
-        if answer.status != _OK:
-            raise answer.to_exception()
-        try:
-            response: Any = json_object(answer.body)
-            rows = sorted(response["data"], key=lambda row: row["index"])
-            return [row["embedding"] for row in rows], response["usage"]["prompt_tokens"]
-        except (InvalidResponse, KeyError, TypeError) as error:
-            raise Unavailable(f"vLLM sent no embeddings: {answer.error_text}") from error
 
     def figures(self) -> Mapping[str, float]:
         """Return the figures for monitoring; the queue is in the other server.
@@ -354,12 +333,6 @@ def parse_logprobs(logprobs: Mapping[str, Any] | None) -> list[TokenLogprob]:
 def _parse_token(token: Mapping[str, Any]) -> TokenLogprob:
     top = [_parse_token(near) for near in token.get("top_logprobs") or []]
     return TokenLogprob(token["token"], token["logprob"], token.get("bytes"), top)
-
-
-def no_embeddings_error(reason: str = "") -> ApiError:
-    """Return the error for a base without embeddings."""
-    text = "This base gives no embeddings; ask one that is listed with `embeddings: true`."
-    return ApiError(400, f"{text} {reason}".strip(), param="model")
 
 
 def build_adapter_name(adapter: Adapter) -> str:

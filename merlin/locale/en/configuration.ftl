@@ -19,6 +19,7 @@ config-unknown-key =
 config-removed-hearing = the engine no longer transcribes; add a server with /v1/audio/transcriptions to providers, name it in chat.transcription, and remove this key
 config-removed-openid = OpenID Connect was removed: people sign in by the bot, inside Telegram or by password; delete this key
 config-removed-webhooks = the engine no longer sends webhooks; remove this key: the daemon asks for its jobs by itself
+config-removed-embeddings = the engine no longer gives embeddings or trains on another encoder; take recall, whose encoder is built in, and remove this key
 config-removed-gguf = the engine no longer reads .gguf files; give a folder with .safetensors, or the model's name at the hub (hub)
 config-missing-key = the key { $name } is missing
 config-wrong-type = expected { $expected }, got { $found }
@@ -46,8 +47,7 @@ config-open-database = the server isn't on this machine, so add sslmode=verify-f
 config-database-url = this is no address of PostgreSQL ({ $reason }); an example: postgresql://merlin@db.example.com/merlin?sslmode=verify-full
 config-base-own = this name belongs to Merlin's own base model; choose another
 config-base-place = give either path (a folder) or hub (owner/name)
-config-no-backend = missing: the address of the { $backend } server
-config-onnx-encodes = must be true with backend: onnx; such a file is read as a sentence encoder alone
+config-no-backend = missing: the address of the vLLM server
 config-no-cluster = missing: the address of the Ray cluster, or local
 config-no-dsn = MERLIN_SENTRY_DSN holds no DSN: copy it whole from the settings of the project in Sentry (`https://…@…/…`)
 config-no-folder = missing: the cloud folder that this address needs (`folder: b1g…`)

@@ -13,5 +13,4 @@ engine-left = { $n ->
 }
 engine-threshold-lowered = The confidence threshold went down to the weakest taught question: the model will say “I don't know” less often than it should.
 engine-base-gone = The base model “{ $base }” is no longer in engine.models of the config: put it back and create the job again.
-engine-encoder-fails = The encoder { $name } gave no vectors: { $reason }. Fix that, then create the job again; existing models stay as they are.
-engine-encoder-changed = The encoder { $name } isn't the one this model was trained with: its files, or the length of its vectors, have changed. Put the earlier files back, or train the model again.
+engine-encoder-changed = The encoder of recall isn't the one this model was trained with. Train the model again.

@@ -3,8 +3,6 @@
 library-no-folder = There's no folder { $folder }. Correct engine.models in the configuration, or copy the base model there.
 library-no-config = { $folder } has no config.json, so it isn't a base model. It needs config.json, the weights as .safetensors, and a tokenizer.
 library-no-tokenizer = { $folder } has no tokenizer (tokenizer.json or tokenizer.model). Copy it from where the base model came from.
-library-no-tokenizer-json = { $folder } has no tokenizer.json, the only form of tokenizer an ONNX encoder is read with. Copy it from where the encoder came from.
-library-no-onnx = { $folder } has no ONNX file (model.onnx or onnx/model.onnx). Export the encoder once (docs/en/bases.md tells how), or take backend: transformers for its .safetensors.
 library-no-template = The base model in { $folder } has no chat template. Use its instruct variant, or put a chat_template.jinja next to its tokenizer.
 library-no-shard = Part of the weights is missing in { $folder }: { $file }. Copy it from where the base model came from.
 library-pickled = The weights in { $folder } are pickled (.bin, .pt), and reading such a file may run a stranger's code. Take the base model as .safetensors.
@@ -22,7 +20,6 @@ library-hub-refuses = The hub refused to give { $hub } (status { $status }). Try
 library-hub-unreachable = The hub can't be reached: { $reason }. What has come is kept; run the command again.
 library-offline = HF_HUB_OFFLINE is set, and { $hub } isn't in the cache of the hub's client. Unset it, or copy the base model here and give its path in engine.models.
 library-hub-no-safetensors = { $hub } has no .safetensors, and other weights aren't loaded, since reading them may run a stranger's code. Take a variant of it that has them.
-library-hub-no-onnx = { $hub } has no model.onnx, neither at the top nor in its folder onnx. Take backend: transformers for its .safetensors, or export it yourself (docs/en/bases.md tells how) and give path.
 library-no-room = There isn't enough room on the disk: { $needed } GB are needed, { $free } GB are free. Free some space; what has come is kept.
 library-wrong-checksum = { $file } doesn't match the hub's checksum and was deleted. Run the command again.
 library-disk-full = The disk is full; the written part of the base model was deleted. Free some space and run the command again.

@@ -19,6 +19,7 @@ config-unknown-key =
 config-removed-hearing = движок больше не распознаёт речь: добавьте в providers сервер с /v1/audio/transcriptions, укажите его в chat.transcription и удалите этот ключ
 config-removed-openid = вход через OpenID Connect удалён: входят через бота, внутри Telegram или по паролю; удалите этот ключ
 config-removed-webhooks = движок больше не отправляет вебхуки; уберите этот ключ: демон сам опрашивает обучения
+config-removed-embeddings = движок больше не даёт эмбеддингов и не обучает на другом энкодере: возьмите recall, его энкодер встроен, и удалите этот ключ
 config-removed-gguf = движок больше не читает файлы .gguf: задайте папку с .safetensors или имя модели на хабе (hub)
 config-missing-key = не хватает ключа { $name }
 config-wrong-type = ожидается { $expected }, а указано: { $found }
@@ -46,8 +47,7 @@ config-open-database = сервер не на этой машине, поэто�
 config-database-url = это не адрес PostgreSQL ({ $reason }); образец: postgresql://merlin@db.example.com/merlin?sslmode=verify-full
 config-base-own = это имя собственной базовой модели Merlin; выберите другое
 config-base-place = задайте что-то одно: path (папка) или hub (владелец/имя)
-config-no-backend = не хватает адреса сервера { $backend }
-config-onnx-encodes = с backend: onnx должно быть true: такой файл читается только как энкодер предложений
+config-no-backend = не хватает адреса сервера vLLM
 config-no-cluster = не хватает адреса кластера Ray или слова local
 config-no-dsn = в MERLIN_SENTRY_DSN не DSN: скопируйте его целиком из настроек проекта в Sentry (`https://…@…/…`)
 config-no-folder = не хватает каталога облака, без него такая форма не работает (`folder: b1g…`)

@@ -3,8 +3,6 @@
 library-no-folder = Папки { $folder } нет. Поправьте engine.models в настройках или скопируйте модель туда.
 library-no-config = В { $folder } нет config.json, значит, это не базовая модель. Нужны config.json, веса в .safetensors и токенизатор.
 library-no-tokenizer = В { $folder } нет токенизатора (tokenizer.json или tokenizer.model). Скопируйте его оттуда, откуда взята модель.
-library-no-tokenizer-json = В { $folder } нет tokenizer.json, а энкодер в ONNX читается только с ним. Скопируйте его оттуда, откуда взят энкодер.
-library-no-onnx = В { $folder } нет файла ONNX (model.onnx или onnx/model.onnx). Экспортируйте энкодер один раз (как — на странице docs/ru/bases.md) или поставьте backend: transformers для его .safetensors.
 library-no-template = У базовой модели в { $folder } нет шаблона чата. Возьмите её вариант instruct или положите chat_template.jinja рядом с токенизатором.
 library-no-shard = В { $folder } не хватает части весов: { $file }. Скопируйте её оттуда, откуда взята модель.
 library-pickled = Веса в { $folder } сохранены через pickle (.bin, .pt), а чтение такого файла может запустить чужой код. Возьмите модель в .safetensors.
@@ -22,7 +20,6 @@ library-hub-refuses = Хаб отказался выдать { $hub } (код { 
 library-hub-unreachable = Хаб недоступен: { $reason }. Полученное сохранено; выполните команду ещё раз.
 library-offline = Задано HF_HUB_OFFLINE, а в кеше клиента хаба нет { $hub }. Снимите его или скопируйте модель сюда и укажите её path в engine.models.
 library-hub-no-safetensors = У { $hub } нет .safetensors, а другие веса не загружаются: их чтение может запустить чужой код. Возьмите вариант, где они есть.
-library-hub-no-onnx = У { $hub } нет model.onnx ни в корне, ни в папке onnx. Поставьте backend: transformers для его .safetensors или экспортируйте энкодер сами (как — на странице docs/ru/bases.md) и укажите path.
 library-no-room = На диске мало места: нужно { $needed } ГБ, свободно { $free } ГБ. Освободите место; полученное сохранено.
 library-wrong-checksum = { $file } не совпал с контрольной суммой хаба и удалён. Выполните команду ещё раз.
 library-disk-full = Диск полон; записанная часть модели удалена. Освободите место и выполните команду ещё раз.

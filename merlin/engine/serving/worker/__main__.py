@@ -17,10 +17,7 @@ def main() -> int:
     setup = Setup(**json.loads(sys.argv[1]))
     # Imported after EnginePipe watches the engine, because torch takes seconds.
     with without_garbage_collection():
-        if setup.is_onnx:
-            from merlin.engine.serving.worker.onnx_encoder import describe_error, serve  # noqa: PLC0415 - without torch
-        else:
-            from merlin.engine.serving.worker.loop import describe_error, serve  # noqa: PLC0415
+        from merlin.engine.serving.worker.loop import describe_error, serve  # noqa: PLC0415
     try:
         serve(setup, pipe)
     except Exception as error:  # noqa: BLE001 - reported to the engine; the traceback is logged

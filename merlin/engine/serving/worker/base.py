@@ -1,4 +1,4 @@
-"""A base model in memory, the adapters beside it, and embeddings.
+"""A base model in memory and the adapters beside it.
 
 An adapter is a folder in PEFT's layout, validated against its base. Source of the layout:
 huggingface/peft, docs/source/developer_guides/checkpoint.md. Whether a base supports batched
@@ -9,20 +9,18 @@ import json
 import math
 import re
 from collections import OrderedDict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import torch
 import transformers.modeling_utils  # noqa: F401 - else imported with the model, which takes longer
 from safetensors.torch import load_file
 from torch import Tensor
-from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from merlin.engine.encoder_files import takes_first_token
-from merlin.engine.serving.base import Adapter, GenerationRequest, Setup, input_length_error
+from merlin.engine.serving.base import Adapter, GenerationRequest, Setup
 from merlin.engine.serving.worker.forward import (
     AdapterStack,
     BatchedPasses,
@@ -41,8 +39,6 @@ _UNSUPPORTED = ("use_dora", "modules_to_save", "trainable_token_indices", "lora_
 
 # Timed steps per number of threads.
 _MAX_TRIES = 3
-# Texts per batch.
-_TEXTS_AT_ONCE = 16
 
 
 class Unservable(Exception):
@@ -97,16 +93,12 @@ WINDOW = 8192
 
 @dataclass(frozen=True, slots=True)
 class LoadedBase:
-    """A loaded base; `window` in tokens, `end_tokens` are the end-of-sequence tokens.
-
-    `takes_first_token`: an encoder's pooling takes the first token's vector instead of the mean.
-    """
+    """A loaded base; `window` in tokens, `end_tokens` are the end-of-sequence tokens."""
 
     model: Any
     tokenizer: Any
     window: int
     end_tokens: frozenset[int]
-    takes_first_token: bool = False
 
     def choose_sampling(self, request: GenerationRequest) -> tuple[float, float]:
         """Return temperature and top_p of a request.
@@ -129,8 +121,7 @@ def load(setup: Setup) -> LoadedBase:
     _check_setup(setup)
     dtype = choose_dtype(setup.dtype, torch.device(setup.device))
     tokenizer: Any = AutoTokenizer.from_pretrained(setup.folder, trust_remote_code=False)
-    kind: Any = AutoModel if setup.is_embedding else AutoModelForCausalLM
-    model = kind.from_pretrained(
+    model: Any = AutoModelForCausalLM.from_pretrained(
         setup.folder,
         dtype=dtype,
         device_map={"": setup.device},
@@ -139,14 +130,13 @@ def load(setup: Setup) -> LoadedBase:
         use_safetensors=True,
         local_files_only=True,
     ).eval()
-    if not setup.is_embedding and not tokenizer.chat_template:
+    if not tokenizer.chat_template:
         raise Unservable("the base has no chat template; take one that is made for conversations")
-    end_tokens = frozenset() if setup.is_embedding else _find_end_tokens(model, tokenizer)
     config = model.config.get_text_config()
     own = int(getattr(config, "max_position_embeddings", 0) or setup.context or WINDOW)
     # The configured window, at most the base's number of positions.
-    takes_first = setup.is_embedding and takes_first_token(Path(setup.folder))
-    base = LoadedBase(model, tokenizer, min(setup.context or own, own), end_tokens, takes_first)
+    window = min(setup.context or own, own)
+    base = LoadedBase(model, tokenizer, window, _find_end_tokens(model, tokenizer))
     if setup.device == "cpu":
         ids = torch.ones(1, 16, dtype=torch.long)
         torch.set_num_threads(choose_threads(lambda: model(input_ids=ids), _MAX_TRIES))
@@ -271,32 +261,3 @@ class AdapterCache:
                 break
             self._stack.forget(self._cached.pop(digest))
         return self._cached[adapter.digest]
-
-
-def embed(base: LoadedBase, texts: Sequence[str]) -> tuple[Iterator[list[float]], int]:
-    """Return one vector per text, computed in parts, and the token count.
-
-    Raises ApiError 400 over the window.
-    """
-    tokens = [base.tokenizer(text)["input_ids"] for text in texts]
-    longest = max((len(row) for row in tokens), default=0)
-    if longest > base.window:
-        raise input_length_error(base.window, longest)
-    parts = (
-        tokens[start : start + _TEXTS_AT_ONCE] for start in range(0, len(tokens), _TEXTS_AT_ONCE)
-    )
-    vectors = (vector for part in parts for vector in _compute_vectors(base, part))
-    return vectors, sum(len(row) for row in tokens)
-
-
-def _compute_vectors(base: LoadedBase, tokens: Sequence[Sequence[int]]) -> list[list[float]]:
-    longest = max(1, *(len(row) for row in tokens))
-    padded = [[*row, *[0] * (longest - len(row))] for row in tokens]
-    mask_rows = [[1] * len(row) + [0] * (longest - len(row)) for row in tokens]
-    mask = torch.tensor(mask_rows, device=base.model.device)
-    ids = torch.tensor(padded, device=base.model.device)
-    last = base.model(input_ids=ids, attention_mask=mask).last_hidden_state.float()
-    mean = (last * mask[:, :, None]).sum(1) / mask.sum(1, keepdim=True).clamp(min=1)
-    pooled = last[:, 0] if base.takes_first_token else mean
-    vectors: list[list[float]] = torch.nn.functional.normalize(pooled, dim=-1).tolist()
-    return vectors

@@ -1,4 +1,4 @@
-"""The main loop of the worker process: continuous batching, and embeddings.
+"""The main loop of the worker process: continuous batching.
 
 Rows join and leave the batch between steps. A step prefills some of the waiting prompts, up to a
 token limit so that running rows are not delayed for long, and then decodes one token of every
@@ -32,7 +32,6 @@ from merlin.engine.serving.worker.base import (
     LoadedBase,
     Unservable,
     choose_passes,
-    embed,
     load,
 )
 from merlin.engine.serving.worker.detokenizer import Detokenizer, StopFinder, TokenBytes
@@ -286,7 +285,7 @@ def _remove_row(rows: list[Row], cache: KvCache, index: int) -> None:
 def serve(setup: base.Setup, pipe: EnginePipe) -> NoReturn:
     """Load a base and serve requests; never returns."""
     with torch.inference_mode():
-        worker = GenerationWorker(load(setup), setup, pipe.send, pipe.stopped)
+        worker = GenerationWorker(load(setup), setup, pipe.send)
         while True:
             for line in _receive(pipe.inbox, is_waiting=not worker.is_busy):
                 worker.handle(line)
@@ -306,16 +305,13 @@ def _receive(inbox: SimpleQueue[Line], *, is_waiting: bool) -> list[Line]:
 class GenerationWorker:
     """Handles request lines, runs steps of the batch, sends response lines."""
 
-    def __init__(self, base: LoadedBase, setup: base.Setup, send: Send, stopped: set[int]) -> None:
+    def __init__(self, base: LoadedBase, setup: base.Setup, send: Send) -> None:
         self._base = base
         self._send = send
-        self._stopped = stopped
         self._token_bytes = TokenBytes(base.tokenizer)
         self._stack = AdapterStack(base.model)
-        passes, why = (
-            choose_passes(base.model, self._stack) if not setup.is_embedding else (None, "")
-        )
-        self._batch = Batch(passes) if passes else None
+        passes, why = choose_passes(base.model, self._stack)
+        self._batch = Batch(passes)
         self._adapter_cache = AdapterCache(self._stack, base.model.device, setup.adapters)
         send({"ready": base.window, "alone": why, "threads": torch.get_num_threads()})
         self._send_figures()
@@ -328,14 +324,12 @@ class GenerationWorker:
     def handle(self, line: Line) -> None:
         """Handle one request line."""
         if "stop" in line:
-            self._stopped.discard(line["stop"])
-            if self._batch is not None:
-                self._batch.remove(line["stop"])
+            self._batch.remove(line["stop"])
             self._send_figures()
             return
-        number = line.get("ask", line.get("embed"))
+        number = line["ask"]
         try:
-            self._ask(line) if "ask" in line else self._embed(line)
+            self._ask(line)
         except ApiError as refusal:
             self._send(base.build_refusal_line(number, refusal))
         except Exception as error:
@@ -361,8 +355,6 @@ class GenerationWorker:
 
     def _ask(self, line: Line) -> None:
         adapter, request = base.QUESTION.validate_python(line["question"])
-        if self._batch is None:
-            raise bad_field("model", "this model only makes embeddings; use /v1/embeddings")
         prompt = encode_prompt(self._base, request.messages)
         try:
             weights = self._adapter_cache.get(adapter, self._batch.adapters) if adapter else None
@@ -370,17 +362,6 @@ class GenerationWorker:
             raise base.damaged_model_error(error) from error
         answering = (self._base, self._token_bytes, self._send_part)
         self._batch.add(Row(line["ask"], prompt, weights, request, *answering))
-        self._send_figures()
-
-    def _embed(self, line: Line) -> None:
-        if self._batch is not None:
-            raise bad_field("model", "this model makes no embeddings; name a base made for them")
-        vectors, tokens = embed(self._base, line["texts"])
-        for vector in vectors:
-            if line["embed"] in self._stopped:
-                break
-            self._send({"vector": line["embed"], "of": vector})
-        self._send({"vectors": line["embed"], "tokens": tokens})
         self._send_figures()
 
     def _send_part(self, number: int, part: Chunk | Finish) -> None:
@@ -391,7 +372,7 @@ class GenerationWorker:
 
     def _send_figures(self) -> None:
         figures = {
-            "rows": len(self._batch) if self._batch is not None else 0,
+            "rows": len(self._batch),
             "adapters": len(self._adapter_cache),
             "adapters_read": self._adapter_cache.load_count,
             "resident_bytes": read_resident_bytes(os.getpid()),

