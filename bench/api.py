@@ -17,12 +17,10 @@ from bench.api_catalogue import LESSONS, queries
 from bench.api_sides import (
     Figures,
     RunningServer,
-    Side,
     catalogue,
     merlin_command,
     plain_command,
     run_server,
-    uncached_command,
 )
 from bench.chat_figures import Figure, format_row
 
@@ -52,12 +50,10 @@ def _measure_median(server: RunningServer, *paths: str, **arguments: object) -> 
 
 
 def compare_lists() -> list[Figure]:
-    """Compare the list of 100 courses with plain FastAPI: uncached, cached, and not modified."""
+    """Compare the list of 100 courses with plain FastAPI: cached, and not modified."""
     with catalogue(FEW) as state:
         with run_server(plain_command, state) as server:
             plain_figures = _measure_median(server, LIST)
-        with run_server(uncached_command, state) as server:
-            uncached = _measure_median(server, LIST)
         with run_server(merlin_command, state) as server:
             cached = _measure_median(server, LIST)
             read_etag = server.read_etag(LIST)
@@ -65,28 +61,18 @@ def compare_lists() -> list[Figure]:
     assert set(not_modified["statuses"]) == {"304"}, not_modified
     key = "answers_per_s"
     return [
-        Figure.ratio("list of 100 courses, uncached", uncached, plain_figures, key, 3.0, 4.0),
-        Figure.ratio("list of 100 courses, cached", cached, plain_figures, key, 8.0, 12.0),
-        Figure.ratio("list of 100 courses, 304", not_modified, plain_figures, key, 8.0, 12.0),
+        Figure.ratio("list of 100 courses, cached", cached, plain_figures, key, 3.0, 4.0),
+        Figure.ratio("list of 100 courses, 304", not_modified, plain_figures, key, 3.0, 4.0),
     ]
 
 
 def measure_large() -> list[Figure]:
     """Request pages, searches and materials of 10,000 courses with 100,000 materials."""
-    return _measure_catalogue(merlin_command, "")
-
-
-def measure_uncached() -> list[Figure]:
-    """Measure the same without the response cache."""
-    return _measure_catalogue(uncached_command, ", uncached")
-
-
-def _measure_catalogue(side: Side, how: str) -> list[Figure]:
     words = [f"{LIST}/search?limit=20&query={quote(query)}" for query in queries(500)]
     with catalogue(MANY) as state:
         pages = [f"{LIST}?limit=50{cursor}" for cursor in _cursors(state)]
         materials = [f"{LIST}/{n + 1}/materials/{n * LESSONS + 1}" for n in range(0, MANY, 7)]
-        with run_server(side, state) as server:
+        with run_server(merlin_command, state) as server:
             pages_read, searched, material_read = (
                 _measure_median(server, *paths, clients=CLIENTS)
                 for paths in (pages, words, materials)
@@ -94,9 +80,9 @@ def _measure_catalogue(side: Side, how: str) -> list[Figure]:
     for figures in (pages_read, searched, material_read):
         assert set(figures["statuses"]) == {"200"}, figures
     return [
-        Figure.at_most(f"10,000 courses, page of 50, p99{how}", pages_read, "p99_ms", 10, 8),
-        Figure.at_most(f"10,000 courses, search, p99{how}", searched, "p99_ms", 30, 20),
-        Figure.at_most(f"100,000 materials, one of them, p99{how}", material_read, "p99_ms", 10, 8),
+        Figure.at_most("10,000 courses, page of 50, p99", pages_read, "p99_ms", 10, 8),
+        Figure.at_most("10,000 courses, search, p99", searched, "p99_ms", 30, 20),
+        Figure.at_most("100,000 materials, one of them, p99", material_read, "p99_ms", 10, 8),
     ]
 
 
@@ -161,7 +147,6 @@ def _create_keys(state: Path) -> list[str]:
 ROWS: dict[str, Callable[[], list[Figure]]] = {
     "plain": compare_lists,
     "many": measure_large,
-    "cold": measure_uncached,
     "start": measure_keep_alive,
     "race": race_favourites,
 }

@@ -87,11 +87,6 @@ def merlin_command(state: Path, port: int) -> Sequence[str]:
     return ["-m", "merlin", "api", "--config", str(config)]
 
 
-def uncached_command(state: Path, port: int) -> Sequence[str]:
-    """Return the command of Merlin's API without its response cache."""
-    return ["-m", "bench.api_uncached", str(state), str(port)]
-
-
 def plain_command(state: Path, port: int) -> Sequence[str]:
     """Return the command of the plain FastAPI server."""
     return ["-m", "bench.api_plain", str(state / "merlin.db"), str(port)]

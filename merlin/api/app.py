@@ -28,7 +28,7 @@ from merlin.api.pages.errors import add_error_pages
 from merlin.api.pages.site import page_routes
 from merlin.api.problems import add_problems, unavailable
 from merlin.api.rate_limits import SHARE_S, Limits, LoginThrottle, limits_layer
-from merlin.api.response_cache import POLL_INTERVAL_S, CatalogueCache, cache_layer
+from merlin.api.response_cache import POLL_INTERVAL_S, CatalogueCache
 from merlin.api.routers import api_routes
 from merlin.api.services import ApiServices
 from merlin.app import courses
@@ -68,7 +68,7 @@ def create_app(services: ApiServices) -> FastAPI:
     app.state.services = services
     app.state.traffic = Traffic()
     app.state.answers = AnswerCounts()
-    app.state.catalogue = CatalogueCache(services.kept_bytes)
+    app.state.catalogue = CatalogueCache()
     app.state.login_throttle = LoginThrottle()
     app.state.limits = Limits(services.config.api.limits)
     app.state.bodies = server.BodyBudget(services.bodies_bytes)
@@ -77,7 +77,6 @@ def create_app(services: ApiServices) -> FastAPI:
     add_problems(app)
     add_description(app)
     add_error_pages(app)
-    app.add_middleware(cache_layer)
     app.add_middleware(path_alias)
     app.add_middleware(
         server.BodyLimit,

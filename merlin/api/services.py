@@ -25,7 +25,7 @@ class ApiServices(Context):
     `hook_secrets` are the accepted secrets of each webhook.
 
     `body_bytes`: the longest dataset file, with each character as a JSON escape. `bodies_bytes`:
-    total size of the large bodies in progress. `kept_bytes`: size of the catalogue cache.
+    total size of the large bodies in progress.
     `max_unpaged_courses`: longer catalogues are paginated even without a limit.
     """
 
@@ -40,7 +40,6 @@ class ApiServices(Context):
     hook_secrets: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
     body_bytes: int = 8 * 1024 * 1024
     bodies_bytes: int = 64 * 1024 * 1024
-    kept_bytes: int = 32 * 1024 * 1024
     max_unpaged_courses: int = 1_000
 
 
