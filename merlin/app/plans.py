@@ -1,4 +1,4 @@
-"""Plans: list them, try one, stop a renewal; and the renewals.
+"""Plans: what a person has, stop a renewal; and the renewals.
 
 A person whose plan is renewed by a saved method is reminded three days before. The payment is
 requested a day before the plan ends and on the two days after that, and then no more. Each attempt
@@ -22,7 +22,6 @@ from merlin.billing.quota import (
     Gift,
     Plan,
     Quotas,
-    Source,
     plan_named,
     plan_of,
     plans_for_sale,
@@ -47,15 +46,6 @@ from merlin.db.tables import RENEWAL
 from merlin.providers.payments import Gateway
 
 log = get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class PlanOffer:
-    """One plan as a person may have it; `can_start_trial` None: not signed in."""
-
-    plan: Plan
-    is_default: bool
-    can_start_trial: bool | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,17 +107,8 @@ def read_current_plan(ctx: Context, actor: Actor, dataset: str | None = None) ->
 
 
 def has_shop(ctx: Context) -> bool:
-    """Return whether any plan is on sale or has a trial."""
-    return bool(plans_for_sale(ctx.plans)) or any(plan.trial_days for plan in ctx.plans)
-
-
-def list_plans(ctx: Context, actor: Actor) -> list[PlanOffer]:
-    """Return every plan; the first is the default one."""
-    who = actor.user_id
-    return [
-        PlanOffer(each, not place, can_start_trial(ctx, who, each) if who else None)
-        for place, each in enumerate(ctx.plans)
-    ]
+    """Return whether any plan is on sale."""
+    return bool(plans_for_sale(ctx.plans))
 
 
 def read_subscriptions(ctx: Context, actor: Actor) -> Subscriptions:
@@ -136,31 +117,6 @@ def read_subscriptions(ctx: Context, actor: Actor) -> Subscriptions:
         return Subscriptions()
     terms = Terms(ctx.db, ctx.clock).list_of_user(actor.user_id)
     return Subscriptions(terms=terms, renewals=Renewals(ctx.db).list_of_user(actor.user_id))
-
-
-def can_start_trial(ctx: Context, user_id: int, plan: Plan) -> bool:
-    """Return whether a person may have the trial of a plan: once, and without the plan."""
-    terms = Terms(ctx.db, ctx.clock)
-    if not plan.trial_days or terms.has_had_trial(user_id, plan.name):
-        return False
-    return all(each.plan != plan.name for each in terms.list_of_user(user_id))
-
-
-def start_trial(ctx: Context, actor: Actor, name: str) -> int:
-    """Grant the actor the trial of a plan; return its days.
-
-    Raises NotFound if it has none, Refused if it was used.
-    """
-    plan, user_id = plan_named(ctx.plans, name), actor.user_id
-    if not user_id or plan is None or not plan.trial_days:
-        raise NotFound(f"no trial of {name}", "billing-no-trial")
-    days, key = plan.trial_days, f"trial:{name}"
-    is_new = can_start_trial(ctx, user_id, plan) and Terms(ctx.db, ctx.clock).add(
-        user_id, name, days, Source.TRIAL, key, actor.name
-    )
-    if not is_new:
-        raise Refused(f"{name} was tried", "billing-trial-used")
-    return days
 
 
 def find_renewal(ctx: Context, actor: Actor, renewal_id: int) -> Renewal:

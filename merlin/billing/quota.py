@@ -42,7 +42,6 @@ class Source(StrEnum):
 
     # The values are stored in the database.
     GRANT = "grant"
-    TRIAL = "trial"
     GIFT = "gift"
 
 

@@ -18,7 +18,6 @@ from typing import Any
 from peewee import fn
 
 from merlin.billing.quota import Source
-from merlin.billing.tombstones import Tombstones
 from merlin.core.clock import from_iso, iso
 from merlin.core.money import Amount
 from merlin.db.audit import Audit, person_reference
@@ -103,7 +102,7 @@ class Renewal:
 class Term:
     """A plan from `starts_at` up to `ends_at`.
 
-    `key` identifies what is given only once: "grant:17", "trial:plus". `grant_id` is the ledger's
+    `key` identifies what is given only once: "grant:17". `grant_id` is the ledger's
     row that it was given for. `by` as in `db.audit`.
     """
 
@@ -287,7 +286,7 @@ class Renewals(Repository):
 
 
 class Terms(Repository):
-    """One row for each term; with a cipher, trials are recognised after an erasure."""
+    """One row for each term."""
 
     @transaction
     def give(self, term: Term) -> bool:
@@ -327,14 +326,6 @@ class Terms(Repository):
         later = other.select(other.id).where(is_later & (other.ends_at > TERM.ends_at))
         query = TERM.select().where(is_in_period & has_length & ~fn.EXISTS(later))
         return _TERMS.read_all(self.db, query.order_by(TERM.ends_at))
-
-    def has_had_trial(self, user_id: int, plan: str) -> bool:
-        """Return whether a person had the trial of a plan, even before an erasure."""
-        condition = (
-            (TERM.user_id == user_id) & (TERM.plan == plan) & (TERM.source == Source.TRIAL.value)
-        )
-        has_row = self.db.has(TERM, condition)
-        return has_row or Tombstones(self.db, self._clock).has_had(user_id, Source.TRIAL, plan)
 
     def shorten(self, grant_id: int, length: timedelta, paid: Amount, remaining: Amount) -> None:
         """Shorten a grant's term in proportion to the remaining money; later ones move earlier.

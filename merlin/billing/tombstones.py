@@ -1,25 +1,21 @@
-"""Data kept under a keyed hash after an erasure: plan usage, trials, a block.
+"""Data kept under a keyed hash after an erasure: plan usage, a block.
 
-Without it, deleting everything and coming back would reset the usage and remove a block, and be
-rewarded as the arrival of an invited person.
+Without it, deleting everything and coming back would reset the usage and remove a block.
 """
 
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from peewee import Case, fn
 
-from merlin.billing.quota import Source, UseState
+from merlin.billing.quota import UseState
 from merlin.core.clock import iso
 from merlin.db.database import Parameter, Prepared, Repository, Row, transaction
-from merlin.db.tables import LEFT_BEHIND, QUOTA_USE, TERM, USER
+from merlin.db.tables import LEFT_BEHIND, QUOTA_USE, USER
 
 # Stored in the place of a format; only an admin ends a block.
 BLOCK = "block"
-# That the person was here, for a year: their next arrival is no invited person's.
-LEFT, LEFT_FOR = "left", timedelta(days=365)
-# "trial:plus" is stored there too: a trial had.
 _ALWAYS = "9999-12-31"
 _NOTHING: Row = {"day": "", "day_used": 0, "month": "", "month_used": 0}
 _IS_BLOCK = LEFT_BEHIND.format == BLOCK
@@ -33,14 +29,14 @@ _BLOCKED = Prepared(LEFT_BEHIND.select(LEFT_BEHIND.mark).where(_IS_BLOCK))
 
 
 class Tombstones(Repository):
-    """One row for each format of a person who left, one for a block, one that they left.
+    """One row for each format of a person who left, one for a block.
 
     Without a cipher, people who left are not recognised.
     """
 
     @transaction
     def store(self, user_id: int, until: datetime) -> None:
-        """Keep the person's newest usage until `until`, and their trials and block."""
+        """Keep the person's newest usage until `until`, and their block."""
         marks = self.db.cipher.marks(str(user_id))
         now = iso(self._clock())
         rows = (row for mark in marks for row in self.db.rows(_VALID_ROWS(mark=mark, now=now)))
@@ -52,15 +48,8 @@ class Tombstones(Repository):
                     row[f"{span}_used"] += earlier[f"{span}_used"]
             self._put(marks[0], row.pop("format"), iso(until), row)
         query = USER.select(USER.is_blocked).where(USER.user_id == user_id)
-        is_blocked = self.db.value(query)
-        if is_blocked is not None:
-            self._put(marks[0], LEFT, iso(self._clock() + LEFT_FOR))
-        facts = [BLOCK] if is_blocked else []
-        is_trial = (TERM.user_id == user_id) & (TERM.source == Source.TRIAL.value)
-        trials = self.db.rows(TERM.select(TERM.plan).where(is_trial))
-        facts += [f"{Source.TRIAL.value}:{row['plan']}" for row in trials]
-        for fact in facts:
-            self._put(marks[0], fact, _ALWAYS)
+        if self.db.value(query):
+            self._put(marks[0], BLOCK, _ALWAYS)
 
     def _list_covered(self, user_id: int) -> list[Row]:
         """Return what the plan covered in the person's newest day and month, by format."""
@@ -88,19 +77,6 @@ class Tombstones(Repository):
 
     def _put(self, mark: str, name: str, until: str, use: Row = _NOTHING) -> None:
         self.db.upsert(LEFT_BEHIND, {"mark": mark, "format": name}, {**use, "until": until})
-
-    def has_had(self, user_id: int, source: Source, name: str) -> bool:
-        """Return whether the person had the trial of a plan before they left."""
-        return self._has_row(user_id, f"{source.value}:{name}")
-
-    def has_left(self, user_id: int) -> bool:
-        """Return whether the person deleted everything within the last year."""
-        return self._has_row(user_id, LEFT)
-
-    def _has_row(self, user_id: int, name: str) -> bool:
-        marks = self._marks(user_id)
-        condition = LEFT_BEHIND.mark.in_(marks) & (LEFT_BEHIND.format == name)
-        return self.db.has(LEFT_BEHIND, condition)
 
     def find_blocked(self, user_ids: Collection[int]) -> set[int]:
         """Return those people who were blocked when they left."""

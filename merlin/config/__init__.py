@@ -133,7 +133,7 @@ class Config(Section):
         min_length=1,
         entries={
             "free": ["title", "text", "voice", "photo", "document", "window", "models", "sessions"],
-            "plus": ["title", "about", "price", "days", "renewed", "trial_days"],
+            "plus": ["title", "about", "price", "days", "renewed"],
             "voices": ["title", "price", "days", "pack"],
             "algorithms": ["title", "price", "days", "courses"],
         },

@@ -50,6 +50,8 @@ REMOVED = {
     "api.openid": "config-removed-openid",
     "engine.hearing": "config-removed-hearing",
     "engine.webhooks": "config-removed-webhooks",
+    "payments.invitation": "config-removed-invitation",
+    "plans.*.trial_days": "config-removed-trial",
 }
 _cut = partial(cut, max_length=200)
 # Of the values in the longest configuration, aliases written out.

@@ -163,9 +163,6 @@ class Plan(Titled):
         example=True,
         default=False,
     )
-    trial_days: Opt[int] = setting(
-        "A free trial of this many days, once per person.", 3, default=None, ge=1, le=365
-    )
     courses: Many[str] = setting(
         "It applies only to questions about these courses, with its own count. Default all.",
         ["algorithms"],
@@ -273,14 +270,6 @@ class PaymentsConfig(Section):
     order_hours: int = setting(
         "An unpaid order expires after this many hours.", default=24, ge=1, le=72
     )
-    invitation: int = setting(
-        "How many extra text questions a person gets for each new person who joins with their"
-        " link, for at most twenty people; 0: none.",
-        5,
-        default=0,
-        ge=0,
-        le=1000,
-    )
     not_digital: Many[str] = setting(
         "Plans that are not digital goods (a seminar, a printed certificate), for which"
         " Telegram's terms require no price in Stars.",
@@ -312,7 +301,7 @@ def _faults(place: str, plan: Plan) -> Iterator[Fault]:
         yield fault_at(f"{place}.price", "config-no-price")
     yield from _renewal_faults(place, plan)
     counts = plan.text or plan.voice or plan.photo or plan.document
-    if plan.pack and (counts or plan.trial_days or plan.courses):
+    if plan.pack and (counts or plan.courses):
         yield fault_at(f"{place}.pack", "config-pack-limits")
 
 

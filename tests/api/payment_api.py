@@ -34,7 +34,6 @@ PLUS = make_plan(
     price=PlanPrice(rub=299, stars=200),
     days=30,
     renewed=True,
-    trial_days=3,
 )
 PACK = make_plan(
     "pack",
@@ -245,7 +244,6 @@ PAGE_PLANS_CONFIG = {
         "price": {"rub": 299, "stars": 200},
         "days": 30,
         "renewed": True,
-        "trial_days": 3,
     },
     "max": {
         "title": {"ru": "Безграничный", "en": "Unlimited"},

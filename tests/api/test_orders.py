@@ -159,27 +159,14 @@ def test_declined_payment_shows_its_reason(shop):
     assert anna.terms == []
 
 
-def test_plans_show_prices_and_whether_a_trial_is_available(shop):
+def test_plans_show_prices(shop):
     anna = shop.buyer()
-    for client, may in ((shop.site.client, None), (anna.http, True)):
+    for client in (shop.site.client, anna.http):
         plans = {plan["name"]: plan for plan in client.get("/api/plans").json()["plans"]}
         plus = plans["plus"]
         assert plus["price"]["roubles"] == {"minor": 29900, "value": "299.00", "currency": "RUB"}
         assert plus["price"]["stars"]["minor"] == 200
-        assert (plus["days"], plus["is_renewed"], plus["trial_days"]) == (30, True, 3)
-        assert (plus["can_start_trial"], plans["free"]["price"]) == (may, None)
+        assert (plus["days"], plus["is_renewed"], plus["is_default"]) == (30, True, False)
+        assert (plans["free"]["is_default"], plans["free"]["price"]) == (True, None)
         assert (plans["pack"]["pack"], plans["pack"]["days"]) == ({"voice": 10}, None)
         assert plans["starry"]["price"]["roubles"] is None
-
-
-def test_trial_can_be_used_once(shop):
-    anna = shop.buyer()
-    response = anna.http.post("/api/plans/plus/trial")
-    assert (response.status_code, response.json()["days"]) == (200, 3)
-    assert [term.source.value for term in anna.terms] == ["trial"]
-    assert problem_code(anna.http.post("/api/plans/plus/trial")) == (409, "refused")
-    assert anna.http.post("/api/plans/pack/trial").status_code == 404
-    (plus,) = (
-        plan for plan in anna.http.get("/api/plans").json()["plans"] if plan["name"] == "plus"
-    )
-    assert plus["can_start_trial"] is False

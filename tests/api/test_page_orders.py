@@ -7,6 +7,7 @@ from html import unescape
 import pytest
 
 from merlin.account.users import Users
+from merlin.billing.quota import Source
 from merlin.db.database import open_database
 from merlin.db.writer import Store
 from tests.api.payment_api import checkout_form, page_text, press_pay, reset, run_shop_pages
@@ -195,9 +196,9 @@ def test_pack_and_its_refunds_are_shown(shop):
     assert "Возвращено 59 ₽" in page
 
 
-def test_refund_of_a_plan_bought_during_the_trial_ends_its_renewal(shop):
+def test_refund_of_a_plan_bought_during_a_given_one_ends_its_renewal(shop):
     anna = shop.buyer()
-    anna.http.post("/plans/plus/trial")
+    shop.billing.terms.add(anna.user_id, "plus", 3, Source.GIFT, "given", "cli:vera")
     order_id = press_pay(anna, keeps="true")
     shop.yookassa.choose(order_id, "paid")
     shop.wait_for_state(order_id, "paid")
@@ -208,7 +209,7 @@ def test_refund_of_a_plan_bought_during_the_trial_ends_its_renewal(shop):
     assert "Деньги возвращены: 299 ₽" in page
     assert "План «Плюс»" not in page  # its month had not begun
     account = page_text(anna.http.get("/me"))
-    assert re.search(r"План «Плюс» до \d+", account)  # the trial goes on
+    assert re.search(r"План «Плюс» до \d+", account)  # the given plan goes on
     assert "следующее списание" not in account
 
 

@@ -270,7 +270,6 @@ def test_hidden_course_is_visible_only_to_its_editors(shelf):
     [
         ("/me/keys", "/me"),
         ("/sign-in/code/finish", "/sign-in"),
-        ("/plans/plus/trial", "/plans"),
         ("/orders/1/cancel", "/orders/1"),
         ("/admin/models/5/promote", "/admin/models"),
         ("/courses/1/chat/turns/5", "/courses/1/chat"),

@@ -55,7 +55,7 @@ OPERATIONS = {
     "course": "get_course list_materials get_material",
     "priced": "list_plans",
     "self": """
-        place_order list_orders list_renewals try_plan list_favourites add_favourite
+        place_order list_orders list_renewals list_favourites add_favourite
         remove_favourite show_me close_all_sign_ins set_name set_password erase_me
         sign_out
         list_keys make_key list_sessions show_usage export list_taught_courses list_changes

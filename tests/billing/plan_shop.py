@@ -4,7 +4,6 @@ from datetime import UTC, timedelta
 from itertools import count
 
 from merlin.account.users import Users
-from merlin.app import plans as plan_acts
 from merlin.app import settlement
 from merlin.app import shop as acts
 from merlin.app.actor import Actor
@@ -30,7 +29,6 @@ PLAN_SETTINGS = {
         "price": {"rub": 299.9, "stars": 200},
         "days": 30,
         "renewed": True,
-        "trial_days": 3,
     },
     "voices": {
         "title": {"ru": "Голос", "en": "Voice"},
@@ -66,7 +64,7 @@ def make_payment_request(purchase, return_url="", description="", **more):
 
 
 class Shop:
-    """Orders, payments, refunds, trials and renewals on one database."""
+    """Orders, payments, refunds and renewals on one database."""
 
     def __init__(self, database, clock, prices_and_gateways=PRICES_AND_GATEWAYS):
         plans, payments = prices_and_gateways
@@ -129,11 +127,6 @@ class Shop:
         """Return the ledger's entry of the payment behind a grant."""
         entries = self.billing.ledger.entries(grant.purchase_id)
         return next(entry for entry in entries if entry.entry_id == grant.refers)
-
-    def start_trial(self, user_id=ANNA, plan="plus"):
-        """Start a trial; return its days."""
-        actor = Actor.person(user_id, Authority())
-        return self.db.transact(lambda: plan_acts.start_trial(self.ctx, actor, plan))
 
     def start_renewal(self, user_id=ANNA, gateway=YOOKASSA, days=30):
         """Store a consent to renew a plan; return the renewal's id."""

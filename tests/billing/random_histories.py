@@ -1,7 +1,7 @@
 """Random actions of one customer from a seed, and a model of what the database shall hold then.
 
 The customer orders, pays late, twice or out of order, gives up, gets refunds in parts, asks
-questions, starts trials, gets gifts and changes time zones; the clock jumps in both
+questions, gets gifts and changes time zones; the clock jumps in both
 directions. `check` compares the database with the model: `tests/billing` for a hundred histories,
 `bench/billing.py` for ten thousand.
 """
@@ -19,7 +19,7 @@ from merlin.billing.purchases import PurchaseState
 from merlin.billing.quota import Format, Gift, Quotas, Source, allowance_of, plan_of, scope_of
 from merlin.config.shop import PaymentsConfig, YooKassaConfig
 from merlin.core.clock import zone_of
-from merlin.core.errors import MerlinError, Refused
+from merlin.core.errors import Refused
 from merlin.providers.payments import Status
 from tests.billing.plan_shop import PLAN_SETTINGS, STARS, YOOKASSA
 from tests.support.plan_config import make_plans
@@ -84,7 +84,7 @@ class History:
         """Do one random action."""
         steps = [self.order, self.pay, self.ask, self.ask, self.settle, self.pass_time]
         steps += [self.pay_again, self.refund, self.refund_again, self.report_out_of_order]
-        steps += [self.end_unpaid, self.change_zone, self.get_gift, self.start_trial]
+        steps += [self.end_unpaid, self.change_zone, self.get_gift]
         steps += [self.start_payment, self.poll, self.order, self.pay]
         action = self.rng.choice(steps)
         self.counts[action.__name__] += 1
@@ -207,19 +207,7 @@ class History:
             payment, (outside_id, minor) = self.rng.choice(refunds)
             assert self.shop.refund(payment.grant, minor, outside_id) is None
 
-    # Trials and gifts.
-
-    def start_trial(self):
-        had_plan = any(
-            term.plan == "plus" for term in self.shop.billing.terms.list_of_user(self.user_id)
-        )
-        try:
-            self.shop.start_trial(self.user_id)
-        except MerlinError:
-            assert had_plan
-            return
-        assert not had_plan
-        self.received["trial"] += 1
+    # Gifts.
 
     def get_gift(self):
         amount, hours = self.rng.randint(1, 2), self.rng.choice([None, 1, 30])
@@ -341,7 +329,6 @@ class History:
     def _check_terms(self):
         terms = self.shop.billing.terms.list_of_user(self.user_id)
         payments = {payment.grant.entry_id: payment for payment in self.payments}
-        assert Counts(term.source for term in terms)[Source.TRIAL] == self.received["trial"]
         for term in terms:
             assert term.starts_at <= term.ends_at
             payment = payments.get(term.grant_id)

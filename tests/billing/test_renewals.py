@@ -11,6 +11,7 @@ from merlin.app.plans import notify_renewals, order_due, record_failed_renewal, 
 from merlin.app.settlement import PaymentOutcome
 from merlin.app.shop import place_renewal_order
 from merlin.billing.purchases import PurchaseState
+from merlin.billing.quota import Source
 from merlin.billing.subscriptions import RenewalState
 from merlin.config.shop import PlanPrice
 from merlin.core.errors import NotFound
@@ -238,8 +239,8 @@ def test_partial_refund_of_a_past_term_leaves_the_renewal_alone(shop, clock, gat
     assert shop.billing.renewals.list_of_user(ANNA)[0].state is not RenewalState.ON
 
 
-def test_full_refund_ends_the_renewal_of_a_plan_whose_trial_goes_on(shop, clock):
-    shop.start_trial()
+def test_full_refund_ends_the_renewal_of_a_plan_whose_gift_goes_on(shop, clock):
+    shop.billing.terms.add(ANNA, "plus", 3, Source.GIFT, "given", "cli:vera")
     _, grant = shop.buy()
     shop.start_renewal()
     shop.refund(grant, 15_000)

@@ -44,7 +44,7 @@ def test_plans_are_parsed_with_their_prices(tmp_path):
     plans = config.plans.values()
     plus = plan_named(plans, "plus")
     assert (plus.rub, plus.xtr) == (roubles("299.90"), stars(200))
-    assert (plus.days, plus.trial_days, plus.renewed) == (30, 3, True)
+    assert (plus.days, plus.renewed) == (30, True)
     pack = plan_named(plans, "voices")
     assert pack.is_pack
     assert pack.questions == {Format.VOICE: 10, Format.PHOTO: 5}
@@ -76,7 +76,6 @@ def price(rub=None, **more):
         ({**FREE, "renewed": True}, "plans.sold.price: is missing"),
         ({"title": TITLE, "pack": {"voice": 1}}, "plans.sold.price: is missing"),
         ({**PACK, "text": 5}, "plans.sold.pack"),
-        ({**PACK, "trial_days": 3}, "plans.sold.pack"),
         ({**PACK, "courses": ["algorithms"]}, "plans.sold.pack"),
         ({**PACK, "renewed": True}, "plans.sold.renewed"),
         ({**PACK, "pack": {"voice": 0}}, "plans.sold.pack.voice"),

@@ -1,19 +1,13 @@
-"""Terms of plans, one after another; one trial a person, even after erasure."""
+"""Terms of plans, one after another."""
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 
-from merlin.account.users import User, Users
-from merlin.app.personal_data import PersonalRecords
 from merlin.billing.quota import Source, plan_of
 from merlin.billing.subscriptions import Term
-from merlin.core.errors import NotFound, Refused
 from merlin.db.audit import Audit
-from merlin.db.database import open_database
-from tests.billing.plan_shop import ANNA, BORIS, Shop
+from tests.billing.plan_shop import ANNA, BORIS
 
 pytestmark = pytest.mark.integration
 
@@ -62,62 +56,6 @@ def test_higher_plan_applies_until_it_ends(shop, clock):
     assert plan_of(shop.ctx.plans, plans).name == "plus"
     clock.move(10 * 86_400)
     assert plan_of(shop.ctx.plans, shop.users.get(ANNA).plans).name == "free"
-
-
-def test_trial_can_be_used_once(shop, clock):
-    assert shop.start_trial() == 3
-    assert shop.list_plans() == ["plus"]
-    for _ in range(2):
-        with pytest.raises(Refused) as refused:
-            shop.start_trial()
-        assert refused.value.key == "billing-trial-used"
-        clock.move(100 * 86_400)
-    assert shop.list_plans() == []
-    assert shop.start_trial(BORIS) == 3
-
-
-def test_buyer_of_a_plan_cannot_start_its_trial(shop):
-    shop.buy()
-    with pytest.raises(Refused):
-        shop.start_trial()
-
-
-def test_plan_without_a_trial_cannot_be_tried(shop):
-    for name in ("free", "voices", "nothing"):
-        with pytest.raises(NotFound):
-            shop.start_trial(plan=name)
-
-
-def test_erasure_does_not_renew_the_trial(shop, clock):
-    shop.start_trial()
-    for _ in range(2):
-        PersonalRecords(shop.db, clock).forget(ANNA, clock() + DAY)
-        clock.move(1000 * 86_400)
-        shop.users.record_authors([User(ANNA, "ru")])
-        assert shop.list_plans() == []
-        with pytest.raises(Refused):
-            shop.start_trial()
-    assert shop.start_trial(BORIS) == 3
-    assert str(ANNA) not in str(shop.db.sql("SELECT * FROM left_behind"))
-
-
-def test_concurrent_trial_starts_give_one(url, cipher, clock):
-    with open_database(url, cipher=cipher) as database:
-        Users(database).record_authors([User(ANNA, "ru")])
-    gate = threading.Barrier(4)
-
-    def start(_):
-        with open_database(url, cipher=cipher) as connection:
-            gate.wait()
-            try:
-                return Shop(connection, clock).start_trial()
-            except Refused:
-                return 0
-
-    with ThreadPoolExecutor(4) as pool:
-        assert sorted(pool.map(start, range(4))) == [0, 0, 0, 3]
-    with open_database(url, cipher=cipher) as database:
-        assert len(Shop(database, clock).billing.terms.list_of_user(ANNA)) == 1
 
 
 def test_ending_term_is_listed_unless_more_of_its_plan_follows(shop, clock):

@@ -29,7 +29,6 @@ PLANS = {
         "document": 0,
         "price": {"stars": 200},
         "days": 30,
-        "trial_days": 7,
     },
     "always": {
         "title": {"ru": "Всегда", "en": "Always"},

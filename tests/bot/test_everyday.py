@@ -75,7 +75,7 @@ def test_course_link_starts_a_session_about_the_course(anna):
 
 
 def test_other_start_links_are_greeted_and_change_nothing(anna):
-    for payload in ("", "ref_17", "course_nosuch", "login_", "course_", "nonsense"):
+    for payload in ("", "course_nosuch", "login_", "course_", "nonsense"):
         assert anna.start(payload).text.startswith("Здравствуйте!")
     assert {
         dataset for (dataset,) in select_rows(anna.settings, "SELECT dataset FROM chat_session")

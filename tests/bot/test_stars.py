@@ -218,17 +218,6 @@ def test_payment_that_matches_no_order_grants_nothing_and_admins_are_notified(
     assert any(charge in arguments or str(buyer.user_id) in arguments for arguments in notices)
 
 
-def test_trial_can_be_used_once(buyer):
-    buyer.open_plan("Plus")
-    assert "7 days, once" in buyer.last.text
-    data = buyer.find_button("Try for free")
-    assert "Plan “Plus” until" in buyer.press(data).text
-    buyer.press(data, forged=True)
-    assert len(buyer.terms()) == 1
-    buyer.open_plan("Plus")
-    assert "Try for free" not in buyer.labels
-
-
 def test_subscription_link_stays_the_same(buyer):
     buyer.open_plan("Always")
     data = buyer.find_button("Buy for")
@@ -337,7 +326,7 @@ def test_billing_buttons_of_another_user_do_nothing(buyer, selling_bot):
         f"renewal-off:{renewal.renewal_id}",
         f"order:{waiting}",
     ]
-    forged += ["renewal", "renewal-off:x", "order", "order:1", "buy", "buy:x:y", "offer", "try:x"]
+    forged += ["renewal", "renewal-off:x", "order", "order:1", "buy", "buy:x:y", "offer"]
     for data in forged:
         other.press(data, shown_id, forged=True)
         assert len(other.telegram.answers(other.who)) == 1

@@ -18,6 +18,8 @@ FAULTS = [
         "engine: {models: {a: {embeddings: yes}}}",
         "engine.models.a.embeddings: the engine no longer",
     ),
+    ("payments: {invitation: 5}", ":2: payments.invitation: rewards for invited people"),
+    ("plans: {plus: {trial_days: 3}}", ":2: plans.plus.trial_days: free trials were removed"),
     ("engine: {hearing: {model: a}}", ":2: engine.hearing: the engine no longer transcribes; add"),
     ("models: {2: a}", ":2: models.2: expected a group of keys, got a"),
     ("chat: {presets: {no: a, 2027-13-01: b}}", ":2: chat.presets.no: expected a group of keys"),

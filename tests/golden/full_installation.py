@@ -63,7 +63,6 @@ PLANS = {
         "price": {"rub": 299, "stars": 200},
         "days": 30,
         "renewed": True,
-        "trial_days": 3,
     },
     "voices": {
         "title": {"ru": "20 голосовых", "en": "20 by voice"},
@@ -261,7 +260,6 @@ def _config(stand_ins):
         "datasets": {"default": "trial"},
         "plans": PLANS,
         "payments": {
-            "invitation": 5,
             "yookassa": {
                 "base_url": stand_ins.yookassa.base_url,
                 "test": True,

@@ -60,11 +60,7 @@ def test_demo_sells_for_roubles_and_stars_in_test_mode(tmp_path):
     with prepare_demo(tmp_path / "demo", Ports.free()) as place:
         config = load(place.config)
         free, plus, voices = config.plans.values()
-        assert (free.is_sold, plus.renewed, plus.trial_days) == (
-            False,
-            True,
-            3,
-        )
+        assert (free.is_sold, plus.renewed) == (False, True)
         assert [plan.rub.minor for plan in (plus, voices)] == [29_900, 9_900]
         assert [plan.xtr.minor for plan in (plus, voices)] == [200, 70]
         shop = config.payments.yookassa

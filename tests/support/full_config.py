@@ -77,7 +77,6 @@ def full_config(state_dir, repository, *, telegram, api="127.0.0.1:8701", engine
                 },
             },
             "payments": {
-                "invitation": 5,
                 "yookassa": {
                     "base_url": f"{unreachable}/v3",
                     "test": True,

@@ -1,7 +1,6 @@
 """Plans: what is offered and sold, what the person has, and until when.
 
 /plans                the offers
-/plans/{name}/trial   a trial of a plan for some days, once
 /terms                the terms, as in the bot: the operator's own, if any
 /me/renewals/stop     stops an automatic renewal
 """
@@ -11,9 +10,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Annotated, Any
-from urllib.parse import quote
 
-from fastapi import Form, Path, Query
+from fastapi import Form, Path
 from starlette.responses import Response
 
 from merlin.api.pages.errors import page_router
@@ -23,7 +21,6 @@ from merlin.api.pages.page import (
     PublicContext,
     SignedInContext,
     is_in_telegram,
-    refusal_text,
     render_page,
 )
 from merlin.api.schema import MAX_ID
@@ -32,10 +29,8 @@ from merlin.app.bot_settings import TERMS, Settings, bot_link, legal_text
 from merlin.app.orders import list_orders
 from merlin.app.plans import (
     CurrentPlan,
-    PlanOffer,
     Subscriptions,
     has_shop,
-    list_plans,
     read_current_plan,
     read_subscriptions,
 )
@@ -52,7 +47,7 @@ from merlin.billing.quota import (
     plan_title,
 )
 from merlin.billing.subscriptions import Renewal
-from merlin.core.errors import NotFound, Refused
+from merlin.core.errors import NotFound
 from merlin.core.web.assets import seen_other
 from merlin.providers.payments import Gateway
 
@@ -206,24 +201,6 @@ async def stop_renewal(
 PlanName = Annotated[str, Path(min_length=1, max_length=100)]
 
 
-@router.get("/plans")
-async def show_plans(
-    context: PublicContext, tried: Annotated[str, Query(max_length=100)] = ""
-) -> Response:
-    """Return the plans page."""
-    return await _page(context, tried=tried)
-
-
-@router.post("/plans/{name}/trial")
-async def begin_trial(context: SignedInContext, name: PlanName) -> Response:
-    """Start the trial of a plan, or show that it was used already."""
-    try:
-        await context.write(plans.start_trial, context.actor, name)
-    except (NotFound, Refused) as error:
-        return await _page(context, wrong=refusal_text(context, error))
-    return seen_other(f"/plans?tried={quote(name)}")
-
-
 @router.get("/terms")
 async def show_terms(context: PublicContext) -> Response:
     """Return the terms in the page's language."""
@@ -235,51 +212,41 @@ async def show_terms(context: PublicContext) -> Response:
     return render_page(context, "terms.html", {"lines": lines})
 
 
-async def _page(context: PageContext, *, tried: str = "", wrong: str = "") -> Response:
-    offers, subscriptions = (
-        await context.read(list_plans, context.actor),
-        await context.read(read_subscriptions, context.actor),
-    )
+@router.get("/plans")
+async def show_plans(context: PublicContext) -> Response:
+    """Return the plans page."""
+    subscriptions = await context.read(read_subscriptions, context.actor)
     services, now = context.services, context.services.clock()
     had = {term.plan for term in subscriptions.terms if term.ends_at > now}
     if context.user and context.user.plan:
         had.add(context.user.plan)
-    # The free plan, what is sold or can be tried, and what the person has.
+    # The free plan, what is sold, and what the person has.
     cards = [
-        _card(context, offer, subscriptions)
-        for offer in offers
-        if offer.is_default or offer.plan.is_sold or offer.plan.trial_days or offer.plan.name in had
+        _card(context, plan, subscriptions)
+        for plan in services.plans
+        if plan is services.plans[0] or plan.is_sold or plan.name in had
     ]
-    done = next((card for card in cards if card["plan"].name == tried and card["mine"]), None)
     view = {
         "plans": [card for card in cards if not card["plan"].is_pack],
         "packs": [card for card in cards if card["plan"].is_pack],
         "bot_href": await services.read(bot_link, PLANS),
         "has_shop": has_shop(services),
         "is_owner": context.user is not None,
-        "tried": done,
-        "wrong_words": wrong,
     }
-    status = 409 if wrong else 200
-    return render_page(context, "plans.html", view, status=status)
+    return render_page(context, "plans.html", view)
 
 
-def _card(
-    context: PageContext, plan_offer: PlanOffer, subscriptions: Subscriptions
-) -> dict[str, Any]:
-    """Return a plan, its features, until when the person has it, and whether a trial is open."""
-    plan, user = plan_offer.plan, context.user
-    now = plan_of(context.services.plans, user.plans) if user else None
-    # Anonymous visitors can start the trial after signing in.
-    can_try = plan_offer.can_start_trial
+def _card(context: PageContext, plan: Plan, subscriptions: Subscriptions) -> dict[str, Any]:
+    """Return a plan, its features, and until when the person has it."""
+    plans, user = context.services.plans, context.user
+    now = plan_of(plans, user.plans) if user else None
     return {
         "plan": plan,
         "brings": plan_features(context, plan),
         "roubles": plan.rub if takes_roubles(context, plan) else None,
         "mine": _active_until(context, plan, subscriptions),
         "is_now": now is plan,
-        "is_free": plan_offer.is_default,
-        "can_start_trial": bool(plan.trial_days) if can_try is None else can_try,
+        "is_free": plan is plans[0],
     }
 
 

@@ -1,4 +1,4 @@
-"""Plans on sale and their trials; a person's orders; renewals.
+"""Plans on sale; a person's orders; renewals.
 
 Purchases by card, SBP or wallet at YooKassa. Ordering twice creates one order; other people's
 orders answer 404. API keys cannot buy: these calls require a personal sign-in. A renewal charges a
@@ -13,7 +13,7 @@ from pydantic import Field
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
-from merlin.api.auth import Anyone, Caller, Person, Reader
+from merlin.api.auth import Anyone, Person, Reader
 from merlin.api.problems import Problem, problems
 from merlin.api.rest.payments import Days, OrderShown, Pack, RenewalShown, order_view, orders_part
 from merlin.api.schema import (
@@ -21,15 +21,13 @@ from merlin.api.schema import (
     Hex,
     Id,
     Line,
-    Name,
     Part,
     Shape,
     operation_router,
     view_response,
 )
 from merlin.app import orders, plans, shop
-from merlin.app.plans import PlanOffer
-from merlin.billing.quota import Format, allowance_of, plan_title
+from merlin.billing.quota import Format, Plan, allowance_of, plan_title
 from merlin.core.errors import Refused
 from merlin.core.money import Amount
 from merlin.providers.payments import MAX_CONTACT_LENGTH, Gateway, normalise_contact
@@ -173,48 +171,32 @@ class PlanShown(Shape):
     is_renewed: bool = Field(
         validation_alias="renewed", description="Whether the plan can be renewed automatically."
     )
-    trial_days: int = Field(description="Length of the free trial in days; 0 if there is none.")
-    can_start_trial: bool | None = Field(
-        description="Whether the caller can start the free trial; null if not signed in."
-    )
 
 
 PlansShown = TypedDict("PlansShown", {"plans": list[PlanShown]})
-PlanGiven = TypedDict("PlanGiven", {"plan": str, "title": str, "days": int})
 
 
 @plan_router.get("", summary="List plans")
 async def list_plans(caller: Anyone) -> PlansShown:
     """Return the plans with prices; the free plan is the first."""
-    offers = await caller.read(plans.list_plans, caller.actor)
-    return {"plans": [_plan_answer(offer, caller.language) for offer in offers]}
+    every = caller.services.plans
+    return {
+        "plans": [
+            _plan_answer(plan, caller.language, is_default=plan is every[0]) for plan in every
+        ]
+    }
 
 
-@plan_router.post("/{plan}/trial", summary="Start a free trial", responses=problems(409))
-async def try_plan(caller: Person, plan: Name) -> PlanGiven:
-    """Start the free trial of a plan, once per person; 409 if it was used or the plan is active."""
-    days = await caller.write(plans.start_trial, caller.actor, plan)
-    return _give_plan(caller, plan, days)
-
-
-def _give_plan(caller: Caller, plan: str, days: int) -> PlanGiven:
-    title = plan_title(caller.services.plans, plan, caller.language)
-    return {"plan": plan, "title": title, "days": days}
-
-
-def _plan_answer(plan_offer: PlanOffer, language: str) -> PlanShown:
-    plan = plan_offer.plan
+def _plan_answer(plan: Plan, language: str, *, is_default: bool) -> PlanShown:
     values = {
         **dict(plan),
         "name": plan.name,
         "title": plan.title_in(language),
         "about": plan.description_in(language),
-        "is_default": plan_offer.is_default,
+        "is_default": is_default,
         "formats": {kind: dict(allowance_of(plan, kind)) for kind in Format},
         "price": {"roubles": plan.rub, "stars": plan.xtr} if plan.is_sold else None,
         "pack": plan.questions,
-        "trial_days": plan.trial_days or 0,
-        "can_start_trial": plan_offer.can_start_trial,
     }
     return PlanShown.from_object(values, language)
 

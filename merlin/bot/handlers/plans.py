@@ -1,53 +1,44 @@
-"""/plan: the user's plan, its quota, and what is on sale; trials, codes, invitations.
+"""/plan: the user's plan, its quota, and what is on sale.
 
-    plan -> offer (one plan or pack) -> buy | try
-         -> code (a step) | orders | renewal -> stopped | invite
-    invite: the link t.me/<bot>?start=ref_<number>, with a button that shares it
+    plan -> offer (one plan or pack) -> buy
+         -> orders | renewal -> stopped
 
-An offer shows its contents compared with the current plan, and its price. A code gives days at
-once, or shows a plan at a discount. Users who invite others get questions beyond the plan for each
-new user who follows the link; who was invited is not stored.
+An offer shows its contents compared with the current plan, and its price.
 """
 
 from dataclasses import replace
 from operator import attrgetter
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
-from merlin.account.users import Users
 from merlin.app.ask import dataset_of
 from merlin.app.orders import list_orders
-from merlin.app.plans import CurrentPlan, can_start_trial, read_current_plan, start_trial
+from merlin.app.plans import CurrentPlan, read_current_plan
 from merlin.billing.quota import (
     UNLIMITED,
     Format,
-    Gift,
     Plan,
     allowance_of,
     allowance_text,
     plan_title,
+    plans_for_sale,
 )
-from merlin.billing.tombstones import Tombstones
 from merlin.bot import menu
-from merlin.bot.context import BotContext, read_number
+from merlin.bot.context import BotContext
 from merlin.bot.handlers.answering import gift_lines, render_left_lines
 from merlin.bot.menu import View, find_by_hash, short_hash
 from merlin.bot.registry import Handlers
 from merlin.bot.rendering import pack_text
 from merlin.config.shop import STARS_PERIOD_DAYS
-from merlin.core.formatted_text import Button, is_blank
+from merlin.core.formatted_text import Button
 from merlin.core.i18n import text
-from merlin.db.audit import person_reference
-from merlin.db.notices import Notices
 
 handlers = Handlers()
 TO_PLAN = menu.back("plan:0")
 
 
 def require_offered_plan(context: BotContext) -> Plan:
-    """Return the plan that can be bought or tried, named by the callback data. Raises NotFound."""
-    plans = context.services.plans
-    offered = [plan for plan in plans if plan.is_sold or plan.trial_days]
-    return find_by_hash(context, offered, attrgetter("name"))
+    """Return the plan that can be bought, named by the callback data. Raises NotFound."""
+    return find_by_hash(context, plans_for_sale(context.services.plans), attrgetter("name"))
 
 
 def find_current_plan(context: BotContext) -> CurrentPlan:
@@ -60,65 +51,14 @@ def find_current_plan(context: BotContext) -> CurrentPlan:
 
 
 def offer_buttons(context: BotContext, current: CurrentPlan) -> list[Button]:
-    """Return a button for each plan and pack that the user may buy or try."""
+    """Return a button for each plan and pack that the user may buy."""
     plans, buttons = context.services.plans, []
     # A renewing plan is not sold again.
     for plan in (plan for plan in plans if current.renewal(plan.name) is None):
-        title, price = plan.title_in(context.language), plan.xtr
-        data = f"offer:{short_hash(plan.name)}"
-        if price is not None and (plan.is_sold or plan.trial_days):
-            buttons.append(Button(f"{title} · {price.format(context.language)}", data))
-        elif plan.trial_days:
-            buttons.append(Button(context.translate("pay-button-trial-of", title=title), data))
+        if plan.xtr is not None:
+            label = f"{plan.title_in(context.language)} · {plan.xtr.format(context.language)}"
+            buttons.append(Button(label, f"offer:{short_hash(plan.name)}"))
     return buttons
-
-
-LINK = "ref"
-# The number of invited users that are rewarded.
-MAX_INVITED = 20
-_SHARE_URL = "https://t.me/share/url"
-_GIFT_PREFIX = "invitation:"
-
-
-def are_invites_on(context: BotContext) -> bool:
-    """Return whether invitations are rewarded; without plans there is nothing to give."""
-    return bool(context.services.plans) and context.services.config.payments.invitation > 0
-
-
-@handlers.button("invite")
-def invite(context: BotContext) -> View:
-    """Show the user's invitation link."""
-    if not are_invites_on(context):
-        return menu.outdated_view(context)
-    link = context.link(f"{LINK}_{context.user_id}")
-    greeting = {"url": link, "text": context.translate("invite-greeting")}
-    share = Button(context.translate("invite-share"), url=f"{_SHARE_URL}?{urlencode(greeting)}")
-    arguments = {
-        "link": link,
-        "amount": context.services.config.payments.invitation,
-        "most": MAX_INVITED,
-    }
-    return menu.text_view(context, "invite-link", share, TO_PLAN, **arguments)
-
-
-def reward_inviter(context: BotContext, number: str) -> None:
-    """Reward the inviter of a new user and notify them; within the store's work."""
-    inviter = read_number(number)
-    # /start stores the name, so a user with a name has started the bot before. An invisible name is
-    # not stored: every link that its owner follows would count.
-    if context.user.shown_name or is_blank(context.sender_name) or not are_invites_on(context):
-        return
-    if Tombstones(context.db).has_left(context.user_id):
-        return
-    inviting_user, quotas = Users(context.db).get(inviter), context.quotas
-    if inviting_user is None or inviting_user.is_blocked or inviter == context.user_id:
-        return
-    given = quotas.gifts.list_all(inviter)
-    if sum((gift.key or "").startswith(_GIFT_PREFIX) for gift in given) >= MAX_INVITED:
-        return
-    amount, key = context.services.config.payments.invitation, f"{_GIFT_PREFIX}{context.update_id}"
-    quotas.gifts.give(Gift(inviter, Format.TEXT, amount, person_reference(inviter), key=key))
-    Notices(context.db).tell(str(inviter), "notice-invited", {"amount": amount}, once=f"gift:{key}")
 
 
 @handlers.command("plan")
@@ -139,11 +79,9 @@ def show_plan(context: BotContext) -> View:
         label = context.translate("pay-button-renewal", title=title)
         renewals.append(Button(label, f"renewal:{renewal.renewal_id}"))
     has_orders = bool(list_orders(*context.own_caller, 1))
-    has_invites = are_invites_on(context) and current.plan is not UNLIMITED
     rows: menu.Rows = (
         *offers,
         *renewals,
-        has_invites and ("invite-button", "invite"),
         has_orders and ("page-my-orders", "orders"),
     )
     return menu.paragraphs(context, *parts, rows=rows)
@@ -221,19 +159,15 @@ def _session_plan_text(context: BotContext, current: CurrentPlan) -> str:
 def offer(context: BotContext) -> View:
     """Show a plan or pack. Raises NotFound if it is not offered any more."""
     plan = require_offered_plan(context)
-    current, translate = find_current_plan(context), context.translate
-    title, days = plan.title_in(context.language), plan.trial_days
-    can_try = can_start_trial(context.services, context.user_id, plan)
+    current = find_current_plan(context)
     parts = [
         plan.description_in(context.language),
         "\n".join(_content_lines(context, plan, current)),
         _combination_note(context, plan, current),
-        translate("pay-trial", days=days) if can_try else "",
         _price_line(context, plan),
     ]
-    trial = can_try and Button(translate("pay-button-trial"), f"try:{short_hash(plan.name)}")
-    rows: menu.Rows = (*_buy_buttons(context, plan), trial, TO_PLAN)
-    return menu.card(context, title, *parts, rows=rows)
+    rows: menu.Rows = (*_buy_buttons(context, plan), TO_PLAN)
+    return menu.card(context, plan.title_in(context.language), *parts, rows=rows)
 
 
 def _content_lines(context: BotContext, plan: Plan, current: CurrentPlan) -> list[str]:
@@ -291,14 +225,3 @@ def _buy_buttons(context: BotContext, plan: Plan) -> list[Button]:
         label = context.translate("pay-button-roubles", price=rub.format(context.language))
         buttons.append(Button(label, url=f"{page}/checkout/{quote(plan.name, safe='')}"))
     return buttons
-
-
-@handlers.button("try")
-def start_plan_trial(context: BotContext) -> View:
-    """Start the trial of a plan. Raises NotFound, Refused if it was used before."""
-    plan = require_offered_plan(context)
-    days = start_trial(*context.own_caller, plan.name)
-    message = context.translate(
-        "pay-trial-started", title=plan.title_in(context.language), days=days
-    )
-    return replace(show_plan(context), alert=message, is_loud=True)

@@ -1,6 +1,6 @@
 """/start with its deep links, /cancel, /help, /info, /privacy, /terms; sign-in; blocked users.
 
-    t.me/<bot>?start=course_<slug> | plan | ref_<number> | login_<key> | fix_<turn> | tell_<turn>
+    t.me/<bot>?start=course_<slug> | plan | login_<key> | fix_<turn> | tell_<turn>
     t.me/<bot>?start=go_<command> | ask_<token>
     /info -> texts -> one of them -> its new text (a step) | deleted
 
@@ -29,7 +29,7 @@ from merlin.bot.context import BotContext
 from merlin.bot.handlers import feedback
 from merlin.bot.handlers.answering import answering_model, provider_title
 from merlin.bot.handlers.models import evaluation_text
-from merlin.bot.handlers.plans import LINK, reward_inviter, show_plan
+from merlin.bot.handlers.plans import show_plan
 from merlin.bot.handlers.session_choices import open_course, preset_name
 from merlin.bot.menu import View
 from merlin.bot.registry import Handlers
@@ -139,8 +139,6 @@ def start(context: BotContext) -> View:
     # Used in the admins' search and as the author of commits.
     Users(context.db).set_name(context.user_id, context.sender_name)
     kind, _, rest = context.command_text.partition("_")
-    if kind == LINK:
-        reward_inviter(context, rest)
     if kind == "course" and rest:
         return menu.with_heading(open_course(context, rest), context.translate("bot-hello"))
     if kind == "plan":

@@ -42,9 +42,8 @@ page-about-dataset = dataset
 page-about-job = job
 page-about-model = model
 
-# What a plan was given for: “source: trial”.
+# What a plan was given for: “source: gift”.
 source-grant = admin
-source-trial = trial
 source-gift = gift
 
 audit-account-name = username set

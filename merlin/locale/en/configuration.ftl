@@ -17,7 +17,9 @@ config-unknown-key =
     }
 # Keys of features that are gone: what to do instead
 config-removed-hearing = the engine no longer transcribes; add a server with /v1/audio/transcriptions to providers, name it in chat.transcription, and remove this key
+config-removed-invitation = rewards for invited people were removed; remove this key
 config-removed-openid = OpenID Connect was removed: people sign in by the bot, inside Telegram or by password; delete this key
+config-removed-trial = free trials were removed: give the plan with merlin users give-plan, and remove this key
 config-removed-webhooks = the engine no longer sends webhooks; remove this key: the daemon asks for its jobs by itself
 config-removed-embeddings = the engine no longer gives embeddings or trains on another encoder; take recall, whose encoder is built in, and remove this key
 config-removed-gguf = the engine no longer reads .gguf files; give a folder with .safetensors, or the model's name at the hub (hub)
@@ -60,7 +62,7 @@ config-no-shop = payments.yookassa is missing, which takes roubles
 config-no-stars = is missing: Telegram's terms ask that digital goods sold elsewhere are sold for Stars too (or name the plan in payments.not_digital)
 config-no-days = is missing: say for how long it is bought, or what pack it is
 config-no-price = is missing: a pack and a renewed plan are bought
-config-pack-limits = a pack has no numbers a day, no trial and no courses of its own
+config-pack-limits = a pack has no numbers a day and no courses of its own
 config-pack-renewed = a pack isn't renewed
 config-most-stars = Telegram takes { $limit } Stars at most
 config-renewed-days = Telegram renews every { $days } days and no other number

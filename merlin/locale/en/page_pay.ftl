@@ -21,8 +21,6 @@ page-buy = Buy
 page-buy-more = Extend
 page-buy-stars = Buy for { $stars } in Telegram
 page-buy-stars-write = Available for { $stars } in the bot: send it { $command }.
-page-try-free = Try for free: { $days }
-page-trial-started = The plan “{ $plan }” is yours: { $until }.
 
 page-brings-any = Questions of every kind: unlimited
 page-brings-sessions =

@@ -60,10 +60,6 @@ pay-lasts-pack = • Use within { $days ->
     }
 pay-from = You already have this plan. The new days start on { $at }, when the current ones end.
 pay-bigger-plan-first = Questions come from “{ $title }” while it lasts: it's bigger.
-pay-trial = Free trial: { $days ->
-        [one] { NUMBER($days) } day
-       *[other] { NUMBER($days) } days
-    }, once. No charge, no auto-renewal.
 pay-price = Price: { $price }
 pay-price-renewed = Price: { $price } every { $days ->
         [one] { NUMBER($days) } day
@@ -71,34 +67,10 @@ pay-price-renewed = Price: { $price } every { $days ->
     }. Auto-renews; turn it off in /plan
 pay-button-buy = Buy for { $price }
 pay-button-roubles = Pay on our site: { $price }
-pay-button-trial = Try for free
-pay-button-trial-of = { $title } · try for free
-invite-button = Invite a friend
-invite-share = Send the link
-invite-greeting = A bot that answers questions about what we study. Try it!
-invite-link =
-    Your link:
-    { $link }
-
-    When someone new joins with it, you get { $amount ->
-        [one] { $amount } extra question
-       *[other] { $amount } extra questions
-    }. You can invite up to { $most ->
-        [one] { $most } person
-       *[other] { $most } people
-    }.
-notice-invited = Someone new joined with your link. Thank you! You got { $amount ->
-        [one] { $amount } extra question
-       *[other] { $amount } extra questions
-    }: /plan
 pay-button-renewal = Auto-renewal of “{ $title }”
 pay-button-subscribe = Subscribe for { $price }
 pay-button-order = Pay for “{ $title }” · { $price }
 pay-button-purchases = Orders of this user
-pay-trial-started = The plan “{ $title }” is yours for { $days ->
-        [one] { NUMBER($days) } day
-       *[other] { NUMBER($days) } days
-    }. Enjoy!
 pay-invoice-below = The invoice is below
 pay-invoice-above = The invoice is already in the chat, a little above
 pay-no-invoice = Telegram couldn't create an invoice. You weren't charged; please try again a little later.

@@ -42,9 +42,8 @@ page-about-dataset = набор
 page-about-job = обучение
 page-about-model = модель
 
-# За что дан план: «источник: пробный период».
+# За что дан план: «источник: подарок».
 source-grant = администратор
-source-trial = пробный период
 source-gift = подарок
 
 audit-account-name = логин задан

@@ -17,7 +17,9 @@ config-unknown-key =
     }
 # Ключи того, чего больше нет: что делать вместо этого
 config-removed-hearing = движок больше не распознаёт речь: добавьте в providers сервер с /v1/audio/transcriptions, укажите его в chat.transcription и удалите этот ключ
+config-removed-invitation = награды за приглашённых удалены; удалите этот ключ
 config-removed-openid = вход через OpenID Connect удалён: входят через бота, внутри Telegram или по паролю; удалите этот ключ
+config-removed-trial = пробные периоды удалены: дайте план командой merlin users give-plan и удалите этот ключ
 config-removed-webhooks = движок больше не отправляет вебхуки; уберите этот ключ: демон сам опрашивает обучения
 config-removed-embeddings = движок больше не даёт эмбеддингов и не обучает на другом энкодере: возьмите recall, его энкодер встроен, и удалите этот ключ
 config-removed-gguf = движок больше не читает файлы .gguf: задайте папку с .safetensors или имя модели на хабе (hub)
@@ -60,7 +62,7 @@ config-no-shop = не хватает payments.yookassa: через неё пла
 config-no-stars = не хватает цены в звёздах: по условиям Telegram цифровой товар, который продаётся где-то ещё, продаётся и за звёзды (или укажите план в payments.not_digital)
 config-no-days = не хватает срока, на который план покупают, или состава пакета (pack)
 config-no-price = не хватает цены: пакет и план с продлением покупают
-config-pack-limits = у пакета нет вопросов на день, пробного периода и своих курсов
+config-pack-limits = у пакета нет вопросов на день и своих курсов
 config-pack-renewed = пакет не продлевается
 config-most-stars = Telegram принимает не больше { $limit } звёзд
 config-renewed-days = Telegram продлевает только каждые { $days } дней

@@ -21,8 +21,6 @@ page-buy = Купить
 page-buy-more = Продлить
 page-buy-stars = Купить за { $stars } в Telegram
 page-buy-stars-write = Купить за { $stars } можно в боте: напишите ему { $command }.
-page-try-free = Попробовать бесплатно: { $days }
-page-trial-started = План «{ $plan }» действует { $until }.
 
 page-brings-any = Вопросы любого вида без ограничений
 page-brings-sessions =

@@ -68,11 +68,6 @@ pay-lasts-pack = • Использовать можно { $days ->
     }
 pay-from = Этот план у вас уже есть. Новые дни начнутся { $at }, когда закончатся нынешние.
 pay-bigger-plan-first = Пока действует «{ $title }», вопросы тратятся из него: он больше.
-pay-trial = Пробный период: { $days ->
-        [one] { NUMBER($days) } день
-        [few] { NUMBER($days) } дня
-       *[many] { NUMBER($days) } дней
-    }. Бесплатно и без автопродления, один раз.
 pay-price = Цена: { $price }
 pay-price-renewed = Цена: { $price } каждые { $days ->
         [one] { NUMBER($days) } день
@@ -81,37 +76,10 @@ pay-price-renewed = Цена: { $price } каждые { $days ->
     }. Автопродление можно отключить: /plan
 pay-button-buy = Купить за { $price }
 pay-button-roubles = Оплатить на сайте: { $price }
-pay-button-trial = Попробовать бесплатно
-pay-button-trial-of = { $title } · попробовать бесплатно
-invite-button = Пригласить друга
-invite-share = Отправить ссылку
-invite-greeting = Бот, который отвечает на вопросы по учёбе. Попробуй!
-invite-link =
-    Ваша ссылка:
-    { $link }
-
-    Когда по ней придёт новый человек, вы получите { $amount ->
-        [one] { $amount } вопрос
-        [few] { $amount } вопроса
-       *[many] { $amount } вопросов
-    } сверх плана. Пригласить можно до { $most ->
-        [one] { $most } человека
-       *[many] { $most } человек
-    }.
-notice-invited = По вашей ссылке пришёл новый человек. Спасибо! У вас { $amount ->
-        [one] { $amount } вопрос
-        [few] { $amount } вопроса
-       *[many] { $amount } вопросов
-    } сверх плана: /plan
 pay-button-renewal = Автопродление «{ $title }»
 pay-button-subscribe = Подписаться за { $price }
 pay-button-order = Оплатить «{ $title }» · { $price }
 pay-button-purchases = Заказы этого человека
-pay-trial-started = План «{ $title }» включён на { $days ->
-        [one] { NUMBER($days) } день
-        [few] { NUMBER($days) } дня
-       *[many] { NUMBER($days) } дней
-    }. Пробуйте!
 pay-invoice-below = Счёт ниже
 pay-invoice-above = Счёт уже в чате, он чуть выше
 pay-no-invoice = Telegram сейчас не смог выставить счёт. Деньги не списаны; нажмите ещё раз чуть позже.
