@@ -57,6 +57,7 @@ _SOUNDS = {
     b"\xff\xf2": "mp3",
 }
 _MP4_MAGIC, _MP4_MAGIC_OFFSET = b"ftyp", 4
+_PHOTOS = (b"heic", b"heix", b"mif1", b"avif")  # the same container, as phones save photos
 # No recording is shorter than the header of a WAV.
 MIN_RECORDING_BYTES = 44
 
@@ -124,6 +125,7 @@ def recording_extension(head: bytes) -> str:
     """Return the extension of an audio or video recording ("oga", "mp4"), "" for other files."""
     if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
         return "wav"
-    if head[_MP4_MAGIC_OFFSET : _MP4_MAGIC_OFFSET + len(_MP4_MAGIC)] == _MP4_MAGIC:
+    brand_at = _MP4_MAGIC_OFFSET + len(_MP4_MAGIC)
+    if head[_MP4_MAGIC_OFFSET:brand_at] == _MP4_MAGIC and not head.startswith(_PHOTOS, brand_at):
         return "mp4"
     return next((extension for magic, extension in _SOUNDS.items() if head.startswith(magic)), "")

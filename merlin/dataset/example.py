@@ -330,7 +330,7 @@ def _check_calls(example: Example) -> Iterator[Finding]:
             try:
                 parse_object(arguments)
             except ValueError:
-                shown = {"name": name, "found": shorten(arguments)}
+                shown = {"name": name, "found": shorten(arguments) or "–"}
                 yield Finding("", *mark, "tool-arguments", arguments=shown)
 
 

@@ -77,12 +77,12 @@ ADDRESS = re.compile(
     r"|Boulevard|Blvd|Court|Way|Place)\b[^\n]{0,20}\b(?:Apt|Apartment|Flat)\b\W{0,3}\d+"
 )
 _CARD = re.compile(r"(?<![\w.,-])[2-6](?:[ \u00a0-]?\d){13,18}(?!\w|[.,-]\d)")
+# Technical passports, lamps and time series have numbers too, farther from each other.
+_SERIES = r"\d{2}[ \u00a0]?\d{2}[ \u00a0,;/-]{0,3}(?:(?i:№|номер|n|number)[ \u00a0:№]{0,3})?\d{6}"
 PASSPORT = re.compile(
-    r"(?i:паспорт|passport|водительск\w+ удостоверени)[^\d\n]{0,60}(?:\d{2}[ \u00a0]?"
-    r"(?:\d{2}[^\d\n]{0,20}\d{6}|(?:№ ?)?\d{7})|\b[A-Z]{1,2} ?\d{6,8})(?!\d)"
-    # Lamps and time series have a "series" too, with numbers farther away.
-    r"|(?i:\bсери[ияю](?: и номер)?[ :№]{1,4}\d{2}[ \u00a0]?\d{2},? (?:№|номер)?"
-    r"[ :]{0,2}\d{6}(?!\d))"
+    r"(?i:паспорт|passport|водительск\w+ удостоверени)[^\d\n]{0,60}"
+    rf"(?:{_SERIES}|\d{{2}}[ \u00a0]?(?:№ ?)?\d{{7}}|\b[A-Z]{{1,2}} ?\d{{6,8}})(?!\d)"
+    rf"|(?i:\bсери[ияю](?: и номер)?)[ :№]{{1,4}}{_SERIES}(?!\d)"
     r"|(?i:\bssn\b|\bsocial security)[^\d\n]{0,25}\d{3}-\d{2}-\d{4}(?!\d)"
 )
 SNILS = re.compile(
@@ -101,7 +101,7 @@ _ISSUED = {
     18: ("5", "6"),
     19: ("2", "4", "5", "6"),
 }
-_PLAIN = 3  # different digits in a card number of documentation, such as 5555 5555 5555 4477
+_PLAIN = 3  # different digits in a number of documentation: 5555 5555 5555 4477, +7 999 999-99-99
 
 # Most texts contain nothing sensitive: one fast search decides whether to look closer.
 _KEY_HINT = re.compile(r"[A-Za-z0-9_-]{16}")
@@ -226,7 +226,7 @@ _NUMBERS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
     ("snils", SNILS, _is_snils),
     ("inn", INN, _is_inn),
     ("personal", _TOLL_FREE_NUMBER, bool),
-    ("personal", PHONE, lambda digits: len(digits) >= _PHONE_DIGITS),
+    ("personal", PHONE, lambda digits: len(digits) >= _PHONE_DIGITS and len({*digits}) > _PLAIN),
 )
 
 

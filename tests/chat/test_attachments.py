@@ -53,6 +53,7 @@ CONTENTS = [
     ("a.pdf", "application/pdf", b"\xff\xd8\xff\xe0", FileKind.IMAGE),
     ("a.txt", "", b"OggS\x00", FileKind.SOUND),
     ("a.txt", "", b"\x00\x00\x00\x18ftypmp42", FileKind.SOUND),
+    ("a.heic", "image/heic", b"\x00\x00\x00\x18ftypheic", FileKind.UNKNOWN),
     ("a.txt", "", b"RIFF\x00\x00\x00\x00WAVE", FileKind.SOUND),
 ]
 
