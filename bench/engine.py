@@ -2,8 +2,7 @@
 
 `recall`: 10,000 examples · `train`: against TRL · `generate`: against plain transformers ·
 `switch`: between 20 adapters · `kills`: SIGKILL at 20 points of a job · `cluster`: the same of two
-Ray workers · `conformance`: of the protocol. Only if named: `vllm`,
-against a real vLLM.
+Ray workers. Only if named: `vllm`, against a real vLLM.
 The quality of training is measured by `python -m bench learning`. Everything runs on the CPU in
 float32, unless BENCH_DEVICE and BENCH_DTYPE name others; BENCH_BASE is the folder of another base.
 """
@@ -19,7 +18,6 @@ PARTS = (
     "switch",
     "kills",
     "cluster",
-    "conformance",
     "vllm",
 )
 ONLY_IF_NAMED = {"vllm"}

@@ -1,4 +1,4 @@
-"""The engine behind a proxy that breaks one thing at a time, for the conformance suite to find."""
+"""The engine behind a proxy that breaks one thing at a time, for the checks to find."""
 
 import asyncio
 import json
@@ -8,9 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, urlencode
 
+from merlin.cli.provider_checks import CHECKS, LONG_EPOCHS, connect, run_checks
 from merlin.config.engine import EngineSettings
-from merlin.engine.conformance import run_checks, select_checks
-from merlin.engine.conformance.harness import LONG_EPOCHS, connect
 from tests.engine.running_engine import create_engine_app
 from tests.support.http_servers import serve_app
 from tests.support.pausable_recall import pausable_bases
@@ -178,11 +177,11 @@ def run_proxy(folder, wrap=Proxy):
         yield proxy
 
 
-def run_suite(url, *names, key=KEY, keep=False, timeout_s=None):
-    """Run the checks of these names and what they require; return name → outcome."""
-    server = connect(url, key, None, timeout_s or longest())
+def run_suite(url, key=KEY):
+    """Run all checks; return name → result."""
+    server = connect(f"{url}/v1", key, None, longest())
     try:
-        outcomes = run_checks(server, select_checks(names, keep=keep), lambda _outcome: None)
+        outcomes = run_checks(server, tuple(CHECKS), lambda _outcome: None)
     finally:
-        server.close(keep=keep)
-    return {outcome.name: outcome for outcome in outcomes}
+        server.close()
+    return {outcome.name: outcome.result for outcome in outcomes}

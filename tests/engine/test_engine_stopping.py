@@ -1,5 +1,7 @@
 """Cancelling a job, also at the moment it ends."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import openai
 import pytest
 
@@ -45,6 +47,14 @@ def test_cancelled_job_makes_no_model_and_the_next_job_runs(held_engine):
     assert held_engine.train().status == "succeeded"
     job = held_engine.jobs.retrieve(job_id)
     assert (job.status, job.fine_tuned_model) == ("cancelled", None)
+
+
+def test_concurrent_cancels_agree_with_the_jobs_final_state(held_engine):
+    job_id = start_long_job(held_engine)
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(held_engine.jobs.cancel, [job_id] * 4))
+    assert {answer.status for answer in answers} == {"cancelled"}
+    assert held_engine.jobs.retrieve(job_id).status == "cancelled"
 
 
 def test_finished_job_cannot_be_cancelled(engine, tuned):

@@ -1,0 +1,238 @@
+"""`merlin provider test` finds each single fault in an otherwise correct engine."""
+
+from dataclasses import replace
+
+import pytest
+
+from merlin.cli.provider_checks import CHECKS, connect
+from merlin.core.errors import ProviderBusy, Refused
+from tests.conformance.breaking_proxy import KEY, make_response, run_suite
+from tests.support.http_servers import Handler, serve_http
+from tests.support.waiting import longest
+
+pytestmark = pytest.mark.integration
+CHAT, JOBS, FILES = (f"/v1/{path}" for path in ("chat/completions", "fine_tuning/jobs", "files"))
+# The checks that make files and jobs.
+MADE = [name for name in CHECKS if name.startswith(("files.", "jobs."))]
+HTML = "<html><body>Nothing here</body></html>"
+
+
+def is_job_request(request, suffix=""):
+    return request.path.startswith(f"{JOBS}/") and request.path.endswith(suffix)
+
+
+def is_stream(response):
+    return response.headers["content-type"].startswith("text/event-stream")
+
+
+def accept_any_model(request):
+    return request.with_json(model="recall") if request.path == CHAT else request
+
+
+def ignore_stream_options(request):
+    return request.with_json(stream_options=None) if request.path == CHAT else request
+
+
+def ignore_api_key(request):
+    return request.with_headers(authorization=f"Bearer {KEY}")
+
+
+def ignore_metadata(request):
+    is_launch = (request.method, request.path) == ("POST", JOBS)
+    return request.with_json(metadata=None) if is_launch else request
+
+
+def ignore_metadata_filter(request):
+    return request.without_query("metadata") if request.path == JOBS else request
+
+
+def remove_files_api(request):
+    is_files = request.path.startswith(FILES)
+    return make_response(404, {"detail": "Not Found"}) if is_files else request
+
+
+def empty_events(request):
+    is_events = is_job_request(request, "/events")
+    return make_response(200, {"object": "list", "data": []}) if is_events else request
+
+
+def skip_cancel(request):
+    if not is_job_request(request, "/cancel"):
+        return request
+    job = {"id": request.path.split("/")[-2], "object": "fine_tuning.job", "status": "cancelled"}
+    return make_response(200, job)
+
+
+def skip_delete(request):
+    deleted = {"id": request.path.rsplit("/", 1)[1], "deleted": True}
+    return make_response(200, deleted) if request.method == "DELETE" else request
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (accept_any_model, {"chat.unknown_model": "failed"}),
+        (ignore_stream_options, {"chat.stream": "missing"}),
+        (ignore_api_key, {"errors.key": "missing"}),
+        (ignore_metadata, {"jobs.find": "missing"}),
+        (ignore_metadata_filter, {"jobs.find": "passed"}),
+        (remove_files_api, dict.fromkeys(MADE, "missing")),
+        (empty_events, {"jobs.events": "missing"}),
+        (skip_cancel, {"jobs.cancel": "failed"}),
+        (skip_delete, {"files.delete": "failed"}),
+    ],
+    ids=lambda value: value.__name__ if callable(value) else "",
+)
+def test_server_that_ignores_a_request_is_found(proxy, change, expected):
+    proxy.change_request = change
+    assert run_suite(proxy.url) == dict.fromkeys(CHECKS, "passed") | expected
+
+
+def cut_stream(response, _request):
+    def change(event):
+        return event.replace('"finish_reason": "stop"', '"finish_reason": null')
+
+    return response.map_events(change) if is_stream(response) else response
+
+
+def break_stream_event(response, _request):
+    def change(event):
+        return "data: {oops" if "finish" in event else event
+
+    return response.map_events(change) if is_stream(response) else response
+
+
+def break_encoding(response, request):
+    if request.path != CHAT or response.status != 200:
+        return response
+    return replace(response, body=response.body.decode("latin-1").encode())
+
+
+def drop_usage(response, request):
+    if request.path != CHAT or "usage" not in response.json:
+        return response
+    return response.with_json(usage=None)
+
+
+def change_error_shape(response, _request):
+    return response if response.status < 400 else make_response(response.status, {"detail": "no"})
+
+
+def answer_errors_with_html(response, _request):
+    return response if response.status < 400 else make_response(response.status, HTML, "text/html")
+
+
+def change_errors_to_500(response, _request):
+    return response if response.status < 400 else replace(response, status=500)
+
+
+def change_401_to_403(response, _request):
+    return replace(response, status=403) if response.status == 401 else response
+
+
+def fail_jobs(response, request):
+    if not is_job_request(request) or response.json.get("status") != "succeeded":
+        return response
+    error = {"code": "no_luck", "message": "no luck", "param": None}
+    return response.with_json(status="failed", error=error, fine_tuned_model=None)
+
+
+def empty_lists(response, request):
+    is_list = request.method == "GET" and request.path in (JOBS, FILES)
+    return response.with_json(data=[]) if is_list else response
+
+
+def answer_files_with_html(response, request):
+    return make_response(200, HTML, "text/html") if request.path == FILES else response
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (cut_stream, {"chat.stream": "failed"}),
+        (break_stream_event, {"chat.stream": "failed"}),
+        (break_encoding, {"chat.plain": "failed"}),
+        (drop_usage, {"chat.plain": "failed"}),
+        (change_error_shape, {"chat.unknown_model": "failed"}),
+        (answer_errors_with_html, {"chat.unknown_model": "failed"}),
+        (change_errors_to_500, {"chat.unknown_model": "failed", "jobs.unknown": "failed"}),
+        (change_401_to_403, {"errors.key": "failed"}),
+        (fail_jobs, {"jobs.succeed": "failed", "jobs.events": "failed", "jobs.model": "failed"}),
+        (empty_lists, {"files.find": "failed", "jobs.find": "failed"}),
+        (answer_files_with_html, {"files.upload": "failed", "jobs.create": "failed"}),
+    ],
+    ids=lambda value: value.__name__ if callable(value) else "",
+)
+def test_server_that_answers_wrongly_is_found(proxy, change, expected):
+    proxy.change_response = change
+    results = run_suite(proxy.url)
+    assert {name: results[name] for name in expected} == expected
+
+
+def list_ids(engine, path):
+    server = connect(f"{engine.url}/v1", KEY, None, longest())
+    try:
+        listed = {"files": server.api._client.files.list, "models": server.api._client.models.list}
+        return [item.id for item in listed[path]()]
+    finally:
+        server.close()
+
+
+def test_everything_made_is_deleted_at_the_end(proxy):
+    before = {path: list_ids(proxy, path) for path in ("files", "models")}
+    assert set(run_suite(proxy.url).values()) == {"passed"}
+    assert {path: list_ids(proxy, path) for path in before} == before
+
+
+@pytest.mark.parametrize("url", ["merlin", "http://127.0.0.1:9/v1", "http://127.0.0.1/v1?key=1"])
+def test_address_without_a_server_is_one_clear_error(url):
+    with pytest.raises((ProviderBusy, Refused)):
+        connect(url, KEY, None, longest())
+
+
+def test_refused_key_is_one_clear_error(proxy):
+    with pytest.raises(Refused) as refused:
+        connect(f"{proxy.url}/v1", "another-key", None, longest())
+    assert refused.value.key == "provider-test-key-refused"
+
+
+def test_server_without_the_protocol_is_reported(proxy):
+    with pytest.raises(Refused) as refused:
+        connect(proxy.url, KEY, None, longest())
+    assert refused.value.key == "provider-test-no-server"
+
+
+def test_key_is_not_checked_without_one(proxy):
+    proxy.change_request = ignore_api_key
+    assert run_suite(proxy.url, key="")["errors.key"] == "missing"
+
+
+def test_first_tunable_base_is_used(proxy):
+    def add_untunable_model(response, request):
+        if request.path != "/v1/models":
+            return response
+        card = {"id": "only-chats", "object": "model", "created": 1, "owned_by": "x"}
+        return response.with_json(data=[card, *response.json["data"]])
+
+    proxy.change_response = add_untunable_model
+    assert run_suite(proxy.url)["jobs.succeed"] == "passed"
+
+
+class BreakingHandler(Handler):
+    """Lists a model, and breaks off the response to every other request."""
+
+    def get(self):
+        self.answer(
+            200, b'{"object": "list", "data": [{"id": "m", "object": "model", "created": 1}]}'
+        )
+
+    def post(self):
+        self.answer(200, b"{", Content_Length="100")
+        self.close_connection = True
+
+
+def test_server_that_breaks_every_response_fails_without_ending_the_run():
+    with serve_http(BreakingHandler) as server:
+        results = run_suite(server.url)
+    passed = {"models.list": "passed", "errors.key": "missing"}
+    assert results == dict.fromkeys(CHECKS, "failed") | passed
