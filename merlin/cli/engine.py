@@ -237,27 +237,22 @@ def list_bases(
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """List base models: licence, size, required memory, and models trained on them."""
+    """List base models: licence, size, and models trained on them."""
     settings = configuration(config)
     entries = _list_entries(settings, is_thorough=verify)
     if json or entries:
         print_list(
             [_entry_record(entry) for entry in entries],
-            "name source licence size training answering state=state:library-state dependents",
+            "name source licence size state=state:library-state dependents",
             json=json,
             under="models",
             prefix="library-col",
             source=lambda entry: entry["source"][-MAX_SOURCE_LENGTH:],
             size=lambda entry: _format_size(entry["size_bytes"]),
-            training=lambda entry: _format_size(entry["training_bytes"]),
-            answering=lambda entry: _format_size(entry["answering_bytes"]),
             dependents=lambda entry: ", ".join(entry["dependents"]),
         )
-    if not entries and not json:
+    else:
         print_message("library-no-bases")
-    elif not json:
-        training, answering = _devices(settings)
-        print_message("library-estimates", training=training, answering=answering)
     for entry in entries:
         if entry.problem:
             print_message(entry.problem.key, **entry.problem.arguments)
@@ -307,12 +302,7 @@ def _list_entries(config: Config, *, is_thorough: bool = False) -> Sequence[Base
     from merlin.wiring.engine import engine_folder
 
     folder, bases = engine_folder(config), _select_bases(config)
-    return list(list_bases(bases, folder, *_devices(config), is_thorough=is_thorough))
-
-
-def _devices(config: Config) -> tuple[str, str]:
-    """Return the devices for training and for answering."""
-    return config.engine.training.devices[0][0], config.engine.answering.device
+    return list(list_bases(bases, folder, is_thorough=is_thorough))
 
 
 @contextmanager

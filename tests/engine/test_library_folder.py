@@ -156,15 +156,3 @@ def test_base_no_longer_configured_is_still_listed(library):
     library.pull()
     (entry,) = list_bases({}, library.engine)
     assert (entry.name, entry.state) == ("tiny", "left_over")
-
-
-def test_memory_estimate_depends_on_weight_type_and_device(library):
-    def estimate_memory(device, **options):
-        model = library.model.model_copy(update=options)
-        (entry,) = list_bases({"tiny": model}, library.engine, device, device)
-        return entry.training_bytes, entry.answering_bytes
-
-    on_cpu, on_gpu = estimate_memory("cpu"), estimate_memory("cuda:0")
-    assert on_cpu[0] > on_gpu[0] > estimate_memory("cuda:0", quantised="4bit")[0]
-    assert on_cpu[0] > on_cpu[1] > on_gpu[1]
-    assert estimate_memory("cuda:0", dtype="float32") == on_cpu

@@ -202,16 +202,3 @@ def test_second_concurrent_pull_is_refused(library):
     with library.hold_lock(), pytest.raises(LeadTaken) as refused:
         library.pull()
     assert refused.value.key == "library-busy"
-
-
-def test_base_larger_than_the_free_disk_space_is_not_downloaded(hub, library):
-    real = hub.build_card
-    hub.build_card = lambda: {
-        **real(),
-        "siblings": [{**sibling, "size": 10**15} for sibling in real()["siblings"]],
-    }
-    with pytest.raises(Refused) as refused:
-        library.pull()
-    assert refused.value.key == "library-no-room"
-    assert refused.value.arguments["needed"] == 5000000.1
-    assert not hub.list_ranges("config.json")

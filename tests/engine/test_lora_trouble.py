@@ -160,14 +160,6 @@ def test_an_apple_gpu_is_used_if_there_is_one(monkeypatch, there):
             model.join_devices(TrainingDevices(("mps",)))
 
 
-def test_base_too_large_for_memory_is_refused_with_both_numbers(tmp_path, train, base_copy):
-    path = base_copy.folder / "config.json"
-    config = json.loads(path.read_text("utf-8"))
-    config["num_hidden_layers"] = 100_000_000
-    path.write_text(json.dumps(config), "utf-8")
-    assert "GiB" in fail_task(build_task(tmp_path / "job", train, base=base_copy), "out_of_memory")
-
-
 def test_deleted_file_is_named(tmp_path, train):
     task = build_task(tmp_path / "job", train)
     train.unlink()

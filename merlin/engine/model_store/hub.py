@@ -27,7 +27,7 @@ from huggingface_hub.errors import (
 from huggingface_hub.file_download import http_get
 from huggingface_hub.utils import build_hf_headers
 
-from merlin.core.durable_files import folder_bytes, sha256_of
+from merlin.core.durable_files import sha256_of
 from merlin.core.errors import Refused
 from merlin.engine.model_store.store import Progress
 
@@ -49,8 +49,6 @@ FILE_PATTERNS = (
 )
 # Without read access the hub does not reveal whether a repository exists.
 NO_ACCESS = (401, 403, 404)
-# The free disk space that must remain after a download, in bytes.
-DISK_RESERVE_BYTES = 100_000_000
 
 
 # A file on the hub as listed by its client, with a sha256 (large files) or a git blob id.
@@ -134,11 +132,6 @@ def _download_all(
     for path in filter(Path.is_file, draft.rglob("*")):
         if str(path.relative_to(draft)).removesuffix(".part") not in names:
             path.unlink()
-    here, free = folder_bytes(draft), shutil.disk_usage(draft).free
-    needed = sum(file.size or 0 for file in requested) - here + DISK_RESERVE_BYTES
-    if needed > free:
-        sizes = {"needed": round(needed / 1e9, 1), "free": round(free / 1e9, 1)}
-        raise Refused("no room", "library-no-room", **sizes)
     for file in requested:
         _download(source, str(model_info.sha), file, draft, progress)
 

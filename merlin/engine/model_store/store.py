@@ -1,11 +1,8 @@
-"""The store of base models: list, check and remove them, and estimate their memory.
+"""The store of base models: list, check and remove them.
 
 A base is in a folder of its owner, or under its name in the library, the folder `bases`; its card,
 `merlin.json`, contains its source and checksums. Nothing here loads or executes a model: only
-safetensors, no remote code. `pull` downloads one. A memory estimate is the weights in their dtype,
-a quarter more for activations, and torch's own memory: for SmolLM2-135M in float32 2.2 GB for
-training and 1.3 GB for serving; measured were 1.8 to 2.5 GB and 1 GB. Long examples and large
-batches need more.
+safetensors, no remote code. `pull` downloads one.
 """
 
 import json
@@ -29,7 +26,6 @@ from merlin.engine.trainers.base import Untrainable
 # Arguments: a file, the amount done, and the total.
 Progress = Callable[[str, int, int], None]
 DISK_FULL = "library-disk-full"
-CPU = "cpu"
 WEIGHTS, SHARDS = "model.safetensors", "model.safetensors.index.json"
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "spiece.model")
 TEMPLATES = ("chat_template.jinja", "chat_template.json")
@@ -163,35 +159,6 @@ def digest_files(folder: Path) -> dict[str, FileDigest]:
     }
 
 
-# Bytes per parameter; embeddings and norms of a quantised base are not quantised.
-BYTES = {"float32": 4.0, "bfloat16": 2.0, "8bit": 1.1, "4bit": 0.6}
-# The factor on the weights, and torch's own memory in bytes.
-TRAINING, ANSWERING = (1.25, 1.5e9), (1.1, 0.7e9)
-
-
-def estimate_memory(
-    use: tuple[float, float], parameters: int, model: EngineModelConfig, device: str
-) -> int | None:
-    """Return the estimated bytes of a LoRA job, or of our own backend, on a device.
-
-    None if the number of parameters is unknown.
-    """
-    factor, itself = use
-    return (
-        round(parameters * BYTES[_choose_dtype(model, device)] * factor + itself)
-        if parameters
-        else None
-    )
-
-
-def _choose_dtype(model: EngineModelConfig, device: str) -> str:
-    if model.quantised != "none":
-        return model.quantised
-    if model.dtype != "auto":
-        return model.dtype
-    return "float32" if device == CPU else "bfloat16"
-
-
 _TUNED_MODELS = "SELECT name FROM model WHERE base = ? AND step IS NULL ORDER BY seq"
 _UNFINISHED_JOBS = (
     "SELECT id FROM job WHERE base = ? AND status NOT IN ('succeeded', 'failed', 'cancelled')"
@@ -290,7 +257,7 @@ READY, LEFT_OVER = "ready", "left_over"
 class BaseEntry:
     """One base. `state`: "ready", the code of `problem`, or "left_over" (in no configuration).
 
-    Bytes and tokens are None if unknown; memory sizes are estimates.
+    Bytes and tokens are None if unknown.
     """
 
     name: str
@@ -302,24 +269,16 @@ class BaseEntry:
     size_bytes: int | None = None
     parameters: int | None = None
     context: int | None = None
-    training_bytes: int | None = None
-    answering_bytes: int | None = None
     dependents: Sequence[str]
     problem: Untrainable | None = None
 
 
 def list_bases(
-    models: Mapping[str, EngineModelConfig],
-    engine: Path,
-    training: str = CPU,
-    answering: str = CPU,
-    *,
-    is_thorough: bool = False,
+    models: Mapping[str, EngineModelConfig], engine: Path, *, is_thorough: bool = False
 ) -> Iterator[BaseEntry]:
     """Yield every configured base, then stored ones that are no longer configured.
 
-    Memory is estimated for the devices `training` and `answering`. `is_thorough` verifies
-    checksums, which reads all files.
+    `is_thorough` verifies checksums, which reads all files.
     """
     root = get_library_folder(engine)
     for name, model in models.items():
@@ -336,8 +295,6 @@ def list_bases(
             size_bytes=card.size if card else None,
             parameters=n or None,
             context=model.context or (card.context if card else read_context(folder)) or None,
-            training_bytes=estimate_memory(TRAINING, n, model, training),
-            answering_bytes=estimate_memory(ANSWERING, n, model, answering),
             dependents=list_dependents(name, engine / "engine.db"),
             problem=problem,
         )

@@ -5,7 +5,6 @@ engine-lora-died = { $n ->
    *[other] The training process died { $n } times without getting further; its log says why. Create the job again; if that doesn't help, tell the operator.
 }
 engine-lora-out-of-memory = The memory ran out while training. Take a smaller batch_size, shorter examples, gradient_checkpointing, or a quantised base model.
-engine-lora-too-large = The base model doesn't fit the memory: training needs about { $needed } GiB, { $free } GiB are free. Take a smaller or a quantised base model, shorter examples, or a machine with more memory.
 engine-lora-not-finite = The loss is no longer a number at step { $step }. Use a smaller learning_rate_multiplier, and look for broken examples.
 engine-lora-too-long = { $n ->
     [one] The example in line { $line } has { $tokens } tokens, at most { $most } fit; it's the only one too long. Shorten it or split it.

@@ -71,12 +71,11 @@ def resolve_hyperparameters(
     examples: int,
     padding: float,
     parameters: int,
-    is_tight: bool = False,
 ) -> dict[str, object]:
     """Return the hyper-parameters with every "auto" replaced.
 
     `padding` is the share of padding tokens without packing; `parameters` is the number of the
-    base's parameters; `is_tight`: the activations do not fit into memory without checkpointing.
+    base's parameters.
 
     - n_epochs: 3, or more so that 300 examples are seen in total (measured: 50 short answers need
       6 epochs), at most 25; for large files fewer, so that at most 25,000 are seen. OpenAI's rule
@@ -86,7 +85,7 @@ def resolve_hyperparameters(
       0.5 from a billion parameters on, 0.2 from three: larger models need smaller steps.
     - beta (dpo): 0.1. rank: 16. alpha: twice the rank. dropout: 0. targets: "all-linear".
     - packing: on if padding would be more than a third of all tokens.
-    - gradient_checkpointing: on if memory is tight. early_stop: 0, which is off.
+    - gradient_checkpointing: off. early_stop: 0, which is off.
     """
     rank = requested["rank"] if isinstance(requested["rank"], int) else 16
     slower = next((slower for least, slower in _RATE_SCALES if parameters >= least), 1.0)
@@ -101,7 +100,7 @@ def resolve_hyperparameters(
         "dropout": 0.0,
         "targets": ALL_LINEAR,
         "packing": padding > 1 / 3,
-        "gradient_checkpointing": is_tight,
+        "gradient_checkpointing": False,
         "early_stop": 0,
     }
     known = HYPERPARAMETERS[method].model_fields

@@ -1,4 +1,4 @@
-"""Loading the base for training, with adapters; devices, and memory estimates before loading."""
+"""Loading the base for training, with adapters; devices."""
 
 from __future__ import annotations
 
@@ -12,26 +12,11 @@ import torch
 from accelerate import Accelerator
 from safetensors import SafetensorError, safe_open
 
-from merlin.engine.machine import read_free_memory
 from merlin.engine.torch_loading import build_quantisation_config, choose_dtype
 from merlin.engine.trainers.base import BaseFiles, TrainingDevices, Untrainable
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedTokenizerBase
-
-_GIB = 2**30
-# Activation memory per layer, as multiples of (tokens x hidden size x bytes per number): with all
-# activations (measured on SmolLM2-135M with adapters on every projection: 2,513 MiB at 388 tokens),
-# and with only the layer's input (gradient checkpointing).
-# Source of the form: Korthikanti et al. 2022, "Reducing Activation Recomputation", section 4.1.
-_ALL_ACTIVATIONS, _INPUT_ONLY = 65, 2
-# Copies of the logits of a target token: the logits, their float copy, their gradient.
-_LOGITS = 3
-# Bytes per trained parameter: weight, gradient and Adam's two moments in float32.
-_TRAINED_BYTES = 16
-_BYTES = {"none": None, "8bit": 1.0, "4bit": 0.6}
-# Fixed overhead: torch, CUDA and the tokens.
-_RESERVE_BYTES = 400 * 2**20
 
 
 def join_devices(place: TrainingDevices, dtype: str = "auto") -> Accelerator:
@@ -48,33 +33,6 @@ def join_devices(place: TrainingDevices, dtype: str = "auto") -> Accelerator:
         raise Untrainable("device_unavailable", "engine-lora-no-device", None, device=named)
     able = dtype != "float32" and torch.cuda.is_bf16_supported()
     return Accelerator(cpu=False, mixed_precision="bf16" if able else "no")
-
-
-def needs_checkpointing(base: BaseInfo, rank: int, tokens: int, free: float) -> bool:
-    """Return whether a step of `tokens` needs gradient checkpointing to fit into `free` bytes.
-
-    Raises Untrainable if it does not even fit with checkpointing.
-    """
-    text = base.config.get_text_config()
-    layers, hidden = int(text.num_hidden_layers), int(text.hidden_size)
-    # Seven projections of about (hidden, 3 hidden) have two thin matrices each.
-    trained = layers * 7 * rank * 3 * hidden * _TRAINED_BYTES
-    at_rest = (
-        base.loaded_bytes + trained + _RESERVE_BYTES + _LOGITS * tokens * int(text.vocab_size) * 4
-    )
-    activations = tokens * hidden * base.dtype.itemsize
-    needed: float = at_rest + activations * (_INPUT_ONLY * layers + _ALL_ACTIVATIONS)
-    if needed > free:
-        sizes = {"needed": round(needed / _GIB, 1), "free": round(free / _GIB, 1)}
-        raise Untrainable("out_of_memory", "engine-lora-too-large", "model", **sizes)
-    return bool(at_rest + activations * _ALL_ACTIVATIONS * layers > free)
-
-
-def read_free_bytes(device: torch.device) -> float:
-    """Return the free memory of a device in bytes."""
-    if device.type == "cuda":
-        return float(torch.cuda.mem_get_info(device)[0])
-    return float(read_free_memory())
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +54,6 @@ class BaseInfo:
         text = self.config.get_text_config()
         window = int(getattr(text, "max_position_embeddings", 0) or self.tokenizer.model_max_length)
         return min(self.files.longest or window, window)
-
-    @property
-    def loaded_bytes(self) -> float:
-        """Return its size in memory in bytes."""
-        return self.parameters * (_BYTES[self.files.quantised] or self.dtype.itemsize)
 
 
 def inspect_base(files: BaseFiles, device: torch.device) -> BaseInfo:

@@ -41,8 +41,6 @@ from merlin.engine.trainers.lora.worker.model import (
     BaseInfo,
     inspect_base,
     load_with_adapters,
-    needs_checkpointing,
-    read_free_bytes,
 )
 
 _WARM_UP_SHARE = 0.03
@@ -451,8 +449,6 @@ class Training:
 
 # Tokens per micro-batch; larger batches use gradient accumulation.
 _AT_ONCE = {"cpu": 2_048, "cuda": 16_384}
-# The usable share of the free memory, because the estimates are rough.
-_USABLE_SHARE = 0.95
 # The batch size that `resolve` chooses for small files.
 _SMALL_BATCH = 4
 
@@ -490,17 +486,12 @@ def _build_plan(task: Task, base: BaseInfo, device: torch.device) -> Plan:
     train = read_examples(task.train, "training_file")
     test = read_examples(task.test, "validation_file") if task.test else []
     most = _AT_ONCE.get(device.type, _AT_ONCE["cpu"])
-    # The largest micro-batch in tokens; examples are not split.
-    longest = max(sum(len(row) for row in example) for example in train)
-    at_once = max(longest, min(most, _SMALL_BATCH * longest))
-    rank, free = task.hyperparameters["rank"], _USABLE_SHARE * read_free_bytes(device)
     settings = trainer.resolve_hyperparameters(
         task.method,
         task.hyperparameters,
         examples=len(train),
         padding=compute_padding_share(train, _SMALL_BATCH),
         parameters=base.parameters,
-        is_tight=needs_checkpointing(base, rank if isinstance(rank, int) else 16, at_once, free),
     )
     return Plan(task.method, task.folder, task.seed, settings, train, test, most)
 
