@@ -17,7 +17,7 @@ from merlin.db.tables import Table
 
 # The title of a section -> its tables in their order; what one row of each is stands in `ROWS`.
 SECTIONS: Mapping[str, str] = {
-    "People, roles and limits": "users role_grant audit approval consent quota_use quota_gift",
+    "People, roles and limits": "users role_grant audit consent quota_use quota_gift",
     "Orders, payments and refunds": "purchase ledger plan_term refund renewal answer_cost",
     "Browsers, programs and favourites": ("favourite account sign_in login_code api_key"),
     "Courses": "course course_teacher material course_index search_entry",
@@ -44,7 +44,6 @@ ROWS: Mapping[str, str] = {
     "api_key": "an API key, stored as SHA-256, with its scopes",
     "accepted_loss": "a changed answer to a test question, and the editor who accepted it",
     "answer_cost": "the cost of answers to a person (a keyed hash) on a day, if it is limited",
-    "approval": "a dangerous action that waits for a second person, or who decided it",
     "audit": "a dangerous action: who did what to whom; rows are only added",
     "canary": "a model that answers a share of the people, and its results next to the live one's",
     "baseline_answer": "the answer of a base model or a checkpoint to one test question",

@@ -27,7 +27,6 @@ from starlette.types import Scope
 from merlin.account.api_keys import ScopeBeyondRole
 from merlin.app.sign_in import Blocked
 from merlin.core.errors import (
-    ApprovalNeeded,
     DatasetError,
     Forbidden,
     GatewayUnavailable,
@@ -220,7 +219,6 @@ REFUSALS: tuple[tuple[type[MerlinError], HTTPStatus, str], ...] = (
     (ScopeBeyondRole, HTTPStatus.UNPROCESSABLE_ENTITY, "scope-beyond-role"),
     (NotFound, HTTPStatus.NOT_FOUND, "not-found"),
     (Forbidden, HTTPStatus.FORBIDDEN, "forbidden"),
-    (ApprovalNeeded, HTTPStatus.CONFLICT, "approval-needed"),
     (Refused, HTTPStatus.CONFLICT, "refused"),
     (DatasetError, HTTPStatus.UNPROCESSABLE_ENTITY, "wrong-value"),
 )
@@ -355,8 +353,6 @@ def _problem_of_error(
     if own is not None:
         return problem_of(request, status, own.group(1), **error.arguments)
     problem = problem_of(request, status, code)
-    if isinstance(error, ApprovalNeeded):
-        problem["approval"] = error.number
     if error.key != "error-plain":
         problem["detail"] = text(language_of_request(request), error.key, **error.arguments)
     return problem
@@ -430,10 +426,6 @@ class ProblemShown(BaseModel):
     request_id: str = Field(description="Identifies the request in Merlin's log.")
     errors: list[WrongValue] | None = Field(
         default=None, description="Invalid values, with status 422."
-    )
-    approval: int | None = Field(
-        default=None,
-        description="Number of the approval that another admin has to give, with status 409.",
     )
 
 

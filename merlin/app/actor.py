@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from merlin.core.errors import ApprovalNeeded, NotFound
-from merlin.core.permissions import Authority, DangerousAct, Permission, Role
+from merlin.core.errors import NotFound
+from merlin.core.permissions import Authority, Permission, Role
 from merlin.dataset.finding import shorten
 from merlin.dataset.rules import find_nearest
 from merlin.db import audit
@@ -27,14 +27,13 @@ class Actor:
     """Who performs an act; `name` is what requests and the audit log store.
 
     `user_id` 0 is an anonymous person, or the operator, who works on the machine itself and has
-    every permission. `is_approved`: a second person has approved this one act.
+    every permission.
     """
 
     name: str = ""
     authority: Authority = field(default_factory=Authority)
     user_id: int = 0
     is_operator: bool = False
-    is_approved: bool = False
 
     @classmethod
     def person(cls, user_id: int, authority: Authority) -> Actor:
@@ -70,31 +69,6 @@ class Actor:
         if not self.may(Permission.WATCH):
             return []
         return sorted(self.authority.scopes) if self.authority.role is Role.TEACHER else None
-
-
-def require_approval(
-    ctx: Context,
-    actor: Actor,
-    kind: DangerousAct,
-    act: str,
-    subject: str,
-    values: Mapping[str, object],
-    text_arguments: Mapping[str, object],
-    trial: Callable[[], object],
-) -> None:
-    """Raise ApprovalNeeded if `security.two_people` requires an approval that is missing.
-
-    Does not apply to the operator, who could change the configuration. `trial` performs the act
-    and is rolled back; its errors are raised, so that no approval is requested for an act that
-    would be refused.
-    """
-    is_asked_for = ctx.config.security.needs_two(kind)
-    if not is_asked_for or actor.is_operator or actor.is_approved:
-        return
-    with ctx.db.atomic():
-        trial()
-        # Leaving the block by an error undoes the trial.
-        raise ApprovalNeeded(act, subject, actor.user_id, values, text_arguments)
 
 
 def read_newest_rows(

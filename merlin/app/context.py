@@ -18,14 +18,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
-from merlin.account.approvals import Approvals
 from merlin.account.users import Roles
 from merlin.billing.quota import Plan
 from merlin.chat.grounding import PassageCache
 from merlin.chat.model_catalogue import General
 from merlin.config import Config
 from merlin.core.clock import Clock, utc_now
-from merlin.core.errors import ApprovalNeeded
 from merlin.core.messages import Message
 from merlin.core.vocabulary import Vocabulary
 from merlin.course.catalogue import ActiveCourses
@@ -83,19 +81,8 @@ class Context:
     async def write(
         self, act: Callable[Concatenate[Context, P], T], *args: P.args, **named: P.kwargs
     ) -> T:
-        """Return the result of an act after its transaction is committed.
-
-        An act that needs a second person's approval is stored as pending, and still raises.
-        """
-        try:
-            return await self.store.do(partial(act, self, *args, **named))
-        except ApprovalNeeded as needed:
-            await self.store.do(partial(self.propose, needed))
-            raise
-
-    def propose(self, needed: ApprovalNeeded) -> None:
-        """Store an act as pending approval; the error then carries its number."""
-        needed.set_number(Approvals(self.db, self.clock).propose(needed))
+        """Return the result of an act after its transaction is committed."""
+        return await self.store.do(partial(act, self, *args, **named))
 
     @property
     def plans(self) -> Sequence[Plan]:

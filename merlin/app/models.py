@@ -1,14 +1,13 @@
 """Tuned models, and which one serves each dataset: list, compare, promote, pin, roll back."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
 from peewee import JOIN, Expression, Select, fn
 
-from merlin.app.actor import Actor, missing_dataset, read_newest_rows, require_approval
+from merlin.app.actor import Actor, missing_dataset, read_newest_rows
 from merlin.app.context import Context
 from merlin.app.requests import submit_request
 from merlin.app.verdicts import list_removed_datasets
@@ -16,7 +15,7 @@ from merlin.chat.canary import Canaries
 from merlin.chat.feedback import count_dislikers
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core.errors import NotFound, Refused
-from merlin.core.permissions import DangerousAct, Permission
+from merlin.core.permissions import Permission
 from merlin.core.views import INTERNAL, described, named
 from merlin.dataset.builds import build_version
 from merlin.dataset.spec import GateRule, SplitRule
@@ -290,9 +289,6 @@ def pin_model(
 
 def roll_back(ctx: Context, actor: Actor, dataset: str, to: str = "", once: str = "") -> Request:
     """Ask the daemon to let an earlier model serve, pinned: `to`, or the previous one."""
-    if not to and ctx.config.security.needs_two(DangerousAct.PROMOTE):
-        # Resolved now, so that an approval means this model, not the previous one of a later time.
-        to = find_rollback_target(ctx, actor, dataset).model
     arguments = {"dataset": dataset} | ({"to": to} if to else {})
     return submit(ctx, actor, RequestKind.ROLLBACK, dataset, arguments, once)
 
@@ -301,9 +297,6 @@ def roll_back_to(ctx: Context, actor: Actor, model_id: int, once: str = "") -> R
     """Ask the daemon to let a model serve again, so that asking twice goes no further back."""
     model = get(ctx, actor, model_id, Permission.PROMOTE)
     return roll_back(ctx, actor, model.dataset, model.model, once)
-
-
-_NEED_APPROVAL = (RequestKind.PROMOTE, RequestKind.ACCEPT, RequestKind.ROLLBACK)
 
 
 def submit(
@@ -318,16 +311,7 @@ def submit(
     is_accept = kind is RequestKind.ACCEPT
     actor.require(Permission.EDIT_EXAMPLES if is_accept else Permission.PROMOTE, dataset)
     require_dataset(ctx, actor, dataset)
-    subject = f"dataset:{dataset}"
-    send_request = partial(submit_request, ctx, actor, kind, arguments, subject, once)
-    if kind in _NEED_APPROVAL:
-        values = {"kind": kind.value, "dataset": dataset, "arguments": arguments}
-        name = arguments.get("model", arguments.get("to", ""))
-        with suppress(NotFound):
-            name = find(ctx, actor, name).title
-        act, told = DangerousAct.PROMOTE, {"model": name}
-        require_approval(ctx, actor, act, kind.value, subject, values, told, send_request)
-    return send_request()
+    return submit_request(ctx, actor, kind, arguments, f"dataset:{dataset}", once)
 
 
 _HOLDING_VERDICT, _OF_BUILD = VERDICT.alias("held"), MODEL.alias("of_build")

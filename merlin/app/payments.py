@@ -6,7 +6,7 @@ Without the permission every function raises NotFound, as for something missing.
 from collections.abc import Sequence
 from datetime import datetime, tzinfo
 
-from merlin.app.actor import Actor, require_approval
+from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.orders import OrderDetails, details_of
 from merlin.billing.ledger import Entry, Ledger
@@ -15,8 +15,7 @@ from merlin.billing.refunds import Refund, Refunds, check_reason
 from merlin.billing.report import Sum, sum_by_month
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Amount
-from merlin.core.permissions import DangerousAct, Permission
-from merlin.db.audit import person_reference
+from merlin.core.permissions import Permission
 
 
 def list_payments(
@@ -87,21 +86,7 @@ def request_refund(
     grant = grant_to_refund(details, grant_id, is_newest=is_newest)
     amount = None if minor is None else Amount(minor, details.remaining_amounts[grant].currency)
 
-    def store_refund() -> Refund:
-        return Refunds(ctx.db, ctx.clock).request(grant, amount, reason, actor.name, once)
-
-    price = (amount or details.remaining_amounts[grant]).format(ctx.config.language)
-    require_approval(
-        ctx,
-        actor,
-        DangerousAct.REFUND,
-        "refund",
-        person_reference(details.purchase.user_id),
-        {"purchase_id": purchase_id, "grant_id": grant, "minor": minor, "reason": reason},
-        {"price": price, "order": details.purchase.number, "reason": reason},
-        store_refund,
-    )
-    return store_refund()
+    return Refunds(ctx.db, ctx.clock).request(grant, amount, reason, actor.name, once)
 
 
 def list_entries(

@@ -112,12 +112,6 @@ TRACES: tuple[PersonalData, ...] = (
     PersonalData(t.DISMISSED_QUESTION, names=("by_whom",)),
     PersonalData(t.NOTICE, owners=("to_whom",), documents=("arguments",), nulls=("once",)),
     PersonalData(t.REQUEST, names=("by_whom",), documents=("arguments", "result")),
-    PersonalData(
-        t.APPROVAL,
-        ids=("asked_by",),
-        names=("subject", "decided_by"),
-        documents=("arguments", "told"),
-    ),
     PersonalData(t.AUDIT, names=("by_whom", "target"), documents=("arguments",)),
     PersonalData(t.ACCEPTED_LOSS, names=("by_whom",)),
     PersonalData(t.PROMOTION, names=("by_whom", "why")),

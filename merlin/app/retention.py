@@ -9,12 +9,11 @@ from typing import Any
 
 from peewee import Select, fn
 
-from merlin.account.approvals import Approvals
 from merlin.app.bot_settings import is_of_other_bot
 from merlin.chat.sessions import IS_DELETED, UNDO
 from merlin.chat.turns import UpdateState
 from merlin.config.settings import Retention
-from merlin.core.clock import Clock, iso
+from merlin.core.clock import iso
 from merlin.dataset.builds import BUILDS, Build, select_whole_builds
 from merlin.dataset.proposals import ProposalState
 from merlin.dataset.verdicts import WAITING, VerdictStatus
@@ -34,12 +33,6 @@ USES_DAYS = 62
 GONE_DAYS = 30
 COST_DAYS = 2
 _NO_ARGUMENTS = "{}"
-
-
-def expire_rows(db: Database, retention: Retention, clock: Clock) -> int:
-    """Expire overdue approvals and delete a batch of old rows; return the number deleted."""
-    Approvals(db, clock).expire()
-    return delete_old_rows(db, retention, clock())
 
 
 def delete_old_rows(
@@ -86,7 +79,6 @@ def _expired_rows(retention: Retention, now: datetime) -> Iterator[tuple[Table, 
         yield t.SESSION, unused & (t.SESSION.is_open == 0) & t.SESSION.id.not_in(_with_turns())
     if before := _before(now, retention.audit_days):
         yield t.AUDIT, t.AUDIT.at < before
-        yield t.APPROVAL, t.APPROVAL.decided_at < before
     uses = t.QUOTA_USE.gift_id.is_null() & (t.QUOTA_USE.at < _before(now, USES_DAYS))
     yield t.QUOTA_USE, uses
     yield t.GROUP_SETTING, t.GROUP_SETTING.gone_at < _before(now, GONE_DAYS)

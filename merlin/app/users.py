@@ -5,10 +5,9 @@ admin. The operator at the command line may also act on their own account, and n
 """
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import partial
 
 from merlin.account.accounts import Accounts, check_name, hash_new_password
 from merlin.account.api_keys import Scope
@@ -16,13 +15,13 @@ from merlin.account.sign_ins import SignIns
 from merlin.account.users import Consent, Consents, User, Users
 from merlin.app import accounts, models
 from merlin.app.accounts import NewKey, create_key
-from merlin.app.actor import Actor, missing_dataset, require_approval
+from merlin.app.actor import Actor, missing_dataset
 from merlin.app.context import Context
 from merlin.app.shop import plan_titles
 from merlin.billing.quota import Format, Gift, Left, Quotas, Source, get_plan, plan_of
 from merlin.billing.subscriptions import MAX_DAYS, Renewals, RenewalState, Term, Terms
 from merlin.core.errors import NotFound, Refused
-from merlin.core.permissions import Authority, DangerousAct, Permission, Role
+from merlin.core.permissions import Authority, Permission, Role
 from merlin.core.views import INTERNAL, described, make_finite, view_of
 from merlin.dataset.files import FileIndex
 from merlin.db.audit import Audit, Entry, person_reference
@@ -156,7 +155,7 @@ def list_audit(
 
 def _mentions(entry: Entry) -> list[str]:
     """Return the target and the values of arguments, which may name people and models."""
-    values = (entry.arguments.get(name) for name in ("asked_by", "model", "from", "to"))
+    values = (entry.arguments.get(name) for name in ("model", "from", "to"))
     return [entry.target, *(value for value in values if isinstance(value, str))]
 
 
@@ -194,9 +193,7 @@ def grant_role(
         and scope not in list_grantable_scopes(ctx, actor)
     ):
         raise missing_dataset(scope)
-    grant = partial(ctx.roles.grant, user_id, role, actor.name, scope)
-    _approve_role(ctx, actor, "grant", user_id, grant, scope, role)
-    if grant():
+    if ctx.roles.grant(user_id, role, actor.name, scope):
         _notify_role(ctx, actor, user_id)
     return _view(ctx, user)
 
@@ -207,30 +204,9 @@ def revoke_role(ctx: Context, actor: Actor, user_id: int, scope: str | None = No
     Raises NotFound, Refused for oneself and for an admin of the configuration.
     """
     user = _another(ctx, actor, user_id)
-    revoke = partial(ctx.roles.revoke, user_id, actor.name, scope)
-    _approve_role(ctx, actor, "revoke", user_id, revoke, scope)
-    if revoke():
+    if ctx.roles.revoke(user_id, actor.name, scope):
         _notify_role(ctx, actor, user_id)
     return _view(ctx, user)
-
-
-def _approve_role(
-    ctx: Context,
-    actor: Actor,
-    act: str,
-    user_id: int,
-    change: Callable[[], object],
-    scope: str | None,
-    role: Role | None = None,
-) -> None:
-    given = role or ctx.roles.authority(user_id).role
-    arguments = {
-        "role": {"key": f"role-{given.value}", "arguments": {}},
-        "scope": f" ({scope})" if scope else "",
-    }
-    values = {"user_id": user_id, "scope": scope} | ({"role": role.value} if role else {})
-    subject = person_reference(user_id)
-    require_approval(ctx, actor, DangerousAct.ROLE, act, subject, values, arguments, change)
 
 
 def block(ctx: Context, actor: Actor, user_id: int) -> UserView:

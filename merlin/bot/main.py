@@ -21,7 +21,7 @@ from merlin.app.bot_settings import BOT_ID, BOT_NAME, Settings
 from merlin.app.groups import Groups
 from merlin.app.inbox import RENEW_S, Inbox, Update
 from merlin.app.payment_worker import PaymentWorker
-from merlin.app.retention import expire_rows
+from merlin.app.retention import delete_old_rows
 from merlin.bot.application import create_application, register
 from merlin.bot.bot_api import BotApi, Files
 from merlin.bot.commands import send_settings
@@ -171,9 +171,7 @@ class Bot:
             ("model lists", make_model_list_loop(self._services)),
         ]
         if services.config.repository is None:
-            expire = partial(expire_rows, services.db, services.config.retention, services.clock)
-            delete = partial(services.store.do, expire)
-            parts.append(("old rows", lambda: run_every(delete, services.pace.expire_s)))
+            parts.append(("old rows", lambda: run_every(self._expire, services.pace.expire_s)))
         parts.append(("updates", self._receiver.run))
         if services.webhook is None:
             parts.append(("lead", self._receiver.keep_lead))
@@ -207,6 +205,12 @@ class Bot:
 
         await self._services.store.do(store)
         await asyncio.Event().wait()
+
+    async def _expire(self) -> None:
+        """Delete a batch of old rows."""
+        db, retention = self._services.db, self._services.config.retention
+        now = self._services.clock()
+        await self._services.store.do(lambda: delete_old_rows(db, retention, now))
 
     async def _take_over(self) -> None:
         """Queue updates of chats without a live owner, and those stored by others in own chats."""

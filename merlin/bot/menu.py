@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast
 
 from merlin.app.inbox import Dialog
-from merlin.core.errors import ApprovalNeeded, MerlinError, NotFound
+from merlin.core.errors import MerlinError, NotFound
 from merlin.core.formatted_text import Button, FormattedMessage, in_entity, join_pages, prepend
 
 if TYPE_CHECKING:
@@ -124,8 +124,6 @@ def catch_errors(act: Act) -> Act:
         try:
             return context.db.transact(lambda: act(context))
         except MerlinError as error:
-            if isinstance(error, ApprovalNeeded):
-                context.services.propose(error)
             return error_view(context, error)
 
     return view_or_error

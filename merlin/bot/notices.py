@@ -17,7 +17,7 @@ from merlin.account.accounts import is_telegram_id
 from merlin.app.outbox import OutgoingMessage, OutgoingState, QueuedMessage
 from merlin.app.verdicts import find_notified_editors
 from merlin.bot.bot_api import ChatUnreachable
-from merlin.bot.handlers.admin import act_button, decision_row, runbook_row
+from merlin.bot.handlers.admin import act_button, runbook_row
 from merlin.bot.handlers.changes import conflict_buttons
 from merlin.bot.outbox import OutboxSender
 from merlin.bot.processor import retry_until_stored
@@ -79,8 +79,6 @@ def _page(services: BotServices, group: Sequence[Notice], language: str) -> Form
         found = conflict_buttons(change_id, revision, language, AS_NEW_MESSAGE) if change_id else ()
         # Their labels are too long for one row on a phone.
         rows = button_rows(found, 1)
-    elif isinstance(number := group[0].arguments.get("approval"), int):
-        rows = (decision_row(number, language, AS_NEW_MESSAGE),)
     else:
         buttons = filter(None, (act_button(notice, language) for notice in group))
         rows = (tuple({button.label: button for button in buttons}.values())[:_MAX_ACTS],)

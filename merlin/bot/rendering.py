@@ -38,7 +38,7 @@ def reference_name(services: BotServices, reference: str, language: str) -> str:
 def notice_text(services: BotServices, notice: Notice, language: str) -> str:
     """Return a notice with its amounts and names formatted for people; within the store's work."""
     arguments = view_notice(services.db, notice).arguments_in(language)
-    for name in arguments.keys() & ({"by", "to", "subject"} if notice.to == OTHERS else {"by"}):
+    for name in arguments.keys() & ({"by", "to"} if notice.to == OTHERS else {"by"}):
         arguments[name] = reference_name(services, str(arguments[name]), language)
     try:
         return text(language, notice.key, **arguments)

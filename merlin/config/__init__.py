@@ -56,7 +56,6 @@ from merlin.config.settings import (
     ProviderConfig,
     RepositoryConfig,
     Retention,
-    SecurityConfig,
     TelegramConfig,
     TracingConfig,
 )
@@ -140,7 +139,6 @@ class Config(Section):
     )
     payments: PaymentsConfig = PaymentsConfig()
     retention: Retention = Retention()
-    security: SecurityConfig = SecurityConfig()
     api: ApiConfig = ApiConfig()
     engine: EngineConfig = EngineConfig()
     daemon: DaemonConfig = DaemonConfig()
@@ -271,8 +269,6 @@ def _faults_of(config: Config) -> Iterator[Fault]:
     yield from _provider_faults(config)
     if config.repository is not None and "" in (config.repository.forge or ()):
         yield fault_at("repository.statuses", "config-no-forge")
-    if config.security.two_people and len(set(config.telegram.admins)) <= 1:
-        yield fault_at("security.two_people", "config-two-people")
     if config.telegram.mode == "webhook" and not config.telegram.webhook_url:
         yield fault_at("telegram", "config-missing-key", name="webhook_url")
     if not config.allow_plain_http:

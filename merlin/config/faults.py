@@ -52,6 +52,7 @@ REMOVED = {
     "engine.webhooks": "config-removed-webhooks",
     "payments.invitation": "config-removed-invitation",
     "plans.*.trial_days": "config-removed-trial",
+    "security": "config-removed-security",
 }
 _cut = partial(cut, max_length=200)
 # Of the values in the longest configuration, aliases written out.

@@ -40,7 +40,6 @@ from merlin.config.section import (
 )
 from merlin.core.money import MICRO, Price
 from merlin.core.network import LOOPBACK
-from merlin.core.permissions import DangerousAct
 
 MEGABYTE = 1024 * 1024
 # The credentials with the keys of people's texts (without it they lie in a file) and of backups,
@@ -600,23 +599,6 @@ class ApiConfig(Section):
     def address(self) -> tuple[str, int]:
         """Return host and port."""
         return address_of(self.listen)
-
-
-class SecurityConfig(Section):
-    """Protection in case one account is stolen."""
-
-    two_people: Many[Literal["refund", "role", "promote"]] = setting(
-        "Actions that another admin has to approve first: `refund`, `role` (granting and"
-        " revoking), `promote` (also a rollback, and accepting changed answers)."
-        " Any of them includes `role`: an admin who can appoint a second one needs no other."
-        " Needs two admins in `telegram.admins`. Commands on the machine need no approval.",
-        default=(),
-    )
-
-    def needs_two(self, act: DangerousAct) -> bool:
-        """Return whether another admin has to approve such an act."""
-        is_role = act is DangerousAct.ROLE and bool(self.two_people)
-        return is_role or act.value in self.two_people
 
 
 class TracingConfig(Section):

@@ -6,7 +6,6 @@
     ├── NotFound             exit 1, no such dataset, build, job or model
     ├── Forbidden            exit 1, it exists, but this user may not do this with it
     ├── Refused              exit 1, the operation is not possible now
-    │   └── ApprovalNeeded   a second person has to approve it first
     ├── DatasetError         exit 1, an example cannot be used; carries the findings
     ├── SourceError          exit 1, the git repository cannot be read; may succeed later
     ├── PaymentError         exit 1, the payment gateway refused; a retry is useless
@@ -66,36 +65,6 @@ class Forbidden(MerlinError):
 
 class Refused(MerlinError):
     """The object exists, but the operation is not possible now; the text says why."""
-
-
-class ApprovalNeeded(Refused):
-    """A second person has to approve this first; `number` identifies the request once it is stored.
-
-    `act` names the operation and `values` (plain JSON) are its arguments; `subject` is what the
-    audit log names. `text_arguments` fill the text that describes the request, and `asked_by` is a
-    person's id.
-    """
-
-    def __init__(
-        self,
-        act: str,
-        subject: str,
-        asked_by: int,
-        values: Mapping[str, object],
-        text_arguments: Mapping[str, object],
-    ) -> None:
-        super().__init__(f"{act} of {subject} needs a second person", "approval-needed", number="")
-        self.act = act
-        self.subject = subject
-        self.asked_by = asked_by
-        self.values = values
-        self.text_arguments = text_arguments
-        self.number = 0
-
-    def set_number(self, number: int) -> None:
-        """Set the request's number, which the error's text names."""
-        self.number = number
-        self.arguments = {**self.arguments, "number": str(number)}
 
 
 class DatasetError(MerlinError):

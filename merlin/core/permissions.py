@@ -35,14 +35,6 @@ class Permission(StrEnum):
     REFUNDS = "refunds"
 
 
-class DangerousAct(StrEnum):
-    """Operations that may require a second person's approval; the values are configuration keys."""
-
-    REFUND = "refund"
-    ROLE = "role"
-    PROMOTE = "promote"
-
-
 _STUDENT = frozenset({Permission.ASK})
 _EDITOR = _STUDENT | {
     Permission.EDIT_EXAMPLES,

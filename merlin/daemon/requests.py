@@ -9,7 +9,6 @@ from dataclasses import replace
 from functools import partial
 from shutil import rmtree
 
-from merlin.account.approvals import Approvals
 from merlin.app.actor import Actor
 from merlin.app.builds import find_unneeded
 from merlin.core.durable_files import remove_durably
@@ -97,12 +96,7 @@ def _finish(services: DaemonServices, request: Request, result: Result) -> None:
 
 def _refuse(services: DaemonServices, request: Request, error: MerlinError) -> None:
     values = {**error.as_argument(), "message": str(error)}
-
-    def store() -> None:
-        Requests(services.db).finish(request.request_id, RequestState.FAILED, values)
-        Approvals(services.db, services.clock).fail_request(request, error)
-
-    services.db.transact(store)
+    Requests(services.db).finish(request.request_id, RequestState.FAILED, values)
 
 
 def _argument(request: Request, name: str) -> str:

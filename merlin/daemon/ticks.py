@@ -16,7 +16,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from merlin.app.retention import RemovableFiles, expire_rows
+from merlin.app.retention import RemovableFiles, delete_old_rows
 from merlin.chat.canary import Canaries
 from merlin.config import require_repository
 from merlin.core.errors import (
@@ -372,10 +372,10 @@ BATCH_PAUSE_S = 0.05
 
 
 def expire_in_batches(services: DaemonServices) -> bool:
-    """Expire approvals and rows in batches; return whether rows were deleted."""
+    """Delete expired rows in batches; return whether rows were deleted."""
     total = 0
     for _ in range(MAX_BATCHES):
-        count = expire_rows(services.db, services.config.retention, services.clock)
+        count = delete_old_rows(services.db, services.config.retention, services.clock())
         if not count:
             break
         total += count

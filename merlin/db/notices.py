@@ -19,7 +19,7 @@ ADMINS = "admins"
 # All admins except the one named by `by` in the arguments, who caused the notice.
 OTHERS = "other admins"
 # Sent at once, even in quick succession.
-NEWS = frozenset({"notice-serving", "notice-approval-asked"})
+NEWS = frozenset({"notice-serving"})
 # Faults by cause: those of one cause are sent in one message; `runbook-<cause>` says what
 # to do about them.
 CAUSES = {

@@ -119,9 +119,6 @@ USER = _table(
 )
 ROLE_GRANT = _table("role_grant", "id user_id role scope by_whom at revoked_at")
 AUDIT = _table("audit", "id at by_whom action target arguments")
-APPROVAL = _table(
-    "approval", "id act subject arguments told asked_by asked_at state decided_by decided_at"
-)
 CONSENT = _table("consent", "id user_id kind text_version given_at revoked_at")
 QUOTA_USE = _table(
     "quota_use", "id bot_id update_id user_id format state gift_id scope day month at"

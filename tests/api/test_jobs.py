@@ -5,9 +5,6 @@ from functools import partial
 
 import pytest
 
-from merlin.app import approvals
-from merlin.app.actor import Actor
-from merlin.config.settings import SecurityConfig
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.permissions import Role
 from merlin.db.audit import Audit
@@ -264,34 +261,3 @@ def test_only_questions_asked_of_both_models_are_compared(site):
     assert page.count("Прежней не задавали") == 1
     assert "<pre>print(11)\n</pre>" in page
     assert "```" not in page
-
-
-def test_promotion_that_needs_approval_runs_after_another_admin_approves(jobs_site):
-    """Another admin must approve; the daemon gets one request, by the admin who asked."""
-    site, before = jobs_site, jobs_site.app.state.services
-    site.add_user(BORIS, Role.ADMIN)
-    security = SecurityConfig(two_people=("promote",))
-    site.override_services(config=before.config.model_copy(update={"security": security}))
-    newer, older = site.admin.get("/api/models").json()["models"]
-    try:
-        for address, kind in (
-            (f"/api/models/{older['id']}/promote", "promote"),
-            ("/api/datasets/trial/rollback", "rollback"),
-        ):
-            count_before = len(Requests(site.database).list_of_author(f"user:{VERA}"))
-            number = site.admin.post(address).json()["approval"]
-            assert len(Requests(site.database).list_of_author(f"user:{VERA}")) == count_before
-            second = Actor.person(BORIS, site.roles.authority(BORIS))
-            waiting = approvals.get_waiting(site.app.state.services, second, number)
-            assert waiting.approval.text_arguments == {"model": older["build"]}
-            approvals.approve(site.app.state.services, second, number)
-            request, *rest = Requests(site.database).list_of_author(f"user:{VERA}")
-            assert (request.kind, len(rest)) == (kind, count_before)
-            assert older["model"] in request.arguments.values()
-            assert newer["model"] not in request.arguments.values()
-        form = {"once": "0" * 32}
-        with site.browser_client(VERA) as page:
-            led = page.post(f"/admin/models/{older['id']}/promote", data=form)
-        assert led.headers["location"] == "/admin/approvals?said=asked"
-    finally:
-        site.app.state.services = before

@@ -70,7 +70,6 @@ def fill_path(staff, path):
         "number": 1,
         "purchase_id": "0" * 32,
         "act": "promote" if "models" in path else "block",
-        "decision": "approve",
     }
     query = "?example=graphs/bfs" if path.endswith("/one") else ""
     return path.format(**named) + query

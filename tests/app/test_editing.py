@@ -7,11 +7,10 @@ from functools import partial
 
 import pytest
 
-from merlin.account.approvals import Approvals
 from merlin.app import changes, drafts, examples, proposals, unanswered
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.core.errors import ApprovalNeeded, Forbidden, NotFound, Refused
+from merlin.core.errors import Forbidden, NotFound, Refused
 from merlin.core.permissions import Authority, Role
 from merlin.course.editing import CourseEdits
 from merlin.dataset.changes import BatchResult, Changes, ChangeState, Conflict, Edit
@@ -256,24 +255,6 @@ def test_nothing_is_sent_to_editors_while_the_consent_is_revoked(ctx, run_beside
             send(replace(ctx, db=other_database))
 
     run_beside(lambda: proposals.revoke_consent(ctx, STUDENT), send_too_late)
-
-
-def test_concurrent_requests_for_one_approval_create_one(database, url, cipher, clock):
-    approvals, barrier = [], threading.Barrier(4)
-
-    def ask():
-        needed = ApprovalNeeded("refund", f"user:{ANNA}", VERA, {"minor": 100}, {})
-        with open_database(url, cipher=cipher) as other_database:
-            barrier.wait()
-            approvals.append(Approvals(other_database, clock).propose(needed))
-
-    threads = [threading.Thread(target=ask) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(approvals) == 4
-    assert (len(set(approvals)), len(Approvals(database, clock).list_waiting())) == (1, 1)
 
 
 @pytest.mark.parametrize(("count", "end"), [(10, "examples/9.yaml"), (11, "examples/9.yaml, …")])

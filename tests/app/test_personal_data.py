@@ -15,7 +15,6 @@ from merlin.core.clock import iso
 from merlin.db import tables
 from merlin.db.audit import Audit, person_reference
 from merlin.db.tables import (
-    APPROVAL,
     BUILD,
     CHANGE,
     COMMIT,
@@ -42,7 +41,6 @@ GROUP = -100200300
 # Columns that hold only a person's number or name.
 PERSONAL = {
     *("user_id", "chat_id", "by_whom", "by_user", "to_whom", "target", "reviewed_by"),
-    *("asked_by", "decided_by"),
 }
 SHA = "a" * 40
 DAY = timedelta(days=1)
@@ -135,14 +133,8 @@ def make_value(cipher, table, column, user_id, *, is_number):
         "text_digest": "d",
         "gift_id": None,
     }
-    named_columns = (
-        "target",
-        "reviewed_by",
-        "decided_by",
-        *(["subject"] if table is APPROVAL else []),
-    )
-    values |= dict.fromkeys(named_columns, f"user:{user_id}")
-    values |= dict.fromkeys(("arguments", "result", "told"), document)
+    values |= dict.fromkeys(("target", "reviewed_by"), f"user:{user_id}")
+    values |= dict.fromkeys(("arguments", "result"), document)
     values |= dict.fromkeys(("once", "reason", "why"), f"for {user_id}, by user:{user_id}.")
     if column in table.sealed:
         return cipher.seal(f"words of {user_id}")

@@ -9,14 +9,12 @@ from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 
-from merlin.account.approvals import Approvals
 from merlin.account.users import Consents, Users
 from merlin.billing.quota import Allowance, Format
 from merlin.chat.feedback import Rating, Ratings
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.core.clock import utc_now
-from merlin.core.errors import ApprovalNeeded
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.permissions import Role
 from merlin.dataset.changes import ChangeRequest, Changes, Edit, make_changes
@@ -43,7 +41,6 @@ from tests.support.config import make_config
 from tests.support.plan_config import make_plan
 
 BORIS, VERA, ANNA = 1002, 1003, 1001
-OTHER_ADMIN = 1009
 XSS = "<img src=x onerror=alert(1)>\"'</script><script>alert(2)</script>"
 PLAN = make_plan("student", {"ru": "Студент", "en": "Student"}, {Format.TEXT: Allowance(day=20)})
 EPOCHS, STEPS = 4, 120
@@ -111,21 +108,13 @@ def run_staff_site(folder):
 
 
 def add_people(site):
-    """Add an admin, a teacher, a student, two approvals that wait and two heartbeats."""
+    """Add an admin, a teacher, a student and two heartbeats."""
     site.add_user(VERA, Role.ADMIN)
     site.add_user(BORIS, Role.TEACHER, "algorithms")
     site.roles.grant(BORIS, Role.TEACHER, "cli:vera", "neurotypology")
     site.add_user(ANNA)
     for number, name in ((VERA, "Вера"), (BORIS, "Борис"), (ANNA, XSS)):
         Users(site.db).set_name(number, name)
-    role = {"role": {"key": "role-editor", "arguments": {}}, "scope": f" ({'hci' * 20})"}
-    model = {"model": f"ft:recall:merlin:{'algo' * 12}:4162915f"}
-    approvals = Approvals(site.database)
-    for action, subject, proposer, details in (
-        ("grant", f"user:{ANNA}", OTHER_ADMIN, role),
-        ("promote", "dataset:algorithms", VERA, model),
-    ):
-        approvals.propose(ApprovalNeeded(action, subject, proposer, {"user_id": ANNA}, details))
     heartbeats = Heartbeats(site.database)
     now = utc_now()
     heartbeats.beat(Heartbeat("daemon", "merlin-1", 7, now - timedelta(hours=9), now, "polls"))

@@ -7,10 +7,9 @@ from shutil import copytree
 
 import pytest
 
-from merlin.account.approvals import Approvals
 from merlin.cli.status import deployment_status
 from merlin.core.clock import iso, utc_now
-from merlin.core.errors import ApprovalNeeded, NotFound
+from merlin.core.errors import NotFound
 from merlin.daemon.ticks import apply_retention, fetch
 from merlin.dataset.files import FileIndex
 from merlin.db.notices import Notices
@@ -205,16 +204,13 @@ def test_texts_stay_while_their_files_are_being_stored(lab):
             sweeping.join()
 
 
-def test_daemon_deletes_old_rows_and_ends_overdue_approvals(lab, waiting_notices):
+def test_daemon_deletes_old_rows(lab):
     with open_migrated_database(lab.config) as database:
-        needed = ApprovalNeeded("refund", "1", 1001, {}, {})
-        Approvals(database, lambda: utc_now() - LONG_AGO).propose(needed)
         Notices(database).tell("1001", "notice-unconfirmed", {})
         database.change(NOTICE.update({"created_at": iso(utc_now() - LONG_AGO)}))
     lab.tick("expire")
-    assert list(waiting_notices()) == ["notice-approval-expired"]
     with open_migrated_database(lab.config) as database:
-        assert len(database.rows(NOTICE.select())) == 1
+        assert database.rows(NOTICE.select()) == []
 
 
 def test_lost_texts_are_read_again(lab):

@@ -148,7 +148,7 @@ class ProcessSettings:
                 provider.name: provider for provider in (*self.config.providers, *config.providers)
             }
             changes["providers"] = tuple(providers.values())
-            changes["models"], changes["security"] = self.config.models, self.config.security
+            changes["models"] = self.config.models
             changes["budget"] = self.config.budget.model_copy(update={"answers": self.caps})
             transcription = config.chat.transcription or self.config.chat.transcription
             changes["chat"] = config.chat.model_copy(update={"transcription": transcription})

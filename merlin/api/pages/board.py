@@ -29,7 +29,7 @@ from merlin.api.pages.page import (
     render_page,
 )
 from merlin.api.schema import CommitId, Part
-from merlin.app import approvals, teaching
+from merlin.app import teaching
 from merlin.app.board import Board, BoardRow, Card, CommitDetails, Stage, read_board, read_commit
 from merlin.app.health import read_health
 from merlin.app.teaching import By, Questions
@@ -214,16 +214,13 @@ async def show_board(context: ViewerContext, query: RequestedBoard) -> Response:
 
 
 async def _alerts(context: PageContext) -> list[tuple[str, str, str, str, str]]:
-    """Return pending approvals, silent processes and expiring base models, for permitted admins.
+    """Return silent processes and expiring base models, for permitted admins.
 
     Each has a style (bad or warn), an icon, an address, a title and a description.
     """
     if not context.may(Permission.USERS):
         return []
     cares = []
-    if count := await context.read(approvals.count_waiting, context.actor):
-        title = context.say("approvals-waiting", count=count)
-        cares.append(("warn", "clock", "/admin/approvals", title, ""))
     view = await context.read(read_health, context.actor, 0)
     for process in view.processes:
         name = state_text(context, "process", process.process)

@@ -318,14 +318,12 @@ def layout_of(context: PageContext) -> Layout:
     here, path, user = context.here, context.request.scope["path"], context.user
     message, undo, restore = _message(context)
     other_language = next(candidate for candidate in LANGUAGES if candidate != context.language)
-    two_people = bool(context.services.config.security.two_people)
-    sections = (*ADMIN_SECTIONS, APPROVALS) if two_people else ADMIN_SECTIONS
     return Layout(
         theme=context.theme,
         here=here,
         language_href=browser.with_preference(here, "lang", other_language),
         links=header_links(context.request, context.language, context),
-        sections=_links(path, context.language, context, "section", sections)
+        sections=_links(path, context.language, context, "section", ADMIN_SECTIONS)
         if _is_within(path, "/admin")
         else (),
         favourites=context.favourites,
@@ -358,10 +356,6 @@ ADMIN_SECTIONS: tuple[Section, ...] = (
     ("/admin/audit", "audit", Permission.USERS),
     ("/admin/health", "health", Permission.USERS),
 )
-
-
-# Shown if a second admin has to approve critical actions.
-APPROVALS: Section = ("/admin/approvals", "approvals", Permission.USERS)
 
 
 # Sections of the shop.

@@ -1,11 +1,9 @@
-"""The /admin home, health and approvals; what the screens of the admins share.
+"""The /admin home and health; what the screens of the admins share.
 
     home -> examples | jobs | models | users | payments | health
-         -> dangerous actions that wait for a second admin -> approve | decline
 
 Users see the sections that they have a permission for; teachers see those of their own datasets.
-Callback data is untrusted, so every permission is checked again when a button is handled. Admins
-also get a notice with the two buttons for each action that waits for approval.
+Callback data is untrusted, so every permission is checked again when a button is handled.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,8 +11,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from merlin.app import approvals
-from merlin.app.approvals import ApprovalView
 from merlin.app.board import BoardRow, Card, read_board
 from merlin.app.health import BudgetView, HealthView, ProcessView, read_health, read_runbook
 from merlin.app.models import list_dataset_names
@@ -22,15 +18,14 @@ from merlin.bot import menu
 from merlin.bot.context import Act, BotContext
 from merlin.bot.menu import View
 from merlin.bot.registry import AS_NEW_MESSAGE, Handlers, show_with_role
-from merlin.bot.rendering import cut_line, format_time, notice_text, reference_name, state_text
+from merlin.bot.rendering import cut_line, format_time, notice_text, state_text
 from merlin.core import i18n, money
 from merlin.core.errors import MerlinError
 from merlin.core.formatted_text import Button, FormattedMessage, button_rows, split
 from merlin.core.heartbeat import describe_step
-from merlin.core.i18n import render_stored_text, text
+from merlin.core.i18n import text
 from merlin.core.permissions import Permission
 from merlin.dataset.commit_message import format_subject
-from merlin.db.audit import person_reference
 from merlin.db.notices import Notice, cause_of
 
 handlers = Handlers()
@@ -90,8 +85,7 @@ _SECTIONS = (
     ("admin-payments", "a-pay", Permission.REFUNDS),
     ("admin-health", "a-health", Permission.USERS),
 )
-_MAX_DATASETS, _MAX_CARDS, _MAX_APPROVALS = 10, 3, 10
-_APPROVALS = "a-waits"
+_MAX_DATASETS, _MAX_CARDS = 10, 3
 _SIGNS = {True: "⚠️", False: "▶️"}
 
 
@@ -104,13 +98,9 @@ def _home(context: BotContext) -> View:
     board = read_board(*context.caller)
     board_text = "\n\n".join(_board_row(context, row) for row in board.rows[:_MAX_DATASETS])
     late = "" if board.is_live else context.translate("page-board-daemon")
-    # Also those of the user, who can withdraw them.
-    waiting = len(approvals.list_waiting(*context.caller))
-    approve = Button(context.translate("approval-open", count=waiting), _APPROVALS)
     # Refresh the message while anything is in progress, also if the daemon is not running.
     is_moving = any(card.is_under_way for card in board.cards)
     rows: menu.Rows = (
-        waiting > 0 and approve,
         *button_rows(sections, 2),
         is_moving and ("admin-refresh", "a-home"),
     )
@@ -319,76 +309,3 @@ def _alarms(context: BotContext, alarms: Sequence[Notice]) -> Iterator[str]:
     for notice in alarms:
         message = cut_line(notice_text(context.services, notice, context.language))
         yield f"{format_time(context, notice.created_at)}  {message}"
-
-
-@handlers.button(_APPROVALS, needs=Permission.WATCH)
-def show_waiting(context: BotContext) -> View:
-    """List the pending approvals; those requested by others have the two buttons."""
-    pending = approvals.list_waiting(*context.caller)[:_MAX_APPROVALS]
-    lines = [f"{item.number}. {_approval_line(context, item)}" for item in pending]
-    rows = [_approval_buttons(context, item) for item in pending]
-    message = context.translate("page-approvals-lead" if pending else "approval-nothing")
-    title = context.translate("approval-title")
-    return menu.card(context, title, message, *lines, rows=(*rows, HOME))
-
-
-def _approval_line(context: BotContext, view: ApprovalView) -> str:
-    approval, services, language = view.approval, context.services, context.language
-    key = f"approval-act-{approval.act}"
-    arguments = {
-        "what": render_stored_text(language, key, approval.text_arguments),
-        "subject": reference_name(services, approval.subject, language),
-        "by": reference_name(services, person_reference(approval.asked_by), language),
-        "until": format_time(context, approval.expires_at),
-    }
-    return context.translate("approval-line-own" if view.is_own else "approval-line", **arguments)
-
-
-def _approval_buttons(context: BotContext, view: ApprovalView) -> tuple[Button, ...]:
-    if view.is_own:
-        label = f"{view.number}. {context.translate('page-approvals-withdraw')}"
-        return (Button(label, f"a-decline:{view.number}"),)
-    return decision_row(view.number, context.language, is_named=True)
-
-
-def decision_row(
-    number: int, language: str, *more: str, is_named: bool = False
-) -> tuple[Button, ...]:
-    """Return the approve and decline buttons; `more` is appended to their callback data."""
-    sign = f"{number}. " if is_named else ""
-    return tuple(
-        Button(
-            sign + text(language, f"approval-{verb}"), ":".join([f"a-{verb}", str(number), *more])
-        )
-        for verb in ("approve", "decline")
-    )
-
-
-@handlers.button("a-approve", needs=Permission.USERS, twice=True)
-def approve(context: BotContext) -> View:
-    """Approve an action requested by another admin and perform it."""
-    number = context.number()
-    if not menu.is_confirmed(context):
-        waiting = approvals.get_waiting(*context.caller, number)
-        sure = context.translate("page-approvals-sure")
-        message = f"{_approval_line(context, waiting)}\n\n{sure}"
-        return menu.confirm(context, message, "approval-approve-yes", _APPROVALS, number)
-    result = approvals.approve(*context.caller, number)
-    if result.reason is None:
-        return _result_view(context, "approval-result-approved")
-    return _result_view(context, "approval-result-failed", reason=result.reason.as_argument())
-
-
-@handlers.button("a-decline", needs=Permission.WATCH)
-def decline(context: BotContext) -> View:
-    """Decline an action requested by another admin, or withdraw one's own."""
-    result = approvals.decline(*context.caller, context.number())
-    return _result_view(
-        context, "approval-result-withdrawn" if result.is_own else "approval-result-declined"
-    )
-
-
-def _result_view(context: BotContext, key: str, **arguments: object) -> View:
-    rows: menu.Rows = (("approval-title", _APPROVALS), HOME)
-    message = context.translate(key, **arguments)
-    return menu.card(context, context.translate("approval-title"), message, rows=rows)

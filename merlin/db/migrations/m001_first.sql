@@ -873,20 +873,6 @@ CREATE TABLE baseline_answer (
     PRIMARY KEY (provider, model_id, digest)
 );
 CREATE INDEX baseline_answer_by_digest ON baseline_answer (digest);
--- Dangerous acts that wait for a second person, and who decided them.
-CREATE TABLE approval (
-    id NUMBERED,
-    act TEXT NOT NULL,
-    subject TEXT NOT NULL,
-    arguments TEXT NOT NULL,
-    told TEXT NOT NULL,
-    asked_by BIGINT NOT NULL,
-    asked_at TEXT NOT NULL,
-    state TEXT NOT NULL,
-    decided_by TEXT NOT NULL,
-    decided_at TEXT
-);
-CREATE INDEX approval_waiting ON approval (asked_at) WHERE state = 'waiting';
 -- The examples behind rated answers, with the text that the model was trained on: found when the rating is
 -- stored, because an answer is encrypted.
 CREATE TABLE rated_example (

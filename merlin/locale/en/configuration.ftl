@@ -20,6 +20,7 @@ config-removed-hearing = the engine no longer transcribes; add a server with /v1
 config-removed-invitation = rewards for invited people were removed; remove this key
 config-removed-openid = OpenID Connect was removed: people sign in by the bot, inside Telegram or by password; delete this key
 config-removed-trial = free trials were removed: give the plan with merlin users give-plan, and remove this key
+config-removed-security = the approval of actions by a second admin was removed: one admin is enough, and the activity log names who it was; remove this key
 config-removed-webhooks = the engine no longer sends webhooks; remove this key: the daemon asks for its jobs by itself
 config-removed-embeddings = the engine no longer gives embeddings or trains on another encoder; take recall, whose encoder is built in, and remove this key
 config-removed-gguf = the engine no longer reads .gguf files; give a folder with .safetensors, or the model's name at the hub (hub)

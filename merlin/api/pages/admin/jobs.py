@@ -42,7 +42,7 @@ from merlin.app.jobs import JobDetails, QuoteView
 from merlin.app.models import ModelView
 from merlin.app.status import get_dataset, list_datasets
 from merlin.core.charts import plot_curve
-from merlin.core.errors import ApprovalNeeded, NotFound, Refused
+from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission
 from merlin.core.score_charts import plot_scores
 from merlin.core.training_events import event_lines
@@ -75,14 +75,8 @@ async def show_asked(context: ViewerContext, number: Id) -> Response:
 
 
 async def submit(context: PageContext, act: RequestAct, once: str, back: str) -> Response:
-    """Run an operation that asks the daemon; redirect to `back`, which shows its state.
-
-    If a second admin has to approve it, redirects to the list of approvals.
-    """
-    try:
-        request = await context.write(act, context.actor, once=once)
-    except ApprovalNeeded:
-        return seen_other("/admin/approvals?said=asked")
+    """Run an operation that asks the daemon; redirect to `back`, which shows its state."""
+    request = await context.write(act, context.actor, once=once)
     return seen_other(f"{back}?asked={request.request_id}")
 
 

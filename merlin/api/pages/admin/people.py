@@ -1,4 +1,4 @@
-"""Users: roles, quotas, blocking; the audit log; actions that wait for a second admin's approval.
+"""Users: roles, quotas, blocking; the audit log.
 
 Each change needs confirmation.
 """
@@ -17,20 +17,18 @@ from merlin.api.pages.page import (
     FormToken,
     PageContext,
     UserAdminContext,
-    ViewerContext,
     refusal_text,
     render_page,
 )
 from merlin.api.rest.people import users_part
 from merlin.api.schema import LINE, Id, Part, SearchQuery, part
-from merlin.app import approvals, users
+from merlin.app import users
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.billing.quota import MAX_GIFT, Format
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission, Role
 from merlin.core.web.assets import seen_other
-from merlin.db.audit import person_reference
 
 router = page_router()
 
@@ -155,40 +153,3 @@ async def _page(context: PageContext, user_id: int, wrong: str = "", done: str =
         "result": context.say(f"result-{done}") if done in {"done", "given"} else "",
     }
     return render_page(context, "admin_user.html", view, status=409 if wrong else 200)
-
-
-@router.get("/admin/approvals")
-async def show_approvals(
-    context: ViewerContext, said: Literal["", "asked", "approved", "declined"] = ""
-) -> Response:
-    """Return the pending approvals; `said` names the action just done."""
-    return await _approvals_page(context, message=context.say(f"result-{said}") if said else "")
-
-
-@router.post("/admin/approvals/{number}/{decision}")
-async def decide(
-    context: ViewerContext, number: Id, decision: Literal["approve", "decline"]
-) -> Response:
-    """Approve or decline; a second submission finds it decided."""
-    act = approvals.approve if decision == "approve" else approvals.decline
-    try:
-        done = await context.write(act, context.actor, number)
-    except Refused as error:
-        return await _approvals_page(context, refusal_text(context, error))
-    if done.reason is not None:
-        return await _approvals_page(context, refusal_text(context, done.reason))
-    return seen_other(f"/admin/approvals?said={decision}d")
-
-
-async def _approvals_page(context: PageContext, wrong: str = "", message: str = "") -> Response:
-    waiting = await context.read(approvals.list_waiting, context.actor)
-    people = {view.approval.subject for view in waiting}
-    people |= {person_reference(view.approval.asked_by) for view in waiting}
-    view = {
-        "approvals": waiting,
-        "names": await context.services.read(users.find_display_names, sorted(people)),
-        "erased": ERASED,
-        "wrong_words": wrong,
-        "message": message,
-    }
-    return render_page(context, "admin_approvals.html", view, status=409 if wrong else 200)
