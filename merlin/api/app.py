@@ -38,7 +38,7 @@ from merlin.chat.answer import AnswerService
 from merlin.config.settings import ApiConfig
 from merlin.core import server
 from merlin.core.clock import utc_now
-from merlin.core.connections import Server, tls_context
+from merlin.core.connections import BoundedHttp, Server, tls_context
 from merlin.core.heartbeat import Failures, Heartbeat
 from merlin.core.log import get_logger
 from merlin.core.memory import exclude_loaded_objects
@@ -191,7 +191,7 @@ def serve(services: ApiServices, api: ApiConfig, on_ready: Callable[[], object])
         log.info("api listens", host=address[0], port=address[1], tls=api.tls is not None)
         exclude_loaded_objects()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(Server(config, on_ready, services.connections).serve([listener]))
+            runner.run(Server(config, on_ready).serve([listener]))
     log.info("api stopped")
 
 
@@ -201,6 +201,7 @@ def server_config(services: ApiServices, api: ApiConfig) -> uvicorn.Config:
     context = tls_context(tls.certificate, tls.key, "api.tls") if tls else None
     return uvicorn.Config(
         create_app(services),
+        http=BoundedHttp,
         log_config=None,
         log_level="warning",
         access_log=False,

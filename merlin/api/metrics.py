@@ -72,7 +72,6 @@ async def metrics(request: Request) -> Response:
         database_is_up=is_up,
         database_is_writable=is_writable,
     )
-    families += state.services.connections.metrics("merlin", "http")
     families += state.bodies.metrics("merlin", "http")
     return Response(metrics_page(families), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 

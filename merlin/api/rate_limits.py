@@ -23,8 +23,9 @@ import time
 from collections.abc import Awaitable, Callable, Hashable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from http import HTTPStatus
+from ipaddress import IPv6Address, IPv6Network
 from typing import TypeVar
 
 from starlette.requests import Request
@@ -33,8 +34,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from merlin.api.problems import Problem, problem_response
 from merlin.app.context import Context
 from merlin.config.settings import ApiLimits
-from merlin.core.connections import network_of_host
 from merlin.core.errors import MerlinError
+from merlin.core.network import parse_address
 from merlin.core.rate_limit import Throttle, TokenBucket, TokenBuckets
 from merlin.db.database import Database
 from merlin.db.throttle import read_failures, spend, store_failures
@@ -301,6 +302,15 @@ async def _send_charged(scope: Scope, send: Send, message: Message) -> None:
             charge.undo()
         message["headers"] = [*message["headers"], *charge.headers()]
     await send(message)
+
+
+@lru_cache(maxsize=4096)
+def network_of_host(host: str) -> str:
+    """Return the key that addresses of one client share: for IPv6 its /64 network."""
+    address = parse_address(host)
+    if isinstance(address, IPv6Address):
+        return str(IPv6Network((address, 64), strict=False))
+    return host if address is None else str(address)
 
 
 def network_of(scope: Scope) -> str:

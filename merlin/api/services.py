@@ -8,7 +8,6 @@ from starlette.requests import Request
 from merlin.account.sign_ins import PRODUCTION
 from merlin.app.context import Context
 from merlin.chat.answer import RetryPolicy
-from merlin.core.connections import Connections
 from merlin.db.writer import Store
 from merlin.providers.openai_chat import OpenAIChat
 
@@ -20,8 +19,7 @@ class ApiServices(Context):
     `webhook_bot` is the bot whose updates Telegram posts here, None if the bot uses long polling;
     `telegram_secret` is the secret token of that webhook. `answerers` are the providers by name,
     `retry_policy` that of /v1. `telegram_keys` are Telegram's public keys, `bot_token` the bot's
-    token if this process has it: both verify who opened a page inside Telegram. `connections`
-    are those of the server.
+    token if this process has it: both verify who opened a page inside Telegram.
     `hook_secrets` are the accepted secrets of each webhook.
 
     `body_bytes`: the longest dataset file, with each character as a JSON escape. `bodies_bytes`:
@@ -36,7 +34,6 @@ class ApiServices(Context):
     retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
     telegram_keys: tuple[str, ...] = (PRODUCTION,)
     bot_token: str = field(default="", repr=False)
-    connections: Connections = field(default_factory=Connections)
     hook_secrets: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
     body_bytes: int = 8 * 1024 * 1024
     bodies_bytes: int = 64 * 1024 * 1024

@@ -47,6 +47,7 @@ _KEYS |= dict.fromkeys(_KINDS, "config-wrong-type")
 # Keys of features that are gone, and what to do instead; `*` stands for an entry's own name.
 REMOVED = {
     "engine.models.*.embeddings": "config-removed-embeddings",
+    "api.limits.connections_per_address": "config-removed-connections",
     "api.openid": "config-removed-openid",
     "engine.hearing": "config-removed-hearing",
     "engine.webhooks": "config-removed-webhooks",

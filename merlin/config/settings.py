@@ -512,7 +512,7 @@ class TlsConfig(Section):
 
 
 class ApiLimits(Section):
-    """API calls a minute, and open connections; 0 removes a limit."""
+    """API calls a minute; 0 removes a limit."""
 
     anonymous_per_min: int = setting(
         "For one address without a sign-in; pages may be opened ten times as often.",
@@ -522,12 +522,6 @@ class ApiLimits(Section):
     )
     person_per_min: int = setting(
         "For one signed-in person, with all their browsers and keys.", default=600, ge=0, le=1000000
-    )
-    connections_per_address: int = setting(
-        "Open connections from one address; those of `proxies` are not counted.",
-        default=256,
-        ge=0,
-        le=1000000,
     )
 
 

@@ -19,11 +19,10 @@ from starlette.types import ASGIApp, Scope
 from merlin import __version__
 from merlin.config.engine import EngineSettings
 from merlin.core import server
-from merlin.core.connections import Connections, Server, tls_context
+from merlin.core.connections import BoundedHttp, Server, tls_context
 from merlin.core.durable_files import is_disk_full
 from merlin.core.i18n import text
 from merlin.core.log import get_logger
-from merlin.core.network import LOOPBACK
 from merlin.core.server import BodyBudget, BodyLimit
 from merlin.engine import status
 from merlin.engine.api import inference, training
@@ -79,6 +78,7 @@ def serve_on(
         app.state.engine = engine = Engine(settings)
         config = uvicorn.Config(
             app,
+            http=BoundedHttp,
             log_config=None,
             access_log=False,
             server_header=False,
@@ -89,7 +89,7 @@ def serve_on(
         watching = server.notify_watchdog(still_alive, lambda: engine.work.is_alive)
         watchdog = asyncio.create_task(watching)
         try:
-            await Server(config, on_ready, app.state.connections).serve([listener])
+            await Server(config, on_ready).serve([listener])
         finally:
             watchdog.cancel()
             await engine.close()
@@ -116,8 +116,6 @@ def create_app(settings: EngineSettings) -> FastAPI:
     )
     app.state.settings, app.state.calls = settings, calls
     app.state.machine = Machine(settings.folder)
-    # No connection limit for the loopback, from which our own processes connect.
-    app.state.connections = Connections(trusted=LOOPBACK)
     app.state.bodies = BodyBudget(BODIES_BYTES)
     for kind in (ApiError, Untrainable, HTTPException, ClientDisconnect, OSError):
         app.exception_handler(kind)(_handle_error)

@@ -215,7 +215,6 @@ def metrics(request: Request) -> Response:
     state = request.app.state
     figures = [
         *collect_metrics(get_engine(request), state.calls, state.machine.read_usage()),
-        *state.connections.metrics("merlin", "engine"),
         *state.bodies.metrics("merlin", "engine"),
     ]
     return Response(metrics_page(figures), media_type=CONTENT_TYPE_PLAIN_0_0_4)

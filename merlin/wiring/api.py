@@ -6,7 +6,6 @@ from functools import partial
 from merlin.api.app import serve
 from merlin.api.services import ApiServices
 from merlin.config import BOT_TOKEN, Config, bot_id, credential, webhook_secret
-from merlin.core.connections import ConnectionLimits, Connections
 from merlin.core.errors import ConfigError
 from merlin.core.log import hide_secrets
 from merlin.core.server import READY, STOPPING, notify
@@ -48,9 +47,6 @@ def services_of(config: Config, store: Store) -> ApiServices:
         polled=gateway,
         answerers=answerers,
         bot_token=token,
-        connections=Connections(
-            ConnectionLimits(per_address=settings.limits.connections_per_address), settings.proxies
-        ),
         teach=train_and_answer,
         hook_secrets={hook: _secrets(name) for hook, name in settings.hooks.credentials.items()},
     )

@@ -16,6 +16,7 @@ config-unknown-key =
        *[other] unknown key; did you mean { $near }?
     }
 # Keys of features that are gone: what to do instead
+config-removed-connections = Merlin no longer counts connections by address: put Caddy or another proxy in front, and remove this key
 config-removed-hearing = the engine no longer transcribes; add a server with /v1/audio/transcriptions to providers, name it in chat.transcription, and remove this key
 config-removed-invitation = rewards for invited people were removed; remove this key
 config-removed-openid = OpenID Connect was removed: people sign in by the bot, inside Telegram or by password; delete this key

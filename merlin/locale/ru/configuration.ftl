@@ -16,6 +16,7 @@ config-unknown-key =
        *[other] такого ключа нет; может быть, { $near }?
     }
 # Ключи того, чего больше нет: что делать вместо этого
+config-removed-connections = Merlin больше не считает соединения по адресам: поставьте перед ним Caddy или другой прокси и удалите этот ключ
 config-removed-hearing = движок больше не распознаёт речь: добавьте в providers сервер с /v1/audio/transcriptions, укажите его в chat.transcription и удалите этот ключ
 config-removed-invitation = награды за приглашённых удалены; удалите этот ключ
 config-removed-openid = вход через OpenID Connect удалён: входят через бота, внутри Telegram или по паролю; удалите этот ключ
