@@ -10,7 +10,6 @@ from typing import Any
 from peewee import Select, fn
 
 from merlin.app.bot_settings import is_of_other_bot
-from merlin.chat.sessions import IS_DELETED, UNDO
 from merlin.chat.turns import UpdateState
 from merlin.config.settings import Retention
 from merlin.core.clock import iso
@@ -32,6 +31,7 @@ USES_DAYS = 62
 # Settings of groups that the bot has left, and questions waiting behind a link.
 GONE_DAYS = 30
 COST_DAYS = 2
+EMPTY_DAYS = 1
 _NO_ARGUMENTS = "{}"
 
 
@@ -57,10 +57,10 @@ def _delete(db: Database, table: Table, condition: Any, batch_size: int) -> int:
 
 def _expired_rows(retention: Retention, now: datetime) -> Iterator[tuple[Table, Any]]:
     """Yield each table with the condition of its expired rows."""
-    deleted = IS_DELETED & (t.SESSION.deleted_at < iso(now - UNDO))
-    yield t.TURN, t.TURN.session_id.in_(t.SESSION.select(t.SESSION.id).where(deleted))
+    # Deleted sessions, and those that were left without a question. An answer may be under way.
+    empty = (t.SESSION.touched_at == "") & (t.SESSION.created_at < _before(now, EMPTY_DAYS))
     remaining = t.TURN.select(t.TURN.id).where(t.TURN.session_id == t.SESSION.id)
-    yield t.SESSION, deleted & ~fn.EXISTS(remaining)
+    yield t.SESSION, empty & (t.SESSION.is_open == 0) & ~fn.EXISTS(remaining)
     if before := _before(now, retention.updates_days):
         yield from _finished_rows(before)
     if before := _before(now, retention.outgoing_days):

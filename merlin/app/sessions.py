@@ -17,11 +17,9 @@ from merlin.app.context import Context
 from merlin.chat.feedback import Rating
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.chat.sessions import (
-    IN_USE,
     ChatPlace,
     Session,
     delete_session,
-    restore_session,
 )
 from merlin.chat.turns import TurnState
 from merlin.core.clock import iso
@@ -204,18 +202,9 @@ def get_turn(ctx: Context, actor: Actor, turn_id: int) -> TurnView:
 
 
 def delete(ctx: Context, actor: Actor, session_id: int) -> None:
-    """Delete a session; `restore` undoes it for ten minutes. Raises NotFound.
-
-    Used quota stays used.
-    """
+    """Delete a session; used quota stays used. Raises NotFound."""
     get(ctx, actor, session_id)
-    delete_session(ctx.db, session_id, ctx.clock())
-
-
-def restore(ctx: Context, actor: Actor, session_id: int) -> None:
-    """Undo `delete`. Raises NotFound once the session is deleted for good."""
-    if not restore_session(ctx.db, actor.user_id, session_id):
-        raise NotFound("no such session", "session-unknown")
+    delete_session(ctx.db, session_id)
 
 
 def spent_since(ctx: Context, actor: Actor, since: datetime) -> Spending:
@@ -254,14 +243,14 @@ def _turn(ctx: Context, row: Row) -> TurnView:
 
 
 def _is_own(actor: Actor) -> Any:
-    return (SESSION.chat_id == actor.user_id) & (SESSION.touched_at != "") & IN_USE
+    return (SESSION.chat_id == actor.user_id) & (SESSION.touched_at != "")
 
 
 def _turns() -> Any:
     """Return the query of turns with the asker's rating and the chat id."""
     condition = (RATING.turn_id == TURN.id) & (RATING.user_id == TURN.user_id)
     query = TURN.select(*TURN.every(), RATING.value.alias("rating"), SESSION.chat_id)
-    query = query.join(SESSION, on=(SESSION.id == TURN.session_id)).where(IN_USE)
+    query = query.join(SESSION, on=(SESSION.id == TURN.session_id))
     return query.join(RATING, JOIN.LEFT_OUTER, on=condition)
 
 

@@ -17,7 +17,6 @@ from typing import Any
 from peewee import JOIN, SQL, Case, Select, fn
 
 from merlin.account.users import QUESTIONS_SEEN, TRAINING
-from merlin.chat.sessions import IN_USE
 from merlin.core.clock import from_iso, iso
 from merlin.core.views import INTERNAL, described
 from merlin.dataset.builds import is_in_build
@@ -334,7 +333,7 @@ class QuestionStatistics(Repository):
 
 def _select_counted(query: Select, since: date) -> Select:
     """Add the session of each turn, and the condition for those counted since a day."""
-    is_counted = (TURN.is_replaced == 0) & IN_USE
+    is_counted = TURN.is_replaced == 0
     turns = query.join(SESSION, on=(SESSION.id == TURN.session_id))
     return turns.where(is_counted & (TURN.asked_at >= since.isoformat()))
 

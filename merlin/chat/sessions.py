@@ -12,7 +12,7 @@ answer is exact. The limit is the provider's, else the configuration's, else a d
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from peewee import Case, fn
@@ -85,17 +85,16 @@ def build_session_title(question: str) -> str:
     return f"{cut.rstrip(' ,.;:–—-')}…"
 
 
-# A deleted session can be restored for this long.
-UNDO = timedelta(minutes=10)
-IN_USE, IS_DELETED = SESSION.deleted_at == "", SESSION.deleted_at != ""
 _AT = (
     (SESSION.bot_id == Parameter("bot"))
     & (SESSION.chat_id == Parameter("chat_id"))
-    & IN_USE
     & (SESSION.thread_id == Parameter("thread_id"))
 )
 _OPEN = Prepared(SESSION.select().where(_AT & (SESSION.is_open == 1)).limit(1))
-_FIND = Prepared(SESSION.select().where(_AT & (SESSION.id == Parameter("id"))).limit(1))
+_IS_EMPTIED = (SESSION.is_open == 0) & (SESSION.touched_at == "")
+_FIND = Prepared(
+    SESSION.select().where(_AT & (SESSION.id == Parameter("id")) & ~_IS_EMPTIED).limit(1)
+)
 _USED = Prepared(
     SESSION.update(
         {
@@ -111,15 +110,14 @@ _UNCHANGED_COLUMNS = ("session_id", "chat_id", "user_id", "thread_id", "is_open"
 _SESSIONS = RowMap(Session, columns={"session_id": "id"}, sealed=SESSION.sealed)
 
 
-def delete_session(db: Database, session_id: int, now: datetime) -> None:
-    """Close a session and hide it; `delete_old_rows` deletes it with its turns after UNDO."""
-    db.update(SESSION, SESSION.id == session_id, is_open=0, deleted_at=iso(now))
+def delete_session(db: Database, session_id: int) -> None:
+    """Delete a session's turns and texts; `delete_old_rows` deletes its empty row.
 
-
-def restore_session(db: Database, chat_id: int, session_id: int) -> bool:
-    """Restore a deleted session of a chat; False if there is none."""
-    deleted = (SESSION.id == session_id) & (SESSION.chat_id == chat_id) & IS_DELETED
-    return db.update(SESSION, deleted, deleted_at="")
+    A question that is being answered stays: its answer makes the session one of that turn alone.
+    """
+    db.delete(TURN, (TURN.session_id == session_id) & ~TURN.written_at.is_null())
+    emptied = dict.fromkeys(("title", "preset", "system", "touched_at"), "")
+    db.update(SESSION, SESSION.id == session_id, is_open=0, **emptied)
 
 
 class Sessions(BotRepository):
@@ -215,19 +213,9 @@ class Sessions(BotRepository):
 
     @transaction
     def delete(self, place: ChatPlace, session_id: int) -> None:
-        """Delete a session of the place, if it has it; `restore` undoes it."""
+        """Delete a session of the place, if it has it."""
         if self.find(place, session_id) is not None:
-            delete_session(self.db, session_id, self._clock())
-
-    @transaction
-    def restore(self, place: ChatPlace, session_id: int) -> Session | None:
-        """Undo `delete`; the session is open again unless another one is in use."""
-        now = self.find_open(place)
-        if not restore_session(self.db, place.chat_id, session_id):
-            return None
-        if now is None or now.touched_at is None:
-            return self.switch(place, session_id)
-        return self.find(place, session_id)
+            delete_session(self.db, session_id)
 
     def _add(self, session: Session) -> Session:
         new = _SESSIONS.write(session, self.db, but=("session_id", "is_open", "touched_at"))
@@ -242,8 +230,7 @@ class Sessions(BotRepository):
         return {"bot": self._bot_id, "chat_id": place.chat_id, "thread_id": place.thread_id}
 
     def _at(self, place: ChatPlace) -> Any:
-        of_place = self._match(SESSION, chat_id=place.chat_id, thread_id=place.thread_id)
-        return of_place & IN_USE
+        return self._match(SESSION, chat_id=place.chat_id, thread_id=place.thread_id)
 
     def _used_sessions(self, place: ChatPlace) -> Any:
         return self._at(place) & (SESSION.touched_at != "")

@@ -187,7 +187,7 @@ OUTGOING = _table(
 SESSION = _table(
     "chat_session",
     "id bot_id chat_id user_id thread_id dataset provider model_id title preset system"
-    " used_tokens is_warned is_full is_open created_at touched_at deleted_at",
+    " used_tokens is_warned is_full is_open created_at touched_at",
     sealed="title system",
 )
 TURN = _table(

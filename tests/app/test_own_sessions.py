@@ -12,7 +12,7 @@ from merlin.app.ask import ChatQuestion
 from merlin.app.context import Context
 from merlin.app.retention import delete_old_rows
 from merlin.chat.feedback import Rating, Ratings
-from merlin.chat.sessions import UNDO, ChatPlace, Sessions
+from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.config.settings import Retention
 from merlin.core.clock import iso
@@ -146,9 +146,7 @@ def test_turn_shows_the_rating_of_its_asker_only(anna, chat, database):
     assert anna.get_turn(turn_id).rating is Rating.UP
 
 
-def test_deleted_session_loses_its_turns_and_ratings_after_the_undo_period(
-    anna, chat, database, clock
-):
+def test_deleted_session_loses_its_turns_texts_and_ratings(anna, chat, database, clock):
     deleted_chat, kept_chat = chat(), chat(bot=OTHER_BOT)
     turn_id, kept_turn = deleted_chat.ask(1), kept_chat.ask(1)
     for turn in (turn_id, kept_turn):
@@ -158,18 +156,27 @@ def test_deleted_session_loses_its_turns_and_ratings_after_the_undo_period(
     for act, number in ((anna.delete, deleted_chat.session.session_id), (anna.get_turn, turn_id)):
         with pytest.raises(NotFound):
             act(number)
-    clock.move(UNDO.total_seconds())
-    assert not delete_old_rows(database, Retention(), clock())
-    anna.restore(deleted_chat.session.session_id)
-    assert anna.get_turn(turn_id).rating is Rating.UP
-    deleted_chat.delete()
-    clock.move(UNDO.total_seconds() + 1)
-    while delete_old_rows(database, Retention(), clock(), batch_size=1):
-        pass
     assert database.sql("SELECT turn_id FROM rating") == [(kept_turn,)]
     assert [turn.id for turn in anna.list_recent(10)] == [kept_chat.session.session_id]
-    with pytest.raises(NotFound):
-        anna.restore(deleted_chat.session.session_id)
+    assert database.sql("SELECT title FROM chat_session WHERE is_open = 0") == [("",)]
+    # Its row goes once no answer can be under way.
+    assert delete_old_rows(database, Retention(), clock()) == 0
+    clock.move(25 * 3600)
+    assert delete_old_rows(database, Retention(), clock()) == 1
+    assert len(database.sql("SELECT id FROM chat_session")) == 1
+
+
+def test_question_that_is_being_answered_outlives_its_deleted_session(anna, chat, database):
+    own_chat = chat()
+    own_chat.ask(1)
+    asked = Question(own_chat.session.session_id, 2, ANNA, "второй")
+    turns = Turns(database, BOT)
+    turns.ask(asked, None)
+    anna.delete(own_chat.session.session_id)
+    assert anna.list_recent(10) == []
+    turns.write(2, StoredAnswer("ответ"))
+    Sessions(database, BOT).record_answer(own_chat.session)
+    assert [turn.question for turn in anna.list_turns(own_chat.session.session_id)] == ["второй"]
 
 
 def test_spending_since_a_moment_counts_own_questions_of_all_bots(anna, chat, clock):

@@ -42,7 +42,7 @@ def wait_until_ended(telegram, settings, count):
     )
 
 
-def test_answers_stream_and_sessions_are_listed_and_renamed(telegram, provider, settings):
+def test_answers_stream_and_sessions_are_listed_and_deleted(telegram, provider, settings):
     provider.behave(fixed_answer=" ".join(f"слово{n}" for n in range(400)), piece_s=0.1)
     with RunningBot(settings):
         talk = ChatUser(telegram, settings)
@@ -58,10 +58,10 @@ def test_answers_stream_and_sessions_are_listed_and_renamed(telegram, provider, 
         talk.say("Второй разговор")
         talk.say("/sessions")
         talk.press(talk.find_button(QUESTION))
-        talk.press(talk.button_data("session-name"))
-        talk.say("Лоб")
+        talk.press(talk.button_data("session-drop"))
+        talk.press(talk.button_data("session-dropped"))
         talk.say("/sessions")
-        assert any("Лоб" in label for label in talk.labels)
+        assert not any(QUESTION in label for label in talk.labels)
     sizes = [len(call.body["messages"]) for call in provider.calls("chat.create")]
     assert sizes == [2, 4, 2]
     assert count_updates_by_state(settings) == {"answered": 9}

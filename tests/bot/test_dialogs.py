@@ -40,29 +40,26 @@ def test_question_queued_before_a_dialog_is_answered_and_not_taken_as_its_reply(
     anna, telegram, provider
 ):
     anna.say("Что такое лоб?")
-    anna.say("/sessions")
-    anna.press(anna.button_data("session"))
+    anna.say("/system")
     card = anna.last.message_id
     provider.behave(think_s=3600.0)
     telegram.say("anna", "Первый вопрос")
     telegram.wait_for(lambda: len(provider.calls("chat.create")) == 2)
     telegram.say("anna", "Второй вопрос")
-    anna.press("✏️ Переименовать", card)
+    anna.press("system:set", card)
     provider.behave(think_s=0.0)
     telegram.wait_for(lambda: "«Второй вопрос»" in anna.last.text)
     assert len(provider.calls("chat.create")) == 3
-    # The dialog still waits for the name, which comes now.
+    # The dialog still waits for the text, which comes now.
     telegram.wait_for(lambda: _has_dialog(anna) == 0)
-    assert anna.say("Про лоб").text.startswith("«Про лоб»")
+    assert anna.say("Говори стихами").text.startswith("Сохранено")
     assert len(provider.calls("chat.create")) == 3
 
 
 @pytest.mark.functional
 def test_dialog_is_cancelled_by_typing_the_label_of_its_button(anna):
-    anna.say("Что такое лоб?")
-    anna.say("/sessions")
-    anna.press(anna.button_data("session"))
-    anna.press("✏️ Переименовать")
+    anna.say("/system")
+    anna.press("system:set")
     assert anna.say(" отмена").text == "Хорошо, отменено."
     assert select_rows(anna.settings, "SELECT COUNT(*) FROM dialog") == [(0,)]
     assert "«отмена»" in anna.say("отмена").text  # with nothing to leave, it is a question
@@ -119,8 +116,8 @@ def send_raw(telegram, who, content):
 @pytest.mark.functional
 def test_form_takes_a_message_that_the_library_cannot_read(anna, telegram, settings):
     anna.say("Что такое граф?")
-    session = anna.say("/sessions")
-    anna.press("session-name:1", session.message_id, forged=True)
+    anna.say("/system")
+    anna.press("system:set")
     # An earlier Bot API server sends polls without fields that the library requires.
     poll = {
         "message_id": 1,
@@ -130,7 +127,7 @@ def test_form_takes_a_message_that_the_library_cannot_read(anna, telegram, setti
     }
     message = {"text": "Графы", "reply_to_message": poll}
     anna._act(partial(send_raw, telegram), message)
-    assert "«Графы»" in anna.last.text
+    assert anna.last.text.startswith("Сохранено")
     assert select_rows(settings, "SELECT count(*) FROM turn") == [(1,)]
 
 

@@ -98,13 +98,12 @@ def test_question_before_a_dialog_stays_a_question_after_a_kill(
 ):
     with RunningBot(settings):
         ChatUser(telegram, settings).say("Первый")
-        (session,) = select_rows(settings, "SELECT id FROM chat_session")[0]
     provider.behave(think_s=3600.0)
     child = start_bot(settings, tmp_path / "log")
     telegram.say("anna", "Второй")
     telegram.wait_for(lambda: answer_texts(telegram)[-1] == "…")
     wait_until(lambda: len(select_rows(settings, "SELECT id FROM turn")) == 2)
-    telegram.press("anna", f"session-name:{session}", forged=True)
+    telegram.press("anna", "system:set", forged=True)
     wait_until(lambda: select_rows(settings, "SELECT step FROM dialog"))
     child.kill()
     child.join()
@@ -112,7 +111,7 @@ def test_question_before_a_dialog_stays_a_question_after_a_kill(
     with RunningBot(settings):
         wait_until_ended(telegram, settings, 3)
     assert any("«Второй»" in text for text in answer_texts(telegram))
-    assert select_rows(settings, "SELECT step FROM dialog") == [("session-name",)]
+    assert select_rows(settings, "SELECT step FROM dialog") == [("system-text",)]
 
 
 def test_payments_and_stops_do_not_wait_for_rate_limited_buttons(telegram, provider, settings):
@@ -152,10 +151,6 @@ def test_question_of_an_unreachable_user_is_returned_to_the_quota(telegram, sett
     assert count_uses(limited) == ["returned"]
 
 
-def delete_session(settings):
-    return select_rows(settings, "SELECT id FROM chat_session WHERE deleted_at <> ''")
-
-
 def test_deleting_a_session_during_its_answer_loses_no_answer(telegram, provider, settings):
     limited = with_quota(settings)
     with RunningBot(limited):
@@ -165,8 +160,8 @@ def test_deleting_a_session_during_its_answer_loses_no_answer(telegram, provider
         provider.behave(think_s=3600.0)
         telegram.say("anna", "Второй")
         wait_until(lambda: len(provider.calls("chat.create")) == 2)
-        telegram.press("anna", f"session-drop:{session}", forged=True)
-        wait_until(lambda: delete_session(limited))
+        telegram.press("anna", f"session-dropped:{session}", forged=True)
+        wait_until(lambda: select_rows(limited, "SELECT COUNT(*) FROM turn") == [(1,)])
         provider.behave(think_s=0.0)
         wait_until_ended(telegram, limited, 3)
     assert any("«Второй»" in text for text in answer_texts(telegram))

@@ -213,9 +213,7 @@ def test_only_administrators_can_start_a_new_session_if_so_set(anna, vera):
     assert "Это могут только админы группы" in anna.say("/clear").text
     assert select_rows(anna.settings, "SELECT COUNT(*) FROM turn") == [(1,)]
     vera.say("/clear")
-    assert (
-        len(select_rows(anna.settings, "SELECT id FROM chat_session WHERE deleted_at <> ''")) == 1
-    )
+    assert select_rows(anna.settings, "SELECT COUNT(*) FROM turn") == [(0,)]
 
 
 def test_administrator_reads_that_telegram_did_not_say_who_administers(telegram, bot):

@@ -4,9 +4,8 @@ import json
 
 import pytest
 
-from merlin.sandbox.telegram.arguments import Upload
 from tests.bot.conversation import ChatUser
-from tests.bot.running_bot import PHOTO, RunningBot, bot_settings, select_rows
+from tests.bot.running_bot import RunningBot, bot_settings, select_rows
 from tests.support.plan_config import make_plan
 
 pytestmark = pytest.mark.functional
@@ -46,39 +45,6 @@ def test_old_session_is_reopened_with_its_history(anna, provider):
     assert "Что такое подбородок?" not in contents
 
 
-def test_session_is_renamed_without_a_model_call(anna, provider):
-    open_two_sessions(anna)
-    anna.press(titles(anna)[1] and anna.labels[1])
-    anna.press("✏️ Переименовать")
-    assert anna.labels == ["‹ Назад", "Отмена"]
-    named = anna.say("Про  лоб\nи виски")
-    assert named.text.startswith("«Про лоб и виски»")
-    assert len(provider.calls("chat.create")) == 2
-    anna.say("/sessions")
-    assert titles(anna) == ["▸ Что такое подбородок?", "Про лоб и виски"]
-
-
-def test_picture_with_the_new_name_of_a_session_is_said_not_to_be_saved(anna, telegram):
-    open_two_sessions(anna)
-    anna.press(anna.labels[1])
-    anna.press("✏️ Переименовать")
-    picture = Upload("a.png", "image/png", PHOTO)
-    anna._act(telegram.send_file, picture, kind="photo", caption="Про лоб")
-    note = "Файл не сохранён: здесь подходит только текст.\n\n"
-    assert anna.last.text.startswith(f"{note}«Про лоб»")
-
-
-@pytest.mark.parametrize("way_out", ["Отмена", "‹ Назад", "/cancel"])
-def test_renaming_can_be_cancelled_and_the_next_message_is_a_question(anna, provider, way_out):
-    open_two_sessions(anna)
-    anna.press(anna.labels[1])
-    anna.press("✏️ Переименовать")
-    (anna.say if way_out.startswith("/") else anna.press)(way_out)
-    anna.say("Обычный вопрос")
-    assert len(provider.calls("chat.create")) == 3
-    assert select_rows(anna.settings, "SELECT COUNT(*) FROM dialog") == [(0,)]
-
-
 def test_session_is_exported_as_text_and_json(anna, telegram):
     open_two_sessions(anna)
     anna.press(anna.labels[1])
@@ -98,35 +64,25 @@ def test_session_is_exported_as_text_and_json(anna, telegram):
     assert turn["input_tokens"] > 0
 
 
-def test_deleted_session_can_be_restored(anna):
+def test_session_is_deleted_after_a_confirmation(anna, provider):
     open_two_sessions(anna)
-    anna.press(anna.labels[1])
-    anna.press("🗑 Удалить")
-    assert "Вернуть его можно в течение 10 минут" in anna.last.text
-    undo, offer_id = anna.button_data("session-restore"), anna.last.message_id
+    card = anna.press(anna.labels[1])
+    assert "Вернуть его будет нельзя" in anna.press("🗑 Удалить").text
+    assert select_rows(anna.settings, "SELECT COUNT(*) FROM turn") == [(2,)]
+    sure = anna.button_data("session-dropped")
+    assert anna.press("Да, удалить").text == "Разговор «Что такое лоб?» удалён."
+    assert select_rows(anna.settings, "SELECT COUNT(*) FROM turn") == [(1,)]
     anna.press("Все разговоры")
     assert titles(anna) == ["▸ Что такое подбородок?"]
-    assert anna.press(undo, offer_id, forged=True).text.startswith("«Что такое лоб?»")
-    anna.press("🗑 Удалить")
-    anna.press("↩️ Вернуть разговор")
-    # A second press, sent before the first has changed the message.
-    anna.press(undo, anna.last.message_id, forged=True)
-    assert anna.last.text.startswith("«Что такое лоб?»")
-    anna.press("session-restore:77", anna.last.message_id, forged=True)
-    assert anna.alerts() == ["Этот разговор уже удалён насовсем. Все разговоры: /sessions"]
+    # Buttons of before open nothing.
+    number = sure.partition(":")[2]
+    for data in (sure, f"session:{number}", f"session-open:{number}"):
+        anna.press(data, card.message_id, forged=True)
+        assert "Разговор не найден" in anna.alerts()[-1]
 
 
 def test_clearing_an_unused_conversation_mentions_no_deletion(anna):
     assert anna.say("/clear").text == "Новый разговор открыт. Пишите!"
-
-
-def test_question_after_the_deletion_of_a_session_being_renamed_is_answered(anna):
-    open_two_sessions(anna)
-    card = anna.press(anna.labels[1])
-    drop = anna.button_data("session-drop")
-    anna.press("✏️ Переименовать")
-    anna.press(drop, card.message_id, forged=True)
-    assert "не найден" not in anna.say("Что такое нос?").text
 
 
 def test_session_list_has_pages(anna):
@@ -142,7 +98,7 @@ def test_session_list_has_pages(anna):
     assert titles(anna)[0] == "Вопрос 9"
 
 
-VERBS = ("session", "session-open", "session-name", "session-file", "session-drop")
+VERBS = ("session", "session-open", "session-file", "session-drop", "session-dropped")
 
 
 def test_session_of_another_user_is_neither_shown_nor_changed(anna, telegram):
@@ -173,18 +129,13 @@ def test_invalid_session_button_data_changes_nothing(anna):
     assert "У вас 2 разговора." in anna.last.text
 
 
-def test_cleared_session_continues_after_undo(anna, provider):
+def test_cleared_session_is_deleted_and_the_next_question_starts_another(anna, provider):
     anna.say("Что такое лоб?")
     assert "Разговор удалён, начинаем новый" in anna.say("/clear").text
-    assert "Этот разговор сейчас открыт" in anna.press("↩️ Вернуть разговор").text
+    assert select_rows(anna.settings, "SELECT COUNT(*) FROM turn") == [(0,)]
     anna.say("А подбородок?")
     (call,) = provider.calls("chat.create")[-1:]
-    assert "Что такое лоб?" in [message["content"] for message in call.body["messages"]]
-    # Another session is in use by then and stays open; an empty one cannot be restored.
-    cleared = anna.say("/clear")
-    assert not anna.say("/clear").keys
-    anna.say("Новый вопрос")
-    assert "сейчас открыт" not in anna.press("↩️ Вернуть разговор", cleared.message_id).text
+    assert "Что такое лоб?" not in [message["content"] for message in call.body["messages"]]
 
 
 def capped_settings(tmp_path, telegram, provider, most=2):
@@ -204,9 +155,7 @@ def test_session_beyond_the_plan_is_deleted_only_after_confirmation(tmp_path, te
         assert "«Первый»" in message.text
         assert select_rows(settings, "SELECT COUNT(*) FROM turn") == [(2,)]
         talk.press("Удалить и начать новый")
-        assert select_rows(
-            settings, "SELECT COUNT(*) FROM chat_session WHERE deleted_at <> ''"
-        ) == [(1,)]
+        assert select_rows(settings, "SELECT COUNT(*) FROM turn") == [(1,)]
         talk.say("Третий")
         talk.say("/sessions")
         assert titles(talk) == ["▸ Третий", "Второй"]

@@ -101,19 +101,10 @@ async def delete_talk(
     session_id: Id,
     next: Annotated[str, Form()] = "/",  # noqa: A002 - the form's field
 ) -> Response:
-    """Delete a session and offer to restore it; does nothing if it is already deleted."""
+    """Delete a session; does nothing if it is already deleted."""
     with suppress(NotFound):
         await context.write(sessions.delete, context.actor, session_id)
-    return set_next_message(
-        context, seen_other(local_address(next)), "deleted", course.course_id, session_id
-    )
-
-
-@router.post("/courses/{course_id}/chat/{session_id}/restore")
-async def restore_talk(course: OneCourse, context: SignedInContext, session_id: Id) -> Response:
-    """Restore a deleted session and show it."""
-    await context.write(sessions.restore, context.actor, session_id)
-    return seen_other(f"{_href(course)}/{session_id}")
+    return set_next_message(context, seen_other(local_address(next)), "deleted", course.course_id)
 
 
 @router.post("/courses/{course_id}/chat")

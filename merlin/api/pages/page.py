@@ -283,7 +283,7 @@ class Layout:
     `here` is the page's address to return to, `language_href` the same in the other language.
     `person` is the displayed name, "" if not signed in; without `is_known` the caller was not
     identified, and the page offers no sign-in. `message` reports what the last form did; `undo` is
-    the course that it removed, 0 for none, and `restore` the address that undoes anything else.
+    the course that it removed, 0 for none.
     `zone` names the configured time zone if the person's own is unknown.
     """
 
@@ -298,7 +298,6 @@ class Layout:
     is_known: bool = True
     message: str = ""
     undo: int = 0
-    restore: str = ""
     is_in_telegram: bool = False
     zone: str = ""
 
@@ -316,7 +315,7 @@ def course_href(course: Course) -> str:
 def layout_of(context: PageContext) -> Layout:
     """Return the layout of the current page."""
     here, path, user = context.here, context.request.scope["path"], context.user
-    message, undo, restore = _message(context)
+    message, undo = _message(context)
     other_language = next(candidate for candidate in LANGUAGES if candidate != context.language)
     return Layout(
         theme=context.theme,
@@ -331,7 +330,6 @@ def layout_of(context: PageContext) -> Layout:
         person=header_name(user),
         message=message,
         undo=undo,
-        restore=restore,
         is_in_telegram=is_in_telegram(context.request),
         zone=context.default_zone_name,
     )
@@ -402,18 +400,18 @@ def set_next_message(context: PageContext, response: Response, key: str, *number
     return response
 
 
-def _message(context: PageContext) -> tuple[str, int, str]:
-    """Return the message of the last form: "<key>.<course id>", and a chat session id."""
+def _message(context: PageContext) -> tuple[str, int]:
+    """Return the message of the last form, "<key>.<course id>", and the course that it removed."""
     key, *numbers = browser.read_cookie(context.request, MESSAGE_COOKIE).split(".")
     valid = [int(number) for number in numbers if _NUMBER.fullmatch(number)]
-    course_id, session_id, *_ = [*valid, 0, 0]
+    course_id, *_ = [*valid, 0]
     course = context.courses.by_id.get(course_id)
     if key not in {"added", "removed", "deleted"} or course is None:
-        return "", 0, ""
+        return "", 0
     if key == "deleted":
-        return context.say("session-deleted"), 0, f"{course_href(course)}/chat/{session_id}/restore"
+        return context.say("session-deleted"), 0
     message = context.say(f"result-{key}", name=course.title(context.language))
-    return message, course_id if key == "removed" else 0, ""
+    return message, course_id if key == "removed" else 0
 
 
 def render_page(

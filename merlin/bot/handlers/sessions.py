@@ -1,6 +1,6 @@
 """/sessions, /new, /clear and /t: the user's sessions and their window.
 
-    list -> card -> open | rename (a step) | file | delete -> restore
+    list -> card -> open | file | delete
 
 If the plan allows no more sessions, /new says so and offers to delete the oldest.
 """
@@ -22,7 +22,6 @@ from merlin.chat.sessions import (
     MAX_TURNS,
     Session,
     WindowCounter,
-    build_session_title,
     count_window_tokens,
 )
 from merlin.chat.turns import Turn
@@ -42,7 +41,6 @@ from merlin.core.money import Cost
 handlers = Handlers()
 
 
-NAME_STEP = "session-name"
 _QUESTION_LENGTH = 200
 _ALL = ("session-all", "sessions:0")
 
@@ -80,9 +78,9 @@ def _require_session(context: BotContext) -> Session:
 
 
 @handlers.button("session")
-def session_card(context: BotContext, session: Session | None = None) -> View:
-    """Show a session, by default that of the callback data, with the possible actions."""
-    session = session or _require_session(context)
+def session_card(context: BotContext) -> View:
+    """Show a session with the possible actions."""
+    session = _require_session(context)
     session_id, translate = session.session_id, context.translate
     lines = [translate("session-card", title=session_title(session, context))]
     if session.touched_at is not None:
@@ -94,10 +92,7 @@ def session_card(context: BotContext, session: Session | None = None) -> View:
         context,
         "\n".join(lines),
         not session.is_open and ("session-open", f"session-open:{session_id}", "primary"),
-        (
-            ("session-rename", f"session-name:{session_id}"),
-            ("session-delete", f"session-drop:{session_id}"),
-        ),
+        ("session-delete", f"session-drop:{session_id}"),
         (
             ("session-as-text", f"session-file:{session_id}:md"),
             ("session-as-json", f"session-file:{session_id}:json"),
@@ -118,32 +113,6 @@ def open_session(context: BotContext) -> View:
     return menu.paragraphs(context, *parts, rows=(_ALL,))
 
 
-@handlers.button("session-name")
-def rename_session(context: BotContext, session: Session | None = None) -> View:
-    """Ask for a new title of a session, by default that of the callback data."""
-    session = session or _require_session(context)
-    back, title = f"session:{session.session_id}", session_title(session, context)
-    values = {"session": session.session_id}
-    return menu.form(context, "session-ask-name", back, step=NAME_STEP, values=values, title=title)
-
-
-@handlers.step(NAME_STEP)
-def take_title(context: BotContext) -> View:
-    """Take the title of the message."""
-    session_id = context.dialog_values.get("session")
-    session = context.sessions.find(context.place, int(session_id or 0))
-    if session is None:
-        context.stop_waiting()
-        return menu.text_view(context, "session-not-found")
-    title = build_session_title(context.text)
-    if not title:
-        return rename_session(context, session)
-    renamed = replace(session, title=title)
-    context.sessions.change(renamed)
-    context.stop_waiting()
-    return session_card(context, renamed)
-
-
 @handlers.button("session-file")
 def send_file(context: BotContext) -> View:
     """Send the session as a file."""
@@ -162,28 +131,21 @@ def send_file(context: BotContext) -> View:
 
 
 @handlers.button("session-drop")
+def ask_deletion(context: BotContext) -> View:
+    """Ask whether to delete a session with its messages."""
+    session = _require_session(context)
+    confirm_button = ("session-delete-sure", f"session-dropped:{session.session_id}", "danger")
+    title = session_title(session, context)
+    return menu.text_view(context, "session-delete-ask", confirm_button, _ALL, title=title)
+
+
+@handlers.button("session-dropped")
 def delete_session(context: BotContext) -> View:
     """Delete a session with its messages."""
     session = _require_session(context)
     context.sessions.delete(context.place, session.session_id)
     title = session_title(session, context)
-    return menu.text_view(context, "session-deleted", _restore_button(session), _ALL, title=title)
-
-
-def _restore_button(session: Session) -> tuple[str, str]:
-    return "session-restore", f"session-restore:{session.session_id}"
-
-
-@handlers.button("session-restore")
-def restore_session(context: BotContext) -> View:
-    """Restore a deleted session and show it; a second press shows the restored one."""
-    sessions, session_id = context.sessions, context.number()
-    session = sessions.restore(context.place, session_id) or sessions.find(
-        context.place, session_id
-    )
-    if session is None:
-        return menu.refusal(context, "session-deleted-for-good")
-    return session_card(context, session)
+    return menu.text_view(context, "session-deleted", _ALL, title=title)
 
 
 CELLS = 10
@@ -276,7 +238,7 @@ def start_session(context: BotContext) -> View:
 handlers.button("new")(lambda context: replace(start_session(context), is_new=True))
 
 
-def _renew(context: BotContext, key: str, *rows: menu.RowOf) -> View:
+def _renew(context: BotContext, key: str) -> View:
     """Start a new session and list which settings it takes over."""
     parts, session = [context.translate(key)], context.sessions.renew(context.place)
     earlier = describe_settings(context, session)
@@ -288,7 +250,7 @@ def _renew(context: BotContext, key: str, *rows: menu.RowOf) -> View:
         parts.append(context.translate("bot-new-leaves", choices=dropped))
     if choices:
         parts.append(context.translate("bot-new-keeps", choices="; ".join(choices)))
-    return menu.paragraphs(context, *parts, rows=rows)
+    return menu.paragraphs(context, *parts)
 
 
 def excess_sessions(context: BotContext) -> Sequence[Session]:
@@ -332,10 +294,9 @@ def start_after_deletion(context: BotContext) -> View:
 
 @handlers.command("clear")
 def clear_session(context: BotContext) -> View:
-    """Delete the open session and start a new one; in a private chat it can be restored."""
+    """Delete the open session and start a new one."""
     old = context.open_session()
     is_used = context.turns.count(old.session_id) > 0
-    undo = context.is_private and is_used and _restore_button(old)
-    view = _renew(context, "bot-clear" if is_used else "bot-new-first", undo)
+    view = _renew(context, "bot-clear" if is_used else "bot-new-first")
     context.sessions.delete(context.place, old.session_id)
     return view

@@ -286,14 +286,12 @@ CREATE TABLE chat_session (
     used_tokens BIGINT NOT NULL DEFAULT 0,
     is_warned BIGINT NOT NULL DEFAULT 0,
     is_full BIGINT NOT NULL DEFAULT 0,
-    touched_at TEXT NOT NULL DEFAULT '',
-    deleted_at TEXT NOT NULL DEFAULT ''
+    touched_at TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX chat_session_chat ON chat_session (chat_id);
 CREATE UNIQUE INDEX chat_session_open ON chat_session (bot_id, chat_id, thread_id)
     WHERE is_open = 1;
 CREATE INDEX chat_session_user ON chat_session (user_id);
-CREATE INDEX chat_session_deleted ON chat_session (deleted_at) WHERE deleted_at <> '';
 CREATE TABLE turn (
     id NUMBERED,
     bot_id BIGINT NOT NULL,

@@ -11,7 +11,7 @@ privacy-text =
 
     Who sees it. The question and the conversation before it go to the provider of the model that answers. The texts are given to no one else. Nothing is trained on them without your consent.
 
-    Your rights. Delete a conversation: /clear or /sessions; you can undo that for ten minutes. Get everything that is stored about you: /export. Delete everything: /delete_me.
+    Your rights. Delete a conversation: /clear or /sessions. Get everything that is stored about you: /export. Delete everything: /delete_me.
 
     What stays after that. So that deleting gives no new free questions, the bot keeps a fingerprint of your ID that cannot be read back, with the number of your questions, until they would have reset anyway; and a block, if there was one. What editors wrote into the datasets in their own name stays in the history there.
 privacy-retention =

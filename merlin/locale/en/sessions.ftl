@@ -1,4 +1,4 @@
-# Conversations: list, card, name, file, deletion.
+# Conversations: list, card, file, deletion.
 bot-command-sessions = my conversations
 bot-command-new = a new conversation
 bot-command-clear = delete this conversation
@@ -9,7 +9,7 @@ sessions-list = { $count ->
     }{ $pages ->
         [1] .
        *[other] , page { $page } of { $pages }.
-    } ▸ marks the current one. Tap one to open, rename, save or delete it.
+    } ▸ marks the current one. Tap one to open, save or delete it.
 session-card = “{ $title }”
 session-last = Last question: { $at }
 session-turns = { $turns ->
@@ -18,17 +18,15 @@ session-turns = { $turns ->
     }
 session-open-now = This conversation is open now.
 session-open = Open
-session-rename = ✏️ Rename
 session-delete = 🗑 Delete
 session-as-text = 📄 Save as text
 session-as-json = Save as JSON
 session-all = All conversations
 session-opened = “{ $title }” is open. Just keep writing.
 session-open-question = You stopped at this question: { $question }
-session-ask-name = What should “{ $title }” be called? Send the new name.
-session-deleted = “{ $title }” is deleted. You can undo this for 10 minutes.
-session-restore = ↩️ Undo
-session-deleted-for-good = This conversation is already deleted for good. All conversations: /sessions
+session-delete-ask = Delete “{ $title }”? This can't be undone.
+session-delete-sure = Yes, delete
+session-deleted = “{ $title }” is deleted.
 session-not-found = Conversation not found: it may have been deleted. All conversations: /sessions
 session-you = You
 bot-new = New conversation started. The previous one is saved: /sessions

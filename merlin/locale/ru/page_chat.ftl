@@ -21,6 +21,8 @@ page-sessions-yesterday = Вчера
 page-sessions-week = На этой неделе
 page-sessions-earlier = Раньше
 page-session-delete = Удалить
+page-session-delete-ask = Удалить разговор? Вернуть его будет нельзя.
+page-session-delete-sure = Да, удалить
 page-session-deleted = Разговор удалён.
 page-sessions-full =
     Ваш план хранит { $most ->

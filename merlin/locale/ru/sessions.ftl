@@ -1,4 +1,4 @@
-# Разговоры: список, карточка, название, файл, удаление.
+# Разговоры: список, карточка, файл, удаление.
 bot-command-sessions = мои разговоры
 bot-command-new = новый разговор
 bot-command-clear = удалить этот разговор
@@ -10,7 +10,7 @@ sessions-list = { $count ->
     }{ $pages ->
         [1] .
        *[other] , страница { $page } из { $pages }.
-    } ▸ — текущий. Выберите разговор, чтобы открыть, переименовать, сохранить или удалить его.
+    } ▸ — текущий. Выберите разговор, чтобы открыть, сохранить или удалить его.
 session-card = «{ $title }»
 session-last = Последний вопрос: { $at }
 session-turns = { $turns ->
@@ -20,17 +20,15 @@ session-turns = { $turns ->
     }
 session-open-now = Этот разговор сейчас открыт.
 session-open = Открыть
-session-rename = ✏️ Переименовать
 session-delete = 🗑 Удалить
 session-as-text = 📄 Сохранить текстом
 session-as-json = Сохранить как JSON
 session-all = Все разговоры
 session-opened = Открыт разговор «{ $title }». Пишите дальше.
 session-open-question = Вы остановились на вопросе: { $question }
-session-ask-name = Как назвать разговор «{ $title }»? Напишите новое название.
-session-deleted = Разговор «{ $title }» удалён. Вернуть его можно в течение 10 минут.
-session-restore = ↩️ Вернуть разговор
-session-deleted-for-good = Этот разговор уже удалён насовсем. Все разговоры: /sessions
+session-delete-ask = Удалить разговор «{ $title }»? Вернуть его будет нельзя.
+session-delete-sure = Да, удалить
+session-deleted = Разговор «{ $title }» удалён.
 session-not-found = Разговор не найден: возможно, он удалён. Все разговоры: /sessions
 session-you = Вы
 bot-new = Начинаем новый разговор. Прежний сохранён: /sessions

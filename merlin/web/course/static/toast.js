@@ -34,5 +34,5 @@ export function toast(words, act, label = document.getElementById("keep").datase
 
 for (const kind of ["pointerenter", "focusin"]) place.addEventListener(kind, () => clearTimeout(timer));
 for (const kind of ["pointerleave", "focusout"]) place.addEventListener(kind, rest);
-// What a form left to say goes too, unless it undoes for long.
-if (place.firstChild && !place.querySelector("[formaction]")) rest();
+// What a form left to say goes too.
+if (place.firstChild) rest();
