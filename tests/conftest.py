@@ -206,6 +206,7 @@ def _connect_locally(self, address):
 @pytest.fixture(autouse=True)
 def isolation(home, single_ca_file, monkeypatch):
     """Give the test a home and no other variables or hosts; remove its files and set-up of logs."""
+    os.environ.pop("MERLIN_TEXT_KEY", None)
     for name in [key for key in os.environ if key.startswith(_OWN_VARIABLES)]:
         if name != "MERLIN_REQUIRE_ALL":
             monkeypatch.delenv(name)
@@ -223,6 +224,8 @@ def isolation(home, single_ca_file, monkeypatch):
     yield
     for path in home.iterdir():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
+    # Of a test on PostgreSQL: the next module's fixtures begin before its first test.
+    os.environ.pop("MERLIN_TEXT_KEY", None)
     _reset_logs()
 
 

@@ -81,6 +81,7 @@ def test_group_move_takes_sessions_settings_and_waiting_messages(groups, session
 def test_open_session_of_the_supergroup_stays_open_after_the_move(groups, sessions, turns):
     old = sessions.open(ChatPlace(OLD, ANNA))
     store_answer(turns, old.session_id, 1, ANNA)
+    sessions.touch(old.session_id, "лоб")
     new = sessions.open(ChatPlace(NEW, ANNA))
     store_answer(turns, new.session_id, 2, ANNA)
     groups.put(Group(NEW, language="ru"))

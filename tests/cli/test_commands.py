@@ -489,7 +489,6 @@ def test_bug_is_reported_when_its_folder_cannot_be_created(capsys, tmp_path, mon
         ["api"],
         ["engine"],
         ["build", "trial"],
-        ["engine", "keys", "list"],
     ],
 )
 def test_unwritable_state_is_reported_with_its_path(tmp_path, capsys, monkeypatch, arguments):

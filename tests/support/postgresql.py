@@ -75,7 +75,7 @@ class Server:
         self._run("pg_ctl", "-w", "-m", mode, "stop")
 
     def url(self, name):
-        os.environ["MERLIN_TEXT_KEY"] = TEXT_KEY  # until the next test begins
+        os.environ["MERLIN_TEXT_KEY"] = TEXT_KEY  # until the test ends
         return f"postgresql://postgres@127.0.0.1:{self.port}/{name}"
 
     def create(self, name=None, template="template0"):

@@ -355,6 +355,7 @@ ADD_RESPONSES: dict[int | str, dict[str, Any]] = {
         "description": "The edit was submitted, or a proposal if the caller may not edit",
     },
     200: {"model": PreviewShown | ProposalView, "description": "The preview of a dry run"},
+    **problems(409),
 }
 
 

@@ -23,6 +23,7 @@ notice-change-failed = { $subject }: { $version } didn't train. Your edit is sav
 notice-change-failed-why = { $subject }: { $version } didn't train: { $reason } Your edit is saved. If there is a live model, it keeps answering.
 notice-change-unchanged = { $subject }: no examples changed, nothing to train.
 notice-change-unchanged-why = { $subject }: no examples changed, nothing to train: { $reason }
+notice-change-left_out = { $subject }: nothing new to train. Fix it and save it again.
 notice-change-left_out-why = { $subject }: nothing new to train. { $reason }. Fix it and save it again.
 notice-change-removed = { $subject }: { $title } is no longer in the repository.
 notice-change-removed-why = { $subject }: { $title } is no longer in the repository: { $reason }

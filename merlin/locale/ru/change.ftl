@@ -23,6 +23,7 @@ notice-change-failed = { $subject }: { $version } не обучилась. Пр�
 notice-change-failed-why = { $subject }: { $version } не обучилась: { $reason } Правка сохранена. Если модель уже есть, она продолжает отвечать.
 notice-change-unchanged = { $subject }: примеры не изменились, обучать нечего.
 notice-change-unchanged-why = { $subject }: примеры не изменились, обучать нечего: { $reason }
+notice-change-left_out = { $subject }: обучать нечего. Исправьте ошибку и сохраните снова.
 notice-change-left_out-why = { $subject }: обучать нечего. { $reason }. Исправьте ошибку и сохраните снова.
 notice-change-removed = { $subject }: набора «{ $title }» в репозитории больше нет.
 notice-change-removed-why = { $subject }: набора «{ $title }» в репозитории больше нет: { $reason }

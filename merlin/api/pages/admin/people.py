@@ -107,6 +107,8 @@ async def grant_questions(
     days: Annotated[int, Form(ge=0, le=36_500)] = 30,
 ) -> Response:
     """Grant extra questions; submitting twice grants them once."""
+    # Sent again with another amount, the form asks for another gift.
+    once = f"{once}:{kind.value}:{amount}:{days}"
     return await _act(
         context, "given", users.give_questions, user_id, kind, amount, days, once=once
     )
