@@ -214,6 +214,7 @@ def test_secret_is_not_repeated_in_the_finding():
 
 
 ORDINARY = [
+    "Сумма файла равна c3f84951234503a9e, а коммита a84951234503.",
     *(
         "anna@example.com",
         "anna@mail.example.org",

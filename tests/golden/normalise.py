@@ -27,6 +27,8 @@ _RULES = (
     ("date", rf"\b(\d{{4}}-\d\d-\d\d\b|\d{{1,2}} (?:{_MONTHS})\w*|(?:{_MONTHS})\w* \d{{1,2}}\b)"),
     ("clock", r"\b\d\d:\d\d(:\d\d)?\b"),
     ("lasting", r"\b\d+\s(с|s|мин|min)\b"),
+    # Notices that are sent together are one message.
+    ("records", r"(?<=записи: )\d+|(?<=records: )\d+"),
     ("secret", r"(?<=mrl_)\w+(?=…)"),
     ("id", r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"),
     ("hex", r"(?<![0-9A-Za-z])[0-9a-f]{8,64}(?![0-9A-Za-z])"),
@@ -34,7 +36,7 @@ _RULES = (
 )
 _PATTERN = re.compile("|".join(f"(?P<{name}>{rule})" for name, rule in _RULES))
 # Kinds whose values and number differ in each run: placeholders without a number.
-_UNCOUNTED = {"asset", "time", "date", "clock", "lasting", "secret"}
+_UNCOUNTED = {"asset", "time", "date", "clock", "lasting", "records", "secret"}
 # JSON keys whose values differ in each run.
 _RUN_KEYS = {
     *(
