@@ -151,7 +151,7 @@ _COMMIT_ID = re.compile(r"[0-9a-f]{4,64}")
 _MAX_CACHED_TREES = 64
 # Commits of one look through the history: 1,000 with 10,000 examples take 0.6 s, on two busy cores;
 # 20,000 with 100,000 take 22 s.
-_MAX_WALKED = 20_000
+MAX_WALKED = 20_000
 _DELETED_MODE = "000000"
 _NOT_FOUND = 127  # exit status of the shell and of env for a missing program
 
@@ -348,10 +348,10 @@ class GitSource:
         with self._cat_objects(new) as answers:
             return list(parse_commits(answers, positions))[::-1]
 
-    def find_writers(self, commit: str) -> dict[str, dict[str, Commit]]:
+    def find_writers(self, commit: str, limit: int = MAX_WALKED) -> dict[str, dict[str, Commit]]:
         """Return folder -> path -> the newest commit that gave the file its content at `commit`.
 
-        A file that the newest `_MAX_WALKED` commits did not write is missing. The commits have the
+        A file that the newest `limit` commits did not write is missing. The commits have the
         position 0.
         """
         check_object_ids([commit])
@@ -359,7 +359,7 @@ class GitSource:
         with self._marking_errors():
             leaves = mirror.list_tree(self.run, "-r", commit, "--", *place)
             blobs = {path: blob for (_, _, blob), path in leaves}
-            order = "--topo-order", "--reverse", f"--max-count={_MAX_WALKED}"
+            order = "--topo-order", "--reverse", f"--max-count={limit}"
             walked = self.run("rev-list", *order, commit, "--")
             written = mirror.list_written(self.run, walked, *place)
             shas = {path: sha for sha, blob, path in written if blobs.get(path) == blob}
