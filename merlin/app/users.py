@@ -113,8 +113,8 @@ def get(ctx: Context, actor: Actor, user_id: int) -> UserView:
     return _view(ctx, _require_user(ctx, actor, user_id))
 
 
-def read_details(ctx: Context, actor: Actor, user_id: int, entries: int = _ENTRIES) -> UserDetails:
-    """Return a person with the newest `entries` of their audit log. Raises NotFound."""
+def read_details(ctx: Context, actor: Actor, user_id: int) -> UserDetails:
+    """Return a person with the newest entries of their audit log. Raises NotFound."""
     user = _require_user(ctx, actor, user_id)
     plan, zone = plan_of(ctx.plans, user.plans), user.time_zone(ctx.config.timezone)
     quotas = Quotas(ctx.db, ctx.bot_id, ctx.clock)
@@ -126,7 +126,7 @@ def read_details(ctx: Context, actor: Actor, user_id: int, entries: int = _ENTRI
         left=quotas.read_left(user_id, plan, zone),
         gifts=quotas.gifts.list_all(user_id),
         consents=Consents(ctx.db).list_answers(user_id),
-        entries=list_audit(ctx, actor, person_reference(user_id), entries),
+        entries=list_audit(ctx, actor, person_reference(user_id), _ENTRIES),
     )
 
 
@@ -214,7 +214,7 @@ def block(ctx: Context, actor: Actor, user_id: int) -> UserView:
 
     Raises NotFound, Refused for oneself and for another admin.
     """
-    require_another(ctx, actor, user_id)
+    _another(ctx, actor, user_id)
     if not actor.is_operator and ctx.roles.authority(user_id).may(Permission.USERS):
         raise Refused("an admin", "people-not-admin")
     Users(ctx.db, ctx.clock).block(user_id, actor.name)
@@ -245,11 +245,6 @@ def erase(ctx: Context, actor: Actor, user_id: int) -> tuple[Mapping[str, int], 
     """Delete all data of a person who asked for it, as `accounts.erase`. Raises NotFound."""
     _require_user(ctx, actor, user_id)
     return accounts.erase(ctx, Actor.person(user_id, Authority()), by=actor.name)
-
-
-def require_another(ctx: Context, actor: Actor, user_id: int) -> UserView:
-    """Return a person that the actor may change. Raises NotFound, Refused for oneself."""
-    return _view(ctx, _another(ctx, actor, user_id))
 
 
 def set_plan(ctx: Context, actor: Actor, user_id: int, name: str) -> UserView:

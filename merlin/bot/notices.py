@@ -80,7 +80,7 @@ def _page(services: BotServices, group: Sequence[Notice], language: str) -> Form
         # Their labels are too long for one row on a phone.
         rows = button_rows(found, 1)
     else:
-        buttons = filter(None, (act_button(notice, language) for notice in group))
+        buttons = filter(None, (act_button(services, notice, language) for notice in group))
         rows = (tuple({button.label: button for button in buttons}.values())[:_MAX_ACTS],)
     rows = (*rows, runbook_row(group[0].key, language))
     return FormattedMessage("\n\n".join(parts), buttons=tuple(filter(None, rows)))

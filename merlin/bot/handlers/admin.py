@@ -1,6 +1,6 @@
 """The /admin home and health; what the screens of the admins share.
 
-    home -> examples | jobs | models | users | payments | health
+    home -> examples | jobs | models | health
 
 Users see the sections that they have a permission for; teachers see those of their own datasets.
 Callback data is untrusted, so every permission is checked again when a button is handled.
@@ -19,6 +19,7 @@ from merlin.bot.context import Act, BotContext
 from merlin.bot.menu import View
 from merlin.bot.registry import AS_NEW_MESSAGE, Handlers, show_with_role
 from merlin.bot.rendering import cut_line, format_time, notice_text, state_text
+from merlin.bot.services import BotServices
 from merlin.core import i18n, money
 from merlin.core.errors import MerlinError
 from merlin.core.formatted_text import Button, FormattedMessage, button_rows, split
@@ -81,8 +82,6 @@ _SECTIONS = (
     ("admin-examples", "ex", Permission.EDIT_EXAMPLES),
     ("admin-jobs", "a-jobs:0", Permission.WATCH),
     ("admin-models", "a-models", Permission.WATCH),
-    ("admin-users", "a-users:0", Permission.USERS),
-    ("admin-payments", "a-pay", Permission.REFUNDS),
     ("admin-health", "a-health", Permission.USERS),
 )
 _MAX_DATASETS, _MAX_CARDS = 10, 3
@@ -151,8 +150,8 @@ handlers.command("admin")(_watch_home)
 handlers.button("a-home")(_watch_home)
 
 
-# The label and callback data of the button under some notices. The data may require an argument
-# of the notice; the third item is the data for a notice without it.
+# The label of the button under some notices, and its callback data or the page that it opens. These
+# may require an argument of the notice; the third item is for a notice without it.
 _NOTICE_BUTTONS = {
     ("admin-to-job", "a-job:{job}", "a-jobs:0"): (
         "failed late status no-provider forbidden deed-cancel"
@@ -170,7 +169,11 @@ _NOTICE_BUTTONS = {
         " conflict unconfirmed change-waits sunset-assistant"
         " sunset-transcription sunset-vision sunset-preset hear-failed forge"
     ),
-    ("admin-users", "a-user:{to}", "a-users:0"): "deed-grant deed-revoke deed-block deed-unblock",
+    (
+        "admin-users",
+        "/admin/users/{to}",
+        "/admin/users",
+    ): "deed-grant deed-revoke deed-block deed-unblock",
     ("examples-undo", "ex:undo:{commit}", ""): "change-committed",
     ("examples-changes", "ex:changes:0", ""): "change-refused",
     ("examples-changes", "ex:change:{change}", ""): "change-parked change-parked-of",
@@ -179,18 +182,28 @@ _NOTICE_BUTTONS = {
         "paid payment-canceled refunded plan-gift plan-ends renewal-soon"
         " renewal-soon-stars renewal-failed renewal-over renewal-gone"
     ),
-    ("pay-button-order-of", "a-buy:{purchase}", ""): (
+    ("pay-button-order-of", "/admin/billing/{purchase}", ""): (
         "paid-nobody payment-wrong stars-wrong refund-refused stars-refused"
     ),
-    ("pay-button-purchases", "a-buys:{user}:0", ""): "stars-unknown stars-left payment-unread",
-    ("admin-payments", "a-pay", ""): "stars-missing",
+    (
+        "pay-button-purchases",
+        "/admin/billing?person={user}",
+        "",
+    ): "stars-unknown stars-left payment-unread",
+    ("admin-payments", "/admin/billing", ""): "stars-missing",
 }
 _BUTTON_BY_KEY = {
     f"notice-{name}": button for button, names in _NOTICE_BUTTONS.items() for name in names.split()
 }
 
 
-def act_button(notice: Notice, language: str) -> Button | None:
+def page_button(services: BotServices, label: str, path: str) -> Button | None:
+    """Return the button that opens a page; None if the configuration names no address of pages."""
+    url = services.config.api.public_url.rstrip("/")
+    return Button(label, url=f"{url}{path}") if url else None
+
+
+def act_button(services: BotServices, notice: Notice, language: str) -> Button | None:
     """Return the button for acting on a notice, None if there is nothing to do."""
     if notice.key not in _BUTTON_BY_KEY:
         return None
@@ -201,11 +214,13 @@ def act_button(notice: Notice, language: str) -> Button | None:
     has_argument = {
         "a-job:{job}": fields["job"].isdecimal(),
         "a-model:{job}": fields["job"].isdecimal(),
-        "a-user:{to}": fields["to"].isdecimal(),
+        "/admin/users/{to}": fields["to"].isdecimal(),
         "a-set:{dataset}:0": isinstance(arguments.get("dataset"), str),
     }
     data = data if has_argument.get(data, True) else fallback_data
     data = data.format(**fields, dataset=menu.short_hash(str(arguments.get("dataset"))))
+    if data.startswith("/"):
+        return page_button(services, text(language, label), data)
     return Button(text(language, label), data if data == "plan" else f"{data}:{AS_NEW_MESSAGE}")
 
 
@@ -219,9 +234,10 @@ def runbook_row(key: str, language: str) -> tuple[Button, ...]:
 def show_runbook(context: BotContext) -> View:
     """Show the runbook for problems with one cause."""
     title, steps = read_runbook(context.language, context.argument(0))
-    url = context.services.config.api.public_url.rstrip("/")
-    page = Button(context.translate("runbook-page"), url=f"{url}/admin/health#runbooks")
-    rows: menu.Rows = (("admin-health", "a-health"), page if url else None, HOME)
+    page = page_button(
+        context.services, context.translate("runbook-page"), "/admin/health#runbooks"
+    )
+    rows: menu.Rows = (("admin-health", "a-health"), page, HOME)
     return menu.card(context, title, "\n\n".join(steps), rows=rows)
 
 
@@ -256,7 +272,9 @@ def show_health(context: BotContext) -> View:
         "\n".join(_alarms(context, view.alarms)),
     )
     # One button for each kind of alarm, the newest first.
-    buttons = [act_button(notice, context.language) for notice in reversed(view.alarms)]
+    buttons = [
+        act_button(context.services, notice, context.language) for notice in reversed(view.alarms)
+    ]
     buttons_by_label = {
         button.label: button for button in buttons if button and "a-health" not in button.data
     }

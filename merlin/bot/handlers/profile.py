@@ -29,9 +29,10 @@ from merlin.billing.purchases import Purchases
 from merlin.bot import menu
 from merlin.bot.bot_api import ChatUnreachable
 from merlin.bot.context import BotContext
+from merlin.bot.handlers.admin import page_button
 from merlin.bot.handlers.orders import order_line
 from merlin.bot.menu import View
-from merlin.bot.registry import AS_NEW_MESSAGE, Handlers
+from merlin.bot.registry import Handlers
 from merlin.bot.rendering import reference_name
 from merlin.bot.stars import with_stars
 from merlin.core import i18n
@@ -288,12 +289,14 @@ def _support_message(context: BotContext, admin: int, text: str) -> OutgoingMess
     admin_context, name = replace(context, language=language, user=reader), context.sender_name
     arguments = {"name": name or "—", "user": str(user_id), "words": text}
     lines = [admin_context.translate("paysupport-question", **arguments)]
-    buttons = [("paysupport-button-answer", f"paysupport:{user_id}:{context.update_id}")]
+    answer, orders = ("paysupport-button-answer", f"paysupport:{user_id}:{context.update_id}"), None
     if purchases := Purchases(context.db).list_of_user(user_id, _MAX_PURCHASES):
         order_lines = (order_line(admin_context, purchase) for purchase in purchases)
         lines += ["", admin_context.translate("pay-bought"), *order_lines]
-        buttons.append(("pay-button-purchases", f"a-buys:{user_id}:0:{AS_NEW_MESSAGE}"))
-    page = FormattedMessage("\n".join(lines), buttons=menu.buttons_of(admin_context, buttons))
+        label, path = admin_context.translate("pay-button-purchases"), "/admin/billing?person="
+        orders = page_button(context.services, label, f"{path}{user_id}")
+    buttons = menu.buttons_of(admin_context, (answer, orders))
+    page = FormattedMessage("\n".join(lines), buttons=buttons)
     return OutgoingMessage(f"paysupport:{context.update_id}:{admin}", admin, page)
 
 

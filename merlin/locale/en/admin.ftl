@@ -109,45 +109,8 @@ admin-grouped = { $count ->
        *[other] { $count } messages on the same subject:
     }
 admin-grouped-more = and { $count } more
-people-find = 🔍 Find
-people-ask-find = Who are you looking for? Send a Telegram ID, part of a name or an order number.
-people-found = Here's what I found. To search again, send another name, ID or order number.
-people-found-none = No one found. Send another name or ID.
 people-not-self = You can't change your own role or access: ask another admin.
 people-not-admin = This is an admin: remove the role first.
-people-role = 🎓 Role
-people-block = 🚫 Block
-people-unblock = ✅ Unblock
-people-plan = 📦 Plan
-people-gift = 🎁 Give questions
-people-summary =
-    Role: { $role }
-    Plan: { $plan }
-    Language: { $speaks }
-people-no-plans = unlimited
-people-left = { $format }: { $used } of { $limit }, gift questions: { $gifts }
-people-ask-block = Block { $who }? The bot stops answering, and auto-renewal of their plans is turned off; conversations are kept.
-people-blocked = Blocked
-people-unblocked = Unblocked
-people-ask-plan = Which plan?
-people-plan-set = Plan changed
-people-ask-role = Which role? ▸ marks the current one.
-people-ask-scope = Which datasets does this teacher lead? The marked ones are already theirs; tap to add or remove.
-people-ask-grant = Give { $who } the role “{ $role }”? This replaces the current role.
-people-ask-scope-off = Remove dataset { $scope } from { $who }?
-people-grant = Give role
-people-revoke = Remove dataset
-people-granted = Role changed
-people-ask-format = Which kind of questions?
-people-ask-amount = How many questions? Choose or send a number.
-people-amount-wrong = Send a number from 1 to { NUMBER($most) }, or choose one.
-people-ask-days = For how long?
-people-days = { $days ->
-        [one] { $days } day
-       *[other] { $days } days
-    }
-people-ask-gift = Give { $what } to { $who }? Valid: { $long }.
-people-gift-sent = Gift sent
 notice-unblocked-renewal = The bot answers you again. Auto-renewal of the plan “{ $en }” is off, so you won't be charged for it. To turn it on, buy the plan again: /plan
 notice-role = Your role is now: { $role }.
 notice-role-scopes = Your role is now: { $role } ({ $scopes }). Start with /admin

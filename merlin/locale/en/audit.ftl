@@ -94,4 +94,3 @@ notice-deed-rollback = { $title }: rolled back to { $build } and pinned, newer o
 notice-deed-pin = { $title }: the model is pinned, newer ones won't replace it. By { $by }.
 notice-deed-unpin = { $title }: the model is unpinned, newer ones may replace it again. By { $by }.
 notice-deed-cancel = { $title }: job { $job } stopped. By { $by }.
-people-audit-line = { $at }: { $deed } — { $by }

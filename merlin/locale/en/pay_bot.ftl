@@ -122,60 +122,6 @@ notice-plan-gift = You got the plan “{ $en }” as a gift: { $days ->
 pay-button-order-of = This order
 pay-gateway-stars = Telegram Stars
 pay-gateway-yookassa = YooKassa
-pay-admin-title = Payments of this month
-pay-admin-month = { $gateway }: { $came } ({ $count ->
-        [one] { $count } payment
-       *[other] { $count } payments
-    }), refunded { $back }
-pay-admin-compared = Stars compared with Telegram: { $at }. { $count ->
-        [0] Everything matches.
-        [one] { $count } difference found, you were notified.
-       *[other] { $count } differences found, you were notified.
-    }
-pay-admin-newest = Newest orders
-pay-admin-none = No orders yet.
-pay-admin-of = Orders: { $who }
-pay-admin-what =
-    Who: { $who }
-    Price: { $price }, { $gateway }
-    State: { $state }
-    Ordered: { $at }
-    Order number: { $number }
-pay-admin-entry = { $at } · { $kind ->
-        [payment] payment
-        [grant] granted
-        [refund] refund
-       *[revocation] revoked
-    } · { $price }
-pay-admin-refund = Refund { $at }: { $price }, { $state ->
-        [wanted] queued
-        [sending] being sent
-        [done] refunded
-       *[refused] declined
-    }. { $by }: { $reason }
-pay-admin-back = Refund { $price }
-pay-admin-ask-part = You can refund all of it, { $rest }, or a part: send an amount in roubles, such as 150 or 99.90.
-pay-admin-all = Refund all
-pay-admin-ask-reason = Send the reason in one message, up to { NUMBER($most) } characters. It's saved with the order.
-pay-admin-ask-refund = Refund { $price } for “{ $title }” to user { $user }? Reason: { $reason }. { $whole ->
-        [yes] The purchase will be removed.
-       *[no] The plan becomes shorter by the refunded part; a pack loses the same share of its questions.
-    } { $gateway ->
-        [stars] Auto-renewal will be turned off, if it's on.
-       *[yookassa] {""}
-    }
-pay-admin-refund-yes = Yes, refund
-pay-admin-refund-started = Refund started
-pay-admin-press = Please tap a button: refund or cancel.
 admin-payments = 💳 Payments
-people-term = Give a plan
-people-purchases = Orders
-people-ask-term = Which plan?
-people-no-terms = config.yaml has no plans to give, only the one for everyone.
-people-ask-term-gift = Give { $who } the plan “{ $title }” for { $days ->
-        [one] { NUMBER($days) } day
-       *[other] { NUMBER($days) } days
-    }?
-people-plan-given = The plan was given, and they've been notified
 notice-stars-refused = Telegram didn't refund { $amount } for order { $purchase }: { $reason }. Nothing was removed.
 notice-stars-run-on = Someone deleted their data, but Telegram didn't confirm the end of their Stars subscription ({ $charge }). If a payment arrives for it, refund it.

@@ -113,46 +113,8 @@ admin-grouped = { $count ->
        *[many] { $count } сообщений об одном и том же:
     }
 admin-grouped-more = и ещё { $count }
-people-find = 🔍 Найти
-people-ask-find = Кого найти? Пришлите ID в Telegram, часть имени или номер заказа.
-people-found = Вот что нашлось. Чтобы искать дальше, пришлите другое имя, ID или номер заказа.
-people-found-none = Никого не нашлось. Пришлите другое имя или ID.
 people-not-self = Свои роль и доступ менять нельзя: попросите другого администратора.
 people-not-admin = Это администратор: сначала снимите роль.
-people-role = 🎓 Роль
-people-block = 🚫 Закрыть доступ
-people-unblock = ✅ Открыть доступ
-people-plan = 📦 План
-people-gift = 🎁 Подарить вопросы
-people-summary =
-    Роль: { $role }
-    План: { $plan }
-    Язык: { $speaks }
-people-no-plans = без ограничений
-people-left = { $format }: { $used } из { $limit }, подарено: { $gifts }
-people-ask-block = Закрыть доступ: { $who }? Бот перестанет отвечать, автопродление планов отключится, разговоры сохранятся.
-people-blocked = Доступ закрыт
-people-unblocked = Доступ открыт
-people-ask-plan = Какой план выдать?
-people-plan-set = План изменён
-people-ask-role = Какую роль выдать? ▸ — нынешняя.
-people-ask-scope = Какие наборы ведёт преподаватель? Отмеченные уже у него; нажмите, чтобы добавить или убрать.
-people-ask-grant = Выдать роль «{ $role }»: { $who }? Прежняя роль закончится.
-people-ask-scope-off = Убрать набор { $scope }: { $who }?
-people-grant = Выдать роль
-people-revoke = Убрать набор
-people-granted = Роль изменена
-people-ask-format = Какие вопросы подарить?
-people-ask-amount = Сколько вопросов? Выберите или пришлите число.
-people-amount-wrong = Пришлите число от 1 до { NUMBER($most) } или выберите его.
-people-ask-days = На какой срок?
-people-days = { $days ->
-        [one] { $days } день
-        [few] { $days } дня
-       *[many] { $days } дней
-    }
-people-ask-gift = Подарить { $what }? Кому: { $who }, срок: { $long }.
-people-gift-sent = Подарок отправлен
 notice-unblocked-renewal = Бот снова вам отвечает. Автопродление плана «{ $ru }» выключено, деньги за него не спишутся. Чтобы включить его, купите план ещё раз: /plan
 notice-role = Ваша роль теперь: { $role }.
 notice-role-scopes = Ваша роль теперь: { $role } ({ $scopes }). Начните с /admin

@@ -94,4 +94,3 @@ notice-deed-rollback = { $title }: возвращена и закреплена 
 notice-deed-pin = { $title }: модель закреплена, новые её не сменят. Кто: { $by }.
 notice-deed-unpin = { $title }: модель откреплена, новые снова могут её сменить. Кто: { $by }.
 notice-deed-cancel = { $title }: обучение { $job } остановлено. Кто: { $by }.
-people-audit-line = { $at }: { $deed } — { $by }

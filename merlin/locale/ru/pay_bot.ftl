@@ -132,63 +132,6 @@ notice-plan-gift = Вам подарили план «{ $ru }»: { $days ->
 pay-button-order-of = Этот заказ
 pay-gateway-stars = Звёзды Telegram
 pay-gateway-yookassa = ЮKassa
-pay-admin-title = Платежи за этот месяц
-pay-admin-month = { $gateway }: { $came } ({ $count ->
-        [one] { $count } платёж
-        [few] { $count } платежа
-       *[many] { $count } платежей
-    }), возвращено { $back }
-pay-admin-compared = Звёзды сверены с Telegram: { $at }. { $count ->
-        [0] Всё сошлось.
-        [one] Нашлось { $count } расхождение, уведомление отправлено.
-        [few] Нашлось { $count } расхождения, уведомления отправлены.
-       *[many] Нашлось { $count } расхождений, уведомления отправлены.
-    }
-pay-admin-newest = Последние заказы
-pay-admin-none = Заказов пока нет.
-pay-admin-of = Заказы: { $who }
-pay-admin-what =
-    Кто: { $who }
-    Цена: { $price }, { $gateway }
-    Состояние: { $state }
-    Заказан: { $at }
-    Номер заказа: { $number }
-pay-admin-entry = { $at } · { $kind ->
-        [payment] оплата
-        [grant] выдано
-        [refund] возврат
-       *[revocation] отозвано
-    } · { $price }
-pay-admin-refund = Возврат { $at }: { $price }, { $state ->
-        [wanted] ждёт отправки
-        [sending] отправляется
-        [done] отправлен
-       *[refused] отклонён
-    }. { $by }: { $reason }
-pay-admin-back = Вернуть { $price }
-pay-admin-ask-part = Можно вернуть всё, { $rest }, или часть: пришлите сумму в рублях, например 150 или 99,90.
-pay-admin-all = Вернуть всё
-pay-admin-ask-reason = Пришлите причину возврата одним сообщением, до { NUMBER($most) } знаков. Она сохранится в заказе.
-pay-admin-ask-refund = Вернуть { $price } за «{ $title }» пользователю { $user }? Причина: { $reason }. { $whole ->
-        [yes] Покупка будет отозвана.
-       *[no] Срок плана или число вопросов пакета сократится на возвращённую часть.
-    } { $gateway ->
-        [stars] Автопродление, если оно включено, отключится.
-       *[yookassa] {""}
-    }
-pay-admin-refund-yes = Да, вернуть деньги
-pay-admin-refund-started = Возврат начат
-pay-admin-press = Нажмите кнопку: вернуть или отменить.
 admin-payments = 💳 Платежи
-people-term = Подарить план
-people-purchases = Заказы
-people-ask-term = Какой план подарить?
-people-no-terms = В config.yaml нет планов, кроме общего.
-people-ask-term-gift = Подарить план «{ $title }» на { $days ->
-        [one] { NUMBER($days) } день
-        [few] { NUMBER($days) } дня
-       *[many] { NUMBER($days) } дней
-    }: { $who }?
-people-plan-given = План подарен, уведомление отправлено
 notice-stars-refused = Telegram не вернул { $amount } по заказу { $purchase }: { $reason }. Ничего не отозвано.
 notice-stars-run-on = Человек удалил свои данные, а отмену его подписки звёздами ({ $charge }) Telegram не подтвердил. Если по ней придёт оплата, верните её.
