@@ -1,0 +1,161 @@
+"""The queue at its acts: what a resumed, repeated or cancelled run stores, and who takes a job."""
+
+import threading
+from contextlib import closing, contextmanager
+
+import pytest
+
+from merlin.config.engine import EngineSettings, EngineTrainingConfig
+from merlin.engine import jobs as states
+from merlin.engine.bases import Base
+from merlin.engine.database import Database, IdempotencyKey
+from merlin.engine.job_events import JobEvent
+from merlin.engine.job_queue import JobQueue, TrainingRun
+from merlin.engine.jobs import Job
+from merlin.engine.serving.recall import RecallBackend
+from merlin.engine.storage import Repositories
+from merlin.engine.trainers.base import Epoch, Hyperparameters, ResolvedHyperparameters, Step
+from merlin.openai_protocol.requests import Page
+from tests.engine.running_engine import build_examples, build_training_file
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture
+def repositories(tmp_path):
+    with closing(Database(tmp_path / "engine.db")) as database:
+        yield Repositories(database, tmp_path)
+
+
+def add_job(repositories, state=states.RUNNING, base="small"):
+    job = Job(base, "supervised", "file-1", None, "", 1, {}, {})
+    repositories.jobs.create(job, IdempotencyKey("", ""))
+    event = JobEvent("moved", "moved")
+    repositories.jobs.move(job.job_id, state, states.VALIDATING, event=event)
+    return repositories.jobs.get(job.job_id)
+
+
+def run(repositories, job, *parts, at_end=lambda: None):
+    def progress():
+        yield from parts
+        at_end()
+
+    settings = EngineSettings(repositories.folder, "127.0.0.1", 0, "")
+    TrainingRun(repositories, settings, threading.Event(), job).run(progress())
+
+
+def epoch(number):
+    return Epoch(number, number, {}, lambda path: path.write_text(f"epoch {number}"), number)
+
+
+def list_steps(repositories, job):
+    """Return the steps of a job's checkpoints, newest first."""
+    rows, _ = repositories.models.list_checkpoints(job.job_id, Page())
+    return [row["step"] for row in rows]
+
+
+def list_metrics(repositories, job):
+    return [event["step"] for event in repositories.job_events.read_metrics(job.job_id)]
+
+
+@pytest.mark.parametrize(("done", "kept"), [(1, [1, 2]), (0, [2])])
+def test_resumed_run_keeps_what_it_had_and_a_new_one_forgets_it(repositories, done, kept):
+    job = add_job(repositories)
+    earlier = JobEvent("step 1", "Step 1", content={"step": 1}, is_of_run=True)
+    repositories.job_events.add(job.job_id, earlier)
+    digest = repositories.models.write(job, 1, epoch(1).save)
+    repositories.models.record(job, 1, {}, digest)
+
+    run(repositories, job, ResolvedHyperparameters({}, steps=2, done=done), epoch(2))
+    assert list_metrics(repositories, job) == kept
+    assert list_steps(repositories, job) == kept[::-1]
+
+
+def test_best_epoch_that_is_repeated_at_the_end_is_the_model_and_no_news(repositories):
+    job = add_job(repositories)
+    run(repositories, job, ResolvedHyperparameters({}), epoch(1), epoch(2), epoch(1))
+    (model,) = repositories.models.list_final()
+    assert repositories.models.path(model).read_text() == "epoch 1"
+    assert list_steps(repositories, job) == [2, 1]
+    assert list_metrics(repositories, job) == [1, 2]
+    assert repositories.jobs.get(job.job_id).step == 2
+
+
+def test_job_that_is_cancelled_after_its_last_epoch_gets_no_model(repositories):
+    job = add_job(repositories)
+    run(
+        repositories,
+        job,
+        ResolvedHyperparameters({}),
+        epoch(1),
+        at_end=lambda: repositories.jobs.cancel(job.job_id),
+    )
+    assert repositories.jobs.get(job.job_id).status == states.CANCELLED
+    assert repositories.models.list_final() == []
+
+
+class HeldTrainer:
+    """A Trainer that writes a file into its folder and waits between its steps."""
+
+    def __init__(self):
+        self.folders = []
+        self.may_end = threading.Event()
+        self.hyperparameters = {"supervised": Hyperparameters}
+
+    def train(self, task):
+        self.folders.append(task.folder)
+        (task.folder / "state").touch()
+        yield ResolvedHyperparameters({})
+        while not self.may_end.wait(0.01):
+            yield Step(0, {})
+        yield epoch(1)
+
+
+@contextmanager
+def serve_queue(repositories, devices=("cpu",)):
+    """Run a queue with a heavy and a light base; yield their trainers by name."""
+    trainers = {"big": HeldTrainer(), "small": HeldTrainer()}
+    (repositories.folder / "files/file-1").write_bytes(build_training_file(build_examples(12)))
+    settings = EngineSettings(
+        repositories.folder, "127.0.0.1", 0, "", training=EngineTrainingConfig(devices=devices)
+    )
+
+    def build(name):
+        backend = lambda: RecallBackend("en")  # noqa: E731 - a factory, never called here
+        return Base(name, trainers[name], backend, 100, is_heavy=name == "big")
+
+    queue = JobQueue(repositories, {name: build(name) for name in trainers}, settings)
+    queue.start()
+    try:
+        yield trainers
+    finally:
+        queue.stop()
+
+
+def read_states(repositories, jobs):
+    return [repositories.jobs.get(job.job_id).status for job in jobs]
+
+
+def test_small_job_passes_large_ones_and_these_wait_for_their_device(repositories):
+    jobs = [add_job(repositories, states.QUEUED, base) for base in ("big", "big", "small")]
+    with serve_queue(repositories) as trainers:
+        trainers["small"].may_end.set()
+        wait_until(lambda: read_states(repositories, jobs) == ["running", "queued", "succeeded"])
+        trainers["big"].may_end.set()
+        wait_until(lambda: read_states(repositories, jobs) == ["succeeded"] * 3)
+
+
+def test_job_is_trained_by_one_thread_whose_folder_stays_until_the_job_is_over(repositories):
+    jobs = [add_job(repositories, states.QUEUED, "big") for _ in range(2)]
+    work = [repositories.get_work_folder(job.job_id) for job in jobs]
+    with serve_queue(repositories, devices=("cpu", "cpu")) as trainers:
+        wait_until(lambda: len(trainers["big"].folders) == len(jobs))
+        assert sorted(trainers["big"].folders) == sorted(work)
+    assert read_states(repositories, jobs) == ["running"] * 2
+    assert all((folder / "state").exists() for folder in work)
+
+    with serve_queue(repositories, devices=("cpu", "cpu")) as trainers:
+        trainers["big"].may_end.set()
+        wait_until(lambda: not any(folder.exists() for folder in work))
+    assert read_states(repositories, jobs) == ["succeeded"] * 2
