@@ -14,7 +14,6 @@ def run() -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         counts, seconds, total_s = ask_while_promoting(Path(folder), QUESTIONS, EVERY, PACE_S)
-    answers = counts["serving"] + counts["canary"]
-    print(f"{counts['promotions']} promotions, {QUESTIONS} questions: {answers} whole answers")
-    print(f"of the canary: {counts['canary']}; failed {counts['failed']}; mixed {counts['mixed']}")
+    print(f"{counts['promotions']} promotions, {QUESTIONS} questions")
+    print(f"whole: {counts['serving']}; failed {counts['failed']}; mixed {counts['mixed']}")
     print(f"{QUESTIONS / total_s:.1f} questions/s; {line('an answer', seconds)}")

@@ -32,7 +32,7 @@ SECTIONS: Mapping[str, str] = {
         "migration wake intent request notice heartbeat key_holder throttle seen_commit verdict"
         " noted commit_status"
         " finding build example example_text taught_example job job_change job_event checkpoint"
-        " model evaluation proof_answer baseline_answer accepted_loss canary serving promotion"
+        " model evaluation proof_answer baseline_answer accepted_loss serving promotion"
     ),
     "Edits, and files for editors": (
         "change dataset_tree dataset_file dataset_text example_entry example_tag example_draft"
@@ -45,7 +45,6 @@ ROWS: Mapping[str, str] = {
     "accepted_loss": "a changed answer to a test question, and the editor who accepted it",
     "answer_cost": "the cost of answers to a person (a keyed hash) on a day, if it is limited",
     "audit": "a dangerous action: who did what to whom; rows are only added",
-    "canary": "a model that answers a share of the people, and its results next to the live one's",
     "baseline_answer": "the answer of a base model or a checkpoint to one test question",
     "build": "a build of a dataset at a commit",
     "change": "an edit of one file that waits for its commit, or its result",

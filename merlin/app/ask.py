@@ -27,7 +27,6 @@ from merlin.app.context import Context
 from merlin.app.groups import Groups
 from merlin.billing import quota
 from merlin.chat.answer import Ending, Ground, Grounding, Reply, report_faults
-from merlin.chat.canary import count_answer
 from merlin.chat.grounding import find_sources, grounding_prompt
 from merlin.chat.model_catalogue import (
     Candidate,
@@ -117,9 +116,7 @@ def request_of_session(
     is_allowed = quota.allows_model(plan, session.model_id or "")
     chosen = (session.provider, session.model_id) if session.provider and is_allowed else None
     dataset = dataset_of(ctx, session)
-    return ModelRequest(
-        dataset, chosen, ctx.general, session.system, ctx.config.assistant, session.user_id
-    )
+    return ModelRequest(dataset, chosen, ctx.general, session.system, ctx.config.assistant)
 
 
 def dataset_of(ctx: Context, session: Session) -> str | None:
@@ -365,7 +362,6 @@ def finish(ctx: Context, asker: Asker, answer: ChatAnswer, by: str = "bot") -> N
     settle(ctx, asker, cost, is_answered=bool(written.answer))
     if reply is not None:
         report_faults(ctx.db, reply.faults, ctx.clock, by)
-        count_answer(ctx.db, reply)
 
 
 def show_quota(ctx: Context, actor: Actor, dataset: str | None = None) -> Quota:

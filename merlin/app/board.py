@@ -74,7 +74,7 @@ _NEEDS_CARE = (
     *("conflict", "parked", "rejected", "left_out", "unchanged"),
     *("held", "silent", "failed", "gated"),
 )
-_UNDER_WAY = ("waiting", "working", "built", "training", "testing", "canary")
+_UNDER_WAY = ("waiting", "working", "built", "training", "testing")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

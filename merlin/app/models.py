@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 
 from peewee import JOIN, Expression, Select, fn
 
@@ -11,8 +10,6 @@ from merlin.app.actor import Actor, missing_dataset, read_newest_rows
 from merlin.app.context import Context
 from merlin.app.requests import submit_request
 from merlin.app.verdicts import list_removed_datasets
-from merlin.chat.canary import Canaries
-from merlin.chat.feedback import count_dislikers
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission
@@ -20,9 +17,7 @@ from merlin.core.views import INTERNAL, described, named
 from merlin.dataset.builds import build_version
 from merlin.dataset.spec import GateRule, SplitRule
 from merlin.dataset.verdicts import (
-    CANARY,
     HOLDS,
-    NOT_FOR_ALL,
     ON_LINE,
     VerdictStatus,
     read_newest_settings,
@@ -64,8 +59,7 @@ class ModelView:
     evaluation: Evaluation | None
     note: str
     created_at: datetime
-    held: bool = described("Whether the gate or a worse canary result keeps it from going live.")
-    canary: bool = described("Whether it answers a share of the users as a canary.")
+    held: bool = described("Whether the gate keeps it from going live.")
     # The build's version, or the provider's name if the version names another model of the build.
     title: str = field(metadata=INTERNAL)
     # Why it does not serve, with the questions that the gate holds it for.
@@ -74,11 +68,10 @@ class ModelView:
 
     @property
     def display_state(self) -> str:
-        """Return the state to show: serves, held or canary for a good model, else its state."""
+        """Return the state to show: serves or held for a good model, else its state."""
         if self.state is not ModelState.GOOD:
             return self.state.value
-        states = {"serves": self.serves, "held": self.held, "canary": self.canary}
-        return next((state for state, applies in states.items() if applies), self.state.value)
+        return "serves" if self.serves else "held" if self.held else self.state.value
 
     @property
     def lost(self) -> Sequence[object]:
@@ -115,7 +108,7 @@ def list_recent(
 ) -> list[ModelView]:
     """Return models, newest first; `before`: only ids below it. Raises NotFound."""
     rows = read_newest_rows(ctx, actor, _models(), MODEL, dataset, limit, before)
-    return [_model(ctx, row) for row in rows]
+    return [_model(row) for row in rows]
 
 
 def list_promotions(
@@ -169,7 +162,7 @@ def list_serving(ctx: Context, actor: Actor, datasets: Collection[str]) -> dict[
 
 
 def _list_models(ctx: Context, where: Expression) -> list[ModelView]:
-    return [_model(ctx, row) for row in ctx.db.rows(_models().where(where))]
+    return [_model(row) for row in ctx.db.rows(_models().where(where))]
 
 
 def _find_permitted(
@@ -325,16 +318,15 @@ def _models() -> Select:
     query = query.join(EVALUATION, JOIN.LEFT_OUTER, on=(EVALUATION.model_row == MODEL.id))
     query = query.join(SERVING, JOIN.LEFT_OUTER, on=(SERVING.model_row == MODEL.id))
     # If several commits wait for one model, any of them has the reason; take the newest.
-    is_waiting = (VERDICT.word == VerdictStatus.TRAINING.value) & VERDICT.reason.in_(NOT_FOR_ALL)
+    is_waiting = (VERDICT.word == VerdictStatus.TRAINING.value) & VERDICT.reason.in_(HOLDS)
     newest = VERDICT.select(fn.MAX(VERDICT.id)).where((VERDICT.job_id == MODEL.job_id) & is_waiting)
     query = query.join(_HOLDING_VERDICT, JOIN.LEFT_OUTER, on=(_HOLDING_VERDICT.id == newest))
     of_build = _OF_BUILD.select(_OF_BUILD.id).where(_OF_BUILD.build_id == MODEL.build_id)
     return query.select_extend(of_build.order_by(*best_first(_OF_BUILD)).limit(1).alias("best"))
 
 
-def _model(ctx: Context, row: Row) -> ModelView:
+def _model(row: Row) -> ModelView:
     reason, arguments = row["reason"] or "", load_json(row["arguments"] or "{}")
-    figures = _count_answers(ctx, row) if reason == CANARY else {}
     build = build_version(row["dataset"], row["build_number"])
     return read_row(
         ModelView,
@@ -345,30 +337,12 @@ def _model(ctx: Context, row: Row) -> ModelView:
         job=row["job_id"],
         serves=row["since"] is not None,
         held=reason in HOLDS,
-        canary=reason == CANARY,
-        reason="canary-now" if figures else reason,
-        arguments={**arguments, **figures},
+        reason=reason,
+        arguments=arguments,
         evaluation=(
             None if row["questions"] is None else read_row(Evaluation, row, right=right_count(row))
         ),
     )
-
-
-def _count_answers(ctx: Context, row: Row) -> dict[str, int]:
-    """Return the answers of a canary and of the live model until now, {} if it has ended."""
-    canary = Canaries(ctx.db).find(row["dataset"])
-    serving = ModelCatalogue(ctx.db).find_serving(row["dataset"])
-    if canary is None or canary.model_row != row["id"] or serving is None:
-        return {}
-    people = partial(count_dislikers, ctx.db, since=canary.since)
-    return {
-        "answered": canary.answers,
-        "failures": canary.failures,
-        "dislikes": people(row["model_id"]),
-        "serving_answered": canary.serving_answers,
-        "serving_failures": canary.serving_failures,
-        "serving_dislikes": people(serving.model.model_id),
-    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,7 +61,7 @@ class TurnView:
     provider: str
     model: str
     model_role: str = described(
-        "Role of the model for this question: serving, canary, earlier, base, general, "
+        "Role of the model for this question: serving, earlier, base, general, "
         'alone, chosen or composed; "" if no model was asked.'
     )
     usage: Usage

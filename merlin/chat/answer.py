@@ -67,9 +67,6 @@ class Ending(StrEnum):
     NOBODY = "nobody"  # no model of the route is available
 
 
-_FAILED = (Ending.BUSY, Ending.CUT, Ending.EMPTY, Ending.NOBODY)
-
-
 @dataclass(frozen=True, slots=True)
 class ProviderFault:
     """A provider error reported to admins; `kind` is gone, spent, refused or failing."""
@@ -84,8 +81,7 @@ class ProviderFault:
 class Reply:
     """The result of a question; `choice` and `model_id` name the model, None and "" for none.
 
-    `first` is the first model of the route; `first_answered` is true if it answered, even where
-    another model composed the final text. `limit_tokens` is set if the provider refused the
+    `first` is the first model of the route. `limit_tokens` is set if the provider refused the
     conversation as longer than a window of that many tokens; the reply then answers the question
     without its history. `sources` are those a composed answer cites, `first_ms` is the time from
     the request to the first token. `estimate` is the usage where the provider counted none: it
@@ -106,7 +102,6 @@ class Reply:
     sources: Sequence[Source] = ()
     first_ms: int | None = None
     first: Candidate | None = None
-    first_answered: bool = False
     estimate: Usage = NOT_COUNTED
     unused: Reply | None = None
 
@@ -362,7 +357,7 @@ class AnswerService:
         is_shown = bool(cited and body)
         if not is_shown and composed.ending is not Ending.STOPPED:
             return replace(reply, faults=faults, unused=composed)
-        composed = replace(composed, first=reply.first, first_answered=reply.first_answered)
+        composed = replace(composed, first=reply.first)
         shown = replace(composed, text=body if is_shown else "", known=is_shown or None, nearest=())
         return replace(shown, sources=tuple(cited), faults=faults, unused=reply)
 
@@ -390,8 +385,7 @@ class AnswerService:
             last = reply
             if reply.ending is not Ending.BUSY or not is_failing:
                 break
-        has_answered = last.choice is first and last.ending not in _FAILED
-        return replace(last, faults=tuple(faults), first=first, first_answered=has_answered)
+        return replace(last, faults=tuple(faults), first=first)
 
     async def _ask_choice(self, attempt: _Attempt, faults: list[ProviderFault]) -> Reply | None:
         """Return the reply of one model, None to try the next one."""

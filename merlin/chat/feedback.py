@@ -156,14 +156,6 @@ class Ratings(BotRepository):
         return Counter({Rating(row["value"]): int(row["count"]) for row in rows})
 
 
-def count_dislikers(db: Database, model_id: str, since: datetime) -> int:
-    """Return the number of users who disliked answers of a model given since this time."""
-    is_down = (RATING.value == Rating.DOWN.value) & (RATING.at >= iso(since))
-    people = RATING.select(fn.COUNT(RATING.user_id.distinct())).join(TURN, on=_is_rated())
-    condition = (TURN.model_id == model_id) & (TURN.asked_at >= iso(since))
-    return int(db.value(people.where(is_down & condition)))
-
-
 def _is_by(turn_id: int, user_id: int) -> Any:
     return (RATING.turn_id == turn_id) & (RATING.user_id == user_id)
 

@@ -1,8 +1,8 @@
 """The model catalogue: serving and earlier models, the route of a question, context windows.
 
-A question is answered by the session's chosen model, else by the serving model of its dataset (for
-the share of a canary by the new one, see `merlin.chat.canary`), else by the chain: models that
-served before, the base with a few training examples, and last each provider's general model.
+A question is answered by the session's chosen model, else by the serving model of its dataset,
+else by the chain: models that served before, the base with a few training examples, and last each
+provider's general model.
 Nothing is cached between questions, so that a promotion takes effect with the next one.
 
 The list to choose from: the serving model of the session's dataset, the models that served before
@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import sha256
 
-from peewee import JOIN, fn
+from peewee import fn
 
 from merlin.chat.sessions import Session, WindowCounter
 from merlin.config import Config
@@ -29,7 +29,6 @@ from merlin.dataset.builds import is_in_build, select_taught
 from merlin.db.database import Parameter, Prepared, Repository, Row, transaction
 from merlin.db.tables import (
     BUILD,
-    CANARY,
     EXAMPLE_TEXT,
     JOB,
     MODEL,
@@ -51,7 +50,6 @@ class CandidateKind(StrEnum):
 
     CHOSEN = "chosen"
     SERVING = "serving"
-    CANARY = "canary"  # the new model, answering for a share of the people
     EARLIER = "earlier"
     BASE = "base"
     GENERAL = "general"  # in place of a tuned model that cannot answer
@@ -67,9 +65,8 @@ General = tuple[str, str | None]
 class Candidate:
     """One model to ask, with the messages before the conversation; `model_id` None: the first.
 
-    `base` is the base of a tuned model, `version` its build; "" for others. `canary` is the row of
-    the canary that this answer counts for or against. In a list to choose from, `window` is in
-    tokens; it and `price` are None if unknown.
+    `base` is the base of a tuned model, `version` its build; "" for others. In a list to choose
+    from, `window` is in tokens; it and `price` are None if unknown.
     """
 
     kind: CandidateKind
@@ -78,7 +75,6 @@ class Candidate:
     before: tuple[Message, ...] = ()
     base: str = ""
     version: str = ""
-    canary: int = 0
     window: int | None = None
     price: Price | None = None
 
@@ -99,8 +95,7 @@ class ModelRequest:
 
     `chosen` is the person's own choice of a model. `general` is each provider with its configured
     model, in order. With a `system` text of its own (a preset, for example) a general model
-    answers, `assistant` first, because the tuned model was trained with another text. `user_id` is
-    the session's owner, 0 for none: then no canary answers.
+    answers, `assistant` first, because the tuned model was trained with another text.
     """
 
     dataset: str | None
@@ -108,7 +103,6 @@ class ModelRequest:
     general: Sequence[General]
     system: str = ""
     assistant: General | None = None
-    user_id: int = 0
 
     @property
     def system_messages(self) -> tuple[Message, ...]:
@@ -127,21 +121,7 @@ def find_first_candidate(catalogue: ModelCatalogue, request: ModelRequest) -> Ca
     if request.system and assistant is not None and not is_unavailable(catalogue, assistant):
         return Candidate(kind, *assistant, request.system_messages)
     serving = catalogue.serving_row(request.dataset) if not request.system else None
-    if serving is None:
-        return None
-    tried = catalogue.db.row(_CANARY(dataset=serving["dataset"])) if serving["tried_row"] else None
-    if tried is None:
-        return _make_tuned_candidate(CandidateKind.SERVING, serving)
-    kind, row = CandidateKind.SERVING, serving
-    if is_in_share(request.user_id, tried["dataset"], tried["model_id"], tried["share"]):
-        kind, row = CandidateKind.CANARY, tried
-    return replace(_make_tuned_candidate(kind, row), canary=tried["id"])
-
-
-def is_in_share(user_id: int, dataset: str, model_id: str, share: float) -> bool:
-    """Return whether the canary answers this person; the rest get the serving model."""
-    digest = sha256(f"{dataset}\0{model_id}\0{user_id}".encode()).digest()
-    return user_id != 0 and int.from_bytes(digest[:8]) < share * 2**64
+    return None if serving is None else _make_tuned_candidate(CandidateKind.SERVING, serving)
 
 
 async def candidates(
@@ -213,22 +193,10 @@ _RECIPE = JOB.select(JOB.recipe).where(JOB.id == MODEL.job_id).alias("recipe")
 _TAUGHT = (BUILD.system, _RECIPE)
 # Datasets are ordered by their first promotion: a new one does not become the default.
 _BY_AGE = PROMOTION.select(fn.MIN(PROMOTION.id)).where(PROMOTION.dataset == SERVING.dataset)
-_TRIED = CANARY.model_row.alias("tried_row")
-_SERVING = (
-    serving_rows()
-    .select_extend(*_TAUGHT, _TRIED)
-    .join(CANARY, JOIN.LEFT_OUTER, on=(CANARY.dataset == SERVING.dataset))
-    .order_by(_BY_AGE, SERVING.dataset)
-)
+_SERVING = serving_rows().select_extend(*_TAUGHT).order_by(_BY_AGE, SERVING.dataset)
 _ALL = Prepared(_SERVING)
 _FIRST = Prepared(_SERVING.limit(1))
 _OF = Prepared(_SERVING.where(SERVING.dataset == Parameter("dataset")).limit(1))
-_CANARY = Prepared(
-    select_models()
-    .select_extend(*_TAUGHT, CANARY.share)
-    .join(CANARY, on=(CANARY.model_row == MODEL.id))
-    .where((CANARY.dataset == Parameter("dataset")) & (MODEL.state == ModelState.GOOD.value))
-)
 _MODEL = Prepared(
     select_models()
     .select_extend(*_TAUGHT)

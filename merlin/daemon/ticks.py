@@ -17,7 +17,6 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from merlin.app.retention import RemovableFiles, delete_old_rows
-from merlin.chat.canary import Canaries
 from merlin.config import require_repository
 from merlin.core.errors import (
     DatasetError,
@@ -257,12 +256,10 @@ def prove(services: DaemonServices) -> bool:
 
 
 def promote(services: DaemonServices) -> bool:
-    """Promote the newest good model of each dataset unless its gate or canary holds it."""
+    """Promote the newest good model of each dataset unless its gate holds it."""
     with services.gathering.mainline_lock:
         gate = Gates(services.db, services.clock).holds
-        canaries = Canaries(services.db, services.clock)
-        canaries.end_unawaited()
-        switched = promote_newest(Promotions(services.db), partial(canaries.holds, gate))
+        switched = promote_newest(Promotions(services.db), gate)
     for candidate in switched:
         model = candidate.model
         arguments = {

@@ -384,19 +384,6 @@ class GateRule:
 
 
 @dataclass(frozen=True, slots=True)
-class CanaryRule:
-    """Canary deployment of a new model.
-
-    It answers a `share` of the users, 0 < share <= 0.5, for at least `hours` and until it and the
-    serving model have each given `answers` answers.
-    """
-
-    share: float = 0.1
-    hours: float = 24.0
-    answers: int = 50
-
-
-@dataclass(frozen=True, slots=True)
 class DatasetSpec:
     """Contents of `dataset.yaml`; `title` has every language.
 
@@ -411,7 +398,6 @@ class DatasetSpec:
     split: SplitRule = SplitRule()
     launch: LaunchRule = LaunchRule()
     gate: GateRule = GateRule()
-    canary: CanaryRule | None = None
     strict: bool = False
     rules_off: Mapping[str, str] = field(default_factory=dict)
     allow: Mapping[str, str] = field(default_factory=dict)
@@ -461,7 +447,6 @@ def dataset_spec(name: str, value: Mapping[str, Any]) -> DatasetSpec:
         split=SplitRule(**value.get("split", {})),
         launch=LaunchRule(**value.get("launch", {})),
         gate=GateRule(gate) if isinstance(gate, str) else GateRule(FLOOR, **gate[FLOOR]),
-        canary=CanaryRule(**value["canary"]) if "canary" in value else None,
         strict=value.get("strict", False),
         rules_off=value.get("check", {}).get("off", {}),
         allow=value.get("check", {}).get("allow", {}),
@@ -558,7 +543,6 @@ def load_spec(text: str | None) -> DatasetSpec | None:
     stored["launch"] = LaunchRule(**stored["launch"])
     # Older versions stored the string "none".
     stored["gate"] = GateRule() if stored["gate"] == NO_GATE else GateRule(**stored["gate"])
-    stored["canary"] = CanaryRule(**stored["canary"]) if stored.get("canary") else None
     return DatasetSpec(**stored)
 
 
@@ -568,7 +552,4 @@ def dump_spec(spec: DatasetSpec | None) -> str | None:
 
     if spec is None:
         return None
-    stored = asdict(spec)
-    if spec.canary is None:
-        del stored["canary"]  # versions without canaries can then load it too
-    return dump_json(stored)
+    return dump_json(asdict(spec))

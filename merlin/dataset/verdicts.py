@@ -71,13 +71,10 @@ CHANGES_DATASET = (
     (VERDICT.wish != "") & VERDICT.word.not_in([status.value for status in NOTHING_NEW])
 ) | (VERDICT.word == VerdictStatus.REMOVED.value)
 
-# Reasons of a training verdict whose model is held by the gate, or failed as a canary.
-HOLDS = ("gate-lost", "gate-worse", "gate-floor", "canary-worse")
+# Reasons of a training verdict whose model is held by the gate.
+HOLDS = ("gate-lost", "gate-worse", "gate-floor")
 # The status shown for these.
 GATED = "gated"
-# The reason of a training verdict whose model is a canary, and the status shown for it.
-CANARY = "canary"
-NOT_FOR_ALL = (*HOLDS, CANARY)
 
 _MOVES: Mapping[VerdictStatus, frozenset[VerdictStatus]] = {
     VerdictStatus.BUILT: frozenset(
@@ -97,10 +94,8 @@ _MOVES: Mapping[VerdictStatus, frozenset[VerdictStatus]] = {
 
 
 def choose_shown_status(status: VerdictStatus, reason: str) -> str:
-    """Return the status to show: a training verdict whose model is held or a canary has another."""
-    if status is not VerdictStatus.TRAINING or reason not in NOT_FOR_ALL:
-        return status.value
-    return GATED if reason in HOLDS else CANARY
+    """Return the status to show: a training verdict whose model is held has another."""
+    return GATED if status is VerdictStatus.TRAINING and reason in HOLDS else status.value
 
 
 def can_transition(old: VerdictStatus, new: VerdictStatus) -> bool:
@@ -150,8 +145,7 @@ def verdict_from_row(row: Row) -> Verdict:
 def read_newest_settings(db: Database, dataset: str) -> DatasetSpec | None:
     """Return the newest settings of a dataset that could be read.
 
-    Gate and canary are not part of a build: a commit that changes only these applies to a waiting
-    model too.
+    The gate is not part of a build: a commit that changes only it applies to a waiting model too.
     """
     readable = (VERDICT.dataset == dataset) & ON_LINE & VERDICT.spec.is_null(is_null=False)
     query = VERDICT.select(VERDICT.spec).where(readable).order_by(VERDICT.position.desc())

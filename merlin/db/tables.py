@@ -101,12 +101,6 @@ BASELINE_ANSWER = _table(
 ACCEPTED_LOSS = _table(
     "accepted_loss", "dataset question_digest example_id by_whom at", key="dataset question_digest"
 )
-# A model that answers a share of the users, and its results compared with the serving one.
-CANARY = _table(
-    "canary",
-    "dataset model_row share least since until answers failures serving_answers serving_failures",
-    key="dataset",
-)
 SERVING = _table("serving", "dataset model_row since position is_pinned")
 PROMOTION = _table("promotion", "id dataset from_model to_model why by_whom at")
 

@@ -25,7 +25,6 @@ from merlin.dataset.spec import FLOOR, NO_GATE, NOT_WORSE, DatasetSpec, GateRule
 from merlin.dataset.split import has_gate
 from merlin.dataset.verdicts import (
     HOLDS,
-    NOT_FOR_ALL,
     VerdictStatus,
     read_newest_settings,
     transition,
@@ -45,7 +44,6 @@ from merlin.training.evaluation import (
     pair_answers,
 )
 from merlin.training.models import Model, name_beside
-from merlin.training.promote import end_canary
 from merlin.training.scores import question_digest
 
 log = get_logger(__name__)
@@ -145,9 +143,8 @@ class Gates(Repository):
         log.info("model is held", model=new.model_id, reason=hold.reason)
         newest = self.db.value(VERDICT.select(fn.MAX(VERDICT.position)).where(_awaits_serving(new)))
         is_other = (VERDICT.dataset == new.dataset) & (VERDICT.job_id != new.job_id)
-        older = is_other & VERDICT.reason.in_(NOT_FOR_ALL) & (VERDICT.position < newest)
+        older = is_other & VERDICT.reason.in_(HOLDS) & (VERDICT.position < newest)
         transition(self.db, (VerdictStatus.TRAINING,), VerdictStatus.SUPERSEDED, at, older)
-        end_canary(self.db, new.dataset)  # only the newest model is judged
         remainder = {"key": "gate-more", "arguments": {"count": len(hold.lost) - _SHOWN}}
         notice_arguments = {
             "dataset": new.dataset,

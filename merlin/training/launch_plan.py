@@ -22,7 +22,7 @@ from merlin.core.money import Price
 from merlin.dataset.builds import BUILDS, Build, is_in_build, training_key
 from merlin.dataset.spec import DatasetSpec, Recipe
 from merlin.dataset.verdicts import (
-    NOT_FOR_ALL,
+    HOLDS,
     ON_LINE,
     WAITING,
     Verdict,
@@ -392,7 +392,7 @@ def migrate_verdict(launches: Launches, verdict: Verdict, base: tuple[str, str])
     """
     if verdict.status is VerdictStatus.TRAINING or verdict.build_id is None:
         arguments = {"job": verdict.job_id, "dataset": verdict.dataset}
-        key = "migrate-held" if verdict.reason in NOT_FOR_ALL else "migrate-training"
+        key = "migrate-held" if verdict.reason in HOLDS else "migrate-training"
         raise Refused("a job is under way", key, **arguments)
     spec, (provider, base_model) = spec_of(verdict), base
     recipe = replace(spec.recipe, provider=provider, base_model=base_model)

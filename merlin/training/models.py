@@ -25,7 +25,6 @@ from merlin.dataset.verdicts import fail_training
 from merlin.db.database import Database, Parameter, Prepared, Repository, Row, transaction
 from merlin.db.tables import (
     BUILD,
-    CANARY,
     COMMIT,
     EVALUATION,
     EXAMPLE_TEXT,
@@ -128,7 +127,7 @@ class Origin:
 
     `build` is the version of its dataset (`neurotypology-7`). `commit` is the commit of the build,
     "" if it is not known. `editors` is the number of people who wrote the examples. `model_role`
-    is its current role: serving, canary or earlier.
+    is its current role: serving or earlier.
     """
 
     dataset: str
@@ -315,8 +314,6 @@ def find_origin(db: Database, model_id: str) -> Origin | None:
         return None
     taught = _taught_by(row["build_id"])
     editors = TAUGHT_EXAMPLE.select(fn.COUNT(TAUGHT_EXAMPLE.author.distinct())).where(taught)
-    places = {"serving": SERVING, "canary": CANARY}
-    here = (word for word, at in places.items() if db.count(at, at.model_row == row["id"]))
     # The first mainline commit that led to the build.
     commits = VERDICT.select(VERDICT.commit_sha).where(VERDICT.build_id == row["build_id"])
     commits = commits.join(COMMIT, on=(COMMIT.sha == VERDICT.commit_sha))
@@ -327,7 +324,7 @@ def find_origin(db: Database, model_id: str) -> Origin | None:
         trained_at=from_iso(row["trained_at"]),
         examples=row["train"],
         editors=int(db.value(editors)),
-        model_role=next(here, "earlier"),
+        model_role="serving" if db.has(SERVING, SERVING.model_row == row["id"]) else "earlier",
     )
 
 

@@ -14,11 +14,10 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.core.tracing import open_span
-from merlin.dataset import verdicts
 from merlin.dataset.builds import match_version
 from merlin.dataset.proposals import Proposals
 from merlin.dataset.verdicts import (
-    NOT_FOR_ALL,
+    HOLDS,
     ON_LINE,
     WAITING,
     VerdictHistory,
@@ -28,8 +27,8 @@ from merlin.dataset.verdicts import (
 )
 from merlin.db.database import Database, Prepared, Repository, Row, transaction
 from merlin.db.notices import ADMINS, Notices
-from merlin.db.tables import CANARY, MODEL, PROMOTION, SERVING, VERDICT
-from merlin.db.values import dump_json, read_row
+from merlin.db.tables import MODEL, PROMOTION, SERVING, VERDICT
+from merlin.db.values import read_row
 from merlin.training.baselines import forget_answers
 from merlin.training.commits import RESET_POSITION
 from merlin.training.models import (
@@ -62,12 +61,12 @@ class PromotionCandidate:
     is_awaited: bool = False
 
 
-# Returns whether a model may not yet replace another for everybody, and why; None for no hold.
+# Returns whether a model may not yet replace another (None: none serves).
 Holds = Callable[[Model, Model | None], bool]
 
 
 def promote_newest(rows: Promotions, holds: Holds) -> list[PromotionCandidate]:
-    """Promote the newest good model of each dataset, unless its gate or canary holds it.
+    """Promote the newest good model of each dataset, unless its gate holds it.
 
     Returns the models that were promoted.
     """
@@ -105,7 +104,7 @@ def _is_due(old: Serving | None, candidate: PromotionCandidate) -> bool:
 def _is_held(
     rows: Promotions, holds: Holds, old: Serving | None, candidate: PromotionCandidate
 ) -> bool:
-    """Return whether gate or canary keep a candidate from serving everybody.
+    """Return whether the gate keeps a candidate from serving.
 
     Applies only until its commit has been served, and only while a good model serves or none ever
     did: if the serving model is lost, any good one is better.
@@ -202,7 +201,7 @@ class Promotions(Repository):
         position = new.position
         if old is not None and why != NEWEST:
             position = max(old.position, new.position)
-        if why not in (NEWEST, REVOKED):  # held and canary models were considered, too
+        if why not in (NEWEST, REVOKED):  # held models were considered, too
             position = max(position, self._find_newest_held(new.model.dataset))
         if not self._switch(old, new.model, position, at):
             return False
@@ -220,13 +219,12 @@ class Promotions(Repository):
             self.db.add(PROMOTION, promotion)
             rewrite_notes(self.db, new.model.job_id, *([old.model.job_id] if old else ()))
         self._move_verdicts(new.model, position, at)
-        end_canary(self.db, new.model.dataset)
         self.db.bump()
         return True
 
     def _find_newest_held(self, dataset: str) -> int:
-        """Return the highest position whose model is held or a canary, 0 for none."""
-        condition = (VERDICT.word == VerdictStatus.TRAINING.value) & VERDICT.reason.in_(NOT_FOR_ALL)
+        """Return the highest position whose model is held, 0 for none."""
+        condition = (VERDICT.word == VerdictStatus.TRAINING.value) & VERDICT.reason.in_(HOLDS)
         newest = VERDICT.select(fn.COALESCE(fn.MAX(VERDICT.position), 0))
         return int(self.db.value(newest.where((VERDICT.dataset == dataset) & condition & ON_LINE)))
 
@@ -251,7 +249,7 @@ class Promotions(Repository):
         is_mine = VERDICT.job_id == model.job_id
         reached = of_dataset & is_mine & (VERDICT.position <= position)
         transition(self.db, (VerdictStatus.TRAINING,), VerdictStatus.SERVING, at, reached)
-        is_held = (VERDICT.position == position) & VERDICT.reason.in_(NOT_FOR_ALL)
+        is_held = (VERDICT.position == position) & VERDICT.reason.in_(HOLDS)
         passed = of_dataset & ~is_mine & ((VERDICT.position < position) | is_held)
         transition(self.db, (VerdictStatus.TRAINING,), VerdictStatus.SUPERSEDED, at, passed)
 
@@ -261,7 +259,6 @@ class Promotions(Repository):
         if not self.db.update(SERVING, SERVING.dataset == dataset, is_pinned=int(is_pinned)):
             raise NotFound(f"{dataset} serves no model", "serves-nothing", dataset=dataset)
         rewrite_notes(self.db, self.list_serving()[dataset].model.job_id)
-        end_canary(self.db, dataset)
         self.db.bump()
 
     @transaction
@@ -341,13 +338,6 @@ class Promotions(Repository):
         query = select_models().where(is_named).order_by(*best_first(MODEL)).limit(1)
         missing = NotFound(f"no model {name}", "store-no-model", model=name)
         return model_of(self.db.get_row(query, missing))
-
-
-def end_canary(db: Database, dataset: str) -> None:
-    """End the canary of a dataset."""
-    db.delete(CANARY, CANARY.dataset == dataset)
-    is_canary = (VERDICT.dataset == dataset) & (VERDICT.reason == verdicts.CANARY)
-    db.update(VERDICT, is_canary, reason="", arguments=dump_json({}))
 
 
 def find_before(db: Database, model: Model) -> Model | None:

@@ -1,8 +1,8 @@
 """Promotions under load: every answer is complete and from one model with its own system text.
 
 `ask_while_promoting(folder, questions, every, pace_s)` asks over HTTP at /v1, every second question
-streamed. After each `every` questions another model is promoted and the next one gets a canary on
-half of the users. Used by a test with few questions and by `bench/promotions.py`.
+streamed. After each `every` questions another model is promoted. Used by a test with few questions
+and by `bench/promotions.py`.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from itertools import count
 import httpx
 
 from merlin.account.api_keys import Scope
-from merlin.db.tables import BUILD, CANARY
+from merlin.db.tables import BUILD
 from merlin.training.promote import Promotions, promote_by_hand
 from tests.api.chat_api import chat_request
 from tests.api.running_api import run_api
@@ -95,19 +95,12 @@ async def _run(site, keys, questions, every, pace_s):
 
 
 def _promote(database, number):
-    """Promote the next build, and start a canary of the one after it on half of the users."""
-    names = [f"ft:{(number + step) % BUILDS + 1}" for step in (0, 1)]
-    rows = Promotions(database)
-    promote_by_hand(rows, names[0], "cli:bench")
-    row = rows.model(names[1]).model_row
-    canary = {"model_row": row, "share": 0.5, "least": 1, "since": "", "until": ""}
-    counts = dict.fromkeys(("answers", "failures", "serving_answers", "serving_failures"), 0)
-    database.change(CANARY.delete())
-    database.put(CANARY.insert({"dataset": DATASET, **canary, **counts}))
+    """Promote the next build."""
+    promote_by_hand(Promotions(database), f"ft:{number % BUILDS + 1}", "cli:bench")
 
 
 async def _ask(client, key, number):
-    """Return the outcome of a question: serving, canary, failed or mixed."""
+    """Return the outcome of a question: serving, failed or mixed."""
     body = chat_request(f"Вопрос {number}", stream=bool(number % 2))
     response = await client.post("/v1/chat/completions", json=body, headers=key)
     if response.status_code != httpx.codes.OK:
@@ -125,8 +118,5 @@ async def _ask(client, key, number):
     is_one = names == {f"{DATASET}-{version}"} and {model, extension["model"]} == {f"ft:{version}"}
     if not is_one or answer != f"ft:{version} received {[f'Text of {version}.']}":
         return "mixed"
-    has_known_role = extension["note"] == "" and extension["model_role"] in {
-        "serving",
-        "canary",
-    }
-    return extension["model_role"] if has_known_role else "failed"
+    is_serving = (extension["note"], extension["model_role"]) == ("", "serving")
+    return "serving" if is_serving else "failed"

@@ -13,7 +13,6 @@ from tests.api.chat_api import (
 from tests.api.running_api import ANNA
 from tests.support.config import make_priced_config
 from tests.support.faults import Fault, FaultKind
-from tests.support.serving_models import count_answers, insert_canary
 
 pytestmark = pytest.mark.functional
 
@@ -49,16 +48,6 @@ def test_unknown_question_gets_a_composed_answer_with_its_source(course):
     assert (extension["model_role"], extension["known"]) == ("composed", True)
     assert asked_models(provider) == [MODEL, "stand-in-chat"]
     assert count_questions_by_state(site) == {}
-
-
-def test_composed_answer_counts_as_an_answer_of_the_serving_model_during_a_canary(course):
-    site, provider = course
-    insert_canary(site.database, "ft:tried", 0.0, dataset="algorithms")
-    assert ask(site)["merlin"]["model_role"] == "composed"
-    assert count_answers(site.database) == (0, 0, 1, 0)
-    provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=400, only={"model": MODEL}))
-    ask(site)
-    assert count_answers(site.database) == (0, 0, 1, 1)
 
 
 def test_both_models_of_a_composed_answer_count_in_the_spending_limits(tmp_path):

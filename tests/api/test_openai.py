@@ -8,17 +8,13 @@ import pytest
 from merlin.account.api_keys import Scope
 from merlin.billing.quota import Allowance, Format
 from merlin.core.permissions import Role
-from merlin.db.tables import CANARY
 from tests.api.chat_api import MODEL, ask, chat_client, chat_request, package_client, run_chat_api
 from tests.api.running_api import ANNA
-from tests.support.faults import Fault, FaultKind
 from tests.support.pictures import PNG
 from tests.support.plan_config import make_plan
 from tests.support.protocol_nulls import find_wrong_nulls, parse_events
 from tests.support.serving_models import (
     SYSTEM,
-    count_answers,
-    insert_canary,
     insert_commit_of_build,
     insert_live_model,
 )
@@ -371,33 +367,3 @@ def test_openapi_document_lists_the_errors_of_v1(site):
     body = route["requestBody"]["content"]["application/json"]["schema"]["$ref"]
     schema = answer["components"]["schemas"][body.rpartition("/")[2]]
     assert set(schema["required"]) == {"model", "messages"}
-
-
-@pytest.mark.parametrize(("share", "role"), [(1.0, "canary"), (0.0, "serving")])
-def test_canary_model_gets_its_share_and_its_outcomes_are_counted(
-    site, provider, client, share, role
-):
-    insert_canary(
-        site.database, "stand-in-chat", share, number=9 - int(share), dataset="algorithms"
-    )
-    try:
-        response = ask(client, QUESTION)
-        assert response.headers["merlin-model-role"] == role
-        build = "algorithms-8" if share else "algorithms-1"
-        assert response.headers["merlin-build"] == build
-        assert response.json()["merlin"]["note"] == ""
-        with client.stream(
-            "POST", "/chat/completions", json=chat_request(QUESTION, stream=True)
-        ) as told:
-            told.read()
-        failing = {
-            "status": 503,
-            "times": None,
-            "only": {"model": response.headers["merlin-model"]},
-        }
-        provider.faults.add(Fault("chat.create", FaultKind.STATUS, **failing))
-        assert ask(client, QUESTION).status_code == 503
-        assert count_answers(site.database) == ((2, 1, 0, 0) if share else (0, 0, 2, 1))
-    finally:
-        provider.faults.clear()
-        site.database.change(CANARY.delete())

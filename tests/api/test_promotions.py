@@ -10,5 +10,4 @@ pytestmark = pytest.mark.load
 def test_answers_stay_consistent_during_promotions(tmp_path):
     outcomes, *_ = ask_while_promoting(tmp_path, questions=160, every=8)
     assert outcomes["promotions"] == 19
-    assert outcomes["serving"] + outcomes["canary"] == 160
-    assert min(outcomes["serving"], outcomes["canary"]) > 20
+    assert outcomes["serving"] == 160

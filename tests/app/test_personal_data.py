@@ -52,7 +52,6 @@ NOBODY = (
     tables.ANSWER_COST,
     tables.BASELINE_ANSWER,
     tables.BUILD,
-    tables.CANARY,
     tables.CHECKPOINT,
     tables.COMMIT_STATUS,
     tables.COURSE,

@@ -105,11 +105,10 @@ def test_alarm_has_an_action_button_and_stays_in_the_chat(telegram, settings):
     assert telegram.answers("vera")[0].text == alarm.text
 
 
-def test_notices_of_a_canary_and_of_withdrawn_consent_lead_to_the_models(telegram, settings):
-    canary = {"version": "neurotypology-2", "against": "neurotypology-1", "share": 10}
+def test_notices_of_a_live_model_and_of_withdrawn_consent_lead_to_the_models(telegram, settings):
     revoked = {"count": 1, "models": "neurotypology-1"}
     for key, arguments in (
-        ("notice-canary", {"dataset": "neurotypology", "answers": 50, **canary}),
+        ("notice-serving", {"dataset": "neurotypology", "version": "neurotypology-2"}),
         ("notice-revoked", {"dataset": "neurotypology", **revoked}),
     ):
         add_notices(settings, (key, arguments))

@@ -7,7 +7,7 @@ import pytest
 
 from merlin.chat.answer import RetryPolicy
 from merlin.db.database import open_database
-from merlin.db.tables import CANARY, MODEL
+from merlin.db.tables import MODEL
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import (
     VERA,
@@ -23,7 +23,6 @@ from tests.bot.running_bot import (
 )
 from tests.support.faults import Fault, FaultKind
 from tests.support.process_settings import Provider
-from tests.support.serving_models import count_answers, insert_canary
 
 pytestmark = pytest.mark.functional
 
@@ -111,25 +110,6 @@ def test_repeatedly_failing_model_falls_back_and_admins_are_notified_once(
     rows = select_rows(settings, "SELECT key FROM notice")
     assert rows == [("notice-answer-failing",)]
     assert "ft:failing" in answer_texts(telegram, "vera")[0]
-
-
-def test_failed_canary_falls_back_to_the_serving_model_and_is_counted(telegram, provider, settings):
-    with open_database(settings.database) as database:
-        insert_canary(database, "ft:deleted", 1.0)
-    with RunningBot(settings):
-        telegram.say("anna", "вопрос")
-        wait_until_ended(telegram, settings, 1)
-        with open_database(settings.database) as database:
-            assert count_answers(database) == (0, 1, 0, 0)
-            let_answer = CANARY.update({"share": 0.0})
-            database.transact(lambda: database.change(let_answer))
-        telegram.say("anna", "вопрос 2")
-        wait_until_ended(telegram, settings, 2)
-    assert all("bot-earlier" not in text and "«вопрос" in text for text in answer_texts(telegram))
-    roles = select_rows(settings, "SELECT standing FROM turn ORDER BY id")
-    assert roles == [("serving",), ("serving",)]
-    with open_database(settings.database) as database:
-        assert count_answers(database) == (0, 1, 1, 0)
 
 
 def test_deleted_model_requests_one_inventory_check(telegram, settings):

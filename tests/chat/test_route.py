@@ -17,7 +17,6 @@ from merlin.core.clock import iso
 from merlin.db.database import open_database
 from merlin.db.tables import (
     BUILD,
-    CANARY,
     COMMIT,
     EXAMPLE_TEXT,
     JOB,
@@ -179,23 +178,6 @@ def test_model_chosen_by_the_user_comes_before_the_serving_one(rows):
         assert asked.count(chosen) == 1, "who could not answer is not asked again"
     general = route(rows, chosen=("openai", "gpt"))[0]
     assert (general.provider, general.model_id, general.before) == ("openai", "gpt", ())
-
-
-def test_canary_model_comes_before_the_serving_one_for_its_users(rows):
-    rows.serve(rows.add_model("face"))
-    tried = rows.add_model("face")
-    counts = dict.fromkeys(("answers", "failures", "serving_answers", "serving_failures"), 0)
-    canary = {"dataset": "face", "model_row": tried, "share": 0.5, "least": 1, **counts}
-    rows.db.put(CANARY.insert({**canary, "since": AT, "until": AT}))
-    chains = {user: route(rows, user_id=user) for user in range(1, 60)}
-    first_two = {tuple(list_candidates(chain))[:2] for chain in chains.values()}
-    base = ("base", "engine", "recall")
-    serving = ("serving", "engine", "ft:face-1")
-    assert first_two == {(("canary", "engine", "ft:face-2"), serving), (serving, base)}
-    assert {chain[0].canary for chain in chains.values()} == {tried}
-    first = next(chain[0] for chain in chains.values() if chain[0].kind is CandidateKind.CANARY)
-    assert [message.content for message in first.before] == ["S face-2"]
-    assert route(rows, user_id=0)[0].kind is CandidateKind.SERVING
 
 
 def test_custom_system_prompt_is_answered_by_general_models_only(rows):

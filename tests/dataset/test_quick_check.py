@@ -52,7 +52,6 @@ DATASET = {
     "split": {"test": 0.2, "salt": "v1", "min_test": 10},
     "launch": {"mode": "auto", "quiet_s": 60, "min_new": 1},
     "gate": {"floor": {"right": 0.5}},
-    "canary": {"share": 0.1, "hours": 24, "answers": 50},
     "strict": False,
     "check": {"off": {"cut-off": "d"}},
 }

@@ -6,7 +6,6 @@ import pytest
 
 from merlin.dataset.check import check_changes
 from merlin.dataset.spec import (
-    CanaryRule,
     GateRule,
     LaunchRule,
     MaterialSpec,
@@ -40,7 +39,6 @@ recipe:
 split: {test: 0.5, salt: v2, min_test: 3}
 launch: {mode: off, quiet_s: 1.5, min_new: 4}
 gate: {floor: {right: 0.8}}
-canary: {share: 0.25, hours: 1.5}
 strict: true
 """
 COURSE = """\
@@ -64,7 +62,6 @@ def test_complete_dataset_yaml_is_read():
     assert spec.split == SplitRule(0.5, "v2", 3)
     assert spec.launch == LaunchRule("off", 1.5, 4)
     assert (spec.strict, spec.gate) == (True, GateRule("floor", 0.8))
-    assert spec.canary == CanaryRule(0.25, 1.5, 50)
     assert spec.system == "MerlinGPT is a good service!"
 
 
@@ -72,7 +69,7 @@ def test_missing_settings_have_their_defaults():
     spec = read_spec(DATASET_YAML)
     assert spec.recipe == Recipe("engine", "recall", suffix="neurotypology")
     assert (spec.split, spec.launch) == (SplitRule(0.2, "v1", 10), LaunchRule("auto", 60, 1))
-    assert (spec.strict, spec.gate, spec.canary) == (False, GateRule("none"), None)
+    assert (spec.strict, spec.gate) == (False, GateRule("none"))
 
 
 @pytest.mark.parametrize(
@@ -89,26 +86,25 @@ def test_missing_settings_have_their_defaults():
         ("gate: {floor: {right: 80}}", "too-big", 4, 23),
         ("gate: {floor: {right: much}}", "wrong-type", 4, 23),
         ("gate: {floor: {right: 0.8, wrong: 0.1}}", "unknown-key", 4, 28),
-        ("canary: yes", "wrong-type", 4, 9),
-        ("canary: {shares: 0.1}", "misspelt-key", 4, 10),
-        ("canary: {share: 0}", "too-small", 4, 17),
-        ("canary: {share: 10}", "too-big", 4, 17),
-        ("canary: {hours: 0}", "too-small", 4, 17),
-        ("canary: {answers: many}", "wrong-type", 4, 19),
     ],
 )
-def test_invalid_gate_or_canary_is_reported_with_its_place(setting, rule, line, column):
+def test_invalid_gate_is_reported_with_its_place(setting, rule, line, column):
     checked = check_files(make_good_files(60, f"{DATASET_YAML}{setting}\n"))
     places = {(finding.rule, finding.line, finding.column) for finding in checked.findings}
     assert (rule, line, column) in places
     assert checked.spec is None
 
 
+def test_removed_key_is_refused_with_what_to_do_instead():
+    (finding,) = check_files(make_good_files(60, f"{DATASET_YAML}canary: {{}}\n")).findings
+    assert (finding.rule, finding.line, finding.column) == ("unknown-key", 4, 1)
+    assert "gate" in finding.text("en")
+
+
 def test_settings_stored_before_gates_existed_are_read():
     spec = read_spec(WHOLE)
     plain = read_spec(DATASET_YAML)
     assert [load_spec(dump_spec(one)) for one in (spec, plain)] == [spec, plain]
-    assert "canary" not in json.loads(dump_spec(plain)), "an older version reads it too"
     old = json.loads(dump_spec(spec)) | {"gate": "none"}
     assert load_spec(json.dumps(old)).gate == GateRule()
 

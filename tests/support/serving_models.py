@@ -8,7 +8,6 @@ from merlin.db.database import open_database
 from merlin.db.migrations import migrate
 from merlin.db.tables import (
     BUILD,
-    CANARY,
     COMMIT,
     EVALUATION,
     EXAMPLE_TEXT,
@@ -60,24 +59,6 @@ def insert_live_model(
         database.put(EVALUATION.insert({"model_row": model_row, **scores, "at": iso(AT)}))
         database.add(PROMOTION, _promotion(dataset, model_id))
         database.bump()
-
-
-COUNTS = ("answers", "failures", "serving_answers", "serving_failures")
-
-
-def insert_canary(database, model_id, share, *, number=2, dataset="neurotypology"):
-    """Add a model of a new build as a canary for a share of the people."""
-    with database.atomic():
-        model_row = _add_model(database, model_id, number, dataset, "chat", "supervised")
-        times = {"since": iso(AT), "until": iso(AT)}
-        canary = {"dataset": dataset, "model_row": model_row, "share": share, "least": 20}
-        database.put(CANARY.insert({**canary, **times, **dict.fromkeys(COUNTS, 0)}))
-
-
-def count_answers(database):
-    """Return the counts of answers and failures of the canary and of the live model."""
-    (row,) = database.rows(CANARY.select())
-    return tuple(row[name] for name in COUNTS)
 
 
 def _add_model(database, model_id, number, dataset, provider, method):

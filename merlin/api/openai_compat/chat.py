@@ -185,7 +185,7 @@ class ChatStream(AnswerObserver):
     async def _route(self, first: Candidate | None) -> AsyncIterator[Candidate]:
         """Yield the candidates, recording the current one."""
         services = self._services
-        model_request = request_of_call(services, self._question, self._asker.user_id)
+        model_request = request_of_call(services, self._question)
         async for choice in route(
             services, model_request, first, has_images=self._question.has_images
         ):
@@ -193,9 +193,8 @@ class ChatStream(AnswerObserver):
             yield choice
 
     async def _settle(self, reply: Reply) -> None:
-        is_tried = reply.first is not None and reply.first.canary
         is_counted = self.is_kept or not is_free(self._services, self._asker)
-        if is_counted or reply.faults or is_tried:
+        if is_counted or reply.faults:
             await self._services.store.do(lambda: self._charge(reply))
 
     async def _give_back(self) -> None:

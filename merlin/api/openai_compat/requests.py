@@ -36,7 +36,6 @@ from merlin.app.ask import Asker, ReachedCap, cost_of, find_asker, reserve, sett
 from merlin.app.context import Context
 from merlin.billing.quota import Format, Left, Quotas
 from merlin.chat.answer import Reply, report_faults
-from merlin.chat.canary import count_answer
 from merlin.chat.model_catalogue import (
     Candidate,
     ModelCatalogue,
@@ -270,7 +269,7 @@ def dataset_of_name(name: str, default: str | None) -> str | None:
     return name.removeprefix(_FOLDER) if name.startswith(_FOLDER) else ""
 
 
-def request_of_call(ctx: Context, question: Question, user_id: int) -> ModelRequest:
+def request_of_call(ctx: Context, question: Question) -> ModelRequest:
     """Return the model request of a call; images select the vision model."""
     vision = ctx.config.chat.vision
     return ModelRequest(
@@ -279,7 +278,6 @@ def request_of_call(ctx: Context, question: Question, user_id: int) -> ModelRequ
         general=ctx.general,
         system=question.system,
         assistant=ctx.config.assistant,
-        user_id=user_id,
     )
 
 
@@ -364,7 +362,7 @@ def reserve_question(caller: Caller, question: Question, asker: Asker) -> Candid
     if not _is_offered(caller, question):
         offered = list_offered_models(services, caller.actor)
         raise unknown_model_error(asker.language, question.name, offered)
-    model_request = request_of_call(services, question, asker.user_id)
+    model_request = request_of_call(services, question)
     first = find_first_candidate(ModelCatalogue(services.db), model_request)
     window, before = asker.plan.window, first.before if first is not None else ()
     if window is not None and not fits_window((*before, *question.conversation), window):
@@ -418,7 +416,6 @@ def settle_question(services: ApiServices, asker: Asker, reply: Reply) -> None:
     """Charge an answered question or release it, and report problems to the admins."""
     settle(services, asker, cost_of(services, reply), is_answered=reply.is_answer)
     report_faults(services.db, reply.faults, services.clock, BY)
-    count_answer(services.db, reply)
 
 
 def release_stale_reservations(ctx: Context) -> None:

@@ -66,7 +66,7 @@ class Extension(BaseModel):
         description="If it does not know: similar training questions, most similar first."
     )
     model_role: str | None = Field(
-        description="Role of the model for this answer: serving, canary, earlier, base, general,"
+        description="Role of the model for this answer: serving, earlier, base, general,"
         " alone, chosen or composed; null if no model was asked."
     )
     model: str = Field(description="Provider's name of the model.")

@@ -160,7 +160,7 @@ _NOTICE_BUTTONS = {
     ("admin-jobs", "a-jobs:0", ""): "rejected",
     ("examples-problems", "ex:flaws:{dataset}:0", ""): "findings left-out change-left_out-why",
     ("admin-models", "a-set:{dataset}:0", "a-models"): (
-        "serving canary canary-gone canary-worse gone revoked revoked-nothing revoked-switched"
+        "serving gone revoked revoked-nothing revoked-switched"
         " answer-gone answer-failing sunset deed-accept deed-promote deed-rollback deed-pin"
         " deed-unpin"
     ),

@@ -167,8 +167,6 @@ def show_model(context: BotContext) -> View:
     proof = evaluation_text(view.scores, context.language)
     gate = models.read_gate(context.services, view)
     held = _render_held_reason(context, view)
-    if view.display_state == "canary":
-        held = f"{render_stored_text(context.language, view.reason, view.arguments)}."
     hints = []
     if view.scores and view.scores.is_full:
         hints.append(context.translate("eval-full", questions=view.scores.questions))

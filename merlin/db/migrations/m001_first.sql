@@ -847,19 +847,6 @@ CREATE TABLE dismissed_question (
     at TEXT NOT NULL,
     PRIMARY KEY (dataset, mark)
 );
--- Models that answer a share of the people first.
-CREATE TABLE canary (
-    dataset TEXT PRIMARY KEY,
-    model_row BIGINT NOT NULL REFERENCES model (id),
-    share DOUBLE PRECISION NOT NULL,
-    least BIGINT NOT NULL,
-    since TEXT NOT NULL,
-    until TEXT NOT NULL,
-    answers BIGINT NOT NULL,
-    failures BIGINT NOT NULL,
-    serving_answers BIGINT NOT NULL,
-    serving_failures BIGINT NOT NULL
-);
 -- What bases and checkpoints answer to test questions, so that none is asked twice; found by a digest
 -- of system text and question; `known` NULL: nobody said.
 CREATE TABLE baseline_answer (

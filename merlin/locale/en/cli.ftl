@@ -149,7 +149,6 @@ queue-jobs = training jobs
 model-new = not tested yet
 model-good = tested
 model-held = didn't go live
-model-canary = answers some people
 model-serves = live
 model-refused = rejected
 model-gone = removed

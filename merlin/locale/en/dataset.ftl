@@ -45,7 +45,10 @@ finding-merge-key = The merge key “<<” isn't allowed.
 finding-duplicate-key = The key “{ $name }” is already there in line { $first }.
 finding-complex-key = A key must be a word, not a list or a map.
 
-finding-unknown-key = Unknown key “{ $name }”.
+finding-unknown-key = { $name ->
+    [canary] Trying a model on some people was removed: a new model goes live for everyone unless the gate holds it. Remove “canary”, set gate.
+   *[other] Unknown key “{ $name }”.
+}
 finding-misspelt-key = Unknown key “{ $name }”; did you mean “{ $near }”?
 finding-other-alphabet = The letter “{ $letter }” ({ $code }) in “{ $name }” is of another alphabet and only looks the same. Type { $near } in Latin letters.
 finding-missing-key = The required key “{ $name }” is missing.

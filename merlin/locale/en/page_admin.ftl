@@ -178,7 +178,6 @@ page-no-job = No training
 page-no-model = No model
 page-model-of = Model { $model }
 page-step-serves = Live
-page-step-canary = Answers some people
 page-step-serves-not = Not live
 
 page-people-count = { $count ->

@@ -4,7 +4,6 @@ verdict-status-built = built
 verdict-status-training = training
 verdict-status-testing = being tested
 verdict-status-gated = didn't go live
-verdict-status-canary = answers some people
 verdict-status-serving = live
 verdict-status-served = was live
 log-none = No commit is recorded yet. A running daemon records each new commit; to fetch and build now: merlin build DATASET
@@ -71,7 +70,7 @@ launch-moved-on = Nothing was started: { $dataset } has changed meanwhile. Try a
     .command = Results of commits: merlin log
 launch-no-spec = The dataset's settings can't be read at that commit
 migrate-training = The model of job { $job } of { $dataset } is still being trained or tested. Wait until it's live, or stop its training: merlin jobs cancel { $job }
-migrate-held = The model of job { $job } of { $dataset } answers only some people, or didn't go live. Make it live (merlin models promote), or name the new base model in dataset.yaml and commit: Merlin then trains it and compares it with the live model.
+migrate-held = The model of job { $job } of { $dataset } didn't go live. Make it live (merlin models promote), or name the new base model in dataset.yaml and commit: Merlin then trains it and compares it with the live model.
 migrate-no-base = The provider “{ $provider }” doesn't list a base model { $model }: check the name, or give its price under the provider's `prices` in config.yaml
 build-none = { $dataset } has no build at that commit. Fix the dataset with a new commit.
     .command = What happened: merlin log { $dataset }
@@ -100,24 +99,6 @@ gate-worse = { $version } declines { $refused ->
        *[other] { $refused } test questions
     } that { $against } gets right, out of { $questions }: more than chance explains. { $against } keeps answering
 gate-floor = { $version } gets { $right } of { $questions } test questions right; dataset.yaml asks for at least { $floor }% (gate.floor.right)
-canary = { $share ->
-    [100] { $version } is on trial and answers everyone: too few questions came to compare it with { $against }. It goes live unless it does worse
-   *[other] { $version } answers { $share }% of people, { $against } the rest. Everyone gets it once the trial period is over, each has given { $answers ->
-        [one] { $answers } answer
-       *[other] { $answers } answers
-    } and it does no worse
-}
-canary-now = { canary }. So far { $version } has given { $answered } answers, { $failures } failed, people who pressed 👎: { $dislikes }; { $against } has given { $serving_answered }, { $serving_failures } failed, people who pressed 👎: { $serving_dislikes }
-canary-worse = { $version } was tried on some people and did worse: { $sign ->
-        [failures] { $bad } of { $of } questions got no answer from it
-       *[dislikes] { $bad } people pressed 👎 under { $of } answers
-    }; with { $against } it was { $serving_bad } of { $serving_of }. { $against } answers everyone again
-notice-canary = { $title }: { $version } now answers { $share }% of people, { $against } the rest. Everyone gets it once the trial period is over, each has given { $answers ->
-        [one] { $answers } answer
-       *[other] { $answers } answers
-    } and it does no worse. To end the trial, make it live, or pin the other one.
-notice-canary-gone = { $title }: the provider “{ $provider }” no longer has { $version }, which answered some people. The live model answers everyone again. To have the new one back, start its training again.
-notice-canary-worse = { $title }: { $reason }. What to do: improve the examples, or make it live anyway.
 gate-wrong = ✗ { $question } → { $answer }
 gate-refused = – { $question }
 gate-more = … and { $count } more
@@ -166,7 +147,6 @@ notice-findings = { $title }: commit { $commit } has { $errors ->
 status-held = { $build } isn't trained yet
 status-built = { $build } is built and waits for its training
 status-training = { $build } is being trained
-status-canary = { $build } answers some people
 status-gated = { $build } is trained, but didn't go live
 status-serving = { $build } answers people
 status-superseded = a newer commit replaced it

@@ -80,7 +80,6 @@ why-origin =
        *[other] { $editors } people
     }. Commit { $commit }.
     { $role ->
-        [canary] It answers some people now.
         [serving] Live now.
        *[earlier] Another model is live now.
     }

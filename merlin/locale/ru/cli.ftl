@@ -151,7 +151,6 @@ queue-jobs = обучения
 model-new = ждёт проверки
 model-good = проверена
 model-held = не стала текущей
-model-canary = отвечает части людей
 model-serves = текущая
 model-refused = отклонена
 model-gone = удалена

@@ -49,7 +49,10 @@ finding-merge-key = Ключ слияния «<<» не допускается.
 finding-duplicate-key = Ключ «{ $name }» уже есть в строке { $first }.
 finding-complex-key = Ключом может быть только слово, не список и не набор.
 
-finding-unknown-key = Неизвестный ключ «{ $name }».
+finding-unknown-key = { $name ->
+    [canary] Проверка модели на части людей удалена: новая модель отвечает всем, если её не остановит допуск. Уберите «canary» и задайте gate.
+   *[other] Неизвестный ключ «{ $name }».
+}
 finding-misspelt-key = Неизвестный ключ «{ $name }»; может быть, «{ $near }»?
 finding-other-alphabet = Буква «{ $letter }» ({ $code }) в слове «{ $name }» из другого алфавита, хотя выглядит так же. Наберите { $near } латиницей.
 finding-missing-key = Нет обязательного ключа «{ $name }».

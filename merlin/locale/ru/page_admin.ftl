@@ -180,7 +180,6 @@ page-no-job = Обучения нет
 page-no-model = Модели нет
 page-model-of = Модель { $model }
 page-step-serves = Отвечает людям
-page-step-canary = Отвечает части людей
 page-step-serves-not = Людям не отвечает
 
 page-people-count = { $count ->

@@ -4,7 +4,6 @@ verdict-status-built = собран
 verdict-status-training = обучается
 verdict-status-testing = проходит тест
 verdict-status-gated = не применён
-verdict-status-canary = отвечает части людей
 verdict-status-serving = применён
 verdict-status-served = применялся раньше
 log-none = Ни один коммит ещё не записан. Запущенный демон записывает каждый новый; получить и собрать сейчас: merlin build НАБОР
@@ -77,7 +76,7 @@ launch-moved-on = Ничего не запущено: набор { $dataset } з
     .command = Итоги коммитов: merlin log
 launch-no-spec = Настройки набора в этом коммите не читаются
 migrate-training = Модель обучения { $job } набора { $dataset } ещё обучается или проходит тест. Дождитесь, пока она станет текущей, или остановите обучение: merlin jobs cancel { $job }
-migrate-held = Модель обучения { $job } набора { $dataset } отвечает только части людей или не стала текущей. Сделайте её текущей (merlin models promote) или укажите новую базовую модель в dataset.yaml и сделайте коммит: Merlin обучит её и сравнит с текущей.
+migrate-held = Модель обучения { $job } набора { $dataset } не стала текущей. Сделайте её текущей (merlin models promote) или укажите новую базовую модель в dataset.yaml и сделайте коммит: Merlin обучит её и сравнит с текущей.
 migrate-no-base = У поставщика «{ $provider }» в списке нет базовой модели { $model }: проверьте имя или укажите её цену в `prices` этого поставщика в config.yaml
 build-none = У набора { $dataset } в этом коммите нет сборки. Исправьте набор новым коммитом.
     .command = Что случилось: merlin log { $dataset }
@@ -112,38 +111,6 @@ gate-floor = { $version } верно отвечает на { $right } из { $qu
     [one] { $questions } тестового вопроса
    *[other] { $questions } тестовых вопросов
     }, а dataset.yaml требует не меньше { $floor } % (gate.floor.right)
-canary = { $share ->
-    [100] { $version } на испытании отвечает всем: вопросов мало, и сравнить её с { $against } пока не вышло. Текущей она станет, если не окажется хуже
-   *[other] { $version } отвечает { $share } % людей, остальным — { $against }. Всем она начнёт отвечать, когда пройдёт время испытания, каждая из двух даст { $answers ->
-        [one] { $answers } ответ
-        [few] { $answers } ответа
-       *[many] { $answers } ответов
-    } и новая окажется не хуже
-}
-canary-now = { canary }. Пока у { $version } ответов { $answered }, без ответа { $failures }, поставили 👎: { $dislikes }; у { $against } ответов { $serving_answered }, без ответа { $serving_failures }, поставили 👎: { $serving_dislikes }
-canary-worse = { $version } отвечала части людей и оказалась хуже: { $sign ->
-        [failures] без её ответа осталось { $bad ->
-            [one] { $bad } вопрос
-            [few] { $bad } вопроса
-           *[many] { $bad } вопросов
-        } из { $of }
-       *[dislikes] 👎 поставили { $bad ->
-            [one] { $bad } человек
-            [few] { $bad } человека
-           *[many] { $bad } человек
-        } на { $of ->
-            [one] { $of } ответ
-            [few] { $of } ответа
-           *[many] { $of } ответов
-        }
-    }; у { $against } — { $serving_bad } из { $serving_of }. Всем снова отвечает { $against }
-notice-canary = { $title }: { $version } теперь отвечает { $share } % людей, остальным — { $against }. Всем она начнёт отвечать, когда пройдёт время испытания, каждая из двух даст { $answers ->
-        [one] { $answers } ответ
-        [few] { $answers } ответа
-       *[many] { $answers } ответов
-    } и новая окажется не хуже. Чтобы закончить испытание, сделайте её текущей или закрепите другую.
-notice-canary-gone = { $title }: у поставщика «{ $provider }» больше нет { $version }, которая отвечала части людей. Всем снова отвечает текущая модель. Чтобы вернуть новую, запустите её обучение ещё раз.
-notice-canary-worse = { $title }: { $reason }. Что делать: улучшите примеры или всё же сделайте её текущей.
 gate-wrong = ✗ { $question } → { $answer }
 gate-refused = – { $question }
 gate-more = … и ещё { $count }
@@ -197,7 +164,6 @@ notice-findings = { $title }: в коммите { $commit } { $errors ->
 status-held = { $build } пока не обучается
 status-built = { $build }: сборка готова и ждёт обучения
 status-training = { $build } обучается
-status-canary = { $build } отвечает части людей
 status-gated = { $build } обучена, но не стала текущей
 status-serving = { $build } отвечает людям
 status-superseded = его заменил более новый коммит
