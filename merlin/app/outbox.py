@@ -128,8 +128,6 @@ def dump_page(page: FormattedMessage, target: Target) -> str:
     if page.file is not None:
         file, content = page.file, base64.b64encode(page.file.content).decode()
         values["file"] = {"name": file.name, "content": content}
-        if file.is_picture:
-            values["file"]["picture"] = True
     if target != Target():
         values["spot"] = _target_values(target)
     return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
@@ -141,7 +139,7 @@ def load_page(text: str) -> tuple[FormattedMessage, Target]:
     file = None
     if kept := values.get("file"):
         content = base64.b64decode(kept["content"])
-        file = Attachment(kept["name"], content, is_picture=kept.get("picture", False))
+        file = Attachment(kept["name"], content)
     page = FormattedMessage(
         text=values["text"],
         marks=tuple(Entity(*mark) for mark in values.get("marks", ())),

@@ -174,8 +174,6 @@ async def _dispatch_private(context: BotContext) -> bool:
 
 
 async def _dispatch_press(context: BotContext) -> bool:
-    if context.is_private:
-        await context.bot_data.live_messages.drop(context.chat_id, context.message_id)
     if context.verb:
         return True
     # The library passes a callback query without data to its first handler.

@@ -177,7 +177,7 @@ class BotApi:
         arguments = dict(fields)
         if file is not None:
             content = InputFile(file.content, filename=file.name)
-            arguments["photo" if file.is_picture else "document"] = content
+            arguments["document"] = content
         with open_span(method, kind=SpanKind.CLIENT):
             return await self._bot.do_api_request(
                 method, api_kwargs=arguments, rate_limit_args=send_class
@@ -204,9 +204,8 @@ class BotApi:
                 if page.file is None:
                     message = await self._call("sendMessage", at | message_fields(page), send_class)
                 else:
-                    method = "sendPhoto" if page.file.is_picture else "sendDocument"
                     fields = at | caption_fields(page)
-                    message = await self._call(method, fields, send_class, page.file)
+                    message = await self._call("sendDocument", fields, send_class, page.file)
             except TelegramError as error:
                 meaning = _classify(error, chat_id)
                 if meaning is ApiError.UNKNOWN and send_class is SendClass.STORED:

@@ -28,7 +28,7 @@ from merlin.app.outbox import OutgoingMessage, QueuedMessage, Target
 from merlin.billing.quota import Quotas
 from merlin.bot.bot_api import BotApi, Files
 from merlin.bot.menu import View, buttons_of
-from merlin.bot.outbox import LiveMessages, OnSent, OutboxSender
+from merlin.bot.outbox import OnSent, OutboxSender
 from merlin.bot.services import BotServices
 from merlin.bot.transport import SendClass
 from merlin.bot.updates import ReceivedAttachment, attachment_of, command_of, read_button_data
@@ -95,7 +95,6 @@ class BotData:
     def __init__(self) -> None:
         self.stops: dict[int, Stop] = {}
         self.admins: dict[tuple[int, int], tuple[float, bool]] = {}
-        self.live_messages = LiveMessages()
         self.placeholders: dict[int, int] = {}
         self.commands: dict[str, Handler] = {}
         self.steps: dict[str, Handler] = {}

@@ -117,7 +117,6 @@ class Bot:
         data.answer_service = AnswerService(services.answerers, services.retry_policy)
         data.files = Files(transport, services.token, services.base_url)
         register(self._application)
-        self._watch = partial(data.live_messages.refresh, services.store, bot_api)
         self._receiver = UpdateReceiver(services, self._application.bot, transport, self._processor)
         self._notices = NoticeSender(services, sender)
         self._failures = Failures(OUTAGES)
@@ -167,7 +166,6 @@ class Bot:
             ("results", lambda: run_loop(results, changes)),
             ("payments", lambda: run_loop(self._payments.run_once, changes, PAYMENTS_EVERY_S)),
             ("comparison of Stars", self._compare_stars),
-            ("live messages", lambda: run_every(self._watch, self._services.pace.watch_s)),
             ("model lists", make_model_list_loop(self._services)),
         ]
         if services.config.repository is None:

@@ -17,7 +17,7 @@ from merlin.account.accounts import is_telegram_id
 from merlin.app.outbox import OutgoingMessage, OutgoingState, QueuedMessage
 from merlin.app.verdicts import find_notified_editors
 from merlin.bot.bot_api import ChatUnreachable
-from merlin.bot.handlers.admin import act_button, runbook_row
+from merlin.bot.handlers.admin import act_button, runbook_button
 from merlin.bot.handlers.changes import conflict_buttons
 from merlin.bot.outbox import OutboxSender
 from merlin.bot.processor import retry_until_stored
@@ -82,7 +82,8 @@ def _page(services: BotServices, group: Sequence[Notice], language: str) -> Form
     else:
         buttons = filter(None, (act_button(services, notice, language) for notice in group))
         rows = (tuple({button.label: button for button in buttons}.values())[:_MAX_ACTS],)
-    rows = (*rows, runbook_row(group[0].key, language))
+    if runbook := runbook_button(services, group[0].key, language):
+        rows = (*rows, (runbook,))
     return FormattedMessage("\n\n".join(parts), buttons=tuple(filter(None, rows)))
 
 

@@ -1,16 +1,12 @@
-"""Sends the outbox, results of requests and live messages.
+"""Sends the outbox and results of requests.
 
 Messages are sent in order, one row each. A message is stored as `sending` before it is sent. If
 the outcome is unknown, it is sent once more with a repeat mark when Telegram responds again, never
 a third time. Results of requests are shown in the messages that wait for them.
-
-Live messages are updated for two minutes after the user opened them. They are kept in memory only:
-after a restart the user presses the button again.
 """
 
-import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 
 from telegram.error import BadRequest, RetryAfter, TelegramError
@@ -18,9 +14,8 @@ from telegram.error import BadRequest, RetryAfter, TelegramError
 from merlin.account.users import Users
 from merlin.app.outbox import OutgoingMessage, OutgoingState, QueuedMessage, Target, WaitingRequests
 from merlin.bot.bot_api import BotApi, ChatClosed, ChatUnreachable, SendUnknown
-from merlin.bot.menu import short_hash
 from merlin.bot.services import BotServices
-from merlin.bot.transport import AiohttpRequest, EditSkipped, SendClass
+from merlin.bot.transport import AiohttpRequest, SendClass
 from merlin.core.formatted_text import Button, FormattedMessage, prepend
 from merlin.core.i18n import render_stored_text, text
 from merlin.core.killpoint import kill_point
@@ -28,8 +23,7 @@ from merlin.core.log import get_logger, redact
 from merlin.dataset.files import FileIndex
 from merlin.db.database import Database
 from merlin.db.notices import ADMINS, Notices
-from merlin.db.requests import Request, RequestKind, RequestState
-from merlin.db.writer import Store
+from merlin.db.requests import Request, RequestState
 
 log = get_logger(__name__)
 
@@ -48,11 +42,9 @@ def _hand_over(services: BotServices, waiting: WaitingRequests) -> None:
             open_button = Button(
                 text(language, "admin-continue"), f"a-job:{job}" if job else waiting_request.back
             )
-            rows: tuple[tuple[Button, ...], ...] = ((open_button,),)
-            if request.kind == RequestKind.ROLLBACK and request.state is RequestState.DONE:
-                mark = short_hash(str(request.result["dataset"]))
-                rows = ((Button(text(language, "admin-unpin"), f"a-unpin:{mark}"),), *rows)
-            page = FormattedMessage(result_text(services.db, request, language), buttons=rows)
+            page = FormattedMessage(
+                result_text(services.db, request, language), buttons=((open_button,),)
+            )
             key, target = f"result:{request.request_id}", Target(edit_of=waiting_request.message_id)
             services.outbox.put(
                 [OutgoingMessage(key, waiting_request.chat_id, page, target=target)]
@@ -219,73 +211,3 @@ class OutboxSender:
             Users(self._db).mark_unreachable(chat_id)
 
         await self._store.do(work)
-
-
-LIVE_S = 120.0
-MAX_LIVE = 200
-
-# The current page and whether it will change again; None: stop updating.
-ReadPage = Callable[[], tuple[FormattedMessage, bool] | None]
-
-
-@dataclass(slots=True)
-class _LiveMessage:
-    read_page: ReadPage
-    until: float
-    shown: FormattedMessage
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-
-class LiveMessages:
-    """The live messages of one running bot, by chat and message."""
-
-    def __init__(self) -> None:
-        self._messages: dict[tuple[int, int], _LiveMessage] = {}
-
-    def add(
-        self,
-        chat_id: int,
-        message_id: int,
-        read_page: ReadPage,
-        formatted_message: FormattedMessage,
-    ) -> None:
-        """Keep a message updated with what `read_page` reads in a transaction."""
-        if len(self._messages) >= MAX_LIVE:
-            self._messages.pop(next(iter(self._messages)))
-        until = asyncio.get_running_loop().time() + LIVE_S
-        self._messages[chat_id, message_id] = _LiveMessage(read_page, until, formatted_message)
-
-    async def drop(self, chat_id: int, message_id: int) -> None:
-        """Stop updating a message that another screen replaces. Waits for an edit in progress."""
-        live_message = self._messages.pop((chat_id, message_id), None)
-        if live_message is not None:
-            async with live_message.lock:
-                pass
-
-    async def refresh(self, store: Store, bot_api: BotApi) -> None:
-        """Update every live message once."""
-        for place, live_message in list(self._messages.items()):
-            async with live_message.lock:
-                if self._messages.get(place) is live_message and not await _refresh_message(
-                    live_message, place, store, bot_api
-                ):
-                    self._messages.pop(place, None)
-
-
-async def _refresh_message(
-    live_message: _LiveMessage, place: tuple[int, int], store: Store, bot_api: BotApi
-) -> bool:
-    """Show the current page; return whether to keep updating."""
-    current = await store.read(live_message.read_page)
-    if current is None:
-        return False
-    page, is_open = current
-    try:
-        if page != live_message.shown and await bot_api.try_edit(*place, page):
-            live_message.shown = page
-    except EditSkipped:
-        return True
-    except ChatUnreachable:
-        return False
-    is_shown = live_message.shown == page
-    return (is_open or not is_shown) and asyncio.get_running_loop().time() < live_message.until

@@ -1,6 +1,6 @@
 """Format titles, states, times, plans, figures, notices and audit entries as text."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 
 from merlin.account.users import Users
@@ -10,10 +10,11 @@ from merlin.billing.quota import Format, questions_text
 from merlin.bot.context import BotContext
 from merlin.bot.services import BotServices
 from merlin.core.clock import from_iso
-from merlin.core.i18n import cut, keys, text
+from merlin.core.i18n import cut, format_number, keys, text
 from merlin.core.log import get_logger
 from merlin.dataset.files import FileIndex
 from merlin.db.notices import OTHERS, Notice
+from merlin.training.scores import Evaluation
 
 log = get_logger(__name__)
 # The longest line in a list.
@@ -47,22 +48,19 @@ def notice_text(services: BotServices, notice: Notice, language: str) -> str:
         return text(language, "notice-untranslated", name=notice.key)
 
 
-_BARS = "▁▂▃▄▅▆▇█"
-WIDTH = 24
-
-
-def sparkline(values: Sequence[float], low: float, high: float) -> str:
-    """Return the values as bars between `low` and `high`, at most WIDTH of them.
-
-    More values are sampled evenly, including the first and the last.
-    """
-    if len(values) > WIDTH:
-        step = (len(values) - 1) / (WIDTH - 1)
-        values = [values[round(place * step)] for place in range(WIDTH)]
-    top = len(_BARS) - 1
-    span = high - low
-    places = [round((value - low) / span * top) if span > 0 else 0 for value in values]
-    return "".join(_BARS[min(max(place, 0), top)] for place in places)
+def evaluation_text(scores: Evaluation | None, language: str) -> str:
+    """Return a model's scores as a sentence."""
+    if scores is None or not scores.questions:
+        return text(language, "bot-info-not-evaluated")
+    return text(
+        language,
+        "bot-info-evaluation",
+        questions=scores.questions,
+        right=str(scores.right),
+        chrf=format_number(language, scores.chrf, 1),
+        equal=f"{scores.equal_share * 100:.0f}",
+        unknown=f"{scores.unknown_share * 100:.0f}",
+    )
 
 
 def pack_text(pack: Mapping[Format, int], language: str) -> str:

@@ -42,7 +42,6 @@ class Pace:
     group_edit_s: float = 3.0
     typing_s: float = 4.5
     finish_s: float = 15.0
-    watch_s: float = 3.0
     group_s: float = 60.0
     expire_s: float = 60.0
     beat_s: float = 1.0

@@ -433,15 +433,6 @@ class Painter:
         for point in test_points if len(test_points) <= _MAX_DOTS else test_points[-1:]:
             draw.circle(point, 3.5 * unit, colours.test)
 
-    def draw_interval(self, x: float, share: float, ends: Point, colour: str, hole: str) -> None:
-        """Draw a value as a dot, with a hole if `hole` is a colour, and a bar between `ends`."""
-        unit, dot = self.unit, self.to_pixel((x, share))
-        bar_ends = [self.to_pixel((x, end)) for end in ends]
-        self.draw.line(bar_ends, self.colours.train, round(1.5 * unit))
-        self.draw.circle(dot, 5.5 * unit, colour)
-        if hole:
-            self.draw.circle(dot, 2.5 * unit, hole)
-
     def write_rows(self) -> None:
         """Write the numbers of the left axis."""
         left, *_ = self.box

@@ -74,14 +74,10 @@ class Button:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file sent with a message; the message's text becomes its caption.
-
-    `is_picture`: shown inline in the chat instead of as a file.
-    """
+    """A file sent with a message; the message's text becomes its caption."""
 
     name: str
     content: bytes
-    is_picture: bool = False
 
 
 @dataclass(frozen=True, slots=True)

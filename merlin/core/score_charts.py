@@ -1,4 +1,4 @@
-"""The chart of scores by version with their intervals: as SVG for pages, as PNG for chats.
+"""The chart of scores by version with their intervals: as SVG for pages.
 
 As in `charts`, the outer SVG has no viewBox, so that its text keeps its size; the inner SVG, 1000
 by 300, stretches. Text positions are percentages of the outer SVG.
@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from merlin.core.charts import WIDTH, Name, Painter, PlotArea, Scale, Tick, paint_png
+from merlin.core.charts import WIDTH, Name, PlotArea, Scale, Tick
 
 _AREA = PlotArea(8.0, 10.0, 88.0, 72.0)
 _ROW_STEP, _MAX_SHARE = 20, 100
@@ -90,39 +90,6 @@ def plot_scores(scores: Sequence[Score], language: str) -> ScoreChart | None:
         days=tuple(replace(columns[index], text=scores[index].day) for index in ends),
         names=tuple(names),
     )
-
-
-def plot_scores_png(scores: Sequence[Score], language: str, title: str) -> bytes:
-    """Draw at least one score, oldest first, as a PNG."""
-    scale = fit_scores(scores)
-    places = list(zip(scale.columns, scores, strict=True))
-
-    def score_colour(painter: Painter, score: Score) -> str:
-        colours = painter.colours
-        style_colours = {"serves": colours.good, "this": colours.warn}
-        return style_colours.get(score.style, colours.train)
-
-    def draw(painter: Painter) -> None:
-        painter.draw_grid()
-        for x, score in places:
-            hole_colour = painter.colours.ground if score.style == "this" else ""
-            ends = (score.low, score.high)
-            painter.draw_interval(x, score.share, ends, score_colour(painter, score), hole_colour)
-
-    def write(painter: Painter) -> None:
-        unit, (left, _, _, bottom) = painter.unit, painter.box
-        painter.write_rows()
-        painter.write_title(title)
-        for column, score in places:
-            x, _ = painter.to_pixel((column, scale.rows[0]))
-            painter.write((x, bottom + 8 * unit), score.name, "mt")
-            if column in (scale.columns[0], scale.columns[-1]):
-                painter.write((x, bottom + 24 * unit), score.day, "mt")
-            if score.text:
-                arguments = (left, 44 * unit), score.text, "lm", score_colour(painter, score)
-                left = painter.write(*arguments) + 22 * unit
-
-    return paint_png(scale, draw, write, language)
 
 
 def _score_label(score: Score, x: float, low: float) -> Name:

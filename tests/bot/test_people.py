@@ -86,10 +86,9 @@ def test_teacher_of_a_dataset_sees_its_jobs_until_the_role_ends(chat, telegram, 
 
 
 STAFFS_BUTTONS = (
-    *("a-home", "a-health", "own", "own:info:ru", "own-drop:info:ru", "paysupport:1001:1"),
-    *("a-jobs:0", "a-job:1", "a-losses:1", "a-cancel:1", "a-cancel-yes:1", "a-launch"),
-    *("a-models", "a-promote:1", "a-promote-yes:1"),
-    "a-scores:1",
+    *("a-home", "own", "own:info:ru", "own-drop:info:ru", "paysupport:1001:1"),
+    *("a-jobs:0", "a-job:1", "a-cancel:1", "a-cancel-yes:1"),
+    *("a-models", "a-set:1", "a-rollback:1", "a-rollback-yes:1"),
     *("ex", "ex:home", "ex:ds:x", "ex:add:x", "ex:save", "ex:list:x:0", "ex:one:x:y", "ex:del:x:y"),
     *("ex:queue:0", "ex:prop:1", "ex:no:1", "ex:no-yes:1", "ex:changes:0", "ex:take", "ex:picked"),
     *("ex:edit:x:y:a", "ex:import:x", "ex:look", "ex:undo:0123456789"),

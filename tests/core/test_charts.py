@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from merlin.core.charts import DARK, LIGHT, plot_png, read_losses, read_positive
-from merlin.core.score_charts import Score, plot_scores, plot_scores_png
+from merlin.core.score_charts import Score, plot_scores
 from merlin.core.training_events import describe_event
 
 pytestmark = pytest.mark.unit
@@ -55,14 +55,6 @@ SCORES = [
     Score(share=95, low=75, high=99, name="-2", day="12 ноя", style="serves", text="текущая"),
     Score(share=84, low=62, high=94, name="-3", day="20 ноя", style="this", text="эта"),
 ]
-
-
-def test_score_chart_distinguishes_the_serving_model_from_the_viewed_one():
-    picture = open_picture(plot_scores_png(SCORES, *LANGUAGE_AND_TITLE))
-    assert picture.size == (1280, 720)
-    assert count_pixels(picture, LIGHT.good) > 300
-    assert count_pixels(picture, LIGHT.warn) > 300
-    assert count_pixels(picture, LIGHT.train) > 300
 
 
 def test_score_axis_begins_below_the_lowest_bar_and_ends_at_100():

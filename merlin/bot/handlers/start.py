@@ -28,12 +28,11 @@ from merlin.bot.commands import HELP_GROUPS, staff_commands
 from merlin.bot.context import BotContext
 from merlin.bot.handlers import feedback
 from merlin.bot.handlers.answering import answering_model, provider_title
-from merlin.bot.handlers.models import evaluation_text
 from merlin.bot.handlers.plans import show_plan
 from merlin.bot.handlers.session_choices import open_course, preset_name
 from merlin.bot.menu import View
 from merlin.bot.registry import Handlers
-from merlin.bot.rendering import join_lines
+from merlin.bot.rendering import evaluation_text, join_lines
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.chat.sessions import Session
 from merlin.chat.turns import UpdateState

@@ -2,16 +2,12 @@
 bot-command-admin = administration
 admin-title = Administration
 admin-home = Your role: { $role }.
-admin-live-model = { $dataset }: { $build } is live since { $since }
-admin-live-model-removed = { $dataset }: removed from the repository, but { $build } still answers, since { $since }
+admin-page = 🖥 Everything else: the page
 admin-live-model-none = { $dataset }: no trained model yet
-admin-board-card = { $sign } { $state }: { $subject }
-admin-board-left = { $share }%, { $time } left
 admin-examples = 📚 Examples
 admin-jobs = ⚙️ Training
 admin-models = 🧠 Models
 admin-users = 👥 People
-admin-health = 🩺 System status
 admin-sure = Are you sure?
 admin-refresh = 🔄 Refresh
 admin-continue = Continue ›
@@ -23,21 +19,13 @@ admin-refused = It didn't work: { $reason }
 admin-no-dataset = This dataset is no longer here. All datasets: /admin
 admin-no-datasets = No datasets yet: the repository hasn't been read.
 admin-no-model = Job { $job } has no model.
-admin-did-launch = Starting job { $job } of { $dataset }.
 admin-did-cancel = Job { $job }: { $state ->
         [cancelled] cancelled
         [succeeded] it had already finished, but its model won't go live
         [failed] it had already failed
        *[other] being cancelled
     }.
-admin-did-promote = { $dataset }: { $build } is live now ({ $model }).
-admin-did-accept = { $dataset }: { $count ->
-        [one] { $count } answer of { $build } accepted
-       *[other] { $count } answers of { $build } accepted
-    }. It goes live in a moment.
 admin-did-rollback = { $dataset }: { $build } is live again ({ $model }) and pinned: newer ones wait.
-admin-did-pin = { $dataset }: the model is pinned, newer ones wait.
-admin-did-unpin = { $dataset }: the model is unpinned, newer ones may go live again.
 admin-jobs-list = Newest first. Tap a job for details.
 admin-jobs-none = No training yet.
 admin-job = Job { $job } · { $build }
@@ -48,58 +36,17 @@ admin-job-cost = Cost: { $cost }; tokens trained: { NUMBER($tokens) }
 admin-job-times = Started { $created }, updated { $updated }
 admin-job-last = Now: { $message }
 admin-job-error = Reason: { $error }
-admin-losses = 📈 Loss chart
-admin-events = 📜 Events
+admin-job-page = 🖥 Events and losses: the page
 admin-cancel-job = ⏹ Stop training
 admin-ask-cancel = Stop job { $job } ({ $build })? Money spent isn't refunded; the live model keeps answering.
-admin-model = 🧠 Model
-admin-launch = 🚀 Start training
-admin-launch-again = 🚀 Train again
-admin-launch-which = Which dataset should the model train on? Its newest build is used. You'll see the cost first.
-admin-launch-impossible = Training can't start
-admin-launch-summary = { $build } on { $base } ({ $provider }): { $examples ->
-        [one] { $examples } example
-       *[other] { $examples } examples
-    }, { $epochs ->
-        [one] { $epochs } epoch
-       *[other] { $epochs } epochs
-    }.
-admin-launch-price = Estimated cost: { $cost }.
-admin-price-unknown = the price of this base model is unknown
-admin-budget-left = Monthly budget: { $left } of { $cap } left.
-admin-models-which = These models are live. Tap a dataset to see all its models.
+admin-models-which = These models are live. Tap a dataset to roll its model back.
+admin-all-models = 🖥 All models: the page
 admin-serving-now = { $build } ({ $model }, { $provider }) is live since { $since }.{ $pinned ->
         [yes] { " " }📌 Pinned: newer ones wait.
        *[no] { "" }
     }
-admin-model-summary =
-    { $model }
-    Provider: { $provider }
-    State: { $state }, created { $created }
 admin-history = 🕘 History
-admin-history-of = History: { $dataset }
-admin-history-line = { $at } → { $to } ({ $why }, { $by })
-admin-compare = ⚖️ Compare
-admin-compare-which = Compare with which model?
-admin-compare-none = Nothing to compare with yet: this is the only model.
-admin-scores = 📈 Test by version
-admin-scores-none = There are no answers to the test questions.
-admin-scores-title = Test of { $model }: share of right answers, %
-admin-its-job = ⚙️ Its training
-admin-promote = ⬆️ Make live
-admin-accept = ✅ Accept these answers
-admin-ask-accept = Make { $build } live in “{ $dataset }”, although it answers these questions differently? They won't stop later models while their answers in the dataset stay the same.
-admin-held = 🛑 Doesn't answer people yet: { $reason }.
-    { $list }{ $more ->
-        [0] { "" }
-       *[other] { "\u000A" }… and { $more } more
-    }
 admin-to-model = 🔎 View the model
-admin-ask-promote = Make { $build } the live model of “{ $dataset }”? It starts answering at once.
-admin-pin = 📌 Pin
-admin-ask-pin = Pin the live model of “{ $dataset }”? Newer ones won't replace it until you unpin it.
-admin-unpin = 📌 Let the next model go live
-admin-ask-unpin = Unpin the model of “{ $dataset }”? A newer tested model may go live right away.
 admin-rollback = ⏪ Roll back
 admin-ask-rollback = Roll “{ $dataset }” back to { $build }? It'll be pinned: newer ones wait until you unpin it.
 admin-not-available = This is no longer available to you.
@@ -115,7 +62,10 @@ notice-unblocked-renewal = The bot answers you again. Auto-renewal of the plan �
 notice-role = Your role is now: { $role }.
 notice-role-scopes = Your role is now: { $role } ({ $scopes }). Start with /admin
 notice-gift = You got { $what } as a gift. Your plan's questions are used first.
-cast-nobody = There's no one to send it to.
+health-queue-requests = Tasks
+health-queue-notices = Notifications
+health-queue-updates = People's messages
+health-queue-letters = Outgoing
 step-serving = answering
 step-telegram-down = Telegram is unreachable
 step-updates-elsewhere = another program uses its token and gets the messages
@@ -126,23 +76,6 @@ step-commits = processing commits, { NUMBER($done) } of { NUMBER($total) } done{
         [1] {""}
        *[other] ; datasets of the current one: { NUMBER($checked) } of { NUMBER($datasets) } done
     }
-health-alive = { $sign } { $name }: { $step }, up for { $up }
-health-silent = { $sign } { $name }: no signal for { $ago }
-health-queue-requests = Tasks
-health-queue-notices = Notifications
-health-queue-updates = People's messages
-health-queue-letters = Outgoing
-health-waits = { $queue }: { $count } waiting, the oldest for { $age }
-health-queues-empty = The queues are empty.
-health-failures = Failed in the last 24 hours: answers in Telegram { $updates }, tasks { $requests }, training { $jobs }
-health-spent = { $provider }: { $spent } this month
-health-spent-of = { $provider }: { $spent } this month, { $left } left
-health-sunset = ⌛ { $model } ({ $used }) shuts down on { $date }, in { $days ->
-        [one] { $days } day
-       *[other] { $days } days
-    }
-health-disk = Disk: { $free } GiB free ({ $share }%)
-health-alarms = Recent alerts:
 bot-blocked = An admin has blocked you, so I can't answer. You can still download or delete your data: /export, /delete_me
 
 runbook-button = ❓ What to do
