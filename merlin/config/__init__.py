@@ -283,8 +283,6 @@ def _provider_faults(config: Config) -> Iterator[Fault]:
     for provider in config.providers:
         if config.provider(provider.name) is not provider:
             yield fault_at("providers", "config-provider-twice", provider=provider.name)
-        if provider.form == "yandex" and not provider.folder:
-            yield fault_at(f"providers.{provider.name}.folder", "config-no-folder")
     known = {provider.name for provider in config.providers}
     named = [(name, each) for name, each in config.named_models if name != "preset"]
     named += [

@@ -53,6 +53,8 @@ REMOVED = {
     "engine.webhooks": "config-removed-webhooks",
     "payments.invitation": "config-removed-invitation",
     "plans.*.trial_days": "config-removed-trial",
+    "providers.*.folder": "config-removed-form",
+    "providers.*.form": "config-removed-form",
     "security": "config-removed-security",
 }
 _cut = partial(cut, max_length=200)

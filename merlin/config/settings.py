@@ -216,16 +216,6 @@ class ProviderConfig(Section):
         "gpt-4o-mini-2024-07-18",
         default=None,
     )
-    form: Literal["openai", "mistral", "yandex"] = setting(
-        "How training is requested: `openai` as by most servers, `mistral`, or `yandex` for"
-        " YandexGPT. All answer by the OpenAI protocol.",
-        default="openai",
-    )
-    folder: str = setting(
-        "The cloud folder; required by the form `yandex`.",
-        "b1gexample0000000000",
-        default_factory=str,
-    )
     dialect: Literal["openai", "toplevel"] = setting(
         "Where hyperparameters are sent: `openai` under `method`, `toplevel` as older servers"
         " expect.",

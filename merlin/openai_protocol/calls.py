@@ -7,8 +7,6 @@ from merlin.core.json_fields import parse_object
 from merlin.openai_protocol.errors import InvalidResponse
 
 Json = Mapping[str, object]
-# The account's project that is billed; the folder ID at Yandex Cloud.
-PROJECT = "OpenAI-Project"
 
 
 def json_object(content: bytes) -> Json:

@@ -21,7 +21,7 @@ from merlin.core.errors import ProviderBusy, ProviderError
 from merlin.core.network import is_loopback
 from merlin.core.server import join_chunks
 from merlin.core.tracing import trace_headers
-from merlin.openai_protocol.calls import PROJECT, Json, json_object
+from merlin.openai_protocol.calls import Json, json_object
 from merlin.openai_protocol.errors import InvalidResponse, error_in, error_of_status, one_line
 
 CONNECT_S = 5.0
@@ -45,11 +45,10 @@ Body = Json | aiohttp.FormData | None
 class ProtocolClient:
     """A client for one account at one server; concurrent requests are not limited."""
 
-    def __init__(self, base_url: str, credential: str, project: str = "") -> None:
-        """Take the server's base URL, the API key and the project, "" for none."""
+    def __init__(self, base_url: str, credential: str) -> None:
+        """Take the server's base URL and the API key."""
         self._root = base_url.rstrip("/")
         self._credential = credential or "none"
-        self._project = {PROJECT: project} if project else {}
         self._session: aiohttp.ClientSession | None = None
 
     async def json(self, path: str, body: Body, total_s: float) -> Json:
@@ -108,7 +107,6 @@ class ProtocolClient:
                     "Accept": "application/json",
                     "Accept-Encoding": "identity",
                     "User-Agent": f"merlin/{__version__}",
-                    **self._project,
                 },
                 # Ignore the environment's proxy settings for a server on this machine.
                 trust_env=not is_loopback(urlsplit(self._root).hostname),

@@ -1,14 +1,11 @@
-"""The interfaces of providers (training, chat) and their value types.
+"""The values that providers are sent and return.
 
-Every method raises ProviderError if a retry is useless, ProviderBusy if a retry may succeed, and
-ProviderUnknown if it is unclear whether the call was carried out. None of them retries: retries
-are up to the caller. Source of the shapes: openai/openai-openapi, `openapi.yaml`, 2026-08-21.
+Source of the shapes: openai/openai-openapi, `openapi.yaml`, 2026-08-21.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from pathlib import Path
 from typing import Protocol
 
 from merlin.core.errors import ProviderError
@@ -19,11 +16,6 @@ LAUNCH_KEY = "merlin_launch"
 NOT_COUNTED = Usage()
 # The longest wait for one answer.
 ANSWER_TOTAL_S = 120.0
-# Hyperparameters of the forms that only support supervised training; "auto" is not sent.
-HYPERPARAMETERS: Mapping[str, frozenset[str]] = {
-    "mistral": frozenset({"n_epochs", "training_steps", "learning_rate", "weight_decay"}),
-    "yandex": frozenset({"learning_rate", "n_samples"}),
-}
 UNAUTHORISED = 401
 _NO_PERMISSION = 403
 
@@ -100,57 +92,6 @@ class NewJob:
     hyperparameters: Mapping[str, object]
     suffix: str
     metadata: Mapping[str, str]
-
-    def choose_hyperparameters(self, names: Mapping[str, str]) -> dict[str, object]:
-        """Return those that are not "auto"; `names` are the provider's own names of some."""
-        chosen = {key: value for key, value in self.hyperparameters.items() if value != "auto"}
-        return {names.get(key, key): value for key, value in chosen.items()}
-
-
-class TrainingApi(Protocol):
-    """The API of a training provider: files, jobs, models."""
-
-    def upload_file(self, name: str, path: Path) -> str:
-        """Store the file at `path` under `name`, purpose fine-tune; return its id."""
-
-    def find_files(self, name: str) -> list[str]:
-        """Return the ids of the stored files of exactly this name, oldest first."""
-
-    def delete_file(self, file_id: str) -> None:
-        """Remove a stored file; no error if it does not exist."""
-
-    def create_job(self, new_job: NewJob) -> JobReport:
-        """Start a job. Also sends the launch key as Idempotency-Key, where servers support it."""
-
-    def find_jobs(self, launch_key: str) -> list[JobReport]:
-        """Return the jobs whose metadata contains `launch_key`, oldest first.
-
-        Also filters on the client: some servers ignore the filter.
-        """
-
-    def list_jobs(self) -> list[JobReport]:
-        """Return all jobs of the account; a failed one may lack its error.
-
-        Empty if the server has no such list.
-        """
-
-    def read_job(self, provider_job_id: str) -> JobReport:
-        """Return the current state of the job."""
-
-    def cancel_job(self, provider_job_id: str) -> JobReport:
-        """Cancel the job; return its state afterwards."""
-
-    def list_events(self, provider_job_id: str, known: frozenset[str]) -> list[JobEvent]:
-        """Return the events not in `known`, oldest first; stops paging at a known one."""
-
-    def list_checkpoints(self, provider_job_id: str) -> list[Checkpoint]:
-        """Return the job's checkpoints by step."""
-
-    def models(self) -> list[ModelCard]:
-        """Return the models in the provider's own order."""
-
-    def delete_model(self, model_id: str) -> None:
-        """Remove a tuned model or a checkpoint; no error if it does not exist."""
 
 
 @dataclass(frozen=True, slots=True)

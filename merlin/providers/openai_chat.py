@@ -88,14 +88,13 @@ class OpenAIChat:
         total_s: float = ANSWER_TOTAL_S,
         *,
         in_pieces: bool = True,
-        project: str = "",
     ) -> None:
         """Take one entry of `providers`.
 
         `total_s` limits the total wait for one streamed answer. Without `in_pieces` the request
         is not streamed and the answer arrives as one piece.
         """
-        self._client = ProtocolClient(base_url, credential, project)
+        self._client = ProtocolClient(base_url, credential)
         self._total_s = total_s
         self._in_pieces = in_pieces
         self._limit = OLD_LIMIT

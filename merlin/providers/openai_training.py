@@ -12,7 +12,7 @@ Responses are parsed from their JSON, because the SDK's classes accept values of
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -102,9 +102,7 @@ class Account:
         credential: str,
         total_s: float,
         keep: int,
-        *,
         language: str = "",
-        project: str = "",
     ) -> None:
         """Every call ends within `total_s`; `keep`: idle connections kept.
 
@@ -113,7 +111,7 @@ class Account:
         With `keep` 0 no request uses a connection that the server has closed meanwhile, an error
         that cannot be distinguished from a completed request.
         """
-        self._base_url, self._credential, self._project = base_url, credential, project
+        self._base_url, self._credential = base_url, credential
         self._total_s, self._keep, self._language = total_s, keep, language
         self._made: openai.OpenAI | None = None
         self._lock = Lock()
@@ -126,7 +124,6 @@ class Account:
             self._made = self._made or openai.OpenAI(
                 base_url=self._base_url,
                 api_key=self._credential or "none",
-                project=self._project or None,
                 max_retries=0,
                 timeout=build_timeout(self._total_s),
                 http_client=build_http_client(self._base_url, self._total_s, self._keep),
@@ -143,12 +140,8 @@ class Account:
 MAX_PAGES = 1000
 
 
-# A listing call of the package through `with_raw_response`.
-Listing = Callable[..., Any]
-
-
-def read_pages(ask: Listing) -> Iterator[list[Json]]:
-    """Yield the pages that `ask` returns; `extra_query` holds the cursor from the second page on.
+def read_pages(ask: Callable[..., Any]) -> Iterator[list[Json]]:
+    """Yield the pages of a listing call; `extra_query` holds the cursor from the second page on.
 
     Also stops when a server ignores `after` and sends the same page again. Raises
     InvalidResponse after MAX_PAGES pages: an unread row must not count as missing.
@@ -178,15 +171,12 @@ class OpenAIModelClient(Account):
         base_url: str,
         credential: str,
         sampling: SamplingParams = DEFAULT_SAMPLING,
-        project: str = "",
     ) -> None:
         """Take one entry of `providers`, and the sampling parameters of every request.
 
         If the server rejects `response_format`, requests are sent without it.
         """
-        super().__init__(
-            base_url, credential, ANSWER_TOTAL_S, keep=_IDLE_CONNECTIONS, project=project
-        )
+        super().__init__(base_url, credential, ANSWER_TOTAL_S, keep=_IDLE_CONNECTIONS)
         self._parameters = sampling.request_fields()
 
     def ask(self, model_id: str, messages: Sequence[Message], timeout_s: float = 60.0) -> Answer:
@@ -244,7 +234,11 @@ T = TypeVar("T")
 
 
 class OpenAIProvider(Account):
-    """The TrainingApi of one account at one server."""
+    """Files, jobs and models of one account at one server.
+
+    Every method raises ProviderError if a retry is useless, ProviderBusy if a retry may succeed,
+    and ProviderUnknown if it is unclear whether the call was carried out. None of them retries.
+    """
 
     def __init__(
         self,
@@ -271,6 +265,7 @@ class OpenAIProvider(Account):
         return self._client.fine_tuning.jobs.with_raw_response
 
     def upload_file(self, name: str, path: Path) -> str:
+        """Store the file at `path` under `name`, purpose fine-tune; return its id."""
         # The name contains the content's digest, and characters that are invalid in a header.
         key = hashlib.sha256(name.encode()).hexdigest()[:32]
         with path.open("rb") as content, provider_errors(creates=True):
@@ -283,7 +278,8 @@ class OpenAIProvider(Account):
             return openai_objects.require_text(json_object(raw.content), "id")
 
     def find_files(self, name: str) -> list[str]:
-        listed = self._pages(partial(self._files.list, purpose=PURPOSE, limit=_FILES_PER_PAGE))
+        """Return the ids of the stored files of exactly this name, oldest first."""
+        listed = read_pages(partial(self._files.list, purpose=PURPOSE, limit=_FILES_PER_PAGE))
         with provider_errors():
             stored = [
                 (
@@ -297,10 +293,12 @@ class OpenAIProvider(Account):
         return [file_id for _, file_id in sorted(stored)]
 
     def delete_file(self, file_id: str) -> None:
+        """Remove a stored file; no error if it does not exist."""
         with ignore_missing():
             self._files.delete(file_id)
 
     def create_job(self, new_job: NewJob) -> JobReport:
+        """Start a job. Also sends the launch key as Idempotency-Key, where servers support it."""
         import openai  # noqa: PLC0415 - see above
 
         with provider_errors(creates=True):
@@ -313,7 +311,7 @@ class OpenAIProvider(Account):
                 extra_headers={"Idempotency-Key": new_job.metadata[LAUNCH_KEY]},
                 extra_body=self._method_fields(new_job.method, dict(new_job.hyperparameters)),
             )
-            return self._report(json_object(raw.content))
+            return openai_objects.parse_job(json_object(raw.content))
 
     def _method_fields(self, method: str, hyperparameters: dict[str, object]) -> dict[str, object]:
         block = {"hyperparameters": hyperparameters} if hyperparameters else {}
@@ -322,6 +320,10 @@ class OpenAIProvider(Account):
         return {**({} if method == "supervised" else {"method": {"type": method}}), **block}
 
     def find_jobs(self, launch_key: str) -> list[JobReport]:
+        """Return the jobs whose metadata contains `launch_key`, oldest first.
+
+        Also filters on the client: some servers ignore the filter.
+        """
         return self._find_jobs(
             lambda row: openai_objects.parse_metadata(row).get(LAUNCH_KEY) == launch_key,
             limit=_JOBS_PER_PAGE,
@@ -329,44 +331,36 @@ class OpenAIProvider(Account):
         )
 
     def list_jobs(self) -> list[JobReport]:
+        """Return all jobs of the account; a failed one may lack its error.
+
+        Empty if the server has no such list.
+        """
         return read_if_supported(lambda: self._find_jobs(lambda _: True, limit=_JOBS_PER_PAGE))
 
     def _find_jobs(self, is_ours: Callable[[Json], bool], **filters: Any) -> list[JobReport]:
-        query = filters.pop("extra_query", {})
-
-        def ask(extra_query: Mapping[str, object]) -> Any:
-            return self._jobs.list(**filters, extra_query={**query, **extra_query})
-
         with provider_errors():
             reports = [
-                self._report(row) for page in self._pages(ask) for row in page if is_ours(row)
+                openai_objects.parse_job(row)
+                for page in read_pages(partial(self._jobs.list, **filters))
+                for row in page
+                if is_ours(row)
             ]
         return sorted(reports, key=lambda job: (job.created_at or _LONG_AGO, job.provider_job_id))
 
     def read_job(self, provider_job_id: str) -> JobReport:
+        """Return the current state of the job."""
         with provider_errors():
-            return self._report(self._read(provider_job_id))
+            raw = self._jobs.retrieve(provider_job_id)
+            return openai_objects.parse_job(json_object(raw.content))
 
     def cancel_job(self, provider_job_id: str) -> JobReport:
+        """Cancel the job; return its state afterwards."""
         with provider_errors():
-            return self._report(json_object(self._jobs.cancel(provider_job_id).content))
-
-    def _read(self, provider_job_id: str) -> Json:
-        return json_object(self._jobs.retrieve(provider_job_id).content)
-
-    # Overridden for servers with another API.
-
-    def _pages(self, ask: Listing) -> Iterator[list[Json]]:
-        return read_pages(ask)
-
-    def _report(self, raw: Json) -> JobReport:
-        return openai_objects.parse_job(raw)
-
-    def _card(self, raw: Json) -> ModelCard:
-        return openai_objects.parse_model_card(raw)
+            raw = self._jobs.cancel(provider_job_id)
+            return openai_objects.parse_job(json_object(raw.content))
 
     def list_events(self, provider_job_id: str, known: frozenset[str]) -> list[JobEvent]:
-        """Return new events; none if the server has no event log."""
+        """Return the events not in `known`, oldest first; none if the server has no event log."""
         listed = read_pages(partial(self._jobs.list_events, provider_job_id, limit=_JOBS_PER_PAGE))
         return read_if_supported(lambda: _read_new_events(listed, known))
 
@@ -381,11 +375,14 @@ class OpenAIProvider(Account):
         return sorted(checkpoints, key=lambda checkpoint: checkpoint.step)
 
     def models(self) -> list[ModelCard]:
+        """Return the models in the provider's own order."""
         with provider_errors():
             listed = json_object(self._client.models.with_raw_response.list().content)
-            return [self._card(row) for row in openai_objects.read_rows(listed)]
+            rows = openai_objects.read_rows(listed)
+            return [openai_objects.parse_model_card(row) for row in rows]
 
     def delete_model(self, model_id: str) -> None:
+        """Remove a tuned model or a checkpoint; no error if it does not exist."""
         with ignore_missing():
             self._client.models.with_raw_response.delete(model_id)
 

@@ -6,6 +6,8 @@ The last three are final. `launching` lasts from the decision until the provider
 known.
 """
 
+from __future__ import annotations
+
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +15,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING
 
 from merlin.core.clock import Clock, from_iso, iso
 from merlin.core.errors import NotFound, ProviderBusy, ProviderError
@@ -24,9 +27,12 @@ from merlin.dataset.verdicts import fail_training
 from merlin.db.database import Database, Prepared, Repository, Row, transaction
 from merlin.db.tables import BUILD, CHECKPOINT, JOB, JOB_CHANGE, JOB_EVENT, MODEL, VERDICT
 from merlin.db.values import RowMap, dump_json, load_json
-from merlin.providers.base import Checkpoint, JobEvent, JobReport, ModelClient, TrainingApi
+from merlin.providers.base import Checkpoint, JobEvent, JobReport, ModelClient
 from merlin.training.models import ModelState
 from merlin.training.policy import count_epochs
+
+if TYPE_CHECKING:  # its HTTP client is loaded only where a provider is called
+    from merlin.providers.openai_training import OpenAIProvider
 
 log = get_logger(__name__)
 
@@ -54,8 +60,7 @@ UNFINISHED = JOB.state.in_([state.value for state in JobState if state not in FI
 
 # The statuses of providers that mean each state, in any case; others keep the state, because
 # providers add some without notice. Sources: openai/openai-openapi, FineTuningJob.status ("paused"
-# is returned by the pause call although the enumeration lacks it), and the public descriptions of
-# Mistral and of Yandex Cloud (TuningTask.Status).
+# is returned by the pause call although the enumeration lacks it).
 _STATUSES = {
     JobState.QUEUED: "queued validating_files started validating validated created pending",
     JobState.RUNNING: "running cancellation_requested in_progress paused",
@@ -291,7 +296,7 @@ class TrainingProvider:
     `settle_s`: how far its lists may lag; `poll_s`: the polling interval of a job, in seconds.
     """
 
-    api: TrainingApi
+    api: OpenAIProvider
     client: ModelClient
     db: Database
     builds: Path

@@ -184,9 +184,7 @@ def _refuse(launches: Launches, verdict: Verdict, job: Job) -> Decision | None:
     if job.provider not in launches.sunsets:
         return Decision(Step.HOLD, "held-no-provider", {"provider": job.provider})
     base, now = job.recipe.base_model, launches.clock()
-    provider = launches.config.provider(job.provider)
-    form = provider.form if provider else "openai"
-    bad = policy.refuse_recipe(job.recipe, form)
+    bad = policy.refuse_recipe(job.recipe)
     expiring = policy.refuse_expiring_base(base, launches.sunsets[job.provider](base), now.date())
     is_priced = launches.price(job.recipe) is not None
     spent = spent_micro(launches.db, job.provider, month_start(now))

@@ -19,9 +19,8 @@ from merlin.core.messages import Usage
 from merlin.core.money import Price, cost_argument
 from merlin.dataset.builds import Build
 from merlin.dataset.preview import Preview
-from merlin.dataset.spec import DPO, SUPERVISED, Hyperparameter, LaunchRule, Recipe
+from merlin.dataset.spec import DPO, Hyperparameter, LaunchRule, Recipe
 from merlin.dataset.verdicts import Verdict, VerdictStatus
-from merlin.providers.base import HYPERPARAMETERS
 
 MAX_QUIET_TIME = timedelta(minutes=15)
 MIN_LIFETIME_DAYS = 30
@@ -156,16 +155,8 @@ def refuse_expiring_base(base_model: str, sunset: date | None, today: date) -> D
     return Decision(Step.HOLD, "held-sunset" if days > 0 else "held-dark", values)
 
 
-def refuse_recipe(recipe: Recipe, form: str) -> Decision | None:
-    """Return a hold for a recipe that a provider of this form would refuse, else None."""
-    if (known := HYPERPARAMETERS.get(form)) is not None:
-        values: dict[str, object] = {"provider": recipe.provider}
-        if recipe.method != SUPERVISED:
-            return Decision(Step.HOLD, "held-no-method", {**values, "method": recipe.method})
-        names = {name for name, value in recipe.hyperparameters.items() if value != "auto"}
-        if strange := names - known:
-            lists = {"names": ", ".join(sorted(strange)), "known": ", ".join(sorted(known))}
-            return Decision(Step.HOLD, "held-hyperparameters", {**values, **lists})
+def refuse_recipe(recipe: Recipe) -> Decision | None:
+    """Return a hold for a recipe that every provider would refuse, else None."""
     if recipe.method == DPO and recipe.base_model == RECALL:
         return Decision(Step.HOLD, "held-no-pairs", {"model": recipe.base_model})
     if recipe.method != DPO and "beta" in recipe.hyperparameters:

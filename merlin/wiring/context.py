@@ -178,9 +178,7 @@ def create_chat_clients(
     from merlin.providers.openai_chat import OpenAIChat
 
     return {
-        provider.name: OpenAIChat(
-            provider.base_url, key, in_pieces=is_streaming, project=provider.folder
-        )
+        provider.name: OpenAIChat(provider.base_url, key, in_pieces=is_streaming)
         for provider in config.providers
         if (key := credential(provider.credential, is_needed=requires_all))
     }

@@ -12,12 +12,10 @@ from merlin.config.settings import ProviderConfig
 from merlin.core.errors import ProviderError
 from merlin.core.log import get_logger
 from merlin.core.messages import DEFAULT_SAMPLING, SamplingParams
-from merlin.providers.base import TrainingApi
 
 if TYPE_CHECKING:  # their HTTP client is loaded only where one is configured
     from merlin.providers.forge import Forge
     from merlin.providers.openai_training import OpenAIModelClient, OpenAIProvider
-    from merlin.providers.yandex_training import YandexProvider
 
 log = get_logger(__name__)
 DAY_S, RETRY_S = 86_400.0, 60.0
@@ -39,23 +37,15 @@ def create_forge(config: Config) -> Forge | None:
 
 def training_client(
     provider: ProviderConfig, timeout_s: float = 60.0, language: str = ""
-) -> OpenAIProvider | YandexProvider:
+) -> OpenAIProvider:
     """Return the client for a provider's files, jobs and models.
 
     `language` is for providers whose messages have several. Raises ConfigError if the credential is
     missing.
     """
-    key = credential(provider.credential)
-    if provider.form == "yandex":
-        from merlin.providers.yandex_training import YandexProvider
-
-        return YandexProvider(provider.base_url, key, provider.folder, timeout_s)
-    if provider.form == "mistral":
-        from merlin.providers.mistral_training import MistralProvider
-
-        return MistralProvider(provider.base_url, key, timeout_s=timeout_s, language=language)
     from merlin.providers.openai_training import OpenAIProvider
 
+    key = credential(provider.credential)
     return OpenAIProvider(provider.base_url, key, provider.dialect, timeout_s, language)
 
 
@@ -66,10 +56,10 @@ def model_client(
     from merlin.providers.openai_training import OpenAIModelClient
 
     key = credential(provider.credential)
-    return OpenAIModelClient(provider.base_url, key, sampling, provider.folder)
+    return OpenAIModelClient(provider.base_url, key, sampling)
 
 
-def sunset_lookup(config: Config, service: TrainingApi) -> Callable[[str], date | None]:
+def sunset_lookup(config: Config, service: OpenAIProvider) -> Callable[[str], date | None]:
     """Return a function that looks up a base model's sunset date.
 
     The configuration takes precedence; the provider's list is requested once a day.

@@ -148,9 +148,9 @@ def test_dataset_of_pairs_trains_by_preference():
 
 
 def test_base_that_selects_answers_cannot_be_trained_on_pairs():
-    held = refuse_recipe(Recipe("engine", "recall", "dpo"), "openai")
+    held = refuse_recipe(Recipe("engine", "recall", "dpo"))
     assert (held.reason, held.arguments) == ("held-no-pairs", {"model": "recall"})
-    assert refuse_recipe(Recipe("engine", "language", "dpo"), "openai") is None
+    assert refuse_recipe(Recipe("engine", "language", "dpo")) is None
 
 
 def test_example_without_a_pair_is_an_error_among_pairs():

@@ -57,7 +57,7 @@ def test_backup_taken_during_a_run_continues_on_another_machine(
             tmp_path / "there",
             "",
             repository={"url": repository_path, "interval_s": 0.2},
-            providers=[provider_entry("openai", provider.base_url)],
+            providers=[provider_entry(provider.base_url)],
             **addresses[1],
         )
         restored.config.state_dir.joinpath("merlin.db").unlink(missing_ok=True)

@@ -31,10 +31,7 @@ from merlin.wiring.context import make_cipher, open_migrated_database, open_read
 from merlin.wiring.daemon import services_of
 from tests.support.forked_processes import start
 from tests.support.migrated_databases import copy_database, fresh_database
-from tests.support.mistral_standin import MistralStandIn
-from tests.support.stand_ins import ProviderStandIn
 from tests.support.waiting import Deadline
-from tests.support.yandex_standin import FOLDER, YandexStandIn
 
 SERVE_S = 180
 KEY = "STAND_IN_KEY"
@@ -47,21 +44,10 @@ DATASET = {
 }
 
 
-# Providers that train, by API form.
-STAND_INS = {"openai": ProviderStandIn, "mistral": MistralStandIn, "yandex": YandexStandIn}
-YANDEX_BASE = f"gpt://{FOLDER}/stand-in-base/latest"
-
-
-def provider_entry(form, base_url, name="stand-in"):
-    """Return a configuration entry for a provider of this form."""
-    entry = {"name": name, "base_url": base_url, "credential": KEY, "settle_s": 0, "poll_s": 0.01}
-    return {**entry, "form": form, **({"folder": FOLDER} if form == "yandex" else {})}
-
-
-def make_recipe(form, provider="stand-in"):
-    """Return a recipe for a provider of this form."""
-    base_model = YANDEX_BASE if form == "yandex" else "stand-in-base"
-    return {**DATASET["recipe"], "provider": provider, "base_model": base_model}
+def provider_entry(base_url, name="stand-in"):
+    """Return a configuration entry for a provider."""
+    entry = {"name": name, "base_url": base_url, "credential": KEY}
+    return {**entry, "settle_s": 0, "poll_s": 0.01}
 
 
 class Repository:
@@ -134,7 +120,7 @@ class Lab:
         settings = {
             "state_dir": "state",
             "repository": {"url": "repository", "interval_s": 0.2},
-            "providers": [provider_entry("openai", provider_url)],
+            "providers": [provider_entry(provider_url)],
             "daemon": {"tick_s": 0.05},
             **changes,
         }

@@ -104,8 +104,6 @@ class TrainingJob:
     def model_id(self) -> str:
         """Return the id of the model that this job produces."""
         suffix, number = str(self.asked.get("suffix") or ""), self.job_id[-8:]
-        if uri := self.asked.get("base_uri"):  # Yandex's format
-            return f"{uri}@tamr{number}"
         return f"ft:{self.asked['model']}:stand-in:{suffix}:{number}"
 
 

@@ -48,8 +48,6 @@ held-month-cap = the training may cost { $price }; { $spent } of this month's { 
 held-no-price = there's a spending limit, but the price of this base model isn't in config.yaml
 held-no-pairs = the base model { $model } can't learn from pairs (recipe.method: dpo): choose a language model as base_model, or set method: supervised
 held-beta = recipe.hyperparameters.beta works only with method: dpo, and the method is { $method }: delete beta, or set method: dpo
-held-no-method = the provider “{ $provider }” doesn't offer the method { $method }: set recipe.method: supervised, or train elsewhere
-held-hyperparameters = the provider “{ $provider }” doesn't know these hyperparameters: { $names }; it knows { $known }. Take them out of recipe.hyperparameters
 held-sunset = { $model } shuts down on { $date }: a model trained on it would work for { $days ->
         [one] { $days } day
        *[other] { $days } days

@@ -52,8 +52,6 @@ held-month-cap = обучение может стоить { $price }; в это�
 held-no-price = лимит задан, но цены этой базовой модели нет в config.yaml
 held-no-pairs = базовая модель { $model } не умеет учиться на парах (recipe.method: dpo): укажите в base_model языковую модель или поставьте method: supervised
 held-beta = recipe.hyperparameters.beta есть только у method: dpo, а метод — { $method }: уберите beta или поставьте method: dpo
-held-no-method = поставщик «{ $provider }» не предлагает метод { $method }: поставьте recipe.method: supervised или обучайте у другого
-held-hyperparameters = поставщик «{ $provider }» не знает этих гиперпараметров: { $names }; он знает { $known }. Уберите их из recipe.hyperparameters
 held-sunset = { $model } отключат { $date }: обученная на ней модель проработала бы { $days ->
         [one] { $days } день
         [few] { $days } дня

@@ -1,22 +1,17 @@
-"""The three APIs of training providers (OpenAI, Mistral, Yandex) against their stand-ins."""
+"""Files, jobs and models of a training provider, against its stand-in."""
 
 import json
 from contextlib import closing
-from dataclasses import dataclass
 
 import pytest
 
 from merlin.core.errors import ProviderBusy, ProviderError, ProviderUnknown
 from merlin.core.messages import Message
 from merlin.providers.base import LAUNCH_KEY, NewJob, is_account_rejected, is_forbidden
-from merlin.providers.mistral_training import MistralProvider
 from merlin.providers.openai_training import OpenAIModelClient, OpenAIProvider
-from merlin.providers.yandex_training import YandexProvider
 from merlin.training.jobs import JobState, state_of
 from tests.support.faults import Fault, FaultKind
-from tests.support.mistral_standin import MistralStandIn
 from tests.support.stand_ins import ProviderStandIn
-from tests.support.yandex_standin import FOLDER, YandexStandIn
 
 pytestmark = pytest.mark.functional
 KEY, OTHER = "0123456789abcdef0123456789abcdef", "f" * 32
@@ -24,38 +19,15 @@ NAME = "merlin-нейро-0123456789ab-train.jsonl"
 ANSWERS = {f"Что значит слово {n}?": f"Слово {n} значит {n * n}." for n in range(12)}
 
 
-@dataclass(frozen=True)
-class Form:
-    stand_in: type
-    connect: object
-    base: str = "stand-in-base"
-
-
-FORMS = {
-    "openai": Form(ProviderStandIn, OpenAIProvider),
-    "mistral": Form(MistralStandIn, MistralProvider),
-    "yandex": Form(
-        YandexStandIn,
-        lambda url, key, **options: YandexProvider(url, key, FOLDER, **options),
-        f"gpt://{FOLDER}/stand-in-base/latest",
-    ),
-}
-
-
-@pytest.fixture(params=sorted(FORMS))
-def form(request):
-    return FORMS[request.param]
-
-
 @pytest.fixture
-def stand_in(form):
-    with form.stand_in(key="stand-in") as stand_in:
+def stand_in():
+    with ProviderStandIn(key="stand-in") as stand_in:
         yield stand_in
 
 
 @pytest.fixture
-def provider(form, stand_in):
-    with closing(form.connect(stand_in.base_url, "stand-in")) as provider:
+def provider(stand_in):
+    with closing(OpenAIProvider(stand_in.base_url, "stand-in")) as provider:
         yield provider
 
 
@@ -72,13 +44,15 @@ def path(tmp_path):
 
 
 @pytest.fixture
-def create_job(form, provider, path):
+def create_job(provider, path):
     def create(key=KEY, **said):
         stored = provider.find_files(NAME) or [provider.upload_file(NAME, path)]
         order = {"method": "supervised", "hyperparameters": {}, "suffix": "neuro", **said}
         about = {LAUNCH_KEY: key, "merlin_build": "нейро-7", "merlin_dataset": "нейро"}
         files = {"train_file": stored[0], "test_file": stored[0]}
-        return provider.create_job(NewJob(base_model=form.base, **files, metadata=about, **order))
+        return provider.create_job(
+            NewJob(base_model="stand-in-base", **files, metadata=about, **order)
+        )
 
     return create
 
@@ -111,7 +85,7 @@ def test_job_succeeds_and_its_model_gives_the_trained_answer(provider, create_jo
     assert states[0] is JobState.QUEUED
     assert set(states) == {JobState.QUEUED, JobState.RUNNING, JobState.SUCCEEDED}
     assert report.finished_at is not None
-    asker = OpenAIModelClient(stand_in.base_url, "stand-in", project=FOLDER)
+    asker = OpenAIModelClient(stand_in.base_url, "stand-in")
     question, answer = next(iter(ANSWERS.items()))
     assert answer in asker.ask(report.model_id, (Message("user", question),)).text
     asker.close()
@@ -135,35 +109,6 @@ def test_job_is_found_on_any_page(provider, create_job):
     assert [job.provider_job_id for job in provider.find_jobs(KEY)] == [first.provider_job_id]
 
 
-@pytest.mark.parametrize("form", [FORMS["mistral"]])
-def test_mistral_list_without_a_total_is_read_to_its_short_page(form, server):
-    job = {"id": "job-1", "status": "RUNNING", "suffix": KEY[:18]}
-    others = [{**job, "id": f"job-{n}", "suffix": "other"} for n in range(2, 102)]
-    server.will({"data": others, "total": None}, {"data": [job], "total": None})
-    with closing(form.connect(server.base_url, "key")) as provider:
-        assert [found.provider_job_id for found in provider.find_jobs(KEY)] == ["job-1"]
-    assert [call.query["page"] for call in server.calls] == [["0"], ["1"]]
-
-
-@pytest.mark.parametrize("form", [FORMS["yandex"]])
-def test_yandex_list_whose_page_repeats_is_not_read_further(form, server):
-    server.will({"tuningTasks": [], "nextPageToken": "same"})
-    with (
-        closing(form.connect(server.base_url, "key")) as provider,
-        pytest.raises(ProviderBusy, match="no end"),
-    ):
-        provider.find_jobs(KEY)
-    assert len(server.calls) == 2
-
-
-@pytest.mark.parametrize("form", [FORMS["yandex"]])
-def test_task_deleted_during_the_search_does_not_hide_the_job(provider, create_job, stand_in):
-    job = create_job()
-    create_job(OTHER)  # the first of the list
-    stand_in.faults.add(Fault("jobs.options", FaultKind.STATUS, status=404))
-    assert [found.provider_job_id for found in provider.find_jobs(KEY)] == [job.provider_job_id]
-
-
 @pytest.mark.parametrize("kind", [FaultKind.DROP, FaultKind.DONE_STATUS])
 def test_create_without_a_response_raises_provider_unknown_and_its_job_is_found(
     provider, create_job, stand_in, kind
@@ -175,13 +120,10 @@ def test_create_without_a_response_raises_provider_unknown_and_its_job_is_found(
     assert [job["id"] for job in stand_in.jobs_created()] == [job.provider_job_id]
 
 
-def test_upload_interrupted_anywhere_ends_in_one_file(provider, path, stand_in, form):
-    calls = ["files.create"]
-    calls += ["files.address", "files.put", "files.validate"] * (form is FORMS["yandex"])
-    for name in calls:
-        stand_in.faults.add(Fault(name, FaultKind.REFUSE))
-        with pytest.raises(ProviderBusy):
-            provider.upload_file(NAME, path)
+def test_refused_upload_ends_in_one_file(provider, path, stand_in):
+    stand_in.faults.add(Fault("files.create", FaultKind.REFUSE))
+    with pytest.raises(ProviderBusy):
+        provider.upload_file(NAME, path)
     if not provider.find_files(NAME):
         provider.upload_file(NAME, path)
     assert len(provider.find_files(NAME)) == 1
@@ -231,8 +173,8 @@ def test_refusals_have_the_same_meaning(provider, create_job, stand_in, status, 
     assert len(stand_in.jobs_created()) == 1
 
 
-def test_wrong_key_and_missing_job_are_refused(form, stand_in, provider):
-    with closing(form.connect(stand_in.base_url, "wrong")) as stranger:
+def test_wrong_key_and_missing_job_are_refused(stand_in, provider):
+    with closing(OpenAIProvider(stand_in.base_url, "wrong")) as stranger:
         with pytest.raises(ProviderError) as refused:
             stranger.models()
         assert is_account_rejected(refused.value)
@@ -242,107 +184,29 @@ def test_wrong_key_and_missing_job_are_refused(form, stand_in, provider):
 
 
 @pytest.mark.parametrize("content", [b"<!DOCTYPE html><title>Hi</title>", b"\n <html>"])
-def test_web_page_instead_of_json_is_reported(form, server, reply, content, path):
+def test_web_page_instead_of_json_is_reported(server, reply, content, path):
     server.will(reply(content))
     files = {"train_file": "f", "test_file": None}
     order = {"method": "x", "hyperparameters": {}, "suffix": "", "metadata": {LAUNCH_KEY: KEY}}
-    with closing(form.connect(server.base_url, "key")) as provider:
+    with closing(OpenAIProvider(server.base_url, "key")) as provider:
         for call in (
             provider.models,
             lambda: provider.read_job("job-1"),
             lambda: provider.find_jobs(KEY),
             lambda: provider.upload_file(NAME, path),
-            lambda: provider.create_job(NewJob(base_model=form.base, **files, **order)),
+            lambda: provider.create_job(NewJob(base_model="stand-in-base", **files, **order)),
         ):
             with pytest.raises(ProviderBusy, match="a web page: is base_url right"):
                 call()
 
 
-@pytest.mark.parametrize("form", [FORMS["mistral"]])
-def test_mistral_gets_epochs_by_its_own_name_and_no_auto(create_job, stand_in):
-    create_job(hyperparameters={"n_epochs": 3, "batch_size": "auto"})
-    (call,) = stand_in.calls("jobs.create")
-    assert call.body["hyperparameters"] == {"epochs": 3}
-    assert call.body["auto_start"] is True
-    assert call.body["training_files"][0]["weight"] == 1
-
-
-@pytest.mark.parametrize("form", [FORMS["mistral"]])
-def test_mistral_losses_become_events(provider, create_job):
-    job = create_job()
-    read_until_over(provider, job)
-    events = provider.list_events(job.provider_job_id, frozenset())
-    losses = [event.data for event in events if event.kind == "metrics"]
-    assert len(losses) == 3
-    assert all({"step", "train_loss"} == set(loss) for loss in losses)
-
-
-@pytest.mark.parametrize("form", [FORMS["yandex"]])
-@pytest.mark.parametrize(
-    "line",
-    [
-        {"messages": [{"role": "user", "content": "1"}], "tools": [{"type": "function"}]},
-        {"messages": [{"role": "tool", "content": "1"}, {"role": "assistant", "content": "2"}]},
-        {"input": {"messages": []}, "preferred_output": []},
-    ],
-)
-def test_unsupported_yandex_example_is_refused_before_anything_is_sent(
-    provider, stand_in, path, line
-):
-    path.write_text(json.dumps(line))
-    with pytest.raises(ProviderError, match="system, user and assistant"):
-        provider.upload_file(NAME, path)
-    assert stand_in.calls() == []
-
-
-@pytest.mark.parametrize("form", [FORMS["yandex"]])
-def test_yandex_job_waits_while_its_dataset_is_validated(server, reply, form):
-    server.will(reply({"dataset": {"status": "VALIDATING"}}))
-    order = {"method": "supervised", "hyperparameters": {}, "suffix": "", "metadata": {}}
-    files = {"train_file": "ds-1", "test_file": None}
-    with closing(form.connect(server.base_url, "key")) as provider:
-        with pytest.raises(ProviderBusy) as busy:
-            provider.create_job(NewJob(base_model=form.base, **files, **order))
-        assert busy.value.retry_after_s
-        server.will(reply({"dataset": {"status": "INVALID", "validationError": ["line 3"]}}))
-        with pytest.raises(ProviderError, match="line 3"):
-            provider.create_job(NewJob(base_model=form.base, **files, **order))
-
-
 HALF = "ab\ud83d"  # a text that was cut inside of an emoji: half of a surrogate pair
 
 
-@pytest.mark.parametrize(
-    ("form", "response"),
-    [
-        (FORMS["openai"], {"id": HALF, "status": HALF}),
-        (FORMS["mistral"], {"id": HALF, "status": HALF}),
-        (
-            FORMS["yandex"],
-            {
-                "tuningTask": {
-                    "taskId": HALF,
-                    "status": HALF,
-                    "targetModelUri": HALF,
-                    "createdAt": "9999-12-31T23:59:59-12:00",
-                }
-            },
-        ),
-    ],
-)
-def test_half_a_character_and_an_impossible_time_do_not_stop_polling(server, form, response):
-    server.will(response)
-    with closing(form.connect(server.base_url, "key")) as provider:
+def test_half_a_character_and_an_impossible_time_do_not_stop_polling(server):
+    server.will({"id": HALF, "status": HALF, "created_at": 1e18})
+    with closing(OpenAIProvider(server.base_url, "key")) as provider:
         job = provider.read_job("job-1")
     assert (job.provider_job_id, job.status) == ("ab\N{REPLACEMENT CHARACTER}",) * 2
     assert (job.model_id or "").isprintable()
     assert job.created_at is None
-
-
-@pytest.mark.parametrize("form", [FORMS["yandex"]])
-def test_yandex_error_cut_inside_a_character_becomes_an_event(server, form):
-    server.will({"tuningError": [{"message": HALF}]})
-    with closing(form.connect(server.base_url, "key")) as provider:
-        (event,) = provider.list_events("job-1", frozenset())
-        assert provider.list_events("job-1", frozenset({event.event_id})) == []
-    assert "ab\N{REPLACEMENT CHARACTER}" in event.message
