@@ -1,12 +1,13 @@
 """Normalised responses: values that differ between runs become placeholders.
 
-Also pages as lines of their elements and texts, and the golden files to compare with.
+Also pages as lines of their texts, and the golden files to compare with.
 """
 
 import difflib
 import json
 import os
 import re
+from collections import Counter
 from itertools import zip_longest
 from pathlib import Path
 
@@ -73,8 +74,8 @@ class Normaliser:
         return self._names.setdefault(match[0], f"<{kind}-{len(self._names) + 1}>")
 
     def json(self, document):
-        """Return a JSON document as text: one line an entry, sorted keys."""
-        return json.dumps(self._normalise(document), ensure_ascii=False, indent=1, sort_keys=True)
+        """Return a JSON document as text with sorted keys; of a list, two entries of each kind."""
+        return "\n".join(_format_json(self._normalise(document)))
 
     def _normalise(self, value):
         if isinstance(value, dict):
@@ -93,86 +94,119 @@ class Normaliser:
         return sorted(normalised, key=json.dumps) if key == "purchase" else normalised
 
 
-_ATTRIBUTES = (
-    *("id", "class", "name", "type", "href", "src", "action", "method", "value", "for", "role"),
-    *("lang", "title", "alt", "content", "property", "rel", "open", "checked", "selected"),
-    *("disabled", "required", "hidden", "placeholder", "pattern", "min", "max", "maxlength"),
-)
-_FAMILIES = ("aria-", "hx-", "data-", "sse-")
+# Columns of a JSON line; how many entries alike of a list are written.
+_WIDTH, _MAX_ALIKE = 100, 2
+
+
+def _format_json(value):
+    """Return the lines of a JSON value: what fits into one line is one line."""
+    line = json.dumps(value, ensure_ascii=False, sort_keys=True)
+    if len(line) <= _WIDTH or not isinstance(value, dict | list):
+        return [line]
+    if isinstance(value, dict):
+        lines = [
+            _prefix(f"{json.dumps(key, ensure_ascii=False)}: ", value[key]) for key in sorted(value)
+        ]
+        return ["{", *(f" {line}" for entry in lines for line in entry), "}"]
+    kinds = Counter()
+    lines = []
+    for entry in value:
+        kinds[kind := tuple(sorted(entry)) if isinstance(entry, dict) else type(entry)] += 1
+        if kinds[kind] <= _MAX_ALIKE:
+            lines += [f" {line}" for line in _format_json(entry)]
+    rest = sum(max(0, count - _MAX_ALIKE) for count in kinds.values())
+    return ["[", *lines, *([f" … {rest} more alike"] if rest else []), "]"]
+
+
+def _prefix(prefix, value):
+    first, *rest = _format_json(value)
+    return [prefix + first, *rest]
 
 
 # Shorter parts are written each time.
 _LONG_LINES = 4
+_SKIPPED_TAGS = {"svg", "style", "script", "input"}
+_BLOCKS = {
+    *("article", "aside", "caption", "dd", "details", "dialog", "div", "dl", "dt", "fieldset"),
+    *("figure", "footer", "form", "h1", "h2", "h3", "h4", "header", "legend", "li", "main", "nav"),
+    *("ol", "p", "pre", "section", "summary", "table", "tbody", "td", "template", "tfoot", "th"),
+    *("thead", "title", "tr", "ul"),
+}
+_LABELS = ("aria-label", "placeholder", "title")
 
 
 class Pages:
-    """Writes pages as lines of elements, attributes and texts; each repeated part only once."""
+    """Writes the texts of pages with the addresses of links and forms, repeated parts only once."""
 
     def __init__(self):
         self._parts = set()
+        self._pages = {}
 
-    def lines(self, page):
+    def lines(self, page, normalise):
         """Return the lines of a page; a part that an earlier page had is one line."""
-        _, short = self._lines(html.document_fromstring(page))
-        return short
+        document = html.document_fromstring(page)
+        roots = document.xpath('//title | //nav[@id="talks"] | //main | //footer')
+        roots = roots if document.xpath("//main") else [document]
+        parts = set()
+        pairs = [self._lines(root, normalise, parts) for root in roots]
+        whole = "\n".join(line for pair in pairs for line in pair[0])
+        self._parts |= parts
+        return self._pages.setdefault(whole, [line for pair in pairs for line in pair[1]])
 
-    def texts(self, text):
-        """Return only the texts of a page, also those for screen readers."""
-        page = html.document_fromstring(text).xpath("//title | //main | //dialog | //template")
-        texts = [text for part in page for text in part.xpath(_TEXTS)]
-        lines = [line for line in map(_strip_text, texts) if line]
-        return self._shorten(lines, lines)
-
-    def _lines(self, element):
-        """Return an element's lines: complete, and with repeated parts shortened."""
-        if not isinstance(element.tag, str) or element.tag in _SKIPPED_TAGS:
-            return [], []
-        opening = " ".join([f"<{element.tag}", *_attributes(element)])
-        whole = [f"{opening}> {_strip_text(element.text)}".rstrip()]
-        short = [*whole]
+    def _lines(self, element, normalise, parts):
+        """Return an element's lines, complete and with repeated parts shortened; add its parts."""
+        if element.tag == "tr" or not any(
+            inner.tag in _BLOCKS for inner in element.iterdescendants()
+        ):
+            line = normalise(_strip_text(_inline(element)))
+            return [line] * bool(line), [line] * bool(line)
+        opening = [element.get(name) for name in _LABELS if element.get(name)]
+        if element.tag == "form":
+            opening.append(f"form {element.get('method', 'get')} {element.get('action', '')}")
+        opening = [normalise(text) for text in (*opening, _strip_text(element.text)) if text]
+        whole, short = [*opening], [*opening]
         for child in element:
-            tail = [f" {text}"] if (text := _strip_text(child.tail)) else []
-            for target, child_lines in zip((whole, short), self._lines(child), strict=True):
-                target.extend([*(f" {line}" for line in child_lines), *tail])
-        # An element with a single short child is one line.
-        if len(whole) == 2 and whole[0].endswith(">"):
-            whole = short = [f"{whole[0]}{whole[1].strip()}"]
-        return whole, self._shorten(whole, short)
-
-    def _shorten(self, whole, short):
-        key = "\n".join(whole)
-        if key in self._parts and len(whole) >= _LONG_LINES:
-            opening = re.match(r"<\w+( id=\S+)?", whole[0])
-            return [f"{opening[0].rstrip('>')} as above>" if opening else "as above"]
-        self._parts.add(key)
-        return short
+            tail = [normalise(text)] if (text := _strip_text(child.tail)) else []
+            for target, lines in zip(
+                (whole, short), self._lines(child, normalise, parts), strict=True
+            ):
+                target.extend([*lines, *tail])
+        parts.add(key := "\n".join(whole))
+        is_repeated = key in self._parts and len(whole) >= _LONG_LINES
+        return whole, [f"{whole[0]} … as above"] if is_repeated else short
 
 
-_TEXTS = ".//text() | .//@aria-label | .//@placeholder | .//@title"
-_SKIPPED_TAGS = {"svg", "meta", "link", "style", "script"}
-
-
-def _attributes(element):
-    for name, value in element.attrib.items():
-        if name in _ATTRIBUTES or name.startswith(_FAMILIES):
-            yield f'{name}="{value}"' if value else name
+def _inline(element):
+    """Return an element's text as one line: a link with its address, cells of a row apart."""
+    if not isinstance(element.tag, str) or element.tag in _SKIPPED_TAGS:
+        return ""
+    words = [element.get(name, "") for name in _LABELS]
+    words.append(element.text or "")
+    for child in element:
+        text = _inline(child)
+        words.append(f"{text} | " if child.tag in {"td", "th", "option"} else text)
+        words.append(child.tail or "")
+    text = " ".join(words) if any(words[:3]) else "".join(words)
+    if element.tag == "a":
+        return f"[{text.strip()}]({element.get('href', '')})"
+    return f"[{text.strip()}]" if element.tag == "button" else text
 
 
 def _strip_text(text):
-    return re.sub(r"\s+", " ", text or "").strip()
+    return re.sub(r"\s+", " ", text or "").strip().removesuffix(" |")
 
 
 def compare_roles(surface, entries_by_role):
-    """Compare the entries of each role, one file a role; repeated entries are shortened."""
+    """Compare the entries of each role, one file a role; an answer given before is only named."""
     errors, before = [], {}
     for role, entries in entries_by_role.items():
         headings, short = {}, {}
         for heading, entry in entries.items():
-            is_long = entry.count("\n") >= _LONG_LINES
-            same = headings.get(entry) if is_long else None
-            short[heading] = before.get((heading, entry)) or same or entry
-            headings.setdefault(entry, f"as {heading}")
-        before = {**dict.fromkeys(entries.items(), f"as {role}"), **before}
+            is_long = entry.count("\n") >= 2
+            same = before.get((heading, entry)) or (headings.get(entry) if is_long else None)
+            short[f"{heading} = {same}" if same else heading] = "" if same else entry
+            headings.setdefault(entry, heading)
+        before = {**dict.fromkeys(entries.items(), role), **before}
         try:
             compare(f"{surface}.{role}", short)
         except AssertionError as error:
@@ -182,7 +216,10 @@ def compare_roles(surface, entries_by_role):
 
 def compare(name, entries):
     """Compare entries, a text by its heading, with a file; with MERLIN_GOLDEN=write, write it."""
-    actual = "".join(f"### {heading}\n{entries[heading]}\n" for heading in entries)
+    actual = "".join(
+        f"### {heading}\n{text}\n" if text else f"### {heading}\n"
+        for heading, text in entries.items()
+    )
     actual = actual.replace("\r", "\\r")  # CSV lines end with CR, which reading a text file drops
     path = FILES / f"{name}.txt"
     if IS_WRITTEN:

@@ -9,7 +9,6 @@ from urllib.parse import quote
 
 from merlin.api.app import create_app
 from merlin.api.services import ApiServices
-from merlin.cli import commands as command_line
 from merlin.db.writer import Store
 from tests.golden.full_installation import PEOPLE
 from tests.golden.normalise import Pages
@@ -91,48 +90,48 @@ def _get_name(path):
     return next((name for part, name in names.items() if part in path), "merlin/trial")
 
 
-def read_responses(installation, role, pages=None, *, of_api, language="ru", is_whole=True):
-    """Return the responses of all GET routes of the API, or of the pages, to a role.
+def read_responses(installation, role, pages=None, *, of_api):
+    """Return the responses in Russian of all GET routes of the API, or of the pages, to a role.
 
-    Pages are given by elements, or unless `is_whole` by texts; parts that `pages` has already had
-    are one line.
+    Parts that `pages` has already had are one line.
     """
     browser, pages = installation.browsers[ROLES[role]], pages or Pages()
     entries = {}
     for path in list_routes():
         if is_of_api(path) == of_api:
             for address in list_addresses(installation, path):
-                headers = {"Accept-Language": language, "Cookie": _cookies(browser, language)}
+                headers = {"Accept-Language": "ru", "Cookie": _cookies(browser)}
                 response = browser.get(address, headers=headers)
                 entries[installation.make_normaliser().text(address)] = _format_response(
-                    installation.make_normaliser(), pages, response, is_whole
+                    installation.make_normaliser(), pages, response, of_api
                 )
     return entries
 
 
-def _cookies(browser, language):
-    cookies = {**dict(browser.cookies.items()), "merlin_language": language}
+def _cookies(browser):
+    cookies = {**dict(browser.cookies.items()), "merlin_language": "ru"}
     return "; ".join(f"{name}={value}" for name, value in cookies.items())
 
 
-def _format_response(normaliser, pages, response, is_whole):
+def _format_response(normaliser, pages, response, of_api):
     kind = response.headers.get("content-type", "")
     headers = [f"{name}: {response.headers[name]}" for name in HEADERS if name in response.headers]
-    lines = [normaliser.text(line) for line in (f"{response.status_code} {kind}", *headers)]
-    return "\n".join([*lines, *_format_body(normaliser, pages, kind, response, is_whole)])
+    head = normaliser.text(" | ".join([f"{response.status_code} {kind}".strip(), *headers]))
+    return "\n".join([head, *_format_body(normaliser, pages, kind, response, of_api)])
 
 
-def _format_body(normaliser, pages, kind, response, is_whole):
+def _format_body(normaliser, pages, kind, response, of_api):
     if not response.content:
         return []
+    if "json" in kind and not of_api:
+        return ["<json>"]  # the API gives the same document
     if "json" in kind:
         content, path = normaliser.json(response.json()), normaliser.text(response.request.url.path)
         return [content.replace(f'"{path}"', '"<here>"')]
     if kind.startswith("text/html"):
         path = quote(response.request.url.path)
         content = re.sub(rf'(href="|value="){re.escape(path)}(?=[?"])', r"\1<here>", response.text)
-        text = normaliser.text(content)
-        return pages.lines(text) if is_whole else pages.texts(text)
+        return pages.lines(content, normaliser.text)
     return [normaliser.text(response.text)] if kind.startswith("text/") else ["<bytes>"]
 
 
@@ -245,7 +244,7 @@ READING_COMMANDS = (
 
 
 def run_commands(installation):
-    """Return the output of the reading commands, and the help of every command."""
+    """Return the output and exit code of the reading commands."""
     entries = {}
     for command in READING_COMMANDS:
         normaliser, paid = installation.make_normaliser(), next(iter(installation.orders))
@@ -255,24 +254,4 @@ def run_commands(installation):
         code, out, err = run_command(*command.format(paid=paid).split(), *config_option)
         output = normaliser.json(json.loads(out)) if "--json" in command else normaliser.text(out)
         entries[f"merlin {command}"] = f"{output.rstrip()}\n{normaliser.text(err)}exit {code}"
-    names = [
-        name
-        for word in command_line.COMMANDS
-        for name in _list_commands(command_line.load_command(word), word)
-    ]
-    for name in sorted(["", *names]):
-        out = run_command(*name.split(), "--help")[1]
-        entries[f"{' '.join(['merlin', *name.split()])} --help"] = _strip_frames(out)
     return entries
-
-
-def _list_commands(command, name):
-    yield name
-    for subname, subcommand in getattr(command, "commands", {}).items():
-        yield from _list_commands(subcommand, f"{name} {subname}")
-
-
-def _strip_frames(text):
-    """Return a help text without its frames and columns."""
-    lines = (" ".join(re.sub("[│╭╮╰╯─]", " ", line).split()) for line in text.splitlines())
-    return "\n".join(line for line in lines if line)

@@ -41,10 +41,8 @@ def read_entries(name):
     }
 
 
-# Elements with their attributes; placeholders of orders; response headers; commands.
-NOT_READ = re.compile(
-    r'^(?:\s*<[a-z]\w*(?: [\w-]+(?:="[^"]*")?)*>)+|<(?:paid|waiting)-\w+>|^[a-z-]+: .*|/\w+'
-)
+# Addresses of links and forms; placeholders of orders; names of commands.
+NOT_READ = re.compile(r"\]\([^)]*\)|^form \w+ .*|<(?:paid|waiting)-\w+>|/\w+")
 # A provider's own words.
 QUOTED = "Ответ поставщика: «"
 
@@ -53,12 +51,12 @@ def list_lines(name):
     """Yield (heading, line) for the lines that people read."""
     for heading, text in read_entries(name).items():
         for line in text.split("\n"):
-            if not re.match("marks: |as ", line):
+            if not re.match(r"marks: |\d{3} ", line):
                 # Only the label of a button.
                 yield heading, NOT_READ.sub("", re.sub(r" \| [^\]]*\]", "]", line))
 
 
-RUSSIAN = ("bot.student", "bot.admin", "pages.anonymous", "pages.student", "pages.admin")
+RUSSIAN = ("bot.student", "bot.admin", "pages.student", "pages.admin")
 
 
 @pytest.mark.parametrize("name", RUSSIAN)
@@ -68,12 +66,12 @@ def test_russian_texts_contain_no_raw_english_states(name):
     ] == []
 
 
-@pytest.mark.parametrize("name", ["bot.student", "bot.teacher", "bot.admin", "pages.student"])
+@pytest.mark.parametrize("name", ["bot.student", "bot.admin", "pages.student"])
 def test_internal_ids_are_not_shown(name):
     assert [item for item in list_lines(name) if re.search("<(id|token)-", item[1])] == []
 
 
-@pytest.mark.parametrize("name", ["bot.student", "bot.teacher", "bot.admin"])
+@pytest.mark.parametrize("name", ["bot.student", "bot.admin"])
 def test_bot_screens_name_the_zone_of_users_who_have_not_chosen_one(name):
     lines_by_heading: dict[str, list[str]] = {}
     for heading, line in list_lines(name):
@@ -88,12 +86,12 @@ def test_times_in_command_outputs_name_their_zone():
     assert [item for item in list_lines("commands") if TIME.search(item[1])] == []
 
 
-@pytest.mark.parametrize("role", ["anonymous", "student", "teacher", "admin"])
+@pytest.mark.parametrize("role", ["student", "admin"])
 def test_pages_with_times_name_their_zone(role):
     pages = read_entries(f"pages.{role}")
     headings_without_zone = [
         heading
         for heading, text in pages.items()
-        if "<html" in text and "<clock>" in text and 'class="zone' not in text
+        if "text/html" in text and "<clock>" in text and "Время на этой странице:" not in text
     ]
     assert headings_without_zone == []
