@@ -154,11 +154,17 @@ class Demo:
         return None
 
     def call_until_answered(
-        self, person: str, path: str, is_running: threading.Event, body: object
+        self,
+        person: str,
+        path: str,
+        is_running: threading.Event,
+        body: object,
+        *,
+        as_form: bool = False,
     ) -> httpx2.Response | None:
         """Repeat a call until it is answered; None after the load."""
         for _ in itertools.count():
-            answer = self.post(person, path, json=body)
+            answer = self.post(person, path, **{"data" if as_form else "json": body})
             # 409: the daemon has not seen a commit yet.
             reasons = ("busy-file", "unseen-commit")
             is_early = answer is not None and any(reason in answer.text for reason in reasons)
@@ -279,10 +285,15 @@ class Load:
             with suppress(httpx2.HTTPError):
                 httpx2.post(shop, json={"payment": order, "outcome": outcome}, timeout=CALL_S)
             if number % 3 == 0:
-                body = {"reason": "не подошло"}
-                self.demo.call_until_answered(
-                    "vera", f"api/payments/{order}/refund", self.is_running, body
-                )
+                self._refund(order)
+
+    def _refund(self, order: str) -> None:
+        """Refund an order on its page if it is paid by now."""
+        query = "SELECT id FROM ledger WHERE purchase_id = ? AND kind = 'grant'"
+        for (grant,) in query_rows(self.demo.place, query, order):
+            form = {"once": order, "grant": grant, "reason": "не подошло", "sure": "true"}
+            path, running = f"admin/billing/{order}/refund", self.is_running
+            self.demo.call_until_answered("vera", path, running, form, as_form=True)
 
     def _watch_serving(self) -> None:
         known_datasets: set[str] = set()

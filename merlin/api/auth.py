@@ -402,9 +402,6 @@ MaterialEditor = Annotated[Caller, Depends(RequiredAccess(Scope.MATERIALS_WRITE)
 JobViewer = Annotated[Caller, Depends(RequiredAccess(Scope.JOBS_READ, Permission.WATCH))]
 JobLauncher = Annotated[Caller, Depends(RequiredAccess(Scope.JOBS_ADMIN, Permission.LAUNCH))]
 ModelPromoter = Annotated[Caller, Depends(RequiredAccess(Scope.JOBS_ADMIN, Permission.PROMOTE))]
-UserViewer = Annotated[Caller, Depends(RequiredAccess(Scope.JOBS_READ, Permission.USERS))]
-UserAdmin = Annotated[Caller, Depends(RequiredAccess(None, Permission.USERS))]
-RefundAdmin = Annotated[Caller, Depends(RequiredAccess(None, Permission.REFUNDS))]
 
 
 def require_same_origin(request: Request) -> None:

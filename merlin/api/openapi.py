@@ -48,7 +48,7 @@ async def part(name: str) -> Response:
 TOPICS = (
     *("courses", "favourites", "openai", "sessions", "ratings", "usage", "plans", "orders"),
     *("me", "sign-in", "keys", "teaching", "changes", "examples", "datasets", "builds"),
-    *("jobs", "models", "verdicts", "office", "people", "payments", "process", "hooks"),
+    *("jobs", "models", "verdicts", "process", "hooks"),
 )
 
 

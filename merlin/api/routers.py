@@ -12,8 +12,6 @@ from merlin.api.rest import (
     health,
     jobs,
     orders,
-    payments,
-    people,
     sign_in,
     teaching,
 )
@@ -42,10 +40,6 @@ API: tuple[APIRouter, ...] = (
     jobs.model_router,
     jobs.verdict_router,
     jobs.request_router,
-    health.status_router,
-    people.router,
-    payments.payment_router,
-    payments.sum_router,
 )
 # Not part of the public API: probes, webhooks, the OpenAI protocol, the reference page.
 OTHERS: tuple[APIRouter, ...] = (

@@ -43,13 +43,11 @@ def show_payment(ctx: Context, actor: Actor, purchase_id: str) -> OrderDetails:
     return details_of(ctx, Purchases(ctx.db, ctx.clock).find(purchase_id))
 
 
-def grant_to_refund(
-    details: OrderDetails, grant_id: int | None = None, *, is_newest: bool = False
-) -> int:
+def grant_to_refund(details: OrderDetails, grant_id: int | None = None) -> int:
     """Return the id of the grant to refund: `grant_id`, or the one with money left.
 
-    If several have money left, `is_newest` selects the newest. Raises NotFound for an unknown id;
-    Refused if nothing was paid, or several grants have money left and none is selected.
+    Raises NotFound for an unknown id; Refused if nothing was paid, or several grants have money
+    left and none is selected.
     """
     amounts = details.remaining_amounts
     if not amounts:
@@ -59,7 +57,7 @@ def grant_to_refund(
             raise NotFound(f"no grant {grant_id}", "billing-no-payment")
         return grant_id
     open_grants = [entry_id for entry_id, amount in amounts.items() if amount.minor]
-    if len(open_grants) > 1 and not is_newest:
+    if len(open_grants) > 1:
         names = ", ".join(str(grant) for grant in open_grants)
         raise Refused("several payments", "billing-which-grant", grants=names)
     return (open_grants or [*amounts])[-1]
@@ -73,8 +71,6 @@ def request_refund(
     minor: int | None,
     reason: str,
     once: str = "",
-    *,
-    is_newest: bool = False,
 ) -> Refund:
     """Store a refund of `minor` kopecks or Stars; None: all that is left of a grant.
 
@@ -83,7 +79,7 @@ def request_refund(
     """
     check_reason(reason)
     details = show_payment(ctx, actor, purchase_id)
-    grant = grant_to_refund(details, grant_id, is_newest=is_newest)
+    grant = grant_to_refund(details, grant_id)
     amount = None if minor is None else Amount(minor, details.remaining_amounts[grant].currency)
 
     return Refunds(ctx.db, ctx.clock).request(grant, amount, reason, actor.name, once)

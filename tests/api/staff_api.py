@@ -102,8 +102,8 @@ class Committer:
 
 
 # Beside anna, boris and vera: another student, another course's teacher, an editor, a blocked
-# user; `SOMEBODY` is the user that admins manage.
-OTHER, ELSEWHERE, EDITOR, BLOCKED, SOMEBODY = 1004, 1005, 1006, 1007, 1008
+# user.
+OTHER, ELSEWHERE, EDITOR, BLOCKED = 1004, 1005, 1006, 1007
 MONTH = timedelta(days=30)
 COURSES_WITH_EXAMPLES = {**COURSES, "algorithms": {**COURSES["algorithms"], **make_good_files(4)}}
 
@@ -118,7 +118,7 @@ class FullSite(DaemonSite):
         self.roles.grant(BORIS, Role.TEACHER, "cli:vera", "trial")
         self.add_user(ELSEWHERE, Role.TEACHER, "networks")
         self.add_user(EDITOR, Role.EDITOR)
-        for user_id in (ANNA, OTHER, BLOCKED, SOMEBODY):
+        for user_id in (ANNA, OTHER, BLOCKED):
             self.add_user(user_id)
         Users(self.db).block(BLOCKED, "cli:vera")
         set_bot_name(self)
@@ -146,7 +146,6 @@ class FullSite(DaemonSite):
             "job_id": 1,
             "model_id": 1,
             "request_id": response.json()["id"],
-            "user_id": SOMEBODY,
             "turn_id": turn,
             "session_id": conversation.session_id,
             "key_id": key.id,
@@ -169,7 +168,6 @@ class FullSite(DaemonSite):
             "order_id": order.purchase_id,
             "renewal_id": renewal_id,
         }
-        self.path_values["code"] = "LETO"
 
     def request_body(self, name, sample):
         """Return the body of an operation: `sample` unless it does not fit this data."""

@@ -5,10 +5,8 @@ from functools import partial
 
 import pytest
 
-from merlin.core.heartbeat import Heartbeat
 from merlin.core.permissions import Role
 from merlin.db.audit import Audit
-from merlin.db.processes import Heartbeats
 from merlin.db.requests import Requests
 from merlin.db.tables import PROOF_ANSWER
 from tests.api.running_api import ANNA, BORIS, VERA
@@ -205,7 +203,6 @@ def test_teacher_sees_only_the_pipeline_of_their_own_datasets(jobs_site):
         for name in ("jobs", "models", "builds", "promotions", "verdicts", "datasets"):
             assert other.get(f"/api/{name}").json()[name] == []
             assert student.get(f"/api/{name}").json()[name]
-        assert other.get("/api/status").json()["datasets"] == []
 
 
 def test_nan_in_job_data_is_returned_as_null(site):
@@ -219,16 +216,6 @@ def test_nan_in_job_data_is_returned_as_null(site):
     assert response.status_code == 200
     assert response.json()["events"][-1]["data"] == {"step": 1, "train_loss": None}
     assert response.json()["losses"]["train"] == []
-
-
-def test_status_shows_which_processes_are_alive(site):
-    now = site.services.clock()
-    Heartbeats(site.database).beat(Heartbeat("daemon", "here", 1, now, now, "poll"))
-    body = site.admin.get("/api/status").json()
-    alive = {process["process"]: process["alive"] for process in body["processes"]}
-    assert alive == {"api": True, "daemon": True}  # the API reports itself while it runs
-    assert body["datasets"][0]["name"] == "trial"
-    assert body["queues"]["jobs"] == 1
 
 
 def test_comparing_two_models_opens_the_evaluation_of_the_newer_one(site):

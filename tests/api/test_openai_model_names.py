@@ -57,18 +57,18 @@ def test_model_name_maps_to_its_dataset():
 
 
 def test_plain_question_goes_to_the_serving_model():
-    request = request_of_call(CONTEXT, chat_question(), 0)
+    request = request_of_call(CONTEXT, chat_question())
     assert (request.dataset, request.chosen, request.system) == ("algorithms", None, "")
     assert request.general == [("chat", None)]
 
 
 def test_custom_system_prompt_goes_to_the_assistant_model():
-    request = request_of_call(CONTEXT, chat_question(system="Отвечай стихами."), 0)
+    request = request_of_call(CONTEXT, chat_question(system="Отвечай стихами."))
     assert (request.system, request.assistant) == ("Отвечай стихами.", ("chat", "helper"))
 
 
 def test_image_anywhere_in_the_conversation_selects_the_vision_model():
     question = chat_question(PICTURE, Message("assistant", "Кот."), Message("user", "Какой?"))
-    assert request_of_call(CONTEXT, question, 0).chosen == ("eyes", "sees")
+    assert request_of_call(CONTEXT, question).chosen == ("eyes", "sees")
     assert question.kind is Format.PHOTO
     assert chat_question().kind is Format.TEXT

@@ -81,10 +81,10 @@ class ApiProcess:
                 act()
             assert wait_for_exit(process) == 137, (self.folder / "api.log").read_text()[-3000:]
 
-    def post(self, user_id, path, **body):
+    def post(self, user_id, path, form=None, **body):
         headers = {"Cookie": f"merlin={self.tokens[user_id]}", "Origin": self.address}
-        address = f"{self.address}{path}"
-        return httpx.post(address, json=body, headers=headers, timeout=longest())
+        content = {"json": body} if form is None else {"data": form}
+        return httpx.post(f"{self.address}{path}", headers=headers, timeout=longest(), **content)
 
     def read_billing(self, read):
         with open_read_only(self.config) as database:
@@ -146,8 +146,16 @@ def _kill_while_paying(api, order_id):
 
 
 def _kill_while_refunding(api, order_id):
-    path = f"/api/payments/{order_id}/refund"
-    api.kill_during("refund.intended", lambda: api.post(VERA, path, reason="не подошло"))
+    path = f"/admin/billing/{order_id}/refund"
+    (grant,) = api.read_billing(
+        lambda rows: [
+            entry.entry_id
+            for entry in rows.ledger.entries(order_id)
+            if entry.kind is EntryKind.GRANT
+        ]
+    )
+    form = {"once": "0" * 32, "grant": grant, "reason": "не подошло", "sure": "true"}
+    api.kill_during("refund.intended", lambda: api.post(VERA, path, form))
     assert api.shop.refunds() == []
     for point in ("refund.sent", "refund.recorded"):
         api.age_records()

@@ -36,7 +36,7 @@ from merlin.api.pages.plans import (
     takes_roubles,
 )
 from merlin.api.rate_limits import Limits
-from merlin.api.rest.payments import orders_part
+from merlin.api.rest.orders import orders_part
 from merlin.api.schema import MAX_ID, Hex, Part
 from merlin.app import orders
 from merlin.app.bot_settings import bot_link

@@ -1,13 +1,11 @@
-"""Status: what serves, what waits, which processes are alive; health for admins; probes.
+"""Probes: `/healthz` and `/readyz` state whether the process is alive and ready.
 
-`/healthz` and `/readyz` state whether the process is alive and ready. The latter answers only the
-monitoring addresses, and 404 to all others.
+The latter answers only the monitoring addresses, and 404 to all others.
 """
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
 from contextlib import suppress
-from datetime import datetime
 from typing import Annotated, TypeVar
 
 from pydantic import Field
@@ -15,23 +13,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from typing_extensions import TypedDict
 
-from merlin.api.auth import JobViewer, UserViewer
 from merlin.api.hooks import is_from_network
 from merlin.api.problems import problems
-from merlin.api.schema import InLanguage, Shape, operation_router
+from merlin.api.schema import operation_router
 from merlin.api.services import ApiServices, services_of
-from merlin.app.actor import Actor
-from merlin.app.context import Context
-from merlin.app.health import (
-    BudgetView,
-    DiskView,
-    ProcessView,
-    QueueView,
-    SunsetView,
-    list_processes,
-    read_health,
-)
-from merlin.app.status import read_status
+from merlin.app.health import list_processes
 from merlin.config import INSTALLATION_HEADER, installation_id
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.heartbeat import DATABASE_STATES
@@ -39,77 +25,6 @@ from merlin.core.log import get_logger, redact
 
 T = TypeVar("T")
 log = get_logger(__name__)
-
-status_router = operation_router(prefix="/api", tags=["office"])
-
-_ALARMS = 20
-
-
-class DatasetLine(Shape):
-    """A summary of a dataset."""
-
-    name: str
-    verdict: str | None
-    build: str | None
-    serving: str | None = Field(description="Build of the live model; null if none is live.")
-    job: str | None = Field(description="State of the newest job; null if there is none.")
-
-
-StatusShown = TypedDict(
-    "StatusShown",
-    {"datasets": list[DatasetLine], "queues": dict[str, int], "processes": Sequence[ProcessView]},
-)
-
-
-class AlarmShown(Shape):
-    """An alarm sent to the admins."""
-
-    at: datetime = Field(validation_alias="created_at")
-    text: InLanguage
-
-
-class HealthShown(Shape):
-    """The health of the system."""
-
-    processes: Sequence[ProcessView]
-    queues: Sequence[QueueView]
-    failures: dict[str, int] = Field(
-        description="Number of failures in the last 24 hours, by kind."
-    )
-    budget: Sequence[BudgetView]
-    sunsets: Sequence[SunsetView]
-    disk: DiskView | None
-    alarms: list[AlarmShown]
-
-
-@status_router.get("/status", summary="Get the status of all datasets")
-async def show_status(caller: JobViewer) -> StatusShown:
-    """Return the newest results of the datasets that the caller may watch, queues and processes."""
-
-    def read(ctx: Context, actor: Actor) -> StatusShown:
-        current = read_status(ctx, actor)
-        lines = [
-            DatasetLine(
-                name=name,
-                verdict=dataset.verdict.verdict if dataset.verdict else None,
-                build=dataset.verdict.build if dataset.verdict else None,
-                serving=dataset.serving.build if dataset.serving else None,
-                job=dataset.job.state if dataset.job else None,
-            )
-            for name, dataset in current.datasets.items()
-        ]
-        return {"datasets": lines, "queues": dict(current.queues), "processes": list_processes(ctx)}
-
-    return await caller.read(read, caller.actor)
-
-
-@status_router.get("/health", summary="Get system health")
-async def show_health(caller: UserViewer) -> HealthShown:
-    """Return processes, queues, failures, spending, model shutdown dates, disk space and alarms."""
-    return HealthShown.from_object(
-        await caller.read(read_health, caller.actor, _ALARMS), caller.language
-    )
-
 
 process_router = operation_router(tags=["process"])
 

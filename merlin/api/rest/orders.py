@@ -5,7 +5,9 @@ orders answer 404. API keys cannot buy: these calls require a personal sign-in. 
 plan again when it ends, until its owner stops it.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Literal
 
@@ -13,24 +15,120 @@ from pydantic import Field
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
-from merlin.api.auth import Anyone, Person, Reader
+from merlin.api.auth import Anyone, Caller, Person, Reader
 from merlin.api.problems import Problem, problems
-from merlin.api.rest.payments import Days, OrderShown, Pack, RenewalShown, order_view, orders_part
 from merlin.api.schema import (
     Body,
     Hex,
     Id,
     Line,
+    Page,
     Part,
     Shape,
     operation_router,
     view_response,
 )
 from merlin.app import orders, plans, shop
+from merlin.app.settlement import reason_key
+from merlin.billing.purchases import Purchase, PurchaseState
 from merlin.billing.quota import Format, Plan, allowance_of, plan_title
-from merlin.core.errors import Refused
+from merlin.billing.subscriptions import RenewalState
+from merlin.core.errors import NotFound, Refused
+from merlin.core.i18n import text
 from merlin.core.money import Amount
 from merlin.providers.payments import MAX_CONTACT_LENGTH, Gateway, normalise_contact
+
+Days = Annotated[
+    int | None,
+    Field(description="Duration in days; null for a question pack, which does not expire."),
+]
+Pack = Annotated[
+    dict[Format, int], Field(description="Questions in the pack by format; empty for a plan.")
+]
+
+
+class OrderShown(Shape):
+    """An order."""
+
+    id: str = Field(validation_alias="purchase_id")
+    state: PurchaseState
+    gateway: Gateway
+    plan: str
+    title: str = Field(
+        description="Title of the purchase at the time of the order, in the caller's language."
+    )
+    days: Days
+    pack: Pack
+    amount: Amount = Field(
+        description="What was paid in all, for several payments too; the price before that."
+    )
+    saves_payment_method: bool = Field(
+        validation_alias="keeps_method",
+        description="Whether the payment method is saved for auto-renewal.",
+    )
+    is_renewal: bool = Field(description="Whether the order was created by an auto-renewal.")
+    is_test: bool
+    pay_url: str = Field(
+        description='URL of the payment page; "" if there is none or it is no longer needed.'
+    )
+    reason: str = Field(
+        description='Reason for the cancellation, in the caller\'s language; "" for none.'
+    )
+    created_at: datetime
+    expires_at: datetime
+
+
+class RenewalShown(Shape):
+    """The auto-renewal of a plan."""
+
+    id: int = Field(validation_alias="renewal_id")
+    plan: str
+    title: str
+    gateway: Gateway
+    state: RenewalState
+    method: str = Field(
+        validation_alias="method_title",
+        description='Display name of the payment method; "" if unknown.',
+    )
+    consented_at: datetime
+    next_at: datetime = Field(description="When the plan is charged again, or ends.")
+
+
+def order_view(purchase: Purchase, language: str) -> OrderShown:
+    """Return an order as its owner sees it, in their language."""
+    order, promise = purchase.order, purchase.order.promise
+    is_canceled = purchase.state is PurchaseState.CANCELED
+    values = {
+        **asdict(promise),
+        **asdict(order),
+        **asdict(purchase),
+        "amount": purchase.amount,
+        "title": promise.title_in(language),
+        "is_renewal": order.renewal_id is not None,
+        "pay_url": purchase.pay_url if purchase.state is PurchaseState.PENDING else "",
+        "reason": text(language, reason_key(purchase.reason)) if is_canceled else "",
+    }
+    return OrderShown.from_object(values, language)
+
+
+async def orders_part(
+    caller: Caller,
+    page: Page,
+    list_newest: Callable[..., Sequence[Purchase]],
+    *which: object,
+) -> Sequence[Purchase]:
+    """Return one part of the orders that `list_newest` returns, and set the Link header.
+
+    Raises Problem 422 for an unknown cursor.
+    """
+    try:
+        purchases = await caller.read(
+            list_newest, caller.actor, page.size + 1, page.after(""), *which
+        )
+    except NotFound:
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-cursor") from None
+    return page.take_part(purchases, lambda purchase: purchase.purchase_id)
+
 
 order_router = operation_router(prefix="/api/orders", tags=["orders"])
 
@@ -87,7 +185,7 @@ async def place_order(caller: Person, body: OrderBody) -> Response:
     purchase = await caller.write(
         shop.place_order, caller.actor, *requested, keeps_method=body.save_payment_method
     )
-    view = order_view(OrderShown, purchase, caller.language)
+    view = order_view(purchase, caller.language)
     return view_response(view, caller.language, HTTPStatus.CREATED, f"/api/orders/{view.id}")
 
 
@@ -95,15 +193,14 @@ async def place_order(caller: Person, body: OrderBody) -> Response:
 async def list_orders(caller: Reader, page: Part) -> OrderList:
     """Return the caller's orders, newest first, including those placed in the bot."""
     purchases = await orders_part(caller, page, orders.list_orders)
-    return {"orders": [order_view(OrderShown, purchase, caller.language) for purchase in purchases]}
+    return {"orders": [order_view(purchase, caller.language) for purchase in purchases]}
 
 
 @order_router.get("/{order_id}", summary="Get an order")
 async def show_order(caller: Reader, order_id: Hex) -> OrderShown:
     """Return one of the caller's orders."""
-    return order_view(
-        OrderShown, await caller.read(orders.show_order, caller.actor, order_id), caller.language
-    )
+    purchase = await caller.read(orders.show_order, caller.actor, order_id)
+    return order_view(purchase, caller.language)
 
 
 @order_router.post("/{order_id}/pay", summary="Pay an order", responses=problems(409, 502))
@@ -114,7 +211,7 @@ async def pay_order(caller: Person, order_id: Hex) -> PayPage:
     YooKassa does not respond: nothing was charged, and a retry does not create a second payment.
     """
     purchase = await orders.pay_order(caller.services, caller.actor, order_id)
-    view = order_view(OrderShown, purchase, caller.language)
+    view = order_view(purchase, caller.language)
     return {"pay_url": view.pay_url, "order": view}
 
 

@@ -4,7 +4,9 @@ Each change needs confirmation.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
+from operator import attrgetter
 from typing import Annotated, Concatenate, Literal, ParamSpec
 
 from fastapi import Form, Query
@@ -20,11 +22,11 @@ from merlin.api.pages.page import (
     refusal_text,
     render_page,
 )
-from merlin.api.rest.people import users_part
-from merlin.api.schema import LINE, Id, Part, SearchQuery, part
+from merlin.api.schema import LINE, Id, Page, Part, SearchQuery, part, read_cursor
 from merlin.app import users
 from merlin.app.actor import Actor
 from merlin.app.context import Context
+from merlin.app.users import UserList
 from merlin.billing.quota import MAX_GIFT, Format
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission, Role
@@ -54,13 +56,24 @@ async def show_audit(
     return render_page(context, "admin_audit.html", view)
 
 
+async def _users_part(context: PageContext, page: Page, query: str) -> UserList:
+    """Return one part of the users and set the Link header."""
+    if query.strip():
+        page.set_next_cursor("")
+        return await context.read(users.list_users, context.actor, query, limit=page.size)
+    after = read_cursor(page.cursor, str, int)
+    found = await context.read(users.list_users, context.actor, limit=page.size + 1, after=after)
+    part_views = page.take_part(found.users, attrgetter("first_seen_at"), attrgetter("id"))
+    return replace(found, users=[*part_views])
+
+
 _DAYS = (7, 30, 90, 365, 0)
 
 
 @router.get("/admin/users")
 async def show_people(context: UserAdminContext, page: Part, query: SearchQuery = "") -> Response:
     """Return one part of the users, or those that match a query."""
-    page_view = await users_part(context, page, query)
+    page_view = await _users_part(context, page, query)
     view = {"query": query, "people": page_view, "next_href": next_href(page)}
     return render_page(context, "admin_users.html", view)
 
