@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import quote
@@ -37,9 +37,8 @@ from merlin.core.i18n import text
 from merlin.core.memory import without_garbage_collection
 from merlin.core.messages import SamplingParams
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
-from merlin.dataset.fix import Fix, fix_files
 from merlin.dataset.rules import RULES, Rule, find_nearest
-from merlin.dataset.work_tree import Folder, find_folders, read_index, work_tree
+from merlin.dataset.work_tree import Folder, find_folders, work_tree
 
 if TYPE_CHECKING:
     from merlin.dataset.check import CheckedDataset
@@ -55,9 +54,6 @@ _COMMIT = Annotated[
 _FORMAT = Annotated[
     Literal["text", "json", "github", "sarif"],
     typer.Option("--format", help="Output format of the findings."),
-]
-_FIX = Annotated[
-    bool, typer.Option("--fix", help="Fix what can be fixed without guessing, then check.")
 ]
 _ASK_BASE = Annotated[
     bool,
@@ -79,7 +75,6 @@ def check(  # noqa: PLR0913 - each is an option of the command
     *,
     commit: _COMMIT = "",
     shape: _FORMAT = "text",
-    fix: _FIX = False,
     ask_base: _ASK_BASE = False,
     base: Base = "",
     limit: Limit = None,
@@ -90,15 +85,14 @@ def check(  # noqa: PLR0913 - each is an option of the command
     json: AsJson = False,
 ) -> None:
     """Check datasets; report problems with file, line and column; exit 1 on errors."""
-    if commit and (paths or fix):
-        key = "check-fix-or-commit" if fix else "check-paths-or-commit"
-        raise ConfigError("paths or --fix and --commit together", key)
+    if commit and paths:
+        raise ConfigError("paths and --commit together", "check-paths-or-commit")
     checked: CheckedFolders | None = [] if ask_base else None
     with without_garbage_collection():
         if commit:
             outcome = _combine(_check_commit(commit, config, checked))
         else:
-            outcome = check_paths(paths or _CURRENT_FOLDER, fix=fix, checked=checked)
+            outcome = check_paths(paths or _CURRENT_FOLDER, checked)
     if checked is not None:
         from merlin.cli.paid_questions import ask_bases
 
@@ -114,8 +108,6 @@ def check(  # noqa: PLR0913 - each is an option of the command
         ]
         outcome = replace(outcome, findings=[*outcome.findings, *found])
     shape = "json" if json else shape
-    for applied in (outcome.fixes or ()) if shape != "json" else ():
-        sys.stderr.write(fix_text(applied, language()) + "\n")
     output = FORMATS[shape](outcome, language())
     if output:
         sys.stdout.write(output + "\n")
@@ -123,46 +115,22 @@ def check(  # noqa: PLR0913 - each is an option of the command
         raise typer.Exit(1)
 
 
-def check_paths(
-    paths: Iterable[Path], *, fix: bool = False, checked: CheckedFolders | None = None
-) -> CheckReport:
-    """Check the datasets at the given paths and return the result, with `fix` after fixing them.
+def check_paths(paths: Iterable[Path], checked: CheckedFolders | None = None) -> CheckReport:
+    """Check the datasets at the given paths and return the result.
 
     Checked datasets are appended to `checked`, which takes memory. Raises ConfigError if there is
-    no dataset. With `fix`, raises Refused and SourceError as `read_index` does, before any change.
+    no dataset.
     """
-    to_check = find_folders(paths)
-    if not fix:
-        return _combine(_check_folder(folder, checked) for folder in to_check)
-    indexes = [read_index(folder.path) for folder in to_check]
-    fixes = [
-        fix_files(folder.path, work_tree(folder.path)[0], index, folder.holds)
-        for folder, index in zip(to_check, indexes, strict=True)
-    ]
-    moved = [
-        folder.follow_renames({file_fix.path: file_fix.new_path for file_fix in file_fixes})
-        for folder, file_fixes in zip(to_check, fixes, strict=True)
-    ]
-    shown_fixes = [
-        replace(
-            file_fix,
-            path=_add_prefix(folder.shown, file_fix.path),
-            new_path=_add_prefix(folder.shown, file_fix.new_path),
-        )
-        for folder, file_fixes in zip(to_check, fixes, strict=True)
-        for file_fix in file_fixes
-    ]
-    return _combine((_check_folder(folder, checked) for folder in moved), shown_fixes)
+    return _combine(_check_folder(folder, checked) for folder in find_folders(paths))
 
 
-def _combine(results: Iterable[DatasetResult], fixes: Sequence[Fix] | None = None) -> CheckReport:
+def _combine(results: Iterable[DatasetResult]) -> CheckReport:
     listed = list(results)
     return CheckReport(
         datasets=len(listed),
         files=sum(files for files, _, _ in listed),
         examples=sum(examples for _, examples, _ in listed),
         findings=[finding for _, _, findings in listed for finding in findings],
-        fixes=fixes,
     )
 
 
@@ -221,31 +189,16 @@ _GITHUB = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: 
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """The result of a check: `files` read, valid `examples`, and findings with displayed paths.
-
-    `fixes` are those made by `--fix`, or None without it.
-    """
+    """The result of a check: `files` read, valid `examples`, and findings with displayed paths."""
 
     datasets: int
     files: int
     examples: int
     findings: Sequence[Finding]
-    fixes: Sequence[Fix] | None = None
 
     def count(self, severity: Severity) -> int:
         """Return the number of findings of this severity."""
         return sum(finding.severity is severity for finding in self.findings)
-
-
-def fix_text(fix: Fix, language: str) -> str:
-    """Return one or two lines that describe what was fixed in a file."""
-    fixes = ", ".join(text(language, f"fix-{name}") for name in fix.mended)
-    path = fix.path if fix.new_path == fix.path else f"{fix.path} -> {fix.new_path}"
-    lines = [text(language, "check-fixed", path=path, what=fixes)] if fixes else []
-    if fix.left:
-        why = text(language, f"fix-left-{fix.left}", reason=fix.reason)
-        lines.append(text(language, "check-fix-left", path=fix.path, why=why))
-    return "\n".join(lines)
 
 
 def format_text(outcome: CheckReport, language: str) -> str:
@@ -278,9 +231,6 @@ def format_json(outcome: CheckReport, language: str) -> str:
         for finding in outcome.findings
     ]
     values = {"files": outcome.files, "examples": outcome.examples, "findings": findings}
-    if outcome.fixes is not None:
-        fixes = ({**asdict(fix), "message": fix_text(fix, language)} for fix in outcome.fixes)
-        values["fixes"] = list(fixes)
     return json.dumps(values, ensure_ascii=False, indent=2)
 
 

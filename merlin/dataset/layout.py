@@ -213,7 +213,7 @@ def _find_entry_error(entry: Entry) -> Finding | None:
 def _find_name_error(entry: Entry) -> Finding | None:
     if len(entry.path) <= MAX_NAME_BYTES and _PLAIN_PATH.fullmatch(entry.path):
         return None
-    proposed = suggest_path(entry.path)
+    proposed = _propose_path(entry.path)
     if proposed == entry.path:
         return None
     return _find_windows_error(entry) or _entry_finding(entry, "bad-name", proposed=proposed)
@@ -226,7 +226,7 @@ def _find_windows_error(entry: Entry) -> Finding | None:
         return None
     proposed = "/".join(map(suggest_name, names))
     if is_meant_as_example(entry.path):
-        proposed = suggest_path(entry.path)
+        proposed = _propose_path(entry.path)
     return _entry_finding(entry, "windows-name", name=shorten(name), proposed=proposed)
 
 
@@ -235,7 +235,7 @@ def is_meant_as_example(path: str) -> bool:
     return path.startswith(EXAMPLES) and bool(_yaml_suffix(path))
 
 
-def suggest_path(path: str) -> str:
+def _propose_path(path: str) -> str:
     """Return a similar valid path for an example, without the folders that make it too long."""
     return _suggest_path(path, path.rpartition("/")[2].removesuffix(_yaml_suffix(path)))
 

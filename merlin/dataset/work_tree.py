@@ -1,21 +1,18 @@
 """Read datasets from a folder on disk as git would see them, without git.
 
-Links are not followed: a link is an entry of its own and becomes a finding. If git is available,
-its index tells which contents of the files it could restore.
+Links are not followed: a link is an entry of its own and becomes a finding.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 import stat
-import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from merlin.core.errors import ConfigError, Refused, SourceError
+from merlin.core.errors import ConfigError
 from merlin.dataset.finding import escape_unprintable
 from merlin.dataset.yaml_io import MAX_FILE_BYTES
 from merlin.git.source import EXECUTABLE, FILE, GITLINK, SYMLINK, BlobReader, Entry
@@ -50,21 +47,9 @@ class Folder:
 
     def holds(self, path: str) -> bool:
         """Return whether `path`, relative to the folder, was requested."""
-        return not self.only or any(self._find_requested(path))
-
-    def _find_requested(self, path: str) -> Iterator[str]:
-        """Yield the requested paths that are `path` or a folder above it."""
         parts = escape_unprintable(path).split("/")
         above = ("/".join(parts[:depth]) for depth in range(1, len(parts) + 1))
-        return (each for each in above if each in self.only)
-
-    def follow_renames(self, renamed: Mapping[str, str]) -> Folder:
-        """Return the same folder after files were renamed; `renamed`: old path -> new path."""
-        only = set(self.only)
-        for path, new in renamed.items():
-            parts = escape_unprintable(new).split("/")
-            only |= {"/".join(parts[: each.count("/") + 1]) for each in self._find_requested(path)}
-        return replace(self, only=frozenset(only))
+        return not self.only or any(each in self.only for each in above)
 
 
 def find_folders(paths: Iterable[Path]) -> list[Folder]:
@@ -176,36 +161,3 @@ def _mode(file_stat: os.stat_result) -> str:
     if not stat.S_ISREG(file_stat.st_mode):
         return _OTHER
     return EXECUTABLE if file_stat.st_mode & stat.S_IXUSR else FILE
-
-
-# Git sets these for its hooks; they would point git to the wrong repository.
-_OF_A_HOOK = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX")
-_MERGED = "0"
-
-
-def read_index(folder: Path) -> dict[str, tuple[str, str]]:
-    """Return path within `folder` -> (mode, blob id) of every file in the index.
-
-    Paths that are not UTF-8 contain surrogates, as in `Entry`. Raises Refused without git,
-    SourceError for a folder outside a work tree.
-    """
-    if shutil.which("git") is None:
-        raise Refused("git is not installed", "git-absent")
-    process = subprocess.run(
-        ["git", "ls-files", "--stage", "-z"],  # noqa: S607
-        cwd=folder,
-        env={name: value for name, value in os.environ.items() if name not in _OF_A_HOOK},
-        capture_output=True,
-        check=False,
-    )
-    if process.returncode:
-        reason = process.stderr.decode("utf-8", "replace").strip()
-        arguments = {"path": str(folder), "reason": reason}
-        raise SourceError(f"{folder}: {reason}", "git-no-work-tree", **arguments)
-    index_entries = {}
-    for line in process.stdout.split(b"\0")[:-1]:
-        head, _, path = line.partition(b"\t")
-        mode, blob, stage = head.decode("ascii").split()
-        if stage == _MERGED:
-            index_entries[os.fsdecode(path)] = (mode, blob)
-    return index_entries

@@ -58,12 +58,12 @@ class Commit:
 SHA1_DIGITS = 40
 
 
-def blob_id(text: str | bytes, like: str = "") -> str:
+def blob_id(text: str, like: str = "") -> str:
     """Return the id that git gives a file with this content, with the hash algorithm of `like`.
 
     Source: git's hash-object: the hash of "blob", size, NUL, content; SHA-1 or SHA-256.
     """
-    content = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
+    content = text.encode("utf-8", "surrogatepass")
     data = b"blob %d\0" % len(content) + content
     if len(like) > SHA1_DIGITS:
         return hashlib.sha256(data).hexdigest()

@@ -12,4 +12,3 @@ git-unreadable = The mirror lacks something or is damaged: { $reason } It is che
 git-large = A file of { $size } bytes is too large to be read (limit: { $limit }).
 git-name = Not an object name in git: { $name }
 git-no-commit = commit { $revision } isn't among the fetched ones; give the start of an ID, or HEAD. To fetch the newest commits: merlin build DATASET
-git-no-work-tree = --fix changes only what git can restore, and { $path } isn't in a readable git repository: { $reason }
