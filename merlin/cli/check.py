@@ -1,8 +1,8 @@
 """`merlin check`: validate datasets before they are committed; `merlin rules` explains the rules.
 
 Checking paths needs no configuration, git or network. With `--commit` it checks a commit of the
-configured repository, as the daemon does. Findings are printed as text, JSON, GitHub annotations
-or SARIF. A finding's path begins with the folder as the user typed it, so that editors and
+configured repository, as the daemon does. Findings are printed as text, JSON or GitHub
+annotations. A finding's path begins with the folder as the user typed it, so that editors and
 terminals can open it.
 """
 
@@ -14,11 +14,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
-from urllib.parse import quote
 
 import typer
 
-from merlin import __version__
 from merlin.cli import language
 from merlin.cli.options import (
     DEFAULT,
@@ -52,7 +50,7 @@ _COMMIT = Annotated[
     str, typer.Option(help="Check this commit of the configured repository instead of paths.")
 ]
 _FORMAT = Annotated[
-    Literal["text", "json", "github", "sarif"],
+    Literal["text", "json", "github"],
     typer.Option("--format", help="Output format of the findings."),
 ]
 _ASK_BASE = Annotated[
@@ -183,7 +181,6 @@ def _check_commit(
         yield len(entries), checked.good, _with_prefix(checked.findings, prefix)
 
 
-_SARIF_SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _GITHUB = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
 
 
@@ -254,50 +251,10 @@ def _escape_property(message: str) -> str:
     return _escape_data(message).replace(":", "%3A").replace(",", "%2C")
 
 
-def format_sarif(outcome: CheckReport, language: str) -> str:
-    """Return a SARIF 2.1.0 log (OASIS), which code hosts and editors read."""
-    names = sorted({finding.rule for finding in outcome.findings})
-    rules = [_sarif_rule(RULES[name], language) for name in names]
-    driver = {"name": "merlin", "version": __version__, "rules": rules}
-    results = [
-        {
-            "ruleId": finding.rule,
-            "ruleIndex": names.index(finding.rule),
-            "level": str(finding.severity),
-            "message": {"text": finding.text(language)},
-            "locations": [
-                {
-                    "physicalLocation": {
-                        "artifactLocation": {"uri": quote(finding.path)},
-                        "region": {"startLine": finding.line, "startColumn": finding.column},
-                    }
-                }
-            ],
-        }
-        for finding in outcome.findings
-    ]
-    run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
-    log = {"$schema": _SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}
-    return json.dumps(log, ensure_ascii=False, indent=2)
-
-
-def _sarif_rule(rule: Rule, language: str) -> dict[str, object]:
-    """Return a SARIF reportingDescriptor, whose help a code host shows next to a finding."""
-    advice = rule.advice(language)
-    markdown = f"{advice}\n\n```\n{rule.example.rstrip()}\n```" if rule.example else advice
-    return {
-        "id": rule.name,
-        "shortDescription": {"text": rule.meaning(language)},
-        "help": {"text": advice, "markdown": markdown},
-        "defaultConfiguration": {"level": str(rule.severity)},
-    }
-
-
 FORMATS: dict[str, Callable[[CheckReport, str], str]] = {
     "text": format_text,
     "json": format_json,
     "github": format_github,
-    "sarif": format_sarif,
 }
 
 _NAME = Annotated[str, typer.Argument(metavar="[RULE]", help="Only this rule, with its example.")]

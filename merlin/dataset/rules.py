@@ -1,8 +1,8 @@
 """All rules of findings, each with an example that violates it.
 
 The meaning of a rule and the advice for fixing a violation are the Fluent texts `rule-<name>` and
-`rule-<name>-fix`. The command `merlin rules`, the page `docs/*/rules.md` and the descriptions in
-SARIF are made from this table; a test violates every rule by its example.
+`rule-<name>-fix`. The command `merlin rules` and the page `docs/*/rules.md` are made from this
+table; a test violates every rule by its example.
 
 An example is a file's text, or a shell command run in the folder of a dataset that contains
 `ABOUT_PATH` and 59 more examples. Examples are not translated.

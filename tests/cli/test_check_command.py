@@ -146,20 +146,6 @@ def test_github_annotations_escape_special_characters(datasets):
     )
 
 
-def test_sarif_holds_a_result_for_each_finding(datasets):
-    write(datasets / "neurotypology", {"examples/odd name.yaml": example_yaml()})
-    log = json.loads(run("--format", "sarif").stdout)
-    (result,) = log["runs"][0]["results"]
-    place = result["locations"][0]["physicalLocation"]
-    assert log["version"] == "2.1.0"
-    assert (result["ruleId"], result["level"]) == ("bad-name", "error")
-    assert place == {
-        "artifactLocation": {"uri": "datasets/neurotypology/examples/odd%20name.yaml"},
-        "region": {"startLine": 1, "startColumn": 1},
-    }
-    assert log["runs"][0]["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == "bad-name"
-
-
 def test_dataset_can_be_checked_alone_and_from_within(datasets, monkeypatch):
     write(datasets / "neurotypology", {"examples/bad.yaml": ""})
     assert check_result("datasets/neurotypology")[1]["files"] == 62

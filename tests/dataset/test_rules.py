@@ -12,7 +12,7 @@ import pytest
 
 import merlin.dataset
 from merlin import config
-from merlin.cli.check import check_paths, format_json, format_sarif
+from merlin.cli.check import check_paths
 from merlin.core.i18n import LANGUAGES, keys
 from merlin.dataset import layout
 from merlin.dataset.check import check
@@ -146,19 +146,6 @@ def test_every_rule_has_a_finding_text_a_meaning_and_advice(language):
     assert texts == set(RULES)
     for rule in RULES.values():
         assert rule.meaning(language) != rule.advice(language)
-
-
-@pytest.mark.functional
-def test_sarif_explains_the_rules_that_it_names(dataset, tmp_path):
-    (dataset / "examples" / "odd name.yaml").write_text(example_yaml(), "utf-8")
-    outcome = check_paths([tmp_path])
-    log = json.loads(format_sarif(outcome, "en"))
-    (shown_rule,) = log["runs"][0]["tool"]["driver"]["rules"]
-    rule = RULES["bad-name"]
-    assert shown_rule["shortDescription"]["text"] == rule.meaning("en")
-    assert shown_rule["help"]["text"] == rule.advice("en")
-    assert rule.example in shown_rule["help"]["markdown"]
-    assert json.loads(format_json(outcome, "en"))["findings"][0]["rule"] == shown_rule["id"]
 
 
 @pytest.mark.unit
