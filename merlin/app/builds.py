@@ -13,7 +13,6 @@ from merlin.app.requests import submit_request
 from merlin.app.retention import RemovableFiles
 from merlin.core.durable_files import folder_bytes
 from merlin.core.errors import Forbidden, NotFound
-from merlin.core.messages import Message
 from merlin.core.permissions import Permission
 from merlin.core.views import INTERNAL
 from merlin.dataset.builds import (
@@ -27,13 +26,11 @@ from merlin.dataset.builds import (
     select_whole_builds,
 )
 from merlin.dataset.example import find_first
-from merlin.dataset.split import TEST, TRAIN
 from merlin.dataset.verify import BuildProof, verify_build
 from merlin.db.database import Row
 from merlin.db.requests import Request, RequestKind
 from merlin.db.tables import BUILD, EXAMPLE_TEXT, TAUGHT_EXAMPLE, VERDICT
 from merlin.db.values import load_json, read_messages, read_row
-from merlin.training.models import read_conversations
 
 if TYPE_CHECKING:
     from merlin.git.repository import GitSource
@@ -96,35 +93,6 @@ class BuildDiff:
     removed: list[str]
     changed: list[str]
     moved: list[str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExampleChange:
-    """One example in two builds: its split ("" where it is missing) and messages in each.
-
-    `old` and `new` are all messages except the build's system text; the worse answer of a
-    preference pair is the last one, with the role `rejected`.
-    """
-
-    id: str
-    old_split: str
-    new_split: str
-    old: Sequence[Message]
-    new: Sequence[Message]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuildComparison:
-    """Two builds with the messages of every example that differs, grouped as in `BuildDiff`."""
-
-    old: BuildView
-    new: BuildView
-    old_system: str
-    new_system: str
-    added: list[ExampleChange]
-    removed: list[ExampleChange]
-    changed: list[ExampleChange]
-    moved: list[ExampleChange]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,43 +163,6 @@ def compare(ctx: Context, actor: Actor, old: str, new: str) -> BuildDiff:
     )
     old_name, new_name = (f"{row['dataset']}-{row['number']}" for row in rows)
     return BuildDiff(old=old_name, new=new_name, **diff(*contents))
-
-
-def compare_texts(ctx: Context, actor: Actor, old: str, new: str) -> BuildComparison:
-    """Return the differences between two builds, with the messages. Raises NotFound."""
-    rows = [_find(ctx, actor, version) for version in (old, new)]
-    comparison = compare(ctx, actor, old, new)
-    before, after = (_read_conversations(ctx, row) for row in rows)
-
-    def changes(ids: Sequence[str]) -> list[ExampleChange]:
-        missing: tuple[str, Sequence[Message]] = ("", ())
-        pairs = [(name, before.get(name, missing), after.get(name, missing)) for name in ids]
-        return [
-            ExampleChange(id=name, old_split=old[0], new_split=new[0], old=old[1], new=new[1])
-            for name, old, new in pairs
-        ]
-
-    views = [read_row(BuildView, row, version=_format_version(row)) for row in rows]
-    return BuildComparison(
-        old=views[0],
-        new=views[1],
-        old_system=rows[0]["system"],
-        new_system=rows[1]["system"],
-        added=changes(comparison.added),
-        removed=changes(comparison.removed),
-        changed=changes(comparison.changed),
-        moved=changes(comparison.moved),
-    )
-
-
-def _read_conversations(ctx: Context, row: Row) -> dict[str, tuple[str, Sequence[Message]]]:
-    """Return example id -> its split and messages, without the build's system text."""
-    system_message = Message("system", row["system"])
-    return {
-        example_id: (side, messages[1:] if messages[0] == system_message else messages)
-        for side in (TRAIN, TEST)
-        for example_id, messages in read_conversations(ctx.db, row["id"], side, with_rejected=True)
-    }
 
 
 def read_questions(

@@ -29,7 +29,6 @@ from merlin.cli.output import (
     print_message,
     print_pairs,
     record,
-    write_file,
 )
 from merlin.core.formatted_text import escape_controls
 from merlin.core.i18n import format_number, text
@@ -92,29 +91,11 @@ def show(version: Version, config: ConfigPath = DEFAULT, json: AsJson = False) -
     print_list(view["examples"], "example=id split=split:page-split tokens author", json=False)
 
 
-_HTML = Annotated[
-    Path | None, typer.Option(help="Write the differences as an HTML page to this file.")
-]
-
-
 @app.command()
-def diff(
-    old: Version,
-    new: Version,
-    html: _HTML = None,
-    config: ConfigPath = DEFAULT,
-    json: AsJson = False,
-) -> None:
+def diff(old: Version, new: Version, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Compare two builds: examples added, removed or changed."""
     with read_context(config) as (ctx, actor):
         comparison = record(acts.compare(ctx, actor, old, new), old="", new="")
-        texts = acts.compare_texts(ctx, actor, old, new) if html else None
-    if html and texts:
-        # Jinja and the web modules take half a second to load.
-        from merlin.cli.comparison_page import comparison_page
-
-        write_file(html, comparison_page(texts, language()))
-        print_message("did-diff", path=str(html))
     if json:
         print_json(comparison)
         return

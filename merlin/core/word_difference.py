@@ -1,4 +1,4 @@
-"""Word-level differences of two texts, side by side or merged into one."""
+"""Word-level differences of two texts, merged into one."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -10,22 +10,14 @@ from typing import Literal
 MAX_PARTS = 1000
 _WORDS, _LINES = re.compile(r"\w+|\s+|[^\w\s]"), re.compile(r".*\n|.+")
 
-# Parts of a text in order, each with whether the other text lacks it.
-Parts = list[tuple[str, bool]]
 Kind = Literal["same", "del", "ins"]
 
 
-def compare_words(old: str, new: str) -> tuple[Parts, Parts]:
-    """Return the parts of both texts: words, lines if they are long, or all if very long."""
-    parts = list(merge_words(old, new))
-    return (
-        [(part, kind == "del") for part, kind in parts if kind != "ins"],
-        [(part, kind == "ins") for part, kind in parts if kind != "del"],
-    )
-
-
 def merge_words(old: str, new: str) -> Iterator[tuple[str, Kind]]:
-    """Yield the parts of both texts as one: unchanged, deleted and inserted ones."""
+    """Yield the parts of both texts as one: unchanged, deleted and inserted ones.
+
+    Parts are words, lines if the texts are long, or all if they are very long.
+    """
     head, (old_parts, new_parts), tail = _split(old, new)
     if head:
         yield head, "same"

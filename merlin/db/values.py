@@ -60,11 +60,11 @@ def load_json(text: str | None) -> Any:
     return None if text is None else json.loads(text)
 
 
-def read_messages(text: str, *, with_rejected: bool = False) -> tuple[Message, ...]:
-    """Return the messages of a row of `example_text`, by default without the worse answer."""
+def read_messages(text: str) -> tuple[Message, ...]:
+    """Return the messages of a row of `example_text` without the worse answer."""
     stored = json.loads(text)
     messages = (Message(each.pop("role"), each.pop("content"), each) for each in stored)
-    return tuple(each for each in messages if with_rejected or each.role != REJECTED)
+    return tuple(each for each in messages if each.role != REJECTED)
 
 
 V = TypeVar("V", bound="DataclassInstance")

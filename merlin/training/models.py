@@ -216,21 +216,13 @@ class Models(Repository):
         self.db.bump()
 
 
-def read_conversations(
-    db: Database, build_id: int, split: str, *, with_rejected: bool = False
-) -> Conversations:
-    """Return (example id, messages with the system text first) of one split, by id.
-
-    The rejected answer of a preference pair is the last message, with the role `REJECTED`.
-    """
+def read_conversations(db: Database, build_id: int, split: str) -> Conversations:
+    """Return (example id, messages with the system text first) of one split, by id."""
     taught = select_taught(TAUGHT_EXAMPLE.example_id, EXAMPLE_TEXT.messages)
     rows = db.rows(taught.where(is_in_build(build_id) & (TAUGHT_EXAMPLE.split == split)))
     # Sorted here: databases on other machines may collate differently.
     rows.sort(key=lambda row: str(row["example_id"]))
-    return [
-        (row["example_id"], read_messages(row["messages"], with_rejected=with_rejected))
-        for row in rows
-    ]
+    return [(row["example_id"], read_messages(row["messages"])) for row in rows]
 
 
 def read_questions(db: Database, build_id: int, split: str = TEST) -> list[Question]:

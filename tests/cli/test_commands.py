@@ -217,7 +217,7 @@ def test_unknown_question_is_answered_from_named_sources(lab, provider, run_json
     assert message in run("ask", "xyzzy plugh")[1].err
 
 
-def test_diff_lists_the_examples_that_differ(lab, run_json):
+def test_diff_lists_the_examples_that_differ(lab, run, run_json):
     lab.repository.example("trial", 40)
     lab.repository.example("trial", 3, answer="Другими словами.")
     lab.repository.commit()
@@ -228,6 +228,11 @@ def test_diff_lists_the_examples_that_differ(lab, run_json):
         "changed": ["q3"],
         "moved": [],
     }
+    code, captured = run("diff", "trial-2", "trial-1")
+    assert (code, captured.out) == (0, "- q40\n~ q3\n")
+    code, captured = run("diff", "trial-1", "trial-1")
+    assert (code, captured.out) == (0, "")
+    assert "trial-1 and trial-1 have the same examples." in captured.err
 
 
 def test_model_without_test_questions_has_no_scores(make_lab, tmp_path, capsys):

@@ -25,7 +25,6 @@ verify-line = { $file }, line { $line }: { $example ->
     }
 verify-absent = { $file } isn't in the folder
 verify-strange = { $file } in the folder doesn't belong to the build
-did-diff = The difference is in { $path }
 did-diff-none = { $old } and { $new } have the same examples.
 did-prune = { $count ->
         [0] Nothing was removed: every stored build is needed.

@@ -23,7 +23,6 @@ verify-line = { $file }, строка { $line }: { $example ->
     }
 verify-absent = { $file }: в папке этого файла нет
 verify-strange = { $file }: файл в папке не относится к сборке
-did-diff = Различия записаны в { $path }
 did-diff-none = В { $old } и { $new } одни и те же примеры.
 did-prune = { $count ->
         [0] Ничего не удалено: все сохранённые сборки нужны.
