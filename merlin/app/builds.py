@@ -1,8 +1,8 @@
-"""Builds: list, show with examples, compare, verify, remove the folders of old ones."""
+"""Builds: list, show with examples, compare, verify, restore."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -10,14 +10,11 @@ from typing import TYPE_CHECKING, Any
 from merlin.app.actor import Actor, read_newest_rows
 from merlin.app.context import Context
 from merlin.app.requests import submit_request
-from merlin.app.retention import RemovableFiles
-from merlin.core.durable_files import folder_bytes
-from merlin.core.errors import Forbidden, NotFound
+from merlin.core.errors import NotFound
 from merlin.core.permissions import Permission
 from merlin.core.views import INTERNAL
 from merlin.dataset.builds import (
     BUILDS,
-    Build,
     build_version,
     diff,
     is_in_build,
@@ -93,18 +90,6 @@ class BuildDiff:
     removed: list[str]
     changed: list[str]
     moved: list[str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnneededBuilds:
-    """Builds whose folders exist and are not needed, newest first; `bytes` is their total size."""
-
-    builds: Sequence[Build]
-    bytes: int
-
-    def as_json(self) -> dict[str, Any]:
-        """Return it as JSON values."""
-        return {"builds": [build.version for build in self.builds], "bytes": self.bytes}
 
 
 def list_recent(
@@ -195,31 +180,6 @@ def restore(ctx: Context, actor: Actor, version: str, commit: str) -> Request:
     build = BUILDS.read(_find(ctx, actor, version))
     arguments = {"dataset": build.dataset, "build": build.build_id, "commit": commit}
     return submit_request(ctx, actor, RequestKind.RESTORE, arguments, f"build:{build.version}")
-
-
-def find_unneeded(ctx: Context, actor: Actor, keep: int) -> UnneededBuilds:
-    """Return the builds whose folders `prune` would remove. Raises Forbidden."""
-    _require_launch(actor)
-    builds = ctx.config.state_dir / "builds"
-    removable = RemovableFiles(ctx.db, ctx.clock).builds_beyond(keep)
-    existing = [build for build in removable if (builds / build.folder).is_dir()]
-    size = sum(folder_bytes(builds / build.folder) for build in existing)
-    return UnneededBuilds(builds=existing, bytes=size)
-
-
-def prune(ctx: Context, actor: Actor, keep: int) -> Request:
-    """Ask the daemon to remove the folders of unneeded builds, except the `keep` newest.
-
-    Raises Forbidden.
-    """
-    _require_launch(actor)
-    return submit_request(ctx, actor, RequestKind.PRUNE, {"keep": keep}, "builds")
-
-
-def _require_launch(actor: Actor) -> None:
-    """Raise Forbidden unless the actor may decide about the files of all datasets."""
-    if not actor.may(Permission.LAUNCH):
-        raise Forbidden("only an admin lets folders of builds go")
 
 
 def _find(ctx: Context, actor: Actor, version: str) -> Row:

@@ -1,6 +1,5 @@
 """Retention: delete expired rows in small batches, and find unused files and models."""
 
-from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from functools import partial, reduce
@@ -13,7 +12,7 @@ from merlin.app.bot_settings import is_of_other_bot
 from merlin.chat.turns import UpdateState
 from merlin.config.settings import Retention
 from merlin.core.clock import iso
-from merlin.dataset.builds import BUILDS, Build, select_whole_builds
+from merlin.dataset.builds import BUILDS, Build
 from merlin.dataset.proposals import ProposalState
 from merlin.dataset.verdicts import WAITING, VerdictStatus
 from merlin.db import tables as t
@@ -112,21 +111,6 @@ class RemovableFiles(Repository):
         """Return unneeded builds that were created, and last launched, before this time."""
         old = (t.BUILD.created_at < iso(before)) & _is_unneeded(t.BUILD.id, before)
         return BUILDS.read_all(self.db, t.BUILD.select().where(old))
-
-    def builds_beyond(self, keep: int) -> list[Build]:
-        """Return unneeded builds except the `keep` newest of each dataset; newest first.
-
-        A build may be recent: only one that serves or served, waits, trains or is the newest of
-        its dataset is needed.
-        """
-        kept, counts = set(), defaultdict[str, int](int)
-        complete = select_whole_builds(t.BUILD.id, t.BUILD.dataset).order_by(t.BUILD.id.desc())
-        for row in self.db.rows(complete):
-            counts[row["dataset"]] += 1
-            if counts[row["dataset"]] <= keep:
-                kept.add(row["id"])
-        builds = [build for build in self.builds(self._clock()) if build.build_id not in kept]
-        return sorted(builds, key=lambda build: build.build_id, reverse=True)
 
     def folders(self) -> frozenset[str]:
         """Return the folder names of all builds, including those being written."""

@@ -1,9 +1,9 @@
-"""`merlin build|builds|show|diff|verify|prune|log`: builds and the verdicts on commits."""
+"""`merlin build|builds|show|diff|verify|log`: builds and the verdicts on commits."""
 
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -31,7 +31,7 @@ from merlin.cli.output import (
     record,
 )
 from merlin.core.formatted_text import escape_controls
-from merlin.core.i18n import format_number, text
+from merlin.core.i18n import text
 from merlin.dataset.builds import SHORT_DIGEST_LENGTH
 from merlin.dataset.verify import BuildProof
 
@@ -155,32 +155,6 @@ def _format_proof(proof: BuildProof, *, is_restored: bool) -> list[str]:
         arguments = {"file": file.file, "line": str(file.line), "example": file.example or "none"}
         lines.append("  " + text(language(), f"verify-{kind}", **arguments))
     return lines
-
-
-_KEEP = Annotated[int, typer.Option(min=1, help="Number of newest builds to keep per dataset.")]
-_DRY_RUN = Annotated[bool, typer.Option("--dry-run", help="Only show what would be deleted.")]
-
-
-@app.command()
-def prune(
-    keep: _KEEP = 1, dry_run: _DRY_RUN = False, config: ConfigPath = DEFAULT, json: AsJson = False
-) -> None:
-    """Delete the folders of unused builds; they can be rebuilt."""
-    from merlin.cli.daemon_requests import request_daemon
-
-    result: dict[str, Any] = {}
-    if dry_run:
-        with read_context(config) as (ctx, actor):
-            result.update(acts.find_unneeded(ctx, actor, keep).as_json())
-    else:
-        result.update(request_daemon(configuration(config), partial(acts.prune, keep=keep)))
-    if json:
-        print_json(result)
-        return
-    names = [str(name) for name in result["builds"]]
-    sys.stdout.writelines(f"{name}\n" for name in names)
-    size = format_number(language(), result["bytes"], 0)
-    print_message("would-prune" if dry_run else "did-prune", count=len(names), bytes=size)
 
 
 @app.command()

@@ -170,7 +170,7 @@ def _find_missing_credentials(config: Config) -> list[str]:
 
 @without_garbage_collection()
 def _handle_request(config: Config, database: Database, kind: str, notify: Notify) -> None:
-    from merlin.daemon.requests import LAUNCHES_NOTHING, NEEDS_PROVIDER, serve_requests
+    from merlin.daemon.requests import NEEDS_PROVIDER, serve_requests
     from merlin.daemon.ticks import fetch, process_commits
 
     needs_provider = RequestKind(kind) in NEEDS_PROVIDER
@@ -180,7 +180,7 @@ def _handle_request(config: Config, database: Database, kind: str, notify: Notif
     notify_missing = notify if is_build else None
     # The editors' index is updated by whoever needs it, or by the daemon.
     fetch_commits = process_commits if is_build else fetch
-    launches = RequestKind(kind) not in LAUNCHES_NOTHING
+    launches = kind != RequestKind.RESTORE
     with open_daemon_services(
         config, database, notify_missing, needs_provider=needs_provider, is_launching=launches
     ) as services:

@@ -7,10 +7,7 @@ again.
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from shutil import rmtree
 
-from merlin.app.actor import Actor
-from merlin.app.builds import find_unneeded
 from merlin.core.durable_files import remove_durably
 from merlin.core.errors import MerlinError, ProviderError, Refused
 from merlin.core.log import get_logger
@@ -225,16 +222,6 @@ def _restore(services: DaemonServices, request: Request) -> Result:
     return {"build": build.version, "dataset": build.dataset}
 
 
-def _prune(services: DaemonServices, request: Request) -> Result:
-    """Remove the folders of unneeded builds. Raises OSError if one cannot be removed."""
-    gathering = services.gathering
-    with gathering.gather_lock:
-        pruned = find_unneeded(services, Actor.operator(), int(_argument(request, "keep")))
-        for build in pruned.builds:
-            rmtree(gathering.builds / build.folder)
-    return pruned.as_json()
-
-
 KINDS: Mapping[RequestKind, Doer] = {
     RequestKind.FETCH: _result_of_fetch,
     RequestKind.POLL: _make_jobs_due,
@@ -249,7 +236,6 @@ KINDS: Mapping[RequestKind, Doer] = {
     RequestKind.PIN: _pin,
     RequestKind.UNPIN: _pin,
     RequestKind.RESTORE: _restore,
-    RequestKind.PRUNE: _prune,
 }
 _AFTER_FETCH = (RequestKind.FETCH, RequestKind.BUILD, RequestKind.LAUNCH)
 NEEDS_PROVIDER = (
@@ -259,5 +245,3 @@ NEEDS_PROVIDER = (
     RequestKind.MIGRATE,
     RequestKind.CANCEL,
 )
-# Requests that never start a training job.
-LAUNCHES_NOTHING = (RequestKind.RESTORE, RequestKind.PRUNE)

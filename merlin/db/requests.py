@@ -48,7 +48,6 @@ class RequestKind(StrEnum):
     PIN = "pin"
     UNPIN = "unpin"
     RESTORE = "restore"
-    PRUNE = "prune"
 
 
 # The argument that holds the idempotency key, by which a repeated call finds its request.

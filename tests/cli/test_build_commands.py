@@ -1,4 +1,4 @@
-"""`merlin verify` and `merlin prune`: builds match their commits, and old folders are removed."""
+"""`merlin verify`: builds match their commits."""
 
 import json
 import os
@@ -10,13 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from merlin.app import builds
-from merlin.app.actor import Actor
-from merlin.cli import main
-from merlin.core.errors import Forbidden
-from merlin.core.permissions import Authority, Role
 from merlin.db.processes import Heartbeats
-from merlin.wiring.context import open_read_only, open_reading_context
+from merlin.wiring.context import open_read_only
 from tests.support.forked_processes import run_processes
 from tests.support.pipeline_lab import KEY, Lab
 from tests.support.waiting import DEADLINE_S, longest, wait_until
@@ -203,7 +198,7 @@ def test_commit_missing_in_the_mirror_is_reported(lab, run):
     assert run("verify", "trial-1")[0] == 0
 
 
-def test_build_is_verified_restored_and_pruned_beside_a_daemon(lab, folder, run, run_json):
+def test_build_is_verified_and_restored_beside_a_daemon(lab, folder, run, run_json):
     before = read_folder(folder)
     with run_processes(lab.path, "daemon") as (process,):
         wait_until(lambda: is_leading(lab))
@@ -212,83 +207,7 @@ def test_build_is_verified_restored_and_pruned_beside_a_daemon(lab, folder, run,
         code, captured = run("verify", "trial-1", "--restore", "--json")
         assert (code, json.loads(captured.out)["restored"]) == (0, True), captured
         assert read_folder(folder) == before
-        lab.repository.example("trial", 43)
-        lab.repository.commit()
-        code, captured = run("prune")
-        assert (code, "Nothing was removed" in captured.err) == (0, True), captured
         assert process.is_alive()
-
-
-@pytest.fixture
-def four(lab, run_json):
-    """The first build serves; three later builds were not trained."""
-    lab.repository.dataset(launch={"mode": "off"})
-    for number in (50, 51, 52):
-        lab.repository.example("trial", number)
-        lab.repository.commit()
-        run_json("build", "trial")
-    return lab
-
-
-def folders(lab):
-    return sorted(path.name.partition("-")[0] for path in lab.config.state_dir.glob("builds/*/*"))
-
-
-def test_unneeded_folders_are_removed_and_can_be_restored(four, run, run_json):
-    kept = four.config.state_dir / "builds" / "trial"
-    size = {path.name[0]: sum(map(len, read_folder(path).values())) for path in kept.iterdir()}
-    before = {path.name: read_folder(path) for path in kept.iterdir()}
-    dry = run_json("prune", "--dry-run")
-    assert (dry["builds"], dry["bytes"]) == (["trial-3", "trial-2"], size["2"] + size["3"])
-    assert folders(four) == ["1", "2", "3", "4"]
-    code, captured = run("prune")
-    assert (code, captured.out) == (0, "trial-3\ntrial-2\n"), captured
-    assert f"Removed the folders of 2 builds, {dry['bytes']:,} bytes freed." in captured.err
-    assert folders(four) == ["1", "4"]
-    assert run_json("prune")["builds"] == []
-    assert run_json("verify", "trial-2", "--restore")["restored"] is True
-    assert run_json("verify", "trial-3", "--restore")["restored"] is True
-    assert {path.name: read_folder(path) for path in kept.iterdir()} == before
-    assert len(run_json("jobs", "list")) == 1
-
-
-def test_requested_number_of_newest_builds_is_kept(four, run_json):
-    assert run_json("prune", "--keep", "2")["builds"] == ["trial-2"]
-    assert folders(four) == ["1", "3", "4"]
-    assert run_json("prune", "--keep", "9")["builds"] == []
-
-
-def test_waiting_build_is_kept_though_it_is_not_the_newest(lab, run_json):
-    lab.repository.dataset(launch={"mode": "manual"})
-    for number in (50, 51):
-        lab.repository.example("trial", number)
-        lab.repository.commit()
-        run_json("build", "trial")
-    (lab.repository.folder / "datasets/trial/examples/q51.yaml").unlink()
-    lab.repository.commit("Back to the second build")
-    assert run_json("build", "trial") | {"commit": ""} == {
-        "build": "trial-2",
-        "commit": "",
-        "verdict": "built",
-    }
-    assert run_json("prune")["builds"] == []
-    assert folders(lab) == ["1", "2", "3"]
-
-
-@pytest.mark.parametrize("role", [Role.STUDENT, Role.TEACHER, Role.EDITOR])
-def test_only_an_admin_may_prune(lab, role):
-    """The folders belong to all datasets, so a role with a scope is not enough."""
-    person = Actor.person(1, Authority(role, frozenset({"trial"})))
-    with open_reading_context(lab.config) as ctx:
-        for act in (builds.find_unneeded, builds.prune):
-            with pytest.raises(Forbidden):
-                act(ctx, person, 1)
-        assert builds.find_unneeded(ctx, Actor.person(2, Authority(Role.ADMIN)), 1).builds == []
-
-
-@pytest.mark.parametrize("arguments", [["--keep", "0"], ["--keep", "few"]])
-def test_invalid_number_is_a_usage_error(lab, arguments):
-    assert main(["prune", *arguments, "--config", str(lab.path)]) == 2
 
 
 @pytest.mark.parametrize("command_name", ["verify", "show"])

@@ -101,6 +101,19 @@ def test_build_whose_folder_was_deleted_is_remade_and_trained(lab, provider):
     assert build_folders(lab) == {"1", "2", "3"}
 
 
+def test_waiting_build_is_kept_though_it_is_not_the_newest(lab):
+    lab.repository.dataset(launch={"mode": "manual"})
+    for number in (50, 51):
+        commit_example(lab, number)
+        lab.tick("fetch")
+    lab.repository.git("rm", "-q", "datasets/trial/examples/q51.yaml")
+    lab.repository.commit("Back to the first build")
+    lab.tick("fetch")
+    let_time_pass(lab)
+    lab.tick("retain")
+    assert build_folders(lab) == {"1", "2"}
+
+
 @three_builds
 def test_nothing_is_deleted_when_retention_is_unlimited(lab, tmp_path, provider):
     retention = dict.fromkeys(("builds_days", "files_days", "models_days", "mirror_days"), 0)

@@ -26,13 +26,3 @@ verify-line = { $file }, line { $line }: { $example ->
 verify-absent = { $file } isn't in the folder
 verify-strange = { $file } in the folder doesn't belong to the build
 did-diff-none = { $old } and { $new } have the same examples.
-did-prune = { $count ->
-        [0] Nothing was removed: every stored build is needed.
-        [one] Removed the folder of { $count } build, { $bytes } bytes freed.
-       *[other] Removed the folders of { $count } builds, { $bytes } bytes freed.
-    }
-would-prune = { $count ->
-        [0] Nothing to remove: every stored build is needed.
-        [one] Would remove the folder of { $count } build: { $bytes } bytes.
-       *[other] Would remove the folders of { $count } builds: { $bytes } bytes.
-    }

@@ -30,7 +30,6 @@ page-request-rollback = Roll back: { $target }
 page-request-pin = Pin the model: { $target }
 page-request-unpin = Unpin the model: { $target }
 page-request-restore = Restore the folder: { $target }
-page-request-prune = Remove build folders
 
 page-silent = { $process }: no signal
 page-unknown = { $process }: state unknown

@@ -30,7 +30,6 @@ page-request-rollback = Вернуть прежнюю модель: { $target }
 page-request-pin = Закрепить модель: { $target }
 page-request-unpin = Открепить модель: { $target }
 page-request-restore = Восстановить папку: { $target }
-page-request-prune = Удалить папки сборок
 
 page-silent = { $process }: нет сигнала
 page-unknown = { $process }: состояние неизвестно
