@@ -1,8 +1,4 @@
-"""`merlin backup|restore|recover|migrate-db|upgrade`: save, restore and move the stored state.
-
-`recover` rebuilds a lost database from git and the providers; `migrate-db` copies SQLite to
-PostgreSQL.
-"""
+"""`merlin backup|restore|migrate-db|upgrade`: save, restore and move the stored state."""
 
 from __future__ import annotations
 
@@ -20,7 +16,6 @@ from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
-from merlin.cli.daemon_requests import open_daemon_services
 from merlin.cli.options import (
     DEFAULT,
     AsJson,
@@ -42,7 +37,6 @@ from merlin.core.durable_files import (
     give_to_owner,
     in_use,
     remove_abandoned,
-    remove_durably,
     rename_durably,
     temporary_folder,
 )
@@ -252,38 +246,6 @@ def _print_manifest(key: str, manifest: Manifest, *, json: bool) -> None:
     values = {"created_at": at, "database": manifest.database, **arguments, "bytes": size}
     shown = {"at": format_cell(from_iso(at)), "mb": round(size / 1e6, 1), **arguments}
     print_result(values, key, json=json, **shown)
-
-
-@app.command()
-def recover(
-    config: ConfigPath = DEFAULT,
-    without_jobs: Annotated[
-        bool, typer.Option("--without-jobs", help="Also if a provider has none of the noted jobs.")
-    ] = False,
-    json: AsJson = False,
-) -> None:
-    """Rebuild an empty database from the repository, its notes and the providers' jobs."""
-    from merlin.daemon import recovery
-
-    settings = configuration(config)
-    with (
-        require_stopped(settings),
-        open_migrated_database(settings, may_be_lost=True) as database,
-        open_daemon_services(
-            settings, database, None, needs_provider=True, is_launching=False
-        ) as services,
-        show_progress("recover-progress") as advance,
-    ):
-        datasets = recovery.recover(services, advance, without_jobs=without_jobs)
-        remove_durably(restore_mark(settings.state_dir))
-    if json:
-        print_json(datasets)
-        return
-    print_list(datasets, "dataset builds jobs models serving pinned=is_pinned", json=False)
-    for key in ("differing", "lost"):
-        if names := [name for dataset in datasets for name in dataset[key]]:
-            print_message(f"recover-{key}", count=len(names), names=", ".join(names))
-    print_message("recover-done" if datasets else "recover-nothing")
 
 
 @app.command("migrate-db")

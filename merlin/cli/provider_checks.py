@@ -219,7 +219,7 @@ def _create_job(server: Server) -> None:
 def _find_job(server: Server) -> None:
     found = [job.provider_job_id for job in server.api.find_jobs(server.launch_key)]
     job_id = server.job.provider_job_id
-    if not found and job_id in [job.provider_job_id for job in server.api.list_jobs()]:
+    if not found:
         raise Missing("unheeded", what="metadata")
     _require(found == [job_id], "data", found, job_id)
 

@@ -12,8 +12,7 @@ also stored in git notes.
 """
 
 import json
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -36,7 +35,6 @@ from merlin.db.tables import (
     JOB,
     MODEL,
     NOTED,
-    PROMOTION,
     SERVING,
     VERDICT,
 )
@@ -250,7 +248,7 @@ _NOTED_STATUSES = (
     VerdictStatus.FAILED,
 )
 _AT_ONCE = 100
-_GOOD, _REVOKED = "good", "revoked"  # as `merlin.training.models` calls them
+_GOOD = "good"  # as `merlin.training.models` calls it
 
 # Older statuses are not sent to a forge that is configured later.
 OWED_FOR = timedelta(days=7)
@@ -277,29 +275,16 @@ class VerdictHistory(Repository):
         return [(commit, text) for commit, text, _ in self._notes(commits)] if commits else []
 
     def _notes(self, commits: Sequence[str]) -> list[tuple[str, str, str]]:
-        """Return commit, note text, and the time of its newest status.
-
-        A build that was moved to another base has a line for each of its models that has served,
-        the verdict's own job last.
-        """
-        is_served = (JOB.build_id == VERDICT.build_id) & (
-            VERDICT.word == VerdictStatus.SERVING.value
-        )
-        served = PROMOTION.select(PROMOTION.to_model).where(PROMOTION.dataset == VERDICT.dataset)
-        is_served &= JOB.model_id.in_(served)
-        is_noted = (JOB.id == VERDICT.job_id) | is_served
+        """Return commit, note text, and the time of its newest status."""
         rows = self.db.rows(
             VERDICT.select(
                 *(VERDICT.commit_sha, VERDICT.dataset, VERDICT.word, VERDICT.updated_at),
                 *(BUILD.number, BUILD.digest, JOB.recipe, JOB.provider_job_id, JOB.model_id),
-                *(MODEL.state.alias("model_state"), SERVING.since, SERVING.is_pinned),
             )
             .join(BUILD, JOIN.LEFT_OUTER, on=(BUILD.id == VERDICT.build_id))
-            .join(JOB, JOIN.LEFT_OUTER, on=((JOB.dataset == VERDICT.dataset) & is_noted))
-            .join(MODEL, JOIN.LEFT_OUTER, on=(MODEL.job_id == JOB.id))
-            .join(SERVING, JOIN.LEFT_OUTER, on=(SERVING.model_row == MODEL.id))
+            .join(JOB, JOIN.LEFT_OUTER, on=(JOB.id == VERDICT.job_id))
             .where(VERDICT.commit_sha.in_(commits))
-            .order_by(VERDICT.commit_sha, VERDICT.dataset, JOB.id)
+            .order_by(VERDICT.commit_sha, VERDICT.dataset)
         )
         of_commits = (
             (commit, list(group)) for commit, group in groupby(rows, key=itemgetter("commit_sha"))
@@ -385,71 +370,10 @@ def _note(rows: Iterable[Row]) -> str:
             words.append(f"job={row['provider_job_id']}")
         if row["model_id"]:
             words.append(f"model={row['model_id']}")
-        if row["model_state"] == _REVOKED:
-            words.append(f"state={_REVOKED}")
-        if row["since"]:
-            words.append(f"{'pinned' if row['is_pinned'] else 'serves'}={row['since']}")
         lines.append(" ".join(words))
     return "\n".join(lines) + "\n"
-
-
-def rewrite_notes(db: Database, *job_ids: int) -> None:
-    """Have the notes about the builds of these jobs written again: a model of theirs changed."""
-    builds = JOB.select(JOB.build_id).where(JOB.id.in_(job_ids))
-    query = VERDICT.select(VERDICT.commit_sha).where(VERDICT.build_id.in_(builds))
-    db.delete(NOTED, NOTED.commit_sha.in_(query))
 
 
 def rewrite_all_notes(db: Database) -> None:
     """Have all notes written again: a new mirror, as of a restored state, lacks them."""
     db.change(NOTED.delete())
-
-
-@dataclass(frozen=True, slots=True)
-class NotedVerdict:
-    """A line of a git note: what a commit led to for one dataset.
-
-    `job` is the provider's job id, "" for none. `serves` is the time since which its model serves,
-    "" if it does not.
-    """
-
-    commit: str
-    dataset: str
-    status: str
-    number: int
-    digest: str
-    provider: str = ""
-    base_model: str = ""
-    job: str = ""
-    is_revoked: bool = False
-    serves: str = ""
-    is_pinned: bool = False
-
-
-_NOTED = re.compile(
-    r"merlin: dataset=(\S+) verdict=(\S+) build=\1-([1-9]\d{0,14}) digest=([0-9a-f]{64})((?: .*)?)"
-)
-
-
-def read_notes(notes: Iterable[tuple[str, str]]) -> Iterator[NotedVerdict]:
-    """Yield the verdicts with a build in notes (commit, text) written by `_note`.
-
-    Other lines and damaged ones are skipped.
-    """
-    for commit, text in notes:
-        for found in filter(None, map(_NOTED.fullmatch, text.splitlines())):
-            dataset, status, number, digest, more = found.groups()
-            values = dict(word.split("=", 1) for word in more.split() if "=" in word)
-            yield NotedVerdict(
-                commit,
-                dataset,
-                status,
-                int(number),
-                digest,
-                values.get("provider", ""),
-                values.get("base", ""),
-                values.get("job", ""),
-                is_revoked=values.get("state") == _REVOKED,
-                serves=values.get("serves", values.get("pinned", "")),
-                is_pinned="pinned" in values,
-            )

@@ -27,7 +27,6 @@ from merlin.core.network import postgresql_parameters
 if TYPE_CHECKING:  # SQLite does without it
     import psycopg
 
-RECOVERY = "recover"
 # A server may vanish without closing the connection: a call fails after ten seconds. Without
 # these options Linux waits for a quarter of an hour, and an idle connection for ever. Source:
 # PostgreSQL's documentation, 32.1.2.
@@ -234,15 +233,15 @@ def sqlite_path(url: str) -> Path:
 
 
 def restore_mark(state_dir: Path) -> Path:
-    """Return the marker file of a state folder while a backup, or git's `RECOVERY`, fills it."""
+    """Return the marker file of a state folder while a backup fills it."""
     return state_dir / "restoring"
 
 
-def require_whole(state_dir: Path, but: str = "") -> None:
-    """Raise Refused if a restore or recovery was interrupted, unless its marker contains `but`."""
+def require_whole(state_dir: Path) -> None:
+    """Raise Refused if a restore was interrupted."""
     mark = restore_mark(state_dir)
-    if mark.exists() and (begun := mark.read_text()) != but:
-        raise Refused("not restored", "restore-cut-off", path=str(mark), begun=begun)
+    if mark.exists():
+        raise Refused("not restored", "restore-cut-off", path=str(mark))
 
 
 def require_no_builds(state_dir: Path) -> None:

@@ -19,7 +19,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -450,8 +450,7 @@ class MirrorFetcher:
             raise failure from None
 
     def _update(self, lock: int, remote_refs: dict[str, str] | None) -> str | None:
-        refs = (HEAD_REF, NOTES_REF, PUSHED_NOTES_REF, REMOTE_NOTES_REF)
-        local_refs = self._run_for_refs("for-each-ref", _COMMIT_REFS, *refs)
+        local_refs = self._run_for_refs("for-each-ref", _COMMIT_REFS, HEAD_REF)
         if remote_refs is None:  # known if the repository was created just now
             remote_refs = self._list_remote()
         head, old_head = remote_refs.get(self._branch), local_refs.get(HEAD_REF)
@@ -460,13 +459,7 @@ class MirrorFetcher:
         # A repository that was empty or made anew can have the other hash than the mirror.
         if self._run("rev-parse", "--show-object-format").decode().strip() != _hash_of(head):
             raise _MirrorDamaged
-        refspecs = [f"+{self._branch}:{HEAD_REF}"]
-        if NOTES_REF in remote_refs and remote_refs[NOTES_REF] not in local_refs.values():
-            # A mirror restored from a backup has notes, but may lack the newest.
-            refspecs.append(
-                f"+{NOTES_REF}:{REMOTE_NOTES_REF if NOTES_REF in local_refs else NOTES_REF}"
-            )
-        self._fetch_objects(head, refspecs, lock)
+        self._fetch_objects(head, lock)
         new_head = self._run_for_refs("for-each-ref", _COMMIT_REFS, HEAD_REF).get(HEAD_REF)
         if new_head is None and read_ref(self._run, HEAD_REF) == head:
             text = f"{self._branch} is at {head}, which is no commit"
@@ -476,14 +469,14 @@ class MirrorFetcher:
         log.info("fetched", head=new_head, before=old_head)
         return new_head
 
-    def _list_remote(self, *refs: str) -> dict[str, str]:
-        """Return the remote's refs: our branch and the notes, or those of the patterns `refs`.
+    def _list_remote(self, refs: str = "") -> dict[str, str]:
+        """Return the remote's refs that match the pattern, by default our branch.
 
         A failure here says nothing about the mirror's integrity.
         """
-        refs = refs or (self._branch, NOTES_REF)
+        pattern = refs or self._branch
         try:
-            return self._run_for_refs("ls-remote", "--quiet", "--", self._remote.url, *refs)
+            return self._run_for_refs("ls-remote", "--quiet", "--", self._remote.url, pattern)
         except GitFailed as failure:
             reason = failure.arguments["reason"]
             raise SourceError(str(failure), failure.key, reason=reason) from failure
@@ -493,13 +486,14 @@ class MirrorFetcher:
         lines = self._run(*arguments).decode("utf-8", "replace").split("\n")
         return {name: sha for sha, name in (line.split(maxsplit=1) for line in lines if line)}
 
-    def _fetch_objects(self, head: str, refspecs: Sequence[str], lock: int) -> None:
+    def _fetch_objects(self, head: str, lock: int) -> None:
         if self._refused and self._refused[0] == head:
             raise _refusal_error(*self._refused)  # the same content would be rejected again
         kill_point("fetch.before")
         fetch = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--")
         try:
-            self._run(*fetch, self._remote.url, *refspecs, lock=lock, timeout_s=self._transfer_s)
+            refspec = f"+{self._branch}:{HEAD_REF}"
+            self._run(*fetch, self._remote.url, refspec, lock=lock, timeout_s=self._transfer_s)
         except SourceError as failure:
             # A partial pack would keep a full disk full, for the database too.
             _remove_leftovers(self._mirror)

@@ -28,14 +28,12 @@ from merlin.git.mirror import (
     GitRunner,
     create_repository,
     format_stderr,
-    list_tree,
     read_ref,
 )
 from merlin.git.remote_url import RemoteUrl
 
 _MAX_ATTEMPTS = 10
 _NOT_FOUND = 1
-_MAX_NOTE_BYTES = 100_000
 
 
 def write_note(run: GitRunner, commit: str, text: str, lock: int) -> None:
@@ -53,20 +51,6 @@ def write_note(run: GitRunner, commit: str, text: str, lock: int) -> None:
         if failure.status != _NOT_FOUND:
             raise
     run("notes", "--ref", NOTES_REF, "add", "--force", "-C", blob, commit, lock=lock)
-
-
-def list_notes(run: GitRunner) -> set[tuple[str, str]]:
-    """Return (blob, commit) of all notes, ours and the remote's.
-
-    Notes over the size limit are not ours and are skipped.
-    """
-    return {
-        (fields[2], path.replace("/", ""))  # with many notes git splits the id into folders
-        for ref in (NOTES_REF, REMOTE_NOTES_REF)
-        if read_ref(run, ref)
-        for fields, path in list_tree(run, "-r", "-l", ref)
-        if fields[3].isdecimal() and int(fields[3]) <= _MAX_NOTE_BYTES
-    }
 
 
 def push_notes(

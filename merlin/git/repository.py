@@ -325,13 +325,10 @@ class GitSource:
         with mirror.as_source_errors():
             push.check_push(self.run, self.remote, self._fetcher.remote_head())
 
-    def commits_since(
-        self, head: str, known: Collection[str], since: Collection[str] = ()
-    ) -> list[Commit]:
+    def commits_since(self, head: str, known: Collection[str]) -> list[Commit]:
         """Return the first-parent commits of `head` after the newest known one, oldest first.
 
-        If no commit of that history is known: those from the oldest of `since` on, else only
-        `head`.
+        Only `head` if no commit of that history is known.
         """
         check_object_ids([head])
         with self._marking_errors():
@@ -339,9 +336,7 @@ class GitSource:
         known_shas = frozenset(known)
         new = list(takewhile(lambda sha: sha not in known_shas, shas))
         if len(new) == len(shas):
-            since_shas = frozenset(since)
-            oldest = max((index for index, sha in enumerate(shas) if sha in since_shas), default=0)
-            new = shas[: oldest + 1]
+            new = [head]
         if not new:
             return []
         positions = {sha: len(shas) - index for index, sha in enumerate(new)}
@@ -441,17 +436,6 @@ class GitSource:
         with mirror.as_source_errors(), lock_mirror(self.mirror) as lock:
             push.write_note(self.run, commit, text, lock)
             kill_point("note.written")
-
-    def notes(self) -> Iterator[tuple[str, str]]:
-        """Yield (commit, text) of all notes, ours and the remote's.
-
-        `git grep` would not do: it compiles its pattern, which the daemon's service forbids.
-        """
-        with self._marking_errors():
-            notes = sorted(push.list_notes(self.run))
-        texts = self.read(blob for blob, _ in notes)
-        for (_, commit), (_, content) in zip(notes, texts, strict=True):
-            yield commit, content.decode("utf-8", "replace")
 
     def share_notes(self) -> None:
         """Push the notes, if the configuration says so."""

@@ -324,26 +324,14 @@ class OpenAIProvider(Account):
 
         Also filters on the client: some servers ignore the filter.
         """
-        return self._find_jobs(
-            lambda row: openai_objects.parse_metadata(row).get(LAUNCH_KEY) == launch_key,
-            limit=_JOBS_PER_PAGE,
-            metadata={LAUNCH_KEY: launch_key},
-        )
-
-    def list_jobs(self) -> list[JobReport]:
-        """Return all jobs of the account; a failed one may lack its error.
-
-        Empty if the server has no such list.
-        """
-        return read_if_supported(lambda: self._find_jobs(lambda _: True, limit=_JOBS_PER_PAGE))
-
-    def _find_jobs(self, is_ours: Callable[[Json], bool], **filters: Any) -> list[JobReport]:
+        wanted = {LAUNCH_KEY: launch_key}
+        listed = read_pages(partial(self._jobs.list, limit=_JOBS_PER_PAGE, metadata=wanted))
         with provider_errors():
             reports = [
                 openai_objects.parse_job(row)
-                for page in read_pages(partial(self._jobs.list, **filters))
+                for page in listed
                 for row in page
-                if is_ours(row)
+                if openai_objects.parse_metadata(row).get(LAUNCH_KEY) == launch_key
             ]
         return sorted(reports, key=lambda job: (job.created_at or _LONG_AGO, job.provider_job_id))
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,7 +43,6 @@ from merlin.dataset.verdicts import (
     WAITING,
     Verdict,
     VerdictStatus,
-    read_notes,
     rewrite_all_notes,
 )
 from merlin.git.source import Commit
@@ -89,8 +88,6 @@ class CommitOutcome:
 Mainline = Mapping[str, int]
 # Path within a dataset's folder -> the commit that wrote the file.
 Writers = Mapping[str, Commit]
-# Dataset -> short digest of a build -> its number, from git notes.
-NotedNumbers = Mapping[str, Mapping[str, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +118,10 @@ def gather(
     ctx: GatherContext,
     tell: Callable[[Commit, CommitOutcome], None],
     tell_rewritten: Callable[[str, int], None],
-    since: Collection[str] = (),
 ) -> tuple[str | None, bool]:
     """Fetch, then record every new commit of the mainline, oldest first.
 
-    If no commit is recorded yet, recording starts at the oldest of `since`, by default at the head.
+    If no commit is recorded yet, recording starts at the head.
     Returns the branch's head, and whether commits were added to or removed from the mainline.
     `tell` is called with each outcome as soon as it is recorded, `tell_rewritten` after a history
     rewrite with the head and the number of removed commits. Raises SourceError if the repository
@@ -141,7 +137,7 @@ def gather(
             return None, False
         with ctx.mainline_lock:
             mainline = ctx.history.read_mainline()
-            commits = ctx.source.commits_since(head, mainline, since)
+            commits = ctx.source.commits_since(head, mainline)
             removed = _drop_commits(ctx, head, mainline, commits)
             if removed:
                 tell_rewritten(head, removed)
@@ -161,7 +157,7 @@ def _record(
 ) -> None:
     if commits:
         ctx.history.drop_unfinished()
-    progress, noted = ctx.progress, cache(partial(_read_noted_numbers, ctx.source))
+    progress = ctx.progress
     progress.total = len(commits)
     for done, commit in enumerate(commits):
         progress.done = done
@@ -177,7 +173,7 @@ def _record(
             for checked_count, name in enumerate(names):
                 progress.checked = checked_count
                 own = None if writers is None else writers.get(name, {})
-                outcomes.append(_prepare(ctx, commit, name, noted, own))
+                outcomes.append(_prepare(ctx, commit, name, own))
             ctx.history.record(commit, outcomes, ctx.clock())
         kill_point("verdict.recorded")
         mainline = {**mainline, commit.sha: commit.position}
@@ -213,7 +209,6 @@ def _prepare(
     ctx: GatherContext,
     commit: Commit,
     folder: str,
-    noted: Callable[[], NotedNumbers],
     writers: Writers | None,
 ) -> CommitOutcome:
     """Return the commit's outcome for one dataset; its rows are stored but hidden.
@@ -238,7 +233,7 @@ def _prepare(
         with open_span("check", {"merlin.dataset": dataset}) as span:
             checked = replace(_check(ctx, index, commit, folder, tree), name=dataset)
             span.set_attribute("merlin.examples", checked.good)
-        outcome = _build(ctx, commit, checked, noted)
+        outcome = _build(ctx, commit, checked)
         outcome = ctx.history.prepare(commit, outcome, ctx.clock(), writers)
         index.keep(commit.sha, tree)
         kill_point("index.stored")
@@ -286,12 +281,7 @@ def _check_whole(
     return check_whole(folder, index, entries, source.read, ctx.limit_tokens, others=others)
 
 
-def _build(
-    ctx: GatherContext,
-    commit: Commit,
-    checked: CheckedDataset,
-    noted: Callable[[], NotedNumbers],
-) -> CommitOutcome:
+def _build(ctx: GatherContext, commit: Commit, checked: CheckedDataset) -> CommitOutcome:
     dataset = checked.name
     reject = partial(CommitOutcome, dataset, VerdictStatus.REJECTED, checked)
     if checked.spec is None or not checked.is_buildable:
@@ -304,8 +294,8 @@ def _build(
         content = make_build(checked, place)
         known, new = ctx.history.build_of(dataset, content.digest), None
         if known is None:
-            # Folders and git notes replace the rows of a lost database.
-            numbers = {**list_build_folders(ctx.builds / dataset), **noted().get(dataset, {})}
+            # A restored database can be older than the folders.
+            numbers = list_build_folders(ctx.builds / dataset)
             number = ctx.history.next_number(dataset, content.digest[:SHORT_DIGEST_LENGTH], numbers)
             written = write_build(content, ctx.builds / dataset, number)
             new = NewBuild(number, written.relative_to(ctx.builds).as_posix(), content)
@@ -319,13 +309,6 @@ def _build(
     why = {"count": checked.rejected, "place": f"{first.path}:{first.line}:{first.column}"}
     status, reason = VerdictStatus.LEFT_OUT, "verdict-left-out"
     return replace(outcome, status=status, reason=reason, arguments=why)
-
-
-def _read_noted_numbers(source: GitSource) -> NotedNumbers:
-    numbers: dict[str, dict[str, int]] = {}
-    for note in read_notes(source.notes()):
-        numbers.setdefault(note.dataset, {})[note.digest[:SHORT_DIGEST_LENGTH]] = note.number
-    return numbers
 
 
 def _decide_status(latest: Verdict | None, key: str, spec: DatasetSpec) -> VerdictStatus:

@@ -22,7 +22,6 @@ from merlin.dataset.verdicts import (
     WAITING,
     VerdictHistory,
     VerdictStatus,
-    rewrite_notes,
     transition,
 )
 from merlin.db.database import Database, Prepared, Repository, Row, transaction
@@ -217,7 +216,6 @@ class Promotions(Repository):
                 "at": iso(at),
             }
             self.db.add(PROMOTION, promotion)
-            rewrite_notes(self.db, new.model.job_id, *([old.model.job_id] if old else ()))
         self._move_verdicts(new.model, position, at)
         self.db.bump()
         return True
@@ -258,7 +256,6 @@ class Promotions(Repository):
         """Pause or resume automatic promotion of a dataset. Raises NotFound."""
         if not self.db.update(SERVING, SERVING.dataset == dataset, is_pinned=int(is_pinned)):
             raise NotFound(f"{dataset} serves no model", "serves-nothing", dataset=dataset)
-        rewrite_notes(self.db, self.list_serving()[dataset].model.job_id)
         self.db.bump()
 
     @transaction
@@ -282,7 +279,6 @@ class Promotions(Repository):
         for model in lost:
             Models(self.db, self._clock).settle(model, ModelState.REVOKED, None, "")
             forget_answers(self.db, model)
-            rewrite_notes(self.db, model.job_id)
         for dataset in sorted({model.dataset for model in lost}):
             self._fall_back(dataset, [model for model in lost if model.dataset == dataset])
 

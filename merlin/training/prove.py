@@ -69,7 +69,7 @@ def _ask_serving(
 ) -> ProviderError | None:
     """Ask the serving model the test questions that have no stored answer for comparison.
 
-    It was evaluated by an earlier version, or recovered. Unanswered questions are not compared.
+    It was evaluated by an earlier version. Unanswered questions are not compared.
     Returns the provider's failure to wait for before the new model is evaluated, None for none.
     """
     settings = read_newest_settings(rows.db, new.dataset)

@@ -11,7 +11,6 @@ from merlin.app.context import Context
 from merlin.config import Config, credential, require_repository
 from merlin.config.settings import TEXT_KEY
 from merlin.config.shop import YooKassaConfig
-from merlin.core.durable_files import write_durably
 from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import Failures
 from merlin.dataset.verdicts import require_known_dataset
@@ -30,31 +29,26 @@ _AWAY_PAUSE_S = 2.0
 
 
 @contextmanager
-def open_migrated_database(config: Config, *, may_be_lost: bool = False) -> Iterator[Database]:
+def open_migrated_database(config: Config) -> Iterator[Database]:
     """Yield the database with its cipher, after migrating its schema.
 
-    Raises ConfigError for an invalid key, Refused after an interrupted restore, and for a lost
-    database unless it `may_be_lost`: then nothing else uses it before its recovery is complete.
+    Raises ConfigError for an invalid key, Refused after an interrupted restore and for a lost
+    database.
     """
-    connections.require_whole(config.state_dir, but=connections.RECOVERY if may_be_lost else "")
+    connections.require_whole(config.state_dir)
     with open_database(config.database, cipher=_read_existing_cipher(config)) as database:
-        _upgrade(config, database, may_be_lost=may_be_lost)
+        _upgrade(config, database)
         yield database
 
 
-def _upgrade(config: Config, database: Database, *, may_be_lost: bool = False) -> None:
+def _upgrade(config: Config, database: Database) -> None:
     if list_pending(database):
         if list_applied(database):
             from merlin.db.backup import keep_before_upgrade
 
             keep_before_upgrade(config.state_dir, config.database, database)
-        # With a schema it would be taken for a new one, and everybody in it would be forgotten.
-        elif may_be_lost:
-            write_durably(
-                connections.restore_mark(config.state_dir),
-                lambda place: place.write_text(connections.RECOVERY),
-            )
         else:
+            # With a schema it would be taken for a new one, and everybody in it would be forgotten.
             connections.require_no_builds(config.state_dir)
         migrate(database)
 

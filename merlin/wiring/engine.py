@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 def start_engine(config: Config) -> None:
     """Run the engine until it is stopped."""
-    from merlin.db.connections import RECOVERY, require_whole
+    from merlin.db.connections import require_whole
 
-    require_whole(config.state_dir, but=RECOVERY)
+    require_whole(config.state_dir)
     settings = engine_settings(config)  # Names a missing credential: the imports below take time.
     from merlin.core.server import READY, notify, show_alive
     from merlin.engine.main import serve

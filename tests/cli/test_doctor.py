@@ -163,12 +163,11 @@ def test_lost_database_is_not_taken_for_a_first_start(fresh, capsys):
     document = run_doctor(fresh, capsys)
     assert not document["database"][0]
     assert "merlin restore" in document["database"][1]
-    assert "merlin recover" in document["database"][1]
     assert "see database above" in document["text.key"][1]
     assert "see database above" in document["daemon"][1]
     for command in ("status", "backup"):
         assert main([command, "--config", str(fresh.path)]) == 1
-        assert "merlin recover" in capsys.readouterr().err
+        assert "merlin restore" in capsys.readouterr().err
 
 
 @pytest.fixture

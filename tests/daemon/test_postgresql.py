@@ -3,9 +3,7 @@
 import psycopg
 import pytest
 
-from tests.daemon.test_recovery import recover
 from tests.support.forked_processes import start
-from tests.support.migrated_databases import create_migrated
 from tests.support.pipeline_lab import Lab
 from tests.support.waiting import wait_until
 
@@ -66,17 +64,3 @@ def test_daemon_that_gets_no_second_connection_says_so_and_waits_for_one(
             daemon.terminate()
             daemon.join()
     postgresql.drop(url)
-
-
-def test_emptied_database_is_recovered(lab, provider, postgresql):
-    lab.until_serving("trial-1")
-    lab.repository.example("trial", 50)
-    lab.repository.commit()
-    lab.until_serving("trial-2")
-    postgresql.reset()
-    create_migrated(lab.config.database)
-    code, (document,), _ = recover(lab)
-    assert (code, document["models"], document["serving"]) == (0, 2, "trial-2")
-    lab.tick(rounds=2)
-    assert lab.status()["serving"]["build"] == "trial-2"
-    assert len(provider.jobs_created()) == 2

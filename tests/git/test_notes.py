@@ -71,17 +71,6 @@ def test_notes_of_others_are_kept_and_ours_are_added(remote, make_source):
     assert read_note(remote, second) == "ours, later"
 
 
-def test_new_mirror_fetches_existing_notes(remote, make_source, mirror_git):
-    head = remote.commit(a="1")
-    remote.git("notes", "--ref", "merlin", "add", "-m", "from an older mirror", head)
-    source = make_source(push_notes=True)
-    source.fetch()
-    assert mirror_git("notes", "--ref", "merlin", "show", head) == "from an older mirror"
-    source.note(head, "serving")
-    source.share_notes()
-    assert read_note(remote, head) == "serving"
-
-
 def test_notes_with_separate_histories_are_merged(remote, make_source):
     source = make_source(push_notes=True)
     first, second = remote.commit(a="1"), remote.commit(a="2")

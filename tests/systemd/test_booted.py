@@ -96,10 +96,10 @@ def test_nightly_backup_runs_inside_its_sandbox_and_can_be_read(machine):
     assert any(name.startswith("engine/models/") for name in names)
 
 
-def test_recovery_is_tried_on_a_copy_as_the_handbook_says(machine):
+def test_backup_is_tried_on_a_copy_as_the_handbook_says(machine):
     section = HANDBOOK.read_text("utf-8").partition("### Try it on a copy")[2].partition("\n## ")[0]
     commands = re.findall(r"^\$ (.*)$", section, re.MULTILINE)
-    assert any(" recover " in command for command in commands)
+    assert any(" restore " in command for command in commands)
     tables = machine.box.run("bash", "-euo", "pipefail", "-c", "\n".join([SUDO, *commands])).stdout
     assert "neurotypology-1" in tables
     assert not machine.box.path("/var/lib/merlin/copy").exists()

@@ -1,20 +1,5 @@
-# merlin recover
+# Backup, restore and migrate-db
 
-recover-progress = commits
-recover-not-empty = This database already has jobs. Recover fills an empty one: stop Merlin, move the database away (keep it: conversations and payments are in it) and try again.
-recover-later = This database started to follow the branch later than its notes. Stop Merlin, move the database away and try again.
-recover-no-provider = The provider “{ $provider }” didn't answer about its jobs, so no model is recovered yet. Check it (merlin doctor) and repeat merlin recover; if this provider is gone for good, remove it from providers in config.yaml. Reason: { $reason }
-recover-no-jobs = The provider “{ $provider }” has none of the noted jobs, so no model is recovered yet. Check its address and key: a key of another account finds none, either. Then repeat merlin recover. If the jobs were deleted there, add --without-jobs.
-recover-nothing = No notes of builds were found: nothing to recover. Notes are pushed where repository.push is on.
-recover-done = Recovered. Start Merlin: it continues where it stopped. People, conversations, consents and payments come only from a backup.
-recover-differing = { $count ->
-    [one] One build
-   *[other] { $count } builds
-  } came out with other bytes, because this release builds otherwise; not recovered: { $names }
-recover-lost = { $count ->
-    [one] One job is
-   *[other] { $count } jobs are
-  } no longer at the provider, or the provider isn't in config.yaml; not recovered, models included: { $names }
 col-builds = builds
 col-jobs = jobs
 col-models = models
@@ -45,10 +30,7 @@ backup-done = Saved: { $path }, { $mb } MB.{ $deleted ->
     [one] { " " }One older backup was deleted.
    *[other] { " " }{ $deleted } older backups were deleted.
   }
-restore-cut-off = { $begun ->
-    [recover] The recovery from git isn't complete, so nothing starts on half of a state. Run it again: merlin recover, or restore a backup: merlin restore ARCHIVE --replace
-   *[other] A restore was interrupted, so nothing starts on half of a state. Stop Merlin and repeat it: merlin restore ARCHIVE --replace
-  } ({ $path } marks it).
+restore-cut-off = A restore was interrupted, so nothing starts on half of a state. Stop Merlin and repeat it: merlin restore ARCHIVE --replace ({ $path } marks it).
 restore-no-key = This backup is encrypted with the key { $id }. Set MERLIN_BACKUP_KEY to it. Nothing was changed.
 restore-wrong-key = This backup is encrypted with another key, { $id }. Add it to MERLIN_BACKUP_KEY, after a comma. Nothing was changed.
 restore-database-exists = There is already a database: { $path }. To replace it, stop Merlin and add --replace; the old file is kept beside.
