@@ -137,9 +137,7 @@ def _check_folder(folder: Folder, checked_folders: CheckedFolders | None) -> Dat
 
     entries, read = work_tree(folder.path)
     keeps_examples = checked_folders is not None
-    checked = check_dataset(
-        folder.name, entries, read, others=folder.list_beside(), keeps_examples=keeps_examples
-    )
+    checked = check_dataset(folder.name, entries, read, keeps_examples=keeps_examples)
     if checked_folders is not None:
         checked_folders.append((folder.shown, checked, folder.holds))
     findings = [finding for finding in checked.findings if folder.holds(finding.path)]
@@ -168,13 +166,10 @@ def _check_commit(
         raise Refused("no repository in the configuration", "check-commit-needs-config")
     source, directory = git_source(config), config.repository.directory
     commit = source.resolve(revision)
-    others = source.dataset_trees(commit)
-    for name in others:
+    for name in source.dataset_trees(commit):
         entries = source.entries(commit, name)
         keeps_examples = checked_folders is not None
-        checked = check_dataset(
-            name, entries, source.read, others=others, keeps_examples=keeps_examples
-        )
+        checked = check_dataset(name, entries, source.read, keeps_examples=keeps_examples)
         prefix = f"{directory}/{name}" if directory else name
         if checked_folders is not None:
             checked_folders.append((prefix, checked, lambda _: True))

@@ -10,7 +10,7 @@ Rules that reject by comparing examples are in `merlin.dataset.judge`, warnings 
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain, islice
@@ -31,7 +31,6 @@ from merlin.dataset.layout import (
     example_id_of,
     example_path,
     exceeds_limits,
-    find_case_twins,
     read_layout,
 )
 from merlin.dataset.lint import (
@@ -128,20 +127,16 @@ def check(
     read: BlobReader,
     limit_tokens: Mapping[str, int] | None = None,
     *,
-    others: Iterable[str] = (),
     keeps_examples: bool = True,
 ) -> CheckedDataset:
     """Check the dataset `name` and return the result with its examples; it cannot be built.
 
     `entries` are the leaves below its folder; `read` yields (blob, bytes) in the requested order.
-    `others` are the names of all folders beside it.
     `limit_tokens`: base model -> maximum tokens of a training example. Without `keeps_examples` it
     takes half the time, and the result has none.
     """
     index, known = ExampleIndex(), dict[str, Example]() if keeps_examples else None
-    checked = check_whole(
-        name, index, entries, read, limit_tokens, known, others=others, for_build=False
-    )
+    checked = check_whole(name, index, entries, read, limit_tokens, known, for_build=False)
     if known is None:
         return checked
     good, duplicates = (
@@ -158,7 +153,6 @@ def check_whole(
     limit_tokens: Mapping[str, int] | None = None,
     known: dict[str, Example] | None = None,
     *,
-    others: Iterable[str] = (),
     for_build: bool = True,
 ) -> CheckedDataset:
     """Read a complete dataset into an empty index, or missing leaves into an existing one.
@@ -193,10 +187,6 @@ def check_whole(
     good = statuses.get(GOOD, 0)
     findings += [*of_course, *index.findings(), *_pairs(index), *_find_too_long(index, tokens)]
     findings += [*lint_dataset(index, spec), *_few(good), *_few_tests(index, spec)]
-    findings += [
-        Finding(DATASET_FILE, 1, 1, "case-twin", Severity.WARNING, {"other": f"../{other}"})
-        for other in find_case_twins(name, others)
-    ]
     off = spec.rules_off if spec else {}
     enabled = (finding for finding in findings if finding.rule not in off)
     unread = "SELECT count(*) FROM file WHERE kind IN (?, ?)"
@@ -223,7 +213,6 @@ def check_changes(
     read: BlobReader,
     limit_tokens: Mapping[str, int] | None = None,
     *,
-    others: Iterable[str] = (),
     for_build: bool = True,
 ) -> CheckedDataset | None:
     """Apply `changes` (path -> leaf, None: deleted) to the index; return the checked dataset.
@@ -237,9 +226,7 @@ def check_changes(
     index.remove(changes)
     leaves = [entry for entry in changes.values() if entry]
     try:
-        checked = check_whole(
-            name, index, leaves, read, limit_tokens, others=others, for_build=for_build
-        )
+        checked = check_whole(name, index, leaves, read, limit_tokens, for_build=for_build)
     except _OtherSettings:
         return None
     return None if exceeds_limits(*index.sizes()) else checked
@@ -372,8 +359,7 @@ def _store_file(
     example_id = normalise_unicode("NFC", example_id_of(entry.path))
     if known is not None and reading.example is not None:
         known[example_id] = reading.example.at(example_id, entry.path, entry.blob)
-    folded = example_id.casefold()
-    return reading.row._replace(id=example_id, blob=entry.blob, size=entry.size, folded=folded)
+    return reading.row._replace(id=example_id, blob=entry.blob, size=entry.size)
 
 
 def index_row(example: Example, method: str, limit: TokenLimit | None = None) -> ExampleRow:
@@ -411,7 +397,6 @@ def index_row(example: Example, method: str, limit: TokenLimit | None = None) ->
         ),
         tags=json.dumps(example.tags, ensure_ascii=False) if example.tags else "[]",
         tokens=trained.facts.tokens if limit is None else limit.estimate(trained),
-        folded=example.id.casefold(),
         words=near_key(facts.question),
         at=line.at if line else None,
         line=line.line if line else None,

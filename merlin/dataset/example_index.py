@@ -23,7 +23,7 @@ from merlin.dataset.split import TEST, TRAIN
 from merlin.git.source import Entry
 
 # A release may parse and judge differently; the number covers changes within a release.
-_VERSION = f"{__version__}-15"
+_VERSION = f"{__version__}-16"
 GOOD, TOO_LONG, DUPLICATE, LEAK = "good", "too-long", "duplicate", "leak"
 _SCHEMA = """
 CREATE TABLE state (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -37,7 +37,7 @@ CREATE TABLE example (
   system BLOB NOT NULL, question_language TEXT NOT NULL,
   answer_language TEXT NOT NULL, ending TEXT NOT NULL,
   is_learned INTEGER NOT NULL, is_single INTEGER NOT NULL, translates INTEGER NOT NULL,
-  tags TEXT NOT NULL, tokens INTEGER NOT NULL, folded TEXT NOT NULL, words TEXT NOT NULL,
+  tags TEXT NOT NULL, tokens INTEGER NOT NULL, words TEXT NOT NULL,
   at INTEGER, line BLOB, status TEXT NOT NULL, side TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE finding (
@@ -84,7 +84,6 @@ _TRIGGERS = {
 _QUESTION_INDEX = "CREATE INDEX IF NOT EXISTS example_question ON example (question)"
 _INDICES = """
 CREATE INDEX finding_source ON finding (source);
-CREATE INDEX example_folded ON example (folded, status);
 CREATE INDEX example_words ON example (words, status);
 CREATE INDEX example_side ON example (status, side);
 CREATE INDEX example_answer ON example (answer, status, mark, is_single);
@@ -96,7 +95,7 @@ CREATE INDEX example_foreign ON example (status)
     AND question_language <> answer_language AND NOT translates;
 """
 # The columns by which examples are grouped; the groups to judge again are in temporary tables.
-GROUPS = ("question", "folded", "words")
+GROUPS = ("question", "words")
 _TOUCHED = "".join(
     f"CREATE TEMP TABLE touched_{group} (place INTEGER PRIMARY KEY, value TEXT UNIQUE);"
     for group in GROUPS
@@ -158,7 +157,6 @@ class ExampleRow(NamedTuple):
     translates: bool
     tags: str
     tokens: int
-    folded: str
     words: str
     at: int | None
     line: bytes | None

@@ -130,7 +130,6 @@ def judge(index: ExampleIndex, spec: DatasetSpec | None, limit: TokenLimit) -> N
         moved = tests_for_training(index.test_questions(), train_count, rule)
         index.set_status((GOOD, TRAIN, example_id) for example_id in moved)
     index.set_state("taken back", str(len(moved)) if moved else "")
-    _judge_groups(index, "folded", _find_equal_names)
     _judge_groups(index, "words", _find_near_pairs)
     index.forget_touched()
 
@@ -204,12 +203,6 @@ def _judge_groups(
     pairs = ((value, *pair) for value, good in groups for pair in compare(good))
     while chunk := list(islice(pairs, _CHUNK)):
         index.add_pairs(column, chunk)
-
-
-def _find_equal_names(good: Sequence[IndexedExample]) -> Iterator[Pair]:
-    """Yield examples whose names are equal on file systems that ignore case."""
-    for example in good[1:]:
-        yield Pair(example.id, "case-twin", good[0].id)
 
 
 def _find_near_pairs(good: Sequence[IndexedExample]) -> Iterator[Pair]:

@@ -80,12 +80,6 @@ def suggest_name(name: str) -> str:
     return joined or "unnamed"
 
 
-def find_case_twins(name: str, names: Iterable[str]) -> list[str]:
-    """Return the names that differ from `name` only by case."""
-    folded = name.casefold()
-    return [each for each in names if each != name and each.casefold() == folded]
-
-
 class NameAllocator:
     """Makes unused valid names; names that differ only by case count as equal."""
 
@@ -132,7 +126,7 @@ def example_id_of(path: str) -> str:
 
 
 _IGNORED_NAMES = (".gitkeep", ".gitignore", ".gitattributes")
-_LINK_RULES = {SYMLINK: "symlink", GITLINK: "submodule"}
+_KINDS = {SYMLINK: "link", GITLINK: "submodule"}
 
 
 @dataclass(slots=True)
@@ -178,8 +172,6 @@ def _add_example(entry: Entry, layout: Layout) -> None:
         layout.report(entry, finding)
         return
     layout.examples.append(entry)
-    if entry.mode == EXECUTABLE:
-        layout.report(entry, _entry_finding(entry, "executable", Severity.WARNING))
 
 
 def _add_other(entry: Entry, layout: Layout) -> None:
@@ -204,7 +196,7 @@ def _add_other(entry: Entry, layout: Layout) -> None:
 def _find_entry_error(entry: Entry) -> Finding | None:
     """Return the finding about an entry that cannot be read, None for a readable file."""
     if entry.mode not in (FILE, EXECUTABLE):
-        return _entry_finding(entry, _LINK_RULES.get(entry.mode, "not-a-file"))
+        return _entry_finding(entry, "not-a-file", kind=_KINDS.get(entry.mode, "other"))
     if entry.size > MAX_FILE_BYTES:
         return too_large_finding(entry.size).at(entry.path)
     return None

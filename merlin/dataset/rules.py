@@ -94,9 +94,7 @@ _RULES = (
         control_character=f"printf 'messages:\\n  - user: \\033[1m\\n' > {_QUESTION}",
         too_many_nodes=f"yes -- '- a' | head -n 10001 > {_QUESTION}",
         empty_file=f"touch {_QUESTION}",
-        symlink=f"ln -s about.yaml {_QUESTION}",
-        submodule=f"git submodule add ../other {EXAMPLES}other",
-        not_a_file=f"mkfifo {_QUESTION}",
+        not_a_file=f"ln -s about.yaml {_QUESTION}",
         windows_name=f"mv {ABOUT_PATH} {EXAMPLES}aux.yaml",
         bad_name=f"mv {ABOUT_PATH} '{EXAMPLES}about tuples.yml'",
         too_many_files=f"for n in $(seq 100001); do cp {ABOUT_PATH} {EXAMPLES}$n.yaml; done",
@@ -115,7 +113,6 @@ _RULES = (
     *_list_rules(
         "",
         Severity.WARNING,
-        executable=f"chmod +x {ABOUT_PATH}",
         not_an_example=f"touch {EXAMPLES}notes.txt",
         too_few_examples=f"find {EXAMPLES} -name '*.yaml' | tail -n +10 | xargs rm",
         few_examples=f"find {EXAMPLES} -name '*.yaml' | tail -n +20 | xargs rm",
@@ -254,11 +251,6 @@ split: test
         replacement_character="messages:\n  - user: What is lit?\n  - assistant: A l\ufffdmp.\n",
         reasoning="messages:\n  - user: What is lit?\n  - assistant: <think>So…</think>Lamps.\n",
         direction_mark='messages:\n  - user: Which side?\n  - assistant: "left\\u202Eright"\n',
-    ),
-    *_list_rules(
-        f"{EXAMPLES}About.yaml",
-        Severity.WARNING,
-        case_twin="messages:\n  - user: What is a list?\n  - assistant: Items.\n",
     ),
     *_list_rules(
         _QUESTION,

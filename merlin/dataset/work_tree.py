@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -38,12 +37,6 @@ class Folder:
     def name(self) -> str:
         """Return the dataset's name, which is the folder's."""
         return self.path.name
-
-    def list_beside(self) -> list[str]:
-        """Return the names of the files and folders beside it, if they may be listed."""
-        with suppress(OSError):
-            return os.listdir(self.path.parent)  # noqa: PTH208 - as the names alone
-        return []
 
     def holds(self, path: str) -> bool:
         """Return whether `path`, relative to the folder, was requested."""

@@ -257,14 +257,11 @@ def _check(
     ctx: GatherContext, index: ExampleIndex, commit: Commit, folder: str, tree: str
 ) -> CheckedDataset:
     """Return the checked dataset at a commit; only changes are read if the index is up to date."""
-    others = ctx.source.dataset_trees(commit.sha)
     indexed = index.state("commit")
     if indexed and indexed == ctx.history.find_newest_commit(folder):
         changes = ctx.source.changes(index.state("tree"), tree)
         if changes is not None:
-            checked = check_changes(
-                folder, index, changes, ctx.source.read, ctx.limit_tokens, others=others
-            )
+            checked = check_changes(folder, index, changes, ctx.source.read, ctx.limit_tokens)
             if checked is not None:
                 return checked
     if not index.is_new:
@@ -277,8 +274,7 @@ def _check_whole(
 ) -> CheckedDataset:
     """Return the checked dataset at a commit, read completely into an empty index."""
     source = ctx.source
-    entries, others = source.entries(commit, folder), source.dataset_trees(commit)
-    return check_whole(folder, index, entries, source.read, ctx.limit_tokens, others=others)
+    return check_whole(folder, index, source.entries(commit, folder), source.read, ctx.limit_tokens)
 
 
 def _build(ctx: GatherContext, commit: Commit, checked: CheckedDataset) -> CommitOutcome:

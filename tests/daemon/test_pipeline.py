@@ -2,14 +2,12 @@
 
 import shutil
 from datetime import UTC, datetime, timedelta
-from json import loads
 
 import pytest
 
 from merlin.core.i18n import LANGUAGES, day_argument, text
 from merlin.db.notices import Notices
 from merlin.db.requests import Requests
-from merlin.db.tables import FINDING
 from merlin.openai_protocol.responses import list_page
 from tests.support.pipeline_lab import DATASET, Lab, Repository, run_command, serving
 from tests.support.provider_training import job_object
@@ -96,28 +94,6 @@ def test_commit_whose_only_example_is_rejected_is_left_out_until_it_is_mended(la
     lab.repository.example("trial", 50)
     lab.repository.commit()
     lab.until_serving("trial-2")
-
-
-def test_datasets_whose_names_differ_only_by_case_are_reported(lab):
-    lab.tick("fetch")
-    lab.repository.dataset("Trial")
-    lab.repository.commit()
-    lab.tick("fetch")
-    lab.repository.example("trial", 50)
-    lab.repository.commit()
-    lab.tick("fetch")
-    with lab.services() as services:
-        rows = services.db.rows(FINDING.select().where(FINDING.rule == "case-twin"))
-    found = [(row["path"], loads(row["arguments"])["other"]) for row in rows]
-    assert found == [("dataset.yaml", "../trial"), ("dataset.yaml", "../Trial")]
-    code, out, _ = run_command("check", "--commit", "HEAD", "--config", str(lab.path))
-    assert code == 0
-    assert (
-        "datasets/Trial/dataset.yaml:1:1: warning case-twin: The name differs from ../trial" in out
-    )
-    assert (
-        "datasets/trial/dataset.yaml:1:1: warning case-twin: The name differs from ../Trial" in out
-    )
 
 
 def test_failed_job_fails_its_verdict_and_can_be_launched_again(lab, provider):

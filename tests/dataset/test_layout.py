@@ -103,12 +103,13 @@ def test_other_file_among_examples_is_reported_and_not_counted():
 
 
 @pytest.mark.parametrize(
-    ("mode", "rule"), [("120000", "symlink"), ("160000", "submodule"), ("000000", "not-a-file")]
+    ("mode", "kind"), [("120000", "link"), ("160000", "submodule"), ("000000", "other")]
 )
 @pytest.mark.parametrize("path", ["examples/link.yaml", "materials/link.md", "README.md"])
-def test_symlink_or_submodule_is_an_error_and_never_read(mode, rule, path):
+def test_symlink_or_submodule_is_an_error_and_never_read(mode, kind, path):
     tree, checked = check_with(path, "/etc/passwd", mode=mode)
-    assert only_finding(checked, rule).severity is Severity.ERROR
+    finding = only_finding(checked, "not-a-file")
+    assert (finding.severity, finding.arguments) == (Severity.ERROR, {"kind": kind})
     assert tree.entries[-1].blob not in tree.read_blobs
     assert checked.rejected == path.endswith(".yaml")
 
@@ -119,14 +120,8 @@ def test_symlink_in_place_of_dataset_yaml_makes_the_dataset_unbuildable():
     )
     tree.add("dataset.yaml", "/etc/passwd", mode="120000")
     checked = tree.check()
-    assert finding_rules(checked) == ["missing-dataset", "symlink"]
+    assert finding_rules(checked) == ["missing-dataset", "not-a-file"]
     assert not checked.is_buildable
-
-
-def test_executable_example_is_accepted_with_a_warning():
-    _, checked = check_with("examples/run.yaml", example_yaml(), mode="100755")
-    assert only_finding(checked, "executable").severity is Severity.WARNING
-    assert len(checked.examples) == 61
 
 
 def test_huge_file_is_refused_by_its_size_and_never_read():

@@ -437,12 +437,6 @@ def test_answers_with_a_single_wording_are_one_note_with_three_names():
     assert note.arguments == {"count": 10, "names": "q0, q1, q2"}
 
 
-def test_names_that_differ_only_by_case_are_reported():
-    files = {"examples/Q.yaml": example_yaml("Один"), "examples/q.yaml": example_yaml("Два")}
-    checked = check_files({**make_good_files(60), **files})
-    assert only_finding(checked, "case-twin").path == "examples/q.yaml"
-
-
 def test_different_own_system_text_is_a_note():
     own = "messages:\n  - system: {}\n  - user: Что?\n  - assistant: То.\n"
     checked = check_with(a=own.format("Говори стихами."))

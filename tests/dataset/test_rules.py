@@ -20,7 +20,7 @@ from merlin.dataset.finding import Finding, Severity
 from merlin.dataset.import_lines import LeftOut, read_import_lines
 from merlin.dataset.rules import ABOUT, ABOUT_PATH, RULES, find_nearest
 from merlin.dataset.spec import dump_spec, load_spec, schema
-from merlin.git.source import GITLINK, Entry
+from merlin.git.source import Entry
 from tests.support.dataset_tree import (
     DATASET_YAML,
     FileTree,
@@ -32,7 +32,7 @@ from tests.support.dataset_tree import (
 
 # Their examples take minutes or need a real git repository.
 LARGE = ("too-many-files", "too-many-bytes")
-BY_HAND = (*LARGE, "submodule", "too-many-tokens", "unreadable", "wrong-value")
+BY_HAND = (*LARGE, "too-many-tokens", "unreadable", "wrong-value")
 # These need a model, a workbook or a compressed file: tests/cli/test_prompt_check.py,
 # test_import_workbook.py, test_import_lines.py.
 ELSEWHERE = ("known-to-base", "import-left-sheets", "import-no-value", "import-gzip")
@@ -96,7 +96,6 @@ def test_rules_of_size_and_of_the_repository_have_their_severity(monkeypatch):
     size = sum(len(text.encode()) for path, text in make_files().items() if path != "dataset.yaml")
     tree = FileTree(make_files())
     missing = Entry("examples/gone.yaml", "0" * 40, "100644", 10)
-    submodule = Entry("examples/other", "0" * 40, GITLINK, 0)
     with monkeypatch.context() as patch:
         patch.setattr(layout, "MAX_EXAMPLES", 50)
         findings = [*tree.check().findings]
@@ -105,9 +104,7 @@ def test_rules_of_size_and_of_the_repository_have_their_severity(monkeypatch):
         findings += tree.check().findings
     findings += [
         *tree.check(limit_tokens={"recall": 10}).findings,
-        *check(
-            "first", [*tree.entries, missing, submodule], lambda blobs: _read_known(tree, blobs)
-        ).findings,
+        *check("first", [*tree.entries, missing], lambda blobs: _read_known(tree, blobs)).findings,
     ]
     severities = {finding.rule: finding.severity for finding in findings if finding.rule in BY_HAND}
     assert severities == {name: RULES[name].severity for name in BY_HAND if name != "wrong-value"}

@@ -109,10 +109,11 @@ finding-undeclared-function = The function { $name } is called but isn't declare
 finding-tool-arguments = The arguments of { $name } must be a JSON object, found: { $found }.
 finding-wrong-name = “{ $found }” isn't a name that providers accept: only Latin letters, digits, “_” and “-”.
 
-finding-symlink = A symbolic link instead of a file or folder: Merlin follows no links.
-finding-submodule = A git submodule instead of a file: put the files themselves here.
-finding-not-a-file = This isn't a plain file.
-finding-executable = The file is marked as executable; it needn't be (chmod -x).
+finding-not-a-file = { $kind ->
+    [link] A symbolic link instead of a file or folder: Merlin follows no links.
+    [submodule] A git submodule instead of a file: put the files themselves here.
+   *[other] This isn't a plain file.
+}
 finding-bad-name = A name has letters, digits, “.”, “_”, “-” in composed Unicode (NFC, not NFD) and ends in .yaml. A path has at most 1000 bytes, each name in it 200. For example: { $proposed }
 finding-windows-name = Windows can't have the name “{ $name }”, so git can't check out the repository there. For example: { $proposed }
 finding-stray-file = Merlin doesn't use this file.
@@ -163,7 +164,6 @@ finding-invisible-letter = The invisible character { $found } in the text.
 finding-known-to-base = { $model } answers this right without being taught: the example costs training and adds nothing.
 finding-near-duplicate = Nearly the same question is already in { $other }.
 finding-near-leak = Nearly the same question is used for training in { $other }. This test measures memory more than knowledge.
-finding-case-twin = The name differs from { $other } by letter case alone: not every file system can tell them apart.
 finding-own-system = The example has its own system message, but the model will be asked with the dataset's instructions.
 finding-one-sided-tags = Nearly all examples have the tag “{ $tag }”: { $percent }%. The dataset says little of anything else.
 finding-single-tags = { $count ->

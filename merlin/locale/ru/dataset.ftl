@@ -113,10 +113,11 @@ finding-undeclared-function = Функция { $name } вызывается, н�
 finding-tool-arguments = Аргументы { $name } должны быть объектом JSON, а здесь: { $found }.
 finding-wrong-name = «{ $found }» — имя, которое поставщики не примут: нужны только латинские буквы, цифры, «_» и «-».
 
-finding-symlink = Символическая ссылка вместо файла или папки: Merlin по ссылкам не ходит.
-finding-submodule = Подмодуль git вместо файла: положите сами файлы.
-finding-not-a-file = Это не обычный файл.
-finding-executable = У файла стоит право на исполнение, оно здесь ни к чему (chmod -x).
+finding-not-a-file = { $kind ->
+    [link] Символическая ссылка вместо файла или папки: Merlin по ссылкам не ходит.
+    [submodule] Подмодуль git вместо файла: положите сами файлы.
+   *[other] Это не обычный файл.
+}
 finding-bad-name = В именах допустимы буквы, цифры и знаки «.», «_», «-» составными символами Unicode (NFC, не NFD), окончание .yaml. В пути не больше 1000 байт, в каждом имени — 200. Например: { $proposed }
 finding-windows-name = На Windows имени «{ $name }» быть не может, и git не извлечёт там репозиторий. Например: { $proposed }
 finding-stray-file = Этот файл Merlin не использует.
@@ -167,7 +168,6 @@ finding-invisible-letter = Невидимый знак { $found } в текст�
 finding-known-to-base = { $model } верно отвечает на это и без обучения: пример стоит денег и ничего не добавляет.
 finding-near-duplicate = Почти тот же вопрос уже есть в { $other }.
 finding-near-leak = Почти тот же вопрос есть среди примеров для обучения: { $other }. Такой тест измерит больше память, чем знание.
-finding-case-twin = Имя отличается от { $other } только величиной букв: не всякая файловая система их различит.
 finding-own-system = У примера своё сообщение system, а спрашивать модель будут с инструкцией набора.
 finding-one-sided-tags = Тег «{ $tag }» стоит почти у всех примеров: { $percent } %. Об остальном набор говорит мало.
 finding-single-tags = { $count ->
