@@ -86,7 +86,7 @@ test: venv
 	echo "These fail beside the others; where they pass alone, they have a race to mend:" && \
 	$(PYTEST) --last-failed --last-failed-no-failures none --maxfail 1 --verbosity 0; }
 
-# Every test whose database is not SQLite's own, on PostgreSQL: a quarter of an hour, so not in .ci/run.
+# Every test whose database is not SQLite's own, on PostgreSQL. `make test` has only tests/db and races on it.
 test-postgresql: venv
 	MERLIN_TEST_DATABASE=postgresql $(BIN)/python -m pytest -q -n auto --dist loadgroup
 

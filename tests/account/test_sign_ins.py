@@ -13,6 +13,7 @@ from merlin.account.users import User, Users
 from merlin.app.personal_data import PersonalRecords
 from merlin.core.errors import Refused
 from merlin.db.audit import Audit
+from tests.support.migrated_databases import on_both_databases
 
 pytestmark = pytest.mark.integration
 
@@ -40,6 +41,7 @@ def run_at_once(function):
         return list(pool.map(function, range(8)))
 
 
+@on_both_databases
 def test_name_set_by_many_at_once_gets_one_owner(accounts):
     def take(number):
         try:
@@ -56,6 +58,7 @@ def test_name_set_by_many_at_once_gets_one_owner(accounts):
     assert [entry.target for entry in entries] == [f"user:{owner}"]
 
 
+@on_both_databases
 def test_rename_to_one_name_by_many_at_once_succeeds_for_one(accounts):
     run_at_once(lambda number: accounts.set_name(ANNA + number, f"person{number}", BY))
     gate = Barrier(8)
@@ -105,6 +108,7 @@ def test_newest_browsers_are_known_until_the_password_changes(accounts):
     assert not accounts.is_known_browser(ANNA, browsers[-1])
 
 
+@on_both_databases
 def test_concurrent_requests_use_a_confirmed_login_once(logins):
     _, key, browser = logins.start("Firefox", "203.0.*.*")
     login = logins.show(key, ANNA)

@@ -15,6 +15,7 @@ from merlin.db.audit import Audit
 from merlin.db.database import open_database
 from merlin.db.encryption import Cipher
 from merlin.db.tables import ROLE_GRANT
+from tests.support.migrated_databases import on_both_databases
 
 pytestmark = pytest.mark.integration
 
@@ -183,6 +184,7 @@ def test_admin_of_the_config_cannot_be_changed(roles):
             change()
 
 
+@on_both_databases
 def test_concurrent_role_grants_store_one(roles, database):
     with ThreadPoolExecutor(10) as pool:
         results = list(pool.map(lambda _: roles.grant(BORIS, Role.EDITOR, BY_VERA), range(10)))
@@ -222,6 +224,7 @@ def test_refused_consent_is_stored_and_is_not_a_consent(database, clock):
     assert consents.has(ANNA)
 
 
+@on_both_databases
 def test_concurrent_consents_store_one(database):
     consents = Consents(database)
     with ThreadPoolExecutor(10) as pool:

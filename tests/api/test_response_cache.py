@@ -24,7 +24,7 @@ from merlin.course.catalogue import Catalogue
 from merlin.db.database import open_database
 from merlin.db.tables import COURSE_INDEX
 from merlin.db.writer import Store
-from tests.api.running_api import ALGORITHMS, ANNA, NETWORKS, run_api
+from tests.api.running_api import ALGORITHMS, NETWORKS, run_api
 from tests.support.config import make_config
 from tests.support.metrics_page import metric_value
 from tests.support.migrated_databases import fresh_database
@@ -278,19 +278,3 @@ def test_failed_version_poll_and_its_end_are_logged_once(postgresql):
     with context_at(postgresql.reset()) as ctx, capture_logs() as logs:
         asyncio.run(asyncio.wait_for(watch(ctx), timeout=longest()))
     assert [line["event"] for line in logs] == ["the version is unknown", "this failure is over"]
-
-
-def test_catalogue_favourites_and_cache_work_on_postgresql(tmp_path, postgresql):
-    with run_api(tmp_path, postgresql.reset()) as site:
-        first = site.client.get(LIST)
-        assert [course["slug"] for course in first.json()] == ["algorithms", "networks"]
-        assert site.client.get("/api/courses/search?query=сортировок").json()[0]["found"]
-        part = site.client.get("/api/courses?limit=1")
-        following = site.client.get(part.links["next"]["url"]).json()
-        assert [course["slug"] for course in following] == ["networks"]
-        with site.key_client(site.add_user(ANNA)) as anna:
-            body = {"course_id": site.course_id("networks")}
-            status_codes = [anna.post("/api/user/courses", json=body).status_code for _ in range(2)]
-            assert (status_codes, len(anna.get("/api/user/courses").json())) == ([201, 200], 1)
-        site.index_courses(renamed("Сети"))
-        wait_until(lambda: "Сети" in site.client.get(LIST).text)

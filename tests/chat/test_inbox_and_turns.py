@@ -16,6 +16,7 @@ from merlin.db.database import open_database
 from merlin.db.encryption import Cipher
 from merlin.db.processes import read_change_counter
 from tests.db.pipeline_rows import BOT
+from tests.support.migrated_databases import on_both_databases
 
 pytestmark = pytest.mark.integration
 
@@ -86,6 +87,7 @@ def test_chat_is_held_until_no_update_waits(inbox):
     assert ids(inbox.claim(OTHER, 10)) == [4]
 
 
+@on_both_databases
 def test_updates_stored_by_others_reach_the_holder_of_the_chat_once_and_in_order(inbox):
     inbox.store(make_updates(5, 1), ME)
     inbox.store([*make_updates(5, 4), *make_updates(6, 9)], None)
@@ -126,6 +128,7 @@ def test_lease_by_a_clock_that_is_some_seconds_ahead_is_kept(inbox, clock):
     assert inbox.claim(ME, 10) == []
 
 
+@on_both_databases
 def test_lease_of_a_dead_local_process_is_void_at_once(inbox):
     inbox.store(make_updates(5, 1), DEAD)
     assert ids(inbox.claim(ME, 10)) == [1]

@@ -44,19 +44,13 @@ def _with_provider(prepare):
 
 
 @pytest.fixture
-def run_provider(make_lab, tmp_path, database_setting):
-    """Return a function that runs the provider of a lab which is prepared once, if at all.
-
-    A PostgreSQL database is prepared for its test alone.
-    """
+def run_provider(make_lab, tmp_path):
+    """Return a function that runs the provider of a lab which is prepared once, if at all."""
     nowhere = "http://127.0.0.1:1"
 
     @contextmanager
     def run(prepare):
-        if prepare and database_setting:
-            lab = Lab(tmp_path, nowhere, **database_setting)
-            _with_provider(prepare)(lab, **database_setting)
-        elif prepare:
+        if prepare:
             make_lab(_with_provider(prepare), tmp_path, nowhere)
         with ProviderStandIn(tmp_path / "provider", key="stand-in") as stand_in:
             yield stand_in
@@ -84,13 +78,6 @@ def trained_provider(run_provider):
 def trained_lab(tmp_path, trained_provider):
     """A lab with three promoted builds."""
     return Lab(tmp_path, trained_provider.base_url)
-
-
-@pytest.fixture
-def database_setting(request):
-    """Return the settings of a lab's database: PostgreSQL for a case of `on_both_databases`."""
-    is_postgresql = getattr(request, "param", "") == "postgresql"
-    return {"database": request.getfixturevalue("postgresql").reset()} if is_postgresql else {}
 
 
 @pytest.fixture

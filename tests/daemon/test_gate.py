@@ -16,7 +16,6 @@ from merlin.training.gate import Gates
 from merlin.training.promote import Promotions
 from merlin.wiring.context import open_reading_context
 from tests.support.faults import Fault, FaultKind
-from tests.support.migrated_databases import on_both_databases
 from tests.support.pipeline_lab import Lab, evaluate_at
 
 pytestmark = pytest.mark.integration
@@ -35,8 +34,8 @@ def provider(request, run_provider):
 
 
 @pytest.fixture
-def lab(tmp_path, provider, database_setting):
-    return Lab(tmp_path, provider.base_url, **database_setting)
+def lab(tmp_path, provider):
+    return Lab(tmp_path, provider.base_url)
 
 
 def commit_and_train(lab, provider, number, answer):
@@ -144,7 +143,6 @@ def test_model_held_by_the_gate_stays_held_when_a_force_push_removes_its_success
     assert read_state(lab) == ("trial-3", "gated", "gate-lost")
 
 
-@on_both_databases
 def test_accepted_loss_holds_no_later_model_while_the_answer_stays(lab, teach):
     write(lab, right_count=1, wrong_count=20)
     teach(YES)
@@ -230,7 +228,6 @@ def test_admin_can_promote_a_held_model(lab):
     assert read_state(lab) == ("trial-2", "serving", "")
 
 
-@on_both_databases
 @held
 def test_newer_model_that_is_not_worse_replaces_a_held_one(lab, teach):
     teach(NO)
@@ -254,7 +251,6 @@ def test_revert_of_the_commit_ends_the_hold(lab):
     assert read_state(lab) == ("trial-1", "serving", "")
 
 
-@on_both_databases
 @held
 def test_commit_of_a_held_models_build_is_held_and_notified_once(lab, provider):
     lab.repository.git("revert", "--no-edit", "HEAD")
@@ -304,7 +300,6 @@ def revoke(lab, example_id):
     return serving and serving["build"]
 
 
-@on_both_databases
 @serving
 def test_held_model_serves_at_once_when_the_serving_one_is_revoked(lab, teach):
     (lab.repository.folder / "datasets/trial/examples/q2.yaml").unlink()

@@ -14,7 +14,6 @@ from merlin.chat.grounding import (
     split_passages,
 )
 from merlin.wiring.context import open_migrated_database, open_reading_context
-from tests.support.migrated_databases import on_both_databases
 from tests.support.pipeline_lab import Lab
 
 pytestmark = pytest.mark.integration
@@ -36,8 +35,8 @@ HEAP = """\
 
 
 @pytest.fixture
-def lab(tmp_path, provider, database_setting):
-    lab = Lab(tmp_path, provider.base_url, **database_setting)
+def lab(tmp_path, provider):
+    lab = Lab(tmp_path, provider.base_url)
     lab.repository.dataset(count=30, tests=1)
     folder = lab.repository.folder / "datasets" / "trial"
     (folder / "materials").mkdir()
@@ -62,7 +61,6 @@ def find(lab):
     return find_with_cache
 
 
-@on_both_databases
 def test_example_is_found_by_other_forms_of_its_answers_words(find):
     first, *_ = find("Кто отдаст последние положенные элементы?")
     assert (first.number, first.text.partition("\n")[2]) == (
@@ -72,7 +70,6 @@ def test_example_is_found_by_other_forms_of_its_answers_words(find):
     assert first.question.startswith("Что значит слово номер 50")
 
 
-@on_both_databases
 def test_passage_is_found_with_its_paragraph(find):
     passages = [each for each in find("просеивания вниз после удаления") if each.material]
     assert [passage.material.text for passage in passages] == ["materials/heap.md"]
@@ -119,7 +116,6 @@ def test_changed_text_is_found_in_its_current_form(lab, find):
 UNRELATED = ("", "а?", "«»()[]*\"'", "xyzzy plugh", "и к на", "NEAR OR AND NOT", "слово" * 900)
 
 
-@on_both_databases
 def test_neither_test_examples_nor_other_datasets_nor_unrelated_examples_are_sources(find):
     assert not any("Очередь" in each.text for each in find("очередь отдаёт первый"))
     assert find("последний положенный элемент", "trial-2") == []

@@ -1,5 +1,10 @@
-"""Database fixtures: fresh SQLite files, and fresh databases of one real PostgreSQL server."""
+"""Database fixtures: fresh SQLite files, and fresh databases of one real PostgreSQL server.
 
+Tests of the database layer, races (`on_both_databases`) and tests that open a second connection run
+on both; the others on SQLite, and by `make test-postgresql` on PostgreSQL.
+"""
+
+import inspect
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -15,7 +20,7 @@ from merlin.db.encryption import Cipher
 from merlin.db.intents import Intents
 from tests.billing.plan_shop import ANNA, BORIS, Shop
 from tests.db.pipeline_rows import BOT, PipelineRows
-from tests.support.migrated_databases import create_migrated
+from tests.support.migrated_databases import IS_POSTGRESQL, create_migrated
 from tests.support.waiting import wait_until
 
 
@@ -31,10 +36,23 @@ def empty_url(request, tmp_path):
     server.drop(database_url)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request, tmp_path):
+def pytest_generate_tests(metafunc):
+    is_race = {"url", "run_beside"} & {*inspect.signature(metafunc.function).parameters}
+    is_of_layer = metafunc.definition.path.parent.name == "db"
+    if "dialect" in metafunc.fixturenames and (is_race or is_of_layer):
+        metafunc.parametrize("dialect", ["sqlite", "postgresql"], indirect=True)
+
+
+@pytest.fixture
+def dialect(request):
+    """Return "sqlite" or "postgresql"."""
+    return getattr(request, "param", "postgresql" if IS_POSTGRESQL else "sqlite")
+
+
+@pytest.fixture
+def url(request, dialect, tmp_path):
     """Return the URL of a migrated database without rows."""
-    if request.param == "postgresql":
+    if dialect == "postgresql":
         return request.getfixturevalue("postgresql").reset()
     sqlite_url = f"sqlite://{tmp_path}/state/merlin.db"
     create_migrated(sqlite_url)

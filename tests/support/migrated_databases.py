@@ -17,17 +17,15 @@ from merlin.db.encryption import key_path
 from merlin.db.migrations import migrate
 
 # Read at import: tests remove this variable from the environment.
-_IS_POSTGRESQL = os.environ.get("MERLIN_TEST_DATABASE") == "postgresql"
-# For the tests that together send every statement of their subject: each runs twice.
-on_both_databases = pytest.mark.parametrize(
-    "database_setting", ["sqlite", "postgresql"], indirect=True
-)
+IS_POSTGRESQL = os.environ.get("MERLIN_TEST_DATABASE") == "postgresql"
+# For races: each runs twice.
+on_both_databases = pytest.mark.parametrize("dialect", ["sqlite", "postgresql"], indirect=True)
 _databases: dict[Path, str] = {}
 _cleanup = ExitStack()
 
 # Skipped only by `make test-postgresql`; `make test` and `.ci/run` run these tests.
 only_sqlite = pytest.mark.skipif(
-    _IS_POSTGRESQL, reason="needs the file of a SQLite database; PostgreSQL has none"
+    IS_POSTGRESQL, reason="needs the file of a SQLite database; PostgreSQL has none"
 )
 
 
@@ -43,7 +41,7 @@ def _migrated_content():
 def fresh_database(path):
     """Return the URL of the database for this path, created if missing."""
     url = f"sqlite://{path}"
-    if _IS_POSTGRESQL:
+    if IS_POSTGRESQL:
         return _create_on_postgresql(Path(path))
     create_migrated(url)
     return url
@@ -51,7 +49,7 @@ def fresh_database(path):
 
 def copy_database(source, target):
     """Copy the database of one path to another; a SQLite file is copied with its folder."""
-    if _IS_POSTGRESQL:
+    if IS_POSTGRESQL:
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         name = _databases[source].rpartition("/")[2]
         _databases[target] = _server().create(template=name)

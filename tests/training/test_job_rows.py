@@ -10,6 +10,7 @@ from merlin.training.baselines import read_answers, store_answer
 from merlin.training.jobs import JobState
 from merlin.training.models import ModelState
 from tests.db.pipeline_rows import FACE, make_examples
+from tests.support.migrated_databases import on_both_databases
 
 pytestmark = pytest.mark.integration
 
@@ -37,6 +38,7 @@ def test_changed_job_is_not_overwritten(world, job):
     assert world.jobs.get(job.job_id) == queued
 
 
+@on_both_databases
 def test_one_of_ten_concurrent_saves_wins_and_is_recorded_once(world, job):
     new = replace(job, state=JobState.QUEUED)
     with ThreadPoolExecutor(10) as pool:

@@ -16,6 +16,7 @@ from merlin.training.launch_plan import Launches, launch_by_hand, spent_micro
 from merlin.training.models import ModelState
 from merlin.training.policy import Decision, Step, month_start
 from tests.db.pipeline_rows import FACE, make_commit, make_examples, make_spec, planning_config
+from tests.support.migrated_databases import on_both_databases
 
 pytestmark = pytest.mark.integration
 
@@ -71,6 +72,7 @@ def test_start_creates_a_job_and_supersedes_older_verdicts(world, clock):
     assert (change.before, change.to) == ("", "launching")
 
 
+@on_both_databases
 def test_one_of_ten_concurrent_starts_creates_the_job(world, clock):
     world.push(1, make_examples())
     (verdict,) = world.launches.list_waiting()
@@ -222,6 +224,7 @@ def test_changed_system_text_makes_every_example_new(world, clock):
     assert world.launches.new_examples(verdict) == 12
 
 
+@on_both_databases
 def test_concurrent_launches_do_not_exceed_the_monthly_cap(world, clock):
     """All were decided on the same account; the spent sum is read again when a job is stored."""
     for position, dataset in enumerate(("a", "b", "c"), 1):
@@ -317,6 +320,7 @@ def test_serving_verdict_is_launched_again_only_when_its_model_is_gone(world):
     assert world.promote() == []
 
 
+@on_both_databases
 def test_concurrent_launches_do_not_exceed_the_slots_of_the_provider(world, clock):
     """All were decided when no job ran; the jobs are counted again when one is stored."""
     for position, dataset in enumerate(("a", "b", "c"), 1):

@@ -31,6 +31,7 @@ from tests.db.pipeline_rows import (
     make_spec,
     planning_config,
 )
+from tests.support.migrated_databases import on_both_databases
 
 pytestmark = pytest.mark.integration
 
@@ -136,6 +137,7 @@ def test_promotion_follows_git_order_whatever_finishes_first(world, clock):
         assert word == ("superseded" if is_overtaken else "serving"), (orders[name], position)
 
 
+@on_both_databases
 def test_one_of_ten_concurrent_promotions_wins(world):
     world.serve(1, make_examples(12))
     old = world.promotions.list_serving()[FACE]
@@ -154,6 +156,7 @@ def test_one_of_ten_concurrent_promotions_wins(world):
     assert len(world.promotions.list_served(FACE)) == 2
 
 
+@on_both_databases
 def test_one_of_ten_concurrent_first_promotions_wins(world):
     world.push(1, make_examples())
     (job,) = world.launch()
