@@ -73,7 +73,6 @@ def create_app(services: ApiServices) -> FastAPI:
     app.state.limits = Limits(services.config.api.limits)
     app.state.bodies = server.BodyBudget(services.bodies_bytes)
     # Drawing a chart takes 0.1 s and 25 MB.
-    app.state.chart_slots = asyncio.Semaphore(2)
     add_problems(app)
     add_description(app)
     add_error_pages(app)

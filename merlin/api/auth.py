@@ -401,7 +401,6 @@ Reader = Annotated[Caller, Depends(RequiredAccess(Scope.ACCOUNT_READ))]
 MaterialEditor = Annotated[Caller, Depends(RequiredAccess(Scope.MATERIALS_WRITE))]
 JobViewer = Annotated[Caller, Depends(RequiredAccess(Scope.JOBS_READ, Permission.WATCH))]
 JobLauncher = Annotated[Caller, Depends(RequiredAccess(Scope.JOBS_ADMIN, Permission.LAUNCH))]
-ModelPromoter = Annotated[Caller, Depends(RequiredAccess(Scope.JOBS_ADMIN, Permission.PROMOTE))]
 
 
 def require_same_origin(request: Request) -> None:

@@ -1,30 +1,16 @@
-"""Loss charts of a job: read from its events, drawn as SVG for pages and as PNG for chats.
+"""Loss charts of a job: read from its events, drawn as SVG for pages.
 
 The outer SVG has no viewBox, so that its text keeps its size at every width; the inner SVG, 1000 by
 300, stretches. Text positions are percentages of the outer SVG.
-
-The PNG uses the same scale. Lines are drawn three times as large and scaled down, which smooths
-them; text is drawn at its final size. Pillow is imported only when the first PNG is drawn, so that
-a bot that draws none does not pay for its memory.
 """
 
-from __future__ import annotations
-
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from io import BytesIO
-from itertools import pairwise
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from merlin.core.i18n import format_number, text
 from merlin.core.json_fields import is_number
-
-if TYPE_CHECKING:
-    from PIL.ImageDraw import ImageDraw
-    from PIL.ImageFont import FreeTypeFont
 
 WIDTH, HEIGHT = 1000, 300
 MAX_POINTS = 400
@@ -40,14 +26,6 @@ _MAX_ROWS = 6
 # Share of the highest loss; lower losses are drawn on the axis.
 _MIN_LOSS_RATIO = 1e-6
 
-_FONTS = Path(__file__).parent / "picture"
-_BOLD_FONT = "dejavu-sans-bold.ttf"
-# Enlargement while lines are drawn; at three, drawing takes 25 MB of memory.
-_SUPERSAMPLING = 3
-# Sizes below are pixels of a picture this wide.
-_REFERENCE_WIDTH = 640
-# With more dots than this they would merge into a line.
-_MAX_DOTS = 60
 _TRAIN_KEYS = ("train_loss", "training_loss")
 _TEST_KEYS = ("valid_loss", "full_valid_loss")
 
@@ -307,200 +285,3 @@ def downsample(series: Sequence[Point], max_points: int = MAX_POINTS) -> Sequenc
         return series
     step = math.ceil(len(series) / (max_points - 1))
     return [*series[:-1:step], series[-1]]
-
-
-@dataclass(frozen=True, slots=True)
-class Colours:
-    """The colours of one theme, the same as on the pages."""
-
-    ground: str
-    line: str
-    edge: str
-    text: str
-    pale: str
-    train: str
-    test: str
-    good: str
-    warn: str
-
-
-_LIGHT_COLOURS = ("#ffffff", "#dedbd2", "#81878c", "#1c242b", "#535e68", "#27597f", "#9c4520")
-LIGHT = Colours(*_LIGHT_COLOURS, "#1d6642", "#765000")
-_DARK_COLOURS = ("#1a2127", "#303b45", "#74818d", "#e7ebee", "#a5b1bb", "#8fbde2", "#e6a07a")
-DARK = Colours(*_DARK_COLOURS, "#7fcba3", "#e4bb64")
-
-
-def plot_png(
-    train: Sequence[Point],
-    test: Sequence[Point],
-    language: str,
-    title: str,
-    *,
-    width: int = 1280,
-    height: int = 720,
-    dark: bool = False,
-) -> bytes:
-    """Draw (step, loss) series of finite numbers as a PNG."""
-    scale = fit_scale(train, test, 0)
-
-    def write(painter: Painter) -> None:
-        painter.write_axes()
-        painter.write_title(title)
-        painter.write_legend(train, test)
-        if scale is None:
-            left, top, right, bottom = painter.box
-            message, centre = text(language, "chart-none"), ((left + right) / 2, (top + bottom) / 2)
-            painter.write(centre, message, "mm")
-
-    shown_scale = scale or Scale(1.0, (1.0, 2.0), ())
-    size, colours = (width, height), DARK if dark else LIGHT
-    return paint_png(
-        shown_scale, lambda painter: painter.draw_lines(train, test), write, language, size, colours
-    )
-
-
-def paint_png(
-    scale: Scale,
-    draw: Callable[[Painter], None],
-    write: Callable[[Painter], None],
-    language: str,
-    size: tuple[int, int] = (1280, 720),
-    colours: Colours = LIGHT,
-) -> bytes:
-    """Return a PNG: `draw` draws the enlarged lines, then `write` adds text at final size."""
-    from PIL import Image  # noqa: PLC0415 - needed by few
-    from PIL.ImageDraw import Draw  # noqa: PLC0415 - needed by few
-
-    width, height = size
-    enlarged = Image.new("RGB", (width * _SUPERSAMPLING, height * _SUPERSAMPLING), colours.ground)
-    draw(Painter(Draw(enlarged), *enlarged.size, scale, colours, language))
-    image = enlarged.resize(size, Image.Resampling.BOX)
-    write(Painter(Draw(image), *size, scale, colours, language))
-    output = BytesIO()
-    # A palette suffices for so few colours and makes the file a third of the size.
-    image.quantize(128).save(output, "PNG", optimize=True)
-    return output.getvalue()
-
-
-@dataclass(frozen=True, slots=True)
-class Painter:
-    """Draws on one picture of width by height pixels."""
-
-    draw: ImageDraw
-    width: int
-    height: int
-    scale: Scale
-    colours: Colours
-    language: str
-
-    @property
-    def unit(self) -> float:
-        """Return the factor between this picture and one of the reference width."""
-        return self.width / _REFERENCE_WIDTH
-
-    @property
-    def box(self) -> tuple[float, float, float, float]:
-        """Return left, top, right and bottom of the plot area in pixels."""
-        unit = self.unit
-        return 48 * unit, 62 * unit, self.width - 20 * unit, self.height - 44 * unit
-
-    def to_pixel(self, point: Point) -> Point:
-        """Return the pixel of a (step, loss)."""
-        left, top, right, bottom = self.box
-        x, y = self.scale.point(point)
-        return left + (right - left) * x / WIDTH, top + (bottom - top) * y / HEIGHT
-
-    def draw_grid(self) -> None:
-        """Draw the horizontal grid lines, one per tick of the left axis."""
-        for index, value in enumerate(self.scale.rows):
-            ends = [self.to_pixel((step, value)) for step in (0, self.scale.last)]
-            colour = self.colours.line if index else self.colours.edge
-            self.draw.line(ends, colour, round(self.unit))
-
-    def draw_lines(self, train: Sequence[Point], test: Sequence[Point]) -> None:
-        """Draw the grid and both series: train as a solid line, test dashed with dots."""
-        draw, unit, colours = self.draw, self.unit, self.colours
-        self.draw_grid()
-        line_width = round(2 * unit)
-        train_points = [self.to_pixel(point) for point in downsample(train)]
-        if len(train_points) > 1:
-            draw.line(train_points, colours.train, line_width, joint="curve")
-        elif train_points:
-            draw.circle(train_points[0], 3 * unit, colours.train)
-        test_points = [self.to_pixel(point) for point in downsample(test)]
-        for dash in _dashes(test_points, 7 * unit, 4.5 * unit):
-            draw.line(dash, colours.test, line_width, joint="curve")
-        for point in test_points if len(test_points) <= _MAX_DOTS else test_points[-1:]:
-            draw.circle(point, 3.5 * unit, colours.test)
-
-    def write_rows(self) -> None:
-        """Write the numbers of the left axis."""
-        left, *_ = self.box
-        for value in self.scale.rows:
-            _, y = self.to_pixel((0, value))
-            self.write((left - 8 * self.unit, y), format_trimmed(value, self.language), "rm")
-
-    def write_axes(self) -> None:
-        """Write the numbers of both axes, and the unit of the lower one."""
-        unit, (_, _, right, bottom) = self.unit, self.box
-        self.write_rows()
-        for value in self.scale.columns:
-            x, _ = self.to_pixel((value, 0))
-            self.write((x, bottom + 8 * unit), format_trimmed(value, self.language), "mt")
-        self.write((right, bottom + 26 * unit), text(self.language, "chart-steps"), "rt")
-
-    def write_title(self, title: str) -> None:
-        """Write the title above the chart, truncated to the width."""
-        unit = self.unit
-        font = _load_font(_BOLD_FONT, round(15 * unit))
-        while len(title) > 1 and font.getlength(title) > self.width - 40 * unit:
-            title = f"{title[:-2]}…"
-        self.draw.text((20 * unit, 22 * unit), title, self.colours.text, font, "lm")
-
-    def write_legend(self, train: Sequence[Point], test: Sequence[Point]) -> None:
-        """Write each line's name and last loss below the title."""
-        unit, colours = self.unit, self.colours
-        x, y = 20 * unit, 44 * unit
-        lines = ((train, "chart-train", colours.train), (test, "chart-test", colours.test))
-        for series, key, colour in lines:
-            if series:
-                for start, end in ((0, 9), (13, 22)) if series is test else ((0, 22),):
-                    ends = [(x + start * unit, y), (x + end * unit, y)]
-                    self.draw.line(ends, colour, round(2 * unit))
-                label = _format_last_loss(self.language, key, series)
-                x = self.write((x + 28 * unit, y), label, "lm", colour) + 22 * unit
-
-    def write(self, at: Point, message: str, anchor: str, colour: str = "") -> float:
-        """Write text and return the x at which it ends."""
-        font = _load_font(_BOLD_FONT if colour else "dejavu-sans.ttf", round(11 * self.unit))
-        self.draw.text(at, message, colour or self.colours.pale, font, anchor)
-        return at[0] + font.getlength(message)
-
-
-def _dashes(points: Sequence[Point], dash: float, gap: float) -> Iterator[list[Point]]:
-    """Split a polyline into dashes; a dash may go round a corner."""
-    dash_points: list[Point] = []
-    remaining, is_dash = dash, True
-    for start, end in pairwise(points):
-        position, length = 0.0, math.dist(start, end)
-        dash_points = dash_points or [start]
-        while length - position > remaining:
-            position += remaining
-            x, y = (a + (b - a) * position / length for a, b in zip(start, end, strict=True))
-            corner = (x, y)
-            if is_dash:
-                yield [*dash_points, corner]
-            dash_points, is_dash = [corner], not is_dash
-            remaining = dash if is_dash else gap
-        remaining -= length - position
-        dash_points.append(end)
-    if is_dash and len(dash_points) > 1:
-        yield dash_points
-
-
-@cache
-def _load_font(name: str, size: int) -> FreeTypeFont:
-    from PIL import ImageFont  # noqa: PLC0415 - needed by few
-
-    # Basic layout: our languages need no shaping, and its library is not installed everywhere.
-    return ImageFont.truetype(str(_FONTS / name), size, layout_engine=ImageFont.Layout.BASIC)

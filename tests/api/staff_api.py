@@ -141,8 +141,6 @@ class FullSite(DaemonSite):
             "dataset": "trial",
             "example_id": "q1",
             "version": "trial-1",
-            "old": "trial-1",
-            "new": "trial-1",
             "job_id": 1,
             "model_id": 1,
             "request_id": response.json()["id"],

@@ -3,6 +3,8 @@
 import pytest
 
 from merlin.account.users import Users
+from merlin.app import builds
+from merlin.app.actor import Actor
 from merlin.core.permissions import Role
 from tests.api.running_api import BORIS
 from tests.api.staff_api import run_daemon_api
@@ -54,15 +56,15 @@ def test_dataset_shows_its_serving_model_verdict_and_findings(site):
 
 
 def test_builds_show_their_examples_and_can_be_compared(site):
-    builds = site.admin.get("/api/builds").json()["builds"]
-    assert [build["version"] for build in builds] == ["trial-2", "trial-1"]
+    listed = site.admin.get("/api/builds").json()["builds"]
+    assert [build["version"] for build in listed] == ["trial-2", "trial-1"]
     build = site.admin.get("/api/builds/trial-2").json()
     assert len(build["examples"]) == build["train"] + build["test"] == 12
     assert build["system"] == "Отвечай коротко."
     by_digest = site.admin.get(f"/api/builds/{build['digest'][:12]}").json()
     assert by_digest["version"] == "trial-2"
-    diff = site.admin.get("/api/builds/trial-1/diff/trial-2").json()
-    assert (diff["added"], diff["removed"], diff["changed"]) == (["q20"], ["q2"], ["q1"])
+    diff = builds.compare(site.services, Actor.operator(), "trial-1", "trial-2")
+    assert (diff.added, diff.removed, diff.changed) == (["q20"], ["q2"], ["q1"])
     assert site.admin.get("/api/builds/trial-9").status_code == 404
 
 

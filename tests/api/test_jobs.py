@@ -1,10 +1,14 @@
 """Jobs and models through the API: shown, launched, cancelled, promoted by a real daemon."""
 
 import re
+import secrets
 from functools import partial
 
 import pytest
 
+from merlin.app import jobs, models
+from merlin.app.actor import Actor
+from merlin.core.errors import Refused
 from merlin.core.permissions import Role
 from merlin.db.audit import Audit
 from merlin.db.requests import Requests
@@ -51,23 +55,6 @@ def test_job_shows_its_events_checkpoints_and_losses(site):
     assert site.admin.get("/api/jobs/99").status_code == 404
 
 
-def test_loss_chart_has_an_etag_and_follows_the_theme(jobs_site):
-    road = "/api/jobs/1/loss.png"
-    light, dark = jobs_site.admin.get(road), jobs_site.admin.get(road, params={"theme": "dark"})
-    for picture in (light, dark):
-        assert (picture.status_code, picture.headers["content-type"]) == (200, "image/png")
-        assert picture.content.startswith(b"\x89PNG")
-        assert picture.headers["cache-control"] == "private, no-cache"
-    english = jobs_site.admin.get(road, headers={"Accept-Language": "en"})
-    tags = {response.headers["etag"] for response in (light, dark, english)}
-    assert len(tags) == len({light.content, dark.content, english.content}) == 3
-    same = jobs_site.admin.get(road, headers={"If-None-Match": light.headers["etag"]})
-    assert (same.status_code, same.content) == (304, b"")
-    assert same.headers["etag"] == light.headers["etag"]
-    assert jobs_site.admin.get(road, params={"theme": "red"}).status_code == 422
-    assert jobs_site.admin.get("/api/jobs/99/loss.png").status_code == 404
-
-
 def test_job_is_cancelled_by_the_daemon_and_the_request_shows_the_result(site):
     answer = site.admin.post("/api/jobs/1/cancel")
     waiting = site.admin.get(answer.headers["location"]).json()
@@ -87,7 +74,11 @@ def test_job_is_cancelled_by_the_daemon_and_the_request_shows_the_result(site):
 
 
 def test_launch_shows_its_price_or_the_reason_for_its_refusal(site):
-    assert site.admin.get("/api/datasets/trial/quote").status_code == 409
+    def read_quote():
+        return jobs.quote(site.services, Actor.operator(), "trial", "ru")
+
+    with pytest.raises(Refused):
+        read_quote()
     refused = site.serve_request(site.admin.post("/api/jobs", json={"dataset": "trial"}))
     assert refused["state"] == "failed"
     assert "Эта сборка набора уже обучена или обучается (обучение 1)" in refused["reason"]
@@ -98,14 +89,14 @@ def test_launch_shows_its_price_or_the_reason_for_its_refusal(site):
     site.lab.repository.dataset(launch={"mode": "manual"}, count=14)
     site.lab.repository.commit()
     site.lab.tick("fetch")
-    quote = site.admin.get("/api/datasets/trial/quote").json()
-    assert (quote["build"], quote["cap_micro"]) == ("trial-2", 5_000_000)
-    assert quote["cost_micro"] > 0
-    assert "лимит 1" in quote["refusal"]  # job 1 has not finished
+    quote = read_quote()
+    assert (quote.build, quote.cap_micro) == ("trial-2", 5_000_000)
+    assert quote.cost_micro > 0
+    assert "лимит 1" in quote.refusal  # job 1 has not finished
     refused = site.serve_request(site.admin.post("/api/jobs", json={"dataset": "trial"}))
-    assert (refused["state"], refused["reason"]) == ("failed", quote["refusal"])
+    assert (refused["state"], refused["reason"]) == ("failed", quote.refusal)
     site.lab.until_serving("trial-1")
-    assert site.admin.get("/api/datasets/trial/quote").json()["refusal"] == ""
+    assert read_quote().refusal == ""
     assert site.serve_request(site.admin.post("/api/jobs", json={"dataset": "trial"}))["result"][
         "job"
     ]
@@ -113,15 +104,18 @@ def test_launch_shows_its_price_or_the_reason_for_its_refusal(site):
 
 def test_request_for_an_unknown_target_returns_404_and_is_not_stored(jobs_site):
     site, before = jobs_site, len(Requests(jobs_site.database).list_of_author("user:1003"))
-    for address, body in (
-        ("/api/jobs", {"dataset": "none"}),
-        ("/api/jobs/77/cancel", None),
-        ("/api/models/77/promote", None),
-        ("/api/models/77/pin", None),
-        ("/api/datasets/none/rollback", None),
-    ):
+    for address, body in (("/api/jobs", {"dataset": "none"}), ("/api/jobs/77/cancel", None)):
         assert site.admin.post(address, json=body).status_code == 404, address
+    with site.browser_client(VERA) as browser:
+        for act in ("promote", "pin", "rollback"):
+            assert change_serving(browser, 77, act).status_code == 404, act
     assert len(Requests(site.database).list_of_author("user:1003")) == before
+
+
+def change_serving(browser, model_id, act):
+    """Send the form of a model's button."""
+    once = {"once": secrets.token_hex(16)}
+    return browser.post(f"/admin/models/{model_id}/{act}", data=once)
 
 
 def test_models_are_listed_promoted_pinned_and_rolled_back(site):
@@ -129,20 +123,24 @@ def test_models_are_listed_promoted_pinned_and_rolled_back(site):
     newer, older = site.admin.get("/api/models").json()["models"]
     assert (newer["build"], newer["serves"], older["serves"]) == ("trial-2", True, False)
     assert newer["evaluation"]["questions"] == 2
-    document = site.serve_request(site.admin.post(f"/api/models/{older['id']}/promote"))
-    assert document["result"]["build"] == "trial-1"
-    assert site.admin.get(f"/api/models/{older['id']}").json()["serves"]
-    assert site.admin.post(f"/api/models/{newer['id']}/pin").status_code == 409
-    pinned = site.serve_request(site.admin.post(f"/api/models/{older['id']}/pin"))
-    assert pinned["result"] == {"dataset": "trial", "pinned": True}
-    site.serve_request(site.admin.post(f"/api/models/{older['id']}/unpin"))
-    back = site.admin.post("/api/datasets/trial/rollback", json={"to": newer["model"]})
-    assert site.serve_request(back)["result"]["build"] == "trial-2"
-    request = site.serve_request(site.admin.post("/api/datasets/trial/rollback"))
-    assert request["result"]["build"] == "trial-1"
-    history = site.admin.get("/api/promotions").json()["promotions"]
-    assert [change["to"] for change in history[:2]] == [older["model"], newer["model"]]
-    assert history[0]["from"] == newer["model"]
+
+    def serve(model, act):
+        answer = change_serving(browser, model["id"], act)
+        assert answer.status_code == 303, answer.text
+        site.lab.tick("serve")
+        request = answer.headers["location"].partition("asked=")[2]
+        return site.admin.get(f"/api/requests/{request}").json()["result"]
+
+    with site.browser_client(VERA) as browser:
+        assert serve(older, "promote")["build"] == "trial-1"
+        assert site.admin.get(f"/api/models/{older['id']}").json()["serves"]
+        assert change_serving(browser, newer["id"], "pin").status_code == 409
+        assert serve(older, "pin") == {"dataset": "trial", "pinned": True}
+        serve(older, "unpin")
+        assert serve(newer, "promote")["build"] == "trial-2"
+        assert serve(older, "rollback")["build"] == "trial-1"
+    history = models.list_promotions(site.services, Actor.operator(), "trial")
+    assert [change.to for change in history[:2]] == [older["model"], newer["model"]]
 
 
 def test_rollback_from_two_open_pages_goes_back_once(site):
@@ -181,7 +179,6 @@ def test_pipeline_lists_are_paginated(jobs_site):
         ("/api/jobs", "jobs"),
         ("/api/models", "models"),
         ("/api/builds", "builds"),
-        ("/api/promotions", "promotions"),
         ("/api/verdicts", "verdicts"),
     ):
         items = jobs_site.admin.get(address).json()[key]
@@ -200,7 +197,7 @@ def test_teacher_sees_only_the_pipeline_of_their_own_datasets(jobs_site):
         for address in ("/api/jobs?dataset=trial", "/api/verdicts?dataset=trial"):
             assert other.get(address).status_code == 404, address
             assert student.get(address).status_code == 200, address
-        for name in ("jobs", "models", "builds", "promotions", "verdicts", "datasets"):
+        for name in ("jobs", "models", "builds", "verdicts", "datasets"):
             assert other.get(f"/api/{name}").json()[name] == []
             assert student.get(f"/api/{name}").json()[name]
 

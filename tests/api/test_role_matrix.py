@@ -64,18 +64,14 @@ OPERATIONS = {
         revoke_key show_rating rate unrate show_session delete_session list_turns""",
     "boris's": "show_change drop_change solve_change retry_change undo_change",
     "leads": """
-        show_taught_course edit_course add_material edit_material remove_material
-        show_questions""",
+        show_taught_course edit_course add_material edit_material remove_material""",
     "edits": "list_examples show_example edit_example remove_example",
     "adds": "add_example",
     "asked": "show_request",
     "watch": """
-        list_datasets list_builds list_jobs list_models list_promotions list_verdicts
-        show_board""",
-    "watched": "show_dataset show_build compare_builds show_job show_job_losses show_model",
-    "admin": """
-        quote_launch launch_job cancel_job promote_model pin_model unpin_model roll_back
-        """,
+        list_datasets list_builds list_jobs list_models list_verdicts""",
+    "watched": "show_dataset show_build show_job show_model",
+    "admin": "launch_job cancel_job",
 }
 JUDGED = {name: right for right, names in OPERATIONS.items() for name in names.split()}
 TOLD = {

@@ -1,15 +1,17 @@
 """Teachers edit the courses they lead: every write is a change, nothing is lost or overwritten."""
 
-import re
 from dataclasses import replace
 
 import pytest
 
 from merlin.account.accounts import Accounts
 from merlin.account.users import Consents, Users
+from merlin.app import teaching
+from merlin.app.actor import Actor
 from merlin.chat.feedback import Rating, Ratings
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
+from merlin.core.errors import Forbidden
 from merlin.core.i18n import text
 from merlin.core.permissions import Role
 from merlin.course.editing import parse_course
@@ -344,25 +346,23 @@ def add_turn(site, user_id, question, answer, update_id, rating=None):
         Ratings(site.database, 1).rate(turn.turn_id, user_id, rating)
 
 
-def test_questions_are_counted_and_their_texts_shown_only_with_consent(site, teacher):
+@pytest.mark.usefixtures("teacher")
+def test_questions_are_counted_and_their_texts_shown_only_with_consent(site):
     site.add_user(ANNA)
     add_turn(site, ANNA, "Что такое куча? Пишите на anna@mail.ru", "Не знаю.", 1, Rating.DOWN)
     add_turn(site, VERA, "Тайный вопрос", "Плохой ответ", 2, Rating.DOWN)
     add_turn(site, VERA, "Хороший вопрос", "Хороший ответ", 3, Rating.UP)
     insert_live_model(site.db, "ft:algo", number=7, dataset="algorithms")
     Consents(site.db).give(ANNA, "2026-11-22")
-    address = f"/api/courses/{site.course_id('algorithms')}/questions"
-    body = teacher.get(address).json()
-    assert [(row["questions"], row["liked"], row["disliked"]) for row in body["asked"]] == [
-        (3, 1, 2)
-    ]
-    assert [answer["build"] for answer in body["disliked"]] == ["algorithms-7"]
-    assert body["disliked"][0]["question"].startswith("Что такое куча?")
-    assert "anna@mail.ru" not in str(body)
-    assert str(ANNA) not in re.sub(r"\d{4}-\d{2}-\d{2}T[^\"']*", "", str(body))
-    weeks = teacher.get(address, params={"by": "week"}).json()["asked"]
-    assert sum(week["questions"] for week in weeks) == 3
+    course, boris = site.course_id("algorithms"), Actor.person(BORIS, site.roles.authority(BORIS))
+    body = teaching.list_questions(site.services, boris, course, "day", 30, "ru")
+    assert [(day.questions, day.liked, day.disliked) for day in body.asked] == [(3, 1, 2)]
+    assert [answer.build for answer in body.disliked] == ["algorithms-7"]
+    assert body.disliked[0].question.startswith("Что такое куча?")
+    assert "anna@mail.ru" not in body.disliked[0].question
+    weeks = teaching.list_questions(site.services, boris, course, "week", 30, "ru").asked
+    assert sum(week.questions for week in weeks) == 3
     Consents(site.db).revoke(ANNA)
-    assert teacher.get(address).json()["disliked"] == []
-    elsewhere = f"/api/courses/{site.course_id('networks')}/questions"
-    assert teacher.get(elsewhere).status_code == 403
+    assert not teaching.list_questions(site.services, boris, course, "day", 30, "ru").disliked
+    with pytest.raises(Forbidden):
+        teaching.list_questions(site.services, boris, site.course_id("networks"), "day", 30, "ru")

@@ -69,8 +69,6 @@ def _list_values(installation, path):
         "dataset": ["trial", "broken"],
         "example_id": ["q3"],
         "version": ["trial-2"],
-        "old": ["trial-1"],
-        "new": ["trial-2"],
         "job_id": [2, 3, 4],
         "model_id": [1],
         "request_id": installation.requests,

@@ -1,29 +1,20 @@
-"""Jobs, their models, datasets, builds and verdicts; requests to the daemon.
+"""Jobs, their models, datasets, builds and verdicts; requests to the daemon."""
 
-A job's losses are also available as an image, with labels in the caller's language. Models are
-promoted, pinned, unpinned and rolled back.
-"""
-
-import asyncio
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
 from operator import attrgetter
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from fastapi import Depends, Query
+from fastapi import Depends
 from pydantic import Field
-from starlette.requests import Request
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
 from merlin.account.api_keys import Scope
-from merlin.api.auth import Caller, JobLauncher, JobViewer, ModelPromoter, RequiredAccess
-from merlin.api.problems import NOT_MODIFIED, headers_of, problems
-from merlin.api.response_cache import etag_of, not_modified, with_etag
+from merlin.api.auth import Caller, JobLauncher, JobViewer, RequiredAccess
+from merlin.api.problems import problems
 from merlin.api.rest.changes import FindingShown
 from merlin.api.schema import (
     Body,
@@ -40,11 +31,9 @@ from merlin.api.schema import (
     view_response,
 )
 from merlin.app import builds, jobs, models, requests, status, verdicts
-from merlin.app.board import Board, read_board
-from merlin.app.builds import BuildDetails, BuildDiff, BuildView
-from merlin.app.jobs import JobDetails, JobView, QuoteView
-from merlin.app.models import ModelView, PromotionView, ServingView
-from merlin.core.charts import plot_png
+from merlin.app.builds import BuildDetails, BuildView
+from merlin.app.jobs import JobDetails, JobView
+from merlin.app.models import ModelView, ServingView
 from merlin.core.i18n import render_stored_text
 from merlin.core.views import make_finite
 from merlin.course.editing import Both
@@ -132,23 +121,7 @@ async def show_request(caller: Asker, request_id: Id) -> RequestShown:
     return request_view(stored, caller.language)
 
 
-async def picture_of(request: Request, job: JobDetails, language: str, *, is_dark: bool) -> bytes:
-    """Return a PNG, which states if there are no losses yet. Limited concurrency."""
-    series = job.losses.series()
-    async with request.app.state.chart_slots:
-        return await asyncio.to_thread(
-            plot_png, series["train"], series["test"], language, job.title, dark=is_dark
-        )
-
-
 router = operation_router(prefix="/api/jobs", tags=["jobs"])
-
-
-_PNG = {"image/png": {"schema": {"type": "string", "contentMediaType": "image/png"}}}
-_PICTURE: dict[int | str, dict[str, Any]] = {
-    200: {"description": "The chart as a PNG image", "content": _PNG}
-}
-Theme = Annotated[Literal["light", "dark"], Query(description="Colour theme of the chart.")]
 
 
 JobList = TypedDict("JobList", {"jobs": Sequence[JobView]})
@@ -172,27 +145,6 @@ async def show_job(caller: JobViewer, job_id: Id) -> JobDetails:
     return await caller.read(jobs.get, caller.actor, job_id)
 
 
-@router.get(
-    "/{job_id}/loss.png",
-    summary="Get the loss chart of a job",
-    response_class=Response,
-    responses=_PICTURE | NOT_MODIFIED,
-)
-async def show_job_losses(
-    request: Request, caller: JobViewer, job_id: Id, theme: Theme = "light"
-) -> Response:
-    """Return the losses by step as a PNG of 1280 × 720 pixels, in the caller's language."""
-    language = caller.language
-    job = await caller.read(jobs.get, caller.actor, job_id)
-    seed = f"{job.build} {job.dataset} {language} {theme} {json.dumps(job.losses.series())}"
-    tag = etag_of(seed.encode())
-    if unchanged := not_modified(request, tag, language):
-        return unchanged
-    content = await picture_of(request, job, language, is_dark=theme == "dark")
-    headers = headers_of(language)
-    return with_etag(Response(content, headers=headers, media_type="image/png"), tag)
-
-
 @router.post("", summary="Launch a job", **REQUEST_ROUTE)
 async def launch_job(caller: JobLauncher, body: Launch) -> Response:
     """Request a fine-tune job for the newest build.
@@ -212,7 +164,6 @@ model_router = operation_router(prefix="/api", tags=["models"])
 
 
 ModelList = TypedDict("ModelList", {"models": Sequence[ModelView]})
-PromotionList = TypedDict("PromotionList", {"promotions": Sequence[PromotionView]})
 
 
 @model_router.get("/models", summary="List models")
@@ -221,38 +172,10 @@ async def list_models(caller: JobViewer, page: Part, dataset: DatasetName = "") 
     return {"models": await part(caller, page, dataset, models.list_recent)}
 
 
-@model_router.get("/promotions", summary="List promotions")
-async def list_promotions(
-    caller: JobViewer, page: Part, dataset: DatasetName = ""
-) -> PromotionList:
-    """Return the changes of live models, newest first."""
-    return {"promotions": await part(caller, page, dataset, models.list_promotions)}
-
-
 @model_router.get("/models/{model_id}", summary="Get a model")
 async def show_model(caller: JobViewer, model_id: Id) -> ModelView:
     """Return a fine-tuned model with its evaluation."""
     return await caller.read(models.get, caller.actor, model_id)
-
-
-@model_router.post("/models/{model_id}/promote", summary="Make a model live", **REQUEST_ROUTE)
-async def promote_model(caller: ModelPromoter, model_id: Id) -> Response:
-    """Request that a model be made live; it must have passed its evaluation."""
-    return await submit_request(caller, partial(models.promote, model_id=model_id))
-
-
-@model_router.post("/models/{model_id}/pin", summary="Pin the live model", **REQUEST_ROUTE)
-async def pin_model(caller: ModelPromoter, model_id: Id) -> Response:
-    """Request that the model stay live even if there are newer ones; 409 if it is not live."""
-    act = partial(models.pin_model, model_id=model_id, is_pinned=True)
-    return await submit_request(caller, act)
-
-
-@model_router.post("/models/{model_id}/unpin", summary="Unpin the live model", **REQUEST_ROUTE)
-async def unpin_model(caller: ModelPromoter, model_id: Id) -> Response:
-    """Request that newer models may go live again; 409 if the model is not live."""
-    act = partial(models.pin_model, model_id=model_id, is_pinned=False)
-    return await submit_request(caller, act)
 
 
 class NewestVerdict(Shape):
@@ -321,25 +244,11 @@ async def show_build(caller: JobViewer, version: Name) -> BuildDetails:
     return await caller.read(builds.get, caller.actor, version)
 
 
-@build_router.get("/{old}/diff/{new}", summary="Compare two builds")
-async def compare_builds(caller: JobViewer, old: Name, new: Name) -> BuildDiff:
-    """Return the ids of the examples that differ between two builds, by kind of difference."""
-    return await caller.read(builds.compare, caller.actor, old, new)
-
-
 dataset_router = operation_router(prefix="/api/datasets", tags=["datasets"])
 
 
 _NAME = attrgetter("name")
 DatasetList = TypedDict("DatasetList", {"datasets": list[DatasetShown]})
-
-
-class Back(Body):
-    """The model to make live again."""
-
-    to: Annotated[Line, Field(min_length=1, max_length=300)] | None = Field(
-        default=None, description="Provider's name of the model; null for the previous live model."
-    )
 
 
 @dataset_router.get("", summary="List datasets")
@@ -359,46 +268,7 @@ async def show_dataset(caller: JobViewer, dataset: Name) -> DatasetDetails:
     )
 
 
-@dataset_router.get(
-    "/{dataset}/quote", summary="Get the cost of the next training", responses=problems(409)
-)
-async def quote_launch(caller: JobLauncher, dataset: Name) -> QuoteView:
-    """Return the estimated cost of training the newest build, and whether it can be launched."""
-    return await caller.read(jobs.quote, caller.actor, dataset, caller.language)
-
-
-@dataset_router.post(
-    "/{dataset}/rollback", summary="Roll back to an earlier model", **REQUEST_ROUTE
-)
-async def roll_back(caller: ModelPromoter, dataset: Name, body: Back | None = None) -> Response:
-    """Request that an earlier model be made live and pinned; it must have been live before.
-
-    Newer models wait until it is unpinned.
-    """
-    to = (body.to if body is not None else None) or ""
-    return await submit_request(caller, partial(models.roll_back, dataset=dataset, to=to))
-
-
 verdict_router = operation_router(prefix="/api", tags=["verdicts"])
-
-
-@verdict_router.get("/board", summary="Get the board", response_model=Board, responses=NOT_MODIFIED)
-async def show_board(
-    request: Request, response: Response, caller: JobViewer, page: Part, dataset: DatasetName = ""
-) -> Board | Response:
-    """Return the pending edits, pending and failed commits, and the live commit of each dataset.
-
-    They are sorted newest first. `reason` of a commit's verdict says why it is on hold or failed.
-    The ETag ignores the field `at`.
-    """
-    board = await caller.read(read_board, caller.actor, dataset)
-    board = replace(board, rows=page.take_part_of_all(board.rows, _NAME))
-    parts = (board.rows, page.following, board.is_live, board.silent_since)
-    tag = etag_of(repr(parts).encode("utf-8", "replace"))
-    if unchanged := not_modified(request, tag, caller.language):
-        return unchanged
-    with_etag(response, tag)
-    return board
 
 
 VerdictList = TypedDict("VerdictList", {"verdicts": list[VerdictShown]})

@@ -32,7 +32,7 @@ from merlin.api.schema import (
 from merlin.app import teaching
 from merlin.app.changes import Make
 from merlin.app.permissions import get_led_course, list_led_courses
-from merlin.app.teaching import By, Questions, TaughtDetails
+from merlin.app.teaching import TaughtDetails
 from merlin.core.formatted_text import is_blank
 from merlin.course.editing import Both, MaterialDraft
 
@@ -221,16 +221,3 @@ async def remove_material(
 async def _answer_edit(edit: EditCall, course_id: int, make: Make) -> Response:
     dataset = (await edit.caller.read(get_led_course, edit.caller.actor, course_id)).slug
     return await edit.answer(dataset, make)
-
-
-@router.get("/courses/{course_id}/questions", summary="Get question statistics of a course")
-async def show_questions(
-    caller: MaterialEditor,
-    course_id: Id,
-    by: By = "day",
-    days: Annotated[int, Query(ge=1, le=_MAX_DAYS)] = _DAYS,
-) -> Questions:
-    """Return the number of questions and ratings by period, and the lowest-rated answers."""
-    return await caller.read(
-        teaching.list_questions, caller.actor, course_id, by, days, caller.language
-    )

@@ -30,7 +30,7 @@ from merlin.api.pages.page import (
     render_fragment,
     render_page,
 )
-from merlin.api.rest.jobs import RequestAct, failure, picture_of
+from merlin.api.rest.jobs import RequestAct, failure
 from merlin.api.schema import LINE, MAX_ID, CommitId, DatasetName, Id, Name, Number, Part, part
 from merlin.app import builds, evaluation, jobs, models, requests, verdicts
 from merlin.app.actor import Actor
@@ -132,15 +132,6 @@ async def show_live(context: ViewerContext, job_id: Id, seen: Seen = "") -> Resp
     is_news = seen.partition(".")[0] != job.state.value
     view = {"is_news": is_news, **await _live(context, job)}
     return render_fragment(context, "admin_job_live.html", view)
-
-
-@router.get("/admin/jobs/{job_id}/loss.png")
-async def show_picture(context: ViewerContext, job_id: Id, theme: str = "") -> Response:
-    """Return a job's loss curve as an image, in the page's theme or the given one."""
-    job = await context.read(jobs.get, context.actor, job_id)
-    is_dark = (theme or context.theme) == "dark"
-    content = await picture_of(context.request, job, context.language, is_dark=is_dark)
-    return Response(content, media_type="image/png")
 
 
 @router.post("/admin/jobs/{job_id}/cancel")
