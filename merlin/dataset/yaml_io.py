@@ -7,9 +7,6 @@ emits without recursion; YAML features that conversations do not need are reject
 scalar stays the written string (also `null` and `~`). Numbers are converted in
 `merlin.dataset.spec`.
 
-Most files have one simple form, which is read without libyaml in a sixth of the time
-(`_read_simple_form`); all others, with an error or not, are left to libyaml.
-
 Maps and lists are written below their keys, small ones in brackets. Strings that other YAML
 parsers would read as a number, a date or a Boolean are quoted.
 """
@@ -18,9 +15,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import yaml
 
@@ -48,7 +45,7 @@ class Node:
 
     `plain`: the string was written without quotes, so it may mean a number. `key` is the position
     of the value's key in a map. `end` is the position after a string and `style` its quote,
-    "|", ">" or ""; a string in the simple form, which has one line or is a block, has no `end`.
+    "|", ">" or "".
     """
 
     value: str | list[Node] | dict[str, Node]
@@ -90,8 +87,6 @@ def read_yaml(content: bytes) -> Node | Finding:
     text = decode_text(content)
     if isinstance(text, Finding):
         return text
-    if simple := _read_simple_form(text):
-        return simple
     try:
         _check_text(text)
         return _parse_tree(content, text)
@@ -146,83 +141,6 @@ def _describe(letter: str) -> dict[str, str]:
     """Return the arguments of the finding about a character that a text cannot have."""
     kind = "half" if "\ud800" <= letter <= "\udfff" else "control"
     return {"code": f"U+{ord(letter):04X}", "kind": "line" if letter in _LINE_ENDS else kind}
-
-
-# A key and what follows it in its line; the dashes of a list are indented as Merlin writes them.
-_SIMPLE_LINE = re.compile(r"(  - )?([a-z_]+):(?: (.+))?")
-_FLOW_WORDS = re.compile(r"\[\w[\w-]*(?:, \w[\w-]*)*\]")
-_INDICATORS = tuple(" -?:,[]{}#&*!|>'\"%@`")  # no plain string starts with one
-_MAX_SIMPLE_LINES = 1000  # so that the limit of events need not be checked
-
-
-def _read_simple_form(text: str) -> Node | None:
-    """Return the tree of a file in the simple form, None for any other.
-
-    Its keys have a plain string in one line, a block of lines, words in brackets, or a list whose
-    items have one such key each. The tree is the one that libyaml's events give.
-    """
-    lines = text.split("\n")
-    if lines.pop() or not 0 < len(lines) <= _MAX_SIMPLE_LINES:
-        return None
-    root: dict[str, Node] = {}
-    items: list[Node] | None = None
-    number = 0
-    while number < len(lines):
-        match = _SIMPLE_LINE.fullmatch(lines[number])
-        if match is None or (match[1] and items is None):
-            return None
-        pairs = root
-        if match[1] and items is not None:
-            pairs = {}
-            items.append(Node(pairs, number + 1, match.start(2) + 1))
-        else:
-            items = None
-        found = _read_simple_value(lines, number, match)
-        if found is None or match[2] in pairs:
-            return None
-        pairs[match[2]], number = found
-        if match[3] is None:
-            items = cast("list[Node]", found[0].value)
-    return Node(root, 1, 1)
-
-
-def _read_simple_value(
-    lines: Sequence[str], number: int, match: re.Match[str]
-) -> tuple[Node, int] | None:
-    """Return the value of the key in a line and the index of the line after it; None if unusual."""
-    written, line, column, after = match[3], number + 1, match.start(3) + 1, number + 1
-    key = (line, match.start(2) + 1)
-    if written is None:
-        is_list = not match[1] and after < len(lines) and lines[after].startswith("  - ")
-        return (Node([], line + 1, 3, key=key), after) if is_list else None
-    if written == "|":
-        block = _read_simple_block(lines, after, match.start(2))
-        text = "\n".join(block).rstrip("\n") + "\n"
-        return (Node(text, line, column, key=key), after + len(block)) if block else None
-    if _FLOW_WORDS.fullmatch(written):
-        words = re.finditer(r"[\w-]+", written)
-        inside = [Node(word.group(), line, column + word.start(), plain=True) for word in words]
-        return Node(inside, line, column, key=key), after
-    is_plain = written.isprintable() and not written.startswith(_INDICATORS)
-    if is_plain and ": " not in written and " #" not in written and written[-1] not in ": ":
-        return Node(written, line, column, plain=True, key=key), after
-    return None
-
-
-def _read_simple_block(lines: Sequence[str], start: int, indent: int) -> list[str]:
-    """Return the lines of a block scalar from `start` on, without their indent; none if unusual."""
-    first = lines[start] if start < len(lines) else ""
-    depth = len(first) - len(first.lstrip(" "))
-    if not indent < depth < len(first):
-        return []
-    block = []
-    for line in lines[start:]:
-        if line.isspace() or not line.isprintable():
-            return []
-        if line and not line.startswith(" " * depth):
-            break
-        block.append(line[depth:])
-    return block
 
 
 def _parse_tree(content: bytes, text: str) -> Node:

@@ -1,12 +1,9 @@
 """Reading YAML: what is accepted, what is refused, and at which place."""
 
-import random
-
 import pytest
 
 from merlin.dataset.finding import Finding
 from merlin.dataset.yaml_io import MAX_DEPTH, MAX_EVENTS, MAX_FILE_BYTES, Node, read_yaml
-from tests.support.file_mutations import GOOD, mutate
 
 pytestmark = pytest.mark.unit
 
@@ -163,72 +160,6 @@ def test_hostile_key_is_shortened_in_the_finding():
     assert finding.rule == "duplicate-key"
     assert len(str(finding.arguments["name"])) <= 80
     assert "…" in finding.text("ru")
-
-
-# What lines of the simple form consist of, and what nearly is of that form.
-SIMPLE_PIECES = [
-    *["messages:", "  - user: ", "  - assistant: ", "tags: ", "note: ", "key:\n  - user: q\n"],
-    *["|", "|-", "| ", ">", "[a, b-c]", "[a,b]", "[ a]", "[a, -]", "[1, 2.5]", "[]", "[_a, b-]"],
-    *[
-        "a",
-        "b c",
-        "x:y",
-        "x: y",
-        "x #y",
-        "a:",
-        "a ",
-        "#",
-        "-",
-        "- a",
-        "x, y",
-        "a\\b",
-        "x|",
-        "{",
-        "]",
-    ],
-    *["'", '"', "...", "---", "%", "&a", "?", "? ", "! ", "`", "@x", "<<: a", "null", "5", "~"],
-    *[
-        "\n",
-        "\n",
-        "\n",
-        "\n ",
-        "\n   ",
-        "\n    ",
-        "\n      ",
-        "\n        ",
-        "\n\n",
-        "\n      z\n\n   w\n",
-    ],
-    *["é", "\u200b", "\u2028", "\ufeff", "\x85", "\t", "\r", "\xa0"],
-]
-
-
-def compose_file(rng):
-    start = rng.choice(["", "messages:\n  - user: a\n  - assistant: "])
-    return start + "".join(rng.choices(SIMPLE_PIECES, k=rng.randint(1, 10))) + "\n"
-
-
-def describe(node, above=0):
-    inside = node.value
-    if isinstance(inside, dict):
-        inside = {key: describe(child, above) for key, child in inside.items()}
-    if isinstance(inside, list):
-        inside = [describe(child, above) for child in inside]
-    key = (max(node.key[0] - above, 1), node.key[1])
-    return inside, node.line - above, node.column, node.plain, key
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_simple_form_gives_the_tree_of_libyaml(seed):
-    rng = random.Random(seed)  # noqa: S311 - repeatable on purpose
-    files = [compose_file(rng).encode() for _ in range(1500)]
-    files += [mutate(rng, rng.choice(GOOD)) + b"\n" for _ in range(300)]
-    # A line with a comment leaves the same file to libyaml.
-    pairs = [(read_yaml(file), read_yaml(b"# x\n" + file)) for file in files]
-    trees = [pair for pair in pairs if isinstance(pair[0], Node)]
-    assert len(trees) > 100
-    assert all(isinstance(whole, Node) for _, whole in trees)
-    assert [describe(simple) for simple, _ in trees] == [describe(whole, 1) for _, whole in trees]
 
 
 def test_character_that_no_file_can_have_is_described_by_its_kind():
