@@ -10,7 +10,7 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal
 
 import typer
 
@@ -26,7 +26,7 @@ from merlin.core import durable_files
 from merlin.core.errors import ConfigError, Refused
 from merlin.core.i18n import text
 from merlin.dataset.check import CheckedDataset
-from merlin.dataset.export import Card, ExportFormat, FileFormat, export_examples, export_folder
+from merlin.dataset.export import ExportFormat, export_examples, export_folder
 from merlin.dataset.finding import escape_unprintable
 from merlin.dataset.import_lines import ImportedLine, ImportFormat, read_import_lines
 from merlin.dataset.import_plan import ImportPlan, Place
@@ -190,44 +190,32 @@ def _to_json(plan: ImportPlan) -> dict[str, object]:
 _EXPORT_FORMAT = Annotated[ExportFormat, typer.Option("--as", "--format", help="Output format.")]
 _OUT = Annotated[Path | None, typer.Option("--output", "-o", help="The file; default stdout.")]
 _TO = Annotated[Path | None, typer.Option("--to", help="New folder for two files, train and test.")]
-_LANGUAGE = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--language", help="huggingface: language of the card, such as ru; can be repeated."
-    ),
-]
-_LICENCE = Annotated[str, typer.Option("--license", help="huggingface: licence of the card.")]
 
 
 @app.command()
 def export(
     dataset: DatasetName,
     *,
-    shape: _EXPORT_FORMAT = "jsonl",
+    shape: _EXPORT_FORMAT = "openai",
     output: _OUT = None,
     folder: _TO = None,
-    languages: _LANGUAGE = None,
-    licence: _LICENCE = "",
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
     """Write a dataset's valid examples, as last fetched, to stdout, a file or a folder."""
-    chosen = {"language": languages, "license": licence}
-    card = {name: value for name, value in chosen.items() if value}
-    is_repository = shape == "huggingface"
-    if (is_repository and folder is None) or (output and folder) or bool(card) > is_repository:
+    if output and folder:
         raise ConfigError("options that exclude each other", "export-options")
     with open_files_context(configuration(config)) as ctx:
         checked = examples.check_dataset(ctx, Actor.operator(), dataset)
     values: dict[str, object] = {"dataset": dataset}
     if folder is not None:
-        files, left_out = _folder_files(checked, shape, card)
+        files, left_out = _folder_files(checked, shape)
         _require_fitting(checked, left_out, shape)
         _write_folder(folder, files)
         values |= {"folder": str(folder), "files": sorted(files)}
     else:
         system = checked.spec.system if checked.spec else ""
-        content, left_out = export_examples(checked.examples, system, cast("FileFormat", shape))
+        content, left_out = export_examples(checked.examples, system, shape)
         _require_fitting(checked, left_out, shape)
         if output is not None:
             write_file(output, content)
@@ -258,12 +246,12 @@ def _require_fitting(
 
 
 def _folder_files(
-    checked: CheckedDataset, export_format: ExportFormat, card: Card
+    checked: CheckedDataset, export_format: ExportFormat
 ) -> tuple[Mapping[str, str], list[str]]:
     """Return the files of an exported folder and the ids left out. Raises Refused if empty."""
     if checked.spec is None or not checked.examples:
         raise Refused("nothing to export", "export-nothing", dataset=checked.name)
-    return export_folder(checked.examples, checked.spec, export_format, card)
+    return export_folder(checked.examples, checked.spec, export_format)
 
 
 def _write_folder(folder: Path, files: Mapping[str, str]) -> None:

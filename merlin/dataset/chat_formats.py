@@ -53,7 +53,7 @@ def from_example(example: Example, system: str, shape: ChatFormat) -> dict[str, 
         record = _to_alpaca([str(message["content"]) for message in messages])
     record |= _list_other_keys(example)
     if worse is not None:
-        record["rejected"] = write_rejected(worse)
+        record["rejected"] = _write_rejected(worse)
     if shape == "sharegpt" and example.tools:
         record["tools"] = json.dumps(record["tools"], ensure_ascii=False)
     return record
@@ -68,7 +68,7 @@ def _list_other_keys(example: Example) -> dict[str, Any]:
     }
 
 
-def write_rejected(worse: Message) -> str | dict[str, object]:
+def _write_rejected(worse: Message) -> str | dict[str, object]:
     """Return a worse answer as in an example's file: its text, or a message."""
     return worse.as_json() if worse.extra else worse.content
 

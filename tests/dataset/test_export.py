@@ -3,13 +3,10 @@
 import csv
 import io
 import json
-from contextlib import suppress
 from dataclasses import replace
-from importlib import import_module
 from io import BufferedReader, BytesIO
 
 import pytest
-import yaml
 from hypothesis import given, seed
 from hypothesis import settings as budget
 from hypothesis import strategies as st
@@ -22,7 +19,6 @@ from merlin.dataset.import_lines import read_import_lines
 from merlin.dataset.import_plan import strip_system
 from merlin.dataset.spec import DatasetSpec, Recipe, SplitRule
 from merlin.dataset.split import split
-from tests.support.machine import skip_or_fail
 
 pytestmark = pytest.mark.unit
 
@@ -176,120 +172,19 @@ def make_examples(taught=12, tested=3):
     [("openai", "jsonl"), ("sharegpt", "jsonl"), ("alpaca", "jsonl"), ("csv", "csv")],
 )
 def test_folder_has_one_file_per_side_of_the_split(shape, ending):
-    files, left_out = export_folder(make_examples(), SPEC, shape, {})
+    files, left_out = export_folder(make_examples(), SPEC, shape)
     assert (sorted(files), left_out) == ([f"test.{ending}", f"train.{ending}"], [])
     assert [len(read_back(files[f"{side}.{ending}"])) for side in ("train", "test")] == [12, 3]
-    files, _ = export_folder(make_examples(tested=0), SPEC, shape, {})
+    files, _ = export_folder(make_examples(tested=0), SPEC, shape)
     assert list(files) == [f"train.{ending}"]
-    assert export_folder([], SPEC, shape, {}) == ({}, [])
+    assert export_folder([], SPEC, shape) == ({}, [])
 
 
 def test_sides_equal_those_of_a_build():
     spec = replace(SPEC, split=SplitRule(test=0.3))
     unmarked = [make_example(f"{number}", None) for number in range(60)]
-    files, _ = export_folder(unmarked, spec, "csv", {})
+    files, _ = export_folder(unmarked, spec, "csv")
     tested = {row[0] for row in list(csv.reader(io.StringIO(files["test.csv"])))[1:]}
     sides = split(unmarked, spec.split)
     assert tested == {example.question for example in unmarked if sides[example.id] == "test"}
     assert 5 < len(tested) < 40
-
-
-def read_card(files):
-    """Return the header and the text of the dataset card."""
-    _, header, text = files["README.md"].split("---\n", 2)
-    return yaml.safe_load(header), text
-
-
-def test_huggingface_repository_has_the_documented_layout():
-    files, _ = export_folder(
-        make_examples(), SPEC, "huggingface", {"language": ["ru", "en"], "license": "cc-by-4.0"}
-    )
-    assert sorted(files) == ["README.md", "data/test.jsonl", "data/train.jsonl"]
-    header, text = read_card(files)
-    assert header == {
-        "pretty_name": "Trial: one",
-        "language": ["ru", "en"],
-        "license": "cc-by-4.0",
-        "task_categories": ["text-generation"],
-        "size_categories": ["n<1K"],
-        "configs": [
-            {
-                "config_name": "default",
-                "data_files": [
-                    {"split": "train", "path": "data/train.jsonl"},
-                    {"split": "test", "path": "data/test.jsonl"},
-                ],
-            }
-        ],
-        "dataset_info": {
-            "features": [
-                {
-                    "name": "messages",
-                    "list": [
-                        {"name": "role", "dtype": "string"},
-                        {"name": "content", "dtype": "string"},
-                    ],
-                },
-                {"name": "tags", "list": "string"},
-            ]
-        },
-    }
-    assert text.startswith("\n# Trial: one\n")
-    rows = [json.loads(line) for line in files["data/train.jsonl"].splitlines()]
-    assert rows[0] == {
-        "messages": [
-            {"role": "system", "content": SYSTEM},
-            {"role": "user", "content": "Где a0?"},
-            {"role": "assistant", "content": "Тут."},
-        ],
-        "tags": [],
-    }
-
-
-def test_card_header_omits_unknown_fields():
-    files, _ = export_folder(make_examples(tested=0), SPEC, "huggingface", {})
-    document, _ = read_card(files)
-    assert not {"language", "license"} & set(document)
-    assert [file["split"] for file in document["configs"][0]["data_files"]] == ["train"]
-    assert export_folder([], SPEC, "huggingface", {}) == ({}, [])
-
-
-@pytest.mark.parametrize(
-    ("count", "size"), [(999, "n<1K"), (1000, "1K<n<10K"), (10_000, "10K<n<100K")]
-)
-def test_size_category_follows_from_the_number_of_examples(count, size):
-    files, _ = export_folder(make_examples(count, 0), SPEC, "huggingface", {})
-    assert read_card(files)[0]["size_categories"] == [size]
-
-
-def test_repository_is_imported_back():
-    examples = [*make_examples(), replace(WITH_TOOLS, split="test", source="Книга")]
-    files, _ = export_folder(examples, SPEC, "huggingface", {})
-    imported = read_back(files["data/train.jsonl"]) + read_back(files["data/test.jsonl"])
-    assert imported == [replace(example, id="", split=None) for example in examples]
-
-
-def find_loader():
-    """Return `load_dataset` of the library, None where `datasets` is this repository's folder."""
-    with suppress(ImportError):
-        return getattr(import_module("datasets"), "load_dataset", None)
-    return None
-
-
-def test_datasets_library_of_hugging_face_loads_a_repository(tmp_path, monkeypatch):
-    monkeypatch.setenv("HF_DATASETS_OFFLINE", "1")
-    load = find_loader()
-    skip_or_fail(None if load else "run `make engine`: the library datasets is not installed")
-    examples = [*make_examples(), replace(WITH_TOOLS, split="test", source="Книга")]
-    files, _ = export_folder(examples, SPEC, "huggingface", {})
-    for path, text in files.items():
-        place = tmp_path / "trial" / path
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(text, "utf-8")
-    loaded = load(str(tmp_path / "trial"), cache_dir=str(tmp_path / "cache"))
-    assert {side: len(rows) for side, rows in loaded.items()} == {"train": 12, "test": 4}
-    assert loaded["train"].features == loaded["test"].features
-    row = loaded["test"][3]
-    assert (row["messages"][2]["tool_calls"], row["source"]) == ([CALL], "Книга")
-    assert json.loads(row["tools"]) == [TOOL]
-    assert loaded["train"][0]["messages"][1]["content"] == "Где a0?"

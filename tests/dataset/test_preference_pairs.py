@@ -14,7 +14,7 @@ from merlin.dataset.example import (
     reword_example,
     write_example,
 )
-from merlin.dataset.export import export_examples, export_folder
+from merlin.dataset.export import export_examples
 from merlin.dataset.finding import Severity
 from merlin.dataset.foreign_records import FORMATS
 from merlin.dataset.import_lines import read_import_lines
@@ -245,16 +245,6 @@ def test_format_without_room_omits_pairs_and_reports_them():
     assert export_examples([plain, alone], "", "preference")[1] == ["c"]
     [back] = import_text(export_examples([plain], "Кратко.", "alpaca")[0])
     assert back.example.rejected == plain.rejected
-
-
-def test_huggingface_repository_has_pairs_in_a_column():
-    checked = check_files(make_pairs(12))
-    files, _ = export_folder(checked.examples, checked.spec, "huggingface", {})
-    rows = [json.loads(line) for line in files["data/train.jsonl"].splitlines()]
-    assert {row["rejected"][:8] for row in rows} == {"Не знаю,"}
-    assert "- name: rejected\n" in files["README.md"]
-    stream = "".join(f"{json.dumps(row)}\n" for row in rows)
-    assert all(line.example.rejected for line in import_text(stream))
 
 
 def make_record(**changes):
