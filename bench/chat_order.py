@@ -1,7 +1,6 @@
 """Store an order that waits for payment, as the bot would store it."""
 
 from datetime import timedelta
-from hashlib import sha256
 from pathlib import Path
 
 from bench.chat_loads import FIRST_CHAT
@@ -10,13 +9,13 @@ from merlin.config.shop import Format
 from merlin.core.money import stars
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
+from merlin.db.tables import PURCHASE
 from merlin.providers.payments import Gateway
 
 BUYER = FIRST_CHAT - 2
 PRICE = 1
-_KEY = "bench"
-# With a key the id of an order is known before it is created.
-PAYLOAD = sha256(_KEY.encode()).hexdigest()[:ID_LENGTH]
+# The load's bot pays for an order whose id it knows before it is created.
+PAYLOAD = "b" * ID_LENGTH
 
 
 def store_order(state: Path) -> None:
@@ -26,6 +25,7 @@ def store_order(state: Path) -> None:
         rows = Purchases(database)
         promise = Promise("pack", {"ru": "Пакет", "en": "Pack"}, pack={Format.TEXT: 1})
         order = Order(BUYER, Gateway.STARS, promise, stars(PRICE))
-        purchase = rows.order(order, timedelta(days=1), _KEY)
-    if purchase.purchase_id != PAYLOAD:
-        raise AssertionError(f"the order is {purchase.purchase_id}, not {PAYLOAD}")
+        placed = rows.order(order, timedelta(days=1))
+        database.transact(
+            lambda: database.update(PURCHASE, PURCHASE.id == placed.purchase_id, id=PAYLOAD)
+        )

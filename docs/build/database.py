@@ -18,7 +18,7 @@ from merlin.db.tables import Table
 # The title of a section -> its tables in their order; what one row of each is stands in `ROWS`.
 SECTIONS: Mapping[str, str] = {
     "People, roles and limits": "users role_grant audit consent quota_use quota_gift",
-    "Orders, payments and refunds": "purchase ledger plan_term refund renewal answer_cost",
+    "Orders, payments and refunds": "purchase ledger plan_term refund answer_cost",
     "Browsers, programs and favourites": ("favourite account sign_in login_code api_key"),
     "Courses": "course course_teacher material course_index search_entry",
     "Questions and answers": (
@@ -93,7 +93,6 @@ ROWS: Mapping[str, str] = {
     "quota_gift": "gift questions on top of the plan",
     "quota_use": "a question that counts against the plan",
     "refund": "a refund, written before it is sent",
-    "renewal": "an auto-renewing plan, by a saved method or by Telegram",
     "rated_example": "an example behind a rated answer, with the text that was trained",
     "rating": "a person's rating of an answer",
     "request": "an action that one process requests from another",
@@ -121,7 +120,6 @@ LINKS: Mapping[str, tuple[str, str]] = {
     "by_user": ("users", "user_id"),
     "grant_id": ("ledger", "id"),
     "purchase_id": ("purchase", "id"),
-    "renewal_id": ("renewal", "id"),
     "course_id": ("course", "id"),
     "session_id": ("chat_session", "id"),
     "turn_id": ("turn", "id"),

@@ -27,7 +27,6 @@ API: tuple[APIRouter, ...] = (
     account.key_router,
     orders.plan_router,
     orders.order_router,
-    orders.renewal_router,
     account.rating_router,
     account.session_router,
     account.usage_router,

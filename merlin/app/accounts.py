@@ -18,7 +18,7 @@ from merlin.app.personal_data import PersonalRecords
 from merlin.app.sessions import Spending, spent_since
 from merlin.billing.quota import Format, Left, Source, allowance_of, plan_of, today
 from merlin.billing.refunds import Refunds
-from merlin.billing.subscriptions import Renewals, Terms
+from merlin.billing.terms import Terms
 from merlin.chat.turns import TurnState
 from merlin.core.clock import iso, start_of_day
 from merlin.core.errors import NotFound, Refused
@@ -268,16 +268,9 @@ def list_record_kinds(counts: Mapping[str, int]) -> list[tuple[str, int]]:
 def prepare_erasure(ctx: Context, actor: Actor) -> str:
     """Stop what may not outlive the actor's data; return the key of what to wait for, "" for none.
 
-    Only the bot can end renewals in Stars and refund them, and an answer that is on its way would
-    be stored after the erasure: outside the bot, all of this has to be over first.
+    Only the bot can refund Stars, and an answer that is on its way would be stored after the
+    erasure: outside the bot, both have to be over first.
     """
-    renewals, is_running = Renewals(ctx.db), False
-    for renewal in renewals.list_of_user(actor.user_id):
-        if renewal.subscriptions:
-            renewals.stop(renewal.renewal_id, actor.user_id)
-            is_running = True
-    if is_running:
-        return "my-data-renewal"
     if Refunds(ctx.db).is_owed_stars(actor.user_id):
         return "my-data-refund"
     is_asked = (TURN.user_id == actor.user_id) & (TURN.state == TurnState.ASKED.value)

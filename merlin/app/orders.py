@@ -23,13 +23,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from merlin.app import settlement
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.plans import record_failed_renewal
 from merlin.app.settlement import PaymentOutcome, find_mismatch
 from merlin.app.shop import gives_something
 from merlin.billing.ledger import Entry, EntryKind, Ledger, remaining_amount
 from merlin.billing.purchases import Purchase, Purchases, PurchaseState, next_poll_delay
 from merlin.billing.refunds import UNDER_WAY, Refund, Refunds
-from merlin.billing.subscriptions import Term, Terms
+from merlin.billing.terms import Term, Terms
 from merlin.core.errors import GatewayUnavailable, NotFound, PaymentError, PaymentUnknown, Refused
 from merlin.core.i18n import text
 from merlin.core.killpoint import kill_point
@@ -143,8 +142,7 @@ def cancel_order(ctx: Context, actor: Actor, purchase_id: str) -> bool:
     show_order(ctx, actor, purchase_id)
     purchase = Ledger(ctx.db, ctx.clock).lock_purchase(purchase_id)
     purchases = Purchases(ctx.db, ctx.clock)
-    # A renewal's order is canceled with the renewal; its payment may already be in progress.
-    if not purchase.state.is_unpaid or purchase.order.renewal_id is not None:
+    if not purchase.state.is_unpaid:
         return False
     purchases.end_unpaid(purchase.purchase_id, PurchaseState.CANCELED, CANCELED_BY_BUYER)
     if purchase.asked_at is not None:
@@ -223,8 +221,8 @@ def polled_gateway(ctx: Context) -> YooKassaGateway:
     return ctx.polled
 
 
-def payment_request(ctx: Context, purchase: Purchase, method_id: str) -> PaymentRequest:
-    """Return the payment request; with a saved method it has no return URL.
+def payment_request(ctx: Context, purchase: Purchase) -> PaymentRequest:
+    """Return the payment request.
 
     It is deterministic: YooKassa requires equal requests under one idempotency key.
     """
@@ -240,9 +238,7 @@ def payment_request(ctx: Context, purchase: Purchase, method_id: str) -> Payment
             :MAX_DESCRIPTION_LENGTH
         ],
         contact=order.contact,
-        return_url="" if method_id else address,
-        saves_method=order.keeps_method,
-        method_id=method_id,
+        return_url=address,
     )
 
 
@@ -252,8 +248,6 @@ def _has_payment(ctx: Context, purchase: Purchase) -> bool:
         raise Refused("paid in Stars", "pay-in-stars")
     if purchase.state.is_paid or purchase.state is PurchaseState.HELD:
         return True
-    if purchase.order.renewal_id is not None:
-        raise Refused("paid by a saved method", "pay-automatic-renewal")
     if not (purchase.may_be_paid(ctx.clock()) and gives_something(ctx, purchase.order)):
         raise Refused("the order is over", "pay-order-closed")
     return purchase.state is PurchaseState.PENDING
@@ -293,7 +287,7 @@ def _log_late_error(task: asyncio.Task[Any]) -> None:
 _running_tasks: set[asyncio.Task[Any]] = set()
 
 
-async def create_payment(ctx: Context, purchase_id: str, method_id: str = "") -> Purchase:
+async def create_payment(ctx: Context, purchase_id: str) -> Purchase:
     """Request a claimed payment from YooKassa and return the updated order.
 
     Raises PaymentError.
@@ -301,7 +295,7 @@ async def create_payment(ctx: Context, purchase_id: str, method_id: str = "") ->
     kill_point("pay.intended")
     purchase = await _read_purchase(ctx, purchase_id)
     try:
-        payment = await _create_or_find(ctx, purchase, method_id)
+        payment = await _create_or_find(ctx, purchase)
     except PaymentError as error:
         await note_failure(ctx, error, purchase=purchase_id)
         await ctx.write(_record_failure, purchase, error)
@@ -320,14 +314,14 @@ async def create_payment(ctx: Context, purchase_id: str, method_id: str = "") ->
     return await _read_purchase(ctx, purchase_id)
 
 
-async def _create_or_find(ctx: Context, purchase: Purchase, method_id: str) -> GatewayPayment:
+async def _create_or_find(ctx: Context, purchase: Purchase) -> GatewayPayment:
     """Return the payment, created now or by an earlier request. Raises PaymentError."""
     is_key_expired = ctx.clock() - purchase.created_at > KEY_LIFETIME
     existing = await _find_payment(ctx, purchase) if is_key_expired else None
     if existing is not None:
         return existing
     try:
-        return await polled_gateway(ctx).create(payment_request(ctx, purchase, method_id))
+        return await polled_gateway(ctx).create(payment_request(ctx, purchase))
     except PaymentError as error:
         # A repeated request that differs from the first is refused, but the payment exists.
         existing = await _find_payment(ctx, purchase) if is_final(error) else None
@@ -343,10 +337,8 @@ def _record_failure(ctx: Context, purchase: Purchase, error: PaymentError) -> No
         reason = error.code or "refused"
         # Not an order for which a concurrent request already got a payment page.
         locked = Ledger(ctx.db, ctx.clock).lock_purchase(purchase_id)
-        is_unpaid = locked.state is PurchaseState.ASKING
-        state = PurchaseState.CANCELED
-        if is_unpaid and purchases.end_unpaid(purchase_id, state, reason, is_closed=True):
-            record_failed_renewal(ctx, purchase, reason)
+        if locked.state is PurchaseState.ASKING:
+            purchases.end_unpaid(purchase_id, PurchaseState.CANCELED, reason, is_closed=True)
         return
     # Backdate the claim so that it is expired.
     purchases.claim_call(purchase_id, ctx.clock() - CLAIM_TTL, -CLAIM_TTL)
@@ -405,10 +397,7 @@ def _store_payment(ctx: Context, purchase_id: str, payment: GatewayPayment) -> P
     if not (purchase.outside_id or find_mismatch(purchase, payment)):
         next_poll_at = ctx.clock() + next_poll_delay(0)
         purchases.mark_pending(purchase_id, payment.outside_id, payment.pay_url, next_poll_at)
-    outcome = settlement.apply_payment(ctx, purchase, payment)
-    if outcome is PaymentOutcome.CANCELED:
-        record_failed_renewal(ctx, purchase, payment.reason)
-    return outcome
+    return settlement.apply_payment(ctx, purchase, payment)
 
 
 def store_refunds(ctx: Context, purchase_id: str, gateway_refunds: Sequence[GatewayRefund]) -> None:
@@ -427,16 +416,10 @@ def store_refunds(ctx: Context, purchase_id: str, gateway_refunds: Sequence[Gate
 
 
 def end_overdue(ctx: Context, purchase_id: str) -> None:
-    """Expire an unpaid order; held money counts as paid. Called within the store.
-
-    An automatic payment ends only at YooKassa: beside one that is still pending, the next attempt
-    would charge twice.
-    """
+    """Expire an unpaid order; held money counts as paid. Called within the store."""
     purchase = Ledger(ctx.db, ctx.clock).lock_purchase(purchase_id)
-    if purchase.is_charging or purchase.state is PurchaseState.HELD:
-        return
-    if settlement.expire(ctx, purchase):
-        record_failed_renewal(ctx, purchase, "expired_on_confirmation")
+    if purchase.state is not PurchaseState.HELD:
+        settlement.expire(ctx, purchase)
 
 
 def is_final(error: PaymentError) -> bool:

@@ -1,4 +1,4 @@
-"""The worker of a payment gateway: polls silent payments, sends refunds, renews plans.
+"""The worker of a payment gateway: polls silent payments, sends refunds, announces ends.
 
 Any number of processes may run one: each task is claimed by a conditional change, so of two
 workers one does it, and a killed worker's task becomes due again. Only a few calls run at a time,
@@ -21,18 +21,17 @@ from functools import partial
 
 from merlin.app import orders, settlement
 from merlin.app.context import Context
-from merlin.app.plans import notify_expiry, notify_renewals, order_due, renewal_of
+from merlin.app.plans import notify_expiry
 from merlin.app.reconciliation import INTERVAL, read_last_check, reconcile
 from merlin.billing.ledger import Ledger
-from merlin.billing.purchases import Purchase, Purchases, PurchaseState
+from merlin.billing.purchases import Purchase, Purchases
 from merlin.billing.refunds import Refund, Refunds
-from merlin.billing.subscriptions import Renewals, RenewalState
 from merlin.core.clock import StepWatch, iso
-from merlin.core.errors import GatewayUnavailable, PaymentError
+from merlin.core.errors import PaymentError
 from merlin.core.heartbeat import Failures
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
-from merlin.db.notices import ADMINS, Notices
+from merlin.db.notices import Notices
 from merlin.providers.payments import Gateway, GatewayRefund, PaymentGateway, RefundRequest
 
 log = get_logger(__name__)
@@ -54,31 +53,21 @@ async def process_purchase(ctx: Context, purchase: Purchase) -> None:
 
 
 async def _by_gateway(ctx: Context, purchase: Purchase) -> None:
-    purchases, purchase_id = Purchases(ctx.db, ctx.clock), purchase.purchase_id
-    is_renewing = purchase.order.renewal_id is not None
-    # The saved method that pays it; None if a person pays it, or has declined.
-    renewal = await ctx.read(renewal_of, purchase)
-    method_id = renewal.method if renewal and renewal.state is RenewalState.ON else ""
-    may_ask = purchase.state.is_unasked and purchase.may_be_paid(ctx.clock())
-    was_asked = purchase.asked_at is not None
-    if may_ask and (method_id if is_renewing else was_asked):
+    if purchase.asked_at is None:
+        return
+    if purchase.state.is_unasked and purchase.may_be_paid(ctx.clock()):
         if await orders.claim_payment(ctx, purchase):
-            await orders.create_payment(ctx, purchase_id, method_id)
-    elif was_asked:
-        try:
-            await orders.sync_status(ctx, purchase)
-        except PaymentError as error:
-            await orders.note_failure(ctx, error, purchase=purchase_id)
-            if orders.is_final(error):
-                return
-            # An order of a person expires all the same; a renewal may have been charged.
-            if not is_renewing:
-                await ctx.write(orders.end_overdue, purchase_id)
-            if is_renewing or purchase.outside_id:
-                raise
-    elif is_renewing:
-        # Its owner declined before the payment was requested.
-        await ctx.store.do(partial(purchases.end_unpaid, purchase_id, PurchaseState.CANCELED))
+            await orders.create_payment(ctx, purchase.purchase_id)
+        return
+    try:
+        await orders.sync_status(ctx, purchase)
+    except PaymentError as error:
+        await orders.note_failure(ctx, error, purchase=purchase.purchase_id)
+        if orders.is_final(error):
+            return
+        await ctx.write(orders.end_overdue, purchase.purchase_id)
+        if purchase.outside_id:
+            raise
 
 
 async def send_refund(ctx: Context, gateway: PaymentGateway, refund: Refund) -> None:
@@ -189,7 +178,6 @@ class PaymentWorker:
 
     async def run_once(self) -> None:
         """Do everything that is due now, and wait for its end."""
-        await self._end_subscriptions()
         await self.run_round()
         while self._under_way:
             await asyncio.wait(self._under_way)
@@ -229,7 +217,7 @@ class PaymentWorker:
             self._begin(process_purchase(self.ctx, purchase), purchase=purchase.purchase_id)
 
     async def _begin_new_days(self, now: datetime) -> None:
-        await self.ctx.write(begin_new_days, now, self._done_at)
+        await self.ctx.write(notify_expiry, now, self._done_at)
         self._done_at = now
 
     async def _handle_clock_change(self, now: datetime) -> None:
@@ -269,17 +257,6 @@ class PaymentWorker:
         left, purchases = free - len(refunds), Purchases(ctx.db, ctx.clock)
         return refunds, purchases.claim_due(now, left, self.only) if left else []
 
-    async def _end_subscriptions(self) -> None:
-        """Tell the gateway about every stopped renewal."""
-        gateway = self.ctx.gateway
-        if gateway is None:
-            return
-        store, renewals = self.ctx.store, Renewals(self.ctx.db, self.ctx.clock)
-        for renewal in await store.read(partial(renewals.list_stopping, gateway.name)):
-            for subscription in renewal.to_cancel:
-                if await end_subscription(gateway, renewal.user_id, subscription):
-                    await store.do(partial(renewals.mark_stopped, renewal, subscription))
-
     def _begin(self, work: Coroutine[None, None, None], **about: str) -> None:
         task = asyncio.create_task(self._supervise(work, about))
         self._under_way.add(task)
@@ -301,41 +278,3 @@ class PaymentWorker:
         self._under_way.discard(task)
         if len(self._under_way) == AT_ONCE - 1:  # other tasks waited for a free slot
             self.wake()
-
-
-async def end_subscription(gateway: PaymentGateway, user_id: int, subscription: str) -> bool:
-    """End a subscription at the gateway; False if the outcome is not known."""
-    try:
-        await gateway.end_subscription(user_id, subscription)
-    except GatewayUnavailable:
-        return False
-    except PaymentError:
-        # The gateway knows no such subscription, so it charges nothing.
-        log.warning("the gateway does not know the subscription", subscription=subscription)
-    return True
-
-
-async def end_subscriptions(ctx: Context, user_id: int) -> None:
-    """End all subscriptions at the gateway of a person who deletes their data.
-
-    Admins are notified of those that were not confirmed.
-    """
-    gateway = ctx.gateway
-    if gateway is None:
-        return
-    mine = await ctx.store.read(lambda: Renewals(ctx.db).list_of_user(user_id))
-    for charge in (charge for renewal in mine for charge in renewal.subscriptions):
-        if not await end_subscription(gateway, user_id, charge):
-            arguments, once = {"charge": charge}, f"runs-on:{charge}"
-            await ctx.write(settlement.notify, ADMINS, "notice-stars-run-on", arguments, once)
-
-
-def begin_new_days(ctx: Context, now: datetime, before: datetime | None = None) -> None:
-    """Do the tasks of the calendar: remind, order renewals, announce ends.
-
-    `before` is the previous run, None for none.
-    """
-    notify_renewals(ctx, now)
-    if ctx.polled is not None:
-        order_due(ctx, now)
-    notify_expiry(ctx, now, before)

@@ -93,7 +93,6 @@ TRACES: tuple[PersonalData, ...] = (
     PersonalData(t.QUOTA_USE, ids=("user_id",)),
     PersonalData(t.QUOTA_GIFT, ids=("user_id",), names=("by_whom", "reason")),
     PersonalData(t.TERM, ids=("user_id",), names=("by_whom",)),
-    PersonalData(t.RENEWAL, ids=("user_id",), secrets=("method",)),
     # The use of a code still counts.
     # Payments stay for the accounts, without the person.
     PersonalData(t.REFUND, names=("by_whom", "reason")),

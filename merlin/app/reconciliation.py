@@ -33,11 +33,9 @@ from merlin.app.settlement import (
     receive_payment,
     receive_refund,
 )
-from merlin.app.shop import plan_titles
 from merlin.billing.ledger import Entry, EntryKind, Ledger, find_inconsistencies, sum_refunds
 from merlin.billing.purchases import Purchase, Purchases
 from merlin.billing.quota import plans_for_sale
-from merlin.billing.subscriptions import Renewals
 from merlin.core.clock import from_iso, in_zone, iso
 from merlin.core.errors import PaymentError
 from merlin.core.log import get_logger
@@ -170,8 +168,6 @@ def is_due(last: datetime | None, now: datetime, zone: tzinfo) -> bool:
 async def reconcile_stars(ctx: Context, read: Callable[[int], Awaitable[StarsPage]]) -> None:
     """Compare Telegram's list with the ledger, and store the differences.
 
-    A subscription whose payment is a day late and not listed ends, and its owner is notified.
-
     `read` returns up to STARS_PAGE_SIZE movements from an offset, oldest first; its errors pass.
     """
     started_at = ctx.clock()
@@ -234,10 +230,6 @@ def _list_missing_stars(
 
 def _store_comparison(ctx: Context, comparison: StarComparison) -> None:
     at = comparison.at or ctx.clock()
-    for renewal in Renewals(ctx.db, ctx.clock).stop_unpaid(at - INTERVAL):
-        once = f"renewal-unpaid:{renewal.renewal_id}:{iso(renewal.next_at)}"
-        arguments = plan_titles(ctx, renewal.plan)
-        notify(ctx, renewal.user_id, "notice-renewal-unpaid", arguments, once)
     stored = replace(comparison, at=at, differences=comparison.differences[:_MAX_STORED])
     Settings(ctx.db).put(SETTING, _COMPARISON.dump_json(stored).decode(), BY)
     for difference in comparison.differences:

@@ -6,18 +6,13 @@ gateway.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
-from datetime import datetime, timedelta
 from enum import StrEnum
 
-from merlin.account.users import Users
 from merlin.app.context import Context
 from merlin.app.shop import gives_something
-from merlin.billing.ledger import Entry, EntryKind, Ledger, sum_refunds
+from merlin.billing.ledger import Entry, Ledger, sum_refunds
 from merlin.billing.purchases import Purchase, Purchases, PurchaseState, order_number
 from merlin.billing.refunds import UNDER_WAY, Refund, Refunds
-from merlin.billing.subscriptions import RUNNING, Renewal, Renewals, RenewalState, Terms
-from merlin.config.shop import STARS_PERIOD_DAYS
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import LANGUAGES, keys
 from merlin.core.killpoint import kill_point
@@ -30,7 +25,6 @@ log = get_logger(__name__)
 
 # Who sent money back that we did not, by gateway.
 BY_HAND = {Gateway.YOOKASSA: "yookassa", Gateway.STARS: "telegram"}
-_STARS_PERIOD = timedelta(days=STARS_PERIOD_DAYS)
 
 
 class PaymentOutcome(StrEnum):
@@ -50,7 +44,7 @@ class PaymentOutcome(StrEnum):
 def find_mismatch(purchase: Purchase, payment: GatewayPayment) -> str:
     """Return how the payment differs from this purchase, for logs and admins; "" if it does not."""
     order = purchase.order
-    # Each payment of a Stars subscription has its own id.
+    # An invoice in Stars that was paid twice has two payments, each with its own id.
     is_known = order.gateway is Gateway.STARS or purchase.outside_id in {"", payment.outside_id}
     agreements = {
         "id": is_known,
@@ -95,29 +89,19 @@ def apply_payment(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> 
 
 
 def _apply_paid(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> PaymentOutcome:
-    was_erased, grant = not purchase.user_id, grant_paid(ctx, purchase, payment)
+    grant = grant_paid(ctx, purchase, payment)
     purchase = Purchases(ctx.db, ctx.clock).get(purchase.purchase_id)
     entries = Ledger(ctx.db, ctx.clock).entries(purchase.purchase_id)
     if payment.refunded > sum_refunds(entries):
         return PaymentOutcome.RETURNED
-    if grant is None:
-        return PaymentOutcome.NOTHING
-    if purchase.user_id:
-        _record_renewal(ctx, purchase, payment)
-        user = Users(ctx.db, ctx.clock).get(purchase.user_id)
-        if was_erased or (user is not None and user.is_blocked):
-            # Since the payment was begun: charged for no plan any more.
-            Renewals(ctx.db).stop_all(purchase.user_id)
-    return PaymentOutcome.PAID
+    return PaymentOutcome.NOTHING if grant is None else PaymentOutcome.PAID
 
 
 def grant_paid(ctx: Context, purchase: Purchase, paid: GatewayPayment) -> Entry | None:
     """Store a payment with its grant, and notify the person; None for a known payment."""
     kill_point("payment.before")
-    # Two invoices of one order can both be confirmed before either is paid. Telegram's payment of
-    # the next period is no second one.
-    was_paid = purchase.state in {PurchaseState.PAID, PurchaseState.REFUNDED_IN_PART}
-    is_again = was_paid and paid.paid_until is None
+    # Two invoices of one order can both be confirmed before either is paid.
+    is_again = purchase.state in {PurchaseState.PAID, PurchaseState.REFUNDED_IN_PART}
     grant = Ledger(ctx.db, ctx.clock).record_payment(purchase.purchase_id, paid)
     if grant is None:
         return None
@@ -163,90 +147,13 @@ def receive_payment(ctx: Context, payment: GatewayPayment) -> PaymentOutcome:
     return outcome
 
 
-def plan_ends(ctx: Context, user_id: int, plan: str) -> datetime | None:
-    """Return when the last of a person's terms of a plan ends, None for no term."""
-    terms = [each for each in Terms(ctx.db, ctx.clock).list_of_user(user_id) if each.plan == plan]
-    return max((term.ends_at for term in terms), default=None)
-
-
-def _record_renewal(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> None:
-    """Start a renewal after a payment, or move the date of one in Stars."""
-    plan, user_id = purchase.order.promise.plan, purchase.user_id
-    mine = [each for each in Renewals(ctx.db).list_of_user(user_id) if each.plan == plan]
-    if purchase.order.gateway is Gateway.STARS:
-        if payment.paid_until is not None:
-            _record_telegram_renewal(ctx, purchase, payment, mine)
-        return
-    ends = plan_ends(ctx, user_id, plan)
-    if ends is None or not (purchase.order.keeps_method and payment.method_id):
-        return
-    # A plan that Telegram renews is not paid twice; it does so until the bot cancels it.
-    if not any(each.subscriptions for each in mine):
-        new = Renewal(
-            renewal_id=0,
-            user_id=user_id,
-            plan=plan,
-            gateway=Gateway.YOOKASSA,
-            method=payment.method_id,
-            state=RenewalState.ON,
-            consented_at=purchase.created_at,
-            next_at=ends,
-            method_title=payment.method_title,
-            contact=purchase.order.contact,
-        )
-        Renewals(ctx.db).begin(new)
-
-
-def _record_telegram_renewal(
-    ctx: Context, purchase: Purchase, payment: GatewayPayment, renewals: list[Renewal]
-) -> None:
-    at = payment.at or purchase.created_at
-    until = payment.paid_until or at + _STARS_PERIOD
-    known = next(
-        (renewal for renewal in renewals if renewal.gateway is Gateway.STARS and renewal.method),
-        None,
-    )
-    first = _find_subscription(ctx, purchase)
-    if known is None or known.method != first:
-        plan, on = purchase.order.promise.plan, RenewalState.ON
-        new = Renewal(0, purchase.user_id, plan, Gateway.STARS, first, on, at, until)
-        # Two links of one plan can both be paid before either payment is reported. If another
-        # subscription of the plan runs, the newer one stays, the older ends.
-        replaced, newer = (known.replaced if known else ()), new
-        if known is not None and known.state in RUNNING:
-            older, newer = (known, new) if known.consented_at <= new.consented_at else (new, known)
-            replaced = (*replaced, older.method)
-            once = f"subscribed-twice:{older.method}"
-            values = _bought(purchase, purchase.order.amount)
-            notify(ctx, purchase.user_id, "notice-stars-subscribed-twice", values, once)
-        replaced = tuple(method for method in replaced if method != newer.method)
-        Renewals(ctx.db).begin(replace(newer, replaced=replaced))
-    elif known.state is RenewalState.ON:
-        # An earlier payment may arrive after a later one.
-        Renewals(ctx.db).schedule(known.renewal_id, max(until, known.next_at))
-    elif known.state is RenewalState.OFF and (known.stopped_at is None or known.stopped_at < at):
-        # The person resumed it in Telegram's own settings; an earlier payment only arrives late.
-        on_again = replace(
-            known, state=RenewalState.ON, consented_at=at, next_at=until, stopped_at=None
-        )
-        Renewals(ctx.db).begin(on_again)
-
-
-def _find_subscription(ctx: Context, purchase: Purchase) -> str:
-    """Return a paid purchase's first payment, by which Telegram identifies its subscription."""
-    entries = Ledger(ctx.db, ctx.clock).entries(purchase.purchase_id)
-    return next(entry.outside_id for entry in entries if entry.kind is EntryKind.PAYMENT)
-
-
 def cancel(ctx: Context, purchase: Purchase, reason: str) -> bool:
     """End a purchase that cannot be paid, and notify the person; False for an ended one."""
     end_unpaid, state = Purchases(ctx.db, ctx.clock).end_unpaid, PurchaseState.CANCELED
     if not end_unpaid(purchase.purchase_id, state, reason, is_closed=True):
         return False
-    # A person who did not pay within an hour is not notified; a failed renewal has a notice
-    # of its own.
-    is_by_hand = purchase.user_id and purchase.order.renewal_id is None
-    if is_by_hand and reason != "expired_on_confirmation":
+    # A person who did not pay within an hour is not notified.
+    if purchase.user_id and reason != "expired_on_confirmation":
         why = {"reason": {"key": reason_key(reason), "arguments": {}}}
         values = {**_bought(purchase, purchase.order.amount), **why}
         once = f"canceled:{purchase.purchase_id}"
@@ -316,18 +223,14 @@ def receive_refund(ctx: Context, gateway_refund: GatewayRefund) -> PaymentOutcom
 
 
 def _notify_returned(ctx: Context, purchase_id: str, gateway_refund: GatewayRefund) -> None:
-    """Notify the person of a refund; its Stars subscription ends."""
+    """Notify the person of a refund."""
     purchase = Purchases(ctx.db, ctx.clock).get(purchase_id)
     if not purchase.user_id:
         return
-    gateway = purchase.order.gateway
     is_whole = purchase.state is PurchaseState.REFUNDED
     key = "notice-refunded" if is_whole else "notice-refunded-part"
-    once = f"refunded:{gateway.value}:{gateway_refund.outside_id}"
+    once = f"refunded:{purchase.order.gateway.value}:{gateway_refund.outside_id}"
     notify(ctx, purchase.user_id, key, _bought(purchase, gateway_refund.amount), once)
-    for each in Renewals(ctx.db).list_of_user(purchase.user_id) if gateway is Gateway.STARS else ():
-        if each.gateway is gateway and each.method == _find_subscription(ctx, purchase):
-            Renewals(ctx.db).stop(each.renewal_id, purchase.user_id)
 
 
 def notify(

@@ -10,8 +10,6 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.billing.purchases import Order, Purchase, Purchases, promise_of
 from merlin.billing.quota import Plan, plan_named, plan_title
-from merlin.billing.subscriptions import Renewal, Renewals
-from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import LANGUAGES
 from merlin.core.money import Amount
@@ -46,13 +44,7 @@ def price_of(ctx: Context, plan: Plan, gateway: Gateway) -> Amount:
 
 
 def place_order(
-    ctx: Context,
-    actor: Actor,
-    name: str,
-    gateway: Gateway,
-    contact: str = "",
-    *,
-    keeps_method: bool = False,
+    ctx: Context, actor: Actor, name: str, gateway: Gateway, contact: str = ""
 ) -> Purchase:
     """Store an order; an equal open order is returned instead.
 
@@ -66,7 +58,6 @@ def place_order(
     yookassa = ctx.config.payments.yookassa if gateway is Gateway.YOOKASSA else None
     if yookassa is not None and yookassa.receipt is not None and not contact:
         raise Refused("a receipt goes nowhere", "billing-no-contact")
-    may_keep = yookassa is not None and yookassa.save_methods and plan.renewed
     order = Order(
         user_id=actor.user_id,
         gateway=gateway,
@@ -74,41 +65,6 @@ def place_order(
         amount=price,
         is_test=yookassa is not None and yookassa.test,
         contact=contact,
-        keeps_method=keeps_method and may_keep,
     )
-    return Purchases(ctx.db, ctx.clock).order(order, _lifetime(ctx))
-
-
-def _lifetime(ctx: Context) -> timedelta:
-    return timedelta(hours=ctx.config.payments.order_hours)
-
-
-def place_renewal_order(ctx: Context, renewal: Renewal, attempt: int) -> Purchase:
-    """Store the order that renews a plan by its saved payment method.
-
-    The same attempt returns the same purchase, and there is one open order at most. Raises Refused
-    if the plan is not sold this way any more, NotFound for a missing plan or renewal and for a plan
-    that is not renewed any more.
-    """
-    plan, purchases = sold_plan(ctx, renewal.plan), Purchases(ctx.db, ctx.clock)
-    if not plan.renewed:
-        raise NotFound(f"{renewal.plan} is not renewed any more", "pay-no-renewal")
-    open_order = purchases.find_renewing(renewal.renewal_id)
-    if open_order is not None:
-        return open_order
-    stored_renewal = Renewals(ctx.db).find(renewal.user_id, renewal.renewal_id)
-    if stored_renewal is None:
-        raise NotFound(f"no renewal {renewal.renewal_id}", "billing-no-purchase")
-    yookassa = ctx.config.payments.yookassa
-    order = Order(
-        user_id=renewal.user_id,
-        gateway=Gateway.YOOKASSA,
-        promise=promise_of(plan),
-        amount=stored_renewal.limit(price_of(ctx, plan, Gateway.YOOKASSA)),
-        is_test=yookassa is not None and yookassa.test,
-        contact=renewal.contact,
-        renewal_id=renewal.renewal_id,
-    )
-    # Attempts are counted from 0 after each payment, so the key needs the date too.
-    key = f"renewal:{renewal.renewal_id}:{attempt}:{iso(stored_renewal.next_at)}"
-    return purchases.order(order, _lifetime(ctx), key)
+    lifetime = timedelta(hours=ctx.config.payments.order_hours)
+    return Purchases(ctx.db, ctx.clock).order(order, lifetime)

@@ -17,9 +17,8 @@ from merlin.app import accounts, models
 from merlin.app.accounts import NewKey, create_key
 from merlin.app.actor import Actor, missing_dataset
 from merlin.app.context import Context
-from merlin.app.shop import plan_titles
 from merlin.billing.quota import Format, Gift, Left, Quotas, Source, get_plan, plan_of
-from merlin.billing.subscriptions import MAX_DAYS, Renewals, RenewalState, Term, Terms
+from merlin.billing.terms import MAX_DAYS, Term, Terms
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Authority, Permission, Role
 from merlin.core.views import INTERNAL, described, make_finite, view_of
@@ -210,28 +209,18 @@ def revoke_role(ctx: Context, actor: Actor, user_id: int, scope: str | None = No
 
 
 def block(ctx: Context, actor: Actor, user_id: int) -> UserView:
-    """Block a person, who is charged for no plan any more.
-
-    Raises NotFound, Refused for oneself and for another admin.
-    """
+    """Block a person. Raises NotFound, Refused for oneself and for another admin."""
     _another(ctx, actor, user_id)
     if not actor.is_operator and ctx.roles.authority(user_id).may(Permission.USERS):
         raise Refused("an admin", "people-not-admin")
     Users(ctx.db, ctx.clock).block(user_id, actor.name)
-    Renewals(ctx.db, ctx.clock).stop_all(user_id)
     return get(ctx, actor, user_id)
 
 
 def unblock(ctx: Context, actor: Actor, user_id: int) -> UserView:
-    """Unblock a person, and tell them which plans no longer renew. Raises NotFound."""
+    """Unblock a person. Raises NotFound."""
     _require_user(ctx, actor, user_id)
-    is_unblocked = Users(ctx.db, ctx.clock).block(user_id, actor.name, is_blocked=False)
-    if is_unblocked:
-        # Renewals that the block, or the person before it, turned off.
-        for renewal in Renewals(ctx.db).list_of_user(user_id):
-            if renewal.state in (RenewalState.STOPPING, RenewalState.OFF):
-                values = plan_titles(ctx, renewal.plan)
-                Notices(ctx.db, ctx.clock).tell(str(user_id), "notice-unblocked-renewal", values)
+    Users(ctx.db, ctx.clock).block(user_id, actor.name, is_blocked=False)
     return get(ctx, actor, user_id)
 
 

@@ -24,7 +24,7 @@ from merlin.billing.purchases import (
     read_promise,
 )
 from merlin.billing.quota import Format, Gift, Gifts, Source
-from merlin.billing.subscriptions import REMIND_BEFORE, Renewals, Term, Terms, term_start
+from merlin.billing.terms import Term, Terms, term_start
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Amount
@@ -240,12 +240,7 @@ class Ledger(Repository):
         """Revoke the share of a grant that is not paid any more; of a pack, rounded down."""
         rest = self.remaining_amount(grant.entry_id)
         length = timedelta(days=purchase.order.promise.days or 0)
-        terms, now = Terms(self.db, self._clock), self._clock()
-        is_running = any(
-            term.grant_id == grant.entry_id and term.is_open(now)
-            for term in terms.list_of_user(purchase.user_id)
-        )
-        terms.shorten(grant.entry_id, length, grant.amount, rest)
+        Terms(self.db, self._clock).shorten(grant.entry_id, length, grant.amount, rest)
         for kind, amount in purchase.order.promise.pack.items():
             kept = -(-amount * rest.minor // grant.amount.minor)
             key = pack_key(grant.entry_id, kind)
@@ -253,37 +248,11 @@ class Ledger(Repository):
         if not rest.minor:
             key, refers = f"revocation:{grant.entry_id}", grant.entry_id
             self._add(purchase, key, EntryKind.REVOCATION, rest, refers=refers)
-        # A part of the money for a past term changes no plan.
-        if is_running or not rest.minor:
-            self._reschedule_renewals(purchase)
         entries = self.entries(purchase.purchase_id)
         grants = (entry for entry in entries if entry.kind is EntryKind.GRANT)
         is_all_back = not any(remaining_amount(grant, entries).minor for grant in grants)
         is_back = PurchaseState.REFUNDED if is_all_back else PurchaseState.REFUNDED_IN_PART
         Purchases(self.db, self._clock).advance(purchase.purchase_id, is_back)
-
-    def _reschedule_renewals(self, purchase: Purchase) -> None:
-        """Let the plan's next payment follow its end after a refund; end it without a paid term.
-
-        A trial or a gift that goes on leads to no payment. The person is reminded before it, as of
-        every payment. Telegram sets the date of one in Stars.
-        """
-        plan, now, renewals = purchase.order.promise.plan, self._clock(), Renewals(self.db)
-        terms = [
-            term
-            for term in Terms(self.db, self._clock).list_of_user(purchase.user_id)
-            if term.plan == plan and term.is_open(now)
-        ]
-        is_paid = any(term.grant_id is not None for term in terms)
-        ends = max((term.ends_at for term in terms), default=now)
-        for renewal in [
-            each for each in renewals.list_of_user(purchase.user_id) if each.plan == plan
-        ]:
-            is_later = ends < renewal.next_at and not renewal.tries
-            if not is_paid:
-                renewals.stop(renewal.renewal_id, purchase.user_id)
-            elif is_later and renewal.gateway is Gateway.YOOKASSA:
-                renewals.schedule(renewal.renewal_id, max(ends, now + REMIND_BEFORE))
 
     def entries(self, purchase_id: str) -> list[Entry]:
         """Return the rows of a purchase, oldest first."""

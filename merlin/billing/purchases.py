@@ -18,7 +18,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from hashlib import sha256
 from typing import Any
 
 from peewee import fn
@@ -133,11 +132,7 @@ def read_promise(values: Mapping[str, Any]) -> Promise:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A purchase to place; `contact` receives the receipt, "" for none.
-
-    `keeps_method`: the person consents to automatic renewal with this payment method. `renewal_id`
-    is the renewal that this order pays.
-    """
+    """A purchase to place; `contact` receives the receipt, "" for none."""
 
     user_id: int
     gateway: Gateway
@@ -145,8 +140,6 @@ class Order:
     amount: Amount
     is_test: bool = False
     contact: str = ""
-    keeps_method: bool = False
-    renewal_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +149,7 @@ class Purchase:
     `outside_id` is the gateway's own id of the payment, `pay_url` its payment page, `reason` the
     gateway's code of a cancellation; "" for none. `asked_at` is when the gateway was last called,
     `next_poll_at` when it is polled next, None for never. The person is 0 after a deletion of data.
-    It has several `payments` if an invoice was paid twice, or Telegram renews it.
+    It has several `payments` if an invoice was paid twice.
     """
 
     purchase_id: str
@@ -191,14 +184,9 @@ class Purchase:
         """Return whether it waits for payment and has not expired."""
         return self.state.is_open and now < self.expires_at
 
-    @property
-    def is_charging(self) -> bool:
-        """Return whether a renewal's payment is pending; it ends only at the gateway."""
-        return self.order.renewal_id is not None and self.state is PurchaseState.PENDING
-
     def state_at(self, now: datetime) -> PurchaseState:
         """Return the state; an unpaid order that is past its time counts as expired."""
-        is_late = now >= self.expires_at and self.state.is_unpaid and not self.is_charging
+        is_late = now >= self.expires_at and self.state.is_unpaid
         return PurchaseState.EXPIRED if is_late else self.state
 
 
@@ -249,28 +237,23 @@ class Purchases(Repository):
     """One row for each order; the contact for the receipt is encrypted."""
 
     @transaction
-    def order(self, order: Order, lasts: timedelta, key: str = "") -> Purchase:
+    def order(self, order: Order, lasts: timedelta) -> Purchase:
         """Store an order and return it, or the open one with equal values.
 
-        So a button pressed twice buys once. With a `key` there is one order for it, in any state.
-        Raises Refused for a person with too many open orders.
+        So a button pressed twice buys once. Raises Refused for a person with too many open orders.
         """
         lock_user(self.db, order.user_id, self._clock)
         order = replace(order, contact=storable_text(order.contact))
         now = self._clock()
-        if key:
-            purchase_id = sha256(key.encode()).hexdigest()[:ID_LENGTH]
-        else:
-            purchase_id = secrets.token_hex(ID_LENGTH // 2)
-            is_open = _select_purchases(order.user_id).where(PURCHASE.state.in_(_OPEN))
-            purchases = _PURCHASES.read_all(self.db, is_open)
-            waiting = [purchase for purchase in purchases if purchase.may_be_paid(now)]
-            for existing in waiting:
-                if existing.order == order:
-                    return existing
-            if len(waiting) >= MAX_OPEN:
-                raise Refused(f"{len(waiting)} open orders", "billing-too-many")
-        ends = now + lasts
+        is_open = _select_purchases(order.user_id).where(PURCHASE.state.in_(_OPEN))
+        purchases = _PURCHASES.read_all(self.db, is_open)
+        waiting = [purchase for purchase in purchases if purchase.may_be_paid(now)]
+        for existing in waiting:
+            if existing.order == order:
+                return existing
+        if len(waiting) >= MAX_OPEN:
+            raise Refused(f"{len(waiting)} open orders", "billing-too-many")
+        purchase_id, ends = secrets.token_hex(ID_LENGTH // 2), now + lasts
         new = Purchase(purchase_id, order, PurchaseState.CREATED, now, ends, next_poll_at=ends)
         row = {**_PURCHASES.write(new, self.db, but=("payments",)), "plan": order.promise.plan}
         self.db.add_new(PURCHASE, row)
@@ -317,11 +300,6 @@ class Purchases(Repository):
         at = iso(self.get(before).created_at)
         is_older = (PURCHASE.created_at == at) & (PURCHASE.id < before)
         return query.where((PURCHASE.created_at < at) | is_older)
-
-    def find_renewing(self, renewal_id: int) -> Purchase | None:
-        """Return the open order that pays a renewal, None without one."""
-        condition = (PURCHASE.renewal_id == renewal_id) & PURCHASE.state.in_(_OPEN)
-        return _PURCHASES.find(self.db, _select().where(condition))
 
     def list_newest(
         self, limit: int = 50, before: str = "", states: Sequence[str] = (), whose: str = ""

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from telegram.error import BadRequest, Forbidden, TelegramError
@@ -30,8 +30,6 @@ log = get_logger(__name__)
 
 # The last second that datetime supports.
 _LAST_S = 253_402_300_799
-_MAX_DURATION_S = 366 * 24 * 3600
-PERIOD_S = 2_592_000
 # Telegram's limits for an invoice.
 _TITLE_LENGTH, _DESCRIPTION_LENGTH = 32, 255
 _REFUNDED = "CHARGE_ALREADY_REFUNDED"
@@ -55,23 +53,6 @@ class StarsGateway:
         fields = {"start_parameter": "go_plan", **_invoice(request), "chat_id": place.chat_id}
         await self._call("sendInvoice", {**fields, **target_fields(Target(place.thread_id))})
 
-    async def create(self, request: payments.PaymentRequest) -> payments.GatewayPayment:
-        """Return a subscription with its payment link."""
-        fields = {"subscription_period": PERIOD_S, **_invoice(request)}
-        link = await self._call("createInvoiceLink", fields)
-        if not isinstance(link, str) or not link:
-            raise PaymentUnknown("Telegram returned no link", code="unreadable")
-        return payments.GatewayPayment(
-            outside_id="",
-            status=payments.Status.PENDING,
-            is_paid=False,
-            amount=request.amount,
-            is_test=False,
-            purchase_id=request.purchase_id,
-            user_id=str(request.user_id),
-            pay_url=link,
-        )
-
     async def refund(self, request: payments.RefundRequest) -> payments.GatewayRefund:
         """Refund the Stars of a payment; calling it again refunds nothing more."""
         charge = request.payment_id
@@ -86,11 +67,6 @@ class StarsGateway:
     async def refunds(self, payment_id: str) -> tuple[payments.GatewayRefund, ...]:  # noqa: ARG002
         """Return none: Telegram reports refunds by updates and never refunds twice."""
         return ()
-
-    async def end_subscription(self, user_id: int, payment_id: str) -> None:
-        """Cancel the renewal of a subscription."""
-        fields = {"user_id": user_id, "telegram_payment_charge_id": payment_id}
-        await self._call("editUserStarSubscription", {**fields, "is_canceled": True})
 
     async def list_transactions(self, offset: int) -> reconciliation.StarsPage:
         """Return a page of transactions from an offset, oldest first. Raises PaymentError."""
@@ -217,8 +193,7 @@ def read_payment(update: Update, name: str = PAYMENT_FIELD) -> payments.GatewayP
     if not charge or not is_stars or count is None:
         return None
     at = _read_time(message.get("date")) or datetime.fromtimestamp(0, UTC)
-    paid = _payment_of(charge, update.user_id, payment.get("invoice_payload", ""), count, at)
-    return replace(paid, paid_until=_read_time(payment.get("subscription_expiration_date")))
+    return _payment_of(charge, update.user_id, payment.get("invoice_payload", ""), count, at)
 
 
 def read_page(transactions: list[Mapping[str, Any]]) -> reconciliation.StarsPage:
@@ -243,11 +218,7 @@ def _read_transaction(values: Mapping[str, Any], side: str) -> payments.GatewayP
     charge, at = values.get("id"), _read_time(values.get("date"))
     if not isinstance(charge, str) or user_id is None or count is None or at is None:
         return None
-    # Only subscriptions have a period.
-    period = _positive_int(partner.get("subscription_period"))
-    until = at + timedelta(seconds=period) if period and period < _MAX_DURATION_S else None
-    paid = _payment_of(charge, user_id, partner.get("invoice_payload", ""), count, at)
-    return replace(paid, paid_until=until)
+    return _payment_of(charge, user_id, partner.get("invoice_payload", ""), count, at)
 
 
 def _positive_int(value: object) -> int | None:

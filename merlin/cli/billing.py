@@ -228,7 +228,6 @@ def _order_json(purchase: Purchase) -> dict[str, Any]:
         "currency": order.amount.currency.value,
         "state": purchase.state.value,
         "test": order.is_test,
-        "renewal": order.renewal_id is not None,
         "created_at": purchase.created_at,
         "expires_at": purchase.expires_at,
         "gateway_id": purchase.outside_id,

@@ -14,7 +14,7 @@ from merlin.account.api_keys import Scope
 from merlin.app import users
 from merlin.app.users import UserDetails, UserView
 from merlin.billing.quota import Format, Gift, questions_text
-from merlin.billing.subscriptions import MAX_DAYS
+from merlin.billing.terms import MAX_DAYS
 from merlin.cli import language
 from merlin.cli.options import (
     DEFAULT,

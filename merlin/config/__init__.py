@@ -132,7 +132,7 @@ class Config(Section):
         min_length=1,
         entries={
             "free": ["title", "text", "voice", "photo", "document", "window", "models", "sessions"],
-            "plus": ["title", "about", "price", "days", "renewed"],
+            "plus": ["title", "about", "price", "days"],
             "voices": ["title", "price", "days", "pack"],
             "algorithms": ["title", "price", "days", "courses"],
         },

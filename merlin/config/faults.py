@@ -52,6 +52,8 @@ REMOVED = {
     "engine.hearing": "config-removed-hearing",
     "engine.webhooks": "config-removed-webhooks",
     "payments.invitation": "config-removed-invitation",
+    "payments.yookassa.save_methods": "config-removed-renewal",
+    "plans.*.renewed": "config-removed-renewal",
     "plans.*.trial_days": "config-removed-trial",
     "providers.*.folder": "config-removed-form",
     "providers.*.form": "config-removed-form",

@@ -29,10 +29,8 @@ from merlin.config.section import (
 )
 from merlin.core.money import Amount, roubles, stars
 
-# Telegram's own limits: of an invoice, of a subscription, and the one period it knows.
+# Telegram's own limit of an invoice.
 MAX_STARS = 25_000
-MAX_STARS_RENEWED = 10_000
-STARS_PERIOD_DAYS = 30
 # The networks that notifications come from, as the `yookassa` package 3.13.0 lists them.
 NETWORKS = (
     "77.75.153.0/25",
@@ -97,7 +95,7 @@ class PlanPrice(NotEmpty):
         le=1_000_000,
     )
     stars: Opt[int] = setting(
-        "Telegram Stars, at most 25,000; with auto-renewal 10,000.",
+        "Telegram Stars, at most 25,000.",
         200,
         default=None,
         ge=1,
@@ -157,12 +155,6 @@ class Plan(Titled):
         le=3650,
     )
     pack: Opt[Pack] = None
-    renewed: bool = setting(
-        "Auto-renewal: it is paid again when it ends, until the person turns this off; in"
-        " Stars every 30 days.",
-        example=True,
-        default=False,
-    )
     courses: Many[str] = setting(
         "It applies only to questions about these courses, with its own count. Default all.",
         ["algorithms"],
@@ -243,12 +235,6 @@ class YooKassaConfig(Section):
         "`manual`: money is held first, and charged after the order was checked once more.",
         default="auto",
     )
-    save_methods: bool = setting(
-        "People may agree that a renewed plan is paid by the same card. YooKassa must allow"
-        " this for the shop.",
-        example=True,
-        default=False,
-    )
     bot_button: bool = setting(
         "The bot also links to the page for payments in roubles. By Telegram's Developer"
         " Terms 6.2 digital goods are sold in Telegram only for Stars: this key is for other"
@@ -297,20 +283,8 @@ def plan_faults(plans: Mapping[str, Plan], payments: PaymentsConfig) -> Iterator
 def _faults(place: str, plan: Plan) -> Iterator[Fault]:
     if plan.price and not plan.pack and plan.days is None:
         yield fault_at(f"{place}.days", "config-no-days")
-    if not plan.price and (plan.pack or plan.renewed):
+    if not plan.price and plan.pack:
         yield fault_at(f"{place}.price", "config-no-price")
-    yield from _renewal_faults(place, plan)
     counts = plan.text or plan.voice or plan.photo or plan.document
     if plan.pack and (counts or plan.courses):
         yield fault_at(f"{place}.pack", "config-pack-limits")
-
-
-def _renewal_faults(place: str, plan: Plan) -> Iterator[Fault]:
-    stars = plan.price.stars if plan.price else None
-    most = MAX_STARS_RENEWED if plan.renewed else MAX_STARS
-    if stars is not None and stars > most:
-        yield fault_at(f"{place}.price.stars", "config-most-stars", limit=str(most))
-    if plan.renewed and plan.pack:
-        yield fault_at(f"{place}.renewed", "config-pack-renewed")
-    if plan.renewed and stars is not None and plan.days != STARS_PERIOD_DAYS:
-        yield fault_at(f"{place}.days", "config-renewed-days", days=str(STARS_PERIOD_DAYS))

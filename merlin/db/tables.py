@@ -125,8 +125,8 @@ ERRAND = _table(
 
 PURCHASE = _table(
     "purchase",
-    "id user_id till plan promise amount currency is_test contact keeps_method renewal_id"
-    " state outside_id pay_url reason created_at expires_at asked_at look_at looks",
+    "id user_id till plan promise amount currency is_test contact state"
+    " outside_id pay_url reason created_at expires_at asked_at look_at looks",
     sealed="contact",
 )
 LEDGER = _table(
@@ -138,12 +138,6 @@ REFUND = _table(
     "refund",
     "id purchase_id grant_id till payment_id amount currency reason by_whom state at look_at looks"
     " outside_id trouble",
-)
-RENEWAL = _table(
-    "renewal",
-    "id user_id plan till method method_title contact state consented_at next_at tries"
-    " reminded_for announced_price stopped_at replaced",
-    sealed="method contact",
 )
 # The cost of answers per day, under a keyed hash instead of a user id.
 ANSWER_COST = _table("answer_cost", "day mark currency micro", key="day mark currency")

@@ -77,8 +77,7 @@ class PaymentRequest:
     """A payment to create, with the purchase's id as its key.
 
     `title` and `description` are in the payer's language. `contact` receives the receipt.
-    `return_url` is where the payer returns to, "" for a payment by the saved method `method_id`;
-    `saves_method` asks to save the payment method.
+    `return_url` is where the payer returns to.
     """
 
     purchase_id: str
@@ -88,8 +87,6 @@ class PaymentRequest:
     description: str = ""
     contact: str = ""
     return_url: str = ""
-    saves_method: bool = False
-    method_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +107,7 @@ class GatewayPayment:
     """A payment as read from its gateway.
 
     `purchase_id` and `user_id` are the metadata that we sent. `reason` is the gateway's code for a
-    cancellation. `method_id` is a saved method, `method_title` its display name. `paid_until` is
-    when the gateway itself takes a subscription's next payment, None for none.
+    cancellation.
     """
 
     outside_id: str
@@ -125,9 +121,6 @@ class GatewayPayment:
     reason: str = ""
     refunded: int = 0
     at: datetime | None = None
-    method_id: str = ""
-    method_title: str = ""
-    paid_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,14 +151,8 @@ class PaymentGateway(Protocol):
     def name(self) -> Gateway:
         """Return the gateway's name."""
 
-    async def create(self, request: PaymentRequest) -> GatewayPayment:
-        """Create a payment."""
-
     async def refund(self, request: RefundRequest) -> GatewayRefund:
         """Create a refund."""
 
     async def refunds(self, payment_id: str) -> Sequence[GatewayRefund]:
         """Return the refunds of a payment, also those made outside of Merlin."""
-
-    async def end_subscription(self, user_id: int, payment_id: str) -> None:
-        """Cancel a subscription that the gateway renews."""

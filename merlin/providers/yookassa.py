@@ -65,11 +65,7 @@ def build_payment(request: PaymentRequest, shop: YooKassaConfig) -> Body:
     description = request.description
     if description:
         body["description"] = description[:MAX_DESCRIPTION_LENGTH]
-    if request.method_id:
-        body["payment_method_id"] = request.method_id
-    else:
-        body["confirmation"] = {"type": "redirect", "return_url": request.return_url}
-        body["save_payment_method"] = request.saves_method
+    body["confirmation"] = {"type": "redirect", "return_url": request.return_url}
     if shop.receipt is not None:
         body["receipt"] = build_receipt(shop.receipt, request.contact, description, request.amount)
     return body
@@ -115,8 +111,7 @@ def build_customer(contact: str) -> Body:
 
 def parse_payment(body: Body) -> GatewayPayment:
     """Parse a Payment object. Raises PaymentError if it is invalid."""
-    metadata, method = get_object(body, "metadata"), get_object(body, "payment_method")
-    is_saved = method.get("saved") is True
+    metadata = get_object(body, "metadata")
     refunded = body.get("refunded_amount")
     pay_url = get_text(get_object(body, "confirmation"), "confirmation_url")
     return GatewayPayment(
@@ -131,16 +126,7 @@ def parse_payment(body: Body) -> GatewayPayment:
         reason=get_text(get_object(body, "cancellation_details"), "reason"),
         refunded=0 if refunded is None else _read_amount(refunded).minor,
         at=_parse_time(body, "captured_at") or _parse_time(body, "created_at"),
-        method_id=get_text(method, "id") if is_saved else "",
-        method_title=_read_method_title(method) if is_saved else "",
     )
-
-
-def _read_method_title(method: Body) -> str:
-    """Return a card as "Mir *4444": YooKassa's own title, "Bank card *4444", is always English."""
-    card = get_object(method, "card")
-    parts = get_text(card, "card_type"), get_text(card, "last4")
-    return "{} *{}".format(*parts) if all(parts) else get_text(method, "title")
 
 
 def parse_refund(body: Body) -> GatewayRefund:
@@ -258,9 +244,6 @@ class YooKassaGateway:
 
     async def refunds(self, payment_id: str) -> list[GatewayRefund]:
         return await self._list_all("/refunds", {"payment_id": _check_id(payment_id)}, parse_refund)
-
-    async def end_subscription(self, user_id: int, payment_id: str) -> None:
-        """Do nothing: YooKassa renews nothing by itself."""
 
     async def _write(
         self,

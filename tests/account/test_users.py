@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 
 from merlin.account.users import Consents, Roles, User, Users
 from merlin.billing.quota import Source
-from merlin.billing.subscriptions import Terms
+from merlin.billing.terms import Terms
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Authority, Permission, Role

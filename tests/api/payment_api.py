@@ -33,7 +33,6 @@ PLUS = make_plan(
     about={"ru": "Больше вопросов", "en": "More questions"},
     price=PlanPrice(rub=299, stars=200),
     days=30,
-    renewed=True,
 )
 PACK = make_plan(
     "pack",
@@ -193,17 +192,13 @@ class Buyer:
         return self.site.billing.terms.list_of_user(self.user_id)
 
     @property
-    def renewals(self):
-        return self.site.billing.renewals.list_of_user(self.user_id)
-
-    @property
     def notice_keys(self):
         return self.site.notice_keys(self.user_id)
 
 
 def payment_settings(shop, deadline_s=DEADLINE_S, **config):
     """Return the payment settings for a stand-in, and the gateway to it."""
-    base = {"base_url": shop.base_url, "test": True, "save_methods": True}
+    base = {"base_url": shop.base_url, "test": True}
     yookassa = YooKassaConfig(**{**base, "networks": ("127.0.0.0/8",), **config})
     return PaymentsConfig(yookassa=yookassa), YooKassaGateway(
         yookassa, shop.shop_id, shop.key, deadline_s
@@ -243,7 +238,6 @@ PAGE_PLANS_CONFIG = {
         "document": 2,
         "price": {"rub": 299, "stars": 200},
         "days": 30,
-        "renewed": True,
     },
     "max": {
         "title": {"ru": "Безграничный", "en": "Unlimited"},
@@ -271,7 +265,7 @@ TERMS = "Мы отвечаем за то, что купленное работа
 
 @contextmanager
 def run_shop_pages(folder, **config):
-    """Run an API that sends receipts and saves payment methods, with a bot name."""
+    """Run an API that sends receipts, with a bot name."""
     with run_payment_api(folder, plans=PAGE_PLANS, **{"receipt": Receipt(), **config}) as site:
         set_bot_name(site.site)
         Settings(site.site.db).put("terms.ru", TERMS, "cli:vera")

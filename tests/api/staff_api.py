@@ -10,7 +10,6 @@ from merlin.account.api_keys import ApiKeys, Scope
 from merlin.account.users import Users
 from merlin.app import shop
 from merlin.app.actor import Actor
-from merlin.billing.subscriptions import Renewal, RenewalState
 from merlin.chat.answer import RetryPolicy
 from merlin.chat.feedback import Rating, Ratings
 from merlin.core.permissions import Authority, Role
@@ -154,17 +153,12 @@ class FullSite(DaemonSite):
         self.revision = file.blob
 
     def _add_purchases(self):
-        """Give anna an unpaid order and a plan that renews itself."""
+        """Give anna an unpaid order."""
         anna = Actor.person(ANNA, Authority())
         order = shop.place_order(self.services, anna, "plus", Gateway.YOOKASSA)
-        now = self.services.clock()
-        renewal_id = self.billing.renewals.begin(
-            Renewal(0, ANNA, "plus", Gateway.YOOKASSA, "m", RenewalState.ON, now, now + MONTH)
-        )
         self.path_values |= {
             "plan": "plus",
             "order_id": order.purchase_id,
-            "renewal_id": renewal_id,
         }
 
     def request_body(self, name, sample):

@@ -166,7 +166,7 @@ def test_plans_show_prices(shop):
         plus = plans["plus"]
         assert plus["price"]["roubles"] == {"minor": 29900, "value": "299.00", "currency": "RUB"}
         assert plus["price"]["stars"]["minor"] == 200
-        assert (plus["days"], plus["is_renewed"], plus["is_default"]) == (30, True, False)
+        assert (plus["days"], plus["is_default"]) == (30, False)
         assert (plans["free"]["is_default"], plans["free"]["price"]) == (True, None)
         assert (plans["pack"]["pack"], plans["pack"]["days"]) == ({"voice": 10}, None)
         assert plans["starry"]["price"]["roubles"] is None

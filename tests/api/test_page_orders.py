@@ -196,13 +196,12 @@ def test_pack_and_its_refunds_are_shown(shop):
     assert "Возвращено 59 ₽" in page
 
 
-def test_refund_of_a_plan_bought_during_a_given_one_ends_its_renewal(shop):
+def test_refund_of_a_plan_bought_during_a_given_one_leaves_the_given_one(shop):
     anna = shop.buyer()
     shop.billing.terms.add(anna.user_id, "plus", 3, Source.GIFT, "given", "cli:vera")
-    order_id = press_pay(anna, keeps="true")
+    order_id = press_pay(anna)
     shop.yookassa.choose(order_id, "paid")
     shop.wait_for_state(order_id, "paid")
-    assert "MasterCard *4444" in page_text(anna.http.get("/me"))
     shop.yookassa.refund(order_id, None)
     shop.wait_for_state(order_id, "refunded")
     page = page_text(anna.http.get(f"/orders/{order_id}"))
@@ -210,7 +209,6 @@ def test_refund_of_a_plan_bought_during_a_given_one_ends_its_renewal(shop):
     assert "План «Плюс»" not in page  # its month had not begun
     account = page_text(anna.http.get("/me"))
     assert re.search(r"План «Плюс» до \d+", account)  # the given plan goes on
-    assert "следующее списание" not in account
 
 
 def test_live_update_returns_204_until_the_order_changes(shop):

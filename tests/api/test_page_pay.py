@@ -9,10 +9,9 @@ import httpx
 import pytest
 
 from merlin.billing.quota import Format, Quotas, Source
-from merlin.billing.subscriptions import Renewal, RenewalState, Term, Terms
+from merlin.billing.terms import Term, Terms
 from merlin.core.clock import utc_now
 from merlin.core.i18n import text
-from merlin.providers.payments import Gateway
 from tests.api.payment_api import (
     PAGE_PLANS,
     checkout_form,
@@ -97,12 +96,9 @@ def test_checkout_and_orders_redirect_to_sign_in_and_back(shop):
 )
 def test_missing_or_invalid_receipt_contact_is_asked_for_again(shop, contact, error_text):
     anna = shop.buyer()
-    answer = anna.http.post(
-        "/checkout/plus", data=checkout_form(anna, contact=contact, keeps="true")
-    )
+    answer = anna.http.post("/checkout/plus", data=checkout_form(anna, contact=contact))
     assert answer.status_code == 422
     assert error_text in page_text(answer)
-    assert 'value="true" checked' in answer.text
     assert shop.billing.purchases.list_of_user(anna.user_id) == []
 
 
@@ -131,50 +127,6 @@ def test_unavailable_plan_returns_404_with_an_explanation(shop):
         assert anna.http.post(f"/checkout/{name}", data={"price": 1}).status_code == 404
     assert "Здесь это не продаётся" in page_text(anna.http.get("/checkout/free"))
     assert anna.http.post("/checkout/plus", data={"price": "many"}).status_code == 422
-
-
-def test_renewal_requires_the_checkbox_and_can_be_stopped_in_the_account(shop):
-    anna = shop.buyer()
-    page = anna.http.get("/checkout/plus")
-    label = (
-        "Продлевать автоматически: 299 ₽ каждые 30 дней тем же способом оплаты, за день до конца"
-    )
-    assert label in page_text(page)
-    assert 'name="keeps" value="true">' in page.text
-    order_id = press_pay(anna)
-    assert not shop.purchase(order_id).order.keeps_method
-    anna.http.post(f"/orders/{order_id}/cancel")
-    order_id = press_pay(anna, keeps="true")
-    shop.yookassa.choose(order_id, "paid")
-    shop.wait_for_state(order_id, "paid")
-    assert "Автопродление" in page_text(anna.http.get("/me"))
-    (renewal,) = anna.renewals
-    boris = shop.buyer()
-    boris.http.post("/me/renewals/stop", data={"renewal_id": renewal.renewal_id})
-    assert anna.renewals[0].state.value == "on"
-    anna.http.post("/me/renewals/stop", data={"renewal_id": renewal.renewal_id})
-    assert anna.renewals[0].state.value == "off"
-    assert "Автопродление" not in page_text(anna.http.get("/me"))
-
-
-def test_stars_subscription_is_shown_and_can_be_stopped(shop, monkeypatch):
-    anna, now = shop.buyer(), shop.site.services.clock()
-    ends = now + timedelta(days=30)
-    paid = Renewal(0, anna.user_id, "plus", Gateway.STARS, "stx", RenewalState.ON, now, ends)
-    number = shop.billing.renewals.begin(paid)
-    assert "200 ⭐, следующее списание" in page_text(anna.http.get("/me"))
-    plans = shop.site.services.config.plans
-    with monkeypatch.context() as changing:
-        changing.setitem(plans, "plus", plans["plus"].model_copy(update={"renewed": False}))
-        assert "автопродление отключится" in page_text(anna.http.get("/me"))
-    anna.http.post("/me/renewals/stop", data={"renewal_id": number})
-    # Until the bot has cancelled it at Telegram.
-    assert anna.renewals[0].state is RenewalState.STOPPING
-    assert ", следующее списание" not in page_text(anna.http.get("/me"))
-
-
-def test_pack_offers_no_renewal(shop):
-    assert "Продлевать" not in page_text(shop.buyer().http.get("/checkout/voices"))
 
 
 def test_chat_links_to_plans_when_the_quota_is_exhausted(shop):

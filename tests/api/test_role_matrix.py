@@ -54,13 +54,13 @@ OPERATIONS = {
     "course": "get_course list_materials get_material",
     "priced": "list_plans",
     "self": """
-        place_order list_orders list_renewals list_favourites add_favourite
+        place_order list_orders list_favourites add_favourite
         remove_favourite show_me close_all_sign_ins set_name set_password erase_me
         sign_out
         list_keys make_key list_sessions show_usage export list_taught_courses list_changes
         list_requests list_openai_models show_openai_model create_chat_completion""",
     "anna's": """
-        show_order pay_order give_up_order stop_renewal
+        show_order pay_order give_up_order
         revoke_key show_rating rate unrate show_session delete_session list_turns""",
     "boris's": "show_change drop_change solve_change retry_change undo_change",
     "leads": """
@@ -79,9 +79,7 @@ TOLD = {
     for path, verbs in described()["paths"].items()
     for verb, operation in verbs.items()
 }
-HIDDEN = [
-    f"{name}_id" for name in ("session", "turn", "change", "job", "request", "order", "renewal")
-]
+HIDDEN = [f"{name}_id" for name in ("session", "turn", "change", "job", "request", "order")]
 # Changed by any call: last use, sign-ins of these tests, heartbeats.
 PASSING = {"sign_in", "api_key", "heartbeat", "wake", "key_holder", "throttle"}
 ORDER = ("get", "put", "patch", "post", "delete")

@@ -2,13 +2,13 @@
 
 import pytest
 
-from merlin.app import orders, payments, plans
+from merlin.app import orders, payments
 from merlin.app.actor import Actor
 from merlin.app.shop import place_order
 from merlin.core.errors import NotFound
 from merlin.core.permissions import Authority, Role
 from merlin.providers.payments import Gateway
-from tests.billing.plan_shop import ANNA, BORIS, VERA
+from tests.billing.plan_shop import BORIS, VERA
 
 pytestmark = pytest.mark.integration
 
@@ -40,14 +40,3 @@ def test_only_admins_can_see_and_change_payments_of_others(shop, actor):
 def test_unknown_user_cannot_place_an_order(shop):
     with pytest.raises(NotFound):
         shop.db.transact(lambda: place_order(shop.ctx, Actor(), "plus", Gateway.STARS))
-
-
-def test_renewal_is_stopped_only_by_its_owner_and_audited_once(shop):
-    renewal_id, anna = shop.start_renewal(), Actor.person(ANNA, Authority())
-    with pytest.raises(NotFound):
-        shop.db.transact(lambda: plans.stop_renewal(shop.ctx, STUDENT, renewal_id))
-    shop.db.transact(lambda: plans.stop_renewal(shop.ctx, anna, renewal_id))
-    with pytest.raises(NotFound):
-        shop.db.transact(lambda: plans.stop_renewal(shop.ctx, anna, renewal_id))
-    noted = [entry for entry in shop.billing.audit.list_newest() if entry.action == "renewal.stop"]
-    assert [entry.by for entry in noted] == [f"user:{ANNA}"]

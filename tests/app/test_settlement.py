@@ -13,11 +13,10 @@ from merlin.app.personal_data import PersonalRecords
 from merlin.app.settlement import PaymentOutcome, expire, reason_key
 from merlin.billing.ledger import EntryKind
 from merlin.billing.purchases import PurchaseState
-from merlin.config.shop import PlanPrice
 from merlin.core.money import Amount, Currency
 from merlin.providers.payments import Gateway, Status
 from merlin.sandbox.yookassa.server import REASONS
-from tests.billing.plan_shop import ANNA, BORIS, PLANS
+from tests.billing.plan_shop import ANNA, BORIS
 
 pytestmark = pytest.mark.integration
 
@@ -137,9 +136,8 @@ def test_unpaid_order_expires_and_a_late_payment_is_still_accepted(shop, purchas
 def test_payment_during_an_erasure_is_granted_in_stars_and_reported_in_roubles(
     shop, clock, run_beside, gateway
 ):
-    purchase = shop.order(gateway=gateway, keeps_method=True)
-    renewed = {"paid_until": clock() + timedelta(days=30), "method_id": "card-1"}
-    payment = shop.make_payment(purchase, "out", **renewed)
+    purchase = shop.order(gateway=gateway)
+    payment = shop.make_payment(purchase, "out")
 
     def pay(other_database):
         ctx = replace(shop.ctx, db=other_database)
@@ -147,9 +145,7 @@ def test_payment_during_an_erasure_is_granted_in_stars_and_reported_in_roubles(
 
     records, until = PersonalRecords(shop.db, clock), clock() + timedelta(hours=24)
     assert run_beside(lambda: records.forget(ANNA, until), pay) is PaymentOutcome.PAID
-    states = [each.state for each in shop.billing.renewals.list_of_user(ANNA)]
     is_stars = gateway is Gateway.STARS
-    assert states == (["stopping"] if is_stars else [])
     assert shop.list_notices(ANNA) == (["notice-paid"] if is_stars else [])
     assert shop.list_notices("admins") == ([] if is_stars else ["notice-paid-nobody"])
     # A repeated report does not bring the person back.
@@ -174,97 +170,6 @@ def test_refund_that_the_gateway_lists_waits_for_a_pending_one_of_ours(shop, clo
     assert (entry.kind, entry.by) == (EntryKind.REFUND, "user")
 
 
-@pytest.mark.parametrize(
-    ("gateway", "state"), [(Gateway.YOOKASSA, "off"), (Gateway.STARS, "stopping")]
-)
-def test_person_blocked_before_their_payment_arrives_is_not_charged_again(
-    shop, clock, gateway, state
-):
-    purchase = shop.order(gateway=gateway, keeps_method=True)
-    shop.users.block(ANNA, "user:1003")
-    saved = {"method_id": "card-1"} if gateway is Gateway.YOOKASSA else {}
-    saved = saved or {"paid_until": clock() + timedelta(days=30)}
-    payment = shop.make_payment(purchase, "late", **saved)
-    assert shop.apply_payment(purchase, payment) is PaymentOutcome.PAID
-    (renewal,) = shop.billing.renewals.list_of_user(ANNA)
-    assert (renewal.method, renewal.state) == (saved.get("method_id", "late"), state)
-    assert shop.list_plans() == ["plus"]
-
-
-def order_two_subscriptions(shop):
-    """Return orders of one plan before and after its price changed: each has a link of its own."""
-    orders = []
-    for stars in (200, 250):
-        (plus,) = [plan for plan in PLANS if plan.name == "plus"]
-        changed = plus.model_copy(update={"price": PlanPrice(stars=stars)})
-        shop.ctx.config.plans["plus"] = changed
-        orders.append(shop.order(gateway=Gateway.STARS))
-    return orders
-
-
-def pay_stars(shop, purchase, charge, at):
-    month = timedelta(days=30)
-    payment = shop.make_payment(purchase, charge, at=at, paid_until=at + month)
-    assert shop.apply_payment(purchase, payment) is PaymentOutcome.PAID
-    (renewal,) = shop.billing.renewals.list_of_user(ANNA)
-    return renewal
-
-
-@pytest.mark.parametrize("reported", [("first", "second"), ("second", "first")])
-def test_older_of_two_stars_subscriptions_of_a_plan_ends_and_its_owner_is_told(
-    shop, clock, reported
-):
-    renewals, first_at = shop.billing.renewals, clock()
-    orders = dict(zip(("first", "second"), order_two_subscriptions(shop), strict=True))
-    paid_at = {"first": first_at, "second": first_at + timedelta(seconds=1)}
-    for charge in reported:
-        renewal = pay_stars(shop, orders[charge], charge, paid_at[charge])
-    assert (renewal.method, renewal.state, renewal.replaced) == ("second", "on", ("first",))
-    assert shop.list_notices(ANNA).count("notice-stars-subscribed-twice") == 1
-    assert [each.to_cancel for each in renewals.list_stopping(Gateway.STARS)] == [("first",)]
-    for _ in range(2):
-        renewals.mark_stopped(renewal, "first")
-    assert not renewals.list_stopping(Gateway.STARS)
-    renewal = pay_stars(shop, orders["second"], "later", first_at + timedelta(days=30))
-    assert (renewal.method, renewal.state, renewal.subscriptions) == ("second", "on", ("second",))
-    late = pay_stars(shop, orders["second"], "late", first_at)
-    assert late.next_at == renewal.next_at
-
-
-def test_refund_of_a_replaced_stars_subscription_keeps_the_newer(shop, clock):
-    orders = dict(zip(("first", "second"), order_two_subscriptions(shop), strict=True))
-    for charge, order in orders.items():
-        pay_stars(shop, order, charge, clock())
-        clock.move(1)
-    for charge, state in (("first", "on"), ("second", "stopping")):
-        returned = shop.make_refund(charge, charge, orders[charge].order.amount)
-        refund = partial(settlement.receive_refund, shop.ctx, returned)
-        assert shop.db.transact(refund) is PaymentOutcome.RETURNED
-        (renewal,) = shop.billing.renewals.list_of_user(ANNA)
-        assert (renewal.method, renewal.state) == ("second", state)
-
-
-@pytest.mark.parametrize(("paid_after_s", "state"), [(-60, "off"), (60, "on")])
-def test_stars_payment_resumes_a_stopped_renewal_only_if_made_after_the_stop(
-    shop, clock, paid_after_s, state
-):
-    purchase, month = shop.order(gateway=Gateway.STARS), timedelta(days=30)
-
-    def pay(outside_id, at):
-        payment = shop.make_payment(purchase, outside_id, at=at, paid_until=at + month)
-        return shop.apply_payment(purchase, payment)
-
-    assert pay("first", clock()) is PaymentOutcome.PAID
-    clock.move(30 * 86_400)
-    (renewal,) = shop.billing.renewals.list_of_user(ANNA)
-    assert shop.billing.renewals.stop(renewal.renewal_id, ANNA)
-    shop.billing.renewals.mark_stopped(renewal, "first")
-    # Telegram's report of it arrives later.
-    assert pay("second", clock() + timedelta(seconds=paid_after_s)) is PaymentOutcome.PAID
-    (renewal,) = shop.billing.renewals.list_of_user(ANNA)
-    assert renewal.state == state
-
-
 def test_order_that_is_paid_twice_counts_both_payments_and_its_second_thanks_says_so(shop):
     purchase = shop.order(gateway=Gateway.STARS)
     for outside_id in ("first", "second"):
@@ -276,12 +181,3 @@ def test_order_that_is_paid_twice_counts_both_payments_and_its_second_thanks_say
     assert stored.amount == Amount(2 * price.minor, price.currency)
     assert stored.order.amount == price
     assert shop.billing.purchases.list_newest() == [stored]
-
-
-def test_next_period_of_a_subscription_is_no_second_payment(shop, clock):
-    purchase, month = shop.order(gateway=Gateway.STARS), timedelta(days=30)
-    for outside_id in ("first", "second"):
-        paid = shop.make_payment(purchase, outside_id, at=clock(), paid_until=clock() + month)
-        assert shop.apply_payment(purchase, paid) is PaymentOutcome.PAID
-        clock.move(30 * 86_400)
-    assert shop.list_notices(ANNA) == ["notice-paid", "notice-paid"]

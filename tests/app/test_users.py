@@ -12,14 +12,12 @@ from merlin.app import accounts, sign_in, users
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.billing.quota import Format
-from merlin.billing.subscriptions import Renewal, Renewals, RenewalState
 from merlin.config.shop import Pack
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Authority, Role
 from merlin.db.audit import Audit
 from merlin.db.encryption import Cipher
 from merlin.db.notices import Notices
-from merlin.providers.payments import Gateway
 from tests.db.pipeline_rows import BOT
 from tests.support.config import make_config
 from tests.support.plan_config import make_plan
@@ -123,27 +121,6 @@ def test_gifts_of_one_key_are_given_and_notified_once(ctx):
     assert (len(details.gifts), details.terms, term.plan) == (1, ["full"], "full")
     notice_keys = sorted(notice.key for notice in Notices(ctx.db).list_newest(str(ANNA), 5))
     assert notice_keys == ["notice-gift", "notice-plan-gift"]
-
-
-@pytest.mark.parametrize(
-    ("gateway", "state"), [(Gateway.YOOKASSA, "off"), (Gateway.STARS, "stopping")]
-)
-def test_block_stops_the_renewals_of_the_user_alone(ctx, gateway, state):
-    now = ctx.clock()
-    perform(ctx, users.block, ADMIN, ANNA)
-    perform(ctx, users.unblock, ADMIN, ANNA)
-    assert not Notices(ctx.db).list_newest(str(ANNA), 5)
-    for user_id in (ANNA, BORIS):
-        renewal = Renewal(0, user_id, "full", gateway, "card-1", RenewalState.ON, now, now)
-        ctx.db.transact(partial(Renewals(ctx.db).begin, renewal))
-    perform(ctx, users.block, ADMIN, ANNA)
-    renewals = [*Renewals(ctx.db).list_of_user(ANNA), *Renewals(ctx.db).list_of_user(BORIS)]
-    assert [renewal.state for renewal in renewals] == [state, "on"]
-    # Unblocked people are told, once, that the renewal stays off.
-    for _ in range(2):
-        perform(ctx, users.unblock, ADMIN, ANNA)
-    told = [notice.key for notice in Notices(ctx.db).list_newest(str(ANNA), 5)]
-    assert told == ["notice-unblocked-renewal"]
 
 
 def test_default_plan_is_stored_as_no_plan(ctx):

@@ -10,7 +10,6 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.billing.ledger import EntryKind, find_inconsistencies
 from merlin.billing.quota import Quotas, plan_of
-from merlin.billing.subscriptions import Renewal, RenewalState
 from merlin.config.shop import PaymentsConfig, YooKassaConfig
 from merlin.core.permissions import Authority
 from merlin.providers.payments import Gateway, GatewayPayment, GatewayRefund, PaymentRequest, Status
@@ -28,7 +27,6 @@ PLAN_SETTINGS = {
         "voice": 20,
         "price": {"rub": 299.9, "stars": 200},
         "days": 30,
-        "renewed": True,
     },
     "voices": {
         "title": {"ru": "Голос", "en": "Voice"},
@@ -45,7 +43,7 @@ PLAN_SETTINGS = {
     },
 }
 PLANS = make_plans(PLAN_SETTINGS)
-PRICES_AND_GATEWAYS = (PLANS, PaymentsConfig(yookassa=YooKassaConfig(save_methods=True)))
+PRICES_AND_GATEWAYS = (PLANS, PaymentsConfig(yookassa=YooKassaConfig()))
 
 
 def make_payment_request(purchase, return_url="", description="", **more):
@@ -64,7 +62,7 @@ def make_payment_request(purchase, return_url="", description="", **more):
 
 
 class Shop:
-    """Orders, payments, refunds and renewals on one database."""
+    """Orders, payments and refunds on one database."""
 
     def __init__(self, database, clock, prices_and_gateways=PRICES_AND_GATEWAYS):
         plans, payments = prices_and_gateways
@@ -127,13 +125,6 @@ class Shop:
         """Return the ledger's entry of the payment behind a grant."""
         entries = self.billing.ledger.entries(grant.purchase_id)
         return next(entry for entry in entries if entry.entry_id == grant.refers)
-
-    def start_renewal(self, user_id=ANNA, gateway=YOOKASSA, days=30):
-        """Store a consent to renew a plan; return the renewal's id."""
-        now = self.clock()
-        next_at = now + timedelta(days=days)
-        renewal = Renewal(0, user_id, "plus", gateway, "card-1", RenewalState.ON, now, next_at)
-        return self.billing.renewals.begin(renewal)
 
     def list_entries(self):
         far = timedelta(days=40_000)

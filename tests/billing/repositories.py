@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from merlin.billing.ledger import Ledger
 from merlin.billing.purchases import Purchases
 from merlin.billing.refunds import Refunds
-from merlin.billing.subscriptions import Renewals, Terms
+from merlin.billing.terms import Terms
 from merlin.core.clock import utc_now
 from merlin.db.audit import Audit
 from merlin.db.notices import Notices
@@ -18,7 +18,6 @@ def open_billing(database, clock=utc_now):
         ledger=Ledger(database, clock),
         terms=Terms(database, clock),
         refunds=Refunds(database, clock),
-        renewals=Renewals(database, clock),
         notices=Notices(database, clock),
         audit=Audit(database, clock),
     )

@@ -44,7 +44,7 @@ def test_plans_are_parsed_with_their_prices(tmp_path):
     plans = config.plans.values()
     plus = plan_named(plans, "plus")
     assert (plus.rub, plus.xtr) == (roubles("299.90"), stars(200))
-    assert (plus.days, plus.renewed) == (30, True)
+    assert plus.days == 30
     pack = plan_named(plans, "voices")
     assert pack.is_pack
     assert pack.questions == {Format.VOICE: 10, Format.PHOTO: 5}
@@ -73,16 +73,13 @@ def price(rub=None, **more):
         (price(299), "plans.sold.price.stars: is missing"),
         ({**PLUS, "days": 0}, "plans.sold.days"),
         ({key: PLUS[key] for key in ("title", "price")}, "plans.sold.days: is missing"),
-        ({**FREE, "renewed": True}, "plans.sold.price: is missing"),
         ({"title": TITLE, "pack": {"voice": 1}}, "plans.sold.price: is missing"),
         ({**PACK, "text": 5}, "plans.sold.pack"),
         ({**PACK, "courses": ["algorithms"]}, "plans.sold.pack"),
-        ({**PACK, "renewed": True}, "plans.sold.renewed"),
+        ({**PLUS, "renewed": True}, "plans.sold.renewed: automatic renewal was removed"),
         ({**PACK, "pack": {"voice": 0}}, "plans.sold.pack.voice"),
         ({**PACK, "pack": {"voice": 1_000_001}}, "plans.sold.pack.voice"),
         ({**PACK, "pack": {}}, "plans.sold.pack"),
-        ({**PLUS, "renewed": True, "days": 31}, "plans.sold.days"),
-        ({**price(299, stars=10_001), "renewed": True}, "10000 Stars at most"),
     ],
 )
 def test_invalid_sale_setting_is_reported_with_its_place(tmp_path, plan, message):
@@ -93,7 +90,6 @@ def test_invalid_sale_setting_is_reported_with_its_place(tmp_path, plan, message
     ("plan", "message"),
     [
         (price(299.999), "299.999 — не целое число копеек"),
-        ({**PACK, "renewed": True}, "plans.sold.renewed: пакет не продлевается"),
     ],
 )
 def test_invalid_sale_setting_is_reported_in_russian(tmp_path, plan, message):
@@ -120,20 +116,15 @@ def test_non_digital_plan_needs_no_stars_price(tmp_path):
     assert config.payments.not_digital == ("seminar",)
 
 
-def test_renewed_plan_without_stars_may_have_any_number_of_days(tmp_path):
-    seminar = {"free": FREE, "seminar": {**price(5_000), "renewed": True, "days": 7}}
-    assert load_config(tmp_path, seminar, {"not_digital": ["seminar"], **YOOKASSA})
-
-
 def test_shop_settings_are_parsed():
     receipt = {"vat_code": 4, "tax_system": 2}
-    settings = {"test": True, "capture": "manual", "save_methods": True, "receipt": receipt}
+    settings = {"test": True, "capture": "manual", "receipt": receipt}
     shop = PaymentsConfig.model_validate(
         {"order_hours": 2, "yookassa": {**settings, "base_url": "http://x/v3/"}}
     )
     assert shop.order_hours == 2
     yookassa = shop.yookassa
-    assert (yookassa.test, yookassa.capture, yookassa.save_methods) == (True, "manual", True)
+    assert (yookassa.test, yookassa.capture) == (True, "manual")
     assert (yookassa.receipt.vat_code, yookassa.receipt.tax_system) == (4, 2)
     assert yookassa.base_url == "http://x/v3"
     assert YooKassaConfig().networks == NETWORKS

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from merlin.billing.quota import Source
-from merlin.billing.subscriptions import Term, move_later_terms, shorten, term_start
+from merlin.billing.terms import Term, move_later_terms, shorten, term_start
 from merlin.core.money import Amount, Currency
 
 pytestmark = pytest.mark.unit

@@ -30,13 +30,6 @@ PLANS = {
         "price": {"stars": 200},
         "days": 30,
     },
-    "always": {
-        "title": {"ru": "Всегда", "en": "Always"},
-        "voice": 50,
-        "price": {"stars": 300},
-        "days": 30,
-        "renewed": True,
-    },
     "voices": {
         "title": {"ru": "Двадцать голосовых", "en": "Twenty voices"},
         "price": {"stars": 50},
@@ -80,11 +73,6 @@ class Buyer(ChatUser):
         self.press(self.find_button("Buy for"))
         return self.purchases()[0].purchase_id
 
-    def order_subscription(self):
-        """Order the plan “Always”; return the name of its invoice, which the link ends with."""
-        self.open_plan("Always")
-        return self.press(self.find_button("Buy for")).keys[0][0]["url"].rsplit("/", 1)[1]
-
     def pay(self, message_id=0, **options):
         """Pay an invoice, by default the newest; wait until the bot has processed it."""
         before = self._count_ended()
@@ -108,12 +96,6 @@ class Buyer(ChatUser):
         self._act(lambda who: self.telegram.pay(who, message_id, **options))
         return self.telegram.calls("answerPreCheckoutQuery")[-1].body.get("error_message", "")
 
-    def wait_until_stopped(self):
-        """Wait until Telegram has confirmed the stop of this user's only renewal."""
-        # Read on its own: `renewals` opens the database for each check, 40 times a second.
-        query = f"SELECT state FROM renewal WHERE user_id = {self.user_id}"  # noqa: S608 - a number
-        self.telegram.wait_for(lambda: select_rows(self.settings, query) == [("off",)])
-
     def payments(self):
         """Return this user's payments in the ledger."""
         return [
@@ -132,12 +114,6 @@ class Buyer(ChatUser):
         """Return this user's plan terms."""
         return query_billing(
             self.settings, lambda billing: billing.terms.list_of_user(self.user_id)
-        )
-
-    def renewals(self):
-        """Return this user's renewals."""
-        return query_billing(
-            self.settings, lambda billing: billing.renewals.list_of_user(self.user_id)
         )
 
 

@@ -72,7 +72,7 @@ def test_plan_shows_the_current_plan_and_the_offers(buyer):
     assert message.text.startswith("Plan “Free”")
     assert "3 of 3 left" in message.text
     assert buyer.labels == [
-        *("Plus · 200 ⭐", "Always · 300 ⭐", "Twenty voices · 50 ⭐", "Course · 10 ⭐"),
+        *("Plus · 200 ⭐", "Twenty voices · 50 ⭐", "Course · 10 ⭐"),
     ]
 
 

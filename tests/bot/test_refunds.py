@@ -69,17 +69,6 @@ def test_stars_are_refunded_once_and_what_they_bought_is_revoked(buyer, selling_
     )
 
 
-def test_refund_of_a_subscription_ends_it(buyer, selling_bot):
-    telegram, settings = selling_bot
-    buyer.pay(buyer.order_subscription())
-    (purchase,) = buyer.purchases()
-    request_refund(settings, purchase.purchase_id)
-    buyer.wait_until_stopped()
-    charge = buyer.payments()[0][3]
-    assert telegram.subscriptions()[charge]["is_canceled"]
-    assert all(term.ends_at <= utc_now() for term in buyer.terms())
-
-
 def test_refund_refused_by_telegram_is_reported_and_revokes_nothing(buyer, selling_bot):
     telegram, settings = selling_bot
     buyer.order("Twenty voices")

@@ -6,7 +6,6 @@ import pytest
 from structlog.testing import capture_logs
 
 from merlin.core.clock import iso, utc_now
-from merlin.sandbox.telegram.queries import pay
 from tests.bot.running_bot import RunningBot, add_live_model, select_rows
 from tests.bot.stars_buyer import Buyer, change_rows, ledger, selling_settings
 from tests.support.faults import Fault, FaultKind
@@ -218,119 +217,14 @@ def test_payment_that_matches_no_order_grants_nothing_and_admins_are_notified(
     assert any(charge in arguments or str(buyer.user_id) in arguments for arguments in notices)
 
 
-def test_subscription_link_stays_the_same(buyer):
-    buyer.open_plan("Always")
-    data = buyer.find_button("Buy for")
-    link = buyer.press(data).keys[0][0]["url"]
-    assert buyer.press(data, forged=True).keys[0][0]["url"] == link
-    assert len(buyer.purchases()) == 1
-    assert "/invoice/" in link
-
-
-def test_subscription_is_renewed_by_telegram_and_stopped_by_its_owner(buyer, selling_bot):
-    telegram, _ = selling_bot
-    buyer.pay(buyer.order_subscription())
-    (renewal,) = buyer.renewals()
-    assert renewal.state == "on"
-    telegram.renew(buyer.who)
-    # The thank-you message comes at any time: until it is there, it may become the newest message.
-    telegram.wait_for(lambda: len(thank_messages(buyer)) == 2)
-    assert len(buyer.payments()) == 2
-    assert len(buyer.terms()) == 2
-    assert buyer.renewals()[0].next_at > renewal.next_at
-    text = buyer.say("/plan").text
-    assert text.startswith("Plan “Always” auto-renews on ")
-    assert text.count("“Always”") == 1
-    assert all("Always ·" not in label for label in buyer.labels)
-    buyer.press(buyer.button_data("renewal"))
-    assert "You keep the days" in buyer.last.text
-    buyer.press(buyer.button_data("renewal-off"))
-    buyer.wait_until_stopped()
-    assert [subscription["is_canceled"] for subscription in telegram.subscriptions().values()][-1]
-    assert "auto-renews" not in buyer.say("/plan").text
-
-
-def test_subscriber_cannot_subscribe_twice(buyer):
-    buyer.open_plan("Always")
-    message, buy = buyer.last.message_id, buyer.button_data("buy")
-    buyer.pay(buyer.order_subscription())
-    buyer.press(buy, message, forged=True)
-    assert "This plan already auto-renews. You can turn this off in /plan" in buyer.alerts()[-1]
-    assert len(buyer.purchases()) == 1
-
-
-def test_stopped_subscription_is_sold_again_once_telegram_has_confirmed_the_stop(
-    buyer, selling_bot
-):
-    telegram, _ = selling_bot
-    buyer.pay(buyer.order_subscription())
-    stop = "editUserStarSubscription"
-    telegram.faults.add(
-        Fault(stop, FaultKind.STATUS, times=None, status=502, only={"user_id": buyer.who})
-    )
-    buyer.say("/plan")
-    buyer.press(buyer.button_data("renewal"))
-    buyer.press(buyer.button_data("renewal-off"))
-    assert buyer.renewals()[0].state == "stopping"
-    buyer.open_plan("Always")
-    buyer.press(buyer.find_button("Buy for"))
-    assert "This plan already auto-renews" in buyer.alerts()[-1]
-    assert len(buyer.purchases()) == 1
-    telegram.faults.clear()
-    buyer.wait_until_stopped()
-    buyer.pay(buyer.order_subscription())
-    assert buyer.renewals()[0].state == "on"
-
-
-def test_subscriber_cannot_pay_the_link_of_an_earlier_offer(buyer):
-    earlier = buyer.order_subscription()
-    # As after a change of the plan: the next order differs, and has a link of its own.
-    change_rows(buyer.settings, "UPDATE purchase SET promise = REPLACE(promise, 'Always', 'Ever')")
-    newer = buyer.order_subscription()
-    assert newer != earlier
-    buyer.pay(newer)
-    assert "This plan already auto-renews" in buyer.try_to_pay(earlier)
-    assert len(buyer.payments()) == 1
-
-
-def test_earlier_of_two_subscriptions_paid_at_once_ends_at_telegram(buyer, selling_bot):
-    telegram, _ = selling_bot
-    earlier = buyer.order_subscription()
-    change_rows(buyer.settings, "UPDATE purchase SET promise = REPLACE(promise, 'Always', 'Ever')")
-    newer = buyer.order_subscription()
-    buyer.pay(earlier)
-    # The bot agreed to it before the first payment was reported.
-    telegram.act(
-        lambda acting: pay(acting.world, acting.person(buyer.who), acting.world.invoices[newer])
-    )
-    telegram.wait_for(lambda: len(thank_messages(buyer)) == 2)
-    first, second = (payment[3] for payment in buyer.payments())
-    telegram.wait_for(lambda: telegram.subscriptions()[first]["is_canceled"])
-    assert not telegram.subscriptions()[second]["is_canceled"]
-    telegram.wait_for(lambda: not buyer.renewals()[0].replaced)
-    assert (buyer.renewals()[0].method, buyer.renewals()[0].state) == (second, "on")
-    # The message is sent after the subscription is stored.
-    told = "You subscribed to the plan “Always” twice"
-    telegram.wait_for(lambda: any(told in message.text for message in telegram.answers(buyer.who)))
-
-
 def test_billing_buttons_of_another_user_do_nothing(buyer, selling_bot):
     other = Buyer(*selling_bot)
-    slug = buyer.order_subscription()
-    buyer.pay(slug)
-    (renewal,) = buyer.renewals()
     waiting = buyer.order("Plus")
     shown_id = other.say("/plan").message_id
-    forged = [
-        f"renewal:{renewal.renewal_id}",
-        f"renewal-off:{renewal.renewal_id}",
-        f"order:{waiting}",
-    ]
-    forged += ["renewal", "renewal-off:x", "order", "order:1", "buy", "buy:x:y", "offer"]
+    forged = [f"order:{waiting}", "order", "order:1", "buy", "buy:x:y", "offer"]
     for data in forged:
         other.press(data, shown_id, forged=True)
         assert len(other.telegram.answers(other.who)) == 1
-    assert buyer.renewals()[0].state == "on"
     assert not other.purchases()
 
 
@@ -344,13 +238,17 @@ def test_refund_by_telegram_revokes_the_grant(buyer, selling_bot):
     assert entry_kinds(buyer)[2:] == [("refund", 50), ("revocation", 0)]
 
 
-def test_erasure_cancels_the_subscription(buyer, selling_bot):
-    telegram, _ = selling_bot
-    buyer.pay(buyer.order_subscription())
-    charge = buyer.payments()[0][3]
-    buyer.say("/delete_me")
-    buyer.press(buyer.button_data("forget"))
-    telegram.press(buyer.who, "forget:2")
-    telegram.wait_for(lambda: telegram.subscriptions()[charge]["is_canceled"])
-    telegram.wait_for(lambda: not buyer.renewals())
-    assert not buyer.purchases()
+def test_plan_that_ends_in_three_days_is_announced_with_a_button_to_buy_it_again(
+    telegram, tmp_path
+):
+    settings = selling_settings(tmp_path, telegram)
+    with RunningBot(settings):
+        buyer = Buyer(telegram, settings)
+        buyer.order("Plus")
+        buyer.pay()
+    soon = iso(utc_now() + timedelta(days=2, hours=23))
+    change_rows(settings, "UPDATE plan_term SET ends_at = ?", soon)
+    # The bot reminds by itself: it needs no api.
+    with RunningBot(settings):
+        buyer.wait_for_text("To keep it, buy it again")
+        assert buyer.button_data("plan") == "plan"

@@ -1,7 +1,6 @@
 """Reconciliation of Telegram's Star transactions with the ledger after downtime of the bot."""
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -10,14 +9,12 @@ import pytest
 from merlin.app.reconciliation import is_due
 from merlin.core.clock import iso, utc_now
 from merlin.sandbox.telegram.queries import invoice_of, pay
-from tests.bot.running_bot import RunningBot, answer_texts, select_rows
+from tests.bot.running_bot import RunningBot, select_rows
 from tests.bot.stars_buyer import (
-    Buyer,
     buyer_with_invoice,
     change_rows,
     last_comparison,
     ledger,
-    query_billing,
     selling_settings,
 )
 
@@ -87,63 +84,6 @@ def test_list_of_another_bot_is_read_from_its_start(telegram, settings):
     assert len(buyer.payments()) == last_comparison(settings)["seen"] == 1
 
 
-def test_subscription_started_during_downtime_can_be_stopped(telegram, settings):
-    with RunningBot(settings):
-        buyer = Buyer(telegram, settings)
-        invoice_name = buyer.order_subscription()
-
-    def act(acting):
-        invoice = acting.world.invoices[invoice_name]
-        update_id = pay(acting.world, acting.person(buyer.who), invoice)
-        acting.world.record("confirm", update_ids=[update_id])
-
-    telegram.act(act)
-    with RunningBot(settings):
-        buyer.wait_for_text("Paid")
-        assert buyer.renewals()[0].state == "on"
-        assert buyer.renewals()[0].method in telegram.subscriptions()
-
-
-def test_payment_for_a_plan_that_exists_no_more_is_no_thanks_and_can_be_stopped(telegram, settings):
-    with RunningBot(settings):
-        buyer = Buyer(telegram, settings)
-        buyer.pay(buyer.order_subscription())
-    others = tuple(plan for plan in settings.plans if plan.name != "always")
-    with RunningBot(replace(settings, plans=others)):
-        telegram.renew(buyer.who)
-        buyer.wait_for_text("we no longer have this plan")
-        telegram.wait_for(lambda: "config.yaml" in "".join(answer_texts(telegram, "vera")))
-        buyer.say("/plan")
-        buyer.press("Auto-renewal of “always”")
-        buyer.press("Turn off auto-renewal")
-        buyer.wait_until_stopped()
-
-
-@pytest.mark.parametrize(
-    ("late", "state"), [(timedelta(days=2), "off"), (-timedelta(minutes=5), "on")]
-)
-def test_subscription_that_telegram_did_not_renew_ends(telegram, settings, late, state):
-    with RunningBot(settings):
-        buyer = Buyer(telegram, settings)
-        buyer.pay(buyer.order_subscription())
-    due_at = iso(utc_now() - late)
-    change_rows(settings, "UPDATE renewal SET next_at = ?", due_at)
-    counts = list_calls(telegram)
-    with RunningBot(settings):
-        telegram.wait_for(lambda: list_calls(telegram) > counts)
-        telegram.wait_for(lambda: last_comparison(settings)["seen"] == 1)
-        telegram.wait_for(lambda: buyer.renewals()[0].state == state)
-        if state == "off":
-            buyer.wait_for_text("Telegram didn't get the Stars")
-        else:
-            buyer.wait_for_text("renews soon")  # the bot reminds itself: it needs no api
-        offers = buyer.say("/plan").text
-    assert ("auto-renews" in offers) is (state == "on")
-    # Ended at Telegram too: it takes no payment when the person gets Stars.
-    canceled = [each["is_canceled"] for each in telegram.subscriptions().values()]
-    assert canceled == [state == "off"]
-
-
 def test_unknown_transactions_notify_admins_once(telegram, settings):
     buyer = buyer_with_invoice(telegram, settings)
     odd = {"id": "gift", "amount": 7, "date": 1795190000}
@@ -199,21 +139,6 @@ def test_payment_missing_at_telegram_is_reported(telegram, settings):
     with RunningBot(settings):
         query = "SELECT COUNT(*) FROM notice WHERE key = 'notice-stars-missing'"
         telegram.wait_for(lambda: select_rows(settings, query) == [(1,)])
-
-
-def test_stopped_renewal_reaches_telegram_after_an_outage(telegram, settings):
-    with RunningBot(settings):
-        buyer = Buyer(telegram, settings)
-        buyer.pay(buyer.order_subscription())
-    (renewal,) = buyer.renewals()
-    stop = renewal.renewal_id, buyer.user_id
-    query_billing(settings, lambda books: books.renewals.stop(*stop))
-    assert buyer.renewals()[0].state == "stopping"
-    with RunningBot(settings):
-        buyer.wait_until_stopped()
-    assert [subscription["is_canceled"] for subscription in telegram.subscriptions().values()] == [
-        True
-    ]
 
 
 def test_reconciliation_runs_every_night_even_after_the_clock_was_set_back():

@@ -88,7 +88,6 @@ def open_checkout(visitor, user_id, **options):
 def test_purchase_leads_from_plans_through_the_gateway_to_a_paid_order(visitor, shop):
     anna = visitor.add_user()
     page = open_checkout(visitor, anna)
-    expect(page.get_by_role("checkbox")).not_to_be_checked()
     page.get_by_role("button", name="Оплатить 299 ₽").dblclick()
     page.wait_for_url(f"{shop.yookassa.base_url.removesuffix('/v3')}/pay/*")
     page.locator("#pay").click()

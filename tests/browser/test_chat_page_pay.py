@@ -1,4 +1,4 @@
-"""Stars on the chat page: invoices, the confirmation before paying, links to subscriptions."""
+"""Stars on the chat page: invoices, the confirmation before paying."""
 
 import pytest
 from playwright.sync_api import expect
@@ -38,29 +38,3 @@ def test_invoice_is_paid_after_confirmation_unless_the_bot_refuses(page, bot, te
     expect(page.locator(".invoice")).to_contain_text("Оплачено звёздами")
     expect(page.get_by_role("button", name="⭐ 50")).to_have_count(0)
     expect(page.locator("#stars")).to_have_text("⭐ 4950")
-
-
-def test_subscription_link_opens_is_paid_and_renewed_and_an_unknown_one_shows_an_error(
-    page, bot, telegram
-):
-    invoice = {name: value for name, value in INVOICE.items() if name != "chat_id"}
-    link = bot.call("createInvoiceLink", subscription_period=2592000, **invoice)
-    page.goto(link)
-    expect(page.locator("#pay")).to_contain_text("каждые 30 дней")
-    page.get_by_role("button", name="Отменить").click()
-    key = {"inline_keyboard": [[{"text": "Подписаться", "url": link}]]}
-    bot.call("sendMessage", chat_id=1001, text="План", reply_markup=key)
-    page.get_by_role("link", name="Подписаться").click()
-    expect(page.locator("#pay")).to_contain_text("каждые 30 дней")
-    assert len(page.context.pages) == 1
-    page.get_by_role("button", name="Заплатить ⭐ 50").click()
-    pre_checkout_query = bot.read_update()["pre_checkout_query"]
-    bot.call("answerPreCheckoutQuery", pre_checkout_query_id=pre_checkout_query["id"], ok=True)
-    first = bot.read_update()["message"]["successful_payment"]
-    assert first["is_first_recurring"]
-    page.get_by_role("button", name="Продлить сейчас").click()
-    renewal = bot.read_update()["message"]["successful_payment"]
-    assert renewal["is_recurring"]
-    assert renewal["subscription_expiration_date"] > first["subscription_expiration_date"]
-    page.goto(f"{telegram.page_url}invoice/nothing")
-    expect(page.locator("#toast")).to_contain_text("Счёт не найден")

@@ -62,7 +62,6 @@ PLANS = {
         "voice": 20,
         "price": {"rub": 299, "stars": 200},
         "days": 30,
-        "renewed": True,
     },
     "voices": {
         "title": {"ru": "20 голосовых", "en": "20 by voice"},
@@ -263,7 +262,6 @@ def _config(stand_ins):
             "yookassa": {
                 "base_url": stand_ins.yookassa.base_url,
                 "test": True,
-                "save_methods": True,
             }
             | {"networks": ["127.0.0.1/32"]},
         },

@@ -6,7 +6,6 @@ import pytest
 
 from merlin.billing.purchases import PurchaseState
 from merlin.billing.refunds import RefundState
-from merlin.billing.subscriptions import RenewalState
 from merlin.core.permissions import Role
 from merlin.dataset.changes import ChangeState
 from merlin.dataset.proposals import ProposalState
@@ -19,7 +18,7 @@ from tests.golden.normalise import FILES
 pytestmark = pytest.mark.unit
 
 _STATES = (
-    *(PurchaseState, RefundState, RenewalState, Role, ChangeState, ProposalState),
+    *(PurchaseState, RefundState, Role, ChangeState, ProposalState),
     *(VerdictStatus, RequestState, JobState, ModelState),
 )
 RAW = re.compile(

@@ -60,11 +60,11 @@ def test_demo_sells_for_roubles_and_stars_in_test_mode(tmp_path):
     with prepare_demo(tmp_path / "demo", Ports.free()) as place:
         config = load(place.config)
         free, plus, voices = config.plans.values()
-        assert (free.is_sold, plus.renewed) == (False, True)
+        assert (free.is_sold, plus.is_sold) == (False, True)
         assert [plan.rub.minor for plan in (plus, voices)] == [29_900, 9_900]
         assert [plan.xtr.minor for plan in (plus, voices)] == [200, 70]
         shop = config.payments.yookassa
-        assert (shop.test, shop.bot_button, shop.save_methods) == (True, True, True)
+        assert (shop.test, shop.bot_button) == (True, True)
         assert shop.base_url == f"{place.shop_url}v3"
         assert shop.networks == ("127.0.0.1/32",)
         key = (place.folder / "credentials" / shop.secret_key).read_text()

@@ -78,7 +78,6 @@ def test_refused_call_leaves_its_key_free(client):
         ("description", "я" * 129, "description"),
         ("capture", "yes", "capture"),
         ("confirmation", {"type": "redirect", "return_url": "/x"}, "confirmation.return_url"),
-        ("payment_method_id", "nobody's", "payment_method_id"),
         ("metadata", {"n": "v" * 513}, "metadata.n"),
         ("metadata", {f"n{number}": "v" for number in range(17)}, "metadata"),
         ("receipt", {"items": [ITEM]}, "receipt.customer"),
@@ -137,28 +136,6 @@ def test_refunds_never_exceed_the_payment(client):
     assert client.request("POST", "/refunds", refund)[1]["status"] == "succeeded"
     refunds = client.request("GET", f"/refunds?payment_id={paid['id']}")[1]["items"]
     assert [item["status"] for item in refunds] == ["succeeded", "canceled"]
-
-
-def test_saved_method_pays_until_it_is_withdrawn(client):
-    first = client.pay("m1", save_payment_method=True)
-    method = client.shop.choose("m1", "paid")["payment_method"]
-    assert (method["saved"], method["id"]) == (True, first["id"])
-    renewal = {"confirmation": None, "payment_method_id": first["id"]}
-    assert client.pay("m2", **renewal)["status"] == "succeeded"
-    client.shop.behave(renewal="insufficient_funds")
-    declined = client.pay("m3", **renewal)
-    assert declined["cancellation_details"]["reason"] == "insufficient_funds"
-    client.shop.behave(renewal="pending")
-    assert "confirmation" not in client.pay("m4", **renewal)
-    client.shop.revoke(first["id"])
-    assert client.pay("m5", **renewal)["cancellation_details"]["reason"] == "permission_revoked"
-
-
-def test_method_not_saved_by_the_payer_cannot_pay(client):
-    first = client.pay("m6")
-    assert client.shop.choose("m6", "paid")["payment_method"]["saved"] is False
-    body = make_payment_body("m7", confirmation=None, payment_method_id=first["id"])
-    assert client.request("POST", "/payments", body)[0] == 400
 
 
 def test_lists_are_newest_first_and_filtered_by_page_and_time():

@@ -78,17 +78,15 @@ def run_stand_in(folder):
 
 def test_payments_survive_sigkill(tmp_path):
     with run_stand_in(tmp_path) as (process, client):
-        paid = client.pay("p1", key="one", save_payment_method=True)
+        paid = client.pay("p1", key="one")
         client.pay("p2")
         client.call_control("choose", payment="p1", outcome="paid")
         refund = {"payment_id": paid["id"], "amount": {"value": "1.00", "currency": "RUB"}}
         client.request("POST", "/refunds", refund)
         process.kill()
     with run_stand_in(tmp_path) as (_process, client):
-        assert client.pay("p1", key="one", save_payment_method=True) == paid
+        assert client.pay("p1", key="one") == paid
         document = client.request("GET", f"/payments/{paid['id']}")[1]
         assert (document["status"], document["refunded_amount"]["value"]) == ("succeeded", "1.00")
-        renewed = client.pay("p3", "renewal", confirmation=None, payment_method_id=paid["id"])
-        assert renewed["status"] == "succeeded"
         payments = client.request("GET", "/payments")[1]["items"]
-        assert [payment["status"] for payment in payments] == ["succeeded", "pending", "succeeded"]
+        assert [payment["status"] for payment in payments] == ["pending", "succeeded"]

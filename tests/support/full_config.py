@@ -73,14 +73,12 @@ def full_config(state_dir, repository, *, telegram, api="127.0.0.1:8701", engine
                     "title": titles,
                     "price": {"rub": 299, "stars": 200},
                     "days": 30,
-                    "renewed": True,
                 },
             },
             "payments": {
                 "yookassa": {
                     "base_url": f"{unreachable}/v3",
                     "test": True,
-                    "save_methods": True,
                     "receipt": {"vat_code": 1},
                 },
             },

@@ -191,10 +191,6 @@ class TelegramStandIn(FaultyStandIn, telegram_server.TelegramStandIn):
         log: list[SeenMessage] = self.log(chat)
         return [message for message in log if message.by_bot and not message.deleted_at]
 
-    def subscriptions(self) -> dict[str, dict[str, Any]]:
-        """Return the subscriptions by their first charge."""
-        return self.access(lambda: dict(self._world.subscriptions))
-
     def pending(self) -> list[Mapping[str, Any]]:
         """Return the updates that the bot has not confirmed."""
         return self.access(lambda: list(self._world.updates.values()))
@@ -267,10 +263,6 @@ class YooKassaStandIn(FaultyApi, yookassa_server.YooKassaStandIn):
     def finish_refund(self, refund_id: str, outcome: str) -> Json:
         """Finish a pending refund: "succeeded" or a cancellation reason."""
         return self.access(lambda: self._shop.finish_refund(refund_id, outcome))
-
-    def revoke(self, method_id: str) -> None:
-        """Revoke a saved payment method."""
-        self.access(lambda: self._shop.state.methods.update({method_id: False}))
 
     def payments(self) -> list[Json]:
         """Return all payments, oldest first."""

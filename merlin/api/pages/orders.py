@@ -17,7 +17,6 @@ from fastapi import Depends, Form, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from merlin.account.accounts import is_telegram_id
 from merlin.api.pages.errors import ErrorPage, page_router
 from merlin.api.pages.formatting import next_href, when
 from merlin.api.pages.page import (
@@ -41,12 +40,13 @@ from merlin.api.schema import MAX_ID, Hex, Part
 from merlin.app import orders
 from merlin.app.bot_settings import bot_link
 from merlin.app.orders import CANCELED_BY_BUYER, OrderDetails
-from merlin.app.plans import read_subscriptions
+from merlin.app.plans import read_terms
 from merlin.app.settlement import reason_key
 from merlin.app.shop import place_order
 from merlin.billing.ledger import pack_key
 from merlin.billing.purchases import POLL_DURATION, Purchase, PurchaseState, promise_of
 from merlin.billing.quota import Gift, Plan, Quotas, plan_named
+from merlin.billing.terms import term_end
 from merlin.core.errors import MerlinError, NotFound, PaymentError, Refused
 from merlin.core.i18n import text
 from merlin.core.log import get_logger, redact
@@ -71,7 +71,6 @@ class CheckoutForm(BaseModel):
     price: int = Field(default=0, ge=0, le=MAX_MINOR)
     ends: str = Field(default="", max_length=_MAX_INPUT_LENGTH)
     contact: str = Field(default="", max_length=_MAX_INPUT_LENGTH)
-    keeps: bool = False
 
 
 @router.get("/checkout/{name}")
@@ -98,17 +97,14 @@ async def buy(
         return await _page(context, plan, form, wrong_contact=message)
     if plan.rub is None or plan.rub.minor != form.price:
         return await _page(context, plan, form, context.say("price-changed"))
-    ends = (await context.read(read_subscriptions, context.actor)).ends(
-        plan, context.services.clock()
-    )
+    terms = await context.read(read_terms, context.actor)
+    ends = term_end(terms, plan.name, context.services.clock())
     if ends is not None and ends.isoformat() != form.ends:
         # The page is older than the last payment: it was opened before, or returned to.
         return await _page(context, plan, form, context.say("bought-already"))
     requested = (plan.name, Gateway.YOOKASSA, address)
     try:
-        purchase = await context.write(
-            place_order, context.actor, *requested, keeps_method=form.keeps
-        )
+        purchase = await context.write(place_order, context.actor, *requested)
     except (NotFound, Refused) as error:
         return await _page(context, plan, form, refusal_text(context, error))
     return await redirect_to_payment(context, purchase.purchase_id)
@@ -145,9 +141,8 @@ async def _page(
     context: PageContext, plan: Plan, form: CheckoutForm, wrong: str = "", wrong_contact: str = ""
 ) -> Response:
     shop = context.services.config.payments.yookassa
-    ends = (await context.read(read_subscriptions, context.actor)).ends(
-        plan, context.services.clock()
-    )
+    terms = await context.read(read_terms, context.actor)
+    ends = term_end(terms, plan.name, context.services.clock())
     view = {
         "plan": plan,
         "ends": ends,
@@ -159,25 +154,11 @@ async def _page(
         "typed": form,
         "needs_contact": _needs_contact(context),
         "wrong_contact": wrong_contact,
-        "consent": _consent(context, plan),
         "is_test": shop is not None and shop.test,
         "wrong_words": wrong,
     }
     status = 409 if wrong else 422 if wrong_contact else 200
     return render_page(context, "checkout.html", view, status=status)
-
-
-def _consent(context: PageContext, plan: Plan) -> str:
-    """Return what the buyer agrees to: amount, interval, first date, how to cancel."""
-    shop, price = context.services.config.payments.yookassa, plan.rub
-    if shop is None or not (shop.save_methods and plan.renewed) or price is None:
-        return ""
-    return context.say(
-        "consent",
-        price=price.format(context.language),
-        days=context.say("days-every", count=plan.days or 0),
-        reminder="yes" if is_telegram_id(context.user_id) else "no",
-    )
 
 
 def _describe_state(
@@ -341,9 +322,9 @@ async def _view(
     packs = {pack_key(grant.entry_id, kind) for grant in details.grants for kind in pack}
     state = purchase.state_at(context.services.clock())
     by_card = purchase.order.gateway is Gateway.YOOKASSA
-    waits, is_by_hand = state.is_unpaid, purchase.order.renewal_id is None
+    waits = state.is_unpaid
     has_page = waits and can_open_payment_page(context, purchase)
-    may_ask = waits and is_by_hand and can_pay_here(context, purchase)
+    may_ask = waits and can_pay_here(context, purchase)
     may_check = by_card and (waits or state is PurchaseState.HELD)
     now, href, wait = f"{state.value}.{'page' if has_page else 'none'}", "", 0
     if may_check and age <= _OVER_AFTER_S:
@@ -364,7 +345,7 @@ async def _view(
         "has_page": has_page,
         "may_ask": may_ask and not has_page,
         "may_check": may_check,
-        "may_cancel": waits and is_by_hand,
+        "may_cancel": waits,
         "again_href": _buy_again_href(context, purchase, state),
         "is_good": state is PurchaseState.PAID,
         "now": now,

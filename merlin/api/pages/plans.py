@@ -2,16 +2,14 @@
 
 /plans                the offers
 /terms                the terms, as in the bot: the operator's own, if any
-/me/renewals/stop     stops an automatic renewal
 """
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from datetime import timedelta
 from typing import Annotated, Any
 
-from fastapi import Form, Path
+from fastapi import Path
 from starlette.responses import Response
 
 from merlin.api.pages.errors import page_router
@@ -19,21 +17,12 @@ from merlin.api.pages.formatting import amount_of, dataset_title, until
 from merlin.api.pages.page import (
     PageContext,
     PublicContext,
-    SignedInContext,
     is_in_telegram,
     render_page,
 )
-from merlin.api.schema import MAX_ID
-from merlin.app import plans
 from merlin.app.bot_settings import TERMS, Settings, bot_link, legal_text
 from merlin.app.orders import list_orders
-from merlin.app.plans import (
-    CurrentPlan,
-    Subscriptions,
-    has_shop,
-    read_current_plan,
-    read_subscriptions,
-)
+from merlin.app.plans import CurrentPlan, has_shop, read_current_plan, read_terms
 from merlin.billing.purchases import Purchase
 from merlin.billing.quota import (
     Format,
@@ -44,11 +33,8 @@ from merlin.billing.quota import (
     is_limited,
     plan_named,
     plan_of,
-    plan_title,
 )
-from merlin.billing.subscriptions import Renewal
-from merlin.core.errors import NotFound
-from merlin.core.web.assets import seen_other
+from merlin.billing.terms import Term, term_end
 from merlin.providers.payments import Gateway
 
 # The bot's start payload for buying plans with Stars.
@@ -137,7 +123,6 @@ def my_plan(context: PageContext) -> dict[str, object]:
         "ends": current.until,
         "others": _list_other_plans(context, current),
         "packs": _packs(context, current.gifts),
-        "renewals": [_renewal(context, renewal) for renewal in current.running],
         "has_orders": bool(list_orders(services, actor, 1)),
         "has_shop": has_shop(services),
     }
@@ -174,30 +159,6 @@ def _packs(context: PageContext, gifts: Sequence[Gift]) -> list[str]:
     ]
 
 
-def _renewal(context: PageContext, renewal: Renewal) -> tuple[int, str, str]:
-    """Return a renewal's id, its plan, and the next charge with its date."""
-    title = plan_title(context.services.plans, renewal.plan, context.language)
-    price, at = plans.find_next_payment(context.services, renewal)
-    method = renewal.method_title or context.say(f"gateway-{renewal.gateway.value}")
-    day = until(context, at)
-    about = (
-        context.say("renews", price=price.format(context.language), day=day, method=method)
-        if price
-        else context.say("renews-no-more", day=day)
-    )
-    return renewal.renewal_id, title, about
-
-
-@router.post("/me/renewals/stop")
-async def stop_renewal(
-    context: SignedInContext, renewal_id: Annotated[int, Form(ge=1, le=MAX_ID)]
-) -> Response:
-    """Stop one of the person's renewals; for Stars the bot notifies Telegram."""
-    with suppress(NotFound):  # it is stopped already
-        await context.write(plans.stop_renewal, context.actor, renewal_id)
-    return seen_other("/me#plan")
-
-
 PlanName = Annotated[str, Path(min_length=1, max_length=100)]
 
 
@@ -215,14 +176,14 @@ async def show_terms(context: PublicContext) -> Response:
 @router.get("/plans")
 async def show_plans(context: PublicContext) -> Response:
     """Return the plans page."""
-    subscriptions = await context.read(read_subscriptions, context.actor)
+    terms = await context.read(read_terms, context.actor)
     services, now = context.services, context.services.clock()
-    had = {term.plan for term in subscriptions.terms if term.ends_at > now}
+    had = {term.plan for term in terms if term.ends_at > now}
     if context.user and context.user.plan:
         had.add(context.user.plan)
     # The free plan, what is sold, and what the person has.
     cards = [
-        _card(context, plan, subscriptions)
+        _card(context, plan, terms)
         for plan in services.plans
         if plan is services.plans[0] or plan.is_sold or plan.name in had
     ]
@@ -236,7 +197,7 @@ async def show_plans(context: PublicContext) -> Response:
     return render_page(context, "plans.html", view)
 
 
-def _card(context: PageContext, plan: Plan, subscriptions: Subscriptions) -> dict[str, Any]:
+def _card(context: PageContext, plan: Plan, terms: Sequence[Term]) -> dict[str, Any]:
     """Return a plan, its features, and until when the person has it."""
     plans, user = context.services.plans, context.user
     now = plan_of(plans, user.plans) if user else None
@@ -244,21 +205,16 @@ def _card(context: PageContext, plan: Plan, subscriptions: Subscriptions) -> dic
         "plan": plan,
         "brings": plan_features(context, plan),
         "roubles": plan.rub if takes_roubles(context, plan) else None,
-        "mine": _active_until(context, plan, subscriptions),
+        "mine": _active_until(context, plan, terms),
         "is_now": now is plan,
         "is_free": plan is plans[0],
     }
 
 
-def _active_until(context: PageContext, plan: Plan, subscriptions: Subscriptions) -> str:
+def _active_until(context: PageContext, plan: Plan, terms: Sequence[Term]) -> str:
     """Return until when the person has a plan, "" if they do not."""
     user, now = context.user, context.services.clock()
     if user is not None and user.plan == plan.name:
         return context.say("no-expiry")
-    ends = subscriptions.ends(plan, now)
-    if ends is None:
-        return ""
-    return context.say(
-        "mine-renewed" if subscriptions.renewal(plan.name) else "until",
-        day=until(context, ends),
-    )
+    ends = term_end(terms, plan.name, now)
+    return "" if ends is None else context.say("until", day=until(context, ends))

@@ -191,8 +191,7 @@ async def erase_me(
     """Delete all data of the caller for good, and sign out everywhere.
 
     Requires the current password, or that the caller signed in by other means in the last 10
-    minutes. 409: Stars are being refunded, a renewal in Stars is being turned off, or an answer is
-    on its way.
+    minutes. 409: Stars are being refunded, or an answer is on its way.
     """
     await require_proof(request, caller, body.current)
     if awaited := await caller.write(accounts.prepare_erasure, caller.actor):

@@ -1,8 +1,7 @@
-"""Plans on sale; a person's orders; renewals.
+"""Plans on sale; a person's orders.
 
 Purchases by card, SBP or wallet at YooKassa. Ordering twice creates one order; other people's
-orders answer 404. API keys cannot buy: these calls require a personal sign-in. A renewal charges a
-plan again when it ends, until its owner stops it.
+orders answer 404. API keys cannot buy: these calls require a personal sign-in.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +19,6 @@ from merlin.api.problems import Problem, problems
 from merlin.api.schema import (
     Body,
     Hex,
-    Id,
     Line,
     Page,
     Part,
@@ -28,11 +26,10 @@ from merlin.api.schema import (
     operation_router,
     view_response,
 )
-from merlin.app import orders, plans, shop
+from merlin.app import orders, shop
 from merlin.app.settlement import reason_key
 from merlin.billing.purchases import Purchase, PurchaseState
-from merlin.billing.quota import Format, Plan, allowance_of, plan_title
-from merlin.billing.subscriptions import RenewalState
+from merlin.billing.quota import Format, Plan, allowance_of
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import text
 from merlin.core.money import Amount
@@ -62,11 +59,6 @@ class OrderShown(Shape):
     amount: Amount = Field(
         description="What was paid in all, for several payments too; the price before that."
     )
-    saves_payment_method: bool = Field(
-        validation_alias="keeps_method",
-        description="Whether the payment method is saved for auto-renewal.",
-    )
-    is_renewal: bool = Field(description="Whether the order was created by an auto-renewal.")
     is_test: bool
     pay_url: str = Field(
         description='URL of the payment page; "" if there is none or it is no longer needed.'
@@ -76,22 +68,6 @@ class OrderShown(Shape):
     )
     created_at: datetime
     expires_at: datetime
-
-
-class RenewalShown(Shape):
-    """The auto-renewal of a plan."""
-
-    id: int = Field(validation_alias="renewal_id")
-    plan: str
-    title: str
-    gateway: Gateway
-    state: RenewalState
-    method: str = Field(
-        validation_alias="method_title",
-        description='Display name of the payment method; "" if unknown.',
-    )
-    consented_at: datetime
-    next_at: datetime = Field(description="When the plan is charged again, or ends.")
 
 
 def order_view(purchase: Purchase, language: str) -> OrderShown:
@@ -104,7 +80,6 @@ def order_view(purchase: Purchase, language: str) -> OrderShown:
         **asdict(purchase),
         "amount": purchase.amount,
         "title": promise.title_in(language),
-        "is_renewal": order.renewal_id is not None,
         "pay_url": purchase.pay_url if purchase.state is PurchaseState.PENDING else "",
         "reason": text(language, reason_key(purchase.reason)) if is_canceled else "",
     }
@@ -146,11 +121,6 @@ class OrderBody(Body):
     contact: Annotated[Line, Field(max_length=MAX_CONTACT_LENGTH)] = Field(
         default="", description='Email address or phone number for the receipt; "" for none.'
     )
-    save_payment_method: bool = Field(
-        default=False,
-        strict=True,
-        description="If true, save the payment method and renew the plan automatically.",
-    )
 
 
 OrderList = TypedDict("OrderList", {"orders": list[OrderShown]})
@@ -182,9 +152,7 @@ async def place_order(caller: Person, body: OrderBody) -> Response:
     if body.contact.strip() and not contact:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "contact")
     requested = (body.plan, body.gateway, contact)
-    purchase = await caller.write(
-        shop.place_order, caller.actor, *requested, keeps_method=body.save_payment_method
-    )
+    purchase = await caller.write(shop.place_order, caller.actor, *requested)
     view = order_view(purchase, caller.language)
     return view_response(view, caller.language, HTTPStatus.CREATED, f"/api/orders/{view.id}")
 
@@ -265,9 +233,6 @@ class PlanShown(Shape):
     price: PriceShown | None = Field(description="Price; null if the plan is not for sale.")
     days: Days
     pack: Pack
-    is_renewed: bool = Field(
-        validation_alias="renewed", description="Whether the plan can be renewed automatically."
-    )
 
 
 PlansShown = TypedDict("PlansShown", {"plans": list[PlanShown]})
@@ -296,29 +261,3 @@ def _plan_answer(plan: Plan, language: str, *, is_default: bool) -> PlanShown:
         "pack": plan.questions,
     }
     return PlanShown.from_object(values, language)
-
-
-renewal_router = operation_router(prefix="/api", tags=["orders"])
-
-
-RenewalList = TypedDict("RenewalList", {"renewals": list[RenewalShown]})
-
-
-@renewal_router.get("/renewals", summary="List my auto-renewals")
-async def list_renewals(caller: Reader) -> RenewalList:
-    """Return the caller's active and former auto-renewals."""
-    subscriptions = await caller.read(plans.read_subscriptions, caller.actor)
-    sold_plans, language = caller.services.plans, caller.language
-    renewals = [
-        RenewalShown.from_object(
-            {**asdict(renewal), "title": plan_title(sold_plans, renewal.plan, language)}, language
-        )
-        for renewal in subscriptions.renewals
-    ]
-    return {"renewals": renewals}
-
-
-@renewal_router.delete("/renewals/{renewal_id}", summary="Cancel an auto-renewal", status_code=204)
-async def stop_renewal(caller: Person, renewal_id: Id) -> None:
-    """Cancel an auto-renewal; the plan stays active until the end of the paid period."""
-    await caller.write(plans.stop_renewal, caller.actor, renewal_id)

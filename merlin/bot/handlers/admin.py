@@ -74,10 +74,7 @@ _NOTICE_BUTTONS = {
     ("examples-changes", "ex:changes:0", ""): "change-refused",
     ("examples-changes", "ex:change:{change}", ""): "change-parked change-parked-of",
     ("admin-examples", "ex:queue:0", ""): "proposal",
-    ("bot-button-plan", "plan", ""): (
-        "paid payment-canceled refunded plan-gift plan-ends renewal-soon"
-        " renewal-soon-stars renewal-failed renewal-over renewal-gone"
-    ),
+    ("bot-button-plan", "plan", ""): ("paid payment-canceled refunded plan-gift plan-ends"),
     ("pay-button-order-of", "/admin/billing/{purchase}", ""): (
         "paid-nobody payment-wrong stars-wrong refund-refused stars-refused"
     ),

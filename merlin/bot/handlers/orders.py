@@ -1,31 +1,26 @@
-"""Orders and their payment in Stars: invoice, pre-checkout query, payment, ending a renewal.
+"""Orders and their payment in Stars: invoice in the chat, pre-checkout query, payment.
 
-A pack or a period is an invoice in the chat; a renewing plan is a Telegram link that is stored with
-the order, so that a second tap shows the same link. An invoice sent twice is harmless: both name
-the same order, and an order is paid once.
+An invoice sent twice is harmless: both name the same order, and an order is paid once.
 
 A pre-checkout query is answered after a single read and before anything is stored, because Telegram
 waits only ten seconds. Payments and refunds of Stars are stored in the transaction that finishes
 the update; the thanks are a notice of the same transaction, so they are sent once even if the
-update comes twice. Stopping a renewal asks for confirmation; the paid period stays.
+update comes twice.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from merlin.app import orders as acts
-from merlin.app import plans, settlement
+from merlin.app import settlement
 from merlin.app.settlement import reason_key
 from merlin.app.shop import gives_something, place_order
 from merlin.billing.purchases import Purchase, Purchases, PurchaseState
-from merlin.billing.quota import plan_named, plan_title
-from merlin.billing.subscriptions import RUNNING
 from merlin.bot import menu
 from merlin.bot.context import BotContext
-from merlin.bot.handlers.plans import TO_PLAN, require_offered_plan, show_plan
+from merlin.bot.handlers.plans import TO_PLAN, require_offered_plan
 from merlin.bot.menu import View
 from merlin.bot.processor import retry_until_stored
 from merlin.bot.registry import Handlers
@@ -50,8 +45,6 @@ def _place_order(context: BotContext) -> Purchase:
     """Store a new order. Raises NotFound, Refused."""
     plan = require_offered_plan(context)
     expire(context)
-    if plan.renewed and _renews(context, plan.name):
-        raise Refused(f"{plan.name} renews itself", "pay-renews-already")
     return place_order(*context.own_caller, plan.name, Gateway.STARS)
 
 
@@ -77,11 +70,8 @@ async def _request_payment(context: BotContext, find: Callable[[BotContext], Pur
     """Show how to pay the order that `find` returns, or an error. Raises ChatUnreachable."""
     try:
         purchase = await context.store.do(partial(find, context))
-        plan = plan_named(context.services.plans, purchase.order.promise.plan)
         sent_at, now = purchase.asked_at, context.services.clock()
-        if plan is not None and plan.renewed:
-            show_view = await _show_payment_link(context, purchase)
-        elif sent_at and abs(now - sent_at) < REPEAT_WINDOW and not context.is_resumed:
+        if sent_at and abs(now - sent_at) < REPEAT_WINDOW and not context.is_resumed:
             show_view = partial(menu.alert, context.translate("pay-invoice-above"))
         else:
             request = stars_request(purchase, context.language)
@@ -102,23 +92,6 @@ def _confirm_invoice(context: BotContext, purchase_id: str) -> View:
     """Store that the invoice was sent now, and say where it is."""
     Purchases(context.db).claim_call(purchase_id, context.services.clock(), timedelta())
     return menu.alert(context.translate("pay-invoice-below"))
-
-
-async def _show_payment_link(context: BotContext, purchase: Purchase) -> Callable[[], View]:
-    """Return the act that shows the link for paying a subscription; the link is created once."""
-    request = stars_request(purchase, context.language)
-    url = purchase.pay_url or (await StarsGateway(context.bot_api).create(request)).pay_url
-
-    def show_link() -> View:
-        Purchases(context.db).mark_pending(purchase.purchase_id, "", url, purchase.expires_at)
-        price = purchase.order.amount.format(context.language)
-        label = context.translate("pay-button-subscribe", price=price)
-        arguments = {"title": purchase.order.promise.title_in(context.language), "price": price}
-        return menu.text_view(
-            context, "pay-subscribe", Button(label, url=url), TO_PLAN, **arguments
-        )
-
-    return show_link
 
 
 async def answer_checkout(context: BotContext) -> None:
@@ -154,16 +127,8 @@ def refusal_reason(context: BotContext) -> str:
         "pay-refused-old": not purchase.may_be_paid(context.services.clock())
         or not gives_something(context.services, order),
         "pay-refused-price": price != (order.amount.minor, order.amount.currency.value),
-        # A second link, made before the plan changed: Telegram would renew both.
-        "pay-renews-already": bool(purchase.pay_url) and _renews(context, order.promise.plan),
     }
     return next((key for key, applies in reasons.items() if applies), "")
-
-
-def _renews(context: BotContext, plan: str) -> bool:
-    """Return whether a plan of the user renews itself; Telegram does until it confirms the stop."""
-    own = plans.read_subscriptions(*context.own_caller)
-    return any(each.plan == plan and each.state in RUNNING for each in own.renewals)
 
 
 async def receive_payment_update(context: BotContext) -> None:
@@ -187,26 +152,6 @@ def _store_payment(context: BotContext) -> None:
         once = f"unread:{context.update_id}"
         Notices(context.db).tell(ADMINS, "notice-payment-unread", arguments, once)
     context.finish(UpdateState.ANSWERED, "payment")
-
-
-@handlers.button("renewal")
-def renewal(context: BotContext) -> View:
-    """Show when a plan renews and ask whether to stop it."""
-    own_renewal = plans.find_renewal(*context.own_caller, context.number())
-    at = context.moment(own_renewal.next_at)
-    title = plan_title(context.services.plans, own_renewal.plan, context.language)
-    arguments = {"title": title, "at": at, "gateway": own_renewal.gateway.value}
-    stop = ("page-renewal-stop", f"renewal-off:{own_renewal.renewal_id}", "danger")
-    return menu.text_view(context, "pay-ask-stop", stop, TO_PLAN, **arguments)
-
-
-@handlers.button("renewal-off")
-def stop_renewal(context: BotContext) -> View:
-    """Stop the renewal; for Stars the payment worker notifies Telegram."""
-    stopped = plans.stop_renewal(*context.own_caller, context.number())
-    title = plan_title(context.services.plans, stopped.plan, context.language)
-    text = context.translate("pay-stopped", title=title)
-    return replace(show_plan(context), alert=text, is_loud=True)
 
 
 @handlers.button("orders")

@@ -1,12 +1,13 @@
 """/plan: the user's plan, its quota, and what is on sale.
 
     plan -> offer (one plan or pack) -> buy
-         -> orders | renewal -> stopped
+         -> orders
 
 An offer shows its contents compared with the current plan, and its price.
 """
 
 from dataclasses import replace
+from datetime import datetime
 from operator import attrgetter
 from urllib.parse import quote
 
@@ -19,16 +20,15 @@ from merlin.billing.quota import (
     Plan,
     allowance_of,
     allowance_text,
-    plan_title,
     plans_for_sale,
 )
+from merlin.billing.terms import term_end
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers.answering import gift_lines, render_left_lines
 from merlin.bot.menu import View, find_by_hash, short_hash
 from merlin.bot.registry import Handlers
 from merlin.bot.rendering import pack_text
-from merlin.config.shop import STARS_PERIOD_DAYS
 from merlin.core.formatted_text import Button
 from merlin.core.i18n import text
 
@@ -50,11 +50,10 @@ def find_current_plan(context: BotContext) -> CurrentPlan:
     return read_current_plan(*context.own_caller, dataset)
 
 
-def offer_buttons(context: BotContext, current: CurrentPlan) -> list[Button]:
+def offer_buttons(context: BotContext) -> list[Button]:
     """Return a button for each plan and pack that the user may buy."""
-    plans, buttons = context.services.plans, []
-    # A renewing plan is not sold again.
-    for plan in (plan for plan in plans if current.renewal(plan.name) is None):
+    buttons = []
+    for plan in context.services.plans:
         if plan.xtr is not None:
             label = f"{plan.title_in(context.language)} · {plan.xtr.format(context.language)}"
             buttons.append(Button(label, f"offer:{short_hash(plan.name)}"))
@@ -64,24 +63,16 @@ def offer_buttons(context: BotContext, current: CurrentPlan) -> list[Button]:
 @handlers.command("plan")
 def show_plan(context: BotContext) -> View:
     """Show the user's plan and the offers."""
-    current, plans = find_current_plan(context), context.services.plans
-    offers = offer_buttons(context, current)
+    current, offers = find_current_plan(context), offer_buttons(context)
     parts = [
         *_render_current_lines(context, current),
         _session_plan_text(context, current),
-        *_render_other_plans(context, current),
+        _render_other_plans(context, current),
         context.translate("pay-choose") if offers else "",
     ]
-    # Also of plans that the configuration no longer has: until they are stopped they cost money.
-    renewals = []
-    for renewal in current.running:
-        title = plan_title(plans, renewal.plan, context.language)
-        label = context.translate("pay-button-renewal", title=title)
-        renewals.append(Button(label, f"renewal:{renewal.renewal_id}"))
     has_orders = bool(list_orders(*context.own_caller, 1))
     rows: menu.Rows = (
         *offers,
-        *renewals,
         has_orders and ("page-my-orders", "orders"),
     )
     return menu.paragraphs(context, *parts, rows=rows)
@@ -96,10 +87,7 @@ def _render_current_lines(context: BotContext, current: CurrentPlan) -> list[str
         return [context.translate("plan-unlimited")]
     arguments = {"title": current.plan.title_in(context.language)}
     headline = context.translate("plan-title", **arguments)
-    renewal = current.renewal(current.plan.name)
-    if renewal is not None and current.plan.renewed:
-        headline = context.translate("pay-renews", **arguments, at=context.moment(renewal.next_at))
-    elif current.until is not None:
+    if current.until is not None:
         arguments["at"] = context.moment(current.until)
         headline = context.translate("pay-title-until", **arguments)
         if current.next_plan is not UNLIMITED and current.next_plan is not current.plan:
@@ -115,20 +103,21 @@ def _render_current_lines(context: BotContext, current: CurrentPlan) -> list[str
     return ["\n".join(part) for part in parts]
 
 
-def _render_other_plans(context: BotContext, current: CurrentPlan) -> tuple[str, str]:
-    """Return until when the user has further plans, and when those are renewed."""
-    ending, renewed = [], []
+def _plan_end(context: BotContext, current: CurrentPlan, plan: Plan) -> datetime | None:
+    return term_end(current.terms, plan.name, context.services.clock())
+
+
+def _render_other_plans(context: BotContext, current: CurrentPlan) -> str:
+    """Return until when the user has further plans."""
+    lines = []
     for plan in context.services.plans:
-        if plan is current.plan:
+        if plan is current.plan or plan is current.here:
             continue
-        renewal, title = current.renewal(plan.name), plan.title_in(context.language)
-        ends = current.ends(plan, context.services.clock())
-        if ends is not None and plan is not current.here:
-            ending.append(context.translate("pay-other", title=title, at=context.moment(ends)))
-        if renewal is not None and plan.renewed:
-            at = context.moment(renewal.next_at)
-            renewed.append(context.translate("pay-renews", title=title, at=at))
-    return "\n".join(ending), "\n".join(renewed)
+        ends = _plan_end(context, current, plan)
+        if ends is not None:
+            title = plan.title_in(context.language)
+            lines.append(context.translate("pay-other", title=title, at=context.moment(ends)))
+    return "\n".join(lines)
 
 
 def plan_lines(context: BotContext, plan: Plan) -> list[str]:
@@ -147,7 +136,7 @@ def _session_plan_text(context: BotContext, current: CurrentPlan) -> str:
     """Return the quota of the plan that applies to the open session, if it is another."""
     if current.here is current.plan:
         return ""
-    ends = current.ends(current.here, context.services.clock())
+    ends = _plan_end(context, current, current.here)
     arguments = {"at": context.moment(ends)} if ends is not None else {}
     key = "pay-course-plan-until" if arguments else "pay-course-plan"
     title = current.here.title_in(context.language)
@@ -194,7 +183,7 @@ def _content_lines(context: BotContext, plan: Plan, current: CurrentPlan) -> lis
 
 def _combination_note(context: BotContext, plan: Plan, current: CurrentPlan) -> str:
     """Return how a plan combines with the current one."""
-    ends = current.ends(plan, context.services.clock())
+    ends = _plan_end(context, current, plan)
     if plan.is_pack:
         return ""
     if ends is not None:
@@ -210,8 +199,7 @@ def _combination_note(context: BotContext, plan: Plan, current: CurrentPlan) -> 
 def _price_line(context: BotContext, plan: Plan) -> str:
     if plan.xtr is None:
         return ""
-    arguments = {"price": plan.xtr.format(context.language), "days": STARS_PERIOD_DAYS}
-    return context.translate("pay-price-renewed" if plan.renewed else "pay-price", **arguments)
+    return context.translate("pay-price", price=plan.xtr.format(context.language))
 
 
 def _buy_buttons(context: BotContext, plan: Plan) -> list[Button]:

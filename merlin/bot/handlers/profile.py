@@ -24,7 +24,6 @@ from telegram.error import BadRequest
 from merlin.account.users import Users
 from merlin.app import accounts
 from merlin.app.outbox import OutgoingMessage
-from merlin.app.payment_worker import end_subscriptions
 from merlin.billing.purchases import Purchases
 from merlin.bot import menu
 from merlin.bot.bot_api import ChatUnreachable
@@ -34,7 +33,6 @@ from merlin.bot.handlers.orders import order_line
 from merlin.bot.menu import View
 from merlin.bot.registry import Handlers
 from merlin.bot.rendering import reference_name
-from merlin.bot.stars import with_stars
 from merlin.core import i18n
 from merlin.core.clock import zone_of
 from merlin.core.formatted_text import (
@@ -201,7 +199,6 @@ async def forget(context: BotContext) -> None:
     else:
         await context.answer_press()
         kill_point("erase.before")
-        await end_subscriptions(with_stars(context.services, context.bot_api), context.user_id)
         rows, models = await context.store.do(
             lambda: accounts.erase(
                 *context.caller, context.update_id, is_resumed=context.is_resumed

@@ -641,8 +641,6 @@ CREATE TABLE purchase (
     currency TEXT NOT NULL,
     is_test BIGINT NOT NULL,
     contact TEXT NOT NULL,
-    keeps_method BIGINT NOT NULL,
-    renewal_id BIGINT,
     state TEXT NOT NULL,
     outside_id TEXT NOT NULL,
     pay_url TEXT NOT NULL,
@@ -709,25 +707,6 @@ CREATE TABLE refund (
 );
 CREATE INDEX refund_purchase ON refund (purchase_id);
 CREATE INDEX refund_look ON refund (till, look_at) WHERE look_at IS NOT NULL;
-CREATE TABLE renewal (
-    id NUMBERED,
-    user_id BIGINT NOT NULL,
-    plan TEXT NOT NULL,
-    till TEXT NOT NULL,
-    method TEXT NOT NULL,
-    method_title TEXT NOT NULL,
-    contact TEXT NOT NULL,
-    state TEXT NOT NULL,
-    consented_at TEXT NOT NULL,
-    next_at TEXT NOT NULL,
-    tries BIGINT NOT NULL,
-    reminded_for TEXT NOT NULL,
-    announced_price INTEGER,
-    stopped_at TEXT,
-    replaced TEXT NOT NULL DEFAULT '',
-    UNIQUE (user_id, plan)
-);
-CREATE INDEX renewal_next ON renewal (state, next_at);
 CREATE TABLE answer_cost (
     day TEXT NOT NULL,
     mark TEXT NOT NULL,

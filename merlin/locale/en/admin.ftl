@@ -58,7 +58,6 @@ admin-grouped = { $count ->
 admin-grouped-more = and { $count } more
 people-not-self = You can't change your own role or access: ask another admin.
 people-not-admin = This is an admin: remove the role first.
-notice-unblocked-renewal = The bot answers you again. Auto-renewal of the plan “{ $en }” is off, so you won't be charged for it. To turn it on, buy the plan again: /plan
 notice-role = Your role is now: { $role }.
 notice-role-scopes = Your role is now: { $role } ({ $scopes }). Start with /admin
 notice-gift = You got { $what } as a gift. Your plan's questions are used first.

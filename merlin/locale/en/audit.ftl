@@ -71,7 +71,6 @@ audit-paysupport-answer = question about a payment answered
 audit-paysupport-ask = question about a payment
 audit-plan-give = plan given
 audit-quota-gift = questions credited
-audit-renewal-stop = auto-renewal turned off
 audit-role-grant = role given
 audit-role-revoke = role removed
 audit-setting-put = setting changed

@@ -40,7 +40,6 @@ payment-reason-invalid-csc = the code from the back of the card is wrong
 payment-reason-issuer-unavailable = your bank can't be reached; try later or use another card
 payment-reason-payment-method-limit-exceeded = the card's payment limit is exceeded; try another one
 payment-reason-payment-method-restricted = payments with this card aren't allowed; ask your bank or try another one
-payment-reason-permission-revoked = permission to pay without confirmation was withdrawn
 payment-reason-unsupported-mobile-operator = payments from this mobile operator aren't accepted
 notice-paid = Thank you! Paid: “{ $en }”, { $amount }. Everything is ready. What's left: /plan
 notice-paid-again = Order { $purchase }, “{ $en }”, had been paid already: this { $amount } is a second payment for it. You get it too, on top of the first. To get the money back, write /paysupport. What's left: /plan

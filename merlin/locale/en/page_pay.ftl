@@ -10,13 +10,11 @@ page-packs = Question packs
 page-packs-lead = Work with any plan, used when its questions run out.
 page-plan-now = current plan
 page-plan-mine = owned
-page-mine-renewed = until { $day }, then auto-renews
 page-plan-also = You also have the plan “{ $plan }” until { $day }.
 page-plan-ended = The plan “{ $plan }” ended on { $day }.
 page-free = Free
 page-for-everyone = for everyone
 page-or = or
-page-may-renew = Auto-renewal available
 page-buy = Buy
 page-buy-more = Extend
 page-buy-stars = Buy for { $stars } in Telegram
@@ -47,15 +45,6 @@ page-receipt-to = Where to send the receipt
 page-receipt-hint = An email address or phone number. Only for the receipt. No marketing.
 page-contact-none = { billing-no-contact }
 page-contact-wrong = Check the email address or phone number. For example: anna@example.com or +7 916 123-45-67.
-page-days-every =
-    { $count ->
-        [one] every { $count } day
-       *[other] every { $count } days
-    }
-page-consent = Renew automatically: { $price } { $days } with the same payment method, a day before it ends. Cancel any time in My account{ $reminder ->
-        [yes] ; the bot reminds you three days before
-       *[no] {""}
-    }. Leave unticked to pay once.
 page-pay = Pay { $amount }
 page-pay-plain = Pay
 page-pay-again = Go to payment
@@ -139,11 +128,6 @@ page-pack-left = { $ends ->
        *[no] { $what }
     }
 page-extra-questions = Extra questions
-page-renewals = Auto-renewal
-page-renews = { $price }, next on { $day } · { $method }
-page-renews-no-more = No longer renewed: auto-renewal ends on { $day }, nothing will be charged
-page-renewal-stop = Turn off auto-renewal
-page-renewal-stop-yes = Yes, turn it off
 
 page-orders-all = All orders
 page-section-billing = Payments
@@ -199,8 +183,6 @@ page-billing-export-hint = The monthly report, comparison with YooKassa and CSV 
 page-buyer = Who
 page-order-id = Full order ID
 page-gateway-id = YooKassa ID
-page-order-how = How
-page-by-renewal = auto-renewal
 page-why-canceled = Why it was cancelled
 page-gateway-reason = YooKassa's response
 page-to-person = View user

@@ -7,7 +7,6 @@ pay-other = You also have the plan “{ $title }”: until { $at }
 pay-extra-questions = Extra questions:
 pay-gift = • { $what }, no expiry
 pay-gift-until = • { $what }, until { $at }
-pay-renews = Plan “{ $title }” auto-renews on { $at }
 pay-choose = Need more? Choose a plan or a question pack.
 pay-pack-text = { $count ->
         [one] { NUMBER($count) } text question
@@ -61,23 +60,13 @@ pay-lasts-pack = • Use within { $days ->
 pay-from = You already have this plan. The new days start on { $at }, when the current ones end.
 pay-bigger-plan-first = Questions come from “{ $title }” while it lasts: it's bigger.
 pay-price = Price: { $price }
-pay-price-renewed = Price: { $price } every { $days ->
-        [one] { NUMBER($days) } day
-       *[other] { NUMBER($days) } days
-    }. Auto-renews; turn it off in /plan
 pay-button-buy = Buy for { $price }
 pay-button-roubles = Pay on our site: { $price }
-pay-button-renewal = Auto-renewal of “{ $title }”
-pay-button-subscribe = Subscribe for { $price }
 pay-button-order = Pay for “{ $title }” · { $price }
 pay-button-purchases = Orders of this user
 pay-invoice-below = The invoice is below
 pay-invoice-above = The invoice is already in the chat, a little above
 pay-no-invoice = Telegram couldn't create an invoice. You weren't charged; please try again a little later.
-pay-subscribe = The plan “{ $title }” for { $price } every 30 days.
-
-    Tap the button: Telegram shows the amount and asks you to confirm. The plan auto-renews; you can turn this off any day in /plan and keep the days you've paid for.
-pay-renews-already = This plan already auto-renews. You can turn this off in /plan.
 pay-refused-unknown = Order not found. You weren't charged. See plans: /plan
 pay-refused-not-yours = This invoice is for someone else. You weren't charged; get your own in /plan
 pay-refused-blocked = An admin has blocked you. You weren't charged.
@@ -88,11 +77,6 @@ pay-refused-broken = Something broke on my side. You weren't charged; please try
 pay-no-orders = You have no orders yet.
 pay-orders = Your orders, newest first:
 pay-order = • { $at } · “{ $title }” · { $price } · { $state } · no. { $number }
-pay-ask-stop = The plan “{ $title }” auto-renews on { $at }, { $gateway ->
-        [stars] with Telegram Stars
-       *[yookassa] with your saved card or wallet
-    }. Turn off auto-renewal? You keep the days you've paid for.
-pay-stopped = Auto-renewal of “{ $title }” is off. You keep the days you've paid for.
 pay-left = [Left { $period ->
         [beyond] in all
         [day] for today
@@ -111,7 +95,6 @@ pay-left-none = [This was the last { $kind ->
 pay-bought = Recent orders of this user:
 notice-stars-unknown = Stars arrived without an order: { NUMBER($stars) } ⭐ from user { $user }, payment { $charge }, the invoice said “{ $payload }”. Nothing was granted; the user knows you'll look into it.
 notice-stars-odd = We got your payment of { NUMBER($stars) } ⭐ but can't match it to an order. We're on it; no answer in a day? /paysupport
-notice-stars-subscribed-twice = You subscribed to the plan “{ $en }” twice. We're turning off the earlier subscription: Telegram will charge you once a month. The days of both payments are yours. Want one payment back? /paysupport
 notice-stars-left = Telegram reports a refund of { NUMBER($stars) } ⭐ to user { $user } for payment { $charge }, which isn't in our records.
 notice-stars-missing = The Stars payment { $charge } is in our records, but Telegram doesn't list it. Compare: merlin billing reconcile
 notice-payment-unread = Telegram reports a payment by user { $user } that we can't read (update { $update }). Nothing was granted.
@@ -124,4 +107,3 @@ pay-gateway-stars = Telegram Stars
 pay-gateway-yookassa = YooKassa
 admin-payments = 💳 Payments
 notice-stars-refused = Telegram didn't refund { $amount } for order { $purchase }: { $reason }. Nothing was removed.
-notice-stars-run-on = Someone deleted their data, but Telegram didn't confirm the end of their Stars subscription ({ $charge }). If a payment arrives for it, refund it.

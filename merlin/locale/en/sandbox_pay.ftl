@@ -6,7 +6,6 @@ pay-page-demo = demo
 pay-page-skip = To the payment
 pay-page-language = По-русски
 pay-page-about = This demo replaces YooKassa: no money is charged and no card is needed.
-pay-page-saves = The shop asks to save this payment method to renew the purchase.
 pay-page-pay = Pay { $sum }
 pay-page-decline-title = Or decline the payment
 pay-page-reason = Reason

@@ -71,7 +71,6 @@ audit-paysupport-answer = ответ о платеже
 audit-paysupport-ask = вопрос о платеже
 audit-plan-give = план выдан
 audit-quota-gift = вопросы начислены
-audit-renewal-stop = автопродление отключено
 audit-role-grant = роль выдана
 audit-role-revoke = роль снята
 audit-setting-put = настройка изменена

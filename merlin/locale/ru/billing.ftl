@@ -40,7 +40,6 @@ payment-reason-invalid-csc = код с оборота карты введён н
 payment-reason-issuer-unavailable = банк сейчас недоступен; попробуйте позже или другую карту
 payment-reason-payment-method-limit-exceeded = превышен лимит платежей по карте; попробуйте другую
 payment-reason-payment-method-restricted = операции по карте запрещены; спросите у банка или попробуйте другую
-payment-reason-permission-revoked = разрешение на оплату без подтверждения отозвано
 payment-reason-unsupported-mobile-operator = оплата с телефона этого оператора не принимается
 notice-paid = Спасибо! Оплата прошла: «{ $ru }», { $amount }. Всё готово. Остаток: /plan
 notice-paid-again = Заказ { $purchase }, «{ $ru }», уже был оплачен: { $amount } — второй платёж за него. По нему тоже всё выдано, вдобавок к первому. Чтобы вернуть деньги, напишите /paysupport. Остаток: /plan

@@ -10,13 +10,11 @@ page-packs = Пакеты вопросов
 page-packs-lead = Добавляются к любому плану и тратятся, когда его вопросы закончились.
 page-plan-now = текущий план
 page-plan-mine = куплен
-page-mine-renewed = до { $day }, затем автопродление
 page-plan-also = Ещё есть план «{ $plan }»: до { $day }.
 page-plan-ended = План «{ $plan }» закончился { $day }.
 page-free = Бесплатно
 page-for-everyone = для всех
 page-or = или
-page-may-renew = Есть автопродление
 page-buy = Купить
 page-buy-more = Продлить
 page-buy-stars = Купить за { $stars } в Telegram
@@ -48,16 +46,6 @@ page-receipt-to = Куда прислать чек
 page-receipt-hint = Почта или телефон. Только для чека, без рекламы.
 page-contact-none = { billing-no-contact }
 page-contact-wrong = Проверьте почту или телефон. Например: anna@example.com или +7 916 123-45-67.
-page-days-every =
-    { $count ->
-        [one] каждый { $count } день
-        [few] каждые { $count } дня
-       *[other] каждые { $count } дней
-    }
-page-consent = Продлевать автоматически: { $price } { $days } тем же способом оплаты, за день до конца срока. Отключить можно в «Моём кабинете»{ $reminder ->
-        [yes] ; за три дня до списания бот напомнит
-       *[no] {""}
-    }. Без галочки списаний не будет.
 page-pay = Оплатить { $amount }
 page-pay-plain = Оплатить
 page-pay-again = Перейти к оплате
@@ -142,11 +130,6 @@ page-pack-left = { $ends ->
        *[no] { $what }
     }
 page-extra-questions = Вопросы сверх плана
-page-renewals = Автопродление
-page-renews = { $price }, следующее списание { $day } · { $method }
-page-renews-no-more = Больше не продлевается: { $day } автопродление отключится, денег не спишем
-page-renewal-stop = Отключить автопродление
-page-renewal-stop-yes = Да, отключить
 
 page-orders-all = Все заказы
 page-section-billing = Платежи
@@ -207,8 +190,6 @@ page-billing-export-hint = Отчёт за месяц, сверка с ЮKassa �
 page-buyer = Кто
 page-order-id = Полный ID заказа
 page-gateway-id = ID в ЮKassa
-page-order-how = Как
-page-by-renewal = автопродление
 page-why-canceled = Причина отмены
 page-gateway-reason = Ответ ЮKassa
 page-to-person = Открыть пользователя

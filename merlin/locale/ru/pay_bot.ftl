@@ -7,7 +7,6 @@ pay-other = Ещё у вас есть план «{ $title }»: до { $at }
 pay-extra-questions = Вопросы сверх плана:
 pay-gift = • { $what }, без срока
 pay-gift-until = • { $what }, до { $at }
-pay-renews = План «{ $title }», автопродление { $at }
 pay-choose = Нужно больше? Выберите план или пакет вопросов.
 pay-pack-text = { $count ->
         [one] { NUMBER($count) } текстовый вопрос
@@ -69,24 +68,13 @@ pay-lasts-pack = • Использовать можно { $days ->
 pay-from = Этот план у вас уже есть. Новые дни начнутся { $at }, когда закончатся нынешние.
 pay-bigger-plan-first = Пока действует «{ $title }», вопросы тратятся из него: он больше.
 pay-price = Цена: { $price }
-pay-price-renewed = Цена: { $price } каждые { $days ->
-        [one] { NUMBER($days) } день
-        [few] { NUMBER($days) } дня
-       *[many] { NUMBER($days) } дней
-    }. Автопродление можно отключить: /plan
 pay-button-buy = Купить за { $price }
 pay-button-roubles = Оплатить на сайте: { $price }
-pay-button-renewal = Автопродление «{ $title }»
-pay-button-subscribe = Подписаться за { $price }
 pay-button-order = Оплатить «{ $title }» · { $price }
 pay-button-purchases = Заказы этого человека
 pay-invoice-below = Счёт ниже
 pay-invoice-above = Счёт уже в чате, он чуть выше
 pay-no-invoice = Telegram сейчас не смог выставить счёт. Деньги не списаны; нажмите ещё раз чуть позже.
-pay-subscribe = План «{ $title }» за { $price } каждые 30 дней.
-
-    Нажмите на кнопку: Telegram покажет сумму и попросит подтвердить. Автопродление можно отключить в любой день: /plan. Оплаченные дни останутся у вас.
-pay-renews-already = У этого плана уже включено автопродление. Отключить его можно в /plan.
 pay-refused-unknown = Заказ не найден. Звёзды не списаны. Планы и пакеты: /plan
 pay-refused-not-yours = Этот счёт выставлен другому человеку. Звёзды не списаны; свой счёт вы получите в /plan
 pay-refused-blocked = Администратор закрыл вам доступ. Звёзды не списаны.
@@ -97,11 +85,6 @@ pay-refused-broken = У меня что-то сломалось. Звёзды н
 pay-no-orders = Заказов у вас ещё нет.
 pay-orders = Ваши заказы, новые сверху:
 pay-order = • { $at } · «{ $title }» · { $price } · { $state } · № { $number }
-pay-ask-stop = План «{ $title }» продлится автоматически { $at }, { $gateway ->
-        [stars] звёздами Telegram
-       *[yookassa] с сохранённой карты или кошелька
-    }. Отключить автопродление? Оплаченные дни останутся у вас.
-pay-stopped = Автопродление плана «{ $title }» отключено. Оплаченные дни остаются у вас.
 pay-left = [Осталось { $period ->
         [beyond] всего
         [day] на сегодня
@@ -120,7 +103,6 @@ pay-left-none = [Это был последний { $kind ->
 pay-bought = Последние заказы этого человека:
 notice-stars-unknown = Пришла оплата звёздами без заказа: { NUMBER($stars) } ⭐ от пользователя { $user }, платёж { $charge }, в счёте указано «{ $payload }». Ничего не выдано; пользователю отправлено уведомление, что вы разберётесь.
 notice-stars-odd = Пришла ваша оплата, { NUMBER($stars) } ⭐, но заказа к ней нет. Разбираемся; если за день не ответим, напишите: /paysupport
-notice-stars-subscribed-twice = Вы оформили подписку на план «{ $ru }» дважды. Прежнюю подписку отключаем: Telegram будет списывать звёзды раз в месяц. Дни за обе оплаты остаются у вас. Если одну оплату нужно вернуть, напишите: /paysupport
 notice-stars-left = Telegram сообщил о возврате { NUMBER($stars) } ⭐ пользователю { $user } по платежу { $charge }, которого нет в наших записях.
 notice-stars-missing = Платёж звёздами { $charge } есть в наших записях, а Telegram его не показывает. Сверьте: merlin billing reconcile
 notice-payment-unread = Telegram сообщил о платеже пользователя { $user }, который не удалось прочитать (обновление { $update }). Ничего не выдано.
@@ -134,4 +116,3 @@ pay-gateway-stars = Звёзды Telegram
 pay-gateway-yookassa = ЮKassa
 admin-payments = 💳 Платежи
 notice-stars-refused = Telegram не вернул { $amount } по заказу { $purchase }: { $reason }. Ничего не отозвано.
-notice-stars-run-on = Человек удалил свои данные, а отмену его подписки звёздами ({ $charge }) Telegram не подтвердил. Если по ней придёт оплата, верните её.

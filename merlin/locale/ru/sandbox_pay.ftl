@@ -6,7 +6,6 @@ pay-page-demo = демо
 pay-page-skip = К оплате
 pay-page-language = In English
 pay-page-about = Это демо вместо ЮKassa: деньги не списываются, карта не нужна.
-pay-page-saves = Продавец просит запомнить способ оплаты, чтобы продлевать покупку.
 pay-page-pay = Оплатить { $sum }
 pay-page-decline-title = Или отклонить оплату
 pay-page-reason = Причина отказа

@@ -52,7 +52,7 @@ PipelineReader = Callable[[str], Mapping[str, object]]
 ACTS = frozenset(
     {
         *("say", "start", "paste", "edit", "forward", "press", "react"),
-        *("make_topic", "pay", "renew"),
+        *("make_topic", "pay"),
     }
 )
 
@@ -85,12 +85,9 @@ class ControlSide:
                 web.view_route("/control/chats", self._chats),
                 web.view_route("/control/menu", actions.menu),
                 web.view_route("/control/wallet", lambda person: {"stars": actions.stars(person)}),
-                web.view_route("/control/invoice", self._invoice),
                 Route("/", self._show),
                 # Deep links to the bot, like t.me/<bot>?start=…
                 Route(f"/{BOT_NAME}", self._show),
-                # Links created by createInvoiceLink.
-                Route("/invoice/{slug}", self._show),
                 Route("/texts/{language}.json", self._texts),
                 Route("/control/files/{file_id}", self._file),
                 Route("/control/pipeline", self._pipeline),
@@ -250,9 +247,3 @@ class ControlSide:
                 for chat in chats
             ]
         return values
-
-    def _invoice(self, slug: str) -> dict[str, Any]:
-        """Return the invoice behind a link; empty for an unknown one."""
-        invoice = self._world.invoices.get(slug, {})
-        fields = ("title", "description", "total_amount", "period")
-        return {name: invoice[name] for name in fields if name in invoice}

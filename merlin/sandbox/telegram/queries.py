@@ -40,7 +40,6 @@ async def answer_callback_query(world: World, arguments: Arguments) -> bool:
     return True
 
 
-PERIOD_S = 2_592_000
 MAX_TRANSACTIONS = 100
 
 
@@ -49,12 +48,8 @@ def balance(world: World, person_id: int) -> int:
     return world.stars.get(person_id, FIRST_STARS)
 
 
-def pay(world: World, person: Person, invoice: Mapping[str, Any], charge: str = "") -> int:
-    """Pay the bot in Stars; return the update_id.
-
-    `invoice` has `total_amount`, `payload`, and `period` for a subscription. `charge` is the first
-    payment of a subscription that is renewed.
-    """
+def pay(world: World, person: Person, invoice: Mapping[str, Any]) -> int:
+    """Pay the bot in Stars; return the update_id. `invoice` has `total_amount` and `payload`."""
     charge_id = f"stx{secrets.token_urlsafe(24)}"
     payment: dict[str, Any] = {
         "currency": "XTR",
@@ -63,27 +58,9 @@ def pay(world: World, person: Person, invoice: Mapping[str, Any], charge: str = 
         "telegram_payment_charge_id": charge_id,
         "provider_payment_charge_id": f"{person.person_id}_{charge_id[-6:]}",
     }
-    if invoice.get("period"):
-        payment |= _extend_subscription(world, person, invoice, charge or charge_id)
     _record_transaction(world, person, payment, is_in=True)
     message = world.post(person, person.as_user(), successful_payment=payment)
     return world.add_update("message", message)
-
-
-def _extend_subscription(
-    world: World, person: Person, invoice: Mapping[str, Any], charge: str
-) -> dict[str, Any]:
-    """Start or extend a subscription; return the additional fields of its payment."""
-    subscription = world.subscriptions.get(charge)
-    starts_at = max(subscription["until"] if subscription else 0, int(time.time()))
-    until = starts_at + int(invoice["period"])
-    state = {"person_id": person.person_id, "until": until, "is_canceled": False}
-    invoice_fields = {
-        name: invoice[name] for name in ("title", "total_amount", "payload", "period")
-    }
-    world.record("subscription", charge=charge, subscription={**invoice_fields, **state})
-    values: dict[str, Any] = {"is_recurring": True, "subscription_expiration_date": until}
-    return values if subscription else values | {"is_first_recurring": True}
 
 
 def _record_transaction(
@@ -95,8 +72,6 @@ def _record_transaction(
         "user": person.as_user(),
         "invoice_payload": payment["invoice_payload"],
     }
-    if is_in and "subscription_expiration_date" in payment:
-        partner["subscription_period"] = PERIOD_S
     transaction = {
         "id": payment["telegram_payment_charge_id"],
         "amount": payment["total_amount"],
@@ -148,22 +123,10 @@ async def get_star_transactions(world: World, arguments: Arguments) -> dict[str,
     return {"transactions": world.transactions[offset : offset + limit]}
 
 
-async def edit_user_star_subscription(world: World, arguments: Arguments) -> bool:
-    """Answer editUserStarSubscription: cancel a subscription, or resume it."""
-    charge = arguments.text("telegram_payment_charge_id")
-    subscription = world.subscriptions.get(charge)
-    if subscription is None or subscription["person_id"] != arguments.integer("user_id"):
-        raise bad_request("CHARGE_NOT_FOUND")
-    changed = {**subscription, "is_canceled": arguments.flag("is_canceled")}
-    world.record("subscription", charge=charge, subscription=changed)
-    return True
-
-
 CHECKOUT_TIMEOUT_S = 10.0
 # Fields of an invoice stored with its pre-checkout query.
-CHECKOUT_FIELDS = ("title", "period", "chat_id", "message_id")
+CHECKOUT_FIELDS = ("chat_id", "message_id")
 MAX_STARS = 25_000
-MAX_STARS_RENEWED = 10_000
 _MAX_LENGTHS = {"title": 32, "description": 255}
 _PAYLOAD_BYTES = 128
 
@@ -171,7 +134,7 @@ _PAYLOAD_BYTES = 128
 async def send_invoice(world: World, arguments: Arguments) -> dict[str, Any]:
     """Answer sendInvoice: in Stars (XTR) only, with Telegram's limits."""
     target_chat(world, arguments)
-    amount = _check_price(arguments, MAX_STARS)
+    amount = _check_price(arguments)
     names = ("title", "description", "start_parameter")
     values = {name: arguments.text(name) for name in names}
     invoice = {**values, "currency": "XTR", "total_amount": amount}
@@ -182,20 +145,7 @@ async def send_invoice(world: World, arguments: Arguments) -> dict[str, Any]:
     return message
 
 
-async def create_invoice_link(world: World, arguments: Arguments) -> str:
-    """Answer createInvoiceLink; a subscription's period must be thirty days."""
-    period = arguments.integer("subscription_period")
-    if period not in {0, PERIOD_S}:
-        raise bad_request("SUBSCRIPTION_PERIOD_INVALID")
-    amount = _check_price(arguments, MAX_STARS_RENEWED if period else MAX_STARS)
-    slug = secrets.token_urlsafe(16)
-    fields = {name: arguments.text(name) for name in ("title", "description", "payload")}
-    invoice = {**fields, "total_amount": amount, "currency": "XTR", "period": period}
-    world.record("invoice", slug=slug, invoice=invoice)
-    return f"{arguments.address}invoice/{slug}"
-
-
-def _check_price(arguments: Arguments, max_amount: int) -> int:
+def _check_price(arguments: Arguments) -> int:
     """Return the price of an invoice. Raises BotApiError for an invalid invoice."""
     for name, max_length in _MAX_LENGTHS.items():
         if not 1 <= len(arguments.text(name)) <= max_length:
@@ -206,7 +156,7 @@ def _check_price(arguments: Arguments, max_amount: int) -> int:
         raise bad_request("CURRENCY_INVALID")
     prices = arguments.parse("prices")
     amount = int(prices[0]["amount"])
-    if len(prices) != 1 or arguments.text("provider_token") or not 1 <= amount <= max_amount:
+    if len(prices) != 1 or arguments.text("provider_token") or not 1 <= amount <= MAX_STARS:
         raise bad_request("STARS_INVOICE_INVALID")
     return amount
 
@@ -239,10 +189,8 @@ def _complete_payment(world: World, query_id: str, person_id: int) -> None:
     query = world.queries[query_id].update
     checkout = world.checkouts.get(query_id, {})
     invoice = {
-        "title": checkout.get("title", ""),
         "total_amount": query["total_amount"],
         "payload": query["invoice_payload"],
-        "period": checkout.get("period", 0),
     }
     pay(world, world.people[person_id], invoice)
     logged = world.messages.get(checkout.get("chat_id", 0), {}).get(checkout.get("message_id", 0))

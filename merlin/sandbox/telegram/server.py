@@ -149,11 +149,9 @@ METHODS: Mapping[str, Method] = {
     "editMessageReplyMarkup": messages.edit_message_reply_markup,
     "answerCallbackQuery": queries.answer_callback_query,
     "sendInvoice": queries.send_invoice,
-    "createInvoiceLink": queries.create_invoice_link,
     "answerPreCheckoutQuery": queries.answer_pre_checkout_query,
     "refundStarPayment": queries.refund_star_payment,
     "getStarTransactions": queries.get_star_transactions,
-    "editUserStarSubscription": queries.edit_user_star_subscription,
     "getChatMember": groups.get_chat_member,
 }
 

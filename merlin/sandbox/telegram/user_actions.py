@@ -37,7 +37,6 @@ from merlin.sandbox.telegram.queries import (
     CHECKOUT_TIMEOUT_S,
     balance,
     invoice_of,
-    pay,
 )
 from merlin.sandbox.telegram.world import (
     ADMIN_STATUSES,
@@ -226,25 +225,20 @@ class UserActions:
             for upload, album_caption in zip(uploads, captions, strict=True)
         ]
 
-    def pay(self, who: str | int, what: str | int = 0, payload: str = "") -> int:
-        """Start paying the invoice of message or slug `what`, by default the newest one.
+    def pay(self, who: str | int, what: int = 0, payload: str = "") -> int:
+        """Start paying the invoice of message `what`, by default the newest one.
 
         The bot gets a pre-checkout query; if it agrees, the Stars move. A paid invoice can be paid
         again, as from two devices at once. `payload` replaces the invoice's own, which no real
         client can do. Raises NotFound, and Refused for too few Stars.
         """
         person = self.person(who)
-        if isinstance(what, str) and not what.isdecimal():
-            if what not in self.world.invoices:
-                raise NotFound(f"no invoice {what}")
-            invoice = self.world.invoices[what]
-        else:
-            sent = self.world.messages.get(person.chat_id, {}).values()
-            invoices = [logged for logged in sent if "invoice" in logged.message]
-            matches = [logged for logged in invoices if int(what) in {0, logged.message_id}]
-            if not matches:
-                raise NotFound("no invoice here")
-            invoice = invoice_of(self.world, matches[-1])
+        sent = self.world.messages.get(person.chat_id, {}).values()
+        invoices = [logged for logged in sent if "invoice" in logged.message]
+        matches = [logged for logged in invoices if int(what) in {0, logged.message_id}]
+        if not matches:
+            raise NotFound("no invoice here")
+        invoice = invoice_of(self.world, matches[-1])
         return self._start_checkout(
             person, {**invoice, **({"payload": payload} if payload else {})}
         )
@@ -280,26 +274,6 @@ class UserActions:
     @staticmethod
     def _text(person: Person, key: str) -> str:
         return text(language_of(person.language_code), key)
-
-    def renew(self, who: str | int, charge: str = "") -> int:
-        """Make the next payment of a subscription due now; by default of the newest one.
-
-        Raises NotFound, and Refused for a cancelled subscription.
-        """
-        person = self.person(who)
-        subscriptions = {
-            first_charge: subscription
-            for first_charge, subscription in self.world.subscriptions.items()
-            if subscription["person_id"] == person.person_id and charge in {"", first_charge}
-        }
-        if not subscriptions:
-            raise NotFound("no such subscription")
-        first_charge, subscription = list(subscriptions.items())[-1]
-        if subscription["is_canceled"]:
-            raise Refused("this subscription is stopped")
-        if balance(self.world, person.person_id) < subscription["total_amount"]:
-            raise Refused(self._text(person, "chat-page-few-stars"))
-        return pay(self.world, person, subscription, first_charge)
 
     def press(
         self, who: str | int, wanted: str, message_id: int = 0, *, forged: bool = False

@@ -226,10 +226,7 @@ class World:
     # Balances that differ from FIRST_STARS; all transactions, oldest first.
     stars: dict[int, int] = field(default_factory=dict)
     transactions: list[dict[str, Any]] = field(default_factory=list)
-    # Invoices behind links by slug, subscriptions by their first charge.
-    invoices: dict[str, dict[str, Any]] = field(default_factory=dict)
-    subscriptions: dict[str, dict[str, Any]] = field(default_factory=dict)
-    # Invoice fields of each pre-checkout query: `title`, `period`, `chat_id` and `message_id`.
+    # The invoice of each pre-checkout query: its `chat_id` and `message_id`.
     checkouts: dict[str, dict[str, Any]] = field(default_factory=dict)
     listeners: list[Listener] = field(default_factory=list)
     last_message_id: int = 0
@@ -328,12 +325,6 @@ class World:
     def _apply_stars(self, person_id: int, count: int, transaction: dict[str, Any]) -> None:
         self.stars[person_id] = self.stars.get(person_id, FIRST_STARS) + count
         self.transactions.append(transaction)
-
-    def _apply_invoice(self, slug: str, invoice: dict[str, Any]) -> None:
-        self.invoices[slug] = invoice
-
-    def _apply_subscription(self, charge: str, subscription: dict[str, Any]) -> None:
-        self.subscriptions[charge] = subscription
 
     def _apply_checkout(self, query_id: str, about: dict[str, Any]) -> None:
         self.checkouts[query_id] = about

@@ -1,4 +1,4 @@
-"""A stand-in of YooKassa's API v3: payments, refunds, receipts, saved methods, notifications.
+"""A stand-in of YooKassa's API v3: payments, refunds, receipts, notifications.
 
 It validates requests as YooKassa does, honours Idempotence-Keys, and lets a person, a test or a
 configured rule decide how each payment ends. No real money moves, and its page says so.

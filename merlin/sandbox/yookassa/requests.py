@@ -100,10 +100,7 @@ class _Redirect(_Body):
 
 
 class PaymentRequest(_Body):
-    """Body of `POST /payments`.
-
-    Without a `payment_method_id` the customer pays on a page and returns to `return_url`.
-    """
+    """Body of `POST /payments`; the customer pays on a page and returns to `return_url`."""
 
     amount: Money
     description: str = Field("", max_length=128)
@@ -112,23 +109,19 @@ class PaymentRequest(_Body):
         Annotated[str, StringConstraints(max_length=512)],
     ] = Field({}, max_length=16)
     capture: bool = False
-    confirmation: _Redirect | None = None
-    payment_method_id: str = Field("", max_length=64)
-    save_payment_method: bool = False
+    confirmation: _Redirect
     receipt: Receipt | None = None
 
     @model_validator(mode="after")
     def _check_consistency(self) -> PaymentRequest:
-        if self.confirmation is None and not self.payment_method_id:
-            raise ValueError("Confirmation or payment_method_id is needed")
         if self.receipt is not None:
             self.receipt.check_sum(self.amount.kopecks)
         return self
 
     @property
     def return_url(self) -> str:
-        """Return where the customer returns after paying, "" for a payment without a page."""
-        return str(self.confirmation.return_url) if self.confirmation else ""
+        """Return where the customer returns after paying."""
+        return str(self.confirmation.return_url)
 
 
 class CaptureRequest(_Body):

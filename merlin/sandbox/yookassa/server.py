@@ -206,7 +206,7 @@ class YooKassaStandIn(ApiStandIn):
 
     async def _show(self, request: Request) -> Response:
         payment = self._find_payment(request)
-        if payment is None or not payment.request.return_url:
+        if payment is None:
             return self._page(request, "pay_home.html", 404, payments=None)
         template = "pay.html" if payment.status == PENDING else "pay_ended.html"
         # Its forms redirect to the shop's return URL, so the CSP must allow that origin.

@@ -1,4 +1,4 @@
-"""State and transitions of payments, refunds, receipts and saved methods; no HTTP.
+"""State and transitions of payments, refunds, receipts; no HTTP.
 
 Everything here runs in the server's thread. `on_change` is called with the API's event name and the
 object. The state is stored in one JSON file.
@@ -42,13 +42,11 @@ class Behaviour:
     """What happens automatically.
 
     `outcome` is how a new payment with a page ends: "" waits for the payer, else "paid",
-    "declined" or a decline reason. `renewal` is the same for a payment by a saved method, `refund`
-    for a refund ("pending": stays open). `notifications` are posted at once or never. An
-    Idempotence-Key is valid for `key_s` seconds.
+    "declined" or a decline reason. `refund` is the same for a refund ("pending": stays open).
+    `notifications` are posted at once or never. An Idempotence-Key is valid for `key_s` seconds.
     """
 
     outcome: str = ""
-    renewal: str = PAID
     refund: str = SUCCEEDED
     notifications: Literal["at-once", "never"] = "at-once"
     is_test: bool = True
@@ -71,8 +69,6 @@ class Payment:
     taken: int = 0
     returned: int = 0
     captured_at: datetime | None = None
-    method_id: str = ""
-    is_method_saved: bool = False
     canceled_by: str = ""
     reason: str = ""
 
@@ -88,14 +84,6 @@ class Payment:
             "paid": self.status in {WAITING_FOR_CAPTURE, SUCCEEDED},
             "metadata": dict(self.request.metadata),
         }
-        if self.method_id:
-            payment["payment_method"] = {
-                "type": "bank_card",
-                "id": self.method_id,
-                "saved": self.is_method_saved,
-                "title": "Bank card *4444",
-                "card": {"last4": "4444", "card_type": "MasterCard"},
-            }
         if self.captured_at is not None:
             payment["captured_at"] = api_time(self.captured_at)
             payment["refunded_amount"] = money(self.returned)
@@ -138,7 +126,7 @@ def api_time(at: datetime) -> str:
 
 
 class State(BaseModel):
-    """The stored state; `methods` maps saved payment methods to False when revoked.
+    """The stored state.
 
     `keys` maps each Idempotence-Key to its request, its response and the time of use.
     """
@@ -146,7 +134,6 @@ class State(BaseModel):
     payments: dict[str, Payment] = {}
     refunds: dict[str, Refund] = {}
     receipts: list[Json] = []
-    methods: dict[str, bool] = {}
     keys: dict[str, tuple[Json, Json, datetime]] = {}
 
 
@@ -191,22 +178,12 @@ class Shop:
 
     def create(self, request: PaymentRequest, pages: str) -> Payment:
         """Create a payment; `pages` is the URL prefix of payment pages. Raises ShopError."""
-        if request.payment_method_id and request.payment_method_id not in self.state.methods:
-            raise bad_request("payment_method_id", "Payment method doesn't exist or is not saved")
         now = utc_now()
         payment = Payment(new_id(now), request, now, is_test=self.behaviour.is_test)
         self.state.payments[payment.payment_id] = payment
-        if request.payment_method_id:
-            payment.method_id = request.payment_method_id
-            payment.is_method_saved = self.state.methods[payment.method_id]
-            if not payment.is_method_saved:
-                self._cancel_payment(payment, "permission_revoked")
-            elif self.behaviour.renewal != PENDING:
-                self.choose(payment.payment_id, self.behaviour.renewal)
-        else:
-            payment.page_url = f"{pages}{payment.payment_id}"
-            if self.behaviour.outcome:
-                self.choose(payment.payment_id, self.behaviour.outcome)
+        payment.page_url = f"{pages}{payment.payment_id}"
+        if self.behaviour.outcome:
+            self.choose(payment.payment_id, self.behaviour.outcome)
         return payment
 
     def find(self, reference: str) -> Payment:
@@ -229,17 +206,11 @@ class Shop:
             raise ValueError(f"payment {payment.payment_id} is {payment.status}")
         if outcome != PAID:
             self._cancel_payment(payment, (reason or GENERAL) if outcome == DECLINED else outcome)
+        elif payment.request.capture:
+            self._capture_payment(payment, payment.request.amount.kopecks)
         else:
-            if not payment.method_id:
-                payment.method_id = payment.payment_id  # as YooKassa does
-                payment.is_method_saved = payment.request.save_payment_method
-            if payment.is_method_saved:
-                self.state.methods.setdefault(payment.method_id, True)
-            if payment.request.capture:
-                self._capture_payment(payment, payment.request.amount.kopecks)
-            else:
-                payment.status = WAITING_FOR_CAPTURE
-                self._notify("payment.waiting_for_capture", payment.as_json())
+            payment.status = WAITING_FOR_CAPTURE
+            self._notify("payment.waiting_for_capture", payment.as_json())
         self.save()
         return payment.as_json()
 

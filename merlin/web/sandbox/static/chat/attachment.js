@@ -1,9 +1,8 @@
 // Files, photos, voices and invoices in a bubble.
 
 import { el, icon, wave } from "./dom.js";
-import { act, fileUrl } from "./server.js";
+import { fileUrl } from "./server.js";
 import { lengthOf, sizeOf, t } from "./texts.js";
-import { toast } from "./toast.js";
 
 // A small picture that opens the whole one.
 function photo(sizes) {
@@ -54,18 +53,6 @@ function invoice(sent, isPaid) {
   return el("div", { class: "invoice" }, text, ...[price, paid].filter(Boolean));
 }
 
-// A payment; what is paid every month can be paid again at once, for whoever tries things out.
-function payment(message) {
-  const { successful_payment: sent, from } = message;
-  const words = el("div", { class: "text" }, `${t("paid")}: ⭐ ${sent.total_amount}`);
-  if (!sent.is_recurring) return words;
-  const again = el("button", { class: "btn small", type: "button" }, icon("run"), t("renew-now"));
-  again.addEventListener("click", () => {
-    act(String(from.id), "renew", {}).catch((error) => toast(error.message));
-  });
-  return el("div", {}, words, again);
-}
-
 // Return what a message carries besides text, or null.
 export function attachment(message) {
   if (message.photo) return photo(message.photo);
@@ -73,7 +60,10 @@ export function attachment(message) {
   if (message.voice ?? message.audio) return voice(message.voice ?? message.audio);
   if (message.video_note ?? message.video) return video(message.video_note ?? message.video);
   if (message.invoice) return invoice(message.invoice, message.receipt);
-  if (message.successful_payment) return payment(message);
+  if (message.successful_payment) {
+    const stars = `${t("paid")}: ⭐ ${message.successful_payment.total_amount}`;
+    return el("div", { class: "text" }, stars);
+  }
   if (message.refunded_payment) {
     const stars = `${t("refunded")}: ⭐ ${message.refunded_payment.total_amount}`;
     return el("div", { class: "text" }, stars);

@@ -2,7 +2,7 @@
 
 import { el, icon } from "./dom.js";
 import { copy } from "./entities.js";
-import { askForLink, askForMessage, invoiceAt } from "./pay.js";
+import { askForMessage } from "./pay.js";
 import { send } from "./server.js";
 import { t } from "./texts.js";
 import { toast } from "./toast.js";
@@ -39,15 +39,7 @@ function key(place, message, button) {
   const url = button.url ?? button.web_app?.url;
   if (url) {
     const link = { class: kind, href: url, target: "_blank", rel: "noreferrer noopener" };
-    const slug = invoiceAt(url);
-    if (!slug) return el("a", link, button.text, icon("out"));
-    // As in Telegram, an invoice opens where one is.
-    const opens = el("a", { class: kind, href: url }, button.text);
-    opens.addEventListener("click", (event) => {
-      event.preventDefault();
-      askForLink(place, slug);
-    });
-    return opens;
+    return el("a", link, button.text, icon("out"));
   }
   const made = el("button", { class: kind, type: "button" }, button.text);
   if (button.copy_text) made.prepend(icon("file"));

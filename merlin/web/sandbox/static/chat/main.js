@@ -6,7 +6,7 @@ import { changeDraft, compose, sendText } from "./compose.js";
 import { offerLink } from "./link.js";
 import { Log } from "./log.js";
 import { menuAt, startMenu } from "./menu.js";
-import { offerInvoice, showStars } from "./pay.js";
+import { showStars } from "./pay.js";
 import { watchPipeline } from "./pipeline.js";
 import { listen, readLog } from "./server.js";
 import { t } from "./texts.js";
@@ -104,7 +104,6 @@ async function opened() {
   try {
     await refreshChats();
     await Promise.all(known.map(load));
-    await offerInvoice(() => current);
     offline.textContent = "";
   } catch {
     tellLost();

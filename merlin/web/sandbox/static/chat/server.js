@@ -35,7 +35,6 @@ export async function readLog(chatId) {
 export const readChats = () => read("chats");
 export const readMenu = (place) => read("menu", { person: place });
 export const readWallet = (person) => read("wallet", { person });
-export const readInvoice = (slug) => read("invoice", { slug });
 export const readPipeline = () => read("pipeline");
 
 export function fileUrl(id) {

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from merlin.billing.quota import Source, plan_of
-from merlin.billing.subscriptions import Term
+from merlin.billing.terms import Term
 from merlin.db.audit import Audit
 from tests.billing.plan_shop import ANNA, BORIS
 
