@@ -4,8 +4,7 @@ A Telegram update is stored before it is acknowledged, so none is lost. The payl
 hooks is not trusted: a call only triggers a request to the service itself. It must prove that the
 sender knows the hook's secret, in the form of that service:
 
-    X-Hub-Signature-256: sha256=…        GitHub, Gitea, Forgejo; Bitbucket without "-256"
-    X-Gitea-Signature: …                 Gitea; Forgejo, Gogs by their own names
+    X-Hub-Signature-256: sha256=…        GitHub, Gitea, Forgejo
     X-Gitlab-Token: …                    GitLab, the secret itself
     webhook-id, -timestamp, -signature   Standard Webhooks: OpenAI, GitLab
 
@@ -107,8 +106,7 @@ def daemon_request(services: ApiServices, kind: RequestKind) -> Callable[[], Awa
     return partial(services.store.do, ask)
 
 
-_PREFIXED = ("x-hub-signature-256", "x-hub-signature")
-_PLAIN = ("x-gitea-signature", "x-forgejo-signature", "x-gogs-signature")
+_SIGNATURE = "x-hub-signature-256"
 _TOKEN = "x-gitlab-token"  # noqa: S105 - a header's name
 _FORWARDED = ("x-forwarded-for", "forwarded")
 
@@ -126,14 +124,9 @@ def is_from_network(request: Request, networks: tuple[str, ...]) -> bool:
 
 def is_authentic(secrets: Sequence[str], headers: Mapping[str, str], body: bytes) -> bool:
     """Return whether the headers prove one of these secrets; compares in constant time."""
-    prefix, signatures = "sha256=", [headers.get(name, "") for name in _PLAIN]
-    signed = (headers.get(name, "") for name in _PREFIXED)
-    signatures += [
-        signature.removeprefix(prefix) for signature in signed if signature.startswith(prefix)
-    ]
     for secret in secrets:
         digest = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-        is_digest = any(_is_same(signature, digest) for signature in signatures)
+        is_digest = _is_same(headers.get(_SIGNATURE, ""), f"sha256={digest}")
         is_token = _is_same(headers.get(_TOKEN, ""), secret)
         if is_digest or is_token or is_signed(secret, headers, body):
             return True

@@ -185,14 +185,11 @@ def unmoved(tmp_path_factory):
     "headers",
     [
         {"X-Hub-Signature-256": f"sha256={signature_headers(WORD)}"},
-        {"X-Hub-Signature": f"sha256={signature_headers(WORD)}"},
-        {"X-Gitea-Signature": signature_headers(WORD)},
-        {"X-Forgejo-Signature": signature_headers(WORD)},
         {"X-Gitlab-Token": WORD},
         {"X-Gitlab-Token": "an-older-word"},
         lambda: standard_headers(WORD),
     ],
-    ids=["github", "bitbucket", "gitea", "forgejo", "gitlab", "older", "standard"],
+    ids=["github", "gitlab", "older", "standard"],
 )
 def test_git_hook_accepts_the_secret_of_every_git_host(guarded, headers):
     sent_headers = headers() if callable(headers) else headers
@@ -223,7 +220,7 @@ def test_provider_hook_accepts_standard_webhooks_signatures(guarded, at):
         {"X-Hub-Signature-256": f"sha256={signature_headers(WORD, b'another body')}"},
         {"X-Hub-Signature-256": "sha256="},
         {"X-Hub-Signature-256": "sha256=\xe9"},
-        {"X-Gitea-Signature": ""},
+        {"X-Hub-Signature": f"sha256={signature_headers(WORD)}"},
         {"X-Gitlab-Token": ""},
         {"X-Gitlab-Token": WORD + "x"},
         lambda: standard_headers("another"),
