@@ -150,7 +150,9 @@ def _read_walk(traced: Path, root: Path, phase: str, verb: str) -> Walk:
     idle = set(_lines(traced / f"idle.{verb}"))
     called = [line for line in _lines(traced / f"{phase}.{verb}") if line not in idle]
     paths = (Path(line.partition(":")[0]) for line in called)
-    files = (str(path.relative_to(root / "merlin")) for path in paths)
+    # A library's path has "merlin" in it too, where the tree lies below such a folder.
+    package = root / "merlin"
+    files = (str(path.relative_to(package)) for path in paths if path.is_relative_to(package))
     return Walk(list(dict.fromkeys(files)))
 
 
