@@ -35,7 +35,7 @@ from merlin.core.errors import (
     PaymentError,
     Refused,
 )
-from merlin.core.i18n import text
+from merlin.core.i18n import cut, text
 from merlin.core.log import get_logger, redact
 from merlin.core.server import read_chunks
 from merlin.core.web.browser import language_of_header
@@ -71,48 +71,8 @@ def headers_of(language: str) -> dict[str, str]:
 
 MAX_ERRORS = 20
 _PLACES = frozenset({"body", "query", "path", "header", "cookie"})
-# pydantic's error type -> text key and the context values it takes.
-_WORDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "missing": ("missing", ()),
-    "extra_forbidden": ("extra", ()),
-    "json_invalid": ("json", ()),
-    "model_type": ("object", ()),
-    "model_attributes_type": ("object", ()),
-    "dict_type": ("object", ()),
-    "list_type": ("list", ()),
-    "string_type": ("string", ()),
-    "string_or_list": ("string-or-list", ()),
-    "string_unicode": ("unicode", ()),
-    "int_type": ("integer", ()),
-    "int_parsing": ("integer", ()),
-    "int_parsing_size": ("integer", ()),
-    "int_from_float": ("integer", ()),
-    "float_type": ("number", ()),
-    "float_parsing": ("number", ()),
-    "finite_number": ("number", ()),
-    "bool_type": ("boolean", ()),
-    "bool_parsing": ("boolean", ()),
-    "greater_than_equal": ("at-least", ("ge",)),
-    "greater_than": ("more-than", ("gt",)),
-    "less_than_equal": ("at-most", ("le",)),
-    "less_than": ("less-than", ("lt",)),
-    "string_too_short": ("too-short", ("min_length",)),
-    "string_too_long": ("too-long", ("max_length",)),
-    "too_short": ("too-few", ("min_length",)),
-    "too_long": ("too-many", ("max_length",)),
-    "title": ("title", ("max_length",)),
-    "example_parts": ("example-parts", ()),
-    "material_source": ("material-source", ()),
-    "repeated": ("repeated", ()),
-    "enum": ("one-of", ("expected",)),
-    "literal_error": ("one-of", ("expected",)),
-    "character": ("character", ("code", "line")),
-    "https": ("https", ()),
-    "union_tag_invalid": ("kind", ("discriminator", "expected_tags")),
-    "union_tag_not_found": ("no-kind", ("discriminator",)),
-}
-# Part of pydantic's message about invalid JSON -> text key; lone surrogates have several messages.
-_JSON_FAULTS = {"recursion": "deep", "hex escape": "unicode", "unicode": "unicode"}
+# Errors of ours, with their texts `api-wrong-<type>`; all others have pydantic's own words.
+_OWN = frozenset({"title", "example_parts", "material_source", "repeated", "character", "https"})
 
 
 def validation_errors(errors: Sequence[Mapping[str, Any]], language: str) -> list[dict[str, str]]:
@@ -125,37 +85,29 @@ def _validation_error(error: Mapping[str, Any], language: str) -> dict[str, str]
     context = error.get("ctx", {})
     kind = error["type"]
     if kind == "string_pattern_mismatch":
-        kind, context = _pattern_fault(error["input"], context["pattern"])
-    key, names = _WORDS.get(kind, ("plain", ()))
+        kind, context = _pattern_fault(error["input"], context)
     if kind == "json_invalid":
         path = []  # pydantic reports a byte offset, which is no pointer
-        fault = str(context.get("error", ""))
-        key = next((word for part, word in _JSON_FAULTS.items() if part in fault), key)
-    # Passed as text: Fluent would group the digits of ids and bounds. The English "or" in
-    # pydantic's list of values is removed, as is the fraction of a bound that is whole.
-    arguments = {
-        name.replace("_", ""): str(context.get(name, ""))
-        .replace("' or '", "', '")
-        .removesuffix(".0")
-        for name in names
-    }
+    own = f"api-wrong-{kind.replace('_', '-')}"
+    detail = text(language, own, **context) if kind in _OWN else f"{cut(error['msg'], 500)}."
     return {
         "place": place if place in _PLACES else "body",
         "pointer": "".join(f"/{_token(step)}" for step in path),
-        "detail": text(language, f"api-wrong-{key}", **arguments),
+        "detail": detail,
     }
 
 
-def _pattern_fault(value: str, pattern: str) -> tuple[str, Mapping[str, object]]:
+def _pattern_fault(value: str, context: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
     """Return the type and context of the error of a text that does not match a pattern.
 
     It names the first invisible character that the pattern never matches, with its line.
     """
+    pattern: str = context["pattern"]
     for position, character in enumerate(value):
         if not (character.isprintable() or re.search(pattern, character)):
-            line = value.count("\n", 0, position) + 1
+            line = str(value.count("\n", 0, position) + 1)
             return "character", {"code": f"U+{ord(character):04X}", "line": line}
-    return ("https" if pattern.startswith("^https://") else "plain"), {}
+    return ("https" if pattern.startswith("^https://") else "string_pattern_mismatch"), context
 
 
 def _token(part: object) -> str:
@@ -265,8 +217,8 @@ def add_problems(app: FastAPI) -> None:
     async def handle_http_error(request: Request, error: HTTPException) -> Response:
         status = HTTPStatus(error.status_code)
         if status is HTTPStatus.BAD_REQUEST:  # a body that FastAPI could not decode
-            fault = {"error": str(error.__cause__)}
-            fault_of_body = {"type": "json_invalid", "loc": ("body",), "ctx": fault}
+            fault = f"JSON decode error: {error.__cause__}"
+            fault_of_body = {"type": "json_invalid", "loc": ("body",), "msg": fault}
             return await handle_invalid_request(request, RequestValidationError([fault_of_body]))
         problem = Problem(status, _CODES.get(status, "bad-request"), error.headers)
         return _with_methods(app, request, problem_response(request, problem))

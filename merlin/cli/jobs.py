@@ -37,7 +37,7 @@ from merlin.cli.output import (
 )
 from merlin.config import Config, credential, parse_model_name
 from merlin.core.errors import ConfigError, ProviderError, Refused
-from merlin.core.i18n import text, translate_reason
+from merlin.core.i18n import text
 from merlin.core.money import format_price
 from merlin.core.training_events import describe_event
 from merlin.dataset.changes import Edit
@@ -64,7 +64,7 @@ def list_jobs(
         "job build state=state:job provider outcome",
         json=json,
         empty="jobs-none",
-        outcome=lambda view: view["model"] or translate_reason(language(), view["error"]),
+        outcome=lambda view: view["model"] or view["error"],
     )
 
 
@@ -88,7 +88,6 @@ def show(job: JobNumber = None, config: ConfigPath = DEFAULT, json: AsJson = Fal
     names = ("job", "dataset", "build", "state", "status", "provider", "provider_job", "model")
     metadata = ("trained_tokens", "error", "created_at", "updated_at")
     values["state"] = translate_word("job", view.state)
-    values["error"] = translate_reason(language(), view.error)
     print_pairs({name: values[name] for name in (*names, *metadata)})
     print_list(values["changes"], "at from=from:job to=to:job", json=False)
     print_list(values["checkpoints"], "step model metrics", json=False, metrics=_format_metrics)

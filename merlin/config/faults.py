@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from merlin.core.errors import ConfigError
 from merlin.core.i18n import cut, text
-from merlin.core.reasons import describe_yaml_error
+from merlin.core.yaml_error import describe_yaml_error
 
 # A text by its key, as `core.text` fills it into another one.
 Fault = Mapping[str, object]

@@ -18,7 +18,6 @@ from fluent.runtime.resolver import MAX_PART_LENGTH, Message
 from fluent.syntax import FluentParser
 
 from merlin.core.clock import in_zone
-from merlin.core.reasons import PROVIDER_CODES, find_reason
 
 _NBSP = "\u00a0"
 
@@ -42,7 +41,6 @@ _LOCALE = Path(__file__).parents[1] / "locale"
 
 # A message starts at the beginning of a line; references to others are in braces.
 _KEY = re.compile(r"^([a-zA-Z][\w-]*) *=", re.MULTILINE)
-_REASON_ARGUMENTS = frozenset({"error", "message", "reason", "words"})
 _REFERENCE = re.compile(r"\{ *([a-zA-Z][\w-]*) *\}")
 
 # What babel loads with a language's plural forms and numbers, and no text uses: 3 MB for two
@@ -158,25 +156,10 @@ def _format_text(
     if pattern is None:
         raise KeyError(key)
     values = {name: _format_argument(language, value) for name, value in arguments.items()}
-    for name in _REASON_ARGUMENTS & arguments.keys():
-        if isinstance(arguments[name], str):
-            values[name] = cut(translate_reason(language, str(arguments[name])))
     filled, errors = messages.bundle.format_pattern(pattern, values)
     if errors:
         raise ValueError(f"text {key}: {errors[0]}")
     return str(filled)
-
-
-def translate_reason(language: str, words: str) -> str:
-    """Return a usual message of a library or about a provider in `language`, another unchanged.
-
-    A provider's words are quoted after what its error code means.
-    """
-    key, details = find_reason(words)
-    reason = text(language, f"reason-{key}") if key else words
-    if key and details and key in PROVIDER_CODES.values():
-        return text(language, "reason-quoted", meaning=reason, quotation=details)
-    return f"{reason} ({details})" if key and details else reason
 
 
 def _format_argument(language: str, value: object) -> object:

@@ -20,11 +20,6 @@ from merlin.dataset.yaml_io import MAX_FILE_BYTES
 from merlin.providers.documents import read_workbook
 
 _SEPARATOR = re.compile(r'"?sep=([^\w\s"]|\t)"?\s*', re.IGNORECASE)
-# Part of the library's message -> the reason: only a quote that is not closed makes a cell so long.
-_CSV_ERRORS = {
-    "expected after": "text after a quote",
-    "larger than field limit": "unexpected end of data",
-}
 
 
 def csv_rows(lines: Iterator[str]) -> Iterator[Row | Finding]:
@@ -45,9 +40,7 @@ def csv_rows(lines: Iterator[str]) -> Iterator[Row | Finding]:
             start, end = end + 1, before + reader.line_num
             yield make_row(start, map(_read_csv_cell, cells))
     except csv.Error as error:
-        message = str(error)
-        words = next((words for part, words in _CSV_ERRORS.items() if part in message), message)
-        yield Finding("", end + 1, 1, "import-csv", arguments={"words": shorten(words)})
+        yield Finding("", end + 1, 1, "import-csv", arguments={"words": shorten(str(error))})
 
 
 def _find_line(lines: Iterator[str], number: int) -> tuple[int, str]:
@@ -82,7 +75,7 @@ def workbook_rows(file: BufferedReader) -> Iterator[Row | Finding]:
         lines = read_workbook(content)
     except Refused as error:
         is_damaged = error.key == "media-damaged"
-        lines = [json.dumps("damaged or unusual" if is_damaged else "too much in it")]
+        lines = [json.dumps("damaged" if is_damaged else "too-much")]
     number = 0
     for value in map(json.loads, lines):
         match value:
@@ -92,5 +85,5 @@ def workbook_rows(file: BufferedReader) -> Iterator[Row | Finding]:
                 left = {"sheet": shorten(title), "others": shorten(", ".join(others))}
                 if others:
                     yield Finding("", 1, 1, "import-left-sheets", Severity.WARNING, left)
-            case words:
-                yield Finding("", number + 1, 1, "import-xlsx", arguments={"words": words})
+            case reason:
+                yield Finding("", number + 1, 1, "import-xlsx", arguments={"reason": reason})

@@ -21,7 +21,7 @@ from typing import Any
 
 import yaml
 
-from merlin.core.reasons import describe_yaml_error
+from merlin.core.yaml_error import describe_yaml_error
 from merlin.dataset.finding import Finding, shorten
 
 MAX_FILE_BYTES = 1_000_000

@@ -15,13 +15,17 @@ from zipfile import ZipFile
 
 from openpyxl import load_workbook
 
-from merlin.core.reasons import REASONS
 from merlin.core.table_cells import Row, make_row, parse_heading
 from merlin.providers.document_child import ExtractedText, UnreadableDocument
 
 _MAX_ROWS, _MAX_COLUMNS = 100_000, 100
-# What openpyxl says of other Office files; those of OpenDocument are said to be the same.
-_NO_WORKBOOK = "File contains no valid workbook part"
+# What openpyxl says of another Office file, and what is said below, as the selector of
+# `finding-import-xlsx`.
+_REASONS = {
+    "File contains no valid workbook part": "no-workbook",
+    "no visible sheet has rows": "no-rows",
+    "too many rows": "many-rows",
+}
 
 
 def read_xlsx(content: bytes, most_characters: int) -> ExtractedText:
@@ -46,7 +50,7 @@ def _read_sheet(content: BytesIO) -> Iterator[tuple[str, list[str]] | Row | str]
         with ZipFile(content) as packed:
             members = packed.namelist()
             if "[Content_Types].xml" not in members:
-                yield _NO_WORKBOOK
+                yield "no-workbook"
                 return
             # A second reading takes as long as the first.
             sheets = (name for name in members if name.startswith("xl/worksheets/"))
@@ -58,7 +62,7 @@ def _read_sheet(content: BytesIO) -> Iterator[tuple[str, list[str]] | Row | str]
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 - a damaged file makes the library raise anything
-        yield str(error) if str(error) in REASONS else "damaged or unusual"
+        yield _REASONS.get(str(error), "damaged")
 
 
 # Opens a workbook for its values (`data_only`), or for its formulas.

@@ -163,7 +163,7 @@ def test_body_that_cannot_be_decoded_has_its_error_listed(site, admin, kind):
     make_body, _ = SENT[kind]
     (fault,) = send(site, admin, "add_favourite", make_body("add_favourite")).json()["errors"]
     assert (fault["place"], fault["pointer"]) == ("body", "")
-    assert fault["detail"] in ("Это не JSON.", "Вложено слишком глубоко.")
+    assert "JSON" in fault["detail"]
 
 
 WILD = ["0", "-1", "9" * 40, "1e9", "%00", "%ff", "a%0Ab", "..%2f..%2fetc", "%F0%9F%98%80", "'--"]

@@ -92,41 +92,18 @@ def test_response_never_redirects_to_the_host_header(still_site, path):
 
 
 def make_error(kind, *loc, **context):
-    return {"type": kind, "loc": loc, "msg": "", "input": "secret", "ctx": context}
+    return {"type": kind, "loc": loc, "msg": "Its own words", "input": "secret", "ctx": context}
 
 
 @pytest.mark.parametrize(
     ("error_", "part", "pointer", "detail"),
     [
-        (make_error("missing", "body", "a", 0, "b"), "body", "/a/0/b", "This value is missing."),
-        (make_error("extra_forbidden", "body", "a/b~c"), "body", "/a~1b~0c", "Unknown field."),
-        (make_error("json_invalid", "body", 17), "body", "", "This is not JSON."),
-        (
-            make_error("less_than_equal", "query", "limit", le=100),
-            "query",
-            "/limit",
-            "At most 100.",
-        ),
-        (
-            make_error("string_too_long", "path", "x", max_length=9007199254740991),
-            "path",
-            "/x",
-            "Too long: at most 9007199254740991 characters.",
-        ),
-        (
-            make_error("enum", "body", "x", expected="'a' or 'b'"),
-            "body",
-            "/x",
-            "Must be one of: 'a'",
-        ),
-        (
-            make_error("something_new", "body", "\ud800" * 300),
-            "body",
-            "/" + "?" * 100,
-            "This value",
-        ),
-        (make_error("value_error"), "body", "", "This value is not valid."),
-        (make_error("model_type", "body"), "body", "", "A JSON object is needed."),
+        (make_error("missing", "body", "a", 0, "b"), "body", "/a/0/b", "Its own words."),
+        (make_error("extra_forbidden", "body", "a/b~c"), "body", "/a~1b~0c", "Its own words."),
+        (make_error("json_invalid", "body", 17), "body", "", "Its own words."),
+        (make_error("missing", "body", "\ud800" * 300), "body", "/" + "?" * 100, "Its own words."),
+        (make_error("value_error"), "body", "", "Its own words."),
+        (make_error("repeated", "query", "x"), "query", "/x", "A value is repeated."),
         (
             make_error("string_pattern_mismatch", "body", "x", pattern="^https://"),
             "body",

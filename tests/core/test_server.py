@@ -31,7 +31,7 @@ def test_address_in_use_is_reported_with_its_setting():
         with pytest.raises(ConfigError, match=f"engine.listen: 127.0.0.1:{port}") as caught:
             listen("engine.listen", "127.0.0.1", port)
     message = text("ru", caught.value.key, **caught.value.arguments)
-    assert "этот адрес занят другой программой" in message
+    assert "Address already in use" in message
     assert message.endswith("задайте другой engine.listen")
 
 

@@ -1,17 +1,14 @@
 """Texts by key and language, prices and amounts, times."""
 
-import json
-import re
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
 from merlin.core.clock import from_iso, iso
 from merlin.core.formatted_text import shorten_text
-from merlin.core.i18n import keys, language_of, page_text, text
+from merlin.core.i18n import language_of, page_text, text
 from merlin.core.messages import Usage
 from merlin.core.money import Price, format_cost, format_cost_plainly
-from merlin.core.reasons import GIT_REASONS, PROVIDER_CODES, PROVIDER_REASONS, REASONS
 
 pytestmark = pytest.mark.unit
 
@@ -29,8 +26,6 @@ def test_nearest_language_is_chosen(code, language):
 def test_text_is_formatted_in_the_requested_language():
     assert text("en", "error-provider", message="no") == "The provider refused: no"
     assert text("ru", "error-provider", message="нет") == "Поставщик отказал: нет"
-    busy = text("ru", "error-provider-busy", message="the provider cannot be reached: TimeoutError")
-    assert busy == "Поставщик сейчас не отвечает: нет связи (TimeoutError)"
 
 
 def test_page_has_its_own_text_or_the_one_that_all_pages_share():
@@ -52,42 +47,6 @@ def test_long_argument_is_shortened():
     assert content.startswith("The provider refused: xxx")
     assert content.endswith("x…")
     assert len(content) < 3000
-
-
-@pytest.mark.parametrize(
-    "wrong", ["", "{a", '{"a" 1}', "[1 2]", "1 2", '"a', '"\n"', r'"\q"', "[1,]"]
-)
-def test_json_error_is_translated_into_russian(wrong):
-    with pytest.raises(json.JSONDecodeError) as error:
-        json.loads(wrong)
-    told = text("ru", "finding-import-json", words=error.value.msg)
-    assert not re.search("[a-z]{3}", told), told
-
-
-def test_operating_system_error_is_translated_into_russian(tmp_path):
-    with pytest.raises(IsADirectoryError) as error:
-        tmp_path.read_bytes()
-    assert (
-        text("ru", "config-unreadable", path="a", reason=error.value.strerror)
-        == "a не читается: это папка"
-    )
-    found = (REASONS | GIT_REASONS | PROVIDER_REASONS | PROVIDER_CODES).values()
-    assert {f"reason-{name}" for name in found} <= keys("ru")
-
-
-@pytest.mark.parametrize(
-    ("words", "shown"),
-    [
-        (
-            "invalid_training_file: Line 3 is no JSON.",
-            "поставщик не принял файл для обучения. Ответ поставщика: «Line 3 is no JSON.»",
-        ),
-        ("insufficient_quota", "на счёте у поставщика закончились деньги"),
-        ("a_new_code: Something new.", "a_new_code: Something new."),
-    ],
-)
-def test_known_error_code_is_told_in_russian_with_the_providers_words_as_a_quotation(words, shown):
-    assert text("ru", "verdict-job-failed", job=3, error=words) == f"обучение 3 не удалось: {shown}"
 
 
 def test_missing_text_or_argument_is_an_error():

@@ -361,7 +361,7 @@ def test_path_that_is_no_archive_is_refused_in_the_language_of_the_reader(
 ):
     monkeypatch.setenv("MERLIN_LANGUAGE", "ru")
     (tmp_path / "text").write_text("no archive")
-    for path, reason in ((tmp_path, "это папка"), (tmp_path / "text", "это другой файл")):
+    for path, reason in ((tmp_path, "Is a directory"), (tmp_path / "text", "это другой файл")):
         code, captured = run(capfd, "restore", path, "--config", config_path, "--replace")
         assert (code, reason in captured.err) == (1, True), captured.err
 

@@ -97,6 +97,6 @@ def test_read_only_access_is_reported_without_the_password(server, settings, bat
     rows = fail_to_commit(settings, batch)
     change = rows.get(batch.batch_id)
     assert change.reason == "change-denied"
-    assert "не хватает прав" in text("ru", "change-denied", **change.arguments)
+    assert "право записи" in text("ru", "change-denied", **change.arguments)
     assert "t0ken" not in str(change.arguments)
     assert rows.withdraw(batch.batch_id), "nothing was pushed"

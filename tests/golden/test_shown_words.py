@@ -42,8 +42,8 @@ def read_entries(name):
 
 # Addresses of links and forms; placeholders of orders; names of commands.
 NOT_READ = re.compile(r"\]\([^)]*\)|^form \w+ .*|<(?:paid|waiting)-\w+>|/\w+")
-# A provider's own words.
-QUOTED = "Ответ поставщика: «"
+# A provider's own words follow its code.
+QUOTED = "invalid_training_file: "
 
 
 def list_lines(name):

@@ -211,8 +211,6 @@ def parse_request(body: bytes, language: str) -> ChatCompletionRequest:
             raise refusal(language, HTTPStatus.BAD_REQUEST, key, code, top) from error
         tried = [item for item in errors if _name_field(item["loc"]).startswith(field)]
         first = max(tried, key=lambda item: (len(item["loc"]), not item["type"].endswith("_type")))
-        if {item["type"] for item in tried} == {"string_type", "list_type"}:
-            first["type"] = "string_or_list"
         path = () if first["type"] == "json_invalid" else first["loc"]
         detail = validation_errors([{**first, "loc": ("body", *path)}], language)[0]["detail"]
         param = _name_field(path)

@@ -195,7 +195,6 @@ _OF_LANGUAGE: Mapping[str, Callable[..., object]] = {
     "span": i18n.format_duration,
     "signed": i18n.format_signed,
     "stored_text": i18n.render_stored_text,
-    "reason": i18n.translate_reason,
     "money": format_cost,
     "price": format_price,
     "estimate": format_estimate,

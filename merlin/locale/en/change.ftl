@@ -59,7 +59,7 @@ subject-file-delete = Remove { $path }
 change-checked-out = The repository { $folder } has this branch checked out and rejects pushes. Run there once: git config receive.denyCurrentBranch updateInstead
 change-work-tree = The work tree of { $folder } has uncommitted changes, so it rejects pushes: commit or undo them there.
 change-locked = An interrupted git left the lock { $path }: if no git runs there, delete it.
-change-denied = The repository doesn't let Merlin push: { $reason } Give its key or token write access.
+change-denied = The repository doesn't let Merlin push: { $reason }. Give its key or token write access.
 change-push-refused = The repository rejected the push: { $reason }
 change-no-branch = Branch { $branch } is no longer in the repository.
 change-raced = The branch moved { $tries } times in a row while the edit was being pushed. It will be retried.
@@ -104,8 +104,14 @@ finding-import-left-keys = Left out: { $keys } { $count ->
        *[other] ({ $count } records)
     }.
 finding-import-heading = The first line must name the columns question and answer (and tags, if any), each once; it says: { $found }
-finding-import-csv = Can't read the table from here: { $words }
-finding-import-xlsx = Can't read the workbook: { $words }
+finding-import-csv = Can't read the table from here: { $words }. Usually a quote isn't closed: a cell with a comma, a quote or a line break stands in quotes, and quotes in it are doubled.
+finding-import-xlsx = Can't read the workbook: { $reason ->
+        [no-workbook] the file isn't an XLSX workbook. Save the table as XLSX or as CSV.
+        [no-rows] no visible sheet has rows.
+        [many-rows] a sheet may have 100,000 rows.
+        [too-much] reading it takes too much memory or time. Split it into several files, or save it as CSV.
+       *[damaged] it is damaged, has a password or is an old .xls. Save it again, or as CSV UTF-8.
+    }
 finding-import-gzip = The file is compressed by gzip. Unpack it (gunzip) and import the unpacked one.
 finding-import-parquet = The file is in the format Parquet, which Merlin doesn't read. Convert it to JSON Lines and import that: merlin rules import-parquet
 finding-import-left-sheets = Only the sheet “{ $sheet }” was read; these sheets have rows too: { $others }

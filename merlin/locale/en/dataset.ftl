@@ -8,28 +8,10 @@ finding-control-character = The character { $code } isn't allowed here: { $kind 
         [half] it's half of a character, often of an emoji that was cut. Type the character again
        *[control] it's an invisible control character. Delete it
     }.
-finding-yaml-syntax = YAML error: { $problem ->
-        [colon] a colon and a space inside text; put the text in quotes or write it with “|”
-        [no-colon] no colon after the key
-        [key] a key was expected here; check the indentation
-        [comment] a key was expected here, as the “#” above starts a comment. If it belongs to the text, put the text in quotes or write it with “|”; otherwise check the indentation
-        [dash] a list item “- ” was expected here; check the indentation
-        [list] a list item “- ” can't stand here
-        [bracket] “,” or “]” is missing in the list
-        [brace] “,” or “{"}"}” is missing in the map
-        [end] the file ends before a quote or bracket is closed
-        [start] text can't start with this character; put it in quotes
-        [after-mark] nothing may stand on the line after “|” or “>”
-        [tab] a tab instead of spaces
-        [escape] unknown backslash sequence
-        [unicode] no such Unicode character; type the character itself
-        [control] control characters aren't allowed
-        [document] the document ended before this line
-        [tag] tags with “!” aren't allowed
-        [conflict] unresolved git conflict: keep one of the two texts and delete the lines with <<<<<<<, ======= and >>>>>>>
-        [directive] a line can't start with “%”; put the text in quotes
-       *[other] { $words }
-    }.
+finding-yaml-syntax = { $problem ->
+        [conflict] Unresolved git conflict: keep one of the two texts and delete the lines with <<<<<<<, ======= and >>>>>>>.
+       *[other] YAML error: { $words }. Check the indentation, which is of spaces; put a text with “: ”, “#” or a sign at its start in quotes, or write it with “|”.
+    }
 finding-wrong-space = { $kind ->
     [dash] The dash { $code } stands here, which YAML takes for a letter. Type a hyphen “-” in its place.
    *[space] The space { $code } stands here, which YAML takes for a letter. Type a usual space in its place.

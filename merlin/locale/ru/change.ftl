@@ -60,7 +60,7 @@ subject-file-delete = Удаление { $path }
 change-checked-out = В репозитории { $folder } открыта эта ветка, и отправить в неё нельзя. Выполните там один раз: git config receive.denyCurrentBranch updateInstead
 change-work-tree = В рабочей папке { $folder } есть изменения без коммита, и отправить в неё нельзя: сделайте коммит или отмените их там.
 change-locked = Прерванный git оставил блокировку { $path }: если git там не работает, удалите её.
-change-denied = Репозиторий не даёт Merlin отправлять коммиты: { $reason } Дайте его ключу или токену право записи.
+change-denied = Репозиторий не даёт Merlin отправлять коммиты: { $reason }. Дайте его ключу или токену право записи.
 change-push-refused = Репозиторий не принял коммит: { $reason }
 change-no-branch = Ветки { $branch } в репозитории больше нет.
 change-raced = Пока правка отправлялась, в ветке появлялись новые коммиты (попыток: { $tries }). Попробуем ещё раз.
@@ -109,8 +109,14 @@ finding-import-left-keys = Пропущено: { $keys } { $count ->
        *[other] ({ $count } записи)
     }.
 finding-import-heading = Первая строка должна называть столбцы question и answer (вопрос, ответ, а если есть — теги), каждый один раз; в ней: { $found }
-finding-import-csv = Отсюда таблица не читается: { $words }
-finding-import-xlsx = Таблица Excel не читается: { $words }
+finding-import-csv = Отсюда таблица не читается: { $words }. Обычно не закрыта кавычка: ячейку с запятой, кавычкой или концом строки берут в кавычки, а кавычки в ней удваивают.
+finding-import-xlsx = Таблица Excel не читается: { $reason ->
+        [no-workbook] это не таблица XLSX. Сохраните таблицу как XLSX или CSV.
+        [no-rows] ни на одном видимом листе нет строк.
+        [many-rows] на листе может быть не больше 100 000 строк.
+        [too-much] на чтение нужно слишком много памяти или времени. Разделите её на несколько файлов или сохраните как CSV.
+       *[damaged] файл повреждён, закрыт паролем или это старый .xls. Сохраните его ещё раз или как CSV UTF-8.
+    }
 finding-import-gzip = Файл сжат программой gzip. Распакуйте его (gunzip) и загрузите распакованный.
 finding-import-parquet = Файл в формате Parquet, который Merlin не читает. Преобразуйте его в JSON Lines и загрузите результат: merlin rules import-parquet
 finding-import-left-sheets = Прочитан только лист «{ $sheet }»; строки есть и на листах: { $others }
