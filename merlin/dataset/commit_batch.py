@@ -20,7 +20,7 @@ import random
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -43,7 +43,7 @@ from merlin.dataset.layout import DATASET_FILE
 from merlin.db.database import in_portions
 from merlin.db.intents import Intents, IntentState
 from merlin.git import mirror, push
-from merlin.git.mirror import HEAD_REF, GitFailed, lock_mirror
+from merlin.git.mirror import HEAD_REF, lock_mirror
 from merlin.git.source import EXECUTABLE, FILE, SHA1_DIGITS
 
 if TYPE_CHECKING:
@@ -85,8 +85,7 @@ def commit_changes(ctx: CommitContext, batch: Batch) -> BatchResult:
         return BatchResult(intent.outside_id)
     is_doubtful = intent.state is IntentState.SENDING
     for attempt in range(TRIES):
-        with ctx.branch.turn():
-            landed = _try_commit(ctx, batch, key, is_doubtful=is_doubtful)
+        landed = _try_commit(ctx, batch, key, is_doubtful=is_doubtful)
         if landed is not None:
             if landed.commit is not None:
                 ctx.intents.mark_done(key, landed.commit)
@@ -188,9 +187,6 @@ class GitBranch:
         """Return a path that is relative to the folder of datasets from the repository's top."""
         return f"{self._source.directory}/{path}" if self._source.directory else path
 
-    def turn(self) -> AbstractContextManager[object]:
-        return push.wait_for_turn(self._source.remote.url)
-
     def head(self) -> str | None:
         """Return the head after a fetch. Raises SourceError if a known branch is gone."""
         head = self._source.fetch()
@@ -204,7 +200,7 @@ class GitBranch:
         # The anchors keep git from PCRE, which compiles its patterns into memory that may be
         # executed: the daemon's unit forbids that, to git as well (MemoryDenyWriteExecute).
         arguments = ("--basic-regexp", "--grep", f"^{_trailer_id(batch_id)}$", "--format=%H")
-        with self._check_mirror():
+        with mirror.as_source_errors():
             found = self._run("log", "-1", *arguments, head, "--").decode().split()
         return found[0] if found else None
 
@@ -216,7 +212,7 @@ class GitBranch:
         """
         named = f"--format=%H %(trailers:key={_TRAILER},valueonly,separator=%x20)"
         files = {self._path(each.path) for batch in batches for each in batch.changes}
-        with self._check_mirror():
+        with mirror.as_source_errors():
             log = self._run("log", "--reverse", named, head, "--").decode("ascii", "replace")
             there = self._entries(head, sorted(files))
             lines = map(str.split, log.splitlines())
@@ -232,7 +228,11 @@ class GitBranch:
         return commits
 
     def write(self, head: str | None, batch: Batch) -> BatchResult:
-        with lock_mirror(self._mirror) as lock, self._check_mirror(), self._scratch() as scratch:
+        with (
+            lock_mirror(self._mirror) as lock,
+            mirror.as_source_errors(),
+            self._scratch() as scratch,
+        ):
             there = self._there(head, batch)
             requested = self._blobs(batch, scratch, lock)
             conflicts, lines = {}, []
@@ -367,16 +367,6 @@ class GitBranch:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-
-    @contextmanager
-    def _check_mirror(self) -> Iterator[None]:
-        """Mark the mirror as suspect if git failed in it."""
-        with mirror.as_source_errors():
-            try:
-                yield
-            except GitFailed:
-                mirror.mark_suspect(self._mirror)
-                raise
 
 
 def _in_the_way(path: str) -> Refused:

@@ -1,11 +1,8 @@
 """The bare mirror on disk: fetching, checking and locking it, and the limits set for git.
 
-    absent -> created -> (suspect -> checked -> sound | moved aside)
-
-Readers may only mark the mirror as suspect; the holder of the lock checks and replaces it. The lock
-(`core.durable_files`) is a file in the mirror. Every git child that writes inherits it, so it stays
-locked until the last child of a killed owner has exited too. While the owner works, the file
-contains its pid; a pid found at the start means that the last owner did not finish.
+The lock (`core.durable_files`) is a file in the mirror. Every git child that writes inherits it, so
+it stays locked until the last child of a killed owner has exited too. While the owner works, the
+file contains its pid; a pid found at the start means that the last owner did not finish.
 
 A fetch first lists the remote's refs; if the branch is unchanged, it ends there. A commit that
 git's checks reject never becomes the head, and is not fetched again until the branch changes.
@@ -20,11 +17,10 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from merlin.core.clock import utc_now
 from merlin.core.durable_files import try_lock
 from merlin.core.errors import ConfigError, SourceError
 from merlin.core.killpoint import kill_point
@@ -85,6 +81,13 @@ class GitFailed(SourceError):
         super().__init__(f"git failed: {reason}", "git-failed", reason=reason)
         self.status = status
         self.stderr = stderr
+
+
+class UnreadableMirror(SourceError):
+    """The mirror lacks an object or is damaged: an operator deletes it, and it is fetched again."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the mirror is not readable: {reason}", "git-unreadable", reason=reason)
 
 
 # Runs one git command on the mirror, with the limits of this module: `GitCommand.run`.
@@ -246,10 +249,8 @@ def format_stderr(stderr: str, remote: RemoteUrl) -> str:
     return text[:_MAX_STDERR_LENGTH] or "no word"
 
 
-_SUSPECT_MARK = "merlin.suspect"
 _CLEANED_MARK, _CLEANING_INTERVAL = "merlin.cleaned", timedelta(days=1)
 _PINNED_REFS = "refs/merlin/needed/"
-_MAX_BROKEN = 2
 _REQUIRED_PATHS = ("HEAD", "config", "objects", "refs")
 
 
@@ -270,25 +271,6 @@ def write_git_config(mirror: Path, remote: RemoteUrl) -> None:
 def mirror_exists(mirror: Path) -> bool:
     """Return whether any part of a repository exists, which could be damaged."""
     return any((mirror / part).exists() for part in _REQUIRED_PATHS)
-
-
-def mark_suspect(mirror: Path) -> None:
-    """Request an integrity check at the next fetch."""
-    try:
-        (mirror / _SUSPECT_MARK).touch()
-    except OSError:
-        log.warning("mirror cannot be marked", mirror=str(mirror))
-
-
-def check_integrity(mirror: Path, run: GitRunner) -> bool:
-    """Check every object; remove the suspect mark if the mirror is sound."""
-    try:
-        run("fsck", "--full", "--no-dangling", "--no-progress", "--no-reflogs")
-    except GitFailed as failure:
-        log.warning("mirror is damaged", mirror=str(mirror), reason=str(failure))
-        return False
-    (mirror / _SUSPECT_MARK).unlink(missing_ok=True)
-    return True
 
 
 def claim_cleaning(mirror: Path, now: datetime) -> bool:
@@ -316,16 +298,6 @@ def pin_commits(run: GitRunner, needed: Collection[str], lock: int) -> None:
 
 def _to_stdin(lines: Collection[str]) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode()
-
-
-def move_aside(mirror: Path) -> None:
-    """Rename a damaged mirror, so that the next fetch clones it again."""
-    stamp = utc_now().strftime("%Y%m%dT%H%M%S%f")
-    aside = mirror.with_name(f"{mirror.name}.broken-{stamp}")
-    mirror.rename(aside)
-    log.error("damaged mirror moved aside", mirror=str(mirror), aside=str(aside))
-    for outdated in sorted(mirror.parent.glob(f"{mirror.name}.broken-*"))[:-_MAX_BROKEN]:
-        shutil.rmtree(outdated, ignore_errors=True)
 
 
 @contextmanager
@@ -389,10 +361,6 @@ def _remove_leftovers(mirror: Path) -> None:
                 path.unlink(missing_ok=True)
 
 
-class _MirrorDamaged(Exception):
-    """The mirror is damaged, or has another hash than the remote, and can be replaced."""
-
-
 class MirrorFetcher:
     """Keeps the mirror of one branch (`refs/heads/...`) up to date."""
 
@@ -411,11 +379,13 @@ class MirrorFetcher:
 
         Raises SourceError if the repository is unreachable or git rejects its content.
         """
-        while True:
-            with lock_mirror(self._mirror) as lock:
-                with suppress(_MirrorDamaged):
-                    return self._fetch_locked(lock)
-                move_aside(self._mirror)
+        with lock_mirror(self._mirror) as lock:
+            write_git_config(self._mirror, self._remote)
+            remote_refs = self._list_remote()
+            # Completes a partially created repository too.
+            if not all((self._mirror / part).exists() for part in _REQUIRED_PATHS):
+                create_repository(self._run, remote_refs.get(self._branch), lock)
+            return self._update(lock, remote_refs.get(self._branch))
 
     def remote_head(self) -> str | None:
         """Return the branch's head in the remote repository, None if there is none; fetch nothing.
@@ -430,35 +400,17 @@ class MirrorFetcher:
         refs = self._list_remote(f"{BRANCHES}*")
         return sorted(ref.removeprefix(BRANCHES) for ref in refs)
 
-    def _fetch_locked(self, lock: int) -> str | None:
-        """Return the head. Raises _MirrorDamaged if the mirror is damaged and is to be replaced."""
-        write_git_config(self._mirror, self._remote)
-        existed = mirror_exists(self._mirror)
-        try:
-            is_suspect = (self._mirror / _SUSPECT_MARK).exists()
-            if is_suspect and not check_integrity(self._mirror, self._run):
-                raise _MirrorDamaged
-            remote_refs = None
-            # Completes a partially created repository too.
-            if not all((self._mirror / part).exists() for part in _REQUIRED_PATHS):
-                remote_refs = self._list_remote()
-                create_repository(self._run, remote_refs.get(self._branch), lock)
-            return self._update(lock, remote_refs)
-        except GitFailed as failure:
-            if existed and not check_integrity(self._mirror, self._run):
-                raise _MirrorDamaged from failure
-            raise failure from None
-
-    def _update(self, lock: int, remote_refs: dict[str, str] | None) -> str | None:
-        local_refs = self._run_for_refs("for-each-ref", _COMMIT_REFS, HEAD_REF)
-        if remote_refs is None:  # known if the repository was created just now
-            remote_refs = self._list_remote()
-        head, old_head = remote_refs.get(self._branch), local_refs.get(HEAD_REF)
+    def _update(self, lock: int, head: str | None) -> str | None:
+        old_head = self._run_for_refs("for-each-ref", _COMMIT_REFS, HEAD_REF).get(HEAD_REF)
         if head is None or head == old_head:
             return head
-        # A repository that was empty or made anew can have the other hash than the mirror.
-        if self._run("rev-parse", "--show-object-format").decode().strip() != _hash_of(head):
-            raise _MirrorDamaged
+        mirror_hash = self._run("rev-parse", "--show-object-format").decode().strip()
+        if mirror_hash != _hash_of(head):  # the repository was empty, or was made anew
+            shutil.rmtree(self._mirror / "objects")
+            shutil.rmtree(self._mirror / "refs")
+            for name in ("HEAD", "config", "packed-refs"):
+                (self._mirror / name).unlink(missing_ok=True)
+            create_repository(self._run, head, lock)
         self._fetch_objects(head, lock)
         new_head = self._run_for_refs("for-each-ref", _COMMIT_REFS, HEAD_REF).get(HEAD_REF)
         if new_head is None and read_ref(self._run, HEAD_REF) == head:

@@ -1,24 +1,17 @@
-"""Push the branch and the notes (`git log --notes=merlin`), one push at a time per machine.
+"""Push the branch and the notes (`git log --notes=merlin`).
 
 A push names the head it expects: it succeeds on that head or not at all, so it overwrites nothing
 and does not restore a deleted branch. Hooks of a repository on this machine are not run: anyone who
 can write there could run programs as Merlin.
-
-Processes of one machine take turns, because each lost race costs a fetch and a push. After
-`WAIT_S`, or if the lock folder is not safely ours, a process pushes without its turn; the expected
-head keeps that correct.
 """
 
-import hashlib
 import os
 import re
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
-from merlin.core.durable_files import try_lock
 from merlin.core.errors import SourceError
 from merlin.git.mirror import (
     NOTES_REF,
@@ -80,30 +73,6 @@ def push_notes(
                 run("update-ref", PUSHED_NOTES_REF, local_notes, lock=lock)
     if read_ref(run, NOTES_REF) != read_ref(run, PUSHED_NOTES_REF):
         raise GitFailed("push: [rejected] again and again", 1, "")
-
-
-WAIT_S, POLL_S = 30.0, 0.02
-
-
-@contextmanager
-def wait_for_turn(url: str, wait_s: float = WAIT_S) -> Iterator[bool]:
-    """Wait for the turn to push to `url`; yield whether it came."""
-    deadline = time.monotonic() + wait_s
-    lock = None
-    with suppress(OSError):
-        folder = Path(tempfile.gettempdir()) / f"merlin-{os.getuid()}"
-        folder.mkdir(mode=0o700, exist_ok=True)
-        status = folder.lstat()
-        if status.st_uid != os.getuid() or status.st_mode & 0o077:
-            raise PermissionError(str(folder))  # others may change it
-        path = folder / f"push-{hashlib.sha256(url.encode()).hexdigest()[:16]}.lock"
-        while (lock := try_lock(path)) is None and time.monotonic() < deadline:
-            time.sleep(POLL_S)
-    try:
-        yield lock is not None
-    finally:
-        if lock is not None:
-            os.close(lock)
 
 
 class PushRefused(SourceError):

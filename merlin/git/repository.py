@@ -29,6 +29,7 @@ from merlin.git.mirror import (
     HEAD_REF,
     GitFailed,
     MirrorFetcher,
+    UnreadableMirror,
     check_branch,
     check_directory,
     check_object_ids,
@@ -59,7 +60,7 @@ def parse_commits(answers: BinaryIO, positions: Mapping[str, int]) -> Iterator[C
 
     The raw objects are parsed, because `git log` shows no headers at all of a commit whose declared
     encoding it cannot convert. A commit whose headers cannot be parsed, or that exceeds
-    MAX_COMMIT_BYTES, has `is_readable` False. Raises UnreadableObject if one is missing.
+    MAX_COMMIT_BYTES, has `is_readable` False. Raises UnreadableMirror if one is missing.
     """
     for sha, position in positions.items():
         size = _read_size(answers, sha, "commit")
@@ -68,7 +69,7 @@ def parse_commits(answers: BinaryIO, positions: Mapping[str, int]) -> Iterator[C
         while remaining > 0 and (skipped := answers.read(min(remaining, MAX_COMMIT_BYTES))):
             remaining -= len(skipped)
         if remaining:
-            raise UnreadableObject(f"{sha} is cut off")
+            raise UnreadableMirror(f"{sha} is cut off")
         yield _parse_commit(sha, position, raw, is_complete=size <= MAX_COMMIT_BYTES)
 
 
@@ -127,22 +128,15 @@ def parse_blobs(answers: BinaryIO, names: Sequence[str], limit: int) -> Iterator
             raise SourceError(text, "git-large", size=size, limit=limit)
         content = answers.read(size + 1)
         if len(content) != size + 1:
-            raise UnreadableObject(f"{blob} is cut off")
+            raise UnreadableMirror(f"{blob} is cut off")
         yield blob, content[:-1]
 
 
-class UnreadableObject(SourceError):
-    """The mirror lacks an object or contains a damaged one: the next fetch checks it."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"the mirror is not readable: {reason}", "git-unreadable", reason=reason)
-
-
 def _read_size(answers: BinaryIO, name: str, kind: str) -> int:
-    """Return the size of the next object in the output. Raises UnreadableObject."""
+    """Return the size of the next object in the output. Raises UnreadableMirror."""
     fields = answers.readline().decode("ascii", "replace").split()
     if len(fields) != 3 or fields[1] != kind:  # noqa: PLR2004 - name, kind, size
-        raise UnreadableObject(f"{name} is {' '.join(fields[1:]) or 'cut off'}")
+        raise UnreadableMirror(f"{name} is {' '.join(fields[1:]) or 'cut off'}")
     return int(fields[2])
 
 
@@ -331,7 +325,7 @@ class GitSource:
         Only `head` if no commit of that history is known.
         """
         check_object_ids([head])
-        with self._marking_errors():
+        with self._reading():
             shas = self.run("rev-list", "--first-parent", head, "--").decode().split()
         known_shas = frozenset(known)
         new = list(takewhile(lambda sha: sha not in known_shas, shas))
@@ -351,7 +345,7 @@ class GitSource:
         """
         check_object_ids([commit])
         place = [self.directory] if self.directory else []
-        with self._marking_errors():
+        with self._reading():
             leaves = mirror.list_tree(self.run, "-r", commit, "--", *place)
             blobs = {path: blob for (_, _, blob), path in leaves}
             order = "--topo-order", "--reverse", f"--max-count={limit}"
@@ -377,7 +371,7 @@ class GitSource:
         known = self._trees.get(commit)  # another thread may clear them all
         if known is None:
             paths = [f"{self.directory}/"] if self.directory else []
-            with self._marking_errors():
+            with self._reading():
                 entries = list(mirror.list_tree(self.run, commit, "--", *paths))
             trees = {
                 path.rpartition("/")[2]: EMPTY_TREES[len(tree)] if mode == GITLINK else tree
@@ -394,7 +388,7 @@ class GitSource:
         tree = self.dataset_trees(commit).get(dataset)
         if tree is None:
             return []
-        with self._marking_errors():
+        with self._reading():
             leaves = list(mirror.list_tree(self.run, "-r", "-l", tree))
         entries = (
             Entry(path, blob, intern(mode), 0 if size == "-" else int(size))
@@ -408,7 +402,7 @@ class GitSource:
         None instead of a dict if the mirror no longer contains tree `old`.
         """
         check_object_ids([old, new])
-        with self._marking_errors():
+        with self._reading():
             if not mirror.read_objects(self.run, [old], "objectsize")[old]:
                 return None
             differences = list(mirror.diff_trees(self.run, old, new))
@@ -476,21 +470,17 @@ class GitSource:
     @contextmanager
     def _cat_objects(self, names: Sequence[str]) -> Iterator[BinaryIO]:
         """Yield the output of `cat-file --batch` for these ids."""
-        with self._marking_errors(), TemporaryFile() as stdin:
+        with self._reading(), TemporaryFile() as stdin:
             stdin.write("".join(f"{name}\n" for name in names).encode())
             stdin.seek(0)
             with self._git.stream("cat-file", "--batch", "--buffer", stdin=stdin) as answers:
                 yield answers
 
     @contextmanager
-    def _marking_errors(self) -> Iterator[None]:
-        """Mark the mirror as suspect if an object cannot be read."""
+    def _reading(self) -> Iterator[None]:
+        """Raise UnreadableMirror if an object cannot be read."""
         with mirror.as_source_errors():
             try:
                 yield
             except GitFailed as failure:
-                mirror.mark_suspect(self.mirror)
-                raise UnreadableObject(str(failure)) from failure
-            except UnreadableObject:
-                mirror.mark_suspect(self.mirror)
-                raise
+                raise UnreadableMirror(str(failure)) from failure
