@@ -1,8 +1,9 @@
 """Editors race through all surfaces while processes and the git server fail; check the result.
 
-Two admins edit the same few examples in the bot, on pages, through the API and by commands; others
-push by hand, also by force. Daemon, API and bot are killed at random; the git server is down, loses
-answers or refuses pushes. After each round all is quiet within `QUIET_S` without a violation.
+Two admins edit the same few examples in the bot, on pages and by commands, and add through the API;
+others push by hand, also by force. Daemon, API and bot are killed at random; the git server is
+down, loses answers or refuses pushes. After each round all is quiet within `QUIET_S` without a
+violation.
 """
 
 import itertools
@@ -27,8 +28,10 @@ import httpx2
 from bench.invariants import check_edits, count_pending
 from merlin.account.sign_ins import SignInMethod, SignIns
 from merlin.account.users import User, Users
-from merlin.core.errors import MerlinError, Refused
+from merlin.app.examples import ExampleView, view_of
+from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.core.server import free_ports
+from merlin.dataset.files import FileIndex
 from merlin.dataset.proposals import Draft, Proposals
 from merlin.db.database import open_database
 from merlin.sandbox.demo.place import git
@@ -165,47 +168,58 @@ class Editors:
         body = {"question": self._question(), "answer": "Да."}
         self._accept(who, "POST", f"/api{EXAMPLES}", json=body)
 
+    def _read_example(self) -> ExampleView | None:
+        """Return one of the contested examples as of the newest commit, None if it is away."""
+        with (
+            suppress(NotFound),
+            open_database(self.lab.config.database, read_only=True) as database,
+        ):
+            return view_of(FileIndex(database).get("trial", self._path().rpartition("/")[2]))
+        return None
+
+    def _save(self, who: str, form: dict[str, Any] | None = None) -> bool:
+        once = {"once": f"{self.rng.getrandbits(128):032x}"}
+        return self._accept(who, "POST", f"{EXAMPLES}/save", data={**(form or {}), **once})
+
     def change(self, who: str) -> None:
-        """Edit or delete through the API an example that was read before."""
-        path = f"/api{self._path()}"
-        if revision := self._read(who, path).get("revision"):
+        """Edit or delete on the page an example that was read before."""
+        if example := self._read_example():
             time.sleep(self.rng.random())
+            form = {"example": example.id, "revision": example.revision}
             if self.rng.random() < 0.15:
-                self._accept(who, "DELETE", f"{path}?revision={revision}")
+                self._call(who, "POST", f"{EXAMPLES}/remove", data=form)
+                self._save(who)
             else:
-                body = {"answer": f"Правка {next(self._counter)}.", "revision": revision}
-                self._accept(who, "PUT", path, json=body)
+                texts = {"question": example.question, "answer": f"Правка {next(self._counter)}."}
+                self._save(who, form | texts)
 
     def save_drafts(self, who: str) -> None:
         """Write drafts on the page, and save them as one commit."""
-        for path in {self._path() for _ in range(3)}:
-            view = self._read(who, f"/api{path}")
-            form = {name: view.get(name) for name in ("revision", "question")}
-            if all(form.values()):
-                form |= {"example": view["id"], "answer": f"Черновик {next(self._counter)}."}
-                self._call(who, "POST", EXAMPLES, data=form)
-        once = {"once": f"{self.rng.getrandbits(128):032x}"}
-        if not self._accept(who, "POST", f"{EXAMPLES}/save", data=once) and self.rng.random() < 0.5:
+        for example in filter(None, (self._read_example() for _ in range(3))):
+            form = {"example": example.id, "revision": example.revision}
+            texts = {"question": example.question, "answer": f"Черновик {next(self._counter)}."}
+            self._call(who, "POST", EXAMPLES, data=form | texts)
+        if not self._save(who) and self.rng.random() < 0.5:
             self._call(who, "POST", f"{EXAMPLES}/drop")
 
     def undo(self, who: str) -> None:
         """Undo one of the last edits."""
         if view := self._find_edit(who, "committed"):
-            since = self.rng.choice([0, 0, 1])
-            path = f"/api/changes/{view['id']}/undo?edited_since={since}"
-            self._accept(who, "POST", path)
+            form = {"once": f"{self.rng.getrandbits(128):032x}"}
+            form["edited_since"] = str(self.rng.choice([0, 0, 1]))
+            self._accept(who, "POST", f"/changes/{view['id']}/undo", data=form)
 
     def end(self, who: str) -> None:
-        """Withdraw, retry or resolve an open edit, as its view offers."""
+        """Withdraw, retry or resolve an open edit."""
         view = self._find_edit(who, "waiting", "parked", "conflict")
-        path, state = f"/api/changes/{view.get('id')}", view.get("state")
+        path, state = f"/changes/{view.get('id')}", view.get("state")
         if state == "conflict" and self.rng.random() < 0.8:
             take = {"take": self.rng.choice(["mine", "theirs"])}
-            self._call(who, "POST", f"{path}/again", json=take)
+            self._call(who, "POST", f"{path}/again", data=take)
         elif state == "parked" and self.rng.random() < 0.7:
             self._call(who, "POST", f"{path}/retry")
-        elif view.get("can_withdraw"):
-            self._call(who, "DELETE", path)
+        elif state:
+            self._call(who, "POST", f"{path}/drop")
 
     def approve(self, who: str) -> None:
         """Approve or decline all proposals on the page, as the other admin may do at once."""

@@ -15,7 +15,6 @@ from merlin.chat.feedback import Rating, Ratings
 from merlin.core.permissions import Authority, Role
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.changes import BatchResult, Changes, Conflict
-from merlin.dataset.files import FileIndex
 from merlin.git.source import blob_id
 from merlin.providers.payments import Gateway
 from tests.api.chat_api import Conversation
@@ -138,7 +137,6 @@ class FullSite(DaemonSite):
             "material_id": Catalogue(self.db).materials("algorithms")[0].material_id,
             "change_id": edit.json()["id"],
             "dataset": "trial",
-            "example_id": "q1",
             "version": "trial-1",
             "job_id": 1,
             "model_id": 1,
@@ -149,8 +147,6 @@ class FullSite(DaemonSite):
             "name": "merlin/trial",
         }
         self._add_purchases()
-        file = FileIndex(self.db).get("trial", "q1")
-        self.revision = file.blob
 
     def _add_purchases(self):
         """Give anna an unpaid order."""
@@ -166,7 +162,6 @@ class FullSite(DaemonSite):
         bodies = {
             "add_favourite": {"course_id": self.course},
             "launch_job": {"dataset": "trial"},
-            "edit_example": {"answer": "Другое.", "revision": self.revision},
         }
         return bodies.get(name, sample)
 

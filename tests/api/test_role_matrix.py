@@ -38,7 +38,6 @@ RIGHTS = {
     "anna's": "401    ok   404   404   404       404    404   403  403",
     "boris's": "401   404  404   ok    404       404    ok    403  403",
     "leads": "401    403  403   ok    403       ok     ok    403  403",
-    "edits": "401    404  404   ok    404       ok     ok    403  403",
     "adds": "401    409  409   ok    409       ok     ok    403  403",
     "asked": "401    404  404   ok    404       ok     ok    403  403",
     "watch": "401    403  403   ok    ok        ok     ok    403  403",
@@ -62,10 +61,9 @@ OPERATIONS = {
     "anna's": """
         show_order pay_order give_up_order
         revoke_key show_rating rate unrate show_session delete_session list_turns""",
-    "boris's": "show_change drop_change solve_change retry_change undo_change",
+    "boris's": "show_change",
     "leads": """
         show_taught_course edit_course add_material edit_material remove_material""",
-    "edits": "list_examples show_example edit_example remove_example",
     "adds": "add_example",
     "asked": "show_request",
     "watch": """

@@ -5,6 +5,7 @@ asks, rates, buys; boris edits; vera administers. Bot and API are separate proce
 """
 
 import os
+import secrets
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +15,10 @@ from urllib.parse import parse_qs, quote, urlsplit
 import httpx
 import yaml
 
+from merlin.app.examples import view_of
 from merlin.core.server import free_ports
+from merlin.dataset.files import FileIndex
+from merlin.wiring.context import open_read_only
 from tests.golden.bot_chats import Person
 from tests.golden.normalise import Normaliser
 from tests.support.frozen_day import fixed_day, start
@@ -356,20 +360,24 @@ def _buy(installation):
 
 def _edit_examples(installation):
     """Make an edit that is committed, and one in conflict with another commit."""
-    path = "/api/datasets/trial/examples"
-    document = installation.call("boris", "GET", f"{path}/q5")
-    first = installation.call(
-        "boris", "PUT", f"{path}/q4", answer="Иначе.", revision=_revision(installation, "q4")
-    )
+    seen = _read_example(installation, "q5")
+    first = _save_example(installation, _read_example(installation, "q4"), "Иначе.")
     installation.lab.tick("changes", "fetch")
-    second = installation.call(
-        "boris", "PUT", f"{path}/q5", answer="И это иначе.", revision=document["revision"]
-    )
+    second = _save_example(installation, seen, "И это иначе.")
     installation.lab.repository.example("trial", 5, answer="Понятие 5 значит то.")
     installation.lab.repository.commit("Explain 5 better")
     installation.lab.tick("changes", "fetch")
-    installation.changes = {first["id"]: "committed-change", second["id"]: "conflict-change"}
+    installation.changes = {first: "committed-change", second: "conflict-change"}
 
 
-def _revision(installation, example):
-    return installation.call("boris", "GET", f"/api/datasets/trial/examples/{example}")["revision"]
+def _save_example(installation, example, answer):
+    """Save an example on its page as boris; return the id of the change."""
+    form = {"example": example.id, "revision": example.revision, "question": example.question}
+    form |= {"answer": answer, "tags": ", ".join(example.tags), "once": secrets.token_hex(16)}
+    saved = installation.browsers["boris"].post("/datasets/trial/examples/save", data=form)
+    return saved.headers["location"].partition("changed=")[2]
+
+
+def _read_example(installation, name):
+    with open_read_only(installation.lab.config) as database:
+        return view_of(FileIndex(database).get("trial", name))

@@ -1,13 +1,12 @@
-"""Changes: the state of an edit, conflicts, undo; examples, which editors change by commits."""
+"""Changes: the state of an edit; adding or proposing an example."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
-from fastapi import Depends, Header, Path, Query
+from fastapi import Depends, Header
 from pydantic import ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 from starlette.requests import Request
@@ -15,7 +14,7 @@ from starlette.responses import Response
 from typing_extensions import TypedDict
 
 from merlin.account.api_keys import Scope
-from merlin.api.auth import Caller, MaterialEditor, SignedIn, require_scope
+from merlin.api.auth import MaterialEditor, SignedIn, require_scope
 from merlin.api.problems import (
     Problem,
     language_of_request,
@@ -24,8 +23,6 @@ from merlin.api.problems import (
     problems,
 )
 from merlin.api.schema import (
-    LINE,
-    MAX_ID,
     Body,
     DryRun,
     Hex,
@@ -33,7 +30,6 @@ from merlin.api.schema import (
     Line,
     Name,
     Part,
-    SearchQuery,
     Shape,
     Words,
     operation_router,
@@ -41,8 +37,8 @@ from merlin.api.schema import (
     view_response,
 )
 from merlin.app import changes, examples, proposals
-from merlin.app.changes import ChangeView, EditNotGood, FileChange, FileDifference, Make, StaleEdit
-from merlin.app.examples import ExampleContent, ExampleView
+from merlin.app.changes import EditNotGood, FileChange, FileDifference, Make, StaleEdit
+from merlin.app.examples import ExampleContent
 from merlin.app.permissions import may_edit_examples
 from merlin.app.proposals import ProposalView
 from merlin.dataset.changes import ChangeState
@@ -92,9 +88,6 @@ class ChangeShown(Shape):
     )
     commit: str | None
     asked_at: datetime
-    can_withdraw: bool = Field(
-        description="Whether it can be withdrawn; false while a push of it may have succeeded."
-    )
     files: list[FileChange]
 
 
@@ -176,22 +169,6 @@ Edit = Annotated[EditCall, Depends()]
 ChangeList = TypedDict("ChangeList", {"changes": list[ChangeShown]})
 
 
-class Solution(Body):
-    """How to resolve a conflict: with your version, the committed version, or a new text."""
-
-    take: Literal["mine", "theirs", "text"]
-    text: Annotated[Words, Field(max_length=MAX_CHARACTERS)] | None = Field(
-        default=None, description="New content of the file; required if `take` is `text`."
-    )
-    theirs_revision: Annotated[str, Field(max_length=80)] = Field(
-        default="",
-        description=(
-            "The `theirs_revision` that you compared with your version; 409 if the file was changed"
-            ' again. "" replaces any version.'
-        ),
-    )
-
-
 @router.get("", summary="List edits")
 async def list_changes(caller: MaterialEditor, page: Part) -> ChangeList:
     """Return the caller's edits, for admins everyone's, newest first."""
@@ -208,87 +185,15 @@ async def show_change(caller: MaterialEditor, change_id: Hex) -> ChangeShown:
     )
 
 
-@router.post(
-    "/{change_id}/again",
-    summary="Resolve a conflict",
-    status_code=HTTPStatus.ACCEPTED,
-    responses=problems(400, 409),
-)
-async def solve_change(
-    response: Response, caller: MaterialEditor, change_id: Hex, body: Solution
-) -> ChangeShown:
-    """Submit the edit again; `change_id` is the id of the conflicting file or of the whole edit."""
-    if body.take == "text":
-        ctx, actor, text = caller.services, caller.actor, body.text or ""
-        conflicting, theirs = await ctx.read(
-            changes.get_conflict, actor, change_id, body.theirs_revision
-        )
-        preview = await changes.check_rewrite(ctx, actor, conflicting, text)
-        if not preview.is_good:
-            first = next(
-                finding for finding in preview.findings if finding.severity is Severity.ERROR
-            )
-            status, reason = HTTPStatus.UNPROCESSABLE_ENTITY, first.text(caller.language)
-            path, line = first.path, first.line
-            raise Problem(status, "not-good-text", path=path, line=line, reason=reason)
-        change = await ctx.write(changes.rewrite, actor, conflicting.change_id, text, theirs.blob)
-    else:
-        change = await caller.write(
-            changes.solve, caller.actor, change_id, body.take, body.theirs_revision
-        )
-    return _accept(caller, response, change)
-
-
-@router.post(
-    "/{change_id}/retry",
-    summary="Retry a parked edit",
-    status_code=HTTPStatus.ACCEPTED,
-    responses=problems(409),
-)
-async def retry_change(response: Response, caller: MaterialEditor, change_id: Hex) -> ChangeShown:
-    """Queue an edit again that the repository rejected; 409 if it is not parked."""
-    return _accept(caller, response, await caller.write(changes.retry, caller.actor, change_id))
-
-
-@router.delete("/{change_id}", summary="Withdraw an edit", status_code=204, responses=problems(409))
-async def drop_change(caller: MaterialEditor, change_id: Hex) -> None:
-    """Delete an edit that is waiting, parked or in conflict; 409 once it is committed."""
-    await caller.write(changes.drop, caller.actor, change_id)
-
-
-@router.post("/{change_id}/undo", summary="Revert a committed edit", **EDIT_ROUTE)
-async def undo_change(
-    edit: Edit,
-    change_id: Hex,
-    edited_since: Annotated[
-        int, Query(ge=0, le=MAX_ID, description="Files edited since that stay; 409 names them.")
-    ] = 0,
-) -> Response:
-    """Submit an edit that restores the files as they were before this commit."""
-    dataset, make = await edit.caller.read(
-        changes.make_undo, edit.caller.actor, change_id, edited_since
-    )
-    return await edit.answer(dataset, make)
-
-
-def _accept(caller: Caller, response: Response, change: ChangeView) -> ChangeShown:
-    response.headers["Location"] = f"/api/changes/{change.id}"
-    return ChangeShown.from_object(change, caller.language)
-
-
 example_router = operation_router(prefix="/api/datasets/{dataset}/examples", tags=["examples"])
 
 MAX_TAGS = 50
 _TAG_LETTERS = 64
-ExampleId = Annotated[str, Path(min_length=1, max_length=1000, pattern=LINE)]
 ExampleText = Annotated[Words, Field(min_length=1, max_length=100_000)]
 
 
 class ExampleBody(Body):
-    """An example: question and answer, or the content of its file.
-
-    In an update, omitted fields stay unchanged.
-    """
+    """An example: question and answer, or the content of its file."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -296,10 +201,7 @@ class ExampleBody(Body):
         json_schema_extra={
             "anyOf": [
                 required_schema("text", without=("question", "answer", "tags")),
-                *(
-                    required_schema(each, without=("text",))
-                    for each in ("question", "answer", "tags")
-                ),
+                required_schema("question", "answer", without=("text",)),
             ]
         },
     )
@@ -317,9 +219,6 @@ class ExampleBody(Body):
         default=None,
         description="Content of the file in YAML, instead of `question`, `answer` and `tags`.",
     )
-    revision: Annotated[Line, Field(max_length=80)] | None = Field(
-        default=None, description="Revision that the update is based on; required if one exists."
-    )
 
     def content(self) -> ExampleContent:
         """Return the text of the example."""
@@ -327,28 +226,13 @@ class ExampleBody(Body):
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        parts = (self.question, self.answer, self.tags)
-        is_empty = self.text is None and all(part is None for part in parts)
-        if is_empty or (self.text is not None and any(part is not None for part in parts)):
+        has_parts = self.question is not None and self.answer is not None
+        has_any_part = any(part is not None for part in (self.question, self.answer, self.tags))
+        if has_any_part if self.text is not None else not has_parts:
             raise PydanticCustomError("example_parts", "the parts or the whole text are required")
         return self
 
 
-ExampleList = TypedDict("ExampleList", {"examples": Sequence[ExampleView]})
-
-
-# Required in addition to `ExampleBody` for a new example.
-_WHOLE = {
-    "requestBody": {
-        "content": {
-            "application/json": {
-                "schema": {
-                    "anyOf": [required_schema("text"), required_schema("question", "answer")]
-                }
-            }
-        }
-    }
-}
 ADD_RESPONSES: dict[int | str, dict[str, Any]] = {
     202: {
         "model": ChangeShown | ProposalView,
@@ -359,28 +243,12 @@ ADD_RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 
-@example_router.get("", summary="List or search examples")
-async def list_examples(
-    caller: MaterialEditor, dataset: Name, page: Part, query: SearchQuery = ""
-) -> ExampleList:
-    """Return the examples, sorted by id; with `query`, the best matches that contain all words."""
-    after, size = page.after(""), page.size
-    if query.strip():
-        views = await caller.read(examples.find, caller.actor, query, dataset, limit=size)
-    else:
-        views = await caller.read(
-            examples.list_examples, caller.actor, dataset, limit=size + 1, after=after
-        )
-    return {"examples": page.take_part(views, lambda view: view.id)}
-
-
 @example_router.post(
     "",
     summary="Add or propose an example",
     status_code=HTTPStatus.ACCEPTED,
     response_model=None,
     responses=ADD_RESPONSES,
-    openapi_extra=_WHOLE,
 )
 async def add_example(
     request: Request, caller: SignedIn, dataset: Name, body: ExampleBody, *, dry_run: DryRun = False
@@ -399,33 +267,3 @@ async def add_example(
     proposal = await caller.write(proposals.propose, caller.actor, draft, dry_run=dry_run)
     status = HTTPStatus.OK if dry_run else HTTPStatus.ACCEPTED
     return view_response(proposal, caller.language, status)
-
-
-@example_router.get("/{example_id:path}", summary="Get an example")
-async def show_example(caller: MaterialEditor, dataset: Name, example_id: ExampleId) -> ExampleView:
-    """Return an example at the newest commit."""
-    return await caller.read(examples.get, caller.actor, dataset, example_id)
-
-
-@example_router.put("/{example_id:path}", summary="Update an example", **EDIT_ROUTE)
-async def edit_example(
-    edit: Edit, dataset: Name, example_id: ExampleId, body: ExampleBody, if_match: IfMatch
-) -> Response:
-    """Submit an edit that changes the example."""
-    revision = body.revision or if_match
-    return await edit.answer(
-        dataset, partial(examples.edit_example, example_id, body.content(), revision)
-    )
-
-
-@example_router.delete("/{example_id:path}", summary="Delete an example", **EDIT_ROUTE)
-async def remove_example(
-    edit: Edit,
-    dataset: Name,
-    example_id: ExampleId,
-    if_match: IfMatch,
-    revision: Annotated[str, Query(max_length=80)] = "",
-) -> Response:
-    """Submit an edit that removes the example."""
-    make = partial(examples.remove_example, example_id, revision or if_match)
-    return await edit.answer(dataset, make)
