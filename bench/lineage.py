@@ -89,13 +89,25 @@ def _fill_database(db: Database) -> None:
     commit |= {"subject": "", "message": "", "seen_at": AT}
     build = {"dataset": DATASET, "system": "", "train": EXAMPLES, "test": 0, "is_whole": 1}
     build |= {"train_tokens": 1, "test_tokens": 0, "manifest": "{}", "created_at": AT}
-    job = {"wish": "w", "dataset": DATASET, "provider": "stand-in", "recipe": "{}", "attempt": 1}
+    job = {
+        "training_key": "w",
+        "dataset": DATASET,
+        "provider": "stand-in",
+        "recipe": "{}",
+        "attempt": 1,
+    }
     job |= {"state": "succeeded", "provider_job_id": "j", "status": "succeeded", "error": ""}
     job |= {"trained_tokens": 1, "estimate_micro": 0, "currency": "USD", "not_before": None}
     job |= {"created_at": AT, "updated_at": AT}
     model = {"provider": "stand-in", "dataset": DATASET, "state": "good", "probes": 0}
     model |= {"not_before": None, "note": "", "created_at": AT}
-    verdict = {"dataset": DATASET, "word": "serving", "wish": "w", "spec": None, "reason": ""}
+    verdict = {
+        "dataset": DATASET,
+        "status": "serving",
+        "training_key": "w",
+        "spec": None,
+        "reason": "",
+    }
     verdict |= {"arguments": "{}", "seen_at": AT, "updated_at": AT}
     with db.atomic():
         db.add_many(COMMIT, (commit | {"sha": f"{n:040x}", "position": n} for n in numbers))
@@ -121,7 +133,7 @@ def _fill_database(db: Database) -> None:
         )
         _store_training(db)
         session = {"bot_id": 1, "chat_id": 1, "user_id": 1, "dataset": DATASET, "is_open": 1}
-        session |= {"created_at": AT, "touched_at": AT, "used_tokens": 0, "is_warned": 0}
+        session |= {"created_at": AT, "last_used_at": AT, "used_tokens": 0, "is_warned": 0}
         session |= dict.fromkeys(("provider", "model_id", "title", "preset", "system"), "")
         db.add(SESSION, session | {"is_full": 0, "thread_id": 0})
         texts = db.cipher.seal("Каков ответ 7?"), db.cipher.seal(_answer(7))

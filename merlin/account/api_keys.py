@@ -101,9 +101,7 @@ def _checksum(random: str) -> str:
 
 
 MAX_KEYS, MAX_LABEL_LENGTH, MAX_DAYS = 50, 80, 3650
-_KEYS = RowMap(
-    ApiKey, columns={"created_at": "at", "last_used_at": "used_at"}, sealed=API_KEY.sealed
-)
+_KEYS = RowMap(ApiKey, sealed=API_KEY.sealed)
 _HINT = len(PREFIX) + 4
 
 
@@ -133,9 +131,9 @@ class ApiKeys(Repository):
             "user_id": user_id,
             "label": self.db.cipher.seal(label),
             "scopes": " ".join(sorted(scopes)),
-            "at": iso(self._clock()),
+            "created_at": iso(self._clock()),
             "expires_at": iso(expires_at) if expires_at else None,
-            "used_at": None,
+            "last_used_at": None,
         }
         key = _KEYS.read({"id": self.db.add(API_KEY, row), **row}, self.db)
         values, reference = {"key": key.id, "scopes": row["scopes"]}, person_reference(user_id)
@@ -150,7 +148,7 @@ class ApiKeys(Repository):
     @transaction
     def record_use(self, key_id: int) -> None:
         """Store the time of use."""
-        self.db.update(API_KEY, API_KEY.id == key_id, used_at=iso(self._clock()))
+        self.db.update(API_KEY, API_KEY.id == key_id, last_used_at=iso(self._clock()))
 
     def list_valid(self, user_id: int) -> list[ApiKey]:
         """Return a person's valid keys, newest first."""

@@ -322,7 +322,7 @@ class Logins(Repository):
         return LOGIN_CODE.expires_at > iso(self._clock())
 
 
-_SIGN_INS = RowMap(SignIn, columns={"method": "how"})
+_SIGN_INS = RowMap(SignIn)
 _TOKEN_BYTES = 32
 
 
@@ -361,7 +361,7 @@ class SignIns(Repository):
         row = self.db.row(SIGN_IN.select().where((SIGN_IN.id == sign_in_id) & self._counts()))
         if row is not None:
             now = self._clock()
-            end = _end(SignInMethod(row["how"]), from_iso(row["at"]), now)
+            end = _end(SignInMethod(row["method"]), from_iso(row["at"]), now)
             self.db.update(SIGN_IN, SIGN_IN.id == sign_in_id, seen_at=iso(now), expires_at=iso(end))
 
     def list_open(self, user_id: int) -> list[SignIn]:

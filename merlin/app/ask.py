@@ -247,7 +247,7 @@ def _read_conversation(ctx: Context, question: ChatQuestion, session: Session) -
     limit = window_of(ctx, first, asker.plan.window)
     name = "" if is_alone else question.name
     serving = newer_serving(ModelCatalogue(ctx.db), request)
-    is_news = serving and session.touched_at and session.touched_at < serving.since
+    is_news = serving and session.last_used_at and session.last_used_at < serving.since
     newer = serving.model.build_version if serving and is_news else ""
     is_new_here = not question.name and len(history) < 2 * FIRST_ANSWERS
     is_first = is_new_here and turns.has_few(question.user.user_id, FIRST_ANSWERS)

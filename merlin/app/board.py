@@ -236,8 +236,8 @@ _Counts = Mapping[tuple[str, str], tuple[int, int]]
 
 def _counts(ctx: Context) -> _Counts:
     number, newest = fn.COUNT(VERDICT.position), fn.MAX(VERDICT.position)
-    query = VERDICT.select(VERDICT.dataset, VERDICT.word, number, newest).where(ON_LINE)
-    rows = ctx.db.tuples(query.group_by(VERDICT.word, VERDICT.dataset))
+    query = VERDICT.select(VERDICT.dataset, VERDICT.status, number, newest).where(ON_LINE)
+    rows = ctx.db.tuples(query.group_by(VERDICT.status, VERDICT.dataset))
     return {(dataset, status): (count, top) for dataset, status, count, top in rows}
 
 
@@ -311,15 +311,15 @@ def _list_verdict_ids(
         VerdictStatus.UNCHANGED: {*VerdictStatus} - {VerdictStatus.UNCHANGED},
         VerdictStatus.FAILED: {*_WITH_RUNNING_JOB, VerdictStatus.SERVING, VerdictStatus.REMOVED},
     }
-    is_live = (VERDICT.word == VerdictStatus.SERVING.value) & VERDICT.job_id.in_(list(live_jobs))
+    is_live = (VERDICT.status == VerdictStatus.SERVING.value) & VERDICT.job_id.in_(list(live_jobs))
     conditions = [is_live]
     for name, (status, replacements) in product(names, replaced_by.items()):
         newest = [counts.get((name, each.value), (0, 0))[1] for each in (status, *replacements)]
         top = max(newest[1:], default=0)
         if newest[0] > top:
-            is_it = (VERDICT.word == status.value) & (VERDICT.dataset == name)
+            is_it = (VERDICT.status == status.value) & (VERDICT.dataset == name)
             conditions.append(is_it & (VERDICT.position > top))
-    of_status = [VERDICT.dataset, VERDICT.word]
+    of_status = [VERDICT.dataset, VERDICT.status]
     place = fn.ROW_NUMBER().over(partition_by=of_status, order_by=[NEWEST_FIRST])
     found = list[int]()
     for start in range(0, len(conditions), _MAX_CONDITIONS):

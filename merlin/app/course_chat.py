@@ -233,7 +233,7 @@ def open_turn(
         most = ask.asker_of(ctx, question, place.dataset).plan.sessions
         if most is not None and chat_sessions.count_saved(place) >= most:
             raise Refused(f"{most} sessions", "page-sessions-full", most=most)
-        if chat_sessions.open(place).touched_at:
+        if chat_sessions.open(place).last_used_at:
             chat_sessions.renew(place)
     elif chat_sessions.switch(place, session_id) is None:
         raise NotFound("no such session", "session-unknown")

@@ -90,7 +90,7 @@ class Groups(BotRepository):
     def _move_sessions(self, old_id: int, new_id: int) -> None:
         """Move sessions; the open one stays open unless the supergroup has its own."""
         in_supergroup = self._match(SESSION, chat_id=new_id, thread_id=0)
-        unused = in_supergroup & (SESSION.touched_at == "")
+        unused = in_supergroup & (SESSION.last_used_at == "")
         unused &= SESSION.id.not_in(TURN.select(TURN.session_id))
         self.db.delete(SESSION, unused)
         condition = self._match(SESSION, chat_id=old_id)

@@ -318,7 +318,7 @@ def _models() -> Select:
     query = query.join(EVALUATION, JOIN.LEFT_OUTER, on=(EVALUATION.model_row == MODEL.id))
     query = query.join(SERVING, JOIN.LEFT_OUTER, on=(SERVING.model_row == MODEL.id))
     # If several commits wait for one model, any of them has the reason; take the newest.
-    is_waiting = (VERDICT.word == VerdictStatus.TRAINING.value) & VERDICT.reason.in_(HOLDS)
+    is_waiting = (VERDICT.status == VerdictStatus.TRAINING.value) & VERDICT.reason.in_(HOLDS)
     newest = VERDICT.select(fn.MAX(VERDICT.id)).where((VERDICT.job_id == MODEL.job_id) & is_waiting)
     query = query.join(_HOLDING_VERDICT, JOIN.LEFT_OUTER, on=(_HOLDING_VERDICT.id == newest))
     of_build = _OF_BUILD.select(_OF_BUILD.id).where(_OF_BUILD.build_id == MODEL.build_id)

@@ -57,7 +57,7 @@ def _delete(db: Database, table: Table, condition: Any, batch_size: int) -> int:
 def _expired_rows(retention: Retention, now: datetime) -> Iterator[tuple[Table, Any]]:
     """Yield each table with the condition of its expired rows."""
     # Deleted sessions, and those that were left without a question. An answer may be under way.
-    empty = (t.SESSION.touched_at == "") & (t.SESSION.created_at < _before(now, EMPTY_DAYS))
+    empty = (t.SESSION.last_used_at == "") & (t.SESSION.created_at < _before(now, EMPTY_DAYS))
     remaining = t.TURN.select(t.TURN.id).where(t.TURN.session_id == t.SESSION.id)
     yield t.SESSION, empty & (t.SESSION.is_open == 0) & ~fn.EXISTS(remaining)
     if before := _before(now, retention.updates_days):
@@ -74,7 +74,7 @@ def _expired_rows(retention: Retention, now: datetime) -> Iterator[tuple[Table, 
         waiting = t.UPDATE.select().where(is_same & (t.UPDATE.state == UpdateState.WAITING.value))
         yield t.TURN, ~fn.EXISTS(waiting) & (t.TURN.asked_at < before)
         yield t.TOLD_QUESTION, t.TOLD_QUESTION.at < before
-        unused = (t.SESSION.touched_at != "") & (t.SESSION.touched_at < before)
+        unused = (t.SESSION.last_used_at != "") & (t.SESSION.last_used_at < before)
         yield t.SESSION, unused & (t.SESSION.is_open == 0) & t.SESSION.id.not_in(_with_turns())
     if before := _before(now, retention.audit_days):
         yield t.AUDIT, t.AUDIT.at < before
@@ -190,7 +190,9 @@ def _list_needed_builds() -> Iterator[Select]:
     for name in (t.PROMOTION.to_model, t.PROMOTION.from_model):
         served |= t.MODEL.model_id.in_(t.PROMOTION.select(name))
     yield t.MODEL.select(t.MODEL.build_id).where(served)
-    under_way = t.VERDICT.word.in_([status.value for status in (*WAITING, VerdictStatus.TRAINING)])
+    under_way = t.VERDICT.status.in_(
+        [status.value for status in (*WAITING, VerdictStatus.TRAINING)]
+    )
     has_build = t.VERDICT.build_id.is_null(is_null=False)
     yield t.VERDICT.select(t.VERDICT.build_id).where(under_way & has_build)
     yield t.JOB.select(t.JOB.build_id).where(UNFINISHED)
@@ -216,7 +218,7 @@ def _finished_rows(before: str) -> Iterator[tuple[Table, Any]]:
     yield t.REQUEST, t.REQUEST.state.in_(done) & (t.REQUEST.created_at < before)
     yield t.DIALOG, t.DIALOG.at < before
     unused = (
-        (t.SESSION.touched_at == "") & (t.SESSION.is_open == 0) & (t.SESSION.created_at < before)
+        (t.SESSION.last_used_at == "") & (t.SESSION.is_open == 0) & (t.SESSION.created_at < before)
     )
     yield t.SESSION, unused & t.SESSION.id.not_in(_with_turns())
     ended = (ProposalState.DECLINED.value, ProposalState.WITHDRAWN.value)

@@ -85,12 +85,8 @@ class Spending:
     costs: Sequence[Cost]
 
 
-_VIEWS = RowMap(
-    SessionView, columns={"model": "model_id", "last_used_at": "touched_at"}, sealed=SESSION.sealed
-)
-_TURNS = RowMap(
-    TurnView, columns={"model": "model_id", "model_role": "standing"}, sealed=TURN.sealed
-)
+_VIEWS = RowMap(SessionView, columns={"model": "model_id"}, sealed=SESSION.sealed)
+_TURNS = RowMap(TurnView, columns={"model": "model_id"}, sealed=TURN.sealed)
 _IS_VISIBLE = TURN.is_replaced == 0
 _TOTALS = (
     fn.SUM(TURN.input_tokens).alias("input"),
@@ -115,11 +111,11 @@ def list_recent(
     if place is not None:
         condition &= (SESSION.bot_id == ctx.bot_id) & (SESSION.thread_id == place.thread_id)
     if after is not None:
-        touched_at, session_id = after
-        earlier = (SESSION.touched_at == touched_at) & (SESSION.id < session_id)
-        condition &= (SESSION.touched_at < touched_at) | earlier
+        last_used_at, session_id = after
+        earlier = (SESSION.last_used_at == last_used_at) & (SESSION.id < session_id)
+        condition &= (SESSION.last_used_at < last_used_at) | earlier
     query = SESSION.select().where(condition)
-    query = query.order_by(SESSION.touched_at.desc(), SESSION.id.desc()).limit(limit)
+    query = query.order_by(SESSION.last_used_at.desc(), SESSION.id.desc()).limit(limit)
     return _sessions(ctx, ctx.db.rows(query))
 
 
@@ -243,7 +239,7 @@ def _turn(ctx: Context, row: Row) -> TurnView:
 
 
 def _is_own(actor: Actor) -> Any:
-    return (SESSION.chat_id == actor.user_id) & (SESSION.touched_at != "")
+    return (SESSION.chat_id == actor.user_id) & (SESSION.last_used_at != "")
 
 
 def _turns() -> Any:

@@ -156,7 +156,7 @@ def _view(
         VerdictView,
         row,
         commit=row["commit_sha"],
-        verdict=VerdictStatus(row["word"]),
+        verdict=VerdictStatus(row["status"]),
         build=build_version(row["dataset"], row["build_number"]),
         job=row["job_id"],
         findings=findings,
@@ -181,7 +181,7 @@ def _serving_ends(ctx: Context, rows: Sequence[Row]) -> dict[int, datetime]:
 
     A verdict keeps the word "serving" for good; jobs whose model serves now are left out.
     """
-    jobs = [row["job_id"] for row in rows if row["word"] == VerdictStatus.SERVING.value]
+    jobs = [row["job_id"] for row in rows if row["status"] == VerdictStatus.SERVING.value]
     if not jobs:
         return {}
     serving_jobs = {row["job_id"] for row in ctx.db.rows(serving_rows())}
@@ -229,8 +229,8 @@ def find_notified_editors(db: Database, key: str, arguments: Mapping[str, object
     if status is None or not (commit or job):
         return set()
     condition = VERDICT.job_id == int(job) if job else VERDICT.commit_sha.startswith(commit)
-    condition &= (VERDICT.dataset == dataset) & (VERDICT.word == status.value)
-    is_reported = (CHANGE.is_told == 0) | (CHANGE.told_word == status.value)
+    condition &= (VERDICT.dataset == dataset) & (VERDICT.status == status.value)
+    is_reported = (CHANGE.is_reported == 0) | (CHANGE.reported_status == status.value)
     query = CHANGE.select(CHANGE.by_whom).join(VERDICT, on=_SAME_COMMIT)
     query = query.where(condition & is_reported).distinct()
     return {row["by_whom"] for row in db.rows(query)}
@@ -292,16 +292,16 @@ _SAME_COMMIT = (VERDICT.commit_sha == CHANGE.commit_sha) & (VERDICT.dataset == C
 _NEW_VERDICTS = Prepared(
     CHANGE.select(
         *(CHANGE.change_id, CHANGE.by_whom, CHANGE.dataset, CHANGE.subject),
-        *(VERDICT.word, VERDICT.reason, VERDICT.arguments, VERDICT.job_id, BUILD.number),
+        *(VERDICT.status, VERDICT.reason, VERDICT.arguments, VERDICT.job_id, BUILD.number),
     )
     .join(VERDICT, on=_SAME_COMMIT)
     .join(BUILD, JOIN.LEFT_OUTER, on=(BUILD.id == VERDICT.build_id))
     .where(
         (CHANGE.state == ChangeState.COMMITTED.value)
-        & (CHANGE.is_told == 0)
+        & (CHANGE.is_reported == 0)
         & ON_LINE
-        & VERDICT.word.in_([status.value for status in REPORTED])
-        & (VERDICT.word != CHANGE.told_word)
+        & VERDICT.status.in_([status.value for status in REPORTED])
+        & (VERDICT.status != CHANGE.reported_status)
     )
     .order_by(CHANGE.id)
     .limit(_BATCH_SIZE)
@@ -311,7 +311,7 @@ _NEW_VERDICTS = Prepared(
 def notify_editors(db: Database, clock: Clock = utc_now) -> None:
     """Notify editors of the new verdicts on their commits, oldest commit first, each once."""
     for row in db.rows(_NEW_VERDICTS()):
-        status, change_id = VerdictStatus(row["word"]), row["change_id"]
+        status, change_id = VerdictStatus(row["status"]), row["change_id"]
         # The example in a subject is named by its current question.
         example = example_in_subject(row["subject"])
         files = FileIndex(db).read_texts(row["dataset"], [example_path(example)])
@@ -327,7 +327,7 @@ def notify_editors(db: Database, clock: Clock = utc_now) -> None:
         key, news = news_message(status, values, reason if row["reason"] else None, *scores)
         Notices(db, clock).tell(row["by_whom"], key, news, once=f"news:{change_id}:{status}")
         is_last = int(status not in NOT_FINAL)
-        values = {"told_word": status.value, "is_told": is_last}
+        values = {"reported_status": status.value, "is_reported": is_last}
         db.transact(partial(db.update, CHANGE, CHANGE.change_id == change_id, **values))
 
 

@@ -60,7 +60,7 @@ class Session:
     is_warned: bool = False
     is_full: bool = False
     is_open: bool = True
-    touched_at: datetime | None = None
+    last_used_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +91,14 @@ _AT = (
     & (SESSION.thread_id == Parameter("thread_id"))
 )
 _OPEN = Prepared(SESSION.select().where(_AT & (SESSION.is_open == 1)).limit(1))
-_IS_EMPTIED = (SESSION.is_open == 0) & (SESSION.touched_at == "")
+_IS_EMPTIED = (SESSION.is_open == 0) & (SESSION.last_used_at == "")
 _FIND = Prepared(
     SESSION.select().where(_AT & (SESSION.id == Parameter("id")) & ~_IS_EMPTIED).limit(1)
 )
 _USED = Prepared(
     SESSION.update(
         {
-            **parameters("used_tokens is_warned is_full touched_at"),
+            **parameters("used_tokens is_warned is_full last_used_at"),
             "title": Case(None, [(SESSION.title == "", Parameter("title"))], SESSION.title),
         }
     ).where((SESSION.bot_id == Parameter("bot")) & (SESSION.id == Parameter("id")))
@@ -106,7 +106,7 @@ _USED = Prepared(
 
 
 # The columns that never change, or are stored by their own methods.
-_UNCHANGED_COLUMNS = ("session_id", "chat_id", "user_id", "thread_id", "is_open", "touched_at")
+_UNCHANGED_COLUMNS = ("session_id", "chat_id", "user_id", "thread_id", "is_open", "last_used_at")
 _SESSIONS = RowMap(Session, columns={"session_id": "id"}, sealed=SESSION.sealed)
 
 
@@ -116,7 +116,7 @@ def delete_session(db: Database, session_id: int) -> None:
     A question that is being answered stays: its answer makes the session one of that turn alone.
     """
     db.delete(TURN, (TURN.session_id == session_id) & ~TURN.written_at.is_null())
-    emptied = dict.fromkeys(("title", "preset", "system", "touched_at"), "")
+    emptied = dict.fromkeys(("title", "preset", "system", "last_used_at"), "")
     db.update(SESSION, SESSION.id == session_id, is_open=0, **emptied)
 
 
@@ -165,7 +165,7 @@ class Sessions(BotRepository):
             used_tokens=session.used_tokens,
             is_warned=int(session.is_warned),
             is_full=int(session.is_full),
-            touched_at=iso(self._clock()),
+            last_used_at=iso(self._clock()),
             title=self.db.cipher.seal(session.title) if session.title else "",
         )
         self.db.change(used)
@@ -174,7 +174,7 @@ class Sessions(BotRepository):
     def touch(self, session_id: int, title: str) -> None:
         """Store the time of use; set the title unless there is one."""
         condition = self._match(SESSION, id=session_id)
-        self.db.update(SESSION, condition, touched_at=iso(self._clock()))
+        self.db.update(SESSION, condition, last_used_at=iso(self._clock()))
         if title:
             untitled = condition & (SESSION.title == "")
             self.db.update(SESSION, untitled, title=self.db.cipher.seal(title))
@@ -182,7 +182,7 @@ class Sessions(BotRepository):
     def list_used(self, place: ChatPlace, offset: int, limit: int) -> list[Session]:
         """Return the place's used sessions, the most recently used first."""
         newest = SESSION.select().where(self._used_sessions(place))
-        newest = newest.order_by(SESSION.touched_at.desc(), SESSION.id.desc())
+        newest = newest.order_by(SESSION.last_used_at.desc(), SESSION.id.desc())
         rows = self.db.rows(newest.limit(limit).offset(offset))
         return [self._session(row) for row in rows]
 
@@ -218,8 +218,8 @@ class Sessions(BotRepository):
             delete_session(self.db, session_id)
 
     def _add(self, session: Session) -> Session:
-        new = _SESSIONS.write(session, self.db, but=("session_id", "is_open", "touched_at"))
-        new |= {"bot_id": self._bot_id, "is_open": 1, "touched_at": ""}
+        new = _SESSIONS.write(session, self.db, but=("session_id", "is_open", "last_used_at"))
+        new |= {"bot_id": self._bot_id, "is_open": 1, "last_used_at": ""}
         new["created_at"] = iso(self._clock())
         return replace(session, session_id=self.db.add(SESSION, new), is_open=True)
 
@@ -233,11 +233,11 @@ class Sessions(BotRepository):
         return self._match(SESSION, chat_id=place.chat_id, thread_id=place.thread_id)
 
     def _used_sessions(self, place: ChatPlace) -> Any:
-        return self._at(place) & (SESSION.touched_at != "")
+        return self._at(place) & (SESSION.last_used_at != "")
 
     def _session(self, row: Row) -> Session:
-        touched_at = from_iso(row["touched_at"]) if row["touched_at"] else None
-        return _SESSIONS.read(row, self.db, touched_at=touched_at)
+        last_used_at = from_iso(row["last_used_at"]) if row["last_used_at"] else None
+        return _SESSIONS.read(row, self.db, last_used_at=last_used_at)
 
 
 MAX_TURNS = 400

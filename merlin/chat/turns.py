@@ -131,13 +131,13 @@ def find_first_answer_time(db: Database, newer_than: datetime | None = None) -> 
 _QUESTIONS = RowMap(
     Question, columns={"text": "question", "message_id": "question_id"}, sealed=TURN.sealed
 )
-_ANSWERS = RowMap(StoredAnswer, columns={"model_role": "standing"}, sealed=TURN.sealed)
+_ANSWERS = RowMap(StoredAnswer, sealed=TURN.sealed)
 
 # No Telegram message has this number.
 NO_MESSAGE = -1
 _OF = (TURN.bot_id == Parameter("bot")) & (TURN.update_id == Parameter("update_id"))
 _FIND = Prepared(TURN.select().where(_OF).limit(1))
-_EMPTY = "answer note ending offer standing provider model_id currency nearest"
+_EMPTY = "answer note ending offer model_role provider model_id currency nearest"
 _NONE = "input_tokens output_tokens cached_tokens cost_micro is_replaced"
 _NEW = Prepared(
     TURN.insert(
@@ -167,7 +167,7 @@ _WRITE = Prepared(
     TURN.update(
         parameters(
             "state answer note ending provider model_id input_tokens output_tokens cached_tokens"
-            " standing cost_micro currency offer written_at known nearest first_ms"
+            " model_role cost_micro currency offer written_at known nearest first_ms"
         )
     ).where(_OF & (TURN.state == TurnState.ASKED.value))
 )

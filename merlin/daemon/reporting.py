@@ -79,7 +79,7 @@ class StatusSender:
     def _status(self, owed: Row) -> CommitStatus:
         config, dataset, reason = self._services.config, owed["dataset"], owed["reason"]
         version = build_version(dataset, owed["number"]) or dataset
-        shown = choose_shown_status(VerdictStatus(owed["word"]), reason)
+        shown = choose_shown_status(VerdictStatus(owed["status"]), reason)
         description = text(config.language, f"status-{shown}", build=version)
         if reason:
             reason_text = render_stored_text(config.language, reason, json.loads(owed["arguments"]))
@@ -87,7 +87,7 @@ class StatusSender:
         page, public = f"/admin/verdicts?commit={owed['commit_sha']}", config.api.public_url
         return CommitStatus(
             context=f"merlin/{dataset}",
-            state="failure" if shown == GATED else _STATES[owed["word"]],
+            state="failure" if shown == GATED else _STATES[owed["status"]],
             description=description,
             target_url=f"{public.rstrip('/')}{page}" if public else "",
         )

@@ -246,7 +246,6 @@ _CHANGES = RowMap(
         "before": "before_blob",
         "by": "by_whom",
         "commit": "commit_sha",
-        "committed_blob": "left_blob",
         "name": "editor_name",
         "email": "editor_email",
     },
@@ -274,9 +273,9 @@ class Changes(Repository):
             "text": self._encrypt(change.text),
             "theirs": None,
             "theirs_blob": None,
-            "told_word": "",
+            "reported_status": "",
             # Only the first row of a batch is notified, and only when the requester is a user.
-            "is_told": int(change.change_id != change.batch or not change.by.isdecimal()),
+            "is_reported": int(change.change_id != change.batch or not change.by.isdecimal()),
             "refusals": 0,
             "updated_at": iso(change.created_at),
         }
@@ -312,7 +311,7 @@ class Changes(Repository):
         """
         is_recorded = (COMMIT.sha == CHANGE.commit_sha) & COMMIT.position.is_null(is_null=False)
         query = CHANGE.select(CHANGE.batch).join(COMMIT, JOIN.LEFT_OUTER, on=is_recorded)
-        is_open = (CHANGE.state == ChangeState.COMMITTED.value) & (CHANGE.is_told == 0)
+        is_open = (CHANGE.state == ChangeState.COMMITTED.value) & (CHANGE.is_reported == 0)
         query = query.where(is_open & (CHANGE.updated_at < iso(before)) & COMMIT.sha.is_null())
         batches = [str(batch) for (batch,) in self.db.tuples(query.order_by(CHANGE.id))]
         return [Batch(batch, tuple(self.list_of_batch(batch))) for batch in batches]
@@ -325,8 +324,8 @@ class Changes(Repository):
         """
         first, committed = batch.first, ChangeState.COMMITTED
         # The same commit is not on the first-parent line, so it gets no verdict to report.
-        is_told = int(commit == first.commit or not first.by.isdecimal())
-        self.db.update(CHANGE, CHANGE.change_id == batch.batch_id, is_told=is_told)
+        is_reported = int(commit == first.commit or not first.by.isdecimal())
+        self.db.update(CHANGE, CHANGE.change_id == batch.batch_id, is_reported=is_reported)
         if commit is not None:
             return self._move(batch.batch_id, committed, {"commit_sha": commit})
         why = {"commit": (first.commit or "")[:10]}
@@ -439,7 +438,7 @@ class Changes(Repository):
         for each in batch.changes:
             if landed.commit is not None and each.text is not None:
                 is_this = CHANGE.change_id == each.change_id
-                self.db.update(CHANGE, is_this, left_blob=blob_id(each.text, landed.commit))
+                self.db.update(CHANGE, is_this, committed_blob=blob_id(each.text, landed.commit))
         for change_id, theirs in landed.conflicts.items():
             conflict = {"theirs": self._encrypt(theirs.text), "theirs_blob": theirs.blob}
             is_this = CHANGE.change_id == change_id

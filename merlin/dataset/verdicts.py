@@ -66,8 +66,8 @@ NEWEST_FIRST = VERDICT.position.desc(nulls="LAST")
 NOTHING_NEW = (VerdictStatus.UNCHANGED, VerdictStatus.LEFT_OUT)
 # The condition of verdicts with a build of their own, or of the dataset's removal.
 CHANGES_DATASET = (
-    (VERDICT.wish != "") & VERDICT.word.not_in([status.value for status in NOTHING_NEW])
-) | (VERDICT.word == VerdictStatus.REMOVED.value)
+    (VERDICT.training_key != "") & VERDICT.status.not_in([status.value for status in NOTHING_NEW])
+) | (VERDICT.status == VerdictStatus.REMOVED.value)
 
 # Reasons of a training verdict whose model is held by the gate.
 HOLDS = ("gate-lost", "gate-worse", "gate-floor")
@@ -130,9 +130,7 @@ class Verdict:
     arguments: Mapping[str, object] = field(default_factory=dict)
 
 
-_VERDICTS = RowMap(
-    Verdict, columns={"commit": "commit_sha", "status": "word", "training_key": "wish"}
-)
+_VERDICTS = RowMap(Verdict, columns={"commit": "commit_sha"})
 
 
 def verdict_from_row(row: Row) -> Verdict:
@@ -178,8 +176,8 @@ def require_known_dataset(db: Database, dataset: str) -> None:
     has_verdict = db.count(VERDICT, VERDICT.dataset == dataset)
     if has_verdict or db.count(SERVING, SERVING.dataset == dataset):
         return
-    rows = db.rows(join_newest(VERDICT.select(VERDICT.dataset, VERDICT.word)))
-    known = sorted(row["dataset"] for row in rows if row["word"] != VerdictStatus.REMOVED.value)
+    rows = db.rows(join_newest(VERDICT.select(VERDICT.dataset, VERDICT.status)))
+    known = sorted(row["dataset"] for row in rows if row["status"] != VerdictStatus.REMOVED.value)
     arguments = {
         "known": ", ".join(known) or "none",
         "near": find_nearest(dataset, known) or "none",
@@ -189,7 +187,7 @@ def require_known_dataset(db: Database, dataset: str) -> None:
 
 def require_present_dataset(db: Database, dataset: str) -> None:
     """Raise Refused for a dataset that a commit removed, and no later one brought back."""
-    changes = VERDICT.select(VERDICT.word).where(ON_LINE & CHANGES_DATASET)
+    changes = VERDICT.select(VERDICT.status).where(ON_LINE & CHANGES_DATASET)
     newest = changes.where(VERDICT.dataset == dataset).order_by(VERDICT.position.desc())
     if db.value(newest.limit(1)) == VerdictStatus.REMOVED.value:
         raise Refused(f"{dataset} was removed", "dataset-removed", dataset=dataset)
@@ -219,13 +217,13 @@ def transition(
         if not can_transition(old, new):
             raise ValueError(f"no verdict goes from {old} to {new}")
     values = {
-        "word": new.value,
+        "status": new.value,
         "updated_at": iso(at),
         "reason": "",
         "arguments": dump_json({}),
         **(change or {}),
     }
-    stands = VERDICT.word.in_([old.value for old in expected])
+    stands = VERDICT.status.in_([old.value for old in expected])
     return db.change(VERDICT.update(values).where(stands & where))
 
 
@@ -257,7 +255,7 @@ _STATUSES_AT_ONCE = 20
 _WITHOUT_NOTE = Prepared(
     VERDICT.select(VERDICT.commit_sha)
     .join(NOTED, JOIN.LEFT_OUTER, on=(NOTED.commit_sha == VERDICT.commit_sha))
-    .where(VERDICT.word.in_([status.value for status in _NOTED_STATUSES]) & ON_LINE)
+    .where(VERDICT.status.in_([status.value for status in _NOTED_STATUSES]) & ON_LINE)
     .where(NOTED.at.is_null() | (NOTED.at < VERDICT.updated_at))
     .limit(_AT_ONCE)
 )
@@ -278,7 +276,7 @@ class VerdictHistory(Repository):
         """Return commit, note text, and the time of its newest status."""
         rows = self.db.rows(
             VERDICT.select(
-                *(VERDICT.commit_sha, VERDICT.dataset, VERDICT.word, VERDICT.updated_at),
+                *(VERDICT.commit_sha, VERDICT.dataset, VERDICT.status, VERDICT.updated_at),
                 *(BUILD.number, BUILD.digest, JOB.recipe, JOB.provider_job_id, JOB.model_id),
             )
             .join(BUILD, JOIN.LEFT_OUTER, on=(BUILD.id == VERDICT.build_id))
@@ -315,7 +313,7 @@ class VerdictHistory(Repository):
         is_young = VERDICT.updated_at > iso(self._clock() - OWED_FOR)
         return self.db.rows(
             VERDICT.select(
-                *(VERDICT.commit_sha, VERDICT.dataset, VERDICT.word, VERDICT.updated_at),
+                *(VERDICT.commit_sha, VERDICT.dataset, VERDICT.status, VERDICT.updated_at),
                 *(VERDICT.reason, VERDICT.arguments, BUILD.number, COMMIT_STATUS.words),
             )
             .join(COMMIT_STATUS, JOIN.LEFT_OUTER, on=condition)
@@ -361,7 +359,7 @@ def _note(rows: Iterable[Row]) -> str:
     """Return the note of one commit: a machine-readable line for each dataset."""
     lines = []
     for row in rows:
-        words = [f"merlin: dataset={row['dataset']} verdict={row['word']}"]
+        words = [f"merlin: dataset={row['dataset']} verdict={row['status']}"]
         if row["number"] is not None:
             words.append(f"build={row['dataset']}-{row['number']} digest={row['digest']}")
         if row["provider_job_id"]:

@@ -1,9 +1,4 @@
-"""The tables and their columns, bound to no database; `merlin.db.migrations` creates them.
-
-Some columns have the names of earlier versions: `verdict.word` is the status, `wish` the training
-key of a verdict or job, `till` the gateway of a payment, `looks` counts its polls and `look_at` is
-the time of the next, `told_word` and `is_told` are of notifications.
-"""
+"""The tables and their columns, bound to no database; `merlin.db.migrations` creates them."""
 
 from __future__ import annotations
 
@@ -59,7 +54,7 @@ COMMIT = _table(
 )
 VERDICT = _table(
     "verdict",
-    "id commit_sha dataset position word wish spec reason arguments build_id job_id"
+    "id commit_sha dataset position status training_key spec reason arguments build_id job_id"
     " seen_at updated_at",
 )
 NOTED = _table("noted", "commit_sha words at")
@@ -79,8 +74,9 @@ TAUGHT_EXAMPLE = _table(
 
 JOB = _table(
     "job",
-    "id launch_key wish dataset build_id provider recipe attempt state provider_job_id status"
-    " model_id trained_tokens estimate_micro currency error not_before created_at updated_at",
+    "id launch_key training_key dataset build_id provider recipe attempt state provider_job_id"
+    " status model_id trained_tokens estimate_micro currency error not_before created_at"
+    " updated_at",
 )
 JOB_CHANGE = _table("job_change", "id job_id from_state to_state at")
 JOB_EVENT = _table("job_event", "id job_id event_id at level message kind data")
@@ -145,8 +141,8 @@ ANSWER_COST = _table("answer_cost", "day mark currency micro", key="day mark cur
 CHANGE = _table(
     "change",
     "id change_id batch dataset kind path before_blob text editor_name editor_email subject by_whom"
-    " state reason arguments commit_sha theirs theirs_blob told_word is_told created_at updated_at"
-    " left_blob refusals",
+    " state reason arguments commit_sha theirs theirs_blob reported_status is_reported created_at"
+    " updated_at committed_blob refusals",
     sealed="text theirs",
 )
 DATASET_TREE = _table("dataset_tree", "dataset tree")
@@ -175,13 +171,13 @@ OUTGOING = _table(
 SESSION = _table(
     "chat_session",
     "id bot_id chat_id user_id thread_id dataset provider model_id title preset system"
-    " used_tokens is_warned is_full is_open created_at touched_at",
+    " used_tokens is_warned is_full is_open created_at last_used_at",
     sealed="title system",
 )
 TURN = _table(
     "turn",
     "id bot_id update_id session_id user_id question_id format state question answer note ending"
-    " offer standing placeholder_id provider model_id input_tokens output_tokens cached_tokens"
+    " offer model_role placeholder_id provider model_id input_tokens output_tokens cached_tokens"
     " cost_micro currency is_replaced asked_at written_at asker known nearest first_ms",
     sealed="question answer note asker nearest",
 )
@@ -238,7 +234,7 @@ REVOKED_EXAMPLE = _table("revoked_example", "dataset example_id at")
 
 FAVOURITE = _table("favourite", "id user_id course_id at")
 ACCOUNT = _table("account", "user_id name password browsers changed_at", key="user_id")
-SIGN_IN = _table("sign_in", "id token_hash source user_id how at seen_at expires_at")
+SIGN_IN = _table("sign_in", "id token_hash source user_id method at seen_at expires_at")
 LOGIN_CODE = _table(
     "login_code",
     "id code_hash browser_hash number agent place state user_id at expires_at",
@@ -246,7 +242,7 @@ LOGIN_CODE = _table(
 )
 API_KEY = _table(
     "api_key",
-    "id key_hash hint user_id label scopes at expires_at used_at revoked_at",
+    "id key_hash hint user_id label scopes created_at expires_at last_used_at revoked_at",
     sealed="label",
 )
 THROTTLE = _table("throttle", "key failures at", key="key")

@@ -89,7 +89,7 @@ class CommitHistory(Repository):
         """
         found = select_verdicts().where((VERDICT.dataset == dataset) & ON_LINE & CHANGES_DATASET)
         row = self.db.row(found.order_by(VERDICT.position.desc()))
-        return None if row is None or not row["wish"] else verdict_from_row(row)
+        return None if row is None or not row["training_key"] else verdict_from_row(row)
 
     def build_of(self, dataset: str, digest: str) -> Build | None:
         """Return the dataset's build with this digest."""
@@ -184,8 +184,8 @@ class CommitHistory(Repository):
                     "commit_sha": commit.sha,
                     "dataset": outcome.dataset,
                     "position": commit.position,
-                    "word": outcome.status.value,
-                    "wish": outcome.training_key,
+                    "status": outcome.status.value,
+                    "training_key": outcome.training_key,
                     "spec": dump_spec(spec),
                     "reason": outcome.reason,
                     "arguments": dump_json(dict(outcome.arguments or {})),
@@ -230,7 +230,7 @@ class CommitHistory(Repository):
         """
         removed = COMMIT.select(COMMIT.sha).where(COMMIT.position > after)
         edits = (CHANGE.change_id == CHANGE.batch) & CHANGE.commit_sha.in_(removed)
-        self.db.update(CHANGE, edits, is_told=0)
+        self.db.update(CHANGE, edits, is_reported=0)
         changed = self.db.tuples(VERDICT.select(VERDICT.dataset).where(VERDICT.position > after))
         left = self.db.change(COMMIT.update({"position": None}).where(COMMIT.position > after))
         condition = VERDICT.position > after

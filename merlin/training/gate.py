@@ -196,7 +196,7 @@ class Gates(Repository):
 
 def _awaits_serving(model: Model) -> Any:
     """Return the condition for verdicts that wait for this model to serve."""
-    return (VERDICT.job_id == model.job_id) & (VERDICT.word == VerdictStatus.TRAINING.value)
+    return (VERDICT.job_id == model.job_id) & (VERDICT.status == VerdictStatus.TRAINING.value)
 
 
 def _make_lost_question(lost: JudgedAnswer) -> Row:

@@ -246,7 +246,7 @@ class Jobs(Repository):
 
 def insert_job(db: Database, job: Job, training_key: str) -> None:
     """Store a new job as launching; one with the same launch key is left unchanged."""
-    if db.add_new(JOB, JOBS.write(job, but=("job_id",)) | {"wish": training_key}):
+    if db.add_new(JOB, JOBS.write(job, but=("job_id",)) | {"training_key": training_key}):
         job_id = db.value(JOB.select(JOB.id).where(JOB.launch_key == job.launch_key))
         add_change(db, int(job_id), "", JobState.LAUNCHING, job.created_at)
 

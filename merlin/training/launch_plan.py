@@ -212,11 +212,14 @@ _NEVER_SERVES = (ModelState.REFUSED, ModelState.GONE, ModelState.REVOKED)
 _LOCK = 0x4D65726C_62756467
 _WAITING_VERDICTS = Prepared(
     select_verdicts()
-    .where(VERDICT.word.in_([status.value for status in WAITING]) & ON_LINE)
+    .where(VERDICT.status.in_([status.value for status in WAITING]) & ON_LINE)
     .order_by(VERDICT.dataset, VERDICT.position)
 )
 _NEWEST_ATTEMPT = Prepared(
-    JOB.select().where(JOB.wish == Parameter("training_key")).order_by(JOB.attempt.desc()).limit(1)
+    JOB.select()
+    .where(JOB.training_key == Parameter("training_key"))
+    .order_by(JOB.attempt.desc())
+    .limit(1)
 )
 _REVOKED_BUILD = Prepared(revoked_builds().where(BUILD.id == Parameter("build_id")).limit(1))
 
@@ -378,7 +381,7 @@ class Launches(Repository):
         why = {"reason": decision.reason, "arguments": dump_json(dict(decision.arguments))}
         other = VerdictStatus.BUILT if status is VerdictStatus.HELD else VerdictStatus.HELD
         if not transition(self.db, (other,), status, at, mine, change=why):
-            stays = mine & (VERDICT.word == status.value)
+            stays = mine & (VERDICT.status == status.value)
             self.db.update(VERDICT, stays, **why, updated_at=iso(at))
         self._supersede(older, at)
 

@@ -173,7 +173,7 @@ class Promotions(Repository):
                 model_of(row),
                 row["top"],
                 is_followed=ahead.get(row["dataset"], 0) > row["top"],
-                is_awaited=row["word"] == VerdictStatus.TRAINING.value,
+                is_awaited=row["status"] == VerdictStatus.TRAINING.value,
             )
             for row in rows
         ]
@@ -222,7 +222,7 @@ class Promotions(Repository):
 
     def _find_newest_held(self, dataset: str) -> int:
         """Return the highest position whose model is held, 0 for none."""
-        condition = (VERDICT.word == VerdictStatus.TRAINING.value) & VERDICT.reason.in_(HOLDS)
+        condition = (VERDICT.status == VerdictStatus.TRAINING.value) & VERDICT.reason.in_(HOLDS)
         newest = VERDICT.select(fn.COALESCE(fn.MAX(VERDICT.position), 0))
         return int(self.db.value(newest.where((VERDICT.dataset == dataset) & condition & ON_LINE)))
 
@@ -366,19 +366,19 @@ _ALL_SERVING = Prepared(serving_rows())
 _TOPS = VERDICT.select(VERDICT.dataset, fn.MAX(VERDICT.position).alias("top")).group_by(
     VERDICT.dataset
 )
-_WAITS = VERDICT.word.in_([status.value for status in (*WAITING, VerdictStatus.TRAINING)])
+_WAITS = VERDICT.status.in_([status.value for status in (*WAITING, VerdictStatus.TRAINING)])
 _UNDER_WAY = Prepared(_TOPS.where(_WAITS & ON_LINE))
 # A failed verdict with a good model is one whose job was cancelled too late.
 _GOOD_TOPS = (
     _TOPS.join(MODEL, on=(MODEL.job_id == VERDICT.job_id))
     .where(MODEL.state == ModelState.GOOD.value)
-    .where(ON_LINE & (VERDICT.word != VerdictStatus.FAILED.value))
+    .where(ON_LINE & (VERDICT.status != VerdictStatus.FAILED.value))
     .alias("tops")
 )
 _IS_TOP = (_GOOD_TOPS.c.dataset == VERDICT.dataset) & (_GOOD_TOPS.c.top == VERDICT.position)
 _NEWEST_GOOD = Prepared(
     select_models()
-    .select_extend(_GOOD_TOPS.c.top, VERDICT.word)
+    .select_extend(_GOOD_TOPS.c.top, VERDICT.status)
     .join(VERDICT, on=(VERDICT.job_id == MODEL.job_id))
     .join(_GOOD_TOPS, on=_IS_TOP)
 )

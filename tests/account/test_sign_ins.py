@@ -153,7 +153,7 @@ def test_erasure_removes_account_and_sign_ins_and_export_omits_hashes(
     people = PersonalRecords(accounts.db, clock)
     tables = people.export(ANNA)["tables"]
     assert tables["account"][0]["name"] == "petrova"
-    assert tables["sign_in"][0]["how"] == "code"
+    assert tables["sign_in"][0]["method"] == "code"
     assert not {"password", "token_hash", "code_hash"} & {
         name for rows in tables.values() for row in rows for name in row
     }

@@ -90,7 +90,7 @@ def test_commit_that_is_left_out_needs_care_until_a_later_one_is_built(world):
 def test_failure_stays_until_a_later_commit_replaces_it(world):
     world.serve(1, make_examples())
     world.push(2, make_examples(13), findings=[make_finding()])
-    world.db.sql("UPDATE verdict SET word = 'rejected', job_id = NULL WHERE position = 2")
+    world.db.sql("UPDATE verdict SET status = 'rejected', job_id = NULL WHERE position = 2")
     (card, _) = read_board(world.ctx, OPERATOR).cards
     assert (card.stage, card.errors, card.needs_care) == (Stage.CHECKED, 1, True)
     world.push(3, make_examples(14))

@@ -127,7 +127,7 @@ def test_answer_is_composed_from_the_course_with_its_source(telegram, provider, 
         assert "near" not in str(composed.keys)
         refused = talk.say("Какая завтра погода?")
         assert refused.text.startswith(UNKNOWN)
-    assert select_rows(settings, "SELECT standing, known FROM turn ORDER BY id") == [
+    assert select_rows(settings, "SELECT model_role, known FROM turn ORDER BY id") == [
         ("composed", 1),
         ("serving", 0),
     ]

@@ -56,7 +56,7 @@ class ModelRows:
     def _job(self, dataset, build_id):
         identity = {
             "launch_key": f"{build_id}",
-            "wish": "",
+            "training_key": "",
             "dataset": dataset,
             "build_id": build_id,
         }

@@ -221,7 +221,7 @@ class PipelineRows:
 
     def statuses(self):
         """Return the statuses of all verdicts by the first four characters of their commits."""
-        rows = self.db.sql("SELECT commit_sha, word FROM verdict ORDER BY commit_sha")
+        rows = self.db.sql("SELECT commit_sha, status FROM verdict ORDER BY commit_sha")
         return {sha[:4]: status for sha, status in rows}
 
     def serving(self, dataset=FACE):

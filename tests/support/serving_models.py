@@ -104,7 +104,7 @@ def insert_commit_of_build(database, sha, dataset, build_id=1):
         "committed_at": iso(AT),
     }
     database.put(COMMIT.insert({**author, **position}))
-    texts = dict.fromkeys(("word", "wish", "reason", "arguments"), "")
+    texts = dict.fromkeys(("status", "training_key", "reason", "arguments"), "")
     times = {"seen_at": iso(AT), "updated_at": iso(AT)}
     verdict = {"commit_sha": sha, "dataset": dataset, "position": 1, "build_id": build_id}
     database.add(VERDICT, {**texts, **times, **verdict})
@@ -133,7 +133,7 @@ def _build(dataset, number, method):
 def _job(dataset, build_id, provider):
     return {
         "launch_key": f"{dataset}-{build_id}",
-        "wish": "",
+        "training_key": "",
         "dataset": dataset,
         "build_id": build_id,
         "provider": provider,

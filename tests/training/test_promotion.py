@@ -130,7 +130,7 @@ def test_promotion_follows_git_order_whatever_finishes_first(world, clock):
         for name, serving in world.promotions.list_serving().items():
             assert serving.position == max(orders[name][: step + 1])
             assert serving.model.job_id == jobs[name][serving.position].job_id
-    rows = world.db.sql("SELECT dataset, position, word FROM verdict")
+    rows = world.db.sql("SELECT dataset, position, status FROM verdict")
     for name, position, word in rows:
         earlier = orders[name][: orders[name].index(position)]
         is_overtaken = any(other > position for other in earlier)

@@ -307,7 +307,7 @@ def _start_course(context: BotContext, course: Course) -> View:
 def _start_session(context: BotContext, dataset: str | None) -> None:
     """Start a session about a dataset, without other settings."""
     session = context.open_session()
-    if session.touched_at is not None:
+    if session.last_used_at is not None:
         session = context.sessions.renew(context.place)
     bare = replace(session, dataset=dataset, provider=None, model_id=None, preset="", system="")
     context.sessions.change(fit_window(context, bare))
@@ -402,7 +402,7 @@ def choose_model(context: BotContext) -> View:
         raise NotFound("no such model", "models-not-available")
     chosen_session = replace(session, provider=option.provider, model_id=option.model_id)
     context.sessions.change(fit_window(context, chosen_session))
-    if session.touched_at is not None:
+    if session.last_used_at is not None:
         # The new model is announced here, not under the next answer.
         context.sessions.touch(session.session_id, "")
     message = context.translate("models-chosen", model=option.title)

@@ -56,8 +56,8 @@ def list_sessions(context: BotContext) -> View:
     entries = []
     for session in context.sessions.list_used(context.place, page * PAGE_SIZE, PAGE_SIZE):
         label = f"{'▸ ' if session.is_open else ''}{session_title(session, context)}"
-        if session.touched_at is not None:
-            label = f"{label} · {format_time(context, session.touched_at)}"
+        if session.last_used_at is not None:
+            label = f"{label} · {format_time(context, session.last_used_at)}"
         entries.append(Button(label, f"session:{session.session_id}"))
     page_row = menu.page_buttons("sessions", page, count)
     pages = {"page": page + 1, "pages": -(-count // PAGE_SIZE)}
@@ -83,8 +83,8 @@ def session_card(context: BotContext) -> View:
     session = _require_session(context)
     session_id, translate = session.session_id, context.translate
     lines = [translate("session-card", title=session_title(session, context))]
-    if session.touched_at is not None:
-        lines.append(translate("session-last", at=context.moment(session.touched_at)))
+    if session.last_used_at is not None:
+        lines.append(translate("session-last", at=context.moment(session.last_used_at)))
     lines.append(translate("session-turns", turns=context.turns.count(session_id)))
     if session.is_open:
         lines.append(translate("session-open-now"))
@@ -230,7 +230,7 @@ def start_session(context: BotContext) -> View:
     excess = excess_sessions(context)
     if excess:
         return _offer_deletion(context, excess)
-    if context.open_session().touched_at is None:
+    if context.open_session().last_used_at is None:
         return _renew(context, "bot-new-first")
     return _renew(context, "bot-new" if context.is_private else "groups-new")
 
@@ -259,7 +259,7 @@ def excess_sessions(context: BotContext) -> Sequence[Session]:
     Empty if the open session is unused, because it is as good as a new one.
     """
     limit = answering.plan_for(context).sessions
-    if not limit or not context.is_private or context.open_session().touched_at is None:
+    if not limit or not context.is_private or context.open_session().last_used_at is None:
         return ()
     return context.sessions.list_used(context.place, limit - 1, _MAX_SESSIONS)
 
@@ -268,7 +268,7 @@ def _offer_deletion(context: BotContext, excess: Sequence[Session]) -> View:
     limit = answering.plan_for(context).sessions or 0
     lines = [context.translate("sessions-limit", most=limit, over=len(excess))]
     for session in excess[:_MAX_LISTED]:
-        at = context.moment(session.touched_at or context.services.clock())
+        at = context.moment(session.last_used_at or context.services.clock())
         lines.append(
             context.translate("session-oldest", title=session_title(session, context), at=at)
         )

@@ -89,7 +89,7 @@ CREATE TABLE example_text (
 CREATE TABLE job (
     id NUMBERED,
     launch_key TEXT NOT NULL UNIQUE,
-    wish TEXT NOT NULL,
+    training_key TEXT NOT NULL,
     dataset TEXT NOT NULL,
     build_id BIGINT NOT NULL REFERENCES build (id),
     provider TEXT NOT NULL,
@@ -107,7 +107,7 @@ CREATE TABLE job (
     created_at TEXT NOT NULL,
     updated_at TEXT NOT NULL
 );
-CREATE INDEX job_wish ON job (wish, attempt);
+CREATE INDEX job_training_key ON job (training_key, attempt);
 CREATE INDEX job_dataset ON job (dataset, id);
 CREATE INDEX job_provider ON job (provider, created_at);
 CREATE INDEX job_state ON job (state, id);
@@ -142,8 +142,8 @@ CREATE TABLE verdict (
     commit_sha TEXT NOT NULL REFERENCES seen_commit (sha),
     dataset TEXT NOT NULL,
     position BIGINT,
-    word TEXT NOT NULL,
-    wish TEXT NOT NULL,
+    status TEXT NOT NULL,
+    training_key TEXT NOT NULL,
     spec TEXT,
     reason TEXT NOT NULL,
     arguments TEXT NOT NULL,
@@ -156,7 +156,7 @@ CREATE TABLE verdict (
 CREATE INDEX verdict_line ON verdict (dataset, position);
 CREATE INDEX verdict_position ON verdict (position);
 CREATE INDEX verdict_job ON verdict (job_id);
-CREATE INDEX verdict_word ON verdict (word, dataset, position);
+CREATE INDEX verdict_status ON verdict (status, dataset, position);
 CREATE TABLE finding (
     id NUMBERED,
     verdict_id BIGINT NOT NULL REFERENCES verdict (id) ON DELETE CASCADE,
@@ -286,7 +286,7 @@ CREATE TABLE chat_session (
     used_tokens BIGINT NOT NULL DEFAULT 0,
     is_warned BIGINT NOT NULL DEFAULT 0,
     is_full BIGINT NOT NULL DEFAULT 0,
-    touched_at TEXT NOT NULL DEFAULT ''
+    last_used_at TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX chat_session_chat ON chat_session (chat_id);
 CREATE UNIQUE INDEX chat_session_open ON chat_session (bot_id, chat_id, thread_id)
@@ -312,7 +312,7 @@ CREATE TABLE turn (
     user_id BIGINT NOT NULL DEFAULT 0,
     question_id BIGINT NOT NULL DEFAULT 0,
     format TEXT NOT NULL DEFAULT 'text',
-    standing TEXT NOT NULL DEFAULT '',
+    model_role TEXT NOT NULL DEFAULT '',
     offer TEXT NOT NULL DEFAULT '',
     cost_micro BIGINT NOT NULL DEFAULT 0,
     currency TEXT NOT NULL DEFAULT '',
@@ -380,17 +380,17 @@ CREATE TABLE change (
     commit_sha TEXT,
     theirs TEXT,
     theirs_blob TEXT,
-    told_word TEXT NOT NULL,
-    is_told BIGINT NOT NULL,
+    reported_status TEXT NOT NULL,
+    is_reported BIGINT NOT NULL,
     created_at TEXT NOT NULL,
     updated_at TEXT NOT NULL,
-    left_blob TEXT,
+    committed_blob TEXT,
     refusals INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX change_batch ON change (batch, id);
 CREATE INDEX change_by ON change (by_whom, id);
 CREATE INDEX change_waiting ON change (id) WHERE state = 'waiting';
-CREATE INDEX change_untold ON change (id) WHERE state = 'committed' AND is_told = 0;
+CREATE INDEX change_unreported ON change (id) WHERE state = 'committed' AND is_reported = 0;
 -- What lies in the datasets' folders at the newest commit, as far as it may be read: a cache of git.
 CREATE TABLE dataset_tree (
     dataset TEXT PRIMARY KEY,
@@ -596,7 +596,7 @@ CREATE TABLE sign_in (
     token_hash TEXT NOT NULL UNIQUE,
     source TEXT UNIQUE,
     user_id BIGINT NOT NULL,
-    how TEXT NOT NULL,
+    method TEXT NOT NULL,
     at TEXT NOT NULL,
     seen_at TEXT NOT NULL,
     expires_at TEXT NOT NULL
@@ -622,9 +622,9 @@ CREATE TABLE api_key (
     user_id BIGINT NOT NULL,
     label TEXT NOT NULL,
     scopes TEXT NOT NULL,
-    at TEXT NOT NULL,
+    created_at TEXT NOT NULL,
     expires_at TEXT,
-    used_at TEXT,
+    last_used_at TEXT,
     revoked_at TEXT
 );
 CREATE INDEX api_key_user ON api_key (user_id);
