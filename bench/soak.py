@@ -47,9 +47,9 @@ from merlin.core.clock import iso
 from merlin.core.errors import Refused
 from merlin.sandbox.demo.check import answers_at
 from merlin.sandbox.demo.place import Place, Ports, git
-from merlin.sandbox.server import Deadline
 from merlin.wiring.context import make_cipher, open_migrated_database, open_writing_context
 from tests.support.kill_points import POINTS
+from tests.support.waiting import Deadline
 
 KILLS, BATCH_SIZE = 1000, 20
 PAUSE, REPORT_S = 20.0, 1800.0

@@ -1,28 +1,22 @@
-"""Run a stand-in in a thread (tests) or in its own process (demo); deadlines for tests.
+"""Run a stand-in in a thread.
 
 `StandIn` is the base class: start, stop, and thread-safe access while it serves. `ApiStandIn` adds
 a JSON API with named calls. State that survives a restart is kept in an
 `AppendLog`: each line is written completely before the stand-in goes on, so `kill -9` loses nothing
 that was answered; an incomplete last line is cut off at the next start.
-
-A deadline is given in seconds of an idle machine. When it passes, the wait measures how slow the
-machine is now and ends only when the correspondingly longer time has passed too.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import inspect
 import json
 import os
 import socket
 import threading
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import suppress
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -40,52 +34,8 @@ from merlin.core.server import listen
 from merlin.openai_protocol.errors import ApiError
 from merlin.sandbox.web import restrict_pages
 
-DEADLINE_S = 30.0
-# As many additions as take 15 ms on an idle core of the machine on which the deadlines were set:
-# longer than a scheduler's slice, so that a busy machine preempts the loop.
-_ADDITIONS, _IDLE_S = 500_000, 0.02
-# How long a measurement is reused for call timeouts, in seconds.
-_MEASUREMENT_LIFE_S = 30.0
-
-
-def _slowness() -> float:
-    """Return how many times slower than an idle machine this one is now, at least 1."""
-    started_at, total = time.monotonic(), 0
-    for addend in range(_ADDITIONS):
-        total += addend
-    # The one-minute load average also counts processes waiting for the disk.
-    load = os.getloadavg()[0] / (os.cpu_count() or 1)
-    return max(1.0, load, (time.monotonic() - started_at) / _IDLE_S)
-
-
-@lru_cache(maxsize=1)
-def _slowness_at(_period: int) -> float:
-    return _slowness()
-
-
-def longest(seconds: float = 4 * DEADLINE_S) -> float:
-    """Return the timeout, in seconds, for a call that takes `seconds` on an idle machine."""
-    return seconds * _slowness_at(int(time.monotonic() / _MEASUREMENT_LIFE_S))
-
-
-class Deadline:
-    """A deadline `seconds` from now, extended while the machine is busy."""
-
-    def __init__(self, seconds: float = DEADLINE_S) -> None:
-        self._started_at = time.monotonic()
-        self._idle_s = self.allowed_s = seconds
-
-    def is_over(self) -> bool:
-        """Return whether the time is up, even for the slowest speed measured so far.
-
-        Measures the machine only after `seconds`: a wait that ends in time costs nothing.
-        """
-        waited_s = time.monotonic() - self._started_at
-        if waited_s > self.allowed_s:
-            self.allowed_s = max(self.allowed_s, self._idle_s * _slowness())
-        return waited_s > self.allowed_s
-
-
+# Within which a stand-in starts, or does what it is asked, on a slow and busy machine.
+PATIENCE_S = 300.0
 T = TypeVar("T")
 TICK_S = 0.1
 LAST_CALLS_S = 1.0
@@ -146,22 +96,6 @@ class _Server(uvicorn.Server):
             task.cancel()
 
 
-def serve_from_arguments(make_app: Callable[[argparse.Namespace], StandIn], **options: str) -> None:
-    """Serve a stand-in in its own process until SIGTERM or SIGINT, as the command line says.
-
-    `options` are additional string options: name and help text.
-    """
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--folder", type=Path, help="keeps the state over restarts")
-    for name, help_text in options.items():
-        parser.add_argument(f"--{name.replace('_', '-')}", default="", help=help_text)
-    args = parser.parse_args()
-    with listen("--port", args.host, args.port) as listener:
-        asyncio.run(_Server(make_app(args)).serve([listener]))
-
-
 class StandIn:
     """An external service: an ASGI application and the thread of this process that serves it.
 
@@ -210,7 +144,7 @@ class StandIn:
             target=self._run, args=(self._server, listener), name="stand-in", daemon=True
         )
         self._thread.start()
-        if not self._started.wait(longest()):
+        if not self._started.wait(PATIENCE_S):
             raise TimeoutError("the stand-in did not start")
 
     def _run(self, server: _Server, listener: socket.socket) -> None:
@@ -237,7 +171,7 @@ class StandIn:
         if self._loop is None or self._thread is None:
             task.close()
             raise RuntimeError("the stand-in is not started")
-        return asyncio.run_coroutine_threadsafe(task, self._loop).result(longest())
+        return asyncio.run_coroutine_threadsafe(task, self._loop).result(PATIENCE_S)
 
     def call(self, function: Callable[[], T]) -> T:
         """Run a function in the server's thread, between requests; return its result."""

@@ -13,7 +13,7 @@ from starlette.routing import Match
 
 from merlin.core.clock import iso, utc_now
 from merlin.core.json_fields import parse_object
-from merlin.sandbox.server import DEADLINE_S, ApiStandIn, Deadline, StandIn, longest
+from merlin.sandbox.server import ApiStandIn, StandIn
 from merlin.sandbox.telegram import server as telegram_server
 from merlin.sandbox.telegram.arguments import (
     Arguments,
@@ -30,6 +30,7 @@ from tests.support.faults import Fault, Faults, apply_faults
 from tests.support.provider_training import TrainingStandIn
 from tests.support.telegram_acts import AllActions, SeenMessage
 from tests.support.telegram_webhook import Webhook
+from tests.support.waiting import DEADLINE_S, Deadline, longest
 
 T = TypeVar("T")
 RECHECK_S = 0.02

@@ -44,10 +44,10 @@ daemon: {tick_s: 0.5, quiet_s: 0}
 TELEGRAM = f"""[Unit]
 Before=merlin-bot.service
 [Service]
-ExecStart={PYTHON} -c "from merlin.sandbox.server import serve_from_arguments; \
+ExecStart={PYTHON} -c "import pathlib, signal; \
 from merlin.sandbox.telegram.server import TelegramStandIn; \
-serve_from_arguments(lambda args: TelegramStandIn(args.folder, token='{TOKEN}'))" \
---port 8081 --folder /srv/telegram
+TelegramStandIn(pathlib.Path('/srv/telegram'), token='{TOKEN}', port=8081).start(); \
+signal.pause()"
 [Install]
 WantedBy=multi-user.target
 """
