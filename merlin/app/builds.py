@@ -1,4 +1,4 @@
-"""Builds: list, show with examples, compare, verify, restore."""
+"""Builds: list, show with examples, compare, verify."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def read_questions(
 
 
 def verify(ctx: Context, actor: Actor, source: GitSource, version: str) -> BuildProof:
-    """Rebuild from the git mirror, and compare with the bytes in the build's folder.
+    """Build again from the git mirror, and compare with the files in the build's folder.
 
     Raises NotFound, DatasetError and SourceError as `verify_build` does.
     """
@@ -173,13 +173,6 @@ def verify(ctx: Context, actor: Actor, source: GitSource, version: str) -> Build
     commits = [row["commit_sha"] for row in ctx.db.rows(query.order_by(VERDICT.id))]
     folder = ctx.config.state_dir / "builds" / build.folder
     return verify_build(source, build, folder, commits, ctx.config.example_tokens)
-
-
-def restore(ctx: Context, actor: Actor, version: str, commit: str) -> Request:
-    """Ask the daemon to recreate a build's folder from a commit. Raises NotFound."""
-    build = BUILDS.read(_find(ctx, actor, version))
-    arguments = {"dataset": build.dataset, "build": build.build_id, "commit": commit}
-    return submit_request(ctx, actor, RequestKind.RESTORE, arguments, f"build:{build.version}")
 
 
 def _find(ctx: Context, actor: Actor, version: str) -> Row:

@@ -2,7 +2,6 @@
 
 import sys
 from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,7 +17,6 @@ from merlin.cli.options import (
     NoWait,
     OnlyDataset,
     ask_daemon,
-    configuration,
     read_context,
 )
 from merlin.cli.output import (
@@ -105,55 +103,32 @@ def diff(old: Version, new: Version, config: ConfigPath = DEFAULT, json: AsJson 
         print_message("did-diff-none", old=old, new=new)
 
 
-_RESTORE = Annotated[
-    bool, typer.Option("--restore", help="Restore the build's folder if it is missing.")
-]
-
-
 @app.command()
-def verify(
-    version: Version, restore: _RESTORE = False, config: ConfigPath = DEFAULT, json: AsJson = False
-) -> None:
-    """Rebuild from the commit and compare every byte; exit 1 if one differs."""
-    proof, is_restored = _verify_build(config, version), False
-    if restore and proof.can_restore:
-        from merlin.cli.daemon_requests import request_daemon
+def verify(version: Version, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+    """Build again from the commit and compare the files; exit 1 if one differs."""
+    from merlin.wiring.context import git_source
 
-        again = partial(acts.restore, version=proof.build, commit=proof.commit)
-        request_daemon(configuration(config), again)
-        proof, is_restored = _verify_build(config, proof.build), True
+    with read_context(config) as (ctx, actor):
+        proof = acts.verify(ctx, actor, git_source(ctx.config), version)
     if json:
-        print_json({**record(proof), "restored": is_restored})
+        print_json(record(proof))
     else:
-        sys.stdout.writelines(f"{line}\n" for line in _format_proof(proof, is_restored=is_restored))
+        sys.stdout.writelines(f"{line}\n" for line in _format_proof(proof))
     if proof.state == "different":
         raise typer.Exit(1)
 
 
-def _verify_build(config: Path, version: str) -> BuildProof:
-    from merlin.wiring.context import git_source
-
-    with read_context(config) as (ctx, actor):
-        return acts.verify(ctx, actor, git_source(ctx.config), version)
-
-
-def _format_proof(proof: BuildProof, *, is_restored: bool) -> list[str]:
+def _format_proof(proof: BuildProof) -> list[str]:
     """Return the lines that describe the result of a verification."""
     names = {"build": proof.build, "commit": proof.commit[:10]}
     digests = {
         "digest": proof.digest[:SHORT_DIGEST_LENGTH],
         "made": proof.made[:SHORT_DIGEST_LENGTH],
     }
-    state = "restored" if is_restored and proof.state == "same" else proof.state
-    lines = [text(language(), f"verify-{state}", **names, **digests)]
+    lines = [text(language(), f"verify-{proof.state}", **names, **digests)]
     if proof.made != proof.digest:
         lines.append("  " + text(language(), "verify-digest", **names, **digests))
-    elif proof.state == "different":
-        lines.append("  " + text(language(), "verify-may-restore", **names))
-    for file in proof.files:
-        kind = ("line" if file.line else "strange") if file.is_there else "absent"
-        arguments = {"file": file.file, "line": str(file.line), "example": file.example or "none"}
-        lines.append("  " + text(language(), f"verify-{kind}", **arguments))
+    lines += ["  " + text(language(), "verify-file", file=file) for file in proof.files]
     return lines
 
 

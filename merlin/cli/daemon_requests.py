@@ -180,9 +180,8 @@ def _handle_request(config: Config, database: Database, kind: str, notify: Notif
     notify_missing = notify if is_build else None
     # The editors' index is updated by whoever needs it, or by the daemon.
     fetch_commits = process_commits if is_build else fetch
-    launches = kind != RequestKind.RESTORE
     with open_daemon_services(
-        config, database, notify_missing, needs_provider=needs_provider, is_launching=launches
+        config, database, notify_missing, needs_provider=needs_provider
     ) as services:
         rows = Requests(services.db)
         rows.release()

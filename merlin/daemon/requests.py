@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
-from merlin.core.durable_files import remove_durably
 from merlin.core.errors import MerlinError, ProviderError, Refused
 from merlin.core.log import get_logger
 from merlin.daemon.services import DaemonServices
@@ -17,7 +16,6 @@ from merlin.db.audit import is_person
 from merlin.db.notices import OTHERS, Notices
 from merlin.db.requests import Request, RequestKind, Requests, RequestState
 from merlin.training.gate import Gates
-from merlin.training.gather import restore_build
 from merlin.training.jobs import NOT_FOUND, Jobs, JobState, advance
 from merlin.training.launch import has_failed
 from merlin.training.launch_plan import (
@@ -211,17 +209,6 @@ def _pin(services: DaemonServices, request: Request) -> Result:
     return {"dataset": dataset, "pinned": is_pinned}
 
 
-def _restore(services: DaemonServices, request: Request) -> Result:
-    """Replace a build's folder with one recreated from its commit.
-
-    Raises DatasetError when the bytes differ from the recorded build; SourceError.
-    """
-    build = services.launches.build(int(_argument(request, "build")))
-    remove_durably(services.gathering.builds / build.folder)
-    restore_build(services.gathering, _argument(request, "commit"), build)
-    return {"build": build.version, "dataset": build.dataset}
-
-
 KINDS: Mapping[RequestKind, Doer] = {
     RequestKind.FETCH: _result_of_fetch,
     RequestKind.POLL: _make_jobs_due,
@@ -235,7 +222,6 @@ KINDS: Mapping[RequestKind, Doer] = {
     RequestKind.ROLLBACK: _promote,
     RequestKind.PIN: _pin,
     RequestKind.UNPIN: _pin,
-    RequestKind.RESTORE: _restore,
 }
 _AFTER_FETCH = (RequestKind.FETCH, RequestKind.BUILD, RequestKind.LAUNCH)
 NEEDS_PROVIDER = (

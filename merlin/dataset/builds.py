@@ -146,7 +146,7 @@ def training_key(dataset: str, digest: str, recipe: Recipe) -> str:
 BUILDS = RowMap(Build, columns={"build_id": "id"})
 TRAIN_FILE, TEST_FILE, MANIFEST_FILE = "train.jsonl", "test.jsonl", "manifest.json"
 SHORT_DIGEST_LENGTH = 12  # digits of the digest in folder and display names
-_FILES = ((TRAIN, TRAIN_FILE), (TEST, TEST_FILE))
+FILES = ((TRAIN, TRAIN_FILE), (TEST, TEST_FILE))
 _TEMPORARY = ".tmp-"
 
 
@@ -212,10 +212,10 @@ def make_build(checked: CheckedDataset, place: Path | None = None) -> BuildConte
 
 def _write_lines(lines: Iterable[tuple[str, bytes]], place: Path | None) -> dict[str, str]:
     """Write both training files to `place`, if any; return side -> sha256 (hex)."""
-    proofs = {side: hashlib.sha256() for side, _ in _FILES}
+    proofs = {side: hashlib.sha256() for side, _ in FILES}
     with ExitStack() as stack:
         files = {
-            side: stack.enter_context((place / name).open("wb")) for side, name in _FILES if place
+            side: stack.enter_context((place / name).open("wb")) for side, name in FILES if place
         }
         for side, some in lines:
             proofs[side].update(some)
@@ -329,7 +329,7 @@ def read_manifest(folder: Path, known: str = "") -> Mapping[str, Any]:
     """
     try:
         content = (folder / MANIFEST_FILE).read_bytes()
-        hashes = {side: sha256_of(folder / name) for side, name in _FILES}
+        hashes = {side: sha256_of(folder / name) for side, name in FILES}
     except FileNotFoundError:
         raise NotFound(f"no build in {folder}", "build-not-found", name=folder.name) from None
     manifest: dict[str, Any] | None = None

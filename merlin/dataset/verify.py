@@ -1,34 +1,22 @@
-"""Verify a build: build its commit again and compare the files byte by byte.
+"""Verify a build: build its commit again and compare the hashes of the training files.
 
-Nothing is changed: the new build is created in a temporary folder, from the mirror without a fetch.
-Several commits may have led to one build, with different values in the manifest (another recipe,
-another rejected file); the folder is correct if it equals the result of one of them. Manifests are
-compared by their values, not by their line breaks.
+Nothing is changed: the commit is read from the mirror, without a fetch. A missing or damaged folder
+is made again when a training needs it (`merlin.training.gather.restore_build`).
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from itertools import zip_longest
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal
 
+from merlin.core.durable_files import sha256_of
 from merlin.core.errors import NotFound
-from merlin.dataset.builds import (
-    MANIFEST_FILE,
-    TEST_FILE,
-    TRAIN_FILE,
-    Build,
-    BuildContent,
-    make_build,
-    write_build,
-)
+from merlin.dataset.builds import FILES, Build, make_build
 from merlin.dataset.check import check_whole
 from merlin.dataset.example_index import open_index
-from merlin.dataset.split import TEST, TRAIN
 
 if TYPE_CHECKING:
     from merlin.git.repository import GitSource
@@ -37,25 +25,12 @@ if TYPE_CHECKING:
 BuildState = Literal["same", "missing", "different"]
 
 
-@dataclass(frozen=True, slots=True)
-class FileDifference:
-    """A file of a build's folder that differs from the result of the commit.
-
-    `line`: the first different line, from 1; 0 if the file exists on one side only. `example`: the
-    example of that line, "" for none. `is_there` is False if the folder lacks the file.
-    """
-
-    file: str
-    line: int
-    example: str
-    is_there: bool = True
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildProof:
     """The result of building again; digests are sha256 (hex), `made` is that of the new files.
 
-    MISSING: the folder does not exist, and the commit gives the recorded bytes.
+    "missing": the folder does not exist, and the commit gives the recorded bytes. `files` are the
+    names of the files in the folder that differ from the new ones, or are missing.
     """
 
     build: str
@@ -63,17 +38,7 @@ class BuildProof:
     digest: str
     made: str
     state: BuildState
-    files: Sequence[FileDifference] = ()
-
-    @property
-    def can_restore(self) -> bool:
-        """Return whether the folder is missing or damaged and its commit still gives it."""
-        return self.state != "same" and self.made == self.digest
-
-    @property
-    def has_other_manifest(self) -> bool:
-        """Return whether only the manifest differs, which depends on the commit."""
-        return self.made == self.digest and [file.file for file in self.files] == [MANIFEST_FILE]
+    files: Sequence[str] = ()
 
 
 def verify_build(
@@ -83,44 +48,24 @@ def verify_build(
     commits: Sequence[str],
     limit_tokens: Mapping[str, int],
 ) -> BuildProof:
-    """Compare the build in `folder` with the `commits` that led to it, oldest first.
+    """Compare the build in `folder` with the first of the `commits` that the mirror has.
 
-    `limit_tokens`: base model -> the most tokens of an example. Raises NotFound if the mirror has
-    none of the commits, DatasetError if one cannot be built any more, SourceError.
+    All of them led to this build. `limit_tokens`: base model -> the most tokens of an example.
+    Raises NotFound if the mirror has none of the commits, DatasetError if it cannot be built any
+    more, SourceError.
     """
-    first = None
-    for sha in commits:
-        try:
-            commit = source.resolve(sha)
-        except NotFound:  # the mirror lacks it, which does not mean that it is damaged
-            continue
-        entries = source.entries(commit, build.dataset)
-        with open_index() as index:
-            checked = check_whole(
-                build.dataset, index, entries, source.read, limit_tokens=limit_tokens
-            )
-            proof = _compare(build, folder, commit, make_build(checked))
-        if proof.state != "different" or not proof.has_other_manifest:
-            return proof
-        first = first or proof
-    if first is None:
-        arguments = {"name": build.version, "dataset": build.dataset}
-        raise NotFound(
-            f"no commit of {build.version} in the mirror", "build-no-commit", **arguments
-        )
-    return first
-
-
-def _compare(build: Build, folder: Path, commit: str, content: BuildContent) -> BuildProof:
-    files: list[FileDifference] = []
+    commit = _find_commit(source, build, commits)
+    entries = source.entries(commit, build.dataset)
+    with open_index() as index:
+        checked = check_whole(build.dataset, index, entries, source.read, limit_tokens=limit_tokens)
+        content = make_build(checked)
+    hashes = content.manifest["sha256"]
     is_there = folder.is_dir()
-    if is_there:
-        with TemporaryDirectory(prefix="merlin-verify-") as temporary:
-            made = write_build(content, Path(temporary), build.number)
-            try:
-                files = _differences(made, folder, content)
-            except FileNotFoundError:  # the daemon deleted the folder meanwhile
-                is_there = False
+    files = []
+    for side, name in FILES if is_there else ():
+        file = folder / name
+        if not file.is_file() or sha256_of(file) != hashes[side]:
+            files.append(name)
     state: BuildState = "same" if is_there else "missing"
     if files or content.digest != build.digest:
         state = "different"
@@ -134,38 +79,9 @@ def _compare(build: Build, folder: Path, commit: str, content: BuildContent) -> 
     )
 
 
-def _differences(made: Path, kept: Path, content: BuildContent) -> list[FileDifference]:
-    sides = {TRAIN_FILE: TRAIN, TEST_FILE: TEST}
-    found = []
-    for name in sorted({path.name for folder in (made, kept) for path in folder.iterdir()}):
-        ours, theirs = made / name, kept / name
-        if not (ours.is_file() and theirs.is_file()):
-            found.append(FileDifference(name, 0, "", is_there=theirs.is_file()))
-        elif (line := _find_first_difference(ours, theirs)) and not _have_same_values(
-            name, ours, theirs
-        ):
-            ids = content.index.ids(sides.get(name, ""))
-            example = ids[line - 1] if line <= len(ids) else ""
-            found.append(FileDifference(name, line, example))
-    return found
-
-
-def _have_same_values(name: str, one: Path, other: Path) -> bool:
-    """Return whether both files are manifests with the same values.
-
-    Earlier versions also stored the examples in it.
-    """
-    if name != MANIFEST_FILE:
-        return False
-    try:
-        ours, theirs = (dict(json.loads(path.read_bytes())) for path in (one, other))
-    except (ValueError, TypeError, RecursionError):
-        return False
-    return {**ours, "examples": []} == {**theirs, "examples": []}
-
-
-def _find_first_difference(one: Path, other: Path) -> int:
-    """Return the first different line of two files, from 1; 0 if none differs."""
-    with one.open("rb") as ours, other.open("rb") as theirs:
-        pairs = enumerate(zip_longest(ours, theirs), 1)
-        return next((number for number, (mine, its) in pairs if mine != its), 0)
+def _find_commit(source: GitSource, build: Build, commits: Sequence[str]) -> str:
+    for sha in commits:
+        with suppress(NotFound):  # the mirror lacks it, which does not mean that it is damaged
+            return source.resolve(sha)
+    arguments = {"name": build.version, "dataset": build.dataset}
+    raise NotFound(f"no commit of {build.version} in the mirror", "build-no-commit", **arguments)

@@ -47,7 +47,6 @@ class RequestKind(StrEnum):
     ROLLBACK = "rollback"
     PIN = "pin"
     UNPIN = "unpin"
-    RESTORE = "restore"
 
 
 # The argument that holds the idempotency key, by which a repeated call finds its request.

@@ -58,7 +58,6 @@ audit-ask-pin = model pin requested
 audit-ask-poll = provider check requested
 audit-ask-accept = changed answers of a new model accepted
 audit-ask-promote = model made live
-audit-ask-restore = rebuild of a build's folder requested
 audit-ask-rollback = roll-back requested
 audit-ask-unpin = model unpin requested
 audit-consent-revoke = consent withdrawn

@@ -14,15 +14,8 @@ build-damaged = The build { $name } is damaged: its files differ from its manife
 build-not-again = { $name } can't be rebuilt: its commit now gives other files; commit the dataset again
 build-no-commit = The mirror no longer has the commit of { $name }, so it can't be rebuilt to compare. Fetch it: merlin build { $dataset }
 verify-same = { $build } is the same: commit { $commit } gives the files in its folder, byte for byte (sha256 { $digest }).
-verify-restored = The folder of { $build } was rebuilt from commit { $commit } (sha256 { $digest }).
-verify-missing = The folder of { $build } is missing. Commit { $commit } still gives the recorded bytes (sha256 { $digest }): to restore it, run merlin verify { $build } --restore
+verify-missing = The folder of { $build } is missing; it is made again when it is needed. Commit { $commit } still gives the recorded bytes (sha256 { $digest }).
 verify-different = { $build } differs from what commit { $commit } gives:
 verify-digest = the commit now gives other files: sha256 { $made } instead of { $digest }; they also depend on Merlin's version and the limits of `models` in config.yaml
-verify-may-restore = its commit still gives the recorded bytes; to restore them: merlin verify { $build } --restore
-verify-line = { $file }, line { $line }: { $example ->
-        [none] other bytes
-       *[other] other bytes, example { $example }
-    }
-verify-absent = { $file } isn't in the folder
-verify-strange = { $file } in the folder doesn't belong to the build
+verify-file = { $file } is missing or has other bytes; delete the folder to have it made again when it is needed
 did-diff-none = { $old } and { $new } have the same examples.

@@ -29,7 +29,6 @@ page-request-promote = Make { $target } live
 page-request-rollback = Roll back: { $target }
 page-request-pin = Pin the model: { $target }
 page-request-unpin = Unpin the model: { $target }
-page-request-restore = Restore the folder: { $target }
 
 page-silent = { $process }: no signal
 page-unknown = { $process }: state unknown

@@ -58,7 +58,6 @@ audit-ask-pin = запрошено закрепление модели
 audit-ask-poll = запрошена проверка поставщиков
 audit-ask-accept = приняты ответы новой модели, которые стали другими
 audit-ask-promote = модель сделана текущей
-audit-ask-restore = запрошено восстановление папки сборки
 audit-ask-rollback = запрошен возврат прежней модели
 audit-ask-unpin = запрошено открепление модели
 audit-consent-revoke = согласие отозвано

@@ -12,15 +12,8 @@ build-damaged = Сборка { $name } повреждена: файлы не с�
 build-not-again = { $name } не пересобрать: её коммит даёт теперь другие файлы; сделайте новый коммит набора
 build-no-commit = Коммита сборки { $name } в зеркале репозитория больше нет, поэтому пересобрать её и сравнить нельзя. Прочитать репозиторий: merlin build { $dataset }
 verify-same = { $build }: сборка та же, коммит { $commit } байт в байт даёт файлы из её папки (sha256 { $digest }).
-verify-restored = Папка сборки { $build } восстановлена из коммита { $commit } (sha256 { $digest }).
-verify-missing = Папки сборки { $build } нет. Коммит { $commit } по-прежнему даёт записанные байты (sha256 { $digest }). Восстановить её: merlin verify { $build } --restore
+verify-missing = Папки сборки { $build } нет; её создадут снова, когда она понадобится. Коммит { $commit } по-прежнему даёт записанные байты (sha256 { $digest }).
 verify-different = { $build } отличается от того, что даёт коммит { $commit }:
 verify-digest = коммит даёт теперь другие файлы: sha256 { $made } вместо { $digest }; они зависят и от версии Merlin, и от лимитов `models` в config.yaml
-verify-may-restore = коммит по-прежнему даёт записанные байты; восстановить их: merlin verify { $build } --restore
-verify-line = { $file }, строка { $line }: { $example ->
-        [none] другие байты
-       *[other] другие байты, пример { $example }
-    }
-verify-absent = { $file }: в папке этого файла нет
-verify-strange = { $file }: файл в папке не относится к сборке
+verify-file = { $file }: файла нет, или байты другие; удалите папку, и её создадут снова, когда она понадобится
 did-diff-none = В { $old } и { $new } одни и те же примеры.

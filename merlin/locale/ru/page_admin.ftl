@@ -29,7 +29,6 @@ page-request-promote = Сделать текущей: { $target }
 page-request-rollback = Вернуть прежнюю модель: { $target }
 page-request-pin = Закрепить модель: { $target }
 page-request-unpin = Открепить модель: { $target }
-page-request-restore = Восстановить папку: { $target }
 
 page-silent = { $process }: нет сигнала
 page-unknown = { $process }: состояние неизвестно
