@@ -5,7 +5,7 @@ of `merlin.dataset.foreign_records`. A table (`merlin.dataset.import_tables`) ha
 the columns question and answer, and optionally others, by the names of `merlin.core.table_cells`;
 its rows are read as records. Every non-empty line becomes an example or findings.
 
-Text is streamed: only one record is in memory at a time, regardless of the file's size.
+JSON Lines and tables are streamed: only one record is in memory at a time.
 """
 
 import json
@@ -30,6 +30,7 @@ from merlin.dataset.foreign_records import (
     to_openai,
 )
 from merlin.dataset.import_tables import csv_rows, workbook_rows
+from merlin.dataset.layout import MAX_EXAMPLE_BYTES
 from merlin.dataset.spec import Step, validate_file
 from merlin.dataset.yaml_io import MAX_DEPTH, MAX_EVENTS, MAX_FILE_BYTES, Node, decode_text
 
@@ -221,112 +222,71 @@ def _read_lines(text: TextIOWrapper) -> Iterator[_Text]:
             yield _find_text_error(number, line) or (number, 1, line)
 
 
-_CHUNK = 1 << 16
-_NO_BLANK = re.compile(r"[^ \t\n\r]")
-_MAX_TOKEN_LENGTH = len("\\ud83d\\ude00")
+_BLANKS = re.compile(r"[ \t\n\r]*")
+# Of a list, which is read whole: as many bytes as a dataset's examples may have together.
+_MAX_LIST_LENGTH = MAX_EXAMPLE_BYTES
 
 
-class _TextBuffer:
-    """The part of a text that was read and not consumed: from `position`, at `line`, `column`."""
+class _Position:
+    """A position in a text, at `line` and `column` (from 1)."""
 
-    def __init__(self, text: TextIOWrapper) -> None:
-        self._file = text
-        self.text, self.position, self.line, self.column = "", 0, 1, 1
-        self.is_ended = False
+    def __init__(self, text: str) -> None:
+        self.text, self.at, self.line, self._start = text, 0, 1, 0
 
-    def fill(self) -> None:
-        """Read at least as much again as is buffered."""
-        rest = self.text[self.position :]
-        piece = self._file.read(max(_CHUNK, len(rest)))
-        self.is_ended = not piece
-        self.text, self.position = rest + piece, 0
+    @property
+    def column(self) -> int:
+        """Return the column, from 1."""
+        return self.at - self._start + 1
 
-    def consume(self, end: int) -> str:
-        """Return the text up to `end` and move the position there."""
-        consumed, self.position = self.text[self.position : end], end
-        self.line += consumed.count("\n")
-        line_end = consumed.rfind("\n")
-        self.column = len(consumed) - line_end if line_end >= 0 else self.column + len(consumed)
-        return consumed
+    def move(self, end: int) -> str:
+        """Move to `end`, and over the white space after it; return the character there."""
+        match = _BLANKS.match(self.text, end)
+        end = match.end() if match else end
+        self.line += self.text.count("\n", self.at, end)
+        self._start = max(self.text.rfind("\n", self.at, end) + 1, self._start)
+        self.at = end
+        return self.text[end : end + 1]
 
-    def peek(self) -> str:
-        """Consume white space; return the character after it, "" at the end."""
-        while True:
-            match = _NO_BLANK.search(self.text, self.position)
-            self.consume(match.start() if match else len(self.text))
-            if self.position < len(self.text) or self.is_ended:
-                return self.text[self.position : self.position + 1]
-            self.fill()
-
-    def consume_value(self) -> str:
-        """Return the text of the JSON value at the position.
-
-        Raises JSONDecodeError for an invalid or too long value, RecursionError for a too deep one.
-        """
-        # Only the end of the value matters: numbers with too many digits are reported later.
-        decoder = json.JSONDecoder(parse_int=str, parse_float=str)
-        while True:
-            rest = len(self.text) - self.position
-            try:
-                _, end = decoder.raw_decode(self.text, self.position)
-            except json.JSONDecodeError as error:
-                if self.is_ended or rest > MAX_FILE_BYTES or not _is_incomplete(error):
-                    raise
-            else:
-                # A number at the end of the buffer may have more digits.
-                if end < len(self.text) or self.is_ended:
-                    return self.consume(end)
-            self.fill()
+    def reject(self, words: str) -> ImportedLine:
+        """Return the finding that the list cannot be read from here on."""
+        return _reject(self.line, "import-list", self.column, words=words)
 
 
-def _is_incomplete(error: json.JSONDecodeError) -> bool:
-    """Return whether more text may resolve the error: the text ends within a value."""
-    near_end = error.pos >= len(error.doc) - _MAX_TOKEN_LENGTH
-    return near_end or error.msg.startswith("Unterminated string")
-
-
-def _read_values(text: TextIOWrapper, *, is_list: bool) -> Iterator[_Text]:
+def _read_values(file: TextIOWrapper, *, is_list: bool) -> Iterator[_Text]:
     """Yield the items of a list, or values of several lines that follow each other."""
-    buffer = _TextBuffer(text)
-    end = ""
+    text = file.read(_MAX_LIST_LENGTH + 1)
+    if len(text) > _MAX_LIST_LENGTH:
+        yield _reject(1, "too-large", size=len(text), limit=_MAX_LIST_LENGTH)
+        return
+    position, end = _Position(text), "]" if is_list else ""
+    # Only the end of each value matters: numbers with too many digits are reported later.
+    decoder = json.JSONDecoder(parse_int=str, parse_float=str)
+    character = position.move(0)
     if is_list:
-        buffer.peek()
-        buffer.consume(buffer.position + 1)
-        end = "]"
+        character = position.move(position.at + 1)
     is_first = True
-    while True:
-        character = buffer.peek()
-        if character == end:
-            break
+    while character != end:
         if is_list and not is_first:
             if character != ",":
-                yield _reject_list(buffer, "a comma or ] is missing")
+                yield position.reject("a comma or ] is missing")
                 return
-            buffer.consume(buffer.position + 1)
-            buffer.peek()
+            position.move(position.at + 1)
         is_first = False
-        line, column = buffer.line, buffer.column
+        line, column, start = position.line, position.column, position.at
         try:
-            record = buffer.consume_value()
+            _, stop = decoder.raw_decode(text, start)
         except json.JSONDecodeError as error:
-            rest = len(buffer.text) - buffer.position
-            if rest > MAX_FILE_BYTES and _is_incomplete(error):
-                yield _reject(line, "too-large", size=rest, limit=MAX_FILE_BYTES)
-            else:
-                buffer.consume(error.pos)
-                yield _reject_list(buffer, error.msg)
+            position.move(error.pos)
+            yield position.reject(error.msg)
             return
         except RecursionError:
-            yield _reject_list(buffer, "too deep")
+            yield position.reject("too deep")
             return
+        record = text[start:stop]
         yield _find_text_error(line, record, column) or (line, column, record)
-    buffer.consume(buffer.position + len(end))
-    if buffer.peek():
-        yield _reject_list(buffer, "there is more text after the list")
-
-
-def _reject_list(buffer: _TextBuffer, text: str) -> ImportedLine:
-    return _reject(buffer.line, "import-list", buffer.column, words=text)
+        character = position.move(stop)
+    if position.move(position.at + len(end)):
+        yield position.reject("there is more text after the list")
 
 
 def _read_json(records: Iterator[_Text], file_format: ImportFormat) -> Iterator[ImportedLine]:
