@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from merlin.cli.commands import COMMANDS, load_command
-from merlin.cli.help import COMMON, russian_help
 
 
 def find_commands() -> dict[str, Any]:
@@ -26,22 +25,21 @@ def _verbs_of(words: str, command: Any) -> Iterator[tuple[str, Any]]:
         yield from _verbs_of(f"{words} {verb}", each)
 
 
-def commands_told(language: str) -> str:
-    """Return a section for each command: what it does, its arguments and options."""
+def commands_told() -> str:
+    """Return a section for each command: what it does, its arguments and options, in English."""
     lines = []
     for words, command in find_commands().items():
-        lines += [f"## merlin {words}", "", describe_command(language, words, command), ""]
+        lines += [f"## merlin {words}", "", describe_command(command), ""]
         for one in command.params:
             names = ", ".join(f"`{name}`" for name in names_of(one))
-            lines.append(f"- {names}: {describe_parameter(language, words, one)}")
+            lines.append(f"- {names}: {one.help or '–'}")
         lines.append("")
     return "\n".join(lines)
 
 
-def describe_command(language: str, words: str, command: Any) -> str:
-    """Return what a command, called by its `words`, does."""
-    told = russian_help()[words]["does"] if language == "ru" else command.help
-    return " ".join(told.split())
+def describe_command(command: Any) -> str:
+    """Return what a command does."""
+    return " ".join(command.help.split())
 
 
 def names_of(parameter: Any) -> list[str]:
@@ -49,11 +47,3 @@ def names_of(parameter: Any) -> list[str]:
     if parameter.param_type_name == "argument":
         return [parameter.name.upper()]
     return [*parameter.opts, *parameter.secondary_opts]
-
-
-def describe_parameter(language: str, words: str, parameter: Any) -> str:
-    """Return what an argument or option of a command says."""
-    if language == "en":
-        return parameter.help or "–"
-    lines = russian_help()
-    return lines[words].get(parameter.name) or lines[COMMON].get(parameter.name, "–")

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from merlin.cli.help import russian_keys
+from merlin.cli.setup import russian_keys
 from merlin.config import schema
 from merlin.config.faults import entry_name, entry_of, resolve
 

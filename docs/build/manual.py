@@ -1,8 +1,8 @@
 """The manual pages of the command line, and the files by which shells complete it.
 
 `python -m docs.build.manual FOLDER` writes them below a folder as they lie below `share`: a page of
-`merlin` and one a command, in English and Russian; for bash, zsh and fish a file each. They come
-with the wheel and are not kept in the repository.
+`merlin` and one a command; for bash, zsh and fish a file each. They come with the wheel and are not
+kept in the repository.
 """
 
 import os
@@ -12,144 +12,98 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from docs.build.commands import describe_command, describe_parameter, find_commands, names_of
+from docs.build.commands import describe_command, find_commands, names_of
 from merlin import __version__
 from merlin.cli.commands import COMMANDS, PANELS
-from merlin.cli.help import PANELS as TITLES
-from merlin.cli.help import russian_help
 
-FOLDERS = {"en": "man/man1", "ru": "man/ru/man1"}
+FOLDER = "man/man1"
 COMPLETIONS = {
     "bash": "bash-completion/completions/merlin",
     "zsh": "zsh/site-functions/_merlin",
     "fish": "fish/vendor_completions.d/merlin.fish",
 }
-_WORDS = {
-    "en": {
-        "about": "commit example conversations, get a fine-tuned model, talk to it in Telegram",
-        "name": "NAME",
-        "synopsis": "SYNOPSIS",
-        "description": "DESCRIPTION",
-        "options": "OPTIONS",
-        "commands": "COMMANDS",
-        "status": "EXIT STATUS",
-        "environment": "ENVIRONMENT",
-        "see": "SEE ALSO",
-        "OPTIONS": "OPTIONS",
-        "COMMAND": "COMMAND",
-        "config": "The configuration file of every command.",
-        "language": "The language of commands, en or ru; else that of the locale.",
-    },
-    "ru": {
-        "about": "диалоги в git превращаются в дообученную модель, с которой говорят в Telegram",
-        "name": "ИМЯ",
-        "synopsis": "ВЫЗОВ",
-        "description": "ОПИСАНИЕ",
-        "options": "ПАРАМЕТРЫ",
-        "commands": "КОМАНДЫ",
-        "status": "КОД ЗАВЕРШЕНИЯ",
-        "environment": "ПЕРЕМЕННЫЕ ОКРУЖЕНИЯ",
-        "see": "СМОТРИТЕ ТАКЖЕ",
-        "OPTIONS": "ПАРАМЕТРЫ",
-        "COMMAND": "КОМАНДА",
-        "config": "Файл настроек для всех команд.",
-        "language": "Язык команд, en или ru; иначе язык системы.",
-    },
-}
+_ABOUT = "commit example conversations, get a fine-tuned model, talk to it in Telegram"
 _STATUSES = {
-    "en": {
-        0: "Done.",
-        1: "It failed, and the message says why.",
-        2: "The configuration or the options are wrong.",
-        3: "A bug in Merlin; a report lies in the state folder.",
-        75: "Another process leads or holds the lock.",
-        130: "Interrupted by Ctrl-C.",
-    },
-    "ru": {
-        0: "Готово.",
-        1: "Не вышло; почему, сказано в сообщении.",
-        2: "Ошибка в настройках или параметрах.",
-        3: "Ошибка в Merlin; отчёт лежит в папке состояния.",
-        75: "Работает другой процесс, который уже держит блокировку.",
-        130: "Прервано по Ctrl-C.",
-    },
+    0: "Done.",
+    1: "It failed, and the message says why.",
+    2: "The configuration or the options are wrong.",
+    3: "A bug in Merlin; a report lies in the state folder.",
+    75: "Another process leads or holds the lock.",
+    130: "Interrupted by Ctrl-C.",
+}
+_ENVIRONMENT = {
+    "MERLIN_CONFIG": "The configuration file of every command.",
+    "MERLIN_LANGUAGE": "The language of results and messages, en or ru; else that of the locale.",
 }
 
 
 def write_manual(folder: Path) -> None:
     """Write all pages and the files of the shells below a folder."""
-    for language, place in FOLDERS.items():
-        (folder / place).mkdir(parents=True, exist_ok=True)
-        for name, page in manual_pages(language):
-            (folder / place / f"{name}.1").write_text(page, "utf-8")
+    (folder / FOLDER).mkdir(parents=True, exist_ok=True)
+    for name, page in manual_pages():
+        (folder / FOLDER / f"{name}.1").write_text(page, "utf-8")
     for shell, name in COMPLETIONS.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(_completion(shell))
 
 
-def manual_pages(language: str) -> Iterator[tuple[str, str]]:
+def manual_pages() -> Iterator[tuple[str, str]]:
     """Yield each page's name with its text in roff."""
     verbs: dict[str, dict[str, Any]] = {}
     for words, command in find_commands().items():
         verbs.setdefault(words.split()[0], {})[words] = command
-    yield "merlin", _overview(language, verbs)
+    yield "merlin", _overview(verbs)
     for word, commands in verbs.items():
-        yield f"merlin-{word}", _page(language, word, commands)
+        yield f"merlin-{word}", _page(word, commands)
 
 
-def _overview(language: str, known: dict[str, dict[str, Any]]) -> str:
-    words = _WORDS[language]
-    synopsis = f".B merlin\n[{words['OPTIONS']}] {words['COMMAND']} ..."
-    lines = [_head("merlin", language, words["about"], synopsis)]
-    lines.append(f'.SH "{words["commands"]}"')
+def _overview(known: dict[str, dict[str, Any]]) -> str:
+    lines = [_head("merlin", _ABOUT, ".B merlin\n[OPTIONS] COMMAND ..."), '.SH "COMMANDS"']
     for panel, commands in PANELS.items():
-        lines.append(f'.SS "{russian_help()[TITLES][panel] if language == "ru" else panel}"')
-        for word, (_, line) in commands.items():
-            if word in known:
-                about = russian_help()[word]["does"] if language == "ru" else line
-                lines.append(_item(f"merlin\\-{word}(1)", about))
-    lines.append(f'.SH "{words["status"]}"')
-    lines += [_item(str(code), about) for code, about in _STATUSES[language].items()]
-    lines.append(f'.SH "{words["environment"]}"')
-    lines += [_item("MERLIN_CONFIG", words["config"]), _item("MERLIN_LANGUAGE", words["language"])]
+        lines.append(f'.SS "{panel}"')
+        lines += [
+            _item(f"merlin\\-{word}(1)", line)
+            for word, (_, line) in commands.items()
+            if word in known
+        ]
+    lines.append('.SH "EXIT STATUS"')
+    lines += [_item(str(code), about) for code, about in _STATUSES.items()]
+    lines.append('.SH "ENVIRONMENT"')
+    lines += [_item(name, about) for name, about in _ENVIRONMENT.items()]
     return "\n".join(lines) + "\n"
 
 
-def _page(language: str, word: str, commands: dict[str, Any]) -> str:
-    titles = _WORDS[language]
-    about = describe_command(language, *next(iter(commands.items())))
-    if word not in commands:
-        about = russian_help()[word]["does"] if language == "ru" else COMMANDS[word][1]
-    synopsis = "\n.br\n".join(_usage(language, words, each) for words, each in commands.items())
-    lines = [_head(f"merlin-{word}", language, about.rstrip("."), synopsis)]
+def _page(word: str, commands: dict[str, Any]) -> str:
+    about = describe_command(commands[word]) if word in commands else COMMANDS[word][1]
+    synopsis = "\n.br\n".join(_usage(words, each) for words, each in commands.items())
+    lines = [_head(f"merlin-{word}", about.rstrip("."), synopsis)]
     for words, command in commands.items():
-        heading = titles["options"] if words == word else _escape(f"merlin {words}")
+        heading = "OPTIONS" if words == word else _escape(f"merlin {words}")
         lines.append(f'.SH "{heading}"')
         if words != word:
-            lines.append(_escape(describe_command(language, words, command)))
-        for one in command.params:
-            names = _escape(", ".join(names_of(one)))
-            lines.append(_item(names, describe_parameter(language, words, one)))
-    lines += [f'.SH "{titles["see"]}"', ".BR merlin (1)"]
+            lines.append(_escape(describe_command(command)))
+        lines += [
+            _item(_escape(", ".join(names_of(one))), one.help or "–") for one in command.params
+        ]
+    lines += ['.SH "SEE ALSO"', ".BR merlin (1)"]
     return "\n".join(lines) + "\n"
 
 
-def _head(name: str, language: str, about: str, synopsis: str) -> str:
-    words = _WORDS[language]
+def _head(name: str, about: str, synopsis: str) -> str:
     return "\n".join(
         (
             f'.TH "{name.upper()}" 1 "" "Merlin {__version__}"',
-            f'.SH "{words["name"]}"',
+            '.SH "NAME"',
             f"{_escape(name)} \\- {_escape(about)}",
-            f'.SH "{words["synopsis"]}"',
+            '.SH "SYNOPSIS"',
             synopsis,
         )
     )
 
 
-def _usage(language: str, words: str, command: Any) -> str:
-    parts = [f".B {_escape(f'merlin {words}')}\n[{_WORDS[language]['OPTIONS']}]"]
+def _usage(words: str, command: Any) -> str:
+    parts = [f".B {_escape(f'merlin {words}')}\n[OPTIONS]"]
     for one in command.params:
         if one.param_type_name == "argument":
             name = one.name.upper() + (" ..." if one.nargs == -1 else "")

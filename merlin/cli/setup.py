@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from string import Template
 from typing import Annotated, Any
@@ -13,7 +14,6 @@ import typer
 import yaml
 
 from merlin.cli import language
-from merlin.cli.help import russian_keys
 from merlin.cli.options import DEFAULT, ConfigPath
 from merlin.cli.output import print_json, print_message
 from merlin.config import load, schema
@@ -78,6 +78,14 @@ def _add_keys(
         # A key is not commented out if it, or a key below it, is needed to start.
         sign = "" if _is_starting_key(root, value) else "#"
         _add_key(root, value, lines, f"{pad}{sign}", path, is_short=is_short)
+
+
+@cache
+def russian_keys() -> Mapping[str, str]:
+    """Return the meaning of each key of the configuration by its path, as the docs write it."""
+    path = Path(__file__).parents[1] / "locale" / "ru" / "config.yaml"
+    meanings: Mapping[str, str] = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
+    return meanings
 
 
 def _describe(path: str, value: Mapping[str, Any]) -> str:

@@ -9,13 +9,10 @@ from pathlib import Path
 
 import pytest
 import typer
-from typer import rich_utils
 
 from merlin.__main__ import main as run_program
 from merlin.cli import main
 from merlin.cli.commands import COMMANDS, PANELS, load_command
-from merlin.cli.help import COMMON, ERRORS, TYPER, USAGE, russian_help
-from merlin.cli.help import PANELS as PANELS_IN_RUSSIAN
 from merlin.cli.output import print_json, record
 
 pytestmark = pytest.mark.unit
@@ -169,75 +166,6 @@ def test_interrupt_that_pydantic_drops_ends_the_command():
     command = [sys.executable, "-c", INTERRUPT, "migrate", "neuro", "--to", "nowhere"]
     ended = subprocess.run(command, capture_output=True, check=False)
     assert (ended.returncode, ended.stderr) == (130, b"")
-
-
-def collect_options(command, expected):
-    """Return the options of a command and of its subcommands, by the name of the command."""
-    found = {expected: {param.name for param in command.params if not param.hidden}}
-    for word, each in getattr(command, "commands", {}).items():
-        found |= collect_options(each, f"{expected} {word}".strip())
-    return found
-
-
-def test_every_command_and_option_has_its_line_in_russian():
-    lines = dict(russian_help())
-    wanted = {"": {"version", "config", "install_completion", "show_completion"}}
-    for word in COMMANDS:
-        wanted |= collect_options(load_command(word), word)
-    assert set(lines.pop(PANELS_IN_RUSSIAN)) == set(PANELS)
-    assert set(lines.pop(TYPER)) <= set(vars(rich_utils))
-    assert lines.pop(ERRORS)
-    assert {"prefix", "OPTIONS", "COMMAND", "ARGS"} == set(lines.pop(USAGE))
-    common, used = set(lines.pop(COMMON)), {"help"}
-    assert set(lines) == set(wanted)
-    for words, own in lines.items():
-        assert own["does"], words
-        assert own.keys() - {"does"} <= wanted[words], words
-        shared = wanted[words] - own.keys()
-        assert shared <= common, words
-        used |= shared
-    assert common == used
-
-
-def test_help_is_in_russian_where_the_environment_says_so(monkeypatch, capsys):
-    monkeypatch.setenv("MERLIN_LANGUAGE", "ru")
-    main(["jobs", "show", "-h"])
-    output = capsys.readouterr().out
-    assert "Показать одно обучение" in output
-    assert "Показать эту справку" in output
-    assert "Аргументы" in output
-
-
-@pytest.mark.parametrize(
-    ("arguments", "expected"),
-    [
-        (["--bogus"], "Нет параметра --bogus."),
-        (["jobs", "launch"], "Не хватает аргумента dataset."),
-        (["schema", "x"], "Неверное значение name: «x» не подходит; можно «example»"),
-        (["export", "a", "--as", "x"], "Неверное значение «--as» / «--format»: «x» не подходит"),
-        (["schema"], "Можно:"),
-        (["billing", "report", "--since", "x"], "--since: «x» не подходит; нужно «%Y-%m-%d»."),
-        (["chekc"], "Может быть, «check»?"),
-        (["status", "--json=1"], "Параметр --json пишется без значения."),
-        (["engine", "jobs", "--watch", "--json"], "│ --watch — для людей, --json — для программ"),
-        (["eval", "x", "--rubric", "none"], "Неверное значение --rubric: файла «none» нет."),
-        (["demo", "--port", "0"], "Неверное значение --port: нужно число не меньше 1."),
-    ],
-)
-def test_usage_error_is_in_russian_where_the_environment_says_so(
-    arguments, expected, monkeypatch, capsys
-):
-    monkeypatch.setenv("MERLIN_LANGUAGE", "ru")
-    assert main(arguments) == 2
-    errors = capsys.readouterr().err
-    assert expected in errors
-    assert "Ошибка" in errors
-
-
-def test_usage_error_in_english_has_no_word_of_the_library(monkeypatch, capsys):
-    monkeypatch.setenv("MERLIN_LANGUAGE", "en")
-    assert main(["schema", "x"]) == 2
-    assert "Invalid value for 'name': 'x' is not one of 'example'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("argument", ["--help", "--version"])

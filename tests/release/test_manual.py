@@ -1,6 +1,4 @@
-"""The manual pages: one for each command, in both languages."""
-
-import re
+"""The manual pages: one for each command."""
 
 import pytest
 
@@ -9,12 +7,9 @@ from docs.build.manual import manual_pages
 
 pytestmark = pytest.mark.unit
 
-CYRILLIC = re.compile("[а-яё]")
 
-
-@pytest.mark.parametrize("language", ["en", "ru"])
-def test_every_command_has_its_page_with_every_option(language):
-    pages = dict(manual_pages(language))
+def test_every_command_has_its_page_with_every_option():
+    pages = dict(manual_pages())
     for words, command in find_commands().items():
         page = pages[f"merlin-{words.split()[0]}"].replace("\\-", "-")
         assert f".B merlin {words}\n" in page
@@ -24,17 +19,8 @@ def test_every_command_has_its_page_with_every_option(language):
         assert f"merlin-{words.split()[0]}(1)" in pages["merlin"].replace("\\-", "-")
 
 
-def test_descriptions_are_in_the_language_of_the_page():
-    for name, page in manual_pages("ru"):
-        lines = [line for line in page.splitlines() if not line.startswith((".", "[", "merlin"))]
-        assert lines, name
-        assert not [line for line in lines if not CYRILLIC.search(line)], name
-    assert not CYRILLIC.search("".join(page for _, page in manual_pages("en")))
-
-
-@pytest.mark.parametrize("language", ["en", "ru"])
-def test_texts_are_never_read_as_roff_requests(language):
+def test_texts_are_never_read_as_roff_requests():
     known = {".TH", ".SH", ".SS", ".TP", ".B", ".BR", ".br"}
-    for name, page in manual_pages(language):
+    for name, page in manual_pages():
         requests = [line for line in page.splitlines() if line.startswith((".", "'"))]
         assert {line.split(maxsplit=1)[0] for line in requests} <= known, name

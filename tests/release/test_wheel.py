@@ -45,7 +45,7 @@ def test_wheel_has_urls_manual_and_samples_and_works_when_installed(tmp_path):
     assert f"Source, {ADDRESS}" in metadata.get_all("Project-URL")
     assert f"]({ADDRESS}/raw/v{metadata['Version']}/docs/pictures/" in metadata.get_payload()
     assert "](docs/" not in metadata.get_payload()
-    for name in ("man/man1/merlin.1", "man/ru/man1/merlin-check.1", "zsh/site-functions/_merlin"):
+    for name in ("man/man1/merlin.1", "man/man1/merlin-check.1", "zsh/site-functions/_merlin"):
         assert any(path.endswith(f"data/share/{name}") for path in names)
 
     target = tmp_path / "installed"

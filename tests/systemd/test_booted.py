@@ -253,9 +253,8 @@ def test_every_unit_serves_with_everything_enabled(machine):
 
 def test_package_installs_the_command_its_manual_and_its_completion(machine):
     assert machine.box.run("merlin", "--version").stdout == f"{__version__}\n"
-    for name in ("man1/merlin-models.1.gz", "ru/man1/merlin-models.1.gz"):
-        page = gzip.decompress(machine.box.path(f"/usr/share/man/{name}").read_bytes()).decode()
-        assert "merlin models rollback" in page
+    path = machine.box.path("/usr/share/man/man1/merlin-models.1.gz")
+    assert "merlin models rollback" in gzip.decompress(path.read_bytes()).decode()
     completion = machine.box.path("/usr/share/bash-completion/completions/merlin")
     assert "complete -o default -F" in completion.read_text("utf-8")
 
