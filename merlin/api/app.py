@@ -41,7 +41,6 @@ from merlin.core.clock import utc_now
 from merlin.core.connections import BoundedHttp, Server, tls_context
 from merlin.core.heartbeat import Failures, Heartbeat
 from merlin.core.log import get_logger
-from merlin.core.memory import exclude_loaded_objects
 from merlin.core.probe import LIFE_SIGNS
 from merlin.db.change_watch import MAX_WAIT_S, ChangeCounter, changes_of
 from merlin.db.processes import Heartbeats
@@ -188,7 +187,6 @@ def serve(services: ApiServices, api: ApiConfig, on_ready: Callable[[], object])
     with server.listen("api.listen", *api.address) as listener:
         address = listener.getsockname()
         log.info("api listens", host=address[0], port=address[1], tls=api.tls is not None)
-        exclude_loaded_objects()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(Server(config, on_ready).serve([listener]))
     log.info("api stopped")

@@ -32,7 +32,6 @@ from merlin.cli.options import (
 from merlin.cli.output import print_json, print_table
 from merlin.core.errors import ConfigError, NotFound, Refused
 from merlin.core.i18n import text
-from merlin.core.memory import without_garbage_collection
 from merlin.core.messages import SamplingParams
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.rules import RULES, Rule, find_nearest
@@ -86,11 +85,10 @@ def check(  # noqa: PLR0913 - each is an option of the command
     if commit and paths:
         raise ConfigError("paths and --commit together", "check-paths-or-commit")
     checked: CheckedFolders | None = [] if ask_base else None
-    with without_garbage_collection():
-        if commit:
-            outcome = _combine(_check_commit(commit, config, checked))
-        else:
-            outcome = check_paths(paths or _CURRENT_FOLDER, checked)
+    if commit:
+        outcome = _combine(_check_commit(commit, config, checked))
+    else:
+        outcome = check_paths(paths or _CURRENT_FOLDER, checked)
     if checked is not None:
         from merlin.cli.paid_questions import ask_bases
 

@@ -13,7 +13,6 @@ from merlin.app.context import Context
 from merlin.cli.output import print_message
 from merlin.config import Config, credential
 from merlin.core.errors import MerlinError, SourceError
-from merlin.core.memory import without_garbage_collection
 from merlin.dataset.changes import Changes
 from merlin.db.database import Database
 from merlin.db.processes import Lead
@@ -168,7 +167,6 @@ def _find_missing_credentials(config: Config) -> list[str]:
     return [name for name in names if not credential(name, is_needed=False)]
 
 
-@without_garbage_collection()
 def _handle_request(config: Config, database: Database, kind: str, notify: Notify) -> None:
     from merlin.daemon.requests import NEEDS_PROVIDER, serve_requests
     from merlin.daemon.ticks import fetch, process_commits

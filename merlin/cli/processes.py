@@ -5,10 +5,7 @@ The demo runs everything on this machine and needs no accounts.
 
 from __future__ import annotations
 
-import gc
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -95,8 +92,7 @@ def run(config: ConfigPath = DEFAULT) -> None:
 def daemon(config: ConfigPath = DEFAULT) -> None:
     """Watch the repository: check, build, train, test, make new models live."""
     settings = configuration(config)
-    with _skip_imports():
-        from merlin.wiring.daemon import run_daemon
+    from merlin.wiring.daemon import run_daemon
 
     run_daemon(settings)
 
@@ -108,8 +104,7 @@ def bot(config: ConfigPath = DEFAULT) -> None:
 
     settings = configuration(config)
     bot_id(credential(BOT_TOKEN))  # Check the token first: the imports below take time.
-    with _skip_imports("apscheduler"):  # the job queue of python-telegram-bot
-        from merlin.wiring.bot import run_bot
+    from merlin.wiring.bot import run_bot
 
     run_bot(settings)
 
@@ -118,21 +113,6 @@ def bot(config: ConfigPath = DEFAULT) -> None:
 def api(config: ConfigPath = DEFAULT) -> None:
     """Serve the pages, the API, /v1 for programs, health, metrics and webhooks."""
     settings = configuration(config)
-    with _skip_imports():
-        from merlin.wiring.api import run_api
+    from merlin.wiring.api import run_api
 
     run_api(settings)
-
-
-@contextmanager
-def _skip_imports(*unused: str) -> Iterator[None]:
-    """Skip imports that libraries make and Merlin does not use, or only later.
-
-    From here on garbage is looked for seldom, as what answers under way hold is none: after every
-    700 new objects it would take 15 % of the bot's time.
-    """
-    from merlin.core.memory import without_garbage_collection, without_modules
-
-    gc.set_threshold(50_000)
-    with without_garbage_collection(), without_modules("httpx._main", "psycopg", *unused):
-        yield

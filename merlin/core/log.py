@@ -14,13 +14,10 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from merlin.core.formatted_text import escape_controls
-from merlin.core.memory import without_modules
+import structlog
+from structlog.typing import Processor
 
-# structlog uses these only for pretty tracebacks and greenlets, which are not needed here.
-with without_modules("rich", "greenlet"):
-    import structlog
-    from structlog.typing import Processor
+from merlin.core.formatted_text import escape_controls
 
 # Telegram tokens, OpenAI-like keys, Merlin's own keys, bearer headers, passwords in URLs.
 _SECRETS = re.compile(

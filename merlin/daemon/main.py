@@ -35,7 +35,6 @@ from merlin.core.heartbeat import (
     round_bucket,
 )
 from merlin.core.log import get_logger
-from merlin.core.memory import exclude_loaded_objects
 from merlin.core.network import fetch_url
 from merlin.core.probe import LIFE_SIGNS
 from merlin.db.database import require_room
@@ -120,7 +119,6 @@ def run(
             seconds=tick.period_s,
             next_run_time=datetime.now(UTC),
         )
-    exclude_loaded_objects()
     scheduler.start()
     log.info("daemon started", ticks={tick.name: tick.period_s for tick in ticks})
     on_ready()

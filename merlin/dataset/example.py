@@ -46,7 +46,6 @@ from merlin.core.combining_marks import normalise_unicode
 from merlin.core.errors import Refused
 from merlin.core.formatted_text import is_blank, shorten_text
 from merlin.core.json_fields import parse_object
-from merlin.core.memory import release_free_memory
 from merlin.core.messages import Message
 from merlin.dataset.finding import Finding, Mark, shorten
 from merlin.dataset.layout import NameAllocator
@@ -562,7 +561,6 @@ def release_unused_vocabulary(counted: int = 0) -> None:
     if used == counted:
         _count_word.cache_clear()
         load_vocabulary.cache_clear()
-        release_free_memory()
     else:
         _release_later(used)
 

@@ -156,17 +156,7 @@ def _inode(path: Path) -> int:
 
 
 class _PsycopgAdapter(Psycopg3Adapter):
-    """peewee's adapter for psycopg 3, also if peewee was imported without the driver (ADR 38)."""
-
-    def __init__(self) -> None:
-        from psycopg.pq import TransactionStatus as Status  # noqa: PLC0415 - SQLite does without it
-
-        super().__init__()
-        self.txn_idle, self.txn_inerror = Status.IDLE, Status.INERROR
-        self.txn_unknown = Status.UNKNOWN
-
-    def check_driver(self) -> None:
-        """Do nothing: a missing driver was found when the adapter was created."""
+    """peewee's adapter for psycopg 3, which refuses encodings without all characters."""
 
     def connect(
         self, db: PostgresqlDatabase, *, read_only: bool = False, **params: Any

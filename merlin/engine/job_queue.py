@@ -22,7 +22,6 @@ from merlin.core.clock import Backoff, utc_now
 from merlin.core.i18n import text
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
-from merlin.core.memory import release_free_memory
 from merlin.engine import jobs as states
 from merlin.engine.bases import Bases
 from merlin.engine.job_events import BUG, JobEvent, classify_failure
@@ -356,7 +355,6 @@ class JobQueue:
                 return False
             with fail_on_error(repositories, job):
                 self._train(job, devices)
-            release_free_memory()
             if repositories.jobs.get(job.job_id).is_over:
                 repositories.clear_work(job.job_id)
             return True

@@ -15,7 +15,6 @@ from merlin.bot.services import BotServices
 from merlin.config import BOT_TOKEN, Config, bot_id, credential, webhook_secret
 from merlin.core.errors import MerlinError
 from merlin.core.log import get_logger
-from merlin.core.memory import exclude_loaded_objects
 from merlin.db.database import Database
 from merlin.db.processes import Heartbeats, Lead
 from merlin.db.writer import Store
@@ -36,7 +35,6 @@ def run_bot(config: Config) -> None:
     with observe_process(config, "bot"):
         # In a thread: the test takes as long as reading a document.
         threading.Thread(target=_log_document_sandbox, name="merlin-walls", daemon=True).start()
-        exclude_loaded_objects()
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
         with open_checked_database(config) as database:
             uvloop.run(_run_until_signal(config, database))

@@ -5,7 +5,6 @@ import signal
 import sys
 import traceback
 
-from merlin.core.memory import without_garbage_collection
 from merlin.engine.child_process import EnginePipe
 from merlin.engine.serving.base import Setup
 
@@ -16,8 +15,8 @@ def main() -> int:
     pipe = EnginePipe()
     setup = Setup(**json.loads(sys.argv[1]))
     # Imported after EnginePipe watches the engine, because torch takes seconds.
-    with without_garbage_collection():
-        from merlin.engine.serving.worker.loop import describe_error, serve  # noqa: PLC0415
+    from merlin.engine.serving.worker.loop import describe_error, serve  # noqa: PLC0415
+
     try:
         serve(setup, pipe)
     except Exception as error:  # noqa: BLE001 - reported to the engine; the traceback is logged

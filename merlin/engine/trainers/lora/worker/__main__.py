@@ -15,7 +15,6 @@ import threading
 from functools import partial
 from pathlib import Path
 
-from merlin.core.memory import without_garbage_collection
 from merlin.engine.child_process import redirect_stdout
 from merlin.engine.trainers.base import Untrainable
 from merlin.engine.trainers.lora import trainer
@@ -54,9 +53,9 @@ def main(folder: Path) -> int:
 def start(folder: Path, pipe: ProgressPipe, stop: threading.Event) -> int:
     """Import the libraries, train, and send the result; return the exit code."""
     # Imported late, while the stop command is already handled: these imports take seconds.
-    with without_garbage_collection():
-        from merlin.engine.trainers.lora.worker.model import join_devices  # noqa: PLC0415
-        from merlin.engine.trainers.lora.worker.train import train_task  # noqa: PLC0415
+    from merlin.engine.trainers.lora.worker.model import join_devices  # noqa: PLC0415
+    from merlin.engine.trainers.lora.worker.train import train_task  # noqa: PLC0415
+
     try:
         task = trainer.read_task(folder)
         dtype = task.base.dtype if task.base else "auto"
