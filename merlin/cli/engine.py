@@ -7,8 +7,7 @@ import os
 import sys
 import time
 import urllib.error
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -32,7 +31,7 @@ from merlin.core.i18n import format_number, text
 if TYPE_CHECKING:
     from merlin.config import Config
     from merlin.config.engine import EngineModelConfig
-    from merlin.engine.model_store.store import BaseEntry, Progress
+    from merlin.engine.model_store import BaseEntry
 
 app = typer.Typer(name="engine")
 models = typer.Typer(
@@ -208,8 +207,8 @@ def pull(
     json: AsJson = False,
 ) -> None:
     """Download base models from the hub; resumes partial downloads."""
-    from merlin.engine.model_store.pull import pull as pull_base
-    from merlin.engine.model_store.store import get_base_folder, get_library_folder
+    from merlin.engine.model_download import pull as pull_base
+    from merlin.engine.model_store import get_base_folder, get_library_folder
     from merlin.wiring.engine import engine_folder
 
     settings = configuration(config)
@@ -218,8 +217,7 @@ def pull(
         print_message("library-no-bases")
     for name, model in requested.items():
         print_message("library-pulling", name=name, source=model.source)
-        with _show_progress() as report:
-            _, is_new = pull_base(name, model, engine, report)
+        is_new = pull_base(name, model, engine)
         folder = get_base_folder(name, model, get_library_folder(engine))
         print_message(
             "library-pulled" if is_new else "library-already-pulled", name=name, folder=str(folder)
@@ -231,15 +229,12 @@ def pull(
 
 @models.command("list")
 def list_bases(
-    verify: Annotated[
-        bool, typer.Option("--verify", help="Compare every byte with its checksum.")
-    ] = False,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
     """List base models: licence, size, and models trained on them."""
     settings = configuration(config)
-    entries = _list_entries(settings, is_thorough=verify)
+    entries = _list_entries(settings)
     if json or entries:
         print_list(
             [_entry_record(entry) for entry in entries],
@@ -270,16 +265,13 @@ def remove(
     json: AsJson = False,
 ) -> None:
     """Delete a base model's files; refused while trained models or jobs need it."""
-    from merlin.engine.model_store import store
+    from merlin.engine import model_store
     from merlin.wiring.engine import engine_folder
 
-    settings = configuration(config)
-    bases, engine = _select_bases(settings), engine_folder(settings)
-    freed_bytes, is_outside = store.remove(name, bases, engine, is_forced=force)
+    engine = engine_folder(configuration(config))
+    freed_bytes = model_store.remove(name, engine, is_forced=force)
     if json:
         print_json({"name": name, "freed_bytes": freed_bytes})
-    elif is_outside:
-        print_message("library-folder-kept", name=name, folder=bases[name].source)
     else:
         print_message("library-removed", name=name, freed=_format_size(freed_bytes))
 
@@ -296,39 +288,12 @@ def _select_bases(config: Config, names: Sequence[str] = ()) -> Mapping[str, Eng
     return {name: by_name[name] for name in names or by_name}
 
 
-def _list_entries(config: Config, *, is_thorough: bool = False) -> Sequence[BaseEntry]:
+def _list_entries(config: Config) -> Sequence[BaseEntry]:
     """Return every configured base model, and the unconfigured ones in the folder."""
-    from merlin.engine.model_store.store import list_bases
+    from merlin.engine.model_store import list_bases
     from merlin.wiring.engine import engine_folder
 
-    folder, bases = engine_folder(config), _select_bases(config)
-    return list(list_bases(bases, folder, is_thorough=is_thorough))
-
-
-@contextmanager
-def _show_progress() -> Iterator[Progress]:
-    """Show a progress bar per file; without a terminal, print a line as each begins."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
-
-    console = Console(stderr=True)
-    with Progress(
-        TextColumn("  {task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        console=console,
-        disable=not console.is_terminal,
-    ) as bars:
-        tasks = {}
-
-        def report(file: str, done: int, total: int) -> None:
-            if file not in tasks:
-                tasks[file] = bars.add_task(file, total=total)
-                if not console.is_terminal:
-                    sys.stderr.write(f"  {file}\n")
-            bars.update(tasks[file], completed=done)
-
-        yield report
+    return list(list_bases(_select_bases(config), engine_folder(config)))
 
 
 def _entry_record(entry: BaseEntry) -> dict[str, object]:

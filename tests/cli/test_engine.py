@@ -1,6 +1,7 @@
 """`merlin engine models`: base models are added, listed and removed, as text and as JSON."""
 
 import json
+import shutil
 import sqlite3
 import struct
 
@@ -71,34 +72,41 @@ def test_pull_names_the_folder_and_whether_it_already_existed(merlin, base):
     assert f"was already here: {base}" in err
 
 
-def test_damaged_base_is_found_and_exits_with_1(merlin, base):
-    merlin("models", "pull", "small")
-    weights = base / "model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+@pytest.fixture
+def pulled(base, tmp_path):
+    """Return the folder of the base `far`, as if it had been downloaded."""
+    folder = tmp_path / "state" / "engine" / "bases" / "far"
+    shutil.copytree(base, folder)
+    card = {"source": "anna/far", "revision": "main", "commit": "c0ffee", "licence": "MIT"}
+    (folder / "merlin.json").write_text(json.dumps(card), encoding="utf-8")
+    return folder
+
+
+def test_damaged_base_is_found_and_exits_with_1(merlin, pulled):
     assert merlin("models", "list")[0] == 0
-    code, _, err = merlin("models", "list", "--verify")
-    assert code == 1
-    assert "model.safetensors isn't wh" in err
+    weights = pulled / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1])
+    code, _, err = merlin("models", "list")
+    assert (code, "models pull far" in err) == (1, True)
 
 
-def test_base_is_removed_and_its_owners_folder_stays(merlin, base):
-    merlin("models", "pull", "small")
-    code, out, _ = merlin("models", "rm", "small", "--json")
-    assert (code, json.loads(out)["name"]) == (0, "small")
-    assert base.is_dir()
+def test_downloaded_base_is_removed_and_an_owners_folder_stays(merlin, base, pulled):
+    code, out, _ = merlin("models", "rm", "far", "--json")
+    assert (code, json.loads(out)["name"], pulled.exists()) == (0, "far", False)
     code, _, err = merlin("models", "rm", "small")
     assert (code, "Base model small not found here" in err) == (1, True)
+    assert base.is_dir()
 
 
+@pytest.mark.usefixtures("pulled")
 def test_base_with_tuned_models_is_kept_unless_forced(merlin, tmp_path):
-    merlin("models", "pull", "small")
     with sqlite3.connect(tmp_path / "state" / "engine" / "engine.db") as rows:
         rows.execute("CREATE TABLE model (seq INTEGER, name TEXT, base TEXT, step INTEGER)")
         rows.execute("CREATE TABLE job (seq INTEGER, id TEXT, base TEXT, status TEXT)")
-        rows.execute("INSERT INTO model VALUES (1, 'ft:small:a', 'small', NULL)")
-    code, _, err = merlin("models", "rm", "small")
-    assert (code, "ft:small:a" in err, "--force" in err) == (1, True, True)
-    assert merlin("models", "rm", "small", "--force")[0] == 0
+        rows.execute("INSERT INTO model VALUES (1, 'ft:far:a', 'far', NULL)")
+    code, _, err = merlin("models", "rm", "far")
+    assert (code, "ft:far:a" in err, "--force" in err) == (1, True, True)
+    assert merlin("models", "rm", "far", "--force")[0] == 0
 
 
 def test_unknown_base_is_refused_with_the_existing_ones(merlin):

@@ -1,15 +1,12 @@
 """A model store for tests: an engine's folder with one configured base."""
 
-import os
 import sqlite3
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from merlin.config.engine import EngineModelConfig
-from merlin.core.durable_files import try_lock
-from merlin.engine.model_store.pull import pull
-from merlin.engine.model_store.store import get_library_folder, remove, require_base_folder
+from merlin.engine.model_download import pull
+from merlin.engine.model_store import get_library_folder, remove, require_base_folder
 from tests.engine.hub_standin import REPOSITORY, make_base_files
 
 
@@ -39,38 +36,17 @@ class Library:
 
     @property
     def entries(self):
-        """Return the names of files and folders in the library except locks."""
-        names = {path.name for path in self.root.glob("*")} if self.root.exists() else set()
-        return {name for name in names if not name.endswith(".lock")}
+        """Return the names of the folders in the library."""
+        return {path.name for path in self.root.glob("*")}
 
-    def pull(self, progress=None):
-        progress = [] if progress is None else progress
-        return pull("tiny", self.model, self.engine, lambda *report: progress.append(report))
+    def pull(self):
+        return pull("tiny", self.model, self.engine)
 
     def folder(self):
         return require_base_folder("tiny", self.model, self.root)
 
     def remove(self, **options):
-        return remove("tiny", {"tiny": self.model}, self.engine, **options)
-
-    @contextmanager
-    def hold_lock(self):
-        """Hold the base's lock, as a pull of another process does; fail if it is held."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        lock = try_lock(self.root / ".tiny.lock")
-        assert lock is not None
-        try:
-            yield
-        finally:
-            os.close(lock)
-
-    def is_free(self):
-        """Return whether the base is not locked."""
-        try:
-            with self.hold_lock():
-                return True
-        except AssertionError:
-            return False
+        return remove("tiny", self.engine, **options)
 
     def add_tuned_models(self, *names):
         """Insert tuned models that depend on the base into the engine's database."""

@@ -1,11 +1,11 @@
 """A stand-in of the hub's HTTP API for models on a local port, with network faults.
 
     with HubStandIn({"config.json": b"…"}) as hub:
-        hub.break_at("model.safetensors", at=1000)     # closes the connection there, once
-        hub.stall_at("model.safetensors", at=1000)     # sends nothing after that until `resume`
+            hub.stall_at("model.safetensors", at=1000)  # sends nothing after that until `resume`
 
 It has one repository, `anna/tiny`, with one commit. Source: the requests of the hub's client:
-/api/models/{id}/revision/{revision}?blobs and /{id}/resolve/{revision}/{file}.
+/api/models/{id}/revision/{revision}, /api/models/{id}/tree/{revision} and
+/{id}/resolve/{revision}/{file}.
 """
 
 import hashlib
@@ -22,6 +22,7 @@ LICENCE = "apache-2.0"
 # The hub stores larger files, in bytes, and all weights in LFS instead of git.
 SMALL = 1 << 20
 MODEL = re.compile(r"/api/models/(.+)/revision/([^?]+)")
+TREE = re.compile(r"/api/models/(.+)/tree/([^?]+)")
 FILE = re.compile(r"/(.+)/resolve/([^/]+)/([^?]+)")
 
 
@@ -52,15 +53,9 @@ class HubStandIn(Server):
         self.requests = []
         self.status = None
         self.gate = None
-        self.files_with_wrong_digest = set()
-        self._breaks = {}
         self._stalls = {}
         self._flows = threading.Event()
         super().__init__(_Handler)
-
-    def break_at(self, name, at):
-        """Close the connection in the middle of a file, once."""
-        self._breaks[name] = at
 
     def stall_at(self, name, at):
         """Send nothing after this number of bytes of a file."""
@@ -73,16 +68,20 @@ class HubStandIn(Server):
 
     def send(self, name, content, out):
         """Send a file's bytes, truncated by a configured fault; return whether it is complete."""
-        broken, stalled = self._breaks.pop(name, None), self._stalls.get(name)
-        out.write(content[: broken or stalled])
+        stalled = self._stalls.get(name)
+        out.write(content[:stalled])
         if stalled:
             out.flush()
             self._flows.wait()
-        return not broken and not stalled
+        return not stalled
 
     def list_ranges(self, name):
-        """Return the Range headers of all requests for a file."""
-        return [range_ for method, path, range_ in self.requests if path.endswith(f"/{name}")]
+        """Return the Range headers of all downloads of a file."""
+        return [
+            range_
+            for method, path, range_ in self.requests
+            if method == "GET" and path.endswith(f"/{name}")
+        ]
 
     def build_card(self):
         """Return the hub's description of the repository."""
@@ -92,20 +91,12 @@ class HubStandIn(Server):
             "private": False,
             "gated": bool(self.gate),
             "cardData": {"license": LICENCE},
-            "siblings": [self._sibling(name, content) for name, content in self.files.items()],
+            "siblings": [{"rfilename": name} for name in self.files],
         }
 
-    def _sibling(self, name, content):
-        blob = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False)
-        sibling = {"rfilename": name, "size": len(content), "blobId": blob.hexdigest()}
-        if name.endswith((".safetensors", ".bin")):
-            sum_ = (
-                hashlib.sha256(content).hexdigest()
-                if name not in self.files_with_wrong_digest
-                else "0" * 64
-            )
-            sibling["lfs"] = {"sha256": sum_, "size": len(content), "pointerSize": 134}
-        return sibling
+    def build_tree(self):
+        """Return the hub's list of the repository's files."""
+        return [_build_entry(name, content) for name, content in self.files.items()]
 
     def __enter__(self):
         threading.Thread(target=self.serve_forever, args=(0.01,)).start()
@@ -117,7 +108,19 @@ class HubStandIn(Server):
         self.server_close()
 
 
+def _build_entry(name, content):
+    blob = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False)
+    entry = {"type": "file", "path": name, "size": len(content), "oid": blob.hexdigest()}
+    if name.endswith((".safetensors", ".bin")):
+        digest = hashlib.sha256(content).hexdigest()
+        entry["lfs"] = {"oid": digest, "size": len(content), "pointerSize": 134}
+    return entry
+
+
 class _Handler(Handler):
+    def do_HEAD(self):  # noqa: N802 - the name that http.server calls
+        self.get()
+
     def get(self):
         hub = self.server
         hub.requests.append((self.command, self.path.split("?")[0], self.headers.get("Range")))
@@ -125,6 +128,8 @@ class _Handler(Handler):
             return self._refuse(hub.status, "")
         if match := MODEL.match(self.path):
             return self._model(*match.groups())
+        if TREE.match(self.path):
+            return self._answer(200, json.dumps(hub.build_tree()).encode())
         match = FILE.match(self.path)
         return self._file(*match.groups()) if match else self._refuse(404, "")
 
@@ -144,10 +149,12 @@ class _Handler(Handler):
         content = hub.files[name]
         range_header = self.headers.get("Range")
         begin = int(range_header.removeprefix("bytes=").split("-")[0]) if range_header else 0
-        head = {"Content-Range": f"bytes {begin}-{len(content) - 1}/{len(content)}"}
-        return self._answer(
-            206 if range_header else 200, content[begin:], head if range_header else {}, name
-        )
+        entry = _build_entry(name, content)
+        etag = entry["lfs"]["oid"] if "lfs" in entry else entry["oid"]
+        head = {"ETag": f'"{etag}"', "X-Repo-Commit": COMMIT}
+        if range_header:
+            head["Content-Range"] = f"bytes {begin}-{len(content) - 1}/{len(content)}"
+        return self._answer(206 if range_header else 200, content[begin:], head, name)
 
     def _refuse(self, status, code):
         self._answer(status, b"{}", {"X-Error-Code": code} if code else {})
@@ -158,4 +165,5 @@ class _Handler(Handler):
             self.send_header(key, value)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        self.close_connection = not self.server.send(name, content, self.wfile)
+        if self.command == "GET":
+            self.close_connection = not self.server.send(name, content, self.wfile)

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from merlin.config.engine import EngineAnsweringConfig, EngineModelConfig
-from merlin.engine.model_store.store import read_context
+from merlin.engine.model_store import read_context
 from merlin.engine.serving.base import (
     CHUNK,
     FINISH,

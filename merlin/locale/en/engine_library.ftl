@@ -10,7 +10,7 @@ library-no-weights = { $folder } has no weights (model.safetensors). Copy them f
 library-broken-weights = { $folder }: { $file } isn't a whole file of safetensors. Copy it again.
 library-not-pulled = The files of the base model { $name } aren't here yet. Run: merlin engine models pull { $name }
 library-other-source = The base model { $name } here came from another source than the configuration names. Run: merlin engine models pull { $name }
-library-damaged = The base model { $name } is damaged: { $file } isn't what it was. Run: merlin engine models pull { $name }
+library-damaged = The base model { $name } is damaged. Run: merlin engine models pull { $name }
 
 library-no-extra = The package { $package } isn't installed. Run: make engine in the checkout, for services sudo make install EXTRA=engine
 library-gated = { $hub } is given out only to those who accepted its licence. Accept it on its page at the hub, make a token for reading there, and set HF_TOKEN to it.
@@ -18,12 +18,9 @@ library-not-at-hub = The hub knows no { $hub }, or it is private. Correct hub in
 library-no-revision = { $hub } has no revision { $revision }. Correct revision in engine.models.
 library-hub-refuses = The hub refused to give { $hub } (status { $status }). Try again later.
 library-hub-unreachable = The hub can't be reached: { $reason }. What has come is kept; run the command again.
-library-offline = HF_HUB_OFFLINE is set, and { $hub } isn't in the cache of the hub's client. Unset it, or copy the base model here and give its path in engine.models.
+library-offline = HF_HUB_OFFLINE is set, so { $hub } can't be downloaded. Unset it, or copy the base model here and give its path in engine.models.
 library-hub-no-safetensors = { $hub } has no .safetensors, and other weights aren't loaded, since reading them may run a stranger's code. Take a variant of it that has them.
-library-wrong-checksum = { $file } doesn't match the hub's checksum and was deleted. Run the command again.
 library-disk-full = The disk is full; the written part of the base model was deleted. Free some space and run the command again.
-library-child-died = The process that fetched the base model ended (exit { $code }). Its last words are in { $log }; it may have had too little memory.
-library-busy = Another process pulls or removes { $name } right now. Try again when it's done.
 library-source-in-use = { $n ->
     [one] { $n } trained model or job depends on { $name } as it is ({ $dependents }), and a pull would replace its weights.
    *[other] { $n } trained models or jobs depend on { $name } as it is ({ $dependents } …), and a pull would replace its weights.
@@ -40,7 +37,6 @@ library-pulling = { $name }: { $source }
 library-pulled = { $name } is here: { $folder }
 library-already-pulled = { $name } was already here: { $folder }
 library-removed = { $name } was deleted; { $freed } freed.
-library-folder-kept = { $name }: only Merlin's card was deleted; the folder { $folder } is yours and stays.
 library-size = { $amount } GB
 library-size-small = { $amount } MB
 library-col-name = base model

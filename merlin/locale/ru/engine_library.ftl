@@ -10,7 +10,7 @@ library-no-weights = В { $folder } нет весов (model.safetensors). Ск�
 library-broken-weights = { $folder }: { $file } — не целый файл safetensors. Скопируйте его заново.
 library-not-pulled = Файлов базовой модели { $name } здесь ещё нет. Выполните: merlin engine models pull { $name }
 library-other-source = Базовая модель { $name } взята не из того источника, который указан в настройках. Выполните: merlin engine models pull { $name }
-library-damaged = Базовая модель { $name } повреждена: файл { $file } уже не тот. Выполните: merlin engine models pull { $name }
+library-damaged = Базовая модель { $name } повреждена. Выполните: merlin engine models pull { $name }
 
 library-no-extra = Пакет { $package } не установлен. Выполните: make engine в копии репозитория, для служб sudo make install EXTRA=engine
 library-gated = { $hub } выдают только тем, кто принял лицензию. Примите её на странице модели на хабе, создайте там токен для чтения и задайте его в HF_TOKEN.
@@ -18,12 +18,9 @@ library-not-at-hub = Хаб не знает { $hub }, или модель зак
 library-no-revision = У { $hub } нет версии { $revision }. Поправьте revision в engine.models.
 library-hub-refuses = Хаб отказался выдать { $hub } (код { $status }). Попробуйте позже.
 library-hub-unreachable = Хаб недоступен: { $reason }. Полученное сохранено; выполните команду ещё раз.
-library-offline = Задано HF_HUB_OFFLINE, а в кеше клиента хаба нет { $hub }. Снимите его или скопируйте модель сюда и укажите её path в engine.models.
+library-offline = Задано HF_HUB_OFFLINE, поэтому { $hub } не скачать. Снимите его или скопируйте модель сюда и укажите её path в engine.models.
 library-hub-no-safetensors = У { $hub } нет .safetensors, а другие веса не загружаются: их чтение может запустить чужой код. Возьмите вариант, где они есть.
-library-wrong-checksum = { $file } не совпал с контрольной суммой хаба и удалён. Выполните команду ещё раз.
 library-disk-full = Диск полон; записанная часть модели удалена. Освободите место и выполните команду ещё раз.
-library-child-died = Процесс, который получал модель, завершился (код { $code }). Его последние слова — в { $log }; возможно, ему не хватило памяти.
-library-busy = Другой процесс прямо сейчас получает или удаляет { $name }. Повторите, когда он закончит.
 library-source-in-use = { $n ->
     [one] От { $name } в нынешнем виде зависит { $n } обученная модель или обучение ({ $dependents }), а загрузка заменит её веса.
     [few] От { $name } в нынешнем виде зависят { $n } обученные модели или обучения ({ $dependents } …), а загрузка заменит её веса.
@@ -42,7 +39,6 @@ library-pulling = { $name }: { $source }
 library-pulled = Базовая модель { $name } здесь: { $folder }
 library-already-pulled = Базовая модель { $name } уже была здесь: { $folder }
 library-removed = Базовая модель { $name } удалена; освободилось { $freed }.
-library-folder-kept = { $name }: удалена только карточка Merlin; папка { $folder } ваша и остаётся.
 library-size = { $amount } ГБ
 library-size-small = { $amount } МБ
 library-col-name = базовая модель

@@ -1,38 +1,32 @@
-"""The store of base models: list, check and remove them.
+"""The store of base models: check, list and remove them; `model_download` fetches them.
 
-A base is in a folder of its owner, or under its name in the library, the folder `bases`; its card,
-`merlin.json`, contains its source and checksums. Nothing here loads or executes a model: only
-safetensors, no remote code. `pull` downloads one.
+A base is in a folder of its owner, or under its name in the library, the folder `bases`; a card,
+`merlin.json`, tells where a downloaded one came from. Nothing here loads or executes a model: only
+safetensors, no remote code.
 """
 
 import json
 import math
-import os
 import sqlite3
 import struct
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
 from merlin.config.engine import EngineModelConfig
-from merlin.core.durable_files import FileDigest, folder_bytes, remove_durably, sha256_of, try_lock
-from merlin.core.errors import LeadTaken, NotFound, Refused
+from merlin.core.durable_files import folder_bytes, remove_durably
+from merlin.core.errors import NotFound, Refused
 from merlin.core.json_fields import get_object, read_json_object
 from merlin.engine.trainers.base import Untrainable
 
-# Arguments: a file, the amount done, and the total.
-Progress = Callable[[str, int, int], None]
-DISK_FULL = "library-disk-full"
 WEIGHTS, SHARDS = "model.safetensors", "model.safetensors.index.json"
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "spiece.model")
 TEMPLATES = ("chat_template.jinja", "chat_template.json")
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 WINDOWS = ("max_position_embeddings", "n_positions", "max_sequence_length", "seq_length")
-# Two of their positions are for padding. Source: transformers, XLMRobertaEmbeddings.
-PADDED = ("roberta", "xlm-roberta", "camembert", "mpnet")
 # Source: safetensors' format: eight bytes of length, little-endian, then a header in JSON.
 HEADER_LENGTH = struct.Struct("<Q")
 MAX_HEADER_BYTES = 100_000_000
@@ -65,8 +59,7 @@ def read_context(folder: Path) -> int:
     config = read_json_object(folder / "config.json")
     config |= get_object(config, "text_config")
     windows = (config.get(name) for name in WINDOWS)
-    window = next((window for window in windows if isinstance(window, int)), 0)
-    return max(window - 2 * (config.get("model_type") in PADDED), 0)
+    return next((window for window in windows if isinstance(window, int)), 0)
 
 
 def _check_weights(folder: Path) -> None:
@@ -106,40 +99,23 @@ CARD_NAME = "merlin.json"
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """The metadata of a stored base.
+    """Where a downloaded base came from.
 
-    `source` and `revision` are those of the configuration; `commit` is the hub's. `parameters` are
-    counted in the weights; `context` is the window in
-    tokens, 0 if its files do not name it.
+    `source` and `revision` are those of the configuration; `commit` and `licence` are the hub's.
     """
 
     source: str
     revision: str
     commit: str
     licence: str
-    parameters: int
-    context: int
-    files: Mapping[str, FileDigest]
-
-    @property
-    def size(self) -> int:
-        """Return the total size in bytes."""
-        return sum(file.size for file in self.files.values())
-
-    def write(self, folder: Path) -> None:
-        """Write the card into a folder that is not in use yet."""
-        (folder / CARD_NAME).write_bytes(_CARD.dump_json(self, indent=2) + b"\n")
-
-    def find_damage(self, folder: Path, *, is_thorough: bool = False) -> Iterator[str]:
-        """Yield missing files and those of another size; if `is_thorough`, compare checksums."""
-        for name, file in self.files.items():
-            path = folder / name
-            is_whole = path.is_file() and path.stat().st_size == file.size
-            if not is_whole or (is_thorough and sha256_of(path) != file.sha256):
-                yield name
 
 
 _CARD = TypeAdapter(ModelCard)
+
+
+def write_card(card: ModelCard, folder: Path) -> None:
+    """Write the card into a folder that is not in use yet."""
+    (folder / CARD_NAME).write_bytes(_CARD.dump_json(card, indent=2) + b"\n")
 
 
 def read_card(folder: Path) -> ModelCard | None:
@@ -148,15 +124,6 @@ def read_card(folder: Path) -> ModelCard | None:
         return _CARD.validate_json((folder / CARD_NAME).read_bytes())
     except (OSError, ValueError):
         return None
-
-
-def digest_files(folder: Path) -> dict[str, FileDigest]:
-    """Return all files below a folder with their checksums, without the card."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != CARD_NAME)
-    return {
-        str(path.relative_to(folder)): FileDigest(path.stat().st_size, sha256_of(path))
-        for path in paths
-    }
 
 
 _TUNED_MODELS = "SELECT name FROM model WHERE base = ? AND step IS NULL ORDER BY seq"
@@ -194,37 +161,28 @@ def get_base_folder(name: str, model: EngineModelConfig, root: Path) -> Path:
 
 def is_same_source(model: EngineModelConfig, card: ModelCard) -> bool:
     """Return whether the stored base is the one that the configuration names."""
-    return card.source == model.source and (is_in_place(model) or card.revision == model.revision)
+    return (card.source, card.revision) == (model.source, model.revision)
 
 
-def require_base_folder(
-    name: str, model: EngineModelConfig, root: Path, *, is_thorough: bool = False
-) -> Path:
+def require_base_folder(name: str, model: EngineModelConfig, root: Path) -> Path:
     """Return the folder of a base after checking it; `root` is the library.
 
-    Checks file sizes, and checksums only if `is_thorough`. Raises Untrainable with the command to
-    run.
+    Raises Untrainable with the command to run.
     """
     folder = get_base_folder(name, model, root)
-    card = read_card(root / name)
     if not is_in_place(model):
+        card = read_card(folder)
         if card is None:
-            raise _untrainable("base_not_pulled", "library-not-pulled", name)
+            raise Untrainable("base_not_pulled", "library-not-pulled", "model", name=name)
         if not is_same_source(model, card):
-            raise _untrainable("base_not_pulled", "library-other-source", name)
-    if card is not None and is_same_source(model, card):
-        damaged = next(card.find_damage(folder, is_thorough=is_thorough), None)
-        if damaged:
-            raise _untrainable("base_damaged", "library-damaged", name, file=damaged)
+            raise Untrainable("base_not_pulled", "library-other-source", "model", name=name)
     try:
         check_files(folder)
     except Refused as error:
-        raise Untrainable("base_unusable", error.key, "model", **error.arguments) from error
+        if is_in_place(model):
+            raise Untrainable("base_unusable", error.key, "model", **error.arguments) from error
+        raise Untrainable("base_damaged", "library-damaged", "model", name=name) from error
     return folder
-
-
-def _untrainable(code: str, key: str, name: str, **arguments: object) -> Untrainable:
-    return Untrainable(code, key, "model", name=name, **arguments)
 
 
 def get_library_folder(engine: Path) -> Path:
@@ -232,22 +190,9 @@ def get_library_folder(engine: Path) -> Path:
     return engine / "bases"
 
 
-def get_draft_folder(root: Path, name: str) -> Path:
-    """Return the folder of an incomplete base; names of bases never begin with a dot."""
-    return root / f".{name}.part"
-
-
-@contextmanager
-def lock_base(root: Path, name: str) -> Iterator[int]:
-    """Lock a base against other pulls and removals; yield the lock. Raises LeadTaken."""
-    root.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = try_lock(root / f".{name}.lock")
-    if lock is None:
-        raise LeadTaken(f"another process pulls {name}", "library-busy", name=name)
-    try:
-        yield lock
-    finally:
-        os.close(lock)
+def list_drafts(name: str, root: Path) -> list[Path]:
+    """Return the folders of incomplete downloads of a base; a base's name begins with no dot."""
+    return [*root.glob(f".{name}-*")]
 
 
 READY, LEFT_OVER = "ready", "left_over"
@@ -273,18 +218,12 @@ class BaseEntry:
     problem: Untrainable | None = None
 
 
-def list_bases(
-    models: Mapping[str, EngineModelConfig], engine: Path, *, is_thorough: bool = False
-) -> Iterator[BaseEntry]:
-    """Yield every configured base, then stored ones that are no longer configured.
-
-    `is_thorough` verifies checksums, which reads all files.
-    """
+def list_bases(models: Mapping[str, EngineModelConfig], engine: Path) -> Iterator[BaseEntry]:
+    """Yield every configured base, then stored ones that are no longer configured."""
     root = get_library_folder(engine)
     for name, model in models.items():
-        folder, card = get_base_folder(name, model, root), read_card(root / name)
-        problem = _find_problem(name, model, root, is_thorough=is_thorough)
-        n = card.parameters if card else 0 if problem else count_parameters(folder)
+        folder = get_base_folder(name, model, root)
+        card, problem = read_card(folder), _find_problem(name, model, root)
         yield BaseEntry(
             name=name,
             source=model.source,
@@ -292,58 +231,48 @@ def list_bases(
             folder=folder,
             commit=card.commit if card else None,
             licence=model.licence or (card.licence if card else ""),
-            size_bytes=card.size if card else None,
-            parameters=n or None,
-            context=model.context or (card.context if card else read_context(folder)) or None,
+            size_bytes=folder_bytes(folder) or None,
+            parameters=None if problem else count_parameters(folder),
+            context=model.context or read_context(folder) or None,
             dependents=list_dependents(name, engine / "engine.db"),
             problem=problem,
         )
     for folder in sorted(root.glob("[!.]*")):
         if folder.name not in models:
-            yield _build_left_over(folder, engine)
+            card = read_card(folder)
+            yield BaseEntry(
+                name=folder.name,
+                source=card.source if card else "",
+                state=LEFT_OVER,
+                folder=folder,
+                commit=card.commit if card else None,
+                licence=card.licence if card else "",
+                size_bytes=folder_bytes(folder),
+                dependents=list_dependents(folder.name, engine / "engine.db"),
+            )
 
 
-def remove(
-    name: str, models: Mapping[str, EngineModelConfig], engine: Path, *, is_forced: bool = False
-) -> tuple[int, bool]:
-    """Remove a base; return the freed bytes, and whether its source folder stays.
+def remove(name: str, engine: Path, *, is_forced: bool = False) -> int:
+    """Remove a downloaded base, also a partial one; return the freed bytes.
 
-    Of a local folder named in the configuration only the card is removed. Raises NotFound,
-    LeadTaken, and Refused if tuned models or jobs depend on it, unless forced.
+    Raises NotFound, and Refused if tuned models or jobs depend on it, unless forced.
     """
     root = get_library_folder(engine)
-    folder, draft = root / name, get_draft_folder(root, name)
     is_name = name and Path(name).name == name and not name.startswith(".")
-    if not is_name or not (folder.exists() or draft.exists()):
+    parts = [root / name, *list_drafts(name, root)] if is_name else []
+    freed = sum(folder_bytes(folder) for folder in parts)
+    if not freed:
         raise NotFound(f"no base {name} lies here", "library-base-not-found", name=name)
     if not is_forced:
         require_no_dependents(name, engine, "library-in-use")
-    with lock_base(root, name):
-        freed = folder_bytes(folder) + folder_bytes(draft)
+    for folder in parts:
         remove_durably(folder)
-        remove_durably(draft)
-    return freed, name in models and is_in_place(models[name])
+    return freed
 
 
-def _build_left_over(folder: Path, engine: Path) -> BaseEntry:
-    card, name = read_card(folder), folder.name
-    return BaseEntry(
-        name=name,
-        source=card.source if card else "",
-        state=LEFT_OVER,
-        folder=folder,
-        commit=card.commit if card else None,
-        licence=card.licence if card else "",
-        size_bytes=card.size if card else None,
-        dependents=list_dependents(name, engine / "engine.db"),
-    )
-
-
-def _find_problem(
-    name: str, model: EngineModelConfig, root: Path, *, is_thorough: bool
-) -> Untrainable | None:
+def _find_problem(name: str, model: EngineModelConfig, root: Path) -> Untrainable | None:
     try:
-        require_base_folder(name, model, root, is_thorough=is_thorough)
+        require_base_folder(name, model, root)
     except Untrainable as error:
         return error
     return None
