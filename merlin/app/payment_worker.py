@@ -22,7 +22,6 @@ from functools import partial
 from merlin.app import orders, settlement
 from merlin.app.context import Context
 from merlin.app.plans import notify_expiry
-from merlin.app.reconciliation import INTERVAL, read_last_check, reconcile
 from merlin.billing.ledger import Ledger
 from merlin.billing.purchases import Purchase, Purchases
 from merlin.billing.refunds import Refund, Refunds
@@ -143,7 +142,6 @@ class PaymentWorker:
     _calendar_at: datetime | None = None
     # When the calendar's tasks last succeeded.
     _done_at: datetime | None = None
-    _check_at: datetime | None = None
     _steps: StepWatch = field(init=False)
     _was_set_back: bool = False
 
@@ -202,9 +200,6 @@ class PaymentWorker:
         if self._calendar_at is None or now - self._calendar_at >= CALENDAR:
             self._calendar_at = now
             self._begin(self._begin_new_days(now), calendar=iso(now))
-        if self.ctx.polled is not None and (self._check_at is None or now >= self._check_at):
-            self._check_at = now + INTERVAL
-            self._begin(self._check(now), check=iso(now))
         free = AT_ONCE - len(self._under_way)
         if free <= 0 or not await self.ctx.store.read(lambda: self._is_due(now)):
             return
@@ -234,17 +229,7 @@ class PaymentWorker:
 
         await self.ctx.store.do(make_all_due)
         self._calendar_at = self._done_at = None
-        self._check_at, self._was_set_back = now, False
-
-    async def _check(self, now: datetime) -> None:
-        last = await self.ctx.read(read_last_check)
-        if last is not None and timedelta() <= now - last < INTERVAL:
-            self._check_at = last + INTERVAL  # another process did it, or this one before a restart
-            return
-        try:
-            await reconcile(self.ctx, now)
-        except PaymentError as error:
-            await orders.note_failure(self.ctx, error)
+        self._was_set_back = False
 
     def _is_due(self, now: datetime) -> bool:
         ctx, gateway = self.ctx, self.ctx.gateway

@@ -402,11 +402,15 @@ class Purchases(Repository):
 
     @transaction
     def end_polling(self, claimed: Purchase) -> None:
-        """End the polls of a claimed purchase after its last one, unless another was requested."""
+        """End the polls of a claimed purchase after its last one, unless another was requested.
+
+        One whose money is held is polled until YooKassa ends the hold, after a week at most.
+        """
         ends = max(claimed.created_at + POLL_DURATION, claimed.expires_at + POLL_DELAYS[-1])
         if claimed.next_poll_at is None or self._clock() <= ends:
             return
         is_same = PURCHASE.look_at == iso(claimed.next_poll_at)
+        is_same &= PURCHASE.state != PurchaseState.HELD.value
         self.db.update(PURCHASE, (PURCHASE.id == claimed.purchase_id) & is_same, look_at=None)
 
     @transaction

@@ -29,7 +29,7 @@ from merlin.bot.notices import NoticeSender
 from merlin.bot.outbox import OutboxSender, show_results
 from merlin.bot.processor import MAX_CONCURRENT, Task, UpdateReceiver, message_authors
 from merlin.bot.services import OUTAGES, BotServices, run_every, run_forever, run_loop
-from merlin.bot.stars import StarsGateway, compare_stars, with_stars
+from merlin.bot.stars import with_stars
 from merlin.bot.transport import AiohttpRequest
 from merlin.chat.answer import AnswerService
 from merlin.chat.model_catalogue import ModelCatalogue, Windows
@@ -122,7 +122,6 @@ class Bot:
         self._failures = Failures(OUTAGES)
         payments = with_stars(services, bot_api)
         self._payments = PaymentWorker(payments, only=Gateway.STARS, failures=self._failures)
-        self._compare_stars = partial(compare_stars, services, StarsGateway(bot_api))
         self._since = services.clock()
         self._inbox = Inbox(services.db, services.bot_id)
 
@@ -165,7 +164,6 @@ class Bot:
             ("notices", lambda: run_loop(self._notices.send_pending, changes)),
             ("results", lambda: run_loop(results, changes)),
             ("payments", lambda: run_loop(self._payments.run_once, changes, PAYMENTS_EVERY_S)),
-            ("comparison of Stars", self._compare_stars),
             ("model lists", make_model_list_loop(self._services)),
         ]
         if services.config.repository is None:

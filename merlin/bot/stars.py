@@ -1,6 +1,5 @@
 """Telegram Stars as a payment gateway: Bot API calls and parsing of their JSON."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -8,19 +7,16 @@ from typing import Any
 
 from telegram.error import BadRequest, Forbidden, TelegramError
 
-from merlin.app import reconciliation
-from merlin.app.bot_settings import Settings
 from merlin.app.inbox import Update
 from merlin.app.outbox import Target
 from merlin.billing.purchases import Purchase
 from merlin.bot.bot_api import BotApi, ChatUnreachable, target_fields
 from merlin.bot.rendering import promise_text
 from merlin.bot.services import BotServices
-from merlin.bot.transport import pause
 from merlin.bot.updates import PAYMENT_FIELD, REFUND_FIELD
 from merlin.chat.sessions import ChatPlace
-from merlin.core.clock import utc_now, zone_of
-from merlin.core.errors import GatewayUnavailable, PaymentError, PaymentUnknown
+from merlin.core.clock import utc_now
+from merlin.core.errors import PaymentError, PaymentUnknown
 from merlin.core.json_fields import get_object, get_text
 from merlin.core.log import get_logger, redact
 from merlin.core.money import MAX_MINOR, Amount, Currency
@@ -68,17 +64,6 @@ class StarsGateway:
         """Return none: Telegram reports refunds by updates and never refunds twice."""
         return ()
 
-    async def list_transactions(self, offset: int) -> reconciliation.StarsPage:
-        """Return a page of transactions from an offset, oldest first. Raises PaymentError."""
-        fields = {"offset": offset, "limit": reconciliation.STARS_PAGE_SIZE}
-        response = await self._call("getStarTransactions", fields)
-        transactions = response.get("transactions") if isinstance(response, Mapping) else None
-        if not isinstance(transactions, list):
-            raise GatewayUnavailable("Telegram returned no transactions", code="unreadable")
-        return read_page(
-            [transaction for transaction in transactions if isinstance(transaction, Mapping)]
-        )
-
     async def _call(self, method: str, fields: Mapping[str, Any]) -> Any:
         try:
             return await self._bot_api.call_once(method, fields)
@@ -123,36 +108,6 @@ def with_stars(services: BotServices, bot_api: BotApi) -> BotServices:
     return replace(services, gateway=StarsGateway(bot_api))
 
 
-async def compare_stars(services: BotServices, gateway: StarsGateway) -> None:
-    """Compare Telegram's transactions with the ledger at startup and then nightly, forever."""
-    store, settings = services.store, Settings(services.db)
-    if not await store.read(lambda: reconciliation.sells_for_stars(services)):
-        # The configuration only changes with a restart.
-        await asyncio.Event().wait()
-
-    def is_night() -> bool:
-        zone = zone_of(services.config.timezone)
-        return reconciliation.is_due(
-            reconciliation.read_last_comparison(settings).at, services.clock(), zone
-        )
-
-    async def try_to_compare() -> bool:
-        try:
-            await reconciliation.reconcile_stars(services, gateway.list_transactions)
-        except PaymentError:
-            return False
-        return True
-
-    attempt = 0
-    while not await try_to_compare():
-        await pause(attempt, services.pace.longest_pause_s)
-        attempt += 1
-    while True:
-        await asyncio.sleep(CHECK_S)
-        if await store.read(is_night):
-            await try_to_compare()
-
-
 def _payment_of(
     charge: str, user_id: int, payload: object, count: int, at: datetime
 ) -> payments.GatewayPayment:
@@ -194,31 +149,6 @@ def read_payment(update: Update, name: str = PAYMENT_FIELD) -> payments.GatewayP
         return None
     at = _read_time(message.get("date")) or datetime.fromtimestamp(0, UTC)
     return _payment_of(charge, update.user_id, payment.get("invoice_payload", ""), count, at)
-
-
-def read_page(transactions: list[Mapping[str, Any]]) -> reconciliation.StarsPage:
-    """Return the ids of Telegram's transactions, and their payments and refunds."""
-    changes: list[payments.GatewayPayment | payments.GatewayRefund] = []
-    for transaction in transactions:
-        paid = _read_transaction(transaction, "source")
-        returned = _as_refund(_read_transaction(transaction, "receiver"))
-        changes += filter(None, (paid, returned))
-    return [str(transaction.get("id")) for transaction in transactions], changes
-
-
-def _read_transaction(values: Mapping[str, Any], side: str) -> payments.GatewayPayment | None:
-    """Return the payment of a StarTransaction by the user on one `side`, "source" or "receiver".
-
-    None if it is not for an invoice: gifts, advertising, withdrawals.
-    """
-    partner, count = get_object(values, side), _positive_int(values.get("amount"))
-    if partner.get("type") != "user":
-        return None
-    user_id = _positive_int(get_object(partner, "user").get("id"))
-    charge, at = values.get("id"), _read_time(values.get("date"))
-    if not isinstance(charge, str) or user_id is None or count is None or at is None:
-        return None
-    return _payment_of(charge, user_id, partner.get("invoice_payload", ""), count, at)
 
 
 def _positive_int(value: object) -> int | None:

@@ -1,7 +1,4 @@
-"""`merlin billing report|orders|show|refund|export|reconcile`: sales and refunds.
-
-`reconcile` compares the ledger with the payment gateways and changes nothing.
-"""
+"""`merlin billing report|orders|show|refund|check|export`: sales and refunds."""
 
 import asyncio
 import csv
@@ -9,6 +6,7 @@ import io
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,9 +15,9 @@ import typer
 
 from merlin.app import payments
 from merlin.app.actor import Actor
+from merlin.app.billing_check import PaymentSums, check_billing
 from merlin.app.context import Context
 from merlin.app.payments import show_payment
-from merlin.app.reconciliation import Reconciliation, compare_all
 from merlin.billing.purchases import Purchase, PurchaseState
 from merlin.billing.refunds import UNDER_WAY, Refund, Refunds, RefundState
 from merlin.billing.report import COLUMNS, Sum, export_rows, format_signed_decimal
@@ -35,7 +33,6 @@ from merlin.cli.output import (
     Since,
     Until,
     day_bounds,
-    format_cell,
     print_json,
     print_list,
     print_message,
@@ -242,80 +239,33 @@ def _refund_json(refund: Refund) -> dict[str, Any]:
 
 
 @app.command()
-def reconcile(
+def check(
     since: Since = None, until: Until = None, config: ConfigPath = DEFAULT, json: AsJson = False
 ) -> None:
-    """Compare the ledger with YooKassa, and show the bot's nightly comparison of Stars.
-
-    Changes nothing; exits with 1 where anything differs.
-    """
+    """Compare the ledger with YooKassa's payments and its own rules; exit 1 if anything differs."""
     with read_context(config) as (ctx, _):
         first, last = day_bounds(zone_of(ctx.config.timezone), since, until)
         shop = ctx.config.payments.yookassa
         gateway = None if shop is None else yookassa_gateway(shop)
-        reconciliation = asyncio.run(compare_all(ctx, gateway, first, last))
+        result = asyncio.run(check_billing(ctx, gateway, first, last))
     if json:
-        print_json({"since": first, "until": last, **_comparison_record(reconciliation)})
+        print_json({"since": first, "until": last, **asdict(result)})
     else:
-        _print_reconciliation(reconciliation)
-    if not reconciliation.is_clean:
+        rows: list[Sequence[object]] = [
+            (each.payment, _show_sums(each.ledger), _show_sums(each.yookassa))
+            for each in result.differences
+        ]
+        rows += [(fault, None, None) for fault in result.faults]
+        if rows:
+            names = ("gateway-id", "ledger", "theirs")
+            print_table([f"billing-col-{name}" for name in names], rows)
+        print_message("billing-checked", payments=result.payments, found=len(rows))
+    if result.differences or result.faults:
         raise typer.Exit(1)
 
 
-def _comparison_record(reconciliation: Reconciliation) -> dict[str, Any]:
-    findings = [
-        {
-            "difference": finding.difference.value,
-            "gateway_id": finding.outside_id,
-            "order": finding.purchase_id,
-            "ledger": finding.ours.decimal if finding.ours else None,
-            "gateway": finding.theirs.decimal if finding.theirs else None,
-        }
-        for finding in reconciliation.found
-    ]
-    return {
-        "clean": reconciliation.is_clean,
-        "yookassa": None
-        if reconciliation.payments is None
-        else {"payments": reconciliation.payments, "found": findings},
-        "stars": reconciliation.stars and record(reconciliation.stars),
-        "faults": list(reconciliation.wrong),
-    }
-
-
-def _print_reconciliation(reconciliation: Reconciliation) -> None:
-    rows: list[Sequence[object]] = [
-        [
-            translate_word("differs", finding.difference.value),
-            finding.outside_id,
-            finding.purchase_id,
-            finding.ours and finding.ours.decimal,
-            finding.theirs and finding.theirs.decimal,
-        ]
-        for finding in reconciliation.found
-    ]
-    rows += [
-        [translate_word("differs-stars", difference.kind), difference.charge, "", "", ""]
-        for difference in (reconciliation.stars.differences if reconciliation.stars else ())
-    ]
-    rows += [
-        [translate_word("differs", "ledger"), "", "", fault, ""] for fault in reconciliation.wrong
-    ]
-    if rows:
-        names = ("differs", "gateway-id", "order", "ledger", "theirs")
-        print_table([f"billing-col-{name}" for name in names], rows)
-    if reconciliation.payments is None:
-        print_message("billing-no-shop")
-    else:
-        print_message(
-            "billing-compared", payments=reconciliation.payments, found=len(reconciliation.found)
-        )
-    if reconciliation.stars is None or reconciliation.stars.at is None:
-        print_message("billing-stars-never")
-    else:
-        at = format_cell(reconciliation.stars.at)
-        count = len(reconciliation.stars.differences)
-        print_message("billing-stars-compared", at=at, found=count)
+def _show_sums(sums: PaymentSums | None) -> str:
+    return f"{sums.paid} − {sums.returned}" if sums else ""
 
 
 @app.command()

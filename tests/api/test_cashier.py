@@ -1,19 +1,13 @@
 """The payment worker with a gateway that repeats, reorders or loses messages: Y1, Y3 to Y7."""
 
-import asyncio
 import itertools
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
-from merlin.app import reconciliation
-from merlin.app.bot_settings import Settings
-from merlin.app.payment_worker import PaymentWorker
 from merlin.billing.ledger import EntryKind
 from merlin.billing.quota import Quotas
-from merlin.core.clock import iso
 from merlin.core.i18n import text
 from merlin.db.notices import ADMINS, Notices
 from tests.api.payment_api import run_payment_api
@@ -157,65 +151,6 @@ def test_payment_without_notification_is_found_by_polling(shop):
     shop.wait_for_state(order_id, "paid")
 
 
-def check(shop):
-    ctx = shop.site.app.state.services
-    now = ctx.clock()
-    return asyncio.run(reconciliation.reconcile(ctx, now))
-
-
-def test_unnotified_payments_and_refunds_of_unpolled_orders_are_found_in_the_list(shop):
-    """Y6, for orders that are no longer polled."""
-    anna = shop.buyer()
-    late, returned = anna.start_payment(), anna.buy("pack")
-    assert check(shop) == 0
-    shop.yookassa.behave(notifications="never")
-    # First, or polling would still find the payment.
-    shop.sql("UPDATE purchase SET state = 'canceled', look_at = NULL WHERE id = ?", late)
-    shop.yookassa.choose(late, "paid")
-    shop.yookassa.refund(returned)
-    assert check(shop) == 2
-    shop.wait_for_state(late, "paid")
-    shop.wait_for_state(returned, "refunded")
-    assert check(shop) == 0
-
-
-def test_processes_that_soon_restart_compare_the_list_once_a_day(shop):
-    services, settings = shop.site.app.state.services, Settings(shop.db)
-    # The site's own worker has done it.
-    wait_until(lambda: settings.get(reconciliation.SHOP_SETTING))
-    settings.put(reconciliation.SHOP_SETTING, iso(services.clock() - timedelta(days=1)), "api")
-    compared = len(shop.yookassa.calls("payments.list"))
-    for _ in range(2):
-        asyncio.run(PaymentWorker(services).run_once())
-        assert len(shop.yookassa.calls("payments.list")) == compared + 1
-
-
-def test_paid_payment_without_an_order_notifies_admins_once(shop):
-    order_id = shop.buyer().start_payment("pack")
-    shop.yookassa.behave(notifications="never")
-    query = "UPDATE purchase SET id = ?, outside_id = '', look_at = NULL WHERE id = ?"
-    shop.sql(query, "e" * 32, order_id)
-    shop.yookassa.choose(order_id, "paid")
-    for _ in range(2):
-        assert check(shop) == 1
-    assert shop.admin_notice_keys(purchase=order_id) == ["notice-payment-unknown"]
-    shop.sql(query, order_id, "e" * 32)
-    check(shop)
-    shop.wait_for_state(order_id, "paid")
-
-
-def test_second_payment_of_an_order_notifies_admins_once(shop):
-    order_id = shop.buyer().start_payment("pack")
-    shop.yookassa.behave(notifications="never")
-    query = "UPDATE purchase SET outside_id = 'another', look_at = NULL WHERE id = ?"
-    shop.sql(query, order_id)
-    shop.yookassa.choose(order_id, "paid")
-    for _ in range(2):
-        assert check(shop) == 1
-    number = shop.purchase(order_id).number
-    assert shop.admin_notice_keys(purchase=number) == ["notice-payment-wrong"]
-
-
 def test_user_who_pays_two_orders_gets_both_terms(shop):
     """Y7."""
     anna = shop.buyer()
@@ -296,14 +231,16 @@ def test_failed_capture_is_retried_later(holding):
     assert holding.count_grants(order_id) == 1
 
 
-def test_held_payment_of_an_order_that_is_no_longer_polled_is_captured(holding):
+def test_order_whose_money_is_held_is_polled_until_it_is_captured(holding):
     order_id = holding.buyer().start_payment()
-    holding.yookassa.faults.add(Fault("payments.capture", FaultKind.STATUS, status=500))
+    fault = Fault("payments.capture", FaultKind.STATUS, times=None, status=500)
+    holding.yookassa.faults.add(fault)
     holding.yookassa.choose(order_id, "paid")
     holding.wait_for_state(order_id, "held")
     holding.backdate(order_id, days=4)
-    holding.sql("UPDATE purchase SET look_at = NULL WHERE id = ?", order_id)
-    assert check(holding) == 1
+    holding.sync_order(order_id)
+    holding.yookassa.faults.clear()
+    holding.sync_order(order_id)
     holding.wait_for_state(order_id, "paid")
 
 

@@ -1,6 +1,5 @@
 """Admin pages of payments: sums, one payment, confirmed refunds; for admins only."""
 
-import json
 import re
 import secrets
 from datetime import UTC, date, datetime
@@ -10,7 +9,6 @@ import pytest
 
 from merlin.account.users import Users
 from merlin.api.pages.admin.payments import days_of, months
-from merlin.app.bot_settings import Settings
 from merlin.billing.ledger import Entry, EntryKind
 from merlin.billing.report import count_tests, sum_by_gateway
 from merlin.core.money import Currency, roubles, stars
@@ -168,27 +166,6 @@ def test_refund_of_another_orders_grant_returns_404(shop, sold):
     assert shop.admin.post(f"/admin/billing/{sold.orders[0]}/refund", data=form).status_code == 404
     assert shop.admin.get(f"/admin/billing/{'0' * 32}").status_code == 404
     assert shop.admin.get("/admin/billing/nothing").status_code == 404
-
-
-def test_last_reconciliation_is_shown_or_reported_missing_when_unreadable(shop):
-    def said(value):
-        Settings(shop.db).put("stars.reconciled", value, "bot")
-        return page_text(shop.admin.get("/admin/billing"))
-
-    at = "2026-11-20T04:00:00.000000Z"
-    good = {"at": at, "seen": 12, "differences": []}
-    assert "всё сходится. Операций в Telegram: 12" in said(json.dumps(good))
-    odd = {
-        "differences": [{"kind": "missing", "charge": "stx-1<b>"}, {"kind": "new", "charge": "2"}]
-    }
-    page = said(json.dumps(good | odd))
-    assert "2 расхождения" in page
-    assert "Платёж, которого нет у Telegram stx-1&lt;b&gt;" in page
-    for broken in ("{", "[]", '{"at": 1}', json.dumps(good | {"differences": [1]})):
-        assert (
-            "Сверки ещё не было: если включена оплата звёздами, бот сверяет их каждую ночь"
-            in said(broken)
-        )
 
 
 def make_entry(kind, minor, at, *, is_test=False, currency=Currency.RUB):

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from merlin.app.reconciliation import Difference, compare
+from merlin.app.billing_check import find_differences
 from merlin.billing.ledger import Entry, EntryKind
 from merlin.billing.purchases import Promise
 from merlin.billing.report import (
@@ -98,7 +98,7 @@ def test_exported_cells_are_never_formulas(formula):
 def gateway_payment(outside_id, minor=100, status=Status.SUCCEEDED, refunded=0):
     is_paid = status is Status.SUCCEEDED
     amount = Amount(minor, Currency.RUB)
-    return GatewayPayment(outside_id, status, is_paid, amount, is_test=False, refunded=refunded)
+    return GatewayPayment(outside_id, status, is_paid, amount, False, "p1", refunded=refunded)
 
 
 LEDGER = [
@@ -109,25 +109,26 @@ LEDGER = [
 
 
 @pytest.mark.parametrize(
-    ("payments", "differences"),
+    ("payments", "differing"),
     [
         ([gateway_payment("a", refunded=30)], []),
         ([gateway_payment("a", refunded=30), gateway_payment("b", status=Status.CANCELED)], []),
         ([gateway_payment("a", refunded=30), gateway_payment("b", status=Status.PENDING)], []),
-        ([gateway_payment("a", refunded=30), gateway_payment("b")], [Difference.NOT_STORED]),
-        ([], [Difference.NOT_THERE]),
-        ([gateway_payment("a", status=Status.CANCELED)], [Difference.NOT_PAID]),
-        ([gateway_payment("a", minor=99, refunded=30)], [Difference.AMOUNT]),
-        ([gateway_payment("a", refunded=100)], [Difference.RETURNED]),
-        ([gateway_payment("a")], [Difference.RETURNED]),
-        ([gateway_payment("b")], [Difference.NOT_STORED, Difference.NOT_THERE]),
+        ([gateway_payment("a", refunded=30), gateway_payment("b")], ["b"]),
+        ([], ["a"]),
+        ([gateway_payment("a", status=Status.CANCELED)], ["a"]),
+        ([gateway_payment("a", minor=99, refunded=30)], ["a"]),
+        ([gateway_payment("a", refunded=100)], ["a"]),
+        ([gateway_payment("a")], ["a"]),
+        ([gateway_payment("b")], ["a", "b"]),
     ],
 )
-def test_every_difference_between_ledger_and_gateway_is_found(payments, differences):
-    assert [row.difference for row in compare(LEDGER, payments)] == differences
+def test_every_difference_between_ledger_and_gateway_is_found(payments, differing):
+    assert [each.payment for each in find_differences(LEDGER, payments)] == differing
 
 
-def test_difference_shows_both_amounts():
-    (difference,) = compare(LEDGER, [gateway_payment("a", refunded=100)])
-    assert (difference.ours.decimal, difference.theirs.decimal) == ("0.30", "1.00")
-    assert (difference.outside_id, difference.purchase_id) == ("a", "p1")
+def test_difference_shows_both_sides():
+    (difference,) = find_differences(LEDGER, [gateway_payment("a", refunded=100)])
+    assert (difference.ledger.paid, difference.ledger.returned) == ("1.00", "0.30")
+    assert (difference.yookassa.paid, difference.yookassa.returned) == ("1.00", "1.00")
+    assert difference.ledger.order == "p1"

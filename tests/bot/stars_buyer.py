@@ -1,7 +1,6 @@
 """A bot that sells plans for Telegram Stars, buyers, and queries of its billing tables."""
 
 import itertools
-import json
 
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
@@ -140,16 +139,9 @@ def change_rows(settings, sql, *values):
         database.transact(lambda: database.sql(sql, *values))
 
 
-def last_comparison(settings):
-    """Return the result of the last reconciliation, None before the first one."""
-    values = select_rows(settings, "SELECT value FROM setting WHERE name = 'stars.reconciled'")
-    return json.loads(values[0][0]) if values else None
-
-
 def buyer_with_invoice(telegram, settings, part="Twenty voices"):
     """Return a buyer with an open invoice."""
     with RunningBot(settings):
         buyer = Buyer(telegram, settings)
         buyer.order(part)
-        telegram.wait_for(lambda: last_comparison(settings))
     return buyer

@@ -159,4 +159,3 @@ def test_bot_without_plans_for_sale_offers_nothing(selling_bot, tmp_path):
         with RunningBot(replace(settings)):
             buyer = Buyer(telegram, settings)
             assert buyer.say("/plan").keys == []
-        assert not telegram.calls("getStarTransactions")

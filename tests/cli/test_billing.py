@@ -1,4 +1,4 @@
-"""`merlin billing`: sales, refunds and reconciliation with the payment gateway."""
+"""`merlin billing`: sales, refunds, and the ledger compared with the payment gateway."""
 
 import asyncio
 import csv
@@ -7,17 +7,14 @@ import json
 import shutil
 import sys
 import threading
-from datetime import UTC, datetime
 
 import pytest
 import yaml
 
 from merlin.account.users import User
-from merlin.app.bot_settings import Settings
 from merlin.cli import main
 from merlin.config.shop import PaymentsConfig, YooKassaConfig
 from merlin.core.clock import utc_now
-from merlin.core.i18n import format_time
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 from merlin.db.migrations import migrate
@@ -246,12 +243,11 @@ def test_refund_command_waits_until_the_money_is_sent(capfd, folder, shop, is_re
 
 
 def test_matching_ledger_has_no_differences(capfd, folder):
-    document = show_json(capfd, folder, "reconcile")
-    assert document["clean"]
-    assert (document["yookassa"]["found"], document["stars"], document["faults"]) == ([], None, [])
-    assert document["yookassa"]["payments"] >= 1
-    code, captured = run(capfd, folder, "billing", "reconcile")
-    assert (code, "differences: 0" in captured.err) == (0, True)
+    document = show_json(capfd, folder, "check")
+    assert (document["differences"], document["faults"]) == ([], [])
+    assert document["payments"] >= 1
+    code, captured = run(capfd, folder, "billing", "check")
+    assert (code, "differences and faults: 0" in captured.err) == (0, True)
 
 
 def test_differences_are_reported_and_the_command_fails(capfd, folder, shop):
@@ -261,26 +257,32 @@ def test_differences_are_reported_and_the_command_fails(capfd, folder, shop):
             shop, lambda gateway: gateway.create(make_payment_request(lost, BACK, "x"))
         )
         shop.choose(asked.outside_id, "paid")
-        told.pay(told.order(ANNA, "voices", contact="a@example.com"), "27ce4017-nobody-paid-this")
-        stars = {"at": "2026-11-20T04:00:00Z", "seen": 3}
-        stars["differences"] = [{"kind": "missing", "charge": "stars-charge-1"}]
-        Settings(told.db).put("stars.reconciled", json.dumps(stars), "bot")
-    came = show_json(capfd, folder, "reconcile", code=1)
-    found = {each["gateway_id"]: each["difference"] for each in came["yookassa"]["found"]}
-    assert found == {asked.outside_id: "not-stored", "27ce4017-nobody-paid-this": "not-there"}
-    assert came["stars"]["differences"] == stars["differences"]
-    code, captured = run(capfd, folder, "billing", "reconcile")
+        unpaid = told.order(ANNA, "voices", contact="a@example.com")
+        told.pay(unpaid, "27ce4017-nobody-paid-this")
+    document = show_json(capfd, folder, "check", code=1)
+    assert {each["payment"]: each for each in document["differences"]} == {
+        asked.outside_id: {
+            "payment": asked.outside_id,
+            "ledger": None,
+            "yookassa": {"order": lost.purchase_id, "paid": "150.00", "returned": "0.00"},
+        },
+        "27ce4017-nobody-paid-this": {
+            "payment": "27ce4017-nobody-paid-this",
+            "ledger": {"order": unpaid.purchase_id, "paid": "99.00", "returned": "0.00"},
+            "yookassa": None,
+        },
+    }
+    code, captured = run(capfd, folder, "billing", "check")
     assert code == 1
-    assert "stars-charge-1" in captured.out
-    assert f"compared them at {format_time(datetime(2026, 11, 20, 4, tzinfo=UTC))}" in captured.err
-    assert "in the ledger, unknown to the payment service" in captured.out
+    assert "99.00 − 0.00" in captured.out
+    assert "differences and faults: 2" in captured.err
 
 
 def test_unreachable_gateway_is_reported_as_an_error(capfd, folder):
     config = (folder / "config.yaml").read_text("utf-8")
     free = config.replace("base_url: http://127.0.0.1:", "base_url: http://127.0.0.1:1/v3?")
     (folder / "config.yaml").write_text(free, encoding="utf-8")
-    code, captured = run(capfd, folder, "billing", "reconcile")
+    code, captured = run(capfd, folder, "billing", "check")
     assert (code, "isn't responding" in captured.err) == (1, True)
 
 
@@ -333,7 +335,7 @@ def test_before_any_sale_commands_report_nothing_to_show(capfd, tmp_path):
         ["report"],
         ["orders"],
         ["show", "x"],
-        ["reconcile"],
+        ["check"],
         ["export"],
     ):
         code, captured = run(capfd, tmp_path, "billing", *words)

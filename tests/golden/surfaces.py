@@ -232,7 +232,7 @@ READING_COMMANDS = (
     *("users list --json", "users list", "users show 1001 --json", "users show 1002"),
     *("billing report --json", "billing report", "billing orders --json", "billing orders"),
     *("billing show {paid} --json", "billing show {paid}"),
-    *("billing reconcile --json", "billing export", "check --commit HEAD", "doctor --json"),
+    *("billing check --json", "billing export", "check --commit HEAD", "doctor --json"),
     *("check --commit HEAD --format json", "config check", "ask Что? --json", "show trial-99"),
     *("health daemon", "schema dataset"),
 )

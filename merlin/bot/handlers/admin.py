@@ -83,7 +83,6 @@ _NOTICE_BUTTONS = {
         "/admin/billing?person={user}",
         "",
     ): "stars-unknown stars-left payment-unread",
-    ("admin-payments", "/admin/billing", ""): "stars-missing",
 }
 _BUTTON_BY_KEY = {
     f"notice-{name}": button for button, names in _NOTICE_BUTTONS.items() for name in names.split()

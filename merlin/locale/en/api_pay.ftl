@@ -6,7 +6,6 @@ pay-order-closed = This order is closed and can no longer be paid. Make a new on
 pay-not-open = This order no longer needs payment.
 
 notice-gateway-key = YooKassa rejects our credentials ({ $reason }): no one can pay in roubles. Check the shop ID and secret key.
-notice-payment-unknown = YooKassa has a payment { $payment } of { $amount } for order { $purchase }, but this order isn't here. Nothing was granted. If another Merlin uses the same shop, the order is there; otherwise refund it in YooKassa.
 notice-refund-refused = YooKassa didn't refund { $amount } of order { $purchase }: { $reason }. Nothing was charged or removed. Try the refund again, or make it in YooKassa.
 
 notice-plan-ends = The plan “{ $en }” ends on { $at }. To keep it, buy it again: /plan

@@ -69,13 +69,10 @@ account-did-give-plan = { $user }: plan { $plan } until { $until }
 billing-not-paid = This order isn't paid, so there's nothing to refund.
 billing-which-grant = The order was paid several times. Name the payment to refund: --grant { $grants }
 billing-no-amount = { $said } isn't an amount: write roubles as 149.50, Stars as a whole number.
-billing-no-shop = YooKassa isn't set up (payments.yookassa): nothing to compare with.
-billing-compared = YooKassa: { $payments ->
+billing-checked = { $payments ->
     [one] { $payments } payment
    *[other] { $payments } payments
-    }, differences: { $found }
-billing-stars-never = Stars: the bot hasn't compared them with Telegram yet.
-billing-stars-compared = Stars: the bot compared them at { $at }, differences: { $found }
+    } at YooKassa, differences and faults: { $found }
 billing-exported = Lines: { $count }
 billing-refund-started = Refund started: { $amount } { $currency }.
 billing-refund-sent = Refunded: { $order }
@@ -99,7 +96,6 @@ billing-col-created = when
 billing-col-user = person
 billing-col-amount = amount
 billing-col-state = state
-billing-col-differs = what differs
 billing-col-gateway-id = payment ID
 billing-col-ledger = in the ledger
 billing-col-theirs = at the payment service
@@ -130,13 +126,3 @@ purchase-expired = expired
 purchase-paid = paid
 purchase-refunded-in-part = partly refunded
 purchase-refunded = refunded
-differs-not-stored = paid, but not in the ledger
-differs-not-there = in the ledger, unknown to the payment service
-differs-not-paid = in the ledger, but not paid
-differs-amount = the amounts differ
-differs-returned = the refunded amounts differ
-differs-ledger = an error in the ledger
-differs-stars-paid = Stars were missing from the ledger; added
-differs-stars-returned = a Stars refund was missing from the ledger; added
-differs-stars-odd = unclear what the Stars are for
-differs-stars-missing = in the ledger, not at Telegram

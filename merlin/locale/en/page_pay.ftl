@@ -165,18 +165,6 @@ page-no-payments = No such orders
 page-no-payments-hint = Choose another state, or check the user ID (see the “People” page) and the order number.
 page-buyer-deleted = deleted their data
 page-is-test = test
-page-compared-title = Stars compared with Telegram
-page-compared =
-    { $count ->
-        [0] Compared { $at }: everything matches. Transactions at Telegram: { $seen }.
-        [one] Compared { $at }: { $count } difference. Transactions at Telegram: { $seen }.
-       *[other] Compared { $at }: { $count } differences. Transactions at Telegram: { $seen }.
-    }
-page-not-compared = Not compared yet: where Stars are accepted, the bot compares them every night.
-page-differs-paid = A payment missing here, added by the comparison
-page-differs-returned = A refund missing here, added by the comparison
-page-differs-odd = An unexplained transaction: check it yourself
-page-differs-missing = A payment that Telegram doesn't have
 page-billing-export = For the accountant
 page-billing-export-hint = The monthly report, comparison with YooKassa and CSV export run on the server:
 

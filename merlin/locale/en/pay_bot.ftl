@@ -96,7 +96,6 @@ pay-bought = Recent orders of this user:
 notice-stars-unknown = Stars arrived without an order: { NUMBER($stars) } ⭐ from user { $user }, payment { $charge }, the invoice said “{ $payload }”. Nothing was granted; the user knows you'll look into it.
 notice-stars-odd = We got your payment of { NUMBER($stars) } ⭐ but can't match it to an order. We're on it; no answer in a day? /paysupport
 notice-stars-left = Telegram reports a refund of { NUMBER($stars) } ⭐ to user { $user } for payment { $charge }, which isn't in our records.
-notice-stars-missing = The Stars payment { $charge } is in our records, but Telegram doesn't list it. Compare: merlin billing reconcile
 notice-payment-unread = Telegram reports a payment by user { $user } that we can't read (update { $update }). Nothing was granted.
 notice-plan-gift = You got the plan “{ $en }” as a gift: { $days ->
         [one] { NUMBER($days) } day
@@ -105,5 +104,4 @@ notice-plan-gift = You got the plan “{ $en }” as a gift: { $days ->
 pay-button-order-of = This order
 pay-gateway-stars = Telegram Stars
 pay-gateway-yookassa = YooKassa
-admin-payments = 💳 Payments
 notice-stars-refused = Telegram didn't refund { $amount } for order { $purchase }: { $reason }. Nothing was removed.

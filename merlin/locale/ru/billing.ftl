@@ -69,14 +69,11 @@ account-did-give-plan = { $user }: план { $plan } до { $until }
 billing-not-paid = Этот заказ не оплачен: возвращать нечего.
 billing-which-grant = Заказ оплачен несколько раз. Укажите, какую оплату вернуть: --grant { $grants }
 billing-no-amount = { $said } — не сумма: рубли пишутся как 149.50, звёзды — целым числом.
-billing-no-shop = ЮKassa не настроена (payments.yookassa): сравнивать не с чем.
-billing-compared = ЮKassa: { $payments ->
+billing-checked = { $payments ->
     [one] { $payments } платёж
     [few] { $payments } платежа
-   *[other] { $payments } платежей
-    }, расхождений: { $found }
-billing-stars-never = Звёзды: бот ещё не сверял их с Telegram.
-billing-stars-compared = Звёзды: бот сверял их { $at }, расхождений: { $found }
+   *[many] { $payments } платежей
+    } в ЮKassa, расхождений и ошибок: { $found }
 billing-exported = Строк: { $count }
 billing-refund-started = Возврат начат: { $amount } { $currency }.
 billing-refund-sent = Деньги возвращены: { $order }
@@ -100,7 +97,6 @@ billing-col-created = когда
 billing-col-user = пользователь
 billing-col-amount = сумма
 billing-col-state = состояние
-billing-col-differs = что не так
 billing-col-gateway-id = ID платежа
 billing-col-ledger = в реестре
 billing-col-theirs = в сервисе оплаты
@@ -131,13 +127,3 @@ purchase-expired = истёк
 purchase-paid = оплачен
 purchase-refunded-in-part = возвращён частично
 purchase-refunded = возвращён
-differs-not-stored = оплачен, но в реестре его нет
-differs-not-there = есть в реестре, сервис оплаты его не знает
-differs-not-paid = есть в реестре, но не оплачен
-differs-amount = разные суммы
-differs-returned = разные суммы возвратов
-differs-ledger = ошибка в реестре
-differs-stars-paid = звёзд не было в реестре; добавлены
-differs-stars-returned = возврата звёзд не было в реестре; добавлен
-differs-stars-odd = непонятно, за что звёзды
-differs-stars-missing = есть в реестре, но не у Telegram

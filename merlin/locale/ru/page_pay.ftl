@@ -171,19 +171,6 @@ page-no-payments = Таких заказов нет
 page-no-payments-hint = Выберите другое состояние или проверьте ID пользователя (он есть на странице «Люди») и номер заказа.
 page-buyer-deleted = удалил свои данные
 page-is-test = тестовый
-page-compared-title = Сверка звёзд с Telegram
-page-compared =
-    { $count ->
-        [0] Сверено { $at }: всё сходится. Операций в Telegram: { $seen }.
-        [one] Сверено { $at }: { $count } расхождение. Операций в Telegram: { $seen }.
-        [few] Сверено { $at }: { $count } расхождения. Операций в Telegram: { $seen }.
-       *[other] Сверено { $at }: { $count } расхождений. Операций в Telegram: { $seen }.
-    }
-page-not-compared = Сверки ещё не было: если включена оплата звёздами, бот сверяет их каждую ночь.
-page-differs-paid = Платежа здесь не было; добавлен при сверке
-page-differs-returned = Возврата здесь не было; добавлен при сверке
-page-differs-odd = Непонятная операция: проверьте её сами
-page-differs-missing = Платёж, которого нет у Telegram
 page-billing-export = Для бухгалтера
 page-billing-export-hint = Отчёт за месяц, сверка с ЮKassa и выгрузка в CSV делаются на сервере:
 

@@ -104,7 +104,6 @@ pay-bought = Последние заказы этого человека:
 notice-stars-unknown = Пришла оплата звёздами без заказа: { NUMBER($stars) } ⭐ от пользователя { $user }, платёж { $charge }, в счёте указано «{ $payload }». Ничего не выдано; пользователю отправлено уведомление, что вы разберётесь.
 notice-stars-odd = Пришла ваша оплата, { NUMBER($stars) } ⭐, но заказа к ней нет. Разбираемся; если за день не ответим, напишите: /paysupport
 notice-stars-left = Telegram сообщил о возврате { NUMBER($stars) } ⭐ пользователю { $user } по платежу { $charge }, которого нет в наших записях.
-notice-stars-missing = Платёж звёздами { $charge } есть в наших записях, а Telegram его не показывает. Сверьте: merlin billing reconcile
 notice-payment-unread = Telegram сообщил о платеже пользователя { $user }, который не удалось прочитать (обновление { $update }). Ничего не выдано.
 notice-plan-gift = Вам подарили план «{ $ru }»: { $days ->
         [one] { NUMBER($days) } день
@@ -114,5 +113,4 @@ notice-plan-gift = Вам подарили план «{ $ru }»: { $days ->
 pay-button-order-of = Этот заказ
 pay-gateway-stars = Звёзды Telegram
 pay-gateway-yookassa = ЮKassa
-admin-payments = 💳 Платежи
 notice-stars-refused = Telegram не вернул { $amount } по заказу { $purchase }: { $reason }. Ничего не отозвано.

@@ -40,9 +40,6 @@ async def answer_callback_query(world: World, arguments: Arguments) -> bool:
     return True
 
 
-MAX_TRANSACTIONS = 100
-
-
 def balance(world: World, person_id: int) -> int:
     """Return a person's number of Stars."""
     return world.stars.get(person_id, FIRST_STARS)
@@ -114,13 +111,6 @@ async def refund_star_payment(world: World, arguments: Arguments) -> bool:
     """Answer refundStarPayment."""
     refund_stars(world, arguments.integer("user_id"), arguments.text("telegram_payment_charge_id"))
     return True
-
-
-async def get_star_transactions(world: World, arguments: Arguments) -> dict[str, Any]:
-    """Answer getStarTransactions: oldest first, at most a hundred."""
-    limit = arguments.integer("limit", MAX_TRANSACTIONS)
-    offset = arguments.integer("offset")
-    return {"transactions": world.transactions[offset : offset + limit]}
 
 
 CHECKOUT_TIMEOUT_S = 10.0

@@ -151,7 +151,6 @@ METHODS: Mapping[str, Method] = {
     "sendInvoice": queries.send_invoice,
     "answerPreCheckoutQuery": queries.answer_pre_checkout_query,
     "refundStarPayment": queries.refund_star_payment,
-    "getStarTransactions": queries.get_star_transactions,
     "getChatMember": groups.get_chat_member,
 }
 

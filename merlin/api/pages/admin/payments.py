@@ -18,10 +18,8 @@ from merlin.api.rest.orders import orders_part
 from merlin.api.schema import MAX_ID, Hex, Part
 from merlin.app import payments, users
 from merlin.app.actor import Actor
-from merlin.app.bot_settings import Settings
 from merlin.app.context import Context
 from merlin.app.orders import CANCELED_BY_BUYER
-from merlin.app.reconciliation import StarComparison, read_last_comparison
 from merlin.app.settlement import reason_key
 from merlin.billing.ledger import Entry, EntryKind
 from merlin.billing.purchases import ID_LENGTH, PurchaseState
@@ -36,7 +34,6 @@ from merlin.db.audit import person_reference
 
 router = page_router()
 
-_MAX_DIFFERENCES = 20
 _MONEY = (EntryKind.PAYMENT, EntryKind.REFUND)
 
 
@@ -79,13 +76,12 @@ async def show_billing(
     states = _UNPAID if state is PurchaseState.PENDING else (chosen,) if chosen else ()
     purchases = await orders_part(context, page, payments.list_payments, states, person)
 
-    def read(ctx: Context, actor: Actor) -> tuple[list[Entry], Mapping[str, str], StarComparison]:
+    def read(ctx: Context, actor: Actor) -> tuple[list[Entry], Mapping[str, str]]:
         moved = payments.list_entries(ctx, actor, last, now + timedelta(days=1))
         buyers = [person_reference(purchase.user_id) for purchase in purchases]
-        compared = read_last_comparison(Settings(ctx.db))
-        return [entry for entry, _ in moved], users.find_display_names(ctx, buyers), compared
+        return [entry for entry, _ in moved], users.find_display_names(ctx, buyers)
 
-    entries, names, compared = await context.read(read, context.actor)
+    entries, names = await context.read(read, context.actor)
     until = now.astimezone(zone).date()
     charts = {
         currency: days_of(entries, currency, last.date(), until, zone) for currency in Currency
@@ -103,8 +99,6 @@ async def show_billing(
         "chosen": chosen,
         "person": person,
         "next_href": next_href(page),
-        "compared": compared,
-        "most": _MAX_DIFFERENCES,
     }
     return render_page(context, "admin_billing.html", view)
 
