@@ -59,12 +59,20 @@ def send_control(standin, **fields):
 
 
 @contextmanager
-def run_as_process(name, folder, *arguments):
-    """Run a stand-in as a process; yield it and its address once it listens."""
+def run_as_process(kind, folder, **settings):
+    """Run a stand-in of this class as a process; yield it and its address once it listens."""
     (port,) = free_ports(1)
-    module = [sys.executable, "-m", f"merlin.sandbox.{name}", "--port", str(port)]
+    settings |= {"folder": str(folder), "port": port}
+    program = f"""
+import pathlib, signal
+from {kind.__module__} import {kind.__name__}
+settings = {settings!r}
+settings["folder"] = pathlib.Path(settings["folder"])
+{kind.__name__}(**settings).start()
+signal.pause()
+"""
     address = f"http://127.0.0.1:{port}"
-    with subprocess.Popen([*module, "--folder", str(folder), *arguments]) as process:
+    with subprocess.Popen([sys.executable, "-c", program]) as process:
         try:
             wait_until(lambda: _try_connecting(address))
             yield process, address

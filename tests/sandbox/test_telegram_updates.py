@@ -172,7 +172,7 @@ def test_other_people_have_english_as_their_language(telegram, call):
 
 
 def test_updates_and_chats_survive_sigkill(tmp_path):
-    with run_as_process("telegram", tmp_path) as (_process, address):
+    with run_as_process(TelegramStandIn, tmp_path) as (_process, address):
         status, document = fetch(f"{address}/control/send", {"person": "anna", "text": "раз"})
     assert status == 200
     with TelegramStandIn(tmp_path) as after:

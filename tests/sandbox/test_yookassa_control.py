@@ -70,8 +70,8 @@ def test_restart_keeps_payments(client):
 @contextmanager
 def run_stand_in(folder):
     """Run the stand-in as a process; yield it and a client."""
-    arguments = ("--shop-id", "7", "--key", "secret")
-    with run_as_process("yookassa", folder, *arguments) as (process, address):
+    settings = {"shop_id": "7", "key": "secret"}
+    with run_as_process(YooKassaStandIn, folder, **settings) as (process, address):
         address_and_key = SimpleNamespace(base_url=f"{address}/v3", shop_id="7", key="secret")
         yield process, YooKassaClient(address_and_key)
 
