@@ -1,24 +1,25 @@
 """The page of unanswered questions for editors: from a refused question to a draft."""
 
-import json
 import re
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from html import unescape
 from itertools import count
 
 import pytest
 
 from merlin.account.users import Consents
+from merlin.app import proposals
 from merlin.app.actor import Actor
 from merlin.app.proposals import CONSENT_VERSION, revoke_consent
+from merlin.app.unanswered import GroupState, list_unanswered
 from merlin.chat.feedback import EditorQuestions, Rating, Ratings
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
-from merlin.cli import main
 from merlin.core.clock import utc_now
 from merlin.core.permissions import Authority, Role
-from merlin.dataset.example import parse_example
+from merlin.dataset.example import normalise, parse_example
 from merlin.dataset.files import FileIndex
 from merlin.dataset.proposals import Proposals
 from merlin.db.tables import DISMISSED_QUESTION, RATING, TOLD_QUESTION, TURN
@@ -228,11 +229,23 @@ def test_questions_sent_to_editors_are_listed_until_consent_is_revoked(site, ver
     assert "Ждут 0" in page_text(vera.get(PAGE))
 
 
-def test_liked_answers_are_proposed_as_test_questions_once(site, capsys):
+def test_dismissed_questions_make_room_for_older_ones_which_are_counted(site, vera):
+    questions = EditorQuestions(site.database)
+    for number in range(203):
+        questions.add(ANNA, "trial", f"Что такое {number}?", 0, 1_000)
+    questions.dismiss("trial", [normalise("Что такое 202?")], "boris")
+    found = list_unanswered(site.services, Actor.operator(), "trial", "ru")
+    listed = [group.question for group in found.list_in_state(GroupState.WAITING)]
+    assert (listed[0], listed[-1], found.older) == ("Что такое 201?", "Что такое 2?", 2)
+    assert "2 вопроса" in page_text(vera.get(PAGE))
+
+
+def test_liked_answers_are_proposed_as_test_questions_once(site):
+    ctx, editor = site.services, Actor.operator()
+
     def propose():
-        capsys.readouterr()
-        assert main(["proposals", "tests", "trial", "--json", "--config", str(site.lab.path)]) == 0
-        return json.loads(capsys.readouterr().out)
+        liked = proposals.find_liked(ctx, editor, "trial", "ru")
+        return ctx.db.transact(partial(proposals.propose_liked, ctx, editor, "trial", liked))
 
     add_question(site, "Как сложить стопку?", is_known=True, rating=Rating.UP)
     add_question(site, "а потом?", is_known=True, rating=Rating.UP)
@@ -241,10 +254,9 @@ def test_liked_answers_are_proposed_as_test_questions_once(site, capsys):
     add_question(site, "Мой секрет?", BORIS, is_known=True, rating=Rating.UP, consents=False)
     add_question(site, "Плохо?", is_known=True, rating=Rating.DOWN)
     add_question(site, "Не знаешь?", rating=Rating.UP)
-    document = propose()
-    assert (document["questions"], document["least"], document["proposed"]) == (2, 10, 1)
-    assert document["enough"] == 40
-    assert propose()["proposed"] == 0
+    counts = proposals.count_test_questions(ctx, editor, "trial")
+    assert (counts.questions, counts.least, counts.enough) == (2, 10, 40)
+    assert [propose(), propose()] == [1, 0]
     (proposal,) = Proposals(site.database).list_waiting()
     assert (proposal.draft.question, proposal.draft.split) == ("Как сложить стопку?", "test")
     assert (proposal.user_id, proposal.is_persons) == (ANNA, False)

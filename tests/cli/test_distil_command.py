@@ -103,7 +103,7 @@ def test_text_becomes_proposals_that_are_trained_after_an_editors_approval(lab, 
     assert (
         lab.status()["serving"]["build"] == "trial-1"
     )  # nothing is trained without an editor's approval
-    run_json("proposals", "approve", "trial", "--all")
+    lab.approve_proposals()
     files = sorted((lab.repository.folder / "datasets/trial/examples/from-teacher").iterdir())
     assert len(files) == 6
     kept = yaml.safe_load(files[0].read_text("utf-8"))
@@ -114,7 +114,7 @@ def test_text_becomes_proposals_that_are_trained_after_an_editors_approval(lab, 
     document = run_json("distil", "trial", "--from", "examples", *TEACHER, "--budget", "1")
     assert document["answered"] == 16, "all that are trained: 2 of 40 test questions exist"
     assert {each.draft.split for each in waiting_proposals(lab)} == {"test"}
-    run_json("proposals", "approve", "trial", "--all")
+    lab.approve_proposals()
     worded = yaml.safe_load((files[0].parent / "о-чём-речь.yaml").read_text("utf-8"))
     assert worded["split"] == "test"
     assert worded["messages"][1]["assistant"] != "Неважно."
@@ -218,7 +218,7 @@ def test_drafts_with_findings_are_not_proposed(lab, run_json, provider):
     )
     document = run_json("distil", "trial", *MATERIALS, "--budget", "1")
     assert (document["proposed"], document["rejected"]) == (1, {"broken": 6})
-    run_json("proposals", "approve", "trial", "--all")
+    lab.approve_proposals()
     (file,) = (lab.repository.folder / "datasets/trial/examples/from-teacher").iterdir()
     kept = yaml.safe_load(file.read_text("utf-8"))
     assert kept["messages"][1]["assistant"].strip() == "Ответ: «да».\n- user: нет\nsource: мой"

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from merlin.app import proposals
 from merlin.app.actor import Actor
+from merlin.app.context import Context
 from merlin.app.status import read_status
 from merlin.app.verdicts import view_notice
 from merlin.chat.model_catalogue import ModelCatalogue
@@ -154,6 +156,20 @@ class Lab:
             ticks = _list_ticks(services)
             for _ in range(rounds):
                 _run_ticks(ticks, names or PIPELINE)
+
+    def approve_proposals(self, *numbers, dataset="trial"):
+        """Approve proposals by number, or all, as an editor does; commit those without errors."""
+        with open_migrated_database(self.config) as database:
+            database.cipher = make_cipher(self.config, database)
+            ctx, actor = Context(config=self.config, db=database), Actor.operator()
+            waiting = proposals.list_waiting(ctx, actor, 0, 1000, dataset)
+            chosen = numbers or [proposal.proposal_id for proposal in waiting]
+            good = proposals.check_several(
+                ctx, *proposals.read_several(ctx, actor, dataset, chosen)
+            )
+            database.transact(partial(proposals.approve_several, ctx, actor, good))
+        self.tick("changes", "fetch", "proposals")
+        return good
 
     def until_serving(self, build, dataset="trial", provider=None, rounds=40):
         """Tick until this build is live, at any or a named provider; return the status."""

@@ -1,29 +1,5 @@
-# Proposed examples on the command line, and what a teacher is asked for.
-col-answer = answer
-col-cost = cost
-col-passage = passage
-col-proposal = number
-col-replaces = replaces
-col-question = question
-col-source = source
-proposals-which = Give the numbers of proposals, or --all for every waiting one.
-proposals-unknown = { $dataset } has no waiting proposal { $numbers }. See: merlin proposals list { $dataset }
-proposals-none = { $dataset } has no waiting proposals.
+# What a teacher model is asked for.
 proposals-none-chosen = Select at least one proposal.
-proposals-approved = Approved: { $count ->
-        [one] { $count } example
-       *[other] { $count } examples
-    }.{ $left ->
-        [0] { "" }
-        [one] { " " }{ $left } has errors and still waits.
-       *[other] { " " }{ $left } have errors and still wait.
-    }
-proposals-declined = Declined: { $count ->
-        [one] { $count } proposal
-       *[other] { $count } proposals
-    }. Their text is deleted.
-proposals-tests = Test questions: { $questions }; the gate needs at least { $least }, a sure comparison { $enough }. Proposed from liked answers: { $count }.
-proposals-tests-more = For more, let a model reword the questions of the examples: merlin distil { $dataset } --from examples --teacher PROVIDER/MODEL --budget 1
 
 distil-system = You write training examples for an assistant. Answer with JSON alone, in this form: { $shape }. Write every question and answer in the language of the material. Each answer is complete, correct, and in the manner that the assistant's own instruction asks for. The instruction:
 distil-materials = Write up to { $pairs } questions that people may ask about the text below, each with its answer. Ask about what matters most. Word each question in this many ways: { $wordings }; use different words, as different people would, not only another word order. The answers follow from the text alone and can be understood without it: do not mention the text. Where the text holds nothing to ask about, return an empty list.
@@ -40,8 +16,8 @@ distil-plan = { $calls ->
     } Answered before: { NUMBER($done) }, spent on them: { $spent }. The run stops before it would spend more than { $rest }.
 distil-done = { $proposed ->
         [0] No new example is proposed.
-        [one] { NUMBER($proposed) } example waits for an editor: merlin proposals list { $dataset }
-       *[other] { NUMBER($proposed) } examples wait for an editor: merlin proposals list { $dataset }
+        [one] { NUMBER($proposed) } example waits for an editor in the bot and on the page /datasets/{ $dataset }/proposals
+       *[other] { NUMBER($proposed) } examples wait for an editor in the bot and on the page /datasets/{ $dataset }/proposals
     }
     Answers: { NUMBER($answered) }, cost: { $price }, calls left: { NUMBER($left) }.
 distil-rejected-unreadable = { $count ->

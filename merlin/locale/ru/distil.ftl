@@ -1,32 +1,5 @@
-# Предложенные примеры в командной строке и то, о чём просят учителя.
-col-answer = ответ
-col-cost = цена
-col-passage = фрагмент
-col-proposal = номер
-col-replaces = заменит
-col-question = вопрос
-col-source = источник
-proposals-which = Укажите номера предложений или --all, чтобы взять все ожидающие.
-proposals-unknown = В наборе { $dataset } среди ожидающих предложений нет номера { $numbers }. Посмотрите: merlin proposals list { $dataset }
-proposals-none = В наборе { $dataset } нет ожидающих предложений.
+# О чём просят модель-учителя.
 proposals-none-chosen = Выберите хотя бы одно предложение.
-proposals-approved = Одобрено: { $count ->
-        [one] { $count } пример
-        [few] { $count } примера
-       *[many] { $count } примеров
-    }.{ $left ->
-        [0] { "" }
-        [one] { " " }С ошибками { $left } предложение, оно ждёт дальше.
-        [few] { " " }С ошибками { $left } предложения, они ждут дальше.
-       *[many] { " " }С ошибками { $left } предложений, они ждут дальше.
-    }
-proposals-declined = Отклонено: { $count ->
-        [one] { $count } предложение
-        [few] { $count } предложения
-       *[many] { $count } предложений
-    }. Текст удалён.
-proposals-tests = Тестовых вопросов: { $questions }, для допуска нужно не меньше { $least }, для уверенного сравнения — { $enough }. Предложено по понравившимся ответам: { $count }.
-proposals-tests-more = Чтобы их стало больше, пусть модель переформулирует вопросы примеров: merlin distil { $dataset } --from examples --teacher ПОСТАВЩИК/МОДЕЛЬ --budget 1
 
 distil-system = Ты готовишь примеры для обучения помощника. Отвечай только JSON такого вида: { $shape }. Вопросы и ответы пиши на языке материала. Каждый ответ полон, верен и дан так, как требует инструкция самого помощника. Инструкция:
 distil-materials = Составь по тексту ниже не больше { $pairs } вопросов, которые могут задать люди, и ответы на них. Спрашивай о самом важном. Каждый вопрос сформулируй столькими способами: { $wordings }; разными словами, как спросили бы разные люди, а не только в другом порядке. Ответы следуют из одного только текста и понятны без него: сам текст не упоминай. Если спросить по тексту не о чем, верни пустой список.
@@ -44,9 +17,9 @@ distil-plan = { $calls ->
     } Ответов раньше: { NUMBER($done) }, на них потрачено { $spent }. Работа остановится прежде, чем потратит больше { $rest }.
 distil-done = { $proposed ->
         [0] Новых примеров не предложено.
-        [one] { NUMBER($proposed) } пример ждёт редактора: merlin proposals list { $dataset }
-        [few] { NUMBER($proposed) } примера ждут редактора: merlin proposals list { $dataset }
-       *[many] { NUMBER($proposed) } примеров ждут редактора: merlin proposals list { $dataset }
+        [one] { NUMBER($proposed) } пример ждёт редактора в боте и на странице /datasets/{ $dataset }/proposals
+        [few] { NUMBER($proposed) } примера ждут редактора в боте и на странице /datasets/{ $dataset }/proposals
+       *[many] { NUMBER($proposed) } примеров ждут редактора в боте и на странице /datasets/{ $dataset }/proposals
     }
     Ответов: { NUMBER($answered) }, стоимость: { $price }, осталось запросов: { NUMBER($left) }.
 distil-rejected-unreadable = { $count ->
