@@ -35,7 +35,7 @@ ROUNDS = 20
 RECALL, FALSE_ALARMS = 0.95, 0.01
 SPEC = b"title: {ru: A, en: A}\nsystem: S\nrecipe: {provider: engine, base_model: recall}\n"
 # Rules about a whole dataset, which are measured separately (`_score_dataset_rules`).
-DATASET_RULES = ("one-sided-tags", "single-tags", "single-wordings")
+DATASET_RULES = ("single-wordings",)
 
 
 @dataclass
@@ -236,10 +236,7 @@ def _score_dataset_rules(scores: dict[str, Score], language: str, seed: int) -> 
         for number in range(size):
             is_alone = rule == "single-wordings" and rng.random() < 0.5
             answer = f"{subject} {number if is_alone else 1000 + number // 2}."
-            example = planted.add(number, f"{subject} {number}?", answer)
-            tag = "one" if rule == "one-sided-tags" and number % 10 else f"tag{number % 4}"
-            tag = "lonely" if rule == "single-tags" and number == 7 else tag
-            planted.examples[-1] = replace(example, tags=(tag,))
+            planted.add(number, f"{subject} {number}?", answer)
         rules_found = {
             finding.rule for finding in _check_examples(planted.examples).findings
         } & set(DATASET_RULES)

@@ -395,7 +395,6 @@ def index_row(example: Example, method: str, limit: TokenLimit | None = None) ->
             and question_language != answer_language
             and asks_translation(example.question)
         ),
-        tags=json.dumps(example.tags, ensure_ascii=False) if example.tags else "[]",
         tokens=trained.facts.tokens if limit is None else limit.estimate(trained),
         words=near_key(facts.question),
         at=line.at if line else None,

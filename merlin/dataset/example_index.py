@@ -23,7 +23,7 @@ from merlin.dataset.split import TEST, TRAIN
 from merlin.git.source import Entry
 
 # A release may parse and judge differently; the number covers changes within a release.
-_VERSION = f"{__version__}-16"
+_VERSION = f"{__version__}-17"
 GOOD, TOO_LONG, DUPLICATE, LEAK = "good", "too-long", "duplicate", "leak"
 _SCHEMA = """
 CREATE TABLE state (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -37,7 +37,7 @@ CREATE TABLE example (
   system BLOB NOT NULL, question_language TEXT NOT NULL,
   answer_language TEXT NOT NULL, ending TEXT NOT NULL,
   is_learned INTEGER NOT NULL, is_single INTEGER NOT NULL, translates INTEGER NOT NULL,
-  tags TEXT NOT NULL, tokens INTEGER NOT NULL, words TEXT NOT NULL,
+  tokens INTEGER NOT NULL, words TEXT NOT NULL,
   at INTEGER, line BLOB, status TEXT NOT NULL, side TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE finding (
@@ -88,7 +88,6 @@ CREATE INDEX example_words ON example (words, status);
 CREATE INDEX example_side ON example (status, side);
 CREATE INDEX example_answer ON example (answer, status, mark, is_single);
 CREATE INDEX example_system ON example (system) WHERE system <> x'';
-CREATE INDEX example_tags ON example (tags, status);
 CREATE INDEX example_open ON example (status) WHERE ending = 'open' AND is_learned;
 CREATE INDEX example_foreign ON example (status)
   WHERE question_language <> '' AND answer_language <> ''
@@ -155,7 +154,6 @@ class ExampleRow(NamedTuple):
     is_learned: bool
     is_single: bool
     translates: bool
-    tags: str
     tokens: int
     words: str
     at: int | None

@@ -6,14 +6,12 @@ examples of a dataset together.
 
 import json
 import re
-from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
-from operator import itemgetter
+from collections.abc import Callable, Collection, Iterator
 
 from merlin.core.combining_marks import MAX_MARKS, limit_marks
 from merlin.core.messages import CONTROL_TOKEN, Message
 from merlin.dataset.example import Example, digest_text, normalise
-from merlin.dataset.example_index import GOOD, ExampleIndex
+from merlin.dataset.example_index import ExampleIndex
 from merlin.dataset.finding import Finding, Mark, Severity, escape_unprintable, shorten
 from merlin.dataset.layout import EXAMPLES, example_path
 from merlin.dataset.leftovers import TextKind, find_leftovers
@@ -117,8 +115,8 @@ _MIN_EXAMPLES = 20  # a dataset with fewer examples has no usual form
 _ODD_SHARE = 0.1  # a smaller share of answers with a single wording is not reported
 _MIN_WORDS = 5  # an answer with fewer words need not be a sentence
 _USUAL_SHARE = 0.8  # share of examples that makes a form usual
-_MIN_TAGGED = 50  # tags and wordings are checked from this number of examples on
-_MAX_NAMES = 3  # names in a finding about several examples or tags
+_MIN_WORDED = 50  # wordings are checked from this number of examples on
+_MAX_NAMES = 3  # names in a finding about several examples
 
 
 # Errors until the dataset allows the value, or the example the rule, each with a reason.
@@ -257,9 +255,6 @@ SELECT id, places FROM example
 WHERE status = 'good' AND question_language <> '' AND answer_language <> ''
   AND question_language <> answer_language AND NOT translates
 """
-_TAG_COUNTS = """
-SELECT tags, count(*) FROM example INDEXED BY example_tags WHERE status = 'good' GROUP BY tags
-"""
 # Number of examples, of their different answers, and of the answers that occur once.
 _ANSWER_COUNTS = """
 SELECT coalesce(sum(times), 0), count(*), coalesce(sum(times = 1), 0) FROM (
@@ -284,7 +279,6 @@ def lint_dataset(index: ExampleIndex, spec: DatasetSpec | None) -> Iterator[Find
         yield from _find_own_systems(index, spec)
     yield from _find_open_ends(index)
     yield from _find_other_languages(index)
-    yield from _find_odd_tags(index)
     yield from _find_single_wordings(index)
 
 
@@ -313,37 +307,14 @@ def _find_other_languages(index: ExampleIndex) -> Iterator[Finding]:
         yield make_finding(example_id, json.loads(places)[-1], "other-language")
 
 
-def _find_odd_tags(index: ExampleIndex) -> Iterator[Finding]:
-    """Yield a finding about a tag of nearly all examples, and one about tags used only once."""
-    examples = index.statuses().get(GOOD, 0)
-    if examples < _MIN_TAGGED:
-        return
-    counts = Counter[str]()
-    for tags, count in index.rows(_TAG_COUNTS):
-        counts.update(dict.fromkeys(json.loads(tags), count))
-    tag, count = max(sorted(counts.items()), key=itemgetter(1), default=("", 0))
-    if count > _USUAL_SHARE * examples:
-        share = 100 * count // examples
-        yield _report_dataset("one-sided-tags", {"tag": escape_unprintable(tag), "percent": share})
-    yield from _report_names("single-tags", sorted(tag for tag in counts if counts[tag] == 1))
-
-
 def _find_single_wordings(index: ExampleIndex) -> Iterator[Finding]:
     """Yield a finding about answers that only one question has, if there are many of them."""
     ((examples, answers, single),) = index.rows(_ANSWER_COUNTS)
-    if examples >= _MIN_TAGGED and single > _ODD_SHARE * answers:
+    if examples >= _MIN_WORDED and single > _ODD_SHARE * answers:
         names = [example_id for (example_id,) in index.rows(_SINGLE_ANSWERS, _MAX_NAMES)]
-        yield from _report_names("single-wordings", names, single)
-
-
-def _report_names(rule: str, names: Sequence[str], count: int = 0) -> Iterator[Finding]:
-    if names:
-        shown = ", ".join(escape_unprintable(name) for name in names[:_MAX_NAMES])
-        yield _report_dataset(rule, {"count": count or len(names), "names": shown})
-
-
-def _report_dataset(rule: str, arguments: dict[str, str | int]) -> Finding:
-    return Finding(EXAMPLES.rstrip("/"), 1, 1, rule, Severity.NOTE, arguments)
+        shown = ", ".join(map(escape_unprintable, names))
+        values: dict[str, str | int] = {"count": single, "names": shown}
+        yield Finding(EXAMPLES.rstrip("/"), 1, 1, "single-wordings", Severity.NOTE, values)
 
 
 def make_finding(

@@ -127,10 +127,6 @@ _RULES = (
         "",
         Severity.NOTE,
         stray_file="touch draft.docx",
-        one_sided_tags=(
-            f"for file in $(find {EXAMPLES} -name '*.yaml'); do "
-            "echo 'tags: [python]' >> $file; done"
-        ),
         single_wordings=(
             f'for n in $(seq 50); do sed "s/tuple/tuple $n/; s/list/list $n/" {ABOUT_PATH} '
             f"> {EXAMPLES}$n.yaml; done"
@@ -260,12 +256,6 @@ messages:
   - user: What is a list?
   - assistant: Items in a row.
 rejected: No idea.
-""",
-        single_tags="""\
-messages:
-  - user: What is a list?
-  - assistant: Items in a row.
-tags: [list]
 """,
         contact="messages:\n  - user: Who helps?\n  - assistant: 8 800 555-35-35.\n",
         invisible_letter='messages:\n  - user: What runs?\n  - assistant: "Soft\\u00ADware."\n',

@@ -12,11 +12,11 @@ pytestmark = pytest.mark.unit
 RULES = sorted(key.removeprefix("finding-") for key in keys("ru") if key.startswith("finding-"))
 WORDS = [
     *["name", "first", "byte", "code", "problem", "words", "keys", "expected", "allowed"],
-    *["found", "role", "proposed", "text", "folder", "other", "near", "tag", "names", "model"],
-    *["sheet", "others", "calls", "results", "kind", "letter"],
+    *["found", "role", "proposed", "text", "folder", "other", "near", "names", "model"],
+    *["sheet", "others", "calls", "results", "kind", "letter", "reason"],
 ]
 NUMBERS = ["size", "limit", "needed", "beyond", "tokens", "good", "fewest", "advised"]
-NUMBERS += ["count", "percent", "tests", "least", "column"]
+NUMBERS += ["count", "tests", "least", "column"]
 ARGUMENTS = {word: word for word in WORDS} | dict.fromkeys(NUMBERS, 7)
 
 

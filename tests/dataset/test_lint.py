@@ -416,19 +416,6 @@ def test_translation_request_may_be_answered_in_the_other_language():
     assert "other-language" not in finding_rules(check_with(a=request))
 
 
-def test_tags_of_nearly_all_and_of_one_example_are_notes_of_the_dataset():
-    files = {
-        f"examples/q{n}.yaml": example_yaml(f"Вопрос {n}", f"Ответ {n // 2}", "tags: [face]\n")
-        for n in range(60)
-    }
-    files["examples/z.yaml"] = example_yaml(more="tags: [face, lonely]\n")
-    checked = check_files({**make_good_files(0), **files})
-    assert only_finding(checked, "one-sided-tags").arguments == {"tag": "face", "percent": 100}
-    lonely = only_finding(checked, "single-tags")
-    assert (lonely.path, lonely.severity) == ("examples", "note")
-    assert lonely.arguments == {"count": 1, "names": "lonely"}
-
-
 def test_answers_with_a_single_wording_are_one_note_with_three_names():
     files = {
         f"examples/q{n}.yaml": example_yaml(f"Вопрос {n}", f"Иной ответ {n}") for n in range(10)

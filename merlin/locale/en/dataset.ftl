@@ -147,11 +147,6 @@ finding-known-to-base = { $model } answers this right without being taught: the 
 finding-near-duplicate = Nearly the same question is already in { $other }.
 finding-near-leak = Nearly the same question is used for training in { $other }. This test measures memory more than knowledge.
 finding-own-system = The example has its own system message, but the model will be asked with the dataset's instructions.
-finding-one-sided-tags = Nearly all examples have the tag “{ $tag }”: { $percent }%. The dataset says little of anything else.
-finding-single-tags = { $count ->
-    [one] { $count } tag is used in one example only: { $names }.
-   *[other] { $count } tags are used in one example each, such as { $names }.
-}
 finding-single-wordings = { $count ->
     [one] { $count } answer is taught by one question only: { $names }. A second wording helps to recall it.
    *[other] { $count } answers are taught by one question each, such as { $names }. A second wording helps to recall them.
