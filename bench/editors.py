@@ -49,11 +49,11 @@ SELECT build_id FROM verdict WHERE dataset = 'trial' AND position IS NOT NULL
 AND build_id IS NOT NULL ORDER BY position DESC LIMIT 1
 """
 # Buttons of the bot that are pressed, and those that end a dialog.
-_FIRST = ("ex:save", "ex:all", "ex:several", "ex:drop", "ex:del", "ex:undo-yes")
+_FIRST = ("ex:save", "ex:del")
 _BUTTONS = (
     *_FIRST,
-    *("ex:home", "ex:ds", "ex:queue", "ex:add", "ex:list", "ex:one", "ex:edit", "ex:change"),
-    *("ex:undo", "ex:mine", "ex:theirs", "ex:mend", "ex:retry", "ex:prop", "ex:word"),
+    *("ex:home", "ex:ds", "ex:queue", "ex:add", "ex:list", "ex:one", "ex:edit", "ex:prop"),
+    "ex:word",
 )
 _SERVING = "SELECT build_id FROM serving JOIN model ON model.id = model_row"
 _WAITING = "SELECT id FROM proposal WHERE state = 'waiting' ORDER BY id LIMIT 20"
@@ -272,7 +272,7 @@ class Editors:
             self.answers[f"bot {data.split(':')[1]}"] += 1
             with suppress(MerlinError):
                 self.telegram.press(who, data)
-            if data.startswith(("ex:add", "ex:word", "ex:edit", "ex:mend")):
+            if data.startswith(("ex:add", "ex:word", "ex:edit")):
                 time.sleep(0.5)
                 self.telegram.say(who, self._question())
 

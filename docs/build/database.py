@@ -58,7 +58,7 @@ ROWS: Mapping[str, str] = {
     "dataset_text": "the text of such a file",
     "dataset_tree": "the git tree from which a dataset's stored files come",
     "dismissed_question": "a question (a keyed hash) that editors of a dataset have dismissed",
-    "dialog": "a person's position in a dialog of the bot; chat 0 has an example set aside",
+    "dialog": "a person's position in a dialog of the bot",
     "errand": "a chat that waits for the result of a request",
     "evaluation": "a model's result in the test",
     "example": "an example at the newest commit that changed it",

@@ -49,7 +49,6 @@ _TRIES = 5
 _POLL_S = 0.1
 _FRESH = timedelta(seconds=30)
 # Minimum length of an abbreviated commit id in a button.
-_MIN_DIGITS = 7
 _MAX_PATHS = 10
 
 
@@ -395,16 +394,6 @@ def list_recent(ctx: Context, actor: Actor, limit: int = 50, before: str = "") -
         return [_view(ctx, _changes(ctx).list_of_batch(first.batch), text) for first in firsts]
 
 
-def list_own(ctx: Context, actor: Actor, limit: int) -> list[Change]:
-    """Return the first change of each of the actor's own edits, newest first."""
-    return _changes(ctx).list_batches(asker(actor), limit)
-
-
-def count_open(ctx: Context, actor: Actor) -> int:
-    """Return how many of the actor's own edits are pending or in conflict."""
-    return _changes(ctx).count_open(asker(actor))
-
-
 def get(ctx: Context, actor: Actor, change_id: str) -> ChangeView:
     """Return an edit with its state; in a conflict with both texts. Raises NotFound."""
     with ctx.db.snapshot():
@@ -420,14 +409,6 @@ def is_indexed(ctx: Context, actor: Actor, change_id: str) -> bool:
     committed = _changes(ctx).list_committed(change.dataset, ctx.clock() - _FRESH)
     files = FileIndex(ctx.db).read_texts(change.dataset, [each.inside for each in committed])
     return change.state is ChangeState.COMMITTED and not is_behind([*files.values()], committed)
-
-
-def get_file(ctx: Context, actor: Actor, change_id: str) -> Change:
-    """Return the first file of an edit that is in conflict, else the named one.
-
-    Raises NotFound.
-    """
-    return _file_in_question(_require_own_batch(ctx, actor, change_id), change_id)
 
 
 def _file_in_question(batch: Sequence[Change], change_id: str) -> Change:
@@ -512,18 +493,6 @@ def drop(ctx: Context, actor: Actor, change_id: str) -> None:
     first = _require_own_batch(ctx, actor, change_id)[0]
     if first.reason != "change-given-up" and not _changes(ctx).withdraw(first.change_id):
         raise Refused("too late", "change-too-late")
-
-
-def find_of_commit(ctx: Context, actor: Actor, prefix: str) -> Change:
-    """Return the first change of the actor's own commit whose id starts with `prefix`.
-
-    Raises NotFound.
-    """
-    is_long = len(prefix) >= _MIN_DIGITS
-    found = _changes(ctx).list_of_commit(asker(actor), prefix) if is_long else []
-    if not found:
-        raise NotFound("no such commit of theirs", "bot-button-old")
-    return found[0]
 
 
 def plan_undo(

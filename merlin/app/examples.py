@@ -20,7 +20,7 @@ from merlin.dataset.changes import ChangeKind, Changes, Edit
 from merlin.dataset.check import CheckedDataset
 from merlin.dataset.entries import ExampleEntries, ExampleEntry, ExampleFilter, Facets, FileText
 from merlin.dataset.example import free_example_id, parse_example, reword_example, write_turns
-from merlin.dataset.files import DatasetCard, ExampleCommit, FileIndex, make_missing_example_error
+from merlin.dataset.files import DatasetCard, FileIndex, make_missing_example_error
 from merlin.dataset.finding import Finding
 from merlin.dataset.import_lines import ImportedLine
 from merlin.dataset.import_plan import ImportPlan, plan_import
@@ -223,32 +223,12 @@ def list_ids(ctx: Context, actor: Actor, dataset: str) -> list[str]:
     return FileIndex(ctx.db).list_example_ids(dataset)
 
 
-def list_findings(ctx: Context, actor: Actor, dataset: str) -> list[Finding]:
-    """Return the checker's findings on a dataset at its newest commit. Raises NotFound."""
-    require_editing(ctx, actor, dataset)
-    return FileIndex(ctx.db).list_findings(dataset)
-
-
-def list_versions(ctx: Context, actor: Actor, dataset: str, example_id: str) -> list[ExampleCommit]:
-    """Return the known commits that wrote an example, newest first. Raises NotFound."""
-    require_editing(ctx, actor, dataset)
-    return FileIndex(ctx.db).list_versions(dataset, example_id)
-
-
 def read_history(
     ctx: Context, actor: Actor, dataset: str, example_id: str
 ) -> Sequence[ExampleVersion]:
     """Return the versions of an example in builds, newest first. Raises NotFound."""
     require_editing(ctx, actor, dataset)
     return read_versions(ctx.db, dataset, example_id)
-
-
-def find_build_range(
-    ctx: Context, actor: Actor, dataset: str, example_id: str
-) -> tuple[str, str] | None:
-    """Return the first and the last build with an example, or None. Raises NotFound."""
-    require_editing(ctx, actor, dataset)
-    return FileIndex(ctx.db).find_build_range(dataset, example_id)
 
 
 def free_id(ctx: Context, dataset: str, text: str | None, other_ids: Sequence[str] = ()) -> str:

@@ -33,8 +33,6 @@ from merlin.db.values import decrypt, dump_json, load_json, read_row, storable_t
 
 # After this time a message is a new question, not the reply to a dialog.
 DIALOG_LIFETIME = timedelta(hours=12)
-# The chat id, of no chat, under which a user's draft is stored while it is set aside.
-ASIDE = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +60,10 @@ class Dialog:
         return self.asked_at is not None and now - self.asked_at > DIALOG_LIFETIME
 
     @property
-    def has_draft(self) -> bool:
-        """Return whether it holds a part of an example, or messages forwarded for one."""
-        draft = {**self.replies.get("draft", {}), "dataset": ""}
-        return bool(self.replies.get("heard")) or any(draft.values())
-
-    @property
     def has_text(self) -> bool:
-        """Return whether it holds a text that the user wrote to somebody and has not sent yet."""
-        return bool(self.replies.get("words"))
+        """Return whether it holds a text that the user has not sent or saved yet."""
+        draft = {**self.replies.get("draft", {}), "dataset": ""}
+        return bool(self.replies.get("words")) or any(draft.values())
 
 
 # Keys within the encrypted value: the replies, the update that opened the dialog, and its topic.

@@ -41,8 +41,6 @@ _MAX_QUESTIONS, _MAX_GROUPS = 5_000, 200
 _MAX_COMPARED = 20
 # The maximum number of questions that a user may send to editors in a week.
 MAX_LISTED = 20
-# The minimum length of an abbreviated mark.
-MARK_DIGITS = 12
 
 
 class GroupState(StrEnum):
@@ -112,18 +110,6 @@ def list_unanswered(ctx: Context, actor: Actor, dataset: str, language: str) -> 
     )
 
 
-def get_unanswered(
-    ctx: Context, actor: Actor, dataset: str, mark: str, language: str
-) -> UnansweredView:
-    """Return one group of `list_unanswered`, without searching examples for the others.
-
-    Raises NotFound.
-    """
-    group = _find_group(ctx, actor, dataset, mark)
-    dismissed = EditorQuestions(ctx.db, ctx.clock).dismissed_indices(dataset, [group])
-    return _view(ctx, dataset, group, language, is_dismissed=bool(dismissed))
-
-
 def dismiss(ctx: Context, actor: Actor, dataset: str, mark: str) -> None:
     """Dismiss a group. Raises NotFound."""
     forms = _find_group(ctx, actor, dataset, mark).forms
@@ -183,8 +169,8 @@ def _read_groups(ctx: Context, actor: Actor, dataset: str) -> list[QuestionGroup
 
 def _find_group(ctx: Context, actor: Actor, dataset: str, mark: str) -> QuestionGroup:
     marks = EditorQuestions(ctx.db, ctx.clock)
-    for group in _read_groups(ctx, actor, dataset) if len(mark) >= MARK_DIGITS else ():
-        if group.wordings and any(marks.mark(form).startswith(mark) for form in group.forms):
+    for group in _read_groups(ctx, actor, dataset):
+        if group.wordings and any(marks.mark(form) == mark for form in group.forms):
             return group
     raise NotFound("no such question", "unanswered-not-found")
 

@@ -165,12 +165,8 @@ async def _dispatch_private(context: BotContext) -> bool:
         return False
     if is_left and is_awaited(context):
         await context.bot_data.commands["cancel"](context)
-    else:
-        dialog, now = context.dialog, context.services.clock()
-        if dialog is not None and dialog.has_draft and dialog.is_forgotten(now):
-            await context.store.do(context.stop_waiting)
-        return True
-    return False
+        return False
+    return True
 
 
 async def _dispatch_press(context: BotContext) -> bool:

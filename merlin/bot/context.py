@@ -23,11 +23,11 @@ from telegram.ext import Application, CallbackContext, ExtBot
 
 from merlin.account.users import User, Users
 from merlin.app.actor import Actor
-from merlin.app.inbox import ASIDE, Dialog, Dialogs, Inbox, Update
+from merlin.app.inbox import Dialog, Dialogs, Inbox, Update
 from merlin.app.outbox import OutgoingMessage, QueuedMessage, Target
 from merlin.billing.quota import Quotas
 from merlin.bot.bot_api import BotApi, Files
-from merlin.bot.menu import View, buttons_of
+from merlin.bot.menu import View
 from merlin.bot.outbox import OnSent, OutboxSender
 from merlin.bot.services import BotServices
 from merlin.bot.transport import SendClass
@@ -70,8 +70,6 @@ EDITOR_STEP = "ex-"
 ADMIN_CACHE_S = 60.0
 _ADMIN_STATUSES = frozenset({"creator", "administrator"})
 _MAX_CACHED = 1024
-# Commands that begin something new, so that the next message belongs to it.
-_BEGINNING = frozenset({"start", "new", "clear", "course"})
 # Telegram's limit of an alert. Source: the Bot API, answerCallbackQuery.
 ALERT_LENGTH = 200
 
@@ -200,10 +198,6 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
             is_service=not (content_text or attachment_of(content) or "forward_origin" in content),
             is_resumed=is_resumed,
         )
-
-    def key_of_update(self, update_id: int) -> str:
-        """Return a key for what an update asked for; updates of two bots can have one number."""
-        return f"update:{self.bot_id}:{update_id}"
 
     @property
     def authority(self) -> Authority:
@@ -364,50 +358,26 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
 
     def wait(self, dialog: Dialog) -> None:
         """Start a dialog step that the user's next message belongs to; within the store's work."""
-        self._set_draft_aside()
         pending = replace(dialog, asked_by=self.update_id, thread_id=self.thread_id)
         self.dialogs.put(self.chat_id, self.user_id, pending)
 
     def stop_waiting(self) -> bool:
         """End the dialog; return whether there was one; within the store's work."""
-        self._set_draft_aside()
         return self.dialogs.end(self.chat_id, self.user_id)
-
-    def _set_draft_aside(self) -> None:
-        """Keep the unsaved example whose dialog something of another subject ends."""
-        if self.verb in {"ex", "cancel"} or self.command == "cancel" or is_awaited(self):
-            return
-        dialog, earlier = self.read_dialog(), self.dialogs.get(ASIDE, self.user_id)
-        if dialog is None or not dialog.has_draft:
-            return
-        self.dialogs.put(ASIDE, self.user_id, dialog)
-        note = self.translate("examples-aside", earlier="some" if earlier else "none")
-        rows = (
-            ("examples-aside-continue", "ex:return", "primary"),
-            ("examples-delete-ask", f"ex:discard:{dialog.asked_by}", "danger"),
-        )
-        self._send_note(FormattedMessage(note, buttons=buttons_of(self, *rows)))
-
-    def _send_note(self, page: FormattedMessage) -> None:
-        """Send a message besides the reply to the update; within the store's work."""
-        key, target = f"aside:{self.update_id}", Target(self.thread_id)
-        self.outbox.put([OutgoingMessage(key, self.chat_id, page, target=target)])
 
     def leave_form(self) -> None:
         """End the dialog for what a command or a button opened; within the store's work.
 
-        Call it after the act of a button: a dialog that the act opened or ended is not touched. The
-        draft of an example stays, for an editor may look something up, until they begin anew.
+        Call it after the act of a button: a dialog that the act opened or ended is not touched.
         """
         dialog = self.dialog
-        if dialog is None or not self.is_in_dialog:
+        if dialog is None or not self.is_in_dialog or self.read_dialog() != dialog:
             return
-        if dialog.has_draft and self.command not in _BEGINNING:
-            return
-        if self.read_dialog() == dialog:
-            if dialog.has_text:
-                self._send_note(FormattedMessage(self.translate("bot-form-left")))
-            self.stop_waiting()
+        if dialog.has_text:
+            note = FormattedMessage(self.translate("bot-form-left"))
+            key, target = f"left:{self.update_id}", Target(self.thread_id)
+            self.outbox.put([OutgoingMessage(key, self.chat_id, note, target=target)])
+        self.stop_waiting()
 
     def finish_callback(self, state: UpdateState, reason: str = "") -> OnSent:
         """Return the callback that finishes the update once its reply is confirmed or given up."""

@@ -18,13 +18,11 @@ from merlin.app.outbox import OutgoingMessage, OutgoingState, QueuedMessage
 from merlin.app.verdicts import find_notified_editors
 from merlin.bot.bot_api import ChatUnreachable
 from merlin.bot.handlers.admin import act_button, runbook_button
-from merlin.bot.handlers.changes import conflict_buttons
 from merlin.bot.outbox import OutboxSender
 from merlin.bot.processor import retry_until_stored
-from merlin.bot.registry import AS_NEW_MESSAGE
 from merlin.bot.rendering import notice_text
 from merlin.bot.services import BotServices
-from merlin.core.formatted_text import FormattedMessage, button_rows, split
+from merlin.core.formatted_text import FormattedMessage, split
 from merlin.core.i18n import text
 from merlin.core.log import get_logger
 from merlin.db.audit import person_reference
@@ -73,17 +71,10 @@ def _page(services: BotServices, group: Sequence[Notice], language: str) -> Form
         parts.insert(0, text(language, "admin-grouped", count=len(group)))
     if len(lines) > MAX_LISTED:
         parts.append(text(language, "admin-grouped-more", count=len(lines) - MAX_LISTED))
-    change_id = str(group[0].arguments.get("change", ""))
-    if group[0].key == "notice-change-conflict":
-        revision = str(group[0].arguments.get("revision", ""))
-        found = conflict_buttons(change_id, revision, language, AS_NEW_MESSAGE) if change_id else ()
-        # Their labels are too long for one row on a phone.
-        rows = button_rows(found, 1)
-    else:
-        buttons = filter(None, (act_button(services, notice, language) for notice in group))
-        rows = (tuple({button.label: button for button in buttons}.values())[:_MAX_ACTS],)
+    buttons = filter(None, (act_button(services, notice, language) for notice in group))
+    rows = [tuple({button.label: button for button in buttons}.values())[:_MAX_ACTS]]
     if runbook := runbook_button(services, group[0].key, language):
-        rows = (*rows, (runbook,))
+        rows.append((runbook,))
     return FormattedMessage("\n\n".join(parts), buttons=tuple(filter(None, rows)))
 
 

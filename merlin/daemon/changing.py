@@ -137,6 +137,7 @@ class ChangeProcessor:
         first = batch.first
         if result.commit is not None:
             values = {"subject": _subject(first), "commit": result.commit[:10]}
+            values["change"] = first.change_id
             self._notify(first, "notice-change-committed", values)
         for change in batch.changes:
             conflict = result.conflicts.get(change.change_id)
@@ -145,7 +146,6 @@ class ChangeProcessor:
                     "path": change.path,
                     "ours": _cut_or_dash(change.text),
                     "theirs": _cut_or_dash(conflict.text),
-                    "revision": conflict.revision,
                     "change": change.change_id,
                 }
                 self._notify(change, "notice-change-conflict", values)

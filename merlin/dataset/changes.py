@@ -345,17 +345,6 @@ class Changes(Repository):
         rows = self.db.rows(query.order_by(CHANGE.id.desc()).limit(limit))
         return [self._change(row) for row in rows]
 
-    def count_open(self, by: str) -> int:
-        """Return how many batches of a requester are neither committed nor refused."""
-        is_open = CHANGE.state.in_([state.value for state in OPEN])
-        count = CHANGE.select(fn.COUNT(CHANGE.batch.distinct()))
-        return int(self.db.value(count.where((CHANGE.by_whom == by) & is_open)))
-
-    def list_of_commit(self, by: str, prefix: str) -> list[Change]:
-        """Return the changes of a requester in the commit whose id has this prefix, in order."""
-        begins = fn.SUBSTR(CHANGE.commit_sha, 1, len(prefix)) == prefix
-        return self._list((CHANGE.by_whom == by) & begins)
-
     @transaction
     def resubmit(self, change_id: str, text: str | None, before: str | None) -> bool:
         """Resolve a conflict with a new text based on `before`.

@@ -92,22 +92,6 @@ _DIVIDERS = "\t;,"
 _MIN_LINES = 2
 
 
-def is_table(text: str) -> bool:
-    """Return whether a text is a table: rows of Markdown or of a spreadsheet, or a CSV's heading.
-
-    A single row without a heading could be a sentence.
-    """
-    lines = [splitline for splitline in text.splitlines() if splitline.strip()]
-    if len(lines) < _MIN_LINES:
-        return False
-    is_marked = all(line.lstrip().startswith("|") for line in lines)
-    return (
-        is_marked
-        or all("\t" in line for line in lines)
-        or any(parse_heading(lines[0].split(divider)) for divider in _DIVIDERS)
-    )
-
-
 def read_pasted(text: str) -> Iterator[ImportedLine]:
     """Yield every row with its line in the text, from 1; a Markdown table's rule is skipped."""
     plain = text.replace("\r\n", "\n").replace("\r", "\n")

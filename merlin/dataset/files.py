@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial, reduce
+from functools import partial
 from itertools import islice
-from operator import or_
 from typing import TYPE_CHECKING, Any
 
 from peewee import JOIN, Case, Select, fn
@@ -20,7 +19,7 @@ from merlin.core.clock import utc_now
 from merlin.core.errors import NotFound
 from merlin.core.i18n import choose_translation
 from merlin.dataset import layout
-from merlin.dataset.builds import BUILDS, Build, select_builds_with, select_whole_builds
+from merlin.dataset.builds import BUILDS, Build, select_whole_builds
 from merlin.dataset.changes import Change, is_writable_path
 from merlin.dataset.entries import ExampleEntries, FileText, read_blobs
 from merlin.dataset.finding import Finding, shorten
@@ -37,9 +36,7 @@ from merlin.db.tables import (
     DATASET_FILE,
     DATASET_TEXT,
     DATASET_TREE,
-    EXAMPLE,
     FINDING,
-    TAUGHT_EXAMPLE,
     VERDICT,
 )
 from merlin.db.values import RowMap
@@ -278,26 +275,6 @@ class FileIndex(Repository):
             DATASET_TEXT.select(DATASET_TEXT.text).where(DATASET_TEXT.blob == blob)
         )
         return None if found is None else str(found)
-
-    def find_build_range(self, dataset: str, example_id: str) -> tuple[str, str] | None:
-        """Return the first and the last build that contains an example, None for none."""
-        numbers = fn.MIN(BUILD.number).alias("first"), fn.MAX(BUILD.number).alias("last")
-        row = self.db.row(select_builds_with(dataset, example_id, *numbers))
-        if row is None or row["first"] is None:
-            return None
-        return f"{dataset}-{row['first']}", f"{dataset}-{row['last']}"
-
-    def list_versions(self, dataset: str, example_id: str) -> list[ExampleCommit]:
-        """Return the recorded commits that wrote an example, newest first."""
-        wrote = (
-            table.select(table.commit_sha).where(
-                (table.dataset == dataset) & (table.example_id == example_id)
-            )
-            for table in (EXAMPLE, TAUGHT_EXAMPLE)
-        )
-        query = COMMIT.select().where(reduce(or_, (COMMIT.sha.in_(each) for each in wrote)))
-        newest = query.order_by(COMMIT.committed_at.desc(), COMMIT.position.desc())
-        return _COMMITS.read_all(self.db, newest)
 
     def find_newest_build(self, dataset: str) -> Build | None:
         """Return the dataset's newest build, None before the first."""

@@ -7,13 +7,10 @@ from functools import partial
 import pytest
 
 from merlin.app.inbox import DIALOG_LIFETIME, Dialog
-from merlin.bot.menu import short_hash
 from merlin.core.clock import iso, utc_now
 from merlin.core.i18n import text
-from merlin.core.permissions import Role
 from merlin.db.database import open_database
 from merlin.db.tables import DIALOG
-from tests.bot.admin_chat import ANNA, grant_role, store_dataset
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import RunningBot, count_updates_by_state, select_rows
 
@@ -147,18 +144,6 @@ def open_topics(telegram, anna):
     topics = [telegram.make_topic("anna", name) for name in ("Лоб", "Виски")]
     telegram.wait_for(lambda: count_updates_by_state(anna.settings) == {"refused": 2})
     return [ChatUser(telegram, anna.settings, f"anna#{topic}") for topic in topics]
-
-
-@pytest.mark.functional
-def test_note_about_an_example_set_aside_comes_in_the_topic_of_the_command(telegram, anna):
-    store_dataset(anna.settings)
-    grant_role(anna.settings, ANNA, Role.EDITOR)
-    first, _ = open_topics(telegram, anna)
-    first.say("/examples")
-    first.press(f"ex:add:{short_hash('trial')}", first.last.message_id, forged=True)
-    first.say("Где новое?")
-    first.say("/course")
-    telegram.wait_for(lambda: "он отложен" in first.last.text)
 
 
 @pytest.mark.functional

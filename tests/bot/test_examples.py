@@ -1,24 +1,18 @@
 """Examples by buttons: created, found, changed, deleted; forged buttons and unusual texts."""
 
-from datetime import timedelta
-
 import pytest
 
 from merlin.account.accounts import Accounts
-from merlin.app.inbox import DIALOG_LIFETIME
-from merlin.bot.handlers import changes, example_draft, example_proof, examples
+from merlin.bot.handlers import example_draft, example_proof, examples, proposals
 from merlin.bot.menu import short_hash
-from merlin.core.clock import iso, utc_now
+from merlin.core.clock import utc_now
 from merlin.core.permissions import Role
 from merlin.course.catalogue import Catalogue
-from merlin.dataset.changes import ChangeKind, intent_key
+from merlin.dataset.changes import ChangeKind
 from merlin.dataset.example import parse_example
 from merlin.dataset.proposals import Draft, Proposals
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
-from merlin.db.intents import Intents
-from merlin.db.tables import DIALOG
-from merlin.sandbox.telegram.arguments import Upload
 from tests.bot.admin_chat import (
     ANNA,
     BORIS,
@@ -84,13 +78,7 @@ def test_example_card_accepts_tags_a_split_and_further_turns(chat):
     chat.press("🧪 Для теста")
     assert "🏷 числа, счёт\n🧪 Для теста" in chat.last.text
     chat.press("✓ 🧪 Для теста")
-    chat.press("💬 Другими словами")
-    assert "те же слова" in chat.say("Один?").text
-    assert "🧪 Это раз?" in chat.say("Это раз?").text
-    chat.save()
-    change, worded = read_changes(chat.settings, VERA)[-2:]
-    assert (worded.batch, worded.path) == (change.batch, "trial/examples/это-раз.yaml")
-    assert parse_example(worded.text).split == "test"
+    change = chat.save()
     assert parse_example(change.text).split is None
     assert (change.kind, change.path) == (ChangeKind.ADD, "trial/examples/один.yaml")
     messages = [(message.role, message.content) for message in parse_example(change.text).messages]
@@ -104,64 +92,23 @@ def test_example_card_accepts_tags_a_split_and_further_turns(chat):
     assert change.editor.email == f"{VERA}@telegram.invalid"
 
 
-def test_draft_continues_after_other_commands(chat):
-    chat.press("trial · 12 примеров")
-    chat.press("➕ Добавить")
-    chat.say("Как дела?")
-    for command in ("/t", "/plan", "/admin", "/examples"):
-        chat.say(command)
-    assert "👤 Как дела?" in chat.press("✏️ Продолжить пример").text
-    assert "👤 Как дела?\n🤖 Хорошо." in chat.say("Хорошо.").text
-
-
-def test_draft_is_set_aside_by_what_begins_something_else(chat, telegram):
-    def find_note(text="отложен."):
-        return next((one for one in telegram.answers("vera") if one.text.endswith(text)), None)
-
+def test_draft_is_dropped_with_a_word_by_what_opens_something_else(chat, telegram):
     chat.write("Как дела?", "Хорошо.")
-    chat.press("➕ Ещё вопрос")
-    chat.say("А завтро?")
-    (*_, typed) = (one for one in telegram.log("vera") if one.text == "А завтро?")
-    chat._act(telegram.edit, typed.message_id, "А завтра?")
-    assert "в пример не вошла" in chat.last.text
-    chat.press_forged("ex:unturn")
-    chat.say("А завтра?")
-    # They begin something new, end every dialog, or open a form of their own.
-    for command in ("/new", "/clear", "/course", "/start", "/system Кратко", "/paysupport"):
-        chat.say(command)
-        note = telegram.wait_for(find_note)
-        assert (
-            "👤 А завтра?\n\nТеперь пришлите ответ" in chat.press("ex:return", note.message_id).text
-        )
-    assert "🤖 Лучше." in chat.say("Лучше.").text
-    chat.say("/new")
-    telegram.wait_for(find_note)
-    # Another draft takes its place; both can be continued in turn.
-    chat.write("Где мы?", "Тут.")
-    chat.say("/examples")
-    assert "🤖 Лучше." in chat.press("✏️ Продолжить пример").text
-    chat.say("/examples")
-    assert "🤖 Тут." in chat.press("✏️ Продолжить пример").text
-    chat.say("/clear")
-    note = telegram.wait_for(lambda: find_note("Отложенный раньше удалён."))
-    # A button of another draft's message deletes nothing.
-    assert "закрыта" in chat.press_forged("ex:discard:1")
-    assert (
-        chat.press("🗑 Удалить", note.message_id).text
-        == "Хорошо, черновик удалён. В наборе ничего не изменилось."
-    )
-    chat.press_forged("ex:return")
-    assert "закрыта" in chat.alert
-    chat.write("Где мы?", "Тут.")
-    with open_database(chat.settings.database) as database:
-        database.change(
-            DIALOG.update({"at": iso(utc_now() - DIALOG_LIFETIME - timedelta(hours=1))})
-        )
-    chat.say("Это вопрос модели.")
-    note = telegram.wait_for(find_note)
-    assert "🤖 Тут." in chat.press("ex:return", note.message_id).text
-    assert chat.say("/cancel").text == "Хорошо, черновик удалён. В наборе ничего не изменилось."
+    chat.say("/plan")
+    left = "то, что вы написали, не отправлено и не сохранено"
+    telegram.wait_for(lambda: any(left in answer.text for answer in telegram.answers("vera")))
+    assert "закрыта" in chat.press_forged("ex:save")
     assert select_rows(chat.settings, "SELECT COUNT(*) FROM dialog") == [(0,)]
+    assert read_changes(chat.settings, VERA) == []
+
+
+def test_message_without_text_keeps_the_draft(chat):
+    chat.press_forged(f"ex:add:{D}")
+    chat.say("Вопрос?")
+    for name, content, kind in (("a.jpg", b"\xff\xd8\xff", "photo"), ("a.txt", "а", "document")):
+        refusal = "Пришлите текст. Всё, что вы написали раньше, сохранено"
+        assert refusal in chat.send(name, content, kind=kind).text
+    assert "👤 Вопрос?" in chat.say("Ответ.").text
 
 
 def test_draft_survives_a_restart(telegram, settings):
@@ -211,52 +158,10 @@ def test_tags_are_split_at_line_breaks_and_yaml_words_stay_text(chat):
     assert parse_example(chat.save().text).tags == ("no", "да:", "нет", "лоб")
 
 
-def test_message_without_text_keeps_the_draft(chat):
-    chat.press_forged(f"ex:add:{D}")
-    chat.say("Вопрос?")
-    assert (
-        "Пришлите текст или один текстовый файл в UTF-8. Всё, что вы написали раньше, сохранено"
-        in chat.send("a.jpg", b"\xff\xd8\xff", kind="photo").text
-    )
-    assert (
-        "Пришлите текст или один текстовый файл в UTF-8. Всё, что вы написали раньше, сохранено"
-        in chat.send("a.txt", b"\xff\xfe").text
-    )
-    assert (
-        "Пришлите текст или один текстовый файл в UTF-8. Всё, что вы написали раньше, сохранено"
-        in chat.send("a.txt", " \n\t ").text
-    )
-    album = [Upload(name, "text/plain", b"a") for name in ("a.txt", "b.txt")]
-    chat._act(chat.telegram.send_album, album, kind="document", count=2)
-    assert "один текстовый файл" in chat.last.text
-    assert "👤 Вопрос?" in chat.say("Ответ.").text
-    chat.press_forged(f"ex:import:{D}")
-    chat._act(chat.telegram.send_album, album, kind="document", count=2)
-    assert "Пришлите один файл CSV" in chat.last.text
-
-
 def test_message_while_a_button_is_expected_keeps_the_draft(chat):
     chat.write()
     assert "Это сообщение в пример не вошло" in chat.say("эй").text
     assert "Где новое?" in chat.save().text
-
-
-def test_too_long_question_is_refused_and_the_draft_kept(chat):
-    chat.press_forged(f"ex:add:{D}")
-    long = "слово " * 33_400
-    assert "слишком длинно" in chat.send("q.txt", long).text
-    assert "Теперь пришлите ответ" in chat.say("Короче?").text
-
-
-def test_file_with_errors_cannot_be_saved_even_by_a_forged_button(chat):
-    chat.press_forged(f"ex:list:{D}:0")
-    chat.press("Что значит слово номер 1, понятие бббб?")
-    chat.press("📝 Файл целиком")
-    chat.say("messages:\n  - user: Раз?\n")
-    assert "Сохранить нельзя" in chat.last.text
-    assert "💾 Сохранить" not in chat.labels
-    assert "исправьте" in chat.press_forged("ex:save")
-    assert read_changes(chat.settings, VERA) == []
 
 
 def test_personal_data_is_asked_about_once_and_allowed_with_a_reason(chat):
@@ -276,7 +181,6 @@ def test_edit_shows_the_difference_and_records_the_version_seen(chat):
     chat.press("🔍 Найти")
     chat.say("слово СЛОВО номер 3")
     chat.press("Что значит слово номер 3, понятие гггг?")
-    assert "Ни в одной сборке этого примера пока нет" in chat.last.text
     chat.press("✏️ Ответ")
     assert "Понятие 3 значит 3." in chat.last.text
     text = chat.say("Иначе.").text
@@ -314,81 +218,11 @@ def test_example_list_has_pages_of_eight_and_reports_no_results(chat):
     assert len([label for label in chat.labels if label.startswith("Что")]) == 4
 
 
-def test_broken_file_can_only_be_replaced_as_a_whole(chat):
+def test_broken_file_cannot_be_reworded(chat):
     store_dataset(chat.settings, broken="messages: [")
     chat.press_forged(f"ex:one:{D}:{short_hash('broken')}")
     assert "✏️ Вопрос" not in chat.labels
     assert "не читается" in chat.press_forged(f"ex:edit:{D}:{short_hash('broken')}:q")
-    chat.press("📝 Файл целиком")
-    assert "⛔" in chat.say("messages: [[").text
-    assert chat.labels == ["📝 Файл целиком", "‹ Назад", "Отмена"]
-    chat.press("📝 Файл целиком")
-    chat.say("messages:\n  - user: Целый?\n  - assistant: Да.")
-    assert chat.save().text == "messages:\n  - user: Целый?\n  - assistant: Да.\n"
-
-
-def test_long_text_is_sent_and_accepted_as_a_file(chat):
-    long = "Очень длинный ответ. " * 400
-    store_dataset(chat.settings, long=f"messages:\n  - user: Длинно?\n  - assistant: {long}\n")
-    chat.press_forged(f"ex:one:{D}:{short_hash('long')}")
-    chat.press("✏️ Ответ")
-    assert chat.last.message["document"]["file_name"] == "a.txt"
-    assert "Правка примера" in chat.send("a.txt", "Коротко.").text
-    assert parse_example(chat.save().text).answer == "Коротко."
-
-
-def test_turns_of_a_forwarded_chat_are_selected_by_buttons(chat):
-    chat.press("trial · 12 примеров")
-    chat.press("↪️ Из переписки")
-    messages = [
-        ("anna", "Что это?"),
-        ("boris", "Это лоб."),
-        ("anna", "Спасибо!"),
-        ("boris", "/new"),
-    ]
-    assert "Кто что сказал?" in chat.forward(*messages).text
-    assert chat.labels[:4] == ["👤 Что это?", "🤖 Это лоб.", "👤 Спасибо!", "🤖 /new"]
-    assert (
-        "Перешлите сообщения с текстом. Всё присланное сохранено" in chat.say("просто слова").text
-    )
-    chat.press("👤 Спасибо!")
-    chat.press("🤖 Спасибо!")
-    chat.press("🤖 /new")
-    chat.press("Один пример")
-    messages = parse_example(chat.save().text).messages
-    assert [message.content for message in messages] == ["Что это?", "Это лоб."]
-
-
-def test_forwarded_chat_becomes_several_examples(chat):
-    chat.press_forged(f"ex:add:{D}")
-    chat.forward(("anna", "Что это?"), ("boris", "Лоб."), ("anna", "А то?"), ("boris", "Нос."))
-    text = chat.press("Отдельные примеры (2)").text
-    assert "➕ Что это?\n🤖 Лоб.\n\n➕ А то?\n🤖 Нос." in text
-    chat.press("💾 Сохранить 2 примера")
-    questions = [
-        parse_example(change.text).question for change in read_changes(chat.settings, VERA)
-    ]
-    assert questions == ["Что это?", "А то?"]
-
-
-@pytest.mark.parametrize(
-    "table", ["Что это?\tЛоб.\nА то?\tНос.", "| вопрос | ответ |\n|---|---|\n| Что это? | Лоб. |"]
-)
-def test_table_pasted_as_a_question_is_imported(chat, table):
-    chat.press_forged(f"ex:add:{D}")
-    assert "➕ Что это?\n🤖 Лоб." in chat.say(table).text
-    chat.press(chat.find_action("take"))
-    assert parse_example(read_changes(chat.settings, VERA)[0].text).answer == "Лоб."
-
-
-@pytest.mark.parametrize("heading", ["", "вопрос\tответ\n", "| вопрос | ответ |\n|---|---|\n"])
-def test_error_in_a_pasted_table_is_shown_with_its_line(chat, heading):
-    divider = "|" if "|" in heading else "\t"
-    rows = (divider.join(row) for row in (("", "Что это?", "Лоб.", ""), ("", "А то?", " ", "")))
-    table = heading + "\n".join(row.strip("\t") for row in rows)
-    chat.press_forged(f"ex:add:{D}")
-    shown = chat.say(table).text
-    assert f"строка {table.count(chr(10)) + 1}" in shown.casefold()
 
 
 def test_editor_sees_the_models_answer_masked(chat, telegram, settings):
@@ -402,7 +236,6 @@ def test_editor_sees_the_models_answer_masked(chat, telegram, settings):
     assert "Модель ответила:" in chat.last.text
     assert "[телефон]" in chat.last.text
     assert "999" not in chat.last.text
-    assert "📝 Файл целиком" not in chat.labels
     assert "не действует" in chat.press_forged("ex:word:y")
 
 
@@ -444,35 +277,12 @@ def test_teacher_can_edit_datasets_of_courses_that_name_them(telegram, settings)
         assert boris.save().dataset == "other"
 
 
-def test_waiting_change_can_be_withdrawn_only_by_its_editor(chat, telegram, settings):
-    chat.write()
-    change = chat.save()
-    grant_role(settings, ANNA, Role.EDITOR)
-    anna = ExampleEditor(telegram, settings, "anna")
-    anna.say("/examples")
-    assert "не найдена" in anna.press_forged(f"ex:drop-yes:{change.change_id}")
-    assert "не найдена" in anna.press_forged(f"ex:change:{change.change_id}")
-    key = intent_key(change.batch)
-    with open_database(settings.database) as database:
-        Intents(database).open(key, "change")
-        Intents(database).mark_sending(key, utc_now())
-        chat.press("⏳ Правки")
-        chat.press("⏳ Новый пример «Где новое»")
-        assert "Отозвать правку" not in chat.labels, "its push may have succeeded"
-        Intents(database).mark_ready(key)
-    chat.press_forged(f"ex:change:{change.change_id}")
-    chat.press("Отозвать правку")
-    assert read_changes(settings, VERA)[0].state == "waiting"
-    chat.press(chat.find_action("drop-yes"))
-    assert read_changes(settings, VERA)[0].state == "refused"
-
-
 ODD = ["", ":", ":-1", ":99999999999999999999", f":{D}:{D}:{D}", ":яё😀:n", ":1:1:1:1:1:1"]
-WAITING = [f"ex:add:{D}", f"ex:fwd:{D}", f"ex:import:{D}", f"ex:del:{D}:{short_hash('q1')}"]
+WAITING = [f"ex:add:{D}", f"ex:find:{D}", f"ex:del:{D}:{short_hash('q1')}"]
 
 
 def test_arbitrary_button_data_breaks_no_step(chat, settings):
-    modules = (changes, example_draft, example_proof, examples)
+    modules = (example_draft, example_proof, examples, proposals)
     every = [verb for module in modules for verb in module.handlers.buttons if verb != "ex:save"]
     for number, waiting in enumerate(WAITING):
         for position, data in enumerate(every):

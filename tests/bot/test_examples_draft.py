@@ -8,8 +8,8 @@ from yaml import safe_dump
 
 from merlin.app.examples import view_of
 from merlin.app.inbox import Update
-from merlin.bot.handlers.example_draft import author, reword_draft
-from merlin.bot.handlers.example_proof import Draft, draft_of, draft_of_example, merge_turns
+from merlin.bot.handlers.example_draft import reword_draft
+from merlin.bot.handlers.example_proof import Draft, draft_of, draft_of_example
 from merlin.bot.menu import card, code_block
 from merlin.bot.updates import is_continuation, may_continue
 from merlin.core.errors import Refused
@@ -77,7 +77,7 @@ def test_example_id_never_leads_out_of_the_examples_folder():
         Draft("trial"),
         make_draft("Раз?", "Один.", "no"),
         draft_of_example(view_of(FileText("trial", "examples/a/b.yaml", "b1", None)), is_gone=True),
-        Draft("trial", "examples/a.yaml", "b1", "x: y\n", answer="Два.", tags=(), change="c"),
+        Draft("trial", "examples/a.yaml", "b1", "x: y\n", answer="Два.", tags=()),
     ],
 )
 def test_draft_survives_serialisation(original):
@@ -99,14 +99,6 @@ def test_first_question_and_last_answer_can_be_rephrased():
     assert broken.file_text() == "messages: ["
     with pytest.raises(Refused):
         reword_draft(broken, "a", "Г").file_text()
-    assert reword_draft(reword_draft(broken, "a", "Г"), "y", "x").file_text() == "x\n"
-
-
-def test_consecutive_messages_of_one_side_are_merged_into_one_turn():
-    assert merge_turns([("user", "а"), ("user", "б"), ("assistant", "в")]) == (
-        ("user", "а\n\nб"),
-        ("assistant", "в"),
-    )
 
 
 def test_tags_are_split_by_any_separator():
@@ -139,18 +131,3 @@ def test_messages_forwarded_together_are_joined():
     assert not is_continuation(forwarded(2, ""), first)
     assert not is_continuation(not_forwarded, first)
     assert not is_continuation(first, not_forwarded)
-
-
-@pytest.mark.parametrize(
-    ("origin", "expected"),
-    [
-        ({"sender_user": {"id": 7, "is_bot": True}}, ("user 7", True)),
-        ({"sender_user": {"id": 8}}, ("user 8", False)),
-        ({"sender_user_name": "Кто-то"}, ("name Кто-то", False)),
-        ({"chat": {"id": -5}}, ("chat -5", False)),
-        ({"sender_chat": {"id": -6}}, ("chat -6", False)),
-        ({}, ("name ", False)),
-    ],
-)
-def test_author_of_a_forwarded_message_is_identified_as_far_as_telegram_allows(origin, expected):
-    assert author(forwarded(1, **origin)) == expected

@@ -24,7 +24,6 @@ from merlin.db.encryption import Cipher
 from merlin.db.notices import Notices
 from merlin.db.processes import read_change_counter
 from merlin.db.tables import CHANGE
-from merlin.git.source import blob_id
 from merlin.training.jobs import JobState
 from tests.db.pipeline_rows import AT, FACE, PipelineRows, make_examples
 
@@ -73,21 +72,6 @@ def test_text_of_a_committed_edit_is_deleted(rows, database):
     assert (stored.state, stored.commit, stored.text) == (ChangeState.COMMITTED, "c" * 40, None)
     assert database.rows(CHANGE.select(CHANGE.text)) == [{"text": None}]
     assert rows.withdraw(change.change_id) is False
-
-
-def test_commit_is_found_by_a_prefix_with_the_blobs_it_left(rows):
-    put_edits(rows, "a", "b")
-    waiting = put_edits(rows, "c")
-    rows.settle(rows.claim(), BatchResult("c" * 40))
-    changes = rows.list_of_commit("7", "c" * 10)
-    assert [(change.path, change.committed_blob) for change in changes] == [
-        (f"{FACE}/examples/a.yaml", blob_id("секрет\n")),
-        (f"{FACE}/examples/b.yaml", blob_id("секрет\n")),
-    ]
-    assert rows.list_of_commit("8", "c" * 10) == rows.list_of_commit("7", "d" * 10) == []
-    assert (rows.count_open("7"), rows.count_open("8")) == (1, 0)
-    rows.withdraw(waiting[0].change_id)
-    assert rows.count_open("7") == 0
 
 
 def test_batch_with_two_conflicts_waits_for_both(rows):

@@ -6,7 +6,7 @@ from merlin.dataset.changes import ChangeRequest, Changes, Edit, make_changes
 from merlin.dataset.commit_message import telegram_editor
 from merlin.dataset.files import FileIndex
 from merlin.db.tables import CHANGE
-from tests.db.pipeline_rows import AT, FACE, PipelineRows, make_examples
+from tests.db.pipeline_rows import AT, FACE
 
 pytestmark = pytest.mark.integration
 
@@ -39,25 +39,3 @@ def test_text_replaced_by_an_editor_is_kept_for_a_revert(index, database, clock)
     database.change(CHANGE.delete().where(CHANGE.by_whom == "7"))
     assert index.delete_unused_texts() == 1
     assert (index.read_text(OLD), index.read_text(NEW)) == (None, "стало\n")
-
-
-def test_builds_holding_an_example_are_named(index, database, clock):
-    world = PipelineRows(database, clock)
-    world.push(1, make_examples(12))
-    world.push(2, make_examples(13))
-    newest, first = make_examples(13)[-1].id, make_examples(12)[0].id
-    assert index.find_build_range(FACE, first) == (f"{FACE}-1", f"{FACE}-2")
-    assert index.find_build_range(FACE, newest) == (f"{FACE}-2", f"{FACE}-2")
-    assert index.find_build_range(FACE, "none") is None
-
-
-def test_commits_that_changed_an_example_are_listed_newest_first(index, database, clock):
-    world = PipelineRows(database, clock)
-    one = world.push(1, make_examples(12))
-    two = world.push(2, make_examples(13), "b", "boris")
-    first, newest = make_examples(12)[0].id, make_examples(13)[-1].id
-    versions = index.list_versions(FACE, first)
-    assert [(version.commit, version.author) for version in versions] == [(one, "anna")]
-    versions = index.list_versions(FACE, newest)
-    assert [(version.commit, version.author) for version in versions] == [(two, "boris")]
-    assert index.list_versions(FACE, "none") == []

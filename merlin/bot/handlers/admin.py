@@ -59,7 +59,7 @@ _NOTICE_BUTTONS = {
     ),
     ("admin-to-model", "/admin/models", ""): "held",
     ("admin-jobs", "a-jobs:0", ""): "rejected",
-    ("examples-problems", "ex:flaws:{dataset}:0", ""): "findings left-out change-left_out-why",
+    ("examples-page", "/datasets/{name}/examples", ""): "findings left-out change-left_out-why",
     ("admin-models", "a-set:{dataset}", "a-models"): (
         "serving gone revoked revoked-nothing revoked-switched"
         " answer-gone answer-failing sunset deed-accept deed-promote deed-rollback deed-pin"
@@ -70,9 +70,11 @@ _NOTICE_BUTTONS = {
         "/admin/users/{to}",
         "/admin/users",
     ): "deed-grant deed-revoke deed-block deed-unblock",
-    ("examples-undo", "ex:undo:{commit}", ""): "change-committed",
-    ("examples-changes", "ex:changes:0", ""): "change-refused",
-    ("examples-changes", "ex:change:{change}", ""): "change-parked change-parked-of",
+    (
+        "examples-change",
+        "/changes/{change}",
+        "",
+    ): "change-committed change-conflict change-parked change-parked-of",
     ("admin-examples", "ex:queue:0", ""): "proposal",
     ("bot-button-plan", "plan", ""): ("paid payment-canceled refunded plan-gift plan-ends"),
     ("pay-button-order-of", "/admin/billing/{purchase}", ""): (
@@ -100,8 +102,9 @@ def act_button(services: BotServices, notice: Notice, language: str) -> Button |
     if notice.key not in _BUTTON_BY_KEY:
         return None
     (label, data, fallback_data), arguments = _BUTTON_BY_KEY[notice.key], notice.arguments
-    names = ("commit", "change", "purchase", "user", "job", "to")
+    names = ("change", "purchase", "user", "job", "to")
     fields = {name: str(arguments.get(name, "")) for name in names}
+    dataset = str(arguments.get("dataset"))
     fields["to"] = fields["to"].removeprefix("user:")
     has_argument = {
         "a-job:{job}": fields["job"].isdecimal(),
@@ -109,7 +112,7 @@ def act_button(services: BotServices, notice: Notice, language: str) -> Button |
         "a-set:{dataset}": isinstance(arguments.get("dataset"), str),
     }
     data = data if has_argument.get(data, True) else fallback_data
-    data = data.format(**fields, dataset=menu.short_hash(str(arguments.get("dataset"))))
+    data = data.format(**fields, dataset=menu.short_hash(dataset), name=dataset)
     if data.startswith("/"):
         return page_button(services, text(language, label), data)
     return Button(text(language, label), data if data == "plan" else f"{data}:{AS_NEW_MESSAGE}")

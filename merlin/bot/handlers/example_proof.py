@@ -28,11 +28,11 @@ from merlin.bot.registry import Handlers, show_with_role
 from merlin.bot.rendering import dataset_title, join_lines
 from merlin.core import money
 from merlin.core.errors import NotFound, Refused
-from merlin.core.formatted_text import shorten_text
+from merlin.core.formatted_text import Button, shorten_text
 from merlin.core.i18n import cut
 from merlin.core.permissions import Permission
 from merlin.dataset.changes import Edit
-from merlin.dataset.commit_message import Editor, telegram_editor
+from merlin.dataset.commit_message import telegram_editor
 from merlin.dataset.corrections import Replacement
 from merlin.dataset.example import Example, allow_rules, parse_example, reword_example, write_turns
 from merlin.dataset.files import DatasetCard, FileIndex
@@ -54,9 +54,8 @@ class Draft:
 
     `path` is within the dataset, "" for a new example; `before` is the blob that the editor saw.
     A new example has `turns` (role and text), an existing one its `text`; `question`, `answer`,
-    `tags` and `split` replace those of the file unless None. `wording` is a second wording of a new
-    question, which is saved as a test question. `is_gone`: the file is deleted. `proposal` is the
-    id of the correction that the draft comes from, `change` that of the conflict that it resolves.
+    `tags` and `split` replace those of the file unless None. `is_gone`: the file is deleted.
+    `proposal` is the id of the correction that the draft comes from.
     `allow` are the rules of personal data that the example may break, for this `reason`.
     """
 
@@ -69,10 +68,8 @@ class Draft:
     answer: str | None = None
     tags: tuple[str, ...] | None = None
     split: str | None = None
-    wording: str = ""
     is_gone: bool = False
     proposal: int = 0
-    change: str = ""
     allow: tuple[str, ...] = ()
     reason: str = ""
 
@@ -80,11 +77,6 @@ class Draft:
     def example_id(self) -> str:
         """Return the id of the example by its path, "" for a new one."""
         return example_id_of(self.path)
-
-    @property
-    def is_new(self) -> bool:
-        """Return whether it is a new example, not a correction or an existing file."""
-        return bool(self.turns) and not (self.path or self.proposal or self.change)
 
     def file_text(self) -> str | None:
         """Return the file's text, None to delete it. Raises Refused for edits of a broken file."""
@@ -121,17 +113,6 @@ def draft_of_example(example: ExampleView, *, is_gone: bool = False) -> Draft:
     """Return a draft that edits or deletes an example."""
     text = example.text or ""
     return Draft(example.dataset, example.path, example.revision, text, is_gone=is_gone)
-
-
-def merge_turns(messages: Sequence[tuple[str, str]]) -> DraftTurns:
-    """Return messages as turns: consecutive messages of one role are one turn."""
-    turns: list[tuple[str, str]] = []
-    for role, content in messages:
-        if turns and turns[-1][0] == role:
-            turns[-1] = (role, f"{turns[-1][1]}\n\n{content}")
-        else:
-            turns.append((role, content))
-    return tuple(turns)
 
 
 async def show_screen(context: BotContext, act: Act) -> None:
@@ -197,15 +178,23 @@ def leave_dialog(context: BotContext) -> None:
         context.stop_waiting()
 
 
+# More than any provider accepts as one example.
+MAX_CHARACTERS = 200_000
+
+
+def require_text(context: BotContext) -> str:
+    """Return the text of a message. Raises Refused for a message without text and a long one."""
+    if not context.text.strip() or context.attachment is not None:
+        raise Refused("no words", "examples-send-text")
+    if len(context.text) > MAX_CHARACTERS:
+        raise Refused("too long", "examples-too-long", most=MAX_CHARACTERS)
+    return context.text.strip()
+
+
 def require_step(context: BotContext, *steps: str) -> None:
     """Raise Refused unless the dialog is at one of these steps."""
     if context.step not in steps:
         raise Refused("another step", "bot-button-old")
-
-
-def commit_editor(context: BotContext) -> Editor:
-    """Return the author of the user's commits."""
-    return telegram_editor(context.user_id, context.sender_name)
 
 
 _ANSWER_LENGTH = 500
@@ -275,13 +264,7 @@ def edits_of(context: BotContext, draft: Draft) -> list[Edit]:
     if draft.proposal:
         return Proposals(ctx.db).edits({draft.proposal: text or ""})[draft.proposal]
     path = draft.path or example_path(examples.free_id(ctx, draft.dataset, text))
-    edits = [Edit(path, draft.before, text)]
-    if draft.wording:
-        second_text = reword_example(text, draft.wording, split=TEST)
-        taken_ids = (example_id_of(path),)
-        second_id = examples.free_id(ctx, draft.dataset, second_text, other_ids=taken_ids)
-        edits.append(Edit(example_path(second_id), None, second_text))
-    return edits
+    return [Edit(path, draft.before, text)]
 
 
 def replacement_lines(context: BotContext, replacement: Replacement) -> list[str]:
@@ -316,7 +299,6 @@ def _proof_view(
     lines = [*finding_lines(context, preview), format_price(context, preview)]
     result = join_lines(*lines, context.translate(verdict))
     can_save = preview.is_good and edit.text != old
-    is_long = len(edit.text or old or "") > _TEXT_LENGTH
     notes = [context.translate(note) if note else ""]
     if draft.proposal:
         replacement = Proposals(context.db).replacement(draft.proposal)
@@ -327,13 +309,12 @@ def _proof_view(
         title,
         "\n\n".join(filter(None, notes)),
         *_preview(context, old, edit.text),
-        _wording_note(context, draft),
         result,
         back=back_data(draft),
         draft=draft,
         rows=(
             *((f"page-allow-{why}", f"ex:allow:{why}") for why in _ALLOWED_FOR if personal),
-            *_action_rows(draft, can_save=can_save, is_long=is_long),
+            *_action_rows(draft, can_save=can_save),
         ),
         values={"good": can_save, "personal": personal},
     )
@@ -377,23 +358,9 @@ def turn_lines(turns: Sequence[tuple[str, str]]) -> list[str]:
     return [f"{_ROLES[role]} {content}" for role, content in turns]
 
 
-def _wording_note(context: BotContext, draft: Draft) -> str:
-    """Return the second wording of a new question, or how many test questions are missing."""
-    if draft.wording:
-        return context.translate("examples-wording-is", words=draft.wording)
-    if not draft.is_new:
-        return ""
-    counts = proposals.count_test_questions(*context.caller, draft.dataset)
-    if not counts.missing:
-        return ""
-    return context.translate("examples-tests", questions=counts.questions, least=counts.least)
-
-
 def _title_key(draft: Draft) -> str:
     if draft.is_gone:
         return "examples-preview-delete"
-    if draft.change:
-        return "examples-preview-conflict"
     if draft.proposal:
         return "examples-preview-proposal"
     return "examples-preview-edit" if draft.before else "examples-preview-new"
@@ -427,28 +394,19 @@ def format_price(context: BotContext, preview: PreviewView) -> str:
     return f"🧮 {context.translate('did-change-price', **arguments, price=cost)}"
 
 
-def _action_rows(draft: Draft, *, can_save: bool, is_long: bool) -> Iterator[menu.RowOf]:
+def _action_rows(draft: Draft, *, can_save: bool) -> Iterator[menu.RowOf]:
     if can_save:
         key, style = ("examples-save", "success")
         if draft.is_gone:
             key, style = ("examples-delete", "danger")
         yield ("examples-approve" if draft.proposal else key, "ex:save", style)
-    if not draft.is_gone:
-        edit_file = not draft.proposal and ("examples-edit-whole", "ex:word:y")
-        compare_button = can_save and ("page-answers", "ex:answers")
-        # A file that cannot be parsed is edited as a whole.
-        if draft.turns or draft.example() is not None:
-            yield (("examples-edit-question", "ex:word:q"), ("examples-edit-answer", "ex:word:a"))
-            yield (("examples-edit-tags", "ex:word:t"), _test_button(draft))
-        if draft.is_new:
-            yield (("examples-wording", "ex:wording"), ("examples-turn", "ex:turn"))
-        yield (edit_file, compare_button)
-    elif can_save:
-        yield ("page-answers", "ex:answers")
+    if not draft.is_gone and (draft.turns or draft.example() is not None):
+        yield (("examples-edit-question", "ex:word:q"), ("examples-edit-answer", "ex:word:a"))
+        yield (("examples-edit-tags", "ex:word:t"), _test_button(draft))
+    if draft.turns:
+        yield ("examples-turn", "ex:turn")
     if draft.proposal:
         yield ("examples-decline", f"ex:no:{draft.proposal}", "danger")
-    if is_long:
-        yield ("examples-as-file", "ex:whole")
 
 
 def _test_button(draft: Draft) -> menu.Entry:
@@ -486,8 +444,6 @@ def back_data(draft: Draft) -> str:
     dataset_hash = menu.short_hash(draft.dataset)
     if draft.proposal:
         return "ex:queue:0"
-    if draft.change:
-        return f"ex:change:{draft.change}"
     if draft.before:
         return f"ex:one:{dataset_hash}:{menu.short_hash(draft.example_id)}"
     return "ex:unturn" if draft.turns else f"ex:ds:{dataset_hash}"
@@ -501,30 +457,28 @@ def save(context: BotContext) -> View:
     if dialog_value(context, "good") is not True:
         raise Refused("the draft has errors", "change-has-errors")
     ctx, actor = context.caller
-    if draft.change:
-        changes.rewrite(ctx, actor, draft.change, draft.file_text(), draft.before)
-    elif draft.proposal:
-        editor = commit_editor(context)
+    editor = telegram_editor(context.user_id, context.sender_name)
+    if draft.proposal:
         proposals.approve(ctx, actor, draft.proposal, draft.file_text(), editor)
     else:
-        edits, editor = edits_of(context, draft), commit_editor(context)
-        changes.save(ctx, actor, draft.dataset, edits, editor=editor)
+        changes.save(ctx, actor, draft.dataset, edits_of(context, draft), editor=editor)
     context.stop_waiting()
     return saved_view(context, draft.dataset)
 
 
-def saved_view(
-    context: BotContext, dataset: str, title: str = "examples-saved-title", subject: str = ""
-) -> View:
-    """Return the view after a commit has been requested; `title` is a text's key.
-
-    `subject` is that of the commit it undoes, "" for none.
-    """
+def saved_view(context: BotContext, dataset: str) -> View:
+    """Return the view after a commit has been requested."""
     dataset_hash = menu.short_hash(dataset)
     rows: menu.Rows = (
-        (("examples-add", f"ex:add:{dataset_hash}"), ("examples-changes", "ex:changes:0")),
+        ("examples-add", f"ex:add:{dataset_hash}"),
         ("examples-to-dataset", f"ex:ds:{dataset_hash}"),
     )
     suffix = "" if is_daemon_alive(context.services) else "-late"
-    text = context.translate(f"examples-saved{suffix}")
-    return menu.card(context, context.translate(title), subject, text, rows=rows)
+    title, text = "examples-saved-title", context.translate(f"examples-saved{suffix}")
+    return menu.card(context, context.translate(title), text, rows=rows)
+
+
+def queue_button(context: BotContext) -> Button:
+    """Return the button of the corrections that wait."""
+    waiting = proposals.count_waiting(*context.caller)
+    return Button(context.translate("examples-queue", count=waiting), "ex:queue:0")

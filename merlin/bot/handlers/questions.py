@@ -540,8 +540,7 @@ def _find_refusal(context: BotContext, turn: Turn | None) -> str:
     """Return the key of the reason why the edit is not answered, "" for none."""
     if turn is None or context.command:
         # A typo corrected in a message that a form has taken would be saved all the same.
-        has_draft = context.dialog is not None and context.dialog.has_draft
-        return "examples-edited" if has_draft else "edited-no-question"
+        return "edited-no-question"
     if context.attachment is None and utf16_length(turn.question.text) > LONG_UNITS:
         # One part of a joined text is not the whole question.
         return "edited-long"

@@ -168,7 +168,7 @@ def _greeting(context: BotContext) -> View:
 @handlers.command("cancel")
 @handlers.button("cancel")
 def cancel(context: BotContext) -> View:
-    """End the dialog, a button only that of its own question; an unsaved example is deleted."""
+    """End the dialog, a button only that of its own question."""
     dialog = context.read_dialog()
     if context.arguments == ("0",):
         return menu.text_view(context, "bot-cancelled")
@@ -176,8 +176,7 @@ def cancel(context: BotContext) -> View:
         return menu.refusal(context, "bot-cancel-late")
     if not context.stop_waiting() and not context.verb:
         return menu.text_view(context, "bot-nothing-to-cancel")
-    has_draft = dialog is not None and dialog.has_draft
-    return menu.text_view(context, "examples-cancelled" if has_draft else "bot-cancelled")
+    return menu.text_view(context, "bot-cancelled")
 
 
 _VERSION_LENGTH = 12

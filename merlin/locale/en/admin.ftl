@@ -45,7 +45,6 @@ admin-serving-now = { $build } ({ $model }, { $provider }) is live since { $sinc
         [yes] { " " }📌 Pinned: newer ones wait.
        *[no] { "" }
     }
-admin-history = 🕘 History
 admin-to-model = 🔎 View the model
 admin-rollback = ⏪ Roll back
 admin-ask-rollback = Roll “{ $dataset }” back to { $build }? It'll be pinned: newer ones wait until you unpin it.

@@ -8,7 +8,7 @@ notice-change-conflict = Another edit changed { $path } meanwhile. Nothing was s
     { $theirs }
 notice-change-refused = Not saved: { $subject }: { $reason }
 notice-change-waits = Edits can't be pushed to the repository now. They're saved and will be retried. { $reason }
-notice-change-parked = { $subject }: the repository rejected your edit. It's saved. { $reason } Fix the cause, then try again under “Edits”.
+notice-change-parked = { $subject }: the repository rejected your edit. It's saved. { $reason } Fix the cause, then open the edit and try again.
 notice-change-parked-of = { $subject }: the repository rejected this edit by { $by }. It's saved. { $reason } Fix the cause, then open the edit and try again.
 notice-change-lost = The repository's history was rewritten, and { $count ->
     [1] your edit is no longer in it: { $subject }. If it's still needed, make it again.

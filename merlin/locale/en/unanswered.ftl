@@ -1,8 +1,5 @@
 unanswered-not-found = This question is no longer in the list. Open the list again.
 tell-too-many = You've sent the editors many questions this week. Try again in a few days.
-unanswered-hint = This week they got no answer, or one that people disliked. Tap a question to write its answer.
-unanswered-none = Every question was answered this week: no refusals, no bad ratings.
-unanswered-dismissed = Question dismissed and hidden from the list: { $question }
 tell-button = ✉️ Tell the editors
 tell-preview =
     The editors will see this, without your name:

@@ -45,7 +45,6 @@ admin-serving-now = Отвечает { $build } ({ $model }, { $provider }) с {
         [yes] { " " }📌 Закреплена: новые ждут.
        *[no] { "" }
     }
-admin-history = 🕘 История
 admin-to-model = 🔎 Посмотреть модель
 admin-rollback = ⏪ Вернуть прежнюю
 admin-ask-rollback = Вернуть набору «{ $dataset }» прежнюю модель { $build }? Она будет закреплена: новые не сменят её, пока вы её не открепите.
