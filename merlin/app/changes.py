@@ -438,25 +438,6 @@ def solve(ctx: Context, actor: Actor, change_id: str, take: str, seen: str = "")
     return get(ctx, actor, one.batch)
 
 
-async def check_rewrite(ctx: Context, actor: Actor, one: Change, text: str) -> PreviewView:
-    """Return the checker's findings in a text that would solve a conflict. Raises NotFound."""
-    files = await ctx.read(read_files, actor, one.dataset)
-    return await asyncio.to_thread(check_edits, ctx, files, [Edit(one.inside, one.before, text)])
-
-
-def rewrite(
-    ctx: Context, actor: Actor, change_id: str, text: str | None, over: str | None
-) -> ChangeView:
-    """Solve a conflict with a checked text, None: delete the file; raises like `solve`.
-
-    `over` is the blob that the editor saw in the repository, None for no file.
-    """
-    one, _ = get_conflict(ctx, actor, change_id)
-    if not _changes(ctx).resubmit(one.change_id, text, over):
-        raise _solved_error()
-    return get(ctx, actor, one.batch)
-
-
 def get_conflict(
     ctx: Context, actor: Actor, change_id: str, seen: str = ""
 ) -> tuple[Change, Conflict]:

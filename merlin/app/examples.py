@@ -6,7 +6,7 @@ from datetime import timedelta
 from itertools import chain
 
 from merlin.app.actor import Actor, missing_dataset
-from merlin.app.changes import DatasetFiles, PreviewView, preview_view, require_revision
+from merlin.app.changes import DatasetFiles, PreviewView, preview_view
 from merlin.app.context import Context
 from merlin.app.permissions import may_edit_examples, require_editing
 from merlin.chat.feedback import QuestionStatistics
@@ -19,8 +19,8 @@ from merlin.dataset.builds import ExampleVersion, read_versions
 from merlin.dataset.changes import ChangeKind, Changes, Edit
 from merlin.dataset.check import CheckedDataset
 from merlin.dataset.entries import ExampleEntries, ExampleEntry, ExampleFilter, Facets, FileText
-from merlin.dataset.example import free_example_id, parse_example, reword_example, write_turns
-from merlin.dataset.files import DatasetCard, FileIndex, make_missing_example_error
+from merlin.dataset.example import free_example_id, parse_example, write_turns
+from merlin.dataset.files import DatasetCard, FileIndex
 from merlin.dataset.finding import Finding
 from merlin.dataset.import_lines import ImportedLine
 from merlin.dataset.import_plan import ImportPlan, plan_import
@@ -273,32 +273,6 @@ def add_example(text: str, files: DatasetFiles) -> CourseEdits:
     """Return the edits that add an example file of this text."""
     taken_ids = (file.example_id for file in files.files if file.path.startswith(EXAMPLES))
     return CourseEdits((Edit(example_path(free_example_id(text, taken_ids)), None, text),), "")
-
-
-def edit_example(
-    example_id: str, content: ExampleContent, revision: str | None, files: DatasetFiles
-) -> CourseEdits:
-    """Return the edits that change an example; `revision` is the one that the editor saw."""
-    file = _find_current_file(files, example_id)
-    require_revision(revision, file.blob, content.text, file.text)
-    text = content.text
-    if text is None:
-        text = reword_example(file.text, content.question, content.answer, content.tags)
-    return CourseEdits((Edit(file.path, file.blob, normalize_line_ends(text)),), "")
-
-
-def remove_example(example_id: str, revision: str | None, files: DatasetFiles) -> CourseEdits:
-    """Return the edits that remove an example; `revision` is the one that the editor saw."""
-    file = _find_current_file(files, example_id)
-    require_revision(revision, file.blob, None, file.text)
-    return CourseEdits((Edit(file.path, file.blob, None),), "")
-
-
-def _find_current_file(files: DatasetFiles, example_id: str) -> FileText:
-    file = files.file(example_path(example_id))
-    if file is None:
-        raise make_missing_example_error(files.dataset, example_id)
-    return file
 
 
 def plan(
