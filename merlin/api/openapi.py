@@ -2,17 +2,12 @@
 
 A route declares only its own responses (`api.problems.problems`). Required access is read from its
 actual dependencies, and responses common to all calls of a kind are added here, so that neither can
-be missing or wrong. Sample bodies and values (`samples.yaml`) fill the forms of `/api/docs` and the
-Postman collection.
-
-`/api/docs` (`api.pages.site`) shows the document with Swagger UI, whose files come from the package
-`fastapi-offline` and are served locally.
+be missing or wrong. Sample bodies and values (`samples.yaml`) fill the Postman collection.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from http import HTTPStatus
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -20,41 +15,48 @@ import yaml
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
-from starlette.responses import FileResponse, Response
 
 from merlin.api.auth import SIGN_IN, RequiredAccess, caller_of_route, require_signed_in
 from merlin.api.openai_compat.requests import ChatCompletionRequest
 from merlin.api.problems import OPTIONAL_SIGN_IN, components, problems
-from merlin.api.schema import operation_router
-from merlin.core.errors import NotFound
-from merlin.core.i18n import text
 
-router = operation_router(include_in_schema=False)
+# Tags in the order of the document, with their descriptions.
+TOPICS = {
+    "courses": "The catalogue: courses, materials, semesters, teachers, and search over them.",
+    "favourites": "My courses: add, remove.",
+    "openai": "Models to ask, for programs that speak the OpenAI protocol.",
+    "sessions": "Your conversations with the models.",
+    "ratings": "Ratings of answers.",
+    "usage": "What is left of your plan, and the data kept about you.",
+    "plans": "Plans: how many questions you can ask and what they cost.",
+    "orders": "Purchases: orders, payment.",
+    "me": "Your account: browsers, username, password.",
+    "sign-in": "Signing in and out, for browsers.",
+    "keys": "Keys for your programs.",
+    "teaching": "Courses that you teach: description, materials.",
+    "changes": "Edits on their way to a commit.",
+    "examples": "Examples that models are trained on.",
+    "datasets": "Datasets, their newest verdict, job and live model.",
+    "builds": "Builds: a dataset as training files.",
+    "jobs": "Training: see, start, stop.",
+    "models": "Trained models and the one that is live.",
+    "verdicts": "What commits and requests led to.",
+    "process": "Health checks, for monitoring.",
+    "hooks": "Webhooks that outside services call.",
+}
+ABOUT = """\
+Everything people do on Merlin's pages, programs can do through the API.
 
-_SWAGGER = Path(str(files("fastapi_offline"))) / "static"
-_FILES = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css"}
-
-
-@router.get("/api/docs/{name}")
-async def part(name: str) -> Response:
-    """Return one of Swagger UI's files."""
-    if name not in _FILES:
-        raise NotFound(f"no file {name}")
-    day = {"Cache-Control": "public, max-age=86400"}
-    return FileResponse(_SWAGGER / name, media_type=_FILES[name], headers=day)
-
-
-# Tags in the order of the document; their descriptions are localized texts.
-TOPICS = (
-    *("courses", "favourites", "openai", "sessions", "ratings", "usage", "plans", "orders"),
-    *("me", "sign-in", "keys", "teaching", "changes", "examples", "datasets", "builds"),
-    *("jobs", "models", "verdicts", "process", "hooks"),
-)
-
-
-def topic_words(language: str) -> dict[str, str]:
-    """Return the description of each tag."""
-    return {name: text(language, f"api-topic-{name}") for name in TOPICS}
+- **Authentication.** Send `Authorization: Bearer mrl_…`. Create keys in “My account” or with
+  `POST /api/user/keys`. A key can do what its scopes allow, and never more than its owner.
+  Browsers use a cookie.
+- **Errors.** Errors are problem details (RFC 9457) with a `request_id`, in Russian or English
+  according to `Accept-Language`. Under `/v1`, errors follow the OpenAI protocol.
+- **Lists.** Use `limit` and `cursor`; the `Link` header has the URL of the next page (RFC 8288).
+- **Limits.** `RateLimit-Policy` and `RateLimit` give the remaining number of requests; a 429
+  response has `Retry-After`.
+- **Versions.** `/api/v1/…` is the same as `/api/…`.
+"""
 
 
 Json = dict[str, Any]
@@ -117,11 +119,9 @@ def add_description(app: FastAPI) -> None:
 
 
 def _complete(app: FastAPI, json: Json) -> None:
-    about = text("en", "api-about")
-    json["info"] |= {"summary": SUMMARY, "description": about, "license": LICENCE}
+    json["info"] |= {"summary": SUMMARY, "description": ABOUT, "license": LICENCE}
     json["servers"] = SERVERS
-    descriptions = topic_words("en")
-    json["tags"] = [{"name": name, "description": descriptions[name]} for name in TOPICS]
+    json["tags"] = [{"name": name, "description": words} for name, words in TOPICS.items()]
     parts = json.setdefault("components", {})
     parts["securitySchemes"] = dict(SCHEMES)
     string = {"schema": {"type": "string"}}

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from starlette.routing import BaseRoute
 
-from merlin.api import hooks, metrics, openapi
+from merlin.api import hooks, metrics
 from merlin.api.openai_compat import routes
 from merlin.api.rest import (
     account,
@@ -40,13 +40,12 @@ API: tuple[APIRouter, ...] = (
     jobs.verdict_router,
     jobs.request_router,
 )
-# Not part of the public API: probes, webhooks, the OpenAI protocol, the reference page.
+# Not part of the public API: probes, webhooks, the OpenAI protocol.
 OTHERS: tuple[APIRouter, ...] = (
     health.process_router,
     metrics.router,
     hooks.router,
     routes.router,
-    openapi.router,
 )
 
 

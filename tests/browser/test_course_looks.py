@@ -46,7 +46,6 @@ def list_pages(site):
         "sign-in": ("/sign-in", False),
         "me": ("/me", True),
         "lost": ("/nowhere", False),
-        "api": ("/api/docs", False),
     }
 
 
@@ -78,22 +77,6 @@ def test_axe_finds_no_violation_on_course_pages(visitor, course_site, anna, lang
     assert faults == {}, json.dumps(faults, ensure_ascii=False, indent=1)
     if language == "ru":
         assert find_missing_pictures(SHOWN) == set()
-
-
-def test_opened_operation_of_the_api_has_the_colours_of_the_dark_theme(visitor):
-    page = visitor.open("/api/docs", color_scheme="dark")
-    page.locator("[data-tag=orders]").click()
-    page.locator(".opblock-post .opblock-summary-control").first.click()
-    page.get_by_role("button", name="Try it out").click()
-    page.locator(".btn.authorize").click()
-    assert page.locator(".opblock-body textarea").bounding_box()["height"] > 100
-    colours = """(all) => all.map((it) => getComputedStyle(it)).map((it) => [
-        it.color, it.backgroundColor])"""
-    headings = page.locator(".opblock-section-header h4, .modal-ux-header h3")
-    text, paper = "rgb(231, 235, 238)", "rgb(17, 22, 27)"
-    assert {colour for colour, _ in headings.evaluate_all(colours)} == {text}
-    inputs = page.locator("#reference :is(input,textarea)").evaluate_all(colours)
-    assert set(map(tuple, inputs)) == {(text, paper)}
 
 
 def test_longest_telegram_name_does_not_widen_pages(visitor, course_site):

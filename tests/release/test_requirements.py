@@ -79,7 +79,7 @@ def test_demo_installs_merlins_requirements_without_those_of_the_tests(tmp_path)
 
 
 # Used but not imported by Merlin: two are loaded by uvicorn and starlette, one has static files.
-NOT_IMPORTED = {"httptools", "python-multipart", "fastapi-offline"}
+NOT_IMPORTED = {"httptools", "python-multipart"}
 
 
 def normalise_name(name):

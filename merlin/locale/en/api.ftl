@@ -52,35 +52,3 @@ api-wrong-example-parts = Send question, answer or tags, or text instead of them
 api-wrong-material-source = Send text or file_url.
 api-wrong-repeated = A value is repeated.
 
-api-reference = API for programs
-api-calls = Requests
-api-calls-no-script = The list of requests needs JavaScript. openapi.json contains the same.
-api-about =
-    Everything people do on Merlin's pages, programs can do through the API.
-
-    - **Authentication.** Send `Authorization: Bearer mrl_…`. Create keys in “My account” or with `POST /api/user/keys`. A key can do what its scopes allow, and never more than its owner. Browsers use a cookie.
-    - **Errors.** Errors are problem details (RFC 9457) with a `request_id`, in Russian or English according to `Accept-Language`. Under `/v1`, errors follow the OpenAI protocol.
-    - **Lists.** Use `limit` and `cursor`; the `Link` header has the URL of the next page (RFC 8288).
-    - **Limits.** `RateLimit-Policy` and `RateLimit` give the remaining number of requests; a 429 response has `Retry-After`.
-    - **Versions.** `/api/v1/…` is the same as `/api/…`.
-api-topic-courses = The catalogue: courses, materials, semesters, teachers, and search over them.
-api-topic-favourites = My courses: add, remove.
-api-topic-openai = Models to ask, for programs that speak the OpenAI protocol.
-api-topic-sessions = Your conversations with the models.
-api-topic-ratings = Ratings of answers.
-api-topic-usage = What is left of your plan, and the data kept about you.
-api-topic-plans = Plans: how many questions you can ask and what they cost.
-api-topic-orders = Purchases: orders, payment.
-api-topic-me = Your account: browsers, username, password.
-api-topic-sign-in = Signing in and out, for browsers.
-api-topic-keys = Keys for your programs.
-api-topic-teaching = Courses that you teach: description, materials.
-api-topic-changes = Edits on their way to a commit.
-api-topic-examples = Examples that models are trained on.
-api-topic-datasets = Datasets, their newest verdict, job and live model.
-api-topic-builds = Builds: a dataset as training files.
-api-topic-jobs = Training: see, start, stop.
-api-topic-models = Trained models and the one that is live.
-api-topic-verdicts = What commits and requests led to.
-api-topic-process = Health checks, for monitoring.
-api-topic-hooks = Webhooks that outside services call.

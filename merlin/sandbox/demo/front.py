@@ -179,7 +179,7 @@ class FrontPage(StandIn):
             ("commit", "admin", ports.api, f"{api}admin"),
             ("model", "engine", ports.engine, f"{place.engine_url}v1"),
             ("card", "shop", ports.shop, place.shop_url),
-            ("terminal", "api", ports.api, f"{api}api/docs"),
+            ("terminal", "api", ports.api, f"{api}openapi.json"),
         )
         return [
             {"icon": icon, "key": key, "url": url, "is_up": port in open_ports}
