@@ -11,34 +11,25 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from merlin.cli import language
 from merlin.cli.options import (
     DEFAULT,
-    AnswerTokens,
     AsJson,
-    Base,
-    Budget,
     ConfigPath,
-    Limit,
-    Yes,
     configuration,
 )
 from merlin.cli.output import print_json, print_table
 from merlin.core.errors import ConfigError, NotFound, Refused
 from merlin.core.i18n import text
-from merlin.core.messages import SamplingParams
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.rules import RULES, Rule, find_nearest
 from merlin.dataset.work_tree import Folder, find_folders, work_tree
-
-if TYPE_CHECKING:
-    from merlin.dataset.check import CheckedDataset
 
 _CURRENT_FOLDER = (Path(),)
 _PATHS = Annotated[
@@ -52,57 +43,28 @@ _FORMAT = Annotated[
     Literal["text", "json", "github"],
     typer.Option("--format", help="Output format of the findings."),
 ]
-_ASK_BASE = Annotated[
-    bool,
-    typer.Option(
-        "--ask-base", help="Ask the base model too, and report examples it already knows."
-    ),
-]
 # The result for one dataset: number of files, number of valid examples, findings.
 DatasetResult = tuple[int, int, list[Finding]]
-# Datasets for `--ask-base`: the path prefix, the checked dataset, and a filter of its paths.
-CheckedFolders = list[tuple[str, "CheckedDataset", Callable[[str], bool]]]
 
 app = typer.Typer()
 
 
 @app.command()
-def check(  # noqa: PLR0913 - each is an option of the command
+def check(
     paths: _PATHS = None,
     *,
     commit: _COMMIT = "",
     shape: _FORMAT = "text",
-    ask_base: _ASK_BASE = False,
-    base: Base = "",
-    limit: Limit = None,
-    answer_tokens: AnswerTokens = None,
-    budget: Budget = None,
-    yes: Yes = False,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
     """Check datasets; report problems with file, line and column; exit 1 on errors."""
     if commit and paths:
         raise ConfigError("paths and --commit together", "check-paths-or-commit")
-    checked: CheckedFolders | None = [] if ask_base else None
     if commit:
-        outcome = _combine(_check_commit(commit, config, checked))
+        outcome = _combine(_check_commit(commit, config))
     else:
-        outcome = check_paths(paths or _CURRENT_FOLDER, checked)
-    if checked is not None:
-        from merlin.cli.paid_questions import ask_bases
-
-        settings, datasets = configuration(config), [item[1:] for item in checked]
-        sampling = SamplingParams(most_tokens=answer_tokens)
-        by_dataset = ask_bases(
-            settings, datasets, sampling, base=base, limit=limit, budget=budget, yes=yes
-        )
-        found = [
-            finding
-            for findings, (prefix, *_) in zip(by_dataset, checked, strict=True)
-            for finding in _with_prefix(findings, prefix)
-        ]
-        outcome = replace(outcome, findings=[*outcome.findings, *found])
+        outcome = check_paths(paths or _CURRENT_FOLDER)
     shape = "json" if json else shape
     output = FORMATS[shape](outcome, language())
     if output:
@@ -111,13 +73,9 @@ def check(  # noqa: PLR0913 - each is an option of the command
         raise typer.Exit(1)
 
 
-def check_paths(paths: Iterable[Path], checked: CheckedFolders | None = None) -> CheckReport:
-    """Check the datasets at the given paths and return the result.
-
-    Checked datasets are appended to `checked`, which takes memory. Raises ConfigError if there is
-    no dataset.
-    """
-    return _combine(_check_folder(folder, checked) for folder in find_folders(paths))
+def check_paths(paths: Iterable[Path]) -> CheckReport:
+    """Check the datasets at the given paths. Raises ConfigError if there is no dataset."""
+    return _combine(map(_check_folder, find_folders(paths)))
 
 
 def _combine(results: Iterable[DatasetResult]) -> CheckReport:
@@ -130,14 +88,11 @@ def _combine(results: Iterable[DatasetResult]) -> CheckReport:
     )
 
 
-def _check_folder(folder: Folder, checked_folders: CheckedFolders | None) -> DatasetResult:
+def _check_folder(folder: Folder) -> DatasetResult:
     from merlin.dataset.check import check as check_dataset
 
     entries, read = work_tree(folder.path)
-    keeps_examples = checked_folders is not None
-    checked = check_dataset(folder.name, entries, read, keeps_examples=keeps_examples)
-    if checked_folders is not None:
-        checked_folders.append((folder.shown, checked, folder.holds))
+    checked = check_dataset(folder.name, entries, read, keeps_examples=False)
     findings = [finding for finding in checked.findings if folder.holds(finding.path)]
     files = sum(folder.holds(entry.path) for entry in entries)
     examples = sum(map(folder.holds, checked.good_paths()))
@@ -153,9 +108,7 @@ def _add_prefix(prefix: str, path: str) -> str:
     return escape_unprintable("/".join(filter(None, (prefix, path))))
 
 
-def _check_commit(
-    revision: str, path: Path, checked_folders: CheckedFolders | None
-) -> Iterator[DatasetResult]:
+def _check_commit(revision: str, path: Path) -> Iterator[DatasetResult]:
     from merlin.dataset.check import check as check_dataset
     from merlin.wiring.context import git_source
 
@@ -166,11 +119,8 @@ def _check_commit(
     commit = source.resolve(revision)
     for name in source.dataset_trees(commit):
         entries = source.entries(commit, name)
-        keeps_examples = checked_folders is not None
-        checked = check_dataset(name, entries, source.read, keeps_examples=keeps_examples)
+        checked = check_dataset(name, entries, source.read, keeps_examples=False)
         prefix = f"{directory}/{name}" if directory else name
-        if checked_folders is not None:
-            checked_folders.append((prefix, checked, lambda _: True))
         yield len(entries), checked.good, _with_prefix(checked.findings, prefix)
 
 

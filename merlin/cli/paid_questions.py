@@ -26,14 +26,10 @@ from merlin.training.prompt_check import (
     Base,
     PromptReport,
     VariantQueries,
-    base_queries,
-    find_known_examples,
 )
 from merlin.wiring.providers import model_client
 
 if TYPE_CHECKING:
-    from merlin.dataset.check import CheckedDataset
-    from merlin.dataset.finding import Finding
     from merlin.providers.base import ModelClient
 
 
@@ -174,31 +170,3 @@ def print_variants(
     print_message(legend, build=report.build, questions=report.questions)
     if report.left_out:
         print_message("prompt-left-out", count=report.left_out)
-
-
-def ask_bases(
-    config: Config,
-    datasets: Sequence[tuple[CheckedDataset, Callable[[str], bool]]],
-    sampling: SamplingParams,
-    *,
-    base: str,
-    limit: int | None,
-    budget: float | None,
-    yes: bool,
-) -> list[list[Finding]]:
-    """Return, for each dataset, findings of the examples that its base model already answers.
-
-    Each dataset comes with a filter of example paths. `base` replaces the recipes' base model; at
-    most `limit` examples of a dataset are asked. Raises the errors of `ask_all` and `choose_base`.
-    """
-    by_dataset = [base_queries(config, checked, holds, base, limit) for checked, holds in datasets]
-    variants = [variant for variant in by_dataset if variant]
-    for provider, model in dict.fromkeys(item.base for item in variants):
-        print_message("asking-base", provider=provider, model=model)
-    replies = iter(ask_all(config, variants, sampling, budget=budget, yes=yes))
-    return [
-        list(find_known_examples(checked.examples, next(replies), variant.model_id))
-        if variant
-        else []
-        for (checked, _), variant in zip(datasets, by_dataset, strict=True)
-    ]

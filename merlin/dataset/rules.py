@@ -266,8 +266,6 @@ messages:
   - assistant: Items in a row, and in they go.
 """,
     ),
-    # Without an example: what a base model knows depends on the model.
-    *_list_rules("", Severity.NOTE, known_to_base=""),
     *_list_rules(
         _JSONL,
         import_json='{"messages": [\n',

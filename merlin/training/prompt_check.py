@@ -9,7 +9,7 @@ counts as wrong: no model judges here. One variant is better than another if the
 differences between their answers exceeds twice its standard error.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from math import sqrt
@@ -22,12 +22,10 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.messages import Message, Usage
 from merlin.core.money import Price
 from merlin.dataset.builds import BUILDS, Build, select_whole_builds
-from merlin.dataset.check import CheckedDataset
-from merlin.dataset.example import Example, count_messages, normalise
-from merlin.dataset.finding import Finding, Severity, escape_unprintable
+from merlin.dataset.example import count_messages, normalise
 from merlin.dataset.near_questions import nearest_questions
 from merlin.dataset.spec import Recipe, SplitRule
-from merlin.dataset.split import TRAIN, split
+from merlin.dataset.split import TRAIN
 from merlin.dataset.verdicts import require_present_dataset
 from merlin.db.database import Database
 from merlin.db.tables import BUILD, SERVING
@@ -42,7 +40,7 @@ from merlin.training.models import (
     revoked_builds,
 )
 from merlin.training.promote import serving_rows
-from merlin.training.scores import Question, is_right, likeness, questions_of, score_answers
+from merlin.training.scores import Question, likeness, score_answers
 
 MIN_RIGHT_SHARE = 0.9  # share of right answers with which a prompt suffices
 MIN_QUESTIONS = SplitRule().min_test
@@ -285,48 +283,3 @@ def _decide(measurements: Sequence[tuple[VariantReport, list[float]]]) -> tuple[
     if abs(gain) <= margin:
         return "same", ahead
     return ("pays" if gain > 0 else "worse"), ahead
-
-
-KNOWN_TO_BASE = "known-to-base"
-
-
-def base_queries(
-    config: Config,
-    checked: CheckedDataset,
-    is_included: Callable[[str], bool],
-    named: str,
-    limit: int | None,
-) -> VariantQueries | None:
-    """Return a dataset's training examples as queries to its untuned base.
-
-    Only examples whose path `is_included` accepts, at most `limit`. None without settings, and if
-    the rule is off. Raises like `choose_base`.
-    """
-    spec = checked.spec
-    if spec is None or KNOWN_TO_BASE in spec.rules_off:
-        return None
-    base = choose_base(config, spec.recipe, named)
-    sides = split(checked.examples, spec.split)
-    conversations = {
-        example.id: example.with_system(spec.system)
-        for example in checked.examples
-        if sides[example.id] == TRAIN and is_included(example.path)
-    }
-    questions = questions_of(
-        [(name, conversations[name]) for name in sample_ids(list(conversations), limit)]
-    )
-    queries = [_query(question, question.messages) for question in questions]
-    return VariantQueries("prompt", *base, config.price(*base), queries)
-
-
-def find_known_examples(
-    examples: Sequence[Example], replies: Mapping[str, Reply], model: str
-) -> Iterator[Finding]:
-    """Yield findings for examples that an untuned base answers; `replies` by example id."""
-    for example in examples:
-        reply = replies.get(example.id)
-        if reply and is_right(reply.answer.text, example.answer):
-            arguments: dict[str, str | int] = {"model": escape_unprintable(model)}
-            yield Finding("", *example.question_mark, KNOWN_TO_BASE, Severity.NOTE, arguments).at(
-                example.path
-            )

@@ -1,8 +1,7 @@
-"""`merlin prompt-check` and `merlin check --ask-base`, on a repository and a provider over HTTP."""
+"""`merlin prompt-check`, on a repository and a provider over HTTP."""
 
 import json
 import os
-import shutil
 import signal
 
 import pytest
@@ -306,99 +305,3 @@ def _run(lab, request, *arguments):
     capsys = request.getfixturevalue("capsys")
     code = main([*arguments, "--config", str(lab.path)])
     return code, capsys.readouterr()
-
-
-# `merlin check --ask-base`.
-
-
-def ask_base(lab, run, *arguments):
-    """Return the exit code, the findings of the rule, and the output."""
-    path = str(lab.repository.folder)
-    code, captured = run("check", path, "--ask-base", "--json", *arguments)
-    findings = json.loads(captured.out)["findings"] if captured.out else []
-    return (
-        code,
-        [finding for finding in findings if finding["rule"] == "known-to-base"],
-        captured.err,
-    )
-
-
-def test_examples_known_to_the_base_are_reported(lab, run, count_questions, provider):
-    provider.behave(fixed_answer="Понятие 5 значит ответ 35, как известно.")
-    code, (finding,), output = ask_base(lab, run, "--yes")
-    assert (code, count_questions()) == (0, 36 - TESTS)
-    assert finding["path"].endswith("datasets/trial/examples/q5.yaml")
-    assert (finding["line"], finding["severity"]) == (2, "note")
-    assert "stand-in-base" in finding["message"]
-    assert "24 questions to ask. Estimated price: $" in output
-
-
-def test_unchanged_examples_are_not_asked_again(lab, run, count_questions):
-    ask_base(lab, run, "--yes")
-    assert ask_base(lab, run)[0] == 0
-    assert count_questions() == 36 - TESTS
-    lab.repository.example("trial", 3, answer="Другой ответ.")
-    code, _, _ = ask_base(lab, run)
-    assert (code, count_questions()) == (0, 36 - TESTS)  # the question is the same
-    path = lab.repository.folder / "datasets/trial/examples/q3.yaml"
-    path.write_text(path.read_text("utf-8").replace("Что значит", "Что же значит"), "utf-8")
-    code, _, output = ask_base(lab, run)
-    assert code == 1
-    assert "1 question to ask" in output
-    assert count_questions() == 36 - TESTS
-
-
-def test_conversation_of_two_datasets_is_asked_and_priced_once(lab, run, count_questions, provider):
-    provider.behave(fixed_answer="Понятие 5 значит ответ 35, как известно.")
-    datasets = lab.repository.folder / "datasets"
-    shutil.copytree(datasets / "trial", datasets / "other")
-    code, findings, output = ask_base(lab, run, "--yes")
-    assert (code, count_questions(), len(findings)) == (0, 36 - TESTS, 2)
-    assert "24 questions to ask" in output
-
-
-def test_only_named_examples_are_asked(lab, run, count_questions):
-    path = lab.repository.folder / "datasets/trial/examples/q7.yaml"
-    code, _ = run("check", str(path), "--ask-base", "--yes")
-    assert (code, count_questions()) == (0, 1)
-    code, _ = run("check", str(lab.repository.folder), "--ask-base", "--yes", "--limit", "3")
-    assert code == 0
-    assert 3 <= count_questions() <= 4
-
-
-def test_answers_of_a_base_can_be_limited_in_length(lab, run, count_questions, provider):
-    provider.behave(fixed_answer="Слово за словом. " * 50)
-    code, _, _ = ask_base(lab, run, "--yes", "--answer-tokens", "5")
-    assert (code, count_questions()) == (0, 36 - TESTS)
-    assert all(len(each["answer"].encode()) <= 20 for each in stored_lines(lab))
-
-
-def test_examples_of_a_commit_can_be_asked(lab, run, count_questions, provider):
-    provider.behave(fixed_answer="Понятие 5 значит ответ 35.")
-    code, captured = run("check", "--commit", "HEAD", "--ask-base", "--yes")
-    assert (code, count_questions()) == (0, 36 - TESTS)
-    assert "datasets/trial/examples/q5.yaml:2:5: note known-to-base" in captured.out
-
-
-def test_switched_off_rule_sends_no_request(lab, run, count_questions):
-    path = lab.repository.folder / "datasets/trial/dataset.yaml"
-    off = "check:\n  off: {known-to-base: We teach the style.}\n"
-    path.write_text(path.read_text("utf-8") + off, "utf-8")
-    assert ask_base(lab, run)[:2] == (0, [])
-    assert count_questions() == 0
-
-
-def test_budget_applies_to_all_datasets_together(lab, run, count_questions):
-    code, captured = run("check", str(lab.repository.folder), "--ask-base", "--budget", "0.01")
-    assert (code, count_questions()) == (1, 0)
-    assert "--budget" in captured.err
-
-
-def test_equal_questions_are_paid_once(lab, run, count_questions):
-    folder = lab.repository.folder / "datasets/trial/examples"
-    path = folder / "q5.yaml"
-    copy = path.read_text("utf-8").replace("35", "Совсем иначе")
-    (folder / "again5.yaml").write_text(copy, "utf-8")
-    code, _, output = ask_base(lab, run, "--yes")
-    assert (code, count_questions()) == (0, 36 - TESTS)
-    assert "24 questions to ask" in output

@@ -33,9 +33,8 @@ from tests.support.dataset_tree import (
 # Their examples take minutes or need a real git repository.
 LARGE = ("too-many-files", "too-many-bytes")
 BY_HAND = (*LARGE, "too-many-tokens", "unreadable", "wrong-value")
-# These need a model, a workbook or a compressed file: tests/cli/test_prompt_check.py,
-# test_import_workbook.py, test_import_lines.py.
-ELSEWHERE = ("known-to-base", "import-left-sheets", "import-no-value", "import-gzip")
+# These need a workbook or a compressed file: test_import_workbook.py, test_import_lines.py.
+ELSEWHERE = ("import-left-sheets", "import-no-value", "import-gzip")
 IMPORTED = [name for name, rule in RULES.items() if name.startswith("import-") and rule.example]
 ON_DISK = [name for name in RULES if name not in (*BY_HAND, *ELSEWHERE, *IMPORTED)]
 # Function that makes a finding -> position of the rule's name among its arguments.

@@ -15,7 +15,6 @@ asking-failed = { $count ->
         [one] { NUMBER($count) } question wasn't answered: { $reason }
        *[other] { NUMBER($count) } questions weren't answered. The first reason: { $reason }
     }
-asking-base = Asking { $model } ({ $provider }) what it knows without training.
 prompt-no-build = { $dataset } has no build yet. Commit the dataset, then run merlin build { $dataset }
 prompt-no-test = { $build } has no test questions. Mark examples with `split: test`, or set `split.test` in dataset.yaml.
 prompt-no-base = The base model { $model } doesn't follow prompts, and config.yaml names no other chat model. Name one: --base PROVIDER/MODEL

@@ -143,7 +143,6 @@ finding-reasoning = “{ $found }” marks a model's thoughts, and students woul
 finding-direction-mark = The invisible direction mark { $found }: what is read isn't what is written.
 finding-contact = An organisation's contact: { $found }. The model repeats it also when it changes.
 finding-invisible-letter = The invisible character { $found } in the text.
-finding-known-to-base = { $model } answers this right without being taught: the example costs training and adds nothing.
 finding-near-duplicate = Nearly the same question is already in { $other }.
 finding-near-leak = Nearly the same question is used for training in { $other }. This test measures memory more than knowledge.
 finding-own-system = The example has its own system message, but the model will be asked with the dataset's instructions.

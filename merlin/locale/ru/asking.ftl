@@ -17,7 +17,6 @@ asking-failed = { $count ->
         [few] Без ответа остались { NUMBER($count) } вопроса. Первая причина: { $reason }
        *[many] Без ответа осталось { NUMBER($count) } вопросов. Первая причина: { $reason }
     }
-asking-base = Спрашиваем { $model } ({ $provider }), что она знает без обучения.
 prompt-no-build = У набора { $dataset } ещё нет сборки. Сделайте коммит набора и выполните merlin build { $dataset }
 prompt-no-test = В сборке { $build } нет тестовых вопросов. Отметьте примеры строкой `split: test` или задайте `split.test` в dataset.yaml.
 prompt-no-base = Базовая модель { $model } не следует промпту, а другой модели для разговора в config.yaml нет. Назовите её: --base ПОСТАВЩИК/МОДЕЛЬ
