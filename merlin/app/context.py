@@ -24,7 +24,6 @@ from merlin.chat.grounding import PassageCache
 from merlin.chat.model_catalogue import General
 from merlin.config import Config
 from merlin.core.clock import Clock, utc_now
-from merlin.core.messages import Message
 from merlin.core.vocabulary import Vocabulary
 from merlin.course.catalogue import ActiveCourses
 from merlin.course.search import VersionCache
@@ -40,9 +39,6 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
-Conversations = Sequence[Sequence[Message]]
-# The answer of a model trained on these conversations to each question, "" if it does not know.
-Teach = Callable[[tuple[Conversations, Sequence[str]]], list[str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +66,6 @@ class Context:
     passages: PassageCache = field(default_factory=VersionCache)
     checker: EditChecker = field(default_factory=EditChecker)
     commit_wait_s: float = 5.0
-    teach: Teach | None = None
 
     async def read(
         self, act: Callable[Concatenate[Context, P], T], *args: P.args, **named: P.kwargs

@@ -250,13 +250,6 @@ class QuestionStatistics(Repository):
             for row in self.db.rows(query)
         ]
 
-    def newest_questions(self, dataset: str, limit: int) -> list[str]:
-        """Return the last questions of users with a valid consent, newest first."""
-        turns = self._about(TURN.select(TURN.question), dataset, date.min)
-        consented = turns.where(_has_consent() & TURN.format.in_(sorted(EXAMPLE_FORMATS)))
-        rows = self.db.rows(consented.order_by(TURN.id.desc()).limit(limit))
-        return [question for row in rows if (question := decrypt(self.db.cipher, row["question"]))]
-
     def list_liked(self, dataset: str, limit: int) -> list[RatedAnswer]:
         """Return liked answers that are not proposed as examples yet, newest first.
 

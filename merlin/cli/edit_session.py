@@ -31,7 +31,6 @@ from merlin.dataset.changes import Change, Changes, ChangeState, Edit
 from merlin.dataset.commit_message import Editor, local_editor
 from merlin.dataset.finding import Finding
 from merlin.dataset.preview import unified_diff
-from merlin.engine.trainers.recall import train_and_answer
 from merlin.wiring.context import make_cipher, open_migrated_database
 
 JsonObject = dict[str, object]
@@ -50,7 +49,7 @@ def edit_session(config: Config, notify: Notify = print_message) -> Iterator[Edi
     request_daemon(config, requests.fetch, notify_once)
     with open_migrated_database(config) as database:
         database.cipher = make_cipher(config, database)
-        ctx = Context(config=config, db=database, teach=train_and_answer)
+        ctx = Context(config=config, db=database)
         session = EditSession(ctx, Actor.operator(), notify_once)
         try:
             yield session

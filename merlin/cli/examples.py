@@ -19,10 +19,9 @@ from typing import Annotated
 
 import typer
 
-from merlin.app import answer_changes, changes, examples
+from merlin.app import changes, examples
 from merlin.app.actor import Actor
 from merlin.app.examples import ExampleView
-from merlin.cli import language
 from merlin.cli.daemon_requests import open_files_context
 from merlin.cli.edit_session import (
     EditSession,
@@ -41,7 +40,7 @@ from merlin.cli.options import (
     OnlyDataset,
     configuration,
 )
-from merlin.cli.output import print_json, print_message, print_table, record
+from merlin.cli.output import print_json, print_message, print_table
 from merlin.core.errors import ConfigError, NotFound, Refused
 from merlin.dataset.changes import Edit
 from merlin.dataset.example import question_preview, reword_example, write_turns
@@ -58,9 +57,6 @@ ExampleId = Annotated[
     typer.Argument(
         metavar="ID", help="The example's path under examples/ without .yaml, or DATASET/ID."
     ),
-]
-Preview = Annotated[
-    bool, typer.Option("--preview", help="Show which answers would change, without committing.")
 ]
 
 app = typer.Typer(
@@ -81,7 +77,6 @@ def add(  # noqa: PLR0913 - each is an option of the command
     ] = "",
     config: ConfigPath = DEFAULT,
     no_wait: NoWait = False,
-    preview: Preview = False,
     json: AsJson = False,
 ) -> None:
     """Add an example: a question with its answer, or a file with a whole conversation."""
@@ -94,7 +89,7 @@ def add(  # noqa: PLR0913 - each is an option of the command
         if path in existing_paths:
             raise Refused(f"{example_id} is there", "example-exists", example=example_id)
         edit = Edit(path, None, text)
-        _save_or_preview(session, dataset, edit, preview=preview, no_wait=no_wait, json=json)
+        _save(session, dataset, edit, no_wait=no_wait, json=json)
 
 
 @app.command()
@@ -108,7 +103,6 @@ def edit(  # noqa: PLR0913 - each is an option of the command
     dataset: OnlyDataset = None,
     config: ConfigPath = DEFAULT,
     no_wait: NoWait = False,
-    preview: Preview = False,
     json: AsJson = False,
 ) -> None:
     """Change an example: first question, last answer, tags, or the whole file in $EDITOR."""
@@ -123,13 +117,11 @@ def edit(  # noqa: PLR0913 - each is an option of the command
         elif has_changes:
             text = reword_example(current.text, question, answer, tag or None)
         else:
-            text = stack.enter_context(edit_in_editor(current.text or "", is_kept=preview))
+            text = stack.enter_context(edit_in_editor(current.text or ""))
         if text == current.text:
             raise Refused("nothing changed", "example-unchanged", example=current.id)
         edit = Edit(current.path, current.revision, text)
-        _save_or_preview(
-            session, current.dataset, edit, preview=preview, no_wait=no_wait, json=json
-        )
+        _save(session, current.dataset, edit, no_wait=no_wait, json=json)
 
 
 @app.command()
@@ -138,16 +130,13 @@ def rm(
     dataset: OnlyDataset = None,
     config: ConfigPath = DEFAULT,
     no_wait: NoWait = False,
-    preview: Preview = False,
     json: AsJson = False,
 ) -> None:
     """Delete an example."""
     with edit_session(configuration(config)) as session:
         current = _find_example(session, example, dataset)
         edit = Edit(current.path, current.revision, None)
-        _save_or_preview(
-            session, current.dataset, edit, preview=preview, no_wait=no_wait, json=json
-        )
+        _save(session, current.dataset, edit, no_wait=no_wait, json=json)
 
 
 @app.command()
@@ -261,10 +250,10 @@ def make_unreadable_file_error(path: Path, error: OSError) -> ConfigError:
 
 
 @contextmanager
-def edit_in_editor(text: str, *, is_kept: bool) -> Iterator[str]:
+def edit_in_editor(text: str) -> Iterator[str]:
     """Let the user edit a text in $VISUAL or $EDITOR, and yield what they wrote.
 
-    Its file is kept, and named, if the block fails or if `is_kept`. Raises ConfigError without a
+    Its file is kept, and named, if the block fails. Raises ConfigError without a
     terminal, Refused if the editor fails.
     """
     if not sys.stdin.isatty():
@@ -284,26 +273,20 @@ def edit_in_editor(text: str, *, is_kept: bool) -> Iterator[str]:
             signal.signal(signal.SIGINT, before)
         yield file_text(path)
     except BaseException:
-        is_kept = True
-        raise
-    finally:
-        if is_kept and path.exists() and path.read_bytes() != content:
+        if path.exists() and path.read_bytes() != content:
             print_message("example-text-kept", path=str(path))
         else:
             shutil.rmtree(path.parent)
+        raise
+    shutil.rmtree(path.parent)
 
 
-def _save_or_preview(
-    session: EditSession, dataset: str, edit: Edit, *, preview: bool, no_wait: bool, json: bool
-) -> None:
+def _save(session: EditSession, dataset: str, edit: Edit, *, no_wait: bool, json: bool) -> None:
     """Check an example's edit against its dataset, commit it, and print the result.
 
     Findings are printed to stderr. Raises Refused if one is an error; with `json` the result is
-    printed before. With `preview`, only show which answers would change.
+    printed before.
     """
-    if preview:
-        _show_answers(session, dataset, edit, json=json)
-        return
     files = changes.read_files(session.ctx, session.actor, dataset)
     checked = changes.check_edits(session.ctx, files, [edit])
     print_findings(checked.findings)
@@ -315,23 +298,3 @@ def _save_or_preview(
         raise Refused("findings", "change-has-errors")
     saved = session.finish(session.commit(dataset, [edit]), is_waiting=not no_wait)
     print_edit({**saved, **view, "example": example_id_of(edit.path)}, json=json)
-
-
-def _show_answers(session: EditSession, dataset: str, edit: Edit, *, json: bool) -> None:
-    """Show how an edit would change the answers to recently asked questions."""
-    ctx = session.ctx
-    plan = answer_changes.plan_comparison(ctx, session.actor, dataset)
-    comparison = answer_changes.compare_answers(ctx, *plan, [edit], language())
-    if json:
-        print_json(record(comparison))
-        return
-    if comparison.changes:
-        headings = ["page-example-question", "page-answers-before", "page-answers-after"]
-        print_table(
-            headings,
-            [[change.question, change.before, change.after] for change in comparison.changes],
-        )
-    key, counts = comparison.summary
-    print_message(key, **counts)
-    if comparison.is_estimate:
-        print_message("page-answers-estimate")

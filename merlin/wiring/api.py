@@ -11,7 +11,6 @@ from merlin.core.log import hide_secrets
 from merlin.core.server import READY, STOPPING, notify
 from merlin.core.webhook_signing import signing_key
 from merlin.db.writer import Store
-from merlin.engine.trainers.recall import train_and_answer
 from merlin.wiring import context
 from merlin.wiring.process import observe_process
 
@@ -47,7 +46,6 @@ def services_of(config: Config, store: Store) -> ApiServices:
         polled=gateway,
         answerers=answerers,
         bot_token=token,
-        teach=train_and_answer,
         hook_secrets={hook: _secrets(name) for hook, name in settings.hooks.credentials.items()},
     )
 

@@ -18,7 +18,6 @@ from merlin.core.log import get_logger
 from merlin.db.database import Database
 from merlin.db.processes import Heartbeats, Lead
 from merlin.db.writer import Store
-from merlin.engine.trainers.recall import train_and_answer
 from merlin.providers.documents import ChildReader, has_system_call_filter
 from merlin.providers.openai_chat import OpenAIAudio
 from merlin.wiring.context import create_chat_clients, make_cipher, open_checked_database
@@ -99,7 +98,6 @@ async def services_of(config: Config, database: Database) -> AsyncIterator[BotSe
             lead=lead,
             owner=read_owner(),
             answerers=answerers,
-            teach=train_and_answer,
             transcriber=transcriber,
             reader=ChildReader(chat.limits),
             webhook=(telegram.webhook_url, webhook_secret(token)) if is_webhook else None,

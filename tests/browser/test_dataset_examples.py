@@ -117,16 +117,6 @@ def draft_stack_and_open_queue(staff_visitor, dataset, view):
     return page
 
 
-def test_changed_answers_include_what_is_typed_in_the_open_example(staff_visitor, dataset):
-    page = draft_stack_and_open_queue(staff_visitor, dataset, PLAIN)
-    page.get_by_label("Ответ").fill("Касса магазина.")
-    page.get_by_role("button", name="Что изменится").click()
-    expect(page.get_by_role("region", name="Что изменится")).to_be_visible()
-    expect(find_drafts_bar(page)).to_contain_text("2 правки")
-    page.get_by_role("link", name="Что такое очередь?").click()
-    expect(page.get_by_label("Ответ")).to_have_value("Касса магазина.")
-
-
 def test_saving_includes_what_is_typed_in_the_open_example(staff_visitor, staff_site, dataset):
     page = draft_stack_and_open_queue(staff_visitor, dataset, DESKTOP)
     page.get_by_label("Ответ").fill("")

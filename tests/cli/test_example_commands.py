@@ -105,18 +105,6 @@ def test_interrupted_edit_that_waits_for_the_daemon_is_withdrawn(lab, tmp_path):
     assert count(lab) == before
 
 
-def test_preview_commits_nothing(lab, run_json, run):
-    arguments = ("--question", "Где тут новый выход?", "--answer", "Прямо.", "--preview")
-    before = count(lab)
-    assert run_json("example", "add", "trial", *arguments) == {
-        "asked": 0,
-        "changes": [],
-        "is_estimate": True,
-    }
-    assert "nothing to try the edit on" in run("example", "rm", "q1", "--preview")[1].err
-    assert count(lab) == before
-
-
 def test_edit_refused_by_the_repository_is_retried(lab, run_json, run):
     lab.tick("fetch")
     arguments = ("--question", "Где тут новый выход?", "--answer", "Прямо.")

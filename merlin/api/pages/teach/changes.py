@@ -30,7 +30,6 @@ from merlin.api.pages.page import (
 )
 from merlin.api.schema import MAX_ID, Hex, Name, Number
 from merlin.app import changes, examples, proposals, unanswered
-from merlin.app.answer_changes import AnswerChanges
 from merlin.app.changes import ChangeView, EditedSince, EditNotGood, Make, PreviewView, StaleEdit
 from merlin.app.examples import DatasetHeading
 from merlin.app.health import is_daemon_alive
@@ -54,15 +53,14 @@ def find_clashes(mine: Mapping[str, str], theirs: Mapping[str, str]) -> Clashes:
 class FormResult:
     """The result of a form besides a change: an error as a message and as `findings`.
 
-    `proof` is the checker's result for an edit, `answers` compares answers before and after;
-    `clashes` None: no concurrent edit; `may_allow`: the findings are personal data only.
+    `proof` is the checker's result for an edit; `clashes` None: no concurrent
+    edit; `may_allow`: the findings are personal data only.
     """
 
     wrong: str = ""
     proof: PreviewView | None = None
     clashes: Clashes | None = None
     findings: Sequence[Finding] = ()
-    answers: AnswerChanges | None = None
     may_allow: bool = False
 
 

@@ -41,7 +41,7 @@ from merlin.api.pages.teach.changes import (
 )
 from merlin.api.rest.changes import ExampleBody
 from merlin.api.schema import LINE, Name, Part
-from merlin.app import answer_changes, distil, drafts, examples, feedback
+from merlin.app import distil, drafts, examples, feedback
 from merlin.app.changes import EditNotGood
 from merlin.app.distil import DistilPlan
 from merlin.app.drafts import DraftNotGood, DraftView, PastedRow
@@ -476,22 +476,6 @@ async def save_drafts(listing: Listing, form: Annotated[ExampleForm, Form()]) ->
     except REFUSALS as error:
         return await listing.refuse(error)
     return seen_other(f"{base_of(name)}?changed={change.id}")
-
-
-@router.post("/datasets/{dataset}/examples/answers")
-async def compare_answers(listing: Listing, form: Annotated[ExampleForm, Form()]) -> Response:
-    """Return the list with the answers that the drafts and the open form would change."""
-    if wrong_page := await listing.draft_open(form):
-        return wrong_page
-    context, name = listing.context, listing.dataset.name
-    try:
-        edits = await context.read(drafts.list_edits, context.actor, name)
-        plan = await context.read(answer_changes.plan_comparison, context.actor, name)
-        compared = (context.services, *plan, edits, context.language)
-        answers = await asyncio.to_thread(answer_changes.compare_answers, *compared)
-    except REFUSALS as error:
-        return await listing.refuse(error)
-    return await listing.render(result=FormResult(answers=answers))
 
 
 @router.get("/datasets/{dataset}/examples/paste")
