@@ -41,6 +41,7 @@ from merlin.account.sign_ins import SignInMethod, SignIns
 from merlin.account.users import User, Users
 from merlin.app import users
 from merlin.app.actor import Actor
+from merlin.billing.quota import QuestionPack, QuestionPacks
 from merlin.config import load
 from merlin.config.shop import Format
 from merlin.core.clock import iso
@@ -346,7 +347,7 @@ def _sign_in_people(demo: Demo) -> None:
     with open_writing_context(config) as ctx:
         for number in PEOPLE.values():
             users.give_plan(ctx, Actor.operator(), number, "plus", 30)
-            users.give_questions(ctx, Actor.operator(), number, Format.TEXT, 100_000)
+            QuestionPacks(ctx.db).add(QuestionPack(number, Format.TEXT, 100_000, f"soak:{number}"))
 
 
 def _measure_usage(demo: Demo) -> Usage:

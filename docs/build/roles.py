@@ -12,7 +12,6 @@ MEANINGS = {
     Permission.PROMOTE: "make models live, pin and roll back",
     Permission.EDIT_TEXTS: "edit the bot's texts",
     Permission.USERS: "find people, give roles, block",
-    Permission.GIFTS: "give plans and gifts",
     Permission.REFUNDS: "refund payments",
 }
 

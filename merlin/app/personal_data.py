@@ -91,7 +91,7 @@ TRACES: tuple[PersonalData, ...] = (
     PersonalData(t.API_KEY, ids=("user_id",), secrets=("key_hash",)),
     PersonalData(t.ACCOUNT, ids=("user_id",), secrets=("password", "browsers")),
     PersonalData(t.QUOTA_USE, ids=("user_id",)),
-    PersonalData(t.QUOTA_GIFT, ids=("user_id",), names=("by_whom", "reason")),
+    PersonalData(t.QUESTION_PACK, ids=("user_id",)),
     PersonalData(t.TERM, ids=("user_id",), names=("by_whom",)),
     # The use of a code still counts.
     # Payments stay for the accounts, without the person.

@@ -9,7 +9,7 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.settlement import notify
 from merlin.app.shop import plan_titles
-from merlin.billing.quota import UNLIMITED, Gift, Plan, Quotas, plan_of, plans_for_sale
+from merlin.billing.quota import UNLIMITED, Plan, QuestionPack, Quotas, plan_of, plans_for_sale
 from merlin.billing.terms import Term, Terms, term_end
 from merlin.core.clock import in_zone, iso, zone_of
 from merlin.core.i18n import moment_argument
@@ -22,14 +22,14 @@ class CurrentPlan:
     """A person's effective plan, when it ends, and what follows it.
 
     `until` None: no end. `here` is the effective plan for a dataset, if a course has its own plans.
-    `gifts` are packs and gifts with questions left, `terms` all their terms, both newest first.
+    `packs` are packs with questions left, `terms` all their terms, both newest first.
     """
 
     plan: Plan
     until: datetime | None = None
     next_plan: Plan = UNLIMITED
     here: Plan
-    gifts: Sequence[Gift]
+    packs: Sequence[QuestionPack]
     terms: Sequence[Term]
 
 
@@ -38,11 +38,11 @@ def read_current_plan(ctx: Context, actor: Actor, dataset: str | None = None) ->
     now, terms = ctx.clock(), read_terms(ctx, actor)
     user = Users(ctx.db, ctx.clock).get_or_new(actor.user_id)
     plan = plan_of(ctx.plans, user.plans)
-    gifts = Quotas(ctx.db, ctx.bot_id, ctx.clock).gifts.list_all(actor.user_id)
+    packs = Quotas(ctx.db, ctx.bot_id, ctx.clock).packs.list_all(actor.user_id)
     found = CurrentPlan(
         plan=plan,
         here=plan_of(ctx.plans, user.plans, dataset),
-        gifts=[gift for gift in gifts if gift.remaining(now) > 0],
+        packs=[pack for pack in packs if pack.remaining(now) > 0],
         terms=terms,
     )
     until = term_end(terms, plan.name, now)

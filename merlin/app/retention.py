@@ -78,7 +78,7 @@ def _expired_rows(retention: Retention, now: datetime) -> Iterator[tuple[Table, 
         yield t.SESSION, unused & (t.SESSION.is_open == 0) & t.SESSION.id.not_in(_with_turns())
     if before := _before(now, retention.audit_days):
         yield t.AUDIT, t.AUDIT.at < before
-    uses = t.QUOTA_USE.gift_id.is_null() & (t.QUOTA_USE.at < _before(now, USES_DAYS))
+    uses = t.QUOTA_USE.pack_id.is_null() & (t.QUOTA_USE.at < _before(now, USES_DAYS))
     yield t.QUOTA_USE, uses
     yield t.GROUP_SETTING, t.GROUP_SETTING.gone_at < _before(now, GONE_DAYS)
     yield t.LEFT_BEHIND, t.LEFT_BEHIND.until < iso(now)

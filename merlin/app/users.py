@@ -1,4 +1,4 @@
-"""User administration: find, show, roles, blocks, plans, gifts, names, the audit log.
+"""User administration: find, show, roles, blocks, plans, packs, names, the audit log.
 
 Every grant and revocation is written to the audit log; the person is notified of those made by an
 admin. The operator at the command line may also act on their own account, and nobody is notified.
@@ -7,7 +7,6 @@ admin. The operator at the command line may also act on their own account, and n
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from merlin.account.accounts import Accounts, check_name, hash_new_password
 from merlin.account.api_keys import Scope
@@ -17,7 +16,7 @@ from merlin.app import accounts, models
 from merlin.app.accounts import NewKey, create_key
 from merlin.app.actor import Actor, missing_dataset
 from merlin.app.context import Context
-from merlin.billing.quota import Format, Gift, Left, Quotas, Source, get_plan, plan_of
+from merlin.billing.quota import Format, Left, QuestionPack, Quotas, Source, get_plan, plan_of
 from merlin.billing.terms import MAX_DAYS, Term, Terms
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Authority, Permission, Role
@@ -76,7 +75,7 @@ class UserDetails(UserView):
     zone: str
     terms_seen: str
     left: Mapping[Format, Left]
-    gifts: Sequence[Gift]
+    packs: Sequence[QuestionPack]
     consents: Sequence[Consent]
     entries: Sequence[AuditEntry]
 
@@ -123,7 +122,7 @@ def read_details(ctx: Context, actor: Actor, user_id: int) -> UserDetails:
         zone=user.zone or ctx.config.timezone,
         terms_seen=user.terms_seen,
         left=quotas.read_left(user_id, plan, zone),
-        gifts=quotas.gifts.list_all(user_id),
+        packs=quotas.packs.list_all(user_id),
         consents=Consents(ctx.db).list_answers(user_id),
         entries=list_audit(ctx, actor, person_reference(user_id), _ENTRIES),
     )
@@ -247,49 +246,18 @@ def set_plan(ctx: Context, actor: Actor, user_id: int, name: str) -> UserView:
     return get(ctx, actor, user_id)
 
 
-def give_plan(
-    ctx: Context, actor: Actor, user_id: int, name: str, days: int, once: str = ""
-) -> Term:
-    """Grant a plan for some days, starting when the same plan ends; once for each `once`.
+def give_plan(ctx: Context, actor: Actor, user_id: int, name: str, days: int) -> Term:
+    """Grant a plan for some days, starting when the same plan ends.
 
     Raises NotFound for an unknown plan, a pack, and an unknown person; Refused for the days.
     """
-    _require_user(ctx, actor, user_id, Permission.GIFTS)
-    plan = get_plan(ctx.plans, name)
+    _require_user(ctx, actor, user_id)
+    get_plan(ctx.plans, name)
     if not 1 <= days <= MAX_DAYS:
         raise Refused(f"a plan for {days} days", "bot-button-old")
-    terms, key = Terms(ctx.db, ctx.clock), f"gift:{once or secrets.token_hex(8)}"
-    is_new = terms.add(user_id, name, days, Source.GIFT, key, actor.name)
-    if is_new and not actor.is_operator:
-        arguments = {"ru": plan.title_in("ru"), "en": plan.title_in("en"), "days": days}
-        notices = Notices(ctx.db, ctx.clock)
-        notices.tell(str(user_id), "notice-plan-gift", arguments, once=f"term:{key}")
+    terms, key = Terms(ctx.db, ctx.clock), f"gift:{secrets.token_hex(8)}"
+    terms.add(user_id, name, days, Source.GIFT, key, actor.name)
     return next(each for each in terms.list_of_user(user_id) if each.key == key)
-
-
-def give_questions(
-    ctx: Context,
-    actor: Actor,
-    user_id: int,
-    kind: Format,
-    amount: int,
-    days: int | None = None,
-    reason: str = "",
-    once: str | None = None,
-) -> Gift:
-    """Grant extra questions, valid for `days`; once for each `once`.
-
-    Raises NotFound, Refused for an amount out of range.
-    """
-    _require_user(ctx, actor, user_id, Permission.GIFTS)
-    until = ctx.clock() + timedelta(days=days) if days else None
-    quotas = Quotas(ctx.db, ctx.bot_id, ctx.clock)
-    gift_id = quotas.gifts.give(Gift(user_id, kind, amount, actor.name, reason, until, once))
-    if not actor.is_operator:
-        arguments = {"what": {"key": f"pay-pack-{kind.value}", "arguments": {"count": amount}}}
-        notices = Notices(ctx.db, ctx.clock)
-        notices.tell(str(user_id), "notice-gift", arguments, once=f"gift:{once or gift_id}")
-    return next(each for each in quotas.gifts.list_all(user_id) if each.gift_id == gift_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

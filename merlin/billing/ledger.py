@@ -23,7 +23,7 @@ from merlin.billing.purchases import (
     PurchaseState,
     read_promise,
 )
-from merlin.billing.quota import Format, Gift, Gifts, Source
+from merlin.billing.quota import Format, QuestionPack, QuestionPacks, Source
 from merlin.billing.terms import Term, Terms, term_start
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
@@ -67,7 +67,7 @@ class Entry:
 
 
 def pack_key(grant_id: int, kind: Format) -> str:
-    """Return the key of the gift of a pack's questions of one format."""
+    """Return the key of a pack's questions of one format."""
     return f"grant:{grant_id}:{kind.value}"
 
 
@@ -195,7 +195,9 @@ class Ledger(Repository):
             until = None if lasts is None else now + lasts
             for kind, amount in promise.pack.items():
                 key = pack_key(grant_id, kind)
-                Gifts(self.db, self._clock).give(Gift(user_id, kind, amount, BY, "", until, key))
+                QuestionPacks(self.db, self._clock).add(
+                    QuestionPack(user_id, kind, amount, key, until)
+                )
         elif lasts is not None:
             terms, key = Terms(self.db, self._clock), f"grant:{grant_id}"
             starts = term_start(terms.list_of_user(user_id), promise.plan, now)
@@ -244,7 +246,7 @@ class Ledger(Repository):
         for kind, amount in purchase.order.promise.pack.items():
             kept = -(-amount * rest.minor // grant.amount.minor)
             key = pack_key(grant.entry_id, kind)
-            Gifts(self.db, self._clock).reduce(purchase.user_id, key, kept)
+            QuestionPacks(self.db, self._clock).reduce(purchase.user_id, key, kept)
         if not rest.minor:
             key, refers = f"revocation:{grant.entry_id}", grant.entry_id
             self._add(purchase, key, EntryKind.REVOCATION, rest, refers=refers)

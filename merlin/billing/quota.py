@@ -5,14 +5,14 @@ are added to the effective plan.
 
 A question is reserved when it arrives, charged with its answer and released if it fails. The use
 is never stored as a number: it is counted from the rows of questions. A question beyond the plan's
-quota is taken from a gift. Day and month are those of the person's time zone at the time of the
+quota is taken from a pack. Day and month are those of the person's time zone at the time of the
 question; each row stores both, so that travelling or a change of zone counts no question twice and
 omits none.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -23,12 +23,11 @@ from pydantic import computed_field
 
 from merlin.config.shop import Allowance, Format, Plan
 from merlin.core.clock import Clock, iso, start_of_day, utc_now
-from merlin.core.errors import NotFound, Refused
+from merlin.core.errors import NotFound
 from merlin.core.i18n import format_number, text
 from merlin.core.views import INTERNAL, described
-from merlin.db.audit import Audit, person_reference
 from merlin.db.database import BotRepository, Database, Repository, lock_user, transaction
-from merlin.db.tables import QUOTA_GIFT, QUOTA_USE
+from merlin.db.tables import QUESTION_PACK, QUOTA_USE
 from merlin.db.values import RowMap
 
 __all__ = ["Allowance", "Format", "Plan"]
@@ -139,10 +138,6 @@ def plans_for_sale(plans: Sequence[Plan]) -> list[Plan]:
     return [plan for plan in plans if plan.is_sold]
 
 
-# Above any useful number, below the limit of a database.
-MAX_GIFT = 1_000_000
-
-
 class Period(StrEnum):
     """The period of an allowance."""
 
@@ -173,38 +168,35 @@ class Left:
         "Period of `limit`: day or month, whichever has fewer questions left."
     )
     resets_at: datetime
-    gifts: int = 0
+    packs: int = 0
 
     @computed_field(  # type: ignore[prop-decorator]
-        description="Remaining questions including gifts; null if unlimited."
+        description="Remaining questions including packs; null if unlimited."
     )
     @property
     def remaining(self) -> int | None:
-        """Return how many more questions may be asked now, including gifts; None: any number."""
-        return None if self.limit is None else max(self.limit - self.used, 0) + self.gifts
+        """Return how many more questions may be asked now, including packs; None: any number."""
+        return None if self.limit is None else max(self.limit - self.used, 0) + self.packs
 
 
 @dataclass(frozen=True, slots=True)
-class Gift:
-    """A number of questions of a format in addition to the plan.
+class QuestionPack:
+    """A number of bought questions of a format in addition to the plan.
 
-    `by` as in the audit log; `key` makes a gift unique ("update:17"). `expires_at` None: it does
-    not expire. Id, time and use are set once it is stored.
+    `key` is its grant's. `expires_at` None: it does not expire. Id and use are set once it is
+    stored.
     """
 
     user_id: int
     kind: Format
     amount: int
-    by: str
-    reason: str = ""
+    key: str
     expires_at: datetime | None = None
-    key: str | None = None
-    gift_id: int = 0
-    at: datetime | None = None
+    pack_id: int = 0
     used: int = 0
 
     def remaining(self, now: datetime) -> int:
-        """Return the remaining questions of a gift, none after its end."""
+        """Return the remaining questions of a pack, none after its end."""
         is_open = self.expires_at is None or self.expires_at > now
         return self.amount - self.used if is_open else 0
 
@@ -222,7 +214,7 @@ def today(now: datetime, zone: tzinfo) -> Today:
 
 
 def compute_left(
-    kind: Format, allowance: Allowance, used: tuple[int, int], now: Today, gifts: int = 0
+    kind: Format, allowance: Allowance, used: tuple[int, int], now: Today, packs: int = 0
 ) -> Left:
     """Return the remaining quota of one format: of day or month, whichever has less left.
 
@@ -240,85 +232,70 @@ def compute_left(
         limit=month if is_monthly else day,
         period=Period.MONTH if is_monthly else Period.DAY,
         resets_at=now.month_ends if is_monthly else now.day_ends,
-        gifts=gifts,
+        packs=packs,
     )
 
 
-class Gifts(Repository):
-    """One row for each gift; its use is counted from the uses."""
+class QuestionPacks(Repository):
+    """One row for each pack; its use is counted from the uses."""
 
     @transaction
-    def give(self, gift: Gift) -> int:
-        """Store a gift, write it to the audit log, return its id; a gift of the same key is kept.
-
-        Raises Refused if the amount is not 1 to MAX_GIFT.
-        """
-        if not 1 <= gift.amount <= MAX_GIFT:
-            raise Refused(f"a gift of {gift.amount}", "quota-gift-amount", most=MAX_GIFT)
-        values = {"format": gift.kind.value, "amount": gift.amount, "reason": gift.reason}
-        gift = replace(gift, key=gift.key or None, at=self._clock())
-        row = _GIFTS.write(gift, but=("gift_id", "used"))
-        same = QUOTA_GIFT.select(QUOTA_GIFT.id).where(QUOTA_GIFT.key == row["key"])
-        if row["key"]:
-            is_new = self.db.add_new(QUOTA_GIFT, row)
-            gift_id = int(self.db.value(same))
-        else:
-            is_new, gift_id = True, self.db.add(QUOTA_GIFT, row)
-        if is_new:
-            whose = person_reference(gift.user_id)
-            Audit(self.db, self._clock).note(gift.by, "quota.gift", whose, values)
-        return gift_id
+    def add(self, pack: QuestionPack) -> None:
+        """Store a pack; one of the same key is kept."""
+        self.db.add_new(QUESTION_PACK, _PACKS.write(pack, but=("pack_id", "used")))
 
     def reduce(self, user_id: int, key: str, amount: int) -> None:
-        """Leave `amount` questions of a gift, at least those used; one without any ends now.
+        """Leave `amount` questions of a pack, at least those used; one without any ends now.
 
         Call it within a transaction.
         """
         now = self._clock()
-        for gift in (each for each in self.list_all(user_id) if each.key == key):
-            ends = {"expires_at": iso(min(now, gift.expires_at or now))}
-            values = {"amount": max(amount, gift.used)} if amount else ends
-            self.db.update(QUOTA_GIFT, QUOTA_GIFT.id == gift.gift_id, **values)
+        for pack in (each for each in self.list_all(user_id) if each.key == key):
+            ends = {"expires_at": iso(min(now, pack.expires_at or now))}
+            values = {"amount": max(amount, pack.used)} if amount else ends
+            self.db.update(QUESTION_PACK, QUESTION_PACK.id == pack.pack_id, **values)
 
-    def open_gift(self, user_id: int, kind: Format) -> int | None:
-        """Return the gift to use next: the one with questions left that ends first."""
-        rows = self.db.rows(self._open(user_id).where(QUOTA_GIFT.format == kind.value))
+    def find_open(self, user_id: int, kind: Format) -> int | None:
+        """Return the pack to use next: the one with questions left that ends first."""
+        rows = self.db.rows(self._open(user_id).where(QUESTION_PACK.format == kind.value))
         first = min(rows, key=lambda row: (row["expires_at"] or "~", row["id"]), default=None)
         return None if first is None else int(first["id"])
 
     def count_unused(self, user_id: int) -> Mapping[Format, int]:
-        """Return the remaining questions of each format in valid gifts."""
+        """Return the remaining questions of each format in valid packs."""
         sums = Counter[Format]()
         for row in self.db.rows(self._open(user_id)):
             sums[Format(row["format"])] += row["amount"] - int(row["used"])
         return sums
 
     def _open(self, user_id: int) -> Select:
-        is_open = QUOTA_GIFT.expires_at.is_null() | (QUOTA_GIFT.expires_at > iso(self._clock()))
-        return _gifts(user_id).where(is_open).having(QUOTA_GIFT.amount > _GIFTS_USED)
+        is_open = QUESTION_PACK.expires_at.is_null() | (
+            QUESTION_PACK.expires_at > iso(self._clock())
+        )
+        return _select_packs(user_id).where(is_open).having(QUESTION_PACK.amount > _PACKS_USED)
 
-    def list_all(self, user_id: int) -> list[Gift]:
-        """Return every gift of the person, newest first, including expired ones."""
-        return _GIFTS.read_all(self.db, _gifts(user_id).order_by(QUOTA_GIFT.id.desc()))
-
-
-_GIFTS = RowMap(Gift, columns={"gift_id": "id", "kind": "format", "by": "by_whom"})
-_GIFTS_USED: Any = fn.COUNT(QUOTA_USE.id)
+    def list_all(self, user_id: int) -> list[QuestionPack]:
+        """Return every pack of the person, newest first, including expired ones."""
+        return _PACKS.read_all(self.db, _select_packs(user_id).order_by(QUESTION_PACK.id.desc()))
 
 
-def _gifts(user_id: int) -> Select:
-    """Return the SELECT of a person's gifts, each with its use."""
-    is_use = (QUOTA_USE.gift_id == QUOTA_GIFT.id) & (QUOTA_USE.state != UseState.RETURNED.value)
-    gifts = QUOTA_GIFT.select(*QUOTA_GIFT.every(), _GIFTS_USED.alias("used"))
-    joined = gifts.join(QUOTA_USE, JOIN.LEFT_OUTER, on=is_use)
-    return joined.where(QUOTA_GIFT.user_id == user_id).group_by(QUOTA_GIFT.id)
+_PACKS = RowMap(QuestionPack, columns={"pack_id": "id", "kind": "format"})
+_PACKS_USED: Any = fn.COUNT(QUOTA_USE.id)
+
+
+def _select_packs(user_id: int) -> Select:
+    """Return the SELECT of a person's packs, each with its use."""
+    is_use = (QUOTA_USE.pack_id == QUESTION_PACK.id) & (QUOTA_USE.state != UseState.RETURNED.value)
+    packs = QUESTION_PACK.select(*QUESTION_PACK.every(), _PACKS_USED.alias("used"))
+    joined = packs.join(QUOTA_USE, JOIN.LEFT_OUTER, on=is_use)
+    return joined.where(QUESTION_PACK.user_id == user_id).group_by(QUESTION_PACK.id)
 
 
 # Executed for every question: as plain statements they take a tenth of the time.
 _FIND = "SELECT state FROM quota_use WHERE bot_id = ? AND update_id = ?"
 _USES = """
 SELECT format, SUM(CASE WHEN day = ? THEN 1 ELSE 0 END), COUNT(*) FROM quota_use
-WHERE user_id = ? AND month = ? AND scope = ? AND gift_id IS NULL AND state <> 'returned'
+WHERE user_id = ? AND month = ? AND scope = ? AND pack_id IS NULL AND state <> 'returned'
 GROUP BY format
 """
 # Use before the person deleted all data, see `merlin.billing.tombstones`.
@@ -328,10 +305,10 @@ WHERE mark = ? AND month = ? AND until > ?
 """
 _TAKE = """
 INSERT INTO quota_use
-(bot_id, update_id, user_id, format, state, gift_id, scope, day, month, at)
+(bot_id, update_id, user_id, format, state, pack_id, scope, day, month, at)
 VALUES (?, ?, ?, ?, 'reserved', ?, ?, ?, ?, ?)
 ON CONFLICT (bot_id, update_id) DO UPDATE SET user_id = excluded.user_id,
-format = excluded.format, state = excluded.state, gift_id = excluded.gift_id,
+format = excluded.format, state = excluded.state, pack_id = excluded.pack_id,
 scope = excluded.scope, day = excluded.day, month = excluded.month, at = excluded.at
 """
 # No question counted this day and this month.
@@ -351,19 +328,19 @@ UPDATE quota_use SET state = ? WHERE bot_id = ? AND update_id = ? AND state = 'r
 class Quotas(BotRepository):
     """The questions asked through one bot; the quota applies to all bots together.
 
-    With a cipher, the use before the deletion of all data still counts. `gifts` are the extra
+    With a cipher, the use before the deletion of all data still counts. `packs` are the extra
     questions.
     """
 
     def __init__(self, db: Database, bot_id: int, clock: Clock = utc_now) -> None:
         super().__init__(db, bot_id, clock)
-        self.gifts = Gifts(db, clock)
+        self.packs = QuestionPacks(db, clock)
 
     @transaction
     def reserve(
         self, user_id: int, update_id: int, kind: Format, plan: Plan, zone: tzinfo
     ) -> Left | None:
-        """Reserve one question of the plan, or else of a gift; once for an update.
+        """Reserve one question of the plan, or else of a pack; once for an update.
 
         If neither has any left, the result says why and until when. A question that was released or
         refused is checked again. With UNLIMITED nothing is counted.
@@ -377,14 +354,14 @@ class Quotas(BotRepository):
                 self.db.sql(_REFRESH, iso(self._clock()), self._bot_id, update_id)
                 return None
         now, allowance = today(self._clock(), zone), allowance_of(plan, kind)
-        scope, gift_id = scope_of(plan), None
+        scope, pack_id = scope_of(plan), None
         used = self._read_used(user_id, now, scope) if is_limited(allowance) else {}
         left = compute_left(kind, allowance, used.get(kind, _UNUSED), now)
         if left.remaining == 0:
-            gift_id = self.gifts.open_gift(user_id, kind)
-            if gift_id is None:
+            pack_id = self.packs.find_open(user_id, kind)
+            if pack_id is None:
                 return left
-        use = (self._bot_id, update_id, user_id, kind.value, gift_id, scope)
+        use = (self._bot_id, update_id, user_id, kind.value, pack_id, scope)
         self.db.sql(_TAKE, *use, now.day, now.month, iso(self._clock()))
         return None
 
@@ -410,10 +387,10 @@ class Quotas(BotRepository):
         """Return the remaining quota of every format."""
         now = today(self._clock(), zone)
         used = self._read_used(user_id, now, scope_of(plan))
-        gifts = self.gifts.count_unused(user_id)
+        packs = self.packs.count_unused(user_id)
         return {
             kind: compute_left(
-                kind, allowance_of(plan, kind), used.get(kind, _UNUSED), now, gifts.get(kind, 0)
+                kind, allowance_of(plan, kind), used.get(kind, _UNUSED), now, packs.get(kind, 0)
             )
             for kind in Format
         }

@@ -55,7 +55,7 @@ class Tombstones(Repository):
         """Return what the plan covered in the person's newest day and month, by format."""
         paid = (
             (QUOTA_USE.user_id == user_id)
-            & QUOTA_USE.gift_id.is_null()
+            & QUOTA_USE.pack_id.is_null()
             & (QUOTA_USE.scope == "")
             & (QUOTA_USE.state != UseState.RETURNED.value)
         )

@@ -1,4 +1,4 @@
-"""`merlin users`: people, their roles, plans and gifts; their user names, passwords and API keys.
+"""`merlin users`: people, their roles and plans; their user names, passwords and API keys.
 
 User names and passwords are for people without Telegram.
 """
@@ -13,7 +13,7 @@ from merlin.account.accounts import LAST_ID
 from merlin.account.api_keys import Scope
 from merlin.app import users
 from merlin.app.users import UserDetails, UserView
-from merlin.billing.quota import Format, Gift, questions_text
+from merlin.billing.quota import QuestionPack
 from merlin.billing.terms import MAX_DAYS
 from merlin.cli import language
 from merlin.cli.options import (
@@ -44,7 +44,7 @@ PersonId = Annotated[
     int, typer.Argument(metavar="USER", min=1, max=LAST_ID, help="Telegram ID of the person.")
 ]
 
-app = typer.Typer(name="users", no_args_is_help=True, help="People: roles, blocks, plans, gifts.")
+app = typer.Typer(name="users", no_args_is_help=True, help="People: roles, blocks, plans.")
 
 
 @app.command("list")
@@ -91,7 +91,7 @@ def _row(user: dict[str, Any]) -> dict[str, Any]:
 
 @app.command()
 def show(user: PersonId, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
-    """Show a person: role, plan, questions left, gifts, consents."""
+    """Show a person: role, plan, questions left, packs, consents."""
     with read_context(config) as (ctx, actor):
         details = _user_details_record(users.read_details(ctx, actor, user))
     if json:
@@ -100,10 +100,10 @@ def show(user: PersonId, config: ConfigPath = DEFAULT, json: AsJson = False) -> 
     row = _row(details)
     print_pairs({name: row[name] for name in (*LIST_COLUMNS.split(), "zone")}, "account-col")
     balances = [{"format": kind, **balance} for kind, balance in details["left"].items()]
-    columns = "format=format:format used limit gifts resets=resets_at"
+    columns = "format=format:format used limit packs resets=resets_at"
     print_list(balances, columns, json=False, prefix="account-col", limit=_format_limit)
-    columns = "at format=format:format amount used until=expires_at by reason"
-    print_list(details["gifts"], columns, json=False, prefix="account-col")
+    columns = "format=format:format amount used until=expires_at"
+    print_list(details["packs"], columns, json=False, prefix="account-col")
 
 
 def _user_details_record(user: UserDetails) -> dict[str, Any]:
@@ -116,13 +116,13 @@ def _user_details_record(user: UserDetails) -> dict[str, Any]:
             kind.value: record(balance, kind="") | {"remaining": balance.remaining}
             for kind, balance in user.left.items()
         },
-        "gifts": [_gift_record(gift) for gift in user.gifts],
+        "packs": [_pack_record(pack) for pack in user.packs],
         "consents": [record(consent) for consent in user.consents],
     }
 
 
-def _gift_record(gift: Gift) -> dict[str, Any]:
-    return record(gift, gift_id="gift", kind="format", user_id="", key="")
+def _pack_record(pack: QuestionPack) -> dict[str, Any]:
+    return record(pack, pack_id="pack", kind="format", user_id="", key="")
 
 
 def _format_limit(balance: dict[str, Any]) -> str:
@@ -196,26 +196,6 @@ def plan(
         users.set_plan(ctx, actor, user, name)
     values = {"user": user, "plan": name}
     print_result(values, "account-did-plan", json=json, user=str(user), plan=name)
-
-
-@app.command()
-def gift(
-    user: PersonId,
-    kind: Annotated[Format, typer.Argument(metavar="FORMAT", help="The format of questions.")],
-    amount: Annotated[int, typer.Argument(help="Number of questions.")],
-    days: Annotated[
-        int | None, typer.Option(min=1, max=36_500, help="Days until they expire.")
-    ] = None,
-    reason: Annotated[str, typer.Option(help="Reason, for the activity log.")] = "",
-    config: ConfigPath = DEFAULT,
-    json: AsJson = False,
-) -> None:
-    """Give extra questions, which are used once the plan's limit is reached."""
-    with write_context(config) as (ctx, actor):
-        values = _gift_record(users.give_questions(ctx, actor, user, kind, amount, days, reason))
-    until = format_cell(values["expires_at"]) or 0
-    what = questions_text(kind, amount, language())
-    print_result(values, "account-did-gift", json=json, user=str(user), what=what, until=until)
 
 
 UserId = Annotated[

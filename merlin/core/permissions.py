@@ -31,7 +31,6 @@ class Permission(StrEnum):
     PROMOTE = "promote"
     EDIT_TEXTS = "edit_texts"
     USERS = "users"
-    GIFTS = "gifts"
     REFUNDS = "refunds"
 
 

@@ -111,9 +111,9 @@ ROLE_GRANT = _table("role_grant", "id user_id role scope by_whom at revoked_at")
 AUDIT = _table("audit", "id at by_whom action target arguments")
 CONSENT = _table("consent", "id user_id kind text_version given_at revoked_at")
 QUOTA_USE = _table(
-    "quota_use", "id bot_id update_id user_id format state gift_id scope day month at"
+    "quota_use", "id bot_id update_id user_id format state pack_id scope day month at"
 )
-QUOTA_GIFT = _table("quota_gift", "id user_id format amount expires_at by_whom reason key at")
+QUESTION_PACK = _table("question_pack", "id user_id format amount expires_at key")
 
 ERRAND = _table(
     "errand", "bot_id request_id chat_id message_id update_id back", key="bot_id request_id"

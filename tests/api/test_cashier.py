@@ -42,7 +42,7 @@ def test_fifty_concurrent_duplicate_notifications_grant_once(shop):
     assert {status for responses in statuses for status in responses} == {200}
     shop.wait_for_state(order_id, "paid")
     assert shop.count_grants(order_id) == 1
-    assert len(Quotas(shop.db, shop.bot_id).gifts.list_all(anna.user_id)) == 1
+    assert len(Quotas(shop.db, shop.bot_id).packs.list_all(anna.user_id)) == 1
     assert anna.notice_keys == ["notice-paid"]
 
 

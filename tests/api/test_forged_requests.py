@@ -9,7 +9,7 @@ from merlin.core.network import is_in_networks
 pytestmark = pytest.mark.functional
 
 ELSEWHERE = {"X-Forwarded-For": "203.0.113.7"}
-BILLING = ("purchase", "ledger", "plan_term", "refund", "quota_gift", "notice")
+BILLING = ("purchase", "ledger", "plan_term", "refund", "question_pack", "notice")
 
 
 def notification_body(event="payment.succeeded", **changes):

@@ -70,7 +70,7 @@ def test_paying_a_paid_order_creates_no_payment(shop):
     response = anna.pay(order_id)
     assert (response.status_code, response.json()["pay_url"]) == (200, "")
     assert len(shop.payments_of(order_id)) == 1
-    assert anna.http.get("/api/user/usage").json()["formats"]["voice"]["gifts"] == 10
+    assert anna.http.get("/api/user/usage").json()["formats"]["voice"]["packs"] == 10
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ import pytest
 
 from merlin.account.users import Users
 from merlin.api.schema import cursor_after
-from merlin.billing.quota import Quotas
 from merlin.core.permissions import Role
 from merlin.db.audit import Audit
 from merlin.db.notices import Notices
@@ -126,13 +125,3 @@ def test_invalid_search_values_are_refused(admin):
     assert admin.get("/admin/users", params={"cursor": cursor_after(1)}).status_code == 422
     assert admin.get(f"/admin/users/{2**53}").status_code in (404, 422)
     assert list_shown(admin.get("/admin/users", params={"query": "%"})) == []
-
-
-def test_gift_form_is_given_once_and_again_with_another_amount(site, admin):
-    address = f"/admin/users/{ANNA}"
-    form = {"once": "0" * 32, "kind": "text", "days": 30}
-    for amount in (5, 5, 7):
-        answer = admin.post(f"{address}/gifts", data={**form, "amount": amount})
-        assert answer.headers["location"] == f"{address}?said=given"
-    gifts = Quotas(site.db, 0).gifts.list_all(ANNA)
-    assert sorted(gift.amount for gift in gifts) == [5, 7]

@@ -10,7 +10,7 @@ import pytest
 from merlin.account.accounts import Accounts
 from merlin.account.users import ERASED, User, Users
 from merlin.app.personal_data import AUTHORS, TRACES, PersonalRecords
-from merlin.billing.quota import Allowance, Format, Gift, Left, Quotas
+from merlin.billing.quota import Allowance, Format, Left, Quotas
 from merlin.core.clock import iso
 from merlin.db import tables
 from merlin.db.audit import Audit, person_reference
@@ -130,7 +130,7 @@ def make_value(cipher, table, column, user_id, *, is_number):
         "commit_sha": SHA,
         "sha": SHA,
         "text_digest": "d",
-        "gift_id": None,
+        "pack_id": None,
     }
     values |= dict.fromkeys(("target", "reviewed_by"), f"user:{user_id}")
     values |= dict.fromkeys(("arguments", "result"), document)
@@ -148,7 +148,7 @@ def insert_person(database, cipher, user_id):
         row = {
             column: make_value(cipher, table, column, user_id, is_number=is_number)
             for column, is_number in column_types(database, table.__name__).items()
-            if column not in {"id", "gift_id"} or (column == "id" and not is_number)
+            if column not in {"id", "pack_id"} or (column == "id" and not is_number)
         }
         if table in {TURN, RATING}:
             row |= {"session_id": 1} if table is TURN else {"turn_id": 1}
@@ -253,7 +253,6 @@ def test_rows_of_others_that_a_person_decided_about_are_not_counted(
     database, cipher, people, clock
 ):
     insert_person(database, cipher, BORIS)
-    Quotas(database, BOT, clock).gifts.give(Gift(BORIS, Format.TEXT, 3, f"user:{ANNA}"))
     for table, column in ((PROPOSAL, "reviewed_by"), (ROLE_GRANT, "by_whom")):
         database.change(table.update({column: f"user:{ANNA}"}))
     assert people.count(ANNA) == {}

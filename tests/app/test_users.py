@@ -11,7 +11,6 @@ from merlin.account.users import User, Users
 from merlin.app import accounts, sign_in, users
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.billing.quota import Format
 from merlin.config.shop import Pack
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Authority, Role
@@ -61,7 +60,6 @@ def test_only_admins_can_see_and_change_users(ctx, actor):
         partial(users.unblock, ctx, actor, ANNA),
         partial(users.set_plan, ctx, actor, ANNA, "full"),
         partial(users.give_plan, ctx, actor, ANNA, "full", 3),
-        partial(users.give_questions, ctx, actor, ANNA, Format.TEXT, 5),
         partial(users.add_account, ctx, actor, "clara", ""),
         partial(users.set_name, ctx, actor, ANNA, "clara"),
         partial(users.set_password, ctx, actor, "clara"),
@@ -111,16 +109,6 @@ def test_later_pages_of_a_search_go_on_where_the_first_ended(ctx):
     pages = [users.list_users(ctx, ADMIN, "anna", offset, 1).users for offset in range(4)]
     found = [user.id for page in pages for user in page]
     assert (found[0], sorted(found)) == (ANNA, [ANNA, BORIS, VERA])
-
-
-def test_gifts_of_one_key_are_given_and_notified_once(ctx):
-    for _ in range(2):
-        perform(ctx, users.give_questions, ADMIN, ANNA, Format.TEXT, 5, 30, once="update:7")
-        term = perform(ctx, users.give_plan, ADMIN, ANNA, "full", 3, "update:8")
-    details = users.read_details(ctx, ADMIN, ANNA)
-    assert (len(details.gifts), details.terms, term.plan) == (1, ["full"], "full")
-    notice_keys = sorted(notice.key for notice in Notices(ctx.db).list_newest(str(ANNA), 5))
-    assert notice_keys == ["notice-gift", "notice-plan-gift"]
 
 
 def test_default_plan_is_stored_as_no_plan(ctx):

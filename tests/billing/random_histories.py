@@ -1,7 +1,7 @@
 """Random actions of one customer from a seed, and a model of what the database shall hold then.
 
 The customer orders, pays late, twice or out of order, gives up, gets refunds in parts, asks
-questions, gets gifts and changes time zones; the clock jumps in both
+questions, gets packs and changes time zones; the clock jumps in both
 directions. `check` compares the database with the model: `tests/billing` for a hundred histories,
 `bench/billing.py` for ten thousand.
 """
@@ -16,12 +16,19 @@ from math import ceil
 from merlin.account.users import User
 from merlin.app.settlement import expire
 from merlin.billing.purchases import PurchaseState
-from merlin.billing.quota import Format, Gift, Quotas, Source, allowance_of, plan_of, scope_of
+from merlin.billing.quota import (
+    Format,
+    Quotas,
+    Source,
+    allowance_of,
+    plan_of,
+    scope_of,
+)
 from merlin.config.shop import PaymentsConfig, YooKassaConfig
 from merlin.core.clock import zone_of
 from merlin.core.errors import Refused
 from merlin.providers.payments import Status
-from tests.billing.plan_shop import PLAN_SETTINGS, STARS, YOOKASSA
+from tests.billing.plan_shop import PLAN_SETTINGS, STARS, YOOKASSA, add_pack
 from tests.support.plan_config import make_plans
 
 BOT = 4242
@@ -61,7 +68,7 @@ class Use:
     scope: str
     day: str
     month: str
-    gift_id: int | None
+    pack_id: int | None
     state: str = "reserved"
 
 
@@ -75,7 +82,7 @@ class History:
         self.user_id = user_id
         self.quotas = Quotas(shop.db, BOT, shop.clock)
         self.zone = zone_of(rng.choice(ZONES))
-        self.orders, self.payments, self.uses, self.gifts = [], [], {}, {}
+        self.orders, self.payments, self.uses, self.packs = [], [], {}, {}
         self.received = Counts()
         self.counts = Counts()
         shop.users.record_authors([User(user_id, "ru")])
@@ -116,15 +123,15 @@ class History:
         amount = purchase.order.amount.minor
         self.payments.append(PaidOrder(purchase, outside_id, amount, grant))
         if purchase.order.promise.pack:
-            self._remember_gifts(grant)
+            self._remember_packs(grant)
 
-    def _remember_gifts(self, grant):
+    def _remember_packs(self, grant):
         ends = self.clock() + timedelta(days=20)
         keys = {f"grant:{grant.entry_id}:{kind.value}": kind for kind in PACK}
-        for gift in self.quotas.gifts.list_all(self.user_id):
-            if gift.key in keys:
-                kind = keys[gift.key]
-                self.gifts[gift.gift_id] = [kind, PACK[kind], ends]
+        for pack in self.quotas.packs.list_all(self.user_id):
+            if pack.key in keys:
+                kind = keys[pack.key]
+                self.packs[pack.pack_id] = [kind, PACK[kind], ends]
 
     def pay_again(self):
         """Report a stored payment again."""
@@ -187,17 +194,17 @@ class History:
         assert self.shop.refund(payment.grant, minor, outside_id) is not None
         payment.refunded += minor
         payment.refunds.append((outside_id, minor))
-        self._reduce_gifts(payment)
+        self._reduce_packs(payment)
 
-    def _reduce_gifts(self, payment):
+    def _reduce_packs(self, payment):
         keys = {f"grant:{payment.grant.entry_id}:{kind.value}" for kind in PACK}
         rest = payment.paid - payment.refunded
-        for gift in self.quotas.gifts.list_all(self.user_id):
-            if gift.key in keys:
-                expected = self.gifts[gift.gift_id]
+        for pack in self.quotas.packs.list_all(self.user_id):
+            if pack.key in keys:
+                expected = self.packs[pack.pack_id]
                 if rest:
                     kept = ceil(Fraction(PACK[expected[0]] * rest, payment.paid))
-                    expected[1] = max(kept, self.count_questions(gift_id=gift.gift_id))
+                    expected[1] = max(kept, self.count_questions(pack_id=pack.pack_id))
                 else:
                     expected[2] = min(expected[2], self.clock())
 
@@ -207,7 +214,7 @@ class History:
             payment, (outside_id, minor) = self.rng.choice(refunds)
             assert self.shop.refund(payment.grant, minor, outside_id) is None
 
-    # Gifts.
+    # Given plans, and packs beside orders.
 
     def get_gift(self):
         amount, hours = self.rng.randint(1, 2), self.rng.choice([None, 1, 30])
@@ -218,8 +225,8 @@ class History:
             self.received["gift"] += 1
             return
         ends = None if hours is None else self.clock() + timedelta(hours=hours)
-        gift = Gift(self.user_id, Format.TEXT, amount, "user:1003", expires_at=ends)
-        self.gifts[self.quotas.gifts.give(gift)] = [Format.TEXT, amount, ends]
+        pack_id = add_pack(self.quotas.packs, self.user_id, amount=amount, expires_at=ends)
+        self.packs[pack_id] = [Format.TEXT, amount, ends]
 
     # Questions.
 
@@ -236,20 +243,20 @@ class History:
             for use in self.uses.values()
         )
 
-    def find_gifts(self, kind):
-        """Return what is left of each gift of this format."""
+    def find_packs(self, kind):
+        """Return what is left of each pack of this format."""
         return {
-            gift_id: amount - self.count_questions(gift_id=gift_id)
-            for gift_id, (gift_kind, amount, ends_at) in self.gifts.items()
-            if gift_kind is kind
+            pack_id: amount - self.count_questions(pack_id=pack_id)
+            for pack_id, (pack_kind, amount, ends_at) in self.packs.items()
+            if pack_kind is kind
             and (ends_at is None or ends_at > self.clock())
-            and amount > self.count_questions(gift_id=gift_id)
+            and amount > self.count_questions(pack_id=pack_id)
         }
 
     def count_used(self, kind, plan):
         """Return how many questions of the plan were used today and this month."""
         day, month = self.today()
-        values = {"kind": kind, "scope": scope_of(plan), "gift_id": None, "month": month}
+        values = {"kind": kind, "scope": scope_of(plan), "pack_id": None, "month": month}
         return self.count_questions(**values, day=day), self.count_questions(**values)
 
     def has_room(self, kind, plan):
@@ -264,18 +271,18 @@ class History:
             self.find_plan(self.choose_dataset()),
         )
         known = self.uses.get(update_id)
-        has_room, gifts = self.has_room(kind, plan), self.find_gifts(kind)
+        has_room, packs = self.has_room(kind, plan), self.find_packs(kind)
         result = self.quotas.reserve(self.user_id, update_id, kind, plan, self.zone)
-        query = "SELECT format, gift_id FROM quota_use WHERE update_id = ?"
+        query = "SELECT format, pack_id FROM quota_use WHERE update_id = ?"
         stored = self.quotas.db.sql(query, update_id)
         if known is not None and known.state != "returned":
-            assert (result, stored) == (None, [(known.kind.value, known.gift_id)])
+            assert (result, stored) == (None, [(known.kind.value, known.pack_id)])
             return
-        assert (result is None) is bool(has_room or gifts)
+        assert (result is None) is bool(has_room or packs)
         if result is None:
-            ((_, gift_id),) = stored
-            assert gift_id is None if has_room else gift_id in gifts
-            self.uses[update_id] = Use(kind, scope_of(plan), *self.today(), gift_id)
+            ((_, pack_id),) = stored
+            assert pack_id is None if has_room else pack_id in packs
+            self.uses[update_id] = Use(kind, scope_of(plan), *self.today(), pack_id)
 
     def choose_dataset(self):
         return self.rng.choice([None, "algorithms", "history"])
@@ -358,15 +365,15 @@ class History:
         quotas = self.quotas.read_left(self.user_id, plan, self.zone)
         for kind in (Format.TEXT, Format.VOICE):
             allowance, (of_day, of_month) = allowance_of(plan, kind), self.count_used(kind, plan)
-            left, gifts = quotas[kind], sum(self.find_gifts(kind).values())
-            assert left.gifts == gifts
+            left, packs = quotas[kind], sum(self.find_packs(kind).values())
+            assert left.packs == packs
             assert left.used == (of_day if left.period.value == "day" else of_month)
             rest = [
                 limit - used
                 for limit, used in ((allowance.day, of_day), (allowance.month, of_month))
                 if limit is not None
             ]
-            assert left.remaining == (max(min(rest), 0) + gifts if rest else None)
-        used = {gift.gift_id: gift.used for gift in self.quotas.gifts.list_all(self.user_id)}
-        assert used == {gift_id: self.count_questions(gift_id=gift_id) for gift_id in self.gifts}
-        assert all(used[gift_id] <= gift[1] for gift_id, gift in self.gifts.items())
+            assert left.remaining == (max(min(rest), 0) + packs if rest else None)
+        used = {pack.pack_id: pack.used for pack in self.quotas.packs.list_all(self.user_id)}
+        assert used == {pack_id: self.count_questions(pack_id=pack_id) for pack_id in self.packs}
+        assert all(used[pack_id] <= pack[1] for pack_id, pack in self.packs.items())

@@ -63,7 +63,7 @@ def test_partial_refund_of_a_pack_removes_its_share_of_the_questions(shop):
     left = []
     for minor in (100, 1900, 2950, 2475, 2474, None):
         shop.refund(grant, minor)
-        left.append([show_quota(shop, kind).gifts for kind in (Format.VOICE, Format.PHOTO)])
+        left.append([show_quota(shop, kind).packs for kind in (Format.VOICE, Format.PHOTO)])
     # 98, 79, 49.50, 24.75, 0.01 and no roubles of 99 are left.
     assert left == [[10, 5], [8, 4], [5, 3], [3, 2], [1, 1], [0, 0]]
     assert shop.find_faults() == []
@@ -75,20 +75,20 @@ def test_partial_refund_of_a_pack_keeps_the_questions_already_asked(shop):
     for update_id in range(4):
         assert quotas.reserve(ANNA, update_id, Format.VOICE, plan, UTC) is None
     shop.refund(grant, 8000)
-    assert show_quota(shop, Format.VOICE).gifts == 0
-    (gift,) = [each for each in quotas.gifts.list_all(ANNA) if each.kind is Format.VOICE]
-    assert (gift.amount, gift.used) == (4, 4)
+    assert show_quota(shop, Format.VOICE).packs == 0
+    (pack,) = [each for each in quotas.packs.list_all(ANNA) if each.kind is Format.VOICE]
+    assert (pack.amount, pack.used) == (4, 4)
     quotas.give_back(3)
-    assert show_quota(shop, Format.VOICE).gifts == 1
+    assert show_quota(shop, Format.VOICE).packs == 1
 
 
-def test_refund_removes_only_the_gifts_of_its_own_grant(shop):
+def test_refund_removes_only_the_packs_of_its_own_grant(shop):
     _, first = shop.buy(plan="voices")
     shop.buy(plan="voices")
     shop.buy(BORIS, "voices")
     shop.refund(first)
-    assert show_quota(shop, Format.VOICE).gifts == 10
-    assert show_quota(shop, Format.VOICE, BORIS).gifts == 10
+    assert show_quota(shop, Format.VOICE).packs == 10
+    assert show_quota(shop, Format.VOICE, BORIS).packs == 10
 
 
 def test_later_terms_move_into_the_gap_of_a_refunded_one(shop, clock):

@@ -84,7 +84,7 @@ def test_failed_transaction_stores_nothing(shop):
 def test_pack_adds_questions_to_any_plan(shop, clock):
     shop.buy(plan="voices")
     assert show_quota(shop, Format.VOICE).remaining == 10
-    assert show_quota(shop, Format.PHOTO).gifts == 5
+    assert show_quota(shop, Format.PHOTO).packs == 5
     assert shop.list_plans() == []
     clock.move(90 * 86_400)
     assert show_quota(shop, Format.VOICE).remaining == 0
@@ -166,7 +166,7 @@ def test_payment_of_an_erased_user_is_granted_to_no_user_and_admins_are_notified
     grant = shop.pay(shop.billing.purchases.get(purchase.purchase_id), "late")
     assert grant is not None
     assert shop.billing.purchases.get(purchase.purchase_id).user_id == 0
-    assert show_quota(shop, Format.VOICE).gifts == 0
+    assert show_quota(shop, Format.VOICE).packs == 0
     assert shop.users.get(ANNA) is None
     assert shop.users.get(0) is None
     assert shop.list_notices("admins") == ["notice-paid-nobody"]

@@ -81,6 +81,6 @@ def test_tighter_period_is_shown(allowance, used, shown):
     assert (left.used, left.limit, left.period) == shown
 
 
-def test_gifts_add_to_the_remaining_quota_even_above_a_lowered_limit():
-    left = Left(kind=Format.VOICE, used=9, limit=5, period=Period.DAY, resets_at=LATE, gifts=2)
+def test_packs_add_to_the_remaining_quota_even_above_a_lowered_limit():
+    left = Left(kind=Format.VOICE, used=9, limit=5, period=Period.DAY, resets_at=LATE, packs=2)
     assert left.remaining == 2

@@ -7,12 +7,18 @@ from itertools import chain
 import pytest
 
 from merlin.account.users import User, Users
-from merlin.billing.quota import MAX_GIFT, UNLIMITED, Allowance, Format, Gift, Left, Period, Quotas
+from merlin.billing.quota import (
+    UNLIMITED,
+    Allowance,
+    Format,
+    Left,
+    Period,
+    Quotas,
+)
 from merlin.core.clock import zone_of
-from merlin.core.errors import Refused
-from merlin.db.audit import Audit
 from merlin.db.database import open_database
 from merlin.db.tables import QUOTA_USE, USER
+from tests.billing.plan_shop import add_pack
 from tests.support.plan_config import make_plan
 
 pytestmark = pytest.mark.integration
@@ -36,12 +42,12 @@ def show_quota(quotas, kind=TEXT, plan=FREE, zone=UTC):
     return quotas.read_left(ANNA, plan, zone)[kind]
 
 
-def give_gift(quotas, kind=TEXT, amount=1, **more):
-    return quotas.gifts.give(Gift(ANNA, kind, amount, "user:1003", **more))
+def give_pack(quotas, kind=TEXT, amount=1, **more):
+    return add_pack(quotas.packs, ANNA, kind, amount, **more)
 
 
-def list_used_gifts(database):
-    return [row["gift_id"] for row in database.rows(QUOTA_USE.select().order_by(QUOTA_USE.id))]
+def list_used_packs(database):
+    return [row["pack_id"] for row in database.rows(QUOTA_USE.select().order_by(QUOTA_USE.id))]
 
 
 def list_use_states(database):
@@ -139,16 +145,16 @@ def test_unlimited_format_is_counted_and_never_refused(quotas):
     assert (photos.used, photos.limit, photos.remaining) == (5, None, None)
 
 
-def test_gift_is_used_after_the_plan(quotas, database):
-    gift_id = give_gift(quotas, amount=2)
+def test_pack_is_used_after_the_plan(quotas, database):
+    pack_id = give_pack(quotas, amount=2)
     results = [reserve_question(quotas, number) for number in range(5)]
     assert [result is None for result in results] == [True] * 4 + [False]
-    assert list_used_gifts(database) == [None, None, gift_id, gift_id]
-    assert (show_quota(quotas).remaining, quotas.gifts.list_all(ANNA)[0].used) == (0, 2)
+    assert list_used_packs(database) == [None, None, pack_id, pack_id]
+    assert (show_quota(quotas).remaining, quotas.packs.list_all(ANNA)[0].used) == (0, 2)
 
 
-def test_gift_allows_a_format_outside_the_plan(quotas):
-    give_gift(quotas, VOICE)
+def test_pack_allows_a_format_outside_the_plan(quotas):
+    give_pack(quotas, VOICE)
     assert show_quota(quotas, VOICE).remaining == 1
     assert reserve_question(quotas, 1, VOICE) is None
     assert isinstance(reserve_question(quotas, 2, VOICE), Left)
@@ -156,46 +162,31 @@ def test_gift_allows_a_format_outside_the_plan(quotas):
     assert reserve_question(quotas, 2, VOICE) is None
 
 
-def test_gift_that_expires_first_is_used_first(quotas, database, clock):
-    forever = give_gift(quotas, VOICE)
-    later = give_gift(quotas, VOICE, expires_at=clock() + timedelta(days=9))
-    soon = give_gift(quotas, VOICE, expires_at=clock() + timedelta(days=1))
+def test_pack_that_expires_first_is_used_first(quotas, database, clock):
+    forever = give_pack(quotas, VOICE)
+    later = give_pack(quotas, VOICE, expires_at=clock() + timedelta(days=9))
+    soon = give_pack(quotas, VOICE, expires_at=clock() + timedelta(days=1))
     for number in range(3):
         reserve_question(quotas, number, VOICE)
-    assert list_used_gifts(database) == [soon, later, forever]
+    assert list_used_packs(database) == [soon, later, forever]
 
 
-def test_expired_gift_gives_nothing(quotas, clock):
-    give_gift(quotas, VOICE, 5, expires_at=clock() + timedelta(hours=1))
+def test_expired_pack_gives_nothing(quotas, clock):
+    give_pack(quotas, VOICE, 5, expires_at=clock() + timedelta(hours=1))
     reserve_question(quotas, 1, VOICE)
     clock.move(3600)
     assert isinstance(reserve_question(quotas, 2, VOICE), Left)
     assert show_quota(quotas, VOICE).remaining == 0
-    assert [gift.used for gift in quotas.gifts.list_all(ANNA)] == [1]
+    assert [pack.used for pack in quotas.packs.list_all(ANNA)] == [1]
 
 
-def test_gift_is_audited(quotas, database):
-    give_gift(quotas, VOICE, 5, reason="за помощь")
-    (entry,) = Audit(database).list_newest()
-    assert (entry.action, entry.by, entry.target) == ("quota.gift", "user:1003", "user:1001")
-    assert entry.arguments == {"format": "voice", "amount": 5, "reason": "за помощь"}
-
-
-def test_gift_with_one_key_is_given_once(quotas, database):
+def test_pack_with_one_key_is_given_once(quotas):
     with ThreadPoolExecutor(8) as pool:
-        ids = set(pool.map(lambda _: give_gift(quotas, VOICE, 5, key="update:7"), range(8)))
-    assert (len(ids), show_quota(quotas, VOICE).gifts) == (1, 5)
-    assert len(Audit(database).list_newest()) == 1
-    give_gift(quotas, VOICE)
-    give_gift(quotas, VOICE)
-    assert show_quota(quotas, VOICE).gifts == 7
-
-
-@pytest.mark.parametrize("amount", [0, -1, MAX_GIFT + 1])
-def test_gift_of_an_invalid_amount_is_refused(quotas, amount):
-    with pytest.raises(Refused):
-        give_gift(quotas, amount=amount)
-    assert quotas.gifts.list_all(ANNA) == []
+        ids = set(pool.map(lambda _: give_pack(quotas, VOICE, 5, key="grant:7:voice"), range(8)))
+    assert (len(ids), show_quota(quotas, VOICE).packs) == (1, 5)
+    give_pack(quotas, VOICE)
+    give_pack(quotas, VOICE)
+    assert show_quota(quotas, VOICE).packs == 7
 
 
 @pytest.mark.parametrize("is_known", [True, False])
@@ -205,7 +196,7 @@ def test_concurrent_processes_never_exceed_the_limit(url, is_known):
     replicas = [open_database(url) for _ in range(4)]
     if is_known:
         Users(replicas[0]).record_authors([User(ANNA, "ru")])
-    Quotas(replicas[0], BOT).gifts.give(Gift(ANNA, TEXT, 3, "user:1003"))
+    add_pack(Quotas(replicas[0], BOT).packs, ANNA, TEXT, 3)
 
     def reserve_all(number):
         quotas = Quotas(replicas[number], BOT)
@@ -219,7 +210,7 @@ def test_concurrent_processes_never_exceed_the_limit(url, is_known):
         results = list(pool.map(reserve_all, range(len(replicas))))
     counted = Quotas(replicas[0], BOT).read_left(ANNA, plan, UTC)[TEXT]
     reserved = {*chain(*results)}
-    assert (len(reserved), counted.used, counted.gifts) == (13, 10, 0)
+    assert (len(reserved), counted.used, counted.packs) == (13, 10, 0)
     assert replicas[0].value(USER.select(USER.user_id)) in (ANNA, None)
     for replica in replicas:
         replica.close()

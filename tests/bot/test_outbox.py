@@ -60,7 +60,7 @@ def test_notice_to_one_user_is_sent_while_the_bot_runs(telegram, settings):
 def test_person_without_telegram_is_sent_nothing(telegram, settings):
     add_notices(
         settings,
-        (str(FIRST_ID), "notice-gift", {"what": "5 text questions"}),
+        (str(FIRST_ID), "notice-unconfirmed", {"chat": "5"}),
         (ADMINS, "notice-answer-spent", {"provider": "p"}),
     )
     with open_database(settings.database) as database:

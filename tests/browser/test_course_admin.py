@@ -163,7 +163,7 @@ def test_commit_can_be_followed_step_by_step_to_the_serving_model(staff_visitor,
     expect(page.get_by_text(XSS, exact=True)).to_be_visible()
 
 
-def test_user_is_found_given_a_role_and_questions_and_blocked(staff_visitor, staff_site):
+def test_user_is_found_given_a_role_and_blocked(staff_visitor, staff_site):
     number = staff_site.add_user(next(staff_site.numbers))
     Users(staff_site.db).set_name(number, f"Пётр {XSS}")
     page = staff_visitor.open("/admin/users", VERA)
@@ -176,16 +176,11 @@ def test_user_is_found_given_a_role_and_questions_and_blocked(staff_visitor, sta
     page.get_by_role("button", name="Да, выдать роль").click()
     expect(page.get_by_text("Сохранено.")).to_be_visible()
     assert staff_site.roles.authority(number).scopes == {"hci"}
-    page.get_by_text("Выбрать вопросы", exact=True).click()
-    page.get_by_label("Сколько").fill("7")
-    page.get_by_role("button", name="Да, подарить").dblclick()
-    expect(page.get_by_text("Подарок отправлен.")).to_be_visible()
-    expect(page.get_by_text("20 из 20, сверх плана 7")).to_be_visible()
     page.get_by_text("Закрыть доступ", exact=True).click()
     page.get_by_role("button", name="Да, закрыть").click()
     expect(page.get_by_text("доступ закрыт", exact=True)).to_be_visible()
     audited = {entry.action for entry in Audit(staff_site.db).list_newest(50, f"user:{number}")}
-    assert {"role.grant", "quota.gift"} <= audited
+    assert "role.grant" in audited
     page.goto(f"{staff_site.address}/admin/users/{VERA}")
     expect(page.get_by_text("Вашу роль может сменить другой администратор.")).to_be_visible()
 

@@ -1,4 +1,4 @@
-"""`merlin users`: an operator without Telegram sees people, their roles, plans and gifts."""
+"""`merlin users`: an operator without Telegram sees people, their roles and plans."""
 
 import shutil
 
@@ -91,20 +91,6 @@ def test_plan_is_assigned(folder, capsys):
     assert (document["plan"], document["left"]["text"]["limit"]) == ("full", None)
 
 
-def test_gift_is_given_and_shown_with_its_remainder(folder, capsys):
-    given = show_json(
-        capsys, folder, "gift", "1001", "voice", "5", "--days", "30", "--reason", "thanks"
-    )
-    assert (given["amount"], given["reason"], given["used"]) == (5, "thanks", 0)
-    assert given["expires_at"]
-    document = show_json(capsys, folder, "show", "1001")
-    assert document["left"]["voice"]["remaining"] == 5
-    assert document["left"]["text"]["remaining"] == 20
-    assert document["left"]["photo"]["remaining"] is None
-    assert [gift["gift"] for gift in document["gifts"]] == [given["gift"]]
-    assert document["zone"] == "Europe/Moscow"
-
-
 def test_result_is_shown_as_text(folder, capsys):
     for arguments, part in (
         (["list"], "Anna"),
@@ -113,8 +99,6 @@ def test_result_is_shown_as_text(folder, capsys):
         (["block", "1001"], "blocked"),
         (["block", "1001", "--undo"], "unblocked"),
         (["plan", "1001", "full"], "full"),
-        (["gift", "1001", "photo", "2"], "a gift of 2 questions with a photo\n"),
-        (["gift", "1001", "photo", "2", "--days", "1"], "until"),
     ):
         code, captured = run(capsys, folder, *arguments)
         assert (code, part in captured.out + captured.err) == (0, True), captured
@@ -125,10 +109,6 @@ def test_invalid_command_is_reported_and_changes_nothing(folder, capsys):
     for arguments, code, part in (
         (["show", "7"], 1, "7"),
         (["block", "7"], 1, "7"),
-        (["gift", "7", "text", "1"], 1, "7"),
-        (["gift", "1001", "text", "0"], 1, "1 to"),
-        (["gift", "1001", "song", "1"], 2, "song"),
-        (["gift", "1001", "text", "1", "--days", "0"], 2, "days"),
         (["plan", "1001", "golden"], 1, "golden"),
         (["role", "1003", "student"], 1, "config.yaml"),
         (["role", "1002", "teacher"], 1, "--scope"),

@@ -45,7 +45,7 @@ from merlin.app.settlement import reason_key
 from merlin.app.shop import place_order
 from merlin.billing.ledger import pack_key
 from merlin.billing.purchases import POLL_DURATION, Purchase, PurchaseState, promise_of
-from merlin.billing.quota import Gift, Plan, Quotas, plan_named
+from merlin.billing.quota import Plan, QuestionPack, Quotas, plan_named
 from merlin.billing.terms import term_end
 from merlin.core.errors import MerlinError, NotFound, PaymentError, Refused
 from merlin.core.i18n import text
@@ -312,14 +312,14 @@ async def _view(
     """
     services, actor = context.services, context.actor
 
-    def read() -> tuple[OrderDetails, Sequence[Gift], str]:
+    def read() -> tuple[OrderDetails, Sequence[QuestionPack], str]:
         details = orders.show_order_details(services, actor, purchase.purchase_id)
-        gifts = Quotas(services.db, services.bot_id).gifts.list_all(purchase.user_id)
-        return details, gifts, bot_link(services, PLANS)
+        packs = Quotas(services.db, services.bot_id).packs.list_all(purchase.user_id)
+        return details, packs, bot_link(services, PLANS)
 
-    details, gifts, bot_href = await services.store.read(read)
-    purchase, pack = details.purchase, details.purchase.order.promise.pack
-    packs = {pack_key(grant.entry_id, kind) for grant in details.grants for kind in pack}
+    details, packs, bot_href = await services.store.read(read)
+    purchase, formats = details.purchase, details.purchase.order.promise.pack
+    keys = {pack_key(grant.entry_id, kind) for grant in details.grants for kind in formats}
     state = purchase.state_at(context.services.clock())
     by_card = purchase.order.gateway is Gateway.YOOKASSA
     waits = state.is_unpaid
@@ -337,7 +337,7 @@ async def _view(
         "details": details,
         "purchase": purchase,
         "contact": format_contact(purchase.order.contact),
-        "packs": [gift for gift in gifts if gift.key in packs],
+        "packs": [pack for pack in packs if pack.key in keys],
         "bot_href": bot_href,
         "moment": services.clock(),
         "lead": _describe_state(context, details, state, is_silent=is_silent),

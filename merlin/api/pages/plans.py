@@ -26,8 +26,8 @@ from merlin.app.plans import CurrentPlan, has_shop, read_current_plan, read_term
 from merlin.billing.purchases import Purchase
 from merlin.billing.quota import (
     Format,
-    Gift,
     Plan,
+    QuestionPack,
     allowance_of,
     allowance_text,
     is_limited,
@@ -122,7 +122,7 @@ def my_plan(context: PageContext) -> dict[str, object]:
     return {
         "ends": current.until,
         "others": _list_other_plans(context, current),
-        "packs": _packs(context, current.gifts),
+        "packs": _packs(context, current.packs),
         "has_orders": bool(list_orders(services, actor, 1)),
         "has_shop": has_shop(services),
     }
@@ -142,12 +142,12 @@ def _list_other_plans(context: PageContext, current: CurrentPlan) -> list[str]:
     return lines
 
 
-def _packs(context: PageContext, gifts: Sequence[Gift]) -> list[str]:
-    """Return what is left of packs and gifts, a line for each kind and last day."""
+def _packs(context: PageContext, packs: Sequence[QuestionPack]) -> list[str]:
+    """Return what is left of packs, a line for each kind and last day."""
     now, remaining = context.services.clock(), Counter[tuple[str, Format]]()
-    for gift in gifts:
-        day = until(context, gift.expires_at) if gift.expires_at else ""
-        remaining[day, gift.kind] += gift.remaining(now)
+    for pack in packs:
+        day = until(context, pack.expires_at) if pack.expires_at else ""
+        remaining[day, pack.kind] += pack.remaining(now)
     return [
         context.say(
             "pack-left",

@@ -76,7 +76,7 @@ _NOTICE_BUTTONS = {
         "",
     ): "change-committed change-conflict change-parked change-parked-of",
     ("admin-examples", "ex:queue:0", ""): "proposal",
-    ("bot-button-plan", "plan", ""): ("paid payment-canceled refunded plan-gift plan-ends"),
+    ("bot-button-plan", "plan", ""): ("paid payment-canceled refunded plan-ends"),
     ("pay-button-order-of", "/admin/billing/{purchase}", ""): (
         "paid-nobody payment-wrong stars-wrong refund-refused stars-refused"
     ),

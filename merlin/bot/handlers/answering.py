@@ -5,7 +5,7 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from merlin.app.ask import ReachedCap, request_of_session, window_of
-from merlin.billing.quota import UNLIMITED, Format, Gift, Left, Plan, plan_of
+from merlin.billing.quota import UNLIMITED, Format, Left, Plan, QuestionPack, plan_of
 from merlin.bot import answers
 from merlin.bot.context import BotContext
 from merlin.bot.rendering import pack_text
@@ -37,8 +37,8 @@ def refusal_of(context: BotContext, refusal: ReachedCap | Left) -> StoredAnswer:
 
 def render_left_note(context: BotContext, left: Left) -> str:
     """Return the note under an answer when few questions of its format are left."""
-    # Questions beyond the plan (packs and gifts) are not renewed every day.
-    is_beyond = left.limit == 0 or left.gifts > 0
+    # Questions beyond the plan (packs) are not renewed every day.
+    is_beyond = left.limit == 0 or left.packs > 0
     arguments = {"kind": left.kind.value, "period": "beyond" if is_beyond else left.period.value}
     if not left.remaining:
         return context.translate("pay-left-none", **arguments)
@@ -46,7 +46,7 @@ def render_left_note(context: BotContext, left: Left) -> str:
     return context.translate("pay-left", **arguments, what=remaining)
 
 
-_MAX_GIFTS = 8
+_MAX_PACKS = 8
 
 
 def render_left_lines(context: BotContext, plan: Plan) -> list[str]:
@@ -69,7 +69,7 @@ def _render_left_line(context: BotContext, left: Left, *, has_reset: bool = True
     kind = context.translate(f"plan-{left.kind.value}")
     if left.limit is None:
         return context.translate("plan-kind-unlimited", kind=kind)
-    gifts = context.translate("plan-gifts", gifts=left.gifts) if left.gifts else ""
+    packs = context.translate("plan-packs", packs=left.packs) if left.packs else ""
     arguments = {"left": max(left.limit - left.used, 0), "limit": left.limit}
     if left.limit == 0:
         line = context.translate("plan-closed", kind=kind)
@@ -78,19 +78,19 @@ def _render_left_line(context: BotContext, left: Left, *, has_reset: bool = True
         line = context.translate("plan-left", kind=kind, **arguments, at=at)
     else:
         line = context.translate("plan-left-only", kind=kind, **arguments)
-    return f"{line}{gifts}"
+    return f"{line}{packs}"
 
 
-def gift_lines(context: BotContext, gifts: Sequence[Gift]) -> list[str]:
-    """Return a line for each pack or gift with what is left of it, ordered by expiry."""
-    ends = sorted({gift.expires_at for gift in gifts if gift.expires_at is not None})
-    listed = [gift for end in (*ends, None) for gift in gifts if gift.expires_at == end]
+def pack_lines(context: BotContext, packs: Sequence[QuestionPack]) -> list[str]:
+    """Return a line for each pack with what is left of it, ordered by expiry."""
+    ends = sorted({pack.expires_at for pack in packs if pack.expires_at is not None})
+    listed = [pack for end in (*ends, None) for pack in packs if pack.expires_at == end]
     lines, now = [], context.services.clock()
-    for gift in listed[:_MAX_GIFTS]:
-        remaining = pack_text({gift.kind: gift.remaining(now)}, context.language)
-        until = gift.expires_at
+    for pack in listed[:_MAX_PACKS]:
+        remaining = pack_text({pack.kind: pack.remaining(now)}, context.language)
+        until = pack.expires_at
         arguments = {"at": context.moment(until)} if until is not None else {}
-        key = "pay-gift-until" if arguments else "pay-gift"
+        key = "pay-pack-left-until" if arguments else "pay-pack-left"
         lines.append(context.translate(key, what=remaining, **arguments))
     return lines
 

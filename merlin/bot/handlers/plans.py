@@ -25,7 +25,7 @@ from merlin.billing.quota import (
 from merlin.billing.terms import term_end
 from merlin.bot import menu
 from merlin.bot.context import BotContext
-from merlin.bot.handlers.answering import gift_lines, render_left_lines
+from merlin.bot.handlers.answering import pack_lines, render_left_lines
 from merlin.bot.menu import View, find_by_hash, short_hash
 from merlin.bot.registry import Handlers
 from merlin.bot.rendering import pack_text
@@ -42,7 +42,7 @@ def require_offered_plan(context: BotContext) -> Plan:
 
 
 def find_current_plan(context: BotContext) -> CurrentPlan:
-    """Return the user's current plan and gifts; within the store's work."""
+    """Return the user's current plan and packs; within the store's work."""
     session = context.sessions.find_open(context.place)
     dataset = context.services.default_dataset
     if session is not None:
@@ -98,8 +98,8 @@ def _render_current_lines(context: BotContext, current: CurrentPlan) -> list[str
         *render_left_lines(context, current.plan),
         *plan_lines(context, current.plan),
     ]
-    gifts = gift_lines(context, current.gifts)
-    parts = [lines, [context.translate("pay-extra-questions"), *gifts]] if gifts else [lines]
+    packs = pack_lines(context, current.packs)
+    parts = [lines, [context.translate("pay-extra-questions"), *packs]] if packs else [lines]
     return ["\n".join(part) for part in parts]
 
 

@@ -19,11 +19,6 @@ account-did-erase = { $user }: everything is deleted, records: { $rows }. { $mod
    *[other] Backups still have it. Models that learnt from their corrections: { $models }
 }
 account-did-plan = { $user }: plan { $plan }
-account-did-gift =
-    { $until ->
-        [0] { $user } got a gift of { $what }
-       *[other] { $user } got a gift of { $what }, until { $until }
-    }
 account-col-user = user ID
 account-col-name = name
 account-col-role = role
@@ -34,7 +29,7 @@ account-col-zone = time zone
 account-col-format = questions
 account-col-used = used
 account-col-limit = limit
-account-col-gifts = gifts
+account-col-packs = in packs
 account-col-resets = resets
 account-col-at = given
 account-col-amount = amount

@@ -59,7 +59,6 @@ people-not-self = You can't change your own role or access: ask another admin.
 people-not-admin = This is an admin: remove the role first.
 notice-role = Your role is now: { $role }.
 notice-role-scopes = Your role is now: { $role } ({ $scopes }). Start with /admin
-notice-gift = You got { $what } as a gift. Your plan's questions are used first.
 health-queue-requests = Tasks
 health-queue-notices = Notifications
 health-queue-updates = People's messages

@@ -69,7 +69,6 @@ audit-payment-refund = refund
 audit-paysupport-answer = question about a payment answered
 audit-paysupport-ask = question about a payment
 audit-plan-give = plan given
-audit-quota-gift = questions credited
 audit-role-grant = role given
 audit-role-revoke = role removed
 audit-setting-put = setting changed

@@ -2,7 +2,6 @@ format-text = text
 format-voice = voice
 format-photo = photos
 format-document = documents
-quota-gift-amount = A gift is 1 to { NUMBER($most) } questions
 quota-no-plan = Plan { $plan } not found in the configuration. A pack isn't a plan: choose a plan
 error-gateway = Payment declined. You weren't charged. Try another method or write to /paysupport
 error-gateway-unavailable = The payment service isn't responding. Your order is saved and you won't be charged twice. We'll keep checking; look here again in a few minutes.

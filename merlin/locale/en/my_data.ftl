@@ -29,7 +29,7 @@ my-data-kind = { $kind ->
     [favourite] courses in “My courses”
     [consent] consents
     [quota_use] counted questions
-    [quota_gift] packs and gift questions
+    [question_pack] question packs
     [plan_term] plans
     [role_grant] rights
     [change] edits of examples

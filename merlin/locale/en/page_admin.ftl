@@ -199,15 +199,7 @@ page-yes-block = Yes, block
 page-unblock = Unblock
 page-unblock-sure = Unblock this person? The bot answers them again.
 page-yes-unblock = Yes, unblock
-page-gift = Give questions
-page-gift-hint = Extra questions, used once the plan's questions run out. The person is notified.
-page-gift-go = Choose questions
-page-gift-format = Which
-page-gift-amount = How many
-page-gift-days = For how long
 page-no-expiry = no expiry
-page-yes-gift = Yes, give
-page-result-given = Gift sent.
 page-result-done = Saved.
 page-audit-empty = No entries.
 

@@ -5,8 +5,8 @@ pay-course-plan = This conversation uses the course plan “{ $title }”:
 pay-course-plan-until = This conversation uses the course plan “{ $title }”, until { $at }:
 pay-other = You also have the plan “{ $title }”: until { $at }
 pay-extra-questions = Extra questions:
-pay-gift = • { $what }, no expiry
-pay-gift-until = • { $what }, until { $at }
+pay-pack-left = • { $what }, no expiry
+pay-pack-left-until = • { $what }, until { $at }
 pay-choose = Need more? Choose a plan or a question pack.
 pay-pack-text = { $count ->
         [one] { NUMBER($count) } text question
@@ -97,10 +97,6 @@ notice-stars-unknown = Stars arrived without an order: { NUMBER($stars) } ⭐ fr
 notice-stars-odd = We got your payment of { NUMBER($stars) } ⭐ but can't match it to an order. We're on it; no answer in a day? /paysupport
 notice-stars-left = Telegram reports a refund of { NUMBER($stars) } ⭐ to user { $user } for payment { $charge }, which isn't in our records.
 notice-payment-unread = Telegram reports a payment by user { $user } that we can't read (update { $update }). Nothing was granted.
-notice-plan-gift = You got the plan “{ $en }” as a gift: { $days ->
-        [one] { NUMBER($days) } day
-       *[other] { NUMBER($days) } days
-    }. What's included: /plan
 pay-button-order-of = This order
 pay-gateway-stars = Telegram Stars
 pay-gateway-yookassa = YooKassa

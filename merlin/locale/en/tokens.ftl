@@ -24,9 +24,9 @@ plan-closed = • { $kind }: not included
 plan-left = • { $kind }: { $left } of { $limit } left, resets { $at }
 plan-left-only = • { $kind }: { $left } of { $limit } left
 plan-resets = • Reset { $at }
-plan-gifts = {" "}(and { $gifts ->
-        [one] { $gifts } extra question
-       *[other] { $gifts } extra questions
+plan-packs = {" "}(and { $packs ->
+        [one] { $packs } extra question
+       *[other] { $packs } extra questions
     })
 plan-window = • Conversation memory: up to { $tokens } tokens
 plan-sessions = • Saved conversations: up to { $most }

@@ -19,11 +19,6 @@ account-did-erase = { $user }: всё удалено, записей было { 
    *[other] В резервных копиях данные остались. Модели, которых учили на исправлениях этого человека: { $models }
 }
 account-did-plan = { $user }: план { $plan }
-account-did-gift =
-    { $until ->
-        [0] { $user }: подарено { $what }
-       *[other] { $user }: подарено { $what }, до { $until }
-    }
 account-col-user = ID
 account-col-name = имя
 account-col-role = роль
@@ -34,7 +29,7 @@ account-col-zone = часовой пояс
 account-col-format = вопросы
 account-col-used = задано
 account-col-limit = лимит
-account-col-gifts = подарено
+account-col-packs = в пакетах
 account-col-resets = обновится
 account-col-at = подарен
 account-col-amount = сколько

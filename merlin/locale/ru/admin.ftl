@@ -60,7 +60,6 @@ people-not-self = Свои роль и доступ менять нельзя: �
 people-not-admin = Это администратор: сначала снимите роль.
 notice-role = Ваша роль теперь: { $role }.
 notice-role-scopes = Ваша роль теперь: { $role } ({ $scopes }). Начните с /admin
-notice-gift = Вам подарили { $what }. Сначала расходуются вопросы плана, потом подаренные.
 health-queue-requests = Задачи
 health-queue-notices = Уведомления
 health-queue-updates = Сообщения людей

@@ -69,7 +69,6 @@ audit-payment-refund = возврат денег
 audit-paysupport-answer = ответ о платеже
 audit-paysupport-ask = вопрос о платеже
 audit-plan-give = план выдан
-audit-quota-gift = вопросы начислены
 audit-role-grant = роль выдана
 audit-role-revoke = роль снята
 audit-setting-put = настройка изменена

@@ -30,7 +30,7 @@ my-data-kind = { $kind ->
     [favourite] курсы в «Моих курсах»
     [consent] согласия
     [quota_use] учёт вопросов
-    [quota_gift] пакеты и подаренные вопросы
+    [question_pack] пакеты вопросов
     [plan_term] планы
     [role_grant] права
     [change] правки примеров

@@ -202,15 +202,7 @@ page-yes-block = Да, закрыть
 page-unblock = Открыть доступ
 page-unblock-sure = Открыть доступ? Бот снова будет отвечать этому человеку.
 page-yes-unblock = Да, открыть
-page-gift = Подарить вопросы
-page-gift-hint = Вопросы сверх плана: тратятся, когда вопросы плана закончились. Человек получит уведомление.
-page-gift-go = Выбрать вопросы
-page-gift-format = Каких
-page-gift-amount = Сколько
-page-gift-days = На какой срок
 page-no-expiry = без срока
-page-yes-gift = Да, подарить
-page-result-given = Подарок отправлен.
 page-result-done = Сохранено.
 page-audit-empty = Записей нет.
 

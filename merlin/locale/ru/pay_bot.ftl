@@ -5,8 +5,8 @@ pay-course-plan = В этом разговоре действует план к�
 pay-course-plan-until = В этом разговоре действует план курса «{ $title }», до { $at }:
 pay-other = Ещё у вас есть план «{ $title }»: до { $at }
 pay-extra-questions = Вопросы сверх плана:
-pay-gift = • { $what }, без срока
-pay-gift-until = • { $what }, до { $at }
+pay-pack-left = • { $what }, без срока
+pay-pack-left-until = • { $what }, до { $at }
 pay-choose = Нужно больше? Выберите план или пакет вопросов.
 pay-pack-text = { $count ->
         [one] { NUMBER($count) } текстовый вопрос
@@ -105,11 +105,6 @@ notice-stars-unknown = Пришла оплата звёздами без зак�
 notice-stars-odd = Пришла ваша оплата, { NUMBER($stars) } ⭐, но заказа к ней нет. Разбираемся; если за день не ответим, напишите: /paysupport
 notice-stars-left = Telegram сообщил о возврате { NUMBER($stars) } ⭐ пользователю { $user } по платежу { $charge }, которого нет в наших записях.
 notice-payment-unread = Telegram сообщил о платеже пользователя { $user }, который не удалось прочитать (обновление { $update }). Ничего не выдано.
-notice-plan-gift = Вам подарили план «{ $ru }»: { $days ->
-        [one] { NUMBER($days) } день
-        [few] { NUMBER($days) } дня
-       *[many] { NUMBER($days) } дней
-    }. Что входит: /plan
 pay-button-order-of = Этот заказ
 pay-gateway-stars = Звёзды Telegram
 pay-gateway-yookassa = ЮKassa

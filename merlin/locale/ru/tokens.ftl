@@ -24,10 +24,10 @@ plan-closed = • { $kind }: не входят
 plan-left = • { $kind }: осталось { $left } из { $limit }, обновится { $at }
 plan-left-only = • { $kind }: осталось { $left } из { $limit }
 plan-resets = • Обновятся { $at }
-plan-gifts = {" "}(и { $gifts ->
-        [one] { $gifts } вопрос сверх плана
-        [few] { $gifts } вопроса сверх плана
-       *[many] { $gifts } вопросов сверх плана
+plan-packs = {" "}(и { $packs ->
+        [one] { $packs } вопрос сверх плана
+        [few] { $packs } вопроса сверх плана
+       *[many] { $packs } вопросов сверх плана
     })
 plan-window = • Память разговора: до { $tokens } токенов
 plan-sessions = • Сохраняется разговоров: до { $most }

@@ -16,7 +16,6 @@ from merlin.account.users import ERASED
 from merlin.api.pages.errors import page_router
 from merlin.api.pages.formatting import next_href
 from merlin.api.pages.page import (
-    FormToken,
     PageContext,
     UserAdminContext,
     refusal_text,
@@ -27,9 +26,8 @@ from merlin.app import users
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.users import UserList
-from merlin.billing.quota import MAX_GIFT, Format
 from merlin.core.errors import NotFound, Refused
-from merlin.core.permissions import Permission, Role
+from merlin.core.permissions import Role
 from merlin.core.web.assets import seen_other
 
 router = page_router()
@@ -65,9 +63,6 @@ async def _users_part(context: PageContext, page: Page, query: str) -> UserList:
     found = await context.read(users.list_users, context.actor, limit=page.size + 1, after=after)
     part_views = page.take_part(found.users, attrgetter("first_seen_at"), attrgetter("id"))
     return replace(found, users=[*part_views])
-
-
-_DAYS = (7, 30, 90, 365, 0)
 
 
 @router.get("/admin/users")
@@ -110,23 +105,6 @@ async def revoke_scope(
     return await _act(context, "done", users.revoke_role, user_id, scope)
 
 
-@router.post("/admin/users/{user_id}/gifts")
-async def grant_questions(
-    context: UserAdminContext,
-    user_id: Id,
-    once: FormToken,
-    kind: Annotated[Format, Form()],
-    amount: Annotated[int, Form(ge=1, le=MAX_GIFT)],
-    days: Annotated[int, Form(ge=0, le=36_500)] = 30,
-) -> Response:
-    """Grant extra questions; submitting twice grants them once."""
-    # Sent again with another amount, the form asks for another gift.
-    once = f"{once}:{kind.value}:{amount}:{days}"
-    return await _act(
-        context, "given", users.give_questions, user_id, kind, amount, days, once=once
-    )
-
-
 @router.post("/admin/users/{user_id}/{act}")
 async def block(
     context: UserAdminContext, user_id: Id, act: Literal["block", "unblock"]
@@ -157,14 +135,10 @@ async def _page(context: PageContext, user_id: int, wrong: str = "", done: str =
         "person": person,
         "roles": list(Role),
         "datasets": await context.read(users.list_grantable_scopes, context.actor),
-        "formats": list(Format),
-        "days": _DAYS,
         "is_self": is_self,
         "may_block": not is_self and (person.blocked or person.role is not Role.ADMIN),
-        "may_gift": context.may(Permission.GIFTS),
-        "most": MAX_GIFT,
         "erased": ERASED,
         "wrong_words": wrong,
-        "result": context.say(f"result-{done}") if done in {"done", "given"} else "",
+        "result": context.say("result-done") if done == "done" else "",
     }
     return render_page(context, "admin_user.html", view, status=409 if wrong else 200)
