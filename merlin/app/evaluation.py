@@ -7,11 +7,11 @@ from merlin.app import models
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.models import GateView, ModelView
+from merlin.core.charts import Score
 from merlin.core.clock import in_zone
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import format_day_briefly, format_number, format_signed, text
 from merlin.core.permissions import Permission
-from merlin.core.score_charts import Score
 from merlin.training import evaluation
 from merlin.training import grading as grades
 from merlin.training.evaluation import (

@@ -1,4 +1,4 @@
-"""Loss charts of a job: read from its events, drawn as SVG for pages.
+"""Charts for pages, as SVG: the losses of a job, read from its events, and scores by version.
 
 The outer SVG has no viewBox, so that its text keeps its size at every width; the inner SVG, 1000 by
 300, stretches. Text positions are percentages of the outer SVG.
@@ -14,14 +14,6 @@ from merlin.core.json_fields import is_number
 
 WIDTH, HEIGHT = 1000, 300
 MAX_POINTS = 400
-# A label stands to the right of the line's end up to the first share of the width, above or below
-# it up to the second; beyond that it is right-aligned to the line's end.
-_RIGHT_LABEL_UNTIL, _ABOVE_LABEL_UNTIL = 0.5, 0.75
-# Assumed share of the width that a label takes.
-_LABEL_WIDTH = 0.5
-# Two labels closer than this (per cent of the height) would overlap.
-_MIN_LABEL_GAP = 9.0
-_LOWEST_LABEL = 78.0  # per cent; below it a label would overlap the numbers of the x axis
 _MAX_ROWS = 6
 # Share of the highest loss; lower losses are drawn on the axis.
 _MIN_LOSS_RATIO = 1e-6
@@ -77,21 +69,17 @@ class Tick:
     place: float
     line: float
     text: str
-    anchor: str = "middle"
 
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A line's label at its end; `low`: where the part of the line that it covers is lowest."""
+    """A label within a chart, in per cent of the outer SVG."""
 
     style: str
     x: float
     y: float
-    dx: int
-    dy: int
     anchor: str
     text: str
-    low: float = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +146,7 @@ class PlotArea:
         return tuple(Tick(self.down(y), y, format_trimmed(value, language)) for value, y in levels)
 
 
-_AREA = PlotArea(6.0, 4.0, 84.0, 82.0)
+_LOSS_AREA = PlotArea(6.0, 4.0, 84.0, 82.0)
 
 
 def fit_scale(train: Sequence[Point], test: Sequence[Point], total: float) -> Scale | None:
@@ -185,21 +173,24 @@ def plot_curve(
     scale = fit_scale(train, test, total)
     if scale is None:
         return None
-    lines = [("", train, "chart-train"), ("t", test, "chart-test")]
+    # At the right end losses are low, so that the corner above them is free.
+    lines = (("", train, "chart-train"), ("t", test, "chart-test"))
     names = [
-        _line_label(style, scale, series, key, language) for style, series, key in lines if series
+        Name(style, 90.0, 10.0 + 7 * index, "end", _describe_last_loss(language, key, series))
+        for index, (style, series, key) in enumerate(lines)
+        if series
     ]
     return Curve(
         train=scale.line(downsample(train)),
         test=scale.line(downsample(test)),
         dots=tuple(scale.point(point) for point in downsample(test)),
-        rows=_AREA.rows(scale, language),
+        rows=_LOSS_AREA.rows(scale, language),
         columns=tuple(
-            Tick(_AREA.right(x), x, format_trimmed(column, language))
+            Tick(_LOSS_AREA.right(x), x, format_trimmed(column, language))
             for column in scale.columns
             for x, _ in [scale.point((column, 0))]
         ),
-        names=_separate_labels(names),
+        names=tuple(names),
     )
 
 
@@ -213,16 +204,11 @@ def _linear_ticks(highest: float) -> list[float]:
 
 
 def _log_ticks(lowest: float, highest: float) -> list[float]:
-    """Return three to six tick values around a range: powers of 2, 1-3-10 steps or powers of 10."""
+    """Return three to six tick values around a range: powers of 2, 10 or 100."""
     ticks: list[float] = []
-    bases = ((2.0, (1,)), (10.0, (1, 3)), (10.0, (1,)), (100.0, (1,)))
-    # The label of a power of 2 below an eighth is too long.
-    for base, parts in bases[lowest < 1 / 8 :]:
-        low, high = (math.floor(math.log(tick, base)) for tick in (lowest, highest))
-        powers = [part * base**power for power in range(low - 2, high + 2) for part in parts]
-        first = max(index for index, tick in enumerate(powers) if tick <= lowest)
-        last = min(index for index, tick in enumerate(powers) if tick >= highest)
-        ticks = powers[min(first, max(last - 2, 0)) : last + 1]
+    for base in (2.0, 10.0, 100.0)[lowest < 1 / 8 :]:  # smaller powers of 2 have long labels
+        low, high = math.floor(math.log(lowest, base)), math.ceil(math.log(highest, base))
+        ticks = [base**power for power in range(min(low, high - 2), high + 1)]
         if len(ticks) <= _MAX_ROWS:
             break
     return ticks
@@ -234,49 +220,8 @@ def format_trimmed(value: float, language: str) -> str:
     return format_number(language, value, len(digits.partition(".")[2]))
 
 
-def _line_label(style: str, scale: Scale, series: Sequence[Point], key: str, language: str) -> Name:
-    x, y = scale.point(series[-1])
-    is_beside, is_late = x <= _RIGHT_LABEL_UNTIL * WIDTH, x > _ABOVE_LABEL_UNTIL * WIDTH
-    low = y
-    if is_late:
-        # Above, or below, every part of the line that the label covers.
-        points = (scale.point(point) for point in series)
-        covered = [point_y for point_x, point_y in points if point_x >= x - _LABEL_WIDTH * WIDTH]
-        y, low = min(covered), max(covered)
-    return Name(
-        style=style,
-        x=_AREA.right(x),
-        y=_AREA.down(y),
-        dx=8 if is_beside else 0 if is_late else -24,
-        dy=4 if is_beside else -9,
-        anchor="end" if is_late else "start",
-        text=_format_last_loss(language, key, series),
-        low=_AREA.down(low),
-    )
-
-
-def _format_last_loss(language: str, key: str, series: Sequence[Point]) -> str:
+def _describe_last_loss(language: str, key: str, series: Sequence[Point]) -> str:
     return f"{text(language, key)} {format_number(language, series[-1][1])}"
-
-
-def _separate_labels(names: list[Name]) -> tuple[Name, ...]:
-    """Move two labels that could overlap apart: the upper one up, the lower one down.
-
-    Near the x axis, whose numbers stand below it, both move up.
-    """
-    upper, *rest = sorted(names, key=lambda name: name.y)
-    if not rest:
-        return tuple(names)
-    (lower,) = rest
-    is_near, is_late = lower.y - upper.y <= _MIN_LABEL_GAP, lower.anchor == "end"
-    low = max(upper.low, lower.low)  # the lines may cross below the labels
-    if low > _LOWEST_LABEL:
-        if is_near:
-            return replace(upper, dy=-24), replace(lower, y=upper.y, dy=-9)
-        return replace(upper, dy=-9), replace(lower, dy=-9)
-    if not is_near and not is_late:
-        return tuple(names)
-    return replace(upper, dy=-9), replace(lower, y=low, dy=18)
 
 
 def downsample(series: Sequence[Point], max_points: int = MAX_POINTS) -> Sequence[Point]:
@@ -285,3 +230,93 @@ def downsample(series: Sequence[Point], max_points: int = MAX_POINTS) -> Sequenc
         return series
     step = math.ceil(len(series) / (max_points - 1))
     return [*series[:-1:step], series[-1]]
+
+
+_SCORE_AREA = PlotArea(8.0, 10.0, 88.0, 72.0)
+_ROW_STEP, _MAX_SHARE = 20, 100
+_LABEL_OFFSET, _LOWEST_LABEL = 6.0, 78.0  # positions of score labels, in per cent of the height
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """A share with its confidence interval, all in per cent.
+
+    `name` and `day` are its two axis labels; `text` labels a score whose `style` ("serves", or
+    "this" for the selected version) is not "".
+    """
+
+    share: float
+    low: float
+    high: float
+    name: str
+    day: str
+    style: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreBar:
+    """A score's dot and the ends of its interval, in the inner SVG."""
+
+    style: str
+    x: float
+    y: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreChart:
+    """A score chart; `way` connects the dots as an SVG point list, `days` label the two ends."""
+
+    way: str
+    bars: tuple[ScoreBar, ...]
+    rows: tuple[Tick, ...]
+    columns: tuple[Tick, ...]
+    days: tuple[Tick, ...]
+    names: tuple[Name, ...]
+
+
+def fit_scores(scores: Sequence[Score]) -> Scale:
+    """Return the scale of at least one score, with each score in the middle of its column."""
+    lowest = min(
+        math.floor(min(score.low for score in scores) / _ROW_STEP) * _ROW_STEP,
+        _MAX_SHARE - _ROW_STEP,
+    )
+    rows = tuple(float(row) for row in range(lowest, _MAX_SHARE + 1, _ROW_STEP))
+    return Scale(
+        len(scores), rows, tuple(index + 0.5 for index in range(len(scores))), is_log=False
+    )
+
+
+def plot_scores(scores: Sequence[Score], language: str) -> ScoreChart | None:
+    """Return the chart of scores, oldest first; None if there are none."""
+    if not scores:
+        return None
+    scale = fit_scores(scores)
+    bars, columns, names = [], [], []
+    for column, score in zip(scale.columns, scores, strict=True):
+        (x, y), (_, low), (_, high) = (
+            scale.point((column, value)) for value in (score.share, score.low, score.high)
+        )
+        bars.append(ScoreBar(score.style, x, y, low, high))
+        columns.append(Tick(_SCORE_AREA.right(x), x, score.name))
+        if score.text:
+            names.append(_score_label(score, x, low))
+    ends = dict.fromkeys((0, len(scores) - 1))
+    return ScoreChart(
+        way=" ".join(f"{bar.x:g},{bar.y:g}" for bar in bars),
+        bars=tuple(bars),
+        rows=_SCORE_AREA.rows(scale, language),
+        columns=tuple(columns),
+        days=tuple(replace(columns[index], text=scores[index].day) for index in ends),
+        names=tuple(names),
+    )
+
+
+def _score_label(score: Score, x: float, low: float) -> Name:
+    """Return a score's label: above the chart for the serving version, else below its interval."""
+    is_above = score.style == "serves"
+    y = _LABEL_OFFSET if is_above else min(_SCORE_AREA.down(low) + _LABEL_OFFSET, _LOWEST_LABEL)
+    third = min(int(3 * x / WIDTH), 2)
+    return Name(score.style, _SCORE_AREA.right(x), y, ("start", "middle", "end")[third], score.text)

@@ -2,8 +2,7 @@
 
 import pytest
 
-from merlin.core.charts import read_losses, read_positive
-from merlin.core.score_charts import Score, plot_scores
+from merlin.core.charts import Score, plot_scores, read_losses, read_positive
 from merlin.core.training_events import describe_event
 
 pytestmark = pytest.mark.unit

@@ -41,10 +41,9 @@ from merlin.app.health import is_daemon_alive
 from merlin.app.jobs import JobDetails, QuoteView
 from merlin.app.models import ModelView
 from merlin.app.status import get_dataset, list_datasets
-from merlin.core.charts import plot_curve
+from merlin.core.charts import plot_curve, plot_scores
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission
-from merlin.core.score_charts import plot_scores
 from merlin.core.training_events import event_lines
 from merlin.core.web.assets import seen_other
 from merlin.db.requests import Request, RequestState
