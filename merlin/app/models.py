@@ -29,7 +29,6 @@ from merlin.db.values import load_json, read_row
 from merlin.training.models import (
     ModelState,
     best_first,
-    right_count,
     select_models,
 )
 from merlin.training.promote import Promotions, serving_rows
@@ -340,7 +339,9 @@ def _model(row: Row) -> ModelView:
         reason=reason,
         arguments=arguments,
         evaluation=(
-            None if row["questions"] is None else read_row(Evaluation, row, right=right_count(row))
+            None
+            if row["questions"] is None
+            else read_row(Evaluation, row, right=row["right_count"])
         ),
     )
 

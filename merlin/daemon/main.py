@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING
 
 from merlin.app.health import engine_address
 from merlin.config import process_names
-from merlin.core.clock import Clock, StepWatch, utc_now
 from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import (
     ROUND_BOUNDS_MS,
@@ -48,7 +47,7 @@ log = get_logger(__name__)
 
 Run = Callable[[], bool]
 Watch = Callable[[Callable[[], None]], AbstractContextManager[None]]
-CLOCK_LOOK_S, WAKE_AGAIN_S = 1.0, 0.1
+WAKE_AGAIN_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +123,7 @@ def run(
     on_ready()
     names = [tick.name for tick in ticks if tick.is_asked]
     with watch(ask_ticks(scheduler, names)):
-        watch_clock(scheduler, stop)
+        stop.wait()
     # The scheduler would wait while holding the lock that a tick needs to trigger another one.
     scheduler.shutdown(wait=False)
     on_stop()
@@ -150,20 +149,6 @@ def ask_ticks(scheduler: BackgroundScheduler, names: Sequence[str]) -> Callable[
             scheduler.modify_job(name, next_run_time=at)
 
     return ask
-
-
-def watch_clock(
-    scheduler: BackgroundScheduler, stop: threading.Event, clock: Clock = utc_now
-) -> None:
-    """Wait for `stop`; run every tick whenever the wall clock was set back.
-
-    APScheduler waits for a time of day, and would otherwise wait until the clock has caught up.
-    """
-    watch = StepWatch(clock)
-    while not stop.wait(CLOCK_LOOK_S):
-        if watch.was_set_back():
-            for job in scheduler.get_jobs():
-                job.modify(next_run_time=datetime.now(UTC))
 
 
 def run_tick(tick: Tick, tally: TickCounts, scheduler: BackgroundScheduler) -> None:

@@ -64,7 +64,6 @@ from merlin.training.prove import prove_new
 log = get_logger(__name__)
 HOUR_S, MINUTE_S, ENGINE_S = 3600.0, 60.0, 4.0
 BASELINES_S = 10.0
-MAX_WAIT = timedelta(seconds=HOUR_S)
 
 
 def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
@@ -230,10 +229,8 @@ def poll(services: DaemonServices) -> bool:
 
 
 def _is_due(services: DaemonServices, job: Job) -> bool:
-    """Return whether the job is due for a poll; also true after the clock was set back."""
-    if job.not_before is None:
-        return True
-    return not timedelta() < job.not_before - services.clock() <= MAX_WAIT
+    """Return whether the job is due for a poll."""
+    return job.not_before is None or job.not_before <= services.clock()
 
 
 def _notify_failed(services: DaemonServices, job: Job) -> None:

@@ -278,7 +278,7 @@ def claim_cleaning(mirror: Path, now: datetime) -> bool:
     mark = mirror / _CLEANED_MARK
     if mark.exists():
         cleaned_at = datetime.fromtimestamp(mark.stat().st_mtime, UTC)
-        if timedelta() <= now - cleaned_at < _CLEANING_INTERVAL:
+        if now - cleaned_at < _CLEANING_INTERVAL:
             return False
     mark.touch()
     os.utime(mark, (now.timestamp(), now.timestamp()))

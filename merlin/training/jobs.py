@@ -325,7 +325,7 @@ def poll_job(provider: TrainingProvider, job: Job) -> Job:
     except ProviderError as refusal:
         log.warning("events of a job cannot be read", job=job.job_id, reason=str(refusal))
         # By this machine's clock alone: the provider's may differ by hours.
-        is_fresh = abs(now - job.updated_at) < EVENTS_WAIT + timedelta(seconds=provider.poll_s)
+        is_fresh = now - job.updated_at < EVENTS_WAIT + timedelta(seconds=provider.poll_s)
         if after.is_final and is_fresh:
             return _save_job(provider, job, postpone(job, refusal, now, 2 * provider.poll_s))
     if report.status and after.status != job.status:

@@ -242,10 +242,6 @@ def _settle(provider: TrainingProvider, intent: Intent) -> None:
     if intent.state is not IntentState.SENDING or intent.sent_at is None:
         return
     now = provider.clock()
-    if now < intent.sent_at:
-        # The clock was set back and the age of the call is unknown: it counts as made now.
-        Intents(provider.db).start_sending(intent, now)
-        raise NotYet(now + timedelta(seconds=provider.settle_s))
     finds = Intents(provider.db).count_empty_find(intent.key)
     settled = intent.sent_at + timedelta(seconds=provider.settle_s)
     if finds < EMPTY_FINDS or now < settled:

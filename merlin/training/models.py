@@ -157,13 +157,8 @@ class Models(Repository):
     """Models, from the success of their jobs to the end of their evaluation."""
 
     def list_unproved(self) -> list[Model]:
-        """Return the models in state new whose `not_before` has passed, oldest first.
-
-        A model is also due if it would wait longer than its pause: the clock was set back.
-        """
-        now = self._clock()
-        due = _UNPROVED(now=iso(now), latest=iso(now + timedelta(seconds=MAX_WAIT_S)))
-        return [model_of(row) for row in self.db.rows(due)]
+        """Return the models in state new whose `not_before` has passed, oldest first."""
+        return [model_of(row) for row in self.db.rows(_UNPROVED(now=iso(self._clock())))]
 
     def list_good_or_gone(self) -> list[Model]:
         """Return the models in state good or gone, oldest first."""
@@ -240,7 +235,7 @@ def fail_model_verdicts(db: Database, model: Model, at: datetime) -> None:
 def proof_of(db: Database, model_row: int) -> Evaluation | None:
     """Return the stored scores of a model, None if there are none."""
     row = db.row(EVALUATION.select().where(EVALUATION.model_row == model_row))
-    return None if row is None else _EVALUATIONS.read(row, right=right_count(row))
+    return None if row is None else _EVALUATIONS.read(row)
 
 
 def comparable_score(db: Database, model: Model, other: Model | None) -> Score | None:
@@ -266,12 +261,6 @@ def score_message(proof: Evaluation | None) -> Mapping[str, object]:
     return {"key": "proof-told", "arguments": arguments}
 
 
-def right_count(row: Row) -> int:
-    """Return the number of right answers of an evaluation; earlier versions counted equal ones."""
-    stored: int | None = row["right_count"]
-    return round(row["equal_share"] * row["questions"]) if stored is None else stored
-
-
 def revoked_builds() -> Select:
     """Return the SELECT of builds that contain an example whose consent was withdrawn."""
     is_held = (REVOKED_EXAMPLE.dataset == TAUGHT_EXAMPLE.dataset) & (
@@ -290,11 +279,7 @@ def select_models() -> Select:
 _UNPROVED = Prepared(
     select_models()
     .where(MODEL.state == ModelState.NEW.value)
-    .where(
-        MODEL.not_before.is_null()
-        | (MODEL.not_before <= Parameter("now"))
-        | (MODEL.not_before > Parameter("latest"))
-    )
+    .where(MODEL.not_before.is_null() | (MODEL.not_before <= Parameter("now")))
     .order_by(MODEL.id)
 )
 

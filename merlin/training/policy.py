@@ -66,10 +66,9 @@ def decide(
     if not is_requested and (hold := _hold(rule, newest, new_examples)) is not None:
         return hold
     quiet = timedelta(seconds=rule.quiet_s if quiet_s is None else quiet_s)
-    # A burst of commits delays the launch by at most fifteen minutes. If the clock was set
-    # back, a commit in the future does not delay it.
+    # A burst of commits delays the launch by at most fifteen minutes.
     begun = next(each for each in waiting if each.status is VerdictStatus.BUILT or each is newest)
-    is_burst = newest.seen_at <= now < min(newest.seen_at + quiet, begun.seen_at + MAX_QUIET_TIME)
+    is_burst = now < min(newest.seen_at + quiet, begun.seen_at + MAX_QUIET_TIME)
     if is_burst and not is_requested:
         return Decision(Step.WAIT, "held-quiet", {"seconds": int(quiet.total_seconds())})
     if slots_free < 1:

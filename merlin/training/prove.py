@@ -19,10 +19,8 @@ from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.core.tracing import open_span
-from merlin.dataset.spec import NOT_WORSE
 from merlin.dataset.split import TRAIN
-from merlin.dataset.verdicts import VerdictHistory, read_newest_settings
-from merlin.db.tables import SERVING
+from merlin.dataset.verdicts import VerdictHistory
 from merlin.providers.base import NOT_COUNTED, Answer, ModelClient
 from merlin.training.ask_many import Query, Reply, ask_many, is_provider_failure
 from merlin.training.jobs import TrainingProvider
@@ -31,10 +29,8 @@ from merlin.training.models import (
     Model,
     Models,
     ModelState,
-    model_of,
     read_questions,
 )
-from merlin.training.promote import serving_rows
 from merlin.training.scores import Question, score_answers
 
 log = get_logger(__name__)
@@ -44,17 +40,9 @@ MAX_DOUBLINGS = 10
 
 
 def prove_new(rows: Models, providers: Mapping[str, TrainingProvider]) -> list[Model]:
-    """Evaluate every model that is due; return those that became good.
-
-    The serving model is asked first, as a model that is good may serve at once. While its provider
-    fails, the evaluation waits for an hour at most.
-    """
+    """Evaluate every model that is due; return those that became good."""
     good = []
     for model in rows.list_unproved():
-        failure = _ask_serving(rows, providers, model)
-        if failure is not None:
-            _postpone(rows, model, failure)
-            continue
         commit = VerdictHistory(rows.db).commit_of(model.job_id)
         values = {"merlin.dataset": model.dataset, "gen_ai.request.model": model.model_id}
         with open_span("evaluation", values, commit=commit):
@@ -62,28 +50,6 @@ def prove_new(rows: Models, providers: Mapping[str, TrainingProvider]) -> list[M
         if is_good:
             good.append(model)
     return good
-
-
-def _ask_serving(
-    rows: Models, providers: Mapping[str, TrainingProvider], new: Model
-) -> ProviderError | None:
-    """Ask the serving model the test questions that have no stored answer for comparison.
-
-    It was evaluated by an earlier version. Unanswered questions are not compared.
-    Returns the provider's failure to wait for before the new model is evaluated, None for none.
-    """
-    settings = read_newest_settings(rows.db, new.dataset)
-    row = rows.db.row(serving_rows().where(SERVING.dataset == new.dataset))
-    if row is None or settings is None or settings.gate.kind != NOT_WORSE:
-        return None
-    serving = model_of(row)
-    provider = providers.get(serving.provider)
-    if provider is None or serving.state is not ModelState.GOOD:
-        return None
-    questions = read_questions(rows.db, serving.build_id)
-    _, error = _ask_each(rows, provider.client, serving, questions)
-    has_time = provider.clock() - new.created_at <= GIVE_UP
-    return error if error and is_provider_failure(error) and has_time else None
 
 
 def _prove(rows: Models, provider: TrainingProvider | None, model: Model) -> bool:

@@ -8,7 +8,6 @@ from merlin.core.errors import NotFound
 from merlin.dataset.builds import read_manifest, write_build
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.requests import Requests
-from merlin.db.tables import EVALUATION
 from merlin.training.scores import Evaluation
 from tests.db.pipeline_rows import (
     FACE,
@@ -112,8 +111,6 @@ def test_models_show_their_scores_and_which_one_serves(world):
     assert model_views[1].evaluation == Evaluation(
         questions=5, right=3, chrf=77.5, equal_share=0.5, unknown_share=0.2
     )
-    world.db.change(EVALUATION.update({"right_count": None}))  # as an earlier version stores it
-    assert world.recent_models(FACE)[1].scores.right == round(0.5 * 5)
     assert [job.build for job in world.recent_jobs()] == [f"{FACE}-{n}" for n in (3, 2, 1)]
     assert [model.why for model in models.list_promotions(world.ctx, OPERATOR, FACE)] == [
         "newest",

@@ -1,22 +1,18 @@
 """The gate: which new model may replace the live one, and who may override it."""
 
-from datetime import timedelta
-
 import pytest
 
 from merlin.app import models
 from merlin.app.actor import Actor
 from merlin.app.verdicts import list_newest
-from merlin.core.clock import utc_now
 from merlin.core.errors import Refused
 from merlin.core.i18n import text
 from merlin.db.requests import RequestKind, Requests
-from merlin.db.tables import ACCEPTED_LOSS, MODEL, PROOF_ANSWER, REVOKED_EXAMPLE, VERDICT
+from merlin.db.tables import ACCEPTED_LOSS, MODEL, REVOKED_EXAMPLE, VERDICT
 from merlin.training.gate import Gates
 from merlin.training.promote import Promotions
 from merlin.wiring.context import open_reading_context
-from tests.support.faults import Fault, FaultKind
-from tests.support.pipeline_lab import Lab, evaluate_at
+from tests.support.pipeline_lab import Lab
 
 pytestmark = pytest.mark.integration
 YES, NO = "Да, всё именно так и есть.", "Нет, никогда такого не было."
@@ -321,37 +317,6 @@ def test_floor_is_ignored_when_no_other_model_can_serve(lab, teach):
     assert read_state(lab) == ("trial-2", "serving", "")
     teach(NO)
     assert read_state(lab) == ("trial-2", "gated", "gate-floor")
-
-
-@serving
-def test_serving_model_without_stored_answers_is_asked_again_to_compare(lab, teach, provider):
-    with lab.services() as services:
-        services.db.transact(lambda: services.db.change(PROOF_ANSWER.delete()))
-    call_count = len(provider.calls("chat.create"))
-    provider.behave(fixed_answer="")
-    teach("")  # both answer like their base models
-    assert len(provider.calls("chat.create")) == call_count + 40
-    assert read_state(lab)[0] == "trial-2"
-
-
-@serving
-def test_new_model_waits_until_the_busy_provider_has_answered_for_the_live_one(
-    lab, teach, provider
-):
-    with lab.services() as services:
-        services.db.transact(lambda: services.db.change(PROOF_ANSWER.delete()))
-    call_count = len(provider.calls("chat.create"))
-    provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=429))
-    teach(NO)
-    assert (read_state(lab)[:2], len(provider.calls("chat.create"))) == (
-        ("trial-1", "training"),
-        call_count,
-    )
-    # After an hour it is evaluated all the same: the provider may never answer again.
-    provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=429))
-    with lab.services() as services:
-        (model,) = evaluate_at(services, lambda: utc_now() + timedelta(minutes=61))
-    assert (model.build_version, len(provider.calls("chat.create"))) == ("trial-2", call_count + 20)
 
 
 @serving

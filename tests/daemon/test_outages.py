@@ -154,8 +154,8 @@ def test_job_of_a_provider_that_has_lost_everything_fails_after_a_day(lab):
             assert poll_job(at, open_job(lab)).state is state
 
 
-# In two minutes; when the clock is set back; and if it is an hour ahead of the provider's.
-@pytest.mark.parametrize(("ahead", "minutes"), [(0, 2), (0, -60), (60, 62)])
+# Also if the clock is an hour ahead of the provider's.
+@pytest.mark.parametrize(("ahead", "minutes"), [(0, 2), (60, 62)])
 def test_unreadable_events_delay_the_end_by_a_minute(lab, provider, ahead, minutes):
     lab.tick("fetch", "launch")
     provider.faults.add(make_fault("jobs.events", 500))

@@ -1,50 +1,26 @@
-"""The schedule under faults: clock jumps, long outages, unreachable databases."""
+"""The schedule under faults: long outages, unreachable databases."""
 
 import itertools
 import queue
 import threading
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 
 import pytest
-from apscheduler.schedulers.background import BackgroundScheduler
 
 from merlin.cli.health import health_error
-from merlin.core.clock import utc_now
 from merlin.core.errors import SourceError
 from merlin.core.heartbeat import PERSISTENT_FAILURES, Failures
 from merlin.core.i18n import LANGUAGES, text
-from merlin.daemon.main import Tick, TickCounts, run, watch_clock
+from merlin.daemon.main import Tick, TickCounts, run
 from merlin.daemon.ticks import ticks_of
 from merlin.db.driver_errors import DatabaseAway
 from merlin.db.notices import Notices
-from merlin.training.jobs import Jobs
 from tests.support.http_servers import Handler, serve_http
 from tests.support.migrated_databases import only_sqlite
 from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.functional
-
-
-def test_clock_set_back_does_not_delay_a_tick():
-    has_run, stop, offsets = threading.Event(), threading.Event(), iter([3600, 3600])
-    scheduler = BackgroundScheduler(timezone="UTC")
-    in_an_hour = datetime.now(UTC) + timedelta(hours=1)
-    scheduler.add_job(has_run.set, "interval", seconds=3600, next_run_time=in_an_hour)
-    scheduler.start()
-    waiting = threading.Thread(
-        target=watch_clock,
-        args=(scheduler, stop),
-        kwargs={"clock": lambda: utc_now() + timedelta(seconds=next(offsets, 0))},
-    )
-    waiting.start()
-    try:
-        assert has_run.wait(longest())
-    finally:
-        stop.set()
-        waiting.join()
-        scheduler.shutdown()
 
 
 @contextmanager
@@ -141,14 +117,6 @@ def test_bug_that_disappears_after_two_failures_is_not_notified():
         failures.add("tick could not finish", ValueError("x"), "fetch")
         assert failures.bugs == {}
         failures.end("fetch")
-
-
-def test_job_is_polled_although_its_time_lies_beyond_a_clock_jump(lab):
-    lab.tick("fetch", "launch")
-    with lab.services() as services:
-        (job,) = Jobs(services.db).open_jobs()
-        Jobs(services.db).save(job, replace(job, not_before=utc_now() + timedelta(days=3650)))
-    lab.until_serving("trial-1")
 
 
 @only_sqlite

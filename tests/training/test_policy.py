@@ -43,10 +43,6 @@ def test_burst_is_waited_for_fifteen_minutes_at_most():
     assert decide(LaunchRule(), [make_verdict(901), make_verdict(1)], **CALM).step is Step.LAUNCH
 
 
-def test_commit_from_before_a_clock_change_is_not_waited_for():
-    assert decide(LaunchRule(), [make_verdict(-3600)], **CALM).step is Step.LAUNCH
-
-
 def test_train_in_the_message_skips_quiet_time_and_count():
     few = CALM | {"new_examples": 0}
     assert decide(LaunchRule(min_new=5), [make_verdict(1, "x [train]")], **few).step is Step.LAUNCH
