@@ -256,18 +256,10 @@ def _parse(
     for_build: bool,
     keeps_example: bool,
 ) -> list[tuple[str, ParsedFile]]:
-    """Return the blobs of the files, and the files parsed for a recipe.
-
-    Each step is done for all files in turn, as what it uses then stays in the processor's caches:
-    that saves a fifth of the time.
-    """
-    found = [_lint(*read_example(content), recipe, allowed) for _, content in files]
-    if for_build:
-        for example, _ in found:
-            if example is not None:
-                _ = example.adapt_to_method(recipe.method).facts.tokens
+    """Return the blobs of the files, and the files parsed for a recipe."""
     parsed = list[tuple[str, ParsedFile]]()
-    for (blob, _), (example, findings) in zip(files, found, strict=True):
+    for blob, content in files:
+        example, findings = _lint(*read_example(content), recipe, allowed)
         if example is None:
             parsed.append((blob, ParsedFile(None, findings)))
             continue
@@ -378,8 +370,7 @@ def index_row(example: Example, method: str, limit: TokenLimit | None = None) ->
         blob=example.blob,
         size=0,
         mark=example.split or "",
-        # Numbers in lists are written alike in Python and JSON, but here sooner.
-        places=str([[*mark] for mark in (marks[0], example.question_mark, marks[-1])]),
+        places=json.dumps([marks[0], example.question_mark, marks[-1]]),
         question=facts.question,
         content=facts.content,
         answer=facts.answer,

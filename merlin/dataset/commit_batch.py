@@ -33,7 +33,6 @@ from merlin.dataset.changes import (
     Batch,
     BatchResult,
     Change,
-    ChangeKind,
     ChangeState,
     Conflict,
     Edit,
@@ -165,9 +164,7 @@ def _old_text(change: Change, text: Callable[[str], str | None]) -> str | None:
 
 def _was_edited_since(change: Change, blobs: Mapping[str, str]) -> bool:
     """Return whether a changed file differs from its state after the commit."""
-    # What was left there was not noted at first.
-    is_known = change.committed_blob is not None or change.kind is ChangeKind.DELETE
-    return is_known and blobs.get(change.inside) != change.committed_blob
+    return blobs.get(change.inside) != change.committed_blob
 
 
 SHOWN_BYTES = 1_000_000

@@ -106,14 +106,6 @@ def test_later_changes_stay_and_restored_files_need_no_edit():
     assert plan.newer == ("examples/2.yaml",)
 
 
-def test_commit_without_recorded_blobs_can_be_reverted():
-    (old,) = mark_committed(make_change(blob_id("a"), "b"))
-    plan = plan_revert(
-        [replace(old, committed_blob=None)], {ONE: blob_id("c")}, {blob_id("a"): "a"}.get
-    )
-    assert plan.edits == (Edit(ONE, blob_id("c"), "a"),)
-
-
 @pytest.mark.parametrize(
     ("change", "blobs", "texts", "key"),
     [
