@@ -233,15 +233,10 @@ class Editors:
             self._accept(who, "POST", "/datasets/trial/proposals", data=form)
 
     def run_command(self, who: str) -> None:
-        """Import, add or edit by a command, which may be killed."""
+        """Import by a command, which may be killed."""
         question, table = self._question(), self.lab.folder / f"{who}.csv"
         table.write_text(f'question,answer\n"{question}",Да.\nОбщий вопрос?,Один ответ.\n', "utf-8")
-        arguments = self.rng.choice(
-            [
-                ["import", str(table), "--dataset", "trial"],
-                ["example", "edit", self._path()[-2:], "--dataset", "trial", "--answer", question],
-            ]
-        )
+        arguments = ["import", str(table), "--dataset", "trial"]
         command = [sys.executable, "-m", "merlin", *arguments, "--json", "--config", self.lab.path]
         environment, pipe = {**os.environ, "MERLIN_LANGUAGE": "en"}, subprocess.PIPE
         process = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=environment)

@@ -17,7 +17,7 @@ from merlin.app.context import Context
 from merlin.app.distil import DistilPlan, DistilReport, Passage
 from merlin.cli import language
 from merlin.cli.edit_session import edit_session
-from merlin.cli.examples import read_file
+from merlin.cli.import_export import read_file
 from merlin.cli.options import (
     DEFAULT,
     LARGEST_BUDGET,

@@ -23,9 +23,8 @@ from merlin.cli.daemon_requests import (
     request_daemon,
     wait_for_daemon,
 )
-from merlin.cli.output import finding_line, format_cell, print_json, print_message
+from merlin.cli.output import finding_line, format_cell, print_message
 from merlin.config import Config
-from merlin.core import money
 from merlin.core.errors import MerlinError, SourceError
 from merlin.dataset.changes import Change, Changes, ChangeState, Edit
 from merlin.dataset.commit_message import Editor, local_editor
@@ -188,20 +187,3 @@ def print_commit(values: Mapping[str, object]) -> None:
     """Print the commit that was made; nothing if it is still pending."""
     if values.get("commit"):
         sys.stdout.write(f"{str(values['commit'])[:10]}  {format_cell(values['subject'])}\n")
-
-
-def print_edit(values: Mapping[str, object], *, json: bool) -> None:
-    """Print the result of an edit."""
-    if json:
-        print_json(values)
-        return
-    print_commit(values)
-    training = values.get("next_training")
-    if isinstance(training, Mapping):
-        about = {"tokens": values["tokens"], "examples": training["examples"]}
-        if training["cost_micro"] is None:
-            print_message("did-change", **about)
-        else:
-            cost = int(training["cost_micro"])
-            price = money.format_estimate(language(), cost, str(training["currency"]))
-            print_message("did-change-price", **about, price=price)

@@ -19,7 +19,6 @@ from merlin.app.actor import Actor
 from merlin.cli import language
 from merlin.cli.daemon_requests import open_files_context
 from merlin.cli.edit_session import edit_session, preview_record, print_commit, print_findings
-from merlin.cli.examples import make_unreadable_file_error
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, DatasetName, NoWait, configuration
 from merlin.cli.output import print_json, print_message, unwritable_error, write_file
 from merlin.core import durable_files
@@ -97,6 +96,20 @@ def import_files(  # noqa: PLR0913 - each is an option of the command
     if plan.rejected:
         print_message("import-left-out", count=plan.rejected)
     print_commit(view)
+
+
+def read_file(path: Path) -> bytes:
+    """Return a file's content; - is stdin. Raises ConfigError."""
+    try:
+        return sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+    except OSError as error:
+        raise make_unreadable_file_error(path, error) from error
+
+
+def make_unreadable_file_error(path: Path, error: OSError) -> ConfigError:
+    """Return the error for a file that cannot be read."""
+    arguments = {"path": str(path), "reason": error.strerror or str(error)}
+    return ConfigError(f"{path}: {error}", "example-unreadable", **arguments)
 
 
 def _require_files(paths: Sequence[Path]) -> None:

@@ -224,11 +224,7 @@ READING_COMMANDS = (
     *("courses --json", "courses", "jobs list --json", "jobs list", "jobs show 3 --json"),
     *("jobs show 3", "jobs show 99", "jobs events 2 --json", "models list --json", "models list"),
     *("models history --json", "models history trial", "export trial", "export trial --json"),
-    *(
-        "example find слово --json",
-        "example find слово --dataset trial --limit 2",
-        "key list --json",
-    ),
+    "key list --json",
     *("users list --json", "users list", "users show 1001 --json", "users show 1002"),
     *("billing report --json", "billing report", "billing orders --json", "billing orders"),
     *("billing show {paid} --json", "billing show {paid}"),

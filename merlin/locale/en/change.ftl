@@ -127,28 +127,12 @@ change-no-dataset =
 change-queued = Edit { $change } is saved. The daemon, or the next command that edits, will commit it.
 change-late = Edit { $change } has been waiting for { $seconds } s. It's saved. Check: merlin health daemon
 change-waits = Edit { $change } is saved and waits: { $reason }
-change-parked = Edit { $change } is on hold: { $reason } After fixing it: merlin example retry { $change }
+change-parked = Edit { $change } is on hold: { $reason } After fixing it, retry it on the page /changes/{ $change }.
 change-not-parked = Edit { $change } isn't on hold, so there's nothing to retry.
 change-not-saved = Not saved: { $reason }
 change-has-errors = Nothing was saved: fix the errors above.
 change-in-conflict = Another edit changed the same file meanwhile, so nothing was saved. Difference from that version to yours:
     { $difference }
-did-change = The next training learns from about { $examples ->
-    [one] { $examples } example
-   *[other] { $examples } examples
-  }{ $tokens ->
-    [0] { "" }
-    [one] ; this edit is { $tokens } token long
-   *[other] ; this edit is { $tokens } tokens long
-  }.
-did-change-price = The next training learns from about { $examples ->
-    [one] { $examples } example
-   *[other] { $examples } examples
-  }, cost: { $price }{ $tokens ->
-    [0] { "" }
-    [one] ; this edit is { $tokens } token long
-   *[other] ; this edit is { $tokens } tokens long
-  }.
 did-import = { $lines ->
     [one] { $lines } line
    *[other] { $lines } lines
@@ -161,17 +145,8 @@ did-export = { $count ->
     [one] { $count } example
    *[other] { $count } examples
   } written to { $path }
-example-exists = The example { $example } already exists; choose another --id, or run: merlin example edit { $example }
-example-file-or-words = Give --question and --answer, or --file with the whole example.
 example-unreadable = { $path } can't be read: { $reason }
-example-unchanged = { $example }: nothing changed.
-example-broken = The example can't be read, so its parts can't be changed one by one: fix it in your editor, or use --file.
-example-no-terminal = An editor opens only in a terminal; give --question, --answer, --tag or --file.
-example-no-editor = Couldn't run the editor { $editor }; set EDITOR, or use --answer or --file.
-example-text-kept = Your text is in { $path }; continue with it: merlin example edit ID --file { $path }
-example-nowhere = No dataset has the example { $example }: { $datasets }.
-example-several = Several datasets have an example with this ID ({ $datasets }): choose one with --dataset.
-example-not-found = No example has all these words.
+example-broken = The example can't be read, so its parts can't be changed one by one: fix its file in a clone.
 import-duplicate = same as { $other }
 import-more-duplicates = { $count ->
     [one] { $count } more line is

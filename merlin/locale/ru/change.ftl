@@ -132,30 +132,12 @@ change-no-dataset =
 change-queued = Правка { $change } сохранена. Коммит сделает демон или следующая команда, которая правит примеры.
 change-late = Правка { $change } ждёт уже { $seconds } с. Она сохранена. Проверьте: merlin health daemon
 change-waits = Правка { $change } сохранена и ждёт: { $reason }
-change-parked = Правка { $change } отложена: { $reason } Когда исправите причину: merlin example retry { $change }
+change-parked = Правка { $change } отложена: { $reason } Когда исправите причину: повторите её на странице /changes/{ $change }.
 change-not-parked = Правка { $change } не отложена, повторять нечего.
 change-not-saved = Не сохранено: { $reason }
 change-has-errors = Ничего не сохранено: исправьте ошибки выше.
 change-in-conflict = Тот же файл тем временем изменила другая правка, поэтому ничего не сохранено. Чем ваш вариант отличается:
     { $difference }
-did-change = В следующем обучении будет около { $examples ->
-    [one] { $examples } примера
-   *[many] { $examples } примеров
-  }{ $tokens ->
-    [0] { "" }
-    [one] ; в этой правке { $tokens } токен
-    [few] ; в этой правке { $tokens } токена
-   *[many] ; в этой правке { $tokens } токенов
-  }.
-did-change-price = В следующем обучении будет около { $examples ->
-    [one] { $examples } примера
-   *[many] { $examples } примеров
-  }, стоимость: { $price }{ $tokens ->
-    [0] { "" }
-    [one] ; в этой правке { $tokens } токен
-    [few] ; в этой правке { $tokens } токена
-   *[many] ; в этой правке { $tokens } токенов
-  }.
 did-import = { $lines ->
     [one] { $lines } строка
     [few] { $lines } строки
@@ -171,17 +153,8 @@ did-export = { $count ->
     [few] { $count } примера записаны
    *[many] { $count } примеров записано
   } в { $path }
-example-exists = Пример { $example } уже есть; задайте другой --id или выполните: merlin example edit { $example }
-example-file-or-words = Задайте --question и --answer или --file с примером целиком.
 example-unreadable = { $path } не читается: { $reason }
-example-unchanged = { $example }: ничего не изменено.
-example-broken = Пример не читается, поэтому менять его по частям нельзя: исправьте его в редакторе или задайте --file.
-example-no-terminal = Редактор открывается только в терминале; укажите --question, --answer, --tag или --file.
-example-no-editor = Редактор { $editor } не запускается; задайте EDITOR, --answer или --file.
-example-text-kept = Ваш текст — в { $path }; продолжите с ним: merlin example edit ID --file { $path }
-example-nowhere = Примера { $example } нет ни в одном наборе: { $datasets }.
-example-several = Пример с таким ID есть в нескольких наборах ({ $datasets }): выберите один через --dataset.
-example-not-found = Ни в одном примере нет всех этих слов.
+example-broken = Пример не читается, поэтому менять его по частям нельзя: исправьте его файл в клоне.
 import-duplicate = то же, что { $other }
 import-more-duplicates = уже есть ещё { $count ->
     [one] { $count } строка

@@ -1,11 +1,10 @@
-"""`merlin example`: each change is one commit, all or nothing, with clear output."""
+"""`merlin import` and `export`: one commit, all or nothing, with clear output."""
 
 import json
 import os
 import shutil
 import signal
 import sys
-import tempfile
 from datetime import UTC, datetime
 
 import pytest
@@ -19,17 +18,6 @@ from tests.support.pipeline_lab import KEY
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
-
-EDITOR = """\
-import pathlib, sys
-path = pathlib.Path(sys.argv[1])
-path.write_text(path.read_text("utf-8").replace("ответ", "отклик"), "utf-8")
-"""
-INTERRUPTED_EDITOR = """\
-import os, pathlib, signal, sys
-os.kill(os.getppid(), signal.SIGINT)
-pathlib.Path(sys.argv[1]).write_text("messages: [мой труд", "utf-8")
-"""
 
 
 @pytest.fixture
@@ -45,23 +33,29 @@ def count(lab):
     return lab.repository.git("rev-list", "--count", "HEAD")
 
 
-def test_added_example_is_committed_under_the_editors_own_name(lab, run_json):
-    answer = "Прямо.\r\nИ налево."
-    arguments = ("--question", "Где тут новый выход?", "--answer", answer, "--tag", "way")
-    document = run_json("example", "add", "trial", *arguments)
-    assert document["example"] == "где-тут-новый-выход"
+def lines(lab, *objects):
+    path = lab.folder / "lines.jsonl"
+    path.write_text("\n".join(json.dumps(each, ensure_ascii=False) for each in objects), "utf-8")
+    return str(path)
+
+
+def chat(question, answer):
+    said = [("system", "Отвечай коротко."), ("user", question), ("assistant", answer)]
+    return {"messages": [{"role": role, "content": words} for role, words in said]}
+
+
+def exit_of(lab, question="Где выход?"):
+    """Return the arguments of an import of one example."""
+    return ["import", lines(lab, chat(question, "Прямо и налево.")), "--dataset", "trial"]
+
+
+def test_import_is_committed_under_the_editors_own_name(lab, run_json):
+    document = run_json(*exit_of(lab))
+    assert document["paths"] == ["examples/где-выход.yaml"]
     assert document["commit"] == lab.repository.git("rev-parse", "HEAD")
     assert (document["tokens"] > 10, document["next_training"]["examples"] > 10) == (True, True)
-    assert example(lab, "где-тут-новый-выход").read_text("utf-8") == (
-        "messages:\n"
-        "  - user: Где тут новый выход?\n"
-        "  - assistant: |\n"
-        "      Прямо.\n"
-        "      И налево.\n"
-        "tags: [way]\n"
-    )
-    document = lab.repository.git("log", "-1", "--format=%an <%ae> %s")
-    assert document == "boris <boris@example.com> Add example где-тут-новый-выход"
+    said = lab.repository.git("log", "-1", "--format=%an <%ae> %s")
+    assert said == "boris <boris@example.com> Import 1 example into trial"
 
 
 def test_interrupted_edit_whose_commit_has_begun_is_said_to_be_committed_later(lab, run, tmp_path):
@@ -74,21 +68,19 @@ def test_interrupted_edit_whose_commit_has_begun_is_said_to_be_committed_later(l
         f'exec {shutil.which("git")} "$@"\n'
     )
     git.chmod(0o755)
-    words = ["example", "add", "trial", "--question", "Где выход?", "--answer", "Прямо и налево."]
-    arguments, log = [*words, "--config", str(lab.path)], tmp_path / "add.log"
+    arguments, log = [*exit_of(lab), "--config", str(lab.path)], tmp_path / "add.log"
     path = {"PATH": f"{git.parent}:{os.environ['PATH']}"}
     adding = start_function(run_command, arguments, log, path)
     wait_until(is_pushing.exists)
     os.kill(adding.pid, signal.SIGINT)
     exit_code, output = wait_for_exit(adding), log.read_text("utf-8")
     assert (exit_code, "next command that edits, will commit" in output) == (130, True), output
-    code, captured = run(*words[:4], "Где вход?", *words[5:])
+    code, captured = run(*exit_of(lab, "Где вход?"))
     assert (code, int(count(lab))) == (0, before + 2), captured
 
 
 def test_interrupted_edit_that_waits_for_the_daemon_is_withdrawn(lab, tmp_path):
-    arguments = ["--question", "Где выход?", "--answer", "Прямо и налево."]
-    command = ["example", "add", "trial", *arguments, "--config", str(lab.path)]
+    command = [*exit_of(lab), "--config", str(lab.path)]
     before, log = count(lab), tmp_path / "add.log"
     lab.tick("fetch")
     with Lead(lab.config.state_dir, lab.config.database) as lead:  # a daemon that only fetches
@@ -105,107 +97,21 @@ def test_interrupted_edit_that_waits_for_the_daemon_is_withdrawn(lab, tmp_path):
     assert count(lab) == before
 
 
-def test_edit_refused_by_the_repository_is_retried(lab, run_json, run):
-    lab.tick("fetch")
-    arguments = ("--question", "Где тут новый выход?", "--answer", "Прямо.")
-    lab.repository.git("config", "receive.denyCurrentBranch", "refuse")
-    code, captured = run("example", "add", "trial", *arguments, "--id", "new")
-    assert (code, "waits" in captured.err) == (1, True)
-    with open_migrated_database(lab.config) as database:
-        rows = lab.changes(database)
-        batch = rows.claim()
-        reason = {"reason": "a token lies there"}
-        rows.put_aside(batch, ChangeState.PARKED, "change-push-refused", reason)
-    lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
-    captured = run_json("example", "retry", batch.batch_id)
-    assert captured["commit"] == lab.repository.git("rev-parse", "HEAD")
-    assert captured["paths"] == ["examples/new.yaml"]
-    code, captured = run("example", "retry", batch.batch_id)
-    assert (code, "isn't on hold, so there's nothing to retry" in captured.err) == (1, True)
-
-
-def test_commit_and_size_of_the_next_training_are_shown(lab, run, monkeypatch):
+def test_commit_is_shown_to_a_user_without_a_name(lab, run, monkeypatch):
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(os, "getuid", lambda: 4_242_424)  # as in a container: a user without a name
-    code, captured = run(
-        "example", "add", "trial", "--question", "Где выход?", "--answer", "Прямо."
-    )
+    code, captured = run(*exit_of(lab))
     assert code == 0
-    assert captured.out.strip().endswith("Add example где-выход")
-    assert "about 11 examples" in captured.err
+    assert captured.out.strip().endswith("Import 1 example into trial")
     assert captured.err.count("No daemon") == 1
 
 
-def test_file_is_added_unchanged(lab, run_json, tmp_path):
-    path = tmp_path / "new.yaml"
-    path.write_text("# by hand\nmessages:\n- user: Где?\n- assistant: Тут.\n", "utf-8")
-    document = run_json("example", "add", "trial", "--file", str(path), "--id", "face/by-hand")
-    assert document["paths"] == ["examples/face/by-hand.yaml"]
-    assert example(lab, "face/by-hand").read_bytes() == path.read_bytes()
-
-
-def test_question_or_answer_of_an_example_can_be_edited(lab, run_json):
-    document = run_json("example", "edit", "q3", "--answer", "Другой ответ.")
-    assert (document["dataset"], document["subject"]) == ("trial", "Edit example q3")
-    messages = yaml.safe_load(example(lab, "q3").read_text("utf-8"))["messages"]
-    assert messages[1] == {"assistant": "Другой ответ."}
-    assert "номер 3" in messages[0]["user"]
-
-
-def test_example_is_edited_in_the_users_editor(lab, run_json, run, monkeypatch):
-    script = lab.folder / "editor.py"
-    script.write_text(EDITOR, "utf-8")
-    monkeypatch.setenv("VISUAL", f"{sys.executable} {script}")
-    code, captured = run("example", "edit", "q3")
-    assert (code, "in a terminal; give --question" in captured.err) == (2, True)
-    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
-    assert run_json("example", "edit", "q3", "--dataset", "trial")["state"] == "committed"
-    assert "отклик" in example(lab, "q3").read_text("utf-8")
-    monkeypatch.setenv("VISUAL", "true")
-    code, captured = run("example", "edit", "q3")
-    assert (code, ": nothing changed" in captured.err) == (1, True)
-    monkeypatch.setenv("VISUAL", "vi '")
-    code, captured = run("example", "edit", "q3")
-    assert (code, "Couldn't run the editor vi '" in captured.err) == (1, True)
-
-
-def test_text_from_the_editor_outlives_ctrl_c_there_and_a_refusal(lab, run, monkeypatch, tmp_path):
-    script = tmp_path / "editor.py"
-    script.write_text(INTERRUPTED_EDITOR, "utf-8")
-    monkeypatch.setenv("VISUAL", f"{sys.executable} {script}")
-    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    code, captured = run("example", "edit", "q3")
-    (kept,) = tmp_path.glob("merlin-*/example.yaml")
-    assert (code, str(kept) in captured.err) == (1, True), captured.err
-    assert kept.read_text("utf-8") == "messages: [мой труд"
-
-
-def test_deleted_example_is_removed(lab, run_json):
-    run_json("example", "rm", "q3")
-    assert not example(lab, "q3").exists()
-    assert [each["example"] for each in run_json("example", "find", "q3")] == []
-    assert "q4" in [each["example"] for each in run_json("example", "find", "НОМЕР 4,")]
-
-
-def test_example_can_be_named_with_its_dataset_before_a_slash(lab, run, run_json):
-    lab.repository.dataset("other")
-    lab.repository.commit()
-    lab.tick("fetch")
-    assert run_json("example", "rm", "other/q3")["dataset"] == "other"
-    assert example(lab, "q3").exists()
-    assert run_json("example", "edit", "trial/q3", "--answer", "Иначе.")["dataset"] == "trial"
-    code, captured = run("example", "rm", "other/q3")
-    assert (code, "other has no example q3" in captured.err) == (1, True)
-
-
-def test_example_can_be_added_and_an_import_tried_without_a_providers_key(
+def test_examples_can_be_imported_without_a_providers_key(
     lab, run, run_json, tmp_path, monkeypatch
 ):
     monkeypatch.delenv(KEY)
-    arguments = ("--question", "Где выход?", "--answer", "Прямо.")
-    code, captured = run("example", "add", "trial", *arguments)
+    code, captured = run(*exit_of(lab))
     assert code == 0, captured.err
     assert f"{KEY} is missing" in captured.err
     assert lab.status()["verdict"] == "built"
@@ -218,106 +124,32 @@ def test_example_can_be_added_and_an_import_tried_without_a_providers_key(
     assert (code, KEY in captured.err) == (2, True)
 
 
-def test_invalid_edit_is_reported_and_changes_nothing(lab, run, monkeypatch):
-    monkeypatch.setenv("VISUAL", "no-such-editor")
-    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
-    for arguments, code, part in (
-        (["add", "trial"], 2, "--question and --answer"),
-        (["add", "trial", "--question", "a"], 2, "--question and --answer"),
-        (["add", "trial", "--file", "nowhere.yaml"], 2, "nowhere.yaml"),
-        (["add", "none", "--question", "a", "--answer", "b"], 1, "none"),
-        (["add", "trial", "--question", " ", "--answer", "b"], 1, "empty-content"),
-        (["add", "trial", "--question", "a", "--answer", "b", "--id", "q1"], 1, "already"),
-        (["add", "trial", "--question", "a", "--answer", "b", "--id", "../x"], 1, "bad-name"),
-        (["edit", "nobody", "--answer", "b"], 1, "nobody"),
-        (["edit", "q1", "--answer", "b", "--file", "x"], 2, "--file"),
-        (["rm", "q1", "--dataset", "none"], 1, "none"),
-        (["edit", "q1"], 1, "no-such-editor"),
-    ):
-        exit_code, captured = run("example", *arguments)
-        assert (exit_code, part in captured.err) == (code, True), captured.err
-    assert (count(lab), lab.repository.git("status", "--porcelain")) == ("1", "")
-
-
-def test_id_of_several_datasets_needs_a_dataset(lab, run, run_json):
-    lab.repository.dataset("other")
-    lab.repository.commit()
-    code, captured = run("example", "rm", "q3")
-    assert (code, "other, trial" in captured.err) == (1, True), captured.err
-    code, captured = run("example", "rm", "q99")
-    assert (code, "No dataset has the example q99: other, trial." in captured.err) == (1, True)
-    assert run_json("example", "rm", "q3", "--dataset", "other")["dataset"] == "other"
-    code, captured = run("example", "find", "q4")
-    assert (code, captured.out.count("q4")) == (0, 2)
-    code, captured = run("example", "find", "nobody")
-    assert (code, "No example" in captured.err) == (0, True)
-
-
-def test_broken_example_is_replaced_by_a_file(lab, run, run_json, tmp_path):
-    example(lab, "q3").write_text("messages: [", "utf-8")
-    lab.repository.commit()
-    code, captured = run("example", "edit", "q3", "--answer", "x")
-    assert (code, "can't be read" in captured.err) == (1, True), captured.err
-    path = tmp_path / "good.yaml"
-    path.write_text("messages:\n- user: Где?\n- assistant: Тут.\n", "utf-8")
-    assert run_json("example", "edit", "q3", "--file", str(path))["state"] == "committed"
-
-
 def test_edit_is_kept_when_the_repository_refuses_the_push(lab, run):
     lab.repository.git("config", "receive.denyCurrentBranch", "refuse")
-    code, captured = run("example", "rm", "q3")
+    code, captured = run(*exit_of(lab))
     assert (code, "updateInstead" in captured.err) == (1, True)
     lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
     lab.tick("changes")
-    assert not example(lab, "q3").exists()
+    assert example(lab, "где-выход").exists()
 
 
 def test_edit_can_be_left_to_the_daemon(lab, run):
-    code, captured = run("example", "rm", "q3", "--no-wait", "--json")
-    assert (code, example(lab, "q3").exists()) == (0, True), captured.err
+    code, captured = run(*exit_of(lab), "--no-wait", "--json")
+    assert (code, example(lab, "где-выход").exists()) == (0, False), captured.err
     document = json.loads(captured.out)
     assert (document["state"], document["commit"]) == ("waiting", None)
     assert document["change"] in captured.err
     lab.tick("changes")
-    assert not example(lab, "q3").exists()
-
-
-def test_json_has_the_findings_of_a_refused_edit(lab, run):
-    code, captured = run("example", "edit", "q1", "--answer", "", "--json")
-    assert (code, count(lab)) == (1, "1")
-    document = json.loads(captured.out)
-    assert document["commit"] is None
-    assert [finding["rule"] for finding in document["findings"]] == ["empty-content"]
-
-
-def test_tags_are_changed_without_touching_the_rest(lab, run_json):
-    before = example(lab, "q2").read_text("utf-8")
-    run_json("example", "edit", "q2", "--tag", "face", "--tag", "no")
-    assert example(lab, "q2").read_text("utf-8") == f'{before}tags: [face, "no"]\n'
-
-
-@pytest.mark.parametrize("most", ["0", "-3"])
-def test_invalid_limit_is_refused(lab, run, most):
-    lab.tick("fetch")
-    code, captured = run("example", "find", "слово", "--limit", most)
-    assert (code, captured.out) == (2, "")
-
-
-def lines(lab, *objects):
-    path = lab.folder / "lines.jsonl"
-    path.write_text("\n".join(json.dumps(each, ensure_ascii=False) for each in objects), "utf-8")
-    return str(path)
-
-
-def chat(question, answer):
-    said = [("system", "Отвечай коротко."), ("user", question), ("assistant", answer)]
-    return {"messages": [{"role": role, "content": words} for role, words in said]}
+    assert example(lab, "где-выход").exists()
 
 
 def test_file_is_imported_in_one_commit(lab, run_json):
-    run_json("example", "add", "trial", "--question", "Где выход?", "--answer", "Прямо.")
+    run_json(*exit_of(lab))
     path = lines(
-        lab, chat("Где вход?", "Тут."), chat("Где выход?", "Прямо."), chat("Где вход?", "Тут.")
+        lab,
+        chat("Где вход?", "Тут."),
+        chat("Где выход?", "Прямо и налево."),
+        chat("Где вход?", "Тут."),
     )
     dry = run_json("import", path, "--dataset", "trial", "--dry-run")
     assert (dry["taken"], dry["duplicates"], dry["commit"], count(lab)) == (1, 2, None, "2")
@@ -522,10 +354,10 @@ def test_export_into_a_pipe_leaves_it_a_pipe(lab, run, tmp_path):
 
 
 def test_examples_that_a_table_cannot_hold_are_reported(lab, run, tmp_path):
-    path = tmp_path / "long.yaml"
     turns = "".join(f"- user: {n}?\n- assistant: {n}.\n" for n in "аб")
-    path.write_text(f"messages:\n{turns}", "utf-8")
-    run("example", "add", "trial", "--file", str(path), "--id", "long")
+    example(lab, "long").write_text(f"messages:\n{turns}", "utf-8")
+    lab.repository.commit()
+    lab.tick("fetch")
     code, captured = run("export", "trial", "--format", "csv", "-o", str(tmp_path / "out.csv"))
     assert (
         code,
