@@ -45,7 +45,7 @@ ROWS: Mapping[str, str] = {
     "accepted_loss": "a changed answer to a test question, and the editor who accepted it",
     "answer_cost": "the cost of answers to a person (a keyed hash) on a day, if it is limited",
     "audit": "a dangerous action: who did what to whom; rows are only added",
-    "baseline_answer": "the answer of a base model or a checkpoint to one test question",
+    "baseline_answer": "the answer of a base model to one test question",
     "build": "a build of a dataset at a commit",
     "change": "an edit of one file that waits for its commit, or its result",
     "checkpoint": "a checkpoint of a job",

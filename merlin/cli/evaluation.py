@@ -112,7 +112,7 @@ def _print_report(report: ProofReport, grading: Grading | None, advice: str) -> 
     if comparison and comparison.now.questions:
         is_part = comparison.now != report.scores
         scores += [*([comparison.now] if is_part else []), comparison.before]
-    scores += [baseline.scores for baseline in report.baselines]
+    scores += [report.base] if report.base else []
     print_list(
         [record(score) for score in scores],
         "model questions right wrong refused exact chrf",

@@ -89,7 +89,7 @@ EVALUATION = _table(
     "evaluation", "model_row questions right_count chrf equal_share unknown_share at"
 )
 PROOF_ANSWER = _table("proof_answer", "model_row example_id answer known judge votes right_votes")
-# The answers of a base or a checkpoint, which are not rows of `model`, to a conversation.
+# The answers of a base, which is no row of `model`, to a conversation.
 BASELINE_ANSWER = _table(
     "baseline_answer", "provider model_id digest answer known", key="provider model_id digest"
 )

@@ -1,10 +1,9 @@
-"""Answers of a model's base and checkpoints to its test questions, for comparison.
+"""Answers of a model's base to its test questions, for comparison.
 
 They are requested after the proof, in a separate tick, and only if they are free: the price of
 the base is known to be 0. An answer is stored by provider, model and the complete conversation: a
 base is never asked the same question with the same system text twice, whatever was tuned on it.
-Engine bases that select among taught answers are skipped. Of many checkpoints, those with the
-best test loss are asked; the last checkpoint is the model itself.
+Engine bases that select among taught answers are skipped.
 """
 
 import hashlib
@@ -12,7 +11,6 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from functools import partial
-from math import inf
 from typing import Any
 
 from peewee import fn
@@ -23,8 +21,8 @@ from merlin.core.clock import Backoff
 from merlin.core.errors import ProviderError
 from merlin.core.log import get_logger
 from merlin.db.database import CHUNK, Database, in_portions
-from merlin.db.tables import BASELINE_ANSWER, CHECKPOINT, MODEL, REVOKED_EXAMPLE, SERVING
-from merlin.db.values import dump_json, load_json
+from merlin.db.tables import BASELINE_ANSWER, MODEL, REVOKED_EXAMPLE, SERVING
+from merlin.db.values import dump_json
 from merlin.providers.base import NOT_COUNTED, Answer
 from merlin.training.ask_many import Query, Reply, ask_many, is_provider_failure
 from merlin.training.jobs import Jobs, TrainingProvider
@@ -41,30 +39,17 @@ from merlin.training.models import (
 from merlin.training.scores import Question
 
 log = get_logger(__name__)
-MAX_CHECKPOINTS, ASKED_AT_ONCE = 3, 40
-_MAX_STORED = 10  # checkpoints the engine keeps; older ones cannot be asked any more
-_LOSSES = ("full_valid_loss", "valid_loss")
+ASKED_AT_ONCE = 40
 FIRST_PAUSE_S, MAX_PAUSE_S = 60.0, 3600.0
 
 
-def find_baselines(db: Database, model: Model) -> dict[str, int]:
-    """Return the ids of a model's base (step 0) and of its best checkpoints, with their steps."""
-    base = Jobs(db).get(model.job_id).recipe.base_model
-    of_job = CHECKPOINT.select().where(CHECKPOINT.job_id == model.job_id)
-    rows = db.rows(of_job.order_by(CHECKPOINT.step))[-_MAX_STORED:-1]
-    scored = [(load_json(row["metrics"]), row) for row in rows]
-    best = sorted(scored, key=lambda item: _loss(item[0]))[:MAX_CHECKPOINTS]
-    by_step = sorted((row["step"], row["model_id"]) for _, row in best)
-    return {base: 0, **{model_id: step for step, model_id in by_step}}
-
-
-def _loss(metrics: Mapping[str, object]) -> float:
-    losses = (metrics.get(name) for name in _LOSSES)
-    return next((float(loss) for loss in losses if isinstance(loss, int | float)), inf)
+def find_base(db: Database, model: Model) -> str:
+    """Return the id of a model's base."""
+    return Jobs(db).get(model.job_id).recipe.base_model
 
 
 def read_answers(db: Database, provider: str, model_id: str) -> dict[str, Answer]:
-    """Return the answers of a base or checkpoint by `conversation_digest`."""
+    """Return the answers of a base by `conversation_digest`."""
     of_model = (BASELINE_ANSWER.provider == provider) & (BASELINE_ANSWER.model_id == model_id)
     return {
         row["digest"]: answer_of(row) for row in db.rows(BASELINE_ANSWER.select().where(of_model))
@@ -103,8 +88,7 @@ def delete_unused_answers(db: Database) -> int:
     for row in db.rows(select_models().where(_is_newest_good() | is_serving)):
         model = model_of(row)
         questions = read_questions(db, model.build_id)
-        for model_id in find_baselines(db, model):
-            needed[model.provider, model_id].update(map(conversation_digest, questions))
+        needed[model.provider, find_base(db, model)].update(map(conversation_digest, questions))
     count, columns = 0, (BASELINE_ANSWER.provider, BASELINE_ANSWER.model_id)
     for provider, model_id in db.tuples(BASELINE_ANSWER.select(*columns).distinct()):
         of_model = (BASELINE_ANSWER.provider == provider) & (BASELINE_ANSWER.model_id == model_id)
@@ -122,9 +106,9 @@ def _is_newest_good() -> Any:
 
 
 class BaselineTick:
-    """Asks the baselines of each dataset's newest good model all test questions, in batches.
+    """Asks the base of each dataset's newest good model all test questions, in batches.
 
-    A baseline that refuses a question is asked again after a pause that doubles.
+    A base that refuses a question is asked again after a pause that doubles.
     """
 
     def __init__(
@@ -135,39 +119,37 @@ class BaselineTick:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._db, self._config, self._providers = db, config, providers
-        # By model and baseline.
-        self._backoffs = defaultdict[tuple[int, str], Backoff](
+        # By model.
+        self._backoffs = defaultdict[int, Backoff](
             lambda: Backoff(FIRST_PAUSE_S, MAX_PAUSE_S, monotonic)
         )
-        self._answered: set[tuple[int, str]] = set()
+        self._answered: set[int] = set()
 
     def __call__(self) -> bool:
         """Ask a batch; always return False, as no other tick depends on it."""
         for row in self._db.rows(select_models().where(_is_newest_good())):
             model = model_of(row)
-            if provider := self._providers.get(model.provider):
-                for baseline in find_baselines(self._db, model):
-                    key = (model.model_row, baseline)
-                    if key not in self._answered and not self._backoffs[key].left_s:
-                        self._ask(provider, model, baseline)
+            provider, key = self._providers.get(model.provider), model.model_row
+            if provider and key not in self._answered and not self._backoffs[key].left_s:
+                self._ask(provider, model, find_base(self._db, model))
         return False
 
-    def _ask(self, provider: TrainingProvider, model: Model, baseline: str) -> None:
-        """Ask a baseline the open questions; store if none is left."""
-        failed, queries = False, self._queries(model, baseline)
+    def _ask(self, provider: TrainingProvider, model: Model, base: str) -> None:
+        """Ask a base the open questions; store if none is left."""
+        failed, queries = False, self._queries(model, base)
 
         def keep(query: Query, reply: Reply) -> None:
-            key = model.provider, baseline, query.key
+            key = model.provider, base, query.key
             self._db.transact(lambda: store_answer(self._db, *key, reply.answer))
 
         try:
             if queries:
-                result = ask_many(provider.client, baseline, queries, keep, waits_s=())
+                result = ask_many(provider.client, base, queries, keep, waits_s=())
                 failed = bool(result.failed)
         except ProviderError as error:
-            log.warning("baseline not asked", model=baseline, reason=str(error))
+            log.warning("base not asked", model=base, reason=str(error))
             failed = not is_provider_failure(error)
-        key = (model.model_row, baseline)
+        key = model.model_row
         if failed:
             self._backoffs[key].begin()
         elif queries:
@@ -175,10 +157,10 @@ class BaselineTick:
         else:
             self._answered.add(key)
 
-    def _queries(self, model: Model, baseline: str) -> list[Query]:
-        if not self._is_free(model, baseline):
+    def _queries(self, model: Model, base: str) -> list[Query]:
+        if not self._is_free(model, base):
             return []
-        answers = read_answers(self._db, model.provider, baseline)
+        answers = read_answers(self._db, model.provider, base)
         messages_by_digest = {
             conversation_digest(question): question.messages
             for question in read_questions(self._db, model.build_id)
@@ -188,9 +170,8 @@ class BaselineTick:
         ]
         return [query for query in queries if query.key not in answers][:ASKED_AT_ONCE]
 
-    def _is_free(self, model: Model, baseline: str) -> bool:
-        base = Jobs(self._db).get(model.job_id).recipe.base_model
-        if baseline == base == RECALL:
+    def _is_free(self, model: Model, base: str) -> bool:
+        if base == RECALL:
             return False
-        price = self._config.price(model.provider, baseline, base)
+        price = self._config.price(model.provider, base)
         return price is not None and price.input_micro == price.output_micro == 0

@@ -27,7 +27,7 @@ from merlin.dataset.split import TEST
 from merlin.db.database import Database
 from merlin.db.tables import EXAMPLE_ENTRY, EXAMPLE_TAG, MODEL, PROOF_ANSWER, TAUGHT_EXAMPLE
 from merlin.providers.base import Answer
-from merlin.training.baselines import conversation_digest, find_baselines, read_answers
+from merlin.training.baselines import conversation_digest, find_base, read_answers
 from merlin.training.models import (
     Model,
     Models,
@@ -193,20 +193,12 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BaselineScores:
-    """The scores of the base (`step` 0) or a checkpoint on the questions it answered."""
-
-    step: int
-    scores: ProofScores
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ProofReport:
     """The evaluation of a model's proof; `is_full`: all answers are right.
 
     `comparison` is None without another model; tags are those of the newest commit. `answers` are
-    in the order of `AnswerChange`, wrong ones before refused ones; `baselines` are those that were
-    asked (`merlin.training.baselines`).
+    in the order of `AnswerChange`, wrong ones before refused ones; `base` are the base's scores on
+    the questions that it was asked (`merlin.training.baselines`), None without any.
     """
 
     dataset: str
@@ -215,7 +207,7 @@ class ProofReport:
     comparison: Comparison | None
     tags: list[TagScores]
     answers: list[ComparedAnswer]
-    baselines: list[BaselineScores]
+    base: ProofScores | None
 
     def list_answers(self, *changes: AnswerChange) -> list[ComparedAnswer]:
         """Return the answers with one of these changes."""
@@ -248,21 +240,16 @@ def evaluate(
         comparison=_compare(model, against, pairs, is_kept=bool(other)) if against else None,
         tags=list(_score_tags(tags, own, pairs)),
         answers=_compare_answers(tags, own, pairs, _read_votes(db, model)),
-        baselines=list(_score_baselines(db, model, [answer.question for answer in own])),
+        base=_score_base(db, model, [answer.question for answer in own]),
     )
 
 
-def _score_baselines(
-    db: Database, model: Model, questions: Sequence[Question]
-) -> Iterator[BaselineScores]:
-    for model_id, step in find_baselines(db, model).items():
-        answers = read_answers(db, model.provider, model_id)
-        pairs = [(answers.get(conversation_digest(question)), question) for question in questions]
-        judged = [
-            JudgedAnswer(q, answer, classify_answer(answer, q)) for answer, q in pairs if answer
-        ]
-        if judged:
-            yield BaselineScores(step=step, scores=_count_scores(model_id, judged))
+def _score_base(db: Database, model: Model, questions: Sequence[Question]) -> ProofScores | None:
+    base = find_base(db, model)
+    answers = read_answers(db, model.provider, base)
+    pairs = [(answers.get(conversation_digest(question)), question) for question in questions]
+    judged = [JudgedAnswer(q, answer, classify_answer(answer, q)) for answer, q in pairs if answer]
+    return _count_scores(base, judged) if judged else None
 
 
 def score_versions(db: Database, model: Model) -> Iterator[VersionScore]:

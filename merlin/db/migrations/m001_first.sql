@@ -823,7 +823,7 @@ CREATE TABLE dismissed_question (
     at TEXT NOT NULL,
     PRIMARY KEY (dataset, mark)
 );
--- What bases and checkpoints answer to test questions, so that none is asked twice; found by a digest
+-- What bases answer to test questions, so that none is asked twice; found by a digest
 -- of system text and question; `known` NULL: nobody said.
 CREATE TABLE baseline_answer (
     provider TEXT NOT NULL,

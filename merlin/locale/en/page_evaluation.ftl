@@ -63,7 +63,6 @@ page-eval-versions = Right by version, %
 page-eval-versions-title = Share of right answers by version
 page-eval-versions-caption = The line at a dot shows where the share lies with 95% confidence. More questions make it shorter.
 page-eval-base = Base model { $model }: { $right } of { $questions } right
-page-eval-checkpoint = Checkpoint, step { $step }: { $right } of { $questions }
 page-eval-tags = By tag
 page-eval-tag-change = { $before } → { $right } of { $questions }
 page-eval-tags-more = { $count ->

@@ -70,7 +70,6 @@ page-eval-versions = Верно по версиям, %
 page-eval-versions-title = Доля верных ответов по версиям
 page-eval-versions-caption = Линия у точки показывает, где доля лежит с уверенностью 95 %. Чем больше вопросов, тем она короче.
 page-eval-base = Базовая модель { $model }: верно { $right } из { $questions }
-page-eval-checkpoint = Контрольная точка, шаг { $step }: { $right } из { $questions }
 page-eval-tags = По тегам
 page-eval-tag-change = { $before } → { $right } из { $questions }
 page-eval-tags-more = { $count ->
