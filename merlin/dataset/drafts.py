@@ -89,7 +89,6 @@ def _of(user_id: int, dataset: str) -> object:
 _COLUMNS = ("question", "answer", "tags")
 _RULE = re.compile(r"\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?")
 _DIVIDERS = "\t;,"
-_MIN_LINES = 2
 
 
 def read_pasted(text: str) -> Iterator[ImportedLine]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -59,16 +58,6 @@ class DatasetCard:
     def title_in(self, language: str) -> str:
         """Return its title in a language, or its name."""
         return choose_translation(self.title, language) or self.name
-
-
-@dataclass(frozen=True, slots=True)
-class ExampleCommit:
-    """One commit that wrote an example: its author, time and subject line."""
-
-    commit: str
-    author: str
-    at: datetime
-    subject: str
 
 
 def sync_files(source: GitSource, index: FileIndex) -> bool:
@@ -160,10 +149,6 @@ def apply_pending_changes(
 _INCOMPLETE = ""  # stored while the files of a new dataset are being written
 
 _FILES = RowMap(FileText)
-_COMMITS = RowMap(
-    ExampleCommit, columns={"commit": "sha", "author": "author_name", "at": "committed_at"}
-)
-
 _NEWEST_COMMIT = Prepared(
     COMMIT.select(COMMIT.sha)
     .where(COMMIT.position.is_null(is_null=False))
