@@ -27,6 +27,10 @@ from merlin.training.models import Models, ModelState, model_of, select_models
 BATCH_SIZE = 500
 # Quotas count uses by month; two months are safe in every time zone.
 USES_DAYS = 62
+# Updates, requests and dialogs after their end; messages that were sent, and notices.
+MESSAGE_DAYS = 30
+# Objects of a rewritten history in the mirror of the repository.
+MIRROR_DAYS = 14
 # Settings of groups that the bot has left, and questions waiting behind a link.
 GONE_DAYS = 30
 COST_DAYS = 2
@@ -42,7 +46,7 @@ def delete_old_rows(
         db.run_in_transaction(partial(_delete, db, table, condition, batch_size))
         for table, condition in _expired_rows(retention, now)
     )
-    return deleted + db.run_in_transaction(partial(_clear_notices, db, retention, now, batch_size))
+    return deleted + db.run_in_transaction(partial(_clear_notices, db, now, batch_size))
 
 
 def _delete(db: Database, table: Table, condition: Any, batch_size: int) -> int:
@@ -60,14 +64,13 @@ def _expired_rows(retention: Retention, now: datetime) -> Iterator[tuple[Table, 
     empty = (t.SESSION.last_used_at == "") & (t.SESSION.created_at < _before(now, EMPTY_DAYS))
     remaining = t.TURN.select(t.TURN.id).where(t.TURN.session_id == t.SESSION.id)
     yield t.SESSION, empty & (t.SESSION.is_open == 0) & ~fn.EXISTS(remaining)
-    if before := _before(now, retention.updates_days):
-        yield from _finished_rows(before)
-    if before := _before(now, retention.outgoing_days):
-        abandoned = is_of_other_bot(t.OUTGOING.bot_id) & (t.OUTGOING.created_at < before)
-        yield t.OUTGOING, (t.OUTGOING.settled_at < before) | abandoned
-        # Also without a bot that sends them: they are no news any more. The row of a one-time
-        # notice is kept: it prevents sending the notice again.
-        yield t.NOTICE, t.NOTICE.once.is_null() & (t.NOTICE.created_at < before)
+    before = _before(now, MESSAGE_DAYS)
+    yield from _finished_rows(before)
+    abandoned = is_of_other_bot(t.OUTGOING.bot_id) & (t.OUTGOING.created_at < before)
+    yield t.OUTGOING, (t.OUTGOING.settled_at < before) | abandoned
+    # Also without a bot that sends them: they are no news any more. The row of a one-time
+    # notice is kept: it prevents sending the notice again.
+    yield t.NOTICE, t.NOTICE.once.is_null() & (t.NOTICE.created_at < before)
     if before := _before(now, retention.turns_days):
         # A turn whose update waits may be resumed.
         is_same = (t.UPDATE.bot_id == t.TURN.bot_id) & (t.UPDATE.update_id == t.TURN.update_id)
@@ -91,11 +94,9 @@ def _before(now: datetime, days: int) -> str:
     return iso(now - timedelta(days=days)) if days else ""
 
 
-def _clear_notices(db: Database, retention: Retention, now: datetime, batch_size: int) -> int:
+def _clear_notices(db: Database, now: datetime, batch_size: int) -> int:
     """Clear the arguments and recipients of old one-time notices."""
-    before = _before(now, retention.outgoing_days)
-    if not before:
-        return 0
+    before = _before(now, MESSAGE_DAYS)
     old = (t.NOTICE.created_at < before) & (t.NOTICE.to_whom != "")
     rows = db.rows(t.NOTICE.select(t.NOTICE.id).where(old).limit(batch_size))
     ids = [row["id"] for row in rows]

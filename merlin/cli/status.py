@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import typer
 
-from merlin.app.retention import RemovableFiles
+from merlin.app.retention import MIRROR_DAYS, RemovableFiles
 from merlin.app.status import DatasetStatus, read_status
 from merlin.cli import language, options
 from merlin.cli.failures import error_text
@@ -157,7 +157,7 @@ def _disk_usage(config: Config, rows: RemovableFiles) -> dict[str, Any]:
 
     builds = [path for path in (config.state_dir / "builds").glob("*/*") if path.is_dir()]
     removable = find_old(retention.builds_days, rows.builds)
-    files = find_old(retention.files_days, rows.files)
+    files = find_old(retention.builds_days, rows.files)
     models = find_old(retention.models_days, rows.models)
     stored = {path.relative_to(config.state_dir / "builds").as_posix() for path in builds}
     return {
@@ -167,10 +167,10 @@ def _disk_usage(config: Config, rows: RemovableFiles) -> dict[str, Any]:
             "to_remove": len(stored & {build.folder for build in removable}),
             "days": retention.builds_days,
         },
-        "files": {"to_remove": len(files), "days": retention.files_days},
+        "files": {"to_remove": len(files), "days": retention.builds_days},
         "models": {"to_remove": len(models), "days": retention.models_days},
         "mirror": {
             "bytes": folder_bytes(config.state_dir / "mirror.git"),
-            "days": retention.mirror_days,
+            "days": MIRROR_DAYS,
         },
     }

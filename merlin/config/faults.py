@@ -46,6 +46,7 @@ _KINDS = {
 _KEYS |= dict.fromkeys(_KINDS, "config-wrong-type")
 # Keys of features that are gone, and what to do instead; `*` stands for an entry's own name.
 REMOVED = {
+    "chat.limits": "config-removed-limits",
     "engine.models.*.embeddings": "config-removed-embeddings",
     "api.limits.connections_per_address": "config-removed-connections",
     "api.openid": "config-removed-openid",

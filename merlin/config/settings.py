@@ -374,38 +374,6 @@ class Preset(Titled):
     )
 
 
-class MediaLimits(Section):
-    """Limits of voice messages, photos and documents.
-
-    Telegram itself delivers files of up to 20 MB.
-    """
-
-    document_mb: int = setting("Size of a document in MB.", default=20, ge=1, le=20)
-    document_characters: int = setting(
-        "A document with this many characters is refused.", default=1000000, ge=1000, le=1000000
-    )
-    photo_mb: int = setting("Size of a photo in MB.", default=10, ge=1, le=20)
-    voice_mb: int = setting("Size of a voice message or video note in MB.", default=20, ge=1, le=20)
-    voice_s: int = setting(
-        "Seconds of a voice message or video note.", default=3600, ge=1, le=36000
-    )
-
-    @property
-    def document_bytes(self) -> int:
-        """Return the size of a document."""
-        return self.document_mb * MEGABYTE
-
-    @property
-    def photo_bytes(self) -> int:
-        """Return the size of a photo."""
-        return self.photo_mb * MEGABYTE
-
-    @property
-    def voice_bytes(self) -> int:
-        """Return the size of a voice message or video note."""
-        return self.voice_mb * MEGABYTE
-
-
 class ChatConfig(Section):
     """How questions are answered."""
 
@@ -437,7 +405,12 @@ class ChatConfig(Section):
         default_factory=dict,
         entries={"tutor": ["title", "prompt", "model"]},
     )
-    limits: MediaLimits = MediaLimits()
+    voice_s: int = setting(
+        "Seconds of a voice message or video note: longer ones are refused.",
+        default=3600,
+        ge=1,
+        le=36000,
+    )
 
 
 class DatasetsConfig(Section):
@@ -457,24 +430,13 @@ _Days = Annotated[int, Field(le=100_000)]
 class Retention(Section):
     """How many days things are kept; 0 keeps them for ever."""
 
-    updates_days: _Days = setting(
-        "Telegram's events, requests and unfinished dialogs, after their end.", default=30, ge=2
-    )
-    outgoing_days: _Days = setting(
-        "Messages that were sent (their text is deleted immediately), and all notifications.",
-        default=30,
-        ge=2,
-    )
     turns_days: _Days = setting("Questions and answers.", 365, default=0, ge=0)
     audit_days: _Days = setting("The activity log of admins.", default=730, ge=0)
     builds_days: _Days = setting(
-        "Folders of builds that were never live and are not in progress. A build that is"
-        " needed again is rebuilt from git.",
+        "Folders of builds that were never live and are not in progress, and their training files"
+        " at providers. A build that is needed again is rebuilt from git.",
         default=30,
         ge=0,
-    )
-    files_days: _Days = setting(
-        "Training files of builds that were never live, at their providers.", default=30, ge=0
     )
     models_days: _Days = setting(
         "Models that were never live, at their providers, with their checkpoints; they are deleted"
@@ -483,9 +445,6 @@ class Retention(Section):
         default=0,
         ge=0,
         start=90,
-    )
-    mirror_days: _Days = setting(
-        "Objects of a rewritten history in the mirror of the repository.", default=14, ge=0
     )
 
 

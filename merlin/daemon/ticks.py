@@ -16,7 +16,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from merlin.app.retention import RemovableFiles, delete_old_rows
+from merlin.app.retention import MIRROR_DAYS, RemovableFiles, delete_old_rows
 from merlin.config import require_repository
 from merlin.core.errors import (
     DatasetError,
@@ -392,9 +392,7 @@ def apply_retention(services: DaemonServices) -> bool:
             kept = rows.folders() - expired
             folders = services.gathering.builds
             removed["folders"] = remove_folders(folders, kept, expired, before)
-    if retention.files_days:
-        files = rows.files(now - timedelta(days=retention.files_days))
-        removed["files"] = _remove_each(services, files)
+        removed["files"] = _remove_each(services, rows.files(before))
     if retention.models_days:
         before = now - timedelta(days=retention.models_days)
         removed["models"] = _remove_each(
@@ -403,8 +401,7 @@ def apply_retention(services: DaemonServices) -> bool:
     removed["baseline_answers"] = delete_unused_answers(services.db)
     with services.gathering.gather_lock:
         removed["texts"] = rows.delete_unused_texts()
-        if retention.mirror_days:
-            services.gathering.source.clean(rows.list_needed_commits(), retention.mirror_days, now)
+        services.gathering.source.clean(rows.list_needed_commits(), MIRROR_DAYS, now)
     # The file index stores a text before its file row: without the lock it would look unused.
     with services.gathering.files_lock:
         index = FileIndex(services.db)

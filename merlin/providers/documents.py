@@ -15,7 +15,7 @@ from json import loads
 from pathlib import Path
 from threading import Lock
 
-from merlin.config.settings import MEGABYTE, MediaLimits
+from merlin.config.settings import MEGABYTE
 from merlin.core.errors import MerlinError, Refused
 from merlin.core.file_kind import DOCUMENTS, HEAD_BYTES, detect_kind
 from merlin.core.log import get_logger
@@ -23,6 +23,7 @@ from merlin.providers.seccomp import CPU_S, SELF_TEST
 
 log = get_logger(__name__)
 MAX_CHILDREN = 2
+MAX_DOCUMENT_BYTES, MAX_DOCUMENT_CHARACTERS = 20 * MEGABYTE, 1_000_000  # Telegram delivers no more
 # Others wait for its place: at 30 s, two hostile files kept every document waiting for a minute.
 MAX_CHILD_S = 15.0
 # 10,000 examples, the most of one import, have 500 characters each.
@@ -60,12 +61,10 @@ class ChildReader:
 
     def __init__(
         self,
-        limits: MediaLimits | None = None,
         at_once: int = MAX_CHILDREN,
         wall_s: float = MAX_CHILD_S,
     ) -> None:
-        """Take the limits; a child is killed after `wall_s` seconds."""
-        self._limits = limits or MediaLimits()
+        """Kill each child after `wall_s` seconds."""
         self._wall_s = wall_s
         self._slots = asyncio.Semaphore(at_once)
 
@@ -74,14 +73,14 @@ class ChildReader:
 
         It is incomplete if pages are images or a part is damaged. Raises Refused.
         """
-        if len(content) > self._limits.document_bytes:
-            raise file_size_error(self._limits.document_bytes)
+        if len(content) > MAX_DOCUMENT_BYTES:
+            raise file_size_error(MAX_DOCUMENT_BYTES)
         if not content:
             raise file_error("media-empty")
         kind = detect_kind(name, "", content[:HEAD_BYTES])
         if kind not in DOCUMENTS:
             raise file_error("media-unknown", kinds=_KINDS)
-        return await self.read_kind(kind, content, self._limits.document_characters)
+        return await self.read_kind(kind, content, MAX_DOCUMENT_CHARACTERS)
 
     async def read_kind(self, kind: str, content: bytes, most: int) -> tuple[str, bool]:
         """Return the text of a file of a known kind, of fewer than `most` characters."""

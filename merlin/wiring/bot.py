@@ -99,6 +99,6 @@ async def services_of(config: Config, database: Database) -> AsyncIterator[BotSe
             owner=read_owner(),
             answerers=answerers,
             transcriber=transcriber,
-            reader=ChildReader(chat.limits),
+            reader=ChildReader(),
             webhook=(telegram.webhook_url, webhook_secret(token)) if is_webhook else None,
         )

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from merlin.bot.handlers.prompts import check_size, check_voice
+from merlin.bot.handlers.prompts import MAX_PHOTO_BYTES, check_size, check_voice
 from merlin.chat.prompt import (
     MAX_NAME_LENGTH,
     AttachedText,
@@ -16,7 +16,6 @@ from merlin.chat.prompt import (
     wrap_document,
 )
 from merlin.chat.sessions import BYTES_PER_TOKEN
-from merlin.config.settings import MediaLimits
 from merlin.core.errors import Refused
 from merlin.core.file_kind import FileKind, detect_kind, image_mime, readable_image_mime
 from tests.support.pictures import PNG
@@ -100,28 +99,21 @@ def test_type_of_each_sample_document_is_detected():
 @pytest.mark.parametrize(
     ("check", "key", "arguments"),
     [
-        (lambda _: check_size(10 * MB + 1, 10 * MB), "media-too-large", {"megabytes": 10}),
-        (lambda limits: check_voice(limits, 20 * MB + 1, 5), "media-too-large", {"megabytes": 20}),
-        (lambda limits: check_voice(limits, 9, 36_000), "media-voice-too-long", {"minutes": 60}),
+        (lambda: check_size(10 * MB + 1, 10 * MB), "media-too-large", {"megabytes": 10}),
+        (lambda: check_voice(3600, 20 * MB + 1, 5), "media-too-large", {"megabytes": 20}),
+        (lambda: check_voice(3600, 9, 36_000), "media-voice-too-long", {"minutes": 60}),
     ],
 )
 def test_input_over_a_limit_is_refused_by_its_declared_size(check, key, arguments):
     with pytest.raises(Refused) as caught:
-        check(MediaLimits())
+        check()
     assert caught.value.key == key
     assert arguments.items() <= caught.value.arguments.items()
 
 
 def test_input_within_the_limits_passes():
-    limits = MediaLimits()
-    check_size(10 * MB, limits.photo_bytes)
-    check_voice(limits, 20 * MB, 3600)
-
-
-def test_configured_limits_override_the_defaults():
-    limits = MediaLimits(document_mb=5, voice_s=60)
-    assert (limits.document_bytes, limits.voice_s) == (5 * MB, 60)
-    assert (limits.photo_bytes, limits.voice_bytes) == (10 * MB, 20 * MB)
+    check_size(10 * MB, MAX_PHOTO_BYTES)
+    check_voice(3600, 20 * MB, 3600)
 
 
 def test_document_cannot_break_out_of_its_wrapper():

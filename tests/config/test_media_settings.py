@@ -7,7 +7,6 @@ import pytest
 import yaml
 
 from merlin.config import load
-from merlin.config.settings import MEGABYTE, MediaLimits
 from merlin.core.errors import ConfigError
 from merlin.training.policy import reached_warning
 
@@ -30,19 +29,19 @@ def write_settings(tmp_path):
 def test_voice_and_photos_are_off_by_default(write_settings):
     config = write_settings()
     assert (config.chat.transcription, config.chat.vision, config.named_models) == (None, None, ())
-    assert config.chat.limits == MediaLimits()
+    assert config.chat.voice_s == 3600
 
 
 def test_transcription_and_vision_models_are_named(write_settings):
     config = write_settings(
         transcription={"provider": "engine", "model": "hear-1"},
         vision={"provider": "engine", "model": "see-1"},
-        limits={"photo_mb": 1},
+        voice_s=60,
     )
     transcription, vision = config.named_models
     assert (transcription[0], transcription[1].pair) == ("transcription", ("engine", "hear-1"))
     assert (vision[0], vision[1].pair) == ("vision", ("engine", "see-1"))
-    assert config.chat.limits.photo_bytes == MEGABYTE
+    assert config.chat.voice_s == 60
 
 
 @pytest.mark.parametrize(
@@ -50,9 +49,9 @@ def test_transcription_and_vision_models_are_named(write_settings):
     [
         ({"transcription": {"provider": "no", "model": "a"}}, "no isn't one of providers"),
         ({"vision": {"provider": "engine"}}, "the key model is missing"),
-        ({"limits": {"document_mb": 21}}, "21 is too large: at most 20"),
-        ({"limits": {"voice_s": 0}}, "0 is too small: at least 1"),
-        ({"limits": {"video_s": 5}}, "video_s: unknown key"),
+        ({"limits": {"document_mb": 21}}, "the sizes of files are fixed"),
+        ({"voice_s": 0}, "0 is too small: at least 1"),
+        ({"video_s": 5}, "video_s: unknown key"),
     ],
 )
 def test_invalid_settings_are_reported(write_settings, chat, message):

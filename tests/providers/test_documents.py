@@ -8,7 +8,6 @@ from zipfile import ZipFile
 
 import pytest
 
-from merlin.config.settings import MediaLimits
 from merlin.providers.document_child import clean_text, load_reader, parse
 from tests.providers.document_reading import (
     DOCX,
@@ -111,10 +110,9 @@ def test_file_that_is_not_a_document_is_refused_before_a_child_is_started(
 
 
 @functional
-def test_limits_come_from_the_configuration():
-    limits = MediaLimits(document_characters=1000)
-    assert get_refusal_key(b"a" * 1000, "a.txt", limits=limits) == "media-too-long"
-    assert read_document(b"a" * 999, "a.txt", limits=limits)[0] == "a" * 999
+def test_document_with_too_many_characters_is_refused():
+    assert get_refusal_key(b"a" * 1_000_000, "a.txt") == "media-too-long"
+    assert read_document(b"a" * 999_999, "a.txt")[0] == "a" * 999_999
 
 
 @unit

@@ -18,7 +18,6 @@ from merlin.config.settings import (
     BudgetConfig,
     ChatConfig,
     DatasetsConfig,
-    MediaLimits,
     ModelChoice,
     Preset,
     ProviderConfig,
@@ -68,7 +67,6 @@ class ProcessSettings:
     transcription: tuple[str, str] | None = None
     vision: tuple[str, str] | None = None
     grounding: tuple[str, str] | None = None
-    media_limits: MediaLimits = field(default_factory=MediaLimits)
     presets: Mapping[str, Preset] = field(default_factory=dict)
     text_key: str | None = None
     retention: Retention = field(default_factory=Retention)
@@ -127,7 +125,6 @@ class ProcessSettings:
             chat=ChatConfig(
                 streaming=self.streaming,
                 presets=self.presets,
-                limits=self.media_limits,
                 **_choice("assistant", self.assistant),
                 **_choice("transcription", transcription, TranscriptionChoice),
                 **_choice("vision", self.vision),

@@ -22,7 +22,7 @@ from merlin.chat.prompt import (
     split_text,
 )
 from merlin.chat.sessions import count_window_tokens, estimate_tokens
-from merlin.config.settings import MediaLimits
+from merlin.config.settings import MEGABYTE
 from merlin.core.errors import ProviderBusy, ProviderError, Refused
 from merlin.core.file_kind import (
     HEAD_BYTES,
@@ -35,12 +35,14 @@ from merlin.core.file_kind import (
 from merlin.core.log import get_logger
 from merlin.core.messages import Image, Message
 from merlin.db.notices import Notices
-from merlin.providers.documents import file_error, file_size_error
+from merlin.providers.documents import MAX_DOCUMENT_BYTES, file_error, file_size_error
 from merlin.providers.openai_chat import OpenAIAudio
 
 log = get_logger(__name__)
 
 MAX_IMAGES = 10
+# Telegram delivers files of up to 20 MB; what models take of photos is less.
+MAX_PHOTO_BYTES, MAX_VOICE_BYTES = 10 * MEGABYTE, 20 * MEGABYTE
 MINUTE_S = 60
 MAX_ATTEMPTS = 3
 MAX_PAUSE_S = 10.0
@@ -56,11 +58,11 @@ def check_size(size: int, limit: int) -> None:
         raise file_size_error(limit)
 
 
-def check_voice(limits: MediaLimits, size: int, seconds: float) -> None:
+def check_voice(most_s: int, size: int, seconds: float) -> None:
     """Raise Refused if a voice or video note is too long or too large."""
-    if seconds > limits.voice_s:
-        raise file_error("media-voice-too-long", minutes=max(limits.voice_s // MINUTE_S, 1))
-    check_size(size, limits.voice_bytes)
+    if seconds > most_s:
+        raise file_error("media-voice-too-long", minutes=max(most_s // MINUTE_S, 1))
+    check_size(size, MAX_VOICE_BYTES)
 
 
 async def read_voices(context: BotContext) -> Prompt:
@@ -70,7 +72,7 @@ async def read_voices(context: BotContext) -> Prompt:
         raise Refused("no model transcribes voice messages", "media-voice-off")
     recordings, note = _select_first_kind(context)
     for recording in recordings:
-        check_voice(context.services.config.chat.limits, recording.size, recording.seconds)
+        check_voice(context.services.config.chat.voice_s, recording.size, recording.seconds)
     texts = [await _transcribe(context, transcriber, recording) for recording in recordings]
     transcript = "\n\n".join(filter(None, texts))
     if not transcript:
@@ -86,12 +88,11 @@ async def read_photos(context: BotContext) -> Prompt:
     if vision is None:
         raise Refused("no model reads photos", "media-photo-off")
     photos, note = _select_first_kind(context)
-    limits = context.services.config.chat.limits
     for photo in photos:
-        check_size(photo.size, limits.photo_bytes)
+        check_size(photo.size, MAX_PHOTO_BYTES)
     images = []
     for photo in photos[:MAX_IMAGES]:
-        content = await _fetch_content(context, photo, limits.photo_bytes)
+        content = await _fetch_content(context, photo, MAX_PHOTO_BYTES)
         mime = readable_image_mime(content)
         if not mime:
             raise file_error("media-photo-unknown")
@@ -106,12 +107,11 @@ async def read_documents(context: BotContext) -> Prompt:
     if reader is None:
         raise Refused("documents cannot be read", "media-document-off")
     documents, note = _select_first_kind(context)
-    limit = context.services.config.chat.limits.document_bytes
     for document in documents:
-        check_size(document.size, limit)
+        check_size(document.size, MAX_DOCUMENT_BYTES)
     attached, is_cut = [], False
     for document in documents:
-        content = await _fetch_content(context, document, limit)
+        content = await _fetch_content(context, document, MAX_DOCUMENT_BYTES)
         kind = detect_kind(document.name, document.mime, content[:HEAD_BYTES])
         if kind in _MISNAMED:
             raise file_error("media-misnamed", kind=_MISNAMED[kind])
@@ -164,7 +164,7 @@ async def _transcribe(
     context: BotContext, transcriber: OpenAIAudio, sent: ReceivedAttachment
 ) -> str:
     """Return the transcript of a recording, retried while the provider is busy."""
-    content = await _fetch_content(context, sent, context.services.config.chat.limits.voice_bytes)
+    content = await _fetch_content(context, sent, MAX_VOICE_BYTES)
     extension = recording_extension(content[:HEAD_BYTES])
     if not extension or len(content) < MIN_RECORDING_BYTES:
         raise file_error("media-sound-unknown")

@@ -23,6 +23,7 @@ from merlin.app.ask import dataset_of
 from merlin.app.bot_settings import MAX_CHARACTERS, PRIVACY, TERMS, Settings, legal_text, put_text
 from merlin.app.inbox import Dialog
 from merlin.app.proposals import has_consent
+from merlin.app.retention import MESSAGE_DAYS
 from merlin.bot import menu
 from merlin.bot.commands import HELP_GROUPS, staff_commands
 from merlin.bot.context import BotContext
@@ -188,7 +189,6 @@ def privacy(context: BotContext) -> View:
     """Show what is stored, who answers, and the user's consent."""
     retention = context.services.config.retention
     has_given = has_consent(*context.caller)
-    message_days = max(retention.updates_days, retention.outgoing_days)
     providers = [f"• {provider_title(context, name)}" for name in context.services.answerers]
     if providers:
         providers.insert(0, context.translate("privacy-providers"))
@@ -202,7 +202,7 @@ def privacy(context: BotContext) -> View:
         )
     parts = [
         legal_text(Settings(context.db), PRIVACY, context.language),
-        context.translate("privacy-retention", turns=retention.turns_days, letters=message_days),
+        context.translate("privacy-retention", turns=retention.turns_days, letters=MESSAGE_DAYS),
         "\n".join(providers),
         session_text,
         context.translate("privacy-consent", state="given" if has_given else "none"),

@@ -17,6 +17,7 @@ config-unknown-key =
     }
 # Keys of features that are gone: what to do instead
 config-removed-connections = Merlin no longer counts connections by address: put Caddy or another proxy in front, and remove this key
+config-removed-limits = the sizes of files are fixed: 20 MB for documents and voice, 10 MB for photos; write the seconds of a voice message as chat.voice_s
 config-removed-hearing = the engine no longer transcribes; add a server with /v1/audio/transcriptions to providers, name it in chat.transcription, and remove this key
 config-removed-invitation = rewards for invited people were removed; remove this key
 config-removed-renewal = automatic renewal was removed: the bot reminds people three days before a plan ends; remove this key
