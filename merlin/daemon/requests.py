@@ -6,7 +6,6 @@ again.
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
 
 from merlin.core.errors import MerlinError, ProviderError, Refused
 from merlin.core.log import get_logger
@@ -17,7 +16,6 @@ from merlin.db.notices import OTHERS, Notices
 from merlin.db.requests import Request, RequestKind, Requests, RequestState
 from merlin.training.gate import Gates
 from merlin.training.jobs import NOT_FOUND, Jobs, JobState, advance
-from merlin.training.launch import has_failed
 from merlin.training.launch_plan import (
     launch_by_hand,
     migrate_verdict,
@@ -142,12 +140,10 @@ def _migrate(services: DaemonServices, request: Request) -> Result:
     if services.launches.build(moved.build_id or 0).version != _argument(request, "build"):
         raise Refused("there is a newer build", "launch-moved-on", dataset=verdict.dataset)
     planned = plan_by_hand(services.launches, moved)
-    launch = partial(launch_by_hand, services.launches, moved)
     if refuse_by_hand(services.launches, moved, planned) is None:
         provider = services.providers[base[0]]
         require_base(services.config, base, [card.model_id for card in provider.api.models()])
-        launch = partial(launch, has_failed=partial(has_failed, provider))
-    job = launch()
+    job = launch_by_hand(services.launches, moved)
     return {"job": job.job_id, "dataset": job.dataset, "estimate_micro": job.estimate_micro}
 
 

@@ -179,12 +179,6 @@ def _upload_key(job: Job, name: str) -> str:
     return f"upload:{job.launch_key}:{name}"
 
 
-def has_failed(provider: TrainingProvider, job: Job) -> bool:
-    """Return whether a launch would find nothing but a failed job of its key."""
-    found = {state_of(report.status) for report in provider.api.find_jobs(job.launch_key)}
-    return found - {JobState.CANCELLED} == {JobState.FAILED}
-
-
 def _find_oldest_job(provider: TrainingProvider, key: str) -> str | None:
     """Return the oldest job of this key, a failed one last; cancel others that still run."""
     # A list can name a job twice, for example if another starts between two pages.

@@ -67,19 +67,14 @@ def launch_waiting(launches: Launches) -> list[Job]:
     return [job for job in jobs if job is not None]
 
 
-def launch_by_hand(
-    launches: Launches, verdict: Verdict, has_failed: Callable[[Job], bool] = lambda _: False
-) -> Job:
+def launch_by_hand(launches: Launches, verdict: Verdict) -> Job:
     """Launch the build of one verdict now, whatever its policy.
 
-    A failed verdict, and one whose model is gone, gets a new attempt. `has_failed` tells of an
-    attempt that the database lost. Raises Refused if consent, caps or the base's sunset forbid it,
-    if the provider has its maximum of unfinished jobs, or if the verdict has changed.
+    A failed verdict, and one whose model is gone, gets a new attempt. Raises Refused if consent,
+    caps or the base's sunset forbid it, if the provider has its maximum of unfinished jobs, or if
+    the verdict has changed.
     """
     job = plan_by_hand(launches, verdict)
-    while has_failed(job):
-        number = job.attempt + 1
-        job = replace(job, attempt=number, launch_key=launch_key(verdict.training_key, number))
     refused = refuse_by_hand(launches, verdict, job)
     if refused is None:
         started = launches.start(verdict, job, ())
