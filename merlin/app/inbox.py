@@ -175,7 +175,7 @@ def _read(path: Path) -> str:
 
 
 # Telegram's names of the update kinds with a chat that the bot asks for.
-_WITH_CHAT = ("message", "edited_message", "my_chat_member", "message_reaction")
+_WITH_CHAT = ("message", "my_chat_member", "message_reaction")
 
 
 @dataclass(frozen=True, slots=True)

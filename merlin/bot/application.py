@@ -118,7 +118,7 @@ def register(application: BotApplication) -> None:
     )
     application.add_handler(ext.PreCheckoutQueryHandler(callback_of(orders.answer_checkout)))
     application.add_handler(ext.MessageReactionHandler(callback_of(feedback.receive_reaction)))
-    messages = ext.filters.UpdateType.MESSAGE | ext.filters.UpdateType.EDITED_MESSAGE
+    messages = ext.filters.UpdateType.MESSAGE
     application.add_handler(ext.MessageHandler(messages, callback_of(_answer_other)))
     application.add_handler(ext.CallbackQueryHandler(callback_of(_refuse_button)))
     application.add_handler(ext.TypeHandler(telegram.Update, callback_of(_refuse_unsupported)))
@@ -217,7 +217,7 @@ async def _answer_other(context: BotContext) -> None:
     """
     if is_awaited(context) and context.step in context.bot_data.steps:
         await context.bot_data.steps[context.step](context)
-    elif context.command and context.stored.kind == "message":
+    elif context.command:
         unknown = handler_of(admin_refusal)
         await context.bot_data.commands.get(context.command, unknown)(context)
     else:
@@ -233,7 +233,7 @@ async def _refuse_unsupported(context: BotContext) -> None:
 
     The library cannot parse a message that lacks a required field, and Telegram may drop fields.
     """
-    if context.stored.kind in {"message", "edited_message"}:
+    if context.stored.kind == "message":
         await _answer_other(context)
         return
     await context.finish_silently(UpdateState.REFUSED, f"not served: {context.stored.kind}")

@@ -489,13 +489,8 @@ def build_page_messages(
 
 
 def find_target(context: BotContext) -> Target:
-    """Return the target of replies to an update: its topic, in groups as a reply to its message.
-
-    The answer to an edited message is a reply too, because other messages followed it.
-    """
-    is_edited = context.stored.kind == "edited_message"
-    is_reply = is_edited or not (context.is_private or context.verb)
-    reply_to = context.message_id if is_reply else 0
+    """Return the target of replies to an update: its topic, in groups as a reply to its message."""
+    reply_to = 0 if context.is_private or context.verb else context.message_id
     return Target(context.thread_id, reply_to)
 
 

@@ -58,7 +58,7 @@ log = get_logger(__name__)
 T = TypeVar("T")
 
 ALLOWED_UPDATES = (
-    *("message", "edited_message", "callback_query", "pre_checkout_query"),
+    *("message", "callback_query", "pre_checkout_query"),
     *("message_reaction", "my_chat_member"),
 )
 # A full batch: more updates may wait at Telegram.
@@ -72,7 +72,6 @@ _STOP = "stop"
 # Buttons whose press asks a model, or must not change an answer that is being written.
 MODEL_BUTTONS = frozenset({"again", "near", "starter", "fix-ask", "forget"})
 _FORGET = "forget"
-_QUESTIONS = frozenset({"message", "edited_message"})
 
 
 class Priority(IntEnum):
@@ -99,7 +98,7 @@ def counts_as_waiting(update: Update) -> bool:
     # A request to delete all data is never refused.
     if is_payment_message(update):
         return False
-    return update.kind in _QUESTIONS or read_button_data(update)[0] in MODEL_BUTTONS - {_FORGET}
+    return update.kind == "message" or read_button_data(update)[0] in MODEL_BUTTONS - {_FORGET}
 
 
 MAX_CONCURRENT = 256

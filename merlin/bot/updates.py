@@ -117,7 +117,6 @@ def _read_attachment(kind: str, content: object) -> ReceivedAttachment:
 _LEFT_OVER = " \t\n,:;—–-"
 _CLOSING = ",.;:!?…)»"
 _NAMING = frozenset({"mention", "text_mention", "bot_command"})
-_WRITTEN = ("message", "edited_message")
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +228,7 @@ def _remove_ranges(units: bytes, cuts: list[tuple[int, int]]) -> str:
 
 
 def _message(update: Update) -> Mapping[str, Any]:
-    return update.content if update.kind in _WRITTEN else {}
+    return update.content if update.kind == "message" else {}
 
 
 # How long to wait for further parts.

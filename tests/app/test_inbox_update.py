@@ -21,7 +21,6 @@ JSON = st.recursive(
     ("kind", "event", "chat_id"),
     [
         ("message", {"from": SENDER, "chat": CHAT, "text": "?"}, -77),
-        ("edited_message", {"from": SENDER, "chat": CHAT}, -77),
         ("my_chat_member", {"from": SENDER, "chat": CHAT}, -77),
         ("callback_query", {"from": SENDER, "message": {"chat": CHAT}}, -77),
         ("pre_checkout_query", {"from": SENDER}, 1001),

@@ -128,10 +128,10 @@ def test_buttons_that_call_a_model_count_towards_the_queue_limit(verb):
     assert run_jumping(run()).refused == [([6, 7], True)]
 
 
-def test_edits_count_towards_the_queue_limit_and_erasure_does_not():
+def test_presses_that_ask_count_towards_the_queue_limit_and_erasure_does_not():
     async def run():
         story = LaneRecorder()
-        story.add(messages(1, *range(8), kind="edited_message"))
+        story.add(button_presses(1, "again", *range(8)))
         story.add(button_presses(1, "forget", 8))
         await advance_clock(10)
         return story

@@ -345,14 +345,3 @@ def test_anonymous_administrator_reads_the_settings_and_is_not_stored_as_a_perso
     join_group_chat(telegram, bot)._act(lambda _who: telegram.act(write))
     assert "Настройки" in telegram.answers("study")[-1].text
     assert select_rows(bot, "SELECT user_id FROM users") == []
-
-
-def test_edited_group_question_is_answered_again_for_its_asker(telegram, bot, provider):
-    join_group_chat(telegram, bot, "anna@study").say(f"{MENTION} лоб?")
-    boris = join_group_chat(telegram, bot, "boris@study")
-    boris.say(f"{MENTION} виски?")
-    message = next(sent for sent in telegram.log("study") if sent.text.endswith("виски?"))
-    boris._act(telegram.edit, message.message_id, f"{MENTION} скулы?")
-    assert user_messages(provider) == ["Анна: лоб?", "Борис: скулы?"]
-    boris._act(telegram.edit, message.message_id, f"{MENTION}  скулы?")
-    assert len(provider.calls("chat.create")) == 3

@@ -7,6 +7,7 @@ import pytest
 from merlin.app.inbox import Update
 from merlin.bot.updates import is_continuation, joined_text
 from merlin.sandbox.telegram.arguments import Upload
+from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import (
     PHOTO,
     RunningBot,
@@ -16,7 +17,6 @@ from tests.bot.running_bot import (
     count_updates_by_state,
     read_questions,
     run_and_wait,
-    select_rows,
     send_document,
     wait_until_ended,
 )
@@ -101,7 +101,6 @@ def message(number, text="", date=100, **fields):
         (message(2, "/usr/bin/python", 100), True),
         (message(2, "конец", 100, forward_origin={}), False),
         (replace(message(2, "конец", 100), user_id=2), False),
-        (replace(message(2, "конец", 100), kind="edited_message"), False),
     ],
 )
 def test_message_right_after_a_long_one_is_its_continuation(second, is_part):
@@ -115,114 +114,16 @@ def test_parts_are_joined_where_they_were_cut():
     assert joined_text("", [message(2, "", caption="подпись")]) == "подпись"
 
 
-def test_edited_question_is_answered_again_as_a_reply(telegram, provider, media):
+def test_edit_of_a_question_changes_nothing(telegram, provider, media):
     with RunningBot(media):
-        telegram.say("anna", "Что такое лопата?")
-        wait_until_ended(telegram, media, 1)
-        question_id = telegram.log("anna")[0].message_id
-        telegram.edit("anna", question_id, "Что такое лоб?")
-        wait_until_ended(telegram, media, 2)
-        telegram.edit("anna", question_id, "Что такое лоб?")
-        wait_until_ended(telegram, media, 3)
-        telegram.say("anna", "А нос?")
-        wait_until_ended(telegram, media, 4)
-    _, second, _ = telegram.answers("anna")
-    assert "«Что такое лоб?»" in second.text
-    assert second.message["reply_to_message"]["message_id"] == question_id
-    _, corrected, last = (call.body["messages"] for call in provider.calls("chat.create"))
-    assert [message["content"] for message in corrected[1:]] == ["Что такое лоб?"]
-    assert [message["content"] for message in last[1:]] == ["Что такое лоб?", second.text, "А нос?"]
-    assert count_updates_by_state(media) == {"answered": 3, "refused": 1}
-
-
-def test_edited_caption_is_answered_again(telegram, provider, media):
-    with RunningBot(media):
-        send_document(telegram, "Лоб высокий.".encode(), caption="О чём это?")
-        wait_until_ended(telegram, media, 1)
-        question_id = telegram.log("anna")[0].message_id
-        telegram.edit("anna", question_id, "Переведи")
-        wait_until_ended(telegram, media, 2)
-    assert [question.split("\n")[0] for question in read_questions(provider)] == [
-        "О чём это?",
-        "Переведи",
+        anna = ChatUser(telegram, media)
+        anna.say("Что такое лоб?")
+        telegram.edit("anna", telegram.log("anna")[0].message_id, "Что такое висок?")
+        anna.say("Что такое нос?")
+    assert [call.body["messages"][-1]["content"] for call in provider.calls("chat.create")] == [
+        "Что такое лоб?",
+        "Что такое нос?",
     ]
-
-
-@pytest.mark.parametrize("first", ["/help", "/nosuch"])
-def test_edited_command_does_not_become_a_question(telegram, provider, media, first):
-    with RunningBot(media):
-        telegram.say("anna", first)
-        wait_until_ended(telegram, media, 1)
-        telegram.edit("anna", telegram.log("anna")[0].message_id, "Другой вопрос")
-        wait_until_ended(telegram, media, 2)
-    assert not read_questions(provider)
-    _, explanation = answer_texts(telegram, "anna")
-    assert explanation.startswith("Я перечитываю только исправленные вопросы")
-
-
-def test_edit_of_a_message_that_a_form_took_is_said_to_change_nothing(telegram, provider, media):
-    with RunningBot(media):
-        telegram.say("anna", "/system")
-        wait_until_ended(telegram, media, 1)
-        telegram.press("anna", "system:set")
-        wait_until_ended(telegram, media, 2)
-        telegram.say("anna", "Отвечай кратго")
-        wait_until_ended(telegram, media, 3)
-        taken_id = telegram.log("anna")[-2].message_id
-        telegram.edit("anna", taken_id, "Отвечай кратко")
-        wait_until_ended(telegram, media, 4)
-    assert answer_texts(telegram, "anna")[-1].startswith("Я перечитываю только исправленные")
-    assert telegram.answers("anna")[-1].message["reply_to_message"]["message_id"] == taken_id
-
-
-def test_move_of_a_live_location_is_no_edit(telegram, media):
-    with RunningBot(media):
-        telegram.say("anna", "/help")
-        wait_until_ended(telegram, media, 1)
-        message_id = telegram.log("anna")[0].message_id
-
-        def move(acting):
-            message = dict(acting.world.messages[1001][message_id].message)
-            del message["text"], message["entities"]
-            location = {"latitude": 55.7, "longitude": 37.6, "live_period": 900}
-            acting.world.add_update("edited_message", {**message, "location": location})
-
-        telegram.act(move)
-        wait_until_ended(telegram, media, 2)
-    assert len(answer_texts(telegram, "anna")) == 1
-
-
-def test_question_edited_into_a_command_is_not_executed(telegram, media):
-    with RunningBot(media):
-        telegram.say("anna", "Вопрос")
-        wait_until_ended(telegram, media, 1)
-        telegram.edit("anna", telegram.log("anna")[0].message_id, "/clear")
-        wait_until_ended(telegram, media, 2)
-    _, explanation = answer_texts(telegram, "anna")
-    assert explanation.startswith("Я перечитываю только исправленные вопросы")
-    assert select_rows(media, "SELECT COUNT(*) FROM turn") == [(1,)]
-
-
-def test_edit_of_an_old_message_is_refused_with_an_explanation(telegram, provider, media):
-    with RunningBot(media):
-        telegram.say("anna", "Вопрос")
-        wait_until_ended(telegram, media, 1)
-        logged = telegram.log("anna")[0]
-        telegram.act(lambda _acting: logged.message.update(date=logged.message["date"] - 4000))
-        telegram.edit("anna", logged.message_id, "Другой вопрос")
-        wait_until_ended(telegram, media, 2)
-    assert answer_texts(telegram, "anna")[-1].startswith("Этому сообщению больше часа")
-    assert len(read_questions(provider)) == 1
-
-
-def test_edit_of_one_part_of_a_paste_is_refused_with_an_explanation(telegram, provider, media):
-    with RunningBot(media):
-        parts = telegram.paste("anna", PASTE)
-        wait_until_ended(telegram, media, len(parts))
-        telegram.edit("anna", telegram.log("anna")[0].message_id, "Другое начало")
-        wait_until_ended(telegram, media, len(parts) + 1)
-    assert answer_texts(telegram, "anna")[-1].startswith("Вопрос был из нескольких сообщений")
-    assert len(read_questions(provider)) == 1
 
 
 def test_reply_includes_the_quoted_message(telegram, provider, media):

@@ -280,9 +280,7 @@ def _is_addressed(context: BotContext, group: Group, addressee: Addressee) -> bo
 
 
 async def _filter_command(context: BotContext) -> bool:
-    if context.stored.kind == "edited_message":
-        await context.finish_silently(UpdateState.REFUSED, "an edited command")
-    elif context.command in {"start", "help"}:
+    if context.command in {"start", "help"}:
         await context.show(lambda: how_to_ask(context))
     elif context.command in _SESSION_COMMANDS and (refusal := await _refuse_restart(context)):
         await context.reply(context.translate(refusal), UpdateState.REFUSED)

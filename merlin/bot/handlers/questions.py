@@ -28,14 +28,13 @@ from merlin.bot.handlers.prompts import SOURCES, Source, fit_prompt
 from merlin.bot.outbox import OnSent
 from merlin.bot.registry import Handlers
 from merlin.bot.services import EDITS
-from merlin.bot.updates import LONG_UNITS
 from merlin.chat.answer import AnswerObserver, Ending, Reply, Stop
 from merlin.chat.model_catalogue import find_first_candidate
 from merlin.chat.prompt import Prompt, text_outside_documents
 from merlin.chat.sessions import VOICE, build_session_title
 from merlin.chat.turns import Question, StoredAnswer, Turn, UpdateState, with_author
 from merlin.core.errors import MerlinError, NotFound
-from merlin.core.formatted_text import FormattedMessage, utf16_length
+from merlin.core.formatted_text import FormattedMessage
 from merlin.core.killpoint import kill_point
 from merlin.core.messages import Message, SamplingParams
 from merlin.core.tracing import open_span
@@ -58,9 +57,7 @@ async def read_text(context: BotContext) -> Prompt:
 async def answer_message(context: BotContext) -> None:
     """Answer a message that is no command or part of a dialog. Raises ChatUnreachable."""
     context = context.with_replied()
-    if context.stored.kind == "edited_message":
-        await answer_edited(context)
-    elif context.format in SOURCES:
+    if context.format in SOURCES:
         await answer_question(context, SOURCES[context.format])
     elif context.text and (context.attachment is None or not context.is_private):
         await answer_question(context)
@@ -499,53 +496,3 @@ def require_own_turn(context: BotContext) -> Turn:
 def find_own_turn(context: BotContext, place: int = 0) -> Turn | None:
     """Return the turn named by the callback data, None if it is not the user's."""
     return context.turns.get_own(context.number(place), context.user_id)
-
-
-# Edits of older messages are not questions.
-MAX_EDIT_AGE_S = 3600
-
-
-async def answer_edited(context: BotContext) -> None:
-    """Answer an edited question. Raises ChatUnreachable."""
-    turn = await context.store.read(
-        lambda: context.turns.of_message(context.place, context.message_id)
-    )
-    source = SOURCES.get(context.format, read_text)
-    if turn is not None and turn.question.update_id == context.update_id:
-        await answer_question(context, source)
-    elif not await _is_changed(context, turn):
-        await context.finish_silently(UpdateState.REFUSED, "an edit that asks nothing")
-    elif key := _find_refusal(context, turn):
-        await context.reply(context.translate(key), UpdateState.REFUSED, key)
-    else:
-        await answer_question(context, source)
-
-
-async def _is_changed(context: BotContext, turn: Turn | None) -> bool:
-    """Return whether the user's text differs from the question that was answered.
-
-    The text of a message that was no question is not stored, so any text of it counts.
-    """
-    if turn is None or context.command:
-        return bool(context.text or context.command) and context.is_private
-    if context.attachment is not None:
-        before = text_outside_documents(turn.question.text).strip()
-        return context.text not in {"", before}
-    edited, before = (await read_text(context)).text, turn.question.text
-    is_part = utf16_length(before) > LONG_UNITS and before.startswith(edited)
-    return bool(context.text) and edited != before and not is_part
-
-
-def _find_refusal(context: BotContext, turn: Turn | None) -> str:
-    """Return the key of the reason why the edit is not answered, "" for none."""
-    if turn is None or context.command:
-        # A typo corrected in a message that a form has taken would be saved all the same.
-        return "edited-no-question"
-    if context.attachment is None and utf16_length(turn.question.text) > LONG_UNITS:
-        # One part of a joined text is not the whole question.
-        return "edited-long"
-    message = context.stored.content
-    sent, edited = message.get("date"), message.get("edit_date")
-    if isinstance(sent, int) and isinstance(edited, int) and edited - sent > MAX_EDIT_AGE_S:
-        return "edited-late"
-    return ""

@@ -117,7 +117,7 @@ def follow_link(context: BotContext) -> BotContext:
 _COMMANDS = frozenset({"export", "delete_me", "privacy", "terms", "paysupport"})
 _BUTTONS = frozenset({"forget", "cancel"})
 # Kinds of updates by which a person uses the bot.
-USE_KINDS = frozenset({"message", "edited_message", "callback_query"})
+USE_KINDS = frozenset({"message", "callback_query"})
 
 
 async def refuse_blocked(context: BotContext) -> bool:

@@ -46,6 +46,3 @@ media-ask-document = Tell me briefly what this document says: a summary.
 media-ask-voice = Tell me briefly what is said in this recording: a summary.
 media-other = I can't read this kind of message. Send text, a voice message, a photo or a document.
 notice-hear-failed = Provider { $provider } failed to transcribe a voice message with the model { $model } ({ $reason }). Check chat.transcription in config.yaml.
-edited-late = This message is more than an hour old, so I won't answer it again. Send your question as a new message.
-edited-no-question = I read edits of questions only, so this edit changed nothing. Send the new text as a new message. If I had asked for it (a name, a code, a text), open that again first.
-edited-long = Your question took several messages, and editing one of them doesn't change my answer. Send all of it again.
