@@ -175,7 +175,7 @@ def _read(path: Path) -> str:
 
 
 # Telegram's names of the update kinds with a chat that the bot asks for.
-_WITH_CHAT = ("message", "my_chat_member", "message_reaction")
+_WITH_CHAT = ("message", "my_chat_member")
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,8 +209,7 @@ def read_update(raw: object) -> Update:
     update_id: int = raw["update_id"]
     kind = next((name for name in raw if name != "update_id"), "")
     event = get_object(raw, kind)
-    # A reaction names its sender differently.
-    sender = get_object(event, "from") or get_object(event, "user")
+    sender = get_object(event, "from")
     user_id = get_integer(sender, "id")
     within = event if kind in _WITH_CHAT else get_object(event, "message")
     chat_id = get_integer(get_object(within, "chat"), "id") or user_id

@@ -35,7 +35,7 @@ from merlin.bot.context import (
     is_awaited,
     read_known_user,
 )
-from merlin.bot.handlers import feedback, groups, orders, questions, start
+from merlin.bot.handlers import groups, orders, questions, start
 from merlin.bot.menu import View
 from merlin.bot.processor import ChatProcessor, Task, retry_until_stored
 from merlin.bot.registry import admin_refusal
@@ -117,7 +117,6 @@ def register(application: BotApplication) -> None:
         ext.ChatMemberHandler(callback_of(groups.handle_membership), own_membership)
     )
     application.add_handler(ext.PreCheckoutQueryHandler(callback_of(orders.answer_checkout)))
-    application.add_handler(ext.MessageReactionHandler(callback_of(feedback.receive_reaction)))
     messages = ext.filters.UpdateType.MESSAGE
     application.add_handler(ext.MessageHandler(messages, callback_of(_answer_other)))
     application.add_handler(ext.CallbackQueryHandler(callback_of(_refuse_button)))

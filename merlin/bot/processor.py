@@ -58,8 +58,10 @@ log = get_logger(__name__)
 T = TypeVar("T")
 
 ALLOWED_UPDATES = (
-    *("message", "callback_query", "pre_checkout_query"),
-    *("message_reaction", "my_chat_member"),
+    "message",
+    "callback_query",
+    "pre_checkout_query",
+    "my_chat_member",
 )
 # A full batch: more updates may wait at Telegram.
 FULL_BATCH = 100
@@ -67,7 +69,7 @@ FULL_BATCH = 100
 GRACE_S = 10.0
 # How often a process that does not lead tries to take the lead.
 FOLLOW_S = 1.0
-_UNORDERED_KINDS = frozenset({"callback_query", "pre_checkout_query", "message_reaction"})
+_UNORDERED_KINDS = frozenset({"callback_query", "pre_checkout_query"})
 _STOP = "stop"
 # Buttons whose press asks a model, or must not change an answer that is being written.
 MODEL_BUTTONS = frozenset({"again", "near", "starter", "fix-ask", "forget"})

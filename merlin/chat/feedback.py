@@ -99,16 +99,6 @@ class Rating(StrEnum):
     DOWN = "down"
 
 
-# A skin tone is a separate character after the thumb.
-_BY_EMOJI = {"👍": Rating.UP, "👎": Rating.DOWN}
-
-
-def rating_from_reactions(emojis: Sequence[str]) -> Rating | None:
-    """Return the rating in a message's reactions: the newest thumb, None without one."""
-    thumbs = [_BY_EMOJI[emoji[:1]] for emoji in emojis if emoji[:1] in _BY_EMOJI]
-    return thumbs[-1] if thumbs else None
-
-
 class Ratings(BotRepository):
     """Ratings of one bot's answers: one row for each user and turn."""
 

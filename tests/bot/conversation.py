@@ -43,10 +43,6 @@ class ChatUser:
         self.telegram.wait_for(lambda: len(self.telegram.calls("answerCallbackQuery")) > before)
         return self.last
 
-    def react(self, message_id, emoji):
-        """Set a reaction on a message; "" removes it."""
-        self._act(self.telegram.react, message_id, emoji)
-
     @property
     def last(self):
         """Return the bot's newest message."""

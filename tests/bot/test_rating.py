@@ -71,18 +71,6 @@ def test_alert_of_a_press_that_could_not_be_stored_is_not_shown(anna, settings):
     assert anna.alerts() == []
 
 
-def test_reaction_rates_the_answer_it_is_set_on(anna, settings, telegram):
-    answer = anna.say(QUESTION)
-    for emoji, rows in (("👍", [("up",)]), ("👎", [("down",)]), ("", [])):
-        anna.react(answer.message_id, emoji)
-        assert select_rows(settings, RATINGS) == rows
-    anna.react(answer.message_id, "🔥")
-    assert select_rows(settings, RATINGS) == []
-    change_rows(settings, "UPDATE users SET is_blocked = 1")
-    anna.react(answer.message_id, "👍")
-    assert select_rows(settings, RATINGS) == []
-
-
 def test_answer_of_another_user_cannot_be_rated_or_corrected(anna, settings, telegram):
     anna.say(QUESTION)
     boris = ChatUser(telegram, settings, "boris")

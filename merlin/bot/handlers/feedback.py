@@ -26,13 +26,12 @@ from merlin.bot.handlers.example_proof import conversation_of, turn_lines
 from merlin.bot.handlers.questions import answer_question, find_own_turn, require_own_turn
 from merlin.bot.menu import View
 from merlin.bot.registry import Handlers
-from merlin.chat.feedback import Rating, Ratings, rating_from_reactions
-from merlin.chat.turns import Turn, UpdateState
+from merlin.chat.feedback import Rating, Ratings
+from merlin.chat.turns import Turn
 from merlin.core import money
 from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import Button
 from merlin.core.i18n import cut, text
-from merlin.core.json_fields import get_list, get_text
 from merlin.core.permissions import Permission
 from merlin.dataset.proposals import Draft, Proposals
 from merlin.dataset.sensitive import mask_personal_data
@@ -170,26 +169,6 @@ async def rate(context: BotContext) -> None:
         await _mark(context, turn, rating)
 
 
-async def receive_reaction(context: BotContext) -> None:
-    """Store the rating of a reaction to an answer; removing the reaction removes the rating."""
-    rating = rating_from_reactions(_emojis(context, "new_reaction"))
-    has_rating = (
-        rating is not None or rating_from_reactions(_emojis(context, "old_reaction")) is not None
-    )
-
-    def store_rating() -> RatedTurn | None:
-        turn = _turn_here(context) if has_rating and not context.user.is_blocked else None
-        if turn is not None:
-            Ratings(context.db, context.bot_id).rate(turn.turn_id, context.user_id, rating)
-        state = UpdateState.REFUSED if turn is None else UpdateState.ANSWERED
-        context.finish(state, "reaction")
-        return None if turn is None else (turn, rating)
-
-    rated = await context.store.do(store_rating)
-    if rated is not None:
-        await _mark(context, *rated)
-
-
 def _turn_here(context: BotContext) -> Turn | None:
     turn_id = Ratings(context.db, context.bot_id).find_turn(context.chat_id, context.message_id)
     turn = None if turn_id is None else context.turns.get(turn_id)
@@ -197,23 +176,15 @@ def _turn_here(context: BotContext) -> Turn | None:
     return turn if is_theirs or not context.is_private else None
 
 
-def _emojis(context: BotContext, name: str) -> list[str]:
-    reactions = get_list(context.stored.content, name)
-    emojis = (get_text(item, "emoji") for item in reactions if isinstance(item, Mapping))
-    return [*filter(None, emojis)]
-
-
 async def _mark(context: BotContext, turn: Turn, rating: Rating | None) -> None:
     """Mark the current rating on the buttons of the message, if it has buttons."""
     if turn.written is None or not context.is_private:
         return
     parts = render_turn(turn, turn.written, context.language)
-    # A reaction may be on a part of the answer without buttons.
-    if context.verb or len(parts) == 1:
-        buttons = tuple(
-            tuple(_mark_button(button, rating) for button in row) for row in parts[-1].buttons
-        )
-        await context.bot_api.edit_buttons(context.chat_id, context.message_id, buttons)
+    buttons = tuple(
+        tuple(_mark_button(button, rating) for button in row) for row in parts[-1].buttons
+    )
+    await context.bot_api.edit_buttons(context.chat_id, context.message_id, buttons)
 
 
 def _mark_button(button: Button, rating: Rating | None) -> Button:
