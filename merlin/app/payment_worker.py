@@ -9,8 +9,6 @@ and none of them blocks a person's request.
 A refund's id is its idempotency key, so a repeated call sends nothing twice. After YooKassa has
 forgotten the key, its list shows whether the refund exists; Telegram returns the Stars of one
 payment once.
-
-All tasks wait for times of day: if the clock is set back, all of them are due.
 """
 
 import asyncio
@@ -25,7 +23,7 @@ from merlin.app.plans import notify_expiry
 from merlin.billing.ledger import Ledger
 from merlin.billing.purchases import Purchase, Purchases
 from merlin.billing.refunds import Refund, Refunds
-from merlin.core.clock import StepWatch, iso
+from merlin.core.clock import iso
 from merlin.core.errors import PaymentError
 from merlin.core.heartbeat import Failures
 from merlin.core.killpoint import kill_point
@@ -142,15 +140,6 @@ class PaymentWorker:
     _calendar_at: datetime | None = None
     # When the calendar's tasks last succeeded.
     _done_at: datetime | None = None
-    _steps: StepWatch = field(init=False)
-    _was_set_back: bool = False
-
-    def __post_init__(self) -> None:
-        """Watch the clock from now on."""
-        self._steps = StepWatch(self._now)
-
-    def _now(self) -> datetime:
-        return self.ctx.clock()
 
     def wake(self) -> None:
         """Start the next round now; returns at once."""
@@ -195,8 +184,7 @@ class PaymentWorker:
 
     async def run_round(self) -> None:
         """Start due tasks, up to the limit of concurrent ones."""
-        now = self._now()
-        await self._handle_clock_change(now)
+        now = self.ctx.clock()
         if self._calendar_at is None or now - self._calendar_at >= CALENDAR:
             self._calendar_at = now
             self._begin(self._begin_new_days(now), calendar=iso(now))
@@ -214,22 +202,6 @@ class PaymentWorker:
     async def _begin_new_days(self, now: datetime) -> None:
         await self.ctx.write(notify_expiry, now, self._done_at)
         self._done_at = now
-
-    async def _handle_clock_change(self, now: datetime) -> None:
-        """Make everything due after the clock was set back; repeats are harmless."""
-        self._was_set_back |= self._steps.was_set_back()
-        if not self._was_set_back:
-            return
-        ctx, gateway = self.ctx, self.ctx.gateway
-
-        def make_all_due() -> None:
-            Purchases(ctx.db, ctx.clock).make_due(now, self.only)
-            if gateway is not None:
-                Refunds(ctx.db, ctx.clock).make_due(gateway.name, now)
-
-        await self.ctx.store.do(make_all_due)
-        self._calendar_at = self._done_at = None
-        self._was_set_back = False
 
     def _is_due(self, now: datetime) -> bool:
         ctx, gateway = self.ctx, self.ctx.gateway

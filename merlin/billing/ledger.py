@@ -49,8 +49,8 @@ class EntryKind(StrEnum):
 class Entry:
     """A ledger entry. `refers` is the id of the entry it is based on, null for a payment.
 
-    `gateway_id` is the gateway's id of the payment or refund. `by` is the source: "billing", "cli"
-    or "user"; the person and the reason are in the `refund`. `reason` is the gateway's reason code.
+    `gateway_id` is the gateway's id of the payment or refund. `source` is "billing", "cli", "user",
+    or a gateway; the person and the reason are in the `refund`. `reason` is the gateway's code.
     """
 
     entry_id: int = field(metadata={"alias": "id"})
@@ -61,7 +61,7 @@ class Entry:
     at: datetime
     refers: int | None = None
     outside_id: str = named("gateway_id", default="")
-    by: str = ""
+    source: str = ""
     reason: str = ""
     is_test: bool = False
 
@@ -136,7 +136,7 @@ def _find_reference_faults(entry: Entry, known: dict[int, Entry]) -> Iterator[st
 
 
 BY = "billing"
-_ENTRIES = RowMap(Entry, columns={"entry_id": "id", "gateway": "till", "by": "by_what"})
+_ENTRIES = RowMap(Entry, columns={"entry_id": "id"})
 _MAX_TEXT_LENGTH = 250
 
 
@@ -231,7 +231,7 @@ class Ledger(Repository):
             outside_id=gateway_refund.outside_id,
             at=gateway_refund.at,
             # The person is stored in the refund, from where it can be erased.
-            by=by.partition(":")[0],
+            source=by.partition(":")[0],
             reason=storable_text(reason)[:_MAX_TEXT_LENGTH],
         )
         if refund is not None:
@@ -291,13 +291,13 @@ class Ledger(Repository):
         kind: EntryKind,
         amount: Amount,
         at: datetime | None = None,
-        by: str = BY,
+        source: str = BY,
         **more: Any,
     ) -> Entry | None:
         """Add a row and return it, None if its key exists."""
         order, at = purchase.order, at or self._clock()
         place = (purchase.purchase_id, order.gateway)
-        entry = Entry(0, kind, *place, amount, at, by=by, is_test=order.is_test, **more)
+        entry = Entry(0, kind, *place, amount, at, source=source, is_test=order.is_test, **more)
         row = {**_ENTRIES.write(entry, but=("entry_id",)), "key": storable_text(key)}
         return self._find(key) if self.db.add_new(LEDGER, row) else None
 

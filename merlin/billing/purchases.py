@@ -216,12 +216,7 @@ def next_poll_delay(polls: int) -> timedelta:
 
 _PURCHASES = RowMap(
     Purchase,
-    columns={
-        "purchase_id": "id",
-        "gateway": "till",
-        "next_poll_at": "look_at",
-        "polls": "looks",
-    },
+    columns={"purchase_id": "id"},
     sealed=PURCHASE.sealed,
     json={"promise": read_promise},
 )
@@ -255,8 +250,7 @@ class Purchases(Repository):
             raise Refused(f"{len(waiting)} open orders", "billing-too-many")
         purchase_id, ends = secrets.token_hex(ID_LENGTH // 2), now + lasts
         new = Purchase(purchase_id, order, PurchaseState.CREATED, now, ends, next_poll_at=ends)
-        row = {**_PURCHASES.write(new, self.db, but=("payments",)), "plan": order.promise.plan}
-        self.db.add_new(PURCHASE, row)
+        self.db.add_new(PURCHASE, _PURCHASES.write(new, self.db, but=("payments",)))
         return self.get(purchase_id)
 
     def get(self, purchase_id: str) -> Purchase:
@@ -337,21 +331,19 @@ class Purchases(Repository):
         was_open = self.db.update(PURCHASE, condition & PURCHASE.state.in_(_OPEN), **values)
         # A payment that was started may still succeed: it is polled for a while. A Stars payment
         # is not started in advance: Telegram asks at the moment of payment.
-        is_over = PURCHASE.asked_at.is_null() | (PURCHASE.till == Gateway.STARS.value)
+        is_over = PURCHASE.asked_at.is_null() | (PURCHASE.gateway == Gateway.STARS.value)
         these = condition & PURCHASE.state.in_(_GIVEN_UP)
         these = these if is_closed else these & is_over
-        self.db.update(PURCHASE, these, look_at=None)
+        self.db.update(PURCHASE, these, next_poll_at=None)
         return was_open
 
     @transaction
     def claim_call(self, purchase_id: str, at: datetime, ttl: timedelta) -> bool:
         """Store that the gateway is called now; False while another claim is younger than `ttl`."""
         is_free = PURCHASE.asked_at.is_null() | (PURCHASE.asked_at <= iso(at - ttl))
-        # A call in the future is from before the clock was set back.
-        is_free |= PURCHASE.asked_at > iso(at + abs(ttl))
         condition = (PURCHASE.id == purchase_id) & PURCHASE.state.in_(_UNASKED) & is_free
         values = {"state": PurchaseState.ASKING.value, "asked_at": iso(at)}
-        values["look_at"] = iso(at + next_poll_delay(0))
+        values["next_poll_at"] = iso(at + next_poll_delay(0))
         return self.db.update(PURCHASE, condition, **values)
 
     @transaction
@@ -362,9 +354,13 @@ class Purchases(Repository):
         condition = PURCHASE.id == purchase_id
         values = {"outside_id": storable_text(outside_id), "pay_url": storable_text(pay_url)}
         # Also of a canceled one: a late payment is identified by it.
-        values["look_at"] = iso(next_poll_at)
+        values["next_poll_at"] = iso(next_poll_at)
         self.db.update(PURCHASE, condition & (PURCHASE.outside_id == ""), **values)
-        next_step = {"state": PurchaseState.PENDING.value, "look_at": iso(next_poll_at), "looks": 0}
+        next_step = {
+            "state": PurchaseState.PENDING.value,
+            "next_poll_at": iso(next_poll_at),
+            "polls": 0,
+        }
         is_before = PURCHASE.state.in_(_UNASKED)
         return self.db.update(PURCHASE, condition & is_before, **next_step)
 
@@ -374,7 +370,7 @@ class Purchases(Repository):
         before = [each.value for each in PurchaseState if each.rank < state.rank]
         condition = (PURCHASE.id == purchase_id) & PURCHASE.state.in_(before)
         # A canceled order that is paid after all has no reason of a cancellation any more.
-        values: Row = {"look_at": None, "reason": ""} if state.is_paid else {}
+        values: Row = {"next_poll_at": None, "reason": ""} if state.is_paid else {}
         return self.db.update(PURCHASE, condition, state=state.value, **values)
 
     def is_due(self, now: datetime, only: Gateway | None = None) -> bool:
@@ -387,17 +383,19 @@ class Purchases(Repository):
     ) -> list[Purchase]:
         """Return the purchases to poll; the next poll of each is postponed, so no other does."""
         # Locked in one order, so that two processes never deadlock.
-        query = PURCHASE.select().where(_is_due(now, only)).order_by(PURCHASE.look_at, PURCHASE.id)
+        query = (
+            PURCHASE.select().where(_is_due(now, only)).order_by(PURCHASE.next_poll_at, PURCHASE.id)
+        )
         rows = self.db.rows(query.limit(limit))
         return [self.get(row["id"]) for row in rows if self._claim_poll(row, now)]
 
     def _claim_poll(self, row: Row, now: datetime) -> bool:
         """Claim one poll by postponing the next; False if another process has it."""
-        polls, ends = row["looks"] + 1, from_iso(row["expires_at"])
+        polls, ends = row["polls"] + 1, from_iso(row["expires_at"])
         later = now + next_poll_delay(polls)
         # Also at the time the order expires.
-        values = {"looks": polls, "look_at": iso(min(later, ends) if now < ends else later)}
-        condition = (PURCHASE.id == row["id"]) & (PURCHASE.look_at == row["look_at"])
+        values = {"polls": polls, "next_poll_at": iso(min(later, ends) if now < ends else later)}
+        condition = (PURCHASE.id == row["id"]) & (PURCHASE.next_poll_at == row["next_poll_at"])
         return self.db.update(PURCHASE, condition, **values)
 
     @transaction
@@ -409,30 +407,25 @@ class Purchases(Repository):
         ends = max(claimed.created_at + POLL_DURATION, claimed.expires_at + POLL_DELAYS[-1])
         if claimed.next_poll_at is None or self._clock() <= ends:
             return
-        is_same = PURCHASE.look_at == iso(claimed.next_poll_at)
+        is_same = PURCHASE.next_poll_at == iso(claimed.next_poll_at)
         is_same &= PURCHASE.state != PurchaseState.HELD.value
-        self.db.update(PURCHASE, (PURCHASE.id == claimed.purchase_id) & is_same, look_at=None)
+        self.db.update(PURCHASE, (PURCHASE.id == claimed.purchase_id) & is_same, next_poll_at=None)
 
     @transaction
     def poll_at(self, purchase_id: str, at: datetime) -> bool:
         """Poll at `at` if the next poll would be later."""
-        is_later = PURCHASE.look_at.is_null() | (PURCHASE.look_at > iso(at))
+        is_later = PURCHASE.next_poll_at.is_null() | (PURCHASE.next_poll_at > iso(at))
         condition = (PURCHASE.id == purchase_id) & is_later
-        return self.db.update(PURCHASE, condition, look_at=iso(at))
-
-    @transaction
-    def make_due(self, at: datetime, only: Gateway | None = None) -> None:
-        """Poll every purchase at `at` whose next poll would be later."""
-        self.db.update(PURCHASE, _only(PURCHASE.look_at > iso(at), only), look_at=iso(at))
+        return self.db.update(PURCHASE, condition, next_poll_at=iso(at))
 
 
 def _is_due(now: datetime, only: Gateway | None) -> Any:
-    return _only(PURCHASE.look_at <= iso(now), only)
+    return _only(PURCHASE.next_poll_at <= iso(now), only)
 
 
 def _only(condition: Any, gateway: Gateway | None) -> Any:
     """Return the condition for one gateway's purchases, itself for None."""
-    return condition & (PURCHASE.till == gateway.value) if gateway else condition
+    return condition & (PURCHASE.gateway == gateway.value) if gateway else condition
 
 
 def _select() -> Any:

@@ -64,7 +64,7 @@ class Refund:
     )
 
 
-_REFUNDS = RowMap(Refund, columns={"refund_id": "id", "gateway": "till", "by": "by_whom"})
+_REFUNDS = RowMap(Refund, columns={"refund_id": "id", "by": "by_whom"})
 UNDER_WAY = (RefundState.WANTED, RefundState.SENDING)
 _UNDER_WAY = tuple(state.value for state in UNDER_WAY)
 # The time a process has to send a refund; then another process asks for its state.
@@ -110,7 +110,7 @@ class Refunds(Repository):
             at=self._clock(),
         )
         row = _REFUNDS.write(refund, but=("user_id",))
-        self.db.put(REFUND.insert({**row, "look_at": row["at"], "looks": 0}))
+        self.db.put(REFUND.insert({**row, "next_poll_at": row["at"], "polls": 0}))
         self.db.bump()
         values = {
             "purchase": refund.purchase_id,
@@ -141,22 +141,20 @@ class Refunds(Repository):
     @transaction
     def claim_due(self, gateway: Gateway, now: datetime, limit: int = 20) -> list[Refund]:
         """Claim the refunds to send or to ask about, as sending; other processes skip them."""
-        query = _select().where(_due(gateway, now)).order_by(REFUND.look_at, REFUND.id)
+        query = _select().where(_due(gateway, now)).order_by(REFUND.next_poll_at, REFUND.id)
         rows = self.db.rows(query.limit(limit))
         return [_REFUNDS.read(row) for row in rows if self._claim(row, now)]
 
     def _claim(self, row: Row, now: datetime) -> bool:
-        polls = row["looks"] + 1
+        polls = row["polls"] + 1
         next_poll_at = now + (_SEND_TIMEOUT if polls == 1 else next_poll_delay(polls - 2))
-        values = {"state": RefundState.SENDING.value, "looks": polls, "look_at": iso(next_poll_at)}
-        condition = (REFUND.id == row["id"]) & (REFUND.look_at == row["look_at"])
+        values = {
+            "state": RefundState.SENDING.value,
+            "polls": polls,
+            "next_poll_at": iso(next_poll_at),
+        }
+        condition = (REFUND.id == row["id"]) & (REFUND.next_poll_at == row["next_poll_at"])
         return self.db.update(REFUND, condition, **values)
-
-    @transaction
-    def make_due(self, gateway: Gateway, at: datetime) -> None:
-        """Make every waiting refund of a gateway due at `at` at the latest."""
-        is_later = (REFUND.till == gateway.value) & (REFUND.look_at > iso(at))
-        self.db.update(REFUND, is_later, look_at=iso(at))
 
     @transaction
     def mark_done(self, refund_id: str, gateway_refund: GatewayRefund) -> Entry | None:
@@ -167,12 +165,12 @@ class Refunds(Repository):
         )
         # The reason is stored only here, where it can be erased.
         record_refund = Ledger(self.db, self._clock).record_refund
-        entry = record_refund(Gateway(row["till"]), gateway_refund, row["by_whom"])
+        entry = record_refund(Gateway(row["gateway"]), gateway_refund, row["by_whom"])
         values = {
             "state": RefundState.DONE.value,
             "outside_id": storable_text(gateway_refund.outside_id),
         }
-        self.db.update(REFUND, REFUND.id == row["id"], **values, look_at=None)
+        self.db.update(REFUND, REFUND.id == row["id"], **values, next_poll_at=None)
         return entry
 
     @transaction
@@ -183,11 +181,11 @@ class Refunds(Repository):
             "state": RefundState.REFUSED.value,
             "trouble": storable_text(trouble)[:MAX_REASON_LENGTH],
         }
-        return self.db.update(REFUND, condition, **values, look_at=None)
+        return self.db.update(REFUND, condition, **values, next_poll_at=None)
 
     def is_owed_stars(self, user_id: int) -> bool:
         """Return whether a refund in Stars is under way to a person, who has to be known for it."""
-        is_waiting = (REFUND.till == Gateway.STARS.value) & REFUND.state.in_(_UNDER_WAY)
+        is_waiting = (REFUND.gateway == Gateway.STARS.value) & REFUND.state.in_(_UNDER_WAY)
         return self.db.row(_select().where(is_waiting & (PURCHASE.user_id == user_id))) is not None
 
     def list_of_purchase(self, purchase_id: str) -> list[Refund]:
@@ -226,4 +224,4 @@ def parse_refund(text: str, remaining: Amount, language: str) -> Amount:
 
 
 def _due(gateway: Gateway, now: datetime) -> Any:
-    return (REFUND.till == gateway.value) & (REFUND.look_at <= iso(now))
+    return (REFUND.gateway == gateway.value) & (REFUND.next_poll_at <= iso(now))

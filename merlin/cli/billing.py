@@ -131,7 +131,9 @@ def show(order: Order, config: ConfigPath = DEFAULT, json: AsJson = False) -> No
         "reason": document["reason"],
     }
     print_pairs(values, "billing-col")
-    _print_payments(document["ledger"], "row kind=kind:entry amount at gateway-id=gateway_id by")
+    _print_payments(
+        document["ledger"], "row kind=kind:entry amount at gateway-id=gateway_id by=source"
+    )
     if document["refunds"]:
         refunds = [{**refund, "refund": refund["refund"][:8]} for refund in document["refunds"]]
         _print_payments(

@@ -121,19 +121,19 @@ ERRAND = _table(
 
 PURCHASE = _table(
     "purchase",
-    "id user_id till plan promise amount currency is_test contact state"
-    " outside_id pay_url reason created_at expires_at asked_at look_at looks",
+    "id user_id gateway promise amount currency is_test contact state"
+    " outside_id pay_url reason created_at expires_at asked_at next_poll_at polls",
     sealed="contact",
 )
 LEDGER = _table(
     "ledger",
-    "id key kind purchase_id till refers amount currency outside_id at by_what reason is_test",
+    "id key kind purchase_id gateway refers amount currency outside_id at source reason is_test",
 )
 TERM = _table("plan_term", "id user_id plan starts_at ends_at source key grant_id by_whom at")
 REFUND = _table(
     "refund",
-    "id purchase_id grant_id till payment_id amount currency reason by_whom state at look_at looks"
-    " outside_id trouble",
+    "id purchase_id grant_id gateway payment_id amount currency reason by_whom state at"
+    " next_poll_at polls outside_id trouble",
 )
 # The cost of answers per day, under a keyed hash instead of a user id.
 ANSWER_COST = _table("answer_cost", "day mark currency micro", key="day mark currency")

@@ -92,7 +92,9 @@ class PaymentSite:
     def make_due(self, order_id):
         """Make an order due for the payment worker."""
         self.sql(
-            "UPDATE purchase SET look_at = ? WHERE id = ?", "2026-01-01T00:00:00.000000Z", order_id
+            "UPDATE purchase SET next_poll_at = ? WHERE id = ?",
+            "2026-01-01T00:00:00.000000Z",
+            order_id,
         )
 
     def sync_order(self, order_id):

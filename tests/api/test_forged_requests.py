@@ -58,7 +58,9 @@ def read_payment_tables(shop):
     tables = {}
     for name in BILLING:
         columns = [column.name for column in shop.db._handle.get_columns(name)]
-        kept_columns = ", ".join(column for column in columns if column not in {"look_at", "looks"})
+        kept_columns = ", ".join(
+            column for column in columns if column not in {"next_poll_at", "polls"}
+        )
         tables[name] = shop.sql(f"SELECT {kept_columns} FROM {name} ORDER BY id")  # noqa: S608 - our own names
     return tables
 

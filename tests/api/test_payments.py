@@ -87,7 +87,9 @@ def test_refund_with_a_lost_response_is_created_once(shop, kind):
     wait_until(
         lambda: shop.billing.refunds.list_of_purchase(order_id)[0].state is RefundState.SENDING
     )
-    shop.sql("UPDATE refund SET look_at = '2026-01-01T00:00:00.000000Z' WHERE id = ?", refund_id)
+    shop.sql(
+        "UPDATE refund SET next_poll_at = '2026-01-01T00:00:00.000000Z' WHERE id = ?", refund_id
+    )
     shop.wait_for_state(order_id, "refunded")
     assert len(shop.yookassa.refunds()) == before + 1
     assert shop.ledger_faults() == []
@@ -101,7 +103,7 @@ def test_refund_with_a_forgotten_key_is_found_in_the_list(shop):
     refund_id = request_refund(shop, order_id).refund_id
     wait_until(lambda: len(shop.yookassa.refunds()) == before + 1)
     old = "2026-01-01T00:00:00.000000Z"
-    shop.sql("UPDATE refund SET look_at = ?, at = ? WHERE id = ?", old, old, refund_id)
+    shop.sql("UPDATE refund SET next_poll_at = ?, at = ? WHERE id = ?", old, old, refund_id)
     shop.wait_for_state(order_id, "refunded")
     assert len(shop.yookassa.refunds()) == before + 1
 
@@ -115,7 +117,9 @@ def test_pending_refund_is_polled_until_it_succeeds(shop):
     ]
     assert shop.state(order_id) == "paid"
     shop.yookassa.finish_refund(pending["id"], "succeeded")
-    shop.sql("UPDATE refund SET look_at = '2026-01-01T00:00:00.000000Z' WHERE id = ?", refund_id)
+    shop.sql(
+        "UPDATE refund SET next_poll_at = '2026-01-01T00:00:00.000000Z' WHERE id = ?", refund_id
+    )
     shop.wait_for_state(order_id, "refunded")
     (stored,) = shop.billing.refunds.list_of_purchase(order_id)
     assert stored.outside_id == pending["id"]

@@ -1,4 +1,4 @@
-"""The reminder of a plan's end, and what the payment worker does when the clock jumps."""
+"""The reminder of a plan's end."""
 
 import asyncio
 from dataclasses import replace
@@ -11,7 +11,6 @@ from merlin.app.plans import notify_expiry
 from merlin.billing.quota import Source
 from merlin.billing.terms import Terms
 from merlin.core.clock import iso
-from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
 
@@ -20,25 +19,6 @@ def run_at(shop, moment):
     """Run the worker's scheduled task as of this moment."""
     services = shop.site.app.state.services
     asyncio.run(services.store.do(lambda: notify_expiry(services, moment, None)))
-
-
-def test_clock_set_back_stops_no_reminder_or_poll(shop):
-    anna = shop.buyer()
-    anna.buy()
-    order_id, waits = (shop.buyer().start_payment("pack") for _ in range(2))
-    shop.yookassa.behave(notifications="never")
-    worker, two_days = shop.site.app.state.payment_worker, timedelta(days=2)
-    context, clock = worker.ctx, worker.ctx.clock
-    worker.ctx = replace(context, clock=lambda: clock() + two_days)
-    shop.wait_for_state(waits, "expired")
-    later = iso(clock() + two_days)
-    shop.sql("UPDATE purchase SET look_at = ? WHERE id = ?", later, order_id)
-    shop.yookassa.choose(order_id, "paid")
-    soon = iso(clock() + timedelta(days=2, hours=23))
-    shop.sql("UPDATE plan_term SET ends_at = ? WHERE user_id = ?", soon, anna.user_id)
-    worker.ctx = context
-    shop.wait_for_state(order_id, "paid")
-    wait_until(lambda: "notice-plan-ends" in anna.notice_keys)
 
 
 def test_plan_end_notice_comes_once_three_days_before_the_end_of_the_last_term(shop):

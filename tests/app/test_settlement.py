@@ -167,7 +167,7 @@ def test_refund_that_the_gateway_lists_waits_for_a_pending_one_of_ours(shop, clo
     shop.billing.refunds.mark_done(refund.refund_id, *listed)
     shop.db.transact(store)
     (*_, entry, _) = shop.list_entries()
-    assert (entry.kind, entry.by) == (EntryKind.REFUND, "user")
+    assert (entry.kind, entry.source) == (EntryKind.REFUND, "user")
 
 
 def test_order_that_is_paid_twice_counts_both_payments_and_its_second_thanks_says_so(shop):

@@ -250,17 +250,6 @@ def test_gateway_response_after_cancellation_is_stored_and_polled(shop, clock):
     assert claim_due(shop) == [purchase.purchase_id]
 
 
-def test_clock_set_back_does_not_block_the_call_or_the_poll(shop, clock):
-    purchase = shop.order()
-    assert shop.billing.purchases.claim_call(purchase.purchase_id, clock(), CALL_TIMEOUT)
-    clock.move(-86_400)
-    assert claim_due(shop) == []
-    shop.billing.purchases.make_due(clock())
-    assert claim_due(shop) == [purchase.purchase_id]
-    assert shop.billing.purchases.claim_call(purchase.purchase_id, clock(), CALL_TIMEOUT)
-    assert not shop.billing.purchases.claim_call(purchase.purchase_id, clock(), CALL_TIMEOUT)
-
-
 def test_order_whose_money_is_held_at_the_same_time_is_not_cancelled(shop, clock, run_beside):
     purchase, anna = start_payment(shop), Actor.person(ANNA, Authority())
 

@@ -66,7 +66,7 @@ def test_ledger_entry_of_a_refund_contains_no_name_or_reason(shop):
     _, grant = shop.buy()
     refund = request_refund(shop, grant)
     entry = shop.billing.refunds.mark_done(refund.refund_id, report_refund(shop, refund))
-    assert (entry.by, entry.reason) == ("user", "")
+    assert (entry.source, entry.reason) == ("user", "")
 
 
 def test_repeated_refund_report_is_recorded_once(shop):

@@ -54,7 +54,9 @@ def test_stars_are_refunded_once_after_a_kill_at(telegram, settings, tmp_path, p
     child = start_bot(settings, tmp_path / "log", MERLIN_CRASH_AT=point)
     assert wait_for_exit(child) == 137, (tmp_path / "log").read_text()[-3000:]
     # Half a minute passes until the lease expires.
-    change_rows(settings, "UPDATE refund SET look_at = '2026-01-01' WHERE look_at IS NOT NULL")
+    change_rows(
+        settings, "UPDATE refund SET next_poll_at = '2026-01-01' WHERE next_poll_at IS NOT NULL"
+    )
     with RunningBot(settings):
         buyer.wait_for_text("Refunded")
         telegram.wait_for(lambda: select_rows(settings, "SELECT state FROM refund") == [("done",)])

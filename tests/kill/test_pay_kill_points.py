@@ -95,8 +95,9 @@ class ApiProcess:
         earlier = iso(utc_now() - timedelta(minutes=5))
         with open_migrated_database(self.config) as database, database.atomic():
             database.sql("UPDATE purchase SET asked_at = ? WHERE asked_at IS NOT NULL", earlier)
+            set_next = "SET next_poll_at = ? WHERE next_poll_at IS NOT NULL"
             for table in ("purchase", "refund"):
-                database.sql(f"UPDATE {table} SET look_at = ? WHERE look_at IS NOT NULL", earlier)  # noqa: S608 - our own names
+                database.sql(f"UPDATE {table} {set_next}", earlier)
 
 
 def get_state(api, order_id):

@@ -631,8 +631,7 @@ CREATE INDEX api_key_user ON api_key (user_id);
 CREATE TABLE purchase (
     id TEXT PRIMARY KEY,
     user_id BIGINT NOT NULL,
-    till TEXT NOT NULL,
-    plan TEXT NOT NULL,
+    gateway TEXT NOT NULL,
     promise TEXT NOT NULL,
     amount BIGINT NOT NULL CHECK (amount > 0),
     currency TEXT NOT NULL,
@@ -645,25 +644,25 @@ CREATE TABLE purchase (
     created_at TEXT NOT NULL,
     expires_at TEXT NOT NULL,
     asked_at TEXT,
-    look_at TEXT,
-    looks BIGINT NOT NULL
+    next_poll_at TEXT,
+    polls BIGINT NOT NULL
 );
 CREATE INDEX purchase_user ON purchase (user_id, created_at);
 CREATE INDEX purchase_newest ON purchase (created_at, id);
-CREATE INDEX purchase_look ON purchase (look_at) WHERE look_at IS NOT NULL;
-CREATE UNIQUE INDEX purchase_outside ON purchase (till, outside_id) WHERE outside_id <> '';
+CREATE INDEX purchase_poll ON purchase (next_poll_at) WHERE next_poll_at IS NOT NULL;
+CREATE UNIQUE INDEX purchase_outside ON purchase (gateway, outside_id) WHERE outside_id <> '';
 CREATE TABLE ledger (
     id NUMBERED,
     key TEXT NOT NULL UNIQUE,
     kind TEXT NOT NULL,
     purchase_id TEXT NOT NULL REFERENCES purchase (id),
-    till TEXT NOT NULL,
+    gateway TEXT NOT NULL,
     refers BIGINT REFERENCES ledger (id),
     amount BIGINT NOT NULL CHECK (amount >= 0),
     currency TEXT NOT NULL,
     outside_id TEXT NOT NULL,
     at TEXT NOT NULL,
-    by_what TEXT NOT NULL,
+    source TEXT NOT NULL,
     reason TEXT NOT NULL,
     is_test BIGINT NOT NULL
 );
@@ -689,7 +688,7 @@ CREATE TABLE refund (
     id TEXT PRIMARY KEY,
     purchase_id TEXT NOT NULL REFERENCES purchase (id),
     grant_id BIGINT NOT NULL REFERENCES ledger (id),
-    till TEXT NOT NULL,
+    gateway TEXT NOT NULL,
     payment_id TEXT NOT NULL,
     amount BIGINT NOT NULL CHECK (amount > 0),
     currency TEXT NOT NULL,
@@ -697,13 +696,13 @@ CREATE TABLE refund (
     by_whom TEXT NOT NULL,
     state TEXT NOT NULL,
     at TEXT NOT NULL,
-    look_at TEXT,
-    looks BIGINT NOT NULL,
+    next_poll_at TEXT,
+    polls BIGINT NOT NULL,
     outside_id TEXT NOT NULL,
     trouble TEXT NOT NULL
 );
 CREATE INDEX refund_purchase ON refund (purchase_id);
-CREATE INDEX refund_look ON refund (till, look_at) WHERE look_at IS NOT NULL;
+CREATE INDEX refund_poll ON refund (gateway, next_poll_at) WHERE next_poll_at IS NOT NULL;
 CREATE TABLE answer_cost (
     day TEXT NOT NULL,
     mark TEXT NOT NULL,
