@@ -1,4 +1,4 @@
-"""Courses follow the branch: from a commit's course.yaml to the output of `merlin courses`."""
+"""Courses follow the branch: from a commit's course.yaml to the catalogue."""
 
 import pytest
 import yaml
