@@ -9,10 +9,8 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta, tzinfo
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from babel.core import get_global
-from babel.localedata import load
 from fluent.runtime import FluentBundle
 from fluent.runtime.resolver import MAX_PART_LENGTH, Message
 from fluent.syntax import FluentParser
@@ -43,13 +41,6 @@ _LOCALE = Path(__file__).parents[1] / "locale"
 _KEY = re.compile(r"^([a-zA-Z][\w-]*) *=", re.MULTILINE)
 _REFERENCE = re.compile(r"\{ *([a-zA-Z][\w-]*) *\}")
 
-# What babel loads with a language's plural forms and numbers, and no text uses: 3 MB for two
-# languages.
-_UNUSED = (
-    *("unit_patterns", "unit_display_names", "currency_names", "currency_names_plural"),
-    *("languages", "territories", "time_zones", "meta_zones"),
-)
-
 
 class _Texts:
     """The messages of one language; each is parsed when it is first used.
@@ -60,11 +51,6 @@ class _Texts:
     def __init__(self, language: str) -> None:
         # Isolation characters around arguments would be visible in terminals and copied texts.
         self.bundle = FluentBundle([language], use_isolating=False)
-        data = load(language)
-        for name in _UNUSED:
-            data.pop(name, None)
-        for shared in (get_global("likely_subtags"), get_global("territory_languages")):
-            cast("dict[str, Any]", shared).clear()
         # The spans would take as much memory as the messages.
         self._parser = FluentParser(with_spans=False)
         self.sources: dict[str, str] = {}  # "" after it was parsed

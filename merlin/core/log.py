@@ -7,7 +7,6 @@ constant phrase, values are keyword arguments.
 import logging
 import os
 import re
-import select
 import sys
 from collections.abc import Iterable, MutableMapping
 from contextlib import suppress
@@ -68,52 +67,14 @@ def _add_process(
     return event
 
 
-# A pipe that is ready takes so many without waiting, and none of another process between (pipe(7)).
-_PIPE_BYTES = 4096
-_MAX_CHARACTER_BYTES = 4
-_MAX_WAIT_MS = 1000
-
-
 class _Stderr(logging.Handler):
-    """Writes to `sys.stderr` as it is when the line is written, not at set-up.
-
-    Where nobody reads it (a stopped terminal, a hung journal), lines are dropped after a second
-    instead of stopping the process; the next line that is read is preceded by their number.
-    """
-
-    _dropped = 0
+    """Writes to `sys.stderr` as it is when the line is written, not at set-up."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one line, or count it as dropped; ignore a closed standard error."""
+        """Write one line; ignore a closed standard error."""
         with suppress(ValueError, OSError):
-            if self._dropped:
-                notice = {"name": __name__, "levelname": "WARNING", "lines": self._dropped}
-                event = logging.makeLogRecord({**notice, "msg": "nobody read the log for a while"})
-                if self._write(f"\n{self.format(event)}"):
-                    self._dropped = 0
-            self._dropped += not self._write(self.format(record))
-
-    def _write(self, line: str) -> bool:
-        """Write a line; return False if nobody reads it, perhaps after a part of it."""
-        line += "\n"
-        is_short = len(line.encode(errors="replace")) <= _PIPE_BYTES
-        step = len(line) if is_short else _PIPE_BYTES // _MAX_CHARACTER_BYTES
-        for start in range(0, len(line), step):
-            if not _is_ready(0 if self._dropped else _MAX_WAIT_MS):
-                return False
-            sys.stderr.write(line[start : start + step])
+            sys.stderr.write(f"{self.format(record)}\n")
             sys.stderr.flush()
-        return True
-
-
-def _is_ready(wait_ms: int) -> bool:
-    """Return whether standard error takes some bytes at once."""
-    try:
-        poll = select.poll()
-        poll.register(sys.stderr.fileno(), select.POLLOUT)
-    except (OSError, ValueError):
-        return True  # no file of the system: a test's, or closed
-    return bool(poll.poll(wait_ms))
 
 
 def _is_terminal() -> bool:

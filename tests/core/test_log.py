@@ -5,13 +5,11 @@ import os
 import pty
 import subprocess
 import sys
-import threading
 
 import pytest
 
 from merlin.core.log import hide_secrets, redact
 from tests.support.full_config import CREDENTIALS
-from tests.support.waiting import longest
 
 pytestmark = pytest.mark.unit
 
@@ -66,35 +64,6 @@ def test_log_line_is_json_with_its_process_and_no_secret():
     assert "ValueError" in lines[2]["exception"]
     assert lines[0]["parts"] == [r"[hidden]\x9bm", 3]
     assert lines[2]["said"] == r"\x1b]0;title\x85\x7f"
-
-
-def test_process_goes_on_while_nobody_reads_its_log():
-    lines = 3000
-    program = (
-        "from merlin.core.log import set_up_logging, get_logger\n"
-        "set_up_logging('bot')\n"
-        f"for number in range({lines}): get_logger('x').warning('{'л' * 1500}', number=number)\n"
-        "print('done', flush=True); input()\n"
-        "get_logger('x').warning('last')\n"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", program],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as process:
-        ended = threading.Timer(longest(), process.kill)
-        ended.start()
-        assert process.stdout.readline() == b"done\n"
-        ended.cancel()
-        log = os.read(process.stderr.fileno(), 1 << 20)
-        log += process.communicate(b"\n")[1]
-    events = [json.loads(line) for line in log.decode().splitlines() if line.endswith("}")]
-    *read, notice, last = events
-    assert [event["number"] for event in read] == list(range(len(read)))
-    assert (notice["event"], notice["level"]) == ("nobody read the log for a while", "warning")
-    assert notice["lines"] + len(read) == lines
-    assert last["event"] == "last"
 
 
 def test_terminal_log_is_readable_without_secrets_or_control_characters():
