@@ -6,17 +6,14 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict
 from datetime import timedelta
 
-from merlin.app import shop as acts
-from merlin.app.actor import Actor
 from merlin.app.bot_settings import Settings
 from merlin.billing.ledger import EntryKind, find_inconsistencies
 from merlin.billing.quota import Allowance, Format
 from merlin.config.shop import Pack, PaymentsConfig, PlanPrice, Receipt, YooKassaConfig
 from merlin.core.clock import from_iso, iso
 from merlin.core.i18n import LANGUAGES, text
-from merlin.core.permissions import Authority, Role
+from merlin.core.permissions import Role
 from merlin.db.notices import ADMINS, Notices
-from merlin.providers.payments import Gateway
 from merlin.providers.yookassa import DEADLINE_S, YooKassaGateway
 from merlin.sandbox.yookassa.shop import Behaviour
 from tests.api.running_api import NOT_LIMITED, VERA, run_api
@@ -119,10 +116,6 @@ class PaymentSite:
         """Return the stand-in's payments of an order."""
         payments = self.yookassa.payments()
         return [payment for payment in payments if payment["metadata"].get("purchase") == order_id]
-
-    def order_in_stars(self, buyer):
-        actor = Actor.person(buyer.user_id, Authority())
-        return acts.place_order(self.site.services, actor, "plus", Gateway.STARS).purchase_id
 
     def count_grants(self, order_id):
         return self.entry_kinds(order_id).count(EntryKind.GRANT)

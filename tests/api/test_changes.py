@@ -12,7 +12,7 @@ from merlin.app.examples import view_of
 from merlin.core.clock import utc_now
 from merlin.core.i18n import text
 from merlin.core.permissions import Role
-from merlin.dataset.changes import Changes, ChangeState, intent_key
+from merlin.dataset.changes import Changes, intent_key
 from merlin.dataset.files import FileIndex
 from merlin.dataset.proposals import Proposals
 from merlin.db.intents import Intents
@@ -144,35 +144,6 @@ def test_edit_whose_push_is_in_doubt_cannot_be_withdrawn_and_does_not_offer_it(s
     assert browser.post(f"{address}/drop").status_code == 409
 
 
-def reject_push(site):
-    batch = Changes(site.db).claim()
-    reason = {"reason": "a token lies there"}
-    Changes(site.db).put_aside(batch, ChangeState.PARKED, "change-push-refused", reason)
-
-
-def test_edit_refused_by_the_repository_can_be_retried_or_withdrawn(
-    site, teacher, browser, committer
-):
-    change_id = edit(site, browser, "Моё")
-    address = f"/changes/{change_id}"
-    assert browser.post(f"{address}/retry").status_code == 409
-    reject_push(site)
-    body = teacher.get(f"/api{address}").json()
-    assert (body["state"], "a token lies there" in body["reason"]) == ("parked", True)
-    page = browser.get(address).text
-    assert "a token lies there" in page
-    assert f'action="{address}/drop"' in page
-    assert browser.post(f"{address}/retry").status_code == 303
-    body = teacher.get(f"/api{address}").json()
-    assert (body["state"], body["reason"]) == ("waiting", "")
-    assert f'action="{address}/retry"' not in browser.get(address).text
-    committer.commit()
-    assert "Моё" in files_in_git(site)[ONE]
-    other = edit(site, browser, "Другое")
-    reject_push(site)
-    assert browser.post(f"/changes/{other}/drop").status_code == 303
-
-
 def undo(browser, change_id):
     return browser.post(f"/changes/{change_id}/undo", data={"once": secrets.token_hex(16)})
 
@@ -203,32 +174,6 @@ def test_edit_waits_until_the_previous_commit_is_indexed(site, browser, committe
         site.index_courses(committer.files)
         assert change.result()
     assert committer.commit().commit
-
-
-def test_accepted_concurrent_edits_are_all_committed(site, teacher, committer):
-    address = f"/api/courses/{site.course_id('algorithms')}/materials"
-    body = {"title": {"ru": "Новое"}, "type": "lab", "lesson": 7, "text": "текст"}
-    with ThreadPoolExecutor(6) as pool:
-        answers = list(pool.map(lambda _: teacher.post(address, json=body), range(6)))
-    accepted = [answer for answer in answers if answer.status_code == 202]
-    assert {answer.status_code for answer in answers} <= {202, 409}
-    assert accepted
-    committer.commit()
-    for answer in accepted:
-        assert Changes(site.db).get(answer.json()["id"]).state == "committed"
-    texts = [path for path in files_in_git(site) if path.startswith("materials/lab-07")]
-    assert len(texts) == len(accepted)
-
-
-def test_undo_of_a_new_material_removes_its_text_too(site, teacher, browser, committer):
-    before = files_in_git(site)
-    body = {"title": {"ru": "Новое"}, "type": "lab", "lesson": 7, "text": "текст"}
-    address = f"/api/courses/{site.course_id('algorithms')}/materials"
-    change = teacher.post(address, json=body).json()
-    committer.commit()
-    assert undo(browser, change["id"]).status_code == 303
-    committer.commit()
-    assert files_in_git(site) == before
 
 
 def test_undo_leaves_the_files_edited_since_that_the_person_was_shown(

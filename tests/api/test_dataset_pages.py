@@ -178,16 +178,6 @@ def test_drafts_of_a_teacher_model_need_no_course_and_name_it_with_their_cost(si
     assert "from-teacher/что-такое-дом" in page_text(vera.get(location))
 
 
-def test_page_of_proposals_says_how_many_wait_behind_those_shown(site, vera):
-    drafts = [Draft(f"Что такое {n}?", "Число.", "trial", origin="distil") for n in range(51)]
-    Proposals(site.db).add_drafts(drafts)
-    assert "Ждёт ещё 1." in page_text(vera.get("/datasets/trial/proposals"))
-    *shown, last = (each.proposal_id for each in Proposals(site.db).list_waiting(limit=51))
-    vera.post("/datasets/trial/proposals", data={"act": "decline", "proposal": shown})
-    assert "Ждёт ещё" not in page_text(vera.get("/datasets/trial/proposals"))
-    vera.post("/datasets/trial/proposals", data={"act": "decline", "proposal": last})
-
-
 def test_saving_without_drafts_is_refused(vera):
     answer = vera.post(f"{BASE}/save", data={"once": "c" * 32})
     assert answer.status_code == 422
@@ -212,22 +202,6 @@ def test_invisible_character_is_named_where_it_is(vera):
             "\0" not in table,
             "\0" in table,
         )
-
-
-@pytest.mark.parametrize("before", ["", "\n  \n"])
-@pytest.mark.parametrize("rule", ["|---|---|\n", "\n"])
-def test_rows_of_a_markdown_table_have_their_lines_in_the_text(vera, before, rule):
-    rows = ("| вопрос | ответ |\n", "| Что такое бор? | Сосны. |\n", "| Что такое роща? | |\n")
-    table = before + rule.join(rows)
-    page = vera.post(f"{BASE}/paste", data={"table": table}).text
-    assert re.findall(r"строка \d+", page.casefold()) == [f"строка {table.count(chr(10))}"]
-
-
-def test_pasted_table_names_what_is_left_out(vera):
-    table = "id,prompt,completion,\n1,Что такое бор?,Сосны.,\n2,Что такое роща?,Лес.,\n"
-    page = vera.post(f"{BASE}/paste", data={"table": table}).text
-    assert page.count('name="line"') == 2
-    assert page.count("Пропущено: id (2 записи).") == 1
 
 
 def test_pasted_rows_are_judged_as_the_check_judges_them(vera):
@@ -260,13 +234,6 @@ def test_draft_of_another_tab_is_not_overwritten_unseen(vera):
     vera.post(f"{BASE}/drop", data={"example": "q2"})
 
 
-def test_new_example_sent_twice_is_one_draft(vera):
-    form = {"question": "Нажали дважды?", "answer": "Один раз."}
-    for _ in range(2):
-        assert vera.post(BASE, data=form).status_code == 303
-    assert "1 правка" in re.sub(r"<[^>]+>", "", vera.get(BASE).text)
-
-
 def test_draft_beyond_the_limit_is_refused_with_an_explanation(vera):
     table = "".join(f"Вопрос {number}?\tОтвет {number}.\n" for number in range(MAX_DRAFTS))
     lines = {"line": [str(number) for number in range(1, MAX_DRAFTS + 1)]}
@@ -280,12 +247,6 @@ def test_draft_beyond_the_limit_is_refused_with_an_explanation(vera):
     assert (removal.status_code, "Сначала сохраните их" in removal.text) == (422, True)
 
 
-@pytest.mark.parametrize("cursor", ["WzFd", "x", "WyJhIl0"])
-def test_invalid_cursors_and_queries_do_not_fail(vera, cursor):
-    for query in ({"cursor": cursor}, {"query": "\"*'; --", "cursor": cursor}, {"tag": "\x07"}):
-        assert vera.get(BASE, params=query).status_code in (200, 422)
-
-
 @pytest.mark.parametrize("sign", ["\0", "\n", "\u202e", "\ud7ff"])
 def test_control_and_special_characters_do_not_fail(vera, sign):
     for name in ("tag", "author", "query", "example"):
@@ -297,10 +258,6 @@ def test_control_and_special_characters_do_not_fail(vera, sign):
         assert answer.status_code in (303, 422), answer.text
     table = {"table": f"a{sign}\tb{sign}\tc{sign}\n"}
     assert vera.post(f"{BASE}/paste", data=table).status_code == 200
-
-
-def test_page_of_a_missing_dataset_returns_404(vera):
-    assert vera.get("/datasets/none/examples").status_code == 404
 
 
 def test_examples_whose_answer_was_disliked_are_filtered_and_list_their_ratings(site, vera):
@@ -337,20 +294,3 @@ def test_examples_whose_answer_was_disliked_are_filtered_and_list_their_ratings(
     shown = page_text(vera.get(BASE, params={"disliked": "any"}))
     assert [text.question in shown for text in texts] == [False, True, False, False]
     assert "Оценки 1" in page_text(vera.get(f"{BASE}/one", params={"example": ids[0]}))
-
-
-def test_command_for_questions_from_lectures_has_the_dataset_and_its_price(site, vera):
-    site.override_services(config=site.lab.config)
-    refused = vera.get(f"{BASE}/lectures")
-    assert refused.status_code == 422
-    assert "Спрашивать не о чем" in refused.text
-    folder = site.lab.repository.folder / "datasets/trial/materials"
-    folder.mkdir()
-    (folder / "lecture.md").write_text("Дом — это здание.\n", encoding="utf-8")
-    site.lab.repository.commit("Add a lecture")
-    site.lab.tick("fetch")
-    text = page_text(vera.get(f"{BASE}/lectures"))
-    assert "1 запрос к " in text
-    command = "merlin distil trial --from materials --teacher stand-in/stand-in-base --budget "
-    budget = text.partition(command)[2].split()[0]
-    assert f"не дороже {budget.replace('.', ',')}" in text

@@ -97,14 +97,6 @@ def test_body_with_wrong_fields_is_refused(carl, body):
     assert favourite_slugs(carl) == []
 
 
-def test_unknown_or_inactive_course_is_not_found(site, anna):
-    for course_id in (999999, site.course_id("closed")):
-        answer = anna.post(PATH, json={"course_id": course_id})
-        assert answer.status_code == 404
-        assert answer.json()["detail"].startswith("Курс не найден")
-    assert anna.delete(f"{PATH}/999999").status_code == 204
-
-
 def test_favourites_have_an_etag_and_are_cached_privately(site, anna):
     first = anna.get(PATH)
     assert first.headers["cache-control"] == "private, no-cache"

@@ -1,13 +1,11 @@
 """A held model on the admin pages and in the API: why, for which questions, and accepting it."""
 
-import json
 import re
 import secrets
 
 import pytest
 
 from merlin.core.permissions import Role
-from merlin.db.tables import CHECKPOINT
 from tests.api.running_api import BORIS, VERA
 from tests.api.staff_api import run_daemon_api
 
@@ -75,46 +73,6 @@ def test_teacher_of_the_dataset_sees_the_evaluation_of_a_held_model(site):
     with site.browser_client(BORIS) as client:
         assert client.get(held_at).status_code == 404
         assert client.get("/admin/models/none-7/evaluation").status_code == 404
-
-
-def test_perfect_score_is_stated_and_a_first_model_is_shown_alone(site):
-    before = site.admin.get("/api/models").json()["models"][1]["build"]
-    text = open_page(site, f"/admin/models/{before}/evaluation?show=right")
-    assert "Верны все 12 ответов." in text
-    assert "Верно 12 из 12" in text or "Прошла" in text
-    assert text.count('class="panel pair-q"') == 12
-    first = site.admin.get("/api/models").json()["models"][-1]["build"]
-    alone = open_page(site, f"/admin/models/{first}/evaluation")
-    one_question = alone.partition('class="panel pair-q"')[2].partition("</article>")[0]
-    assert one_question.count("<h4>") == 2  # expected and actual answer, no earlier one
-
-
-def test_model_is_said_to_memorise_only_where_its_test_loss_rose_clearly(site):
-    address = f"/admin/models/{newest_build(site)}/evaluation"
-    for rise, is_said in ((1.1, False), (1.3, True)):
-        for step, loss in ((20, 0.5), (30, rise * 0.5)):
-            metrics = json.dumps({"valid_loss": loss})
-            site.database.change(CHECKPOINT.update(metrics=metrics).where(CHECKPOINT.step == step))
-        assert ("на шаге 20. Дальше модель заучивала" in open_page(site, address)) == is_said
-
-
-def test_accepting_one_question_keeps_the_model_held_for_the_others(site):
-    address = f"/admin/models/{newest_build(site)}/evaluation"
-    with site.browser_client(LEADER) as client:
-        form = client.get(address).text.partition('name="question"')[0].rpartition("<form")[2]
-        action = re.search(r'action="([^"]+)"', form)[1]
-        page = client.get(address).text
-        digest = re.search(r'name="question" value="([0-9a-f]{64})"', page)[1]
-        mark = re.search(r'name="once" value="([0-9a-f]+)"', form)[1]
-        data = {"once": mark, "question": digest, "back": "evaluation"}
-        answer = client.post(action, data=data)
-        assert answer.headers["location"].startswith(f"{address}?asked=")
-        site.lab.tick("serve", "promote")
-        page = client.get(answer.headers["location"]).text
-    assert "готово" in page
-    assert "неверно отвечает на 11 тестовых вопросов" in page
-    assert page.count('name="question"') == 11
-    assert f'value="{digest}"' not in page
 
 
 def test_editor_can_accept_on_the_page_but_teacher_of_another_dataset_cannot(site):

@@ -100,30 +100,6 @@ def test_unavailable_composer_leaves_the_refusal_of_the_tuned_model(course):
     assert document["choices"][0]["message"]["content"] == UNKNOWN["fixed_answer"]
 
 
-def test_stream_contains_neither_the_refusal_nor_the_source_numbers(course):
-    site, _ = course
-    with chat_client(site) as program:
-        text = program.post("/chat/completions", json=chat_request(QUESTION, stream=True)).text
-    assert "не знаю" not in text
-    assert "[1]" not in text
-    assert "лекция 1" in text
-
-
-def test_sampling_parameters_of_the_request_are_not_passed_to_the_composer(course):
-    site, provider = course
-    ask(site, temperature=0.9, max_tokens=50, stop="шаг")
-    tuned, composer = (call.body for call in provider.calls("chat.create"))
-    assert tuned["temperature"] == 0.9
-    assert not {"temperature", "stop"} & composer.keys()
-    assert 50 in (composer.get("max_tokens"), composer.get("max_completion_tokens"))
-
-
-def test_json_response_format_is_not_composed(course):
-    site, provider = course
-    ask(site, response_format={"type": "json_object"})
-    assert "stand-in-chat" not in asked_models(provider)
-
-
 def test_page_shows_the_source_under_the_answer(course):
     site, _ = course
     address = f"/courses/{site.course_id('algorithms')}/chat"

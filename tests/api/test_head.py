@@ -3,10 +3,9 @@
 import http.client
 
 import pytest
-from structlog.testing import capture_logs
 
 from docs.build.openapi import described
-from tests.support.waiting import longest, wait_until
+from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional
 
@@ -67,17 +66,3 @@ def test_head_is_refused_where_get_is_not_allowed(connection):
     assert (status, headers["allow"], body) == (405, "POST", b"")
     _, headers, _ = call(connection, "PATCH", "/api/courses")
     assert headers["allow"] == "GET, HEAD"
-
-
-def test_log_and_metrics_record_the_head_method(connection):
-    def counted():
-        lines = call(connection, "GET", "/metrics")[2].decode().splitlines()
-        heads = [line for line in lines if 'method="HEAD"' in line]
-        return any('route="/api/semesters"' in line for line in heads)
-
-    # Both are recorded after the response has been sent.
-    with capture_logs() as logs:
-        call(connection, "HEAD", "/api/semesters")
-        fields = {"path": "/api/semesters", "method": "HEAD", "status": 200}
-        wait_until(lambda: any(fields.items() <= line.items() for line in list(logs)))
-    wait_until(counted)

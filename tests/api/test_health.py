@@ -1,14 +1,12 @@
 """/healthz, /readyz and /metrics over real HTTP."""
 
 import asyncio
-import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
 
-from merlin.app.answer_counts import MAX_MODELS
 from merlin.app.payment_worker import PaymentWorker
 from merlin.core.clock import from_iso, utc_now
 from merlin.core.heartbeat import Heartbeat
@@ -75,11 +73,6 @@ def test_readyz_uses_the_newest_heartbeat_of_a_process_on_several_hosts(watched)
     store_heartbeat(watched, age_s=3)
     store_heartbeat(watched, age_s=900, host="two")
     assert read_readiness(watched)["daemon"]["alive"] is True
-
-
-@functional
-def test_readyz_lists_processes_without_a_heartbeat(watched):
-    assert read_readiness(watched)["bot"] == {"alive": False, "age_s": None, "step": ""}
 
 
 @functional
@@ -155,22 +148,6 @@ def test_each_finished_answer_is_counted_once(watched):
 
 
 @functional
-def test_metrics_list_only_the_models_that_answered_last(watched):
-    talk = Conversation(watched)
-    watched.client.get("/metrics")
-    for number in range(MAX_MODELS + 2):
-        talk.add_question(100 + number)
-        talk.add_answer(100 + number, model_id=f"model-{number}")
-        if number == MAX_MODELS:
-            talk.add_question(99)
-            talk.add_answer(99, model_id="model-2")
-    page = watched.client.get("/metrics").text
-    models = set(re.findall(r'merlin_first_token_seconds_count\{model="(model-\d+)"', page))
-    assert models == {f"model-{number}" for number in (2, *range(4, MAX_MODELS + 2))} | {"model-3"}
-    assert 'model="model-1"' not in page
-
-
-@functional
 def test_training_duration_is_counted_in_its_histogram(watched):
     watched.client.get("/metrics")
     insert_live_model(watched.db, "ft:long", number=9, dataset="neuro")
@@ -204,20 +181,6 @@ def test_metrics_show_a_dead_process_as_down_without_its_counters(watched):
         )
         == 0
     )
-
-
-@functional
-def test_metrics_omit_silent_hosts_of_a_process_that_lives_on_another(watched):
-    def hosts_up():
-        page = watched.client.get("/metrics").text
-        return dict(re.findall(r'merlin_process_up{host="(\w+)",process="bot"} (\S+)', page))
-
-    store_heartbeat(watched, "bot", age_s=900, host="first")
-    store_heartbeat(watched, "bot", age_s=60, host="second")
-    assert hosts_up() == {"second": "0.0"}
-    store_heartbeat(watched, "bot", host="new")
-    store_heartbeat(watched, "bot", host="other")
-    assert hosts_up() == {"new": "1.0", "other": "1.0"}
 
 
 @pytest.mark.integration

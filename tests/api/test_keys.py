@@ -69,14 +69,6 @@ def test_missing_scope_is_named_in_the_error(site, language, part):
     assert "courses:read / favourites:write" in either.json()["detail"]
 
 
-def test_forbidden_response_suggests_no_scope_beyond_the_users_role(site):
-    site.add_user(ANNA)
-    with site.key_client(ANNA, Scope.COURSES_READ) as program:
-        answer = program.get("/api/jobs")
-    assert (answer.status_code, answer.json()["type"]) == (403, "urn:merlin:problem:forbidden")
-    assert "www-authenticate" not in answer.headers
-
-
 @pytest.mark.parametrize("road", ["/api/user", "/api/user/keys", "/v1/models"])
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer mrl_wrong"}])
 def test_unauthenticated_response_has_a_bearer_challenge(site, road, headers):

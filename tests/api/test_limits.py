@@ -121,11 +121,6 @@ def test_unknown_keys_share_the_anonymous_limit(limited):
     assert answers == [401] * 4 + [429]
 
 
-def test_versioned_path_shares_the_limit(limited):
-    assert statuses(limited.client, "/api/user", 4) == [401] * 4
-    assert limited.client.get("/api/v1/user").status_code == 429
-
-
 def test_forwarded_address_is_accepted_from_a_trusted_proxy_only(limited, tmp_path):
     for number in range(3):
         elsewhere = {"X-Forwarded-For": f"203.0.113.{number}"}

@@ -18,7 +18,6 @@ from tests.api.chat_api import (
 pytestmark = pytest.mark.functional
 
 QUESTION = "Что такое граф?"
-CONTENT = "messages[0].content"
 PLAIN = {"model", "messages", "stream", "stream_options"}
 NOT_HERE = {
     "n": (3, "several"),
@@ -154,59 +153,3 @@ def test_empty_answer_caused_by_stop_is_charged(tmp_path):
         assert count_questions_by_state(site) == {"charged": 1, "returned": 1}
         rows = site.database.sql("SELECT COUNT(*) FROM notice")
         assert rows == [(0,)]
-
-
-@pytest.mark.parametrize(
-    ("part", "error_text"),
-    [
-        ({"type": "input_audio"}, "'text', 'image_url'"),
-        ({"text": "x"}, "using discriminator 'type'"),
-    ],
-)
-def test_unknown_content_part_is_refused_with_the_known_types(client, part, error_text):
-    message = {"role": "user", "content": [part]}
-    error = client.post("/chat/completions", json={"model": "merlin", "messages": [message]}).json()
-    assert error["error"]["param"] == "messages[0].content[0]"
-    assert error_text in error["error"]["message"]
-
-
-def test_allowed_roles_are_listed(client):
-    body = {"model": "merlin", "messages": [{"role": "tool", "content": "x"}]}
-    error = client.post("/chat/completions", json=body).json()["error"]
-    assert "'system', 'developer', 'user' or 'assistant'" in error["message"]
-
-
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        (
-            {"stop": ["1", "2", "3", "4", "5"]},
-            "stop: List should have at most 4 items after validation, not 5.",
-        ),
-        ({"stop": 5}, "stop: Input should be a valid string."),
-        (
-            {"messages": [{"role": "user", "content": {}}]},
-            f"{CONTENT}: Input should be a valid string.",
-        ),
-        ({"messages": [5]}, "messages[0]: Input should be an object."),
-        ({"temperature": 2.1}, "temperature: Input should be less than or equal to 2."),
-    ],
-)
-def test_reason_fits_the_value_that_was_sent(client, change, reason):
-    body = {**chat_request(QUESTION), **change}
-    error = client.post("/chat/completions", json=body).json()["error"]
-    assert error["message"] == reason
-
-
-def test_too_deep_json_schema_is_refused_as_too_deep(client):
-    deep = '{"a":' * 900 + "1" + "}" * 900
-    shape = {"type": "json_schema", "json_schema": {"name": "x", "schema": "@"}}
-    body = json.dumps({**chat_request(QUESTION), "response_format": shape}).replace('"@"', deep)
-    response = client.post("/chat/completions", content=body)
-    assert response.status_code == 400
-    assert "recursion limit" in response.json()["error"]["message"]
-
-
-def test_invalid_json_error_names_no_field(client):
-    error = client.post("/chat/completions", content=b"{").json()["error"]
-    assert (error["param"], error["code"]) == (None, "invalid_value")

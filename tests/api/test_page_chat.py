@@ -4,26 +4,21 @@ import html
 import re
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
-from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import pytest
 
-from merlin.core.clock import iso
-from merlin.core.heartbeat import Heartbeat
 from merlin.core.i18n import LANGUAGES, text
 from merlin.core.permissions import Role
 from merlin.dataset.entries import ExampleEntries
 from merlin.dataset.example import normalise
 from merlin.dataset.files import FileIndex
-from merlin.db.processes import Heartbeats
 from merlin.db.tables import BUILD, EXAMPLE_TEXT, TURN
 from merlin.db.writer import Store
-from tests.api.chat_api import MODEL, TWO_A_DAY, chat_client, chat_request, run_chat_api
+from tests.api.chat_api import TWO_A_DAY, chat_client, chat_request, run_chat_api
 from tests.api.running_api import ANNA, run_api
 from tests.engine.running_engine import KEY, serve_engine
 from tests.support.faults import Fault, FaultKind
-from tests.support.plan_config import make_plan
 from tests.support.process_settings import Provider
 from tests.support.serving_models import insert_commit_of_build, insert_example, insert_live_model
 from tests.support.waiting import DEADLINE_S, longest, wait_until
@@ -63,12 +58,6 @@ def read_turn_ids(page):
 
 def ask(site, client, question="Что такое граф?", **options):
     return client.post(address(site), data={"q": question, **options})
-
-
-def ask_by_script(site, client, question):
-    """Ask as the page's script does, which shows the text of a 422 beside the question."""
-    headers = {"Accept": "text/event-stream"}
-    return client.post(address(site), data={"q": question}, headers=headers)
 
 
 def test_conversation_is_stored_under_its_first_question_and_continues(openai_site, client):
@@ -222,15 +211,6 @@ def test_chat_suggests_trained_questions_and_shows_the_source_of_an_answer(opena
     assert 'examples?example=q3#open">«Что такое дек?»</a>' in response.text
 
 
-def test_note_appears_once_a_newer_version_serves(openai_site, client):
-    site, _ = openai_site
-    page = ask(site, client)
-    insert_live_model(site.database, "newer", number=2, dataset="algorithms")
-    text = client.get(page.url.path).text
-    insert_live_model(site.database, MODEL, number=3, dataset="algorithms")
-    assert "Отвечала algorithms-1, сейчас algorithms-2" in text
-
-
 def test_correction_reaches_editors_masked_and_with_consent(openai_site, client):
     site, _ = openai_site
     (turn,) = read_turn_ids(ask(site, client))
@@ -336,58 +316,9 @@ def test_unanswered_question_shows_an_error_and_is_not_charged(openai_site, clie
     assert "Осталось 2 вопроса" in page.text
 
 
-def test_question_of_a_killed_process_can_be_asked_again(openai_site, client):
-    site, _ = openai_site
-    page = ask(site, client)
-    (turn,) = read_turn_ids(page)
-    unanswered = TURN.update({"state": "asked", "answer": "", "note": ""})
-    site.database.change(unanswered.where(TURN.id == turn))
-    assert 'class="dots"' in client.get(page.url.path).text
-    now = datetime.now(UTC)
-    Heartbeats(site.database).beat(Heartbeat("api", "here", 1, now, now))
-    before = TURN.update({"asked_at": iso(now - timedelta(minutes=1))})
-    site.database.change(before.where(TURN.id == turn))
-    text = client.get(page.url.path).text
-    assert "Ответа нет. Спросите ещё раз." in text
-    assert f'name="again" value="{turn}"' in text
-
-
 def test_event_stream_sends_the_answer_in_pieces(openai_site, client):
     site, _ = openai_site
     client.headers["Accept"] = "text/event-stream"
     text = ask(site, client).text
     assert re.match(r'data: {"turn": \d+, "talk": \d+}\n\ndata: {"text": "Граф', text)
     assert text.endswith("data: [DONE]\n\n")
-
-
-def test_invalid_questions_are_not_sent_to_the_model(openai_site, client):
-    site, provider = openai_site
-    before = len(provider.calls("chat.create"))
-    assert "Вопрос длиннее" in ask(site, client, "я" * 4001).text
-    for blank in (" ", "\u200b\u2800"):
-        assert "нет ни одного видимого знака" in ask(site, client, blank).text
-    refusal = ask_by_script(site, client, "\u200b")
-    assert (refusal.status_code, "видимого знака" in refusal.text) == (422, True)
-    assert client.post(address(site), data={"again": 10**9}).status_code == 404
-    for name in ("again", "talk"):
-        assert client.post(address(site), data={"q": "Что?", name: 2**70}).status_code == 422
-    assert client.get(f"{address(site)}?before={2**70}").status_code == 422
-    assert len(provider.calls("chat.create")) == before
-
-
-def test_plan_limit_of_stored_conversations_applies_on_the_page(tmp_path):
-    plan = make_plan("student", {"ru": "Студент"}, sessions=1)
-    chat_api = run_chat_api(tmp_path, plans=(plan,))
-    with chat_api as (site, provider), site.browser_client(ANNA) as client:
-        client.headers["Accept-Language"] = "ru"
-        client.follow_redirects = True
-        provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=500, times=None))
-        assert "Модель сейчас не отвечает" in ask(site, client).text
-        provider.faults.clear()
-        path = ask(site, client).url.path
-        assert len(read_turn_ids(ask(site, client, talk=path.rpartition("/")[2]))) == 2
-        refused = ask(site, client, "А дерево?")
-        assert "Ваш план хранит 1 разговор по каждому курсу." in refused.text
-        assert ">А дерево?</textarea>" in refused.text
-        client.post(f"{path}/delete")
-        assert len(read_turn_ids(ask(site, client, "А дерево?"))) == 1

@@ -32,19 +32,6 @@ def test_labels_of_the_curves_show_the_last_loss():
 
 
 @pytest.mark.parametrize(
-    ("least", "rows"),
-    [
-        (1.9, ["0,5", "1", "2"]),
-        (0.07, ["0,01", "0,1", "1", "10"]),
-        (1e-9, ["0,000001", "0,0001", "0,01", "1", "100"]),
-    ],
-)
-def test_loss_axis_has_few_round_numbers(least, rows):
-    curve = plot_curve([(0, 2.0), (100, least)], [], 100, "ru")
-    assert [tick.text for tick in curve.rows] == rows
-
-
-@pytest.mark.parametrize(
     ("train", "total"),
     [([(0, 0.0)], 0), ([(5, 1e-9)], 0), ([(1, 1e9)], 3), ([(0.5, 0.1), (1, 0.1)], 0)],
 )

@@ -1,19 +1,12 @@
 """The checkout pages over real HTTP, without JavaScript."""
 
-from datetime import timedelta
 from html import unescape
-from uuid import uuid4
-from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
 
-from merlin.billing.quota import Format, Quotas, Source
-from merlin.billing.terms import Term, Terms
-from merlin.core.clock import utc_now
 from merlin.core.i18n import text
 from tests.api.payment_api import (
-    PAGE_PLANS,
     checkout_form,
     page_text,
     press_pay,
@@ -23,9 +16,6 @@ from tests.api.payment_api import (
 from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional
-
-# The token of a form; the same when the form is submitted twice.
-ONCE = uuid4().hex
 
 
 @pytest.fixture(scope="module")
@@ -60,15 +50,6 @@ def test_plans_page_shows_contents_and_prices(shop):
     )
     assert "2 questions with a document a day" in text
     assert "₽299 or 200 Telegram Stars" in text
-
-
-def test_plan_sold_only_for_stars_links_to_the_bot(shop):
-    plans = httpx.get(shop.site.address + "/plans", timeout=longest()).text
-    assert '<a class="btn" href="https://t.me/merlin_test_bot?start=plan"' in plans
-    assert "/checkout/course" not in plans
-    page = shop.buyer().http.get("/checkout/course")
-    assert "?start=plan" in page.text
-    assert 'name="price"' not in page.text
 
 
 def test_nothing_is_sold_for_roubles_inside_telegram(shop):
@@ -129,17 +110,6 @@ def test_unavailable_plan_returns_404_with_an_explanation(shop):
     assert anna.http.post("/checkout/plus", data={"price": "many"}).status_code == 422
 
 
-def test_chat_links_to_plans_when_the_quota_is_exhausted(shop):
-    anna, zone = shop.buyer(), ZoneInfo("UTC")
-    chat = f"/courses/{shop.site.course_id('algorithms')}/chat"
-    assert "Больше вопросов" not in page_text(anna.http.get(chat))
-    for number in range(20):
-        Quotas(shop.db, shop.bot_id).reserve(
-            anna.user_id, 10**6 + number, Format.TEXT, PAGE_PLANS[0], zone
-        )
-    assert '<a href="/plans">Больше вопросов: планы</a>' in anna.http.get(chat).text
-
-
 def test_terms_equal_those_of_the_bot_and_are_linked_at_checkout(shop):
     headers = {"Accept-Language": "ru"}
     terms = httpx.get(shop.site.address + "/terms", headers=headers, timeout=longest())
@@ -150,25 +120,3 @@ def test_terms_equal_those_of_the_bot_and_are_linked_at_checkout(shop):
     assert all(bot.strip() in unescape(english.text) for bot in bots)
     for plan in ("max", "voices"):
         assert '<a href="/terms">' in shop.buyer().http.get(f"/checkout/{plan}").text
-
-
-def test_granted_plan_shows_its_end_date(shop):
-    anna = shop.buyer()
-    origin = (Source.GIFT, f"gift:{anna.user_id}", "cli:vera")
-    Terms(shop.site.database).add(anna.user_id, "max", 10, *origin)
-    page = page_text(anna.http.get("/plans"))
-    assert "Безграничный текущий план до" in page
-    assert "План «Безграничный»" in page_text(anna.http.get("/me"))
-
-
-def test_plan_that_ended_lately_is_named_on_the_account_page(shop):
-    anna = shop.buyer()
-    for days, plan in ((2, "max"), (40, "plus")):
-        ends = utc_now() - timedelta(days=days)
-        term = Term(
-            0, anna.user_id, plan, ends - timedelta(days=30), ends, Source.GIFT, f"old:{plan}"
-        )
-        Terms(shop.site.database).give(term)
-    page = page_text(anna.http.get("/me"))
-    assert "План «Безграничный» закончился" in page
-    assert page.count("закончился") == 1

@@ -1,10 +1,7 @@
 """The pages over real HTTP: languages, themes, ETags, compression, error pages, redirects."""
 
-import gzip
 import hashlib
 import re
-from html import unescape
-from urllib.parse import quote, unquote
 
 import httpx
 import pytest
@@ -12,7 +9,7 @@ import pytest
 from merlin.account.api_keys import ApiKeys
 from merlin.api.pages.page import assets
 from merlin.core.permissions import Role
-from merlin.core.web.assets import STATIC, WEB, Assets, local_address
+from merlin.core.web.assets import STATIC, WEB, local_address
 from merlin.course.catalogue import Catalogue
 from tests.api.catalogue_files import COURSES
 from tests.api.running_api import ANNA, VERA, run_api
@@ -136,31 +133,6 @@ def test_pages_are_compressed_for_clients_that_accept_gzip(shelf):
         assert unpacked.text == packed.text
 
 
-def test_course_list_fragment_is_for_htmx_and_browsers_are_redirected(shelf):
-    part = get(shelf, "/courses?q=sql", hx_request="true")
-    assert "<html" not in part.text
-    assert part.headers["hx-replace-url"] == "/?q=sql"
-    assert part.text.count('<li class="card') == 1
-    alone = get(shelf, "/courses?q=sql")
-    assert (alone.status_code, alone.headers["location"]) == (303, "/?q=sql")
-
-
-def test_front_page_uses_cookies_for_reading_position_and_collapsed_semesters(shelf):
-    course = shelf.course_id("algorithms")
-    text = next(
-        material for material in Catalogue(shelf.db).materials("algorithms") if material.text
-    )
-    position = f"{course}.{text.material_id}.40"
-    page = get(shelf, "/", cookie=f"merlin_read={position}; merlin_closed=1.x.99")
-    assert f'href="/courses/{course}/materials/{text.material_id}#go-on"' in page.text
-    assert re.search(r"остал(ась|ось) \d+ минут", page_text(page))
-    assert re.findall(r'data-semester="(\d)"( open)?', page.text) == [
-        *(("1", ""), ("2", " open"), ("3", " open"))
-    ]
-    for wrong in ("1.999999.40", f"{position}.1", "х"):
-        assert "#go-on" not in get(shelf, "/", cookie=f"merlin_read={quote(wrong)}").text
-
-
 def test_assets_have_hashed_names_and_are_cached_for_a_year(shelf):
     page = get(shelf, "/").text
     names = re.findall(r"/static/([\w.]+)", page)
@@ -173,17 +145,6 @@ def test_assets_have_hashed_names_and_are_cached_for_a_year(shelf):
         assert get(shelf, f"/static/{name}", accept_encoding="identity").content == answer.content
     assert get(shelf, "/static/merlin.css").status_code == 404
     assert get(shelf, "/static/..%2fmerlin.css").status_code == 404
-
-
-def test_hashed_script_names_cover_imported_scripts(tmp_path):
-    for name, text in (("a.js", 'import "./b.js";'), ("b.js", "1"), ("c.js", 'import("./a.js")')):
-        (tmp_path / name).write_text(text)
-    before = Assets(tmp_path)
-    assert before.text("a.js") == f'import "./{before.address("b.js").rpartition("/")[2]}";'
-    (tmp_path / "b.js").write_text("2")
-    after = Assets(tmp_path)
-    assert all(before.address(name) != after.address(name) for name in ("a.js", "b.js", "c.js"))
-    assert gzip.decompress(after.by_address[after.address("b.js")[8:]].packed) == b"2"
 
 
 def test_htmx_has_the_reviewed_checksum():
@@ -223,34 +184,12 @@ def test_error_page_explains_the_error_and_shows_its_code(shelf, path, status, t
     assert f"Код ошибки: {page.headers['x-request-id']}" in page_text(page)
 
 
-def test_error_page_offers_sign_in_only_to_anonymous_users(shelf):
-    html = {"accept": "text/html"}
-    with shelf.browser_client(ANNA) as anna:
-        page, unread = anna.get("/teach", headers=html), anna.get("/nowhere", headers=html)
-    assert (page.status_code, unread.status_code) == (404, 404)
-    assert all('<a href="/">' in failed.text for failed in (page, unread)), "a section's link"
-    assert 'href="/me"' in page.text
-    assert 'href="/sign-in' not in page.text
-    # The request is answered before authentication.
-    assert 'href="/sign-in' not in unread.text
-    assert 'href="/sign-in' in get(shelf, "/courses/999", **html).text
-
-
 def test_unknown_path_returns_a_problem_document_to_programs(shelf):
     for path in ("/nowhere", "/api/nowhere", "/v1/nowhere", "/static/nowhere.js"):
         accept = "text/html" if path.startswith(("/api", "/v1", "/static")) else "*/*"
         answer = get(shelf, path, accept=accept)
         assert answer.status_code == 404
         assert answer.json()
-
-
-def test_program_that_takes_no_page_gets_a_problem_document(shelf):
-    for accept in ("application/json, text/html;q=0", "text/html; Q=0.0", "text/htmlx"):
-        answer = get(shelf, "/nowhere", accept=accept)
-        assert answer.headers["content-type"] == "application/problem+json"
-    page = get(shelf, "/nowhere", accept="application/xml;q=0.9, text/html;q=0.01")
-    assert page.headers["content-type"].startswith("text/html")
-    assert page.headers["content-language"] == "ru"
 
 
 def test_hidden_course_is_visible_only_to_its_editors(shelf):
@@ -263,46 +202,6 @@ def test_hidden_course_is_visible_only_to_its_editors(shelf):
     with shelf.browser_client(teacher) as browser, shelf.browser_client(other) as foreign:
         assert "скрыт от студентов" in page_text(browser.get(f"/courses/{number}?lang=ru"))
         assert foreign.get(f"/courses/{number}").status_code == 404
-
-
-@pytest.mark.parametrize(
-    ("form", "page"),
-    [
-        ("/me/keys", "/me"),
-        ("/sign-in/code/finish", "/sign-in"),
-        ("/orders/1/cancel", "/orders/1"),
-        ("/admin/models/5/promote", "/admin/models"),
-        ("/courses/1/chat/turns/5", "/courses/1/chat"),
-        ("/courses/1/edit/materials/7/remove", "/courses/1/edit/materials/7"),
-        ("/datasets/граф/examples/save", "/datasets/граф/examples"),
-        ("/favourites", "/"),
-    ],
-)
-def test_address_of_a_form_opened_without_it_leads_to_the_page_of_the_form(shelf, form, page):
-    """So do the links on the answer to a form: to the other language, to a theme, "No"."""
-    for query in ("", "?lang=en&show=a%2Bb"):
-        answer = get(shelf, f"{form}{query}", accept="text/html")
-        assert answer.status_code == 303
-        assert unquote(answer.headers["location"]) == unquote(f"{page}{query}")
-    assert get(shelf, form, accept="*/*").json()["status"] == 405
-
-
-def test_page_of_a_refused_form_can_be_read_in_the_other_language(shelf):
-    with shelf.browser_client(shelf.add_user(2008)) as browser:
-        browser.headers.update({"Accept-Language": "ru", "Accept": "text/html"})
-        refused = browser.post("/me/password", data={"name": "vera", "password": "1"})
-        assert refused.status_code == 422
-        address = unescape(re.search(r'href="([^"]*lang=en)"', refused.text)[1])
-        page = browser.get(address, follow_redirects=True)
-    assert (page.status_code, page.url.path) == (200, "/me")
-    assert '<html lang="en"' in page.text
-
-
-def test_material_of_another_course_is_not_found(shelf):
-    material = Catalogue(shelf.db).materials("python")[0].material_id
-    own_course, other = shelf.course_id("python"), shelf.course_id("algorithms")
-    assert get(shelf, f"/courses/{own_course}/materials/{material}").status_code == 200
-    assert get(shelf, f"/courses/{other}/materials/{material}").status_code == 404
 
 
 def test_anonymous_user_is_redirected_to_sign_in_and_back(shelf):
@@ -346,16 +245,6 @@ def test_user_cannot_revoke_keys_of_another_user(shelf):
         assert ApiKeys(shelf.db).list_valid(anna) == []
 
 
-def test_key_form_without_a_scope_is_shown_again_with_its_values(shelf):
-    with shelf.browser_client(shelf.add_user(2006)) as browser:
-        form = {"label": "Мой «бот»", "days": "30"}
-        page = browser.post("/me/keys", data=form)
-    assert page.status_code == 422
-    assert 'name="label" value="Мой «бот»"' in page.text
-    assert '<option value="30" selected>' in page.text
-    assert 'name="scopes" value="chat:write" checked' not in page.text
-
-
 def test_unreachable_database_shows_an_error_page_with_retry(tmp_path, postgresql):
     with run_api(tmp_path, postgresql.reset()) as site, postgresql.stopped():
         page = site.client.get("/", headers={"Accept": "text/html"})
@@ -373,15 +262,6 @@ def test_too_large_form_is_refused_unread(shelf):
         assert "up to one megabyte" in page_text(large)
         unsaid = browser.post("/favourites", content=iter([b"add=1"]))
         assert unsaid.status_code == 413
-
-
-@pytest.mark.parametrize("query", ["%00", "%ff%fe", "%ed%a0%80", "'; DROP TABLE course", "*" * 300])
-def test_unusual_queries_do_not_fail(shelf, query):
-    for path in (f"/?q={query}", f"/courses?q={query}"):
-        assert get(shelf, path, hx_request="true").status_code == 200
-    course = shelf.course_id("algorithms")
-    assert get(shelf, f"/courses/{course}?type={query}").status_code == 200
-    assert get(shelf, f"/?lang={query}&theme=x").status_code in {200, 303}
 
 
 @pytest.mark.parametrize(

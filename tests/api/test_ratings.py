@@ -4,8 +4,7 @@ import pytest
 
 from merlin.account.users import Consents
 from merlin.chat.feedback import Rating, Ratings
-from merlin.dataset.example import parse_example
-from merlin.dataset.proposals import Proposals, example_yaml
+from merlin.dataset.proposals import Proposals
 from tests.api.chat_api import Conversation, erase_everybody
 from tests.api.running_api import ANNA, BORIS, run_api
 from tests.support.serving_models import insert_live_model
@@ -76,23 +75,6 @@ def test_correction_of_a_general_answer_in_a_course_belongs_to_the_course(site, 
     assert body["correction"]["dataset"] == "networks"
 
 
-def test_correction_in_a_preference_dataset_keeps_the_rejected_answer(site, anna, conversation):
-    insert_live_model(site.db, "stand-in-base", number=2, dataset="algorithms", method="dpo")
-    Consents(site.db).give(ANNA, "2026-11-22")
-    turn = path(conversation.add_turn(1, answer="Спросите по +7 999 123-45-67."))
-    assert anna.post(turn, json={"value": "down", "correction": "Граф."}).status_code == 200
-    (proposal,) = Proposals(site.db).of_user(ANNA)
-    ((edit, *_),) = (
-        Proposals(site.db).edits({proposal.proposal_id: example_yaml(proposal.draft)}).values()
-    )
-    example = parse_example(edit.text)
-    assert (example.answer, example.rejected.content) == ("Граф.", proposal.draft.rejected)
-    assert "Спросите по" in proposal.draft.rejected
-    assert "123-45-67" not in edit.text
-    assert Proposals(site.db).withdraw(ANNA) == []
-    assert site.database.sql("SELECT rejected FROM proposal") == [("",)]
-
-
 def test_correction_without_consent_is_refused_and_not_stored(site, anna, conversation):
     turn = path(conversation.add_turn(1))
     response = anna.post(turn, json={"value": "down", "correction": "иначе"})
@@ -127,16 +109,6 @@ def test_unanswered_question_cannot_be_rated(anna, conversation):
         409,
         "urn:merlin:problem:not-rateable",
     )
-
-
-def test_number_of_corrections_is_limited(site, anna, conversation):
-    Consents(site.db).give(ANNA, "2026-11-22")
-    body = {"value": "down", "correction": "иначе"}
-    statuses = [
-        anna.post(path(conversation.add_turn(number)), json=body).status_code
-        for number in range(1, 22)
-    ]
-    assert statuses == [*[200] * 20, 409]
 
 
 @pytest.mark.parametrize(

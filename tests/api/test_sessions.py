@@ -78,26 +78,3 @@ def test_deleted_session_is_gone_with_its_texts(site, anna):
     assert anna.delete(path).status_code == 404
     assert anna.get(f"/api/user/turns/{turn_id}/rating").status_code == 404
     assert site.database.sql("SELECT * FROM turn") == []
-
-
-@pytest.mark.parametrize(
-    ("path", "status"),
-    [
-        (f"{SESSIONS}/{2**53 - 1}", 404),
-        (f"{SESSIONS}?limit=0", 422),
-        (f"{SESSIONS}?limit=101", 422),
-        (f"{SESSIONS}?cursor=abc", 422),
-        (f"{SESSIONS}?cursor=WzEsMl0", 422),
-        (f"{SESSIONS}/1/turns?cursor=WyIwIl0", 422),
-    ],
-)
-def test_invalid_session_id_or_query_is_refused(anna, path, status):
-    assert anna.get(path).status_code == status
-
-
-def test_undecryptable_text_is_omitted(site, anna):
-    talk = Conversation(site)
-    talk.add_turn(1)
-    site.database.sql("UPDATE turn SET answer = 'v1.k0.broken'")
-    (document,) = anna.get(f"{SESSIONS}/{talk.session_id}/turns").json()["turns"]
-    assert (document["question"], document["answer"]) == ("Что такое граф?", "")

@@ -3,27 +3,20 @@
 import re
 import secrets
 from dataclasses import replace
-from datetime import timedelta
-from html import unescape
 
 import pytest
 
 from merlin.account.users import Users
 from merlin.api.pages.site import STAFF, TOPICS
-from merlin.core.heartbeat import Heartbeat
 from merlin.core.permissions import Role
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.changes import Changes
 from merlin.dataset.proposals import Draft, Proposals
 from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.audit import Audit
-from merlin.db.notices import ADMINS, Notices
-from merlin.db.processes import Heartbeats
 from merlin.db.requests import RequestKind, Requests
 from merlin.db.tables import COMMIT
 from merlin.training.gather import CommitOutcome
-from merlin.training.promote import promote_by_hand
-from tests.api.sign_in_data import set_password
 from tests.browser.staff_browser import ANNA, BORIS, VERA, XSS, propose_change, run_staff_site
 from tests.db.pipeline_rows import make_commit, make_examples, make_finding, make_spec
 
@@ -31,8 +24,6 @@ pytestmark = pytest.mark.integration
 
 # A teacher of another course, and an editor, who cannot manage users.
 CLARA, EDITOR = 1005, 1006
-# A teacher of another course whose account name is in the course.yaml of the algorithms.
-NAMED = 1007
 KEEPING = ("/admin/users", "/admin/health", "/admin/billing")
 
 
@@ -172,41 +163,6 @@ def test_times_are_in_the_browsers_zone_and_another_zone_is_named(
     assert ('class="zone meta"' in text) == is_named
 
 
-def test_engine_is_unknown_and_not_silent_while_the_daemon_that_asks_it_is_down(staff):
-    now = staff.services.clock()
-    heartbeats, hour = Heartbeats(staff.db), timedelta(hours=1)
-    with staff.browser_client(VERA) as client:
-        for at, row in ((now, "запустите: merlin engine"), (now - hour, "Его опрашивает демон")):
-            heartbeats.beat(Heartbeat("daemon", "merlin-1", 1, now - hour, at))
-            assert row in client.get("/admin/health").text
-            for part in ("", "/note"):
-                edit = client.get(f"/changes/{staff.change}{part}").text
-                assert ("Служба, которая сохраняет правки, сейчас не запущена" in edit) == (
-                    at != now
-                )
-    for process in ("daemon", "engine"):
-        heartbeats.beat(Heartbeat(process, "merlin-1", 1, now - hour, now - hour))
-    with staff.browser_client(VERA) as client:
-        health, board = (client.get(f"/admin/{name}").text for name in ("health", "board"))
-        heartbeats.beat(Heartbeat("daemon", "merlin-1", 1, now, now))
-        later = client.get("/admin/board").text
-    assert "неизвестно</span>" in health
-    assert "Его опрашивает демон, а он не запущен" in health
-    # A board that updates itself has a link for browsers without JavaScript.
-    link = "Обновить</a></noscript>"
-    assert (link in board, link in later) == (False, True)
-    for page, unknown, silent in ((board, 1, 0), (later, 0, 1)):
-        assert page.count("Движок: состояние неизвестно") == unknown
-        assert page.count("Движок: нет сигнала") == silent
-
-
-def test_notice_about_money_has_the_amount_as_people_write_it(staff):
-    values = {"purchase": "90cf36d4", "amount": "299.00 RUB"}
-    Notices(staff.db).tell(ADMINS, "notice-paid-nobody", values)
-    with staff.browser_client(VERA) as client:
-        assert "оплачен (299\N{NO-BREAK SPACE}₽)" in client.get("/admin/health").text
-
-
 def test_api_key_cannot_open_staff_pages(staff):
     with staff.key_client(VERA) as client:
         assert client.get("/admin/users").status_code == 403
@@ -330,35 +286,6 @@ def test_poll_of_a_finished_job_removes_its_stop_button(staff):
     assert '<div id="job-stop" hx-swap-oob="true"></div>' in finished
 
 
-def test_course_form_takes_descriptions_as_long_as_course_yaml_allows(staff):
-    with staff.browser_client(VERA) as client:
-        page = client.get(fill_path(staff, "/courses/{course_id}/edit")).text
-    limits = re.findall(r'<textarea name="about_[a-z]+"[^>]* maxlength="(\d+)"', page)
-    assert limits == ["5000", "5000"]
-
-
-def test_course_card_without_a_name_says_what_is_needed(staff):
-    with staff.browser_client(VERA) as client:
-        path = fill_path(staff, "/courses/{course_id}/edit")
-        form = {"once": secrets.token_hex(16), "revision": "x", "about_ru": "Курс"}
-        answer = client.post(path, data=form)
-    assert (answer.status_code, "Название нужно хотя бы на одном языке" in answer.text) == (
-        422,
-        True,
-    )
-
-
-def test_live_model_can_be_pinned_however_many_newer_models_are_listed(staff):
-    promotions = staff.rows.promotions
-    promote_by_hand(promotions, "algorithms-1", "vera")
-    with staff.browser_client(VERA) as client:
-        page = client.get("/admin/models?limit=1").text
-    promote_by_hand(promotions, "algorithms-2", "vera")
-    of_first = promotions.model("algorithms-1")
-    assert f'action="/admin/models/{of_first.model_row}/pin"' in page
-    assert page.count("3 из 5") == 2  # in its card and in the list of models
-
-
 def test_failed_training_can_be_tried_again_until_its_dataset_is_removed(staff):
     with staff.browser_client(VERA) as client:
         verdicts = client.get("/api/verdicts").json()["verdicts"]
@@ -402,31 +329,6 @@ def test_commit_that_is_left_out_says_so_and_leads_to_its_example(staff):
             assert '#error"/></svg><b>Проверен</b>' in page
 
 
-def test_board_lists_its_datasets_in_parts(staff):
-    """Each once, also in a filter; the part updates itself, and a commit opens in any part."""
-
-    def names(text):
-        return re.findall(r'class="line" aria-labelledby="of-(\S+) ', text)
-
-    with staff.browser_client(VERA) as client:
-        for show in ("all", "care"):
-            address, parts = f"/admin/board?show={show}&limit=1", []
-            while address:
-                text = client.get(address).text
-                parts.append(names(text))
-                poll = unescape(re.search('hx-get="([^"]*)', text)[1])
-                assert names(client.get(re.sub("seen=.*", "seen=", poll)).text) == parts[-1]
-                more = re.search('href="([^"]*)">Показать ещё наборы', text)
-                address = more and unescape(more[1])
-            assert [len(part) for part in parts] == [1] * len(parts)
-            assert [name for part in parts for name in part] == names(
-                client.get(f"/admin/board?show={show}").text
-            )
-            assert len(parts) > 1
-        query = {"limit": 1, "show": "moving", "commit": staff.rejected}
-        assert 'id="story-hci"' in client.get("/admin/board", params=query).text
-
-
 def test_datasets_of_the_api_are_listed_in_parts(staff):
     """Each dataset once, in the order of the whole list."""
     path = "/api/datasets"
@@ -441,17 +343,3 @@ def test_datasets_of_the_api_are_listed_in_parts(staff):
             address = more and more[1]
     assert "next" not in whole.headers["link"]
     assert names == [row["name"] for row in whole.json()["datasets"]]
-
-
-def test_board_of_a_teacher_named_in_course_yaml_has_no_dead_links(staff):
-    """They lead the course, but may not watch its jobs and models."""
-    set_password(staff, staff.add_user(NAMED, Role.TEACHER, "hci"), "boris")
-    with staff.browser_client(VERA) as client:
-        verdicts = client.get("/api/verdicts", params={"dataset": "algorithms"}).json()["verdicts"]
-    commit = next(each["commit"] for each in verdicts if each["verdict"] == "serving")
-    with staff.browser_client(NAMED) as client:
-        path = fill_path(staff, "/courses/{course_id}/board")
-        page = client.get(path, params={"commit": commit}).text
-        assert re.search(r"Обучение \d", page)
-        for address in set(re.findall(r'href="(/admin/[^"#]*)', page)):
-            assert client.get(unescape(address)).status_code == 200, address

@@ -257,36 +257,6 @@ def test_questions_sent_while_telegram_was_unreachable_are_answered_in_order(tel
     assert count_updates_by_state(settings) == {"answered": 11}
 
 
-def test_flood_notice_is_in_the_chosen_language(telegram, provider, settings):
-    provider.behave(think_s=3600.0)
-    with RunningBot(settings):
-        telegram.say("anna", "/lang")
-        wait_until_ended(telegram, settings, 1)
-        telegram.press("anna", "lang:en")
-        wait_until_ended(telegram, settings, 2)
-        for number in range(8):
-            telegram.say("anna", f"вопрос {number}")
-        telegram.wait_for(lambda: any("can't keep up" in text for text in answer_texts(telegram)))
-        assert not any("Не успеваю" in text for text in answer_texts(telegram))
-        provider.behave(think_s=0.0)
-        wait_until_ended(telegram, settings, 10)
-
-
-def test_flood_notice_comes_in_the_topic_of_the_messages(telegram, provider, settings):
-    telegram.switch("has_topics")
-    with RunningBot(settings):
-        telegram.say("boris", "вопрос")
-        wait_until_ended(telegram, settings, 1)
-        provider.behave(think_s=3600.0)
-        topic = f"anna#{telegram.make_topic('anna', 'Лоб')}"
-        for number in range(8):
-            telegram.say(topic, f"вопрос {number}")
-        telegram.wait_for(lambda: any("Не успеваю" in text for text in answer_texts(telegram)))
-        assert any("Не успеваю" in message.text for message in telegram.log(topic))
-        provider.behave(think_s=0.0)
-        wait_until_ended(telegram, settings, 10)
-
-
 def test_updates_delivered_again_are_answered_once(telegram, settings):
     # The response with the batch was lost, so Telegram sends it again.
     telegram.faults.add(Fault("getUpdates", FaultKind.LAG, seconds=0.1, times=2))
@@ -304,13 +274,6 @@ def test_user_who_blocks_the_bot_during_a_long_answer_gets_no_more_parts(
     assert head.startswith("слово")
     assert select_rows(settings, "SELECT state, reason FROM updates") == [("failed", "unreachable")]
     assert set(select_rows(settings, "SELECT state FROM outgoing")) == {("dropped",)}
-
-
-def test_text_refused_by_telegram_counts_as_unconfirmed(telegram, settings):
-    # With entities and without them.
-    telegram.faults.add(Fault("sendMessage", FaultKind.STATUS, status=400, times=2))
-    assert ask(telegram, settings, "/help") == []
-    assert select_rows(settings, "SELECT state, reason FROM updates") == [("failed", "unconfirmed")]
 
 
 def test_handler_that_fails_once_is_retried(telegram, settings):
@@ -432,13 +395,6 @@ def test_progress_edits_are_skipped_near_a_rate_limit_and_the_answer_is_whole(
     with RunningBot(settings):
         wait_until_ended(telegram, settings, 1)
     assert answer_texts(telegram) == [answer]
-
-
-def test_failed_progress_edit_is_followed_by_the_next(telegram, provider, settings):
-    answer = " ".join(f"слово{n}" for n in range(20))
-    provider.behave(fixed_answer=answer, piece_s=0.02)
-    telegram.faults.add(Fault("editMessageText", FaultKind.STATUS, status=500, times=2))
-    assert ask(telegram, settings, "вопрос") == [answer]
 
 
 def test_log_contains_no_token(telegram, provider, settings, capfd):

@@ -130,17 +130,6 @@ def test_long_answer_continues_in_further_messages_without_loss(telegram, provid
     assert "\n".join(lines) == code
 
 
-def test_without_streaming_the_whole_answer_is_sent_at_once(telegram, tmp_path, provider, settings):
-    with RunningBot(replace(settings, streaming="off")):
-        telegram.say("anna", "Вопрос без правок")
-        wait_until_ended(telegram, settings, 1)
-    (answer,) = telegram.answers("anna")
-    assert len(answer.versions) == 1
-    assert "«Вопрос без правок»" in answer.text
-    assert telegram.calls("sendChatAction")
-    assert not telegram.calls("editMessageText")
-
-
 def test_answer_of_one_chat_does_not_wait_for_another(telegram, provider, settings):
     provider.behave(think_s=3600.0)
     people = range(2001, 2021)
@@ -168,15 +157,6 @@ def test_next_question_goes_to_the_newly_serving_model(telegram, provider, setti
         wait_until_ended(telegram, settings, 2)
     model_ids = [call.body["model"] for call in provider.calls("chat.create")]
     assert model_ids == ["stand-in-base", "stand-in-chat"]
-
-
-def test_default_dataset_answers_if_several_serve(telegram, provider, settings):
-    add_live_model(settings, "stand-in-chat", dataset="python")
-    with RunningBot(replace(settings, default_dataset="python")):
-        telegram.say("anna", "Что такое список?")
-        wait_until_ended(telegram, settings, 1)
-    (call,) = provider.calls("chat.create")
-    assert call.body["model"] == "stand-in-chat"
 
 
 def test_messages_are_encrypted_and_update_bodies_deleted(telegram, settings, tmp_path):

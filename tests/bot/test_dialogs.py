@@ -85,26 +85,6 @@ def test_cancel_button_ends_only_the_dialog_of_its_own_question(anna):
     assert anna.alerts() == [text("ru", "bot-cancel-late")] * 2
 
 
-@pytest.mark.functional
-def test_cancel_button_sent_by_an_earlier_version_ends_the_dialog(anna):
-    anna.say("/system")
-    anna.press("system:set")
-    anna.press("cancel", anna.last.message_id, forged=True)
-    assert anna.last.text == "Хорошо, отменено."
-    assert select_rows(anna.settings, "SELECT step FROM dialog") == []
-
-
-@pytest.mark.functional
-def test_service_message_is_no_reply_to_a_dialog(anna, telegram):
-    anna.say("/system")
-    form = anna.press("system:set")
-    anna._act(partial(send_raw, telegram), {"pinned_message": form.message})
-    assert anna.last.message_id == form.message_id
-    anna._act(partial(send_raw, telegram), {"dice": {"emoji": "🎲", "value": 3}})
-    assert anna.last.message_id != form.message_id
-    assert select_rows(anna.settings, "SELECT step FROM dialog") == [("system-text",)]
-
-
 def send_raw(telegram, who, content):
     """Send a message with these fields."""
     return telegram.act(lambda acting: acting.send(acting.place(who), content))
@@ -198,25 +178,6 @@ def test_button_of_another_screen_ends_a_form_so_that_the_next_message_is_a_ques
         anna.press("zones", menu)
         assert "«Что такое лоб?»" in anna.say("Что такое лоб?").text
         assert telegram.answers("vera") == []
-
-
-@pytest.mark.functional
-def test_button_that_only_shows_an_alert_leaves_a_form_open(anna):
-    answer = anna.say("Что такое лоб?").message_id
-    anna.say("/system")
-    anna.press("system:set")
-    anna.press("rate:up:1", answer)
-    assert "отвечает по вашей инструкции" in anna.say("Отвечай кратко.").text
-
-
-@pytest.mark.functional
-def test_question_asked_by_a_button_ends_a_form(anna, provider):
-    answer = anna.say("Что такое лоб?").message_id
-    anna.say("/system")
-    anna.press("system:set")
-    anna.press("again:1", answer)
-    anna.say("Что такое висок?")
-    assert len(provider.calls("chat.create")) == 3
 
 
 @pytest.mark.functional

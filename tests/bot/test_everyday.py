@@ -12,10 +12,9 @@ from merlin.core.permissions import Role
 from merlin.db.database import open_database
 from merlin.db.migrations import migrate
 from merlin.db.tables import COURSE
-from merlin.sandbox.telegram.arguments import Upload
 from merlin.sandbox.telegram.world import ANNA, BORIS, VERA
 from tests.bot.conversation import ChatUser
-from tests.bot.running_bot import AT, PHOTO, RunningBot, add_live_model, bot_settings, select_rows
+from tests.bot.running_bot import AT, RunningBot, add_live_model, bot_settings, select_rows
 from tests.support.faults import Fault, FaultKind
 from tests.support.serving_models import insert_example
 
@@ -74,14 +73,6 @@ def test_course_link_starts_a_session_about_the_course(anna):
     assert select_rows(anna.settings, "SELECT dataset FROM chat_session") == [("neurotypology",)]
 
 
-def test_other_start_links_are_greeted_and_change_nothing(anna):
-    for payload in ("", "course_nosuch", "login_", "course_", "nonsense"):
-        assert anna.start(payload).text.startswith("Здравствуйте!")
-    assert {
-        dataset for (dataset,) in select_rows(anna.settings, "SELECT dataset FROM chat_session")
-    } <= {None}
-
-
 def test_info_shows_model_session_and_times_in_the_users_zone(anna):
     anna.say("/lang")
     anna.press("Часовой пояс")
@@ -90,17 +81,6 @@ def test_info_shows_model_session_and_times_in_the_users_zone(anna):
     assert "Обучена 20 ноября, 18:30" in text
     assert "отвечает с 20 ноября, 18:30" in text
     assert "Верных ответов" not in text
-    assert "• отвечает neurotypology-1" in text
-
-
-def test_info_with_many_datasets_is_one_message(anna):
-    for number in range(20):
-        add_live_model(anna.settings, f"ft:{number}", dataset=f"dataset-{number}")
-    before = len(anna.telegram.answers("anna"))
-    text = anna.say("/info").text
-    assert len(anna.telegram.answers("anna")) == before + 1
-    assert text.count("Обучена") == 5
-    assert "… и ещё 16 наборов со своей моделью" in text
     assert "• отвечает neurotypology-1" in text
 
 
@@ -132,28 +112,6 @@ def test_admin_edits_the_info_text_and_the_change_is_audited(anna, telegram):
         anna.settings, "SELECT by_whom, target FROM audit WHERE action = 'setting.put'"
     )
     assert noted == [(f"user:{VERA.person_id}", "setting:info.ru")] * 2
-
-
-def test_too_long_operator_text_is_asked_for_again(anna, telegram):
-    vera = ChatUser(telegram, anna.settings, "vera")
-    vera.say("/info")
-    vera.press("✏️ Тексты бота")
-    vera.press("/terms · en")
-    assert "не длиннее" in vera.say("Слово " * 300).text
-    assert select_rows(anna.settings, "SELECT COUNT(*) FROM setting WHERE by_whom <> 'bot'") == [
-        (0,)
-    ]
-
-
-def test_picture_of_an_operator_text_is_said_not_to_be_saved(anna, telegram):
-    vera = ChatUser(telegram, anna.settings, "vera")
-    vera.say("/info")
-    vera.press("✏️ Тексты бота")
-    vera.press("/info · ru")
-    picture = Upload("a.png", "image/png", PHOTO)
-    vera._act(telegram.send_file, picture, kind="photo", caption="Ауд. 305")
-    assert vera.last.text.startswith("Файл не сохранён: здесь подходит только текст.\n\nСохранено")
-    assert "Ауд. 305" in anna.say("/info").text
 
 
 def test_only_admins_can_edit_operator_texts(anna):
@@ -193,23 +151,6 @@ def test_time_zone_is_typed_in_any_case_and_invalid_input_is_asked_for_again(ann
     assert select_rows(anna.settings, "SELECT COUNT(*) FROM dialog") == [(0,)]
 
 
-@pytest.mark.parametrize(
-    ("typed", "zone"), [("utc", "UTC"), ("america/port-au-prince", "America/Port-au-Prince")]
-)
-def test_time_zone_with_other_capitals_than_a_title_is_found(anna, typed, zone):
-    anna.say("/lang")
-    anna.press("Часовой пояс")
-    anna.press("Другой")
-    anna.say(typed)
-    assert select_rows(anna.settings, "SELECT zone FROM users") == [(zone,)]
-
-
-def test_listed_time_zone_is_confirmed_by_its_city(anna):
-    anna.say("/lang")
-    anna.press("Часовой пояс")
-    assert anna.press("Москва").text.startswith("Часовой пояс сохранён: Москва.")
-
-
 def test_command_ends_a_dialog_so_that_the_next_message_is_a_question(anna, provider):
     anna.say("/lang")
     anna.press("Часовой пояс")
@@ -217,17 +158,6 @@ def test_command_ends_a_dialog_so_that_the_next_message_is_a_question(anna, prov
     anna.say("/new")
     anna.say("Что такое лоб?")
     assert len(provider.calls("chat.create")) == 1
-
-
-def test_forged_language_and_zone_buttons_change_nothing(anna):
-    message = anna.say("/lang")
-    for data in ("lang:de", "zone:0", "zone:99", "zone:Europe/Moscow", "zone"):
-        anna.press(data, message.message_id, forged=True)
-    assert select_rows(anna.settings, "SELECT language, zone FROM users") == [(None, None)]
-
-
-def test_cancel_without_a_dialog_says_so(anna):
-    assert "Отменять нечего" in anna.say("/cancel").text
 
 
 def commands(menu):

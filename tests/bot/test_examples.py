@@ -123,47 +123,6 @@ def test_draft_survives_a_restart(telegram, settings):
         assert "Где новое?" in chat.save().text
 
 
-YAML_WORDS = (
-    "no",
-    "12:30",
-    "0x10",
-    "- a: [",
-    "a: b # c",
-    "'",
-    "  отступ\n\n\nстрока ",
-    "~ да",
-    "{}",
-)
-
-
-def test_special_yaml_words_stay_text(chat):
-    for text in YAML_WORDS:
-        chat.write(text, text)
-        example = parse_example(chat.save().text)
-        assert (example.question, example.answer) == (text.strip(), text.strip())
-
-
-def test_path_traversal_in_a_question_becomes_a_plain_file_name(chat):
-    chat.write("../../.git/config ..\\x %2e%2e/ /etc/passwd", "Нет.")
-    change = chat.save()
-    inside = change.path.removeprefix("trial/examples/")
-    assert "/" not in inside.removesuffix(".yaml")
-    assert ".." not in inside
-
-
-def test_tags_are_split_at_line_breaks_and_yaml_words_stay_text(chat):
-    chat.write()
-    chat.press("🏷 Теги")
-    chat.say("no\nда: нет, #лоб\nno")
-    assert parse_example(chat.save().text).tags == ("no", "да:", "нет", "лоб")
-
-
-def test_message_while_a_button_is_expected_keeps_the_draft(chat):
-    chat.write()
-    assert "Это сообщение в пример не вошло" in chat.say("эй").text
-    assert "Где новое?" in chat.save().text
-
-
 def test_personal_data_is_asked_about_once_and_allowed_with_a_reason(chat):
     proof = chat.write("Кому звонить?", "Анне: +7 912 345-67-89.")
     assert "похоже на телефон человека" in proof.text

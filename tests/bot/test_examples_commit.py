@@ -59,12 +59,6 @@ def read_example(lab, name):
     return path.read_text("utf-8") if path.exists() else None
 
 
-def overwrite_example(lab, name, text):
-    """Commit another version of an example's file, beside the bot."""
-    path = lab.repository.folder / f"datasets/trial/examples/{name}.yaml"
-    path.write_text(text, "utf-8")
-
-
 def commit_subject(lab):
     return lab.repository.git("log", "-1", "--format=%an: %s")
 
@@ -244,29 +238,3 @@ def test_correction_is_declined_with_a_reason_only_once(chat, telegram):
     assert select_rows(
         chat.settings, "SELECT COUNT(*) FROM notice WHERE arguments LIKE '%лоб%'"
     ) == [(0,)]
-
-
-def test_correction_declined_without_a_reason_notifies_no_user(chat):
-    number = add_proposal(chat.settings)
-    chat.press_forged(f"ex:no:{number}")
-    chat.press("Отклонить без причины")
-    assert chat.last.text == "Отклонено, текст удалён."
-    rows = select_rows(chat.settings, "SELECT COUNT(*) FROM outgoing WHERE key LIKE 'declined:%'")
-    assert rows == [(0,)]
-
-
-def add_draft(settings, question, answer="Чертёж."):
-    """Add a proposal drafted by a teacher model."""
-    cipher = load_or_make_key(settings.state_dir, None)
-    fields = {"model_id": "big-model", "origin": "distil", "note": "materials/a.md\n\nДом."}
-    with open_database(settings.database, cipher=cipher) as database:
-        Proposals(database).add_drafts([Draft(question, answer, "trial", currency="USD", **fields)])
-
-
-def test_declined_model_draft_notifies_no_user(chat):
-    add_draft(chat.settings, "Что за план?")
-    chat.press_forged("ex:queue:0")
-    chat.press("Что за план?")
-    assert "Черновик модели big-model, цена бесплатно.\nmaterials/a.md\n\nДом." in chat.last.text
-    chat.press("❌ Отклонить")
-    assert chat.say("Неточно.").text == "Отклонено, текст удалён."

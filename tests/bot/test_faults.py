@@ -196,17 +196,6 @@ def test_failed_regeneration_can_be_retried_by_the_older_button(telegram, provid
     assert "«Первый»" in answer_texts(telegram)[-1]
 
 
-def test_button_below_a_file_opens_a_new_message(telegram, settings):
-    with RunningBot(settings):
-        talk = ChatUser(telegram, settings)
-        talk.say("Первый")
-        (session,) = select_rows(settings, "SELECT id FROM chat_session")[0]
-        file = talk.press(f"session-file:{session}:md", forged=True)
-        message = talk.press("sessions:0", file.message_id, forged=True)
-    assert "разговор" in message.text
-    assert count_updates_by_state(settings) == {"answered": 3}
-
-
 def test_bot_answers_before_it_knows_its_own_name(telegram, settings):
     telegram.faults.add(Fault("getMe", FaultKind.STATUS, status=500, times=None))
     with RunningBot(settings):
@@ -215,15 +204,6 @@ def test_bot_answers_before_it_knows_its_own_name(telegram, settings):
         message = talk.say("/sessions")
     assert "разговор" in message.text
     assert count_updates_by_state(settings) == {"answered": 2}
-
-
-def test_progress_edits_of_a_long_answer_all_differ(telegram, provider, settings):
-    provider.behave(fixed_answer="- *пункт* и `код`\n" * 250, piece_s=0.0006)
-    with RunningBot(settings):
-        telegram.say("anna", "Вопрос")
-        wait_until_ended(telegram, settings, 1)
-    edits = [repr(call.body) for call in telegram.calls("editMessageText")]
-    assert len(edits) == len(set(edits))
 
 
 def test_invalid_button_data_breaks_no_handler(telegram, settings):

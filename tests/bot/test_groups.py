@@ -13,7 +13,6 @@ from tests.bot.running_bot import (
     count_updates_by_state,
     select_rows,
 )
-from tests.support.faults import Fault, FaultKind
 from tests.support.plan_config import make_plan
 
 pytestmark = pytest.mark.functional
@@ -50,19 +49,6 @@ def test_mention_is_answered_as_a_reply_and_removed_from_the_question(anna, prov
     assert anna.last.message["reply_to_message"]["message_id"] == question.message_id
 
 
-@pytest.mark.parametrize(
-    ("text", "question"),
-    [
-        (f"{MENTION.upper()} а виски?", "а виски?"),
-        (f"😀 скажи, {MENTION}, что такое лоб", "😀 скажи, что такое лоб"),
-        (f"что такое лоб {MENTION}?", "что такое лоб?"),
-    ],
-)
-def test_mention_is_removed_wherever_it_stands(anna, provider, text, question):
-    anna.say(text)
-    assert user_messages(provider) == [question]
-
-
 def test_reply_to_the_bot_is_a_question(anna, provider):
     answer = anna.say(f"{MENTION} что такое лоб?")
     anna.say("а виски?", reply_to=answer.message_id)
@@ -91,14 +77,6 @@ def test_group_messages_for_others_are_ignored_and_not_stored(telegram, bot, pro
     assert select_rows(bot, "SELECT COUNT(*) FROM users") == [(0,)]
     assert select_rows(bot, "SELECT body FROM updates WHERE body <> ''") == []
     assert provider.calls("chat.create") == []
-
-
-def test_forwarded_messages_in_a_group_are_ignored(telegram, bot, provider):
-    telegram.switch("reads_all")
-    before = len(telegram.answers("study"))
-    telegram.forward_words("anna@study", [("boris", "/settings"), ("boris", f"{MENTION} лоб?")])
-    telegram.wait_for(lambda: skip_reasons(bot) == ["not for the bot"] * 2)
-    assert len(telegram.answers("study")) == before
 
 
 def test_questions_carry_names_once_several_people_ask(telegram, bot, provider):
@@ -216,20 +194,6 @@ def test_only_administrators_can_start_a_new_session_if_so_set(anna, vera):
     assert select_rows(anna.settings, "SELECT COUNT(*) FROM turn") == [(0,)]
 
 
-def test_administrator_reads_that_telegram_did_not_say_who_administers(telegram, bot):
-    vera = join_group_chat(telegram, bot, "vera@study")
-    unknown = "Telegram не ответил, кто они"
-    page = vera.say("/settings")
-    vera.press("Новый разговор: админы", page.message_id)
-    boris = join_group_chat(telegram, bot, "boris@study")  # created the group
-    telegram.faults.add(Fault("getChatMember", FaultKind.STATUS, status=502, times=3))
-    assert unknown in boris.say("/settings").text
-    assert unknown in boris.say("/clear").text
-    boris.press("new", page.message_id, forged=True)
-    assert unknown in boris.alerts()[-1]
-    assert "Настройки" in boris.say("/settings").text
-
-
 def test_bot_greets_a_group_once_and_is_silent_after_removal(telegram, bot):
     vera = join_group_chat(telegram, bot, "vera@study")
 
@@ -307,25 +271,6 @@ def test_closed_topic_ends_the_question_uncharged(telegram, tmp_path, provider):
         boris.say(f"{MENTION} лоб?")
         assert telegram.answers("seminar")[-1].text
         assert telegram.group("seminar").group_id == SEMINAR.group_id
-
-
-def test_answer_of_unknown_arrival_in_a_topic_is_repeated_though_the_general_topic_is_closed(
-    telegram, tmp_path, provider
-):
-    settings = bot_settings(tmp_path, telegram, provider)
-    add_live_model(settings, "stand-in-base")
-    with RunningBot(settings):
-        telegram.say("boris@seminar", "Первое сообщение: номер 1 у темы General")
-        thread = telegram.make_topic("boris@seminar", "Лекции")
-        telegram.close_topic("boris@seminar")
-        telegram.faults.add(Fault("sendMessage", FaultKind.DROP))
-        telegram.say(f"boris@seminar#{thread}", "/settings")
-        telegram.wait_for(lambda: len(telegram.answers("seminar")) == 2)
-        first, again = telegram.answers("seminar")
-        assert again.text.startswith("↻")
-        assert again.text.endswith(first.text)
-        (probe,) = telegram.calls("sendChatAction")
-        assert (probe.body["message_thread_id"], probe.status) == (str(thread), 200)
 
 
 def test_user_known_only_from_a_group_cannot_be_written_to(telegram, bot, anna):

@@ -10,9 +10,8 @@ from merlin.app.bot_settings import Settings
 from merlin.config.settings import Retention
 from merlin.core.permissions import Role
 from merlin.db.database import open_database
-from merlin.sandbox.telegram.arguments import Upload
 from tests.bot.conversation import ChatUser
-from tests.bot.running_bot import PHOTO, RunningBot, add_live_model, bot_settings, select_rows
+from tests.bot.running_bot import RunningBot, add_live_model, bot_settings, select_rows
 from tests.support.process_settings import Provider
 
 pytestmark = pytest.mark.functional
@@ -89,13 +88,6 @@ def test_version_of_the_shown_terms_is_recorded(anna):
     assert rows != select_rows(anna.settings, "SELECT terms_seen FROM users") != [("",)]
 
 
-def test_legal_texts_are_available_in_english(telegram, settings):
-    with RunningBot(settings):
-        talk = ChatUser(telegram, settings, 5001)
-        assert "What is stored" in talk.say("/privacy").text
-        assert "A model answers" in talk.say("/terms").text
-
-
 def ask_about_payment(user, text="Списали дважды"):
     user.say("/paysupport")
     return user.say(text)
@@ -143,22 +135,6 @@ def _find_answer_button(admin):
     return next((each for each in data if each.startswith("paysupport:")), None)
 
 
-def test_link_to_payment_questions_asks_for_the_question(telegram, anna):
-    asked = anna.start("go_paysupport").text
-    assert select_rows(anna.settings, "SELECT action FROM audit") == []
-    assert asked == anna.say("/paysupport").text
-
-
-def test_file_about_a_payment_is_not_forwarded_and_the_user_is_notified(telegram, anna):
-    anna.say("/paysupport")
-    receipt = Upload("a.png", "image/png", PHOTO)
-    anna._act(telegram.send_file, receipt, kind="photo", caption="Списали дважды")
-    assert anna.last.text.startswith("Отправлено администраторам. Ответ придёт сюда. Файл не отпр")
-    assert anna.last.text.endswith("Если в файле есть важное, опишите это: /paysupport")
-    (letter,) = telegram.wait_for(lambda: telegram.answers("vera"))
-    assert "Списали дважды" in letter.text
-
-
 def test_payment_question_is_stored_encrypted_only(telegram, anna):
     ask_about_payment(anna, "Тайная покупка")
     telegram.wait_for(lambda: telegram.answers("vera"))
@@ -167,31 +143,12 @@ def test_payment_question_is_stored_encrypted_only(telegram, anna):
         assert "Тайная" not in str(select_rows(anna.settings, everything))
 
 
-def test_declining_consent_on_the_privacy_page_mentions_no_rating(anna):
-    anna.say("/privacy")
-    anna.press("Разрешить обучение")
-    declined = anna.press("Не разрешаю")
-    assert (
-        "Хорошо, исправления собирать не буду. Оценки 👍 и 👎 по-прежнему работают" in declined.text
-    )
-    assert "Ваша оценка" not in declined.text
-
-
 def test_payment_questions_are_limited_to_three_a_day(telegram, anna):
     for _ in range(3):
         anna.say("/paysupport Где деньги?")
     assert "можно написать 3 раза" in anna.say("/paysupport Где деньги?").text
     assert "можно написать 3 раза" in anna.say("/paysupport").text
     telegram.wait_for(lambda: len(telegram.answers("vera")) == 3)
-
-
-# The last one would exceed Telegram's limit of a message together with the name and the orders.
-@pytest.mark.parametrize("invalid", ["я" * 2001, "\u2060\u200b", "😀" * 2000])
-def test_unusable_payment_question_is_asked_for_again(anna, invalid):
-    assert "не длиннее" in ask_about_payment(anna, invalid).text
-    anna.say("/cancel")
-    assert "не длиннее" in anna.say(f"/paysupport {invalid}").text
-    assert "Отправлено" in anna.say("Списали дважды").text
 
 
 def test_admin_by_role_receives_payment_questions(telegram, anna):

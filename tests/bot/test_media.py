@@ -54,22 +54,6 @@ def test_recording_is_transcribed_shown_and_answered(telegram, provider, media, 
     assert count_charged(media) == {"voice": 1}
 
 
-def test_transcript_is_quoted_and_shortened(telegram, provider, media):
-    provider.behave(fixed_transcript="слово " * 400, fixed_answer="Ответ.")
-    (answer,) = run_and_wait(telegram, media, lambda: send_voice(telegram))
-    assert answer.endswith("…\n\nОтвет.")
-    assert len(answer) < 400
-    (message,) = telegram.answers("anna")
-    assert message.entities[0]["type"] == "blockquote"
-
-
-def test_caption_is_the_question_and_the_recording_its_material(telegram, provider, media):
-    run_and_wait(telegram, media, lambda: send_voice(telegram, caption="Переведи на английский"))
-    (question,) = read_questions(provider)
-    assert text_outside_documents(question).strip() == "Переведи на английский"
-    assert document_texts(question) == [transcript_of(sample_voice())]
-
-
 def test_voice_preset_shows_the_whole_transcript_and_a_summary(telegram, provider, media):
     transcript = "Первая мысль. Вторая мысль. Третья мысль. " + "Ещё слово. " * 100
     provider.behave(fixed_transcript=transcript)
@@ -231,28 +215,6 @@ def test_listening_to_a_recording_can_be_stopped(telegram, provider, media):
     assert count_charged(media) == {}
 
 
-def test_next_question_includes_the_document(telegram, provider, media):
-    with RunningBot(media):
-        send_document(telegram, "Лоб высокий.".encode(), caption="О чём это?")
-        wait_until_ended(telegram, media, 1)
-        telegram.say("anna", "А ещё?")
-        wait_until_ended(telegram, media, 2)
-    before = provider.calls("chat.create")[-1].body["messages"][-3]["content"]
-    assert document_texts(before) == ["Лоб высокий."]
-    ((title,),) = select_rows(media, "SELECT COUNT(*) FROM chat_session WHERE title <> ''")
-    assert title == 1
-
-
-def test_regenerated_document_answer_uses_the_same_model_and_request(telegram, provider, media):
-    with RunningBot(media):
-        send_document(telegram, "Лоб высокий.".encode(), caption="О чём это?")
-        wait_until_ended(telegram, media, 1)
-        telegram.press("anna", "🔁 Ещё раз")
-        wait_until_ended(telegram, media, 2)
-    first, second = provider.calls("chat.create")
-    assert first.body == second.body
-
-
 def test_photo_is_not_stored(telegram, media, tmp_path):
     run_and_wait(
         telegram, media, lambda: send_document(telegram, PHOTO, "p.png", "image/png", kind="photo")
@@ -288,12 +250,6 @@ def test_format_outside_the_plan_is_refused_without_a_download(telegram, media):
     assert not telegram.calls("getFile")
 
 
-def test_busy_transcriber_is_retried(telegram, provider, media):
-    provider.faults.add(Fault("audio.transcribe", FaultKind.STATUS, times=2, status=503))
-    (answer,) = run_and_wait(telegram, media, lambda: send_voice(telegram))
-    assert answer.startswith("🎙")
-
-
 @pytest.mark.parametrize(
     ("status", "expected"),
     [(503, "Не могу прослушать запись"), (401, "Расшифровать запись не получилось")],
@@ -306,21 +262,3 @@ def test_failed_transcription_is_reported(telegram, provider, media, status, exp
     assert count_charged(media) == {}
     noted = select_rows(media, "SELECT COUNT(*) FROM notice WHERE key = 'notice-hear-failed'")
     assert noted == [(int(status == 401),)]
-
-
-def test_forwarded_files_are_read_like_sent_ones(telegram, provider, media):
-    with RunningBot(media):
-        send_document(telegram, "Лоб высокий.".encode(), caption="О чём это?")
-        wait_until_ended(telegram, media, 1)
-        telegram.forward("anna", [telegram.log("anna")[0].message_id])
-        wait_until_ended(telegram, media, 2)
-    first, second = read_questions(provider)
-    assert first == second
-
-
-def test_document_is_answered_at_once_without_streaming(telegram, provider, media):
-    without_streaming = replace(media, streaming="off")
-    (answer,) = run_and_wait(
-        telegram, without_streaming, lambda: send_document(telegram, "Мысль.".encode())
-    )
-    assert answer.startswith("Мысль.\n")

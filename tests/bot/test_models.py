@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from merlin.chat.model_catalogue import ModelCatalogue, Windows
+from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core.clock import utc_now
 from merlin.db.database import open_database
 from tests.bot.conversation import ChatUser
@@ -130,17 +130,6 @@ def test_models_that_cannot_chat_are_not_offered(group_chat):
     text = group_chat.say("/model").text
     for hidden in ("text-embed-3", "ft:somebody-elses", "stand-in-transcribe"):
         assert hidden not in text
-
-
-def test_context_window_is_read_from_either_field_name(group_chat):
-    assert listed_models(group_chat.settings)[LARGE] == 64_000
-    assert listed_models(group_chat.settings)["stand-in-base"] == 16_000
-    with open_database(group_chat.settings.database) as database:
-        windows = Windows(database)
-        assert (windows.get("elsewhere", SMALL), windows.get("elsewhere", "silent-3")) == (
-            600,
-            None,
-        )
 
 
 def test_model_of_another_company_is_announced_with_a_link_to_privacy(group_chat):
@@ -287,27 +276,3 @@ def test_user_of_a_chosen_version_is_notified_once_of_a_newer_one(telegram, sett
         talk.say("/model")
         assert talk.labels[0] == "✓ Всегда новейшая"
     assert answering_models(provider) == ["stand-in-base"] * 3 + ["stand-in-chat"]
-
-
-def test_session_without_a_chosen_model_gets_no_new_version_notice(group_chat):
-    assert select_rows(
-        group_chat.settings, "SELECT COUNT(*) FROM chat_session WHERE provider <> ''"
-    ) == [(0,)]
-    group_chat.say("Первый вопрос")
-    with open_database(group_chat.settings.database) as database:
-        insert_live_model(database, "stand-in-chat", number=2, since=utc_now())
-    assert "новая версия" not in group_chat.say("Второй вопрос").text
-
-
-def test_missing_models_are_explained(telegram, tmp_path):
-    bare = bot_settings(tmp_path, telegram)
-    with RunningBot(bare):
-        talk = ChatUser(telegram, bare)
-        assert "не из чего" in talk.say("/model").text
-
-
-def test_provider_without_a_named_model_is_named_once(telegram, tmp_path, provider):
-    settings = bot_settings(tmp_path, telegram, provider)
-    with RunningBot(settings):
-        text = ChatUser(telegram, settings).say("/model").text
-        assert text.splitlines()[0] == "Сейчас отвечает поставщик chat."

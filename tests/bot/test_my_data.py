@@ -84,13 +84,6 @@ def test_erasure_requires_a_confirmation_and_leaves_nothing(anna, telegram, sett
     assert select_rows(settings, "SELECT user_id FROM turn") == [(1002,)]
 
 
-def test_button_under_an_erased_answer_says_that_it_is_deleted(anna):
-    answer = anna.say("Раз")
-    erase(anna)
-    anna.press("rate:up:1", answer.message_id)
-    assert anna.alerts() == ["Этот ответ не ваш или уже удалён."]
-
-
 def test_erasure_does_not_renew_the_quota(anna):
     anna.say("Раз")
     erase(anna)

@@ -79,13 +79,6 @@ def test_bot_without_a_daemon_deletes_old_rows(telegram, settings):
         telegram.wait_for(lambda: not select_rows(settings, "SELECT id FROM notice"))
 
 
-def test_notice_without_a_text_shows_its_key(telegram, settings):
-    add_notices(settings, (ADMINS, "notice-of-next-year", {"key": "x"}))
-    with RunningBot(settings):
-        telegram.wait_for(lambda: answer_texts(telegram, "vera"))
-    assert "notice-of-next-year" in answer_texts(telegram, "vera")[0]
-
-
 def test_admin_who_blocked_the_bot_does_not_delay_others(telegram, settings):
     telegram.block("boris")
     add_notices(settings, (ADMINS, "notice-answer-spent", {"provider": "p"}))

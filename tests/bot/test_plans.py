@@ -1,7 +1,5 @@
 """/plan: the user's plan, plans on sale, courses, and buying a missing format."""
 
-from dataclasses import replace
-
 import pytest
 from structlog.testing import capture_logs
 
@@ -76,20 +74,6 @@ def test_plan_shows_the_current_plan_and_the_offers(buyer):
     ]
 
 
-def test_web_link_opens_the_plans(buyer):
-    assert buyer.say("/start plan").text.startswith("Plan “Free”")
-    assert "Plus · 200 ⭐" in buyer.labels
-
-
-def test_plan_page_compares_with_the_current_plan(buyer):
-    text = buyer.open_plan("Plus").text
-    assert "For those who ask a lot." in text
-    assert "100 a day (now 3 a day)" in text
-    assert "10 a day, up to 100 a month (now not included)" in text
-    assert "Documents: not included, as now" in text
-    assert "200 ⭐" in text
-
-
 def test_rouble_payment_page_is_linked_only_where_configured(buyer):
     buyer.open_plan("Course")
     links = [key["url"] for row in buyer.last.keys for key in row if "url" in key]
@@ -97,16 +81,6 @@ def test_rouble_payment_page_is_linked_only_where_configured(buyer):
     assert "Pay on our site: ₽99" in buyer.labels
     buyer.open_plan("Plus")
     assert not any("url" in key for row in buyer.last.keys for key in row)
-
-
-def test_plan_after_the_current_one_is_shown(buyer):
-    query_billing(
-        buyer.settings,
-        lambda books: books.terms.add(buyer.user_id, "plus", 10, Source.GIFT, "x", "cli:test"),
-    )
-    assert ", then “Free”" in buyer.say("/plan").text
-    buyer.open_plan("Plus")
-    assert "You already have this plan. The new days start on" in buyer.last.text
 
 
 def test_course_plan_applies_to_its_course_and_is_shown(buyer):
@@ -151,11 +125,3 @@ def test_payment_does_not_wait_for_answers_or_rate_limited_chats(buyer, selling_
         provider.behave(think_s=0.0)
         telegram.faults.clear()
     telegram.wait_for(lambda: all(telegram.answers(user)[-1].text != "…" for user in askers))
-
-
-def test_bot_without_plans_for_sale_offers_nothing(selling_bot, tmp_path):
-    with TelegramStandIn() as telegram:
-        settings = selling_settings(tmp_path, telegram, plans=make_plans({"free": PLANS["free"]}))
-        with RunningBot(replace(settings)):
-            buyer = Buyer(telegram, settings)
-            assert buyer.say("/plan").keys == []

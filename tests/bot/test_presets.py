@@ -67,16 +67,6 @@ def test_translator_preset_asks_for_languages_and_translates(anna, provider):
     assert session_values(anna.settings) == ["translator"]
 
 
-def test_other_languages_can_be_typed(anna, provider):
-    anna.say("/preset")
-    anna.press("preset:set:translator")
-    anna.press("preset:pair:other")
-    assert "пару языков одной строкой" in anna.say("я" * 61).text
-    anna.say("русский —\nказахский")
-    anna.say("Доброе утро")
-    assert "Языки: русский — казахский." in newest_request(provider)[1][0]["content"]
-
-
 def test_new_session_keeps_earlier_settings_and_lists_them(anna):
     assert "Действуют прежние настройки:" not in anna.say("/new").text
     anna.say("/system Говори стихами")
@@ -90,33 +80,6 @@ def test_new_session_keeps_earlier_settings_and_lists_them(anna):
     anna.say("Что такое лоб?")
     text = anna.say("/clear").text
     assert text.endswith("модель no-such-base (/model); пресет «Переводчик» (/preset).")
-
-
-def test_system_prompt_without_a_preset_is_shown_as_text(anna):
-    anna.say("/system Говори стихами")
-    assert anna.say("/system").text.startswith("Инструкция этого разговора:\n\nГовори")
-
-
-def test_summary_preset_summarises_a_text(anna, provider):
-    anna.say("/preset")
-    anna.press("preset:set:summary")
-    assert "Первое." in anna.say("Первое. Второе. Третье. Четвёртое. Пятое.").text
-    assert "Перескажи кратко" in newest_request(provider)[1][0]["content"]
-
-
-def test_voice_preset_explains_what_to_send(anna):
-    anna.say("/preset")
-    assert "голосовое сообщение" in anna.press("preset:set:voice").text
-    assert session_values(anna.settings) == ["voice"]
-
-
-def test_voice_preset_is_missing_without_a_transcriber(telegram, settings):
-    with RunningBot(replace(settings, transcription=None)):
-        talk = ChatUser(telegram, settings)
-        talk.say("/preset")
-        assert talk.labels[:3] == ["Переводчик", "Пересказ текста", "Репетитор"]
-        talk.press("preset:set:voice", forged=True)
-    assert session_values(settings) == [""]
 
 
 def test_operators_presets_are_offered_with_their_own_model(anna, provider):
@@ -161,26 +124,12 @@ def test_own_system_prompt_is_set_shown_and_removed(anna, provider):
     assert newest_request(provider)[0] == "stand-in-base"
 
 
-def test_link_to_the_system_prompt_sets_none(anna):
-    shown = anna.start("go_system").text
-    assert session_values(anna.settings, "system") == [""]
-    assert shown == anna.say("/system").text
-
-
 def test_system_prompt_can_be_typed_after_the_button(anna, provider):
     anna.say("/system")
     assert "Паролей и ключей не пишите" in anna.press("system:set").text
     anna.say("Отвечай по-английски.")
     anna.say("Привет")
     assert newest_request(provider)[1][0]["content"] == "Отвечай по-английски."
-
-
-def test_system_prompt_dialog_can_be_cancelled(anna, provider):
-    anna.say("/system")
-    anna.press("system:set")
-    anna.press("Отмена")
-    anna.say("Что такое лоб?")
-    assert newest_request(provider)[0] == "stand-in-base"
 
 
 def test_too_long_prompt_is_refused(anna):
@@ -216,12 +165,3 @@ def test_forged_preset_button_changes_nothing(anna):
         anna.press(data, forged=True)
         assert session_values(anna.settings) == [""]
         assert session_values(anna.settings, "system") == [""]
-
-
-def test_preset_without_a_provider_is_refused(telegram, tmp_path):
-    bare = bot_settings(tmp_path, telegram)
-    with RunningBot(bare):
-        talk = ChatUser(telegram, bare)
-        talk.say("/preset")
-        assert "не подключена" in talk.press("preset:set:summary").text
-    assert session_values(bare, "system") == [""]

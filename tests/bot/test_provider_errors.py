@@ -22,7 +22,6 @@ from tests.bot.running_bot import (
     wait_until_ended,
 )
 from tests.support.faults import Fault, FaultKind
-from tests.support.process_settings import Provider
 
 pytestmark = pytest.mark.functional
 
@@ -128,19 +127,6 @@ def test_general_model_answers_with_a_note_if_none_is_tuned(tmp_path, telegram, 
     assert answer.endswith(russian_text("bot-never-tuned", model="stand-in-chat"))
     (call,) = provider.calls("chat.create")
     assert [message["role"] for message in call.body["messages"]] == ["user"]
-
-
-def test_missing_provider_is_reported_to_the_user(tmp_path, telegram):
-    settings = bot_settings(tmp_path, telegram)
-    assert ask(telegram, settings, "вопрос") == [russian_text("bot-no-model")]
-
-
-def test_configured_model_is_preferred_to_the_first_listed(tmp_path, telegram, provider):
-    named = Provider("chat", provider.base_url, "sk-of-the-tests", "stand-in-base")
-    settings = bot_settings(tmp_path, telegram, providers=(named,))
-    ask(telegram, settings, "вопрос")
-    (call,) = provider.calls("chat.create")
-    assert call.body["model"] == "stand-in-base"
 
 
 def test_slow_model_shows_a_waiting_message(telegram, provider, settings):

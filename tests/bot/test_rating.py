@@ -9,7 +9,7 @@ from merlin.dataset.proposals import Proposals
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 from merlin.db.tables import EXAMPLE_ENTRY, EXAMPLE_TEXT, PROPOSAL
-from tests.bot.admin_chat import ANNA, add_admin
+from tests.bot.admin_chat import ANNA
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import (
     RunningBot,
@@ -132,17 +132,6 @@ def test_correction_of_a_question_that_continues_a_conversation_has_the_turn_bef
     assert select_rows(settings, columns) == [("withdrawn", "", "", "")]
 
 
-def test_second_tap_on_allow_leaves_the_form_open(anna, settings):
-    answer = anna.say(QUESTION)
-    anna.press("fix:1", answer.message_id)
-    data = anna.button_data("consent")
-    form = anna.press(data)
-    anna.press(data, form.message_id, forged=True)
-    assert (anna.last.message_id, anna.last.text) == (form.message_id, russian_text("fix-ask"))
-    assert anna.alerts()[-1] == russian_text("consent-thanks")
-    assert "увидит редактор" in anna.say(BETTER).text
-
-
 def read_proposals(settings):
     """Return Anna's proposals, decrypted."""
     cipher = load_or_make_key(settings.state_dir, None)
@@ -194,14 +183,6 @@ def test_user_who_changes_their_mind_about_consent_goes_on_with_the_correction(a
     assert "правильный ответ" in anna.press(russian_text("consent-yes")).text
     assert "увидит редактор" in anna.say(BETTER).text
     assert select_rows(settings, "SELECT count(*) FROM turn") == [(1,)]
-
-
-def test_declined_correction_that_was_written_is_forgotten(anna, settings):
-    answer = anna.say(QUESTION)
-    anna.press("fix:1", answer.message_id)
-    assert "учить модель" in anna.say(BETTER).text
-    anna.press("consent:no")
-    assert select_rows(settings, "SELECT * FROM dialog") == []
 
 
 def correct_answer(anna):
@@ -275,14 +256,6 @@ def test_info_button_of_an_answer_shows_its_origin(anna):
     assert "20 ноября" in text
     assert "👍 1" in text
     assert "Токенов" not in text
-
-
-def test_info_button_shows_staff_the_cost_of_an_answer(telegram, settings):
-    with RunningBot(settings := add_admin(settings)):
-        vera = ChatUser(telegram, settings, "vera")
-        answer = vera.say(QUESTION)
-        vera.press("why:1", answer.message_id)
-        assert "Токенов" in vera.last.text
 
 
 def test_info_button_of_a_composed_answer_shows_nearest_examples(telegram, settings):

@@ -81,23 +81,6 @@ def test_session_is_deleted_after_a_confirmation(anna, provider):
         assert "Разговор не найден" in anna.alerts()[-1]
 
 
-def test_clearing_an_unused_conversation_mentions_no_deletion(anna):
-    assert anna.say("/clear").text == "Новый разговор открыт. Пишите!"
-
-
-def test_session_list_has_pages(anna):
-    for number in range(10):
-        anna.say(f"Вопрос {number}")
-        anna.say("/new")
-    anna.say("/sessions")
-    assert "страница 1 из 2" in anna.last.text
-    assert len(titles(anna)) == 8
-    anna.press("›")
-    assert titles(anna) == ["Вопрос 1", "Вопрос 0"]
-    anna.press("‹")
-    assert titles(anna)[0] == "Вопрос 9"
-
-
 VERBS = ("session", "session-open", "session-file", "session-drop", "session-dropped")
 
 

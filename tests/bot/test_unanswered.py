@@ -9,7 +9,7 @@ from merlin.core.i18n import text
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.files import FileIndex
 from merlin.db.database import open_database
-from tests.bot.conversation import MENTION, ChatUser
+from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import (
     RunningBot,
     add_live_model,
@@ -107,15 +107,6 @@ def teach_course(settings):
         index.keep("neurotypology", "tree", {entry.path: entry.blob for entry in tree.entries})
 
 
-def test_buttons_under_a_refusal_work_in_a_group(telegram, settings):
-    with RunningBot(settings):
-        talk = ChatUser(telegram, settings, "anna@study")
-        refused = talk.say(f"{MENTION} А если массив двоичный?")
-        talk.press("tell:1", refused.message_id)
-        assert telegram.calls("answerCallbackQuery")[-1].body["url"].endswith("?start=tell_1")
-        assert talk.press("near:1:0", refused.message_id).text.startswith(OFFERS[0])
-
-
 def test_answer_is_composed_from_the_course_with_its_source(telegram, provider, settings):
     teach_course(settings)
     with RunningBot(replace(settings, grounding=("chat", "stand-in-chat"))):
@@ -203,11 +194,3 @@ def test_engine_refuses_in_the_language_of_the_person(tmp_path, telegram):
             talk.say("/lang")
             talk.press("lang:en")
             assert talk.say("Where is the heap?").text.startswith(text("en", "engine-unknown"))
-
-
-def test_known_answer_has_no_button_to_send_it_to_editors(telegram, provider, settings):
-    provider.behave(fixed_answer="Делит пополам.", extension={"known": True})
-    with RunningBot(settings):
-        talk = ChatUser(telegram, settings)
-        talk.say("Что такое двоичный поиск?")
-        assert russian_text("tell-button") not in talk.labels

@@ -188,13 +188,6 @@ def add_losses(site, steps):
     rows.jobs.add_events(site.job_id, events, checkpoints)
 
 
-def finish_job(site):
-    """Mark the running job as succeeded."""
-    rows = site.rows
-    job = rows.jobs.get(site.job_id)
-    rows.jobs.save(job, _change_job(rows, job, JobState.SUCCEEDED, model_id="ft:algorithms:last"))
-
-
 def ask_questions(site):
     """Ask nine questions as a student who consents to their use; dislike each third answer."""
     Consents(site.db).give(ANNA, "2026-11-22")

@@ -8,7 +8,6 @@ import pytest
 from playwright.sync_api import expect
 
 from merlin.account.users import Users
-from merlin.core.money import roubles
 from tests.api.payment_api import PUBLIC_URL, press_pay, run_shop_pages
 from tests.api.running_api import VERA
 from tests.browser.axe_and_screenshots import (
@@ -101,30 +100,6 @@ def test_purchase_leads_from_plans_through_the_gateway_to_a_paid_order(visitor, 
     ) == 1
 
 
-def test_buyer_who_left_the_gateway_pays_later_and_sees_why_it_was_declined(visitor, shop):
-    anna = visitor.add_user()
-    page = open_checkout(visitor, anna)
-    page.get_by_role("button", name="Оплатить 299 ₽").click()
-    page.locator("#leave").wait_for()
-    # Back leads to the checkout, not to a page that redirects again.
-    page.go_back()
-    expect(page.get_by_role("heading", name="Оформление заказа: Плюс")).to_be_visible()
-    expect(page.get_by_role("button", name="Оплатить 299 ₽")).to_be_enabled()
-    page.goto(f"{shop.site.address}/orders")
-    page.get_by_role("link", name="«Плюс», 30 дней").click()
-    expect(page.get_by_text("Ждём 299 ₽")).to_be_visible()
-    page.get_by_role("link", name="Оплатить", exact=True).click()
-    page.locator("#reason").select_option("insufficient_funds")
-    page.locator("#decline").click()
-    page.wait_for_url("**/orders/*")
-    expect(
-        page.get_by_text("недостаточно средств; пополните счёт или попробуйте другую карту")
-    ).to_be_visible()
-    page.get_by_role("link", name="Купить снова").click()
-    expect(page.get_by_role("heading", name="Оформление заказа: Плюс")).to_be_visible()
-    assert len(list_orders(shop, anna)) == 1
-
-
 def test_open_order_page_updates_when_the_order_is_paid(visitor, shop):
     anna = shop.buyer()
     order_id = press_pay(anna, "voices")
@@ -151,31 +126,6 @@ def test_purchase_works_without_javascript(visitor, shop):
     page.locator("#pay").click()
     page.wait_for_url("**/orders/*")
     expect(page.locator("#order").get_by_text("Спасибо! Оплата 299 ₽ прошла")).to_be_visible()
-
-
-def test_admin_refunds_a_payment_after_confirming(visitor, shop):
-    anna = shop.buyer()
-    order_id = press_pay(anna, "voices")
-    shop.yookassa.choose(order_id, "paid")
-    shop.wait_for_state(order_id, "paid")
-    page = visitor.open(f"/admin/billing/{order_id}", VERA)
-    page.locator("summary", has_text="Вернуть деньги").click()
-    page.get_by_label("Сумма, ₽").fill("40")
-    page.get_by_label("Причина").fill("Попросили")
-    page.get_by_role("button", name="Перейти к подтверждению").click()
-    yes = page.get_by_role("button", name="Да, вернуть")
-    expect(yes).to_be_focused()
-    yes.dblclick()
-    expect(page.locator("#refunds .chip")).to_contain_text("возвращено")
-    expect(page.locator("#state")).to_have_text("часть денег возвращена")
-    expect(page.locator("#entries")).to_contain_text("возврат40 ₽")
-    expect(page.locator("#entries")).to_contain_text("вручную")
-    assert [refund.amount for refund in shop.billing.refunds.list_of_purchase(order_id)] == [
-        roubles(40)
-    ]
-    page.goto(page.url.partition("/admin")[0] + "/admin/audit")
-    refund = f"заказ: № {order_id[:8]}, сумма: 40 ₽, причина: Попросили"
-    expect(page.get_by_role("table")).to_contain_text(refund)
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,10 @@
 """The chat page in a real browser; the test plays the bot through the Bot API."""
 
-import re
-
 import pytest
 from playwright.sync_api import expect
 
 from merlin.core.errors import MerlinError
-from tests.browser.chat_browser import ANNA, VERA, find_field, find_messages
+from tests.browser.chat_browser import ANNA, find_field, find_messages
 from tests.support.faults import Fault, FaultKind
 from tests.support.stand_ins import TelegramStandIn
 from tests.support.waiting import wait_until
@@ -45,22 +43,6 @@ WATCH_CARETS = """() => {
 }"""
 
 
-def test_start_button_begins_the_chat_and_lines_and_long_texts_are_sent(page, bot, telegram):
-    page.get_by_role("button", name="Начать").click()
-    message = bot.read_update()["message"]
-    assert message["entities"] == [{"type": "bot_command", "offset": 0, "length": 6}]
-    expect(page.get_by_role("button", name="Начать")).to_have_count(0)
-    find_field(page).press_sequentially("раз")
-    page.keyboard.press("Shift+Enter")
-    find_field(page).press_sequentially("два")
-    page.get_by_role("button", name="Отправить", exact=True).click()
-    assert bot.read_update()["message"]["text"] == "раз\nдва"
-    find_field(page).fill("я" * 5000)
-    page.keyboard.press("Enter")
-    expect(find_messages(page)).to_have_count(4)
-    assert [len(message.text) for message in telegram.log("anna")[-2:]] == [4096, 904]
-
-
 def test_pressed_key_reaches_the_bot_and_its_reply_is_shown(page, bot):
     keys = [[{"text": "👍 Верно", "callback_data": "good"}, {"text": "👎", "callback_data": "bad"}]]
     sent = bot.say(ANNA, "Ответ", reply_markup={"inline_keyboard": keys})
@@ -71,51 +53,6 @@ def test_pressed_key_reaches_the_bot_and_its_reply_is_shown(page, bot):
     expect(page.locator("#toast")).to_have_text("Спасибо!")
     bot.edit(sent, "Ответ отмечен")
     expect(page.locator(".keys")).to_have_count(0)
-
-
-def test_each_person_has_their_own_chat_and_draft(page, bot):
-    find_field(page).fill("недописано")
-    vera = page.get_by_role("button", name=re.compile("Вера, администратор"))
-    bot.say(VERA, "neurotypology-8 обучена")
-    expect(vera.locator(".fresh")).to_be_visible()
-    vera.click()
-    expect(vera).to_have_attribute("aria-pressed", "true")
-    expect(vera.locator(".fresh")).to_be_hidden()
-    expect(find_messages(page)).to_have_text([re.compile("neurotypology-8 обучена")])
-    expect(find_field(page)).to_have_value("")
-    find_field(page).fill("/status")
-    page.keyboard.press("Enter")
-    assert bot.read_update()["message"]["from"]["id"] == VERA
-    page.get_by_role("button", name=re.compile("Анна, студентка")).click()
-    expect(find_field(page)).to_have_value("недописано")
-
-
-def test_file_sample_voice_and_photo_are_sent(page, bot, tmp_path):
-    notes = tmp_path / "конспект-семинар-2.txt"
-    notes.write_text("Глубина фиксации. " * 100, encoding="utf-8")
-    page.locator("#chosen-file").set_input_files(notes)
-    assert bot.read_update()["message"]["document"]["file_name"] == "конспект-семинар-2.txt"
-    expect(page.get_by_role("link", name="конспект-семинар-2.txt")).to_be_visible()
-    expect(find_messages(page)).to_have_count(1)
-    page.get_by_role("button", name="Отправить пример голосового сообщения").click()
-    voice = bot.read_update()["message"]["voice"]
-    assert (voice["mime_type"], voice["duration"]) == ("audio/ogg", 4)
-    play = page.get_by_role("button", name="Слушать: голосовое сообщение, 0:04")
-    play.click()
-    expect(page.get_by_role("button", name=re.compile("Остановить"))).to_be_visible()
-    picture = tmp_path / "pixel.png"
-    picture.write_bytes(bytes.fromhex(PIXEL))
-    page.locator("#chosen-file").set_input_files(picture)
-    assert bot.read_update()["message"]["photo"]
-    expect(page.get_by_role("img", name="Фото")).to_be_visible()
-    wait_until(lambda: page.evaluate("document.querySelector('.bub img').naturalWidth === 1"))
-
-
-PIXEL = (
-    "89504e470d0a1a0a0000000d4948445200000001000000010806000000"
-    "1f15c4890000000d49444154789c6360606060000000050001a5f64540"
-    "0000000049454e44ae426082"
-)
 
 
 def test_entities_become_elements_and_markup_and_unsafe_links_do_not(page, bot):
@@ -139,17 +76,6 @@ def test_entities_become_elements_and_markup_and_unsafe_links_do_not(page, bot):
     expect(find_messages(page)).to_have_count(3)
     expect(find_messages(page).nth(1).locator(".text")).to_have_text(evil)
     assert page.locator(".log img, .log script").count() == 0
-
-
-def test_deleted_messages_disappear_and_typing_is_shown(page, bot, telegram):
-    sent = bot.say(ANNA, "лишнее")
-    expect(find_messages(page)).to_have_count(1)
-    bot.call("sendChatAction", chat_id=ANNA, action="typing")
-    expect(page.get_by_role("img", name="Бот печатает")).to_be_visible()
-    bot.say(ANNA, "вот")
-    expect(page.get_by_role("img", name="Бот печатает")).to_have_count(0)
-    telegram.delete("anna", sent)
-    expect(find_messages(page)).to_have_count(1)
 
 
 def test_lost_connection_is_shown_and_restored_and_unsent_messages_are_repeated(

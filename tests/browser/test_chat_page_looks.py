@@ -12,22 +12,6 @@ from tests.browser.chat_browser import ANNA, find_field, find_messages, open_cha
 pytestmark = pytest.mark.integration
 
 
-def test_dark_mode_is_remembered_and_the_page_switches_to_english(page):
-    def read_background():
-        return page.evaluate("getComputedStyle(document.body).backgroundColor")
-
-    assert read_background() == "rgb(246, 245, 241)"
-    page.get_by_role("button", name="Включить тёмную тему").click()
-    assert read_background() == "rgb(17, 22, 27)"
-    page.reload()
-    assert read_background() == "rgb(17, 22, 27)"
-    expect(page.get_by_role("button", name="Включить светлую тему")).to_be_visible()
-    page.get_by_role("link", name="In English").click()
-    expect(page.get_by_role("button", name="Anna, student")).to_be_visible()
-    expect(page.get_by_role("button", name="Start", exact=True)).to_be_visible()
-    assert page.locator("html").get_attribute("lang") == "en"
-
-
 def test_page_is_usable_by_keyboard_alone_and_by_screen_readers(page, bot):
     names = []
     for _ in range(12):
@@ -141,11 +125,3 @@ def save_screenshot(page: Page, name: str) -> None:
     folder = os.environ.get("SHOTS_FOLDER")
     if folder:
         page.screenshot(path=str(Path(folder) / f"{name}.png"))
-
-
-def test_page_without_javascript_says_what_it_needs(chromium, telegram):
-    context = chromium.new_context(java_script_enabled=False)
-    page = context.new_page()
-    page.goto(telegram.page_url)
-    expect(page.get_by_text("Этой странице нужен JavaScript")).to_be_visible()
-    context.close()

@@ -7,10 +7,9 @@ import pytest
 from playwright.sync_api import expect
 
 from merlin.account.accounts import Accounts
-from merlin.account.api_keys import ApiKeys, Scope
+from merlin.account.api_keys import ApiKeys
 from merlin.account.sign_ins import Logins, SignIns
 from merlin.account.users import Users
-from tests.api.sign_in_data import PASSWORD, set_password
 from tests.browser.course_browser import wait_for_address, wait_until_loaded
 
 pytestmark = pytest.mark.integration
@@ -37,27 +36,6 @@ def test_sign_in_page_waits_for_the_bot_and_continues_by_itself(visitor, course_
     expect(page.get_by_role("link", name="Мой кабинет: Анна")).to_be_visible()
 
 
-def test_refusal_in_the_bot_is_shown(visitor, course_site):
-    page = visitor.open("/sign-in")
-    page.get_by_role("button", name="Войти через Telegram").click()
-    link = page.get_by_role("link", name="Открыть бота").get_attribute("href")
-    anna = visitor.add_user()
-    login = Logins(course_site.db).show(link.partition("login_")[2], anna)
-    Logins(course_site.db).settle(login.login_id, anna, is_own=False)
-    expect(page.get_by_text("В боте нажали «Это не я».")).to_be_visible()
-
-
-def test_sign_in_does_not_redirect_to_another_site(visitor, course_site):
-    set_password(course_site, visitor.add_user(), "anna-evil")
-    page = visitor.page()
-    # Browsers read a backslash as a slash.
-    page.goto(f"{course_site.address}/sign-in?next=/\\evil.example")
-    page.get_by_label("Логин", exact=True).fill("anna-evil")
-    page.get_by_label("Пароль").fill(PASSWORD)
-    page.get_by_role("button", name="Войти", exact=True).click()
-    page.wait_for_url(f"{course_site.address}/")
-
-
 def test_key_is_created_shown_once_and_revoked(visitor, course_site):
     anna = visitor.add_user()
     page = visitor.open("/me", anna)
@@ -82,33 +60,6 @@ def test_key_is_created_shown_once_and_revoked(visitor, course_site):
     keys.get_by_role("button", name="Да, отозвать").click()
     expect(keys).not_to_contain_text("мой скрипт")
     assert ApiKeys(course_site.db).find(secret) is None
-
-
-def test_typed_name_of_a_key_stays_when_the_sign_in_has_ended(visitor, course_site):
-    """The browser keeps it for the way back, without JavaScript too."""
-    user_id = visitor.add_user()
-    page = visitor.open("/me", user_id, java_script_enabled=False)
-    page.locator("summary", has_text="Новый ключ").click()
-    page.locator("[name=label]").fill("Мой ключ")
-    page.context.clear_cookies()
-    page.locator("form[action='/me/keys'] button").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Войдите ещё раз")
-    page.context.add_cookies(
-        [{"name": "merlin", "value": course_site.sign_in(user_id), "url": course_site.address}]
-    )
-    page.go_back()
-    expect(page.locator("[name=label]")).to_have_value("Мой ключ")
-
-
-def test_lists_of_the_account_stay_readable_with_text_of_twice_the_size(visitor, course_site):
-    anna = visitor.add_user()
-    ApiKeys(course_site.db).make(anna, "мой скрипт", [Scope.CHAT_WRITE, Scope.COURSES_READ])
-    page = visitor.open("/me", anna, viewport={"width": 390, "height": 800})
-    page.evaluate("document.documentElement.style.fontSize = '200%'")
-    texts = page.locator(".plain > li > div")
-    expect(texts).to_have_count(1)  # the key
-    share = "text => text.clientWidth / text.parentElement.clientWidth"
-    assert texts.evaluate(share) > 0.8
 
 
 def test_every_browser_is_signed_out_together(visitor, course_site):

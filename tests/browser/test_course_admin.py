@@ -5,17 +5,12 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from merlin.account.api_keys import ApiKeys
-from merlin.account.sign_ins import SignIns
 from merlin.account.users import Users
-from merlin.dataset.verdicts import VerdictStatus, transition
 from merlin.db.audit import Audit
 from merlin.db.requests import RequestKind, Requests, RequestState
-from merlin.db.tables import VERDICT
-from merlin.training.promote import Promotions
-from tests.browser.axe_and_screenshots import FITS, require_no_faults
+from tests.browser.axe_and_screenshots import require_no_faults
 from tests.browser.course_browser import DESKTOP, PHONE
-from tests.browser.staff_browser import ANNA, BORIS, VERA, XSS, add_losses, finish_job
+from tests.browser.staff_browser import ANNA, BORIS, VERA, XSS, add_losses
 from tests.db.pipeline_rows import make_examples, make_spec
 
 pytestmark = pytest.mark.integration
@@ -75,17 +70,6 @@ def test_board_shows_warnings_and_follows_a_training(staff_visitor, staff_site):
     expect(page.get_by_text("Нет связи. Страница обновится сама")).to_be_visible()
     page.context.set_offline(False)
     expect(page.get_by_text("Нет связи")).to_have_count(0)
-
-
-def test_open_board_stays_as_it_is_when_its_sign_in_ends(staff_visitor, staff_site):
-    page = staff_visitor.open("/admin/board", VERA)
-    slips = page.locator(".slip").count()
-    SignIns(staff_site.db).close_all(VERA)
-    expect(page.get_by_text("Войдите ещё раз")).to_be_visible()
-    expect(page.get_by_role("button", name="Войти в новой вкладке")).to_be_visible()
-    assert page.locator(".slip").count() == slips
-    page.reload()
-    expect(page.get_by_role("heading", name="Вход")).to_be_visible()
 
 
 def test_job_is_stopped_by_keyboard_after_confirmation(staff_visitor, staff_site):
@@ -149,20 +133,6 @@ def test_training_is_launched_after_its_cost_is_shown(staff_visitor, staff_site)
     assert len(list_requests(staff_site, RequestKind.LAUNCH)) == 1
 
 
-def test_commit_can_be_followed_step_by_step_to_the_serving_model(staff_visitor, staff_site):
-    page = staff_visitor.open("/admin/verdicts", VERA)
-    page.get_by_role("link", name="a002000").click()
-    steps = page.locator(".steps li")
-    expect(steps).to_have_count(6)
-    expect(steps.last).to_contain_text("Отвечает людям")
-    expect(page.locator("[aria-current=step]")).to_have_count(1)
-    page.get_by_role("link", name="Сборка algorithms-2").click()
-    expect(page.get_by_role("heading", name="Сравнение с algorithms-1")).to_be_visible()
-    page.goto(f"{staff_site.address}/admin/verdicts?commit={staff_site.rejected}")
-    expect(page.get_by_text("examples/x.yaml, строка 3")).to_be_visible()
-    expect(page.get_by_text(XSS, exact=True)).to_be_visible()
-
-
 def test_user_is_found_given_a_role_and_blocked(staff_visitor, staff_site):
     number = staff_site.add_user(next(staff_site.numbers))
     Users(staff_site.db).set_name(number, f"Пётр {XSS}")
@@ -185,38 +155,6 @@ def test_user_is_found_given_a_role_and_blocked(staff_visitor, staff_site):
     expect(page.get_by_text("Вашу роль может сменить другой администратор.")).to_be_visible()
 
 
-def test_audit_log_is_paginated_and_filtered_by_person(staff_visitor, staff_site):
-    number = staff_site.add_user(next(staff_site.numbers))
-    Users(staff_site.db).set_name(number, f"Пётр {XSS}")
-    for turn in range(30):
-        by = f"user:{VERA}" if turn else "cli:root"
-        Users(staff_site.db).block(number, by)
-        Users(staff_site.db).block(number, by, is_blocked=False)
-    page = staff_visitor.open("/admin/audit", VERA, java_script_enabled=False, **PHONE)
-    rows = page.locator("tbody tr")
-    expect(rows).to_have_count(50)
-    expect(rows.first).to_contain_text("доступ открыт")
-    expect(rows.first).to_contain_text(f"Пётр {XSS}")
-    page.get_by_role("link", name="Показать более ранние").click()
-    expect(rows.filter(has_text="root (командная строка)")).to_have_count(2)
-    page.get_by_role("link", name="root (командная строка)").first.click()
-    expect(page.get_by_text("Только root (командная строка)")).to_be_visible()
-    expect(rows).to_have_count(2)
-    rows.first.get_by_role("link", name="Пётр").click()
-    page.get_by_role("link", name="Все действия этого человека").click()
-    expect(page.get_by_text("Записей нет.")).to_be_visible()
-
-
-def test_audit_log_names_the_models_of_an_action(staff_visitor, staff_site):
-    model = Promotions(staff_site.db).model("algorithms-1")
-    details = {"to": model.model_id}
-    Audit(staff_site.db).note(f"user:{VERA}", "ask.rollback", "dataset:algorithms", details)
-    page = staff_visitor.open("/admin/audit", VERA)
-    row = page.locator("tbody tr").first
-    expect(row).to_contain_text("стало: algorithms-1")
-    expect(row).not_to_contain_text(model.model_id)
-
-
 def test_header_links_depend_on_permissions(staff_visitor, staff_site):
     def read_links(user_id):
         page = staff_visitor.open("/", user_id)
@@ -229,27 +167,6 @@ def test_header_links_depend_on_permissions(staff_visitor, staff_site):
     names = page.get_by_role("navigation", name="Разделы управления").get_by_role("link")
     assert names.all_inner_texts() == ["Путь", "Обучение", "Модели", "Сборки", "Коммиты"]
     expect(page.get_by_text("python-1")).to_have_count(0)
-
-
-def test_billing_page_distinguishes_no_orders_from_no_results(staff_visitor, staff_site):
-    page = staff_visitor.open("/admin/billing", VERA)
-    expect(page.get_by_role("heading", name="Заказов пока нет")).to_be_visible()
-    page.get_by_placeholder("ID или № заказа").fill(str(ANNA))
-    page.get_by_role("button", name="Показать").click()
-    expect(page.get_by_role("heading", name="Таких заказов нет")).to_be_visible()
-
-
-def test_health_page_shows_silent_processes_and_sunsets(staff_visitor, staff_site):
-    page = staff_visitor.open("/admin/health", VERA)
-    expect(page.locator(".procs li").first).to_contain_text("Ботнет сигнала")
-    # 39 if midnight has passed since the dates were set.
-    expect(page.get_by_text(re.compile("через (39|40) дней"))).to_be_visible()
-
-
-def test_page_with_a_filter_further_down_starts_at_its_top(staff_visitor):
-    page = staff_visitor.open("/admin/models/algorithms-2/evaluation", VERA)
-    expect(page.locator("nav [aria-current]").last).to_be_visible()
-    assert page.evaluate("scrollY") == 0
 
 
 def list_pages(staff_site):
@@ -278,108 +195,13 @@ def list_pages(staff_site):
     }
 
 
-def test_names_and_states_of_tables_are_readable_on_a_phone(staff_visitor, staff_site):
-    page = staff_visitor.open("/admin/models", VERA, **PHONE)
-    names = page.locator(".rows.models > li > div:not(.ends)")
-    assert min(name.bounding_box()["width"] for name in names.all()) > 180
-    page.goto(f"{staff_site.address}/admin/builds")
-    expect(page.locator("tr", has_text="algorithms-1").locator("td").last).to_be_in_viewport(
-        ratio=1
-    )
-
-
-def test_names_have_the_whole_row_on_the_narrowest_screen(staff_visitor, staff_site):
-    page = staff_visitor.page(VERA, viewport={"width": 320, "height": 640})
-    page.goto(f"{staff_site.address}/admin/users")
-    rows = page.locator(".rows.work > li")
-    insides = "(rows) => rows.map(row => row.clientWidth - row.firstElementChild.offsetWidth)"
-    assert rows.count() > 1
-    assert max(rows.evaluate_all(insides)) < 40
-
-
-def test_buttons_of_the_same_words_are_told_apart_by_screen_readers(staff_visitor, staff_site):
-    for label in ("бот", "скрипт"):
-        ApiKeys(staff_site.db).make(VERA, label, ["courses:read"])
-    edit = f"/courses/{staff_site.course_id('algorithms')}/edit"
-    page = staff_visitor.page(VERA)
-    spoken = "(all) => all.map((it) => `${it.innerText}: ${it.ariaDescription}`)"
-    for path in ("/admin/models", "/me", edit):
-        page.goto(staff_site.address + path)
-        names = page.locator("details.sure > summary").evaluate_all(spoken)
-        assert len(names) > 1, path
-        assert len(names) == len(set(names)), path
-
-
-def test_printed_lists_have_no_search_and_no_filter(staff_visitor, staff_site):
-    page = staff_visitor.page(VERA, viewport=DESKTOP["viewport"])
-    for path in ("/admin/users", "/admin/billing", "/datasets/algorithms/examples"):
-        page.goto(staff_site.address + path)
-        page.emulate_media(media="screen")
-        controls = page.locator("main :is(input, select, aside a)")
-        expect(controls.first).to_be_visible()
-        page.emulate_media(media="print")
-        expect(controls.filter(visible=True)).to_have_count(0)
-    page.emulate_media(media="screen")
-
-
-def test_build_names_its_examples_by_their_questions(staff_visitor, staff_site):
-    page = staff_visitor.open("/admin/builds/algorithms-2", VERA)
-    example = page.locator("td [title='лицо/вопрос-012']")
-    expect(example).to_have_text("Что значит черта 12?")
-
-
-def test_question_of_a_confirmation_leaves_room_for_the_row(staff_visitor, staff_site):
-    page = staff_visitor.page(VERA)
-    course_id = staff_site.course_id("algorithms")
-    for path in ("/admin/models", f"/courses/{course_id}/edit"):
-        page.goto(staff_site.address + path)
-        page.evaluate("document.querySelectorAll('details').forEach(it => it.open = true)")
-        rows = ".rows:is(.models, .edits) > li > div:first-of-type"
-        widths = "(rows) => rows.map(row => row.getBoundingClientRect().width)"
-        for width in (600, 1280):
-            page.set_viewport_size({"width": width, "height": 800})
-            assert min(page.locator(rows).evaluate_all(widths)) > width / 5, path
-            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
-
-
-def test_failed_job_links_to_the_cost_of_another_training(staff_visitor, staff_site):
-    page = staff_visitor.open(f"/admin/jobs/{staff_site.job_id - 1}", VERA)
-    page.get_by_role("link", name="Обучить ещё раз").click()
-    expect(page.get_by_role("heading", name="python-1")).to_be_visible()
-    expect(
-        page.get_by_role("button", name=re.compile("Запустить обучение: меньше"))
-    ).to_be_in_viewport()
-
-
 @pytest.mark.parametrize("language", ["ru", "en"])
 def test_axe_finds_no_violation_on_admin_pages(staff_visitor, staff_site, language):
     page = staff_visitor.page(VERA, locale=language, **DESKTOP)
     require_no_faults(page, staff_site.address, list_pages(staff_site), language)
 
 
-def test_finished_job_is_no_longer_polled(staff_visitor, staff_site):
-    page = staff_visitor.open(f"/admin/jobs/{staff_site.job_id}", VERA)
-    finish_job(staff_site)
-    expect(page.get_by_role("status").filter(has_text="Обучение: завершено")).to_be_attached()
-    expect(page.locator("[hx-get]")).to_have_count(0)
-
-
 # The tests below add datasets to the site, which the ones above do not expect.
-
-
-@pytest.mark.parametrize("view", [DESKTOP, PHONE])
-def test_a_card_of_the_board_keeps_its_longest_state_inside(staff_visitor, staff_site, view):
-    rows, name = staff_site.rows, f"tried-{view['viewport']['width']}-{'x' * 60}"
-    rows.push(40 + view["viewport"]["width"], make_examples(12), spec=make_spec(name))
-    change = {"reason": "gate-lost"}
-    states, tried = (VerdictStatus.BUILT, VerdictStatus.TRAINING), VERDICT.dataset == name
-    assert transition(rows.db, states[:1], states[1], rows.clock(), tried, change=change) == 1
-    page = staff_visitor.open("/admin/board", VERA, **view)
-    card = page.locator(f"[aria-labelledby^=of-{name}] .slip")
-    expect(card).to_contain_text("не применён")
-    too_wide = "cards => cards.filter(it => it.scrollWidth > it.clientWidth).length"
-    assert page.locator(".slip").evaluate_all(too_wide) == 0
-    assert page.evaluate(FITS)
 
 
 def test_list_of_trainings_follows_what_was_started(staff_visitor, staff_site):

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.course_browser import DESKTOP, PHONE, find_cards, find_menu, wait_for_address
+from tests.browser.course_browser import PHONE, find_cards, find_menu, wait_for_address
 
 pytestmark = pytest.mark.integration
 
@@ -88,12 +88,6 @@ def test_u4_match_only_in_the_description_shows_it(visitor):
     expect(page.locator(".card.why .mini")).to_be_visible()
 
 
-@pytest.mark.parametrize("screen", [DESKTOP, PHONE])
-def test_u4_match_late_in_a_description_is_visible(visitor, screen):
-    page = visitor.open("/?q=графы", **screen)
-    expect(page.locator(".card.why mark")).to_be_in_viewport(ratio=1)
-
-
 def test_u4_corrected_query_is_shown(visitor):
     page = visitor.open("/?q=граффы")
     expect(page.locator(".meant")).to_contain_text("Искали «граффы»")
@@ -117,21 +111,6 @@ def test_u4_late_search_response_is_dropped(visitor):
         route.abort()
     expect(find_cards(page)).to_have_count(1)
     expect(page.get_by_role("alert")).to_have_count(0)
-
-
-def test_empty_search_result_offers_topics_with_results(visitor):
-    page = visitor.open("/")
-    page.get_by_role("searchbox").press_sequentially("ъъъыыы")
-    expect(page.get_by_text("Ничего не нашлось: «ъъъыыы»")).to_be_visible()
-    expect(find_menu(page)).to_contain_text("0 из 7")
-    topics = page.locator(".tries").get_by_role("link")
-    expect(topics).to_have_count(3)
-    topics.first.click()
-    expect(find_cards(page).locator("mark").first).to_be_attached()
-    page.get_by_role("searchbox").fill("ъъъыыы")
-    page.get_by_role("link", name="Показать все курсы").click()
-    expect(find_cards(page)).to_have_count(7)
-    expect(page.get_by_role("searchbox")).to_be_focused()
 
 
 def test_failed_course_request_shows_its_error_code_and_can_be_retried(visitor):

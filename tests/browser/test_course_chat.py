@@ -94,17 +94,6 @@ def test_slow_answer_is_stopped_by_escape(visitor, course_site):
     expect(find_answers(page).locator(".version")).to_have_text("algorithms-1")
 
 
-def test_page_without_a_clipboard_has_no_copy_button(visitor):
-    page = open_chat(visitor, visitor.add_user(), is_new=True)
-    # As on plain http at another host than this one.
-    page.add_init_script("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
-    page.reload()
-    find_field(page).fill("Что такое граф?")
-    page.keyboard.press("Enter")
-    expect(find_answers(page).get_by_role("link", name="Исправить")).to_be_visible()
-    expect(find_answers(page).get_by_role("button", name="Скопировать")).to_have_count(0)
-
-
 def test_lost_connection_is_shown_and_the_question_can_be_sent_again(visitor):
     page = open_chat(visitor, visitor.add_user())
     page.route("**/chat", lambda route: route.abort(), times=1)
@@ -163,45 +152,6 @@ def test_question_whose_answer_was_lost_is_not_asked_twice(visitor):
     expect(page.locator(".turn")).to_have_count(2)
 
 
-def test_rating_that_is_not_answered_is_said_and_can_be_repeated(visitor):
-    page = open_chat(visitor, visitor.add_user())
-    find_field(page).fill("Что такое граф?")
-    page.keyboard.press("Enter")
-    good = find_answers(page).get_by_role("button", name="Верно", exact=True)
-    expect(good).to_be_visible()
-    proxy_page = "<title>502</title><h1>502 Bad Gateway</h1>"
-    page.route("**/turns/*", lambda route: route.fulfill(status=502, body=proxy_page), times=1)
-    good.click()
-    said = page.get_by_text("Не получилось: нет связи. Повторите чуть позже.")
-    expect(said).to_be_visible()
-    page.route("**/turns/*", lambda route: route.abort(), times=1)
-    good.click()
-    expect(said).to_be_visible()
-    expect(good).to_have_attribute("aria-pressed", "false")
-    page.keyboard.press("Enter")
-    expect(good).to_have_attribute("aria-pressed", "true")
-    expect(good).to_be_focused()
-    page.emulate_media(forced_colors="active")
-    expect(good).to_have_css("text-decoration-line", "underline")
-    bad = find_answers(page).get_by_role("button", name="Неверно")
-    expect(bad).to_have_css("text-decoration-line", "none")
-    page.emulate_media(forced_colors="none")
-
-
-def test_question_after_sign_out_elsewhere_can_be_sent_again_after_signing_in(visitor):
-    page = open_chat(visitor, visitor.add_user())
-    cookies = page.context.cookies()
-    page.context.clear_cookies()
-    find_field(page).fill("Что такое граф?")
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("alert")).to_contain_text("Войдите ещё раз")
-    expect(page.get_by_role("link", name="Войти в новой вкладке")).to_be_visible()
-    page.context.add_cookies(cookies)
-    page.get_by_role("button", name="Повторить").click()
-    expect(find_answers(page).locator(".version")).to_have_text("algorithms-1")
-    expect(page.locator(".msg.me")).to_have_text(["Что такое граф?"])
-
-
 def test_shift_enter_adds_a_line_and_markup_is_shown_as_text(visitor):
     page = open_chat(visitor, visitor.add_user())
     find_field(page).press_sequentially("<img src=x onerror=alert(1)>")
@@ -211,11 +161,3 @@ def test_shift_enter_adds_a_line_and_markup_is_shown_as_text(visitor):
     expect(page.locator(".msg.me .text")).to_have_text("<img src=x onerror=alert(1)>\nдва")
     expect(find_answers(page).locator(".version")).to_have_text("algorithms-1")
     assert page.locator(".log img").count() == 0
-
-
-def test_anonymous_user_is_asked_to_sign_in_and_returns(visitor):
-    page = open_chat(visitor)
-    link = page.get_by_role("link", name="Войти").get_attribute("href")
-    course_id = visitor.site.course_id("algorithms")
-    assert link == f"/sign-in?next=%2Fcourses%2F{course_id}%2Fchat"
-    expect(find_field(page)).to_be_hidden()

@@ -104,14 +104,6 @@ def test_u17_favourites_are_requested_on_page_load(visitor, course_site):
     expect(find_star(page, "Алгоритмы")).to_have_attribute("aria-pressed", "true")
 
 
-def test_open_course_is_highlighted_in_the_sidebar(visitor, course_site):
-    anna = visitor.add_user()
-    course_id = course_site.course_id("algorithms")
-    course_site.add_favourite(anna, course_id)
-    page = wait_until_loaded(visitor.open(f"/courses/{course_id}", anna))
-    expect(find_sidebar(page).get_by_role("link")).to_have_attribute("aria-current", "page")
-
-
 def test_failed_favourite_is_reverted_with_a_message(visitor, course_site):
     anna = visitor.add_user()
     page = wait_until_loaded(visitor.open("/", anna))
@@ -154,28 +146,6 @@ def test_anonymous_favourite_is_kept_in_the_browser_until_sign_in(visitor, cours
     wait_for_address(page, "/?q=сети")
     expect(find_sidebar(page).get_by_role("link")).to_have_text([NETWORKS])
     expect(find_toast(page)).to_contain_text("добавлен в «Мои курсы»")
-
-
-# What scripts see in a browser whose user has blocked all cookies.
-NOTHING_IS_STORED = """
-for (const name of ["localStorage", "sessionStorage"]) {
-  Object.defineProperty(window, name, { get() { throw new DOMException("", "SecurityError"); } });
-}
-Object.defineProperty(Navigator.prototype, "cookieEnabled", { get: () => false });
-"""
-
-
-def test_browser_that_blocks_cookies_is_told_what_it_does_not_keep(visitor):
-    page = visitor.page(is_new=True)
-    page.add_init_script(NOTHING_IS_STORED)
-    page.goto(visitor.site.address)
-    find_star(wait_until_loaded(page), NETWORKS).click()
-    expect(find_toast(page)).to_contain_text("Разрешите сайту cookie")
-    page.get_by_role("searchbox").fill("сети")
-    expect(find_cards(page)).to_have_count(1)
-    page.goto(f"{visitor.site.address}/sign-in")
-    expect(page.get_by_text("Разрешите сайту cookie")).to_be_visible()
-    expect(visitor.open("/sign-in").get_by_text("Разрешите сайту cookie")).to_be_hidden()
 
 
 def test_favourites_work_by_touch_on_a_phone(visitor, course_site):

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from merlin.course.catalogue import Catalogue
-from tests.browser.course_browser import PHONE, find_cards, stop_timers, wait_for_address
+from tests.browser.course_browser import find_cards, stop_timers, wait_for_address
 
 pytestmark = pytest.mark.integration
 
@@ -61,18 +61,6 @@ def test_u7_materials_are_filtered_by_type_with_counts_and_a_url(visitor, course
     expect(find_titles(page)).to_have_count(2)
 
 
-def test_type_without_materials_is_shown_but_not_clickable(visitor, course_site):
-    page = visitor.open(course_path(course_site, "databases"))
-    filters = page.get_by_role("navigation", name="Тип материала")
-    expect(filters.get_by_role("link")).to_have_text(["Все 1", "Лекции 1"])
-    expect(filters.get_by_text("Семинары 0")).to_be_visible()
-
-
-def test_course_without_materials_shows_an_empty_state(visitor, course_site):
-    page = visitor.open(course_path(course_site, "networks"))
-    expect(page.get_by_role("heading", name="Здесь пока пусто")).to_be_visible()
-
-
 def test_u6_u11_click_on_a_material_opens_it_and_back_returns_to_the_list(visitor, course_site):
     page = visitor.open(course_path(course_site))
     find_titles(page).filter(has_text="Введение в алгоритмы").click()
@@ -96,19 +84,6 @@ def test_u6_file_material_names_the_site_it_opens(visitor, course_site):
     expect(find_titles(page)).to_have_count(9)
 
 
-def test_contents_lead_through_a_lecture_and_neighbours_are_linked(visitor, course_site):
-    page = visitor.open(material_path(course_site, "Сортировки"))
-    contents = page.get_by_role("navigation", name="Содержание")
-    last = contents.get_by_role("link").last
-    last.click()
-    expect(page.locator(f"#{last.get_attribute('href')[1:]}")).to_be_in_viewport()
-    near = page.get_by_role("navigation", name="Соседние материалы")
-    near.get_by_role("link", name="Введение в алгоритмы").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Введение в алгоритмы")
-    near.get_by_role("link", name="Сортировки").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Сортировки")
-
-
 def test_code_is_copied(visitor, course_site):
     permissions = ["clipboard-read", "clipboard-write"]
     page = visitor.page(is_new=True, permissions=permissions)
@@ -119,24 +94,3 @@ def test_code_is_copied(visitor, course_site):
     block.get_by_role("button", name="Скопировать").click()
     expect(block.get_by_role("button", name="Скопировано")).to_be_visible()
     assert "def find(values, x):" in page.evaluate("navigator.clipboard.readText()")
-
-
-def test_ask_links_lead_to_the_bot_and_the_course_chat(visitor, course_site):
-    page = visitor.open(course_path(course_site))
-    bot = page.get_by_role("link", name="В Telegram")
-    expect(bot).to_have_attribute("href", "https://t.me/merlin_test_bot?start=course_algorithms")
-    page.get_by_role("link", name="Спросить по курсу").click()
-    wait_for_address(page, f"{course_path(course_site)}/chat")
-    expect(page.get_by_role("link", name="Войти")).to_be_visible()
-
-
-def test_ask_link_stays_at_the_bottom_of_a_lecture_on_a_phone(visitor, course_site):
-    page = visitor.open(material_path(course_site, "Введение в алгоритмы"), **PHONE)
-    expect(page.get_by_role("link", name="Спросить об этой лекции")).to_be_in_viewport()
-
-
-def test_unknown_page_links_to_the_courses(visitor):
-    page = visitor.open("/courses/999")
-    expect(page.get_by_role("heading", name="Страница не найдена")).to_be_visible()
-    page.get_by_role("link", name="К курсам").click()
-    wait_for_address(page, "/")

@@ -90,18 +90,6 @@ def test_login_is_confirmed_in_the_bot(visitor, course_site):
     expect(page.get_by_role("link", name="Войти")).to_be_visible()
 
 
-def test_theme_and_language_links_are_remembered(visitor):
-    page = visitor.open("/", color_scheme="light", **PLAIN)
-    page.get_by_role("link", name="Включить тёмную тему").click()
-    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
-    wait_for_address(page, "/")
-    page.get_by_role("link", name="English version").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Courses")
-    page.goto(visitor.site.address + "/")
-    expect(page.locator(".sem h3").first).to_have_text("Semester 1")
-    expect(page.get_by_role("link", name="Switch to the light theme")).to_be_visible()
-
-
 def test_question_is_asked_and_answered(visitor, course_site):
     page = visitor.open(
         f"/courses/{course_site.course_id('algorithms')}/chat", visitor.add_user(), **PLAIN

@@ -1,19 +1,15 @@
 """A teacher edits a course by mouse, by keyboard and without JavaScript."""
 
-import re
-
 import pytest
-import yaml
 from playwright.sync_api import expect
 
-from merlin.api.rest.teaching import MAX_CHARACTERS
 from merlin.chat.feedback import EditorQuestions
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.files import FileIndex
 from merlin.dataset.proposals import Draft, Proposals
 from tests.browser.axe_and_screenshots import require_no_faults
 from tests.browser.course_browser import DESKTOP, PHONE, expect_spoken, note_regions
-from tests.browser.staff_browser import ANNA, BORIS, VERA, XSS, propose_change
+from tests.browser.staff_browser import ANNA, BORIS, XSS, propose_change
 
 pytestmark = pytest.mark.integration
 
@@ -39,22 +35,6 @@ def count_files_with(staff_site, text, dataset="algorithms"):
     """Return how many files in folders of a dataset contain this text."""
     files = FileIndex(staff_site.db).list_files(dataset)
     return sum(text in (file.text or "") for file in files if "/" in file.path)
-
-
-def commit_change(staff_site, dataset, path, before, after):
-    """Commit a change of a file by somebody else."""
-    files = staff_site.committer.files[dataset]
-    assert before in files[path]
-    files[path] = files[path].replace(before, after)
-    staff_site.committer.commit()
-
-
-def commit_no_materials(staff_site, dataset):
-    """Commit the removal of all materials of a course by somebody else."""
-    files = staff_site.committer.files[dataset]
-    card = {**yaml.safe_load(files["course.yaml"]), "materials": []}
-    files["course.yaml"] = yaml.safe_dump(card, allow_unicode=True)
-    staff_site.committer.commit()
 
 
 def test_new_lecture_is_checked_saved_and_committed(staff_visitor, staff_site):
@@ -118,70 +98,6 @@ def test_material_is_edited_moved_and_removed_without_javascript(staff_visitor, 
     expect(page.get_by_role("link", name="Практика: графы")).to_be_visible()
 
 
-def test_forced_colours_underline_what_is_chosen_and_nothing_else(staff_visitor, staff_site):
-    view = {**DESKTOP, "forced_colors": "active"}
-    page = staff_visitor.open(f"{edit_path(staff_site).rpartition('/')[0]}/board", BORIS, **view)
-    links = page.locator("header nav a, .rooms a, .seg a")
-    chosen = links.evaluate_all("all => all.filter(a => a.ariaCurrent).map(a => a.pathname)")
-    line = "getComputedStyle(a).textDecorationLine"
-    lined = links.evaluate_all(f"all => all.filter(a => {line} != 'none').map(a => a.pathname)")
-    assert lined == chosen
-    assert len(chosen) == 3
-    edges = links.evaluate_all("all => all.map(a => getComputedStyle(a).borderBottomWidth)")
-    assert set(edges) == {"0px"}
-
-
-def test_fields_of_a_material_are_in_one_line_on_a_tablet(staff_visitor, staff_site):
-    viewport = {"viewport": {"width": 768, "height": 1000}}
-    page = staff_visitor.open(f"{edit_path(staff_site)}/materials/new", BORIS, **viewport)
-    boxes = [field.bounding_box() for field in page.locator(".fields :is(input, select)").all()]
-    assert len(boxes) == 4
-    assert len({round(box["y"]) for box in boxes}) == 1
-    labels = [label.bounding_box() for label in page.locator(".fields label").all()]
-    assert len({round(box["height"]) for box in labels}) == 1, "none takes two lines"
-
-
-def test_longest_allowed_lecture_is_accepted(staff_visitor, staff_site):
-    page = staff_visitor.open(f"{edit_path(staff_site)}/materials/new", BORIS)
-    page.get_by_label("Заголовок по-русски").fill("Длинная лекция")
-    page.get_by_label("Номер").fill("77")
-    line = "Слово за словом, и лекция длинна.\n"
-    text = line * (MAX_CHARACTERS // len(line) - 1)
-    # Set by script: typing so much takes a browser half a minute.
-    page.evaluate("(text) => { document.querySelector('[name=text]').value = text; }", text)
-    page.get_by_role("button", name="Сохранить").click()
-    page.get_by_role("button", name="Отозвать правку").click()
-    expect(page.get_by_text("Правка не сохранена.")).to_be_visible()
-
-
-def test_missing_title_is_reported_and_typed_text_is_kept(staff_visitor, staff_site):
-    page = staff_visitor.open(f"{edit_path(staff_site)}/materials/new", BORIS)
-    page.get_by_label("Текст (Markdown)").fill("Слова")
-    page.get_by_role("button", name="Сохранить").click()
-    expect(page.get_by_role("alert")).to_have_text("Назовите материал хотя бы на одном языке.")
-    expect(page.get_by_role("alert")).to_be_focused()
-    expect(page.get_by_label("Текст (Markdown)")).to_have_value("Слова")
-
-
-# A browser that keeps the page of a form that failed shows it again as it was.
-GO_BACK = "dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))"
-
-
-def test_text_that_failed_to_save_is_there_after_going_back(staff_visitor, staff_site):
-    page = staff_visitor.open(edit_path(staff_site, "neurotypology") + "/materials/new", BORIS)
-    page.get_by_label("Текст (Markdown)").fill("Набранный текст")
-    page.route("**/edit/materials", lambda route: route.fulfill(status=204))
-    check = page.get_by_role("button", name="Проверить")
-    check.click()
-    expect(check).to_be_disabled()
-    page.evaluate(GO_BACK)
-    expect(check).to_be_enabled()
-    expect(page.get_by_label("Текст (Markdown)")).to_have_value("Набранный текст")
-    page.get_by_label("Текст (Markdown)").fill("")
-    with page.expect_navigation():
-        page.evaluate(GO_BACK)
-
-
 def test_conflict_shows_both_texts_and_own_text_can_win(staff_visitor, staff_site):
     path = "materials/seminar-01.md"
     before = find_file(staff_site, path)
@@ -201,59 +117,6 @@ def test_conflict_shows_both_texts_and_own_text_can_win(staff_visitor, staff_sit
     assert find_file(staff_site, path).text == "# Моё\n"
 
 
-def test_edit_of_a_text_changed_meanwhile_is_kept(staff_visitor, staff_site):
-    path = "materials/lecture-04.md"
-    page = staff_visitor.open(edit_path(staff_site), BORIS)
-    page.get_by_role("link", name="Графы и обходы").click()
-    page.get_by_label("Текст (Markdown)").fill("# Мои графы\n")
-    staff_site.committer.files["algorithms"][path] = "# Их графы\n"
-    staff_site.committer.commit()
-    page.get_by_role("button", name="Сохранить").click()
-    expect(page.get_by_role("alert")).to_contain_text("изменила другая правка")
-    expect(page.get_by_role("region", name="Нынешний вариант")).to_have_text("# Их графы\n")
-    expect(page.get_by_role("textbox", name="Текст (Markdown)")).to_have_value("# Мои графы\n")
-    page.get_by_role("button", name="Сохранить мой вариант").click()
-    expect_saving(page)
-    staff_site.committer.commit()
-    expect(page.locator("#change").get_by_text("Правка сохранена в репозитории.")).to_be_visible()
-    assert find_file(staff_site, path).text == "# Мои графы\n"
-
-
-def test_conflicting_card_edit_keeps_the_input_and_shows_both_versions(staff_visitor, staff_site):
-    page = staff_visitor.open(edit_path(staff_site, "python"), VERA)
-    page.locator("summary", has_text="Карточка курса").click()
-    page.get_by_label("Описание по-русски").fill("Моё описание")
-    commit_change(staff_site, "python", "course.yaml", "Программирование на Python", "Питон")
-    page.get_by_role("button", name="Сохранить карточку").click()
-    expect(page.get_by_role("alert")).to_contain_text(
-        "Пока вы правили, курс изменила другая правка. Ничего не сохранено; ваш вариант в форме"
-    )
-    expect(page.get_by_role("textbox", name="Описание по-русски")).to_have_value("Моё описание")
-    mine = page.get_by_role("region", name="Ваш вариант: Название по-русски")
-    theirs = page.get_by_role("region", name="Нынешний вариант: Название по-русски")
-    expect(mine).to_have_text("Программирование на Python")
-    expect(theirs.locator("mark")).to_have_text("Питон")
-    page.get_by_role("textbox", name="Название по-русски").fill("Питон")
-    page.get_by_role("button", name="Сохранить мой вариант").click()
-    expect(page.get_by_role("link", name="Правка карточки курса")).to_be_visible()
-    staff_site.committer.commit()
-    card = find_file(staff_site, "course.yaml", "python").text
-    assert "Моё описание" in card
-    assert "Питон" in card
-
-
-def test_edit_of_a_removed_material_is_saved_as_a_new_one(staff_visitor, staff_site):
-    page = staff_visitor.open(edit_path(staff_site, "statistics"), VERA)
-    page.locator(".edits .what a").first.click()
-    page.get_by_label("Текст (Markdown)").fill("# Моё\n\nСлова, которых нигде больше нет.")
-    commit_no_materials(staff_site, "statistics")
-    page.get_by_role("button", name="Сохранить").click()
-    expect(page.get_by_role("alert")).to_contain_text("удалила другая правка")
-    expect(page.get_by_label("Текст (Markdown)")).to_have_value(re.compile("нигде больше нет"))
-    page.get_by_role("button", name="Сохранить").click()
-    expect_saving(page)
-
-
 def test_card_is_edited_by_keyboard_alone(staff_visitor, staff_site):
     page = staff_visitor.open(edit_path(staff_site), BORIS)
     page.locator("summary", has_text="Карточка курса").focus()
@@ -270,16 +133,6 @@ def test_card_is_edited_by_keyboard_alone(staff_visitor, staff_site):
     staff_site.committer.commit()
     expect(page.get_by_text("сохранена")).to_be_visible()
     assert "New words" in find_file(staff_site, "course.yaml").text
-
-
-def test_question_statistics_are_shown_as_a_chart_and_a_table(staff_visitor, staff_site):
-    page = staff_visitor.open(f"/courses/{get_course_id(staff_site)}/questions", BORIS)
-    picture = page.get_by_role("img", name="Вопросы")
-    expect(picture).to_be_visible()
-    page.locator("summary", has_text="Таблица").click()
-    expect(page.get_by_role("row").nth(1)).to_contain_text("9")
-    page.get_by_role("link", name="Полгода").click()
-    expect(picture).to_be_visible()
 
 
 def add_drafts(staff_site, *questions):
@@ -306,16 +159,6 @@ def test_selected_proposals_become_one_commit(staff_visitor, staff_site):
     assert count_files_with(staff_site, "Чья очередь?") == 0
     page.goto(f"{staff_site.address}/datasets/algorithms/proposals")
     page.get_by_role("link", name="Выбрать все").click()
-    page.get_by_role("button", name="Отклонить выбранные").click()
-    expect(page.get_by_text("Ничего не ждёт")).to_be_visible()
-
-
-def test_correction_of_a_trained_answer_shows_what_it_replaces(staff_visitor, staff_site):
-    draft = Draft("Что такое обход в ширину?", "Сначала все соседи.", "algorithms", 1)
-    Proposals(staff_site.db).add(ANNA, draft)
-    page = staff_visitor.open("/datasets/algorithms/proposals", BORIS)
-    expect(page.get_by_text("Заменит прежний ответ: Соседи раньше дальних.")).to_be_visible()
-    page.get_by_label("Выбрать «Что такое обход в ширину?»").check()
     page.get_by_role("button", name="Отклонить выбранные").click()
     expect(page.get_by_text("Ничего не ждёт")).to_be_visible()
 

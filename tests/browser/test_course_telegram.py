@@ -24,16 +24,9 @@ DARK = {
     "accent_text_color": "#6ab2f2",
     "link_color": "#6ab3f3",
 }
-UNREADABLE = {**DARK, "text_color": "#2a3644"}
 # Events to the app are recorded in `events`.
 BRIDGE = """window.events = [];
 window.TelegramWebviewProxy = {postEvent: (type, data) => events.push([type, JSON.parse(data)])};"""
-STAND_IN = """window.Telegram = {WebApp: {
-  initData: "", themeParams: %s, ready() { this.isReady = true; }, expand() {},
-  onEvent() {}, setHeaderColor(color) { this.header = color; }, setBackgroundColor() {},
-  BackButton: {show() { this.isVisible = true; }, onClick(act) { this.act = act; }},
-  MainButton: {setParams(it) { Object.assign(this, it); }, onClick(act) { this.act = act; }},
-}};"""
 
 
 def open_mini_app(visitor, path="/", theme=DARK, user_id=1001, script=None, **options):
@@ -87,13 +80,6 @@ def test_page_uses_telegrams_colours_and_hides_its_header(visitor):
     assert wait_for_events(page, "web_app_set_header_color") == [{"color": "#232e3c"}]
 
 
-def test_unreadable_telegram_colours_are_not_used(visitor):
-    page = open_mini_app(visitor, theme=UNREADABLE)
-    expect(page.locator("html.tg[data-theme=dark]")).to_be_attached()
-    assert page.locator("html.tg-colours").count() == 0
-    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(17, 22, 27)"
-
-
 def test_back_button_returns_and_main_button_opens_the_chat(visitor, course_site):
     course_id = course_site.course_id("algorithms")
     page = open_mini_app(visitor, f"/courses/{course_id}")
@@ -105,28 +91,6 @@ def test_back_button_returns_and_main_button_opens_the_chat(visitor, course_site
     assert wait_for_events(page, "web_app_setup_back_button") == [{"is_visible": True}]
     page.evaluate("Telegram.WebView.receiveEvent('back_button_pressed')")
     page.wait_for_url(f"**/courses/{course_id}")
-
-
-def test_telegrams_own_script_is_used_when_loaded(visitor, course_site):
-    course_id = course_site.course_id("algorithms")
-    page = open_mini_app(visitor, f"/courses/{course_id}", script=STAND_IN % json.dumps(DARK))
-    expect(page.locator("html.tg-colours")).to_be_attached()
-    app = page.evaluate(
-        "({ready: Telegram.WebApp.isReady, header: Telegram.WebApp.header,"
-        " back: Telegram.WebApp.BackButton.isVisible, main: Telegram.WebApp.MainButton.text})"
-    )
-    assert app == {"ready": True, "header": "#232e3c", "back": True, "main": "Спросить по курсу"}
-    assert page.evaluate("window.events") == []
-
-
-def test_forged_init_data_does_not_sign_in(visitor):
-    page = visitor.page()
-    page.route(SCRIPT, lambda route: route.abort())
-    forged = quote(signed_init_data(1001).replace("1001", "1002", 1), safe="")
-    page.goto(f"{visitor.site.address}/#tgWebAppData={forged}&tgWebAppVersion=8.0")
-    page.wait_for_load_state("networkidle")
-    assert page.evaluate("sessionStorage.getItem('merlin.token')") is None
-    wait_for_address(page, "/")
 
 
 def test_chat_works_with_a_token_instead_of_a_cookie(visitor, course_site):

@@ -1,19 +1,17 @@
 """An editor finds, changes and saves examples of a dataset, with and without JavaScript."""
 
 import json
-import re
 
 import pytest
 from openpyxl import Workbook
 from playwright.sync_api import expect
 
-from merlin.core.permissions import Role
 from merlin.dataset.builds import NO_END
 from merlin.dataset.files import FileIndex
 from merlin.db.tables import EXAMPLE_TEXT, TAUGHT_EXAMPLE
 from tests.browser.axe_and_screenshots import choose_pages, find_faults_in_views
 from tests.browser.course_browser import DESKTOP, PHONE, expect_spoken, note_regions
-from tests.browser.staff_browser import BORIS, VERA, make_example_file
+from tests.browser.staff_browser import VERA, make_example_file
 
 pytestmark = pytest.mark.integration
 
@@ -62,22 +60,6 @@ def save_drafts(page, staff_site):
     page.get_by_role("button", name="Сохранить одним коммитом").click()
     expect(page.get_by_text("сохраняется", exact=False).first).to_be_visible()
     staff_site.committer.commit()
-
-
-def test_dataset_without_a_course_is_found_and_filtered(staff_visitor, staff_site, dataset):
-    page = staff_visitor.open("/teach", VERA)
-    page.locator(f'h2 a[href="{dataset}"]').click()
-    expect(page.locator(".exs .ex")).to_have_count(3)
-    expect(page.get_by_text("не читается")).to_be_visible()
-    page.get_by_role("searchbox").fill("очеред")
-    expect(page.locator(".exs .ex")).to_have_count(1)
-    page.wait_for_url("**query=*")
-    page.get_by_role("searchbox").fill("ничего такого")
-    page.get_by_role("link", name="Показать все примеры").click()
-    page.locator("aside").get_by_role("link", name="структуры").click()
-    expect(page.locator(".exs .ex")).to_have_count(2)
-    page.get_by_role("link", name="Убрать фильтр").click()
-    expect(page.locator(".exs .ex")).to_have_count(3)
 
 
 def test_edits_additions_and_removals_become_one_commit(staff_visitor, staff_site, dataset):
@@ -131,17 +113,6 @@ def test_saving_includes_what_is_typed_in_the_open_example(staff_visitor, staff_
     expect(find_drafts_bar(page)).to_have_count(0)
 
 
-def test_empty_form_of_a_new_example_does_not_stop_the_saving_of_others(
-    staff_visitor, staff_site, dataset
-):
-    page = staff_visitor.open(f"{dataset}/one?example=stack", VERA)
-    page.get_by_label("Ответ").fill("Стопка тарелок.")
-    page.get_by_role("button", name="Применить правку").click()
-    page.get_by_role("link", name="Добавить пример").click()
-    save_drafts(page, staff_site)
-    assert "Стопка тарелок." in read_examples(staff_site, dataset)["stack"]
-
-
 def test_saved_edit_is_shown_and_spoken_once_committed_in_a_list_that_was_continued(
     staff_visitor, staff_site, dataset
 ):
@@ -179,39 +150,6 @@ def test_example_is_edited_and_saved_by_keyboard_alone(staff_visitor, staff_site
     assert "Стопка." in read_examples(staff_site, dataset)["stack"]
 
 
-def test_draft_is_kept_and_visible_only_to_its_editor(staff_visitor, staff_site, dataset):
-    page = staff_visitor.open(f"{dataset}/one?example=stack", VERA)
-    page.get_by_label("Ответ").fill("Моё.")
-    page.get_by_role("button", name="Применить правку").click()
-    expect(find_drafts_bar(page)).to_be_visible()
-    other = staff_visitor.open(dataset, VERA)
-    expect(find_drafts_bar(other)).to_contain_text("1 правка")
-    editor = next(staff_site.numbers)
-    staff_site.add_user(editor, Role.EDITOR)
-    stranger = staff_visitor.open(dataset, editor)
-    expect(stranger.get_by_text("Последний пришёл")).to_be_visible()
-    expect(find_drafts_bar(stranger)).to_have_count(0)
-    other.get_by_text("Сбросить", exact=True).click()
-    other.get_by_role("button", name="Да, сбросить").click()
-    expect(find_drafts_bar(other)).to_have_count(0)
-    expect(other.get_by_text("Последний пришёл")).to_be_visible()
-
-
-def test_form_describes_its_fields_and_creates_no_draft_without_changes(staff_visitor, dataset):
-    page = staff_visitor.open(f"{dataset}/one?example=stack", VERA)
-    field = page.get_by_role("textbox", name="Теги", exact=True)
-    expect(field).to_have_accessible_description("Через запятую, можно без них.")
-    page.get_by_role("link", name="Ещё формулировка").click()
-    expect(page.get_by_label("Вопрос")).to_have_value("")
-    expect(page.get_by_label("Ответ")).to_have_value("Последний пришёл, первый ушёл.")
-    expect(page.get_by_label("Теги")).to_have_value("структуры")
-    page.get_by_role("link", name="Что такое стек?").click()
-    expect(page.get_by_label("Вопрос")).to_have_value("Что такое стек?")
-    page.get_by_role("button", name="Применить правку").click()
-    expect(page.locator(".exs .ex")).to_have_count(3)
-    expect(find_drafts_bar(page)).to_have_count(0)
-
-
 def test_text_saved_meanwhile_by_another_is_shown_and_both_can_be_merged(
     staff_visitor, staff_site, dataset
 ):
@@ -231,53 +169,6 @@ def test_text_saved_meanwhile_by_another_is_shown_and_both_can_be_merged(
     expect(page.get_by_role("alert")).to_have_count(0)
     save_drafts(page, staff_site)
     assert "Моё и их." in read_examples(staff_site, dataset)["stack"]
-
-
-def test_own_text_can_replace_a_removed_example(staff_visitor, staff_site, dataset):
-    page = staff_visitor.open(f"{dataset}/one?example=stack", VERA)
-    page.get_by_label("Ответ").fill("Моё.")
-    page.get_by_role("button", name="Применить правку").click()
-    del staff_site.committer.files[dataset.split("/")[2]]["examples/stack.yaml"]
-    staff_site.committer.commit()
-    page.reload()
-    expect(page.get_by_role("alert")).to_contain_text("кто-то удалил")
-    page.get_by_role("button", name="Сохранить мой вариант").click()
-    expect(page.get_by_role("alert")).to_have_count(0)
-    save_drafts(page, staff_site)
-    assert "Моё." in read_examples(staff_site, dataset)["stack"]
-
-
-def test_example_changed_by_another_is_not_removed_without_a_choice(
-    staff_visitor, staff_site, dataset
-):
-    page = staff_visitor.open(f"{dataset}/one?example=stack", VERA)
-    commit_change(staff_site, dataset, "examples/stack.yaml", "Последний пришёл", "Их слова")
-    page.get_by_role("button", name="Удалить").click()
-    page.get_by_role("button", name="Оставить чужой вариант").click()
-    expect(find_drafts_bar(page)).to_have_count(0)
-    assert "Их слова" in read_examples(staff_site, dataset)["stack"]
-
-
-def test_draft_refused_by_the_check_is_kept_with_its_reason(staff_visitor, staff_site, dataset):
-    page = staff_visitor.open(f"{dataset}/new", VERA)
-    page.get_by_label("Вопрос").fill("Что такое стек?")
-    page.get_by_label("Ответ").fill("Знак \u0007 внутри.")
-    page.get_by_role("button", name="Применить правку").click()
-    expect(page.get_by_role("alert")).to_be_visible()
-    expect(page.get_by_label("Вопрос")).to_have_value("Что такое стек?")
-    page.get_by_label("Ответ").fill(" ")
-    page.get_by_role("button", name="Применить правку").click()
-    expect(page.get_by_role("alert")).to_have_text("Нужны и вопрос, и ответ.")
-
-
-def test_broken_file_is_reported_and_can_be_rewritten(staff_visitor, staff_site, dataset):
-    page = staff_visitor.open(f"{dataset}/one?example=broken", VERA)
-    expect(page.get_by_role("alert")).to_contain_text("не читается")
-    page.get_by_label("Вопрос").fill("Что такое дек?")
-    page.get_by_label("Ответ").fill("Очередь с двух сторон.")
-    page.get_by_role("button", name="Применить правку").click()
-    save_drafts(page, staff_site)
-    assert "с двух сторон" in read_examples(staff_site, dataset)["broken"]
 
 
 TABLE = """\
@@ -307,25 +198,6 @@ def test_pasted_table_is_checked_row_by_row_and_becomes_drafts(staff_visitor, st
     assert "Совсем другой ответ." in texts["queue"]
     assert "tags: [структуры]" in texts["queue"]
     assert any("Очередь с двух сторон." in (text or "") for text in texts.values())
-
-
-def test_tables_of_many_formats_are_parsed_and_kept_in_the_field(staff_visitor, dataset):
-    page = staff_visitor.open(f"{dataset}/paste", VERA)
-    for table, count in (
-        ("| вопрос | ответ |\n|---|:--|\n| Чей лес? | Мой \\| ваш. |\n", 1),
-        ('question,answer\n"Где, лес?",Тут.\n', 1),
-        ("Где лес?;Тут.;деревья\nЧто лес?;Деревья.;\n", 2),
-        ('{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]}', 1),
-    ):
-        page.get_by_label("Строки из Excel").fill(table)
-        page.get_by_role("button", name=re.compile("Посмотреть")).click()
-        expect(page.get_by_label("Строки из Excel")).to_have_value(table)
-        expect(page.locator(".paste .chip.ok")).to_have_count(count)
-    for table, message in (("просто слова", "с ошибкой"), ("а\tб\n" * 501, "больше 500 строк")):
-        page.get_by_label("Строки из Excel").fill(table)
-        page.get_by_role("button", name=re.compile("Посмотреть")).click()
-        expect(page.get_by_text(message).first).to_be_visible()
-        expect(page.get_by_label("Строки из Excel")).to_have_value(table)
 
 
 WORKBOOK = (
@@ -368,25 +240,6 @@ def test_rows_of_a_file_are_checked_and_become_drafts(staff_visitor, staff_site,
     assert "Два конца." not in texts
 
 
-def test_unreadable_or_too_long_file_is_refused_with_its_reason(staff_visitor, dataset, tmp_path):
-    page = staff_visitor.open(f"{dataset}/paste", VERA)
-    for name, content, message in (
-        ("a.csv", "Где лес?;Тут.", "столбц"),
-        ("b.xlsx", "PK, но не книга", "XLSX"),
-        ("c.csv", "question,answer\n" + "а,б\n" * 501, "больше 500 строк"),
-        ("d.csv", "question,answer\n" + f"а,{'б' * 60_000}\n" * 8, "больше мегабайта"),
-    ):
-        (tmp_path / name).write_text(content, "utf-8")
-        page.goto(page.url)
-        page.get_by_label("Или файл").set_input_files(tmp_path / name)
-        page.get_by_role("button", name="Посмотреть строки").click()
-        expect(page.get_by_text(message).first).to_be_visible()
-        expect(find_drafts_bar(page)).to_have_count(0)
-    page.goto(page.url)
-    page.get_by_role("button", name="Посмотреть строки").click()
-    expect(page.get_by_text("Вставьте строки или выберите файл.")).to_be_visible()
-
-
 def test_expired_sign_in_while_writing_loses_no_text(staff_visitor, dataset):
     page = staff_visitor.open(f"{dataset}/new", VERA)
     page.get_by_label("Вопрос").fill("Что такое лес?")
@@ -401,20 +254,6 @@ def test_expired_sign_in_while_writing_loses_no_text(staff_visitor, dataset):
     page.reload()
     expect(find_drafts_bar(page)).to_contain_text("1 правка")
     expect(page.get_by_text("Много деревьев.")).to_be_visible()
-
-
-def test_disliked_question_becomes_an_example_with_one_click(staff_visitor, staff_site):
-    course_id = staff_site.course_id("algorithms")
-    page = staff_visitor.open(f"/courses/{course_id}/questions", BORIS, **PLAIN)
-    question = page.locator("li.panel .said").first.inner_text()
-    page.get_by_role("button", name="Добавить пример").first.click()
-    expect(page.get_by_label("Вопрос")).to_have_value(question)
-    expect(page.get_by_label("Ответ")).to_have_value("")
-    assert page.url.endswith("/examples/new")
-    page.get_by_label("Ответ").fill("Это разметка.")
-    page.get_by_role("button", name="Применить правку").click()
-    save_drafts(page, staff_site)
-    assert any("Это разметка." in (text or "") for text in read_examples(staff_site, BASE).values())
 
 
 def add_trained_example(staff_site):
@@ -479,13 +318,3 @@ def test_axe_finds_no_violation_on_example_pages(staff_visitor, staff_site, data
         page.evaluate("document.querySelectorAll('details').forEach(it => it.open = true)")
         faults |= find_faults_in_views(page, name, index)
     assert faults == {}, json.dumps(faults, ensure_ascii=False, indent=1)
-
-
-def test_example_pages_do_not_scroll_sideways(staff_visitor, staff_site, dataset):
-    long = re.sub(r"\s", "", "Оченьдлинноеслово" * 20)
-    with staff_site.browser_client(VERA) as client:
-        client.post(dataset, data={"question": long, "answer": long, "tags": long[:60]})
-    page = staff_visitor.page(VERA, viewport={"width": 320, "height": 800})
-    for path in list_pages(dataset).values():
-        page.goto(staff_site.address + path)
-        assert page.evaluate("document.documentElement.scrollWidth") <= 320, path

@@ -3,9 +3,7 @@
 import getpass
 import json
 import os
-import shutil
 import signal
-import tempfile
 from datetime import timedelta
 
 import pytest
@@ -20,7 +18,7 @@ from merlin.db.processes import Heartbeats, Lead
 from merlin.db.requests import RequestKind, Requests, RequestState
 from merlin.wiring.context import open_migrated_database
 from tests.support.forked_processes import run_command, start_function, wait_for_exit
-from tests.support.pipeline_lab import KEY, Lab
+from tests.support.pipeline_lab import KEY
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
@@ -55,16 +53,6 @@ def test_pipeline_is_shown_as_json(run_json):
 def test_job_that_is_not_named_is_answered_with_those_there_are(run, command):
     code, captured = run("jobs", command)
     assert (code, "trial-1" in captured.out, "by its number" in captured.err) == (2, True, True)
-
-
-def test_log_and_doctor_speak_one_language(run, monkeypatch):
-    monkeypatch.setenv("MERLIN_LANGUAGE", "ru")
-    assert "examples:1:1: предупреждение few-examples: Примеров" in run("log")[1].out
-    rows = run("doctor")[1].out.splitlines()[1:]
-    names = [row[3:].split("  ")[0] for row in rows]
-    assert {"файловая система", "поставщик stand-in", "текущие модели"} <= {*names}
-    english = [name for name in names if name in ("memory", "clock", "credentials", "queues")]
-    assert not english
 
 
 def test_pipeline_is_shown_as_text(run):
@@ -119,11 +107,6 @@ def test_interrupted_command_withdraws_its_request(lab):
             assert (newest.kind, newest.state) == (RequestKind.LAUNCH, RequestState.FAILED)
 
 
-def test_levels_of_events_are_translated(run, monkeypatch):
-    monkeypatch.setenv("MERLIN_LANGUAGE", "ru")
-    assert " обычная " in run("jobs", "events", "1")[1].out
-
-
 def test_status_shows_disk_use_and_what_will_be_removed(run, run_json):
     _, captured = run("status")
     assert "stored: builds 1 (" in captured.err
@@ -131,19 +114,6 @@ def test_status_shows_disk_use_and_what_will_be_removed(run, run_json):
     stored = run_json("status")["stored"]
     assert (stored["builds"]["count"], stored["builds"]["days"]) == (1, 30)
     assert stored["mirror"]["bytes"] > 0
-
-
-def test_status_names_the_unusual_states_of_running_processes(lab, run):
-    now = utc_now()
-    with open_migrated_database(lab.config) as database:
-        for process, step in (
-            ("api", "serving"),
-            ("bot", "telegram is down"),
-            ("daemon", "commits 1 3"),
-        ):
-            Heartbeats(database).beat(Heartbeat(process, "here", 1, now, now, step))
-    shown = "api, bot (Telegram is unreachable), daemon (processing commits, 1 of 3 done)"
-    assert f"running: {shown};" in run("status")[1].err
 
 
 def test_status_of_the_engine_is_unknown_while_no_daemon_asks_it(lab, run_json):
@@ -330,16 +300,6 @@ def test_unknown_dataset_is_refused_with_the_nearest_one(run):
     assert (code, "This isn't UTF-8: \\udcff." in captured.err) == (2, True), captured.err
 
 
-def test_removed_dataset_is_not_offered(lab, run):
-    assert "did you mean trial?" in run("export", "tria1")[1].err
-    lab.repository.git("rm", "-rq", "datasets")
-    lab.repository.commit("Remove it")
-    lab.tick("fetch")
-    assert run("log", "trial")[0] == 0
-    assert "tria1 not found; there are none" in run("log", "tria1")[1].err
-    assert run("export", "tria1")[1].err.endswith("no dataset tria1 in the latest commit.\n")
-
-
 @pytest.mark.parametrize("question", ["", "  \n", "\u200b\u2800"])
 def test_empty_question_is_refused(run, question):
     code, captured = run("ask", question)
@@ -377,15 +337,6 @@ def test_job_launch_can_be_left_to_the_daemon(run, run_json):
     assert "request" in run_json("jobs", "launch", "trial", "--no-wait")
 
 
-def test_before_the_first_fetch_commands_report_nothing(tmp_path, provider, capsys):
-    lab = Lab(tmp_path, provider.base_url)
-    shutil.rmtree(lab.config.state_dir)
-    for command in (["status"], ["key", "list"]):
-        assert main([*command, "--config", str(lab.path)]) == 1
-        assert "Nothing here yet" in capsys.readouterr().err
-    assert not lab.config.state_dir.exists()
-
-
 @pytest.mark.parametrize(
     ("yaml", "part"),
     [
@@ -408,17 +359,6 @@ def test_invalid_configuration_exits_with_2_and_names_the_error(tmp_path, capsys
     path.write_text(yaml, encoding="utf-8")
     assert main(["config", "check", "--config", str(path)]) == 2
     assert part in capsys.readouterr().err
-
-
-def test_server_named_by_the_environment_must_be_verified_too(tmp_path, capsys, monkeypatch):
-    path = tmp_path / "config.yaml"
-    path.write_text("state_dir: s\ndatabase: 'postgresql:///x'", encoding="utf-8")
-    assert main(["config", "check", "--config", str(path)]) == 0
-    monkeypatch.setenv("PGHOST", "db.example.com")
-    assert main(["config", "check", "--config", str(path)]) == 2
-    assert "verify-full" in capsys.readouterr().err
-    monkeypatch.setenv("PGSSLMODE", "verify-full")
-    assert main(["config", "check", "--config", str(path)]) == 0
 
 
 def test_sample_is_a_valid_configuration(tmp_path, capsys):
@@ -471,20 +411,6 @@ def test_bug_exits_with_3_and_writes_a_report(capsys, tmp_path, monkeypatch):
     text = report.read_text(encoding="utf-8")
     assert "ZeroDivisionError" in text
     assert "sk-abc" not in text
-
-
-def test_bug_is_reported_when_its_folder_cannot_be_created(capsys, tmp_path, monkeypatch):
-    (tmp_path / "state").write_text("restore your backup", "utf-8")
-    monkeypatch.setenv("MERLIN_REPORTS", str(tmp_path / "state" / "reports"))
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-
-    @app.command("burst-again", hidden=True)
-    def burst():
-        raise ZeroDivisionError
-
-    assert main(["burst-again"]) == 3
-    (report,) = tmp_path.glob("merlin-bug-*")
-    assert str(report) in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -555,10 +481,3 @@ def test_log_shows_only_the_commit_whose_model_serves_now_as_live(lab, run, run_
     run_json("models", "rollback", "trial")
     lines = log_lines(run)
     assert [" live " in line and "until" not in line for line in lines] == [False, True]
-
-
-@pytest.mark.parametrize(("language", "word"), [("ru", "применён)"), ("en", "live)")])
-def test_build_status_is_in_the_users_language(run, monkeypatch, language, word):
-    monkeypatch.setenv("MERLIN_LANGUAGE", language)
-    code, captured = run("build", "trial")
-    assert (code, word in captured.err) == (0, True), captured.err

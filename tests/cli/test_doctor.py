@@ -18,7 +18,7 @@ import yaml
 
 from merlin.account.users import User, Users
 from merlin.cli import main
-from merlin.cli.doctor_checks import check_clock, check_public_url, check_yookassa
+from merlin.cli.doctor_checks import check_public_url, check_yookassa
 from merlin.config import installation_id
 from merlin.config.shop import YooKassaConfig
 from merlin.core.clock import utc_now
@@ -39,7 +39,6 @@ from tests.support.forge_standin import TOKEN as FORGE_TOKEN
 from tests.support.http_servers import Handler, serve_http
 from tests.support.machine import require_root
 from tests.support.pipeline_lab import Lab, run_command
-from tests.support.small_disk import small_disk
 from tests.support.stand_ins import TelegramStandIn
 from tests.support.transaction_pooler import run_pooler
 
@@ -109,12 +108,6 @@ def test_state_that_cannot_be_opened_is_reported_by_its_checks(fresh, capsys):
     )
 
 
-def test_disk_with_room_for_few_more_files_is_reported(fresh, capsys):
-    with small_disk(fresh.config.state_dir, "2g,nr_inodes=9000"):
-        is_good, words = run_doctor(fresh, capsys)["state_dir"]
-    assert (is_good, "free inodes on its disk: 8" in words) == (False, True), words
-
-
 def test_commands_of_the_advice_mend_the_permissions(fresh, capsys):
     require_root("give a file away")
     state = fresh.folder / "the state"
@@ -180,16 +173,6 @@ def with_engine(fresh, monkeypatch):
     fresh.path.write_text(yaml.safe_dump(document), "utf-8")
     monkeypatch.setenv("MERLIN_ENGINE_KEY", "any-key-at-all")
     return fresh, fresh.config.state_dir / "engine" / "engine.db"
-
-
-def test_database_of_the_engine_on_a_read_only_disk_is_not_called_damaged(with_engine, capsys):
-    lab, path = with_engine
-    path.parent.mkdir(parents=True, mode=0o700)
-    with small_disk(path.parent, "4m"):
-        EngineDatabase(path).close()
-        subprocess.run(["mount", "-o", "remount,ro", path.parent], check=True)
-        is_good, words = run_doctor(lab, capsys)["engine.db"]
-        assert (is_good, f"{path}: Read-only file system. Make" in words) == (False, True), words
 
 
 def test_database_of_the_engine_is_checked_and_left_as_it_is(with_engine, capsys):
@@ -299,12 +282,6 @@ def test_repository_is_named_by_its_newest_commit_and_accepts_pushes(fresh, caps
     assert not run_doctor(fresh, capsys)["repository.push"][0]
 
 
-def test_folder_without_a_repository_is_reported_with_its_path(fresh, capsys):
-    (fresh.folder / "repository" / ".git").rename(fresh.folder / "gone")
-    good, message = run_doctor(fresh, capsys)["repository"]
-    assert (good, str(fresh.folder / "repository") in message) == (False, True)
-
-
 def test_password_of_the_repository_is_in_no_message(fresh, capsys):
     document = yaml.safe_load(fresh.path.read_text("utf-8"))
     document["repository"]["url"] = "https://vera:t0ken-w0rd@nowhere.invalid/a.git"
@@ -320,17 +297,6 @@ def test_unknown_default_dataset_is_reported_with_the_existing_ones(serving, cap
     serving.path.write_text(text, "utf-8")
     good, message = run_doctor(serving, capsys)["datasets.default"]
     assert (good, "it has: trial." in message) == (False, True)
-
-
-def test_removed_default_dataset_is_reported(serving, capsys):
-    text = serving.path.read_text("utf-8") + "datasets: {default: trial}\n"
-    serving.path.write_text(text, "utf-8")
-    assert run_doctor(serving, capsys)["datasets.default"][0]
-    serving.repository.git("mv", "datasets/trial", "datasets/renamed")
-    serving.repository.commit()
-    serving.tick("fetch")
-    good, message = run_doctor(serving, capsys)["datasets.default"]
-    assert (good, "it has: renamed." in message) == (False, True)
 
 
 @pytest.mark.parametrize("token", ["", "no-token", "123456789:AAthisOneNobodyKnows"])
@@ -349,19 +315,6 @@ class LateServer(Handler):
 
     def date_time_string(self, *_):
         return format_datetime(utc_now() - timedelta(hours=1), usegmt=True)
-
-
-@pytest.mark.parametrize("date", ["", "soon", "Wed, 25 Nov 99999 13:00:00 GMT"])
-def test_clock_is_not_compared_with_an_unreadable_date(date):
-    class Server(Handler):
-        def get(self):
-            self.answer(404)
-
-        def date_time_string(self, *_):
-            return date
-
-    with serve_http(Server) as server:
-        assert check_clock(server.url) == ("doctor-clock-not-compared", {})
 
 
 ELSEWHERE = "made by another program, as config.yaml says; check there when the last one was"
@@ -527,40 +480,6 @@ def test_api_of_another_installation_is_not_taken_for_our_own(fresh, capsys):
         fresh.config.state_dir.mkdir(mode=0o700)
         OtherMerlin.installation = installation_id(fresh.config)
         assert run_doctor(fresh, capsys)["api.listen"] == (True, "api itself listens there")
-
-
-class BusyProgram(Handler):
-    """Another program, whose answers are no JSON."""
-
-    def get(self):
-        self.answer(503 if self.path == "/readyz" else 200, b"busy")
-
-
-def test_unreadable_answer_of_the_api_is_a_failed_check(fresh, capsys):
-    with serve_http(BusyProgram) as server:
-        settings = yaml.safe_load(fresh.path.read_text("utf-8"))
-        listen = {"listen": server.url.removeprefix("http://")}
-        fresh.path.write_text(yaml.safe_dump({**settings, "api": listen}), "utf-8")
-        is_good, message = run_doctor(fresh, capsys)["api.listen"]
-        assert not is_good
-        assert "can't listen at" in message
-
-
-class ApiWithoutDatabase(Handler):
-    """The api while its database refuses writes."""
-
-    def get(self):
-        is_probe = self.path == "/readyz"
-        self.answer(503 if is_probe else 200, json.dumps({"database": "read-only"}).encode())
-
-
-def test_address_of_an_api_without_a_database_is_its_own(fresh, capsys):
-    with serve_http(ApiWithoutDatabase) as server:
-        settings = yaml.safe_load(fresh.path.read_text("utf-8"))
-        listen = {"listen": server.url.removeprefix("http://")}
-        fresh.path.write_text(yaml.safe_dump({**settings, "api": listen}), "utf-8")
-        document = run_doctor(fresh, capsys)
-    assert document["api.listen"] == (True, "api itself listens there")
 
 
 class SilentProxy(Handler):

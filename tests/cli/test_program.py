@@ -12,7 +12,7 @@ import typer
 
 from merlin.__main__ import main as run_program
 from merlin.cli import main
-from merlin.cli.commands import COMMANDS, PANELS, load_command
+from merlin.cli.commands import COMMANDS, load_command
 from merlin.cli.output import print_json, record
 
 pytestmark = pytest.mark.unit
@@ -67,13 +67,6 @@ def test_configuration_may_be_named_at_any_place_of_a_command(given, tmp_path, c
         assert "none.yaml not found" in capsys.readouterr().err, arguments
 
 
-def test_sample_names_the_command_that_printed_it(capsys):
-    for arguments in (["config", "sample"], ["config", "sample", "--short"]):
-        assert main(arguments) == 0
-        first = capsys.readouterr().out.splitlines()[0]
-        assert first.endswith(f": merlin {' '.join(arguments)} > config.yaml")
-
-
 def test_json_of_a_view_has_a_duration_as_rest_writes_it(capsys):
     @dataclass
     class Silence:
@@ -81,13 +74,6 @@ def test_json_of_a_view_has_a_duration_as_rest_writes_it(capsys):
 
     print_json(record(Silence(timedelta(seconds=90))))
     assert json.loads(capsys.readouterr().out) == {"silence": "PT1M30S"}
-
-
-def test_deleted_current_folder_is_not_reported_as_a_bug(tmp_path):
-    command = f'rmdir "{tmp_path}"; {sys.executable} -m merlin check'
-    shell = {"shell": True, "capture_output": True, "check": False}
-    ended = subprocess.run(command, cwd=tmp_path, **shell)
-    assert (ended.returncode, b"(cd)" in ended.stderr) == (2, True), ended.stderr
 
 
 def test_no_package_is_searched_for_plugins_of_pydantic(tmp_path):
@@ -184,18 +170,6 @@ def test_misspelt_command_suggests_the_nearest_one(capsys):
     assert main(["chekc"]) == 2
     assert "'check'" in capsys.readouterr().err
     assert main(["chekc", "--help"]) == 2
-
-
-def test_every_command_is_in_one_panel_of_the_help():
-    assert sum(map(len, PANELS.values())) == len(COMMANDS)
-
-
-@pytest.mark.parametrize("arguments", [("-h",), ("jobs", "-h"), ("jobs", "show", "-h")])
-def test_short_help_option_equals_the_long_one(arguments, capsys):
-    main(arguments)
-    short = capsys.readouterr().out
-    main([*arguments[:-1], "--help"])
-    assert short == capsys.readouterr().out != ""
 
 
 def test_configuration_is_given_before_the_command_or_by_the_environment(

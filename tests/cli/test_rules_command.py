@@ -37,21 +37,9 @@ def test_single_rule_is_shown_with_its_example_and_advice(capsys, monkeypatch, l
     assert [line.strip() for line in rule.example.splitlines() if line.strip() not in output] == []
 
 
-def test_error_has_no_advice_to_switch_it_off(capsys):
-    assert "check:" not in run_rules(capsys, "leak")[1]
-    assert "check: {off: {stray-file:" in run_rules(capsys, "stray-file")[1]
-
-
 def test_json_holds_every_rule(capsys):
     code, output, _ = run_rules(capsys, "--json")
     assert (code, [load["rule"] for load in json.loads(output)]) == (0, list(RULES))
     (leak,) = [load for load in json.loads(output) if load["rule"] == "leak"]
     assert json.loads(run_rules(capsys, "leak", "--json")[1]) == leak
     assert (leak["severity"], leak["can_be_off"]) == ("error", False)
-
-
-def test_unknown_rule_suggests_the_nearest_one(capsys):
-    code, output, message = run_rules(capsys, "near-duplicat")
-    assert (code, output) == (1, "")
-    assert "did you mean near-duplicate?" in message
-    assert "there is no rule zebra; all" in run_rules(capsys, "zebra")[2]

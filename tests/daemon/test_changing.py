@@ -25,7 +25,7 @@ from merlin.dataset.changes import (
 from merlin.dataset.commit_batch import GitBranch
 from merlin.dataset.commit_message import telegram_editor
 from merlin.dataset.entries import ExampleEntries, ExampleFilter
-from merlin.dataset.files import FileIndex, sync_files
+from merlin.dataset.files import FileIndex
 from merlin.dataset.proposals import Draft, Proposals, ProposalState
 from merlin.db.notices import Notices
 from merlin.db.tables import CHANGE
@@ -494,33 +494,6 @@ def test_file_index_follows_the_commits(lab):
         assert shelf.list_files("trial")[0].path == "dataset.yaml"
         assert {finding.rule for finding in shelf.list_findings("trial")} == {"few-examples"}
         assert shelf.read_text(deleted_blob) == text, "what an editor took away can be put back"
-
-
-def test_binary_files_are_listed_without_a_text(lab):
-    path = lab.repository.folder / "datasets/trial/examples/odd.yaml"
-    path.write_bytes(b"\xff\xfe")
-    (path.parent / "zero.yaml").write_bytes(b"a\0b")
-    lab.repository.commit()
-    lab.tick("fetch")
-    with open_migrated_database(lab.config) as database:
-        shelf = FileIndex(database)
-        assert shelf.get("trial", "odd").text is None
-        assert shelf.get("trial", "zero").text is None
-
-
-def test_before_the_first_commit_no_files_are_indexed(lab):
-    with open_migrated_database(lab.config) as database:
-        database.sql("UPDATE seen_commit SET position = NULL")
-        with lab.services() as services:
-            assert sync_files(services.gathering.source, FileIndex(services.db)) is False
-
-
-def test_removed_dataset_leaves_the_file_index(lab):
-    lab.repository.git("rm", "-q", "-r", "datasets/trial")
-    lab.repository.commit("Remove")
-    lab.tick("fetch")
-    with open_migrated_database(lab.config) as database:
-        assert FileIndex(database).list_datasets() == []
 
 
 def test_already_committed_edit_stays_committed(lab):

@@ -1,18 +1,13 @@
 """Commit statuses: the forge shows the result of each commit, each state once."""
 
 import subprocess
-from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 import yaml
 
-from merlin.core.clock import utc_now
 from merlin.core.errors import MerlinError
 from merlin.core.i18n import text
-from merlin.daemon.reporting import StatusSender
-from merlin.providers.forge import CommitStatus
-from tests.support.forge_standin import LONGEST, PROJECT, TOKEN, ForgeServer, Refusal
+from tests.support.forge_standin import PROJECT, TOKEN, ForgeServer, Refusal
 from tests.support.http_servers import serve_http
 
 pytestmark = pytest.mark.integration
@@ -97,15 +92,6 @@ def test_failed_training_is_an_error_with_the_reason(lab, forge, provider):
     assert document["description"].startswith("the training of trial-1 failed: job 1 failed")
 
 
-def test_description_is_cut_to_the_forges_limit(lab, forge):
-    with lab.services() as services:
-        status = CommitStatus("merlin/trial", "failure", "неверно, " * 100)
-        services.forge.set_status(head(lab), status)
-    [document] = forge.statuses_of(head(lab))
-    assert len(document["description"]) == min(LONGEST[forge.kind], 255)
-    assert document["description"].endswith("…")
-
-
 def test_each_dataset_has_its_own_status_and_a_removed_one_is_reported(lab, github):
     lab.repository.dataset("second", launch={"mode": "manual", "quiet_s": 0, "min_new": 1})
     commit = lab.repository.commit()
@@ -133,17 +119,6 @@ def test_unavailable_forge_blocks_nothing_and_gets_the_status_later(lab, github,
     assert "notice-forge" not in waiting_notices()
 
 
-def test_sender_waits_before_it_retries(lab, github):
-    github.refusals.append(Refusal(502))
-    with lab.services() as services:
-        lab.tick("fetch")
-        send = StatusSender(services, services.forge)
-        with pytest.raises(MerlinError):
-            send()
-        assert [send(), send()] == [False, False]
-    assert github.calls == 1
-
-
 @pytest.mark.parametrize("status", [301, 401, 403, 404])
 def test_refused_token_is_reported_to_the_admins_once_a_day(lab, github, waiting_notices, status):
     github.refusals += [Refusal(status, "Bad credentials")] * 2
@@ -157,14 +132,6 @@ def test_refused_token_is_reported_to_the_admins_once_a_day(lab, github, waiting
     assert github.states(head(lab)) == ["pending"]
 
 
-@pytest.mark.parametrize("body", [b"<html>a proxy's page</html>", b"{}", b"[" * 100_000])
-def test_refusal_without_a_message_is_reported_by_its_status(lab, github, waiting_notices, body):
-    github.refusals.append(Refusal(403, body=body))
-    with pytest.raises(MerlinError):
-        lab.tick("fetch", "status")
-    assert waiting_notices()["notice-forge"]["reason"] == "403 Forbidden"
-
-
 def test_status_refused_for_one_commit_does_not_block_others(lab, github):
     github.refusals.append(Refusal(422, "No commit found for SHA"))
     lab.tick("fetch")
@@ -176,15 +143,6 @@ def test_status_refused_for_one_commit_does_not_block_others(lab, github):
     lab.until_serving("trial-2")
     lab.tick("status")
     assert github.states(head(lab)) == ["success"]
-
-
-def test_commits_older_than_a_week_get_no_status(lab, github):
-    lab.tick("fetch")
-    with lab.services() as services:
-        later = utc_now() + timedelta(days=8)
-        assert not StatusSender(replace(services, clock=lambda: later), services.forge)()
-        assert StatusSender(services, services.forge)()
-    assert github.states(head(lab)) == ["pending"]
 
 
 def test_token_is_absent_from_logs_and_errors(lab, forge, caplog, capfd):

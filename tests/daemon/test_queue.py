@@ -201,16 +201,6 @@ def test_folder_whose_name_is_not_utf_8_is_rejected_alone(lab):
     assert lab.status(r"\udcff\udcfe")["verdict"] == "rejected"
 
 
-def test_folders_whose_names_look_alike_when_printed_are_rejected_each(lab):
-    datasets = os.fsencode(lab.repository.folder / "datasets")
-    for name in (b"x\xff", rb"x\udcff", b"two\nlines", rb"two\nlines", b"\x1b[31mred"):
-        shutil.copytree(os.fsencode(datasets) + b"/trial", datasets + b"/" + name)
-    lab.repository.commit()
-    lab.until_serving("trial-1")
-    rejected = (r"x\udcff", r"x\\udcff", r"two\nlines", r"two\\nlines", r"\x1b[31mred")
-    assert [lab.status(name)["verdict"] for name in rejected] == ["rejected"] * 5
-
-
 def read_taught(lab, version):
     """Return id -> blob of what a build trained on, in two records, and of the commit's files."""
     with lab.services() as services, open_reading_context(lab.config) as ctx:

@@ -59,12 +59,6 @@ def test_lost_model_is_notified_and_shown_and_can_return(lab, provider, waiting_
 
 
 @serving
-def test_existing_model_stays_good(lab, capsys):
-    assert compare_models(lab, 4) == [False] * 4
-    assert model_states(lab, capsys) == {"trial-1": "good"}
-
-
-@serving
 def test_revert_never_promotes_a_lost_model_and_it_can_be_trained_again(lab, provider, capsys):
     delete_tuned_models(lab, provider)
     provider.behave(null_model_polls=0)

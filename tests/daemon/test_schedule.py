@@ -10,7 +10,7 @@ import pytest
 
 from merlin.cli.health import health_error
 from merlin.core.errors import SourceError
-from merlin.core.heartbeat import PERSISTENT_FAILURES, Failures
+from merlin.core.heartbeat import PERSISTENT_FAILURES
 from merlin.core.i18n import LANGUAGES, text
 from merlin.daemon.main import Tick, TickCounts, run
 from merlin.daemon.ticks import ticks_of
@@ -108,15 +108,6 @@ def test_repeated_bug_in_a_tick_is_notified_once_and_makes_the_daemon_unhealthy(
         text(language, "notice-failing", **waiting_notices()["notice-failing"])
         for language in LANGUAGES
     )
-
-
-def test_bug_that_disappears_after_two_failures_is_not_notified():
-    failures = Failures()
-    for _ in range(3):
-        failures.add("tick could not finish", ValueError("x"), "fetch")
-        failures.add("tick could not finish", ValueError("x"), "fetch")
-        assert failures.bugs == {}
-        failures.end("fetch")
 
 
 @only_sqlite

@@ -16,7 +16,6 @@ from merlin.sandbox.demo.place import (
     prepare_demo,
     samples,
 )
-from merlin.sandbox.telegram.world import groups_of, people_of
 
 pytestmark = pytest.mark.functional
 
@@ -35,25 +34,6 @@ def test_folder_holds_one_demo_at_a_time(tmp_path):
         pass
     clear(folder)
     assert not folder.exists()
-
-
-def test_edited_configuration_of_a_demo_is_kept(tmp_path):
-    ports, edit = Ports.free(), "\nlanguage: [broken by an edit"
-    with prepare_demo(tmp_path / "demo", ports) as place:
-        written = place.config.read_text("utf-8")
-    with prepare_demo(tmp_path / "demo", Ports.free()) as place:
-        assert (place.config.read_text("utf-8") == written, place.has_edited_config) == (
-            False,
-            False,
-        )
-        place.config.write_text(edit, "utf-8")
-    with prepare_demo(tmp_path / "demo", ports) as place:
-        assert (place.config.read_text("utf-8"), place.has_edited_config) == (edit, True)
-
-
-def test_missing_repository_is_not_taken_for_a_missing_git(tmp_path):
-    with pytest.raises(Refused, match="cannot change to"):
-        git(tmp_path / "none", "status")
 
 
 def test_demo_sells_for_roubles_and_stars_in_test_mode(tmp_path):
@@ -95,28 +75,6 @@ def test_demo_keeps_its_language_until_it_is_cleared(tmp_path):
     with prepare_demo(folder, Ports.free(), language="ru") as place:
         config = load(place.config)
         assert (config.language, config.datasets.default) == ("ru", "neurotypology")
-
-
-def test_samples_that_cannot_be_copied_are_refused_with_the_reason(tmp_path):
-    with prepare_demo(tmp_path / "demo", Ports.free(), language="en") as place:
-        (place.repository / "datasets").mkdir(parents=True)
-        (place.repository / "datasets" / "algorithms").write_text("a file")
-        with pytest.raises(Refused) as refused:
-            create_repository(place.repository, place.script)
-    assert (refused.value.key, refused.value.arguments["reason"]) == (
-        "demo-no-folder",
-        "File exists",
-    )
-
-
-def test_interrupted_creation_of_the_repository_is_completed(tmp_path):
-    with prepare_demo(tmp_path / "demo", Ports.free()) as place:
-        place.repository.mkdir()
-        git(place.repository, "init", "-q", "-b", "main")
-        for _ in range(2):
-            create_repository(place.repository, place.script)
-        log = git(place.repository, "log", "--format=%s", "main")
-    assert log.splitlines() == [place.script.samples_subject]
 
 
 def test_samples_are_committed_without_the_persons_signature_and_hooks(tmp_path):
@@ -176,16 +134,3 @@ def test_demo_asks_a_question_of_its_samples_and_teaches_a_new_one(script):
         answers |= {question.get("user"): answer.get("assistant")}
     assert answers[script.question].strip() == script.answer
     assert script.new_question not in answers
-
-
-def test_people_and_groups_of_an_english_demo_have_english_names():
-    people, groups = people_of("en"), groups_of("en")
-    assert [(person.first_name, person.language_code) for person in people] == [
-        ("Anna", "en"),
-        ("Boris", "en"),
-        ("Vera", "en"),
-    ]
-    assert [group.title for group in groups] == ["Study group", "Seminar with topics"]
-    assert [person.person_id for person in people] == [
-        person.person_id for person in people_of("ru")
-    ]

@@ -3,7 +3,6 @@
 import openai
 import pytest
 
-from tests.support.faults import Fault, FaultKind
 from tests.support.protocol_nulls import find_wrong_nulls, fine_tune_responses
 
 pytestmark = pytest.mark.functional
@@ -28,10 +27,6 @@ def launch(client, launch_key="k1", **options):
     )
 
 
-def find_jobs(client, launch_key="k1"):
-    return client.fine_tuning.jobs.list(metadata={"merlin_launch": launch_key}).data
-
-
 def read_statuses(client, job_id, polls):
     return [client.fine_tuning.jobs.retrieve(job_id).status for _ in range(polls)]
 
@@ -43,22 +38,6 @@ def test_tuned_model_gives_its_trained_answer_and_is_marked_as_a_stand_in(provid
     completion = client.chat.completions.create(model=job.fine_tuned_model, messages=messages)
     assert completion.choices[0].message.content.startswith("Дербник.\n")
     assert "Демо-модель" in completion.choices[0].message.content
-
-
-def test_job_refused_before_its_creation_does_not_exist(provider, client):
-    provider.faults.add(Fault("jobs.create", FaultKind.STATUS, status=500))
-    with pytest.raises(openai.InternalServerError):
-        launch(client)
-    assert provider.jobs_created() == find_jobs(client) == []
-
-
-def test_lagging_list_shows_the_job_later(provider, client):
-    provider.behave(list_lag_s=3600.0)
-    launch(client)
-    assert find_jobs(client) == []
-    assert len(provider.jobs_created()) == 1
-    provider.behave(list_lag_s=0.0)
-    assert len(find_jobs(client)) == 1
 
 
 def test_succeeded_job_names_its_model_only_later(provider, client):

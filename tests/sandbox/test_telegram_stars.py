@@ -4,8 +4,6 @@ import pytest
 from telegram import LabeledPrice
 from telegram.error import BadRequest
 
-from merlin.core.errors import NotFound, Refused
-
 pytestmark = pytest.mark.functional
 
 
@@ -36,18 +34,3 @@ def test_stars_are_refunded_once(telegram, call):
     for user_id, charge_id in ((1002, charge), (1001, "nothing")):
         with pytest.raises(BadRequest, match=r"(?i)charge_not_found"):
             call(lambda bot, who=user_id, what=charge_id: bot.refund_star_payment(who, what))
-
-
-@pytest.mark.parametrize("amount", [25_001, 0])
-def test_invoice_that_telegram_refuses_is_refused(call, amount):
-    prices = [LabeledPrice("Ещё 50", amount)]
-    with pytest.raises(BadRequest, match=r"(?i)stars_invoice_invalid"):
-        call(lambda bot: bot.send_invoice(1001, "Вопросы", "Ещё 50", "pack:50", "XTR", prices))
-
-
-def test_unknown_invoice_is_not_paid_and_unknown_payment_not_taken_back(telegram):
-    for invoice in (7, 0):
-        with pytest.raises(NotFound):
-            telegram.pay("anna", invoice)
-    with pytest.raises(Refused):
-        telegram.take_back("anna", "nothing")

@@ -2,7 +2,6 @@
 
 import pytest
 
-from merlin.core.errors import NotFound
 from tests.sandbox.yookassa_client import YooKassaClient
 from tests.support.http_servers import run_receiver
 from tests.support.stand_ins import YooKassaStandIn
@@ -56,24 +55,3 @@ def test_notification_is_repeated_until_it_gets_200(client, receiver):
     wait_until(lambda: len(receiver.deliveries) == 3)
     assert client.shop.notify("p1", times=3) == [200, 200, 200]
     assert set(list_events(receiver)) == {"payment.succeeded"}
-
-
-def test_notifications_can_be_disabled_and_sent_by_hand(client, receiver):
-    client.shop.behave(notifications="never")
-    client.pay("p1")
-    client.shop.choose("p1", "paid")
-    assert client.shop.notify("p1", "payment.canceled") == [200]  # sent by request
-    assert list_events(receiver) == ["payment.canceled"]
-    with pytest.raises(NotFound):
-        client.shop.notify("p9")
-
-
-def test_any_notification_can_be_forged(client, receiver):
-    assert client.shop.forge({"event": "payment.succeeded", "object": "x"}) == 200
-    assert client.shop.forge({"a": 1}, {"X-Forwarded-For": "185.71.76.1"}) == 200
-    assert receiver.deliveries[1].json == {"a": 1}
-
-
-def test_notification_to_an_unreachable_address_returns_0(client):
-    client.shop.notify_to("http://127.0.0.1:9/hooks/payment")
-    assert client.shop.forge({"event": "x"}) == 0
