@@ -4,9 +4,8 @@ Only those of private chats, whose id equals the user's: a group's session holds
 other people too.
 """
 
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -163,31 +162,6 @@ def session_as_markdown(
         if turn.answer:
             blocks += [f"**{titles.get(turn.model, turn.model) or 'Merlin'}**", turn.answer]
     return "\n\n".join(blocks) + "\n"
-
-
-def session_as_json(session: Session, turns: Sequence[TurnView]) -> str:
-    """Return the session as JSON, times as ISO 8601 in UTC, costs in millionths."""
-    values = {
-        "title": session.title,
-        "dataset": session.dataset,
-        "preset": session.preset,
-        "system": session.system,
-        "turns": [
-            {
-                "asked_at": iso(turn.asked_at),
-                "format": turn.format,
-                "question": turn.question,
-                "answer": turn.answer,
-                "provider": turn.provider,
-                "model": turn.model,
-                **asdict(turn.usage),
-                "cost_micro": turn.cost.micro if turn.cost else 0,
-                "currency": turn.cost.currency if turn.cost else "",
-            }
-            for turn in turns
-        ],
-    }
-    return json.dumps(values, ensure_ascii=False, indent=2) + "\n"
 
 
 def get_turn(ctx: Context, actor: Actor, turn_id: int) -> TurnView:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from merlin.app.ask import dataset_of, request_of_session, window_of
-from merlin.app.sessions import list_own_turns, session_as_json, session_as_markdown
+from merlin.app.sessions import list_own_turns, session_as_markdown
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers import answering
@@ -93,10 +93,7 @@ def session_card(context: BotContext) -> View:
         "\n".join(lines),
         not session.is_open and ("session-open", f"session-open:{session_id}", "primary"),
         ("session-delete", f"session-drop:{session_id}"),
-        (
-            ("session-as-text", f"session-file:{session_id}:md"),
-            ("session-as-json", f"session-file:{session_id}:json"),
-        ),
+        ("session-as-text", f"session-file:{session_id}"),
         _ALL,
     )
 
@@ -118,15 +115,10 @@ def send_file(context: BotContext) -> View:
     """Send the session as a file."""
     session = _require_session(context)
     turns = list_own_turns(context.services, session.session_id)
-    if context.arguments[1:] == ("json",):
-        kind, content = "json", session_as_json(session, turns)
-    else:
-        about = session, turns, context.translate("session-you"), context.moment
-        kind, content = "md", session_as_markdown(context.services, *about)
-    name = f"merlin-{session.session_id}.{kind}"
-    page = FormattedMessage(
-        session_title(session, context), file=Attachment(name, content.encode())
-    )
+    about = session, turns, context.translate("session-you"), context.moment
+    content = session_as_markdown(context.services, *about)
+    file = Attachment(f"merlin-{session.session_id}.md", content.encode())
+    page = FormattedMessage(session_title(session, context), file=file)
     return View(page, is_new=True)
 
 

@@ -20,7 +20,6 @@ session-open-now = This conversation is open now.
 session-open = Open
 session-delete = 🗑 Delete
 session-as-text = 📄 Save as text
-session-as-json = Save as JSON
 session-all = All conversations
 session-opened = “{ $title }” is open. Just keep writing.
 session-open-question = You stopped at this question: { $question }

@@ -22,7 +22,6 @@ session-open-now = Этот разговор сейчас открыт.
 session-open = Открыть
 session-delete = 🗑 Удалить
 session-as-text = 📄 Сохранить текстом
-session-as-json = Сохранить как JSON
 session-all = Все разговоры
 session-opened = Открыт разговор «{ $title }». Пишите дальше.
 session-open-question = Вы остановились на вопросе: { $question }
