@@ -49,7 +49,6 @@ def _find_zone(name: str) -> tzinfo | None:
 
 Clock = Callable[[], datetime]
 # Smaller steps back are ordinary clock adjustments.
-MIN_STEP_S = 1.0
 _DAY = timedelta(days=1)
 
 
@@ -85,30 +84,6 @@ def in_zone(moment: datetime, zone: tzinfo | None = None) -> datetime:
 def start_of_day(day: date, zone: tzinfo) -> datetime:
     """Return the start of a day in `zone`, in UTC."""
     return in_zone(datetime(day.year, day.month, day.day, tzinfo=zone), UTC)
-
-
-class StepWatch:
-    """Detects that the wall clock was set back, by comparing it with the monotonic clock.
-
-    After such a step, code that waits for a time of day would wait that much longer; its callers
-    treat what waits as due instead.
-    """
-
-    def __init__(self, clock: Clock = utc_now) -> None:
-        self._clock = clock
-        self._ahead_s = self._ahead()
-
-    def was_set_back(self) -> bool:
-        """Return whether the clock was set back since the last call; then it is logged."""
-        before, self._ahead_s = self._ahead_s, self._ahead()
-        step_s = before - self._ahead_s
-        if step_s > MIN_STEP_S:
-            log.warning("the clock was set back", seconds=round(step_s, 1))
-        return step_s > MIN_STEP_S
-
-    def _ahead(self) -> float:
-        """Return by how many seconds the wall clock is ahead of the monotonic one."""
-        return self._clock().timestamp() - time.monotonic()
 
 
 class Backoff:

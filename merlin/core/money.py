@@ -175,8 +175,3 @@ def cost_argument(micro: int, currency: str) -> dict[str, object]:
     """Return a cost as an argument of a text, formatted in its language."""
     values = {language: format_cost(language, micro, currency) for language in LANGUAGES}
     return {"key": "price-told", "arguments": values}
-
-
-def format_cost_plainly(micro: int, currency: str) -> str:
-    """Format a cost for readers whose language is unknown: "1.23 USD", "0.0012 USD"."""
-    return f"{micro / MICRO:.{_digits(micro)}f} {currency}"

@@ -168,16 +168,6 @@ def terms_of(alternatives: Sequence[Sequence[str]]) -> tuple[Term, ...]:
     )
 
 
-def matches_terms(text: str, terms: Sequence[Term]) -> bool:
-    """Return whether a text contains a match of every term."""
-    indexed = set(index_words(text).split())
-    return all(
-        not indexed.isdisjoint(term.stems)
-        or (term.prefix and any(token.startswith(term.prefix) for token in indexed))
-        for term in terms
-    )
-
-
 def match_query(terms: Sequence[Term]) -> str:
     """Return an FTS5 query for SQLite; terms contain only letters and digits."""
     alternatives = [" OR ".join(_alternatives(term, '"', '"*')) for term in terms]
