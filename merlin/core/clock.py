@@ -48,7 +48,6 @@ def _find_zone(name: str) -> tzinfo | None:
 
 
 Clock = Callable[[], datetime]
-# Smaller steps back are ordinary clock adjustments.
 _DAY = timedelta(days=1)
 
 
