@@ -146,11 +146,6 @@ class Losses:
         losses = read_losses(events, checkpoints)
         return cls(*([LossPoint(*pair) for pair in losses[name]] for name in ("train", "test")))
 
-    @property
-    def are_known(self) -> bool:
-        """Return whether there is any loss."""
-        return bool(self.train or self.test)
-
     def series(self) -> dict[str, list[tuple[float, float]]]:
         """Return (step, loss) pairs of "train" and "test", as charts take them."""
         parts = (("train", self.train), ("test", self.test))

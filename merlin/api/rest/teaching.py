@@ -153,8 +153,6 @@ TaughtCourses = TypedDict("TaughtCourses", {"courses": list[TaughtCourse]})
 router = operation_router(prefix="/api", tags=["teaching"])
 
 Reading = Annotated[Caller, Depends(RequiredAccess(Scope.COURSES_READ))]
-_DAYS = 28
-_MAX_DAYS = 366
 
 
 @router.get("/teacher/courses", summary="List the courses I teach")
