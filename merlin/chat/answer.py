@@ -410,7 +410,9 @@ class AnswerService:
             faults.append(_fault_of(kind, choice, refusal))
         else:
             if reply.ending is Ending.CUT:
-                self._note_failure(choice, ProviderBusy("its answer was cut off"), faults)
+                self._note_failure(
+                    choice, ProviderBusy("its answer was cut off", reason="cut"), faults
+                )
             elif reply.text or reply.ending is not Ending.STOPPED:
                 self._breaker.note_answer(choice)
             return reply
@@ -499,7 +501,7 @@ class AnswerService:
                 )
                 return _reply(answer, attempt, model_id, first_ms, Ending.CUT)
             if isinstance(error, TimeoutError):
-                raise ProviderBusy("no answer in time") from error
+                raise ProviderBusy("no answer in time", reason="slow") from error
             raise
         span.set_attribute("gen_ai.usage.input_tokens", answer.usage.input_tokens)
         span.set_attribute("gen_ai.usage.output_tokens", answer.usage.output_tokens)

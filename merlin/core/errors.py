@@ -114,13 +114,23 @@ class ModelGone(ProviderError):
 
 
 class ProviderBusy(ProviderError):
-    """The provider did not execute the request; a retry may succeed."""
+    """The provider did not execute the request; a retry may succeed.
+
+    `reason` selects Merlin's own words in the text; "other": those of the provider are shown.
+    """
 
     def __init__(
-        self, message: str, *, code: str = "", status: int = 0, retry_after_s: float | None = None
+        self,
+        message: str,
+        *,
+        code: str = "",
+        status: int = 0,
+        retry_after_s: float | None = None,
+        reason: str = "other",
     ) -> None:
         super().__init__(message, code=code, status=status)
         self.key = "error-provider-busy"
+        self.arguments = {**self.arguments, "reason": reason}
         self.retry_after_s = retry_after_s
 
 

@@ -197,16 +197,18 @@ def call_errors() -> Iterator[None]:
     try:
         yield
     except _NEVER_SENT as error:
-        raise ProviderBusy(f"the provider cannot be reached: {_error_name(error)}") from error
+        words = f"the provider cannot be reached: {_error_name(error)}"
+        raise ProviderBusy(words, reason="unreached") from error
     except (aiohttp.InvalidURL, UnicodeEncodeError) as error:
         raise ProviderError(f"the call cannot be sent: {_error_name(error)}") from error
     except TimeoutError as error:
-        raise ProviderBusy("the provider took too long") from error
+        raise ProviderBusy("the provider took too long", reason="slow") from error
     except (aiohttp.ClientError, OSError) as error:
-        raise ProviderBusy(f"the connection to the provider broke: {_error_name(error)}") from error
+        words = f"the connection to the provider broke: {_error_name(error)}"
+        raise ProviderBusy(words, reason="broken") from error
     except (InvalidResponse, UnicodeDecodeError, RecursionError) as error:
-        words = one_line(str(error))
-        raise ProviderBusy(f"the provider's answer is unreadable: {words}") from error
+        words = f"the provider's answer is unreadable: {one_line(str(error))}"
+        raise ProviderBusy(words, reason="unreadable") from error
 
 
 def _error_name(error: Exception) -> str:

@@ -136,7 +136,7 @@ class OpenAIChat:
                         counted = piece.usage is not NOT_COUNTED
                         yield replace(piece, usage=NOT_COUNTED) if counted else piece
         if not is_whole:
-            raise ProviderBusy("the answer ends in the middle")
+            raise ProviderBusy("the answer ends in the middle", reason="cut")
         if usage is not NOT_COUNTED:
             yield Answer(usage=usage)
 

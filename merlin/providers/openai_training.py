@@ -89,8 +89,8 @@ def _connection_error(cause: BaseException, unsure: type[ProviderBusy]) -> Provi
     if isinstance(cause, _NEVER_SENDABLE):
         return ProviderError(f"the call cannot be sent: {text}")
     if isinstance(cause, _NEVER_SENT):
-        return ProviderBusy(f"the provider cannot be reached: {text}")
-    return unsure(f"the connection to the provider broke: {text}")
+        return ProviderBusy(f"the provider cannot be reached: {text}", reason="unreached")
+    return unsure(f"the connection to the provider broke: {text}", reason="broken")
 
 
 class Account:

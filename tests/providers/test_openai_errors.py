@@ -151,7 +151,9 @@ def test_call_that_was_never_sent_raises_provider_busy():
         taken.bind(("127.0.0.1", 0))  # bound, not listening: refuses
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
         with closing(OpenAIProvider(url, "key")) as provider:
-            assert type(catch_error(lambda: provider.create_job(NewJob(**JOB)))) is ProviderBusy
+            error = catch_error(lambda: provider.create_job(NewJob(**JOB)))
+    assert type(error) is ProviderBusy
+    assert "нет связи" in text("ru", error.key, **error.arguments)
 
 
 @pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1", "nonsense://x", "http://127.0.0.1:x"])

@@ -1,6 +1,13 @@
 error-plain = { $message }
 error-provider = Поставщик отказал: { $message }
-error-provider-busy = Поставщик сейчас не отвечает: { $message }
+error-provider-busy = Поставщик сейчас не отвечает: { $reason ->
+        [unreached] нет связи ({ $message })
+        [broken] связь оборвалась ({ $message })
+        [slow] слишком долго нет ответа
+        [unreadable] ответ не читается ({ $message })
+        [cut] ответ оборвался
+       *[other] { $message }
+    }
 chart-train = потери на обучении
 chart-test = потери на тесте
 chart-steps = шаги
