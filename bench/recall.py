@@ -58,7 +58,7 @@ def train_recall(examples: list[list[dict[str, str]]], path: Path) -> tuple[AskF
     from merlin.engine.trainers.recall import MAX_TEXTS
     from merlin.engine.trainers.recall.encoder import digest_built_in, encode
     from merlin.engine.trainers.recall.model import load_model
-    from merlin.engine.trainers.recall.sentences import select_texts
+    from merlin.engine.trainers.recall.text import select_texts
     from merlin.engine.trainers.recall.train import collect_texts, train
 
     hyperparameters = check_hyperparameters("supervised", Hyperparameters, {})
@@ -67,7 +67,7 @@ def train_recall(examples: list[list[dict[str, str]]], path: Path) -> tuple[AskF
     ]
     started_at = time.perf_counter()
     texts = collect_texts(conversations, [])
-    encoder = None
+    encoder: Any = ("", {})
     if len(texts) <= MAX_TEXTS:
         encoder = digest_built_in(), dict(zip(texts, encode(texts), strict=True))
     steps = train(conversations, [], hyperparameters, 42, encoder)
@@ -77,8 +77,8 @@ def train_recall(examples: list[list[dict[str, str]]], path: Path) -> tuple[AskF
     model = load_model(path)
 
     def ask(question: str) -> Any:
-        messages = model.correct_spelling([Message("user", question)])
-        return model.answer(messages, encode(select_texts(messages)) if encoder else ())
+        messages = [Message("user", question)]
+        return model.answer(messages, encode(select_texts(messages)) if encoder[0] else ())
 
     return ask, seconds
 

@@ -8,8 +8,8 @@ from merlin.app.context import Context
 from merlin.dataset.commit_message import format_subject
 from merlin.dataset.example import parse_example
 from merlin.dataset.proposals import Draft, ProposalFollower, Proposals
-from merlin.engine.trainers.recall import train_and_answer
 from merlin.wiring.context import make_cipher, open_migrated_database
+from tests.engine.recall_models import train_and_ask
 from tests.support.pipeline_lab import Lab
 from tests.support.stand_ins import ProviderStandIn
 
@@ -62,7 +62,7 @@ def test_correction_replaces_the_old_example_and_withdrawing_it_restores_nothing
     assert subject == f"Replace example q3 with from-chat/{added}"
     assert format_subject(subject, "ru").endswith("» вместо q3")
     lessons = [each.messages for each in after.values() if each.split is None]
-    assert train_and_answer((lessons, [text.question])) == [new]
+    assert train_and_ask(lessons, text.question, lab.config.state_dir) == new
     lab.tick("fetch")
     with open_migrated_database(lab.config) as database:
         database.cipher = make_cipher(lab.config, database)

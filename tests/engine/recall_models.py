@@ -1,7 +1,10 @@
 """`recall` without an engine: its training and its answers, with the built-in encoder's vectors."""
 
+from merlin.core.messages import Message
+from merlin.engine.trainers.base import Epoch, Hyperparameters, check_hyperparameters
 from merlin.engine.trainers.recall.encoder import digest_built_in, encode
-from merlin.engine.trainers.recall.sentences import select_texts
+from merlin.engine.trainers.recall.model import load_model
+from merlin.engine.trainers.recall.text import select_texts
 from merlin.engine.trainers.recall.train import collect_texts, train
 
 
@@ -14,5 +17,12 @@ def train_recall(talks, test, settings, seed):
 
 def answer(model, messages):
     """Return the model's answer to the last question."""
-    messages = model.correct_spelling(messages)
     return model.answer(messages, encode(select_texts(messages)))
+
+
+def train_and_ask(talks, question, folder):
+    """Train a model on conversations; return its answer to a question, "" if unknown."""
+    settings = check_hyperparameters("supervised", Hyperparameters, {})
+    *_, last = (step for step in train_recall(talks, [], settings, 1) if isinstance(step, Epoch))
+    last.save(folder / "recall")
+    return answer(load_model(folder / "recall"), [Message("user", question)]).text

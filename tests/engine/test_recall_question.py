@@ -3,7 +3,12 @@
 import pytest
 
 from merlin.core.messages import Message
-from merlin.engine.trainers.recall.text import build_readings, extract_terms, extract_turns
+from merlin.engine.trainers.recall.text import (
+    build_readings,
+    extract_sentence_terms,
+    extract_terms,
+    extract_turns,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -15,7 +20,7 @@ def build_conversation(*turns, **extra):
 
 def test_single_question_is_read_alone():
     assert list(build_readings(build_conversation("s:правила", "u:Что такое стек?"))) == [
-        extract_terms("Что такое стек?")
+        extract_sentence_terms("Что такое стек?")
     ]
 
 
@@ -23,8 +28,8 @@ def test_follow_up_is_read_alone_and_with_the_earlier_question():
     alone, joined = build_readings(
         build_conversation("u:Что такое стек?", "a:Структура.", "u:А очередь?")
     )
-    assert alone == extract_terms("А очередь?")
-    assert joined == (*alone, *("<" + term for term in extract_terms("Что такое стек?")))
+    assert alone == extract_sentence_terms("А очередь?")
+    assert joined == (*alone[:-1], *("<" + term for term in extract_terms("Что такое стек?")))
 
 
 def test_at_most_two_earlier_turns_are_read():

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from merlin.engine.trainers.recall.space import WEIGHTS, Space, build_features, draw_vectors
-from merlin.engine.trainers.recall.text import NO_WORDS, correct_spelling, extract_terms
+from merlin.engine.trainers.recall.draws import draw_normal
+from merlin.engine.trainers.recall.space import WEIGHTS, Space, build_features
+from merlin.engine.trainers.recall.text import NO_WORDS, extract_terms
 
 pytestmark = pytest.mark.unit
 
@@ -35,13 +36,6 @@ pytestmark = pytest.mark.unit
 )
 def test_text_has_the_term(text, term):
     assert term in extract_terms(text)
-
-
-def test_word_with_a_stress_accent_is_corrected_as_a_whole():
-    known, wrong = "Маргари\u0301та", "Ваго\u0301ин"
-    assert correct_spelling(f"{known} и {wrong}", ["вагон", "маргарин"], lambda _: False) == (
-        f"{known} и вагон"
-    )
 
 
 @pytest.mark.parametrize(
@@ -104,21 +98,17 @@ def test_earlier_turn_weighs_less_and_has_other_features():
 
 
 def test_vectors_depend_only_on_hash_and_seed():
-    hashes = np.arange(1000)
-    vectors = draw_vectors(hashes, seed=7, dimensions=128)
-    assert np.array_equal(draw_vectors(hashes[::-1], 7, 128)[::-1], vectors)
-    assert not np.allclose(draw_vectors(hashes, 8, 128), vectors)
-    longest, shorter = draw_vectors(hashes, 7, 1_024), draw_vectors(hashes, 7, 1_014)
-    assert np.allclose(
-        shorter * (1_014 / 1_024) ** 0.5, longest[:, [*range(507), *range(512, 1_019)]]
-    )
+    hashes = np.arange(1000, dtype=np.uint64)
+    vectors = draw_normal(hashes, seed=7, dimensions=128)
+    assert np.array_equal(draw_normal(hashes[::-1], 7, 128)[::-1], vectors)
+    assert not np.allclose(draw_normal(hashes, 8, 128), vectors)
     assert np.sum(vectors**2, axis=1).mean() == pytest.approx(1.0, abs=0.02)
     assert abs((vectors[:-1] * vectors[1:]).sum(1)).mean() < 0.1
 
 
 def test_unseen_feature_has_mass_but_no_vector():
-    space = Space.from_documents([("n:стек",), ("n:дек",)], seed=0, dimensions=128)
-    placed, mass = space.place(["n:стек", "n:хиромантия"])
+    space = Space.from_documents([("n:стек",), ("n:дек",)], 0, 128, "", {})
+    placed, mass = space.place(["n:стек", "n:хиромантия"], {})
     assert np.linalg.norm(placed[0]) > 0
     assert np.linalg.norm(placed[1]) == 0
     assert mass[1] > mass[0] > 0

@@ -1,10 +1,8 @@
 """Training of `recall`: epochs, metrics, checkpoints, "auto", and invalid input."""
 
 import asyncio
-import json
 import random
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -33,7 +31,6 @@ from merlin.engine.trainers.recall.encoder import (
     write_vectors,
 )
 from merlin.engine.trainers.recall.model import load_model
-from merlin.engine.trainers.recall.train import choose_dimensions, compute_shares
 from merlin.openai_protocol.errors import ApiError
 from tests.engine.recall_models import answer as answer_talk
 from tests.engine.recall_models import train_recall
@@ -111,14 +108,6 @@ def test_untrained_test_answer_has_accuracy_zero_and_no_loss():
     epochs, _ = run(TALKS, [build_pair("Что такое стек?", "Чего не учили.")], n_epochs=2)
     assert epochs[-1].metrics["valid_accuracy"] == 0.0
     assert "valid_loss" not in epochs[-1].metrics
-
-
-def test_one_more_answer_changes_dimensions_and_shares_of_trainings_little():
-    assert compute_shares(300) == [1.0] * 5
-    assert compute_shares(500) == [1.0]
-    for answers in range(1, 1_000):
-        assert choose_dimensions(answers) - choose_dimensions(answers + 1) <= 10
-        assert sum(compute_shares(answers)) - sum(compute_shares(answers + 1)) <= 0.03
 
 
 def test_same_task_gives_the_same_bytes_and_another_seed_others(tmp_path):
@@ -591,20 +580,6 @@ def test_crowded_subject_leaves_the_threshold_of_a_sparse_one_low(tmp_path):
     assert np.median(sparse) < np.median(crowded) - 0.05
 
 
-def test_model_of_the_first_format_answers_as_before(tmp_path):
-    model = load_model(Path(__file__).parent / "questions" / "recall-format-1.npz")
-    document = json.loads(
-        (Path(__file__).parent / "questions" / "recall-format-1.json").read_text()
-    )
-    card = {
-        question: [answer.text, answer.confidence, answer.known]
-        for question in document
-        for answer in [ask(model, question)]
-    }
-    assert card == document
-    assert not any(ask(model, question).nearest for question in document)
-
-
 def test_question_with_half_a_character_pair_is_not_answered(model):
     assert not ask(model, "\ud83d").known
     assert ask(model, "Что такое стек? \ud83d").text == FACTS["Что такое стек?"]
@@ -620,7 +595,7 @@ def test_large_file_is_trained_on_words_alone_and_stores_no_vectors(
     monkeypatch.setattr(recall, "MAX_TEXTS", 2 * len(FACTS) - is_large)
     settings = check_hyperparameters("supervised", Hyperparameters, {"n_epochs": 1})
     steps = list(trainer.train(Task("supervised", path, None, settings, 1, tmp_path)))
-    assert build_model(steps[-1], tmp_path).encoder == ("" if is_large else digest_built_in())
+    assert build_model(steps[-1], tmp_path).space.encoder == ("" if is_large else digest_built_in())
     assert (tmp_path / "vectors").exists() is not is_large
 
 

@@ -78,15 +78,13 @@ def _collect(arguments):
     from merlin.api.pages.page import load_templates
     from merlin.core.i18n import LANGUAGES, keys, render_stored_text
     from merlin.engine.trainers.recall.encoder import measure_small_talk
-    from merlin.engine.trainers.recall.synonyms import read_groups
     from tests.support.forked_processes import PRELOADED
 
     for name in PRELOADED:
         import_module(name)
-    # Loads the encoder, which takes each process a second, the synonyms, all texts, Hypothesis's
+    # Loads the encoder, which takes each process a second, all texts, Hypothesis's
     # table of characters and the templates of the pages.
     measure_small_talk("")
-    read_groups()
     for language, key in product(LANGUAGES, keys("en")):
         render_stored_text(language, key, {})
     find(strategies.text(), lambda _text: True)

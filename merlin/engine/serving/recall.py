@@ -91,21 +91,15 @@ class RecallBackend:
         """
         if adapter is None:
             return RecallAnswer("", 0.0, known=False)
-        model, messages = await run_in_threadpool(self._prepare, adapter, messages)
-        if not model.encoder:  # trained on words alone: a large file, or an earlier version
+        model = await run_in_threadpool(self._get_model, adapter)
+        if not model.space.encoder:  # a large file, trained on words alone
             return await run_in_threadpool(model.answer, messages)
-        from merlin.engine.trainers.recall.sentences import select_texts  # noqa: PLC0415 - numpy
+        if not model.is_trained_with(digest_built_in()):
+            raise Untrainable("base_changed", "engine-encoder-changed", "model")
+        from merlin.engine.trainers.recall.text import select_texts  # noqa: PLC0415 - dictionaries
 
         vectors = await run_in_threadpool(encode, select_texts(messages))
-        if not model.is_trained_with(digest_built_in(), vectors):
-            raise Untrainable("base_changed", "engine-encoder-changed", "model")
         return await run_in_threadpool(model.answer, messages, vectors)
-
-    def _prepare(
-        self, adapter: Adapter, messages: Sequence[Message]
-    ) -> tuple[RecallModel, Sequence[Message]]:
-        model = self._get_model(adapter)
-        return model, model.correct_spelling(messages)
 
     def _get_model(self, adapter: Adapter) -> RecallModel:
         with self._lock:

@@ -1,7 +1,7 @@
 """`recall`: a small classifier from questions to trained answers, trained in seconds on a CPU.
 
 It selects a trained answer by the words and the meaning of a question, or answers "unknown"; it
-never generates text. Heavy imports (numpy, the encoder, the dictionaries) are lazy.
+never generates text. Heavy imports (numpy, the encoder, the dictionary) are lazy.
 """
 
 from __future__ import annotations
@@ -9,20 +9,14 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import ClassVar
 
-from merlin.core.messages import Message
 from merlin.engine.trainers.base import (
     SUPERVISED,
-    Conversation,
-    Epoch,
     Hyperparameters,
     Progress,
     ResolvedHyperparameters,
     Task,
-    Untrainable,
-    check_hyperparameters,
 )
 from merlin.engine.trainers.recall.encoder import (
     digest_built_in,
@@ -76,8 +70,7 @@ class RecallTrainer:
             yield from train(conversations, test, task.hyperparameters, task.seed)
             return
         encoder = digest_built_in()
-        # Files without the number can have vectors of other texts (texts asked before a training).
-        path = self._folder / f"{encoder}-2.npz"
+        path = self._folder / f"{encoder}.npz"
         cached = read_vectors(path)
         missing = sorted((text for text in texts if digest_text(text) not in cached), key=len)
         try:
@@ -92,40 +85,3 @@ class RecallTrainer:
         yield from train(
             conversations, test, task.hyperparameters, task.seed, (encoder, vectors_by_text)
         )
-
-
-_SEED = 1
-
-
-def train_and_answer(task: tuple[Sequence[Conversation], Sequence[str]]) -> list[str]:
-    """Train a model on conversations and return its answer to each question, "" if unknown.
-
-    Takes two seconds of CPU time for 100 conversations, ten for 4,000. Raises Untrainable if
-    there are too many turns.
-    """
-    from merlin.engine.trainers.recall.model import load_model  # noqa: PLC0415 - loads numpy
-    from merlin.engine.trainers.recall.sentences import select_texts  # noqa: PLC0415 - as above
-    from merlin.engine.trainers.recall.train import collect_texts, train  # noqa: PLC0415 - as above
-
-    conversations, questions = task
-    settings = check_hyperparameters(SUPERVISED, Hyperparameters, {})
-    try:
-        texts = collect_texts(conversations, [])
-        encoder = None
-        if len(texts) <= MAX_TEXTS:
-            encoder = digest_built_in(), dict(zip(texts, encode(texts), strict=True))
-        steps = train(conversations, [], settings, _SEED, encoder)
-        *_, last = (event for event in steps if isinstance(event, Epoch))
-    except Untrainable as error:
-        if error.arguments["n"]:
-            raise
-        return [""] * len(questions)  # there is nothing to train on
-    with TemporaryDirectory(prefix="merlin-") as folder:
-        path = Path(folder) / "model"
-        last.save(path)
-        model = load_model(path)
-    asked = [model.correct_spelling([Message("user", question)]) for question in questions]
-    return [
-        model.answer(messages, encode(select_texts(messages)) if model.encoder else ()).text
-        for messages in asked
-    ]

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
 Bits = NDArray[np.uint64]
-_MAX_DIMENSIONS = 1_024
 
 
 def splitmix(value: Bits) -> Bits:
@@ -48,18 +47,11 @@ def to_uniform(mixed: Bits) -> Floats:
 
 
 def draw_normal(hashes: Bits, seed: int, dimensions: int) -> Floats:
-    """Return a row per hash, shape (len(hashes), dimensions), N(0, 1/dimensions), by Box-Muller.
-
-    Rows of more than 512 numbers have some of the columns of those of 1,024, so that rows that are
-    a little shorter are hardly different.
-    """
+    """Return a row per hash, shape (len(hashes), dimensions), N(0, 1/dimensions), by Box-Muller."""
     start = splitmix(np.array([[2 * seed + 1]], np.uint64))
+    columns = np.arange(dimensions, dtype=np.uint64)
+    drawn = to_uniform(splitmix(hashes[:, None] * np.uint64(dimensions) + columns + start))
     half = dimensions // 2
-    drawn_dimensions = _MAX_DIMENSIONS if dimensions > _MAX_DIMENSIONS // 2 else dimensions
-    columns = np.arange(half, dtype=np.uint64)
-    columns = np.concatenate([columns, columns + np.uint64(drawn_dimensions // 2)])
-    counters: Bits = hashes[:, None] * np.uint64(drawn_dimensions) + columns + start
-    drawn = to_uniform(splitmix(counters))
     length = np.sqrt(-2.0 * np.log(np.float32(1.0) - drawn[:, :half]) / dimensions)
     angle = np.float32(2.0 * np.pi) * drawn[:, half:]
     return np.concatenate([length * np.cos(angle), length * np.sin(angle)], axis=1)

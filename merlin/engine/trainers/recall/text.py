@@ -9,7 +9,7 @@ user's earlier turns, whose terms are marked. System texts are ignored.
 
 import re
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -19,7 +19,7 @@ from unicodedata import category
 import yaml
 
 from merlin.core.messages import Message
-from merlin.core.vocabulary import CONJUNCTION, find_similar, fold, stem
+from merlin.core.vocabulary import CONJUNCTION, fold, stem
 
 NO_WORDS = "n:"
 MAX_DEPTH = 2
@@ -31,7 +31,8 @@ EARLIER = "<"
 # The prefix of the term of a whole text, which has an encoder's vector.
 SENTENCE = "s:"
 Terms = tuple[str, ...]
-Extractor = Callable[..., Terms]
+# About the input limit of encoders, in characters.
+MAX_TEXT_LENGTH = 1_000
 
 _TOKEN = re.compile(
     r"\*{1,2}[a-z_]\w*"  # *args, **kwargs
@@ -42,9 +43,6 @@ _TOKEN = re.compile(
     r"|[=!<>+*/%&|^~:-]{2,}"  # ==, //, **, :=, ->
     r"|(?<=\s)[=<>+*/%@&|^~](?=[\s?.,!]|$)"  # a lone sign between spaces
 )
-# A word of letters, also with accents, that is long enough for its typing errors to be recognised.
-_WORD = re.compile("(?:[^\\W\\d_][\u0300-\u036f]*){4,}")
-_MIN_LENGTH_WITH_TWO_ERRORS = 9
 # A question of up to FEW_WORDS content words after a conjunction can leave out the earlier subject.
 FEW_WORDS = 2
 _DASHES = frozenset({"--", "---"})
@@ -85,31 +83,6 @@ _KINDS = tuple((f"i:{name}", re.compile(pattern)) for name, pattern in _QUESTION
 _dictionary_lock = threading.Lock()
 
 
-def correct_spelling(text: str, words: Collection[str], is_known: Callable[[str], bool]) -> str:
-    """Replace each word with a typing error by the most similar of `words`.
-
-    A word in the Russian dictionary or for which `is_known(term)` is true has no error. In a long
-    word, two errors are corrected.
-    """
-
-    def correct(match: re.Match[str]) -> str:
-        word = fold(match[0])
-        is_russian = _CYRILLIC.match(word) is not None
-        if is_known(_build_term(word, is_russian=is_russian)) or (
-            is_russian and _load_russian_dictionary().word_is_known(word)
-        ):
-            return match[0]
-        errors = 1 if len(word) < _MIN_LENGTH_WITH_TWO_ERRORS else 2
-        return next(iter(find_similar(word, words, errors)), match[0])
-
-    return _WORD.sub(correct, text)
-
-
-def find_words(texts: Iterable[str]) -> set[str]:
-    """Return the words of `texts` that `correct_spelling` can insert."""
-    return {word for text in texts for word in _WORD.findall(fold(text))}
-
-
 def extract_terms(text: str, *, question: bool = True) -> tuple[str, ...]:
     """Return the distinct terms of `text` in order, with those of the kind of question.
 
@@ -124,6 +97,16 @@ def extract_terms(text: str, *, question: bool = True) -> tuple[str, ...]:
         return tuple(signs) or (NO_WORDS,)
     kinds = (kind for kind, pattern in _KINDS if question and pattern.search(plain))
     return (*unique, *kinds)
+
+
+def truncate(text: str) -> str:
+    """Truncate a text to the part that is encoded."""
+    return text[:MAX_TEXT_LENGTH]
+
+
+def extract_sentence_terms(text: str, *, question: bool = True) -> Terms:
+    """Return the terms of `text` and the term of the full text."""
+    return (*extract_terms(text, question=question), SENTENCE + truncate(text))
 
 
 @lru_cache(maxsize=30_000)
@@ -204,9 +187,12 @@ def select_user_texts(messages: Sequence[Message]) -> list[str]:
     return questions[: -MAX_DEPTH - 2 : -1]
 
 
-def build_readings(
-    messages: Sequence[Message], extract: Extractor = extract_terms
-) -> Iterator[Terms]:
+def select_texts(messages: Sequence[Message]) -> list[str]:
+    """Return the texts whose vectors are needed to answer the last question: at most one."""
+    return [truncate(text) for text in select_user_texts(messages)[:1]]
+
+
+def build_readings(messages: Sequence[Message]) -> Iterator[Terms]:
     """Yield the terms of the last question alone, then its words with one and two earlier turns.
 
     The term of the full text is only in the first: a follow-up means little without the turn before
@@ -214,12 +200,12 @@ def build_readings(
     """
     joined: Terms = ()
     for back, content in enumerate(select_user_texts(messages)):
-        terms = extract(content)
+        terms = extract_sentence_terms(content)
         joined += tuple(EARLIER * back + term for term in drop_sentences(terms))
         yield joined if back else terms
 
 
-def complete_question(messages: Sequence[Message], extract: Extractor) -> tuple[Terms, str]:
+def complete_question(messages: Sequence[Message]) -> tuple[Terms, str]:
     """Return the terms of the last question, and the answer before it if it is a follow-up, or "".
 
     A follow-up has only empty and general words («а почему?», «сколько это стоит?»), or few words
@@ -227,7 +213,7 @@ def complete_question(messages: Sequence[Message], extract: Extractor) -> tuple[
     that has a subject.
     """
     texts = select_user_texts(messages)
-    questions = map(extract, texts)
+    questions = map(extract_sentence_terms, texts)
     question = next(questions, ())
     if has_subject(question) and not (
         CONJUNCTION.match(fold(texts[0])) and len(select_content(question)) <= FEW_WORDS
@@ -271,10 +257,14 @@ class Turn:
         """Return the turn with its question alone."""
         return Turn(self.text, self.readings[:1], self.answer)
 
+    def drop_texts(self) -> "Turn":
+        """Return the turn with its words alone."""
+        return Turn(
+            self.text, tuple(tuple(drop_sentences(terms)) for terms in self.readings), self.answer
+        )
 
-def extract_turns(
-    conversation: Sequence[Message], extract: Extractor = extract_terms
-) -> Iterator[Turn]:
+
+def extract_turns(conversation: Sequence[Message]) -> Iterator[Turn]:
     """Yield the training turns of one conversation.
 
     An assistant message of weight 0, or without text, is skipped.
@@ -283,6 +273,6 @@ def extract_turns(
         if message.role != "assistant" or message.extra.get("weight") == 0:
             continue
         before = conversation[:place]
-        readings = tuple(build_readings(before, extract))
+        readings = tuple(build_readings(before))
         if readings and message.content.strip():
             yield Turn(select_user_texts(before)[0], readings, message.content)

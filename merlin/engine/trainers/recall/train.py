@@ -1,5 +1,10 @@
 """The training of `recall`, from conversations to epochs.
 
+A vector per answer is learned by a softmax over the answers with cosine-like scores, row-wise
+Adagrad and word dropout; the points of texts (`space`) stay. Below its threshold an answer is not
+given: the score of a trained question with the other answers estimates that of a similar but
+untrained one.
+
 Deterministic: the same task gives the same weights, independent of the order of its examples. With
 `n_epochs: auto` it trains until every trained question gets its trained answer, at most 200 epochs,
 and reports the questions that remain.
@@ -9,72 +14,69 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from merlin.engine import training_file
 from merlin.engine.trainers.base import Conversation, Epoch, TrainerNote, Untrainable
-from merlin.engine.trainers.recall.draws import Integers, hash_texts
-from merlin.engine.trainers.recall.encoder import digest_built_in
-from merlin.engine.trainers.recall.model import RecallModel
-from merlin.engine.trainers.recall.sentences import (
-    SentenceSpace,
-    Vectors,
-    extract_sentence_terms,
-    is_sentence,
-    normalise_rows,
-    truncate,
+from merlin.engine.trainers.recall.draws import (
+    Bits,
+    Floats,
+    Integers,
+    draw_normal,
+    hash_numbers,
+    hash_texts,
+    splitmix,
+    to_uniform,
 )
-from merlin.engine.trainers.recall.space import Space
+from merlin.engine.trainers.recall.model import SHARPNESS, RecallModel
+from merlin.engine.trainers.recall.space import Space, Vectors, normalise_rows
 from merlin.engine.trainers.recall.text import (
-    Extractor,
+    MIN_ALONE_SCORE,
     Terms,
     Turn,
     build_bare_key,
-    extract_terms,
+    drop_sentences,
+    extract_sentence_terms,
     extract_turns,
-)
-from merlin.engine.trainers.recall.weights import (
-    Documents,
-    Evaluation,
-    Weights,
-    average,
-    compute_thresholds,
+    truncate,
 )
 
 MIN_EPOCHS, MAX_EPOCHS = 25, 200
+# Epochs without a mistake after which it ends.
 PERFECT_EPOCHS = 5
-_SAMPLE_SIZE = 1_000
-_NEARLY_RIGHT = 0.01
-_CLOSE_LEAD, _WATCHED_LEAD = 0.05, 0.15
 LEARNING_RATE = 0.5
-QUESTION_WEIGHT = 1.0
 ANSWER_WEIGHT = 0.5
+DROPOUT = 0.3
+# The answers are texts to learn from as well, unless the file is large.
 MAX_WITH_ANSWERS = 2_000
 MAX_TURNS = 50_000
-# Up to 250 answers vectors have 1,024 dimensions, then 10 less with each answer down to 514.
-_DIMENSIONS = ((1_000, 514), (2_000, 256))
-_MIN_DIMENSIONS, _MAX_DIMENSIONS = 128, 1_024
-_MAX_WITH_ALL_DIMENSIONS, _DIMENSIONS_PER_ANSWER = 250, 10
 _BATCH, _LARGE_BATCH = 32, 256
-_MAX_TESTED = 1_000
-_MAX_NAMED = 5
-_RATE_DECAY = 0.8
+# The mean of the last epochs' weights, and up to MAX_ENSEMBLE_ANSWERS of several trainings, varies
+# less: one training instead of five changes one answer in ten, those of follow-ups above all.
 _AVERAGED_EPOCHS = 10
-# Up to MAX_ENSEMBLE_ANSWERS, ENSEMBLE_SIZE trainings with different seeds are averaged; from there
-# to MIN_SINGLE_ANSWERS the last of them count less and less, because one training instead of five,
-# or another number of dimensions, changes one answer in ten.
-MAX_ENSEMBLE_ANSWERS, MIN_SINGLE_ANSWERS, ENSEMBLE_SIZE = 300, 500, 5
+ENSEMBLE_SIZE, MAX_ENSEMBLE_ANSWERS = 5, 400
+INITIAL_SCALE = 0.001
+# The initial accumulator of Adagrad keeps the first, still random steps of an answer small.
+INITIAL_ACCUMULATOR = 0.2
+# Above this number of answers, a step compares with a random part of them.
+MAX_COMPARED, SAMPLED_ANSWERS = 1_000, 500
+_MAX_SAMPLED = 1_000
+_MAX_SCORES = 4_000_000
+_MAX_NAMED = 5
+_TINY = np.float32(1e-12)
+UNKNOWN_ANSWER = -1
+# Higher values reject more questions and answer fewer; chosen on the three shipped sets.
+QUANTILE, MIN_THRESHOLD = 0.8, 0.32
+# Vectors that were computed together with others differ by less than a thousandth.
+_MARGIN = 0.002
 # Longer questions are not suggested; in characters.
 MAX_SUGGESTED_LENGTH = 300
-
-
-NO_INDICES: Integers = np.empty(0, np.int64)
-
-
-# The digest of an encoder, and its vectors by text.
+# The digest of an encoder, "" without one, and its vectors by text.
 EncoderVectors = tuple[str, Vectors]
 
 
@@ -83,65 +85,50 @@ def train(
     test: Sequence[Conversation],
     hyperparameters: Mapping[str, object],
     seed: int,
-    encoder: EncoderVectors | None = None,
+    encoder: EncoderVectors = ("", {}),
 ) -> Iterator[Epoch | TrainerNote]:
     """Train on every answered turn of `conversations`; yield epochs and notes.
 
     `encoder` has the vectors of the texts that `collect_texts` returns; without it the model
     compares words alone. Raises Untrainable if there is no turn to train on, or more than 50,000.
     """
-    extract = extract_sentence_terms if encoder else extract_terms
-    turns = _extract_turns(conversations, extract)
+    turns = _extract_turns(conversations)
     if not 0 < len(turns) <= MAX_TURNS:
         raise Untrainable("invalid_n_examples", "engine-taught", n=len(turns), most=MAX_TURNS)
-    # Questions with several answers cannot all be learned.
-    first: dict[object, int] = {}
-    found: set[int] = set()
-    for number, turn in enumerate(turns):
-        before = first.setdefault(turn.readings, number)
-        if turns[before].answer != turn.answer:
-            found |= {before, number}
-    contradicting = sorted(found)
+    contradicting = _find_contradicting(turns)
     if contradicting:
         yield _build_note("engine-contradicting", [turns[number].text for number in contradicting])
-    test_questions = _extract_turns(test, extract)[:_MAX_TESTED]
-    training = _Training(turns, test_questions, contradicting, hyperparameters, seed, encoder)
+    training = _Training(turns, _extract_turns(test), contradicting, hyperparameters, seed, encoder)
     tokens = sum(map(training_file.count_messages, conversations))
-    yield from _run_epochs(training, tokens, hyperparameters["n_epochs"])
+    n_epochs = hyperparameters["n_epochs"]
+    for number in range(1, (n_epochs if isinstance(n_epochs, int) else MAX_EPOCHS) + 1):
+        metrics = training.run_epoch(number)
+        save = partial(training.save, training.served)
+        yield Epoch(number, number * training.steps, metrics, save, number * tokens)
+        if n_epochs == "auto" and training.is_enough(number):
+            break
     if unlearned := training.find_unlearned():
         yield _build_note("engine-left", [turns[number].text for number in unlearned])
-    if compute_thresholds(training.served, training.evaluation, training.turns)[1]:
+    if training.compute_thresholds(training.served)[1]:
         yield TrainerNote("engine-threshold-lowered")
-
-
-def _run_epochs(training: _Training, tokens: int, n_epochs: object) -> Iterator[Epoch]:
-    last = n_epochs if isinstance(n_epochs, int) else MAX_EPOCHS
-    for number in range(1, last + 1):
-        loss = training.run_epoch()
-        metrics = {"train_loss": loss, "train_accuracy": training.measure_accuracy()}
-        metrics |= training.measure_test()
-        step, save = number * training.steps, partial(training.save, training.served)
-        yield Epoch(number, step, metrics, save, number * tokens)
-        if n_epochs == "auto" and training.is_enough(number):
-            return
 
 
 def collect_texts(conversations: Sequence[Conversation], test: Sequence[Conversation]) -> list[str]:
     """Return the texts whose encoder vectors are needed to train on `conversations`, in order."""
     messages = (message for conversation in (*conversations, *test) for message in conversation)
     texts = {truncate(message.content) for message in messages if message.role == "user"}
-    turns = _extract_turns(conversations, extract_sentence_terms)
+    turns = _extract_turns(conversations)
     if len(turns) <= MAX_WITH_ANSWERS:
         texts |= {truncate(turn.answer) for turn in turns}
     return sorted(texts)
 
 
-def _extract_turns(conversations: Sequence[Conversation], extract: Extractor) -> list[Turn]:
+def _extract_turns(conversations: Sequence[Conversation]) -> list[Turn]:
     """Return the distinct trained turns, in an order independent of the file's.
 
     A complete question that has one answer in all conversations is trained alone.
     """
-    found = {turn for each in conversations for turn in extract_turns(each, extract)}
+    found = {turn for each in conversations for turn in extract_turns(each)}
     answers: dict[Terms, set[str]] = defaultdict(set)
     for turn in found:
         answers[turn.readings[0]].add(turn.answer)
@@ -152,6 +139,17 @@ def _extract_turns(conversations: Sequence[Conversation], extract: Extractor) ->
     return sorted(turns, key=lambda turn: (turn.readings, turn.answer, turn.text))
 
 
+def _find_contradicting(turns: Sequence[Turn]) -> list[int]:
+    """Return the indices of questions with several answers, which cannot all be learned."""
+    first: dict[object, int] = {}
+    found: set[int] = set()
+    for number, turn in enumerate(turns):
+        before = first.setdefault(turn.readings, number)
+        if turns[before].answer != turn.answer:
+            found |= {before, number}
+    return sorted(found)
+
+
 def _build_note(key: str, texts: Sequence[str]) -> TrainerNote:
     distinct = list(dict.fromkeys(texts))
     first = "; ".join(f"«{text}»" for text in distinct[:_MAX_NAMED])
@@ -159,54 +157,120 @@ def _build_note(key: str, texts: Sequence[str]) -> TrainerNote:
 
 
 def choose_dimensions(answers: int) -> int:
-    """Return the vector dimension: smaller for more answers, to limit the training time."""
-    least = next((length for most, length in _DIMENSIONS if answers <= most), _MIN_DIMENSIONS)
-    fewer = max(0, answers - _MAX_WITH_ALL_DIMENSIONS) * _DIMENSIONS_PER_ANSWER
-    return max(least, _MAX_DIMENSIONS - fewer)
+    """Return the number of columns of words: fewer for many answers, to limit the training time."""
+    return 512 if answers <= 1_000 else 256 if answers <= MAX_WITH_ANSWERS else 128  # noqa: PLR2004
 
 
-def compute_shares(answers: int) -> list[float]:
-    """Return the weight of each training in the mean."""
-    span = MIN_SINGLE_ANSWERS - MAX_ENSEMBLE_ANSWERS
-    repeated = min(max(MIN_SINGLE_ANSWERS - answers, 0) / span, 1) * (ENSEMBLE_SIZE - 1)
-    return [1.0, *(share for n in range(ENSEMBLE_SIZE - 1) if (share := min(repeated - n, 1)) > 0)]
+@dataclass(frozen=True)
+class _Texts:
+    """Texts as rows: `terms[starts[i]:starts[i + 1]]` are the term numbers of text i."""
+
+    terms: Integers
+    starts: Integers
+    keys: Bits
+
+    @classmethod
+    def from_rows(cls, rows: Sequence[Terms], numbers: dict[str, int]) -> _Texts:
+        """Return `rows` as term numbers, assigning new terms the next ones; no row may be empty."""
+        flat = [numbers.setdefault(term, len(numbers)) for row in rows for term in row]
+        starts = np.cumsum([0, *(len(row) for row in rows)])
+        return cls(np.array(flat, np.int64), starts, hash_texts(rows))
+
+    def select(self, chosen: Integers) -> tuple[Integers, Integers]:
+        """Return the concatenated terms of the chosen rows, and the number in each."""
+        counts = self.starts[chosen + 1] - self.starts[chosen]
+        offsets = np.repeat(self.starts[chosen] - np.cumsum(counts) + counts, counts)
+        return self.terms[offsets + np.arange(len(offsets))], counts
+
+    def compute_points(
+        self, placed: tuple[Floats, Floats], chosen: Integers, is_kept: Floats | None = None
+    ) -> Floats:
+        """Return the points of the chosen texts, without the terms that are not kept."""
+        terms, counts = self.select(chosen)
+        kept = np.ones(len(terms), np.float32) if is_kept is None else is_kept
+        starts = np.cumsum(counts) - counts
+        # a small matrix, texts x terms, is faster than the sum of each row
+        distinct, columns = np.unique(terms, return_inverse=True)
+        mixing = np.zeros((len(counts), len(distinct)), np.float32)
+        mixing[np.repeat(np.arange(len(counts)), counts), columns] = kept
+        lengths = np.sqrt(np.maximum(np.add.reduceat(kept * placed[1][terms], starts), _TINY))
+        return np.asarray((mixing @ placed[0][distinct]) / lengths[:, None], np.float32)
 
 
-def _index_by_answer(
-    turns: Sequence[Turn], classes: Sequence[int], answers: int
-) -> tuple[Integers, list[list[str]]]:
-    """Return by answer the depths at which it was trained, and the questions to suggest for it.
+class _Result(NamedTuple):
+    """Per question: the chosen answer, and the scores of the right answer and of the best other.
 
-    Bit d of the depths is set if it was trained with d earlier turns.
+    Both scores are those of the trained reading; that of an untrained right answer is -1.
     """
-    depths = np.zeros(answers, np.int64)
-    suggestible: list[list[str]] = [[] for _ in range(answers)]
-    for turn, number in zip(turns, classes, strict=True):
-        depths[number] |= 1 << turn.back
-        if not turn.back and len(turn.text) <= MAX_SUGGESTED_LENGTH:
-            suggestible[number].append(turn.text)
-    return depths, suggestible
+
+    chosen: Integers
+    own: Floats
+    other: Floats
 
 
-def _choose_pace(hyperparameters: Mapping[str, object], *, is_large: bool) -> tuple[int, float]:
-    """Return the batch size and the learning rate."""
-    size = hyperparameters["batch_size"]
-    multiplier = hyperparameters["learning_rate_multiplier"]
-    default_size = _LARGE_BATCH if is_large else _BATCH
-    batch = size if isinstance(size, int) else default_size
-    return batch, LEARNING_RATE * (multiplier if isinstance(multiplier, float) else 1.0)
+class _Questions:
+    """Questions with their right answers; `right` is UNKNOWN_ANSWER for one not trained."""
+
+    def __init__(
+        self, turns: Sequence[Turn], numbers: dict[str, int], answers: dict[str, int]
+    ) -> None:
+        self._texts = _Texts.from_rows([row for turn in turns for row in turn.readings], numbers)
+        self.points = np.empty(0, np.float32)
+        self._starts = np.cumsum([0, *(len(turn.readings) for turn in turns)])
+        self._back = np.concatenate([np.arange(len(turn.readings)) for turn in turns])
+        self.right = np.array([answers.get(turn.answer, UNKNOWN_ANSWER) for turn in turns])
+
+    def __len__(self) -> int:
+        return len(self.right)
+
+    def place(self, placed: tuple[Floats, Floats]) -> None:
+        """Compute the points of all readings: they stay the same in all epochs."""
+        parts = split(np.arange(len(self._back)), placed[0].shape[1])
+        self.points = np.vstack([self._texts.compute_points(placed, part) for part in parts])
+
+    def get_trained(self, chosen: Integers) -> Floats:
+        """Return the points of the chosen questions, as they were trained."""
+        return np.asarray(self.points[self._starts[chosen + 1] - 1])
+
+    def evaluate(self, units: Floats, depths: Integers, chosen: Integers) -> _Result:
+        """Return the results of the chosen questions; `units` are the answers' vectors."""
+        if not len(chosen):  # every question has several answers
+            nothing = np.empty(0, np.float32)
+            return _Result(chosen, nothing, nothing)
+        parts = [self._evaluate(units, depths, part) for part in split(chosen, len(units))]
+        return _Result(*map(np.concatenate, zip(*parts, strict=True)))
+
+    def _evaluate(self, units: Floats, depths: Integers, chosen: Integers) -> _Result:
+        counts = self._starts[chosen + 1] - self._starts[chosen]
+        lasts = np.cumsum(counts) - 1
+        readings = np.repeat(self._starts[chosen + 1] - 1 - lasts, counts) + np.arange(counts.sum())
+        scores = self.points[readings] @ units.T
+        back, rows = self._back[readings], np.repeat(np.arange(len(chosen)), counts)
+        deep = back > 0
+        alone = scores[(lasts - counts + 1)[rows[deep]]]
+        may_follow = (depths >> back[deep, None] & 1) & (alone >= MIN_ALONE_SCORE)
+        scores[deep] = np.where(may_follow, scores[deep], -1.0)
+        nearest = scores.argmax(1)
+        best = scores[np.arange(len(scores)), nearest]
+        # the reading with the highest score of each question; of two equal ones the deeper one
+        winners = nearest[np.lexsort((back, best, rows))[lasts]]
+        right = self.right[chosen]
+        own = np.where(right >= 0, scores[lasts, right], -1.0)
+        scores[lasts[right >= 0], right[right >= 0]] = -1.0
+        return _Result(winners, own, scores[lasts].max(1))
+
+
+def split(chosen: Integers, answers: int) -> Iterator[Integers]:
+    """Split `chosen` into batches, to bound the memory of their scores."""
+    size = max(1, _MAX_SCORES // answers)
+    for first in range(0, len(chosen), size):
+        yield chosen[first : first + size]
 
 
 class _Training:
-    """The state of one training: the weights, the training texts, and the evaluation.
+    """The state of one training: the answers' vectors, and the texts that they are learned from.
 
-    The training texts are the questions and, in a small file, also the answers with a lower weight.
-    `turns` are the depths of each answer, see `_index_by_answer`.
-
-    After each epoch the trained questions are evaluated: all questions of a small file; of a large
-    one a sample of 1,000, and once almost all of these are right, all questions, then only those
-    with a small lead, because evaluating all takes longer than an epoch. `contradicting` are the
-    indices of questions with several answers, which cannot all be learned.
+    Bit d of an answer's `_depths` is set if it was trained with d earlier turns.
     """
 
     def __init__(
@@ -216,165 +280,211 @@ class _Training:
         contradicting: Sequence[int],
         hyperparameters: Mapping[str, object],
         seed: int,
-        encoder: EncoderVectors | None,
+        encoder: EncoderVectors,
     ) -> None:
         answers: dict[str, int] = {}
         classes = [answers.setdefault(turn.answer, len(answers)) for turn in turns]
-        self.answers = list(answers)
-        self.bare = {build_bare_key(turn.readings[0], turn.back) for turn in turns} - {""}
-        self.turns, self.suggestible = _index_by_answer(turns, classes, len(answers))
-        digest, vectors = encoder or ("", {})
-        asked = [question for each in self.suggestible for question in each]
-        is_built_in = digest == digest_built_in()  # others are not comparable with small talk
-        self._question_vectors = np.array([vectors[text] for text in asked if is_built_in])
+        self._answers, self._seed = list(answers), seed
+        self._bare = {build_bare_key(turn.readings[0], turn.back) for turn in turns} - {""}
+        self._depths = np.zeros(len(answers), np.int64)
+        self._suggestible: list[list[str]] = [[] for _ in answers]
+        for turn, number in zip(turns, classes, strict=True):
+            self._depths[number] |= 1 << turn.back
+            if not turn.back and len(turn.text) <= MAX_SUGGESTED_LENGTH:
+                self._suggestible[number].append(turn.text)
         rows = [turn.readings[-1] for turn in turns]
-        weights = [QUESTION_WEIGHT] * len(rows)
-        if len(turns) <= MAX_WITH_ANSWERS:
-            extract = extract_sentence_terms if encoder else extract_terms
-            rows += [extract(answer, question=False) for answer in answers]
+        weights = [1.0] * len(rows)
+        self._is_large = len(turns) > MAX_WITH_ANSWERS
+        if not self._is_large:
+            rows += [extract_sentence_terms(answer, question=False) for answer in answers]
             classes += answers.values()
             weights += [ANSWER_WEIGHT] * len(answers)
-        self._classes, self._text_weights = np.array(classes), np.array(weights, np.float32)
-        self._is_large = len(rows) > MAX_WITH_ANSWERS
+        digest, self._vectors = encoder
+        if not digest:
+            rows = [tuple(drop_sentences(row)) for row in rows]
+            turns, test = ([turn.drop_texts() for turn in each] for each in (turns, test))
+        self._classes, self._weights = np.array(classes), np.array(weights, np.float32)
         numbers: dict[str, int] = {}
-        self._documents = Documents.from_rows(rows, numbers)
-        self.evaluation = Evaluation(turns, numbers, answers)
-        self.terms = list(numbers)
-        self._test = Evaluation(test, numbers, answers) if test else None
+        self._texts = _Texts.from_rows(rows, numbers)
+        self._questions = _Questions(turns, numbers, answers)
+        self._test = _Questions(test[:_MAX_SAMPLED], numbers, answers) if test else None
         length = choose_dimensions(len(answers))
-        self.space = (
-            SentenceSpace.from_texts(rows, seed, length, *encoder)
-            if encoder
-            else Space.from_documents(rows, seed, length)
-        )
-        placed = self.space.place(list(numbers), encoder[1] if encoder else None)
-        hashes = hash_texts(numbers), hash_texts(answers)
-        is_word = np.array([not is_sentence(term) for term in numbers])
-        self._words = np.flatnonzero(is_word[: len(self.terms)])
-        self._shares = [1.0] if self._is_large else compute_shares(len(answers))
-        self._trained = [
-            Weights(placed, is_word, *hashes, (seed, number)) for number in range(len(self._shares))
+        self._space = Space.from_documents(rows, seed, length, digest, self._vectors)
+        self._placed = self._space.place(list(numbers), self._vectors)
+        for questions in filter(None, (self._questions, self._test)):
+            questions.place(self._placed)
+        self._term_hashes, self._answer_hashes = hash_texts(numbers), hash_texts(answers)
+        width = self._placed[0].shape[1]
+        spread = np.float32(INITIAL_SCALE * width**0.5)
+        members = ENSEMBLE_SIZE if len(answers) <= MAX_ENSEMBLE_ANSWERS else 1
+        drawn = [
+            splitmix(self._answer_hashes ^ hash_numbers(seed, each)) for each in range(members)
         ]
-        averaged = 1 if self._is_large else _AVERAGED_EPOCHS * len(self._trained)
-        self._recent: deque[Weights] = deque(maxlen=averaged)
-        self.served = self._trained[0]
-        self._epoch = 0
-        self._batch, self._rate = _choose_pace(hyperparameters, is_large=self._is_large)
-        every = np.arange(len(turns))
-        sampled = np.linspace(0, len(every) - 1, min(len(every), _SAMPLE_SIZE)).astype(np.int64)
-        self._sample = sampled if self._is_large else every
-        self._learnable = self._watched = np.setdiff1d(every, contradicting)
-        # Questions answered wrong or with a small lead, and the best wrong answer of each.
-        self._mistakes = self._mistaken_for = NO_INDICES
-        self._is_near = False  # almost all of the sample is right; only set for a large file
-        self._is_all_right = False
+        self._rows = [draw_normal(each, 0, width) * spread for each in drawn]
+        self._accumulators = [
+            np.full(len(answers), INITIAL_ACCUMULATOR, np.float32) for _ in range(members)
+        ]
+        averaged = 1 if self._is_large else _AVERAGED_EPOCHS * members
+        self._recent: deque[Floats] = deque(maxlen=averaged)
+        self.served = self._rows[0]
+        size = hyperparameters["batch_size"]
+        default_size = _LARGE_BATCH if self._is_large else _BATCH
+        self._batch = size if isinstance(size, int) else default_size
+        multiplier = hyperparameters["learning_rate_multiplier"]
+        self._rate = LEARNING_RATE * (multiplier if isinstance(multiplier, float) else 1.0)
+        self._learnable = np.setdiff1d(np.arange(len(turns)), contradicting)
+        self._sample = _sample(len(turns))
         self._perfect_epochs = 0
 
     @property
     def steps(self) -> int:
         """Return the number of batches per epoch."""
-        return -(-len(self._documents) // self._batch)
+        return -(-len(self._classes) // self._batch)
 
-    def run_epoch(self) -> float:
-        """Train one epoch in random order; return the mean loss.
+    def run_epoch(self, epoch: int) -> dict[str, float]:
+        """Train one epoch in random order; return the metrics.
 
-        `served` is the mean of all trainings' weights over the last ten epochs, which reduces the
-        variance of a small file; for a large file it has the weights of the last epoch.
+        `served` is the mean of the last epochs' vectors; of a large file, those of the last one.
         """
-        self._epoch += 1
         total = 0.0
-        for weights in self._trained:
-            order = weights.draw_order(self._documents, self._epoch)
+        for member, rows in enumerate(self._rows):
+            keys = self._texts.keys ^ hash_numbers(self._seed, member, epoch)
+            order = splitmix(keys).argsort(kind="stable")
             for first in range(0, len(order), self._batch):
-                total += self._learn(weights, order[first : first + self._batch])
-            self._recent.append(weights.take_snapshot())
-        epochs = len(self._recent) // len(self._shares)
-        self.served = average(self._recent, epochs * self._shares)
-        if self._is_near:
-            # From now on the learning rate is lower, and wrong or nearly wrong questions are
-            # repeated together with the answers they were confused with (hard negatives): among
-            # many answers, random negatives seldom include those.
-            for first in range(0, len(self._mistakes), self._batch):
-                part = slice(first, first + self._batch)
-                self._learn(self._trained[0], self._mistakes[part], self._mistaken_for[part])
-            self._rate *= _RATE_DECAY
-        return total / float(self._text_weights.sum()) / len(self._trained)
-
-    def _learn(self, trained: Weights, chosen: Integers, rivals: Integers = NO_INDICES) -> float:
-        classes, weights = self._classes[chosen], self._text_weights[chosen]
-        draw_key = 2 * self._epoch + bool(len(rivals))
-        return trained.learn(
-            self._documents, chosen, classes, weights, rivals, self._rate, draw_key
-        )
-
-    def measure_accuracy(self) -> float:
-        """Return the share of (sampled) trained questions answered correctly."""
+                total += self._learn(order[first : first + self._batch], epoch, member)
+            self._recent.append(normalise_rows(rows))
+        total /= len(self._rows)
+        self.served = normalise_rows(np.mean(self._recent, axis=0))
         wrong = self._find_wrong(self._sample)
-        avoidable = int(np.isin(wrong, self._learnable).sum())
-        self._perfect_epochs = 0 if avoidable else self._perfect_epochs + 1
-        is_nearly_right = avoidable <= _NEARLY_RIGHT * len(self._sample)
-        self._is_near = self._is_near or (self._is_large and is_nearly_right)
-        return 1.0 - len(wrong) / len(self._sample)
+        self._perfect_epochs += 1
+        if np.isin(wrong, self._learnable).any():
+            self._perfect_epochs = 0
+        accuracy = 1.0 - len(wrong) / len(self._sample)
+        metrics = {"train_loss": total / float(self._weights.sum()), "train_accuracy": accuracy}
+        return metrics | self._measure_test()
+
+    def _learn(self, chosen: Integers, epoch: int, member: int) -> float:
+        """Run one step on the chosen texts; return the sum of their weighted losses."""
+        terms, counts = self._texts.select(chosen)
+        keys = self._texts.keys[chosen] ^ hash_numbers(self._seed, member, 2 * epoch)
+        drawn = to_uniform(splitmix(np.repeat(keys, counts) ^ self._term_hashes[terms]))
+        is_kept = drawn >= DROPOUT
+        starts = np.cumsum(counts) - counts
+        is_kept |= np.repeat(~np.logical_or.reduceat(is_kept, starts), counts)  # never drop all
+        points = self._texts.compute_points(self._placed, chosen, is_kept.astype(np.float32))
+        classes = self._classes[chosen]
+        compared = self._select_answers(classes, keys[:1])
+        rows, accumulator = self._rows[member], self._accumulators[member]
+        units = normalise_rows(rows[compared])
+        right = np.searchsorted(compared, classes)
+        loss, slope = cross_entropy(points @ units.T, right, self._weights[chosen])
+        slope = slope.T @ points
+        # Only the component orthogonal to the row rotates it. The gradient is not divided by the
+        # row's length, or the first step, from a tiny row, would dominate the accumulator.
+        slope = slope - (slope * units).sum(1, keepdims=True) * units
+        accumulator[compared] += (slope * slope).mean(1)
+        step = self._rate / np.sqrt(accumulator[compared] + _TINY)
+        rows[compared] -= (step[:, None] * slope).astype(np.float32)
+        return loss
+
+    def _select_answers(self, classes: Integers, key: Bits) -> Integers:
+        count = len(self._answer_hashes)
+        if count <= MAX_COMPARED:
+            return np.arange(count)
+        drawn = to_uniform(splitmix(self._answer_hashes ^ key))
+        sampled = np.flatnonzero(drawn < SAMPLED_ANSWERS / count)
+        return np.unique(np.concatenate([classes, sampled]))
 
     def is_enough(self, epoch: int) -> bool:
-        """Return whether to stop training; call it after `measure_accuracy` of the same epoch."""
-        watched, learnable = self._watched, self._learnable
-        if not self._is_large:
-            self._is_all_right = self._perfect_epochs >= PERFECT_EPOCHS and epoch >= MIN_EPOCHS
-        elif not self._is_near or not self._check_margins(watched):
-            self._is_all_right = False
-        else:
-            self._is_all_right = len(watched) == len(learnable) or self._check_margins(learnable)
-        return self._is_all_right
-
-    def _check_margins(self, question_indices: Integers) -> bool:
-        """Evaluate these questions; return whether all are answered correctly.
-
-        Those with a small lead are evaluated next time, those with almost none are repeated.
-        """
-        result = self.evaluation.evaluate(self.served, self.turns, question_indices)
-        lead = result.own - result.other
-        is_wrong = result.chosen != self.evaluation.right[question_indices]
-        is_close = is_wrong | (lead < _CLOSE_LEAD)
-        self._mistakes = question_indices[is_close]
-        self._mistaken_for = result.other_answer[is_close]
-        self._watched = question_indices[is_wrong | (lead < _WATCHED_LEAD)]
-        return not is_wrong.any()
+        """Return whether to stop training."""
+        if self._is_large:  # evaluating all takes longer than an epoch
+            return self._perfect_epochs > 0 and not self.find_unlearned()
+        return self._perfect_epochs >= PERFECT_EPOCHS and epoch >= MIN_EPOCHS
 
     def find_unlearned(self) -> list[int]:
         """Return the learnable questions that do not get their trained answer."""
-        wrong: list[int] = [] if self._is_all_right else self._find_wrong(self._learnable).tolist()
+        wrong: list[int] = self._find_wrong(self._learnable).tolist()
         return wrong
 
-    def _find_wrong(self, question_indices: Integers) -> Integers:
-        chosen = self.evaluation.evaluate(self.served, self.turns, question_indices).chosen
-        is_wrong = chosen != self.evaluation.right[question_indices]
-        return np.asarray(question_indices[is_wrong], np.int64)
+    def _find_wrong(self, chosen: Integers) -> Integers:
+        result = self._questions.evaluate(self.served, self._depths, chosen)
+        return np.asarray(chosen[result.chosen != self._questions.right[chosen]], np.int64)
 
-    def measure_test(self) -> dict[str, float]:
+    def _measure_test(self) -> dict[str, float]:
         """Return loss and accuracy on the test questions, if there are any.
 
         The loss is over those whose answer was trained; other answers cannot be selected.
         """
-        if self._test is None:
+        test = self._test
+        if test is None:
             return {}
-        question_indices = np.arange(len(self._test))
-        chosen = self._test.evaluate(self.served, self.turns, question_indices).chosen
-        loss = self._test.compute_loss(self.served, question_indices)
-        accuracy = float((chosen == self._test.right).mean())
-        return {"valid_accuracy": accuracy} | ({} if loss is None else {"valid_loss": loss})
+        every = np.arange(len(test))
+        result = test.evaluate(self.served, self._depths, every)
+        metrics = {"valid_accuracy": float((result.chosen == test.right).mean())}
+        known = every[test.right >= 0]
+        if len(known):
+            points = test.get_trained(known)
+            ones = np.ones(len(known), np.float32)
+            loss, _ = cross_entropy(points @ self.served.T, test.right[known], ones)
+            metrics["valid_loss"] = loss / len(known)
+        return metrics
 
-    def save(self, weights: Weights, path: Path) -> None:
+    def compute_thresholds(self, units: Floats) -> tuple[Floats, bool]:
+        """Return the threshold of each answer, and whether one was lowered for a trained question.
+
+        A threshold is the mean of a global value, the QUANTILE of the best scores with other
+        answers, and the best score that a trained question of another answer has with this one, so
+        that a dense subject does not suppress a sparse one. Few questions are little evidence, so
+        it is at least MIN_THRESHOLD. It is lowered to the score of a correctly answered trained
+        question, but not below MIN_ALONE_SCORE, which questions of other subjects reach too.
+        """
+        questions, chosen = self._questions, self._sample
+        result = questions.evaluate(units, self._depths, chosen)
+        rivals = np.full(len(units), -1.0, np.float32)
+        for part in split(chosen, len(units)):
+            scores = questions.get_trained(part) @ units.T
+            scores[np.arange(len(part)), questions.right[part]] = -1.0
+            rivals = np.maximum(rivals, scores.max(0))
+        level = (np.quantile(result.other, QUANTILE) + rivals) / 2
+        requested = np.maximum(level, MIN_THRESHOLD)
+        is_right = result.chosen == questions.right[chosen]
+        lowest = np.ones(len(units))
+        np.minimum.at(lowest, result.chosen[is_right], result.own[is_right])
+        thresholds = np.clip(lowest - _MARGIN, MIN_ALONE_SCORE, requested).astype(np.float32)
+        return thresholds, bool((lowest < requested).any())
+
+    def save(self, units: Floats, path: Path) -> None:
         """Write the weights as a model file."""
+        asked = [text for each in self._suggestible for text in each] if self._space.encoder else []
         RecallModel(
-            self.space,
-            [self.terms[number] for number in self._words],
-            weights.gains[self._words],
-            self.answers,
-            normalise_rows(weights.rows),
-            self.turns,
-            compute_thresholds(weights, self.evaluation, self.turns)[0],
-            self.bare,
-            self.suggestible,
-            self._question_vectors,
+            self._space,
+            self._answers,
+            units,
+            self._depths,
+            self.compute_thresholds(units)[0],
+            self._bare,
+            self._suggestible,
+            np.array([self._vectors[text] for text in asked], np.float32),
         ).save(path)
+
+
+def _sample(count: int) -> Integers:
+    return np.unique(np.linspace(0, count - 1, min(count, _MAX_SAMPLED)).astype(np.int64))
+
+
+def cross_entropy(scores: Floats, right: Integers, weights: Floats) -> tuple[float, Floats]:
+    """Return the summed weighted softmax loss, and its gradient with respect to the scores.
+
+    A single answer is compared with one that no question resembles: alone it would learn nothing.
+    """
+    answers = scores.shape[1]
+    if answers == 1:
+        scores = np.hstack([scores, np.zeros_like(scores)])
+    logits = (scores - scores.max(1, keepdims=True)) * SHARPNESS
+    probabilities = np.exp(logits)
+    probabilities /= probabilities.sum(1, keepdims=True)
+    here = np.arange(len(right))
+    loss = -np.log(probabilities[here, right] + _TINY)
+    probabilities[here, right] -= 1.0
+    slope = probabilities * (weights[:, None] * SHARPNESS)
+    return float((loss * weights).sum()), slope[:, :answers]
