@@ -389,9 +389,9 @@ def format_price(context: BotContext, preview: PreviewView) -> str:
         return ""
     arguments = {"tokens": preview.tokens, "examples": forecast.examples}
     if forecast.cost_micro is None:
-        return f"🧮 {context.translate('did-change', **arguments)}"
+        return f"🧮 {context.translate('examples-training', **arguments)}"
     cost = money.format_estimate(context.language, forecast.cost_micro, forecast.currency)
-    return f"🧮 {context.translate('did-change-price', **arguments, price=cost)}"
+    return f"🧮 {context.translate('examples-training-price', **arguments, price=cost)}"
 
 
 def _action_rows(draft: Draft, *, can_save: bool) -> Iterator[menu.RowOf]:
