@@ -30,7 +30,6 @@ from merlin.dataset.changes import (
     ChangeRequest,
     Changes,
     ChangeState,
-    Conflict,
     Edit,
     make_changes,
 )
@@ -420,10 +419,16 @@ def solve(ctx: Context, actor: Actor, change_id: str, take: str, seen: str = "")
     """Solve a conflict: `take` is mine (replace their text) or theirs.
 
     `change_id` is that of the file in conflict or of the whole edit. `seen` is the revision of
-    their text that the person saw, as in `conflict`; theirs is kept at any revision. Raises
-    NotFound, Forbidden, and Refused if it is already solved, or if their own text is lost.
+    their text that the person saw, or its first digits; theirs is kept at any revision. Raises
+    NotFound, Forbidden, and Refused if it is already solved, if the file was edited again since
+    `seen`, or if their own text is lost.
     """
-    one, theirs = get_conflict(ctx, actor, change_id, seen if take == "mine" else "")
+    one = _file_in_question(_require_editable(ctx, actor, change_id), change_id)
+    theirs = one.theirs
+    if theirs is None or one.state is not ChangeState.CONFLICT:
+        raise _solved_error()
+    if take == "mine" and not theirs.revision.startswith(seen):
+        raise Refused("edited again", "change-edited-again")
     if take == "mine" and one.reason == UNREADABLE:  # without a text it would delete the file
         raise Refused("the key is lost", UNREADABLE)
     is_text = theirs.text is not None or not theirs.blob
@@ -436,22 +441,6 @@ def solve(ctx: Context, actor: Actor, change_id: str, take: str, seen: str = "")
     if not is_solved:
         raise _solved_error()
     return get(ctx, actor, one.batch)
-
-
-def get_conflict(
-    ctx: Context, actor: Actor, change_id: str, seen: str = ""
-) -> tuple[Change, Conflict]:
-    """Return a file in conflict and the current file of the repository; raises like `solve`.
-
-    `seen` is the revision that the person compared, or its first digits; Refused if the file has
-    another one now. "": not known.
-    """
-    one = _file_in_question(_require_editable(ctx, actor, change_id), change_id)
-    if one.theirs is None or one.state is not ChangeState.CONFLICT:
-        raise _solved_error()
-    if not one.theirs.revision.startswith(seen):
-        raise Refused("edited again", "change-edited-again")
-    return one, one.theirs
 
 
 def _solved_error() -> Refused:

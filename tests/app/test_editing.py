@@ -69,7 +69,6 @@ def test_user_without_permission_can_neither_see_nor_change_edits(ctx, actor):
         lambda: changes.read_files(ctx, actor, FACE),
         lambda: save(ctx, actor),
         lambda: changes.get(ctx, actor, change_id),
-        lambda: changes.get_conflict(ctx, actor, change_id),
         lambda: changes.solve(ctx, actor, change_id, "mine"),
         lambda: changes.retry(ctx, actor, change_id),
         lambda: changes.drop(ctx, actor, change_id),
