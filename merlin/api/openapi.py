@@ -29,7 +29,6 @@ TOPICS = {
     "ratings": "Ratings of answers.",
     "usage": "What is left of your plan, and the data kept about you.",
     "plans": "Plans: how many questions you can ask and what they cost.",
-    "orders": "Purchases: orders, payment.",
     "me": "Your account: browsers, username, password.",
     "sign-in": "Signing in and out, for browsers.",
     "keys": "Keys for your programs.",

@@ -29,10 +29,8 @@ from merlin.app.sign_in import Blocked
 from merlin.core.errors import (
     DatasetError,
     Forbidden,
-    GatewayUnavailable,
     MerlinError,
     NotFound,
-    PaymentError,
     Refused,
 )
 from merlin.core.i18n import cut, text
@@ -240,16 +238,6 @@ def add_problems(app: FastAPI) -> None:
                 return problem_answer(request, _problem_of_error(request, status, code, error))
         log.warning("the database did not answer", reason=redact(str(error)))
         return unavailable(request)
-
-    app.add_exception_handler(PaymentError, _payment_problem)
-
-
-def _payment_problem(request: Request, error: Exception) -> Response:
-    """Return the answer to a failed payment operation; the cause is in the log."""
-    if not isinstance(error, GatewayUnavailable):
-        return problem_response(request, Problem(HTTPStatus.BAD_GATEWAY, "gateway-declined"))
-    status, retry = HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": "30"}
-    return problem_response(request, Problem(status, "gateway-unavailable", retry))
 
 
 def _with_methods(app: FastAPI, request: Request, response: Response) -> Response:

@@ -11,7 +11,7 @@ from merlin.api.rest import (
     courses,
     health,
     jobs,
-    orders,
+    plans,
     sign_in,
     teaching,
 )
@@ -25,8 +25,7 @@ API: tuple[APIRouter, ...] = (
     account.me_router,
     sign_in.router,
     account.key_router,
-    orders.plan_router,
-    orders.order_router,
+    plans.router,
     account.rating_router,
     account.session_router,
     account.usage_router,

@@ -8,15 +8,12 @@ from functools import partial
 
 from merlin.account.api_keys import ApiKeys, Scope
 from merlin.account.users import Users
-from merlin.app import shop
-from merlin.app.actor import Actor
 from merlin.chat.answer import RetryPolicy
 from merlin.chat.feedback import Rating, Ratings
-from merlin.core.permissions import Authority, Role
+from merlin.core.permissions import Role
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.changes import BatchResult, Changes, Conflict
 from merlin.git.source import blob_id
-from merlin.providers.payments import Gateway
 from tests.api.chat_api import Conversation
 from tests.api.payment_api import PACK, PLUS, payment_settings
 from tests.api.running_api import ANNA, BORIS, COURSES, NOT_LIMITED, SECRET, VERA, Site, run_site
@@ -145,16 +142,6 @@ class FullSite(DaemonSite):
             "session_id": conversation.session_id,
             "key_id": key.id,
             "name": "merlin/trial",
-        }
-        self._add_purchases()
-
-    def _add_purchases(self):
-        """Give anna an unpaid order."""
-        anna = Actor.person(ANNA, Authority())
-        order = shop.place_order(self.services, anna, "plus", Gateway.YOOKASSA)
-        self.path_values |= {
-            "plan": "plus",
-            "order_id": order.purchase_id,
         }
 
     def request_body(self, name, sample):

@@ -169,5 +169,5 @@ def test_api_without_a_shop_sells_nothing_and_lists_no_orders(tmp_path):
     with run_api(tmp_path) as site:
         site.add_user(1001)
         with site.browser_client(1001) as anna:
-            assert anna.post("/api/orders", json={"plan": "plus"}).status_code == 404
-            assert anna.get("/api/orders").json() == {"orders": []}
+            assert anna.post("/checkout/plus", data={"price": "29900"}).status_code == 404
+            assert not re.search("/orders/[0-9a-f]{32}", anna.get("/orders").text)

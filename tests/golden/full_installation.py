@@ -15,10 +15,15 @@ from urllib.parse import parse_qs, quote, urlsplit
 import httpx
 import yaml
 
+from merlin.app.actor import Actor
 from merlin.app.examples import view_of
+from merlin.app.shop import place_order
+from merlin.billing.purchases import Purchases
+from merlin.core.permissions import Authority
 from merlin.core.server import free_ports
 from merlin.dataset.files import FileIndex
-from merlin.wiring.context import open_read_only
+from merlin.providers.payments import Gateway
+from merlin.wiring.context import open_read_only, open_writing_context
 from tests.golden.bot_chats import Person
 from tests.golden.normalise import Normaliser
 from tests.support.frozen_day import fixed_day, start
@@ -349,13 +354,20 @@ def _ask_and_rate(installation):
 
 
 def _buy(installation):
-    paid = installation.call("anna", "POST", "/api/orders", plan="voices")["id"]
-    installation.call("anna", "POST", f"/api/orders/{paid}/pay")
+    response = installation.browsers["anna"].post("/checkout/voices", data={"price": "9900"})
+    paid = response.headers["location"].split("/")[2]
     installation.yookassa.choose(paid, "paid")
-    get_page = installation.browsers["anna"].get
-    wait_until(lambda: _read_json(get_page(f"/api/orders/{paid}"))["state"] == "paid")
-    waiting = installation.call("anna", "POST", "/api/orders", plan="plus")["id"]
+    wait_until(lambda: read_order_state(installation, paid) == "paid")
+    anna = Actor.person(ANNA, Authority())
+    with open_writing_context(installation.lab.config) as ctx:
+        waiting = place_order(ctx, anna, "plus", Gateway.YOOKASSA).purchase_id
     installation.orders = {paid: "paid-order", waiting: "waiting-order"}
+
+
+def read_order_state(installation, order_id):
+    """Return the state of an order."""
+    with open_read_only(installation.lab.config) as database:
+        return Purchases(database).get(order_id).state.value
 
 
 def _edit_examples(installation):

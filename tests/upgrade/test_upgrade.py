@@ -25,7 +25,12 @@ from tests.upgrade.old_state import (
 import httpx
 from structlog.testing import capture_logs
 
-from tests.golden.full_installation import PEOPLE, run_bot_and_api, run_stand_ins
+from tests.golden.full_installation import (
+    PEOPLE,
+    read_order_state,
+    run_bot_and_api,
+    run_stand_ins,
+)
 from tests.golden.surfaces import ROLES, read_responses, run_commands
 from tests.support.frozen_day import DAY, fixed_day, restore_environment
 from tests.support.pipeline_lab import run_command
@@ -106,12 +111,12 @@ def test_sessions_keep_their_texts_and_ratings(installation):
 
 def test_waiting_order_can_be_paid(installation):
     states = {name: order for order, name in installation.orders.items()}
-    paid = installation.call("anna", "GET", f"/api/orders/{states['paid-order']}")
-    assert paid["state"] == "paid"
-    waiting = f"/api/orders/{states['waiting-order']}"
-    installation.call("anna", "POST", f"{waiting}/pay")
-    installation.yookassa.choose(states["waiting-order"], "paid")
-    wait_until(lambda: installation.call("anna", "GET", waiting)["state"] == "paid")
+    assert read_order_state(installation, states["paid-order"]) == "paid"
+    waiting = states["waiting-order"]
+    response = installation.browsers["anna"].post(f"/orders/{waiting}/pay")
+    assert response.headers["location"] == f"/orders/{waiting}/pay"
+    installation.yookassa.choose(waiting, "paid")
+    wait_until(lambda: read_order_state(installation, waiting) == "paid")
 
 
 def test_models_serve_and_the_running_job_finishes(installation):

@@ -9,7 +9,8 @@ POST /checkout/{plan}   stores the order, asks YooKassa, redirects to its paymen
 /orders/{id}/cancel     cancels it
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -34,9 +35,9 @@ from merlin.api.pages.plans import (
     plan_features,
     takes_roubles,
 )
+from merlin.api.problems import Problem
 from merlin.api.rate_limits import Limits
-from merlin.api.rest.orders import orders_part
-from merlin.api.schema import MAX_ID, Hex, Part
+from merlin.api.schema import MAX_ID, Hex, Page, Part
 from merlin.app import orders
 from merlin.app.bot_settings import bot_link
 from merlin.app.orders import CANCELED_BY_BUYER, OrderDetails
@@ -214,6 +215,25 @@ async def _find_own_order(context: SignedInContext, order_id: Hex) -> Purchase:
 
 
 OwnOrder = Annotated[Purchase, Depends(_find_own_order)]
+
+
+async def orders_part(
+    context: PageContext,
+    page: Page,
+    list_newest: Callable[..., Sequence[Purchase]],
+    *which: object,
+) -> Sequence[Purchase]:
+    """Return one part of the orders that `list_newest` returns, and set the Link header.
+
+    Raises Problem 422 for an unknown cursor.
+    """
+    try:
+        purchases = await context.read(
+            list_newest, context.actor, page.size + 1, page.after(""), *which
+        )
+    except NotFound:
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-cursor") from None
+    return page.take_part(purchases, lambda purchase: purchase.purchase_id)
 
 
 @router.get("/orders")

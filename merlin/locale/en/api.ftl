@@ -36,12 +36,6 @@ api-problem-refused = Not possible now
 api-problem-refused-detail = This cannot be done now.
 api-problem-no-type = Unknown type of material
 api-problem-no-type-detail = Known types: { $types }.
-api-problem-contact = Wrong address for the receipt
-api-problem-contact-detail = Enter an email address (anna@example.com) or a phone number (+7 916 123-45-67).
-api-problem-gateway-unavailable = YooKassa is not responding
-api-problem-gateway-unavailable-detail = YooKassa is not responding. You were not charged and your order is saved. Try again in a minute: you will not be charged twice.
-api-problem-gateway-declined = YooKassa declined the order
-api-problem-gateway-declined-detail = YooKassa declined this order, and you were not charged. Try ordering again; the admin can find the reason in the log.
 api-problem-bad-cursor = Wrong cursor
 api-problem-bad-cursor-detail = This cursor is not valid. Take it from the Link header, or start from the first page.
 

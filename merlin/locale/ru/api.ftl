@@ -36,12 +36,6 @@ api-problem-refused = Сейчас нельзя
 api-problem-refused-detail = Сейчас этого сделать нельзя.
 api-problem-no-type = Неизвестный вид материала
 api-problem-no-type-detail = Возможные виды: { $types }.
-api-problem-contact = Неверный адрес для чека
-api-problem-contact-detail = Укажите электронную почту (anna@example.com) или телефон (+7 916 123-45-67).
-api-problem-gateway-unavailable = ЮKassa не отвечает
-api-problem-gateway-unavailable-detail = ЮKassa сейчас не отвечает. Деньги не списаны, заказ сохранён. Повторите через минуту: второго списания не будет.
-api-problem-gateway-declined = ЮKassa отклонила заказ
-api-problem-gateway-declined-detail = ЮKassa отклонила этот заказ, деньги не списаны. Попробуйте оформить его ещё раз; причину администратор найдёт в журнале.
 api-problem-bad-cursor = Неверный курсор
 api-problem-bad-cursor-detail = Такого курсора нет. Возьмите его из заголовка Link или начните с первой страницы.
 

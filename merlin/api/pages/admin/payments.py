@@ -13,8 +13,8 @@ from starlette.responses import Response
 
 from merlin.api.pages.errors import page_router
 from merlin.api.pages.formatting import next_href
+from merlin.api.pages.orders import orders_part
 from merlin.api.pages.page import PATTERN, PageContext, RefundContext, refusal_text, render_page
-from merlin.api.rest.orders import orders_part
 from merlin.api.schema import MAX_ID, Hex, Part
 from merlin.app import payments, users
 from merlin.app.actor import Actor
