@@ -4,10 +4,9 @@ Each waits, masked, for the editors of its dataset, who decide about one or seve
 Nothing is stored without the user's consent, which is asked for, given, declined and revoked
 here. Drafts of a teacher model (`merlin.app.distil`) wait among them.
 
-Test questions are proposed to a dataset that has fewer than its gate needs, from answers that a
-user liked; approved, they are examples of the test split. Other ways: an editor adds another
-wording of a new example's question (the bot), and a teacher model rewords training questions.
-Models do not train on the test split.
+Test questions are needed where a dataset has fewer than its gate asks for: an editor adds another
+wording of an example's question, or a teacher model rewords training questions. Models do not train
+on the test split.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -21,18 +20,16 @@ from merlin.app.changes import DatasetFiles
 from merlin.app.context import Context
 from merlin.app.examples import ExampleContent
 from merlin.app.permissions import require_editing
-from merlin.app.unanswered import read_turn_before
-from merlin.chat.feedback import EditorQuestions, QuestionStatistics, RatedAnswer
+from merlin.chat.feedback import EditorQuestions
 from merlin.core.errors import DatasetError, NotFound, Refused
 from merlin.core.views import described
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.changes import MAX_BATCH_SIZE, Edit
 from merlin.dataset.commit_message import Editor
 from merlin.dataset.corrections import Replacement
-from merlin.dataset.example import normalise, parse_example
+from merlin.dataset.example import parse_example
 from merlin.dataset.files import FileIndex
 from merlin.dataset.finding import Severity, escape_unprintable
-from merlin.dataset.layout import EXAMPLES
 from merlin.dataset.proposals import (
     MAX_CHARACTERS,
     Draft,
@@ -271,9 +268,6 @@ def decline_several(ctx: Context, actor: Actor, proposal_ids: Collection[int]) -
     return sum(rows.decline(proposal_id, asker) for proposal_id in proposal_ids)
 
 
-_MAX_LIKED = 200
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestPart:
     """The number of test questions of the newest build, needed by its gate, and waiting.
@@ -308,38 +302,3 @@ def count_test_questions(ctx: Context, actor: Actor, dataset: str) -> TestPart:
     needed = max(int(split["min_test"]), 1)
     enough = max(needed, ENOUGH_QUESTIONS)
     return TestPart(questions=build.test, least=needed, enough=enough, waiting=waiting)
-
-
-def find_liked(ctx: Context, actor: Actor, dataset: str, language: str) -> list[RatedAnswer]:
-    """Return liked answers that can be test questions, masked in `language`, newest first.
-
-    At most as many as are wanted: of users who consented, without questions that an example or an
-    open proposal has, or that continue a conversation. Raises NotFound.
-    """
-    wanted = count_test_questions(ctx, actor, dataset).wanted
-    if not wanted:
-        return []
-    files = changes.read_files(ctx, actor, dataset).files
-    examples = (parse_example(file.text) for file in files if file.path.startswith(EXAMPLES))
-    open_questions = Proposals(ctx.db, ctx.clock).open_questions(dataset)
-    existing = {normalise(question) for question in open_questions} | {
-        example.facts.question for example in examples if example
-    }
-    candidates = dict[str, RatedAnswer]()
-    for item in QuestionStatistics(ctx.db, ctx.default_dataset).list_liked(dataset, _MAX_LIKED):
-        masked = item.mask(language)
-        if not read_turn_before(ctx, dataset, item.question, item.turn_id, language):
-            candidates.setdefault(normalise(masked.question), masked)
-    return [item for form, item in candidates.items() if form not in existing][:wanted]
-
-
-def propose_liked(ctx: Context, actor: Actor, dataset: str, liked: Sequence[RatedAnswer]) -> int:
-    """Propose liked answers as test questions; return the number of proposals. Raises NotFound."""
-    require_editing(ctx, actor, dataset)
-    proposals, consents = Proposals(ctx.db, ctx.clock), Consents(ctx.db, ctx.clock)
-    count = 0
-    for answer in liked:
-        draft = Draft(answer.question, answer.answer, dataset, answer.turn_id, split=TEST)
-        if consents.hold(answer.user_id) and proposals.add(answer.user_id, draft) is not None:
-            count += 1
-    return count

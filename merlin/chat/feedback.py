@@ -29,7 +29,6 @@ from merlin.db.tables import (
     DISMISSED_QUESTION,
     MODEL,
     OUTGOING,
-    PROPOSAL,
     RATED_EXAMPLE,
     RATING,
     SESSION,
@@ -239,19 +238,6 @@ class QuestionStatistics(Repository):
             )
             for row in self.db.rows(query)
         ]
-
-    def list_liked(self, dataset: str, limit: int) -> list[RatedAnswer]:
-        """Return liked answers that are not proposed as examples yet, newest first.
-
-        Only answers to users with a valid consent.
-        """
-        is_proposed = TURN.id.in_(PROPOSAL.select(PROPOSAL.turn_id))
-        is_answered = TURN.known.is_null() | (TURN.known != 0)
-        can_be_example = TURN.format.in_(sorted(EXAMPLE_FORMATS)) & ~is_proposed & is_answered
-        is_liked = (_count_rating(Rating.UP) > 0) & (_count_rating(Rating.DOWN) == 0)
-        liked = self._select_rated(dataset, date.min).where(can_be_example).having(is_liked)
-        answers = self._read_rated(liked.order_by(TURN.id.desc()).limit(limit))
-        return [answer for answer in answers if answer.question and answer.answer]
 
     def list_unanswered(self, dataset: str, since: date, limit: int) -> list[UnansweredQuestion]:
         """Return the questions that were refused or whose answer was disliked, newest first.

@@ -134,7 +134,7 @@ class Proposal:
     @property
     def is_persons(self) -> bool:
         """Return whether a user proposed it and is notified of the result."""
-        return self.user_id != 0 and not self.draft.split
+        return self.user_id != 0
 
 
 _DRAFTS = RowMap(Draft, sealed=PROPOSAL.sealed)

@@ -3,14 +3,12 @@
 import re
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 from html import unescape
 from itertools import count
 
 import pytest
 
 from merlin.account.users import Consents
-from merlin.app import proposals
 from merlin.app.actor import Actor
 from merlin.app.proposals import CONSENT_VERSION, revoke_consent
 from merlin.app.unanswered import GroupState, list_unanswered
@@ -21,7 +19,6 @@ from merlin.core.clock import utc_now
 from merlin.core.permissions import Authority, Role
 from merlin.dataset.example import normalise, parse_example
 from merlin.dataset.files import FileIndex
-from merlin.dataset.proposals import Proposals
 from merlin.db.tables import DISMISSED_QUESTION, RATING, TOLD_QUESTION, TURN
 from tests.api.running_api import ANNA, BORIS, VERA
 from tests.api.staff_api import page_text, run_daemon_api
@@ -233,27 +230,3 @@ def test_dismissed_questions_make_room_for_older_ones_which_are_counted(site, ve
     listed = [group.question for group in found.list_in_state(GroupState.WAITING)]
     assert (listed[0], listed[-1], found.older) == ("Что такое 201?", "Что такое 2?", 2)
     assert "2 вопроса" in page_text(vera.get(PAGE))
-
-
-def test_liked_answers_are_proposed_as_test_questions_once(site):
-    ctx, editor = site.services, Actor.operator()
-
-    def propose():
-        liked = proposals.find_liked(ctx, editor, "trial", "ru")
-        return ctx.db.transact(partial(proposals.propose_liked, ctx, editor, "trial", liked))
-
-    add_question(site, "Как сложить стопку?", is_known=True, rating=Rating.UP)
-    add_question(site, "а потом?", is_known=True, rating=Rating.UP)
-    taught = parse_example(FileIndex(site.database).get("trial", "q3").text).question
-    add_question(site, taught.upper(), is_known=True, rating=Rating.UP)
-    add_question(site, "Мой секрет?", BORIS, is_known=True, rating=Rating.UP, consents=False)
-    add_question(site, "Плохо?", is_known=True, rating=Rating.DOWN)
-    add_question(site, "Не знаешь?", rating=Rating.UP)
-    counts = proposals.count_test_questions(ctx, editor, "trial")
-    assert (counts.questions, counts.least, counts.enough) == (2, 10, 40)
-    assert [propose(), propose()] == [1, 0]
-    (proposal,) = Proposals(site.database).list_waiting()
-    assert (proposal.draft.question, proposal.draft.split) == ("Как сложить стопку?", "test")
-    assert (proposal.user_id, proposal.is_persons) == (ANNA, False)
-    revoke_consent(site.services, Actor.person(ANNA, Authority(Role.STUDENT)))
-    assert Proposals(site.database).list_waiting() == []

@@ -317,15 +317,6 @@ async def judge_proposals(
     return seen_other(f"/changes/{change}")
 
 
-@router.post("/datasets/{dataset}/proposals/tests")
-async def propose_tests(context: TeacherContext, dataset: EditedDataset) -> Response:
-    """Propose test questions from liked answers if the dataset has few."""
-    liked = await context.read(proposals.find_liked, context.actor, dataset.name, context.language)
-    if await context.write(proposals.propose_liked, context.actor, dataset.name, liked):
-        return seen_other(base_of(dataset.name, "proposals"))
-    return await _proposals(context, dataset, context.say("tests-none"))
-
-
 async def _proposals(
     context: PageContext, dataset: DatasetHeading, wrong: str = "", *, marked: bool = False
 ) -> Response:
