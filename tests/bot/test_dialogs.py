@@ -12,7 +12,7 @@ from merlin.core.i18n import text
 from merlin.db.database import open_database
 from merlin.db.tables import DIALOG
 from tests.bot.conversation import ChatUser
-from tests.bot.running_bot import RunningBot, count_updates_by_state, select_rows
+from tests.bot.running_bot import RunningBot, select_rows
 
 NOW = datetime(2026, 11, 20, 8, 30, tzinfo=UTC)
 
@@ -110,20 +110,12 @@ def test_form_takes_a_message_that_the_library_cannot_read(anna, telegram, setti
 
 @pytest.mark.functional
 def test_dialog_of_one_topic_takes_no_message_of_another(telegram, anna):
-    first, second = open_topics(telegram, anna)
+    first, second = (ChatUser(telegram, anna.settings, f"anna#{topic}") for topic in (12, 14))
     first.say("/system")
     first.press("system:set")
     assert "«Что такое висок?»" in second.say("Что такое висок?").text
     second.say("/info")
     assert "отвечает по вашей инструкции" in first.say("Отвечай кратко.").text
-
-
-def open_topics(telegram, anna):
-    """Return anna in two topics of her private chat."""
-    telegram.switch("has_topics")
-    topics = [telegram.make_topic("anna", name) for name in ("Лоб", "Виски")]
-    telegram.wait_for(lambda: count_updates_by_state(anna.settings) == {"refused": 2})
-    return [ChatUser(telegram, anna.settings, f"anna#{topic}") for topic in topics]
 
 
 @pytest.mark.functional

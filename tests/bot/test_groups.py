@@ -4,7 +4,7 @@ import pytest
 
 from merlin.billing.quota import Allowance, Format
 from merlin.sandbox.telegram.arguments import typed_fields
-from merlin.sandbox.telegram.world import SEMINAR, STUDY
+from merlin.sandbox.telegram.world import STUDY
 from tests.bot.conversation import MENTION, join_group_chat, user_messages
 from tests.bot.running_bot import (
     RunningBot,
@@ -57,7 +57,7 @@ def test_reply_to_the_bot_is_a_question(anna, provider):
 
 
 def test_mention_without_text_asks_about_the_message_it_replies_to(anna, provider, telegram):
-    telegram.switch("reads_all")
+    telegram.turn_privacy_off()
     telegram.say("boris@study", "что такое подбородок")
     asked_by_boris = telegram.log("study")[-1].message_id
     anna.telegram.wait_for(lambda: skip_reasons(anna.settings) == ["not for the bot"])
@@ -67,7 +67,7 @@ def test_mention_without_text_asks_about_the_message_it_replies_to(anna, provide
 
 
 def test_group_messages_for_others_are_ignored_and_not_stored(telegram, bot, provider):
-    telegram.switch("reads_all")
+    telegram.turn_privacy_off()
     assert say_unanswered(telegram, bot, "boris@study", "Кто идёт обедать?") == "not for the bot"
     assert say_unanswered(telegram, bot, "boris@study", "/new@other_bot") == "not for the bot"
     assert (
@@ -88,14 +88,11 @@ def test_questions_carry_names_once_several_people_ask(telegram, bot, provider):
 
 
 def test_each_topic_has_its_own_session(telegram, bot, provider):
-    first = telegram.make_topic("boris@seminar", "Лоб")
-    second = telegram.make_topic("boris@seminar", "Виски")
-    telegram.wait_for(lambda: count_updates_by_state(bot) == {"refused": 2})
-    for thread, topic in ((first, "лоб"), (second, "виски")):
-        anna = join_group_chat(telegram, bot, f"anna@seminar#{thread}")
+    for thread, topic in ((12, "лоб"), (14, "виски")):
+        anna = join_group_chat(telegram, bot, f"anna@study#{thread}")
         anna.say(f"{MENTION} что такое {topic}?")
         assert user_messages(provider) == [f"что такое {topic}?"]
-        assert telegram.answers(f"seminar#{thread}")[-1].thread == thread
+        assert telegram.answers(f"study#{thread}")[-1].thread == thread
     assert select_rows(bot, "SELECT COUNT(*) FROM chat_session") == [(2,)]
 
 
@@ -262,15 +259,13 @@ def test_closed_topic_ends_the_question_uncharged(telegram, tmp_path, provider):
     settings = bot_settings(tmp_path, telegram, provider, plans=(plan,))
     add_live_model(settings, "stand-in-base")
     with RunningBot(settings):
-        thread = telegram.make_topic("boris@seminar", "Закрытая")
-        telegram.close_topic(f"boris@seminar#{thread}")
-        telegram.say(f"boris@seminar#{thread}", f"{MENTION} лоб?")
+        telegram.closed_topics.add(12)
+        telegram.say("boris@study#12", f"{MENTION} лоб?")
         telegram.wait_for(lambda: count_updates_by_state(settings).get("failed") == 1)
         assert select_rows(settings, "SELECT state FROM quota_use") == [("returned",)]
-        boris = join_group_chat(telegram, settings, "boris@seminar")
+        boris = join_group_chat(telegram, settings, "boris@study")
         boris.say(f"{MENTION} лоб?")
-        assert telegram.answers("seminar")[-1].text
-        assert telegram.group("seminar").group_id == SEMINAR.group_id
+        assert telegram.answers("study")[-1].text
 
 
 def test_user_known_only_from_a_group_cannot_be_written_to(telegram, bot, anna):

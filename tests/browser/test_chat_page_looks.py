@@ -14,10 +14,10 @@ pytestmark = pytest.mark.integration
 
 def test_page_is_usable_by_keyboard_alone_and_by_screen_readers(page, bot):
     names = []
-    for _ in range(12):
+    for _ in range(8):
         page.keyboard.press("Tab")
         names.append(page.evaluate(NAME_OF_FOCUS))
-    assert names[:10] == [
+    assert names[:8] == [
         "К сообщению",
         "EN: In English",
         "Включить тёмную тему",
@@ -26,8 +26,6 @@ def test_page_is_usable_by_keyboard_alone_and_by_screen_readers(page, bot):
         "Вера, администратор",
         "Merlin",
         "Учебная группа",
-        "Семинар с темами",
-        "Новая тема: Семинар с темами",
     ]
     page.get_by_role("link", name="К сообщению").focus()
     page.keyboard.press("Enter")
@@ -55,7 +53,6 @@ def test_nothing_is_cut_off_unnamed_or_low_in_contrast(pages, telegram, bot, wid
         expect(page.locator("#offline")).to_have_text("")
         expect(find_messages(page)).to_have_count(3)
         find_messages(page).nth(1).hover()
-        find_messages(page).nth(1).get_by_role("button", name="Действия с сообщением").click()
         find_messages(page).nth(1).get_by_role("button", name="Ответить").click()
         assert page.evaluate(FITS)
         # The field's placeholder fits one line.

@@ -18,7 +18,6 @@ INVOICE = {
 
 def test_invoice_is_paid_after_confirmation_unless_the_bot_refuses(page, bot, telegram):
     bot.call("sendInvoice", **INVOICE)
-    expect(page.locator("#stars")).to_have_text("⭐ 5000")
     page.get_by_role("button", name="⭐ 50").click()
     expect(page.locator("#pay")).to_contain_text("20 голосовых вопросов")
     page.get_by_role("button", name="Отменить").click()
@@ -37,4 +36,3 @@ def test_invoice_is_paid_after_confirmation_unless_the_bot_refuses(page, bot, te
     pay(ok=True)
     expect(page.locator(".invoice")).to_contain_text("Оплачено звёздами")
     expect(page.get_by_role("button", name="⭐ 50")).to_have_count(0)
-    expect(page.locator("#stars")).to_have_text("⭐ 4950")

@@ -18,9 +18,11 @@ from merlin.sandbox.telegram import server as telegram_server
 from merlin.sandbox.telegram.arguments import (
     Arguments,
     BotApiError,
+    bad_request,
     read_arguments,
     status_error,
 )
+from merlin.sandbox.telegram.messages import send_message
 from merlin.sandbox.telegram.world import World
 from merlin.sandbox.yookassa import server as yookassa_server
 from merlin.sandbox.yookassa.requests import RefundRequest, ShopError, money, parse
@@ -125,10 +127,18 @@ class TelegramStandIn(FaultyStandIn, telegram_server.TelegramStandIn):
         set_webhook = {"setWebhook": self._webhook.set, "deleteWebhook": self._webhook.set}
         self._methods |= {**set_webhook, "getWebhookInfo": self._webhook.info}
         self._methods["getUpdates"] = self._poll
+        # Numbers of topics to which nobody may write.
+        self.closed_topics: set[int] = set()
+        self._methods["sendMessage"] = self._send_message
 
     async def _poll(self, _world: World, arguments: Arguments) -> list[Mapping[str, Any]]:
         self._webhook.require_none()
         return await self._updates.poll(arguments)
+
+    async def _send_message(self, world: World, arguments: Arguments) -> dict[str, Any]:
+        if arguments.integer("message_thread_id") in self.closed_topics:
+            raise bad_request("TOPIC_CLOSED")
+        return await send_message(world, arguments)
 
     async def open(self) -> None:
         """Start background work."""

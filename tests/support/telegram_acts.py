@@ -6,26 +6,23 @@ from dataclasses import replace
 from typing import Any
 
 from merlin.core.clock import iso, utc_now
-from merlin.core.errors import NotFound, Refused
+from merlin.core.errors import Refused
 from merlin.sandbox.telegram.arguments import typed_fields
-from merlin.sandbox.telegram.groups import (
-    chat_member,
-    close_topic,
-    deliver_service_message,
-    topic_of,
-)
+from merlin.sandbox.telegram.groups import chat_member
 from merlin.sandbox.telegram.queries import refund_stars
 from merlin.sandbox.telegram.user_actions import UserActions
 from merlin.sandbox.telegram.world import (
     BOT_ID,
     MEMBER_STATUSES,
-    SUPERGROUP_BASE,
     Chat,
     Group,
     LoggedMessage,
     World,
     bot_user,
 )
+
+# What Telegram puts before a group's number when it becomes a supergroup.
+SUPERGROUP_BASE = -1_000_000_000_000
 
 
 class SeenMessage(LoggedMessage):
@@ -50,18 +47,13 @@ class AllActions(UserActions):
     def log(self, chat: str | int) -> list[SeenMessage]:
         """Return every message of a chat, oldest first, deleted ones too. Raises NotFound."""
         return [
-            SeenMessage(logged.message, logged.versions, logged.deleted_at, logged.reactions)
+            SeenMessage(logged.message, logged.versions, logged.deleted_at)
             for logged in super().log(chat)
         ]
 
     def group(self, name: str) -> Group:
         """Return a group: its id, its members. Raises NotFound."""
         return self.world.group(name)
-
-    def topics(self, chat: str | int) -> dict[int, str]:
-        """Return the names of a chat's topics by their thread ids. Raises NotFound."""
-        topics = self.world.topics.get(self.chat(chat).chat_id, {})
-        return {thread: topic["name"] for thread, topic in topics.items()}
 
     def delete(self, who: str | int, message_id: int) -> None:
         """Delete an own or the bot's message for both; the bot gets no update. Raises NotFound."""
@@ -123,28 +115,20 @@ class AllActions(UserActions):
         self.world.store_group(new)
         return post_service_message(self.world, new, user, migrate_from_chat_id=old.group_id)
 
-    def close_topic(self, who: str | int) -> int:
-        """Close the topic that `who` names, by default the General one of a forum."""
-        place = self.place(who)
-        if topic_of(self.world, place.chat, place.thread) is None:
-            raise NotFound("no such topic")
-        user = place.person.as_user()
-        message = close_topic(self.world, place.chat, user, place.thread)
-        return deliver_service_message(self.world, place.chat, message)
-
-    def switch(self, name: str) -> None:
-        """Enable a setting of the bot at BotFather.
-
-        `name` is has_topics or reads_all (no privacy mode).
-        """
-        self.world.record("setting", name=name, value=True)
+    def turn_privacy_off(self) -> None:
+        """Let the bot read every message of groups, a setting at BotFather."""
+        self.world.record("setting", name="reads_all", value=True)
 
 
 def post_service_message(
     world: World, group: Group, sender: Mapping[str, Any], **content: Any
 ) -> int:
-    """Post a service message in a group; return the update_id, 0 if the bot is not there."""
-    return deliver_service_message(world, group, world.post(group, sender, **content))
+    """Post a service message in a group; return the update_id, 0 if the bot is not there.
+
+    Privacy mode does not apply.
+    """
+    message = world.post(group, sender, **content)
+    return world.add_update("message", message) if group.status(BOT_ID) in MEMBER_STATUSES else 0
 
 
 def report_bot_status(

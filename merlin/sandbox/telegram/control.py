@@ -1,9 +1,9 @@
 """The control routes and the chat page, for people, the demo and tests.
 
-`/control/send` takes a JSON object with `person` and one of: `text` (with `reply_to`, or with
-`message_id` to edit an own message), `press` (with `message_id`), `voice` (the sample), or `act`:
-any name in ACTS, with its arguments in `with`. A form with `person` and one or more `file` sends
-files; several form an album. Changes are sent to the page at once as server-sent events.
+`/control/send` takes a JSON object with `person` and one of: `text` (with `reply_to`), `press`
+(with `message_id`), `voice` (the sample), or `act`: any name in ACTS, with its arguments in `with`.
+A form with `person` and one or more `file` sends files; several form an album. Changes are sent to
+the page at once as server-sent events.
 """
 
 import asyncio
@@ -24,7 +24,6 @@ from merlin.core.web.browser import get_chosen_language
 from merlin.sandbox import web
 from merlin.sandbox.speech_samples import SAMPLE_MIME, sample_voice, seconds
 from merlin.sandbox.telegram.arguments import Upload
-from merlin.sandbox.telegram.groups import has_topics
 from merlin.sandbox.telegram.user_actions import UserActions
 from merlin.sandbox.telegram.world import BOT_NAME, MEMBER_STATUSES, PEOPLE, Chat, Group
 
@@ -39,22 +38,12 @@ DISPLAYED_TYPES = frozenset(
 MAX_QUEUED = 1000
 KEEP_ALIVE_S = 15.0
 # The page does not show other kinds of change.
-_PAGE_EVENTS = frozenset(
-    {
-        *("message", "edit", "delete", "reaction", "action", "answer"),
-        *("group", "topic", "setting", "stars"),
-    }
-)
+_PAGE_EVENTS = frozenset({"message", "edit", "action", "answer", "setting"})
 # From a language: the newest commit's progress, shown at the page's right side.
 PipelineReader = Callable[[str], Mapping[str, object]]
 
 
-ACTS = frozenset(
-    {
-        *("say", "start", "paste", "edit", "forward", "press", "react"),
-        *("make_topic", "pay"),
-    }
-)
+ACTS = frozenset({"start", "paste", "pay"})
 
 
 class ControlSide:
@@ -84,7 +73,6 @@ class ControlSide:
                 ),
                 web.view_route("/control/chats", self._chats),
                 web.view_route("/control/menu", actions.menu),
-                web.view_route("/control/wallet", lambda person: {"stars": actions.stars(person)}),
                 Route("/", self._show),
                 # Deep links to the bot, like t.me/<bot>?start=…
                 Route(f"/{BOT_NAME}", self._show),
@@ -204,10 +192,8 @@ class ControlSide:
             content = sample_voice(self._actions.person(person).language_code)
             upload = Upload("voice-sample.oga", SAMPLE_MIME, content)
             return self._actions.send_file(person, upload, kind="voice", seconds=seconds(content))
-        text = str(body.get("text", ""))
-        if message_id:
-            return self._actions.edit(person, message_id, text)
-        return self._actions.say(person, text, reply_to=int(body.get("reply_to") or 0))
+        reply_to = int(body.get("reply_to") or 0)
+        return self._actions.say(person, str(body.get("text", "")), reply_to=reply_to)
 
     async def _send_files(self, form: FormData) -> int | list[int]:
         files = [part for part in form.getlist("file") if isinstance(part, UploadFile)]
@@ -241,8 +227,6 @@ class ControlSide:
                     "person_id": person.person_id,
                     "person": f"{person.name}@{chat.name}" if chat in groups else person.name,
                     "title": chat.title if isinstance(chat, Group) else "Merlin",
-                    "has_topics": has_topics(self._world, chat),
-                    "topics": list(self._world.topics.get(chat.chat_id, {}).values()),
                 }
                 for chat in chats
             ]

@@ -19,8 +19,7 @@ from merlin.sandbox.telegram.arguments import (
     normalised_text,
     target_chat,
 )
-from merlin.sandbox.telegram.groups import GENERAL, check_thread, thread_fields
-from merlin.sandbox.telegram.world import Chat, Group, LoggedMessage, World, bot_user
+from merlin.sandbox.telegram.world import Chat, LoggedMessage, World, bot_user
 
 
 def post(
@@ -30,10 +29,14 @@ def post(
     chat = target_chat(world, arguments)
     markup = inline_keyboard(arguments.parse("reply_markup")) or keys
     reply = _requested_reply(world, chat, arguments)
-    thread = _thread_id(world, chat, arguments)
-    fields = thread_fields(world, chat, thread, reply.get("reply_to_message"))
+    fields = thread_fields(arguments.integer("message_thread_id"))
     markup_field = {"reply_markup": markup} if markup else {}
     return world.post(chat, bot_user(), **fields, **reply, **content, **markup_field)
+
+
+def thread_fields(thread: int) -> dict[str, Any]:
+    """Return the fields of a message in a topic; every number is a topic, 0 is none."""
+    return {"message_thread_id": thread, "is_topic_message": True} if thread else {}
 
 
 def _requested_reply(world: World, chat: Chat, arguments: Arguments) -> dict[str, Any]:
@@ -100,23 +103,11 @@ send_document = partial(_send_media, kind="document")
 send_photo = partial(_send_media, kind="photo")
 
 
-def _thread_id(world: World, chat: Chat, arguments: Arguments, *, general: bool = False) -> int:
-    """Return the topic of a call, 0 for none; only chat actions may name the General topic."""
-    thread = arguments.integer("message_thread_id")
-    is_forum = isinstance(chat, Group) and chat.is_forum
-    if general and thread == GENERAL and is_forum:
-        thread = 0
-    if thread or is_forum:
-        check_thread(world, chat, thread)
-    return thread
-
-
 async def send_chat_action(world: World, arguments: Arguments) -> bool:
     """Answer sendChatAction; the page shows it for some seconds."""
     chat = target_chat(world, arguments)
     action = arguments.text("action")
-    thread = _thread_id(world, chat, arguments, general=True)
-    world.notify("action", {"chat_id": chat.chat_id, "thread": thread, "action": action})
+    world.notify("action", {"chat_id": chat.chat_id, "action": action})
     return True
 
 

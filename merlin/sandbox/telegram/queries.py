@@ -1,4 +1,4 @@
-"""Callback and pre-checkout queries; invoices and Stars.
+"""Callback and pre-checkout queries; invoices and Stars, of which everybody has enough.
 
 A payment in Stars is an incoming
 StarTransaction; its refund is an outgoing one of the same id. An invoice is a message or lies
@@ -12,7 +12,7 @@ from typing import Any
 
 from merlin.sandbox.telegram.arguments import Arguments, bad_request, target_chat
 from merlin.sandbox.telegram.messages import post
-from merlin.sandbox.telegram.world import FIRST_STARS, LoggedMessage, Person, Query, World
+from merlin.sandbox.telegram.world import LoggedMessage, Person, Query, World
 
 MAX_ANSWER_CHARACTERS = 200
 CALLBACK_TIMEOUT_S = 15 * 60.0
@@ -38,11 +38,6 @@ async def answer_callback_query(world: World, arguments: Arguments) -> bool:
     values = {"text": text, "alert": arguments.flag("show_alert"), "url": arguments.text("url")}
     world.notify("answer", {"person_id": query.person_id, **values})
     return True
-
-
-def balance(world: World, person_id: int) -> int:
-    """Return a person's number of Stars."""
-    return world.stars.get(person_id, FIRST_STARS)
 
 
 def pay(world: World, person: Person, invoice: Mapping[str, Any]) -> int:
@@ -75,9 +70,7 @@ def _record_transaction(
         "date": int(time.time()),
         "source" if is_in else "receiver": partner,
     }
-    star_change = int(payment["total_amount"]) * (-1 if is_in else 1)
-    person_id = person.person_id
-    world.record("stars", person_id=person_id, count=star_change, transaction=transaction)
+    world.record("transaction", transaction=transaction)
 
 
 def refund_stars(world: World, person_id: int, charge: str) -> int:

@@ -115,8 +115,6 @@ async def get_me(world: World, _arguments: Arguments) -> dict[str, Any]:
         "supports_inline_queries": False,
         "can_connect_to_business": False,
         "has_main_web_app": False,
-        "has_topics_enabled": bool(world.settings.get("has_topics")),
-        "allows_users_to_create_topics": bool(world.settings.get("has_topics")),
     }
 
 
@@ -168,8 +166,8 @@ class TelegramStandIn(StandIn):
     side shows (None: no right side), `front_url` is the link of its title ("": none).
 
     The people are anna, boris and vera; any positive number is one more person, who speaks
-    English. All three and the bot are members of the groups study and seminar (a forum);
-    `anna@study` is anna in the group, `anna#12` in a topic.
+    English. All three and the bot are members of the group study; `anna@study` is anna in the
+    group, `anna#12` in a topic.
     """
 
     def __init__(

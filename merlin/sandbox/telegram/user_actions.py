@@ -1,12 +1,11 @@
 """What people do: write, send files, pay, press buttons, use groups.
 
 The acting person is given with the chat: `anna` (the private chat with the bot), `anna@study` (a
-group), `anna#12` or `anna@seminar#12` (a topic, by its message_thread_id).
+group), `anna#12` or `anna@study#12` (a topic, by its message_thread_id).
 """
 
 import asyncio
 import secrets
-import time
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -23,35 +22,25 @@ from merlin.sandbox.telegram.arguments import (
     menu_for,
     typed_fields,
 )
-from merlin.sandbox.telegram.groups import (
-    deliver_service_message,
-    has_topics,
-    is_delivered,
-    make_topic,
+from merlin.sandbox.telegram.groups import is_delivered
+from merlin.sandbox.telegram.messages import (
+    media_fields,
+    reply_fields,
+    store_upload,
     thread_fields,
-    topic_of,
 )
-from merlin.sandbox.telegram.messages import media_fields, reply_fields, store_upload
 from merlin.sandbox.telegram.queries import (
     CHECKOUT_FIELDS,
     CHECKOUT_TIMEOUT_S,
-    balance,
     invoice_of,
 )
 from merlin.sandbox.telegram.world import (
-    ADMIN_STATUSES,
-    BOT_ID,
     MEMBER_STATUSES,
     Chat,
     Group,
     LoggedMessage,
     Person,
     World,
-)
-
-_FORWARDED_FIELDS = (
-    *("text", "entities", "caption", "caption_entities", "photo", "document", "voice"),
-    *("video_note", "audio", "video"),
 )
 
 
@@ -84,10 +73,7 @@ class UserActions:
         name, _, group_name = who_and_chat.partition("@")
         person = self.world.person(name)
         chat: Chat = self.world.group(group_name) if group_name else person
-        thread_id = int(thread) if thread.isdecimal() else 0
-        if thread and topic_of(self.world, chat, thread_id) is None:
-            raise NotFound(f"no topic {thread} in this chat")
-        return Place(person, chat, thread_id)
+        return Place(person, chat, int(thread or 0))
 
     def chat(self, name: str | int) -> Chat:
         """Return a chat by its group's or person's name, or by id. Raises NotFound."""
@@ -120,28 +106,18 @@ class UserActions:
         place = self.place(person)
         return menu_for(self.world, place.person, place.chat)
 
-    def stars(self, who: str | int) -> int:
-        """Return a person's number of Stars. Raises NotFound."""
-        return balance(self.world, self.person(who).person_id)
-
-    def send(
-        self, place: Place, content: Mapping[str, Any], replied: LoggedMessage | None = None
-    ) -> int:
+    def send(self, place: Place, content: Mapping[str, Any]) -> int:
         """Send a message; the bot receives it as privacy mode allows."""
         group = place.chat if isinstance(place.chat, Group) else None
         if group and (
             group.moved_to or group.status(place.person.person_id) not in MEMBER_STATUSES
         ):
             raise Refused(f"{place.person.name} is not in {group.name}")
-        replied_message = replied.message if replied else None
-        thread = thread_fields(self.world, place.chat, place.thread, replied_message)
         sender = place.person.as_user()
-        message = self.world.post(place.chat, sender, **{**thread, **content})
-        return self.deliver("message", message)
-
-    def deliver(self, kind: str, message: Mapping[str, Any]) -> int:
-        """Send a new or edited message to the bot, if it may see it; return the update_id or 0."""
-        return self.world.add_update(kind, message) if is_delivered(self.world, message) else 0
+        message = self.world.post(place.chat, sender, **thread_fields(place.thread), **content)
+        if not is_delivered(self.world, message):
+            return 0
+        return self.world.add_update("message", message)
 
     def say(self, who: str | int, text: str, *, reply_to: int = 0, quote: str = "") -> int:
         """Write a text; its entities are detected. `quote` is part of the replied message."""
@@ -152,7 +128,7 @@ class UserActions:
         if not reply_to:
             return self.send(place, content)
         replied = self.message(place.chat, reply_to)
-        return self.send(place, content | reply_fields(replied, quote), replied)
+        return self.send(place, content | reply_fields(replied, quote))
 
     def start(self, who: str | int, payload: str = "") -> int:
         """Open the bot by a deep link, `t.me/<bot>?start=<payload>`, and press Start."""
@@ -161,37 +137,6 @@ class UserActions:
     def paste(self, who: str | int, text: str) -> list[int]:
         """Write a text of any length, split into messages as clients do."""
         return [self.say(who, part) for part in split_text(text)]
-
-    def edit(self, who: str | int, message_id: int, text: str) -> int:
-        """Edit an own text or caption."""
-        place = self.place(who)
-        old = self.message(place.chat, message_id)
-        name = "text" if "text" in old.message else "caption"
-        marks = "entities" if name == "text" else "caption_entities"
-        if old.message["from"]["id"] != place.person.person_id or name not in old.message:
-            raise Refused("people edit their own texts")
-        old_fields = {key: value for key, value in old.message.items() if key != marks}
-        new = {**old_fields, **typed_fields(text, name), "edit_date": int(time.time())}
-        self.world.store_edit(new)
-        return self.deliver("edited_message", new)
-
-    def forward(
-        self, who: str | int, message_ids: Sequence[int], from_chat: str | int = ""
-    ) -> list[int]:
-        """Forward messages of a chat, by default that of `who`, as one message each."""
-        place = self.place(who)
-        source = self.chat(from_chat) if from_chat else place.chat
-        update_ids = []
-        for message_id in message_ids:
-            message = self.message(source, message_id).message
-            origin = message.get("forward_origin") or {
-                "type": "user",
-                "date": message["date"],
-                "sender_user": message["from"],
-            }
-            content = {name: message[name] for name in _FORWARDED_FIELDS if name in message}
-            update_ids.append(self.send(place, {"forward_origin": origin, **content}))
-        return update_ids
 
     def send_file(
         self,
@@ -230,7 +175,7 @@ class UserActions:
 
         The bot gets a pre-checkout query; if it agrees, the Stars move. A paid invoice can be paid
         again, as from two devices at once. `payload` replaces the invoice's own, which no real
-        client can do. Raises NotFound, and Refused for too few Stars.
+        client can do. Raises NotFound.
         """
         person = self.person(who)
         sent = self.world.messages.get(person.chat_id, {}).values()
@@ -244,8 +189,6 @@ class UserActions:
         )
 
     def _start_checkout(self, person: Person, invoice: dict[str, Any]) -> int:
-        if balance(self.world, person.person_id) < invoice["total_amount"]:
-            raise Refused(self._text(person, "chat-page-few-stars"))
         query = {
             "id": str(secrets.randbits(62)),
             "from": person.as_user(),
@@ -310,42 +253,6 @@ class UserActions:
         if forged and candidates:
             return candidates[0], {"callback_data": data_or_label}
         raise NotFound(f"no key {data_or_label}")
-
-    def react(self, who: str | int, message_id: int, emoji: str) -> int:
-        """Set a reaction, "" removes it; in groups only administrators get an update."""
-        place = self.place(who)
-        logged = self.message(place.chat, message_id)
-        person_id, chat_id = place.person.person_id, place.chat.chat_id
-        emojis = (logged.reactions.get(person_id, ""), emoji)
-        self.world.record(
-            "reaction", chat_id=chat_id, message_id=message_id, emoji=emoji, person_id=person_id
-        )
-        if isinstance(place.chat, Group) and place.chat.status(BOT_ID) not in ADMIN_STATUSES:
-            return 0
-        old, new = (
-            [{"type": "emoji", "emoji": emoji_text}] if emoji_text else [] for emoji_text in emojis
-        )
-        values = {
-            "chat": place.chat.as_chat(),
-            "message_id": message_id,
-            "user": place.person.as_user(),
-            "date": int(time.time()),
-            "old_reaction": old,
-            "new_reaction": new,
-        }
-        return self.world.add_update("message_reaction", values)
-
-    def make_topic(self, who: str | int, name: str = "") -> int:
-        """Create a topic in a forum or, once enabled, in the private chat; return its thread id.
-
-        Without a name the client chooses one and marks it as implicit.
-        """
-        place = self.place(who)
-        if not has_topics(self.world, place.chat):
-            raise Refused("this chat has no topics")
-        message = make_topic(self.world, place.chat, place.person.as_user(), name)
-        deliver_service_message(self.world, place.chat, message)
-        return int(message["message_id"])
 
 
 def split_text(text: str) -> list[str]:

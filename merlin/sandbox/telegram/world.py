@@ -3,7 +3,7 @@
 Every change goes through `World.record`: it is journaled, applied, and sent to the listeners. A
 restart on the same folder replays the journal.
 
-A group's id is negative; a supergroup's begins with -100 and it counts its own messages.
+A group's id is negative.
 """
 
 import time
@@ -73,7 +73,6 @@ def bot_user() -> dict[str, Any]:
     return {"id": BOT_ID, "is_bot": True, "first_name": "Merlin", "username": BOT_NAME}
 
 
-SUPERGROUP_BASE = -1_000_000_000_000
 # Statuses of members who can read and write.
 MEMBER_STATUSES = frozenset({"creator", "administrator", "member"})
 ADMIN_STATUSES = frozenset({"creator", "administrator"})
@@ -92,7 +91,6 @@ class Group:
     title: str
     members: tuple[tuple[int, str], ...]
     kind: str = "group"
-    is_forum: bool = False
     moved_to: int = 0
 
     @property
@@ -102,10 +100,7 @@ class Group:
 
     def as_chat(self) -> dict[str, Any]:
         """Return the Chat object."""
-        values: dict[str, Any] = {"id": self.group_id, "type": self.kind, "title": self.title}
-        if self.is_forum:
-            values["is_forum"] = True
-        return values
+        return {"id": self.group_id, "type": self.kind, "title": self.title}
 
     def status(self, user_id: int) -> str:
         """Return a user's ChatMember status; "left" for somebody who never joined."""
@@ -122,37 +117,19 @@ _EVERYBODY = (
     (BOT_ID, "member"),
 )
 STUDY = Group(-4_000_000_001, "study", "Учебная группа", _EVERYBODY)
-SEMINAR = Group(
-    SUPERGROUP_BASE - 2_000_000_001,
-    "seminar",
-    "Семинар с темами",
-    _EVERYBODY,
-    kind="supergroup",
-    is_forum=True,
-)
-GROUPS = (STUDY, SEMINAR)
-_ENGLISH_TITLES = {"study": "Study group", "seminar": "Seminar with topics"}
-
-
-def groups_of(language: str) -> tuple[Group, ...]:
-    """Return the two groups with their titles in this language."""
-    if language == "ru":
-        return GROUPS
-    return tuple(replace(group, title=_ENGLISH_TITLES[group.name]) for group in GROUPS)
+_STUDY_TITLES = {"ru": STUDY.title, "en": "Study group"}
 
 
 @dataclass(frozen=True, slots=True)
 class LoggedMessage:
     """A message as it is now (a Message object), with all its versions, oldest first.
 
-    Each version has its time `at` (ISO 8601), its `text` or caption, and its `keys`. `reactions`
-    are by person's id.
+    Each version has its time `at` (ISO 8601), its `text` or caption, and its `keys`.
     """
 
     message: Mapping[str, Any]
     versions: tuple[Mapping[str, Any], ...]
     deleted_at: str = ""
-    reactions: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def message_id(self) -> int:
@@ -181,7 +158,6 @@ class LoggedMessage:
             "message": self.message,
             "by_bot": self.by_bot,
             "deleted_at": self.deleted_at,
-            "reactions": {str(who): mark for who, mark in self.reactions.items()},
             "versions": self.versions,
         }
 
@@ -191,8 +167,6 @@ def _version(at: str, message: Mapping[str, Any]) -> dict[str, Any]:
     return {"at": at, "text": content, "keys": message.get("reply_markup")}
 
 
-# Everybody's initial balance; enough for a demo, but not unlimited.
-FIRST_STARS = 5000
 Listener = Callable[[str, Mapping[str, Any]], None]
 
 
@@ -215,16 +189,13 @@ class World:
     language: str = "ru"
     people: dict[int, Person] = field(default_factory=dict)
     groups: dict[int, Group] = field(default_factory=dict)
-    # ForumTopic objects, with `closed`, by chat and message_thread_id.
-    topics: dict[int, dict[int, dict[str, Any]]] = field(default_factory=dict)
     blocked: set[int] = field(default_factory=set)
     messages: dict[int, dict[int, LoggedMessage]] = field(default_factory=dict)
     updates: dict[int, Mapping[str, Any]] = field(default_factory=dict)
     queries: dict[str, Query] = field(default_factory=dict)
     files: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
-    # Balances that differ from FIRST_STARS; all transactions, oldest first.
-    stars: dict[int, int] = field(default_factory=dict)
+    # StarTransaction objects, oldest first.
     transactions: list[dict[str, Any]] = field(default_factory=list)
     # The invoice of each pre-checkout query: its `chat_id` and `message_id`.
     checkouts: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -237,7 +208,8 @@ class World:
     def __post_init__(self) -> None:
         self._journal = AppendLog(self.folder, "telegram.jsonl")
         self.set_language(self.language)
-        self.groups.update({group.group_id: group for group in groups_of(self.language)})
+        study = replace(STUDY, title=_STUDY_TITLES[self.language])
+        self.groups[study.group_id] = study
         for line in self._journal.replay():
             self._apply(line.pop("kind"), line)
 
@@ -264,11 +236,10 @@ class World:
         getattr(self, f"_apply_{kind}")(**change)
 
     def _apply_message(self, message: dict[str, Any], at: str) -> None:
-        chat, message_id = message["chat"], message["message_id"]
+        chat_id, message_id = message["chat"]["id"], message["message_id"]
         logged = LoggedMessage(message, (_version(at, message),))
-        self.messages.setdefault(chat["id"], {})[message_id] = logged
-        if chat["type"] != "supergroup":
-            self.last_message_id = max(self.last_message_id, message_id)
+        self.messages.setdefault(chat_id, {})[message_id] = logged
+        self.last_message_id = max(self.last_message_id, message_id)
 
     def _apply_edit(self, message: dict[str, Any], at: str) -> None:
         chat = self.messages[message["chat"]["id"]]
@@ -279,12 +250,6 @@ class World:
     def _apply_delete(self, chat_id: int, message_id: int, at: str) -> None:
         old = self.messages[chat_id][message_id]
         self.messages[chat_id][message_id] = replace(old, deleted_at=at)
-
-    def _apply_reaction(self, chat_id: int, message_id: int, emoji: str, person_id: int) -> None:
-        old = self.messages[chat_id][message_id]
-        reactions = {**old.reactions, person_id: emoji}
-        new = replace(old, reactions={who: mark for who, mark in reactions.items() if mark})
-        self.messages[chat_id][message_id] = new
 
     def _apply_update(self, update: dict[str, Any], at: float) -> None:
         self.last_update_id = max(self.last_update_id, update["update_id"])
@@ -319,11 +284,7 @@ class World:
         members = tuple((user_id, status) for user_id, status in group["members"])
         self.groups[group["group_id"]] = Group(**{**group, "members": members})
 
-    def _apply_topic(self, chat_id: int, topic: dict[str, Any]) -> None:
-        self.topics.setdefault(chat_id, {})[topic["message_thread_id"]] = topic
-
-    def _apply_stars(self, person_id: int, count: int, transaction: dict[str, Any]) -> None:
-        self.stars[person_id] = self.stars.get(person_id, FIRST_STARS) + count
+    def _apply_transaction(self, transaction: dict[str, Any]) -> None:
         self.transactions.append(transaction)
 
     def _apply_checkout(self, query_id: str, about: dict[str, Any]) -> None:
@@ -360,19 +321,13 @@ class World:
 
     def post(self, chat: Chat, sender: Mapping[str, Any], **content: Any) -> dict[str, Any]:
         """Store a new message of a chat; return it as a Message object."""
-        if isinstance(chat, Group) and chat.kind == "supergroup":
-            message_id = max(self.messages.get(chat.group_id, {}), default=0) + 1
-        else:
-            message_id = self.last_message_id + 1
         message = {
-            "message_id": message_id,
+            "message_id": self.last_message_id + 1,
             "from": sender,
             "chat": chat.as_chat(),
             "date": int(time.time()),
             **content,
         }
-        if "forum_topic_created" in content:
-            message["message_thread_id"] = message_id
         self.record("message", message=message, at=iso(utc_now()))
         return message
 
@@ -405,7 +360,6 @@ class World:
 # The kinds of updates that getUpdates returns by default.
 DEFAULT_UPDATES = (
     "message",
-    "edited_message",
     "callback_query",
     "pre_checkout_query",
     "my_chat_member",

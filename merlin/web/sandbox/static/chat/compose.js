@@ -1,6 +1,6 @@
 // The line to write in: texts, files, the sample voice; a draft for each place.
 
-import { dropContext, leavePlace, takeContext } from "./context.js";
+import { dropContext, takeContext } from "./context.js";
 import { el, icon } from "./dom.js";
 import { closeMenu } from "./menu.js";
 import { act, send, sendFiles } from "./server.js";
@@ -55,21 +55,6 @@ async function attemptFiles(log, files, caption) {
   waiting.remove();
 }
 
-function forward(log, context) {
-  const ids = context.messages.map((one) => one.message_id);
-  const given = { message_ids: ids, from_chat: String(context.chatId) };
-  const what = context.messages[0].text ?? "…";
-  return attempt(log, what, () => act(log.place, "forward", given));
-}
-
-async function sendWith(log, context, text) {
-  const [first] = context.messages;
-  const wish = { person: log.place, text };
-  if (context.kind === "edit") wish.message_id = first.message_id;
-  else wish.reply_to = first.message_id;
-  await attempt(log, text, () => send(wish));
-}
-
 export async function sendText(log, text) {
   const one = text.length <= LONGEST;
   await attempt(log, text, () => (one ? send({ person: log.place, text }) : act(log.place, "paste", { text })));
@@ -79,11 +64,11 @@ async function submit(log) {
   const text = field.value.trim();
   field.value = "";
   closeMenu();
-  const context = takeContext();
+  const replied = takeContext();
   log.toEnd();
-  if (context?.kind === "forward") await forward(log, context);
-  else if (context && text) return sendWith(log, context, text);
-  if (text) await sendText(log, text);
+  if (!text) return;
+  if (!replied) return sendText(log, text);
+  await attempt(log, text, () => send({ person: log.place, text, reply_to: replied.message_id }));
 }
 
 // `current()` gives the log of the chat in view.
@@ -115,7 +100,7 @@ export function compose(current) {
 
 // Put the unfinished text of one place away and take the other's out.
 export function changeDraft(from, to) {
-  leavePlace();
+  dropContext();
   drafts.set(from, field.value);
   field.value = drafts.get(to) ?? "";
 }

@@ -1,57 +1,35 @@
-// The line over the field: what the next message answers, corrects or forwards.
+// The line over the field: which message the next one answers.
 
 import { el, icon } from "./dom.js";
 import { t } from "./texts.js";
 
 const place = document.getElementById("context");
 const field = document.getElementById("message");
-let context = null;
+let replied = null;
 
-const WORDS = { reply: () => t("replying"), edit: () => t("correcting"), forward: () => t("forwarding") };
-
-function draw() {
-  if (!context) {
-    place.replaceChildren();
-    return;
-  }
-  const [first] = context.messages;
-  const many = context.messages.length > 1 ? ` ${context.messages.length}` : "";
-  const words = el("span", { class: "words" }, first.text ?? first.caption ?? "…");
-  const label = el("b", {}, `${WORDS[context.kind]()}${many}`);
+// Begin to answer a message.
+export function setContext(message) {
+  replied = message;
+  const words = el("span", { class: "words" }, message.text ?? message.caption ?? "…");
   const button = el("button", { class: "btn bare icon", type: "button", "aria-label": t("cancel") });
   button.append(icon("close"));
   button.addEventListener("click", () => {
     dropContext();
     field.focus();
   });
-  place.replaceChildren(el("div", { class: "context" }, el("span", {}, label, el("br"), words), button));
-}
-
-// Begin to answer, correct or forward a message; more forwards are added to the first.
-export function setContext(kind, message, view) {
-  const goesOn = kind === "forward" && context?.kind === "forward" && context.chatId === view.chatId;
-  const messages = goesOn ? [...context.messages, message] : [message];
-  context = { kind, messages, place: view.place, chatId: view.chatId };
-  if (kind === "edit") field.value = message.text ?? message.caption ?? "";
-  draw();
+  const line = el("span", {}, el("b", {}, t("replying")), el("br"), words);
+  place.replaceChildren(el("div", { class: "context" }, line, button));
   field.focus();
 }
 
 export function dropContext() {
-  if (context?.kind === "edit") field.value = "";
-  context = null;
-  draw();
+  replied = null;
+  place.replaceChildren();
 }
 
-// Return what stands over the field and take it away.
+// Return the message that is answered, or null, and take it away.
 export function takeContext() {
-  const taken = context;
-  context = null;
-  draw();
+  const taken = replied;
+  dropContext();
   return taken;
-}
-
-// A reply or correction belongs to its place; a forward is taken along.
-export function leavePlace() {
-  if (context && context.kind !== "forward") dropContext();
 }

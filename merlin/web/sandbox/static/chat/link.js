@@ -17,7 +17,7 @@ export function offerLink(current) {
   document.getElementById("context").before(place);
   button.addEventListener("click", async () => {
     try {
-      await act(current().place.split(/[@#]/)[0], "start", { payload });
+      await act(current().place.split("@")[0], "start", { payload });
     } catch {
       toast(t("failed"));
       return;

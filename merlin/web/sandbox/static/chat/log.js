@@ -1,6 +1,6 @@
 // One chat as one person sees it: messages by id, edits in place, the end followed while it is in view.
 
-import { inside, isService } from "./bubble.js";
+import { inside } from "./bubble.js";
 import { dots, el } from "./dom.js";
 import { emptyState } from "./empty.js";
 import { Scrolled } from "./scrolled.js";
@@ -46,36 +46,32 @@ export class Log extends Scrolled {
     this.day = "";
     this.showEmpty();
     for (const one of messages) {
-      const thread = one.message.is_topic_message ? one.message.message_thread_id : 0;
-      if (!one.deleted_at && thread === this.thread) this.put(one.message, one);
+      this.put(one.message);
     }
     this.element.append(...unsent);
     this.toEnd();
   }
 
-  // `marks` are people's reactions by their ids.
-  put(message, marks = {}) {
+  put(message) {
     this.follow(() => {
       const known = this.shown.get(message.message_id);
       if (known) {
         known.message = message;
         this.draw(known);
       } else {
-        this.add(message, marks);
+        this.add(message);
       }
     });
   }
 
-  add(message, marks) {
+  add(message) {
     if (!this.shown.size) this.element.replaceChildren();
     if (message.from.is_bot) this.stopTyping();
     const day = dayOf(message.date);
     if (day !== this.day) this.element.append(el("span", { class: "day chip" }, day));
     this.day = day;
-    const kind = isService(message) ? "service" : `msg ${this.isMine(message) ? "me" : ""}`.trim();
-    const element = el("div", { class: kind });
-    const { reactions = {} } = marks;
-    const known = { message, reactions, element, timer: 0 };
+    const element = el("div", { class: this.isMine(message) ? "msg me" : "msg" });
+    const known = { message, element, timer: 0 };
     this.shown.set(message.message_id, known);
     this.draw(known);
     this.element.append(element);
@@ -83,7 +79,7 @@ export class Log extends Scrolled {
   }
 
   draw(known) {
-    known.element.replaceChildren(...inside(known, this));
+    known.element.replaceChildren(...inside(known.message, this));
   }
 
   // Show an edit; while edits of the bot keep coming, the text ends in a caret.
@@ -99,19 +95,6 @@ export class Log extends Scrolled {
       known.element.querySelector(".caret")?.classList.remove("caret");
       known.element.removeAttribute("aria-busy");
     }, CARET_MS);
-  }
-
-  remove(id) {
-    this.shown.get(id)?.element.remove();
-    this.shown.delete(id);
-    if (!this.shown.size) this.showEmpty();
-  }
-
-  react(change) {
-    const known = this.shown.get(change.message_id);
-    if (!known) return;
-    known.reactions = { ...known.reactions, [change.person_id]: change.emoji };
-    this.follow(() => this.draw(known));
   }
 
   // Show that the bot thinks; it goes by itself.

@@ -6,7 +6,6 @@ import { changeDraft, compose, sendText } from "./compose.js";
 import { offerLink } from "./link.js";
 import { Log } from "./log.js";
 import { menuAt, startMenu } from "./menu.js";
-import { showStars } from "./pay.js";
 import { watchPipeline } from "./pipeline.js";
 import { listen, readLog } from "./server.js";
 import { t } from "./texts.js";
@@ -29,7 +28,6 @@ function show(one) {
   for (const log of logs.values()) log.element.hidden = log !== current;
   current.toEnd();
   menuAt(one.place);
-  showStars(one.place).catch(tellLost);
 }
 
 // Changes that come while a log is read wait, so that the newest state is drawn last; of several
@@ -50,10 +48,6 @@ function tellLost() {
   offline.textContent = t("offline");
 }
 
-function threadOf(message) {
-  return message.is_topic_message ? message.message_thread_id : 0;
-}
-
 function answer(change) {
   if (change.person_id !== current.userId) return;
   if (change.url) location.assign(change.url);
@@ -65,31 +59,25 @@ function answer(change) {
 const ACTS = {
   message: (log, change) => log.put(change.message),
   edit: (log, change) => log.edit(change.message),
-  delete: (log, change) => log.remove(change.message_id),
-  reaction: (log, change) => log.react(change),
   action: (log) => log.think(),
 };
 
 function apply(kind, change) {
   if (kind === "answer") answer(change);
   else if (kind === "setting") settingCame(change);
-  else if (kind === "stars") showStars(current.place).catch(tellLost);
-  else if (!ACTS[kind]) refreshChats();
   else {
     const chatId = change.chat_id ?? change.message.chat.id;
-    const thread = change.message ? threadOf(change.message) : change.thread;
     for (const log of logs.values()) {
-      const shows = log.chatId === chatId && (thread === undefined || log.thread === thread);
-      if (shows && log.waiting) log.waiting.push([kind, change]);
-      else if (shows) ACTS[kind](log, change);
+      if (log.chatId !== chatId) continue;
+      if (log.waiting) log.waiting.push([kind, change]);
+      else ACTS[kind](log, change);
     }
-    if (kind === "message") markFresh(change.message, thread);
+    if (kind === "message") markFresh(change.message);
   }
 }
 
 function settingCame(change) {
   if (change.name.startsWith("commands:")) menuAt(current.place);
-  if (change.name === "has_topics") refreshChats();
 }
 
 // Changes wait until it is known who has which chats.

@@ -1,4 +1,4 @@
-// What the page asks of the stand-in. `place` is who writes and where: anna, anna@study, anna#12.
+// What the page asks of the stand-in. `place` is who writes and where: anna, anna@study.
 
 async function said(answer) {
   const body = await answer.json().catch(() => ({}));
@@ -34,17 +34,13 @@ export async function readLog(chatId) {
 
 export const readChats = () => read("chats");
 export const readMenu = (place) => read("menu", { person: place });
-export const readWallet = (person) => read("wallet", { person });
 export const readPipeline = () => read("pipeline");
 
 export function fileUrl(id) {
   return `/control/files/${encodeURIComponent(id)}`;
 }
 
-const KINDS = [
-  ...["message", "edit", "delete", "reaction", "action", "answer"],
-  ...["group", "topic", "setting", "stars"],
-];
+const KINDS = ["message", "edit", "action", "answer", "setting"];
 
 // Hear every change: `hear(kind, change)`; `opened` at each (re)connection, `lost` in between.
 export function listen(hear, opened, lost) {
