@@ -22,7 +22,7 @@ from merlin.api.problems import OPTIONAL_SIGN_IN, components, problems
 
 # Tags in the order of the document, with their descriptions.
 TOPICS = {
-    "courses": "The catalogue: courses, materials, semesters, teachers, and search over them.",
+    "courses": "The catalogue: courses, materials, and search over them.",
     "favourites": "My courses: add, remove.",
     "openai": "Models to ask, for programs that speak the OpenAI protocol.",
     "sessions": "Your conversations with the models.",
@@ -36,7 +36,6 @@ TOPICS = {
     "changes": "Edits on their way to a commit.",
     "examples": "Examples that models are trained on.",
     "datasets": "Datasets, their newest verdict, job and live model.",
-    "builds": "Builds: a dataset as training files.",
     "jobs": "Training: see, start, stop.",
     "models": "Trained models and the one that is live.",
     "verdicts": "What commits and requests led to.",

@@ -33,7 +33,6 @@ API: tuple[APIRouter, ...] = (
     changes.router,
     changes.example_router,
     jobs.dataset_router,
-    jobs.build_router,
     jobs.router,
     jobs.model_router,
     jobs.verdict_router,

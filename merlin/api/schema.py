@@ -105,10 +105,6 @@ class Page:
         )
         return shown_entries
 
-    def take_part_of_all(self, entries: Sequence[E], key: Callable[[E], str]) -> Sequence[E]:
-        """Return the entries of this part, given the whole list; sets the Link header."""
-        return self.take_part(self.skip(entries, key), key)
-
 
 Limit = Annotated[
     int | None, Query(ge=1, le=MAX_PAGE_SIZE, description="Maximum number of entries per page.")

@@ -3,7 +3,6 @@
 Anybody may read active courses; only their editors see inactive ones.
 """
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -181,15 +180,6 @@ def search_materials(
     pairs = Catalogue(ctx.db).materials_by_id([material_id for _, material_id in result.hits])
     matches = [(courses[course_id], item) for course_id, item in pairs if course_id in courses]
     return matches, result
-
-
-def list_teachers(ctx: Context) -> dict[str, list[Course]]:
-    """Return account name -> the active courses that this teacher leads, by name."""
-    courses_by_teacher: dict[str, list[Course]] = defaultdict(list)
-    for course in read_active(ctx).courses:
-        for name in course.teachers:
-            courses_by_teacher[name].append(course)
-    return dict(sorted(courses_by_teacher.items()))
 
 
 def learn_vocabulary(ctx: Context) -> Vocabulary:

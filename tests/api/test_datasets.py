@@ -5,6 +5,7 @@ import pytest
 from merlin.account.users import Users
 from merlin.app import builds
 from merlin.app.actor import Actor
+from merlin.core.errors import NotFound
 from merlin.core.permissions import Role
 from tests.api.running_api import BORIS
 from tests.api.staff_api import run_daemon_api
@@ -56,16 +57,17 @@ def test_dataset_shows_its_serving_model_verdict_and_findings(site):
 
 
 def test_builds_show_their_examples_and_can_be_compared(site):
-    listed = site.admin.get("/api/builds").json()["builds"]
-    assert [build["version"] for build in listed] == ["trial-2", "trial-1"]
-    build = site.admin.get("/api/builds/trial-2").json()
-    assert len(build["examples"]) == build["train"] + build["test"] == 12
-    assert build["system"] == "Отвечай коротко."
-    by_digest = site.admin.get(f"/api/builds/{build['digest'][:12]}").json()
-    assert by_digest["version"] == "trial-2"
-    diff = builds.compare(site.services, Actor.operator(), "trial-1", "trial-2")
+    ctx, operator = site.services, Actor.operator()
+    listed = builds.list_recent(ctx, operator)
+    assert [build.version for build in listed] == ["trial-2", "trial-1"]
+    build = builds.get(ctx, operator, "trial-2")
+    assert len(build.examples) == build.train + build.test == 12
+    assert build.system == "Отвечай коротко."
+    assert builds.get(ctx, operator, build.digest[:12]).version == "trial-2"
+    diff = builds.compare(ctx, operator, "trial-1", "trial-2")
     assert (diff.added, diff.removed, diff.changed) == (["q20"], ["q2"], ["q1"])
-    assert site.admin.get("/api/builds/trial-9").status_code == 404
+    with pytest.raises(NotFound):
+        builds.get(ctx, operator, "trial-9")
 
 
 def test_verdicts_are_filtered_by_dataset_and_commit(site):

@@ -42,8 +42,6 @@ CACHED = [
     "/api/courses/1/materials/1",
     "/api/courses/search?query=граф",
     "/api/search?query=граф",
-    "/api/semesters",
-    "/api/teachers",
 ]
 
 

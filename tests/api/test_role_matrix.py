@@ -48,8 +48,7 @@ OPERATIONS = {
     "public": """
         healthz readyz metrics git provider payment
         sign_in_by_telegram sign_in_by_password start_login look_at_login finish_login
-        telegram search_courses search list_courses list_semesters
-        list_teachers""",
+        telegram search_courses search list_courses""",
     "course": "get_course list_materials get_material",
     "priced": "list_plans",
     "self": """
@@ -59,15 +58,15 @@ OPERATIONS = {
         list_keys make_key list_sessions show_usage export list_taught_courses list_changes
         list_requests list_openai_models show_openai_model create_chat_completion""",
     "anna's": """
-        revoke_key show_rating rate unrate show_session delete_session list_turns""",
+        revoke_key rate unrate delete_session list_turns""",
     "boris's": "show_change",
     "leads": """
         show_taught_course edit_course add_material edit_material remove_material""",
     "adds": "add_example",
     "asked": "show_request",
     "watch": """
-        list_datasets list_builds list_jobs list_models list_verdicts""",
-    "watched": "show_dataset show_build show_job show_model",
+        list_datasets list_jobs list_models list_verdicts""",
+    "watched": "show_dataset show_job",
     "admin": "launch_job cancel_job",
 }
 JUDGED = {name: right for right, names in OPERATIONS.items() for name in names.split()}

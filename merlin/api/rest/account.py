@@ -235,13 +235,6 @@ _Correction = Annotated[
 RatingView = TypedDict("RatingView", {"value": _Value, "correction": _Correction})
 
 
-@rating_router.get("", summary="Get my rating of an answer")
-async def show_rating(turn_id: Id, caller: Reader) -> RatingView:
-    """Return the caller's rating of an answer they received."""
-    turn = await caller.read(sessions.get_turn, caller.actor, turn_id)
-    return {"value": turn.rating, "correction": None}
-
-
 @rating_router.post("", summary="Rate an answer", responses=problems(409))
 async def rate(turn_id: Id, body: RatingBody, caller: Writer) -> RatingView:
     """Rate an answer, or replace the rating; a correction is submitted to the editors."""
@@ -277,12 +270,6 @@ async def list_sessions(caller: Reader, page: Part) -> SessionList:
     views = await caller.read(sessions.list_recent, caller.actor, page.size + 1, after)
     sort = (lambda view: iso(view.last_used_at), lambda view: view.id)
     return {"sessions": page.take_part(views, *sort)}
-
-
-@session_router.get("/{session_id}", summary="Get a session")
-async def show_session(session_id: Id, caller: Reader) -> SessionView:
-    """Return one session."""
-    return await caller.read(sessions.get, caller.actor, session_id)
 
 
 @session_router.get("/{session_id}/turns", summary="List the turns of a session")

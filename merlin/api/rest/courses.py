@@ -1,6 +1,6 @@
 """The catalogue, search and favourites.
 
-/api/courses, /api/semesters, /api/teachers   public, without authentication
+/api/courses   public, without authentication
 /api/courses/search, /api/search              courses only; with materials
 /api/user/courses                             the caller's own favourites
 """
@@ -89,19 +89,6 @@ class CourseShown(_Exact):
 
 SemesterShown = TypedDict("SemesterShown", {"number": int, "courses": list[CourseShown]})
 Grouped = TypedDict("Grouped", {"semesters": list[SemesterShown]})
-SemesterCount = TypedDict("SemesterCount", {"number": int, "courses": int})
-
-
-class CourseNamed(_Exact):
-    """A reference to a course."""
-
-    id: int = Field(validation_alias="course_id")
-    slug: str
-    name: InLanguage = Field(validation_alias="title")
-
-
-_Username = Annotated[str, Field(description="Username.")]
-TeacherShown = TypedDict("TeacherShown", {"name": _Username, "courses": list[CourseNamed]})
 
 
 class MaterialShown(_Exact):
@@ -329,31 +316,6 @@ async def get_material(request: Request, course_id: Id, material_id: Id) -> Resp
     return await course_answer(request, make)
 
 
-@course_router.get("/semesters", summary="List semesters", response_model=list[SemesterCount])
-async def list_semesters(request: Request) -> Response:
-    """Return each semester with its number of active courses."""
-
-    def make(ctx: Context, _language: str) -> tuple[object, str]:
-        semesters = courses.read_active(ctx).semesters.items()
-        return [{"number": semester, "courses": count} for semester, count in semesters], ""
-
-    return await catalogue_answer(request, make)
-
-
-@course_router.get("/teachers", summary="List teachers", response_model=list[TeacherShown])
-async def list_teachers(request: Request) -> Response:
-    """Return the teachers of active courses with their courses, sorted by username."""
-
-    def make(ctx: Context, language: str) -> tuple[object, str]:
-        items = [
-            {"name": name, "courses": [CourseNamed.from_object(each, language) for each in taught]}
-            for name, taught in courses.list_teachers(ctx).items()
-        ]
-        return items, ""
-
-    return await catalogue_answer(request, make)
-
-
 search_router = operation_router(prefix="/api", tags=["courses"], responses=NOT_MODIFIED)
 
 # Search results end here: refining the query is more useful.
@@ -387,12 +349,6 @@ async def search_courses(
         return items, link_of(request, following)
 
     return await catalogue_answer(request, make)
-
-
-@search_router.patch("/courses/search", include_in_schema=False)
-async def refuse_change() -> None:
-    """Refuse to edit `search` as a course. Raises Problem 405."""
-    raise Problem(HTTPStatus.METHOD_NOT_ALLOWED, "wrong-method", {"Allow": "GET"})
 
 
 @search_router.get("/search", summary="Search courses and materials", response_model=Results)

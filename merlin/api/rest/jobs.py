@@ -1,4 +1,4 @@
-"""Jobs, their models, datasets, builds and verdicts; requests to the daemon."""
+"""Jobs, their models, datasets and verdicts; requests to the daemon."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -30,8 +30,7 @@ from merlin.api.schema import (
     part,
     view_response,
 )
-from merlin.app import builds, jobs, models, requests, status, verdicts
-from merlin.app.builds import BuildDetails, BuildView
+from merlin.app import jobs, models, requests, status, verdicts
 from merlin.app.jobs import JobDetails, JobView
 from merlin.app.models import ModelView, ServingView
 from merlin.core.i18n import render_stored_text
@@ -160,22 +159,16 @@ async def cancel_job(caller: JobLauncher, job_id: Id) -> Response:
     return await submit_request(caller, partial(jobs.cancel, job_id=job_id))
 
 
-model_router = operation_router(prefix="/api", tags=["models"])
+model_router = operation_router(prefix="/api/models", tags=["models"])
 
 
 ModelList = TypedDict("ModelList", {"models": Sequence[ModelView]})
 
 
-@model_router.get("/models", summary="List models")
+@model_router.get("", summary="List models")
 async def list_models(caller: JobViewer, page: Part, dataset: DatasetName = "") -> ModelList:
     """Return the fine-tuned models, newest first."""
     return {"models": await part(caller, page, dataset, models.list_recent)}
-
-
-@model_router.get("/models/{model_id}", summary="Get a model")
-async def show_model(caller: JobViewer, model_id: Id) -> ModelView:
-    """Return a fine-tuned model with its evaluation."""
-    return await caller.read(models.get, caller.actor, model_id)
 
 
 class NewestVerdict(Shape):
@@ -226,24 +219,6 @@ class DatasetDetails(DatasetShown):
     findings: list[FindingShown]
 
 
-build_router = operation_router(prefix="/api/builds", tags=["builds"])
-
-
-BuildList = TypedDict("BuildList", {"builds": Sequence[BuildView]})
-
-
-@build_router.get("", summary="List builds")
-async def list_builds(caller: JobViewer, page: Part, dataset: DatasetName = "") -> BuildList:
-    """Return the builds, newest first."""
-    return {"builds": await part(caller, page, dataset, builds.list_recent)}
-
-
-@build_router.get("/{version}", summary="Get a build")
-async def show_build(caller: JobViewer, version: Name) -> BuildDetails:
-    """Return a build by its version (such as `neurotypology-7`) or a prefix of its digest."""
-    return await caller.read(builds.get, caller.actor, version)
-
-
 dataset_router = operation_router(prefix="/api/datasets", tags=["datasets"])
 
 
@@ -254,7 +229,8 @@ DatasetList = TypedDict("DatasetList", {"datasets": list[DatasetShown]})
 @dataset_router.get("", summary="List datasets")
 async def list_datasets(caller: JobViewer, page: Part) -> DatasetList:
     """Return the datasets with their newest verdict, live model and newest job."""
-    datasets = page.take_part_of_all(await caller.read(status.list_datasets, caller.actor), _NAME)
+    every = await caller.read(status.list_datasets, caller.actor)
+    datasets = page.take_part(page.skip(every, _NAME), _NAME)
     return {
         "datasets": [DatasetShown.from_object(dataset, caller.language) for dataset in datasets]
     }
