@@ -19,12 +19,12 @@ from merlin.core.permissions import Authority, Role
 from merlin.db.notices import ADMINS, Notices
 from merlin.providers.payments import Gateway
 from merlin.providers.yookassa import DEADLINE_S, YooKassaGateway
-from merlin.sandbox.yookassa.shop import Behaviour
 from tests.api.running_api import NOT_LIMITED, VERA, run_api
 from tests.api.sign_in_data import set_bot_name
 from tests.support.plan_config import make_plan, make_plans
 from tests.support.stand_ins import YooKassaStandIn
 from tests.support.waiting import wait_until
+from tests.support.yookassa_shop import Behaviour
 
 FREE = make_plan("free", {"ru": "Бесплатный", "en": "Free"}, {Format.TEXT: Allowance(day=20)})
 PLUS = make_plan(

@@ -121,7 +121,7 @@ def test_idempotency_key_forgotten_by_yookassa_causes_no_second_payment(shop):
     shop.yookassa.faults.add(lose_response(order_id))
     assert anna.pay(order_id) == SILENT
     shop.backdate(order_id, hours=23, minutes=30)
-    shop.yookassa.behave(key_s=0.0)
+    shop.yookassa.behave(keeps_keys=False)
     shop.make_due(order_id)
     assert (
         shop.wait_for_state(order_id, "pending").outside_id == shop.payments_of(order_id)[0]["id"]

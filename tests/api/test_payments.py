@@ -98,7 +98,7 @@ def test_refund_with_a_lost_response_is_created_once(shop, kind):
 def test_refund_with_a_forgotten_key_is_found_in_the_list(shop):
     order_id = shop.buyer().buy("pack")
     before = len(shop.yookassa.refunds())
-    shop.yookassa.behave(notifications="never", key_s=0.0)
+    shop.yookassa.behave(notifications="never", keeps_keys=False)
     shop.yookassa.faults.add(Fault("refunds.create", FaultKind.DROP))
     refund_id = request_refund(shop, order_id).refund_id
     wait_until(lambda: len(shop.yookassa.refunds()) == before + 1)

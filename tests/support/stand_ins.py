@@ -13,7 +13,7 @@ from starlette.routing import Match
 
 from merlin.core.clock import iso, utc_now
 from merlin.core.json_fields import parse_object
-from merlin.sandbox.server import ApiStandIn, StandIn
+from merlin.sandbox.server import ApiRoute, ApiStandIn, StandIn
 from merlin.sandbox.telegram import server as telegram_server
 from merlin.sandbox.telegram.arguments import (
     Arguments,
@@ -25,7 +25,7 @@ from merlin.sandbox.telegram.arguments import (
 from merlin.sandbox.telegram.messages import send_message
 from merlin.sandbox.telegram.world import World
 from merlin.sandbox.yookassa import server as yookassa_server
-from merlin.sandbox.yookassa.requests import RefundRequest, ShopError, money, parse
+from merlin.sandbox.yookassa.requests import ShopError, money, parse
 from merlin.sandbox.yookassa.server import notification
 from merlin.sandbox.yookassa.shop import Json
 from tests.support.faults import Fault, Faults, apply_faults
@@ -33,6 +33,7 @@ from tests.support.provider_training import TrainingStandIn
 from tests.support.telegram_acts import AllActions, SeenMessage
 from tests.support.telegram_webhook import Webhook
 from tests.support.waiting import DEADLINE_S, Deadline, longest
+from tests.support.yookassa_shop import BehavingShop, PaymentWithReceipt, RefundWithReceipt
 
 T = TypeVar("T")
 RECHECK_S = 0.02
@@ -233,6 +234,36 @@ class TelegramStandIn(FaultyStandIn, telegram_server.TelegramStandIn):
 class YooKassaStandIn(FaultyApi, yookassa_server.YooKassaStandIn):
     """YooKassa; `reference` arguments accept a payment's id or the id of its purchase."""
 
+    payment_request, refund_request = PaymentWithReceipt, RefundWithReceipt
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self._shop: BehavingShop = BehavingShop(path=self._shop.path, on_change=self._post_event)
+
+    def _routes(self) -> list[ApiRoute]:
+        path = "/v3/payments/{payment_id}"
+        return [
+            *super()._routes(),
+            ("payments.capture", "POST", f"{path}/capture", self._capture),
+            ("payments.cancel", "POST", f"{path}/cancel", self._cancel),
+        ]
+
+    async def _capture(self, request: Request) -> Response:
+        def act(_body: Json) -> Json:
+            payment = self._shop.held_payment(request.path_params["payment_id"])
+            self._shop.take(payment)
+            return payment.as_json()
+
+        return await self.answer_once(request, act)
+
+    async def _cancel(self, request: Request) -> Response:
+        def act(_body: Json) -> Json:
+            payment = self._shop.held_payment(request.path_params["payment_id"])
+            self._shop.cancel(payment, "canceled_by_merchant")
+            return payment.as_json()
+
+        return await self.answer_once(request, act)
+
     @property
     def base_url(self) -> str:
         """Return the value for `payments.yookassa.base_url`."""
@@ -261,11 +292,11 @@ class YooKassaStandIn(FaultyApi, yookassa_server.YooKassaStandIn):
 
         def act() -> Json:
             payment = self._shop.find(reference)
-            amount = money(payment.taken - payment.returned)
+            amount = money(payment.request.amount.kopecks - payment.returned)
             amount = amount if value is None else {**amount, "value": value}
             body = {"payment_id": payment.payment_id, "amount": amount}
             try:
-                return self._shop.refund(parse(RefundRequest, body)).as_json()
+                return self._shop.refund(parse(self.refund_request, body)).as_json()
             except ShopError as error:
                 raise ValueError(str(error)) from error
 
@@ -291,7 +322,7 @@ class YooKassaStandIn(FaultyApi, yookassa_server.YooKassaStandIn):
 
     def receipts(self) -> list[Json]:
         """Return all registered receipts, oldest first."""
-        return self.access(lambda: list(self._shop.state.receipts))
+        return self.access(lambda: list(self._shop.receipts))
 
     def notify(self, reference: str, event: str = "", times: int = 1) -> list[int]:
         """Post a payment's notification `times` times; return the response statuses.

@@ -28,6 +28,5 @@ pay-page-none-title = Payment not found
 pay-page-none = Start with an order: its page leads here.
 pay-page-open = Open
 pay-page-is-pending = waiting to be charged
-pay-page-is-waiting-for-capture = processing
 pay-page-is-succeeded = paid
 pay-page-is-canceled = cancelled

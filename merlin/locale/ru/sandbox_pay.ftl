@@ -28,6 +28,5 @@ pay-page-none-title = Платёж не найден
 pay-page-none = Начните с заказа: его страница приведёт сюда.
 pay-page-open = Открыть
 pay-page-is-pending = ждёт списания
-pay-page-is-waiting-for-capture = обрабатывается
 pay-page-is-succeeded = оплачен
 pay-page-is-canceled = отменён

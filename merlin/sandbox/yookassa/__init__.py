@@ -1,5 +1,5 @@
-"""A stand-in of YooKassa's API v3: payments, refunds, receipts, notifications.
+"""A stand-in of YooKassa's API v3: payments, refunds, notifications.
 
-It validates requests as YooKassa does, honours Idempotence-Keys, and lets a person, a test or a
-configured rule decide how each payment ends. No real money moves, and its page says so.
+It validates requests as YooKassa does, honours Idempotence-Keys, and lets a person or a test decide
+how each payment ends. No real money moves, and its page says so.
 """

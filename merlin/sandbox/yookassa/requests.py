@@ -1,6 +1,6 @@
 """Request bodies, validated as YooKassa does, and its error responses.
 
-Sources: yookassa.ru/developers/api, objects Payment, Refund, Receipt: limits of their fields;
+Sources: yookassa.ru/developers/api, objects Payment, Refund: limits of their fields;
 yookassa.ru/developers/using-api/response-handling, "Формат ответа", "Коды ответа HTTP".
 """
 
@@ -24,7 +24,9 @@ from pydantic import (
 from merlin.openai_protocol.errors import ApiError
 
 
-class _Body(BaseModel):
+class Body(BaseModel):
+    """A request body; unknown fields are ignored."""
+
     model_config = ConfigDict(strict=True, frozen=True)
 
     @model_validator(mode="before")
@@ -36,7 +38,7 @@ class _Body(BaseModel):
         return {name: value for name, value in body.items() if value is not None}
 
 
-class Money(_Body):
+class Money(Body):
     """A positive amount in roubles."""
 
     value: str = Field(pattern=r"^[0-9]{1,10}\.[0-9]{2}$")
@@ -61,45 +63,12 @@ def money(kopecks: int) -> dict[str, str]:
     return {"value": f"{roubles}.{kopecks_part:02d}", "currency": "RUB"}
 
 
-class _Customer(_Body):
-    email: str = Field("", pattern=r"^$|^[^@\s]+@[^@\s]+\.[^@\s]+$")
-    phone: str = Field("", pattern=r"^$|^\+?[0-9]{4,15}$")
-
-    @model_validator(mode="after")
-    def _check_contact(self) -> _Customer:
-        if not self.email and not self.phone:
-            raise ValueError("Customer's email or phone is missing")
-        return self
-
-
-class _ReceiptItem(_Body):
-    description: str = Field(min_length=1, max_length=128)
-    quantity: Decimal = Field(gt=0, strict=False)
-    amount: Money
-    vat_code: int = Field(ge=1, le=12)
-    payment_subject: str = ""
-    payment_mode: str = ""
-
-
-class Receipt(_Body):
-    """A receipt required by law 54-FZ."""
-
-    customer: _Customer
-    items: list[_ReceiptItem] = Field(min_length=1)
-    tax_system_code: int | None = Field(None, ge=1, le=6)
-
-    def check_sum(self, kopecks: int) -> None:
-        """Raise ValueError unless the items' total equals `kopecks`."""
-        if sum(item.quantity * item.amount.kopecks for item in self.items) != kopecks:
-            raise ValueError("Sum of receipt's items is not equal to the amount")
-
-
-class _Redirect(_Body):
+class _Redirect(Body):
     type: Literal["redirect"]
     return_url: HttpUrl
 
 
-class PaymentRequest(_Body):
+class PaymentRequest(Body):
     """Body of `POST /payments`; the customer pays on a page and returns to `return_url`."""
 
     amount: Money
@@ -110,13 +79,6 @@ class PaymentRequest(_Body):
     ] = Field({}, max_length=16)
     capture: bool = False
     confirmation: _Redirect
-    receipt: Receipt | None = None
-
-    @model_validator(mode="after")
-    def _check_consistency(self) -> PaymentRequest:
-        if self.receipt is not None:
-            self.receipt.check_sum(self.amount.kopecks)
-        return self
 
     @property
     def return_url(self) -> str:
@@ -124,25 +86,12 @@ class PaymentRequest(_Body):
         return str(self.confirmation.return_url)
 
 
-class CaptureRequest(_Body):
-    """Body of `POST …/capture`: the part of the held money to take; all of it without an amount."""
-
-    amount: Money | None = None
-
-
-class RefundRequest(_Body):
+class RefundRequest(Body):
     """Body of `POST /refunds`."""
 
     payment_id: str = Field(min_length=1, max_length=36)
     amount: Money
     description: str = Field("", max_length=250)
-    receipt: Receipt | None = None
-
-    @model_validator(mode="after")
-    def _check_receipt(self) -> RefundRequest:
-        if self.receipt is not None:
-            self.receipt.check_sum(self.amount.kopecks)
-        return self
 
 
 RequestT = TypeVar("RequestT", bound=BaseModel)

@@ -25,7 +25,6 @@ from merlin.core.web.browser import get_chosen_language, language_of_header
 from merlin.sandbox.server import ApiRoute, ApiStandIn
 from merlin.sandbox.web import control_route, page_response, static_routes
 from merlin.sandbox.yookassa.requests import (
-    CaptureRequest,
     PaymentRequest,
     RefundRequest,
     ShopError,
@@ -61,9 +60,6 @@ def notification(event: str, subject: Json) -> Json:
     return {"type": "notification", "event": event, "object": subject}
 
 
-_PAYMENT, _REFUND = "/v3/payments/{payment_id}", "/v3/refunds/{refund_id}"
-
-
 class YooKassaStandIn(ApiStandIn):
     """A stand-in of YooKassa; `with YooKassaStandIn() as shop:`.
 
@@ -75,6 +71,7 @@ class YooKassaStandIn(ApiStandIn):
     """
 
     error = ShopError
+    payment_request, refund_request = PaymentRequest, RefundRequest
 
     def __init__(
         self,
@@ -123,12 +120,10 @@ class YooKassaStandIn(ApiStandIn):
         return [
             ("payments.create", "POST", "/v3/payments", self._create_payment),
             ("payments.list", "GET", "/v3/payments", self._list_payments),
-            ("payments.retrieve", "GET", _PAYMENT, self._payment_json),
-            ("payments.capture", "POST", f"{_PAYMENT}/capture", self._capture_payment),
-            ("payments.cancel", "POST", f"{_PAYMENT}/cancel", self._cancel_payment),
+            ("payments.retrieve", "GET", "/v3/payments/{payment_id}", self._payment_json),
             ("refunds.create", "POST", "/v3/refunds", self._create_refund),
             ("refunds.list", "GET", "/v3/refunds", self._list_refunds),
-            ("refunds.retrieve", "GET", _REFUND, self._refund_json),
+            ("refunds.retrieve", "GET", "/v3/refunds/{refund_id}", self._refund_json),
         ]
 
     def _payment_json(self, payment_id: str) -> Json:
@@ -137,7 +132,7 @@ class YooKassaStandIn(ApiStandIn):
     def _refund_json(self, refund_id: str) -> Json:
         return self._shop.find_refund(refund_id).as_json()
 
-    async def _answer_once(self, request: Request, act: Callable[[Json], Json]) -> Response:
+    async def answer_once(self, request: Request, act: Callable[[Json], Json]) -> Response:
         """Execute a request once per Idempotence-Key; a repeated key gets the stored response."""
         content = await request.body()
         try:
@@ -150,32 +145,17 @@ class YooKassaStandIn(ApiStandIn):
 
     async def _create_payment(self, request: Request) -> Response:
         pages = f"{request.base_url}pay/"
-        return await self._answer_once(
-            request, lambda body: self._shop.create(parse(PaymentRequest, body), pages).as_json()
+        return await self.answer_once(
+            request,
+            lambda body: self._shop.create(parse(self.payment_request, body), pages).as_json(),
         )
 
     async def _list_payments(self, request: Request) -> Response:
         return _page(request, [payment.as_json() for payment in self._shop.payments()])
 
-    async def _capture_payment(self, request: Request) -> Response:
-        payment_id = request.path_params["payment_id"]
-
-        def act(body: Json) -> Json:
-            amount = parse(CaptureRequest, body).amount
-            kopecks = None if amount is None else amount.kopecks
-            return self._shop.capture(payment_id, kopecks).as_json()
-
-        return await self._answer_once(request, act)
-
-    async def _cancel_payment(self, request: Request) -> Response:
-        payment_id = request.path_params["payment_id"]
-        return await self._answer_once(
-            request, lambda _body: self._shop.cancel(payment_id).as_json()
-        )
-
     async def _create_refund(self, request: Request) -> Response:
-        return await self._answer_once(
-            request, lambda body: self._shop.refund(parse(RefundRequest, body)).as_json()
+        return await self.answer_once(
+            request, lambda body: self._shop.refund(parse(self.refund_request, body)).as_json()
         )
 
     async def _list_refunds(self, request: Request) -> Response:
