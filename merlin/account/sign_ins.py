@@ -9,15 +9,12 @@ The browser keeps one secret in a cookie, the link to the bot contains another: 
 signs nobody in, and the cookie alone confirms nothing. Tokens of signed-in browsers are stored as
 SHA-256.
 
-A Mini App sends `initData`, signed by Telegram. Ed25519 is checked first: it needs Telegram's
-public key and the bot's id, no token. The HMAC needs the bot's token, and is used for clients that
-send no signature. Sources: core.telegram.org/bots/webapps, "Validating data received via the Mini
-App" and "Validating data for Third-Party Use".
+A Mini App sends `initData`, signed by Telegram with Ed25519, which needs the bot's id and no token.
+Source: core.telegram.org/bots/webapps, "Validating data for Third-Party Use".
 """
 
 import base64
 import hashlib
-import hmac
 import secrets
 from collections.abc import Collection, Mapping
 from contextlib import suppress
@@ -152,9 +149,8 @@ class SignIn:
     expires_at: datetime
 
 
-# Telegram's public keys, in hexadecimal; the second is that of its test servers.
+# Telegram's public key, in hexadecimal.
 PRODUCTION = "e7bf03a2fa4602af4580703d88dda5bb59f32ed8b02a56c187fe7d34caed242d"
-TEST = "40055058a4ee38156a06562e52eece92a771bcd8346a8c4615cb7376eddf72ec"
 # Maximum age of the data at sign-in; and how far Telegram's clock may be ahead of ours.
 FRESH = timedelta(hours=1)
 AHEAD = timedelta(seconds=30)
@@ -174,22 +170,12 @@ class TelegramPerson:
 
 
 def read_telegram_data(
-    text: str,
-    now: datetime,
-    *,
-    bot_id: int = 0,
-    keys: Collection[str] = (PRODUCTION,),
-    token: str = "",
+    text: str, now: datetime, bot_id: int, keys: Collection[str] = (PRODUCTION,)
 ) -> TelegramPerson | None:
-    """Return the person who opened the page; None for forged, damaged or old data, or no person.
-
-    `bot_id` and `keys` verify Ed25519, `token` verifies the HMAC. Without a bot id, or without a
-    token, that check always fails.
-    """
+    """Return the person who opened the page; None for forged, damaged or old data, or no person."""
     try:
         fields = _parse_fields(text)
-        is_believed = _is_signed(fields, bot_id, keys) or _is_hashed(fields, token)
-        auth_date = fields["auth_date"]
+        auth_date, is_believed = fields["auth_date"], _is_signed(fields, bot_id, keys)
         if not (is_believed and auth_date.isascii() and auth_date.isdecimal()):
             return None
         at = datetime.fromtimestamp(int(auth_date), UTC)
@@ -217,13 +203,11 @@ def _parse_fields(text: str) -> dict[str, str]:
 
 
 def _is_signed(fields: Mapping[str, str], bot_id: int, keys: Collection[str]) -> bool:
-    if not bot_id or not fields.get("signature"):
-        return False
     text = fields["signature"]
     signature = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True)
     if base64.urlsafe_b64encode(signature).rstrip(b"=") != text.encode("ascii"):
         raise ValueError("a signature that is not canonical base64url")
-    payload = f"{bot_id}:WebAppData\n{_join_fields(fields, _PROOFS)}".encode()
+    payload = f"{bot_id}:WebAppData\n{_join_fields(fields)}".encode()
     for key in keys:
         with suppress(InvalidSignature):
             Ed25519PublicKey.from_public_bytes(bytes.fromhex(key)).verify(signature, payload)
@@ -231,16 +215,8 @@ def _is_signed(fields: Mapping[str, str], bot_id: int, keys: Collection[str]) ->
     return False
 
 
-def _is_hashed(fields: Mapping[str, str], token: str) -> bool:
-    if not token or "hash" not in fields:
-        return False
-    secret = hmac.digest(b"WebAppData", token.encode(), "sha256")
-    expected_hash = hmac.digest(secret, _join_fields(fields, ("hash",)).encode(), "sha256").hex()
-    return hmac.compare_digest(expected_hash.encode(), fields["hash"].encode())
-
-
-def _join_fields(fields: Mapping[str, str], without: tuple[str, ...]) -> str:
-    return "\n".join(f"{name}={fields[name]}" for name in sorted(fields) if name not in without)
+def _join_fields(fields: Mapping[str, str]) -> str:
+    return "\n".join(f"{name}={fields[name]}" for name in sorted(fields) if name not in _PROOFS)
 
 
 def _read_person(fields: Mapping[str, str]) -> TelegramPerson | None:
@@ -257,7 +233,7 @@ def _read_person(fields: Mapping[str, str]) -> TelegramPerson | None:
         user_id=user_id,
         name=join_surrogates(name)[:_NAME_LENGTH],
         language_code=join_surrogates(language)[:35] if isinstance(language, str) else "",
-        source=hashlib.sha256(_join_fields(fields, _PROOFS).encode()).hexdigest(),
+        source=hashlib.sha256(_join_fields(fields).encode()).hexdigest(),
     )
 
 

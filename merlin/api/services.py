@@ -18,8 +18,8 @@ class ApiServices(Context):
 
     `webhook_bot` is the bot whose updates Telegram posts here, None if the bot uses long polling;
     `telegram_secret` is the secret token of that webhook. `answerers` are the providers by name,
-    `retry_policy` that of /v1. `telegram_keys` are Telegram's public keys, `bot_token` the bot's
-    token if this process has it: both verify who opened a page inside Telegram.
+    `retry_policy` that of /v1. `telegram_keys` are Telegram's public keys, which
+    verify who opened a page inside Telegram.
     `hook_secrets` are the accepted secrets of each webhook.
 
     `body_bytes`: the longest dataset file, with each character as a JSON escape. `bodies_bytes`:
@@ -33,7 +33,6 @@ class ApiServices(Context):
     answerers: Mapping[str, OpenAIChat] = field(default_factory=dict)
     retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
     telegram_keys: tuple[str, ...] = (PRODUCTION,)
-    bot_token: str = field(default="", repr=False)
     hook_secrets: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
     body_bytes: int = 8 * 1024 * 1024
     bodies_bytes: int = 64 * 1024 * 1024

@@ -45,7 +45,6 @@ def services_of(config: Config, store: Store) -> ApiServices:
         gateway=gateway,
         polled=gateway,
         answerers=answerers,
-        bot_token=token,
         hook_secrets={hook: _secrets(name) for hook, name in settings.hooks.credentials.items()},
     )
 

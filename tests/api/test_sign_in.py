@@ -120,13 +120,6 @@ def test_init_data_is_refused_while_the_bot_id_is_unknown(site):
     assert answer.status_code == 401
 
 
-def test_api_with_the_bot_token_accepts_init_data_by_its_hash(tmp_path):
-    with run_api(tmp_path, token=TOKEN) as site:
-        for token, status in (("17:another-bot", 401), (TOKEN, 200)):
-            data = {"init_data": signed_init_data(key=None, token=token)}
-            assert site.client.post("/api/auth/telegram", json=data).status_code == status
-
-
 def test_login_is_confirmed_in_the_bot_and_used_once(site):
     site.add_user(ANNA)
     with signed_out_browser(site) as browser:

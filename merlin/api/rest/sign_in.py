@@ -82,9 +82,8 @@ async def sign_in_by_telegram(
     person = read_telegram_data(
         body.init_data,
         ctx.clock(),
-        bot_id=int(bot_id) if bot_id.isdecimal() else 0,
-        keys=ctx.telegram_keys,
-        token=ctx.bot_token,
+        int(bot_id) if bot_id.isdecimal() else 0,
+        ctx.telegram_keys,
     )
     if person is None:
         raise Problem(HTTPStatus.UNAUTHORIZED, "telegram-data")
