@@ -21,7 +21,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from ipaddress import IPv4Address
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -31,62 +30,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from merlin.core.clock import from_iso, iso
 from merlin.core.formatted_text import join_surrogates
 from merlin.core.json_fields import is_telegram_id, parse_object
-from merlin.core.network import parse_address
 from merlin.db.database import Repository, transaction
 from merlin.db.encryption import digest
 from merlin.db.tables import LOGIN_CODE, SIGN_IN
 from merlin.db.values import RowMap
-
-# The first match counts: newer browsers name the older ones too.
-_PROGRAMS = (
-    ("Telegram", "Telegram"),
-    ("YaBrowser/", "Yandex Browser"),
-    ("Edg", "Edge"),
-    ("OPR/", "Opera"),
-    ("SamsungBrowser/", "Samsung Internet"),
-    ("FxiOS/", "Firefox"),
-    ("Firefox/", "Firefox"),
-    ("CriOS/", "Chrome"),
-    ("Chrome/", "Chrome"),
-    ("Safari/", "Safari"),
-    ("curl/", "curl"),
-    ("python", "Python"),
-)
-_SYSTEMS = (
-    ("Android", "Android"),
-    ("iPhone", "iPhone"),
-    ("iPad", "iPad"),
-    ("Windows", "Windows"),
-    ("CrOS", "ChromeOS"),
-    ("Mac OS X", "macOS"),
-    ("Linux", "Linux"),
-)
-_SHOWN_V6 = 2
-
-
-def name_browser(header: str) -> str:
-    """Return "Firefox, Linux" for a User-Agent header, "" for an unknown one."""
-    names = [
-        next((name for sign, name in kinds if sign.lower() in header.lower()), "")
-        for kinds in (_PROGRAMS, _SYSTEMS)
-    ]
-    return ", ".join(filter(None, names))
-
-
-def mask_ip_address(address: str) -> str:
-    """Return an IP address without its last part, "203.0.*.*"; "" if it is not an address.
-
-    Enough to recognise one's own network, too little to find a person.
-    """
-    found = parse_address(address)
-    if found is None:
-        return ""
-    if isinstance(found, IPv4Address):
-        first, second, *_ = str(found).split(".")
-        return f"{first}.{second}.*.*"
-    parts = found.exploded.split(":")[:_SHOWN_V6]
-    return ":".join(part.lstrip("0") or "0" for part in parts) + ":*"
-
 
 LIFE = timedelta(minutes=5)
 # Prefix of the key in a link to the bot.
@@ -108,14 +55,11 @@ class LoginState(StrEnum):
 class Login:
     """One login; `number` is two digits that browser and bot both show.
 
-    `agent` is the browser's name, `place` its shortened address. `user_id` is the person who opened
-    it in the bot, None before.
+    `user_id` is the person who opened it in the bot, None before.
     """
 
     login_id: int
     number: int
-    agent: str
-    place: str
     state: LoginState
     expires_at: datetime
     user_id: int | None = None
@@ -237,22 +181,22 @@ def _read_person(fields: Mapping[str, str]) -> TelegramPerson | None:
     )
 
 
-_LOGINS = RowMap(Login, columns={"login_id": "id"}, sealed=LOGIN_CODE.sealed)
+_LOGINS = RowMap(Login, columns={"login_id": "id"})
 _KEY_BYTES, _BROWSER_BYTES = 16, 32
 _FIRST_NUMBER, _NUMBERS = 10, 90
 
 
 class Logins(Repository):
-    """One row for each login; the browser's name and its place are encrypted."""
+    """One row for each login."""
 
     @transaction
-    def start(self, agent: str, place: str) -> tuple[Login, str, str]:
+    def start(self) -> tuple[Login, str, str]:
         """Return a new login and the secrets of link and browser, which cannot be read again."""
         now = self._clock()
         self.db.delete(LOGIN_CODE, LOGIN_CODE.expires_at <= iso(now))
         key, browser = secrets.token_urlsafe(_KEY_BYTES), secrets.token_urlsafe(_BROWSER_BYTES)
         number = _FIRST_NUMBER + secrets.randbelow(_NUMBERS)
-        login = Login(0, number, agent, place, LoginState.PENDING, now + LIFE)
+        login = Login(0, number, LoginState.PENDING, now + LIFE)
         row = {"code_hash": digest(key), "browser_hash": digest(browser), "at": iso(now)}
         row |= _LOGINS.write(login, self.db, but=("login_id",))
         return replace(login, login_id=self.db.add(LOGIN_CODE, row)), key, browser

@@ -34,8 +34,6 @@ from merlin.account.sign_ins import (
     WITHIN_TELEGRAM,
     Login,
     SignInMethod,
-    mask_ip_address,
-    name_browser,
 )
 from merlin.account.users import User
 from merlin.api.problems import ROOT, Problem, headers_of, language_of_request
@@ -132,8 +130,7 @@ async def check_password(request: Request, name: str, password: str, browser: st
         await throttle.run_shared(store, throttle.undo_count, name_key, network)
         raise
     if account is None or not is_right:
-        place = mask_ip_address(request.client.host if request.client else "")
-        log.warning("a wrong password", user=account.user_id if account else 0, place=place)
+        log.warning("a wrong password", user=account.user_id if account else 0)
         raise Problem(HTTPStatus.UNAUTHORIZED, "wrong-password")
     await throttle.run_shared(store, throttle.uncount, name_key, network)
     return account
@@ -208,9 +205,7 @@ async def start_login(request: Request, response: Response) -> tuple[Login, str,
     """
     services, limits = services_of(request), request.app.state.limits
     limits.count_login(request.scope)
-    place = mask_ip_address(request.client.host if request.client else "")
-    agent = name_browser(request.headers.get("user-agent", ""))
-    login, key, browser, link = await services.write(sign_in.start_login, agent, place)
+    login, key, browser, link = await services.write(sign_in.start_login)
     set_cookie(request, response, LOGIN, browser, CODE_LIFE)
     return login, key, link
 

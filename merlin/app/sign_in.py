@@ -122,12 +122,12 @@ def sign_in_by_code(ctx: Context, secret: str, previous_token: str) -> NewSignIn
     return _open_sign_in(ctx, login.user_id, SignInMethod.CODE, previous_token)
 
 
-def start_login(ctx: Context, agent: str, place: str) -> tuple[Login, str, str, str]:
+def start_login(ctx: Context) -> tuple[Login, str, str, str]:
     """Start a login that is confirmed in the bot.
 
     Return it, the secrets of its link and of the browser, and the link ("" for an unknown bot).
     """
-    login, key, browser = Logins(ctx.db, ctx.clock).start(agent, place)
+    login, key, browser = Logins(ctx.db, ctx.clock).start()
     return login, key, browser, bot_link(ctx, f"{PAYLOAD}{key}")
 
 

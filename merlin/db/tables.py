@@ -237,8 +237,7 @@ ACCOUNT = _table("account", "user_id name password browsers changed_at", key="us
 SIGN_IN = _table("sign_in", "id token_hash source user_id method at seen_at expires_at")
 LOGIN_CODE = _table(
     "login_code",
-    "id code_hash browser_hash number agent place state user_id at expires_at",
-    sealed="agent place",
+    "id code_hash browser_hash number state user_id at expires_at",
 )
 API_KEY = _table(
     "api_key",

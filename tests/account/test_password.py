@@ -13,7 +13,6 @@ from merlin.account.accounts import (
     new_id,
     verify_password,
 )
-from merlin.account.sign_ins import mask_ip_address, name_browser
 from merlin.core.errors import Refused
 
 pytestmark = pytest.mark.unit
@@ -116,32 +115,3 @@ def test_users_without_telegram_get_ids_outside_the_telegram_range():
     assert len(ids) == 200
     assert all(FIRST_ID <= user_id <= LAST_ID and not is_telegram_id(user_id) for user_id in ids)
     assert is_telegram_id(FIRST_ID - 1)
-
-
-@pytest.mark.parametrize(
-    ("header", "agent"),
-    [
-        ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko Firefox/140.0", "Firefox, Linux"),
-        ("Mozilla/5.0 (Windows NT 10.0) Chrome/140.0 Safari/537.36 Edg/140.0", "Edge, Windows"),
-        ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Safari/604.1", "Safari, iPhone"),
-        ("<script>alert(1)</script>", ""),
-        ("", ""),
-    ],
-)
-def test_browser_name_is_built_from_known_words_only(header, agent):
-    assert name_browser(header) == agent
-
-
-@pytest.mark.parametrize(
-    ("address", "place"),
-    [
-        ("203.0.113.7", "203.0.*.*"),
-        ("2001:db8:1:2::7", "2001:db8:*"),
-        ("::ffff:203.0.113.7", "203.0.*.*"),
-        ("fe80::1%eth0", "fe80:0:*"),
-        ("testclient", ""),
-        ("", ""),
-    ],
-)
-def test_place_is_a_truncated_ip_address(address, place):
-    assert mask_ip_address(address) == place

@@ -128,11 +128,7 @@ def test_login_is_confirmed_in_the_bot_and_used_once(site):
         assert 10 <= document["number"] <= 99
         assert browser.post("/api/auth/wait").json()["state"] == "pending"
         login = answer_login(site, document["key"], ANNA)
-        assert (login.agent, login.place, login.number) == (
-            "Firefox, Linux",
-            "127.0.*.*",
-            document["number"],
-        )
+        assert login.number == document["number"]
         assert browser.get("/api/auth/wait").json()["state"] == "confirmed"
         assert get_user(browser).status_code == 401  # opening the link does not sign in
         body = browser.post("/api/auth/wait").json()

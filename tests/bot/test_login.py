@@ -30,7 +30,7 @@ def logins(anna):
 
 
 def begin_login(logins):
-    login, key, browser = logins.start("Firefox, Linux", "203.0.*.*")
+    login, key, browser = logins.start()
     return SimpleNamespace(login=login, key=key, browser=browser)
 
 
@@ -38,11 +38,10 @@ def state(logins, started):
     return logins.of_browser(started.browser).state
 
 
-def test_login_question_shows_browser_place_and_code_and_confirmation_signs_in(anna, logins):
+def test_login_question_shows_the_code_and_confirmation_signs_in(anna, logins):
     started = begin_login(logins)
     question = anna.start(f"login_{started.key}")
-    for part in ("Firefox, Linux", "203.0.*.*", f"Код на странице: {started.login.number}"):
-        assert part in question.text
+    assert f"Код на странице: {started.login.number}" in question.text
     assert anna.labels == ["Это я, войти", "Это не я"]
     answered = anna.press("Это я, войти")
     assert answered.message_id == question.message_id

@@ -48,18 +48,16 @@ VERB, YES, NO = "login", "yes", "no"
 
 
 def open_login(context: BotContext, key: str) -> View:
-    """Show which browser asks to sign in, with the number that its page shows."""
+    """Ask whether it is they who sign in, with the number that the page shows."""
     login = sign_in.show_login(*context.caller, key)
     if login is None:
         return menu.text_view(context, "bot-login-over")
-    unknown_text, login_id = context.translate("bot-login-unknown"), login.login_id
+    login_id = login.login_id
     return menu.text_view(
         context,
         "bot-login-ask",
         ("bot-login-yes", f"{VERB}:{YES}:{login_id}", "success"),
         ("bot-login-no", f"{VERB}:{NO}:{login_id}"),
-        agent=login.agent or unknown_text,
-        place=login.place or unknown_text,
         number=str(login.number),
     )
 

@@ -604,8 +604,6 @@ CREATE TABLE login_code (
     code_hash TEXT NOT NULL UNIQUE,
     browser_hash TEXT NOT NULL,
     number BIGINT NOT NULL,
-    agent TEXT NOT NULL,
-    place TEXT NOT NULL,
     state TEXT NOT NULL,
     user_id BIGINT,
     at TEXT NOT NULL,

@@ -42,12 +42,9 @@ account-first-password = Password, shown only once: { $password }
 
 bot-login-ask = Someone is signing in to the Merlin page as you.
 
-    Browser: { $agent }
-    Address: { $place }
     Code on the page: { $number }
 
-    If it's you and the code is the same, tap “It's me, sign in”. If not, tap “It isn't me”.
-bot-login-unknown = unknown
+    If it's you and the code is the same, tap “It's me, sign in”. If you didn't open the page, tap “It isn't me”.
 bot-login-yes = It's me, sign in
 bot-login-no = It isn't me
 bot-login-done = You're signed in: go back to the page. You can sign out there, under “Your devices”.
