@@ -29,7 +29,7 @@ TOPICS = {
     "ratings": "Ratings of answers.",
     "usage": "What is left of your plan, and the data kept about you.",
     "plans": "Plans: how many questions you can ask and what they cost.",
-    "me": "Your account: browsers, username, password.",
+    "me": "Your account and permissions.",
     "sign-in": "Signing in and out, for browsers.",
     "keys": "Keys for your programs.",
     "teaching": "Courses that you teach: description, materials.",
@@ -43,7 +43,7 @@ TOPICS = {
     "hooks": "Webhooks that outside services call.",
 }
 ABOUT = """\
-Everything people do on Merlin's pages, programs can do through the API.
+What programs do: the catalogue, favourites, courses that you teach, examples, trainings, answers.
 
 - **Authentication.** Send `Authorization: Bearer mrl_…`. Create keys in “My account” or with
   `POST /api/user/keys`. A key can do what its scopes allow, and never more than its owner.

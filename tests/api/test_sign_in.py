@@ -229,7 +229,6 @@ def test_signing_out_ends_only_this_browser(site):
         ("POST", "/sign-out"),
         ("POST", "/me/sign-ins/close-all"),
         ("POST", "/api/auth/sign-out"),
-        ("DELETE", "/api/user/sign-ins"),
     ],
 )
 def test_back_button_shows_no_personal_page_after_signing_out(site, method, path):

@@ -1,14 +1,15 @@
-"""A person's account: browsers, name and password, keys, usage, export, sessions, ratings.
+"""A person's account: keys, usage, export, sessions, ratings.
 
-Keys authenticate a person's programs; people create and revoke them, a key cannot. Usage is the
+Keys authenticate a person's programs; people create and revoke them, a key cannot. Name, password,
+signing out everywhere and erasure are on the page of the account. Usage is the
 remaining quota, this month's consumption, and all stored data of the person. Sessions and turns are
 accessible to that person only.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import Depends
 from pydantic import Field, StringConstraints
@@ -16,25 +17,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
-from merlin.account.accounts import MAX_NAME_LENGTH, MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH
+from merlin.account.accounts import MAX_PASSWORD_LENGTH
 from merlin.account.api_keys import MAX_DAYS, MAX_LABEL_LENGTH, ApiKey, Scope
 from merlin.api.auth import (
     Caller,
     Person,
     Reader,
     RequiredAccess,
-    change_password,
-    forget_sign_in,
     require_proof,
 )
 from merlin.api.problems import problems
 from merlin.api.schema import WHOLE, Body, Id, Part, operation_router, read_cursor
 from merlin.app import accounts, feedback, sessions
-from merlin.app.accounts import Closed, NewKey, OwnAccount, UsageView
+from merlin.app.accounts import NewKey, OwnAccount, UsageView
 from merlin.app.sessions import SessionView, TurnView
 from merlin.chat.feedback import Rating
 from merlin.core.clock import iso
-from merlin.core.errors import Refused
 from merlin.dataset.proposals import MAX_CHARACTERS
 
 key_router = operation_router(prefix="/api/user/keys", tags=["keys"])
@@ -115,90 +113,10 @@ async def export_file(caller: Caller) -> Response:
 me_router = operation_router(prefix="/api/user", tags=["me"])
 
 
-class NameBody(Body):
-    """A new username; `current` is the current password, if one is set."""
-
-    name: str = Field(
-        min_length=2,
-        max_length=MAX_NAME_LENGTH,
-        description="Letters a-z, digits, `.`, `_` and `-`; starts with a letter.",
-    )
-    current: str | None = Field(default=None, min_length=1, max_length=MAX_PASSWORD_LENGTH)
-
-
-class NewPasswordBody(Body):
-    """A new password; `current` is the current one, if one is set."""
-
-    password: str = Field(min_length=MIN_PASSWORD_LENGTH, max_length=MAX_PASSWORD_LENGTH)
-    current: str | None = Field(default=None, min_length=1, max_length=MAX_PASSWORD_LENGTH)
-
-
-class ErasureBody(Body):
-    """The confirmation of an erasure; `current` is the current password, if one is set."""
-
-    sure: Literal[True]
-    current: str | None = Field(default=None, min_length=1, max_length=MAX_PASSWORD_LENGTH)
-
-
-_Deleted = Annotated[Mapping[str, int], Field(description="Deleted rows by table.")]
-_Models = Annotated[
-    list[str], Field(description="Models that were trained on the person's corrections.")
-]
-Erasure = TypedDict("Erasure", {"deleted": _Deleted, "models": _Models})
-
-
 @me_router.get("", summary="Get my account")
 async def show_me(caller: Reader) -> OwnAccount:
     """Return the caller's account and permissions."""
     return await caller.read(accounts.read_own_account, caller.actor)
-
-
-@me_router.delete("/sign-ins", summary="Sign out everywhere")
-async def close_all_sign_ins(request: Request, response: Response, caller: Person) -> Closed:
-    """Sign out of all browsers, including the current one, and revoke all API keys."""
-    closed = await caller.write(accounts.close_sign_ins, caller.actor)
-    forget_sign_in(request, response)
-    return closed
-
-
-@me_router.put("/name", summary="Set my username", responses=problems(409))
-async def set_name(request: Request, body: NameBody, caller: Person) -> OwnAccount:
-    """Set the username; only admins can assign names that a course.yaml lists as teachers.
-
-    Requires the current password, or that the caller signed in by other means in the last 10
-    minutes.
-    """
-    await require_proof(request, caller, body.current)
-    await caller.write(accounts.set_name, caller.actor, body.name)
-    return await caller.read(accounts.read_own_account, caller.actor)
-
-
-@me_router.put("/password", summary="Set my password", responses=problems(409))
-async def set_password(request: Request, body: NewPasswordBody, caller: Person) -> OwnAccount:
-    """Set the password and sign out of all other browsers.
-
-    Requires the current password, or that the caller signed in by other means in the last 10
-    minutes.
-    """
-    await change_password(request, caller, body.password, body.current)
-    return await caller.read(accounts.read_own_account, caller.actor)
-
-
-@me_router.post("/erasure", summary="Delete all my data", responses=problems(409))
-async def erase_me(
-    request: Request, response: Response, body: ErasureBody, caller: Person
-) -> Erasure:
-    """Delete all data of the caller for good, and sign out everywhere.
-
-    Requires the current password, or that the caller signed in by other means in the last 10
-    minutes. 409: Stars are being refunded, or an answer is on its way.
-    """
-    await require_proof(request, caller, body.current)
-    if awaited := await caller.write(accounts.prepare_erasure, caller.actor):
-        raise Refused("an erasure has to wait", awaited)
-    deleted, models = await caller.write(accounts.erase_from_browser, caller.actor)
-    forget_sign_in(request, response)
-    return {"deleted": deleted, "models": models}
 
 
 rating_router = operation_router(prefix="/api/user/turns/{turn_id}/rating", tags=["ratings"])
