@@ -7,7 +7,7 @@ Functions that edit a course take its files as their last argument, for `changes
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any, Literal
+from typing import Any
 
 from merlin.app import changes
 from merlin.app.actor import Actor
@@ -15,13 +15,12 @@ from merlin.app.changes import DatasetFiles, require_revision
 from merlin.app.context import Context
 from merlin.app.feedback import mask_answers
 from merlin.app.permissions import find_teacher, get_led_course, list_led_courses
-from merlin.chat.feedback import Period, QuestionStatistics, RatedAnswer, group_by_week
+from merlin.chat.feedback import Day, QuestionStatistics, RatedAnswer
 from merlin.core.errors import NotFound
 from merlin.core.views import described
 from merlin.course.catalogue import Course
 from merlin.course.editing import Both, CourseEdits, CourseFiles, MaterialDraft, TaughtMaterial
 
-By = Literal["day", "week"]
 _MAX_DISLIKED = 20
 
 
@@ -49,12 +48,9 @@ class TaughtDetails:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Questions:
-    """The questions about a course."""
+    """The questions about a course; `asked` has each day, also those without questions."""
 
-    course: int
-    by: By
-    since: date
-    asked: list[Period]
+    asked: list[Day]
     disliked: Sequence[RatedAnswer] = described(
         "Lowest-rated answers first; only from people who consented."
     )
@@ -130,7 +126,7 @@ def remove_material(material_id: int, revision: str | None, files: DatasetFiles)
 
 
 def list_questions(
-    ctx: Context, actor: Actor, course_id: int, by: By, days: int, language: str
+    ctx: Context, actor: Actor, course_id: int, days: int, language: str
 ) -> Questions:
     """Return statistics of the questions about a course in the last `days`, today included.
 
@@ -138,13 +134,10 @@ def list_questions(
     """
     course = get_led_course(ctx, actor, course_id)
     since, statistics = _find_first_day(ctx, days), QuestionStatistics(ctx.db, ctx.default_dataset)
-    day_rows = statistics.days(course.slug, since)
+    by_day = {day.at: day for day in statistics.days(course.slug, since)}
     disliked = statistics.list_disliked(course.slug, since, _MAX_DISLIKED)
     return Questions(
-        course=course.course_id,
-        by=by,
-        since=since,
-        asked=group_by_week(day_rows) if by == "week" else day_rows,
+        asked=[by_day.get(at, Day(at, 0)) for at in _days(since, days)],
         disliked=mask_answers(ctx, disliked, language),
     )
 
@@ -155,6 +148,10 @@ def count_questions(ctx: Context, actor: Actor, days: int) -> list[tuple[Course,
     questions, disliked = statistics.count_by_dataset(_find_first_day(ctx, days))
     courses = list_led_courses(ctx, actor)
     return [(course, questions[course.slug], disliked[course.slug]) for course in courses]
+
+
+def _days(since: date, count: int) -> list[date]:
+    return [since + timedelta(days=number) for number in range(count)]
 
 
 def _find_first_day(ctx: Context, days: int) -> date:

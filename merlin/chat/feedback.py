@@ -41,13 +41,10 @@ from merlin.training.models import find_rated_examples
 
 
 @dataclass(frozen=True, slots=True)
-class Period:
-    """The number of questions in a day or week that begins at `begins` (UTC, weeks on Monday).
+class Day:
+    """The number of questions in a day (UTC); `liked` and `disliked` are those of rated answers."""
 
-    `liked` and `disliked` are the numbers of rated answers.
-    """
-
-    begins: date
+    at: date
     questions: int
     liked: int = 0
     disliked: int = 0
@@ -73,21 +70,6 @@ class RatedAnswer:
             mask_personal_data(text, language).words for text in (self.question, self.answer)
         )
         return replace(self, question=question, answer=answer)
-
-
-def group_by_week(days: Sequence[Period]) -> list[Period]:
-    """Return the sums for each week, oldest first."""
-    weeks: dict[date, Period] = {}
-    for day in days:
-        monday = day.begins - timedelta(days=day.begins.weekday())
-        week = weeks.get(monday, Period(monday, 0))
-        weeks[monday] = replace(
-            week,
-            questions=week.questions + day.questions,
-            liked=week.liked + day.liked,
-            disliked=week.disliked + day.disliked,
-        )
-    return [weeks[monday] for monday in sorted(weeks)]
 
 
 class Rating(StrEnum):
@@ -163,7 +145,7 @@ class QuestionStatistics(Repository):
         super().__init__(db)
         self._default = default_dataset
 
-    def days(self, dataset: str, since: date) -> list[Period]:
+    def days(self, dataset: str, since: date) -> list[Day]:
         """Return the days with questions, oldest first."""
         day = fn.SUBSTR(TURN.asked_at, 1, _DAY_LETTERS).alias("day")
         # A turn of a group may have several ratings.
@@ -171,8 +153,7 @@ class QuestionStatistics(Repository):
         query = query.join(RATING, JOIN.LEFT_OUTER, on=_is_rated())
         days = self._about(query, dataset, since).group_by(_BY_DAY).order_by(_BY_DAY)
         return [
-            Period(date.fromisoformat(begins), *map(int, counts))
-            for begins, *counts in self.db.tuples(days)
+            Day(date.fromisoformat(at), *map(int, counts)) for at, *counts in self.db.tuples(days)
         ]
 
     def count_by_dataset(self, since: date) -> tuple[Counter[str | None], Counter[str | None]]:

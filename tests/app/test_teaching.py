@@ -10,7 +10,7 @@ from merlin.app import builds, jobs, models, teaching, verdicts
 from merlin.app.actor import Actor
 from merlin.app.health import read_health
 from merlin.app.status import read_status
-from merlin.chat.feedback import Period, QuestionStatistics, Rating, Ratings
+from merlin.chat.feedback import Day, QuestionStatistics, Rating, Ratings
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.core.errors import NotFound
@@ -134,8 +134,8 @@ def test_daily_statistics_count_questions_and_ratings(database, clock, conversat
     clock.move(24 * 3600)
     conversation.ask(BORIS, "три", None, FACE)
     first, second = date(2026, 11, 20), date(2026, 11, 21)
-    assert rows.days(FACE, OLD) == [Period(first, 2, 1, 1), Period(second, 1)]
-    assert rows.days(FACE, second) == [Period(second, 1)]
+    assert rows.days(FACE, OLD) == [Day(first, 2, 1, 1), Day(second, 1)]
+    assert rows.days(FACE, second) == [Day(second, 1)]
     assert rows.count_by_dataset(OLD) == ({FACE: 3, "other": 1}, {FACE: 1, "other": 1})
 
 

@@ -6,9 +6,8 @@ admin's attention, and a course's questions by day with disliked answers.
 """
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 from operator import attrgetter
 from typing import Annotated, Literal
@@ -32,8 +31,6 @@ from merlin.api.schema import CommitId, Part
 from merlin.app import teaching
 from merlin.app.board import Board, BoardRow, Card, CommitDetails, Stage, read_board, read_commit
 from merlin.app.health import read_health
-from merlin.app.teaching import By, Questions
-from merlin.chat.feedback import Period
 from merlin.core.charts import Curve, plot_curve
 from merlin.core.permissions import Permission
 from merlin.core.web.assets import seen_other
@@ -159,41 +156,14 @@ async def show_course_board(
     return await render_board(context, "teach_board.html", query, course.slug, course=course)
 
 
-_SPANS: tuple[tuple[By, int], ...] = (("day", 28), ("week", 182), ("week", 364))
-_STEPS = {"day": 1, "week": 7}
-
-
 @router.get("/courses/{course_id}/questions")
-async def show_asked(
-    context: TeacherContext,
-    course: LedCourse,
-    by: By = "day",
-    days: Annotated[int, Query(ge=7, le=366)] = 28,
-) -> Response:
-    """Return statistics of the questions about a course."""
+async def show_asked(context: TeacherContext, course: LedCourse) -> Response:
+    """Return statistics of the questions about a course in the last four weeks."""
     questions = await context.read(
-        teaching.list_questions, context.actor, course.course_id, by, days, context.language
+        teaching.list_questions, context.actor, course.course_id, DAYS, context.language
     )
-    view = {
-        "course": course,
-        "questions": questions,
-        "periods": list(_periods(questions, days)),
-        "spans": _SPANS,
-        "days": days,
-    }
+    view = {"course": course, "questions": questions, "days": DAYS}
     return render_page(context, "teach_questions.html", view)
-
-
-def _periods(questions: Questions, days: int) -> Iterator[Period]:
-    """Yield every day or week of the span, including those without questions."""
-    periods_by_start = {period.begins: period for period in questions.asked}
-    begins = questions.since
-    if questions.by == "week":
-        begins -= timedelta(days=begins.weekday())
-    last = questions.since + timedelta(days=days - 1)
-    while begins <= last:
-        yield periods_by_start.get(begins) or Period(begins, 0, 0)
-        begins += timedelta(days=_STEPS[questions.by])
 
 
 # Days before the end of a base model at which the board warns.

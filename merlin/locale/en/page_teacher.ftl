@@ -118,10 +118,6 @@ page-questions-summary = In { $days ->
         [one] { $bad } answer was disliked
        *[other] { $bad } answers were disliked
     }.
-page-span = Period
-page-span-28 = 4 weeks
-page-span-182 = Half a year
-page-span-364 = A year
 page-bars-all = questions
 page-bars-bad = disliked answers
 page-as-table = As a table

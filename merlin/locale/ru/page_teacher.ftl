@@ -122,10 +122,6 @@ page-questions-summary = За { $days ->
         [few] не понравилось { $bad } ответа
        *[other] не понравилось { $bad } ответов
     }.
-page-span = Период
-page-span-28 = 4 недели
-page-span-182 = Полгода
-page-span-364 = Год
 page-bars-all = вопросы
 page-bars-bad = ответы, которые не понравились
 page-as-table = Таблица
