@@ -37,7 +37,6 @@ from merlin.chat.model_catalogue import (
     candidates,
     find_first_candidate,
     is_unavailable,
-    newer_serving,
     only_candidate,
 )
 from merlin.chat.sessions import (
@@ -166,8 +165,7 @@ class Conversation:
     `first` is the model that is to answer, `limit` its window in tokens. `is_renewed` is true if
     the question opened this session because the previous one was full. `refusal` is why
     the question cannot be asked, else None. `left` is the remaining quota if it is low. `name` is
-    the author, in a group. `newer` is the version promoted since the last answer, if the session
-    pins an older one. `is_first` marks the person's first answers in a private chat.
+    the author, in a group. `is_first` marks the person's first answers in a private chat.
     """
 
     asker: Asker
@@ -180,7 +178,6 @@ class Conversation:
     refusal: ReachedCap | quota.Left | None = None
     left: quota.Left | None = None
     name: str = ""
-    newer: str = ""
     is_first: bool = False
 
     @property
@@ -246,13 +243,10 @@ def _read_conversation(ctx: Context, question: ChatQuestion, session: Session) -
     is_alone = not question.name or turns.askers(session.session_id) <= {question.user.user_id}
     limit = window_of(ctx, first, asker.plan.window)
     name = "" if is_alone else question.name
-    serving = newer_serving(ModelCatalogue(ctx.db), request)
-    is_news = serving and session.last_used_at and session.last_used_at < serving.since
-    newer = serving.model.build_version if serving and is_news else ""
     is_new_here = not question.name and len(history) < 2 * FIRST_ANSWERS
     is_first = is_new_here and turns.has_few(question.user.user_id, FIRST_ANSWERS)
     return Conversation(
-        asker, session, history, request, first, limit, name=name, newer=newer, is_first=is_first
+        asker, session, history, request, first, limit, name=name, is_first=is_first
     )
 
 

@@ -43,8 +43,6 @@ S = TypeVar("S")
 FULL = "full"
 # The same in a group, where users cannot choose a model.
 SHARED = "shared"
-# A newer version than the session's is available.
-NEWER = "newer"
 # One of the user's first answers: the buttons have text labels.
 WORDED = "worded"
 PLAN = "plan"
@@ -85,9 +83,7 @@ def answer_buttons(offer: str, turn_id: int, language: str) -> Rows:
         # Two rows on a phone: three short labels, then the longer ones.
         return button_rows(worded, 3)
     more: Rows = ()
-    if offer == NEWER:
-        more = ((Button(text(language, "models-button-newest"), "model:newest"),),)
-    elif offer in {FULL, SHARED}:
+    if offer in {FULL, SHARED}:
         fresh = Button(text(language, "bot-button-new"), "new")
         bigger = Button(text(language, "bot-button-bigger"), "model")
         more = ((fresh, bigger) if offer == FULL else (fresh,),)

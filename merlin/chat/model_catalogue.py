@@ -147,15 +147,6 @@ def is_unavailable(catalogue: ModelCatalogue, general: General | None) -> bool:
     return own is not None and own["state"] in (ModelState.REVOKED, ModelState.GONE)
 
 
-def newer_serving(catalogue: ModelCatalogue, request: ModelRequest) -> Serving | None:
-    """Return the serving model if it is newer than the session's chosen version, else None."""
-    own = catalogue.model(request.chosen[1]) if request.chosen and request.chosen[1] else None
-    serving = catalogue.find_serving(own.dataset) if own else None
-    is_newer = own and serving and serving.model.build_id > own.build_id
-    is_newer = is_newer and not is_unavailable(catalogue, request.chosen)
-    return serving if is_newer else None
-
-
 def _chain(catalogue: ModelCatalogue, request: ModelRequest) -> Iterator[Candidate]:
     serving = None if request.system else catalogue.serving_row(request.dataset)
     kind = CandidateKind.GENERAL if request.system or serving else CandidateKind.ALONE

@@ -13,7 +13,6 @@ from tests.bot.running_bot import (
     RunningBot,
     add_live_model,
     bot_settings,
-    russian_text,
     select_rows,
 )
 from tests.support.config import make_priced_config
@@ -244,9 +243,8 @@ def test_earlier_version_is_labelled_with_a_way_to_the_newest(telegram, settings
     with RunningBot(settings):
         talk = ChatUser(telegram, settings)
         talk.say("/model")
-        text = talk.press(talk.find_button("neurotypology-1")).text
-        assert "прежняя версия: новейшая — neurotypology-2" in text
-        assert talk.labels[0] == "Перейти на новейшую"
+        talk.press(talk.find_button("neurotypology-1"))
+        assert talk.labels[0] == "Всегда новейшая"
         assert "neurotypology-2" not in talk.say("Кто отвечает?").text
         talk.say("/model")
         assert "neurotypology-2" in talk.press("model:auto").text
@@ -254,7 +252,7 @@ def test_earlier_version_is_labelled_with_a_way_to_the_newest(telegram, settings
     assert answering_models(provider) == ["stand-in-base", "stand-in-chat"]
 
 
-def test_user_of_a_chosen_version_is_notified_once_of_a_newer_one(telegram, settings, provider):
+def test_chosen_version_stays_until_the_newest_is_chosen_again(telegram, settings, provider):
     with RunningBot(settings):
         talk = ChatUser(telegram, settings)
         talk.say("/model")
@@ -262,17 +260,11 @@ def test_user_of_a_chosen_version_is_notified_once_of_a_newer_one(telegram, sett
         talk.say("Первый вопрос")
         with open_database(settings.database) as database:
             insert_live_model(database, "stand-in-chat", number=2, since=utc_now())
-        notice = russian_text("models-newer", model="neurotypology-2")
-        second = talk.say("Второй вопрос")
-        assert second.text.endswith(notice)
-        assert talk.labels[-1] == "Перейти на новейшую"
-        assert notice not in talk.say("Третий вопрос").text
+        talk.say("Второй вопрос")
         talk.say("/model")
         assert talk.labels[0] == "Всегда новейшая"
-        message = talk.press("model:newest", second.message_id)
-        assert "neurotypology-2" in message.text
-        assert message.message_id != second.message_id
-        talk.say("Четвёртый вопрос")
+        assert "neurotypology-2" in talk.press("model:auto").text
+        talk.say("Третий вопрос")
         talk.say("/model")
         assert talk.labels[0] == "✓ Всегда новейшая"
-    assert answering_models(provider) == ["stand-in-base"] * 3 + ["stand-in-chat"]
+    assert answering_models(provider) == ["stand-in-base"] * 2 + ["stand-in-chat"]

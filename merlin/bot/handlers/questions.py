@@ -290,8 +290,6 @@ def _finish_answer(
         notes.append(context.translate("bot-renewed" if context.is_private else "groups-renewed"))
     if reply.text and conversation.left is not None:
         notes.append(render_left_note(context, conversation.left))
-    if reply.text and conversation.newer:
-        notes.append(context.translate("models-newer", model=conversation.newer))
     session = replace(
         old,
         title=old.title or build_session_title(context.text or text_outside_documents(prompt.text)),
@@ -301,8 +299,6 @@ def _finish_answer(
     )
     if offer:
         offer = offer if context.is_private else answers.SHARED
-    elif reply.text and conversation.newer:
-        offer = answers.NEWER
     elif reply.text and conversation.is_first:
         offer = answers.WORDED
     final_answer = replace(stored_answer, note="\n".join(filter(None, notes)), offer=offer)

@@ -406,12 +406,8 @@ def choose_model(context: BotContext) -> View:
         # The new model is announced here, not under the next answer.
         context.sessions.touch(session.session_id, "")
     message = context.translate("models-chosen", model=option.title)
-    newer = model_catalogue.newer_serving(
-        context.catalogue, request_of_session(context.services, chosen_session)
-    )
-    arguments = {"newest": newer.model.build_version if newer else "none"}
-    version_note = context.translate("models-chosen-version", **arguments) if option.version else ""
-    rows = (("models-button-newest" if newer else "models-newest", "model:auto"), _TO_MODELS)
+    version_note = context.translate("models-chosen-version") if option.version else ""
+    rows = (("models-newest", "model:auto"), _TO_MODELS)
     return menu.paragraphs(
         context,
         message,
@@ -430,7 +426,3 @@ def choose_newest(context: BotContext) -> View:
     return menu.text_view(
         context, "models-auto", _TO_MODELS, model=model.title if model else "none"
     )
-
-
-# Under an answer, too.
-handlers.button("model:newest")(lambda context: replace(choose_newest(context), is_new=True))

@@ -26,11 +26,7 @@ models-price-unknown = price unknown
 models-hint = “Always the newest” follows every new version. Applies to this conversation only.
 models-none = No models to choose from yet.
 models-chosen = { $model } answers in this conversation.
-models-chosen-version = { $newest ->
-        [none] It stays even when a newer version comes: you'll see a note under an answer.
-       *[other] This is an earlier version: the newest is { $newest }.
-    }
-models-newer = A newer model is out: { $model }. This conversation still uses the one you chose.
+models-chosen-version = It stays even when a newer version comes.
 models-company = This model belongs to another company: { $provider } gets your questions in this conversation. Details: /privacy
 models-auto = { $model ->
         [none] Back to the default model.
@@ -38,5 +34,4 @@ models-auto = { $model ->
     }
 models-not-available = This model isn't available, or your plan doesn't include it. Open the list again: /model
 models-newest = Always the newest
-models-button-newest = Use the newest
 models-button-list = List of models
