@@ -13,9 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import reduce
-from itertools import chain, product
-from operator import or_
+from itertools import chain
 
 from peewee import fn
 
@@ -48,8 +46,6 @@ from merlin.training.promote import serving_rows
 MAX_POINTS = 60
 # Cards of one dataset and status, newest first.
 _MAX_CARDS = 20
-# Conditions of one query: SQLite parses an expression at most 100 levels deep.
-_MAX_CONDITIONS = 50
 # Examples shown of a commit.
 _MAX_WRITTEN = 3
 _MIN_SILENCE, _USUAL_TIMES, _MINUTE = timedelta(minutes=10), 5, timedelta(minutes=1)
@@ -244,19 +240,18 @@ def _counts(ctx: Context) -> _Counts:
 def _edit_cards(ctx: Context, names: Collection[str]) -> Iterator[Card]:
     """Yield the uncommitted edits, newest first; the files of one edit are one card."""
     is_open = CHANGE.state.in_([state.value for state in OPEN]) & CHANGE.dataset.in_(names)
-    newest, of_status = fn.MAX(CHANGE.id), [CHANGE.dataset, CHANGE.state]
-    place = fn.ROW_NUMBER().over(partition_by=of_status, order_by=[newest.desc()])
-    edits = CHANGE.select(newest.alias("id"), place.alias("place")).where(is_open)
-    few = edits.group_by(*of_status, CHANGE.batch).alias("few")
-    ids = few.select_from(few.c.id).where(few.c.place <= _MAX_CARDS)
     columns = "batch dataset subject editor_name state reason arguments created_at"
     query = CHANGE.select(*(getattr(CHANGE, each) for each in columns.split()))
     batches: dict[str, list[Row]] = {}
-    for row in ctx.db.rows(query.where(CHANGE.id.in_(ids)).order_by(CHANGE.id.desc())):
+    for row in ctx.db.rows(query.where(is_open).order_by(CHANGE.id.desc())):
         batches.setdefault(row["batch"], []).append(row)
+    shown = Counter[tuple[str, str]]()
     for batch in batches.values():
         # Of several files, the one that needs a decision is shown.
         row = max(batch, key=lambda each: each["state"] in _NEEDS_CARE)
+        shown[row["dataset"], row["state"]] += 1
+        if shown[row["dataset"], row["state"]] > _MAX_CARDS:
+            continue
         yield Card(
             dataset=row["dataset"],
             stage=Stage.COMMIT,
@@ -277,12 +272,12 @@ def _commit_cards(ctx: Context, names: Collection[str], counts: _Counts) -> Iter
         for row in ctx.db.rows(serving_rows())
         if row["dataset"] in names
     }
-    found = verdicts.list_of_condition(
-        ctx, VERDICT.id.in_(_list_verdict_ids(ctx, names, counts, since))
-    )
+    is_live = (VERDICT.status == VerdictStatus.SERVING.value) & VERDICT.job_id.in_([*since])
+    is_shown = VERDICT.id.in_(_list_verdict_ids(ctx, names, counts))
+    found = verdicts.list_of_condition(ctx, is_live | is_shown)
     ids = {each.job for each in found if each.job}
     of_job, made = jobs.list_of_ids(ctx, ids), models.list_of_jobs(ctx, ids)
-    trainings = _trainings(ctx, {key: job for key, job in of_job.items() if key not in made})
+    trainings = {key: _training(ctx, job) for key, job in of_job.items() if key not in made}
     for verdict in found:
         job_id = verdict.job or 0
         is_live = verdict.verdict is VerdictStatus.SERVING
@@ -295,14 +290,12 @@ def _commit_cards(ctx: Context, names: Collection[str], counts: _Counts) -> Iter
             yield card
 
 
-def _list_verdict_ids(
-    ctx: Context, names: Collection[str], counts: _Counts, live_jobs: Collection[int]
-) -> list[int]:
+def _list_verdict_ids(ctx: Context, names: Collection[str], counts: _Counts) -> list[int]:
     """Return the verdicts to show: at most `_MAX_CARDS` for each dataset and status.
 
     A rejected commit is replaced by any that passes the check, one without changes or left out by
     any other, a failed training by one that gets further or removes the dataset; commits in
-    progress are not replaced. Each condition is one search in an index.
+    progress are not replaced.
     """
     replaced_by: Mapping[VerdictStatus, Collection[VerdictStatus]] = {
         **dict.fromkeys(_WITH_RUNNING_JOB, ()),
@@ -311,23 +304,20 @@ def _list_verdict_ids(
         VerdictStatus.UNCHANGED: {*VerdictStatus} - {VerdictStatus.UNCHANGED},
         VerdictStatus.FAILED: {*_WITH_RUNNING_JOB, VerdictStatus.SERVING, VerdictStatus.REMOVED},
     }
-    is_live = (VERDICT.status == VerdictStatus.SERVING.value) & VERDICT.job_id.in_(list(live_jobs))
-    conditions = [is_live]
-    for name, (status, replacements) in product(names, replaced_by.items()):
-        newest = [counts.get((name, each.value), (0, 0))[1] for each in (status, *replacements)]
-        top = max(newest[1:], default=0)
-        if newest[0] > top:
-            is_it = (VERDICT.status == status.value) & (VERDICT.dataset == name)
-            conditions.append(is_it & (VERDICT.position > top))
     of_status = [VERDICT.dataset, VERDICT.status]
-    place = fn.ROW_NUMBER().over(partition_by=of_status, order_by=[NEWEST_FIRST])
-    found = list[int]()
-    for start in range(0, len(conditions), _MAX_CONDITIONS):
-        condition = reduce(or_, conditions[start : start + _MAX_CONDITIONS])
-        few = VERDICT.select(VERDICT.id, place.alias("place")).where(condition).alias("few")
-        rows = ctx.db.tuples(few.select_from(few.c.id).where(few.c.place <= _MAX_CARDS))
-        found += [row[0] for row in rows]
-    return found
+    place = fn.ROW_NUMBER().over(partition_by=of_status, order_by=[NEWEST_FIRST]).alias("place")
+    is_open = ON_LINE & VERDICT.status.in_([status.value for status in replaced_by])
+    few = (
+        VERDICT.select(VERDICT.id, VERDICT.position, *of_status, place).where(is_open).alias("few")
+    )
+    columns = (few.c[name] for name in ("id", "dataset", "status", "position"))
+
+    def is_replaced(dataset: str, status: str, position: int) -> bool:
+        later = replaced_by[VerdictStatus(status)]
+        return any(counts.get((dataset, each.value), (0, 0))[1] >= position for each in later)
+
+    rows = ctx.db.tuples(few.select_from(*columns).where(few.c.place <= _MAX_CARDS))
+    return [row_id for row_id, *row in rows if row[0] in names and not is_replaced(*row)]
 
 
 def _card(
@@ -368,49 +358,19 @@ def _card(
     )
 
 
-def _trainings(ctx: Context, found: Mapping[int, JobView]) -> dict[int, TrainingView]:
-    """Return the progress of jobs, from an equal share of the events of each."""
-    if not found:
-        return {}
-    same = {"partition_by": [JOB_EVENT.job_id]}
-    place = fn.ROW_NUMBER().over(**same, order_by=[JOB_EVENT.id])
-    counted = fn.COUNT(JOB_EVENT.id).over(**same)
-    first, last = fn.MIN(JOB_EVENT.at).over(**same), fn.MAX(JOB_EVENT.at).over(**same)
-    events_query = JOB_EVENT.select(
-        *(JOB_EVENT.id, JOB_EVENT.job_id, JOB_EVENT.data, place.alias("place")),
-        *(counted.alias("total"), first.alias("first"), last.alias("last")),
-    )
-    every = events_query.where(JOB_EVENT.job_id.in_(list(found))).alias("every")
-    step = every.c.total / MAX_POINTS + 1
-    is_read = (every.c.place / step * step == every.c.place) | (every.c.place == every.c.total)
-    columns = [every.c[name] for name in ("job_id", "data", "total", "first", "last")]
-    by_job: dict[int, list[Row]] = {}
-    for row in ctx.db.rows(every.select_from(*columns).where(is_read).order_by(every.c.id)):
-        by_job.setdefault(row["job_id"], []).append(row)
-    saved: dict[int, list[tuple[float, Mapping[str, object]]]] = {}
-    for row in ctx.db.rows(CHECKPOINT.select().where(CHECKPOINT.job_id.in_(list(found)))):
-        saved.setdefault(row["job_id"], []).append((row["step"], load_json(row["metrics"]) or {}))
-    return {
-        job_id: _training(ctx.clock(), job, by_job.get(job_id, []), saved.get(job_id, []))
-        for job_id, job in found.items()
-    }
-
-
-def _training(
-    now: datetime,
-    job: JobView,
-    events: Sequence[Row],
-    checkpoints: Sequence[tuple[float, Mapping[str, object]]],
-) -> TrainingView:
-    metrics = [load_json(row["data"]) for row in events]
+def _training(ctx: Context, job: JobView) -> TrainingView:
+    """Return the progress of a job, from its newest events."""
+    mine = JOB_EVENT.job_id == job.id
+    newest = JOB_EVENT.select().where(mine).order_by(JOB_EVENT.id.desc()).limit(jobs.MAX_EVENTS)
+    metrics = [load_json(row["data"]) for row in reversed(ctx.db.rows(newest))]
+    saved = ctx.db.rows(CHECKPOINT.select().where(CHECKPOINT.job_id == job.id))
+    checkpoints = [(row["step"], load_json(row["metrics"]) or {}) for row in saved]
+    bounds = JOB_EVENT.select(fn.MIN(JOB_EVENT.at), fn.MAX(JOB_EVENT.at), fn.COUNT(JOB_EVENT.id))
+    ((*times, count),) = ctx.db.tuples(bounds.where(mine))
+    first, last = (from_iso(at) if at else job.created_at for at in times)
     progress = job.measure(metrics)
-    first, last, count = job.created_at, job.created_at, 0
-    if events:
-        newest = events[-1]
-        first, last = (from_iso(newest[name]) for name in ("first", "last"))
-        count = newest["total"]
     usual = (last - first) / max(count - 1, 1)
-    quiet = timedelta() if job.is_over else now - last
+    quiet = timedelta() if job.is_over else ctx.clock() - last
     is_silent = quiet > max(_MIN_SILENCE, _USUAL_TIMES * usual)
     left = None
     if progress.share and not job.is_over:
