@@ -31,7 +31,6 @@ TOPICS = {
     "plans": "Plans: how many questions you can ask and what they cost.",
     "me": "Your account and permissions.",
     "sign-in": "Signing in and out, for browsers.",
-    "keys": "Keys for your programs.",
     "teaching": "Courses that you teach: description, materials.",
     "changes": "Edits on their way to a commit.",
     "examples": "Examples that models are trained on.",
@@ -45,9 +44,8 @@ TOPICS = {
 ABOUT = """\
 What programs do: the catalogue, favourites, courses that you teach, examples, trainings, answers.
 
-- **Authentication.** Send `Authorization: Bearer mrl_…`. Create keys in “My account” or with
-  `POST /api/user/keys`. A key can do what its scopes allow, and never more than its owner.
-  Browsers use a cookie.
+- **Authentication.** Send `Authorization: Bearer mrl_…`. Create keys in “My account”. A key
+  can do what its scopes allow, and never more than its owner. Browsers use a cookie.
 - **Errors.** Errors are problem details (RFC 9457) with a `request_id`, in Russian or English
   according to `Accept-Language`. Under `/v1`, errors follow the OpenAI protocol.
 - **Lists.** Use `limit` and `cursor`; the `Link` header has the URL of the next page (RFC 8288).

@@ -24,7 +24,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Scope
 
-from merlin.account.api_keys import ScopeBeyondRole
 from merlin.app.sign_in import Blocked
 from merlin.core.errors import (
     DatasetError,
@@ -166,7 +165,6 @@ _DETAIL = re.compile(r"api-problem-(.+)-detail")
 # temporary.
 REFUSALS: tuple[tuple[type[MerlinError], HTTPStatus, str], ...] = (
     (Blocked, HTTPStatus.FORBIDDEN, "blocked"),
-    (ScopeBeyondRole, HTTPStatus.UNPROCESSABLE_ENTITY, "scope-beyond-role"),
     (NotFound, HTTPStatus.NOT_FOUND, "not-found"),
     (Forbidden, HTTPStatus.FORBIDDEN, "forbidden"),
     (Refused, HTTPStatus.CONFLICT, "refused"),

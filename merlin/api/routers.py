@@ -24,7 +24,6 @@ API: tuple[APIRouter, ...] = (
     courses.favourite_router,
     account.me_router,
     sign_in.router,
-    account.key_router,
     plans.router,
     account.rating_router,
     account.session_router,

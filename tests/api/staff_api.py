@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
-from merlin.account.api_keys import ApiKeys, Scope
 from merlin.account.users import Users
 from merlin.chat.answer import RetryPolicy
 from merlin.chat.feedback import Rating, Ratings
@@ -123,7 +122,6 @@ class FullSite(DaemonSite):
         conversation = Conversation(self, ANNA)
         turn = conversation.add_turn(1)
         Ratings(self.db, self.bot_id).rate(turn, ANNA, Rating.UP)
-        key, _ = ApiKeys(self.db).make(ANNA, "hers", list(Scope))
         with self.key_client(BORIS) as boris:
             material = {"title": {"ru": "Ещё одна"}, "type": "lab", "lesson": 9, "text": "Слова.\n"}
             edit = boris.post(f"/api/courses/{self.course}/materials", json=material)
@@ -140,7 +138,6 @@ class FullSite(DaemonSite):
             "request_id": response.json()["id"],
             "turn_id": turn,
             "session_id": conversation.session_id,
-            "key_id": key.id,
             "name": "merlin/trial",
         }
 

@@ -1,9 +1,13 @@
 """API keys: created, listed and revoked by signed-in users; the secret is shown once."""
 
+import re
+
 import pytest
 
 from merlin.account.api_keys import Scope, is_secret
-from merlin.core.permissions import Role
+from merlin.app import accounts
+from merlin.app.actor import Actor
+from merlin.core.permissions import Authority, Role
 from tests.api.running_api import ANNA, BORIS, VERA
 
 pytestmark = pytest.mark.functional
@@ -14,7 +18,7 @@ def site(erased_site):
     return erased_site
 
 
-KEYS = "/api/user/keys"
+KEYS = "/me/keys"
 ASK = {"label": "мой бот", "scopes": ["chat:write", "account:read"]}
 
 
@@ -25,30 +29,43 @@ def anna(site):
         yield browser
 
 
+def make_key(browser, **form):
+    """Create a key on the page of the account; return its secret."""
+    page = browser.post(KEYS, data={**ASK, **form})
+    assert page.status_code == 200, page.text
+    assert page.headers["cache-control"] == "no-store"
+    return re.search(r"mrl_[\w-]{20,}", page.text)[0]
+
+
+def list_keys(site, user_id=ANNA):
+    return accounts.list_keys(site.services, Actor.person(user_id, Authority()))
+
+
 def test_secret_of_a_new_key_is_shown_once(site, anna):
-    response = anna.post(KEYS, json={**ASK, "expires_in_days": 30})
-    body = response.json()
-    assert response.status_code == 201
-    assert is_secret(body["secret"])
-    assert body["secret"].startswith(body["hint"])
-    assert body["scopes"] == ["account:read", "chat:write"]
-    assert body["expires_at"] is not None
-    (listed,) = anna.get(KEYS).json()["keys"]
-    assert listed == {name: value for name, value in body.items() if name != "secret"}
-    assert response.headers["cache-control"] == "no-store"
-    assert body["secret"] not in str(site.database.sql("SELECT * FROM api_key"))
+    secret = make_key(anna, days=30)
+    assert is_secret(secret)
+    (key,) = list_keys(site)
+    assert secret.startswith(key.hint)
+    assert {*key.scopes} == {Scope.ACCOUNT_READ, Scope.CHAT_WRITE}
+    assert key.expires_at is not None
+    assert secret not in anna.get("/me").text
+    assert secret not in str(site.database.sql("SELECT * FROM api_key"))
 
 
-def test_key_works_until_revoked_and_shows_its_last_use(site, anna):
-    body = anna.post(KEYS, json=ASK).json()
-    headers = {"Authorization": f"Bearer {body['secret']}"}
+def test_key_works_until_its_owner_revokes_it_and_shows_its_last_use(site, anna):
+    headers = {"Authorization": f"Bearer {make_key(anna)}"}
     assert site.client.get("/api/user/usage", headers=headers).status_code == 200
-    (listed,) = anna.get(KEYS).json()["keys"]
-    assert listed["last_used_at"] is not None
-    assert anna.delete(f"{KEYS}/{body['id']}").status_code == 204
+    (key,) = list_keys(site)
+    assert key.last_used_at is not None
+    revoke = {"data": {"key_id": key.id}, "follow_redirects": False}
+    site.add_user(BORIS)
+    with site.browser_client(BORIS) as boris:
+        boris.post(f"{KEYS}/revoke", **revoke)
+    assert site.client.get("/api/user/usage", headers=headers).status_code == 200
+    for _ in range(2):
+        assert anna.post(f"{KEYS}/revoke", **revoke).status_code == 303
     assert site.client.get("/api/user/usage", headers=headers).status_code == 401
-    assert anna.delete(f"{KEYS}/{body['id']}").status_code == 404
-    assert anna.get(KEYS).json() == {"keys": []}
+    assert list_keys(site) == []
 
 
 @pytest.mark.parametrize(
@@ -69,7 +86,7 @@ def test_missing_scope_is_named_in_the_error(site, language, part):
     assert "courses:read / favourites:write" in either.json()["detail"]
 
 
-@pytest.mark.parametrize("road", ["/api/user", "/api/user/keys", "/v1/models"])
+@pytest.mark.parametrize("road", ["/api/user", "/api/user/usage", "/v1/models"])
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer mrl_wrong"}])
 def test_unauthenticated_response_has_a_bearer_challenge(site, road, headers):
     answer = site.client.get(road, headers=headers)
@@ -85,20 +102,19 @@ def test_unauthenticated_response_has_a_bearer_challenge(site, road, headers):
         (Role.STUDENT, Scope.JOBS_ADMIN, 422),
         (Role.STUDENT, Scope.JOBS_READ, 422),
         (Role.STUDENT, Scope.MATERIALS_WRITE, 422),
-        (Role.STUDENT, Scope.FAVOURITES_WRITE, 201),
-        (Role.EDITOR, Scope.JOBS_READ, 201),
+        (Role.STUDENT, Scope.FAVOURITES_WRITE, 200),
+        (Role.EDITOR, Scope.JOBS_READ, 200),
         (Role.EDITOR, Scope.JOBS_ADMIN, 422),
-        (Role.ADMIN, Scope.JOBS_ADMIN, 201),
+        (Role.ADMIN, Scope.JOBS_ADMIN, 200),
     ],
 )
 def test_scope_beyond_the_role_is_refused_by_name(site, role, scope, status):
     site.add_user(VERA, role)
     with site.browser_client(VERA) as browser:
-        response = browser.post(KEYS, json={"label": "x", "scopes": [scope.value]})
+        response = browser.post(KEYS, data={"label": "x", "scopes": [scope.value]})
     assert response.status_code == status
-    if status == 422:
-        assert response.json()["type"] == "urn:merlin:problem:scope-beyond-role"
-        assert scope.value in response.json()["detail"]
+    is_refused = f"Ваша роль не позволяет {scope.value}" in response.text
+    assert is_refused == (status == 422)
 
 
 @pytest.mark.parametrize(
@@ -106,24 +122,19 @@ def test_scope_beyond_the_role_is_refused_by_name(site, role, scope, status):
     [
         {"label": ""},
         {"label": "x" * 81},
-        {"label": 5},
         {"scopes": []},
         {"scopes": ["everything"]},
-        {"scopes": "chat:write"},
-        {"expires_in_days": 0},
-        {"expires_in_days": 2**70},
-        {"user_id": BORIS},
+        {"days": -1},
+        {"days": 2**70},
     ],
 )
-def test_invalid_key_request_is_refused_with_the_field(anna, wrong):
-    response = anna.post(KEYS, json={**ASK, **wrong})
-    assert response.status_code == 422
-    assert response.json()["errors"][0]["pointer"].startswith(f"/{next(iter(wrong))}")
-    assert anna.get(KEYS).json() == {"keys": []}
+def test_invalid_key_is_not_made(site, anna, wrong):
+    assert anna.post(KEYS, data={**ASK, **wrong}).status_code == 422
+    assert list_keys(site) == []
 
 
 def test_number_of_keys_per_user_is_limited(site, anna):
     for _ in range(50):
         site.key_headers(ANNA)
-    response = anna.post(KEYS, json=ASK)
-    assert response.status_code == 409
+    assert anna.post(KEYS, data=ASK).status_code == 422
+    assert len(list_keys(site)) == 50

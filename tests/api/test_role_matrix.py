@@ -54,10 +54,10 @@ OPERATIONS = {
     "self": """
         list_favourites add_favourite remove_favourite
         show_me sign_out
-        list_keys make_key list_sessions show_usage export list_taught_courses list_changes
+        list_sessions show_usage export list_taught_courses list_changes
         list_requests list_openai_models show_openai_model create_chat_completion""",
     "anna's": """
-        revoke_key rate unrate delete_session list_turns""",
+        rate unrate delete_session list_turns""",
     "boris's": "show_change",
     "leads": """
         show_taught_course edit_course add_material edit_material remove_material""",

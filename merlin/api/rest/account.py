@@ -1,84 +1,34 @@
-"""A person's account: keys, usage, export, sessions, ratings.
+"""A person's account: usage, export, sessions, ratings.
 
-Keys authenticate a person's programs; people create and revoke them, a key cannot. Name, password,
-signing out everywhere and erasure are on the page of the account. Usage is the
+Keys, name, password, signing out everywhere and erasure are on the page of the account: a stolen
+key must not change them. Usage is the
 remaining quota, this month's consumption, and all stored data of the person. Sessions and turns are
 accessible to that person only.
 """
 
 import json
 from collections.abc import Sequence
-from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import Depends
 from pydantic import Field, StringConstraints
-from starlette.requests import Request
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
-from merlin.account.accounts import MAX_PASSWORD_LENGTH
-from merlin.account.api_keys import MAX_DAYS, MAX_LABEL_LENGTH, ApiKey, Scope
+from merlin.account.api_keys import Scope
 from merlin.api.auth import (
     Caller,
-    Person,
     Reader,
     RequiredAccess,
-    require_proof,
 )
 from merlin.api.problems import problems
-from merlin.api.schema import WHOLE, Body, Id, Part, operation_router, read_cursor
+from merlin.api.schema import Body, Id, Part, operation_router, read_cursor
 from merlin.app import accounts, feedback, sessions
-from merlin.app.accounts import NewKey, OwnAccount, UsageView
+from merlin.app.accounts import OwnAccount, UsageView
 from merlin.app.sessions import SessionView, TurnView
 from merlin.chat.feedback import Rating
 from merlin.core.clock import iso
 from merlin.dataset.proposals import MAX_CHARACTERS
-
-key_router = operation_router(prefix="/api/user/keys", tags=["keys"])
-
-
-KeyList = TypedDict("KeyList", {"keys": list[ApiKey]})
-
-
-class KeyBody(Body):
-    """The API key to create; `current` is the current password, if one is set."""
-
-    label: str = Field(
-        min_length=1, max_length=MAX_LABEL_LENGTH, description="Name of the key, for its owner."
-    )
-    scopes: list[Scope] = Field(min_length=1, max_length=len(Scope))
-    expires_in_days: Annotated[int, Field(ge=1, le=MAX_DAYS, strict=True), WHOLE] | None = Field(
-        default=None, description="Days until the key expires; null if it never expires."
-    )
-    current: str | None = Field(default=None, min_length=1, max_length=MAX_PASSWORD_LENGTH)
-
-
-@key_router.get("", summary="List my API keys")
-async def list_keys(caller: Person) -> KeyList:
-    """Return the caller's valid API keys, newest first."""
-    return {"keys": await caller.read(accounts.list_keys, caller.actor)}
-
-
-@key_router.post(
-    "", summary="Create an API key", status_code=HTTPStatus.CREATED, responses=problems(409)
-)
-async def make_key(request: Request, body: KeyBody, caller: Person) -> NewKey:
-    """Create an API key; its secret is returned only in this response.
-
-    Scopes that exceed the owner's role are refused. Requires the current password, or that the
-    caller signed in by other means in the last 10 minutes.
-    """
-    await require_proof(request, caller, body.current)
-    key_fields = (body.label, body.scopes, body.expires_in_days)
-    return await caller.write(accounts.make_key, caller.actor, *key_fields)
-
-
-@key_router.delete("/{key_id}", summary="Revoke an API key", status_code=204)
-async def revoke_key(key_id: Id, caller: Person) -> None:
-    """Revoke an API key with immediate effect."""
-    await caller.write(accounts.revoke_key, caller.actor, key_id)
-
 
 usage_router = operation_router(prefix="/api/user", tags=["usage"])
 
