@@ -158,7 +158,7 @@ def answer_files_with_html(response, request):
         (change_errors_to_500, {"chat.unknown_model": "failed", "jobs.unknown": "failed"}),
         (change_401_to_403, {"errors.key": "failed"}),
         (fail_jobs, {"jobs.succeed": "failed", "jobs.events": "failed", "jobs.model": "failed"}),
-        (empty_lists, {"files.find": "failed", "jobs.find": "failed"}),
+        (empty_lists, {"files.find": "failed", "jobs.find": "missing"}),
         (answer_files_with_html, {"files.upload": "failed", "jobs.create": "failed"}),
     ],
     ids=lambda value: value.__name__ if callable(value) else "",
