@@ -47,7 +47,7 @@ from merlin.dataset.split import TEST, TRAIN
 from merlin.db.intents import Intents, IntentState
 from merlin.db.notices import Notices
 from merlin.providers.base import Answer, ModelClient
-from merlin.training.ask_many import AskReport, Query, Reply, ask_many, estimate, may_be_paid
+from merlin.training.ask_many import AskReport, Query, Reply, ask_many, may_be_paid
 
 PASSAGE_TOKENS = 1000
 WORDINGS = 3  # of each question
@@ -252,19 +252,6 @@ def plan(
         by_key[key] = passage
     answered = sum(intents[key].state is IntentState.DONE for key in spent)
     return DistilPlan(dataset, teacher, queries, by_key, known_questions, answered, spent)
-
-
-def plan_lectures(ctx: Context, actor: Actor, dataset: str) -> tuple[str, DistilPlan, int]:
-    """Return the teacher's name, the plan about the course's materials, and its maximum cost.
-
-    The teacher is the general model. Raises Refused without one; as `find_teacher` and `plan`.
-    """
-    provider, model_id = ctx.config.assistant or ("", None)
-    if model_id is None:
-        raise Refused("no general model", "distil-no-teacher")
-    name = f"{provider}/{model_id}"
-    made = plan(ctx, actor, dataset, find_teacher(ctx, name), None, WORDINGS)
-    return name, made, estimate(made.teacher.price, made.queries)
 
 
 def _messages(system: str, passage: Passage, wordings: int, default: str) -> tuple[Message, ...]:

@@ -5,7 +5,6 @@ distil-system = You write training examples for an assistant. Answer with JSON a
 distil-materials = Write up to { $pairs } questions that people may ask about the text below, each with its answer. Ask about what matters most. Word each question in this many ways: { $wordings }; use different words, as different people would, not only another word order. The answers follow from the text alone and can be understood without it: do not mention the text. Where the text holds nothing to ask about, return an empty list.
 distil-question = Answer the question below as the assistant should: one entry of the list. Beside the answer give this many other wordings of the same question: { $others }; use different words, as different people would, not only another word order. The question:
 distil-no-price = The price of { $model } is unknown, so a budget can't be enforced. Set it under `models` in config.yaml.
-distil-no-teacher = No general model is set up. An admin names one in config.yaml: chat.assistant.
 distil-file = Give a file of questions with --from questions, and no file otherwise.
 distil-long-line = Line { $line } is too long for a question: up to { NUMBER($limit) } characters.
 distil-nothing = There's nothing to ask about: { $dataset } has no texts under materials/, the file has no questions, or there are enough test questions.

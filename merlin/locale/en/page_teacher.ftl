@@ -244,13 +244,6 @@ page-drafts-too-many = There are { $limit ->
         [one] { $limit } unsaved edit
        *[other] { $limit } unsaved edits
     } here already. Save them first.
-page-from-lectures = Questions from lectures
-page-lectures-plan = { $calls ->
-    [one] { NUMBER($calls) } question
-   *[other] { NUMBER($calls) } questions
- } to { $model } about the course's texts, at most { $cost }.
-page-lectures-command = Command
-page-lectures-hint = An admin runs this command on the server. The drafts then wait under “Corrections”: nothing is trained before you approve it.
 page-paste-table = Import a table
 page-paste-hint = Rows from Excel, Google Sheets, CSV or a Markdown table: question, answer, tags
 page-paste-file = Or a file: CSV, XLSX, JSON, JSONL

@@ -264,14 +264,6 @@ page-drafts-too-many = Здесь уже { $limit ->
         [few] { $limit } несохранённые правки
        *[other] { $limit } несохранённых правок
     }. Сначала сохраните их.
-page-from-lectures = Вопросы из лекций
-page-lectures-plan = { $calls ->
-    [one] { NUMBER($calls) } запрос
-    [few] { NUMBER($calls) } запроса
-   *[many] { NUMBER($calls) } запросов
- } к { $model } о текстах курса, не дороже { $cost }.
-page-lectures-command = Команда
-page-lectures-hint = Эту команду администратор запускает на сервере. Черновики появятся в «Исправлениях»: пока вы их не примете, на них ничего не обучится.
 page-paste-table = Загрузить таблицу
 page-paste-hint = Строки из Excel, Google Таблиц, CSV или таблицы Markdown: вопрос, ответ, теги
 page-paste-file = Или файл: CSV, XLSX, JSON, JSONL

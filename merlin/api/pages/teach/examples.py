@@ -41,9 +41,8 @@ from merlin.api.pages.teach.changes import (
 )
 from merlin.api.rest.changes import ExampleBody
 from merlin.api.schema import LINE, Name, Part
-from merlin.app import distil, drafts, examples, feedback
+from merlin.app import drafts, examples, feedback
 from merlin.app.changes import EditNotGood
-from merlin.app.distil import DistilPlan
 from merlin.app.drafts import DraftNotGood, DraftView, PastedRow
 from merlin.app.examples import ExampleContent, ExampleView, ListedExample
 from merlin.chat.feedback import RatedAnswer
@@ -290,7 +289,6 @@ class ExampleList:
         *,
         changed: str = "",
         paste: Paste | None = None,
-        lectures: tuple[str, DistilPlan, int] | None = None,
     ) -> Response:
         """Return the page; `opened` is the open example."""
         context, page, filters, name = self.context, self.page, self.filters, self.dataset.name
@@ -331,7 +329,6 @@ class ExampleList:
             "check": await drafts.check_drafts(context.services, context.actor, name),
             "result": result,
             "paste": paste,
-            "lectures": lectures,
             "note": note,
         }
         status = 422 if result.wrong else 200
@@ -482,18 +479,6 @@ async def save_drafts(listing: Listing, form: Annotated[ExampleForm, Form()]) ->
 async def show_paste(listing: Listing) -> Response:
     """Return the list with a field for a table and one for a file."""
     return await listing.render(paste=Paste())
-
-
-@router.get("/datasets/{dataset}/examples/lectures")
-async def show_lectures(listing: Listing) -> Response:
-    """Return the list with the command that drafts examples from the course's materials."""
-    try:
-        plan = await listing.context.read(
-            distil.plan_lectures, listing.context.actor, listing.dataset.name
-        )
-    except REFUSALS as error:
-        return await listing.render(result=FormResult(refusal_text(listing.context, error)))
-    return await listing.render(lectures=plan)
 
 
 @router.post("/datasets/{dataset}/examples/paste")
