@@ -30,7 +30,7 @@ TOPICS = {
     "usage": "What is left of your plan, and the data kept about you.",
     "plans": "Plans: how many questions you can ask and what they cost.",
     "me": "Your account and permissions.",
-    "sign-in": "Signing in and out, for browsers.",
+    "sign-in": "Signing in, for browsers.",
     "teaching": "Courses that you teach: description, materials.",
     "changes": "Edits on their way to a commit.",
     "examples": "Examples that models are trained on.",

@@ -80,5 +80,5 @@ def freeze_login_throttle(site):
 
 
 def sign_in_by_password(browser, name, password="не тот пароль"):  # noqa: S107 - of no account
-    """Sign in by user name and password; the default password is wrong."""
-    return browser.post("/api/auth/password", json={"name": name, "password": password})
+    """Sign in on the page: 303 if it succeeds; the default password is wrong."""
+    return browser.post("/sign-in/password", data={"name": name, "password": password})

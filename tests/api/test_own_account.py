@@ -27,6 +27,7 @@ from tests.api.sign_in_data import (
     freeze_login_throttle,
     set_bot_name,
     set_password,
+    sign_in_by_password,
     signed_init_data,
     signed_out_browser,
 )
@@ -265,8 +266,7 @@ def test_password_requires_a_user_name_and_must_be_strong(site):
         assert save(browser, name="petrova", password=NEW).status_code == 303
         assert browser.get("/api/user").json()["has_password"]
     with signed_out_browser(site) as browser:
-        fields = {"name": "petrova", "password": NEW}
-        assert browser.post("/api/auth/password", json=fields).status_code == 200
+        assert sign_in_by_password(browser, "petrova", NEW).status_code == 303
 
 
 def test_password_change_requires_the_current_one_and_signs_out_other_browsers(site):
@@ -315,6 +315,6 @@ def test_recent_telegram_sign_in_allows_password_reset(site):
     with signed_out_browser(site) as browser:
         browser.post("/api/auth/telegram", json={"init_data": signed_init_data(ANNA)})
         assert save(browser, password=NEW).status_code == 303
-        browser.post("/api/auth/password", json={"name": "petrova", "password": NEW})
+        sign_in_by_password(browser, "petrova", NEW)
         # A session that was signed in by password needs no old password.
         assert save(browser, password=PASSWORD).status_code == 422

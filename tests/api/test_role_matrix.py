@@ -47,13 +47,13 @@ RIGHTS = {
 OPERATIONS = {
     "public": """
         healthz readyz metrics git provider payment
-        sign_in_by_telegram sign_in_by_password start_login look_at_login finish_login
+        sign_in_by_telegram start_login look_at_login finish_login
         telegram search_courses search list_courses""",
     "course": "get_course list_materials get_material",
     "priced": "list_plans",
     "self": """
         list_favourites add_favourite remove_favourite
-        show_me sign_out
+        show_me
         list_sessions show_usage export list_taught_courses list_changes
         list_requests list_openai_models show_openai_model create_chat_completion""",
     "anna's": """
@@ -78,8 +78,6 @@ HIDDEN = [f"{name}_id" for name in ("session", "turn", "change", "job", "request
 # Changed by any call: last use, sign-ins of these tests, heartbeats.
 PASSING = {"sign_in", "api_key", "heartbeat", "wake", "key_holder", "throttle"}
 ORDER = ("get", "put", "patch", "post", "delete")
-# These end the sign-in of the caller.
-LAST = {"sign_out"}
 
 
 @pytest.fixture(scope="module")
@@ -222,7 +220,7 @@ def problem_without_number(answer, number):
 
 def sort_key(name):
     """Return the sort key of operations: those that delete come last."""
-    return name in LAST, ORDER.index(TOLD[name][1])
+    return ORDER.index(TOLD[name][1])
 
 
 def test_inactive_course_is_visible_only_to_its_editors(site, callers):
@@ -253,6 +251,5 @@ def test_permitted_callers_are_accepted(site, callers):
 # Not configured on this site, or already gone for the second caller.
 NOT_HERE = {
     ("sign_in_by_telegram", 401),
-    ("sign_in_by_password", 401),
     ("telegram", 401),
 }

@@ -1,6 +1,6 @@
-"""Sign in and out: inside Telegram, by password, by the bot.
+"""Sign in inside Telegram, and by the bot; by password on the page.
 
-Every way sets an HttpOnly cookie. Inside Telegram's frame, where a browser may refuse cookies, the
+Both set an HttpOnly cookie. Inside Telegram's frame, where a browser may refuse cookies, the
 token is also returned, to be sent as `Authorization: Bearer`.
 
 By the bot: the page shows two digits and a link, the person confirms in the bot.
@@ -14,13 +14,10 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.account.accounts import MAX_PASSWORD_LENGTH
 from merlin.account.sign_ins import MAX_BYTES, LoginState, read_telegram_data
 from merlin.api import auth
 from merlin.api.auth import (
     POLL_S,
-    Person,
-    forget_sign_in,
     remember_browser,
     require_same_origin,
     token_of,
@@ -52,13 +49,6 @@ class TelegramBody(Body):
         max_length=MAX_BYTES,
         description="Value of `window.Telegram.WebApp.initData`.",
     )
-
-
-class PasswordBody(Body):
-    """A username with its password."""
-
-    name: str = Field(min_length=1, max_length=64)
-    password: str = Field(min_length=1, max_length=MAX_PASSWORD_LENGTH)
 
 
 class SignedInView(Shape):
@@ -95,22 +85,6 @@ async def sign_in_by_telegram(
 def _sign_in_view(entered: NewSignIn, token: str | None = None) -> SignedInView:
     expires_at = entered.sign_in.expires_at
     return SignedInView(user=entered.user, expires_at=expires_at, token=token)
-
-
-@router.post("/password", summary="Sign in with a password", responses=problems(401))
-async def sign_in_by_password(
-    request: Request, response: Response, body: PasswordBody
-) -> SignedInView:
-    """Sign in with username and password; each failed attempt increases the delay of the next."""
-    entered = await auth.sign_in_by_password(request, response, body.name, body.password)
-    return _sign_in_view(entered)
-
-
-@router.post("/sign-out", summary="Sign out", status_code=204)
-async def sign_out(request: Request, response: Response, caller: Person) -> None:
-    """Sign out of this browser; other browsers stay signed in."""
-    await caller.write(sign_in.sign_out, caller.actor, caller.credential)
-    forget_sign_in(request, response)
 
 
 class LoginView(Shape):
