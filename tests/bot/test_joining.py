@@ -118,7 +118,8 @@ def test_edit_of_a_question_changes_nothing(telegram, provider, media):
     with RunningBot(media):
         anna = ChatUser(telegram, media)
         anna.say("Что такое лоб?")
-        telegram.edit("anna", telegram.log("anna")[0].message_id, "Что такое висок?")
+        edited = {**telegram.log("anna")[0].message, "text": "Что такое висок?"}
+        telegram.act(lambda acting: acting.world.add_update("edited_message", edited))
         anna.say("Что такое нос?")
     assert [call.body["messages"][-1]["content"] for call in provider.calls("chat.create")] == [
         "Что такое лоб?",

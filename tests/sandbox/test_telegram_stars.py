@@ -28,6 +28,7 @@ def test_stars_are_refunded_once(telegram, call):
     assert call(lambda bot: bot.refund_star_payment(1001, charge))
     (update,) = telegram.pending()
     assert update["message"]["refunded_payment"]["telegram_payment_charge_id"] == charge
+    assert telegram.stars("anna") == 5000
     with pytest.raises(BadRequest, match=r"(?i)charge_already_refunded"):
         call(lambda bot: bot.refund_star_payment(1001, charge))
     for user_id, charge_id in ((1002, charge), (1001, "nothing")):

@@ -21,8 +21,8 @@ from merlin.sandbox.telegram.arguments import (
     bad_request,
     read_arguments,
     status_error,
+    target_chat,
 )
-from merlin.sandbox.telegram.messages import send_message
 from merlin.sandbox.telegram.world import World
 from merlin.sandbox.yookassa import server as yookassa_server
 from merlin.sandbox.yookassa.requests import ShopError, money, parse
@@ -31,6 +31,7 @@ from merlin.sandbox.yookassa.shop import Json
 from tests.support.faults import Fault, Faults, apply_faults
 from tests.support.provider_training import TrainingStandIn
 from tests.support.telegram_acts import AllActions, SeenMessage
+from tests.support.telegram_limits import check_call
 from tests.support.telegram_webhook import Webhook
 from tests.support.waiting import DEADLINE_S, Deadline, longest
 from tests.support.yookassa_shop import BehavingShop, PaymentWithReceipt, RefundWithReceipt
@@ -121,7 +122,7 @@ class TelegramStandIn(FaultyStandIn, telegram_server.TelegramStandIn):
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
-        self._actions = AllActions(self._world)
+        self._actions: AllActions = AllActions(self._world)
         self._changed = threading.Condition()
         self._world.listeners.append(self._wake)
         self._webhook = Webhook(self._world)
@@ -130,16 +131,24 @@ class TelegramStandIn(FaultyStandIn, telegram_server.TelegramStandIn):
         self._methods["getUpdates"] = self._poll
         # Numbers of topics to which nobody may write.
         self.closed_topics: set[int] = set()
-        self._methods["sendMessage"] = self._send_message
+        for name, method in self._methods.items():
+            self._methods[name] = self._check_first(name, method)
 
     async def _poll(self, _world: World, arguments: Arguments) -> list[Mapping[str, Any]]:
         self._webhook.require_none()
         return await self._updates.poll(arguments)
 
-    async def _send_message(self, world: World, arguments: Arguments) -> dict[str, Any]:
-        if arguments.integer("message_thread_id") in self.closed_topics:
-            raise bad_request("TOPIC_CLOSED")
-        return await send_message(world, arguments)
+    def _check_first(self, name: str, method: telegram_server.Method) -> telegram_server.Method:
+        async def answer(world: World, arguments: Arguments) -> Any:
+            if arguments.text("chat_id"):
+                self._actions.check_chat(target_chat(world, arguments))
+            if name == "sendMessage" and arguments.integer("message_thread_id") in (
+                self.closed_topics
+            ):
+                raise bad_request("TOPIC_CLOSED")
+            return await method(world, check_call(world, name, arguments))
+
+        return answer
 
     async def open(self) -> None:
         """Start background work."""

@@ -7,8 +7,10 @@ from typing import Any
 
 from merlin.core.clock import iso, utc_now
 from merlin.core.errors import Refused
-from merlin.sandbox.telegram.arguments import typed_fields
+from merlin.core.formatted_text import utf16_length
+from merlin.sandbox.telegram.arguments import BotApiError, typed_fields
 from merlin.sandbox.telegram.groups import chat_member
+from merlin.sandbox.telegram.messages import reply_fields
 from merlin.sandbox.telegram.queries import refund_stars
 from merlin.sandbox.telegram.user_actions import UserActions
 from merlin.sandbox.telegram.world import (
@@ -17,6 +19,7 @@ from merlin.sandbox.telegram.world import (
     Chat,
     Group,
     LoggedMessage,
+    Person,
     World,
     bot_user,
 )
@@ -43,6 +46,36 @@ class SeenMessage(LoggedMessage):
 
 class AllActions(UserActions):
     """Everything that people do, and what tests look up."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self._blocked: set[int] = set()
+        # The supergroup that each migrated group became.
+        self._moved: dict[int, int] = {}
+
+    def check_chat(self, chat: Chat) -> None:
+        """Raise BotApiError for a chat that the bot cannot write to."""
+        if isinstance(chat, Person):
+            if chat.person_id in self._blocked:
+                raise forbidden("bot was blocked by the user")
+            return
+        if moved_to := self._moved.get(chat.group_id):
+            description = "Bad Request: group chat was upgraded to a supergroup chat"
+            raise BotApiError(400, description, {"migrate_to_chat_id": moved_to})
+        if chat.status(BOT_ID) == "kicked":
+            raise forbidden(f"bot was kicked from the {chat.kind} chat")
+        if chat.status(BOT_ID) not in MEMBER_STATUSES:
+            raise forbidden(f"bot is not a member of the {chat.kind} chat")
+
+    def say(self, who: str | int, text: str, *, reply_to: int = 0, quote: str = "") -> int:
+        """Write a text; `quote` is part of the replied message."""
+        if not quote:
+            return super().say(who, text, reply_to=reply_to)
+        place = self.place(who)
+        replied = self.message(place.chat, reply_to)
+        position = utf16_length(replied.text[: replied.text.index(quote)])
+        quoted = {"quote": {"text": quote, "position": position, "is_manual": True}}
+        return self.send(place, typed_fields(text) | reply_fields(replied) | quoted)
 
     def log(self, chat: str | int) -> list[SeenMessage]:
         """Return every message of a chat, oldest first, deleted ones too. Raises NotFound."""
@@ -72,6 +105,15 @@ class AllActions(UserActions):
             update_ids.append(self.send(place, {"forward_origin": origin, **typed_fields(message)}))
         return update_ids
 
+    def stars(self, who: str | int) -> int:
+        """Return how many Stars are left of the 5000 that everybody had. Raises NotFound."""
+        person_id, left = self.person(who).person_id, 5000
+        for transaction in self.world.transactions:
+            for side, sign in (("source", -1), ("receiver", 1)):
+                if side in transaction and transaction[side]["user"]["id"] == person_id:
+                    left += sign * transaction["amount"]
+        return left
+
     def take_back(self, who: str | int, charge: str) -> int:
         """Refund a payment in Stars on Telegram's side, as after a dispute."""
         return refund_stars(self.world, self.person(who).person_id, charge)
@@ -79,7 +121,7 @@ class AllActions(UserActions):
     def block(self, who: str | int, *, blocked: bool = True) -> int:
         """Block or unblock the bot."""
         person = self.person(who)
-        self.world.record("block", person_id=person.person_id, blocked=blocked)
+        (self._blocked.add if blocked else self._blocked.discard)(person.person_id)
         statuses = ("member", "kicked") if blocked else ("kicked", "member")
         return report_bot_status(self.world, person, person.as_user(), *statuses)
 
@@ -94,7 +136,7 @@ class AllActions(UserActions):
             raise Refused("this is no group")
         old_status = group.status(BOT_ID)
         updated = replace(group, members=tuple({**dict(group.members), BOT_ID: status}.items()))
-        self.world.store_group(updated)
+        self.world.groups[updated.group_id] = updated
         update_id = report_bot_status(self.world, group, user, old_status, status)
         if status not in MEMBER_STATUSES:
             post_service_message(self.world, updated, user, left_chat_member=bot_user())
@@ -111,13 +153,19 @@ class AllActions(UserActions):
         user = place.person.as_user()
         new = replace(old, group_id=SUPERGROUP_BASE + old.group_id, kind="supergroup")
         post_service_message(self.world, old, user, migrate_to_chat_id=new.group_id)
-        self.world.store_group(replace(old, moved_to=new.group_id))
-        self.world.store_group(new)
+        self._moved[old.group_id] = new.group_id
+        self.world.groups[old.group_id] = replace(old, name="")
+        self.world.groups[new.group_id] = new
         return post_service_message(self.world, new, user, migrate_from_chat_id=old.group_id)
 
     def turn_privacy_off(self) -> None:
         """Let the bot read every message of groups, a setting at BotFather."""
         self.world.record("setting", name="reads_all", value=True)
+
+
+def forbidden(text: str) -> BotApiError:
+    """Return a 403 error."""
+    return BotApiError(403, f"Forbidden: {text}")
 
 
 def post_service_message(

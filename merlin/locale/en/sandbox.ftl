@@ -73,7 +73,6 @@ chat-page-offers = Choose
 chat-page-reply = Reply
 chat-page-replying = Reply
 chat-page-cancel = Cancel
-chat-page-video = Video
 chat-page-copy = Copy
 chat-page-spoiler = Hidden text: show
 chat-page-alert-close = Got it

@@ -73,7 +73,6 @@ chat-page-offers = Выберите
 chat-page-reply = Ответить
 chat-page-replying = Ответ
 chat-page-cancel = Отменить
-chat-page-video = Видео
 chat-page-copy = Скопировать
 chat-page-spoiler = Скрытый текст: показать
 chat-page-alert-close = Понятно

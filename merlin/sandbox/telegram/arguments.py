@@ -1,10 +1,8 @@
 """The arguments of a Bot API call: chat, text, keyboard and command menu; error responses.
 
-Arguments come from the query, a form or a JSON body. Texts are normalised as Telegram does:
-trimmed, measured in UTF-16 units, with entities clipped to the text. Any parse_mode is refused: our
-bots use entities only. Limits: the Bot API page ("0-4096 characters after entities parsing") and
-python-telegram-bot's constants (`MessageLimit`). Command menus are stored by scope and language;
-`menu_for` returns the one that a person sees in a chat.
+Arguments come from the query, a form or a JSON body. Texts come with entities, never a parse_mode:
+our bots use entities only. Command menus are stored by scope and language; `menu_for` returns the
+one that a person sees in a chat.
 """
 
 import json
@@ -19,7 +17,7 @@ from starlette.requests import Request
 
 from merlin.core.errors import Refused
 from merlin.core.formatted_text import utf16_length
-from merlin.sandbox.telegram.world import BOT_ID, MEMBER_STATUSES, Chat, Group, Person, World
+from merlin.sandbox.telegram.world import Chat, Group, Person, World
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,27 +78,12 @@ async def read_arguments(request: Request) -> Arguments:
 
 
 def target_chat(world: World, arguments: Arguments) -> Chat:
-    """Return the chat that a call writes to.
-
-    Raises BotApiError for an unknown chat, a person who blocked the bot, a group without the bot,
-    or a group that became a supergroup.
-    """
+    """Return the chat that a call writes to. Raises BotApiError for an unknown one."""
     chat_id = arguments.text("chat_id")
     digits = chat_id.removeprefix("-")
     chat = world.chat(int(chat_id)) if digits.isdecimal() else None
     if chat is None:
         raise bad_request("chat not found")
-    if isinstance(chat, Person):
-        if chat.person_id in world.blocked:
-            raise forbidden("bot was blocked by the user")
-        return chat
-    if chat.moved_to:
-        description = "Bad Request: group chat was upgraded to a supergroup chat"
-        raise BotApiError(400, description, {"migrate_to_chat_id": chat.moved_to})
-    if chat.status(BOT_ID) == "kicked":
-        raise forbidden(f"bot was kicked from the {chat.kind} chat")
-    if chat.status(BOT_ID) not in MEMBER_STATUSES:
-        raise forbidden(f"bot is not a member of the {chat.kind} chat")
     return chat
 
 
@@ -125,19 +108,12 @@ def bad_request(text: str) -> BotApiError:
     return BotApiError(400, f"Bad Request: {text}")
 
 
-def forbidden(text: str) -> BotApiError:
-    """Return a 403 error."""
-    return BotApiError(403, f"Forbidden: {text}")
-
-
 def status_error(status: int) -> BotApiError:
     """Return an error with the status's standard text."""
     return BotApiError(status, HTTPStatus(status).phrase)
 
 
 TEXT_UNITS = 4096
-CAPTION_UNITS = 1024
-MAX_ENTITIES = 100
 _ENTITY_PATTERNS = {
     "url": re.compile(r"https?://[^\s<>«»\"]+[^\s<>«»\".,;:!?)]"),
     "email": re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+\.[\w.-]*\w"),
@@ -145,15 +121,6 @@ _ENTITY_PATTERNS = {
     "mention": re.compile(r"(?<![\w@/])@[A-Za-z][A-Za-z0-9_]{2,31}\b"),
     "hashtag": re.compile(r"(?<![\w#&])#\w*[^\W\d]\w*"),
 }
-ENTITY_TYPES = frozenset(
-    {
-        *("bold", "italic", "underline", "strikethrough", "spoiler", "code", "pre"),
-        *("blockquote", "expandable_blockquote", "text_link", "text_mention", "custom_emoji"),
-        *("mention", "hashtag", "cashtag", "bot_command", "url", "email", "phone_number"),
-    }
-)
-_LOW_SURROGATES = range(0xDC00, 0xE000)
-
 Entity = dict[str, Any]
 
 
@@ -184,80 +151,15 @@ def content_fields(text: str, entities: list[Entity], name: str) -> dict[str, An
 _ENTITY_FIELDS = {"text": "entities", "caption": "caption_entities"}
 
 
-def normalised_text(arguments: Arguments, name: str = "text") -> tuple[str, list[Entity]]:
-    """Return the text `name` of a call and its entities, normalised as Telegram does.
-
-    White space at both ends is removed; entities beyond the hundredth are ignored. Raises
-    BotApiError when an entity does not lie within the text.
-    """
-    text = arguments.text(name).replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
-    if arguments.text("parse_mode"):
-        raise bad_request("unsupported parse_mode")
+def given_fields(arguments: Arguments, name: str = "text") -> dict[str, Any]:
+    """Return Message fields of a call's text or caption."""
     entities: list[Entity] = arguments.parse(_ENTITY_FIELDS[name]) or []
-    _check_entities(entities, text)
-    # White space inside the first entity is not removed, so code keeps its indentation.
-    first = min((entity["offset"] for entity in entities), default=len(text))
-    trimmed = min(len(text) - len(text.lstrip()), first)
-    text = text[trimmed:].rstrip()
-    length = utf16_length(text)
-    fitting = []
-    for entity in entities:
-        start = max(entity["offset"] - trimmed, 0)
-        end = min(entity["offset"] - trimmed + entity["length"], length)
-        if end > start:
-            fitting.append({**entity, "offset": start, "length": end - start})
-    fitting.sort(key=lambda entity: (entity["offset"], -entity["length"]))
-    return text, fitting[:MAX_ENTITIES]
-
-
-def _check_entities(entities: list[Entity], text: str) -> None:
-    """Raise BotApiError for an unknown entity type, or one that splits a character."""
-    encoded = text.encode("utf-16-le", "surrogatepass") if entities else b""
-    for entity in entities:
-        if entity["type"] not in ENTITY_TYPES:
-            raise bad_request("can't parse MessageEntity: Unsupported type specified")
-        start, end = entity["offset"], entity["offset"] + entity["length"]
-        if not 0 <= start <= end <= len(encoded) // 2:
-            raise bad_request(f"entity at UTF-16 offset {start} does not lie on the text")
-        # Past the text's end there is no unit; it reads as 0.
-        units = (int.from_bytes(encoded[at * 2 : at * 2 + 2], "little") for at in (start, end))
-        if any(unit in _LOW_SURROGATES for unit in units):
-            raise bad_request(f"entity at UTF-16 offset {start} is in a middle of a UTF-16 symbol")
-
-
-MAX_BUTTONS = 100
-CALLBACK_BYTES = 64
-COPY_CHARACTERS = 256
-MAX_PER_ROW = 8
-STYLES = frozenset({"primary", "success", "danger"})
-_BUTTON_ACTIONS = frozenset(
-    {
-        *("callback_data", "url", "copy_text", "pay"),
-        *("switch_inline_query", "switch_inline_query_current_chat"),
-    }
-)
+    return content_fields(arguments.text(name), entities, name)
 
 
 def inline_keyboard(raw: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Return the inline keyboard as a Message shows it, None for other markups.
-
-    Raises BotApiError when a button is invalid.
-    """
+    """Return the inline keyboard as a Message shows it, None for other markups."""
     rows = [row for row in (raw or {}).get("inline_keyboard", []) if row]
-    buttons = [button for row in rows for button in row]
-    if len(buttons) > MAX_BUTTONS or any(len(row) > MAX_PER_ROW for row in rows):
-        raise bad_request("reply markup is too long")
-    for button in buttons:
-        if not button["text"].strip() or not _BUTTON_ACTIONS & set(button):
-            raise bad_request("Text buttons are unallowed in the inline keyboard")
-        if button.get("style") not in {None, *STYLES}:
-            raise bad_request("BUTTON_STYLE_INVALID")
-        if not 1 <= len(button.get("callback_data", "-").encode()) <= CALLBACK_BYTES:
-            raise bad_request("BUTTON_DATA_INVALID")
-        if not 1 <= len(button.get("copy_text", {}).get("text", "-")) <= COPY_CHARACTERS:
-            raise bad_request("BUTTON_COPY_TEXT_INVALID")
-        if not button.get("url", "https://").startswith(("http://", "https://", "tg://")):
-            raise bad_request(f"inline keyboard button URL '{button['url']}' is invalid")
     return {"inline_keyboard": rows} if rows else None
 
 
@@ -269,9 +171,6 @@ def find_button(markup: dict[str, Any] | None, data_or_label: str) -> dict[str, 
             if button.get(name) == data_or_label:
                 return dict(button)
     return None
-
-
-_COMMAND = re.compile(r"[a-z0-9_]{1,32}")
 
 
 def _menu_setting(arguments: Arguments) -> str:
@@ -287,12 +186,7 @@ def _commands_setting(language: str, *scope: object) -> str:
 
 async def set_my_commands(world: World, arguments: Arguments) -> bool:
     """Answer setMyCommands."""
-    commands = arguments.parse("commands")
-    if not all(
-        _COMMAND.fullmatch(command["command"]) and command["description"] for command in commands
-    ):
-        raise bad_request("BOT_COMMAND_INVALID")
-    world.record("setting", name=_menu_setting(arguments), value=commands)
+    world.record("setting", name=_menu_setting(arguments), value=arguments.parse("commands"))
     return True
 
 

@@ -214,7 +214,7 @@ class ControlSide:
 
     def _chats(self) -> dict[str, list[dict[str, Any]]]:
         """Return each person's chats by the person's name: the private chat, then groups."""
-        groups = [group for group in self._world.groups.values() if not group.moved_to]
+        groups = self._world.groups.values()
         values: dict[str, list[dict[str, Any]]] = {}
         for person in PEOPLE:
             joined_groups = [

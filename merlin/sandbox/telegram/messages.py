@@ -7,16 +7,12 @@ import time
 from functools import partial
 from typing import Any
 
-from merlin.core.formatted_text import utf16_length
 from merlin.sandbox.telegram.arguments import (
-    CAPTION_UNITS,
-    TEXT_UNITS,
     Arguments,
     Upload,
     bad_request,
-    content_fields,
+    given_fields,
     inline_keyboard,
-    normalised_text,
     target_chat,
 )
 from merlin.sandbox.telegram.world import Chat, LoggedMessage, World, bot_user
@@ -51,51 +47,20 @@ def _requested_reply(world: World, chat: Chat, arguments: Arguments) -> dict[str
     raise bad_request("message to be replied not found")
 
 
-def reply_fields(logged: LoggedMessage, quote: str = "") -> dict[str, Any]:
-    """Return a reply's fields: the replied message and, with a `quote`, the quoted part."""
+def reply_fields(logged: LoggedMessage) -> dict[str, Any]:
+    """Return a reply's field: the replied message."""
     replied_message = {k: v for k, v in logged.message.items() if k != "reply_to_message"}
-    if not quote:
-        return {"reply_to_message": replied_message}
-    before, match, _after = logged.text.partition(quote)
-    if not match:
-        raise bad_request("QUOTE_TEXT_INVALID")
-    quote_object = {"text": quote, "position": utf16_length(before), "is_manual": True}
-    return {"reply_to_message": replied_message, "quote": quote_object}
-
-
-def text_fields(arguments: Arguments, too_long: str) -> dict[str, Any]:
-    """Return a call's text as Message fields. Raises BotApiError if empty or too long."""
-    text, entities = normalised_text(arguments)
-    if not text:
-        raise bad_request("message text is empty")
-    if utf16_length(text) > TEXT_UNITS:
-        raise bad_request(too_long)
-    return content_fields(text, entities, "text")
-
-
-def caption_fields(arguments: Arguments) -> dict[str, Any]:
-    """Return a call's caption as Message fields; none for an empty one."""
-    text, entities = normalised_text(arguments, "caption")
-    if utf16_length(text) > CAPTION_UNITS:
-        raise bad_request("message caption is too long")
-    return content_fields(text, entities, "caption") if text else {}
+    return {"reply_to_message": replied_message}
 
 
 async def send_message(world: World, arguments: Arguments) -> dict[str, Any]:
     """Answer sendMessage."""
-    target_chat(world, arguments)
-    return post(world, arguments, **text_fields(arguments, "message is too long"))
+    return post(world, arguments, **given_fields(arguments))
 
 
 async def _send_media(world: World, arguments: Arguments, kind: str) -> dict[str, Any]:
-    target_chat(world, arguments)
-    caption = caption_fields(arguments)
-    upload = arguments.uploads.get(kind)
-    if upload is None:
-        raise bad_request(f"there is no {kind} in the request")
-    if kind == "photo" and len(upload.content) > PHOTO_BYTES:
-        raise bad_request("file is too big")
-    file = store_upload(world, kind, upload)
+    file = store_upload(world, kind, arguments.uploads[kind])
+    caption = given_fields(arguments, "caption") if arguments.text("caption") else {}
     return post(world, arguments, **media_fields(world, file, kind), **caption)
 
 
@@ -148,7 +113,7 @@ async def edit_message_text(world: World, arguments: Arguments) -> dict[str, Any
     old = _require_editable_message(world, arguments)
     if "text" not in old.message:
         raise bad_request("there is no text in the message to edit")
-    return _replace_content(world, arguments, old, text_fields(arguments, "MESSAGE_TOO_LONG"))
+    return _replace_content(world, arguments, old, given_fields(arguments))
 
 
 async def edit_message_reply_markup(world: World, arguments: Arguments) -> dict[str, Any]:
@@ -158,8 +123,6 @@ async def edit_message_reply_markup(world: World, arguments: Arguments) -> dict[
     return _replace_content(world, arguments, old, content)
 
 
-DOWNLOAD_BYTES = 20 * 1024 * 1024
-PHOTO_BYTES = 10 * 1024 * 1024
 THUMB_SIDE = 90
 # Reported size of images other than PNG.
 DEFAULT_SIZE = (640, 480)
@@ -169,8 +132,6 @@ _VIDEO_SIZES = {"video_note": {"length": 240}, "video": {"width": 640, "height":
 
 def store_upload(world: World, kind: str, upload: Upload) -> dict[str, Any]:
     """Store an uploaded file; return its description."""
-    if not upload.content:
-        raise bad_request("file must be non-empty")
     digest = hashlib.sha256(upload.content).hexdigest()
     number = len(world.files) + 1
     ending = upload.name.rpartition(".")[2].lower() if "." in upload.name else "bin"
@@ -232,7 +193,5 @@ async def get_file(world: World, arguments: Arguments) -> dict[str, Any]:
     file = world.files.get(file_id)
     if file is None:
         raise bad_request("invalid file_id")
-    if file["file_size"] > DOWNLOAD_BYTES:
-        raise bad_request("file is too big")
     names = ("file_id", "file_unique_id", "file_size", "file_path")
     return {name: file[name] for name in names}

@@ -109,9 +109,7 @@ class UserActions:
     def send(self, place: Place, content: Mapping[str, Any]) -> int:
         """Send a message; the bot receives it as privacy mode allows."""
         group = place.chat if isinstance(place.chat, Group) else None
-        if group and (
-            group.moved_to or group.status(place.person.person_id) not in MEMBER_STATUSES
-        ):
+        if group and group.status(place.person.person_id) not in MEMBER_STATUSES:
             raise Refused(f"{place.person.name} is not in {group.name}")
         sender = place.person.as_user()
         message = self.world.post(place.chat, sender, **thread_fields(place.thread), **content)
@@ -119,8 +117,8 @@ class UserActions:
             return 0
         return self.world.add_update("message", message)
 
-    def say(self, who: str | int, text: str, *, reply_to: int = 0, quote: str = "") -> int:
-        """Write a text; its entities are detected. `quote` is part of the replied message."""
+    def say(self, who: str | int, text: str, *, reply_to: int = 0) -> int:
+        """Write a text; its entities are detected."""
         place = self.place(who)
         if not text.strip() or utf16_length(text) > TEXT_UNITS:
             raise Refused("a message has 1 to 4096 characters")
@@ -128,7 +126,7 @@ class UserActions:
         if not reply_to:
             return self.send(place, content)
         replied = self.message(place.chat, reply_to)
-        return self.send(place, content | reply_fields(replied, quote))
+        return self.send(place, content | reply_fields(replied))
 
     def start(self, who: str | int, payload: str = "") -> int:
         """Open the bot by a deep link, `t.me/<bot>?start=<payload>`, and press Start."""

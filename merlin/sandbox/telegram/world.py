@@ -8,7 +8,7 @@ A group's id is negative.
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -82,8 +82,7 @@ ADMIN_STATUSES = frozenset({"creator", "administrator"})
 class Group:
     """A group chat; tests and the page use `name`.
 
-    `members` are (user id, ChatMember status), including the bot; `moved_to` is the supergroup that
-    this group became (0: none).
+    `members` are (user id, ChatMember status), including the bot.
     """
 
     group_id: int
@@ -91,7 +90,6 @@ class Group:
     title: str
     members: tuple[tuple[int, str], ...]
     kind: str = "group"
-    moved_to: int = 0
 
     @property
     def chat_id(self) -> int:
@@ -189,7 +187,6 @@ class World:
     language: str = "ru"
     people: dict[int, Person] = field(default_factory=dict)
     groups: dict[int, Group] = field(default_factory=dict)
-    blocked: set[int] = field(default_factory=set)
     messages: dict[int, dict[int, LoggedMessage]] = field(default_factory=dict)
     updates: dict[int, Mapping[str, Any]] = field(default_factory=dict)
     queries: dict[str, Query] = field(default_factory=dict)
@@ -272,17 +269,9 @@ class World:
     def _apply_setting(self, name: str, value: Any) -> None:
         self.settings[name] = value
 
-    def _apply_block(self, person_id: int, blocked: bool) -> None:  # noqa: FBT001 - journal field
-        (self.blocked.add if blocked else self.blocked.discard)(person_id)
-
     def _apply_person(self, person_id: int) -> None:
         # One more person, who speaks English; for tests with many people.
         self.people[person_id] = Person(person_id, f"person{person_id}", f"N{person_id}", "en")
-
-    def _apply_group(self, group: dict[str, Any]) -> None:
-        # JSON stores tuples as lists.
-        members = tuple((user_id, status) for user_id, status in group["members"])
-        self.groups[group["group_id"]] = Group(**{**group, "members": members})
 
     def _apply_transaction(self, transaction: dict[str, Any]) -> None:
         self.transactions.append(transaction)
@@ -306,12 +295,9 @@ class World:
         return self.people[person_id]
 
     def group(self, name: str) -> Group:
-        """Return the group of this name or id; of a migrated group the supergroup.
-
-        Raises NotFound when there is none.
-        """
+        """Return the group of this name or id. Raises NotFound."""
         for group in self.groups.values():
-            if name in (group.name, str(group.group_id)) and not group.moved_to:
+            if name in (group.name, str(group.group_id)):
                 return group
         raise NotFound(f"no group is called {name}")
 
@@ -338,10 +324,6 @@ class World:
         if kind in self.settings.get("allowed_updates", DEFAULT_UPDATES):
             self.record("update", update=update, at=time.time())
         return self.last_update_id
-
-    def store_group(self, group: Group) -> None:
-        """Store a group's new state."""
-        self.record("group", group=asdict(group))
 
     def store_edit(self, message: dict[str, Any]) -> None:
         """Store a message's new state."""

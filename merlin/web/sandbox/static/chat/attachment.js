@@ -11,11 +11,6 @@ function photo(sizes) {
   return el("a", { class: "photo", href: fileUrl(id), target: "_blank" }, image);
 }
 
-function video(sent) {
-  const about = { class: "video", src: fileUrl(sent.file_id), controls: true, preload: "none" };
-  return el("video", { ...about, "aria-label": `${t("video")}, ${lengthOf(sent.duration)}` });
-}
-
 function file(sent) {
   const name = sent.file_name ?? t("file");
   const kind = name.includes(".") ? name.split(".").pop().toUpperCase() : t("file");
@@ -57,8 +52,7 @@ function invoice(sent, isPaid) {
 export function attachment(message) {
   if (message.photo) return photo(message.photo);
   if (message.document) return file(message.document);
-  if (message.voice ?? message.audio) return voice(message.voice ?? message.audio);
-  if (message.video_note ?? message.video) return video(message.video_note ?? message.video);
+  if (message.voice) return voice(message.voice);
   if (message.invoice) return invoice(message.invoice, message.receipt);
   if (message.successful_payment) {
     const stars = `${t("paid")}: ⭐ ${message.successful_payment.total_amount}`;
