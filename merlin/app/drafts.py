@@ -12,7 +12,6 @@ index, which avoids reading the whole dataset, and those that the editor chooses
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from enum import StrEnum
 from io import BufferedReader, BytesIO
 from itertools import count, islice
@@ -43,10 +42,7 @@ from merlin.dataset.import_lines import ImportedLine, LeftOut, read_import_lines
 from merlin.dataset.layout import DATASET_FILE, EXAMPLES, NameAllocator, example_id_of, example_path
 from merlin.dataset.lint import PERSONAL, lint_example
 from merlin.dataset.preview import EditChecker
-from merlin.training.jobs import Jobs
-from merlin.training.models import Serving
 from merlin.training.policy import Forecast, forecast_training
-from merlin.training.promote import Promotions
 
 _MAX_CHECKED = 100
 
@@ -55,14 +51,11 @@ _MAX_CHECKED = 100
 class DraftsCheck:
     """The checker's findings on the drafts alone, by example, and the cost of the next training.
 
-    `duration` estimates how long that takes, None without a past training; `serving` is the version
-    that answers until then, "" for none; `is_automatic`: training starts without a command.
+    `is_automatic`: training starts without a command.
     """
 
     findings: Mapping[str, Sequence[Finding]]
     next_training: Forecast | None = None
-    duration: timedelta | None = None
-    serving: str = ""
     is_automatic: bool = True
 
 
@@ -127,14 +120,13 @@ async def check_drafts(ctx: Context, actor: Actor, dataset: str) -> DraftsCheck:
     than `_MAX_CHECKED` are not checked here. Raises NotFound.
     """
 
-    def read(ctx: Context) -> tuple[list[Edit], list[FileText], Build | None, Serving | None]:
+    def read(ctx: Context) -> tuple[list[Edit], list[FileText], Build | None]:
         edits, index = list_edits(ctx, actor, dataset), FileIndex(ctx.db)
         paths = [DATASET_FILE, *(edit.path for edit in edits)]
         files = index.read_texts(dataset, paths) if len(edits) <= _MAX_CHECKED else {}
-        serving = Promotions(ctx.db, ctx.clock).list_serving().get(dataset) if edits else None
-        return edits, list(files.values()), index.find_newest_build(dataset), serving
+        return edits, list(files.values()), index.find_newest_build(dataset)
 
-    edits, files, build, serving = await ctx.read(read)
+    edits, files, build = await ctx.read(read)
     if not edits or len(edits) > _MAX_CHECKED:
         return DraftsCheck(findings={})
     texts = {edit.path: edit.text for edit in edits}
@@ -143,18 +135,9 @@ async def check_drafts(ctx: Context, actor: Actor, dataset: str) -> DraftsCheck:
     findings: dict[str, list[Finding]] = {}
     for finding in preview.findings:
         findings.setdefault(example_id_of(finding.path), []).append(finding)
-    forecast = forecast_training(build, preview, ctx.config.price)
-
-    def read_duration(ctx: Context) -> timedelta | None:
-        if forecast is None or preview.spec is None:
-            return None
-        return Jobs(ctx.db).estimate_duration(dataset, preview.spec.recipe, forecast.billed)
-
     return DraftsCheck(
         findings=findings,
-        next_training=forecast,
-        duration=await ctx.read(read_duration),
-        serving=serving.model.build_version if serving else "",
+        next_training=forecast_training(build, preview, ctx.config.price),
         is_automatic=preview.spec is None or preview.spec.launch.mode == "auto",
     )
 

@@ -14,10 +14,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING
 
-from merlin.core.clock import Clock, from_iso, iso
+from merlin.core.clock import Clock, iso
 from merlin.core.errors import NotFound, ProviderBusy, ProviderError
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
@@ -26,10 +25,9 @@ from merlin.dataset.spec import Recipe
 from merlin.dataset.verdicts import fail_training
 from merlin.db.database import Database, Prepared, Repository, Row, transaction
 from merlin.db.tables import BUILD, CHECKPOINT, JOB, JOB_CHANGE, JOB_EVENT, MODEL, VERDICT
-from merlin.db.values import RowMap, dump_json, load_json
+from merlin.db.values import RowMap, dump_json
 from merlin.providers.base import Checkpoint, JobEvent, JobReport, ModelClient
 from merlin.training.models import ModelState
-from merlin.training.policy import count_epochs
 
 if TYPE_CHECKING:  # its HTTP client is loaded only where a provider is called
     from merlin.providers.openai_training import OpenAIProvider
@@ -157,8 +155,6 @@ _PROGRESS = (
 )
 
 
-# The trainings whose durations predict the next one.
-_MAX_PAST = 5
 _OPEN_JOBS = Prepared(JOB.select().where(UNFINISHED).order_by(JOB.id))
 
 
@@ -207,24 +203,6 @@ class Jobs(Repository):
         """
         fail_verdicts(self.db, replace(job, state=JobState.CANCELLED), at)
         self.db.bump()
-
-    def estimate_duration(self, dataset: str, recipe: Recipe, billed: int) -> timedelta | None:
-        """Return how long it takes to train so many billed tokens; None without a past training.
-
-        The median of the dataset's last trainings of this base model, by their tokens.
-        """
-        columns = JOB.recipe, JOB.created_at, JOB_CHANGE.at, BUILD.train, BUILD.train_tokens
-        query = JOB.select(*columns).join(JOB_CHANGE, on=(JOB_CHANGE.job_id == JOB.id))
-        query = query.join(BUILD, on=(BUILD.id == JOB.build_id))
-        is_done = JOB_CHANGE.to_state == JobState.SUCCEEDED.value
-        done = query.where((JOB.dataset == dataset) & (JOB.provider == recipe.provider) & is_done)
-        paces = []
-        for row in self.db.rows(done.order_by(JOB.id.desc()).limit(_MAX_PAST)):
-            past = Recipe(**load_json(row["recipe"]))
-            tokens = row["train_tokens"] * count_epochs(row["train"], past.hyperparameters)
-            if past.base_model == recipe.base_model:
-                paces.append((from_iso(row["at"]) - from_iso(row["created_at"])) / tokens)
-        return median(paces) * billed if paces else None
 
     def known_events(self, job_id: int) -> frozenset[str]:
         """Return the ids of the provider's events stored for this job."""

@@ -274,6 +274,4 @@ page-version-back = Restore
 page-next-training = Training after saving: about { $cost }.
 page-next-training-free = Training after saving: free.
 page-next-training-little = Training after saving: less than { $cost }.
-page-next-training-takes = Training takes about { $duration }.
 page-next-training-by-hand = An admin starts it.
-page-serves-until-then = Until then { $model } answers.

@@ -294,6 +294,4 @@ page-version-back = Вернуть как было
 page-next-training = Обучение после сохранения: около { $cost }.
 page-next-training-free = Обучение после сохранения: бесплатно.
 page-next-training-little = Обучение после сохранения: меньше { $cost }.
-page-next-training-takes = Обучение займёт около { $duration }.
 page-next-training-by-hand = Его запускает администратор.
-page-serves-until-then = До конца отвечает { $model }.
