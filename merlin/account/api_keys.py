@@ -19,7 +19,7 @@ from merlin.core.clock import iso
 from merlin.core.errors import Refused
 from merlin.core.formatted_text import is_blank
 from merlin.core.permissions import Permission
-from merlin.core.views import INTERNAL, described
+from merlin.core.views import INTERNAL
 from merlin.db.audit import Audit, person_reference
 from merlin.db.database import Repository, transaction
 from merlin.db.encryption import digest
@@ -55,27 +55,19 @@ REQUIRED_PERMISSIONS: Mapping[Scope, Permission] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:
-    """An API key, without its secret."""
+    """An API key, without its secret.
+
+    `hint` is how the secret begins; `expires_at` None: never. `last_used_at` is to the minute.
+    """
 
     id: int
     user_id: int = field(metadata=INTERNAL)
     label: str
-    hint: str = described("First characters of the secret.")
+    hint: str
     scopes: tuple[Scope, ...]
     created_at: datetime
-    expires_at: datetime | None = described("When the key expires; null if it never expires.")
-    last_used_at: datetime | None = described(
-        "When the key was last used, to the minute; null if never."
-    )
-
-
-class ScopeBeyondRole(Refused):
-    """The key requests scopes that its owner's role does not allow."""
-
-    def __init__(self, scopes: Collection[Scope], *, is_own: bool) -> None:
-        scope_names = ", ".join(scopes)
-        key = "api-problem-scope-beyond-role-detail" if is_own else "account-key-beyond"
-        super().__init__(f"beyond the role: {scope_names}", key, scopes=scope_names)
+    expires_at: datetime | None
+    last_used_at: datetime | None
 
 
 def new_secret() -> str:

@@ -4,10 +4,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from typing_extensions import TypedDict
-
 from merlin.account.accounts import Accounts, check_own_name, fold_name, is_telegram_id
-from merlin.account.api_keys import REQUIRED_PERMISSIONS, ApiKey, ApiKeys, Scope, ScopeBeyondRole
+from merlin.account.api_keys import REQUIRED_PERMISSIONS, ApiKey, ApiKeys, Scope
 from merlin.account.sign_ins import SignInMethod, SignIns
 from merlin.account.users import ERASED, User, Users
 from merlin.app.actor import Actor
@@ -64,13 +62,6 @@ class NewKey(ApiKey):
         repr=False,
         metadata={"description": "Secret of the key, `mrl_…`; it cannot be retrieved again."},
     )
-
-
-class Closed(TypedDict):
-    """The number of browsers that were signed out, and of API keys that were revoked."""
-
-    closed: int
-    keys: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,16 +165,15 @@ def make_key(
 ) -> NewKey:
     """Create a key and return it with its secret; `days` None: it does not expire.
 
-    Raises ScopeBeyondRole; Refused for invalid values.
+    Raises Refused as `create_key`.
     """
-    key = create_key(ctx, actor, actor.user_id, actor.authority, label, scopes, days)
+    key = create_key(ctx, actor.user_id, actor.authority, label, scopes, days)
     _notify(ctx, actor, "notice-key-made", hint=key.hint)
     return key
 
 
 def create_key(
     ctx: Context,
-    actor: Actor,
     user_id: int,
     authority: Authority,
     label: str,
@@ -192,15 +182,15 @@ def create_key(
 ) -> NewKey:
     """Create a key for a user with this authority; return it with its secret.
 
-    A key cannot do what its owner may not. Raises ScopeBeyondRole, Refused.
+    A key cannot do what its owner may not. Raises Refused, also for invalid values.
     """
-    forbidden = {
+    forbidden = sorted(
         scope
         for scope in scopes
         if scope in REQUIRED_PERMISSIONS and not authority.may(REQUIRED_PERMISSIONS[scope])
-    }
+    )
     if forbidden:
-        raise ScopeBeyondRole(sorted(forbidden), is_own=actor.user_id == user_id)
+        raise Refused("beyond the role", "account-key-beyond", scopes=", ".join(forbidden))
     expires_at = ctx.clock() + timedelta(days=days) if days is not None else None
     key, secret = ApiKeys(ctx.db, ctx.clock).make(user_id, label, frozenset(scopes), expires_at)
     return view_of(NewKey, key, secret=secret)
@@ -212,12 +202,11 @@ def revoke_key(ctx: Context, actor: Actor, key_id: int) -> None:
         raise NotFound("no such key", "account-no-key")
 
 
-def close_sign_ins(ctx: Context, actor: Actor) -> Closed:
-    """Sign all browsers out and revoke all keys; return their numbers."""
+def close_sign_ins(ctx: Context, actor: Actor) -> None:
+    """Sign all browsers out and revoke all keys."""
     keys = ApiKeys(ctx.db, ctx.clock).revoke_all(actor.user_id)
-    closed = Closed(closed=SignIns(ctx.db, ctx.clock).close_all(actor.user_id), keys=keys)
-    Audit(ctx.db, ctx.clock).note(actor.name, "sign-in.close-all", actor.name, {**closed})
-    return closed
+    counts = {"closed": SignIns(ctx.db, ctx.clock).close_all(actor.user_id), "keys": keys}
+    Audit(ctx.db, ctx.clock).note(actor.name, "sign-in.close-all", actor.name, counts)
 
 
 def read_usage(ctx: Context, actor: Actor, language: str) -> UsageView:

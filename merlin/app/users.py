@@ -334,7 +334,7 @@ def give_key(
     Raises NotFound, Refused for a scope beyond their role.
     """
     _require_user(ctx, actor, user_id)
-    key = create_key(ctx, actor, user_id, ctx.roles.authority(user_id), label, scopes, days)
+    key = create_key(ctx, user_id, ctx.roles.authority(user_id), label, scopes, days)
     values = {"key": key.id}
     Audit(ctx.db, ctx.clock).note(actor.name, "key.give", person_reference(user_id), values)
     return key

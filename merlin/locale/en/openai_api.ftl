@@ -36,8 +36,6 @@ openai-note-not-tuned = Answered by a backup model, { $model }: ours is unavaila
 openai-note-never-tuned = Answered by the general model { $model }: none is trained on our examples yet.
 openai-note-alone = The earlier part of the conversation didn't fit, so only the last question was answered.
 
-api-problem-scope-beyond-role = More than your role allows
-api-problem-scope-beyond-role-detail = Your role does not allow { $scopes }, so a key could not use it either. Leave it out.
 api-problem-not-rateable = This question cannot be rated
 api-problem-not-rateable-detail = Only a question that was answered can be rated.
 api-problem-no-example = This cannot be an example
@@ -45,5 +43,5 @@ api-problem-no-example-detail = Only a text question asked in private and answer
 account-no-key = Key not found.
 session-unknown = Conversation not found: it may have been deleted. Open the list of conversations again.
 turn-unknown = Question not found: its conversation may have been deleted. Open the list of conversations again.
-account-key-beyond = This user's role doesn't allow { $scopes }, so a key couldn't use it either.
+account-key-beyond = The role doesn't allow { $scopes }, so a key couldn't use it either.
 account-did-key = { $user }: key { $number } for { $scopes }. It's shown only once:

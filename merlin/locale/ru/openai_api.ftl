@@ -36,8 +36,6 @@ openai-note-not-tuned = Ответила запасная модель { $model 
 openai-note-never-tuned = Ответила общая модель { $model }: обученной на наших примерах пока нет.
 openai-note-alone = Начало разговора не поместилось, поэтому ответ — только на последний вопрос.
 
-api-problem-scope-beyond-role = Больше, чем позволяет роль
-api-problem-scope-beyond-role-detail = Ваша роль не позволяет { $scopes }, поэтому и ключ не смог бы. Уберите это.
 api-problem-not-rateable = Этот вопрос нельзя оценить
 api-problem-not-rateable-detail = Оценить можно только вопрос, на который есть ответ.
 api-problem-no-example = Это не может быть примером
@@ -45,5 +43,5 @@ api-problem-no-example-detail = Исправить можно только те�
 account-no-key = Ключ не найден.
 session-unknown = Разговор не найден: возможно, он удалён. Откройте список разговоров ещё раз.
 turn-unknown = Вопрос не найден: возможно, разговор удалён. Откройте список разговоров ещё раз.
-account-key-beyond = Роль этого пользователя не позволяет { $scopes }, поэтому и ключ не сможет.
+account-key-beyond = Роль не позволяет { $scopes }, поэтому и ключ не сможет.
 account-did-key = { $user }: ключ { $number } для { $scopes }. Он показывается один раз:
