@@ -25,7 +25,6 @@ from peewee import fn
 
 from merlin.chat.turns import UpdateState
 from merlin.core.clock import from_iso, iso
-from merlin.core.heartbeat import MAX_AHEAD_S
 from merlin.core.json_fields import get_integer, get_object, get_text
 from merlin.db.database import BotRepository, Parameter, Prepared, parameters, transaction
 from merlin.db.tables import DIALOG, LEASE, UPDATE
@@ -231,7 +230,7 @@ _NEW = Prepared(
     .on_conflict_ignore()
     .as_rowcount()
 )
-_RUNS = LEASE.until.between(Parameter("now"), Parameter("latest"))
+_RUNS = LEASE.until >= Parameter("now")
 _FREE = LEASE.owner.in_(["", Parameter("owner")]) | ~_RUNS
 _TAKE = Prepared(
     LEASE.insert({"bot_id": Parameter("bot"), **parameters("chat_id owner until")})
@@ -329,8 +328,8 @@ class Inbox(BotRepository):
     def _hold(self, chat_id: int, owner: Owner) -> bool:
         """Lease a chat that is free, already ours, expired, or held by a dead process."""
         arguments = {"owner": str(owner), "until": self._get_lease_end()}
-        bounds = self._get_lease_bounds()
-        if self.db.change(_TAKE(bot=self._bot_id, chat_id=chat_id, **bounds, **arguments)):
+        now = iso(self._clock())
+        if self.db.change(_TAKE(bot=self._bot_id, chat_id=chat_id, now=now, **arguments)):
             return True
         condition = self._match(LEASE, chat_id=chat_id)
         holder = str(self.db.value(LEASE.select(LEASE.owner).where(condition)))
@@ -367,7 +366,7 @@ class Inbox(BotRepository):
 
     def _open(self, owner: Owner) -> Iterator[int]:
         """Yield the chats with waiting updates that no living process holds."""
-        running = self.db.rows(_LEASES(bot=self._bot_id, **self._get_lease_bounds()))
+        running = self.db.rows(_LEASES(bot=self._bot_id, now=iso(self._clock())))
         holders = {row["owner"] for row in running}
         dead = {holder for holder in holders if owner.is_dead(holder)}
         taken = {row["chat_id"] for row in running if row["owner"] not in dead}
@@ -417,9 +416,3 @@ class Inbox(BotRepository):
 
     def _get_lease_end(self) -> str:
         return iso(self._clock() + timedelta(seconds=LEASE_S))
-
-    def _get_lease_bounds(self) -> dict[str, str]:
-        """Return when a running lease ends; a later one is from before the clock was set back."""
-        now = self._clock()
-        latest = now + timedelta(seconds=LEASE_S + MAX_AHEAD_S)
-        return {"now": iso(now), "latest": iso(latest)}

@@ -111,16 +111,6 @@ def test_lease_expires_unless_renewed(inbox, clock):
     assert ids(inbox.claim(ME, 10)) == [1]
 
 
-@pytest.mark.parametrize("ahead_s", [3600, 86_400])
-def test_lease_from_before_the_clock_was_set_back_is_void(inbox, clock, ahead_s):
-    clock.move(ahead_s)
-    inbox.store([*make_updates(5, 1), *make_updates(6, 2)], OTHER)
-    inbox.finish(OTHER, 6, [2], UpdateState.ANSWERED)
-    clock.move(-ahead_s)
-    assert ids(inbox.claim(ME, 10)) == [1]
-    assert inbox.claim(OTHER, 10) == []
-
-
 def test_lease_by_a_clock_that_is_some_seconds_ahead_is_kept(inbox, clock):
     clock.move(20)
     inbox.store(make_updates(5, 1), OTHER)
