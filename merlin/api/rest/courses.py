@@ -63,13 +63,6 @@ class _Exact(Shape):
 
 # The number of materials of each type.
 Counts = TypedDict("Counts", {"lecture": int, "seminar": int, "lab": int})
-_ByLanguage = Annotated[
-    dict[str, str] | None,
-    Field(
-        exclude_if=lambda texts: texts is None,
-        description="Texts by language; only with `languages=all`.",
-    ),
-]
 
 
 class CourseShown(_Exact):
@@ -83,8 +76,6 @@ class CourseShown(_Exact):
     teachers: list[str] = Field(description="Usernames of the teachers.")
     materials: int
     counts: Counts
-    names: _ByLanguage = None
-    descriptions: _ByLanguage = None
 
 
 SemesterShown = TypedDict("SemesterShown", {"number": int, "courses": list[CourseShown]})
@@ -171,11 +162,6 @@ class Favourite(BaseModel):
 _COURSES = TypeAdapter(list[CourseShown])
 
 
-def _in_all(view: CourseShown, course: Course) -> CourseShown:
-    """Return a course with its texts in every language."""
-    return view.model_copy(update={"names": course.name, "descriptions": course.description})
-
-
 def course_fields(course: Course, language: str) -> Json:
     """Return the course fields of a material."""
     return {"course_id": course.course_id, "course_name": course.title(language)}
@@ -207,11 +193,6 @@ def mark_found(result: SearchResult, shape: Shape, *fields: MarkedField) -> list
 ONE_COURSE: dict[str, Any] = {"responses": problems(401, 403), "openapi_extra": OPTIONAL_SIGN_IN}
 course_router = operation_router(prefix="/api", tags=["courses"], responses=NOT_MODIFIED)
 
-Languages = Annotated[
-    Literal["all"] | None,
-    Query(description="`all` also returns names and descriptions in every language."),
-]
-
 
 @course_router.get("/courses", summary="List courses", response_model=list[CourseShown] | Grouped)
 async def list_courses(
@@ -224,7 +205,6 @@ async def list_courses(
     semester: Annotated[
         int | None, Query(ge=1, le=100, description="Return only courses of this semester.")
     ] = None,
-    languages: Languages = None,
 ) -> Response:
     """Return the active courses, sorted by semester, then slug.
 
@@ -239,8 +219,6 @@ async def list_courses(
         )
         following = cursor_after(part[-1].semester, part[-1].slug) if has_more else None
         items = _COURSES.validate_python(part, context={"language": language})
-        if languages == "all":
-            items = [_in_all(*pair) for pair in zip(items, part, strict=True)]
         link = link_of(request, following)
         if group is None:
             return items, link
@@ -254,13 +232,12 @@ async def list_courses(
 @course_router.get(
     "/courses/{course_id}", summary="Get a course", response_model=CourseShown, **ONE_COURSE
 )
-async def get_course(request: Request, course_id: Id, languages: Languages = None) -> Response:
+async def get_course(request: Request, course_id: Id) -> Response:
     """Return a course; an inactive course is visible only to its editors."""
 
     def make(actor: Actor, ctx: Context, language: str) -> tuple[object, str]:
         course = courses.get(ctx, actor, course_id)
-        view = CourseShown.from_object(course, language)
-        return _in_all(view, course) if languages == "all" else view, ""
+        return CourseShown.from_object(course, language), ""
 
     return await course_answer(request, make)
 
