@@ -31,7 +31,7 @@ from merlin.training.models import Serving
 
 MAX_TALKS = 50
 STARTERS, MAX_STARTER_LENGTH = 3, 90
-# The number of examples searched for starters; the next call goes on after them.
+# The number of newest examples searched for starters.
 _STARTER_EXAMPLES = 12
 # A turn's `offer`: the answer was stopped, and may be requested in full.
 STOPPED = "stopped"
@@ -45,14 +45,6 @@ class AskedAlready(MerlinError):
     def __init__(self, turn: Turn) -> None:
         super().__init__(f"turn {turn.turn_id} is the same question")
         self.turn = turn
-
-
-@dataclass(frozen=True, slots=True)
-class Starters:
-    """Questions to begin with; pass `before` to get other ones."""
-
-    questions: Sequence[str]
-    before: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +86,7 @@ class CourseChat:
     serving: Serving | None
     sessions: Sequence[SessionView]
     session: CourseSession | None
-    starters: Starters
+    starters: Sequence[str]
     has_consent: bool
     oldest_pending: datetime
 
@@ -116,19 +108,18 @@ def read_chat(
     session_id: int = 0,
     *,
     source_of: int = 0,
-    before: int = 0,
 ) -> CourseChat:
     """Return a course's chat; `session_id` 0: no session is open. Raises NotFound."""
     serving = ModelCatalogue(ctx.db).find_serving(course.dataset)
-    session, questions = None, Starters([], 0)
+    session, starters = None, list[str]()
     if session_id:
         session = read_session(ctx, actor, course, session_id, source_of)
     elif serving is not None:
-        questions = find_starters(ctx, course.dataset, before)
+        starters = find_starters(ctx, course.dataset)
     recent_sessions = list_sessions(ctx, actor, course) if actor.user_id else []
     consent = proposals.has_consent(ctx, actor)
     oldest_pending = Heartbeats(ctx.db).find_oldest_start("api", ctx.clock())
-    return CourseChat(serving, recent_sessions, session, questions, consent, oldest_pending)
+    return CourseChat(serving, recent_sessions, session, starters, consent, oldest_pending)
 
 
 def read_session(
@@ -164,20 +155,12 @@ def _answer_source(ctx: Context, actor: Actor, turn: TurnView) -> AnswerSource |
     return AnswerSource(turn.id, list(questions.items()), bool(source.said_by), may_edit, passage)
 
 
-def find_starters(ctx: Context, dataset: str, before: int = 0) -> Starters:
-    """Return questions of a dataset, newest change first; after the last, the first again."""
+def find_starters(ctx: Context, dataset: str) -> list[str]:
+    """Return questions of a dataset to begin with, newest change first."""
     train_examples = ExampleFilter(split="train")
-    entries = ExampleEntries(ctx.db).find(dataset, train_examples, _STARTER_EXAMPLES, before)
-    questions: list[str] = []
-    for entry in entries:
-        question = find_first(entry.trained, "user")
-        if len(question) <= MAX_STARTER_LENGTH:
-            questions.append(question)
-        if len(questions) == STARTERS:
-            return Starters(questions, entry.number)
-    if before and not questions:
-        return find_starters(ctx, dataset)
-    return Starters(questions, entries[-1].number if len(entries) == _STARTER_EXAMPLES else 0)
+    entries = ExampleEntries(ctx.db).find(dataset, train_examples, _STARTER_EXAMPLES)
+    questions = (find_first(entry.trained, "user") for entry in entries)
+    return [each for each in questions if len(each) <= MAX_STARTER_LENGTH][:STARTERS]
 
 
 def find_question(ctx: Context, actor: Actor, turn_id: int) -> Question:

@@ -69,9 +69,9 @@ Number = Annotated[int, Query(ge=0, le=MAX_ID)]
 
 
 @router.get("/courses/{course_id}/chat")
-async def begin_talk(context: PublicContext, course: OneCourse, before: Number = 0) -> Response:
-    """Return an empty chat with suggested questions; `before` pages through them."""
-    return await _page(context, course, before=before)
+async def begin_talk(context: PublicContext, course: OneCourse) -> Response:
+    """Return an empty chat with suggested questions."""
+    return await _page(context, course)
 
 
 @router.get("/courses/{course_id}/chat/talks")
@@ -244,7 +244,6 @@ async def _page(
     course: Course,
     session_id: int = 0,
     *,
-    before: int = 0,
     turn: int = 0,
     doing: Doing = "",
     draft: str = "",
@@ -253,7 +252,7 @@ async def _page(
     """Return the chat; `draft` is the text that was not sent, `wrong` the reason."""
     services = context.services
     chat = await context.read(
-        course_chat.read_chat, context.actor, course, session_id, source_of=turn, before=before
+        course_chat.read_chat, context.actor, course, session_id, source_of=turn
     )
     href = await services.read(bot_href, course)
     left, is_over = await _describe_quota(context, course)

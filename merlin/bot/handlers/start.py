@@ -159,7 +159,7 @@ def _greeting(context: BotContext) -> View:
     is_served = ModelCatalogue(context.db).find_serving(dataset) is not None
     if not (dataset and course and is_served):
         return menu.text_view(context, "bot-start")
-    questions = course_chat.find_starters(services, dataset).questions
+    questions = course_chat.find_starters(services, dataset)
     keys = [Button(question, f"starter:{index}") for index, question in enumerate(questions)]
     return menu.text_view(context, "bot-start-course", *keys, course=course.title(context.language))
 

@@ -34,7 +34,6 @@ page-chat-empty = What would you like to ask?
 page-chat-empty-hint = A model trained on the course's examples answers. What isn't in them it won't invent; it offers something close.
 page-chat-empty-general = This course has no model of its own yet. A general model answers; it hasn't learnt the course's examples.
 page-starters-from = Questions come from the course's examples.
-page-starters-other = Show others
 page-chat-sign-in = Sign in to ask
 page-chat-sign-in-hint = So we know how many questions your plan has left. You'll come back here.
 page-question = Question
