@@ -179,7 +179,7 @@ def _check_answers(place: Place) -> Iterator[str]:
         if turn and turn.written and turn.written.answer
     }
     for chat, message in messages:
-        if not message["by_bot"] or message["deleted_at"]:
+        if not message["by_bot"]:
             continue
         key = chat, message["message"]["message_id"]
         text = message["versions"][-1]["text"]

@@ -56,7 +56,7 @@ def _count_answers(demo_folder: Path, result: dict[str, dict[str, str]]) -> list
             str(message.message.get("text", "")).strip()
             for chat in world.messages.values()
             for message in chat.values()
-            if message.by_bot and not message.deleted_at
+            if message.by_bot
         ]
     finally:
         world.close()

@@ -3,12 +3,14 @@
 `JobBehaviour` varies correct responses as real providers do.
 """
 
+import asyncio
 import hashlib
 import json
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -113,12 +115,35 @@ class TrainingAccount(Account):
     def __init__(self, folder: Path | None = None) -> None:
         super().__init__()
         self.behaviour = JobBehaviour()
+        self._pauses: set[asyncio.Event] = set()
         self.files: dict[str, dict[str, Any]] = {}
         self.jobs: dict[str, TrainingJob] = {}
         self._deleted_models: set[str] = set()
         self._journal = AppendLog(folder, "provider.jsonl")
         for line in self._journal.replay():
             self._apply(line)
+
+    def behave(self, fields: Mapping[str, Any]) -> None:
+        """Change the behaviour; answers in progress change their pace. Raises ValueError."""
+        self.behaviour = replace(self.behaviour, **fields)
+        for changed in self._pauses:
+            changed.set()
+
+    async def pause(self, setting: str) -> None:
+        """Sleep for `think_s` or `piece_s`; a change of it also affects sleeps in progress."""
+        await asyncio.sleep(0)  # yield to other tasks even when the pause is 0
+        started_at, changed = time.monotonic(), asyncio.Event()
+        self._pauses.add(changed)
+        try:
+            while (
+                remaining_s := started_at + getattr(self.behaviour, setting) - time.monotonic()
+            ) > 0:
+                changed.clear()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(remaining_s):
+                        await changed.wait()
+        finally:
+            self._pauses.discard(changed)
 
     def close(self) -> None:
         """Close the journal."""

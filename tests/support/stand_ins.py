@@ -102,6 +102,10 @@ class FaultyApi(FaultyStandIn, ApiStandIn):
 class ProviderStandIn(FaultyApi, TrainingStandIn):
     """A provider and what it stores."""
 
+    def behave(self, **fields: Any) -> None:
+        """Change the behaviour by field names. Raises ValueError."""
+        self.access(lambda: self._account.behave(fields))
+
     @property
     def base_url(self) -> str:
         """Return the `base_url` for the `openai` package."""
@@ -208,9 +212,9 @@ class TelegramStandIn(FaultyStandIn, telegram_server.TelegramStandIn):
         return self.access(lambda: self._world.content(file_id))
 
     def answers(self, chat: str | int) -> list[SeenMessage]:
-        """Return the bot's messages in a chat, as they are now, without deleted ones."""
+        """Return the bot's messages in a chat, as they are now."""
         log: list[SeenMessage] = self.log(chat)
-        return [message for message in log if message.by_bot and not message.deleted_at]
+        return [message for message in log if message.by_bot]
 
     def pending(self) -> list[Mapping[str, Any]]:
         """Return the updates that the bot has not confirmed."""

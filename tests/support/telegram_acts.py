@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from merlin.core.clock import iso, utc_now
 from merlin.core.errors import Refused
 from merlin.core.formatted_text import utf16_length
 from merlin.sandbox.telegram.arguments import BotApiError, typed_fields
@@ -78,11 +77,8 @@ class AllActions(UserActions):
         return self.send(place, typed_fields(text) | reply_fields(replied) | quoted)
 
     def log(self, chat: str | int) -> list[SeenMessage]:
-        """Return every message of a chat, oldest first, deleted ones too. Raises NotFound."""
-        return [
-            SeenMessage(logged.message, logged.versions, logged.deleted_at)
-            for logged in super().log(chat)
-        ]
+        """Return every message of a chat, oldest first. Raises NotFound."""
+        return [SeenMessage(logged.message, logged.versions) for logged in super().log(chat)]
 
     def group(self, name: str) -> Group:
         """Return a group: its id, its members. Raises NotFound."""
@@ -92,8 +88,7 @@ class AllActions(UserActions):
         """Delete an own or the bot's message for both; the bot gets no update. Raises NotFound."""
         chat = self.place(who).chat
         self.message(chat, message_id)
-        at = iso(utc_now())
-        self.world.record("delete", chat_id=chat.chat_id, message_id=message_id, at=at)
+        del self.world.messages[chat.chat_id][message_id]
 
     def forward_words(self, who: str | int, messages: Sequence[tuple[str, str]]) -> list[int]:
         """Forward messages from outside: (person's name, text), oldest first."""

@@ -29,6 +29,7 @@ from merlin.sandbox.demo.front import FrontPage
 from merlin.sandbox.demo.place import Place, Ports, create_repository, prepare_demo
 from merlin.sandbox.demo.story import Story, addresses, read_progress, restart_command
 from merlin.sandbox.provider.app import ProviderStandIn
+from merlin.sandbox.provider.chat import Account, Behaviour
 from merlin.sandbox.telegram.server import TelegramStandIn
 from merlin.sandbox.telegram.world import BORIS, people_of
 from merlin.sandbox.yookassa.server import YooKassaStandIn
@@ -201,11 +202,9 @@ def run_standins(config: Config, place: Place) -> None:
         front_url=place.front_url,
         port=ports.chat,
     )
-    provider = ProviderStandIn(port=ports.model)
-    provider.behave(piece_s=WORD_PAUSE_S)
     servers = [
         telegram,
-        provider,
+        ProviderStandIn(Account(Behaviour(piece_s=WORD_PAUSE_S)), port=ports.model),
         YooKassaStandIn(
             shop_id=credential(yookassa.shop_id),
             key=credential(yookassa.secret_key),

@@ -34,10 +34,6 @@ class ProviderStandIn(ApiStandIn):
         self._key = key
         super().__init__(port, self._routes())
 
-    def behave(self, **fields: Any) -> None:
-        """Change the behaviour by field names. Raises ValueError."""
-        self.access(lambda: self._account.behave(fields))
-
     def check_key(self, request: Request) -> None:
         """Raise ApiError 401 without the key."""
         self._require_key(request, "bearer")

@@ -23,8 +23,7 @@ import re
 import time
 from base64 import b64decode
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import field, replace
+from dataclasses import field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -66,8 +65,7 @@ _STREAM_PIECE = re.compile(r"\s*\S+\s*?(?=\s|$)|\s+$")
 class Behaviour:
     """The pace and the contents of answers.
 
-    `think_s` passes before an answer's first word, `piece_s` between its words; a change of either
-    also affects answers in progress.
+    `think_s` passes before an answer's first word, `piece_s` between its words.
     `fixed_answer`, when set, is every answer, verbatim; `fixed_transcript` is the transcript of
     every recording. `cached_tokens` of each question are in the cache. `extension` is returned with
     every answer as `merlin`, as our engine does.
@@ -85,31 +83,12 @@ class Behaviour:
 class Account:
     """How the models behave now. Used only by the server's thread."""
 
-    def __init__(self) -> None:
-        self.behaviour = Behaviour()
-        self._pauses: set[asyncio.Event] = set()
-
-    def behave(self, fields: Mapping[str, Any]) -> None:
-        """Change the behaviour. Raises ValueError."""
-        self.behaviour = replace(self.behaviour, **fields)
-        for changed in self._pauses:
-            changed.set()
+    def __init__(self, behaviour: Behaviour | None = None) -> None:
+        self.behaviour = behaviour or Behaviour()
 
     async def pause(self, setting: str) -> None:
-        """Sleep for `think_s` or `piece_s`; a change of it also affects sleeps in progress."""
-        await asyncio.sleep(0)  # yield to other tasks even when the pause is 0
-        started_at, changed = time.monotonic(), asyncio.Event()
-        self._pauses.add(changed)
-        try:
-            while (
-                remaining_s := started_at + getattr(self.behaviour, setting) - time.monotonic()
-            ) > 0:
-                changed.clear()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(remaining_s):
-                        await changed.wait()
-        finally:
-            self._pauses.discard(changed)
+        """Sleep for `think_s` or `piece_s`."""
+        await asyncio.sleep(getattr(self.behaviour, setting))
 
 
 async def create_completion(account: Account, request: Request) -> Response:

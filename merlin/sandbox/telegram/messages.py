@@ -40,7 +40,7 @@ def _requested_reply(world: World, chat: Chat, arguments: Arguments) -> dict[str
     if not parameters:
         return {}
     logged = world.messages.get(chat.chat_id, {}).get(parameters["message_id"])
-    if logged is not None and not logged.deleted_at:
+    if logged is not None:
         return reply_fields(logged)
     if parameters.get("allow_sending_without_reply"):
         return {}
@@ -86,7 +86,7 @@ _NOT_MODIFIED = (
 def _require_editable_message(world: World, arguments: Arguments) -> LoggedMessage:
     chat, message_id = target_chat(world, arguments), arguments.integer("message_id")
     logged = world.messages.get(chat.chat_id, {}).get(message_id)
-    if logged is None or logged.deleted_at:
+    if logged is None:
         raise bad_request("message to edit not found")
     if not logged.by_bot:
         raise bad_request("message can't be edited")

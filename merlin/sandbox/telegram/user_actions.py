@@ -86,14 +86,14 @@ class UserActions:
         return self.place(name).chat
 
     def message(self, chat: Chat, message_id: int) -> LoggedMessage:
-        """Return a message that is not deleted. Raises NotFound."""
+        """Return a message. Raises NotFound."""
         logged = self.world.messages.get(chat.chat_id, {}).get(message_id)
-        if logged is None or logged.deleted_at:
+        if logged is None:
             raise NotFound(f"no message {message_id} in this chat")
         return logged
 
     def log(self, chat: str | int) -> list[LoggedMessage]:
-        """Return every message of a chat, oldest first, deleted ones too. Raises NotFound.
+        """Return every message of a chat, oldest first. Raises NotFound.
 
         `chat` is a person's name or id, a group's, or `anna@study`; `…#12` restricts it to a topic.
         """
@@ -246,7 +246,7 @@ class UserActions:
         candidates = [self.message(place.chat, message_id)] if message_id else newest
         for logged in candidates:
             button = find_button(logged.message.get("reply_markup"), data_or_label)
-            if button and not logged.deleted_at:
+            if button:
                 return logged, button
         if forged and candidates:
             return candidates[0], {"callback_data": data_or_label}

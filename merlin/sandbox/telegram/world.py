@@ -127,7 +127,6 @@ class LoggedMessage:
 
     message: Mapping[str, Any]
     versions: tuple[Mapping[str, Any], ...]
-    deleted_at: str = ""
 
     @property
     def message_id(self) -> int:
@@ -155,7 +154,6 @@ class LoggedMessage:
         return {
             "message": self.message,
             "by_bot": self.by_bot,
-            "deleted_at": self.deleted_at,
             "versions": self.versions,
         }
 
@@ -243,10 +241,6 @@ class World:
         old = chat[message["message_id"]]
         versions = (*old.versions, _version(at, message))
         chat[message["message_id"]] = replace(old, message=message, versions=versions)
-
-    def _apply_delete(self, chat_id: int, message_id: int, at: str) -> None:
-        old = self.messages[chat_id][message_id]
-        self.messages[chat_id][message_id] = replace(old, deleted_at=at)
 
     def _apply_update(self, update: dict[str, Any], at: float) -> None:
         self.last_update_id = max(self.last_update_id, update["update_id"])
