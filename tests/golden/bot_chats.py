@@ -58,8 +58,8 @@ class Person:
 
     @staticmethod
     def get_state(message):
-        """Return a value that changes when the message is edited or deleted."""
-        return len(message.versions), message.deleted_at
+        """Return a value that changes when the message is edited."""
+        return len(message.versions)
 
     def get_states(self):
         """Return the state of each message of the bot by id."""

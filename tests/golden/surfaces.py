@@ -196,7 +196,7 @@ def _read_screen(installation, person, act):
 def _format_message(normaliser, message):
     content = message.message
     kinds = [kind for kind in ("photo", "document", "invoice", "voice") if kind in content]
-    yield "gone" if message.deleted_at else f"message: {' '.join(kinds)}".rstrip(": ")
+    yield f"message: {' '.join(kinds)}".rstrip(": ")
     yield normaliser.text(message.text)
     marks = [
         f"{entity['type']} {entity['offset']}+{entity['length']}" for entity in message.entities
@@ -212,9 +212,7 @@ def _format_button(key):
 
 
 def _list_callback_data(messages):
-    keys = [
-        key for message in messages if not message.deleted_at for row in message.keys for key in row
-    ]
+    keys = [key for message in messages for row in message.keys for key in row]
     return [key["callback_data"] for key in keys if "callback_data" in key]
 
 

@@ -1,7 +1,6 @@
 """Merlin under a booted systemd: installed, working, killed, hung, rebooted."""
 
 import gzip
-import hashlib
 import json
 import re
 import tarfile
@@ -11,7 +10,7 @@ import pytest
 
 from merlin import __version__
 from tests.support.full_config import CREDENTIALS, TOKEN, full_config
-from tests.systemd.installed import CONFIG, PROCESSES, PYTHON, TELEGRAM_URL
+from tests.systemd.installed import PROCESSES, PYTHON, TELEGRAM_URL
 
 pytestmark = pytest.mark.integration
 
@@ -33,7 +32,6 @@ SUDO = """sudo() {
     *) "$@" ;;
   esac
 }"""
-LIMIT = "receive.maxInputSize"
 QUESTION = "Какие черты лица отвечают за глубину фиксации?"
 
 
@@ -121,44 +119,6 @@ def test_commit_in_an_encoding_unknown_to_git_does_not_stop_the_pipeline(machine
 
     machine.wait(lambda: {"Even", "Evens", "Go on"} <= read_subjects(), "every commit is recorded")
     assert machine.is_serving("daemon")
-
-
-def test_edit_refused_by_the_repository_is_parked_and_others_continue(machine):
-    shared = "/var/lib/merlin/shared.git"
-    commands = f"""
-        git clone -q --bare /srv/datasets {shared}
-        git -C {shared} config {LIMIT} 10k
-        chown -R merlin:merlin {shared}
-    """
-    machine.box.run("sh", "-euc", commands)
-    machine.configure(CONFIG.replace("/srv/datasets", shared))
-    machine.box.systemctl("restart", "merlin-daemon")
-    machine.wait(lambda: machine.is_serving("daemon"), "the daemon serves")
-    large = machine.box.path("/srv/large.yaml")
-    # Packed, twice the limit; the engine trains it afterwards, the longer the larger it is.
-    content = "".join(hashlib.sha512(str(number).encode()).hexdigest() for number in range(300))
-    large.write_text(f"messages:\n  - user: Что это?\n  - assistant: {content}\n", "utf-8")
-    large.chmod(0o644)
-    git = ("git", "-c", "safe.directory=*", "-C", shared)
-
-    def request_edit(*content):
-        completed = machine.merlin("example", *content, "--no-wait", "--json")
-        assert completed.returncode == 0, completed.stderr
-        return json.loads(completed.stdout)["change"]
-
-    def is_committed(name):
-        path = f"main:datasets/neurotypology/examples/{name}.yaml"
-        return machine.box.run(*git, "cat-file", "-e", path, is_checked=False).returncode == 0
-
-    change = request_edit("add", "neurotypology", "--id", "large", "--file", "/srv/large.yaml")
-    request_edit(
-        "add", "neurotypology", "--id", "small", "--question", "А это?", "--answer", "Малое."
-    )
-    machine.wait(lambda: is_committed("small"), "the other edit is committed", 120)
-    assert not is_committed("large")
-    machine.box.run(*git, "config", "--unset-all", LIMIT)
-    request_edit("retry", change)
-    machine.wait(lambda: is_committed("large"), "the edit is committed after all")
 
 
 def test_every_process_notifies_its_watchdog(machine):
