@@ -17,7 +17,7 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 HERE = Path(__file__).parent
-# Where each folder of samples lies in the package; the last is trained by a language model.
+# Where each folder of samples lies in the package; the last is for a language model.
 SAMPLES = {
     "datasets": "samples",
     "datasets-en": "samples-en",

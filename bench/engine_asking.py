@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.engine_rig import DEVICE, DTYPE
+from bench.smollm import BASE
 from merlin.config.engine import EngineAnsweringConfig, EngineModelConfig
 from merlin.core.messages import Message
 from merlin.engine.serving.base import Adapter, Backend, Finish, GenerationRequest
 from merlin.engine.serving.transformers import TransformersBackend
-from merlin.sandbox.demo.place import BASE
 
 SYSTEM = "Answer in one sentence."
 

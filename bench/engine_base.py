@@ -7,7 +7,7 @@ it. The tokenizer is SmolLM2's. What such a base answers means nothing.
 import sys
 
 from bench.engine_rig import unpack_smollm
-from merlin.sandbox.demo.place import BASE
+from bench.smollm import BASE
 
 # Source: HuggingFaceTB/SmolLM2-1.7B, config.json.
 SHAPE = {

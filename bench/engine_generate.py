@@ -16,8 +16,8 @@ from pathlib import Path
 from bench.engine_adapters import make_adapters
 from bench.engine_asking import SYSTEM, ask, run_backend
 from bench.engine_rig import DEVICE, DTYPE, build_english, unpack_smollm
+from bench.smollm import BASE
 from merlin.engine.serving.base import Adapter
-from merlin.sandbox.demo.place import BASE
 
 ROUNDS, STREAMS, ADAPTERS, TOKENS, WARM = 3, 8, 4, 64, 4
 

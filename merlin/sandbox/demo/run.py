@@ -24,7 +24,7 @@ from merlin.config.shop import YooKassaConfig
 from merlin.core.errors import MerlinError
 from merlin.core.permissions import Role
 from merlin.daemon.main import event_on_signal
-from merlin.sandbox.demo.check import Demo, LoraTraining, answers_at, check, check_lora
+from merlin.sandbox.demo.check import Demo, answers_at, check
 from merlin.sandbox.demo.front import FrontPage
 from merlin.sandbox.demo.place import Place, Ports, create_repository, prepare_demo
 from merlin.sandbox.demo.story import Story, addresses, read_progress, restart_command
@@ -41,20 +41,15 @@ WORD_PAUSE_S = 0.03
 CHECKS_PER_READ = 10  # the database is read at every tenth check of the child processes
 
 
-def run_demo(
-    folder: Path, first_port: int, language: str, weights: Path | None, *, is_grounded: bool = False
-) -> int:
+def run_demo(folder: Path, first_port: int, language: str, *, is_grounded: bool = False) -> int:
     """Run the demo until Ctrl-C; return the exit code.
 
-    With the `weights` of a language model that model is trained too; `is_grounded`: answers are
-    composed from the course when the tuned model does not know. When the front page requests a
-    restart, this process executes itself again with `--fresh`.
+    `is_grounded`: answers are composed from the course when the tuned model does not know. When the
+    front page requests a restart, this process executes itself again with `--fresh`.
     """
     ports = Ports.from_first(first_port)
-    with _prepare(folder, ports, language, weights, is_grounded=is_grounded) as (demo, supervisor):
+    with _prepare(folder, ports, language, is_grounded=is_grounded) as (demo, supervisor):
         place, story = demo.place, demo.story
-        if weights:
-            threading.Thread(target=_train, args=(demo, weights), daemon=True).start()
         steps = _watch(demo, supervisor)
         code = supervisor.run(lambda: next(steps))
         new_language = place.start_over_file.read_text() if place.start_over_file.exists() else ""
@@ -88,22 +83,14 @@ def _watch(demo: Demo, supervisor: Supervisor) -> Iterator[bool]:
         yield not demo.place.start_over_file.exists()
 
 
-def _train(demo: Demo, weights: Path) -> None:
-    """Train the language model beside the demo, which goes on without it."""
-    try:
-        LoraTraining(demo).run(weights)
-    except MerlinError as error:
-        demo.story.say("demo-lora-failed", reason=demo.story.reason(error))
-
-
-def run_check(folder: Path | None, language: str, weights: Path | None) -> int:
+def run_check(folder: Path | None, language: str) -> int:
     """Run the whole workflow once, in a temporary folder by default; return the exit code."""
     with (
         tempfile.TemporaryDirectory(prefix="merlin-demo-") as temporary,
-        _prepare(folder or Path(temporary), Ports.free(), language, weights) as (demo, supervisor),
+        _prepare(folder or Path(temporary), Ports.free(), language) as (demo, supervisor),
     ):
         result: dict[str, object] = {}
-        workflow = threading.Thread(target=_run_workflow, args=(demo, weights, result), daemon=True)
+        workflow = threading.Thread(target=_run_workflow, args=(demo, result), daemon=True)
         workflow.start()
         supervisor.run(workflow.is_alive)
         # Still alive: a child process cannot start, or we were stopped; waiting is useless.
@@ -120,9 +107,9 @@ def run_check(folder: Path | None, language: str, weights: Path | None) -> int:
         return 1
 
 
-def _run_workflow(demo: Demo, weights: Path | None, result: dict[str, object]) -> None:
+def _run_workflow(demo: Demo, result: dict[str, object]) -> None:
     try:
-        result.update({**check(demo), **(check_lora(demo, weights) if weights else {})})
+        result.update(check(demo))
     except MerlinError as error:
         result["error"] = demo.story.reason(error)
     except Exception as error:  # noqa: BLE001 - reported below, with the children's logs
@@ -143,13 +130,11 @@ def _log_lines(place: Place) -> list[str]:
 
 @contextmanager
 def _prepare(
-    folder: Path, ports: Ports, language: str, weights: Path | None, *, is_grounded: bool = False
+    folder: Path, ports: Ports, language: str, *, is_grounded: bool = False
 ) -> Iterator[tuple[Demo, Supervisor]]:
     """Prepare a demo and hold its folder. Raises Refused."""
     with (
-        prepare_demo(
-            folder, ports, has_lora=weights is not None, is_grounded=is_grounded, language=language
-        ) as place,
+        prepare_demo(folder, ports, is_grounded=is_grounded, language=language) as place,
         place.logs.open("ab") as logs,
     ):
         config = load(place.config)
