@@ -45,7 +45,6 @@ from merlin.bot.updates import is_payment_message, joined_text
 from merlin.chat.turns import UpdateState
 from merlin.core.formatted_text import FormattedMessage
 from merlin.core.log import get_logger
-from merlin.core.tracing import Attributes, open_span
 from merlin.db.driver_errors import DatabaseAway
 
 log = get_logger(__name__)
@@ -240,32 +239,30 @@ async def _refuse_unsupported(context: BotContext) -> None:
 
 async def handle_update(application: BotApplication, task: Task) -> None:
     """Process one update until it is final; raises nothing but CancelledError."""
-    about: Attributes = {"merlin.update": task.update.update_id, "merlin.kind": task.update.kind}
-    with open_span("update", about, since=task.received_at):
-        services = application.bot_data.services
-        context = BotContext.create(application, task.update, is_resumed=task.is_resumed)
-        known = task.known
-        if known is None:
-            # An exception here would leave the rest of the queue unprocessed until a restart.
-            trouble = "a person could not be looked up"
-            known = await retry_until_stored(
-                services, lambda: read_known_user(services, task.update), trouble
-            )
-        user, dialog = known
-        context = replace(
-            context,
-            text=joined_text(context.text, task.joined) if task.joined else context.text,
-            language=user.speaks(context.language),
-            joined=task.joined,
-            dialog=dialog,
-            user=user,
+    services = application.bot_data.services
+    context = BotContext.create(application, task.update, is_resumed=task.is_resumed)
+    known = task.known
+    if known is None:
+        # An exception here would leave the rest of the queue unprocessed until a restart.
+        trouble = "a person could not be looked up"
+        known = await retry_until_stored(
+            services, lambda: read_known_user(services, task.update), trouble
         )
-        attempt = 0
-        # Each attempt has its own context: guards modify it.
-        while not await _try_update(replace(context), is_first=attempt % 2 == 0):
-            await pause(attempt, services.pace.longest_pause_s)
-            context = replace(context, is_resumed=True)
-            attempt += 1
+    user, dialog = known
+    context = replace(
+        context,
+        text=joined_text(context.text, task.joined) if task.joined else context.text,
+        language=user.speaks(context.language),
+        joined=task.joined,
+        dialog=dialog,
+        user=user,
+    )
+    attempt = 0
+    # Each attempt has its own context: guards modify it.
+    while not await _try_update(replace(context), is_first=attempt % 2 == 0):
+        await pause(attempt, services.pace.longest_pause_s)
+        context = replace(context, is_resumed=True)
+        attempt += 1
 
 
 async def _try_update(context: BotContext, *, is_first: bool) -> bool:

@@ -18,7 +18,6 @@ from enum import Enum, auto
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from opentelemetry.trace import SpanKind
 from telegram import InputFile
 from telegram.error import (
     BadRequest,
@@ -39,7 +38,6 @@ from merlin.config.settings import MEGABYTE
 from merlin.core.formatted_text import Attachment, Button, Entity, FormattedMessage
 from merlin.core.log import get_logger, redact
 from merlin.core.server import join_chunks
-from merlin.core.tracing import open_span
 from merlin.providers.documents import file_error, file_size_error
 
 log = get_logger(__name__)
@@ -178,10 +176,9 @@ class BotApi:
         if file is not None:
             content = InputFile(file.content, filename=file.name)
             arguments["document"] = content
-        with open_span(method, kind=SpanKind.CLIENT):
-            return await self._bot.do_api_request(
-                method, api_kwargs=arguments, rate_limit_args=send_class
-            )
+        return await self._bot.do_api_request(
+            method, api_kwargs=arguments, rate_limit_args=send_class
+        )
 
     async def send(
         self,

@@ -20,8 +20,6 @@ from enum import StrEnum
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from opentelemetry.trace import SpanKind, get_current_span
-
 from merlin.chat.grounding import Source, are_citations_complete, read_citations
 from merlin.chat.model_catalogue import Candidate, only_candidate
 from merlin.chat.sessions import count_window_tokens, estimate_tokens, limit_from_refusal
@@ -30,7 +28,6 @@ from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
 from merlin.core.formatted_text import is_blank, join_surrogates
 from merlin.core.log import get_logger
 from merlin.core.messages import DEFAULT_SAMPLING, Message, ParameterRefused, SamplingParams, Usage
-from merlin.core.tracing import open_span
 from merlin.db.database import Database
 from merlin.db.notices import Notices
 from merlin.db.requests import RequestKind, Requests
@@ -315,14 +312,9 @@ class AnswerService:
         not help, the parameter has to change.
         """
         stop = stop or Stop()
-        with open_span("answer") as span:
-            answering = self._answer_or_compose(
-                route, conversation, observer, stop, sampling, ground
-            )
-            # None: stopped before a model was asked.
-            reply = await stop.run(answering) or Reply(Ending.STOPPED)
-            span.set_attribute("merlin.ending", reply.ending.value)
-            return reply
+        answering = self._answer_or_compose(route, conversation, observer, stop, sampling, ground)
+        # None: stopped before a model was asked.
+        return await stop.run(answering) or Reply(Ending.STOPPED)
 
     async def _answer_or_compose(
         self,
@@ -446,8 +438,7 @@ class AnswerService:
             try:
                 if self._skipped_until.get(attempt.choice.provider, 0) > clock():
                     raise ProviderError("left alone: its quota is spent", code=NO_CREDIT)
-                with open_span("chat", {"gen_ai.operation.name": "chat"}, kind=SpanKind.CLIENT):
-                    return await self._ask_once(attempt)
+                return await self._ask_once(attempt)
             except ProviderBusy as busy:
                 if busy.status == HTTPStatus.TOO_MANY_REQUESTS:
                     self.refusals[f"{attempt.choice.provider}_429"] += 1
@@ -465,14 +456,12 @@ class AnswerService:
     async def _ask_once(self, attempt: _Attempt) -> Reply:
         answerer = self._answerers[attempt.choice.provider]
         answer = Answer()
-        model_id, first_ms, span = attempt.choice.model_id, None, get_current_span()
+        model_id, first_ms = attempt.choice.model_id, None
         started_at = 0.0
-        span.set_attribute("gen_ai.provider.name", attempt.choice.provider)
         clock = asyncio.get_running_loop().time
         try:
             async with asyncio.timeout(self._retry_policy.answer_s):
                 model_id = model_id or await answerer.find_first_model()
-                span.set_attribute("gen_ai.request.model", model_id)
                 started_at = clock()
                 async for piece in answerer.stream(model_id, attempt.messages, attempt.sampling):
                     answer = Answer(
@@ -487,7 +476,6 @@ class AnswerService:
                     if piece.text and not is_blank(answer.text):
                         if first_ms is None:
                             first_ms = round(1000 * (clock() - started_at))
-                            span.add_event("first_token")
                         attempt.show(answer.text)
         except asyncio.CancelledError:
             # The question costs money from here on, even if no word of the answer has arrived.
@@ -503,8 +491,6 @@ class AnswerService:
             if isinstance(error, TimeoutError):
                 raise ProviderBusy("no answer in time", reason="slow") from error
             raise
-        span.set_attribute("gen_ai.usage.input_tokens", answer.usage.input_tokens)
-        span.set_attribute("gen_ai.usage.output_tokens", answer.usage.output_tokens)
         return _reply(answer, attempt, model_id, first_ms, _ending(answer, attempt.sampling))
 
 

@@ -172,8 +172,6 @@ def _service_checks(config: Config) -> Iterator[_Check]:
     yield "documents", checks.check_document_sandbox
     if config.payments.yookassa is not None:
         yield "payments.yookassa", partial(checks.check_yookassa, config.payments.yookassa)
-    if config.tracing is not None:
-        yield "tracing.endpoint", partial(checks.check_trace_receiver, config.tracing.endpoint)
 
 
 def _running_checks(config: Config) -> Iterator[_Check]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import os
 import re
 import shlex
@@ -415,16 +414,6 @@ def check_yookassa(shop: YooKassaConfig) -> CheckMessage:
         named = {"url": shop.base_url, "code": error.code, "reason": str(error)}
         raise check_failure(key, **named) from None
     return "doctor-shop", {}
-
-
-def check_trace_receiver(endpoint: str) -> CheckMessage:
-    """Check that the trace receiver accepts a request without spans."""
-    from merlin.core.trace_export import accepts_traces
-
-    logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # the failure is reported below
-    if not accepts_traces(endpoint):
-        raise check_failure("doctor-no-traces", url=endpoint)
-    return "doctor-traces", {"url": endpoint}
 
 
 def check_public_url(config: Config) -> CheckMessage:

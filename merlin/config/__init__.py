@@ -44,7 +44,6 @@ from merlin.config.section import (
 from merlin.config.settings import (
     DATABASE_PASSWORD,
     PING_URL,
-    SENTRY_DSN,
     TEXT_KEY,
     ApiConfig,
     BudgetConfig,
@@ -57,7 +56,6 @@ from merlin.config.settings import (
     RepositoryConfig,
     Retention,
     TelegramConfig,
-    TracingConfig,
 )
 from merlin.config.shop import PaymentsConfig, Plan, PlanName, plan_faults
 from merlin.core.clock import has_zones, is_zone
@@ -142,7 +140,6 @@ class Config(Section):
     api: ApiConfig = ApiConfig()
     engine: EngineConfig = EngineConfig()
     daemon: DaemonConfig = DaemonConfig()
-    tracing: Opt[TracingConfig] = None
 
     @cached_property
     def base_models(self) -> Mapping[str, ModelConfig]:
@@ -337,8 +334,6 @@ def _addresses(config: Config) -> Iterator[tuple[str, str]]:
         yield "repository.statuses.url", config.repository.forge[0]
     if config.payments.yookassa is not None:
         yield "payments.yookassa.base_url", config.payments.yookassa.base_url
-    if config.tracing is not None:
-        yield "tracing.endpoint", config.tracing.endpoint
     yield "telegram.base_url", config.telegram.base_url
     yield "telegram.webhook_url", config.telegram.webhook_url
 
@@ -409,14 +404,13 @@ def credentials_of(config: Config, process: str) -> dict[str, bool]:
     Units and compose file load what this names where everything is switched on.
     """
     providers = [provider.credential for provider in config.providers]
-    errors = {SENTRY_DSN: False}
     # Every machine with a state folder of its own would make its own key.
     has_shared_texts = not config.database.startswith("sqlite:")
-    optional = {TEXT_KEY: has_shared_texts, DATABASE_PASSWORD: False} | errors
+    optional = {TEXT_KEY: has_shared_texts, DATABASE_PASSWORD: False}
     if process == "engine":
         models = [model.credential for model in config.engine.models.values()]
         needed = [config.engine.credential, *filter(None, models)]
-        return dict.fromkeys(needed, True) | errors
+        return dict.fromkeys(needed, True)
     if process == "daemon":
         statuses = config.repository.statuses if config.repository is not None else None
         needed = [*providers, statuses.credential] if statuses is not None else providers

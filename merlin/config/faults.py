@@ -59,6 +59,7 @@ REMOVED = {
     "providers.*.folder": "config-removed-form",
     "providers.*.form": "config-removed-form",
     "security": "config-removed-security",
+    "tracing": "config-removed-tracing",
 }
 _cut = partial(cut, max_length=200)
 # Of the values in the longest configuration, aliases written out.

@@ -49,8 +49,6 @@ DATABASE_PASSWORD = "PGPASSWORD"  # noqa: S105 - a name
 BACKUP_KEY = "MERLIN_BACKUP_KEY"
 # The address that a monitor outside expects a call at.
 PING_URL = "MERLIN_PING_URL"
-# The address (DSN) at which Sentry, or what speaks as it does, takes errors.
-SENTRY_DSN = "MERLIN_SENTRY_DSN"
 BUILT_IN_PRESETS = ("translator", "summary", "voice")
 
 
@@ -542,19 +540,6 @@ class ApiConfig(Section):
     def address(self) -> tuple[str, int]:
         """Return host and port."""
         return address_of(self.listen)
-
-
-class TracingConfig(Section):
-    """OpenTelemetry traces: from an update to its answer, from a commit to its model.
-
-    They contain ids, counts and durations, never texts or who a person is.
-    """
-
-    endpoint: Url = setting(
-        "The address of a receiver of OTLP over HTTP, with the path.",
-        "http://127.0.0.1:4318/v1/traces",
-        pattern=r"^https?://",
-    )
 
 
 class DaemonConfig(Section):

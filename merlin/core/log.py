@@ -101,16 +101,6 @@ def _build_renderers() -> tuple[Processor, list[Processor]]:
     return structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False), [console]
 
 
-def _keep_exception(
-    logger: logging.Logger, name: str, event: MutableMapping[str, Any]
-) -> tuple[tuple[MutableMapping[str, Any]], dict[str, Any]]:
-    """Pass an event on to `logging` with its exception, which error reports need."""
-    arguments, keywords = structlog.stdlib.ProcessorFormatter.wrap_for_formatter(
-        logger, name, event
-    )
-    return arguments, {**keywords, "exc_info": event.get("exc_info")}
-
-
 def set_up_logging(process: str, level: int = logging.INFO, *, quiet: bool = False) -> None:
     """Send all log events of this process, including those of libraries, to stderr.
 
@@ -128,7 +118,7 @@ def set_up_logging(process: str, level: int = logging.INFO, *, quiet: bool = Fal
         timestamper,
     ]
     structlog.configure(
-        processors=[*shared_processors, _keep_exception],
+        processors=[*shared_processors, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
@@ -148,12 +138,8 @@ def set_up_logging(process: str, level: int = logging.INFO, *, quiet: bool = Fal
     # These log whole URLs, and a Telegram URL contains the bot's token.
     for name in ("httpx", "httpx2", "httpcore", "httpcore2", "urllib3", "openai", "aiohttp"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    # apscheduler warns when a tick is still running at its next time, which is by design;
-    # opentelemetry at each retry of an export.
-    for name in ("apscheduler", "opentelemetry"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    # It logs every batch that its receiver does not take; `trace_export` logs that once.
-    logging.getLogger("opentelemetry.exporter").setLevel(logging.CRITICAL)
+    # It warns when a tick is still running at its next time, which is by design.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
     # Start-up lines and dictionary versions, which say nothing about Merlin.
     for name in ("uvicorn", "uvicorn.error", "pymorphy3"):
         logging.getLogger(name).setLevel(logging.WARNING)

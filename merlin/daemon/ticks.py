@@ -28,7 +28,6 @@ from merlin.core.errors import (
 )
 from merlin.core.i18n import day_argument
 from merlin.core.log import get_logger
-from merlin.core.tracing import open_span
 from merlin.daemon.main import Tick, TickCounts, engine_tick, heartbeat_tick, ping_monitor
 from merlin.daemon.requests import serve_requests
 from merlin.daemon.services import DaemonServices
@@ -50,7 +49,6 @@ from merlin.training.jobs import (
     TrainingProvider,
     poll_job,
     postpone,
-    span_attributes,
     state_of,
     store_events,
 )
@@ -182,10 +180,8 @@ def _advance_and_save(services: DaemonServices, job: Job) -> bool:
     if provider is None:
         return False  # reported by warn_of_problems
     commit = VerdictHistory(services.db).commit_of(job.job_id)
-    with open_span("launch", commit=commit) as span:
-        after = _advance(services, provider, job, commit)
-        Jobs(services.db).save(job, after)
-        span.set_attributes(span_attributes(after))
+    after = _advance(services, provider, job, commit)
+    Jobs(services.db).save(job, after)
     if after.state is JobState.SUCCEEDED:
         # Found already finished (after a lost database): it will not be polled again.
         store_events(provider, after)
@@ -222,9 +218,7 @@ def poll(services: DaemonServices) -> bool:
         if after.state in (JobState.FAILED, JobState.CANCELLED):
             _notify_failed(services, after)
         if after.is_final:
-            ended, commit = True, VerdictHistory(services.db).commit_of(job.job_id)
-            with open_span("training", span_attributes(after), commit=commit, since=job.created_at):
-                pass  # the training ran at the provider
+            ended = True
     return ended
 
 

@@ -5,7 +5,6 @@ import secrets
 from collections import Counter
 from urllib.parse import urlsplit
 
-from opentelemetry.trace import SpanKind
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -14,7 +13,6 @@ from merlin.core.i18n import text
 from merlin.core.log import get_logger
 from merlin.core.network import is_loopback
 from merlin.core.server import head_as_get
-from merlin.core.tracing import caller_context, open_span
 from merlin.engine.job_events import ENGLISH
 from merlin.openai_protocol.errors import ApiError
 
@@ -64,7 +62,7 @@ class RequestGuard:
                 _refuse_other_sites(Headers(scope=scope))
             if scope["path"].startswith(_PROTECTED):
                 self._admit(scope)
-            await self._answer(request_scope, receive, send_counted)
+            await self._app(request_scope, receive, send_counted)
         except ApiError as refused:
             refusal = refused
         except Exception as error:
@@ -77,19 +75,6 @@ class RequestGuard:
             return
         answer = JSONResponse(refusal.as_json(), refusal.status, refusal.headers)
         await answer(scope, receive, send_counted)
-
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request_headers = Headers(scope=scope)
-        if "traceparent" not in request_headers:
-            await self._app(scope, receive, send)
-            return
-        # The span name includes the id of a job or file.
-        with open_span(
-            f"{scope['method']} {scope['path']}",
-            context=caller_context(request_headers),
-            kind=SpanKind.SERVER,
-        ):
-            await self._app(scope, receive, send)
 
     def _admit(self, scope: Scope) -> None:
         """Raise ApiError 401 for a missing or wrong key."""

@@ -20,7 +20,6 @@ from merlin import __version__
 from merlin.core.errors import ProviderBusy, ProviderError
 from merlin.core.network import is_loopback
 from merlin.core.server import join_chunks
-from merlin.core.tracing import trace_headers
 from merlin.openai_protocol.calls import Json, json_object
 from merlin.openai_protocol.errors import InvalidResponse, error_in, error_of_status, one_line
 
@@ -74,7 +73,7 @@ class ProtocolClient:
             data = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
         else:
             data = body
-        headers = trace_headers() | (JSON_SENT if isinstance(data, bytes) else {})
+        headers = dict(JSON_SENT) if isinstance(data, bytes) else {}
         headers |= {"Accept-Language": language} if language else {}
         sock_read = min(between_s, total_s)
         async with asyncio.timeout(total_s):

@@ -21,7 +21,6 @@ from merlin.core.errors import DatasetError, NotFound
 from merlin.core.heartbeat import CommitProgress
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
-from merlin.core.tracing import open_commit_span, open_span
 from merlin.dataset.builds import (
     SHORT_DIGEST_LENGTH,
     Build,
@@ -161,20 +160,19 @@ def _record(
     progress.total = len(commits)
     for done, commit in enumerate(commits):
         progress.done = done
-        with open_commit_span(commit.sha):
-            # The first recorded commit changes all datasets, because its parent is not recorded.
-            now, parent = ctx.source.dataset_trees(commit.sha), commit.parent or ""
-            before = ctx.source.dataset_trees(parent) if parent in mainline else {}
-            writers = None if parent in mainline else ctx.source.find_writers(commit.sha)
-            names = sorted(
-                name for name in now.keys() | before.keys() if now.get(name) != before.get(name)
-            )
-            progress.datasets, outcomes = len(names), list[CommitOutcome]()
-            for checked_count, name in enumerate(names):
-                progress.checked = checked_count
-                own = None if writers is None else writers.get(name, {})
-                outcomes.append(_prepare(ctx, commit, name, own))
-            ctx.history.record(commit, outcomes, ctx.clock())
+        # The first recorded commit changes all datasets, because its parent is not recorded.
+        now, parent = ctx.source.dataset_trees(commit.sha), commit.parent or ""
+        before = ctx.source.dataset_trees(parent) if parent in mainline else {}
+        writers = None if parent in mainline else ctx.source.find_writers(commit.sha)
+        names = sorted(
+            name for name in now.keys() | before.keys() if now.get(name) != before.get(name)
+        )
+        progress.datasets, outcomes = len(names), list[CommitOutcome]()
+        for checked_count, name in enumerate(names):
+            progress.checked = checked_count
+            own = None if writers is None else writers.get(name, {})
+            outcomes.append(_prepare(ctx, commit, name, own))
+        ctx.history.record(commit, outcomes, ctx.clock())
         kill_point("verdict.recorded")
         mainline = {**mainline, commit.sha: commit.position}
         statuses = {outcome.dataset: outcome.status for outcome in outcomes}
@@ -230,9 +228,7 @@ def _prepare(
             log.error("a build is given up", commit=commit.sha, dataset=dataset, kills=kills)
             status, why = VerdictStatus.REJECTED, {"count": kills}
             return CommitOutcome(dataset, status, reason="verdict-killed", arguments=why)
-        with open_span("check", {"merlin.dataset": dataset}) as span:
-            checked = replace(_check(ctx, index, commit, folder, tree), name=dataset)
-            span.set_attribute("merlin.examples", checked.good)
+        checked = replace(_check(ctx, index, commit, folder, tree), name=dataset)
         outcome = _build(ctx, commit, checked)
         outcome = ctx.history.prepare(commit, outcome, ctx.clock(), writers)
         index.keep(commit.sha, tree)
@@ -285,8 +281,7 @@ def _build(ctx: GatherContext, commit: Commit, checked: CheckedDataset) -> Commi
         return reject(reason="verdict-rejected", arguments=values)
     if not commit.is_readable:
         return reject(reason="verdict-commit-unreadable")
-    span = open_span("build", {"merlin.dataset": dataset})
-    with span, create_build_folder(ctx.builds / dataset) as place:
+    with create_build_folder(ctx.builds / dataset) as place:
         content = make_build(checked, place)
         known, new = ctx.history.build_of(dataset, content.digest), None
         if known is None:

@@ -340,17 +340,6 @@ def postpone(job: Job, reason: Exception, now: datetime, least_s: float = BUSY_S
     return replace(job, not_before=later, error=str(reason))
 
 
-def span_attributes(job: Job) -> dict[str, str | int]:
-    """Return a job's span attributes."""
-    return {
-        "merlin.dataset": job.dataset,
-        "merlin.job": job.job_id,
-        "merlin.provider": job.provider,
-        "merlin.state": job.state.value,
-        "gen_ai.request.model": job.recipe.base_model,
-    }
-
-
 def store_events(provider: TrainingProvider, job: Job) -> None:
     """Store the job's new events and checkpoints. Raises ProviderError."""
     rows = Jobs(provider.db)

@@ -13,14 +13,12 @@ from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.errors import NotFound, Refused
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
-from merlin.core.tracing import open_span
 from merlin.dataset.builds import match_version
 from merlin.dataset.proposals import Proposals
 from merlin.dataset.verdicts import (
     HOLDS,
     ON_LINE,
     WAITING,
-    VerdictHistory,
     VerdictStatus,
     transition,
 )
@@ -76,12 +74,7 @@ def promote_newest(rows: Promotions, holds: Holds) -> list[PromotionCandidate]:
         if not _is_due(old, candidate) or _is_held(rows, holds, old, candidate):
             continue
         kill_point("promote.before")
-        new = candidate.model
-        commit = VerdictHistory(rows.db).commit_of(new.job_id)
-        values = {"merlin.dataset": new.dataset, "gen_ai.request.model": new.model_id}
-        with open_span("promotion", values, commit=commit):
-            is_promoted = rows.promote(old, candidate, "newest", "merlin")
-        if is_promoted:
+        if rows.promote(old, candidate, "newest", "merlin"):
             switched.append(candidate)
             log.info("model serves", model=candidate.model.model_id, position=candidate.position)
         kill_point("promote.after")

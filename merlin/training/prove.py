@@ -18,9 +18,7 @@ from datetime import datetime, timedelta
 from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
-from merlin.core.tracing import open_span
 from merlin.dataset.split import TRAIN
-from merlin.dataset.verdicts import VerdictHistory
 from merlin.providers.base import NOT_COUNTED, Answer, ModelClient
 from merlin.training.ask_many import Query, Reply, ask_many, is_provider_failure
 from merlin.training.jobs import TrainingProvider
@@ -41,15 +39,11 @@ MAX_DOUBLINGS = 10
 
 def prove_new(rows: Models, providers: Mapping[str, TrainingProvider]) -> list[Model]:
     """Evaluate every model that is due; return those that became good."""
-    good = []
-    for model in rows.list_unproved():
-        commit = VerdictHistory(rows.db).commit_of(model.job_id)
-        values = {"merlin.dataset": model.dataset, "gen_ai.request.model": model.model_id}
-        with open_span("evaluation", values, commit=commit):
-            is_good = _prove(rows, providers.get(model.provider), model)
-        if is_good:
-            good.append(model)
-    return good
+    return [
+        model
+        for model in rows.list_unproved()
+        if _prove(rows, providers.get(model.provider), model)
+    ]
 
 
 def _prove(rows: Models, provider: TrainingProvider | None, model: Model) -> bool:

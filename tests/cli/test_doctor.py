@@ -329,7 +329,6 @@ MENDS = {
     "engine.models": "engine.models.gone.path",
     "telegram.admins": "these admins: 1003",
     "payments.yookassa": "YooKassa doesn't answer at",
-    "tracing.endpoint": "takes no traces. Check tracing.endpoint",
     "api.public_url": "Check DNS",
     "chat.assistant": "doesn't list an-absent-one",
     "backup": "never backed up",
@@ -361,7 +360,6 @@ def break_everything(lab, address, port, monkeypatch):
             "public_url": NOWHERE,
             "tls": {"certificate": "cert.pem", "key": "key.pem"},
         },
-        "tracing": {"endpoint": NOWHERE},
     }
     lab.path.write_text(yaml.safe_dump(settings), "utf-8")
     with open_migrated_database(lab.config) as database:

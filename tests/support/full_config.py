@@ -17,7 +17,6 @@ CREDENTIALS = {
     "MERLIN_WEBHOOK_SECRET": "whsec_c2l4dGVlbiBieXRlcyBhcmUgbm90IGVub3VnaCBoZXI=",
     "MERLIN_FORGE_TOKEN": "a-token-that-may-write-statuses",
     "MERLIN_PING_URL": "http://127.0.0.1:9/ping/a-word-that-the-monitor-gave",
-    "MERLIN_SENTRY_DSN": "http://a-key-of-sentry@127.0.0.1:9/1",
     "VLLM_API_KEY": "a-key-of-another-server",
 }
 # Secrets that must never appear in a log or on the metrics page.

@@ -37,7 +37,6 @@ from merlin.core.errors import MerlinError, NotFound
 from merlin.core.formatted_text import FormattedMessage
 from merlin.core.killpoint import kill_point
 from merlin.core.messages import Message, SamplingParams
-from merlin.core.tracing import open_span
 
 handlers = Handlers()
 PLACEHOLDER = "…"
@@ -74,14 +73,13 @@ async def answer_question(context: BotContext, source: Source = read_text) -> No
     if context.verb and context.dialog is not None:
         await context.store.do(context.leave_form)
     is_streamed = context.services.config.chat.streaming == EDITS
-    with open_span("turn", {"merlin.format": context.format}):
-        turn = await _find_stored_turn(context)
-        if turn is not None and turn.written is not None:
-            await _send_answer(context, turn, turn.written)
-        elif is_streamed or (turn is not None and turn.placeholder_id is not None):
-            await _answer_by_edits(context, turn, source)
-        else:
-            await _answer_at_once(context, source)
+    turn = await _find_stored_turn(context)
+    if turn is not None and turn.written is not None:
+        await _send_answer(context, turn, turn.written)
+    elif is_streamed or (turn is not None and turn.placeholder_id is not None):
+        await _answer_by_edits(context, turn, source)
+    else:
+        await _answer_at_once(context, source)
 
 
 async def give_up(context: BotContext) -> None:
