@@ -29,7 +29,7 @@ SECTIONS: Mapping[str, str] = {
     ),
     "Groups": "group_setting",
     "From commits to the live model, and messages between processes": (
-        "migration wake intent request notice heartbeat key_holder throttle seen_commit verdict"
+        "migration wake intent request notice heartbeat throttle seen_commit verdict"
         " noted commit_status"
         " finding build example example_text taught_example job job_change job_event checkpoint"
         " model evaluation proof_answer baseline_answer accepted_loss serving promotion"
@@ -69,7 +69,6 @@ ROWS: Mapping[str, str] = {
     "favourite": "a course in a person's “My courses”",
     "finding": "a finding of the check in a file at a commit",
     "group_setting": "the settings that a group's admins chose",
-    "key_holder": "the keys of people's texts that a process uses, by their names",
     "heartbeat": "the newest heartbeat of a process on a host",
     "intent": "an outgoing call, written before it is made",
     "job": "a fine-tune job",

@@ -1,9 +1,8 @@
 """Encryption of people's texts in the database, and its keys.
 
 A sealed text is `1.<key id>.<nonce, ciphertext and tag, url-safe base64>` by AES-256-GCM; the
-version and the key's id are authenticated with it. Old keys still decrypt what they encrypted. Of
-several keys, one a line, the first encrypts. A changed key file is read again within `LOOK_S`, so
-that keys can be rotated while processes run (`merlin.db.keyring`).
+version and the key's id are authenticated with it. Of several keys, one a line, the first encrypts;
+the others decrypt what they encrypted (`merlin.db.keyring` rotates them).
 """
 
 import base64
@@ -12,9 +11,7 @@ import hashlib
 import hmac
 import re
 import secrets
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -29,12 +26,8 @@ from merlin.core.log import get_logger, hide_secrets
 log = get_logger(__name__)
 
 KEY_BYTES, NONCE_BYTES = 32, 12
-LOOK_S = 1.0
 _VERSION = "1"
 _BETWEEN_KEYS = re.compile(r"[\s,]+")
-
-# The current keys, the newest first; None: unchanged since the last call.
-Look = Callable[[], Sequence[bytes] | None]
 
 
 class DecryptionFailed(MerlinError):
@@ -44,16 +37,10 @@ class DecryptionFailed(MerlinError):
 class Cipher:
     """Encrypts with the newest key; decrypts with any of the keys."""
 
-    def __init__(self, keys: Mapping[str, bytes], newest: str, look: Look | None = None) -> None:
-        self._take(keys, newest)
-        self._look = look
-        self._due = time.monotonic() + LOOK_S
-
-    def _take(self, keys: Mapping[str, bytes], newest: str) -> None:
+    def __init__(self, keys: Mapping[str, bytes], newest: str) -> None:
         if newest not in keys:
             raise ValueError("the newest key is not among the keys")
         self._raw = {newest: keys[newest], **keys}
-        # One assignment: other threads encrypt and decrypt at the same time.
         self._keys = {key_id: AESGCM(key) for key_id, key in self._raw.items()}
 
     @property
@@ -66,20 +53,11 @@ class Cipher:
         """Return the ids of all its keys, the encrypting one first."""
         return tuple(self._keys)
 
-    def refresh(self) -> None:
-        """Load the keys if they have changed since the last call."""
-        self._due = time.monotonic() + LOOK_S
-        keys = self._look() if self._look is not None else None
-        if keys:
-            self._take({key_id(key): key for key in keys}, key_id(keys[0]))
-
     def seal(self, text: str) -> str:
         """Return `text` encrypted; the same text gives a different result each time.
 
         A lone surrogate becomes a question mark.
         """
-        if self._look is not None and time.monotonic() >= self._due:
-            self.refresh()
         newest, key = next(iter(self._keys.items()))
         nonce, head = secrets.token_bytes(NONCE_BYTES), f"{_VERSION}.{newest}"
         body = key.encrypt(nonce, text.encode("utf-8", "replace"), head.encode())
@@ -89,8 +67,6 @@ class Cipher:
         """Return the decrypted text. Raises DecryptionFailed."""
         version, _, rest = sealed.partition(".")
         key_id, _, coded = rest.partition(".")
-        if key_id not in self._keys:
-            self.refresh()
         key = self._keys.get(key_id)
         if version != _VERSION or key is None:
             raise DecryptionFailed("no key for this text", "store-no-key", key_id=key_id)
@@ -117,9 +93,8 @@ def load_or_make_key(state_dir: Path, given: str | None) -> Cipher:
     path = key_path(state_dir)
     if given is None and not path.exists():
         _make(path)
-    file = KeyFile(path, given)
-    keys = file.read()
-    return Cipher({key_id(key): key for key in keys}, key_id(keys[0]), file.look)
+    keys = read_keys(path, given)
+    return Cipher({key_id(key): key for key in keys}, key_id(keys[0]))
 
 
 def key_path(state_dir: Path) -> Path:
@@ -127,43 +102,15 @@ def key_path(state_dir: Path) -> Path:
     return state_dir / "text.key"
 
 
-class KeyFile:
-    """The keys of a credential and of a file that may change at any time."""
+def read_keys(path: Path, given: str | None = None) -> list[bytes]:
+    """Return the keys of the credential `given` and of the file, [] if there is neither.
 
-    def __init__(self, path: Path, given: str | None = None) -> None:
-        self._path = path
-        self._given = [] if given is None else parse_keys(given, TEXT_KEY)
-        self._seen: tuple[int, int] | None = None
-        self._logged: tuple[int, int] | None = None
-
-    def read(self) -> list[bytes]:
-        """Return every key, the encrypting one first. Raises ConfigError."""
-        seen = self._stamp()
-        text = "" if seen is None else self._path.read_text(encoding="ascii", errors="replace")
-        in_file = parse_keys(text, str(self._path)) if text or not self._given else []
-        # Only now: a file that could not be read is read again even if unchanged.
-        self._seen = seen
-        return [*self._given, *in_file]
-
-    def look(self) -> list[bytes] | None:
-        """Return the keys if the file has changed, else None; a broken file is logged once."""
-        stamp = self._stamp()
-        if stamp in {None, self._seen}:
-            return None
-        try:
-            return self.read()
-        except (ConfigError, OSError) as error:
-            if stamp != self._logged:
-                log.warning("the key file cannot be read", reason=str(error))
-            self._logged = stamp
-            return None
-
-    def _stamp(self) -> tuple[int, int] | None:
-        try:
-            stat = self._path.stat()
-        except OSError:
-            return None
-        return (stat.st_mtime_ns, stat.st_ino)
+    The encrypting one is first. Raises ConfigError.
+    """
+    keys = [] if given is None else parse_keys(given, TEXT_KEY)
+    text = path.read_text("ascii", "replace") if path.exists() else None
+    is_empty = text is None or (keys and not text)
+    return keys if is_empty else [*keys, *parse_keys(text or "", str(path))]
 
 
 def digest(secret: str) -> str:
@@ -201,7 +148,11 @@ def _decode(text: bytes) -> bytes:
 def _make(path: Path) -> None:
     """Create the key file atomically, unless another process has created it before."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with draft_key_file(path, [new_key()]) as draft:
+    with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+        draft = Path(folder, path.name)
+        draft.touch(0o600)
+        draft.write_bytes(format_keys([new_key()]))
+        durable_files.sync_file(draft)
         durable_files.give_to_owner(draft, path.parent)
         try:
             path.hardlink_to(draft)
@@ -216,19 +167,6 @@ def new_key() -> bytes:
     return secrets.token_bytes(KEY_BYTES)
 
 
-@contextmanager
-def draft_key_file(path: Path, keys: Sequence[bytes]) -> Iterator[Path]:
-    """Yield a file of keys, for its owner only, to link or move to `path`; then remove it."""
-    with (
-        TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder,
-        durable_files.in_use(Path(folder)),
-    ):
-        draft = Path(folder, path.name)
-        draft.touch(0o600)
-        try:
-            draft.write_bytes(b"".join(base64.urlsafe_b64encode(key) + b"\n" for key in keys))
-        except OSError as error:
-            error.filename = error.filename or str(draft)  # a full disk names no file
-            raise
-        durable_files.sync_file(draft)
-        yield draft
+def format_keys(keys: Sequence[bytes]) -> bytes:
+    """Return the content of a file of keys."""
+    return b"".join(base64.urlsafe_b64encode(key) + b"\n" for key in keys)

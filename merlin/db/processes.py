@@ -29,7 +29,6 @@ from merlin.core.log import redact
 from merlin.db.connections import open_session
 from merlin.db.database import Database, Prepared, Repository, transaction
 from merlin.db.driver_errors import DatabaseAway, driver_errors
-from merlin.db.keyring import KeyHolders
 from merlin.db.notices import Notices
 from merlin.db.tables import HEARTBEAT, WAKE
 from merlin.db.values import RowMap
@@ -45,11 +44,10 @@ _FORGOTTEN_AFTER = timedelta(days=7)
 
 
 class Heartbeats(Repository):
-    """One row per process and host; with a cipher, the process also reports its keys."""
+    """One row per process and host."""
 
     def __init__(self, db: Database) -> None:
         super().__init__(db)
-        self._holders = KeyHolders(db)
         self._has_sent = False
         self._other: Heartbeat | None = None
 
@@ -74,7 +72,6 @@ class Heartbeats(Repository):
         if not self._has_sent:
             self.db.delete(HEARTBEAT, HEARTBEAT.at < iso(heartbeat.at - _FORGOTTEN_AFTER))
             self._has_sent = True
-        self._holders.tell(heartbeat.process, heartbeat.at)
         notices = Notices(self.db, lambda: heartbeat.at)
         notices.tell_failing_steps(heartbeat.process, heartbeat.failing)
 

@@ -46,7 +46,6 @@ INTENT = _table("intent", "key kind state outside_id sent_at empty_finds")
 REQUEST = _table("request", "id kind arguments by_whom state created_at result")
 NOTICE = _table("notice", "id to_whom key arguments once created_at handed_over_at")
 HEARTBEAT = _table("heartbeat", "process host pid since at step counters failing")
-KEY_HOLDER = _table("key_holder", "process host pid at holds")
 
 COMMIT = _table(
     "seen_commit",

@@ -70,7 +70,6 @@ NOBODY = (
     tables.JOB,
     tables.JOB_CHANGE,
     tables.JOB_EVENT,
-    tables.KEY_HOLDER,
     tables.LEDGER,
     tables.LEFT_BEHIND,
     tables.MATERIAL,

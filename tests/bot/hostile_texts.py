@@ -17,7 +17,6 @@ _CHANGED_BY_QUESTIONS = {
     "quota_use",
     "users",
     "heartbeat",
-    "key_holder",
     "wake",
 }
 _WITH_COUNTERS = {"chat_session", "model_window"}

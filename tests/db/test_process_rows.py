@@ -1,19 +1,14 @@
 """Rows through which processes communicate: intents, requests, notices, heartbeats, counter."""
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
 
 import pytest
 
-from merlin.core.clock import utc_now
 from merlin.core.errors import NotFound
 from merlin.core.heartbeat import Heartbeat
-from merlin.db import keyring
-from merlin.db.encryption import load_or_make_key
 from merlin.db.intents import Intents, IntentState
-from merlin.db.keyring import KeyHolders
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.processes import Heartbeats, read_change_counter
 from merlin.db.requests import Requests, RequestState
@@ -177,17 +172,3 @@ def test_changes_that_others_wait_for_increment_the_wake_counter(database):
     assert not has_bumped()
     assert requests.release() == 0
     assert not has_bumped()
-
-
-def test_process_records_its_keys_and_old_records_are_deleted(database, tmp_path):
-    now, cipher = utc_now(), load_or_make_key(tmp_path, None)
-    database.cipher = cipher
-    KeyHolders(database).tell("daemon", now - timedelta(days=2))
-    holders = KeyHolders(database)
-    Heartbeats(database).beat(Heartbeat("bot", "here", os.getpid(), now, now))
-    holders.tell("api", now)
-    name = keyring.add_key(tmp_path / "text.key")
-    holders.tell("api", now)
-    keys_by_process = {holder.process: holder.holds for holder in holders.list_all()}
-    assert keys_by_process == {"bot": cipher.holds[:1], "api": (cipher.newest, name)}
-    assert {holder.pid for holder in holders.list_all()} == {os.getpid()}

@@ -17,8 +17,6 @@ import yaml
 
 from merlin.core.connections import tls_context
 from merlin.core.server import free_ports
-from merlin.db.database import open_database
-from merlin.db.keyring import KeyHolders
 from tests.support.forked_processes import run_command, start_with_environment, wait_for_exit
 from tests.support.full_config import CREDENTIALS, PROCESSES, TOKEN, full_config
 from tests.support.machine import require_root
@@ -115,12 +113,6 @@ class Service:
         return wait_for_exit(self._start(arguments, self._root / "health.log")) == 0
 
 
-def list_key_holders(root):
-    """Return the processes that have recorded which text keys they hold."""
-    with open_database(f"sqlite://{root}/state/merlin.db") as database:
-        return {holder.process for holder in KeyHolders(database).list_all() if holder.holds}
-
-
 @pytest.mark.parametrize("name", PROCESSES)
 def test_service_with_everything_enabled_starts_and_is_healthy(root, name):
     service = Service(root, name)
@@ -131,8 +123,6 @@ def test_service_with_everything_enabled_starts_and_is_healthy(root, name):
             service.log.read_text,
         )
         assert process.is_alive(), service.log.read_text()[-2000:]
-        if name != "engine":
-            wait_until(lambda: name in list_key_holders(root), SERVE_S, service.log.read_text)
     assert process.exitcode == 0, service.log.read_text()[-2000:]
 
 

@@ -62,29 +62,6 @@ def test_system_call_filter_of_the_document_reader_works_in_the_units_sandbox(ma
     machine.wait(lambda: line in machine.box.journal("merlin-bot"), "the bot has tried it")
 
 
-def test_root_rotates_the_text_key_while_services_of_another_user_run(machine):
-    path = "/var/lib/merlin/text.key"
-    before = machine.box.run("stat", "-c", "%U:%G %a", path).stdout
-    assert before.startswith("merlin:merlin")
-    machine.box.run(
-        "/opt/merlin/bin/merlin", *["key", "rotate", "--config", "/etc/merlin/config.yaml"]
-    )
-    assert machine.box.run("stat", "-c", "%U:%G %a", path).stdout == before
-    (key,) = json.loads(machine.merlin("key", "list", "--json").stdout)["keys"]
-    count = machine.answers().count("Форма лба")
-    machine.say(QUESTION)
-    machine.wait(lambda: machine.answers().count("Форма лба") > count, "the bot has answered")
-    (new_key,) = json.loads(machine.merlin("key", "list", "--json").stdout)["keys"]
-    assert (new_key["key"], new_key["state"]) == (key["key"], "seals")
-    assert new_key["sealed"] > key["sealed"]
-    # The user of the services may rotate the key as well.
-    process = machine.merlin("key", "rotate")
-    assert process.returncode == 0, process.stderr
-    assert machine.box.run("stat", "-c", "%U:%G %a", path).stdout == before
-    for process in ("daemon", "bot", "api"):
-        assert "key file cannot be read" not in machine.box.journal(f"merlin-{process}")
-
-
 def test_nightly_backup_runs_inside_its_sandbox_and_can_be_read(machine):
     machine.box.systemctl("start", "merlin-backup")
     (archive,) = machine.box.path("/var/lib/merlin/backups").iterdir()

@@ -716,15 +716,6 @@ CREATE TABLE revoked_example (
     at TEXT NOT NULL,
     PRIMARY KEY (dataset, example_id)
 );
--- Which keys of people's texts each process holds; `holds` is the keys' names, the sealing one first.
-CREATE TABLE key_holder (
-    process TEXT NOT NULL,
-    host TEXT NOT NULL,
-    pid INTEGER NOT NULL,
-    at TEXT NOT NULL,
-    holds TEXT NOT NULL,
-    PRIMARY KEY (process, host, pid)
-);
 -- The answers of a model to its test questions, so that none is paid for twice; `known` NULL: nobody
 -- said.
 CREATE TABLE proof_answer (

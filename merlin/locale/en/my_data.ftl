@@ -51,8 +51,5 @@ key-rotated = Texts are now encrypted with the key { $name }. { $unreadable ->
     [one] { $unreadable } text couldn't be decrypted: its key isn't here.
    *[other] { $unreadable } texts couldn't be decrypted: their keys aren't here.
 }
-key-encrypts-other = These processes don't encrypt with the first key of { $name }: { $processes }. Nothing was changed. Restart them and repeat the command; if they use MERLIN_TEXT_KEY, the command needs it too.
-key-not-read = These processes haven't read the new key: { $processes }. Nothing was changed. They need read access to { $name }; see their log for the reason.
-key-not-encrypting = These processes don't encrypt with the new key yet: { $processes }. Both keys stay in { $name }, and every text can be read: repeat the command.
 key-other-owner = { $name } belongs to another system user: run the command as its owner (uid { $user }), or as root.
-key-nothing = Everything is already encrypted with the first key of { $name }. To change the key, put a new one before the old one (separated by a comma), restart Merlin and repeat the command.
+key-nothing = Everything is already encrypted with the first key of { $name }. To change the key, put a new one before the old one (separated by a comma) and repeat the command.
