@@ -177,9 +177,9 @@ class Editors:
             return view_of(FileIndex(database).get("trial", self._path().rpartition("/")[2]))
         return None
 
-    def _save(self, who: str, form: dict[str, Any] | None = None) -> bool:
+    def _save(self, who: str, form: dict[str, Any], act: str = "") -> bool:
         once = {"once": f"{self.rng.getrandbits(128):032x}"}
-        return self._accept(who, "POST", f"{EXAMPLES}/save", data={**(form or {}), **once})
+        return self._accept(who, "POST", f"{EXAMPLES}{act}", data={**form, **once})
 
     def change(self, who: str) -> None:
         """Edit or delete on the page an example that was read before."""
@@ -187,20 +187,10 @@ class Editors:
             time.sleep(self.rng.random())
             form = {"example": example.id, "revision": example.revision}
             if self.rng.random() < 0.15:
-                self._call(who, "POST", f"{EXAMPLES}/remove", data=form)
-                self._save(who)
+                self._save(who, form, "/remove")
             else:
                 texts = {"question": example.question, "answer": f"Правка {next(self._counter)}."}
                 self._save(who, form | texts)
-
-    def save_drafts(self, who: str) -> None:
-        """Write drafts on the page, and save them as one commit."""
-        for example in filter(None, (self._read_example() for _ in range(3))):
-            form = {"example": example.id, "revision": example.revision}
-            texts = {"question": example.question, "answer": f"Черновик {next(self._counter)}."}
-            self._call(who, "POST", EXAMPLES, data=form | texts)
-        if not self._save(who) and self.rng.random() < 0.5:
-            self._call(who, "POST", f"{EXAMPLES}/drop")
 
     def undo(self, who: str) -> None:
         """Undo one of the last edits."""
@@ -318,7 +308,7 @@ class Editors:
 
     def run_round(self, seconds: float) -> list[str]:
         """Race for so long; return the violations once all is quiet."""
-        edit = [self.add, self.change, self.change, self.save_drafts, self.undo, self.end]
+        edit = [self.add, self.change, self.change, self.change, self.undo, self.end]
         loops: list[tuple[list[Callable[[], None]], float]] = [
             ([partial(act, who) for act in acts], 0.6)
             for who in PEOPLE

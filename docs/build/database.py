@@ -35,7 +35,7 @@ SECTIONS: Mapping[str, str] = {
         " model evaluation proof_answer baseline_answer accepted_loss serving promotion"
     ),
     "Edits, and files for editors": (
-        "change dataset_tree dataset_file dataset_text example_entry example_tag example_draft"
+        "change dataset_tree dataset_file dataset_text example_entry example_tag"
     ),
     "Pending requests of admins": "errand",
 }
@@ -62,7 +62,6 @@ ROWS: Mapping[str, str] = {
     "errand": "a chat that waits for the result of a request",
     "evaluation": "a model's result in the test",
     "example": "an example at the newest commit that changed it",
-    "example_draft": "an editor's change of an example that is not saved yet",
     "example_entry": "the searchable text of an example's file; the highest `id` changed last",
     "example_tag": "a tag of an example's file",
     "example_text": "the text of an example, by content",

@@ -6,11 +6,11 @@ from datetime import timedelta
 from itertools import chain
 
 from merlin.app.actor import Actor, missing_dataset
-from merlin.app.changes import DatasetFiles, PreviewView, preview_view
+from merlin.app.changes import DatasetFiles, PreviewView, preview_view, require_revision
 from merlin.app.context import Context
 from merlin.app.permissions import may_edit_examples, require_editing
 from merlin.chat.feedback import QuestionStatistics
-from merlin.core.errors import DatasetError
+from merlin.core.errors import DatasetError, Refused
 from merlin.core.i18n import choose_translation
 from merlin.core.views import described
 from merlin.course.catalogue import Catalogue, Course
@@ -19,8 +19,8 @@ from merlin.dataset.builds import ExampleVersion, read_versions
 from merlin.dataset.changes import ChangeKind, Changes, Edit
 from merlin.dataset.check import CheckedDataset
 from merlin.dataset.entries import ExampleEntries, ExampleEntry, ExampleFilter, Facets, FileText
-from merlin.dataset.example import free_example_id, parse_example, write_turns
-from merlin.dataset.files import DatasetCard, FileIndex
+from merlin.dataset.example import free_example_id, parse_example, reword_example, write_turns
+from merlin.dataset.files import DatasetCard, FileIndex, make_missing_example_error
 from merlin.dataset.finding import Finding
 from merlin.dataset.import_lines import ImportedLine
 from merlin.dataset.import_plan import ImportPlan, plan_import
@@ -231,9 +231,9 @@ def read_history(
     return read_versions(ctx.db, dataset, example_id)
 
 
-def free_id(ctx: Context, dataset: str, text: str | None, other_ids: Sequence[str] = ()) -> str:
-    """Return an id that is not among `list_taken_ids` and `other_ids`."""
-    return free_example_id(text, [*list_taken_ids(ctx, dataset), *other_ids])
+def free_id(ctx: Context, dataset: str, text: str | None) -> str:
+    """Return an id that is not among `list_taken_ids`."""
+    return free_example_id(text, list_taken_ids(ctx, dataset))
 
 
 def list_taken_ids(ctx: Context, dataset: str) -> list[str]:
@@ -273,6 +273,42 @@ def add_example(text: str, files: DatasetFiles) -> CourseEdits:
     """Return the edits that add an example file of this text."""
     taken_ids = (file.example_id for file in files.files if file.path.startswith(EXAMPLES))
     return CourseEdits((Edit(example_path(free_example_id(text, taken_ids)), None, text),), "")
+
+
+def save_example(
+    example_id: str, content: ExampleContent, revision: str, files: DatasetFiles
+) -> CourseEdits:
+    """Return the edits that give an example these parts, or without an id add one.
+
+    `revision` is what the editor saw. Raises NotFound, StaleEdit; Refused if nothing changes.
+    """
+    if not example_id:
+        return add_example(reword_example(write_new_example(content), split=content.split), files)
+    current = _require_file(files, example_id)
+    if parse_example(current.text) is None:
+        text = reword_example(write_new_example(content), split=content.split)
+    else:
+        parts = content.question, content.answer, content.tags, content.split
+        text = normalize_line_ends(reword_example(current.text, *parts))
+    require_revision(revision, current.blob, text, current.text)
+    # The file may say the same in another layout.
+    if parse_example(text) == parse_example(current.text):
+        raise Refused("nothing is changed", "teaching-unchanged")
+    return CourseEdits((Edit(current.path, current.blob, text),), "")
+
+
+def remove_example(example_id: str, revision: str, files: DatasetFiles) -> CourseEdits:
+    """Return the edits that remove an example. Raises NotFound, StaleEdit."""
+    current = _require_file(files, example_id)
+    require_revision(revision, current.blob, None, current.text)
+    return CourseEdits((Edit(current.path, current.blob, None),), "")
+
+
+def _require_file(files: DatasetFiles, example_id: str) -> FileText:
+    current = files.file(example_path(example_id))
+    if current is None:
+        raise make_missing_example_error(files.dataset, example_id)
+    return current
 
 
 def plan(

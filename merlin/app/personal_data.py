@@ -93,12 +93,10 @@ TRACES: tuple[PersonalData, ...] = (
     PersonalData(t.QUOTA_USE, ids=("user_id",)),
     PersonalData(t.QUESTION_PACK, ids=("user_id",)),
     PersonalData(t.TERM, ids=("user_id",), names=("by_whom",)),
-    # The use of a code still counts.
     # Payments stay for the accounts, without the person.
     PersonalData(t.REFUND, names=("by_whom", "reason")),
     PersonalData(t.PURCHASE, numbers=("user_id",), blanks=("contact", "pay_url", "reason")),
     PersonalData(t.ROLE_GRANT, ids=("user_id",), names=("by_whom",)),
-    PersonalData(t.EXAMPLE_DRAFT, ids=("user_id",)),
     PersonalData(t.CHANGE, owners=("by_whom",), documents=("arguments",)),
     # Examples in git stay, without the person, until the daemon has removed them.
     PersonalData(

@@ -150,9 +150,6 @@ DATASET_TEXT = _table("dataset_text", "blob text")
 # The searched parts of an example's file; the number increases with each change of the file.
 EXAMPLE_ENTRY = _table("example_entry", "id dataset path example_id blob words")
 EXAMPLE_TAG = _table("example_tag", "dataset tag path")
-EXAMPLE_DRAFT = _table(
-    "example_draft", "id user_id dataset path before_blob text at", sealed="text"
-)
 
 UPDATE = _table(
     "updates",

@@ -44,8 +44,6 @@ def site(offices):
     yield offices
     for table in (RATING, TOLD_QUESTION, DISMISSED_QUESTION, TURN):
         offices.database.change(table.delete())
-    with offices.browser_client(VERA) as client:
-        client.post("/datasets/trial/examples/drop", data={})
 
 
 @pytest.fixture
@@ -128,7 +126,6 @@ def test_question_that_continues_a_conversation_is_drafted_with_the_turn_before_
         hidden_value(vera.post(DRAFTS, data={**draft, "answer": " "}), "before_answer") == "Ответ."
     )
     assert vera.post(DRAFTS, data=draft).status_code == 303
-    assert vera.post(f"{DRAFTS}/save", data={"once": f"{len(asked):032}"}).status_code == 303
     site.lab.tick("changes", "fetch")
     (file,) = (each for each in FileIndex(site.database).list_files("trial") if asked in each.text)
     assert [(each.role, each.content) for each in parse_example(file.text).messages] == [
@@ -162,21 +159,18 @@ def test_correction_of_a_question_that_an_example_asks_alone_is_without_the_turn
             *("Сколько стоит велосипед?", "Ответ."),
         ]
         vera.post(DRAFTS, data={"question": "Трамвай?", "answer": "Вагон."})
-        vera.post(f"{DRAFTS}/save", data={"once": "9" * 32})
         site.lab.tick("changes", "fetch")
         for turn, before in zip(turns.values(), ([], ["Трамвай?", "Ответ."]), strict=True):
             assert anna.post(turn, json=correction).json()["correction"]["before"] == before
 
 
-def test_group_becomes_a_draft_and_counts_as_answered_after_the_commit(site, vera):
+def test_group_becomes_an_example_and_counts_as_answered_after_the_commit(site, vera):
     add_question(site, ASKED)
     form = re.search(r'action="(/datasets/trial/examples)"', vera.get(PAGE).text)
     answer = "Дерево с двумя цветами.\n```python\nroot = None\n```"
     draft = {"question": "Что такое красно-чёрные деревья?", "answer": answer}
     assert vera.post(form[1], data=draft).status_code == 303
-    assert "Ждут 1" in page_text(vera.get(PAGE))
     add_question(site, "Мой секрет?", VERA, consents=False)
-    assert vera.post(f"{form[1]}/save", data={"once": "f" * 32}).status_code == 303
     site.lab.tick("changes", "fetch")
     assert "Показать нечего" in page_text(vera.get(PAGE))
     assert "Дерево" not in page_text(vera.get(PAGE, params={"show": "done"}))

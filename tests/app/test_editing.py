@@ -7,14 +7,13 @@ from functools import partial
 
 import pytest
 
-from merlin.app import changes, drafts, examples, proposals, unanswered
+from merlin.app import changes, examples, proposals, unanswered
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.core.errors import Forbidden, NotFound, Refused
 from merlin.core.permissions import Authority, Role
 from merlin.course.editing import CourseEdits
 from merlin.dataset.changes import BatchResult, Changes, ChangeState, Conflict, Edit
-from merlin.dataset.drafts import read_pasted
 from merlin.dataset.files import FileIndex
 from merlin.dataset.proposals import Draft, Proposals
 from merlin.db.database import open_database
@@ -23,7 +22,6 @@ from merlin.db.writer import Store
 from tests.billing.plan_shop import ANNA, BORIS, VERA
 from tests.db.pipeline_rows import FACE
 from tests.support.config import make_config
-from tests.support.line_counts import count_lines
 
 pytestmark = pytest.mark.integration
 
@@ -134,57 +132,13 @@ def test_own_text_whose_key_is_lost_does_not_delete_the_other_one(ctx):
     assert changes.get(ctx, EDITOR, change_id).state is ChangeState.REFUSED
 
 
-def test_new_drafts_take_no_id_of_an_addition_that_awaits_its_commit(ctx):
+def test_new_example_takes_no_id_of_an_addition_that_awaits_its_commit(ctx):
     save(ctx, name="где")
-    save(ctx, name="когда")
-    content = examples.ExampleContent(question="Где?", answer="Тут.")
-    assert drafts.draft_example(ctx, EDITOR, FACE, "", content, "") == "где-2"
-    drafts.draft_pasted_rows(ctx, EDITOR, FACE, "Когда?\tТогда.\n", [1])
-    assert [view.example.id for view in drafts.list_drafts(ctx, EDITOR, FACE)] == [
-        *("когда-2", "где-2")
-    ]
-
-
-def test_pasted_row_takes_as_many_steps_however_many_drafts_there_are(ctx):
-    rows = [f"Вопрос {number}?\tОтвет {number}.\n" for number in range(60)]
-
-    def compare_with(count):
-        drafts.draft_pasted_rows(ctx, EDITOR, FACE, "".join(rows[:count]), range(count + 1))
-        lines = read_pasted("".join(row.replace("?", " другой?") for row in rows))
-        return count_lines(drafts, lambda: drafts.compare_rows(ctx, EDITOR, FACE, lines))
-
-    few, many = compare_with(10), compare_with(60)
-    assert many - few < 60 * 10
-
-
-def test_draft_that_is_kept_stays_stale_if_another_edit_follows(ctx):
-    path, mine = "examples/a.yaml", example_text("Моё.")
-    store_example(ctx, "2" * 40, example_text("Было."))
-    content = examples.ExampleContent(text=None, question="Где?", answer="Моё.")
-    drafts.draft_example(ctx, EDITOR, FACE, "a", content, "2" * 40)
-    with pytest.raises(NotFound) as error:
-        drafts.draft_example(ctx, EDITOR, FACE, "gone", content, "2" * 40)
-    assert (error.value.arguments["dataset"], error.value.arguments["example"]) == (FACE, "gone")
-    store_example(ctx, "3" * 40, example_text("Их."))
-    (seen,) = drafts.list_drafts(ctx, EDITOR, FACE)
-    store_example(ctx, "4" * 40, example_text("Их новое."))
-    drafts.keep_mine(ctx, EDITOR, FACE, "a", seen.current.revision)
-    (kept,) = drafts.list_drafts(ctx, EDITOR, FACE)
-    assert (kept.is_stale, kept.current.answer) == (True, "Их новое.")
-    drafts.keep_mine(ctx, EDITOR, FACE, "a", kept.current.revision)
-    (kept,) = drafts.list_drafts(ctx, EDITOR, FACE)
-    assert not kept.is_stale
-    assert drafts.list_edits(ctx, EDITOR, FACE) == [Edit(path, "4" * 40, mine)]
+    assert examples.free_id(ctx, FACE, example_text("Тут.")) == "где-2"
 
 
 def example_text(answer):
     return f"messages:\n  - user: Где?\n  - assistant: {answer}\n"
-
-
-def store_example(ctx, blob, text):
-    rows = FileIndex(ctx.db)
-    rows.add({blob: text})
-    rows.keep(FACE, blob[:2], {"examples/a.yaml": blob})
 
 
 def test_form_submitted_twice_at_once_creates_one_change(ctx, url, cipher):

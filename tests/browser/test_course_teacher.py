@@ -168,7 +168,7 @@ def add_editor_question(staff_site, question):
     assert EditorQuestions(staff_site.db).add(ANNA, "algorithms", question, 0, 99)
 
 
-def test_unanswered_question_becomes_a_draft_or_is_dismissed(staff_visitor, staff_site):
+def test_unanswered_question_becomes_an_example_or_is_dismissed(staff_visitor, staff_site):
     question, other = "Кто моет дек?", "Как покрасить граф?"
     add_editor_question(staff_site, question)
     add_editor_question(staff_site, other)
@@ -181,8 +181,8 @@ def test_unanswered_question_becomes_a_draft_or_is_dismissed(staff_visitor, staf
     expect(page.locator("summary", has_text=other)).to_have_count(0)
     group = page.locator("details", has_text=question)
     group.locator("[name=answer]").fill("Никто.")
-    group.get_by_role("button", name="Добавить в правки").click()
-    expect(page.get_by_text(question).first).to_be_visible()
+    group.get_by_role("button", name="Сохранить").click()
+    expect(page.get_by_text("сохраняется", exact=False).first).to_be_visible()
     page.goto(f"{staff_site.address}{path}?show=dismissed")
     page.locator("summary", has_text=other).click()
     page.get_by_role("button", name="Вернуть вопрос").first.click()

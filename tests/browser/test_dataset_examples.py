@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from openpyxl import Workbook
 from playwright.sync_api import expect
 
 from merlin.dataset.builds import NO_END
@@ -51,66 +50,35 @@ def commit_change(staff_site, base, path, before, after):
     staff_site.committer.commit()
 
 
-def find_drafts_bar(page):
-    return page.get_by_role("region", name="Несохранённые правки")
-
-
-def save_drafts(page, staff_site):
-    """Save all drafts and make the commit as the daemon does."""
-    page.get_by_role("button", name="Сохранить одним коммитом").click()
+def save_edit(page, staff_site, name="Сохранить"):
+    """Save the open example and make the commit as the daemon does."""
+    page.get_by_role("button", name=name).click()
     expect(page.get_by_text("сохраняется", exact=False).first).to_be_visible()
     staff_site.committer.commit()
 
 
-def test_edits_additions_and_removals_become_one_commit(staff_visitor, staff_site, dataset):
+def test_edit_addition_and_removal_become_a_commit_each(staff_visitor, staff_site, dataset):
     commits = staff_site.committer.commits
     page = staff_visitor.open(dataset, VERA, **PLAIN)
     page.get_by_role("link", name="Что такое стек?").click()
     page.get_by_label("Ответ").fill("Стопка тарелок.")
     page.get_by_label("Часть").select_option("test")
-    page.get_by_role("button", name="Применить правку").click()
+    save_edit(page, staff_site)
     page.get_by_role("link", name="Что такое очередь?").click()
-    page.get_by_role("button", name="Удалить").click()
+    save_edit(page, staff_site, "Удалить")
     page.get_by_role("link", name="Добавить пример").click()
     page.get_by_label("Вопрос").fill("Что такое куча?")
     page.get_by_label("Ответ").fill("Дерево, где родитель не меньше детей.")
     page.get_by_label("Теги").fill("деревья, кучи")
-    page.get_by_role("button", name="Применить правку").click()
-    expect(find_drafts_bar(page)).to_contain_text("3 правки: 1 изменён, 1 новый, 1 удалён")
-    assert "Стопка" not in str(read_examples(staff_site, dataset))
-    save_drafts(page, staff_site)
+    save_edit(page, staff_site)
     page.get_by_role("link", name="Обновить").click()
     expect(page.locator(".exs")).to_contain_text("Стопка тарелок.")
     texts = read_examples(staff_site, dataset)
-    assert staff_site.committer.commits == commits + 1
+    assert staff_site.committer.commits == commits + 3
     assert "Стопка тарелок." in texts["stack"]
     assert "split: test" in texts["stack"]
     assert "queue" not in texts
     assert sum("родитель" in (text or "") for text in texts.values()) == 1
-    page.goto(staff_site.address + dataset)
-    expect(find_drafts_bar(page)).to_have_count(0)
-
-
-def draft_stack_and_open_queue(staff_visitor, dataset, view):
-    page = staff_visitor.open(f"{dataset}/one?example=stack", VERA, **view)
-    page.get_by_label("Ответ").fill("Стопка тарелок.")
-    page.get_by_role("button", name="Применить правку").click()
-    page.get_by_role("link", name="Что такое очередь?").click()
-    return page
-
-
-def test_saving_includes_what_is_typed_in_the_open_example(staff_visitor, staff_site, dataset):
-    page = draft_stack_and_open_queue(staff_visitor, dataset, DESKTOP)
-    page.get_by_label("Ответ").fill("")
-    page.get_by_role("button", name="Сохранить одним коммитом").click()
-    expect(page.get_by_role("alert")).to_have_text("Нужны и вопрос, и ответ.")
-    page.get_by_label("Ответ").fill("Касса магазина.")
-    save_drafts(page, staff_site)
-    texts = read_examples(staff_site, dataset)
-    assert "Стопка тарелок." in texts["stack"]
-    assert "Касса магазина." in texts["queue"]
-    page.goto(f"{staff_site.address}{dataset}/new")
-    expect(find_drafts_bar(page)).to_have_count(0)
 
 
 def test_saved_edit_is_shown_and_spoken_once_committed_in_a_list_that_was_continued(
@@ -123,8 +91,7 @@ def test_saved_edit_is_shown_and_spoken_once_committed_in_a_list_that_was_contin
     staff_site.committer.commit()
     page = staff_visitor.open(f"{dataset}/one?example=stack", VERA)
     page.get_by_label("Ответ").fill("Стопка тарелок.")
-    page.get_by_role("button", name="Применить правку").click()
-    page.get_by_role("button", name="Сохранить одним коммитом").click()
+    page.get_by_role("button", name="Сохранить").click()
     expect(page.get_by_role("status").filter(has_text="сохраняется")).to_be_visible()
     page.get_by_role("link", name="Показать ещё 50").click()
     expect(page.locator(".exs .ex")).to_have_count(63)
@@ -143,101 +110,24 @@ def test_example_is_edited_and_saved_by_keyboard_alone(staff_visitor, staff_site
     page.keyboard.press("Control+A")
     page.keyboard.type("Стопка.")
     page.keyboard.press("Control+Enter")
-    expect(find_drafts_bar(page)).to_contain_text("1 правка")
-    page.keyboard.press("Control+s")
-    expect(find_drafts_bar(page)).to_have_count(0)
+    expect(page.get_by_text("сохраняется", exact=False).first).to_be_visible()
     staff_site.committer.commit()
     assert "Стопка." in read_examples(staff_site, dataset)["stack"]
 
 
-def test_text_saved_meanwhile_by_another_is_shown_and_both_can_be_merged(
+def test_text_saved_meanwhile_by_another_is_shown_beside_the_own_one(
     staff_visitor, staff_site, dataset
 ):
     page = staff_visitor.open(f"{dataset}/one?example=stack", VERA)
     page.get_by_label("Ответ").fill("Моё.")
     commit_change(staff_site, dataset, "examples/stack.yaml", "Последний пришёл", "Их слова")
-    page.get_by_role("button", name="Применить правку").click()
-    alert = page.get_by_role("alert")
-    expect(alert).to_contain_text("Раньше вас сохранили другую правку")
-    expect(alert).to_contain_text("Их слова")
-    expect(alert).to_contain_text("Моё.")
-    page.get_by_role("button", name="Сохранить одним коммитом").click()
-    expect(page.get_by_text("Ничего не сохранено, ваши правки целы")).to_be_visible()
-    page.get_by_role("link", name="Объединить").click()
+    page.get_by_role("button", name="Сохранить").click()
+    theirs = page.locator(".theirs")
+    expect(theirs).to_contain_text("Их слова")
+    expect(theirs).to_contain_text("Моё.")
     page.get_by_role("textbox", name="Ответ").fill("Моё и их.")
-    page.get_by_role("button", name="Применить правку").click()
-    expect(page.get_by_role("alert")).to_have_count(0)
-    save_drafts(page, staff_site)
+    save_edit(page, staff_site, "Сохранить мой вариант")
     assert "Моё и их." in read_examples(staff_site, dataset)["stack"]
-
-
-TABLE = """\
-Что такое дек?\tОчередь с двух сторон.\tструктуры, дек
-Что такое стек?\tПоследний пришёл, первый ушёл.\tструктуры
-Что такое очередь\tСовсем другой ответ.\t
-Что такое куча?\t\tкучи
-"""
-
-
-def test_pasted_table_is_checked_row_by_row_and_becomes_drafts(staff_visitor, staff_site, dataset):
-    page = staff_visitor.open(dataset, VERA)
-    page.get_by_role("link", name="Загрузить таблицу").click()
-    page.get_by_label("Строки из Excel").fill(TABLE)
-    page.get_by_role("button", name="Посмотреть строки").click()
-    rows = page.locator(".paste tbody tr")
-    expect(rows).to_have_count(4)
-    expect(page.get_by_text("Новых: 1, с другим ответом: 1, уже есть: 1")).to_be_visible()
-    expect(rows.nth(0)).to_contain_text("новый")
-    expect(rows.nth(1)).to_contain_text("уже есть")
-    expect(rows.nth(3)).to_contain_text("с ошибкой")
-    rows.nth(2).get_by_role("checkbox").check()
-    page.get_by_role("button", name="Добавить отмеченные в правки").click()
-    expect(find_drafts_bar(page)).to_contain_text("2 правки: 1 изменён, 1 новый")
-    save_drafts(page, staff_site)
-    texts = read_examples(staff_site, dataset)
-    assert "Совсем другой ответ." in texts["queue"]
-    assert "tags: [структуры]" in texts["queue"]
-    assert any("Очередь с двух сторон." in (text or "") for text in texts.values())
-
-
-WORKBOOK = (
-    ("вопрос", "ответ", "теги"),
-    ("Что такое дек?", "=1+1 не формула", "структуры, списки"),
-    ("Что такое очередь?", "Первый пришёл, первый ушёл.", None),
-    ("Что такое куча?", None, None),
-)
-LINES = """[{"messages": [{"role": "user", "content": "Что такое дек?"},
-{"role": "assistant", "content": "Два конца."}]}, {"conversations": [
-{"from": "human", "value": "А лес?"}, {"from": "gpt", "value": "Деревья."}]},
-{"messages": []}]"""
-
-
-def test_rows_of_a_file_are_checked_and_become_drafts(staff_visitor, staff_site, dataset, tmp_path):
-    book, lines = Workbook(), tmp_path / "chats.json"
-    for row in WORKBOOK:
-        book.active.append(row)
-    book.active["B2"].data_type = "s"
-    book.save(tmp_path / "table.xlsx")
-    lines.write_text(LINES.replace("\n", " "), "utf-8")
-    page = staff_visitor.open(f"{dataset}/paste", VERA, **PLAIN)
-    page.get_by_label("Или файл").set_input_files(tmp_path / "table.xlsx")
-    page.get_by_role("button", name="Посмотреть строки").click()
-    expect(page.get_by_text("Новых: 1, с другим ответом: 0, уже есть: 1")).to_be_visible()
-    expect(page.locator(".paste tbody tr").nth(2)).to_contain_text("Строка 4")
-    page.get_by_role("button", name="Добавить отмеченные в правки").click()
-    expect(find_drafts_bar(page)).to_contain_text("1 правка: 1 новый")
-    page.goto(f"{staff_site.address}{dataset}/paste")
-    page.get_by_label("Или файл").set_input_files(lines)
-    page.get_by_role("button", name="Посмотреть строки").click()
-    expect(page.get_by_text("Новых: 1, с другим ответом: 1, уже есть: 0")).to_be_visible()
-    page.get_by_role("button", name="Добавить отмеченные в правки").click()
-    expect(find_drafts_bar(page)).to_contain_text("2 правки: 2 новых")
-    save_drafts(page, staff_site)
-    texts = "".join(text or "" for text in read_examples(staff_site, dataset).values())
-    assert "=1+1 не формула" in texts
-    assert "tags: [структуры, списки]" in texts
-    assert "Деревья." in texts
-    assert "Два конца." not in texts
 
 
 def test_expired_sign_in_while_writing_loses_no_text(staff_visitor, dataset):
@@ -246,14 +136,13 @@ def test_expired_sign_in_while_writing_loses_no_text(staff_visitor, dataset):
     page.get_by_label("Ответ").fill("Много деревьев.")
     (cookie,) = [cookie for cookie in page.context.cookies() if cookie["name"] == "merlin"]
     page.context.clear_cookies(name="merlin")
-    page.get_by_role("button", name="Применить правку").click()
+    page.get_by_role("button", name="Сохранить").click()
     expect(page.get_by_role("heading", name="Войдите ещё раз")).to_be_visible()
     link = page.get_by_role("link", name="Войти в новой вкладке")
     expect(link).to_have_attribute("target", "_blank")
     page.context.add_cookies([cookie])
     page.reload()
-    expect(find_drafts_bar(page)).to_contain_text("1 правка")
-    expect(page.get_by_text("Много деревьев.")).to_be_visible()
+    expect(page.get_by_text("сохраняется", exact=False).first).to_be_visible()
 
 
 def add_trained_example(staff_site):
@@ -289,11 +178,9 @@ def list_pages(dataset):
         "examples-list": BASE,
         "examples-one": f"{BASE}/one?example=xss%2Fone",
         "examples-new": f"{BASE}/new",
-        "examples-paste": f"{BASE}/paste",
         "examples-history": f"{BASE}/one?example=graphs%2Fbfs&look=history",
         "examples-nothing": f"{BASE}?query=ъъъъ",
-        "examples-pair": f"{dataset}/one?example=stack&beside=queue",
-        "examples-drafts": dataset,
+        "examples-plain": dataset,
         "examples-empty": "/datasets/empty/examples",
     }
 
@@ -301,18 +188,11 @@ def list_pages(dataset):
 @pytest.mark.parametrize("language", ["ru", "en"])
 def test_axe_finds_no_violation_on_example_pages(staff_visitor, staff_site, dataset, language):
     add_trained_example(staff_site)
-    with staff_site.browser_client(VERA) as client:
-        edit = {"example": "stack", "question": "Что?", "answer": "То.", "revision": "0" * 40}
-        client.post(dataset, data=edit)
-        client.post(dataset, data={"question": "Новый?", "answer": "Да."})
     page = staff_visitor.page(VERA, locale=language, **DESKTOP)
     faults = {}
     for index, name, path in choose_pages(list_pages(dataset), language):
         assert page.goto(staff_site.address + path).ok
         assert page.locator("html").get_attribute("lang") == language
-        if name == "examples-paste":
-            page.locator("textarea").fill(TABLE)
-            page.locator("button[value=look]").click()
         if name == "examples-history":
             expect(page.locator("ins")).to_have_text("дальних")
         page.evaluate("document.querySelectorAll('details').forEach(it => it.open = true)")

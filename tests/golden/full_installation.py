@@ -386,7 +386,7 @@ def _save_example(installation, example, answer):
     """Save an example on its page as boris; return the id of the change."""
     form = {"example": example.id, "revision": example.revision, "question": example.question}
     form |= {"answer": answer, "tags": ", ".join(example.tags), "once": secrets.token_hex(16)}
-    saved = installation.browsers["boris"].post("/datasets/trial/examples/save", data=form)
+    saved = installation.browsers["boris"].post("/datasets/trial/examples", data=form)
     return saved.headers["location"].partition("changed=")[2]
 
 

@@ -772,17 +772,6 @@ CREATE TABLE example_tag (
     PRIMARY KEY (dataset, tag, path)
 );
 CREATE INDEX example_tag_path ON example_tag (dataset, path);
--- Edits of examples that their editor has not saved yet.
-CREATE TABLE example_draft (
-    id NUMBERED,
-    user_id BIGINT NOT NULL,
-    dataset TEXT NOT NULL,
-    path TEXT NOT NULL,
-    before_blob TEXT,
-    text TEXT,
-    at TEXT NOT NULL,
-    UNIQUE (user_id, dataset, path)
-);
 -- Which test questions an editor lets a model lose, for the gate; the digest is of the question and
 -- its answer.
 CREATE TABLE accepted_loss (

@@ -33,7 +33,6 @@ my-data-kind = { $kind ->
     [plan_term] plans
     [role_grant] rights
     [change] edits of examples
-    [example_draft] unsaved edits of examples
     [api_key] API keys
     [sign_in] sign-ins in browsers
    *[other] records

@@ -144,7 +144,7 @@ page-example-tags-hint = Separated by commas, optional.
 page-example-broken = This example's file can't be read: write the question and answer again, or fix it in git.
 page-needs-both = Enter both a question and an answer.
 page-example-deleted = Another edit removed this example while you were editing. Nothing was saved; your text is in the form below: save it as a new example.
-page-draft-elsewhere = You've already changed this example in another tab. Nothing is lost: your text is in the form below. Apply it again to keep this version.
+page-stale-example = Edit conflict: another edit changed this example while you were editing. Nothing was saved; your text is in the form below.
 
 page-proposals = Corrections
 page-proposals-lead = Students' corrections, drafts of a stronger model, and test questions. What you accept becomes one commit in your name.
@@ -205,64 +205,12 @@ page-write-first = Write the first
 page-mark-any = Merlin decides
 page-mark-train = Always for training
 page-mark-test = Always for testing
-page-draft-done = Apply edit
 page-another-wording = Another wording
-page-draft-add = new
-page-draft-edit = changed
-page-draft-delete = removed
-page-draft-by-you = you, not saved
-page-draft-drop = Remove the edit
-page-draft-conflict = Another edit was saved before yours
-page-draft-conflict-of = Another edit changed “{ $question }” too. Nothing is lost: your edit is here and waits for you to decide.
-page-draft-deleted-of = Someone removed “{ $question }”. Nothing is lost: your edit is here and waits for you to decide.
-page-draft-combine = Combine both
-page-drafts = Unsaved edits
-page-drafts-count = { $count ->
-        [one] { $count } edit
-       *[other] { $count } edits
-    }
-page-drafts-edit = { $count } changed
-page-drafts-add = { $count } new
-page-drafts-delete = { $count } removed
-page-drafts-hint = Edits are kept here until you save them.
-page-drafts-discard = Discard
-page-drafts-discard-sure = Discard all unsaved edits of this dataset?
-page-yes-discard = Yes, discard
-page-drafts-save = Save as one commit
-page-drafts-stale = { $count ->
-        [one] While you were editing, another edit changed { $count } example. Nothing was saved, your edits are kept. If you can't see it here yet, try again in a minute.
-       *[other] While you were editing, another edit changed { $count } examples. Nothing was saved, your edits are kept. If you can't see them here yet, try again in a minute.
-    }
-page-drafts-none = There's nothing to save: everything is saved.
 page-allow-ask = Not saved yet: this looks like a person's data, and the model would tell it to everyone. Save it anyway?
 page-allow-organisation = Save: the organisation's contact
 page-allow-organisation-reason = A contact of the organisation.
 page-allow-agreed = Save: the person agreed
 page-allow-agreed-reason = The person agreed.
-page-drafts-have-errors = Not saved: the check found errors. Your edits are kept: fix them and save again.
-page-drafts-too-many = There are { $limit ->
-        [one] { $limit } unsaved edit
-       *[other] { $limit } unsaved edits
-    } here already. Save them first.
-page-paste-table = Import a table
-page-paste-hint = Rows from Excel, Google Sheets, CSV or a Markdown table: question, answer, tags
-page-paste-file = Or a file: CSV, XLSX, JSON, JSONL
-page-paste-other-file = Choose another file
-page-paste-limit = Up to 500 rows and one megabyte at a time. Send a bigger file to the bot.
-page-paste-check = Check the rows
-page-paste-check-again = Check again
-page-paste-take = Add the selected to edits
-page-paste-verdict = Result
-page-paste-line = Row { $line }
-page-paste-new = new
-page-paste-same = exists already
-page-paste-other = exists, other answer
-page-paste-wrong = has errors
-page-paste-compare = Compare
-page-paste-nothing = Paste rows or choose a file.
-page-paste-count = New: { $new }, other answer: { $other }, exist already: { $same }, with errors: { $wrong }.
-page-paste-too-many = That's more than { NUMBER($limit) } rows, or more than a megabyte of text. Import the table in parts, or send the file to the bot.
-page-correct-both = Correct both
 page-what-to-show = What to show
 page-show-edit = Edit
 page-show-history = History
@@ -271,7 +219,3 @@ page-no-ratings = No ratings yet.
 page-version-changed = Example changed
 page-version-added = Example added
 page-version-back = Restore
-page-next-training = Training after saving: about { $cost }.
-page-next-training-free = Training after saving: free.
-page-next-training-little = Training after saving: less than { $cost }.
-page-next-training-by-hand = An admin starts it.

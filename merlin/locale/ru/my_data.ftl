@@ -34,7 +34,6 @@ my-data-kind = { $kind ->
     [plan_term] планы
     [role_grant] права
     [change] правки примеров
-    [example_draft] несохранённые правки примеров
     [api_key] ключи API
     [sign_in] входы в браузерах
    *[other] служебные записи

@@ -148,7 +148,7 @@ page-example-tags-hint = Через запятую, можно без них.
 page-example-broken = Файл примера не читается: запишите вопрос и ответ заново или исправьте его в git.
 page-needs-both = Нужны и вопрос, и ответ.
 page-example-deleted = Пока вы правили, этот пример удалила другая правка. Ничего не сохранено; ваш текст в форме ниже: сохраните его как новый пример.
-page-draft-elsewhere = Вы уже изменили этот пример в другой вкладке. Ничего не потеряно: ваш текст в форме ниже. Примените его ещё раз, чтобы оставить этот вариант.
+page-stale-example = Конфликт правок: пока вы правили, другая правка изменила этот пример. Ничего не сохранено; ваш текст — в форме ниже.
 
 page-proposals = Исправления
 page-proposals-lead = Исправления студентов, черновики более сильной модели и тестовые вопросы. Принятые станут одним коммитом от вашего имени.
@@ -213,76 +213,12 @@ page-write-first = Написать первый
 page-mark-any = Распределит Merlin
 page-mark-train = Всегда для обучения
 page-mark-test = Всегда для теста
-page-draft-done = Применить правку
 page-another-wording = Ещё формулировка
-page-draft-add = новый
-page-draft-edit = изменён
-page-draft-delete = удалён
-page-draft-by-you = вы, не сохранено
-page-draft-drop = Убрать правку
-page-draft-conflict = Раньше вас сохранили другую правку
-page-draft-conflict-of = Пример «{ $question }» изменила и другая правка. Ничего не потеряно: ваша правка здесь и ждёт вашего решения.
-page-draft-deleted-of = Пример «{ $question }» кто-то удалил. Ничего не потеряно: ваша правка здесь и ждёт вашего решения.
-page-draft-combine = Объединить
-page-drafts = Несохранённые правки
-page-drafts-count = { $count ->
-        [one] { $count } правка
-        [few] { $count } правки
-       *[other] { $count } правок
-    }
-page-drafts-edit = { $count ->
-        [one] { $count } изменён
-       *[other] { $count } изменено
-    }
-page-drafts-add = { $count ->
-        [one] { $count } новый
-       *[other] { $count } новых
-    }
-page-drafts-delete = { $count ->
-        [one] { $count } удалён
-       *[other] { $count } удалено
-    }
-page-drafts-hint = Правки хранятся здесь, пока вы их не сохраните.
-page-drafts-discard = Сбросить
-page-drafts-discard-sure = Сбросить все несохранённые правки этого набора?
-page-yes-discard = Да, сбросить
-page-drafts-save = Сохранить одним коммитом
-page-drafts-stale = { $count ->
-        [one] Пока вы правили, { $count } пример изменила другая правка. Ничего не сохранено, ваши правки целы. Если его здесь ещё не видно, повторите через минуту.
-        [few] Пока вы правили, { $count } примера изменила другая правка. Ничего не сохранено, ваши правки целы. Если их здесь ещё не видно, повторите через минуту.
-       *[other] Пока вы правили, { $count } примеров изменила другая правка. Ничего не сохранено, ваши правки целы. Если их здесь ещё не видно, повторите через минуту.
-    }
-page-drafts-none = Сохранять нечего: всё уже сохранено.
 page-allow-ask = Пока не сохранено: похоже на данные человека, и модель рассказала бы их всем. Всё равно сохранить?
 page-allow-organisation = Сохранить: это контакт организации
 page-allow-organisation-reason = Контакт организации.
 page-allow-agreed = Сохранить: человек согласен
 page-allow-agreed-reason = Человек согласен.
-page-drafts-have-errors = Не сохранено: проверка нашла ошибки. Правки целы: исправьте их и сохраните ещё раз.
-page-drafts-too-many = Здесь уже { $limit ->
-        [one] { $limit } несохранённая правка
-        [few] { $limit } несохранённые правки
-       *[other] { $limit } несохранённых правок
-    }. Сначала сохраните их.
-page-paste-table = Загрузить таблицу
-page-paste-hint = Строки из Excel, Google Таблиц, CSV или таблицы Markdown: вопрос, ответ, теги
-page-paste-file = Или файл: CSV, XLSX, JSON, JSONL
-page-paste-other-file = Выбрать другой файл
-page-paste-limit = До 500 строк и до мегабайта за раз. Файл побольше пришлите боту.
-page-paste-check = Посмотреть строки
-page-paste-check-again = Посмотреть ещё раз
-page-paste-take = Добавить отмеченные в правки
-page-paste-verdict = Итог
-page-paste-line = Строка { $line }
-page-paste-new = новый
-page-paste-same = уже есть
-page-paste-other = уже есть, ответ другой
-page-paste-wrong = с ошибкой
-page-paste-compare = Сравнить
-page-paste-nothing = Вставьте строки или выберите файл.
-page-paste-count = Новых: { $new }, с другим ответом: { $other }, уже есть: { $same }, с ошибкой: { $wrong }.
-page-paste-too-many = Здесь больше { NUMBER($limit) } строк или больше мегабайта текста. Загрузите таблицу по частям или пришлите файл боту.
-page-correct-both = Исправить оба
 page-what-to-show = Что показать
 page-show-edit = Правка
 page-show-history = История
@@ -291,7 +227,3 @@ page-no-ratings = Оценок пока нет.
 page-version-changed = Пример изменён
 page-version-added = Пример добавлен
 page-version-back = Вернуть как было
-page-next-training = Обучение после сохранения: около { $cost }.
-page-next-training-free = Обучение после сохранения: бесплатно.
-page-next-training-little = Обучение после сохранения: меньше { $cost }.
-page-next-training-by-hand = Его запускает администратор.

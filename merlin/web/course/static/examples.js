@@ -1,11 +1,8 @@
-// The page of examples. By the keyboard: Ctrl+Enter is "Done", Ctrl+S saves all edits and the open one.
+// The page of examples. By the keyboard: Ctrl+Enter saves.
 
 document.addEventListener("keydown", (event) => {
-  if (!(event.ctrlKey || event.metaKey)) return;
-  const isDone = event.key === "Enter" && event.target.closest?.("#edit");
-  const keys = isDone ? "Control+Enter" : event.code === "KeyS" && "Control+S";
-  const button = document.querySelector(`[aria-keyshortcuts="${keys}"]`);
-  if (!button) return;
+  const button = document.querySelector('[aria-keyshortcuts="Control+Enter"]');
+  if (!button || event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
   event.preventDefault();
   button.click();
 });
