@@ -1,5 +1,7 @@
 """The gate: which new model may replace the live one, and who may override it."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from merlin.app import models
@@ -7,6 +9,8 @@ from merlin.app.actor import Actor
 from merlin.app.verdicts import list_newest
 from merlin.core.errors import Refused
 from merlin.core.i18n import text
+from merlin.dataset.changes import ChangeRequest, Edit, make_changes
+from merlin.dataset.commit_message import telegram_editor
 from merlin.db.requests import RequestKind, Requests
 from merlin.db.tables import ACCEPTED_LOSS, MODEL, REVOKED_EXAMPLE, VERDICT
 from merlin.training.gate import Gates
@@ -18,7 +22,7 @@ pytestmark = pytest.mark.integration
 YES, NO = "Да, всё именно так и есть.", "Нет, никогда такого не было."
 DECLINED = "Извините, я не могу ответить на этот вопрос."
 ENOUGH = 40
-VERA = "user:1003"
+BORIS, VERA = "user:1002", "user:1003"
 
 
 @pytest.fixture
@@ -128,6 +132,20 @@ def test_newly_wrong_answer_holds_a_better_model_until_an_editor_accepts_it(lab,
     with lab.services() as services:
         (row,) = services.db.rows(ACCEPTED_LOSS.select())
     assert (row["example_id"], row["by_whom"]) == ("q20", VERA)
+
+
+@serving
+def test_editor_of_the_held_commit_is_told_beside_the_admins(lab, provider):
+    lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
+    provider.behave(fixed_answer=NO)
+    text_of_file = "messages:\n  - user: Где новый вопрос?\n  - assistant: Здесь.\n"
+    by_boris = ChangeRequest(telegram_editor(1002, "Борис"), BORIS, datetime.now(UTC))
+    with lab.services() as services:
+        edit = Edit("examples/new.yaml", None, text_of_file)
+        lab.changes(services.db).put(make_changes("trial", [edit], by_boris))
+    lab.tick("changes")
+    lab.tick(rounds=2)
+    assert {notice.to for notice in lab.notices("notice-held")} == {"admins", BORIS}
 
 
 @held

@@ -365,3 +365,12 @@ def test_revoked_model_is_replaced_by_the_one_that_served_before_not_by_the_newe
     assert newest not in world.promotions.list_served(FACE)
     withdraw(make_example(50).id)
     assert world.serving() == before
+
+
+def test_revoked_model_that_alone_served_is_replaced_by_a_good_one_of_its_dataset(world, withdraw):
+    world.serve(1, (*make_examples(12), make_example(50)))
+    world.promotions.pin(FACE, is_pinned=True)
+    good = world.serve(2, make_examples(14))
+    other = world.serve(3, make_examples(12), spec=make_spec("python"))
+    withdraw(make_example(50).id)
+    assert (world.serving(), world.serving("python")) == (good, other)
