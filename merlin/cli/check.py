@@ -92,10 +92,10 @@ def _check_folder(folder: Folder) -> DatasetResult:
     from merlin.dataset.check import check as check_dataset
 
     entries, read = work_tree(folder.path)
-    checked = check_dataset(folder.name, entries, read, keeps_examples=False)
+    checked = check_dataset(folder.name, entries, read)
     findings = [finding for finding in checked.findings if folder.holds(finding.path)]
     files = sum(folder.holds(entry.path) for entry in entries)
-    examples = sum(map(folder.holds, checked.good_paths()))
+    examples = sum(folder.holds(example.path) for example in checked.examples)
     return files, examples, _with_prefix(findings, folder.shown)
 
 
@@ -119,7 +119,7 @@ def _check_commit(revision: str, path: Path) -> Iterator[DatasetResult]:
     commit = source.resolve(revision)
     for name in source.dataset_trees(commit):
         entries = source.entries(commit, name)
-        checked = check_dataset(name, entries, source.read, keeps_examples=False)
+        checked = check_dataset(name, entries, source.read)
         prefix = f"{directory}/{name}" if directory else name
         yield len(entries), checked.good, _with_prefix(checked.findings, prefix)
 

@@ -15,8 +15,8 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from operator import eq
@@ -29,11 +29,11 @@ from merlin.core.clock import from_iso
 from merlin.core.durable_files import sha256_of, sync_file
 from merlin.core.errors import DatasetError, NotFound
 from merlin.core.killpoint import kill_point
-from merlin.dataset.chat_formats import system_part, training_line
+from merlin.dataset.chat_formats import dump_messages, training_line
 from merlin.dataset.check import CheckedDataset
-from merlin.dataset.example_index import ExampleIndex
+from merlin.dataset.example import Example
 from merlin.dataset.judge import TokenLimit
-from merlin.dataset.spec import DatasetSpec, Recipe
+from merlin.dataset.spec import Recipe
 from merlin.dataset.split import FEWEST, TEST, TRAIN, has_gate
 from merlin.db.database import Database
 from merlin.db.tables import BUILD, EXAMPLE_TEXT, TAUGHT_EXAMPLE
@@ -156,36 +156,30 @@ class BuildContent:
 
     `digest`: sha256 (hex) over the hashes of both files. `manifest` is JSON: dataset, digest,
     sha256 and tokens by side, counts (in, train, test, rejected, duplicate), system, recipe, split.
-    `index` contains its examples, `tokens` counts those of the system text. `place`: the temporary
-    folder with its training files, if any.
+    `files` has the content of each side's file. `examples` are its examples by id, `sides` and
+    `tokens` their sides and tokens, with the system text.
     """
 
     digest: str
     manifest: Mapping[str, Any]
-    index: ExampleIndex = field(compare=False, repr=False)
-    tokens: TokenLimit = field(compare=False, repr=False)
-    place: Path | None = field(default=None, compare=False)
+    files: Mapping[str, bytes] = field(repr=False)
+    examples: Mapping[str, Example] = field(compare=False, repr=False)
+    sides: Mapping[str, str] = field(compare=False, repr=False)
+    tokens: Mapping[str, int] = field(compare=False, repr=False)
 
-    def lines(self) -> Iterator[tuple[str, bytes]]:
-        """Yield (side, lines of its file) in batches; nothing without examples."""
-        return self.index.lines(system_part(str(self.manifest["system"])))
-
-    def read_messages(self, example_ids: Sequence[str]) -> Iterator[tuple[str, str]]:
-        """Yield the id and the training messages, as JSON, of these examples."""
-        part = system_part(str(self.manifest["system"]))
-        for example_id, line in self.index.lines_of(example_ids).items():
-            yield example_id, line.dump_messages(part)
+    def dump_messages(self, example_id: str) -> str:
+        """Return the training messages of an example as JSON."""
+        return dump_messages(self.examples[example_id], str(self.manifest["system"]))
 
 
-def make_build(checked: CheckedDataset, place: Path | None = None) -> BuildContent:
-    """Return the build of a checked dataset from its index; write its training files to `place`.
+def make_build(checked: CheckedDataset) -> BuildContent:
+    """Return the build of a checked dataset.
 
-    `place` is a folder from `create_build_folder`. Raises DatasetError (keys build-*) if it cannot
-    be built: no spec, too few examples, or a rejected example in a strict dataset.
+    Raises DatasetError (keys build-*) if it cannot be built: no spec, too few examples, or a
+    rejected example in a strict dataset.
     """
     spec, name, good = checked.spec, checked.name, checked.good
-    index, limit = checked.index, checked.tokens
-    if spec is None or index is None or limit is None:
+    if spec is None:
         raise DatasetError(f"{name}: dataset.yaml cannot be used", "build-no-spec", dataset=name)
     if good < FEWEST:
         arguments = {"dataset": name, "good": good, "fewest": FEWEST}
@@ -195,63 +189,42 @@ def make_build(checked: CheckedDataset, place: Path | None = None) -> BuildConte
         raise DatasetError(
             f"{name}: strict, {checked.rejected} rejected", "build-strict", **arguments
         )
-    trained = (example.adapt_to_method(spec.recipe.method) for example in checked.examples)
-    index.add_lines((*training_line(each), each.facts.tokens, each.id) for each in trained)
-    hashes = _write_lines(index.lines(system_part(spec.system)), place)
+    trained = {each.id: each.adapt_to_method(spec.recipe.method) for each in checked.examples}
+    limit = TokenLimit(spec.system, None)
+    tokens = {
+        name: limit.total(example.facts.tokens, has_system=bool(example.facts.system))
+        for name, example in trained.items()
+    }
+    by_side = {
+        side: [name for name in trained if checked.sides[name] == side] for side in (TRAIN, TEST)
+    }
+    files = {
+        side: b"".join(training_line(trained[name], spec.system) for name in names)
+        for side, names in by_side.items()
+    }
+    hashes = {side: hashlib.sha256(content).hexdigest() for side, content in files.items()}
     digest = build_digest(hashes[TRAIN], hashes[TEST])
     manifest = {
         "dataset": checked.name,
         "digest": digest,
         "sha256": hashes,
-        **_count_examples(checked, index, spec, limit),
+        "counts": {
+            "in": checked.found,
+            **{side: len(names) for side, names in by_side.items()},
+            "rejected": checked.rejected,
+            "duplicate": len(checked.duplicates),
+        },
+        "tokens": {side: sum(tokens[name] for name in names) for side, names in by_side.items()},
+        "split": {**asdict(spec.split), "has_gate": has_gate(len(by_side[TEST]), spec.split)},
         "system": spec.system,
         "recipe": spec.recipe.as_json(),
     }
-    return BuildContent(digest, manifest, index, limit, place)
-
-
-def _write_lines(lines: Iterable[tuple[str, bytes]], place: Path | None) -> dict[str, str]:
-    """Write both training files to `place`, if any; return side -> sha256 (hex)."""
-    proofs = {side: hashlib.sha256() for side, _ in FILES}
-    with ExitStack() as stack:
-        files = {
-            side: stack.enter_context((place / name).open("wb")) for side, name in FILES if place
-        }
-        for side, some in lines:
-            proofs[side].update(some)
-            if place:
-                files[side].write(some)
-    return {side: proof.hexdigest() for side, proof in proofs.items()}
+    return BuildContent(digest, manifest, files, trained, checked.sides, tokens)
 
 
 def build_digest(train_sha256: str, test_sha256: str) -> str:
     """Return a build's digest from the hex hashes of its two files."""
     return hashlib.sha256(f"train {train_sha256}\ntest {test_sha256}\n".encode()).hexdigest()
-
-
-def _count_examples(
-    checked: CheckedDataset, index: ExampleIndex, spec: DatasetSpec, limit: TokenLimit
-) -> dict[str, Any]:
-    found = index.sides()
-    sides = {side: found.get(side, (0, 0, 0)) for side in (TRAIN, TEST)}
-    counts = {side: count for side, (count, _, _) in sides.items()}
-    return {
-        "counts": {
-            "in": checked.found,
-            **counts,
-            "rejected": checked.rejected,
-            "duplicate": checked.duplicate,
-        },
-        "tokens": {
-            side: tokens + (count - own) * limit.system_tokens
-            for side, (count, tokens, own) in sides.items()
-        },
-        "split": {
-            **asdict(spec.split),
-            "taken_back": int(index.state("taken back") or 0),
-            "has_gate": has_gate(counts[TEST], spec.split),
-        },
-    }
 
 
 def write_build(content: BuildContent, parent: Path, number: int) -> Path:
@@ -263,11 +236,10 @@ def write_build(content: BuildContent, parent: Path, number: int) -> Path:
     folder = parent / f"{number}-{content.digest[:SHORT_DIGEST_LENGTH]}"
     if folder.is_dir():
         return folder
-    with ExitStack() as stack:
-        place = content.place or stack.enter_context(create_build_folder(parent))
-        if content.place is None:
-            _write_lines(content.lines(), place)
+    with create_build_folder(parent) as place:
         place.chmod(0o755)
+        for side, name in FILES:
+            (place / name).write_bytes(content.files[side])
         manifest = json.dumps(content.manifest, ensure_ascii=False, indent=1) + "\n"
         (place / MANIFEST_FILE).write_text(manifest, "utf-8")
         for name in (TRAIN_FILE, TEST_FILE, MANIFEST_FILE):

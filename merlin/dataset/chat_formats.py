@@ -18,7 +18,7 @@ LLaMA-Factory, data/README.md; FastChat, data_cleaning.
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from merlin.core.messages import REJECTED, Message
 from merlin.dataset.example import Example
@@ -101,52 +101,16 @@ def _to_alpaca(contents: Sequence[str]) -> dict[str, Any]:
     return {**values, "system": system, **({"history": before} if before else {})}
 
 
-_ONLY_MESSAGES, _TOOLS = b'{"messages":', b',"tools":'
+def training_line(example: Example, system: str) -> bytes:
+    """Return the line of the training file, with its line end; `system` is the dataset's text."""
+    return _dump(_make_record(example, example.with_system(system))) + b"\n"
 
 
-class TrainingLine(NamedTuple):
-    """One line with its line end; the dataset's system message is inserted `at` this byte.
-
-    `at` is None if the example has its own system text.
-    """
-
-    at: int | None
-    line: bytes
-
-    def dump_messages(self, system: bytes) -> str:
-        """Return the training conversation as JSON; a worse answer is the last, with its own role.
-
-        `system` is the `system_part`. Most lines contain nothing else, and need not be parsed.
-        """
-        line = complete_line(self.at, self.line, system)
-        if line.startswith(_ONLY_MESSAGES) and _TOOLS not in line:
-            return line[len(_ONLY_MESSAGES) : -len(b"}\n")].decode()
-        record = json.loads(line)
-        if "messages" in record:
-            return _dump(record["messages"]).decode()
-        worse = ({**each, "role": REJECTED} for each in record["non_preferred_output"])
-        messages = [*record["input"]["messages"], *record["preferred_output"], *worse]
-        return _dump(messages).decode()
-
-
-def complete_line(at: int | None, line: bytes, system: bytes) -> bytes:
-    """Return the line of the training file; `system` is the `system_part`.
-
-    Without a `TrainingLine`, which takes twice the time for many lines.
-    """
-    return line if at is None else line[:at] + system + line[at:]
-
-
-def training_line(example: Example) -> TrainingLine:
-    """Return the line of an example, without the dataset's system text."""
-    line = _dump(_make_record(example, example.messages)) + b"\n"
-    has_system = example.messages[0].role == "system"
-    return TrainingLine(None if has_system else line.index(b"[") + 1, line)
-
-
-def system_part(system: str) -> bytes:
-    """Return the system message that `complete_line` inserts."""
-    return _dump(Message("system", system).as_json()) + b","
+def dump_messages(example: Example, system: str) -> str:
+    """Return the training conversation as JSON; a worse answer is the last, with its own role."""
+    messages = [each.as_json() for each in example.with_system(system)]
+    worse = example.rejected
+    return _dump(messages + ([{**worse.as_json(), "role": REJECTED}] if worse else [])).decode()
 
 
 def _dump(value: object) -> bytes:

@@ -7,35 +7,25 @@
 - equal questions with different answers, near questions, and names that differ only by case are
   warnings.
 
-Examples that may conflict are in one group: by question, by name, or by the `near_key` of the
-question. Only touched groups are judged again, so the cost of a changed example is that of its
-groups. Questions are compared by their normal form (`normalise`), as in the split.
+Examples that may conflict are in one group: by question, or by the `near_key` of the question.
+Questions are compared by their normal form (`normalise`), as in the split.
 """
 
-import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import islice
+from itertools import chain
 from typing import NamedTuple
 
 from merlin.core.messages import uses_tools
-from merlin.dataset.example import PER_CONVERSATION, PER_MESSAGE, Example, count_tokens, normalise
-from merlin.dataset.example_index import (
-    DUPLICATE,
-    GOOD,
-    LEAK,
-    TOO_LONG,
-    ExampleIndex,
-    IndexedExample,
-)
-from merlin.dataset.finding import Finding, Severity
-from merlin.dataset.near_questions import find_near_questions
-from merlin.dataset.spec import DPO, DatasetSpec, Recipe, SplitRule
-from merlin.dataset.split import FEWEST, TEST, TRAIN, choose_side, tests_for_training
+from merlin.dataset.example import PER_MESSAGE, Example, count_tokens, normalise
+from merlin.dataset.finding import Finding, Severity, escape_unprintable
+from merlin.dataset.layout import example_path
+from merlin.dataset.lint import make_finding
+from merlin.dataset.near_questions import find_near_questions, near_key
+from merlin.dataset.spec import DPO, DatasetSpec, Recipe
+from merlin.dataset.split import TEST, split
 
 _FRAME_TOKENS = 20  # more than the framing of one message takes
-_CHUNK = 500
 
 
 class Pair(NamedTuple):
@@ -58,32 +48,24 @@ class TokenLimit:
         """Return the tokens that the dataset's system text adds to an example without its own."""
         return PER_MESSAGE + count_tokens("system") + count_tokens(self._system)
 
-    @cached_property
-    def _bound(self) -> int:
-        return len(self._system.encode()) + _FRAME_TOKENS
-
-    def estimate(self, example: Example) -> int:
-        """Return the example's own tokens, or an upper bound if that is within the limit.
-
-        A token is at least one byte, so short texts need no counting (and no vocabulary).
-        """
-        messages = [message for message in (*example.messages, example.rejected) if message]
-        if not example.tools and not any(message.extra for message in messages):
-            size = sum(len(message.content.encode()) + _FRAME_TOKENS for message in messages)
-            bound = size + PER_CONVERSATION
-            if self.most is None or bound + self._bound <= self.most:
-                return bound
-        return example.facts.tokens
-
     def total(self, tokens: int, *, has_system: bool) -> int:
         """Return the tokens of an example with its system text."""
         return tokens if has_system else tokens + self.system_tokens
 
-    def is_over(self, example: IndexedExample) -> bool:
-        """Return whether an example is too long."""
-        if self.most is None or example.tokens + self._bound <= self.most:
-            return False
-        return self.total(example.tokens, has_system=bool(example.system)) > self.most
+    def find_excess(self, trained: Example) -> int:
+        """Return the tokens of an example that is too long, 0 for any other.
+
+        A token is at least one byte, so short texts need no counting (and no vocabulary).
+        """
+        if self.most is None:
+            return 0
+        messages = [message for message in (*trained.messages, trained.rejected) if message]
+        if not trained.tools and not any(message.extra for message in messages):
+            texts = (self._system, *(message.content for message in messages))
+            if sum(len(text.encode()) + _FRAME_TOKENS for text in texts) <= self.most:
+                return 0
+        total = self.total(trained.facts.tokens, has_system=bool(trained.facts.system))
+        return total if total > self.most else 0
 
 
 def judge_answers(example: Example, method: str) -> Finding | None:
@@ -112,106 +94,104 @@ def judge_tools(example: Example, recipe: Recipe) -> Finding | None:
     return Finding("", *mark, "tools-not-trained")
 
 
-def judge(index: ExampleIndex, spec: DatasetSpec | None, limit: TokenLimit) -> None:
-    """Judge the touched groups; all groups if the settings changed since the last time."""
-    rule = spec.split if spec else None
-    settings = json.dumps([spec.system, limit.most, asdict(spec.split)] if spec else None)
-    index.build_question_index()
-    if index.state("judged by") != settings or index.state("taken back"):
-        index.touch_all()
-        index.set_state("judged by", settings)
-    for questions in index.read_touched_questions():
-        _judge_questions(index, questions, rule, limit)
-    index.build_indices()
-    # Move test examples to train if that side has too few.
-    train_count = index.sides().get(TRAIN, (0, 0, 0))[0]
-    moved: Sequence[str] = ()
-    if rule is not None and train_count < FEWEST:
-        moved = tests_for_training(index.test_questions(), train_count, rule)
-        index.set_status((GOOD, TRAIN, example_id) for example_id in moved)
-    index.set_state("taken back", str(len(moved)) if moved else "")
-    _judge_groups(index, "words", _find_near_pairs)
-    index.forget_touched()
+class Judgement(NamedTuple):
+    """The compared examples, each list by id: `good` and `duplicates`.
+
+    `sides` has the side of the split of each good one, `refused` counts those with an error.
+    """
+
+    good: tuple[Example, ...]
+    duplicates: tuple[Example, ...]
+    refused: int
+    sides: Mapping[str, str]
+    findings: list[Finding]
 
 
-def _judge_questions(
-    index: ExampleIndex,
-    questions: Sequence[Sequence[IndexedExample]],
-    rule: SplitRule | None,
-    limit: TokenLimit,
-) -> None:
-    changes: list[tuple[str, str, str]] = []
-    regrouped, pairs = [], []
-    for members in questions:
-        statuses, question_pairs = _judge_question(members, limit)
-        good = [member for member in members if statuses.get(member.id, GOOD) == GOOD]
-        is_taught = any(member.mark == TRAIN for member in good)
-        pairs += [(members[0].question, *pair) for pair in question_pairs]
-        for member in members:
-            status, side = statuses.get(member.id, GOOD), ""
-            if status == GOOD and rule is not None:
-                side = choose_side(member.mark, member.question, rule, is_taught=is_taught)
-            if (status, side) != (member.status, member.side):
-                changes.append((status, side, member.id))
-            if member.status and (member.status == GOOD) != (status == GOOD):
-                regrouped.append(member.id)
-    index.set_status(changes)
-    index.touch(regrouped)
-    index.add_pairs("question", pairs)
+def judge(examples: Iterable[Example], spec: DatasetSpec | None, limit: TokenLimit) -> Judgement:
+    """Compare the readable examples of a dataset."""
+    ordered = sorted(examples, key=lambda example: example.id)
+    method = spec.recipe.method if spec else ""
+    lengths = {each.id: limit.find_excess(each.adapt_to_method(method)) for each in ordered}
+    too_long = {example_id: tokens for example_id, tokens in lengths.items() if tokens}
+    short = [example for example in ordered if example.id not in too_long]
+    pairs = [*chain.from_iterable(map(_judge_question, _group(short, _question_of)))]
+    statuses = {pair.id: pair.rule for pair in pairs if pair.rule in _EXCLUDED}
+    good = tuple(example for example in short if example.id not in statuses)
+    for same_question in _group(good, _question_of):
+        pairs += _find_contradictions(same_question)
+    for near in _group(good, lambda example: near_key(example.facts.question)):
+        pairs += _find_near_pairs(near)
+    known = {example.id: example for example in short}
+    findings = [
+        make_finding(
+            each,
+            (1, 1),
+            "too-many-tokens",
+            Severity.ERROR,
+            tokens=too_long[each.id],
+            limit=limit.most or 0,
+        )
+        for each in ordered
+        if each.id in too_long
+    ]
+    for pair in {(pair.id, pair.rule): pair for pair in reversed(pairs)}.values():
+        severity = Severity.ERROR if pair.rule == _LEAK else Severity.WARNING
+        example, other = known[pair.id], escape_unprintable(example_path(pair.other))
+        findings.append(
+            make_finding(example, example.question_mark, pair.rule, severity, other=other)
+        )
+    duplicates = tuple(each for each in short if statuses.get(each.id) == _DUPLICATE)
+    refused = len(ordered) - len(good) - len(duplicates)
+    return Judgement(good, duplicates, refused, split(good, spec.split) if spec else {}, findings)
 
 
-def _judge_question(
-    members: Sequence[IndexedExample], limit: TokenLimit
-) -> tuple[dict[str, str], list[Pair]]:
-    """Return the status of the examples of a question that are not good, and the pairs."""
-    statuses = {member.id: TOO_LONG for member in members if limit.is_over(member)}
-    pairs: list[Pair] = []
-    if len(members) == 1:
-        return statuses, pairs
-    first: dict[bytes, IndexedExample] = {}
-    train_first = sorted(members, key=lambda member: (member.mark == TEST, member.path))
-    for member in train_first:
-        if member.id not in statuses:
-            kept = first.setdefault(member.content, member)
-            if kept is not member:
-                statuses[member.id] = DUPLICATE
-                pairs.append(Pair(member.id, "duplicate", kept.id))
-    unique = list(first.values())
-    trained = [member for member in unique if member.mark != TEST]
-    if trained:
-        for member in unique:
-            if member.mark == TEST:
-                statuses[member.id] = LEAK
-                pairs.append(Pair(member.id, "leak", trained[-1].id))
-    good = [member for member in unique if member.id not in statuses]
-    return statuses, [*pairs, *_find_contradictions(good)]
+_DUPLICATE, _LEAK = "duplicate", "leak"
+_EXCLUDED = (_DUPLICATE, _LEAK)
 
 
-def _find_contradictions(good: Sequence[IndexedExample]) -> Iterator[Pair]:
+def _question_of(example: Example) -> str:
+    return example.facts.question
+
+
+def _group(
+    examples: Iterable[Example], key: Callable[[Example], str]
+) -> Iterator[Sequence[Example]]:
+    """Yield the groups of two or more examples with the same key."""
+    groups: dict[str, list[Example]] = {}
+    for example in examples:
+        groups.setdefault(key(example), []).append(example)
+    yield from (group for group in groups.values() if len(group) > 1)
+
+
+def _judge_question(members: Sequence[Example]) -> Iterator[Pair]:
+    """Yield the examples of a question that are not good."""
+    first: dict[bytes, Example] = {}
+    for member in sorted(members, key=lambda each: (each.split == TEST, each.path)):
+        kept = first.setdefault(member.facts.content, member)
+        if kept is not member:
+            yield Pair(member.id, _DUPLICATE, kept.id)
+    trained = [member for member in first.values() if member.split != TEST]
+    for member in first.values() if trained else ():
+        if member.split == TEST:
+            yield Pair(member.id, _LEAK, trained[-1].id)
+
+
+def _find_contradictions(good: Sequence[Example]) -> Iterator[Pair]:
     """Yield examples with an equal question and system text but different answers."""
-    first: dict[bytes, IndexedExample] = {}
+    first: dict[bytes, Example] = {}
     for example in sorted(good, key=lambda example: example.path):
-        known = first.setdefault(example.system, example)
-        if known.answer != example.answer:
+        known = first.setdefault(example.facts.system, example)
+        if known.facts.answer != example.facts.answer:
             yield Pair(example.id, "contradiction", known.id)
 
 
-def _judge_groups(
-    index: ExampleIndex, column: str, compare: Callable[[Sequence[IndexedExample]], Iterator[Pair]]
-) -> None:
-    groups = index.read_touched_groups(column)
-    pairs = ((value, *pair) for value, good in groups for pair in compare(good))
-    while chunk := list(islice(pairs, _CHUNK)):
-        index.add_pairs(column, chunk)
-
-
-def _find_near_pairs(good: Sequence[IndexedExample]) -> Iterator[Pair]:
+def _find_near_pairs(good: Sequence[Example]) -> Iterator[Pair]:
     """Yield near-equal questions; a test question that is nearly trained measures memorisation."""
-    for later, earlier in find_near_questions([example.question for example in good]):
+    for later, earlier in find_near_questions([example.facts.question for example in good]):
         example, other = good[later], good[earlier]
-        if (example.mark == TEST) == (other.mark == TEST):
+        if (example.split == TEST) == (other.split == TEST):
             yield Pair(example.id, "near-duplicate", other.id)
-        elif example.mark == TEST:
+        elif example.split == TEST:
             yield Pair(example.id, "near-leak", other.id)
         else:
             yield Pair(other.id, "near-leak", example.id)

@@ -4,14 +4,13 @@
 examples of a dataset together.
 """
 
-import json
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from merlin.core.combining_marks import MAX_MARKS, limit_marks
 from merlin.core.messages import CONTROL_TOKEN, Message
 from merlin.dataset.example import Example, digest_text, normalise
-from merlin.dataset.example_index import ExampleIndex
 from merlin.dataset.finding import Finding, Mark, Severity, escape_unprintable, shorten
 from merlin.dataset.layout import EXAMPLES, example_path
 from merlin.dataset.leftovers import TextKind, find_leftovers
@@ -116,6 +115,7 @@ _ODD_SHARE = 0.1  # a smaller share of answers with a single wording is not repo
 _MIN_WORDS = 5  # an answer with fewer words need not be a sentence
 _USUAL_SHARE = 0.8  # share of examples that makes a form usual
 _MIN_WORDED = 50  # wordings are checked from this number of examples on
+_ONE_TURN = 3  # a system text, a question, an answer
 _MAX_NAMES = 3  # names in a finding about several examples
 
 
@@ -233,96 +233,60 @@ def asks_translation(question: str) -> bool:
     return _TRANSLATES.search(question) is not None
 
 
-# INDEXED BY makes SQLite read a small index; it would choose to scan all examples.
-_OTHER_SYSTEMS = """
-SELECT id, places FROM example INDEXED BY example_system
-WHERE status = 'good' AND system <> x'' AND system <> ?
-"""
-_ENDINGS = """
-SELECT coalesce(sum(examples), 0), coalesce(sum(examples * (ending = 'closed')), 0)
-FROM example_count WHERE status = 'good' AND ending <> ''
-"""
-_OPEN_ENDS = """
-SELECT id, places FROM example WHERE status = 'good' AND ending = 'open' AND is_learned
-"""
-_LANGUAGES = """
-SELECT question_language, answer_language, sum(examples) FROM example_count
-WHERE status = 'good' AND question_language <> '' AND answer_language <> ''
-GROUP BY question_language, answer_language
-"""
-_OTHER_LANGUAGES = """
-SELECT id, places FROM example
-WHERE status = 'good' AND question_language <> '' AND answer_language <> ''
-  AND question_language <> answer_language AND NOT translates
-"""
-# Number of examples, of their different answers, and of the answers that occur once.
-_ANSWER_COUNTS = """
-SELECT coalesce(sum(times), 0), count(*), coalesce(sum(times = 1), 0) FROM (
-  SELECT count(*) AS times FROM example INDEXED BY example_answer
-  WHERE status = 'good' AND mark <> 'test' AND is_single GROUP BY answer
-)
-"""
-# They are asked for only where many answers occur once: the first few are found soon.
-_SINGLE_ANSWERS = """
-SELECT id FROM example AS one
-WHERE +status = 'good' AND mark <> 'test' AND is_single AND (
-  SELECT count(*) FROM example AS other INDEXED BY example_answer
-  WHERE other.answer = one.answer AND other.status = 'good' AND other.mark <> 'test'
-    AND other.is_single
-) = 1 ORDER BY id LIMIT ?
-"""
-
-
-def lint_dataset(index: ExampleIndex, spec: DatasetSpec | None) -> Iterator[Finding]:
-    """Yield the findings about all good examples together."""
+def lint_dataset(good: Sequence[Example], spec: DatasetSpec | None) -> Iterator[Finding]:
+    """Yield the findings about all good examples, by id, together."""
     if spec:
-        yield from _find_own_systems(index, spec)
-    yield from _find_open_ends(index)
-    yield from _find_other_languages(index)
-    yield from _find_single_wordings(index)
+        system = digest_text(normalise(spec.system))
+        for example in good:
+            if example.facts.system not in (b"", system):
+                yield make_finding(example, example.marks[0], "own-system", Severity.NOTE)
+    yield from _find_open_ends(good)
+    yield from _find_other_languages(good)
+    yield from _find_single_wordings(good)
 
 
-def _find_own_systems(index: ExampleIndex, spec: DatasetSpec) -> Iterator[Finding]:
-    for example_id, places in index.rows(_OTHER_SYSTEMS, digest_text(normalise(spec.system))):
-        mark = json.loads(places)[0]
-        yield make_finding(example_id, mark, "own-system", Severity.NOTE)
-
-
-def _find_open_ends(index: ExampleIndex) -> Iterator[Finding]:
+def _find_open_ends(good: Sequence[Example]) -> Iterator[Finding]:
     """Yield answers that end with a letter, where answers usually end with punctuation."""
-    ((answers, closed),) = index.rows(_ENDINGS)
-    if answers >= _MIN_EXAMPLES and closed >= _USUAL_SHARE * answers:
-        for example_id, places in index.rows(_OPEN_ENDS):
-            yield make_finding(example_id, json.loads(places)[-1], "cut-off")
-
-
-def _find_other_languages(index: ExampleIndex) -> Iterator[Finding]:
-    """Yield answers in another language than their question, where that is unusual."""
-    counts = [*index.rows(_LANGUAGES)]
-    usual = max((count for question, answer, count in counts if question == answer), default=0)
-    total = sum(count for _, _, count in counts)
-    if total < _MIN_EXAMPLES or usual < _USUAL_SHARE * total:
+    endings = [(example, describe_ending(example.answer)) for example in good]
+    described = [ending for _, ending in endings if ending]
+    if len(described) < _MIN_EXAMPLES:
         return
-    for example_id, places in index.rows(_OTHER_LANGUAGES):
-        yield make_finding(example_id, json.loads(places)[-1], "other-language")
+    if described.count("closed") >= _USUAL_SHARE * len(described):
+        for example, ending in endings:
+            if ending == "open" and is_learned(example.messages[-1]):
+                yield make_finding(example, example.marks[-1], "cut-off")
 
 
-def _find_single_wordings(index: ExampleIndex) -> Iterator[Finding]:
+def _find_other_languages(good: Sequence[Example]) -> Iterator[Finding]:
+    """Yield answers in another language than their question, where that is unusual."""
+    spoken = [(example, *example.facts.languages) for example in good]
+    known = [each for each in spoken if each[1] and each[2]]
+    usual = Counter(question for _, question, answer in known if question == answer)
+    most = max(usual.values(), default=0)
+    if len(known) < _MIN_EXAMPLES or most < _USUAL_SHARE * len(known):
+        return
+    for example, question, answer in known:
+        if question != answer and not asks_translation(example.question):
+            yield make_finding(example, example.marks[-1], "other-language")
+
+
+def _find_single_wordings(good: Sequence[Example]) -> Iterator[Finding]:
     """Yield a finding about answers that only one question has, if there are many of them."""
-    ((examples, answers, single),) = index.rows(_ANSWER_COUNTS)
-    if examples >= _MIN_WORDED and single > _ODD_SHARE * answers:
-        names = [example_id for (example_id,) in index.rows(_SINGLE_ANSWERS, _MAX_NAMES)]
-        shown = ", ".join(map(escape_unprintable, names))
-        values: dict[str, str | int] = {"count": single, "names": shown}
+    asked = [each for each in good if each.split != "test" and len(each.messages) <= _ONE_TURN]
+    times = Counter(example.facts.answer for example in asked)
+    single = [example.id for example in asked if times[example.facts.answer] == 1]
+    if len(asked) >= _MIN_WORDED and len(single) > _ODD_SHARE * len(times):
+        shown = ", ".join(map(escape_unprintable, single[:_MAX_NAMES]))
+        values: dict[str, str | int] = {"count": len(single), "names": shown}
         yield Finding(EXAMPLES.rstrip("/"), 1, 1, "single-wordings", Severity.NOTE, values)
 
 
 def make_finding(
-    example_id: str,
+    example: Example,
     mark: Mark,
     rule: str,
     severity: Severity = Severity.WARNING,
     **arguments: str | int,
 ) -> Finding:
     """Return a finding at a position in an example's file."""
-    return Finding("", *mark, rule, severity, arguments).at(example_path(example_id))
+    return Finding("", *mark, rule, severity, arguments).at(example_path(example.id))

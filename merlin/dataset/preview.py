@@ -6,18 +6,14 @@ existing questions, and the effects of an edit on unedited files.
 
 import difflib
 import hashlib
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from threading import Lock
 
-from merlin.dataset.check import CheckedDataset, check, check_changes, check_whole
+from merlin.dataset.check import CheckedDataset, ParsedFiles, check
 from merlin.dataset.entries import FileText
-from merlin.dataset.example import Example, read_example
-from merlin.dataset.example_index import ExampleIndex
+from merlin.dataset.example import Example
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.judge import TokenLimit
-from merlin.dataset.layout import example_id_of
 from merlin.dataset.spec import DatasetSpec
 from merlin.git.source import FILE, BlobReader, Entry
 
@@ -47,21 +43,17 @@ class Preview:
         return not any(finding.severity is Severity.ERROR for finding in self.findings)
 
 
-_MAX_CACHED = 4  # datasets
-
-# A dataset as last checked: its index, and path -> blob of its files.
-_CachedCheck = tuple[ExampleIndex, Mapping[str, str]]
+_MAX_PARSED = 10_000  # files
 
 
 @dataclass(frozen=True, slots=True)
 class EditChecker:
-    """Checks edits; it remembers datasets, so that later checks read only what changed.
+    """Checks edits; it remembers parsed files, so that a later check parses only what changed.
 
     A large dataset takes a while: call it neither in the event loop nor in the writer thread.
     """
 
-    _cache: OrderedDict[str, _CachedCheck] = field(default_factory=OrderedDict)
-    _lock: Lock = field(default_factory=Lock)
+    _parsed: ParsedFiles = field(default_factory=dict)
 
     def preview(
         self,
@@ -72,22 +64,25 @@ class EditChecker:
     ) -> Preview:
         """Return the effects of `edits` (path to text, None: deleted) on the dataset's `files`.
 
-        `limit_tokens`: base model -> the most tokens of a training example. One caller at a time.
+        `limit_tokens`: base model -> the most tokens of a training example.
         """
+        if len(self._parsed) > _MAX_PARSED:
+            self._parsed.clear()
         before = _contents(files)
-        after = {
-            path: known_findings for path, known_findings in before.items() if path not in edits
-        }
+        after = {path: content for path, content in before.items() if path not in edits}
         for path, text in edits.items():
             if text is not None:
                 content = text.encode("utf-8", "surrogatepass")
                 # The blob identifies the content.
                 after[path] = (f"edit-{hashlib.sha256(content).hexdigest()}", content)
-        with self._lock:
-            old = self._check_cached(dataset, before, limit_tokens)
-            replaced = _good_examples(old, before, edits)
-            new = self._check_cached(dataset, after, limit_tokens)
-            good = _good_examples(new, after, edits)
+        old, new = (
+            check(dataset, _entries(each), _reader(each), limit_tokens, self._parsed)
+            for each in (before, after)
+        )
+        replaced, good = (
+            {each.path: each for each in checked.examples if each.path in edits}
+            for checked in (old, new)
+        )
         edited_paths = {escape_unprintable(path) for path in edits}
         known_findings = {(finding.path, finding.rule) for finding in old.findings}
         tokens = {path: _count(example, new.spec) for path, example in good.items()}
@@ -106,30 +101,6 @@ class EditChecker:
             added=len(good) - len(replaced),
             added_tokens=sum(tokens.values()) - replaced_tokens,
         )
-
-    def _check_cached(
-        self,
-        dataset: str,
-        files: Mapping[str, tuple[str, bytes]],
-        limit_tokens: Mapping[str, int] | None,
-    ) -> CheckedDataset:
-        """Return the checked dataset of these files; unchanged files are not read again."""
-        index, blobs = self._cache.pop(dataset) if dataset in self._cache else (ExampleIndex(), {})
-        entries = _entries(files)
-        moved = (entry for entry in entries if blobs.get(entry.path) != entry.blob)
-        changes: dict[str, Entry | None] = dict.fromkeys(blobs.keys() - files.keys())
-        changes |= {entry.path: entry for entry in moved}
-        settings = _reader(files), limit_tokens
-        checked = None
-        if not index.is_new:
-            checked = check_changes(dataset, index, changes, *settings, for_build=False)
-        if checked is None:
-            index.clear()
-            checked = check_whole(dataset, index, entries, *settings, for_build=False)
-        self._cache[dataset] = index, {path: blob for path, (blob, _) in files.items()}
-        if len(self._cache) > _MAX_CACHED:
-            self._cache.popitem(last=False)[1][0].close()
-        return checked
 
 
 def check_files(
@@ -155,22 +126,6 @@ def _entries(files: Mapping[str, tuple[str, bytes]]) -> list[Entry]:
 def _reader(files: Mapping[str, tuple[str, bytes]]) -> BlobReader:
     contents = dict(files.values())
     return lambda blobs: ((blob, contents[blob]) for blob in blobs)
-
-
-def _good_examples(
-    checked: CheckedDataset, files: Mapping[str, tuple[str, bytes]], edits: Mapping[str, str | None]
-) -> dict[str, Example]:
-    """Return the good examples among the edited files, by path."""
-    index, found = checked.index, dict[str, Example]()
-    paths = {example_id_of(path): path for path in edits if path in files}
-    good = index.filter_good([*paths]) if index else ()
-    for example_id in sorted(good):
-        path = paths[example_id]
-        blob, content = files[path]
-        example = read_example(content)[0]
-        if example is not None:
-            found[path] = example.at(example_id, path, blob)
-    return found
 
 
 def _count(example: Example, spec: DatasetSpec | None) -> int:

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from merlin.core.durable_files import sha256_of
 from merlin.core.errors import NotFound
 from merlin.dataset.builds import FILES, Build, make_build
-from merlin.dataset.check import check_whole
-from merlin.dataset.example_index import open_index
+from merlin.dataset.check import check
 
 if TYPE_CHECKING:
     from merlin.git.repository import GitSource
@@ -56,9 +55,8 @@ def verify_build(
     """
     commit = _find_commit(source, build, commits)
     entries = source.entries(commit, build.dataset)
-    with open_index() as index:
-        checked = check_whole(build.dataset, index, entries, source.read, limit_tokens=limit_tokens)
-        content = make_build(checked)
+    checked = check(build.dataset, entries, source.read, limit_tokens, for_build=True)
+    content = make_build(checked)
     hashes = content.manifest["sha256"]
     is_there = folder.is_dir()
     files = []

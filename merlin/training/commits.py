@@ -20,8 +20,8 @@ from merlin.core.killpoint import kill_point
 from merlin.course.catalogue import follow_course, mark_incomplete
 from merlin.dataset.builds import BUILDS, NO_END, Build, BuildContent
 from merlin.dataset.changes import LOST, ChangeState, intent_key
+from merlin.dataset.check import CheckedDataset
 from merlin.dataset.example import normalise
-from merlin.dataset.example_index import ExampleIndex
 from merlin.dataset.layout import example_path
 from merlin.dataset.spec import dump_spec
 from merlin.dataset.verdicts import (
@@ -59,7 +59,6 @@ RESET_POSITION = 0
 _OPEN = (VerdictStatus.BUILT, VerdictStatus.HELD, VerdictStatus.TRAINING)
 
 _COMMITS = RowMap(Commit)
-_LINES = 50  # lines of a build in memory at the same time
 
 
 class CommitHistory(Repository):
@@ -126,31 +125,24 @@ class CommitHistory(Repository):
         Written in portions, so that other writers wait only briefly. Until `record` the build is
         incomplete and the commit not on the branch; a crash leaves them so.
         """
-        index = outcome.checked.index if outcome.checked else None
+        checked = outcome.checked
         if outcome.status is VerdictStatus.REMOVED:
             followed = (name for (name,) in self.db.sql(_FOLLOWED_IDS, outcome.dataset))
             for gone in in_portions(followed):
                 self.db.run_in_transaction(partial(_forget, self.db, outcome.dataset, gone))
-        if index is None:
+        if checked is None:
             return outcome
         # Not on the branch yet, so that rows can refer to it.
         row = {**_commit_row(commit, at), "position": None}
         self.db.transact(lambda: self.db.add_new(COMMIT, row))
-        if not index.state("commit"):  # examples missing in a new index were deleted
-            known = self.db.sql(_KNOWN_IDS, outcome.dataset, outcome.dataset, NO_END)
-            index.mark_moved(name for (name,) in known)
-        follow_examples(self.db, outcome.dataset, commit, index, at, writers)
+        follow_examples(self.db, checked, commit, at, writers)
         build, new = outcome.build, outcome.new_build
         if new is not None:
             build = self.build_of(outcome.dataset, new.content.digest)
             build = build or self._fill(outcome.dataset, new, at)
-            index.forget_moved()
-        return replace(outcome, build=build, new_build=None)
-
-    def find_newest_commit(self, dataset: str) -> str:
-        """Return the branch's newest commit with a verdict on the dataset, "" for none."""
-        query = VERDICT.select(VERDICT.commit_sha).where((VERDICT.dataset == dataset) & ON_LINE)
-        return str(self.db.value(query.order_by(VERDICT.position.desc())) or "")
+        # Of a large dataset they take much memory.
+        checked = replace(checked, examples=(), duplicates=(), sides={})
+        return replace(outcome, checked=checked, build=build, new_build=None)
 
     def _fill(self, dataset: str, new: NewBuild, at: datetime) -> Build:
         row = {**_build_row(dataset, new, at), "is_whole": 0}
@@ -279,10 +271,7 @@ WHERE dataset = ? AND end_build = ?
 """
 _AUTHORS = "SELECT example_id, author FROM example WHERE dataset = ?"
 _FOLLOWED_IDS = "SELECT example_id FROM example WHERE dataset = ?"
-_KNOWN_IDS = """
-SELECT example_id FROM example WHERE dataset = ?
-UNION SELECT example_id FROM taught_example WHERE dataset = ? AND end_build = ?
-"""
+_TAUGHT_IDS = "SELECT example_id FROM taught_example WHERE dataset = ? AND end_build = ?"
 
 
 class Origin(NamedTuple):
@@ -311,27 +300,27 @@ class Taught(NamedTuple):
 
 def follow_examples(
     db: Database,
-    dataset: str,
+    checked: CheckedDataset,
     commit: Commit,
-    index: ExampleIndex,
     at: datetime,
     writers: Writers | None = None,
 ) -> None:
-    """Update the dataset's example rows to `commit`, for the examples that moved in the index.
+    """Update the dataset's example rows to `commit`.
 
     Written in portions. After an interruption the same call leads to the same rows. An example that
     `writers` lacks gets no author.
     """
-    for moved in index.list_moved():
-        origins = _read_origins(db, dataset, [each.id for each in moved])
-        gone = [each.id for each in moved if each.blob is None and each.id in origins]
+    dataset, good = checked.name, {each.id: each for each in checked.examples}
+    known = [name for (name,) in db.sql(_FOLLOWED_IDS, dataset)]
+    for names in in_portions(sorted({*known, *good})):
+        origins = _read_origins(db, dataset, names)
+        gone = [name for name in origins if name not in good]
         changed = {
-            each.id: Written(
-                each.blob, commit if writers is None else writers.get(example_path(each.id))
+            name: Written(
+                good[name].blob, commit if writers is None else writers.get(example_path(name))
             )
-            for each in moved
-            if each.blob is not None
-            and (each.id not in origins or origins[each.id].blob != each.blob)
+            for name in names
+            if name in good and (name not in origins or origins[name].blob != good[name].blob)
         }
         if gone or changed:
             outdated = [*gone, *(origins.keys() & changed.keys())]
@@ -402,34 +391,34 @@ def store_taught_examples(db: Database, build_id: int, dataset: str, content: Bu
     system = str(content.manifest["system"])
     newest = BUILD.select(BUILD.system).where((BUILD.dataset == dataset) & (BUILD.id < build_id))
     before = db.value(newest.order_by(BUILD.id.desc()))
-    for moved in content.index.list_moved():
-        ids = [each.id for each in moved]
+    known = [name for (name,) in db.sql(_TAUGHT_IDS, dataset, NO_END)]
+    for names in in_portions(sorted({*known, *content.examples})):
         standing = {
             name: Taught(*row)
-            for name, *row in _read_named_rows(db, _STANDING, ids, dataset, NO_END)
+            for name, *row in _read_named_rows(db, _STANDING, names, dataset, NO_END)
         }
-        good = [each for each in moved if each.blob is not None]
+        good = {name: content.examples[name] for name in names if name in content.examples}
         digests = {  # the text is that of the blob, with the system text before it
-            each.id: standing[each.id].text_digest
-            for each in good
+            name: standing[name].text_digest
+            for name, example in good.items()
             if before == storable_text(system)
-            and each.id in standing
-            and standing[each.id].blob == each.blob
+            and name in standing
+            and standing[name].blob == example.blob
         }
-        new = [each.id for each in good if each.id not in digests]
+        new = [name for name in good if name not in digests]
         texts = _texts(content, new, digests)
         for portion in in_portions(texts, size=lambda row: len(row["messages"] + row["words"])):
             db.add_missing(EXAMPLE_TEXT, portion)
-        origins = _read_origins(db, dataset, ids)
+        origins = _read_origins(db, dataset, names)
         taught = {
-            each.id: Taught(
-                str(each.blob),
-                origins[each.id].commit_sha,
-                each.side,
-                content.tokens.total(each.tokens, has_system=bool(each.system)),
-                digests[each.id],
+            name: Taught(
+                example.blob,
+                origins[name].commit_sha,
+                content.sides[name],
+                content.tokens[name],
+                digests[name],
             )
-            for each in good
+            for name, example in good.items()
         }
         changed = {name: row for name, row in taught.items() if row != standing.get(name)}
         ended = sorted(name for name, row in standing.items() if taught.get(name) != row)
@@ -442,16 +431,16 @@ def _texts(
     content: BuildContent, example_ids: Sequence[str], digests: dict[str, str]
 ) -> Iterator[Row]:
     """Yield the text rows of these examples; add their digests to `digests`."""
-    for some in in_portions(example_ids, _LINES):
-        for example_id, messages in content.read_messages(some):
-            spoken = (
-                normalise(each["content"])
-                for each in json.loads(messages)
-                if each["role"] in ("user", "assistant")
-            )
-            words = storable_text("\n".join(spoken))
-            digests[example_id] = hashlib.sha256(messages.encode()).hexdigest()
-            yield {"digest": digests[example_id], "messages": messages, "words": words}
+    for example_id in example_ids:
+        messages = content.dump_messages(example_id)
+        spoken = (
+            normalise(each["content"])
+            for each in json.loads(messages)
+            if each["role"] in ("user", "assistant")
+        )
+        words = storable_text("\n".join(spoken))
+        digests[example_id] = hashlib.sha256(messages.encode()).hexdigest()
+        yield {"digest": digests[example_id], "messages": messages, "words": words}
 
 
 def _teach_otherwise(

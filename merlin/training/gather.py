@@ -25,17 +25,15 @@ from merlin.dataset.builds import (
     SHORT_DIGEST_LENGTH,
     Build,
     BuildContent,
-    create_build_folder,
     list_build_folders,
     make_build,
     read_manifest,
     training_key,
     write_build,
 )
-from merlin.dataset.check import CheckedDataset, check_changes, check_settings, check_whole
-from merlin.dataset.example_index import ExampleIndex, open_index, remove_index
+from merlin.dataset.check import CheckedDataset, check, check_settings
 from merlin.dataset.finding import Severity
-from merlin.dataset.layout import EXAMPLES, is_valid_name, name_dataset
+from merlin.dataset.layout import EXAMPLES, name_dataset
 from merlin.dataset.spec import DatasetSpec
 from merlin.dataset.split import FEWEST
 from merlin.dataset.verdicts import (
@@ -93,18 +91,15 @@ Writers = Mapping[str, Commit]
 class GatherContext:
     """What `gather` works with.
 
-    `limit_tokens`: base model -> token limit of an example. `indices` is the folder with an
-    `ExampleIndex` file per dataset; a dataset without one is read completely again. `gather_lock`
-    is held while a thread gathers, `mainline_lock` while the mainline is being updated, so that
-    nothing is decided by an incomplete mainline, and `files_lock` while the cached dataset files
-    are being updated.
+    `limit_tokens`: base model -> token limit of an example. `gather_lock` is held while a thread
+    gathers, `mainline_lock` while the mainline is being updated, so that nothing is decided by an
+    incomplete mainline, and `files_lock` while the cached dataset files are being updated.
     """
 
     source: GitSource
     history: CommitHistory
     courses: Catalogue
     builds: Path
-    indices: Path
     clock: Clock
     limit_tokens: Mapping[str, int]
     gather_lock: threading.Lock = field(default_factory=threading.Lock)
@@ -209,37 +204,25 @@ def _prepare(
     folder: str,
     writers: Writers | None,
 ) -> CommitOutcome:
-    """Return the commit's outcome for one dataset; its rows are stored but hidden.
-
-    The index is committed before the commit is recorded. After a crash in between, its commit
-    differs from the mainline's, and it is rebuilt.
-    """
+    """Return the commit's outcome for one dataset; its rows are stored but hidden."""
     dataset = name_dataset(folder)
-    path = ctx.indices / f"{dataset}.sqlite" if is_valid_name(dataset) else None
-    tree = ctx.source.dataset_trees(commit.sha).get(folder)
-    if tree is None:
-        if path is not None:
-            remove_index(path)
+    if folder not in ctx.source.dataset_trees(commit.sha):
         return ctx.history.prepare(
             commit, CommitOutcome(dataset, VerdictStatus.REMOVED), ctx.clock()
         )
-    with _count_kills(ctx, f"{commit.sha} {dataset}\n") as kills, open_index(path) as index:
+    with _count_kills(ctx, f"{commit.sha} {dataset}\n") as kills:
         if kills >= MAX_KILLS:
             log.error("a build is given up", commit=commit.sha, dataset=dataset, kills=kills)
             status, why = VerdictStatus.REJECTED, {"count": kills}
             return CommitOutcome(dataset, status, reason="verdict-killed", arguments=why)
-        checked = replace(_check(ctx, index, commit, folder, tree), name=dataset)
-        outcome = _build(ctx, commit, checked)
-        outcome = ctx.history.prepare(commit, outcome, ctx.clock(), writers)
-        index.keep(commit.sha, tree)
-        kill_point("index.stored")
-    return replace(outcome, checked=replace(checked, index=None))
+        checked = replace(_check(ctx, commit.sha, folder), name=dataset)
+        return ctx.history.prepare(commit, _build(ctx, commit, checked), ctx.clock(), writers)
 
 
 @contextmanager
 def _count_kills(ctx: GatherContext, attempt: str) -> Iterator[int]:
     """Yield how often a process was killed while it was in this block for the same attempt."""
-    path = ctx.indices / "attempts"
+    path = ctx.builds / ".attempts"  # no dataset can be called so
     path.parent.mkdir(parents=True, exist_ok=True)
     killed = path.read_text("utf-8") if path.exists() else ""
     path.write_text(killed + attempt, "utf-8")
@@ -249,28 +232,10 @@ def _count_kills(ctx: GatherContext, attempt: str) -> Iterator[int]:
         path.write_text(killed.replace(attempt, ""), "utf-8")
 
 
-def _check(
-    ctx: GatherContext, index: ExampleIndex, commit: Commit, folder: str, tree: str
-) -> CheckedDataset:
-    """Return the checked dataset at a commit; only changes are read if the index is up to date."""
-    indexed = index.state("commit")
-    if indexed and indexed == ctx.history.find_newest_commit(folder):
-        changes = ctx.source.changes(index.state("tree"), tree)
-        if changes is not None:
-            checked = check_changes(folder, index, changes, ctx.source.read, ctx.limit_tokens)
-            if checked is not None:
-                return checked
-    if not index.is_new:
-        index.clear()
-    return _check_whole(ctx, index, commit.sha, folder)
-
-
-def _check_whole(
-    ctx: GatherContext, index: ExampleIndex, commit: str, folder: str
-) -> CheckedDataset:
-    """Return the checked dataset at a commit, read completely into an empty index."""
-    source = ctx.source
-    return check_whole(folder, index, source.entries(commit, folder), source.read, ctx.limit_tokens)
+def _check(ctx: GatherContext, commit: str, folder: str) -> CheckedDataset:
+    """Return the checked dataset at a commit."""
+    entries = ctx.source.entries(commit, folder)
+    return check(folder, entries, ctx.source.read, ctx.limit_tokens, for_build=True)
 
 
 def _build(ctx: GatherContext, commit: Commit, checked: CheckedDataset) -> CommitOutcome:
@@ -281,15 +246,14 @@ def _build(ctx: GatherContext, commit: Commit, checked: CheckedDataset) -> Commi
         return reject(reason="verdict-rejected", arguments=values)
     if not commit.is_readable:
         return reject(reason="verdict-commit-unreadable")
-    with create_build_folder(ctx.builds / dataset) as place:
-        content = make_build(checked, place)
-        known, new = ctx.history.build_of(dataset, content.digest), None
-        if known is None:
-            # A restored database can be older than the folders.
-            numbers = list_build_folders(ctx.builds / dataset)
-            number = ctx.history.next_number(dataset, content.digest[:SHORT_DIGEST_LENGTH], numbers)
-            written = write_build(content, ctx.builds / dataset, number)
-            new = NewBuild(number, written.relative_to(ctx.builds).as_posix(), content)
+    content = make_build(checked)
+    known, new = ctx.history.build_of(dataset, content.digest), None
+    if known is None:
+        # A restored database can be older than the folders.
+        numbers = list_build_folders(ctx.builds / dataset)
+        number = ctx.history.next_number(dataset, content.digest[:SHORT_DIGEST_LENGTH], numbers)
+        written = write_build(content, ctx.builds / dataset, number)
+        new = NewBuild(number, written.relative_to(ctx.builds).as_posix(), content)
     key = training_key(dataset, content.digest, checked.spec.recipe)
     status = _decide_status(ctx.history.latest(dataset), key, checked.spec)
     outcome = CommitOutcome(dataset, status, checked, known, new, key)
@@ -327,9 +291,9 @@ def restore_build(ctx: GatherContext, commit: str | None, build: Build) -> None:
     else:
         return
     # The lock, because the temporary folder of a build in progress would be deleted.
-    with ctx.gather_lock, open_index() as index:
+    with ctx.gather_lock:
         shutil.rmtree(folder, ignore_errors=True)
-        content = make_build(_check_whole(ctx, index, commit, build.dataset))
+        content = make_build(_check(ctx, commit, build.dataset))
         if content.digest != build.digest:
             name = build.version
             raise DatasetError(f"{name} cannot be made again", "build-not-again", name=name)

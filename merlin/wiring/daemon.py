@@ -147,7 +147,6 @@ def services_of(
                 history=CommitHistory(database),
                 courses=Catalogue(database),
                 builds=config.state_dir / "builds",
-                indices=config.state_dir / "indices",
                 clock=utc_now,
                 limit_tokens=config.example_tokens,
             ),

@@ -45,7 +45,7 @@ def test_missing_translation_falls_back_to_another_language():
 
 
 def make_checked(*findings):
-    return CheckedDataset("python", None, None, 0, 0, 0, findings)
+    return CheckedDataset("python", None, None, findings)
 
 
 @pytest.mark.parametrize(

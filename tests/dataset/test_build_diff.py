@@ -12,12 +12,9 @@ pytestmark = pytest.mark.unit
 def read_sides(files):
     """Return id -> side, blob and trained text of the examples of a build of these files."""
     build = make_build(check_files(files))
-    blobs = dict(build.index.rows("SELECT id, blob FROM example"))
-    texts = dict(build.read_messages(list(blobs)))
     return {
-        name: (side, blobs[name], texts[name])
-        for side in ("train", "test")
-        for name in build.index.ids(side)
+        name: (build.sides[name], example.blob, build.dump_messages(name))
+        for name, example in build.examples.items()
     }
 
 

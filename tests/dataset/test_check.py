@@ -2,7 +2,6 @@
 
 import os
 import random
-from dataclasses import replace
 
 import pytest
 
@@ -189,9 +188,6 @@ def test_parallel_check_of_many_files_gives_the_same_result(monkeypatch):
     by_two = tree.check()
     assert by_two == checked
     assert make_build(by_two).digest == make_build(checked).digest
-    once = check("neurotypology", tree.entries, tree.read, keeps_examples=False)
-    assert once == replace(checked, examples=(), duplicates=())
-    assert [*once.good_paths()] == [example.path for example in checked.examples]
     assert len(checked.examples) > 5_000
     assert checked.rejected > 200
 

@@ -16,12 +16,11 @@ from merlin.core.vocabulary import Vocabulary
 from merlin.course.catalogue import Catalogue
 from merlin.course.search import SearchIndex, VersionCache, search
 from merlin.dataset.builds import make_build, training_key
-from merlin.dataset.check import CheckedDataset, index_row
+from merlin.dataset.check import CheckedDataset
 from merlin.dataset.example import Example
-from merlin.dataset.example_index import ExampleIndex
 from merlin.dataset.finding import Finding
-from merlin.dataset.judge import TokenLimit, judge
 from merlin.dataset.spec import CourseSpec, DatasetSpec, MaterialSpec, Recipe, SplitRule
+from merlin.dataset.split import split
 from merlin.dataset.verdicts import VerdictStatus, select_verdicts, verdict_from_row
 from merlin.db.tables import VERDICT
 from merlin.git.source import Commit
@@ -82,23 +81,15 @@ def make_commit(position, name="a", author="anna", message="Add"):
 
 
 def make_checked_dataset(spec, examples, findings=()):
-    index, limit = ExampleIndex(), TokenLimit(spec.system, None)
-    marked = (replace(example, marks=((1, 1),) * len(example.messages)) for example in examples)
-    index.add_examples(index_row(example, spec.recipe.method) for example in marked)
-    index.touch_all()
-    judge(index, spec, limit)
-    example_count, all_findings = len(examples), tuple(findings)
+    good = tuple(sorted(examples, key=lambda example: example.id))
     return CheckedDataset(
         spec.name,
         spec,
         None,
-        example_count,
-        0,
-        len(all_findings),
-        all_findings,
-        index,
-        limit,
-        tuple(examples),
+        tuple(findings),
+        rejected=len(findings),
+        examples=good,
+        sides=split(good, spec.split),
     )
 
 

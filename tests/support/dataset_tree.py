@@ -2,7 +2,7 @@
 
 import hashlib
 
-from merlin.dataset.chat_formats import complete_line, system_part, training_line
+from merlin.dataset.chat_formats import training_line
 from merlin.dataset.check import check
 from merlin.git.source import FILE, Entry
 
@@ -68,12 +68,12 @@ def finding_rules(checked):
 
 def make_training_line(example, system):
     """Return an example's line of a training file."""
-    return complete_line(*training_line(example), system_part(system))
+    return training_line(example, system)
 
 
 def read_build_file(content, side):
     """Return the bytes of one file of a build."""
-    return b"".join(lines for each, lines in content.lines() if each == side)
+    return content.files[side]
 
 
 def only_finding(checked, rule):
