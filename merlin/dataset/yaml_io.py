@@ -260,39 +260,37 @@ _resolve: Any = yaml.resolver.Resolver().resolve
 _MAX_LINE_LENGTH = 100
 
 
-def format_flow(value: object, *, is_quoted: bool = False) -> str:
-    """Return a value in flow style (in brackets); `is_quoted`: quote every string."""
+def format_flow(value: object) -> str:
+    """Return a value in flow style (in brackets)."""
     if isinstance(value, Mapping):
-        pairs = (f"{key}: {format_flow(item, is_quoted=is_quoted)}" for key, item in value.items())
+        pairs = (f"{key}: {format_flow(item)}" for key, item in value.items())
         return f"{{{', '.join(pairs)}}}"
     if isinstance(value, list):
-        return f"[{', '.join(format_flow(item, is_quoted=is_quoted) for item in value)}]"
-    return (
-        format_flow_text(value) if isinstance(value, str) and not is_quoted else format_json(value)
-    )
+        return f"[{', '.join(format_flow(item) for item in value)}]"
+    return format_flow_text(value) if isinstance(value, str) else format_json(value)
 
 
-def format_entry(key: str, value: object, indent: int, *, is_quoted: bool = False) -> str:
+def format_entry(key: str, value: object, indent: int) -> str:
     """Return an entry of a map whose keys are indented by `indent`, without the first indent.
 
     It may have several lines; there is no line end after the last one.
     """
     deeper = indent + 2
     if isinstance(value, Mapping) and value and not _is_small(value, indent):
-        return f"{key}:\n{' ' * deeper}{_format_map(value, deeper, is_quoted=is_quoted)}"
+        return f"{key}:\n{' ' * deeper}{_format_map(value, deeper)}"
     if isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
-        items = (format_item(item, deeper, is_quoted=is_quoted) for item in value)
+        items = (format_item(item, deeper) for item in value)
         return f"\n{' ' * deeper}".join((f"{key}:", *items))
     if isinstance(value, Mapping | list):
-        return f"{key}: {format_flow(value, is_quoted=is_quoted)}"
-    return f"{key}: {format_scalar(value, indent, is_quoted=is_quoted)}"
+        return f"{key}: {format_flow(value)}"
+    return f"{key}: {format_scalar(value, indent)}"
 
 
-def format_item(value: object, indent: int, *, is_quoted: bool) -> str:
+def format_item(value: object, indent: int) -> str:
     """Return an item of a list whose dashes are indented by `indent`, without the first indent."""
     if isinstance(value, Mapping) and value:
-        return f"- {_format_map(value, indent + 2, is_quoted=is_quoted)}"
-    return f"- {format_flow(value, is_quoted=is_quoted)}"
+        return f"- {_format_map(value, indent + 2)}"
+    return f"- {format_flow(value)}"
 
 
 def format_document(value: Mapping[str, object]) -> str:
@@ -300,9 +298,9 @@ def format_document(value: Mapping[str, object]) -> str:
     return "".join(f"{format_entry(key, item, 0)}\n" for key, item in value.items())
 
 
-def format_scalar(value: object, indent: int, *, is_quoted: bool = False) -> str:
+def format_scalar(value: object, indent: int) -> str:
     """Return a scalar as the value of a key that is indented by `indent`."""
-    if not isinstance(value, str) or is_quoted:
+    if not isinstance(value, str):
         return format_json(value)
     block_header = "|" if value.endswith("\n") and not value.endswith("\n\n") else "|-"
     text = value[:-1] if block_header == "|" else value
@@ -310,8 +308,8 @@ def format_scalar(value: object, indent: int, *, is_quoted: bool = False) -> str
     return written if block_header == "|-" or written.startswith("|") else format_json(value)
 
 
-def _format_map(value: Mapping[str, object], indent: int, *, is_quoted: bool) -> str:
-    pairs = (format_entry(key, item, indent, is_quoted=is_quoted) for key, item in value.items())
+def _format_map(value: Mapping[str, object], indent: int) -> str:
+    pairs = (format_entry(key, item, indent) for key, item in value.items())
     return f"\n{' ' * indent}".join(pairs)
 
 

@@ -1,6 +1,7 @@
 """Random courses in the styles that people write, and random edits of them."""
 
 import copy
+import json
 
 from hypothesis import strategies as st
 
@@ -68,8 +69,9 @@ class YamlWriter:
             return "\n" + "".join(self.write_item(item, item_indent) for item in value)
         if isinstance(value, str) and "\n" in value and self.draw_bool():
             return f" {format_scalar(value, indent)}\n"
-        quoted = self.draw_bool()
-        return f" {format_flow(value, is_quoted=quoted)}{self.write_end_comment()}\n"
+        is_json = self.draw_bool()
+        text = json.dumps(value) if is_json else format_flow(value)
+        return f" {text}{self.write_end_comment()}\n"
 
     def write_item(self, value, indent):
         before = self.write_comment(indent)
