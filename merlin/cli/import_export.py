@@ -6,7 +6,7 @@ files that editors write.
 
 import os
 import sys
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
@@ -20,22 +20,17 @@ from merlin.cli import language
 from merlin.cli.daemon_requests import open_files_context
 from merlin.cli.edit_session import edit_session, preview_record, print_commit, print_findings
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, DatasetName, NoWait, configuration
-from merlin.cli.output import print_json, print_message, unwritable_error, write_file
-from merlin.core import durable_files
+from merlin.cli.output import print_json, print_message, write_file
 from merlin.core.errors import ConfigError, Refused
 from merlin.core.i18n import text
-from merlin.dataset.check import CheckedDataset
-from merlin.dataset.export import ExportFormat, export_examples, export_folder
+from merlin.dataset.export import ExportFormat, export_examples
 from merlin.dataset.finding import escape_unprintable
-from merlin.dataset.import_lines import ImportedLine, ImportFormat, read_import_lines
+from merlin.dataset.import_lines import ImportedLine, read_import_lines
 from merlin.dataset.import_plan import ImportPlan, Place
 from merlin.dataset.spec import schema_text
 
 _FILES = Annotated[list[Path], typer.Argument(metavar="FILE", help="The files; - reads stdin.")]
 _DATASET = Annotated[str, typer.Option("--dataset", help="The dataset that gets the examples.")]
-_IMPORT_FORMAT = Annotated[
-    Literal["auto", ImportFormat], typer.Option("--format", help="File format; auto: detect it.")
-]
 _DRY_RUN = Annotated[
     bool, typer.Option("--dry-run", help="Only show what would be written, by tag and language.")
 ]
@@ -53,11 +48,10 @@ app = typer.Typer()
 
 
 @app.command("import")
-def import_files(  # noqa: PLR0913 - each is an option of the command
+def import_files(
     files: _FILES,
     *,
     dataset: _DATASET,
-    shape: _IMPORT_FORMAT = "auto",
     dry_run: _DRY_RUN = False,
     skip_bad: _SKIP_BAD = False,
     on_duplicate: _DUPLICATE = "skip",
@@ -67,7 +61,7 @@ def import_files(  # noqa: PLR0913 - each is an option of the command
 ) -> None:
     """Import examples: chats as JSON (OpenAI, ShareGPT, Alpaca), CSV, XLSX; one commit or none."""
     _require_files(files)
-    reader = closing(_read_files(files, None if shape == "auto" else shape))
+    reader = closing(_read_files(files))
     with edit_session(configuration(config)) as session, reader as lines:
         existing = changes.read_files(session.ctx, session.actor, dataset)
         plan, preview = examples.plan(session.ctx, existing, lines)
@@ -121,9 +115,7 @@ def _require_files(paths: Sequence[Path]) -> None:
             raise make_unreadable_file_error(path, error) from error
 
 
-def _read_files(
-    paths: Sequence[Path], import_format: ImportFormat | None
-) -> Generator[ImportedLine]:
+def _read_files(paths: Sequence[Path]) -> Generator[ImportedLine]:
     """Yield the lines of all files, opening one file at a time. Raises ConfigError."""
     for path in paths:
         try:
@@ -132,7 +124,7 @@ def _read_files(
             with (
                 os.fdopen(os.dup(sys.stdin.fileno()), "rb") if is_stdin else path.open("rb") as file
             ):
-                yield from read_import_lines(file, str(path), import_format)
+                yield from read_import_lines(file, str(path))
         except OSError as error:
             raise make_unreadable_file_error(path, error) from error
 
@@ -202,7 +194,6 @@ def _to_json(plan: ImportPlan) -> dict[str, object]:
 
 _EXPORT_FORMAT = Annotated[ExportFormat, typer.Option("--as", "--format", help="Output format.")]
 _OUT = Annotated[Path | None, typer.Option("--output", "-o", help="The file; default stdout.")]
-_TO = Annotated[Path | None, typer.Option("--to", help="New folder for two files, train and test.")]
 
 
 @app.command()
@@ -211,77 +202,31 @@ def export(
     *,
     shape: _EXPORT_FORMAT = "openai",
     output: _OUT = None,
-    folder: _TO = None,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Write a dataset's valid examples, as last fetched, to stdout, a file or a folder."""
-    if output and folder:
-        raise ConfigError("options that exclude each other", "export-options")
+    """Write a dataset's valid examples, as last fetched, to stdout or a file."""
     with open_files_context(configuration(config)) as ctx:
         checked = examples.check_dataset(ctx, Actor.operator(), dataset)
     values: dict[str, object] = {"dataset": dataset}
-    if folder is not None:
-        files, left_out = _folder_files(checked, shape)
-        _require_fitting(checked, left_out, shape)
-        _write_folder(folder, files)
-        values |= {"folder": str(folder), "files": sorted(files)}
+    system = checked.spec.system if checked.spec else ""
+    content, left_out = export_examples(checked.examples, system, shape)
+    if output is not None:
+        write_file(output, content)
+        values["file"] = str(output)
+    elif json:
+        values["text"] = content
     else:
-        system = checked.spec.system if checked.spec else ""
-        content, left_out = export_examples(checked.examples, system, shape)
-        _require_fitting(checked, left_out, shape)
-        if output is not None:
-            write_file(output, content)
-            values["file"] = str(output)
-        elif json:
-            values["text"] = content
-        else:
-            sys.stdout.flush()
-            sys.stdout.buffer.write(content.encode())
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content.encode())
     count = len(checked.examples) - len(left_out)
     if json:
         print_json({**values, "examples": count, "left_out": left_out})
         return
     if left_out:
         print_message("export-left-out", count=len(left_out), first=left_out[0], format=shape)
-    place = folder or output
-    if place is not None:
-        print_message("did-export", count=count, path=str(place))
-
-
-def _require_fitting(
-    checked: CheckedDataset, left_out: Sequence[str], export_format: ExportFormat
-) -> None:
-    """Raise Refused if there are examples, but the format can represent none of them."""
-    if left_out and len(left_out) == len(checked.examples):
-        names = {"dataset": checked.name, "format": export_format}
-        raise Refused("nothing fits the format", "export-none-fits", **names)
-
-
-def _folder_files(
-    checked: CheckedDataset, export_format: ExportFormat
-) -> tuple[Mapping[str, str], list[str]]:
-    """Return the files of an exported folder and the ids left out. Raises Refused if empty."""
-    if checked.spec is None or not checked.examples:
-        raise Refused("nothing to export", "export-nothing", dataset=checked.name)
-    return export_folder(checked.examples, checked.spec, export_format)
-
-
-def _write_folder(folder: Path, files: Mapping[str, str]) -> None:
-    """Write a folder atomically. Raises Refused, ConfigError."""
-    folder = folder.resolve()
-
-    def fill(temporary: Path) -> None:
-        for path, content in files.items():
-            (temporary / path).parent.mkdir(parents=True, exist_ok=True)
-            (temporary / path).write_text(content, encoding="utf-8", newline="\n")
-
-    try:
-        if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-            raise Refused("it is there", "export-folder-exists", path=str(folder))
-        durable_files.write_durably(folder, fill)
-    except OSError as error:
-        raise unwritable_error(folder, error) from error
+    if output is not None:
+        print_message("did-export", count=count, path=str(output))
 
 
 _NAME = Annotated[

@@ -1,7 +1,4 @@
-"""Export examples to other programs: one file, or a folder with a file per side of the split.
-
-A folder has the files `train` and `test`; a side without examples has no file.
-"""
+"""Export examples to other programs: chats of OpenAI's format, or a table."""
 
 import csv
 import io
@@ -10,12 +7,10 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from merlin.core.table_cells import escape_formula
-from merlin.dataset.chat_formats import from_example
-from merlin.dataset.example import Example, write_example
-from merlin.dataset.spec import DatasetSpec
-from merlin.dataset.split import TEST, TRAIN, split
+from merlin.dataset.chat_formats import to_record
+from merlin.dataset.example import Example
 
-ExportFormat = Literal["openai", "sharegpt", "alpaca", "preference", "yaml", "csv"]
+ExportFormat = Literal["openai", "csv"]
 
 _PAIR = ("user", "assistant")
 _MORE_COLUMNS = ("split", "source", "note")
@@ -26,23 +21,14 @@ def export_examples(
 ) -> tuple[str, list[str]]:
     """Return the examples, by id, as a file's text, and the ids that the format cannot represent.
 
-    Chat formats contain the dataset's system text and the tags; an import reads both. YAML has one
-    document per example. CSV has question, answer, tags and those other columns that some example
-    fills; longer conversations are left out.
+    Chats contain the dataset's system text and the tags; an import reads both. CSV has question,
+    answer, tags and those other columns that some example fills; longer conversations are left out.
     """
-    examples = sorted(examples, key=lambda example: example.id)
+    ordered = sorted(examples, key=lambda example: example.id)
     if file_format == "csv":
-        return _write_csv(examples)
-    if file_format == "yaml":
-        return "".join(f"--- # {example.id}\n{write_example(example)}" for example in examples), []
-    lines, left_out = [], []
-    for example in examples:
-        record = from_example(example, system, file_format)
-        if record is None:
-            left_out.append(example.id)
-        else:
-            lines.append(f"{json.dumps(record, ensure_ascii=False)}\n")
-    return "".join(lines), left_out
+        return _write_csv(ordered)
+    records = (to_record(example, system) for example in ordered)
+    return "".join(f"{json.dumps(record, ensure_ascii=False)}\n" for record in records), []
 
 
 def _write_csv(examples: Sequence[Example]) -> tuple[str, list[str]]:
@@ -63,25 +49,3 @@ def _write_csv(examples: Sequence[Example]) -> tuple[str, list[str]]:
         else:
             left_out.append(example.id)
     return table.getvalue(), left_out
-
-
-def export_folder(
-    examples: Sequence[Example], spec: DatasetSpec, file_format: ExportFormat
-) -> tuple[dict[str, str], list[str]]:
-    """Return path -> text of a folder's files, and the ids that the format cannot represent.
-
-    The sides are those of a build of the dataset; there are no files without examples.
-    """
-    side_by_id = split(examples, spec.split)
-    sides = {
-        side: [example for example in examples if side_by_id[example.id] == side]
-        for side in (TRAIN, TEST)
-    }
-    suffix = file_format if file_format in ("yaml", "csv") else "jsonl"
-    files, left_out = {}, []
-    for side, side_examples in sides.items():
-        text, skipped = export_examples(side_examples, spec.system, file_format)
-        left_out += skipped
-        if len(skipped) < len(side_examples):
-            files[f"{side}.{suffix}"] = text
-    return files, left_out

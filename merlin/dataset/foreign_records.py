@@ -18,19 +18,13 @@ formats and types"; LLaMA-Factory, data/README.md; FastChat, data_cleaning.
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 from merlin.core.table_cells import find_columns
 from merlin.dataset.finding import shorten
 from merlin.dataset.spec import Step, json_type
 
-ChatFormat = Literal["openai", "sharegpt", "alpaca", "preference"]
-FORMATS: tuple[ChatFormat, ...] = get_args(ChatFormat)
-
-_LISTS: Mapping[ChatFormat, Sequence[str]] = {
-    "openai": ("messages", "contents"),
-    "sharegpt": ("conversations", "conversation", "dialogue", "dialog"),
-}
+_LISTS = ("messages", "contents", "conversations", "conversation", "dialogue", "dialog")
 _ROLE_KEYS = ("role", "from", "speaker", "author", "type")
 _CONTENT_KEYS = ("content", "value", "text", "parts")
 _CALL_ROLES = ("function_call", "tool_call")
@@ -87,13 +81,13 @@ def split_wordings(value: Any) -> list[Any]:
             return [value]
 
 
-def to_openai(value: Mapping[str, Any], shape: ChatFormat | None = None) -> Record:
-    """Return a record in OpenAI's form; without `shape` its form is detected by its keys.
+def to_openai(value: Mapping[str, Any]) -> Record:
+    """Return a record in OpenAI's form; its own form is detected by its keys.
 
     Other invalid values stay as they are: the schema reports them. Raises UnreadableRecord.
     """
     reader = _Reader(value)
-    reader.read(shape)
+    reader.read()
     values: dict[str, Any] = {"messages": reader.messages}
     if (worse := reader.read_worse()) is not None:
         values["rejected"] = worse
@@ -146,25 +140,24 @@ class _Reader:
         self.used.add(key)
         return key, self._value.get(key)
 
-    def read(self, shape: ChatFormat | None) -> None:
+    def read(self) -> None:
         """Read the conversation. Raises UnreadableRecord."""
         _refuse_media(self._value, "")
         if self._value.get("label") is False:
             raise UnreadableRecord("import-bad-answer", "label")
-        lists = [name for each, names in _LISTS.items() if shape in (None, each) for name in names]
-        turns = next((name for name in lists if name in self._value), "")
+        turns = next((name for name in _LISTS if name in self._value), "")
         key, system = self.take("system")
         if system:
             self._add({"role": "system", "content": system}, "", key)
-        if shape == "preference" or (shape is None and "preferred_output" in self._value):
+        if "preferred_output" in self._value:
             self._read_preference()
         elif turns:
             self._add_turns(*self.take(turns))
             if isinstance(self._value.get("chosen"), dict):
                 self._add_turn(self.take("chosen")[1], "chosen")
-        elif shape in (None, "alpaca") and {"question", "answer"} <= self._keys.keys():
+        elif {"question", "answer"} <= self._keys.keys():
             self._read_pair()
-        elif shape is None and (self._add_whole("answer") or self._add_whole("text")):
+        elif self._add_whole("answer") or self._add_whole("text"):
             pass
         elif "rasa_nlu_data" in self._value:
             raise UnreadableRecord("import-kind", kind="rasa")

@@ -21,8 +21,6 @@ from merlin.core.table_cells import COLUMNS, REQUIRED_COLUMNS, Row, parse_headin
 from merlin.dataset.example import Example, check_conversation, example_from_json
 from merlin.dataset.finding import Finding, Severity, shorten
 from merlin.dataset.foreign_records import (
-    FORMATS,
-    ChatFormat,
     Record,
     UnreadableRecord,
     find_place,
@@ -34,8 +32,7 @@ from merlin.dataset.layout import MAX_EXAMPLE_BYTES
 from merlin.dataset.spec import Step, validate_file
 from merlin.dataset.yaml_io import MAX_DEPTH, MAX_EVENTS, MAX_FILE_BYTES, Node, decode_text
 
-# "jsonl" accepts every chat format and detects it for each record by its keys.
-ImportFormat = Literal["jsonl", "openai", "sharegpt", "alpaca", "preference", "csv", "xlsx"]
+ImportFormat = Literal["jsonl", "csv", "xlsx"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,16 +132,14 @@ def _decode_head(head: bytes) -> str:
     return head.decode(detect_encoding(head), "replace").lstrip()
 
 
-def read_import_lines(
-    file: BufferedReader, name: str, file_format: ImportFormat | None = None
-) -> Iterator[ImportedLine]:
-    """Yield every record of a file; without `file_format` the format is detected.
+def read_import_lines(file: BufferedReader, name: str) -> Iterator[ImportedLine]:
+    """Yield every record of a file.
 
     Findings have the file's `name` as their path. An unreadable file is one record with findings;
     a list or a table is read up to its first syntax error. Closes the file at its end. Raises
     OSError.
     """
-    is_empty, file_format = True, file_format or detect_format(name, file)
+    is_empty, file_format = True, detect_format(name, file)
     head = file.peek()
     lines: Iterable[ImportedLine]
     other = next((rule for start, rule in _OTHER_FILES.items() if head.startswith(start)), None)
@@ -179,7 +174,7 @@ def _read_text(file: BufferedReader, file_format: ImportFormat) -> Iterator[Impo
             is_formatted = text_head.partition("\n")[0].strip() == "{"
             are_values = is_list or is_formatted
             records = _read_values(text, is_list=is_list) if are_values else _read_lines(text)
-            yield from _read_json(records, file_format)
+            yield from _read_json(records)
 
 
 def _reject(line: int, rule: str, column: int = 1, **arguments: str | int) -> ImportedLine:
@@ -289,18 +284,15 @@ def _read_values(file: TextIOWrapper, *, is_list: bool) -> Iterator[_Text]:
         yield position.reject("there is more text after the list")
 
 
-def _read_json(records: Iterator[_Text], file_format: ImportFormat) -> Iterator[ImportedLine]:
-    chat_format = next((name for name in FORMATS if name == file_format), None)
+def _read_json(records: Iterator[_Text]) -> Iterator[ImportedLine]:
     for record in records:
         if isinstance(record, ImportedLine):
             yield record
         else:
-            yield from _parse_record(*record, chat_format)
+            yield from _parse_record(*record)
 
 
-def _parse_record(
-    line: int, column: int, text: str, chat_format: ChatFormat | None
-) -> list[ImportedLine]:
+def _parse_record(line: int, column: int, text: str) -> list[ImportedLine]:
     """Return the example or findings of a record, of each wording if its question has several."""
     try:
         value = json.loads(
@@ -313,18 +305,16 @@ def _parse_record(
         return [_reject(line, "import-json", column, words="too deep")]
     except ValueError as error:
         return [_reject(line, "import-json", column, words=shorten(str(error)))]
-    return [_read_record(each, line, column, chat_format) for each in split_wordings(value)]
+    return [_read_record(each, line, column) for each in split_wordings(value)]
 
 
-def _read_record(
-    value: Any, line: int, column: int, chat_format: ChatFormat | None
-) -> ImportedLine:
+def _read_record(value: Any, line: int, column: int) -> ImportedLine:
     if isinstance(value, list):  # the turns alone
         value = {"messages": value}
     record = Record(value, (), ())
     try:
         if isinstance(value, dict):
-            record = to_openai(value, chat_format)
+            record = to_openai(value)
             if isinstance(tags := record.values.get("tags"), str):
                 record.values["tags"] = split_tags(tags)
         read = _check_values(record, line, column)
@@ -475,7 +465,7 @@ def _parse_row(titles: Sequence[str], heading: Sequence[str], read: Row) -> Impo
     named = [heading.index(name) for name in REQUIRED_COLUMNS]
     known = sorted({*named, *(place for place in filled if heading[place] in COLUMNS)})
     record = {titles[place].strip(): "".join(cells[place : place + 1]) for place in known}
-    line = _read_record(record, number, 1, "alpaca")
+    line = _read_record(record, number, 1)
     left = (titles[place].strip() or place + 1 for place in filled if heading[place] not in COLUMNS)
     if unread:
         place = ("", number, 1, "import-no-value")

@@ -141,7 +141,7 @@ class _Editor(NamedTuple):
             yield _Entry(before, self.lines[start:end], node)
 
 
-def _is_block(node: _Node, kind: type) -> bool:
+def _is_block(node: _Node, kind: type[yaml.CollectionNode]) -> bool:
     return isinstance(node, kind) and not node.flow_style
 
 

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 from dataclasses import replace
 from io import BufferedReader, BytesIO
 
@@ -14,22 +13,13 @@ from hypothesis import strategies as st
 from merlin.core.formatted_text import is_blank
 from merlin.core.messages import Message
 from merlin.dataset.example import Example, check_turns
-from merlin.dataset.export import export_examples, export_folder
+from merlin.dataset.export import export_examples
 from merlin.dataset.import_lines import read_import_lines
 from merlin.dataset.import_plan import strip_system
-from merlin.dataset.spec import DatasetSpec, Recipe, SplitRule
-from merlin.dataset.split import split
 
 pytestmark = pytest.mark.unit
 
 SYSTEM = "Отвечай коротко."
-SPEC = DatasetSpec(
-    name="trial",
-    title={"ru": "Проба", "en": "Trial: one"},
-    system=SYSTEM,
-    recipe=Recipe("engine", "recall"),
-    split=SplitRule(test=0.0),
-)
 CALL = {"id": "1", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}}
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
 WITH_TOOLS = Example(
@@ -82,24 +72,22 @@ def read_back(text):
     return [strip_system(line.example, SYSTEM) for line in lines]
 
 
-@pytest.mark.parametrize("shape", ["openai", "sharegpt", "alpaca"])
 @seed(1)
 @budget(max_examples=25, deadline=None)
 @given(st.lists(conversations(), min_size=1, max_size=3))
-def test_export_is_imported_back_as_the_same_examples(shape, examples):
+def test_export_is_imported_back_as_the_same_examples(examples):
     examples = [replace(one, id=f"{number}") for number, one in enumerate(examples)]
     assert not any(
         check_turns(example.messages, ((1, 1),) * len(example.messages)) for example in examples
     )
-    text, left_out = export_examples(examples, SYSTEM, shape)
+    text, left_out = export_examples(examples, SYSTEM, "openai")
     assert left_out == []
     expected = [replace(strip_system(example, SYSTEM), id="") for example in examples]
     assert read_back(text) == expected
 
 
-@pytest.mark.parametrize("shape", ["openai", "sharegpt"])
-def test_tool_calls_survive_an_export(shape):
-    text, left_out = export_examples([WITH_TOOLS], SYSTEM, shape)
+def test_tool_calls_survive_an_export():
+    text, left_out = export_examples([WITH_TOOLS], SYSTEM, "openai")
     assert (read_back(text), left_out) == ([replace(WITH_TOOLS, id="")], [])
 
 
@@ -125,66 +113,14 @@ def test_table_keeps_what_some_example_has():
     ]
 
 
-def test_examples_that_a_format_cannot_hold_are_reported():
+def test_examples_that_a_table_cannot_hold_are_reported():
     pair = Example("pair", "", "", (Message("user", "Где?"), Message("assistant", "Тут.")))
     long = replace(pair, id="long", messages=pair.messages * 2)
-    for shape, expected in (("alpaca", ["tools"]), ("csv", ["long", "tools"])):
-        text, left_out = export_examples([WITH_TOOLS, pair, long], SYSTEM, shape)
-        assert left_out == expected
-        assert "Где?" in text
-
-
-def test_formats_equal_those_of_other_programs():
-    messages = [Message(*turn) for turn in zip(ROLES * 2, "абвг", strict=True)]
-    example = Example("a", "", "", tuple(messages))
-    text, _ = export_examples([example], "С", "sharegpt")
-    assert json.loads(text) == {
-        "conversations": [
-            {"from": "system", "value": "С"},
-            {"from": "human", "value": "а"},
-            {"from": "gpt", "value": "б"},
-            {"from": "human", "value": "в"},
-            {"from": "gpt", "value": "г"},
-        ]
-    }
-    text, _ = export_examples([example], "С", "alpaca")
-    assert json.loads(text) == {
-        "instruction": "в",
-        "input": "",
-        "output": "г",
-        "system": "С",
-        "history": [["а", "б"]],
-    }
+    text, left_out = export_examples([WITH_TOOLS, pair, long], SYSTEM, "csv")
+    assert left_out == ["long", "tools"]
+    assert "Где?" in text
 
 
 def make_example(name, side, **more):
     messages = (Message("user", f"Где {name}?"), Message("assistant", "Тут."))
     return Example(name, "", "", messages, split=side, **more)
-
-
-def make_examples(taught=12, tested=3):
-    train = [make_example(f"a{number}", "train") for number in range(taught)]
-    return train + [make_example(f"b{number}", "test", tags=("x",)) for number in range(tested)]
-
-
-@pytest.mark.parametrize(
-    ("shape", "ending"),
-    [("openai", "jsonl"), ("sharegpt", "jsonl"), ("alpaca", "jsonl"), ("csv", "csv")],
-)
-def test_folder_has_one_file_per_side_of_the_split(shape, ending):
-    files, left_out = export_folder(make_examples(), SPEC, shape)
-    assert (sorted(files), left_out) == ([f"test.{ending}", f"train.{ending}"], [])
-    assert [len(read_back(files[f"{side}.{ending}"])) for side in ("train", "test")] == [12, 3]
-    files, _ = export_folder(make_examples(tested=0), SPEC, shape)
-    assert list(files) == [f"train.{ending}"]
-    assert export_folder([], SPEC, shape) == ({}, [])
-
-
-def test_sides_equal_those_of_a_build():
-    spec = replace(SPEC, split=SplitRule(test=0.3))
-    unmarked = [make_example(f"{number}", None) for number in range(60)]
-    files, _ = export_folder(unmarked, spec, "csv")
-    tested = {row[0] for row in list(csv.reader(io.StringIO(files["test.csv"])))[1:]}
-    sides = split(unmarked, spec.split)
-    assert tested == {example.question for example in unmarked if sides[example.id] == "test"}
-    assert 5 < len(tested) < 40

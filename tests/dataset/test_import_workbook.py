@@ -15,8 +15,8 @@ from tests.support.sample_documents import make_workbook
 pytestmark = pytest.mark.unit
 
 
-def read(content, shape=None):
-    return list(read_import_lines(BufferedReader(BytesIO(content)), "book", shape))
+def read(content):
+    return list(read_import_lines(BufferedReader(BytesIO(content)), "book"))
 
 
 def rules(lines):

@@ -16,7 +16,6 @@ from merlin.dataset.example import (
 )
 from merlin.dataset.export import export_examples
 from merlin.dataset.finding import Severity
-from merlin.dataset.foreign_records import FORMATS
 from merlin.dataset.import_lines import read_import_lines
 from merlin.dataset.spec import Recipe
 from merlin.training.policy import refuse_recipe
@@ -94,9 +93,8 @@ def find_places(text):
     ]
 
 
-def import_text(text, shape=None):
-    stream = BufferedReader(BytesIO(text.encode()))
-    return [*read_import_lines(stream, "pairs.jsonl", shape)]
+def import_text(text):
+    return [*read_import_lines(BufferedReader(BytesIO(text.encode())), "pairs.jsonl")]
 
 
 @pytest.mark.parametrize(("text", "golden"), [(PLAIN, GOLDEN), (LONG, GOLDEN_LONG)])
@@ -224,27 +222,20 @@ def test_secret_in_a_rejected_answer_is_found_and_a_refusal_is_not():
     assert "refusal" not in finding_rules(checked)
 
 
-@pytest.mark.parametrize("shape", [shape for shape in FORMATS if shape != "alpaca"])
 @pytest.mark.parametrize("text", [PLAIN, LONG])
-def test_exported_pair_is_imported_back_equal(shape, text):
+def test_exported_pair_is_imported_back_equal(text):
     example = replace(parse_example(text), id="лицо/лоб")
-    exported, left_out = export_examples([example], "Кратко.", shape)
+    exported, left_out = export_examples([example], "Кратко.", "openai")
     assert left_out == []
     [line] = import_text(exported)
     imported = replace(line.example, messages=line.example.messages[1:], id=example.id)
     assert (imported, line.findings) == (example, ())
 
 
-def test_format_without_room_omits_pairs_and_reports_them():
-    plain, long = (
-        replace(parse_example(text), id=name) for name, text in (("a", PLAIN), ("b", LONG))
-    )
+def test_table_omits_pairs_and_reports_them():
+    plain = replace(parse_example(PLAIN), id="a")
     alone = replace(plain, id="c", rejected=None)
     assert export_examples([plain, alone], "", "csv")[1] == ["a"]
-    assert export_examples([plain, long], "", "alpaca")[1] == ["b"]
-    assert export_examples([plain, alone], "", "preference")[1] == ["c"]
-    [back] = import_text(export_examples([plain], "Кратко.", "alpaca")[0])
-    assert back.example.rejected == plain.rejected
 
 
 def make_record(**changes):
@@ -262,7 +253,7 @@ def test_protocols_preference_file_is_imported():
         "tools": [],
         "parallel_tool_calls": True,
     }
-    plain, other = import_text(f"{make_record()}\n{make_record(input=request)}\n", "preference")
+    plain, other = import_text(f"{make_record()}\n{make_record(input=request)}\n")
     assert (plain.example.answer, plain.example.rejected.content) == ("Там.", "Тут.")
     assert plain.findings == ()
     assert other.example == plain.example
@@ -282,11 +273,11 @@ def test_protocols_preference_file_is_imported():
     ],
 )
 def test_invalid_preference_record_is_reported(changes, rule):
-    [line] = import_text(f"{make_record(**changes)}\n", "preference")
+    [line] = import_text(f"{make_record(**changes)}\n")
     assert line.example is None
     assert rule in [finding.rule for finding in line.findings]
 
 
 def test_record_without_the_rejected_answer_becomes_a_plain_example():
-    [line] = import_text(f"{make_record(non_preferred_output=None)}\n", "preference")
+    [line] = import_text(f"{make_record(non_preferred_output=None)}\n")
     assert line.example.rejected is None

@@ -170,8 +170,4 @@ export-left-out = { $count ->
     [one] { $count } example doesn't fit the format { $format } and is left out: { $first }
    *[other] { $count } examples don't fit the format { $format } and are left out; the first: { $first }
   }
-export-none-fits = No example of { $dataset } fits the format { $format }: nothing was written.
-export-options = Give --to or --output, not both.
-export-nothing = { $dataset } has no example without errors, or its dataset.yaml can't be read.
-export-folder-exists = { $path } already exists: name a new or empty folder.
 export-unwritable = { $path } can't be written: { $reason }

@@ -183,8 +183,4 @@ export-left-out = { $count ->
     [few] { $count } примера не умещаются в формат { $format } и пропущены, первый из них: { $first }
    *[many] { $count } примеров не умещаются в формат { $format } и пропущены, первый из них: { $first }
   }
-export-none-fits = Ни один пример набора { $dataset } не умещается в формат { $format }: ничего не записано.
-export-options = --to и --output вместе не указывают.
-export-nothing = В { $dataset } нет примеров без ошибок или не читается dataset.yaml: записывать нечего.
-export-folder-exists = { $path } уже есть: укажите новую папку или пустую.
 export-unwritable = Не удалось записать { $path }: { $reason }
