@@ -2,7 +2,7 @@
 
 An archive is a .tar.gz. Its last member, the manifest, lists every other member with size and
 sha256, so a truncated archive has no manifest. SQLite is copied by VACUUM INTO, which does not
-block writers, PostgreSQL by pg_dump. What can be recreated from git (the mirror, indices) is left
+block writers, PostgreSQL by pg_dump. What can be recreated from git (the mirror) is left
 out.
 
 With a key the whole .tar.gz is one AES-256-GCM message: `HEAD`, the key's id, a nonce, the
