@@ -24,9 +24,7 @@ SECTIONS: Mapping[str, str] = {
     "Questions and answers": (
         "updates chat_lease outgoing chat_session turn dialog model_window setting"
     ),
-    "Ratings, proposals and unanswered questions": (
-        "rating rated_example proposal told_question dismissed_question left_behind revoked_example"
-    ),
+    "Ratings, proposals and unanswered questions": ("rating proposal left_behind revoked_example"),
     "Groups": "group_setting",
     "From commits to the live model, and messages between processes": (
         "migration wake intent request notice heartbeat throttle seen_commit verdict"
@@ -57,7 +55,6 @@ ROWS: Mapping[str, str] = {
     "dataset_file": "a file of a dataset at the newest commit",
     "dataset_text": "the text of such a file",
     "dataset_tree": "the git tree from which a dataset's stored files come",
-    "dismissed_question": "a question (a keyed hash) that editors of a dataset have dismissed",
     "dialog": "a person's position in a dialog of the bot",
     "errand": "a chat that waits for the result of a request",
     "evaluation": "a model's result in the test",
@@ -91,7 +88,6 @@ ROWS: Mapping[str, str] = {
     "question_pack": "bought questions on top of the plan",
     "quota_use": "a question that counts against the plan",
     "refund": "a refund, written before it is sent",
-    "rated_example": "an example behind a rated answer, with the text that was trained",
     "rating": "a person's rating of an answer",
     "request": "an action that one process requests from another",
     "revoked_example": "an example with withdrawn consent, by its id in builds",
@@ -103,7 +99,6 @@ ROWS: Mapping[str, str] = {
     "setting": "a text set by the operator",
     "sign_in": "a signed-in browser of a person, with its token as SHA-256",
     "taught_example": "an example that consecutive builds train alike, up to before `end_build`",
-    "told_question": "a question that a person sent to the editors, masked",
     "turn": "a question and its answer",
     "updates": "an update from Telegram, and its result",
     "throttle": "the common count of one caller by several apis, by a keyed hash",

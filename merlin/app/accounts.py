@@ -241,7 +241,7 @@ def count_records(ctx: Context, actor: Actor) -> Mapping[str, int]:
 
 # The kinds of records that are named to people, in this order; their texts are `my-data-kind`.
 _NAMED_RECORDS = (
-    *("turn", "chat_session", "rating", "proposal", "told_question", "favourite", "consent"),
+    *("turn", "chat_session", "rating", "proposal", "favourite", "consent"),
     *("quota_use", "question_pack", "plan_term", "role_grant", "change", "api_key", "sign_in"),
 )
 

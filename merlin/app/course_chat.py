@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from merlin.app import ask, feedback, lineage, proposals, sessions, unanswered
+from merlin.app import ask, feedback, lineage, proposals, sessions
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.permissions import may_edit_examples
@@ -36,7 +36,7 @@ _STARTER_EXAMPLES = 12
 # A turn's `offer`: the answer was stopped, and may be requested in full.
 STOPPED = "stopped"
 # What a user does with an answer.
-Judgement = Literal["up", "down", "none", "allow", "correct", "tell"]
+Judgement = Literal["up", "down", "none", "allow", "correct"]
 
 
 class AskedAlready(MerlinError):
@@ -174,17 +174,16 @@ def find_question(ctx: Context, actor: Actor, turn_id: int) -> Question:
 def judge(
     ctx: Context,
     actor: Actor,
-    course: Course,
     turn_id: int,
     act: Judgement,
     answer: str,
     language: str,
 ) -> None:
-    """Rate an answer, give consent, or send editors a correction or the question.
+    """Rate an answer, give consent, or send editors a correction.
 
     Raises NotFound, Refused.
     """
-    question = find_question(ctx, actor, turn_id)
+    find_question(ctx, actor, turn_id)
     match act:
         case "up" | "down" | feedback.NO_RATING:
             feedback.press_rating(ctx, actor, turn_id, act)
@@ -193,8 +192,6 @@ def judge(
         case "correct":
             correction = feedback.check_correction(answer)
             feedback.rate(ctx, actor, turn_id, Rating.DOWN, correction, language)
-        case "tell":
-            unanswered.send_to_editors(ctx, actor, course.dataset, question.text, language, turn_id)
 
 
 def open_turn(

@@ -1,7 +1,7 @@
 """Examples, the training data. Editors change them by commits, others propose them."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from itertools import chain
 
@@ -9,7 +9,6 @@ from merlin.app.actor import Actor, missing_dataset
 from merlin.app.changes import DatasetFiles, PreviewView, preview_view, require_revision
 from merlin.app.context import Context
 from merlin.app.permissions import may_edit_examples, require_editing
-from merlin.chat.feedback import QuestionStatistics
 from merlin.core.errors import DatasetError, Refused
 from merlin.core.i18n import choose_translation
 from merlin.core.views import described
@@ -30,8 +29,6 @@ from merlin.dataset.spec import Localised
 
 # Long enough for the daemon to see a commit.
 _COMMIT_DELAY = timedelta(hours=1)
-# Examples whose answers were disliked: the filter shows no more.
-_MAX_DISLIKED = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,9 +155,7 @@ def browse(
     """
     require_editing(ctx, actor, dataset)
     with ctx.db.snapshot():
-        disliked = _list_disliked(ctx, dataset) if example_filter.is_disliked else ()
-        rows = ExampleEntries(ctx.db)
-        entries = rows.find(dataset, example_filter, limit, before, disliked=disliked)
+        entries = ExampleEntries(ctx.db).find(dataset, example_filter, limit, before)
         findings_by_path: dict[str, list[Finding]] = {entry.path: [] for entry in entries}
         for finding in FileIndex(ctx.db).list_findings(dataset, list(findings_by_path)):
             findings_by_path[finding.path].append(finding)
@@ -173,16 +168,7 @@ def browse(
 def count_facets(ctx: Context, actor: Actor, dataset: str) -> Facets:
     """Return the number of examples by each filter of `browse`. Raises NotFound."""
     require_editing(ctx, actor, dataset)
-    facets = ExampleEntries(ctx.db).facets(dataset)
-    return replace(facets, disliked=len(_list_disliked(ctx, dataset)))
-
-
-def _list_disliked(ctx: Context, dataset: str) -> list[str]:
-    build = FileIndex(ctx.db).find_newest_build(dataset)
-    statistics = QuestionStatistics(ctx.db, ctx.default_dataset)
-    return (
-        statistics.list_disliked_examples(dataset, build.build_id, _MAX_DISLIKED) if build else []
-    )
+    return ExampleEntries(ctx.db).facets(dataset)
 
 
 def check_dataset(ctx: Context, actor: Actor, dataset: str) -> CheckedDataset:

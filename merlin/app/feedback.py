@@ -7,11 +7,9 @@ from typing import Final
 from merlin.app import proposals, sessions, unanswered
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.permissions import require_editing
 from merlin.app.sessions import TurnView
 from merlin.chat.feedback import (
     EXAMPLE_FORMATS,
-    QuestionStatistics,
     RatedAnswer,
     Rating,
     Ratings,
@@ -23,8 +21,6 @@ from merlin.dataset.proposals import MAX_CHARACTERS, Draft
 from merlin.dataset.sensitive import mask_personal_data
 from merlin.dataset.spec import DPO
 from merlin.db.tables import SESSION, TURN
-
-_MAX_RATED = 50  # newest answers of one example
 
 
 def rate(
@@ -70,15 +66,6 @@ def take_rating_back(ctx: Context, actor: Actor, turn_id: int) -> None:
     """
     sessions.get_turn(ctx, actor, turn_id)
     Ratings(ctx.db, ctx.bot_id, ctx.clock).rate(turn_id, actor.user_id, None)
-
-
-def list_ratings(
-    ctx: Context, actor: Actor, dataset: str, example_id: str, language: str
-) -> list[RatedAnswer]:
-    """Return the rated answers of an example, newest first, as `mask_answers`. Raises NotFound."""
-    require_editing(ctx, actor, dataset)
-    statistics = QuestionStatistics(ctx.db, ctx.default_dataset)
-    return mask_answers(ctx, statistics.list_rated(dataset, example_id, _MAX_RATED), language)
 
 
 def mask_answers(ctx: Context, answers: Sequence[RatedAnswer], language: str) -> list[RatedAnswer]:

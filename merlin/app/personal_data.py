@@ -105,8 +105,6 @@ TRACES: tuple[PersonalData, ...] = (
         blanks=("question", "answer", "rejected", "before_question", "before_answer"),
         names=("reviewed_by",),
     ),
-    PersonalData(t.TOLD_QUESTION, ids=("user_id",)),
-    PersonalData(t.DISMISSED_QUESTION, names=("by_whom",)),
     PersonalData(t.NOTICE, owners=("to_whom",), documents=("arguments",), nulls=("once",)),
     PersonalData(t.REQUEST, names=("by_whom",), documents=("arguments", "result")),
     PersonalData(t.AUDIT, names=("by_whom", "target"), documents=("arguments",)),

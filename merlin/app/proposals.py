@@ -20,7 +20,6 @@ from merlin.app.changes import DatasetFiles
 from merlin.app.context import Context
 from merlin.app.examples import ExampleContent
 from merlin.app.permissions import require_editing
-from merlin.chat.feedback import EditorQuestions
 from merlin.core.errors import DatasetError, NotFound, Refused
 from merlin.core.views import described
 from merlin.course.catalogue import Catalogue
@@ -78,7 +77,6 @@ def revoke_consent(ctx: Context, actor: Actor) -> list[str] | None:
     if not Consents(ctx.db, ctx.clock).revoke(actor.user_id):
         return None
     Audit(ctx.db, ctx.clock).note(actor.name, "consent.revoke", actor.name)
-    EditorQuestions(ctx.db, ctx.clock).forget(actor.user_id)
     return Promotions(ctx.db, ctx.clock).withdraw_examples(actor.user_id)
 
 

@@ -76,7 +76,6 @@ def _expired_rows(retention: Retention, now: datetime) -> Iterator[tuple[Table, 
         is_same = (t.UPDATE.bot_id == t.TURN.bot_id) & (t.UPDATE.update_id == t.TURN.update_id)
         waiting = t.UPDATE.select().where(is_same & (t.UPDATE.state == UpdateState.WAITING.value))
         yield t.TURN, ~fn.EXISTS(waiting) & (t.TURN.asked_at < before)
-        yield t.TOLD_QUESTION, t.TOLD_QUESTION.at < before
         unused = (t.SESSION.last_used_at != "") & (t.SESSION.last_used_at < before)
         yield t.SESSION, unused & (t.SESSION.is_open == 0) & t.SESSION.id.not_in(_with_turns())
     if before := _before(now, retention.audit_days):

@@ -1,28 +1,23 @@
 """Questions of the last week without a good answer, for the editors of a dataset.
 
 A group of similar questions is done if an example has nearly the same question, and no answer
-was disliked after that example was written; or if an editor dismissed it. Texts are masked.
+was disliked after that example was written. Texts are masked.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from operator import attrgetter
 
-from merlin.account.users import Consents
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.permissions import require_editing
 from merlin.chat.feedback import (
-    EditorQuestions,
     QuestionGroup,
     QuestionStatistics,
     Reason,
     group_questions,
-    merge_questions,
 )
-from merlin.core.errors import NotFound, Refused
 from merlin.core.messages import Message
 from merlin.dataset.corrections import find_replacement
 from merlin.dataset.entries import ExampleEntries, ExampleEntry, ExampleFilter
@@ -39,8 +34,6 @@ DAYS = 7
 _MAX_QUESTIONS, _MAX_GROUPS = 5_000, 200
 # The maximum number of search results compared with a question.
 _MAX_COMPARED = 20
-# The maximum number of questions that a user may send to editors in a week.
-MAX_LISTED = 20
 
 
 class GroupState(StrEnum):
@@ -48,26 +41,23 @@ class GroupState(StrEnum):
 
     WAITING = "waiting"
     DONE = "done"
-    DISMISSED = "dismissed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnansweredView:
-    """A group of similar questions; `mark` identifies it, `question` is the commonest wording.
+    """A group of similar questions; `question` is the commonest wording.
 
     `wordings` are all wordings with their counts; `times` counts all users' questions. `before` is
     the turn before the question, if it continues a conversation. `example` is the id of the example
     with nearly the same question, "" for none.
     """
 
-    mark: str
     question: str
     before: tuple[str, str] | None
     wordings: Sequence[tuple[str, int]]
     times: int
     refused: int
     disliked: int
-    reported: int
     last: datetime
     example: str
     state: GroupState
@@ -94,47 +84,16 @@ def list_unanswered(ctx: Context, actor: Actor, dataset: str, language: str) -> 
 
     Personal data is masked in `language`. Raises NotFound.
     """
-    groups = _read_groups(ctx, actor, dataset)
+    require_editing(ctx, actor, dataset)
+    since = ctx.clock().date() - timedelta(days=DAYS - 1)
+    statistics = QuestionStatistics(ctx.db, ctx.default_dataset)
+    groups = group_questions(statistics.list_unanswered(dataset, since, _MAX_QUESTIONS))
     readable = [group for group in groups if group.wordings]
-    dismissed = EditorQuestions(ctx.db, ctx.clock).dismissed_indices(dataset, readable)
-    # Dismissed groups make room for older ones.
-    kept = [index for index in range(len(readable)) if index not in dismissed][:_MAX_GROUPS]
-    listed = sorted([*kept, *sorted(dismissed)[:_MAX_GROUPS]])
     return Unanswered(
-        groups=[
-            _view(ctx, dataset, readable[index], language, is_dismissed=index in dismissed)
-            for index in listed
-        ],
-        older=len(readable) - len(listed),
+        groups=[_view(ctx, dataset, group, language) for group in readable[:_MAX_GROUPS]],
+        older=len(readable[_MAX_GROUPS:]),
         hidden=sum(len(group.questions) for group in groups if not group.wordings),
     )
-
-
-def dismiss(ctx: Context, actor: Actor, dataset: str, mark: str) -> None:
-    """Dismiss a group. Raises NotFound."""
-    forms = _find_group(ctx, actor, dataset, mark).forms
-    EditorQuestions(ctx.db, ctx.clock).dismiss(dataset, forms, actor.name)
-
-
-def restore(ctx: Context, actor: Actor, dataset: str, mark: str) -> None:
-    """Undo `dismiss`. Raises NotFound."""
-    forms = _find_group(ctx, actor, dataset, mark).forms
-    EditorQuestions(ctx.db, ctx.clock).restore(dataset, forms)
-
-
-def send_to_editors(
-    ctx: Context, actor: Actor, dataset: str, text: str, language: str, turn_id: int
-) -> None:
-    """Send a question of the actor, masked, to the editors of a dataset.
-
-    Raises Refused without the consent, and if too many of the actor's questions wait.
-    """
-    if not Consents(ctx.db, ctx.clock).hold(actor.user_id):
-        raise Refused("no consent", "tell-no-consent")
-    masked = mask_personal_data(text, language).words
-    rows = EditorQuestions(ctx.db, ctx.clock)
-    if not rows.add(actor.user_id, dataset, masked, turn_id, MAX_LISTED):
-        raise Refused("too many reported questions", "tell-too-many")
 
 
 def read_turn_before(
@@ -156,28 +115,7 @@ def read_turn_before(
     return asked, answered
 
 
-def _read_groups(ctx: Context, actor: Actor, dataset: str) -> list[QuestionGroup]:
-    require_editing(ctx, actor, dataset)
-    since = ctx.clock().date() - timedelta(days=DAYS - 1)
-    statistics = QuestionStatistics(ctx.db, ctx.default_dataset)
-    sent_questions = EditorQuestions(ctx.db, ctx.clock).list_since(dataset, since)
-    questions = merge_questions(
-        statistics.list_unanswered(dataset, since, _MAX_QUESTIONS), sent_questions
-    )
-    return group_questions(sorted(questions, key=attrgetter("at"), reverse=True))
-
-
-def _find_group(ctx: Context, actor: Actor, dataset: str, mark: str) -> QuestionGroup:
-    marks = EditorQuestions(ctx.db, ctx.clock)
-    for group in _read_groups(ctx, actor, dataset):
-        if group.wordings and any(marks.mark(form) == mark for form in group.forms):
-            return group
-    raise NotFound("no such question", "unanswered-not-found")
-
-
-def _view(
-    ctx: Context, dataset: str, group: QuestionGroup, language: str, *, is_dismissed: bool
-) -> UnansweredView:
+def _view(ctx: Context, dataset: str, group: QuestionGroup, language: str) -> UnansweredView:
     (commonest, _), *_ = group.wordings
     newest = next(each for each in group.questions if each.is_shown and each.text == commonest)
     example, disliked = _find_example(ctx, dataset, group.forms), group.last(Reason.DISLIKED)
@@ -185,9 +123,7 @@ def _view(
     written_at = example.at if example else None
     is_disliked_since = disliked and written_at and disliked.replace(microsecond=0) > written_at
     is_done = example is not None and not is_disliked_since
-    state = GroupState.DONE if is_done else GroupState.WAITING
     return UnansweredView(
-        mark=EditorQuestions(ctx.db, ctx.clock).mark(normalise(commonest)),
         question=mask_personal_data(commonest, language).words,
         before=read_turn_before(ctx, dataset, commonest, newest.turn_id, language),
         wordings=[
@@ -197,10 +133,9 @@ def _view(
         times=len(group.questions),
         refused=group.count(Reason.REFUSED),
         disliked=group.count(Reason.DISLIKED),
-        reported=group.count(Reason.REPORTED),
         last=group.questions[0].at,
         example=example.example_id if example else "",
-        state=GroupState.DISMISSED if is_dismissed else state,
+        state=GroupState.DONE if is_done else GroupState.WAITING,
     )
 
 

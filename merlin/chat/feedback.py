@@ -1,8 +1,7 @@
 """Ratings of answers, statistics of questions, and unanswered questions.
 
 Statistics are anonymous: they show numbers, and questions only of users who consented.
-Near-duplicate questions (`merlin.dataset.near_questions`) form a group. Dismissed questions are
-stored as keyed hashes.
+Near-duplicate questions (`merlin.dataset.near_questions`) form a group.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -19,25 +18,19 @@ from peewee import JOIN, SQL, Case, Select, fn
 from merlin.account.users import QUESTIONS_SEEN, TRAINING
 from merlin.core.clock import from_iso, iso
 from merlin.core.views import INTERNAL, described
-from merlin.dataset.builds import is_in_build
 from merlin.dataset.example import normalise
 from merlin.dataset.near_questions import find_near_questions, near_key
 from merlin.dataset.sensitive import mask_personal_data
 from merlin.db.database import BotRepository, Database, Repository, transaction
 from merlin.db.tables import (
     CONSENT,
-    DISMISSED_QUESTION,
     MODEL,
     OUTGOING,
-    RATED_EXAMPLE,
     RATING,
     SESSION,
-    TAUGHT_EXAMPLE,
-    TOLD_QUESTION,
     TURN,
 )
 from merlin.db.values import decrypt
-from merlin.training.models import find_rated_examples
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,21 +78,12 @@ class Ratings(BotRepository):
 
     @transaction
     def rate(self, turn_id: int, user_id: int, rating: Rating | None) -> None:
-        """Store a user's rating of a turn, with the examples behind the answer; None deletes it."""
+        """Store a user's rating of a turn; None deletes it."""
         if rating is None:
             self.db.delete(RATING, _is_by(turn_id, user_id))
             return
         key = {"turn_id": turn_id, "user_id": user_id}
         self.db.upsert(RATING, key, {"value": rating.value, "at": iso(self._clock())})
-        turn = self.db.row(TURN.select().where(TURN.id == turn_id))
-        if (
-            turn
-            and turn["model_id"]
-            and not self.db.has(RATED_EXAMPLE, RATED_EXAMPLE.turn_id == turn_id)
-        ):
-            texts = (decrypt(self.db.cipher, turn[name]) or "" for name in ("question", "answer"))
-            found = find_rated_examples(self.db, turn["model_id"], *texts)
-            self.db.add_missing(RATED_EXAMPLE, (row | {"turn_id": turn_id} for row in found))
 
     def find(self, turn_id: int, user_id: int) -> Rating | None:
         """Return a user's rating of a turn, None without one."""
@@ -177,33 +161,9 @@ class QuestionStatistics(Repository):
     def list_disliked(self, dataset: str, since: date, limit: int) -> list[RatedAnswer]:
         """Return the disliked answers to users with a valid consent, the most disliked first."""
         up, down = _count_rating(Rating.UP), _count_rating(Rating.DOWN)
-        disliked = self._select_rated(dataset, since).having(down > 0)
+        rated = self._about(_select_rated_turns(), dataset, since)
         worst_first = ((down - up).desc(), TURN.id.desc())
-        return self._read_rated(disliked.order_by(*worst_first).limit(limit))
-
-    def list_rated(self, dataset: str, example_id: str, limit: int) -> list[RatedAnswer]:
-        """Return the rated answers of an example to users with a valid consent, newest first."""
-        this = (RATED_EXAMPLE.dataset == dataset) & (RATED_EXAMPLE.example_id == example_id)
-        turns = RATED_EXAMPLE.select(RATED_EXAMPLE.turn_id).where(this)
-        rated = _select_counted(_select_rated_turns(), date.min).where(TURN.id.in_(turns))
-        return self._read_rated(rated.order_by(TURN.id.desc()).limit(limit))
-
-    def list_disliked_examples(self, dataset: str, build_id: int, limit: int) -> list[str]:
-        """Return the examples of a build whose text, as it is there, led to a disliked answer.
-
-        Only answers to users with a valid consent count.
-        """
-        is_same = RATED_EXAMPLE.text_digest == TAUGHT_EXAMPLE.text_digest
-        is_same &= RATED_EXAMPLE.example_id == TAUGHT_EXAMPLE.example_id
-        is_down = (RATED_EXAMPLE.dataset == dataset) & (RATING.value == Rating.DOWN.value)
-        query = RATED_EXAMPLE.select(RATED_EXAMPLE.example_id).distinct()
-        query = query.join(TAUGHT_EXAMPLE, on=is_same & is_in_build(build_id, dataset))
-        query = query.join(RATING, on=(RATING.turn_id == RATED_EXAMPLE.turn_id))
-        query = query.join(TURN, on=_is_rated()).where(is_down & _has_consent())
-        return [name for (name,) in self.db.tuples(_select_counted(query, date.min).limit(limit))]
-
-    def _select_rated(self, dataset: str, since: date) -> Select:
-        return self._about(_select_rated_turns(), dataset, since)
+        return self._read_rated(rated.having(down > 0).order_by(*worst_first).limit(limit))
 
     def _read_rated(self, query: Select) -> list[RatedAnswer]:
         return [
@@ -309,16 +269,15 @@ def _count_rating(rating: Rating) -> Any:
 
 
 class Reason(StrEnum):
-    """Why a question is listed: refused, its answer disliked, or reported to editors."""
+    """Why a question is listed: refused, or its answer disliked."""
 
     REFUSED = "refused"
     DISLIKED = "disliked"
-    REPORTED = "told"
 
 
 @dataclass(frozen=True, slots=True)
 class UnansweredQuestion:
-    """A question; `turn_id` 0: no stored turn. `is_shown`: its author lets editors read it."""
+    """A question; `is_shown`: its author lets editors read it."""
 
     turn_id: int
     text: str
@@ -377,90 +336,3 @@ def group_questions(questions: Iterable[UnansweredQuestion]) -> list[QuestionGro
     ]
     newest_first.sort(key=lambda group: group[0].at)
     return [QuestionGroup(group) for group in newest_first][::-1]
-
-
-class EditorQuestions(Repository):
-    """Questions that users reported to editors, masked and encrypted; and dismissed questions.
-
-    Dismissed questions are stored as keyed hashes of their normal forms.
-    """
-
-    @transaction
-    def add(self, user_id: int, dataset: str, text: str, turn_id: int, most: int) -> bool:
-        """Store a question, once for each turn; False if the user reported `most` in a week."""
-        condition, now = TOLD_QUESTION.user_id == user_id, self._clock()
-        if turn_id and self.db.count(TOLD_QUESTION, condition & (TOLD_QUESTION.turn_id == turn_id)):
-            return True
-        is_recent = TOLD_QUESTION.at >= iso(now - timedelta(days=7))
-        if self.db.count(TOLD_QUESTION, condition & is_recent) >= most:
-            return False
-        row = {
-            "user_id": user_id,
-            "dataset": dataset,
-            "question": self.db.cipher.seal(text),
-            "turn_id": turn_id or None,
-            "at": iso(now),
-        }
-        self.db.add(TOLD_QUESTION, row)
-        return True
-
-    def forget(self, user_id: int) -> None:
-        """Delete the questions that a user reported."""
-        self.db.delete(TOLD_QUESTION, TOLD_QUESTION.user_id == user_id)
-
-    def list_since(self, dataset: str, since: date) -> list[UnansweredQuestion]:
-        """Return the questions reported about a dataset since this day, newest first."""
-        condition = (TOLD_QUESTION.dataset == dataset) & (TOLD_QUESTION.at >= since.isoformat())
-        query = TOLD_QUESTION.select().where(condition).order_by(TOLD_QUESTION.id.desc())
-        decrypted = ((row, decrypt(self.db.cipher, row["question"])) for row in self.db.rows(query))
-        reasons = frozenset({Reason.REPORTED})
-        return [
-            UnansweredQuestion(
-                row["turn_id"] or 0, text, from_iso(row["at"]), reasons, is_shown=True
-            )
-            for row, text in decrypted
-            if text
-        ]
-
-    def dismiss(self, dataset: str, forms: Sequence[str], by_whom: str) -> None:
-        """Dismiss questions from the list."""
-        values = {"by_whom": by_whom, "at": iso(self._clock())}
-        for form in forms:
-            self.db.upsert(
-                DISMISSED_QUESTION, {"dataset": dataset, "mark": self.mark(form)}, values
-            )
-
-    def restore(self, dataset: str, forms: Sequence[str]) -> None:
-        """Restore dismissed questions."""
-        marks = [mark for form in forms for mark in self.db.cipher.marks(form)]
-        condition = (DISMISSED_QUESTION.dataset == dataset) & DISMISSED_QUESTION.mark.in_(marks)
-        self.db.delete(DISMISSED_QUESTION, condition)
-
-    def mark(self, form: str) -> str:
-        """Return the keyed hash that identifies a question."""
-        return self.db.cipher.marks(form)[0]
-
-    def dismissed_indices(self, dataset: str, groups: Sequence[QuestionGroup]) -> set[int]:
-        """Return the indices of the dismissed groups."""
-        query = DISMISSED_QUESTION.select(DISMISSED_QUESTION.mark)
-        rows = self.db.rows(query.where(DISMISSED_QUESTION.dataset == dataset))
-        marks = {row["mark"] for row in rows}
-        return {
-            index
-            for index, group in enumerate(groups)
-            if any(not marks.isdisjoint(self.db.cipher.marks(form)) for form in group.forms)
-        }
-
-
-def merge_questions(
-    questions: Sequence[UnansweredQuestion], others: Sequence[UnansweredQuestion]
-) -> list[UnansweredQuestion]:
-    """Merge reported and unanswered questions, each turn once, with the reasons of both."""
-    by_turn = {other.turn_id: other for other in others if other.turn_id}
-    joined = [
-        replace(question, reasons=question.reasons | by_turn.pop(question.turn_id).reasons)
-        if question.turn_id in by_turn
-        else question
-        for question in questions
-    ]
-    return joined + [other for other in others if not other.turn_id or other.turn_id in by_turn]

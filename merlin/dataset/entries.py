@@ -40,17 +40,13 @@ _File = tuple[str, str, str, str | None]
 
 @dataclass(frozen=True, slots=True)
 class ExampleFilter:
-    """A filter of examples; "" and False match all.
-
-    `is_disliked` matches the ids that `ExampleEntries.find` gets as `disliked`.
-    """
+    """A filter of examples; "" and False match all."""
 
     query: str = ""
     tag: str = ""
     author: str = ""
     split: str = ""
     has_finding: bool = False
-    is_disliked: bool = False
 
     @property
     def is_empty(self) -> bool:
@@ -98,7 +94,6 @@ class Facets:
     authors: Sequence[tuple[str, int]]
     splits: Mapping[str, int]
     with_finding: int
-    disliked: int = 0
 
 
 # ruff: noqa: S608 - only our own names are put into these statements
@@ -220,7 +215,6 @@ class ExampleEntries(Repository):
         example_filter: ExampleFilter,
         limit: int,
         before: int = 0,
-        disliked: Sequence[str] = (),
     ) -> list[ExampleEntry]:
         """Return the examples that match, newest change first.
 
@@ -251,9 +245,6 @@ class ExampleEntries(Repository):
         if example_filter.has_finding:
             conditions.append(f"entry.{_HAS_FINDING}")
             values.append(dataset)
-        if example_filter.is_disliked:
-            conditions.append(f"entry.example_id IN ({', '.join('?' * len(disliked)) or 'NULL'})")
-            values += disliked
         page = (
             f"SELECT {_COLUMNS} FROM {source} WHERE {' AND '.join(conditions)}"
             f" ORDER BY {number} DESC LIMIT ?"

@@ -206,10 +206,6 @@ GROUP_SETTING = _table(
 )
 
 RATING = _table("rating", "turn_id user_id value at", key="turn_id user_id")
-# The examples behind rated answers, as their models were trained on them.
-RATED_EXAMPLE = _table(
-    "rated_example", "dataset example_id turn_id text_digest", key="dataset example_id turn_id"
-)
 PROPOSAL = _table(
     "proposal",
     "id user_id dataset question answer turn_id model_id state example_id change_id removal_id"
@@ -217,10 +213,6 @@ PROPOSAL = _table(
     " rejected split before_question before_answer",
     sealed="question answer rejected reason before_question before_answer",
 )
-# Unanswered questions: those that users sent to the editors, masked, and keyed hashes of those
-# that editors dismissed.
-TOLD_QUESTION = _table("told_question", "id user_id dataset question turn_id at", sealed="question")
-DISMISSED_QUESTION = _table("dismissed_question", "dataset mark by_whom at", key="dataset mark")
 # The usage of users who deleted all their data, under a keyed hash.
 LEFT_BEHIND = _table(
     "left_behind", "mark format day day_used month month_used until", key="mark format"

@@ -17,7 +17,6 @@ from peewee import Select, fn
 from merlin.core.clock import from_iso, iso
 from merlin.core.messages import Message
 from merlin.dataset.builds import is_in_build, select_taught
-from merlin.dataset.entries import ExampleEntries, ExampleFilter
 from merlin.dataset.example import normalise
 from merlin.dataset.near_questions import nearest_questions
 from merlin.dataset.split import TEST, TRAIN
@@ -324,36 +323,6 @@ def find_taught(
     questions = [str(begun).partition("\n")[0] for _, begun, _ in rows]
     places = nearest_questions(normalise(question), questions, NEAREST) if question else []
     return [], [rows[place][0] for place in places]
-
-
-def find_rated_examples(db: Database, model_id: str, question: str, answer: str) -> list[Row]:
-    """Return the examples behind an answer of a model: dataset, example_id and text_digest.
-
-    Those in its training data with exactly this question and answer, else with this answer, else
-    with this question, in normal form; at most `NEAREST`. They are searched for by their present
-    words: a scan of all texts would take too long within a transaction.
-    """
-    row = _find_newest_row(db, model_id)
-    if row is None:
-        return []
-    begin = f"{normalise(question)}\n"
-    has_question = fn.SUBSTR(EXAMPLE_TEXT.words, 1, len(begin)) == begin
-    entries = ExampleEntries(db)
-    ids = [
-        entry.example_id
-        for text in (question, answer)
-        if text.strip()
-        for entry in entries.find(row["dataset"], ExampleFilter(text), _MAX_COMPARED)
-    ]
-    columns = TAUGHT_EXAMPLE.dataset, TAUGHT_EXAMPLE.example_id, TAUGHT_EXAMPLE.text_digest
-    candidates = select_taught(*columns).where(
-        _taught_by(row["build_id"]) & TAUGHT_EXAMPLE.example_id.in_(ids)
-    )
-    for match in (has_question & _has_answer(answer), _has_answer(answer), has_question):
-        found = candidates.where(match).order_by(TAUGHT_EXAMPLE.example_id).limit(NEAREST)
-        if rows := db.rows(found):
-            return rows
-    return []
 
 
 def _has_answer(answer: str) -> Any:

@@ -2,22 +2,13 @@
 
 import html
 import re
-from dataclasses import replace
 from itertools import count
 
 import pytest
 
-from merlin.account.users import Consents
-from merlin.app.proposals import CONSENT_VERSION
-from merlin.chat.feedback import Rating, Ratings
-from merlin.chat.model_catalogue import ModelCatalogue
-from merlin.chat.sessions import ChatPlace, Sessions
-from merlin.chat.turns import Question, StoredAnswer, Turns
-from merlin.dataset.example import parse_example
-from merlin.dataset.files import FileIndex
 from merlin.dataset.proposals import Draft, Proposals
 from merlin.db.tables import EXAMPLE_TAG
-from tests.api.running_api import ANNA, BORIS, VERA
+from tests.api.running_api import VERA
 from tests.api.staff_api import page_text, run_daemon_api
 
 pytestmark = pytest.mark.integration
@@ -75,18 +66,6 @@ def test_example_history_shows_each_version_with_its_difference(vera):
     assert "Пример добавлен" in text
     assert "trial-2" in text
     assert f'name="answer" value="{OLD}"' in page.text
-
-
-def rate_answer(site, user_id, question, answer, rating):
-    """Store a rated answer of the live model."""
-    db = site.database
-    session = Sessions(db, BOT).open(ChatPlace(user_id, user_id))
-    Sessions(db, BOT).change(replace(session, dataset="trial"))
-    number = next(numbers)
-    turn = Turns(db, BOT).ask(Question(session.session_id, number, user_id, question), number)
-    model = ModelCatalogue(db).find_serving("trial").model
-    Turns(db, BOT).write(number, StoredAnswer(answer, model_id=model.model_id))
-    Ratings(db, BOT).rate(turn.turn_id, user_id, rating)
 
 
 def read_form(vera, **query):
@@ -199,39 +178,3 @@ def test_control_and_special_characters_do_not_fail(vera, sign):
     for act in ("", "/remove"):
         answer = vera.post(f"{BASE}{act}", data=form | {"back": f"tag=a{sign}b&x"})
         assert answer.status_code in (303, 422), answer.text
-
-
-def test_examples_whose_answer_was_disliked_are_filtered_and_list_their_ratings(site, vera):
-    db = site.database
-    trained = "SELECT example_id FROM taught_example WHERE split = 'train' AND first_build = 1"
-    known = set(FileIndex(db).list_example_ids("trial")) - {"q1"}
-    ids = sorted(name for (name,) in db.sql(trained) if name in known)[:4]
-    texts = [parse_example(FileIndex(db).get("trial", name).text) for name in ids]
-    for user_id in (ANNA, BORIS):
-        Consents(db).give(user_id, CONSENT_VERSION)
-    Consents(db).revoke(BORIS)
-    # By the answer, by the question where the model answered something else, and not at all.
-    mine = "Меня зовут Анна Ёлкина. Что это?"
-    rate_answer(site, ANNA, mine, texts[0].answer, Rating.DOWN)
-    rate_answer(site, ANNA, texts[1].question.upper(), "Сочинённый ответ.", Rating.DOWN)
-    rate_answer(site, ANNA, texts[2].question, texts[2].answer, Rating.UP)
-    rate_answer(site, BORIS, texts[3].question, texts[3].answer, Rating.DOWN)
-    page = page_text(vera.get(BASE))
-    assert "Ответ не понравился 2" in page
-    shown = page_text(vera.get(BASE, params={"disliked": "any"}))
-    assert [text.question in shown for text in texts] == [True, True, False, False]
-    one = vera.get(f"{BASE}/one", params={"example": ids[0], "look": "ratings"})
-    assert "Оценки 1" in page_text(one)
-    assert "не понравилось: 1" in one.text
-    assert "trial-2" in one.text
-    assert "Анна" not in one.text
-    assert 'href="/datasets/trial/unanswered"' in one.text
-    composed = vera.get(f"{BASE}/one", params={"example": ids[1], "look": "ratings"})
-    assert "Сочинённый ответ." in composed.text
-    # A new answer was not disliked yet; the ratings of the earlier one stay.
-    site.lab.repository.example("trial", int(ids[0][1:]), answer="Ответ лучше.")
-    site.lab.repository.commit("Answer better")
-    site.lab.tick("fetch")
-    shown = page_text(vera.get(BASE, params={"disliked": "any"}))
-    assert [text.question in shown for text in texts] == [False, True, False, False]
-    assert "Оценки 1" in page_text(vera.get(f"{BASE}/one", params={"example": ids[0]}))

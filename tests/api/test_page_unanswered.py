@@ -12,14 +12,14 @@ from merlin.account.users import Consents
 from merlin.app.actor import Actor
 from merlin.app.proposals import CONSENT_VERSION, revoke_consent
 from merlin.app.unanswered import GroupState, list_unanswered
-from merlin.chat.feedback import EditorQuestions, Rating, Ratings
+from merlin.chat.feedback import Rating, Ratings
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.core.clock import utc_now
 from merlin.core.permissions import Authority, Role
-from merlin.dataset.example import normalise, parse_example
+from merlin.dataset.example import parse_example
 from merlin.dataset.files import FileIndex
-from merlin.db.tables import DISMISSED_QUESTION, RATING, TOLD_QUESTION, TURN
+from merlin.db.tables import RATING, TURN
 from tests.api.running_api import ANNA, BORIS, VERA
 from tests.api.staff_api import page_text, run_daemon_api
 
@@ -42,7 +42,7 @@ def offices(tmp_path_factory):
 @pytest.fixture
 def site(offices):
     yield offices
-    for table in (RATING, TOLD_QUESTION, DISMISSED_QUESTION, TURN):
+    for table in (RATING, TURN):
         offices.database.change(table.delete())
 
 
@@ -94,7 +94,7 @@ def test_refused_and_disliked_answers_to_one_question_form_one_group(site, vera)
     assert "секрет" not in text
     assert "отвечено" not in text
     assert "Ещё 1 вопрос задали люди, которые не разрешили" in text
-    assert re.search(r"Ждут 2 .*Отвечены 0 .*Отклонены 0", text)
+    assert re.search(r"Ждут 2 .*Отвечены 0", text)
 
 
 def test_questions_are_hidden_under_a_consent_to_corrections_only(site, vera):
@@ -182,45 +182,12 @@ def test_group_becomes_an_example_and_counts_as_answered_after_the_commit(site, 
     assert "Дерево с двумя цветами." in vera.get(link).text
 
 
-def test_dismissed_group_can_be_restored(site, vera):
-    add_question(site, OTHER)
-    add_question(site, "что такое стеки вызовов")
-    mark = {"mark": hidden_value(vera.get(PAGE), "mark")}
-    assert vera.post(f"{PAGE}/dismiss", data=mark).status_code == 303
-    assert "Ждут 0" in page_text(vera.get(PAGE))
-    # Asking the same again does not bring it back.
-    add_question(site, OTHER, BORIS)
-    assert "Ждут 0" in page_text(vera.get(PAGE))
-    assert OTHER not in str(site.database.sql("SELECT * FROM dismissed_question"))
-    dismissed = vera.get(PAGE, params={"show": "dismissed"})
-    vera.post(f"{PAGE}/restore", data={"mark": hidden_value(dismissed, "mark")})
-    assert "Ждут 1" in page_text(vera.get(PAGE))
-    response = vera.post(f"{PAGE}/dismiss", data={"mark": "ab"})
-    assert response.status_code == 404
-
-
-def test_questions_sent_to_editors_are_listed_until_consent_is_revoked(site, vera):
-    turn = add_question(site, OTHER)
-    rows = EditorQuestions(site.database)
-    assert rows.add(ANNA, "trial", OTHER, turn, 2)
-    assert rows.add(ANNA, "trial", OTHER, turn, 2)
-    assert rows.add(ANNA, "trial", "Когда экзамен?", 0, 2)
-    assert not rows.add(ANNA, "trial", "И ещё?", 0, 2)
-    text = page_text(vera.get(PAGE))
-    assert "Когда экзамен?" in text
-    assert text.count("1 обращение") == 2
-    assert text.count("спросили 1 раз") == 2
-    assert "экзамен" not in str(site.database.sql("SELECT * FROM told_question"))
-    revoke_consent(site.services, Actor.person(ANNA, Authority(Role.STUDENT)))
-    assert "Ждут 0" in page_text(vera.get(PAGE))
-
-
-def test_dismissed_questions_make_room_for_older_ones_which_are_counted(site, vera):
-    questions = EditorQuestions(site.database)
-    for number in range(203):
-        questions.add(ANNA, "trial", f"Что такое {number}?", 0, 1_000)
-    questions.dismiss("trial", [normalise("Что такое 202?")], "boris")
+def test_questions_beyond_the_limit_and_of_revoked_consents_are_not_listed(site, vera):
+    for number in range(202):
+        add_question(site, f"Что такое {number}?")
     found = list_unanswered(site.services, Actor.operator(), "trial", "ru")
     listed = [group.question for group in found.list_in_state(GroupState.WAITING)]
     assert (listed[0], listed[-1], found.older) == ("Что такое 201?", "Что такое 2?", 2)
     assert "2 вопроса" in page_text(vera.get(PAGE))
+    revoke_consent(site.services, Actor.person(ANNA, Authority(Role.STUDENT)))
+    assert "Ждут 0" in page_text(vera.get(PAGE))

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from merlin.app import changes, examples, proposals, unanswered
+from merlin.app import changes, examples, proposals
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.core.errors import Forbidden, NotFound, Refused
@@ -187,19 +187,13 @@ def test_only_one_of_several_concurrent_approvals_succeeds(ctx, url, cipher, clo
     assert sorted(approved) == sorted([change.change_id, *["examples-decided"] * 3])
 
 
-@pytest.mark.parametrize(
-    "send",
-    [
-        lambda ctx: proposals.add(ctx, STUDENT, Draft("Где?", "Тут.", FACE)),
-        lambda ctx: unanswered.send_to_editors(ctx, STUDENT, FACE, "Где?", "ru", 0),
-    ],
-)
-def test_nothing_is_sent_to_editors_while_the_consent_is_revoked(ctx, run_beside, send):
+def test_nothing_is_sent_to_editors_while_the_consent_is_revoked(ctx, run_beside):
     proposals.give_consent(ctx, STUDENT)
 
     def send_too_late(other_database):
+        draft = Draft("Где?", "Тут.", FACE)
         with pytest.raises(Refused, match="no consent"):
-            send(replace(ctx, db=other_database))
+            proposals.add(replace(ctx, db=other_database), STUDENT, draft)
 
     run_beside(lambda: proposals.revoke_consent(ctx, STUDENT), send_too_late)
 

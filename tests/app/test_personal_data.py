@@ -77,7 +77,6 @@ NOBODY = (
     tables.MODEL,
     tables.NOTED,
     tables.PROOF_ANSWER,
-    tables.RATED_EXAMPLE,
     tables.REVOKED_EXAMPLE,
     tables.SEARCH_ENTRY,
     tables.SERVING,

@@ -3,7 +3,10 @@
 import pytest
 from playwright.sync_api import expect
 
-from merlin.chat.feedback import EditorQuestions
+from merlin.account.users import Consents
+from merlin.app.proposals import CONSENT_VERSION
+from merlin.chat.sessions import ChatPlace, Sessions
+from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.files import FileIndex
 from merlin.dataset.proposals import Draft, Proposals
@@ -12,6 +15,7 @@ from tests.browser.course_browser import DESKTOP, PHONE, expect_spoken, note_reg
 from tests.browser.staff_browser import ANNA, BORIS, XSS, propose_change
 
 pytestmark = pytest.mark.integration
+BOT = 8
 
 
 def get_course_id(staff_site):
@@ -164,11 +168,15 @@ def test_selected_proposals_become_one_commit(staff_visitor, staff_site):
 
 
 def add_editor_question(staff_site, question):
-    """Add a question that a student sent to the editors of the course."""
-    assert EditorQuestions(staff_site.db).add(ANNA, "algorithms", question, 0, 99)
+    """Add a refused question of a student who lets editors read it."""
+    db, number = staff_site.db, next(staff_site.numbers)
+    session = Sessions(db, BOT).open(ChatPlace(ANNA, ANNA, dataset="algorithms"))
+    Turns(db, BOT).ask(Question(session.session_id, number, ANNA, question, number), number)
+    Turns(db, BOT).write(number, StoredAnswer("Не знаю.", known=False))
+    Consents(db).give(ANNA, CONSENT_VERSION)
 
 
-def test_unanswered_question_becomes_an_example_or_is_dismissed(staff_visitor, staff_site):
+def test_unanswered_question_becomes_an_example(staff_visitor, staff_site):
     question, other = "Кто моет дек?", "Как покрасить граф?"
     add_editor_question(staff_site, question)
     add_editor_question(staff_site, other)
@@ -177,17 +185,11 @@ def test_unanswered_question_becomes_an_example_or_is_dismissed(staff_visitor, s
     # The newest is open.
     group = page.locator("details", has_text=other)
     expect(group.locator("[name=question]")).to_have_value(other)
-    group.get_by_role("button", name="Отклонить вопрос").click()
-    expect(page.locator("summary", has_text=other)).to_have_count(0)
-    group = page.locator("details", has_text=question)
     group.locator("[name=answer]").fill("Никто.")
     group.get_by_role("button", name="Сохранить").click()
     expect(page.get_by_text("сохраняется", exact=False).first).to_be_visible()
-    page.goto(f"{staff_site.address}{path}?show=dismissed")
-    page.locator("summary", has_text=other).click()
-    page.get_by_role("button", name="Вернуть вопрос").first.click()
     page.goto(f"{staff_site.address}{path}")
-    expect(page.locator("summary", has_text=other)).to_have_count(1)
+    expect(page.locator("summary", has_text=question)).to_have_count(1)
 
 
 def list_pages(staff_site):
@@ -205,7 +207,7 @@ def list_pages(staff_site):
         "questions": f"{base}/questions",
         "proposals": "/datasets/algorithms/proposals",
         "unanswered": "/datasets/algorithms/unanswered",
-        "none-dismissed": "/datasets/algorithms/unanswered?show=dismissed",
+        "none-done": "/datasets/algorithms/unanswered?show=done",
         "change": f"/changes/{change}",
     }
 

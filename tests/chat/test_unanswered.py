@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from merlin.chat.feedback import Reason, UnansweredQuestion, group_questions, merge_questions
+from merlin.chat.feedback import Reason, UnansweredQuestion, group_questions
 
 pytestmark = pytest.mark.unit
 
@@ -34,23 +34,11 @@ def test_forms_of_one_question_are_grouped_and_other_questions_are_not():
     assert second.wordings == [(questions[2].text, 1), (questions[0].text, 1)]
     assert (second.count(Reason.REFUSED), second.count(Reason.DISLIKED)) == (2, 1)
     assert second.last(Reason.DISLIKED) == questions[2].at
-    assert second.last(Reason.REPORTED) is None
+    assert first.last(Reason.DISLIKED) is None
+    assert group_questions([]) == []
 
 
 def test_wording_without_consent_is_hidden():
     (group,) = group_questions([unanswered(1, "Мой секрет?", Reason.REFUSED, is_shown=False)])
     assert group.wordings == []
     assert len(group.questions) == 1
-
-
-def test_question_both_refused_and_reported_is_counted_once():
-    refused = [unanswered(2, "Куда?", Reason.REFUSED), unanswered(1, "Кто?", Reason.REFUSED)]
-    reported = [
-        unanswered(2, "Куда?", Reason.REPORTED),
-        unanswered(0, "Где?", Reason.REPORTED),
-        unanswered(9, "О?", Reason.REPORTED),
-    ]
-    merged = merge_questions(refused, reported)
-    assert [question.text for question in merged] == ["Куда?", "Кто?", "Где?", "О?"]
-    assert merged[0].reasons == {Reason.REFUSED, Reason.REPORTED}
-    assert group_questions([]) == []

@@ -64,7 +64,8 @@ MAX_CHARACTERS = 4000
 # Number of words in the text fragment of a paragraph.
 _PLACED_BY = 5
 # The form open in a turn: a correction, a message to the editors, or its confirmation.
-Doing = Literal["", "correct", "tell", "sent"]
+# "tell" shows a refused question to the editors, who see those of people who gave the consent.
+Doing = Literal["", "correct", "tell"]
 Number = Annotated[int, Query(ge=0, le=MAX_ID)]
 
 
@@ -164,7 +165,7 @@ async def judge(
     answer: Annotated[str, Form()] = "",
     doing: Annotated[Doing, Form()] = "",
 ) -> Response:
-    """Rate an answer, consent to its use, or send the editors a better answer or the question.
+    """Rate an answer, consent to its use, or send the editors a better answer.
 
     A better answer with personal data is returned masked before it is sent.
     """
@@ -176,14 +177,11 @@ async def judge(
         draft, wrong = masked.words, text(language, "fix-masked", kinds=kinds)
     else:
         try:
-            await context.write(
-                course_chat.judge, context.actor, course, turn_id, act, answer, language
-            )
+            await context.write(course_chat.judge, context.actor, turn_id, act, answer, language)
         except Refused as error:
             draft, wrong = answer, refusal_text(context, error)
         else:
-            after: Doing = "sent" if act == "tell" else doing
-            return seen_other(_turn_href(course, question.session_id, turn_id, after))
+            return seen_other(_turn_href(course, question.session_id, turn_id, doing))
     opened: Doing = "correct" if act == "correct" else "tell"
     return await _page(
         context, course, question.session_id, turn=turn_id, doing=opened, draft=draft, wrong=wrong
@@ -256,10 +254,9 @@ async def _page(
     )
     href = await services.read(bot_href, course)
     left, is_over = await _describe_quota(context, course)
-    is_opened = doing in {"correct", "tell"}
     turn_before = None
     questions = {each.id: each.question for each in chat.session.turns} if chat.session else {}
-    if is_opened and chat.has_consent and turn in questions:
+    if doing == "correct" and chat.has_consent and turn in questions:
         about = course.dataset, questions[turn], turn, context.language
         turn_before = await services.read(read_turn_before, *about)
     answers = {turn.answer for turn in chat.session.turns} if chat.session else set()
@@ -284,7 +281,7 @@ async def _page(
         "consent": text(context.language, "consent-ask").replace(
             "/privacy", context.say("consent-where")
         ),
-        "has_consent": is_opened and chat.has_consent,
+        "has_consent": chat.has_consent,
         "is_waiting": lambda turn: (
             turn.state is TurnState.ASKED and turn.asked_at > chat.oldest_pending
         ),

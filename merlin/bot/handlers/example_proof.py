@@ -347,12 +347,6 @@ def _preview(context: BotContext, old: str | None, new: str | None) -> Iterator[
         yield menu.code_block(cut(diff, _DIFF_LENGTH), "diff")
 
 
-def conversation_of(before: tuple[str, str] | None, question: str) -> DraftTurns:
-    """Return a question as turns, after the question and answer before it."""
-    turns = ((USER, before[0]), (ASSISTANT, before[1])) if before else ()
-    return (*turns, (USER, question))
-
-
 def turn_lines(turns: Sequence[tuple[str, str]]) -> list[str]:
     """Return turns as lines, each with the sign of its role."""
     return [f"{_ROLES[role]} {content}" for role, content in turns]

@@ -6,7 +6,7 @@ what it was trained on.
 
     ✏️ -> [consent, asked once] -> fix (a step) -> masked text shown -> sent
                                                                     -> answered as a question
-    ✉️ -> tell [consent, asked once] -> the masked question shown -> sent
+    ✉️ -> tell [consent, asked once] -> editors see refused questions of people who consented
     consent:show | consent:yes:DIALOG | consent:no | consent:revoke -> consent:revoke:sure
 
 Under an answer in a group ✏️ opens the private chat: t.me/<bot>?start=fix_<turn>. Without consent
@@ -17,12 +17,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from merlin.app import feedback, lineage, proposals, sessions, unanswered
+from merlin.app import feedback, lineage, proposals, sessions
 from merlin.app.inbox import Dialog
 from merlin.bot import menu
 from merlin.bot.answers import render_turn
 from merlin.bot.context import BotContext
-from merlin.bot.handlers.example_proof import conversation_of, turn_lines
+from merlin.bot.handlers.example_proof import turn_lines
 from merlin.bot.handlers.questions import answer_question, find_own_turn, require_own_turn
 from merlin.bot.menu import View
 from merlin.bot.registry import Handlers
@@ -269,7 +269,7 @@ def give_consent(context: BotContext) -> View:
     turn = None if is_older else _turn(context)
     if context.step == TELLING and turn is not None:
         context.stop_waiting()
-        return _tell_view(context, turn)
+        return menu.text_view(context, "tell-sent", _TO_CONSENT)
     if context.step not in (CONSENTING, DECLINED) or turn is None:
         if was_given:  # a second tap must not replace what the first one opened
             return menu.alert(context.translate("consent-thanks"))
@@ -326,39 +326,18 @@ TELL_LINK, TELLING = "tell", "tell-consent"
 
 @handlers.button("tell")
 def tell(context: BotContext) -> View:
-    """Show what editors would see of a refused question, or ask for the consent first."""
+    """Let editors see the refused question, which takes the consent alone."""
     turn = require_own_turn(context)
     if not _dataset(context, turn):
         raise Refused("it is in no dataset", "tell-no-editors")
     if not context.is_private:
         return View(None, link=context.link(f"{TELL_LINK}_{turn.turn_id}"))
     if proposals.has_consent(*context.caller):
-        return replace(_tell_view(context, turn), is_new=True)
+        return replace(menu.text_view(context, "tell-sent", _TO_CONSENT), is_new=True)
     context.wait(Dialog(TELLING, {"turn": turn.turn_id}))
     if proposals.has_declined(*context.caller):
         return replace(menu.text_view(context, "tell-no-consent", _TO_CONSENT), is_new=True)
     return replace(ask_consent(context), is_new=True)
-
-
-def _tell_view(context: BotContext, turn: Turn) -> View:
-    text, language = turn.question.text, context.language
-    question = mask_personal_data(text, language).words
-    dataset = _dataset(context, turn)
-    before = unanswered.read_turn_before(context.services, dataset, text, turn.turn_id, language)
-    question = _format_question(conversation_of(before, question))
-    send_button = ("tell-send", f"tell-send:{turn.turn_id}", "success")
-    return menu.text_view(context, "tell-preview", send_button, menu.CANCEL, question=question)
-
-
-@handlers.button("tell-send")
-def send_question(context: BotContext) -> View:
-    """Send the masked question to the editors."""
-    turn = find_own_turn(context)
-    if turn is None:
-        return menu.outdated_view(context)
-    dataset, question = _dataset(context, turn), turn.question.text
-    unanswered.send_to_editors(*context.caller, dataset, question, context.language, turn.turn_id)
-    return menu.text_view(context, "tell-sent", ("consent-button", "consent:show"))
 
 
 def _dataset(context: BotContext, turn: Turn) -> str:

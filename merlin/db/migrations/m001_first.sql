@@ -782,24 +782,6 @@ CREATE TABLE accepted_loss (
     at TEXT NOT NULL,
     PRIMARY KEY (dataset, question_digest)
 );
--- Questions that people want their editors to see, and those that editors dismissed, as a keyed hash.
-CREATE TABLE told_question (
-    id NUMBERED,
-    user_id BIGINT NOT NULL,
-    dataset TEXT NOT NULL,
-    question TEXT NOT NULL,
-    turn_id BIGINT,
-    at TEXT NOT NULL
-);
-CREATE INDEX told_question_dataset ON told_question (dataset, at);
-CREATE INDEX told_question_user ON told_question (user_id);
-CREATE TABLE dismissed_question (
-    dataset TEXT NOT NULL,
-    mark TEXT NOT NULL,
-    by_whom TEXT NOT NULL,
-    at TEXT NOT NULL,
-    PRIMARY KEY (dataset, mark)
-);
 -- What bases answer to test questions, so that none is asked twice; found by a digest
 -- of system text and question; `known` NULL: nobody said.
 CREATE TABLE baseline_answer (
@@ -811,13 +793,3 @@ CREATE TABLE baseline_answer (
     PRIMARY KEY (provider, model_id, digest)
 );
 CREATE INDEX baseline_answer_by_digest ON baseline_answer (digest);
--- The examples behind rated answers, with the text that the model was trained on: found when the rating is
--- stored, because an answer is encrypted.
-CREATE TABLE rated_example (
-    dataset TEXT NOT NULL,
-    example_id TEXT NOT NULL,
-    turn_id BIGINT NOT NULL REFERENCES turn (id) ON DELETE CASCADE,
-    text_digest TEXT NOT NULL,
-    PRIMARY KEY (dataset, example_id, turn_id)
-);
-CREATE INDEX rated_example_turn ON rated_example (turn_id);

@@ -25,7 +25,6 @@ my-data-kind = { $kind ->
     [chat_session] conversations
     [rating] ratings
     [proposal] corrections
-    [told_question] questions sent to the editors
     [favourite] courses in “My courses”
     [consent] consents
     [quota_use] counted questions

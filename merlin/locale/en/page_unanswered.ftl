@@ -3,7 +3,6 @@ page-unanswered-lead = This week they got no answer, or one that people disliked
 page-unanswered-states = What to show
 page-unanswered-waiting = Waiting
 page-unanswered-done = Answered
-page-unanswered-dismissed = Dismissed
 page-unanswered-refused =
     { $count ->
         [one] { $count } refusal
@@ -13,11 +12,6 @@ page-unanswered-disliked =
     { $count ->
         [one] { $count } bad rating
        *[other] { $count } bad ratings
-    }
-page-unanswered-wanted =
-    { $count ->
-        [one] { $count } request
-       *[other] { $count } requests
     }
 page-unanswered-times =
     { $count ->
@@ -29,17 +23,14 @@ page-unanswered-allowed = Only what people allowed is shown. No names here.
 page-unanswered-before = The turn before it, which the example will have too:
 page-unanswered-exists = There's such an example already, but people disliked its answer.
 page-unanswered-edit = Edit the example
-page-unanswered-dismiss = Dismiss the question
-page-unanswered-restore = Bring the question back
 page-unanswered-none-waiting = Everything was found this week
 page-unanswered-none-hidden = Nothing to show
 page-unanswered-none-done = None so far
-page-unanswered-none-dismissed = Nothing was dismissed
 page-unanswered-none-hint = Refusals and bad ratings of seven days show here at once.
 page-unanswered-older =
     { $count ->
-        [one] { $count } older question appears here once you dismiss newer ones.
-       *[other] { $count } older questions appear here once you dismiss newer ones.
+        [one] { $count } older question isn't shown.
+       *[other] { $count } older questions aren't shown.
     }
 page-unanswered-hidden =
     { $count ->

@@ -26,7 +26,6 @@ my-data-kind = { $kind ->
     [chat_session] разговоры
     [rating] оценки
     [proposal] исправления
-    [told_question] вопросы, переданные редакторам
     [favourite] курсы в «Моих курсах»
     [consent] согласия
     [quota_use] учёт вопросов

@@ -3,7 +3,6 @@ page-unanswered-lead = За неделю на них не было ответа 
 page-unanswered-states = Что показать
 page-unanswered-waiting = Ждут
 page-unanswered-done = Отвечены
-page-unanswered-dismissed = Отклонены
 page-unanswered-refused =
     { $count ->
         [one] { $count } отказ
@@ -16,12 +15,6 @@ page-unanswered-disliked =
         [few] { $count } плохие оценки
        *[other] { $count } плохих оценок
     }
-page-unanswered-wanted =
-    { $count ->
-        [one] { $count } обращение
-        [few] { $count } обращения
-       *[other] { $count } обращений
-    }
 page-unanswered-times =
     { $count ->
         [one] спросили { $count } раз
@@ -33,18 +26,15 @@ page-unanswered-allowed = Показано только то, что люди р
 page-unanswered-before = Реплики перед ним, они тоже войдут в пример:
 page-unanswered-exists = Такой пример уже есть, но ответ не понравился.
 page-unanswered-edit = Изменить пример
-page-unanswered-dismiss = Отклонить вопрос
-page-unanswered-restore = Вернуть вопрос
 page-unanswered-none-waiting = На этой неделе всё нашлось
 page-unanswered-none-hidden = Показать нечего
 page-unanswered-none-done = Пока ни одного
-page-unanswered-none-dismissed = Ничего не отклонено
 page-unanswered-none-hint = Отказы и плохие оценки за семь дней появляются здесь сразу.
 page-unanswered-older =
     { $count ->
-        [one] Ещё { $count } вопрос постарше появится здесь, когда вы отклоните более новые.
-        [few] Ещё { $count } вопроса постарше появятся здесь, когда вы отклоните более новые.
-       *[other] Ещё { $count } вопросов постарше появятся здесь, когда вы отклоните более новые.
+        [one] Ещё { $count } вопрос постарше не показан.
+        [few] Ещё { $count } вопроса постарше не показаны.
+       *[other] Ещё { $count } вопросов постарше не показаны.
     }
 page-unanswered-hidden =
     { $count ->

@@ -340,9 +340,6 @@ async def _proposals(
     return render_page(context, "teach_proposals.html", view, status=409 if wrong else 200)
 
 
-GroupMark = Annotated[str, Form(min_length=1, max_length=100, pattern="^[0-9a-f]+$")]
-
-
 @router.get("/datasets/{dataset}/unanswered")
 async def show_unanswered(
     context: TeacherContext, dataset: EditedDataset, show: GroupState = GroupState.WAITING
@@ -361,17 +358,3 @@ async def show_unanswered(
         "shown": show,
     }
     return render_page(context, "teach_unanswered.html", view)
-
-
-@router.post("/datasets/{dataset}/unanswered/dismiss")
-async def dismiss(context: TeacherContext, dataset: EditedDataset, mark: GroupMark) -> Response:
-    """Dismiss a group of questions."""
-    await context.write(unanswered.dismiss, context.actor, dataset.name, mark)
-    return seen_other(base_of(dataset.name, "unanswered"))
-
-
-@router.post("/datasets/{dataset}/unanswered/restore")
-async def restore(context: TeacherContext, dataset: EditedDataset, mark: GroupMark) -> Response:
-    """Restore a dismissed group of questions."""
-    await context.write(unanswered.restore, context.actor, dataset.name, mark)
-    return seen_other(f"{base_of(dataset.name, 'unanswered')}?show={GroupState.DISMISSED}")

@@ -39,10 +39,9 @@ from merlin.api.pages.teach.changes import (
 )
 from merlin.api.rest.changes import ExampleBody
 from merlin.api.schema import LINE, Name, Part
-from merlin.app import changes, examples, feedback
+from merlin.app import changes, examples
 from merlin.app.changes import DatasetFiles, EditNotGood, Make, StaleEdit
 from merlin.app.examples import ExampleContent, ExampleView
-from merlin.chat.feedback import RatedAnswer
 from merlin.core.errors import NotFound
 from merlin.core.web.assets import seen_other
 from merlin.course.editing import CourseEdits
@@ -59,7 +58,7 @@ ExampleId = Annotated[str, Query(min_length=1, max_length=1000, pattern=LINE)]
 _MAX_ROWS = 1000
 
 # What of an open example is shown.
-Look = Literal["edit", "history", "ratings"]
+Look = Literal["edit", "history"]
 
 
 class ExampleForm(EditForm):
@@ -155,7 +154,6 @@ class Filters:
         named = (
             ("split", requested.split and say(f"facet-{requested.split}")),
             ("has_finding", requested.has_finding and say("with-finding")),
-            ("is_disliked", requested.is_disliked and say("answer-disliked")),
             ("tag", requested.tag and f"#{requested.tag}"),
             ("author", requested.author),
         )
@@ -171,7 +169,6 @@ _NAMES = {
     "author": "author",
     "split": "split",
     "has_finding": "finding",
-    "is_disliked": "disliked",
 }
 
 
@@ -192,18 +189,16 @@ def _read_filters(dataset: str, query: Iterable[tuple[str, str]]) -> Filters:
         values.get("author", ""),
         split if split in ("train", "test") else "",
         values.get("finding") == "any",
-        values.get("disliked") == "any",
     )
     return Filters(base_of(dataset), example_filter)
 
 
 @dataclass(frozen=True, slots=True)
 class OpenExample:
-    """The open example: its form, its versions and its rated answers; `look` is what is shown."""
+    """The open example: its form and its versions; `look` is what is shown."""
 
     form: ExampleForm
     versions: Sequence[ExampleVersion] = ()
-    ratings: Sequence[RatedAnswer] = ()
     look: Look = "edit"
 
     @property
@@ -305,14 +300,11 @@ async def show_examples(
 
 @router.get("/datasets/{dataset}/examples/one")
 async def show_example(listing: Listing, example: ExampleId, look: Look = "edit") -> Response:
-    """Return the list with one example open: its form, history or ratings."""
+    """Return the list with one example open: its form or its history."""
     context, name = listing.context, listing.dataset.name
     view = await context.read(examples.get, context.actor, name, example)
     versions = await context.read(examples.read_history, context.actor, name, view.id)
-    ratings = await context.read(
-        feedback.list_ratings, context.actor, name, view.id, context.language
-    )
-    opened = OpenExample(_form(view), versions=versions, ratings=ratings, look=look)
+    opened = OpenExample(_form(view), versions=versions, look=look)
     is_broken = view.question is None
     result = FormResult(context.say("example-broken")) if is_broken else FormResult()
     return await listing.render(opened, result)
