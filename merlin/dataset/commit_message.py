@@ -78,7 +78,6 @@ _LINES: Mapping[str, re.Pattern[str]] = {
     "subject-import": re.compile(
         r"(?:Import|Add) (?P<count>\d{1,9}) examples? (?:in)?to (?P<dataset>\S+)"
     ),
-    "subject-examples": re.compile(r"Edit (?P<count>\d{1,9}) examples of (?P<dataset>\S+)"),
     "subject-course": re.compile(COURSE),
     "subject-material-add": re.compile(r"Add (?P<kind>lecture|seminar|lab) (?P<lesson>\d{1,9})"),
     "subject-material-edit": re.compile(r"Edit (?P<kind>lecture|seminar|lab) (?P<lesson>\d{1,9})"),
@@ -111,11 +110,6 @@ def import_subject(count: int, dataset: str) -> str:
 def approval_subject(count: int, dataset: str) -> str:
     """Return the subject for several approved proposals: "Add 2 examples to trial"."""
     return f"Add {count} examples to {dataset}"
-
-
-def examples_subject(count: int, dataset: str) -> str:
-    """Return the subject for several changed examples: "Edit 3 examples of trial"."""
-    return f"Edit {count} examples of {dataset}"
 
 
 def revert_subject(line: str) -> str:

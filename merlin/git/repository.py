@@ -6,7 +6,6 @@ id. Fetching and writing notes lock the mirror; reading does not, so other proce
 the daemon fetches.
 """
 
-import codecs
 import os
 import re
 import signal
@@ -28,6 +27,7 @@ from merlin.git.mirror import (
     BRANCHES,
     HEAD_REF,
     GitFailed,
+    GitRunner,
     MirrorFetcher,
     UnreadableMirror,
     check_branch,
@@ -44,75 +44,38 @@ EMPTY_TREES = {
     40: "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
     64: "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
 }
-MAX_COMMIT_BYTES = 2_000_000
-_SIGNATURE = re.compile(rb"(?P<name>[^<>]*)<(?P<email>[^<>]*)> (?P<seconds>\d+)")
-_CODECS = re.compile(
-    r"utf-8|ascii|iso8859-\d+|cp\d+|koi8-[rtu]|mac-\w+|gb\w+|big5\w*|euc_\w+|shift_jis\w*|tis-620"
-)
-_MAX_CODEC_LENGTH = 40
-_ASCII_PROBE = bytes(range(0x20, 0x5C))
-_MAX_DIGITS = 20
+MAX_COMMIT_LENGTH = 2_000_000  # characters of a message
+_COMMIT_FIELDS = ("%H", "%P", "%an", "%ae", "%ct", "%B")
 _LAST_SECOND = 253_402_300_799  # the end of the year 9999, the limit of datetime
 
 
-def parse_commits(answers: BinaryIO, positions: Mapping[str, int]) -> Iterator[Commit]:
-    """Yield the commits in the output of `cat-file --batch`, in the order of `positions`.
+def read_commits(run: GitRunner, positions: Mapping[str, int]) -> Iterator[Commit]:
+    """Yield the commits in the order of `positions`.
 
-    The raw objects are parsed, because `git log` shows no headers at all of a commit whose declared
-    encoding it cannot convert. A commit whose headers cannot be parsed, or that exceeds
-    MAX_COMMIT_BYTES, has `is_readable` False. Raises UnreadableMirror if one is missing.
+    One that declares an encoding which git cannot convert has no names and no message, and
+    `is_readable` False; so has one with a message over MAX_COMMIT_LENGTH.
     """
-    for sha, position in positions.items():
-        size = _read_size(answers, sha, "commit")
-        raw = answers.read(min(size, MAX_COMMIT_BYTES))
-        remaining = size - len(raw) + 1
-        while remaining > 0 and (skipped := answers.read(min(remaining, MAX_COMMIT_BYTES))):
-            remaining -= len(skipped)
-        if remaining:
-            raise UnreadableMirror(f"{sha} is cut off")
-        yield _parse_commit(sha, position, raw, is_complete=size <= MAX_COMMIT_BYTES)
-
-
-def _parse_commit(sha: str, position: int, raw: bytes, *, is_complete: bool) -> Commit:
-    header_block, _, body = raw.partition(b"\n\n")
-    headers: dict[bytes, bytes] = {}
-    for line in header_block.split(b"\n"):
-        name, _, value = line.partition(b" ")
-        headers.setdefault(name, value)  # keeps the first parent only
-    codec = _commit_codec(headers.get(b"encoding", b""))
-    # Like git, ignore everything after a NUL.
-    message = body.partition(b"\0")[0].decode(codec, "replace").strip("\n")
-    author, committer = (
-        _SIGNATURE.match(headers.get(name, b"")) for name in (b"author", b"committer")
-    )
-    parent = headers.get(b"parent", b"").decode("ascii", "replace")
-    seconds = int(committer["seconds"][:_MAX_DIGITS]) if committer else 0
-    return Commit(
-        sha=sha,
-        parent=parent or None,
-        position=position,
-        author_name=author["name"].decode(codec, "replace").strip() if author else "",
-        author_email=author["email"].decode(codec, "replace") if author else "",
-        committed_at=datetime.fromtimestamp(min(seconds, _LAST_SECOND), UTC),
-        subject=message.partition("\n")[0],
-        message=message,
-        is_readable=is_complete and author is not None and committer is not None,
-    )
-
-
-def _commit_codec(declared: bytes) -> str:
-    """Return the codec of a commit's text: the declared one, else UTF-8.
-
-    The headers are ASCII lines, so codecs such as UTF-16 cannot be right.
-    """
-    try:
-        name = codecs.lookup(declared.decode("ascii")[:_MAX_CODEC_LENGTH]).name
-    except (LookupError, ValueError):
-        return "utf-8"
-    is_ascii_superset = (
-        _CODECS.fullmatch(name) and _ASCII_PROBE.decode(name, "replace") == _ASCII_PROBE.decode()
-    )
-    return name if is_ascii_superset else "utf-8"
+    if not positions:
+        return
+    shown = f"--format={'%x00'.join(_COMMIT_FIELDS)}"
+    ids = "".join(f"{sha}\n" for sha in positions).encode()
+    output = run("log", "-z", "--no-walk=unsorted", "--stdin", shown, stdin=ids)
+    fields = iter(output.decode("utf-8", "replace").split("\0"))
+    for sha, parents, name, email, seconds, message in zip(
+        *[fields] * len(_COMMIT_FIELDS), strict=False
+    ):
+        text = message.strip("\n")[:MAX_COMMIT_LENGTH]
+        yield Commit(
+            sha=sha,
+            parent=parents.partition(" ")[0] or None,
+            position=positions[sha],
+            author_name=name,
+            author_email=email,
+            committed_at=datetime.fromtimestamp(min(int(seconds or 0), _LAST_SECOND), UTC),
+            subject=text.partition("\n")[0],
+            message=text,
+            is_readable=bool(name or email) and len(text) < MAX_COMMIT_LENGTH,
+        )
 
 
 def parse_blobs(answers: BinaryIO, names: Sequence[str], limit: int) -> Iterator[tuple[str, bytes]]:
@@ -122,7 +85,7 @@ def parse_blobs(answers: BinaryIO, names: Sequence[str], limit: int) -> Iterator
     content is read.
     """
     for blob in names:
-        size = _read_size(answers, blob, "blob")
+        size = _read_size(answers, blob)
         if size > limit:
             text = f"{blob} has {size} bytes, over {limit}"
             raise SourceError(text, "git-large", size=size, limit=limit)
@@ -132,10 +95,10 @@ def parse_blobs(answers: BinaryIO, names: Sequence[str], limit: int) -> Iterator
         yield blob, content[:-1]
 
 
-def _read_size(answers: BinaryIO, name: str, kind: str) -> int:
+def _read_size(answers: BinaryIO, name: str) -> int:
     """Return the size of the next object in the output. Raises UnreadableMirror."""
     fields = answers.readline().decode("ascii", "replace").split()
-    if len(fields) != 3 or fields[1] != kind:  # noqa: PLR2004 - name, kind, size
+    if len(fields) != 3 or fields[1] != "blob":  # noqa: PLR2004 - name, kind, size
         raise UnreadableMirror(f"{name} is {' '.join(fields[1:]) or 'cut off'}")
     return int(fields[2])
 
@@ -334,8 +297,8 @@ class GitSource:
         if not new:
             return []
         positions = {sha: len(shas) - index for index, sha in enumerate(new)}
-        with self._cat_objects(new) as answers:
-            return list(parse_commits(answers, positions))[::-1]
+        with self._reading():
+            return list(read_commits(self.run, positions))[::-1]
 
     def find_writers(self, commit: str, limit: int = MAX_WALKED) -> dict[str, dict[str, Commit]]:
         """Return folder -> path -> the newest commit that gave the file its content at `commit`.
@@ -352,9 +315,8 @@ class GitSource:
             walked = self.run("rev-list", *order, commit, "--")
             written = mirror.list_written(self.run, walked, *place)
             shas = {path: sha for sha, blob, path in written if blobs.get(path) == blob}
-        unique = dict.fromkeys(shas.values(), 0)
-        with self._cat_objects([*unique]) as answers:
-            commits = {each.sha: each for each in parse_commits(answers, unique)}
+            unique = dict.fromkeys(shas.values(), 0)
+            commits = {each.sha: each for each in read_commits(self.run, unique)}
         writers: dict[str, dict[str, Commit]] = {}
         for path, sha in shas.items():
             inside = path.removeprefix(f"{self.directory}/") if place else path

@@ -17,7 +17,7 @@ from merlin.daemon import ticks
 from merlin.daemon.main import TickCounts, heartbeat_tick, run_tick
 from merlin.db.notices import Notices
 from merlin.db.processes import Heartbeats
-from merlin.git.repository import MAX_COMMIT_BYTES
+from merlin.git.repository import MAX_COMMIT_LENGTH
 from merlin.training.gather import gather
 from merlin.training.jobs import Jobs
 from merlin.training.launch_plan import Launches, launch_waiting
@@ -69,7 +69,7 @@ def test_unreadable_commit_gets_its_own_verdict_and_the_next_one_is_built(lab, w
     lab.repository.example("trial", 40)
     lab.repository.git("add", "-A")
     message = lab.folder / "message"
-    message.write_text("Endless\n\n" + "x" * MAX_COMMIT_BYTES, encoding="utf-8")
+    message.write_text("Endless\n\n" + "x" * MAX_COMMIT_LENGTH, encoding="utf-8")
     lab.repository.git("commit", "-q", "-F", str(message))
     large = lab.repository.git("rev-parse", "HEAD")
     lab.tick("fetch")

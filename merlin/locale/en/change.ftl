@@ -44,10 +44,6 @@ subject-import = { $count ->
    *[other] { $count } new examples
   } in { $dataset }
 subject-undoing = Undone — { $subject }
-subject-examples = Edit { $count ->
-        [one] { $count } example
-       *[other] { $count } examples
-    } of { $dataset }
 subject-course = Edit course card
 subject-material-add = New material: { $material }
 subject-material-edit = Edit material: { $material }

@@ -45,10 +45,6 @@ subject-import = { $count ->
    *[many] { $count } новых примеров
   } в { $dataset }
 subject-undoing = Отмена — { $subject }
-subject-examples = { $count ->
-        [one] Правка { $count } примера: { $dataset }
-       *[other] Правка { $count } примеров: { $dataset }
-    }
 subject-course = Правка карточки курса
 subject-material-add = Новый материал: { $material }
 subject-material-edit = Правка материала: { $material }
