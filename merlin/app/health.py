@@ -214,7 +214,7 @@ def _read_last_backup_s(ctx: Context) -> float | None:
         backup = find_last_backup(ctx.config.state_dir)
     except OSError:  # `merlin doctor` says why it cannot be read
         return None
-    return backup[0].timestamp() if backup else 0.0
+    return backup.timestamp() if backup else 0.0
 
 
 def list_processes(ctx: Context) -> list[ProcessView]:

@@ -6,13 +6,11 @@ import io
 import os
 import shlex
 import sys
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from tempfile import gettempdir
-from typing import IO, TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -52,9 +50,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 _ARCHIVE_STEM = "merlin-{:%Y%m%dT%H%M%S.%fZ}"
-_INCOMPLETE, _ENDING, _ENCRYPTED_SUFFIX = "-incomplete", ".tar.gz", ".enc"
+_ENDING = ".tar.gz"
 _SYNCED_BYTES = 4 << 20
-_NICENESS = 10
 _DRY_RUN = typer.Option(
     "--dry-run", help="Verify every byte and show the contents; change nothing."
 )
@@ -80,32 +77,29 @@ def backup(
     settings, now = configuration(config), utc_now()
     state, url = settings.state_dir, settings.database
     require_whole(state)
-    key = next(iter(_backup_keys()), None)
-
-    write = partial(write_backup, state, url, at=now, with_key=with_key, key=key)
+    write = partial(write_backup, state, url, at=now, with_key=with_key)
     if to == "-":
         if sys.stdout.isatty():
             raise Refused("stdout is a terminal", "backup-terminal")
-        if os.path.samestat(os.fstat(sys.stdout.fileno()), Path(os.devnull).stat()):  # or closed
-            raise Refused("stdout leads nowhere", "backup-nowhere")
-        piped = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-        _require_complete(_write_with_low_priority(write, piped), "stdout")
-        note_backup(state, now, is_piped=True)
+        try:
+            with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as piped:
+                write(piped)
+        except BrokenPipeError as error:
+            raise MerlinError("the reader closed the pipe", "backup-not-read") from error
+        note_backup(state, now)
         return
     folder = Path(to) if to else state / "backups"
-    stem, ending = _ARCHIVE_STEM.format(now), f"{_ENDING}{_ENCRYPTED_SUFFIX if key else ''}"
-    remove_abandoned(folder.glob(f".merlin-*{_ENDING}*.part"))
+    name = f"{_ARCHIVE_STEM.format(now)}{_ENDING}"
+    remove_abandoned(folder.glob(f".merlin-*{_ENDING}.part"))
     is_new = not folder.exists()
-    temporary = folder / f".{stem}{ending}.part"
+    path, temporary = folder / name, folder / f".{name}.part"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         temporary.touch(0o600)
         # Synced in pieces: one sync of a whole archive would delay everyone's commits meanwhile.
         synced = os.open(temporary, os.O_WRONLY | os.O_DSYNC)
-        with in_use(temporary):
-            manifest = _write_with_low_priority(write, os.fdopen(synced, "wb", _SYNCED_BYTES))
-        kinds = [_INCOMPLETE] if manifest.lacks else ["", _INCOMPLETE]
-        path = folder / f"{stem}{kinds[0]}{ending}"
+        with in_use(temporary), os.fdopen(synced, "wb", _SYNCED_BYTES) as target:
+            write(target)
         rename_durably(temporary, path)
     except FileExistsError as error:
         raise ConfigError("not a folder", "backup-no-folder", path=to) from error
@@ -116,13 +110,10 @@ def backup(
         with suppress(OSError):
             temporary.unlink()
     give_to_owner(*((folder, folder.parent) if is_new else (path, folder)))
-    # An incomplete archive replaces incomplete ones only.
-    names = [f"{kind}{_ENDING}{suffix}" for kind in kinds for suffix in ("", _ENCRYPTED_SUFFIX)]
-    archives = sorted(each for name in names for each in folder.glob(f"merlin-*Z{name}"))
+    archives = sorted(folder.glob(f"merlin-*Z{_ENDING}"))
     expired = archives[:-keep] if keep else []
     for archive in expired:
         archive.unlink(missing_ok=True)  # another backup may be removing it
-    _require_complete(manifest, str(path))
     note_backup(state, now)
     size = path.stat().st_size
     values = {"path": str(path), "bytes": size, "deleted": [str(archive) for archive in expired]}
@@ -152,22 +143,18 @@ def restore(
         restore_backup,
     )
 
-    settings, keys = configuration(config), _backup_keys()
+    settings = configuration(config)
     with ExitStack() as stack:
         source = _open_archive(stack, archive)
         if dry_run:
             # On the disk of the state folder if it exists.
             state = settings.state_dir if settings.state_dir.is_dir() else Path(gettempdir())
             scratch = stack.enter_context(temporary_folder(state, RESTORE_PREFIX))
-            manifest = read_backup(source, scratch, keys)
+            manifest = read_backup(source, scratch)
         else:
             _check_replaceable(stack, settings, may_replace=replace)
-            manifest = restore_backup(
-                source, settings.state_dir, settings.database, utc_now(), keys
-            )
+            manifest = restore_backup(source, settings.state_dir, settings.database, utc_now())
     _print_manifest("restore-verified" if dry_run else "restore-done", manifest, json=json)
-    if manifest.lacks:
-        print_message("restore-incomplete", lacks=manifest.lacks)
     if dry_run:
         return
     with open_migrated_database(settings):  # the backup may be of an earlier version
@@ -176,37 +163,6 @@ def restore(
         print_message("restore-lacks-text-key", keys=", ".join(missing))
     if former := find_former_databases(settings.state_dir, settings.database):
         print_message("restore-former", paths=shlex.join(map(str, former)))
-
-
-def _require_complete(manifest: Manifest, path: str) -> None:
-    """Raise MerlinError for an archive, stored at `path`, that lacks something."""
-    if manifest.lacks:
-        raise MerlinError("incomplete", "backup-incomplete", path=path, lacks=manifest.lacks)
-
-
-def _write_with_low_priority(write: Callable[[IO[bytes]], Manifest], target: IO[bytes]) -> Manifest:
-    """Write and close `target` in a thread: a thread cannot get its old priority back."""
-    try:
-        with ThreadPoolExecutor(1, initializer=_lower_priority) as thread, target:
-            # Ctrl-C closes `target`, which ends the thread.
-            return thread.submit(write, target).result()
-    except BrokenPipeError as error:
-        raise MerlinError("the reader closed the pipe", "backup-not-read") from error
-
-
-def _lower_priority() -> None:
-    with suppress(OSError):  # the sandbox forbids it; there the unit sets CPUWeight
-        os.nice(_NICENESS)
-
-
-def _backup_keys() -> list[bytes]:
-    """Return the backup keys, the encrypting one first; [] if none is set. Raises ConfigError."""
-    from merlin.config import credential
-    from merlin.config.settings import BACKUP_KEY
-    from merlin.db.encryption import parse_keys
-
-    value = credential(BACKUP_KEY, is_needed=False, is_header=False)
-    return parse_keys(value, BACKUP_KEY) if value else []
 
 
 def _open_archive(stack: ExitStack, archive: str) -> io.BufferedReader:

@@ -198,14 +198,13 @@ def check_backup(config: Config) -> CheckMessage:
     """Check the age of the last backup, unless another program makes backups."""
     if config.backups == "elsewhere":
         return "doctor-backup-elsewhere", {}
-    last = find_last_backup(config.state_dir)
-    if last is None:
+    backed_up_at = find_last_backup(config.state_dir)
+    if backed_up_at is None:
         raise check_failure("doctor-no-backup")
-    backed_up_at, is_piped = last
     arguments = {"date": day_argument(backed_up_at.date())}
     if abs(utc_now() - backed_up_at) > _MAX_BACKUP_AGE:  # the clock may have been ahead then
         raise check_failure("doctor-old-backup", **arguments)
-    return "doctor-backup-piped" if is_piped else "doctor-backup", arguments
+    return "doctor-backup", arguments
 
 
 def check_programs(failure: str, *programs: str) -> CheckMessage:

@@ -46,7 +46,6 @@ MEGABYTE = 1024 * 1024
 # and with the password of PostgreSQL, which libpq itself reads by this name.
 TEXT_KEY = "MERLIN_TEXT_KEY"
 DATABASE_PASSWORD = "PGPASSWORD"  # noqa: S105 - a name
-BACKUP_KEY = "MERLIN_BACKUP_KEY"
 # The address that a monitor outside expects a call at.
 PING_URL = "MERLIN_PING_URL"
 BUILT_IN_PRESETS = ("translator", "summary", "voice")

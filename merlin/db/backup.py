@@ -4,9 +4,6 @@ An archive is a .tar.gz. Its last member, the manifest, lists every other member
 sha256, so a truncated archive has no manifest. SQLite is copied by VACUUM INTO, which does not
 block writers, PostgreSQL by pg_dump. What can be recreated from git (the mirror) is left
 out.
-
-With a key the whole .tar.gz is one AES-256-GCM message: `HEAD`, the key's id, a nonce, the
-ciphertext, the tag. It is decrypted into a file and unpacked only after its tag was verified.
 """
 
 import gzip
@@ -14,25 +11,17 @@ import hashlib
 import io
 import json
 import os
-import secrets
 import shutil
 import sqlite3
 import subprocess
 import tarfile
-import tempfile
-import time
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, nullcontext, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import IO
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers import Cipher
-from cryptography.hazmat.primitives.ciphers.algorithms import AES
-from cryptography.hazmat.primitives.ciphers.modes import GCM
 
 from merlin import __version__
 from merlin.core.clock import from_iso, iso
@@ -40,39 +29,31 @@ from merlin.core.durable_files import (
     FileDigest,
     give_to_owner,
     remove_durably,
-    rename_durably,
     sync_file,
     temporary_folder,
-    try_lock,
     write_durably,
 )
 from merlin.core.errors import MerlinError, Refused
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger, redact
 from merlin.db.connections import not_recorded, restore_mark, sqlite_path
-from merlin.db.database import Database, open_database
-from merlin.db.encryption import NONCE_BYTES, key_id, key_path
-from merlin.db.migrations import STEPS, list_applied, list_pending
+from merlin.db.database import open_database
+from merlin.db.encryption import key_path
+from merlin.db.migrations import STEPS, list_applied
 
 log = get_logger(__name__)
 
 MANIFEST, DUMP, DATABASE, ENGINE = "manifest.json", "merlin.dump", "merlin.db", "engine/engine.db"
 RESTORE_PREFIX = ".merlin-restore-"
 FOLDERS = ("builds", "engine/files", "engine/models")
-HEAD = b"merlin backup 1\n"
-_KEY_ID, _TAG = 8, 16
-_NOTED, _PIPED = "run/backup", " -"
+_NOTED = "run/backup"
 _FORMAT = 1
 _CHUNK = 1 << 20
-_LOCK_POLL_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The contents of an archive; `schema` lists the migrations applied to its database.
-
-    `lacks` is the engine's database if it could not be copied, else "".
-    """
+    """The contents of an archive; `schema` lists the migrations applied to its database."""
 
     created_at: str
     database: str
@@ -80,124 +61,47 @@ class Manifest:
     members: Mapping[str, FileDigest]
     merlin: str = __version__
     format: int = _FORMAT
-    lacks: str = ""
 
 
-def note_backup(state_dir: Path, at: datetime, *, is_piped: bool = False) -> None:
-    """Record the time of a backup; `is_piped`: another program stores it, or fails to."""
-    note = f"{iso(at)}{_PIPED if is_piped else ''}"
-    write_durably(state_dir / _NOTED, lambda place: place.write_text(note))
+def note_backup(state_dir: Path, at: datetime) -> None:
+    """Record the time of a backup."""
+    write_durably(state_dir / _NOTED, lambda place: place.write_text(iso(at)))
     give_to_owner((state_dir / _NOTED).parent, state_dir)
 
 
-def find_last_backup(state_dir: Path) -> tuple[datetime, bool] | None:
-    """Return the time of the last backup and whether it was piped, None if there was none.
+def find_last_backup(state_dir: Path) -> datetime | None:
+    """Return the time of the last backup, None if there was none.
 
     Raises OSError if that cannot be read.
     """
     try:
-        note = (state_dir / _NOTED).read_text("ascii")
-        return from_iso(note.removesuffix(_PIPED)), note.endswith(_PIPED)
+        return from_iso((state_dir / _NOTED).read_text("ascii"))
     except (FileNotFoundError, ValueError):
         return None
 
 
-# Source: NIST SP 800-38D, 5.2.1.1.
-MAX_ENCRYPTED = 2**36 - 32
-
-
-class _Encryption:
-    """Encrypts written bytes into a stream by AES-256-GCM; `close` adds the tag.
-
-    Raises MerlinError if they exceed the maximum length of one message.
-    """
-
-    def __init__(self, target: IO[bytes], key: bytes) -> None:
-        nonce = secrets.token_bytes(NONCE_BYTES)
-        head = HEAD + key_id(key).encode() + nonce
-        self._target, self._size = target, 0
-        self._encryptor = Cipher(AES(key), GCM(nonce)).encryptor()
-        self._encryptor.authenticate_additional_data(head)
-        target.write(head)
-
-    def write(self, plain: bytes) -> int:
-        """Encrypt and write all of it."""
-        self._size += len(plain)
-        if self._size > MAX_ENCRYPTED:
-            raise MerlinError("more than can be encrypted", "backup-too-large")
-        self._target.write(self._encryptor.update(plain))
-        return len(plain)
-
-    def flush(self) -> None:
-        """Flush the stream below."""
-        self._target.flush()
-
-    def close(self) -> None:
-        """Write the tag; the stream below stays open."""
-        self._target.write(self._encryptor.finalize() + self._encryptor.tag)
-
-
-def _decrypt(source: IO[bytes], target: IO[bytes], keys: Sequence[bytes]) -> None:
-    """Decrypt `source` into `target`. Raises Refused if none of the keys fits."""
-    head = source.read(len(HEAD) + _KEY_ID + NONCE_BYTES)
-    named = head[len(HEAD) : -NONCE_BYTES].decode("ascii", "replace")
-    is_whole = len(head) == len(HEAD) + _KEY_ID + NONCE_BYTES and head.startswith(HEAD)
-    if not (is_whole and named.isascii() and named.isalnum()):
-        raise Refused("another head", "restore-no-archive")
-    key = next((each for each in keys if key_id(each) == named), None)
-    if key is None:
-        raise Refused("another key", "restore-wrong-key" if keys else "restore-no-key", id=named)
-    decryptor = Cipher(AES(key), GCM(head[-NONCE_BYTES:])).decryptor()
-    decryptor.authenticate_additional_data(head)
-    held = b""
-    while chunk := source.read(_CHUNK):
-        held += chunk
-        target.write(decryptor.update(held[:-_TAG]))
-        held = held[-_TAG:]
-    try:
-        decryptor.finalize_with_tag(held)
-    except (InvalidTag, ValueError) as error:
-        raise Refused("another tag", "restore-no-archive") from error
-    target.seek(0)
-
-
 def write_backup(
-    state_dir: Path,
-    url: str,
-    target: IO[bytes],
-    at: datetime,
-    *,
-    with_key: bool = False,
-    key: bytes | None = None,
+    state_dir: Path, url: str, target: IO[bytes], at: datetime, *, with_key: bool = False
 ) -> Manifest:
-    """Write an archive of the state into a stream, encrypted if a `key` of 32 bytes is given.
+    """Write an archive of the state into a stream; `with_key` includes the key of people's texts.
 
-    `with_key` includes the key of people's texts. Without the engine's database, if that is
-    damaged, the rest is worth more than nothing. Raises NotFound if there is no database yet,
-    MerlinError if it is lost or damaged or pg_dump fails.
+    Raises NotFound if there is no database yet, MerlinError if one is lost or damaged or pg_dump
+    fails.
     """
     if url.startswith("sqlite:") and not sqlite_path(url).exists():
         raise not_recorded(state_dir)
     members: dict[str, FileDigest] = {}
-    lacks = ""
     state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (
-        closing(_Encryption(target, key)) if key else nullcontext(target) as stream,
         temporary_folder(state_dir, ".backup-") as beside,
-        gzip.open(stream, "wb", compresslevel=1) as packed,
+        gzip.open(target, "wb", compresslevel=1) as packed,
         tarfile.open(fileobj=packed, mode="w|") as archive,
     ):
         staged = beside / "copy"
         for name, place in list_databases(state_dir, url):
-            try:
-                _copy_database(name, place, url, staged)
-                members[name] = _add(archive, name, staged)
-            except MerlinError as error:
-                if name != ENGINE:
-                    raise
-                lacks = name
-                log.warning("the backup lacks a database", path=str(place), reason=str(error))
-            staged.unlink(missing_ok=True)
+            _copy_database(name, place, url, staged)
+            members[name] = _add(archive, name, staged)
+            staged.unlink()
         with open_database(url, read_only=True) as database:
             schema = list_applied(database)
         if not schema:
@@ -205,7 +109,7 @@ def write_backup(
         for name in _files(state_dir, with_key=with_key):
             with suppress(FileNotFoundError):  # removed by retention meanwhile
                 members[name] = _add(archive, name, state_dir / name)
-        manifest = Manifest(iso(at), database.dialect, schema, members, lacks=lacks)
+        manifest = Manifest(iso(at), database.dialect, schema, members)
         content = json.dumps(asdict(manifest), indent=1).encode()
         info = tarfile.TarInfo(MANIFEST)
         info.size, info.mode = len(content), 0o600
@@ -233,45 +137,6 @@ def _copy_database(name: str, place: Path | None, url: str, staged: Path) -> Non
             database.execute("VACUUM INTO ?", (str(staged),))
         except sqlite3.Error as error:
             raise MerlinError(str(error), "backup-failed", what=name, reason=str(error)) from error
-
-
-def keep_before_upgrade(state_dir: Path, url: str, database: Database) -> None:
-    """Copy a database before its schema changes; only the newest copy is kept.
-
-    The copy allows a return to the previous version: `merlin.db.before-STEP` beside the SQLite
-    file, `merlin.dump.before-STEP` by pg_dump in the state folder; STEP is the first migration to
-    apply. Raises MerlinError if the SQLite copy cannot be written. Without a pg_dump that matches
-    the server the upgrade continues: migrations only add, all in one transaction.
-    """
-    steps = list_pending(database)
-    if not steps:  # another process has upgraded it
-        return
-    place = sqlite_path(url) if url.startswith("sqlite:") else None
-    path = place or state_dir / DUMP
-    kept = path.with_name(f"{path.name}.before-{steps[0].__name__}")
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    older = [each for each in path.parent.glob(f"{path.name}.before-m*") if each != kept]
-    beside = kept.with_name(f".{kept.name}.part")
-    while (lock := try_lock(beside)) is None:  # another process makes the copy
-        time.sleep(_LOCK_POLL_S)
-    try:
-        if kept.exists():
-            return
-        os.truncate(beside, 0)  # what a killed process left
-        _copy_database(path.name, place, url, beside)
-        rename_durably(beside, kept)
-        give_to_owner(kept, kept.parent)
-    except MerlinError as error:
-        if place:
-            raise
-        log.warning("the upgrade goes on without a copy of PostgreSQL", reason=str(error))
-        return
-    finally:
-        beside.unlink(missing_ok=True)
-        os.close(lock)
-    log.info("kept the database of before the upgrade", path=str(kept))
-    for each in older:
-        each.unlink(missing_ok=True)
 
 
 def _call_postgresql(program: str, url: str, *arguments: str) -> None:
@@ -321,20 +186,11 @@ def _add(archive: tarfile.TarFile, name: str, path: Path) -> FileDigest:
     return FileDigest(info.size, digest)
 
 
-def read_backup(source: io.BufferedReader, folder: Path, keys: Sequence[bytes]) -> Manifest:
+def read_backup(source: IO[bytes], folder: Path) -> Manifest:
     """Unpack an archive into a new folder and verify every file against the manifest.
 
-    An encrypted archive is decrypted with one of `keys`. Raises Refused for an archive that is
-    truncated, modified, of a newer version, or that none of the keys decrypts.
+    Raises Refused for an archive that is truncated, modified or of a newer version.
     """
-    if source.peek(1)[:1] != HEAD[:1]:
-        return _read_archive(source, folder)
-    with tempfile.TemporaryFile(dir=folder) as plain:
-        _decrypt(source, plain, keys)
-        return _read_archive(plain, folder)
-
-
-def _read_archive(source: IO[bytes], folder: Path) -> Manifest:
     found: dict[str, FileDigest] = {}
     content = b""
     try:
@@ -405,9 +261,7 @@ def _unpack(archive: tarfile.TarFile, info: tarfile.TarInfo, folder: Path) -> Fi
     return FileDigest(size, digest.hexdigest())
 
 
-def restore_backup(
-    source: io.BufferedReader, state_dir: Path, url: str, at: datetime, keys: Sequence[bytes]
-) -> Manifest:
+def restore_backup(source: IO[bytes], state_dir: Path, url: str, at: datetime) -> Manifest:
     """Replace the state by that of an archive; return its manifest.
 
     No process may use the state meanwhile. First the whole archive is unpacked and verified: a kill
@@ -420,7 +274,7 @@ def restore_backup(
     dialect = "sqlite" if url.startswith("sqlite:") else "postgresql"
     state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     with temporary_folder(state_dir, RESTORE_PREFIX) as folder:
-        manifest = read_backup(source, folder, keys)
+        manifest = read_backup(source, folder)
         if manifest.database != dialect:
             kinds = {"backup": manifest.database, "configured": dialect}
             raise Refused("another kind of database", "restore-other-database", **kinds)
@@ -460,7 +314,7 @@ def _replace_database(source: Path, place: Path, at: datetime) -> None:
 
 
 def find_former_databases(state_dir: Path, url: str) -> list[Path]:
-    """Return the SQLite files that restores and the last upgrade kept."""
+    """Return the SQLite files that restores kept."""
     places = [place for _, place in list_databases(state_dir, url) if place is not None]
     return sorted(path for each in places for path in each.parent.glob(f"{each.name}.before-*"))
 

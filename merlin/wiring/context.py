@@ -43,11 +43,7 @@ def open_migrated_database(config: Config) -> Iterator[Database]:
 
 def _upgrade(config: Config, database: Database) -> None:
     if list_pending(database):
-        if list_applied(database):
-            from merlin.db.backup import keep_before_upgrade
-
-            keep_before_upgrade(config.state_dir, config.database, database)
-        else:
+        if not list_applied(database):
             # With a schema it would be taken for a new one, and everybody in it would be forgotten.
             connections.require_no_builds(config.state_dir)
         migrate(database)

@@ -175,5 +175,5 @@ def test_handbook_creates_a_file_for_every_secret(tmp_path):
         secrets = tmp_path / "deploy/secrets"
         secrets.mkdir()
         subprocess.run(["sh", "-euc", command], cwd=tmp_path, check=True)
-        assert {path.name for path in secrets.iterdir()} == {*CREDENTIALS, "MERLIN_BACKUP_KEY"}
+        assert {path.name for path in secrets.iterdir()} == {*CREDENTIALS}
         shutil.rmtree(secrets)

@@ -156,8 +156,6 @@ def test_container_has_every_secret_that_its_process_needs(tmp_path, name):
     path = tmp_path / "config.yaml"
     path.write_text(full_config("state", "repository", telegram="http://127.0.0.1:9"), "utf-8")
     needed = {*credentials_of(load(path), name)}
-    if name == "daemon":  # the handbook runs `merlin backup` there
-        needed.add("MERLIN_BACKUP_KEY")
     assert needed <= set(read_compose()["services"][name]["secrets"])
 
 

@@ -76,7 +76,6 @@ doctor-no-backup = never backed up. Now: merlin backup; each night: systemctl en
 doctor-old-backup = the last backup is from { $date }. Now: merlin backup; why the nightly one fails: journalctl -u merlin-backup
 doctor-backup-elsewhere = made by another program, as config.yaml says; check there when the last one was
 doctor-backup = the last one is from { $date }
-doctor-backup-piped = the last one is from { $date }, by merlin backup -; check where it went that it was stored
 doctor-failed-units = systemd gave up on { $names }. Read why: journalctl -u NAME; then: systemctl reset-failed NAME, systemctl start NAME
 doctor-masked-units = systemd may not start { $names }: masked. Allow it: systemctl unmask { $names }, then systemctl start { $names }
 doctor-disabled-units = not started with the machine: { $names }. Turn it on: systemctl enable { $names }. If systemd doesn't know such a unit, install Merlin again

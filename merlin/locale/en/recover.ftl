@@ -18,21 +18,15 @@ migrate-db-done = { $rows ->
 processes-running = These processes are running: { $names }. Stop them, and try again.
 backup-failed = The backup failed at { $what }: { $reason }
 backup-terminal = An archive isn't text. Send it to a program (|) or into a file (>).
-backup-nowhere = The output is closed or leads to /dev/null: the archive would be lost. Send it to a program (|) or into a file (>).
 backup-not-read = The program that the archive was sent to ended before the archive was complete: don't use what it wrote. Correct that program and make the backup again.
 backup-no-folder = { $path } is a file. Name a folder: the archive gets a file of its own there, named after the time. To name the file yourself, redirect the output of `merlin backup -` into it (>).
-backup-too-large = The archive would be larger than 64 GiB, the most that can be encrypted in one piece. Keep builds for fewer days (retention.builds_days), or take MERLIN_BACKUP_KEY away and keep the archive on an encrypted disk.
 backup-no-program = { $program } isn't installed. It comes with PostgreSQL's client package (postgresql-client).
-backup-incomplete = { $path } has everything except { $lacks }, which is damaged: the line above says how. No complete archive was deleted. Restore { $lacks } from one of them, or from the tool that copies it continuously
-restore-incomplete = This archive has no { $lacks }: it was damaged when the backup was made. Take it from an older archive, or train the engine's models again.
 backup-done = Saved: { $path }, { $mb } MB.{ $deleted ->
     [0] { "" }
     [one] { " " }One older backup was deleted.
    *[other] { " " }{ $deleted } older backups were deleted.
   }
 restore-cut-off = A restore was interrupted, so nothing starts on half of a state. Stop Merlin and repeat it: merlin restore ARCHIVE --replace ({ $path } marks it).
-restore-no-key = This backup is encrypted with the key { $id }. Set MERLIN_BACKUP_KEY to it. Nothing was changed.
-restore-wrong-key = This backup is encrypted with another key, { $id }. Add it to MERLIN_BACKUP_KEY, after a comma. Nothing was changed.
 restore-database-exists = There is already a database: { $path }. To replace it, stop Merlin and add --replace; the old file is kept beside.
 restore-broken = This is no whole backup: { $why }. Nothing was changed.
 restore-no-archive = This is no whole backup: the archive is cut off or changed, or this is another file. Nothing was changed.

@@ -77,7 +77,6 @@ doctor-no-backup = копий ещё не было. Сейчас: merlin backup;
 doctor-old-backup = последняя копия сделана { $date }. Сейчас: merlin backup; почему не вышла ночная: journalctl -u merlin-backup
 doctor-backup-elsewhere = копии делает другая программа: так сказано в config.yaml. Когда была последняя, проверьте там
 doctor-backup = последняя сделана { $date }
-doctor-backup-piped = последняя сделана { $date } командой merlin backup -; проверьте там, куда она передана, сохранилась ли
 doctor-failed-units = systemd больше не запускает { $names }. Почему: journalctl -u ИМЯ; затем systemctl reset-failed ИМЯ и systemctl start ИМЯ
 doctor-masked-units = systemd запрещено запускать { $names } (masked). Разрешите: systemctl unmask { $names }, затем systemctl start { $names }
 doctor-disabled-units = не запускается вместе с машиной: { $names }. Включите: systemctl enable { $names }. Если такого юнита systemd не знает, установите Merlin ещё раз
