@@ -1,5 +1,6 @@
 """Fill a new SQLite file with generated courses, as commits would store them."""
 
+import json
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from merlin.course.search import entries_of
 from merlin.dataset.files import mark_catalogue_changed
 from merlin.db.database import Database, open_database
 from merlin.db.migrations import migrate
-from merlin.db.tables import COURSE, COURSE_TEACHER, MATERIAL, SEARCH_ENTRY
+from merlin.db.tables import COURSE, MATERIAL, SEARCH_ENTRY
 
 AT = iso(datetime(2026, 11, 20, 8, 30, tzinfo=UTC))
 LESSONS = 10
@@ -35,7 +36,6 @@ def fill(state: Path, courses: int) -> None:
         with database.atomic():
             database.add_many(COURSE, (_course(number, rng) for number in range(courses)))
             rows = database.rows(COURSE.select())
-            database.add_many(COURSE_TEACHER, (_teacher(row["id"]) for row in rows))
             database.add_many(MATERIAL, _materials(rows, rng))
             database.add_many(SEARCH_ENTRY, _entries(database, rows))
             mark_catalogue_changed(database)
@@ -55,12 +55,9 @@ def _course(number: int, rng: random.Random) -> Row:
         "description_en": _make_text(rng, _ENGLISH, 10, 40),
         "is_active": 1,
         "indexed_at": AT,
+        "teachers": json.dumps([f"teacher-{number % 40}"]),
         **{kind: len(range(place, LESSONS, len(KINDS))) for place, kind in enumerate(KINDS)},
     }
-
-
-def _teacher(course_id: int) -> Row:
-    return {"course_id": course_id, "place": 0, "teacher": f"teacher-{course_id % 40}"}
 
 
 def _materials(courses: list[Row], rng: random.Random) -> Iterator[Row]:

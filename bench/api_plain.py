@@ -1,11 +1,12 @@
 """The list of courses in plain FastAPI, as in its documentation: models, loop, response_model.
 
 `python -m bench.api_plain DATABASE PORT`. Its response has the same fields as Merlin's, made in an
-efficient way: three queries for all rows, no access log.
+efficient way: two queries for all rows, no access log.
 """
 
 # peewee adds attributes to its models that it does not declare.
 # mypy: disable-error-code="attr-defined,misc,has-type"
+import json
 import sys
 from collections import Counter, defaultdict
 
@@ -37,20 +38,7 @@ class Course(Base):
     description_ru = peewee.TextField()
     description_en = peewee.TextField()
     is_active = peewee.IntegerField()
-
-
-class CourseTeacher(Base):
-    """A teacher of a course."""
-
-    course = peewee.ForeignKeyField(Course, backref="teachers")
-    place = peewee.IntegerField()
-    teacher = peewee.TextField()
-
-    class Meta:
-        """Table name and key."""
-
-        table_name = "course_teacher"
-        primary_key = peewee.CompositeKey("course", "place")
+    teachers = peewee.TextField()
 
 
 class Material(Base):
@@ -89,9 +77,6 @@ app = FastAPI()
 @app.get("/api/courses", response_model=list[CourseOut])
 def list_courses() -> list[CourseOut]:
     """Return the active courses."""
-    teachers: dict[int, list[str]] = defaultdict(list)
-    for row in CourseTeacher.select():
-        teachers[row.course_id].append(row.teacher)
     counts: dict[int, Counter[str]] = defaultdict(Counter)
     grouped = Material.select(Material.course, Material.kind, peewee.fn.COUNT(Material.id))
     for course_id, kind, count in grouped.group_by(Material.course, Material.kind).tuples():
@@ -104,7 +89,7 @@ def list_courses() -> list[CourseOut]:
             name=row.name_ru,
             description=row.description_ru,
             semester=row.semester,
-            teachers=teachers[row.id],
+            teachers=json.loads(row.teachers),
             materials=counts[row.id].total(),
             counts=Counts(**counts[row.id]),
         )

@@ -20,21 +20,18 @@ SECTIONS: Mapping[str, str] = {
     "People, roles and limits": "users role_grant audit consent quota_use question_pack",
     "Orders, payments and refunds": "purchase ledger plan_term refund answer_cost",
     "Browsers, programs and favourites": ("favourite account sign_in login_code api_key"),
-    "Courses": "course course_teacher material course_index search_entry",
+    "Courses": "course material search_entry",
     "Questions and answers": (
         "updates chat_lease outgoing chat_session turn dialog model_window setting"
     ),
     "Ratings, proposals and unanswered questions": ("rating proposal left_behind revoked_example"),
     "Groups": "group_setting",
     "From commits to the live model, and messages between processes": (
-        "migration wake intent request notice heartbeat throttle seen_commit verdict"
-        " noted commit_status"
-        " finding build example example_text taught_example job job_change job_event checkpoint"
-        " model evaluation proof_answer baseline_answer accepted_loss serving promotion"
+        "migration wake intent request notice heartbeat seen_commit verdict"
+        " finding build example example_text taught_example job job_change job_event"
+        " model proof_answer baseline_answer accepted_loss serving promotion"
     ),
-    "Edits, and files for editors": (
-        "change dataset_tree dataset_file dataset_text example_entry example_tag"
-    ),
+    "Edits, and files for editors": ("change dataset_tree dataset_file dataset_text example_entry"),
     "Pending requests of admins": "errand",
 }
 ROWS: Mapping[str, str] = {
@@ -46,21 +43,15 @@ ROWS: Mapping[str, str] = {
     "baseline_answer": "the answer of a base model to one test question",
     "build": "a build of a dataset at a commit",
     "change": "an edit of one file that waits for its commit, or its result",
-    "checkpoint": "a checkpoint of a job",
-    "commit_status": "a commit status sent to a git host",
     "consent": "consent to a text, or its refusal, with the period",
     "course": "a course, as in course.yaml",
-    "course_index": "whether the courses are those of the newest commit; the catalogue's version",
-    "course_teacher": "the username of a teacher of a course",
     "dataset_file": "a file of a dataset at the newest commit",
     "dataset_text": "the text of such a file",
     "dataset_tree": "the git tree from which a dataset's stored files come",
     "dialog": "a person's position in a dialog of the bot",
     "errand": "a chat that waits for the result of a request",
-    "evaluation": "a model's result in the test",
     "example": "an example at the newest commit that changed it",
     "example_entry": "the searchable text of an example's file; the highest `id` changed last",
-    "example_tag": "a tag of an example's file",
     "example_text": "the text of an example, by content",
     "favourite": "a course in a person's “My courses”",
     "finding": "a finding of the check in a file at a commit",
@@ -77,7 +68,6 @@ ROWS: Mapping[str, str] = {
     "material": "a material of a course",
     "migration": "a migration that has been applied",
     "model": "a tuned model",
-    "noted": "a commit's git note, as it was written",
     "notice": "a notification to a person",
     "outgoing": "a message that the bot sends",
     "plan_term": "a person's plan with its beginning and end",
@@ -101,10 +91,9 @@ ROWS: Mapping[str, str] = {
     "taught_example": "an example that consecutive builds train alike, up to before `end_build`",
     "turn": "a question and its answer",
     "updates": "an update from Telegram, and its result",
-    "throttle": "the common count of one caller by several apis, by a keyed hash",
     "users": "a person, by Telegram's ID or one of our own",
     "verdict": "the result of a commit for a dataset",
-    "wake": "the counter by which processes notice changes",
+    "wake": "a counter: of what processes notice, of the catalogue; if that is complete",
     "model_window": "the known size of a model's window",
 }
 # Columns that hold the number of a row elsewhere without being a foreign key.

@@ -27,7 +27,7 @@ from merlin.api.openapi import add_description
 from merlin.api.pages.errors import add_error_pages
 from merlin.api.pages.site import page_routes
 from merlin.api.problems import add_problems, unavailable
-from merlin.api.rate_limits import SHARE_S, Limits, LoginThrottle, limits_layer
+from merlin.api.rate_limits import Limits, LoginThrottle, limits_layer
 from merlin.api.response_cache import POLL_INTERVAL_S, CatalogueCache
 from merlin.api.routers import api_routes
 from merlin.api.services import ApiServices
@@ -45,7 +45,6 @@ from merlin.core.probe import LIFE_SIGNS
 from merlin.db.change_watch import MAX_WAIT_S, ChangeCounter, changes_of
 from merlin.db.processes import Heartbeats
 from merlin.db.requests import RequestKind
-from merlin.db.throttle import forget
 
 log = get_logger(__name__)
 
@@ -109,8 +108,6 @@ async def _lifespan(services: ApiServices, app: FastAPI) -> AsyncIterator[None]:
         LIFE_SIGNS.show_stored({})
 
     release = partial(services.write, release_stale_reservations)
-    share = partial(state.limits.share, services)
-    forget_counts = partial(services.store.do, partial(forget, services.db))
     with changes_of(services.db) as changes:
         work = [
             *(debouncer.serve() for debouncer in state.debouncers.values()),
@@ -121,8 +118,6 @@ async def _lifespan(services: ApiServices, app: FastAPI) -> AsyncIterator[None]:
                 POLL_INTERVAL_S,
                 "the words of the catalogue were not learnt ahead",
             ),
-            repeat(share, SHARE_S, "calls are counted by each api alone"),
-            repeat(forget_counts, RELEASE_S, "old counts of calls stay"),
             repeat(beat, server.ALIVE_S, "heartbeats cannot be stored"),
             repeat(release, RELEASE_S, "abandoned questions wait"),
         ]

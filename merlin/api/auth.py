@@ -119,20 +119,20 @@ async def check_password(request: Request, name: str, password: str, browser: st
     # A browser that signed in before has a failure counter of its own, so attempts made elsewhere
     # do not delay it.
     name_key = f"{name} {digest(browser) if is_known else ''}"
-    store, network = services_of(request).store, network_of(request.scope)
-    wait_s = await throttle.run_shared(store, throttle.count, name_key, network)
+    network = network_of(request.scope)
+    wait_s = throttle.count(name_key, network)
     if wait_s > 0:
         raise make_too_many_requests_problem(wait_s)
     stored = account.password if account else ""
     try:
         is_right = await throttle.run_hashing(lambda: verify_password(stored, password))
     except Problem:  # too many wait: the password was not verified
-        await throttle.run_shared(store, throttle.undo_count, name_key, network)
+        throttle.undo_count(name_key, network)
         raise
     if account is None or not is_right:
         log.warning("a wrong password", user=account.user_id if account else 0)
         raise Problem(HTTPStatus.UNAUTHORIZED, "wrong-password")
-    await throttle.run_shared(store, throttle.uncount, name_key, network)
+    throttle.uncount(name_key, network)
     return account
 
 

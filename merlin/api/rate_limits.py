@@ -13,15 +13,14 @@ Each token bucket holds one minute's calls and refills evenly.
 
 `LoginThrottle` counts failed sign-in attempts.
 
-Several APIs on one PostgreSQL share their counts: failed attempts immediately, calls and started
-logins once a second. With SQLite there is one API, which counts in memory.
+Each api counts in its memory: of several, each allows as many.
 """
 
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable, Hashable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable, Hashable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from http import HTTPStatus
@@ -32,14 +31,10 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from merlin.api.problems import Problem, problem_response
-from merlin.app.context import Context
 from merlin.config.settings import ApiLimits
 from merlin.core.errors import MerlinError
 from merlin.core.network import parse_address
 from merlin.core.rate_limit import Throttle, TokenBucket, TokenBuckets
-from merlin.db.database import Database
-from merlin.db.throttle import read_failures, spend, store_failures
-from merlin.db.writer import Store
 
 WINDOW_S = 60.0
 # Tolerance for the sums of refill times.
@@ -102,51 +97,24 @@ class LoginThrottle:
         self._lane = asyncio.Lock()
         self._waiting = 0
 
-    async def run_shared(
-        self, store: Store, act: Callable[[Database, str, str], T], name_key: str, network: str
-    ) -> T:
-        """Return the result of a method that counts, in a transaction if the counts are shared."""
-        work = partial(act, store.db, name_key, network)
-        return await store.do(work) if store.db.is_shared else work()
-
-    def count(self, db: Database, name_key: str, network: str) -> float:
+    def count(self, name_key: str, network: str) -> float:
         """Count an attempt as failed and return 0, or return the seconds it has to wait."""
-        with self._sync_counts(db, name_key, network) as now:
-            wait_s = max(self.names.wait_s(name_key, now), self.addresses.wait_s(network, now))
-            if wait_s <= 0:
-                self.names.add_failure(name_key, now)
-                self.addresses.add_failure(network, now)
-            return wait_s
-
-    def uncount(self, db: Database, name_key: str, network: str) -> None:
-        """Remove the failures of a successful attempt."""
-        with self._sync_counts(db, name_key, network):
-            self.names.forget(name_key)
-            self.addresses.remove_failure(network)
-
-    def undo_count(self, db: Database, name_key: str, network: str) -> None:
-        """Remove the failure of an attempt whose password was not verified."""
-        with self._sync_counts(db, name_key, network):
-            self.names.remove_failure(name_key)
-            self.addresses.remove_failure(network)
-
-    @contextmanager
-    def _sync_counts(self, db: Database, name_key: str, network: str) -> Iterator[float]:
-        """Yield the time; on PostgreSQL load the shared counts before and store them after."""
         now = self.clock()
-        if not db.is_shared:
-            yield now
-            return
-        throttles = (
-            (f"name {name_key}", self.names, name_key),
-            (f"address {network}", self.addresses, network),
-        )
-        for key, throttle, subject in throttles:
-            failures, age_s = read_failures(db, key)
-            throttle.load(subject, failures, now - age_s)
-        yield now
-        for key, throttle, subject in throttles:
-            store_failures(db, key, *throttle.read(subject, now))
+        wait_s = max(self.names.wait_s(name_key, now), self.addresses.wait_s(network, now))
+        if wait_s <= 0:
+            self.names.add_failure(name_key, now)
+            self.addresses.add_failure(network, now)
+        return wait_s
+
+    def uncount(self, name_key: str, network: str) -> None:
+        """Remove the failures of a successful attempt."""
+        self.names.forget(name_key)
+        self.addresses.remove_failure(network)
+
+    def undo_count(self, name_key: str, network: str) -> None:
+        """Remove the failure of an attempt whose password was not verified."""
+        self.names.remove_failure(name_key)
+        self.addresses.remove_failure(network)
 
     async def run_hashing(self, work: Callable[[], T]) -> T:
         """Return the result of password hashing, run in a thread, one call at a time.
@@ -164,7 +132,6 @@ class LoginThrottle:
 
 
 MAX_KNOWN = 50_000
-SHARE_S = 1.0
 VERIFY_S = 60.0
 _PAGES = 10
 # Logins that one network may start in a minute, independent of the config.
@@ -188,7 +155,6 @@ class Limits:
         self._is_on = bool(allowed.anonymous_per_min or allowed.person_per_min)
         self._buckets = TokenBuckets()
         self._known: dict[int, tuple[int, float]] = {}
-        self._touched: dict[str, TokenBucket] = {}
 
     def charge(self, scope: Scope) -> Charge | None:
         """Count one call; None if it is not limited."""
@@ -211,14 +177,6 @@ class Limits:
         """Count a read of an order's payment; return False if there were too many."""
         charge = self._take(("order", order_id), _ORDER_POLLS)
         return charge is None or charge.wait_s <= 0
-
-    async def share(self, ctx: Context) -> None:
-        """Add the calls since the last exchange to the shared counts, and load their sum."""
-        touched, self._touched = self._touched, {}
-        if touched and ctx.db.is_shared:
-            spent = {key: bucket.take_spent() for key, bucket in touched.items()}
-            for key, full_in_s in (await ctx.store.do(lambda: spend(ctx.db, spent))).items():
-                touched[key].settle(full_in_s, self.clock())
 
     def is_stale(self, scope: Scope) -> bool:
         """Return whether the credentials of a call are due for verification."""
@@ -259,7 +217,6 @@ class Limits:
         now = self.clock()
         bucket = self._buckets.get(key, policy.per_min / WINDOW_S, policy.per_min, now)
         wait_s = bucket.take(now)
-        self._touched[str(key)] = bucket
         return Charge(bucket, policy, bucket.full_in_s(now), wait_s)
 
 

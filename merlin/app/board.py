@@ -38,7 +38,7 @@ from merlin.dataset.finding import Severity
 from merlin.dataset.layout import is_valid_name
 from merlin.dataset.verdicts import NEWEST_FIRST, ON_LINE, WAITING, VerdictStatus
 from merlin.db.database import Row
-from merlin.db.tables import CHANGE, CHECKPOINT, EXAMPLE_TEXT, JOB_EVENT, TAUGHT_EXAMPLE, VERDICT
+from merlin.db.tables import CHANGE, EXAMPLE_TEXT, JOB, JOB_EVENT, TAUGHT_EXAMPLE, VERDICT
 from merlin.db.values import load_json, read_messages
 from merlin.training.promote import serving_rows
 
@@ -363,8 +363,8 @@ def _training(ctx: Context, job: JobView) -> TrainingView:
     mine = JOB_EVENT.job_id == job.id
     newest = JOB_EVENT.select().where(mine).order_by(JOB_EVENT.id.desc()).limit(jobs.MAX_EVENTS)
     metrics = [load_json(row["data"]) for row in reversed(ctx.db.rows(newest))]
-    saved = ctx.db.rows(CHECKPOINT.select().where(CHECKPOINT.job_id == job.id))
-    checkpoints = [(row["step"], load_json(row["metrics"]) or {}) for row in saved]
+    saved = load_json(ctx.db.value(JOB.select(JOB.checkpoints).where(JOB.id == job.id)))
+    checkpoints = [(each["step"], each["metrics"] or {}) for each in saved]
     bounds = JOB_EVENT.select(fn.MIN(JOB_EVENT.at), fn.MAX(JOB_EVENT.at), fn.COUNT(JOB_EVENT.id))
     ((*times, count),) = ctx.db.tuples(bounds.where(mine))
     first, last = (from_iso(at) if at else job.created_at for at in times)

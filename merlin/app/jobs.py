@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, TypeVar
 
 from peewee import Select, fn
@@ -23,7 +24,7 @@ from merlin.dataset.builds import build_version
 from merlin.dataset.verdicts import VerdictHistory
 from merlin.db.database import Row
 from merlin.db.requests import Request, RequestKind
-from merlin.db.tables import BUILD, CHECKPOINT, JOB, JOB_CHANGE, JOB_EVENT
+from merlin.db.tables import BUILD, JOB, JOB_CHANGE, JOB_EVENT
 from merlin.db.values import load_json, read_row
 from merlin.training.jobs import FINAL, JobState
 from merlin.training.launch_plan import (
@@ -236,15 +237,12 @@ def get(
             for event in reversed(ctx.db.rows(newest.limit(events)))
         ]
         changes = JOB_CHANGE.select().where(JOB_CHANGE.job_id == job_id).order_by(JOB_CHANGE.id)
-        query = CHECKPOINT.select().where(CHECKPOINT.job_id == job_id).order_by(CHECKPOINT.step)
+        saved = load_json(ctx.db.value(JOB.select(JOB.checkpoints).where(JOB.id == job_id)))
         checkpoints = [
-            read_row(
-                Checkpoint,
-                item,
-                model=item["model_id"],
-                metrics=make_finite(load_json(item["metrics"])),
+            Checkpoint(
+                model=each["model_id"], step=each["step"], metrics=make_finite(each["metrics"])
             )
-            for item in ctx.db.rows(query)
+            for each in sorted(saved, key=itemgetter("step"))
         ]
         measured = ((checkpoint.step, checkpoint.metrics or {}) for checkpoint in checkpoints)
         return _view_of(

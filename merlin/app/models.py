@@ -24,7 +24,7 @@ from merlin.dataset.verdicts import (
 )
 from merlin.db.database import Row
 from merlin.db.requests import Request, RequestKind
-from merlin.db.tables import EVALUATION, JOB, MODEL, PROMOTION, SERVING, VERDICT
+from merlin.db.tables import JOB, MODEL, PROMOTION, SERVING, VERDICT
 from merlin.db.values import load_json, read_row
 from merlin.training.models import (
     ModelState,
@@ -33,14 +33,6 @@ from merlin.training.models import (
 )
 from merlin.training.promote import Promotions, serving_rows
 from merlin.training.scores import Evaluation
-
-_SCORES = (
-    EVALUATION.questions,
-    EVALUATION.right_count,
-    EVALUATION.chrf,
-    EVALUATION.equal_share,
-    EVALUATION.unknown_share,
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -312,9 +304,8 @@ _HOLDING_VERDICT, _OF_BUILD = VERDICT.alias("held"), MODEL.alias("of_build")
 def _models() -> Select:
     """Return the query of models with their scores and `since` when they serve, else NULL."""
     query = select_models().select_extend(
-        *_SCORES, SERVING.since, _HOLDING_VERDICT.reason, _HOLDING_VERDICT.arguments
+        SERVING.since, _HOLDING_VERDICT.reason, _HOLDING_VERDICT.arguments
     )
-    query = query.join(EVALUATION, JOIN.LEFT_OUTER, on=(EVALUATION.model_row == MODEL.id))
     query = query.join(SERVING, JOIN.LEFT_OUTER, on=(SERVING.model_row == MODEL.id))
     # If several commits wait for one model, any of them has the reason; take the newest.
     is_waiting = (VERDICT.status == VerdictStatus.TRAINING.value) & VERDICT.reason.in_(HOLDS)

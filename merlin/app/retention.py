@@ -20,6 +20,7 @@ from merlin.db.database import CHUNK, Database, Repository, in_portions, transac
 from merlin.db.intents import IntentState
 from merlin.db.requests import RequestState
 from merlin.db.tables import Table
+from merlin.db.values import load_json
 from merlin.training.jobs import UNFINISHED, file_name
 from merlin.training.launch import SPLITS, Removable
 from merlin.training.models import Models, ModelState, model_of, select_models
@@ -132,13 +133,13 @@ class RemovableFiles(Repository):
     def models(self, before: datetime) -> list[Removable]:
         """Return models of unneeded builds that never served and are not removed yet."""
         removable, settled = [], self._settled_removals()
-        models = t.MODEL.select().where(_is_old_model(before)).order_by(t.MODEL.id)
+        models = t.MODEL.select(*t.MODEL.every(), t.JOB.checkpoints).order_by(t.MODEL.id)
+        models = models.join(t.JOB, on=(t.JOB.id == t.MODEL.job_id)).where(_is_old_model(before))
         for row in self.db.rows(models):
             if (key := f"remove-model:{row['id']}") in settled:
                 continue
-            is_of_job = t.CHECKPOINT.job_id == row["job_id"]
-            checkpoints = self.db.rows(t.CHECKPOINT.select(t.CHECKPOINT.model_id).where(is_of_job))
-            names = (*(each["model_id"] for each in checkpoints), row["model_id"])
+            saved = load_json(row["checkpoints"])
+            names = (*(each["model_id"] for each in saved), row["model_id"])
             removable.append(Removable(row["provider"], key, names, row["id"]))
         return removable
 

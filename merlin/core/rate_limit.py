@@ -22,13 +22,12 @@ class TokenBucket:
     full again. Source: ITU-T I.371, "virtual scheduling".
     """
 
-    __slots__ = ("_burst", "_full_at", "_gap_s", "spent_s")
+    __slots__ = ("_burst", "_full_at", "_gap_s")
 
     def __init__(self, per_s: float, burst: float) -> None:
         self._gap_s = 1 / per_s if per_s > 0 else 0.0
         self._burst = burst
         self._full_at = 0.0
-        self.spent_s = 0.0
 
     def take(self, now: float) -> float:
         """Take a token and return 0, or return the seconds until one is available."""
@@ -42,22 +41,11 @@ class TokenBucket:
         """Take the next token, available or not, and return the seconds until it is."""
         wait_s = self._wait_s(now)
         self._full_at = max(self._full_at, now) + self._gap_s
-        self.spent_s += self._gap_s
         return wait_s
 
     def give_back(self) -> None:
         """Return a token to the bucket."""
         self._full_at -= self._gap_s
-        self.spent_s -= self._gap_s
-
-    def take_spent(self) -> float:
-        """Return what was spent since the last call, in seconds of refilling."""
-        spent_s, self.spent_s = self.spent_s, 0.0
-        return spent_s
-
-    def settle(self, full_in_s: float, now: float) -> None:
-        """Set the fill level shared with other processes; add what was spent here meanwhile."""
-        self._full_at = now + full_in_s + self.spent_s
 
     def has(self, tokens: float, now: float) -> bool:
         """Return whether that many tokens are available, or as many as the bucket can hold."""
@@ -116,7 +104,10 @@ class Throttle:
     def add_failure(self, key: str, now: float) -> None:
         """Count a failure before the attempt's outcome is known: parallel attempts count too."""
         failures, _ = self._get_current(key, now)
-        self.load(key, failures + 1, now)
+        self._failures[key] = failures + 1, now
+        self._failures.move_to_end(key)
+        if len(self._failures) > self._max_keys:
+            self._failures.popitem(last=False)
 
     def remove_failure(self, key: str) -> None:
         """Undo the newest failure: that attempt succeeded, which says nothing about the others."""
@@ -129,18 +120,6 @@ class Throttle:
     def forget(self, key: str) -> None:
         """Reset the key's failures after a success."""
         self._failures.pop(key, None)
-
-    def load(self, key: str, failures: int, failed_at: float) -> None:
-        """Set a key's failures, as counted here or by other processes."""
-        self._failures[key] = failures, failed_at
-        self._failures.move_to_end(key)
-        while len(self._failures) > self._max_keys:
-            self._failures.popitem(last=False)
-
-    def read(self, key: str, now: float) -> tuple[int, float]:
-        """Return the number of failures and the seconds since the last."""
-        failures, failed_at = self._get_current(key, now)
-        return failures, now - failed_at
 
     def _get_current(self, key: str, now: float) -> tuple[int, float]:
         failures, failed_at = self._failures.get(key, (0, now))

@@ -26,14 +26,15 @@ from merlin.dataset.layout import COURSE_FILE, MATERIALS, is_valid_name
 from merlin.dataset.spec import CourseSpec, Localised, MaterialKind, MaterialSpec
 from merlin.db.database import Database, Prepared, Repository, transaction
 from merlin.db.tables import (
+    CATALOGUE_VERSION,
+    CATALOGUE_WHOLE,
     COURSE,
-    COURSE_INDEX,
-    COURSE_TEACHER,
     DATASET_FILE,
     DATASET_TEXT,
     MATERIAL,
+    WAKE,
 )
-from merlin.db.values import storable_text
+from merlin.db.values import dump_json, load_json, storable_text
 
 KINDS: tuple[str, ...] = get_args(MaterialKind)
 
@@ -147,20 +148,16 @@ def _title(material: Material | MaterialSpec) -> object:
 _IS_LISTED = MATERIAL.place.is_null(is_null=False)
 _COURSE = (
     "SELECT id, slug, semester, name_ru, name_en, description_ru, description_en, is_active,"
-    " lecture, seminar, lab FROM course WHERE "
+    " teachers, lecture, seminar, lab FROM course WHERE "
 )
 _MATERIAL = (
     "SELECT course_id, id, lesson, kind, title_ru, title_en, text_path, file_url FROM material"
     " WHERE "
 )
 _OF_SLUG = "place IS NOT NULL AND course_id = (SELECT id FROM course WHERE slug = ?)"
-_TEACHERS = (
-    "SELECT course_id, teacher FROM course_teacher WHERE course_id IN"
-    " (SELECT id FROM course WHERE {}) ORDER BY place"
-)
 _Row = tuple[Any, ...]
 # Read for every response that is not cached.
-_VERSION = Prepared(COURSE_INDEX.select(COURSE_INDEX.version).limit(1))
+_VERSION = Prepared(WAKE.select(WAKE.counter).where(WAKE.id == CATALOGUE_VERSION))
 
 
 class Catalogue(Repository):
@@ -218,13 +215,8 @@ class Catalogue(Repository):
         return {row["path"]: int(row["length"] or 0) for row in rows}
 
     def _courses(self, where: str, *values: object) -> list[Course]:
-        with self.db.snapshot():
-            rows = self.db.sql(_COURSE + where + f" ORDER BY semester, {self._slug}", *values)
-            teacher_rows = self.db.sql(_TEACHERS.format(where), *values)
-        teachers: dict[int, tuple[str, ...]] = {}
-        for course_id, name in teacher_rows:
-            teachers[course_id] = (*teachers.get(course_id, ()), name)
-        return [_course(row, teachers.get(row[0], ())) for row in rows]
+        rows = self.db.sql(_COURSE + where + f" ORDER BY semester, {self._slug}", *values)
+        return [_course(row) for row in rows]
 
     def read_active(self, version: int) -> ActiveCourses:
         """Return the current active courses; they are of `version` or newer."""
@@ -243,7 +235,7 @@ class Catalogue(Repository):
 
     def is_whole(self) -> bool:
         """Return whether the courses are those of the branch's newest commit."""
-        return bool(self.db.value(COURSE_INDEX.select(COURSE_INDEX.is_whole)))
+        return self.db.has(WAKE, (WAKE.id == CATALOGUE_WHOLE) & (WAKE.counter == 1))
 
     @transaction
     def index(self, datasets: Mapping[str, CheckedDataset], at: datetime) -> None:
@@ -251,9 +243,7 @@ class Catalogue(Repository):
         stored = {row["slug"] for row in self.db.rows(COURSE.select(COURSE.slug))}
         for dataset in sorted(stored | datasets.keys()):
             follow_course(self.db, dataset, datasets.get(dataset), at)
-        query = COURSE_INDEX.insert({"id": 1, "is_whole": 1, "version": 1})
-        query = query.on_conflict(conflict_target=("id",), preserve=("is_whole",))
-        self.db.put(query)
+        self.db.update(WAKE, WAKE.id == CATALOGUE_WHOLE, counter=1)
         self.db.bump()
 
 
@@ -275,7 +265,7 @@ class ActiveCourses:
 
 def mark_incomplete(db: Database) -> None:
     """Mark that the branch moved without updating the courses."""
-    db.change(COURSE_INDEX.update({"is_whole": 0}))
+    db.update(WAKE, WAKE.id == CATALOGUE_WHOLE, counter=0)
 
 
 def follow_course(db: Database, dataset: str, checked: CheckedDataset | None, at: datetime) -> None:
@@ -292,12 +282,6 @@ def follow_course(db: Database, dataset: str, checked: CheckedDataset | None, at
             follow_entries(db, int(course_id))
         return
     course_id = _write_course(db, dataset, spec, at)
-    db.delete(COURSE_TEACHER, COURSE_TEACHER.course_id == course_id)
-    teachers = [
-        {"course_id": course_id, "place": place, "teacher": storable_text(name)}
-        for place, name in enumerate(spec.teachers)
-    ]
-    db.add_many(COURSE_TEACHER, teachers)
     _write_materials(db, course_id, spec)
     follow_entries(db, course_id)
 
@@ -312,6 +296,7 @@ def _write_course(db: Database, slug: str, spec: CourseSpec, at: datetime) -> in
         "description_en": storable_text(spec.description["en"]),
         "is_active": int(spec.active),
         "indexed_at": iso(at),
+        "teachers": dump_json(spec.teachers),
         **{kind: counts[kind] for kind in KINDS},
     }
     course_id = db.value(COURSE.select(COURSE.id).where(COURSE.slug == slug))
@@ -345,8 +330,9 @@ def _write_materials(db: Database, course_id: int, spec: CourseSpec) -> None:
 
 # Cached by row; the values are never mutated.
 @lru_cache(4096)
-def _course(row: _Row, teachers: tuple[str, ...]) -> Course:
-    course_id, slug, semester, name_ru, name_en, about_ru, about_en, is_active, *counts = row
+def _course(row: _Row) -> Course:
+    course_id, slug, semester, name_ru, name_en, about_ru, about_en, is_active, *more = row
+    teachers, *counts = more
     return Course(
         course_id,
         slug,
@@ -354,7 +340,7 @@ def _course(row: _Row, teachers: tuple[str, ...]) -> Course:
         {"ru": name_ru, "en": name_en},
         {"ru": about_ru, "en": about_en},
         bool(is_active),
-        teachers,
+        tuple(load_json(teachers)),
         sum(counts),
         dict(zip(KINDS, counts, strict=True)),
     )

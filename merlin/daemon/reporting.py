@@ -52,7 +52,7 @@ class StatusSender:
         for owed in verdicts.list_unsent_statuses():
             status = self._status(owed)
             message = f"{status.state} {status.description}"
-            if message != owed["words"]:
+            if message != owed["sent_status"]:
                 try:
                     self._forge.set_status(owed["commit_sha"], status)
                 except Refused as refusal:

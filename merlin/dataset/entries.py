@@ -6,6 +6,7 @@ sides of the split and findings filter a list. Pages are read by key, so they ta
 dataset of 100,000 examples as in one of 100.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,7 +28,7 @@ from merlin.core.vocabulary import (
 from merlin.dataset.example import parse_example
 from merlin.dataset.layout import EXAMPLES, example_id_of
 from merlin.db.database import CHUNK, Database, Repository, Row, in_portions
-from merlin.db.tables import DATASET_TEXT, EXAMPLE_ENTRY, EXAMPLE_TAG, Table
+from merlin.db.tables import DATASET_TEXT, EXAMPLE_ENTRY, Table
 from merlin.db.values import read_messages
 
 # Only the beginnings of longer queries and texts are used.
@@ -102,7 +103,6 @@ _NEWEST_VERDICT = (
     " ORDER BY position DESC LIMIT 1"
 )
 _FILTERS = {
-    "tag": "path IN (SELECT path FROM example_tag WHERE dataset = ? AND tag = ?)",
     "author": "example_id IN (SELECT example_id FROM example WHERE dataset = ? AND author = ?)",
     "split": "example_id IN (SELECT example_id FROM taught_example"
     " WHERE dataset = ? AND first_build <= {side} AND end_build > {side} AND split = ?)",
@@ -177,7 +177,7 @@ class ExampleEntries(Repository):
         new = [path for path, blob in sorted(requested.items()) if blob and known.get(path) != blob]
         entries = map_many(_entry, self._files(dataset, requested, new), len(new))
         for portion in in_portions(entries, _AT_ONCE):
-            old = [str(row["path"]) for row, _ in portion if row["path"] in known]
+            old = [str(row["path"]) for row in portion if row["path"] in known]
             self.db.run_in_transaction(partial(self._replace_entries, dataset, old, portion))
 
     def _files(
@@ -193,21 +193,19 @@ class ExampleEntries(Repository):
                 blob = str(blobs[path])
                 yield dataset, path, blob, texts.get(blob)
 
-    def _replace_entries(
-        self, dataset: str, old: Sequence[str], entries: Sequence[tuple[Row, Sequence[Row]]]
-    ) -> None:
-        for table in (EXAMPLE_ENTRY, EXAMPLE_TAG) if old else ():
-            self.db.delete(table, (table.dataset == dataset) & table.path.in_(old))
-        self.db.add_many(EXAMPLE_ENTRY, (entry for entry, _ in entries))
-        self.db.add_many(EXAMPLE_TAG, (tag for _, tags in entries for tag in tags))
+    def _replace_entries(self, dataset: str, old: Sequence[str], entries: Sequence[Row]) -> None:
+        if old:
+            these = (EXAMPLE_ENTRY.dataset == dataset) & EXAMPLE_ENTRY.path.in_(old)
+            self.db.delete(EXAMPLE_ENTRY, these)
+        self.db.add_many(EXAMPLE_ENTRY, entries)
 
     def drop(self, dataset: str) -> None:
         """Delete the entries of a removed dataset."""
-        for table in (EXAMPLE_ENTRY, EXAMPLE_TAG):
-            portion = table.select(table.path).where(table.dataset == dataset).limit(CHUNK)
-            these = (table.dataset == dataset) & table.path.in_(portion)
-            while self.db.run_in_transaction(partial(self.db.change, table.delete().where(these))):
-                pass
+        table = EXAMPLE_ENTRY
+        portion = table.select(table.path).where(table.dataset == dataset).limit(CHUNK)
+        these = (table.dataset == dataset) & table.path.in_(portion)
+        while self.db.run_in_transaction(partial(self.db.change, table.delete().where(these))):
+            pass
 
     def find(
         self,
@@ -238,6 +236,10 @@ class ExampleEntries(Repository):
         if before:
             conditions.append(f"{number} < ?")
             values.append(before)
+        if example_filter.tag:
+            position = "instr" if self.db.dialect == "sqlite" else "strpos"
+            conditions.append(f"{position}(entry.tags, ?) > 0")
+            values.append(f"\n{example_filter.tag}\n")
         for name, condition in _FILTERS.items():
             if value := getattr(example_filter, name):
                 conditions.append(f"entry.{condition}")
@@ -276,11 +278,15 @@ class ExampleEntries(Repository):
             "SELECT COUNT(DISTINCT path) FROM finding"
             f" WHERE verdict_id = ({_NEWEST_VERDICT}) AND SUBSTR(path, 1, 9) = 'examples/'"
         )
-        authors = self._count_by("SELECT author, COUNT(*) FROM example", "author", dataset)
+        query = "SELECT author, COUNT(*) FROM example WHERE dataset = ? GROUP BY author"
+        authors = dict(self.db.sql(query, dataset))
+        tagged = self.db.rows(
+            EXAMPLE_ENTRY.select(EXAMPLE_ENTRY.tags).where(condition & (EXAMPLE_ENTRY.tags != ""))
+        )
         return Facets(
             total=self.db.count(EXAMPLE_ENTRY, condition),
-            tags=self._count_by("SELECT tag, COUNT(*) FROM example_tag", "tag", dataset),
-            authors=[pair for pair in authors if pair[0]],
+            tags=_by_count(Counter(tag for row in tagged for tag in split_tags(row["tags"]))),
+            authors=[pair for pair in _by_count(authors) if pair[0]],
             splits={"train": train, "test": test} if train else {},
             with_finding=self.db.sql(count_findings, dataset)[0][0],
         )
@@ -299,9 +305,14 @@ class ExampleEntries(Repository):
             return int(build), int(train), int(test)
         return 0, 0, 0
 
-    def _count_by(self, what: str, column: str, dataset: str) -> list[tuple[str, int]]:
-        rows = self.db.sql(f"{what} WHERE dataset = ? GROUP BY {column}", dataset)
-        return sorted(((name, count) for name, count in rows), key=lambda item: (-item[1], item[0]))
+
+def _by_count(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+
+
+def split_tags(stored: str) -> list[str]:
+    """Return the tags of an entry."""
+    return stored.strip("\n").split("\n") if stored else []
 
 
 def read_blobs(db: Database, table: Table, dataset: str, paths: Sequence[str]) -> dict[str, str]:
@@ -314,15 +325,22 @@ def read_blobs(db: Database, table: Table, dataset: str, paths: Sequence[str]) -
     return known
 
 
-def _entry(file: _File) -> tuple[Row, list[Row]]:
-    """Return the entry of a file, and a row for each of its tags."""
+def _entry(file: _File) -> Row:
+    """Return the entry of a file; each of its tags stands between line ends."""
     dataset, path, blob, text = file
     example, name = parse_example(text), example_id_of(path)
     tags = dict.fromkeys(example.tags) if example else {}
     contents = [message.content for message in example.messages] if example else [text or ""]
     words = index_words("\n".join((name, *tags, *contents))[:MAX_CHARACTERS])
-    row: Row = {"dataset": dataset, "path": path, "example_id": name, "blob": blob, "words": words}
-    return row, [{"dataset": dataset, "tag": tag, "path": path} for tag in tags]
+    lines = [" ".join(tag.split()) for tag in tags]
+    return {
+        "dataset": dataset,
+        "path": path,
+        "example_id": name,
+        "blob": blob,
+        "words": words,
+        "tags": "\n".join(("", *lines, "")) if lines else "",
+    }
 
 
 def _match_in_dataset(dataset: str, terms: str) -> str:

@@ -29,14 +29,15 @@ from merlin.dataset.yaml_io import MAX_FILE_BYTES, decode_text
 from merlin.db.database import CHUNK, Database, Prepared, Repository, Row, in_portions, transaction
 from merlin.db.tables import (
     BUILD,
+    CATALOGUE_VERSION,
     CHANGE,
     COMMIT,
-    COURSE_INDEX,
     DATASET_FILE,
     DATASET_TEXT,
     DATASET_TREE,
     FINDING,
     VERDICT,
+    WAKE,
 )
 from merlin.db.values import RowMap
 from merlin.git.source import EXECUTABLE, FILE, Entry, blob_id
@@ -370,10 +371,9 @@ def mark_catalogue_changed(db: Database) -> None:
     does not reuse a version. Waiting caches are notified.
     """
     now = int(utc_now().timestamp() * 1000)
-    query = COURSE_INDEX.insert({"id": 1, "is_whole": 0, "version": now})
-    following = COURSE_INDEX.version + 1
-    update = {COURSE_INDEX.version: Case(None, [(following > now, following)], now)}
-    db.put(query.on_conflict(conflict_target=("id",), update=update))
+    following = WAKE.counter + 1
+    newer = Case(None, [(following > now, following)], now)
+    db.update(WAKE, WAKE.id == CATALOGUE_VERSION, counter=newer)
     db.bump()
 
 

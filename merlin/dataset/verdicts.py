@@ -31,10 +31,8 @@ from merlin.db.database import Database, Prepared, Repository, Row, transaction
 from merlin.db.tables import (
     BUILD,
     COMMIT,
-    COMMIT_STATUS,
     JOB,
     MODEL,
-    NOTED,
     SERVING,
     VERDICT,
 )
@@ -254,9 +252,9 @@ _STATUSES_AT_ONCE = 20
 
 _WITHOUT_NOTE = Prepared(
     VERDICT.select(VERDICT.commit_sha)
-    .join(NOTED, JOIN.LEFT_OUTER, on=(NOTED.commit_sha == VERDICT.commit_sha))
+    .join(COMMIT, on=(COMMIT.sha == VERDICT.commit_sha))
     .where(VERDICT.status.in_([status.value for status in _NOTED_STATUSES]) & ON_LINE)
-    .where(NOTED.at.is_null() | (NOTED.at < VERDICT.updated_at))
+    .where(COMMIT.noted_at.is_null() | (COMMIT.noted_at < VERDICT.updated_at))
     .limit(_AT_ONCE)
 )
 
@@ -300,23 +298,20 @@ class VerdictHistory(Repository):
         """
         note_times = [at for _, text, at in self._notes([commit]) if text == note]
         if note_times:
-            self.db.upsert(NOTED, {"commit_sha": commit}, {"words": note, "at": note_times[0]})
+            self.db.update(COMMIT, COMMIT.sha == commit, noted_at=note_times[0])
 
     def list_unsent_statuses(self) -> list[Row]:
         """Return the newest verdicts whose status was not sent to the forge yet, a few at a time.
 
-        `words` is the text that was sent last.
+        `sent_status` is the text that was sent last.
         """
-        condition = COMMIT_STATUS.commit_sha == VERDICT.commit_sha
-        condition &= COMMIT_STATUS.dataset == VERDICT.dataset
-        is_newer = COMMIT_STATUS.at.is_null() | (COMMIT_STATUS.at < VERDICT.updated_at)
+        is_newer = VERDICT.sent_at.is_null() | (VERDICT.sent_at < VERDICT.updated_at)
         is_young = VERDICT.updated_at > iso(self._clock() - OWED_FOR)
         return self.db.rows(
             VERDICT.select(
                 *(VERDICT.commit_sha, VERDICT.dataset, VERDICT.status, VERDICT.updated_at),
-                *(VERDICT.reason, VERDICT.arguments, BUILD.number, COMMIT_STATUS.words),
+                *(VERDICT.reason, VERDICT.arguments, BUILD.number, VERDICT.sent_status),
             )
-            .join(COMMIT_STATUS, JOIN.LEFT_OUTER, on=condition)
             .join(BUILD, JOIN.LEFT_OUTER, on=(BUILD.id == VERDICT.build_id))
             .where(ON_LINE & is_newer & is_young)
             .order_by(VERDICT.position.desc(), VERDICT.dataset)
@@ -326,8 +321,9 @@ class VerdictHistory(Repository):
     @transaction
     def record_sent_status(self, owed: Row, text: str) -> None:
         """Record a sent status; one that changed meanwhile will be sent next time."""
-        key = {"commit_sha": owed["commit_sha"], "dataset": owed["dataset"]}
-        self.db.upsert(COMMIT_STATUS, key, {"words": text, "at": owed["updated_at"]})
+        is_owed = VERDICT.commit_sha == owed["commit_sha"]
+        is_owed &= VERDICT.dataset == owed["dataset"]
+        self.db.update(VERDICT, is_owed, sent_status=text, sent_at=owed["updated_at"])
 
     def get_newest(self, dataset: str, commit: str | None = None) -> Verdict:
         """Return the newest verdict with a build, or what a commit led to.
@@ -374,4 +370,4 @@ def _note(rows: Iterable[Row]) -> str:
 
 def rewrite_all_notes(db: Database) -> None:
     """Have all notes written again: a new mirror, as of a restored state, lacks them."""
-    db.change(NOTED.delete())
+    db.change(COMMIT.update({"noted_at": None}))

@@ -19,7 +19,7 @@ from merlin.db.connections import open_session
 from merlin.db.driver_errors import driver_errors
 
 # Tables that have rows in a new database.
-SEEDED = frozenset({"course_index", "migration", "wake"})
+SEEDED = frozenset({"migration", "wake"})
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() ORDER BY 1"
 _COLUMNS = """
 SELECT column_name FROM information_schema.columns

@@ -30,7 +30,7 @@ from merlin.db.connections import open_session
 from merlin.db.database import Database, Prepared, Repository, transaction
 from merlin.db.driver_errors import DatabaseAway, driver_errors
 from merlin.db.notices import Notices
-from merlin.db.tables import HEARTBEAT, WAKE
+from merlin.db.tables import CHANGES, HEARTBEAT, WAKE
 from merlin.db.values import RowMap
 
 if TYPE_CHECKING:
@@ -231,7 +231,7 @@ class Lead:
 
 
 # Every process reads it several times a second.
-_COUNTER = Prepared(WAKE.select(WAKE.counter).limit(1))
+_COUNTER = Prepared(WAKE.select(WAKE.counter).where(WAKE.id == CHANGES))
 # Not logged at the debug level: each read would be a line.
 logging.getLogger("peewee").addFilter(lambda line: 'FROM "wake"' not in str(line.msg))
 

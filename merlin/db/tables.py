@@ -42,6 +42,9 @@ def _table(name: str, columns: str, *, key: str = "id", sealed: str = "") -> Tab
 
 MIGRATION = _table("migration", "name applied_at")
 WAKE = _table("wake", "id counter")
+# The rows of `wake`: the changes that processes wait for, the number of the newest change of the
+# catalogue, and whether every dataset of the branch's head was read into it (1 or 0).
+CHANGES, CATALOGUE_VERSION, CATALOGUE_WHOLE = 1, 2, 3
 INTENT = _table("intent", "key kind state outside_id sent_at empty_finds")
 REQUEST = _table("request", "id kind arguments by_whom state created_at result")
 NOTICE = _table("notice", "id to_whom key arguments once created_at handed_over_at")
@@ -49,15 +52,13 @@ HEARTBEAT = _table("heartbeat", "process host pid since at step counters failing
 
 COMMIT = _table(
     "seen_commit",
-    "sha parent position author_name author_email committed_at subject message seen_at",
+    "sha parent position author_name author_email committed_at subject message seen_at noted_at",
 )
 VERDICT = _table(
     "verdict",
     "id commit_sha dataset position status training_key spec reason arguments build_id job_id"
-    " seen_at updated_at",
+    " seen_at updated_at sent_status sent_at",
 )
-NOTED = _table("noted", "commit_sha words at")
-COMMIT_STATUS = _table("commit_status", "commit_sha dataset words at")
 FINDING = _table("finding", "id verdict_id path line col rule severity arguments")
 BUILD = _table(
     "build",
@@ -75,17 +76,16 @@ JOB = _table(
     "job",
     "id launch_key training_key dataset build_id provider recipe attempt state provider_job_id"
     " status model_id trained_tokens estimate_micro currency error not_before created_at"
-    " updated_at",
+    " updated_at checkpoints",
 )
 JOB_CHANGE = _table("job_change", "id job_id from_state to_state at")
 JOB_EVENT = _table("job_event", "id job_id event_id at level message kind data")
-CHECKPOINT = _table("checkpoint", "job_id model_id step metrics")
 
+# The last five are the scores of its evaluation, NULL before it.
 MODEL = _table(
-    "model", "id provider model_id dataset build_id job_id state probes not_before note created_at"
-)
-EVALUATION = _table(
-    "evaluation", "model_row questions right_count chrf equal_share unknown_share at"
+    "model",
+    "id provider model_id dataset build_id job_id state probes not_before note created_at"
+    " questions right_count chrf equal_share unknown_share",
 )
 PROOF_ANSWER = _table("proof_answer", "model_row example_id answer known judge votes right_votes")
 # The answers of a base, which is no row of `model`, to a conversation.
@@ -148,8 +148,7 @@ DATASET_TREE = _table("dataset_tree", "dataset tree")
 DATASET_FILE = _table("dataset_file", "dataset path blob")
 DATASET_TEXT = _table("dataset_text", "blob text")
 # The searched parts of an example's file; the number increases with each change of the file.
-EXAMPLE_ENTRY = _table("example_entry", "id dataset path example_id blob words")
-EXAMPLE_TAG = _table("example_tag", "dataset tag path")
+EXAMPLE_ENTRY = _table("example_entry", "id dataset path example_id blob words tags")
 
 UPDATE = _table(
     "updates",
@@ -187,14 +186,10 @@ SETTING = _table("setting", "name value by_whom at", key="name")
 COURSE = _table(
     "course",
     "id slug semester name_ru name_en description_ru description_en is_active indexed_at"
-    " lecture seminar lab",
+    " lecture seminar lab teachers",
 )
-COURSE_TEACHER = _table("course_teacher", "course_id place teacher")
 # A material that was removed from course.yaml has no place.
 MATERIAL = _table("material", "id course_id place lesson kind title_ru title_en text_path file_url")
-# One row: whether every dataset of the branch's head was read, and the number of the newest
-# change of the catalogue.
-COURSE_INDEX = _table("course_index", "id is_whole version")
 # The search index: `id` is a material's id, or a course's id as a negative number. `name` and
 # `body` contain words with their stems, `letters` the folded text.
 SEARCH_ENTRY = _table("search_entry", "id course_id name body letters")
@@ -232,7 +227,6 @@ API_KEY = _table(
     "id key_hash hint user_id label scopes created_at expires_at last_used_at revoked_at",
     sealed="label",
 )
-THROTTLE = _table("throttle", "key failures at", key="key")
 
 
 def list_all_tables() -> list[Table]:

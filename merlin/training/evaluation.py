@@ -18,14 +18,13 @@ from math import sqrt
 from types import MappingProxyType
 from typing import Literal
 
-from peewee import JOIN
-
 from merlin.core.errors import Refused
 from merlin.dataset.builds import is_in_build
+from merlin.dataset.entries import split_tags
 from merlin.dataset.lint import is_refusal
 from merlin.dataset.split import TEST
 from merlin.db.database import Database
-from merlin.db.tables import EXAMPLE_ENTRY, EXAMPLE_TAG, MODEL, PROOF_ANSWER, TAUGHT_EXAMPLE
+from merlin.db.tables import EXAMPLE_ENTRY, MODEL, PROOF_ANSWER, TAUGHT_EXAMPLE
 from merlin.providers.base import Answer
 from merlin.training.baselines import conversation_digest, find_base, read_answers
 from merlin.training.models import (
@@ -452,16 +451,10 @@ def _score_tags(
 
 def _read_tags(db: Database, build_id: int) -> dict[str, list[str]]:
     """Return the tags of a build's test examples in the newest commit, by example id."""
-    is_entry_tag = (EXAMPLE_TAG.dataset == EXAMPLE_ENTRY.dataset) & (
-        EXAMPLE_TAG.path == EXAMPLE_ENTRY.path
-    )
     is_test_example = (TAUGHT_EXAMPLE.dataset == EXAMPLE_ENTRY.dataset) & (
         TAUGHT_EXAMPLE.example_id == EXAMPLE_ENTRY.example_id
     )
-    query = TAUGHT_EXAMPLE.select(EXAMPLE_ENTRY.example_id, EXAMPLE_TAG.tag)
+    query = TAUGHT_EXAMPLE.select(EXAMPLE_ENTRY.example_id, EXAMPLE_ENTRY.tags)
     query = query.join(EXAMPLE_ENTRY, on=is_test_example)
-    query = query.join(EXAMPLE_TAG, JOIN.LEFT_OUTER, on=is_entry_tag)
-    tags_by_example = defaultdict[str, list[str]](list)
-    for row in db.rows(query.where(is_in_build(build_id) & (TAUGHT_EXAMPLE.split == TEST))):
-        tags_by_example[row["example_id"]] += [row["tag"]] if row["tag"] else []
-    return {example: sorted(tags) for example, tags in tags_by_example.items()}
+    rows = db.rows(query.where(is_in_build(build_id) & (TAUGHT_EXAMPLE.split == TEST)))
+    return {row["example_id"]: sorted(split_tags(row["tags"])) for row in rows}

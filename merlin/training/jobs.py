@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -24,8 +24,8 @@ from merlin.dataset.builds import BUILDS, SHORT_DIGEST_LENGTH, Build
 from merlin.dataset.spec import Recipe
 from merlin.dataset.verdicts import fail_training
 from merlin.db.database import Database, Prepared, Repository, Row, transaction
-from merlin.db.tables import BUILD, CHECKPOINT, JOB, JOB_CHANGE, JOB_EVENT, MODEL, VERDICT
-from merlin.db.values import RowMap, dump_json
+from merlin.db.tables import BUILD, JOB, JOB_CHANGE, JOB_EVENT, MODEL, VERDICT
+from merlin.db.values import RowMap, dump_json, load_json
 from merlin.providers.base import Checkpoint, JobEvent, JobReport, ModelClient
 from merlin.training.models import ModelState
 
@@ -147,7 +147,7 @@ def advance(job: Job, report: JobReport, now: datetime) -> Job:
 
 
 JOBS = RowMap(Job, columns={"job_id": "id"}, json={"recipe": lambda values: Recipe(**values)})
-_EVENTS, _CHECKPOINTS = RowMap(JobEvent), RowMap(Checkpoint)
+_EVENTS = RowMap(JobEvent)
 # The columns that change after the launch.
 _PROGRESS = (
     *("state", "provider_job_id", "status", "model_id", "trained_tokens"),
@@ -217,9 +217,10 @@ class Jobs(Repository):
         this = {"job_id": job_id}
         cut = (replace(each, message=each.message[:MAX_TEXT_LENGTH]) for each in events)
         self.db.add_missing(JOB_EVENT, (_EVENTS.write(event) | this for event in cut))
-        self.db.add_missing(
-            CHECKPOINT, (_CHECKPOINTS.write(checkpoint) | this for checkpoint in checkpoints)
-        )
+        saved = self.db.value(JOB.select(JOB.checkpoints).where(JOB.id == job_id)) or "[]"
+        known = {each["model_id"]: each for each in load_json(saved)}
+        new = {each.model_id: asdict(each) for each in checkpoints}
+        self.db.update(JOB, JOB.id == job_id, checkpoints=dump_json([*(new | known).values()]))
 
 
 def insert_job(db: Database, job: Job, training_key: str) -> None:

@@ -25,7 +25,6 @@ from merlin.db.database import Database, Parameter, Prepared, Repository, Row, t
 from merlin.db.tables import (
     BUILD,
     COMMIT,
-    EVALUATION,
     EXAMPLE_TEXT,
     JOB,
     MODEL,
@@ -203,8 +202,7 @@ class Models(Repository):
         if state in (ModelState.REFUSED, ModelState.REVOKED):
             self.db.delete(PROOF_ANSWER, PROOF_ANSWER.model_row == model.model_row)
         if proof is not None:
-            scores = {**_EVALUATIONS.write(proof), "at": iso(self._clock())}
-            self.db.upsert(EVALUATION, {"model_row": model.model_row}, scores)
+            self.db.update(MODEL, MODEL.id == model.model_row, **_EVALUATIONS.write(proof))
         if state is not ModelState.GOOD:
             fail_model_verdicts(self.db, replace(model, state=state, note=note), self._clock())
         self.db.bump()
@@ -233,7 +231,8 @@ def fail_model_verdicts(db: Database, model: Model, at: datetime) -> None:
 
 def proof_of(db: Database, model_row: int) -> Evaluation | None:
     """Return the stored scores of a model, None if there are none."""
-    row = db.row(EVALUATION.select().where(EVALUATION.model_row == model_row))
+    is_scored = (MODEL.id == model_row) & MODEL.questions.is_null(is_null=False)
+    row = db.row(MODEL.select().where(is_scored))
     return None if row is None else _EVALUATIONS.read(row)
 
 

@@ -7,7 +7,7 @@ from itertools import count
 import pytest
 
 from merlin.dataset.proposals import Draft, Proposals
-from merlin.db.tables import EXAMPLE_TAG
+from merlin.db.tables import EXAMPLE_ENTRY
 from tests.api.running_api import VERA
 from tests.api.staff_api import page_text, run_daemon_api
 
@@ -49,12 +49,12 @@ def test_example_list_shows_splits_authors_and_findings(site, vera):
     assert page_text(vera.get(BASE, params={"split": "test"})).count("для теста") == 2
     assert "не читается" in page_text(vera.get(BASE, params={"finding": "any"}))
     assert "их находит поиск" not in text
-    rows = [{"dataset": "trial", "tag": f"t{n}", "path": "examples/q1.yaml"} for n in range(300)]
-    with site.database.atomic():
-        site.database.add_many(EXAMPLE_TAG, rows)
+    is_first = (EXAMPLE_ENTRY.dataset == "trial") & (EXAMPLE_ENTRY.path == "examples/q1.yaml")
+    tags = site.database.value(EXAMPLE_ENTRY.select(EXAMPLE_ENTRY.tags).where(is_first))
+    many = "\n".join(["", *(f"t{number}" for number in range(300)), ""])
+    site.database.update(EXAMPLE_ENTRY, is_first, tags=f"{tags}{many}")
     listed = re.search(r"ещё (\d+) тег.*Ещё (\d+): их находит поиск", page_text(vera.get(BASE)))
-    with site.database.atomic():
-        site.database.sql("DELETE FROM example_tag WHERE tag LIKE 't%'")
+    site.database.update(EXAMPLE_ENTRY, is_first, tags=tags)
     assert int(listed[1]) - int(listed[2]) == 192
 
 

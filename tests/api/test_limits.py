@@ -9,8 +9,8 @@ from merlin.account.users import Users
 from merlin.api.rate_limits import VERIFY_S, network_of
 from merlin.config.settings import ApiLimits
 from tests.api.running_api import ANNA, NOT_LIMITED, run_api
-from tests.api.sign_in_data import set_bot_name, sign_in_by_password, signed_out_browser
-from tests.support.waiting import longest, wait_until
+from tests.api.sign_in_data import set_bot_name
+from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional
 
@@ -196,58 +196,3 @@ def test_closed_sign_in_does_not_use_up_the_limit_of_its_user(limited):
 def test_ipv6_addresses_of_one_64_bit_network_share_a_limit(host, network):
     assert network_of({"client": (host, 0)}) == network
     assert network_of({"client": None}) == ""
-
-
-@pytest.fixture(params=[FEW])
-def two_apis(request, tmp_path, postgresql):
-    """Two APIs on one PostgreSQL, with their own clocks stopped."""
-    url, allowed = postgresql.reset(), api_config(request.param)
-    with (
-        run_api(tmp_path, url, listening=allowed) as first_site,
-        run_api(tmp_path, url, listening=allowed) as second_site,
-    ):
-        for site in (first_site, second_site):
-            site.app.state.limits.clock = site.app.state.login_throttle.clock = lambda: 0.0
-            set_bot_name(site)
-        yield first_site, second_site
-
-
-def test_api_processes_on_postgresql_share_rate_limits(two_apis):
-    first, other = two_apis
-    full_in = "SELECT MAX(at) - extract(epoch FROM now())::float8 FROM throttle"
-    assert statuses(first.client, "/api/user", 4) == [401] * 4
-    wait_until(lambda: (first.db.sql(full_in)[0][0] or 0) > 50)
-    assert other.client.get("/api/user").status_code == 401
-    wait_until(lambda: first.db.sql(full_in)[0][0] > 62)
-    # Alone it would have allowed two more.
-    assert 429 in statuses(other.client, "/api/user", 2)
-
-
-@pytest.mark.parametrize("two_apis", [NOT_LIMITED.limits], indirect=True)
-def test_api_processes_on_postgresql_share_the_login_limit(two_apis):
-    database = two_apis[0].db
-    full_in = "SELECT MAX(at) - extract(epoch FROM now())::float8 FROM throttle"
-    with signed_out_browser(two_apis[0]) as first, signed_out_browser(two_apis[1]) as second:
-        begun = [first.post("/api/auth/start").status_code for _ in range(19)]
-        wait_until(lambda: (database.sql(full_in)[0][0] or 0) > 50)
-        begun.append(second.post("/api/auth/start").status_code)
-        wait_until(lambda: database.sql(full_in)[0][0] > 57)
-        # Alone it would have allowed nineteen more; the first may come before the sum is loaded.
-        assert 429 in [second.post("/api/auth/start").status_code for _ in range(10)]
-    assert begun == [200] * 20
-
-
-def test_api_processes_on_postgresql_share_the_password_throttle(two_apis):
-    database = two_apis[0].db
-    with signed_out_browser(two_apis[0]) as first, signed_out_browser(two_apis[1]) as second:
-        assert [
-            sign_in_by_password(browser, "boris").status_code for browser in (first, second, first)
-        ] == [401] * 3
-        assert database.sql("SELECT failures FROM throttle WHERE failures > 0") == [
-            (3,),
-            (3,),
-        ]
-        two_apis[0].db.sql("UPDATE throttle SET failures = 20")  # a delay longer than the test
-        assert [
-            sign_in_by_password(browser, "boris").status_code for browser in (first, second)
-        ] == [429] * 2

@@ -22,7 +22,7 @@ from merlin.core.clock import utc_now
 from merlin.core.web.assets import takes_gzip
 from merlin.course.catalogue import Catalogue
 from merlin.db.database import open_database
-from merlin.db.tables import COURSE_INDEX
+from merlin.db.tables import CATALOGUE_VERSION, WAKE
 from merlin.db.writer import Store
 from tests.api.running_api import ALGORITHMS, NETWORKS, run_api
 from tests.support.config import make_config
@@ -152,7 +152,7 @@ def test_cached_material_text_changes_after_a_commit(site):
 
 def lose_courses(site):
     """Make the courses and their version unreadable in the database."""
-    for table in ("course", "course_index"):
+    for table in ("course", "wake"):
         site.database.sql(f"ALTER TABLE {table} RENAME TO {table}_elsewhere")
 
 
@@ -241,7 +241,7 @@ def ctx(tmp_path):
 
 
 def set_version(ctx, version):
-    ctx.db.change(COURSE_INDEX.update({"version": version}))
+    ctx.db.update(WAKE, WAKE.id == CATALOGUE_VERSION, counter=version)
 
 
 def test_polled_catalogue_version_never_goes_back(ctx):

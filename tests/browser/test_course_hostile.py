@@ -52,7 +52,7 @@ def course_site(tmp_path_factory):
         name, hostile = PAYLOADS[0], site.course_id("hostile")
         with site.database.atomic():
             site.database.sql(
-                "UPDATE course_teacher SET teacher = ? WHERE course_id = ?", name, hostile
+                "UPDATE course SET teachers = ? WHERE id = ?", json.dumps([name]), hostile
             )
             site.database.sql("UPDATE material SET file_url = ? WHERE lesson = 2", "javascript:x")
         yield site

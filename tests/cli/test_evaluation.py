@@ -2,7 +2,7 @@
 
 import pytest
 
-from merlin.db.tables import EVALUATION, PROOF_ANSWER
+from merlin.db.tables import MODEL, PROOF_ANSWER
 from merlin.wiring.context import open_migrated_database
 
 pytestmark = pytest.mark.functional
@@ -186,7 +186,7 @@ def test_missing_stored_answers_are_reported(lab, run, run_json):
     code, captured = run("eval", "trial-1")
     assert (code, captured.out) == (1, "")
     assert "The answers of trial-1 to its test questions weren't saved" in captured.err
-    change(lab, EVALUATION.delete().where(EVALUATION.model_row == 1))
+    change(lab, MODEL.update({"questions": None}).where(MODEL.id == 1))
     code, captured = run("eval", "trial-1")
     assert code == 1
     assert "hasn't been tested yet" in captured.err

@@ -68,7 +68,7 @@ def test_database_without_courses_is_filled_at_the_next_fetch(lab):
     lab.tick("fetch")
     with lab.services() as services:
         db = services.db
-        for table in ("material", "course_teacher", "course"):
+        for table in ("material", "course"):
             db.sql(f"DELETE FROM {table}")  # noqa: S608 - our own names
         mark_incomplete(db)
     assert list_courses(lab) == {}

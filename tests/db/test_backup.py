@@ -106,8 +106,10 @@ def test_backup_during_writes_is_consistent_and_can_be_restored_elsewhere(
         with closing(sqlite3.connect(state / "merlin.db", timeout=60)) as database:
             while not stop.is_set():
                 with database:
-                    database.execute("UPDATE wake SET counter = counter + 1")
-                    database.execute("UPDATE turn SET cost_micro = (SELECT counter FROM wake)")
+                    database.execute("UPDATE wake SET counter = counter + 1 WHERE id = 1")
+                    database.execute(
+                        "UPDATE turn SET cost_micro = (SELECT counter FROM wake WHERE id = 1)"
+                    )
                 begun.set()  # the earlier database has other costs
 
     writing = threading.Thread(target=write)
@@ -124,7 +126,7 @@ def test_backup_during_writes_is_consistent_and_can_be_restored_elsewhere(
     new = there.parent / "state"
     assert count_rows(new / "merlin.db") == count_rows(state / "merlin.db")
     with closing(sqlite3.connect(new / "merlin.db")) as database:
-        (counter,) = database.execute("SELECT counter FROM wake").fetchone()
+        (counter,) = database.execute("SELECT counter FROM wake WHERE id = 1").fetchone()
         assert database.execute("SELECT DISTINCT cost_micro FROM turn").fetchall() == [(counter,)]
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     assert list_files(new) == list_files(state) != {}

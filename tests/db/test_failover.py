@@ -6,7 +6,6 @@ import shutil
 import socket
 import tempfile
 import threading
-from functools import partial
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
@@ -18,7 +17,6 @@ from merlin.db.database import open_database
 from merlin.db.driver_errors import DatabaseAway
 from merlin.db.processes import Lead, read_change_counter
 from merlin.db.tables import AUDIT, WAKE
-from merlin.db.throttle import forget
 from tests.support.machine import skip_or_fail
 from tests.support.postgresql import Server, reason_unavailable
 from tests.support.waiting import longest, wait_until
@@ -113,7 +111,7 @@ def test_stored_data_survives_a_failover_to_the_standby(servers, tmp_path, clock
 def test_standby_counts_as_read_only(servers):
     _, standby = servers
     with open_database(standby.url("shared")) as database:
-        for write in (database.require_writable, partial(forget, database)):
+        for write in (database.require_writable,):
             with pytest.raises(DatabaseAway) as refused:
                 write()
             assert refused.value.key == "store-read-only"

@@ -3,7 +3,7 @@
 import pytest
 
 from merlin.core.errors import MerlinError
-from merlin.db.tables import BUILD, INTENT, JOB, NOTED
+from merlin.db.tables import BUILD, COMMIT, INTENT, JOB
 from merlin.training.gather import MAX_KILLS
 from merlin.wiring.context import open_migrated_database, open_read_only
 from tests.support import kill_points
@@ -41,7 +41,7 @@ POINTS = tuple(point for point in kill_points.POINTS if not point.startswith(OTH
 
 def is_noted(lab):
     with open_read_only(lab.config) as database:
-        return bool(database.rows(NOTED.select()))
+        return database.has(COMMIT, COMMIT.noted_at.is_null(is_null=False))
 
 
 def is_done(lab):

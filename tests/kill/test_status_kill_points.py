@@ -2,7 +2,7 @@
 
 import pytest
 
-from merlin.db.tables import COMMIT_STATUS
+from merlin.db.tables import VERDICT
 from merlin.wiring.context import open_read_only
 from tests.support.forge_standin import PROJECT, TOKEN, ForgeServer
 from tests.support.http_servers import serve_http
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.integration
 
 def is_recorded(lab):
     with open_read_only(lab.config) as database:
-        return bool(database.rows(COMMIT_STATUS.select()))
+        return database.has(VERDICT, VERDICT.sent_at.is_null(is_null=False))
 
 
 def test_status_is_shown_and_recorded_after_a_kill_after_status_sent(tmp_path, monkeypatch):

@@ -105,7 +105,7 @@ class Server:
             self._connection = psycopg.connect(self.url("shared"), autocommit=True)
         with self._connection.transaction():
             self._connection.execute(self.delete_rows_sql)
-            self._connection.execute("INSERT INTO wake (id, counter) VALUES (1, 0)")
+            self._connection.execute("INSERT INTO wake (id, counter) VALUES (1, 0), (2, 1), (3, 1)")
 
     @contextmanager
     def stopped(self):

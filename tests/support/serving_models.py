@@ -9,7 +9,6 @@ from merlin.db.migrations import migrate
 from merlin.db.tables import (
     BUILD,
     COMMIT,
-    EVALUATION,
     EXAMPLE_TEXT,
     JOB,
     MODEL,
@@ -56,7 +55,7 @@ def insert_live_model(
             "equal_share": 0.75,
             "unknown_share": 0.0,
         }
-        database.put(EVALUATION.insert({"model_row": model_row, **scores, "at": iso(AT)}))
+        database.update(MODEL, MODEL.id == model_row, **scores)
         database.add(PROMOTION, _promotion(dataset, model_id))
         database.bump()
 

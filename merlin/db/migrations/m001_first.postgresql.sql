@@ -17,9 +17,3 @@ CREATE FUNCTION ledger_stays() RETURNS trigger AS $$
 CREATE TRIGGER ledger_stays BEFORE UPDATE OR DELETE ON ledger
     FOR EACH ROW EXECUTE FUNCTION ledger_stays();
 CREATE INDEX example_entry_words ON example_entry USING GIN (to_tsvector('simple', words));
--- What several apis count together: keyed hashes of who calls or tries to sign in, for an hour.
-CREATE UNLOGGED TABLE throttle (
-    key TEXT PRIMARY KEY,
-    failures BIGINT NOT NULL,
-    at DOUBLE PRECISION NOT NULL
-);

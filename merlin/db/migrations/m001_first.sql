@@ -2,7 +2,8 @@
 
 -- From commits to the serving model, and the rows by which processes talk.
 CREATE TABLE wake (id BIGINT PRIMARY KEY, counter BIGINT NOT NULL);
-INSERT INTO wake (id, counter) VALUES (1, 0);
+-- The changes that processes wait for; the catalogue's version; whether its courses are complete.
+INSERT INTO wake (id, counter) VALUES (1, 0), (2, 1), (3, 1);
 CREATE TABLE intent (
     key TEXT PRIMARY KEY,
     kind TEXT NOT NULL,
@@ -52,7 +53,8 @@ CREATE TABLE seen_commit (
     committed_at TEXT NOT NULL,
     subject TEXT NOT NULL,
     message TEXT NOT NULL,
-    seen_at TEXT NOT NULL
+    seen_at TEXT NOT NULL,
+    noted_at TEXT
 );
 CREATE INDEX seen_commit_line ON seen_commit (position, sha);
 CREATE TABLE build (
@@ -105,7 +107,8 @@ CREATE TABLE job (
     error TEXT NOT NULL,
     not_before TEXT,
     created_at TEXT NOT NULL,
-    updated_at TEXT NOT NULL
+    updated_at TEXT NOT NULL,
+    checkpoints TEXT NOT NULL DEFAULT '[]'
 );
 CREATE INDEX job_training_key ON job (training_key, attempt);
 CREATE INDEX job_dataset ON job (dataset, id);
@@ -130,13 +133,6 @@ CREATE TABLE job_event (
     data TEXT NOT NULL,
     UNIQUE (job_id, event_id)
 );
-CREATE TABLE checkpoint (
-    job_id BIGINT NOT NULL REFERENCES job (id),
-    model_id TEXT NOT NULL,
-    step BIGINT NOT NULL,
-    metrics TEXT NOT NULL,
-    PRIMARY KEY (job_id, model_id)
-);
 CREATE TABLE verdict (
     id NUMBERED,
     commit_sha TEXT NOT NULL REFERENCES seen_commit (sha),
@@ -151,6 +147,8 @@ CREATE TABLE verdict (
     job_id BIGINT REFERENCES job (id),
     seen_at TEXT NOT NULL,
     updated_at TEXT NOT NULL,
+    sent_status TEXT,
+    sent_at TEXT,
     UNIQUE (commit_sha, dataset)
 );
 CREATE INDEX verdict_line ON verdict (dataset, position);
@@ -179,20 +177,16 @@ CREATE TABLE model (
     probes BIGINT NOT NULL,
     not_before TEXT,
     note TEXT NOT NULL,
-    created_at TEXT NOT NULL
+    created_at TEXT NOT NULL,
+    questions BIGINT,
+    right_count BIGINT,
+    chrf DOUBLE PRECISION,
+    equal_share DOUBLE PRECISION,
+    unknown_share DOUBLE PRECISION
 );
 CREATE INDEX model_name ON model (model_id);
 CREATE INDEX model_build ON model (build_id);
 CREATE INDEX model_state ON model (state, id);
-CREATE TABLE evaluation (
-    model_row BIGINT PRIMARY KEY REFERENCES model (id),
-    questions BIGINT NOT NULL,
-    chrf DOUBLE PRECISION NOT NULL,
-    equal_share DOUBLE PRECISION NOT NULL,
-    unknown_share DOUBLE PRECISION NOT NULL,
-    at TEXT NOT NULL,
-    right_count INTEGER
-);
 CREATE TABLE serving (
     dataset TEXT PRIMARY KEY,
     model_row BIGINT NOT NULL REFERENCES model (id),
@@ -332,12 +326,6 @@ CREATE INDEX turn_placeholder ON turn (placeholder_id) WHERE placeholder_id IS N
 -- would read a million turns one by one.
 CREATE INDEX turn_model ON turn (provider, model_id, id);
 CREATE INDEX turn_asked ON turn (asked_at);
--- Which commits carry which git note.
-CREATE TABLE noted (
-    commit_sha TEXT PRIMARY KEY,
-    words TEXT NOT NULL,
-    at TEXT NOT NULL
-);
 CREATE TABLE dialog (
     bot_id BIGINT NOT NULL,
     chat_id BIGINT NOT NULL,
@@ -476,15 +464,9 @@ CREATE TABLE course (
     indexed_at TEXT NOT NULL,
     lecture BIGINT NOT NULL DEFAULT 0,
     seminar BIGINT NOT NULL DEFAULT 0,
-    lab BIGINT NOT NULL DEFAULT 0
+    lab BIGINT NOT NULL DEFAULT 0,
+    teachers TEXT NOT NULL DEFAULT '[]'
 );
-CREATE TABLE course_teacher (
-    course_id BIGINT NOT NULL REFERENCES course (id),
-    place BIGINT NOT NULL,
-    teacher TEXT NOT NULL,
-    PRIMARY KEY (course_id, place)
-);
-CREATE INDEX course_teacher_name ON course_teacher (teacher);
 CREATE TABLE material (
     id NUMBERED,
     course_id BIGINT NOT NULL REFERENCES course (id),
@@ -497,12 +479,6 @@ CREATE TABLE material (
     file_url TEXT NOT NULL
 );
 CREATE INDEX material_course ON material (course_id, place);
-CREATE TABLE course_index (
-    id BIGINT PRIMARY KEY,
-    is_whole BIGINT NOT NULL,
-    version BIGINT NOT NULL DEFAULT 1
-);
-INSERT INTO course_index (id, is_whole) VALUES (1, 1);
 -- Ratings, corrections that wait for an editor, and what outlives an erasure.
 CREATE TABLE rating (
     turn_id BIGINT NOT NULL REFERENCES turn (id) ON DELETE CASCADE,
@@ -744,15 +720,6 @@ CREATE TABLE taught_example (
     PRIMARY KEY (dataset, example_id, first_build)
 );
 CREATE INDEX taught_example_commit ON taught_example (commit_sha);
--- Which status the forge was told of a commit, and of which moment the verdict was; `words` empty: it
--- was refused.
-CREATE TABLE commit_status (
-    commit_sha TEXT NOT NULL,
-    dataset TEXT NOT NULL,
-    words TEXT NOT NULL,
-    at TEXT NOT NULL,
-    PRIMARY KEY (commit_sha, dataset)
-);
 -- What is searched and filtered of the datasets' examples. SQLite keeps an index beside the table by
 -- triggers, PostgreSQL one over an expression.
 CREATE TABLE example_entry (
@@ -762,16 +729,10 @@ CREATE TABLE example_entry (
     example_id TEXT NOT NULL,
     blob TEXT NOT NULL,
     words TEXT NOT NULL,
+    tags TEXT NOT NULL DEFAULT '',
     UNIQUE (dataset, path)
 );
 CREATE INDEX example_entry_newest ON example_entry (dataset, id);
-CREATE TABLE example_tag (
-    dataset TEXT NOT NULL,
-    tag TEXT NOT NULL,
-    path TEXT NOT NULL,
-    PRIMARY KEY (dataset, tag, path)
-);
-CREATE INDEX example_tag_path ON example_tag (dataset, path);
 -- Which test questions an editor lets a model lose, for the gate; the digest is of the question and
 -- its answer.
 CREATE TABLE accepted_loss (

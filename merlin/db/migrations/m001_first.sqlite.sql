@@ -42,9 +42,3 @@ CREATE TRIGGER example_entry_old AFTER DELETE ON example_entry BEGIN
     INSERT INTO example_search (example_search, rowid, dataset, words)
         VALUES ('delete', old.id, old.dataset, old.words);
     END;
--- Empty on SQLite: one api counts in its memory.
-CREATE TABLE throttle (
-    key TEXT PRIMARY KEY,
-    failures BIGINT NOT NULL,
-    at DOUBLE PRECISION NOT NULL
-);
