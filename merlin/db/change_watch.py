@@ -1,14 +1,10 @@
 """Watch for the writes of other processes in a separate thread.
 
-`Database.bump` increases the change counter. On PostgreSQL it also sends a notification in the same
-transaction, which the thread receives at once. It still reads the counter once a second: the
-previous version sends no notifications, and some are lost during a reconnect. SQLite has no
-notifications: there the thread asks 20 times a second whether anybody has committed.
+`Database.bump` increases the change counter; the thread reads it 20 times a second.
 """
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -37,8 +33,6 @@ def watch_changes(db: Database, tell: Tell) -> Iterator[None]:
         yield
     finally:
         stop.set()
-        with suppress(MerlinError):  # without a database there is nothing to watch
-            db.notify()
         thread.join()
 
 
@@ -46,20 +40,11 @@ def _watch(db: Database, tell: Tell, stop: threading.Event) -> None:
     seen = None
     while not stop.is_set():
         try:
-            db.listen()
-            commits = db.read_data_version()
             counter = read_change_counter(db)
             if counter != seen:
                 seen = counter
                 tell()
-            if db.dialect == "sqlite":
-                # At most 20 reads of the counter a second, whatever the rate of commits. A sleep
-                # takes a third less CPU than a wait for `stop`.
-                time.sleep(LOOK_S)
-                while not stop.is_set() and db.read_data_version() == commits:
-                    time.sleep(LOOK_S)
-            else:
-                db.wait_for_notification(MAX_WAIT_S)
+            stop.wait(LOOK_S)
         except Exception as error:
             if not isinstance(error, MerlinError):  # others report an unavailable database
                 log.exception("changes are not heard of")

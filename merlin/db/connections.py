@@ -12,9 +12,7 @@ import os
 import select
 import sqlite3
 import threading
-import time
 import weakref
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote, unquote, urlsplit
@@ -96,17 +94,12 @@ class _Registering:
         super()._close(conn)  # type: ignore[misc]  # of peewee's handle
 
 
-_FILE_CHECK_S = 1.0  # not before each query: the check takes as long as a short one
-
-
 class Sqlite(_Registering, SqliteDatabase):
     """An SQLite file; transactions begin IMMEDIATE, so only their start waits for the lock."""
 
     dialect = "sqlite"
 
     def __init__(self, path: Path, mode: str, busy_s: float) -> None:
-        self._files = [path, path.with_name(f"{path.name}-wal")]
-        self._opened = threading.local()
         durable = {"journal_mode": "WAL", "synchronous": "FULL"}
         super().__init__(
             f"file:{quote(str(path))}?mode={mode}",
@@ -119,40 +112,14 @@ class Sqlite(_Registering, SqliteDatabase):
 
     def _connect(self) -> Any:
         connection = super()._connect()
-        connection.execute("PRAGMA data_version")  # opens the log
-        self._opened.inodes = [*map(_inode, self._files)]
-        self._opened.check_at = time.monotonic() + _FILE_CHECK_S
+        connection.execute("PRAGMA data_version")  # opens the log, whose faults show here
         return connection
-
-    def is_connection_usable(self) -> bool:
-        """Return False also if the file or its log was deleted or replaced since it was opened."""
-        if not super().is_connection_usable():
-            return False
-        now = time.monotonic()
-        if now < self._opened.check_at:
-            return True
-        self._opened.check_at = now + _FILE_CHECK_S
-        if self._opened.inodes == [*map(_inode, self._files)]:
-            return True
-        # Nobody else can read a deleted log: it would be lost with its last connection.
-        connection: Any = self.connection
-        with suppress(sqlite3.Error):
-            connection().execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        return False
 
     def rollback(self) -> None:
         """Roll back, unless a full disk already has: the error would hide the original one."""
         connection: Any = self.connection
         if connection().in_transaction:
             super().rollback()
-
-
-def _inode(path: Path) -> int:
-    """Return the inode of a file, 0 for one that is missing."""
-    try:
-        return path.stat().st_ino
-    except OSError:
-        return 0
 
 
 class _PsycopgAdapter(Psycopg3Adapter):

@@ -145,7 +145,6 @@ TRIES = 6
 FIRST_PAUSE_S = 0.02
 _BUMP = "UPDATE wake SET counter = counter + 1 WHERE id = 1"
 _SAME = "UPDATE wake SET counter = counter WHERE id = 1"
-_NOTIFY = "SELECT pg_notify('merlin_wake', '')"
 
 Query = peewee.BaseQuery | BoundQuery
 
@@ -199,8 +198,7 @@ class Database:
             yield
             # Last, so that the row that every transaction updates is locked only briefly.
             if self._marks.wakes:
-                is_sqlite = self.dialect == "sqlite"
-                self._execute(_BUMP if is_sqlite else f"WITH bumped AS ({_BUMP}) {_NOTIFY}")
+                self._execute(_BUMP)
 
     @contextmanager
     def _begin(self) -> Iterator[None]:
@@ -421,34 +419,6 @@ class Database:
             self._marks.wakes = True
         else:
             self.transact(self.bump)
-
-    def notify(self) -> None:
-        """Notify processes that wait for a notification; does nothing on SQLite."""
-        if self.dialect != "sqlite":
-            self.sql(_NOTIFY)
-
-    def listen(self) -> None:
-        """Let this thread's connection receive notifications; does nothing on SQLite."""
-        if self.dialect != "sqlite":
-            self.sql("LISTEN merlin_wake")
-
-    def wait_for_notification(self, within_s: float) -> None:
-        """Return when a notification arrives, or after some seconds."""
-        connection: Any = self._handle.connection
-        with driver_errors():
-            list(connection().notifies(timeout=within_s, stop_after=1))
-
-    def read_data_version(self) -> int:
-        """Return a number that changes when another connection commits to SQLite; else 0.
-
-        Cheaper than any query: it is read 20 times a second. Source: SQLite's PRAGMA data_version.
-        """
-        if self.dialect != "sqlite":
-            return 0
-        self._ready()
-        connection: Any = self._handle.connection
-        with driver_errors():
-            return int(connection().execute("PRAGMA data_version").fetchone()[0])
 
     def quick_check(self) -> None:
         """Check the whole SQLite file once. Raises DatabaseDamaged; does nothing on PostgreSQL."""

@@ -4,10 +4,8 @@ import asyncio
 import queue
 from contextlib import suppress
 
-import psycopg
 import pytest
 
-from merlin.db import change_watch
 from merlin.db.change_watch import ChangeCounter, changes_of, watch_changes
 from merlin.db.database import open_database
 from merlin.db.processes import read_change_counter
@@ -16,15 +14,12 @@ from tests.support.waiting import longest
 
 pytestmark = pytest.mark.integration
 
-LISTENERS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'"
 NEVER_S = 10_000.0
 
 
 @pytest.fixture
-def notifications(database, monkeypatch):
-    """Watch a database; on PostgreSQL only the notification reports a change."""
-    if database.dialect == "postgresql":
-        monkeypatch.setattr(change_watch, "MAX_WAIT_S", NEVER_S)
+def notifications(database):
+    """Watch a database."""
     calls = queue.SimpleQueue()
     with watch_changes(database, lambda: calls.put(1)):
         calls.get(timeout=longest())  # of the initial state
@@ -41,21 +36,6 @@ def test_each_stored_write_of_another_process_is_notified(url, notifications):
             raise ZeroDivisionError
         Requests(other).ask(RequestKind.POLL, {}, "vera")
         notifications.get(timeout=longest())
-    assert notifications.empty()
-
-
-def test_listener_reconnects_after_the_server_ends_its_connection(postgresql):
-    url, calls = postgresql.reset(), queue.SimpleQueue()
-    with open_database(url) as database, watch_changes(database, lambda: calls.put(1)):
-        calls.get(timeout=longest())
-        with psycopg.connect(url, autocommit=True) as killer:
-            while not killer.execute(LISTENERS).fetchall():
-                pass
-        # Writes made meanwhile, or by a version that does not notify, are found by the counter.
-        database.sql("UPDATE wake SET counter = counter + 1 WHERE id = 1")
-        calls.get(timeout=longest())
-        Requests(database).ask(RequestKind.POLL, {}, "vera")
-        calls.get(timeout=longest())
 
 
 def test_change_during_work_is_not_missed(database):

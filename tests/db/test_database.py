@@ -16,7 +16,7 @@ from merlin.db.database import Database, open_database, transaction
 from merlin.db.driver_errors import DatabaseAway, DatabaseDamaged
 from merlin.db.intents import Intent
 from merlin.db.migrations import migrate
-from merlin.db.tables import INTENT, WAKE
+from merlin.db.tables import CHANGES, INTENT, WAKE
 from merlin.db.values import read_row
 from tests.support.transaction_pooler import run_pooler
 from tests.support.waiting import longest
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.integration
 
 
 def counter(database):
-    return database.value(WAKE.select(WAKE.counter))
+    return database.value(WAKE.select(WAKE.counter).where(WAKE.id == CHANGES))
 
 
 def sqlite_path(url):

@@ -11,7 +11,6 @@ from merlin.db.driver_errors import DatabaseAway
 from tests.support.migrated_databases import create_migrated
 from tests.support.pipeline_lab import run_command
 from tests.support.small_disk import fill_disk, small_disk
-from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -54,41 +53,6 @@ def is_away(read):
     except DatabaseAway:
         return True
     return False
-
-
-def test_deleted_or_replaced_file_is_not_written_any_more(tmp_path):
-    path, aside = tmp_path / "merlin.db", tmp_path / "aside.db"
-    create_migrated(f"sqlite://{path}")
-    with open_database(f"sqlite://{path}") as database:
-        settings = Settings(database)
-        settings.put(BOT_NAME, "before", "bot")
-        path.rename(aside)
-        wait_until(lambda: is_away(lambda: settings.get(BOT_NAME)))
-        with pytest.raises(DatabaseAway):
-            settings.put(BOT_NAME, "into a file without a name", "bot")
-        aside.rename(path)
-        assert settings.get(BOT_NAME) == "before"
-        create_migrated(f"sqlite://{aside}")
-        aside.replace(path)
-        wait_until(lambda: settings.get(BOT_NAME) != "before")
-        settings.put(BOT_NAME, "after", "bot")
-    with open_database(f"sqlite://{path}") as database:
-        assert Settings(database).get(BOT_NAME) == "after"
-
-
-def test_writes_in_a_deleted_log_are_not_lost(tmp_path):
-    url = f"sqlite://{tmp_path}/merlin.db"
-    create_migrated(url)
-    with open_database(url) as database, open_database(url) as other:
-        Settings(database).put(BOT_NAME, "before", "bot")
-        assert Settings(other).get(BOT_NAME) == "before"
-        (log := tmp_path / "merlin.db-wal").unlink()
-        wait_until(lambda: Settings(database).get(BOT_NAME) == "before" and log.exists())
-        with open_database(url) as new:
-            assert Settings(new).get(BOT_NAME) == "before"
-            Settings(new).put(BOT_NAME, "after", "bot")
-        wait_until(lambda: Settings(other).get(BOT_NAME) == "after")
-        other.quick_check()
 
 
 @pytest.mark.parametrize("garbled", [b"CREATE TABEL", b"CREATE TABL\xff"])
