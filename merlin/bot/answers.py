@@ -27,7 +27,6 @@ from merlin.core.formatted_text import (
     Button,
     FormattedMessage,
     button_rows,
-    copy_buttons,
     get_first_part,
     in_entity,
     join_pages,
@@ -262,11 +261,7 @@ def render_turn(
         *answer_buttons(stored_answer.offer, turn.turn_id, language),
         *((tell,) if stored_answer.known is False else ()),
     )
-    copies = copy_buttons(body, text(language, "bot-button-copy"))
-    buttons = (
-        *((copies,) if copies else ()),
-        *(rows if stored_answer.answer or stored_answer.offer else ()),
-    )
+    buttons = rows if stored_answer.answer or stored_answer.offer else ()
     return split(replace(body, buttons=buttons)) or [FormattedMessage("…")]
 
 

@@ -87,8 +87,6 @@ def _build_button(button: Button) -> dict[str, Any]:
     key: dict[str, Any] = {"text": button.label}
     if button.url:
         key["url"] = button.url
-    elif button.copy:
-        key["copy_text"] = {"text": button.copy}
     else:
         key["callback_data"] = button.data
     return key | ({"style": button.style} if button.style else {})

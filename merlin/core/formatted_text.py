@@ -5,10 +5,9 @@ Nesting follows Telegram's rules too: code contains no other entity, and bold ar
 interrupted for it; links and quotes do not nest in their own kind.
 
 A message holds 4,096 UTF-16 units and shows 100 entities. It is split between paragraphs if
-possible, else between lines, sentences or words, else between characters, but never within a
-character of several code points. An entity at a split continues in the next part, so code keeps its
-language. Source: the Bot API, "Formatting options", MessageEntity, InlineKeyboardButton,
-sendMessage and CopyTextButton.
+possible, else between lines, sentences or words, else between characters. An entity at a split
+continues in the next part, so code keeps its language. Source: the Bot API, "Formatting options",
+MessageEntity, InlineKeyboardButton and sendMessage.
 """
 
 import re
@@ -25,15 +24,10 @@ PART_UNITS = 3900
 # The longest caption of a file.
 CAPTION_UNITS = 1024
 MAX_MARKS = 100
-COPY_UNITS = 256
-MAX_COPIES = 3
 _SEPARATORS = ("\n\n", "\n", ". ", " ")
-_JOINER = "\u200d"
 _NO_GLYPH_CATEGORIES = frozenset({"Cc", "Cf", "Mn", "Me"})
 # Letters and symbols without a glyph: fillers of Hangul, the empty Braille pattern.
 _NO_GLYPH = frozenset("\u115f\u1160\u2800\u3164\uffa0")
-_FLAGS = range(0x1F1E6, 0x1F200)
-_SKIN_TONES = range(0x1F3FB, 0x1F400)
 _CONTROLS = re.compile("[\0-\x08\v-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _INDENT = "   "
 _MAX_DEPTH = 8
@@ -59,16 +53,15 @@ class Entity:
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """A button below a message; exactly one of `data`, `url` and `copy` is set.
+    """A button below a message; exactly one of `data` and `url` is set.
 
-    `data` (at most 64 bytes) is sent back to the bot, `url` is opened, `copy` is copied to the
-    clipboard. `style` is primary, success, danger or "".
+    `data` (at most 64 bytes) is sent back to the bot, `url` is opened. `style` is primary, success,
+    danger or "".
     """
 
     label: str
     data: str = ""
     url: str = ""
-    copy: str = ""
     style: str = ""
 
 
@@ -362,20 +355,6 @@ def get_first_part(message: FormattedMessage) -> FormattedMessage:
     return replace(next(_split_text(message), FormattedMessage("")), buttons=message.buttons)
 
 
-def copy_buttons(message: FormattedMessage, label: str) -> tuple[Button, ...]:
-    """Return buttons that copy the short code blocks of the message, three at most.
-
-    If there are several, they are numbered from top to bottom.
-    """
-    blocks = [
-        message.text[span.start : span.end] for span in to_spans(message) if span.kind == "pre"
-    ]
-    short = [block for block in blocks if utf16_length(block) <= COPY_UNITS][:MAX_COPIES]
-    if len(short) == 1:
-        return (Button(label, copy=short[0]),)
-    return tuple(Button(f"{label} {number}", copy=block) for number, block in enumerate(short, 1))
-
-
 def _split_text(message: FormattedMessage) -> Iterator[FormattedMessage]:
     """Yield the parts, without buttons."""
     text, spans = message.text, to_spans(message)
@@ -419,26 +398,4 @@ def _find_break(text: str, start: int, limit: int) -> int:
         position = text.rfind(separator, middle, limit)
         if position >= 0:
             return position + len(separator)
-    position = limit
-    while position > middle and not _is_boundary(text, position):
-        position -= 1
-    return position if position > middle else limit
-
-
-def _is_boundary(text: str, position: int) -> bool:
-    """Return whether a split at `position` separates two characters.
-
-    Source: Unicode Standard Annex 29, its rules for marks, joiners, flags and skin tones.
-    """
-    before, after = text[position - 1], text[position]
-    is_joined = _JOINER in (before, after) or unicodedata.combining(after) != 0
-    is_mark = unicodedata.category(after) in {"Mn", "Me", "Mc"} or ord(after) in _SKIN_TONES
-    return not (is_joined or is_mark or _splits_flag(text, position))
-
-
-def _splits_flag(text: str, position: int) -> bool:
-    # A flag is two regional indicators; the count before the position tells whether it splits one.
-    start = position
-    while start > 0 and ord(text[start - 1]) in _FLAGS:
-        start -= 1
-    return ord(text[position]) in _FLAGS and (position - start) % 2 == 1
+    return limit

@@ -35,7 +35,7 @@ def find_button_data(message, start):
     )
 
 
-def test_markdown_becomes_entities_with_a_copy_button_for_code(telegram, provider, settings):
+def test_markdown_becomes_entities(telegram, provider, settings):
     provider.behave(fixed_answer=CODE)
     with RunningBot(settings):
         telegram.say("anna", "Код?")
@@ -46,10 +46,6 @@ def test_markdown_becomes_entities_with_a_copy_button_for_code(telegram, provide
         ("bold", None),
         ("pre", "python"),
     }
-    (copied,) = [
-        key["copy_text"]["text"] for row in answer.keys for key in row if "copy_text" in key
-    ]
-    assert copied == "print(1)"
 
 
 def test_buttons_of_the_first_three_answers_have_labels(telegram, settings):

@@ -15,7 +15,6 @@ from merlin.core.formatted_text import (
     Button,
     Entity,
     FormattedMessage,
-    copy_buttons,
     get_first_part,
     split,
     utf16_length,
@@ -145,12 +144,6 @@ def test_text_is_split_between_paragraphs_if_one_is_near():
     ]
 
 
-@pytest.mark.parametrize("joined", ["👩‍👩‍👧", "é", "🇷🇺", "👍🏽", "❤️"])
-def test_grapheme_clusters_are_never_split(joined):
-    for part in split(FormattedMessage("x" + joined * 3000)):
-        assert part.text.removeprefix("x").replace(joined, "") == ""
-
-
 def test_entities_are_split_and_shifted_with_their_text():
     page = FormattedMessage("а" * 3000 + "\n\n" + "😀" * 1500, (Entity("bold", 2990, 1012),))
     first, second = split(page)
@@ -197,22 +190,3 @@ def test_growing_message_is_cut_to_the_first_part():
     assert 0 < utf16_length(long.text) <= PART_UNITS
     assert long.buttons == buttons
     assert long.marks == (Entity("bold", 0, utf16_length(long.text)),)
-
-
-def test_short_code_blocks_get_copy_buttons():
-    page = render("a\n```\nодин\n```\nb\n```py\n😀\n```")
-    assert copy_buttons(page, "Копировать") == (
-        Button("Копировать 1", copy="один"),
-        Button("Копировать 2", copy="😀"),
-    )
-    assert copy_buttons(render("```\nодин\n```\n`два`"), "Copy") == (Button("Copy", copy="один"),)
-    assert copy_buttons(render("просто"), "Copy") == ()
-
-
-def test_long_code_block_and_a_fourth_one_get_no_copy_button():
-    long = "```\n" + "x" * 257 + "\n```\n"
-    page = render(long + "".join(f"\n```\ncode {number}\n```\n" for number in range(5)))
-    assert [button.copy for button in copy_buttons(page, "c")] == ["code 0", "code 1", "code 2"]
-    assert copy_buttons(render("```\n" + "x" * 256 + "\n```"), "c") == (
-        Button("c", copy="x" * 256),
-    )

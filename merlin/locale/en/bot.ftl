@@ -12,7 +12,6 @@ bot-button-up = Good
 bot-button-down = Bad
 bot-button-fix = Improve
 bot-button-why = Source
-bot-button-copy = 📋 Copy code
 bot-button-new = New conversation
 bot-button-bigger = Model with more memory
 bot-button-old = This button no longer works.

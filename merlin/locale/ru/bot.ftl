@@ -12,7 +12,6 @@ bot-button-up = Хорошо
 bot-button-down = Плохо
 bot-button-fix = Подсказать
 bot-button-why = Откуда
-bot-button-copy = 📋 Копировать код
 bot-button-new = Новый разговор
 bot-button-bigger = Модель с большей памятью
 bot-button-old = Эта кнопка больше не действует.

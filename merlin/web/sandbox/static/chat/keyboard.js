@@ -1,7 +1,6 @@
-// The keys under a message: call the bot, open an address, copy a text, pay.
+// The keys under a message: call the bot, open an address, pay.
 
 import { el, icon } from "./dom.js";
-import { copy } from "./entities.js";
 import { askForMessage } from "./pay.js";
 import { send } from "./server.js";
 import { t } from "./texts.js";
@@ -27,13 +26,6 @@ async function press(place, message, button, element) {
   }
 }
 
-// Copy a key's text and say so on the key itself for a moment.
-async function copyKey(button, element) {
-  await copy(button.copy_text.text);
-  element.replaceChildren(icon("check"), button.text);
-  setTimeout(() => element.replaceChildren(icon("file"), button.text), PRESSED_MS);
-}
-
 function key(place, message, button) {
   const kind = `btn ${button.style ?? ""}`.trim();
   const url = button.url ?? button.web_app?.url;
@@ -42,10 +34,8 @@ function key(place, message, button) {
     return el("a", link, button.text, icon("out"));
   }
   const made = el("button", { class: kind, type: "button" }, button.text);
-  if (button.copy_text) made.prepend(icon("file"));
   made.addEventListener("click", () => {
-    if (button.copy_text) copyKey(button, made);
-    else if (button.pay) askForMessage(place, message);
+    if (button.pay) askForMessage(place, message);
     else press(place, message, button, made);
   });
   return made;
