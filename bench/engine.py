@@ -1,8 +1,7 @@
 """Measure the engine: `python -m bench engine [PART…]`; all parts by default.
 
-`recall`: 10,000 examples · `train`: against TRL · `generate`: against plain transformers ·
-`switch`: between 20 adapters · `kills`: SIGKILL at 20 points of a job · `cluster`: the same of two
-Ray workers. Only if named: `vllm`, against a real vLLM.
+`recall`: 10,000 examples · `train`: against TRL · `switch`: between 20 adapters · `kills`: SIGKILL
+at 20 points of a job · `cluster`: the same of two Ray workers.
 The quality of training is measured by `python -m bench learning`. Everything runs on the CPU in
 float32, unless BENCH_DEVICE and BENCH_DTYPE name others; BENCH_BASE is the folder of another base.
 """
@@ -14,18 +13,15 @@ from importlib import import_module
 PARTS = (
     "recall",
     "train",
-    "generate",
     "switch",
     "kills",
     "cluster",
-    "vllm",
 )
-ONLY_IF_NAMED = {"vllm"}
 
 
 def run(words: Sequence[str] = ()) -> None:
     """Run the named parts, or all."""
-    for name in words or [part for part in PARTS if part not in ONLY_IF_NAMED]:
+    for name in words or PARTS:
         if name not in PARTS:
             sys.exit(f"no part {name}; there are {', '.join(PARTS)}")
         print(f"\n### {name}", flush=True)

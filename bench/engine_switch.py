@@ -20,8 +20,8 @@ from bench.smollm import BASE
 from merlin.engine.serving.base import Adapter
 from merlin.engine.serving.transformers import TransformersBackend
 
-ADAPTERS, STREAMS, TURNS, TOKENS = 20, 4, 40, 4
-QUESTION, LONG = "What is a stack?", 64
+ADAPTERS, TURNS, TOKENS = 20, 40, 4
+QUESTION = "What is a stack?"
 
 
 def run(_: Sequence[str] = ()) -> None:
@@ -37,24 +37,13 @@ async def _measure(base: Path, adapters: Sequence[Adapter], log: Path) -> None:
         for adapter in adapters:
             await ask(backend, adapter, QUESTION, TOKENS)
         workers = psutil.Process().children()
-        load = [
-            asyncio.ensure_future(_keep_asking(backend, adapter)) for adapter in adapters[:STREAMS]
-        ]
         same, other = await _measure_turns(backend, adapters)
-        for task in load:
-            task.cancel()
-        await asyncio.gather(*load, return_exceptions=True)
         figures, is_same_process = backend.figures(), workers == psutil.Process().children()
     print(line("first token, same adapter", [1000 * value for value in same], "ms"))
     print(line("first token, another adapter", [1000 * value for value in other], "ms"))
     print(f"ratio of medians: {statistics.median(other) / statistics.median(same):.2f}")
     loads = 1 + int(figures["restarts"]) if is_same_process else "more than one"
-    print(f"base loads: {loads}; adapters read: {figures['adapters_read']:.0f} of {ADAPTERS}")
-
-
-async def _keep_asking(backend: TransformersBackend, adapter: Adapter) -> None:
-    while True:
-        await ask(backend, adapter, QUESTION, LONG)
+    print(f"base loads: {loads}; adapters in memory: {figures['adapters']:.0f} of {ADAPTERS}")
 
 
 async def _measure_turns(

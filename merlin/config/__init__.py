@@ -328,8 +328,6 @@ def _unverified_database(url: str) -> Iterator[Fault]:
 def _addresses(config: Config) -> Iterator[tuple[str, str]]:
     for provider in config.providers:
         yield f"providers.{provider.name}.base_url", provider.base_url
-    for name, base in config.engine.models.items():
-        yield f"engine.models.{name}.url", base.url
     if config.repository is not None and config.repository.forge is not None:
         yield "repository.statuses.url", config.repository.forge[0]
     if config.payments.yookassa is not None:
@@ -408,9 +406,7 @@ def credentials_of(config: Config, process: str) -> dict[str, bool]:
     has_shared_texts = not config.database.startswith("sqlite:")
     optional = {TEXT_KEY: has_shared_texts, DATABASE_PASSWORD: False}
     if process == "engine":
-        models = [model.credential for model in config.engine.models.values()]
-        needed = [config.engine.credential, *filter(None, models)]
-        return dict.fromkeys(needed, True)
+        return {config.engine.credential: True}
     if process == "daemon":
         statuses = config.repository.statuses if config.repository is not None else None
         needed = [*providers, statuses.credential] if statuses is not None else providers

@@ -17,7 +17,6 @@ from merlin.config.section import (
     Opt,
     Placed,
     Section,
-    Url,
     address_of,
     setting,
 )
@@ -62,23 +61,6 @@ class EngineModelConfig(ModelConfig):
         "Its licence, as shown to people. Default what the hub says.",
         "Apache-2.0",
         default_factory=str,
-    )
-    backend: Literal["transformers", "vllm"] = setting(
-        "What answers for it: `transformers` (the engine itself) or `vllm`.",
-        "vllm",
-        default="transformers",
-    )
-    url: Url = setting(
-        "Address of the `vllm` server.",
-        "http://127.0.0.1:8000",
-        default_factory=str,
-        pattern=r"^https?://",
-    )
-    credential: str = setting(
-        "Name of the environment variable with that server's key. Default none.",
-        "VLLM_API_KEY",
-        default_factory=str,
-        min_length=1,
     )
     context: Opt[int] = setting(
         "Tokens of a whole conversation. Default as its files say.", 8192, default=None, ge=1
@@ -139,10 +121,9 @@ class EngineTrainingConfig(Section):
 
 
 class EngineAnsweringConfig(Section):
-    """How the engine's own backend answers."""
+    """How language models answer."""
 
     device: Device = setting("Where: `cpu`, `cuda:0`, `mps`.", default="cpu")
-    at_once: int = setting("Answers written at the same time.", default=8, ge=1, le=256)
     waiting: int = setting(
         "Questions that may wait; further ones are refused and may be repeated.", default=64, ge=0
     )
@@ -153,6 +134,11 @@ class EngineAnsweringConfig(Section):
         "After this many seconds without a question a base model is unloaded; 0 never.",
         default=900,
         ge=0,
+    )
+    vllm: Many[str] = setting(
+        "Further options of `vllm serve`.",
+        ["--tensor-parallel-size", "2"],
+        default=(),
     )
 
 
@@ -185,8 +171,13 @@ class EngineConfig(Section):
                 "price",
             ],
             "smollm2": ["path", "sunset"],
-            "qwen3-elsewhere": ["hub", "backend", "url", "credential"],
         },
+    )
+    serving: Literal["transformers", "vllm"] = setting(
+        "What answers for language models: `transformers`, one question after another, or `vllm`"
+        " for many people on a GPU, which the engine starts.",
+        "vllm",
+        default="transformers",
     )
     training: EngineTrainingConfig = EngineTrainingConfig()
     answering: EngineAnsweringConfig = EngineAnsweringConfig()
@@ -207,8 +198,6 @@ def engine_faults(engine: EngineConfig) -> Iterator[Fault]:
             yield fault_at(place, "config-base-place")
         if base.path.lower().endswith(".gguf"):
             yield fault_at(f"{place}.path", "config-removed-gguf")
-        if not base.url and base.backend == "vllm":
-            yield fault_at(f"{place}.url", "config-no-backend")
     if engine.training.workers and not engine.training.cluster:
         yield fault_at("engine.training.cluster", "config-no-cluster")
 
@@ -219,9 +208,8 @@ class EngineSettings:
 
     `key` is the bearer key of every /v1 call; "" checks nothing and is allowed on loopback only.
     `pace_s` is waited between a job's states. `language` is that of "I do not know" and of what
-    a trainer remarks; the protocol's own words are English. `models` are the bases by name, `keys`
-    those of the servers that answer for some of them. `tls` is its certificate, None: it speaks
-    plain HTTP.
+    a trainer remarks; the protocol's own words are English. `models` are the bases by name. `tls`
+    is its certificate, None: it speaks plain HTTP.
     """
 
     folder: Path
@@ -231,7 +219,7 @@ class EngineSettings:
     pace_s: float = 0.0
     language: str = "ru"
     models: Mapping[str, EngineModelConfig] = field(default_factory=dict)
-    keys: Mapping[str, str] = field(default_factory=dict, repr=False)
+    serving: Literal["transformers", "vllm"] = "transformers"
     training: EngineTrainingConfig = field(default_factory=EngineTrainingConfig)
     answering: EngineAnsweringConfig = field(default_factory=EngineAnsweringConfig)
     tls: TlsConfig | None = None

@@ -47,7 +47,11 @@ _KEYS |= dict.fromkeys(_KINDS, "config-wrong-type")
 # Keys of features that are gone, and what to do instead; `*` stands for an entry's own name.
 REMOVED = {
     "chat.limits": "config-removed-limits",
+    "engine.answering.at_once": "config-removed-at-once",
+    "engine.models.*.backend": "config-removed-backend",
+    "engine.models.*.credential": "config-removed-backend",
     "engine.models.*.embeddings": "config-removed-embeddings",
+    "engine.models.*.url": "config-removed-backend",
     "api.limits.connections_per_address": "config-removed-connections",
     "api.openid": "config-removed-openid",
     "engine.hearing": "config-removed-hearing",

@@ -80,15 +80,15 @@ def _build_base(settings: EngineSettings, name: str) -> Base:
 
 
 def _build_backend(settings: EngineSettings, name: str, files: Callable[[], BaseFiles]) -> Backend:
-    model = settings.models[name]
-    if model.backend == "vllm":
+    log = settings.folder / "logs" / f"answering-{name}.log"
+    arguments = name, settings.models[name], files().folder, settings.answering, log
+    if settings.serving == "vllm":
         from merlin.engine.serving.vllm import VllmBackend  # noqa: PLC0415 - one of two
 
-        return VllmBackend(model, settings.keys.get(name, ""))
+        return VllmBackend(*arguments)
     from merlin.engine.serving.transformers import TransformersBackend  # noqa: PLC0415 - as above
 
-    log = settings.folder / "logs" / f"answering-{name}.log"
-    return TransformersBackend(name, model, files().folder, settings.answering, log)
+    return TransformersBackend(*arguments)
 
 
 class BackendRegistry:

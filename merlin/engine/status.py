@@ -84,7 +84,7 @@ def describe_bases(engine: Engine) -> list[dict[str, Any]]:
             "name": name,
             "licence": settings[name].licence if name in settings else "MIT",
             "context": base.context,
-            "backend": settings[name].backend if name in settings else name,
+            "backend": engine.settings.serving if name in settings else name,
             "figures": figures.get(name, {}),
         }
         for name, base in engine.bases.items()

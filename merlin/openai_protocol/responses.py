@@ -34,9 +34,7 @@ class ChatAnswer:
     fingerprint: str = ""
     with_usage: bool = False
 
-    def completion(
-        self, content: str, reason: str, usage: Json, logprobs: Mapping[str, object] | None = None
-    ) -> Json:
+    def completion(self, content: str, reason: str, usage: Json) -> Json:
         """Return a complete answer (ChatCompletion)."""
         message: Json = {
             "role": "assistant",
@@ -44,16 +42,16 @@ class ChatAnswer:
             "refusal": None,
             "annotations": [],
         }
-        choice = {"index": 0, "message": message, "logprobs": logprobs, "finish_reason": reason}
+        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": reason}
         return {**self._head("chat.completion"), "choices": [choice], "usage": dict(usage)}
 
     def first_chunk(self) -> Json:
         """Return the first chunk of a stream."""
         return self._chunk({"role": "assistant", "content": "", "refusal": None})
 
-    def chunk(self, content: str, logprobs: Mapping[str, object] | None = None) -> Json:
+    def chunk(self, content: str) -> Json:
         """Return a chunk with a piece of the answer."""
-        return self._chunk({"content": content}, logprobs=logprobs)
+        return self._chunk({"content": content})
 
     def last_chunk(self, reason: str) -> Json:
         """Return the chunk with the finish reason."""
@@ -63,13 +61,8 @@ class ChatAnswer:
         """Return the chunk with the usage."""
         return {**self._head("chat.completion.chunk"), "choices": [], "usage": dict(usage)}
 
-    def _chunk(
-        self,
-        delta: Mapping[str, object],
-        reason: str | None = None,
-        logprobs: Mapping[str, object] | None = None,
-    ) -> Json:
-        choice = {"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": reason}
+    def _chunk(self, delta: Mapping[str, object], reason: str | None = None) -> Json:
+        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
         usage = {"usage": None} if self.with_usage else {}
         return {**self._head("chat.completion.chunk"), **usage, "choices": [choice]}
 

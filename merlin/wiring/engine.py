@@ -46,11 +46,7 @@ def engine_settings(config: Config) -> EngineSettings:
         pace_s=settings.pace_s,
         language=config.language,
         models=engine_models(config),
-        keys={
-            name: credential(model.credential)
-            for name, model in settings.models.items()
-            if model.credential
-        },
+        serving=settings.serving,
         training=settings.training,
         answering=settings.answering,
         tls=settings.tls,

@@ -9,8 +9,7 @@ from tests.engine.tiny_base import get_tiny_base
 from tests.engine.torch_here import find_missing, needs_torch  # noqa: F401 - a fixture
 from tests.support.machine import skip_or_fail
 
-# At most 25 requests are sent at once.
-NARROW = EngineAnsweringConfig(at_once=8, waiting=17, adapters=3)
+NARROW = EngineAnsweringConfig(waiting=7, adapters=3)
 
 
 @pytest.fixture(scope="session")

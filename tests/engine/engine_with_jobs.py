@@ -105,7 +105,7 @@ def serve_with_jobs(folder, *, is_empty=False, **options):
     }
     models = {
         BASE: EngineModelConfig(licence="Apache-2.0"),
-        MISSING: EngineModelConfig(licence="Apache-2.0", backend="vllm"),
+        MISSING: EngineModelConfig(licence="Apache-2.0"),
     }
     with serve_engine(folder, bases, models=models, **options) as client:
         served = EngineWithJobs(client, trainer, {} if is_empty else _create_jobs(client))

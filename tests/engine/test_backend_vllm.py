@@ -1,15 +1,19 @@
-"""Answers of vLLM: adapters by digest, streams, refusals, restarts."""
+"""vLLM behind the engine: started, watched, started again; adapters, streams, refusals."""
 
 import asyncio
 import json
-import socket
+from contextlib import closing
+from http.client import HTTPConnection
+from itertools import pairwise
 
+import openai
 import pytest
 
-from merlin.config.engine import EngineModelConfig
-from merlin.engine.serving.base import Finish, Unavailable
-from merlin.engine.serving.vllm import UpstreamResponse, VllmBackend, build_adapter_name
+from merlin.config.engine import EngineAnsweringConfig, EngineModelConfig
+from merlin.engine.serving.base import Unavailable
+from merlin.engine.serving.vllm import VllmBackend, break_control_tokens
 from merlin.openai_protocol.errors import ApiError
+from tests.engine import vllm_standin
 from tests.engine.backends_asked import (
     ask,
     build_request,
@@ -17,292 +21,201 @@ from tests.engine.backends_asked import (
     run_with_backend,
     write_adapter,
 )
-from tests.engine.vllm_standin import VllmStandin
-from tests.support.http_servers import serve_app
+from tests.engine.base_library import write_base
+from tests.engine.running_engine import serve_engine
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
 
 
-def build_backend(url, key="", **options):
-    return VllmBackend(EngineModelConfig(backend="vllm", url=url, **options), key)
+@pytest.fixture
+def vllm(tmp_path, monkeypatch):
+    """A program `vllm` on the path; the journal of its starts and requests."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder), prepend=":")
+    return vllm_standin.install(folder)
 
 
 @pytest.fixture
-def vllm():
-    return VllmStandin()
+def build_backend(tmp_path):
+    def build(*options, **settings):
+        answering = EngineAnsweringConfig(vllm=options, adapters=8, **settings)
+        model = EngineModelConfig(context=512, dtype="bfloat16")
+        return VllmBackend("words", model, tmp_path / "base", answering, tmp_path / "vllm.log")
+
+    return build
 
 
-@pytest.fixture
-def url(vllm):
-    with serve_app(vllm.app) as address:
-        yield address
-
-
-def test_base_streams_its_answer_with_its_own_usage(vllm, url):
-    text, pieces, ending = ask(build_backend(url))
-    assert text == "the base hears: What is a queue?"
-    assert len(pieces) == 7
-    assert (ending.reason, ending.prompt_tokens, ending.completion_tokens) == ("stop", 4, 7)
-    assert "model" not in vllm.echo.requests[0]
-
-
-@pytest.mark.parametrize(
-    "token",
-    [
-        "<|im_end|>",
-        "<tool_call>",
-        "<SPECIAL_10>",
-        "<｜User｜>",
-        "<turn|>",
-        "<|turn>",
-        "<end_of_turn>",
-        "[/INST]",
-        "</s>",
-        "<</SYS>>",
-    ],
-)
-def test_control_tokens_of_a_question_are_broken_up(vllm, url, token):
-    """The other server fills its template with the question as it is."""
-    ask(build_backend(url), question=f"a {token} <b>b</b>")
-    (message,) = vllm.echo.requests[0]["messages"]
-    assert token not in message["content"]
-    assert message["content"].replace("\u2060", "") == f"a {token} <b>b</b>"
-    assert message["content"].count("\u2060") == 1
-
-
-def test_url_ending_in_v1_reaches_the_same_server(url):
-    assert ask(build_backend(f"{url}/v1/"))[0].startswith("the base hears")
-
-
-def test_adapter_is_loaded_once_and_requested_by_its_digest(vllm, url, tmp_path):
-    adapter = write_adapter(tmp_path, "neuro")
-
+def test_server_is_started_once_for_its_base_and_streams_with_its_own_usage(vllm, build_backend):
     async def ask_twice(backend):
-        return [(await read_answer(backend, adapter))[0] for _ in range(2)]
+        await asyncio.gather(read_answer(backend), read_answer(backend))
+        return await read_answer(backend)
 
-    name = f"merlin-{adapter.digest[:12]}"
-    assert (
-        run_with_backend(build_backend(url), ask_twice) == [f"{name} hears: What is a queue?"] * 2
-    )
-    assert vllm.loaded == {name: adapter.path}
+    text, pieces, ending = run_with_backend(build_backend("--seed", "7"), ask_twice)
+    assert text == "words hears: What is a queue? "
+    assert len(pieces) == 6
+    assert (ending.reason, ending.prompt_tokens, ending.completion_tokens) == ("stop", 4, 6)
+    [command] = vllm.read("start")
+    assert command[0] == "serve"
+    options = {"--served-model-name": "words", "--dtype": "bfloat16", "--max-model-len": "512"}
+    options |= {"--max-cpu-loras": "8", "--max-loras": "4", "--host": "127.0.0.1"}
+    pairs = [*pairwise(command)]
+    assert {*options.items()} <= {*pairs}
+    assert pairs[-1] == ("--seed", "7")
 
 
-def test_concurrent_requests_load_a_new_adapter_once(vllm, url, tmp_path):
+def test_adapter_is_loaded_once_under_its_digest(vllm, build_backend, tmp_path):
     adapter = write_adapter(tmp_path, "neuro")
 
     async def ask_eight(backend):
-        return await asyncio.gather(*(read_answer(backend, adapter) for _ in range(8)))
+        answers = await asyncio.gather(*(read_answer(backend, adapter) for _ in range(8)))
+        return {text for text, _, _ in answers}, backend.figures()["adapters"]
 
-    assert len(run_with_backend(build_backend(url), ask_eight)) == 8
-    assert list(vllm.loaded) == [build_adapter_name(adapter)]
-
-
-def test_adapter_loaded_by_an_earlier_engine_is_used(vllm, url, tmp_path):
-    adapter = write_adapter(tmp_path, "neuro")
-    ask(build_backend(url), adapter)
-    assert ask(build_backend(url), adapter)[0].startswith(build_adapter_name(adapter))
+    name = f"merlin-{adapter.digest[:12]}"
+    expected = {f"{name} hears: What is a queue? "}, 1
+    assert run_with_backend(build_backend(), ask_eight) == expected
+    assert vllm.read("load") == [{"lora_name": name, "lora_path": str(adapter.path)}]
 
 
-def test_adapter_is_loaded_again_after_vllm_restarts(vllm, url, tmp_path):
+def test_server_that_dies_is_started_again_with_the_adapter(vllm, build_backend, tmp_path):
     adapter = write_adapter(tmp_path, "neuro")
 
-    async def restart_between_answers(backend):
+    async def kill_between(backend):
         await read_answer(backend, adapter)
-        vllm.forget()
-        return (await read_answer(backend, adapter))[0]
+        with pytest.raises(Unavailable, match="could not answer"):
+            await read_answer(backend, adapter, "die")
+        await wait_for_end(backend)
+        return (await read_answer(backend, adapter))[0], backend.figures()["restarts"]
 
-    assert run_with_backend(build_backend(url), restart_between_answers).startswith(
-        build_adapter_name(adapter)
-    )
+    async def wait_for_end(backend):
+        await backend._child.wait()
 
-
-def test_least_recently_used_adapter_is_unloaded_when_there_is_no_room(tmp_path):
-    vllm = VllmStandin(room=2)
-    first, second, third = (write_adapter(tmp_path, name) for name in ("one", "two", "three"))
-
-    async def ask_all(backend):
-        for adapter in (first, second, first, third):
-            await read_answer(backend, adapter)
-        return backend.figures()["adapters"]
-
-    with serve_app(vllm.app) as url:
-        assert run_with_backend(build_backend(url), ask_all) == 2
-    assert vllm.unloaded == [build_adapter_name(second)]
-    assert set(vllm.loaded) == {build_adapter_name(first), build_adapter_name(third)}
+    text, restarts = run_with_backend(build_backend(), kill_between)
+    assert text.startswith("merlin-")
+    assert restarts == 1
+    assert (len(vllm.read("start")), len(vllm.read("load"))) == (2, 2)
 
 
-def test_adapter_with_a_running_answer_is_not_unloaded(tmp_path):
-    vllm = VllmStandin(room=1)
-    vllm.echo.is_held = True
-    first, second = write_adapter(tmp_path, "one"), write_adapter(tmp_path, "two")
+def test_server_that_cannot_start_is_reported_and_tried_again_later(vllm, build_backend):
+    async def ask_three_times(backend):
+        for match in ("ended with code 1", "ended with code 1", "2 times in a row"):
+            with pytest.raises(Unavailable, match=match):
+                await read_answer(backend)
 
-    async def load_during_answer(backend):
-        held = backend.ask(first, build_request())
-        await anext(held)
-        with pytest.raises(Unavailable, match="max_loras is 1"):
-            await read_answer(backend, second)
-        await held.aclose()
-
-    with serve_app(vllm.app) as url:
-        run_with_backend(build_backend(url), load_during_answer)
-    assert vllm.unloaded == []
+    run_with_backend(build_backend("--fail", "now"), ask_three_times)
+    assert len(vllm.read("start")) == 2
 
 
-def test_every_option_reaches_vllm(vllm, url):
+def test_older_server_is_refused_with_the_command_that_updates_it(vllm, build_backend):
+    with pytest.raises(Unavailable, match=r"vLLM 0\.9\.2 is older.*pip install --upgrade vllm"):
+        ask(build_backend("--version", "0.9.2"))
+
+
+def test_without_vllm_the_refusal_names_the_command_that_installs_it(
+    build_backend, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(Unavailable, match="-m pip install vllm"):
+        ask(build_backend())
+
+
+def test_server_ends_with_its_engine(vllm, build_backend):
+    async def ask_and_close(backend):
+        await read_answer(backend)
+        await backend.close()
+        return backend._child.returncode
+
+    assert run_with_backend(build_backend(), ask_and_close) is not None
+
+
+@pytest.mark.parametrize(
+    "token", ["<|im_end|>", "<tool_call>", "<｜User｜>", "<end_of_turn>", "</s>"]
+)
+def test_control_tokens_of_a_question_are_broken_up(token):
+    """vLLM fills its template with the question as it is."""
+    sent = break_control_tokens(f"a {token} <b>b</b>")
+    assert token not in sent
+    assert sent.replace("\u2060", "") == f"a {token} <b>b</b>"
+    assert sent.count("\u2060") == 1
+
+
+def test_options_reach_vllm_and_its_own_defaults_are_turned_off(vllm, build_backend):
     options = {
-        "most_tokens": 9,
+        "most_tokens": 2,
         "temperature": 0.25,
         "top_p": 0.5,
         "seed": 7,
         "stops": ["queue?"],
-        "logprobs": 2,
         "is_json": True,
     }
-    text, pieces, ending = ask(build_backend(url), **options)
-    (document,) = vllm.echo.requests
-    assert document["messages"] == [{"role": "user", "content": "What is a queue?"}]
+
+    async def ask_both(backend):
+        await read_answer(backend)
+        return await read_answer(backend, **options)
+
+    text, _, ending = run_with_backend(build_backend(), ask_both)
+    assert (text, ending.reason, ending.completion_tokens) == ("words hears: ", "length", 2)
+    plain, full = vllm.read("chat")
     expected = {
-        "max_tokens": 9,
+        "max_tokens": 2,
         "temperature": 0.25,
         "top_p": 0.5,
         "seed": 7,
         "stop": ["queue?"],
-        "logprobs": True,
-        "top_logprobs": 2,
         "response_format": {"type": "json_object"},
         "chat_template_kwargs": {"enable_thinking": False},
+        "top_k": 0,
+        "min_p": 0.0,
+        "repetition_penalty": 1.0,
     }
-    assert expected.items() <= document.items()
-    assert (text, ending.reason) == ("the base hears: What is a ", "stop")
-    (token_logprob,) = pieces[0].logprobs
-    assert (token_logprob.token, token_logprob.logprob) == ("the ", -0.5)
-    near = [(other.token, other.logprob) for other in token_logprob.top_logprobs]
-    assert near == [("the 0", -1.0), ("the 1", -2.0)]
-    assert token_logprob.bytes == [116, 104, 101, 32]
+    assert expected.items() <= full.items()
+    assert not (expected.keys() - {"chat_template_kwargs"}) & plain.keys()
 
 
-def test_unset_options_are_left_to_the_protocols_defaults(vllm, url):
-    ask(build_backend(url))
-    unsaid = {
-        "temperature",
-        "top_p",
-        "top_k",
-        "max_tokens",
-        "seed",
-        "stop",
-        "logprobs",
-        "top_logprobs",
-        "response_format",
-    }
-    assert not unsaid & set(vllm.echo.requests[0])
-
-
-def test_sampling_ignores_the_models_own_defaults(vllm, url):
-    ask(build_backend(url), temperature=0.7)
-    neutral = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
-    assert neutral.items() <= vllm.echo.requests[0].items()
-
-
-def test_answer_at_its_limit_reports_length(url):
-    text, _, ending = ask(build_backend(url), most_tokens=2)
-    assert (text, ending.reason, ending.completion_tokens) == ("the base ", "length", 2)
-
-
-def test_closing_the_iterator_disconnects(vllm, url):
-    vllm.echo.is_held = True
-
-    async def first_piece(backend):
-        pieces = backend.ask(None, build_request())
+def test_closing_the_iterator_disconnects(vllm, build_backend):
+    async def read_first(backend):
+        pieces = backend.ask(None, build_request("hold"))
         first = await anext(pieces)
         running = backend.figures()["running"]
         await pieces.aclose()
         return first.text, running, backend.figures()["running"]
 
-    assert run_with_backend(build_backend(url), first_piece) == ("the ", 1, 0)
-    wait_until(lambda: vllm.echo.disconnects == 1)
+    assert run_with_backend(build_backend(), read_first) == ("words ", 1, 0)
+    wait_until(lambda: vllm.read("lost") == ["hold"])
 
 
-@pytest.mark.parametrize(
-    ("status", "retry_after", "seconds"),
-    [(429, "7", 7), (429, "2.5", 3), (503, "Wed, 21 Oct 2015 07:28:00 GMT", 1), (503, None, 1)],
-)
-def test_full_queue_raises_busy_with_retry_after(vllm, url, status, retry_after, seconds):
-    vllm.echo.refusals = [(status, {"Retry-After": retry_after} if retry_after else {})]
-    with pytest.raises(ApiError, match="Too many questions") as busy:
-        ask(build_backend(url))
-    assert busy.value.headers["retry-after"] == str(seconds)
-
-
-def test_conversation_over_the_window_is_refused_as_context_length_exceeded(url):
-    with pytest.raises(ApiError, match="maximum context length is 50") as refused:
-        ask(build_backend(url), None, "word " * 51)
-    assert (refused.value.status, refused.value.code) == (400, "context_length_exceeded")
-    assert refused.value.param == "messages"
-
-
-def test_refusal_that_repeats_a_key_is_passed_on_without_it(url):
-    key = "sk-proj-abcdefghijklmnopqrstuvwxyz0123456789"
-    body = json.dumps({"error": {"message": f"no key {key} here"}}).encode()
-    refused = UpstreamResponse(url, 400, {}, body).to_exception()
-    assert str(refused).startswith("vLLM refuses: no key ")
-    assert key not in str(refused)
-
-
-def test_interrupted_answer_raises_unavailable(vllm, url):
-    vllm.echo.is_broken = True
-    with pytest.raises(Unavailable, match="out of memory"):
-        ask(build_backend(url))
-
-
-def test_endless_line_raises_unavailable(vllm, url):
-    vllm.echo.is_endless = True
-    with pytest.raises(Unavailable, match="broke off"):
-        ask(build_backend(url))
-
-
-def test_unreachable_server_is_named():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # bound and not listening: refused
-        port = taken.getsockname()[1]
-        with pytest.raises(Unavailable, match=rf"vLLM at http://127.0.0.1:{port}.*start it"):
-            ask(build_backend(f"http://127.0.0.1:{port}"))
-
-
-def test_wrong_key_is_reported_as_such():
-    with serve_app(VllmStandin(key="secret").app) as url:
-        assert ask(build_backend(url, "secret"))[0].startswith("the base")
-        with pytest.raises(Unavailable, match="refuses the engine's key"):
-            ask(build_backend(url, "wrong"))
-
-
-def test_vllm_that_cannot_load_adapters_is_reported_with_advice(tmp_path):
-    with (
-        serve_app(VllmStandin(may_load=False).app) as url,
-        pytest.raises(Unavailable, match="VLLM_ALLOW_RUNTIME_LORA_UPDATING=True"),
-    ):
-        ask(build_backend(url), write_adapter(tmp_path, "neuro"))
-
-
-def test_folder_invisible_to_vllm_is_named(url, tmp_path):
+def test_refusals_are_those_of_the_protocol(vllm, build_backend, tmp_path):
     adapter = write_adapter(tmp_path, "neuro")
     (adapter.path / "adapter_config.json").unlink()
-    with pytest.raises(Unavailable, match="under the same path"):
-        ask(build_backend(url), adapter)
+
+    async def ask_all(backend):
+        with pytest.raises(ApiError, match="Too many questions") as busy:
+            await read_answer(backend, None, "busy")
+        assert busy.value.headers["retry-after"] == "7"
+        with pytest.raises(ApiError, match="maximum context length is 50") as too_long:
+            await read_answer(backend, None, "word " * 51)
+        assert (too_long.value.status, too_long.value.code) == (400, "context_length_exceeded")
+        for question, match in (("break", "out of memory"), ("cut", "in the middle")):
+            with pytest.raises(Unavailable, match=match):
+                await read_answer(backend, None, question)
+        with pytest.raises(Unavailable, match="No adapter found"):
+            await read_answer(backend, adapter)
+
+    run_with_backend(build_backend(), ask_all)
 
 
-def test_figures_count_running_requests_and_tokens(url):
-    async def read_figures(backend):
-        await read_answer(backend)
-        return backend.figures()
-
-    expected = {"running": 0, "prompt_tokens": 4, "completion_tokens": 7, "adapters": 0}
-    assert run_with_backend(build_backend(url), read_figures) == expected
-
-
-def test_finish_is_the_last_piece(url):
-    async def read_error_types(backend):
-        return [type(piece) async for piece in backend.ask(None, build_request())]
-
-    *_, last = run_with_backend(build_backend(url), read_error_types)
-    assert last is Finish
+def test_engine_serves_its_base_by_vllm_and_cancels_for_a_client_that_leaves(vllm, tmp_path):
+    models = {"words": EngineModelConfig(path=str(write_base(tmp_path / "base")))}
+    with serve_engine(tmp_path / "engine", models=models, serving="vllm") as engine:
+        answer = engine.ask("words", "What is a queue?")
+        assert answer.choices[0].message.content == "words hears: What is a queue? "
+        assert (answer.usage.prompt_tokens, answer.usage.completion_tokens) == (4, 6)
+        with pytest.raises(openai.APIError, match="out of memory"):
+            list(engine.ask("words", "break", stream=True))
+        body = {"model": "words", "messages": [{"role": "user", "content": "hold"}]}
+        with closing(HTTPConnection("127.0.0.1", engine.port)) as caller:
+            key = {"Authorization": f"Bearer {engine.key}"}
+            caller.request("POST", "/v1/chat/completions", json.dumps(body), key)
+            wait_until(lambda: vllm.read("chat")[-1]["messages"][-1]["content"] == "hold")
+        wait_until(lambda: vllm.read("lost") == ["hold"])

@@ -97,7 +97,7 @@ def test_ordinary_texts_are_encoded_in_one_piece(tokenizer):
 
 
 def test_training_and_serving_encode_control_tokens_alike(tokenizer, tmp_path):
-    from merlin.engine.serving.worker.loop import encode_prompt
+    from merlin.engine.serving.worker import encode_prompt
     from merlin.engine.trainers.lora.worker.data import ExampleTokenizer
 
     question = [{"role": "user", "content": FORGED}]

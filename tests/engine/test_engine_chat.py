@@ -162,7 +162,6 @@ def test_conversation_over_the_window_is_refused(engine, tuned):
         ({"temperature": 3}, "temperature"),
         ({"top_p": "much"}, "top_p"),
         ({"seed": "x"}, "seed"),
-        ({"logprobs": True, "top_logprobs": 21}, "top_logprobs"),
         ({"top_logprobs": 2}, "top_logprobs"),
         ({"logprobs": True}, "logprobs"),
         ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools"),

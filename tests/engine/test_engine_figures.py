@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from merlin.config.engine import EngineModelConfig, EngineSettings
+from merlin.config.engine import EngineSettings
 from merlin.engine.bases import BackendRegistry, build_bases
 from merlin.engine.machine import Gpu, Machine, parse_gpus
 from tests.engine.engine_with_jobs import BASE, SHOWN, serve_with_jobs
@@ -66,10 +66,8 @@ def test_metrics_page_exposes_memory_and_disk_usage(page):
 
 @pytest.mark.unit
 def test_base_that_is_asked_for_the_first_time_does_not_disturb_a_reader_of_the_figures(tmp_path):
-    models = {"elsewhere": EngineModelConfig(backend="vllm", url="http://127.0.0.1:9")}
-    backends = BackendRegistry(
-        build_bases(EngineSettings(tmp_path, "", 0, "", models=models)), None
-    )
+    bases = build_bases(EngineSettings(tmp_path, "", 0, ""))
+    backends = BackendRegistry({**bases, "elsewhere": bases["recall"]}, None)
     backends.get_backend("recall")
     figures = backends.figures()
     assert next(figures)[0] == "recall"

@@ -1,7 +1,4 @@
-"""Our own backend: batched answers equal those of each row alone."""
-
-import math
-from dataclasses import replace
+"""The transformers worker: its answers are those of transformers and PEFT with the same adapter."""
 
 import pytest
 
@@ -20,29 +17,11 @@ def build_question(number):
     return make_question(NAMES[number % len(NAMES)]) + " please" * (number % 5)
 
 
-def test_batched_rows_of_many_adapters_equal_separate_answers(runner, reference, adapters):
-    asks = [(build_question(n), adapters.get(n % 5), GREEDY) for n in range(12)]
+def test_answers_of_many_adapters_are_those_of_transformers(runner, reference, adapters):
+    asks = [(build_question(n), adapters.get(n % 5), GREEDY) for n in range(7)]
     right = [reference.text(question, adapter) for question, adapter, _ in asks]
     assert runner.ask_concurrently(*asks) == right
-    assert len(set(right)) > 5
-
-
-def test_row_that_joins_and_leaves_does_not_change_the_others(runner, reference, adapters):
-    long = {**WILD, "most_tokens": 300}
-    alone = runner.text("Tell me.", adapters[2], seed=5, **long)
-    stream = runner.stream("Tell me.", adapters[2], seed=5, **long)
-    first_chunks = [stream.next() for _ in range(3)]
-    between = runner.text(build_question(3), adapters[1], **GREEDY)
-    rest = stream.read_rest()
-    assert between == reference.text(build_question(3), adapters[1])
-    assert "".join(piece.text for piece in [*first_chunks, *rest[:-1]]) == alone
-
-
-def test_long_prompt_is_read_in_parts_with_the_same_answer(runner, reference):
-    question = "Where is Anna? " * 55
-    assert reference.tokens(question).shape[1] > 512
-    asks = [(question, None, GREEDY), (build_question(1), None, GREEDY)]
-    assert runner.ask_concurrently(*asks) == [reference.text(one, None) for one, _, _ in asks]
+    assert len(set(right)) > 3
 
 
 def test_usage_is_counted_by_the_models_own_tokenizer(runner, reference):
@@ -83,7 +62,7 @@ def test_text_that_only_begins_like_a_stop_is_sent_at_the_end(runner):
     assert runner.text(make_question("Anna"), temperature=0, stops=[f"{text[-3:]}x"]) == text
 
 
-def test_seed_gives_the_same_text_beside_any_other_rows(runner, adapters):
+def test_seed_gives_the_same_text_after_any_other_answer(runner, adapters):
     alone = [runner.text(build_question(n), seed=n, **WILD) for n in range(3)]
     others = [(build_question(n), adapters[n % 5 + 1], WILD) for n in range(4)]
     seeded = [(build_question(n), None, {"seed": n, **WILD}) for n in range(3)]
@@ -100,36 +79,6 @@ def test_default_sampling_follows_the_bases_generation_config(runner):
 def test_tiny_top_p_equals_greedy_decoding(runner):
     greedy = runner.text(make_question("Anna"), temperature=0)
     assert runner.text(make_question("Anna"), temperature=1.5, top_p=1e-6, seed=1) == greedy
-
-
-def test_logprobs_are_the_models_own_for_each_token(runner, reference):
-    import torch
-
-    text, pieces, ending = runner.ask(make_question("Anna"), temperature=0, logprobs=20)
-    token_logprobs = [token_logprob for piece in pieces for token_logprob in piece.logprobs]
-    assert "".join(token_logprob.token for token_logprob in token_logprobs) == text
-    assert len(token_logprobs) == ending.completion_tokens
-    logs = torch.log_softmax(reference.last_logits(make_question("Anna")), -1)
-    assert token_logprobs[0].logprob == pytest.approx(float(logs.max()), abs=1e-4)
-    for token_logprob in token_logprobs:
-        assert token_logprob.top_logprobs[0] == replace(token_logprob, top_logprobs=[])
-        assert 0.5 < sum(math.exp(one.logprob) for one in token_logprob.top_logprobs) <= 1.0001
-
-
-def test_bytes_of_tokens_join_to_the_text_though_characters_have_several(runner):
-    wild = {"temperature": 2.0, "most_tokens": 300, "seed": 3}
-    text, pieces, _ = runner.ask("Где Анна?", logprobs=1, **wild)
-    tokens = [token_logprob for piece in pieces for token_logprob in piece.logprobs]
-    joined = bytes(byte for token in tokens for byte in token.bytes or [])
-    assert joined.decode(errors="replace").rstrip("�") == text
-    assert any(token.token == "�" and token.bytes != [*"�".encode()] for token in tokens)
-
-
-def test_logprobs_of_text_cut_by_a_stop_are_not_sent(runner):
-    _, pieces, _ = runner.ask(make_question("Anna"), temperature=0, logprobs=0, stops=["room"])
-    logprobs = [token_logprob for piece in pieces for token_logprob in piece.logprobs]
-    assert "".join(token_logprob.token for token_logprob in logprobs) == "In "
-    assert not logprobs[0].top_logprobs
 
 
 def test_answer_in_json_is_refused_with_the_server_that_can_give_one(runner):
@@ -160,7 +109,7 @@ def test_damaged_adapter_is_refused_and_other_answers_continue(runner, adapters,
     assert good.startswith("In room")
 
 
-def test_adapter_of_another_base_is_refused_with_the_layer(runner, adapters, tmp_path):
+def test_adapter_of_another_base_is_refused_and_leaves_no_trace(runner, adapters, tmp_path):
     import torch
     from safetensors.torch import save_file
 
@@ -170,10 +119,10 @@ def test_adapter_of_another_base_is_refused_with_the_layer(runner, adapters, tmp
     name = "base_model.model.model.layers.0.self_attn.q_proj.lora_{}.weight"
     parts = {name.format("A"): torch.zeros(4, 64), name.format("B"): torch.zeros(64, 4)}
     save_file(parts, folder / "adapter_model.safetensors")
-    with pytest.raises(
-        ApiError, match=r"does not fit the layer model\.layers\.0\.self_attn\.q_proj"
-    ):
+    before = runner.text(make_question("Anna"), **GREEDY)
+    with pytest.raises(ApiError, match="cannot be used"):
         runner.ask("x", Adapter("1" * 64, folder))
+    assert runner.text(make_question("Anna"), **GREEDY) == before
 
 
 def test_per_layer_and_rank_stabilised_scales_are_kept(runner, reference, tmp_path):

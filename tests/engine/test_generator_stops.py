@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from merlin.engine.serving.worker.detokenizer import StopFinder
+from merlin.engine.serving.worker import StopFinder
 
 pytestmark = pytest.mark.unit
 

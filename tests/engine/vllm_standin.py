@@ -1,101 +1,155 @@
 """A stand-in of vLLM's OpenAI server (0.33.0) with the routes that the engine calls.
 
 It checks what vLLM checks: an adapter that is not loaded gets 404, one loaded twice 400, a folder
-without an adapter 404; the routes that load adapters can be disabled. It has no model; its answers
-name the model that was requested.
+without an adapter 404. It has no model: an answer is the model's name and the question, one word
+per chunk; tokens are words. What a question says makes it misbehave: see `_answer`.
+
+`install` writes a program `vllm` that runs it; starts and requests are lines of its journal.
 """
 
+import asyncio
+import json
+import math
+import os
+import shlex
+import signal
+import sys
+from itertools import pairwise
 from pathlib import Path
 
+import uvicorn
 from starlette.applications import Starlette
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from tests.engine.openai_standin import Echo, build_error
+WINDOW = 50
+
+
+def install(folder):
+    """Write the program `vllm` into a folder; return its journal."""
+    journal = folder / "journal"
+    lines = [
+        "#!/bin/sh",
+        f"export VLLM_JOURNAL={shlex.quote(str(journal))}",
+        f'exec {shlex.quote(sys.executable)} {shlex.quote(__file__)} "$@"',
+    ]
+    program = folder / "vllm"
+    program.write_text("\n".join(lines) + "\n")
+    program.chmod(0o755)
+    return Journal(journal)
+
+
+class Journal:
+    """What the stand-in was started with and asked for."""
+
+    def __init__(self, path):
+        self._path = path
+
+    def read(self, kind):
+        """Return the entries of a kind: "start", "chat", "load", "lost"."""
+        lines = self._path.read_text().splitlines() if self._path.exists() else []
+        return [entry[kind] for entry in map(json.loads, lines) if kind in entry]
+
+
+def _note(**entry):
+    with open(os.environ["VLLM_JOURNAL"], "a") as file:  # noqa: PTH123 - one write, one line
+        file.write(json.dumps(entry) + "\n")
+
+
+def _refuse(status, message, **headers):
+    body = {"error": {"message": message, "type": "", "param": None, "code": status}}
+    return JSONResponse(body, status, headers=headers or None)
 
 
 class VllmStandin:
-    """One server; `loaded` are the adapters by name, `echo` has the requests."""
+    """One server for the base `name`."""
 
-    def __init__(self, *, key="", room=None, may_load=True):
-        self.echo = Echo()
-        self.loaded = {}
-        self.unloaded = []
-        self.key, self.room = key, room
-        routes = [
-            Route("/v1/chat/completions", self._chat, methods=["POST"]),
-        ]
-        if may_load:
-            routes += [
+    def __init__(self, name, version):
+        self.names, self.version = {name}, version
+        self.app = Starlette(
+            routes=[
+                Route("/health", lambda _: Response()),
+                Route("/version", lambda _: JSONResponse({"version": self.version})),
+                Route("/v1/chat/completions", self._chat, methods=["POST"]),
                 Route("/v1/load_lora_adapter", self._load, methods=["POST"]),
-                Route("/v1/unload_lora_adapter", self._unload, methods=["POST"]),
             ]
-        missing = {404: lambda *_: JSONResponse({"detail": "Not Found"}, 404)}
-        self.app = Starlette(routes=routes, exception_handlers=missing)
+        )
 
-    def forget(self):
-        """Simulate a restart: nothing is loaded."""
-        self.loaded.clear()
-
-    def _refused(self, request):
-        if self.key and request.headers.get("authorization") != f"Bearer {self.key}":
-            return JSONResponse({"error": "Unauthorized"}, 401)
-        if self.echo.refusals:
-            status, headers = self.echo.refusals.pop(0)
-            return build_error(status, "the queue is full", "ServiceUnavailableError", **headers)
-        return None
+    def _is_allowed(self, request):
+        return request.headers.get("authorization") == f"Bearer {os.environ['VLLM_API_KEY']}"
 
     async def _chat(self, request):
         body = await request.json()
-        self.echo.requests.append(body)
-        if (refused := self._refused(request) or self._invalid(body)) is not None:
-            return refused
-        return self.echo.stream(body, body.get("model", "the base"))
-
-    def _invalid(self, body):
-        name = body.get("model")
-        if name is not None and name not in self.loaded:
-            text = f"The model `{name}` does not exist. Valid aliases: base."
-            return build_error(404, text, "NotFoundError", "model")
-        if body.get("top_logprobs") and not body.get("logprobs"):
-            text = "when using `top_logprobs`, `logprobs` must be set to true."
-            return build_error(400, text, "BadRequestError", "top_logprobs")
-        if body.get("stream_options") and not body.get("stream"):
-            return build_error(
-                400, "Stream options need stream.", "BadRequestError", "stream_options"
-            )
-        if (count := self.echo.count(body)) > self.echo.window:
-            text = (
-                f"This model's maximum context length is {self.echo.window} tokens. However, your"
-                f" request has {count} input tokens. Please reduce the length of the messages."
-            )
-            return build_error(400, text, "BadRequestError", "input_tokens")
-        return None
+        _note(chat=body)
+        text = body["messages"][-1]["content"]
+        if not self._is_allowed(request):
+            return _refuse(401, "Unauthorized")
+        if body["model"] not in self.names:
+            return _refuse(404, f"The model `{body['model']}` does not exist.")
+        if text == "busy":
+            return _refuse(429, "the queue is full", **{"Retry-After": "7"})
+        if text == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if (count := len(text.split())) > WINDOW:
+            length = f"This model's maximum context length is {WINDOW} tokens, not {count}."
+            return _refuse(400, length)
+        return StreamingResponse(self._answer(body, text), media_type="text/event-stream")
 
     async def _load(self, request):
         body = await request.json()
-        if (refused := self._refused(request)) is not None:
-            return refused
-        name, path = body["lora_name"], Path(body["lora_path"])
-        if name in self.loaded:
-            text = (
-                f"The lora adapter '{name}' has already been loaded. If you want to load the"
-                " adapter in place, set 'load_inplace' to True."
-            )
-            return build_error(400, text, "InvalidUserInput")
-        if not (path / "adapter_config.json").exists():
-            text = f"Loading lora {name} failed: No adapter found for {path}"
-            return build_error(404, text, "NotFoundError")
-        if self.room is not None and len(self.loaded) >= self.room:
-            text = f"No free lora slots: max_loras is {self.room}"
-            return build_error(500, text, "InternalServerError")
-        self.loaded[name] = path
-        return Response(f"Success: LoRA adapter '{name}' added successfully.")
+        _note(load=body)
+        if not (Path(body["lora_path"]) / "adapter_config.json").exists():
+            return _refuse(404, f"No adapter found for {body['lora_path']}")
+        if body["lora_name"] in self.names:
+            return _refuse(400, "The lora adapter has already been loaded.")
+        self.names.add(body["lora_name"])
+        return Response("Success")
 
-    async def _unload(self, request):
-        name = (await request.json())["lora_name"]
-        if name not in self.loaded:
-            return build_error(404, f"The lora adapter '{name}' cannot be found.", "NotFoundError")
-        del self.loaded[name]
-        self.unloaded.append(name)
-        return Response(f"Success: LoRA adapter '{name}' removed successfully.")
+    async def _answer(self, body, text):
+        words = [f"{word} " for word in f"{body['model']} hears: {text}".split()]
+        most = body.get("max_tokens") or math.inf
+        is_over = False
+        try:
+            yield ": a comment, as servers send to keep a connection\n\n"
+            yield _event({"choices": [_choice({"role": "assistant", "content": ""})]})
+            for number, word in enumerate(words):
+                if number == most:
+                    break
+                yield _event({"choices": [_choice({"content": word})]})
+                if text == "break":
+                    yield _event({"error": {"message": "out of memory", "code": 500}})
+                if text in ("break", "cut"):
+                    is_over = True
+                    return
+                if text == "hold":  # until the client has disconnected
+                    await asyncio.Event().wait()
+            yield _event({"choices": [_choice({}, "length" if len(words) > most else "stop")]})
+            sent = min(len(words), most)
+            usage = {"prompt_tokens": len(text.split()), "completion_tokens": sent}
+            yield _event({"choices": [], "usage": usage})
+            yield "data: [DONE]\n\n"
+            is_over = True
+        finally:
+            if not is_over:
+                _note(lost=text)
+
+
+def _choice(delta, finish_reason=None):
+    return {"index": 0, "delta": delta, "finish_reason": finish_reason}
+
+
+def _event(body):
+    return f"data: {json.dumps(body)}\n\n"
+
+
+def _main(arguments):
+    _note(start=arguments)
+    options = dict(pairwise(arguments))
+    if "--fail" in options:
+        sys.exit("no such option")
+    standin = VllmStandin(options["--served-model-name"], options.get("--version", "0.33.0"))
+    uvicorn.run(standin.app, host=options["--host"], port=int(options["--port"]))
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1:])

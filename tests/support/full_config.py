@@ -17,7 +17,6 @@ CREDENTIALS = {
     "MERLIN_WEBHOOK_SECRET": "whsec_c2l4dGVlbiBieXRlcyBhcmUgbm90IGVub3VnaCBoZXI=",
     "MERLIN_FORGE_TOKEN": "a-token-that-may-write-statuses",
     "MERLIN_PING_URL": "http://127.0.0.1:9/ping/a-word-that-the-monitor-gave",
-    "VLLM_API_KEY": "a-key-of-another-server",
 }
 # Secrets that must never appear in a log or on the metrics page.
 _OF_STAND_INS = {"sk-of-the-tests", "AA-the-token-of-the-stand-in-bot-1"}
@@ -92,14 +91,7 @@ def full_config(state_dir, repository, *, telegram, api="127.0.0.1:8701", engine
             },
             "engine": {
                 "listen": engine,
-                "models": {
-                    "elsewhere": {
-                        "hub": "example/elsewhere",
-                        "backend": "vllm",
-                        "url": unreachable,
-                        "credential": "VLLM_API_KEY",
-                    }
-                },
+                "models": {"elsewhere": {"hub": "example/elsewhere"}},
             },
             "daemon": {"tick_s": 0.2, "quiet_s": 0},
         },

@@ -34,11 +34,10 @@ def test_engine_has_defaults_without_configuration(write_settings, tmp_path):
     assert settings.folder == tmp_path / "state" / "engine"
     assert settings.models == {}
     assert settings.training.devices == (("cpu",),)
-    assert settings.answering.at_once == 8
+    assert (settings.serving, settings.answering.vllm) == ("transformers", ())
 
 
-def test_every_key_reaches_the_settings(write_settings, monkeypatch, tmp_path):
-    monkeypatch.setenv("VLLM_KEY", "of vllm")
+def test_every_key_reaches_the_settings(write_settings, tmp_path):
     settings = engine_settings(
         write_settings(
             {
@@ -57,9 +56,6 @@ def test_every_key_reaches_the_settings(write_settings, monkeypatch, tmp_path):
                     "large": {
                         **HUB,
                         "revision": "abc",
-                        "backend": "vllm",
-                        "url": "http://127.0.0.1:8000",
-                        "credential": "VLLM_KEY",
                     },
                 },
                 "training": {
@@ -68,7 +64,8 @@ def test_every_key_reaches_the_settings(write_settings, monkeypatch, tmp_path):
                     "workers": 2,
                     "quota_gb": 1.5,
                 },
-                "answering": {"device": "cuda", "at_once": 4, "waiting": 9, "idle_s": 0},
+                "serving": "vllm",
+                "answering": {"device": "cuda", "waiting": 9, "idle_s": 0, "vllm": ["--seed", "7"]},
             }
         )
     )
@@ -77,14 +74,12 @@ def test_every_key_reaches_the_settings(write_settings, monkeypatch, tmp_path):
     assert (small.context, small.training_example, small.sunset) == (512, 256, date(2030, 1, 1))
     assert (small.dtype, small.quantised) == ("float32", "4bit")
     assert (large.source, large.revision) == ("Qwen/Qwen3-0.6B", "abc")
-    assert (large.backend, large.url) == ("vllm", "http://127.0.0.1:8000")
-    assert settings.keys == {"large": "of vllm"}
+    assert settings.serving == "vllm"
     assert settings.training.devices == (("cuda:0",), ("cuda:1", "cuda:2"))
     assert (settings.training.cluster, settings.training.workers) == ("local", 2)
     assert settings.training.quota_bytes == 1_500_000_000
-    assert (settings.answering.device, settings.answering.at_once) == ("cuda", 4)
+    assert (settings.answering.device, settings.answering.vllm) == ("cuda", ("--seed", "7"))
     assert (settings.answering.waiting, settings.answering.idle_s) == (9, 0)
-    assert "of vllm" not in repr(settings)
 
 
 def test_engine_base_is_also_an_entry_of_the_models_table(write_settings):
@@ -106,14 +101,6 @@ def test_models_table_overrides_the_engines_entry(write_settings):
     assert engine_models(config)["qwen"].context == 1024
 
 
-def test_listing_bases_needs_no_key_of_their_servers(write_settings):
-    base = {**HUB, "backend": "vllm", "url": "http://127.0.0.1:1", "credential": "NOWHERE"}
-    config = write_settings({"models": {"qwen": base}})
-    assert list(engine_models(config)) == ["qwen"]
-    with pytest.raises(ConfigError, match="NOWHERE"):
-        engine_settings(config)
-
-
 @pytest.mark.parametrize(
     ("engine", "message"),
     [
@@ -122,15 +109,9 @@ def test_listing_bases_needs_no_key_of_their_servers(write_settings):
         ({"models": {"recall": HUB}}, "engine.models.recall: this name"),
         ({"models": {"../a": HUB}}, "engine.models: ../a isn't valid"),
         ({"models": {"a": {"hub": "https://example.com/a"}}}, "engine.models.a.hub"),
-        ({"models": {"a": {**HUB, "backend": "vllm"}}}, "engine.models.a.url: missing"),
-        (
-            {"models": {"a": {**HUB, "backend": "vllm", "url": "http://example.com"}}},
-            "engine.models.a.url: http://example.com is neither https",
-        ),
-        (
-            {"models": {"a": {**HUB, "backend": "llama.cpp"}}},
-            "engine.models.a.backend: llama.cpp isn't valid; choose one of: transformers, vllm",
-        ),
+        ({"models": {"a": {**HUB, "backend": "vllm"}}}, "set engine.serving: vllm"),
+        ({"serving": "llama.cpp"}, "llama.cpp isn't valid; choose one of: transformers, vllm"),
+        ({"answering": {"at_once": 8}}, "answers one question after another"),
         ({"models": {"a": {"path": "a.gguf"}}}, "engine.models.a.path: the engine no longer reads"),
         ({"models": {"a": {**HUB, "dtype": "int8"}}}, "engine.models.a.dtype"),
         ({"training": {"devices": ["gpu"]}}, "engine.training.devices.0"),

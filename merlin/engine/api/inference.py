@@ -3,7 +3,7 @@
 Source: openapi.yaml, CreateChatCompletionRequest.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Sequence
+from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing
 from typing import Annotated, Any, TypeVar
 
@@ -27,7 +27,7 @@ from merlin.engine.requests import (
     allow,
     as_list,
 )
-from merlin.engine.serving.base import Chunk, Finish, GenerationRequest, TokenLogprob
+from merlin.engine.serving.base import Chunk, Finish, GenerationRequest
 from merlin.engine.training_file import ROLES, join_texts
 from merlin.openai_protocol.errors import ApiError
 from merlin.openai_protocol.requests import TextAnswerFields, read_body
@@ -38,7 +38,7 @@ router = APIRouter(prefix="/v1")
 
 T = TypeVar("T")
 AnswerStream = AsyncGenerator[Chunk | Finish, None]
-MAX_STOPS, MAX_TOP_LOGPROBS = 4, 20
+MAX_STOPS = 4
 _FORMAT_TYPES = ("", "text", "json_object")
 
 
@@ -63,7 +63,7 @@ class ChatMessage(RequestBody):
         return joined
 
 
-_Penalty = Annotated[Any, allow(lambda value: not value, UNSUPPORTED)]
+_Unsupported = Annotated[Any, allow(lambda value: not value, UNSUPPORTED)]
 _Limit = Annotated[int, Field(ge=1)]
 
 
@@ -72,8 +72,8 @@ class ChatRequest(TextAnswerFields, RequestBody):
 
     model: Name
     messages: list[ChatMessage] = Field(min_length=1)
-    presence_penalty: _Penalty = None
-    frequency_penalty: _Penalty = None
+    presence_penalty: _Unsupported = None
+    frequency_penalty: _Unsupported = None
     max_completion_tokens: _Limit | None = None
     max_tokens: _Limit | None = None
     temperature: float | None = Field(default=None, ge=0, le=2, allow_inf_nan=False)
@@ -82,8 +82,8 @@ class ChatRequest(TextAnswerFields, RequestBody):
     stop: Annotated[list[str], Field(max_length=MAX_STOPS), BeforeValidator(as_list)] = Field(
         default_factory=list
     )
-    logprobs: Any = None
-    top_logprobs: int | None = Field(default=None, ge=0, le=MAX_TOP_LOGPROBS)
+    logprobs: _Unsupported = None
+    top_logprobs: _Unsupported = None
     response_format: Annotated[
         Any,
         allow(
@@ -93,13 +93,6 @@ class ChatRequest(TextAnswerFields, RequestBody):
     ] = None
     stream: Any = None
     stream_options: Any = None
-
-    @field_validator("top_logprobs")
-    @classmethod
-    def _require_logprobs(cls, count: int | None, info: ValidationInfo) -> int | None:
-        if count is not None and not info.data.get("logprobs"):
-            raise PydanticCustomError("logprobs", "needs logprobs: true")
-        return count
 
     def to_request(self, language: str) -> GenerationRequest:
         """Return the backend's request; `max_completion_tokens` overrides `max_tokens`."""
@@ -113,7 +106,6 @@ class ChatRequest(TextAnswerFields, RequestBody):
             top_p=self.top_p,
             seed=None if self.seed is None else self.seed % (MAX_SEED + 1),
             stops=[stop for stop in self.stop if stop],
-            logprobs=(self.top_logprobs or 0) if self.logprobs else None,
             is_json=_read_format(self.response_format) == "json_object",
             language=language,
         )
@@ -151,28 +143,11 @@ async def _build_completion(model: str, answer: AnswerStream) -> dict[str, objec
     *chunks, finish = [part async for part in answer]
     if not isinstance(finish, Finish):
         raise TypeError("the backend ended without a Finish")
-    texts = [part for part in chunks if isinstance(part, Chunk)]
-    logprobs = _build_logprobs([logprob for part in texts for logprob in part.logprobs])
-    content = "".join(part.text for part in texts)
+    content = "".join(part.text for part in chunks if isinstance(part, Chunk))
     usage = usage_object(finish.prompt_tokens, finish.completion_tokens)
-    completion = ChatAnswer(model, utc_now().timestamp()).completion(
-        content, finish.reason, usage, logprobs
-    )
+    answer_object = ChatAnswer(model, utc_now().timestamp())
+    completion = answer_object.completion(content, finish.reason, usage)
     return {**completion, "merlin": dict(finish.extension)} if finish.extension else completion
-
-
-def _build_logprobs(logprobs: Sequence[TokenLogprob]) -> dict[str, object] | None:
-    if not logprobs:
-        return None
-    content = [
-        {**_build_token(item), "top_logprobs": [_build_token(near) for near in item.top_logprobs]}
-        for item in logprobs
-    ]
-    return {"content": content, "refusal": None}
-
-
-def _build_token(item: TokenLogprob) -> dict[str, object]:
-    return {"token": item.token, "logprob": item.logprob, "bytes": item.bytes}
 
 
 async def _build_stream_response(
@@ -193,7 +168,7 @@ async def _build_stream_response(
         async with aclosing(parts):
             yield event(answer.first_chunk())
             while isinstance(part, Chunk):
-                yield event(answer.chunk(part.text, _build_logprobs(part.logprobs)))
+                yield event(answer.chunk(part.text))
                 try:
                     part = await anext(parts)
                 except ApiError as error:  # the status was sent with the first chunk

@@ -1,20 +1,15 @@
 """Requests, response chunks, and the Protocol of serving backends.
 
-One Protocol for `recall`, our own transformers worker, and vLLM.
-The engine and its worker exchange JSON lines. To the worker: {"ask": id, "question"},
-{"stop": id}. From it: {"ready"}, {"broken": why}, then by id {"piece"},
-{"end"}, {"refused"}, {"failed"}, and unsolicited {"figures"}.
+One Protocol for `recall`, the transformers worker, and vLLM.
 """
 
-from __future__ import annotations
-
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+import signal
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-from pydantic import TypeAdapter
-
+from merlin.core.clock import Backoff
 from merlin.core.messages import Message
 from merlin.openai_protocol.errors import ApiError, bad_field, limit_error
 
@@ -36,9 +31,8 @@ class GenerationRequest:
     """A conversation to complete, with sampling parameters.
 
     `most_tokens` 0: up to the end of the context window. `temperature` 0: greedy; `temperature` and
-    `top_p` None: the base's generation config. `logprobs` None: off; n: the logprob of each token
-    and of the top n. `is_json`: the answer must be one JSON object. `language` is that of refusals,
-    "" for the engine's.
+    `top_p` None: the base's generation config. `is_json`: the answer must be one JSON object.
+    `language` is that of refusals, "" for the engine's.
     """
 
     messages: Sequence[Message]
@@ -47,22 +41,8 @@ class GenerationRequest:
     top_p: float | None = None
     seed: int | None = None
     stops: Sequence[str] = ()
-    logprobs: int | None = None
     is_json: bool = False
     language: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class TokenLogprob:
-    """One token with its logprob (natural logarithm), and the top tokens at its position.
-
-    `bytes` are its own, perhaps a part of a character; None if it adds none.
-    """
-
-    token: str
-    logprob: float
-    bytes: Sequence[int] | None
-    top_logprobs: Sequence[TokenLogprob] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +50,6 @@ class Chunk:
     """The next text of the answer; never a partial character, never part of a stop text."""
 
     text: str
-    logprobs: Sequence[TokenLogprob] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,32 +97,43 @@ class Backend(Protocol):
         """Release all resources."""
 
 
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """The arguments of a worker process.
-
-    `context` 0: the base's own window. `adapters` is the size of the adapter cache.
-    """
-
-    folder: str
-    context: int
-    dtype: str
-    quantised: str
-    device: str
-    adapters: int
+MEMORY_ADVICE = "lower the model's context, set quantised: 4bit, or take a smaller base"
+# The pause after the second crash in a row, and the longest one.
+_FIRST_RESTART_S, _MAX_RESTART_S = 4.0, 60.0
 
 
-MEMORY_ADVICE = (
-    "lower engine.answering.at_once or the model's context, set quantised: 4bit, or take a"
-    " smaller base"
-)
-Line = Mapping[str, Any]
-Send = Callable[[Line], None]
-# Serialisation into lines. A request is for an adapter, or for the base if that is None.
-QUESTION = TypeAdapter[tuple[Adapter | None, GenerationRequest]](
-    tuple[Adapter | None, GenerationRequest]
-)
-CHUNK, FINISH = TypeAdapter(Chunk), TypeAdapter(Finish)
+class RestartPolicy:
+    """The pauses after crashes in a row of a base's process."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._crashes = 0
+        self._backoff = Backoff(_FIRST_RESTART_S, _MAX_RESTART_S)
+        self.restarts = 0
+        self.last_error = ""
+
+    def note_end(self, code: int, reason: str = "") -> Unavailable:
+        """Record an unexpected exit; return the error for pending requests."""
+        self.restarts += 1
+        self._crashes += 1
+        if self._crashes > 1:  # after a single one, the next request starts it at once
+            self._backoff.begin()
+        why = reason or f"its process ended with code {code}; its log says more"
+        if code == -signal.SIGKILL and not reason:
+            why = f"its process was killed, most likely for want of memory; {MEMORY_ADVICE}"
+        self.last_error = f"{self._name} cannot answer: {why}"
+        return Unavailable(self.last_error)
+
+    def note_answer(self) -> None:
+        """Record a successful answer: reset the count of crashes."""
+        self._crashes = 0
+        self._backoff.reset()
+
+    def check(self) -> None:
+        """Raise Unavailable during the restart delay."""
+        if left_s := self._backoff.left_s:
+            again = f"it ended {self._crashes} times in a row; next try in {left_s:.0f} s"
+            raise Unavailable(f"{self.last_error} ({again})")
 
 
 def refuse_json(request: GenerationRequest) -> None:
@@ -157,14 +147,3 @@ def damaged_model_error(reason: object) -> ApiError:
     """Return the error for a tuned model whose files cannot be used."""
     message = f"this model cannot be used: {reason}; train it again or restore it"
     return bad_field("model", message, "model_damaged")
-
-
-def build_refusal_line(number: int, refusal: ApiError) -> dict[str, object]:
-    """Return the line for an ApiError."""
-    fields = {"status": refusal.status, "param": refusal.param, "code": refusal.code}
-    return {"refused": number, "words": str(refusal), **fields}
-
-
-def parse_refusal(line: Mapping[str, Any]) -> ApiError:
-    """Return the ApiError of a line."""
-    return ApiError(line["status"], line["words"], code=line["code"], param=line["param"])

@@ -28,7 +28,7 @@ from merlin.engine.serving.base import (
 from merlin.engine.trainers.base import Untrainable
 from merlin.engine.trainers.recall import RecallAnswer
 from merlin.engine.trainers.recall.encoder import digest_built_in, encode
-from merlin.openai_protocol.errors import bad_field, context_length_error
+from merlin.openai_protocol.errors import context_length_error
 
 if TYPE_CHECKING:
     from merlin.engine.trainers.recall.model import RecallModel
@@ -57,8 +57,6 @@ class RecallBackend:
     ) -> AsyncGenerator[Chunk | Finish, None]:
         """Yield chunks of three words; see Backend."""
         refuse_json(request)
-        if request.logprobs is not None:
-            raise bad_field("logprobs", "recall chooses an answer and has no tokens; leave it out")
         prompt_tokens = training_file.count_messages(request.messages)
         if prompt_tokens > self.context:
             raise context_length_error(prompt_tokens, self.context)

@@ -1,34 +1,49 @@
-"""The engine's own backend: one worker process per base, with batching across adapters.
+"""The engine's own backend: one worker process per base, which answers one question after another.
 
-This side never imports torch.
+The process starts with the first question, ends when it is idle, and is started again after a
+crash. The lines that both exchange are described in `serving.worker`. This side never imports
+torch.
 """
 
+import asyncio
 import importlib.util
 import json
+import sys
+import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 from merlin.config.engine import EngineAnsweringConfig, EngineModelConfig
+from merlin.core.log import get_logger
+from merlin.engine.child_process import build_environment
+from merlin.engine.machine import read_resident_bytes
 from merlin.engine.model_store import read_context
 from merlin.engine.serving.base import (
-    CHUNK,
-    FINISH,
-    MEMORY_ADVICE,
-    QUESTION,
     Adapter,
     Chunk,
     Finish,
     GenerationRequest,
-    Setup,
+    RestartPolicy,
     Unavailable,
+    busy_error,
     refuse_json,
 )
-from merlin.engine.serving.process import ChildServer, RestartPolicy, SlotQueue
+from merlin.engine.serving.worker import QUESTION, Setup
+from merlin.openai_protocol.errors import ApiError
 
-NEEDED = ("torch", "transformers", "accelerate", "safetensors")
-_PROCESS_FIGURES = ("rows", "adapters", "adapters_read", "resident_bytes")
+NEEDED = ("torch", "transformers", "peft", "accelerate", "safetensors")
+# The longest line from a worker, in bytes.
+_MAX_LINE_BYTES = 1 << 20
+_STOP_S = 5.0
+_KINDS = ("piece", "end", "refused", "failed")
+# The assumed duration before a first answer has finished, and the longest wait to announce.
+_INITIAL_DURATION_S, _MAX_WAIT_S = 2.0, 600.0
+log = get_logger(__name__)
 
 
 class TransformersBackend:
@@ -43,9 +58,9 @@ class TransformersBackend:
         log: Path,
     ) -> None:
         """Take a base's settings and its folder; the worker's stderr goes to `log`."""
-        self._name = name
-        self._folder = folder
-        setup = Setup(
+        self._name, self._folder, self._log = name, folder, log
+        self._settings = settings
+        self._setup = Setup(
             folder=str(folder),
             context=min(filter(None, (model.context, read_context(folder))), default=0),
             dtype=model.dtype,
@@ -53,47 +68,137 @@ class TransformersBackend:
             device=settings.device,
             adapters=settings.adapters,
         )
-        self._child = ChildServer(
-            name=name,
-            command=("merlin.engine.serving.worker", json.dumps(asdict(setup))),
-            log=log,
-            queue=SlotQueue(settings.at_once, settings.waiting),
-            idle_s=settings.idle_s,
-            restarts=RestartPolicy(name, MEMORY_ADVICE),
-            check=self._check,
-        )
-        self._tokens: Counter[str] = Counter(prompt_tokens=0, completion_tokens=0)
+        self._child: asyncio.subprocess.Process | None = None
+        self._turn = asyncio.Lock()
+        self._numbers = count(1)
+        self._restarts = RestartPolicy(name)
+        self._timer: asyncio.TimerHandle | None = None
+        self._duration_s = _INITIAL_DURATION_S
+        self._figures = Counter(running=0, waiting=0, prompt_tokens=0, completion_tokens=0)
 
     async def ask(
         self, adapter: Adapter | None, request: GenerationRequest
     ) -> AsyncGenerator[Chunk | Finish, None]:
         """Yield chunks and a Finish at the end; see Backend."""
         refuse_json(request)
-        question = QUESTION.dump_python((adapter, request), mode="json")
-        async with self._child.ask({"ask": 0, "question": question}) as lines:
-            async for line in lines:
-                if "piece" in line:
-                    yield CHUNK.validate_python(line)
-                if "end" in line:
-                    finish = FINISH.validate_python(line)
-                    self._tokens["prompt_tokens"] += finish.prompt_tokens
-                    self._tokens["completion_tokens"] += finish.completion_tokens
-                    yield finish
+        async with self._take_turn():
+            child = await self._get_child()
+            number, is_over = next(self._numbers), False
+            question = QUESTION.dump_python((adapter, request), mode="json")
+            began = time.monotonic()
+            self._send(child, {"ask": number, "question": question})
+            try:
+                while True:
+                    line = await self._read_line(child)
+                    if number not in (line.get(kind) for kind in _KINDS):
+                        continue  # of an answer that was cancelled
+                    if "piece" in line:
+                        yield Chunk(line["text"])
+                        continue
+                    is_over = True
+                    yield self._finish(line)
+                    self._duration_s = time.monotonic() - began
+                    return
+            finally:
+                if not is_over:
+                    self._send(child, {"stop": number})
 
     def figures(self) -> Mapping[str, float]:
-        """Return the figures; `rows` are those in the batch, `adapters` those in the cache."""
-        of_process, queue = self._child.figures, self._child.queue
+        """Return the figures; `adapters` are those that are loaded."""
+        child = self._child
+        is_alive = child is not None and child.returncode is None
+        resident = read_resident_bytes(child.pid) if child and is_alive else 0
         return {
-            "running": queue.running,
-            "waiting": queue.waiting,
-            **self._tokens,
-            "restarts": self._child.restarts.restarts,
-            **{name: of_process.get(name, 0) for name in _PROCESS_FIGURES},
+            "adapters": 0,
+            **self._figures,
+            "restarts": self._restarts.restarts,
+            "resident_bytes": resident,
         }
 
     async def close(self) -> None:
-        """Stop the process; pending requests get Unavailable."""
-        await self._child.close()
+        """Stop the process."""
+        self._stop_timer()
+        if child := self._child:
+            self._end()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(child.wait(), _STOP_S)
+            with suppress(ProcessLookupError):
+                child.kill()
+            await child.wait()
+
+    @asynccontextmanager
+    async def _take_turn(self) -> AsyncIterator[None]:
+        """Wait for the answers before. Raises ApiError 429 if too many wait."""
+        figures = self._figures
+        if self._turn.locked() and figures["waiting"] >= self._settings.waiting:
+            raise busy_error(min(self._duration_s * (figures["waiting"] + 1), _MAX_WAIT_S))
+        figures["waiting"] += 1
+        try:
+            await self._turn.acquire()
+        finally:
+            figures["waiting"] -= 1
+        self._stop_timer()
+        figures["running"] += 1
+        try:
+            yield
+        finally:
+            figures["running"] -= 1
+            self._turn.release()
+            if self._settings.idle_s and not figures["waiting"]:
+                loop = asyncio.get_running_loop()
+                self._timer = loop.call_later(self._settings.idle_s, self._end)
+
+    def _finish(self, line: Mapping[str, Any]) -> Finish:
+        """Return the end of an answer. Raises what the line says."""
+        if "refused" in line:
+            raise ApiError(line["status"], line["message"], code=line["code"], param=line["param"])
+        if "failed" in line:
+            raise Unavailable(f"{self._name} could not answer: {line['why']}")
+        self._restarts.note_answer()
+        self._figures["adapters"] = line["adapters"]
+        self._figures["prompt_tokens"] += line["prompt_tokens"]
+        self._figures["completion_tokens"] += line["completion_tokens"]
+        return Finish(line["reason"], line["prompt_tokens"], line["completion_tokens"])
+
+    async def _read_line(self, child: asyncio.subprocess.Process) -> dict[str, Any]:
+        """Return the next line. Raises Unavailable if the process ended or cannot go on."""
+        reason = ""
+        try:
+            line = await child.stdout.readline() if child.stdout else b""
+        except ValueError:  # longer than the limit
+            child.kill()
+            line = b""
+        if line.endswith(b"\n"):  # else it was cut by the process's death
+            message: dict[str, Any] = json.loads(line)
+            if "broken" not in message:
+                return message
+            reason = message["broken"]
+        raise self._restarts.note_end(await child.wait(), reason)
+
+    async def _get_child(self) -> asyncio.subprocess.Process:
+        """Return the process, starting it if none runs. Raises Unavailable."""
+        if child := self._child:
+            is_open = child.stdin is not None and not child.stdin.is_closing()
+            if is_open and child.returncode is None:
+                return child
+            if is_open:
+                self._restarts.note_end(child.returncode or 0)
+        self._check()
+        self._restarts.check()
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        with self._log.open("ab") as errors:
+            self._child = child = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "merlin.engine.serving.worker"),
+                json.dumps(asdict(self._setup)),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=errors,
+                limit=_MAX_LINE_BYTES,
+                env=build_environment(),
+            )
+        ready = await self._read_line(child)
+        log.info("base loaded", base=self._name, pid=child.pid, window=ready["ready"])
+        return child
 
     def _check(self) -> None:
         missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
@@ -106,3 +211,18 @@ class TransformersBackend:
             raise Unavailable(
                 f"the files of {self._name} are not here: merlin engine models pull {self._name}"
             )
+
+    def _send(self, child: asyncio.subprocess.Process, line: Mapping[str, object]) -> None:
+        if child.stdin and child.returncode is None:
+            child.stdin.write(json.dumps(line).encode() + b"\n")
+
+    def _end(self) -> None:
+        """Close the process's stdin, which makes it exit."""
+        if self._child and self._child.stdin:
+            self._child.stdin.close()
+        self._figures["adapters"] = 0
+
+    def _stop_timer(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None

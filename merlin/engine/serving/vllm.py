@@ -1,261 +1,238 @@
-"""The backend that forwards requests to a vLLM server.
+"""The backend for many people: a vLLM server per base, started and watched by the engine.
 
-Sources: openai/openai-openapi, openapi.yaml, CreateChatCompletionRequest and
-CreateChatCompletionStreamResponse; vllm-project/vllm 0.33.0,
-entrypoints/serve/exception_handling/error_response.py.
+`vllm serve` starts with the first question on a port of its own and is started again when it has
+ended. Adapters are loaded at runtime from the engine's folder. An adapter's name contains its
+digest, so a name never means two adapters: vLLM serves a stale cache if another adapter is loaded
+under an old name (vllm-project/vllm#42125, #44939). Beyond --max-cpu-loras vLLM evicts the least
+recently used adapter, and reloads it from its folder at the next request.
 
-vLLM runs separately, with `--enable-lora` and VLLM_ALLOW_RUNTIME_LORA_UPDATING=True, and must see
-the engine's folder under the same path; adapters are loaded at runtime. An adapter's name contains
-its digest, so a name never means two adapters: vLLM serves a stale cache if another adapter is
-loaded under an old name (vllm-project/vllm#42125, #44939). Beyond --max-cpu-loras vLLM evicts the
-least recently used adapter, and reloads it from its folder on the next request. Source:
-vllm-project/vllm 0.33.0, entrypoints/serve/lora/api_router.py,
-entrypoints/openai/models/serving.py, lora/worker_manager.py.
+Sources: openai/openai-openapi, openapi.yaml, CreateChatCompletionStreamResponse;
+vllm-project/vllm 0.33.0, entrypoints/serve/lora/api_router.py, lora/worker_manager.py.
 """
 
 import asyncio
-from collections import Counter, defaultdict
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
-from contextlib import aclosing, asynccontextmanager, contextmanager
-from dataclasses import dataclass
-from typing import Any
+import os
+import re
+import secrets
+import shutil
+import signal
+import sys
+from collections import Counter
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing, contextmanager, suppress
+from pathlib import Path
 
-import aiohttp
-
-from merlin.config.engine import EngineModelConfig
+from merlin.config.engine import EngineAnsweringConfig, EngineModelConfig
+from merlin.core.errors import ProviderBusy, ProviderError
 from merlin.core.log import get_logger
 from merlin.core.messages import CONTROL_TOKEN
+from merlin.core.server import free_ports
+from merlin.engine.child_process import build_environment
 from merlin.engine.serving.base import (
     Adapter,
     Chunk,
     Finish,
     GenerationRequest,
-    TokenLogprob,
+    RestartPolicy,
     Unavailable,
     busy_error,
 )
-from merlin.openai_protocol.client import read_events, read_whole
-from merlin.openai_protocol.errors import (
-    ApiError,
-    InvalidResponse,
-    describe_error,
-    error_in,
-    retry_after_s,
-)
+from merlin.openai_protocol.client import ProtocolClient, call_errors, read_events
+from merlin.openai_protocol.errors import ApiError, describe_error
 
 log = get_logger(__name__)
 
 Json = dict[str, object]
-CONNECT_S = 5.0
+# The oldest version whose adapters and sampling were tried.
+_OLDEST = (0, 26)
+_POLL_S, _HEALTH_S, _STOP_S = 0.5, 5.0, 20.0
+# Loading a large base and compiling its kernels.
+_START_S = 1800.0
 # The longest time without data: a long prompt behind a full queue.
-SILENCE_S = 300.0
-_OK = 200
-# Limits the memory that a faulty server can use.
-MAX_RESPONSE_BYTES = 64_000_000
-_CHAT = "/v1/chat/completions"
+_SILENCE_S = 300.0
+_BUSY, _REFUSED = (429, 503), (400, 413, 422)
 _USAGE_FIELDS = ("prompt_tokens", "completion_tokens")
-_BUSY, _NO_KEY, _UNKNOWN = (429, 503), (401, 403), 404
-_REFUSED = (400, 413, 422)
-_MAX_RETRY_S = 3600.0
-_TOO_LONG = "context length"
-_MISSING = 404
-_LOADED = "already been loaded"
-_FULL = ("max_loras", "max_cpu_loras", "slot", "out of memory")
 # Disables the defaults of generation_config.json: only the request's sampling parameters apply.
 _NEUTRAL_SAMPLING = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
-_LORA_HINT = "start it with --enable-lora and VLLM_ALLOW_RUNTIME_LORA_UPDATING=True"
-
-
-@dataclass(frozen=True, slots=True)
-class UpstreamResponse:
-    """One complete response of a server at `url`."""
-
-    url: str
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    @property
-    def text(self) -> str:
-        """Return the body as text."""
-        return self.body.decode(errors="replace")
-
-    @property
-    def error_text(self) -> str:
-        """Return the error message of the body as one line, without secrets."""
-        return describe_error(error_in(self.body) or self.text)
-
-    @property
-    def is_too_long(self) -> bool:
-        """Return whether the messages exceed the context window."""
-        return self.status in _REFUSED and _TOO_LONG in self.text
-
-    def to_exception(self) -> ApiError:
-        """Return the exception for this response."""
-        if self.status in _BUSY:
-            return busy_error(min(retry_after_s(self.headers) or 0.0, _MAX_RETRY_S))
-        if self.is_too_long:
-            return ApiError(400, self.error_text, code="context_length_exceeded", param="messages")
-        if self.status in _REFUSED:
-            return ApiError(400, f"vLLM refuses: {self.error_text}")
-        if self.status in _NO_KEY:
-            text = f"vLLM at {self.url} refuses the engine's key: set the credential."
-            return Unavailable(text)
-        return Unavailable(f"vLLM at {self.url} answered {self.status}: {self.error_text}")
-
-
-class UpstreamClient:
-    """HTTP client of one server, without a connection limit."""
-
-    def __init__(self, key: str) -> None:
-        """Take the server's API key ("" for none)."""
-        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._session: aiohttp.ClientSession | None = None
-
-    @asynccontextmanager
-    async def send(self, url: str, body: Json | None) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Send a POST, or a GET if `body` is None; yield the response and close it on exit.
-
-        Raises Unavailable if the server cannot be reached or the connection breaks.
-        """
-        method = "GET" if body is None else "POST"
-        with self._convert_errors(url):
-            async with self._open_session().request(method, url, json=body) as answer:
-                yield answer
-
-    async def fetch(self, url: str, body: Json | None) -> UpstreamResponse:
-        """Return the complete response, whatever its status. Raises as `send`."""
-        async with self.send(url, body) as response:
-            return await self.read(url, response)
-
-    async def read(self, url: str, response: aiohttp.ClientResponse) -> UpstreamResponse:
-        """Read the complete response. Raises InvalidResponse if it is too long."""
-        body = await read_whole(response, MAX_RESPONSE_BYTES)
-        return UpstreamResponse(url, response.status, response.headers, body)
-
-    @contextmanager
-    def _convert_errors(self, url: str) -> Iterator[None]:
-        try:
-            yield
-        except aiohttp.ClientConnectorError as error:
-            text = f"vLLM at {url} cannot be reached ({error.os_error}): start it."
-            raise Unavailable(text) from error
-        except TimeoutError as error:
-            raise Unavailable(f"vLLM at {url} is silent: look at its log.") from error
-        except (aiohttp.ClientError, InvalidResponse, OSError, ValueError) as error:
-            raise Unavailable(f"vLLM at {url} broke off: {error}") from error
-
-    def _open_session(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(sock_connect=CONNECT_S, sock_read=SILENCE_S),
-                headers=self._headers,
-            )
-        return self._session
-
-    async def close(self) -> None:
-        """Close all connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
-
-
-@contextmanager
-def _count_during(counts: Counter[str], name: str) -> Iterator[None]:
-    counts[name] += 1
-    try:
-        yield
-    finally:
-        counts[name] -= 1
 
 
 class VllmBackend:
-    """The Backend Protocol for one vLLM server."""
+    """Serves one base and all of its adapters; must be used from one event loop."""
 
-    def __init__(self, model: EngineModelConfig, key: str) -> None:
-        """Take the model with its `url`, and its API key ("" for none)."""
-        self._client = UpstreamClient(key)
-        self._url = model.url.rstrip("/").removesuffix("/v1")
+    def __init__(
+        self,
+        name: str,
+        model: EngineModelConfig,
+        folder: Path,
+        settings: EngineAnsweringConfig,
+        log: Path,
+    ) -> None:
+        """Take a base's settings and its folder; the server's output goes to `log`."""
+        self._name, self._model, self._folder, self._log = name, model, folder, log
+        self._settings = settings
+        self._restarts = RestartPolicy(name)
         self._figures: Counter[str] = Counter(running=0)
-        # By name, the least recently used first.
-        self._loaded: dict[str, None] = {}
-        self._in_use: Counter[str] = Counter()
-        self._loading: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._starting, self._loading = asyncio.Lock(), asyncio.Lock()
+        self._child: asyncio.subprocess.Process | None = None
+        self._client: ProtocolClient | None = None
+        self._is_ready = False
+        self._loaded: set[str] = set()
 
     async def ask(
         self, adapter: Adapter | None, request: GenerationRequest
     ) -> AsyncGenerator[Chunk | Finish, None]:
         """Yield chunks and a Finish at the end; see Backend.ask."""
-        error: ApiError = Unavailable("vLLM was not asked.")
-        with _count_during(self._figures, "running"):
-            async with aclosing(self._find_names(adapter)) as names:
-                async for fields in names:
-                    body = {**build_request_body(request), **fields}
-                    async with self._client.send(f"{self._url}{_CHAT}", body) as response:
-                        if response.status == _OK:
-                            async with aclosing(parse_stream(response, self._figures)) as parts:
-                                async for part in parts:
-                                    yield part
-                            return
-                        answer = await self._client.read(self._url, response)
-                    error = answer.to_exception()
-                    if answer.status != _UNKNOWN:
-                        raise error
-        raise error
+        self._figures["running"] += 1
+        try:
+            with _convert_errors():
+                client = await self._get_client()
+                model = await self._load(client, adapter) if adapter else self._name
+                async with aclosing(self._stream(client, model, request)) as parts:
+                    async for part in parts:
+                        yield part
+            self._restarts.note_answer()
+        finally:
+            self._figures["running"] -= 1
 
     def figures(self) -> Mapping[str, float]:
-        """Return the figures for monitoring; the queue is in the other server.
-
-        `adapters` are those that this engine has loaded.
-        """
-        return {**self._figures, "adapters": len(self._loaded)}
+        """Return the figures for monitoring; the queue is in vLLM."""
+        return {
+            **self._figures,
+            "adapters": len(self._loaded),
+            "restarts": self._restarts.restarts,
+        }
 
     async def close(self) -> None:
-        """Close all connections."""
-        await self._client.close()
+        """Stop the server with its processes."""
+        if self._client:
+            await self._client.aclose()
+        if child := self._child:
+            with suppress(ProcessLookupError):
+                child.terminate()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(child.wait(), _STOP_S)
+            with suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            await child.wait()
 
-    async def _find_names(self, adapter: Adapter | None) -> AsyncGenerator[Json, None]:
-        """Yield the field with the adapter's name; a second time after reloading the adapter.
+    async def _stream(
+        self, client: ProtocolClient, model: str, request: GenerationRequest
+    ) -> AsyncGenerator[Chunk | Finish, None]:
+        body = {"model": model, **build_request_body(request)}
+        reason, usage = "", dict.fromkeys(_USAGE_FIELDS, 0)
+        async with (
+            client.send("/v1/chat/completions", body, _SILENCE_S, _SILENCE_S) as response,
+            aclosing(read_events(response)) as events,
+        ):
+            async for event in events:
+                text, ended = _parse_event(event)
+                reason = ended or reason
+                if isinstance(used := event.get("usage"), dict):
+                    usage = {name: int(used[name]) for name in _USAGE_FIELDS}
+                if text:
+                    yield Chunk(text)
+        if not reason:
+            raise Unavailable("vLLM ended its answer in the middle: look at its log.")
+        self._figures.update(usage)
+        why = "length" if reason == "length" else "stop"
+        yield Finish(why, usage["prompt_tokens"], usage["completion_tokens"])
 
-        Without the field `model` vLLM uses its base. The adapter counts as in use until the
-        generator is closed.
-        """
-        if adapter is None:
-            yield {}
-            return
-        name = build_adapter_name(adapter)
-        with _count_during(self._in_use, name):
-            for _ in range(2):
-                await self._load(name, adapter)
-                yield {"model": name}
-                # vLLM was restarted since, so the adapter is no longer loaded.
-                self._loaded.pop(name, None)
+    async def _load(self, client: ProtocolClient, adapter: Adapter) -> str:
+        """Load an adapter unless it is loaded; return its name."""
+        name = f"merlin-{adapter.digest[:12]}"
+        async with self._loading:
+            if name not in self._loaded:
+                body: Json = {"lora_name": name, "lora_path": str(adapter.path.resolve())}
+                try:
+                    async with client.send(
+                        "/v1/load_lora_adapter", body, _SILENCE_S, _SILENCE_S
+                    ) as response:
+                        await response.read()
+                except ProviderError as error:
+                    raise Unavailable(f"vLLM cannot load the adapter: {error}") from error
+                self._loaded.add(name)
+        return name
 
-    async def _load(self, name: str, adapter: Adapter) -> None:
-        body: Json = {"lora_name": name, "lora_path": str(adapter.path.resolve())}
-        async with self._loading[name]:
-            while name not in self._loaded:
-                answer = await self._client.fetch(f"{self._url}/v1/load_lora_adapter", body)
-                if answer.status == _OK or _LOADED in answer.error_text:
-                    break
-                if not await self._make_room(answer):
-                    raise _loading_error(answer, adapter)
-            # Move to the end: most recently used.
-            self._loaded.pop(name, None)
-            self._loaded[name] = None
+    async def _get_client(self) -> ProtocolClient:
+        """Return the client of a server that is ready, starting it if needed."""
+        async with self._starting:
+            if self._child is None or self._child.returncode is not None:
+                if self._child:
+                    self._restarts.note_end(self._child.returncode or 0)
+                self._restarts.check()
+                await self._start()
+            if not self._is_ready:
+                await self._wait_until_ready()
+                self._is_ready = True
+        return self._require_client()
 
-    async def _make_room(self, answer: UpstreamResponse) -> bool:
-        """Unload the least recently used idle adapter if the error says that the slots are full."""
-        idle = [name for name in self._loaded if not self._in_use[name]]
-        if not idle or not any(mark in answer.text.lower() for mark in _FULL):
-            return False
-        body: Json = {"lora_name": idle[0]}
-        await self._client.fetch(f"{self._url}/v1/unload_lora_adapter", body)
-        self._loaded.pop(idle[0], None)
-        log.info("adapter unloaded from vLLM", adapter=idle[0])
-        return True
+    async def _start(self) -> None:
+        (port,) = free_ports(1)
+        key = secrets.token_hex(16)
+        if self._client:
+            await self._client.aclose()
+        self._client = ProtocolClient(f"http://127.0.0.1:{port}", key)
+        self._is_ready, self._loaded = False, set()
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        own = {"VLLM_API_KEY": key, "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True"}
+        if number := self._settings.device.partition("cuda:")[2]:
+            own["CUDA_VISIBLE_DEVICES"] = number
+        with self._log.open("ab") as output:
+            self._child = await asyncio.create_subprocess_exec(
+                *self._build_command(port),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=build_environment(**own),
+                start_new_session=True,
+            )
+        log.info("vLLM starts", base=self._name, pid=self._child.pid, port=port)
+
+    def _build_command(self, port: int) -> list[str]:
+        """Return the command line; the options of the configuration come last and win."""
+        beside = Path(sys.executable).with_name("vllm")
+        vllm = str(beside) if beside.exists() else shutil.which("vllm")
+        if vllm is None:
+            command = f"{sys.executable} -m pip install vllm"
+            raise Unavailable(f"{self._name} needs vLLM (engine.serving): {command}")
+        adapters, setpriv = self._settings.adapters, shutil.which("setpriv")
+        return [
+            # The kernel ends it when the engine dies, however it does.
+            *((setpriv, "--pdeathsig", "TERM") if setpriv else ()),
+            *(vllm, "serve", str(self._folder), "--served-model-name", self._name),
+            *("--host", "127.0.0.1", "--port", str(port), "--dtype", self._model.dtype),
+            *("--enable-lora", "--max-lora-rank", "64"),
+            *("--max-loras", str(min(adapters, 4)), "--max-cpu-loras", str(adapters)),
+            *(("--max-model-len", str(self._model.context)) if self._model.context else ()),
+            *self._settings.vllm,
+        ]
+
+    async def _wait_until_ready(self) -> None:
+        """Wait until the server is healthy. Raises Unavailable if it ends or is too old."""
+        async with asyncio.timeout(_START_S):
+            while not await self._is_healthy():
+                child = self._child
+                if child and child.returncode is not None:
+                    self._child = None
+                    raise self._restarts.note_end(child.returncode)
+                await asyncio.sleep(_POLL_S)
+        found = str((await self._require_client().json("/version", None, _HEALTH_S))["version"])
+        numbers = re.match(r"(\d+)\.(\d+)", found)
+        if not numbers or tuple(map(int, numbers.groups())) < _OLDEST:
+            oldest = ".".join(map(str, _OLDEST))
+            command = f"{sys.executable} -m pip install --upgrade vllm"
+            raise Unavailable(f"vLLM {found} is older than {oldest}: {command}")
+        log.info("vLLM is ready", base=self._name, version=found)
+
+    async def _is_healthy(self) -> bool:
+        with suppress(ProviderError), call_errors():
+            async with self._require_client().send("/health", None, _HEALTH_S, _HEALTH_S):
+                return True
+        return False
+
+    def _require_client(self) -> ProtocolClient:
+        assert self._client is not None  # noqa: S101 - set by `_start`
+        return self._client
 
 
 def build_request_body(request: GenerationRequest) -> Json:
@@ -267,8 +244,6 @@ def build_request_body(request: GenerationRequest) -> Json:
         "max_tokens": request.most_tokens or None,
         "seed": request.seed,
         "stop": list(request.stops) or None,
-        "logprobs": None if request.logprobs is None else True,
-        "top_logprobs": request.logprobs,
         "response_format": {"type": "json_object"} if request.is_json else None,
     }
     return {
@@ -288,62 +263,40 @@ def build_request_body(request: GenerationRequest) -> Json:
 def break_control_tokens(text: str) -> str:
     """Return a text with an invisible character in each control token of common models.
 
-    The other server fills the template with the text as it is, so a question with control tokens
-    could begin a system turn; our own worker encodes them as text.
+    vLLM fills the template with the text as it is, so a question with control tokens could begin a
+    system turn; our own worker encodes them as text.
     """
     return CONTROL_TOKEN.sub(lambda found: f"{found[0][0]}\u2060{found[0][1:]}", text)
 
 
-async def parse_stream(
-    response: aiohttp.ClientResponse, figures: Counter[str]
-) -> AsyncGenerator[Chunk | Finish, None]:
-    """Parse a streamed response; yield chunks and a Finish, and add its usage to `figures`.
-
-    Raises Unavailable if the stream ends early or is invalid.
-    """
-    reason, usage = "", dict[str, int]()
-    event: Any
-    async for event in read_events(response):
-        if "error" in event:
-            raise Unavailable(f"vLLM broke off its answer: {describe_error(event['error'])}")
-        try:
-            if used := event.get("usage"):
-                usage = {name: int(used[name]) for name in _USAGE_FIELDS}
-            choice = event["choices"][0] if event["choices"] else {"delta": {}}
-            reason = choice.get("finish_reason") or reason
-            chunk = Chunk(
-                choice["delta"].get("content") or "", parse_logprobs(choice.get("logprobs"))
-            )
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise Unavailable(f"vLLM sent no answer: {describe_error(event)}") from error
-        if chunk.text or chunk.logprobs:
-            yield chunk
-    if not reason or not usage:
-        raise Unavailable("vLLM ended its answer in the middle: look at its log.")
-    figures.update(usage)
-    why = "length" if reason == "length" else "stop"
-    yield Finish(why, usage["prompt_tokens"], usage["completion_tokens"])
+def _parse_event(event: Mapping[str, object]) -> tuple[str, str]:
+    """Return the text and the finish reason of an event. Raises Unavailable for another."""
+    if event.get("error"):
+        raise Unavailable(f"vLLM broke off its answer: {describe_error(event['error'])}")
+    match event.get("choices"):
+        case []:
+            return "", ""
+        case [{"delta": {**delta}, **choice}]:
+            return str(delta.get("content") or ""), str(choice.get("finish_reason") or "")
+        case _:
+            pass
+    raise Unavailable(f"vLLM sent no answer: {describe_error(event)}")
 
 
-def parse_logprobs(logprobs: Mapping[str, Any] | None) -> list[TokenLogprob]:
-    """Parse ChatCompletionChoice.logprobs; [] if there are none."""
-    return [_parse_token(token) for token in (logprobs or {}).get("content") or []]
-
-
-def _parse_token(token: Mapping[str, Any]) -> TokenLogprob:
-    top = [_parse_token(near) for near in token.get("top_logprobs") or []]
-    return TokenLogprob(token["token"], token["logprob"], token.get("bytes"), top)
-
-
-def build_adapter_name(adapter: Adapter) -> str:
-    """Return the name of an adapter in the other server."""
-    return f"merlin-{adapter.digest[:12]}"
-
-
-def _loading_error(answer: UpstreamResponse, adapter: Adapter) -> Unavailable:
-    if answer.status != _MISSING:
-        return Unavailable(f"vLLM cannot load the adapter: {answer.error_text}")
-    if b'"error"' not in answer.body:
-        return Unavailable(f"vLLM at {answer.url} loads no adapters: {_LORA_HINT}.")
-    reason = f"it must see the engine's folder under the same path: {adapter.path}"
-    return Unavailable(f"vLLM finds no adapter: {reason}")
+@contextmanager
+def _convert_errors() -> Iterator[None]:
+    """Convert the errors of the calls into ApiError."""
+    try:
+        with call_errors():
+            yield
+    except ProviderBusy as error:
+        if error.status in _BUSY:
+            raise busy_error(error.retry_after_s or 0.0) from error
+        raise Unavailable(f"vLLM could not answer: {error}") from error
+    except ProviderError as error:
+        if error.status not in _REFUSED:
+            raise Unavailable(f"vLLM could not answer: {error}") from error
+        if "context length" in str(error):
+            code, param = "context_length_exceeded", "messages"
+            raise ApiError(400, str(error), code=code, param=param) from error
+        raise ApiError(400, f"vLLM refuses: {error}") from error
