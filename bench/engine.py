@@ -1,7 +1,7 @@
 """Measure the engine: `python -m bench engine [PART…]`; all parts by default.
 
 `recall`: 10,000 examples · `train`: against TRL · `switch`: between 20 adapters · `kills`: SIGKILL
-at 20 points of a job · `cluster`: the same of two Ray workers.
+at 20 points of a job.
 The quality of training is measured by `python -m bench learning`. Everything runs on the CPU in
 float32, unless BENCH_DEVICE and BENCH_DTYPE name others; BENCH_BASE is the folder of another base.
 """
@@ -15,7 +15,6 @@ PARTS = (
     "train",
     "switch",
     "kills",
-    "cluster",
 )
 
 

@@ -98,13 +98,6 @@ class EngineTrainingConfig(Section):
         validate_default=True,
         min_length=1,
     )
-    cluster: str = setting(
-        "Address of a Ray cluster to which this machine belongs, or `local` to start one here.",
-        "10.0.0.1:6379",
-        default_factory=str,
-        min_length=1,
-    )
-    workers: int = setting("Workers of that cluster per job; 0 uses none.", 2, default=0, ge=0)
     quota_gb: float = setting(
         "Most disk space that tuned models may take, in GB; 0: no limit. Old checkpoints are"
         " deleted to stay below it.",
@@ -198,8 +191,6 @@ def engine_faults(engine: EngineConfig) -> Iterator[Fault]:
             yield fault_at(place, "config-base-place")
         if base.path.lower().endswith(".gguf"):
             yield fault_at(f"{place}.path", "config-removed-gguf")
-    if engine.training.workers and not engine.training.cluster:
-        yield fault_at("engine.training.cluster", "config-no-cluster")
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,8 @@ REMOVED = {
     "api.limits.connections_per_address": "config-removed-connections",
     "api.openid": "config-removed-openid",
     "engine.hearing": "config-removed-hearing",
+    "engine.training.cluster": "config-removed-cluster",
+    "engine.training.workers": "config-removed-cluster",
     "engine.webhooks": "config-removed-webhooks",
     "payments.invitation": "config-removed-invitation",
     "payments.yookassa.save_methods": "config-removed-renewal",

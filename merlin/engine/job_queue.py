@@ -14,7 +14,6 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
-from itertools import chain
 from pathlib import Path
 
 from merlin.config.engine import EngineSettings, EngineTrainingConfig
@@ -290,10 +289,7 @@ def _build_event(part: Epoch | Step) -> JobEvent:
 
 
 def list_devices(training: EngineTrainingConfig) -> list[TrainingDevices]:
-    """Return the devices of each heavy job that runs at a time; a cluster runs one."""
-    if training.workers:
-        devices = tuple(chain.from_iterable(training.devices))
-        return [TrainingDevices(devices, training.cluster, training.workers)]
+    """Return the devices of each heavy job that runs at a time."""
     return [TrainingDevices(tuple(group)) for group in training.devices]
 
 

@@ -60,8 +60,6 @@ def test_every_key_reaches_the_settings(write_settings, tmp_path):
                 },
                 "training": {
                     "devices": ["cuda:0", ["cuda:1", "cuda:2"]],
-                    "cluster": "local",
-                    "workers": 2,
                     "quota_gb": 1.5,
                 },
                 "serving": "vllm",
@@ -76,7 +74,6 @@ def test_every_key_reaches_the_settings(write_settings, tmp_path):
     assert (large.source, large.revision) == ("Qwen/Qwen3-0.6B", "abc")
     assert settings.serving == "vllm"
     assert settings.training.devices == (("cuda:0",), ("cuda:1", "cuda:2"))
-    assert (settings.training.cluster, settings.training.workers) == ("local", 2)
     assert settings.training.quota_bytes == 1_500_000_000
     assert (settings.answering.device, settings.answering.vllm) == ("cuda", ("--seed", "7"))
     assert (settings.answering.waiting, settings.answering.idle_s) == (9, 0)
@@ -115,7 +112,7 @@ def test_models_table_overrides_the_engines_entry(write_settings):
         ({"models": {"a": {"path": "a.gguf"}}}, "engine.models.a.path: the engine no longer reads"),
         ({"models": {"a": {**HUB, "dtype": "int8"}}}, "engine.models.a.dtype"),
         ({"training": {"devices": ["gpu"]}}, "engine.training.devices.0"),
-        ({"training": {"workers": 2}}, "engine.training.cluster: missing"),
+        ({"training": {"workers": 2}}, "engine.training.workers: a job runs on one machine"),
         ({"webhooks": []}, "engine.webhooks: the engine no longer sends webhooks"),
     ],
 )

@@ -37,11 +37,9 @@ class BaseFiles:
 
 @dataclass(frozen=True, slots=True)
 class TrainingDevices:
-    """The devices of a training: of this machine ("cpu", "cuda:0"), or workers of a Ray cluster."""
+    """The devices of a training ("cpu", "cuda:0"); several share its batches."""
 
     devices: Sequence[str] = ("cpu",)
-    cluster: str = ""
-    workers: int = 0
 
 
 @dataclass(frozen=True, slots=True)

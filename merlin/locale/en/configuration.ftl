@@ -27,6 +27,7 @@ config-removed-trial = free trials were removed: give the plan with merlin users
 config-removed-security = the approval of actions by a second admin was removed: one admin is enough, and the activity log names who it was; remove this key
 config-removed-at-once = the engine answers one question after another; remove this key, and for many people set engine.serving: vllm
 config-removed-backend = the engine starts vLLM itself; remove this key and set engine.serving: vllm
+config-removed-cluster = a job runs on one machine; remove this key, and name several of its GPUs in engine.training.devices
 config-removed-webhooks = the engine no longer sends webhooks; remove this key: the daemon asks for its jobs by itself
 config-removed-embeddings = the engine no longer gives embeddings or trains on another encoder; take recall, whose encoder is built in, and remove this key
 config-removed-tracing = traces were removed: look at the metrics and the log, and remove this key
@@ -57,7 +58,6 @@ config-open-database = the server isn't on this machine, so add sslmode=verify-f
 config-database-url = this is no address of PostgreSQL ({ $reason }); an example: postgresql://merlin@db.example.com/merlin?sslmode=verify-full
 config-base-own = this name belongs to Merlin's own base model; choose another
 config-base-place = give either path (a folder) or hub (owner/name)
-config-no-cluster = missing: the address of the Ray cluster, or local
 config-no-forge = missing: url and project, which a repository on this machine doesn't tell
 config-no-network = { $found } is neither an address nor a network
 config-no-kopecks = { $found } is no whole number of kopecks

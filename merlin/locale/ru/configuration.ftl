@@ -27,6 +27,7 @@ config-removed-trial = пробные периоды удалены: дайте 
 config-removed-security = подтверждение действий вторым администратором удалено: достаточно одного, и журнал действий называет, кто это был; удалите этот ключ
 config-removed-at-once = движок отвечает на вопросы по одному: уберите этот ключ, а для многих людей задайте engine.serving: vllm
 config-removed-backend = движок сам запускает vLLM: уберите этот ключ и задайте engine.serving: vllm
+config-removed-cluster = обучение идёт на одной машине: уберите этот ключ, а несколько её видеокарт перечислите в engine.training.devices
 config-removed-webhooks = движок больше не отправляет вебхуки; уберите этот ключ: демон сам опрашивает обучения
 config-removed-embeddings = движок больше не даёт эмбеддингов и не обучает на другом энкодере: возьмите recall, его энкодер встроен, и удалите этот ключ
 config-removed-tracing = трассировки удалены: смотрите метрики и журнал; удалите этот ключ
@@ -57,7 +58,6 @@ config-open-database = сервер не на этой машине, поэто�
 config-database-url = это не адрес PostgreSQL ({ $reason }); образец: postgresql://merlin@db.example.com/merlin?sslmode=verify-full
 config-base-own = это имя собственной базовой модели Merlin; выберите другое
 config-base-place = задайте что-то одно: path (папка) или hub (владелец/имя)
-config-no-cluster = не хватает адреса кластера Ray или слова local
 config-no-forge = не хватает url и project: репозиторий на этой машине их не называет
 config-no-network = { $found } — не адрес и не сеть
 config-no-kopecks = { $found } — не целое число копеек

@@ -1,9 +1,9 @@
 """The LoRA trainer: fine-tunes open language models with low-rank adapters in a child process.
 
-This side validates hyper-parameters, resolves "auto", starts the child (one process per device, or
-the driver of a cluster), forwards its progress, and restarts it after a crash. Only the child
-(`lora.worker`) imports torch, so the engine stays small and survives its crashes. The child sends
-JSON lines (`ProgressPipe`). Files in a job's folder:
+This side validates hyper-parameters, resolves "auto", starts the child (one process per device),
+forwards its progress, and restarts it after a crash. Only the child (`lora.worker`) imports torch,
+so the engine stays small and survives its crashes. The child sends JSON lines (`ProgressPipe`).
+Files in a job's folder:
 
 `task.json` the task · `state.pt` the newest checkpoint · `told.jsonl` the progress messages up to
 it, sent again by a child that resumes · `epochs/<n>/` the adapter of each epoch · `log` the child's
@@ -188,7 +188,7 @@ def build_command(place: TrainingDevices, folder: Path) -> list[str]:
 
     Its stdin and stdout are those of the training's first process.
     """
-    if len(place.devices) > 1 and not place.workers:
+    if len(place.devices) > 1:
         count = f"--nproc-per-node={len(place.devices)}"
         run = ["torch.distributed.run", "--standalone", count, "-m"]
         return [sys.executable, "-m", *run, _CHILD, str(folder)]

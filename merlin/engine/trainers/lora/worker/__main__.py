@@ -1,7 +1,5 @@
 """`python -m merlin.engine.trainers.lora.worker FOLDER`: train the task in `FOLDER/task.json`.
 
-A task for a cluster is trained there, by workers that run the same code; see `lora.cluster`.
-
 Progress is sent as JSON lines on stdout; stdin carries the stop command. The end of stdin means
 that the engine has died, and the child exits at once: its last checkpoint is complete.
 """
@@ -16,7 +14,6 @@ from functools import partial
 from pathlib import Path
 
 from merlin.engine.child_process import redirect_stdout
-from merlin.engine.trainers.base import Untrainable
 from merlin.engine.trainers.lora import trainer
 from merlin.engine.trainers.lora.trainer import ProgressPipe, send_line
 
@@ -38,16 +35,7 @@ def main(folder: Path) -> int:
     with (folder / trainer.LOCK).open("w") as lock:
         # The lock can be held by a child of a killed engine, which is about to exit.
         fcntl.flock(lock, fcntl.LOCK_EX)
-        place = trainer.read_task(folder).place
-        if not place.workers:
-            return start(folder, pipe, stop)
-        from merlin.engine.trainers.lora.cluster import run_on_cluster  # noqa: PLC0415 - imports us
-
-        try:
-            return run_on_cluster(folder, place, out, stop)
-        except Untrainable as failure:
-            pipe.send_failure(failure)
-            return _FAILED
+        return start(folder, pipe, stop)
 
 
 def start(folder: Path, pipe: ProgressPipe, stop: threading.Event) -> int:

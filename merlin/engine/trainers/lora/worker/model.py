@@ -28,7 +28,7 @@ def join_devices(place: TrainingDevices, dtype: str = "auto") -> Accelerator:
         return Accelerator(cpu=True, mixed_precision="no")
     is_mps = "mps" in place.devices
     available = torch.mps.device_count() if is_mps else torch.cuda.device_count()
-    if available < (1 if place.workers else len(place.devices)):
+    if available < len(place.devices):
         named = ", ".join(place.devices)
         raise Untrainable("device_unavailable", "engine-lora-no-device", None, device=named)
     able = dtype != "float32" and torch.cuda.is_bf16_supported()
