@@ -5,7 +5,6 @@ import socket
 import ssl
 import sys
 import urllib.error
-from collections.abc import Mapping
 from contextlib import suppress
 from email.message import Message
 from http import HTTPStatus
@@ -111,13 +110,11 @@ def _probe_readiness(server_url: str) -> MerlinError | None:
     return MerlinError(f"the database is {state}", STATE_ERRORS.get(state, NO_DATABASE))
 
 
-def fetch_local(
-    url: str, timeout_s: float, headers: Mapping[str, str] | None = None
-) -> tuple[Message, bytes]:
+def fetch_local(url: str, timeout_s: float) -> tuple[Message, bytes]:
     """Return the headers and the body of a response of a server on this machine."""
     # Its certificate does not name the loopback address.
     context = ssl._create_unverified_context() if url.startswith("https") else None  # noqa: S323 - see above
-    return fetch_url(url, timeout_s, headers, tls=context)
+    return fetch_url(url, timeout_s, tls=context)
 
 
 def _read_heartbeats(config: Config, process: str) -> list[Heartbeat]:

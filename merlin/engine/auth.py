@@ -25,11 +25,8 @@ def make_wrong_key_error() -> ApiError:
     return ApiError(401, message)
 
 
-_PROTECTED = ("/v1", "/view")
-
-
 class RequestGuard:
-    """Middleware: checks the key of requests to /v1 and /view in constant time.
+    """Middleware: checks the key of requests to /v1 in constant time.
 
     If the engine has no key, requests by pages of other sites are rejected. A bug is answered with
     500 here, so that it is counted too.
@@ -60,7 +57,7 @@ class RequestGuard:
         try:
             if not self._key:
                 _refuse_other_sites(Headers(scope=scope))
-            if scope["path"].startswith(_PROTECTED):
+            if scope["path"].startswith("/v1"):
                 self._admit(scope)
             await self._app(request_scope, receive, send_counted)
         except ApiError as refused:

@@ -5,9 +5,8 @@ import pytest
 
 from merlin.config.engine import EngineSettings
 from merlin.engine.bases import BackendRegistry, build_bases
-from merlin.engine.machine import Gpu, Machine, parse_gpus
+from merlin.engine.machine import Machine
 from tests.engine.engine_with_jobs import BASE, SHOWN, serve_with_jobs
-from tests.engine.running_engine import KEY
 from tests.support.metrics_page import metric_value
 from tests.support.waiting import longest, wait_until
 
@@ -46,18 +45,6 @@ def test_metrics_page_exposes(page, name, labels, value):
 
 
 @pytest.mark.functional
-def test_view_shows_jobs_bases_and_the_machine_to_the_key_alone(engine):
-    url = f"{engine.address}/view"
-    body = httpx.get(url, headers={"Authorization": f"Bearer {KEY}"}, timeout=longest()).json()
-    states = {job["id"]: job["state"] for job in body["jobs"]}
-    assert states == {job_id: state for state, job_id in engine.jobs.items()}
-    assert {base["name"]: base["licence"] for base in body["bases"]}[BASE] == "Apache-2.0"
-    assert body["counts"]["running"] == 1
-    assert body["machine"]["memory_total_bytes"] > body["machine"]["memory_own_bytes"] > 0
-    assert httpx.get(url, timeout=longest()).status_code == 401
-
-
-@pytest.mark.functional
 def test_metrics_page_exposes_memory_and_disk_usage(page):
     assert metric_value(page, "merlin_engine_memory_bytes") > 10 * MIB
     assert metric_value(page, "merlin_engine_models_bytes") >= 4 * 4096
@@ -76,20 +63,6 @@ def test_base_that_is_asked_for_the_first_time_does_not_disturb_a_reader_of_the_
 
 
 @pytest.mark.unit
-def test_gpus_are_parsed_from_nvidia_smi_output():
-    output = (
-        "NVIDIA H100 80GB HBM3, 37, 1024, 81559\n"
-        "Odd, name, 0, 1, 2\n"
-        "GRID, [N/A], 1, 2\n"
-        "NVIDIA-SMI has failed because it could not reach the driver.\n\n"
-    )
-    assert list(parse_gpus(output)) == [
-        Gpu("NVIDIA H100 80GB HBM3", 37.0, 1024 * MIB, 81559 * MIB),
-        Gpu("Odd, name", 0.0, MIB, 2 * MIB),
-    ]
-
-
-@pytest.mark.unit
 def test_machine_usage_can_be_read_repeatedly(tmp_path):
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "weights").write_bytes(b"weights")
@@ -97,6 +70,5 @@ def test_machine_usage_can_be_read_repeatedly(tmp_path):
     first = machine.read_usage()
     second = machine.read_usage()
     assert first.models_bytes == second.models_bytes == 7
-    assert 0 <= second.cpu_percent <= 100
-    assert 0 < second.memory_own_bytes < second.memory_total_bytes
-    assert second.memory_used_bytes <= second.memory_total_bytes
+    assert second.memory_own_bytes > 10 * MIB
+    assert second.disk_free_bytes > 0

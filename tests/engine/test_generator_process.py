@@ -12,8 +12,7 @@ from dataclasses import asdict, replace
 import pytest
 
 from merlin.config.engine import EngineAnsweringConfig
-from merlin.engine.serving.base import Unavailable
-from merlin.engine.serving.worker import Setup
+from merlin.engine.serving.base import Setup, Unavailable
 from merlin.openai_protocol.errors import ApiError
 from tests.engine.backends_asked import start_backend
 from tests.engine.tiny_base import get_tiny_base, make_question

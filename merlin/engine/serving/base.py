@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from pydantic import TypeAdapter
+
 from merlin.core.clock import Backoff
 from merlin.core.messages import Message
 from merlin.openai_protocol.errors import ApiError, bad_field, limit_error
@@ -96,6 +98,26 @@ class Backend(Protocol):
     async def close(self) -> None:
         """Release all resources."""
 
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What the process is started with.
+
+    `context` 0: the base's own window. `adapters` is the size of the adapter cache.
+    """
+
+    folder: str
+    context: int
+    dtype: str
+    quantised: str
+    device: str
+    adapters: int
+
+
+# What the engine sends to the worker: for an adapter, or for the base if that is None.
+QUESTION = TypeAdapter[tuple[Adapter | None, GenerationRequest]](
+    tuple[Adapter | None, GenerationRequest]
+)
 
 MEMORY_ADVICE = "lower the model's context, set quantised: 4bit, or take a smaller base"
 # The pause after the second crash in a row, and the longest one.

@@ -24,16 +24,17 @@ from merlin.engine.child_process import build_environment
 from merlin.engine.machine import read_resident_bytes
 from merlin.engine.model_store import read_context
 from merlin.engine.serving.base import (
+    QUESTION,
     Adapter,
     Chunk,
     Finish,
     GenerationRequest,
     RestartPolicy,
+    Setup,
     Unavailable,
     busy_error,
     refuse_json,
 )
-from merlin.engine.serving.worker import QUESTION, Setup
 from merlin.openai_protocol.errors import ApiError
 
 NEEDED = ("torch", "transformers", "peft", "accelerate", "safetensors")

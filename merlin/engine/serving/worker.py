@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, NoReturn
 
-from pydantic import TypeAdapter
-
 from merlin.core.messages import Message
 from merlin.engine.child_process import EnginePipe
 from merlin.engine.serving.base import (
     MEMORY_ADVICE,
+    QUESTION,
     Adapter,
     GenerationRequest,
+    Setup,
     damaged_model_error,
 )
 from merlin.engine.training_file import encode_chat, render_chat
@@ -34,24 +34,6 @@ _WINDOW = 8192
 # Timed steps per number of threads.
 _MAX_TRIES = 3
 _REPLACEMENT = "�"
-QUESTION = TypeAdapter[tuple[Adapter | None, GenerationRequest]](
-    tuple[Adapter | None, GenerationRequest]
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """What the process is started with.
-
-    `context` 0: the base's own window. `adapters` is the size of the adapter cache.
-    """
-
-    folder: str
-    context: int
-    dtype: str
-    quantised: str
-    device: str
-    adapters: int
 
 
 class Unservable(Exception):
