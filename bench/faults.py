@@ -78,7 +78,7 @@ def _test_full_disk(folder: Path) -> None:
         lab.repository.commit()
         time.sleep(FAULT_S)
         page = httpx2.get(f"{api}/").status_code
-        call = httpx2.post(f"{api}/api/auth/start", headers={"Origin": api}).status_code
+        call = httpx2.post(f"{api}/sign-in/code", headers={"Origin": api}).status_code
         commands = (["check"], ["status"], ["build", "trial"], ["backup"])
         codes = {command[0]: _run_command(lab, *command)[0] for command in commands}
         filler.unlink()

@@ -11,7 +11,6 @@ from merlin.api.rest import (
     courses,
     health,
     jobs,
-    plans,
     sign_in,
     teaching,
 )
@@ -24,17 +23,11 @@ API: tuple[APIRouter, ...] = (
     courses.favourite_router,
     account.me_router,
     sign_in.router,
-    plans.router,
-    account.rating_router,
-    account.session_router,
     account.usage_router,
     teaching.router,
     changes.router,
     changes.example_router,
-    jobs.dataset_router,
     jobs.router,
-    jobs.model_router,
-    jobs.verdict_router,
     jobs.request_router,
 )
 # Not part of the public API: probes, webhooks, the OpenAI protocol.

@@ -30,8 +30,8 @@ def rate(
     value: Rating,
     correction: str | None = None,
     language: str = "ru",
-) -> Draft | None:
-    """Store the actor's rating of an answer; return the correction, masked, that waits for editors.
+) -> None:
+    """Store the actor's rating of an answer, and a correction, masked, for the editors.
 
     Raises NotFound for another user's turn; Refused without an answer or consent, for a text that
     cannot be an example, and for too many corrections.
@@ -39,9 +39,9 @@ def rate(
     turn = sessions.get_turn(ctx, actor, turn_id)
     if not turn.answer:
         raise _make_refusal("not-rateable")
-    draft = _correct(ctx, actor, turn, correction, language) if correction else None
+    if correction:
+        _correct(ctx, actor, turn, correction, language)
     Ratings(ctx.db, ctx.bot_id, ctx.clock).rate(turn_id, actor.user_id, value)
-    return draft
 
 
 # In place of the rating, on the button of the rating in effect: pressing it removes the rating.
@@ -59,27 +59,17 @@ def press_rating(ctx: Context, actor: Actor, turn_id: int, pressed: str) -> Rati
     return rating
 
 
-def take_rating_back(ctx: Context, actor: Actor, turn_id: int) -> None:
-    """Delete the actor's rating of an answer; does nothing if there is none.
-
-    Raises NotFound.
-    """
-    sessions.get_turn(ctx, actor, turn_id)
-    Ratings(ctx.db, ctx.bot_id, ctx.clock).rate(turn_id, actor.user_id, None)
-
-
 def mask_answers(ctx: Context, answers: Sequence[RatedAnswer], language: str) -> list[RatedAnswer]:
     """Return rated answers with their builds, personal data masked in `language`."""
     builds = ModelCatalogue(ctx.db).name_builds(answer.model for answer in answers)
     return [replace(answer.mask(language), build=builds.get(answer.model)) for answer in answers]
 
 
-def _correct(ctx: Context, actor: Actor, turn: TurnView, text: str, language: str) -> Draft:
+def _correct(ctx: Context, actor: Actor, turn: TurnView, text: str, language: str) -> None:
     draft = draft_correction(ctx, turn, text, language)
     if not (turn.is_private and draft.dataset):
         raise _make_refusal("no-example")
     proposals.add(ctx, actor, draft)
-    return draft
 
 
 def check_correction(answer: str) -> str:

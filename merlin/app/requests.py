@@ -46,11 +46,6 @@ def fetch(ctx: Context, actor: Actor) -> Request:
     return requests.get(requests.ask(RequestKind.FETCH, {}, actor.name))
 
 
-def list_recent(ctx: Context, actor: Actor, limit: int = 50) -> list[Request]:
-    """Return the actor's own requests, newest first."""
-    return [_drop_key(request) for request in Requests(ctx.db).list_of_author(actor.name, limit)]
-
-
 def get(ctx: Context, actor: Actor, request_id: int) -> Request:
     """Return a request of the actor, or one on a dataset that they may watch. Raises NotFound."""
     request = Requests(ctx.db).get(request_id)

@@ -5,11 +5,11 @@ other people too.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from peewee import JOIN, Case, fn
+from peewee import JOIN, fn
 
 from merlin.app.actor import Actor
 from merlin.app.context import Context
@@ -25,7 +25,6 @@ from merlin.core.clock import iso
 from merlin.core.errors import NotFound
 from merlin.core.messages import Usage
 from merlin.core.money import Cost
-from merlin.core.views import INTERNAL, described
 from merlin.db.database import Row
 from merlin.db.tables import RATING, SESSION, TURN
 from merlin.db.values import RowMap
@@ -33,19 +32,12 @@ from merlin.db.values import RowMap
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionView:
-    """A session with the bot in a private chat."""
+    """A session with the bot in a private chat; `turns` is the number of its visible turns."""
 
     id: int
     title: str
-    dataset: str | None = described("Dataset of the conversation; null for the default one.")
-    model: str | None = described("Model chosen by the person; null for the live model.")
-    preset: str = described('Name of the chosen preset; "" if there is none.')
-    is_open: bool = described("Whether the next question continues this session.")
-    created_at: datetime
-    last_used_at: datetime = described("When the session was last used.")
+    last_used_at: datetime
     turns: int
-    usage: Usage
-    costs: Sequence[Cost] = described("Total cost, one per currency; empty if unknown.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,24 +46,21 @@ class TurnView:
 
     id: int
     asked_at: datetime
-    format: str = described("Format of the question: text, voice, photo or document.")
+    format: str
     question: str
-    answer: str = described('Answer; "" if there is none.')
+    answer: str
     provider: str
     model: str
-    model_role: str = described(
-        "Role of the model for this question: serving, earlier, base, general, "
-        'alone, chosen or composed; "" if no model was asked.'
-    )
+    model_role: str
     usage: Usage
-    cost: Cost | None = described("Cost; null if unknown.")
-    rating: Rating | None = described("Rating of the answer; null if there is none.")
-    is_private: bool = field(metadata=INTERNAL)
-    state: TurnState = field(metadata=INTERNAL)
-    note: str = field(metadata=INTERNAL)
-    offer: str = field(metadata=INTERNAL)
-    nearest: str = field(metadata=INTERNAL)
-    known: bool | None = field(metadata=INTERNAL)
+    cost: Cost | None
+    rating: Rating | None
+    is_private: bool
+    state: TurnState
+    note: str
+    offer: str
+    nearest: str
+    known: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +73,7 @@ class Spending:
     costs: Sequence[Cost]
 
 
-_VIEWS = RowMap(SessionView, columns={"model": "model_id"}, sealed=SESSION.sealed)
+_VIEWS = RowMap(SessionView, sealed=SESSION.sealed)
 _TURNS = RowMap(TurnView, columns={"model": "model_id"}, sealed=TURN.sealed)
 _IS_VISIBLE = TURN.is_replaced == 0
 _TOTALS = (
@@ -96,55 +85,29 @@ _TOTALS = (
 
 
 def list_recent(
-    ctx: Context,
-    actor: Actor,
-    limit: int = 50,
-    after: tuple[str, int] | None = None,
-    place: ChatPlace | None = None,
+    ctx: Context, actor: Actor, limit: int = 50, place: ChatPlace | None = None
 ) -> list[SessionView]:
-    """Return sessions, most recently used first, after the one with this time and id.
-
-    With a `place`: only those of that place.
-    """
+    """Return sessions, most recently used first; with a `place`: only those of that place."""
     condition = _is_own(actor)
     if place is not None:
         condition &= (SESSION.bot_id == ctx.bot_id) & (SESSION.thread_id == place.thread_id)
-    if after is not None:
-        last_used_at, session_id = after
-        earlier = (SESSION.last_used_at == last_used_at) & (SESSION.id < session_id)
-        condition &= (SESSION.last_used_at < last_used_at) | earlier
-    query = SESSION.select().where(condition)
-    query = query.order_by(SESSION.last_used_at.desc(), SESSION.id.desc()).limit(limit)
-    return _sessions(ctx, ctx.db.rows(query))
+    order = SESSION.last_used_at.desc(), SESSION.id.desc()
+    return _sessions(ctx, SESSION.select().where(condition).order_by(*order).limit(limit))
 
 
 def get(ctx: Context, actor: Actor, session_id: int) -> SessionView:
     """Return a session of the actor. Raises NotFound."""
     condition = _is_own(actor) & (SESSION.id == session_id)
-    views = _sessions(ctx, ctx.db.rows(SESSION.select().where(condition)))
+    views = _sessions(ctx, SESSION.select().where(condition))
     if not views:
         raise NotFound("no such session", "session-unknown")
     return views[0]
 
 
-def list_turns(
-    ctx: Context, actor: Actor, session_id: int, limit: int = 50, after: int = 0
-) -> list[TurnView]:
-    """Return the visible turns of a session, oldest first, after the turn id `after`.
-
-    Raises NotFound.
-    """
-    get(ctx, actor, session_id)
-    return list_own_turns(ctx, session_id, limit, after)
-
-
-def list_own_turns(
-    ctx: Context, session_id: int, limit: int | None = None, after: int = 0
-) -> list[TurnView]:
-    """Return turns like `list_turns`, of a session that the caller knows to be the actor's."""
-    condition = (TURN.session_id == session_id) & (TURN.id > after) & _IS_VISIBLE
-    rows = ctx.db.rows(_turns().where(condition).order_by(TURN.id).limit(limit))
-    return [_turn(ctx, row) for row in rows]
+def list_own_turns(ctx: Context, session_id: int) -> list[TurnView]:
+    """Return the visible turns, oldest first, of a session known to be the actor's."""
+    condition = (TURN.session_id == session_id) & _IS_VISIBLE
+    return [_turn(ctx, row) for row in ctx.db.rows(_turns().where(condition).order_by(TURN.id))]
 
 
 def session_as_markdown(
@@ -185,20 +148,13 @@ def spent_since(ctx: Context, actor: Actor, since: datetime) -> Spending:
     return Spending(since, *_totals(ctx.db.rows(query.order_by(TURN.currency))))
 
 
-def _sessions(ctx: Context, rows: list[Row]) -> list[SessionView]:
-    ids = [row["id"] for row in rows]
-    # All turns cost something, also those that are not shown.
-    visible = fn.SUM(Case(None, ((_IS_VISIBLE, 1),), 0)).alias("turns")
-    query = TURN.select(TURN.session_id, TURN.currency, visible, *_TOTALS)
-    query = query.where(TURN.session_id.in_(ids))
-    rows_by_session: dict[int, list[Row]] = {}
-    for row in ctx.db.rows(query.group_by(TURN.session_id, TURN.currency)) if ids else []:
-        rows_by_session.setdefault(row["session_id"], []).append(row)
-    views = []
-    for row in rows:
-        turns, usage, costs = _totals(rows_by_session.get(row["id"], []))
-        views.append(_VIEWS.read(row, ctx.db, turns=turns, usage=usage, costs=costs))
-    return views
+def _sessions(ctx: Context, query: Any) -> list[SessionView]:
+    rows = ctx.db.rows(query)
+    count = fn.COUNT(TURN.id).alias("turns")
+    shown = TURN.session_id.in_([row["id"] for row in rows]) & _IS_VISIBLE
+    counts = TURN.select(TURN.session_id, count).where(shown).group_by(TURN.session_id)
+    turns = {row["session_id"]: int(row["turns"]) for row in ctx.db.rows(counts)}
+    return [_VIEWS.read(row, ctx.db, turns=turns.get(row["id"], 0)) for row in rows]
 
 
 def _turn(ctx: Context, row: Row) -> TurnView:

@@ -1,7 +1,7 @@
 """Status: each dataset with its newest verdict, serving model and job; the sizes of the queues."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from merlin.app import jobs, models, verdicts
 from merlin.app.actor import Actor, missing_dataset
@@ -13,7 +13,6 @@ from merlin.core.i18n import choose_translation
 from merlin.core.permissions import Permission
 from merlin.core.views import view_of
 from merlin.dataset.files import FileIndex
-from merlin.dataset.finding import Finding
 from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.requests import RequestState
 from merlin.db.tables import JOB, NOTICE, REQUEST
@@ -44,15 +43,11 @@ _NOTHING = DatasetStatus(None, None, None)
 
 @dataclass(frozen=True, slots=True)
 class DatasetView(DatasetStatus):
-    """A dataset with its status; `title` by language, as far as dataset.yaml has it.
-
-    `findings` are those of the newest commit; empty in lists.
-    """
+    """A dataset with its status; `title` by language, as far as dataset.yaml has it."""
 
     name: str
     title: Mapping[str, str]
     examples: int
-    findings: Sequence[Finding] = ()
 
     def title_in(self, language: str) -> str:
         """Return its title in a language, else its name."""
@@ -100,17 +95,15 @@ def list_datasets(ctx: Context, actor: Actor) -> list[DatasetView]:
                 name=name,
                 title=cards[name].title if name in cards else {},
                 examples=cards[name].examples if name in cards else 0,
-                findings=(),
             )
             for name in names
         ]
 
 
 def get_dataset(ctx: Context, actor: Actor, name: str) -> DatasetView:
-    """Return a dataset with the checker's findings. Raises NotFound."""
+    """Return a dataset. Raises NotFound."""
     actor.require(Permission.WATCH, name)
-    with ctx.db.snapshot():
-        view = {view.name: view for view in list_datasets(ctx, actor)}.get(name)
-        if view is None:
-            raise missing_dataset(name)
-        return replace(view, findings=FileIndex(ctx.db).list_findings(name))
+    for view in list_datasets(ctx, actor):
+        if view.name == name:
+            return view
+    raise missing_dataset(name)

@@ -4,14 +4,18 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 import time
+from html import unescape
 from urllib.parse import urlencode
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from merlin.account.accounts import Accounts, hash_new_password
+from merlin.account.sign_ins import LoginState
 from merlin.app.bot_settings import BOT_ID, BOT_NAME, Settings
+from merlin.core.i18n import text
 from tests.support.waiting import longest
 
 TELEGRAM_KEY = Ed25519PrivateKey.from_private_bytes(b"t" * 32)
@@ -62,6 +66,27 @@ def signed_out_browser(site, **more_headers):
     agent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
     headers = {"Origin": site.address, "User-Agent": agent, **more_headers}
     return httpx.Client(base_url=site.address, headers=headers, timeout=longest())
+
+
+def start_login(browser):
+    """Begin to sign in by the bot; return the key of its link, the link, and the page's number."""
+    answer = browser.post("/sign-in/code")
+    assert answer.status_code == 200, answer.text
+    url = unescape(re.search(r'href="(https?://[^"]+start=login_[^"]+)"', answer.text)[1])
+    number = int(re.search(r'class="number">.*?(\d+)</p>', answer.text)[1])
+    return {"url": url, "key": url.partition("login_")[2], "number": number}
+
+
+def finish_login(browser):
+    """Try to go on; return "signed in", or the state that the page tells, in Russian."""
+    answer = browser.post("/sign-in/code/finish", headers={"Accept-Language": "ru"})
+    if answer.status_code == 303:
+        return "signed in"
+    assert answer.status_code == 200, answer.text
+    states = [
+        state for state in LoginState if text("ru", f"page-code-{state.value}") in answer.text
+    ]
+    return states[0].value
 
 
 def problem_code(response):

@@ -7,6 +7,8 @@ from datetime import timedelta
 from functools import partial
 
 from merlin.account.users import Users
+from merlin.app import models, verdicts
+from merlin.app.actor import Actor
 from merlin.chat.answer import RetryPolicy
 from merlin.chat.feedback import Rating, Ratings
 from merlin.core.permissions import Role
@@ -34,6 +36,14 @@ class DaemonSite(Site):
         self.lab = lab
         self.add_user(VERA, Role.ADMIN)
         self.admin = self.key_client(VERA)
+
+    def models(self):
+        """Return the fine-tuned models, newest first."""
+        return models.list_recent(self.services, Actor.operator())
+
+    def verdicts(self, dataset="", **only):
+        """Return the verdicts, newest first."""
+        return verdicts.list_recent(self.services, Actor.operator(), dataset, **only)
 
     def serve_request(self, response):
         """Let the daemon process an accepted request; return the request's state afterwards."""
@@ -136,8 +146,6 @@ class FullSite(DaemonSite):
             "job_id": 1,
             "model_id": 1,
             "request_id": response.json()["id"],
-            "turn_id": turn,
-            "session_id": conversation.session_id,
             "name": "merlin/trial",
         }
 

@@ -12,9 +12,11 @@ from tests.api.running_api import ANNA, run_api
 from tests.api.sign_in_data import (
     TELEGRAM_PUBLIC_KEY,
     TOKEN,
+    finish_login,
     set_bot_name,
     signed_init_data,
     signed_out_browser,
+    start_login,
 )
 from tests.support.migrated_databases import only_sqlite
 
@@ -39,11 +41,11 @@ def cookie_values(client):
 
 def sign_in_by_bot(site, browser):
     """Sign anna in by the bot; return the key of the link and the browser's secrets."""
-    key = browser.post("/api/auth/start").json()["key"]
+    key = start_login(browser)["key"]
     waiting = cookie_values(browser)
     login = Logins(site.db).show(key, ANNA)
     Logins(site.db).settle(login.login_id, ANNA, is_own=True)
-    assert browser.post("/api/auth/wait").json()["signed_in"]
+    assert finish_login(browser) == "signed in"
     return {key} | waiting | cookie_values(browser)
 
 
@@ -64,7 +66,7 @@ def collect_secrets(site):
     data = signed_init_data(ANNA, token=TOKEN)
     with signed_out_browser(site) as browser, signed_out_browser(site) as framed:
         secrets_found = sign_in_by_bot(site, browser) | sign_in_by_password_too(browser)
-        secrets_found |= {browser.post("/api/auth/start").json()["key"]} | cookie_values(browser)
+        secrets_found |= {start_login(browser)["key"]} | cookie_values(browser)
         body = framed.post("/api/auth/telegram", json={"init_data": data}).json()
         secrets_found |= {body["token"], data[-64:]}
     key = site.key_headers(ANNA)["Authorization"].split()[1]

@@ -10,7 +10,7 @@ from tests.api.staff_api import run_full_api
 pytestmark = pytest.mark.functional
 
 CASES = 3
-SEED = 1
+SEED = 2
 
 
 @pytest.fixture(scope="module")
@@ -38,9 +38,9 @@ def test_sample_covers_every_operation_and_the_common_statuses(contract):
 
 def test_contract_violation_is_detected(contract):
     body = contract.site.client.get("/openapi.json").json()
-    answers = body["paths"]["/api/plans"]["get"]["responses"]
+    answers = body["paths"]["/api/teacher/courses"]["get"]["responses"]
     answers["200"]["content"] = {"application/json": {"schema": {"type": "integer"}}}
-    body["paths"] = {"/api/plans": body["paths"]["/api/plans"]}
+    body["paths"] = {"/api/teacher/courses": body["paths"]["/api/teacher/courses"]}
     again = type(contract)(contract.site, body)
     again.send_drawn_cases(*again.operations, 1, SEED)
-    assert list(again.results.wrong) == [("GET /api/plans", "Response violates schema")]
+    assert list(again.results.wrong) == [("GET /api/teacher/courses", "Response violates schema")]

@@ -1,9 +1,9 @@
-"""Datasets, builds and verdicts through the API; and a teacher's edit that becomes a commit."""
+"""Datasets, builds and verdicts; and a teacher's edit that becomes a commit."""
 
 import pytest
 
 from merlin.account.users import Users
-from merlin.app import builds
+from merlin.app import builds, status
 from merlin.app.actor import Actor
 from merlin.core.errors import NotFound
 from merlin.core.permissions import Role
@@ -40,20 +40,14 @@ def site(tmp_path_factory):
         yield site
 
 
-def test_dataset_shows_its_serving_model_verdict_and_findings(site):
-    (document,) = site.admin.get("/api/datasets").json()["datasets"]
-    assert document["title"] == {"ru": "Проба", "en": "Trial"}
-    assert document["serving"]["build"] == "trial-2"
-    assert document["verdict"]["verdict"] == "serving"
-    assert document["examples"] == 13
-    dataset = site.admin.get("/api/datasets/trial").json()
-    assert {key: dataset[key] for key in document} == document
-    broken = [
-        finding for finding in dataset["findings"] if finding["path"] == "examples/broken.yaml"
-    ]
-    assert broken[0]["severity"] == "error"
-    assert broken[0]["text"]
-    assert site.admin.get("/api/datasets/none").status_code == 404
+def test_dataset_shows_its_serving_model_and_verdict(site):
+    (dataset,) = status.list_datasets(site.services, Actor.operator())
+    assert dataset.title == {"ru": "Проба", "en": "Trial"}
+    assert dataset.serving.build == "trial-2"
+    assert dataset.verdict.verdict == "serving"
+    assert dataset.examples == 13
+    with pytest.raises(NotFound):
+        status.get_dataset(site.services, Actor.operator(), "none")
 
 
 def test_builds_show_their_examples_and_can_be_compared(site):
@@ -71,13 +65,12 @@ def test_builds_show_their_examples_and_can_be_compared(site):
 
 
 def test_verdicts_are_filtered_by_dataset_and_commit(site):
-    verdicts = site.admin.get("/api/verdicts", params={"dataset": "trial"}).json()["verdicts"]
-    assert [verdict["subject"] for verdict in verdicts][:2] == ["Change some", "Add examples"]
-    commit = verdicts[0]["commit"]
-    verdicts = site.admin.get("/api/verdicts", params={"commit": commit[:8]}).json()["verdicts"]
-    assert [verdict["commit"] for verdict in verdicts] == [commit]
-    assert "examples/broken.yaml" in [finding["path"] for finding in verdicts[0]["findings"]]
-    assert site.admin.get("/api/verdicts", params={"commit": "%"}).status_code == 422
+    verdicts = site.verdicts("trial")
+    assert [verdict.subject for verdict in verdicts][:2] == ["Change some", "Add examples"]
+    commit = verdicts[0].commit
+    (verdict,) = site.verdicts(commit=commit[:8])
+    assert verdict.commit == commit
+    assert "examples/broken.yaml" in [finding.path for finding in verdict.findings]
 
 
 def test_teacher_edit_is_committed_under_their_name_and_updates_the_catalogue(site):

@@ -40,8 +40,8 @@ def open_page(site, path, user_id=VERA):
 
 
 def held_model(site):
-    """Return the held model from the API."""
-    return next(model for model in site.admin.get("/api/models").json()["models"] if model["held"])
+    """Return the held model."""
+    return next(model for model in site.models() if model.held)
 
 
 def test_pages_explain_why_a_model_is_held_and_by_which_questions(site):
@@ -49,9 +49,8 @@ def test_pages_explain_why_a_model_is_held_and_by_which_questions(site):
     assert "не стала текущей" in text
     assert "неверно отвечает на 12 тестовых вопросов" in text
     assert text.count("✗ Что значит слово номер") == 12
-    assert f"/admin/models/{held_model(site)['id']}/accept" in text
-    verdict = site.admin.get("/api/verdicts").json()["verdicts"][0]
-    commit = open_page(site, f"/admin/verdicts?commit={verdict['commit']}")
+    assert f"/admin/models/{held_model(site).id}/accept" in text
+    commit = open_page(site, f"/admin/verdicts?commit={site.verdicts()[0].commit}")
     assert "не применён" in commit
     assert "неверно отвечает на 12 тестовых вопросов" in commit
     assert "неверно отвечает на 12 тестовых вопросов" in open_page(site, "/admin/board")
@@ -67,8 +66,8 @@ def test_teacher_of_the_dataset_sees_the_evaluation_of_a_held_model(site):
     assert "12 вопросов — мало" in text
     assert text.count("Сходство с эталоном:") == 12
     assert 'example=q40#open">q40</a>' in text, "the example that teaches the wrong answer"
-    assert f"{held_model(site)['id']}/promote" not in text
-    assert f"{held_model(site)['id']}/promote" in open_page(site, held_at)
+    assert f"{held_model(site).id}/promote" not in text
+    assert f"{held_model(site).id}/promote" in open_page(site, held_at)
     assert f">{NO}</p>" not in open_page(site, f"{held_at}?show=gained")
     with site.browser_client(BORIS) as client:
         assert client.get(held_at).status_code == 404
@@ -76,13 +75,13 @@ def test_teacher_of_the_dataset_sees_the_evaluation_of_a_held_model(site):
 
 
 def test_editor_can_accept_on_the_page_but_teacher_of_another_dataset_cannot(site):
-    address = f"/admin/models/{held_model(site)['id']}/accept"
+    address = f"/admin/models/{held_model(site).id}/accept"
     with site.browser_client(BORIS) as client:
         assert client.post(address, data={"once": secrets.token_hex(16)}).status_code == 404
     with site.browser_client(EDITOR) as client:
         page = client.get("/admin/models").text
         mark = re.search(rf'action="{address}".*?name="once" value="([^"]+)"', page, re.DOTALL)
-        assert f"{held_model(site)['id']}/promote" not in page
+        assert f"{held_model(site).id}/promote" not in page
         for _ in range(2):  # two presses make one request
             answer = client.post(address, data={"once": mark[1]})
             assert answer.status_code == 303
@@ -95,4 +94,4 @@ def test_editor_can_accept_on_the_page_but_teacher_of_another_dataset_cannot(sit
 
 def newest_build(site):
     """Return the newest build, which was held."""
-    return site.admin.get("/api/models").json()["models"][0]["build"]
+    return site.models()[0].build

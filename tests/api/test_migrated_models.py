@@ -36,7 +36,7 @@ def run(site, *arguments):
 
 def list_models(site):
     """Return the provider's names of the new and of the old model."""
-    return [model["model"] for model in site.admin.get("/api/models").json()["models"]]
+    return [model.model for model in site.models()]
 
 
 def test_page_links_to_the_evaluation_of_each_model(site):

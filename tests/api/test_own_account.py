@@ -195,12 +195,11 @@ def test_sign_out_everywhere_ends_keys_and_says_so_before(site):
         body = {"label": "мой бот", "scopes": ["account:read"]}
         secret = re.search(r"mrl_[\w-]{20,}", browser.post("/me/keys", data=body).text)[0]
         program = {"Authorization": f"Bearer {secret}"}
-        assert site.client.get("/api/user/export", headers=program).status_code == 200
+        assert site.client.get("/api/user/usage", headers=program).status_code == 200
         page = browser.get("/me").text
         assert "«Выйти везде» отзывает и ключи API" in page
-        assert "скачивать все мои данные" in page
         browser.post("/me/sign-ins/close-all")
-    assert site.client.get("/api/user/export", headers=program).status_code == 401
+    assert site.client.get("/api/user/usage", headers=program).status_code == 401
 
 
 def refund_in_stars(site, user_id):
@@ -318,3 +317,18 @@ def test_recent_telegram_sign_in_allows_password_reset(site):
         sign_in_by_password(browser, "petrova", NEW)
         # A session that was signed in by password needs no old password.
         assert save(browser, password=PASSWORD).status_code == 422
+
+
+def test_export_contains_only_the_users_own_data_without_secrets(site):
+    Conversation(site, user_id=BORIS).add_turn(2, "Чужой вопрос")
+    Conversation(site).add_turn(1, "Мой вопрос")
+    secret = site.key_headers(ANNA)["Authorization"].removeprefix("Bearer ")
+    with site.browser_client(ANNA) as browser:
+        response = browser.get("/me/export")
+    assert response.json()["user_id"] == ANNA
+    assert "Мой вопрос" in response.text
+    assert "Чужой вопрос" not in response.text
+    assert "key_hash" not in response.text
+    assert secret not in response.text
+    assert response.headers["content-disposition"] == f'attachment; filename="merlin-{ANNA}.json"'
+    assert response.headers["cache-control"] == "no-store"

@@ -9,6 +9,7 @@ from itertools import count
 import pytest
 
 from merlin.account.users import Consents
+from merlin.app import feedback, sessions
 from merlin.app.actor import Actor
 from merlin.app.proposals import CONSENT_VERSION, revoke_consent
 from merlin.app.unanswered import GroupState, list_unanswered
@@ -149,19 +150,18 @@ def test_turn_before_is_left_out_of(site, vera, case):
 
 def test_correction_of_a_question_that_an_example_asks_alone_is_without_the_turn_before(site, vera):
     add_question(site, "Сколько стоит велосипед?", is_known=True)
-    turns = {
-        name: f"/api/user/turns/{add_question(site, name, is_known=True)}/rating"
-        for name in ("Трамвай?", "Троллейбус?")
-    }
-    correction = {"value": "down", "correction": "Едет по рельсам."}
-    with site.key_client(ANNA) as anna:
-        assert anna.post(turns["Трамвай?"], json=correction).json()["correction"]["before"] == [
-            *("Сколько стоит велосипед?", "Ответ."),
-        ]
-        vera.post(DRAFTS, data={"question": "Трамвай?", "answer": "Вагон."})
-        site.lab.tick("changes", "fetch")
-        for turn, before in zip(turns.values(), ([], ["Трамвай?", "Ответ."]), strict=True):
-            assert anna.post(turn, json=correction).json()["correction"]["before"] == before
+    turns = [add_question(site, name, is_known=True) for name in ("Трамвай?", "Троллейбус?")]
+
+    def turn_before(turn):
+        anna = Actor.person(ANNA, Authority())
+        view = sessions.get_turn(site.services, anna, turn)
+        draft = feedback.draft_correction(site.services, view, "Едет по рельсам.", "ru")
+        return draft.before_question, draft.before_answer
+
+    assert turn_before(turns[0]) == ("Сколько стоит велосипед?", "Ответ.")
+    vera.post(DRAFTS, data={"question": "Трамвай?", "answer": "Вагон."})
+    site.lab.tick("changes", "fetch")
+    assert [turn_before(turn) for turn in turns] == [("", ""), ("Трамвай?", "Ответ.")]
 
 
 def test_group_becomes_an_example_and_counts_as_answered_after_the_commit(site, vera):

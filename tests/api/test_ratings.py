@@ -3,10 +3,14 @@
 import pytest
 
 from merlin.account.users import Consents
+from merlin.app import feedback, sessions
+from merlin.app.actor import Actor
 from merlin.chat.feedback import Rating, Ratings
+from merlin.core.errors import Refused
+from merlin.core.permissions import Authority
 from merlin.dataset.proposals import Proposals
 from tests.api.chat_api import Conversation, erase_everybody
-from tests.api.running_api import ANNA, BORIS, run_api
+from tests.api.running_api import ANNA, run_api
 from tests.support.serving_models import insert_live_model
 
 pytestmark = pytest.mark.functional
@@ -27,8 +31,7 @@ def site(shared):
 @pytest.fixture
 def anna(site):
     site.add_user(ANNA)
-    with site.key_client(ANNA) as program:
-        yield program
+    return Actor.person(ANNA, Authority())
 
 
 @pytest.fixture
@@ -36,38 +39,24 @@ def conversation(site):
     return Conversation(site)
 
 
-def path(turn_id):
-    return f"/api/user/turns/{turn_id}/rating"
-
-
-def read_rating(client, conversation):
-    """Return the rating of the last turn."""
-    turns = client.get(f"/api/user/sessions/{conversation.session_id}/turns").json()["turns"]
-    return turns[-1]["rating"]
-
-
-def test_rating_can_be_set_changed_and_removed(site, anna, conversation):
-    turn = path(conversation.add_turn(1))
-    assert read_rating(anna, conversation) is None
-    assert anna.post(turn, json={"value": "up"}).json()["value"] == "up"
-    assert anna.post(turn, json={"value": "down"}).status_code == 200
-    assert read_rating(anna, conversation) == "down"
+def test_rating_can_be_set_and_changed(site, anna, conversation):
+    turn = conversation.add_turn(1)
+    assert sessions.get_turn(site.services, anna, turn).rating is None
+    for value in (Rating.UP, Rating.DOWN):
+        feedback.rate(site.services, anna, turn, value)
+        assert sessions.get_turn(site.services, anna, turn).rating is value
     assert Ratings(site.db, site.bot_id).thumbs("stand-in-base")[Rating.DOWN] == 1
-    assert anna.delete(turn).status_code == 204
-    assert anna.delete(turn).status_code == 204
-    assert read_rating(anna, conversation) is None
 
 
 def test_correction_waits_for_an_editor_with_personal_data_masked(site, anna, conversation):
     Consents(site.db).give(ANNA, "2026-11-22")
-    turn = path(conversation.add_turn(1, "Меня зовут Анна. Что такое граф?"))
+    turn = conversation.add_turn(1, "Меня зовут Анна. Что такое граф?")
     correction = "Граф — это пара множеств. Звоните: +7 999 123-45-67."
-    body = anna.post(turn, json={"value": "down", "correction": correction}).json()
-    assert body["correction"]["dataset"] == "algorithms"
-    assert "Анна" not in body["correction"]["question"]
-    assert "123-45-67" not in body["correction"]["answer"]
+    feedback.rate(site.services, anna, turn, Rating.DOWN, correction)
     (proposal,) = Proposals(site.db).of_user(ANNA)
-    assert proposal.draft.answer == body["correction"]["answer"]
+    assert proposal.draft.dataset == "algorithms"
+    assert "Анна" not in proposal.draft.question
+    assert "123-45-67" not in proposal.draft.answer
     assert site.database.sql("SELECT key FROM notice") == [("notice-proposal",)]
 
 
@@ -76,57 +65,38 @@ def test_correction_of_a_general_answer_in_a_course_belongs_to_the_course(site, 
     conversation = Conversation(site, dataset="networks")
     turn = conversation.add_question(1)
     conversation.add_answer(1, model_id="general")
-    correction = {"value": "down", "correction": "Граф — это пара множеств."}
-    body = anna.post(path(turn.turn_id), json=correction).json()
-    assert body["correction"]["dataset"] == "networks"
+    feedback.rate(site.services, anna, turn.turn_id, Rating.DOWN, "Граф — это пара множеств.")
+    assert [each.draft.dataset for each in Proposals(site.db).of_user(ANNA)] == ["networks"]
+
+
+def refusal(site, actor, turn):
+    """Return why a correction of this answer is refused."""
+    with pytest.raises(Refused) as refused:
+        feedback.rate(site.services, actor, turn, Rating.DOWN, "иначе")
+    return refused.value.key
 
 
 def test_correction_without_consent_is_refused_and_not_stored(site, anna, conversation):
-    turn = path(conversation.add_turn(1))
-    response = anna.post(turn, json={"value": "down", "correction": "иначе"})
-    assert (response.status_code, response.json()["type"]) == (
-        409,
-        "urn:merlin:problem:consent-needed",
-    )
+    turn = conversation.add_turn(1)
+    assert refusal(site, anna, turn) == "api-problem-consent-needed-detail"
     assert Proposals(site.db).of_user(ANNA) == []
-    assert read_rating(anna, conversation) is None
+    assert sessions.get_turn(site.services, anna, turn).rating is None
 
 
 @pytest.mark.parametrize("fields", [{"format": "photo"}, {"question": "слово " * 2000}])
 def test_turn_that_cannot_become_an_example_cannot_be_corrected(site, anna, conversation, fields):
     Consents(site.db).give(ANNA, "2026-11-22")
-    response = anna.post(
-        path(conversation.add_turn(1, **fields)), json={"value": "down", "correction": "иначе"}
-    )
-    assert (response.status_code, response.json()["type"]) == (409, "urn:merlin:problem:no-example")
+    turn = conversation.add_turn(1, **fields)
+    assert refusal(site, anna, turn) == "api-problem-no-example-detail"
 
 
 def test_group_turn_can_be_rated_but_not_corrected(site, anna):
     Consents(site.db).give(ANNA, "2026-11-22")
-    turn = path(Conversation(site, chat_id=-5005).add_turn(1))
-    assert anna.post(turn, json={"value": "up"}).status_code == 200
-    response = anna.post(turn, json={"value": "up", "correction": "иначе"})
-    assert response.json()["type"] == "urn:merlin:problem:no-example"
+    turn = Conversation(site, chat_id=-5005).add_turn(1)
+    feedback.rate(site.services, anna, turn, Rating.UP)
+    assert refusal(site, anna, turn) == "api-problem-no-example-detail"
 
 
-def test_unanswered_question_cannot_be_rated(anna, conversation):
-    response = anna.post(path(conversation.add_turn(1, answer="")), json={"value": "up"})
-    assert (response.status_code, response.json()["type"]) == (
-        409,
-        "urn:merlin:problem:not-rateable",
-    )
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {},
-        {"value": "great"},
-        {"value": None},
-        {"value": "up", "correction": " "},
-        {"value": "up", "correction": "x" * 8001},
-        {"value": "up", "user_id": BORIS},
-    ],
-)
-def test_invalid_rating_is_refused(anna, conversation, wrong):
-    assert anna.post(path(conversation.add_turn(1)), json=wrong).status_code == 422
+def test_unanswered_question_cannot_be_rated(site, anna, conversation):
+    turn = conversation.add_turn(1, answer="")
+    assert refusal(site, anna, turn) == "api-problem-not-rateable-detail"

@@ -18,6 +18,7 @@ from tests.api.sign_in_data import (
     PASSWORD,
     TELEGRAM_PUBLIC_KEY,
     TOKEN,
+    finish_login,
     freeze_login_throttle,
     get_user,
     problem_code,
@@ -26,6 +27,7 @@ from tests.api.sign_in_data import (
     sign_in_by_password,
     signed_init_data,
     signed_out_browser,
+    start_login,
 )
 
 pytestmark = pytest.mark.functional
@@ -51,12 +53,6 @@ def shared(one_api):
     """The same API, with a client without cookies of the previous test."""
     one_api.client.cookies.clear()
     return one_api
-
-
-def start_login(browser):
-    answer = browser.post("/api/auth/start")
-    assert answer.status_code == 200, answer.text
-    return answer.json()
 
 
 def answer_login(site, key, user_id, *, is_own=True):
@@ -123,54 +119,46 @@ def test_init_data_is_refused_while_the_bot_id_is_unknown(site):
 def test_login_is_confirmed_in_the_bot_and_used_once(site):
     site.add_user(ANNA)
     with signed_out_browser(site) as browser:
-        document = start_login(browser)
-        assert document["url"] == f"https://t.me/merlin_test_bot?start=login_{document['key']}"
-        assert 10 <= document["number"] <= 99
-        assert browser.post("/api/auth/wait").json()["state"] == "pending"
-        login = answer_login(site, document["key"], ANNA)
-        assert login.number == document["number"]
-        assert browser.get("/api/auth/wait").json()["state"] == "confirmed"
+        begun = start_login(browser)
+        assert begun["url"] == f"https://t.me/merlin_test_bot?start=login_{begun['key']}"
+        assert 10 <= begun["number"] <= 99
+        assert finish_login(browser) == "pending"
+        login = answer_login(site, begun["key"], ANNA)
+        assert login.number == begun["number"]
         assert get_user(browser).status_code == 401  # opening the link does not sign in
-        body = browser.post("/api/auth/wait").json()
-        assert body["signed_in"]["user"]["id"] == ANNA
-        assert body["signed_in"]["token"] is None
+        assert finish_login(browser) == "signed in"
         assert get_user(browser).json()["id"] == ANNA
-        assert browser.post("/api/auth/wait").json()["state"] == "expired"
+        assert finish_login(browser) == "expired"
 
 
 def test_login_belongs_to_the_browser_that_started_it(site):
     site.add_user(ANNA)
     with signed_out_browser(site) as browser, signed_out_browser(site) as thief:
-        document = start_login(browser)
+        begun = start_login(browser)
         start_login(thief)
-        answer_login(site, document["key"], ANNA)
-        assert thief.post("/api/auth/wait").json()["state"] == "pending"
+        answer_login(site, begun["key"], ANNA)
+        assert finish_login(thief) == "pending"
         thief.cookies.clear()
-        thief.cookies.set("merlin-login", document["key"])
-        assert thief.post("/api/auth/wait").json()["state"] == "expired"
-        assert browser.post("/api/auth/wait").json()["state"] == "confirmed"
+        thief.cookies.set("merlin-login", begun["key"])
+        assert finish_login(thief) == "expired"
+        assert finish_login(browser) == "signed in"
 
 
 def test_refused_login_does_not_sign_in(site):
     with signed_out_browser(site) as browser:
         answer_login(site, start_login(browser)["key"], ANNA, is_own=False)
-        assert browser.post("/api/auth/wait").json() == {
-            "state": "refused",
-            "number": browser.get("/api/auth/wait").json()["number"],
-            "expires_at": browser.get("/api/auth/wait").json()["expires_at"],
-            "signed_in": None,
-        }
+        assert finish_login(browser) == "refused"
         assert get_user(browser).status_code == 401
 
 
 def test_login_expires_after_five_minutes(site):
     with signed_out_browser(site) as browser:
-        document = start_login(browser)
-        answer_login(site, document["key"], ANNA)
+        begun = start_login(browser)
+        answer_login(site, begun["key"], ANNA)
         query = LOGIN_CODE.update({"expires_at": iso(utc_now() - timedelta(seconds=1))})
         site.database.change(query)
-        assert browser.post("/api/auth/wait").json()["state"] == "expired"
-        assert Logins(site.db).show(document["key"], ANNA) is None
+        assert finish_login(browser) == "expired"
+        assert Logins(site.db).show(begun["key"], ANNA) is None
 
 
 def test_second_user_of_the_login_link_cannot_confirm_it(site):
@@ -188,15 +176,15 @@ def test_concurrent_polls_of_one_login_open_one_sign_in(site):
     with signed_out_browser(site) as browser:
         answer_login(site, start_login(browser)["key"], ANNA)
         with ThreadPoolExecutor(8) as pool:
-            answers = list(pool.map(lambda _: browser.post("/api/auth/wait").json(), range(8)))
-    assert sum(answer["signed_in"] is not None for answer in answers) == 1
+            answers = list(pool.map(lambda _: finish_login(browser), range(8)))
+    assert answers.count("signed in") == 1
     assert len(SignIns(site.db).list_open(ANNA)) == 1
 
 
 def test_logins_per_address_are_limited(site):
     freeze_login_throttle(site)
     with signed_out_browser(site) as browser:
-        answers = [browser.post("/api/auth/start") for _ in range(25)]
+        answers = [browser.post("/sign-in/code") for _ in range(25)]
     assert [answer.status_code for answer in answers[:20]] == [200] * 20
     assert answers[-1].status_code == 429
     assert int(answers[-1].headers["retry-after"]) > 0
@@ -241,11 +229,10 @@ def test_back_button_shows_no_personal_page_after_signing_out(site, method, path
 def test_remote_sign_in_requires_https(site):
     elsewhere = {"X-Forwarded-For": "203.0.113.7"}
     with signed_out_browser(site, **elsewhere) as browser:
-        answer = browser.post("/api/auth/start")
-        assert (answer.status_code, problem_code(answer)) == (403, "needs-https")
+        assert browser.post("/sign-in/code").status_code == 403
         browser.headers["X-Forwarded-Proto"] = "https"
         browser.headers["Origin"] = site.address.replace("http:", "https:")
-        answer = browser.post("/api/auth/start")
+        answer = browser.post("/sign-in/code")
         assert answer.status_code == 200
         assert answer.headers["set-cookie"].startswith("__Host-merlin-login=")
         assert "Secure" in answer.headers["set-cookie"]
@@ -282,7 +269,7 @@ def test_blocked_user_is_signed_out_and_cannot_sign_in(site):
         answer = browser.post("/api/auth/telegram", json={"init_data": signed_init_data()})
         assert (answer.status_code, problem_code(answer)) == (403, "blocked")
         answer_login(site, start_login(browser)["key"], ANNA)
-        assert browser.post("/api/auth/wait").status_code == 403
+        assert browser.post("/sign-in/code/finish").status_code == 403
     assert SignIns(site.db).list_open(ANNA) == []
 
 

@@ -8,6 +8,8 @@ import pytest
 
 from merlin.account.users import Users
 from merlin.api.pages.site import STAFF, TOPICS
+from merlin.app import verdicts
+from merlin.app.actor import Actor
 from merlin.core.permissions import Role
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.changes import Changes
@@ -288,17 +290,17 @@ def test_poll_of_a_finished_job_removes_its_stop_button(staff):
 
 def test_failed_training_can_be_tried_again_until_its_dataset_is_removed(staff):
     with staff.browser_client(VERA) as client:
-        verdicts = client.get("/api/verdicts").json()["verdicts"]
-        failed = next(each for each in verdicts if each["verdict"] == "failed" and each["build"])
-        page = client.get("/admin/board", params={"commit": failed["commit"]}).text
-        launch = f'/admin/jobs?launch={failed["dataset"]}#launch"'
+        verdicts = list_verdicts(staff)
+        failed = next(each for each in verdicts if each.verdict == "failed" and each.build)
+        page = client.get("/admin/board", params={"commit": failed.commit}).text
+        launch = f'/admin/jobs?launch={failed.dataset}#launch"'
         assert re.search(re.escape(launch) + "[^<]*(<[^>]*>)*Повторить</a>", page)
         job = f"/admin/jobs/{staff.job_id - 1}"
         assert "Обучить ещё раз" in client.get(job).text
-        removed = CommitOutcome(failed["dataset"], VerdictStatus.REMOVED)
+        removed = CommitOutcome(failed.dataset, VerdictStatus.REMOVED)
         staff.rows.record(make_commit(6), [removed], staff.rows.clock())
         assert "Обучить ещё раз" not in client.get(job).text
-        page = client.get("/admin/board", params={"commit": failed["commit"]}).text
+        page = client.get("/admin/board", params={"commit": failed.commit}).text
         assert launch not in page
 
 
@@ -319,8 +321,8 @@ def test_commit_that_is_left_out_says_so_and_leads_to_its_example(staff):
     commit = make_commit(9)
     staff.rows.record(commit, [replace(outcome, **left_out)], staff.rows.clock())
     with staff.browser_client(VERA) as client:
-        verdicts = client.get("/api/verdicts?dataset=neurotypology").json()["verdicts"]
-        assert (verdicts[0]["verdict"], verdicts[0]["reason"]) == ("left_out", words)
+        newest = list_verdicts(staff, "neurotypology")[0]
+        assert (newest.verdict, newest.why("ru")) == ("left_out", words)
         for road in ("/admin/verdicts", "/admin/board"):
             page = client.get(road, params={"commit": commit.sha}).text
             assert "не учтён" in page
@@ -329,17 +331,5 @@ def test_commit_that_is_left_out_says_so_and_leads_to_its_example(staff):
             assert '#error"/></svg><b>Проверен</b>' in page
 
 
-def test_datasets_of_the_api_are_listed_in_parts(staff):
-    """Each dataset once, in the order of the whole list."""
-    path = "/api/datasets"
-    with staff.browser_client(VERA) as client:
-        whole, address, names = client.get(path), f"{path}?limit=2", []
-        while address:
-            answer = client.get(address)
-            part = [row["name"] for row in answer.json()["datasets"]]
-            assert 1 <= len(part) <= 2
-            names += part
-            more = re.search('<([^>]*)>; rel="next"', answer.headers["link"])
-            address = more and more[1]
-    assert "next" not in whole.headers["link"]
-    assert names == [row["name"] for row in whole.json()["datasets"]]
+def list_verdicts(staff, dataset=""):
+    return verdicts.list_recent(staff.services, Actor.operator(), dataset)

@@ -1,4 +1,4 @@
-"""Plans, remaining quota, usage of a month, and the export of a user's data."""
+"""Remaining quota, and usage of a month."""
 
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from merlin.account.api_keys import Scope
 from merlin.billing.quota import Allowance, Format, Quotas
 from merlin.core.clock import utc_now, zone_of
 from tests.api.chat_api import Conversation, erase_everybody
-from tests.api.running_api import ANNA, BORIS, run_api
+from tests.api.running_api import ANNA, run_api
 from tests.billing.plan_shop import add_pack
 from tests.support.plan_config import make_plan
 
@@ -38,20 +38,8 @@ def planned(shared):
     return site
 
 
-def test_plans_are_public(planned):
-    response = planned.client.get("/api/plans", headers={"Accept-Language": "en"})
-    first, second = response.json()["plans"]
-    assert (first["name"], first["title"], first["is_default"]) == ("student", "Student", True)
-    assert first["formats"]["text"] == {"day": 3, "month": 50}
-    assert first["formats"]["voice"] == {"day": None, "month": None}
-    assert (first["window"], first["models"], first["sessions"]) == (4000, ["neuro*"], None)
-    assert (second["title"], second["is_default"]) == ("patron", False)
-    assert response.headers["vary"] == "Accept-Language"
-
-
 def test_without_plans_nothing_is_limited(site):
     site.add_user(ANNA)
-    assert site.client.get("/api/plans").json() == {"plans": []}
     with site.key_client(ANNA) as anna:
         body = anna.get("/api/user/usage").json()
     assert body["plan"] == ""
@@ -88,19 +76,3 @@ def test_usage_of_this_month_is_shown(planned):
     assert month["costs"] == [{"micro": 14, "currency": "USD"}]
     since = datetime.fromisoformat(month["since"]).astimezone(zone_of("Europe/Moscow"))
     assert (since.day, since.hour) == (1, 0)
-
-
-def test_export_contains_only_the_users_own_data_without_secrets(planned):
-    planned.add_user(BORIS)
-    Conversation(planned).add_turn(1, "Мой вопрос")
-    Conversation(planned, user_id=BORIS).add_turn(2, "Чужой вопрос")
-    with planned.key_client(ANNA, Scope.ACCOUNT_READ) as anna:
-        response = anna.get("/api/user/export")
-        secret = anna.headers["Authorization"].removeprefix("Bearer ")
-    assert response.json()["user_id"] == ANNA
-    assert "Мой вопрос" in response.text
-    assert "Чужой вопрос" not in response.text
-    assert "key_hash" not in response.text
-    assert secret not in response.text
-    assert response.headers["content-disposition"] == f'attachment; filename="merlin-{ANNA}.json"'
-    assert response.headers["cache-control"] == "no-store"

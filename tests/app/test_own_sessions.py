@@ -15,7 +15,6 @@ from merlin.chat.feedback import Rating, Ratings
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.config.settings import Retention
-from merlin.core.clock import iso
 from merlin.core.errors import NotFound
 from merlin.core.messages import Usage
 from merlin.core.money import Cost
@@ -34,10 +33,8 @@ class Person:
     """Calls the app's functions as one person."""
 
     def __init__(self, database, clock, user_id):
-        self._by = (
-            Context(config=make_config(), db=database, clock=clock),
-            Actor.person(user_id, Authority()),
-        )
+        self.ctx = Context(config=make_config(), db=database, clock=clock)
+        self._by = self.ctx, Actor.person(user_id, Authority())
 
     def __getattr__(self, name):
         return partial(getattr(sessions, name), *self._by)
@@ -79,23 +76,16 @@ class Chat:
         self._sessions.delete(self.place, self.session.session_id)
 
 
+def list_turns(person, chat):
+    return sessions.list_own_turns(person.ctx, chat.session.session_id)
+
+
 @pytest.fixture
 def chat(database, clock):
     def make_chat(**more):
         return Chat(database, clock, **more)
 
     return make_chat
-
-
-def test_session_pages_continue_after_the_last_entry(anna, chat):
-    for number in range(5):
-        chat(bot=BOT + number).ask(number + 1)
-    all_sessions = anna.list_recent(10)
-    first_page = anna.list_recent(2)
-    last_shown = first_page[-1]
-    next_page = anna.list_recent(10, (iso(last_shown.last_used_at), last_shown.id))
-    assert [*first_page, *next_page] == list(all_sessions)
-    assert len(all_sessions) == 5
 
 
 def test_sessions_and_turns_of_others_are_not_found(anna, boris, chat):
@@ -105,7 +95,6 @@ def test_sessions_and_turns_of_others_are_not_found(anna, boris, chat):
     assert boris.list_recent(10) == []
     for act, number in (
         (boris.get, session_id),
-        (boris.list_turns, session_id),
         (boris.get_turn, turn_id),
         (boris.delete, session_id),
     ):
@@ -118,7 +107,7 @@ def test_group_session_is_hidden_but_its_turns_belong_to_the_asker(anna, chat):
     there = chat(chat=GROUP)
     turn_id = there.ask(1)
     assert anna.list_recent(10) == []
-    for act in (anna.get, anna.list_turns, anna.delete):
+    for act in (anna.get, anna.delete):
         with pytest.raises(NotFound):
             act(there.session.session_id)
     assert anna.get_turn(turn_id).is_private is False
@@ -129,12 +118,11 @@ def test_turns_are_listed_oldest_first_without_replaced_questions(anna, chat):
     own_chat.ask(1, "первый", message_id=7)
     own_chat.ask(2, "первый, иначе", message_id=7)
     own_chat.ask(3, "второй")
-    turns = anna.list_turns(own_chat.session.session_id, 10)
+    turns = list_turns(anna, own_chat)
     assert [turn.question for turn in turns] == ["первый, иначе", "второй"]
     assert turns[0].cost == Cost(7, "USD")
-    assert anna.list_turns(own_chat.session.session_id, 10, turns[0].id) == [turns[1]]
     (view,) = anna.list_recent(10)
-    assert (view.turns, view.usage, view.costs) == (2, Usage(30, 15), (Cost(21, "USD"),))
+    assert view.turns == 2
 
 
 def test_turn_shows_the_rating_of_its_asker_only(anna, chat, database):
@@ -176,7 +164,7 @@ def test_question_that_is_being_answered_outlives_its_deleted_session(anna, chat
     assert anna.list_recent(10) == []
     turns.write(2, StoredAnswer("ответ"))
     Sessions(database, BOT).record_answer(own_chat.session)
-    assert [turn.question for turn in anna.list_turns(own_chat.session.session_id)] == ["второй"]
+    assert [turn.question for turn in list_turns(anna, own_chat)] == ["второй"]
 
 
 def test_spending_since_a_moment_counts_own_questions_of_all_bots(anna, chat, clock):

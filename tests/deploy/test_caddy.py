@@ -78,7 +78,7 @@ def test_caddy_serves_only_https_and_keeps_metrics_internal(caddy, api):
     response = client.get("/sign-in")
     assert (response.status_code, "</html>" in response.text) == (200, True)
     assert response.headers["strict-transport-security"] == "max-age=31536000"
-    sign_in = client.post("/api/auth/start", headers={"Origin": str(client.base_url)})
+    sign_in = client.post("/sign-in/code", headers={"Origin": str(client.base_url)})
     assert sign_in.headers["set-cookie"].startswith("__Host-merlin-login=")
     assert "Secure" in sign_in.headers["set-cookie"]
     redirect = httpx.get(f"{plain}/sign-in", timeout=longest())

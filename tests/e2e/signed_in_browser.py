@@ -8,6 +8,7 @@ import httpx
 from merlin.app.bot_settings import BOT_NAME, Settings
 from merlin.core.errors import MerlinError
 from merlin.db.database import open_database
+from tests.api.sign_in_data import finish_login, start_login
 from tests.support.waiting import longest, wait_until
 
 
@@ -29,12 +30,12 @@ def _is_up(folder, browser):
 
 
 def sign_in(telegram, browser):
-    """Sign anna in through the bot; return the responses of the start and the end."""
-    body = browser.post("/api/auth/start").json()
-    (payload,) = parse_qs(urlsplit(body["url"]).query)["start"]
+    """Sign anna in through the bot; return the link to it."""
+    begun = start_login(browser)
+    (payload,) = parse_qs(urlsplit(begun["url"]).query)["start"]
     telegram.start_bot("anna", payload)
-    number = f"Код на странице: {body['number']}"
+    number = f"Код на странице: {begun['number']}"
     telegram.wait_for(lambda: any(number in answer.text for answer in telegram.answers("anna")), 30)
     telegram.press("anna", "Это я, войти")
-    wait_until(lambda: browser.get("/api/auth/wait").json()["state"] == "confirmed", 30)
-    return body, browser.post("/api/auth/wait").json()
+    wait_until(lambda: finish_login(browser) == "signed in", 30)
+    return begun["url"]

@@ -103,7 +103,7 @@ def test_browsers_stay_signed_in_and_keys_stay_valid(installation):
 
 
 def test_sessions_keep_their_texts_and_ratings(installation):
-    turn = installation.call("anna", "GET", "/api/user/sessions/1/turns")["turns"][0]
+    turn = installation.browsers["anna"].get("/me/export").json()["turns"][0]
     assert turn["question"] == QUESTION.format(3, "гггг")
     assert turn["answer"].startswith("Понятие 3 значит совсем другое.")
     assert turn["rating"] == "down"

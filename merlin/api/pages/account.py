@@ -3,6 +3,7 @@
 Each action is a form that redirects back, and works without scripts.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -27,7 +28,6 @@ from merlin.api.pages.page import (
 )
 from merlin.api.pages.plans import my_plan
 from merlin.api.problems import Problem, status_of
-from merlin.api.rest.account import export_file
 from merlin.api.schema import MAX_ID
 from merlin.app import accounts, proposals
 from merlin.app.actor import Actor
@@ -352,4 +352,7 @@ async def erase(
 @router.get("/me/export")
 async def export(context: SignedInContext) -> Response:
     """Return all stored data of the person as a file."""
-    return await export_file(context)
+    data = await context.read(accounts.export, context.actor)
+    content = json.dumps(data, ensure_ascii=False, indent=2).encode("utf-8", "replace")
+    headers = {"Content-Disposition": f'attachment; filename="merlin-{context.user_id}.json"'}
+    return Response(content, headers=headers, media_type="application/json")

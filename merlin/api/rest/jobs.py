@@ -1,10 +1,9 @@
-"""Jobs, their models, datasets and verdicts; requests to the daemon."""
+"""Jobs, and requests to the daemon."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
-from operator import attrgetter
 from typing import Annotated, Any
 
 from fastapi import Depends
@@ -15,28 +14,21 @@ from typing_extensions import TypedDict
 from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, JobLauncher, JobViewer, RequiredAccess
 from merlin.api.problems import problems
-from merlin.api.rest.changes import FindingShown
 from merlin.api.schema import (
     Body,
-    CommitId,
     DatasetName,
     Id,
-    InLanguage,
     Line,
-    Name,
     Part,
     Shape,
     operation_router,
     part,
     view_response,
 )
-from merlin.app import jobs, models, requests, status, verdicts
+from merlin.app import jobs, requests
 from merlin.app.jobs import JobDetails, JobView
-from merlin.app.models import ModelView, ServingView
 from merlin.core.i18n import render_stored_text
 from merlin.core.views import make_finite
-from merlin.course.editing import Both
-from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.requests import Request as StoredRequest
 from merlin.db.requests import RequestKind, RequestState
 
@@ -53,9 +45,6 @@ class RequestShown(Shape):
     reason: str = Field(
         description='Reason for the failure, in the caller\'s language; "" if it did not fail.'
     )
-
-
-RequestList = TypedDict("RequestList", {"requests": list[RequestShown]})
 
 
 # A route that stores a daemon request.
@@ -102,15 +91,8 @@ async def submit_request(caller: Caller, act: RequestAct) -> Response:
     return view_response(view, caller.language, HTTPStatus.ACCEPTED, location)
 
 
-request_router = operation_router(prefix="/api/requests", tags=["verdicts"])
+request_router = operation_router(prefix="/api/requests", tags=["jobs"])
 Asker = Annotated[Caller, Depends(RequiredAccess(Scope.JOBS_READ))]
-
-
-@request_router.get("", summary="List my requests")
-async def list_requests(caller: Asker) -> RequestList:
-    """Return the caller's requests to the daemon."""
-    own_requests = await caller.read(requests.list_recent, caller.actor)
-    return {"requests": [request_view(stored, caller.language) for stored in own_requests]}
 
 
 @request_router.get("/{request_id}", summary="Get a request")
@@ -157,103 +139,3 @@ async def launch_job(caller: JobLauncher, body: Launch) -> Response:
 async def cancel_job(caller: JobLauncher, job_id: Id) -> Response:
     """Request the cancellation of a job."""
     return await submit_request(caller, partial(jobs.cancel, job_id=job_id))
-
-
-model_router = operation_router(prefix="/api/models", tags=["models"])
-
-
-ModelList = TypedDict("ModelList", {"models": Sequence[ModelView]})
-
-
-@model_router.get("", summary="List models")
-async def list_models(caller: JobViewer, page: Part, dataset: DatasetName = "") -> ModelList:
-    """Return the fine-tuned models, newest first."""
-    return {"models": await part(caller, page, dataset, models.list_recent)}
-
-
-class NewestVerdict(Shape):
-    """The newest verdict of a dataset."""
-
-    commit: str
-    verdict: VerdictStatus
-    subject: str
-    updated_at: datetime
-    build: str | None
-    reason: InLanguage = Field(
-        validation_alias="why",
-        description='Explanation in the caller\'s language; "" if there is none.',
-    )
-
-
-class VerdictShown(NewestVerdict):
-    """The result of a commit for one dataset."""
-
-    id: int
-    dataset: str
-    position: int | None = Field(
-        description="Position of the commit on the branch; null if no longer contained."
-    )
-    author: str
-    committed_at: datetime
-    job: int | None
-    served_until: datetime | None = Field(
-        description="When its model was last replaced; null if it is live or never was."
-    )
-    findings: list[FindingShown] = Field(description="The first 50 findings.")
-
-
-class DatasetShown(Shape):
-    """A dataset with its newest results; null if there is none yet."""
-
-    name: str
-    title: Both
-    examples: int
-    verdict: NewestVerdict | None
-    serving: ServingView | None
-    job: JobView | None
-
-
-class DatasetDetails(DatasetShown):
-    """A dataset with the checker's findings at its newest commit."""
-
-    findings: list[FindingShown]
-
-
-dataset_router = operation_router(prefix="/api/datasets", tags=["datasets"])
-
-
-_NAME = attrgetter("name")
-DatasetList = TypedDict("DatasetList", {"datasets": list[DatasetShown]})
-
-
-@dataset_router.get("", summary="List datasets")
-async def list_datasets(caller: JobViewer, page: Part) -> DatasetList:
-    """Return the datasets with their newest verdict, live model and newest job."""
-    every = await caller.read(status.list_datasets, caller.actor)
-    datasets = page.take_part(page.skip(every, _NAME), _NAME)
-    return {
-        "datasets": [DatasetShown.from_object(dataset, caller.language) for dataset in datasets]
-    }
-
-
-@dataset_router.get("/{dataset}", summary="Get a dataset")
-async def show_dataset(caller: JobViewer, dataset: Name) -> DatasetDetails:
-    """Return a dataset with the checker's findings at its newest commit."""
-    return DatasetDetails.from_object(
-        await caller.read(status.get_dataset, caller.actor, dataset), caller.language
-    )
-
-
-verdict_router = operation_router(prefix="/api", tags=["verdicts"])
-
-
-VerdictList = TypedDict("VerdictList", {"verdicts": list[VerdictShown]})
-
-
-@verdict_router.get("/verdicts", summary="List verdicts")
-async def list_verdicts(
-    caller: JobViewer, page: Part, dataset: DatasetName = "", commit: CommitId = ""
-) -> VerdictList:
-    """Return the verdicts, newest first."""
-    views = await part(caller, page, dataset, partial(verdicts.list_recent, commit=commit))
-    return {"verdicts": [VerdictShown.from_object(view, caller.language) for view in views]}

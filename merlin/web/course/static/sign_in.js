@@ -1,28 +1,31 @@
 // Says beforehand that a browser without cookies cannot stay signed in.
 // Waits until the person has said yes in the bot, then goes on to where they came from.
 
-import { ask } from "./server.js";
-
 const place = document.getElementById("login");
-const words = document.getElementById("login-words")?.dataset;
 const line = document.getElementById("login-state");
-const OVER = new Set(["refused", "expired"]);
 
 function say(text) {
   if (line.textContent !== text) line.textContent = text;
 }
 
 async function look() {
+  const form = place.querySelector("form");
   try {
-    const login = await ask("POST", "/api/auth/wait");
-    if (login.signed_in) {
-      location.replace(place.dataset.next);
+    const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+    if (answer.redirected) {
+      location.replace(answer.url);
       return;
     }
-    say(words[login.state]);
-    if (OVER.has(login.state)) return;
+    if (!answer.ok) throw new Error(answer.status);
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const news = page.getElementById("login-state");
+    if (!news) {
+      document.getElementById("main").replaceWith(page.getElementById("main"));
+      return;
+    }
+    say(news.textContent);
   } catch {
-    say(words.offline);
+    say(place.dataset.offline);
   }
   setTimeout(look, 1000 * Number(place.dataset.pollS));
 }
