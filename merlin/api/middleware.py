@@ -110,7 +110,7 @@ _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'self'; script-src 'self' https://telegram.org; object-src 'none'; "
+        "default-src 'self'; object-src 'none'; "
         "base-uri 'none'; form-action 'self'; "
         "frame-ancestors 'self' https://web.telegram.org https://*.telegram.org"
     ),

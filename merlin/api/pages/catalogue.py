@@ -37,12 +37,9 @@ from merlin.api.pages.page import (
 from merlin.api.problems import Problem
 from merlin.api.schema import MAX_ID, Id
 from merlin.app import courses
-from merlin.app.actor import Actor
 from merlin.app.bot_settings import bot_link
 from merlin.app.context import Context
-from merlin.core.errors import NotFound
 from merlin.core.web.assets import local_address, seen_other
-from merlin.core.web.browser import read_cookie
 from merlin.core.web.templates import Badge
 from merlin.course.catalogue import KINDS, Course, Material
 from merlin.course.search import MAX_QUERY_LENGTH, SearchResult, highlight_spans
@@ -89,39 +86,6 @@ def mark_matches(text: str, result: SearchResult) -> Pieces:
 
 # Maximum number of cards; a search narrows the list down.
 MAX_CARDS = 240
-# Number of topics suggested without a match, and the words that one has at most.
-_TOPICS, _SHORT = 3, 2
-
-
-# Cookies set by scripts: an unfinished text as "<course>.<material>.<percent>", and collapsed
-# semesters as "1.3".
-READ_COOKIE, CLOSED_COOKIE = "merlin_read", "merlin_closed"
-_READ = re.compile(r"(\d{1,15})\.(\d{1,15})\.(\d{1,2})", re.ASCII)
-
-
-def _reading_progress(cookie: str, ctx: Context, actor: Actor) -> dict[str, object] | None:
-    """Return the text of the cookie, the percentage read, and the minutes remaining.
-
-    None if the text does not exist for the actor.
-    """
-    match = _READ.fullmatch(cookie)
-    if match is None:
-        return None
-    course_id, material_id, percent = map(int, match.groups())
-    try:
-        view = courses.read_material(ctx, actor, course_id, material_id)
-    except NotFound:
-        return None
-    minutes_left = minutes(round(len(view.text or "") * (100 - percent) / 100))
-    values = {"course": view.course, "material": view.material}
-    return {**values, "percent": percent, "minutes": minutes_left}
-
-
-def _closed_semesters(context: PageContext) -> set[int]:
-    cookie = read_cookie(context.request, CLOSED_COOKIE)
-    return {int(number) for number in re.findall(r"\b[0-9]{1,4}\b", cookie)}
-
-
 # Course, name, description, and whether only the description matches.
 Card = tuple[Course, Pieces, Pieces, bool]
 
@@ -130,13 +94,10 @@ Card = tuple[Course, Pieces, Pieces, bool]
 async def show_front(context: PublicContext, q: str = "") -> Response:
     """Return the front page."""
     states = await context.services.read(courses.list_chat_states)
-    begun = await context.read(
-        partial(_reading_progress, read_cookie(context.request, READ_COOKIE)), context.actor
-    )
-    tag, unchanged = check_etag(context, *sorted(states.items()), _closed_semesters(context), begun)
+    tag, unchanged = check_etag(context, *sorted(states.items()))
     if unchanged is not None:
         return unchanged
-    view = {"list": await list_view(context, _query(q), states), "begun": begun}
+    view = {"list": await list_view(context, _query(q), states)}
     return render_page(context, "catalogue.html", view, tag=tag)
 
 
@@ -148,7 +109,7 @@ async def course_list(context: PublicContext, q: str = "") -> Response:
     if "hx-request" not in context.request.headers:
         return seen_other(address)
     states = await context.services.read(courses.list_chat_states)
-    tag, unchanged = check_etag(context, *sorted(states.items()), _closed_semesters(context))
+    tag, unchanged = check_etag(context, *sorted(states.items()))
     if unchanged is not None:
         unchanged.headers["HX-Replace-Url"] = address
         return unchanged
@@ -177,8 +138,6 @@ async def list_view(
         "terms": _list_semesters(context, matches[:MAX_CARDS], result, is_whole=not query),
         "counts": partial(counts, context),
         "state": partial(_state, context, states),
-        "closed": _closed_semesters(context),
-        "topics": _topics(context) if not total else [],
         "favourites": {course.course_id for course in context.favourites},
         "result": context.say("found", count=total) if query else "",
         "meant": context.say("search-corrected", query=query, meant=meant) if meant else "",
@@ -189,20 +148,6 @@ async def list_view(
 def _state(context: PageContext, states: Mapping[str, str], course: Course) -> Badge:
     """Return whether questions about a course are answered."""
     return badge(context, "page-course", states.get(course.dataset, "reading"))
-
-
-def _topics(context: PageContext) -> list[str]:
-    """Return search suggestions: one of each course, from the list in its description."""
-    topics = []
-    for course in context.courses.courses[:_TOPICS]:
-        phrases = [
-            phrase.strip() for phrase in re.split(r"[:;,]|\.\s", course.about(context.language))[1:]
-        ]
-        short = (
-            phrase for phrase in phrases if phrase[:1].isalpha() and len(phrase.split()) <= _SHORT
-        )
-        topics.append(next(short, course.title(context.language)))
-    return topics
 
 
 def _list_semesters(

@@ -65,7 +65,6 @@ page-favourite-remove = Remove “{ $name }” from My courses
 page-favourite-remove-short = Remove “{ $name }”
 page-result-added = “{ $name }” was added to My courses.
 page-result-removed = “{ $name }” was removed from My courses.
-page-result-here = “{ $name }” was added in this browser. Sign in to have it everywhere.
 page-undo = Undo
 page-failed = That didn't work: no connection. Try again in a moment.
 page-no-cookies = Your browser stores nothing for this site, so it can't keep you signed in or save courses. Allow cookies for this site, then reload the page.
@@ -96,13 +95,6 @@ page-lesson-lab = Lab { $lesson }
 page-text = Text
 page-file = File
 page-at-host = on { $host }
-page-go-on = Continue
-page-read-so-far = Read so far
-page-minutes-left =
-    { $count ->
-        [one] { $count } minute left
-       *[other] { $count } minutes left
-    }
 page-minutes =
     { $count ->
         [one] { $count } minute

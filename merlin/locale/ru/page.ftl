@@ -66,7 +66,6 @@ page-favourite-remove = Убрать «{ $name }» из «Моих курсов�
 page-favourite-remove-short = Убрать «{ $name }»
 page-result-added = Курс «{ $name }» добавлен в «Мои курсы».
 page-result-removed = Курс «{ $name }» убран из «Моих курсов».
-page-result-here = Курс «{ $name }» добавлен в этом браузере. Войдите, чтобы он был с вами везде.
 page-undo = Вернуть
 page-failed = Не получилось: нет связи. Повторите чуть позже.
 page-no-cookies = Браузер ничего не хранит для этого сайта: вход и «Мои курсы» не сохранятся. Разрешите сайту cookie и обновите страницу.
@@ -98,14 +97,6 @@ page-lesson-lab = Лабораторная { $lesson }
 page-text = Текст
 page-file = Файл
 page-at-host = на { $host }
-page-go-on = Продолжить
-page-read-so-far = Прочитано
-page-minutes-left =
-    { $count ->
-        [one] осталась { $count } минута
-        [few] осталось { $count } минуты
-       *[other] осталось { $count } минут
-    }
 page-minutes =
     { $count ->
         [one] { $count } минута

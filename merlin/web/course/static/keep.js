@@ -1,15 +1,12 @@
 // «+», «✔», «−»: shown first, then asked of the server; a refusal undoes it.
-// Who is not signed in keeps courses in this browser, and brings them along when signing in.
+// Who is not signed in is asked to.
 
-import { ask, isSignedIn, store } from "./server.js";
+import { ask, isSignedIn } from "./server.js";
 import { toast } from "./toast.js";
 
 const form = document.getElementById("keep");
 const list = document.getElementById("kept");
 const said = (name, course) => form.dataset[name].replace("{}", () => course);
-const HERE = "merlin.kept";
-const local = store("localStorage");
-const keptHere = () => JSON.parse(local?.[HERE] ?? "[]");
 // Course id -> its name, in the order in which they were added.
 const kept = new Map();
 let last = Promise.resolve();
@@ -47,28 +44,22 @@ function line(id, name) {
 }
 
 function change(id, name, isKept) {
+  if (!isSignedIn()) {
+    const { classList, dataset } = document.documentElement;
+    // Within Telegram one is being signed in already.
+    const isEntering = classList.contains("tg") && !("stranger" in dataset);
+    if (isEntering) document.addEventListener("merlin:signed-in", () => change(id, name, isKept), { once: true });
+    else signIn();
+    return;
+  }
   const before = new Map(kept);
   changes += 1;
   if (isKept) kept.set(id, name);
   else kept.delete(id);
   paint();
-  if (!isSignedIn()) {
-    keepHere(id, name, isKept);
-    return;
-  }
   toast(said(isKept ? "added" : "removed", name), isKept ? null : () => change(id, name, true));
   // One after another: the server sees them in the order in which they were pressed.
   last = last.then(() => send(id, isKept)).catch((error) => undo(error, before, id));
-}
-
-// Within Telegram one is being signed in already: `load` takes what is kept here along.
-function keepHere(id, name, isKept) {
-  if (!local) return toast(form.dataset.blocked);
-  local[HERE] = JSON.stringify([...kept]);
-  const { classList, dataset } = document.documentElement;
-  if (classList.contains("tg") && !("stranger" in dataset)) return;
-  if (isKept) toast(said("here", name), signIn, form.dataset.signIn);
-  else toast(said("removed", name), () => change(id, name, true));
 }
 
 function send(id, isKept) {
@@ -99,13 +90,9 @@ document.addEventListener("click", (event) => {
   if ("drop" in button.dataset) (next?.querySelector("button") ?? document.getElementById("mine")).focus();
 });
 
-// What the server keeps, then what was kept here before signing in.
+// What the server keeps.
 export async function load() {
-  if (!isSignedIn()) {
-    for (const [id, name] of keptHere()) kept.set(id, name);
-    paint();
-    return;
-  }
+  if (!isSignedIn()) return;
   const before = changes;
   const answer = await ask("GET", "/api/user/courses").catch(() => null);
   if (!answer) return;
@@ -116,9 +103,6 @@ export async function load() {
     return;
   }
   kept.clear();
-  for (const course of answer.courses ?? answer) kept.set(course.id ?? course.course_id, course.name);
+  for (const course of answer) kept.set(course.id, course.name);
   paint();
-  const brought = keptHere().filter(([id]) => !kept.has(id));
-  if (local) delete local[HERE];
-  for (const [id, name] of brought) change(id, name, true);
 }

@@ -1,10 +1,7 @@
 // The list of courses: the server searches; Escape hides a description until its card is left.
 
-import { setCookie } from "./theme.js";
-
 const all = document.getElementById("all");
 const list = document.getElementById("list");
-const field = document.getElementById("q");
 
 function failed(event) {
   const shown = document.getElementById("list-failed").content.cloneNode(true);
@@ -20,32 +17,14 @@ function failed(event) {
   all.open = true;
 }
 
-// Search for a topic, "" for all.
-function seek(event) {
-  const link = event.target.closest("[data-seek]");
-  if (!link) return;
-  event.preventDefault();
-  field.value = link.dataset.seek;
-  field.dispatchEvent(new Event("input", { bubbles: true }));
-  field.focus();
-}
-
 // It may be old when it is opened again.
 function reopen() {
   if (!all.open) window.htmx.ajax("GET", "/courses", { target: "#list", source: "#seek" });
 }
 
-// Closed semesters stay closed; a search opens all.
-function noteClosed({ target }) {
-  if (!target.matches(".sem") || field.value) return;
-  const closed = [...list.querySelectorAll(".sem:not([open])")].map((one) => one.dataset.semester);
-  setCookie("merlin_closed", closed.join("."));
-}
-
 export function startList() {
   if (!all) return;
   all.firstElementChild.addEventListener("click", reopen);
-  list.addEventListener("toggle", noteClosed, true);
   document.body.addEventListener("htmx:beforeSwap", (event) => {
     // Who already stands on a card keeps it.
     if (event.detail.target === list && list.querySelector(".card:focus-within")) event.detail.shouldSwap = false;
@@ -56,7 +35,6 @@ export function startList() {
   for (const kind of ["responseError", "sendError", "timeout"]) {
     document.body.addEventListener(`htmx:${kind}`, failed);
   }
-  document.addEventListener("click", seek);
 }
 
 document.addEventListener("keydown", (event) => {

@@ -1,14 +1,10 @@
-// The page within Telegram: signed in by what Telegram says, in its colours, with its buttons.
-// Telegram's own script is asked for, and done without when it does not come in time.
+// The page within Telegram: signed in by what Telegram says, light or dark as it is, with its buttons.
 
 import { load } from "./keep.js";
 import { ask, isSignedIn, session } from "./server.js";
 import { bridge } from "./telegram_bridge.js";
-import { isReadable, light } from "./telegram_colours.js";
 import { setCookie } from "./theme.js";
 
-const SCRIPT = "https://telegram.org/js/telegram-web-app.js";
-const PATIENCE_MS = 1500;
 const STORE = "merlin.telegram";
 const root = document.documentElement;
 
@@ -18,29 +14,15 @@ function launched() {
   return new URLSearchParams(session[STORE] ?? "");
 }
 
-function official() {
-  return new Promise((resolve) => {
-    const script = document.createElement("script");
-    script.src = SCRIPT;
-    script.onload = () => resolve(window.Telegram?.WebApp ?? null);
-    script.onerror = () => resolve(null);
-    setTimeout(() => resolve(null), PATIENCE_MS);
-    document.head.append(script);
-  });
-}
-
 function dress(app) {
   const theme = app.themeParams ?? {};
   root.classList.add("tg");
-  root.classList.toggle("tg-colours", isReadable(theme));
-  for (const [name, color] of Object.entries(theme)) {
-    if (/^#[0-9a-f]{6}$/i.test(color)) root.style.setProperty(`--tg-theme-${name.replaceAll("_", "-")}`, color);
-  }
-  if (theme.bg_color) root.dataset.theme = light(theme.bg_color) < 0.4 ? "dark" : "light";
+  const parts = theme.bg_color?.match(/[0-9a-f]{2}/gi);
+  if (parts) root.dataset.theme = Math.max(...parts.map((part) => parseInt(part, 16))) < 128 ? "dark" : "light";
   const ground = getComputedStyle(document.body).backgroundColor.match(/\d+/g).slice(0, 3);
   const color = `#${ground.map((one) => Number(one).toString(16).padStart(2, "0")).join("")}`;
-  app.setHeaderColor?.(color);
-  app.setBackgroundColor?.(color);
+  app.setHeaderColor(color);
+  app.setBackgroundColor(color);
 }
 
 async function signIn(said) {
@@ -61,7 +43,7 @@ export async function startTelegram() {
   const entering = signIn(said).then(load, () => { root.dataset.stranger = ""; });
   // The next page comes without its header from the first moment on.
   setCookie("merlin_within", "telegram", "");
-  const app = (await official()) ?? bridge(said);
+  const app = bridge(said);
   app.ready();
   app.expand();
   dress(app);

@@ -1,4 +1,4 @@
-// The way to the Telegram app without Telegram's script: what this page needs of it, no more.
+// The way to the Telegram app: what this page needs of Telegram's own script, no more.
 
 export function bridge(said) {
   const heard = {};
