@@ -19,7 +19,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 
 from merlin import __version__
-from merlin.api.auth import identify_caller
+from merlin.api.auth import find_user_id
 from merlin.api.hooks import Debouncer, daemon_request
 from merlin.api.middleware import Traffic, check_body_size, path_alias, request_guard
 from merlin.api.openai_compat.requests import release_stale_reservations
@@ -81,7 +81,7 @@ def create_app(services: ApiServices) -> FastAPI:
         no_room=lambda scope: unavailable(Request(scope)),
         check=check_body_size,
     )
-    app.add_middleware(limits_layer, limits=app.state.limits, look_up=identify_caller)
+    app.add_middleware(limits_layer, limits=app.state.limits, find_user_id=find_user_id)
     app.add_middleware(request_guard, traffic=app.state.traffic)
     return app
 

@@ -37,7 +37,7 @@ from merlin.account.sign_ins import (
 )
 from merlin.account.users import User
 from merlin.api.problems import ROOT, Problem, headers_of, language_of_request
-from merlin.api.rate_limits import Limits, LoginThrottle, make_too_many_requests_problem, network_of
+from merlin.api.rate_limits import LoginThrottle, make_too_many_requests_problem, network_of
 from merlin.api.services import ApiServices, services_of
 from merlin.app import accounts, sign_in
 from merlin.app.actor import Actor
@@ -299,9 +299,16 @@ async def identify_caller(request: Request) -> Caller:
     return caller
 
 
+async def find_user_id(request: Request) -> int:
+    """Return the id of a request's caller, 0 for one without valid credentials."""
+    try:
+        return (await identify_caller(request)).user_id
+    except (Problem, MerlinError):
+        return 0
+
+
 async def _find_caller(request: Request) -> Caller:
     services = services_of(request)
-    limits: Limits = request.app.state.limits
     anonymous = Caller(services, language_of_request(request))
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
     is_bearer = scheme.lower() == "bearer" and bool(secret)
@@ -313,14 +320,11 @@ async def _find_caller(request: Request) -> Caller:
     if is_bearer or secret:
         credential = await services.read(sign_in.find_credential, secret, is_key=is_key)
     if credential is None:
-        limits.forget(request.scope)
         if is_bearer:
             raise Problem(HTTPStatus.UNAUTHORIZED, "unauthorized")
         return anonymous
     if credential.user.is_blocked:
-        limits.forget(request.scope)
         raise Problem(HTTPStatus.FORBIDDEN, "blocked")
-    limits.recognise(request.scope, credential.user.user_id)
     if credential.used_at is None or services.clock() - credential.used_at >= LAST_USE_PRECISION:
         with suppress(MerlinError):  # reads are served also while nothing can be stored
             await services.write(sign_in.note_use, credential.number, is_key=is_key)

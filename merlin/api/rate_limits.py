@@ -5,9 +5,7 @@
     /static, webhooks, probes: unlimited
     reads of one order's payment by its page: 10 a minute
 
-The caller is known before the route runs if the same credentials were accepted in an earlier call.
-They are verified again once a minute, so a revoked credential is forgotten within that time, or at
-once when a route finds it revoked. A call answered with 304 is not counted.
+A call with invalid credentials counts for its address.
 
 Each token bucket holds one minute's calls and refills evenly.
 
@@ -20,7 +18,6 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable, Hashable
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from http import HTTPStatus
@@ -32,7 +29,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from merlin.api.problems import Problem, problem_response
 from merlin.config.settings import ApiLimits
-from merlin.core.errors import MerlinError
 from merlin.core.network import parse_address
 from merlin.core.rate_limit import Throttle, TokenBucket, TokenBuckets
 
@@ -53,15 +49,9 @@ class Policy:
 class Charge:
     """One counted call; `wait_s` above 0: it was refused, and may be retried after that time."""
 
-    bucket: TokenBucket
     policy: Policy
     due_s: float
     wait_s: float = 0.0
-
-    def undo(self) -> None:
-        """Undo the count of the call."""
-        self.bucket.give_back()
-        self.due_s -= WINDOW_S / self.policy.per_min
 
     def headers(self) -> list[tuple[bytes, bytes]]:
         """Return the rate-limit headers (draft-ietf-httpapi-ratelimit-headers)."""
@@ -131,8 +121,6 @@ class LoginThrottle:
             self._waiting -= 1
 
 
-MAX_KNOWN = 50_000
-VERIFY_S = 60.0
 _PAGES = 10
 # Logins that one network may start in a minute, independent of the config.
 _LOGINS = Policy("login", 20)
@@ -141,7 +129,6 @@ _ORDER_POLLS = Policy("order", 10)
 _FREE = ("/static/", "/hooks/", "/healthz", "/readyz", "/metrics", "/favicon.ico")
 _API = ("/api/", "/v1/")
 _CREDENTIALS = frozenset({b"authorization", b"cookie"})
-_STATE_KEY = "charge"
 
 
 class Limits:
@@ -152,19 +139,17 @@ class Limits:
         self._anonymous = Policy("anonymous", allowed.anonymous_per_min)
         self._person = Policy("person", allowed.person_per_min)
         self._pages = Policy("page", allowed.anonymous_per_min * _PAGES)
-        self._is_on = bool(allowed.anonymous_per_min or allowed.person_per_min)
         self._buckets = TokenBuckets()
-        self._known: dict[int, tuple[int, float]] = {}
 
-    def charge(self, scope: Scope) -> Charge | None:
-        """Count one call; None if it is not limited."""
+    def charge(self, scope: Scope, user_id: int) -> Charge | None:
+        """Count one call, of a person if `user_id` is not 0; None if it is not limited."""
         path = scope["path"]
         if path.startswith(_FREE):
             return None
         if not path.startswith(_API):
             return self._take(("page", network_of(scope)), self._pages)
-        if known := self._known.get(_credentials_hash(scope)):
-            return self._take(known[0], self._person)
+        if user_id:
+            return self._take(user_id, self._person)
         return self._take(("api", network_of(scope)), self._anonymous)
 
     def count_login(self, scope: Scope) -> None:
@@ -178,37 +163,6 @@ class Limits:
         charge = self._take(("order", order_id), _ORDER_POLLS)
         return charge is None or charge.wait_s <= 0
 
-    def is_stale(self, scope: Scope) -> bool:
-        """Return whether the credentials of a call are due for verification."""
-        is_api = scope["path"].startswith(_API)
-        known = self._known.get(_credentials_hash(scope)) if is_api else None
-        return known is not None and self.clock() - known[1] >= VERIFY_S
-
-    def recognise(self, scope: Scope, user_id: int) -> None:
-        """Note whose credentials a call carries; count it for the person, not for the address."""
-        if not self._is_on:
-            return
-        charge: Charge | None = scope["state"].get(_STATE_KEY)
-        self._known[_credentials_hash(scope)] = user_id, self.clock()
-        if len(self._known) > MAX_KNOWN:
-            del self._known[next(iter(self._known))]
-        if charge is None or charge.policy is not self._anonymous:
-            return
-        person_charge = self._take(user_id, self._person)
-        # Callers that send new credentials each time use up their address's calls.
-        if person_charge is None or person_charge.wait_s <= 0:
-            charge.undo()
-            scope["state"][_STATE_KEY] = person_charge
-
-    def forget(self, scope: Scope) -> None:
-        """Note that a call's credentials are invalid; count it for the address."""
-        if self._known.pop(_credentials_hash(scope), None) is None:
-            return
-        charge: Charge | None = scope["state"].get(_STATE_KEY)
-        if charge is not None and charge.policy is self._person:
-            charge.undo()
-            address = "api", network_of(scope)
-            scope["state"][_STATE_KEY] = self._take(address, self._anonymous)
 
     def _take(self, key: Hashable, policy: Policy) -> Charge | None:
         """Count one call of `key`, unless it is refused; None if it is not limited."""
@@ -217,25 +171,24 @@ class Limits:
         now = self.clock()
         bucket = self._buckets.get(key, policy.per_min / WINDOW_S, policy.per_min, now)
         wait_s = bucket.take(now)
-        return Charge(bucket, policy, bucket.full_in_s(now), wait_s)
+        return Charge(policy, bucket.full_in_s(now), wait_s)
 
 
 def limits_layer(
-    app: ASGIApp, limits: Limits, look_up: Callable[[Request], Awaitable[object]]
+    app: ASGIApp, limits: Limits, find_user_id: Callable[[Request], Awaitable[int]]
 ) -> ASGIApp:
     """Return middleware that refuses calls beyond the limit and adds rate-limit headers.
 
-    `look_up` identifies the caller and updates the limits; it raises Problem for invalid
-    credentials.
+    `find_user_id` returns whose credentials a request has, 0 for invalid ones.
     """
 
     async def limit(scope: Scope, receive: Receive, send: Send) -> None:
-        is_http = scope["type"] == "http"
-        if is_http and limits.is_stale(scope):
-            # Without a database, the last known caller is used.
-            with suppress(Problem, MerlinError):
-                await look_up(Request(scope))
-        charge = limits.charge(scope) if is_http else None
+        if scope["type"] != "http":
+            await app(scope, receive, send)
+            return
+        has_credentials = any(name in _CREDENTIALS for name, _ in scope["headers"])
+        is_asked = has_credentials and scope["path"].startswith(_API)
+        charge = limits.charge(scope, await find_user_id(Request(scope)) if is_asked else 0)
         if charge is None:
             await app(scope, receive, send)
         elif charge.wait_s > 0:
@@ -245,18 +198,14 @@ def limits_layer(
             problem.raw_headers.extend(charge.headers())
             await problem(scope, receive, send)
         else:
-            scope.setdefault("state", {})[_STATE_KEY] = charge
-            await app(scope, receive, partial(_send_charged, scope, send))
+            await app(scope, receive, partial(_send_charged, charge, send))
 
     return limit
 
 
-async def _send_charged(scope: Scope, send: Send, message: Message) -> None:
-    """Send a message with the rate-limit headers; a 304 is not counted."""
-    charge: Charge | None = scope["state"][_STATE_KEY]
-    if message["type"] == "http.response.start" and charge is not None:
-        if message["status"] == HTTPStatus.NOT_MODIFIED:
-            charge.undo()
+async def _send_charged(charge: Charge, send: Send, message: Message) -> None:
+    """Send a message with the rate-limit headers."""
+    if message["type"] == "http.response.start":
         message["headers"] = [*message["headers"], *charge.headers()]
     await send(message)
 
@@ -274,8 +223,3 @@ def network_of(scope: Scope) -> str:
     """Return the network that a call is counted for; for IPv6 the /64 of its address."""
     client = scope.get("client")
     return network_of_host(client[0]) if client else ""
-
-
-def _credentials_hash(scope: Scope) -> int:
-    """Return a hash of the credentials of a call; the secret itself is not stored."""
-    return hash(tuple(value for name, value in scope["headers"] if name in _CREDENTIALS))

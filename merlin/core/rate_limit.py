@@ -43,9 +43,6 @@ class TokenBucket:
         self._full_at = max(self._full_at, now) + self._gap_s
         return wait_s
 
-    def give_back(self) -> None:
-        """Return a token to the bucket."""
-        self._full_at -= self._gap_s
 
     def has(self, tokens: float, now: float) -> bool:
         """Return whether that many tokens are available, or as many as the bucket can hold."""

@@ -111,11 +111,10 @@ async def _ask(client, key, number):
         part.get("delta", part.get("message")) for chunk in chunks for part in chunk["choices"]
     ]
     answer = "".join(part.get("content") or "" for part in parts)
-    build, model = response.headers["merlin-build"], response.headers["merlin-model"]
-    version = build.removeprefix(f"{DATASET}-")
     extension = chunks[-1]["merlin"]
-    names = {chunk["system_fingerprint"] for chunk in chunks} | {build, extension["build"]}
-    is_one = names == {f"{DATASET}-{version}"} and {model, extension["model"]} == {f"ft:{version}"}
+    version = extension["model"].removeprefix("ft:")
+    names = {chunk["system_fingerprint"] for chunk in chunks} | {extension["build"]}
+    is_one = names == {f"{DATASET}-{version}"}
     if not is_one or answer != f"ft:{version} received {[f'Text of {version}.']}":
         return "mixed"
     is_serving = (extension["note"], extension["model_role"]) == ("", "serving")

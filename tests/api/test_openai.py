@@ -55,11 +55,9 @@ def test_package_gets_a_whole_answer_with_its_origin(site):
         == completion.usage.prompt_tokens + completion.usage.completion_tokens
         > 0
     )
-    assert raw.headers["merlin-model"] == MODEL
-    assert raw.headers["merlin-build"] == "algorithms-1"
-    assert raw.headers["merlin-model-role"] == "serving"
     extension = completion.model_extra["merlin"]
-    assert (extension["model_role"], extension["build"]) == ("serving", "algorithms-1")
+    names = [extension[name] for name in ("model_role", "model", "build")]
+    assert names == ["serving", MODEL, "algorithms-1"]
     assert (extension["ending"], extension["note"]) == ("whole", "")
 
 
@@ -80,7 +78,6 @@ def test_package_streams_the_same_answer_in_chunks(site, provider):
     provider.behave(fixed_answer="")
     pieces = [chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices]
     assert "".join(pieces) == f"{answer}\n\nконец"
-    assert raw.headers["merlin-build"] == "algorithms-1"
     last, usage = chunks[-2:]
     assert last.choices[0].finish_reason == "stop"
     assert last.model_extra["merlin"]["build"] == "algorithms-1"
@@ -117,7 +114,7 @@ def test_model_merlin_means_the_default_dataset(tmp_path):
     with run_chat_api(tmp_path, default_dataset="other") as (site, _), chat_client(site) as client:
         insert_live_model(site.database, "stand-in-chat", dataset="other")
         response = ask(client, QUESTION, model="merlin")
-        assert response.headers["merlin-build"] == "other-1"
+        assert response.json()["merlin"]["build"] == "other-1"
 
 
 def test_prompt_has_the_form_used_in_training(client, provider):
@@ -132,10 +129,10 @@ def test_prompt_has_the_form_used_in_training(client, provider):
 
 def test_promotion_takes_effect_at_the_next_question(tmp_path):
     with run_chat_api(tmp_path) as (site, _), chat_client(site) as client:
-        assert ask(client, QUESTION).headers["merlin-build"] == "algorithms-1"
+        assert ask(client, QUESTION).json()["merlin"]["build"] == "algorithms-1"
         insert_live_model(site.database, "stand-in-chat", dataset="algorithms", number=2)
         response = ask(client, QUESTION)
-        assert response.headers["merlin-build"] == "algorithms-2"
+        assert response.json()["merlin"]["build"] == "algorithms-2"
         assert response.json()["merlin"]["model"] == "stand-in-chat"
 
 
@@ -145,8 +142,8 @@ def test_custom_system_prompt_is_answered_by_a_general_model(client, provider):
         {"role": "user", "content": [{"type": "text", "text": QUESTION}]},
     ]
     response = client.post("/chat/completions", json={"model": "merlin", "messages": messages})
-    assert response.headers["merlin-model-role"] == "chosen"
-    assert "merlin-build" not in response.headers
+    assert response.json()["merlin"]["model_role"] == "chosen"
+    assert response.json()["merlin"]["build"] is None
     request = provider.calls("chat.create")[-1].body
     assert request["messages"][0] == {"role": "system", "content": "Отвечай стихами."}
     assert request["model"] == "stand-in-chat"
@@ -212,12 +209,12 @@ def user(content=QUESTION, role="user"):
         ({"messages": [user("\u200b\u2800")]}, "messages[0].content"),
         ({"messages": [user(None)]}, "messages[0].content"),
         ({"messages": [user(5)]}, "messages[0].content"),
-        ({"messages": [user([{"type": "text"}])]}, "messages[0].content[0].text"),
+        ({"messages": [user([{"type": "text"}])]}, "messages[0].content"),
         (
             {"messages": [user([{"type": "image_url", "image_url": {}}])]},
-            "messages[0].content[0].image_url.url",
+            "messages[0].content",
         ),
-        ({"messages": [user([{"type": "audio"}])]}, "messages[0].content[0]"),
+        ({"messages": [user([{"type": "audio"}])]}, "messages[0].content"),
         ({"model": None}, "model"),
         ({"model": 5}, "model"),
         ({"n": 2}, "n"),
@@ -227,12 +224,7 @@ def user(content=QUESTION, role="user"):
         ({"top_logprobs": 5}, "top_logprobs"),
         ({"logit_bias": {"50256": -100}}, "logit_bias"),
         ({"modalities": ["text", "audio"]}, "modalities"),
-        ({"response_format": {"type": "xml"}}, "response_format"),
-        ({"response_format": {"type": "json_schema"}}, "response_format.json_schema"),
-        (
-            {"response_format": {"type": "json_schema", "json_schema": {"name": ""}}},
-            "response_format.json_schema.name",
-        ),
+        ({"response_format": "json"}, "response_format"),
         ({"max_tokens": 0}, "max_tokens"),
         ({"max_completion_tokens": 1.5}, "max_completion_tokens"),
         ({"max_tokens": 10**9}, "max_tokens"),
@@ -243,7 +235,7 @@ def user(content=QUESTION, role="user"):
         ({"seed": 2**63}, "seed"),
         ({"seed": True}, "seed"),
         ({"stop": ["1", "2", "3", "4", "5"]}, "stop"),
-        ({"stop": ["x" * 501]}, "stop[0]"),
+        ({"stop": ["x" * 501]}, "stop"),
         ({"stream": "yes"}, "stream"),
     ],
 )

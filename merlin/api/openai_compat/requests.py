@@ -15,16 +15,15 @@ The cost of a question is reserved in a transaction before the model is called;
 """
 
 import binascii
-import json
 from base64 import b64decode
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 from math import ceil
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from merlin.account.users import User
 from merlin.api.auth import Caller
@@ -63,20 +62,7 @@ _PICTURES = ("image/jpeg", "image/png", "image/webp", "image/gif")
 _SYSTEM = ("system", "developer")
 _UNION_FIELDS = ("content", "stop")
 MAX_STOPS, MAX_STOP_LENGTH, MAX_TOKENS, MAX_SEED = 4, 500, 1_000_000, 2**63 - 1
-# Unsupported field -> the text `openai-not-<key>` that names an alternative.
-_UNSUPPORTED = {
-    "n": "several",
-    "tools": "tools",
-    "tool_choice": "tools",
-    "functions": "tools",
-    "function_call": "tools",
-    "web_search_options": "tools",
-    "logprobs": "logprobs",
-    "top_logprobs": "logprobs",
-    "logit_bias": "bias",
-    "modalities": "speech",
-    "audio": "speech",
-}
+_UNSUPPORTED = frozenset({*TextAnswerFields.model_fields, "logprobs", "top_logprobs"})
 _Penalty = Annotated[float | None, Field(default=None, ge=-2, le=2, allow_inf_nan=False)]
 _Limit = Annotated[int | None, Field(default=None, ge=1, le=MAX_TOKENS)]
 _Stop = Annotated[str, Field(max_length=MAX_STOP_LENGTH)]
@@ -123,36 +109,6 @@ class StreamOptions(_Read):
     include_usage: bool = False
 
 
-class TextFormat(_Read):
-    """A text, or any JSON object."""
-
-    type: Literal["text", "json_object"]
-
-
-class JsonSchema(_Read):
-    """A named JSON Schema (`schema`)."""
-
-    model_config = ConfigDict(extra="allow")
-
-    name: str = Field(min_length=1, max_length=64)
-
-    @model_validator(mode="after")
-    def _is_json(self) -> Self:
-        """Refuse NaN and infinities, which Python reads as JSON but providers do not."""
-        json.dumps(self.model_dump(), allow_nan=False)
-        return self
-
-
-class JsonSchemaFormat(_Read):
-    """An answer that follows the caller's JSON Schema."""
-
-    type: Literal["json_schema"]
-    json_schema: JsonSchema
-
-
-_Format = Annotated[TextFormat | JsonSchemaFormat, Field(discriminator="type")]
-
-
 class ChatCompletionRequest(TextAnswerFields, _Read):
     """A question with the preceding conversation."""
 
@@ -172,7 +128,7 @@ class ChatCompletionRequest(TextAnswerFields, _Read):
     max_tokens: _Limit
     max_completion_tokens: _Limit
     stop: _Stop | Annotated[list[_Stop], Field(max_length=MAX_STOPS)] | None = None
-    response_format: _Format | None = None
+    response_format: dict[str, Any] | None = None
     user: str | None = Field(default=None, description="Accepted, but has no effect.")
 
     @property
@@ -184,7 +140,7 @@ class ChatCompletionRequest(TextAnswerFields, _Read):
     def sampling(self) -> SamplingParams:
         """Return the sampling parameters; max_completion_tokens overrides max_tokens."""
         stops = [self.stop] if isinstance(self.stop, str) else self.stop or []
-        shape = self.response_format
+        shape = self.response_format or {"type": "text"}
         return SamplingParams(
             temperature=self.temperature,
             top_p=self.top_p,
@@ -193,7 +149,7 @@ class ChatCompletionRequest(TextAnswerFields, _Read):
             seed=self.seed,
             most_tokens=self.max_completion_tokens or self.max_tokens,
             stops=tuple(stop for stop in stops if stop),
-            response_format=shape.model_dump() if shape and shape.type != "text" else None,
+            response_format=None if shape == {"type": "text"} else shape,
         )
 
 
@@ -203,30 +159,23 @@ def parse_request(body: bytes, language: str) -> ChatCompletionRequest:
         return ChatCompletionRequest.model_validate_json(body)
     except ValidationError as error:
         errors = error.errors(include_url=False)
-        # For a union, the variant whose validation went furthest is meant: the value has its type.
-        field = _name_field(errors[0]["loc"])
         top = str(errors[0]["loc"][0]) if errors[0]["loc"] else ""
         if top in _UNSUPPORTED:
-            key, code = f"not-{_UNSUPPORTED[top]}", "unsupported_parameter"
-            raise refusal(language, HTTPStatus.BAD_REQUEST, key, code, top) from error
-        tried = [item for item in errors if _name_field(item["loc"]).startswith(field)]
-        first = max(tried, key=lambda item: (len(item["loc"]), not item["type"].endswith("_type")))
-        path = () if first["type"] == "json_invalid" else first["loc"]
-        detail = validation_errors([{**first, "loc": ("body", *path)}], language)[0]["detail"]
+            status, code = HTTPStatus.BAD_REQUEST, "unsupported_parameter"
+            raise refusal(language, status, "not-supported", code, top, field=top) from error
+        path = () if errors[0]["type"] == "json_invalid" else errors[0]["loc"]
         param = _name_field(path)
+        # For a union, the variant whose validation went furthest is meant: the value has its type.
+        tried = [item for item in errors if _name_field(item["loc"]) == param] or errors
+        first = max(tried, key=lambda item: (len(item["loc"]), not item["type"].endswith("_type")))
+        detail = validation_errors([{**first, "loc": ("body",)}], language)[0]["detail"]
         raise field_error(language, param, "wrong", place=param or "body", why=detail) from error
 
 
 def _name_field(path: Sequence[int | str]) -> str:
-    """Return the field of an error in the protocol's notation.
-
-    For a union pydantic's path includes the variant it tried, and in a list the type of the part;
-    they are left out.
-    """
-    if path[:1] == ("response_format",):
-        path = (path[0], *path[2:])
+    """Return the field of an error in the protocol's notation, a union's without what follows."""
     either = next((place for place, step in enumerate(path) if step in _UNION_FIELDS), len(path))
-    return format_path([*path[: either + 1], *path[either + 2 : either + 3], *path[either + 4 :]])
+    return format_path(path[: either + 1])
 
 
 @dataclass(frozen=True, slots=True)

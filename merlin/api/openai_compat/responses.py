@@ -8,27 +8,20 @@ Source: openai/openai-openapi, `openapi.yaml`, CreateChatCompletionResponse and 
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote
 
 from pydantic import BaseModel, Field
-from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
 from merlin.api.problems import refusal
 from merlin.chat.answer import Ending, Reply
 from merlin.chat.grounding import source_name, sources_note
-from merlin.chat.model_catalogue import Candidate, CandidateKind
+from merlin.chat.model_catalogue import CandidateKind
 from merlin.core.i18n import text
 from merlin.openai_protocol.errors import ApiError
 from merlin.openai_protocol.responses import ChatAnswer, Json, usage_object
 from merlin.training.models import Origin
 
 Responses = dict[int | str, dict[str, Any]]
-
-
-def _remove_default(schema: JsonDict) -> None:
-    """Describe a field as optional, without a default."""
-    schema.pop("default")
 
 
 class ErrorShown(BaseModel):
@@ -56,85 +49,6 @@ class ModelCard(BaseModel):
 ModelCards = TypedDict("ModelCards", {"object": str, "data": list[ModelCard]})
 
 
-class Extension(BaseModel):
-    """Merlin's extensions of the protocol."""
-
-    known: bool | None = Field(
-        description="Whether the model knows the answer; null if it does not report this."
-    )
-    nearest: list[str] = Field(
-        description="If it does not know: similar training questions, most similar first."
-    )
-    model_role: str | None = Field(
-        description="Role of the model for this answer: serving, earlier, base, general,"
-        " alone, chosen or composed; null if no model was asked."
-    )
-    model: str = Field(description="Provider's name of the model.")
-    build: str | None = Field(
-        description=(
-            "Build that the model was trained on, such as `neurotypology-7`; null if it was not "
-            "trained here."
-        )
-    )
-    commit: str | None = Field(description="Commit of that build; null if unknown.")
-    ending: str = Field(
-        description=(
-            "How the answer ended: whole, length (token limit), cut (connection lost), stopped "
-            "or filtered."
-        )
-    )
-    is_alone: bool = Field(
-        description="Whether earlier messages were omitted because they did not fit."
-    )
-    note: str = Field(
-        description='Remark to show below the answer, in the caller\'s language; "" for none.'
-    )
-    sources: list[str] = Field(description="Sources of a composed answer; else empty.")
-
-
-Message = TypedDict(
-    "Message", {"role": str, "content": str, "refusal": str | None, "annotations": list[Any]}
-)
-CompletionChoice = TypedDict(
-    "CompletionChoice", {"index": int, "message": Message, "logprobs": None, "finish_reason": str}
-)
-PromptTokensDetails = TypedDict("PromptTokensDetails", {"cached_tokens": int})
-Usage = TypedDict(
-    "Usage",
-    {
-        "prompt_tokens": int,
-        "completion_tokens": int,
-        "total_tokens": int,
-        "prompt_tokens_details": PromptTokensDetails,
-    },
-)
-
-
-class Completion(BaseModel):
-    """A complete answer."""
-
-    id: str
-    object: str
-    created: int
-    model: str
-    system_fingerprint: str = Field(
-        default="",
-        description="Build of the model, as in `merlin.build`; omitted if there is none.",
-        json_schema_extra=_remove_default,
-    )
-    choices: list[CompletionChoice] = Field(description="There is always exactly one.")
-    usage: Usage = Field(description="Tokens as counted by the provider.")
-    merlin: Extension
-
-
-_HEADERS = {
-    "Merlin-Model": "Provider's name of the model that answers.",
-    "Merlin-Build": "Build that the model was trained on, such as `neurotypology-7`.",
-    "Merlin-Commit": "Commit of that build.",
-    "Merlin-Model-Role": "Role of the model for this answer, as `merlin.model_role`.",
-}
-
-
 def _errors(*statuses: int) -> Responses:
     everywhere = (401, 403, 429, 500, 503)
     return {
@@ -147,12 +61,13 @@ LISTED: Responses = {200: {"model": ModelCards}, **_errors()}
 SHOWN: Responses = {200: {"model": ModelCard}, **_errors(404)}
 ANSWERED: Responses = {
     200: {
-        "model": Completion,
-        "description": "The answer, or a stream of chunks that ends with [DONE]",
-        "content": {"text/event-stream": {}},
-        "headers": {
-            name: {"description": words, "schema": {"type": "string"}}
-            for name, words in _HEADERS.items()
+        "description": (
+            "The answer (CreateChatCompletionResponse of the protocol) with an object `merlin`,"
+            " or a stream of chunks that ends with [DONE]"
+        ),
+        "content": {
+            "application/json": {"schema": {"type": "object"}},
+            "text/event-stream": {},
         },
     },
     **_errors(400, 404, 409, 413, 422, 502),
@@ -165,7 +80,6 @@ QUESTION_ROUTE: dict[str, Any] = {
 }
 
 
-_SAFE = " /:-_.~@+,;=()"
 BUSY_S = 5
 _REASONS = {
     Ending.LENGTH: "length",
@@ -223,7 +137,13 @@ def _usage(reply: Reply) -> Json:
 
 
 def merlin_extension(reply: Reply, origin: Origin | None, language: str) -> Json:
-    """Return the object `merlin` of an answer, as `Extension` describes it."""
+    """Return the object `merlin` of an answer.
+
+    `known` is the model's own report, None without one; `nearest` are the trained questions that
+    may have been meant, most similar first. `model_role` is None if no model was asked, `build` if
+    the model was not trained here. `is_alone`: earlier messages did not fit. `note` is to be shown
+    below the answer, `sources` are those of a composed one.
+    """
     return {
         "known": reply.known,
         "nearest": list(reply.nearest),
@@ -246,17 +166,3 @@ def answer_note(language: str, reply: Reply) -> str:
     notes = [text(language, f"openai-note-{key}", model=reply.model_id) for key in keys]
     notes += [sources_note(reply.sources, language)] if reply.sources else []
     return "\n".join(notes)
-
-
-def model_headers(
-    choice: Candidate | None, model_id: str | None, origin: Origin | None
-) -> dict[str, str]:
-    """Return the headers that name the model; unknown ones are left out."""
-    values = {
-        "Merlin-Model": model_id or "",
-        "Merlin-Model-Role": choice.kind.value if choice else "",
-        "Merlin-Build": origin.build if origin else "",
-        "Merlin-Commit": origin.commit if origin else "",
-    }
-    # Dataset names may contain non-ASCII letters, headers may not.
-    return {name: quote(value, safe=_SAFE) for name, value in values.items() if value}

@@ -21,7 +21,6 @@ from merlin.api.openai_compat.chat import ChatStream
 from merlin.api.problems import read_body
 from merlin.api.schema import operation_router
 from merlin.app.ask import make_call_number
-from merlin.chat.model_catalogue import Candidate
 from merlin.core.errors import MerlinError
 from merlin.core.i18n import text
 from merlin.core.log import get_logger, redact
@@ -91,9 +90,8 @@ async def _complete_answer(
     refused = responses.reply_error(reply, caller.language)
     if refused is not None:
         raise refused
-    answer, origin, headers = await _name_model(caller, answer, reply.choice, reply.model_id)
-    completion = responses.completion(answer, reply, origin, caller.language)
-    return JSONResponse(completion, headers=headers)
+    answer, origin = await _name_model(caller, answer, reply.model_id)
+    return JSONResponse(responses.completion(answer, reply, origin, caller.language))
 
 
 async def _stream_answer(
@@ -114,11 +112,10 @@ async def _stream_answer(
         refused = responses.reply_error(stream.task.result(), language)
         if refused is not None:
             raise refused
-    choice = stream.choice
-    model_id = choice.model_id if choice is not None else None
-    streamed, origin, headers = await _name_model(caller, answer, choice, model_id)
+    model_id = stream.choice.model_id if stream.choice is not None else None
+    streamed, origin = await _name_model(caller, answer, model_id)
     events = _events(stream, streamed, origin, language)
-    return StreamingResponse(events, headers=headers | _UNBUFFERED, media_type=EVENT_STREAM)
+    return StreamingResponse(events, headers=_UNBUFFERED, media_type=EVENT_STREAM)
 
 
 async def _events(
@@ -140,14 +137,10 @@ async def _events(
 
 
 async def _name_model(
-    caller: Caller, answer: ChatAnswer, choice: Candidate | None, model_id: str | None
-) -> tuple[ChatAnswer, Origin | None, dict[str, str]]:
-    """Return an answer that names its model's build, that build, and the headers that name both.
-
-    The build is None for a model that was not tuned here.
-    """
+    caller: Caller, answer: ChatAnswer, model_id: str | None
+) -> tuple[ChatAnswer, Origin | None]:
+    """Return an answer that names its model's build, and the build; None: not tuned here."""
     db, origin = caller.services.db, None
     if model_id:
         origin = await caller.services.store.read(lambda: find_origin(db, model_id))
-    answer = replace(answer, fingerprint=origin.build if origin else "")
-    return answer, origin, responses.model_headers(choice, model_id, origin)
+    return replace(answer, fingerprint=origin.build if origin else ""), origin
