@@ -268,6 +268,7 @@ def test_blocked_user_is_signed_out_and_cannot_sign_in(site):
         Users(site.db).block(site.add_user(ANNA), "cli:vera")
         answer = browser.post("/api/auth/telegram", json={"init_data": signed_init_data()})
         assert (answer.status_code, problem_code(answer)) == (403, "blocked")
+    with signed_out_browser(site) as browser:
         answer_login(site, start_login(browser)["key"], ANNA)
         assert browser.post("/sign-in/code/finish").status_code == 403
     assert SignIns(site.db).list_open(ANNA) == []

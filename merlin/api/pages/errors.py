@@ -102,6 +102,8 @@ def _page_of(request: Request, error: Exception) -> Response:
     status = _status(error)
     problem = error if isinstance(error, Problem) and status == HTTPStatus.FORBIDDEN else None
     response = error_page(request, status, problem=problem)
+    if isinstance(error, Problem):
+        response.headers.update(error.headers)
     if isinstance(error, MerlinError) and status == HTTPStatus.SERVICE_UNAVAILABLE:
         log.warning("the database did not answer", reason=redact(str(error)))
         response.headers["Retry-After"] = "5"
