@@ -30,7 +30,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from merlin.api.problems import Problem, problem_response
 from merlin.config.settings import ApiLimits
 from merlin.core.network import parse_address
-from merlin.core.rate_limit import Throttle, TokenBucket, TokenBuckets
+from merlin.core.rate_limit import Throttle, TokenBuckets
 
 WINDOW_S = 60.0
 # Tolerance for the sums of refill times.

@@ -118,11 +118,6 @@ class Card:
         """Return whether it needs attention."""
         return self.state in _NEEDS_CARE
 
-    @property
-    def is_under_way(self) -> bool:
-        """Return whether it is in progress."""
-        return self.state in _UNDER_WAY
-
     def why(self, language: str) -> str:
         """Return the reason in a language, "" for none."""
         return render_stored_text(language, self.reason, self.arguments)

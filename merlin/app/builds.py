@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -19,15 +18,13 @@ from merlin.dataset.builds import (
     diff,
     is_in_build,
     match_version,
-    select_taught,
     select_whole_builds,
 )
-from merlin.dataset.example import find_first
 from merlin.dataset.verify import BuildProof, verify_build
 from merlin.db.database import Row
 from merlin.db.requests import Request, RequestKind
-from merlin.db.tables import BUILD, EXAMPLE_TEXT, TAUGHT_EXAMPLE, VERDICT
-from merlin.db.values import load_json, read_messages, read_row
+from merlin.db.tables import BUILD, TAUGHT_EXAMPLE, VERDICT
+from merlin.db.values import load_json, read_row
 
 if TYPE_CHECKING:
     from merlin.git.repository import GitSource
@@ -148,19 +145,6 @@ def compare(ctx: Context, actor: Actor, old: str, new: str) -> BuildDiff:
     )
     old_name, new_name = (f"{row['dataset']}-{row['number']}" for row in rows)
     return BuildDiff(old=old_name, new=new_name, **diff(*contents))
-
-
-def read_questions(
-    ctx: Context, actor: Actor, version: str, ids: Collection[str]
-) -> dict[str, str]:
-    """Return the first questions of some examples of a build, by id. Raises NotFound."""
-    build_id = _find(ctx, actor, version)["id"]
-    taught = select_taught(TAUGHT_EXAMPLE.example_id, EXAMPLE_TEXT.messages)
-    taught = taught.where(is_in_build(build_id) & TAUGHT_EXAMPLE.example_id.in_(list(ids)))
-    return {
-        example_id: find_first(read_messages(messages), "user")
-        for example_id, messages in ctx.db.tuples(taught)
-    }
 
 
 def verify(ctx: Context, actor: Actor, source: GitSource, version: str) -> BuildProof:

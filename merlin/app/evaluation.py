@@ -1,16 +1,13 @@
 """Evaluation of a model: its answers to the test questions, compared with another model's."""
 
 from dataclasses import dataclass
-from datetime import tzinfo
 
 from merlin.app import models
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.models import GateView, ModelView
-from merlin.core.charts import Score
-from merlin.core.clock import in_zone
 from merlin.core.errors import NotFound, Refused
-from merlin.core.i18n import format_day_briefly, format_number, format_signed, text
+from merlin.core.i18n import format_number, format_signed, text
 from merlin.core.permissions import Permission
 from merlin.training import evaluation
 from merlin.training import grading as grades
@@ -21,7 +18,6 @@ from merlin.training.evaluation import (
     Comparison,
     JudgedAnswer,
     ProofReport,
-    VersionScore,
 )
 from merlin.training.grading import Grading
 from merlin.training.models import Model, Models, find_taught, read_questions
@@ -67,7 +63,7 @@ def _find_both(ctx: Context, actor: Actor, name: str, against: str) -> tuple[Mod
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationView:
-    """A model's evaluation: its comparison with another model, its gate, the scores of versions.
+    """A model's evaluation: its comparison with another model, and its gate.
 
     Without a `report`, `why` is the reason; `asked` of `questions` were answered by then.
     """
@@ -80,7 +76,6 @@ class EvaluationView:
     why: Refused | None
     asked: int
     questions: int
-    versions: list[VersionScore]
 
 
 def read_evaluation(ctx: Context, actor: Actor, name: str, against: str = "") -> EvaluationView:
@@ -104,7 +99,6 @@ def read_evaluation(ctx: Context, actor: Actor, name: str, against: str = "") ->
         why=reason,
         asked=len(Models(ctx.db).answers(model.model_row)),
         questions=len(read_questions(ctx.db, model.build_id)),
-        versions=[*evaluation.score_versions(ctx.db, model)],
     )
 
 
@@ -131,26 +125,6 @@ def explain_wrong(ctx: Context, actor: Actor, view: EvaluationView) -> dict[str,
         score = likeness(answer.now, answer.expected)
         explanations[answer.example] = WrongAnswer(score, next(iter(taught_ids), ""))
     return explanations
-
-
-def build_scores(view: EvaluationView, language: str, zone: tzinfo) -> list[Score]:
-    """Return the scores of the versions; the serving and the selected one are labelled."""
-    scores = []
-    for version in view.versions:
-        style = "this" if version.model_row == view.model.id else ""
-        style = "serves" if view.serving and version.model_row == view.serving.id else style
-        arguments = {"right": version.right, "questions": version.questions}
-        score = Score(
-            share=_PERCENT * version.right / version.questions,
-            low=_PERCENT * version.low,
-            high=_PERCENT * version.high,
-            name=version.model.removeprefix(f"{view.model.dataset}-"),
-            day=format_day_briefly(in_zone(version.at, zone), language),
-            style=style,
-            text=text(language, f"eval-score-{style}", **arguments) if style else "",
-        )
-        scores.append(score)
-    return scores
 
 
 def _find(ctx: Context, actor: Actor, name: str) -> Model:

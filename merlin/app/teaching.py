@@ -15,9 +15,8 @@ from merlin.app.changes import DatasetFiles, require_revision
 from merlin.app.context import Context
 from merlin.app.feedback import mask_answers
 from merlin.app.permissions import find_teacher, get_led_course, list_led_courses
-from merlin.chat.feedback import Day, QuestionStatistics, RatedAnswer
+from merlin.chat.feedback import QuestionStatistics, RatedAnswer
 from merlin.core.errors import NotFound
-from merlin.core.views import described
 from merlin.course.catalogue import Course
 from merlin.course.editing import Both, CourseEdits, CourseFiles, MaterialDraft, TaughtMaterial
 
@@ -44,16 +43,6 @@ class TaughtDetails:
             if material.id == material_id:
                 return material
         raise NotFound(f"no material {material_id}", "material-unknown")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Questions:
-    """The questions about a course; `asked` has each day, also those without questions."""
-
-    asked: list[Day]
-    disliked: Sequence[RatedAnswer] = described(
-        "Lowest-rated answers first; only from people who consented."
-    )
 
 
 def read_details(ctx: Context, actor: Actor, course_id: int) -> TaughtDetails:
@@ -125,21 +114,18 @@ def remove_material(material_id: int, revision: str | None, files: DatasetFiles)
     return course_files.remove_material(material.place)
 
 
-def list_questions(
+def list_disliked(
     ctx: Context, actor: Actor, course_id: int, days: int, language: str
-) -> Questions:
-    """Return statistics of the questions about a course in the last `days`, today included.
+) -> list[RatedAnswer]:
+    """Return the lowest-rated answers about a course in the last `days`, today included.
 
-    Personal data is masked in `language`. Raises NotFound, Forbidden.
+    Only from people who consented; personal data is masked in `language`. Raises NotFound,
+    Forbidden.
     """
     course = get_led_course(ctx, actor, course_id)
-    since, statistics = _find_first_day(ctx, days), QuestionStatistics(ctx.db, ctx.default_dataset)
-    by_day = {day.at: day for day in statistics.days(course.slug, since)}
-    disliked = statistics.list_disliked(course.slug, since, _MAX_DISLIKED)
-    return Questions(
-        asked=[by_day.get(at, Day(at, 0)) for at in _days(since, days)],
-        disliked=mask_answers(ctx, disliked, language),
-    )
+    statistics = QuestionStatistics(ctx.db, ctx.default_dataset)
+    since = _find_first_day(ctx, days)
+    return mask_answers(ctx, statistics.list_disliked(course.slug, since, _MAX_DISLIKED), language)
 
 
 def count_questions(ctx: Context, actor: Actor, days: int) -> list[tuple[Course, int, int]]:
@@ -148,10 +134,6 @@ def count_questions(ctx: Context, actor: Actor, days: int) -> list[tuple[Course,
     questions, disliked = statistics.count_by_dataset(_find_first_day(ctx, days))
     courses = list_led_courses(ctx, actor)
     return [(course, questions[course.slug], disliked[course.slug]) for course in courses]
-
-
-def _days(since: date, count: int) -> list[date]:
-    return [since + timedelta(days=number) for number in range(count)]
 
 
 def _find_first_day(ctx: Context, days: int) -> date:

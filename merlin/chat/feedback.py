@@ -34,16 +34,6 @@ from merlin.db.values import decrypt
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
-    """The number of questions in a day (UTC); `liked` and `disliked` are those of rated answers."""
-
-    at: date
-    questions: int
-    liked: int = 0
-    disliked: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class RatedAnswer:
     """A rated answer; `user_id` asked the question and has consented to its use."""
 
@@ -128,17 +118,6 @@ class QuestionStatistics(Repository):
     def __init__(self, db: Database, default_dataset: str | None = None) -> None:
         super().__init__(db)
         self._default = default_dataset
-
-    def days(self, dataset: str, since: date) -> list[Day]:
-        """Return the days with questions, oldest first."""
-        day = fn.SUBSTR(TURN.asked_at, 1, _DAY_LETTERS).alias("day")
-        # A turn of a group may have several ratings.
-        query = TURN.select(day, fn.COUNT(TURN.id.distinct()), *_rating_counts())
-        query = query.join(RATING, JOIN.LEFT_OUTER, on=_is_rated())
-        days = self._about(query, dataset, since).group_by(_BY_DAY).order_by(_BY_DAY)
-        return [
-            Day(date.fromisoformat(at), *map(int, counts)) for at, *counts in self.db.tuples(days)
-        ]
 
     def count_by_dataset(self, since: date) -> tuple[Counter[str | None], Counter[str | None]]:
         """Return the numbers of questions and of disliked answers, each by dataset."""

@@ -84,7 +84,7 @@ class StatusSender:
         if reason:
             reason_text = render_stored_text(config.language, reason, json.loads(owed["arguments"]))
             description = f"{description}: {reason_text}"
-        page, public = f"/admin/verdicts?commit={owed['commit_sha']}", config.api.public_url
+        page, public = f"/admin/board?commit={owed['commit_sha']}", config.api.public_url
         return CommitStatus(
             context=f"merlin/{dataset}",
             state="failure" if shown == GATED else _STATES[owed["status"]],

@@ -12,7 +12,6 @@ the same interval.
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from math import sqrt
 from types import MappingProxyType
@@ -24,18 +23,15 @@ from merlin.dataset.entries import split_tags
 from merlin.dataset.lint import is_refusal
 from merlin.dataset.split import TEST
 from merlin.db.database import Database
-from merlin.db.tables import EXAMPLE_ENTRY, MODEL, PROOF_ANSWER, TAUGHT_EXAMPLE
+from merlin.db.tables import EXAMPLE_ENTRY, PROOF_ANSWER, TAUGHT_EXAMPLE
 from merlin.providers.base import Answer
 from merlin.training.baselines import conversation_digest, find_base, read_answers
 from merlin.training.models import (
     Model,
     Models,
-    ModelState,
-    model_of,
     name_beside,
     proof_of,
     read_questions,
-    select_models,
 )
 from merlin.training.scores import (
     Question,
@@ -50,7 +46,6 @@ RESAMPLES, _AT_ONCE = 10_000, 100
 _SEED = 20261122
 _TAILS = (0.025, 0.975)
 _PERCENT = 100
-MAX_VERSIONS = 12
 _Z = 1.959964  # quantile of the normal distribution for a 95 % interval
 
 
@@ -159,22 +154,6 @@ class ComparedAnswer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VersionScore:
-    """The number of right answers of a model to its own test questions.
-
-    `low` and `high` are the 95 % interval of the share, 0..1.
-    """
-
-    model_row: int
-    model: str
-    at: datetime
-    questions: int
-    right: int
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """A comparison of a model with another one, `against`, on their common questions.
 
@@ -249,33 +228,6 @@ def _score_base(db: Database, model: Model, questions: Sequence[Question]) -> Pr
     pairs = [(answers.get(conversation_digest(question)), question) for question in questions]
     judged = [JudgedAnswer(q, answer, classify_answer(answer, q)) for answer, q in pairs if answer]
     return _count_scores(base, judged) if judged else None
-
-
-def score_versions(db: Database, model: Model) -> Iterator[VersionScore]:
-    """Yield the scores of a dataset's newest models, including this one, oldest first.
-
-    `MAX_VERSIONS` at most. Failed models and those without stored answers are left out.
-    """
-    is_usable = MODEL.state.in_([ModelState.GOOD.value, ModelState.GONE.value])
-    of_dataset = (MODEL.dataset == model.dataset) & is_usable
-    query = select_models().where(of_dataset).order_by(MODEL.id)
-    models = [model_of(row) for row in db.rows(query)]
-    older = [candidate for candidate in models if candidate.model_row < model.model_row]
-    start = max(0, min(len(older), len(models) - MAX_VERSIONS))
-    for candidate in models[start : start + MAX_VERSIONS]:
-        kinds = [answer.kind for answer in judge_answers(db, candidate)]
-        if kinds:
-            right = kinds.count(AnswerKind.RIGHT)
-            low, high = compute_wilson_interval(right, len(kinds))
-            yield VersionScore(
-                model_row=candidate.model_row,
-                model=candidate.build_version,
-                at=candidate.created_at,
-                questions=len(kinds),
-                right=right,
-                low=low,
-                high=high,
-            )
 
 
 def compute_wilson_interval(right: int, questions: int) -> tuple[float, float]:

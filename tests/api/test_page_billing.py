@@ -2,13 +2,13 @@
 
 import re
 import secrets
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from merlin.account.users import Users
-from merlin.api.pages.admin.payments import days_of, months
+from merlin.api.pages.admin.payments import months
 from merlin.billing.ledger import Entry, EntryKind
 from merlin.billing.report import count_tests, sum_by_gateway
 from merlin.core.money import Currency, roubles, stars
@@ -178,19 +178,10 @@ def test_sums_exclude_test_payments_and_may_be_negative():
     assert sum_by_gateway([]) == []
 
 
-def test_months_and_days_begin_in_the_time_zone_of_the_shop():
+def test_months_begin_in_the_time_zone_of_the_shop():
     late = datetime(2026, 10, 31, 22, 30, tzinfo=UTC)
     last, this = months(late, MOSCOW)
     assert (last.isoformat(), this.isoformat()) == (
         "2026-10-01T00:00:00+03:00",
         "2026-11-01T00:00:00+03:00",
     )
-    days = days_of(
-        [make_entry(EntryKind.PAYMENT, 500, late), make_entry(EntryKind.REFUND, 200, late)],
-        Currency.RUB,
-        last.date(),
-        this.date(),
-        MOSCOW,
-    )
-    assert len(days) == 32
-    assert [tuple(day.values()) for day in days if day["paid"]] == [(date(2026, 11, 1), 500, 200)]

@@ -141,7 +141,7 @@ def test_commit_dated_9999_breaks_no_page_in_any_time_zone(staff, zone):
         with staff.browser_client(VERA) as client:
             paths = sorted({path for method, path in routes() if method == "GET"})
             statuses = {path: client.get(fill_path(staff, path)).status_code for path in paths}
-            assert "31" in client.get("/admin/verdicts").text
+            assert "31" in client.get("/admin/board").text
         assert {path: status for path, status in statuses.items() if status >= 500} == {}
     finally:
         Users(staff.db).set_zone(VERA, None)
@@ -251,8 +251,7 @@ def test_user_supplied_text_is_escaped(staff):
         (VERA, "/admin/jobs"),
         (VERA, f"/admin/jobs/{staff.job_id}"),
         (VERA, f"/admin/jobs/{staff.job_id - 1}"),
-        (VERA, "/admin/verdicts"),
-        (VERA, f"/admin/verdicts?commit={staff.rejected}"),
+        (VERA, f"/admin/board?commit={staff.rejected}"),
         (VERA, "/admin/users"),
         (VERA, f"/admin/users/{ANNA}"),
         (BORIS, f"/courses/{staff.course_id('algorithms')}/questions"),
@@ -304,16 +303,8 @@ def test_failed_training_can_be_tried_again_until_its_dataset_is_removed(staff):
         assert launch not in page
 
 
-def test_list_of_commits_names_what_the_check_found(staff):
-    """Also of a commit that goes on: what is wrong with it is left out of the training."""
-    staff.rows.push(8, make_examples(12), findings=(make_finding(), make_finding(5)))
-    with staff.browser_client(VERA) as client:
-        row = client.get("/admin/verdicts?dataset=neurotypology").text.partition("<tbody>")[2]
-    assert "2 ошибки" in row
-
-
 def test_commit_that_is_left_out_says_so_and_leads_to_its_example(staff):
-    """No green check and no "unchanged"; board and page lead to the example that needs fixing."""
+    """No green check and no "unchanged"; the board leads to the example that needs fixing."""
     outcome = staff.rows.outcome(make_spec(), make_examples(12), [make_finding()])
     values = {"count": 1, "place": "examples/x.yaml:3:1"}
     words = "1 пример не учтён: смотрите examples/x.yaml:3:1"
@@ -323,12 +314,11 @@ def test_commit_that_is_left_out_says_so_and_leads_to_its_example(staff):
     with staff.browser_client(VERA) as client:
         newest = list_verdicts(staff, "neurotypology")[0]
         assert (newest.verdict, newest.why("ru")) == ("left_out", words)
-        for road in ("/admin/verdicts", "/admin/board"):
-            page = client.get(road, params={"commit": commit.sha}).text
-            assert "не учтён" in page
-            assert words in page
-            assert "/datasets/neurotypology/examples/one?example=x#open" in page
-            assert '#error"/></svg><b>Проверен</b>' in page
+        page = client.get("/admin/board", params={"commit": commit.sha}).text
+        assert "не учтён" in page
+        assert words in page
+        assert "/datasets/neurotypology/examples/one?example=x#open" in page
+        assert '#error"/></svg><b>Проверен</b>' in page
 
 
 def list_verdicts(staff, dataset=""):

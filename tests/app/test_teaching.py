@@ -10,7 +10,7 @@ from merlin.app import builds, jobs, models, teaching, verdicts
 from merlin.app.actor import Actor
 from merlin.app.health import read_health
 from merlin.app.status import read_status
-from merlin.chat.feedback import Day, QuestionStatistics, Rating, Ratings
+from merlin.chat.feedback import QuestionStatistics, Rating, Ratings
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.core.errors import NotFound
@@ -126,16 +126,14 @@ def conversation(database, clock):
     return Conversation(database, clock)
 
 
-def test_daily_statistics_count_questions_and_ratings(database, clock, conversation):
+def test_statistics_count_questions_and_ratings(database, clock, conversation):
     rows = QuestionStatistics(database)
     conversation.ask(ANNA, "раз", Rating.UP, FACE)
     conversation.ask(ANNA, "два", Rating.DOWN, FACE)
     conversation.ask(BORIS, "иное", Rating.DOWN, "other")
     clock.move(24 * 3600)
     conversation.ask(BORIS, "три", None, FACE)
-    first, second = date(2026, 11, 20), date(2026, 11, 21)
-    assert rows.days(FACE, OLD) == [Day(first, 2, 1, 1), Day(second, 1)]
-    assert rows.days(FACE, second) == [Day(second, 1)]
+    assert rows.count_by_dataset(date(2026, 11, 21)) == ({FACE: 1}, {FACE: 0})
     assert rows.count_by_dataset(OLD) == ({FACE: 3, "other": 1}, {FACE: 1, "other": 1})
 
 
@@ -144,9 +142,7 @@ def test_conversation_without_a_dataset_counts_for_its_model_or_the_default_data
 ):
     model = PipelineRows(database, clock).serve(1, make_examples(12))
     conversation.ask(ANNA, "чья?", None, None, model)
-    assert QuestionStatistics(database).days(FACE, OLD)[0].questions == 1
-    assert QuestionStatistics(database).days("other", OLD) == []
-    assert QuestionStatistics(database, "other").days("other", OLD)[0].questions == 1
+    assert QuestionStatistics(database).count_by_dataset(OLD)[0] == {FACE: 1, None: 1}
     assert QuestionStatistics(database, "other").count_by_dataset(OLD)[0] == {FACE: 1, "other": 1}
 
 
@@ -176,7 +172,7 @@ def test_questions_of_all_courses_are_counted_at_once(tmp_path, clock):
 def test_edited_question_is_counted_once(database, conversation):
     conversation.ask(ANNA, "было", None, FACE, message=9)
     conversation.ask(ANNA, "стало", None, FACE, message=9)
-    assert [day.questions for day in QuestionStatistics(database).days(FACE, OLD)] == [1]
+    assert QuestionStatistics(database).count_by_dataset(OLD)[0] == {FACE: 1}
 
 
 def test_disliked_questions_are_shown_only_with_consent(database, conversation, clock):

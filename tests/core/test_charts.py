@@ -1,29 +1,11 @@
-"""Charts of losses and scores; reading losses."""
+"""Reading the losses of a job."""
 
 import pytest
 
-from merlin.core.charts import Score, plot_scores, read_losses, read_positive
+from merlin.core.charts import read_losses, read_positive
 from merlin.core.training_events import describe_event
 
 pytestmark = pytest.mark.unit
-
-
-SCORES = [
-    Score(share=82, low=59, high=94, name="-1", day="3 окт"),
-    Score(share=95, low=75, high=99, name="-2", day="12 ноя", style="serves", text="текущая"),
-    Score(share=84, low=62, high=94, name="-3", day="20 ноя", style="this", text="эта"),
-]
-
-
-def test_score_axis_begins_below_the_lowest_bar_and_ends_at_100():
-    chart = plot_scores(SCORES, "ru")
-    assert [row.text for row in chart.rows] == ["40", "60", "80", "100"]
-    assert [day.text for day in chart.days] == ["3 окт", "20 ноя"]
-    assert [name.text for name in chart.names] == ["текущая", "эта"]
-    assert all(0 <= bar.high <= bar.y <= bar.low <= 300 for bar in chart.bars)
-    assert plot_scores([], "ru") is None
-    (alone,) = plot_scores([SCORES[0]], "ru").days
-    assert alone.text == "3 окт"
 
 
 def test_checkpoint_losses_override_event_losses():

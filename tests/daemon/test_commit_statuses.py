@@ -50,7 +50,7 @@ def test_commit_status_follows_the_commit_from_its_build_to_its_model(lab, forge
         "state": "success",
         "context": "merlin/trial",
         "description": "trial-1 answers people",
-        "target_url": f"https://merlin.example.com/admin/verdicts?commit={head(lab)}",
+        "target_url": f"https://merlin.example.com/admin/board?commit={head(lab)}",
     }
     lab.tick("status", rounds=3)
     assert forge.statuses_of(head(lab)) == statuses

@@ -25,6 +25,7 @@ from merlin.core.server import free_ports
 from merlin.dataset.files import FileIndex
 from merlin.providers.payments import Gateway
 from merlin.wiring.context import open_read_only, open_writing_context
+from tests.api.sign_in_data import finish_login, start_login
 from tests.golden.bot_chats import Person
 from tests.golden.normalise import Normaliser
 from tests.support.frozen_day import fixed_day, start
@@ -132,11 +133,10 @@ class Installation:
     def sign_in(self, name):
         """Sign a person's HTTP client in by a confirmation in the bot."""
         browser, person = self.browsers[name], self.people[name]
-        document = _read_json(browser.post("/api/auth/start"))
-        (payload,) = parse_qs(urlsplit(document["url"]).query)["start"]
+        (payload,) = parse_qs(urlsplit(start_login(browser)["url"]).query)["start"]
         person.do(self.telegram.start_bot, payload)
         person.press(person.newest.keys[0][0]["callback_data"])
-        wait_until(lambda: _read_json(browser.post("/api/auth/wait"))["state"] == "confirmed")
+        wait_until(lambda: finish_login(browser) == "signed in")
 
     def call(self, name, verb, path, **fields):
         """Call the API as a person; return the JSON of the successful response."""

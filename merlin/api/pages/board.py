@@ -6,11 +6,10 @@ admin's attention, and a course's questions by day with disliked answers.
 """
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
-from operator import attrgetter
-from typing import Annotated, Literal
+from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import Depends, Query
@@ -29,20 +28,10 @@ from merlin.api.pages.page import (
 )
 from merlin.api.schema import CommitId, Part
 from merlin.app import teaching
-from merlin.app.board import Board, BoardRow, Card, CommitDetails, Stage, read_board, read_commit
+from merlin.app.board import Board, BoardRow, CommitDetails, Stage, read_board, read_commit
 from merlin.app.health import read_health
-from merlin.core.charts import Curve, plot_curve
 from merlin.core.permissions import Permission
 from merlin.core.web.assets import seen_other
-
-CardFilter = Literal["all", "care", "moving"]
-
-# The attribute that each card of a filter has.
-_ATTRIBUTES: Mapping[CardFilter, str] = {
-    "all": "dataset",
-    "care": "needs_care",
-    "moving": "is_under_way",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +39,6 @@ class BoardQuery:
     """Parameters of a board; `seen`: the tag that a script has, None for a full page."""
 
     page: Part
-    show: CardFilter = "all"
     commit: CommitId = ""
     seen: Annotated[str | None, Query(max_length=80)] = None
 
@@ -82,9 +70,7 @@ async def render_board(
     path, page = context.request.scope["path"], board_query.page
     view = {
         "board": board,
-        "attributes": _ATTRIBUTES,
         "lanes": list(Stage),
-        "show": board_query.show,
         "chosen": board_query.commit,
         "rows": rows,
         "opened": opened,
@@ -93,7 +79,6 @@ async def render_board(
             for name, details in opened.items()
             if details.job
         },
-        "sparks": _sparks(context, [card for _, cards in rows for card in cards]),
         "evaluation_href": evaluation_href,
         "board_href": path,
         "part_href": _part_href(board_query, path, page.cursor),
@@ -107,34 +92,16 @@ async def render_board(
     return render_page(context, template, view)
 
 
-def _take_rows(
-    board: Board, board_query: BoardQuery, opened: Collection[str]
-) -> list[tuple[BoardRow, list[Card]]]:
-    """Return the datasets of the requested part with their cards of the filter, and the opened."""
-    is_listed = attrgetter(_ATTRIBUTES[board_query.show])
-    rows = [(row, [card for card in row.cards if is_listed(card)]) for row in board.rows]
-    rest = board_query.page.skip(rows, lambda each: each[0].name)
-    listed = [row.name for row, cards in rest if cards or board_query.show == "all"]
-    shown = {*board_query.page.take_part(listed, str), *opened}
-    return [(row, cards) for row, cards in rows if row.name in shown]
+def _take_rows(board: Board, board_query: BoardQuery, opened: Collection[str]) -> list[BoardRow]:
+    """Return the datasets of the requested part, and the opened ones."""
+    names = [row.name for row in board_query.page.skip(board.rows, lambda row: row.name)]
+    shown = {*board_query.page.take_part(names, str), *opened}
+    return [row for row in board.rows if row.name in shown]
 
 
 def _part_href(board_query: BoardQuery, path: str, cursor: str) -> str:
-    values = {"show": board_query.show, "limit": board_query.page.limit, "cursor": cursor}
-    return f"{path}?{urlencode({name: value for name, value in values.items() if value})}"
-
-
-def _sparks(context: PageContext, cards: Iterable[Card]) -> dict[int, Curve | None]:
-    """Return small loss curves of the jobs shown, by job."""
-    curves = {}
-    for card in cards:
-        if card.job and card.training:
-            series = card.training.losses.series()
-            steps = 0 if card.job.is_over else card.training.progress.steps
-            curves[card.job.id] = plot_curve(
-                series["train"], series["test"], steps, context.language
-            )
-    return curves
+    values = {"limit": board_query.page.limit or "", "cursor": cursor}
+    return f"{path}?{urlencode(values)}"
 
 
 DAYS = 28
@@ -158,11 +125,11 @@ async def show_course_board(
 
 @router.get("/courses/{course_id}/questions")
 async def show_asked(context: TeacherContext, course: LedCourse) -> Response:
-    """Return statistics of the questions about a course in the last four weeks."""
-    questions = await context.read(
-        teaching.list_questions, context.actor, course.course_id, DAYS, context.language
+    """Return the worst answers about a course in the last four weeks."""
+    disliked = await context.read(
+        teaching.list_disliked, context.actor, course.course_id, DAYS, context.language
     )
-    view = {"course": course, "questions": questions, "days": DAYS}
+    view = {"course": course, "disliked": disliked}
     return render_page(context, "teach_questions.html", view)
 
 

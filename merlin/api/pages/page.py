@@ -347,8 +347,6 @@ ADMIN_SECTIONS: tuple[Section, ...] = (
     ("/admin/board", "home", Permission.WATCH),
     ("/admin/jobs", "jobs", Permission.WATCH),
     ("/admin/models", "models", Permission.WATCH),
-    ("/admin/builds", "builds", Permission.WATCH),
-    ("/admin/verdicts", "verdicts", Permission.WATCH),
     ("/admin/users", "users", Permission.USERS),
     ("/admin/billing", "billing", Permission.REFUNDS),
     ("/admin/audit", "audit", Permission.USERS),

@@ -44,8 +44,6 @@ eval-verdict-few = { $questions ->
 eval-verdict-better = { $model } is better than { $against }: of 100 such questions it answers { $points } more right (95% interval from { $low } to { $high }).
 eval-verdict-same = { $model } and { $against } answer equally well, as far as the test shows: the difference of { $difference } right answers per 100 may be chance (95% interval from { $low } to { $high }).
 eval-verdict-worse = { $model } is worse than { $against }: of 100 such questions it answers { $points } fewer right (95% interval from { $low } to { $high }).
-eval-score-serves = live: { $right } of { $questions }
-eval-score-this = this one: { $right } of { $questions }
 eval-not-tested = { $model } { $state ->
         [refused] was rejected: at its test it didn't answer ({ $note }).
         [revoked] won't be tested: consent to an example that it learnt was withdrawn.

@@ -59,18 +59,12 @@ page-eval-turned-wrong = Turned wrong
 page-eval-turned-right = Turned right
 page-eval-wrong-both = still wrong: { $count }
 page-eval-wrong = Wrong
-page-eval-versions = Right by version, %
-page-eval-versions-title = Share of right answers by version
-page-eval-versions-caption = The line at a dot shows where the share lies with 95% confidence. More questions make it shorter.
-page-eval-base = Base model { $model }: { $right } of { $questions } right
 page-eval-tags = By tag
 page-eval-tag-change = { $before } → { $right } of { $questions }
 page-eval-tags-more = { $count ->
         [one] { NUMBER($count) } more tag
        *[other] { NUMBER($count) } more tags
     }
-page-eval-losses = How it learnt
-page-eval-memorises = Test loss was lowest at step { $step }. After that the model memorised the examples.
 page-eval-job = Training details
 page-eval-answers = Question by question
 page-eval-which = Which questions to show

@@ -152,10 +152,6 @@ page-test-payments = { $count ->
         [one] { $count } more payment was a test and isn't counted.
        *[other] { $count } more payments were tests and aren't counted.
     }
-page-by-days-rub = Roubles by day
-page-by-days-xtr = Stars by day
-page-by-days-summary = { $paid } paid, { $returned } refunded.
-page-as-table-of = { $what }: as a table
 page-payments = Orders
 page-any-state = any state
 page-person-id = User ID or order no.

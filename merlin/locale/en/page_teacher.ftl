@@ -7,7 +7,6 @@ page-teach-none-hint = An admin can give you one; it'll appear here.
 page-materials = Materials
 page-examples = Examples
 page-questions = Questions
-page-disliked-answers = Disliked
 page-course-sections = Course sections
 page-course-edit = Materials
 page-course-examples = Examples
@@ -108,22 +107,7 @@ page-change-result = Result
 page-refresh = Refresh
 page-commit = Commit { $commit }
 
-page-questions-summary = In { $days ->
-        [one] { $days } day
-       *[other] { $days } days
-    }: { $count ->
-        [one] { $count } question
-       *[other] { $count } questions
-    }, { $bad ->
-        [one] { $bad } answer was disliked
-       *[other] { $bad } answers were disliked
-    }.
-page-bars-all = questions
-page-bars-bad = disliked answers
-page-as-table = As a table
 page-when = When
-page-no-questions = No questions in this period
-page-no-questions-hint = When students ask, you'll see their questions here.
 page-disliked-title = Disliked answers
 page-disliked-hint = Only from people who allow it; names are hidden.
 page-disliked-none = No such answers.

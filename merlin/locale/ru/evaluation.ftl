@@ -47,8 +47,6 @@ eval-verdict-few = { $questions ->
 eval-verdict-better = Модель { $model } лучше, чем { $against }: на 100 таких вопросов верных ответов больше на { $points } (95 %-й интервал от { $low } до { $high }).
 eval-verdict-same = Насколько видно по тесту, { $model } и { $against } отвечают одинаково: разница { $difference } верных ответов на 100 может быть случайной (95 %-й интервал от { $low } до { $high }).
 eval-verdict-worse = Модель { $model } хуже, чем { $against }: на 100 таких вопросов верных ответов меньше на { $points } (95 %-й интервал от { $low } до { $high }).
-eval-score-serves = текущая: { $right } из { $questions }
-eval-score-this = эта: { $right } из { $questions }
 eval-not-tested = { $state ->
         [refused] Модель { $model } отклонена: при тесте она не ответила ({ $note }).
         [revoked] Модель { $model } тестироваться не будет: согласие на пример, на котором она училась, отозвано.

@@ -66,10 +66,6 @@ page-eval-turned-wrong = Стало неверно
 page-eval-turned-right = Стало верно
 page-eval-wrong-both = неверно по-прежнему: { $count }
 page-eval-wrong = Неверно
-page-eval-versions = Верно по версиям, %
-page-eval-versions-title = Доля верных ответов по версиям
-page-eval-versions-caption = Линия у точки показывает, где доля лежит с уверенностью 95 %. Чем больше вопросов, тем она короче.
-page-eval-base = Базовая модель { $model }: верно { $right } из { $questions }
 page-eval-tags = По тегам
 page-eval-tag-change = { $before } → { $right } из { $questions }
 page-eval-tags-more = { $count ->
@@ -77,8 +73,6 @@ page-eval-tags-more = { $count ->
         [few] Ещё { NUMBER($count) } тега
        *[many] Ещё { NUMBER($count) } тегов
     }
-page-eval-losses = Как училась
-page-eval-memorises = Меньше всего потери на тесте были на шаге { $step }. Дальше модель заучивала примеры.
 page-eval-job = Подробности обучения
 page-eval-answers = Вопрос за вопросом
 page-eval-which = Какие вопросы показать

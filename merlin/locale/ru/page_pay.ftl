@@ -158,10 +158,6 @@ page-test-payments =
         [few] Ещё { $count } тестовых платежа: в суммы они не входят.
        *[other] Ещё { $count } тестовых платежей: в суммы они не входят.
     }
-page-by-days-rub = Рубли по дням
-page-by-days-xtr = Звёзды по дням
-page-by-days-summary = Оплачено { $paid }, возвращено { $returned }.
-page-as-table-of = { $what }: таблица
 page-payments = Заказы
 page-any-state = любое состояние
 page-person-id = ID или № заказа

@@ -7,7 +7,6 @@ page-teach-none-hint = Курс выдаёт администратор: пос�
 page-materials = Материалы
 page-examples = Примеры
 page-questions = Вопросы
-page-disliked-answers = Не понравилось
 page-course-sections = Разделы курса
 page-course-edit = Материалы
 page-course-examples = Примеры
@@ -109,25 +108,7 @@ page-change-result = Итог
 page-refresh = Обновить
 page-commit = Коммит { $commit }
 
-page-questions-summary = За { $days ->
-        [one] { $days } день
-        [few] { $days } дня
-       *[other] { $days } дней
-    }: { $count ->
-        [one] { $count } вопрос
-        [few] { $count } вопроса
-       *[other] { $count } вопросов
-    }, { $bad ->
-        [one] не понравился { $bad } ответ
-        [few] не понравилось { $bad } ответа
-       *[other] не понравилось { $bad } ответов
-    }.
-page-bars-all = вопросы
-page-bars-bad = ответы, которые не понравились
-page-as-table = Таблица
 page-when = Когда
-page-no-questions = За это время вопросов не было
-page-no-questions-hint = Когда студенты начнут спрашивать, здесь будет видно, о чём и когда.
 page-disliked-title = Ответы, которые не понравились
 page-disliked-hint = Только от тех, кто это разрешил; имена скрыты.
 page-disliked-none = Таких ответов нет.

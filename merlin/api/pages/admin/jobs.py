@@ -1,18 +1,17 @@
-"""Jobs, models, builds, verdicts: training, serving and their history.
+"""Jobs and models: training, serving and their history.
 
 Training is started manually after showing its price. While a job runs, a script polls its state
 once a second. Also the state of requests to the daemon.
 
 A model's evaluation shows whether it may be promoted, and if not, why: first the verdict, then
-scores by version and tag and the losses, then each question. A build shows its examples and the
-difference from the previous one, a verdict the result of a commit.
+scores by tag, then each question.
 """
 
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Annotated, Literal
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from fastapi import Form, Query
 from starlette.responses import Response
@@ -31,17 +30,15 @@ from merlin.api.pages.page import (
     render_page,
 )
 from merlin.api.rest.jobs import RequestAct, failure
-from merlin.api.schema import LINE, MAX_ID, CommitId, DatasetName, Id, Name, Number, Part, part
-from merlin.app import builds, evaluation, jobs, models, requests, verdicts
+from merlin.api.schema import LINE, MAX_ID, DatasetName, Id, Name, Part, part
+from merlin.app import evaluation, jobs, models, requests
 from merlin.app.actor import Actor
-from merlin.app.board import read_commit
 from merlin.app.context import Context
-from merlin.app.evaluation import build_scores
 from merlin.app.health import is_daemon_alive
 from merlin.app.jobs import JobDetails, QuoteView
 from merlin.app.models import ModelView
 from merlin.app.status import get_dataset, list_datasets
-from merlin.core.charts import plot_curve, plot_scores
+from merlin.core.charts import plot_curve
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission
 from merlin.core.training_events import event_lines
@@ -235,7 +232,7 @@ async def _quote(context: PageContext, dataset: str) -> tuple[QuoteView | None, 
     return found_quote, ""
 
 
-_PERCENT, _MAX_SHOWN, _MEMORISED = 100, 100, 1.2
+_PERCENT, _MAX_SHOWN = 100, 100
 Against = Annotated[str, Query(max_length=200, pattern=LINE)]
 AnswerFilter = Annotated[Literal["", "lost", "gained", "wrong", "right"], Query()]
 
@@ -251,17 +248,10 @@ async def show_evaluation(
     """Return a model's results at its test questions, compared with another model if any."""
     daemon_request = await read_daemon_request(context, asked)
     model_evaluation = await context.read(evaluation.read_evaluation, context.actor, name, against)
-    job_id = model_evaluation.model.job
-    job = await context.read(jobs.get, context.actor, job_id) if job_id else None
     view: dict[str, object] = {
         "daemon_request": daemon_request,
         "found": model_evaluation,
         "wrong": await context.read(evaluation.explain_wrong, context.actor, model_evaluation),
-        "chart": plot_scores(
-            build_scores(model_evaluation, context.language, context.zone), context.language
-        ),
-        "curve_shown": curve_view(context, job) if job else None,
-        "lowest": _lowest_step(job.losses.series()["test"]) if job else None,
         "answers_of": _answers(model_evaluation.report, show) if model_evaluation.report else None,
     }
     return render_page(context, "admin_evaluation.html", view)
@@ -270,14 +260,6 @@ async def show_evaluation(
 def evaluation_href(model: ModelView) -> str:
     """Return the address of a model's evaluation."""
     return f"/admin/models/{quote(model.title, safe='')}/evaluation"
-
-
-def _lowest_step(test: list[tuple[float, float]]) -> float | None:
-    """Return the step of the lowest test loss if it rose by a fifth or more since, else None."""
-    if not test:
-        return None
-    step, loss = min(test, key=lambda point: point[1])
-    return step if step < test[-1][0] and test[-1][1] >= _MEMORISED * loss else None
 
 
 def _answers(report: ProofReport, show: AnswerFilter) -> dict[str, object]:
@@ -303,7 +285,6 @@ def _answers(report: ProofReport, show: AnswerFilter) -> dict[str, object]:
 
 
 _MAX_LISTED = 20
-Chosen = Annotated[list[Number] | None, Query(max_length=2)]
 QuestionDigest = Annotated[str, Form(max_length=64, pattern="^[0-9a-f]*$")]
 Back = Annotated[Literal["", "evaluation"], Form()]
 
@@ -344,19 +325,6 @@ async def show_models(
     return render_page(context, "admin_models.html", view)
 
 
-@router.get("/admin/models/compare")
-async def compare_models(context: ViewerContext, model: Chosen = None) -> Response:
-    """Redirect to the evaluation of the newer of two models, compared with the other."""
-    chosen_models = [
-        await context.read(models.get, context.actor, model_id)
-        for model_id in sorted(set(model or ()))
-    ]
-    if not chosen_models:
-        return seen_other("/admin/models")
-    query = f"?{urlencode({'against': chosen_models[0].title})}" if len(chosen_models) > 1 else ""
-    return seen_other(evaluation_href(chosen_models[-1]) + query)
-
-
 @router.post("/admin/models/{model_id}/accept")
 async def accept_lost(
     context: ViewerContext,
@@ -394,50 +362,3 @@ async def _return_href(context: PageContext, model_id: int, back: Back) -> str:
     if back != "evaluation":
         return "/admin/models"
     return evaluation_href(await context.read(models.get, context.actor, model_id))
-
-
-# Maximum number of ids on a page; the API lists them all.
-MAX_IDS = 200
-
-
-@router.get("/admin/builds")
-async def show_builds(context: ViewerContext, page: Part, dataset: DatasetName = "") -> Response:
-    """Return one part of the builds."""
-    build_views = await part(context, page, dataset, builds.list_recent)
-    return render_page(
-        context, "admin_builds.html", {"builds": build_views, "next_href": next_href(page)}
-    )
-
-
-@router.get("/admin/builds/{version}")
-async def show_build(context: ViewerContext, version: Name) -> Response:
-    """Return a build and its difference from the previous one."""
-    build = await context.read(builds.get, context.actor, version)
-    diff, questions = None, dict[str, str]()
-    shown = {example.id for example in build.examples[:MAX_IDS]}
-    with suppress(NotFound):  # the first one has none before it
-        before = f"{build.dataset}-{build.number - 1}"
-        diff = await context.read(builds.compare, context.actor, before, build.version)
-        for changes in (diff.added, diff.changed, diff.removed, diff.moved):
-            shown.update(changes[:MAX_IDS])
-        questions = await context.read(
-            builds.read_questions, context.actor, before, diff.removed[:MAX_IDS]
-        )
-    questions |= await context.read(builds.read_questions, context.actor, build.version, shown)
-    view = {"build": build, "diff": diff, "questions": questions, "most": MAX_IDS}
-    return render_page(context, "admin_build.html", view)
-
-
-@router.get("/admin/verdicts")
-async def show_verdicts(
-    context: ViewerContext, page: Part, dataset: DatasetName = "", commit: CommitId = ""
-) -> Response:
-    """Return the verdicts; those of one commit with every step to the serving model."""
-    verdict_views = [] if commit else await part(context, page, dataset, verdicts.list_recent)
-    view = {
-        "commit": commit,
-        "verdicts": verdict_views,
-        "opened": await context.read(read_commit, context.actor, commit, dataset) if commit else [],
-        "next_href": next_href(page),
-    }
-    return render_page(context, "admin_verdicts.html", view)

@@ -3,9 +3,9 @@
 A refund needs confirmation: the first form shows amount and reason again, the second submits.
 """
 
-from collections.abc import Iterable, Mapping
-from datetime import date, datetime, time, timedelta, tzinfo
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from datetime import datetime, time, timedelta, tzinfo
+from typing import Annotated, Literal
 
 from fastapi import Form, Query
 from pydantic import BaseModel, ConfigDict, Field
@@ -21,20 +21,18 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.orders import CANCELED_BY_BUYER
 from merlin.app.settlement import reason_key
-from merlin.billing.ledger import Entry, EntryKind
+from merlin.billing.ledger import Entry
 from merlin.billing.purchases import ID_LENGTH, PurchaseState
 from merlin.billing.refunds import MAX_REASON_LENGTH, check_reason, parse_refund, refund_id_of
 from merlin.billing.report import count_tests, sum_by_gateway
-from merlin.core.clock import in_zone, zone_of
+from merlin.core.clock import zone_of
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import text
-from merlin.core.money import Amount, Currency
+from merlin.core.money import Amount
 from merlin.core.web.assets import seen_other
 from merlin.db.audit import person_reference
 
 router = page_router()
-
-_MONEY = (EntryKind.PAYMENT, EntryKind.REFUND)
 
 
 def months(now: datetime, zone: tzinfo) -> tuple[datetime, datetime]:
@@ -42,23 +40,6 @@ def months(now: datetime, zone: tzinfo) -> tuple[datetime, datetime]:
     this = now.astimezone(zone).date().replace(day=1)
     last = (this - timedelta(days=1)).replace(day=1)
     return datetime.combine(last, time(), zone), datetime.combine(this, time(), zone)
-
-
-def days_of(
-    entries: Iterable[Entry], currency: Currency, since: date, until: date, zone: tzinfo
-) -> list[dict[str, Any]]:
-    """Return each day with its income and refunds in a currency, in minor units.
-
-    Days without payments are included; `until` is the last.
-    """
-    length = (until - since).days + 1
-    sums = {since + timedelta(days=place): [0, 0] for place in range(length)}
-    for entry in entries:
-        day = in_zone(entry.at, zone).date()
-        is_money = entry.kind in _MONEY and entry.amount.currency is currency and not entry.is_test
-        if is_money and day in sums:
-            sums[day][entry.kind is EntryKind.REFUND] += entry.amount.minor
-    return [{"day": day, "paid": paid, "returned": back} for day, (paid, back) in sums.items()]
 
 
 @router.get("/admin/billing")
@@ -82,16 +63,11 @@ async def show_billing(
         return [entry for entry, _ in moved], users.find_display_names(ctx, buyers)
 
     entries, names = await context.read(read, context.actor)
-    until = now.astimezone(zone).date()
-    charts = {
-        currency: days_of(entries, currency, last.date(), until, zone) for currency in Currency
-    }
     view = {
         "months": {
             "this": sum_by_gateway(entry for entry in entries if entry.at >= this),
             "last": sum_by_gateway(entry for entry in entries if entry.at < this),
         },
-        "charts": {name: days for name, days in charts.items() if any(day["paid"] for day in days)},
         "tests": count_tests(entries),
         "orders": purchases,
         "names": names,
