@@ -2,6 +2,7 @@
 
 import json
 import re
+from urllib.parse import unquote
 
 import pytest
 from playwright.sync_api import expect
@@ -135,7 +136,8 @@ def test_favourite_of_a_stranger_leads_to_the_sign_in_page_and_back(visitor):
     page = wait_until_loaded(visitor.open("/?q=сети", is_new=True))
     find_star(page, NETWORKS).click()
     expect(page.get_by_role("heading", name="Вход")).to_be_visible()
-    assert page.locator("input[name=next]").first.get_attribute("value") == "/?q=сети"
+    next_address = page.locator("input[name=next]").first.get_attribute("value")
+    assert unquote(next_address) == "/?q=сети"
 
 
 def test_favourites_work_by_touch_on_a_phone(visitor, course_site):

@@ -103,10 +103,10 @@ def test_browsers_stay_signed_in_and_keys_stay_valid(installation):
 
 
 def test_sessions_keep_their_texts_and_ratings(installation):
-    turn = installation.browsers["anna"].get("/me/export").json()["turns"][0]
-    assert turn["question"] == QUESTION.format(3, "гггг")
+    tables = installation.browsers["anna"].get("/me/export").json()["tables"]
+    (turn,) = [turn for turn in tables["turn"] if turn["question"] == QUESTION.format(3, "гггг")]
     assert turn["answer"].startswith("Понятие 3 значит совсем другое.")
-    assert turn["rating"] == "down"
+    assert [row["value"] for row in tables["rating"] if row["turn_id"] == turn["id"]] == ["down"]
 
 
 def test_waiting_order_can_be_paid(installation):
