@@ -11,9 +11,9 @@ from bench.chat_sides import ROOT
 from merlin.core.clock import iso
 from merlin.core.vocabulary import fold, split_words
 from merlin.course.catalogue import KINDS
-from merlin.course.search import entries_of
+from merlin.course.search import entry_of
 from merlin.dataset.files import mark_catalogue_changed
-from merlin.db.database import Database, open_database
+from merlin.db.database import open_database
 from merlin.db.migrations import migrate
 from merlin.db.tables import COURSE, MATERIAL, SEARCH_ENTRY
 
@@ -37,7 +37,7 @@ def fill(state: Path, courses: int) -> None:
             database.add_many(COURSE, (_course(number, rng) for number in range(courses)))
             rows = database.rows(COURSE.select())
             database.add_many(MATERIAL, _materials(rows, rng))
-            database.add_many(SEARCH_ENTRY, _entries(database, rows))
+            database.add_many(SEARCH_ENTRY, map(entry_of, rows))
             mark_catalogue_changed(database)
 
 
@@ -74,14 +74,6 @@ def _materials(courses: list[Row], rng: random.Random) -> Iterator[Row]:
                 "text_path": "",
                 "file_url": f"https://example.com/{course['slug']}/{lesson}.pdf",
             }
-
-
-def _entries(database: Database, courses: list[Row]) -> Iterator[Row]:
-    by_course: dict[int, list[Row]] = {}
-    for row in database.rows(MATERIAL.select()):
-        by_course.setdefault(row["course_id"], []).append(row)
-    for course in courses:
-        yield from entries_of(course, by_course[course["id"]])
 
 
 def queries(count: int) -> list[str]:

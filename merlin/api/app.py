@@ -21,7 +21,7 @@ from starlette.requests import Request
 from merlin import __version__
 from merlin.api.auth import find_user_id
 from merlin.api.hooks import Debouncer, daemon_request
-from merlin.api.middleware import Traffic, check_body_size, path_alias, request_guard
+from merlin.api.middleware import Traffic, check_body_size, request_guard
 from merlin.api.openai_compat.requests import release_stale_reservations
 from merlin.api.openapi import add_description
 from merlin.api.pages.errors import add_error_pages
@@ -70,11 +70,9 @@ def create_app(services: ApiServices) -> FastAPI:
     app.state.login_throttle = LoginThrottle()
     app.state.limits = Limits(services.config.api.limits)
     app.state.bodies = server.BodyBudget(services.bodies_bytes)
-    # Drawing a chart takes 0.1 s and 25 MB.
     add_problems(app)
     add_description(app)
     add_error_pages(app)
-    app.add_middleware(path_alias)
     app.add_middleware(
         server.BodyLimit,
         bodies=app.state.bodies,

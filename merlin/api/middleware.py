@@ -1,13 +1,10 @@
-"""Middleware around every call: security headers, body limits, the path alias, metrics.
+"""Middleware around every call: security headers, body limits, metrics.
 
 `request_guard` adds a request id that also appears in the log, security headers, one log line and
 one metric, and turns an unhandled exception into a problem. It answers HEAD.
 
 Without authentication a body is limited to 64 kB. The caller is identified before a larger body is
 read. The routes of webhooks and of /v1 check their body size themselves, after authentication.
-
-`/api/v1/…` is an alias of `/api/…` and is not described separately. A later incompatible version
-gets its own routes in front of this layer.
 """
 
 import re
@@ -31,25 +28,6 @@ from merlin.core.log import get_logger
 from merlin.core.server import FREE_BYTES, head_as_get
 
 log = get_logger(__name__)
-
-PREFIX = "/api/"
-VERSIONED = "/api/v1/"
-
-
-def path_alias(app: ASGIApp) -> ASGIApp:
-    """Return middleware that maps /api/v1/ paths to /api/."""
-
-    async def hand_on(scope: Scope, receive: Receive, send: Send) -> None:
-        # Log, metrics and problems use the unversioned path.
-        path = scope.get("path", "")
-        if path.startswith(VERSIONED):
-            scope["path"] = PREFIX + path[len(VERSIONED) :]
-            raw = scope.get("raw_path") or b""
-            scope["raw_path"] = raw.replace(VERSIONED.encode(), PREFIX.encode(), 1)
-        await app(scope, receive, send)
-
-    return hand_on
-
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 

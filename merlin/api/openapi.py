@@ -7,7 +7,6 @@ be missing or wrong. Sample bodies and values (`samples.yaml`) fill the Postman 
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +44,6 @@ What programs do: the catalogue, favourites, courses that you teach, examples, t
 - **Lists.** Use `limit` and `cursor`; the `Link` header has the URL of the next page (RFC 8288).
 - **Limits.** `RateLimit-Policy` and `RateLimit` give the remaining number of requests; a 429
   response has `Retry-After`.
-- **Versions.** `/api/v1/…` is the same as `/api/…`.
 """
 
 
@@ -76,15 +74,10 @@ SCHEMES: Mapping[str, Json] = {
     },
 }
 _BODY = frozenset({"post", "put", "patch", "delete"})
-_STATUS_HEADER = {"401": "WWW-Authenticate", "429": "Retry-After", "503": "Retry-After"}
-_KINDS = {"#/components/schemas/Problem": "Problem", "#/components/schemas/ErrorAnswer": "Error"}
 DESCRIBED_HEADERS: Mapping[str, Json] = {
     "Link": {"description": "URLs of the first and the next page (RFC 8288)."},
     "ETag": {"description": "Version of the response, for `If-None-Match`."},
     "Location": {"description": "URL of the result."},
-    "Retry-After": {"description": "Seconds to wait before the next attempt."},
-    "WWW-Authenticate": {"description": "Required authentication: a bearer token (RFC 6750)."},
-    "X-Request-Id": {"description": "Identifies the request in Merlin's log."},
 }
 
 
@@ -127,7 +120,6 @@ def _complete(app: FastAPI, json: Json) -> None:
     for path, methods in json["paths"].items():
         for verb, operation in methods.items():
             _complete_operation(path, verb, operation, routes[path, verb])
-            _share_responses(operation["responses"], parts.setdefault("responses", {}))
     for name in ("HTTPValidationError", "ValidationError"):  # FastAPI's own; no route answers them
         schemas.pop(name, None)
 
@@ -211,18 +203,3 @@ def _add_headers(operation: Json) -> None:
         headers = {name: {"$ref": f"#/components/headers/{name}"} for name in names.get(status, ())}
         if headers:
             response.setdefault("headers", {}).update(headers)
-
-
-def _share_responses(responses: Json, shared: Json) -> None:
-    """Move repeated error responses to the components and refer to them."""
-    for status, response in responses.items():
-        if int(status) < HTTPStatus.BAD_REQUEST or "content" not in response:
-            continue
-        (media_type, *other_types) = response["content"]
-        kind = _KINDS.get(str(response["content"][media_type]["schema"].get("$ref", "")))
-        if kind is None or other_types:
-            continue
-        headers = ["X-Request-Id", *([_STATUS_HEADER[status]] if status in _STATUS_HEADER else [])]
-        values = {name: {"$ref": f"#/components/headers/{name}"} for name in headers}
-        shared.setdefault(f"{kind}{status}", {**response, "headers": values})
-        responses[status] = {"$ref": f"#/components/responses/{kind}{status}"}

@@ -69,7 +69,7 @@ def headers_of(language: str) -> dict[str, str]:
 MAX_ERRORS = 20
 _PLACES = frozenset({"body", "query", "path", "header", "cookie"})
 # Errors of ours, with their texts `api-wrong-<type>`; all others have pydantic's own words.
-_OWN = frozenset({"title", "example_parts", "material_source", "repeated", "character", "https"})
+_OWN = frozenset({"title", "material_source", "repeated", "character", "https"})
 
 
 def validation_errors(errors: Sequence[Mapping[str, Any]], language: str) -> list[dict[str, str]]:

@@ -32,13 +32,12 @@ POLL_INTERVAL_S = 1.0
 CACHE_CONTROL = "public, max-age=60, stale-while-revalidate=600"
 PRIVATE = "private, no-store"
 MAX_BYTES = 32 * 1024 * 1024
-# Returns the data in a language, JSON-serializable, and the Link header, "" for none; runs in a
-# thread that may read rows.
-MakeAnswer = Callable[[Context, str], tuple[object, str]]
+# Returns the data in a language, JSON-serializable; runs in a thread that may read rows.
+MakeAnswer = Callable[[Context, str], object]
 
 
 class CatalogueCache:
-    """The newest known version of the catalogue, and answers of one version: body and Link header.
+    """The newest known version of the catalogue, and answers of one version.
 
     `version` is None until first read. A full cache starts anew.
     """
@@ -47,23 +46,23 @@ class CatalogueCache:
         self.version: int | None = None
         self._of: int | None = None
         self._bytes = 0
-        self._answers: dict[str, tuple[bytes, str]] = {}
+        self._answers: dict[str, bytes] = {}
 
     async def poll_version(self, ctx: Context) -> None:
         """Read the version. Raises MerlinError."""
         self.version = await ctx.read(lambda ctx: Catalogue(ctx.db).version())
 
-    def find(self, tag: str) -> tuple[bytes, str] | None:
+    def find(self, tag: str) -> bytes | None:
         """Return the cached answer with this ETag, or None."""
         return self._answers.get(tag)
 
-    def store(self, version: int, tag: str, answer: tuple[bytes, str]) -> None:
+    def store(self, version: int, tag: str, answer: bytes) -> None:
         """Cache an answer of a version just read; answers of other versions are dropped."""
         self.version = max(version, self.version or version)
-        self._bytes += len(answer[0])
+        self._bytes += len(answer)
         if version != self._of or self._bytes > MAX_BYTES:
             self._answers.clear()
-            self._of, self._bytes = version, len(answer[0])
+            self._of, self._bytes = version, len(answer)
         self._answers[tag] = answer
 
 
@@ -107,11 +106,11 @@ async def catalogue_answer(request: Request, make: MakeAnswer) -> Response:
     answer = cache.find(tag)
     if answer is None:
 
-        def read(ctx: Context) -> tuple[int, tuple[bytes, str]] | None:
+        def read(ctx: Context) -> tuple[int, bytes] | None:
             version = Catalogue(ctx.db).version()
-            content, link = make(ctx, language)
+            content = make(ctx, language)
             is_same = version == Catalogue(ctx.db).version()
-            return (version, (to_json(content), link)) if is_same else None
+            return (version, to_json(content)) if is_same else None
 
         result = await services_of(request).read(read)
         if result is None:  # it changed meanwhile: answer without caching
@@ -121,23 +120,19 @@ async def catalogue_answer(request: Request, make: MakeAnswer) -> Response:
         cache.store(version, tag, answer)
     if known & {tag, "*"}:
         return Response(None, HTTPStatus.NOT_MODIFIED, headers)
-    body, link = answer
-    headers |= {"Link": link} if link else {}
-    return Response(body, HTTPStatus.OK, headers, "application/json")
+    return Response(answer, HTTPStatus.OK, headers, "application/json")
 
 
 async def private_answer(request: Request, make: MakeAnswer) -> Response:
     """Return an answer that only this caller may store."""
     language = language_of_request(request)
-    content, link = await services_of(request).read(make, language)
+    content = await services_of(request).read(make, language)
     headers = {**headers_of(language), "Cache-Control": PRIVATE}
-    if link:
-        headers["Link"] = link
     return Response(to_json(content), headers=headers, media_type="application/json")
 
 
 async def course_answer(
-    request: Request, make: Callable[[Actor, Context, str], tuple[object, str]]
+    request: Request, make: Callable[[Actor, Context, str], object]
 ) -> Response:
     """Return the answer about one course; an inactive one is visible to its editors only.
 

@@ -15,8 +15,8 @@ from merlin.api.rest import (
     teaching,
 )
 
-# The public API in the order of its description; each prefix begins with /api, and `path_alias`
-# maps /api/v1 to it. A route's name is its operation id, so names must be unique.
+# The public API in the order of its description. A route's name is its operation id, so names must
+# be unique.
 API: tuple[APIRouter, ...] = (
     courses.search_router,
     courses.course_router,

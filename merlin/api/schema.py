@@ -209,9 +209,6 @@ CommitId = Annotated[
 SearchQuery = Annotated[
     str, Query(max_length=200, pattern=LINE, description="Words to search for.")
 ]
-DryRun = Annotated[
-    bool, Query(description="If true, return a preview of the change without submitting it.")
-]
 DatasetName = Annotated[
     str, Query(max_length=200, pattern=LINE, description="Return only entries of this dataset.")
 ]
@@ -261,11 +258,9 @@ class Texts(Body):
         return {name: content for name, content in texts.items() if not is_blank(content)}
 
 
-def required_schema(*names: str, without: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Return the JSON schema of an object that requires `names` and excludes `without`."""
-    values: dict[str, Any] = {name: {"not": {"type": "null"}} for name in names}
-    values |= {name: {"type": "null"} for name in without}
-    return {"required": list(names), "properties": values}
+def required_schema(name: str) -> dict[str, Any]:
+    """Return the JSON schema of an object that requires a field."""
+    return {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
 
 
 def _check_title(texts: Texts) -> Texts:

@@ -24,7 +24,6 @@ class ApiServices(Context):
 
     `body_bytes`: the longest dataset file, with each character as a JSON escape. `bodies_bytes`:
     total size of the large bodies in progress.
-    `max_unpaged_courses`: longer catalogues are paginated even without a limit.
     """
 
     store: Store
@@ -36,7 +35,6 @@ class ApiServices(Context):
     hook_secrets: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
     body_bytes: int = 8 * 1024 * 1024
     bodies_bytes: int = 64 * 1024 * 1024
-    max_unpaged_courses: int = 1_000
 
 
 def services_of(request: Request) -> ApiServices:

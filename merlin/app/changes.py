@@ -188,14 +188,13 @@ class EditNotGood(DatasetError):
 
 
 def require_revision(revision: str | None, now: str, yours: str | None, theirs: str | None) -> None:
-    """Raise StaleEdit if the file's revision is not among those that the editor sent.
+    """Raise StaleEdit if the file's revision is not the one that the editor sent.
 
-    `revision` has one or, as If-Match has, several separated by commas; "*" is any. Raises
-    Refused if the editor sent no revision.
+    Raises Refused if they sent none.
     """
     if not revision:
         raise Refused("no revision", "teaching-no-revision")
-    if not {now, "*"} & {each.strip(' "') for each in revision.split(",")}:
+    if revision != now:
         raise StaleEdit(yours, theirs, now)
 
 

@@ -17,7 +17,7 @@ from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
 from merlin.core.vocabulary import Vocabulary
 from merlin.course.catalogue import ActiveCourses, Catalogue, Course, Material
-from merlin.course.search import Kind, SearchIndex, SearchResult
+from merlin.course.search import SearchIndex, SearchResult
 from merlin.course.search import search as search_index
 from merlin.dataset.files import FileIndex
 from merlin.db.database import transaction
@@ -26,9 +26,6 @@ from merlin.training.jobs import Jobs
 
 # More would be useless to a person, and let a program fill the database.
 MAX_FAVOURITES = 500
-# The cursor of a page: semester and slug of the last course before it.
-Place = tuple[int, str]
-START: Place = (0, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,29 +64,6 @@ def list_chat_states(ctx: Context) -> dict[str, str]:
     """Return dataset -> "ask" if a model serves it, else "training" if one is being trained."""
     training = {job.dataset: "training" for job in Jobs(ctx.db).open_jobs()}
     return training | {model.dataset: "ask" for model in ModelCatalogue(ctx.db).all_serving()}
-
-
-def list_page(
-    ctx: Context,
-    limit: int | None,
-    after: Place,
-    semester: int | None,
-    default_limit: int,
-    max_limit: int,
-) -> tuple[list[Course], bool]:
-    """Return a page of active courses after a place, and whether more follow.
-
-    Without a limit: all courses if they are at most `max_limit`, else `default_limit` of them.
-    """
-    all_courses = read_active(ctx).courses
-    if limit is None:
-        limit = max_limit if len(all_courses) <= max_limit else default_limit
-    matching = [
-        course
-        for course in all_courses
-        if (course.semester, course.slug) > after and semester in (None, course.semester)
-    ]
-    return matching[:limit], len(matching) > limit
 
 
 def get(ctx: Context, actor: Actor, course_id: int) -> Course:
@@ -167,29 +141,15 @@ def search(ctx: Context, query: str, limit: int) -> tuple[list[Course], SearchRe
     active_courses = read_active(ctx)
     if not query.strip():
         return list(active_courses.courses[:limit]), SearchResult()
-    result = _search_kind(ctx, query, "course", limit)
+    result = search_index(SearchIndex(ctx.db), partial(learn_vocabulary, ctx), query, limit)
     by_id = active_courses.by_id
-    return [by_id[course_id] for course_id, _ in result.hits if course_id in by_id], result
-
-
-def search_materials(
-    ctx: Context, query: str, limit: int
-) -> tuple[list[tuple[Course, Material]], SearchResult]:
-    """Return the materials that match a query, with their courses, and the search result."""
-    result, courses = _search_kind(ctx, query, "material", limit), read_active(ctx).by_id
-    pairs = Catalogue(ctx.db).materials_by_id([material_id for _, material_id in result.hits])
-    matches = [(courses[course_id], item) for course_id, item in pairs if course_id in courses]
-    return matches, result
+    return [by_id[course_id] for course_id in result.hits if course_id in by_id], result
 
 
 def learn_vocabulary(ctx: Context) -> Vocabulary:
     """Return the vocabulary of the catalogue; cached by version."""
     texts = SearchIndex(ctx.db).texts
     return ctx.vocabulary.read(Catalogue(ctx.db).version(), lambda: Vocabulary(texts()))
-
-
-def _search_kind(ctx: Context, query: str, kind: Kind, limit: int) -> SearchResult:
-    return search_index(SearchIndex(ctx.db), partial(learn_vocabulary, ctx), query, kind, limit)
 
 
 def list_favourites(ctx: Context, actor: Actor) -> list[Course]:

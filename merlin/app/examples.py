@@ -52,16 +52,15 @@ class ExampleView:
 
 @dataclass(frozen=True, slots=True)
 class ExampleContent:
-    """New content of an example: `text`, the whole file, or its parts; None: unchanged.
+    """New content of an example; None: unchanged.
 
-    `split` is train or test, "" for no mark; it goes with the parts. `before` is the turn before
-    the question of a new example.
+    `split` is train or test, "" for no mark. `before` is the turn before the question of a new
+    example.
     """
 
     question: str | None = None
     answer: str | None = None
     tags: Sequence[str] | None = None
-    text: str | None = None
     split: str | None = None
     before: tuple[str, str] | None = None
 
@@ -235,8 +234,6 @@ def list_taken_ids(ctx: Context, dataset: str) -> list[str]:
 
 def write_new_example(content: ExampleContent) -> str:
     """Return the file of a new example. Raises DatasetError without a question or an answer."""
-    if content.text is not None:
-        return normalize_line_ends(content.text)
     if not content.question or not content.answer:
         raise DatasetError("words are missing", "api-problem-question-and-answer-detail")
     pairs = [*([content.before] if content.before else ()), (content.question, content.answer)]

@@ -84,7 +84,7 @@ def revoke_consent(ctx: Context, actor: Actor) -> list[str] | None:
 class ProposalView:
     """A proposed example that awaits review; personal data is masked."""
 
-    proposal: int | None = described("Id of the proposal; null in a dry run.")
+    proposal: int = described("Id of the proposal.")
     state: ProposalState = ProposalState.WAITING
     question: str
     answer: str
@@ -93,7 +93,7 @@ class ProposalView:
 def draft_proposal(dataset: str, content: ExampleContent, language: str) -> Draft:
     """Return a proposal of an example, masked. Raises DatasetError."""
     question_text, answer_text = content.question, content.answer
-    if content.text is not None or question_text is None or answer_text is None:
+    if question_text is None or answer_text is None:
         raise DatasetError("words are missing", "api-problem-question-and-answer-detail")
     if max(len(question_text), len(answer_text)) > MAX_CHARACTERS:
         key = "api-problem-too-long-example-detail"
@@ -106,7 +106,7 @@ def draft_proposal(dataset: str, content: ExampleContent, language: str) -> Draf
     return Draft(question, answer, dataset)
 
 
-def propose(ctx: Context, actor: Actor, draft: Draft, *, dry_run: bool = False) -> ProposalView:
+def propose(ctx: Context, actor: Actor, draft: Draft) -> ProposalView:
     """Store a proposal, which waits for an editor.
 
     Raises NotFound for a dataset that is not open to users; Refused without the consent, or with
@@ -115,8 +115,7 @@ def propose(ctx: Context, actor: Actor, draft: Draft, *, dry_run: bool = False) 
     course = Catalogue(ctx.db).find_course(draft.dataset)
     if draft.dataset != ctx.default_dataset and not (course and course.is_active):
         raise NotFound(f"{draft.dataset} is not open", "api-problem-not-found-detail")
-    _require_consent(ctx, actor)
-    proposal = None if dry_run else add(ctx, actor, draft)
+    proposal = add(ctx, actor, draft)
     return ProposalView(proposal=proposal, question=draft.question, answer=draft.answer)
 
 

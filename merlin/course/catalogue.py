@@ -18,7 +18,7 @@ from peewee import fn
 
 from merlin.core.clock import iso
 from merlin.core.i18n import LANGUAGES, choose_translation
-from merlin.course.search import follow_entries
+from merlin.course.search import follow_entry
 from merlin.dataset.check import CheckedDataset
 from merlin.dataset.files import mark_catalogue_changed
 from merlin.dataset.finding import Severity
@@ -189,14 +189,6 @@ class Catalogue(Repository):
         rows = self.db.sql(_MATERIAL + _OF_SLUG + " ORDER BY lesson, place", slug)
         return sorted(map(_material, rows), key=lambda material: KINDS.index(material.kind))
 
-    def materials_by_id(self, ids: Sequence[int]) -> list[tuple[int, Material]]:
-        """Return the materials of these ids with their course ids, in this order."""
-        # PostgreSQL rejects an empty list of values; no id is 0.
-        placeholders = ", ".join("?" * len(ids)) or "0"
-        rows = self.db.sql(_MATERIAL + f"place IS NOT NULL AND id IN ({placeholders})", *ids)
-        by_id = {row[1]: (row[0], _material(row)) for row in rows}
-        return [by_id[material_id] for material_id in ids if material_id in by_id]
-
     def text(self, dataset: str, path: str) -> str | None:
         """Return a file's text in the newest commit, None if it is missing or not text."""
         query = DATASET_TEXT.select(DATASET_TEXT.text)
@@ -279,11 +271,11 @@ def follow_course(db: Database, dataset: str, checked: CheckedDataset | None, at
         course_id = db.value(COURSE.select(COURSE.id).where(condition))
         if course_id is not None:
             db.update(COURSE, COURSE.id == course_id, is_active=0, indexed_at=iso(at))
-            follow_entries(db, int(course_id))
+            follow_entry(db, int(course_id))
         return
     course_id = _write_course(db, dataset, spec, at)
     _write_materials(db, course_id, spec)
-    follow_entries(db, course_id)
+    follow_entry(db, course_id)
 
 
 def _write_course(db: Database, slug: str, spec: CourseSpec, at: datetime) -> int:

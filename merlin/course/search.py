@@ -1,12 +1,12 @@
-"""Search in courses and materials: the index, the query, the highlighted matches.
+"""Search in courses: the index, the query, the highlighted matches.
 
 Search: by what a user types, in Russian or English. All words must match, each in any inflected
 form; the last one may be incomplete. Ranked hits come first (a name weighs five times a
 description), then texts that contain the exact characters. With few hits, words with one typo are
 corrected, and the query is tried as typed in the other keyboard layout.
 
-Entries: the indexed words of a course and its materials, written in the transaction that writes
-the course; unchanged entries are not rewritten.
+Entries: the indexed words of a course, written in the transaction that writes the course; an
+unchanged entry is not rewritten.
 
 Highlight: the ranges of a text that match the query.
 
@@ -20,7 +20,7 @@ import threading
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Generic, Literal, TypeVar
+from typing import Generic, TypeVar
 
 from merlin.core.vocabulary import (
     MAX_WORDS,
@@ -35,28 +35,24 @@ from merlin.core.vocabulary import (
     vector_query,
     word_positions,
 )
-from merlin.db.database import CHUNK, Database, Repository, Row, in_portions
-from merlin.db.tables import COURSE, MATERIAL, SEARCH_ENTRY
+from merlin.db.database import Database, Repository, Row
+from merlin.db.tables import COURSE, SEARCH_ENTRY
 
 T = TypeVar("T")
 MAX_QUERY_LENGTH = 200
 # With fewer hits, spelling corrections are tried.
 FEW_HITS = 3
 NAME_WEIGHT = 5.0
-# The kind of objects searched.
-Kind = Literal["course", "material"]
-# Course id and material id of a hit; 0 for the course itself.
-Hit = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """The hits, best first; `terms` and `letters` are what they match.
+    """The ids of the courses found, best first; `terms` and `letters` are what they match.
 
     `suggestion` is the corrected query if the original had too few hits, else "".
     """
 
-    hits: tuple[Hit, ...] = ()
+    hits: tuple[int, ...] = ()
     terms: tuple[Term, ...] = ()
     letters: str = ""
     suggestion: str = ""
@@ -85,7 +81,6 @@ def search(
     index: SearchIndex,
     vocabulary: Callable[[], Vocabulary],
     query: str,
-    kind: Kind = "course",
     most: int = 50,
 ) -> SearchResult:
     """Return the hits of a query, none for a query without a letter or digit.
@@ -95,9 +90,9 @@ def search(
     """
     letters = fold(query[:MAX_QUERY_LENGTH])
     terms = parse_terms(letters)
-    hits = index.rank_hits(terms, kind, most) if terms else []
+    hits = index.rank_hits(terms, most) if terms else []
     if letters and len(hits) < most:
-        hits += index.find_containing(letters, kind, most)
+        hits += index.find_containing(letters, most)
     found = SearchResult(_deduplicate(hits)[:most], terms, letters)
     if len(found.hits) >= min(FEW_HITS, most) or not terms:
         return found
@@ -105,64 +100,40 @@ def search(
     if corrected is None:
         return found
     corrected_terms = terms_of(corrected)
-    more = _deduplicate([*found.hits, *index.rank_hits(corrected_terms, kind, most)])[:most]
+    more = _deduplicate([*found.hits, *index.rank_hits(corrected_terms, most)])[:most]
     if len(more) == len(found.hits):
         return found
     suggestion = " ".join(word[0] for word in corrected)
     return replace(found, hits=more, terms=(*terms, *corrected_terms), suggestion=suggestion)
 
 
-def _deduplicate(hits: Sequence[Hit]) -> tuple[Hit, ...]:
+def _deduplicate(hits: Sequence[int]) -> tuple[int, ...]:
     return tuple(dict.fromkeys(hits))
 
 
-# Additional searchable words of a material's kind, in both languages.
-_KIND_WORDS = {
-    "lecture": "лекция lecture",
-    "seminar": "семинар seminar",
-    "lab": "лабораторная работа lab",
-}
-
-
-def follow_entries(db: Database, course_id: int) -> None:
-    """Update the search entries of a course and its materials from their rows."""
+def follow_entry(db: Database, course_id: int) -> None:
+    """Update the search entry of a course from its row."""
     is_shown = (COURSE.id == course_id) & (COURSE.is_active == 1)
-    course, entries = db.row(COURSE.select().where(is_shown)), dict[int, Row]()
-    if course is not None:
-        is_listed = MATERIAL.place.is_null(is_null=False)
-        materials = MATERIAL.select().where((MATERIAL.course_id == course_id) & is_listed)
-        entries = {row["id"]: row for row in entries_of(course, db.rows(materials))}
-    query = SEARCH_ENTRY.select().where(SEARCH_ENTRY.course_id == course_id)
-    stored = {row["id"]: row for row in db.rows(query)}
-    outdated = [number for number, row in stored.items() if entries.get(number) != row]
-    for portion in in_portions(outdated, CHUNK):
-        db.delete(SEARCH_ENTRY, SEARCH_ENTRY.id.in_(portion))
-    new = [row for number, row in entries.items() if stored.get(number) != row]
-    db.add_many(SEARCH_ENTRY, new)
+    course = db.row(COURSE.select().where(is_shown))
+    entry = entry_of(course) if course is not None else None
+    stored = db.rows(SEARCH_ENTRY.select().where(SEARCH_ENTRY.course_id == course_id))
+    if stored == ([entry] if entry else []):
+        return
+    db.delete(SEARCH_ENTRY, SEARCH_ENTRY.course_id == course_id)
+    if entry:
+        db.add_many(SEARCH_ENTRY, [entry])
 
 
-def entries_of(course: Row, materials: Sequence[Row]) -> list[Row]:
-    """Return the entries of a row of the table course and its rows of the table material."""
+def entry_of(course: Row) -> Row:
+    """Return the entry of a row of the table course."""
     names = [course["name_ru"], course["name_en"]]
     descriptions = [course["description_ru"], course["description_en"]]
-    entry = {
-        "id": -course["id"],
+    return {
+        "id": course["id"],
         "course_id": course["id"],
         "name": _join_words(names),
         "body": _join_words(descriptions),
         "letters": _letters([*names, *descriptions]),
-    }
-    return [entry, *map(_material_entry, materials)]
-
-
-def _material_entry(row: Row) -> Row:
-    titles = [row["title_ru"], row["title_en"]]
-    return {
-        "id": row["id"],
-        "course_id": row["course_id"],
-        "name": _join_words(titles),
-        "body": index_words(f"{_KIND_WORDS.get(row['kind'], '')} {row['lesson']}"),
-        "letters": _letters(titles),
     }
 
 
@@ -229,7 +200,6 @@ def _exact_matches(text: str, letters: str) -> Iterator[tuple[int, int]]:
 _VECTOR = (
     "(setweight(to_tsvector('simple', name), 'A') || setweight(to_tsvector('simple', body), 'D'))"
 )
-_SIDES: dict[Kind, str] = {"course": "< 0", "material": "> 0"}
 # A query with this many trigrams leaves few candidates.
 _MAX_TRIGRAMS = 12
 
@@ -241,26 +211,26 @@ class SearchIndex(Repository):
         super().__init__(db)
         self._is_sqlite = db.dialect == "sqlite"
 
-    def rank_hits(self, terms: Sequence[Term], kind: Kind, most: int) -> list[Hit]:
+    def rank_hits(self, terms: Sequence[Term], most: int) -> list[int]:
         """Return the hits that contain every term, best first."""
         if self._is_sqlite:
             query = (
-                "SELECT course_id, found.id FROM (SELECT rowid AS id, rank AS place"
+                "SELECT course_id FROM (SELECT rowid AS id, rank AS place"
                 " FROM search_stem WHERE search_stem MATCH ?"
                 f" AND rank MATCH 'bm25({NAME_WEIGHT}, 1.0)'"
-                f" AND rowid {_SIDES[kind]} ORDER BY rank, abs(rowid) LIMIT ?) AS found"
-                " JOIN search_entry ON search_entry.id = found.id ORDER BY place, abs(found.id)"
+                " ORDER BY rank, rowid LIMIT ?) AS found"
+                " JOIN search_entry ON search_entry.id = found.id ORDER BY place, found.id"
             )
             return self._hits(query, match_query(terms), most)
         weights = f"{{{1 / NAME_WEIGHT}, {1 / NAME_WEIGHT}, {1 / NAME_WEIGHT}, 1.0}}"
         query = (
-            "SELECT course_id, id FROM search_entry, to_tsquery('simple', ?) AS asked"
-            f" WHERE {_VECTOR} @@ asked AND id {_SIDES[kind]}"
-            f" ORDER BY ts_rank('{weights}', {_VECTOR}, asked) DESC, abs(id) LIMIT ?"
+            "SELECT course_id FROM search_entry, to_tsquery('simple', ?) AS asked"
+            f" WHERE {_VECTOR} @@ asked"
+            f" ORDER BY ts_rank('{weights}', {_VECTOR}, asked) DESC, id LIMIT ?"
         )
         return self._hits(query, vector_query(terms), most)
 
-    def find_containing(self, letters: str, kind: Kind, most: int) -> list[Hit]:
+    def find_containing(self, letters: str, most: int) -> list[int]:
         """Return the hits with these folded characters in their name or description."""
         if self._is_sqlite:
             # FTS5's trigram index serves queries from 3 characters on; shorter ones scan all texts.
@@ -273,16 +243,14 @@ class SearchIndex(Repository):
                 # MATCH, then `instr`: FTS5 of SQLite 3.40 crashes on some patterns of LIKE and
                 # GLOB.
                 query = (
-                    "SELECT course_id, id FROM search_letter"
+                    "SELECT course_id FROM search_letter"
                     " JOIN search_entry ON id = search_letter.rowid"
-                    f" WHERE search_letter MATCH ? AND search_letter.rowid {_SIDES[kind]}"
-                    " AND instr(search_entry.letters, ?) > 0 LIMIT ?"
+                    " WHERE search_letter MATCH ? AND instr(search_entry.letters, ?) > 0 LIMIT ?"
                 )
                 return self._hits(query, expression, letters, most)
         query = (
-            f"SELECT course_id, id FROM search_entry"
-            f" WHERE {'instr' if self._is_sqlite else 'strpos'}(letters, ?) > 0"
-            f" AND id {_SIDES[kind]} ORDER BY id {'DESC' if kind == 'course' else 'ASC'} LIMIT ?"
+            "SELECT course_id FROM search_entry"
+            f" WHERE {'instr' if self._is_sqlite else 'strpos'}(letters, ?) > 0 ORDER BY id LIMIT ?"
         )
         return self._hits(query, letters, most)
 
@@ -290,5 +258,5 @@ class SearchIndex(Repository):
         """Return every folded text in the index."""
         return (str(row[0]) for row in self.db.sql("SELECT letters FROM search_entry"))
 
-    def _hits(self, query: str, *values: object) -> list[Hit]:
-        return [(course, max(number, 0)) for course, number in self.db.sql(query, *values)]
+    def _hits(self, query: str, *values: object) -> list[int]:
+        return [int(course_id) for (course_id,) in self.db.sql(query, *values)]

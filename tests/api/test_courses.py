@@ -3,10 +3,9 @@
 import pytest
 
 from merlin.api.rest.courses import CourseShown, MaterialShown, MaterialWhole
-from merlin.config.settings import ApiConfig, ApiLimits
 from merlin.core.permissions import Role
 from merlin.course.catalogue import Catalogue
-from tests.api.running_api import ALGORITHMS, BORIS, CLOSED, NETWORKS, VERA, run_api
+from tests.api.running_api import ALGORITHMS, BORIS, CLOSED, NETWORKS, VERA
 from tests.api.sign_in_data import set_password
 from tests.support.waiting import wait_until
 
@@ -55,42 +54,13 @@ def test_courses_are_grouped_by_semester_on_request(still_site):
     assert [course["slug"] for course in alone] == ["networks"]
 
 
-def test_next_links_lead_through_the_whole_course_list(site):
-    site.index_courses({f"course-{n:02d}": course_yaml(1 + n % 3, f"Курс {n}") for n in range(11)})
-    expected = [course["id"] for course in site.client.get("/api/courses").json()]
-    address, ids = "/api/courses?limit=4", []
-    while address:
-        part = site.client.get(address)
-        ids += [course["id"] for course in part.json()]
-        assert part.links["first"]["url"] == "/api/courses?limit=4"
-        address = part.links.get("next", {}).get("url")
-    assert ids == expected
-    assert len(ids) == 11
-
-
-def test_pagination_neither_repeats_nor_skips_courses_when_the_list_changes(site):
-    site.index_courses({f"c-{n}": course_yaml(1, f"Курс {n}") for n in (1, 3, 5, 7)})
-    first = site.client.get("/api/courses?limit=2")
-    # A course is added before the cursor, and the one at the cursor is removed.
-    site.index_courses({f"c-{n}": course_yaml(1, f"Курс {n}") for n in (0, 1, 5, 7)})
-    second = site.client.get(first.links["next"]["url"])
-    assert [course["slug"] for course in [*first.json(), *second.json()]] == [
-        "c-1",
-        "c-3",
-        "c-5",
-        "c-7",
-    ]
-
-
 @pytest.mark.parametrize(
     "query",
     [
-        "limit=0",
-        "limit=101",
-        "limit=x",
+        "semester=x",
         "group=year",
         "semester=0",
-        "limit=" + "9" * 5000,
+        "semester=" + "9" * 5000,
     ],
 )
 def test_invalid_query_values_are_named_in_the_error(still_site, query):
@@ -203,12 +173,3 @@ def test_teacher_named_in_course_yaml_can_read_their_closed_course(site):
             teacher.get(address).status_code for address in (f"{path}/edit", path, f"/api{path}")
         ]
     assert statuses == [200, 200, 200]
-
-
-def test_pagination_links_use_the_public_url(tmp_path):
-    listening = ApiConfig(
-        public_url="https://merlin.example.com/", limits=ApiLimits(anonymous_per_min=0)
-    )
-    with run_api(tmp_path, listening=listening) as site:
-        links = site.client.get("/api/courses?limit=1").links
-    assert links["next"]["url"].startswith("https://merlin.example.com/api/courses?limit=1&cursor=")

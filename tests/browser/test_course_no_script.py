@@ -37,18 +37,10 @@ def test_favourites_work_by_plain_forms(visitor, course_site):
     page = visitor.open("/", anna, **PLAIN)
     page.get_by_role("button", name="Добавить «Базы данных» в «Мои курсы»").click()
     wait_for_address(page, "/")
-    expect(page.locator("#toast")).to_contain_text("Курс «Базы данных» добавлен в «Мои курсы».")
     expect(find_sidebar(page).get_by_role("link")).to_have_text(["Базы данных"])
     find_sidebar(page).get_by_role("button", name="Убрать «Базы данных»").click()
-    expect(page.locator("#toast")).to_contain_text("» убран из «Моих курсов»")
     expect(find_sidebar(page).get_by_role("link")).to_have_count(0)
-    page.get_by_role("button", name="Вернуть").click()
-    # A click does not wait for the next page: wait for its content.
-    expect(find_sidebar(page).get_by_role("link")).to_have_text(["Базы данных"])
-    expect(page.locator("#toast")).to_contain_text("Курс «Базы данных» добавлен в «Мои курсы».")
-    assert course_site.favourite_ids(anna) == [course_site.course_id("databases")]
-    page.reload()
-    expect(page.locator("#toast")).to_be_empty()
+    assert course_site.favourite_ids(anna) == []
 
 
 def test_anonymous_user_signs_in_and_returns(visitor, course_site):

@@ -36,11 +36,11 @@ class OneTextIndex:
         self.hits = hits
         self.reads = 0
 
-    def rank_hits(self, terms, _kind, most):
+    def rank_hits(self, terms, most):
         is_known = all(set(term.stems) & {stem("алгоритмы")} for term in terms)
         return list(self.hits)[:most] if is_known else []
 
-    def find_containing(self, letters, _kind, most):
+    def find_containing(self, letters, most):
         return list(self.hits)[:most] if letters in TEXTS[0] else []
 
     def texts(self):
@@ -147,7 +147,7 @@ def test_known_or_unrecognisable_words_are_not_corrected(vocabulary, query):
 
 
 def test_vocabulary_is_read_once_per_version():
-    version, index, cache = 1, OneTextIndex((1, 0)), VersionCache()
+    version, index, cache = 1, OneTextIndex(1), VersionCache()
 
     def read_vocabulary():
         return cache.read(version, lambda: Vocabulary(index.texts()))
@@ -161,14 +161,14 @@ def test_vocabulary_is_read_once_per_version():
 
 
 def test_query_with_enough_results_is_not_corrected():
-    index = OneTextIndex((1, 0), (2, 0), (3, 0))
+    index = OneTextIndex(1, 2, 3)
     result = search(index, lambda: Vocabulary(index.texts()), "алгоритм")
-    assert (result.hits, result.suggestion, index.reads) == (((1, 0), (2, 0), (3, 0)), "", 0)
+    assert (result.hits, result.suggestion, index.reads) == ((1, 2, 3), "", 0)
 
 
 @pytest.mark.parametrize("query", ["", "   ", "\0", "\u0301"])
 def test_empty_query_finds_nothing(query):
-    assert search(OneTextIndex((1, 0)), lambda: Vocabulary(TEXTS), query) == SearchResult()
+    assert search(OneTextIndex(1), lambda: Vocabulary(TEXTS), query) == SearchResult()
 
 
 def highlight(text, query, *more):

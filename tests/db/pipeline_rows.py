@@ -260,20 +260,16 @@ class CourseCatalogue:
         self.rows.index(datasets, AT)
         return self
 
-    def search(self, query, kind="course", limit=10):
+    def search(self, query, limit=10):
         """Return the search result of a query."""
 
         def read_vocabulary():
             return self.cache.read(self.rows.version(), lambda: Vocabulary(self.index.texts()))
 
-        return search(self.index, read_vocabulary, query, kind, limit)
+        return search(self.index, read_vocabulary, query, limit)
 
     def found(self, query, limit=10):
         """Return the slugs of the courses a query finds."""
         slugs = {course.course_id: course.slug for course in self.rows.courses()}
         hits = self.search(query, limit=limit).hits
-        return [slugs[number] for number, _ in hits if number in slugs]
-
-    def materials(self, query, most=10):
-        """Return the ids of the materials a query finds."""
-        return [number for _, number in self.search(query, "material", most).hits]
+        return [slugs[number] for number in hits if number in slugs]

@@ -27,11 +27,9 @@ from merlin.api.pages.markdown import render_markdown
 from merlin.api.pages.page import (
     PageContext,
     PublicContext,
-    check_etag,
     course_href,
     render_fragment,
     render_page,
-    set_next_message,
     sign_in_href,
 )
 from merlin.api.problems import Problem
@@ -67,7 +65,7 @@ async def favourite(
         await context.write(courses.add_favourite, context.actor, add)
     else:
         await context.write(courses.remove_favourite, context.actor, number)
-    return set_next_message(context, seen_other(back), "added" if add else "removed", number)
+    return seen_other(back)
 
 
 # Pieces of a text, and whether each matches.
@@ -94,11 +92,8 @@ Card = tuple[Course, Pieces, Pieces, bool]
 async def show_front(context: PublicContext, q: str = "") -> Response:
     """Return the front page."""
     states = await context.services.read(courses.list_chat_states)
-    tag, unchanged = check_etag(context, *sorted(states.items()))
-    if unchanged is not None:
-        return unchanged
     view = {"list": await list_view(context, _query(q), states)}
-    return render_page(context, "catalogue.html", view, tag=tag)
+    return render_page(context, "catalogue.html", view)
 
 
 @router.get("/courses")
@@ -109,12 +104,8 @@ async def course_list(context: PublicContext, q: str = "") -> Response:
     if "hx-request" not in context.request.headers:
         return seen_other(address)
     states = await context.services.read(courses.list_chat_states)
-    tag, unchanged = check_etag(context, *sorted(states.items()))
-    if unchanged is not None:
-        unchanged.headers["HX-Replace-Url"] = address
-        return unchanged
     view = {"list": await list_view(context, query, states)}
-    response = render_fragment(context, "list_part.html", view, tag=tag)
+    response = render_fragment(context, "list_part.html", view)
     response.headers["HX-Replace-Url"] = address
     return response
 
@@ -194,12 +185,6 @@ _ENDING = re.compile(r"\.([a-z0-9]{1,5})$", re.ASCII | re.IGNORECASE)
 async def course(context: PublicContext, course_id: Id, type: str = "") -> Response:  # noqa: A002
     """Return a course's page."""
     details = await context.read(courses.read_details, context.actor, course_id)
-    bot = await context.services.read(bot_href, details.course)
-    tag, unchanged = check_etag(
-        context, tuple(sorted(details.lengths.items())), details.teachers, bot
-    )
-    if unchanged is not None:
-        return unchanged
     kind = type if type in KINDS else ""
     view = {
         "course": details.course,
@@ -207,9 +192,9 @@ async def course(context: PublicContext, course_id: Id, type: str = "") -> Respo
         "kinds": KINDS,
         "kind": kind,
         "about": partial(about, context),
-        "bot_href": bot,
+        "bot_href": await context.services.read(bot_href, details.course),
     }
-    return render_page(context, "course.html", view, tag=tag)
+    return render_page(context, "course.html", view)
 
 
 def bot_href(ctx: Context, course: Course) -> str:
@@ -260,9 +245,6 @@ def describe_file(context: PageContext, url: str) -> tuple[str, str]:
 async def material(context: PublicContext, course_id: Id, material_id: Id) -> Response:
     """Return a material's page; the material must belong to this course."""
     material_view = await context.read(courses.read_material, context.actor, course_id, material_id)
-    tag, unchanged = check_etag(context, material_view.text)
-    if unchanged is not None:
-        return unchanged
     course, this, materials = material_view.course, material_view.material, material_view.materials
     alike = [other for other in materials if other.kind == this.kind]
     place = alike.index(this)
@@ -286,4 +268,4 @@ async def material(context: PublicContext, course_id: Id, material_id: Id) -> Re
         "before": alike[place - 1] if place else None,
         "after": alike[place + 1] if place + 1 < len(alike) else None,
     }
-    return render_page(context, "material.html", view, tag=tag)
+    return render_page(context, "material.html", view)

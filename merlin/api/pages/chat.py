@@ -33,7 +33,6 @@ from merlin.api.pages.page import (
     course_href,
     refusal_text,
     render_page,
-    set_next_message,
 )
 from merlin.api.pages.teach.changes import base_of
 from merlin.api.pages.turn_stream import TurnStream
@@ -97,7 +96,6 @@ async def show_talk(
 
 @router.post("/courses/{course_id}/chat/{session_id}/delete")
 async def delete_talk(
-    course: OneCourse,
     context: SignedInContext,
     session_id: Id,
     next: Annotated[str, Form()] = "/",  # noqa: A002 - the form's field
@@ -105,7 +103,7 @@ async def delete_talk(
     """Delete a session; does nothing if it is already deleted."""
     with suppress(NotFound):
         await context.write(sessions.delete, context.actor, session_id)
-    return set_next_message(context, seen_other(local_address(next)), "deleted", course.course_id)
+    return seen_other(local_address(next))
 
 
 @router.post("/courses/{course_id}/chat")

@@ -1,20 +1,18 @@
-"""Context and rendering of an HTML page: visitor, language, layout, ETag.
+"""Context and rendering of an HTML page: visitor, language, layout.
 
 The language: ?lang= · else the cookie · else the account · else Accept-Language · else the config
 
 A page that requires a permission redirects to the sign-in page without authentication, and answers
 404 to a signed-in person without the permission, as for an unknown address.
 
-Pages and fragments are compressed, have an ETag, or redirect. Each form has a random token, so that
-submitting it twice acts once.
+Each form has a random token, so that submitting it twice acts once.
 """
 
-import hashlib
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta, tzinfo
+from datetime import tzinfo
 from functools import cache
 from http import HTTPStatus
 from typing import Annotated
@@ -26,7 +24,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from merlin.account.users import User
-from merlin.api.auth import Anyone, Caller, Person, set_cookie
+from merlin.api.auth import Anyone, Caller, Person
 from merlin.api.pages.formatting import compare_lines, diff_lines, formatters
 from merlin.api.problems import Problem, language_of_request, validation_errors
 from merlin.api.schema import Id
@@ -35,22 +33,18 @@ from merlin.app import courses
 from merlin.app.context import Context
 from merlin.app.permissions import get_led_course
 from merlin.billing.quota import plans_for_sale
-from merlin.core.clock import in_zone
 from merlin.core.errors import DatasetError, Forbidden, MerlinError, NotFound, Refused
-from merlin.core.i18n import LANGUAGES, text, zone_name
+from merlin.core.i18n import LANGUAGES, text
 from merlin.core.permissions import Permission
 from merlin.core.views import view_of
 from merlin.core.web import browser
 from merlin.core.web.assets import (
     PREFIX,
-    REVALIDATE,
     STATIC,
-    VARY,
     WEB,
     Assets,
     asset_response,
     compressed_response,
-    sent_etags,
 )
 from merlin.core.web.templates import Templates
 from merlin.core.word_difference import merge_words
@@ -146,24 +140,9 @@ class PageContext(Caller):
         return browser.browser_zone(self.request) or own
 
     @property
-    def default_zone_name(self) -> str:
-        """Return the name of the configured time zone, "" if the person's own is known.
-
-        Times are shown to signed-in people only.
-        """
-        if browser.browser_zone(self.request) or self.user is None or self.user.zone:
-            return ""
-        return zone_name(in_zone(self.services.clock(), self.zone))
-
-    @property
     def here(self) -> str:
         """Return the page's address without display parameters."""
         return browser.page_address(self.request)
-
-    @property
-    def is_personal(self) -> bool:
-        """Return whether the page depends on the person or on a message of the last form."""
-        return self.user is not None or bool(browser.read_cookie(self.request, MESSAGE_COOKIE))
 
     def say(self, key: str, **arguments: object) -> str:
         """Return a text of the pages."""
@@ -206,11 +185,6 @@ def _field_errors(context: PageContext, error: ValidationError) -> Iterator[str]
     for fault, item in zip(faults, validation_errors(faults, context.language), strict=False):
         label = _FIELD_LABELS.get(fault["loc"][0]) if fault["loc"] else None
         yield f"{context.say(label)}: {item['detail']}" if label else item["detail"]
-
-
-# The message of the last form, shown on the next page.
-MESSAGE_COOKIE = "merlin_said"
-_MESSAGE_LIFE = timedelta(minutes=1)
 
 
 async def page_context(request: Request, caller: Anyone) -> PageContext:
@@ -278,13 +252,11 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Header, Sider and message of one page.
+    """Header and Sider of one page.
 
     `here` is the page's address to return to, `language_href` the same in the other language.
     `person` is the displayed name, "" if not signed in; without `is_known` the caller was not
-    identified, and the page offers no sign-in. `message` reports what the last form did; `undo` is
-    the course that it removed, 0 for none.
-    `zone` names the configured time zone if the person's own is unknown.
+    identified, and the page offers no sign-in.
     """
 
     theme: str
@@ -296,10 +268,7 @@ class Layout:
     path: str = ""
     person: str = ""
     is_known: bool = True
-    message: str = ""
-    undo: int = 0
     is_in_telegram: bool = False
-    zone: str = ""
 
 
 def header_name(user: User | None) -> str:
@@ -315,7 +284,6 @@ def course_href(course: Course) -> str:
 def layout_of(context: PageContext) -> Layout:
     """Return the layout of the current page."""
     here, path, user = context.here, context.request.scope["path"], context.user
-    message, undo = _message(context)
     other_language = next(candidate for candidate in LANGUAGES if candidate != context.language)
     return Layout(
         theme=context.theme,
@@ -328,10 +296,7 @@ def layout_of(context: PageContext) -> Layout:
         favourites=context.favourites,
         path=path,
         person=header_name(user),
-        message=message,
-        undo=undo,
         is_in_telegram=is_in_telegram(context.request),
-        zone=context.default_zone_name,
     )
 
 
@@ -391,92 +356,21 @@ def _is_within(path: str, section: str) -> bool:
     return path == section or path.startswith(f"{section}/")
 
 
-def set_next_message(context: PageContext, response: Response, key: str, *numbers: int) -> Response:
-    """Set a message for the next page in a cookie; it must not contain secrets."""
-    value = ".".join((key, *map(str, numbers)))
-    set_cookie(context.request, response, MESSAGE_COOKIE, value, _MESSAGE_LIFE)
-    return response
-
-
-def _message(context: PageContext) -> tuple[str, int]:
-    """Return the message of the last form, "<key>.<course id>", and the course that it removed."""
-    key, *numbers = browser.read_cookie(context.request, MESSAGE_COOKIE).split(".")
-    valid = [int(number) for number in numbers if _NUMBER.fullmatch(number)]
-    course_id, *_ = [*valid, 0]
-    course = context.courses.by_id.get(course_id)
-    if key not in {"added", "removed", "deleted"} or course is None:
-        return "", 0
-    if key == "deleted":
-        return context.say("session-deleted"), 0
-    message = context.say(f"result-{key}", name=course.title(context.language))
-    return message, course_id if key == "removed" else 0
-
-
 def render_page(
-    context: PageContext,
-    template: str,
-    view: Mapping[str, object],
-    *,
-    status: int = 200,
-    tag: str | None = None,
+    context: PageContext, template: str, view: Mapping[str, object], *, status: int = 200
 ) -> Response:
-    """Return a page with its layout; browsers keep it if it has a `tag` of `check_etag`."""
+    """Return a page with its layout."""
     if redirect := browser.theme_redirect(context.request, context.here):
         return redirect
     page = render_template(
         template, context.language, f=layout_of(context), fmt=formatters(context), **view
     )
     response = compressed_response(context.request, page, HTTPStatus(status))
-    _set_cache_headers(response, tag)
-    if browser.read_cookie(context.request, MESSAGE_COOKIE):
-        browser.set_preference(response, context.request, MESSAGE_COOKIE, "")
     browser.note_language(response, context.request, context.language)
     return response
 
 
-def render_fragment(
-    context: PageContext, template: str, view: Mapping[str, object], *, tag: str | None = None
-) -> Response:
+def render_fragment(context: PageContext, template: str, view: Mapping[str, object]) -> Response:
     """Return a part of a page, which a script inserts."""
     page = render_template(template, context.language, fmt=formatters(context), **view)
-    response = compressed_response(context.request, page)
-    _set_cache_headers(response, tag)
-    return response
-
-
-def _set_cache_headers(response: Response, tag: str | None) -> None:
-    """Let browsers keep the response unless `tag` is None: then it may be for one person alone."""
-    if tag is not None:
-        response.headers["Cache-Control"] = REVALIDATE
-    if tag:
-        response.headers["ETag"] = tag
-
-
-def check_etag(context: PageContext, *dependencies: object) -> tuple[str, Response | None]:
-    """Return the ETag of an anonymous page, and a 304 if the browser has it.
-
-    `dependencies` are all that the page depends on besides catalogue, address and display options.
-    The ETag is "" for personal pages, which are always rendered.
-    """
-    request = context.request
-    is_asked = browser.requested_language(request) or "theme" in request.query_params
-    if context.is_personal or is_asked:
-        return "", None
-    within = is_in_telegram(request)
-    parts = (
-        load_templates().version,
-        context.courses.version,
-        context.here,
-        context.language,
-        context.theme,
-        within,
-        *dependencies,
-    )
-    part_of_page = request.headers.get("hx-request", "")
-    digest = hashlib.sha256(repr((*parts, part_of_page)).encode("utf-8", "replace")).hexdigest()
-    # Weak: the same for the compressed and the plain body.
-    tag = f'W/"{digest[:20]}"'
-    if not sent_etags(request.headers) & {tag.removeprefix("W/"), "*"}:
-        return tag, None
-    headers = {"ETag": tag, "Cache-Control": REVALIDATE, "Vary": VARY}
-    return tag, Response(status_code=HTTPStatus.NOT_MODIFIED.value, headers=headers)
+    return compressed_response(context.request, page)

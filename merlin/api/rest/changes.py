@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
-from fastapi import Depends, Header
-from pydantic import ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
+from fastapi import Depends
+from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 from typing_extensions import TypedDict
@@ -16,7 +15,6 @@ from typing_extensions import TypedDict
 from merlin.account.api_keys import Scope
 from merlin.api.auth import MaterialEditor, SignedIn, require_scope
 from merlin.api.problems import (
-    Problem,
     language_of_request,
     problem_answer,
     problem_of,
@@ -24,7 +22,6 @@ from merlin.api.problems import (
 )
 from merlin.api.schema import (
     Body,
-    DryRun,
     Hex,
     InLanguage,
     Line,
@@ -33,11 +30,10 @@ from merlin.api.schema import (
     Shape,
     Words,
     operation_router,
-    required_schema,
     view_response,
 )
 from merlin.app import changes, examples, proposals
-from merlin.app.changes import EditNotGood, FileChange, FileDifference, Make, StaleEdit
+from merlin.app.changes import EditNotGood, FileChange, Make, StaleEdit
 from merlin.app.examples import ExampleContent
 from merlin.app.permissions import may_edit_examples
 from merlin.app.proposals import ProposalView
@@ -54,22 +50,6 @@ class FindingShown(Shape):
     rule: str
     severity: Severity
     text: InLanguage = Field(description="In the caller's language.")
-
-
-class PreviewShown(Shape):
-    """The preview of an edit; nothing is submitted."""
-
-    is_good: bool = Field(description="Whether the edit can be submitted; false if it has errors.")
-    rewrites_file: bool = Field(
-        validation_alias="is_whole",
-        description="Whether course.yaml would be rewritten completely, without its comments.",
-    )
-    findings: list[FindingShown] = Field(description="Findings in the edited files.")
-    other_findings: list[FindingShown] = Field(
-        validation_alias="around", description="Findings that the edit causes in other files."
-    )
-    files: list[FileDifference]
-    tokens: int = Field(description="Number of tokens of the valid examples in the edited files.")
 
 
 class ChangeShown(Shape):
@@ -93,51 +73,27 @@ class ChangeShown(Shape):
 
 router = operation_router(prefix="/api/changes", tags=["changes"])
 
-MAX_CHARACTERS = 1_000_000
 
-
-def _read_if_match(
-    if_match: Annotated[
-        str,
-        Header(
-            alias="If-Match",
-            description=(
-                "The `revision` that the edit is based on, or a list of them, `*` for any; 409 if"
-                " none is the newest, 412 if all are weak (`W/…`)."
-            ),
-            max_length=1000,
-        ),
-    ] = "",
-) -> str:
-    """Return the header. Raises Problem for weak tags, which never match (RFC 9110, 13.1.1)."""
-    if all(tag.strip().startswith("W/") for tag in if_match.split(",")):
-        raise Problem(HTTPStatus.PRECONDITION_FAILED, "weak-tag")
-    return if_match
-
-
-IfMatch = Annotated[str, Depends(_read_if_match)]
-# A route that submits or previews a commit.
+# A route that submits a commit.
 EDIT_ROUTE: dict[str, Any] = {
     "status_code": HTTPStatus.ACCEPTED,
     "response_model": None,
     "responses": {
         202: {"model": ChangeShown, "description": "The edit was submitted"},
-        200: {"model": PreviewShown, "description": "The preview of a dry run"},
-        **problems(400, 409, 412),
+        **problems(400, 409),
     },
 }
 
 
 @dataclass(frozen=True, slots=True)
 class EditCall:
-    """A call that submits a commit, or with `dry_run` previews it."""
+    """A call that submits a commit."""
 
     request: Request
     caller: MaterialEditor
-    dry_run: DryRun = False
 
     async def answer(self, dataset: str, make: Make) -> Response:
-        """Return 202 with the submitted change; 200 with the preview of a dry run.
+        """Return 202 with the submitted change.
 
         409 after a concurrent edit, 422 if the checker finds an error. Raises what
         `make` raises.
@@ -145,20 +101,18 @@ class EditCall:
         ctx, actor, request = self.caller.services, self.caller.actor, self.request
         language = language_of_request(request)
         try:
-            if self.dry_run:
-                checked = await changes.preview(ctx, actor, dataset, make)
-                return view_response(
-                    PreviewShown.from_object(checked, language), language, HTTPStatus.OK
-                )
             change = await changes.submit(ctx, actor, dataset, make)
         except StaleEdit as error:
             values = {"yours": error.yours, "theirs": error.theirs, "revision": error.revision}
             problem = problem_of(request, HTTPStatus.CONFLICT, "stale")
             return problem_answer(request, {**problem, **values})
         except EditNotGood as error:
-            preview = PreviewShown.from_object(error.preview, language).model_dump(mode="json")
+            findings = [
+                FindingShown.from_object(finding, language).model_dump(mode="json")
+                for finding in error.preview.findings
+            ]
             problem = problem_of(request, HTTPStatus.UNPROCESSABLE_ENTITY, "not-good")
-            return problem_answer(request, {**problem, "findings": preview["findings"]})
+            return problem_answer(request, {**problem, "findings": findings})
         location, view = f"/api/changes/{change.id}", ChangeShown.from_object(change, language)
         return view_response(view, language, HTTPStatus.ACCEPTED, location)
 
@@ -193,21 +147,10 @@ ExampleText = Annotated[Words, Field(min_length=1, max_length=100_000)]
 
 
 class ExampleBody(Body):
-    """An example: question and answer, or the content of its file."""
+    """An example: question and answer."""
 
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        json_schema_extra={
-            "anyOf": [
-                required_schema("text", without=("question", "answer", "tags")),
-                required_schema("question", "answer", without=("text",)),
-            ]
-        },
-    )
-
-    question: ExampleText | None = None
-    answer: ExampleText | None = None
+    question: ExampleText
+    answer: ExampleText
     tags: (
         Annotated[
             list[Annotated[Line, Field(min_length=1, max_length=_TAG_LETTERS)]],
@@ -215,22 +158,10 @@ class ExampleBody(Body):
         ]
         | None
     ) = None
-    text: Annotated[Words, Field(min_length=1, max_length=MAX_CHARACTERS)] | None = Field(
-        default=None,
-        description="Content of the file in YAML, instead of `question`, `answer` and `tags`.",
-    )
 
     def content(self) -> ExampleContent:
         """Return the text of the example."""
-        return ExampleContent(self.question, self.answer, self.tags, self.text)
-
-    @model_validator(mode="after")
-    def _says_something(self) -> Self:
-        has_parts = self.question is not None and self.answer is not None
-        has_any_part = any(part is not None for part in (self.question, self.answer, self.tags))
-        if has_any_part if self.text is not None else not has_parts:
-            raise PydanticCustomError("example_parts", "the parts or the whole text are required")
-        return self
+        return ExampleContent(self.question, self.answer, self.tags)
 
 
 ADD_RESPONSES: dict[int | str, dict[str, Any]] = {
@@ -238,7 +169,6 @@ ADD_RESPONSES: dict[int | str, dict[str, Any]] = {
         "model": ChangeShown | ProposalView,
         "description": "The edit was submitted, or a proposal if the caller may not edit",
     },
-    200: {"model": PreviewShown | ProposalView, "description": "The preview of a dry run"},
     **problems(409),
 }
 
@@ -251,7 +181,7 @@ ADD_RESPONSES: dict[int | str, dict[str, Any]] = {
     responses=ADD_RESPONSES,
 )
 async def add_example(
-    request: Request, caller: SignedIn, dataset: Name, body: ExampleBody, *, dry_run: DryRun = False
+    request: Request, caller: SignedIn, dataset: Name, body: ExampleBody
 ) -> Response:
     """Submit an edit that adds the example; without permission to edit, a proposal.
 
@@ -262,8 +192,7 @@ async def add_example(
         make = partial(examples.add_example, examples.write_new_example(body.content()))
     require_scope(caller, Scope.MATERIALS_WRITE if make else Scope.CHAT_WRITE)
     if make:
-        return await EditCall(request, caller, dry_run).answer(dataset, make)
+        return await EditCall(request, caller).answer(dataset, make)
     draft = proposals.draft_proposal(dataset, body.content(), caller.language)
-    proposal = await caller.write(proposals.propose, caller.actor, draft, dry_run=dry_run)
-    status = HTTPStatus.OK if dry_run else HTTPStatus.ACCEPTED
-    return view_response(proposal, caller.language, status)
+    proposal = await caller.write(proposals.propose, caller.actor, draft)
+    return view_response(proposal, caller.language, HTTPStatus.ACCEPTED)

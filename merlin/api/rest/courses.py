@@ -1,7 +1,7 @@
 """The catalogue, search and favourites.
 
 /api/courses   public, without authentication
-/api/courses/search, /api/search              courses only; with materials
+/api/courses/search
 /api/user/courses                             the caller's own favourites
 """
 
@@ -32,22 +32,17 @@ from merlin.api.schema import (
     MAX_ID,
     MAX_PAGE_SIZE,
     WHOLE,
-    After,
     Id,
     InLanguage,
-    Limit,
     Shape,
-    cursor_after,
-    link_of,
     operation_router,
-    read_cursor,
     view_response,
 )
 from merlin.app import courses
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.course.catalogue import KINDS, Course, Material
-from merlin.course.search import MAX_QUERY_LENGTH, SearchResult, highlight_spans
+from merlin.course.catalogue import KINDS, Course
+from merlin.course.search import MAX_QUERY_LENGTH
 from merlin.dataset.spec import MaterialKind
 
 Json = dict[str, Any]
@@ -113,43 +108,6 @@ class MaterialWhole(MaterialShown):
     text: str | None = Field(description="Text in Markdown; null if there is only a file.")
 
 
-MarkedField = Literal["name", "description", "title"]
-
-
-_Start = Annotated[int, Field(description="In Unicode code points, as is `length`.")]
-# The position of a match.
-TextRange = TypedDict("TextRange", {"field": MarkedField, "start": _Start, "length": int})
-
-
-class CourseFound(CourseShown):
-    """A matching course."""
-
-    found: list[TextRange]
-
-
-class MaterialFound(MaterialShown):
-    """A matching material."""
-
-    course_id: int
-    course_name: str
-    found: list[TextRange]
-
-
-_Suggestion = Annotated[
-    str | None, Field(description="Corrected query that was used instead; null if none was.")
-]
-# Search results, best first.
-Results = TypedDict(
-    "Results",
-    {
-        "query": str,
-        "suggestion": _Suggestion,
-        "courses": list[CourseFound],
-        "materials": list[MaterialFound],
-    },
-)
-
-
 class Favourite(BaseModel):
     """The course to add."""
 
@@ -180,15 +138,6 @@ def kind_of(value: str) -> str | None:
     return kind
 
 
-def mark_found(result: SearchResult, shape: Shape, *fields: MarkedField) -> list[TextRange]:
-    """Return the ranges of these fields that match."""
-    return [
-        {"field": field, "start": start, "length": end - start}
-        for field in fields
-        for start, end in highlight_spans(getattr(shape, field), result)
-    ]
-
-
 # A route about one course; an inactive one is visible to its editors only.
 ONE_COURSE: dict[str, Any] = {"responses": problems(401, 403), "openapi_extra": OPTIONAL_SIGN_IN}
 course_router = operation_router(prefix="/api", tags=["courses"], responses=NOT_MODIFIED)
@@ -197,8 +146,6 @@ course_router = operation_router(prefix="/api", tags=["courses"], responses=NOT_
 @course_router.get("/courses", summary="List courses", response_model=list[CourseShown] | Grouped)
 async def list_courses(
     request: Request,
-    limit: Limit = None,
-    cursor: After = "",
     group: Annotated[
         Literal["semester"] | None, Query(description="`semester` groups the courses by semester.")
     ] = None,
@@ -206,25 +153,16 @@ async def list_courses(
         int | None, Query(ge=1, le=100, description="Return only courses of this semester.")
     ] = None,
 ) -> Response:
-    """Return the active courses, sorted by semester, then slug.
+    """Return the active courses, sorted by semester, then slug."""
 
-    Without `limit`, all courses are returned if there are at most 1,000, else the first page.
-    """
-    after = read_cursor(cursor, int, str) or courses.START
-    max_unpaged: int = request.app.state.services.max_unpaged_courses
-
-    def make(ctx: Context, language: str) -> tuple[object, str]:
-        part, has_more = courses.list_page(
-            ctx, limit, after, semester, DEFAULT_PAGE_SIZE, max_unpaged
-        )
-        following = cursor_after(part[-1].semester, part[-1].slug) if has_more else None
-        items = _COURSES.validate_python(part, context={"language": language})
-        link = link_of(request, following)
+    def make(ctx: Context, language: str) -> object:
+        every = courses.read_active(ctx).courses
+        listed = [course for course in every if semester in (None, course.semester)]
+        items = _COURSES.validate_python(listed, context={"language": language})
         if group is None:
-            return items, link
+            return items
         semesters = groupby(items, key=lambda course: course.semester)
-        grouped = [{"number": number, "courses": [*group]} for number, group in semesters]
-        return {"semesters": grouped}, link
+        return {"semesters": [{"number": number, "courses": [*each]} for number, each in semesters]}
 
     return await catalogue_answer(request, make)
 
@@ -235,9 +173,9 @@ async def list_courses(
 async def get_course(request: Request, course_id: Id) -> Response:
     """Return a course; an inactive course is visible only to its editors."""
 
-    def make(actor: Actor, ctx: Context, language: str) -> tuple[object, str]:
+    def make(actor: Actor, ctx: Context, language: str) -> object:
         course = courses.get(ctx, actor, course_id)
-        return CourseShown.from_object(course, language), ""
+        return CourseShown.from_object(course, language)
 
     return await course_answer(request, make)
 
@@ -263,14 +201,14 @@ async def list_materials(
     """Return the materials, sorted by type (lectures, seminars, labs), then lesson."""
     requested = kind_of(kind)
 
-    def make(actor: Actor, ctx: Context, language: str) -> tuple[object, str]:
+    def make(actor: Actor, ctx: Context, language: str) -> object:
         course, materials = courses.list_materials(ctx, actor, course_id)
         chosen = [
             MaterialShown.from_object(material, language)
             for material in materials
             if requested in (None, material.kind)
         ]
-        return {**course_fields(course, language), "materials": chosen}, ""
+        return {**course_fields(course, language), "materials": chosen}
 
     return await course_answer(request, make)
 
@@ -284,19 +222,17 @@ async def list_materials(
 async def get_material(request: Request, course_id: Id, material_id: Id) -> Response:
     """Return a material with its text, if it has one."""
 
-    def make(actor: Actor, ctx: Context, language: str) -> tuple[object, str]:
+    def make(actor: Actor, ctx: Context, language: str) -> object:
         details = courses.read_material(ctx, actor, course_id, material_id)
         view = MaterialShown.from_object(details.material, language)
         fields = course_fields(details.course, language)
-        return MaterialWhole(**fields, **dict(view), text=details.text), ""
+        return MaterialWhole(**fields, **dict(view), text=details.text)
 
     return await course_answer(request, make)
 
 
 search_router = operation_router(prefix="/api", tags=["courses"], responses=NOT_MODIFIED)
 
-# Search results end here: refining the query is more useful.
-DEEPEST = 1_000
 Words = Annotated[
     str,
     Query(
@@ -306,64 +242,24 @@ Words = Annotated[
 ]
 
 
-@search_router.get("/courses/search", summary="Search courses", response_model=list[CourseFound])
+@search_router.get("/courses/search", summary="Search courses", response_model=list[CourseShown])
 async def search_courses(
-    request: Request, query: Words, limit: Limit = None, cursor: After = ""
-) -> Response:
-    """Return the active courses whose name or description matches the query, best match first.
-
-    An empty query matches every course. The Link header contains the URL of the next page.
-    """
-    (start,) = read_cursor(cursor, int) or (0,)
-    if not 0 <= start < DEEPEST:
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-cursor")
-    end = start + (limit or DEFAULT_PAGE_SIZE)
-
-    def make(ctx: Context, language: str) -> tuple[object, str]:
-        matches, result = courses.search(ctx, query, end + 1)
-        following = cursor_after(end) if end < min(len(matches), DEEPEST) else None
-        items = [_course(course, result, language) for course in matches[start:end]]
-        return items, link_of(request, following)
-
-    return await catalogue_answer(request, make)
-
-
-@search_router.get("/search", summary="Search courses and materials", response_model=Results)
-async def search(
     request: Request,
     query: Words,
     limit: Annotated[
-        int,
-        Query(ge=1, le=MAX_PAGE_SIZE, description="Maximum number of courses, and of materials."),
-    ] = 20,
+        int, Query(ge=1, le=MAX_PAGE_SIZE, description="Maximum number of courses.")
+    ] = DEFAULT_PAGE_SIZE,
 ) -> Response:
-    """Return the courses and materials that match the query, best match first."""
+    """Return the active courses whose name or description matches the query, best match first.
 
-    def make(ctx: Context, language: str) -> tuple[object, str]:
-        matches, by_course = courses.search(ctx, query, limit)
-        materials, by_material = courses.search_materials(ctx, query, limit)
-        suggestion = by_course.suggestion or by_material.suggestion
-        results: Results = {
-            "query": query,
-            "suggestion": suggestion or None,
-            "courses": [_course(course, by_course, language) for course in matches],
-            "materials": [_material(*material, by_material, language) for material in materials],
-        }
-        return results, ""
+    An empty query matches every course.
+    """
+
+    def make(ctx: Context, language: str) -> object:
+        matches, _ = courses.search(ctx, query, limit)
+        return _COURSES.validate_python(matches, context={"language": language})
 
     return await catalogue_answer(request, make)
-
-
-def _course(course: Course, result: SearchResult, language: str) -> CourseFound:
-    view = CourseShown.from_object(course, language)
-    return CourseFound(**dict(view), found=mark_found(result, view, "name", "description"))
-
-
-def _material(
-    course: Course, material: Material, result: SearchResult, language: str
-) -> MaterialFound:
-    view, fields = MaterialShown.from_object(material, language), course_fields(course, language)
-    return MaterialFound(**fields, **dict(view), found=mark_found(result, view, "title"))
 
 
 favourite_router = operation_router(prefix="/api/user/courses", tags=["favourites"])

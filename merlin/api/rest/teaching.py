@@ -1,6 +1,6 @@
 """Editing a course: its card and its materials, each by a commit.
 
-A write answers 202 with a change; `?dry_run=true` answers 200 with a preview.
+A write answers 202 with a change.
 """
 
 from functools import partial
@@ -15,7 +15,7 @@ from typing_extensions import TypedDict
 from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, MaterialEditor, RequiredAccess
 from merlin.api.problems import problems
-from merlin.api.rest.changes import EDIT_ROUTE, Edit, EditCall, IfMatch
+from merlin.api.rest.changes import EDIT_ROUTE, Edit, EditCall
 from merlin.api.rest.courses import TYPE_VALUES, kind_of
 from merlin.api.schema import (
     WHOLE,
@@ -39,7 +39,7 @@ from merlin.course.editing import Both, MaterialDraft
 MAX_CHARACTERS = 400_000
 MAX_TEACHERS = 100
 
-# The revision that the editor saw; `If-Match` is an alternative.
+# The revision that the editor saw.
 Revision = Annotated[Line, Field(max_length=64)]
 Kind = Annotated[
     Line, Field(min_length=1, max_length=40, json_schema_extra={"enum": TYPE_VALUES[1:]})
@@ -176,9 +176,9 @@ async def show_taught_course(caller: MaterialEditor, course_id: Id) -> TaughtDet
 
 
 @router.patch("/courses/{course_id}", summary="Update a course", **EDIT_ROUTE)
-async def edit_course(edit: Edit, course_id: Id, body: CourseBody, if_match: IfMatch) -> Response:
+async def edit_course(edit: Edit, course_id: Id, body: CourseBody) -> Response:
     """Submit an edit of course.yaml, which is then committed."""
-    make = partial(teaching.edit_card, body.values(), body.revision or if_match)
+    make = partial(teaching.edit_card, body.values(), body.revision)
     return await _answer_edit(edit, course_id, make)
 
 
@@ -192,12 +192,9 @@ async def add_material(edit: Edit, course_id: Id, body: MaterialBody) -> Respons
 @router.put(
     "/courses/{course_id}/materials/{material_id}", summary="Update a material", **EDIT_ROUTE
 )
-async def edit_material(
-    edit: Edit, course_id: Id, material_id: Id, body: MaterialBody, if_match: IfMatch
-) -> Response:
+async def edit_material(edit: Edit, course_id: Id, material_id: Id, body: MaterialBody) -> Response:
     """Submit an edit that replaces the material."""
-    revision = body.revision or if_match
-    make = partial(teaching.edit_material, material_id, body.draft(), revision)
+    make = partial(teaching.edit_material, material_id, body.draft(), body.revision)
     return await _answer_edit(edit, course_id, make)
 
 
@@ -208,11 +205,10 @@ async def remove_material(
     edit: Edit,
     course_id: Id,
     material_id: Id,
-    if_match: IfMatch,
     revision: Annotated[str, Query(max_length=64)] = "",
 ) -> Response:
     """Submit an edit that removes the material, and its text file if no other material uses it."""
-    make = partial(teaching.remove_material, material_id, revision or if_match)
+    make = partial(teaching.remove_material, material_id, revision)
     return await _answer_edit(edit, course_id, make)
 
 

@@ -53,7 +53,6 @@ class Assets:
         self.by_address: Mapping[str, Asset] = {
             asset.name: asset for asset in self._assets.values()
         }
-        self.version = _digest("".join(sorted(self.by_address)).encode())
 
     def address(self, name: str) -> str:
         """Return the URL path of an asset. Raises KeyError."""
@@ -118,8 +117,6 @@ def sent_etags(headers: Headers) -> set[str]:
 
 
 VARY = "Accept-Language, Accept-Encoding, Cookie, HX-Request"
-# Browsers may store a page but must revalidate it each time; or must not store it.
-REVALIDATE, NEVER_KEPT = "private, no-cache", "no-store"
 # Compression of smaller responses gains nothing.
 _MIN_COMPRESSED_SIZE = 700
 _MAX_URL_LENGTH = 1000
@@ -141,7 +138,7 @@ def compressed_response(
 
 def seen_other(url: str) -> Response:
     """Return the redirect to another page after a form (303 See Other)."""
-    return RedirectResponse(url, HTTPStatus.SEE_OTHER.value, {"Cache-Control": NEVER_KEPT})
+    return RedirectResponse(url, HTTPStatus.SEE_OTHER.value, {"Cache-Control": "no-store"})
 
 
 def local_address(text: str) -> str:

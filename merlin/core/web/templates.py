@@ -6,7 +6,6 @@ escaped. A page's inline SVG contains only the icons it uses. An error in a page
 as a page, never as a traceback.
 """
 
-import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -99,15 +98,6 @@ class Templates:
     assets: Assets
     prefix: str
     functions: Mapping[str, Callable[..., object]] = field(default_factory=dict)
-
-    @cached_property
-    def version(self) -> str:
-        """Return a hash that changes with any template or asset."""
-        digest = hashlib.sha256(self.assets.version.encode())
-        for folder in (self.folder, TEMPLATES):
-            for path in sorted(folder.glob("*.html")):
-                digest.update(path.read_bytes())
-        return digest.hexdigest()[:12]
 
     def render(self, template: str, language: str, **values: object) -> str:
         """Return a rendered template; its function `say` returns texts in `language`."""

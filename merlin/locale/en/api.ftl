@@ -42,7 +42,6 @@ api-problem-bad-cursor-detail = This cursor is not valid. Take it from the Link 
 api-wrong-character = Line { $line } has the invisible character { $code }. Remove it.
 api-wrong-https = A link https://… is needed, without spaces and without a user name in it.
 api-wrong-title = A title is needed in at least one language: one line of at most { $max_length } characters.
-api-wrong-example-parts = Send question, answer or tags, or text instead of them.
 api-wrong-material-source = Send text or file_url.
 api-wrong-repeated = A value is repeated.
 

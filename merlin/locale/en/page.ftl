@@ -140,4 +140,3 @@ page-error-500 = Something broke on our side
 page-error-500-hint = Your courses and questions are safe. Try again; if it doesn't help, send your teacher the error code.
 page-error-503 = Merlin isn't responding
 page-error-503-hint = Your courses and questions are safe. Try again in a few seconds.
-page-zone = Times on this page: { $zone }

@@ -22,7 +22,6 @@ page-sessions-earlier = Earlier
 page-session-delete = Delete
 page-session-delete-ask = Delete this conversation? This can't be undone.
 page-session-delete-sure = Yes, delete
-page-session-deleted = Conversation deleted.
 page-sessions-full =
     Your plan saves { $most ->
         [one] { $most } conversation

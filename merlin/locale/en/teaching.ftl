@@ -2,7 +2,7 @@
 course-broken = course.yaml of this course can't be read (line { $line }): { $reason } Fix it in git.
 course-unwritable = This text can't be saved in course.yaml.
 teaching-unchanged = Nothing changed.
-teaching-no-revision = Name the revision that you saw, in the body or as the header If-Match.
+teaching-no-revision = Name the revision that you saw.
 change-not-committed = Only saved edits can be undone.
 change-undo-early = This edit hasn't arrived here yet, or { $path } is already back as it was. Try again in a minute.
 change-undo-since = { $path } was edited again since, and undoing would remove that edit too. Open the file and fix it yourself.
@@ -15,8 +15,6 @@ model-not-serving = The model { $model } isn't live, so there's nothing to pin.
 
 api-problem-stale = Out of date
 api-problem-stale-detail = Another edit changed this while you were editing. The response has both texts and the new revision.
-api-problem-weak-tag = Weak tag in If-Match
-api-problem-weak-tag-detail = A weak tag (W/…) never matches. Send the revision that you read, without W/, or * for any.
 api-problem-not-good = There are errors
 api-problem-not-good-detail = The check found errors, so nothing is saved. They are listed in findings.
 api-problem-busy-file = Too many edits at once

@@ -42,7 +42,6 @@ api-problem-bad-cursor-detail = Такого курсора нет. Возьми
 api-wrong-character = В строке { $line } есть невидимый знак { $code }. Удалите его.
 api-wrong-https = Нужна ссылка https://… без пробелов и без логина в адресе.
 api-wrong-title = Название нужно хотя бы на одном языке: одна строка, не больше { $max_length } знаков.
-api-wrong-example-parts = Передайте question, answer, tags или вместо них text.
 api-wrong-material-source = Передайте text или file_url.
 api-wrong-repeated = Есть повторы.
 

@@ -23,7 +23,6 @@ page-sessions-earlier = Раньше
 page-session-delete = Удалить
 page-session-delete-ask = Удалить разговор? Вернуть его будет нельзя.
 page-session-delete-sure = Да, удалить
-page-session-deleted = Разговор удалён.
 page-sessions-full =
     Ваш план хранит { $most ->
         [one] { $most } разговор

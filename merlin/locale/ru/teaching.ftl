@@ -2,7 +2,7 @@
 course-broken = course.yaml этого курса не читается (строка { $line }): { $reason } Исправьте его в git.
 course-unwritable = Этот текст нельзя записать в course.yaml.
 teaching-unchanged = Ничего не изменено.
-teaching-no-revision = Назовите revision, которую вы видели: полем тела или заголовком If-Match.
+teaching-no-revision = Назовите revision, которую вы видели.
 change-not-committed = Отменить можно только сохранённую правку.
 change-undo-early = Правка ещё не дошла сюда, или { $path } уже снова такой, как был. Повторите через минуту.
 change-undo-since = { $path } с тех пор правили ещё раз, и отмена стёрла бы и ту правку. Откройте файл и поправьте его сами.
@@ -15,8 +15,6 @@ model-not-serving = Модель { $model } сейчас не текущая, з
 
 api-problem-stale = Данные устарели
 api-problem-stale-detail = Пока вы правили, это изменила другая правка. В ответе оба текста и новая revision.
-api-problem-weak-tag = Слабая метка в If-Match
-api-problem-weak-tag-detail = Слабая метка (W/…) не совпадает ни с одной версией. Отправьте revision, которую вы прочитали, без W/, или * для любой.
 api-problem-not-good = Есть ошибки
 api-problem-not-good-detail = Проверка нашла ошибки, поэтому ничего не сохранено. Они перечислены в findings.
 api-problem-busy-file = Слишком много правок сразу

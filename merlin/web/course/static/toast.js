@@ -34,5 +34,3 @@ export function toast(words, act, label = document.getElementById("keep").datase
 
 for (const kind of ["pointerenter", "focusin"]) place.addEventListener(kind, () => clearTimeout(timer));
 for (const kind of ["pointerleave", "focusout"]) place.addEventListener(kind, rest);
-// What a form left to say goes too.
-if (place.firstChild) rest();
