@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
-from difflib import Match, SequenceMatcher
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -227,8 +226,6 @@ _STYLES = {"+": ("add", "+"), "-": ("del", "−"), "@": ("at", "")}
 _HEADERS = ("--- ", "+++ ")
 # Maximum number of lines shown of one file.
 MAX_LINES = 600
-# Longer texts are not compared: it would block other requests.
-MAX_COMPARED = 2000
 
 
 def diff_lines(difference: str | None) -> Iterator[tuple[str, str, str]]:
@@ -243,26 +240,3 @@ def diff_lines(difference: str | None) -> Iterator[tuple[str, str, str]]:
             yield "at", "", "…"
             return
         yield (*_STYLES.get(line[:1], ("", "")), line)
-
-
-# Lines with their ends, and whether the other text lacks them.
-Lines = list[tuple[str, bool]]
-
-
-def compare_lines(yours: str | None, theirs: str | None) -> tuple[Lines, Lines]:
-    """Return the lines of two versions of a text."""
-    own_lines, other_lines = ((text or "").splitlines(keepends=True) for text in (yours, theirs))
-    if (longest := max(len(own_lines), len(other_lines))) > MAX_COMPARED:
-        blocks = [Match(0, 0, longest)]
-    else:
-        blocks = SequenceMatcher(None, own_lines, other_lines).get_matching_blocks()
-    return (
-        _mark_changes(own_lines, ((block.a, block.size) for block in blocks)),
-        _mark_changes(other_lines, ((block.b, block.size) for block in blocks)),
-    )
-
-
-def _mark_changes(lines: Sequence[str], alike: Iterable[tuple[int, int]]) -> Lines:
-    """Return the lines; `alike` are start and length of the blocks that both texts share."""
-    shared_places = {place for begin, size in alike for place in range(begin, begin + size)}
-    return [(line, place not in shared_places) for place, line in enumerate(lines)]

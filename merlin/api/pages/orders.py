@@ -10,6 +10,7 @@ POST /checkout/{plan}   stores the order, asks YooKassa, redirects to its paymen
 """
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated
 from urllib.parse import urlencode
@@ -37,7 +38,7 @@ from merlin.api.pages.plans import (
 )
 from merlin.api.problems import Problem
 from merlin.api.rate_limits import Limits
-from merlin.api.schema import MAX_ID, Hex, Page, Part
+from merlin.api.schema import Hex, Page, Part
 from merlin.app import orders
 from merlin.app.bot_settings import bot_link
 from merlin.app.orders import CANCELED_BY_BUYER, OrderDetails
@@ -196,14 +197,10 @@ def _buy_again_href(context: PageContext, purchase: Purchase, state: PurchaseSta
 
 
 NoticeName = Annotated[str, Query(max_length=20)]
-# Suffix of `was` for a page that showed an unanswered gateway.
-SILENT = ".silent"
 # Timeout of a page for the gateway; the check continues, and the next poll shows it.
 GATEWAY_TIMEOUT_S = 4.0
-# Polling intervals of an open page: every few seconds for two minutes, then slower, in the end
-# never; the gateway itself is checked every 15 seconds.
-_OFTEN_S, _SELDOM_S, _LOOK_EACH_S = 3, 15, 15
-_SLOWER_AFTER_S, _OVER_AFTER_S = 120, 3600
+# How often an open page asks, which asks the gateway, and for how long after the order.
+_POLL_S, _POLLED = 6, timedelta(hours=1)
 
 
 async def _find_own_order(context: SignedInContext, order_id: Hex) -> Purchase:
@@ -252,7 +249,7 @@ async def show_order(
     is_silent = said == "silent"
     if not is_silent:
         purchase, is_silent = await _refresh(context, purchase)
-    view = await _view(context, purchase, 0, is_silent=is_silent)
+    view = await _view(context, purchase, is_silent=is_silent)
     return render_page(context, "order.html", view)
 
 
@@ -260,15 +257,11 @@ async def show_order(
 async def show_live(
     context: SignedInContext,
     purchase: OwnOrder,
-    since: Annotated[int, Query(ge=0, le=MAX_ID)],
     was: Annotated[str, Query(max_length=60)] = "",
 ) -> Response:
     """Return the part that changes, or nothing if it still equals `was`."""
-    age = max(int(context.services.clock().timestamp()) - since, 1)
-    if age % _LOOK_EACH_S < _OFTEN_S:
-        purchase, _ = await _refresh(context, purchase)
-    is_silent = was.endswith(SILENT) and was.startswith(f"{purchase.state.value}.")
-    view = await _view(context, purchase, age, is_silent=is_silent)
+    purchase, is_silent = await _refresh(context, purchase)
+    view = await _view(context, purchase, is_silent=is_silent)
     if view["now"] == was and view["live_href"]:
         return Response(status_code=204)
     return render_fragment(context, "order_part.html", view)
@@ -321,14 +314,12 @@ async def _refresh(context: PageContext, purchase: Purchase) -> tuple[Purchase, 
         return purchase, True
 
 
-async def _view(
-    context: PageContext, purchase: Purchase, age: int, *, is_silent: bool
-) -> dict[str, object]:
-    """Return the template values of a page that has been open for `age` seconds.
+async def _view(context: PageContext, purchase: Purchase, *, is_silent: bool) -> dict[str, object]:
+    """Return the template values of an order's page.
 
     `lead` describes the state; `is_silent`: the gateway has not answered. `has_page`: a payment
     page exists; `may_ask`: it can be requested. `again_href` buys the same again. The script polls
-    every `live_s` seconds whether `now` has changed; `live_href` "": the state is final.
+    every `live_s` seconds whether `now` has changed; `live_href` "": it no longer changes.
     """
     services, actor = context.services, context.actor
 
@@ -346,13 +337,10 @@ async def _view(
     has_page = waits and can_open_payment_page(context, purchase)
     may_ask = waits and can_pay_here(context, purchase)
     may_check = by_card and (waits or state is PurchaseState.HELD)
-    now, href, wait = f"{state.value}.{'page' if has_page else 'none'}", "", 0
-    if may_check and age <= _OVER_AFTER_S:
-        wait = _OFTEN_S if age < _SLOWER_AFTER_S else _SELDOM_S
-        now = f"{now}.{wait}{SILENT if is_silent else ''}"
-        since = int(services.clock().timestamp()) - age
-        query = urlencode({"since": since, "was": now})
-        href = f"/orders/{purchase.purchase_id}/live?{query}"
+    is_young = services.clock() - purchase.created_at < _POLLED
+    now, href = f"{state.value}.{has_page:d}.{is_silent:d}", ""
+    if may_check and is_young:
+        href = f"/orders/{purchase.purchase_id}/live?{urlencode({'was': now})}"
     return {
         "details": details,
         "purchase": purchase,
@@ -370,5 +358,5 @@ async def _view(
         "is_good": state is PurchaseState.PAID,
         "now": now,
         "live_href": href,
-        "live_s": wait,
+        "live_s": _POLL_S,
     }

@@ -25,7 +25,7 @@ from starlette.responses import Response
 
 from merlin.account.users import User
 from merlin.api.auth import Anyone, Caller, Person
-from merlin.api.pages.formatting import compare_lines, diff_lines, formatters
+from merlin.api.pages.formatting import diff_lines, formatters
 from merlin.api.problems import Problem, language_of_request, validation_errors
 from merlin.api.schema import Id
 from merlin.api.services import services_of
@@ -105,7 +105,6 @@ def sign_in_href(address: str) -> str:
 _FUNCTIONS: Mapping[str, Callable[..., object]] = {
     "mark": form_token,
     "diff_lines": diff_lines,
-    "compare_lines": compare_lines,
     "merge_words": merge_words,
     "format_subject": format_subject,
     "with_preference": browser.with_preference,
