@@ -14,7 +14,6 @@ from merlin.core.i18n import choose_translation
 from merlin.core.views import described
 from merlin.course.catalogue import Catalogue, Course
 from merlin.course.editing import CourseEdits
-from merlin.dataset.builds import ExampleVersion, read_versions
 from merlin.dataset.changes import ChangeKind, Changes, Edit
 from merlin.dataset.check import CheckedDataset
 from merlin.dataset.entries import ExampleEntries, ExampleEntry, ExampleFilter, Facets, FileText
@@ -206,14 +205,6 @@ def list_ids(ctx: Context, actor: Actor, dataset: str) -> list[str]:
     """Return the sorted ids of a dataset's examples. Raises NotFound."""
     require_editing(ctx, actor, dataset)
     return FileIndex(ctx.db).list_example_ids(dataset)
-
-
-def read_history(
-    ctx: Context, actor: Actor, dataset: str, example_id: str
-) -> Sequence[ExampleVersion]:
-    """Return the versions of an example in builds, newest first. Raises NotFound."""
-    require_editing(ctx, actor, dataset)
-    return read_versions(ctx.db, dataset, example_id)
 
 
 def free_id(ctx: Context, dataset: str, text: str | None) -> str:

@@ -15,7 +15,7 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -25,7 +25,6 @@ from typing import Any
 
 from peewee import Select
 
-from merlin.core.clock import from_iso
 from merlin.core.durable_files import sha256_of, sync_file
 from merlin.core.errors import DatasetError, NotFound
 from merlin.core.killpoint import kill_point
@@ -35,9 +34,8 @@ from merlin.dataset.example import Example
 from merlin.dataset.judge import TokenLimit
 from merlin.dataset.spec import Recipe
 from merlin.dataset.split import FEWEST, TEST, TRAIN, has_gate
-from merlin.db.database import Database
 from merlin.db.tables import BUILD, EXAMPLE_TEXT, TAUGHT_EXAMPLE
-from merlin.db.values import RowMap, read_messages
+from merlin.db.values import RowMap
 
 
 def diff(
@@ -313,45 +311,3 @@ def read_manifest(folder: Path, known: str = "") -> Mapping[str, Any]:
     if manifest is None or not is_proven or known not in ("", digest):
         raise DatasetError(f"build {folder} is damaged", "build-damaged", name=folder.name)
     return manifest
-
-
-# Older versions are only in git.
-MAX_VERSIONS = 50
-_VERSIONS = """
-SELECT made.sha, taught.author, made.committed_at, made.subject, said.messages, build.number
-FROM taught_example AS taught
-JOIN seen_commit AS made ON made.sha = taught.commit_sha
-JOIN example_text AS said ON said.digest = taught.text_digest
-JOIN build ON build.id = taught.first_build
-WHERE taught.dataset = ? AND taught.example_id = ? AND build.is_whole = 1
-ORDER BY taught.first_build DESC LIMIT ?
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class ExampleVersion:
-    """An example as written by a commit; `build` is the first build that contains it."""
-
-    commit: str
-    author: str
-    at: datetime
-    subject: str
-    question: str
-    answer: str
-    build: str
-
-
-def read_versions(db: Database, dataset: str, example_id: str) -> Sequence[ExampleVersion]:
-    """Return an example's versions, newest first; consecutive equal versions are merged."""
-    versions = list[ExampleVersion]()
-    for sha, author, at, subject, messages, number in db.sql(
-        _VERSIONS, dataset, example_id, MAX_VERSIONS
-    ):
-        conversation = read_messages(messages)
-        question = next((each.content for each in conversation if each.role == "user"), "")
-        texts = question, conversation[-1].content
-        if versions and texts == (versions[-1].question, versions[-1].answer):
-            versions.pop()  # an earlier build contains the same texts
-        build = f"{dataset}-{number}"
-        versions.append(ExampleVersion(sha, author, from_iso(at), subject, *texts, build))
-    return versions

@@ -1,4 +1,4 @@
-"""A dataset's page of examples with a real daemon: an edit becomes a commit, history is shown."""
+"""A dataset's page of examples with a real daemon: an edit becomes a commit."""
 
 import html
 import re
@@ -56,16 +56,6 @@ def test_example_list_shows_splits_authors_and_findings(site, vera):
     listed = re.search(r"ещё (\d+) тег.*Ещё (\d+): их находит поиск", page_text(vera.get(BASE)))
     site.database.update(EXAMPLE_ENTRY, is_first, tags=tags)
     assert int(listed[1]) - int(listed[2]) == 192
-
-
-def test_example_history_shows_each_version_with_its_difference(vera):
-    page = vera.get(f"{BASE}/one", params={"example": "q1", "look": "history"})
-    assert "<del>ответ</del><ins>другое</ins> <del>7</del><ins>слово</ins>." in page.text
-    text = page_text(page)
-    assert "Пример изменён" in text
-    assert "Пример добавлен" in text
-    assert "trial-2" in text
-    assert f'name="answer" value="{OLD}"' in page.text
 
 
 def read_form(vera, **query):

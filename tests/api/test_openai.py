@@ -1,17 +1,12 @@
 """The OpenAI-compatible API, called with the real `openai` package."""
 
-import base64
-
 import openai
 import pytest
 
 from merlin.account.api_keys import Scope
-from merlin.billing.quota import Allowance, Format
 from merlin.core.permissions import Role
 from tests.api.chat_api import MODEL, ask, chat_client, chat_request, package_client, run_chat_api
 from tests.api.running_api import ANNA
-from tests.support.pictures import PNG
-from tests.support.plan_config import make_plan
 from tests.support.protocol_nulls import find_wrong_nulls, parse_events
 from tests.support.serving_models import (
     SYSTEM,
@@ -22,7 +17,6 @@ pytestmark = pytest.mark.functional
 
 BORIS = 1002
 QUESTION = "Что такое граф?"
-PICTURE = "data:image/png;base64," + base64.b64encode(PNG).decode()
 
 
 @pytest.fixture
@@ -210,10 +204,7 @@ def user(content=QUESTION, role="user"):
         ({"messages": [user(None)]}, "messages[0].content"),
         ({"messages": [user(5)]}, "messages[0].content"),
         ({"messages": [user([{"type": "text"}])]}, "messages[0].content"),
-        (
-            {"messages": [user([{"type": "image_url", "image_url": {}}])]},
-            "messages[0].content",
-        ),
+        ({"messages": [user([{"type": "image_url", "image_url": {}}])]}, "messages[0].content"),
         ({"messages": [user([{"type": "audio"}])]}, "messages[0].content"),
         ({"model": None}, "model"),
         ({"model": 5}, "model"),
@@ -292,38 +283,6 @@ def test_own_page_may_ask_with_its_cookie_but_another_site_may_not(site):
         )
     assert response.status_code == 200
     assert (foreign.status_code, foreign.json()["error"]["code"]) == (403, "foreign_origin")
-
-
-def test_images_are_refused_without_a_vision_model(client):
-    parts = [
-        {"type": "text", "text": QUESTION},
-        {"type": "image_url", "image_url": {"url": PICTURE}},
-    ]
-    response = client.post("/chat/completions", json={"model": "merlin", "messages": [user(parts)]})
-    assert (response.status_code, response.json()["error"]["param"]) == (400, "messages")
-
-
-def test_images_go_to_the_vision_model_and_urls_are_not_fetched(tmp_path):
-    plan = make_plan("student", {}, {Format.PHOTO: Allowance(day=1)})
-    settings = {"vision": ("chat", "stand-in-chat"), "plans": (plan,)}
-    with run_chat_api(tmp_path, **settings) as (site, provider), chat_client(site) as client:
-        parts = [{"type": "image_url", "image_url": {"url": PICTURE}}]
-        body = {"model": "merlin/algorithms", "messages": [user(parts)]}
-        response = client.post("/chat/completions", json=body)
-        assert "image/png" in response.json()["choices"][0]["message"]["content"]
-        assert provider.calls("chat.create")[-1].body["model"] == "stand-in-chat"
-        assert site.database.sql("SELECT format, state FROM quota_use") == [("photo", "charged")]
-        spent = client.post("/chat/completions", json=body)
-        assert spent.status_code == 429
-        short = "data:image/png;base64," + base64.b64encode(b"\x89PN").decode()
-        for url in (
-            *("https://example.com/a.png", "data:image/png;base64,###", "data:text/html,x"),
-            short,
-        ):
-            parts[0]["image_url"]["url"] = url
-            refused = client.post("/chat/completions", json=body)
-            assert refused.status_code == 400
-        assert "Картинку не открыть" in refused.json()["error"]["message"]
 
 
 def test_openapi_document_lists_the_errors_of_v1(site):

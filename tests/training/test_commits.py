@@ -12,7 +12,7 @@ import pytest
 from merlin.app import builds
 from merlin.app.personal_data import PersonalRecords
 from merlin.core.messages import Message
-from merlin.dataset.builds import NO_END, is_in_build, read_versions, training_key
+from merlin.dataset.builds import NO_END, is_in_build, training_key
 from merlin.dataset.commit_message import telegram_editor
 from merlin.dataset.files import FileIndex
 from merlin.dataset.layout import example_path
@@ -141,8 +141,6 @@ def test_author_of_the_first_read_is_that_of_the_history_or_none(world, clock):
         example[-3:]: "anna",
         "012": "boris",
     }
-    (version,) = read_versions(world.db, FACE, example)
-    assert (version.author, version.at) == ("anna", older.committed_at)
     PersonalRecords(world.db, clock).forget(7, clock() + timedelta(days=1))
     assert "anna" not in read_authors(world, 2).values()
 
@@ -236,7 +234,6 @@ def assert_nothing_is_visible(world):
     assert history.next_number(FACE, "", {}) == 1
     assert world.recent_builds() == []
     assert FileIndex(world.db).find_newest_build(FACE) is None
-    assert read_versions(world.db, FACE, "лицо/вопрос-003") == []
 
 
 def test_prepared_build_is_invisible_until_the_commit_is_recorded(world, clock):

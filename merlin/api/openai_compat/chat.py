@@ -146,7 +146,7 @@ class ChatStream(AnswerObserver):
         question, asker = self._question, self._asker
         try:
             sources = ground(services, first, question.conversation, asker.language)
-            is_plain = not question.has_images and question.sampling.response_format is None
+            is_plain = question.sampling.response_format is None
             reply = await self._answer_service.reply(
                 self._route(first),
                 question.conversation,
@@ -186,9 +186,7 @@ class ChatStream(AnswerObserver):
         """Yield the candidates, recording the current one."""
         services = self._services
         model_request = request_of_call(services, self._question)
-        async for choice in route(
-            services, model_request, first, has_images=self._question.has_images
-        ):
+        async for choice in route(services, model_request, first, has_images=False):
             self.choice = choice
             yield choice
 

@@ -14,8 +14,6 @@ The cost of a question is reserved in a transaction before the model is called;
 `release_stale_reservations` releases what killed processes of any replica left reserved.
 """
 
-import binascii
-from base64 import b64decode
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -43,11 +41,9 @@ from merlin.chat.model_catalogue import (
 )
 from merlin.chat.sessions import fits_window
 from merlin.core import i18n
-from merlin.core.file_kind import readable_image_mime
 from merlin.core.formatted_text import is_blank
 from merlin.core.log import get_logger
-from merlin.core.messages import DEFAULT_SAMPLING, Image, Message, SamplingParams
-from merlin.dataset.layout import is_valid_name
+from merlin.core.messages import DEFAULT_SAMPLING, Message, SamplingParams
 from merlin.db.processes import CALL_LIMIT
 from merlin.openai_protocol.errors import NO_CREDIT, NO_MODEL, ApiError, format_path
 from merlin.openai_protocol.requests import TextAnswerFields
@@ -58,7 +54,6 @@ ALONE = "merlin"
 _FOLDER = f"{ALONE}/"
 BODY_BYTES = 1024 * 1024
 MAX_MESSAGES = 200
-_PICTURES = ("image/jpeg", "image/png", "image/webp", "image/gif")
 _SYSTEM = ("system", "developer")
 _UNION_FIELDS = ("content", "stop")
 MAX_STOPS, MAX_STOP_LENGTH, MAX_TOKENS, MAX_SEED = 4, 500, 1_000_000, 2**63 - 1
@@ -80,27 +75,11 @@ class TextPart(_Read):
     text: str
 
 
-class ImageUrl(_Read):
-    """An image as a data: URL; remote URLs are not fetched."""
-
-    url: str
-
-
-class ImagePart(_Read):
-    """An image part of a message."""
-
-    type: Literal["image_url"]
-    image_url: ImageUrl
-
-
-_Part = Annotated[TextPart | ImagePart, Field(discriminator="type")]
-
-
 class ChatMessage(_Read):
     """One message of the conversation."""
 
     role: Literal["system", "developer", "user", "assistant"]
-    content: str | list[_Part] | None = None
+    content: str | list[TextPart] | None = None
 
 
 class StreamOptions(_Read):
@@ -193,16 +172,6 @@ class Question:
     system: str = ""
     sampling: SamplingParams = DEFAULT_SAMPLING
 
-    @property
-    def has_images(self) -> bool:
-        """Return whether any message has an image."""
-        return any(message.images for message in self.conversation)
-
-    @property
-    def kind(self) -> Format:
-        """Return the format that it counts as in a plan."""
-        return Format.PHOTO if self.has_images else Format.TEXT
-
 
 def name_of(dataset: str) -> str:
     """Return the API's model name of a dataset."""
@@ -217,62 +186,33 @@ def dataset_of_name(name: str, default: str | None) -> str | None:
 
 
 def request_of_call(ctx: Context, question: Question) -> ModelRequest:
-    """Return the model request of a call; images select the vision model."""
-    vision = ctx.config.chat.vision
+    """Return the model request of a call."""
     return ModelRequest(
         dataset=question.dataset,
-        chosen=vision.pair if question.has_images and vision is not None else None,
         general=ctx.general,
         system=question.system,
         assistant=ctx.config.assistant,
     )
 
 
-def question_of(
-    read: ChatCompletionRequest, default: str | None, language: str, *, sees: bool
-) -> Question:
-    """Return the question. Raises ApiError 400; `sees`: a vision model is configured."""
-    messages = [_message(language, number, message) for number, message in enumerate(read.messages)]
+def question_of(read: ChatCompletionRequest, default: str | None, language: str) -> Question:
+    """Return the question. Raises ApiError 400."""
+    messages = [_message(message) for message in read.messages]
     system = "\n\n".join(message.content for message in messages if message.role in _SYSTEM)
     conversation = tuple(message for message in messages if message.role not in _SYSTEM)
     last = f"messages[{len(read.messages) - 1}]"
     if not conversation or conversation[-1].role != "user":
         raise field_error(language, f"{last}.role", "no-question")
-    if is_blank(conversation[-1].content) and not conversation[-1].images:
+    if is_blank(conversation[-1].content):
         raise field_error(language, f"{last}.content", "empty-question")
     dataset = dataset_of_name(read.model, default)
-    question = Question(read.model, dataset, conversation, system.strip(), read.sampling)
-    if question.has_images and not sees:
-        raise field_error(language, "messages", "no-pictures")
-    return question
+    return Question(read.model, dataset, conversation, system.strip(), read.sampling)
 
 
-def _message(language: str, number: int, chat_message: ChatMessage) -> Message:
-    parts = chat_message.content if isinstance(chat_message.content, list) else []
-    if isinstance(chat_message.content, str):
-        return Message(chat_message.role, chat_message.content)
-    text = "\n".join(part.text for part in parts if isinstance(part, TextPart))
-    images = [
-        _image(language, f"messages[{number}].content[{place}]", part.image_url.url)
-        for place, part in enumerate(parts)
-        if isinstance(part, ImagePart)
-    ]
-    return Message(chat_message.role, text, images=tuple(images))
-
-
-def _image(language: str, place: str, url: str) -> Image:
-    """Return an image. Raises ApiError for a remote URL: the server fetches nothing for clients."""
-    head, _, content = url.partition(",")
-    mime = head.removeprefix("data:").removesuffix(";base64")
-    if head != f"data:{mime};base64" or mime not in _PICTURES:
-        raise field_error(language, place, "picture-url")
-    try:
-        picture = b64decode(content, validate=True)
-    except (ValueError, binascii.Error) as error:
-        raise field_error(language, place, "picture-url") from error
-    if not (found := readable_image_mime(picture)):
-        raise field_error(language, place, "picture-broken")
-    return Image(picture, found)
+def _message(chat_message: ChatMessage) -> Message:
+    parts = chat_message.content or ""
+    text = parts if isinstance(parts, str) else "\n".join(part.text for part in parts)
+    return Message(chat_message.role, text)
 
 
 BY = "api:openai"
@@ -306,8 +246,7 @@ def reserve_question(caller: Caller, question: Question, asker: Asker) -> Candid
     Raises ApiError: unknown model, conversation too long, or quota used up.
     """
     services = caller.services
-    if not _is_offered(caller, question):
-        offered = list_offered_models(services, caller.actor)
+    if question.name not in (offered := list_offered_models(services, caller.actor)):
         raise unknown_model_error(asker.language, question.name, offered)
     model_request = request_of_call(services, question)
     first = find_first_candidate(ModelCatalogue(services.db), model_request)
@@ -315,23 +254,10 @@ def reserve_question(caller: Caller, question: Question, asker: Asker) -> Candid
     if window is not None and not fits_window((*before, *question.conversation), window):
         status, code = HTTPStatus.BAD_REQUEST, "context_length_exceeded"
         raise refusal(asker.language, status, "window", code, "messages", limit=str(window))
-    exceeded = reserve(services, asker, question.kind)
+    exceeded = reserve(services, asker, Format.TEXT)
     if exceeded is not None:
         raise quota_error(asker, exceeded, services.clock())
     return first
-
-
-def _is_offered(caller: Caller, question: Question) -> bool:
-    if question.name == ALONE:
-        return True
-    dataset = question.dataset
-    if not dataset or not is_valid_name(dataset):
-        return False
-    services = caller.services
-    if dataset in courses.read_active(services).by_slug:
-        return True
-    is_serving = ModelCatalogue(services.db).find_serving(dataset) is not None
-    return is_serving and not courses.is_closed(services, caller.actor, dataset)
 
 
 def quota_error(asker: Asker, exceeded: ReachedCap | Left, now: datetime) -> ApiError:

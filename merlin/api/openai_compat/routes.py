@@ -74,8 +74,7 @@ async def create_chat_completion(request: Request, caller: Asker) -> Response:
     """Answer the last message of a conversation, as one response or as a stream."""
     body = await read_body(request, requests.BODY_BYTES)
     read, services = requests.parse_request(body, caller.language), caller.services
-    sees = services.config.chat.vision is not None
-    question = requests.question_of(read, services.default_dataset, caller.language, sees=sees)
+    question = requests.question_of(read, services.default_dataset, caller.language)
     if read.stream:
         return await _stream_answer(request, caller, read, question)
     return await _complete_answer(request, caller, question)

@@ -1,8 +1,8 @@
 """Boards of commits: of all datasets for admins, of their courses for teachers.
 
 Cards in lanes, with the details of one commit below its row; htmx polls for updates. The board has
-a tag; a script sends the tag it has, and gets 204 while nothing has changed. Also: what needs an
-admin's attention, and a course's questions by day with disliked answers.
+a tag; a script sends the tag it has, and gets 204 while nothing has changed. Also: a course's
+disliked answers.
 """
 
 import hashlib
@@ -17,7 +17,6 @@ from starlette.responses import Response
 
 from merlin.api.pages.admin.jobs import curve_view, evaluation_href
 from merlin.api.pages.errors import page_router
-from merlin.api.pages.formatting import day_of_year, state_text
 from merlin.api.pages.page import (
     LedCourse,
     PageContext,
@@ -29,8 +28,6 @@ from merlin.api.pages.page import (
 from merlin.api.schema import CommitId, Part
 from merlin.app import teaching
 from merlin.app.board import Board, BoardRow, CommitDetails, Stage, read_board, read_commit
-from merlin.app.health import read_health
-from merlin.core.permissions import Permission
 from merlin.core.web.assets import seen_other
 
 
@@ -133,10 +130,6 @@ async def show_asked(context: TeacherContext, course: LedCourse) -> Response:
     return render_page(context, "teach_questions.html", view)
 
 
-# Days before the end of a base model at which the board warns.
-_SOON_DAYS = 60
-
-
 @router.get("/admin")
 async def show_home(context: ViewerContext) -> Response:  # noqa: ARG001 - asks to sign in
     """Redirect to the board."""
@@ -146,30 +139,4 @@ async def show_home(context: ViewerContext) -> Response:  # noqa: ARG001 - asks 
 @router.get("/admin/board")
 async def show_board(context: ViewerContext, query: RequestedBoard) -> Response:
     """Return the board of all datasets."""
-    alerts = await _alerts(context)
-    return await render_board(context, "admin_board.html", query, cares=alerts)
-
-
-async def _alerts(context: PageContext) -> list[tuple[str, str, str, str, str]]:
-    """Return silent processes and expiring base models, for permitted admins.
-
-    Each has a style (bad or warn), an icon, an address, a title and a description.
-    """
-    if not context.may(Permission.USERS):
-        return []
-    cares = []
-    view = await context.read(read_health, context.actor, 0)
-    for process in view.processes:
-        name = state_text(context, "process", process.process)
-        if not process.known:
-            title, why = context.say("unknown", process=name), context.say("unknown-why")
-            cares.append(("warn", "warn", "/admin/health", title, why))
-        elif not process.alive:
-            title = context.say("silent", process=name)
-            cares.append(("bad", "warn", "/admin/health", title, process.host))
-    for base in view.sunsets:
-        if base.days_left <= _SOON_DAYS:
-            title = context.say("sunset-soon", model=base.model, count=base.days_left)
-            about = f"{base.used_for} · {day_of_year(context, base.ends)}"
-            cares.append(("warn", "clock", "/admin/health", title, about))
-    return cares
+    return await render_board(context, "admin_board.html", query)

@@ -47,7 +47,6 @@ from merlin.core.web.assets import (
     compressed_response,
 )
 from merlin.core.web.templates import Templates
-from merlin.core.word_difference import merge_words
 from merlin.course.catalogue import ActiveCourses, Course
 from merlin.dataset.commit_message import format_subject
 
@@ -105,7 +104,6 @@ def sign_in_href(address: str) -> str:
 _FUNCTIONS: Mapping[str, Callable[..., object]] = {
     "mark": form_token,
     "diff_lines": diff_lines,
-    "merge_words": merge_words,
     "format_subject": format_subject,
     "with_preference": browser.with_preference,
     "sign_in_href": sign_in_href,

@@ -3,9 +3,6 @@
 openai-wrong = { $place }: { $why }
 openai-no-question = The conversation must end with a user message: the question.
 openai-empty-question = The question is empty.
-openai-no-pictures = Pictures don't work here: no model that sees them is set up. Please ask in words.
-openai-picture-url = Send the picture itself, as data:image/jpeg;base64,… (jpeg, png, webp or gif). Links aren't followed.
-openai-picture-broken = This picture can't be opened: it's damaged, or isn't a jpeg, png, webp or gif. Send it again.
 openai-not-supported = The field { $field } isn't supported here. Leave it out.
 openai-not-accepted = The live model doesn't accept { $field }. It says: { $why }
 openai-no-model = Model “{ $model }” not found. Available: { $names }.

@@ -31,10 +31,6 @@ page-request-unpin = Unpin the model: { $target }
 page-silent = { $process }: no signal
 page-unknown = { $process }: state unknown
 page-unknown-why = The daemon that asks for it is down. Start it: merlin daemon
-page-sunset-soon = { $model } shuts down in { $count ->
-        [one] { $count } day
-       *[other] { $count } days
-    }
 page-serving-now = Live now
 page-no-serving = No trained models yet
 page-no-serving-hint = The first one appears here once it's trained and passes its test.

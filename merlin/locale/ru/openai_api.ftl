@@ -3,9 +3,6 @@
 openai-wrong = { $place }: { $why }
 openai-no-question = Разговор должен заканчиваться сообщением пользователя — вопросом.
 openai-empty-question = Вопрос пуст.
-openai-no-pictures = Картинки здесь не работают: модель, которая их видит, не настроена. Спросите словами.
-openai-picture-url = Пришлите саму картинку: data:image/jpeg;base64,… (jpeg, png, webp или gif). По ссылкам ничего не скачивается.
-openai-picture-broken = Картинку не открыть: она повреждена или это не jpeg, png, webp и не gif. Пришлите её заново.
 openai-not-supported = Поле { $field } здесь не поддерживается. Уберите его.
 openai-not-accepted = Текущая модель не принимает { $field }. Она говорит: { $why }
 openai-no-model = Модель «{ $model }» не найдена. Есть: { $names }.

@@ -31,11 +31,6 @@ page-request-unpin = Открепить модель: { $target }
 page-silent = { $process }: нет сигнала
 page-unknown = { $process }: состояние неизвестно
 page-unknown-why = Его опрашивает демон, а он не запущен. Запустите: merlin daemon
-page-sunset-soon = { $model } отключат через { $count ->
-        [one] { $count } день
-        [few] { $count } дня
-       *[other] { $count } дней
-    }
 page-serving-now = Текущие модели
 page-no-serving = Обученных моделей пока нет
 page-no-serving-hint = Первая появится, когда обучится и пройдёт тест.

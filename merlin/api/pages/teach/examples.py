@@ -8,10 +8,9 @@ Every list and every open example has its own address, and no script is required
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from functools import partial
-from itertools import zip_longest
 from typing import Annotated, Literal
 from urllib.parse import parse_qsl, urlencode
 
@@ -45,7 +44,6 @@ from merlin.app.examples import ExampleContent, ExampleView
 from merlin.core.errors import NotFound
 from merlin.core.web.assets import seen_other
 from merlin.course.editing import CourseEdits
-from merlin.dataset.builds import ExampleVersion
 from merlin.dataset.entries import ExampleFilter, FileText
 from merlin.dataset.layout import example_path
 
@@ -56,9 +54,6 @@ ExampleId = Annotated[str, Query(min_length=1, max_length=1000, pattern=LINE)]
 
 # The script of the page asks for no more.
 _MAX_ROWS = 1000
-
-# What of an open example is shown.
-Look = Literal["edit", "history"]
 
 
 class ExampleForm(EditForm):
@@ -133,9 +128,9 @@ class Filters:
         href = self.href()
         return f"{href}{'&' if '?' in href else '?'}{urlencode({'cursor': cursor})}"
 
-    def open_href(self, example_id: str, **more: str) -> str:
-        """Return the address of this list with one example open; `look` is what of it is shown."""
-        fields = [*parse_qsl(self.back), ("example", example_id), *more.items()]
+    def open_href(self, example_id: str) -> str:
+        """Return the address of this list with one example open."""
+        fields = [*parse_qsl(self.back), ("example", example_id)]
         return f"{self.path}/one?{urlencode(fields)}#open"
 
     @property
@@ -194,20 +189,6 @@ def _read_filters(dataset: str, query: Iterable[tuple[str, str]]) -> Filters:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenExample:
-    """The open example: its form and its versions; `look` is what is shown."""
-
-    form: ExampleForm
-    versions: Sequence[ExampleVersion] = ()
-    look: Look = "edit"
-
-    @property
-    def steps(self) -> list[tuple[ExampleVersion, ExampleVersion | None]]:
-        """Return each version with the previous one, None for the first."""
-        return list(zip_longest(self.versions, self.versions[1:]))
-
-
-@dataclass(frozen=True, slots=True)
 class ExampleList:
     """The requested part of a dataset's examples, as a page."""
 
@@ -218,12 +199,12 @@ class ExampleList:
 
     async def render(
         self,
-        opened: OpenExample | None = None,
+        opened: ExampleForm | None = None,
         result: FormResult | None = None,
         *,
         changed: str = "",
     ) -> Response:
-        """Return the page; `opened` is the open example."""
+        """Return the page; `opened` is the form of the open example."""
         context, page, filters, name = self.context, self.page, self.filters, self.dataset.name
         result = result or FormResult()
         size, before = page.size, page.after(0)
@@ -244,7 +225,7 @@ class ExampleList:
             "next_href": page.following and filters.next_href(page.following),
             "opened": opened,
             "is_apart": opened is not None
-            and opened.form.example not in {row.example.id for row in rows},
+            and opened.example not in {row.example.id for row in rows},
             "result": result,
             "note": note,
         }
@@ -280,7 +261,7 @@ class ExampleList:
             result = FormResult(refusal_text(context, error))
         else:
             return seen_other(f"{base_of(name)}?changed={change.id}")
-        return await self.render(OpenExample(form), result)
+        return await self.render(form, result)
 
 
 Listing = Annotated[ExampleList, Depends()]
@@ -299,15 +280,13 @@ async def show_examples(
 
 
 @router.get("/datasets/{dataset}/examples/one")
-async def show_example(listing: Listing, example: ExampleId, look: Look = "edit") -> Response:
+async def show_example(listing: Listing, example: ExampleId) -> Response:
     """Return the list with one example open: its form or its history."""
     context, name = listing.context, listing.dataset.name
     view = await context.read(examples.get, context.actor, name, example)
-    versions = await context.read(examples.read_history, context.actor, name, view.id)
-    opened = OpenExample(_form(view), versions=versions, look=look)
     is_broken = view.question is None
     result = FormResult(context.say("example-broken")) if is_broken else FormResult()
-    return await listing.render(opened, result)
+    return await listing.render(_form(view), result)
 
 
 @router.get("/datasets/{dataset}/examples/new")
@@ -319,7 +298,7 @@ async def new_example(
     if like:
         model = _form(await context.read(examples.get, context.actor, listing.dataset.name, like))
         form = ExampleForm(answer=model.answer, tags=model.tags, split=model.split)
-    return await listing.render(OpenExample(form))
+    return await listing.render(form)
 
 
 @router.post("/datasets/{dataset}/examples/new")
@@ -327,7 +306,7 @@ async def begin_example(
     listing: Listing, question: Annotated[str, Form(max_length=100_000)] = ""
 ) -> Response:
     """Return a form with a user's question; sent by POST, so no address or log holds it."""
-    return await listing.render(OpenExample(ExampleForm(question=question.strip())))
+    return await listing.render(ExampleForm(question=question.strip()))
 
 
 @router.post("/datasets/{dataset}/examples")
@@ -335,7 +314,7 @@ async def save_example(listing: Listing, form: Annotated[ExampleForm, Form()]) -
     """Submit the commit of an edited or new example."""
     if not form.is_whole:
         result = FormResult(listing.context.say("needs-both"))
-        return await listing.render(OpenExample(form), result)
+        return await listing.render(form, result)
 
     def make(files: DatasetFiles) -> CourseEdits:
         return examples.save_example(form.example, form.content(), form.revision, files)
