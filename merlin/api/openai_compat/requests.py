@@ -189,6 +189,7 @@ def request_of_call(ctx: Context, question: Question) -> ModelRequest:
     """Return the model request of a call."""
     return ModelRequest(
         dataset=question.dataset,
+        chosen=None,
         general=ctx.general,
         system=question.system,
         assistant=ctx.config.assistant,
