@@ -49,12 +49,6 @@ def test_page_links_to_the_evaluation_of_each_model(site):
     assert [title.group(1) for title in titles] == list_models(site)
 
 
-def test_score_chart_marks_one_live_model(site):
-    with site.browser_client(VERA) as browser:
-        page = browser.get("/admin/models/trial-1/evaluation").text
-    assert len(re.findall(r'class="p serves"', page)) == 1
-
-
 def test_history_names_both_and_a_rollback_takes_the_name(site):
     _, old = list_models(site)
     switches = run(site, "models", "history")[1]

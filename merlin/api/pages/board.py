@@ -97,8 +97,8 @@ def _take_rows(board: Board, board_query: BoardQuery, opened: Collection[str]) -
 
 
 def _part_href(board_query: BoardQuery, path: str, cursor: str) -> str:
-    values = {"limit": board_query.page.limit or "", "cursor": cursor}
-    return f"{path}?{urlencode(values)}"
+    values = {"limit": board_query.page.limit, "cursor": cursor}
+    return f"{path}?{urlencode({name: value for name, value in values.items() if value})}"
 
 
 DAYS = 28
