@@ -25,7 +25,7 @@ page-found =
     }
 page-search-corrected = You typed “{ $query }”. Showing results for “{ $meant }”.
 page-nothing-found = Nothing found: “{ $query }”
-page-nothing-found-hint = Check the word or take a topic we have:
+page-nothing-found-hint = Check the word, or open the whole list.
 page-course-ask = open to questions
 page-course-training = model in training
 page-course-reading = no model yet

@@ -12,7 +12,7 @@ page-course-edit = Materials
 page-course-examples = Examples
 page-course-unanswered = Unanswered
 page-course-proposals = Corrections
-page-course-questions = Questions
+page-course-questions = Disliked
 page-as-student = As students see it
 page-edit-course = Edit course
 

@@ -26,7 +26,7 @@ page-found =
     }
 page-search-corrected = Искали «{ $query }»: показано по запросу «{ $meant }».
 page-nothing-found = Ничего не нашлось: «{ $query }»
-page-nothing-found-hint = Проверьте слово или возьмите тему, которая здесь есть:
+page-nothing-found-hint = Проверьте слово или откройте весь список.
 page-course-ask = можно спросить
 page-course-training = модель учится
 page-course-reading = модели пока нет

@@ -12,7 +12,7 @@ page-course-edit = Материалы
 page-course-examples = Примеры
 page-course-unanswered = Без ответа
 page-course-proposals = Исправления
-page-course-questions = Вопросы
+page-course-questions = Не понравилось
 page-as-student = Как видит студент
 page-edit-course = Править курс
 
