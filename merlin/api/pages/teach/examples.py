@@ -281,7 +281,7 @@ async def show_examples(
 
 @router.get("/datasets/{dataset}/examples/one")
 async def show_example(listing: Listing, example: ExampleId) -> Response:
-    """Return the list with one example open: its form or its history."""
+    """Return the list with one example open."""
     context, name = listing.context, listing.dataset.name
     view = await context.read(examples.get, context.actor, name, example)
     is_broken = view.question is None
