@@ -163,7 +163,6 @@ class Limits:
         charge = self._take(("order", order_id), _ORDER_POLLS)
         return charge is None or charge.wait_s <= 0
 
-
     def _take(self, key: Hashable, policy: Policy) -> Charge | None:
         """Count one call of `key`, unless it is refused; None if it is not limited."""
         if not policy.per_min:

@@ -43,7 +43,6 @@ class TokenBucket:
         self._full_at = max(self._full_at, now) + self._gap_s
         return wait_s
 
-
     def has(self, tokens: float, now: float) -> bool:
         """Return whether that many tokens are available, or as many as the bucket can hold."""
         return self.full_in_s(now) <= (self._burst - min(tokens, self._burst)) * self._gap_s
