@@ -38,7 +38,7 @@ ROWS: Mapping[str, str] = {
     "account": "the username and password hash (argon2id) for a sign-in without Telegram",
     "api_key": "an API key, stored as SHA-256, with its scopes",
     "accepted_loss": "a changed answer to a test question, and the editor who accepted it",
-    "answer_cost": "the cost of answers to a person (a keyed hash) on a day, if it is limited",
+    "answer_cost": "the cost of a day's answers, if it is limited",
     "audit": "a dangerous action: who did what to whom; rows are only added",
     "baseline_answer": "the answer of a base model to one test question",
     "build": "a build of a dataset at a commit",

@@ -8,18 +8,15 @@ The bot stores a session's turns. A question through the API carries the whole c
 each call and is not stored. A question with its own system text, of a session or a caller, is
 answered by a general model, because the tuned model was trained with another text.
 
-A question is reserved in the plan and settled with its answer. Caps limit what answers may cost
-a day, in total and for one person. Costs are summed by day in the configured time zone. A
-question that arrives after a cap is reached is refused; answers in progress are completed, so
-their cost may exceed the cap. A person is stored under a keyed hash: deleting all personal data
-does not reset a cap.
+A question is reserved in the plan and settled with its answer. A cap limits what all answers may
+cost a day, in the configured time zone. A question that arrives after it is reached is refused;
+answers in progress are completed, so their cost may exceed the cap.
 """
 
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
-from typing import Literal
 
 from merlin.account.users import User, Users
 from merlin.app.actor import Actor
@@ -59,6 +56,7 @@ from merlin.dataset.example import normalise
 from merlin.dataset.near_questions import needs_turn_before
 from merlin.db.encryption import digest
 from merlin.db.notices import ADMINS, Notices
+from merlin.db.tables import ANSWER_COST
 
 # The person is warned when this many questions remain.
 LOW_QUOTA = 2
@@ -66,13 +64,9 @@ LOW_QUOTA = 2
 FIRST_ANSWERS = 3
 # Runs for each answer while a cap is set; a plain statement takes a tenth of the time.
 _ADD = """
-INSERT INTO answer_cost (day, mark, currency, micro) VALUES (?, ?, ?, ?)
-ON CONFLICT (day, mark, currency) DO UPDATE SET micro = answer_cost.micro + excluded.micro
+INSERT INTO answer_cost (day, currency, micro) VALUES (?, ?, ?)
+ON CONFLICT (day, currency) DO UPDATE SET micro = answer_cost.micro + excluded.micro
 """
-_OF_DAY = """
-SELECT SUM(micro), currency FROM answer_cost WHERE day = ? GROUP BY currency ORDER BY currency
-"""
-_OF_PERSON = "SELECT micro, currency FROM answer_cost WHERE day = ? AND mark = ?"
 
 _NUMBER_BITS = 62
 
@@ -99,9 +93,8 @@ class Asker:
 
 @dataclass(frozen=True, slots=True)
 class ReachedCap:
-    """A reached cap and when its day ends; the message is `guard-<reach>`."""
+    """The reached cap of a day's answers, and when the day ends."""
 
-    reach: Literal["day", "person"]
     day: str
     spent: Cost
     cap_micro: int
@@ -386,9 +379,9 @@ def is_free(ctx: Context, asker: Asker) -> bool:
 def reserve(ctx: Context, asker: Asker, kind: quota.Format) -> ReachedCap | quota.Left | None:
     """Reserve a question; return why it cannot be asked, None if it can.
 
-    Either today's answers have reached a cap, or the plan's quota is used up.
+    Either today's answers have reached the cap, or the plan's quota is used up.
     """
-    reached_cap = find_reached_cap(ctx, asker.user_id)
+    reached_cap = find_reached_cap(ctx)
     if reached_cap is not None or asker.plan is quota.UNLIMITED:
         return reached_cap
     quotas = quota.Quotas(ctx.db, ctx.bot_id, ctx.clock)
@@ -407,41 +400,33 @@ def find_low_quota(ctx: Context, asker: Asker, kind: quota.Format) -> quota.Left
 def settle(ctx: Context, asker: Asker, cost: Cost | None, *, is_answered: bool) -> None:
     """Charge an answered question, release any other; `cost` is None if it is not known."""
     if cost is not None:
-        add_cost(ctx, asker.user_id, cost)
+        add_cost(ctx, cost)
     if asker.plan is not quota.UNLIMITED:
         quotas = quota.Quotas(ctx.db, ctx.bot_id, ctx.clock)
         (quotas.charge if is_answered else quotas.give_back)(asker.number)
 
 
-def find_reached_cap(ctx: Context, user_id: int) -> ReachedCap | None:
-    """Return the cap that a person has reached now, None if they may ask."""
-    if not _is_capped(ctx):
+def find_reached_cap(ctx: Context) -> ReachedCap | None:
+    """Return the reached cap of today's answers, None if people may ask."""
+    cap = convert_to_micro(ctx.config.budget.answers.per_day)
+    if cap is None:
         return None
-    here, caps = quota.today(ctx.clock(), zone_of(ctx.config.timezone)), ctx.config.budget.answers
-    amounts: Mapping[Literal["day", "person"], float | None] = {
-        "day": caps.per_day,
-        "person": caps.per_person_per_day,
-    }
-    for reach, amount in amounts.items():
-        cap = convert_to_micro(amount)
-        if cap is None:
-            continue
-        sums = _sums(ctx, here.day, user_id if reach == "person" else None)
-        # A cap exists for every currency in the sums.
-        spent = next((each for each in sums if each.micro >= cap), None)
-        if spent is not None:
-            return ReachedCap(reach, here.day, spent, cap, here.day_ends)
-    return None
+    here = quota.today(ctx.clock(), zone_of(ctx.config.timezone))
+    is_reached = (ANSWER_COST.day == here.day) & (ANSWER_COST.micro >= cap)
+    # A cap exists for every currency in the sums.
+    row = ctx.db.row(ANSWER_COST.select().where(is_reached).order_by(ANSWER_COST.currency))
+    if row is None:
+        return None
+    return ReachedCap(here.day, Cost(row["micro"], row["currency"]), cap, here.day_ends)
 
 
-def add_cost(ctx: Context, user_id: int, cost: Cost) -> None:
+def add_cost(ctx: Context, cost: Cost) -> None:
     """Add the cost of an answer to the capped sums; notify admins of a reached cap once a day."""
     if not cost.micro or not _is_capped(ctx):
         return
     day = quota.today(ctx.clock(), zone_of(ctx.config.timezone)).day
-    mark = ctx.db.cipher.marks(str(user_id))[0]
-    ctx.db.sql(_ADD, day, mark, cost.currency, cost.micro)
-    reached_cap = find_reached_cap(ctx, user_id)
+    ctx.db.sql(_ADD, day, cost.currency, cost.micro)
+    reached_cap = find_reached_cap(ctx)
     if reached_cap is None:
         return
     arguments: dict[str, object] = {
@@ -451,28 +436,10 @@ def add_cost(ctx: Context, user_id: int, cost: Cost) -> None:
             in_zone(reached_cap.until, zone_of(ctx.config.timezone)), is_named=True
         ),
     }
-    if reached_cap.reach == "person":
-        arguments["user"] = str(user_id)
-    key = f"notice-answers-{reached_cap.reach}"
-    once = f"answers-{reached_cap.reach}:{reached_cap.day}"
-    Notices(ctx.db, ctx.clock).tell(ADMINS, key, arguments, once)
+    once = f"answers-day:{reached_cap.day}"
+    Notices(ctx.db, ctx.clock).tell(ADMINS, "notice-answers-day", arguments, once)
 
 
 def _is_capped(ctx: Context) -> bool:
     """Return whether a cap is set; otherwise no sums are kept."""
-    caps = ctx.config.budget.answers
-    return caps.per_day is not None or caps.per_person_per_day is not None
-
-
-def _sums(ctx: Context, day: str, user_id: int | None) -> list[Cost]:
-    """Return the cost of a day's answers by currency: in total or for one person.
-
-    A person who deleted all data in between is recognised by the hashes of older keys too.
-    """
-    rows = ctx.db.sql(_OF_DAY, day) if user_id is None else []
-    for mark in ctx.db.cipher.marks(str(user_id)) if user_id is not None else ():
-        rows = [*rows, *ctx.db.sql(_OF_PERSON, day, mark)]
-    sums: dict[str, int] = {}
-    for micro, currency in rows:
-        sums[currency] = sums.get(currency, 0) + int(micro)
-    return [Cost(micro, currency) for currency, micro in sorted(sums.items())]
+    return ctx.config.budget.answers.per_day is not None

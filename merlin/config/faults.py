@@ -53,6 +53,7 @@ REMOVED = {
     "engine.models.*.embeddings": "config-removed-embeddings",
     "engine.models.*.url": "config-removed-backend",
     "api.limits.connections_per_address": "config-removed-connections",
+    "budget.answers.per_person_per_day": "config-removed-person-cap",
     "api.openid": "config-removed-openid",
     "engine.hearing": "config-removed-hearing",
     "engine.training.cluster": "config-removed-cluster",

@@ -274,7 +274,6 @@ class AnswerBudget(NotEmpty):
         default=None,
         gt=0,
     )
-    per_person_per_day: Opt[float] = setting("The answers to one person.", 1, default=None, gt=0)
 
 
 class BudgetConfig(Section):

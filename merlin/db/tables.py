@@ -134,8 +134,8 @@ REFUND = _table(
     "id purchase_id grant_id gateway payment_id amount currency reason by_whom state at"
     " next_poll_at polls outside_id trouble",
 )
-# The cost of answers per day, under a keyed hash instead of a user id.
-ANSWER_COST = _table("answer_cost", "day mark currency micro", key="day mark currency")
+# The cost of a day's answers, kept while it is limited.
+ANSWER_COST = _table("answer_cost", "day currency micro", key="day currency")
 
 CHANGE = _table(
     "change",

@@ -72,7 +72,7 @@ FIRST_WORD = (
 @functional
 @pytest.mark.parametrize("stream", [False, True])
 def test_caller_who_leaves_before_the_first_word_is_not_charged(tmp_path, stream):
-    budget = {"caps": AnswerBudget(per_person_per_day=1), "config": DEAR}
+    budget = {"caps": AnswerBudget(per_day=1), "config": DEAR}
     with (
         provider_that_falls_silent() as (settings, has_called, has_left),
         run_chat_api(tmp_path, **settings, **budget) as (site, _),
@@ -90,7 +90,7 @@ def test_caller_who_leaves_before_the_first_word_is_not_charged(tmp_path, stream
 @functional
 def test_caller_who_leaves_in_mid_stream_is_charged_and_the_provider_call_ends(tmp_path):
     silent = provider_that_falls_silent(FIRST_WORD)
-    budget = {"caps": AnswerBudget(per_person_per_day=1), "config": DEAR}
+    budget = {"caps": AnswerBudget(per_day=1), "config": DEAR}
     with (
         silent as (settings, _, has_left),
         run_chat_api(tmp_path, **settings, **budget) as (site, _),

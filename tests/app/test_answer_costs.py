@@ -7,7 +7,6 @@ import pytest
 
 from merlin.app.ask import add_cost, find_reached_cap, window_of
 from merlin.app.context import Context
-from merlin.app.personal_data import PersonalRecords
 from merlin.app.retention import delete_old_rows
 from merlin.chat.model_catalogue import Candidate, CandidateKind, Windows
 from merlin.chat.sessions import CAUTIOUS_TOKENS
@@ -15,34 +14,28 @@ from merlin.config.settings import AnswerBudget, Retention
 from merlin.core.i18n import text
 from merlin.core.money import Cost
 from merlin.db.database import open_database
-from merlin.db.encryption import Cipher
 from merlin.db.notices import Notices
-from tests.billing.plan_shop import ANNA, BORIS
 from tests.support.config import make_config
 
 pytestmark = pytest.mark.integration
 
-BOTH = AnswerBudget(per_day=0.001, per_person_per_day=0.0004)
-
-
-def usd(micro):
-    return Cost(micro, "USD")
+CAP = AnswerBudget(per_day=0.0004)
 
 
 class AnswerCosts:
     """The caps of one bot, with its database rows."""
 
-    def __init__(self, database, clock, caps=BOTH, zone="UTC"):
+    def __init__(self, database, clock, caps=CAP, zone="UTC"):
         config = make_config(budget={"answers": caps}, timezone=zone)
         self.ctx = Context(config=config, db=database, clock=clock)
         self.notices = Notices(database, clock)
 
-    def record_answer(self, user_id, micro, currency="USD"):
+    def record_answer(self, micro, currency="USD"):
         cost = Cost(micro, currency)
-        self.ctx.db.transact(lambda: add_cost(self.ctx, user_id, cost))
+        self.ctx.db.transact(lambda: add_cost(self.ctx, cost))
 
-    def reached_cap(self, user_id):
-        return find_reached_cap(self.ctx, user_id)
+    def reached_cap(self):
+        return find_reached_cap(self.ctx)
 
     def notice_keys(self):
         return [notice.key for notice in self.notices.list_newest("admins", 10)]
@@ -66,52 +59,50 @@ def test_window_is_the_providers_or_the_configured_or_a_cautious_one(database):
     assert [window_of(ctx, choice, 1500) for choice in (listed, tuned)] == [1000, 1500]
 
 
-def test_person_cap_blocks_only_that_person(costs, clock):
-    costs.record_answer(ANNA, 399)
-    assert costs.reached_cap(ANNA) is None
-    costs.record_answer(ANNA, 1)
-    over = costs.reached_cap(ANNA)
-    assert (over.reach, over.spent, over.cap_micro) == ("person", usd(400), 400)
+def test_reached_cap_blocks_until_the_day_ends(costs, clock):
+    costs.record_answer(399)
+    assert costs.reached_cap() is None
+    costs.record_answer(1)
+    over = costs.reached_cap()
+    assert (over.spent, over.cap_micro) == (Cost(400, "USD"), 400)
     assert over.until == clock().replace(hour=0) + timedelta(days=1)
-    assert costs.reached_cap(BORIS) is None
 
 
 def test_currencies_are_summed_separately(costs):
-    costs.record_answer(ANNA, 300)
-    costs.record_answer(ANNA, 300, "RUB")
-    assert costs.reached_cap(ANNA) is None
-    costs.record_answer(ANNA, 100, "RUB")
-    assert costs.reached_cap(ANNA).spent == Cost(400, "RUB")
+    costs.record_answer(300)
+    costs.record_answer(300, "RUB")
+    assert costs.reached_cap() is None
+    costs.record_answer(100, "RUB")
+    assert costs.reached_cap().spent == Cost(400, "RUB")
 
 
-def test_admins_are_notified_of_each_cap_once_a_day(costs, clock):
+def test_admins_are_notified_of_the_cap_once_a_day(costs, clock):
     for _ in range(3):
-        costs.record_answer(ANNA, 400)
-        costs.record_answer(BORIS, 400)
-    assert sorted(costs.notice_keys()) == ["notice-answers-day", "notice-answers-person"]
+        costs.record_answer(400)
+    assert costs.notice_keys() == ["notice-answers-day"]
     notice = costs.notices.list_newest("admins", 1)[0]
     assert "21 November 2026, 00:00" in text("en", notice.key, **notice.arguments)
     assert "$0.0" in text("en", notice.key, **notice.arguments)
     assert "0,0" in text("ru", notice.key, **notice.arguments)
     clock.move(86_400)
-    costs.record_answer(ANNA, 5000)
-    assert len(costs.notice_keys()) == 3
+    costs.record_answer(5000)
+    assert len(costs.notice_keys()) == 2
 
 
 def test_day_ends_in_the_configured_time_zone(database, clock):
     costs = AnswerCosts(database, clock, zone="Asia/Vladivostok")
-    costs.record_answer(ANNA, 5000)
-    until = costs.reached_cap(ANNA).until
+    costs.record_answer(5000)
+    until = costs.reached_cap().until
     assert until.isoformat() == "2026-11-20T14:00:00+00:00"
     clock.now = until - timedelta(seconds=1)
-    assert costs.reached_cap(ANNA) is not None
+    assert costs.reached_cap() is not None
     clock.now = until
-    assert costs.reached_cap(ANNA) is None
+    assert costs.reached_cap() is None
 
 
 def test_costs_of_past_days_are_deleted(costs, clock, database):
     for _ in range(5):
-        costs.record_answer(ANNA, 10)
+        costs.record_answer(10)
         clock.move(86_400)
     delete_old_rows(database, Retention(), clock())
     assert database.sql("SELECT COUNT(*) FROM answer_cost") == [(2,)]
@@ -119,33 +110,15 @@ def test_costs_of_past_days_are_deleted(costs, clock, database):
 
 def test_no_costs_are_stored_without_a_cap(database, clock):
     costs = AnswerCosts(database, clock, AnswerBudget())
-    costs.record_answer(ANNA, 10**9)
-    assert costs.reached_cap(ANNA) is None
+    costs.record_answer(10**9)
+    assert costs.reached_cap() is None
     assert database.sql("SELECT COUNT(*) FROM answer_cost") == [(0,)]
 
 
-@pytest.mark.parametrize(
-    ("caps", "reach"),
-    [
-        (AnswerBudget(per_day=1e-6), "day"),
-        (AnswerBudget(per_person_per_day=1e-6), "person"),
-    ],
-)
-def test_smallest_cap_is_reached_by_the_first_answer(database, clock, caps, reach):
-    costs = AnswerCosts(database, clock, caps)
-    costs.record_answer(ANNA, 1)
-    assert costs.reached_cap(ANNA).reach == reach
-
-
-def test_erasing_a_person_does_not_reset_their_cap(costs, database, clock):
-    costs.record_answer(ANNA, 400)
-    PersonalRecords(database, clock).forget(ANNA, clock() + timedelta(hours=24))
-    assert costs.reached_cap(ANNA) is not None
-    assert str(ANNA) not in str(database.sql("SELECT * FROM answer_cost"))
-    database.cipher = Cipher({"k": b"k" * 32, "new": b"n" * 32}, "new")
-    costs_after = AnswerCosts(database, clock)
-    costs_after.record_answer(ANNA, 1)
-    assert costs_after.reached_cap(ANNA).spent == usd(401)
+def test_smallest_cap_is_reached_by_the_first_answer(database, clock):
+    costs = AnswerCosts(database, clock, AnswerBudget(per_day=1e-6))
+    costs.record_answer(1)
+    assert costs.reached_cap() is not None
 
 
 def test_concurrent_answer_costs_are_all_added(url, cipher, clock):
@@ -156,7 +129,7 @@ def test_concurrent_answer_costs_are_all_added(url, cipher, clock):
             costs = AnswerCosts(own_database, clock, AnswerBudget(per_day=1))
             gate.wait()
             for _ in range(5):
-                costs.record_answer(ANNA, 7)
+                costs.record_answer(7)
 
     threads = [threading.Thread(target=answer) for _ in range(6)]
     for thread in threads:

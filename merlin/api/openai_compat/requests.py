@@ -265,7 +265,7 @@ def quota_error(asker: Asker, exceeded: ReachedCap | Left, now: datetime) -> Api
     """Return the error for a reached spending limit or a used-up quota."""
     status, arguments = HTTPStatus.TOO_MANY_REQUESTS, dict[str, Any]()
     if isinstance(exceeded, ReachedCap):
-        key, until = f"guard-{exceeded.reach}", exceeded.until
+        key, until = "guard-day", exceeded.until
     elif exceeded.limit == 0:
         return refusal(asker.language, status, "closed", NO_CREDIT, kind=exceeded.kind.value)
     else:

@@ -24,7 +24,7 @@ def refusal_of(context: BotContext, refusal: ReachedCap | Left) -> StoredAnswer:
     """Return the message sent instead of an answer that limits or the plan do not allow."""
     if isinstance(refusal, ReachedCap):
         until = context.moment(refusal.until)
-        text = context.translate(f"guard-{refusal.reach}", until=until)
+        text = context.translate("guard-day", until=until)
         return StoredAnswer("", text, UpdateState.REFUSED)
     kind, limit = refusal.kind.value, refusal.limit or 0
     text = context.translate("bot-plan-closed", kind=kind)

@@ -679,10 +679,9 @@ CREATE INDEX refund_purchase ON refund (purchase_id);
 CREATE INDEX refund_poll ON refund (gateway, next_poll_at) WHERE next_poll_at IS NOT NULL;
 CREATE TABLE answer_cost (
     day TEXT NOT NULL,
-    mark TEXT NOT NULL,
     currency TEXT NOT NULL,
     micro BIGINT NOT NULL,
-    PRIMARY KEY (day, mark, currency)
+    PRIMARY KEY (day, currency)
 );
 -- The names of examples whose person took the consent back; the daemon retires their models when
 -- it starts.

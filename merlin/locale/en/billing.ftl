@@ -59,11 +59,8 @@ payment-differs = { $differs ->
        *[test] only one of them is a test
     }
 notice-answers-day = Today's answers cost { $spent }: the limit of { $cap } is reached (budget.answers.per_day in config.yaml). Questions are declined until { $until }.
-notice-answers-person = Today's answers to user { $user } cost { $spent }: the limit of { $cap } is reached (budget.answers.per_person_per_day in config.yaml). Their questions are declined until { $until }.
 guard-day = The bot has reached today's limit. Ask again after { $until }; this question isn't counted.
-guard-person = You've reached today's limit. Ask again after { $until }; this question isn't counted.
 openai-guard-day = { guard-day }
-openai-guard-person = { guard-person }
 account-did-give-plan = { $user }: plan { $plan } until { $until }
 billing-not-paid = This order isn't paid, so there's nothing to refund.
 billing-which-grant = The order was paid several times. Name the payment to refund: --grant { $grants }

@@ -59,11 +59,8 @@ payment-differs = { $differs ->
        *[test] тестовый только один из них
     }
 notice-answers-day = Ответы за сегодня стоили { $spent }: лимит { $cap } достигнут (budget.answers.per_day в config.yaml). До { $until } вопросы отклоняются.
-notice-answers-person = Ответы пользователю { $user } стоили сегодня { $spent }: лимит { $cap } достигнут (budget.answers.per_person_per_day в config.yaml). До { $until } его вопросы отклоняются.
 guard-day = Бот исчерпал дневной лимит ответов. Снова можно после { $until }; этот вопрос не засчитан.
-guard-person = Вы исчерпали дневной лимит ответов. Снова можно после { $until }; этот вопрос не засчитан.
 openai-guard-day = { guard-day }
-openai-guard-person = { guard-person }
 account-did-give-plan = { $user }: план { $plan } до { $until }
 billing-not-paid = Этот заказ не оплачен: возвращать нечего.
 billing-which-grant = Заказ оплачен несколько раз. Укажите, какую оплату вернуть: --grant { $grants }
