@@ -29,7 +29,6 @@ from merlin.db.values import load_json, read_row
 from merlin.training.jobs import FINAL, JobState
 from merlin.training.launch_plan import (
     Launches,
-    migrate_verdict,
     plan_by_hand,
     refuse_by_hand,
     spent_micro,
@@ -258,20 +257,16 @@ def get(
         )
 
 
-def quote(
-    ctx: Context, actor: Actor, dataset: str, language: str, base: tuple[str, str] | None = None
-) -> QuoteView:
+def quote(ctx: Context, actor: Actor, dataset: str, language: str) -> QuoteView:
     """Return the price of training the newest build, and the reason if it would be refused.
 
-    With a `base` (provider, model): that of training there. Raises NotFound; Refused if there is no
-    build, or its job exists already.
+    Raises NotFound; Refused if there is no build, or its job exists already.
     """
     actor.require(Permission.LAUNCH, dataset)
     verdict = VerdictHistory(ctx.db).get_newest(dataset)
     if verdict.build_id is None:
         raise Refused(f"{dataset} is {verdict.status}", "build-none", dataset=dataset)
     launches = Launches(ctx.db, ctx.config, ctx.clock)
-    verdict = migrate_verdict(launches, verdict, base) if base else verdict
     job = plan_by_hand(launches, verdict)
     build, recipe = launches.build(job.build_id), job.recipe
     refusal = refuse_by_hand(launches, verdict, job)
@@ -296,19 +291,6 @@ def launch(ctx: Context, actor: Actor, dataset: str, once: str = "") -> Request:
     models.require_dataset(ctx, actor, dataset)
     arguments = {"dataset": dataset}
     return submit_request(ctx, actor, RequestKind.LAUNCH, arguments, f"dataset:{dataset}", once)
-
-
-def migrate(
-    ctx: Context, actor: Actor, dataset: str, base: tuple[str, str], build: str, once: str = ""
-) -> Request:
-    """Ask the daemon to train the newest build on another provider's base model.
-
-    The daemon refuses it if `build` is not the newest. Raises NotFound.
-    """
-    actor.require(Permission.LAUNCH, dataset)
-    models.require_dataset(ctx, actor, dataset)
-    arguments = {"dataset": dataset, "provider": base[0], "base_model": base[1], "build": build}
-    return submit_request(ctx, actor, RequestKind.MIGRATE, arguments, f"dataset:{dataset}", once)
 
 
 def cancel(ctx: Context, actor: Actor, job_id: int, once: str = "") -> Request:

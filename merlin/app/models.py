@@ -15,7 +15,7 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission
 from merlin.core.views import INTERNAL, described, named
 from merlin.dataset.builds import build_version
-from merlin.dataset.spec import GateRule, SplitRule
+from merlin.dataset.spec import GateRule
 from merlin.dataset.verdicts import (
     HOLDS,
     ON_LINE,
@@ -170,29 +170,10 @@ def find(ctx: Context, actor: Actor, name: str) -> ModelView:
     return get(ctx, actor, Promotions(ctx.db).model(name).model_row)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GateView:
-    """The gate of a model's dataset: its kind, and how many test questions the model was asked.
-
-    With fewer than `least` questions the gate lets every model pass.
-    """
-
-    kind: str
-    questions: int
-    least: int
-
-    @property
-    def is_untested(self) -> bool:
-        """Return whether there are too few test questions to judge a model by."""
-        return self.questions < self.least
-
-
-def read_gate(ctx: Context, model: ModelView) -> GateView:
-    """Return the gate that a model has to pass, from the newest commit."""
-    settings = read_newest_settings(ctx.db, model.dataset)
-    rule, split = (settings.gate, settings.split) if settings else (GateRule(), SplitRule())
-    questions = model.evaluation.questions if model.evaluation else 0
-    return GateView(kind=rule.kind, questions=questions, least=max(split.min_test, 1))
+def read_gate_kind(ctx: Context, dataset: str) -> str:
+    """Return the kind of gate that a dataset's models have to pass, from the newest commit."""
+    settings = read_newest_settings(ctx.db, dataset)
+    return (settings.gate if settings else GateRule()).kind
 
 
 def read_serving_bases(ctx: Context, actor: Actor) -> dict[str, str]:

@@ -18,10 +18,6 @@ from merlin.training.gate import Gates
 from merlin.training.jobs import NOT_FOUND, Jobs, JobState, advance
 from merlin.training.launch_plan import (
     launch_by_hand,
-    migrate_verdict,
-    plan_by_hand,
-    refuse_by_hand,
-    require_base,
 )
 from merlin.training.promote import Promotions, promote_by_hand, roll_back
 
@@ -132,21 +128,6 @@ def _launch(services: DaemonServices, request: Request) -> Result:
     return {"job": job.job_id, "dataset": job.dataset, "estimate_micro": job.estimate_micro}
 
 
-def _migrate(services: DaemonServices, request: Request) -> Result:
-    """Train the newest build on another base; refuse if it is newer than the quoted one."""
-    verdict = VerdictHistory(services.db).get_newest(_argument(request, "dataset"))
-    base = (_argument(request, "provider"), _argument(request, "base_model"))
-    moved = migrate_verdict(services.launches, verdict, base)
-    if services.launches.build(moved.build_id or 0).version != _argument(request, "build"):
-        raise Refused("there is a newer build", "launch-moved-on", dataset=verdict.dataset)
-    planned = plan_by_hand(services.launches, moved)
-    if refuse_by_hand(services.launches, moved, planned) is None:
-        provider = services.providers[base[0]]
-        require_base(services.config, base, [card.model_id for card in provider.api.models()])
-    job = launch_by_hand(services.launches, moved)
-    return {"job": job.job_id, "dataset": job.dataset, "estimate_micro": job.estimate_micro}
-
-
 def _cancel(services: DaemonServices, request: Request) -> Result:
     number = _argument(request, "job")
     job = Jobs(services.db).get(int(number) if number.isdecimal() else 0)
@@ -211,7 +192,6 @@ KINDS: Mapping[RequestKind, Doer] = {
     RequestKind.CENSUS: _update_inventory,
     RequestKind.BUILD: _build,
     RequestKind.LAUNCH: _launch,
-    RequestKind.MIGRATE: _migrate,
     RequestKind.CANCEL: _cancel,
     RequestKind.PROMOTE: _promote,
     RequestKind.ACCEPT: _accept,
@@ -224,6 +204,5 @@ NEEDS_PROVIDER = (
     RequestKind.POLL,
     RequestKind.CENSUS,
     RequestKind.LAUNCH,
-    RequestKind.MIGRATE,
     RequestKind.CANCEL,
 )

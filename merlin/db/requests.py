@@ -40,7 +40,6 @@ class RequestKind(StrEnum):
     CENSUS = "census"
     BUILD = "build"
     LAUNCH = "launch"
-    MIGRATE = "migrate"
     CANCEL = "cancel"
     PROMOTE = "promote"
     ACCEPT = "accept"

@@ -87,7 +87,7 @@ MODEL = _table(
     "id provider model_id dataset build_id job_id state probes not_before note created_at"
     " questions right_count chrf equal_share unknown_share",
 )
-PROOF_ANSWER = _table("proof_answer", "model_row example_id answer known judge votes right_votes")
+PROOF_ANSWER = _table("proof_answer", "model_row example_id answer known")
 # The answers of a base, which is no row of `model`, to a conversation.
 BASELINE_ANSWER = _table(
     "baseline_answer", "provider model_id digest answer known", key="provider model_id digest"

@@ -14,8 +14,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import sqrt
-from types import MappingProxyType
-from typing import Literal
 
 from merlin.core.errors import Refused
 from merlin.dataset.builds import is_in_build
@@ -23,7 +21,7 @@ from merlin.dataset.entries import split_tags
 from merlin.dataset.lint import is_refusal
 from merlin.dataset.split import TEST
 from merlin.db.database import Database
-from merlin.db.tables import EXAMPLE_ENTRY, PROOF_ANSWER, TAUGHT_EXAMPLE
+from merlin.db.tables import EXAMPLE_ENTRY, TAUGHT_EXAMPLE
 from merlin.providers.base import Answer
 from merlin.training.baselines import conversation_digest, find_base, read_answers
 from merlin.training.models import (
@@ -57,11 +55,6 @@ class AnswerKind(StrEnum):
     REFUSED = "refused"
 
 
-# Kinds assigned by a judge, by the model's row and the example's id.
-Graded = Mapping[tuple[int, str], AnswerKind]
-_UNGRADED: Graded = MappingProxyType({})
-
-
 class AnswerChange(StrEnum):
     """The change of an answer compared to the other model, in display order."""
 
@@ -69,11 +62,6 @@ class AnswerChange(StrEnum):
     GAINED = "gained"
     WRONG = "wrong"  # by both models, or by this one if the other was not asked
     RIGHT = "right"
-
-
-# The result of a comparison; ends the key of a text `eval-verdict-…`. unkept: no answers of the
-# other model are stored.
-Verdict = Literal["unkept", "few", "better", "same", "worse"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,22 +109,12 @@ class TagScores:
         return 0 if self.before is None else self.right - self.before
 
 
-@dataclass(frozen=True, slots=True)
-class JudgeVotes:
-    """A judge model (PROVIDER/MODEL) and its readable votes on an answer, with those for right."""
-
-    judge: str
-    votes: int
-    right: int
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparedAnswer:
     """Both models' answers to a test question; the other model's is None if it was not asked.
 
     `digest` identifies the question when its loss is accepted (`merlin.training.gate`). Tags are
-    those of the newest commit; `is_kept`: the example still exists there. `judged` is None without
-    a judge's votes.
+    those of the newest commit; `is_kept`: the example still exists there.
     """
 
     example: str
@@ -150,7 +128,6 @@ class ComparedAnswer:
     kind_before: AnswerKind | None
     tags: list[str]
     is_kept: bool
-    judged: JudgeVotes | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +139,6 @@ class Comparison:
     """
 
     against: str
-    verdict: Verdict
     now: ProofScores
     before: ProofScores
     difference: float | None
@@ -192,15 +168,13 @@ class ProofReport:
         return [answer for answer in self.answers if answer.change in changes]
 
 
-def evaluate(
-    db: Database, model: Model, against: Model | None, graded: Graded = _UNGRADED
-) -> ProofReport:
+def evaluate(db: Database, model: Model, against: Model | None) -> ProofReport:
     """Return the evaluation of a model's stored answers, compared with another model's.
 
-    `graded` are kinds assigned by a judge (`merlin.training.grading`). Raises Refused for a model
-    that is not tested yet, has no test questions, or has no stored answers.
+    Raises Refused for a model that is not tested yet, has no test questions, or has no stored
+    answers.
     """
-    proof, own = proof_of(db, model.model_row), judge_answers(db, model, graded)
+    proof, own = proof_of(db, model.model_row), judge_answers(db, model)
     if proof is None or not own:
         key = "eval-not-tested"
         if proof is not None:
@@ -209,15 +183,15 @@ def evaluate(
         arguments = {"model": version, "build": version, "dataset": model.dataset}
         raise Refused(f"{version} has no answers", key, **arguments, state=state, note=model.note)
     scores = _count_scores(name_beside(model, against), own)
-    other = judge_answers(db, against, graded) if against else []
+    other = judge_answers(db, against) if against else []
     pairs, tags = list(pair_answers(own, other)), _read_tags(db, model.build_id)
     return ProofReport(
         dataset=model.dataset,
         scores=scores,
         is_full=scores.right == scores.questions,
-        comparison=_compare(model, against, pairs, is_kept=bool(other)) if against else None,
+        comparison=_compare(model, against, pairs) if against else None,
         tags=list(_score_tags(tags, own, pairs)),
-        answers=_compare_answers(tags, own, pairs, _read_votes(db, model)),
+        answers=_compare_answers(tags, own, pairs),
         base=_score_base(db, model, [answer.question for answer in own]),
     )
 
@@ -255,15 +229,11 @@ def compute_bootstrap_interval(differences: Sequence[float]) -> tuple[float, flo
 Pair = tuple[JudgedAnswer, JudgedAnswer]
 
 
-def judge_answers(db: Database, model: Model, graded: Graded = _UNGRADED) -> list[JudgedAnswer]:
+def judge_answers(db: Database, model: Model) -> list[JudgedAnswer]:
     """Return a model's stored answers to its build's test questions, with their kinds."""
     answers = Models(db).answers(model.model_row)
     return [
-        JudgedAnswer(
-            question,
-            answer,
-            graded.get((model.model_row, question.example_id)) or classify_answer(answer, question),
-        )
+        JudgedAnswer(question, answer, classify_answer(answer, question))
         for question in read_questions(db, model.build_id)
         if (answer := answers.get(question.example_id))
     ]
@@ -303,7 +273,7 @@ def pair_answers(own: Sequence[JudgedAnswer], others: Sequence[JudgedAnswer]) ->
             yield answer, matches.pop(0)
 
 
-def _compare(model: Model, against: Model, pairs: Sequence[Pair], *, is_kept: bool) -> Comparison:
+def _compare(model: Model, against: Model, pairs: Sequence[Pair]) -> Comparison:
     gains = compute_gains(pairs)
     difference, low, high = None, None, None
     if gains:
@@ -311,7 +281,6 @@ def _compare(model: Model, against: Model, pairs: Sequence[Pair], *, is_kept: bo
         difference, low, high = (round(_PERCENT * value, 1) for value in statistics)
     return Comparison(
         against=name_beside(against, model),
-        verdict=_judge_gains(len(pairs), low, high) if is_kept else "unkept",
         now=_count_scores(name_beside(model, against), [now for now, _ in pairs]),
         before=_count_scores(name_beside(against, model), [before for _, before in pairs]),
         difference=difference,
@@ -333,7 +302,6 @@ def _compare_answers(
     tags: Mapping[str, Sequence[str]],
     judged: Sequence[JudgedAnswer],
     pairs: Sequence[Pair],
-    votes: Mapping[str, JudgeVotes],
 ) -> list[ComparedAnswer]:
     before = {now.question.example_id: other for now, other in pairs}
     compared = []
@@ -351,7 +319,6 @@ def _compare_answers(
             kind_before=other.kind if other else None,
             tags=list(tags.get(question.example_id, ())),
             is_kept=question.example_id in tags,
-            judged=votes.get(question.example_id),
         )
         compared.append(answer)
     order = list(AnswerChange)
@@ -359,26 +326,10 @@ def _compare_answers(
     return sorted(compared, key=key)
 
 
-def _read_votes(db: Database, model: Model) -> dict[str, JudgeVotes]:
-    """Return a judge's votes on a model's stored answers, by example id."""
-    columns = PROOF_ANSWER.example_id, PROOF_ANSWER.judge, PROOF_ANSWER.votes
-    of_model = (PROOF_ANSWER.model_row == model.model_row) & (PROOF_ANSWER.judge != "")
-    query = PROOF_ANSWER.select(*columns, PROOF_ANSWER.right_votes).where(of_model)
-    return {example: JudgeVotes(*votes) for example, *votes in db.tuples(query)}
-
-
 def _classify_change(now: JudgedAnswer, before: JudgedAnswer | None) -> AnswerChange:
     if before is None or _is_right(before) == _is_right(now):
         return AnswerChange.RIGHT if _is_right(now) else AnswerChange.WRONG
     return AnswerChange.GAINED if _is_right(now) else AnswerChange.LOST
-
-
-def _judge_gains(questions: int, low: float | None, high: float | None) -> Verdict:
-    if low is None or high is None or questions < ENOUGH_QUESTIONS:
-        return "few"
-    if low > 0:
-        return "better"
-    return "worse" if high < 0 else "same"
 
 
 def _score_tags(

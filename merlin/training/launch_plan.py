@@ -1,15 +1,8 @@
-"""From a waiting verdict to a job row: decide, reserve, supersede; in one transaction.
-
-A migration to another base trains the build of the newest verdict again, with the recipe of that
-base; evaluation and promotion follow as for any other job, and the previous model serves until
-then. The commit's training key stays that of dataset.yaml: a later commit that names the new base
-there finds the job that was made.
-"""
+"""From a waiting verdict to a job row: decide, reserve, supersede; in one transaction."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from itertools import groupby
 
@@ -19,10 +12,9 @@ from merlin.config import Config
 from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Price
-from merlin.dataset.builds import BUILDS, Build, is_in_build, training_key
+from merlin.dataset.builds import BUILDS, Build, is_in_build
 from merlin.dataset.spec import DatasetSpec, Recipe
 from merlin.dataset.verdicts import (
-    HOLDS,
     ON_LINE,
     WAITING,
     Verdict,
@@ -33,7 +25,6 @@ from merlin.dataset.verdicts import (
     verdict_condition,
     verdict_from_row,
 )
-from merlin.dataset.yaml_edit import edit_yaml, read_value
 from merlin.db.database import Database, Parameter, Prepared, Repository, transaction
 from merlin.db.tables import BUILD, JOB, MODEL, TAUGHT_EXAMPLE, VERDICT
 from merlin.db.values import dump_json
@@ -379,39 +370,3 @@ class Launches(Repository):
             stays = mine & (VERDICT.status == status.value)
             self.db.update(VERDICT, stays, **why, updated_at=iso(at))
         self._supersede(older, at)
-
-
-def migrate_verdict(launches: Launches, verdict: Verdict, base: tuple[str, str]) -> Verdict:
-    """Return the verdict as if its dataset.yaml named this provider and base model.
-
-    Raises Refused while one of its jobs is unfinished.
-    """
-    if verdict.status is VerdictStatus.TRAINING or verdict.build_id is None:
-        arguments = {"job": verdict.job_id, "dataset": verdict.dataset}
-        key = "migrate-held" if verdict.reason in HOLDS else "migrate-training"
-        raise Refused("a job is under way", key, **arguments)
-    spec, (provider, base_model) = spec_of(verdict), base
-    recipe = replace(spec.recipe, provider=provider, base_model=base_model)
-    digest = launches.build(verdict.build_id).digest
-    key = training_key(verdict.dataset, digest, recipe)
-    return replace(verdict, training_key=key, spec=replace(spec, recipe=recipe))
-
-
-def require_base(config: Config, base: tuple[str, str], listed: Collection[str]) -> None:
-    """Raise Refused for a base that the provider neither lists nor has a price for."""
-    (name, base_model), provider = base, config.provider(base[0])
-    if base_model not in {*listed, *(provider.prices if provider else ())}:
-        arguments = {"provider": name, "model": base_model}
-        raise Refused(f"{name} has no base {base_model}", "migrate-no-base", **arguments)
-
-
-def name_base(text: str, base: tuple[str, str]) -> str | None:
-    """Return a dataset.yaml that names another base and is otherwise unchanged.
-
-    None if that cannot be done entry by entry.
-    """
-    value = read_value("dataset", text)
-    if value is None:
-        return None
-    recipe = {**value["recipe"], "provider": base[0], "base_model": base[1]}
-    return edit_yaml("dataset", text, {**value, "recipe": recipe}, ())

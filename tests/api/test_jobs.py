@@ -206,16 +206,13 @@ def test_nan_in_job_data_is_returned_as_null(site):
 def test_evaluation_compares_a_model_with_another_one(site):
     train_two_models(site)
     otherwise = {"answer": "Понятие 11 значит ответ 77."}
-    votes = {"judge": "stand-in/judge", "votes": 3, "right_votes": 2}
-    for row, votes_of_row in ((1, otherwise), (2, votes)):
-        it = (PROOF_ANSWER.model_row == row) & (PROOF_ANSWER.example_id == "q11")
-        query = PROOF_ANSWER.update(votes_of_row).where(it)
-        site.database.transact(partial(site.database.change, query))
+    it = (PROOF_ANSWER.model_row == 1) & (PROOF_ANSWER.example_id == "q11")
+    query = PROOF_ANSWER.update(otherwise).where(it)
+    site.database.transact(partial(site.database.change, query))
     with site.browser_client(VERA) as browser:
         page = browser.get("/admin/models/trial-2/evaluation?against=trial-1").text
     assert "1 верный ответ стал неверным" in page
     assert "Понятие 11 значит ответ 77." in page
-    assert "Модель stand-in/judge считает его верным: 2 из 3 голосов." in page
 
 
 def test_only_questions_asked_of_both_models_are_compared(site):

@@ -149,7 +149,7 @@ main()
 
 
 def test_interrupt_that_pydantic_drops_ends_the_command():
-    command = [sys.executable, "-c", INTERRUPT, "migrate", "neuro", "--to", "nowhere"]
+    command = [sys.executable, "-c", INTERRUPT, "models", "promote", "neuro-1"]
     ended = subprocess.run(command, capture_output=True, check=False)
     assert (ended.returncode, ended.stderr) == (130, b"")
 

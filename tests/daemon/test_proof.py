@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from merlin.app.actor import Actor
-from merlin.app.evaluation import evaluate
+from merlin.app.evaluation import read_evaluation
 from merlin.core.clock import iso, utc_now
 from merlin.daemon.ticks import poll
 from merlin.db.tables import BASELINE_ANSWER, PROOF_ANSWER, REVOKED_EXAMPLE
@@ -123,7 +123,7 @@ def test_base_is_evaluated_once_where_that_is_free(tmp_path, provider):
     call_count = count_answers(provider)
     lab.tick("baselines")
     with open_reading_context(lab.config) as ctx:
-        report = evaluate(ctx, Actor.operator(), "trial-1")
+        report = read_evaluation(ctx, Actor.operator(), "trial-1").report
     base, count = report.base, report.scores.questions
     assert (base.model, base.questions) == ("stand-in-base", count)
     assert count_answers(provider) == call_count + count

@@ -55,7 +55,7 @@ def test_topic_has_no_broken_entry_and_no_duplicate_key(language):
 
 # The texts of the bot and the pages, and what there only the machine's owner can do.
 _NOT_AT_A_SHELL = ("notice-", "bot-", "admin-", "runbook-", "store-no-", "gate-", "held-")
-_OF_THE_MACHINE = {"doctor", "status", "migrate", "key"}
+_OF_THE_MACHINE = {"doctor", "status", "key"}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -168,7 +168,6 @@ REPLACED = {
 }
 # Prompts, which only a model reads.
 PROMPTS = (
-    "judge-",
     "distil-",
     "grounding-prompt",
     "preset-prompt-",

@@ -698,9 +698,6 @@ CREATE TABLE proof_answer (
     example_id TEXT NOT NULL,
     answer TEXT NOT NULL,
     known BIGINT,
-    judge TEXT NOT NULL DEFAULT '',
-    votes BIGINT NOT NULL DEFAULT 0,
-    right_votes BIGINT NOT NULL DEFAULT 0,
     PRIMARY KEY (model_row, example_id)
 );
 -- An example is one row for all builds in a row that teach it alike; `end_build` is the first

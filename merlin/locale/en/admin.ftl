@@ -100,6 +100,5 @@ runbook-machine =
     For a bug, send the newest file in the reports folder to the person who looks after Merlin, with that process's log.
     Only that step stops. The rest keeps working.
 runbook-sunset =
-    See what moving costs: merlin migrate DATASET --to PROVIDER/MODEL --dry-run
     Set the new base model in dataset.yaml. The model trained on it is tested before it goes live.
     For voice, photos, presets and the assistant, change the model in config.yaml.

@@ -53,7 +53,6 @@ audit-ask-cancel = stop of a training requested
 audit-ask-census = recount of models requested
 audit-ask-fetch = reading of the repository requested
 audit-ask-launch = training requested
-audit-ask-migrate = training on another base model requested
 audit-ask-pin = model pin requested
 audit-ask-poll = provider check requested
 audit-ask-accept = changed answers of a new model accepted

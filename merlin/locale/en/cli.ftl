@@ -68,14 +68,6 @@ ask-not-composed = { $model } couldn't compose an answer from the sources: { $re
 ask-by = answered by { $build } ({ $model })
 ask-nearest = Did you mean: { $questions }
 did-launch = Starting job { $job } of { $dataset }. How it goes: merlin jobs show { $job }
-migrate-price = Training { $build } on { $base_model } ({ $provider }), { $examples ->
-    [one] { $examples } example
-   *[other] { $examples } examples
-  }. Estimated cost: { $price }.
-migrate-sure = Train it there?
-migrate-not-sure = Nothing was started. To accept the cost, add --yes.
-migrate-not-asked = { $provider } wasn't asked whether it has this base model: { $name } isn't set here. The daemon asks before it trains.
-migrate-next = The next commit trains where dataset.yaml says. To train it there too, write in dataset.yaml of { $dataset }: recipe.provider: { $provider }, recipe.base_model: { $base_model }; `--commit` does that for you.
 jobs-which = Say which job, by its number: merlin jobs show 1
 did-cancel = job { $job } is { $state }
 did-switch = { $dataset }: { $build } is live now ({ $model })

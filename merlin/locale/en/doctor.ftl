@@ -118,7 +118,7 @@ doctor-live-models =
         [one] { $count } live model, still at its provider
        *[other] { $count } live models, all still at their providers
     }
-doctor-sunset = { $model } ({ $name }) will be shut down on { $date }. Move in time: merlin migrate DATASET --to PROVIDER/MODEL, or another model in config.yaml
+doctor-sunset = { $model } ({ $name }) will be shut down on { $date }. Name another base model in dataset.yaml in time, or another model in config.yaml
 doctor-no-sunset = no model in use will be shut down within a month
 doctor-budget-spent = the month's training budget at { $provider } is nearly spent. New jobs will wait; raise budget.per_month
 doctor-budget = within the month's limit

@@ -96,11 +96,6 @@ page-eval-now = New: { $kind ->
     }
 page-eval-source = Another example teaches this:
 page-eval-similarity = Similarity to the reference: { $score } out of 100.
-page-eval-judge = { $votes ->
-        [0] { $judge } graded it, but not one vote could be read.
-        [one] { $judge } calls it right in { $right } of { NUMBER($votes) } vote.
-       *[other] { $judge } calls it right in { $right } of { NUMBER($votes) } votes.
-    }
 page-eval-none-before = The previous one wasn't asked
 page-eval-change-lost = turned wrong
 page-eval-change-gained = turned right

@@ -68,15 +68,6 @@ ask-not-composed = { $model } не удалось составить ответ 
 ask-by = ответила { $build } ({ $model })
 ask-nearest = Возможно, вы имели в виду: { $questions }
 did-launch = Обучение { $job } набора { $dataset } запускается. Как оно идёт: merlin jobs show { $job }
-migrate-price = Обучение { $build } на { $base_model } ({ $provider }), { $examples ->
-    [one] { $examples } пример
-    [few] { $examples } примера
-   *[many] { $examples } примеров
-  }. Примерная стоимость: { $price }.
-migrate-sure = Обучить там?
-migrate-not-sure = Ничего не запущено. Чтобы согласиться с ценой, добавьте --yes.
-migrate-not-asked = Есть ли такая базовая модель у { $provider }, не проверено: здесь не задан { $name }. Демон проверит это до обучения.
-migrate-next = Следующий коммит обучается там, где сказано в dataset.yaml. Чтобы и он обучался там, напишите в dataset.yaml набора { $dataset }: recipe.provider: { $provider }, recipe.base_model: { $base_model }; `--commit` сделает это за вас.
 jobs-which = Назовите обучение по номеру: merlin jobs show 1
 did-cancel = обучение { $job }: { $state }
 did-switch = { $dataset }: теперь отвечает { $build } ({ $model })

@@ -121,7 +121,7 @@ doctor-live-models =
         [few] { $count } текущие модели, у поставщиков они есть
        *[many] { $count } текущих моделей, у поставщиков они есть
     }
-doctor-sunset = { $model } ({ $name }) отключат { $date }. Перейдите вовремя: merlin migrate НАБОР --to ПОСТАВЩИК/МОДЕЛЬ или другая модель в config.yaml
+doctor-sunset = { $model } ({ $name }) отключат { $date }. Укажите вовремя другую базовую модель в dataset.yaml или другую модель в config.yaml
 doctor-no-sunset = в ближайший месяц ничего из нужного не отключат
 doctor-budget-spent = месячный бюджет обучения у { $provider } почти потрачен. Новые обучения будут ждать; увеличьте budget.per_month
 doctor-budget = в пределах месячного лимита

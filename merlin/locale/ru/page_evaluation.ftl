@@ -106,11 +106,6 @@ page-eval-now = Новая: { $kind ->
     }
 page-eval-source = Так учит другой пример:
 page-eval-similarity = Сходство с эталоном: { $score } из 100.
-page-eval-judge = { $votes ->
-        [0] Ответ оценивала модель { $judge }, но прочесть не удалось ни одного голоса.
-        [one] Модель { $judge } считает его верным: { $right } из { NUMBER($votes) } голоса.
-       *[other] Модель { $judge } считает его верным: { $right } из { NUMBER($votes) } голосов.
-    }
 page-eval-none-before = Прежней не задавали
 page-eval-change-lost = стало неверно
 page-eval-change-gained = стало верно

@@ -1,0 +1,89 @@
+"""`merlin prompt-check`: whether tuning is better than a good prompt."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from merlin.cli import language
+from merlin.cli.options import (
+    DEFAULT,
+    AnswerTokens,
+    AsJson,
+    Base,
+    Budget,
+    ConfigPath,
+    DatasetName,
+    Limit,
+    Yes,
+    configuration,
+)
+from merlin.cli.output import print_json, print_message, record
+from merlin.cli.paid_questions import ask_all, print_variants
+from merlin.core.i18n import format_number, text
+from merlin.core.messages import SamplingParams
+from merlin.training.prompt_check import (
+    PromptReport,
+    build_variants,
+    choose_base,
+    compare_variants,
+    read_subject,
+)
+from merlin.wiring.context import open_reading_context
+
+app = typer.Typer()
+
+
+_DEFAULT_EXAMPLES = 3
+
+
+@app.command("prompt-check")
+def prompt_check(  # noqa: PLR0913 - each is an option of the command
+    dataset: DatasetName,
+    *,
+    base: Base = "",
+    examples: Annotated[
+        int, typer.Option(min=1, help="Number of similar examples in a prompt.")
+    ] = _DEFAULT_EXAMPLES,
+    limit: Limit = None,
+    answer_tokens: AnswerTokens = None,
+    budget: Budget = None,
+    yes: Yes = False,
+    config: ConfigPath = DEFAULT,
+    json: AsJson = False,
+) -> None:
+    """Compare the base model with a good prompt and the trained model on the test questions."""
+    settings = configuration(config)
+    with open_reading_context(settings, dataset) as ctx:
+        subject = read_subject(ctx.db, dataset)
+    model = choose_base(settings, subject.recipe, base)
+    if not base and model[1] != subject.recipe.base_model:
+        arguments = {"base": subject.recipe.base_model, "provider": model[0], "model": model[1]}
+        print_message("prompt-other-base", **arguments)
+    variants = build_variants(subject, settings, model, examples, limit)
+    sampling = SamplingParams(most_tokens=answer_tokens)
+    replies = ask_all(settings, variants, sampling, budget=budget, yes=yes)
+    report = compare_variants(subject, variants, replies)
+    advice = _choose_advice(report)
+    if json:
+        print_json({**record(report), "examples": examples, "advice": advice})
+        return
+    records = [record(variant) for variant in report.variants]
+    columns = "variant=variant:prompt-variant model chrf right tokens=input_tokens cost seconds"
+    right = lambda variant: f"{variant['right']}/{report.questions}"  # noqa: E731
+    print_variants(report, records, columns, "prompt-legend", right=right)
+    sys.stdout.write(f"{advice}\n")
+
+
+def _choose_advice(report: PromptReport) -> str:
+    """Return a sentence that says whether tuning is worth it."""
+    points = format_number(language(), abs(report.ahead or 0.0), 1)
+    prompts = [variant for variant in report.variants if variant.variant != "tuned"]
+    best = max(prompts, key=lambda variant: variant.chrf)
+    return text(
+        language(),
+        f"prompt-verdict-{report.verdict}",
+        points=points,
+        right=best.right,
+        questions=report.questions,
+    )
