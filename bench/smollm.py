@@ -39,7 +39,6 @@ def unpacked() -> dict[str, object]:
             draft.rename(folder)
     return {
         "path": str(folder),
-        "licence": "Apache-2.0",
         "context": 2048,
         "training_example": 512,
         "price": {"currency": "USD", "input": 0, "output": 0, "training": 0},

@@ -212,7 +212,7 @@ def _read_last_backup_s(ctx: Context) -> float | None:
         return None
     try:
         backup = find_last_backup(ctx.config.state_dir)
-    except OSError:  # `merlin doctor` says why it cannot be read
+    except OSError:
         return None
     return backup.timestamp() if backup else 0.0
 

@@ -4,7 +4,7 @@ Without the permission every function raises NotFound, as for something missing.
 """
 
 from collections.abc import Sequence
-from datetime import datetime, tzinfo
+from datetime import datetime
 
 from merlin.app.actor import Actor
 from merlin.app.context import Context
@@ -12,7 +12,6 @@ from merlin.app.orders import OrderDetails, details_of
 from merlin.billing.ledger import Entry, Ledger
 from merlin.billing.purchases import Promise, Purchase, Purchases
 from merlin.billing.refunds import Refund, Refunds, check_reason
-from merlin.billing.report import Sum, sum_by_month
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Amount
 from merlin.core.permissions import Permission
@@ -91,13 +90,6 @@ def list_entries(
     """Return the ledger entries of a period with what was bought, oldest first."""
     _require_permission(actor)
     return Ledger(ctx.db, ctx.clock).list_period(since, until)
-
-
-def list_sums(
-    ctx: Context, actor: Actor, since: datetime, until: datetime, zone: tzinfo
-) -> list[Sum]:
-    """Return the revenue by plan, gateway and month of `zone`, oldest first."""
-    return sum_by_month(list_entries(ctx, actor, since, until), zone)
 
 
 def _require_permission(actor: Actor) -> None:

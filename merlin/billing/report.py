@@ -66,35 +66,6 @@ def count_tests(entries: Iterable[Entry]) -> int:
     return sum(entry.kind is EntryKind.PAYMENT and entry.is_test for entry in entries)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sum(Total):
-    """The payments and refunds of one plan by one gateway in one month, tests separately."""
-
-    month: str = described("Month in the configured time zone, such as `2026-11`.")
-    plan: str
-    is_test: bool
-
-
-def sum_by_month(rows: Iterable[tuple[Entry, Promise]], zone: tzinfo) -> list[Sum]:
-    """Return the monthly sums of a ledger's rows, oldest first; months are in `zone`."""
-    by_key: dict[tuple[str, Gateway, Currency, str, bool], Sum] = {}
-    for entry, promise in rows:
-        if entry.kind not in _MONEY:
-            continue
-        month, plan = f"{in_zone(entry.at, zone):%Y-%m}", promise.plan
-        gateway, currency, is_test = entry.gateway, entry.amount.currency, entry.is_test
-        empty = Sum(month=month, gateway=gateway, currency=currency, plan=plan, is_test=is_test)
-        key = month, gateway, currency, plan, is_test
-        by_key[key] = by_key.get(key, empty) + entry
-    return [by_key[key] for key in sorted(by_key)]
-
-
-def format_signed_decimal(minor: int, currency: Currency) -> str:
-    """Return an amount with its sign: "-150.00"."""
-    sign = "-" if minor < 0 else ""
-    return sign + Amount(abs(minor), currency).decimal
-
-
 def export_rows(
     rows: Iterable[tuple[Entry, Promise]], zone: tzinfo, vat_code: int | None
 ) -> Iterator[Mapping[str, str]]:

@@ -1,4 +1,4 @@
-"""`merlin doctor`: check everything that Merlin needs, and change nothing."""
+"""`merlin doctor`: check what decides whether Merlin can run, and change nothing."""
 
 from __future__ import annotations
 
@@ -7,16 +7,12 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
 import typer
 
-from merlin.account.users import Roles, Users
-from merlin.app import models
-from merlin.app.actor import Actor
-from merlin.app.health import HealthView, read_health
+from merlin.account.users import Roles
 from merlin.cli import doctor_checks as checks
 from merlin.cli.doctor_checks import CheckMessage, check_failure
 from merlin.cli.failures import error_text, path_error
@@ -32,18 +28,12 @@ from merlin.cli.output import (
 )
 from merlin.config import Config, is_engine, need_credentials, process_names
 from merlin.core.errors import MerlinError, NotFound
-from merlin.core.i18n import day_argument
-from merlin.core.permissions import Permission
 from merlin.db.database import require_storage
 from merlin.db.encryption import key_path
 from merlin.db.keyring import key_ids
 from merlin.db.processes import Heartbeats
-from merlin.training.models import ModelState
-from merlin.training.promote import Promotions
-from merlin.wiring.context import open_read_only, open_reading_context, text_key
+from merlin.wiring.context import open_read_only, text_key
 
-_SUNSET_DAYS, _BUDGET_WARNING_SHARE = 30, 0.9
-_MAX_WAIT = timedelta(minutes=10)
 # In checks that need what another check has reported in full: start of the error -> message.
 _AFTER = {
     "credential-missing": "doctor-needs-credential",
@@ -56,7 +46,7 @@ app = typer.Typer()
 
 @app.command()
 def doctor(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
-    """Check everything that Merlin needs: configuration, credentials, folders, services."""
+    """Check what Merlin needs to run: credentials, folders, database, services, processes."""
     results = []
     # A service that does not answer takes a check 15 seconds.
     with show_progress("doctor-progress") as advance:
@@ -112,7 +102,7 @@ _Check = tuple[str, Callable[[], CheckMessage]]
 def run_checks(config: Config) -> Iterator[CheckResult]:
     """Yield the result of each check as soon as it is known."""
     is_new = _was_never_started(config)
-    for name, check in (*_machine_checks(config), *_service_checks(config)):
+    for name, check in _checks(config):
         yield _run_check(config, name, check)
     for provider in config.providers:
         check = partial(checks.check_provider, provider)
@@ -125,51 +115,28 @@ def run_checks(config: Config) -> Iterator[CheckResult]:
         yield _idle_result(name) if is_new and not result.is_good else result
 
 
-def _machine_checks(config: Config) -> Iterator[_Check]:
+def _checks(config: Config) -> Iterator[_Check]:
     yield "state_dir", partial(checks.check_folder, config.state_dir)
     yield "file system", partial(checks.check_file_system, config.state_dir)
-    yield "permissions", partial(checks.check_permissions, config.state_dir)
-    yield "memory", checks.check_memory
-    yield "timezone", checks.check_time_zones
-    yield "clock", partial(checks.check_clock, config.telegram.base_url)
     yield "api.listen", partial(checks.check_port, config, "api")
     if "engine" in process_names(config):
         yield "engine.listen", partial(checks.check_port, config, "engine")
-    for section, tls in (("api.tls", config.api.tls), ("engine.tls", config.engine.tls)):
-        if tls is not None:
-            yield section, partial(checks.check_certificate, tls, section)
-    if checks.has_systemd_units():
-        yield "systemd", partial(checks.check_systemd_units, process_names(config))
+        yield "engine.db", partial(checks.check_engine_database, config)
     yield "credentials", partial(_check_credentials, config)
     yield "database", partial(_check_database, config)
     yield "text.key", partial(_check_text_key, config)
-    if "engine" in process_names(config):
-        yield "engine.db", partial(checks.check_engine_database, config)
     if not config.database.startswith("sqlite:"):
         yield "postgresql", partial(checks.check_postgresql, config.database)
-        yield (
-            "pg_dump",
-            partial(checks.check_programs, "backup-no-program", "pg_dump", "pg_restore"),
-        )
-    if any(model.path for model in config.engine.models.values()):
-        yield "engine.models", partial(_check_base_files, config)
-
-
-def _service_checks(config: Config) -> Iterator[_Check]:
     if config.repository is not None:
-        yield "git", partial(checks.check_programs, "git-absent", "git")
         yield "repository", partial(checks.check_repository, config)
         if config.repository.push:
             yield "repository.push", partial(checks.check_push, config.repository)
         if config.repository.statuses is not None:
             yield "repository.statuses", partial(checks.check_forge, config)
-    if config.datasets.default:
-        yield "datasets.default", partial(_check_default_dataset, config)
     yield "telegram", partial(checks.check_telegram, config.telegram.base_url)
     if config.telegram.mode == "polling":
         yield "telegram.mode", partial(checks.check_webhook, config.telegram)
     yield "telegram.admins", partial(_check_admins, config)
-    yield "documents", checks.check_document_sandbox
     if config.payments.yookassa is not None:
         yield "payments.yookassa", partial(checks.check_yookassa, config.payments.yookassa)
 
@@ -178,15 +145,8 @@ def _running_checks(config: Config) -> Iterator[_Check]:
     """Yield the checks of what exists only once Merlin has run."""
     if config.telegram.mode == "webhook":
         yield "telegram.mode", partial(checks.check_webhook, config.telegram)
-    if config.api.public_url:
-        yield "api.public_url", partial(checks.check_public_url, config)
     for purpose, choice in config.named_models:
         yield f"chat.{purpose}", partial(checks.check_model, config, choice)
-    yield "backup", partial(checks.check_backup, config)
-    yield "live models", partial(_check_live_models, config)
-    yield "sunset", partial(_check_view, config, _check_sunset)
-    yield "budget.per_month", partial(_check_view, config, _check_budget)
-    yield "queues", partial(_check_view, config, _check_queues)
     for process in process_names(config):
         yield process, partial(_check_process, config, process)
 
@@ -246,82 +206,14 @@ def _check_text_key(config: Config) -> CheckMessage:
     return "doctor-text-key" if present else "doctor-text-key-new", {"keys": ", ".join(present)}
 
 
-def _check_base_files(config: Config) -> CheckMessage:
-    """Check that the local files of the base models exist."""
-    for name, base in config.engine.models.items():
-        if base.path and not Path(base.path).exists():
-            raise check_failure("doctor-no-base", name=name, path=base.path)
-    return "doctor-bases", {}
-
-
-def _check_default_dataset(config: Config) -> CheckMessage:
-    """Check that the default dataset is among those seen in the repository, if any was seen."""
-    known: list[str] = []
-    with suppress(NotFound), open_reading_context(config) as ctx:
-        known = models.list_dataset_names(ctx, Actor.operator(), Permission.LAUNCH)
-    arguments = {"dataset": config.datasets.default, "known": ", ".join(known)}
-    if known and config.datasets.default not in known:
-        raise MerlinError("no such dataset", "doctor-no-default", **arguments)
-    return "doctor-default", arguments
-
-
 def _check_admins(config: Config) -> CheckMessage:
-    """Check that there are admins, and that the bot can write to each."""
-    admins, unreachable = [*config.telegram.admins], list[int]()
+    """Check that there are admins."""
+    admins = [*config.telegram.admins]
     with suppress(NotFound), open_read_only(config) as database:
         admins = Roles(database, admins).admins()
-        users = map(Users(database).get, admins)
-        unreachable = [
-            admin
-            for admin, user in zip(admins, users, strict=True)
-            if user is None or not user.is_reachable
-        ]
     if not admins:
         raise check_failure("doctor-no-admins")
-    if unreachable:
-        raise check_failure("doctor-silent-admins", ids=", ".join(map(str, unreachable)))
     return "doctor-admins", {"count": len(admins)}
-
-
-def _check_live_models(config: Config) -> CheckMessage:
-    """Check that the provider still has each live model."""
-    with open_read_only(config) as database:
-        serving = Promotions(database).list_serving()
-    missing = sorted(name for name, live in serving.items() if live.model.state is ModelState.GONE)
-    if missing:
-        raise check_failure("doctor-model-not-found", dataset=missing[0])
-    return "doctor-live-models", {"count": len(serving)}
-
-
-def _check_view(config: Config, check: Callable[[HealthView], CheckMessage]) -> CheckMessage:
-    with open_reading_context(config) as ctx:
-        return check(read_health(ctx, Actor.operator(), 0))
-
-
-def _check_sunset(view: HealthView) -> CheckMessage:
-    for sunset in view.sunsets:
-        if sunset.days_left <= _SUNSET_DAYS:
-            arguments = {
-                "model": sunset.model,
-                "name": sunset.used_for,
-                "date": day_argument(sunset.ends),
-            }
-            raise check_failure("doctor-sunset", **arguments)
-    return "doctor-no-sunset", {}
-
-
-def _check_budget(view: HealthView) -> CheckMessage:
-    for budget in view.budget:
-        if budget.cap_micro and budget.spent_micro >= _BUDGET_WARNING_SHARE * budget.cap_micro:
-            raise check_failure("doctor-budget-spent", provider=budget.provider)
-    return "doctor-budget", {}
-
-
-def _check_queues(view: HealthView) -> CheckMessage:
-    for queue in view.queues:
-        if queue.oldest is not None and view.now - queue.oldest > _MAX_WAIT:
-            raise check_failure("doctor-queue-waits", queue=queue.name, count=queue.waiting)
-    return "doctor-queues", {}
 
 
 def _check_process(config: Config, process: str) -> CheckMessage:

@@ -6,24 +6,17 @@ import asyncio
 import json
 import os
 import re
-import shlex
 import shutil
-import stat
-import subprocess
 import urllib.error
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
-from datetime import UTC, timedelta
-from email.message import Message
-from email.utils import parsedate_to_datetime
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, LiteralString
-from urllib.parse import urlsplit
 
 import psutil
-from cryptography.x509 import load_pem_x509_certificate
 
 from merlin.cli.health import DATABASE_ERRORS, OTHER_INSTALLATION, health_error, plain_reason
 from merlin.config import BOT_TOKEN, Config, bot_id, credential, require_repository
@@ -32,43 +25,33 @@ from merlin.config.settings import (
     ProviderConfig,
     RepositoryConfig,
     TelegramConfig,
-    TlsConfig,
 )
 from merlin.config.shop import YooKassaConfig
-from merlin.core.clock import has_zones, utc_now
-from merlin.core.connections import tls_context
+from merlin.core.clock import utc_now
 from merlin.core.errors import (
     ConfigError,
     GatewayUnavailable,
     MerlinError,
-    NotFound,
     PaymentError,
     SourceError,
 )
-from merlin.core.i18n import cut, day_argument
-from merlin.core.network import LOOPBACK, fetch_url, url_place
+from merlin.core.network import fetch_url, url_place
 from merlin.core.server import listen
-from merlin.db.backup import find_last_backup
 from merlin.db.connections import open_session
 from merlin.db.driver_errors import driver_errors
 from merlin.engine.database import check_database
-from merlin.engine.machine import read_free_memory
 from merlin.git.remote_url import parse_remote_url
 from merlin.git.repository import GitSource
-from merlin.providers.documents import has_system_call_filter
-from merlin.wiring.context import git_source, yookassa_gateway
+from merlin.wiring.context import yookassa_gateway
 from merlin.wiring.engine import engine_folder
 from merlin.wiring.providers import create_forge, training_client
 
 if TYPE_CHECKING:
     from psycopg import Connection
 
-MIN_FREE_BYTES, MIN_FREE_INODES, MIN_MEMORY_BYTES = 1 << 30, 10_000, 256 << 20
+MIN_FREE_BYTES = 1 << 30
 MAX_CONNECTIONS_SHARE = 0.8
-TIMEOUT_S, FETCH_TIMEOUT_S = 15.0, 120.0
-_MAX_CLOCK_OFFSET_S = 30.0
-_MAX_BRANCHES_LENGTH = 300
-_MAX_BACKUP_AGE, _MIN_CERTIFICATE_VALIDITY = timedelta(days=2), timedelta(days=14)
+TIMEOUT_S = 15.0
 # SQLite and file locks need a local file system.
 _REMOTE_FILE_SYSTEM = re.compile(
     r"nfs4?|cifs|smb3|smbfs|afs|9p|virtiofs|ceph|lustre|gpfs"
@@ -93,9 +76,6 @@ def check_folder(folder: Path) -> CheckMessage:
     free = shutil.disk_usage(existing).free
     if free < MIN_FREE_BYTES:
         raise check_failure("doctor-folder-full", free=free >> 20, **arguments)
-    inodes = os.statvfs(existing)  # without any in total where the file system makes them as needed
-    if inodes.f_files and inodes.f_favail < MIN_FREE_INODES:
-        raise check_failure("doctor-no-inodes", free=inodes.f_favail, **arguments)
     return "doctor-folder", {"free": free >> 30, **arguments}
 
 
@@ -116,60 +96,10 @@ def check_file_system(folder: Path) -> CheckMessage:
     return "doctor-local-disk", {}
 
 
-def check_permissions(state_dir: Path) -> CheckMessage:
-    """Check that other users of this machine cannot read the state or the credentials.
-
-    Nor may root have left files that the user of the services cannot write.
-    """
-    folders = [state_dir, Path(os.environ.get("CREDENTIALS_DIRECTORY") or state_dir)]
-    for folder in folders:
-        if folder.exists() and folder.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise check_failure("doctor-open-folder", folder=shlex.quote(str(folder)))
-    with suppress(FileNotFoundError, PermissionError):  # not there yet; another user asks
-        paths = (*state_dir.iterdir(), *state_dir.glob("*/*")) if state_dir.stat().st_uid else ()
-        for path in paths:
-            if path.lstat().st_uid == 0 and path.name != "lost+found":
-                arguments = {"path": str(path), "folder": shlex.quote(str(state_dir))}
-                raise check_failure("doctor-root-file", **arguments)
-    return "doctor-closed-folder", {}
-
-
 def check_engine_database(config: Config) -> CheckMessage:
     """Check that the engine's database is whole and of a known version, without writing it."""
     exists = check_database(engine_folder(config) / "engine.db")
     return "doctor-database" if exists else "doctor-database-new", {"dialect": "sqlite"}
-
-
-def check_memory() -> CheckMessage:
-    """Check that there is free memory for one more process, also within a container's limit."""
-    free = read_free_memory()
-    if free < MIN_MEMORY_BYTES:
-        raise check_failure("doctor-no-memory", free=free >> 20)
-    return "doctor-memory", {}
-
-
-def check_time_zones() -> CheckMessage:
-    """Check that the time zone database is installed."""
-    if not has_zones():
-        raise check_failure("doctor-no-zones")
-    return "doctor-zones", {}
-
-
-def check_clock(url: str) -> CheckMessage:
-    """Compare the clock with the Date header of a server; no answer is not this check's failure."""
-    headers: Message | None
-    try:
-        headers, _ = fetch_url(url, TIMEOUT_S)
-    except OSError as error:
-        headers = error.headers if isinstance(error, urllib.error.HTTPError) else None
-    try:
-        date = parsedate_to_datetime(headers["Date"] if headers else "")
-    except (TypeError, ValueError):  # no Date header, or not a date
-        return "doctor-clock-not-compared", {}
-    offset_s = abs((utc_now() - date.replace(tzinfo=UTC)).total_seconds())  # RFC 9110: always GMT
-    if offset_s > _MAX_CLOCK_OFFSET_S:
-        raise check_failure("doctor-clock-off", seconds=int(offset_s))
-    return "doctor-clock", {}
 
 
 def check_port(config: Config, process: str) -> CheckMessage:
@@ -184,111 +114,38 @@ def check_port(config: Config, process: str) -> CheckMessage:
     return "doctor-port", {"place": url_place(address)}
 
 
-def check_certificate(tls: TlsConfig, section: str) -> CheckMessage:
-    """Check that a certificate matches its key and stays valid for two weeks."""
-    tls_context(tls.certificate, tls.key, section)
-    valid_until = load_pem_x509_certificate(tls.certificate.read_bytes()).not_valid_after_utc
-    arguments = {"path": str(tls.certificate), "date": day_argument(valid_until.date())}
-    if valid_until - utc_now() < _MIN_CERTIFICATE_VALIDITY:
-        raise check_failure("doctor-certificate-ends", **arguments)
-    return "doctor-certificate", arguments
-
-
-def check_backup(config: Config) -> CheckMessage:
-    """Check the age of the last backup, unless another program makes backups."""
-    if config.backups == "elsewhere":
-        return "doctor-backup-elsewhere", {}
-    backed_up_at = find_last_backup(config.state_dir)
-    if backed_up_at is None:
-        raise check_failure("doctor-no-backup")
-    arguments = {"date": day_argument(backed_up_at.date())}
-    if abs(utc_now() - backed_up_at) > _MAX_BACKUP_AGE:  # the clock may have been ahead then
-        raise check_failure("doctor-old-backup", **arguments)
-    return "doctor-backup", arguments
-
-
-def check_programs(failure: str, *programs: str) -> CheckMessage:
-    """Check that programs are installed; `failure` is the key of the error of one that is not."""
-    for program in programs:
-        if shutil.which(program) is None:
-            raise check_failure(failure, program=program)
-    return "doctor-program", {"path": shutil.which(programs[0])}
-
-
-def has_systemd_units() -> bool:
-    """Return whether Merlin is installed as systemd services."""
-    return _systemctl("is-enabled", "merlin.target") not in {"", "not-found"}
-
-
-def check_systemd_units(processes: Sequence[str]) -> CheckMessage:
-    """Check that no unit has failed or is masked, and that systemd starts at boot what runs now."""
-    listing = _systemctl("list-units", "--plain", "--no-legend", "merlin*.service")
-    states = {name: state for name, _, state, *_ in map(str.split, listing.splitlines())}
-    if failed := [name for name, state in states.items() if state == "failed"]:
-        raise check_failure("doctor-failed-units", names=" ".join(failed))
-    needed = [f"merlin-{name}.service" for name in processes]
-    if masked := [name for name in needed if _systemctl("is-enabled", name).startswith("masked")]:
-        raise check_failure("doctor-masked-units", names=" ".join(masked))
-    units = ["merlin.target", *(name for name, state in states.items() if state == "active")]
-    if disabled := [name for name in units if _systemctl("is-enabled", name) != "enabled"]:
-        raise check_failure("doctor-disabled-units", names=" ".join(disabled))
-    return "doctor-units", {}
-
-
-def _systemctl(*arguments: str) -> str:
-    """Return the output of systemctl, or "" if it is not installed."""
-    path = shutil.which("systemctl")
-    if path is None:
-        return ""
-    result = subprocess.run([path, *arguments], capture_output=True, text=True, check=False)  # noqa: S603 - no shell
-    return result.stdout.strip()
-
-
 _HOUR_S = 3600
 
 
 def check_repository(config: Config) -> CheckMessage:
-    """Check that the remote has the branch, and that git accepts a commit not fetched yet."""
-    repository, fetched, mirror = require_repository(config), "", git_source(config)
-    with suppress(NotFound, SourceError):
-        fetched = mirror.resolve("HEAD")
+    """Check that the remote can be read and has the branch."""
+    repository = require_repository(config)
     # Without its password.
     arguments = {"url": parse_remote_url(repository.url).url, "branch": repository.branch}
-    with _open_repository(repository, FETCH_TIMEOUT_S) as source:
+    with _open_repository(repository) as source:
         try:
             newest = source.remote_head()
-            branches = [] if newest else source.list_remote_branches()
-            if newest not in (None, fetched):
-                if newest and len(newest) == len(fetched):
-                    source.borrow_objects(mirror)
-                source.fetch()
         except SourceError as error:
             reason = error.as_argument()
             raise check_failure("doctor-not-read", reason=reason, **arguments) from error
     if newest is None:
-        key = "doctor-other-branches" if branches else "doctor-no-branch"
-        arguments["branches"] = cut(", ".join(branches), _MAX_BRANCHES_LENGTH)
-        raise check_failure(key, **arguments)
-    arguments["commit"] = newest[:7]
-    with suppress(FileNotFoundError, KeyError):  # not there yet; an owner without a name
-        if os.geteuid() == 0 and (user := config.state_dir.owner()) != "root":
-            return "doctor-repository-as-root", {"user": user, **arguments}
-    return "doctor-repository", arguments
+        raise check_failure("doctor-no-branch", **arguments)
+    return "doctor-repository", {**arguments, "commit": newest[:7]}
 
 
 def check_push(repository: RepositoryConfig) -> CheckMessage:
     """Check that the remote would accept a push, without pushing."""
-    with _open_repository(repository, TIMEOUT_S) as source:
+    with _open_repository(repository) as source:
         source.check_push()
     return "doctor-push", {}
 
 
 @contextmanager
-def _open_repository(repository: RepositoryConfig, timeout_s: float) -> Iterator[GitSource]:
+def _open_repository(repository: RepositoryConfig) -> Iterator[GitSource]:
     """Yield the remote repository with an empty mirror; that of the daemon stays unchanged."""
     remote = (repository.url, repository.branch, repository.directory)
     with TemporaryDirectory(prefix="merlin-") as folder:
-        yield GitSource(*remote, Path(folder), timeout_s=timeout_s)
+        yield GitSource(*remote, Path(folder), timeout_s=TIMEOUT_S)
 
 
 def check_forge(config: Config) -> CheckMessage:
@@ -340,13 +197,6 @@ def _ask_telegram(base_url: str, method: str, field: str) -> Mapping[str, Any]:
     except (ValueError, KeyError, TypeError):
         reason = {"key": "doctor-not-bot-api", "arguments": {}}
     raise check_failure("doctor-telegram-unreachable", url=base_url, reason=reason)
-
-
-def check_document_sandbox() -> CheckMessage:
-    """Check that the kernel can isolate the document reader from files and the network."""
-    if not has_system_call_filter():
-        raise check_failure("doctor-no-sandbox")
-    return "doctor-sandbox", {}
 
 
 def check_postgresql(url: str) -> CheckMessage:
@@ -413,27 +263,3 @@ def check_yookassa(shop: YooKassaConfig) -> CheckMessage:
         named = {"url": shop.base_url, "code": error.code, "reason": str(error)}
         raise check_failure(key, **named) from None
     return "doctor-shop", {}
-
-
-def check_public_url(config: Config) -> CheckMessage:
-    """Check that the api answers at its public URL, through DNS, proxy and certificate.
-
-    A proxy on this machine must report its callers' addresses: else everyone counts as this
-    machine, for the figures and for hooks without a secret.
-    """
-    url = config.api.public_url.rstrip("/")
-    try:
-        fetch_url(f"{url}/healthz", TIMEOUT_S)
-    except OSError as error:
-        raise check_failure("doctor-not-public", url=url, reason=plain_reason(error)) from None
-    has_proxy = (urlsplit(url).port or 0) != config.api.address[1]
-    if has_proxy and set(config.api.monitoring) <= {*LOOPBACK} and _shows_figures(f"{url}/metrics"):
-        raise check_failure("doctor-proxy-silent", url=url)
-    return "doctor-public", {"url": url}
-
-
-def _shows_figures(url: str) -> bool:
-    """Return whether our metrics can be read at a URL."""
-    with suppress(OSError):
-        return b"merlin_" in fetch_url(url, TIMEOUT_S)[1]
-    return False

@@ -12,8 +12,7 @@ import typer
 from merlin.account.accounts import LAST_ID
 from merlin.account.api_keys import Scope
 from merlin.app import users
-from merlin.app.users import UserDetails, UserView
-from merlin.billing.quota import QuestionPack
+from merlin.app.users import UserView
 from merlin.billing.terms import MAX_DAYS
 from merlin.cli import language
 from merlin.cli.options import (
@@ -30,7 +29,6 @@ from merlin.cli.output import (
     print_json,
     print_list,
     print_message,
-    print_pairs,
     record,
     translate_word,
 )
@@ -44,7 +42,7 @@ PersonId = Annotated[
     int, typer.Argument(metavar="USER", min=1, max=LAST_ID, help="Telegram ID of the person.")
 ]
 
-app = typer.Typer(name="users", no_args_is_help=True, help="People: roles, blocks, plans.")
+app = typer.Typer(name="users", no_args_is_help=True, help="People: roles, plans, accounts.")
 
 
 @app.command("list")
@@ -90,48 +88,6 @@ def _row(user: dict[str, Any]) -> dict[str, Any]:
 
 
 @app.command()
-def show(user: PersonId, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
-    """Show a person: role, plan, questions left, packs, consents."""
-    with read_context(config) as (ctx, actor):
-        details = _user_details_record(users.read_details(ctx, actor, user))
-    if json:
-        print_json(details)
-        return
-    row = _row(details)
-    print_pairs({name: row[name] for name in (*LIST_COLUMNS.split(), "zone")}, "account-col")
-    balances = [{"format": kind, **balance} for kind, balance in details["left"].items()]
-    columns = "format=format:format used limit packs resets=resets_at"
-    print_list(balances, columns, json=False, prefix="account-col", limit=_format_limit)
-    columns = "format=format:format amount used until=expires_at"
-    print_list(details["packs"], columns, json=False, prefix="account-col")
-
-
-def _user_details_record(user: UserDetails) -> dict[str, Any]:
-    """Return all fields of a person for JSON."""
-    return {
-        **_user_record(user),
-        "zone": user.zone,
-        "terms_seen": user.terms_seen,
-        "left": {
-            kind.value: record(balance, kind="") | {"remaining": balance.remaining}
-            for kind, balance in user.left.items()
-        },
-        "packs": [_pack_record(pack) for pack in user.packs],
-        "consents": [record(consent) for consent in user.consents],
-    }
-
-
-def _pack_record(pack: QuestionPack) -> dict[str, Any]:
-    return record(pack, pack_id="pack", kind="format", user_id="", key="")
-
-
-def _format_limit(balance: dict[str, Any]) -> str:
-    if balance["limit"] is None:
-        return text(language(), "account-unlimited")
-    return f"{balance['limit']} {translate_word('account', balance['period'])}"
-
-
-@app.command()
 def role(
     user: PersonId,
     name: Annotated[Role, typer.Argument(metavar="ROLE", help="Role; student revokes others.")],
@@ -145,20 +101,6 @@ def role(
     values = {"user": user, "role": user_roles.role.value, "scopes": user_roles.scopes}
     roles = " ".join([translate_word("role", user_roles.role.value), *user_roles.scopes])
     print_result(values, "account-did-role", json=json, user=str(user), role=roles)
-
-
-@app.command()
-def block(
-    user: PersonId,
-    undo: Annotated[bool, typer.Option("--undo", help="Unblock the person.")] = False,
-    config: ConfigPath = DEFAULT,
-    json: AsJson = False,
-) -> None:
-    """Block or unblock a person."""
-    with write_context(config) as (ctx, actor):
-        (users.unblock if undo else users.block)(ctx, actor, user)
-    key = "account-did-unblock" if undo else "account-did-block"
-    print_result({"user": user, "blocked": not undo}, key, json=json, user=str(user))
 
 
 @app.command()

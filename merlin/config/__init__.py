@@ -102,7 +102,7 @@ class Config(Section):
     )
     backups: Literal["merlin", "elsewhere"] = setting(
         "`elsewhere`: another program makes them (Litestream, pgBackRest, a managed"
-        " database), and `merlin doctor` does not ask for Merlin's own.",
+        " database), and no alert asks for Merlin's own.",
         default="merlin",
     )
     allow_plain_http: bool = setting(

@@ -32,7 +32,7 @@ EngineModelName = Annotated[
 
 
 class EngineModelConfig(ModelConfig):
-    """One base model, by its name; `merlin engine models pull` downloads its files.
+    """One base model, by its name; `merlin engine pull` downloads its files.
 
     Its price, limits and shut-down date count as an entry of `models`, unless there is one that
     says otherwise.
@@ -56,11 +56,6 @@ class EngineModelConfig(ModelConfig):
         "Branch, tag or commit there; the commit that was pulled is recorded.",
         default="main",
         min_length=1,
-    )
-    licence: str = setting(
-        "Its licence, as shown to people. Default what the hub says.",
-        "Apache-2.0",
-        default_factory=str,
     )
     context: Opt[int] = setting(
         "Tokens of a whole conversation. Default as its files say.", 8192, default=None, ge=1
@@ -156,7 +151,6 @@ class EngineConfig(Section):
             "qwen3-0.6b": [
                 "hub",
                 "revision",
-                "licence",
                 "context",
                 "training_example",
                 "dtype",

@@ -3,8 +3,6 @@
 import shutil
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +12,6 @@ from merlin.core.durable_files import folder_bytes
 
 # Reading folder sizes is too expensive for every request.
 REFRESH_S = 5.0
-_CGROUPS = Path("/sys/fs/cgroup")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,28 +45,6 @@ class Machine:
             models_bytes=self._models,
             disk_free_bytes=shutil.disk_usage(self.folder).free,
         )
-
-
-def read_free_memory() -> int:
-    """Return how many bytes of memory this process can still take, as its cgroups limit it too."""
-    return min([int(psutil.virtual_memory().available), *_list_cgroup_bytes()])
-
-
-def _list_cgroup_bytes() -> Iterator[int]:
-    """Yield what is left in each limited cgroup (of a container, a service) of this process.
-
-    Cached files that the kernel can drop count as free. Only cgroup v2 is read.
-    """
-    with suppress(OSError):  # not Linux
-        path = Path("/proc/self/cgroup").read_text("utf-8").rpartition("0::/")[2].rstrip("\n")
-        folder = _CGROUPS / path
-        for each in (folder, *folder.parents):
-            with suppress(OSError, ValueError):  # no such file, or no limit ("max")
-                limit, used = (
-                    int((each / f"memory.{name}").read_text("utf-8")) for name in ("max", "current")
-                )
-                numbers = (each / "memory.stat").read_text("utf-8").split()
-                yield limit - used + int(numbers[numbers.index("inactive_file") + 1])
 
 
 def measure_used_bytes(folder: Path) -> int:

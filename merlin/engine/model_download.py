@@ -1,4 +1,4 @@
-"""`merlin engine models pull`: a base from the hub, by huggingface_hub's own client.
+"""`merlin engine pull`: a base from the hub, by huggingface_hub's own client.
 
 The command alone imports this: neither the engine nor another process loads that client.
 """
@@ -6,7 +6,6 @@ The command alone imports this: neither the engine nor another process loads tha
 import os
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
 
 from merlin.config.engine import EngineModelConfig
 from merlin.core.durable_files import is_disk_full, remove_durably, rename_durably
@@ -122,9 +121,7 @@ def _download(
     draft = root / f".{name}-{info.sha}"
     snapshot_download(model.source, revision=info.sha, local_dir=draft, allow_patterns=wanted)
     remove_durably(draft / ".cache")
-    licence: Any = (info.card_data or {}).get("license")
-    named = licence if isinstance(licence, str) else ""
-    return draft, ModelCard(model.source, model.revision, str(info.sha), named)
+    return draft, ModelCard(model.source, model.revision, str(info.sha))
 
 
 def _is_wanted(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""The store of base models: check, list and remove them; `model_download` fetches them.
+"""The store of base models: check them; `model_download` fetches them.
 
 A base is in a folder of its owner, or under its name in the library, the folder `bases`; a card,
 `merlin.json`, tells where a downloaded one came from. Nothing here loads or executes a model: only
@@ -9,7 +9,7 @@ import json
 import math
 import sqlite3
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +17,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from merlin.config.engine import EngineModelConfig
-from merlin.core.durable_files import folder_bytes, remove_durably
-from merlin.core.errors import NotFound, Refused
+from merlin.core.errors import Refused
 from merlin.core.json_fields import get_object, read_json_object
 from merlin.engine.trainers.base import Untrainable
 
@@ -101,13 +100,12 @@ CARD_NAME = "merlin.json"
 class ModelCard:
     """Where a downloaded base came from.
 
-    `source` and `revision` are those of the configuration; `commit` and `licence` are the hub's.
+    `source` and `revision` are those of the configuration; `commit` is the hub's.
     """
 
     source: str
     revision: str
     commit: str
-    licence: str
 
 
 _CARD = TypeAdapter(ModelCard)
@@ -193,86 +191,3 @@ def get_library_folder(engine: Path) -> Path:
 def list_drafts(name: str, root: Path) -> list[Path]:
     """Return the folders of incomplete downloads of a base; a base's name begins with no dot."""
     return [*root.glob(f".{name}-*")]
-
-
-READY, LEFT_OVER = "ready", "left_over"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BaseEntry:
-    """One base. `state`: "ready", the code of `problem`, or "left_over" (in no configuration).
-
-    Bytes and tokens are None if unknown.
-    """
-
-    name: str
-    source: str
-    state: str
-    folder: Path
-    commit: str | None = None
-    licence: str
-    size_bytes: int | None = None
-    parameters: int | None = None
-    context: int | None = None
-    dependents: Sequence[str]
-    problem: Untrainable | None = None
-
-
-def list_bases(models: Mapping[str, EngineModelConfig], engine: Path) -> Iterator[BaseEntry]:
-    """Yield every configured base, then stored ones that are no longer configured."""
-    root = get_library_folder(engine)
-    for name, model in models.items():
-        folder = get_base_folder(name, model, root)
-        card, problem = read_card(folder), _find_problem(name, model, root)
-        yield BaseEntry(
-            name=name,
-            source=model.source,
-            state=problem.code if problem else READY,
-            folder=folder,
-            commit=card.commit if card else None,
-            licence=model.licence or (card.licence if card else ""),
-            size_bytes=folder_bytes(folder) or None,
-            parameters=None if problem else count_parameters(folder),
-            context=model.context or read_context(folder) or None,
-            dependents=list_dependents(name, engine / "engine.db"),
-            problem=problem,
-        )
-    for folder in sorted(root.glob("[!.]*")):
-        if folder.name not in models:
-            card = read_card(folder)
-            yield BaseEntry(
-                name=folder.name,
-                source=card.source if card else "",
-                state=LEFT_OVER,
-                folder=folder,
-                commit=card.commit if card else None,
-                licence=card.licence if card else "",
-                size_bytes=folder_bytes(folder),
-                dependents=list_dependents(folder.name, engine / "engine.db"),
-            )
-
-
-def remove(name: str, engine: Path, *, is_forced: bool = False) -> int:
-    """Remove a downloaded base, also a partial one; return the freed bytes.
-
-    Raises NotFound, and Refused if tuned models or jobs depend on it, unless forced.
-    """
-    root = get_library_folder(engine)
-    is_name = name and Path(name).name == name and not name.startswith(".")
-    parts = [root / name, *list_drafts(name, root)] if is_name else []
-    freed = sum(folder_bytes(folder) for folder in parts)
-    if not freed:
-        raise NotFound(f"no base {name} lies here", "library-base-not-found", name=name)
-    if not is_forced:
-        require_no_dependents(name, engine, "library-in-use")
-    for folder in parts:
-        remove_durably(folder)
-    return freed
-
-
-def _find_problem(name: str, model: EngineModelConfig, root: Path) -> Untrainable | None:
-    try:
-        require_base_folder(name, model, root)
-    except Untrainable as error:
-        return error
-    return None

@@ -395,11 +395,6 @@ class MirrorFetcher:
         write_git_config(self._mirror, self._remote)
         return self._list_remote().get(self._branch)
 
-    def list_remote_branches(self) -> list[str]:
-        """Return the names of the remote repository's branches. Raises SourceError."""
-        refs = self._list_remote(f"{BRANCHES}*")
-        return sorted(ref.removeprefix(BRANCHES) for ref in refs)
-
     def _update(self, lock: int, head: str | None) -> str | None:
         old_head = self._run_for_refs("for-each-ref", _COMMIT_REFS, HEAD_REF).get(HEAD_REF)
         if head is None or head == old_head:
@@ -421,14 +416,13 @@ class MirrorFetcher:
         log.info("fetched", head=new_head, before=old_head)
         return new_head
 
-    def _list_remote(self, refs: str = "") -> dict[str, str]:
-        """Return the remote's refs that match the pattern, by default our branch.
+    def _list_remote(self) -> dict[str, str]:
+        """Return the remote's refs of our branch.
 
         A failure here says nothing about the mirror's integrity.
         """
-        pattern = refs or self._branch
         try:
-            return self._run_for_refs("ls-remote", "--quiet", "--", self._remote.url, pattern)
+            return self._run_for_refs("ls-remote", "--quiet", "--", self._remote.url, self._branch)
         except GitFailed as failure:
             reason = failure.arguments["reason"]
             raise SourceError(str(failure), failure.key, reason=reason) from failure

@@ -261,21 +261,10 @@ class GitSource:
         with mirror.as_source_errors():
             return self._fetcher.fetch()
 
-    def borrow_objects(self, other: "GitSource") -> None:
-        """Use the objects of another mirror of the same hash: fetch only what it lacks."""
-        info = self.mirror / "objects/info"
-        info.mkdir(parents=True, exist_ok=True)
-        (info / "alternates").write_text(f"{other.mirror / 'objects'}\n", "utf-8")
-
     def remote_head(self) -> str | None:
         """Return the branch's head in the remote repository, None if there is none."""
         with mirror.as_source_errors():
             return self._fetcher.remote_head()
-
-    def list_remote_branches(self) -> list[str]:
-        """Return the names of the remote repository's branches. Raises SourceError."""
-        with mirror.as_source_errors():
-            return self._fetcher.list_remote_branches()
 
     def check_push(self) -> None:
         """Check whether the repository would accept a push. Raises SourceError."""

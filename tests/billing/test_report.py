@@ -12,8 +12,6 @@ from merlin.billing.purchases import Promise
 from merlin.billing.report import (
     COLUMNS,
     export_rows,
-    format_signed_decimal,
-    sum_by_month,
 )
 from merlin.core.clock import start_of_day
 from merlin.core.money import Amount, Currency
@@ -34,39 +32,6 @@ def make_row(number, kind, minor, **more):
     amount = Amount(minor, currency)
     entry = Entry(number, EntryKind(kind), f"p{number}", gateway, amount, AT, **more)
     return entry, Promise(plan, {"ru": title})
-
-
-def test_report_sums_by_month_gateway_and_plan():
-    rows = [
-        make_row(1, "payment", 29_990),
-        make_row(2, "grant", 29_990),
-        make_row(3, "payment", 10),
-        make_row(4, "refund", 20_000),
-        make_row(5, "payment", 200, gateway=Gateway.STARS),
-        make_row(6, "payment", 5, is_test=True),
-        make_row(7, "payment", 7, plan="pack"),
-        (
-            replace(make_row(8, "refund", 20_000)[0], at=datetime(2027, 1, 5, tzinfo=UTC)),
-            make_row(8, "refund", 1)[1],
-        ),
-    ]
-    sums = [
-        (s.month, s.gateway, s.plan, s.is_test, s.payments, s.paid, s.refunds, s.returned, s.net)
-        for s in sum_by_month(rows, MOSCOW)
-    ]
-    assert sums == [
-        ("2026-12", "stars", "plus", False, 1, 200, 0, 0, 200),
-        ("2026-12", "yookassa", "pack", False, 1, 7, 0, 0, 7),
-        ("2026-12", "yookassa", "plus", False, 2, 30_000, 1, 20_000, 10_000),
-        ("2026-12", "yookassa", "plus", True, 1, 5, 0, 0, 5),
-        ("2027-01", "yookassa", "plus", False, 0, 0, 1, 20_000, -20_000),
-    ]
-    assert {s.month for s in sum_by_month(rows[:3], UTC)} == {"2026-11"}
-
-
-@pytest.mark.parametrize(("minor", "text"), [(-20_050, "-200.50"), (-5, "-0.05"), (0, "0.00")])
-def test_negative_amount_is_formatted_as_a_number(minor, text):
-    assert format_signed_decimal(minor, Currency.RUB) == text
 
 
 def test_day_begins_in_its_time_zone():

@@ -53,7 +53,7 @@ def test_user_without_telegram_is_added_with_a_password_shown_once(folder, capsy
     actions = {entry.action for entry in entries}
     assert actions == {"account.name", "account.password", "role.grant"}
     assert document["password"] not in repr(entries)
-    card = show_json(capsys, folder, "show", str(document["user"]))
+    (card,) = show_json(capsys, folder, "list", str(document["user"]))["users"]
     assert (card["account"], card["reachable"]) == ("boris", False)
 
 

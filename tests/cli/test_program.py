@@ -61,7 +61,7 @@ def test_configuration_may_be_named_at_any_place_of_a_command(given, tmp_path, c
         [*given, "jobs", "list"],
         ["jobs", *given, "list", "--json"],
         ["jobs", "list", *given],
-        ["engine", *given, "status"],
+        ["engine", *given, "pull"],
     ):
         assert main(arguments) == 2
         assert "none.yaml not found" in capsys.readouterr().err, arguments
@@ -180,8 +180,8 @@ def test_configuration_is_given_before_the_command_or_by_the_environment(
         (["--config", path, "config", "check"], ""),
         (["config", "check"], path),
         (["config", "check", "--config", path], "elsewhere.yaml"),
-        (["engine", "status"], path),
-        (["engine", "--config", path, "status"], ""),
+        (["engine", "pull"], path),
+        (["engine", "--config", path, "pull"], ""),
     ):
         monkeypatch.setenv("MERLIN_CONFIG", environment)
         assert main(arguments) == 2

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from merlin.config.engine import EngineModelConfig
 from merlin.engine.model_download import pull
-from merlin.engine.model_store import get_library_folder, remove, require_base_folder
+from merlin.engine.model_store import get_library_folder, require_base_folder
 from tests.engine.hub_standin import REPOSITORY, make_base_files
 
 
@@ -44,9 +44,6 @@ class Library:
 
     def folder(self):
         return require_base_folder("tiny", self.model, self.root)
-
-    def remove(self, **options):
-        return remove("tiny", self.engine, **options)
 
     def add_tuned_models(self, *names):
         """Insert tuned models that depend on the base into the engine's database."""

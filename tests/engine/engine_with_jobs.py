@@ -104,8 +104,8 @@ def serve_with_jobs(folder, *, is_empty=False, **options):
         MISSING: Base(MISSING, trainer, RecallBackend, 32_768, _raise_missing, is_heavy=True),
     }
     models = {
-        BASE: EngineModelConfig(licence="Apache-2.0"),
-        MISSING: EngineModelConfig(licence="Apache-2.0"),
+        BASE: EngineModelConfig(),
+        MISSING: EngineModelConfig(),
     }
     with serve_engine(folder, bases, models=models, **options) as client:
         served = EngineWithJobs(client, trainer, {} if is_empty else _create_jobs(client))

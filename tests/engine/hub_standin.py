@@ -18,7 +18,6 @@ from tests.support.http_servers import Handler, Server
 
 REPOSITORY = "anna/tiny"
 COMMIT = "c0ffee" + "0" * 34
-LICENCE = "apache-2.0"
 # The hub stores larger files, in bytes, and all weights in LFS instead of git.
 SMALL = 1 << 20
 MODEL = re.compile(r"/api/models/(.+)/revision/([^?]+)")
@@ -90,7 +89,6 @@ class HubStandIn(Server):
             "sha": COMMIT,
             "private": False,
             "gated": bool(self.gate),
-            "cardData": {"license": LICENCE},
             "siblings": [{"rfilename": name} for name in self.files],
         }
 

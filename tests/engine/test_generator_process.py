@@ -112,7 +112,7 @@ def test_damaged_base_is_reported_once_with_advice(tmp_path):
 def test_base_without_files_is_reported_with_advice(tmp_path):
     with (
         start_backend(tmp_path / "nowhere", tmp_path / "child.log") as nowhere,
-        pytest.raises(Unavailable, match="merlin engine models pull tiny"),
+        pytest.raises(Unavailable, match="merlin engine pull tiny"),
     ):
         nowhere.ask("x")
 

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from merlin.core.errors import NotFound, Refused
+from merlin.core.errors import Refused
 from merlin.core.i18n import LANGUAGES, text
-from merlin.engine.model_store import list_bases, remove
+from merlin.engine.model_store import count_parameters, read_context
 from merlin.engine.trainers.base import Untrainable
 from tests.engine.base_library import Library, write_base
 from tests.engine.hub_standin import make_base_files
@@ -28,14 +28,9 @@ def library(tmp_path):
     return Library.create(tmp_path / "engine", write_base(tmp_path / "base"))
 
 
-def list_entries(library):
-    return list(list_bases({"tiny": library.model}, library.engine))
-
-
 def test_folder_is_used_in_place_without_a_pull(library, tmp_path):
     assert library.folder() == tmp_path / "base"
-    (entry,) = list_entries(library)
-    assert (entry.state, entry.parameters, entry.context) == ("ready", 6000, 512)
+    assert (count_parameters(library.folder()), read_context(library.folder())) == (6000, 512)
 
 
 def test_pull_checks_the_folder_and_leaves_its_files_unchanged(library, tmp_path):
@@ -80,8 +75,7 @@ def test_missing_folder_is_named(library, tmp_path):
 def test_weights_in_several_files_are_counted_together(library, tmp_path):
     (tmp_path / "base" / WEIGHTS).unlink()
     write_base(tmp_path / "base", SHARDS)
-    (entry,) = list_entries(library)
-    assert entry.parameters == 12_000
+    assert count_parameters(library.folder()) == 12_000
 
 
 DEEP = b"[" * 100_000
@@ -91,10 +85,10 @@ DEEP = b"[" * 100_000
     "weights",
     [b"\xff" * 20, len(DEEP).to_bytes(8, "little") + DEEP, SHARDS["model-1.safetensors"][:-1]],
 )
-def test_broken_weights_are_refused_and_listed(library, tmp_path, weights):
+def test_broken_weights_are_refused(library, tmp_path, weights):
     (tmp_path / "base" / WEIGHTS).write_bytes(weights)
-    (entry,) = list_entries(library)
-    assert (entry.state, entry.problem.key) == ("base_unusable", "library-broken-weights")
+    with pytest.raises(Untrainable, match="library-broken-weights"):
+        library.folder()
     with pytest.raises(Refused) as refused:
         library.pull()
     assert refused.value.key == "library-broken-weights"
@@ -112,10 +106,3 @@ def test_unreadable_description_of_a_base_is_refused(library, tmp_path, file, co
     (tmp_path / "base" / file).write_bytes(content)
     with pytest.raises(Untrainable, match=key):
         library.folder()
-
-
-def test_folder_of_the_owner_is_not_removed(library, tmp_path):
-    for name in ("tiny", "other", "..", "../base", "", "tiny/.."):
-        with pytest.raises(NotFound):
-            remove(name, library.engine)
-    assert library.folder() == tmp_path / "base"

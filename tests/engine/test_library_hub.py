@@ -1,5 +1,6 @@
 """A base from the hub: resumed, verified, and installed atomically."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,10 +9,10 @@ import pytest
 
 from merlin.core.durable_files import folder_bytes
 from merlin.core.errors import Refused
-from merlin.engine.model_store import ModelCard, list_bases, read_card
+from merlin.engine.model_store import ModelCard, read_card
 from merlin.engine.trainers.base import Untrainable
 from tests.engine.base_library import Library
-from tests.engine.hub_standin import COMMIT, LICENCE, REPOSITORY, HubStandIn, make_base_files
+from tests.engine.hub_standin import COMMIT, REPOSITORY, HubStandIn, make_base_files
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("needs_torch")]
@@ -51,7 +52,7 @@ def test_files_that_load_without_code_are_pulled_once_with_a_card(hub, library):
     assert {path.name for path in folder.iterdir()} == {*loadable, "merlin.json"}
     assert all((folder / name).read_bytes() == content for name, content in loadable.items())
     assert not [path for _, path, _ in hub.requests if path.endswith((".py", ".bin", ".onnx"))]
-    assert read_card(folder) == ModelCard(REPOSITORY, "main", COMMIT, LICENCE)
+    assert read_card(folder) == ModelCard(REPOSITORY, "main", COMMIT)
     assert library.entries == {"tiny"}
     hub.requests.clear()
     assert (library.pull(), hub.requests) == (False, [])
@@ -155,18 +156,6 @@ def test_base_of_another_source_is_pulled_again_unless_tuned_models_use_it(libra
     with pytest.raises(Refused) as refused:
         library.pull()
     assert (refused.value.key, refused.value.arguments["n"]) == ("library-source-in-use", 2)
-    library.remove(is_forced=True)
+    shutil.rmtree(library.root / "tiny")
     library.pull()
     assert read_card(library.folder()).revision == COMMIT
-
-
-def test_base_with_tuned_models_is_removed_only_when_forced(library):
-    library.pull()
-    library.add_tuned_models("ft:tiny:a")
-    (entry,) = list_bases({}, library.engine)
-    assert (entry.name, entry.state, entry.dependents) == ("tiny", "left_over", ["ft:tiny:a"])
-    with pytest.raises(Refused) as refused:
-        library.remove()
-    assert refused.value.key == "library-in-use"
-    assert library.remove(is_forced=True) > 0
-    assert library.entries == set()

@@ -99,10 +99,10 @@ def test_damaged_or_missing_base_is_reported_with_the_pull_command(tmp_path, tra
     path = base_copy.folder / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-1000])
     message = fail_task(build_task(tmp_path / "job", train, base=base_copy), "base_damaged")
-    assert "merlin engine models pull broken" in message
+    assert "merlin engine pull broken" in message
     shutil.rmtree(base_copy.folder)
     message = fail_task(build_task(tmp_path / "other", train, base=base_copy), "base_damaged")
-    assert "merlin engine models pull broken" in message
+    assert "merlin engine pull broken" in message
 
 
 def test_base_without_a_chat_template_is_refused(tmp_path, train, base_copy):

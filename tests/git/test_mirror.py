@@ -9,7 +9,6 @@ from hashlib import sha256
 import pytest
 
 from merlin.core.errors import SourceError
-from merlin.git.repository import GitSource
 from tests.support.small_disk import small_disk
 
 pytestmark = pytest.mark.functional
@@ -82,18 +81,6 @@ def test_fetch_into_a_full_disk_leaves_room(remote, source, mirror):
         with pytest.raises(SourceError):
             source.fetch()
         assert shutil.disk_usage(mirror).free > 1_000_000
-
-
-def test_mirror_that_borrows_objects_fetches_only_what_is_new(remote, source, tmp_path):
-    remote.commit(old="one")
-    source.fetch()
-    head = remote.commit(new="two")
-    borrowing = GitSource(str(remote.path), "main", "datasets", tmp_path / "borrowing")
-    borrowing.borrow_objects(source)
-    assert borrowing.fetch() == head
-    assert read_all(borrowing, head) == {"new.yaml": b"two", "old.yaml": b"one"}
-    # The commit, its three trees and the new file.
-    assert b"in-pack: 5\n" in borrowing.run("count-objects", "-v")
 
 
 def test_file_in_place_of_the_mirror_is_an_error_and_stays(remote, source, mirror):

@@ -46,7 +46,6 @@ def test_every_key_reaches_the_settings(write_settings, tmp_path):
                 "models": {
                     "small": {
                         "path": "bases/small",
-                        "licence": "MIT",
                         "context": 512,
                         "training_example": 256,
                         "dtype": "float32",
@@ -68,7 +67,7 @@ def test_every_key_reaches_the_settings(write_settings, tmp_path):
         )
     )
     small, large = settings.models.values()
-    assert (small.source, small.licence) == (str(tmp_path / "bases" / "small"), "MIT")
+    assert small.source == str(tmp_path / "bases" / "small")
     assert (small.context, small.training_example, small.sunset) == (512, 256, date(2030, 1, 1))
     assert (small.dtype, small.quantised) == ("float32", "4bit")
     assert (large.source, large.revision) == ("Qwen/Qwen3-0.6B", "abc")

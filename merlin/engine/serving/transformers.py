@@ -210,7 +210,7 @@ class TransformersBackend:
             )
         if not (self._folder / "config.json").is_file():
             raise Unavailable(
-                f"the files of {self._name} are not here: merlin engine models pull {self._name}"
+                f"the files of {self._name} are not here: merlin engine pull {self._name}"
             )
 
     def _send(self, child: asyncio.subprocess.Process, line: Mapping[str, object]) -> None:

@@ -1,4 +1,4 @@
-### The library of bases: what `merlin engine models` shows, and why a base cannot be used.
+### The library of bases: why a base cannot be used.
 
 library-no-folder = There's no folder { $folder }. Correct engine.models in the configuration, or copy the base model there.
 library-no-config = { $folder } has no config.json, so it isn't a base model. It needs config.json, the weights as .safetensors, and a tokenizer.
@@ -8,9 +8,9 @@ library-no-shard = Part of the weights is missing in { $folder }: { $file }. Cop
 library-pickled = The weights in { $folder } are pickled (.bin, .pt), and reading such a file may run a stranger's code. Take the base model as .safetensors.
 library-no-weights = { $folder } has no weights (model.safetensors). Copy them from where the base model came from.
 library-broken-weights = { $folder }: { $file } isn't a whole file of safetensors. Copy it again.
-library-not-pulled = The files of the base model { $name } aren't here yet. Run: merlin engine models pull { $name }
-library-other-source = The base model { $name } here came from another source than the configuration names. Run: merlin engine models pull { $name }
-library-damaged = The base model { $name } is damaged. Run: merlin engine models pull { $name }
+library-not-pulled = The files of the base model { $name } aren't here yet. Run: merlin engine pull { $name }
+library-other-source = The base model { $name } here came from another source than the configuration names. Run: merlin engine pull { $name }
+library-damaged = The base model { $name } is damaged. Run: merlin engine pull { $name }
 
 library-no-extra = The package { $package } isn't installed. Run: make engine in the checkout, for services sudo make install EXTRA=engine
 library-gated = { $hub } is given out only to those who accepted its licence. Accept it on its page at the hub, make a token for reading there, and set HF_TOKEN to it.
@@ -24,29 +24,9 @@ library-disk-full = The disk is full; the written part of the base model was del
 library-source-in-use = { $n ->
     [one] { $n } trained model or job depends on { $name } as it is ({ $dependents }), and a pull would replace its weights.
    *[other] { $n } trained models or jobs depend on { $name } as it is ({ $dependents } …), and a pull would replace its weights.
-} Give the new base model another name, or remove this one first: merlin engine models rm { $name } --force
-library-base-not-found = Base model { $name } not found here. See: merlin engine models list
-library-in-use = { $n ->
-    [one] { $n } trained model or job depends on { $name } ({ $dependents }) and couldn't answer without it.
-   *[other] { $n } trained models or jobs depend on { $name } ({ $dependents } …) and couldn't answer without it.
-} Delete them first, or add --force.
-
+} Give the new base model another name, or delete the folder engine/bases/{ $name } first
 library-unknown = engine.models names no base model { $name }. It names: { $known }.
 library-no-bases = engine.models names no base model yet. The page docs/en/bases.md tells which to take.
 library-pulling = { $name }: { $source }
 library-pulled = { $name } is here: { $folder }
 library-already-pulled = { $name } was already here: { $folder }
-library-removed = { $name } was deleted; { $freed } freed.
-library-size = { $amount } GB
-library-size-small = { $amount } MB
-library-col-name = base model
-library-col-source = source
-library-col-licence = licence
-library-col-size = size
-library-col-state = state
-library-col-dependents = depend on it
-library-state-ready = here
-library-state-base_not_pulled = not pulled
-library-state-base_damaged = damaged
-library-state-base_unusable = unusable
-library-state-left_over = left over

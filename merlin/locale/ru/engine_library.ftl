@@ -1,4 +1,4 @@
-### Базовые модели: что показывает `merlin engine models` и почему какой-то нельзя пользоваться.
+### Базовые модели: почему какой-то нельзя пользоваться.
 
 library-no-folder = Папки { $folder } нет. Поправьте engine.models в настройках или скопируйте модель туда.
 library-no-config = В { $folder } нет config.json, значит, это не базовая модель. Нужны config.json, веса в .safetensors и токенизатор.
@@ -8,9 +8,9 @@ library-no-shard = В { $folder } не хватает части весов: { $
 library-pickled = Веса в { $folder } сохранены через pickle (.bin, .pt), а чтение такого файла может запустить чужой код. Возьмите модель в .safetensors.
 library-no-weights = В { $folder } нет весов (model.safetensors). Скопируйте их оттуда, откуда взята модель.
 library-broken-weights = { $folder }: { $file } — не целый файл safetensors. Скопируйте его заново.
-library-not-pulled = Файлов базовой модели { $name } здесь ещё нет. Выполните: merlin engine models pull { $name }
-library-other-source = Базовая модель { $name } взята не из того источника, который указан в настройках. Выполните: merlin engine models pull { $name }
-library-damaged = Базовая модель { $name } повреждена. Выполните: merlin engine models pull { $name }
+library-not-pulled = Файлов базовой модели { $name } здесь ещё нет. Выполните: merlin engine pull { $name }
+library-other-source = Базовая модель { $name } взята не из того источника, который указан в настройках. Выполните: merlin engine pull { $name }
+library-damaged = Базовая модель { $name } повреждена. Выполните: merlin engine pull { $name }
 
 library-no-extra = Пакет { $package } не установлен. Выполните: make engine в копии репозитория, для служб sudo make install EXTRA=engine
 library-gated = { $hub } выдают только тем, кто принял лицензию. Примите её на странице модели на хабе, создайте там токен для чтения и задайте его в HF_TOKEN.
@@ -25,30 +25,9 @@ library-source-in-use = { $n ->
     [one] От { $name } в нынешнем виде зависит { $n } обученная модель или обучение ({ $dependents }), а загрузка заменит её веса.
     [few] От { $name } в нынешнем виде зависят { $n } обученные модели или обучения ({ $dependents } …), а загрузка заменит её веса.
    *[other] От { $name } в нынешнем виде зависит { $n } обученных моделей или обучений ({ $dependents } …), а загрузка заменит её веса.
-} Дайте новой базовой модели другое имя или сначала удалите эту: merlin engine models rm { $name } --force
-library-base-not-found = Базовой модели { $name } здесь нет. Посмотрите: merlin engine models list
-library-in-use = { $n ->
-    [one] От { $name } зависит { $n } обученная модель или обучение ({ $dependents }): без неё они не смогут отвечать.
-    [few] От { $name } зависят { $n } обученные модели или обучения ({ $dependents } …): без неё они не смогут отвечать.
-   *[other] От { $name } зависит { $n } обученных моделей или обучений ({ $dependents } …): без неё они не смогут отвечать.
-} Сначала удалите их или добавьте --force.
-
+} Дайте новой базовой модели другое имя или сначала удалите папку engine/bases/{ $name }
 library-unknown = В engine.models нет базовой модели { $name }. Есть: { $known }.
 library-no-bases = В engine.models ещё нет ни одной базовой модели. Какую взять, сказано в docs/ru/bases.md.
 library-pulling = { $name }: { $source }
 library-pulled = Базовая модель { $name } здесь: { $folder }
 library-already-pulled = Базовая модель { $name } уже была здесь: { $folder }
-library-removed = Базовая модель { $name } удалена; освободилось { $freed }.
-library-size = { $amount } ГБ
-library-size-small = { $amount } МБ
-library-col-name = базовая модель
-library-col-source = откуда
-library-col-licence = лицензия
-library-col-size = размер
-library-col-state = состояние
-library-col-dependents = зависят от неё
-library-state-ready = здесь
-library-state-base_not_pulled = не получена
-library-state-base_damaged = повреждена
-library-state-base_unusable = непригодна
-library-state-left_over = осталась
