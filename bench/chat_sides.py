@@ -24,7 +24,6 @@ CONFIG = """\
 state_dir: {folder}
 telegram:
   base_url: {telegram}
-  limits: {{overall_per_s: 0, private_per_s: 0, group_per_min: 0}}
 providers: [{{name: chat, base_url: "{provider}"}}]
 chat: {{streaming: {streaming}}}
 """

@@ -73,7 +73,7 @@ class Editors:
         provider = stack.enter_context(ProviderStandIn(folder / "provider", key="stand-in"))
         remote = f"http://{SECRET}@127.0.0.1:{self.server.server_port}/shared.git"
         address = f"127.0.0.1:{free_ports(1)[0]}"
-        self.url, limits = f"http://{address}", ("overall_per_s", "private_per_s", "group_per_min")
+        self.url = f"http://{address}"
         self.lab = Lab(
             folder,
             provider.base_url,
@@ -82,7 +82,6 @@ class Editors:
             telegram={
                 "base_url": self.telegram.page_url.rstrip("/"),
                 "admins": [*PEOPLE.values()],
-                "limits": dict.fromkeys(limits, 0),
             },
             **({"database": database} if database else {}),
         )

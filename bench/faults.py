@@ -50,11 +50,10 @@ def _run_lab(folder: Path) -> Iterator[tuple[Any, Any, str, str]]:
     with TelegramStandIn() as telegram, ProviderStandIn(key="stand-in") as provider:
         os.environ["TELEGRAM_BOT_TOKEN"] = telegram.token
         (port,) = free_ports(1)
-        limits = {"overall_per_s": 0, "private_per_s": 0, "group_per_min": 0}
         lab = Lab(
             folder,
             provider.base_url,
-            telegram={"base_url": telegram.page_url.rstrip("/"), "limits": limits},
+            telegram={"base_url": telegram.page_url.rstrip("/")},
             api={"listen": f"127.0.0.1:{port}"},
         )
         lab.repository.dataset()

@@ -155,8 +155,7 @@ def _measure_requests(url: str, folder: Path, provider: Any) -> None:
     from tests.support.forked_processes import run_processes
     from tests.support.pipeline_lab import Lab
 
-    quiet = {"daemon": {"tick_s": 5.0}}
-    lab = Lab(folder, provider.base_url, database=url, **quiet)
+    lab = Lab(folder, provider.base_url, database=url)
     lab.repository.dataset()
     lab.repository.commit()
     lab.until_serving("trial-1")

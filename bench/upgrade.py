@@ -222,7 +222,6 @@ def _config(lab: Any, telegram: Any, api: str, *, is_pushed: bool) -> Path:
     config = yaml.safe_load(lab.path.read_text("utf-8")) | {
         "telegram": {
             "base_url": telegram.page_url.rstrip("/"),
-            "limits": {"overall_per_s": 0, "private_per_s": 0, "group_per_min": 0},
             **hook,
         },
         "api": {

@@ -271,12 +271,10 @@ def ground(
 def find_grounding(ctx: Context, dataset: str, question: str, language: str) -> Grounding | None:
     """Return the composing model with its sources; None if there is neither."""
     choice = ctx.config.chat.grounding
-    if choice is None or is_unavailable(ModelCatalogue(ctx.db), choice.pair):
+    if choice is None or is_unavailable(ModelCatalogue(ctx.db), choice):
         return None
     sources = find_sources(ctx.db, ctx.passages, dataset, question)
-    composer = Candidate(
-        CandidateKind.COMPOSED, *choice.pair, (grounding_prompt(sources, language),)
-    )
+    composer = Candidate(CandidateKind.COMPOSED, *choice, (grounding_prompt(sources, language),))
     return (composer, sources) if sources else None
 
 

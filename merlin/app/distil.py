@@ -23,7 +23,8 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.proposals import count_test_questions
 from merlin.chat.prompt import split_text, wrap_document
-from merlin.config import parse_model_name, require_provider
+from merlin.config import require_provider
+from merlin.config.settings import parse_model_name
 from merlin.core.errors import ProviderError, Refused
 from merlin.core.formatted_text import is_blank
 from merlin.core.i18n import text

@@ -16,6 +16,7 @@ from merlin.app.outbox import ON_THE_WAY
 from merlin.app.verdicts import NoticeView, view_notice
 from merlin.chat.turns import UpdateState
 from merlin.config import Config, is_engine
+from merlin.config.settings import ENGINE_KEY
 from merlin.core.clock import from_iso, iso
 from merlin.core.errors import NotFound
 from merlin.core.heartbeat import Heartbeat, is_known, list_current
@@ -234,7 +235,7 @@ def engine_address(config: Config) -> SplitResult | None:
     engine's credential.
     """
     for provider in config.providers:
-        if is_engine(config, provider) or provider.credential == config.engine.credential:
+        if is_engine(config, provider) or provider.credential == ENGINE_KEY:
             return urlsplit(provider.base_url)
     return None
 
@@ -271,7 +272,7 @@ def _currencies(config: Config) -> dict[str, str]:
 
 def _sunsets(ctx: Context, actor: Actor, today: date) -> list[SunsetView]:
     """Return the sunsets of models in use, the next first."""
-    used = {model.model: purpose for purpose, model in ctx.config.named_models}
+    used = {model.model: purpose for purpose, model in ctx.config.named_models.items()}
     used |= {base: name for name, base in models.read_serving_bases(ctx, actor).items()}
     sunsets = sorted(
         (ctx.config.sunsets[base], base) for base in used if base in ctx.config.sunsets

@@ -15,6 +15,9 @@ from merlin.core.i18n import LANGUAGES
 from merlin.core.money import Amount
 from merlin.providers.payments import Gateway
 
+# Until an unpaid order expires.
+ORDER_LIFETIME = timedelta(hours=24)
+
 
 def plan_titles(ctx: Context, name: str) -> dict[str, object]:
     """Return a plan's title in each language, as arguments of a text."""
@@ -66,5 +69,4 @@ def place_order(
         is_test=yookassa is not None and yookassa.test,
         contact=contact,
     )
-    lifetime = timedelta(hours=ctx.config.payments.order_hours)
-    return Purchases(ctx.db, ctx.clock).order(order, lifetime)
+    return Purchases(ctx.db, ctx.clock).order(order, ORDER_LIFETIME)

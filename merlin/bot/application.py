@@ -40,7 +40,7 @@ from merlin.bot.menu import View
 from merlin.bot.processor import ChatProcessor, Task, retry_until_stored
 from merlin.bot.registry import admin_refusal
 from merlin.bot.services import BotServices
-from merlin.bot.transport import RateLimiter, SendClass, pause
+from merlin.bot.transport import RateLimiter, SendClass, limits_of, pause
 from merlin.bot.updates import is_payment_message, joined_text
 from merlin.chat.turns import UpdateState
 from merlin.core.formatted_text import FormattedMessage
@@ -73,7 +73,7 @@ def create_application(
         base_url=services.base_url,
         request=transport,
         get_updates_request=transport,
-        rate_limiter=RateLimiter(services.config.telegram.limits),
+        rate_limiter=RateLimiter(limits_of(services.config.telegram.base_url)),
     )
     application: BotApplication = (
         ext.Application.builder()

@@ -17,20 +17,21 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from http import HTTPStatus
 from itertools import count
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import aiohttp
 from telegram.error import BadRequest, NetworkError, RetryAfter, TelegramError, TimedOut
 from telegram.ext import BaseRateLimiter
 from telegram.request import BaseRequest, RequestData
 
-from merlin.config.settings import TelegramLimits
 from merlin.core.log import get_logger, redact
+from merlin.core.network import is_loopback
 from merlin.core.rate_limit import TokenBucket, TokenBuckets
 
 log = get_logger(__name__)
@@ -234,6 +235,27 @@ def seconds_of(flood: RetryAfter) -> float:
 
 class EditSkipped(TelegramError):
     """A progress edit was not sent, because a limit is near or the chat is flooded."""
+
+
+@dataclass(frozen=True, slots=True)
+class TelegramLimits:
+    """Telegram's limits of sending, all chats together and in one chat; 0: none.
+
+    Source: https://core.telegram.org/bots/faq#my-bot-is-hitting-limits-how-do-i-avoid-this.
+    """
+
+    overall_per_s: float = 30
+    private_per_s: float = 1
+    group_per_min: float = 20
+
+
+# A Bot API server on this machine is not paced: it says itself when to wait.
+LOCAL_LIMITS = TelegramLimits(0, 0, 0)
+
+
+def limits_of(base_url: str) -> TelegramLimits:
+    """Return the limits of the Bot API server at an address."""
+    return LOCAL_LIMITS if is_loopback(urlsplit(base_url).hostname) else TelegramLimits()
 
 
 class RateLimiter(BaseRateLimiter[SendClass]):

@@ -145,7 +145,7 @@ def _running_checks(config: Config) -> Iterator[_Check]:
     """Yield the checks of what exists only once Merlin has run."""
     if config.telegram.mode == "webhook":
         yield "telegram.mode", partial(checks.check_webhook, config.telegram)
-    for purpose, choice in config.named_models:
+    for purpose, choice in config.named_models.items():
         yield f"chat.{purpose}", partial(checks.check_model, config, choice)
     for process in process_names(config):
         yield process, partial(_check_process, config, process)

@@ -239,7 +239,7 @@ def check_provider(provider: ProviderConfig) -> CheckMessage:
 
 def check_model(config: Config, choice: ModelChoice) -> CheckMessage:
     """Check that the provider has a model that the configuration names."""
-    name, model = choice.pair
+    name, model = choice
     provider = config.provider(name)
     if provider is None:
         raise ConfigError("no such provider", "config-no-provider", provider=name)

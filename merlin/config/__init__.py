@@ -43,6 +43,9 @@ from merlin.config.section import (
 )
 from merlin.config.settings import (
     DATABASE_PASSWORD,
+    ENGINE_KEY,
+    FORGE_TOKEN,
+    HOOK_SECRETS,
     PING_URL,
     TEXT_KEY,
     ApiConfig,
@@ -52,12 +55,13 @@ from merlin.config.settings import (
     DatasetsConfig,
     ModelChoice,
     ModelConfig,
+    PriceConfig,
     ProviderConfig,
     RepositoryConfig,
     Retention,
     TelegramConfig,
 )
-from merlin.config.shop import PaymentsConfig, Plan, PlanName, plan_faults
+from merlin.config.shop import SHOP_ID, SHOP_KEY, PaymentsConfig, Plan, PlanName, plan_faults
 from merlin.core.clock import has_zones, is_zone
 from merlin.core.errors import ConfigError, NotFound
 from merlin.core.log import hide_secrets
@@ -143,15 +147,16 @@ class Config(Section):
 
     @cached_property
     def base_models(self) -> Mapping[str, ModelConfig]:
-        """Return the table `models`, with what `engine.models` adds to it."""
+        """Return the table `models` with those of `engine.models`, which are free by default."""
         table = dict(self.models)
         for name, own in self.engine.models.items():
             configured = table.get(name, ModelConfig())
-            arguments = {
-                key: getattr(configured, key) or getattr(own, key)
-                for key in ModelConfig.model_fields
-            }
-            table[name] = ModelConfig.model_construct(**arguments)
+            table[name] = ModelConfig.model_construct(
+                price=configured.price or PriceConfig(input=0, output=0, training=0).in_micro(),
+                context=configured.context or own.context,
+                training_example=configured.training_example or own.training_example,
+                sunset=configured.sunset,
+            )
         return table
 
     @cached_property
@@ -189,14 +194,14 @@ class Config(Section):
     def assistant(self) -> tuple[str, str | None] | None:
         """Return the general model for presets and own instructions, None without any provider."""
         if self.chat.assistant is not None:
-            return self.chat.assistant.pair
+            return self.chat.assistant
         # The first that names a model, else the first.
         chosen = min(self.providers, key=lambda provider: not provider.model, default=None)
         return (chosen.name, chosen.model) if chosen else None
 
     @property
-    def named_models(self) -> tuple[tuple[str, ModelChoice], ...]:
-        """Return the models that are relied on as they are, each after what for."""
+    def named_models(self) -> Mapping[str, ModelChoice]:
+        """Return the models that are relied on as they are, by what for."""
         chat = self.chat
         named = {
             "assistant": chat.assistant,
@@ -204,8 +209,7 @@ class Config(Section):
             "vision": chat.vision,
             "grounding": chat.grounding,
         }
-        presets = (("preset", preset.model) for preset in chat.presets.values() if preset.model)
-        return (*((name, each) for name, each in named.items() if each), *presets)
+        return {purpose: choice for purpose, choice in named.items() if choice}
 
 
 def schema() -> dict[str, Any]:
@@ -281,15 +285,9 @@ def _provider_faults(config: Config) -> Iterator[Fault]:
         if config.provider(provider.name) is not provider:
             yield fault_at("providers", "config-provider-twice", provider=provider.name)
     known = {provider.name for provider in config.providers}
-    named = [(name, each) for name, each in config.named_models if name != "preset"]
-    named += [
-        (f"presets.{name}.model", each.model)
-        for name, each in config.chat.presets.items()
-        if each.model
-    ]
-    for place, choice in named:
+    for place, choice in config.named_models.items():
         if choice.provider not in known:
-            yield fault_at(f"chat.{place}.provider", "config-no-provider", provider=choice.provider)
+            yield fault_at(f"chat.{place}", "config-no-provider", provider=choice.provider)
 
 
 def _find_in_the_open(config: Config) -> Iterator[Fault]:
@@ -406,17 +404,16 @@ def credentials_of(config: Config, process: str) -> dict[str, bool]:
     has_shared_texts = not config.database.startswith("sqlite:")
     optional = {TEXT_KEY: has_shared_texts, DATABASE_PASSWORD: False}
     if process == "engine":
-        return {config.engine.credential: True}
+        return {ENGINE_KEY: True}
     if process == "daemon":
-        statuses = config.repository.statuses if config.repository is not None else None
-        needed = [*providers, statuses.credential] if statuses is not None else providers
+        has_statuses = config.repository is not None and config.repository.statuses is not None
+        needed = [*providers, FORGE_TOKEN] if has_statuses else providers
         return dict.fromkeys(needed, True) | optional | {PING_URL: False}
     if process == "bot":
         return dict.fromkeys([BOT_TOKEN, *providers], True) | optional
     needed = [BOT_TOKEN] if config.telegram.mode == "webhook" else []
-    shop = config.payments.yookassa
-    needed += [shop.shop_id, shop.secret_key] if shop is not None else []
-    needed += config.api.hooks.credentials.values()
+    needed += [SHOP_ID, SHOP_KEY] if config.payments.yookassa is not None else []
+    optional |= dict.fromkeys(HOOK_SECRETS.values(), False)
     return dict.fromkeys(providers, False) | optional | dict.fromkeys(needed, True)
 
 
@@ -433,17 +430,6 @@ def require_provider(config: Config, name: str) -> ProviderConfig:
     if provider is None:
         raise NotFound(f"no provider {name}", "held-no-provider", provider=name)
     return provider
-
-
-def parse_model_name(name: str) -> tuple[str, str]:
-    """Return provider and model of `PROVIDER/MODEL`; the model may contain slashes.
-
-    Raises ConfigError for another form.
-    """
-    provider, _, model = name.partition("/")
-    if not provider or model.split() != [model]:
-        raise ConfigError(f"{name!r} is no PROVIDER/MODEL", "model-name-form", name=name)
-    return provider, model
 
 
 def is_engine(config: Config, provider: ProviderConfig) -> bool:

@@ -9,7 +9,6 @@ from pydantic import Field
 
 from merlin.config.faults import Fault, config_error, fault_at
 from merlin.config.section import (
-    Day,
     Device,
     DeviceGroup,
     Listen,
@@ -20,7 +19,7 @@ from merlin.config.section import (
     address_of,
     setting,
 )
-from merlin.config.settings import ModelConfig, Rate, TlsConfig
+from merlin.config.settings import TlsConfig
 from merlin.core.network import is_loopback
 
 # The base that is part of Merlin itself; no base of the configuration may take its name.
@@ -31,11 +30,11 @@ EngineModelName = Annotated[
 ]
 
 
-class EngineModelConfig(ModelConfig):
+class EngineModelConfig(Section):
     """One base model, by its name; `merlin engine pull` downloads its files.
 
-    Its price, limits and shut-down date count as an entry of `models`, unless there is one that
-    says otherwise.
+    It costs nothing, unless `models` has a price for it; its limits count as those of an entry of
+    `models`, unless there is one that says otherwise.
     """
 
     path: Placed = setting(
@@ -73,8 +72,6 @@ class EngineModelConfig(ModelConfig):
         " GPU, with the package bitsandbytes.",
         default="none",
     )
-    price: Opt[Rate] = None
-    sunset: Opt[Day] = setting("The day on which you stop using it.", "2030-01-01", default=None)
 
     @property
     def source(self) -> str:
@@ -131,15 +128,11 @@ class EngineAnsweringConfig(Section):
 
 
 class EngineConfig(Section):
-    """Merlin's own server of the protocol."""
+    """Merlin's own server of the protocol. Its callers send the credential MERLIN_ENGINE_KEY."""
 
     listen: Listen = setting(
         "host:port. `merlin run` starts an engine when a provider points at it.",
         default="127.0.0.1:8702",
-    )
-    credential: str = setting(
-        "Name of the environment variable with the key that callers must send.",
-        default="MERLIN_ENGINE_KEY",
     )
     tls: Opt[TlsConfig] = None
     pace_s: float = setting("Seconds between a job's states.", default=0, ge=0)
@@ -155,9 +148,8 @@ class EngineConfig(Section):
                 "training_example",
                 "dtype",
                 "quantised",
-                "price",
             ],
-            "smollm2": ["path", "sunset"],
+            "smollm2": ["path"],
         },
     )
     serving: Literal["transformers", "vllm"] = setting(
@@ -212,6 +204,4 @@ class EngineSettings:
     def check(self) -> None:
         """Raise ConfigError where the engine would be open to everybody."""
         if not self.key and not is_loopback(self.host):
-            raise config_error(
-                [fault_at("engine.credential", "config-engine-open", host=self.host)]
-            )
+            raise config_error([fault_at("engine.listen", "config-engine-open", host=self.host)])

@@ -5,7 +5,7 @@ the docs. A docstring is the meaning of a section, in the words of an operator.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -38,6 +38,7 @@ from merlin.config.section import (
     resolve,
     setting,
 )
+from merlin.core.errors import ConfigError
 from merlin.core.money import MICRO, Price
 from merlin.core.network import LOOPBACK
 
@@ -45,6 +46,9 @@ MEGABYTE = 1024 * 1024
 # The credentials with the keys of people's texts (without it they lie in a file) and of backups,
 # and with the password of PostgreSQL, which libpq itself reads by this name.
 TEXT_KEY = "MERLIN_TEXT_KEY"
+ENGINE_KEY, FORGE_TOKEN = "MERLIN_ENGINE_KEY", "MERLIN_FORGE_TOKEN"
+# The secrets that callers of a hook prove, by the hook; without one only calls from this machine.
+HOOK_SECRETS = {"git": "MERLIN_GIT_HOOK_SECRET", "provider": "MERLIN_WEBHOOK_SECRET"}
 DATABASE_PASSWORD = "PGPASSWORD"  # noqa: S105 - a name
 # The address that a monitor outside expects a call at.
 PING_URL = "MERLIN_PING_URL"
@@ -105,7 +109,8 @@ Rate = Annotated[
 class StatusesConfig(Section):
     """Shows the result of each commit on the git host, as a commit status.
 
-    The host follows from `repository.url`, unless that is a path.
+    The host follows from `repository.url`, unless that is a path. Its token, which may write commit
+    statuses, is the credential MERLIN_FORGE_TOKEN.
     """
 
     kind: Literal["github", "gitlab", "gitea"] = setting(
@@ -121,11 +126,6 @@ class StatusesConfig(Section):
         "school/datasets",
         default=None,
         pattern=r"^[\w.-]+(/[\w.-]+)*$",
-    )
-    credential: str = setting(
-        "Name of the environment variable with a token that may write commit statuses.",
-        default="MERLIN_FORGE_TOKEN",
-        min_length=1,
     )
 
 
@@ -232,9 +232,6 @@ class ProviderConfig(Section):
         ge=0,
         start=0,
     )
-    poll_s: float = setting(
-        "Seconds between two checks of a running job.", default=10, gt=0, start=1
-    )
 
 
 class ModelConfig(Section):
@@ -298,14 +295,6 @@ class BudgetConfig(Section):
         return convert_to_micro(self.per_month)
 
 
-class TelegramLimits(Section):
-    """Sending limits; 0 removes one."""
-
-    overall_per_s: float = setting("Messages a second, all chats together.", default=30, ge=0)
-    private_per_s: float = setting("Messages a second in one private chat.", default=1, ge=0)
-    group_per_min: float = setting("Messages a minute in one group.", default=20, ge=0)
-
-
 class TelegramConfig(Section):
     """The bot. Its token is the credential TELEGRAM_BOT_TOKEN."""
 
@@ -328,31 +317,35 @@ class TelegramConfig(Section):
         default=(),
         start=[],
     )
-    limits: TelegramLimits = TelegramLimits()
 
 
-class ModelChoice(Section):
+class ModelChoice(NamedTuple):
     """A model that is named for one purpose, with its provider."""
 
-    provider: str = setting("One of `providers`.", "engine")
-    model: str = setting(
-        "Its model; the daemon watches its shut-down date.", "qwen3-0.6b", min_length=1
-    )
-
-    @property
-    def pair(self) -> tuple[str, str]:
-        """Return provider and model."""
-        return self.provider, self.model
+    provider: str
+    model: str
 
 
-class TranscriptionChoice(ModelChoice):
-    """The model that writes voices down."""
+def parse_model_name(name: str) -> ModelChoice:
+    """Return provider and model of `PROVIDER/MODEL`; the model may contain slashes.
 
-    model: str = setting(
-        "Its model; the daemon watches its shut-down date. whisper-1 is shut down on 2027-02-26.",
-        "gpt-transcribe",
-        min_length=1,
-    )
+    Raises ConfigError for another form.
+    """
+    provider, _, model = name.partition("/")
+    if not provider or model.split() != [model]:
+        raise ConfigError(f"{name!r} is no PROVIDER/MODEL", "model-name-form", name=name)
+    return ModelChoice(provider, model)
+
+
+# A model of one of `providers`, as PROVIDER/MODEL.
+ModelName = Annotated[
+    ModelChoice,
+    GetPydanticSchema(
+        lambda _, handler: no_info_after_validator_function(
+            parse_model_name, handler(Annotated[str, Field(pattern=r"^[^/]+/\S+$")])
+        )
+    ),
+]
 
 
 class Preset(Titled):
@@ -365,9 +358,6 @@ class Preset(Titled):
         "The instructions, at most 4,000 characters.",
         "Ask one question at a time and praise what is right.",
     )
-    model: Opt[ModelChoice] = setting(
-        "The model that answers with it. Default the assistant.", default=None
-    )
 
 
 class ChatConfig(Section):
@@ -378,34 +368,35 @@ class ChatConfig(Section):
         ' `"off"` (in quotes): only as a complete message.',
         default="edits",
     )
-    assistant: Opt[ModelChoice] = setting(
-        "The general model for presets and people's own instructions. Default: the"
-        " first provider that names a model, else the first one.",
+    assistant: Opt[ModelName] = setting(
+        "The general model for presets and people's own instructions, as `PROVIDER/MODEL`. Default:"
+        " the first provider that names a model, else the first one.",
+        "engine/qwen3-0.6b",
         default=None,
     )
-    transcription: Opt[TranscriptionChoice] = setting(
-        "The model that transcribes voice messages. Without it voice is off.", default=None
+    transcription: Opt[ModelName] = setting(
+        "The model that transcribes voice messages. Without it voice is off. whisper-1 is shut down"
+        " on 2027-02-26.",
+        "engine/gpt-transcribe",
+        default=None,
     )
-    vision: Opt[ModelChoice] = setting(
-        "The model that answers questions with photos. Without it photos are off.", default=None
+    vision: Opt[ModelName] = setting(
+        "The model that answers questions with photos. Without it photos are off.",
+        "engine/qwen3-0.6b",
+        default=None,
     )
-    grounding: Opt[ModelChoice] = setting(
+    grounding: Opt[ModelName] = setting(
         "The model that composes an answer if the tuned one does not know it: from the"
         " nearest trained examples and passages of the course's materials, which are named"
         " under the answer. Without it nothing is composed.",
+        "engine/qwen3-0.6b",
         default=None,
     )
     presets: Table[Mapping[PresetName, Preset]] = setting(
         "Named instructions that people choose by `/preset`; translator, summary and voice"
         " are built in.",
         default_factory=dict,
-        entries={"tutor": ["title", "prompt", "model"]},
-    )
-    voice_s: int = setting(
-        "Seconds of a voice message or video note: longer ones are refused.",
-        default=3600,
-        ge=1,
-        le=36000,
+        entries={"tutor": ["title", "prompt"]},
     )
 
 
@@ -470,42 +461,6 @@ class ApiLimits(Section):
     )
 
 
-class HookConfig(Section):
-    """The push hook of a git host."""
-
-    credential: str = setting(
-        "Name of the environment variable with the secret; several are separated by spaces.",
-        "MERLIN_GIT_HOOK_SECRET",
-        min_length=1,
-    )
-
-
-class ProviderHookConfig(HookConfig):
-    """Providers that report on their jobs by Standard Webhooks, as OpenAI does."""
-
-    credential: str = setting(
-        "Name of the environment variable with the secret; several are separated by spaces.",
-        "MERLIN_WEBHOOK_SECRET",
-        min_length=1,
-    )
-
-
-class HooksConfig(Section):
-    """Secrets that callers of hooks prove, as GitHub, GitLab, Gitea or Standard Webhooks do.
-
-    A hook without one accepts calls from this machine only.
-    """
-
-    git: Opt[HookConfig] = None
-    provider: Opt[ProviderHookConfig] = None
-
-    @property
-    def credentials(self) -> dict[str, str]:
-        """Return the credential of each hook that has one."""
-        values = {"git": self.git, "provider": self.provider}
-        return {name: hook.credential for name, hook in values.items() if hook is not None}
-
-
 class ApiConfig(Section):
     """The process that is reachable from outside."""
 
@@ -527,7 +482,6 @@ class ApiConfig(Section):
         default=("127.0.0.1", "::1"),
     )
     limits: ApiLimits = ApiLimits()
-    hooks: HooksConfig = HooksConfig()
     monitoring: Many[Network] = setting(
         "Addresses or networks that may read `/readyz` and `/metrics`. All others get 404.",
         ["127.0.0.0/8", "10.0.0.7"],
@@ -543,7 +497,6 @@ class ApiConfig(Section):
 class DaemonConfig(Section):
     """The daemon's pace."""
 
-    tick_s: float = setting("Seconds between two checks for work.", default=1, gt=0)
     quiet_s: Opt[float] = setting(
         "Overrides `launch.quiet_s` of every dataset; the demo uses it.", 60, default=None, ge=0
     )

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 from pydantic_core import PydanticCustomError
@@ -17,7 +18,6 @@ from merlin.config.faults import Fault, fault_at
 from merlin.config.section import (
     Line,
     Many,
-    Network,
     NotEmpty,
     Opt,
     Section,
@@ -28,9 +28,11 @@ from merlin.config.section import (
     setting,
 )
 from merlin.core.money import Amount, roubles, stars
+from merlin.core.network import LOOPBACK, is_loopback
 
 # Telegram's own limit of an invoice.
 MAX_STARS = 25_000
+SHOP_ID, SHOP_KEY = "YOOKASSA_SHOP_ID", "YOOKASSA_SECRET_KEY"
 # The networks that notifications come from, as the `yookassa` package 3.13.0 lists them.
 NETWORKS = (
     "77.75.153.0/25",
@@ -201,30 +203,16 @@ class Receipt(Section):
     vat_code: int = setting(
         "Rate of VAT in YooKassa's codes; 1 is without VAT.", default=1, ge=1, le=12
     )
-    subject: str = setting("What is sold, by YooKassa's codes.", default="service", min_length=1)
-    mode: str = setting(
-        "How it is paid, by YooKassa's codes.", default="full_payment", min_length=1
-    )
-    tax_system: Opt[int] = setting(
-        "Tax system, if the shop has several.", 2, default=None, ge=1, le=6
-    )
 
 
 class YooKassaConfig(Section):
-    """A YooKassa shop for payments in roubles on our own pages; it needs `api.public_url`."""
+    """A YooKassa shop for payments in roubles on our own pages; it needs `api.public_url`.
+
+    Its ID and secret key are the credentials YOOKASSA_SHOP_ID and YOOKASSA_SECRET_KEY.
+    """
 
     base_url: Annotated[Url, AfterValidator(lambda url: url.rstrip("/"))] = setting(
         "Address of its API.", default="https://api.yookassa.ru/v3", pattern=r"^https?://"
-    )
-    shop_id: str = setting(
-        "Name of the environment variable with the shop's ID.",
-        default="YOOKASSA_SHOP_ID",
-        min_length=1,
-    )
-    secret_key: str = setting(
-        "Name of the environment variable with the shop's secret key.",
-        default="YOOKASSA_SECRET_KEY",
-        min_length=1,
     )
     test: bool = setting(
         "This is a test shop: only test payments are accepted. Otherwise test payments are"
@@ -242,20 +230,16 @@ class YooKassaConfig(Section):
         default=False,
     )
     receipt: Opt[Receipt] = None
-    networks: Many[Network] = setting(
-        "Networks from which notifications are accepted, as an additional check. Default"
-        " YooKassa's own.",
-        ["185.71.76.0/27"],
-        default_factory=lambda: NETWORKS,
-    )
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """Return the networks that notifications come from: YooKassa's, or a stand-in's."""
+        return LOOPBACK if is_loopback(urlsplit(self.base_url).hostname) else NETWORKS
 
 
 class PaymentsConfig(Section):
     """How plans with a price are paid for. Stars need nothing here."""
 
-    order_hours: int = setting(
-        "An unpaid order expires after this many hours.", default=24, ge=1, le=72
-    )
     not_digital: Many[str] = setting(
         "Plans that are not digital goods (a seminar, a printed certificate), for which"
         " Telegram's terms require no price in Stars.",

@@ -62,6 +62,8 @@ from merlin.training.prove import prove_new
 log = get_logger(__name__)
 HOUR_S, MINUTE_S, ENGINE_S = 3600.0, 60.0, 4.0
 BASELINES_S = 10.0
+# How often each step looks for work that nobody announced.
+STEP_S = 0.5
 
 
 def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
@@ -69,7 +71,7 @@ def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
     # A command that does a single step takes less time without what the other ticks need.
     from merlin.daemon.reporting import NoteWriter, StatusSender  # noqa: PLC0415 - see above
 
-    step = services.config.daemon.tick_s
+    step = STEP_S
     forge = services.forge
     fetch_s, ask_engine = require_repository(services.config).interval_s, engine_tick(services)
     return [
@@ -80,10 +82,10 @@ def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
         Tick("poll", partial(poll, services), step, wakes="prove"),
         Tick("prove", partial(prove, services), step, wakes="promote"),
         Tick("promote", partial(promote, services), step, wakes="note"),
-        Tick("note", NoteWriter(services), max(step, 1.0)),
-        *([Tick("status", StatusSender(services, forge), max(step, 1.0))] if forge else []),
+        Tick("note", NoteWriter(services), 1.0),
+        *([Tick("status", StatusSender(services, forge), 1.0)] if forge else []),
         Tick("changes", services.changing, step, wakes="fetch", is_asked=True),
-        Tick("proposals", services.changing.follow_proposals, max(step, 1.0)),
+        Tick("proposals", services.changing.follow_proposals, 1.0),
         Tick("serve", _request_tick(services), step, wakes="launch", is_asked=True),
         Tick(
             "baselines", BaselineTick(services.db, services.config, services.providers), BASELINES_S
@@ -313,7 +315,7 @@ def warn_of_sunsets(services: DaemonServices) -> bool:
     """Warn the admins of shutdown dates of serving models' bases and of other models in use."""
     used = [
         (named.provider, named.model, purpose, {"provider": named.provider})
-        for purpose, named in services.config.named_models
+        for purpose, named in services.config.named_models.items()
     ]
     for dataset, serving in Promotions(services.db).list_serving().items():
         # The job's base model: one build may be trained on several.

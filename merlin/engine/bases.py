@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -43,7 +42,6 @@ class Base:
     context: int
     files: Callable[[], BaseFiles | None] = lambda: None
     is_heavy: bool = False
-    sunset: date | None = None
 
 
 Bases = Mapping[str, Base]
@@ -75,7 +73,6 @@ def _build_base(settings: EngineSettings, name: str) -> Base:
         context=model.context or 0,
         files=files,
         is_heavy=True,
-        sunset=model.sunset,
     )
 
 

@@ -231,10 +231,8 @@ def build_checkpoint(row: Row) -> dict[str, object]:
 
 
 def build_model(name: str, created_at: float, base: Base) -> dict[str, object]:
-    """Return the protocol's Model with the extensions shutdown_date and context_window."""
-    last_day = base.sunset.isoformat() if base.sunset else None
-    window = base.context or None
-    return model_object(name, created_at, "merlin", shutdown_date=last_day, context_window=window)
+    """Return the protocol's Model with the extension context_window."""
+    return model_object(name, created_at, "merlin", context_window=base.context or None)
 
 
 GB = 1e9

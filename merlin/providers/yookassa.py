@@ -92,12 +92,10 @@ def build_receipt(receipt: Receipt, contact: str, text: str, amount: Amount) -> 
         "quantity": "1.00",
         "amount": build_amount(amount),
         "vat_code": receipt.vat_code,
-        "payment_subject": receipt.subject,
-        "payment_mode": receipt.mode,
+        "payment_subject": "service",
+        "payment_mode": "full_payment",
     }
     values: dict[str, Any] = {"customer": build_customer(contact), "items": [item]}
-    if receipt.tax_system is not None:
-        values["tax_system_code"] = receipt.tax_system
     return values
 
 

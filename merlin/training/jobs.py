@@ -272,7 +272,7 @@ WRONG_ACCOUNT = timedelta(days=1)
 class TrainingProvider:
     """A provider that trains, as used by launches, jobs and evaluations; builds are in `builds`.
 
-    `settle_s`: how far its lists may lag; `poll_s`: the polling interval of a job, in seconds.
+    `settle_s`: how far its lists may lag, in seconds.
     """
 
     api: OpenAIProvider
@@ -281,7 +281,14 @@ class TrainingProvider:
     builds: Path
     clock: Clock
     settle_s: float
-    poll_s: float
+
+
+# A job is polled again after a tenth of its age, within these bounds.
+_POLL_SHARE, _MIN_POLL, _MAX_POLL = 0.1, timedelta(milliseconds=10), timedelta(seconds=10)
+
+
+def _poll_pause(job: Job, now: datetime) -> timedelta:
+    return min(max(_POLL_SHARE * (now - job.created_at), _MIN_POLL), _MAX_POLL)
 
 
 def poll_job(provider: TrainingProvider, job: Job) -> Job:
@@ -291,11 +298,12 @@ def poll_job(provider: TrainingProvider, job: Job) -> Job:
     later. If its events cannot be read, the job's end is delayed by at most a minute.
     """
     now = provider.clock()
+    pause = _poll_pause(job, now)
     try:
         report = provider.api.read_job(job.provider_job_id)
     except ProviderError as refusal:
         if refusal.status != NOT_FOUND or not is_lost(provider, job):
-            return _save_job(provider, job, postpone(job, refusal, now, 2 * provider.poll_s))
+            return _save_job(provider, job, postpone(job, refusal, now, 2 * pause.total_seconds()))
         lost = replace(job, state=JobState.FAILED, error=str(refusal), updated_at=now)
         return _save_job(provider, job, lost)
     after = advance(job, report, now)
@@ -304,13 +312,12 @@ def poll_job(provider: TrainingProvider, job: Job) -> Job:
     except ProviderError as refusal:
         log.warning("events of a job cannot be read", job=job.job_id, reason=str(refusal))
         # By this machine's clock alone: the provider's may differ by hours.
-        is_fresh = now - job.updated_at < EVENTS_WAIT + timedelta(seconds=provider.poll_s)
+        is_fresh = now - job.updated_at < EVENTS_WAIT + pause
         if after.is_final and is_fresh:
-            return _save_job(provider, job, postpone(job, refusal, now, 2 * provider.poll_s))
+            return _save_job(provider, job, postpone(job, refusal, now, 2 * pause.total_seconds()))
     if report.status and after.status != job.status:
         log.info("job moved", job=job.job_id, status=report.status, state=after.state)
-    later = now + timedelta(seconds=provider.poll_s)
-    return _save_job(provider, job, replace(after, not_before=later))
+    return _save_job(provider, job, replace(after, not_before=now + pause))
 
 
 def file_name(build: Build, split: str) -> str:

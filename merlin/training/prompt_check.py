@@ -16,8 +16,9 @@ from math import sqrt
 from statistics import fmean, median, stdev
 from typing import Any, Literal
 
-from merlin.config import Config, parse_model_name, require_provider
+from merlin.config import Config, require_provider
 from merlin.config.engine import RECALL
+from merlin.config.settings import parse_model_name
 from merlin.core.errors import NotFound, Refused
 from merlin.core.messages import Message, Usage
 from merlin.core.money import Price

@@ -6,6 +6,7 @@ from functools import partial
 from merlin.api.app import serve
 from merlin.api.services import ApiServices
 from merlin.config import BOT_TOKEN, Config, bot_id, credential, webhook_secret
+from merlin.config.settings import HOOK_SECRETS
 from merlin.core.errors import ConfigError
 from merlin.core.log import hide_secrets
 from merlin.core.server import READY, STOPPING, notify
@@ -32,7 +33,7 @@ def services_of(config: Config, store: Store) -> ApiServices:
     Raises ConfigError if a credential is missing or invalid.
     """
     store.db.cipher = context.make_cipher(config, store.db)
-    settings, shop = config.api, config.payments.yookassa
+    shop = config.payments.yookassa
     gateway = None if shop is None else context.yookassa_gateway(shop)
     token = credential(BOT_TOKEN) if config.telegram.mode == "webhook" else ""
     answerers = context.create_chat_clients(config, requires_all=False)
@@ -45,13 +46,15 @@ def services_of(config: Config, store: Store) -> ApiServices:
         gateway=gateway,
         polled=gateway,
         answerers=answerers,
-        hook_secrets={hook: _secrets(name) for hook, name in settings.hooks.credentials.items()},
+        hook_secrets={
+            hook: secrets for hook, name in HOOK_SECRETS.items() if (secrets := _secrets(name))
+        },
     )
 
 
 def _secrets(name: str) -> list[str]:
-    """Return the secrets in a credential. Raises ConfigError if it is missing or invalid."""
-    secrets = credential(name, is_header=False).split()
+    """Return the secrets in a credential, [] without it. Raises ConfigError for an invalid one."""
+    secrets = credential(name, is_needed=False, is_header=False).split()
     for secret in secrets:
         try:
             signing_key(secret)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from merlin.app.context import Context
 from merlin.config import Config, credential, require_repository
 from merlin.config.settings import TEXT_KEY
-from merlin.config.shop import YooKassaConfig
+from merlin.config.shop import SHOP_ID, SHOP_KEY, YooKassaConfig
 from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import Failures
 from merlin.dataset.verdicts import require_known_dataset
@@ -178,7 +178,7 @@ def yookassa_gateway(shop: YooKassaConfig) -> YooKassaGateway:
     """Return the gateway of a YooKassa shop. Raises ConfigError if a credential is missing."""
     from merlin.providers.yookassa import YooKassaGateway
 
-    return YooKassaGateway(shop, credential(shop.shop_id), credential(shop.secret_key))
+    return YooKassaGateway(shop, credential(SHOP_ID), credential(SHOP_KEY))
 
 
 def git_source(config: Config) -> GitSource:

@@ -133,7 +133,6 @@ def services_of(
                 builds=config.state_dir / "builds",
                 clock=utc_now,
                 settle_s=provider.settle_s,
-                poll_s=provider.poll_s,
             )
         forge = create_forge(config) if has_providers else None
         if forge is not None:

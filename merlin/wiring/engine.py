@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from merlin.config import Config, credential
+from merlin.config.settings import ENGINE_KEY
 from merlin.wiring.process import observe_process
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def engine_settings(config: Config) -> EngineSettings:
         folder=engine_folder(config),
         host=host,
         port=port,
-        key=credential(settings.credential),
+        key=credential(ENGINE_KEY),
         pace_s=settings.pace_s,
         language=config.language,
         models=engine_models(config),
@@ -57,6 +58,11 @@ def engine_models(config: Config) -> Mapping[str, EngineModelConfig]:
     """Return the base models in `engine.models` by name; settings in `models` take precedence."""
     base_models = config.base_models
     return {
-        name: model.model_copy(update=dict(base_models[name]))
+        name: model.model_copy(
+            update={
+                "context": base_models[name].context,
+                "training_example": base_models[name].training_example,
+            }
+        )
         for name, model in config.engine.models.items()
     }

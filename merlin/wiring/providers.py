@@ -8,7 +8,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from merlin.config import Config, credential
-from merlin.config.settings import ProviderConfig
+from merlin.config.settings import FORGE_TOKEN, ProviderConfig
 from merlin.core.errors import ProviderError
 from merlin.core.log import get_logger
 from merlin.core.messages import DEFAULT_SAMPLING, SamplingParams
@@ -32,7 +32,7 @@ def create_forge(config: Config) -> Forge | None:
     from merlin.providers.forge import Forge
 
     settings = repository.statuses
-    return Forge(settings.kind, *repository.forge, credential(settings.credential))
+    return Forge(settings.kind, *repository.forge, credential(FORGE_TOKEN))
 
 
 def training_client(

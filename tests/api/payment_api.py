@@ -208,7 +208,7 @@ class Buyer:
 def payment_settings(shop, deadline_s=DEADLINE_S, **config):
     """Return the payment settings for a stand-in, and the gateway to it."""
     base = {"base_url": shop.base_url, "test": True}
-    yookassa = YooKassaConfig(**{**base, "networks": ("127.0.0.0/8",), **config})
+    yookassa = YooKassaConfig(**{**base, **config})
     return PaymentsConfig(yookassa=yookassa), YooKassaGateway(
         yookassa, shop.shop_id, shop.key, deadline_s
     )

@@ -21,7 +21,7 @@ OLD, NEW = "Понятие 1 значит ответ 7.", "Понятие 1 зн
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     """A site whose example q1 changed after the first build, with a broken example added."""
-    teacher = {"assistant": {"provider": "stand-in", "model": "stand-in-base"}}
+    teacher = {"assistant": "stand-in/stand-in-base"}
     with run_daemon_api(tmp_path_factory.mktemp("office"), chat=teacher) as site:
         site.lab.until_serving("trial-1")
         site.lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")

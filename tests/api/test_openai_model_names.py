@@ -20,8 +20,8 @@ CONTEXT = Context(
     config=make_config(
         providers=[{"name": name, "base_url": "http://test/v1"} for name in ("chat", "eyes")],
         chat={
-            "assistant": {"provider": "chat", "model": "helper"},
-            "vision": {"provider": "eyes", "model": "sees"},
+            "assistant": "chat/helper",
+            "vision": "eyes/sees",
         },
     ),
     db=None,

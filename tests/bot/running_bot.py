@@ -9,7 +9,6 @@ from functools import lru_cache
 from merlin.billing.quota import Allowance, Format
 from merlin.bot.services import Pace
 from merlin.chat.answer import RetryPolicy
-from merlin.config.settings import TelegramLimits
 from merlin.core.i18n import text
 from merlin.db.database import open_database
 from merlin.sandbox.telegram.arguments import Upload
@@ -31,7 +30,6 @@ def bot_settings(tmp_path, telegram, provider=None, **changes):
         database=fresh_database(tmp_path / "merlin.db"),
         token=telegram.token,
         telegram_url=telegram.base_url,
-        limits=TelegramLimits(overall_per_s=0, private_per_s=0, group_per_min=0),
         providers=services,
         pace=QUICK,
         # The notice of a long wait would replace the placeholder that tests look for.

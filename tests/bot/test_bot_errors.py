@@ -11,7 +11,8 @@ import pytest
 import structlog
 
 from merlin.app.inbox import Inbox, Update
-from merlin.config.settings import TelegramLimits
+from merlin.bot import application
+from merlin.bot.transport import TelegramLimits
 from merlin.core.errors import ConfigError
 from merlin.core.log import set_up_logging
 from merlin.db.database import open_database
@@ -378,20 +379,22 @@ def _store_undecryptable(settings, telegram):
 
 
 def test_progress_edits_are_skipped_near_a_rate_limit_and_the_answer_is_whole(
-    telegram, provider, settings
+    telegram, provider, settings, monkeypatch
 ):
     answer = " ".join(f"слово{n}" for n in range(20))
     provider.behave(fixed_answer=answer, piece_s=0.03)
     # Three calls including the placeholder, then none for 15 minutes.
+    limits = TelegramLimits(overall_per_s=0, private_per_s=0.001, group_per_min=0)
+    monkeypatch.setattr(application, "limits_of", lambda _url: limits)
     narrow = replace(
         settings,
-        limits=TelegramLimits(overall_per_s=0, private_per_s=0.001, group_per_min=0),
         pace=replace(QUICK, finish_s=0.1),
     )
     with RunningBot(narrow):
         telegram.say("anna", "вопрос")
         telegram.wait_for(lambda: select_rows(settings, "SELECT 1 FROM turn WHERE answer <> ''"))
     assert len(telegram.calls("editMessageText")) <= 2
+    monkeypatch.undo()
     with RunningBot(settings):
         wait_until_ended(telegram, settings, 1)
     assert answer_texts(telegram) == [answer]

@@ -6,8 +6,7 @@ from datetime import timedelta
 import pytest
 from telegram.error import RetryAfter
 
-from merlin.bot.transport import EditSkipped, RateLimiter, SendClass
-from merlin.config.settings import TelegramLimits
+from merlin.bot.transport import EditSkipped, RateLimiter, SendClass, TelegramLimits
 from tests.bot.running_bot import advance_clock, run_jumping
 
 pytestmark = pytest.mark.unit

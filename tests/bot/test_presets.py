@@ -5,28 +5,20 @@ from dataclasses import replace
 import pytest
 
 from merlin.chat.sessions import PROMPT_LENGTH
-from merlin.config.settings import ModelChoice, Preset
+from merlin.config.settings import Preset
 from merlin.sandbox.telegram.arguments import Upload
-from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import (
     PHOTO,
-    RunningBot,
     add_live_model,
     bot_settings,
     count_updates_by_state,
     select_rows,
 )
-from tests.support.plan_config import make_plan
 
 pytestmark = pytest.mark.functional
 
 CHAT = "stand-in-chat"
 TUTOR = Preset(title={"ru": "Репетитор", "en": "Tutor"}, prompt="Ask one question at a time.")
-PRICEY = Preset(
-    title={"ru": "Дорогой", "en": "Pricey"},
-    prompt="Be short.",
-    model=ModelChoice(provider="chat", model=CHAT),
-)
 
 
 @pytest.fixture
@@ -38,7 +30,7 @@ def settings(tmp_path, telegram, provider):
         settings,
         assistant=("chat", CHAT),
         transcription=hears,
-        presets={"tutor": TUTOR, "pricey": PRICEY},
+        presets={"tutor": TUTOR},
     )
 
 
@@ -82,33 +74,16 @@ def test_new_session_keeps_earlier_settings_and_lists_them(anna):
     assert text.endswith("модель no-such-base (/model); пресет «Переводчик» (/preset).")
 
 
-def test_operators_presets_are_offered_with_their_own_model(anna, provider):
+def test_operators_presets_are_offered(anna, provider):
     anna.say("/preset")
     anna.press(anna.find_button("Репетитор"))
     anna.say("Начнём")
-    assert newest_request(provider)[1][0] == {"role": "system", "content": TUTOR.prompt}
+    model, messages = newest_request(provider)
+    assert (model, messages[0]) == (CHAT, {"role": "system", "content": TUTOR.prompt})
     anna.say("/preset")
-    anna.press(anna.find_button("Дорогой"))
-    assert session_values(anna.settings, "model_id") == [CHAT]
     anna.press("preset:off")
-    assert session_values(anna.settings, "model_id") == [None]
     anna.say("Снова как всегда")
     assert newest_request(provider)[0] == "stand-in-base"
-    anna.say("/preset")
-    anna.press(anna.find_button("Дорогой"))
-    anna.say("/model")
-    anna.press(anna.find_button("1. "))
-    anna.press("preset:off", forged=True)
-    assert session_values(anna.settings, "model_id") == ["stand-in-base"]
-
-
-def test_preset_with_a_model_outside_the_plan_is_refused(telegram, settings):
-    with RunningBot(replace(settings, plans=(make_plan("free", models=("ft:*",)),))):
-        talk = ChatUser(telegram, settings)
-        talk.say("/preset")
-        talk.press(talk.find_button("Дорогой"))
-        assert talk.alerts() == ["Модель этого пресета не входит в ваш план."]
-    assert session_values(settings) == [""]
 
 
 def test_own_system_prompt_is_set_shown_and_removed(anna, provider):

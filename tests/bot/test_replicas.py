@@ -41,7 +41,6 @@ class Replicas:
                 "base_url": telegram.page_url.rstrip("/"),
                 "mode": "webhook",
                 "webhook_url": self.hook,
-                "limits": {"overall_per_s": 0, "private_per_s": 0, "group_per_min": 0},
             },
             "api": {"listen": listen},
             **options,

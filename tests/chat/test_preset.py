@@ -31,11 +31,11 @@ def test_preset_has_a_title_in_every_language():
 def test_presets_keep_the_order_of_the_config():
     presets = {
         "b": {"title": TITLE, "prompt": " B. "},
-        "a": {"title": TITLE, "prompt": "A", "model": {"provider": "p", "model": "m"}},
+        "a": {"title": TITLE, "prompt": "A"},
     }
     first, second = ChatConfig.model_validate({"presets": presets}).presets.values()
-    assert (first.name, first.prompt, first.model) == ("b", "B.", None)
-    assert (second.name, second.prompt, second.model.pair) == ("a", "A", ("p", "m"))
+    assert (first.name, first.prompt) == ("b", "B.")
+    assert (second.name, second.prompt) == ("a", "A")
 
 
 @pytest.fixture
@@ -49,14 +49,10 @@ def write_config(tmp_path):
     return write
 
 
-def test_configured_preset_is_loaded_and_the_sunset_of_its_model_watched(write_config):
-    model = {"provider": "engine", "model": "m"}
-    config = write_config({"tutor": {"title": TITLE, "prompt": "Ask.", "model": model}})
+def test_configured_preset_is_loaded(write_config):
+    config = write_config({"tutor": {"title": TITLE, "prompt": "Ask."}})
     (tutor,) = config.chat.presets.values()
     assert (tutor.name, tutor.title_in("en"), tutor.prompt) == ("tutor", "Tutor", "Ask.")
-    assert [(name, model.pair) for name, model in config.named_models] == [
-        ("preset", ("engine", "m"))
-    ]
 
 
 @pytest.mark.parametrize(
@@ -67,11 +63,7 @@ def test_configured_preset_is_loaded_and_the_sunset_of_its_model_watched(write_c
         ("tutor", {"prompt": " "}, "isn't valid"),
         ("tutor", {"prompt": "x" * 4001}, "too long: at most 4000 characters"),
         ("tutor", {"title": {"ru": "Только"}}, "tutor.title: the key en is missing"),
-        (
-            "tutor",
-            {"model": {"provider": "no", "model": "m"}},
-            "chat.presets.tutor.model.provider: no isn't one of providers",
-        ),
+        ("tutor", {"model": "engine/m"}, "presets are answered by chat.assistant"),
     ],
 )
 def test_invalid_preset_is_reported(write_config, name, fields, message):

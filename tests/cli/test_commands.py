@@ -170,7 +170,7 @@ def test_question_is_answered_by_the_serving_model(run_json):
 def test_unknown_question_is_answered_from_named_sources(lab, provider, run_json, run):
     document = yaml.safe_load(lab.path.read_text("utf-8"))
     (entry,) = document["providers"]
-    document["chat"] = {"grounding": {"provider": entry["name"], "model": "stand-in-chat"}}
+    document["chat"] = {"grounding": f"{entry['name']}/stand-in-chat"}
     lab.path.write_text(yaml.safe_dump(document), "utf-8")
     provider.behave(fixed_answer="Не знаю.", extension={"known": False})
     question = "Что значит слово номер 3, понятие гггг, простыми словами?"

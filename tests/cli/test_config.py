@@ -13,7 +13,7 @@ FAULTS = [
         "api: {openid: {client_id: '1'}}",
         ":2: api.openid: OpenID Connect was removed: people sign in by the bot",
     ),
-    ("engine: {port: 80}", ":2: engine.port: unknown key; did you mean listen, credential, tls, "),
+    ("engine: {port: 80}", ":2: engine.port: unknown key; did you mean listen, tls, "),
     (
         "engine: {models: {a: {embeddings: yes}}}",
         "engine.models.a.embeddings: the engine no longer",
@@ -37,17 +37,15 @@ FAULTS = [
         ":5: telegram.admins.1: expected a whole number, got vera",
     ),
     ("providers:\n- name: Ы\n  base_url: x", ":3: providers.0.name: Ы isn't valid; an example"),
-    (
-        "chat: {vision: {provider: no, model: m}}",
-        ":2: chat.vision.provider: expected a text, got false",
-    ),
+    ("chat: {vision: m}", ":2: chat.vision: m isn't valid; an example: engine/"),
+    ("chat: {vision: {provider: a, model: m}}", ":2: chat.vision: expected a text, got"),
     ("timezone: ''", ":2: timezone: too short: at least 1 characters"),
     ("plans: {free: {title: {ru: а, en: a}, text: '1'}}", "a whole number or a group of keys"),
     ("plans: {}", ":2: plans: too few entries: at least 1"),
     ("language: ru\nlanguage: en", ":3: The key “language” is already there in line 2"),
     ("sunsets: {gpt: 2027-13-01}", ":2:16: 2027-13-01 isn't a possible date or number"),
-    (f"daemon: {{tick_s: {'9' * 5000}}}", ":2:18: 99"),
-    ("daemon: {tick_s: .inf}", ":2: daemon.tick_s: expected a number, got Infinity"),
+    (f"daemon: {{quiet_s: {'9' * 5000}}}", ":2:19: 99"),
+    ("daemon: {quiet_s: .inf}", ":2: daemon.quiet_s: expected a number, got Infinity"),
     (
         "models: {m: {price: {input: .inf, output: 1, training: 1}}}",
         ":2: models.m.price.input: expected a number, got Infinity",
@@ -142,11 +140,11 @@ def test_semantic_errors_are_reported_in_russian(judge, monkeypatch):
     told = judge(
         GOOD
         + "timezone: Europe/Atlantis\ntelegram: {base_url: 'http://example.com'}\n"
-        + "chat: {vision: {provider: other, model: m}}\nengine: {models: {a: {}}}\n"
+        + "chat: {vision: other/m}\nengine: {models: {a: {}}}\n"
     )[1]
     assert ": timezone: неизвестный часовой пояс Europe/Atlantis" in told
     assert ": telegram.base_url: http://example.com — не https" in told
-    assert ": chat.vision.provider: other нет среди providers" in told
+    assert ": chat.vision: other нет среди providers" in told
     assert ": engine.models.a: задайте что-то одно" in told
 
 

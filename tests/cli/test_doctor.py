@@ -248,7 +248,7 @@ def break_everything(lab, port, monkeypatch):
     for name in ("YOOKASSA_SHOP_ID", "YOOKASSA_SECRET_KEY"):
         monkeypatch.setenv(name, "any")
     settings = yaml.safe_load(lab.path.read_text("utf-8")) | {
-        "chat": {"assistant": {"provider": "stand-in", "model": "an-absent-one"}},
+        "chat": {"assistant": "stand-in/an-absent-one"},
         "payments": {"yookassa": {"base_url": NOWHERE}},
         "api": {"listen": f"127.0.0.1:{port}", "public_url": NOWHERE},
     }

@@ -28,29 +28,27 @@ def write_settings(tmp_path):
 
 def test_voice_and_photos_are_off_by_default(write_settings):
     config = write_settings()
-    assert (config.chat.transcription, config.chat.vision, config.named_models) == (None, None, ())
-    assert config.chat.voice_s == 3600
+    assert (config.chat.transcription, config.chat.vision, config.named_models) == (None, None, {})
 
 
 def test_transcription_and_vision_models_are_named(write_settings):
     config = write_settings(
-        transcription={"provider": "engine", "model": "hear-1"},
-        vision={"provider": "engine", "model": "see-1"},
-        voice_s=60,
+        transcription="engine/hear-1",
+        vision="engine/see-1",
     )
-    transcription, vision = config.named_models
-    assert (transcription[0], transcription[1].pair) == ("transcription", ("engine", "hear-1"))
-    assert (vision[0], vision[1].pair) == ("vision", ("engine", "see-1"))
-    assert config.chat.voice_s == 60
+    assert config.named_models == {
+        "transcription": ("engine", "hear-1"),
+        "vision": ("engine", "see-1"),
+    }
 
 
 @pytest.mark.parametrize(
     ("chat", "message"),
     [
-        ({"transcription": {"provider": "no", "model": "a"}}, "no isn't one of providers"),
-        ({"vision": {"provider": "engine"}}, "the key model is missing"),
+        ({"transcription": "no/a"}, "no isn't one of providers"),
+        ({"vision": "engine"}, "engine isn't valid; an example"),
         ({"limits": {"document_mb": 21}}, "the sizes of files are fixed"),
-        ({"voice_s": 0}, "0 is too small: at least 1"),
+        ({"voice_s": 60}, "this is fixed now"),
         ({"video_s": 5}, "video_s: unknown key"),
     ],
 )

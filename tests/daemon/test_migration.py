@@ -29,7 +29,7 @@ def other_provider():
 
 def entry(name, stand_in, **options):
     fields = {"name": name, "base_url": stand_in.base_url, "credential": KEY, "settle_s": 0}
-    return {**fields, "poll_s": 0.01, **options}
+    return {**fields, **options}
 
 
 @pytest.fixture

@@ -10,11 +10,12 @@ import pytest
 from merlin.app import builds
 from merlin.cli import main
 from merlin.cli.daemon_requests import request_daemon
-from merlin.core.clock import utc_now
+from merlin.core.clock import iso, utc_now
 from merlin.core.i18n import text
 from merlin.daemon.ticks import poll
 from merlin.db.processes import Lead
 from merlin.db.requests import Requests, RequestState
+from merlin.db.tables import JOB
 from merlin.training.jobs import Jobs
 from merlin.training.promote import Promotions
 from tests.support.faults import Fault, FaultKind
@@ -142,8 +143,10 @@ def test_command_does_the_work_itself_when_the_leader_goes_away(lab):
 
 def test_poll_request_makes_every_launched_job_due(lab, provider):
     provider.behave(states=["queued"] * 50)
-    lab.path.write_text(lab.path.read_text().replace("poll_s: 0.01", "poll_s: 500"))
     lab.tick("fetch", "launch", "poll", "poll")
+    with lab.services() as services:
+        later = {"not_before": iso(utc_now() + timedelta(hours=1))}
+        services.db.transact(partial(services.db.change, JOB.update(later)))
     before = len(provider.calls("jobs.retrieve"))
     lab.tick("poll")
     assert len(provider.calls("jobs.retrieve")) == before

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from merlin.cli.health import health_error
+from merlin.config.settings import ENGINE_KEY
 from merlin.core.errors import SourceError
 from merlin.core.heartbeat import PERSISTENT_FAILURES
 from merlin.core.i18n import LANGUAGES, text
@@ -136,7 +137,7 @@ def test_heartbeat_of_an_engine_is_written_only_when_it_answers(lab):
         (provider,) = services.config.providers
         engine_config = {
             "base_url": f"{engine.url}/v1",
-            "credential": services.config.engine.credential,
+            "credential": ENGINE_KEY,
         }
         config = services.config.model_copy(
             update={"providers": [provider.model_copy(update=engine_config)]}

@@ -22,7 +22,7 @@ def day_from_now(days):
 
 
 def use_models(**models):
-    return {use: {"provider": "stand-in", "model": name} for use, name in models.items()}
+    return {use: f"stand-in/{name}" for use, name in models.items()}
 
 
 def test_sunset_of_a_used_media_model_is_notified_once_per_step(tmp_path, provider):

@@ -111,7 +111,7 @@ def test_printed_sample_is_a_valid_first_configuration(sample, tmp_path):
     loaded = config.load(tmp_path / "config.yaml")
     assert loaded.repository.url == str(tmp_path / "merlin-datasets")
     assert process_names(loaded) == ["engine", "daemon", "bot", "api"]
-    assert [loaded.plans, loaded.telegram.admins, loaded.named_models] == [{}, (), ()]
+    assert [loaded.plans, loaded.telegram.admins, loaded.named_models] == [{}, (), {}]
 
 
 @pytest.mark.functional

@@ -29,14 +29,12 @@ def lab(tmp_path, telegram, monkeypatch):
                 "name": "engine",
                 "base_url": f"http://127.0.0.1:{port}/v1",
                 "settle_s": 0,
-                "poll_s": 0.1,
             }
         ],
         engine={"listen": f"127.0.0.1:{port}"},
         telegram={
             "base_url": telegram.page_url.rstrip("/"),
             "admins": [VERA],
-            "limits": {"overall_per_s": 0, "private_per_s": 0, "group_per_min": 0},
         },
     )
     recipe = {"provider": "engine", "base_model": "recall", "suffix": "trial"}

@@ -26,8 +26,8 @@ PLANS = {
         "days": 30,
     },
 }
-ASSISTANT = {"provider": "stand-in", "model": "stand-in-chat"}
-LISTENER = {"provider": "stand-in", "model": "stand-in-transcribe"}
+ASSISTANT = "stand-in/stand-in-chat"
+LISTENER = "stand-in/stand-in-transcribe"
 
 
 @pytest.fixture
@@ -45,7 +45,6 @@ def address(tmp_path, telegram, yookassa, monkeypatch):
     (port,), page = free_ports(1), telegram.page_url.rstrip("/")
     public_url = f"http://127.0.0.1:{port}"
     shop = {"base_url": yookassa.base_url, "test": True, "bot_button": True, "receipt": {}}
-    shop["networks"] = ["127.0.0.1/32"]
     yookassa.notify_to(f"{public_url}/hooks/payment")
     with ProviderStandIn() as provider:
         lab = Lab(

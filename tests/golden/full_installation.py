@@ -239,7 +239,7 @@ def make_lab(folder, stand_ins, **sections):
 
 
 def _config(stand_ins):
-    model = {"provider": "stand-in", "model": "stand-in-chat"}
+    model = "stand-in/stand-in-chat"
     page = stand_ins.telegram.page_url.rstrip("/")
     return {
         "models": {
@@ -254,7 +254,6 @@ def _config(stand_ins):
             "base_url": page,
             "link_url": page,
             "admins": [VERA],
-            "limits": {"overall_per_s": 0, "private_per_s": 0, "group_per_min": 0},
         },
         "chat": {
             "assistant": model,
@@ -262,7 +261,6 @@ def _config(stand_ins):
                 "tutor": {
                     "title": {"ru": "Репетитор", "en": "Tutor"},
                     "prompt": "Спрашивай.",
-                    "model": model,
                 }
             },
         },
@@ -272,15 +270,14 @@ def _config(stand_ins):
             "yookassa": {
                 "base_url": stand_ins.yookassa.base_url,
                 "test": True,
-            }
-            | {"networks": ["127.0.0.1/32"]},
+            },
         },
         "api": {
             "listen": urlsplit(stand_ins.address).netloc,
             "public_url": stand_ins.address,
             "limits": {"anonymous_per_min": 0, "person_per_min": 0},
         },
-        "daemon": {"tick_s": 0.05, "quiet_s": 0},
+        "daemon": {"quiet_s": 0},
     }
 
 

@@ -44,7 +44,7 @@ class ApiProcess:
         self.shop = shop
         (port,) = free_ports(1)
         self.address = f"http://127.0.0.1:{port}"
-        yookassa = {"base_url": shop.base_url, "test": True, "networks": ["127.0.0.0/8"]}
+        yookassa = {"base_url": shop.base_url, "test": True}
         config = {
             "state_dir": "state",
             "api": {"listen": f"127.0.0.1:{port}", "public_url": self.address},

@@ -29,8 +29,8 @@ def full_config(state_dir, repository, *, telegram, api="127.0.0.1:8701", engine
     `telegram` is the URL of a Bot API; `api` and `engine` are listen addresses.
     """
     titles = {"ru": "План", "en": "Plan"}
-    model_choice = {"provider": "openai", "model": "recall"}
-    provider = {"base_url": f"http://{engine}/v1", "settle_s": 0, "poll_s": 0.5}
+    model_choice = "openai/recall"
+    provider = {"base_url": f"http://{engine}/v1", "settle_s": 0}
     unreachable = "http://127.0.0.1:9"
     return yaml.safe_dump(
         {
@@ -62,7 +62,7 @@ def full_config(state_dir, repository, *, telegram, api="127.0.0.1:8701", engine
                 "assistant": model_choice,
                 "transcription": model_choice,
                 "vision": model_choice,
-                "presets": {"tutor": {"title": titles, "prompt": "Ask.", "model": model_choice}},
+                "presets": {"tutor": {"title": titles, "prompt": "Ask."}},
             },
             "datasets": {"default": "neurotypology"},
             "plans": {
@@ -84,16 +84,12 @@ def full_config(state_dir, repository, *, telegram, api="127.0.0.1:8701", engine
             "api": {
                 "listen": api,
                 "public_url": "https://merlin.example.com",
-                "hooks": {
-                    "git": {"credential": "MERLIN_GIT_HOOK_SECRET"},
-                    "provider": {"credential": "MERLIN_WEBHOOK_SECRET"},
-                },
             },
             "engine": {
                 "listen": engine,
                 "models": {"elsewhere": {"hub": "example/elsewhere"}},
             },
-            "daemon": {"tick_s": 0.2, "quiet_s": 0},
+            "daemon": {"quiet_s": 0},
         },
         allow_unicode=True,
         sort_keys=False,

@@ -49,7 +49,7 @@ DATASET = {
 def provider_entry(base_url, name="stand-in"):
     """Return a configuration entry for a provider."""
     entry = {"name": name, "base_url": base_url, "credential": KEY}
-    return {**entry, "settle_s": 0, "poll_s": 0.01}
+    return {**entry, "settle_s": 0}
 
 
 class Repository:
@@ -123,7 +123,6 @@ class Lab:
             "state_dir": "state",
             "repository": {"url": "repository", "interval_s": 0.2},
             "providers": [provider_entry(provider_url)],
-            "daemon": {"tick_s": 0.05},
             **changes,
         }
         self.path = self.folder / "config.yaml"

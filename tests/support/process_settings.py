@@ -18,13 +18,10 @@ from merlin.config.settings import (
     BudgetConfig,
     ChatConfig,
     DatasetsConfig,
-    ModelChoice,
     Preset,
     ProviderConfig,
     Retention,
     TelegramConfig,
-    TelegramLimits,
-    TranscriptionChoice,
 )
 from merlin.config.shop import PaymentsConfig
 from merlin.providers.yookassa import YooKassaGateway
@@ -54,7 +51,6 @@ class ProcessSettings:
     webhook_url: str = ""
     webhook_secret: str | None = None
     admins: tuple[int, ...] = ()
-    limits: TelegramLimits = field(default_factory=TelegramLimits)
     streaming: str = "edits"
     plans: tuple[Plan, ...] = ()
     selling: PaymentsConfig = field(default_factory=PaymentsConfig)
@@ -120,13 +116,12 @@ class ProcessSettings:
                 mode=self.mode,
                 webhook_url=self.webhook_url,
                 admins=self.admins,
-                limits=self.limits,
             ),
             chat=ChatConfig(
                 streaming=self.streaming,
                 presets=self.presets,
                 **_choice("assistant", self.assistant),
-                **_choice("transcription", transcription, TranscriptionChoice),
+                **_choice("transcription", transcription),
                 **_choice("vision", self.vision),
                 **_choice("grounding", self.grounding),
             ),
@@ -152,8 +147,8 @@ class ProcessSettings:
         return Config.model_construct(**{**dict(config), **changes})
 
 
-def _choice(name, choice, choice_type=ModelChoice):
-    return {} if choice is None else {name: choice_type(provider=choice[0], model=choice[1])}
+def _choice(name, choice):
+    return {} if choice is None else {name: "/".join(choice)}
 
 
 async def serve_bot(settings, stop, notify):

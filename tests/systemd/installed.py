@@ -34,12 +34,12 @@ state_dir: /var/lib/merlin
 language: en
 repository: {url: /srv/datasets, interval_s: 1}
 providers:
-- {name: engine, base_url: "http://127.0.0.1:8702/v1", settle_s: 0, poll_s: 0.2}
+- {name: engine, base_url: "http://127.0.0.1:8702/v1", settle_s: 0}
 models:
   recall: {price: {currency: USD, input: 0, output: 0, training: 0}}
 telegram: {base_url: "http://127.0.0.1:8081"}
 datasets: {default: neurotypology}
-daemon: {tick_s: 0.5, quiet_s: 0}
+daemon: {quiet_s: 0}
 """
 TELEGRAM = f"""[Unit]
 Before=merlin-bot.service

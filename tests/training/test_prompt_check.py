@@ -173,7 +173,7 @@ def test_base_is_the_recipes_or_the_named_one(load):
 
 def test_general_model_is_asked_instead_of_recall(load):
     recall = Recipe("engine", "recall")
-    chat = {"assistant": {"provider": "big", "model": "chat"}}
+    chat = {"assistant": "big/chat"}
     assert choose_base(load(chat=chat), recall) == ("big", "chat")
     with pytest.raises(Refused):
         choose_base(load(), recall)

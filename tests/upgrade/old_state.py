@@ -42,8 +42,8 @@ def run_lab_with_engine(folder, stand_ins, environment, by):
         folder,
         stand_ins,
         providers=[
-            {**standin_provider, "credential": "STAND_IN_KEY", "poll_s": 0.01},
-            {**engine_provider, "credential": "MERLIN_ENGINE_KEY", "poll_s": 0.05},
+            {**standin_provider, "credential": "STAND_IN_KEY"},
+            {**engine_provider, "credential": "MERLIN_ENGINE_KEY"},
         ],
         models={"stand-in-base": priced, "recall": free},
         engine={"listen": f"127.0.0.1:{port}"},

@@ -1,7 +1,5 @@
 """The engine's settings from the configuration; one entry of a base model is enough."""
 
-from datetime import date
-
 import pytest
 import yaml
 
@@ -12,7 +10,6 @@ from merlin.wiring.engine import engine_models, engine_settings
 pytestmark = pytest.mark.unit
 
 HUB = {"hub": "Qwen/Qwen3-0.6B"}
-FREE = {"input": 0, "output": 0, "training": 0}
 
 
 @pytest.fixture
@@ -50,7 +47,6 @@ def test_every_key_reaches_the_settings(write_settings, tmp_path):
                         "training_example": 256,
                         "dtype": "float32",
                         "quantised": "4bit",
-                        "sunset": "2030-01-01",
                     },
                     "large": {
                         **HUB,
@@ -68,7 +64,7 @@ def test_every_key_reaches_the_settings(write_settings, tmp_path):
     )
     small, large = settings.models.values()
     assert small.source == str(tmp_path / "bases" / "small")
-    assert (small.context, small.training_example, small.sunset) == (512, 256, date(2030, 1, 1))
+    assert (small.context, small.training_example) == (512, 256)
     assert (small.dtype, small.quantised) == ("float32", "4bit")
     assert (large.source, large.revision) == ("Qwen/Qwen3-0.6B", "abc")
     assert settings.serving == "vllm"
@@ -79,19 +75,16 @@ def test_every_key_reaches_the_settings(write_settings, tmp_path):
 
 
 def test_engine_base_is_also_an_entry_of_the_models_table(write_settings):
-    base = {**HUB, "price": FREE, "context": 4096, "training_example": 512, "sunset": "2030-01-01"}
+    base = {**HUB, "context": 4096, "training_example": 512}
     model = write_settings({"models": {"qwen": base}}).base_models["qwen"]
     assert (model.context, model.training_example) == (4096, 512)
-    assert model.sunset == date(2030, 1, 1)
     assert model.price is not None
     assert model.price.training_micro == 0
 
 
 def test_models_table_overrides_the_engines_entry(write_settings):
     table = {"qwen": {"context": 1024}, "other": {"context": 9}}
-    config = write_settings(
-        {"models": {"qwen": {**HUB, "context": 4096, "price": FREE}}}, models=table
-    )
+    config = write_settings({"models": {"qwen": {**HUB, "context": 4096}}}, models=table)
     assert (config.base_models["qwen"].context, config.base_models["other"].context) == (1024, 9)
     assert config.base_models["qwen"].price is not None
     assert engine_models(config)["qwen"].context == 1024

@@ -37,12 +37,11 @@ def test_forge_url_follows_from_the_repository_url(kind, url, address, monkeypat
 
 
 def test_forge_url_and_project_can_be_configured(monkeypatch):
-    monkeypatch.setenv("FORGE", "a-token-of-a-forge")
+    monkeypatch.setenv("MERLIN_FORGE_TOKEN", "a-token-of-a-forge")
     statuses = {
         "kind": "gitea",
         "url": "https://x.example/api/v1/",
         "project": "a/b",
-        "credential": "FORGE",
     }
     forge = create_forge(make_config(repository={"url": "/srv/datasets", "statuses": statuses}))
     forge.close()

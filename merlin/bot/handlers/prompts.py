@@ -43,7 +43,7 @@ log = get_logger(__name__)
 MAX_IMAGES = 10
 # Telegram delivers files of up to 20 MB; what models take of photos is less.
 MAX_PHOTO_BYTES, MAX_VOICE_BYTES = 10 * MEGABYTE, 20 * MEGABYTE
-MINUTE_S = 60
+MAX_VOICE_S, MINUTE_S = 3600, 60
 MAX_ATTEMPTS = 3
 MAX_PAUSE_S = 10.0
 # Files sent as the wrong kind, with the kind to send them as.
@@ -58,10 +58,10 @@ def check_size(size: int, limit: int) -> None:
         raise file_size_error(limit)
 
 
-def check_voice(most_s: int, size: int, seconds: float) -> None:
+def check_voice(size: int, seconds: float) -> None:
     """Raise Refused if a voice or video note is too long or too large."""
-    if seconds > most_s:
-        raise file_error("media-voice-too-long", minutes=max(most_s // MINUTE_S, 1))
+    if seconds > MAX_VOICE_S:
+        raise file_error("media-voice-too-long", minutes=MAX_VOICE_S // MINUTE_S)
     check_size(size, MAX_VOICE_BYTES)
 
 
@@ -72,7 +72,7 @@ async def read_voices(context: BotContext) -> Prompt:
         raise Refused("no model transcribes voice messages", "media-voice-off")
     recordings, note = _select_first_kind(context)
     for recording in recordings:
-        check_voice(context.services.config.chat.voice_s, recording.size, recording.seconds)
+        check_voice(recording.size, recording.seconds)
     texts = [await _transcribe(context, transcriber, recording) for recording in recordings]
     transcript = "\n\n".join(filter(None, texts))
     if not transcript:
@@ -98,7 +98,7 @@ async def read_photos(context: BotContext) -> Prompt:
             raise file_error("media-photo-unknown")
         images.append(Image(content, mime))
     question = context.text or context.translate("media-ask-photo")
-    return Prompt(question, "photo", tuple(images), vision.pair, note=note)
+    return Prompt(question, "photo", tuple(images), vision, note=note)
 
 
 async def read_documents(context: BotContext) -> Prompt:
@@ -186,7 +186,7 @@ async def _transcribe(
 async def _notify_admins(context: BotContext, error: ProviderError) -> None:
     """Notify the admins, once an hour, that transcription fails."""
     transcription = context.services.config.chat.transcription
-    provider, model_id = transcription.pair if transcription is not None else ("", "")
+    provider, model_id = transcription if transcription is not None else ("", "")
     log.warning("a voice message was not transcribed", provider=provider, reason=str(error))
     arguments = {"provider": provider, "model": model_id, "reason": str(error)}
     tell = Notices(context.db, context.services.clock).tell_hourly

@@ -54,7 +54,7 @@ def describe_settings(context: BotContext, session: sessions.Session) -> list[st
     if session.dataset:
         active = courses.read_active(context.services)
         settings.append(("course", active.title(session.dataset, context.language)))
-    model = answering_model(context, session) if remove_preset(context, session).provider else None
+    model = answering_model(context, session) if session.provider else None
     if model is not None:
         settings.append(("model", model.title))
     if session.system:
@@ -63,14 +63,9 @@ def describe_settings(context: BotContext, session: sessions.Session) -> list[st
     return [context.translate(f"chosen-{kind}", name=name) for kind, name in settings]
 
 
-def apply_preset(
-    context: BotContext, name: str, prompt: str, model: model_catalogue.General | None = None
-) -> sessions.Session | None:
+def apply_preset(context: BotContext, name: str, prompt: str) -> sessions.Session | None:
     """Store a preset in the open session; None if no model could answer with it."""
-    session = remove_preset(context, context.open_session())
-    session = replace(session, preset=name, system=prompt)
-    if model is not None:
-        session = replace(session, provider=model[0], model_id=model[1])
+    session = replace(context.open_session(), preset=name, system=prompt)
     if answering_model(context, session) is None:
         return None
     session = fit_window(context, session)
@@ -78,19 +73,11 @@ def apply_preset(
     return session
 
 
-def remove_preset(context: BotContext, session: sessions.Session) -> sessions.Session:
-    """Return the session without its system prompt and the model that belongs to the preset."""
-    preset = context.services.config.chat.presets.get(session.preset)
-    model = preset.model.pair if preset and preset.model else None
-    if model is not None and model == (session.provider, session.model_id):
-        session = replace(session, provider=None, model_id=None)
-    return replace(session, preset="", system="")
-
-
 @handlers.button("preset:off", "system:clear")
 def remove_prompt(context: BotContext) -> View:
     """Remove the session's system prompt; the default model answers again."""
-    context.sessions.change(fit_window(context, remove_preset(context, context.open_session())))
+    session = replace(context.open_session(), preset="", system="")
+    context.sessions.change(fit_window(context, session))
     return menu.text_view(context, "presets-off", _TO_PRESETS)
 
 
@@ -138,21 +125,14 @@ def choose_preset(context: BotContext) -> View:
     preset = context.services.config.chat.presets.get(name)
     if preset is None:
         return menu.refusal(context, "presets-not-found")
-    if preset.model is not None and not allows_model(plan_for(context), preset.model.model):
-        return menu.refusal(context, "presets-not-in-plan")
-    model = None if preset.model is None else preset.model.pair
-    return _apply_and_confirm(context, name, preset.prompt, model=model)
+    return _apply_and_confirm(context, name, preset.prompt)
 
 
 def _apply_and_confirm(
-    context: BotContext,
-    name: str,
-    prompt: str,
-    hint_key: str = "presets-how",
-    model: model_catalogue.General | None = None,
+    context: BotContext, name: str, prompt: str, hint_key: str = "presets-how"
 ) -> View:
     """Set a preset in the session and show a confirmation."""
-    session = apply_preset(context, name, prompt, model)
+    session = apply_preset(context, name, prompt)
     if session is None:
         return menu.text_view(context, "presets-no-model")
     message = context.translate("presets-chosen", name=preset_title(context, name))

@@ -16,6 +16,12 @@ config-unknown-key =
        *[other] unknown key; did you mean { $near }?
     }
 # Keys of features that are gone: what to do instead
+config-removed-constant = this is fixed now; remove the key
+config-removed-credential = the credential has one name now, which the page Configure gives; remove the key
+config-removed-hooks = a hook has a secret where MERLIN_GIT_HOOK_SECRET or MERLIN_WEBHOOK_SECRET is set; remove the key
+config-removed-licence = the licence is shown nowhere; remove the key
+config-removed-own-price = a price and a shut-down date stand under models; remove the key
+config-removed-preset-model = presets are answered by chat.assistant; remove the key
 config-removed-connections = Merlin no longer counts connections by address: put Caddy or another proxy in front, and remove this key
 config-removed-limits = the sizes of files are fixed: 20 MB for documents and voice, 10 MB for photos; write the seconds of a voice message as chat.voice_s
 config-removed-hearing = the engine no longer transcribes; add a server with /v1/audio/transcriptions to providers, name it in chat.transcription, and remove this key

@@ -33,7 +33,6 @@ presets-pair-bad = Write a pair of languages in one line of at most { $most ->
        *[other] { $most } characters
     }. For example: English — German.
 presets-not-found = Preset not found. Open the list again: /preset
-presets-not-in-plan = Your plan doesn't include the model of this preset.
 presets-no-model = Presets don't work yet: no general model is connected.
 presets-off = Preset off: the default model answers.
 presets-button-off = Turn off preset
@@ -57,4 +56,3 @@ system-long = { $length ->
 system-set = Saved: the model follows these instructions in this conversation.
 system-button-set = Change instructions
 system-button-clear = Remove instructions
-notice-sunset-preset = Provider { $provider } shuts down the model { $model } on { $date }: presets that use it will stop working. Set another one in chat.presets of config.yaml in time.

@@ -16,6 +16,12 @@ config-unknown-key =
        *[other] такого ключа нет; может быть, { $near }?
     }
 # Ключи того, чего больше нет: что делать вместо этого
+config-removed-constant = теперь это значение постоянно; уберите ключ
+config-removed-credential = у секрета теперь одно имя, его называет страница «Настройка»; уберите ключ
+config-removed-hooks = у хука есть секрет, если задан MERLIN_GIT_HOOK_SECRET или MERLIN_WEBHOOK_SECRET; уберите ключ
+config-removed-licence = лицензия нигде не показывается; уберите ключ
+config-removed-own-price = цена и дата отключения указываются в models; уберите ключ
+config-removed-preset-model = пресетам отвечает chat.assistant; уберите ключ
 config-removed-connections = Merlin больше не считает соединения по адресам: поставьте перед ним Caddy или другой прокси и удалите этот ключ
 config-removed-limits = размеры файлов теперь постоянны: 20 МБ для документов и голосовых, 10 МБ для фотографий; секунды голосового задаёт chat.voice_s
 config-removed-hearing = движок больше не распознаёт речь: добавьте в providers сервер с /v1/audio/transcriptions, укажите его в chat.transcription и удалите этот ключ

@@ -20,7 +20,7 @@ from merlin.account.users import User, Users
 from merlin.app import users
 from merlin.app.actor import Actor
 from merlin.config import Config, credential, load
-from merlin.config.shop import YooKassaConfig
+from merlin.config.shop import SHOP_ID, SHOP_KEY
 from merlin.core.errors import MerlinError
 from merlin.core.permissions import Role
 from merlin.daemon.main import event_on_signal
@@ -179,7 +179,6 @@ def run_standins(config: Config, place: Place) -> None:
     Their state survives restarts. Their people and pages use the configured language.
     """
     folder, ports, language = place.folder / "stand-ins", place.ports, config.language
-    yookassa = config.payments.yookassa or YooKassaConfig()
     telegram = TelegramStandIn(
         folder / "telegram",
         read_pipeline=partial(read_progress, config),
@@ -191,8 +190,8 @@ def run_standins(config: Config, place: Place) -> None:
         telegram,
         ProviderStandIn(Account(Behaviour(piece_s=WORD_PAUSE_S)), port=ports.model),
         YooKassaStandIn(
-            shop_id=credential(yookassa.shop_id),
-            key=credential(yookassa.secret_key),
+            shop_id=credential(SHOP_ID),
+            key=credential(SHOP_KEY),
             # Receives a notification of every payment.
             notify_url=f"{place.api_url}hooks/payment",
             language=language,
