@@ -18,7 +18,7 @@ from typing import IO
 
 from merlin.core.clock import Backoff
 from merlin.core.log import get_logger
-from merlin.core.server import die_with_parent
+from merlin.core.process_pool import die_with_parent
 
 log = get_logger(__name__)
 

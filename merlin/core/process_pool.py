@@ -1,6 +1,9 @@
 """Map a function over many items in as many processes as there are processors."""
 
+import ctypes
 import os
+import signal
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -8,12 +11,11 @@ from itertools import islice
 from multiprocessing import get_context
 from typing import TypeVar
 
-from merlin.core.server import die_with_parent
-
 # Each needs memory for what it imports.
 _MAX_PROCESSES = 4
 _MIN_ITEMS = 5_000
 _CHUNK_SIZE = 50
+_PR_SET_PDEATHSIG = 1
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -52,3 +54,9 @@ def map_many(
 
 def _map_chunk(function: Callable[[T], R], items: list[T]) -> list[R]:
     return [function(item) for item in items]
+
+
+def die_with_parent() -> None:
+    """Have the kernel kill this process when its parent dies (Linux); call before exec."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

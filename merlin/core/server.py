@@ -7,10 +7,8 @@ its limit, and the memory of all bodies being received is limited together.
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import os
 import secrets
-import signal
 import socket
 import sys
 from collections import deque
@@ -64,7 +62,6 @@ def status_notice(text: str) -> str:
     return "STATUS=" + " ".join(text.split())
 
 
-_PR_SET_PDEATHSIG = 1
 T = TypeVar("T")
 
 # Accepted of every body without a reservation; `core.connections` limits how many at once.
@@ -273,12 +270,6 @@ async def run_while_connected(request: Request, work: Awaitable[T]) -> T | None:
         work_task.cancel()
         disconnect_task.cancel()
         await asyncio.gather(work_task, disconnect_task, return_exceptions=True)
-
-
-def die_with_parent() -> None:
-    """Have the kernel kill this process when its parent dies (Linux); call before exec."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def free_ports(count: int) -> list[int]:
