@@ -25,7 +25,7 @@ SECTIONS: Mapping[str, str] = {
         "updates chat_lease outgoing chat_session turn dialog model_window setting"
     ),
     "Ratings, proposals and unanswered questions": ("rating proposal left_behind revoked_example"),
-    "Groups": "group_setting",
+    "Groups": "group_chat",
     "From commits to the live model, and messages between processes": (
         "migration wake intent request notice heartbeat seen_commit verdict"
         " finding build example example_text taught_example job job_change job_event"
@@ -55,7 +55,7 @@ ROWS: Mapping[str, str] = {
     "example_text": "the text of an example, by content",
     "favourite": "a course in a person's “My courses”",
     "finding": "a finding of the check in a file at a commit",
-    "group_setting": "the settings that a group's admins chose",
+    "group_chat": "the groups that the bot is in, and the supergroups that they became",
     "heartbeat": "the newest heartbeat of a process on a host",
     "intent": "an outgoing call, written before it is made",
     "job": "a fine-tune job",

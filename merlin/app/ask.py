@@ -21,7 +21,6 @@ from datetime import datetime, tzinfo
 from merlin.account.users import User, Users
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.groups import Groups
 from merlin.billing import quota
 from merlin.chat.answer import Ending, Ground, Grounding, Reply, report_faults
 from merlin.chat.grounding import find_sources, grounding_prompt
@@ -112,10 +111,8 @@ def request_of_session(
 
 
 def dataset_of(ctx: Context, session: Session) -> str | None:
-    """Return the dataset of a session: its own, its group's or the default one."""
-    group = Groups(ctx.db, ctx.bot_id).get(session.chat_id) if session.chat_id < 0 else None
-    chosen = session.dataset or (group.dataset if group is not None else None)
-    return chosen or ctx.default_dataset
+    """Return the dataset of a session: its own or the default one."""
+    return session.dataset or ctx.default_dataset
 
 
 def window_of(ctx: Context, choice: Candidate | None, cap: int | None = None) -> int:

@@ -1,7 +1,6 @@
-"""The bot's settings in a group."""
+"""The groups that the bot is in or was, and their move to a supergroup."""
 
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import dataclass
 
 from merlin.app import outbox
 from merlin.app.outbox import ON_THE_WAY, OutgoingState, Target
@@ -9,7 +8,7 @@ from merlin.chat.turns import TurnState
 from merlin.core.clock import iso
 from merlin.db.database import BotRepository, transaction
 from merlin.db.tables import (
-    GROUP_SETTING,
+    GROUP_CHAT,
     OUTGOING,
     SESSION,
     TURN,
@@ -17,27 +16,14 @@ from merlin.db.tables import (
 from merlin.db.values import RowMap, decrypt
 
 
-class GroupMode(StrEnum):
-    """Which messages are for the bot, apart from commands, from the fewest to the most."""
-
-    MENTION = "mention"
-    REPLY = "reply"
-
-
 @dataclass(frozen=True, slots=True)
 class Group:
     """One group chat.
 
-    `dataset` None means the default one, `language` None that of the asker. `is_open`: everybody
-    may start a new session or clear it, otherwise only administrators. `moved_to` is the supergroup
-    that the chat became, 0 for none; `is_gone`: the bot was removed.
+    `moved_to` is the supergroup that the chat became, 0 for none; `is_gone`: the bot was removed.
     """
 
     chat_id: int
-    hears: GroupMode = GroupMode.REPLY
-    dataset: str | None = None
-    language: str | None = None
-    is_open: bool = True
     moved_to: int = 0
     is_gone: bool = False
 
@@ -52,8 +38,8 @@ class Groups(BotRepository):
     """The groups of one bot."""
 
     def get(self, chat_id: int) -> Group | None:
-        """Return a group's settings, or None if it is unknown."""
-        row = self.db.row(GROUP_SETTING.select().where(self._match(GROUP_SETTING, chat_id=chat_id)))
+        """Return a group, None for one that the bot was not in."""
+        row = self.db.row(GROUP_CHAT.select().where(self._match(GROUP_CHAT, chat_id=chat_id)))
         if row is None:
             return None
         return _GROUPS.read(row, is_gone=row["gone_at"] is not None)
@@ -63,20 +49,18 @@ class Groups(BotRepository):
         """Store a group that the bot is in."""
         values = {**_GROUPS.write(group, but=("chat_id", "is_gone")), "gone_at": None}
         key = {"bot_id": self._bot_id, "chat_id": group.chat_id}
-        self.db.upsert(GROUP_SETTING, key, values)
+        self.db.upsert(GROUP_CHAT, key, values)
 
     @transaction
     def mark_left(self, chat_id: int) -> None:
-        """Record that the bot is not in the group any more; its settings are kept for a while."""
-        condition = self._match(GROUP_SETTING, chat_id=chat_id) & GROUP_SETTING.gone_at.is_null()
-        self.db.update(GROUP_SETTING, condition, gone_at=iso(self._clock()))
+        """Record that the bot is not in the group any more; its row is kept for a while."""
+        condition = self._match(GROUP_CHAT, chat_id=chat_id) & GROUP_CHAT.gone_at.is_null()
+        self.db.update(GROUP_CHAT, condition, gone_at=iso(self._clock()))
 
     @transaction
     def move(self, old_id: int, new_id: int) -> None:
-        """Move the sessions, settings and waiting messages of a chat to its supergroup."""
-        group = self.get(old_id) or Group(old_id)
-        if self.get(new_id) is None or not group.moved_to:
-            self.put(replace(group, chat_id=new_id, moved_to=0))
+        """Move the sessions and waiting messages of a chat to its supergroup."""
+        self.put(Group(new_id))
         self.put(Group(old_id, moved_to=new_id))
         self.mark_left(old_id)
         self._move_sessions(old_id, new_id)

@@ -83,7 +83,7 @@ def _expired_rows(retention: Retention, now: datetime) -> Iterator[tuple[Table, 
         yield t.AUDIT, t.AUDIT.at < before
     uses = t.QUOTA_USE.pack_id.is_null() & (t.QUOTA_USE.at < _before(now, USES_DAYS))
     yield t.QUOTA_USE, uses
-    yield t.GROUP_SETTING, t.GROUP_SETTING.gone_at < _before(now, GONE_DAYS)
+    yield t.GROUP_CHAT, t.GROUP_CHAT.gone_at < _before(now, GONE_DAYS)
     yield t.LEFT_BEHIND, t.LEFT_BEHIND.until < iso(now)
     # Days end at other times in other time zones.
     yield t.ANSWER_COST, t.ANSWER_COST.day < _before(now, COST_DAYS)[:10]

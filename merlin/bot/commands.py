@@ -35,7 +35,7 @@ MENU = (
     *("help", "new", "sessions", "clear", "t", "lang", "plan", "info", "export", "delete_me"),
     *("model", "course", "preset", "system", "privacy", "terms", "paysupport"),
 )
-GROUP_MENU = ("new", "t", "settings", "info", "help")
+GROUP_MENU = ("new", "course", "t", "info", "help")
 # The groups of /help.
 HELP_GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("help-sessions", ("new", "sessions", "clear", "t")),

@@ -66,10 +66,6 @@ def read_known_user(services: BotServices, update: Update) -> KnownUser:
 EDITOR_STEP = "ex-"
 
 
-# How long a chat member's status is cached.
-ADMIN_CACHE_S = 60.0
-_ADMIN_STATUSES = frozenset({"creator", "administrator"})
-_MAX_CACHED = 1024
 # Telegram's limit of an alert. Source: the Bot API, answerCallbackQuery.
 ALERT_LENGTH = 200
 
@@ -77,11 +73,10 @@ ALERT_LENGTH = 200
 class BotData:
     """The state shared by the handlers of one bot, as python-telegram-bot's `bot_data`.
 
-    `stops` holds the answers in progress by update id. `admins` caches who administers which chat,
-    with the expiry. `placeholders` holds the ids of placeholders that were sent but are not stored
-    yet, by update id. `commands` and `steps` map commands and dialog steps to handlers. `contexts`
-    holds the contexts of the updates being processed, `presses` the newest questions asked by a
-    button.
+    `stops` holds the answers in progress by update id, `placeholders` the ids of placeholders that
+    were sent but are not stored yet. `commands` and `steps` map commands and dialog steps to
+    handlers. `contexts` holds the contexts of the updates being processed, `presses` the newest
+    questions asked by a button.
     """
 
     services: BotServices
@@ -92,7 +87,6 @@ class BotData:
 
     def __init__(self) -> None:
         self.stops: dict[int, Stop] = {}
-        self.admins: dict[tuple[int, int], tuple[float, bool]] = {}
         self.placeholders: dict[int, int] = {}
         self.commands: dict[str, Handler] = {}
         self.steps: dict[str, Handler] = {}
@@ -325,22 +319,6 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         """Return the deep link that opens the private chat with `payload` for /start."""
         root = self.services.config.telegram.link_url.rstrip("/")
         return f"{root}/{self.bot.username}?start={payload}"
-
-    async def is_admin(self, user_id: int) -> bool | None:
-        """Return whether a user administers the chat, cached; None if Telegram did not answer."""
-        cached, now = self.bot_data.admins, asyncio.get_running_loop().time()
-        until, is_admin = cached.get((self.chat_id, user_id), (0.0, False))
-        if until > now:
-            return is_admin
-        arguments = {"chat_id": self.chat_id, "user_id": user_id}
-        member = await self.bot_api.try_call("getChatMember", arguments)
-        if not isinstance(member, Mapping):
-            return None
-        if len(cached) >= _MAX_CACHED:
-            cached.clear()
-        is_admin = member.get("status") in _ADMIN_STATUSES
-        cached[self.chat_id, user_id] = (now + ADMIN_CACHE_S, is_admin)
-        return is_admin
 
     def translate(self, key: str, **arguments: object) -> str:
         """Return a text in the user's language."""

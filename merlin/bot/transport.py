@@ -5,11 +5,10 @@ request; this one takes a free connection in O(1). Errors never contain the URL,
 contains the bot's token. An outage of Telegram is logged once, and its end once.
 
 Telegram's flood limits apply per chat, so one flooded chat does not block others. A request without
-a chat never waits, for answers to queries have a deadline, and neither does one that reads
-(getChatMember), for the limits are those of messages. `FINAL` waits for its slot and, after a 429,
-exactly as long as Telegram demands. `PROGRESS` (edits of an unfinished answer) never waits: near a
-limit it raises `EditSkipped`. `STORED` (a message of the outbox) waits for its slot and raises
-RetryAfter for a flooded chat: its row must not look as if it was being sent for so long.
+a chat never waits, for answers to queries have a deadline. `FINAL` waits for its slot and, after a
+429, exactly as long as Telegram demands. `PROGRESS` (edits of an unfinished answer) never waits:
+near a limit it raises `EditSkipped`. `STORED` (a message of the outbox) waits for its slot and
+raises RetryAfter for a flooded chat: its row must not look as if it was being sent for so long.
 Source of the limits: grammY "Scaling Up IV", python-telegram-bot `FloodLimit`.
 """
 
@@ -281,7 +280,7 @@ class RateLimiter(BaseRateLimiter[SendClass]):
         callback: Callable[..., Coroutine[Any, Any, Any]],
         args: Any,
         kwargs: dict[str, Any],
-        endpoint: str,
+        endpoint: str,  # noqa: ARG002 - the library's
         data: dict[str, Any],
         rate_limit_args: SendClass | None,
     ) -> Any:
@@ -291,7 +290,7 @@ class RateLimiter(BaseRateLimiter[SendClass]):
         that never waits and a stored message, and any error of the request itself.
         """
         send_class, chat_id = rate_limit_args or SendClass.FINAL, data.get("chat_id")
-        if chat_id is None or endpoint.startswith("get"):
+        if chat_id is None:
             return await callback(*args, **kwargs)
         chat = str(chat_id)
         while True:

@@ -124,15 +124,13 @@ class Addressee:
     """The addressee of a group message; `text` is without the mentions of the bot.
 
     `is_named`: the bot is mentioned; `is_reply`: it replies to the bot. `is_channel`: it was sent
-    on behalf of a chat; `is_anonymous`: on behalf of this group, so by an anonymous administrator.
-    `is_relayed`: it was forwarded, sent via a bot, or sent by another bot.
+    on behalf of a chat. `is_relayed`: it was forwarded, sent via a bot, or sent by another bot.
     """
 
     text: str
     is_named: bool = False
     is_reply: bool = False
     is_channel: bool = False
-    is_anonymous: bool = False
     is_relayed: bool = False
 
 
@@ -155,7 +153,6 @@ def find_addressee(update: Update, bot_id: int, bot_name: str) -> Addressee:
         is_named=bool(cuts),
         is_reply=is_ours,
         is_channel=sender_chat is not None,
-        is_anonymous=sender_chat is not None and sender_chat == update.chat_id,
         is_relayed=is_bot
         or not {"forward_origin", "is_automatic_forward", "via_bot"}.isdisjoint(message),
     )

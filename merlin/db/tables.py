@@ -194,11 +194,7 @@ MATERIAL = _table("material", "id course_id place lesson kind title_ru title_en 
 # `body` contain words with their stems, `letters` the folded text.
 SEARCH_ENTRY = _table("search_entry", "id course_id name body letters")
 
-GROUP_SETTING = _table(
-    "group_setting",
-    "bot_id chat_id hears dataset language is_open moved_to gone_at",
-    key="bot_id chat_id",
-)
+GROUP_CHAT = _table("group_chat", "bot_id chat_id moved_to gone_at", key="bot_id chat_id")
 
 RATING = _table("rating", "turn_id user_id value at", key="turn_id user_id")
 PROPOSAL = _table(

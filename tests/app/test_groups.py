@@ -1,10 +1,8 @@
-"""Settings of groups, their move to a supergroup, and named questions."""
-
-from dataclasses import replace
+"""Groups, their move to a supergroup, and named questions."""
 
 import pytest
 
-from merlin.app.groups import Group, GroupMode, Groups
+from merlin.app.groups import Group, Groups
 from merlin.app.inbox import read_owner
 from merlin.app.outbox import Outbox, OutgoingMessage, OutgoingState, Target
 from merlin.app.retention import delete_old_rows
@@ -17,7 +15,6 @@ from tests.db.pipeline_rows import BOT
 pytestmark = pytest.mark.integration
 
 OLD, NEW, ANNA, BORIS = -4001, -1001004001, 1001, 1002
-CHOSEN = Group(OLD, GroupMode.MENTION, "physics", "en", is_open=False)
 
 
 @pytest.fixture
@@ -31,29 +28,20 @@ def store_answer(turns, session_id, number, user_id, asker="", text="вопро�
     turns.mark_delivered(number)
 
 
-def test_group_settings_are_stored_per_bot(groups, database):
-    assert groups.get(OLD) is None
-    groups.put(CHOSEN)
-    assert groups.get(OLD) == CHOSEN
-    groups.put(replace(CHOSEN, language=None))
-    assert groups.get(OLD) == replace(CHOSEN, language=None)
-    assert Groups(database, BOT + 1).get(OLD) is None
-
-
-def test_group_settings_are_kept_for_thirty_days_after_the_bot_left(groups, database, clock):
-    groups.put(CHOSEN)
+def test_group_is_known_for_thirty_days_after_the_bot_left(groups, database, clock):
+    groups.put(Group(OLD))
     groups.mark_left(OLD)
     clock.move(29 * 24 * 3600)
     delete_old_rows(database, Retention(), clock())
-    assert groups.get(OLD) == replace(CHOSEN, is_gone=True)
+    assert groups.get(OLD) == Group(OLD, is_gone=True)
     groups.mark_left(OLD)
     clock.move(2 * 24 * 3600)
     delete_old_rows(database, Retention(), clock())
     assert groups.get(OLD) is None
 
 
-def test_group_move_takes_sessions_settings_and_waiting_messages(groups, sessions, turns, database):
-    groups.put(CHOSEN)
+def test_group_move_takes_sessions_and_waiting_messages(groups, sessions, turns, database):
+    groups.put(Group(OLD))
     session = sessions.open(ChatPlace(OLD, ANNA))
     store_answer(turns, session.session_id, 1, ANNA)
     outbox = Outbox(database, BOT)
@@ -67,7 +55,7 @@ def test_group_move_takes_sessions_settings_and_waiting_messages(groups, session
     outbox.settle(sent.outgoing_id, OutgoingState.SENT, 9)
     for _ in range(2):
         groups.move(OLD, NEW)
-        assert groups.get(NEW) == replace(CHOSEN, chat_id=NEW)
+        assert groups.get(NEW) == Group(NEW)
         assert groups.get(OLD) == Group(OLD, moved_to=NEW, is_gone=True)
         assert sessions.open(ChatPlace(NEW, BORIS)).session_id == session.session_id
     turn = turns.get(1)
@@ -84,7 +72,7 @@ def test_open_session_of_the_supergroup_stays_open_after_the_move(groups, sessio
     sessions.touch(old.session_id, "лоб")
     new = sessions.open(ChatPlace(NEW, ANNA))
     store_answer(turns, new.session_id, 2, ANNA)
-    groups.put(Group(NEW, language="ru"))
+    groups.put(Group(NEW))
     groups.move(OLD, NEW)
     assert sessions.open(ChatPlace(NEW, ANNA)).session_id == new.session_id
     assert sessions.find(ChatPlace(NEW, ANNA), old.session_id) is not None

@@ -67,13 +67,6 @@ def test_forwarded_inline_and_bot_messages_are_relayed(changes):
     ).is_relayed
 
 
-def test_anonymous_administrator_is_recognised_by_the_group_as_sender():
-    bot = {"from": {"id": 1087968824, "is_bot": True}}
-    address = read_address(group_message("/settings", sender_chat={"id": GROUP}, **bot))
-    assert (address.is_channel, address.is_anonymous, address.is_relayed) == (True, True, False)
-    assert not read_address(group_message("/settings", sender_chat={"id": -6}, **bot)).is_anonymous
-
-
 def test_command_names_its_bot():
     assert read_command("/new@Other_bot a", 14) == ("new", "other_bot", "a")
     assert read_command("/new", 4) == ("new", "", "")

@@ -2,12 +2,11 @@
 
 import pytest
 
-from merlin.bot.menu import short_hash
 from merlin.dataset.entries import ExampleEntries
 from merlin.dataset.files import FileIndex
 from merlin.db.database import open_database
 from merlin.db.tables import BUILD, COURSE
-from tests.bot.conversation import ChatUser, join_group_chat, user_messages
+from tests.bot.conversation import ChatUser, user_messages
 from tests.bot.running_bot import (
     RunningBot,
     add_live_model,
@@ -129,17 +128,10 @@ def test_inactive_or_unknown_course_cannot_be_opened(anna, data):
     assert session_datasets(anna.settings) == [None]
 
 
-def test_inactive_course_is_offered_neither_to_a_group_nor_by_info(telegram, settings):
+def test_inactive_course_is_not_shown_by_info(telegram, settings):
     add_live_model(settings, "ft:of-latin", dataset="latin")
     with RunningBot(settings):
         assert "latin" not in ChatUser(telegram, settings).say("/info").text
-        vera = join_group_chat(telegram, settings, "vera@study")
-        page = vera.say("/settings")
-        for dataset in ("python", "latin"):
-            data = f"group:dataset:{short_hash(dataset)}"
-            vera.press(data, page.message_id, forged=True)
-        chosen = select_rows(settings, "SELECT dataset FROM group_setting")
-        assert chosen == [("python",)]
 
 
 def test_courses_are_named_in_the_users_language(telegram, settings):

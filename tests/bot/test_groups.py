@@ -1,9 +1,10 @@
-"""Groups: messages for the bot, who asks, settings of administrators, migration to a supergroup."""
+"""Groups: messages for the bot, who asks, migration to a supergroup."""
 
 import pytest
 
 from merlin.billing.quota import Allowance, Format
-from merlin.sandbox.telegram.arguments import typed_fields
+from merlin.db.database import open_database
+from merlin.db.tables import COURSE
 from merlin.sandbox.telegram.world import STUDY
 from tests.bot.conversation import MENTION, join_group_chat, user_messages
 from tests.bot.running_bot import (
@@ -13,6 +14,7 @@ from tests.bot.running_bot import (
     count_updates_by_state,
     select_rows,
 )
+from tests.bot.test_courses import course_row
 from tests.support.plan_config import make_plan
 
 pytestmark = pytest.mark.functional
@@ -21,11 +23,6 @@ pytestmark = pytest.mark.functional
 @pytest.fixture
 def anna(telegram, bot):
     return join_group_chat(telegram, bot)
-
-
-@pytest.fixture
-def vera(telegram, bot):
-    return join_group_chat(telegram, bot, "vera@study")
 
 
 def skip_reasons(settings):
@@ -130,65 +127,16 @@ def test_rating_of_another_chats_answer_is_refused(telegram, bot, anna):
     assert select_rows(bot, "SELECT COUNT(*) FROM rating") == [(0,)]
 
 
-def test_administrators_choose_which_messages_are_answered(telegram, bot, provider):
-    vera = join_group_chat(telegram, bot, "vera@study")
-    page = vera.say("/settings")
-    assert "Отвечаю: на упоминания и ответы мне" in page.text
-    answer = join_group_chat(telegram, bot).say(f"{MENTION} лоб?")
-    vera.press("Только упоминания", page.message_id)
-    message = next(sent for sent in telegram.answers("study") if sent.message_id == page.message_id)
-    assert "Отвечаю: когда меня упомянули" in message.text
-    assert (
-        say_unanswered(telegram, bot, "anna@study", "а?", reply_to=answer.message_id)
-        == "not for the bot"
-    )
-    vera.press("Упоминания и ответы", page.message_id)
-    join_group_chat(telegram, bot).say("а виски?", reply_to=answer.message_id)
-    assert user_messages(provider)[-1].endswith("а виски?")
-
-
-def test_group_settings_forged_by_a_student_change_nothing(anna, vera):
-    page = vera.say("/settings")
-    assert "Это могут только админы группы" in anna.say("/settings").text
-    for data in ("group:hears:mention", "group:renew:leaders", "group:language:en"):
-        anna.press(data, page.message_id)
-        assert "Это могут только админы группы" in anna.alerts()[-1]
-    anna.press("group:show", page.message_id, forged=True)
-    assert select_rows(anna.settings, "SELECT COUNT(*) FROM group_setting") == [(0,)]
-    for data in ("group:hears:question", "group:dataset:ffffffffffff", "group", "group:x:y"):
-        vera.press(data, page.message_id, forged=True)
-    assert select_rows(anna.settings, "SELECT COUNT(*) FROM group_setting") == [(0,)]
-
-
-def test_group_uses_its_language_and_dataset(telegram, settings, provider):
+def test_anybody_starts_a_conversation_about_a_course(telegram, settings, provider):
     add_live_model(settings, "ft:of-physics", dataset="physics", number=2)
+    with open_database(settings.database) as database:
+        database.add(COURSE, course_row(1, "physics", "Физика"))
     with RunningBot(settings):
-        vera = join_group_chat(telegram, settings, "vera@study")
-        page = vera.say("/settings")
-        vera.press("📚 О чём отвечать", page.message_id)
-        vera.press("physics", page.message_id)
-        vera.press("English", page.message_id)
-        message = next(
-            sent for sent in telegram.answers("study") if sent.message_id == page.message_id
-        )
-        assert "I answer about: physics" in message.text
-        assert "To ask, mention" in vera.say("/help").text
-        assert select_rows(settings, "SELECT dataset, language FROM group_setting") == [
-            ("physics", "en")
-        ]
-        vera.say(f"{MENTION} что такое масса?")
-        tried = [call.body["model"] for call in provider.calls("chat.create")]
-        assert tried[0] == "ft:of-physics"
-
-
-def test_only_administrators_can_start_a_new_session_if_so_set(anna, vera):
-    page = vera.say("/settings")
-    vera.press("Новый разговор: админы", page.message_id)
-    anna.say(f"{MENTION} лоб?")
-    assert "Это могут только админы группы" in anna.say("/clear").text
-    assert select_rows(anna.settings, "SELECT COUNT(*) FROM turn") == [(1,)]
-    vera.say("/clear")
-    assert select_rows(anna.settings, "SELECT COUNT(*) FROM turn") == [(0,)]
+        anna = join_group_chat(telegram, settings)
+        anna.say("/course")
+        anna.press("Физика")
+        join_group_chat(telegram, settings, "vera@study").say(f"{MENTION} что такое масса?")
+        assert provider.calls("chat.create")[0].body["model"] == "ft:of-physics"
 
 
 def test_bot_greets_a_group_once_and_is_silent_after_removal(telegram, bot):
@@ -199,9 +147,7 @@ def test_bot_greets_a_group_once_and_is_silent_after_removal(telegram, bot):
 
     telegram.set_bot("vera@study", "kicked")
     telegram.wait_for(lambda: count_updates_by_state(bot) == {"answered": 1})
-    assert select_rows(bot, "SELECT COUNT(*) FROM group_setting WHERE gone_at IS NOT NULL") == [
-        (1,)
-    ]
+    assert select_rows(bot, "SELECT COUNT(*) FROM group_chat WHERE gone_at IS NOT NULL") == [(1,)]
     telegram.set_bot("vera@study", "member")
     telegram.wait_for(lambda: len(greetings()) == 1)
     telegram.set_bot("vera@study", "administrator")
@@ -210,15 +156,10 @@ def test_bot_greets_a_group_once_and_is_silent_after_removal(telegram, bot):
     )
     vera.say(f"{MENTION} лоб?")
     assert len(greetings()) == 1
-    assert select_rows(bot, "SELECT COUNT(*) FROM group_setting WHERE gone_at IS NOT NULL") == [
-        (0,)
-    ]
+    assert select_rows(bot, "SELECT COUNT(*) FROM group_chat WHERE gone_at IS NOT NULL") == [(0,)]
 
 
-def test_supergroup_keeps_session_and_settings_of_the_group(telegram, bot, provider):
-    vera = join_group_chat(telegram, bot, "vera@study")
-    page = vera.say("/settings")
-    vera.press("English", page.message_id)
+def test_supergroup_keeps_the_session_of_the_group(telegram, bot, provider):
     join_group_chat(telegram, bot).say(f"{MENTION} что такое лоб?")
     telegram.migrate("boris@study")
     new_id = telegram.group("study").group_id
@@ -226,10 +167,8 @@ def test_supergroup_keeps_session_and_settings_of_the_group(telegram, bot, provi
     telegram.wait_for(lambda: "waiting" not in count_updates_by_state(bot))
     assert new_id != STUDY.group_id
     assert select_rows(bot, "SELECT DISTINCT chat_id FROM chat_session") == [(new_id,)]
-    rows = select_rows(
-        bot, "SELECT chat_id, language, moved_to FROM group_setting ORDER BY chat_id DESC"
-    )
-    assert rows == [(STUDY.group_id, None, new_id), (new_id, "en", 0)]
+    rows = select_rows(bot, "SELECT chat_id, moved_to FROM group_chat ORDER BY chat_id DESC")
+    assert rows == [(STUDY.group_id, new_id), (new_id, 0)]
     join_group_chat(telegram, bot).say(f"{MENTION} а виски?")
     assert user_messages(provider) == ["что такое лоб?", "а виски?"]
 
@@ -273,15 +212,3 @@ def test_user_known_only_from_a_group_cannot_be_written_to(telegram, bot, anna):
     assert select_rows(bot, "SELECT user_id, is_reachable FROM users") == [(1001, 0)]
     join_group_chat(telegram, bot, "anna").say("Вопрос")
     assert select_rows(bot, "SELECT user_id, is_reachable FROM users") == [(1001, 1)]
-
-
-def test_anonymous_administrator_reads_the_settings_and_is_not_stored_as_a_person(telegram, bot):
-    sender = {"id": 1087968824, "is_bot": True, "first_name": "Group"}
-
-    def write(acting):
-        message = {"sender_chat": STUDY.as_chat(), **typed_fields(f"/settings{MENTION}")}
-        acting.world.add_update("message", acting.world.post(STUDY, sender, **message))
-
-    join_group_chat(telegram, bot)._act(lambda _who: telegram.act(write))
-    assert "Настройки" in telegram.answers("study")[-1].text
-    assert select_rows(bot, "SELECT user_id FROM users") == []

@@ -139,19 +139,6 @@ def test_replies_to_queries_never_wait():
     assert telegram.times(None) == [0]
 
 
-def test_question_who_administers_a_group_takes_no_slot_of_its_answers():
-    telegram = RecordingTelegram()
-
-    async def story():
-        limiter = RateLimiter(TelegramLimits(overall_per_s=0))
-        for _ in range(5):
-            await send(limiter, telegram, GROUP, endpoint="getChatMember")
-        await send(limiter, telegram, GROUP)
-
-    run_jumping(story())
-    assert telegram.times(GROUP) == [0] * 6
-
-
 def test_progress_edit_is_skipped_to_leave_room_for_required_messages():
     telegram = RecordingTelegram()
 

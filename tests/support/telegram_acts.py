@@ -8,11 +8,11 @@ from typing import Any
 from merlin.core.errors import Refused
 from merlin.core.formatted_text import utf16_length
 from merlin.sandbox.telegram.arguments import BotApiError, typed_fields
-from merlin.sandbox.telegram.groups import chat_member
 from merlin.sandbox.telegram.messages import reply_fields
 from merlin.sandbox.telegram.queries import refund_stars
 from merlin.sandbox.telegram.user_actions import UserActions
 from merlin.sandbox.telegram.world import (
+    ADMIN_STATUSES,
     BOT_ID,
     MEMBER_STATUSES,
     Chat,
@@ -156,6 +156,13 @@ class AllActions(UserActions):
     def turn_privacy_off(self) -> None:
         """Let the bot read every message of groups, a setting at BotFather."""
         self.world.record("setting", name="reads_all", value=True)
+
+
+def chat_member(user: dict[str, Any], status: str) -> dict[str, Any]:
+    """Return a ChatMember object."""
+    is_admin = {"is_anonymous": False} if status in ADMIN_STATUSES else {}
+    until = {"until_date": 0} if status == "kicked" else {}
+    return {"user": user, "status": status, **is_admin, **until}
 
 
 def forbidden(text: str) -> BotApiError:

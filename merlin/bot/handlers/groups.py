@@ -1,17 +1,14 @@
-"""Groups: which messages are for the bot, settings, joining and leaving.
+"""Groups: which messages are for the bot, joining and leaving.
 
-Commands, mentions and replies are for the bot. Personal
-views and settings are shown in the private chat, to which a button leads. Everybody can read the
-group's settings; to change them Telegram is asked who administers the group. The bot greets a
-group once when it is added, and follows a migration to a supergroup.
+Commands, mentions and replies are for the bot. Personal views are shown in the private chat, to
+which a button leads. The bot greets a group once when it is added, and follows a migration to a
+supergroup.
 """
 
 from dataclasses import replace
-from functools import partial
 
 from merlin.account.users import User, Users
-from merlin.app import courses
-from merlin.app.groups import Group, GroupMode, Groups
+from merlin.app.groups import Group, Groups
 from merlin.bot import menu
 from merlin.bot.commands import COMMANDS
 from merlin.bot.context import BotContext
@@ -20,21 +17,13 @@ from merlin.bot.handlers.start import (
     USE_KINDS,
     private_chat_button,
 )
-from merlin.bot.menu import View, short_hash
-from merlin.bot.registry import Handlers
+from merlin.bot.menu import View
 from merlin.bot.updates import Addressee, find_addressee
 from merlin.chat.turns import UpdateState
-from merlin.core.errors import Refused
-from merlin.core.formatted_text import (
-    Button,
-)
-from merlin.core.i18n import LANGUAGES, text
 from merlin.core.json_fields import get_integer, get_object
 
-handlers = Handlers()
 _MEMBER_STATUSES = frozenset({"creator", "administrator", "member"})
 _GROUP_TYPES = frozenset({"group", "supergroup"})
-_SETTINGS = ("groups-button-settings", "group:show")
 
 
 async def handle_membership(context: BotContext) -> None:
@@ -58,19 +47,13 @@ def _groups(context: BotContext) -> Groups:
     return Groups(context.db, context.bot_id)
 
 
-def _group(context: BotContext) -> Group:
-    return _groups(context).get(context.chat_id) or Group(context.chat_id)
-
-
 def _greet_group(context: BotContext) -> View:
     """Store the group, and greet it if it is new or had removed the bot."""
     stored = _groups(context).get(context.chat_id)
     if stored is not None and not stored.is_gone:
         return View(None)
-    group = _group(context)
-    _groups(context).put(replace(group, moved_to=0))
-    group_context = replace(context, language=group.language or context.language)
-    return how_to_ask(group_context, "groups-hello")
+    _groups(context).put(Group(context.chat_id))
+    return how_to_ask(context, "groups-hello")
 
 
 def _leave_chat(context: BotContext, status: object) -> None:
@@ -85,136 +68,9 @@ def _leave_chat(context: BotContext, status: object) -> None:
     context.finish(UpdateState.ANSWERED, "membership")
 
 
-_DEFAULT = "default"
-
-
-@handlers.command("settings")
-@handlers.button("group")
-async def settings(context: BotContext) -> None:
-    """Show the group's settings to an administrator, or run the action of a button.
-
-    Raises ChatUnreachable.
-    """
-    if context.is_private and not context.verb:
-        await context.reply(context.translate("groups-settings-private"))
-        return
-    refusal = await _refuse_member(context)
-    if not refusal:
-        show = _change_setting if context.verb else _settings_view
-        await context.show(lambda: show(context))
-    else:
-        show_refusal = partial(menu.error_view, context, Refused(refusal, refusal))
-        await context.show(show_refusal, UpdateState.REFUSED, refusal)
-
-
-def _change_setting(context: BotContext) -> View:
-    action, value = (*context.arguments, "", "")[:2]
-    if action == "datasets":
-        return _datasets(context)
-    if action == "show":
-        return _settings_view(context)
-    group = _with_setting(context, _group(context), action, value)
-    if group is None:
-        return menu.outdated_view(context)
-    _groups(context).put(group)
-    group_context = replace(
-        context, language=group.language or context.user.speaks(context.language)
-    )
-    view = _settings_view(group_context)
-    return replace(view, alert=group_context.translate("groups-saved"))
-
-
-def _with_setting(context: BotContext, group: Group, action: str, value: str) -> Group | None:
-    """Return the group with the setting of a button, None for an unknown setting."""
-    match action:
-        case "hears" if value in set(GroupMode):
-            return replace(group, hears=GroupMode(value))
-        case "language" if value in {*LANGUAGES, _DEFAULT}:
-            return replace(group, language=None if value == _DEFAULT else value)
-        case "renew" if value in {"all", "leaders"}:
-            return replace(group, is_open=value == "all")
-        case "dataset" if value == _DEFAULT:
-            return replace(group, dataset=None)
-        case "dataset":
-            names = (name for name in _titles(context, LANGUAGES[0]) if short_hash(name) == value)
-            name = next(names, None)
-            return None if name is None else replace(group, dataset=name)
-        case _:
-            return None
-
-
-def _settings_view(context: BotContext) -> View:
-    group, translate = _group(context), context.translate
-    dataset = _titles(context, context.language).get(group.dataset or "", group.dataset)
-    lines = [
-        translate("groups-settings"),
-        "",
-        translate("groups-hears", hears=group.hears.value),
-        translate("groups-about", dataset=dataset or "none"),
-        translate("groups-speaks", spoken=group.language or "none"),
-        translate("groups-renews", who="all" if group.is_open else "leaders"),
-    ]
-
-    def button(label: str, data: str, is_chosen: bool) -> Button:  # noqa: FBT001 - one of three plain columns
-        return menu.choice_button(label, f"group:{data}", is_chosen=is_chosen)
-
-    asker = translate("groups-speaks-asker")
-    return menu.message(
-        context,
-        "\n".join(lines),
-        *(
-            button(translate(f"groups-hears-{Hear}"), f"hears:{Hear}", group.hears is Hear)
-            for Hear in GroupMode
-        ),
-        ("groups-button-datasets", "group:datasets:0"),
-        [
-            *(
-                button(
-                    text(language, "lang-name"), f"language:{language}", group.language == language
-                )
-                for language in LANGUAGES
-            ),
-            button(asker, f"language:{_DEFAULT}", group.language is None),
-        ],
-        (
-            button(translate("groups-renews-all"), "renew:all", group.is_open),
-            button(translate("groups-renews-leaders"), "renew:leaders", not group.is_open),
-        ),
-    )
-
-
-def _datasets(context: BotContext) -> View:
-    """Show a page of the datasets."""
-    current, titles = _group(context).dataset, _titles(context, context.language)
-
-    def entry(name: str) -> Button:
-        return menu.choice_button(
-            titles[name], f"group:dataset:{short_hash(name)}", is_chosen=name == current
-        )
-
-    default_choice = menu.choice_button(
-        context.translate("courses-button-all"),
-        f"group:dataset:{_DEFAULT}",
-        is_chosen=current is None,
-    )
-    rows = menu.list_rows(list(titles), context.number(1), "group:datasets", entry)
-    return menu.text_view(
-        context, "groups-ask-dataset", *rows, default_choice, menu.back("group:show")
-    )
-
-
-def _titles(context: BotContext, language: str) -> dict[str, str]:
-    """Return dataset -> title of those that the user may choose; within the store's work."""
-    active = courses.read_active(context.services)
-    names = courses.list_open_datasets(*context.caller)
-    return {name: active.title(name, language) for name in names}
-
-
-SETTINGS = "settings"
-# Commands that work in a group, and those that change the group's common session.
-_COMMANDS = frozenset({"new", "clear", "t", "tokens", "info", SETTINGS})
-_SESSION_COMMANDS = frozenset({"new", "clear"})
-_BUTTONS = frozenset({"stop", "again", "near", "rate", "fix", "tell", "why", "new", "group"})
+# The commands and buttons that work in a group.
+_COMMANDS = frozenset({"new", "clear", "course", "t", "tokens", "info"})
+_BUTTONS = frozenset({"stop", "again", "near", "rate", "fix", "tell", "why", "new", "course"})
 
 
 async def filter_update(context: BotContext) -> bool:
@@ -237,53 +93,46 @@ async def filter_update(context: BotContext) -> bool:
         await context.store.do(store_move)
         return False
     await context.fetch_bot_user()
-    group = apply_group(context, await context.store.read(lambda: _group(context)))
+    group = await context.store.read(lambda: _groups(context).get(context.chat_id))
+    if group is not None and group.moved_to:
+        follow_move(context, group.moved_to)
     if context.stored.kind == "callback_query":
         return await _filter_button(context)
     addressee = find_addressee(context.stored, context.bot.id, context.bot.username)
-    if not _is_addressed(context, group, addressee):
+    if not _is_addressed(context, addressee):
         await context.finish_silently(UpdateState.REFUSED, "not for the bot")
     elif context.user.is_blocked:
         await context.finish_silently(UpdateState.REFUSED, "blocked")
-    elif addressee.is_channel and not (addressee.is_anonymous and context.command == SETTINGS):
+    elif addressee.is_channel:
         await context.reply(context.translate("groups-not-a-person"), UpdateState.REFUSED, "a chat")
     else:
-        if not addressee.is_anonymous:
-            asker = User(context.user_id, context.stored.language_code)
-            await context.store.do(lambda: Users(context.db).record_person(asker))
+        asker = User(context.user_id, context.stored.language_code)
+        await context.store.do(lambda: Users(context.db).record_person(asker))
         return await (
             _filter_command(context) if context.command else _set_question(context, addressee)
         )
     return False
 
 
-def apply_group(context: BotContext, group: Group) -> Group:
-    """Apply the group's language and new chat id to the context; return the group."""
-    context.language = group.language or context.language
-    if not group.moved_to:
-        return group
+def follow_move(context: BotContext, new_id: int) -> None:
+    """Let the context answer in the supergroup that its group became."""
     # Telegram accepts no messages for the old chat; its message ids are invalid in the new one.
-    context.stored = replace(context.stored, chat_id=group.moved_to)
-    context.chat_id = group.moved_to
+    context.stored = replace(context.stored, chat_id=new_id)
+    context.chat_id = new_id
     context.message_id = context.thread_id = 0
-    return replace(group, chat_id=group.moved_to)
 
 
-def _is_addressed(context: BotContext, group: Group, addressee: Addressee) -> bool:
+def _is_addressed(context: BotContext, addressee: Addressee) -> bool:
     if addressee.is_relayed or context.is_service:
         return False
     if context.command:
         return context.named_bot in {"", context.bot.username.lower()}
-    if addressee.is_named:
-        return True
-    return addressee.is_reply and group.hears is not GroupMode.MENTION
+    return addressee.is_named or addressee.is_reply
 
 
 async def _filter_command(context: BotContext) -> bool:
     if context.command in {"start", "help"}:
         await context.show(lambda: how_to_ask(context))
-    elif context.command in _SESSION_COMMANDS and (refusal := await _refuse_restart(context)):
-        await context.reply(context.translate(refusal), UpdateState.REFUSED)
     elif context.command in _COMMANDS:
         return True
     elif context.command in COMMANDS:
@@ -315,23 +164,7 @@ async def _set_question(context: BotContext, addressee: Addressee) -> bool:
 def how_to_ask(context: BotContext, key: str = "groups-how") -> View:
     """Explain by the text `key` how to ask in a group."""
     bot_name = f"@{context.bot.username}"
-    return menu.text_view(context, key, _SETTINGS, private_chat_button(context), bot=bot_name)
-
-
-async def _refuse_restart(context: BotContext) -> str:
-    """Return the key of why the user may not restart the group's session, "" if they may."""
-    group = await context.store.read(lambda: _group(context))
-    return "" if group.is_open else await _refuse_member(context)
-
-
-async def _refuse_member(context: BotContext) -> str:
-    """Return the key of why the user may not do what is for administrators, "" if they may."""
-    if find_addressee(context.stored, context.bot.id, context.bot.username).is_anonymous:
-        return ""
-    is_admin = await context.is_admin(context.user_id)
-    if is_admin is None:
-        return "groups-admins-unknown"
-    return "" if is_admin else "groups-leaders-only"
+    return menu.text_view(context, key, private_chat_button(context), bot=bot_name)
 
 
 async def _filter_button(context: BotContext) -> bool:
@@ -340,11 +173,8 @@ async def _filter_button(context: BotContext) -> bool:
         link = context.link("go_plan")
         await context.show(lambda: View(None, link=link))
         return False
-    key = reason = ""
-    if context.verb not in _BUTTONS or context.chat_id > 0:
-        key, reason = "groups-private-button", "private"
-    elif context.verb == "new":
-        key, reason = await _refuse_restart(context), "leaders"
-    if key:
-        await context.show(lambda: menu.refusal(context, key), UpdateState.REFUSED, reason)
-    return not key
+    if context.verb in _BUTTONS and context.chat_id < 0:
+        return True
+    refusal = menu.refusal(context, "groups-private-button")
+    await context.show(lambda: refusal, UpdateState.REFUSED, "private")
+    return False

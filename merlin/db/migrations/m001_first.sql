@@ -539,13 +539,9 @@ CREATE TABLE errand (
     PRIMARY KEY (bot_id, request_id)
 );
 CREATE INDEX errand_chat ON errand (chat_id);
-CREATE TABLE group_setting (
+CREATE TABLE group_chat (
     bot_id BIGINT NOT NULL,
     chat_id BIGINT NOT NULL,
-    hears TEXT NOT NULL,
-    dataset TEXT,
-    language TEXT,
-    is_open BIGINT NOT NULL,
     moved_to BIGINT NOT NULL,
     gone_at TEXT,
     PRIMARY KEY (bot_id, chat_id)

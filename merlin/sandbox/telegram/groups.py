@@ -1,15 +1,13 @@
-"""Group members and privacy mode.
+"""Privacy mode: which group messages the bot receives.
 
-Privacy mode decides which group messages the bot receives. Source: core.telegram.org/bots/features
-("Privacy mode"): administrators and bots without the mode receive all; others commands not meant
-for another bot, mentions of the bot, replies to its messages or to messages it received for these
-reasons, and messages sent via it.
+Source: core.telegram.org/bots/features ("Privacy mode"): administrators and bots without the mode
+receive all; others commands not meant for another bot, mentions of the bot, replies to its messages
+or to messages it received for these reasons, and messages sent via it.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from merlin.sandbox.telegram.arguments import Arguments, bad_request, target_chat
 from merlin.sandbox.telegram.world import (
     ADMIN_STATUSES,
     BOT_ID,
@@ -17,40 +15,7 @@ from merlin.sandbox.telegram.world import (
     MEMBER_STATUSES,
     Group,
     World,
-    bot_user,
 )
-
-
-async def get_chat_member(world: World, arguments: Arguments) -> dict[str, Any]:
-    """Answer getChatMember; somebody who never was in the chat has status "left"."""
-    chat = target_chat(world, arguments)
-    user_id = arguments.integer("user_id")
-    if user_id != BOT_ID and user_id not in world.people:
-        raise bad_request("PARTICIPANT_ID_INVALID")
-    user = bot_user() if user_id == BOT_ID else world.people[user_id].as_user()
-    if isinstance(chat, Group):
-        return chat_member(user, chat.status(user_id))
-    return chat_member(user, "member" if user_id in {chat.person_id, BOT_ID} else "left")
-
-
-_RIGHTS = (
-    *("can_be_edited", "can_manage_chat", "can_change_info", "can_delete_messages"),
-    *("can_invite_users", "can_restrict_members", "can_promote_members", "can_manage_topics"),
-    *("can_manage_video_chats", "can_post_stories", "can_edit_stories", "can_delete_stories"),
-    "can_pin_messages",
-)
-
-
-def chat_member(user: dict[str, Any], status: str) -> dict[str, Any]:
-    """Return a ChatMember object."""
-    values: dict[str, Any] = {"user": user, "status": status}
-    if status in ADMIN_STATUSES:
-        values["is_anonymous"] = False
-    if status == "administrator":
-        values.update(dict.fromkeys(_RIGHTS, True))
-    if status == "kicked":
-        values["until_date"] = 0
-    return values
 
 
 def is_delivered(world: World, message: Mapping[str, Any]) -> bool:

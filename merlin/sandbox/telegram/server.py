@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from merlin.core.server import run_while_connected
 from merlin.sandbox.server import StandIn
-from merlin.sandbox.telegram import arguments, groups, messages, queries
+from merlin.sandbox.telegram import arguments, messages, queries
 from merlin.sandbox.telegram.arguments import (
     Arguments,
     BotApiError,
@@ -149,7 +149,6 @@ METHODS: Mapping[str, Method] = {
     "sendInvoice": queries.send_invoice,
     "answerPreCheckoutQuery": queries.answer_pre_checkout_query,
     "refundStarPayment": queries.refund_star_payment,
-    "getChatMember": groups.get_chat_member,
 }
 
 
