@@ -140,7 +140,6 @@ def test_chosen_language_applies_at_once_and_overrides_the_client(anna):
 def test_time_zone_is_typed_in_any_case_and_invalid_input_is_asked_for_again(anna):
     anna.say("/lang")
     anna.press("Часовой пояс")
-    anna.press("Другой")
     for nonsense in ("../etc/passwd", "Москва\0", "Europe", "Ы" * 300):
         assert (
             "Не знаю такого часового пояса. Например: Asia/Tbilisi или Europe/Belgrade"
@@ -154,7 +153,6 @@ def test_time_zone_is_typed_in_any_case_and_invalid_input_is_asked_for_again(ann
 def test_command_ends_a_dialog_so_that_the_next_message_is_a_question(anna, provider):
     anna.say("/lang")
     anna.press("Часовой пояс")
-    anna.press("Другой")
     anna.say("/new")
     anna.say("Что такое лоб?")
     assert len(provider.calls("chat.create")) == 1

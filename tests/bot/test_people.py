@@ -86,7 +86,7 @@ def test_teacher_of_a_dataset_sees_its_jobs_until_the_role_ends(chat, telegram, 
 
 
 STAFFS_BUTTONS = (
-    *("a-home", "own", "own:info:ru", "own-drop:info:ru", "paysupport:1001:1"),
+    *("a-home", "own", "own:info:ru", "own-drop:info:ru"),
     *("a-jobs:0", "a-job:1", "a-cancel:1", "a-cancel-yes:1"),
     *("a-models", "a-set:1", "a-rollback:1", "a-rollback-yes:1"),
     *("ex", "ex:home", "ex:ds:x", "ex:add:x", "ex:save", "ex:list:x:0", "ex:one:x:y", "ex:del:x:y"),

@@ -145,7 +145,7 @@ def test_correction_that_another_screen_ends_is_said_to_be_lost(anna, telegram):
     anna.press("fix:1", answer.message_id)
     anna.press(russian_text("consent-yes"))
     commands = (partial(anna.say, command) for command in ("/plan", "/new"))
-    for leave in (partial(anna.press, "zones", menu), *commands):
+    for leave in (partial(anna.press, "lang:auto", menu), *commands):
         anna.say(BETTER)
         leave()
         telegram.wait_for(lambda: anna.last.text == text("ru", "bot-form-left"))

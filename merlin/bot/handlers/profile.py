@@ -32,42 +32,23 @@ from merlin.bot.handlers.admin import page_button
 from merlin.bot.handlers.orders import order_line
 from merlin.bot.menu import View
 from merlin.bot.registry import Handlers
-from merlin.bot.rendering import reference_name
 from merlin.core import i18n
 from merlin.core.clock import zone_of
 from merlin.core.formatted_text import (
     Attachment,
     FormattedMessage,
-    button_rows,
+    in_entity,
     is_blank,
+    join_pages,
     utf16_length,
 )
 from merlin.core.i18n import LANGUAGES, language_of, text
 from merlin.core.killpoint import kill_point
-from merlin.core.permissions import Permission
-from merlin.db.audit import Audit, Entry, person_reference
+from merlin.db.audit import Audit, person_reference
 
 handlers = Handlers()
 ZONE_STEP = "zone"
-# Russia's zones from west to east; other zones are typed.
-ZONES = (
-    "Europe/Kaliningrad",
-    "Europe/Moscow",
-    "Europe/Samara",
-    "Asia/Yekaterinburg",
-    "Asia/Omsk",
-    "Asia/Novosibirsk",
-    "Asia/Irkutsk",
-    "Asia/Yakutsk",
-    "Asia/Vladivostok",
-    "Asia/Magadan",
-    "Asia/Kamchatka",
-)
 _CLIENT_LANGUAGE = "auto"
-_COLUMNS = 2
-handlers.button("zone-type")(
-    lambda context: menu.form(context, "zone-ask-name", "zones", step=ZONE_STEP)
-)
 
 
 @handlers.command("lang")
@@ -83,7 +64,7 @@ def list_languages(context: BotContext) -> View:
     client_choice = menu.choice_button(client, f"lang:{_CLIENT_LANGUAGE}", is_chosen=chosen is None)
     now = _now(context, context.user.zone or context.services.config.timezone)
     return menu.text_view(
-        context, "lang-ask", buttons, client_choice, ("zone-choose", "zones"), now=now
+        context, "lang-ask", buttons, client_choice, ("zone-choose", "zone"), now=now
     )
 
 
@@ -105,55 +86,29 @@ def choose_language(context: BotContext) -> View:
     return replace(list_languages(own_context), alert=own_context.translate("lang-saved"))
 
 
-@handlers.button("zones")
-def list_zones(context: BotContext) -> View:
-    """List the common time zones."""
-    buttons = [
-        menu.choice_button(
-            _city(zone, context.language), f"zone:{number}", is_chosen=context.user.zone == zone
-        )
-        for number, zone in enumerate(ZONES, 1)
-    ]
-    type_button, rows = ("zone-type", "zone-type"), button_rows(buttons, _COLUMNS)
-    return menu.text_view(context, "zone-ask", *rows, type_button, menu.back("lang"))
-
-
-def _city(zone: str, language: str) -> str:
-    return text(language, f"zone-{zone.partition('/')[2].lower()}")
-
-
 @handlers.button("zone")
-def choose_zone(context: BotContext) -> View:
-    """Set the zone of the button."""
-    number = context.number()
-    if not 1 <= number <= len(ZONES):
-        return menu.outdated_view(context)
-    return _save_zone(context, ZONES[number - 1])
+def ask_zone(context: BotContext) -> View:
+    """Ask for the name of the time zone."""
+    return menu.form(context, "zone-ask", step=ZONE_STEP)
 
 
 @handlers.step(ZONE_STEP)
 def take_zone(context: BotContext) -> View:
-    """Set the zone of the message: a listed zone by its city, others by their name in any case."""
-    zone = _zones_by_name().get(context.text.strip().casefold())
+    """Set the zone of the message, by its name or the name's last part, in any case."""
+    named = context.text.strip().casefold().replace(" ", "_")
+    zone = _zones_by_name().get(named)
     if zone is None:
-        return menu.form(context, "zone-unknown", "zones")
+        return menu.form(context, "zone-unknown")
     context.stop_waiting()
-    return _save_zone(context, zone)
+    accounts.set_zone(*context.caller, zone)
+    return menu.text_view(context, "zone-saved", zone=zone, now=_now(context, zone))
 
 
 @cache
 def _zones_by_name() -> dict[str, str]:
-    zones = {zone.casefold(): zone for zone in available_timezones()}
-    for language in LANGUAGES:
-        zones |= {_city(zone, language).casefold(): zone for zone in ZONES}
-    return zones
-
-
-def _save_zone(context: BotContext, zone: str) -> View:
-    accounts.set_zone(*context.caller, zone)
-    now = _now(context, zone)
-    name = _city(zone, context.language) if zone in ZONES else zone
-    return menu.text_view(context, "zone-saved", menu.back("lang"), zone=name, now=now)
+    zones = sorted(available_timezones())
+    by_city = {zone.rpartition("/")[2].casefold(): zone for zone in zones}
+    return by_city | {zone.casefold(): zone for zone in zones}
 
 
 # Bots may send 50 MB; the stored file is encrypted and encoded, which doubles its size.
@@ -220,24 +175,22 @@ async def forget(context: BotContext) -> None:
 
 
 SUPPORT_STEP = "paysupport"
-ANSWER_STEP = "paysupport-answer"
 MAX_PER_DAY = 3
 MAX_CHARACTERS = 2000
 _QUESTION_ACTION = "paysupport.ask"
-_ANSWER_ACTION = "paysupport.answer"
 _DAY = timedelta(days=1)
 # Enough of the newest audit entries to contain a day's maximum of requests.
 _MAX_AUDIT_ENTRIES = 50
 # The number of newest orders that are attached.
 _MAX_PURCHASES = 3
-handlers.step(SUPPORT_STEP, files=True)(lambda context: _send_to_admins(context, context.text))
+handlers.step(SUPPORT_STEP)(lambda context: _send_to_admins(context, context.text))
 
 
 @handlers.command("paysupport")
 def pay_support(context: BotContext) -> View:
     """Send the text after the command to the admins; ask for it if it is missing."""
     rest = context.text.split(maxsplit=1)[1:]
-    if rest and not context.verb:
+    if rest:
         return _send_to_admins(context, rest[0])
     return _refusal(context) or menu.form(context, "paysupport-ask", step=SUPPORT_STEP)
 
@@ -255,7 +208,7 @@ def _refusal(context: BotContext) -> View | None:
 
 
 def _send_to_admins(context: BotContext, text: str) -> View:
-    if not _is_valid(text):
+    if is_blank(text) or utf16_length(text.strip()) > MAX_CHARACTERS:
         return menu.form(context, "paysupport-bad", step=SUPPORT_STEP, most=MAX_CHARACTERS)
     context.stop_waiting()
     if refusal := _refusal(context):
@@ -266,84 +219,28 @@ def _send_to_admins(context: BotContext, text: str) -> View:
         _support_message(context, admin, text.strip()) for admin in context.services.roles.admins()
     ]
     context.outbox.put(messages)
-    return _sent_view(context, "question")
-
-
-def _sent_view(context: BotContext, kind: str) -> View:
-    """Return the confirmation of a sent question or answer, with a note if a file was left out."""
-    has_file = "yes" if context.attachment is not None else "no"
-    return menu.text_view(context, f"paysupport-{kind}-sent", file=has_file)
-
-
-def _is_valid(text: str) -> bool:
-    return not is_blank(text) and utf16_length(text.strip()) <= MAX_CHARACTERS
+    return menu.text_view(context, "paysupport-sent")
 
 
 def _support_message(context: BotContext, admin: int, text: str) -> OutgoingMessage:
-    """Return the text as an encrypted message: a notice would store it in plain text."""
+    """Return the text as an encrypted message: a notice would store it in plain text.
+
+    The person's name opens the chat with them, in which they are answered.
+    """
     reader, user_id = Users(context.db).get_or_new(admin), context.user_id
     language = reader.speaks(context.services.config.language)
-    admin_context, name = replace(context, language=language, user=reader), context.sender_name
-    arguments = {"name": name or "—", "user": str(user_id), "words": text}
-    lines = [admin_context.translate("paysupport-question", **arguments)]
-    answer, orders = ("paysupport-button-answer", f"paysupport:{user_id}:{context.update_id}"), None
+    admin_context = replace(context, language=language, user=reader)
+    parts = [
+        FormattedMessage(admin_context.translate("paysupport-question", user=str(user_id))),
+        in_entity("text_link", context.sender_name or str(user_id), f"tg://user?id={user_id}"),
+        FormattedMessage(text),
+    ]
+    buttons: menu.Rows = ()
     if purchases := Purchases(context.db).list_of_user(user_id, _MAX_PURCHASES):
         order_lines = (order_line(admin_context, purchase) for purchase in purchases)
-        lines += ["", admin_context.translate("pay-bought"), *order_lines]
+        bought = [admin_context.translate("pay-bought"), *order_lines]
+        parts.append(FormattedMessage("\n".join(bought)))
         label, path = admin_context.translate("pay-button-purchases"), "/admin/billing?person="
-        orders = page_button(context.services, label, f"{path}{user_id}")
-    buttons = menu.buttons_of(admin_context, (answer, orders))
-    page = FormattedMessage("\n".join(lines), buttons=buttons)
+        buttons = (page_button(context.services, label, f"{path}{user_id}"),)
+    page = replace(join_pages(*parts), buttons=menu.buttons_of(admin_context, *buttons))
     return OutgoingMessage(f"paysupport:{context.update_id}:{admin}", admin, page)
-
-
-@handlers.button("paysupport")
-def ask_answer(context: BotContext) -> View:
-    """Ask an admin for the answer to a user."""
-    if not context.arguments:
-        return pay_support(context)
-    user_id = context.number()
-    if not context.authority.may(Permission.REFUNDS) or Users(context.db).get(user_id) is None:
-        return menu.outdated_view(context)
-    return replace(_ask_answer(context, user_id, context.number(1)), is_new=True)
-
-
-def _ask_answer(context: BotContext, user_id: int, question: int, *, is_late: bool = False) -> View:
-    """Ask for an answer, and say who gave one before; `is_late`: while this one was written."""
-    earlier = _find_answer(context, user_id, question)
-    values = {"user": user_id, "question": question, "earlier": earlier.id if earlier else 0}
-    if earlier is None:
-        return menu.form(context, "paysupport-answer-ask", step=ANSWER_STEP, values=values)
-    by = reference_name(context.services, earlier.by, context.language)
-    arguments = {"by": by, "at": context.moment(earlier.at), "late": "yes" if is_late else "no"}
-    key = "paysupport-answer-again"
-    return menu.form(context, key, step=ANSWER_STEP, values=values, **arguments)
-
-
-def _find_answer(context: BotContext, user_id: int, question: int) -> Entry | None:
-    """Return the newest answer to a question, named by its update, None for none."""
-    newest = Audit(context.db).list_newest(_MAX_AUDIT_ENTRIES, person_reference(user_id))
-    answers = (entry for entry in newest if entry.action == _ANSWER_ACTION)
-    return next((entry for entry in answers if entry.arguments.get("question") == question), None)
-
-
-@handlers.step(ANSWER_STEP, files=True)
-def send_answer(context: BotContext) -> View:
-    """Send an admin's answer to the user; if another was given meanwhile, ask again first."""
-    if not _is_valid(context.text):
-        return menu.form(context, "paysupport-bad", most=MAX_CHARACTERS)
-    values = context.dialog_values
-    user_id, question = values.get("user"), values.get("question", 0)
-    context.stop_waiting()
-    if not isinstance(user_id, int) or not context.authority.may(Permission.REFUNDS):
-        return menu.text_view(context, "bot-button-old")
-    earlier = _find_answer(context, user_id, question)
-    if earlier is not None and earlier.id != values.get("earlier"):
-        return _ask_answer(context, user_id, question, is_late=True)
-    language = context.services.language_of(user_id)
-    page = FormattedMessage(text(language, "paysupport-answered", words=context.text.strip()))
-    message = OutgoingMessage(f"paysupport:{context.update_id}:{user_id}", user_id, page)
-    context.outbox.put([message])
-    by, asker = person_reference(context.user_id), person_reference(user_id)
-    Audit(context.db).note(by, _ANSWER_ACTION, asker, {"question": question})
-    return _sent_view(context, "answer")

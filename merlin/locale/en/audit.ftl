@@ -65,7 +65,6 @@ audit-key-make = key created
 audit-key-revoke = key revoked
 audit-key-rotate = encryption key changed
 audit-payment-refund = refund
-audit-paysupport-answer = question about a payment answered
 audit-paysupport-ask = question about a payment
 audit-plan-give = plan given
 audit-role-grant = role given

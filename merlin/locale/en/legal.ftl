@@ -45,7 +45,7 @@ terms-text =
     7. Paid plans and question packs are digital goods: in Telegram they are sold for Stars. What is included, for how long and at what price is shown before you pay; the purchase is available at once.
     8. If something is wrong with a payment, or you need a refund, write to /paysupport. The admins of this bot will answer; Telegram support does not handle such questions. A refund also removes the purchase.
     9. /plan, /privacy and /paysupport are commands of this bot in Telegram.
-paysupport-ask = Write in one message what happened with your payment: when, how much, for what. I will pass it to the admins, and their answer will come here.
+paysupport-ask = Write in one message what happened with your payment: when, how much, for what. I will pass it to the admins; they will write to you.
 paysupport-bad = Please write it in words, in at most { $most ->
         [one] { NUMBER($most) } character
        *[other] { NUMBER($most) } characters
@@ -53,27 +53,7 @@ paysupport-bad = Please write it in words, in at most { $most ->
 paysupport-too-many = You can write { $most ->
         [one] { $most } time
        *[other] { $most } times
-    } a day, and you have reached that. The admins have received everything and will answer here.
+    } a day, and you have reached that. The admins have received everything.
 paysupport-no-admins = This bot has no admins yet, so there is no one to answer. Please try again later.
-paysupport-question-sent = Sent to the admins. Their answer will come here.{ $file ->
-        [yes] {" "}The file wasn't sent: I pass on text only. If something in it matters, describe it: /paysupport
-       *[no] {""}
-    }
-paysupport-question =
-    A question about a payment from { $name } (ID { $user }):
-
-    { $words }
-paysupport-button-answer = Answer
-paysupport-answer-ask = Write the answer in one message: I will pass it on.
-paysupport-answer-again = This question has been answered already: { $by }, { $at }. { $late ->
-        [yes] Your answer wasn't sent. If it's needed too, send it again.
-       *[no] If another answer is needed, write it in one message: I'll pass it on.
-    }
-paysupport-answer-sent = Answer sent.{ $file ->
-        [yes] {" "}The file wasn't sent: I pass on text only. If something in it matters, press “Answer” again and describe it.
-       *[no] {""}
-    }
-paysupport-answered =
-    The answer to your question about a payment:
-
-    { $words }
+paysupport-question = A question about a payment (ID { $user }). Answer in the chat that the name opens.
+paysupport-sent = Sent to the admins. They will write to you.

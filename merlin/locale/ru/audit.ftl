@@ -65,7 +65,6 @@ audit-key-make = ключ создан
 audit-key-revoke = ключ отозван
 audit-key-rotate = ключ шифрования сменён
 audit-payment-refund = возврат денег
-audit-paysupport-answer = ответ о платеже
 audit-paysupport-ask = вопрос о платеже
 audit-plan-give = план выдан
 audit-role-grant = роль выдана
