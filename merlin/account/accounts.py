@@ -28,7 +28,6 @@ from merlin.core.combining_marks import normalise_unicode
 from merlin.core.errors import Refused
 from merlin.db.audit import Audit, person_reference
 from merlin.db.database import Repository, transaction
-from merlin.db.encryption import digest
 from merlin.db.tables import ACCOUNT
 from merlin.db.values import RowMap
 
@@ -102,9 +101,6 @@ _DUMMY_HASH = (
 _SITE_NAMES = ("merlin", "мерлин", "telegram", "телеграм")
 _MIN_KINDS, _MIN_DIGITS, _MIN_REST = 5, 16, 6
 _EDGES = string.digits + string.punctuation + " "
-_LEET = str.maketrans("@0134$5!", "aoieassi")
-# The same keys in two layouts: a Russian word typed in the other layout is as easy to guess.
-_LAYOUT = str.maketrans("йцукенгшщзхъфывапролджэячсмитьбюё", "qwertyuiop[]asdfghjkl;'zxcvbnm,.`")
 
 
 def normalise_password(password: str) -> str:
@@ -154,11 +150,8 @@ def _common_passwords() -> frozenset[str]:
 
 
 def _is_common(password: str) -> bool:
-    """Return whether the password is common, also with other affixes, signs or layout."""
-    forms = {password, password.translate(_LAYOUT)}
-    forms |= {form.strip(_EDGES) for form in set(forms)}
-    forms |= {form.translate(_LEET) for form in set(forms)}
-    forms |= {form.strip(_EDGES) for form in set(forms)}
+    """Return whether the password is common, also repeated or with digits and signs around it."""
+    forms = {password, password.strip(_EDGES)}
     forms |= {re.sub(r"\A(.+?)\1+\Z", r"\1", form) for form in forms}  # "abcabc" -> "abc"
     return not forms.isdisjoint(_common_passwords())
 
@@ -180,12 +173,10 @@ def _is_mostly_name(password: str, name: str) -> bool:
 
 
 _ACCOUNTS = RowMap(Account)
-MAX_BROWSERS = 10
-_BROWSER_BYTES = 16
 
 
 class Accounts(Repository):
-    """One row for each user name, with hashes of the browsers in which its owner last signed in."""
+    """One row for each user name."""
 
     def find(self, user_id: int) -> Account | None:
         """Return a person's account, None without one."""
@@ -219,7 +210,7 @@ class Accounts(Repository):
 
     def _write(self, user_id: int, name: str) -> bool:
         """Write a name; return False if it was taken concurrently."""
-        row = {"user_id": user_id, "name": name, "password": "", "browsers": ""}
+        row = {"user_id": user_id, "name": name, "password": ""}
         if self.db.add_new(ACCOUNT, {**row, "changed_at": iso(self._clock())}):
             return True
         if self.find_by_name(name) is not None:
@@ -239,26 +230,10 @@ class Accounts(Repository):
     @transaction
     def set_password(self, user_id: int, hashed: str, by: str) -> None:
         """Store a password hash. Raises Refused for a person without a name."""
-        values = {"password": hashed, "changed_at": iso(self._clock()), "browsers": ""}
+        values = {"password": hashed, "changed_at": iso(self._clock())}
         if not self.db.update(ACCOUNT, ACCOUNT.user_id == user_id, **values):
             raise Refused("no user name", "account-no-name")
         Audit(self.db, self._clock).note(by, "account.password", person_reference(user_id))
-
-    def is_known_browser(self, user_id: int, browser: str) -> bool:
-        """Return whether the owner has signed in with the password in this browser before."""
-        return bool(browser) and digest(browser) in self._browsers(user_id)
-
-    @transaction
-    def add_browser(self, user_id: int) -> str:
-        """Remember a browser and return its secret; the oldest beyond MAX_BROWSERS are dropped."""
-        secret = secrets.token_urlsafe(_BROWSER_BYTES)
-        newest = [digest(secret), *self._browsers(user_id)][:MAX_BROWSERS]
-        self.db.update(ACCOUNT, ACCOUNT.user_id == user_id, browsers=" ".join(newest))
-        return secret
-
-    def _browsers(self, user_id: int) -> list[str]:
-        hashes = self.db.value(ACCOUNT.select(ACCOUNT.browsers).where(ACCOUNT.user_id == user_id))
-        return str(hashes or "").split()
 
     def _read(self, condition: Any) -> Account | None:
         return _ACCOUNTS.find(self.db, ACCOUNT.select().where(condition))

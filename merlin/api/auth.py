@@ -48,18 +48,14 @@ from merlin.core.log import get_logger
 from merlin.core.network import is_loopback
 from merlin.core.permissions import Authority, Permission
 from merlin.core.web.browser import cookie_name, is_foreign, is_secure, read_cookie
-from merlin.db.encryption import digest
 
 log = get_logger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
 SIGN_IN = "merlin"
-# Cookies of a browser with a pending login in the bot, and of one that has signed in by password
-# before.
+# The cookie of a browser with a pending login in the bot.
 LOGIN = "merlin-login"
-BROWSER = "merlin-browser"
-_YEAR = timedelta(days=365)
 # How often a page polls the state of a login.
 POLL_S = 3
 
@@ -107,32 +103,28 @@ def require_https(request: Request) -> None:
         raise Problem(HTTPStatus.FORBIDDEN, "needs-https")
 
 
-async def check_password(request: Request, name: str, password: str, browser: str) -> Account:
+async def check_password(request: Request, name: str, password: str) -> Account:
     """Return the account with this name and password. Raises Problem 401, or 429 if throttled.
 
-    `browser` is the secret of a browser that has signed in before, or "". An unknown name takes as
-    long and is throttled like a known one.
+    An unknown name takes as long and is throttled like a known one.
     """
     throttle: LoginThrottle = request.app.state.login_throttle
     name = fold_name(name)
-    account, is_known = await services_of(request).read(sign_in.find_account, name, browser)
-    # A browser that signed in before has a failure counter of its own, so attempts made elsewhere
-    # do not delay it.
-    name_key = f"{name} {digest(browser) if is_known else ''}"
+    account = await services_of(request).read(sign_in.find_account, name)
     network = network_of(request.scope)
-    wait_s = throttle.count(name_key, network)
+    wait_s = throttle.count(name, network)
     if wait_s > 0:
         raise make_too_many_requests_problem(wait_s)
     stored = account.password if account else ""
     try:
         is_right = await throttle.run_hashing(lambda: verify_password(stored, password))
     except Problem:  # too many wait: the password was not verified
-        throttle.undo_count(name_key, network)
+        throttle.undo_count(name, network)
         raise
     if account is None or not is_right:
         log.warning("a wrong password", user=account.user_id if account else 0)
         raise Problem(HTTPStatus.UNAUTHORIZED, "wrong-password")
-    throttle.uncount(name_key, network)
+    throttle.uncount(name, network)
     return account
 
 
@@ -156,7 +148,7 @@ async def require_proof(request: Request, caller: Caller, current: str | None) -
         raise Problem(HTTPStatus.FORBIDDEN, "sign-in-again")
     if current is None:
         raise Problem(HTTPStatus.FORBIDDEN, "current-password")
-    await check_password(request, me.name, current, read_cookie(request, BROWSER))
+    await check_password(request, me.name, current)
     return me.name
 
 
@@ -185,16 +177,13 @@ async def sign_in_by_password(
     request: Request, response: Response, name: str, password: str
 ) -> NewSignIn:
     """Sign this browser in by password. Raises Problem 401, or 429 after many attempts; Blocked."""
-    cookie = read_cookie(request, BROWSER)
-    account = await check_password(request, name, password, cookie)
+    account = await check_password(request, name, password)
     entered = await services_of(request).write(
-        sign_in.sign_in_by_password, account, cookie, token_of(request)
+        sign_in.sign_in_by_password, account, token_of(request)
     )
     if entered is None:
         raise Problem(HTTPStatus.UNAUTHORIZED, "wrong-password")
     remember_browser(request, response, entered)
-    if entered.browser:
-        set_cookie(request, response, BROWSER, entered.browser, _YEAR)
     return entered
 
 

@@ -89,7 +89,7 @@ TRACES: tuple[PersonalData, ...] = (
     PersonalData(t.SIGN_IN, ids=("user_id",), secrets=("token_hash", "source")),
     PersonalData(t.LOGIN_CODE, ids=("user_id",), secrets=("code_hash", "browser_hash")),
     PersonalData(t.API_KEY, ids=("user_id",), secrets=("key_hash",)),
-    PersonalData(t.ACCOUNT, ids=("user_id",), secrets=("password", "browsers")),
+    PersonalData(t.ACCOUNT, ids=("user_id",), secrets=("password",)),
     PersonalData(t.QUOTA_USE, ids=("user_id",)),
     PersonalData(t.QUESTION_PACK, ids=("user_id",)),
     PersonalData(t.TERM, ids=("user_id",), names=("by_whom",)),

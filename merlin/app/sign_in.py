@@ -34,15 +34,11 @@ class Blocked(Refused):
 
 @dataclass(frozen=True, slots=True)
 class NewSignIn:
-    """A new sign-in with its token; `browser` is a secret that recognizes the user's browser later.
-
-    "" if the browser has one already.
-    """
+    """A new sign-in with its token."""
 
     sign_in: SignIn
     token: str = field(repr=False)
     user: OwnAccount
-    browser: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,21 +90,15 @@ def sign_in_to_demo(ctx: Context, user_id: int, name: str, previous_token: str) 
     return _open_sign_in(ctx, user_id, SignInMethod.CODE, previous_token)
 
 
-def sign_in_by_password(
-    ctx: Context, account: Account, secret: str, previous_token: str
-) -> NewSignIn | None:
-    """Sign in a user with a correct password; `secret` is the browser's earlier one.
+def sign_in_by_password(ctx: Context, account: Account, previous_token: str) -> NewSignIn | None:
+    """Sign in a user with a correct password; None if it was changed while it was verified.
 
-    None if the password was changed while it was verified. Raises Blocked.
+    Raises Blocked.
     """
     accounts = Accounts(ctx.db, ctx.clock)
     if accounts.lock_password(account.user_id) != account.password:
         return None
-    is_known = accounts.is_known_browser(account.user_id, secret)
-    new_secret = "" if is_known else accounts.add_browser(account.user_id)
-    return _open_sign_in(
-        ctx, account.user_id, SignInMethod.PASSWORD, previous_token, browser_secret=new_secret
-    )
+    return _open_sign_in(ctx, account.user_id, SignInMethod.PASSWORD, previous_token)
 
 
 def sign_in_by_code(ctx: Context, secret: str, previous_token: str) -> NewSignIn | None:
@@ -146,11 +136,9 @@ def answer_login(ctx: Context, actor: Actor, login_id: int, *, is_own: bool) -> 
     return Logins(ctx.db, ctx.clock).settle(login_id, actor.user_id, is_own=is_own)
 
 
-def find_account(ctx: Context, name: str, secret: str) -> tuple[Account | None, bool]:
-    """Return the account of a name, and whether its owner has signed in in this browser before."""
-    accounts = Accounts(ctx.db, ctx.clock)
-    account = accounts.find_by_name(name)
-    return account, accounts.is_known_browser(account.user_id if account else 0, secret)
+def find_account(ctx: Context, name: str) -> Account | None:
+    """Return the account of a name, None for an unknown one."""
+    return Accounts(ctx.db, ctx.clock).find_by_name(name)
 
 
 def sign_out(ctx: Context, actor: Actor, sign_in_id: int) -> None:
@@ -171,7 +159,6 @@ def _open_sign_in(
     method: SignInMethod,
     previous_token: str,
     source: str | None = None,
-    browser_secret: str = "",
 ) -> NewSignIn:
     """Open a sign-in, and close the previous one of this browser. Raises Blocked."""
     user, authority = _load_user(ctx, user_id)
@@ -186,4 +173,4 @@ def _open_sign_in(
         values = {"sign_in": sign_in.id}
         Audit(ctx.db, ctx.clock).note(reference, "sign-in.password", reference, values)
     account = read_own_account(ctx, Actor.person(user_id, authority))
-    return NewSignIn(sign_in, token, account, browser_secret)
+    return NewSignIn(sign_in, token, account)

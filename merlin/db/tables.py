@@ -212,7 +212,7 @@ LEFT_BEHIND = _table(
 REVOKED_EXAMPLE = _table("revoked_example", "dataset example_id at")
 
 FAVOURITE = _table("favourite", "id user_id course_id at")
-ACCOUNT = _table("account", "user_id name password browsers changed_at", key="user_id")
+ACCOUNT = _table("account", "user_id name password changed_at", key="user_id")
 SIGN_IN = _table("sign_in", "id token_hash source user_id method at seen_at expires_at")
 LOGIN_CODE = _table(
     "login_code",

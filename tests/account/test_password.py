@@ -36,10 +36,7 @@ def test_uncommon_passphrase_is_accepted(password):
     "password",
     [
         "password123!",
-        "P@ssw0rd2026",
         "qwertyuiop",
-        "йцукенгшщз",
-        "Пароль12345",
         "1234567890",
         "0987654321",
         "abcdefghijkl",

@@ -7,7 +7,7 @@ from threading import Barrier
 
 import pytest
 
-from merlin.account.accounts import FIRST_ID, MAX_BROWSERS, Accounts
+from merlin.account.accounts import FIRST_ID, Accounts
 from merlin.account.sign_ins import LIFE, Logins, LoginState, SignInMethod, SignIns
 from merlin.account.users import User, Users
 from merlin.app.personal_data import PersonalRecords
@@ -95,17 +95,6 @@ def test_account_without_telegram_is_an_unreachable_user(accounts):
     with pytest.raises(Refused):
         accounts.make("petrova", BY)
     assert Users(accounts.db).count() == 1
-
-
-def test_newest_browsers_are_known_until_the_password_changes(accounts):
-    accounts.set_name(ANNA, "anna", BY)
-    browsers = [accounts.add_browser(ANNA) for _ in range(MAX_BROWSERS + 1)]
-    is_known = [accounts.is_known_browser(ANNA, browser) for browser in browsers]
-    assert is_known == [False] + [True] * MAX_BROWSERS
-    assert not accounts.is_known_browser(BORIS, browsers[-1])
-    assert not accounts.is_known_browser(ANNA, "")
-    accounts.set_password(ANNA, "$hash", BY)
-    assert not accounts.is_known_browser(ANNA, browsers[-1])
 
 
 @on_both_databases

@@ -557,7 +557,6 @@ CREATE TABLE account (
     user_id BIGINT PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
     password TEXT NOT NULL,
-    browsers TEXT NOT NULL,
     changed_at TEXT NOT NULL
 );
 CREATE TABLE sign_in (
