@@ -199,10 +199,10 @@ def _approve(ctx: Context, actor: Actor, texts: Mapping[int, str], editor: Edito
     return change_id
 
 
-def decline(ctx: Context, actor: Actor, proposal_id: int, reason: str = "") -> Proposal:
+def decline(ctx: Context, actor: Actor, proposal_id: int) -> Proposal:
     """Decline a proposal and delete its text; return it as it was. Raises NotFound, Refused."""
     proposal = get_waiting(ctx, actor, proposal_id)
-    if not Proposals(ctx.db, ctx.clock).decline(proposal_id, changes.asker(actor), reason):
+    if not Proposals(ctx.db, ctx.clock).decline(proposal_id, changes.asker(actor)):
         raise Refused("decided already", "examples-decided")
     return proposal
 

@@ -13,7 +13,6 @@ import importlib
 import pkgutil
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 
 import telegram
 from telegram import ext
@@ -66,7 +65,6 @@ def create_application(
     processor = ChatProcessor(
         lambda task: handle_update(application, task),
         lambda updates, is_news: refuse_updates(application, updates, is_news=is_news),
-        lambda last, count: report_refused(application, last, count),
     )
     bot: ext.ExtBot[SendClass] = _Bot(
         services.token,
@@ -340,7 +338,7 @@ async def refuse_updates(
 
     def work() -> None:
         if is_news:
-            _put_notice(newest, "bot-queue-full", len(updates))
+            _put_notice(newest)
         newest.finish(UpdateState.REFUSED, "queue full")
 
     await retry_until_stored(services, work, "updates could not be refused")
@@ -349,21 +347,13 @@ async def refuse_updates(
             await BotContext.create(application, update).answer_press()
 
 
-async def report_refused(application: BotApplication, last: Update, count: int) -> None:
-    """Tell a person how many more messages were refused while the queue was full."""
-    context = BotContext.create(application, last)
-    put = partial(_put_notice, context, "bot-queue-skipped", count)
-    services = application.bot_data.services
-    await retry_until_stored(services, put, "refused updates could not be reported")
-
-
-def _put_notice(context: BotContext, key: str, skipped: int) -> None:
+def _put_notice(context: BotContext) -> None:
     if not context.is_private:
         return
     services = context.services
     user, _ = read_known_user(services, context.stored)
     localised = replace(context, language=user.speaks(context.language))
-    page = FormattedMessage(localised.translate(key, skipped=skipped))
+    page = FormattedMessage(localised.translate("bot-queue-full"))
     letter = f"full:{context.update_id}"
     target = find_target(context)
     services.outbox.put([OutgoingMessage(letter, context.chat_id, page, target=target)])

@@ -126,16 +126,11 @@ class Task:
 
 @dataclass(slots=True)
 class _ChatQueue:
-    """The waiting updates of one chat; `is_notified`: the person knows that some were refused.
-
-    `unreported` were refused after that, `last_refused` the last of them.
-    """
+    """The waiting updates of one chat; `is_notified`: the person knows that some were refused."""
 
     waiting: deque[Task] = field(default_factory=deque)
     is_working: bool = False
     is_notified: bool = False
-    unreported: int = 0
-    last_refused: Update | None = None
 
     def has_room(self, update: Update, most: int) -> bool:
         # A part of a waiting message does not count again.
@@ -163,8 +158,6 @@ Key = tuple[int, Priority]
 Worker = Callable[[Task], Awaitable[None]]
 # The refused updates of one chat, and whether to notify the person.
 Refuse = Callable[[Sequence[Update], bool], Awaitable[None]]
-# The last refused update of one chat, and how many the person has not been told of.
-Report = Callable[[Update, int], Awaitable[None]]
 
 
 class ChatProcessor(BaseUpdateProcessor):
@@ -178,7 +171,6 @@ class ChatProcessor(BaseUpdateProcessor):
         self,
         work: Worker,
         refuse: Refuse,
-        report: Report,
         *,
         at_once: int = MAX_CONCURRENT,
         most_waiting: int = MAX_WAITING,
@@ -186,7 +178,6 @@ class ChatProcessor(BaseUpdateProcessor):
         super().__init__(at_once)
         self._work = work
         self._refuse = refuse
-        self._report = report
         self._most_waiting = most_waiting
         self._queues: dict[Key, _ChatQueue] = {}
         self._unfinished: set[int] = set()
@@ -237,9 +228,6 @@ class ChatProcessor(BaseUpdateProcessor):
                 refused.setdefault(key, []).append(update)
         for key, chat_updates in refused.items():
             queue = self._queues[key]
-            if queue.is_notified:
-                queue.unreported += len(chat_updates)
-                queue.last_refused = chat_updates[-1]
             self._start(self._refuse_updates(chat_updates, is_news=not queue.is_notified))
             queue.is_notified = True
 
@@ -268,8 +256,6 @@ class ChatProcessor(BaseUpdateProcessor):
                 finally:
                     # A task that is cancelled while it waits for a slot has not started.
                     work.close()
-            if queue.last_refused is not None and not queue.waiting:
-                self._start(self._report(queue.last_refused, queue.unreported))
         finally:
             del self._queues[key]
 

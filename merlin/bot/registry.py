@@ -60,12 +60,10 @@ class Handlers:
             verbs += tuple(menu.confirmed_verb(verb) for verb in verbs)
         return _register(self.buttons, verbs, needs or self._needs)
 
-    def step(
-        self, *steps: str, needs: Permission | None = None, files: bool = False
-    ) -> Callable[[T], T]:
+    def step(self, *steps: str, needs: Permission | None = None) -> Callable[[T], T]:
         """Register a function for messages sent at these dialog steps; `needs` as in `button`.
 
-        `files`: the act says itself what becomes of a file, as a coroutine does.
+        A coroutine says itself what becomes of a file.
         """
         register = _register(self._steps, steps, needs or self._needs)
 
@@ -74,7 +72,7 @@ class Handlers:
                 register(function)
             else:
                 act = cast("Act", function)
-                register(_require_step(steps, act if files else menu.with_file_note(act)))
+                register(_require_step(steps, menu.with_file_note(act)))
             return function
 
         return add

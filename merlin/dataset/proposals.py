@@ -119,7 +119,7 @@ class Draft:
 class Proposal:
     """One draft and its state; `example_id` is its id in the dataset, "" before an approval.
 
-    `change_id` is the Change that the approval created, `reason` why an editor declined.
+    `change_id` is the Change that the approval created.
     """
 
     proposal_id: int
@@ -129,18 +129,12 @@ class Proposal:
     at: datetime
     example_id: str = ""
     change_id: str = ""
-    reason: str = ""
-
-    @property
-    def is_persons(self) -> bool:
-        """Return whether a user proposed it and is notified of the result."""
-        return self.user_id != 0
 
 
 _DRAFTS = RowMap(Draft, sealed=PROPOSAL.sealed)
 _PROPOSALS = RowMap(Proposal, columns={"proposal_id": "id"}, sealed=PROPOSAL.sealed)
 _FORGOTTEN: Row = dict.fromkeys(
-    ("question", "answer", "rejected", "reason", "note", "before_question", "before_answer"), ""
+    ("question", "answer", "rejected", "note", "before_question", "before_answer"), ""
 )
 _WAITS = PROPOSAL.state == ProposalState.WAITING.value
 _IS_TAUGHT = (TAUGHT_EXAMPLE.dataset == PROPOSAL.dataset) & (
@@ -176,9 +170,7 @@ class Proposals(Repository):
             self._add(0, draft)
 
     def _add(self, user_id: int, draft: Draft) -> int:
-        nothing = dict.fromkeys(
-            ("example_id", "change_id", "removal_id", "reviewed_by", "reason"), ""
-        )
+        nothing = dict.fromkeys(("example_id", "change_id", "removal_id", "reviewed_by"), "")
         row = {
             **nothing,
             **_DRAFTS.write(draft, self.db),
@@ -323,11 +315,9 @@ class Proposals(Repository):
         return NameAllocator(each.removeprefix(draft.folder) for each in (*existing, *named))
 
     @transaction
-    def decline(self, proposal_id: int, by: str, reason: str = "") -> bool:
+    def decline(self, proposal_id: int, by: str) -> bool:
         """Decline a proposal and erase its texts; False if it is no longer waiting."""
-        why = self.db.cipher.seal(reason) if reason else ""
-        values = {**_FORGOTTEN, "reason": why}
-        return self._review(proposal_id, ProposalState.DECLINED, by, values)
+        return self._review(proposal_id, ProposalState.DECLINED, by, _FORGOTTEN)
 
     def _review(self, proposal_id: int, state: ProposalState, by: str, fields: Row) -> bool:
         reviewer = person_reference(int(by)) if by.isdecimal() else by

@@ -200,9 +200,9 @@ RATING = _table("rating", "turn_id user_id value at", key="turn_id user_id")
 PROPOSAL = _table(
     "proposal",
     "id user_id dataset question answer turn_id model_id state example_id change_id removal_id"
-    " reviewed_by reason is_thanked at reviewed_at origin note cost_micro currency"
+    " reviewed_by is_thanked at reviewed_at origin note cost_micro currency"
     " rejected split before_question before_answer",
-    sealed="question answer rejected reason before_question before_answer",
+    sealed="question answer rejected before_question before_answer",
 )
 # The usage of users who deleted all their data, under a keyed hash.
 LEFT_BEHIND = _table(

@@ -94,8 +94,7 @@ TEXT = "text/plain"
 
 
 def example_yaml(question, answer):
-    turns = (("user", question), ("assistant", answer))
-    return Draft("", turns=turns).file_text()
+    return Draft("", question=question, answer=answer).file_text()
 
 
 def store_dataset(settings, dataset="trial", count=12, **extra_texts):

@@ -20,9 +20,8 @@ class LaneRecorder:
     def __init__(self, **options):
         self.done = []
         self.refused = []
-        self.reported = []
         self.most_at_once = 0
-        self.lanes = ChatProcessor(self.work, self.refuse, self.report, **options)
+        self.lanes = ChatProcessor(self.work, self.refuse, **options)
 
     def add(self, updates, **how):
         self.lanes.add(Task(update, **how) for update in updates)
@@ -34,9 +33,6 @@ class LaneRecorder:
 
     async def refuse(self, updates, is_news):
         self.refused.append(([update.update_id for update in updates], is_news))
-
-    async def report(self, last, count):
-        self.reported.append((last.update_id, count, len(self.done)))
 
 
 def messages(chat_id, *numbers, kind="message"):
@@ -69,7 +65,7 @@ def test_number_of_concurrent_chats_is_limited():
     assert len(story.done) == 10
 
 
-def test_refused_updates_are_reported_at_once_and_the_later_ones_when_the_queue_is_empty():
+def test_first_refusal_of_a_full_queue_is_news():
     async def run():
         story = LaneRecorder()
         story.add(messages(1, *range(8)))
@@ -82,7 +78,6 @@ def test_refused_updates_are_reported_at_once_and_the_later_ones_when_the_queue_
 
     story = run_jumping(run())
     assert story.refused == [([6, 7], True), ([8], False), ([9, 10], False), ([26], True)]
-    assert story.reported == [(10, 3, 6)]
     assert [number for _, number in story.done] == [*range(6), *range(20, 26)]
 
 
@@ -179,7 +174,7 @@ def test_numbers_of_updates_are_read_by_another_thread_while_chats_come_and_go()
         async def work(_task):
             await asyncio.sleep(0)
 
-        lanes = ChatProcessor(work, no_refusal, no_refusal)
+        lanes = ChatProcessor(work, no_refusal)
 
         def read():
             while not is_over.is_set():
@@ -232,7 +227,7 @@ def test_prefetched_user_is_used_only_by_the_first_update_of_a_chat():
             if len(contexts) == 3:
                 ended.set()
 
-        lanes = ChatProcessor(work, no_refusal, no_refusal)
+        lanes = ChatProcessor(work, no_refusal)
         updates = [*messages(1, 1, 2), *messages(2, 3)]
         lanes.add(Task(update, known=(User(update.user_id), None)) for update in updates)
         await ended.wait()
@@ -252,7 +247,7 @@ def test_prefetched_user_is_read_again_if_the_update_had_to_wait():
             contexts[task.update.update_id] = task.known
             await advance_clock(1)
 
-        lanes = ChatProcessor(work, no_refusal, no_refusal, at_once=1)
+        lanes = ChatProcessor(work, no_refusal, at_once=1)
         paste = Update(1, "message", 1, 1, body={"message": {"text": "а" * 4096, "date": 0}})
         updates = [paste, *messages(2, 2)]
         lanes.add(Task(update, known=(User(update.user_id), None)) for update in updates)

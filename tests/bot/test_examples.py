@@ -56,7 +56,7 @@ def test_example_is_created_from_a_question_and_an_answer(chat):
     assert parse_example(chat.save().text).answer == "Да."
 
 
-def test_example_card_accepts_tags_a_split_and_further_turns(chat):
+def test_example_card_accepts_tags(chat):
     chat.press("trial · 12 примеров")
     chat.press("➕ Добавить")
     assert chat.labels == ["‹ Назад", "Отмена"]
@@ -64,30 +64,12 @@ def test_example_card_accepts_tags_a_split_and_further_turns(chat):
     chat.press("‹ Назад")
     chat.say("Один?")
     chat.say("Да.")
-    chat.press("➕ Ещё вопрос")
-    chat.say("А два?")
-    chat.say("И дважды.")
-    chat.press("‹ Назад")
-    assert "🤖 И два." in chat.say("И два.").text
-    chat.press("➕ Ещё вопрос")
-    chat.say("А три?")
-    assert "Пришлите вопрос" in chat.press("‹ Назад").text
-    assert "🤖 И два." in chat.press("‹ Назад").text
     chat.press("🏷 Теги")
     assert "🏷 числа, счёт" in chat.say("числа, счёт").text
-    chat.press("🧪 Для теста")
-    assert "🏷 числа, счёт\n🧪 Для теста" in chat.last.text
-    chat.press("✓ 🧪 Для теста")
     change = chat.save()
-    assert parse_example(change.text).split is None
     assert (change.kind, change.path) == (ChangeKind.ADD, "trial/examples/один.yaml")
     messages = [(message.role, message.content) for message in parse_example(change.text).messages]
-    assert messages == [
-        ("user", "Один?"),
-        ("assistant", "Да."),
-        ("user", "А два?"),
-        ("assistant", "И два."),
-    ]
+    assert messages == [("user", "Один?"), ("assistant", "Да.")]
     assert parse_example(change.text).tags == ("числа", "счёт")
     assert change.editor.email == f"{VERA}@telegram.invalid"
 

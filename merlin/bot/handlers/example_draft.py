@@ -1,6 +1,7 @@
 """The dialog that writes an example, or rewords one.
 
-question -> answer -> proof (Save); tags, test mark, more turns from there
+question -> answer -> proof (Save); tags from there. Examples of several turns are written on their
+page.
 """
 
 from collections.abc import Mapping
@@ -19,73 +20,41 @@ from merlin.dataset.import_lines import split_tags
 
 handlers = Handlers(Permission.EDIT_EXAMPLES)
 QUESTION, ANSWER = "ex-question", "ex-answer"
-MAX_TURNS = 60
-_MAX_SHOWN_TURNS = 6
-_TURN_LENGTH = 300
+_QUESTION_LENGTH = 300
 
 
 @handlers.button("ex:add")
 def ask_question(context: BotContext) -> View:
     """Start a new example."""
-    return _ask_next(context, proof.Draft(proof.require_chosen_dataset(context)))
-
-
-def _ask_next(context: BotContext, draft: proof.Draft) -> View:
-    """Ask for the next turn of a draft: the answer to its last question, or a question."""
-    if not draft.turns:
-        return _ask_text(context, draft, QUESTION, f"ex:ds:{menu.short_hash(draft.dataset)}")
-    if draft.turns[-1][0] == proof.ASSISTANT:
-        return _ask_text(context, draft, QUESTION, "ex:look")
-    return _ask_text(context, draft, ANSWER, "ex:unturn")
-
-
-def _ask_text(context: BotContext, draft: proof.Draft, step: str, back: str) -> View:
-    """Show the newest turns, shortened, and ask for the text of this step."""
-    newest = draft.turns[-_MAX_SHOWN_TURNS:]
-    lines = proof.turn_lines([(role, cut(content, _TURN_LENGTH)) for role, content in newest])
-    conversation_text = "\n".join(["…", *lines] if len(newest) < len(draft.turns) else lines)
-    title = context.translate("examples-preview-new", dataset=dataset_title(context, draft.dataset))
-    prompt = context.translate(_PROMPTS[step])
-    return proof.ask(context, step, title, conversation_text, prompt, back=back, draft=draft)
-
-
-_PROMPTS = {QUESTION: "examples-ask-question", ANSWER: "examples-ask-answer"}
+    draft = proof.Draft(proof.require_chosen_dataset(context))
+    back = f"ex:ds:{menu.short_hash(draft.dataset)}"
+    return _ask_text(context, draft, QUESTION, "examples-ask-question", back)
 
 
 @handlers.step(QUESTION)
 def take_question(context: BotContext) -> View:
-    """Add the question to the draft."""
-    return _ask_next(context, _with_turn(context, proof.USER))
+    """Add the question to the draft, and ask for the answer."""
+    text = proof.require_text(context)
+    draft = replace(proof.require_current_draft(context), question=text)
+    back = f"ex:add:{menu.short_hash(draft.dataset)}"
+    return _ask_text(context, draft, ANSWER, "examples-ask-answer", back)
+
+
+def _ask_text(
+    context: BotContext, draft: proof.Draft, step: str, prompt_key: str, back: str
+) -> View:
+    turns = [(proof.USER, cut(draft.question, _QUESTION_LENGTH))] if draft.question else []
+    title = context.translate("examples-preview-new", dataset=dataset_title(context, draft.dataset))
+    parts = "\n".join(proof.turn_lines(turns)), context.translate(prompt_key)
+    return proof.ask(context, step, title, *parts, back=back, draft=draft)
 
 
 @handlers.step(ANSWER)
 @proof.make_handler
 def add_answer_to_draft(context: BotContext) -> proof.Draft:
     """Return the draft with the answer."""
-    return _with_turn(context, proof.ASSISTANT)
-
-
-def _with_turn(context: BotContext, role: str) -> proof.Draft:
-    draft = proof.require_current_draft(context)
-    return replace(draft, turns=(*draft.turns, (role, proof.require_text(context))))
-
-
-@handlers.button("ex:turn")
-def ask_turn(context: BotContext) -> View:
-    """Ask for another question."""
-    proof.require_step(context, proof.PROOF)
-    draft = proof.require_current_draft(context)
-    if len(draft.turns) >= MAX_TURNS:
-        raise Refused("too many turns", "examples-many-turns", most=MAX_TURNS)
-    return _ask_text(context, draft, QUESTION, "ex:look")
-
-
-@handlers.button("ex:unturn")
-def undo_turn(context: BotContext) -> View:
-    """Remove the last turn and ask for it again."""
-    proof.require_step(context, QUESTION, ANSWER, proof.PROOF)
-    draft = proof.require_current_draft(context)
-    return _ask_next(context, replace(draft, turns=draft.turns[:-1]))
+    text = proof.require_text(context)
+    return replace(proof.require_current_draft(context), answer=text)
 
 
 REWORD = "ex-reword"
@@ -129,19 +98,13 @@ def _ask_field(context: BotContext, draft: proof.Draft, field: str, back: str) -
 
 def _get_current_text(draft: proof.Draft, field: str) -> str:
     """Return the current text of a field. Raises Refused if the file cannot be parsed."""
-    if draft.turns and field == "a":
-        return draft.turns[-1][1]
-    if draft.turns and field == "q":
-        return next((content for role, content in draft.turns if role == proof.USER), "")
     tags = None if draft.tags is None else ", ".join(draft.tags)
     edited_text = {"q": draft.question, "a": draft.answer, "t": tags}[field]
     if edited_text is not None:
         return edited_text
-    example = replace(draft, question=None, answer=None, tags=None).example()
+    example = draft.example()
     if example is not None:
         return {"q": example.question, "a": example.answer, "t": ", ".join(example.tags)}[field]
-    if field == "t" and draft.turns:
-        return ""
     raise Refused("the example is broken", "examples-broken")
 
 
@@ -165,12 +128,4 @@ def reword_draft(draft: proof.Draft, field: str, new_text: str) -> proof.Draft:
     """Return the draft with a new first question (q), last answer (a) or tags (t)."""
     if field == "t":
         return replace(draft, tags=tuple(split_tags(new_text.replace("#", " "))))
-    if not draft.turns:
-        is_question = field == "q"
-        return replace(draft, question=new_text) if is_question else replace(draft, answer=new_text)
-    index, role, turns = -1, proof.ASSISTANT, list(draft.turns)
-    if field == "q":
-        index = next((i for i, (role, _) in enumerate(turns) if role == proof.USER), 0)
-        role = proof.USER
-    turns[index] = (role, new_text)
-    return replace(draft, turns=tuple(turns))
+    return replace(draft, question=new_text) if field == "q" else replace(draft, answer=new_text)

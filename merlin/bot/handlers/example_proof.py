@@ -41,11 +41,9 @@ from merlin.dataset.layout import EXAMPLES, example_id_of, example_path
 from merlin.dataset.preview import unified_diff
 from merlin.dataset.proposals import DISTIL, Proposals
 from merlin.dataset.sensitive import mask_personal_data
-from merlin.dataset.split import TEST
 
 handlers = Handlers(Permission.EDIT_EXAMPLES)
 USER, ASSISTANT = "user", "assistant"
-DraftTurns = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +51,8 @@ class Draft:
     """The new version of a file.
 
     `path` is within the dataset, "" for a new example; `before` is the blob that the editor saw.
-    A new example has `turns` (role and text), an existing one its `text`; `question`, `answer`,
-    `tags` and `split` replace those of the file unless None. `is_gone`: the file is deleted.
+    An existing example has its `text`, in which `question`, `answer` and `tags` replace those of
+    the file unless None. `is_gone`: the file is deleted.
     `proposal` is the id of the correction that the draft comes from.
     `allow` are the rules of personal data that the example may break, for this `reason`.
     """
@@ -63,11 +61,9 @@ class Draft:
     path: str = ""
     before: str | None = None
     text: str = ""
-    turns: DraftTurns = ()
     question: str | None = None
     answer: str | None = None
     tags: tuple[str, ...] | None = None
-    split: str | None = None
     is_gone: bool = False
     proposal: int = 0
     allow: tuple[str, ...] = ()
@@ -86,9 +82,10 @@ class Draft:
         return allow_rules(written, self.allow, self.reason) if self.allow else written
 
     def _written(self) -> str:
-        if self.turns:
-            return write_turns(self.turns, self.tags or (), self.split)
-        replacements = (self.question, self.answer, self.tags, self.split)
+        if not (self.path or self.text):
+            turns = ((USER, self.question or ""), (ASSISTANT, self.answer or ""))
+            return write_turns(turns, self.tags or ())
+        replacements = (self.question, self.answer, self.tags)
         if all(value is None for value in replacements):
             return self.text
         return reword_example(self.text, *replacements)
@@ -103,10 +100,8 @@ def draft_of(value: object) -> Draft | None:
     if not isinstance(value, dict) or "dataset" not in value:
         return None
     tags = value["tags"]
-    turns = tuple((str(role), str(content)) for role, content in value["turns"])
-    allow = tuple(value["allow"])
     tags = None if tags is None else tuple(tags)
-    return Draft(**{**value, "turns": turns, "tags": tags, "allow": allow})
+    return Draft(**{**value, "tags": tags, "allow": tuple(value["allow"])})
 
 
 def draft_of_example(example: ExampleView, *, is_gone: bool = False) -> Draft:
@@ -191,9 +186,9 @@ def require_text(context: BotContext) -> str:
     return context.text.strip()
 
 
-def require_step(context: BotContext, *steps: str) -> None:
-    """Raise Refused unless the dialog is at one of these steps."""
-    if context.step not in steps:
+def require_step(context: BotContext, step: str) -> None:
+    """Raise Refused unless the dialog is at this step."""
+    if context.step != step:
         raise Refused("another step", "bot-button-old")
 
 
@@ -308,7 +303,7 @@ def _proof_view(
         PROOF,
         title,
         "\n\n".join(filter(None, notes)),
-        *_preview(context, old, edit.text),
+        *_preview(old, edit.text),
         result,
         back=back_data(draft),
         draft=draft,
@@ -323,7 +318,7 @@ def _proof_view(
 _ROLES = {"system": "⚙️", USER: "👤", ASSISTANT: "🤖"}
 
 
-def _preview(context: BotContext, old: str | None, new: str | None) -> Iterator[menu.Part]:
+def _preview(old: str | None, new: str | None) -> Iterator[menu.Part]:
     """Yield the example as question and answer, and the diff to the current file.
 
     An example with more than messages is shown as its file.
@@ -334,10 +329,8 @@ def _preview(context: BotContext, old: str | None, new: str | None) -> Iterator[
     if messages and all(message.role in _ROLES and not message.extra for message in messages):
         lines = turn_lines([(message.role, message.content) for message in messages])
         yield cut("\n".join(lines), _TEXT_LENGTH)
-        tags = ", ".join(example.tags) if example else ""
-        is_test = example is not None and example.split == TEST
-        test_note = context.translate("examples-for-test") if is_test else ""
-        yield join_lines(tags and f"🏷 {tags}", test_note)
+        if example and example.tags:
+            yield f"🏷 {', '.join(example.tags)}"
     else:
         yield menu.code_block(cut(text, _TEXT_LENGTH))
     if old is not None and new is not None:
@@ -394,21 +387,11 @@ def _action_rows(draft: Draft, *, can_save: bool) -> Iterator[menu.RowOf]:
         if draft.is_gone:
             key, style = ("examples-delete", "danger")
         yield ("examples-approve" if draft.proposal else key, "ex:save", style)
-    if not draft.is_gone and (draft.turns or draft.example() is not None):
+    if not draft.is_gone and draft.example() is not None:
         yield (("examples-edit-question", "ex:word:q"), ("examples-edit-answer", "ex:word:a"))
-        yield (("examples-edit-tags", "ex:word:t"), _test_button(draft))
-    if draft.turns:
-        yield ("examples-turn", "ex:turn")
+        yield ("examples-edit-tags", "ex:word:t")
     if draft.proposal:
         yield ("examples-decline", f"ex:no:{draft.proposal}", "danger")
-
-
-def _test_button(draft: Draft) -> menu.Entry:
-    """Return the button that switches the test mark; None if the example cannot be parsed."""
-    example = draft.example()
-    if example is None:
-        return None
-    return ("examples-no-test" if example.split == TEST else "examples-for-test", "ex:test")
 
 
 @handlers.button("ex:allow")
@@ -422,17 +405,6 @@ def allow_personal(context: BotContext) -> Draft:
     return replace(draft, allow=tuple(dialog_value(context, "personal") or ()), reason=reason)
 
 
-@handlers.button("ex:test")
-@make_handler
-def switch_test(context: BotContext) -> Draft:
-    """Return the draft with the test mark switched. Raises Refused if it cannot be parsed."""
-    draft = require_current_draft(context)
-    example = draft.example()
-    if example is None:
-        raise Refused("the example is broken", "examples-broken")
-    return replace(draft, split="" if example.split == TEST else TEST)
-
-
 def back_data(draft: Draft) -> str:
     """Return the callback data of a draft's Back button."""
     dataset_hash = menu.short_hash(draft.dataset)
@@ -440,7 +412,7 @@ def back_data(draft: Draft) -> str:
         return "ex:queue:0"
     if draft.before:
         return f"ex:one:{dataset_hash}:{menu.short_hash(draft.example_id)}"
-    return "ex:unturn" if draft.turns else f"ex:ds:{dataset_hash}"
+    return f"ex:ds:{dataset_hash}"
 
 
 @handlers.button("ex:save")

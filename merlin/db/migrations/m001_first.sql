@@ -502,7 +502,6 @@ CREATE TABLE proposal (
     change_id TEXT NOT NULL,
     removal_id TEXT NOT NULL,
     reviewed_by TEXT NOT NULL,
-    reason TEXT NOT NULL,
     is_thanked BIGINT NOT NULL,
     at TEXT NOT NULL,
     reviewed_at TEXT,

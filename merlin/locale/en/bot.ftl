@@ -21,14 +21,7 @@ bot-again-photo = I don't store photos: please send it again.
 bot-again-done = I've answered this again, see below.
 bot-offered-done = I've answered this question, see below.
 bot-unknown-command = I don't know the command { $command }. All commands: /help
-bot-queue-full = I can't keep up and skipped { $skipped ->
-        [one] { $skipped } message of yours. Please send it
-       *[other] { $skipped } messages of yours. Please send them
-    } again in a minute.
-bot-queue-skipped = I've answered your earlier questions, but skipped { $skipped ->
-        [one] { $skipped } more message of yours. Please send it
-       *[other] { $skipped } more messages of yours. Please send them
-    } again.
+bot-queue-full = I can't keep up: until your earlier questions are answered I skip new ones. Please send them again then.
 bot-waiting = The model is busy right now, I'm waiting for its answer…
 bot-cut = [The answer was cut off: the connection to the model broke. To get all of it, ask again.]
 bot-length = [The answer didn't fit. Write “continue” for the rest.]
