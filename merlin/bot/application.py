@@ -69,6 +69,7 @@ def create_application(
     bot: ext.ExtBot[SendClass] = _Bot(
         services.token,
         base_url=services.base_url,
+        base_file_url=f"{services.base_url.removesuffix('/bot')}/file/bot",
         request=transport,
         get_updates_request=transport,
         rate_limiter=RateLimiter(limits_of(services.config.telegram.base_url)),

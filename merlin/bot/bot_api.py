@@ -16,7 +16,6 @@ from contextlib import suppress
 from dataclasses import replace
 from enum import Enum, auto
 from typing import Any
-from urllib.parse import quote, urlencode
 
 from telegram import InputFile
 from telegram.error import (
@@ -27,17 +26,15 @@ from telegram.error import (
     NetworkError,
     RetryAfter,
     TelegramError,
-    TimedOut,
 )
 from telegram.ext import ExtBot
 from telegram.warnings import PTBUserWarning
 
 from merlin.app.outbox import Target
-from merlin.bot.transport import READ_S, AiohttpRequest, EditSkipped, NotSent, SendClass, pause
+from merlin.bot.transport import AiohttpRequest, EditSkipped, NotSent, SendClass, pause
 from merlin.config.settings import MEGABYTE
 from merlin.core.formatted_text import Attachment, Button, Entity, FormattedMessage
 from merlin.core.log import get_logger, redact
-from merlin.core.server import join_chunks
 from merlin.providers.documents import file_error, file_size_error
 
 log = get_logger(__name__)
@@ -350,33 +347,25 @@ TRIES = 3
 MAX_PAUSE_S = 10.0
 # The download limit. Source: the Bot API, getFile.
 TELEGRAM_BYTES = 20 * MEGABYTE
-_CHUNK = 65_536
-_OK, _GONE = 200, (400, 404)
 
 
 class Files:
-    """Downloads files of one bot; `base_url` ends in `/bot`, as in the services.
+    """Downloads files of one bot.
 
-    A download times out after `total_s` seconds, or `read_s` seconds without data. It is attempted
-    `tries` times, with pauses of at most `longest_pause_s` seconds.
+    A download times out after `total_s` seconds. It is attempted `tries` times, with pauses of at
+    most `longest_pause_s` seconds.
     """
 
     def __init__(
         self,
-        transport: AiohttpRequest,
-        token: str,
-        base_url: str,
+        bot: ExtBot[SendClass],
         *,
         total_s: float = TOTAL_S,
-        read_s: float = READ_S,
         longest_pause_s: float = MAX_PAUSE_S,
         tries: int = TRIES,
     ) -> None:
-        self._transport = transport
-        self._method_url = f"{base_url}{token}/getFile"
-        self._file_url = f"{base_url.removesuffix('/bot')}/file/bot{token}"
-        self._total_s, self._read_s = total_s, read_s
-        self._longest_pause_s, self._tries = longest_pause_s, tries
+        self._bot = bot
+        self._total_s, self._longest_pause_s, self._tries = total_s, longest_pause_s, tries
 
     async def fetch(self, file_id: str, limit_bytes: int) -> bytes:
         """Return the content of a file; network errors are retried.
@@ -389,48 +378,27 @@ class Files:
             try:
                 async with asyncio.timeout(self._total_s):
                     return await self._download(file_id, limit_bytes)
-            except (NetworkError, TimeoutError) as error:
+            except (TelegramError, TimeoutError) as error:
                 attempt += 1
+                kind = type(error).__name__
                 if attempt >= self._tries:
-                    if isinstance(error, NetworkError):
-                        raise error from None
-                    raise TimedOut("the file came too slowly") from None
-                log.info(
-                    "a file could not be downloaded", attempt=attempt, reason=type(error).__name__
-                )
+                    raise NetworkError(f"the file did not come: {kind}") from None
+                log.info("a file could not be downloaded", attempt=attempt, reason=kind)
             await pause(attempt, self._longest_pause_s)
 
     async def _download(self, file_id: str, limit_bytes: int) -> bytes:
-        path, size = await self._find(file_id)
-        if size > limit_bytes:
-            raise file_size_error(limit_bytes)
-        url = f"{self._file_url}/{quote(path)}"
-        async with self._transport.open("GET", url, read_s=self._read_s) as answer:
-            if answer.status in _GONE:
-                raise file_error("media-not-found")
-            if answer.status != _OK:
-                raise NetworkError(f"Telegram answered {answer.status}")
-            if (answer.content_length or 0) > limit_bytes:
-                raise file_size_error(limit_bytes)
-            pieces = answer.content.iter_chunked(_CHUNK)
-            return await join_chunks(pieces, limit_bytes, file_size_error(limit_bytes))
-
-    async def _find(self, file_id: str) -> tuple[str, int]:
-        """Return a file's path and size (0: unknown) from getFile."""
-        url = f"{self._method_url}?{urlencode({'file_id': file_id})}"
         try:
-            result: object = await self._transport.post(url, read_timeout=self._read_s)
+            file = await self._bot.get_file(file_id)
+            if (file.file_size or 0) > limit_bytes:
+                raise file_size_error(limit_bytes)
+            content = bytes(await file.download_as_bytearray())
         except BadRequest as error:
             # Telegram has no error code for this, only a text. Source: tdlib.
             if "too big" in str(error).lower():
                 raise file_size_error(TELEGRAM_BYTES) from None
             raise file_error("media-not-found") from None
-        except NetworkError:
-            raise
-        except (TelegramError, TypeError) as error:
-            raise NetworkError(f"getFile was not answered: {type(error).__name__}") from None
-        file = result if isinstance(result, dict) else {}
-        path, size = file.get("file_path"), file.get("file_size")
-        if not isinstance(path, str) or not path:
-            raise file_error("media-not-found")
-        return path, size if isinstance(size, int) else 0
+        except InvalidToken:  # the library's name of a 404: the file was deleted
+            raise file_error("media-not-found") from None
+        if len(content) > limit_bytes:
+            raise file_size_error(limit_bytes)
+        return content

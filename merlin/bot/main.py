@@ -115,7 +115,7 @@ class Bot:
         data = self._application.bot_data
         data.services, data.bot_api, data.sender = services, bot_api, sender
         data.answer_service = AnswerService(services.answerers, services.retry_policy)
-        data.files = Files(transport, services.token, services.base_url)
+        data.files = Files(self._application.bot)
         register(self._application)
         self._receiver = UpdateReceiver(services, self._application.bot, transport, self._processor)
         self._notices = NoticeSender(services, sender)

@@ -14,8 +14,7 @@ Source of the limits: grammY "Scaling Up IV", python-telegram-bot `FloodLimit`.
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -143,34 +142,31 @@ class AiohttpRequest(BaseRequest):
         read_s = _timeout_or(read_timeout, self._read_s)
         body, headers = _body(request_data)
         try:
-            async with self.open(method, url, body, headers, connect_s, read_s) as answer:
-                content = await answer.read()
+            content, status = await self._send(method, url, body, headers, connect_s, read_s)
         except NetworkError as error:
             self.record_failure(str(error))
             raise
-        self.floods += answer.status == HTTPStatus.TOO_MANY_REQUESTS
-        if answer.status == HTTPStatus.UNAUTHORIZED:
+        self.floods += status == HTTPStatus.TOO_MANY_REQUESTS
+        if status == HTTPStatus.UNAUTHORIZED:
             self.record_failure("it rejects the bot's token")
-        elif answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            self.record_failure(f"status {answer.status}")
+        elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            self.record_failure(f"status {status}")
         # A page of a proxy is no response of Telegram's.
-        elif answer.status == HTTPStatus.OK and content.startswith(b"{"):
+        elif status == HTTPStatus.OK and content.startswith(b"{"):
             if self.is_down:
                 log.info("telegram answers again", failed_calls=self._failed)
             self._failed = 0
-        return answer.status, content
+        return status, content
 
-    @asynccontextmanager
-    async def open(
+    async def _send(
         self,
         method: str,
         url: str,
-        body: Any = None,
-        headers: Mapping[str, str] | None = None,
-        connect_s: float | None = CONNECT_S,
-        read_s: float | None = READ_S,
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Yield the response to a request. Raises as `do_request` does."""
+        body: Any,
+        headers: Mapping[str, str],
+        connect_s: float | None,
+        read_s: float | None,
+    ) -> tuple[bytes, int]:
         if self._session is None:
             raise NotSent("the transport is not open")
         wait = aiohttp.ClientTimeout(total=None, sock_connect=connect_s, sock_read=read_s)
@@ -178,7 +174,7 @@ class AiohttpRequest(BaseRequest):
             async with self._session.request(
                 method, url, data=body, headers=headers, timeout=wait, allow_redirects=False
             ) as answer:
-                yield answer
+                return await answer.read(), answer.status
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise NotSent(f"no connection: {type(error).__name__}") from _remove_url(error)
         except TimeoutError as error:
