@@ -48,15 +48,16 @@ def proposal_draft(context: BotContext) -> proof.Draft:
     return proof.Draft(waiting.draft.dataset, text=text, proposal=waiting.proposal_id)
 
 
-@handlers.button("ex:no", twice=True)
+@handlers.button("ex:no", "ex:no-yes")
 def decline(context: BotContext) -> View:
     """Decline a proposal and delete its text."""
     waiting = proposals.get_waiting(*context.caller, context.number(1))
     number, question = waiting.proposal_id, shorten_text(waiting.draft.question, _QUESTION_LENGTH)
-    if not menu.is_confirmed(context):
-        text = context.translate("examples-ask-decline", question=question)
-        return menu.confirm(context, text, "examples-decline", f"ex:prop:{number}", number)
-    proposals.decline(*context.caller, number)
     proof.leave_dialog(context)
+    if context.argument(0) == "no":
+        text = context.translate("examples-ask-decline", question=question)
+        sure = ("examples-decline", f"ex:no-yes:{number}")
+        return menu.confirmation_card(context, text, sure, f"ex:prop:{number}")
+    proposals.decline(*context.caller, number)
     title, queue = context.translate("examples-declined"), proof.queue_button(context)
     return menu.card(context, title, rows=(queue,))
