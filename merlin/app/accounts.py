@@ -14,7 +14,7 @@ from merlin.app.context import Context
 from merlin.app.permissions import list_led_courses
 from merlin.app.personal_data import PersonalRecords
 from merlin.app.sessions import Spending, spent_since
-from merlin.billing.quota import Format, Left, Source, allowance_of, plan_of, today
+from merlin.billing.quota import Format, Left, allowance_of, plan_of, today
 from merlin.billing.refunds import Refunds
 from merlin.billing.terms import Terms
 from merlin.chat.turns import TurnState
@@ -72,7 +72,6 @@ class TermView:
     title: str
     starts_at: datetime
     ends_at: datetime
-    source: Source = described("Reason for which the plan was granted.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from merlin.app import accounts, models
 from merlin.app.accounts import NewKey, create_key
 from merlin.app.actor import Actor, missing_dataset
 from merlin.app.context import Context
-from merlin.billing.quota import Format, Left, QuestionPack, Quotas, Source, get_plan, plan_of
+from merlin.billing.quota import Format, Left, QuestionPack, Quotas, get_plan, plan_of
 from merlin.billing.terms import MAX_DAYS, Term, Terms
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Authority, Permission, Role
@@ -256,7 +256,7 @@ def give_plan(ctx: Context, actor: Actor, user_id: int, name: str, days: int) ->
     if not 1 <= days <= MAX_DAYS:
         raise Refused(f"a plan for {days} days", "bot-button-old")
     terms, key = Terms(ctx.db, ctx.clock), f"gift:{secrets.token_hex(8)}"
-    terms.add(user_id, name, days, Source.GIFT, key, actor.name)
+    terms.add(user_id, name, days, key, actor.name)
     return next(each for each in terms.list_of_user(user_id) if each.key == key)
 
 

@@ -23,7 +23,7 @@ from merlin.billing.purchases import (
     PurchaseState,
     read_promise,
 )
-from merlin.billing.quota import Format, QuestionPack, QuestionPacks, Source
+from merlin.billing.quota import Format, QuestionPack, QuestionPacks
 from merlin.billing.terms import Term, Terms, term_start
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
@@ -202,7 +202,7 @@ class Ledger(Repository):
             terms, key = Terms(self.db, self._clock), f"grant:{grant_id}"
             starts = term_start(terms.list_of_user(user_id), promise.plan, now)
             period = (promise.plan, starts, starts + lasts)
-            terms.give(Term(0, user_id, *period, Source.GRANT, key, grant_id, BY))
+            terms.give(Term(0, user_id, *period, key, grant_id, BY))
 
     @transaction
     def record_refund(

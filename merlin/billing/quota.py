@@ -36,14 +36,6 @@ __all__ = ["Allowance", "Format", "Plan"]
 NO_LIMIT = Allowance()
 
 
-class Source(StrEnum):
-    """The reason for which a plan was granted."""
-
-    # The values are stored in the database.
-    GRANT = "grant"
-    GIFT = "gift"
-
-
 class UseState(StrEnum):
     """The state of a question; the first of charged and returned is final."""
 

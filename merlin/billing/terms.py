@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 
 from peewee import fn
 
-from merlin.billing.quota import Source
 from merlin.core.clock import iso
 from merlin.core.money import Amount
 from merlin.db.audit import Audit, person_reference
@@ -36,7 +35,6 @@ class Term:
     plan: str
     starts_at: datetime
     ends_at: datetime
-    source: Source
     key: str
     grant_id: int | None = None
     by: str = ""
@@ -90,18 +88,17 @@ class Terms(Repository):
     @transaction
     def give(self, term: Term) -> bool:
         """Store a term with its own start; False if its key was given before."""
-        row = {**_TERMS.write(term, but=("term_id",)), "at": iso(self._clock())}
-        return self.db.add_new(TERM, row)
+        return self.db.add_new(TERM, _TERMS.write(term, but=("term_id",)))
 
     @transaction
-    def add(self, user_id: int, plan: str, days: int, source: Source, key: str, by: str) -> bool:
+    def add(self, user_id: int, plan: str, days: int, key: str, by: str) -> bool:
         """Give a plan for `days`, from the end of its last term; False as in `give`."""
         lock_user(self.db, user_id, self._clock)
         starts = term_start(self.list_of_user(user_id), plan, self._clock())
         ends = starts + timedelta(days=days)
-        is_new = self.give(Term(0, user_id, plan, starts, ends, source, key, None, by))
+        is_new = self.give(Term(0, user_id, plan, starts, ends, key, None, by))
         if is_new:
-            values = {"plan": plan, "days": days, "source": source.value}
+            values = {"plan": plan, "days": days}
             Audit(self.db, self._clock).note(by, "plan.give", person_reference(user_id), values)
         return is_new
 

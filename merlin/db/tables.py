@@ -128,7 +128,7 @@ LEDGER = _table(
     "ledger",
     "id key kind purchase_id gateway refers amount currency outside_id at source reason is_test",
 )
-TERM = _table("plan_term", "id user_id plan starts_at ends_at source key grant_id by_whom at")
+TERM = _table("plan_term", "id user_id plan starts_at ends_at key grant_id by_whom")
 REFUND = _table(
     "refund",
     "id purchase_id grant_id gateway payment_id amount currency reason by_whom state at"

@@ -6,7 +6,6 @@ import pytest
 from structlog.testing import capture_logs
 
 from merlin.account.users import Consents, Roles, User, Users
-from merlin.billing.quota import Source
 from merlin.billing.terms import Terms
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
@@ -115,7 +114,7 @@ def test_unknown_user_is_not_found(users):
 def test_user_list_shows_the_same_plans_as_the_user_card(users, database, clock):
     terms = Terms(database, clock)
     for user_id, plan, days in ((ANNA, "plus", 1), (ANNA, "algorithms", 9), (BORIS, "plus", 1)):
-        terms.add(user_id, plan, days, Source.GIFT, f"gift:{plan}", "cli:vera")
+        terms.add(user_id, plan, days, f"gift:{plan}", "cli:vera")
     for seconds, plans in ((0, 2), (2 * 86_400, 1)):
         clock.move(seconds)
         listed = {user.user_id: user for user in users.list_newest(0, 10)}
@@ -279,6 +278,6 @@ def test_role_revoked_earlier_is_not_revoked_again_by_a_grant(database, roles, c
 def test_plan_that_begins_later_is_not_yet_a_persons_plan(users, database, clock):
     terms = Terms(database, clock)
     for number, days in ((1, 10), (2, 20)):
-        terms.add(ANNA, "plus", days, Source.GRANT, f"grant:{number}", BY_VERA)
+        terms.add(ANNA, "plus", days, f"grant:{number}", BY_VERA)
     for found in (users.get(ANNA), *users.find(str(ANNA))):
         assert found.terms == ("plus",)

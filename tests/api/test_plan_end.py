@@ -8,7 +8,6 @@ import pytest
 
 from merlin.app.payment_worker import PaymentWorker
 from merlin.app.plans import notify_expiry
-from merlin.billing.quota import Source
 from merlin.billing.terms import Terms
 from merlin.core.clock import iso
 
@@ -24,7 +23,7 @@ def run_at(shop, moment):
 def test_plan_end_notice_comes_once_three_days_before_the_end_of_the_last_term(shop):
     anna = shop.buyer()
     anna.buy()
-    gift = (10, Source.GIFT, f"gift:{anna.user_id}", "cli:vera")
+    gift = (10, f"gift:{anna.user_id}", "cli:vera")
     shop.billing.terms.add(anna.user_id, "plus", *gift)
     last, first = anna.terms
     for moment in (first.ends_at, last.ends_at - timedelta(days=3, minutes=1)):
@@ -37,7 +36,7 @@ def test_plan_end_notice_comes_once_three_days_before_the_end_of_the_last_term(s
 
 def test_plan_end_notice_that_could_not_be_stored_is_stored_by_the_next_run(shop, clock):
     anna, ends = shop.buyer(), clock() + timedelta(days=3, seconds=30)
-    gift = (1, Source.GIFT, f"gift:{anna.user_id}", "cli:vera")
+    gift = (1, f"gift:{anna.user_id}", "cli:vera")
     Terms(shop.db, clock).add(anna.user_id, "plus", *gift)
     shop.sql("UPDATE plan_term SET ends_at = ? WHERE user_id = ?", iso(ends), anna.user_id)
     worker = PaymentWorker(replace(shop.site.services, clock=clock))
@@ -58,7 +57,7 @@ def test_plan_end_notice_that_could_not_be_stored_is_stored_by_the_next_run(shop
 @pytest.mark.parametrize(("plan", "notices"), [("plus", 0), ("free", 1)])
 def test_plan_end_notice_is_not_sent_to_who_has_the_plan_without_an_end(shop, plan, notices):
     anna = shop.buyer()
-    gift = (10, Source.GIFT, f"gift:{anna.user_id}", "cli:vera")
+    gift = (10, f"gift:{anna.user_id}", "cli:vera")
     shop.billing.terms.add(anna.user_id, "plus", *gift)
     shop.sql("UPDATE users SET plan = ? WHERE user_id = ?", plan, anna.user_id)
     (term,) = anna.terms

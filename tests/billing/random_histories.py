@@ -19,7 +19,6 @@ from merlin.billing.purchases import PurchaseState
 from merlin.billing.quota import (
     Format,
     Quotas,
-    Source,
     allowance_of,
     plan_of,
     scope_of,
@@ -221,7 +220,7 @@ class History:
         if self.rng.random() < 0.3:
             key = f"admin:{self.received['gift']}"
             terms = self.shop.billing.terms
-            assert terms.add(self.user_id, "plus", amount, Source.GIFT, key, "user:1003")
+            assert terms.add(self.user_id, "plus", amount, key, "user:1003")
             self.received["gift"] += 1
             return
         ends = None if hours is None else self.clock() + timedelta(hours=hours)

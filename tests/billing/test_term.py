@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from merlin.billing.quota import Source
 from merlin.billing.terms import Term, move_later_terms, shorten, term_start
 from merlin.core.money import Amount, Currency
 
@@ -23,7 +22,7 @@ def rub(minor):
 
 def term(starts, days=30, number=1):
     begin = START + starts * DAY
-    return Term(number, 1001, "plus", begin, begin + days * DAY, Source.GRANT, f"grant:{number}")
+    return Term(number, 1001, "plus", begin, begin + days * DAY, f"grant:{number}")
 
 
 @given(
@@ -51,7 +50,7 @@ def test_terms_keep_their_order_after_shortening(lengths, data):
     for number, days in enumerate(lengths):
         begin = term_start(terms, "plus", now)
         end = begin + days * DAY
-        terms.append(Term(number, 1, "plus", begin, end, Source.GRANT, str(number)))
+        terms.append(Term(number, 1, "plus", begin, end, str(number)))
     index = data.draw(st.integers(0, len(terms) - 1))
     now = START + data.draw(st.integers(0, sum(lengths) - 1)) * DAY
     before = terms[index]
@@ -70,7 +69,7 @@ def test_terms_keep_their_order_after_shortening(lengths, data):
 
 
 def test_other_plans_and_past_terms_do_not_move():
-    other = Term(9, 1001, "course", START + 30 * DAY, START + 60 * DAY, Source.GRANT, "k")
+    other = Term(9, 1001, "course", START + 30 * DAY, START + 60 * DAY, "k")
     past = term(-100, 10, 2)
     before = term(0)
     after = shorten(before, 30 * DAY, rub(10), rub(0), START + DAY)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from merlin.billing.quota import Source, plan_of
+from merlin.billing.quota import plan_of
 from merlin.billing.terms import Term
 from merlin.db.audit import Audit
 from tests.billing.plan_shop import ANNA, BORIS
@@ -15,12 +15,12 @@ DAY = timedelta(days=1)
 VERA = "user:1003"
 
 
-def give_plan(shop, key, days=10, plan="plus", source=Source.GIFT):
-    return shop.billing.terms.add(ANNA, plan, days, source, key, VERA)
+def give_plan(shop, key, days=10, plan="plus"):
+    return shop.billing.terms.add(ANNA, plan, days, key, VERA)
 
 
 def test_plan_is_active_from_the_start_to_the_end_of_its_term(shop, clock):
-    term = Term(0, ANNA, "plus", clock() + DAY, clock() + 2 * DAY, Source.GIFT, "k")
+    term = Term(0, ANNA, "plus", clock() + DAY, clock() + 2 * DAY, "k")
     assert shop.billing.terms.give(term)
     assert shop.list_plans() == []
     clock.move(86_400)
@@ -32,7 +32,7 @@ def test_plan_is_active_from_the_start_to_the_end_of_its_term(shop, clock):
 def test_plan_given_with_a_key_is_given_once_per_user(shop):
     assert give_plan(shop, "welcome")
     assert not give_plan(shop, "welcome")
-    assert shop.billing.terms.add(BORIS, "plus", 10, Source.GIFT, "welcome", VERA)
+    assert shop.billing.terms.add(BORIS, "plus", 10, "welcome", VERA)
     assert len(shop.billing.terms.list_of_user(ANNA)) == 1
     entries = Audit(shop.db).list_newest(10)
     assert [entry.action for entry in entries] == ["plan.give", "plan.give"]

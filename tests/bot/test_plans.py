@@ -3,7 +3,6 @@
 import pytest
 from structlog.testing import capture_logs
 
-from merlin.billing.quota import Source
 from merlin.config.shop import PaymentsConfig, YooKassaConfig
 from merlin.sandbox.telegram.arguments import Upload
 from tests.bot.running_bot import SOUND, TRANSCRIPTION, RunningBot, add_live_model, select_rows
@@ -86,7 +85,7 @@ def test_rouble_payment_page_is_linked_only_where_configured(buyer):
 def test_course_plan_applies_to_its_course_and_is_shown(buyer):
     query_billing(
         buyer.settings,
-        lambda books: books.terms.add(buyer.user_id, "course", 10, Source.GIFT, "x", "cli:test"),
+        lambda books: books.terms.add(buyer.user_id, "course", 10, "x", "cli:test"),
     )
     assert "You also have the plan “Course”" in buyer.say("/plan").text
     buyer.say("Question")

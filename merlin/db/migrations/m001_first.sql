@@ -643,11 +643,9 @@ CREATE TABLE plan_term (
     plan TEXT NOT NULL,
     starts_at TEXT NOT NULL,
     ends_at TEXT NOT NULL,
-    source TEXT NOT NULL,
     key TEXT NOT NULL,
     grant_id BIGINT,
     by_whom TEXT NOT NULL,
-    at TEXT NOT NULL,
     UNIQUE (user_id, key)
 );
 CREATE INDEX plan_term_ends ON plan_term (ends_at);

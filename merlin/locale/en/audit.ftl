@@ -25,7 +25,6 @@ page-about-key = key
 page-about-scopes = permissions
 page-about-plan = plan
 page-about-days = days
-page-about-source = source
 page-about-format = kind of questions
 page-about-purchase = order
 page-about-amount = amount
@@ -43,9 +42,6 @@ page-about-job = job
 page-about-model = model
 
 # What a plan was given for: “source: gift”.
-source-grant = admin
-source-gift = gift
-
 audit-account-name = username set
 audit-account-password = password set
 audit-ask-build = build requested

@@ -25,7 +25,6 @@ page-about-key = ключ
 page-about-scopes = права
 page-about-plan = план
 page-about-days = дней
-page-about-source = источник
 page-about-format = вид вопросов
 page-about-purchase = заказ
 page-about-amount = количество
@@ -43,9 +42,6 @@ page-about-job = обучение
 page-about-model = модель
 
 # За что дан план: «источник: подарок».
-source-grant = администратор
-source-gift = подарок
-
 audit-account-name = логин задан
 audit-account-password = пароль задан
 audit-ask-build = запрошена сборка
