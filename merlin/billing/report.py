@@ -1,4 +1,4 @@
-"""Revenue by month, gateway and plan, as sums and as rows for the accountant."""
+"""Revenue by gateway, and rows for the accountant."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
