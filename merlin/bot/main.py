@@ -142,7 +142,7 @@ class Bot:
                     run_forever(name, part, longest_s, self._failures)
                     for name, part in self._parts(changes)
                 ),
-                send_settings(self._application.bot, self._transport, services, self._failures),
+                send_settings(self._application.bot, self._transport, services),
             ]
             parts = [asyncio.create_task(part) for part in work]
             services.notify(READY)

@@ -1,18 +1,14 @@
 """Basic commands: /start, /help, /about, language, time zone, plan, menus."""
 
 import json
-from dataclasses import replace
 
 import pytest
 
-from merlin.account.users import Roles
-from merlin.bot.commands import COMMANDS, HELP_GROUPS, MENU, read_staff_menus
+from merlin.bot.commands import COMMANDS, HELP_GROUPS, MENU
 from merlin.core.clock import iso
-from merlin.core.permissions import Role
 from merlin.db.database import open_database
-from merlin.db.migrations import migrate
 from merlin.db.tables import COURSE
-from merlin.sandbox.telegram.world import ANNA, BORIS, VERA
+from merlin.sandbox.telegram.world import VERA
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import AT, RunningBot, add_live_model, bot_settings, select_rows
 from tests.support.faults import Fault, FaultKind
@@ -187,45 +183,3 @@ def test_menu_button_opens_the_course_page(tmp_path, telegram):
         "text": "Курсы",
         "web_app": {"url": "https://merlin.example.com"},
     }
-
-
-def test_command_menu_follows_the_admin_role(anna, telegram):
-    anna.say("/help")
-    ChatUser(telegram, anna.settings, "boris").say("/help")
-    telegram.wait_for(lambda: "admin" in commands(telegram.menu("vera")))
-    assert "admin" not in commands(telegram.menu("boris"))
-    with open_database(anna.settings.database) as database:
-        Roles(database).grant(BORIS.person_id, Role.ADMIN, "cli:test")
-    telegram.wait_for(lambda: "admin" in commands(telegram.menu("boris")))
-    with open_database(anna.settings.database) as database:
-        Roles(database).revoke(BORIS.person_id, "cli:test")
-    telegram.wait_for(lambda: commands(telegram.menu("boris")) == list(MENU))
-    assert "admin" not in commands(telegram.menu("anna"))
-
-
-def test_menus_of_many_editors_take_as_few_queries_as_those_of_one(tmp_path):
-    statements = []
-    with open_database(f"sqlite://{tmp_path}/merlin.db") as database:
-        migrate(database)
-        roles = Roles(database, (VERA.person_id,))
-        roles.grant(2000, Role.EDITOR, "test")
-        database._handle.connection().set_trace_callback(statements.append)
-        assert {*read_staff_menus(roles)} == {VERA.person_id, 2000}
-        for_one = len(statements)
-        for user_id in range(2001, 2021):
-            roles.grant(user_id, Role.TEACHER, "test", "algorithms")
-        statements.clear()
-        menus = read_staff_menus(roles)
-    assert (len(menus), len(statements)) == (22, for_one)
-    assert {*menus.values()} == {("admin", "examples")}
-
-
-def test_role_revoked_while_the_bot_was_down_updates_the_menu_at_start(telegram, settings):
-    with open_database(settings.database) as database:
-        Roles(database).grant(ANNA.person_id, Role.ADMIN, "cli:test")
-    with RunningBot(settings):
-        telegram.wait_for(lambda: "admin" in commands(telegram.menu("anna")))
-    with open_database(settings.database) as database:
-        Roles(database).revoke(ANNA.person_id, "cli:test")
-    with RunningBot(replace(settings)):
-        telegram.wait_for(lambda: commands(telegram.menu("anna")) == list(MENU))

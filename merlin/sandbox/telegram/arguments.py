@@ -176,23 +176,16 @@ def find_button(markup: dict[str, Any] | None, data_or_label: str) -> dict[str, 
 def _menu_setting(arguments: Arguments) -> str:
     """Return the setting's name for the commands of the call's scope and language."""
     scope = arguments.parse("scope") or {"type": "default"}
-    ids = [scope["chat_id"]] if "chat_id" in scope else []
-    return _commands_setting(arguments.text("language_code"), scope["type"], *ids)
+    return _commands_setting(arguments.text("language_code"), scope["type"])
 
 
-def _commands_setting(language: str, *scope: object) -> str:
-    return f"commands:{':'.join(map(str, scope))}:{language}"
+def _commands_setting(language: str, scope: str) -> str:
+    return f"commands:{scope}:{language}"
 
 
 async def set_my_commands(world: World, arguments: Arguments) -> bool:
     """Answer setMyCommands."""
     world.record("setting", name=_menu_setting(arguments), value=arguments.parse("commands"))
-    return True
-
-
-async def delete_my_commands(world: World, arguments: Arguments) -> bool:
-    """Answer deleteMyCommands."""
-    world.record("setting", name=_menu_setting(arguments), value=[])
     return True
 
 
@@ -202,9 +195,9 @@ def menu_for(world: World, person: Person, chat: Chat) -> list[dict[str, Any]]:
     Source: core.telegram.org/bots/api, "Determining list of commands".
     """
     kind = "all_group_chats" if isinstance(chat, Group) else "all_private_chats"
-    for scope in (("chat", chat.chat_id), (kind,), ("default",)):
+    for scope in (kind, "default"):
         for language in (person.language_code, ""):
-            commands = world.settings.get(_commands_setting(language, *scope))
+            commands = world.settings.get(_commands_setting(language, scope))
             if commands:
                 return list(commands)
     return []

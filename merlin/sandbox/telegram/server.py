@@ -137,7 +137,6 @@ METHODS: Mapping[str, Method] = {
     "getWebhookInfo": get_webhook_info,
     "getFile": messages.get_file,
     "setMyCommands": arguments.set_my_commands,
-    "deleteMyCommands": arguments.delete_my_commands,
     "setChatMenuButton": accept_silently,
     "sendMessage": messages.send_message,
     "sendDocument": messages.send_document,
