@@ -83,14 +83,3 @@ def test_bot_screens_name_the_zone_of_users_who_have_not_chosen_one(name):
 
 def test_times_in_command_outputs_name_their_zone():
     assert [item for item in list_lines("commands") if TIME.search(item[1])] == []
-
-
-@pytest.mark.parametrize("role", ["student", "admin"])
-def test_pages_with_times_name_their_zone(role):
-    pages = read_entries(f"pages.{role}")
-    headings_without_zone = [
-        heading
-        for heading, text in pages.items()
-        if "text/html" in text and "<clock>" in text and "Время на этой странице:" not in text
-    ]
-    assert headings_without_zone == []
