@@ -21,6 +21,7 @@ from merlin.cli.daemon_requests import open_files_context
 from merlin.cli.edit_session import edit_session, preview_record, print_commit, print_findings
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, DatasetName, NoWait, configuration
 from merlin.cli.output import print_json, print_message, write_file
+from merlin.config import schema
 from merlin.core.errors import ConfigError, Refused
 from merlin.core.i18n import text
 from merlin.dataset.export import ExportFormat, export_examples
@@ -230,11 +231,14 @@ def export(
 
 
 _NAME = Annotated[
-    Literal["example", "dataset", "course"], typer.Argument(help="Name of the schema.")
+    Literal["example", "dataset", "course", "config"], typer.Argument(help="Name of the schema.")
 ]
 
 
 @app.command("schema")
 def print_schema(name: _NAME) -> None:
-    """Print the JSON Schema (draft 2020-12) of an example, of dataset.yaml or of course.yaml."""
-    sys.stdout.write(schema_text(name))
+    """Print the JSON Schema (2020-12) of an example, dataset.yaml, course.yaml or config.yaml."""
+    if name == "config":
+        print_json(schema())
+    else:
+        sys.stdout.write(schema_text(name))

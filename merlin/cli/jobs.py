@@ -59,7 +59,7 @@ def _require(job: int | None, config: Path) -> int:
 
 @app.command()
 def show(job: JobNumber = None, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
-    """Show a job with its state, history and checkpoints."""
+    """Show a job with its state, history, checkpoints and events."""
     with read_context(config) as (ctx, actor):
         view = jobs.get(ctx, actor, _require(job, config))
     values = record(view, id="job", losses="")
@@ -72,6 +72,7 @@ def show(job: JobNumber = None, config: ConfigPath = DEFAULT, json: AsJson = Fal
     print_pairs({name: values[name] for name in (*names, *metadata)})
     print_list(values["changes"], "at from=from:job to=to:job", json=False)
     print_list(values["checkpoints"], "step model metrics", json=False, metrics=_format_metrics)
+    print_list(values["events"], "at level=level:level message", json=False, message=_format_event)
 
 
 def _format_metrics(checkpoint: Mapping[str, Any]) -> str:
@@ -79,17 +80,8 @@ def _format_metrics(checkpoint: Mapping[str, Any]) -> str:
     return " ".join(f"{name}={value:.4g}" for name, value in metrics if value is not None)
 
 
-@app.command()
-def events(job: JobNumber = None, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
-    """Show a job's events, oldest first."""
-    with read_context(config) as (ctx, actor):
-        events = jobs.get(ctx, actor, _require(job, config)).events
-
-    def message(event: Mapping[str, Any]) -> str:
-        return describe_event(event["message"], event["data"], language())
-
-    records = [record(event) for event in events]
-    print_list(records, "at level=level:level message", json=json, message=message)
+def _format_event(event: Mapping[str, Any]) -> str:
+    return describe_event(event["message"], event["data"], language())
 
 
 @app.command()

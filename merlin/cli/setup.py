@@ -1,4 +1,4 @@
-"""`merlin init` and `config check|sample|schema`: set up an installation."""
+"""`merlin init` and `config check|sample`: set up an installation."""
 
 import re
 import shutil
@@ -15,7 +15,7 @@ import yaml
 
 from merlin.cli import language
 from merlin.cli.options import DEFAULT, ConfigPath
-from merlin.cli.output import print_json, print_message
+from merlin.cli.output import print_message
 from merlin.config import load, schema
 from merlin.config.faults import entry_name, entry_of, resolve
 from merlin.core.durable_files import remove_durably
@@ -48,12 +48,6 @@ def sample(short: Short = False) -> None:
     lines = [f"# {text(language(), key, command=command)}" for key in header]
     _add_keys(document, document, lines, "", is_short=short)
     sys.stdout.write("\n".join(lines) + "\n")
-
-
-@config_app.command("schema")
-def print_schema() -> None:
-    """Print the JSON Schema of config.yaml, for editors and other programs."""
-    print_json(schema())
 
 
 def _add_keys(

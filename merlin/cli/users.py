@@ -130,14 +130,23 @@ def erase(
 def plan(
     user: PersonId,
     name: Annotated[str, typer.Argument(metavar="PLAN", help="Name of a plan in config.yaml.")],
+    days: Annotated[
+        int | None, typer.Option(min=1, max=MAX_DAYS, help="Number of days. Default: for good.")
+    ] = None,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Assign a plan; the first one in config.yaml is everyone's default."""
+    """Assign a plan, for good, or for some days that start when the same plan ends."""
+    values: dict[str, Any] = {"user": user, "plan": name}
     with write_context(config) as (ctx, actor):
-        users.set_plan(ctx, actor, user, name)
-    values = {"user": user, "plan": name}
-    print_result(values, "account-did-plan", json=json, user=str(user), plan=name)
+        if days is None:
+            users.set_plan(ctx, actor, user, name)
+        else:
+            ends_at = users.give_plan(ctx, actor, user, name, days).ends_at
+            values |= {"days": days, "ends_at": ends_at}
+    key = "account-did-plan" if days is None else "account-did-plan-days"
+    until = format_cell(values.get("ends_at"))
+    print_result(values, key, json=json, user=str(user), plan=name, until=until)
 
 
 UserId = Annotated[
@@ -235,19 +244,3 @@ def key(
     number = str(new_key.id)
     print_message("account-did-key", user=str(user), number=number, scopes=", ".join(scopes))
     sys.stdout.write(f"{new_key.secret}\n")
-
-
-@app.command("give-plan")
-def give_plan(
-    user: PersonId,
-    name: Annotated[str, typer.Argument(metavar="PLAN", help="Name of a plan in config.yaml.")],
-    days: Annotated[int, typer.Option(min=1, max=MAX_DAYS, help="Number of days.")],
-    config: ConfigPath = DEFAULT,
-    json: AsJson = False,
-) -> None:
-    """Give a plan for some days, starting when the same plan ends."""
-    with write_context(config) as (ctx, actor):
-        ends = users.give_plan(ctx, actor, user, name, days).ends_at
-    values = {"user": user, "plan": name, "days": days, "ends_at": ends}
-    arguments = {"user": str(user), "plan": name, "until": format_cell(ends)}
-    print_result(values, "account-did-give-plan", json=json, **arguments)

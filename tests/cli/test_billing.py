@@ -231,7 +231,7 @@ def test_export_is_a_csv_table_without_user_ids(capfd, folder):
 
 def test_user_can_be_given_a_plan_for_some_days(capfd, folder):
     code, captured = run(
-        capfd, folder, "users", "give-plan", str(BORIS), "plus", "--days", "10", "--json"
+        capfd, folder, "users", "plan", str(BORIS), "plus", "--days", "10", "--json"
     )
     assert code == 0, captured.err
     assert json.loads(captured.out)["plan"] == "plus"
@@ -240,9 +240,9 @@ def test_user_can_be_given_a_plan_for_some_days(capfd, folder):
         plans = {user["user"]: user["plan"] for user in json.loads(listed.out)["users"]}
         assert plans[BORIS] == "plus"
     for words in ((str(BORIS), "voices"), (str(BORIS), "nothing"), ("999", "plus")):
-        code, _ = run(capfd, folder, "users", "give-plan", *words, "--days", "10")
+        code, _ = run(capfd, folder, "users", "plan", *words, "--days", "10")
         assert code == 1
-    code, _ = run(capfd, folder, "users", "give-plan", str(BORIS), "plus", "--days", "0")
+    code, _ = run(capfd, folder, "users", "plan", str(BORIS), "plus", "--days", "0")
     assert code == 2
 
 

@@ -258,7 +258,7 @@ def test_executable_file_has_gits_mode(tmp_path):
     assert modes == {"run.yaml": "100755", "plain.yaml": "100644"}
 
 
-@pytest.mark.parametrize("name", ["example", "dataset", "course"])
+@pytest.mark.parametrize("name", ["example", "dataset", "course", "config"])
 def test_schema_is_printed_and_valid(name):
     result = CliRunner().invoke(app, ["schema", name])
     printed = json.loads(result.stdout)
@@ -268,4 +268,4 @@ def test_schema_is_printed_and_valid(name):
 
 
 def test_unknown_schema_is_a_usage_error():
-    assert CliRunner().invoke(app, ["schema", "config"]).exit_code == 2
+    assert CliRunner().invoke(app, ["schema", "recipe"]).exit_code == 2

@@ -40,7 +40,7 @@ def test_pipeline_is_shown_as_json(run_json):
     assert run_json("builds")[0]["build"] == "trial-1"
     assert run_json("jobs", "list")[0]["job"] == 1
     assert run_json("jobs", "show", "1")["changes"][-1]["to"] == "succeeded"
-    assert run_json("jobs", "events", "1")
+    assert run_json("jobs", "show", "1")["events"]
     assert run_json("models", "list")[0]["serves"] is True
     assert run_json("models", "history")[0]["why"] == "newest"
     assert run_json("log", "trial")[0]["subject"] == "First words"
@@ -49,7 +49,7 @@ def test_pipeline_is_shown_as_json(run_json):
     assert {example["author"] for example in build["examples"]} == {"boris"}
 
 
-@pytest.mark.parametrize("command", ["events", "show", "cancel"])
+@pytest.mark.parametrize("command", ["show", "cancel"])
 def test_job_that_is_not_named_is_answered_with_those_there_are(run, command):
     code, captured = run("jobs", command)
     assert (code, "trial-1" in captured.out, "by its number" in captured.err) == (2, True, True)
@@ -63,7 +63,7 @@ def test_pipeline_is_shown_as_text(run):
         (["show", "trial-1"], "Отвечай коротко."),
         (["jobs", "list"], "done"),
         (["jobs", "show", "1"], "trained tokens"),
-        (["jobs", "events", "1"], "info"),
+        (["jobs", "show", "1"], "info"),
         (["models", "list"], "live"),
         (["models", "history"], "trial-1"),
     ):

@@ -217,7 +217,7 @@ READING_COMMANDS = (
     *("status --json", "status", "builds --json", "builds", "show trial-2 --json", "show trial-2"),
     *("diff trial-1 trial-2 --json", "diff trial-1 trial-2", "log --json", "log trial"),
     *("jobs list --json", "jobs list", "jobs show 3 --json"),
-    *("jobs show 3", "jobs show 99", "jobs events 2 --json", "models list --json", "models list"),
+    *("jobs show 3", "jobs show 99", "jobs show 2 --json", "models list --json", "models list"),
     *("models history --json", "models history trial", "export trial", "export trial --json"),
     "key list --json",
     *("users list --json", "users list"),
