@@ -67,7 +67,7 @@ class Stage(StrEnum):
 
 # States that need attention, and states that proceed without anybody.
 _NEEDS_CARE = (
-    *("conflict", "parked", "rejected", "left_out", "unchanged"),
+    *("parked", "rejected", "left_out", "unchanged"),
     *("held", "silent", "failed", "gated"),
 )
 _UNDER_WAY = ("waiting", "working", "built", "training", "testing")

@@ -1,4 +1,4 @@
-"""Edits of datasets: check them, request a commit, follow it, solve conflicts, undo.
+"""Edits of datasets: check them, request a commit, follow it, undo.
 
     files + pending changes -> edits -> preview -> [errors: refused] -> changes awaiting a commit
 
@@ -24,7 +24,6 @@ from merlin.course.catalogue import Catalogue, Material
 from merlin.course.editing import CourseEdits
 from merlin.dataset.builds import Build
 from merlin.dataset.changes import (
-    UNREADABLE,
     Change,
     ChangeKind,
     ChangeRequest,
@@ -123,12 +122,9 @@ class FileChange:
     difference: str | None = described(
         "Unified diff; null if the edit is committed and only git has it."
     )
-    is_conflict: bool
-    yours: str | None = described("Your version of the file in a conflict; null if you deleted it.")
-    theirs: str | None = described(
-        "Committed version of the file in a conflict; null if it was deleted."
+    yours: str | None = described(
+        "Your text of an edit that was refused because another one changed the file; else null."
     )
-    theirs_revision: str | None = described("Revision of `theirs`; null without a conflict.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -393,7 +389,7 @@ def list_recent(ctx: Context, actor: Actor, limit: int = 50, before: str = "") -
 
 
 def get(ctx: Context, actor: Actor, change_id: str) -> ChangeView:
-    """Return an edit with its state; in a conflict with both texts. Raises NotFound."""
+    """Return an edit with its state. Raises NotFound."""
     with ctx.db.snapshot():
         return _view(ctx, _require_own_batch(ctx, actor, change_id), FileIndex(ctx.db).read_text)
 
@@ -407,43 +403,6 @@ def is_indexed(ctx: Context, actor: Actor, change_id: str) -> bool:
     committed = _changes(ctx).list_committed(change.dataset, ctx.clock() - _FRESH)
     files = FileIndex(ctx.db).read_texts(change.dataset, [each.inside for each in committed])
     return change.state is ChangeState.COMMITTED and not is_behind([*files.values()], committed)
-
-
-def _file_in_question(batch: Sequence[Change], change_id: str) -> Change:
-    named = next(each for each in batch if each.change_id == change_id)
-    return next((each for each in [named, *batch] if each.theirs is not None), named)
-
-
-def solve(ctx: Context, actor: Actor, change_id: str, take: str, seen: str = "") -> ChangeView:
-    """Solve a conflict: `take` is mine (replace their text) or theirs.
-
-    `change_id` is that of the file in conflict or of the whole edit. `seen` is the revision of
-    their text that the person saw, or its first digits; theirs is kept at any revision. Raises
-    NotFound, Forbidden, and Refused if it is already solved, if the file was edited again since
-    `seen`, or if their own text is lost.
-    """
-    one = _file_in_question(_require_editable(ctx, actor, change_id), change_id)
-    theirs = one.theirs
-    if theirs is None or one.state is not ChangeState.CONFLICT:
-        raise _solved_error()
-    if take == "mine" and not theirs.revision.startswith(seen):
-        raise Refused("edited again", "change-edited-again")
-    if take == "mine" and one.reason == UNREADABLE:  # without a text it would delete the file
-        raise Refused("the key is lost", UNREADABLE)
-    is_text = theirs.text is not None or not theirs.blob
-    if take == "mine":
-        is_solved = _changes(ctx).resubmit(one.change_id, one.text, theirs.blob)
-    elif is_text and len(_changes(ctx).list_of_batch(one.batch)) > 1:
-        is_solved = _changes(ctx).resubmit(one.change_id, theirs.text, theirs.blob)
-    else:
-        is_solved = _changes(ctx).withdraw(one.change_id)
-    if not is_solved:
-        raise _solved_error()
-    return get(ctx, actor, one.batch)
-
-
-def _solved_error() -> Refused:
-    return Refused("solved already", "change-solved")
 
 
 def retry(ctx: Context, actor: Actor, change_id: str) -> ChangeView:
@@ -532,16 +491,12 @@ def _view(ctx: Context, batch: Sequence[Change], text: Callable[[str], str | Non
 
 
 def _file(change: Change, text: Callable[[str], str | None]) -> FileChange:
-    theirs = change.theirs
     return FileChange(
         id=change.change_id,
         path=change.inside,
         kind=change.kind,
         difference=_difference(change, text),
-        is_conflict=theirs is not None,
-        yours=change.text if theirs is not None else None,
-        theirs=theirs.text if theirs is not None else None,
-        theirs_revision=theirs.revision if theirs is not None else None,
+        yours=change.text if change.state is ChangeState.REFUSED else None,
     )
 
 
@@ -550,8 +505,6 @@ def _difference(change: Change, text: Callable[[str], str | None]) -> str | None
     is_forgotten = change.text is None and change.kind is not ChangeKind.DELETE
     if is_forgotten or change.state is ChangeState.REFUSED:
         return None
-    if change.theirs is not None:
-        return unified_diff(change.theirs.text, change.text, change.inside)
     old = text(change.before) if change.before else None
     if change.before and old is None:
         return None

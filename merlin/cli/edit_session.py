@@ -29,7 +29,6 @@ from merlin.core.errors import MerlinError, SourceError
 from merlin.dataset.changes import Change, Changes, ChangeState, Edit
 from merlin.dataset.commit_message import Editor, local_editor
 from merlin.dataset.finding import Finding
-from merlin.dataset.preview import unified_diff
 from merlin.wiring.context import make_cipher, open_migrated_database
 
 JsonObject = dict[str, object]
@@ -100,7 +99,7 @@ class EditSession:
     def wait(self, change_id: str) -> Change:
         """Wait until the change is committed; without a daemon, this process commits it.
 
-        Raises MerlinError if the change is refused, is in conflict, or cannot be pushed now (then
+        Raises MerlinError if the change is refused or cannot be pushed now (then
         it stays queued). Ctrl-C cancels a change whose commit has not begun.
         """
         on_late = partial(self.notify, "change-late", seconds=int(LATE_S), change=change_id)
@@ -129,15 +128,6 @@ def _read_change(rows: Changes, change_id: str) -> Change | None:
     if change.state is ChangeState.COMMITTED:
         return change
     reason = {"key": change.reason, "arguments": dict(change.arguments)}
-    if change.state is ChangeState.CONFLICT:
-        # A command cannot ask how to merge.
-        differences = [
-            unified_diff(file.theirs.text, file.text, file.path)
-            for file in rows.list_of_batch(change.batch)
-            if file.theirs is not None
-        ]
-        rows.withdraw(change.change_id)
-        raise MerlinError("a conflict", "change-in-conflict", difference="\n".join(differences))
     if change.state is ChangeState.REFUSED:
         raise MerlinError(change.reason, "change-not-saved", reason=reason)
     if change.state is ChangeState.PARKED:

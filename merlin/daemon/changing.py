@@ -14,10 +14,9 @@ from itertools import chain
 from merlin.app.verdicts import notify_editors
 from merlin.core.clock import Backoff, Clock
 from merlin.core.errors import MerlinError, Refused, SourceError
-from merlin.core.i18n import cut
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger, redact
-from merlin.dataset.changes import Batch, BatchResult, Change, Changes, ChangeState
+from merlin.dataset.changes import CONFLICT, Batch, BatchResult, Change, Changes, ChangeState
 from merlin.dataset.commit_batch import CommitContext, GitBranch, commit_changes
 from merlin.dataset.commit_message import parse_subject
 from merlin.dataset.example import question_preview
@@ -29,7 +28,6 @@ from merlin.git.push import ContentRefused
 
 log = get_logger(__name__)
 FIRST_PAUSE_S, MAX_PAUSE_S = 2.0, 300.0
-MAX_NOTICE_TEXT = 1000
 # A temporary server problem can look like a refusal of the content.
 REFUSALS = 4
 
@@ -126,29 +124,17 @@ class ChangeProcessor:
         self._backoff.reset()
         self._settle(batch, result)
         kill_point("change.recorded")
-        outcome = result.commit or "conflict"
-        log.info("change settled", batch=batch.batch_id, files=len(batch.changes), outcome=outcome)
-        return result.commit is not None
+        log.info("change committed", batch=batch.batch_id, files=len(batch.changes))
+        return True
 
     @transaction
     def _settle(self, batch: Batch, result: BatchResult) -> None:
         if not self._queue.settle(batch, result):
             return
         first = batch.first
-        if result.commit is not None:
-            values = {"subject": _subject(first), "commit": result.commit[:10]}
-            values["change"] = first.change_id
-            self._notify(first, "notice-change-committed", values)
-        for change in batch.changes:
-            conflict = result.conflicts.get(change.change_id)
-            if conflict is not None:
-                values = {
-                    "path": change.path,
-                    "ours": _cut_or_dash(change.text),
-                    "theirs": _cut_or_dash(conflict.text),
-                    "change": change.change_id,
-                }
-                self._notify(change, "notice-change-conflict", values)
+        values = {"subject": _subject(first), "commit": result.commit[:10]}
+        values["change"] = first.change_id
+        self._notify(first, "notice-change-committed", values)
 
     def _park_or_requeue(self, batch: Batch, refusal: MerlinError) -> bool:
         """Park the batch if it was refused too often, else requeue it; return whether parked."""
@@ -168,6 +154,9 @@ class ChangeProcessor:
             return
         first = batch.first
         arguments = {"subject": _subject(first), "reason": refusal.as_argument()}
+        if refusal.key == CONFLICT:
+            self._notify(first, "notice-change-conflict", {**arguments, "change": first.change_id})
+            return
         if state is ChangeState.REFUSED:
             self._notify(first, "notice-change-refused", arguments)
             return
@@ -190,7 +179,3 @@ class ChangeProcessor:
 
 def _subject(change: Change) -> Mapping[str, object] | str:
     return parse_subject(change.subject, question_preview(change.text))
-
-
-def _cut_or_dash(text: str | None) -> str:
-    return "—" if text is None else cut(text, MAX_NOTICE_TEXT)

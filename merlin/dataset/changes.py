@@ -1,7 +1,6 @@
 """A change: one edit of one file that is to be committed.
 
-    waiting -> working -> committed | conflict | refused | parked
-    conflict -> waiting (resubmitted over the other edit) | refused (withdrawn)
+    waiting -> working -> committed | refused | parked
     parked -> waiting (retried by a user) | refused (withdrawn)
     committed -> refused (a rewritten history lacks the edit) -> committed (the commit is back)
 
@@ -52,26 +51,12 @@ class ChangeState(StrEnum):
     WAITING = "waiting"
     WORKING = "working"
     COMMITTED = "committed"
-    CONFLICT = "conflict"
     REFUSED = "refused"
     PARKED = "parked"
 
 
 # States of changes that are neither committed nor refused.
-OPEN = (ChangeState.WAITING, ChangeState.WORKING, ChangeState.CONFLICT, ChangeState.PARKED)
-
-
-@dataclass(frozen=True, slots=True)
-class Conflict:
-    """The file on the branch that differs from what the editor saw; None: there is no file."""
-
-    blob: str | None = None
-    text: str | None = None
-
-    @property
-    def revision(self) -> str:
-        """Return the blob's id, "none" if there is no file: which version somebody saw."""
-        return self.blob or "none"
+OPEN = (ChangeState.WAITING, ChangeState.WORKING, ChangeState.PARKED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +67,7 @@ class Change:
     change of a batch has the batch's id; its editor is notified of that one only. `before` is the
     blob that the editor saw, None for a new file; `text` the file's new content, None to delete it.
     `by` is the requester: a user's id as text, or `cli:<login>`. `reason` is a Fluent key with
-    `arguments`: why it waits, was parked or refused. `theirs` is set in a conflict.
+    `arguments`: why it waits, was parked or refused.
     `committed_blob` is the file's after the commit, None for a deleted one and before the commit.
     """
 
@@ -99,7 +84,6 @@ class Change:
     created_at: datetime
     state: ChangeState = ChangeState.WAITING
     commit: str | None = None
-    theirs: Conflict | None = None
     reason: str = ""
     arguments: Mapping[str, object] = field(default_factory=dict)
     committed_blob: str | None = None
@@ -125,13 +109,12 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """Result of committing a batch: the commit, or conflicts by change id.
+    """The commit of a batch, "" if an empty branch already lacks the files to delete.
 
     `is_there`: the commit was already on the branch; not part of the comparison.
     """
 
-    commit: str | None = None
-    conflicts: Mapping[str, Conflict] = field(default_factory=dict)
+    commit: str
     is_there: bool = field(default=False, compare=False)
 
 
@@ -237,8 +220,10 @@ def intent_key(batch_id: str) -> str:
 
 UNREADABLE = "change-unreadable"
 LOST = "change-history"
-_WITHDRAWABLE = (ChangeState.WAITING, ChangeState.CONFLICT, ChangeState.PARKED)
-_FORGOTTEN: Row = {"text": None, "theirs": None, "theirs_blob": None}
+# Another edit changed the file meanwhile; the text is kept, so that its editor can use it again.
+CONFLICT = "change-conflict"
+_WITHDRAWABLE = (ChangeState.WAITING, ChangeState.PARKED)
+_FORGOTTEN: Row = {"text": None}
 
 _CHANGES = RowMap(
     Change,
@@ -269,10 +254,8 @@ class Changes(Repository):
         self.db.bump()
 
     def _row(self, change: Change) -> Row:
-        return _CHANGES.write(change, but=("text", "theirs")) | {
-            "text": self._encrypt(change.text),
-            "theirs": None,
-            "theirs_blob": None,
+        return _CHANGES.write(change, but=("text",)) | {
+            "text": None if change.text is None else self.db.cipher.seal(change.text),
             "reported_status": "",
             # Only the first row of a batch is notified, and only when the requester is a user.
             "is_reported": int(change.change_id != change.batch or not change.by.isdecimal()),
@@ -346,29 +329,6 @@ class Changes(Repository):
         return [self._change(row) for row in rows]
 
     @transaction
-    def resubmit(self, change_id: str, text: str | None, before: str | None) -> bool:
-        """Resolve a conflict with a new text based on `before`.
-
-        The batch is queued again once all its conflicts are resolved. False if the change is not
-        in conflict.
-        """
-        batch = CHANGE.select(CHANGE.batch).where(CHANGE.change_id == change_id)
-        # Locked: of two processes, each may resolve the last conflict that the other one sees.
-        these = CHANGE.select().where(CHANGE.batch.in_(batch)).order_by(CHANGE.id)
-        rows = self.db.rows(self.db.for_update(these))
-        row = next((each for each in rows if each["change_id"] == change_id), None)
-        if row is None or row["state"] != ChangeState.CONFLICT:
-            return False
-        kind = Edit(row["path"], before, text).kind
-        solved = {"kind": kind.value, "before_blob": before, "text": self._encrypt(text)}
-        nothing = {"theirs": None, "theirs_blob": None, "reason": ""}
-        self.db.update(CHANGE, CHANGE.change_id == change_id, **solved, **nothing)
-        if not self.db.has(CHANGE, (CHANGE.batch == row["batch"]) & (CHANGE.reason != "")):
-            self._move(row["batch"], ChangeState.CONFLICT, {"state": ChangeState.WAITING.value})
-        self.db.bump()
-        return True
-
-    @transaction
     def withdraw(self, change_id: str) -> bool:
         """Withdraw the batch of a change; False if `can_withdraw` is, and for an unknown change."""
         row = self.db.row(CHANGE.select().where(CHANGE.change_id == change_id))
@@ -379,10 +339,12 @@ class Changes(Repository):
         return self._put_aside(change.batch, change.state, refused, "change-given-up", {})
 
     def can_withdraw(self, change: Change) -> bool:
-        """Return whether the batch of a change waits, is parked or in conflict.
+        """Return whether the batch of a change waits, is parked, or was refused with its text kept.
 
         Not after a push with an unknown result: it may be on the branch.
         """
+        if change.state is ChangeState.REFUSED:
+            return change.reason == CONFLICT
         is_sending = INTENT.state == IntentState.SENDING.value
         in_doubt = (INTENT.key == intent_key(change.batch)) & is_sending
         return change.state in _WITHDRAWABLE and not self.db.has(INTENT, in_doubt)
@@ -417,21 +379,15 @@ class Changes(Repository):
 
     @transaction
     def settle(self, batch: Batch, landed: BatchResult) -> bool:
-        """Store the result of a claimed batch; False if it is not claimed any more."""
-        values: Row = {"state": ChangeState.CONFLICT.value}
-        if landed.commit is not None:
-            values = {"state": ChangeState.COMMITTED.value, "commit_sha": landed.commit}
-            values |= _FORGOTTEN
-        if not self._move(batch.batch_id, ChangeState.WORKING, {**values, "reason": ""}):
+        """Store the commit of a claimed batch; False if it is not claimed any more."""
+        values = {"state": ChangeState.COMMITTED.value, "commit_sha": landed.commit}
+        values |= {**_FORGOTTEN, "reason": ""}
+        if not self._move(batch.batch_id, ChangeState.WORKING, values):
             return False
         for each in batch.changes:
-            if landed.commit is not None and each.text is not None:
+            if each.text is not None:
                 is_this = CHANGE.change_id == each.change_id
                 self.db.update(CHANGE, is_this, committed_blob=blob_id(each.text, landed.commit))
-        for change_id, theirs in landed.conflicts.items():
-            conflict = {"theirs": self._encrypt(theirs.text), "theirs_blob": theirs.blob}
-            is_this = CHANGE.change_id == change_id
-            self.db.update(CHANGE, is_this, **conflict, reason="change-conflict")
         return True
 
     @transaction
@@ -466,7 +422,7 @@ class Changes(Repository):
         arguments: Mapping[str, object],
     ) -> bool:
         why = {"reason": reason, "arguments": dump_json(dict(arguments))}
-        forgotten = _FORGOTTEN if new is ChangeState.REFUSED else {}
+        forgotten = _FORGOTTEN if new is ChangeState.REFUSED and reason != CONFLICT else {}
         return self._move(batch_id, old, {"state": new.value, **why, **forgotten})
 
     def _move(self, batch_id: str, state: ChangeState, values: Mapping[str, object]) -> bool:
@@ -475,15 +431,8 @@ class Changes(Repository):
         self.db.bump()
         return self.db.update(CHANGE, stands, **values, updated_at=iso(self._clock()))
 
-    def _encrypt(self, text: str | None) -> str | None:
-        return None if text is None else self.db.cipher.seal(text)
-
     def _change(self, row: Row) -> Change:
-        text, theirs = (
-            decrypt(self.db.cipher, row[name]) if row[name] else None for name in ("text", "theirs")
-        )
-        is_conflict = row["state"] == ChangeState.CONFLICT and row["reason"]
-        conflict = Conflict(row["theirs_blob"], theirs) if is_conflict else None
-        change = _CHANGES.read(row, text=text, theirs=conflict)
+        text = decrypt(self.db.cipher, row["text"]) if row["text"] else None
+        change = _CHANGES.read(row, text=text)
         is_lost = row["text"] and text is None
         return replace(change, reason=UNREADABLE) if is_lost else change

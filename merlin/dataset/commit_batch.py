@@ -30,11 +30,11 @@ from merlin.core.errors import Refused, SourceError
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.dataset.changes import (
+    CONFLICT,
     Batch,
     BatchResult,
     Change,
     ChangeState,
-    Conflict,
     Edit,
     intent_key,
 )
@@ -72,24 +72,21 @@ class CommitContext:
 
 
 def commit_changes(ctx: CommitContext, batch: Batch) -> BatchResult:
-    """Commit a batch; return its commit on the branch, or its conflicts.
+    """Commit a batch; return its commit on the branch.
 
     Raises SourceError if the repository is unavailable (the batch may be pushed or not: call this
     again), ContentRefused if the repository rejects the commit, Refused if the change can never be
-    made.
+    made, as when another edit changed a file meanwhile.
     """
     key = intent_key(batch.batch_id)
     intent = ctx.intents.open(key, "change")
     if intent.state is IntentState.DONE:
-        return BatchResult(intent.outside_id)
+        return BatchResult(intent.outside_id or "")
     is_doubtful = intent.state is IntentState.SENDING
     for attempt in range(TRIES):
         landed = _try_commit(ctx, batch, key, is_doubtful=is_doubtful)
         if landed is not None:
-            if landed.commit is not None:
-                ctx.intents.mark_done(key, landed.commit)
-            else:  # a conflict leaves the intent open for another try
-                ctx.intents.mark_ready(key)
+            ctx.intents.mark_done(key, landed.commit)
             return landed
         log.info("the branch moved on", batch=batch.batch_id, attempt=attempt + 1)
         ctx.wait(attempt)
@@ -106,7 +103,7 @@ def _try_commit(
         if found is not None:
             return BatchResult(found)
     written = ctx.branch.write(head, batch)
-    if written.commit is None or written.is_there:
+    if written.is_there:
         return written
     kill_point("change.written")
     ctx.intents.mark_sending(key, ctx.clock())
@@ -167,7 +164,6 @@ def _was_edited_since(change: Change, blobs: Mapping[str, str]) -> bool:
     return blobs.get(change.inside) != change.committed_blob
 
 
-SHOWN_BYTES = 1_000_000
 _AT_ONCE = 500
 _SCRATCH, _TRAILER = "merlin.change", "Merlin-Id"
 
@@ -232,23 +228,21 @@ class GitBranch:
         ):
             there = self._there(head, batch)
             requested = self._blobs(batch, scratch, lock)
-            conflicts, lines = {}, []
+            lines = []
             for change in batch.changes:
                 path, blob = self._path(change.path), requested.get(change.change_id)
                 mode, name = there.get(path, (FILE, None))
                 if name == blob:
                     continue
                 if name != change.before:
-                    conflicts[change.change_id] = self._make_conflict(name)
+                    raise Refused(f"{change.path} is edited", CONFLICT, path=change.path)
                 # An all-zero object id removes an entry from an index.
                 nothing = "0" * len(name or "0" * SHA1_DIGITS)
                 lines.append(f"{mode if blob else 0} {blob or nothing}\t{path}\0")
-            if conflicts:
-                return BatchResult(conflicts=conflicts)
             if not lines:
                 # The branch's newest commit that changed the batch's first file, else its head.
                 made = self._find_newest(head, self._path(batch.first.path)) if head else ""
-                return BatchResult(made or head, is_there=True)
+                return BatchResult(made or head or "", is_there=True)
             index = {"GIT_INDEX_FILE": str(scratch / "index")}
             feed = "".join(lines).encode()
             self._run("read-tree", head or "--empty", lock=lock, env=index)
@@ -346,13 +340,6 @@ class GitBranch:
         }
         made = self._run("commit-tree", *parents, "-F", "-", tree, stdin=feed, lock=lock, env=also)
         return made.decode().strip()
-
-    def _make_conflict(self, blob: str | None) -> Conflict:
-        if blob is None:
-            return Conflict()
-        size = int(self._run("cat-file", "-s", blob))
-        content = self._run("cat-file", "blob", blob) if size <= SHOWN_BYTES else b""
-        return Conflict(blob, content.decode("utf-8", "replace"))
 
     @contextmanager
     def _scratch(self) -> Iterator[Path]:

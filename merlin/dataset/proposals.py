@@ -377,7 +377,7 @@ class ProposalFollower(Repository):
         over = (ChangeState.COMMITTED, ChangeState.REFUSED)
         for row in self._rows(approved & _is_in(PROPOSAL.change_id, *over)):
             self._settle(row, self._change(row["change_id"]))
-        is_over = _is_in(PROPOSAL.removal_id, *over, ChangeState.CONFLICT)
+        is_over = _is_in(PROPOSAL.removal_id, *over)
         for row in self._rows(_WITHDRAWN & (PROPOSAL.removal_id != "") & is_over):
             self._check_removal(row, self._change(row["removal_id"]))
         for row in self._rows(_WITHDRAWN & (PROPOSAL.removal_id == "")):
@@ -400,6 +400,7 @@ class ProposalFollower(Repository):
         if change is None or change.state is ChangeState.COMMITTED:
             self._set(row, state=ProposalState.COMMITTED.value)
         elif change.state is ChangeState.REFUSED:
+            self._changes.withdraw(change.change_id)  # the proposal has its text
             self._set(row, **_REOPENED)
 
     @transaction
@@ -407,7 +408,7 @@ class ProposalFollower(Repository):
         """Remove a withdrawn example: cancel its Change if not committed, else delete its file."""
         if change is not None and change.commit is None:
             is_over = change.state is ChangeState.REFUSED
-            if is_over or self._changes.withdraw(change.change_id):
+            if self._changes.withdraw(change.change_id) or is_over:
                 # It never reached git.
                 these = REVOKED_EXAMPLE.dataset == row["dataset"]
                 these &= REVOKED_EXAMPLE.example_id == row["example_id"]
@@ -435,12 +436,9 @@ class ProposalFollower(Repository):
 
     @transaction
     def _check_removal(self, row: Row, change: Change | None) -> None:
-        """Finish a committed removal; reset one in conflict or refused, so that it is retried."""
+        """Finish a committed removal; reset a refused one, so that it is retried."""
         if change is None or change.state is ChangeState.COMMITTED:
             self._set(row, example_id="")
-        elif change.state is ChangeState.CONFLICT:
-            self._changes.withdraw(change.change_id)
-            self._set(row, removal_id="")
         elif change.state is ChangeState.REFUSED:
             self._set(row, removal_id="")
 

@@ -140,9 +140,9 @@ ANSWER_COST = _table("answer_cost", "day currency micro", key="day currency")
 CHANGE = _table(
     "change",
     "id change_id batch dataset kind path before_blob text editor_name editor_email subject by_whom"
-    " state reason arguments commit_sha theirs theirs_blob reported_status is_reported created_at"
+    " state reason arguments commit_sha reported_status is_reported created_at"
     " updated_at committed_blob refusals",
-    sealed="text theirs",
+    sealed="text",
 )
 DATASET_TREE = _table("dataset_tree", "dataset tree")
 DATASET_FILE = _table("dataset_file", "dataset path blob")

@@ -13,7 +13,7 @@ from merlin.chat.answer import RetryPolicy
 from merlin.chat.feedback import Rating, Ratings
 from merlin.core.permissions import Role
 from merlin.course.catalogue import Catalogue
-from merlin.dataset.changes import BatchResult, Changes, Conflict
+from merlin.dataset.changes import CONFLICT, BatchResult, Changes, ChangeState
 from merlin.git.source import blob_id
 from tests.api.chat_api import Conversation
 from tests.api.payment_api import PACK, PLUS, payment_settings
@@ -79,20 +79,19 @@ class Committer:
         result = None
         while (batch := Changes(self.site.db).claim()) is not None:
             result = self._commit_batch(batch)
-            Changes(self.site.db).settle(batch, result)
+            if result is not None:
+                Changes(self.site.db).settle(batch, result)
         if is_seen:
             self.site.index_courses(self.files)
         return result
 
     def _commit_batch(self, batch):
-        conflicts = {}
         for change in batch.changes:
             text = self.files[change.dataset].get(self._path(change))
-            blob = None if text is None else blob_id(text)
-            if blob != change.before:
-                conflicts[change.change_id] = Conflict(blob, text)
-        if conflicts:
-            return BatchResult(None, conflicts)
+            if change.before != (None if text is None else blob_id(text)):
+                why = ChangeState.REFUSED, CONFLICT, {"path": change.path}
+                Changes(self.site.db).put_aside(batch, *why)
+                return None
         for change in batch.changes:
             files = self.files[change.dataset]
             files.pop(self._path(change), None)

@@ -101,24 +101,19 @@ def test_example_with_errors_is_refused_with_its_findings(site, teacher):
     assert Changes(site.db).list_pending("algorithms") == []
 
 
-def test_conflict_shows_both_texts_and_can_be_resolved(site, teacher, browser, committer):
-    for take, expected in (("mine", "Моё mine"), ("theirs", "Их")):
-        change_id = edit(site, browser, f"Моё {take}")
-        their_text = committer.files["algorithms"]["examples/face/q0000.yaml"].replace(
-            "Ответ 0", "Их"
-        )
-        their_text = their_text.replace("Вопрос 0", f"Вопрос {take}")
-        committer.files["algorithms"][ONE] = their_text
-        committer.commit()
-        shown_change = teacher.get(f"/api/changes/{change_id}").json()
-        assert shown_change["state"] == "conflict"
-        assert shown_change["files"][0]["is_conflict"]
-        assert shown_change["files"][0]["theirs"] == their_text
-        assert browser.post(f"/changes/{change_id}/again", data={"take": take}).status_code == 303
-        committer.commit()
-        assert expected in files_in_git(site)[ONE]
-        again = browser.post(f"/changes/{change_id}/again", data={"take": take})
-        assert again.status_code == 409
+def test_edit_refused_for_another_one_shows_its_text_until_it_is_withdrawn(
+    site, teacher, browser, committer
+):
+    change_id = edit(site, browser, "Моё")
+    others = committer.files["algorithms"][ONE].replace("Ответ 0", "Их")
+    committer.files["algorithms"][ONE] = others
+    committer.commit()
+    address = f"/api/changes/{change_id}"
+    assert "Моё" in teacher.get(address).json()["files"][0]["yours"]
+    assert "Моё" in browser.get(f"/changes/{change_id}").text
+    assert files_in_git(site)[ONE] == others
+    assert browser.post(f"/changes/{change_id}/drop").status_code == 303
+    assert teacher.get(address).json()["files"][0]["yours"] is None
 
 
 def test_waiting_edit_can_be_withdrawn(site, teacher, browser, committer):

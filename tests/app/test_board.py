@@ -15,10 +15,9 @@ from merlin.core.errors import NotFound
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.permissions import Authority, Role
 from merlin.dataset.changes import (
-    BatchResult,
     ChangeRequest,
     Changes,
-    Conflict,
+    ChangeState,
     Edit,
     make_changes,
 )
@@ -130,12 +129,12 @@ def test_edit_with_many_files_hides_no_other_edit(world):
 
     put(1)
     batch = changes.claim()
-    changes.settle(batch, BatchResult(conflicts={batch.batch_id: Conflict("b" * 40, "y")}))
+    changes.put_aside(batch, ChangeState.PARKED, "git-failed", {})
     put(50)
     put(2)
     assert [card.state for card in read_board(world.ctx, OPERATOR).cards if card.change] == [
         *("waiting", "waiting"),
-        "conflict",
+        "parked",
     ]
 
 

@@ -13,11 +13,10 @@ from merlin.app.context import Context
 from merlin.core.errors import Forbidden, NotFound, Refused
 from merlin.core.permissions import Authority, Role
 from merlin.course.editing import CourseEdits
-from merlin.dataset.changes import BatchResult, Changes, ChangeState, Conflict, Edit
+from merlin.dataset.changes import CONFLICT, Changes, ChangeState, Edit
 from merlin.dataset.files import FileIndex
 from merlin.dataset.proposals import Draft, Proposals
 from merlin.db.database import open_database
-from merlin.db.encryption import Cipher
 from merlin.db.writer import Store
 from tests.billing.plan_shop import ANNA, BORIS, VERA
 from tests.db.pipeline_rows import FACE
@@ -43,20 +42,16 @@ def save(ctx, actor=EDITOR, name="new"):
     return changes.save(ctx, actor, FACE, [Edit(f"examples/{name}.yaml", None, "моё\n")])[0]
 
 
-def create_conflict(ctx):
-    change = save(ctx)
-    settle_with_conflict(ctx, change.change_id, Conflict(OLD, "их\n"))
+def save_refused(ctx):
+    """Save an edit whose file another one changed meanwhile; return its id."""
+    change, rows = save(ctx), Changes(ctx.db, ctx.clock)
+    rows.put_aside(rows.claim(), ChangeState.REFUSED, CONFLICT, {"path": change.path})
     return change.change_id
-
-
-def settle_with_conflict(ctx, change_id, theirs):
-    rows = Changes(ctx.db, ctx.clock)
-    rows.settle(rows.claim(), BatchResult(None, {change_id: theirs}))
 
 
 @pytest.mark.parametrize("actor", [STUDENT, Actor(), Actor.person(ANNA, Authority(Role.TEACHER))])
 def test_user_without_permission_can_neither_see_nor_change_edits(ctx, actor):
-    change_id = create_conflict(ctx)
+    change_id = save_refused(ctx)
     proposal = Proposals(ctx.db, ctx.clock).add(VERA, Draft("Где?", "Тут.", FACE))
     acts = [
         lambda: examples.list_examples(ctx, actor, FACE),
@@ -67,7 +62,6 @@ def test_user_without_permission_can_neither_see_nor_change_edits(ctx, actor):
         lambda: changes.read_files(ctx, actor, FACE),
         lambda: save(ctx, actor),
         lambda: changes.get(ctx, actor, change_id),
-        lambda: changes.solve(ctx, actor, change_id, "mine"),
         lambda: changes.retry(ctx, actor, change_id),
         lambda: changes.drop(ctx, actor, change_id),
         lambda: proposals.get_waiting(ctx, actor, proposal),
@@ -80,7 +74,7 @@ def test_user_without_permission_can_neither_see_nor_change_edits(ctx, actor):
     assert examples.list_datasets(ctx, actor) == examples.find(ctx, actor, "было") == []
     assert changes.list_recent(ctx, actor) == []
     assert proposals.list_waiting(ctx, actor, 0, 5) == []
-    assert changes.get(ctx, EDITOR, change_id).state is ChangeState.CONFLICT
+    assert changes.get(ctx, EDITOR, change_id).files[0].yours == "моё\n"
 
 
 def test_search_finds_the_teachers_examples_behind_those_of_datasets_they_may_not_edit(ctx):
@@ -95,41 +89,12 @@ def test_search_finds_the_teachers_examples_behind_those_of_datasets_they_may_no
 
 
 def test_former_editor_can_only_view_and_withdraw_their_change(ctx):
-    change_id, former_editor = create_conflict(ctx), Actor.person(BORIS, Authority())
-    assert changes.get(ctx, former_editor, change_id).files[0].theirs == "их\n"
+    change_id, former_editor = save_refused(ctx), Actor.person(BORIS, Authority())
+    assert changes.get(ctx, former_editor, change_id).files[0].yours == "моё\n"
     with pytest.raises(Forbidden):
-        changes.solve(ctx, former_editor, change_id, "mine")
+        changes.retry(ctx, former_editor, change_id)
     changes.drop(ctx, former_editor, change_id)
     changes.drop(ctx, former_editor, change_id)
-
-
-def test_own_text_replaces_only_the_version_that_the_editor_saw(ctx):
-    change_id = create_conflict(ctx)
-    seen = changes.get(ctx, EDITOR, change_id).files[0].theirs_revision
-    changes.solve(ctx, EDITOR, change_id, "mine", seen)
-    settle_with_conflict(ctx, change_id, Conflict("2" * 40, "их новое\n"))
-    with pytest.raises(Refused, match="edited again"):
-        changes.solve(ctx, EDITOR, change_id, "mine", seen[:10])
-    file = changes.get(ctx, EDITOR, change_id).files[0]
-    assert (file.theirs, file.theirs_revision) == ("их новое\n", "2" * 40)
-    changes.solve(ctx, EDITOR, change_id, "mine", file.theirs_revision)
-    settle_with_conflict(ctx, change_id, Conflict())
-    with pytest.raises(Refused, match="edited again"):
-        changes.solve(ctx, EDITOR, change_id, "mine", file.theirs_revision)
-    removed = changes.get(ctx, EDITOR, change_id).files[0]
-    changes.solve(ctx, EDITOR, change_id, "mine", removed.theirs_revision)
-    assert changes.get(ctx, EDITOR, change_id).state is ChangeState.WAITING
-
-
-def test_own_text_whose_key_is_lost_does_not_delete_the_other_one(ctx):
-    change_id = create_conflict(ctx)
-    ctx.db.cipher = Cipher({"x": b"x" * 32}, "x")
-    with pytest.raises(Refused) as refused:
-        changes.solve(ctx, EDITOR, change_id, "mine")
-    assert refused.value.key == "change-unreadable"
-    assert changes.get(ctx, EDITOR, change_id).state is ChangeState.CONFLICT
-    changes.solve(ctx, EDITOR, change_id, "theirs")
-    assert changes.get(ctx, EDITOR, change_id).state is ChangeState.REFUSED
 
 
 def test_new_example_takes_no_id_of_an_addition_that_awaits_its_commit(ctx):

@@ -10,7 +10,7 @@ from merlin.chat.feedback import Rating, Ratings
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.core.errors import NotFound
-from merlin.dataset.changes import BatchResult, ChangeKind, Changes, ChangeState
+from merlin.dataset.changes import CONFLICT, BatchResult, ChangeKind, Changes, ChangeState
 from merlin.dataset.commit_message import telegram_editor
 from merlin.dataset.example import read_example, reword_example
 from merlin.dataset.files import FileIndex
@@ -351,9 +351,7 @@ def test_removal_is_requested_again_if_the_file_has_changed(
     proposals.withdraw(ANNA)
     following.follow()
     batch = changes.claim()
-    from merlin.dataset.changes import Conflict
-
-    changes.settle(batch, BatchResult(None, {batch.batch_id: Conflict("b2", "other")}))
+    changes.put_aside(batch, ChangeState.REFUSED, CONFLICT, {"path": batch.first.path})
     set_file(database, example_id, "b2")
     for _ in range(2):
         following.follow()

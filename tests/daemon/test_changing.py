@@ -15,6 +15,7 @@ from merlin.core.errors import SourceError
 from merlin.core.i18n import LANGUAGES, text
 from merlin.daemon.changing import MAX_PAUSE_S, REFUSALS, ChangeProcessor
 from merlin.dataset.changes import (
+    CONFLICT,
     LOST,
     BatchResult,
     ChangeRequest,
@@ -227,27 +228,21 @@ def test_notices_to_admins_name_the_editor_of_the_commit(lab):
     assert notified_editors(lab, "notice-rejected") == {"8"}, "also after they were notified"
 
 
-def test_conflict_keeps_the_edit_and_notifies_with_both_texts(lab):
+def test_edit_of_a_file_that_another_commit_changed_is_refused_and_keeps_its_text(lab):
     blob_before = blob(lab, "q1")
     lab.repository.example("trial", 1, answer="Чужой ответ.")
-    lab.repository.commit()
+    head = lab.repository.commit()
     change_id = submit_edits(lab, new_file("q1", NEW, blob_before))
     lab.tick("changes")
     change = read_change(lab, change_id)
-    assert (change.state, change.text) == (ChangeState.CONFLICT, NEW)
-    assert "Чужой ответ." in change.theirs.text
+    assert (change.state, change.reason) == (ChangeState.REFUSED, CONFLICT)
+    assert change.text == NEW
     key, arguments = notices(lab, BORIS)[-1]
-    assert (key, arguments["ours"]) == ("notice-change-conflict", NEW)
-    assert "Чужой ответ." in arguments["theirs"]
-    with changes(lab) as rows:
-        assert rows.resubmit(change_id, NEW, change.theirs.blob)
-        assert not rows.resubmit(change_id, NEW, change.theirs.blob)
-    lab.tick("changes")
-    assert read_change(lab, change_id).state is ChangeState.COMMITTED
-    assert (lab.repository.folder / "datasets/trial/examples/q1.yaml").read_text("utf-8") == NEW
+    assert (key, arguments["change"]) == ("notice-change-conflict", change_id)
+    assert lab.repository.git("rev-parse", "HEAD") == head
 
 
-def test_conflict_can_be_given_up(lab):
+def test_edit_can_be_given_up(lab):
     change_id = submit_edits(lab, new_file("q1"))
     lab.tick("changes")
     with changes(lab) as rows:
@@ -270,7 +265,7 @@ def test_batch_is_one_commit_or_none(lab):
     assert lab.repository.git("rev-list", "--count", "HEAD") == "2"
     second = submit_edits(lab, new_file("c", NEW.replace("новый", "третий")), new_file("q1"))
     lab.tick("changes")
-    assert read_change(lab, second).state is ChangeState.CONFLICT
+    assert read_change(lab, second).reason == CONFLICT
     assert read_change(lab, first).state is ChangeState.COMMITTED
     assert lab.repository.git("rev-list", "--count", "HEAD") == "2"
     assert len([key for key, _ in notices(lab, BORIS) if key.endswith("committed")]) == 1

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from merlin.core.errors import SourceError
-from merlin.dataset.changes import Batch, BatchResult, ChangeRequest, Conflict, Edit, make_changes
+from merlin.dataset.changes import Batch, BatchResult, ChangeRequest, Edit, make_changes
 from merlin.dataset.commit_batch import TRIES, CommitContext, commit_changes
 from merlin.dataset.commit_message import telegram_editor
 from merlin.db.intents import IntentState
@@ -19,9 +19,8 @@ AT = datetime(2026, 11, 20, tzinfo=UTC)
 class Branch:
     """A branch in memory on which others commit first so many times."""
 
-    def __init__(self, races=0, conflicts=None):
+    def __init__(self, races=0):
         self.commits, self.races, self.pushes = [], races, 0
-        self.conflicts = conflicts or {}
 
     def turn(self):
         return nullcontext()
@@ -33,8 +32,6 @@ class Branch:
         return next((commit for commit in self.commits if commit.endswith(batch_id)), None)
 
     def write(self, _head, batch):
-        if self.conflicts:
-            return BatchResult(conflicts=self.conflicts)
         return BatchResult(f"{len(self.commits)}-{batch.batch_id}")
 
     def push(self, commit, _head):
@@ -71,12 +68,3 @@ def test_endless_races_end_after_the_last_try(batch, intents):
     with pytest.raises(SourceError) as caught:
         commit_changes(make_settings(branch, intents, []), batch)
     assert caught.value.arguments["tries"] == TRIES == branch.pushes
-
-
-def test_conflict_leaves_the_intent_ready_for_another_try(batch, intents):
-    branch = Branch(conflicts={"1": Conflict("b", "t")})
-    result = commit_changes(make_settings(branch, intents, []), batch)
-    assert (result.commit, dict(result.conflicts)) == (None, {"1": Conflict("b", "t")})
-    assert [intent.state for intent in intents.list_of_kind("change").values()] == [
-        IntentState.READY
-    ]

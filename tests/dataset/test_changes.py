@@ -7,12 +7,12 @@ import pytest
 from merlin.app.verdicts import notify_editors
 from merlin.core.errors import NotFound
 from merlin.dataset.changes import (
+    CONFLICT,
     UNREADABLE,
     BatchResult,
     ChangeRequest,
     Changes,
     ChangeState,
-    Conflict,
     Edit,
     make_changes,
 )
@@ -74,45 +74,13 @@ def test_text_of_a_committed_edit_is_deleted(rows, database):
     assert rows.withdraw(change.change_id) is False
 
 
-def test_batch_with_two_conflicts_waits_for_both(rows):
-    first, second, third = put_edits(rows, "a", "b", "c")
-    theirs = {first.change_id: Conflict("1" * 40, "их\n"), third.change_id: Conflict()}
-    rows.settle(rows.claim(), BatchResult(None, theirs))
-    assert rows.get(first.change_id).theirs == Conflict("1" * 40, "их\n")
-    assert rows.get(second.change_id).theirs is None
-    assert rows.get(third.change_id).theirs == Conflict()
-    assert rows.resubmit(first.change_id, "оба\n", "1" * 40)
-    assert rows.claim() is None
-    assert rows.resubmit(third.change_id, None, None)
-    batch = rows.claim()
-    assert [change.text for change in batch.changes] == ["оба\n", "секрет\n", None]
-    assert [change.kind.value for change in batch.changes] == ["edit", "add", "delete"]
-    assert rows.resubmit(first.change_id, "x", None) is False
-    assert rows.resubmit("none", "x", None) is False
-
-
-def test_two_conflicts_resolved_at_once_queue_their_batch(rows, clock, run_beside):
-    first, second = put_edits(rows, "a", "b")
-    rows.settle(rows.claim(), BatchResult(None, dict.fromkeys(_ids(first, second), Conflict())))
-    assert run_beside(
-        lambda: rows.resubmit(first.change_id, "одно\n", None),
-        lambda other: Changes(other, clock).resubmit(second.change_id, "другое\n", None),
-    )
-    assert [change.text for change in rows.claim().changes] == ["одно\n", "другое\n"]
-
-
-def test_conflict_resolved_at_once_by_two_keeps_the_first_text(rows, clock, run_beside):
+def test_edit_refused_for_another_one_keeps_its_text_until_it_is_withdrawn(rows):
     (change,) = put_edits(rows, "a")
-    rows.settle(rows.claim(), BatchResult(None, dict.fromkeys(_ids(change), Conflict())))
-    assert not run_beside(
-        lambda: rows.resubmit(change.change_id, "первый\n", None),
-        lambda other: Changes(other, clock).resubmit(change.change_id, "второй\n", None),
-    )
-    assert [change.text for change in rows.claim().changes] == ["первый\n"]
-
-
-def _ids(*changes):
-    return [change.change_id for change in changes]
+    rows.put_aside(rows.claim(), ChangeState.REFUSED, CONFLICT, {"path": change.path})
+    assert rows.get(change.change_id).text == change.text
+    assert rows.withdraw(change.change_id)
+    assert rows.get(change.change_id).text is None
+    assert rows.withdraw(change.change_id) is False
 
 
 def test_edit_that_cannot_be_decrypted_is_refused_and_does_not_block_others(rows, url, clock):

@@ -368,7 +368,7 @@ def read_order_state(installation, order_id):
 
 
 def _edit_examples(installation):
-    """Make an edit that is committed, and one in conflict with another commit."""
+    """Make an edit that is committed, and one refused because another commit changed its file."""
     seen = _read_example(installation, "q5")
     first = _save_example(installation, _read_example(installation, "q4"), "Иначе.")
     installation.lab.tick("changes", "fetch")
@@ -376,7 +376,7 @@ def _edit_examples(installation):
     installation.lab.repository.example("trial", 5, answer="Понятие 5 значит то.")
     installation.lab.repository.commit("Explain 5 better")
     installation.lab.tick("changes", "fetch")
-    installation.changes = {first: "committed-change", second: "conflict-change"}
+    installation.changes = {first: "committed-change", second: "refused-change"}
 
 
 def _save_example(installation, example, answer):

@@ -150,7 +150,7 @@ def test_all_stored_data_can_be_read(installation):
 
 def test_states_keep_their_names(installation):
     changes = installation.call("boris", "GET", "/api/changes")["changes"]
-    assert {change["state"] for change in changes} == {"conflict", "committed"}
+    assert {change["state"] for change in changes} == {"refused", "committed"}
     statuses = "('superseded', 'failed', 'rejected', 'left_out')"
     query = f"SELECT COUNT(DISTINCT status) FROM verdict WHERE status IN {statuses}"  # noqa: S608
     folder = installation.lab.folder

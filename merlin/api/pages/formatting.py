@@ -101,7 +101,6 @@ _LOOKS: Mapping[str, Mapping[str, Look]] = {
         "waiting": WAIT,
         "working": RUN,
         "committed": OK,
-        "conflict": ("bad", "warn"),
         "parked": ("bad", "warn"),
         "refused": BAD,
     },

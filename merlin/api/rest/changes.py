@@ -133,7 +133,7 @@ async def list_changes(caller: MaterialEditor, page: Part) -> ChangeList:
 
 @router.get("/{change_id}", summary="Get an edit")
 async def show_change(caller: MaterialEditor, change_id: Hex) -> ChangeShown:
-    """Return an edit with its state; for a conflict, with both versions of each file."""
+    """Return an edit with its state; its text too if another one changed the file meanwhile."""
     return ChangeShown.from_object(
         await caller.read(changes.get, caller.actor, change_id), caller.language
     )

@@ -366,8 +366,6 @@ CREATE TABLE change (
     reason TEXT NOT NULL,
     arguments TEXT NOT NULL,
     commit_sha TEXT,
-    theirs TEXT,
-    theirs_blob TEXT,
     reported_status TEXT NOT NULL,
     is_reported BIGINT NOT NULL,
     created_at TEXT NOT NULL,

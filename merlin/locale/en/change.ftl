@@ -1,11 +1,6 @@
 # How edits become commits, and what editors and admins hear of them.
 notice-change-committed = Saved: { $subject } (commit { $commit }). I'll tell you when a model has learnt it.
-notice-change-conflict = Another edit changed { $path } meanwhile. Nothing was saved; your edit is safe.
-    Yours:
-    { $ours }
-
-    Theirs:
-    { $theirs }
+notice-change-conflict = Not saved: { $subject }: { $reason } Your text is kept; open it and make the edit again.
 notice-change-refused = Not saved: { $subject }: { $reason }
 notice-change-waits = Edits can't be pushed to the repository now. They're saved and will be retried. { $reason }
 notice-change-parked = { $subject }: the repository rejected your edit. It's saved. { $reason } Fix the cause, then open the edit and try again.
@@ -64,7 +59,7 @@ change-dataset-gone = The dataset { $dataset } is no longer in the repository, s
 change-no-place = { $path } isn't a valid path for a dataset's file.
 change-too-large = { $path } would have { $size } bytes; { $limit } are allowed.
 change-count = One commit can have 1 to { $limit } different files, not { $count }.
-change-conflict = another edit changed this file meanwhile
+change-conflict = Another edit changed { $path } meanwhile.
 change-given-up = withdrawn
 change-unknown = Edit { $change } not found. Open the list of edits again.
 change-history = The repository's history was rewritten, and commit { $commit } with this edit is no longer in it. If the edit is still needed, make it again.
@@ -127,8 +122,6 @@ change-parked = Edit { $change } is on hold: { $reason } After fixing it, retry 
 change-not-parked = Edit { $change } isn't on hold, so there's nothing to retry.
 change-not-saved = Not saved: { $reason }
 change-has-errors = Nothing was saved: fix the errors above.
-change-in-conflict = Another edit changed the same file meanwhile, so nothing was saved. Difference from that version to yours:
-    { $difference }
 did-import = { $lines ->
     [one] { $lines } line
    *[other] { $lines } lines

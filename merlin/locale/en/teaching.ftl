@@ -8,8 +8,6 @@ change-undo-early = This edit hasn't arrived here yet, or { $path } is already b
 change-undo-since = { $path } was edited again since, and undoing would remove that edit too. Open the file and fix it yourself.
 change-undo-stay = These stay as they are because they were edited again since ({ $count }): { $paths }.
 change-undo-lost = The earlier text of { $path } isn't stored here; you can restore it in git.
-change-solved = This edit conflict is already resolved.
-change-edited-again = Someone changed this file again meanwhile. Compare the versions once more.
 change-too-late = Too late: this edit is already saved or rejected, or it's being sent to the repository.
 model-not-serving = The model { $model } isn't live, so there's nothing to pin.
 

@@ -1,7 +1,4 @@
-"""The state of a change until its commit, and how to revert it; proposals awaiting an editor.
-
-For a conflict both texts are shown side by side, with the lines marked that the other one lacks.
-"""
+"""The state of a change until its commit, and how to revert it; proposals awaiting an editor."""
 
 import asyncio
 from abc import abstractmethod
@@ -157,17 +154,6 @@ async def show_note(context: TeacherContext, change_id: Hex, seen: Seen = "") ->
     if note.is_indexed:
         response.headers["HX-Trigger"] = "change-indexed"  # lists with the edit refresh themselves
     return response
-
-
-@router.post("/changes/{change_id}/again")
-async def solve_change(
-    context: TeacherContext,
-    change_id: Hex,
-    take: Annotated[Literal["mine", "theirs"], Form()],
-    seen: Annotated[str, Form(max_length=80)] = "",
-) -> Response:
-    """Resolve a conflict with the person's text or the other one."""
-    return await _act(context, change_id, changes.solve, take=take, seen=seen)
 
 
 @router.post("/changes/{change_id}/retry")
