@@ -21,7 +21,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from merlin.chat.grounding import Source, are_citations_complete, read_citations
-from merlin.chat.model_catalogue import Candidate, only_candidate
+from merlin.chat.model_catalogue import Candidate, General, only_candidate
 from merlin.chat.sessions import count_window_tokens, estimate_tokens, limit_from_refusal
 from merlin.core.clock import Clock
 from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
@@ -233,49 +233,39 @@ class _Attempt:
         return (*self.choice.before, *self.conversation)
 
 
-FAILURES, FAILURE_WINDOW_S = 3, 600.0
+FAILURES = 3
 
 
-class CircuitBreaker:
-    """Skips a model for a minute after `FAILURES` failures in a row within ten minutes.
+class SkippedModels:
+    """Models that failed `FAILURES` times in a row and providers without credit, for a minute each.
 
-    Then one question probes it while others still skip it: an answer closes the circuit, a failure
-    keeps it open for another minute. Each process has its own state: learning it takes three
-    questions, and shared state in the database would cost a read per answer. Libraries considered:
-    pybreaker supports async only with Tornado, aiobreaker has had no release since 2021, and
-    purgatory counts failures without a time window and lets every question through after the pause.
-    Source: Nygard, Release It!, "Circuit Breaker".
+    After that minute questions reach them again; the next failure skips them for another one. Each
+    process has its own list: shared rows would cost a read for each answer.
     """
 
     def __init__(self) -> None:
-        self._failed_at: dict[tuple[str, str | None], list[float]] = {}
-        self._open_until: dict[tuple[str, str | None], float] = {}
+        self._failures: Counter[General] = Counter()
+        self._until: dict[General | str, float] = {}
 
-    def allow_request(self, model: Candidate) -> bool:
-        """Return whether to send a question to a model; counts as the probe of an open circuit."""
-        key, now = (model.provider, model.model_id), asyncio.get_running_loop().time()
-        if self._open_until.get(key, 0) > now:
-            return False
-        if self.is_open(model):
-            self._open_until[key] = now + COOLDOWN_S
-        return True
+    def has(self, key: General | str) -> bool:
+        """Return whether a model, or the provider of this name, is skipped now."""
+        return self._until.get(key, 0.0) > asyncio.get_running_loop().time()
 
-    def is_open(self, model: Candidate) -> bool:
-        """Return whether a model is skipped or being probed."""
-        return (model.provider, model.model_id) in self._open_until
+    def add(self, key: General | str) -> None:
+        """Skip a model or a provider from now on."""
+        self._until[key] = asyncio.get_running_loop().time() + COOLDOWN_S
 
-    def note_answer(self, model: Candidate) -> None:
+    def note_answer(self, model: General) -> None:
         """Clear a model's failures."""
-        self._failed_at.pop((model.provider, model.model_id), None)
-        self._open_until.pop((model.provider, model.model_id), None)
+        self._failures.pop(model, None)
 
-    def note_failure(self, model: Candidate) -> None:
-        """Count a failure, and open the circuit if the limit is reached."""
-        key, now = (model.provider, model.model_id), asyncio.get_running_loop().time()
-        recent = [at for at in self._failed_at.get(key, ()) if at > now - FAILURE_WINDOW_S]
-        self._failed_at[key] = [*recent, now][-FAILURES:]
-        if self.is_open(model) or len(self._failed_at[key]) == FAILURES:
-            self._open_until[key] = now + COOLDOWN_S
+    def note_failure(self, model: General) -> bool:
+        """Count a failure; return whether the model is skipped for it."""
+        self._failures[model] += 1
+        is_failing = self._failures[model] >= FAILURES
+        if is_failing:
+            self.add(model)
+        return is_failing
 
 
 class AnswerService:
@@ -286,9 +276,7 @@ class AnswerService:
     ) -> None:
         self._answerers = answerers
         self._retry_policy = retry_policy or RetryPolicy()
-        # Providers without quota, with the loop time until which each is skipped.
-        self._skipped_until: dict[str, float] = {}
-        self._breaker = CircuitBreaker()
+        self._skipped = SkippedModels()
         # Responses with status 429 by provider, as in heartbeats: `<provider>_429`.
         self.refusals: Counter[str] = Counter()
 
@@ -305,8 +293,7 @@ class AnswerService:
 
         If that model does not know the answer, an answer composed from the sources that `ground`
         finds replaces it, provided it cites them.
-        A busy model ends the search with a busy reply; a model skipped by the circuit breaker is
-        followed by the next one.
+        A busy model ends the search with a busy reply; a skipped one is followed by the next.
         `conversation` is the history and the question, without a system text. When `stop` is
         pressed, the partial text is the reply. Raises only ParameterRefused: another model would
         not help, the parameter has to change.
@@ -368,12 +355,12 @@ class AnswerService:
             if choice.provider not in self._answerers:
                 continue
             reply: Reply | None = Reply(Ending.BUSY, choice=choice)
-            if self._breaker.allow_request(choice):
+            if not self._skipped.has(choice.key):
                 attempt = _Attempt(choice, conversation, show, stop, sampling)
                 reply = await self._ask_choice(attempt, faults)
             if reply is None:
                 continue
-            is_failing = last.ending is Ending.BUSY or self._breaker.is_open(choice)
+            is_failing = last.ending is Ending.BUSY or self._skipped.has(choice.key)
             last = reply
             if reply.ending is not Ending.BUSY or not is_failing:
                 break
@@ -396,9 +383,8 @@ class AnswerService:
             if refusal.code == TOO_LONG:
                 return await self._ask_alone(attempt, str(refusal), faults)
             kind = "spent" if refusal.code == NO_CREDIT else "refused"
-            now = asyncio.get_running_loop().time()
-            if kind == "spent" and self._skipped_until.get(choice.provider, now) <= now:
-                self._skipped_until[choice.provider] = now + COOLDOWN_S
+            if kind == "spent" and not self._skipped.has(choice.provider):
+                self._skipped.add(choice.provider)
             faults.append(_fault_of(kind, choice, refusal))
         else:
             if reply.ending is Ending.CUT:
@@ -406,15 +392,14 @@ class AnswerService:
                     choice, ProviderBusy("its answer was cut off", reason="cut"), faults
                 )
             elif reply.text or reply.ending is not Ending.STOPPED:
-                self._breaker.note_answer(choice)
+                self._skipped.note_answer(choice.key)
             return reply
         return None
 
     def _note_failure(
         self, choice: Candidate, busy: ProviderBusy, faults: list[ProviderFault]
     ) -> None:
-        self._breaker.note_failure(choice)
-        if self._breaker.is_open(choice):
+        if self._skipped.note_failure(choice.key):
             faults.append(_fault_of("failing", choice, busy))
 
     async def _ask_alone(
@@ -436,7 +421,7 @@ class AnswerService:
         while True:
             tries += 1
             try:
-                if self._skipped_until.get(attempt.choice.provider, 0) > clock():
+                if self._skipped.has(attempt.choice.provider):
                     raise ProviderError("left alone: its quota is spent", code=NO_CREDIT)
                 return await self._ask_once(attempt)
             except ProviderBusy as busy:

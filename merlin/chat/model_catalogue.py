@@ -79,6 +79,11 @@ class Candidate:
     price: Price | None = None
 
     @property
+    def key(self) -> General:
+        """Return its provider and the provider's name of it."""
+        return self.provider, self.model_id
+
+    @property
     def sign(self) -> str:
         """Return a short key for it: ids are too long for a button's data."""
         return sha256(f"{self.provider}\0{self.model_id}".encode()).hexdigest()[:SIGN_LENGTH]

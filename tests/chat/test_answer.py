@@ -8,7 +8,6 @@ import pytest
 
 from merlin.chat.answer import (
     COOLDOWN_S,
-    FAILURE_WINDOW_S,
     MAX_ANSWER_LENGTH,
     AnswerService,
     Ending,
@@ -413,10 +412,7 @@ def test_skipped_model_is_tried_again_after_a_minute_and_restored_by_an_answer(p
     assert count_calls(provider) == 2
 
 
-def test_failures_far_apart_or_interrupted_by_an_answer_do_not_skip_a_model(provider):
-    provider.faults.add(make_fault(MODEL, times=3))
-    apart = ask_at(provider, 0, 1, FAILURE_WINDOW_S + 1, FAILURE_WINDOW_S + 2)
-    assert list_outcomes(apart) == [BUSY, BUSY, BUSY, WHOLE]
+def test_failures_interrupted_by_an_answer_do_not_skip_a_model(provider):
     provider.faults.add(make_fault(MODEL, times=2), replace(make_fault(MODEL, times=2), skip=1))
     between = ask_at(provider, *range(6))
     assert list_outcomes(between) == [BUSY, BUSY, WHOLE, BUSY, BUSY, WHOLE]
@@ -433,27 +429,3 @@ def test_reply_is_busy_if_every_model_is_skipped(provider):
     replies = ask_at(provider, *range(8))
     assert {reply.ending for reply in replies} == {Ending.BUSY}
     assert not replies[-1].faults
-
-
-def test_skipped_model_is_tried_by_one_question_at_a_time(provider):
-    provider.faults.add(make_fault(MODEL, times=3))
-    general = choice("stand-in-chat", CandidateKind.GENERAL)
-
-    async def run():
-        answerer = OpenAIChat(provider.base_url, "sk-of-the-tests")
-        answer_service = AnswerService({"chat": answerer}, replace(QUICK, tries=1))
-
-        def ask_once():
-            return answer_service.reply(route(choice(), general), TALK, RecordingObserver())
-
-        try:
-            for _ in range(3):
-                await ask_once()
-            asyncio.get_running_loop().later_s = COOLDOWN_S + 1
-            return await asyncio.gather(*(ask_once() for _ in range(20)))
-        finally:
-            await answerer.aclose()
-
-    with asyncio.Runner(loop_factory=AdvanceableLoop) as runner:
-        kinds = [kind for _, kind in list_outcomes(runner.run(run()))]
-    assert kinds.count(CandidateKind.SERVING) == 1
