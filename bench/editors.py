@@ -199,13 +199,10 @@ class Editors:
             self._accept(who, "POST", f"/changes/{view['id']}/undo", data=form)
 
     def end(self, who: str) -> None:
-        """Withdraw, retry or resolve an open edit."""
-        view = self._find_edit(who, "waiting", "parked", "conflict")
+        """Withdraw or retry an open edit."""
+        view = self._find_edit(who, "waiting", "parked")
         path, state = f"/changes/{view.get('id')}", view.get("state")
-        if state == "conflict" and self.rng.random() < 0.8:
-            take = {"take": self.rng.choice(["mine", "theirs"])}
-            self._call(who, "POST", f"{path}/again", data=take)
-        elif state == "parked" and self.rng.random() < 0.7:
+        if state == "parked" and self.rng.random() < 0.7:
             self._call(who, "POST", f"{path}/retry")
         elif state:
             self._call(who, "POST", f"{path}/drop")

@@ -75,7 +75,7 @@ _PENDING = {
     "outgoing": "settled_at IS NULL",
     "change": "state IN ('waiting', 'working')",
     "job": "state NOT IN ('succeeded', 'failed', 'cancelled')",
-    # That of an edit in a conflict is ready for another try.
+    # That of a refused edit stays ready.
     "intent": "state = 'sending' OR (state = 'ready' AND kind <> 'change')",
     "purchase": "state IN ('asking', 'held')",
     "refund": "state IN ('wanted', 'sending')",
@@ -286,7 +286,7 @@ def _check_git(place: Place, promises: Promises) -> Iterator[str]:
     marks = Counter(log.split())
     changes = "SELECT change_id, batch, state, path FROM change"
     rows_by_change = {change: rest for change, *rest in query_rows(place, changes)}
-    for change in promises.edits:  # in no conflict: each adds another example
+    for change in promises.edits:  # none is refused: each adds another example
         batch, state, path = rows_by_change.get(change, ("", "lost", ""))
         if state != "committed" or marks[batch] != 1 or f"datasets/{path}" not in lies:
             yield f"edit {change} is {state}, on the branch {marks[batch]} times"

@@ -84,7 +84,11 @@ def commit_changes(ctx: CommitContext, batch: Batch) -> BatchResult:
         return BatchResult(intent.outside_id or "")
     is_doubtful = intent.state is IntentState.SENDING
     for attempt in range(TRIES):
-        landed = _try_commit(ctx, batch, key, is_doubtful=is_doubtful)
+        try:
+            landed = _try_commit(ctx, batch, key, is_doubtful=is_doubtful)
+        except Refused:
+            ctx.intents.mark_ready(key)  # no longer in doubt: it is not on the branch
+            raise
         if landed is not None:
             ctx.intents.mark_done(key, landed.commit)
             return landed

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from merlin.core.errors import Refused, SourceError
-from merlin.dataset.changes import Batch, ChangeRequest, Conflict, Edit, make_changes
+from merlin.dataset.changes import CONFLICT, Batch, ChangeRequest, Edit, make_changes
 from merlin.dataset.commit_batch import CommitContext, GitBranch, commit_changes
 from merlin.dataset.commit_message import telegram_editor
 from merlin.git.repository import GitSource
@@ -124,21 +124,17 @@ def test_edit_and_deletion_replace_what_the_editor_saw(bare, settings):
     assert bare.git("rev-list", "--count", "main") == "2"
 
 
-def test_file_changed_by_another_is_a_conflict_with_both_texts(bare, settings):
+def test_batch_with_a_file_that_another_changed_is_refused_whole(bare, settings):
     commit_changes(settings, make_batch(make_edit("a", "mine\n")))
     head = bare.git("rev-parse", "main")
-    batch = make_batch(make_edit("a", "yours\n"), make_edit("b", "new\n"))
-    result = commit_changes(settings, batch)
-    blob = bare.git("rev-parse", "main:datasets/neuro/examples/a.yaml")
-    assert result.commit is None
-    assert result.conflicts == {batch.first.change_id: Conflict(blob, "mine\n")}
+    changed = make_batch(make_edit("b", "new\n"), make_edit("a", "yours\n"))
+    deleted = make_batch(make_edit("gone", "2\n", "0" * 39 + "1"))
+    for batch in (changed, deleted):
+        with pytest.raises(Refused) as caught:
+            commit_changes(settings, batch)
+        assert caught.value.key == CONFLICT
+    assert caught.value.arguments["path"] == "neuro/examples/gone.yaml"
     assert bare.git("rev-parse", "main") == head, "nothing of the batch is pushed"
-
-
-def test_file_deleted_by_another_is_a_conflict(bare, settings):
-    commit_changes(settings, make_batch(make_edit("a", "1\n")))
-    batch = make_batch(make_edit("gone", "2\n", "0" * 39 + "1"))
-    assert commit_changes(settings, batch).conflicts == {batch.first.change_id: Conflict()}
 
 
 def test_existing_content_needs_no_commit(bare, settings):
