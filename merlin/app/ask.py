@@ -115,18 +115,14 @@ def dataset_of(ctx: Context, session: Session) -> str | None:
     return session.dataset or ctx.default_dataset
 
 
-def window_of(ctx: Context, choice: Candidate | None, cap: int | None = None) -> int:
-    """Return a model's context window in tokens: the provider's, else the configured one.
-
-    `cap` is the plan's maximum.
-    """
+def window_of(ctx: Context, choice: Candidate | None) -> int:
+    """Return a model's context window in tokens: the provider's, else the configured one."""
     window = None
     if choice is not None:
         lengths, model_id = ctx.config.context_lengths, choice.model_id or ""
         window = Windows(ctx.db).get(choice.provider, model_id)
         window = window or lengths.get(model_id) or lengths.get(choice.base)
-    window = window or CAUTIOUS_TOKENS
-    return min(window, cap) if cap else window
+    return window or CAUTIOUS_TOKENS
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +227,7 @@ def _read_conversation(ctx: Context, question: ChatQuestion, session: Session) -
         session.session_id, MAX_TURNS, question.message_id, question.user.user_id
     )
     is_alone = not question.name or turns.askers(session.session_id) <= {question.user.user_id}
-    limit = window_of(ctx, first, asker.plan.window)
+    limit = window_of(ctx, first)
     name = "" if is_alone else question.name
     is_new_here = not question.name and len(history) < 2 * FIRST_ANSWERS
     is_first = is_new_here and turns.has_few(question.user.user_id, FIRST_ANSWERS)

@@ -20,7 +20,7 @@ from merlin.chat.grounding import Source, find_passage
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.chat.sessions import ChatPlace, Sessions, build_session_title
 from merlin.chat.turns import Question, Turn, Turns
-from merlin.core.errors import MerlinError, NotFound, Refused
+from merlin.core.errors import MerlinError, NotFound
 from merlin.course.catalogue import Course
 from merlin.dataset.entries import ExampleEntries, ExampleFilter
 from merlin.dataset.example import find_first
@@ -199,8 +199,8 @@ def open_turn(
 ) -> tuple[ask.Conversation, Turn]:
     """Store a question and reserve its quota; return its conversation and turn.
 
-    `session_id` 0: it starts a session. Raises NotFound for another user's session, Refused if the
-    plan saves no more sessions, AskedAlready for a form that is sent twice. If the session holds a
+    `session_id` 0: it starts a session. Raises NotFound for another user's session, AskedAlready
+    for a form that is sent twice. If the session holds a
     reason not to answer, the caller has to roll back.
     """
     chat_sessions, place = Sessions(ctx.db, ctx.bot_id), question.place
@@ -210,9 +210,6 @@ def open_turn(
     if earlier_turn is not None:
         raise AskedAlready(earlier_turn)
     if not session_id:
-        most = ask.asker_of(ctx, question, place.dataset).plan.sessions
-        if most is not None and chat_sessions.count_saved(place) >= most:
-            raise Refused(f"{most} sessions", "page-sessions-full", most=most)
         if chat_sessions.open(place).last_used_at:
             chat_sessions.renew(place)
     elif chat_sessions.switch(place, session_id) is None:

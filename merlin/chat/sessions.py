@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from peewee import Case, fn
+from peewee import Case
 
 from merlin.core.clock import from_iso, iso
 from merlin.core.i18n import text
@@ -189,12 +189,6 @@ class Sessions(BotRepository):
     def count(self, place: ChatPlace) -> int:
         """Return the number of the place's used sessions."""
         return self.db.count(SESSION, self._used_sessions(place))
-
-    def count_saved(self, place: ChatPlace) -> int:
-        """Return how many of the place's sessions have an answer, or a question under way."""
-        is_saved = (TURN.answer != "") | TURN.written_at.is_null()
-        turns = TURN.select(TURN.id).where((TURN.session_id == SESSION.id) & is_saved)
-        return self.db.count(SESSION, self._used_sessions(place) & fn.EXISTS(turns))
 
     def find(self, place: ChatPlace, session_id: int) -> Session | None:
         """Return one of the place's sessions, None if it is not theirs."""

@@ -133,7 +133,7 @@ class Config(Section):
         default_factory=dict,
         min_length=1,
         entries={
-            "free": ["title", "text", "voice", "photo", "document", "window", "models", "sessions"],
+            "free": ["title", "text", "voice", "photo", "document", "models"],
             "plus": ["title", "about", "price", "days"],
             "voices": ["title", "price", "days", "pack"],
             "algorithms": ["title", "price", "days", "courses"],

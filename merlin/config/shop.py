@@ -131,16 +131,10 @@ class Plan(Titled):
     )
     photo: Opt[PerDay] = setting("Photos.", 0, default=None)
     document: Opt[PerDay] = setting("Documents.", 0, default=None)
-    window: Opt[int] = setting(
-        "Most tokens of a conversation. Default as the model has.", 8192, default=None, ge=256
-    )
     models: Many[str] = setting(
         "Patterns of model ids that may answer, as for file names: `ft:*`. Default every model.",
         ["*"],
         default_factory=tuple,
-    )
-    sessions: Opt[int] = setting(
-        "How many conversations of a person are kept. Default all of them.", 20, default=None, ge=1
     )
     about: Line = setting(
         "A line for buyers, in `ru` and `en`.",

@@ -237,7 +237,7 @@ def reset(site):
 # For the pages: plans with limits, a pack, a plan for Stars only, a plan for one course.
 PAGE_PLANS_CONFIG = {
     "free": {"title": {"ru": "Базовый", "en": "Basic"}, "text": 20, "voice": 0, "photo": 0}
-    | {"document": 0, "sessions": 5},
+    | {"document": 0},
     "plus": {
         "title": {"ru": "Плюс", "en": "Plus"},
         "about": {"ru": "Для тех, кто учится каждый день.", "en": "For who learns every day."},

@@ -58,14 +58,6 @@ def test_format_outside_the_plan_is_refused(tmp_path):
         assert "retry-after" not in response.headers
 
 
-def test_conversation_beyond_the_plans_window_is_refused_uncharged(tmp_path):
-    plan = make_plan("short", {}, {Format.TEXT: Allowance(day=5)}, window=100)
-    with run_chat_api(tmp_path, plans=(plan,)) as (site, _), chat_client(site) as client:
-        response = ask(client, "слово " * 200)
-        assert response.json()["error"]["code"] == "context_length_exceeded"
-        assert count_questions_by_state(site) == {}
-
-
 @pytest.mark.parametrize("stream", [False, True])
 def test_failed_question_is_not_charged_and_returns_its_status(tmp_path, stream):
     with (

@@ -18,7 +18,6 @@ STUDENT = make_plan(
     "student",
     {"ru": "Студент", "en": "Student"},
     {Format.TEXT: Allowance(day=3, month=50), Format.PHOTO: Allowance(day=0)},
-    window=4000,
     models=("neuro*",),
 )
 PATRON = make_plan("patron", {"ru": "Меценат"})

@@ -56,7 +56,6 @@ def test_window_is_the_providers_or_the_configured_or_a_cautious_one(database):
     )
     assert [window_of(ctx, choice) for choice in (listed, tuned)] == [1000, 4096]
     assert window_of(ctx, unknown) == window_of(ctx, None) == CAUTIOUS_TOKENS
-    assert [window_of(ctx, choice, 1500) for choice in (listed, tuned)] == [1000, 1500]
 
 
 def test_reached_cap_blocks_until_the_day_ends(costs, clock):

@@ -23,15 +23,13 @@ FREE = {
     "text": {"day": 20, "month": 300},
     "voice": 0,
     "photo": 3,
-    "window": 8192,
     "models": ["ft:*", "recall"],
-    "sessions": 20,
 }
 
 
 def test_plan_is_parsed_from_the_config():
     (free,) = make_plans({"free": FREE})
-    assert (free.name, free.window, free.sessions) == ("free", 8192, 20)
+    assert free.name == "free"
     assert allowance_of(free, Format.TEXT) == Allowance(day=20, month=300)
     assert allowance_of(free, Format.PHOTO) == Allowance(day=3)
     assert allowance_of(free, Format.VOICE).is_closed
@@ -95,11 +93,10 @@ def test_invalid_plan_or_zone_is_refused(tmp_path, text):
 
 
 def test_whole_float_is_accepted_as_an_integer(tmp_path):
-    text = "plans: {free: {title: {ru: а, en: a}, text: 20.0, voice: {month: 3.0}, window: 512.0}}"
+    text = "plans: {free: {title: {ru: а, en: a}, text: 20.0, voice: {month: 3.0}}}"
     (plan,) = load_config(tmp_path, text).plans.values()
     numbers = [
         allowance_of(plan, Format.TEXT).day,
         allowance_of(plan, Format.VOICE).month,
-        plan.window,
     ]
-    assert [repr(number) for number in numbers] == ["20", "3", "512"]
+    assert [repr(number) for number in numbers] == ["20", "3"]

@@ -3,8 +3,7 @@
 import pytest
 
 from tests.bot.conversation import ChatUser
-from tests.bot.running_bot import RunningBot, bot_settings, select_rows
-from tests.support.plan_config import make_plan
+from tests.bot.running_bot import select_rows
 
 pytestmark = pytest.mark.functional
 
@@ -110,48 +109,3 @@ def test_cleared_session_is_deleted_and_the_next_question_starts_another(anna, p
     anna.say("А подбородок?")
     (call,) = provider.calls("chat.create")[-1:]
     assert "Что такое лоб?" not in [message["content"] for message in call.body["messages"]]
-
-
-def capped_settings(tmp_path, telegram, provider, most=2):
-    plan = make_plan("free", {"ru": "Бесплатный", "en": "Free"}, sessions=most)
-    return bot_settings(tmp_path, telegram, provider, plans=(plan,))
-
-
-def test_session_beyond_the_plan_is_deleted_only_after_confirmation(tmp_path, telegram, provider):
-    settings = capped_settings(tmp_path, telegram, provider)
-    with RunningBot(settings):
-        talk = ChatUser(telegram, settings)
-        talk.say("Первый")
-        talk.say("/new")
-        talk.say("Второй")
-        message = talk.say("/new")
-        assert "Ваш план хранит 2 разговора" in message.text
-        assert "«Первый»" in message.text
-        assert select_rows(settings, "SELECT COUNT(*) FROM turn") == [(2,)]
-        talk.press("Удалить и начать новый")
-        assert select_rows(settings, "SELECT COUNT(*) FROM turn") == [(1,)]
-        talk.say("Третий")
-        talk.say("/sessions")
-        assert titles(talk) == ["▸ Третий", "Второй"]
-
-
-def test_outdated_offer_deletes_only_the_session_it_named(tmp_path, telegram, provider):
-    settings = capped_settings(tmp_path, telegram, provider)
-    with RunningBot(settings):
-        talk = ChatUser(telegram, settings)
-        talk.say("Первый")
-        talk.say("/new")
-        talk.say("Второй")
-        offer = talk.say("/new")
-        talk.say("/sessions")
-        talk.press(next(label for label in talk.labels if label.startswith("Первый")))
-        talk.press("Открыть")
-        talk.say("Первый снова")
-        talk.press("Удалить и начать новый", offer.message_id)
-        current = next(
-            message
-            for message in telegram.answers("anna")
-            if message.message_id == offer.message_id
-        )
-        assert "«Второй»" in current.text
-        assert select_rows(settings, "SELECT COUNT(*) FROM turn") == [(3,)]

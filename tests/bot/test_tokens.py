@@ -52,14 +52,3 @@ def test_token_view_shows_usage_cost_and_plan(tmp_path, telegram, provider):
 
 def model_of(settings):
     return replace(settings.providers[0], model="stand-in-base")
-
-
-def test_plan_window_is_the_shown_limit(tmp_path, telegram, provider):
-    plan = make_plan("free", {"ru": "Бесплатный", "en": "Free"}, window=1000)
-    settings = bot_settings(tmp_path, telegram, provider, plans=(plan,))
-    with RunningBot(settings):
-        talk = ChatUser(telegram, settings)
-        assert "0 из 1" in talk.say("/t").text
-        text = talk.say("/plan").text
-    assert "Память разговора: до 1" in text
-    assert "Вопросы: без ограничений" in text

@@ -64,7 +64,6 @@ PLANS = {
         "voice": {"day": 5, "month": 60},
         "photo": 0,
         "document": 0,
-        "sessions": 5,
     },
     "plus": {
         "title": {"ru": "Плюс", "en": "Plus"},

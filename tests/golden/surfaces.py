@@ -135,7 +135,7 @@ COMMANDS = (
 )
 # Buttons that are not pressed: they would change the data of other screens, or wait.
 NOT_PRESSED = re.compile(
-    r"-yes(:|$)|^(lang|zone|new|new-instead|forget|cancel|stop|login|buy|again|try|rate|fix-send)(:|$)"
+    r"-yes(:|$)|^(lang|zone|new|forget|cancel|stop|login|buy|again|try|rate|fix-send)(:|$)"
     r"|^(a-unblock|a-plan-set|session-(open|drop)|sum|ex:(save|drop|undo|retry|mine|theirs|take|word|tags))"
     r"|^(model|course|preset|own|system|order):(set|choose|drop|clear|save|off|pair)"
 )

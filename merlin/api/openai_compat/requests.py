@@ -39,7 +39,6 @@ from merlin.chat.model_catalogue import (
     ModelRequest,
     find_first_candidate,
 )
-from merlin.chat.sessions import fits_window
 from merlin.core import i18n
 from merlin.core.formatted_text import is_blank
 from merlin.core.log import get_logger
@@ -244,17 +243,13 @@ def unknown_model_error(language: str, name: str, offered: Iterable[str]) -> Api
 def reserve_question(caller: Caller, question: Question, asker: Asker) -> Candidate | None:
     """Return the first candidate to answer, after reserving the question in the plan.
 
-    Raises ApiError: unknown model, conversation too long, or quota used up.
+    Raises ApiError: unknown model, or quota used up.
     """
     services = caller.services
     if question.name not in (offered := list_offered_models(services, caller.actor)):
         raise unknown_model_error(asker.language, question.name, offered)
     model_request = request_of_call(services, question)
     first = find_first_candidate(ModelCatalogue(services.db), model_request)
-    window, before = asker.plan.window, first.before if first is not None else ()
-    if window is not None and not fits_window((*before, *question.conversation), window):
-        status, code = HTTPStatus.BAD_REQUEST, "context_length_exceeded"
-        raise refusal(asker.language, status, "window", code, "messages", limit=str(window))
     exceeded = reserve(services, asker, Format.TEXT)
     if exceeded is not None:
         raise quota_error(asker, exceeded, services.clock())

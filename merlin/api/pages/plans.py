@@ -59,10 +59,6 @@ def plan_features(context: PageContext, plan: Plan) -> list[Line]:
 
 
 def _list_other_features(context: PageContext, plan: Plan) -> Iterator[Line]:
-    if plan.sessions is not None:
-        yield context.say("brings-sessions", count=plan.sessions), True
-    if plan.window is not None:
-        yield context.say("brings-window", count=plan.window), True
     if plan.models:
         named = ", ".join(model.replace("*", "…") for model in plan.models)
         yield context.say("brings-models", models=named), True

@@ -140,4 +140,4 @@ def fit_window(context: BotContext, session: Session) -> Session:
     candidate = find_first_candidate(
         context.catalogue, request_of_session(context.services, session, plan)
     )
-    return switch_model(session, window_of(context.services, candidate, plan.window))
+    return switch_model(session, window_of(context.services, candidate))

@@ -122,14 +122,8 @@ def _render_other_plans(context: BotContext, current: CurrentPlan) -> str:
 
 def plan_lines(context: BotContext, plan: Plan) -> list[str]:
     """Return the features of a plan besides its numbers of questions, one per line."""
-    lines = []
-    if plan.window:
-        lines.append(context.translate("plan-window", tokens=plan.window))
-    if plan.sessions:
-        lines.append(context.translate("plan-sessions", most=plan.sessions))
-    if plan.models:
-        lines.append(context.translate("plan-models", models=", ".join(plan.models)))
-    return lines
+    models = ", ".join(plan.models)
+    return [context.translate("plan-models", models=models)] if models else []
 
 
 def _session_plan_text(context: BotContext, current: CurrentPlan) -> str:

@@ -345,8 +345,6 @@ handlers.button("model")(lambda context: replace(list_choices(context), is_new=T
 
 
 def _model_line(context: BotContext, count: int, option: model_catalogue.Candidate) -> str:
-    cap = plan_for(context).window
-    window = min(option.window, cap) if option.window and cap else option.window
     return context.translate(
         "models-line",
         count=count,
@@ -354,7 +352,7 @@ def _model_line(context: BotContext, count: int, option: model_catalogue.Candida
         kind=option.kind.value,
         provider=provider_title(context, option.provider),
         price=_format_price(context.language, option.price),
-        window=window or 0,
+        window=option.window or 0,
     )
 
 

@@ -160,7 +160,7 @@ def tokens(context: BotContext) -> View:
     newest = context.turns.find_newest(session.session_id)
     model = answering.answering_model(context, session)
     known = {"model": model.title if model else "", "is_known": "yes" if model else "no"}
-    limit = window_of(context.services, candidate, plan.window)
+    limit = window_of(context.services, candidate)
     lines = [
         *_window_lines(context, session, newest, limit),
         context.translate("tokens-model", **known),
@@ -212,16 +212,9 @@ def _format_costs(costs: Sequence[Cost] | None, language: str) -> str:
     return " + ".join(money.format_cost(language, cost.micro, cost.currency) for cost in costs)
 
 
-_MAX_LISTED = 3
-_MAX_SESSIONS = 1000
-
-
 @handlers.command("new")
 def start_session(context: BotContext) -> View:
-    """Start a new session, keeping the old; ask first if the plan requires a deletion."""
-    excess = excess_sessions(context)
-    if excess:
-        return _offer_deletion(context, excess)
+    """Start a new session, keeping the old."""
     if context.open_session().last_used_at is None:
         return _renew(context, "bot-new-first")
     return _renew(context, "bot-new" if context.is_private else "groups-new")
@@ -243,45 +236,6 @@ def _renew(context: BotContext, key: str) -> View:
     if choices:
         parts.append(context.translate("bot-new-keeps", choices="; ".join(choices)))
     return menu.paragraphs(context, *parts)
-
-
-def excess_sessions(context: BotContext) -> Sequence[Session]:
-    """Return the sessions that must be deleted before the plan allows another one, newest first.
-
-    Empty if the open session is unused, because it is as good as a new one.
-    """
-    limit = answering.plan_for(context).sessions
-    if not limit or not context.is_private or context.open_session().last_used_at is None:
-        return ()
-    return context.sessions.list_used(context.place, limit - 1, _MAX_SESSIONS)
-
-
-def _offer_deletion(context: BotContext, excess: Sequence[Session]) -> View:
-    limit = answering.plan_for(context).sessions or 0
-    lines = [context.translate("sessions-limit", most=limit, over=len(excess))]
-    for session in excess[:_MAX_LISTED]:
-        at = context.moment(session.last_used_at or context.services.clock())
-        lines.append(
-            context.translate("session-oldest", title=session_title(session, context), at=at)
-        )
-    if len(excess) > _MAX_LISTED:
-        lines.append(context.translate("sessions-more", more=len(excess) - _MAX_LISTED))
-    data = f"new-instead:{excess[0].session_id}:{len(excess)}"
-    confirm_button = ("session-replace-oldest", data, "danger")
-    return menu.message(context, "\n".join(lines), confirm_button, (_ALL, menu.CANCEL))
-
-
-@handlers.button("new-instead")
-def start_after_deletion(context: BotContext) -> View:
-    """Delete the sessions that were listed and start a new one; list them again if they changed."""
-    excess = excess_sessions(context)
-    if excess and (excess[0].session_id, len(excess)) != (context.number(), context.number(1)):
-        return _offer_deletion(context, excess)
-    # Renewed first, because the open session may be deleted, and its settings are taken over.
-    view = _renew(context, "bot-new-first")
-    for session in excess:
-        context.sessions.delete(context.place, session.session_id)
-    return view
 
 
 @handlers.command("clear")

@@ -30,6 +30,7 @@ config-removed-renewal = automatic renewal was removed: the bot reminds people t
 config-removed-openid = OpenID Connect was removed: people sign in by the bot, inside Telegram or by password; delete this key
 config-removed-form = the forms of Mistral and of Yandex Cloud were removed: take a provider of the OpenAI protocol, and remove this key
 config-removed-person-cap = the cost of answers is limited for all together (per_day); limit a person by the questions of a plan, and remove this key
+config-removed-plan-room = plans limit questions, not conversations; models.*.context limits their length, retention.turns_days how long they are kept
 config-removed-trial = free trials were removed: give the plan with merlin users plan, and remove this key
 config-removed-security = the approval of actions by a second admin was removed: one admin is enough, and the activity log names who it was; remove this key
 config-removed-at-once = the engine answers one question after another; remove this key, and for many people set engine.serving: vllm

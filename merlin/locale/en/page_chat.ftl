@@ -22,11 +22,6 @@ page-sessions-earlier = Earlier
 page-session-delete = Delete
 page-session-delete-ask = Delete this conversation? This can't be undone.
 page-session-delete-sure = Yes, delete
-page-sessions-full =
-    Your plan saves { $most ->
-        [one] { $most } conversation
-       *[other] { $most } conversations
-    } in each course. Delete one to start a new one.
 page-sessions-none = No conversations yet
 page-sessions-none-hint = Ask about the course and the conversation will be saved here.
 page-chat-empty = What would you like to ask?

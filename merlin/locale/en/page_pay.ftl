@@ -21,15 +21,6 @@ page-buy-stars = Buy for { $stars } in Telegram
 page-buy-stars-write = Available for { $stars } in the bot: send it { $command }.
 
 page-brings-any = Questions of every kind: unlimited
-page-brings-sessions =
-    { $count ->
-        [one] { $count } saved conversation
-       *[other] { $count } saved conversations
-    }
-page-brings-window = Conversation memory: { $count ->
-        [one] { $count } token
-       *[other] { $count } tokens
-    }
 page-brings-models = Models: { $models }
 page-brings-courses = Only for these courses: { $courses }
 page-lasts = for { $days }

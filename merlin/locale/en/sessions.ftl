@@ -37,13 +37,3 @@ chosen-course = the course “{ $name }” (/course)
 chosen-model = the model { $name } (/model)
 chosen-preset = the preset “{ $name }” (/preset)
 chosen-system = your own instructions (/system)
-sessions-limit = Your plan saves { $most ->
-        [one] { $most } conversation
-       *[other] { $most } conversations
-    }. Starting a new one deletes { $over ->
-        [one] the oldest
-       *[other] the { $over } oldest
-    }:
-session-oldest = • “{ $title }”, { $at }
-sessions-more = • and { $more } more
-session-replace-oldest = Delete and start a new one

@@ -28,6 +28,4 @@ plan-packs = {" "}(and { $packs ->
         [one] { $packs } extra question
        *[other] { $packs } extra questions
     })
-plan-window = • Conversation memory: up to { $tokens } tokens
-plan-sessions = • Saved conversations: up to { $most }
 plan-models = • Models: { $models }

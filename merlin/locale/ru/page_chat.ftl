@@ -23,12 +23,6 @@ page-sessions-earlier = Раньше
 page-session-delete = Удалить
 page-session-delete-ask = Удалить разговор? Вернуть его будет нельзя.
 page-session-delete-sure = Да, удалить
-page-sessions-full =
-    Ваш план хранит { $most ->
-        [one] { $most } разговор
-        [few] { $most } разговора
-       *[many] { $most } разговоров
-    } по каждому курсу. Чтобы начать новый, удалите один из них.
 page-sessions-none = Разговоров пока нет
 page-sessions-none-hint = Задайте вопрос о курсе, и разговор сохранится здесь.
 page-chat-empty = О чём спросим?

@@ -21,16 +21,6 @@ page-buy-stars = Купить за { $stars } в Telegram
 page-buy-stars-write = Купить за { $stars } можно в боте: напишите ему { $command }.
 
 page-brings-any = Вопросы любого вида без ограничений
-page-brings-sessions =
-    { $count ->
-        [one] Сохраняется { $count } разговор
-       *[other] Сохраняется до { $count } разговоров
-    }
-page-brings-window = Память разговора: { $count ->
-        [one] { $count } токен
-        [few] { $count } токена
-       *[many] { $count } токенов
-    }
 page-brings-models = Модели: { $models }
 page-brings-courses = Только по курсам: { $courses }
 page-lasts = на { $days }

@@ -39,14 +39,3 @@ chosen-course = курс «{ $name }» (/course)
 chosen-model = модель { $name } (/model)
 chosen-preset = пресет «{ $name }» (/preset)
 chosen-system = ваша инструкция (/system)
-sessions-limit = Ваш план хранит { $most ->
-        [one] { $most } разговор
-        [few] { $most } разговора
-       *[many] { $most } разговоров
-    }. Чтобы начать новый, придётся удалить { $over ->
-        [1] самый старый
-       *[other] самые старые: их { $over }
-    }:
-session-oldest = • «{ $title }», { $at }
-sessions-more = • и ещё { $more }
-session-replace-oldest = Удалить и начать новый

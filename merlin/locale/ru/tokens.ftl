@@ -29,6 +29,4 @@ plan-packs = {" "}(и { $packs ->
         [few] { $packs } вопроса сверх плана
        *[many] { $packs } вопросов сверх плана
     })
-plan-window = • Память разговора: до { $tokens } токенов
-plan-sessions = • Сохраняется разговоров: до { $most }
 plan-models = • Модели: { $models }
