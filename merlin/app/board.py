@@ -9,9 +9,8 @@ that is removed from the repository is shown while it has a card; that of its mo
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from itertools import chain
 
@@ -21,34 +20,25 @@ from merlin.app import jobs, models, verdicts
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.health import list_processes
-from merlin.app.jobs import JobDetails, JobView, Losses, LossPoint, Progress
+from merlin.app.jobs import JobView, Progress
 from merlin.app.models import ModelView
 from merlin.app.permissions import list_led_courses, require_editing
 from merlin.app.verdicts import VerdictView
-from merlin.core.charts import downsample
 from merlin.core.clock import from_iso
-from merlin.core.errors import NotFound
 from merlin.core.i18n import choose_translation, render_stored_text
 from merlin.core.views import INTERNAL, described, view_of
-from merlin.dataset.builds import select_taught
 from merlin.dataset.changes import OPEN
-from merlin.dataset.example import find_first
 from merlin.dataset.files import FileIndex
 from merlin.dataset.finding import Severity
 from merlin.dataset.layout import is_valid_name
 from merlin.dataset.verdicts import NEWEST_FIRST, ON_LINE, WAITING, VerdictStatus
 from merlin.db.database import Row
-from merlin.db.tables import CHANGE, EXAMPLE_TEXT, JOB, JOB_EVENT, TAUGHT_EXAMPLE, VERDICT
-from merlin.db.values import load_json, read_messages
+from merlin.db.tables import CHANGE, JOB_EVENT, VERDICT
+from merlin.db.values import load_json
 from merlin.training.promote import serving_rows
 
-# Points of a sparkline.
-MAX_POINTS = 60
 # Cards of one dataset and status, newest first.
 _MAX_CARDS = 20
-# Examples shown of a commit.
-_MAX_WRITTEN = 3
-_MIN_SILENCE, _USUAL_TIMES, _MINUTE = timedelta(minutes=10), 5, timedelta(minutes=1)
 _UNCHANGED = VerdictStatus.UNCHANGED.value
 _REMOVED = VerdictStatus.REMOVED.value
 _WITH_RUNNING_JOB = (*WAITING, VerdictStatus.TRAINING)
@@ -68,24 +58,9 @@ class Stage(StrEnum):
 # States that need attention, and states that proceed without anybody.
 _NEEDS_CARE = (
     *("parked", "rejected", "left_out", "unchanged"),
-    *("held", "silent", "failed", "gated"),
+    *("held", "failed", "gated"),
 )
 _UNDER_WAY = ("waiting", "working", "built", "training", "testing")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingView:
-    """The progress of a job in training."""
-
-    progress: Progress
-    losses: Losses = described(f"Losses by step, at most {MAX_POINTS} points.")
-    left: timedelta | None = described(
-        "Estimated time until the end (ISO 8601 duration); null if unknown."
-    )
-    silence: timedelta | None = described(
-        "Time since the last event (ISO 8601 duration), if it is over 10 minutes and five times"
-        " the usual interval; else null."
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +82,7 @@ class Card:
     warnings: int = 0
     build: str | None = None
     job: JobView | None = None
-    training: TrainingView | None = None
+    progress: Progress | None = None
     model: ModelView | None = None
     since: datetime | None = None
     reason: str = field(default="", metadata=INTERNAL)
@@ -272,13 +247,13 @@ def _commit_cards(ctx: Context, names: Collection[str], counts: _Counts) -> Iter
     found = verdicts.list_of_condition(ctx, is_live | is_shown)
     ids = {each.job for each in found if each.job}
     of_job, made = jobs.list_of_ids(ctx, ids), models.list_of_jobs(ctx, ids)
-    trainings = {key: _training(ctx, job) for key, job in of_job.items() if key not in made}
+    shown = {key: _read_progress(ctx, job) for key, job in of_job.items() if key not in made}
     for verdict in found:
         job_id = verdict.job or 0
         is_live = verdict.verdict is VerdictStatus.SERVING
         # Of several commits behind one model, the newest is shown.
         began = since.pop(job_id, None) if is_live else None
-        job_rows = of_job.get(job_id), made.get(job_id), trainings.get(job_id)
+        job_rows = of_job.get(job_id), made.get(job_id), shown.get(job_id)
         card = _card(verdict, *job_rows, began)
         # A commit without changes is shown for the errors that the check found.
         if began or not (is_live or (card.state == _UNCHANGED and not card.errors)):
@@ -319,7 +294,7 @@ def _card(
     verdict: VerdictView,
     job: JobView | None,
     model: ModelView | None,
-    training: TrainingView | None,
+    progress: Progress | None,
     since: datetime | None,
 ) -> Card:
     state = verdict.shown_status
@@ -334,8 +309,6 @@ def _card(
             stage = Stage.EVALUATED if model else Stage.TRAINING
     if state == VerdictStatus.TRAINING.value and model:
         state = "testing"
-    elif state == VerdictStatus.TRAINING.value and training and training.silence:
-        state = "silent"
     errors = sum(finding.severity is Severity.ERROR for finding in verdict.findings)
     return view_of(
         Card,
@@ -347,58 +320,26 @@ def _card(
         errors=errors,
         warnings=len(verdict.findings) - errors,
         job=job,
-        training=training,
+        progress=progress,
         model=model,
         since=since,
     )
 
 
-def _training(ctx: Context, job: JobView) -> TrainingView:
+def _read_progress(ctx: Context, job: JobView) -> Progress:
     """Return the progress of a job, from its newest events."""
-    mine = JOB_EVENT.job_id == job.id
-    newest = JOB_EVENT.select().where(mine).order_by(JOB_EVENT.id.desc()).limit(jobs.MAX_EVENTS)
-    metrics = [load_json(row["data"]) for row in reversed(ctx.db.rows(newest))]
-    saved = load_json(ctx.db.value(JOB.select(JOB.checkpoints).where(JOB.id == job.id)))
-    checkpoints = [(each["step"], each["metrics"] or {}) for each in saved]
-    bounds = JOB_EVENT.select(fn.MIN(JOB_EVENT.at), fn.MAX(JOB_EVENT.at), fn.COUNT(JOB_EVENT.id))
-    ((*times, count),) = ctx.db.tuples(bounds.where(mine))
-    first, last = (from_iso(at) if at else job.created_at for at in times)
-    progress = job.measure(metrics)
-    usual = (last - first) / max(count - 1, 1)
-    quiet = timedelta() if job.is_over else ctx.clock() - last
-    is_silent = quiet > max(_MIN_SILENCE, _USUAL_TIMES * usual)
-    left = None
-    if progress.share and not job.is_over:
-        left = max((last - first) * (100 / progress.share - 1) - quiet, timedelta())
-        left = timedelta(seconds=round(left.total_seconds()))
-    series = Losses.read(metrics, checkpoints).series().values()
-    losses = ([LossPoint(*pair) for pair in downsample(pairs, MAX_POINTS)] for pairs in series)
-    return TrainingView(
-        progress=progress,
-        losses=Losses(*losses),
-        left=left,
-        silence=quiet - quiet % _MINUTE if is_silent else None,
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WrittenExample:
-    """An example that a commit wrote, as stored in a build."""
-
-    id: str
-    question: str
-    answer: str
+    newest = JOB_EVENT.select(JOB_EVENT.data).where(JOB_EVENT.job_id == job.id)
+    rows = ctx.db.rows(newest.order_by(JOB_EVENT.id.desc()).limit(jobs.MAX_EVENTS))
+    return job.measure(load_json(row["data"]) for row in rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommitDetails:
-    """A commit in one dataset with its training, its model and its examples (`count` in all)."""
+    """A commit in one dataset with its training and its model."""
 
     verdict: VerdictView
-    job: JobDetails | None
+    job: JobView | None
     model: ModelView | None
-    written: Sequence[WrittenExample]
-    count: int
 
 
 def read_commit(ctx: Context, actor: Actor, commit: str, dataset: str = "") -> list[CommitDetails]:
@@ -409,30 +350,12 @@ def read_commit(ctx: Context, actor: Actor, commit: str, dataset: str = "") -> l
     with ctx.db.snapshot():
         seen = _list_visible_datasets(ctx, actor, dataset)
         found = verdicts.list_of_condition(ctx, VERDICT.commit_sha.startswith(commit))
-        mine = [each for each in found if seen is None or each.dataset in seen]
-        return [_details(ctx, actor, each) for each in mine[:_MAX_CARDS]]
-
-
-def _details(ctx: Context, actor: Actor, verdict: VerdictView) -> CommitDetails:
-    job = None
-    if verdict.job:
-        with suppress(NotFound):
-            job = jobs.get(ctx, actor, verdict.job)
-    made = models.list_of_jobs(ctx, [verdict.job] if verdict.job else [])
-    query = select_taught(TAUGHT_EXAMPLE.example_id, EXAMPLE_TEXT.messages).where(
-        (TAUGHT_EXAMPLE.commit_sha == verdict.commit) & (TAUGHT_EXAMPLE.dataset == verdict.dataset)
-    )
-    texts = dict(sorted(ctx.db.tuples(query)))
-    return CommitDetails(
-        verdict=verdict,
-        job=job,
-        model=made.get(verdict.job or 0),
-        written=[_written_example(*each) for each in list(texts.items())[:_MAX_WRITTEN]],
-        count=len(texts),
-    )
-
-
-def _written_example(example_id: str, stored: str) -> WrittenExample:
-    conversation = read_messages(stored)
-    question = find_first(conversation, "user")
-    return WrittenExample(id=example_id, question=question, answer=conversation[-1].content)
+        mine = [each for each in found if seen is None or each.dataset in seen][:_MAX_CARDS]
+        ids = {each.job for each in mine if each.job}
+        of_job, made = jobs.list_of_ids(ctx, ids), models.list_of_jobs(ctx, ids)
+        return [
+            CommitDetails(
+                verdict=each, job=of_job.get(each.job or 0), model=made.get(each.job or 0)
+            )
+            for each in mine
+        ]

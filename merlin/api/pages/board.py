@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 from fastapi import Depends, Query
 from starlette.responses import Response
 
-from merlin.api.pages.admin.jobs import curve_view, evaluation_href
+from merlin.api.pages.admin.jobs import evaluation_href
 from merlin.api.pages.errors import page_router
 from merlin.api.pages.page import (
     LedCourse,
@@ -71,11 +71,6 @@ async def render_board(
         "chosen": board_query.commit,
         "rows": rows,
         "opened": opened,
-        "curves": {
-            name: curve_view(context, details.job)
-            for name, details in opened.items()
-            if details.job
-        },
         "evaluation_href": evaluation_href,
         "board_href": path,
         "part_href": _part_href(board_query, path, page.cursor),

@@ -12,8 +12,6 @@ page-board-live = updates automatically
 page-board-as-of = as of { $at }
 page-board-daemon = New commits can't be seen yet: the training service isn't responding. Commits are safe and models keep answering; everything goes on when it starts.
 page-board-place = { $place } of { $count }
-page-board-silent = no news for { $time }
-page-board-left = { $time } left
 page-board-errors = { $count ->
         [one] { $count } error
        *[other] { $count } errors
@@ -45,10 +43,4 @@ page-board-empty-hint = Write an example in the repository, on the dataset's pag
 page-board-journey = Journey of commit
 page-close = Close
 page-board-evaluation = See the test
-page-board-losses = Training loss
-page-board-written = What was written
-page-board-written-more = and { $count ->
-        [one] { $count } more example
-       *[other] { $count } more examples
-    }
 page-no-findings = no problems

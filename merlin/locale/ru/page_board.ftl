@@ -12,8 +12,6 @@ page-board-live = обновляется само
 page-board-as-of = картина на { $at }
 page-board-daemon = Новое пока не видно: служба обучения не отвечает. Коммиты целы, модели отвечают; путь пойдёт дальше, когда она запустится.
 page-board-place = { $place } из { $count }
-page-board-silent = нет новостей { $time }
-page-board-left = ещё { $time }
 page-board-errors = { $count ->
         [one] { $count } ошибка
         [few] { $count } ошибки
@@ -50,11 +48,4 @@ page-board-empty-hint = Запишите пример в репозиторий,
 page-board-journey = Путь коммита
 page-close = Закрыть
 page-board-evaluation = Посмотреть тест
-page-board-losses = Потери при обучении
-page-board-written = Что записано
-page-board-written-more = и ещё { $count ->
-        [one] { $count } пример
-        [few] { $count } примера
-       *[other] { $count } примеров
-    }
 page-no-findings = замечаний нет
