@@ -36,7 +36,7 @@ from merlin.core.log import get_logger, redact
 from merlin.core.money import Amount
 from merlin.db.driver_errors import DatabaseAway
 from merlin.db.notices import Notices
-from merlin.providers.payments import Gateway, GatewayPayment, GatewayRefund, PaymentRequest, Status
+from merlin.providers.payments import Gateway, GatewayPayment, GatewayRefund, PaymentRequest
 
 if TYPE_CHECKING:
     from merlin.providers.yookassa import YooKassaGateway
@@ -136,13 +136,12 @@ def details_of(ctx: Context, purchase: Purchase) -> OrderDetails:
 def cancel_order(ctx: Context, actor: Actor, purchase_id: str) -> bool:
     """Cancel an open order for its buyer; return False if it is not open. Raises NotFound.
 
-    An order whose payment was requested is still polled for a while, because it may yet be paid. An
-    order whose money is held counts as paid.
+    An order whose payment was requested is still polled for a while, because it may yet be paid.
     """
     show_order(ctx, actor, purchase_id)
     purchase = Ledger(ctx.db, ctx.clock).lock_purchase(purchase_id)
     purchases = Purchases(ctx.db, ctx.clock)
-    if not purchase.state.is_unpaid:
+    if not purchase.state.is_open:
         return False
     purchases.end_unpaid(purchase.purchase_id, PurchaseState.CANCELED, CANCELED_BY_BUYER)
     if purchase.asked_at is not None:
@@ -246,7 +245,7 @@ def _has_payment(ctx: Context, purchase: Purchase) -> bool:
     """Return whether no payment request is needed. Raises Refused for a closed order."""
     if purchase.order.gateway is not Gateway.YOOKASSA:
         raise Refused("paid in Stars", "pay-in-stars")
-    if purchase.state.is_paid or purchase.state is PurchaseState.HELD:
+    if purchase.state.is_paid:
         return True
     if not (purchase.may_be_paid(ctx.clock()) and gives_something(ctx, purchase.order)):
         raise Refused("the order is over", "pay-order-closed")
@@ -369,7 +368,7 @@ async def _find_payment(ctx: Context, purchase: Purchase) -> GatewayPayment | No
 
 
 async def _apply(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> PaymentOutcome:
-    """Apply the state of a payment to its order; capture money that is held."""
+    """Apply the state of a payment to its order."""
     outcome = await ctx.write(_store_payment, purchase.purchase_id, payment)
     if outcome in {PaymentOutcome.PAID, PaymentOutcome.RETURNED}:
         kill_point("payment.after")
@@ -377,18 +376,7 @@ async def _apply(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> P
         # Refunds that were made at YooKassa directly.
         refunds = await polled_gateway(ctx).refunds(payment.outside_id)
         await ctx.write(store_refunds, purchase.purchase_id, refunds)
-    if payment.status is not Status.HELD or outcome is PaymentOutcome.WRONG:
-        return outcome
-    # Not for a deleted user.
-    gateway, has_user = (
-        polled_gateway(ctx),
-        (await _read_purchase(ctx, purchase.purchase_id)).user_id,
-    )
-    updated = await (gateway.capture(payment) if has_user else gateway.cancel(payment))
-    # Still held: polled again like every unsettled order.
-    if updated.status is Status.HELD:
-        return PaymentOutcome.HELD
-    return await _apply(ctx, purchase, updated)
+    return outcome
 
 
 def _store_payment(ctx: Context, purchase_id: str, payment: GatewayPayment) -> PaymentOutcome:
@@ -416,10 +404,8 @@ def store_refunds(ctx: Context, purchase_id: str, gateway_refunds: Sequence[Gate
 
 
 def end_overdue(ctx: Context, purchase_id: str) -> None:
-    """Expire an unpaid order; held money counts as paid. Called within the store."""
-    purchase = Ledger(ctx.db, ctx.clock).lock_purchase(purchase_id)
-    if purchase.state is not PurchaseState.HELD:
-        settlement.expire(ctx, purchase)
+    """Expire an unpaid order. Called within the store."""
+    settlement.expire(ctx, Ledger(ctx.db, ctx.clock).lock_purchase(purchase_id))
 
 
 def is_final(error: PaymentError) -> bool:

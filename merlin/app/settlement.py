@@ -35,7 +35,6 @@ class PaymentOutcome(StrEnum):
 
     NOTHING = "nothing"
     PAID = "paid"
-    HELD = "held"
     CANCELED = "canceled"
     WRONG = "wrong"
     RETURNED = "returned"
@@ -72,17 +71,13 @@ def notify_mismatch(
 
 def apply_payment(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> PaymentOutcome:
     """Apply a payment, read with our own credentials, to its purchase, and grant what it buys."""
-    order_id = purchase.purchase_id
-    purchase = Ledger(ctx.db, ctx.clock).lock_purchase(order_id)
+    purchase = Ledger(ctx.db, ctx.clock).lock_purchase(purchase.purchase_id)
     wrong = find_mismatch(purchase, payment)
     if wrong:
         notify_mismatch(ctx, purchase, payment, wrong)
         return PaymentOutcome.WRONG
     if payment.status is Status.SUCCEEDED and payment.is_paid:
         return _apply_paid(ctx, purchase, payment)
-    advance = Purchases(ctx.db, ctx.clock).advance
-    if payment.status is Status.HELD and advance(order_id, PurchaseState.HELD):
-        return PaymentOutcome.HELD
     if payment.status is Status.CANCELED and cancel(ctx, purchase, payment.reason):
         return PaymentOutcome.CANCELED
     return PaymentOutcome.NOTHING

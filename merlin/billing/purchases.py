@@ -1,7 +1,7 @@
 r"""A purchase: one order of one plan by one person, from its creation to its last refund.
 
-    created -> asking -> pending -> [held] -> paid -> refunded in part -> refunded
-                 |          |          \-> canceled
+    created -> asking -> pending -> paid -> refunded in part -> refunded
+                 |          |
                  \-(again)--/----------> canceled | expired
 
 The row is committed before the gateway is called, and its id is the idempotency key of the call, so
@@ -45,7 +45,6 @@ class PurchaseState(StrEnum):
     CREATED = "created"
     ASKING = "asking"
     PENDING = "pending"
-    HELD = "held"
     CANCELED = "canceled"
     EXPIRED = "expired"
     PAID = "paid"
@@ -68,11 +67,6 @@ class PurchaseState(StrEnum):
         return self.rank < _RANKS[PurchaseState.PENDING]
 
     @property
-    def is_unpaid(self) -> bool:
-        """Return whether the purchase is open and no money is held for it."""
-        return self.rank < _RANKS[PurchaseState.HELD]
-
-    @property
     def is_paid(self) -> bool:
         """Return whether it was paid, even if it was refunded later."""
         return self.rank >= _RANKS[PurchaseState.PAID]
@@ -82,12 +76,11 @@ _RANKS = {
     PurchaseState.CREATED: 0,
     PurchaseState.ASKING: 1,
     PurchaseState.PENDING: 2,
-    PurchaseState.HELD: 3,
-    PurchaseState.CANCELED: 4,
-    PurchaseState.EXPIRED: 4,
-    PurchaseState.PAID: 5,
-    PurchaseState.REFUNDED_IN_PART: 6,
-    PurchaseState.REFUNDED: 7,
+    PurchaseState.CANCELED: 3,
+    PurchaseState.EXPIRED: 3,
+    PurchaseState.PAID: 4,
+    PurchaseState.REFUNDED_IN_PART: 5,
+    PurchaseState.REFUNDED: 6,
 }
 # The gateway is polled this long for an order that was not paid.
 POLL_DURATION = timedelta(days=3)
@@ -186,7 +179,7 @@ class Purchase:
 
     def state_at(self, now: datetime) -> PurchaseState:
         """Return the state; an unpaid order that is past its time counts as expired."""
-        is_late = now >= self.expires_at and self.state.is_unpaid
+        is_late = now >= self.expires_at and self.state.is_open
         return PurchaseState.EXPIRED if is_late else self.state
 
 
@@ -400,15 +393,11 @@ class Purchases(Repository):
 
     @transaction
     def end_polling(self, claimed: Purchase) -> None:
-        """End the polls of a claimed purchase after its last one, unless another was requested.
-
-        One whose money is held is polled until YooKassa ends the hold, after a week at most.
-        """
+        """End the polls of a claimed purchase after its last one, unless another was requested."""
         ends = max(claimed.created_at + POLL_DURATION, claimed.expires_at + POLL_DELAYS[-1])
         if claimed.next_poll_at is None or self._clock() <= ends:
             return
         is_same = PURCHASE.next_poll_at == iso(claimed.next_poll_at)
-        is_same &= PURCHASE.state != PurchaseState.HELD.value
         self.db.update(PURCHASE, (PURCHASE.id == claimed.purchase_id) & is_same, next_poll_at=None)
 
     @transaction

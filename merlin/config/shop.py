@@ -8,7 +8,7 @@ operator says that it is no digital good.
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
@@ -212,10 +212,6 @@ class YooKassaConfig(Section):
         "This is a test shop: only test payments are accepted. Otherwise test payments are"
         " not accepted.",
         default=False,
-    )
-    capture: Literal["auto", "manual"] = setting(
-        "`manual`: money is held first, and charged after the order was checked once more.",
-        default="auto",
     )
     bot_button: bool = setting(
         "The bot also links to the page for payments in roubles. By Telegram's Developer"

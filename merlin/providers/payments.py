@@ -62,7 +62,6 @@ class Status(StrEnum):
     """YooKassa's payment statuses; UNKNOWN is any other value."""
 
     PENDING = "pending"
-    HELD = "waiting_for_capture"
     SUCCEEDED = "succeeded"
     CANCELED = "canceled"
     UNKNOWN = "unknown"

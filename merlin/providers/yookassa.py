@@ -59,7 +59,7 @@ def build_payment(request: PaymentRequest, shop: YooKassaConfig) -> Body:
     """Return the body of a payment request. Raises PaymentError if a receipt has no recipient."""
     body: dict[str, Any] = {
         "amount": build_amount(request.amount),
-        "capture": shop.capture == "auto",
+        "capture": True,
         "metadata": {"purchase": request.purchase_id, "user": str(request.user_id)},
     }
     description = request.description
@@ -213,17 +213,6 @@ class YooKassaGateway:
         """Read one payment."""
         body = await self._call("GET", f"/payments/{_check_id(outside_id)}")
         return _require_same_id(parse_payment(body), outside_id)
-
-    async def capture(self, payment: GatewayPayment) -> GatewayPayment:
-        """Capture held money."""
-        path = f"/payments/{_check_id(payment.outside_id)}/capture"
-        key, body = f"{payment.purchase_id}:capture", {"amount": build_amount(payment.amount)}
-        return await self._write(path, key, parse_payment, "CapturePaymentRequest", body)
-
-    async def cancel(self, payment: GatewayPayment) -> GatewayPayment:
-        """Release held money."""
-        path = f"/payments/{_check_id(payment.outside_id)}/cancel"
-        return await self._write(path, f"{payment.purchase_id}:cancel", parse_payment)
 
     async def between(self, since: datetime, until: datetime) -> list[GatewayPayment]:
         """Return all payments created in a period."""

@@ -79,7 +79,6 @@ def test_succeeded_payment_that_is_not_paid_grants_nothing(shop, purchase):
 
 
 STEPS = {
-    "held": (Status.HELD, {}),
     "canceled": (Status.CANCELED, {"reason": "general_decline"}),
     "succeeded": (Status.SUCCEEDED, {}),
     "refunded": (Status.SUCCEEDED, {"refunded": 29_990}),

@@ -160,7 +160,7 @@ class History:
         known = next((one for one in self.payments if one.purchase == purchase), None)
         if purchase.order.gateway is STARS:
             return
-        status = self.rng.choice([Status.PENDING, Status.HELD, Status.CANCELED, Status.SUCCEEDED])
+        status = self.rng.choice([Status.PENDING, Status.CANCELED, Status.SUCCEEDED])
         if known is None and status is Status.SUCCEEDED:
             return
         outside_id = known.outside_id if known else f"{self.user_id}-none"

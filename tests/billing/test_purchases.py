@@ -3,15 +3,11 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from functools import partial
 
 import pytest
 
-from merlin.app.actor import Actor
-from merlin.app.orders import cancel_order, end_overdue
 from merlin.billing.purchases import MAX_OPEN, POLL_DURATION, PurchaseState
 from merlin.core.errors import NotFound, Refused
-from merlin.core.permissions import Authority
 from merlin.db.database import open_database
 from tests.billing.plan_shop import ANNA, BORIS, STARS, Shop, read_state
 
@@ -121,13 +117,11 @@ def test_gateway_response_is_stored_once(shop, clock):
 def test_states_never_go_back(shop, clock):
     purchase = start_payment(shop)
     purchases = shop.billing.purchases
-    assert purchases.advance(purchase.purchase_id, PurchaseState.HELD)
-    assert not purchases.advance(purchase.purchase_id, PurchaseState.HELD)
     assert not purchases.claim_call(purchase.purchase_id, clock() + CALL_TIMEOUT, CALL_TIMEOUT)
     shop.pay(purchase, "out-1")
     for ended in (PurchaseState.CANCELED, PurchaseState.EXPIRED):
         assert not purchases.end_unpaid(purchase.purchase_id, ended)
-    assert not purchases.advance(purchase.purchase_id, PurchaseState.HELD)
+    assert not purchases.advance(purchase.purchase_id, PurchaseState.PENDING)
     assert read_state(shop, purchase) is PurchaseState.PAID
 
 
@@ -248,25 +242,6 @@ def test_gateway_response_after_cancellation_is_stored_and_polled(shop, clock):
     assert shop.billing.purchases.find_by_payment("out-1") is not None
     clock.move(61)
     assert claim_due(shop) == [purchase.purchase_id]
-
-
-def test_order_whose_money_is_held_at_the_same_time_is_not_cancelled(shop, clock, run_beside):
-    purchase, anna = start_payment(shop), Actor.person(ANNA, Authority())
-
-    def cancel(other_database):
-        return cancel_order(Shop(other_database, clock).ctx, anna, purchase.purchase_id)
-
-    hold = partial(shop.billing.purchases.advance, purchase.purchase_id, PurchaseState.HELD)
-    assert not run_beside(hold, cancel)
-    assert read_state(shop, purchase) is PurchaseState.HELD
-
-
-def test_order_whose_money_is_held_at_the_same_time_does_not_expire(shop, clock, run_beside):
-    purchase = start_payment(shop)
-    clock.move(25 * 3600)
-    hold = partial(shop.billing.purchases.advance, purchase.purchase_id, PurchaseState.HELD)
-    run_beside(hold, lambda db: end_overdue(Shop(db, clock).ctx, purchase.purchase_id))
-    assert read_state(shop, purchase) is PurchaseState.HELD
 
 
 def test_poll_can_be_moved_earlier_but_not_later(shop, clock):

@@ -119,10 +119,10 @@ def test_non_digital_plan_needs_no_stars_price(tmp_path):
 
 def test_shop_settings_are_parsed():
     receipt = {"vat_code": 4}
-    settings = {"test": True, "capture": "manual", "receipt": receipt}
+    settings = {"test": True, "receipt": receipt}
     shop = PaymentsConfig.model_validate({"yookassa": {**settings, "base_url": "http://x/v3/"}})
     yookassa = shop.yookassa
-    assert (yookassa.test, yookassa.capture) == (True, "manual")
+    assert yookassa.test
     assert yookassa.receipt.vat_code == 4
     assert yookassa.base_url == "http://x/v3"
     assert YooKassaConfig().networks == NETWORKS

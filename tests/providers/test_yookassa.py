@@ -76,22 +76,6 @@ def test_repeated_key_creates_one_payment(yookassa, gateway):
     assert len(payments) == 1
 
 
-def test_held_money_is_captured_or_cancelled(yookassa):
-    with open_gateway(yookassa.base_url, capture="manual") as gateway:
-        captured, cancelled = (
-            asyncio.run(gateway.create(make_payment_request(n, RETURN_URL, ""))) for n in (5, 6)
-        )
-        for payment in (captured, cancelled):
-            assert yookassa.choose(payment.outside_id, "paid")["status"] == "waiting_for_capture"
-        assert asyncio.run(gateway.find(captured.outside_id)).status is Status.HELD
-        succeeded = asyncio.run(gateway.capture(captured))
-        assert (succeeded.status, succeeded.is_paid) == (Status.SUCCEEDED, True)
-        assert yookassa.calls("payments.capture")[-1].key == f"{5:032x}:capture"
-        closed = asyncio.run(gateway.cancel(cancelled))
-        assert (closed.status, closed.reason) == (Status.CANCELED, "canceled_by_merchant")
-        assert yookassa.calls("payments.cancel")[-1].key == f"{6:032x}:cancel"
-
-
 def test_refund_is_made_under_its_own_key_and_found(yookassa, gateway):
     paid = asyncio.run(gateway.create(make_payment_request(7, RETURN_URL, DESCRIPTION)))
     yookassa.choose(paid.outside_id, "paid")

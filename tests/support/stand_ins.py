@@ -13,7 +13,7 @@ from starlette.routing import Match
 
 from merlin.core.clock import iso, utc_now
 from merlin.core.json_fields import parse_object
-from merlin.sandbox.server import ApiRoute, ApiStandIn, StandIn
+from merlin.sandbox.server import ApiStandIn, StandIn
 from merlin.sandbox.telegram import server as telegram_server
 from merlin.sandbox.telegram.arguments import (
     Arguments,
@@ -252,30 +252,6 @@ class YooKassaStandIn(FaultyApi, yookassa_server.YooKassaStandIn):
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
         self._shop: BehavingShop = BehavingShop(path=self._shop.path, on_change=self._post_event)
-
-    def _routes(self) -> list[ApiRoute]:
-        path = "/v3/payments/{payment_id}"
-        return [
-            *super()._routes(),
-            ("payments.capture", "POST", f"{path}/capture", self._capture),
-            ("payments.cancel", "POST", f"{path}/cancel", self._cancel),
-        ]
-
-    async def _capture(self, request: Request) -> Response:
-        def act(_body: Json) -> Json:
-            payment = self._shop.held_payment(request.path_params["payment_id"])
-            self._shop.take(payment)
-            return payment.as_json()
-
-        return await self.answer_once(request, act)
-
-    async def _cancel(self, request: Request) -> Response:
-        def act(_body: Json) -> Json:
-            payment = self._shop.held_payment(request.path_params["payment_id"])
-            self._shop.cancel(payment, "canceled_by_merchant")
-            return payment.as_json()
-
-        return await self.answer_once(request, act)
 
     @property
     def base_url(self) -> str:

@@ -1,4 +1,4 @@
-"""What YooKassa's stand-in leaves out: held money, receipts, refunds that wait or fail."""
+"""What YooKassa's stand-in leaves out: receipts, refunds that wait or fail."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from merlin.sandbox.yookassa.requests import Body, Money, PaymentRequest, RefundRequest, bad_request
+from merlin.sandbox.yookassa.requests import Body, Money, PaymentRequest, RefundRequest
 from merlin.sandbox.yookassa.shop import (
     CANCELED,
     PENDING,
@@ -19,8 +19,6 @@ from merlin.sandbox.yookassa.shop import (
     Refund,
     Shop,
 )
-
-WAITING_FOR_CAPTURE = "waiting_for_capture"
 
 
 class _Customer(Body):
@@ -129,20 +127,9 @@ class BehavingShop(Shop):
         return payment
 
     def take(self, payment: Payment) -> None:
-        """Hold the money of a payment that asks for it, else take it."""
-        if payment.status == PENDING and not payment.request.capture:
-            payment.status = WAITING_FOR_CAPTURE
-            self.on_change("payment.waiting_for_capture", payment.as_json())
-            return
+        """Take the money, and register the receipt."""
         self._register_receipt(payment.request, payment_id=payment.payment_id)
         Shop.take(self, payment)
-
-    def held_payment(self, payment_id: str) -> Payment:
-        """Return a payment whose money is held. Raises ShopError."""
-        payment = self.payment(payment_id)
-        if payment.status != WAITING_FOR_CAPTURE:
-            raise bad_request("payment_id", f"Payment is in status {payment.status}")
-        return payment
 
     def give_back(self, refund: Refund) -> None:
         """Finish a refund as the behaviour says."""

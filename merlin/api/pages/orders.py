@@ -333,10 +333,10 @@ async def _view(context: PageContext, purchase: Purchase, *, is_silent: bool) ->
     keys = {pack_key(grant.entry_id, kind) for grant in details.grants for kind in formats}
     state = purchase.state_at(context.services.clock())
     by_card = purchase.order.gateway is Gateway.YOOKASSA
-    waits = state.is_unpaid
+    waits = state.is_open
     has_page = waits and can_open_payment_page(context, purchase)
     may_ask = waits and can_pay_here(context, purchase)
-    may_check = by_card and (waits or state is PurchaseState.HELD)
+    may_check = by_card and waits
     is_young = services.clock() - purchase.created_at < _POLLED
     now, href = f"{state.value}.{has_page:d}.{is_silent:d}", ""
     if may_check and is_young:

@@ -72,7 +72,6 @@ page-gateway-stars = Telegram Stars
 page-order-created = waiting for payment
 page-order-asking = { page-order-created }
 page-order-pending = { page-order-created }
-page-order-held = processing
 page-order-canceled = cancelled
 page-order-expired = expired
 page-order-paid = paid
@@ -85,7 +84,6 @@ page-order-lead-pending = { $gateway ->
         [stars] Waiting for { $amount } until { $until }. Pay in the bot.
        *[yookassa] Waiting for { $amount } until { $until }. Paid already? This page updates by itself.
     }
-page-order-lead-held = { $amount } received, processing. This page updates by itself.
 page-order-lead-canceled = Payment declined: { $why }. You weren't charged.
 page-order-lead-given-up = You cancelled this order. You weren't charged.
 page-order-lead-expired = This order expired before it was paid. You weren't charged.

@@ -73,7 +73,6 @@ page-gateway-stars = звёзды Telegram
 page-order-created = ждёт оплаты
 page-order-asking = { page-order-created }
 page-order-pending = { page-order-created }
-page-order-held = оплата обрабатывается
 page-order-canceled = отменён
 page-order-expired = не оплачен вовремя
 page-order-paid = оплачен
@@ -86,7 +85,6 @@ page-order-lead-pending = { $gateway ->
         [stars] Ждём { $amount } до { $until }. Оплатить можно в боте.
        *[yookassa] Ждём { $amount } до { $until }. Уже оплатили? Подождите минуту, страница обновится сама.
     }
-page-order-lead-held = { $amount } получены, оплата обрабатывается. Страница обновится сама.
 page-order-lead-canceled = Оплата не прошла: { $why }. Деньги не списаны.
 page-order-lead-given-up = Вы отменили этот заказ. Деньги не списаны.
 page-order-lead-expired = Заказ не оплачен вовремя. Деньги не списаны.

@@ -82,14 +82,13 @@ async def show_billing(
 # States that differ for people; `created` and `asking` are shown as `pending`.
 SHOWN = (
     PurchaseState.PENDING,
-    PurchaseState.HELD,
     PurchaseState.PAID,
     PurchaseState.REFUNDED_IN_PART,
     PurchaseState.REFUNDED,
     PurchaseState.CANCELED,
     PurchaseState.EXPIRED,
 )
-_UNPAID = tuple(state.value for state in PurchaseState if state.is_unpaid)
+_UNPAID = tuple(state.value for state in PurchaseState if state.is_open)
 
 
 class RefundForm(BaseModel):
