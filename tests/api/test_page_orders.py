@@ -34,7 +34,7 @@ def test_checkout_leads_to_a_page_that_shows_the_order_as_paid(shop):
     assert f'<meta http-equiv="refresh" content="0;url={page}">' in lead.text
     waits = anna.http.get(f"/orders/{order_id}")
     assert "Ждём 299 ₽" in page_text(waits)
-    assert 'hx-trigger="every 3s"' in waits.text
+    assert 'hx-trigger="every 6s"' in waits.text
     # No notification comes: the page polls the gateway when it is opened.
     shop.yookassa.behave(notifications="never")
     shop.yookassa.choose(order_id, "paid")
