@@ -139,7 +139,7 @@ def _create_keys(state: Path) -> list[str]:
     cipher = load_or_make_key(state, None)
     with open_database(f"sqlite://{state}/merlin.db", cipher=cipher) as database:
         people = range(1, PEOPLE + 1)
-        Users(database).record_authors([User(user) for user in people])
+        Users(database).record([User(user) for user in people])
         rows = ApiKeys(database)
         return [rows.make(user, "bench", [Scope.FAVOURITES_WRITE])[1] for user in people]
 

@@ -97,7 +97,7 @@ class Editors:
         self._processes, self._cookies = dict[str, Any](), dict[str, str]()
         with open_migrated_database(self.lab.config) as db:
             db.cipher = make_cipher(self.lab.config, db)
-            Users(db).record_authors([User(person) for person in PEOPLE.values()])
+            Users(db).record([User(person) for person in PEOPLE.values()])
             for name, person in PEOPLE.items():
                 self._cookies[name] = SignIns(db).open(person, SignInMethod.CODE)[1]
         self.is_running, self._counter = threading.Event(), itertools.count(1)

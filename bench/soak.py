@@ -344,7 +344,7 @@ def _sign_in_people(demo: Demo) -> None:
     config = load(demo.place.config)
     with open_migrated_database(config) as database:
         database.cipher = make_cipher(config, database)
-        Users(database).record_authors([User(person) for person in PEOPLE.values()])
+        Users(database).record([User(person) for person in PEOPLE.values()])
         for name, number in PEOPLE.items():
             demo.cookies[name] = SignIns(database).open(number, SignInMethod.CODE)[1]
     with open_writing_context(config) as ctx:

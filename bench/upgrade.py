@@ -251,5 +251,5 @@ def _count(database: Database, table: str) -> int:
 
 
 def _sign_in(database: Database) -> dict[int, str]:
-    Users(database).record_authors([User(person) for person in PEOPLE])
+    Users(database).record([User(person) for person in PEOPLE])
     return {person: SignIns(database).open(person, SignInMethod.CODE)[1] for person in PEOPLE}

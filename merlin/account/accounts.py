@@ -169,7 +169,7 @@ class Accounts(Repository):
     def make(self, name: str, by: str) -> int:
         """Create a person without Telegram and return their id. Raises Refused for a taken name."""
         user_id = new_id()
-        Users(self.db, self._clock).record_person(User(user_id))
+        Users(self.db, self._clock).record([User(user_id)])
         self.set_name(user_id, name, by)
         return user_id
 

@@ -157,7 +157,6 @@ class User:
 
     user_id: int
     language_code: str = ""
-    is_reachable: bool = True
     language: str | None = None
     zone: str | None = None
     plan: str | None = None
@@ -246,17 +245,12 @@ _RUNNING = Prepared(
         & (TERM.ends_at > Parameter("now"))
     )
 )
-_REACHABLE = Parameter("is_reachable")
-_IS_OTHER = (USER.language_code != Parameter("language_code")) | (USER.is_reachable < _REACHABLE)
 _SEEN = Prepared(
-    USER.insert(parameters("user_id language_code first_seen_at is_reachable"))
+    USER.insert(parameters("user_id language_code first_seen_at"))
     .on_conflict(
         conflict_target=(USER.user_id,),
-        update={
-            **parameters("language_code"),
-            "is_reachable": USER.is_reachable.bin_or(_REACHABLE),
-        },
-        where=_IS_OTHER,
+        update=parameters("language_code"),
+        where=USER.language_code != Parameter("language_code"),
     )
     .as_rowcount()
 )
@@ -269,22 +263,14 @@ class Users(Repository):
     """
 
     @transaction
-    def record_authors(self, users: Sequence[User]) -> None:
-        """Store the author of a message, with their newest language; they can be reached again."""
-        self._record(users, is_reachable=1)
-
-    @transaction
-    def record_person(self, user: User) -> None:
-        """Store a person who asked in a group or signed in; the bot may not write to them."""
-        self._record([user], is_reachable=0)
-
-    def _record(self, users: Sequence[User], *, is_reachable: int) -> None:
+    def record(self, users: Sequence[User]) -> None:
+        """Store people who wrote or signed in, each with their newest language."""
         by_user_id = {user.user_id: user for user in users}
         blocked = Tombstones(self.db, self._clock).find_blocked(by_user_id)
         for user in by_user_id.values():
             code = storable_text(user.language_code)
-            about = {"first_seen_at": iso(self._clock()), "is_reachable": is_reachable}
-            self.db.change(_SEEN(user_id=user.user_id, language_code=code, **about))
+            seen_at = iso(self._clock())
+            self.db.change(_SEEN(user_id=user.user_id, language_code=code, first_seen_at=seen_at))
         for user_id in blocked:
             self._change(user_id, is_blocked=1)
 
@@ -299,11 +285,6 @@ class Users(Repository):
     def get_or_new(self, user_id: int) -> User:
         """Return the user, one without any settings if they never wrote."""
         return self.get(user_id) or User(user_id)
-
-    @transaction
-    def mark_unreachable(self, user_id: int) -> None:
-        """Store that messages to this person are refused."""
-        self._change(user_id, is_reachable=0)
 
     @transaction
     def set_language(self, user_id: int, language: str | None) -> None:

@@ -148,7 +148,7 @@ def sign_out(ctx: Context, actor: Actor, sign_in_id: int) -> None:
 
 def _record_user(ctx: Context, user_id: int, language_code: str, name: str) -> None:
     users = Users(ctx.db, ctx.clock)
-    users.record_person(User(user_id, language_code))
+    users.record([User(user_id, language_code)])
     if name:
         users.set_name(user_id, name)
 

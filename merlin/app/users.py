@@ -41,7 +41,6 @@ class UserView:
     plan: str | None = described("Plan assigned by an admin; null if none is assigned.")
     terms: list[str] = described("Names of the plans whose period is running.")
     blocked: bool
-    reachable: bool
     # The name of the effective plan, "" if nothing is limited.
     current_plan: str = field(metadata=INTERNAL)
     # The language of messages to them.
@@ -383,7 +382,6 @@ def _view(ctx: Context, user: User) -> UserView:
         plan=user.plan,
         terms=list(user.terms),
         blocked=user.is_blocked,
-        reachable=user.is_reachable,
         current_plan=plan_of(ctx.plans, user.plans).name,
         language=user.speaks(ctx.config.language),
         first_seen_at=user.first_seen_at,

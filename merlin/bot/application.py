@@ -318,8 +318,6 @@ async def _handle_unreachable(handle: Handler, context: BotContext) -> None:
         is_closed = isinstance(reason, ChatClosed)
 
         def leave() -> None:
-            if context.is_private and not is_closed:
-                Users(context.db).mark_unreachable(context.user_id)
             if not is_closed:
                 context.outbox.drop(context.chat_id)
             # A question counts once it has an answer, also one that could not be sent.

@@ -217,7 +217,7 @@ class Bot:
             # Read first: updates claimed below are in own chats too, and must count as resumed.
             fresh = self._inbox.list_arrived(owner, unfinished, MAX_CONCURRENT)
             claimed = self._inbox.claim(owner, room) if room > 0 else []
-            Users(self._services.db).record_authors(message_authors([*fresh, *claimed]))
+            Users(self._services.db).record(message_authors([*fresh, *claimed]))
             return fresh, claimed
 
         fresh, claimed = await self._services.store.do(find)

@@ -11,7 +11,6 @@ from functools import partial
 
 from telegram.error import BadRequest, RetryAfter, TelegramError
 
-from merlin.account.users import Users
 from merlin.app.outbox import OutgoingMessage, OutgoingState, QueuedMessage, Target, WaitingRequests
 from merlin.bot.bot_api import BotApi, ChatClosed, ChatUnreachable, SendUnknown
 from merlin.bot.services import BotServices
@@ -208,6 +207,5 @@ class OutboxSender:
         def work() -> None:
             self._outbox.settle(outgoing.outgoing_id, OutgoingState.DROPPED)
             self._outbox.drop(chat_id)
-            Users(self._db).mark_unreachable(chat_id)
 
         await self._store.do(work)

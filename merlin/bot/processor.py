@@ -444,7 +444,7 @@ class UpdateReceiver:
         updates.sort(key=lambda update: update.update_id)
 
         def store() -> list[Task]:
-            Users(self._services.db).record_authors(message_authors(updates))
+            Users(self._services.db).record(message_authors(updates))
             inbox = Inbox(self._services.db, self._services.bot_id)
             fresh = inbox.store(updates, self._services.owner)
             # Read here for all, because every question would have to read it.

@@ -75,15 +75,13 @@ def _user_record(user: UserView) -> dict[str, Any]:
         "plan": user.current_plan,
         "language": user.language,
         "blocked": user.blocked,
-        "reachable": user.reachable,
     }
 
 
 def _row(user: dict[str, Any]) -> dict[str, Any]:
     """Return a person's fields for people."""
     role = " ".join([translate_word("role", user["role"]), *user["scopes"]])
-    flags = {"blocked": user["blocked"], "unreachable": not user["reachable"]}
-    note = ", ".join(translate_word("page", name) for name, is_true in flags.items() if is_true)
+    note = translate_word("page", "blocked") if user["blocked"] else ""
     return {**user, "role": role, "note": note}
 
 

@@ -598,6 +598,6 @@ def lock_user(db: Database, user_id: int, clock: Clock | None = None) -> None:
     if db.dialect == "sqlite":  # where writing transactions are exclusive anyway
         return
     if not db.sql(_LOCK_USER, user_id) and clock is not None:
-        first = {"user_id": user_id, "language_code": "", "is_reachable": 1}
+        first = {"user_id": user_id, "language_code": ""}
         db.add_new(USER, {**first, "first_seen_at": iso(clock())})
         db.sql(_LOCK_USER, user_id)

@@ -87,11 +87,9 @@ def test_rename_frees_the_old_name_and_keeps_the_password(accounts):
     assert accounts.find(BORIS).name == "anna"
 
 
-def test_account_without_telegram_is_an_unreachable_user(accounts):
+def test_account_without_telegram_is_a_user(accounts):
     user_id = accounts.make("petrova", BY)
-    user = Users(accounts.db).get(user_id)
     assert user_id >= FIRST_ID
-    assert not user.is_reachable
     with pytest.raises(Refused):
         accounts.make("petrova", BY)
     assert Users(accounts.db).count() == 1
@@ -133,7 +131,7 @@ def test_sign_ins_of_one_source_replace_each_other(sign_ins):
 def test_erasure_removes_account_and_sign_ins_and_export_omits_hashes(
     accounts, logins, sign_ins, clock
 ):
-    Users(accounts.db).record_authors([User(ANNA)])
+    Users(accounts.db).record([User(ANNA)])
     accounts.set_name(ANNA, "petrova", BY)
     accounts.set_password(ANNA, "$argon2id$", BY)
     _, key, _ = logins.start()
@@ -153,8 +151,8 @@ def test_erasure_removes_account_and_sign_ins_and_export_omits_hashes(
 
 def test_user_blocked_before_erasure_is_blocked_at_web_sign_in(database, clock):
     users = Users(database, clock)
-    users.record_authors([User(ANNA)])
+    users.record([User(ANNA)])
     users.block(ANNA, BY)
     PersonalRecords(database, clock).forget(ANNA, clock() + timedelta(days=1))
-    users.record_person(User(ANNA))
+    users.record([User(ANNA)])
     assert users.get(ANNA).is_blocked

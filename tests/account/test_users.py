@@ -32,7 +32,7 @@ def users(database, clock):
     rows = Users(database, clock)
     for user_id, code in ((ANNA, "ru"), (BORIS, "en"), (VERA, "")):
         clock.move(1)
-        rows.record_authors([User(user_id, code)])
+        rows.record([User(user_id, code)])
     return rows
 
 
@@ -50,8 +50,7 @@ def test_user_settings_are_stored(users):
     users.set_zone(ANNA, "Asia/Vladivostok")
     users.set_name(ANNA, "Анна Ёлкина")
     users.record_terms_version(ANNA, "2026-11")
-    users.mark_unreachable(ANNA)
-    users.record_authors([User(ANNA, "ru-RU")])
+    users.record([User(ANNA, "ru-RU")])
     assert users.get(ANNA) == User(
         ANNA,
         "ru-RU",
@@ -125,7 +124,7 @@ def test_user_list_shows_the_same_plans_as_the_user_card(users, database, clock)
 def test_blocked_user_stays_blocked_when_they_write(users, database):
     assert users.block(ANNA, BY_VERA)
     assert not users.block(ANNA, BY_VERA)
-    users.record_authors([User(ANNA, "en")])
+    users.record([User(ANNA, "en")])
     assert users.get(ANNA).is_blocked
     assert users.block(ANNA, BY_VERA, is_blocked=False)
     assert not users.get(ANNA).is_blocked
@@ -240,13 +239,6 @@ def test_audit_is_newest_first_and_filtered_by_target(database, clock):
     assert audit.list_newest(1)[0].at == clock()
 
 
-def test_person_seen_in_a_group_stays_reachable(users):
-    users.record_person(User(ANNA, "en"))
-    assert users.get(ANNA).is_reachable
-    users.record_person(User(77, "ru"))
-    assert not users.get(77).is_reachable
-
-
 def test_refusal_does_not_revoke_a_consent_or_stand_beside_it(database, clock):
     consents = Consents(database, clock)
     consents.give(ANNA, "2026-11-22")
@@ -257,7 +249,7 @@ def test_refusal_does_not_revoke_a_consent_or_stand_beside_it(database, clock):
 
 
 def test_people_seen_at_the_same_time_are_listed_once_over_pages(users):
-    users.record_authors([User(user_id, "ru") for user_id in (2001, 2002, 2003)])
+    users.record([User(user_id, "ru") for user_id in (2001, 2002, 2003)])
     listed, after = [], None
     while page := users.list_newest(0, 2, after):
         listed += [user.user_id for user in page]

@@ -143,7 +143,7 @@ class Site:
 
     def add_user(self, user_id, role=Role.STUDENT, scope=None, language="ru"):
         """Create a user with a role; return the id."""
-        Users(self.db).record_authors([User(user_id, language)])
+        Users(self.db).record([User(user_id, language)])
         if role is not Role.STUDENT:
             self.roles.grant(user_id, role, "cli:vera", scope)
         return user_id

@@ -380,17 +380,17 @@ def test_erasure_removes_updates_of_the_persons_chat(database, people, clock):
 
 def test_block_survives_erasure_until_an_admin_lifts_it(database, people, clock):
     users = Users(database, clock)
-    users.record_authors([User(ANNA), User(BORIS)])
+    users.record([User(ANNA), User(BORIS)])
     users.block(ANNA, "user:1")
     for _ in range(2):
         people.forget(ANNA, until(clock))
         clock.move(400 * 24 * 3600)
-        users.record_authors([User(ANNA)])
+        users.record([User(ANNA)])
         assert users.get(ANNA).is_blocked
     assert not users.get(BORIS).is_blocked
     users.block(ANNA, "user:1", is_blocked=False)
     people.forget(ANNA, until(clock))
-    users.record_authors([User(ANNA)])
+    users.record([User(ANNA)])
     assert not users.get(ANNA).is_blocked
 
 

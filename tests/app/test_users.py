@@ -34,7 +34,7 @@ MARK = "0" * 32
 
 @pytest.fixture
 def ctx(database, clock):
-    Users(database, clock).record_authors([User(user_id, "ru") for user_id in (ANNA, BORIS, VERA)])
+    Users(database, clock).record([User(user_id, "ru") for user_id in (ANNA, BORIS, VERA)])
     pack = make_plan("pack", pack=Pack(text=5))
     plans = {"free": make_plan("free"), "full": make_plan("full"), "pack": pack}
     config = make_config(telegram={"admins": (VERA,)}).model_copy(update={"plans": plans})
@@ -124,9 +124,9 @@ def test_password_changed_during_its_verification_admits_no_other_browser(ctx):
     rows.set_name(ANNA, "anna", "cli:vera")
     rows.set_password(ANNA, "old", "cli:vera")
     verified = rows.find(ANNA)
-    own, other = (perform(ctx, sign_in.sign_in_by_password, verified, "", "") for _ in range(2))
+    own, other = (perform(ctx, sign_in.sign_in_by_password, verified, "") for _ in range(2))
     perform(ctx, accounts.set_password, anna, "new", own.sign_in.id)
-    assert perform(ctx, sign_in.sign_in_by_password, verified, "", "") is None
+    assert perform(ctx, sign_in.sign_in_by_password, verified, "") is None
     with pytest.raises(Refused):
         perform(ctx, accounts.set_password, anna, "newer", other.sign_in.id)
     assert rows.find(ANNA).password == "new"

@@ -84,7 +84,7 @@ class History:
         self.orders, self.payments, self.uses, self.packs = [], [], {}, {}
         self.received = Counts()
         self.counts = Counts()
-        shop.users.record_authors([User(user_id, "ru")])
+        shop.users.record([User(user_id, "ru")])
 
     def step(self):
         """Do one random action."""

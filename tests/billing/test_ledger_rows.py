@@ -106,7 +106,7 @@ def test_same_plan_bought_again_starts_where_it_ends(shop, clock):
 def test_concurrent_payments_of_one_plan_follow_each_other(url, cipher, clock):
     with open_database(url, cipher=cipher) as database:
         shop = Shop(database, clock)
-        shop.users.record_authors([User(ANNA, "ru")])
+        shop.users.record([User(ANNA, "ru")])
         orders = [shop.order(contact=f"{n}@example.com") for n in range(4)]
     gate = threading.Barrier(4)
 
@@ -190,7 +190,7 @@ def test_erasure_during_payments_causes_no_deadlock(url, cipher, clock):
     """On PostgreSQL both transactions lock the same rows, in the same order."""
     with open_database(url, cipher=cipher) as database:
         shop = Shop(database, clock)
-        shop.users.record_authors([User(ANNA, "ru")])
+        shop.users.record([User(ANNA, "ru")])
         orders = [shop.order(contact=f"{n}@example.com") for n in range(5)]
     gate = threading.Barrier(2)
 
@@ -232,7 +232,7 @@ def test_entries_of_a_period_are_read_in_one_query(tmp_path, clock):
     ) as database:
         migrate(database)
         shop, statements = Shop(database, clock), []
-        shop.users.record_authors([User(ANNA, "ru"), User(BORIS, "ru")])
+        shop.users.record([User(ANNA, "ru"), User(BORIS, "ru")])
         for user_id in (ANNA, BORIS):
             shop.buy(user_id)
         database._handle.connection().set_trace_callback(statements.append)

@@ -195,7 +195,7 @@ def test_concurrent_processes_never_exceed_the_limit(url, is_known):
     plan = make_plan("free", allowances={TEXT: Allowance(day=10)})
     replicas = [open_database(url) for _ in range(4)]
     if is_known:
-        Users(replicas[0]).record_authors([User(ANNA, "ru")])
+        Users(replicas[0]).record([User(ANNA, "ru")])
     add_pack(Quotas(replicas[0], BOT).packs, ANNA, TEXT, 3)
 
     def reserve_all(number):

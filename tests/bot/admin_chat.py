@@ -48,7 +48,7 @@ def grant_role(settings, user_id, role, scope=None):
 
 def add_users(settings, ids, **columns):
     """Add users who have written before."""
-    base = {"language_code": "ru", "is_reachable": 1, "first_seen_at": AT}
+    base = {"language_code": "ru", "first_seen_at": AT}
     with open_database(settings.database) as database:
         migrate(database)
         with database.atomic():

@@ -205,10 +205,3 @@ def test_closed_topic_ends_the_question_uncharged(telegram, tmp_path, provider):
         boris = join_group_chat(telegram, settings, "boris@study")
         boris.say(f"{MENTION} лоб?")
         assert telegram.answers("study")[-1].text
-
-
-def test_user_known_only_from_a_group_cannot_be_written_to(telegram, bot, anna):
-    anna.say(f"{MENTION} лоб?")
-    assert select_rows(bot, "SELECT user_id, is_reachable FROM users") == [(1001, 0)]
-    join_group_chat(telegram, bot, "anna").say("Вопрос")
-    assert select_rows(bot, "SELECT user_id, is_reachable FROM users") == [(1001, 1)]

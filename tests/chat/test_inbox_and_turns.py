@@ -309,13 +309,9 @@ def test_turn_texts_are_encrypted(turns, session_id, database):
 def test_user_is_stored_with_the_newest_language(database, clock):
     users = Users(database, clock)
     assert users.get(1001) is None
-    users.record_authors([User(1001, "ru"), User(1002, "en"), User(1001, "en-GB")])
+    users.record([User(1001, "ru"), User(1002, "en"), User(1001, "en-GB")])
     assert users.get(1001) == User(1001, "en-GB")
-    users.mark_unreachable(1001)
-    assert not users.get(1001).is_reachable
-    users.record_authors([User(1001, "en-GB")])
-    assert users.get(1001).is_reachable
-    users.record_authors([])
+    users.record([])
 
 
 def test_undecryptable_session_fields_are_kept_by_an_update(database, url, clock):

@@ -54,7 +54,7 @@ def test_user_without_telegram_is_added_with_a_password_shown_once(folder, capsy
     assert actions == {"account.name", "account.password", "role.grant"}
     assert document["password"] not in repr(entries)
     (card,) = show_json(capsys, folder, "list", str(document["user"]))["users"]
-    assert (card["account"], card["reachable"]) == ("boris", False)
+    assert card["account"] == "boris"
 
 
 def test_password_can_be_entered_instead(folder, capsys, typed):
@@ -62,7 +62,6 @@ def test_password_can_be_entered_instead(folder, capsys, typed):
     document = show_json(capsys, folder, "add", "petrova", "--ask")
     assert document["password"] is None
     assert verify_password(password_of(folder, "petrova"), "семь зелёных слонов")
-    assert "the bot can't write" in run(capsys, folder, "list")[1].out
 
 
 @pytest.mark.parametrize(
@@ -90,7 +89,7 @@ def test_invalid_account_is_refused_and_changes_nothing(folder, capsys, argument
 
 def test_easy_password_is_refused_and_the_old_one_stays(folder, capsys, typed):
     first = show_json(capsys, folder, "add", "petrova")["password"]
-    typed("petrova-petrova\n")
+    typed("petrova-2026\n")
     assert run(capsys, folder, "password", "petrova", "--ask")[0] == 1
     assert verify_password(password_of(folder, "petrova"), first)
     second = show_json(capsys, folder, "password", "petrova")["password"]

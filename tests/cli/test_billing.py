@@ -80,7 +80,7 @@ def sold_folder(shop, tmp_path_factory):
     text = yaml.safe_dump(config, allow_unicode=True, sort_keys=False)
     (folder / "config.yaml").write_text(text, encoding="utf-8")
     with BillingDatabase(folder, shop) as told:
-        told.users.record_authors([User(ANNA, "ru"), User(BORIS, "en")])
+        told.users.record([User(ANNA, "ru"), User(BORIS, "en")])
         pay(told, shop, told.order(contact="anna@example.com"))
         told.buy(BORIS, "voices", STARS)
     return folder

@@ -255,7 +255,7 @@ def break_everything(lab, port, monkeypatch):
     lab.path.write_text(yaml.safe_dump(settings), "utf-8")
     with open_migrated_database(lab.config) as database:
         database.cipher = make_cipher(lab.config, database)
-        Users(database).record_person(User(1003))
+        Users(database).record([User(1003)])
         Users(database).set_name(1003, "Вера")
         now = utc_now()
         Heartbeats(database).beat(Heartbeat("daemon", "here", 1, now, now, "", {}))

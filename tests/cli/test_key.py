@@ -48,7 +48,7 @@ def open_place(folder, cipher=None):
 
 def fill(database, cipher):
     users = Users(database)
-    users.record_authors([User(1001, "ru"), User(1002, "ru")])
+    users.record([User(1001, "ru"), User(1002, "ru")])
     users.set_name(1001, "Анна")
     for chat in (1001, -5):
         Dialogs(database, 7).put(chat, 1001, Dialog("fix", {"words": "лоб"}))

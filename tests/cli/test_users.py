@@ -33,7 +33,7 @@ def template_folder(tmp_path_factory):
         migrate(database)
         users = Users(database)
         for user_id, name in ((1001, "Anna"), (1002, "Boris"), (1003, "Vera")):
-            users.record_authors([User(user_id, "en")])
+            users.record([User(user_id, "en")])
             users.set_name(user_id, name)
     return folder
 

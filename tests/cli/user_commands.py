@@ -13,7 +13,7 @@ def make_config(folder):
     (folder / "config.yaml").write_text("state_dir: state\n", encoding="utf-8")
     with open_database(f"sqlite://{folder}/state/merlin.db") as database:
         migrate(database)
-        Users(database).record_authors([User(1001, "ru")])
+        Users(database).record([User(1001, "ru")])
     return folder
 
 

@@ -45,7 +45,7 @@ class ApiProcess:
         self.config = load(self.path)
         with open_migrated_database(self.config) as database:
             insert_live_model(database, "stand-in-chat", dataset="trial")
-            Users(database).record_authors([User(ANNA)])
+            Users(database).record([User(ANNA)])
             database.cipher = make_cipher(self.config, database)
             keys = ApiKeys(database)
             _, self.key = keys.make(ANNA, "test", [Scope.CHAT_WRITE])

@@ -58,7 +58,7 @@ class ApiProcess:
         shop.notify_to(f"{self.address}/hooks/payment")
         with open_migrated_database(self.config) as database:
             database.cipher = make_cipher(self.config, database)
-            Users(database).record_authors([User(ANNA), User(VERA)])
+            Users(database).record([User(ANNA), User(VERA)])
             sign_ins = SignIns(database)
             self.tokens = {
                 user_id: sign_ins.open(user_id, SignInMethod.CODE)[1] for user_id in (ANNA, VERA)

@@ -127,7 +127,7 @@ def world(database, clock):
 def shop(database, clock):
     """Return a shop with two registered customers."""
     shop = Shop(database, clock)
-    shop.users.record_authors([User(ANNA, "ru"), User(BORIS, "en")])
+    shop.users.record([User(ANNA, "ru"), User(BORIS, "en")])
     return shop
 
 

@@ -28,7 +28,7 @@ def store_name(config):
     """Store a person's name, encrypted with the key of this configuration; return the key's id."""
     with open_migrated_database(config) as database:
         database.cipher = make_cipher(config, database)
-        Users(database).record_authors([User(ANNA)])
+        Users(database).record([User(ANNA)])
         Users(database).set_name(ANNA, "Анна")
         return database.cipher.newest
 

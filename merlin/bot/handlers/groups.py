@@ -59,9 +59,7 @@ def _greet_group(context: BotContext) -> View:
 def _leave_chat(context: BotContext, status: object) -> None:
     if status in {"left", "kicked"}:
         context.outbox.drop(context.chat_id)
-        if context.is_private:
-            Users(context.db).mark_unreachable(context.user_id)
-        else:
+        if not context.is_private:
             if _groups(context).get(context.chat_id) is None:
                 _groups(context).put(Group(context.chat_id))
             _groups(context).mark_left(context.chat_id)
@@ -107,7 +105,7 @@ async def filter_update(context: BotContext) -> bool:
         await context.reply(context.translate("groups-not-a-person"), UpdateState.REFUSED, "a chat")
     else:
         asker = User(context.user_id, context.stored.language_code)
-        await context.store.do(lambda: Users(context.db).record_person(asker))
+        await context.store.do(lambda: Users(context.db).record([asker]))
         return await (
             _filter_command(context) if context.command else _set_question(context, addressee)
         )

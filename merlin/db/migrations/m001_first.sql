@@ -253,7 +253,6 @@ CREATE INDEX outgoing_open ON outgoing (bot_id, id)
 CREATE TABLE users (
     user_id BIGINT PRIMARY KEY,
     language_code TEXT NOT NULL,
-    is_reachable BIGINT NOT NULL,
     first_seen_at TEXT NOT NULL,
     language TEXT,
     zone TEXT,

@@ -146,7 +146,6 @@ page-no-users-found = No one found
 page-no-users-found-hint = Enter a full Telegram ID or username, or part of a name.
 page-nameless = No name
 page-blocked = blocked
-page-unreachable = the bot can't write
 page-telegram-id = Telegram ID
 page-plan = Plan
 page-beyond = { $count } extra

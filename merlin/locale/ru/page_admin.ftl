@@ -148,7 +148,6 @@ page-no-users-found = Никого не нашлось
 page-no-users-found-hint = Введите ID в Telegram или логин целиком либо часть имени.
 page-nameless = Без имени
 page-blocked = доступ закрыт
-page-unreachable = бот не может написать
 page-telegram-id = ID в Telegram
 page-plan = План
 page-beyond = сверх плана { $count }

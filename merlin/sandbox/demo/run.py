@@ -157,7 +157,7 @@ def appoint_teacher(config: Config, place: Place) -> None:
     with open_writing_context(config, makes_key=True) as ctx:
         # Courses show their teacher by account, and the admin is told his role: by his name.
         first_names = {person.name: person.first_name for person in people_of(config.language)}
-        Users(ctx.db).record_person(User(BORIS.person_id))
+        Users(ctx.db).record([User(BORIS.person_id)])
         Users(ctx.db).set_name(BORIS.person_id, first_names[BORIS.name])
         users.set_name(ctx, Actor.operator(), BORIS.person_id, BORIS.name)
         for course in place.courses():
