@@ -1,7 +1,6 @@
 """Feedback on answers: ratings, and corrections for editors."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Final
 
 from merlin.app import proposals, sessions, unanswered
@@ -10,7 +9,6 @@ from merlin.app.context import Context
 from merlin.app.sessions import TurnView
 from merlin.chat.feedback import (
     EXAMPLE_FORMATS,
-    RatedAnswer,
     Rating,
     Ratings,
 )
@@ -57,12 +55,6 @@ def press_rating(ctx: Context, actor: Actor, turn_id: int, pressed: str) -> Rati
     rating = None if pressed == NO_RATING else Rating(pressed)
     Ratings(ctx.db, ctx.bot_id, ctx.clock).rate(turn_id, actor.user_id, rating)
     return rating
-
-
-def mask_answers(ctx: Context, answers: Sequence[RatedAnswer], language: str) -> list[RatedAnswer]:
-    """Return rated answers with their builds, personal data masked in `language`."""
-    builds = ModelCatalogue(ctx.db).name_builds(answer.model for answer in answers)
-    return [replace(answer.mask(language), build=builds.get(answer.model)) for answer in answers]
 
 
 def _correct(ctx: Context, actor: Actor, turn: TurnView, text: str, language: str) -> None:

@@ -6,21 +6,18 @@ Functions that edit a course take its files as their last argument, for `changes
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 from merlin.app import changes
 from merlin.app.actor import Actor
 from merlin.app.changes import DatasetFiles, require_revision
 from merlin.app.context import Context
-from merlin.app.feedback import mask_answers
 from merlin.app.permissions import find_teacher, get_led_course, list_led_courses
-from merlin.chat.feedback import QuestionStatistics, RatedAnswer
+from merlin.chat.feedback import QuestionStatistics
 from merlin.core.errors import NotFound
 from merlin.course.catalogue import Course
 from merlin.course.editing import Both, CourseEdits, CourseFiles, MaterialDraft, TaughtMaterial
-
-_MAX_DISLIKED = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,27 +111,10 @@ def remove_material(material_id: int, revision: str | None, files: DatasetFiles)
     return course_files.remove_material(material.place)
 
 
-def list_disliked(
-    ctx: Context, actor: Actor, course_id: int, days: int, language: str
-) -> list[RatedAnswer]:
-    """Return the lowest-rated answers about a course in the last `days`, today included.
-
-    Only from people who consented; personal data is masked in `language`. Raises NotFound,
-    Forbidden.
-    """
-    course = get_led_course(ctx, actor, course_id)
-    statistics = QuestionStatistics(ctx.db, ctx.default_dataset)
-    since = _find_first_day(ctx, days)
-    return mask_answers(ctx, statistics.list_disliked(course.slug, since, _MAX_DISLIKED), language)
-
-
 def count_questions(ctx: Context, actor: Actor, days: int) -> list[tuple[Course, int, int]]:
     """Return the courses that the actor leads, with the questions and disliked answers of each."""
     statistics = QuestionStatistics(ctx.db, ctx.default_dataset)
-    questions, disliked = statistics.count_by_dataset(_find_first_day(ctx, days))
+    first_day = ctx.clock().date() - timedelta(days=days - 1)
+    questions, disliked = statistics.count_by_dataset(first_day)
     courses = list_led_courses(ctx, actor)
     return [(course, questions[course.slug], disliked[course.slug]) for course in courses]
-
-
-def _find_first_day(ctx: Context, days: int) -> date:
-    return ctx.clock().date() - timedelta(days=days - 1)

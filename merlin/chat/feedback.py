@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
@@ -17,10 +17,8 @@ from peewee import JOIN, SQL, Case, Select, fn
 
 from merlin.account.users import QUESTIONS_SEEN, TRAINING
 from merlin.core.clock import from_iso, iso
-from merlin.core.views import INTERNAL, described
 from merlin.dataset.example import normalise
 from merlin.dataset.near_questions import find_near_questions, near_key
-from merlin.dataset.sensitive import mask_personal_data
 from merlin.db.database import BotRepository, Database, Repository, transaction
 from merlin.db.tables import (
     CONSENT,
@@ -31,28 +29,6 @@ from merlin.db.tables import (
     TURN,
 )
 from merlin.db.values import decrypt
-
-
-@dataclass(frozen=True, slots=True)
-class RatedAnswer:
-    """A rated answer; `user_id` asked the question and has consented to its use."""
-
-    at: datetime
-    question: str
-    answer: str
-    model: str
-    liked: int
-    disliked: int
-    turn_id: int = field(metadata=INTERNAL)
-    user_id: int = field(metadata=INTERNAL)
-    build: str | None = described("Build of the model; null if it was not tuned here.", None)
-
-    def mask(self, language: str) -> RatedAnswer:
-        """Return it with the personal data of both texts masked."""
-        question, answer = (
-            mask_personal_data(text, language).words for text in (self.question, self.answer)
-        )
-        return replace(self, question=question, answer=answer)
 
 
 class Rating(StrEnum):
@@ -137,28 +113,6 @@ class QuestionStatistics(Repository):
                 disliked[each] += int(down)
         return questions, disliked
 
-    def list_disliked(self, dataset: str, since: date, limit: int) -> list[RatedAnswer]:
-        """Return the disliked answers to users with a valid consent, the most disliked first."""
-        up, down = _count_rating(Rating.UP), _count_rating(Rating.DOWN)
-        rated = self._about(_select_rated_turns(), dataset, since)
-        worst_first = ((down - up).desc(), TURN.id.desc())
-        return self._read_rated(rated.having(down > 0).order_by(*worst_first).limit(limit))
-
-    def _read_rated(self, query: Select) -> list[RatedAnswer]:
-        return [
-            RatedAnswer(
-                at=from_iso(row["asked_at"]),
-                question=decrypt(self.db.cipher, row["question"]) or "",
-                answer=decrypt(self.db.cipher, row["answer"]) or "",
-                model=row["model_id"],
-                liked=int(row["liked"]),
-                disliked=int(row["disliked"]),
-                turn_id=row["id"],
-                user_id=row["user_id"],
-            )
-            for row in self.db.rows(query)
-        ]
-
     def list_unanswered(self, dataset: str, since: date, limit: int) -> list[UnansweredQuestion]:
         """Return the questions that were refused or whose answer was disliked, newest first.
 
@@ -219,13 +173,6 @@ def _select_counted(query: Select, since: date) -> Select:
     return turns.where(is_counted & (TURN.asked_at >= since.isoformat()))
 
 
-def _select_rated_turns() -> Select:
-    """Return the SELECT of rated turns of users with a valid consent."""
-    columns = (TURN.id, TURN.user_id, TURN.asked_at, TURN.question, TURN.answer, TURN.model_id)
-    query = TURN.select(*columns, *_rating_counts()).join(RATING, on=_is_rated())
-    return query.where(_has_consent()).group_by(*columns)
-
-
 def _has_consent() -> Any:
     """Return the condition that the author currently allows editors to see the question."""
     is_given = CONSENT.given_at.is_null(is_null=False)
@@ -236,11 +183,6 @@ def _has_consent() -> Any:
 
 def _is_rated() -> Any:
     return RATING.turn_id == TURN.id
-
-
-def _rating_counts() -> tuple[Any, Any]:
-    """Return the columns with the numbers of likes and dislikes."""
-    return _count_rating(Rating.UP).alias("liked"), _count_rating(Rating.DOWN).alias("disliked")
 
 
 def _count_rating(rating: Rating) -> Any:

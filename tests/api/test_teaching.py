@@ -5,13 +5,12 @@ from dataclasses import replace
 import pytest
 
 from merlin.account.accounts import Accounts
-from merlin.account.users import Consents, Users
+from merlin.account.users import Users
 from merlin.app import teaching
 from merlin.app.actor import Actor
 from merlin.chat.feedback import Rating, Ratings
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
-from merlin.core.errors import Forbidden
 from merlin.core.i18n import text
 from merlin.core.permissions import Role
 from merlin.course.editing import parse_course
@@ -19,7 +18,6 @@ from merlin.dataset.changes import Changes
 from merlin.dataset.files import FileIndex
 from tests.api.running_api import ANNA, BORIS, COURSES, VERA
 from tests.api.staff_api import Committer
-from tests.support.serving_models import insert_live_model
 
 pytestmark = pytest.mark.functional
 
@@ -283,21 +281,11 @@ def add_turn(site, user_id, question, answer, update_id, rating=None):
 
 
 @pytest.mark.usefixtures("teacher")
-def test_questions_are_counted_and_their_texts_shown_only_with_consent(site):
+def test_questions_and_disliked_answers_are_counted(site):
     site.add_user(ANNA)
     add_turn(site, ANNA, "Что такое куча? Пишите на anna@mail.ru", "Не знаю.", 1, Rating.DOWN)
     add_turn(site, VERA, "Тайный вопрос", "Плохой ответ", 2, Rating.DOWN)
     add_turn(site, VERA, "Хороший вопрос", "Хороший ответ", 3, Rating.UP)
-    insert_live_model(site.db, "ft:algo", number=7, dataset="algorithms")
-    Consents(site.db).give(ANNA, "2026-11-22")
-    course, boris = site.course_id("algorithms"), Actor.person(BORIS, site.roles.authority(BORIS))
+    boris = Actor.person(BORIS, site.roles.authority(BORIS))
     counts = [numbers for _, *numbers in teaching.count_questions(site.services, boris, 30)]
     assert counts == [[3, 2]]
-    (answer,) = teaching.list_disliked(site.services, boris, course, 30, "ru")
-    assert answer.build == "algorithms-7"
-    assert answer.question.startswith("Что такое куча?")
-    assert "anna@mail.ru" not in answer.question
-    Consents(site.db).revoke(ANNA)
-    assert not teaching.list_disliked(site.services, boris, course, 30, "ru")
-    with pytest.raises(Forbidden):
-        teaching.list_disliked(site.services, boris, site.course_id("networks"), 30, "ru")

@@ -5,7 +5,6 @@ from datetime import date, timedelta
 
 import pytest
 
-from merlin.account.users import Consents
 from merlin.app import builds, jobs, models, teaching, verdicts
 from merlin.app.actor import Actor
 from merlin.app.health import read_health
@@ -173,20 +172,6 @@ def test_edited_question_is_counted_once(database, conversation):
     conversation.ask(ANNA, "было", None, FACE, message=9)
     conversation.ask(ANNA, "стало", None, FACE, message=9)
     assert QuestionStatistics(database).count_by_dataset(OLD)[0] == {FACE: 1}
-
-
-def test_disliked_questions_are_shown_only_with_consent(database, conversation, clock):
-    rows, consents = QuestionStatistics(database), Consents(database, clock)
-    conversation.ask(ANNA, "плохо", Rating.DOWN, FACE)
-    conversation.ask(ANNA, "хорошо", Rating.UP, FACE)
-    conversation.ask(BORIS, "тайна", Rating.DOWN, FACE)
-    assert rows.list_disliked(FACE, OLD, 10) == []
-    consents.give(ANNA, "2026-11-22")
-    consents.decline(BORIS, "1")
-    (disliked,) = rows.list_disliked(FACE, OLD, 10)
-    assert (disliked.question, disliked.answer, disliked.disliked) == ("плохо", "Ответ: плохо", 1)
-    consents.revoke(ANNA)
-    assert rows.list_disliked(FACE, OLD, 10) == []
 
 
 @pytest.fixture

@@ -199,7 +199,6 @@ def list_pages(staff_site):
         "edit": f"{base}/edit",
         "new": f"{base}/edit/materials/new",
         "material": f"{base}/edit/materials/{material}",
-        "questions": f"{base}/questions",
         "proposals": "/datasets/algorithms/proposals",
         "unanswered": "/datasets/algorithms/unanswered",
         "none-done": "/datasets/algorithms/unanswered?show=done",

@@ -1,8 +1,7 @@
 """Boards of commits: of all datasets for admins, of their courses for teachers.
 
 Cards in lanes, with the details of one commit below its row; htmx polls for updates. The board has
-a tag; a script sends the tag it has, and gets 204 while nothing has changed. Also: a course's
-disliked answers.
+a tag; a script sends the tag it has, and gets 204 while nothing has changed.
 """
 
 import hashlib
@@ -113,16 +112,6 @@ async def show_course_board(
 ) -> Response:
     """Return the board of a course."""
     return await render_board(context, "teach_board.html", query, course.slug, course=course)
-
-
-@router.get("/courses/{course_id}/questions")
-async def show_asked(context: TeacherContext, course: LedCourse) -> Response:
-    """Return the worst answers about a course in the last four weeks."""
-    disliked = await context.read(
-        teaching.list_disliked, context.actor, course.course_id, DAYS, context.language
-    )
-    view = {"course": course, "disliked": disliked}
-    return render_page(context, "teach_questions.html", view)
 
 
 @router.get("/admin")

@@ -12,7 +12,6 @@ page-course-edit = Materials
 page-course-examples = Examples
 page-course-unanswered = Unanswered
 page-course-proposals = Corrections
-page-course-questions = Disliked
 page-as-student = As students see it
 page-edit-course = Edit course
 
@@ -105,10 +104,6 @@ page-refresh = Refresh
 page-commit = Commit { $commit }
 
 page-when = When
-page-disliked-title = Disliked answers
-page-disliked-hint = Only from people who allow it; names are hidden.
-page-disliked-none = No such answers.
-page-votes = liked: { $liked }, disliked: { $disliked }
 
 page-add-example = Add example
 page-example = Example

@@ -12,7 +12,6 @@ page-course-edit = Материалы
 page-course-examples = Примеры
 page-course-unanswered = Без ответа
 page-course-proposals = Исправления
-page-course-questions = Не понравилось
 page-as-student = Как видит студент
 page-edit-course = Править курс
 
@@ -106,10 +105,6 @@ page-refresh = Обновить
 page-commit = Коммит { $commit }
 
 page-when = Когда
-page-disliked-title = Ответы, которые не понравились
-page-disliked-hint = Только от тех, кто это разрешил; имена скрыты.
-page-disliked-none = Таких ответов нет.
-page-votes = понравилось: { $liked }, не понравилось: { $disliked }
 
 page-add-example = Добавить пример
 page-example = Пример
