@@ -42,8 +42,8 @@ def run_commands(language, environment):
     return documents
 
 
-@pytest.mark.parametrize(("language", "name"), [("en", "Graphs"), ("ru", "Графы")])
-def test_curl_commands_of_the_page_work(environment, language, name):
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_curl_commands_of_the_page_work(environment, language):
     outputs_ = run_commands(language, environment)
     courses, grouped, found_courses, lectures, material, me, added_course, favourites, removed = (
         outputs_[:9]
@@ -60,9 +60,7 @@ def test_curl_commands_of_the_page_work(environment, language, name):
     assert added_course["id"] == 1
     assert [item["id"] for item in favourites] == [1]
     assert removed is None
-    preview, change, changes, ready = outputs_[9:]
-    assert preview["findings"] == []
-    assert name in json.dumps(preview, ensure_ascii=False)
+    change, changes, ready = outputs_[9:]
     assert change["state"] == "waiting"
     assert [item["id"] for item in changes["changes"]] == [change["id"]]
     assert ready["ready"]

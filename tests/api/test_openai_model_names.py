@@ -9,8 +9,7 @@ from merlin.api.openai_compat.requests import (
     request_of_call,
 )
 from merlin.app.context import Context
-from merlin.billing.quota import Format
-from merlin.core.messages import Image, Message
+from merlin.core.messages import Message
 from tests.support.config import make_config
 
 pytestmark = pytest.mark.unit
@@ -27,7 +26,6 @@ CONTEXT = Context(
     db=None,
     answerers={"chat": None},
 )
-PICTURE = Message("user", "Что это?", images=(Image(b"1", "image/png"),))
 
 
 def chat_question(*talk, dataset="algorithms", system=""):
@@ -65,10 +63,3 @@ def test_plain_question_goes_to_the_serving_model():
 def test_custom_system_prompt_goes_to_the_assistant_model():
     request = request_of_call(CONTEXT, chat_question(system="Отвечай стихами."))
     assert (request.system, request.assistant) == ("Отвечай стихами.", ("chat", "helper"))
-
-
-def test_image_anywhere_in_the_conversation_selects_the_vision_model():
-    question = chat_question(PICTURE, Message("assistant", "Кот."), Message("user", "Какой?"))
-    assert request_of_call(CONTEXT, question).chosen == ("eyes", "sees")
-    assert question.kind is Format.PHOTO
-    assert chat_question().kind is Format.TEXT

@@ -193,7 +193,7 @@ def test_cors_allows_the_catalogue_only(still_site):
 
 def test_a_catalogue_route_under_a_new_path_is_answered_and_cached(tmp_path):
     async def list_books(request: Request) -> Response:
-        return await catalogue_answer(request, lambda _, language: ([language], ""))
+        return await catalogue_answer(request, lambda _, language: [language])
 
     with run_api(tmp_path) as site:
         site.app.add_api_route("/api/books", list_books)
@@ -204,10 +204,10 @@ def test_a_catalogue_route_under_a_new_path_is_answered_and_cached(tmp_path):
 
 def test_answers_of_another_version_are_dropped_and_a_full_cache_starts_anew():
     cache = CatalogueCache()
-    cache.store(1, "one", (b"x", ""))
-    cache.store(2, "two", (b"x", ""))
-    assert (cache.find("one"), cache.find("two")) == (None, (b"x", ""))
-    cache.store(2, "large", (bytes(MAX_BYTES), ""))
+    cache.store(1, "one", b"x")
+    cache.store(2, "two", b"x")
+    assert (cache.find("one"), cache.find("two")) == (None, b"x")
+    cache.store(2, "large", bytes(MAX_BYTES))
     assert cache.find("two") is None
 
 
@@ -255,8 +255,8 @@ def test_polled_catalogue_version_never_goes_back(ctx):
     assert look() == 7
     set_version(ctx, 8)
     assert look() == 8
-    catalogue.store(9, "nine", (b"x", ""))
-    catalogue.store(8, "eight", (b"x", ""))
+    catalogue.store(9, "nine", b"x")
+    catalogue.store(8, "eight", b"x")
     assert catalogue.version == 9
 
 

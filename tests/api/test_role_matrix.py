@@ -45,7 +45,7 @@ RIGHTS = {
 OPERATIONS = {
     "public": """
         healthz readyz metrics git provider payment
-        sign_in_by_telegram telegram search_courses search list_courses""",
+        sign_in_by_telegram telegram search_courses list_courses""",
     "course": "get_course list_materials get_material",
     "self": """
         list_favourites add_favourite remove_favourite
