@@ -174,7 +174,8 @@ class TransformersBackend:
             if "broken" not in message:
                 return message
             reason = message["broken"]
-        raise self._restarts.note_end(await child.wait(), reason)
+        code, self._child = await child.wait(), None
+        raise self._restarts.note_end(code, reason)
 
     async def _get_child(self) -> asyncio.subprocess.Process:
         """Return the process, starting it if none runs. Raises Unavailable."""
@@ -182,8 +183,8 @@ class TransformersBackend:
             is_open = child.stdin is not None and not child.stdin.is_closing()
             if is_open and child.returncode is None:
                 return child
-            if is_open:
-                self._restarts.note_end(child.returncode or 0)
+            if child.returncode:  # it crashed while nobody asked; unloaded, it ends with 0
+                self._restarts.note_end(child.returncode)
         self._check()
         self._restarts.check()
         self._log.parent.mkdir(parents=True, exist_ok=True)
