@@ -1,4 +1,4 @@
-"""The demo's front page over HTTP: signing in as a person, completed steps, starting over."""
+"""The demo's front page over HTTP: signing in as a person, completed steps."""
 
 import re
 import socket
@@ -90,18 +90,3 @@ def test_steps_are_marked_done_by_what_happened(demo):
     assert "Пройдено 2 из 5" in page
     assert page.count('<li class="done"><span class="n"') == 2
     assert page.count("hx-swap-oob") == 2
-
-
-def test_demo_starts_over_in_the_language_of_the_page(demo):
-    place, _, _, browser = demo
-    assert browser.post("/over", headers={"Origin": "http://evil.example"}).status_code == 403
-    assert not place.start_over_file.exists()
-    browser.get("/?lang=en")
-    response = browser.post("/over", headers={"Origin": place.front_url})
-    assert "The demo is starting over" in response.text
-    assert place.start_over_file.read_text() == "en"
-    # The page refreshes once the file is gone, as in the new demo.
-    poll_path = re.search('hx-get="([^"]+)"', response.text)[1]
-    assert "HX-Refresh" not in browser.get(poll_path).headers
-    place.start_over_file.unlink()
-    assert browser.get(poll_path).headers["HX-Refresh"] == "true"

@@ -2,8 +2,7 @@
 
 `/` is the page; it polls `/live` for its changing part, which is sent only when it differs from
 what the page shows (`seen`). `/enter/PERSON` signs the browser in as that person and redirects to
-their first page (`?to=corrections`: to the proposals waiting for review). `/over` restarts the demo
-in the page's language: it writes the start-over file, which makes the demo end and start anew.
+their first page (`?to=corrections`: to the proposals waiting for review).
 
 The tour has five steps, from a question to a model that answers it differently. Each is completed
 by an event, in any window: an answer was sent, its source was opened, a correction was sent, it was
@@ -39,7 +38,7 @@ from merlin.sandbox.demo.story import STEPS, read_progress
 from merlin.sandbox.server import StandIn
 from merlin.sandbox.telegram.server import TelegramStandIn
 from merlin.sandbox.telegram.world import people_of
-from merlin.sandbox.web import control_handler, page_response, restrict_pages, static_routes
+from merlin.sandbox.web import page_response, restrict_pages, static_routes
 from merlin.wiring.context import open_reading_context, open_writing_context
 
 # The person of each step.
@@ -73,8 +72,6 @@ def _source_opened_at(telegram: TelegramStandIn) -> datetime | None:
 
 PREFIX = "front"
 HOSTS = ["127.0.0.1", "localhost"]
-# The value of `seen` on a page that waits for the restarted demo.
-RESTARTING = "over"
 _ICONS = {
     "done": "check",
     "flawed": "warn",
@@ -96,7 +93,6 @@ class FrontPage(StandIn):
             Route("/", self._show),
             Route("/live", self._show_changes),
             Route("/enter/{person}", self._enter),
-            Route("/over", control_handler(self._start_over), methods=["POST"]),
             *static_routes(),
         ]
         # Against DNS rebinding: another site's page could read the engine's key.
@@ -109,11 +105,7 @@ class FrontPage(StandIn):
         return await self._render(request, "front.html")
 
     async def _show_changes(self, request: Request) -> Response:
-        seen = request.query_params.get("seen", "")
-        if seen != RESTARTING:
-            return await self._render(request, "front_live.html", seen)
-        is_over = not self._place.start_over_file.exists()
-        return Response(status_code=204, headers={"HX-Refresh": "true"} if is_over else None)
+        return await self._render(request, "front_live.html", request.query_params.get("seen", ""))
 
     async def _render(self, request: Request, template: str, seen: str = "") -> Response:
         language = self._language(request)
@@ -121,10 +113,7 @@ class FrontPage(StandIn):
         version = hashlib.sha256(json.dumps(view, sort_keys=True).encode()).hexdigest()[:12]
         if seen == version:
             return Response(status_code=204)
-        response = page_response(request, PREFIX, language, template, seen=version, **view)
-        # With "no-referrer" browsers would not send the Origin of our own form.
-        response.headers["Referrer-Policy"] = "same-origin"
-        return response
+        return page_response(request, PREFIX, language, template, seen=version, **view)
 
     def _language(self, request: Request) -> str:
         return get_chosen_language(request) or self._config.language
@@ -213,9 +202,3 @@ class FrontPage(StandIn):
         response = RedirectResponse(f"{self._place.api_url}{page}", 303)
         remember_browser(request, response, new_sign_in)
         return response
-
-    async def _start_over(self, request: Request) -> Response:
-        language = self._language(request)
-        self._place.start_over_file.write_text(language, encoding="utf-8")
-        # As a fragment of the open page: another page's requests would fail during the restart.
-        return page_response(request, PREFIX, language, "front_restart.html")

@@ -58,7 +58,6 @@ def script_of(language: str, repository: Path, config: Path) -> Script:
         settings = yaml.safe_load(config.read_text(encoding="utf-8"))
     except yaml.YAMLError:  # an edit, whose error is reported when the configuration is loaded
         settings = None
-    # The first demos were Russian, and their configuration had no language.
     return SCRIPTS.get(str(settings.get("language")) if isinstance(settings, dict) else "", RUSSIAN)
 
 
@@ -166,11 +165,6 @@ class Place:
     def engine_key_file(self) -> Path:
         """Return the file with the engine's API key."""
         return self.folder / "credentials" / "MERLIN_ENGINE_KEY"
-
-    @property
-    def start_over_file(self) -> Path:
-        """Return the file where the front page requests a restart; it holds the new language."""
-        return self.folder / "start-over"
 
     def courses(self) -> list[str]:
         """Return the names of the datasets that are courses."""

@@ -5,7 +5,6 @@ progress, a chat model, and YooKassa with its payment page.
 """
 
 import json
-import os
 import sys
 import tempfile
 import threading
@@ -44,28 +43,21 @@ CHECKS_PER_READ = 10  # the database is read at every tenth check of the child p
 def run_demo(folder: Path, first_port: int, language: str, *, is_grounded: bool = False) -> int:
     """Run the demo until Ctrl-C; return the exit code.
 
-    `is_grounded`: answers are composed from the course when the tuned model does not know. When the
-    front page requests a restart, this process executes itself again with `--fresh`.
+    `is_grounded`: answers are composed from the course when the tuned model does not know.
     """
     ports = Ports.from_first(first_port)
     with _prepare(folder, ports, language, is_grounded=is_grounded) as (demo, supervisor):
         place, story = demo.place, demo.story
         steps = _watch(demo, supervisor)
         code = supervisor.run(lambda: next(steps))
-        new_language = place.start_over_file.read_text() if place.start_over_file.exists() else ""
         if code:
             story.say("demo-failed", reason=_read_last_log_message(place))
-        if not new_language:
-            story.say("demo-stopped", folder=str(place.folder), again=restart_command(place))
-    if new_language:
-        command = [sys.executable, "-m", "merlin", *sys.argv[1:], "--fresh"]
-        environment = {**os.environ, "MERLIN_LANGUAGE": new_language}
-        os.execve(sys.executable, command, environment)  # noqa: S606
+        story.say("demo-stopped", folder=str(place.folder), again=restart_command(place))
     return code
 
 
 def _watch(demo: Demo, supervisor: Supervisor) -> Iterator[bool]:
-    """Report news at each step; yield False when the front page requests a restart."""
+    """Report news at each step; yields True for ever."""
     restarts, is_up = dict.fromkeys(supervisor.children, 0), False
     for number in count(1):
         if number % CHECKS_PER_READ == 0:
@@ -80,7 +72,7 @@ def _watch(demo: Demo, supervisor: Supervisor) -> Iterator[bool]:
                 addresses(demo.place, demo.story)
                 is_up = True
             demo.story.report()
-        yield not demo.place.start_over_file.exists()
+        yield True
 
 
 def run_check(folder: Path | None, language: str) -> int:

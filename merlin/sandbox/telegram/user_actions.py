@@ -168,25 +168,28 @@ class UserActions:
             for upload, album_caption in zip(uploads, captions, strict=True)
         ]
 
-    def pay(self, who: str | int, what: int = 0, payload: str = "") -> int:
+    def pay(self, who: str | int, what: int = 0) -> int:
         """Start paying the invoice of message `what`, by default the newest one.
 
         The bot gets a pre-checkout query; if it agrees, the Stars move. A paid invoice can be paid
-        again, as from two devices at once. `payload` replaces the invoice's own, which no real
-        client can do. Raises NotFound.
+        again, as from two devices at once. Raises NotFound.
         """
-        person = self.person(who)
-        sent = self.world.messages.get(person.chat_id, {}).values()
-        invoices = [logged for logged in sent if "invoice" in logged.message]
-        matches = [logged for logged in invoices if int(what) in {0, logged.message_id}]
+        return self.start_checkout(self.person(who), self.find_invoice(who, what))
+
+    def find_invoice(self, who: str | int, what: int) -> dict[str, Any]:
+        """Return the invoice of message `what`, the newest one for 0. Raises NotFound."""
+        sent = self.world.messages.get(self.person(who).chat_id, {}).values()
+        matches = [
+            logged
+            for logged in sent
+            if "invoice" in logged.message and int(what) in {0, logged.message_id}
+        ]
         if not matches:
             raise NotFound("no invoice here")
-        invoice = invoice_of(self.world, matches[-1])
-        return self._start_checkout(
-            person, {**invoice, **({"payload": payload} if payload else {})}
-        )
+        return invoice_of(self.world, matches[-1])
 
-    def _start_checkout(self, person: Person, invoice: dict[str, Any]) -> int:
+    def start_checkout(self, person: Person, invoice: dict[str, Any]) -> int:
+        """Ask the bot whether an invoice may be paid."""
         query = {
             "id": str(secrets.randbits(62)),
             "from": person.as_user(),
@@ -216,30 +219,29 @@ class UserActions:
     def _text(person: Person, key: str) -> str:
         return text(language_of(person.language_code), key)
 
-    def press(
-        self, who: str | int, wanted: str, message_id: int = 0, *, forged: bool = False
-    ) -> int:
-        """Press the button with this data or label, in one message or in the newest that has it.
-
-        `forged` sends the data even without such a button, as a hostile client can.
-        """
+    def press(self, who: str | int, wanted: str, message_id: int = 0) -> int:
+        """Press the button with this data or label, in one message or in the newest that has it."""
         place = self.place(who)
-        logged, button = self._find_button(place, wanted, message_id, forged=forged)
+        logged, button = self._find_button(place, wanted, message_id)
         if button.get("pay"):
-            return self._start_checkout(place.person, invoice_of(self.world, logged))
+            return self.start_checkout(place.person, invoice_of(self.world, logged))
         if "callback_data" not in button:
             raise Refused("this key calls nothing at the bot")
+        return self.call_back(place, logged, button["callback_data"])
+
+    def call_back(self, place: Place, logged: LoggedMessage, data: str) -> int:
+        """Send the bot the data of a button below a message."""
         query = {
             "id": str(secrets.randbits(62)),
             "from": place.person.as_user(),
             "message": logged.message,
             "chat_instance": str(place.chat.chat_id * 7919),
-            "data": button["callback_data"],
+            "data": data,
         }
         return self.world.add_update("callback_query", query)
 
     def _find_button(
-        self, place: Place, data_or_label: str, message_id: int, *, forged: bool
+        self, place: Place, data_or_label: str, message_id: int
     ) -> tuple[LoggedMessage, dict[str, Any]]:
         chat = self.world.messages.get(place.chat.chat_id, {})
         newest = list(chat.values())[::-1]
@@ -248,8 +250,6 @@ class UserActions:
             button = find_button(logged.message.get("reply_markup"), data_or_label)
             if button:
                 return logged, button
-        if forged and candidates:
-            return candidates[0], {"callback_data": data_or_label}
         raise NotFound(f"no key {data_or_label}")
 
 
