@@ -125,12 +125,6 @@ def test_models_are_listed_with_provider_price_and_context_window(group_chat):
     assert group_chat.labels[:2] == ["✓ Всегда новейшая", "1. neurotypology-1"]
 
 
-def test_models_that_cannot_chat_are_not_offered(group_chat):
-    text = group_chat.say("/model").text
-    for hidden in ("text-embed-3", "ft:somebody-elses", "stand-in-transcribe"):
-        assert hidden not in text
-
-
 def test_model_of_another_company_is_announced_with_a_link_to_privacy(group_chat):
     group_chat.say("/model")
     text = group_chat.press(group_chat.find_button(LARGE)).text
@@ -138,19 +132,6 @@ def test_model_of_another_company_is_announced_with_a_link_to_privacy(group_chat
     assert "/privacy" in text
     group_chat.say("/model")
     assert "другой компании" not in group_chat.press(group_chat.find_button("stand-in-chat")).text
-
-
-def test_chosen_model_applies_to_its_session(group_chat, elsewhere):
-    group_chat.say("/model")
-    group_chat.press(group_chat.find_button(LARGE))
-    group_chat.say("Один")
-    group_chat.say("/model")
-    assert group_chat.labels[0] == "Всегда новейшая"
-    chosen = select_rows(
-        group_chat.settings, "SELECT provider, model_id FROM chat_session WHERE is_open = 1"
-    )
-    assert chosen == [("elsewhere", LARGE)]
-    assert elsewhere.asked
 
 
 def test_new_session_does_not_keep_a_model_of_another_company(group_chat, elsewhere):
@@ -174,19 +155,6 @@ def test_full_session_continues_with_a_larger_model(group_chat, elsewhere):
     group_chat.press(group_chat.find_button(LARGE))
     group_chat.say("Второй вопрос")
     assert [len(request["messages"]) for request in elsewhere.asked] == [1, 3]
-
-
-def test_forged_model_button_changes_nothing(group_chat):
-    group_chat.say("/model")
-    for data in (
-        "model:use:nothing",
-        "model:use",
-        "model:list:-5:x",
-        "model:nonsense",
-        "model:use:",
-    ):
-        group_chat.press(data, forged=True)
-        assert select_rows(group_chat.settings, "SELECT provider FROM chat_session") == [(None,)]
 
 
 def test_model_outside_the_plan_is_neither_listed_nor_accepted(telegram, settings):
@@ -236,20 +204,6 @@ def test_earlier_versions_and_the_base_model_are_offered(telegram, settings, pro
         talk.press(talk.find_button("neurotypology-1"))
         talk.say("Кто отвечает?")
     assert answering_models(provider) == ["stand-in-base"]
-
-
-def test_earlier_version_is_labelled_with_a_way_to_the_newest(telegram, settings, provider):
-    add_live_model(settings, "stand-in-chat", number=2)
-    with RunningBot(settings):
-        talk = ChatUser(telegram, settings)
-        talk.say("/model")
-        talk.press(talk.find_button("neurotypology-1"))
-        assert talk.labels[0] == "Всегда новейшая"
-        assert "neurotypology-2" not in talk.say("Кто отвечает?").text
-        talk.say("/model")
-        assert "neurotypology-2" in talk.press("model:auto").text
-        talk.say("А теперь?")
-    assert answering_models(provider) == ["stand-in-base", "stand-in-chat"]
 
 
 def test_chosen_version_stays_until_the_newest_is_chosen_again(telegram, settings, provider):

@@ -194,19 +194,6 @@ def correct_answer(anna):
     return answer
 
 
-def test_revoked_consent_withdraws_every_correction(anna, settings):
-    answer = correct_answer(anna)
-    anna.press("fix-send")
-    anna.press("consent:show")
-    anna.press("consent:revoke")
-    assert select_rows(settings, PROPOSALS)[0][0] == "waiting"
-    anna.press("consent:revoke:sure")
-    assert "Согласие отозвано" in anna.last.text
-    anna.press("fix-send", answer.message_id, forged=True)
-    assert select_rows(settings, PROPOSALS)[0][0] == "withdrawn"
-    assert select_rows(settings, "SELECT question, answer FROM proposal") == [("", "")]
-
-
 def add_trained_correction(settings, example_id="from-chat/lob"):
     """Add anna's correction as an example to the newest model's build."""
     with open_database(settings.database) as database:

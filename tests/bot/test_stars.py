@@ -73,15 +73,6 @@ def test_invoice_has_title_payload_and_currency(buyer):
     assert document["start_parameter"] == "go_plan"
 
 
-def test_second_purchase_extends_the_term(buyer):
-    for _ in range(2):
-        buyer.order("Plus")
-        buyer.pay()
-    first, second = sorted(buyer.terms(), key=lambda term: term.starts_at)
-    assert second.starts_at == first.ends_at
-    assert "Plan “Plus” until" in buyer.say("/plan").text
-
-
 def test_repeated_buy_button_creates_one_order_and_one_invoice(buyer):
     buyer.open_plan("Twenty voices")
     data = buyer.find_button("Buy for")
@@ -173,21 +164,6 @@ def test_repeated_payment_update_is_granted_and_thanked_once(buyer, selling_bot)
         resend_payment(telegram, buyer)
     assert entry_kinds(buyer) == [("payment", 50), ("grant", 50)]
     assert len(thank_messages(buyer)) == 1
-
-
-def test_two_payments_of_one_order_are_both_recorded_and_shown(buyer, selling_bot):
-    telegram, _ = selling_bot
-    buyer.order("Plus")
-    buyer.pay()
-    resend_payment(telegram, buyer, lambda paid: paid.update(telegram_payment_charge_id="second"))
-    assert len(buyer.payments()) == 2
-    assert len(buyer.terms()) == 2
-    told = buyer.wait_for_text("had been paid already").text
-    assert "200 ⭐ is a second payment for it" in told
-    assert "/paysupport" in told
-    assert len(thank_messages(buyer)) == 1
-    buyer.say("/plan")
-    assert "400 ⭐" in buyer.press("My orders").text
 
 
 @pytest.mark.parametrize(

@@ -70,16 +70,6 @@ def test_suggested_question_is_asked_as_if_typed(telegram, provider, settings):
     assert OFFERS[0] not in str(select_rows(settings, "SELECT nearest FROM turn"))
 
 
-@pytest.mark.parametrize("data", ["near:1:2", "near:99:0", "near:x:0", "near"])
-def test_invalid_suggestion_button_says_that_it_is_outdated(telegram, provider, settings, data):
-    with RunningBot(settings):
-        talk = ChatUser(telegram, settings)
-        refused = talk.say("А если массив двоичный?")
-        talk.press(data, refused.message_id, forged=True)
-        assert talk.alerts() == [russian_text("bot-button-old")]
-    assert len(provider.calls("chat.create")) == 1
-
-
 def test_suggestion_for_one_user_cannot_be_asked_by_another(telegram, provider, settings):
     with RunningBot(settings):
         ChatUser(telegram, settings).say("А если массив двоичный?")
