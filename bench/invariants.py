@@ -226,12 +226,6 @@ def _check_jobs(place: Place) -> Iterator[str]:
     yield from (f"job {job} is not at the engine" for job in known.values() if job not in theirs)
     files = Counter(file["filename"] for file in _list_objects(place, "files"))
     yield from (f"file {name}: {times} times" for name, times in files.items() if times > 1)
-    steps = "SELECT job_id, from_state, to_state FROM job_change ORDER BY id"
-    last: dict[int, str] = {}
-    for job, before, after in query_rows(place, steps):
-        if last.get(job, before) != before:
-            yield f"job {job} went from {before} to {after}, and was {last[job]}"
-        last[job] = after
 
 
 def _list_objects(place: Place, what: str) -> list[dict[str, Any]]:

@@ -28,7 +28,7 @@ SECTIONS: Mapping[str, str] = {
     "Groups": "group_chat",
     "From commits to the live model, and messages between processes": (
         "migration wake intent request notice heartbeat seen_commit verdict"
-        " finding build example example_text taught_example job job_change job_event"
+        " finding build example example_text taught_example job job_event"
         " model proof_answer baseline_answer accepted_loss serving promotion"
     ),
     "Edits, and files for editors": ("change dataset_tree dataset_file dataset_text example_entry"),
@@ -59,7 +59,6 @@ ROWS: Mapping[str, str] = {
     "heartbeat": "the newest heartbeat of a process on a host",
     "intent": "an outgoing call, written before it is made",
     "job": "a fine-tune job",
-    "job_change": "a change of a job's state",
     "job_event": "an event of a job",
     "chat_lease": "the process that handles a chat now",
     "ledger": "a payment, grant, refund or revocation; the database refuses to change one",

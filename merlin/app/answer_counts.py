@@ -17,7 +17,7 @@ from merlin.chat.turns import UpdateState
 from merlin.core.clock import from_iso
 from merlin.core.money import MICRO
 from merlin.db.database import Row
-from merlin.db.tables import JOB, JOB_CHANGE, TURN
+from merlin.db.tables import JOB, TURN
 from merlin.training.jobs import FINAL
 
 # From the question to the stored answer: `recall` takes milliseconds, a long answer a minute.
@@ -97,7 +97,7 @@ class AnswerCounts:
         )
         self._recent_models: dict[tuple[str, str], None] = {}
         self._last_turn_id: int | None = None
-        self._last_change_id = 0
+        self._last_job_at = ""
         self._pending: set[int] = set()
         self._lock = Lock()
 
@@ -106,7 +106,7 @@ class AnswerCounts:
         with self._lock:
             if self._last_turn_id is None:
                 self._last_turn_id = ctx.db.value(TURN.select(fn.MAX(TURN.id))) or 0
-                self._last_change_id = ctx.db.value(JOB_CHANGE.select(fn.MAX(JOB_CHANGE.id))) or 0
+                self._last_job_at = ctx.db.value(JOB.select(fn.MAX(JOB.updated_at))) or ""
                 return
             self._count_jobs(ctx)
             condition = (TURN.id > self._last_turn_id) | TURN.id.in_([*self._pending])
@@ -125,19 +125,11 @@ class AnswerCounts:
                     self._pending.add(row["id"])
 
     def _count_jobs(self, ctx: Context) -> None:
-        query = (
-            JOB_CHANGE.select(
-                *(JOB_CHANGE.id, JOB_CHANGE.to_state, JOB_CHANGE.at, JOB.provider, JOB.created_at)
-            )
-            .join(JOB, on=JOB.id == JOB_CHANGE.job_id)
-            .where(JOB_CHANGE.id > self._last_change_id)
-            .where(JOB_CHANGE.to_state.in_([state.value for state in FINAL]))
-        )
-        for row in ctx.db.rows(query):
-            self._last_change_id = max(self._last_change_id, row["id"])
-            duration = from_iso(row["at"]) - from_iso(row["created_at"])
-            histogram = self.job_seconds.labels(row["provider"], row["to_state"])
-            histogram.observe(duration.total_seconds())
+        is_over = JOB.state.in_([state.value for state in FINAL])
+        for row in ctx.db.rows(JOB.select().where(is_over & (JOB.updated_at > self._last_job_at))):
+            self._last_job_at = max(self._last_job_at, row["updated_at"])
+            duration = from_iso(row["updated_at"]) - from_iso(row["created_at"])
+            self.job_seconds.labels(row["provider"], row["state"]).observe(duration.total_seconds())
 
     def _count(self, row: Row) -> None:
         model = row["provider"], row["model_id"]

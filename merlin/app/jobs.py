@@ -19,12 +19,12 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import text
 from merlin.core.json_fields import get_object
 from merlin.core.permissions import Permission
-from merlin.core.views import described, make_finite, named
+from merlin.core.views import described, make_finite
 from merlin.dataset.builds import build_version
 from merlin.dataset.verdicts import VerdictHistory
 from merlin.db.database import Row
 from merlin.db.requests import Request, RequestKind
-from merlin.db.tables import BUILD, JOB, JOB_CHANGE, JOB_EVENT
+from merlin.db.tables import BUILD, JOB, JOB_EVENT
 from merlin.db.values import load_json, read_row
 from merlin.training.jobs import FINAL, JobState
 from merlin.training.launch_plan import (
@@ -97,15 +97,6 @@ class JobView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobChange:
-    """A state change of a job; `from` is null for the first one."""
-
-    before: str | None = named("from")
-    to: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class JobEvent:
     """One line of a job's event log."""
 
@@ -164,9 +155,8 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobDetails(JobView):
-    """A job with its state changes, its events (oldest first), its checkpoints and its losses."""
+    """A job with its events (oldest first), its checkpoints and its losses."""
 
-    changes: list[JobChange]
     events: list[JobEvent]
     checkpoints: list[Checkpoint]
     losses: Losses
@@ -235,7 +225,6 @@ def get(
             read_row(JobEvent, event, data=make_finite(load_json(event["data"])))
             for event in reversed(ctx.db.rows(newest.limit(events)))
         ]
-        changes = JOB_CHANGE.select().where(JOB_CHANGE.job_id == job_id).order_by(JOB_CHANGE.id)
         saved = load_json(ctx.db.value(JOB.select(JOB.checkpoints).where(JOB.id == job_id)))
         checkpoints = [
             Checkpoint(
@@ -247,10 +236,6 @@ def get(
         return _view_of(
             JobDetails,
             row,
-            changes=[
-                read_row(JobChange, change, before=change["from_state"], to=change["to_state"])
-                for change in ctx.db.rows(changes)
-            ],
             events=job_events,
             checkpoints=checkpoints,
             losses=Losses.read((event.data for event in job_events), measured),

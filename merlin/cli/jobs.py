@@ -59,7 +59,7 @@ def _require(job: int | None, config: Path) -> int:
 
 @app.command()
 def show(job: JobNumber = None, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
-    """Show a job with its state, history, checkpoints and events."""
+    """Show a job with its state, checkpoints and events."""
     with read_context(config) as (ctx, actor):
         view = jobs.get(ctx, actor, _require(job, config))
     values = record(view, id="job", losses="")
@@ -70,7 +70,6 @@ def show(job: JobNumber = None, config: ConfigPath = DEFAULT, json: AsJson = Fal
     metadata = ("trained_tokens", "error", "created_at", "updated_at")
     values["state"] = translate_word("job", view.state)
     print_pairs({name: values[name] for name in (*names, *metadata)})
-    print_list(values["changes"], "at from=from:job to=to:job", json=False)
     print_list(values["checkpoints"], "step model metrics", json=False, metrics=_format_metrics)
     print_list(values["events"], "at level=level:level message", json=False, message=_format_event)
 

@@ -78,7 +78,6 @@ JOB = _table(
     " status model_id trained_tokens estimate_micro currency error not_before created_at"
     " updated_at checkpoints",
 )
-JOB_CHANGE = _table("job_change", "id job_id from_state to_state at")
 JOB_EVENT = _table("job_event", "id job_id event_id at level message kind data")
 
 # The last five are the scores of its evaluation, NULL before it.

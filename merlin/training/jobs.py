@@ -24,7 +24,7 @@ from merlin.dataset.builds import BUILDS, SHORT_DIGEST_LENGTH, Build
 from merlin.dataset.spec import Recipe
 from merlin.dataset.verdicts import fail_training
 from merlin.db.database import Database, Prepared, Repository, Row, transaction
-from merlin.db.tables import BUILD, JOB, JOB_CHANGE, JOB_EVENT, MODEL, VERDICT
+from merlin.db.tables import BUILD, JOB, JOB_EVENT, MODEL, VERDICT
 from merlin.db.values import RowMap, dump_json, load_json
 from merlin.providers.base import Checkpoint, JobEvent, JobReport, ModelClient
 from merlin.training.models import ModelState
@@ -159,7 +159,7 @@ _OPEN_JOBS = Prepared(JOB.select().where(UNFINISHED).order_by(JOB.id))
 
 
 class Jobs(Repository):
-    """Jobs change only through `save`, which updates their models, verdicts and audit as well."""
+    """Jobs change only through `save`, which updates their models and verdicts as well."""
 
     def open_jobs(self) -> list[Job]:
         """Return the unfinished jobs, oldest first."""
@@ -175,9 +175,8 @@ class Jobs(Repository):
         """Store `new` if the row still has the state of `old`; False if it has changed.
 
         A job that becomes succeeded gets a row among the models (state new). One that becomes
-        failed or cancelled moves its training verdicts to failed in the same transaction. Each
-        change of state adds a line to the job's audit trail. Raises ValueError if a final job would
-        change its state, or if a success names no model.
+        failed or cancelled moves its training verdicts to failed in the same transaction. Raises
+        ValueError if a final job would change its state, or if a success names no model.
         """
         moves = new.state is not old.state
         if moves and (old.is_final or (new.state is JobState.SUCCEEDED and not new.model_id)):
@@ -187,7 +186,6 @@ class Jobs(Repository):
         if not self.db.update(JOB, stands, **{key: row[key] for key in _PROGRESS}):
             return False
         if moves:
-            add_change(self.db, old.job_id, old.state.value, new.state, new.updated_at)
             if new.state is JobState.SUCCEEDED:
                 self.db.add_new(MODEL, new_model_row(new))
             elif new.is_final:
@@ -225,15 +223,7 @@ class Jobs(Repository):
 
 def insert_job(db: Database, job: Job, training_key: str) -> None:
     """Store a new job as launching; one with the same launch key is left unchanged."""
-    if db.add_new(JOB, JOBS.write(job, but=("job_id",)) | {"training_key": training_key}):
-        job_id = db.value(JOB.select(JOB.id).where(JOB.launch_key == job.launch_key))
-        add_change(db, int(job_id), "", JobState.LAUNCHING, job.created_at)
-
-
-def add_change(db: Database, job_id: int, old: str, new: JobState, at: datetime) -> None:
-    """Add a line to a job's audit trail; `old` is "" for the first one."""
-    line = {"job_id": job_id, "from_state": old, "to_state": new.value, "at": iso(at)}
-    db.add(JOB_CHANGE, line)
+    db.add_new(JOB, JOBS.write(job, but=("job_id",)) | {"training_key": training_key})
 
 
 def fail_verdicts(db: Database, job: Job, at: datetime) -> None:

@@ -47,7 +47,6 @@ def test_job_shows_its_events_checkpoints_and_losses(site):
     site.lab.until_serving("trial-1")
     body = site.admin.get(f"/api/jobs/{job['id']}").json()
     assert body["state"] == "succeeded"
-    assert [change["to"] for change in body["changes"]][-1] == "succeeded"
     assert body["events"]
     assert body["losses"]["train"]
     assert body["losses"]["train"][0]["loss"] > body["losses"]["train"][-1]["loss"]

@@ -62,7 +62,6 @@ NOBODY = (
     tables.HEARTBEAT,
     tables.INTENT,
     tables.JOB,
-    tables.JOB_CHANGE,
     tables.JOB_EVENT,
     tables.LEDGER,
     tables.LEFT_BEHIND,

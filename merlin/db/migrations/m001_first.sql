@@ -114,14 +114,6 @@ CREATE INDEX job_training_key ON job (training_key, attempt);
 CREATE INDEX job_dataset ON job (dataset, id);
 CREATE INDEX job_provider ON job (provider, created_at);
 CREATE INDEX job_state ON job (state, id);
-CREATE TABLE job_change (
-    id NUMBERED,
-    job_id BIGINT NOT NULL REFERENCES job (id),
-    from_state TEXT NOT NULL,
-    to_state TEXT NOT NULL,
-    at TEXT NOT NULL
-);
-CREATE INDEX job_change_job ON job_change (job_id);
 CREATE TABLE job_event (
     id NUMBERED,
     job_id BIGINT NOT NULL REFERENCES job (id),
