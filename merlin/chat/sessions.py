@@ -1,8 +1,8 @@
 """Sessions: the conversations of a person in a chat, with history, model, preset and window.
 
 One session of a chat (of a topic, if the chat has topics) is open; the others are kept. A preset
-is a named system text: built in, or the operator's from the configuration. A session stores the
-text of its preset, so a later change of the preset does not affect it.
+is a named system text. A session stores the text of its preset, so a later version of Merlin does
+not change it.
 
 A window is the number of tokens of a conversation that a model accepts. Before the call the size
 is estimated, because the model's tokenizer is not known here; the provider's count after the

@@ -51,7 +51,7 @@ REMOVED = {
     "engine.answering.at_once": "config-removed-at-once",
     "engine.models.*.backend": "config-removed-backend",
     "engine.models.*.credential": "config-removed-backend",
-    "chat.presets.*.model": "config-removed-preset-model",
+    "chat.presets": "config-removed-presets",
     "chat.voice_s": "config-removed-constant",
     "daemon.tick_s": "config-removed-constant",
     "engine.credential": "config-removed-credential",

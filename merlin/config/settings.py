@@ -9,14 +9,11 @@ from typing import Annotated, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from pydantic import (
-    AfterValidator,
     Field,
     GetPydanticSchema,
-    StringConstraints,
     ValidationInfo,
     field_validator,
 )
-from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import no_info_after_validator_function
 
 from merlin.config.section import (
@@ -28,9 +25,6 @@ from merlin.config.section import (
     NotEmpty,
     Opt,
     Section,
-    Table,
-    Title,
-    Titled,
     Url,
     address_of,
     check_url,
@@ -52,19 +46,6 @@ HOOK_SECRETS = {"git": "MERLIN_GIT_HOOK_SECRET", "provider": "MERLIN_WEBHOOK_SEC
 DATABASE_PASSWORD = "PGPASSWORD"  # noqa: S105 - a name
 # The address that a monitor outside expects a call at.
 PING_URL = "MERLIN_PING_URL"
-BUILT_IN_PRESETS = ("translator", "summary", "voice")
-
-
-def _not_built_in(name: str) -> str:
-    if name in BUILT_IN_PRESETS:
-        arguments = {"example": "tutor", "found": name}
-        raise PydanticCustomError("config-wrong-form", "built in", arguments)
-    return name
-
-
-PresetName = Annotated[
-    str, Field(pattern=r"^[a-z0-9_-]{1,32}$", examples=["tutor"]), AfterValidator(_not_built_in)
-]
 
 
 class PriceConfig(Section):
@@ -348,18 +329,6 @@ ModelName = Annotated[
 ]
 
 
-class Preset(Titled):
-    """One preset, by its name: lower-case letters, digits, `-` and `_`."""
-
-    title: Title = setting("What people see, in `ru` and `en`.", {"ru": "Репетитор", "en": "Tutor"})
-    prompt: Annotated[
-        str, StringConstraints(strip_whitespace=True, pattern=r"\S", max_length=4000)
-    ] = setting(
-        "The instructions, at most 4,000 characters.",
-        "Ask one question at a time and praise what is right.",
-    )
-
-
 class ChatConfig(Section):
     """How questions are answered."""
 
@@ -391,12 +360,6 @@ class ChatConfig(Section):
         " under the answer. Without it nothing is composed.",
         "engine/qwen3-0.6b",
         default=None,
-    )
-    presets: Table[Mapping[PresetName, Preset]] = setting(
-        "Named instructions that people choose by `/preset`; translator, summary and voice"
-        " are built in.",
-        default_factory=dict,
-        entries={"tutor": ["title", "prompt"]},
     )
 
 

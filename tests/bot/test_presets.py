@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 
 from merlin.chat.sessions import PROMPT_LENGTH
-from merlin.config.settings import Preset
 from merlin.sandbox.telegram.arguments import Upload
 from tests.bot.running_bot import (
     PHOTO,
@@ -18,7 +17,6 @@ from tests.bot.running_bot import (
 pytestmark = pytest.mark.functional
 
 CHAT = "stand-in-chat"
-TUTOR = Preset(title={"ru": "Репетитор", "en": "Tutor"}, prompt="Ask one question at a time.")
 
 
 @pytest.fixture
@@ -30,7 +28,6 @@ def settings(tmp_path, telegram, provider):
         settings,
         assistant=("chat", CHAT),
         transcription=hears,
-        presets={"tutor": TUTOR},
     )
 
 
@@ -72,18 +69,6 @@ def test_new_session_keeps_earlier_settings_and_lists_them(anna):
     anna.say("Что такое лоб?")
     text = anna.say("/clear").text
     assert text.endswith("модель no-such-base (/model); пресет «Переводчик» (/preset).")
-
-
-def test_operators_presets_are_offered(anna, provider):
-    anna.say("/preset")
-    anna.press(anna.find_button("Репетитор"))
-    anna.say("Начнём")
-    model, messages = newest_request(provider)
-    assert (model, messages[0]) == (CHAT, {"role": "system", "content": TUTOR.prompt})
-    anna.say("/preset")
-    anna.press("preset:off")
-    anna.say("Снова как всегда")
-    assert newest_request(provider)[0] == "stand-in-base"
 
 
 def test_own_system_prompt_is_set_shown_and_removed(anna, provider):

@@ -256,12 +256,6 @@ def _config(stand_ins):
         },
         "chat": {
             "assistant": model,
-            "presets": {
-                "tutor": {
-                    "title": {"ru": "Репетитор", "en": "Tutor"},
-                    "prompt": "Спрашивай.",
-                }
-            },
         },
         "datasets": {"default": "trial"},
         "plans": PLANS,

@@ -62,7 +62,6 @@ def full_config(state_dir, repository, *, telegram, api="127.0.0.1:8701", engine
                 "assistant": model_choice,
                 "transcription": model_choice,
                 "vision": model_choice,
-                "presets": {"tutor": {"title": titles, "prompt": "Ask."}},
             },
             "datasets": {"default": "neurotypology"},
             "plans": {

@@ -18,7 +18,6 @@ from merlin.config.settings import (
     BudgetConfig,
     ChatConfig,
     DatasetsConfig,
-    Preset,
     ProviderConfig,
     Retention,
     TelegramConfig,
@@ -63,7 +62,6 @@ class ProcessSettings:
     transcription: tuple[str, str] | None = None
     vision: tuple[str, str] | None = None
     grounding: tuple[str, str] | None = None
-    presets: Mapping[str, Preset] = field(default_factory=dict)
     text_key: str | None = None
     retention: Retention = field(default_factory=Retention)
     # Prices, budgets and providers that these settings do not list.
@@ -119,7 +117,6 @@ class ProcessSettings:
             ),
             chat=ChatConfig(
                 streaming=self.streaming,
-                presets=self.presets,
                 **_choice("assistant", self.assistant),
                 **_choice("transcription", transcription),
                 **_choice("vision", self.vision),

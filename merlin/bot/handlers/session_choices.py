@@ -1,6 +1,6 @@
 """/model, /course, /preset and /system: the settings of a session.
 
-A preset is a named system prompt: built in or configured. /system sets the user's own.
+A preset is a named system prompt. /system sets the user's own.
 """
 
 from dataclasses import replace
@@ -34,10 +34,7 @@ _OFF_BUTTON = ("presets-button-off", "preset:off")
 
 def preset_title(context: BotContext, key: str) -> str:
     """Return the title of the preset with this key, "" for none."""
-    if key in sessions.BUILT_IN:
-        return context.translate(f"preset-{key}")
-    preset = context.services.config.chat.presets.get(key)
-    return preset.title_in(context.language) if preset else ""
+    return context.translate(f"preset-{key}") if key in sessions.BUILT_IN else ""
 
 
 def preset_name(context: BotContext, session: sessions.Session) -> str:
@@ -90,21 +87,19 @@ _RU_EN = "ru-en"
 def list_presets(context: BotContext) -> View:
     """List all presets; the session's preset is marked."""
     session = context.open_session()
-    keys = [*_built_in(context), *context.services.config.chat.presets]
     buttons = [
         menu.choice_button(
             preset_title(context, key), f"preset:set:{key}", is_chosen=session.preset == key
         )
-        for key in keys
+        for key in _offered_presets(context)
     ]
     now = context.translate("presets-now", name=preset_name(context, session) or "none")
-    rows = menu.list_rows(buttons, context.number(1), "preset:list", lambda button: button)
-    rows_with_off = (*rows, bool(session.system) and _OFF_BUTTON)
-    return menu.paragraphs(context, now, context.translate("presets-hint"), rows=rows_with_off)
+    rows = (*buttons, bool(session.system) and _OFF_BUTTON)
+    return menu.paragraphs(context, now, context.translate("presets-hint"), rows=rows)
 
 
-def _built_in(context: BotContext) -> list[str]:
-    """Return the built-in presets that work with this configuration."""
+def _offered_presets(context: BotContext) -> list[str]:
+    """Return the presets that work with this configuration."""
     return [
         name
         for name in sessions.BUILT_IN
@@ -114,30 +109,25 @@ def _built_in(context: BotContext) -> list[str]:
 
 @handlers.button("preset:set")
 def choose_preset(context: BotContext) -> View:
-    """Set a built-in or configured preset in the session."""
+    """Set a preset in the session."""
     name = context.argument(1)
     if name == sessions.TRANSLATOR:
         pairs = [(f"presets-pair-{pair}", f"preset:pair:{pair}") for pair in (_RU_EN, "other")]
         return menu.text_view(context, "presets-pair-ask", *pairs, _TO_PRESETS)
-    if name in _built_in(context):
-        prompt = sessions.built_in_prompt(context.language, name)
-        return _apply_and_confirm(context, name, prompt, f"presets-how-{name}")
-    preset = context.services.config.chat.presets.get(name)
-    if preset is None:
+    if name not in _offered_presets(context):
         return menu.refusal(context, "presets-not-found")
-    return _apply_and_confirm(context, name, preset.prompt)
+    return _apply_and_confirm(context, name, sessions.built_in_prompt(context.language, name))
 
 
-def _apply_and_confirm(
-    context: BotContext, name: str, prompt: str, hint_key: str = "presets-how"
-) -> View:
+def _apply_and_confirm(context: BotContext, name: str, prompt: str) -> View:
     """Set a preset in the session and show a confirmation."""
     session = apply_preset(context, name, prompt)
     if session is None:
         return menu.text_view(context, "presets-no-model")
     message = context.translate("presets-chosen", name=preset_title(context, name))
     rows = (_OFF_BUTTON, _TO_PRESETS)
-    parts = (message, context.translate(hint_key), render_other_provider_note(context, session))
+    hint = context.translate(f"presets-how-{name}")
+    parts = (message, hint, render_other_provider_note(context, session))
     return menu.paragraphs(context, *parts, rows=rows)
 
 
@@ -161,7 +151,7 @@ def take_pair(context: BotContext) -> View:
 
 def _start_translator(context: BotContext, pair: str) -> View:
     prompt = sessions.built_in_prompt(context.language, sessions.TRANSLATOR, pair)
-    return _apply_and_confirm(context, sessions.TRANSLATOR, prompt, "presets-how-translator")
+    return _apply_and_confirm(context, sessions.TRANSLATOR, prompt)
 
 
 TEXT_STEP = "system-text"

@@ -1,5 +1,5 @@
 # Presets and the system text: /preset, /system.
-bot-command-preset = translator, summary and other presets
+bot-command-preset = translator, summary, voice
 bot-command-system = custom instructions
 preset-translator = Translator
 preset-summary = Summary of a text
@@ -20,7 +20,6 @@ presets-now = { $name ->
 presets-nameless = your own instructions
 presets-hint = A preset is a ready-made instruction, such as “translator”. Write your own with /system.
 presets-chosen = Preset on: { $name }.
-presets-how = Just write: the model follows the preset.
 presets-how-translator = Send a text, and I'll translate it.
 presets-how-summary = Send a text or document, and I'll pick out what matters.
 presets-how-voice = Send a voice message: I'll transcribe and summarise it.

@@ -1,5 +1,5 @@
 # Пресеты и системный текст: /preset, /system.
-bot-command-preset = переводчик, пересказ и другие пресеты
+bot-command-preset = переводчик, пересказ, голос
 bot-command-system = своя инструкция для модели
 preset-translator = Переводчик
 preset-summary = Пересказ текста
@@ -20,7 +20,6 @@ presets-now = { $name ->
 presets-nameless = своя инструкция
 presets-hint = Пресет — готовая инструкция для модели, например «переводчик». Свою можно написать командой /system.
 presets-chosen = Пресет включён: { $name }.
-presets-how = Просто пишите: модель отвечает по пресету.
 presets-how-translator = Пришлите текст, и я его переведу.
 presets-how-summary = Пришлите текст или документ, и я перескажу главное.
 presets-how-voice = Пришлите голосовое сообщение: запишу его текстом и перескажу.
