@@ -22,7 +22,6 @@ from merlin.core.permissions import Permission
 from merlin.core.views import described, view_of
 from merlin.course.catalogue import Catalogue, Material
 from merlin.course.editing import CourseEdits
-from merlin.dataset.builds import Build
 from merlin.dataset.changes import (
     Change,
     ChangeKind,
@@ -41,7 +40,6 @@ from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.lint import PERSONAL
 from merlin.dataset.preview import Preview, unified_diff
 from merlin.db.database import lock_user
-from merlin.training.policy import Forecast, forecast_training
 
 _TRIES = 5
 _POLL_S = 0.1
@@ -54,7 +52,7 @@ _MAX_PATHS = 10
 class DatasetFiles:
     """The files of a dataset's folder, including changes that await a commit.
 
-    `materials` belong to its course, `build` is the newest one. `version` is equal only for equal
+    `materials` belong to its course. `version` is equal only for equal
     files and changes.
     `is_behind`: a commit exists that has not been read yet.
     """
@@ -62,7 +60,6 @@ class DatasetFiles:
     dataset: str
     files: list[FileText]
     materials: list[Material]
-    build: Build | None = None
     version: tuple[str, ...] = ()
     is_behind: bool = False
 
@@ -89,8 +86,6 @@ class PreviewView:
     """The effect of edits; nothing has been requested.
 
     `findings` are in the edited files, `around` are those that the edits cause in other files.
-    `tokens` counts the valid examples among the edited files. `next_training` is the forecast, None
-    if there is no price.
     """
 
     dataset: str
@@ -99,8 +94,6 @@ class PreviewView:
     findings: Sequence[Finding] = ()
     around: Sequence[Finding] = ()
     files: Sequence[FileDifference] = ()
-    tokens: int = 0
-    next_training: Forecast | None = None
 
     @property
     def personal(self) -> Mapping[str, frozenset[str]]:
@@ -206,7 +199,6 @@ def read_files(ctx: Context, actor: Actor, dataset: str) -> DatasetFiles:
             dataset=dataset,
             files=apply_pending_changes(dataset, files, pending, index.find_newest_commit()),
             materials=Catalogue(ctx.db).materials(dataset),
-            build=index.find_newest_build(dataset),
             version=(*(file.blob for file in files), *(each.change_id for each in pending)),
             is_behind=is_behind(files, changes.list_committed(dataset, ctx.clock() - _FRESH)),
         )
@@ -222,18 +214,17 @@ def check_edits(
     """Return the checker's preview of edits; slow, and reads no rows."""
     texts = {edit.path: edit.text for edit in edits}
     seen = ctx.checker.preview(files.dataset, files.files, texts, ctx.config.example_tokens)
-    return preview_view(ctx, files, edits, seen, is_whole=is_whole)
+    return preview_view(files, edits, seen, is_whole=is_whole)
 
 
 def preview_view(
-    ctx: Context,
     files: DatasetFiles,
     edits: Sequence[Edit],
     seen: Preview,
     *,
     is_whole: bool = False,
 ) -> PreviewView:
-    """Return the checker's preview of edits, with the forecast of the next training."""
+    """Return the checker's preview of edits, with the differences of files."""
     old = {file.path: file.text for file in files.files}
     return view_of(
         PreviewView,
@@ -248,8 +239,6 @@ def preview_view(
             )
             for edit in edits
         ],
-        tokens=sum(seen.tokens.values()),
-        next_training=forecast_training(files.build, seen, ctx.config.price),
     )
 
 

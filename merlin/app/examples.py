@@ -292,4 +292,4 @@ def plan(
     import_plan = plan_import(
         files.dataset, files.files, lines, ctx.config.example_tokens, ctx.checker
     )
-    return import_plan, preview_view(ctx, files, import_plan.edits, import_plan.preview)
+    return import_plan, preview_view(files, import_plan.edits, import_plan.preview)

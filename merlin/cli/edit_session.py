@@ -156,10 +156,8 @@ def _read_git_identity() -> tuple[str, str]:
 
 
 def preview_record(preview: PreviewView) -> JsonObject:
-    """Return the tokens, price and findings of a preview for JSON."""
+    """Return the findings of a preview for JSON."""
     return {
-        "tokens": preview.tokens,
-        "next_training": asdict(preview.next_training) if preview.next_training else None,
         "findings": [
             {**asdict(finding), "message": finding.text(language())}
             for finding in (*preview.findings, *preview.around)

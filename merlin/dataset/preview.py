@@ -13,8 +13,6 @@ from merlin.dataset.check import CheckedDataset, ParsedFiles, check
 from merlin.dataset.entries import FileText
 from merlin.dataset.example import Example
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
-from merlin.dataset.judge import TokenLimit
-from merlin.dataset.spec import DatasetSpec
 from merlin.git.source import FILE, BlobReader, Entry
 
 _NO_TEXT = b"\xff"  # invalid UTF-8 for the checker, as in the file itself
@@ -25,17 +23,12 @@ class Preview:
     """The effects of edits.
 
     `findings` concern edited files, `around` are new findings in other files. `good` are the edited
-    examples that would be accepted, by path. `added` and `added_tokens`: the change in the number
-    of good examples and their tokens by the edited ones.
+    examples that would be accepted, by path.
     """
 
     findings: tuple[Finding, ...]
     around: tuple[Finding, ...]
-    spec: DatasetSpec | None
     good: Mapping[str, Example] = field(default_factory=dict)
-    tokens: Mapping[str, int] = field(default_factory=dict)
-    added: int = 0
-    added_tokens: int = 0
 
     @property
     def is_good(self) -> bool:
@@ -79,14 +72,8 @@ class EditChecker:
             check(dataset, _entries(each), _reader(each), limit_tokens, self._parsed)
             for each in (before, after)
         )
-        replaced, good = (
-            {each.path: each for each in checked.examples if each.path in edits}
-            for checked in (old, new)
-        )
         edited_paths = {escape_unprintable(path) for path in edits}
         known_findings = {(finding.path, finding.rule) for finding in old.findings}
-        tokens = {path: _count(example, new.spec) for path, example in good.items()}
-        replaced_tokens = sum(_count(example, new.spec) for example in replaced.values())
         return Preview(
             findings=tuple(finding for finding in new.findings if finding.path in edited_paths),
             around=tuple(
@@ -95,11 +82,7 @@ class EditChecker:
                 if finding.path not in edited_paths
                 and (finding.path, finding.rule) not in known_findings
             ),
-            spec=new.spec,
-            good=good,
-            tokens=tokens,
-            added=len(good) - len(replaced),
-            added_tokens=sum(tokens.values()) - replaced_tokens,
+            good={each.path: each for each in new.examples if each.path in edits},
         )
 
 
@@ -126,12 +109,6 @@ def _entries(files: Mapping[str, tuple[str, bytes]]) -> list[Entry]:
 def _reader(files: Mapping[str, tuple[str, bytes]]) -> BlobReader:
     contents = dict(files.values())
     return lambda blobs: ((blob, contents[blob]) for blob in blobs)
-
-
-def _count(example: Example, spec: DatasetSpec | None) -> int:
-    limit = TokenLimit(spec.system if spec else "", None)
-    trained = example.adapt_to_method(spec.recipe.method) if spec else example
-    return limit.total(trained.facts.tokens, has_system=bool(trained.facts.system))
 
 
 def unified_diff(old: str | None, new: str | None, path: str = "") -> str:

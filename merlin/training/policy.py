@@ -1,14 +1,10 @@
-"""Whether a build may be launched now: policy, cost caps, forecast, sunsets. Pure functions.
+"""Whether a build may be launched now: policy, cost caps, sunsets. Pure functions.
 
 Of a dataset's waiting verdicts only the newest counts; the older ones are superseded. `[train]`
 in the commit message requests a launch at once, `[skip train]` none.
-
-The forecast is the cost of the next training if an edit were committed now: an estimate from the
-newest build and the edit, as if all of it were training data. The build made after the commit
-gives the exact figure. It includes the evaluation on the test questions.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -18,7 +14,6 @@ from merlin.config.settings import BudgetConfig
 from merlin.core.messages import Usage
 from merlin.core.money import Price, cost_argument
 from merlin.dataset.builds import Build
-from merlin.dataset.preview import Preview
 from merlin.dataset.spec import DPO, Hyperparameter, LaunchRule, Recipe
 from merlin.dataset.verdicts import Verdict, VerdictStatus
 
@@ -166,40 +161,6 @@ def refuse_recipe(recipe: Recipe) -> Decision | None:
 def month_start(now: datetime) -> datetime:
     """Return the start of `now`'s month, UTC."""
     return now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-
-
-@dataclass(frozen=True, slots=True)
-class Forecast:
-    """`examples` and `tokens` of one epoch; `billed` tokens of the whole training.
-
-    `cost_micro` is in millionths of `currency`, None if the base's price is not known.
-    """
-
-    examples: int
-    tokens: int
-    billed: int
-    cost_micro: int | None = None
-    currency: str = ""
-
-
-def forecast_training(
-    build: Build | None, seen: Preview, price: Callable[[str, str], Price | None]
-) -> Forecast | None:
-    """Return the forecast; None if dataset.yaml cannot be read or there is no training data.
-
-    `build` is the dataset's newest one; `price` returns that of a provider's base model.
-    """
-    examples = (build.train if build else 0) + seen.added
-    tokens = (build.train_tokens if build else 0) + seen.added_tokens
-    if seen.spec is None or examples < 1:
-        return None
-    recipe = seen.spec.recipe
-    billed = tokens * count_epochs(examples, recipe.hyperparameters)
-    known = price(recipe.provider, recipe.base_model)
-    if known is None:
-        return Forecast(examples, tokens, billed)
-    cost = known.training(billed) + estimate_proof(known, build.test_tokens if build else 0)
-    return Forecast(examples, tokens, billed, cost, known.currency)
 
 
 WARN_DAYS = (90, 30, 14, 7, 1)

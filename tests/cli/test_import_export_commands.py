@@ -52,7 +52,6 @@ def test_import_is_committed_under_the_editors_own_name(lab, run_json):
     document = run_json(*exit_of(lab))
     assert document["paths"] == ["examples/где-выход.yaml"]
     assert document["commit"] == lab.repository.git("rev-parse", "HEAD")
-    assert (document["tokens"] > 10, document["next_training"]["examples"] > 10) == (True, True)
     said = lab.repository.git("log", "-1", "--format=%an <%ae> %s")
     assert said == "boris <boris@example.com> Import 1 example into trial"
 

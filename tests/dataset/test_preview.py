@@ -4,12 +4,8 @@ import random
 
 import pytest
 
-from merlin.core.clock import utc_now
-from merlin.core.money import Price
-from merlin.dataset.builds import Build
 from merlin.dataset.entries import FileText
 from merlin.dataset.preview import EditChecker, unified_diff
-from merlin.training.policy import forecast_training
 
 pytestmark = pytest.mark.unit
 
@@ -45,14 +41,13 @@ def rules(findings):
     return [(finding.path, finding.rule) for finding in findings]
 
 
-def test_good_example_has_tokens_and_no_findings():
+def test_good_example_has_no_findings():
     preview = preview_edits(
         "trial", make_files(), {"examples/new.yaml": example_text("Где новое?")}
     )
     assert preview.is_good
     assert (preview.findings, preview.around) == ((), ())
-    assert preview.added == 1
-    assert preview.tokens["examples/new.yaml"] == preview.added_tokens > 10
+    assert [*preview.good] == ["examples/new.yaml"]
 
 
 def test_broken_example_is_reported_with_its_line():
@@ -63,7 +58,7 @@ def test_broken_example_is_reported_with_its_line():
     assert [(finding.rule, finding.line) for finding in preview.findings] == [
         ("last-not-assistant", 2)
     ]
-    assert preview.tokens == {}
+    assert preview.good == {}
 
 
 def test_findings_caused_in_other_files_are_listed_separately():
@@ -80,16 +75,6 @@ def test_deletion_that_leaves_too_few_is_reported():
     preview = preview_edits("trial", make_files(10), {"examples/q00.yaml": None})
     assert preview.is_good
     assert rules(preview.around) == [("examples", "too-few-examples")]
-    assert (preview.added, preview.added_tokens < 0) == (-1, True)
-
-
-def test_edit_counts_only_its_difference():
-    path = "examples/q00.yaml"
-    preview = preview_edits(
-        "trial", make_files(), {path: example_text("Что 0-ааа?", "Да, и ещё много слов.")}
-    )
-    assert preview.added == 0
-    assert 0 < preview.added_tokens < preview.tokens[path]
 
 
 def test_binary_file_can_be_replaced():
@@ -103,23 +88,6 @@ def test_binary_file_can_be_replaced():
 def test_invalid_name_is_reported():
     preview = preview_edits("trial", make_files(), {"examples/a b.yaml": example_text("Где?")})
     assert rules(preview.findings) == [("examples/a b.yaml", "bad-name")]
-
-
-def test_forecast_prices_the_build_together_with_the_edit():
-    preview = preview_edits(
-        "trial", make_files(), {"examples/new.yaml": example_text("Где новое?")}
-    )
-    build = Build(1, "trial", 1, "d", "f", "s", 10, 2, 1000, 100, utc_now())
-    price = Price("USD", 0, 0, 0, 25_000_000)
-    forecast = forecast_training(build, preview, lambda *_: price)
-    assert (forecast.examples, forecast.tokens) == (11, 1000 + preview.added_tokens)
-    assert forecast.billed == 2 * forecast.tokens
-    assert forecast.cost_micro == forecast.billed * 25
-    assert forecast_training(build, preview, lambda *_: None).cost_micro is None
-    assert (
-        forecast_training(None, preview_edits("trial", make_files()[1:], {}), lambda *_: price)
-        is None
-    )
 
 
 def test_diff_is_shown_line_by_line():

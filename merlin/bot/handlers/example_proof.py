@@ -291,7 +291,7 @@ def _proof_view(
         verdict = "page-allow-ask"
     if edit.text == old:
         verdict = "examples-nothing-changed"
-    lines = [*finding_lines(context, preview), format_price(context, preview)]
+    lines = finding_lines(context, preview)
     result = join_lines(*lines, context.translate(verdict))
     can_save = preview.is_good and edit.text != old
     notes = [context.translate(note) if note else ""]
@@ -367,18 +367,6 @@ def finding_line(context: BotContext, finding: Finding, *, is_named: bool = Fals
     name = f"{finding.path.removeprefix(EXAMPLES)}: " if is_named else ""
     message = cut(finding.text(context.language), _FINDING_LENGTH)
     return f"{_SIGNS[finding.severity]} {name}{message}"
-
-
-def format_price(context: BotContext, preview: PreviewView) -> str:
-    """Return the tokens and the price of the next training, "" if unknown."""
-    forecast = preview.next_training
-    if forecast is None:
-        return ""
-    arguments = {"tokens": preview.tokens, "examples": forecast.examples}
-    if forecast.cost_micro is None:
-        return f"🧮 {context.translate('examples-training', **arguments)}"
-    cost = money.format_estimate(context.language, forecast.cost_micro, forecast.currency)
-    return f"🧮 {context.translate('examples-training-price', **arguments, price=cost)}"
 
 
 def _action_rows(draft: Draft, *, can_save: bool) -> Iterator[menu.RowOf]:

@@ -26,22 +26,6 @@ examples-no-errors = ✅ No errors: you can save it.
 examples-has-errors = ⛔ It can't be saved while there are errors.
 examples-nothing-changed = Nothing changed yet.
 examples-more = and { $count } more
-examples-training = The next training learns from about { $examples ->
-    [one] { $examples } example
-   *[other] { $examples } examples
-  }{ $tokens ->
-    [0] { "" }
-    [one] ; this edit is { $tokens } token long
-   *[other] ; this edit is { $tokens } tokens long
-  }.
-examples-training-price = The next training learns from about { $examples ->
-    [one] { $examples } example
-   *[other] { $examples } examples
-  }, cost: { $price }{ $tokens ->
-    [0] { "" }
-    [one] ; this edit is { $tokens } token long
-   *[other] ; this edit is { $tokens } tokens long
-  }.
 examples-save = 💾 Save
 examples-approve = ✅ Accept
 examples-delete = 🗑 Yes, delete

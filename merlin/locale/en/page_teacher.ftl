@@ -70,10 +70,6 @@ page-value-empty = (nothing)
 page-change-preview = Preview of changes
 page-change-preview-valid = no errors
 page-change-preview-errors = errors
-page-change-preview-tokens = The model reads { $count ->
-        [one] { $count } token
-       *[other] { $count } tokens
-    }.
 page-change-preview-comments = course.yaml has to be rewritten: its comments will be lost.
 page-change-preview-other-files = In other files
 page-at-line = { $path }, line { $line }

@@ -27,24 +27,6 @@ examples-no-errors = ✅ Ошибок нет, можно сохранить.
 examples-has-errors = ⛔ Сохранить нельзя, пока есть ошибки.
 examples-nothing-changed = Пока ничего не изменено.
 examples-more = и ещё { $count }
-examples-training = В следующем обучении будет около { $examples ->
-    [one] { $examples } примера
-   *[many] { $examples } примеров
-  }{ $tokens ->
-    [0] { "" }
-    [one] ; в этой правке { $tokens } токен
-    [few] ; в этой правке { $tokens } токена
-   *[many] ; в этой правке { $tokens } токенов
-  }.
-examples-training-price = В следующем обучении будет около { $examples ->
-    [one] { $examples } примера
-   *[many] { $examples } примеров
-  }, стоимость: { $price }{ $tokens ->
-    [0] { "" }
-    [one] ; в этой правке { $tokens } токен
-    [few] ; в этой правке { $tokens } токена
-   *[many] ; в этой правке { $tokens } токенов
-  }.
 examples-save = 💾 Сохранить
 examples-approve = ✅ Принять
 examples-delete = 🗑 Да, удалить

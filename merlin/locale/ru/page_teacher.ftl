@@ -70,11 +70,6 @@ page-value-empty = (ничего нет)
 page-change-preview = Что изменится
 page-change-preview-valid = ошибок нет
 page-change-preview-errors = есть ошибки
-page-change-preview-tokens = Модель прочтёт { $count ->
-        [one] { $count } токен
-        [few] { $count } токена
-       *[other] { $count } токенов
-    }.
 page-change-preview-comments = Файл course.yaml придётся записать заново: его комментарии пропадут.
 page-change-preview-other-files = В других файлах
 page-at-line = { $path }, строка { $line }
