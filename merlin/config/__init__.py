@@ -27,9 +27,8 @@ from merlin.config.faults import (
     describe_syntax_fault,
     fault_at,
     fault_in_file,
-    find_too_deep,
+    list_repeated_keys,
     list_schema_faults,
-    list_structure_faults,
 )
 from merlin.config.section import (
     ConfigSchema,
@@ -217,9 +216,6 @@ def schema() -> dict[str, Any]:
     return Config.model_json_schema(schema_generator=ConfigSchema)
 
 
-_MAX_BYTES = 1 << 20
-
-
 def load(path: Path) -> Config:
     """Return the configuration at `path`. Raises ConfigError with every fault found."""
     root, document = _parse(path, _read_text(path))
@@ -234,16 +230,11 @@ def load(path: Path) -> Config:
 
 def _read_text(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            content = file.read(_MAX_BYTES + 1)
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         key = "config-absent" if isinstance(error, FileNotFoundError) else "config-unreadable"
         arguments = {"path": str(path), "reason": error.strerror or str(error)}
         raise ConfigError(f"{path}: {error.strerror}", key, **arguments) from error
-    if len(content) > _MAX_BYTES:
-        raise config_error([fault_at(str(path), "config-too-large", mb=_MAX_BYTES >> 20)])
-    try:
-        return content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise config_error([fault_at(str(path), "config-no-utf8")]) from error
 
@@ -251,10 +242,8 @@ def _read_text(path: Path) -> str:
 def _parse(path: Path, text: str) -> tuple[yaml.Node | None, Any]:
     """Return the nodes of the file, with their lines, and its content; {} for an empty file."""
     try:
-        if fault := find_too_deep(path, text):
-            raise config_error([fault])
         root = yaml.compose(text, Loader=yaml.CSafeLoader)
-        if faults := list_structure_faults(path, root):
+        if faults := list_repeated_keys(path, root):
             raise config_error(faults)
         document = ContentConstructor(path).construct_document(root) if root else None
     except yaml.YAMLError as error:

@@ -1,7 +1,7 @@
 """What is wrong with config.yaml: a text in the person's language, with its line."""
 
 import json
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import partial
@@ -89,8 +89,7 @@ REMOVED = {
     "tracing": "config-removed-tracing",
 }
 _cut = partial(cut, max_length=200)
-# Of the values in the longest configuration, aliases written out.
-_MAX_NODES, _MAX_DEPTH = 100_000, 50
+_MERGE, _TEXT = "tag:yaml.org,2002:merge", "tag:yaml.org,2002:str"
 # A default that another key gives, which is wrong itself.
 _FOLLOWS = "default_factory_not_called"
 
@@ -111,38 +110,17 @@ def list_schema_faults(
     ]
 
 
-def find_too_deep(path: Path, content: str) -> Fault | None:
-    """Return what is nested too deeply. Raises YAMLError.
-
-    libyaml emits events without recursion; composing 50 kB of brackets overflows its stack.
-    """
-    depth = 0
-    event: Any
-    for event in yaml.parse(content, Loader=yaml.CSafeLoader):
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        if depth > _MAX_DEPTH:
-            place = f"{path}:{event.start_mark.line + 1}"
-            return fault_at(place, "finding-too-deep", limit=_MAX_DEPTH)
-    return None
-
-
-def list_structure_faults(path: Path, root: yaml.Node | None) -> list[Fault]:
-    """Return the keys that occur twice, and what is nested too deeply or by aliases without end."""
-    left = [(root, 0)] if root is not None else []
+def list_repeated_keys(path: Path, root: yaml.Node | None) -> list[Fault]:
+    """Return the keys that occur twice; makes every key text: a plan may be called `no`."""
+    left, seen = [root] if root is not None else [], set[int]()
     twice: dict[tuple[int, str], int] = {}
-    count = 0
     while left:
-        node, depth = left.pop()
-        place, count = f"{path}:{node.start_mark.line + 1}", count + 1
-        if depth > _MAX_DEPTH:
-            return [fault_at(place, "finding-too-deep", limit=_MAX_DEPTH)]
-        if count > _MAX_NODES:
-            return [fault_at(place, "config-too-many", limit=_MAX_NODES)]
+        node = left.pop()
+        if id(node) in seen:  # an alias
+            continue
+        seen.add(id(node))
         if isinstance(node, yaml.SequenceNode):
-            left += [(each, depth + 1) for each in node.value]
+            left += node.value
         elif isinstance(node, yaml.MappingNode):
             first_lines: dict[str, int] = {}
             for key, value in node.value:
@@ -150,7 +128,9 @@ def list_structure_faults(path: Path, root: yaml.Node | None) -> list[Fault]:
                 if name in first_lines:
                     twice[line, name] = first_lines[name]
                 first_lines.setdefault(name, line)
-                left.append((value, depth + 1))
+                if key.tag != _MERGE:
+                    key.tag = _TEXT
+                left.append(value)
     return [
         fault_at(f"{path}:{line}", "finding-duplicate-key", name=_cut(name), first=first)
         for (line, name), first in sorted(twice.items())
@@ -158,10 +138,7 @@ def list_structure_faults(path: Path, root: yaml.Node | None) -> list[Fault]:
 
 
 class ContentConstructor(yaml.constructor.SafeConstructor):
-    """Constructs the content of a file; raises ConfigError for a value that YAML cannot convert.
-
-    Each key is text: a plan may be called `no`, a model `2`.
-    """
+    """Constructs the content of a file; raises ConfigError for a value that YAML cannot convert."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -177,23 +154,6 @@ class ContentConstructor(yaml.constructor.SafeConstructor):
             raise config_error(
                 [fault_at(place, "config-no-value", value=_cut(node.value))]
             ) from error
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002 - the shape of PyYAML's
-        """Return the content of a mapping."""
-        if isinstance(node, yaml.MappingNode):  # for others the base class raises
-            self.flatten_mapping(node)
-            for key, _ in node.value:
-                key.tag = "tag:yaml.org,2002:str"
-        return super().construct_mapping(node, deep=deep)
-
-
-def _construct_number(constructor: Any, node: yaml.ScalarNode) -> float:
-    """Return 20.0 as 20: a whole number, however it is written."""
-    number: float = constructor.construct_yaml_float(node)
-    return int(number) if number.is_integer() else number
-
-
-ContentConstructor.add_constructor("tag:yaml.org,2002:float", _construct_number)
 
 
 def config_error(faults: Sequence[Fault]) -> ConfigError:

@@ -90,13 +90,3 @@ def test_plans_keep_the_order_of_the_file(tmp_path):
 def test_invalid_plan_or_zone_is_refused(tmp_path, text):
     with pytest.raises(ConfigError, match=r"plans|timezone"):
         load_config(tmp_path, text)
-
-
-def test_whole_float_is_accepted_as_an_integer(tmp_path):
-    text = "plans: {free: {title: {ru: а, en: a}, text: 20.0, voice: {month: 3.0}}}"
-    (plan,) = load_config(tmp_path, text).plans.values()
-    numbers = [
-        allowance_of(plan, Format.TEXT).day,
-        allowance_of(plan, Format.VOICE).month,
-    ]
-    assert [repr(number) for number in numbers] == ["20", "3"]

@@ -50,10 +50,7 @@ FAULTS = [
         ":2: models.m.price.input: expected a number, got Infinity",
     ),
     (f"language: {'x' * 5000}", "xxx… isn't valid"),
-    ("api: &a {listen: *a}", ":2: Nested too deeply"),
-    (f"api: {'[' * 200_000}", ":2: Nested too deeply"),
     ("a: b: c", ":2:5: YAML error: mapping values are not allowed"),
-    (f"a: &a [{'x,' * 400}]\nb: &b [{'*a,' * 400}]\nc: *b", ": more than 100,000 values"),
     ("api: {listen: '127.0.0.1:99999'}", ":2: api.listen: 127.0.0.1:99999 isn't valid; an example"),
     ("database: 'postgresql://[::1'", ":2: database: postgresql://[::1 isn't valid; an example"),
     (
@@ -116,7 +113,6 @@ def test_all_errors_are_reported_at_once_one_per_line(judge):
         ("--- a\n...\nx", ":3:1: YAML error: did not find expected <document start>"),
         ("state_dir: !!x s", ":1:12: YAML error: could not determine a constructor for the tag"),
         (b"\xff\xfe", ": this isn't a text in UTF-8"),
-        (b"#" * (1 << 20) + b"\n", ": more than 1 MB"),
         ("only words", ":1: expected a group of keys, got only words"),
         ("", ":1: the key state_dir is missing"),
     ],

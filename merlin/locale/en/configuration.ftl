@@ -8,8 +8,6 @@ config-fault =
 config-proxy = The proxy from the environment (HTTPS_PROXY, HTTP_PROXY or ALL_PROXY) can't be used: { $reason }. Set the address of an HTTP proxy, or unset the variable
 config-no-value = { $value } isn't a possible date or number
 config-no-utf8 = this isn't a text in UTF-8
-config-too-large = more than { $mb } MB, which is no config.yaml; name another with --config
-config-too-many = more than { $limit } values, aliases written out
 config-unknown-key =
     { $near ->
         [none] unknown key

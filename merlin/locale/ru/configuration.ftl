@@ -8,8 +8,6 @@ config-fault =
 config-proxy = Прокси из окружения (HTTPS_PROXY, HTTP_PROXY или ALL_PROXY) использовать нельзя: { $reason }. Задайте адрес HTTP-прокси или уберите переменную
 config-no-value = такой даты или числа не бывает: { $value }
 config-no-utf8 = это не текст в UTF-8
-config-too-large = больше { $mb } МБ, это не config.yaml; укажите другой: --config ФАЙЛ
-config-too-many = больше { $limit } значений, если расписать ссылки YAML
 config-unknown-key =
     { $near ->
         [none] такого ключа нет
