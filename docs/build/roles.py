@@ -10,7 +10,6 @@ MEANINGS = {
     Permission.WATCH: "see builds, jobs, models and their tests",
     Permission.LAUNCH: "start and stop trainings",
     Permission.PROMOTE: "make models live, pin and roll back",
-    Permission.EDIT_TEXTS: "edit the bot's texts",
     Permission.USERS: "find people, give roles, block",
     Permission.REFUNDS: "refund payments",
 }

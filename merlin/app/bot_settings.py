@@ -1,7 +1,4 @@
-"""Settings of the bot: the texts that the operator writes in it, such as that of /info.
-
-The bot also stores its id and name here, for the API, which has no token to ask Telegram.
-"""
+"""What the bot stores of itself for the API, which has no token to ask Telegram: id and name."""
 
 from __future__ import annotations
 
@@ -10,20 +7,14 @@ from typing import Any
 
 from peewee import fn
 
-from merlin.app.actor import Actor
 from merlin.app.context import Context
+from merlin.config.section import choose_language
 from merlin.core.clock import iso
-from merlin.core.errors import NotFound
 from merlin.core.i18n import text
-from merlin.core.permissions import Permission
-from merlin.db.audit import Audit
 from merlin.db.database import Repository, transaction
 from merlin.db.tables import SETTING
 from merlin.db.values import storable_text
 
-MAX_CHARACTERS = 1500
-# The operator's texts are settings with these names and a language: privacy.ru.
-PRIVACY, TERMS = "privacy", "terms"
 BOT_ID, BOT_NAME = "bot.id", "bot.name"
 # The address that the bot gave Telegram last.
 WEBHOOK = "bot.webhook"
@@ -45,20 +36,14 @@ def bot_link(ctx: Context, payload: str) -> str:
     return f"{ctx.config.telegram.link_url.rstrip('/')}/{name}?start={payload}"
 
 
-def legal_text(settings: Settings, name: str, language: str) -> str:
-    """Return the text PRIVACY or TERMS: the operator's own, else the built-in one."""
-    return settings.get(f"{name}.{language}") or text(language, f"{name}-text")
+def privacy_text(ctx: Context, language: str) -> str:
+    """Return the text of /privacy: the operator's own, else the built-in one."""
+    return choose_language(ctx.config.telegram.privacy, language) or text(language, "privacy-text")
 
 
-def put_text(ctx: Context, actor: Actor, name: str, message: str) -> None:
-    """Store an operator's text, or remove it for ""; the audit log keeps both. Raises NotFound."""
-    if not actor.may(Permission.EDIT_TEXTS):
-        raise NotFound("no such text", "bot-button-old")
-    settings = Settings(ctx.db, ctx.clock)
-    before = settings.get(name)
-    settings.put(name, message, actor.name)
-    changed = {"from": before, "to": message}
-    Audit(ctx.db, ctx.clock).note(actor.name, "setting.put", f"setting:{name}", changed)
+def terms_text(ctx: Context, language: str) -> str:
+    """Return the text of /terms: the operator's own, else the built-in one."""
+    return choose_language(ctx.config.telegram.terms, language) or text(language, "terms-text")
 
 
 class Settings(Repository):

@@ -24,6 +24,7 @@ from merlin.config.section import (
     Network,
     NotEmpty,
     Opt,
+    Passage,
     Section,
     Url,
     address_of,
@@ -297,6 +298,21 @@ class TelegramConfig(Section):
         [123456789],
         default=(),
         start=[],
+    )
+    info: Passage = setting(
+        "What `/info` says besides the models, in `ru` and `en`: whom to ask, for example.",
+        {"ru": "Кафедра, ауд. 305", "en": "The department, room 305"},
+        default_factory=dict,
+    )
+    privacy: Passage = setting(
+        "The text of `/privacy` instead of the built-in one.",
+        {"ru": "Мы храним мало.", "en": "We store little."},
+        default_factory=dict,
+    )
+    terms: Passage = setting(
+        "The text of `/terms`, also on the page, instead of the built-in one.",
+        {"ru": "Просто спрашивайте.", "en": "Just ask."},
+        default_factory=dict,
     )
 
 

@@ -29,7 +29,6 @@ class Permission(StrEnum):
     WATCH = "watch"
     LAUNCH = "launch"
     PROMOTE = "promote"
-    EDIT_TEXTS = "edit_texts"
     USERS = "users"
     REFUNDS = "refunds"
 

@@ -8,7 +8,6 @@ from datetime import timedelta
 from functools import partial
 
 from merlin.app.actor import Actor
-from merlin.app.bot_settings import Settings
 from merlin.app.shop import place_order
 from merlin.billing.ledger import EntryKind, find_inconsistencies
 from merlin.billing.quota import Allowance, Format
@@ -215,12 +214,13 @@ def payment_settings(shop, deadline_s=DEADLINE_S, **config):
 
 
 @contextmanager
-def run_payment_api(folder, plans=PLANS, deadline_s=DEADLINE_S, **config):
+def run_payment_api(folder, plans=PLANS, deadline_s=DEADLINE_S, texts=None, **config):
     """Run an API beside a YooKassa stand-in."""
     listening = NOT_LIMITED.model_copy(update={"public_url": PUBLIC_URL})
     with YooKassaStandIn() as shop:
         payments, gateway = payment_settings(shop, deadline_s, **config)
         settings = {"plans": plans, "selling": payments, "gateway": gateway, "listening": listening}
+        settings["texts"] = texts or {}
         with run_api(folder, **settings) as site:
             shop.notify_to(f"{site.address}/hooks/payment")
             with closing(PaymentSite(site, shop)) as payment_site:
@@ -269,15 +269,21 @@ PAGE_PLANS_CONFIG = {
     },
 }
 PAGE_PLANS = make_plans(PAGE_PLANS_CONFIG)
-TERMS = "Мы отвечаем за то, что купленное работает.\n\nВозврат: напишите /paysupport."
+TERMS = {
+    "terms": {
+        "ru": "Мы отвечаем за то, что купленное работает.\n\nВозврат: напишите /paysupport.",
+        "en": "What you buy works.\n\nRefunds: write to /paysupport.",
+    }
+}
 
 
 @contextmanager
 def run_shop_pages(folder, **config):
     """Run an API that sends receipts, with a bot name."""
-    with run_payment_api(folder, plans=PAGE_PLANS, **{"receipt": Receipt(), **config}) as site:
+    with run_payment_api(
+        folder, plans=PAGE_PLANS, texts=TERMS, **{"receipt": Receipt(), **config}
+    ) as site:
         set_bot_name(site.site)
-        Settings(site.site.db).put("terms.ru", TERMS, "cli:vera")
         yield site
 
 

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 
-from merlin.app.bot_settings import Settings
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.core.messages import Usage
@@ -61,14 +60,3 @@ def test_newest_answered_turn_shows_its_usage(turns, views):
     newest = views.find_newest(1)
     assert (newest.turn_id, newest.written.usage) == (second.turn_id, Usage())
     assert views.count(1) == 2
-
-
-def test_operator_text_is_stored_replaced_and_removed(database, clock):
-    settings = Settings(database, clock)
-    assert settings.get("info.ru") == ""
-    settings.put("info.ru", "Ауд. 305", "user:1003")
-    settings.put("info.ru", "Ауд. 306\0", "user:1003")
-    assert settings.get("info.ru").startswith("Ауд. 306")
-    assert settings.get("info.en") == ""
-    settings.put("info.ru", "", "user:1003")
-    assert settings.get("info.ru") == ""

@@ -169,13 +169,3 @@ def test_button_of_another_screen_ends_a_form_so_that_the_next_message_is_a_ques
         anna.press("lang:auto", menu)
         assert "«Что такое лоб?»" in anna.say("Что такое лоб?").text
         assert telegram.answers("vera") == []
-
-
-@pytest.mark.functional
-def test_command_ends_a_form_of_an_admin(telegram, settings):
-    with RunningBot(replace(settings, admins=(1003,))):
-        vera = ChatUser(telegram, settings, "vera")
-        vera.say("/admin")
-        vera.press("own:info:ru", forged=True)
-        vera.say("/plan")
-        assert "«Что такое лоб?»" in vera.say("Что такое лоб?").text

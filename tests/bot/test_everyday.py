@@ -92,36 +92,6 @@ def test_info_compares_models_only_on_the_same_questions(anna):
     assert "Верных ответов" not in text
 
 
-def test_admin_edits_the_info_text_and_the_change_is_audited(anna, telegram):
-    vera = ChatUser(telegram, anna.settings, "vera")
-    vera.say("/info")
-    vera.press("✏️ Тексты бота")
-    vera.press("/info · ru")
-    assert "Пришлите новый текст" in vera.last.text
-    vera.say("Кафедра психофизиологии, ауд. 305")
-    assert "Кафедра психофизиологии, ауд. 305" in anna.say("/info").text
-    vera.say("/info")
-    vera.press("own:info:ru", vera.last.message_id, forged=True)
-    vera.press("Убрать этот текст")
-    assert "Кафедра" not in anna.say("/info").text
-    noted = select_rows(
-        anna.settings, "SELECT by_whom, target FROM audit WHERE action = 'setting.put'"
-    )
-    assert noted == [(f"user:{VERA.person_id}", "setting:info.ru")] * 2
-
-
-def test_only_admins_can_edit_operator_texts(anna):
-    message = anna.say("/info")
-    assert message.keys == []
-    for data in ("own", "own:info:ru", "own-drop:info:ru"):
-        anna.press(data, message.message_id, forged=True)
-    assert anna.alerts() == ["Эта кнопка больше не действует."] * 3
-    anna.say("Мой текст")
-    assert select_rows(anna.settings, "SELECT COUNT(*) FROM setting WHERE by_whom <> 'bot'") == [
-        (0,)
-    ]
-
-
 def test_chosen_language_applies_at_once_and_overrides_the_client(anna):
     anna.say("/lang")
     english = anna.press("English")

@@ -113,7 +113,7 @@ def test_personal_commands_in_a_group_link_to_the_private_chat(anna, telegram):
 
 def test_forged_personal_buttons_do_nothing_in_a_group(anna):
     answer = anna.say(f"{MENTION} что такое лоб?")
-    for data in ("session-drop:1", "forget:2", "cancel", "own", "lang:en"):
+    for data in ("session-drop:1", "forget:2", "cancel", "lang:en"):
         anna.press(data, answer.message_id, forged=True)
         assert anna.alerts()[-1] == "Это доступно только в личном чате со мной."
     assert select_rows(anna.settings, "SELECT COUNT(*) FROM turn") == [(1,)]

@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 
 from merlin.account.users import Consents, Roles
-from merlin.app.bot_settings import Settings
 from merlin.config.settings import Retention
 from merlin.core.permissions import Role
 from merlin.db.database import open_database
@@ -67,24 +66,28 @@ def test_consent_is_shown_with_a_button_to_change_it(anna):
     assert anna.button_data("consent") == "consent:revoke"
 
 
-def test_operators_privacy_text_replaces_the_default(anna):
-    read_settings(
-        anna.settings, Settings, lambda own: own.put("privacy.ru", "Мы храним мало.", "x")
-    )
-    text = anna.say("/privacy").text
-    assert text.startswith("Мы храним мало.")
-    assert "Что хранится" not in text
-    assert "• поставщик chat" in text
+def test_operators_texts_replace_the_defaults(telegram, settings):
+    own = {
+        name: {"ru": russian, "en": "-"}
+        for name, russian in (
+            ("info", "Ауд. 305"),
+            ("privacy", "Мы храним мало."),
+            ("terms", "Просто спрашивайте."),
+        )
+    }
+    with RunningBot(replace(settings, texts=own)):
+        anna = ChatUser(telegram, settings)
+        assert "Ауд. 305" in anna.say("/info").text
+        text = anna.say("/privacy").text
+        assert text.startswith("Мы храним мало.")
+        assert "Что хранится" not in text
+        assert "• поставщик chat" in text
+        assert anna.say("/terms").text == "Просто спрашивайте."
 
 
 def test_version_of_the_shown_terms_is_recorded(anna):
     assert "/paysupport" in anna.say("/terms").text
-    rows = select_rows(anna.settings, "SELECT terms_seen FROM users")
-    read_settings(
-        anna.settings, Settings, lambda own: own.put("terms.ru", "Просто спрашивайте.", "x")
-    )
-    assert anna.say("/terms").text == "Просто спрашивайте."
-    assert rows != select_rows(anna.settings, "SELECT terms_seen FROM users") != [("",)]
+    assert select_rows(anna.settings, "SELECT terms_seen FROM users") != [("",)]
 
 
 def ask_about_payment(user, text="Списали дважды"):

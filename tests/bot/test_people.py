@@ -86,7 +86,7 @@ def test_teacher_of_a_dataset_sees_its_jobs_until_the_role_ends(chat, telegram, 
 
 
 STAFFS_BUTTONS = (
-    *("a-home", "own", "own:info:ru", "own-drop:info:ru"),
+    "a-home",
     *("a-jobs:0", "a-job:1", "a-cancel:1", "a-cancel-yes:1"),
     *("a-models", "a-set:1", "a-rollback:1", "a-rollback-yes:1"),
     *("ex", "ex:home", "ex:ds:x", "ex:add:x", "ex:save", "ex:list:x:0", "ex:one:x:y", "ex:del:x:y"),
@@ -106,13 +106,3 @@ def test_staff_buttons_forged_by_a_student_do_nothing(chat, telegram, settings):
     assert audit_rows(chat) == []
     for table in ("request", "change", "dialog", "refund"):
         assert select_rows(settings, f"SELECT COUNT(*) FROM {table}") == [(0,)]  # noqa: S608 - our own
-
-
-def test_admin_who_loses_the_role_during_a_dialog_changes_nothing(chat, telegram, settings):
-    grant_role(settings, BORIS, Role.ADMIN)
-    boris = StaffUser(telegram, settings, "boris")
-    boris.say("/admin")
-    boris.press_forged("own:info:ru")
-    grant_role(settings, BORIS, Role.STUDENT)
-    assert "Это действие вам больше недоступно" in boris.say("Иное").text
-    assert select_rows(settings, "SELECT name FROM setting WHERE name = 'info.ru'") == []

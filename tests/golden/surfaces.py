@@ -137,11 +137,11 @@ COMMANDS = (
 NOT_PRESSED = re.compile(
     r"-yes(:|$)|^(lang|zone|new|forget|cancel|stop|login|buy|again|try|rate|fix-send)(:|$)"
     r"|^(a-unblock|a-plan-set|session-(open|drop)|sum|ex:(save|drop|undo|retry|mine|theirs|take|word|tags))"
-    r"|^(model|course|preset|own|system|order):(set|choose|drop|clear|save|off|pair)"
+    r"|^(model|course|preset|system|order):(set|choose|drop|clear|save|off|pair)"
 )
 # Of buttons that differ only in their object so many are pressed.
 MAX_SIMILAR = 3
-FAMILIES = {"ex", "model", "course", "preset", "own", "consent", "system"}
+FAMILIES = {"ex", "model", "course", "preset", "consent", "system"}
 
 
 def walk_screens(installation, role):

@@ -62,6 +62,8 @@ class ProcessSettings:
     transcription: tuple[str, str] | None = None
     vision: tuple[str, str] | None = None
     grounding: tuple[str, str] | None = None
+    # The operator's texts by name, each in both languages.
+    texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     text_key: str | None = None
     retention: Retention = field(default_factory=Retention)
     # Prices, budgets and providers that these settings do not list.
@@ -114,6 +116,7 @@ class ProcessSettings:
                 mode=self.mode,
                 webhook_url=self.webhook_url,
                 admins=self.admins,
+                **self.texts,
             ),
             chat=ChatConfig(
                 streaming=self.streaming,

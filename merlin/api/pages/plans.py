@@ -20,7 +20,7 @@ from merlin.api.pages.page import (
     is_in_telegram,
     render_page,
 )
-from merlin.app.bot_settings import TERMS, Settings, bot_link, legal_text
+from merlin.app.bot_settings import bot_link, terms_text
 from merlin.app.orders import list_orders
 from merlin.app.plans import CurrentPlan, has_shop, read_current_plan, read_terms
 from merlin.billing.purchases import Purchase
@@ -161,8 +161,7 @@ PlanName = Annotated[str, Path(min_length=1, max_length=100)]
 @router.get("/terms")
 async def show_terms(context: PublicContext) -> Response:
     """Return the terms in the page's language."""
-    settings, language = Settings(context.services.db), context.language
-    terms = await context.services.store.read(lambda: legal_text(settings, TERMS, language))
+    terms = terms_text(context.services, context.language)
     lines = [line.strip() for line in terms.split("\n") if line.strip()]
     if lines[0].casefold() == context.say("terms").casefold():
         lines = lines[1:]  # the page has its title already

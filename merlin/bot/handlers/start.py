@@ -2,15 +2,13 @@
 
     t.me/<bot>?start=course_<slug> | plan | login_<key> | fix_<turn> | tell_<turn>
     t.me/<bot>?start=go_<command> | ask_<token>
-    /info -> texts -> one of them -> its new text (a step) | deleted
 
 A sign-in in the browser must be confirmed by the user who opened the link, in the private chat,
 once; the callback data is only the id of the row that stores whose it is. Blocked users get no
 answers but keep access to their own data.
 
 /help lists the commands in groups; commands for staff are listed only for them. Facts from the
-configuration are always shown: who answers, retention periods, and the user's consent. All other
-texts are the operator's own, by language.
+configuration are always shown: who answers, retention periods, and the user's consent.
 """
 
 from dataclasses import replace
@@ -20,8 +18,7 @@ from merlin import __version__
 from merlin.account.users import Users
 from merlin.app import course_chat, courses, sign_in
 from merlin.app.ask import dataset_of
-from merlin.app.bot_settings import MAX_CHARACTERS, PRIVACY, TERMS, Settings, legal_text, put_text
-from merlin.app.inbox import Dialog
+from merlin.app.bot_settings import privacy_text, terms_text
 from merlin.app.proposals import has_consent
 from merlin.app.retention import MESSAGE_DAYS
 from merlin.bot import menu
@@ -37,9 +34,9 @@ from merlin.bot.rendering import evaluation_text, join_lines
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.chat.sessions import Session
 from merlin.chat.turns import UpdateState
+from merlin.config.section import choose_language
 from merlin.core.formatted_text import Button, FormattedMessage, in_entity, join_pages
-from merlin.core.i18n import LANGUAGES, text
-from merlin.core.permissions import Permission
+from merlin.core.i18n import text
 from merlin.training.models import Model, Serving, comparable_score, proof_of
 from merlin.training.scores import Evaluation
 
@@ -199,7 +196,7 @@ def privacy(context: BotContext) -> View:
             "privacy-session", model=model.title, provider=provider, by=by
         )
     parts = [
-        legal_text(Settings(context.db), PRIVACY, context.language),
+        privacy_text(context.services, context.language),
         context.translate("privacy-retention", turns=retention.turns_days, letters=MESSAGE_DAYS),
         "\n".join(providers),
         session_text,
@@ -214,65 +211,10 @@ def privacy(context: BotContext) -> View:
 @handlers.button("terms")
 def terms(context: BotContext) -> View:
     """Show the terms, and store the version that the user saw."""
-    terms_text = legal_text(Settings(context.db), TERMS, context.language)
-    version = sha256(terms_text.encode()).hexdigest()[:_VERSION_LENGTH]
+    message = terms_text(context.services, context.language)
+    version = sha256(message.encode()).hexdigest()[:_VERSION_LENGTH]
     Users(context.db).record_terms_version(context.user_id, version)
-    return menu.message(context, terms_text)
-
-
-INFO = "info"
-TEXTS = (INFO, PRIVACY, TERMS)
-_TEXT_IDS = [(name, language) for name in TEXTS for language in LANGUAGES]
-TEXT_STEP = "own-words"
-
-
-@handlers.button("own", needs=Permission.EDIT_TEXTS)
-def choose_text(context: BotContext) -> View:
-    """List the texts, or ask for a new text of the one in the callback data."""
-    if context.arguments in _TEXT_IDS:
-        context.wait(Dialog(TEXT_STEP, {"text": list(context.arguments)}))
-        return _ask_text(context, ".".join(context.arguments))
-    rows = [
-        [Button(f"/{name} · {language}", f"own:{name}:{language}") for language in LANGUAGES]
-        for name in TEXTS
-    ]
-    return menu.text_view(context, "bot-texts-choose", *rows)
-
-
-def _ask_text(context: BotContext, name: str) -> View:
-    current = Settings(context.db).get(name)
-    message = context.translate("bot-texts-ask", name=name, most=MAX_CHARACTERS)
-    now = f"{context.translate('bot-texts-now')}\n{current}" if current else ""
-    drop_button = ("bot-texts-delete", f"own-drop:{name.replace('.', ':')}", "danger")
-    rows = (bool(current) and drop_button, menu.back_or_cancel(context, "own"))
-    return menu.paragraphs(context, message, now, rows=rows)
-
-
-@handlers.step(TEXT_STEP, needs=Permission.EDIT_TEXTS)
-def take_text(context: BotContext) -> View:
-    """Store the new text."""
-    text_id = tuple(context.dialog_values.get("text", ()))
-    if text_id not in _TEXT_IDS:
-        return menu.text_view(context, "bot-cancelled")
-    new_text = context.text.strip()
-    if not 0 < len(new_text) <= MAX_CHARACTERS:
-        return _ask_text(context, ".".join(text_id))
-    return _store_text(context, ".".join(text_id), new_text)
-
-
-@handlers.button("own-drop", needs=Permission.EDIT_TEXTS)
-def drop_text(context: BotContext) -> View:
-    """Delete a text; its history is in the audit log."""
-    if context.arguments not in _TEXT_IDS:
-        return menu.outdated_view(context)
-    return _store_text(context, ".".join(context.arguments), "")
-
-
-def _store_text(context: BotContext, name: str, new_text: str) -> View:
-    context.stop_waiting()
-    put_text(*context.caller, name, new_text)
-    key = "bot-texts-saved" if new_text else "bot-texts-deleted"
-    return menu.text_view(context, key, menu.back("own"))
+    return menu.message(context, message)
 
 
 _MAX_MODELS = 5
@@ -293,16 +235,11 @@ def info(context: BotContext) -> View:
         general = "yes" if context.services.general else "no"
         models = [context.translate("bot-info-no-model", general=general)]
     version = context.translate("bot-info-version", version=__version__)
-    # The operator's text, in another language if there is none in the user's.
-    own_texts = (
-        Settings(context.db).get(f"{INFO}.{language}")
-        for language in (context.language, *LANGUAGES)
+    own = choose_language(context.services.config.telegram.info, context.language)
+    commands = context.translate("bot-info-commands")
+    return menu.paragraphs(
+        context, version, *models, _info_session(context, session), own, commands
     )
-    parts = [version, *models, _info_session(context, session), next(filter(None, own_texts), "")]
-    parts.append(context.translate("bot-info-commands"))
-    may_edit = context.is_private and context.authority.may(Permission.EDIT_TEXTS)
-    edit = may_edit and ("bot-texts-edit", "own")
-    return menu.paragraphs(context, *parts, rows=(edit,))
 
 
 def _model_text(context: BotContext, serving: Serving) -> str:

@@ -15,7 +15,6 @@ page-audit-target-cli = { $name } (command line)
 page-audit-target-job = job { $name }
 page-audit-target-dataset = dataset “{ $name }”
 page-audit-target-key = key { $name }
-page-audit-target-setting = setting { $name }
 # What is told of an action: “role: teacher”.
 page-about-role = role
 page-about-scope = dataset
@@ -65,7 +64,6 @@ audit-paysupport-ask = question about a payment
 audit-plan-give = plan given
 audit-role-grant = role given
 audit-role-revoke = role removed
-audit-setting-put = setting changed
 audit-sign-in-close-all = signed out in every browser
 audit-sign-in-password = signed in by password
 audit-user-block = blocked

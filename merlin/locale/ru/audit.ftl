@@ -15,7 +15,6 @@ page-audit-target-cli = { $name } (командная строка)
 page-audit-target-job = обучение { $name }
 page-audit-target-dataset = набор «{ $name }»
 page-audit-target-key = ключ { $name }
-page-audit-target-setting = настройка { $name }
 # Подробности действия: «роль: преподаватель».
 page-about-role = роль
 page-about-scope = набор
@@ -65,7 +64,6 @@ audit-paysupport-ask = вопрос о платеже
 audit-plan-give = план выдан
 audit-role-grant = роль выдана
 audit-role-revoke = роль снята
-audit-setting-put = настройка изменена
 audit-sign-in-close-all = выход во всех браузерах
 audit-sign-in-password = вход по паролю
 audit-user-block = доступ закрыт
