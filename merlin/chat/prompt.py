@@ -6,7 +6,6 @@ that everything inside is material. Source: OWASP Top 10 for LLM Applications 20
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import count
@@ -75,44 +74,25 @@ def _mark(material: str) -> str:
 
 
 def split_text(text: str, limit_tokens: int) -> list[str]:
-    """Split the text into parts of about `limit_tokens` at most, between paragraphs.
+    """Split the text into parts of about `limit_tokens` at most, after a paragraph if possible.
 
-    A paragraph that is too long is split between lines, sentences, words, finally anywhere. The
-    joined parts differ from the text only in white space at the splits; an empty text gives none.
-    Raises ValueError if `limit_tokens` is less than 1.
+    Else after a line, a sentence or a word, if that leaves a part at least half full, finally
+    anywhere. The parts differ from the text only in white space at the splits; an empty text gives
+    none. Raises ValueError if `limit_tokens` is less than 1.
     """
     if limit_tokens < 1:
         raise ValueError("limit_tokens must be at least 1")
-    max_bytes = limit_tokens * BYTES_PER_TOKEN
-    pieces = _split_pieces(text, max_bytes, _BREAKS)
-    return [part for joined in _join_pieces(pieces, max_bytes) if (part := joined.strip())]
-
-
-def _join_pieces(pieces: Iterator[str], max_bytes: int) -> Iterator[str]:
-    """Join neighbouring pieces as long as they fit."""
-    pending: list[str] = []
-    size = 0
-    for piece in pieces:
-        length = _size(piece)
-        if pending and size + length > max_bytes:
-            yield "".join(pending)
-            pending, size = [], 0
-        pending.append(piece)
-        size += length
-    yield "".join(pending)
-
-
-def _split_pieces(text: str, max_bytes: int, separators: tuple[str, ...]) -> Iterator[str]:
-    """Yield pieces that fit, each with its trailing separator; joined, they are the text."""
-    if _size(text) <= max_bytes:
-        yield text
-    elif not separators:
-        # A character takes at most four bytes, so these fit.
-        step = max(max_bytes // 4, 1)
-        yield from (text[start : start + step] for start in range(0, len(text), step))
-    else:
-        for part in re.split(f"(?<={re.escape(separators[0])})", text):
-            yield from _split_pieces(part, max_bytes, separators[1:])
+    max_bytes, parts = limit_tokens * BYTES_PER_TOKEN, list[str]()
+    rest = text.strip()
+    while rest:
+        fitting = rest[:max_bytes].encode("utf-8", "replace")[:max_bytes].decode("utf-8", "ignore")
+        length = len(fitting)
+        if length < len(rest):
+            ends = (fitting.rfind(each) + len(each) for each in _BREAKS if each in fitting)
+            length = next((end for end in ends if 2 * end >= length), length)
+        parts.append(rest[:length].rstrip())
+        rest = rest[length:].lstrip()
+    return parts
 
 
 def _size(text: str) -> int:
