@@ -1,13 +1,9 @@
-"""`merlin distil`: let a stronger model draft examples for editors, at a price shown first.
-
-`--report` compares the trained model with the teacher.
-"""
+"""`merlin distil`: let a stronger model draft examples for editors, at a price shown first."""
 
 import asyncio
 import sys
 from contextlib import closing
 from pathlib import Path
-from statistics import median
 from typing import Annotated, Literal
 
 import typer
@@ -27,18 +23,15 @@ from merlin.cli.options import (
     Yes,
     configuration,
 )
-from merlin.cli.output import print_json, print_message, record, show_progress
-from merlin.cli.paid_questions import ask_all, confirm_price, print_variants
-from merlin.config import Config, require_provider
+from merlin.cli.output import print_json, print_message, show_progress
+from merlin.cli.paid_questions import confirm_price
+from merlin.config import require_provider
 from merlin.config.section import convert_to_micro
-from merlin.core.errors import ConfigError, NotFound, ProviderError
+from merlin.core.errors import ConfigError, ProviderError
 from merlin.core.money import Cost, format_cost, format_price
-from merlin.dataset.example import count_messages
 from merlin.db.processes import Lead
 from merlin.providers.documents import ChildReader
 from merlin.training.ask_many import estimate
-from merlin.training.prompt_check import build_variants, choose_base, compare_variants, read_subject
-from merlin.wiring.context import open_reading_context
 from merlin.wiring.providers import model_client
 
 app = typer.Typer()
@@ -53,34 +46,26 @@ def distil(  # noqa: PLR0913 - each is an option of the command
     ] = None,
     *,
     origin: Annotated[
-        Literal["materials", "questions", "examples"] | None,
+        Literal["materials", "questions", "examples"],
         typer.Option(
             "--from", help="Source: texts of the course, questions, or test questions of examples."
         ),
-    ] = None,
+    ],
     teacher: Annotated[str, typer.Option(metavar="PROVIDER/MODEL", help="The model that drafts.")],
     budget: Annotated[
-        float | None,
+        float,
         typer.Option(
             min=0, max=LARGEST_BUDGET, help="Maximum total cost of all runs over the same texts."
         ),
-    ] = None,
+    ],
     wordings: Annotated[
         int, typer.Option(min=1, max=10, help="Wordings per question, each as an example.")
     ] = act.WORDINGS,
-    report: Annotated[
-        bool, typer.Option("--report", help="Compare the live model with the teacher.")
-    ] = False,
     yes: Yes = False,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
     """Let a stronger model draft examples; each needs an editor's approval."""
-    if report:
-        compare(configuration(config), dataset, teacher, budget=budget, yes=yes, json=json)
-        return
-    if origin is None or budget is None:
-        raise ConfigError("--from and --budget are missing", "distil-needs")
     passages = _read_question_file(origin, file)
     settings = configuration(config)
     # Two runs at once would each ask the same and spend the whole budget.
@@ -155,38 +140,3 @@ def show(plan: DistilPlan, report: DistilReport, *, json: bool) -> None:
     for reason, count in sorted(report.rejected.items()):
         print_message(f"distil-rejected-{reason}", count=count)
     sys.stdout.flush()
-
-
-SHOWN_EXAMPLES = 3
-
-
-def compare(
-    config: Config, dataset: str, teacher: str, *, budget: float | None, yes: bool, json: bool
-) -> None:
-    """Compare the live model with the teacher, alone and with near examples, on the test split.
-
-    Raises NotFound if no model is live, and the errors of `ask_all` and `choose_base`.
-    """
-    with open_reading_context(config, dataset) as ctx:
-        subject = read_subject(ctx.db, dataset)
-    if subject.serving is None:
-        why = f"{dataset} serves no model"
-        raise NotFound(why, "ask-dataset-no-live-model", dataset=dataset)
-    variants = build_variants(
-        subject, config, choose_base(config, subject.recipe, teacher), SHOWN_EXAMPLES
-    )
-    report = compare_variants(subject, variants, ask_all(config, variants, budget=budget, yes=yes))
-    rows = [
-        {
-            **record(result),
-            "variant": "student" if result.variant == "tuned" else f"teacher-{result.variant}",
-            "instruction": round(median(count_messages(q.messages[:-1]) for q in variant.queries)),
-        }
-        for result, variant in zip(report.variants, variants, strict=True)
-    ]
-    if json:
-        names = ("dataset", "build", "questions", "left_out", "ahead")
-        print_json({**{name: getattr(report, name) for name in names}, "variants": rows})
-        return
-    columns = "variant=variant:distil-who model chrf instruction cost seconds"
-    print_variants(report, rows, columns, "distil-legend")

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -25,10 +24,9 @@ from merlin.cli.output import (
     record,
     translate_word,
 )
-from merlin.core.errors import ConfigError
 from merlin.core.training_events import describe_event
 
-JobNumber = Annotated[int | None, typer.Argument(help="Number of the job.", show_default=False)]
+JobNumber = Annotated[int, typer.Argument(help="Number of the job.")]
 
 app = typer.Typer(name="jobs", no_args_is_help=True, help="Fine-tune jobs.")
 
@@ -49,19 +47,11 @@ def list_jobs(
     )
 
 
-def _require(job: int | None, config: Path) -> int:
-    """Return the number of a job; without one show which there are and exit with 2."""
-    if job is None:
-        list_jobs(config=config)
-        raise ConfigError("no job is named", "jobs-which")
-    return job
-
-
 @app.command()
-def show(job: JobNumber = None, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+def show(job: JobNumber, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Show a job with its state, checkpoints and events."""
     with read_context(config) as (ctx, actor):
-        view = jobs.get(ctx, actor, _require(job, config))
+        view = jobs.get(ctx, actor, job)
     values = record(view, id="job", losses="")
     if json:
         print_json(values)
@@ -97,11 +87,11 @@ def launch(
 
 @app.command()
 def cancel(
-    job: JobNumber = None,
+    job: JobNumber,
     config: ConfigPath = DEFAULT,
     no_wait: NoWait = False,
     json: AsJson = False,
 ) -> None:
     """Ask the provider to cancel a job."""
-    act = partial(jobs.cancel, job_id=_require(job, config))
+    act = partial(jobs.cancel, job_id=job)
     ask_daemon(config, act, "did-cancel", json=json, is_waiting=not no_wait, state="job")

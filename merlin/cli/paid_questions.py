@@ -7,24 +7,23 @@ command was interrupted.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, closing
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from merlin.cli import language
 from merlin.cli.options import require_yes
-from merlin.cli.output import print_list, print_message, show_progress
+from merlin.cli.output import print_message, show_progress
 from merlin.config import Config, require_provider
 from merlin.config.section import convert_to_micro
 from merlin.core.errors import ProviderError, Refused
-from merlin.core.i18n import format_number, text
+from merlin.core.i18n import text
 from merlin.core.messages import DEFAULT_SAMPLING, SamplingParams
-from merlin.core.money import Cost, format_cost, format_price
+from merlin.core.money import Cost, format_cost
 from merlin.training.ask_many import AnswerCache, Query, Reply, ask_many, estimate
 from merlin.training.prompt_check import (
     Base,
-    PromptReport,
     VariantQueries,
 )
 from merlin.wiring.providers import model_client
@@ -140,33 +139,3 @@ def _ask(
     if report.failed:
         print_message("asking-failed", count=len(report.failed), reason=str(report.first_failure))
     return report.spent_micro
-
-
-def print_variants(
-    report: PromptReport,
-    records: Sequence[Mapping[str, Any]],
-    columns: str,
-    legend: str,
-    **cells: Callable[[Any], object],
-) -> None:
-    """Print the variants of a comparison; `columns` and `cells` are those of `print_list`."""
-
-    def cost(variant: Mapping[str, Any]) -> str:
-        micro = variant["cost_micro"]
-        return "?" if micro is None else format_price(language(), micro, variant["currency"])
-
-    print_list(
-        records,
-        columns,
-        json=False,
-        under="",
-        prefix="prompt-col",
-        empty="",
-        chrf=lambda variant: format_number(language(), variant["chrf"], 1),
-        cost=cost,
-        seconds=lambda variant: format_number(language(), variant["seconds"], 2),
-        **cells,
-    )
-    print_message(legend, build=report.build, questions=report.questions)
-    if report.left_out:
-        print_message("prompt-left-out", count=report.left_out)

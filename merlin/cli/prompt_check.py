@@ -1,7 +1,8 @@
 """`merlin prompt-check`: whether tuning is better than a good prompt."""
 
 import sys
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
@@ -18,10 +19,11 @@ from merlin.cli.options import (
     Yes,
     configuration,
 )
-from merlin.cli.output import print_json, print_message, record
-from merlin.cli.paid_questions import ask_all, print_variants
+from merlin.cli.output import print_json, print_list, print_message, record
+from merlin.cli.paid_questions import ask_all
 from merlin.core.i18n import format_number, text
 from merlin.core.messages import SamplingParams
+from merlin.core.money import format_price
 from merlin.training.prompt_check import (
     PromptReport,
     build_variants,
@@ -70,9 +72,25 @@ def prompt_check(  # noqa: PLR0913 - each is an option of the command
         return
     records = [record(variant) for variant in report.variants]
     columns = "variant=variant:prompt-variant model chrf right tokens=input_tokens cost seconds"
-    right = lambda variant: f"{variant['right']}/{report.questions}"  # noqa: E731
-    print_variants(report, records, columns, "prompt-legend", right=right)
+    print_list(
+        records,
+        columns,
+        json=False,
+        prefix="prompt-col",
+        chrf=lambda variant: format_number(language(), variant["chrf"], 1),
+        right=lambda variant: f"{variant['right']}/{report.questions}",
+        cost=_format_cost,
+        seconds=lambda variant: format_number(language(), variant["seconds"], 2),
+    )
+    print_message("prompt-legend", build=report.build, questions=report.questions)
+    if report.left_out:
+        print_message("prompt-left-out", count=report.left_out)
     sys.stdout.write(f"{advice}\n")
+
+
+def _format_cost(variant: Mapping[str, Any]) -> str:
+    micro = variant["cost_micro"]
+    return "?" if micro is None else format_price(language(), micro, variant["currency"])
 
 
 def _choose_advice(report: PromptReport) -> str:

@@ -48,12 +48,6 @@ def test_pipeline_is_shown_as_json(run_json):
     assert {example["author"] for example in build["examples"]} == {"boris"}
 
 
-@pytest.mark.parametrize("command", ["show", "cancel"])
-def test_job_that_is_not_named_is_answered_with_those_there_are(run, command):
-    code, captured = run("jobs", command)
-    assert (code, "trial-1" in captured.out, "by its number" in captured.err) == (2, True, True)
-
-
 def test_pipeline_is_shown_as_text(run):
     for arguments, part in (
         (["status"], "trial-1"),

@@ -317,7 +317,8 @@ def test_second_run_at_the_same_time_spends_nothing(lab, run, questions, provide
 def test_invalid_arguments_are_refused_before_any_request(lab, run, provider, monkeypatch):
     for arguments, code, expected in (
         (("--from", "questions", *TEACHER, "--budget", "1"), 2, "--from questions"),
-        (TEACHER, 2, "--budget"),
+        (TEACHER, 2, "--from"),
+        (("--from", "materials", *TEACHER), 2, "--budget"),
         (("--from", "materials", *TEACHER, "--budget", "inf"), 2, "--budget"),
         (("x.txt", *MATERIALS, "--budget", "1"), 2, "--from questions"),
         (("x.txt", "--from", "questions", *TEACHER, "--budget", "1"), 2, "x.txt"),
@@ -331,27 +332,6 @@ def test_invalid_arguments_are_refused_before_any_request(lab, run, provider, mo
         found, captured = run("distil", "trial", *arguments)
         assert (found, expected in captured.err) == (code, True), captured.err
         assert provider.calls("chat.create") == []
-
-
-def test_report_compares_the_student_with_the_teacher(lab, run_json, run, provider):
-    code, captured = run("distil", "trial", *TEACHER, "--report")
-    assert (code, "trial" in captured.err) == (1, True)
-    lab.repository.dataset(count=36, tests=12)
-    lab.repository.commit("More examples")
-    lab.until_serving("trial-1")
-    captured = run_json("distil", "trial", *TEACHER, "--report")
-    assert (captured["build"], captured["questions"]) == ("trial-1", 12)
-    alone, helped, student = captured["variants"]
-    names = [variant["variant"] for variant in captured["variants"]]
-    assert names == ["teacher-prompt", "teacher-examples", "student"]
-    assert (alone["model"], student["model"][:3]) == ("stand-in-chat", "ft:")
-    assert alone["instruction"] == student["instruction"] < helped["instruction"]
-    assert (alone["cost_micro"] > 0, student["cost_micro"]) == (True, None)
-    assert min(variant["seconds"] for variant in captured["variants"]) > 0
-    before = len(provider.calls("chat.create"))
-    code, captured = run("distil", "trial", *TEACHER, "--report")
-    assert (code, "teacher, instructions only" in captured.out) == (0, True)
-    assert len(provider.calls("chat.create")) == before
 
 
 def test_dataset_without_texts_has_nothing_to_ask_about(lab, run):

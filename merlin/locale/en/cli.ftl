@@ -68,7 +68,6 @@ ask-not-composed = { $model } couldn't compose an answer from the sources: { $re
 ask-by = answered by { $build } ({ $model })
 ask-nearest = Did you mean: { $questions }
 did-launch = Starting job { $job } of { $dataset }. How it goes: merlin jobs show { $job }
-jobs-which = Say which job, by its number: merlin jobs show 1
 did-cancel = job { $job } is { $state }
 did-switch = { $dataset }: { $build } is live now ({ $model })
 did-rollback = { $dataset }: { $build } is live again ({ $model }) and pinned. To let the next model go live: merlin models unpin { $dataset }

@@ -36,12 +36,3 @@ distil-failed = { $count ->
        *[other] { NUMBER($count) } calls failed. The first reason: { $reason }
     }
 distil-over-budget = The budget is used up. To continue, run the command again with a higher --budget.
-distil-needs = Name --from materials, --from questions or --from examples, and a --budget.
-prompt-col-instruction = instruction
-distil-who-student = student
-distil-who-teacher-prompt = teacher, instructions only
-distil-who-teacher-examples = teacher, nearest examples shown
-distil-legend = { $questions ->
-        [one] { NUMBER($questions) } test question of { $build }.
-       *[other] { NUMBER($questions) } test questions of { $build }.
-    } chrF: similarity to the example's answer, out of 100; instruction: tokens before the question; seconds: until one answer is whole.

@@ -68,7 +68,6 @@ ask-not-composed = { $model } не удалось составить ответ 
 ask-by = ответила { $build } ({ $model })
 ask-nearest = Возможно, вы имели в виду: { $questions }
 did-launch = Обучение { $job } набора { $dataset } запускается. Как оно идёт: merlin jobs show { $job }
-jobs-which = Назовите обучение по номеру: merlin jobs show 1
 did-cancel = обучение { $job }: { $state }
 did-switch = { $dataset }: теперь отвечает { $build } ({ $model })
 did-rollback = { $dataset }: снова отвечает { $build } ({ $model }), модель закреплена. Разрешить следующую: merlin models unpin { $dataset }

@@ -42,13 +42,3 @@ distil-failed = { $count ->
        *[many] Без ответа осталось { NUMBER($count) } запросов. Первая причина: { $reason }
     }
 distil-over-budget = Бюджет исчерпан. Чтобы продолжить, запустите команду ещё раз с большим --budget.
-distil-needs = Укажите --from materials, --from questions или --from examples, а также --budget.
-prompt-col-instruction = инструкция
-distil-who-student = ученик
-distil-who-teacher-prompt = учитель, только инструкция
-distil-who-teacher-examples = учитель, показаны ближайшие примеры
-distil-legend = { $questions ->
-        [one] { NUMBER($questions) } тестовый вопрос сборки { $build }.
-        [few] { NUMBER($questions) } тестовых вопроса сборки { $build }.
-       *[many] { NUMBER($questions) } тестовых вопросов сборки { $build }.
-    } chrF: сходство с эталоном, из 100; инструкция: токены до вопроса; секунды: пока ответ не придёт целиком.
