@@ -128,7 +128,6 @@ class Board:
     its last heartbeat, null if that is older than a week.
     """
 
-    at: datetime
     is_live: bool
     silent_since: datetime | None
     rows: Sequence[BoardRow]
@@ -168,7 +167,6 @@ def read_board(ctx: Context, actor: Actor, dataset: str = "") -> Board:
         daemon = max((beat.at for beat in beats if beat.process == "daemon"), default=None)
         is_live = any(beat.alive for beat in beats if beat.process == "daemon")
         return Board(
-            at=ctx.clock(),
             is_live=is_live,
             silent_since=None if is_live else daemon,
             rows=[

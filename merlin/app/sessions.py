@@ -4,7 +4,7 @@ Only those of private chats, whose id equals the user's: a group's session holds
 other people too.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,10 +14,8 @@ from peewee import JOIN, fn
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.chat.feedback import Rating
-from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.chat.sessions import (
     ChatPlace,
-    Session,
     delete_session,
 )
 from merlin.chat.turns import TurnState
@@ -108,23 +106,6 @@ def list_own_turns(ctx: Context, session_id: int) -> list[TurnView]:
     """Return the visible turns, oldest first, of a session known to be the actor's."""
     condition = (TURN.session_id == session_id) & _IS_VISIBLE
     return [_turn(ctx, row) for row in ctx.db.rows(_turns().where(condition).order_by(TURN.id))]
-
-
-def session_as_markdown(
-    ctx: Context,
-    session: Session,
-    turns: Sequence[TurnView],
-    asker: str,
-    when: Callable[[datetime], str],
-) -> str:
-    """Return the session as Markdown; `asker` is the name of the user in it."""
-    titles = ModelCatalogue(ctx.db).name_builds(turn.model for turn in turns)
-    blocks = [f"# {session.title}"]
-    for turn in turns:
-        blocks += [f"## {asker} · {when(turn.asked_at)}", turn.question]
-        if turn.answer:
-            blocks += [f"**{titles.get(turn.model, turn.model) or 'Merlin'}**", turn.answer]
-    return "\n\n".join(blocks) + "\n"
 
 
 def get_turn(ctx: Context, actor: Actor, turn_id: int) -> TurnView:

@@ -72,7 +72,6 @@ class UserDetails(UserView):
     """A person with remaining quota, consents and audit log."""
 
     zone: str
-    terms_seen: str
     left: Mapping[Format, Left]
     packs: Sequence[QuestionPack]
     consents: Sequence[Consent]
@@ -119,7 +118,6 @@ def read_details(ctx: Context, actor: Actor, user_id: int) -> UserDetails:
         UserDetails,
         _view(ctx, user),
         zone=user.zone or ctx.config.timezone,
-        terms_seen=user.terms_seen,
         left=quotas.read_left(user_id, plan, zone),
         packs=quotas.packs.list_all(user_id),
         consents=Consents(ctx.db).list_answers(user_id),

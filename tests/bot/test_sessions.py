@@ -42,18 +42,6 @@ def test_old_session_is_reopened_with_its_history(anna, provider):
     assert "Что такое подбородок?" not in contents
 
 
-def test_session_is_saved_as_text(anna, telegram):
-    open_two_sessions(anna)
-    anna.press(anna.labels[1])
-    anna.press("📄 Сохранить текстом")
-    document = anna.last.message["document"]
-    exported = telegram.download(document["file_id"]).decode()
-    assert document["file_name"].endswith(".md")
-    assert exported.startswith("# Что такое лоб?\n")
-    assert "## Вы · " in exported
-    assert "**neurotypology-1**" in exported
-
-
 def test_session_is_deleted_after_a_confirmation(anna, provider):
     open_two_sessions(anna)
     card = anna.press(anna.labels[1])
@@ -71,7 +59,7 @@ def test_session_is_deleted_after_a_confirmation(anna, provider):
         assert "Разговор не найден" in anna.alerts()[-1]
 
 
-VERBS = ("session", "session-open", "session-file", "session-drop", "session-dropped")
+VERBS = ("session", "session-open", "session-drop", "session-dropped")
 
 
 def test_session_of_another_user_is_neither_shown_nor_changed(anna, telegram):

@@ -1,6 +1,6 @@
 """/sessions, /new, /clear and /t: the user's sessions and their window.
 
-    list -> card -> open | file | delete
+    list -> card -> open | delete
 
 If the plan allows no more sessions, /new says so and offers to delete the oldest.
 """
@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from merlin.app.ask import dataset_of, request_of_session, window_of
-from merlin.app.sessions import list_own_turns, session_as_markdown
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers import answering
@@ -29,9 +28,7 @@ from merlin.core import money
 from merlin.core.clock import start_of_day
 from merlin.core.errors import NotFound
 from merlin.core.formatted_text import (
-    Attachment,
     Button,
-    FormattedMessage,
     shorten_text,
 )
 from merlin.core.i18n import text
@@ -93,7 +90,6 @@ def session_card(context: BotContext) -> View:
         "\n".join(lines),
         not session.is_open and ("session-open", f"session-open:{session_id}", "primary"),
         ("session-delete", f"session-drop:{session_id}"),
-        ("session-as-text", f"session-file:{session_id}"),
         _ALL,
     )
 
@@ -108,18 +104,6 @@ def open_session(context: BotContext) -> View:
         question = shorten_text(message.content, _QUESTION_LENGTH + 1)
         parts.append(context.translate("session-open-question", question=question))
     return menu.paragraphs(context, *parts, rows=(_ALL,))
-
-
-@handlers.button("session-file")
-def send_file(context: BotContext) -> View:
-    """Send the session as a file."""
-    session = _require_session(context)
-    turns = list_own_turns(context.services, session.session_id)
-    about = session, turns, context.translate("session-you"), context.moment
-    content = session_as_markdown(context.services, *about)
-    file = Attachment(f"merlin-{session.session_id}.md", content.encode())
-    page = FormattedMessage(session_title(session, context), file=file)
-    return View(page, is_new=True)
 
 
 @handlers.button("session-drop")
