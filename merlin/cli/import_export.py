@@ -20,7 +20,7 @@ from merlin.cli import language
 from merlin.cli.daemon_requests import open_files_context
 from merlin.cli.edit_session import edit_session, preview_record, print_commit, print_findings
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, DatasetName, NoWait, configuration
-from merlin.cli.output import print_json, print_message, write_file
+from merlin.cli.output import print_json, print_message
 from merlin.config import schema
 from merlin.core.errors import ConfigError, Refused
 from merlin.core.i18n import text
@@ -194,7 +194,6 @@ def _to_json(plan: ImportPlan) -> dict[str, object]:
 
 
 _EXPORT_FORMAT = Annotated[ExportFormat, typer.Option("--as", "--format", help="Output format.")]
-_OUT = Annotated[Path | None, typer.Option("--output", "-o", help="The file; default stdout.")]
 
 
 @app.command()
@@ -202,32 +201,17 @@ def export(
     dataset: DatasetName,
     *,
     shape: _EXPORT_FORMAT = "openai",
-    output: _OUT = None,
     config: ConfigPath = DEFAULT,
-    json: AsJson = False,
 ) -> None:
-    """Write a dataset's valid examples, as last fetched, to stdout or a file."""
+    """Write a dataset's valid examples, as last fetched, to stdout."""
     with open_files_context(configuration(config)) as ctx:
         checked = examples.check_dataset(ctx, Actor.operator(), dataset)
-    values: dict[str, object] = {"dataset": dataset}
     system = checked.spec.system if checked.spec else ""
     content, left_out = export_examples(checked.examples, system, shape)
-    if output is not None:
-        write_file(output, content)
-        values["file"] = str(output)
-    elif json:
-        values["text"] = content
-    else:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(content.encode())
-    count = len(checked.examples) - len(left_out)
-    if json:
-        print_json({**values, "examples": count, "left_out": left_out})
-        return
+    sys.stdout.flush()
+    sys.stdout.buffer.write(content.encode())
     if left_out:
         print_message("export-left-out", count=len(left_out), first=left_out[0], format=shape)
-    if output is not None:
-        print_message("did-export", count=count, path=str(output))
 
 
 _NAME = Annotated[

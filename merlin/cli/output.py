@@ -6,8 +6,6 @@ Also the options for a period of days, in the configured time zone.
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,7 +18,7 @@ import typer
 
 from merlin.cli import language
 from merlin.core.clock import iso, start_of_day
-from merlin.core.durable_files import is_disk_full, write_durably
+from merlin.core.durable_files import is_disk_full
 from merlin.core.errors import ConfigError, MerlinError
 from merlin.core.formatted_text import escape_controls
 from merlin.core.i18n import command_text, format_time, keys, text
@@ -187,35 +185,6 @@ def show_progress(key: str, total: int | None = None) -> Iterator[Callable[[], N
     with Progress(console=console, disable=not console.is_terminal, transient=True) as bars:
         task = bars.add_task(text(language(), key), total=total)
         yield lambda: bars.advance(task)
-
-
-def write_file(path: Path, content: str) -> None:
-    """Write a text to a file atomically. Raises MerlinError if it cannot be written."""
-    write_atomically(
-        path, lambda target: target.write_text(content, encoding="utf-8", newline="\n")
-    )
-
-
-def write_atomically(path: Path, fill: Callable[[Path], object]) -> None:
-    """Let `fill` write a file atomically; a link to it and its mode stay.
-
-    Raises MerlinError if it cannot be written.
-    """
-    place = Path(os.path.realpath(path))
-
-    def fill_beside(beside: Path) -> None:
-        fill(beside)
-        if place.exists():
-            shutil.copymode(place, beside)
-
-    try:
-        # Write to a device or a pipe (/dev/stdout, /dev/null) directly: a rename would replace it.
-        if path.exists() and not path.is_file():
-            fill(path)
-        else:
-            write_durably(place, fill_beside)
-    except OSError as error:
-        raise unwritable_error(path, error) from error
 
 
 def unwritable_error(path: Path, error: OSError) -> MerlinError:

@@ -130,10 +130,6 @@ did-plan = { $lines ->
     [one] { $lines } line
    *[other] { $lines } lines
   }: { $taken } to import, { $duplicates } already known
-did-export = { $count ->
-    [one] { $count } example
-   *[other] { $count } examples
-  } written to { $path }
 example-unreadable = { $path } can't be read: { $reason }
 example-broken = The example can't be read, so its parts can't be changed one by one: fix its file in a clone.
 import-duplicate = same as { $other }

@@ -137,11 +137,6 @@ did-plan = { $lines ->
     [few] { $lines } строки
    *[many] { $lines } строк
   }: новых будет { $taken }, уже есть { $duplicates }
-did-export = { $count ->
-    [one] { $count } пример записан
-    [few] { $count } примера записаны
-   *[many] { $count } примеров записано
-  } в { $path }
 example-unreadable = { $path } не читается: { $reason }
 example-broken = Пример не читается, поэтому менять его по частям нельзя: исправьте его файл в клоне.
 import-duplicate = то же, что { $other }
