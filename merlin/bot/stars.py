@@ -29,7 +29,6 @@ _LAST_S = 253_402_300_799
 # Telegram's limits for an invoice.
 _TITLE_LENGTH, _DESCRIPTION_LENGTH = 32, 255
 _REFUNDED = "CHARGE_ALREADY_REFUNDED"
-CHECK_S = 60.0
 
 
 class StarsGateway:

@@ -83,9 +83,6 @@ def _is_by(turn_id: int, user_id: int) -> Any:
 
 # Formats whose questions can become examples; a picture or a whole document cannot.
 EXAMPLE_FORMATS = frozenset({"text", "voice"})
-_DAY_LETTERS = 10
-# Grouped by name: PostgreSQL treats the expression with other parameters as a different one.
-_BY_DAY = SQL("day")
 
 
 class QuestionStatistics(Repository):

@@ -13,7 +13,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from math import sqrt
 
 from merlin.core.errors import Refused
 from merlin.dataset.builds import is_in_build
@@ -44,7 +43,6 @@ RESAMPLES, _AT_ONCE = 10_000, 100
 _SEED = 20261122
 _TAILS = (0.025, 0.975)
 _PERCENT = 100
-_Z = 1.959964  # quantile of the normal distribution for a 95 % interval
 
 
 class AnswerKind(StrEnum):
@@ -202,14 +200,6 @@ def _score_base(db: Database, model: Model, questions: Sequence[Question]) -> Pr
     pairs = [(answers.get(conversation_digest(question)), question) for question in questions]
     judged = [JudgedAnswer(q, answer, classify_answer(answer, q)) for answer, q in pairs if answer]
     return _count_scores(base, judged) if judged else None
-
-
-def compute_wilson_interval(right: int, questions: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share, 0..1, of at least one question. Source: Wilson 1927."""
-    share, spread = right / questions, _Z * _Z / questions
-    middle = share + spread / 2
-    half = sqrt(spread * (share * (1 - share) + spread / 4))
-    return max(0.0, (middle - half) / (1 + spread)), min(1.0, (middle + half) / (1 + spread))
 
 
 def compute_bootstrap_interval(differences: Sequence[float]) -> tuple[float, float]:
