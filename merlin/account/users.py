@@ -151,8 +151,7 @@ class User:
 
     `language` ("ru", "en") and `zone` (an IANA name) are their own choices, None without one.
     `plan` None is the default plan; `terms` are their current plans with an end. `shown_name` is
-    their display name, for commits in their name; `terms_seen` the version of the terms that they
-    were shown; "" for none.
+    their display name, for commits in their name, "" for none.
     """
 
     user_id: int
@@ -162,7 +161,6 @@ class User:
     plan: str | None = None
     is_blocked: bool = False
     shown_name: str = ""
-    terms_seen: str = ""
     first_seen_at: str = field(default="", compare=False)
     terms: tuple[str, ...] = ()
 
@@ -310,11 +308,6 @@ class Users(Repository):
         name = "" if is_blank(name) else name
         if self.db.has_cipher:
             self._change(user_id, shown_name=self.db.cipher.seal(name) if name else "")
-
-    @transaction
-    def record_terms_version(self, user_id: int, version: str) -> None:
-        """Store which version of the terms the person was shown."""
-        self._change(user_id, terms_seen=version)
 
     def find(self, text: str, limit: int = 20) -> list[User]:
         """Return the user of an id, or those whose name contains `text`, ignoring case."""

@@ -100,7 +100,7 @@ PROMOTION = _table("promotion", "id dataset from_model to_model why by_whom at")
 
 USER = _table(
     "users",
-    "user_id language_code first_seen_at language zone plan is_blocked shown_name terms_seen",
+    "user_id language_code first_seen_at language zone plan is_blocked shown_name",
     sealed="shown_name",
     key="user_id",
 )

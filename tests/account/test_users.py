@@ -49,7 +49,6 @@ def test_user_settings_are_stored(users):
     users.set_language(ANNA, "en")
     users.set_zone(ANNA, "Asia/Vladivostok")
     users.set_name(ANNA, "Анна Ёлкина")
-    users.record_terms_version(ANNA, "2026-11")
     users.record([User(ANNA, "ru-RU")])
     assert users.get(ANNA) == User(
         ANNA,
@@ -57,7 +56,6 @@ def test_user_settings_are_stored(users):
         language="en",
         zone="Asia/Vladivostok",
         shown_name="Анна Ёлкина",
-        terms_seen="2026-11",
     )
     assert users.get(BORIS) == User(BORIS, "en")
     # A direction mark would turn the text around the name, a line end would forge the next line.

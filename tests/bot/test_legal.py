@@ -85,11 +85,6 @@ def test_operators_texts_replace_the_defaults(telegram, settings):
         assert anna.say("/terms").text == "Просто спрашивайте."
 
 
-def test_version_of_the_shown_terms_is_recorded(anna):
-    assert "/paysupport" in anna.say("/terms").text
-    assert select_rows(anna.settings, "SELECT terms_seen FROM users") != [("",)]
-
-
 def ask_about_payment(user, text="Списали дважды"):
     user.say("/paysupport")
     return user.say(text)

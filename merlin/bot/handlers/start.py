@@ -12,7 +12,6 @@ configuration are always shown: who answers, retention periods, and the user's c
 """
 
 from dataclasses import replace
-from hashlib import sha256
 
 from merlin import __version__
 from merlin.account.users import Users
@@ -175,9 +174,6 @@ def cancel(context: BotContext) -> View:
     return menu.text_view(context, "bot-cancelled")
 
 
-_VERSION_LENGTH = 12
-
-
 @handlers.command("privacy")
 @handlers.button("privacy")
 def privacy(context: BotContext) -> View:
@@ -210,11 +206,8 @@ def privacy(context: BotContext) -> View:
 @handlers.command("terms")
 @handlers.button("terms")
 def terms(context: BotContext) -> View:
-    """Show the terms, and store the version that the user saw."""
-    message = terms_text(context.services, context.language)
-    version = sha256(message.encode()).hexdigest()[:_VERSION_LENGTH]
-    Users(context.db).record_terms_version(context.user_id, version)
-    return menu.message(context, message)
+    """Show the terms."""
+    return menu.message(context, terms_text(context.services, context.language))
 
 
 _MAX_MODELS = 5

@@ -250,8 +250,7 @@ CREATE TABLE users (
     zone TEXT,
     plan TEXT,
     is_blocked BIGINT NOT NULL DEFAULT 0,
-    shown_name TEXT NOT NULL DEFAULT '',
-    terms_seen TEXT NOT NULL DEFAULT ''
+    shown_name TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX users_newest ON users (first_seen_at, user_id);
 CREATE TABLE chat_session (
