@@ -7,7 +7,6 @@
   with the question, or the marker that no source holds the answer;
 - training examples in their JSON schema: for a text, drafts of up to three of its paragraphs with
   questions made of their first words; for a question, an answer that names the stand-in;
-- a question almost equal to an earlier one of the conversation: the earlier answer;
 - a question of general knowledge (`common_knowledge.yaml`): its answer;
 - a table, a formula, code or a long answer: a canned one that shows the format;
 - anything else: the question repeated.
@@ -24,14 +23,12 @@ import time
 from base64 import b64decode
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import field
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass as checked_dataclass
-from rapidfuzz import fuzz, process
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -230,8 +227,6 @@ _SENTENCE_END = re.compile(r"(?<=[.!?…])\s+")
 _KNOWLEDGE = yaml.safe_load(
     (Path(__file__).parent / "common_knowledge.yaml").read_text(encoding="utf-8")
 )
-_OWN_ANSWER = re.compile("(stand-in|demo) model|(подставная |демо-)модель", re.IGNORECASE)
-_MIN_SIMILARITY = 50.0  # of 100, by rapidfuzz: at or above it two questions count as the same
 # The format of numbered sources in `merlin.chat.grounding`, and its marker for "none of them".
 _SOURCE, _NO_SOURCE = (
     re.compile(r"^\[([1-9]\d*)\] (.+?)(?=\n\n\[\d|\Z)", re.DOTALL | re.MULTILINE),
@@ -285,11 +280,7 @@ def answer(messages: Sequence[Mapping[str, Any]]) -> str:
         arguments = {"images": "; ".join(images), "question": _truncate(question)}
         return text(language, "stand-in-image", **arguments)
     is_instruction = _SUMMARY.search(question) or _TRANSLATION.search(question)
-    known_answer = (
-        ""
-        if is_instruction
-        else _find_earlier_answer(messages, question) or _KNOWLEDGE.get(question, "")
-    )
+    known_answer = "" if is_instruction else _KNOWLEDGE.get(question, "")
     if known_answer:
         return text(language, "stand-in-example-answer", answer=known_answer)
     texts = _texts(last)
@@ -304,29 +295,6 @@ def answer(messages: Sequence[Mapping[str, Any]]) -> str:
         if pattern.search(question):
             return _CANNED[shape][language]
     return text(language, "stand-in-answer", question=_truncate(question))
-
-
-def _find_earlier_answer(messages: Sequence[Mapping[str, Any]], question: str) -> str:
-    """Return the answer to the most similar earlier question, "" where none is similar.
-
-    The stand-in's own earlier answers do not count.
-    """
-    answers = {}
-    for message, reply in pairwise(messages):
-        if (message["role"], reply["role"]) == ("user", "assistant"):
-            question_text, answer_text = (
-                " ".join(_texts(turn)).strip() for turn in (message, reply)
-            )
-            if not _OWN_ANSWER.search(answer_text):
-                answers[question_text] = answer_text
-    match = process.extractOne(
-        question,
-        list(answers),
-        scorer=fuzz.token_sort_ratio,
-        processor=str.casefold,
-        score_cutoff=_MIN_SIMILARITY,
-    )
-    return answers[match[0]] if match else ""
 
 
 def _find_last_user_message(messages: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
