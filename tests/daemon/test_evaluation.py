@@ -5,7 +5,7 @@ import pytest
 from merlin.app.actor import Actor
 from merlin.app.evaluation import read_evaluation
 from merlin.core.errors import NotFound
-from merlin.db.tables import EVALUATION, PROOF_ANSWER
+from merlin.db.tables import MODEL, PROOF_ANSWER
 from merlin.wiring.context import open_migrated_database, open_reading_context
 from tests.support.pipeline_lab import run_command
 
@@ -114,7 +114,7 @@ def test_missing_stored_answers_are_reported(lab):
     change(lab, PROOF_ANSWER.delete().where(PROOF_ANSWER.model_row == 1))
     assert evaluate(lab, "trial-2").report.comparison.difference is None
     assert evaluate(lab, "trial-1").why.key == "eval-no-answers"
-    change(lab, EVALUATION.delete().where(EVALUATION.model_row == 1))
+    change(lab, MODEL.update({"questions": None}).where(MODEL.id == 1))
     assert evaluate(lab, "trial-1").why.key == "eval-not-tested"
 
 
