@@ -227,7 +227,7 @@ def migrate_db(
     if json:
         print_json(counts)
         return
-    print_list([entry for entry in counts if entry["rows"]], "table rows", json=False)
+    print_list([entry for entry in counts if entry["rows"]], ["table", "rows"])
     print_message("migrate-db-done", rows=sum(row_counts.values()), tables=len(row_counts))
 
 

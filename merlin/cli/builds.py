@@ -20,6 +20,7 @@ from merlin.cli.options import (
     read_context,
 )
 from merlin.cli.output import (
+    Column,
     finding_line,
     format_cell,
     print_json,
@@ -68,10 +69,13 @@ def builds(dataset: OnlyDataset = None, config: ConfigPath = DEFAULT, json: AsJs
         views = acts.list_recent(ctx, actor, dataset or "")
     print_list(
         [record(view, **_JSON_NAMES) | {"tokens": view.tokens} for view in views],
-        "build train test tokens created-at=created_at digest",
+        [
+            *("build", "train", "test", "tokens"),
+            Column("created-at", "created_at"),
+            Column("digest", cell=lambda view: view["digest"][:10]),
+        ],
         json=json,
         empty="builds-none",
-        digest=lambda view: view["digest"][:10],
     )
 
 
@@ -86,7 +90,13 @@ def show(version: Version, config: ConfigPath = DEFAULT, json: AsJson = False) -
         return
     names = "build train test tokens train_tokens test_tokens created_at digest system"
     print_pairs({name: view[name] for name in names.split()})
-    print_list(view["examples"], "example=id split=split:page-split tokens author", json=False)
+    columns: list[str | Column] = [
+        Column("example", "id"),
+        Column("split", family="page-split"),
+        "tokens",
+        "author",
+    ]
+    print_list(view["examples"], columns)
 
 
 @app.command()

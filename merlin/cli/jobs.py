@@ -18,6 +18,7 @@ from merlin.cli.options import (
     read_context,
 )
 from merlin.cli.output import (
+    Column,
     print_json,
     print_list,
     print_pairs,
@@ -40,10 +41,12 @@ def list_jobs(
         views = jobs.list_recent(ctx, actor, dataset or "")
     print_list(
         [record(view, id="job") for view in views],
-        "job build state=state:job provider outcome",
+        [
+            *("job", "build", Column("state", family="job"), "provider"),
+            Column("outcome", cell=lambda view: view["model"] or view["error"]),
+        ],
         json=json,
         empty="jobs-none",
-        outcome=lambda view: view["model"] or view["error"],
     )
 
 
@@ -60,8 +63,11 @@ def show(job: JobNumber, config: ConfigPath = DEFAULT, json: AsJson = False) -> 
     metadata = ("trained_tokens", "error", "created_at", "updated_at")
     values["state"] = translate_word("job", view.state)
     print_pairs({name: values[name] for name in (*names, *metadata)})
-    print_list(values["checkpoints"], "step model metrics", json=False, metrics=_format_metrics)
-    print_list(values["events"], "at level=level:level message", json=False, message=_format_event)
+    print_list(values["checkpoints"], ["step", "model", Column("metrics", cell=_format_metrics)])
+    print_list(
+        values["events"],
+        ["at", Column("level", family="level"), Column("message", cell=_format_event)],
+    )
 
 
 def _format_metrics(checkpoint: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from merlin.cli.options import (
     print_result,
     require_stopped,
 )
-from merlin.cli.output import print_list, print_message
+from merlin.cli.output import Column, print_list, print_message
 from merlin.config import Config
 from merlin.config.settings import TEXT_KEY
 from merlin.core.errors import NotFound, Refused
@@ -34,7 +34,7 @@ def list_keys(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     for key in dict.fromkeys([*present, *sorted(counts)]):
         state = "missing" if key not in present else "seals" if key == present[0] else "opens"
         records.append({"key": key, "state": state, "sealed": counts.get(key, 0)})
-    columns = "key state=state:key-state sealed"
+    columns: list[str | Column] = ["key", Column("state", family="key-state"), "sealed"]
     print_list(records, columns, json=json, under="keys", prefix="key-col")
 
 

@@ -19,6 +19,7 @@ from merlin.cli.options import (
     read_context,
 )
 from merlin.cli.output import (
+    Column,
     print_json,
     print_list,
     print_message,
@@ -111,7 +112,7 @@ def history(
     if not json:
         for switch in records:
             switch |= {name: titles.get(switch[name], switch[name]) for name in ("to", "from")}
-    print_list(records, "at to from why=why:why by", json=json)
+    print_list(records, ["at", "to", "from", Column("why", family="why"), "by"], json=json)
 
 
 @app.command()
@@ -142,10 +143,10 @@ def impact(
             | {"word": translate_word("model", "serves" if model.serves else model.state)}
             for model in impact_view.newest_models
         ]
-        print_list(models, "model build provider state=word", json=False)
+        print_list(models, ["model", "build", "provider", Column("state", "word")])
     if impact_view.newest_answers:
         answers = [record(answer) for answer in impact_view.newest_answers]
-        print_list(answers, "turn at model", json=False)
+        print_list(answers, ["turn", "at", "model"])
 
 
 def _format_builds(count: int, newest: list[str]) -> str:

@@ -9,7 +9,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -68,23 +68,38 @@ def _json_default(value: object) -> object:
     return to_jsonable_python(value)  # as REST writes it: a duration is "PT1M30S"
 
 
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table, with the value of a `field` or what `cell` makes of the record.
+
+    `heading` ends the key of a Fluent text, and is the field's name unless that is given. A value
+    with a `family` is translated by `translate_word`.
+    """
+
+    heading: str
+    field: str = ""
+    family: str = ""
+    cell: Callable[[Any], object] | None = None
+
+    def read(self, record: Mapping[str, Any]) -> object:
+        """Return the value of one record."""
+        value = self.cell(record) if self.cell else record[self.field or self.heading]
+        return translate_word(self.family, str(value or "")) if self.family else value
+
+
 def print_list(
     records: Sequence[Mapping[str, Any]],
-    columns: str,
+    columns: Sequence[str | Column],
     *,
-    json: bool,
+    json: bool = False,
     under: str = "",
     prefix: str = "col",
     empty: str = "",
-    **cells: Callable[[Any], object],
 ) -> None:
     """Print records as a table or, with `json`, as one document, under the key `under` if set.
 
-    The message `empty`, if set, replaces a table without rows.
-
-    `columns` are separated by spaces: "heading", "heading=field" or "heading=field:family", where
-    the value is translated by its family. `cells` compute a column's value from the record, by
-    heading.
+    A column that is a name has that field's values. The message `empty`, if set, replaces a table
+    without rows.
     """
     if json:
         print_json({under: records} if under else records)
@@ -92,16 +107,9 @@ def print_list(
     if empty and not records:
         print_message(empty)
         return
-    headings, rows = [], [list[object]() for _ in records]
-    for column in columns.split():
-        heading, _, source = column.partition("=")
-        name, _, family = (source or heading).partition(":")
-        headings.append(f"{prefix}-{heading}")
-        cell = cells.get(heading.replace("-", "_"))
-        for row, item in zip(rows, records, strict=True):
-            value = cell(item) if cell else item[name]
-            row.append(translate_word(family, str(value or "")) if family else value)
-    print_table(headings, rows)
+    listed = [Column(column) if isinstance(column, str) else column for column in columns]
+    rows = [[column.read(record) for column in listed] for record in records]
+    print_table([f"{prefix}-{column.heading}" for column in listed], rows)
 
 
 PIPE_WIDTH = 400

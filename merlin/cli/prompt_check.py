@@ -19,7 +19,7 @@ from merlin.cli.options import (
     Yes,
     configuration,
 )
-from merlin.cli.output import print_json, print_list, print_message, record
+from merlin.cli.output import Column, print_json, print_list, print_message, record
 from merlin.cli.paid_questions import ask_all
 from merlin.core.i18n import format_number, text
 from merlin.core.messages import SamplingParams
@@ -71,17 +71,15 @@ def prompt_check(  # noqa: PLR0913 - each is an option of the command
         print_json({**record(report), "examples": examples, "advice": advice})
         return
     records = [record(variant) for variant in report.variants]
-    columns = "variant=variant:prompt-variant model chrf right tokens=input_tokens cost seconds"
-    print_list(
-        records,
-        columns,
-        json=False,
-        prefix="prompt-col",
-        chrf=lambda variant: format_number(language(), variant["chrf"], 1),
-        right=lambda variant: f"{variant['right']}/{report.questions}",
-        cost=_format_cost,
-        seconds=lambda variant: format_number(language(), variant["seconds"], 2),
-    )
+    columns: list[str | Column] = [
+        *(Column("variant", family="prompt-variant"), "model"),
+        Column("chrf", cell=lambda variant: format_number(language(), variant["chrf"], 1)),
+        Column("right", cell=lambda variant: f"{variant['right']}/{report.questions}"),
+        Column("tokens", "input_tokens"),
+        Column("cost", cell=_format_cost),
+        Column("seconds", cell=lambda variant: format_number(language(), variant["seconds"], 2)),
+    ]
+    print_list(records, columns, prefix="prompt-col")
     print_message("prompt-legend", build=report.build, questions=report.questions)
     if report.left_out:
         print_message("prompt-left-out", count=report.left_out)

@@ -10,7 +10,7 @@ import typer
 
 from merlin.cli import language
 from merlin.cli.options import AsJson
-from merlin.cli.output import print_list, print_message, translate_word
+from merlin.cli.output import Column, print_list, print_message, translate_word
 from merlin.core.i18n import text
 
 if TYPE_CHECKING:
@@ -71,11 +71,15 @@ def _show(outcomes: Sequence[Outcome], json: bool) -> None:
             }
             for outcome in outcomes
         ],
-        f"check=name title result=result:{FAMILY}-result detail",
+        [
+            Column("check", "name"),
+            Column("title", cell=lambda record: _title(record["name"])),
+            Column("result", family=f"{FAMILY}-result"),
+            "detail",
+        ],
         json=json,
         under="checks",
         prefix=f"{FAMILY}-col",
-        title=lambda record: _title(record["name"]),
     )
     results = [outcome.result for outcome in outcomes]
     counts = {name: results.count(name) for name in ("passed", "failed", "missing")}

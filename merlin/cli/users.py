@@ -36,7 +36,7 @@ from merlin.core.errors import Refused
 from merlin.core.i18n import text
 from merlin.core.permissions import Role
 
-LIST_COLUMNS = "user name account role plan language note"
+LIST_COLUMNS = ("user", "name", "account", "role", "plan", "language", "note")
 # Telegram ids have at most 52 bits (Bot API, User.id); ids of people without Telegram have 53.
 PersonId = Annotated[
     int, typer.Argument(metavar="USER", min=1, max=LAST_ID, help="Telegram ID of the person.")
@@ -60,7 +60,7 @@ def list_users(
     if json:
         print_json({"users": records, "count": count})
         return
-    print_list([_row(user) for user in records], LIST_COLUMNS, json=False, prefix="account-col")
+    print_list([_row(user) for user in records], LIST_COLUMNS, prefix="account-col")
     print_message("account-count", shown=len(records), count=count)
 
 
