@@ -75,12 +75,11 @@ def test_three_variants_are_compared(lab, run_json, count_questions, provider):
     assert alone["model"] == helped["model"] == "stand-in-base"
     assert tuned["model"].startswith("ft:")
     assert (document["build"], document["questions"], document["left_out"]) == ("trial-1", TESTS, 0)
-    # The stand-in repeats a question, but for one that an example before it answers.
-    assert helped["chrf"] > alone["chrf"] + 20
+    # The stand-in answers alike whatever stands before a question; the examples are sent and paid.
     assert helped["input_tokens"] > alone["input_tokens"] > 0
     assert helped["cost_micro"] > alone["cost_micro"] > 0
     assert all(variant["seconds"] > 0 for variant in document["variants"])
-    assert document["verdict"] == "worse"
+    assert document["verdict"] == "same"
     assert "doesn't pay" in document["advice"]
 
 
