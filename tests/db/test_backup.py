@@ -22,11 +22,9 @@ import pytest
 import yaml
 
 from merlin.cli import main
-from merlin.cli.doctor_checks import check_permissions
 from merlin.config import load
 from merlin.core.clock import iso, utc_now
 from merlin.core.durable_files import in_use
-from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import Heartbeat
 from merlin.db import backup
 from merlin.db.database import open_database
@@ -350,10 +348,6 @@ def test_what_root_backs_up_and_restores_belongs_to_the_user_of_the_services(
     assert run(capfd, "restore", archive, "--config", there)[0] == 0
     made = [path for state in states for path in state.rglob("*")]
     assert {path.lstat().st_uid for path in made} == {nobody}
-    assert check_permissions(states[0])[0] == "doctor-closed-folder"
-    (states[0] / "run/left-by-root").touch()
-    with pytest.raises(MerlinError, match="doctor-root-file"):
-        check_permissions(states[0])
 
 
 def test_archive_is_synced_in_pieces_and_the_number_of_archives_is_limited(
