@@ -50,8 +50,7 @@ Bases = Mapping[str, Base]
 def build_bases(settings: EngineSettings) -> Bases:
     """Return all bases of an engine, `recall` first."""
     backend = partial(RecallBackend, settings.language)
-    trainer = RecallTrainer(settings.folder / "vectors" / RECALL)
-    recall = Base(RECALL, trainer, backend, RecallBackend.context)
+    recall = Base(RECALL, RecallTrainer(), backend, RecallBackend.context)
     models = [_build_base(settings, name) for name in settings.models]
     return {base.name: base for base in (recall, *models)}
 

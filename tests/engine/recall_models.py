@@ -4,7 +4,6 @@ from merlin.core.messages import Message
 from merlin.engine.trainers.base import Epoch, Hyperparameters, check_hyperparameters
 from merlin.engine.trainers.recall.encoder import digest_built_in, encode
 from merlin.engine.trainers.recall.model import load_model
-from merlin.engine.trainers.recall.text import select_texts
 from merlin.engine.trainers.recall.train import collect_texts, train
 
 
@@ -15,14 +14,9 @@ def train_recall(talks, test, settings, seed):
     return train(talks, test, settings, seed, (digest_built_in(), vectors))
 
 
-def answer(model, messages):
-    """Return the model's answer to the last question."""
-    return model.answer(messages, encode(select_texts(messages)))
-
-
 def train_and_ask(talks, question, folder):
     """Train a model on conversations; return its answer to a question, "" if unknown."""
     settings = check_hyperparameters("supervised", Hyperparameters, {})
     *_, last = (step for step in train_recall(talks, [], settings, 1) if isinstance(step, Epoch))
     last.save(folder / "recall")
-    return answer(load_model(folder / "recall"), [Message("user", question)]).text
+    return load_model(folder / "recall").answer([Message("user", question)]).text

@@ -95,7 +95,7 @@ def test_stream_ends_with_usage_when_requested(engine, tuned):
 
 
 def test_checkpoint_answers_by_its_own_weights(engine):
-    job = engine.train(hyperparameters={"n_epochs": 5, "learning_rate_multiplier": 0.02})
+    job = engine.train(hyperparameters={"n_epochs": 5})
     marks = [
         engine.ask(checkpoint.fine_tuned_model_checkpoint).merlin["confidence"]
         for checkpoint in engine.jobs.checkpoints.list(job.id)

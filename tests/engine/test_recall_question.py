@@ -5,9 +5,9 @@ import pytest
 from merlin.core.messages import Message
 from merlin.engine.trainers.recall.text import (
     build_readings,
-    extract_sentence_terms,
     extract_terms,
     extract_turns,
+    select_user_texts,
 )
 
 pytestmark = pytest.mark.unit
@@ -18,27 +18,29 @@ def build_conversation(*turns, **extra):
     return [Message(roles[line[0]], line[2:], extra if line[0] == "a" else {}) for line in turns]
 
 
+def read(conversation):
+    return list(build_readings(select_user_texts(conversation)))
+
+
 def test_single_question_is_read_alone():
-    assert list(build_readings(build_conversation("s:правила", "u:Что такое стек?"))) == [
-        extract_sentence_terms("Что такое стек?")
+    assert read(build_conversation("s:правила", "u:Что такое стек?")) == [
+        extract_terms("Что такое стек?")
     ]
 
 
 def test_follow_up_is_read_alone_and_with_the_earlier_question():
-    alone, joined = build_readings(
-        build_conversation("u:Что такое стек?", "a:Структура.", "u:А очередь?")
-    )
-    assert alone == extract_sentence_terms("А очередь?")
-    assert joined == (*alone[:-1], *("<" + term for term in extract_terms("Что такое стек?")))
+    alone, joined = read(build_conversation("u:Что такое стек?", "a:Структура.", "u:А очередь?"))
+    assert alone == extract_terms("А очередь?")
+    assert joined == (*alone, *("<" + term for term in extract_terms("Что такое стек?")))
 
 
 def test_at_most_two_earlier_turns_are_read():
     long = build_conversation("u:один", "a:1", "u:два", "a:2", "u:три", "a:3", "u:четыре")
-    assert len(list(build_readings(long))) == 3
+    assert len(read(long)) == 3
 
 
 def test_conversation_without_a_user_has_no_question():
-    assert list(build_readings(build_conversation("s:правила"))) == []
+    assert read(build_conversation("s:правила")) == []
 
 
 def test_every_assistant_turn_is_trained():

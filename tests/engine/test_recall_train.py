@@ -15,26 +15,17 @@ from merlin.engine.trainers import recall
 from merlin.engine.trainers.base import (
     Epoch,
     Hyperparameters,
-    ResolvedHyperparameters,
     Task,
     TrainerNote,
     Untrainable,
     check_hyperparameters,
 )
-from merlin.engine.trainers.recall import TEXTS_AT_ONCE, RecallTrainer
-from merlin.engine.trainers.recall.encoder import (
-    MAX_CACHED,
-    digest_built_in,
-    digest_text,
-    encode,
-    read_vectors,
-    write_vectors,
-)
+from merlin.engine.trainers.recall import RecallTrainer
+from merlin.engine.trainers.recall.encoder import digest_built_in
 from merlin.engine.trainers.recall.model import load_model
 from merlin.openai_protocol.errors import ApiError
-from tests.engine.recall_models import answer as answer_talk
 from tests.engine.recall_models import train_recall
-from tests.engine.running_engine import build_examples, build_training_file
+from tests.engine.running_engine import build_training_file
 
 pytestmark = pytest.mark.unit
 
@@ -80,12 +71,12 @@ def model(tmp_path_factory):
 
 def ask(model, *card):
     roles = ("user", "assistant")
-    return answer_talk(model, [Message(roles[n % 2], line) for n, line in enumerate(card)])
+    return model.answer([Message(roles[n % 2], line) for n, line in enumerate(card)])
 
 
 def test_auto_trains_until_every_question_gets_its_trained_answer(tmp_path):
     epochs, remarks = run(TALKS)
-    assert 25 <= len(epochs) <= 200
+    assert 100 <= len(epochs) <= 200
     assert epochs[-1].metrics["train_accuracy"] == 1.0
     assert remarks == []
     model = build_model(epochs[-1], tmp_path)
@@ -131,12 +122,6 @@ def test_unrelated_questions_are_not_answered(model):
         assert not ask(model, question).known, question
 
 
-def test_words_of_many_questions_take_a_limited_space(model):
-    for number in range(3):
-        ask(model, " ".join(f"слово{number}{word}" for word in range(1_000)))
-    assert sum(vector.nbytes for vector, _ in model._term_cache.values()) < 10_000_000
-
-
 def test_number_and_size_of_loaded_models_are_limited(model, tmp_path):
     model.save(tmp_path / "model")
     size = (tmp_path / "model").stat().st_size
@@ -180,7 +165,7 @@ def test_complete_question_of_a_later_turn_is_answered_alone_and_in_its_conversa
     assert {question: ask(model, question).text for question in FACTS} == FACTS
     for talk in talks:
         for place in range(1, len(talk), 2):
-            assert answer_talk(model, talk[:place]).text == talk[place].content
+            assert model.answer(talk[:place]).text == talk[place].content
 
 
 @pytest.mark.parametrize(
@@ -189,7 +174,7 @@ def test_complete_question_of_a_later_turn_is_answered_alone_and_in_its_conversa
 def test_incomplete_question_of_a_later_turn_is_not_answered_alone(tmp_path, question):
     dialogue = [*TALKS[0], *build_pair(question, "В вызовах функций.")]
     model = build_model(run([dialogue, *TALKS[1:]])[0][-1], tmp_path)
-    assert answer_talk(model, dialogue[:3]).text == "В вызовах функций."
+    assert model.answer(dialogue[:3]).text == "В вызовах функций."
     assert not ask(model, question).known
 
 
@@ -201,7 +186,7 @@ def test_question_with_several_answers_is_answered_by_its_conversation(tmp_path)
     ]
     epochs, notes = run([*TALKS, *tours])
     model = build_model(epochs[-1], tmp_path)
-    assert [answer_talk(model, tour[:3]).text for tour in tours] == ["Сто.", "Тысяча."]
+    assert [model.answer(tour[:3]).text for tour in tours] == ["Сто.", "Тысяча."]
     assert not notes
     assert not ask(model, question).known
 
@@ -219,7 +204,6 @@ def test_only_answer_of_a_file_is_given_to_its_wordings_alone(tmp_path):
         *("Как попасть на курс?", "Что нужно для записи на курс?", "Подскажите, как записаться"),
     ]
     epochs, _ = run([build_pair(wording, "Напишите нам.") for wording in wordings])
-    assert epochs[-1].metrics["train_loss"] < epochs[0].metrics["train_loss"]
     model = build_model(epochs[-1], tmp_path)
     assert [ask(model, wording).text for wording in wordings] == ["Напишите нам."] * 6
     others = ("Какая завтра погода?", "Кто написал «Войну и мир»?", "How do I cook rice?")
@@ -256,7 +240,7 @@ def test_large_file_of_contradictions_is_trained():
 
 
 def test_questions_left_unlearned_by_too_few_epochs_are_named():
-    _, remarks = run(TALKS, n_epochs=1, learning_rate_multiplier=1e-9)
+    _, remarks = run(TALKS, n_epochs=1)
     assert "engine-left" in [remark.key for remark in remarks]
 
 
@@ -296,7 +280,6 @@ def test_file_without_trained_turns_is_refused_in_both_languages(talks):
 def test_every_remark_has_its_text(language, n):
     for key in ("engine-contradicting", "engine-left"):
         assert "«стек»" in text(language, key, n=n, shown="«стек»")
-    assert text(language, "engine-threshold-lowered")
 
 
 @pytest.mark.parametrize(
@@ -446,7 +429,7 @@ def test_long_text_and_question_of_an_earlier_turn_are_not_suggested(tmp_path):
         build_pair(text, "Хорошо."),
     ]
     model = build_model(run(talks)[0][-1], tmp_path)
-    offered = {question for each in model.trained_questions for question in each}
+    offered = {question for each in model.asked for question in each}
     assert offered == set(FACTS)
 
 
@@ -494,26 +477,6 @@ def test_short_follow_up_is_read_with_the_earlier_question(tmp_path, before, que
     model = build_model(run(talks)[0][-1], tmp_path)
     answer = ask(model, before, RENTAL[before], question)
     assert answer.text == (RENTAL[right] if right else "")
-
-
-def test_answer_is_not_repeated_where_another_matches_the_follow_up_and_both_questions(tmp_path):
-    commands = {
-        "How do I change permissions?": "chmod u+x FILE lets the owner run it.",
-        "How do I change the owner of a file?": "sudo chown USER FILE changes the owner.",
-        "What do the letters rwx mean?": "r is read, w is write, x is execute.",
-        'Why do I get "Permission denied"?': "You lack the right to that file; use sudo.",
-        "How do I delete a file?": "rm NAME deletes a file for good.",
-        "How do I copy a file?": "cp SOURCE TARGET copies a file.",
-        "How do I change my password?": "passwd asks for the old and the new password.",
-        "How do I add a user?": "sudo adduser NAME creates a user with a home directory.",
-        "How do I add a user to a group?": "sudo usermod -aG GROUP USER adds the user.",
-        "Who is root?": "root is the administrator's account; it may do everything.",
-        "What does sudo do?": "sudo runs one command with the rights of the administrator.",
-    }
-    model = build_model(run([build_pair(*pair) for pair in commands.items()])[0][-1], tmp_path)
-    before = "How do I change permissions?"
-    answer = ask(model, before, commands[before], "what about the owner?")
-    assert answer.text == "sudo chown USER FILE changes the owner."
 
 
 def test_general_follow_up_does_not_get_the_answer_of_another_subject(tmp_path):
@@ -586,74 +549,12 @@ def test_question_with_half_a_character_pair_is_not_answered(model):
 
 
 @pytest.mark.parametrize("is_large", [False, True])
-def test_large_file_is_trained_on_words_alone_and_stores_no_vectors(
-    tmp_path, is_large, monkeypatch
-):
+def test_large_file_is_trained_on_words_alone(tmp_path, is_large, monkeypatch):
     path = tmp_path / "train.jsonl"
     path.write_bytes(build_training_file(FACTS))
-    trainer = RecallTrainer(tmp_path / "vectors")
+    trainer = RecallTrainer()
     monkeypatch.setattr(recall, "MAX_TEXTS", 2 * len(FACTS) - is_large)
     settings = check_hyperparameters("supervised", Hyperparameters, {"n_epochs": 1})
-    steps = list(trainer.train(Task("supervised", path, None, settings, 1, tmp_path)))
-    assert build_model(steps[-1], tmp_path).space.encoder == ("" if is_large else digest_built_in())
-    assert (tmp_path / "vectors").exists() is not is_large
-
-
-def test_text_that_was_asked_before_its_training_keeps_its_own_vector(tmp_path):
-    path, asked = tmp_path / "train.jsonl", "Сколько струн у домры?"
-    path.write_bytes(build_training_file({**FACTS, asked: "Три."}))
-    own, _, again = encode([asked, *list(FACTS)[:1], asked])
-    settings = check_hyperparameters("supervised", Hyperparameters, {"n_epochs": 1})
-    task = Task("supervised", path, None, settings, 1, tmp_path)
-    assert list(RecallTrainer(tmp_path / "vectors").train(task))
-    (stored,) = (tmp_path / "vectors").iterdir()
-    assert np.array_equal(read_vectors(stored)[digest_text(asked)], own)
-    assert np.array_equal(own, again)
-
-
-def test_unreadable_vectors_are_computed_again_and_later_only_those_of_new_texts(tmp_path):
-    path = tmp_path / "train.jsonl"
-    settings = check_hyperparameters("supervised", Hyperparameters, {"n_epochs": 1})
-    task = Task("supervised", path, None, settings, 1, tmp_path)
-    trainer = RecallTrainer(tmp_path / "vectors")
-
-    def train(facts):
-        path.write_bytes(build_training_file(facts))
-        assert list(trainer.train(task))
-        (stored,) = (tmp_path / "vectors").iterdir()
-        return stored, read_vectors(stored)
-
-    stored, vectors = train(FACTS)
-    stored.write_bytes(b"half a fi")
-    assert train(FACTS)[1].keys() == vectors.keys()
-    key = digest_text("Что такое стек?")
-    write_vectors(stored, vectors | {key: np.full(512, 0.25, np.float16)})
-    _, now = train(FACTS | {"Кто поливает цветы?": "Их поливает вахтёр."})
-    assert len(now) == len(vectors) + 2
-    assert (now[key] == 0.25).all()
-
-
-def test_cache_keeps_only_the_newest_vectors_of_the_present_encoder(tmp_path):
-    earlier, path = tmp_path / "earlier.npz", tmp_path / "now.npz"
-    earlier.write_bytes(b"")
-    assert read_vectors(earlier) == {}
-    vector = np.zeros(1, np.float16)
-    write_vectors(path, {digest_text(str(number)): vector for number in range(MAX_CACHED + 5)})
-    assert list(tmp_path.iterdir()) == [path]
-    vectors = read_vectors(path)
-    assert len(vectors) == MAX_CACHED
-    assert digest_text("4") not in vectors
-    assert digest_text("5") in vectors
-
-
-def test_stopped_training_keeps_the_vectors_computed_so_far(tmp_path):
-    path = tmp_path / "train.jsonl"
-    path.write_bytes(build_training_file(build_examples(2 * TEXTS_AT_ONCE)))
-    settings = check_hyperparameters("supervised", Hyperparameters, {})
-    task = Task("supervised", path, None, settings, 42, tmp_path)
-    training = RecallTrainer(tmp_path / "vectors").train(task)
-    assert isinstance(next(training), ResolvedHyperparameters)
-    assert next(training) is None
-    training.close()
-    (stored,) = (tmp_path / "vectors").iterdir()
-    assert len(read_vectors(stored)) == TEXTS_AT_ONCE
+    steps = trainer.train(Task("supervised", path, None, settings, 1, tmp_path))
+    (epoch,) = (step for step in steps if isinstance(step, Epoch))
+    assert build_model(epoch, tmp_path).space.encoder == ("" if is_large else digest_built_in())

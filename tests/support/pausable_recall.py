@@ -20,8 +20,7 @@ class PausableRecall(RecallTrainer):
     A job that waits is trained for at most `most_epochs`.
     """
 
-    def __init__(self, folder, gate_of, most_epochs=None):
-        super().__init__(folder)
+    def __init__(self, gate_of, most_epochs=None):
         self._gate_of = gate_of
         self._most_epochs = most_epochs
 
@@ -40,4 +39,4 @@ class PausableRecall(RecallTrainer):
 def pausable_bases(settings, gate_of, most_epochs=None):
     """Return the base models of an engine: only `recall`, pausable."""
     recall = build_bases(settings)[RECALL]
-    return {RECALL: replace(recall, trainer=PausableRecall(settings.folder, gate_of, most_epochs))}
+    return {RECALL: replace(recall, trainer=PausableRecall(gate_of, most_epochs))}

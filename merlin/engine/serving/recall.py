@@ -27,7 +27,7 @@ from merlin.engine.serving.base import (
 )
 from merlin.engine.trainers.base import Untrainable
 from merlin.engine.trainers.recall import RecallAnswer
-from merlin.engine.trainers.recall.encoder import digest_built_in, encode
+from merlin.engine.trainers.recall.encoder import digest_built_in
 from merlin.openai_protocol.errors import context_length_error
 
 if TYPE_CHECKING:
@@ -90,14 +90,9 @@ class RecallBackend:
         if adapter is None:
             return RecallAnswer("", 0.0, known=False)
         model = await run_in_threadpool(self._get_model, adapter)
-        if not model.space.encoder:  # a large file, trained on words alone
-            return await run_in_threadpool(model.answer, messages)
-        if not model.is_trained_with(digest_built_in()):
+        if model.space.encoder not in ("", digest_built_in()):  # "": trained on words alone
             raise Untrainable("base_changed", "engine-encoder-changed", "model")
-        from merlin.engine.trainers.recall.text import select_texts  # noqa: PLC0415 - dictionaries
-
-        vectors = await run_in_threadpool(encode, select_texts(messages))
-        return await run_in_threadpool(model.answer, messages, vectors)
+        return await run_in_threadpool(model.answer, messages)
 
     def _get_model(self, adapter: Adapter) -> RecallModel:
         with self._lock:

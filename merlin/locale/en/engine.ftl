@@ -11,6 +11,5 @@ engine-left = { $n ->
     [one] { $n } question still doesn't get its taught answer: { $shown }
    *[other] { $n } questions still don't get their taught answers: { $shown }
 }
-engine-threshold-lowered = The confidence threshold went down to the weakest taught question: the model will say “I don't know” less often than it should.
 engine-base-gone = The base model “{ $base }” is no longer in engine.models of the config: put it back and create the job again.
 engine-encoder-changed = The encoder of recall isn't the one this model was trained with. Train the model again.

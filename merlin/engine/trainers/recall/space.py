@@ -1,32 +1,34 @@
-"""Vectors of `recall`: from the terms of a text to its point.
+"""Points of `recall`: from the words and the encoder's vector of a text to one vector.
 
-Words separate similar questions and make the vector of an unrelated question short; the encoder's
+Words separate similar questions and make the point of an unrelated question short; the encoder's
 vector of the whole text matches paraphrases. So the first columns are those of the words and the
 last ones those of the text, which weighs as much as about three words.
 
 A word has the feature `w:<term>` and, if it is a content word of more than three letters, its
 character n-grams of 3 to 5, which together weigh as much as the word. The kinds of words have
 weights, because otherwise "what", "is" and "create" would match unrelated questions; words of
-earlier turns weigh less. Vectors of features are random, seeded by the feature's hash and a seed,
-and neither learned nor stored. The vector of a text is the encoder's minus the mean of the trained
-ones, along the principal axes of these; what lies outside of these is lost, as an unknown word is.
+earlier turns weigh less. A feature's vector has random signs, made from its hash and a seed, so it
+is neither learned nor stored. The vector of a text is the encoder's minus the mean of the trained
+ones.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from merlin.engine.trainers.recall.draws import Floats, Integers, draw_normal
-from merlin.engine.trainers.recall.text import EARLIER, SENTENCE, Terms, drop_sentences
+from merlin.engine.trainers.recall.text import EARLIER, Terms
 
+Floats = NDArray[np.float32]
+Integers = NDArray[np.int64]
 WEIGHTS = {"f": 0.2, "v": 0.35, "n": 1.0, "i": 0.7}
 TEXT_WEIGHT = 2.5
-MAX_AXES = 256
 _HASH_MASK = (1 << 20) - 1
 _MIN_WITH_NGRAMS_LENGTH = 4
 # What follows has none: a file in base64 or hex in a question would take seconds and gigabytes.
@@ -37,7 +39,6 @@ EARLIER_WEIGHT = 0.5
 # A term has 20 features on average.
 _TERMS_AT_ONCE = 32
 _MIN_LENGTH = 1e-6
-Vectors = Mapping[str, Floats]
 
 
 @lru_cache(maxsize=30_000)  # a kilobyte each
@@ -72,8 +73,8 @@ class Space:
 
     `known` are the sorted hashes of its features, `seen_in` the number of `documents` in which each
     occurs. An unseen feature has the highest weight and no vector, so an unrelated question has a
-    short one. `encoder` is the digest of the encoder, "" without one; `middle` is the mean of the
-    trained texts' vectors, `axes` has shape (the encoder's dimension, columns).
+    short point. `encoder` is the digest of the encoder, "" without one; `middle` is the mean of the
+    trained texts' vectors, empty without one.
     """
 
     known: Integers
@@ -83,80 +84,70 @@ class Space:
     dimensions: int
     encoder: str
     middle: Floats
-    axes: Floats
 
     def __post_init__(self) -> None:
         self._rarity = np.log((self.documents + 1) / (self.seen_in + 0.5)).astype(np.float32)
-        self.rarest = np.float32(np.log((self.documents + 1) / 0.5))
+        self._rarest = np.float32(np.log((self.documents + 1) / 0.5))
+        self.text_mass = (TEXT_WEIGHT * self._rarest) ** 2
 
     @classmethod
     def from_documents(
-        cls, documents: Sequence[Terms], seed: int, dimensions: int, encoder: str, vectors: Vectors
+        cls, documents: Sequence[Terms], seed: int, dimensions: int, encoder: str, vectors: Floats
     ) -> Space:
-        """Build the space of these documents; `vectors` has the vector of each of their texts."""
-        words = [drop_sentences(document) for document in documents]
-        pairs = [
-            np.unique(np.concatenate([build_features(term)[0] for term in row])) for row in words
+        """Build the space of documents; `vectors` are those of their distinct texts, or none."""
+        rows = [
+            np.unique(np.concatenate([build_features(term)[0] for term in row]))
+            for row in documents
         ]
-        known, seen_in = np.unique(np.concatenate(pairs), return_counts=True)
-        middle, axes = np.zeros(0, np.float32), np.zeros((0, 0), np.float32)
-        if encoder:
-            texts = sorted({term for row in documents for term in row if is_sentence(term)})
-            matrix = np.stack([vectors[term.removeprefix(SENTENCE)] for term in texts])
-            middle = matrix.mean(0)
-            rows = normalise_rows(matrix - middle)
-            lengths, every = np.linalg.eigh(rows.T @ rows)
-            count = int((lengths[::-1][:MAX_AXES] > _MIN_LENGTH).sum())
-            # random rows come in pairs of columns
-            axes = np.ascontiguousarray(every[:, ::-1][:, : count - count % 2])
-        return cls(known, seen_in, len(documents), seed, dimensions, encoder, middle, axes)
+        known, seen_in = np.unique(np.concatenate(rows), return_counts=True)
+        middle = vectors.mean(0) if encoder else np.zeros(0, np.float32)
+        return cls(known, seen_in, len(documents), seed, dimensions, encoder, middle)
 
-    def place(self, terms: Sequence[str], vectors: Vectors) -> tuple[Floats, Floats]:
-        """Return each term's vector and its mass; `vectors` has the vector of each text.
+    def place_texts(self, vectors: Floats) -> Floats:
+        """Return the columns of texts with these vectors; their mass is `text_mass`."""
+        return np.asarray(normalise_rows(vectors - self.middle) * self.text_mass**0.5, np.float32)
 
-        The mass is the squared length that the vector would have if all of it were known.
+    def place_words(self, terms: Sequence[str]) -> tuple[Floats, Floats]:
+        """Return the columns of each term, and its mass.
+
+        The mass is the squared length that they would have if all of the term were known.
         """
-        is_text = np.array([is_sentence(term) for term in terms], bool)
-        placed = np.zeros((len(terms), self.dimensions + self.axes.shape[1]), np.float32)
-        mass = np.zeros(len(terms), np.float32)
-        words = drop_sentences(terms)
-        if words:
-            placed[~is_text, : self.dimensions], mass[~is_text] = self._place_words(words)
-        if is_text.any():
-            texts = (term.removeprefix(SENTENCE) for term in terms if is_sentence(term))
-            rows = np.array([vectors[text] for text in texts], np.float32)
-            weight = TEXT_WEIGHT * self.rarest
-            placed[is_text, self.dimensions :] = weight * (
-                normalise_rows(rows - self.middle) @ self.axes
-            )
-            mass[is_text] = weight**2
-        return placed, mass
-
-    def _place_words(self, terms: Sequence[str]) -> tuple[Floats, Floats]:
         parts = [build_features(term) for term in terms]
         hashes = np.concatenate([part[0] for part in parts])
         values = np.concatenate([part[1] for part in parts])
         starts = np.cumsum([0, *(len(part[0]) for part in parts[:-1])])
         where = np.minimum(np.searchsorted(self.known, hashes), len(self.known) - 1)
         is_known = self.known[where] == hashes
-        values = values * np.where(is_known, self._rarity[where], self.rarest)
+        values = values * np.where(is_known, self._rarity[where], self._rarest)
         mass = np.add.reduceat(values * values, starts)
-        values = np.where(is_known, values, 0.0)
-        distinct, rows = np.unique(hashes, return_inverse=True)
-        table = draw_normal(distinct.astype(np.uint64), self.seed, self.dimensions)
-        sums = np.empty((len(terms), self.dimensions), np.float32)
+        values = np.where(is_known, values, np.float32(0.0))
+        placed = np.empty((len(terms), self.dimensions), np.float32)
         ends = np.append(starts[1:], len(hashes))
         for first in range(0, len(terms), _TERMS_AT_ONCE):  # bounds the memory
             last = min(first + _TERMS_AT_ONCE, len(terms))
             part = slice(starts[first], ends[last - 1])
-            weighed = table[rows[part]] * values[part, None]
-            sums[first:last] = np.add.reduceat(weighed, starts[first:last] - starts[first], axis=0)
-        return sums, mass
+            signs = draw_signs(hashes[part], self.seed, self.dimensions) * values[part, None]
+            placed[first:last] = np.add.reduceat(signs, starts[first:last] - starts[first])
+        return placed, mass
 
 
-def is_sentence(term: str) -> bool:
-    """Return whether a term is that of a full text."""
-    return term.startswith(SENTENCE)
+def draw_signs(hashes: Integers, seed: int, dimensions: int) -> Floats:
+    """Return a row of length 1 per hash, of random signs; `dimensions` is a multiple of 64.
+
+    The bits are those of SplitMix64, so a feature's row does not depend on the other features.
+    Source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators" (2014).
+    """
+    start = np.uint64(seed) << np.uint64(32)
+    words = hashes.astype(np.uint64)[:, None] * np.uint64(dimensions // 64)
+    value: Any = (
+        words + np.arange(dimensions // 64, dtype=np.uint64) + start
+    )  # mypy takes it for float
+    value = (value + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    value = value ^ (value >> np.uint64(31))
+    bits = np.unpackbits(value.astype("<u8").view(np.uint8), axis=1)
+    return (bits.astype(np.float32) * 2 - 1) / np.float32(dimensions**0.5)
 
 
 def normalise_rows(rows: Floats) -> Floats:

@@ -28,11 +28,9 @@ MAX_DEPTH = 2
 # score at least 0.35, words of another subject at most 0.03 (on the shipped sets).
 MIN_ALONE_SCORE = 0.1
 EARLIER = "<"
-# The prefix of the term of a whole text, which has an encoder's vector.
-SENTENCE = "s:"
 Terms = tuple[str, ...]
-# About the input limit of encoders, in characters.
-MAX_TEXT_LENGTH = 1_000
+# What of a text is encoded, in characters. More of an answer takes time and changes nothing.
+MAX_TEXT_LENGTH = 150
 
 _TOKEN = re.compile(
     r"\*{1,2}[a-z_]\w*"  # *args, **kwargs
@@ -61,8 +59,7 @@ def _build_content_terms(words: Iterable[str]) -> frozenset[str]:
     return frozenset(f"{kind}:{word}" for word in words for kind in "vn")
 
 
-_FUNCTION_NOUNS = frozenset(_WORDS["russian function nouns"])
-_FUNCTION = _FUNCTION_NOUNS.union(_WORDS["russian function"])
+_FUNCTION = frozenset(_WORDS["russian function"])
 _ENGLISH_FUNCTION = frozenset(_WORDS["english function"])
 _PRONOUNS = frozenset(_WORDS["pronouns"])
 _EMPTY = _build_content_terms(_WORDS["empty"]) | {NO_WORDS}
@@ -104,11 +101,6 @@ def truncate(text: str) -> str:
     return text[:MAX_TEXT_LENGTH]
 
 
-def extract_sentence_terms(text: str, *, question: bool = True) -> Terms:
-    """Return the terms of `text` and the term of the full text."""
-    return (*extract_terms(text, question=question), SENTENCE + truncate(text))
-
-
 @lru_cache(maxsize=30_000)
 def _build_term(token: str, *, is_russian: bool) -> str:
     token = _NUMERALS.get(token, token)
@@ -134,51 +126,25 @@ def _load_russian_dictionary() -> Any:  # pymorphy3 is untyped
     return pymorphy3.MorphAnalyzer(lang="ru")
 
 
-def build_bare_key(alone: Sequence[str], back: int) -> str:
-    """Return the key of a question without a content word: its words and the depth `back`.
-
-    Returns "" for a question with a content word.
-    """
-    if select_content(alone):
-        return ""
-    return f"{back} {' '.join(sorted(_select_words(alone)))}"
+def build_key(terms: Sequence[str], back: int) -> str:
+    """Return the key of a question read with `back` earlier turns: its words in any order."""
+    return f"{back} {' '.join(sorted(_select_words(terms)))}"
 
 
 def _select_words(terms: Sequence[str]) -> list[str]:
-    return [term for term in terms if not term.startswith(("i:", SENTENCE))]
+    return [term for term in terms if not term.startswith("i:")]
 
 
-def select_content(terms: Sequence[str]) -> list[str]:
+def select_content(terms: Sequence[str]) -> Terms:
     """Return the words that are neither function words nor empty."""
-    words = _select_words(terms)
-    return [term for term in words if not term.startswith("f:") and term not in _EMPTY]
+    return tuple(term for term in terms if not term.startswith(("f:", "i:")) and term not in _EMPTY)
 
 
 def select_subject(terms: Sequence[str]) -> Terms:
-    """Return the words that are neither empty nor general, and the term of the full text."""
+    """Return the content words that are not general."""
     is_russian = any(map(_CYRILLIC.search, _select_words(terms)))
     general = _RUSSIAN_GENERAL if is_russian else _ENGLISH_GENERAL
-    return tuple(
-        term
-        for term in terms
-        if not term.startswith(("f:", "i:")) and term not in _EMPTY and term not in general
-    )
-
-
-def select_topic(terms: Sequence[str]) -> Terms:
-    """Return the words of the subject, and function words that can be nouns («по ответу»)."""
-    subject = drop_sentences(select_subject(terms))
-    return (*subject, *(term for term in terms if term[2:] in _FUNCTION_NOUNS))
-
-
-def has_subject(terms: Sequence[str]) -> bool:
-    """Return whether a question has a word that is neither empty nor general."""
-    return bool(drop_sentences(select_subject(terms)))
-
-
-def drop_sentences(terms: Sequence[str]) -> list[str]:
-    """Return the terms without those of full texts."""
-    return [term for term in terms if not term.startswith(SENTENCE)]
+    return tuple(term for term in select_content(terms) if term not in general)
 
 
 def select_user_texts(messages: Sequence[Message]) -> list[str]:
@@ -187,44 +153,36 @@ def select_user_texts(messages: Sequence[Message]) -> list[str]:
     return questions[: -MAX_DEPTH - 2 : -1]
 
 
-def select_texts(messages: Sequence[Message]) -> list[str]:
-    """Return the texts whose vectors are needed to answer the last question: at most one."""
-    return [truncate(text) for text in select_user_texts(messages)[:1]]
+def build_readings(texts: Sequence[str]) -> Iterator[Terms]:
+    """Yield the terms of a question alone, then with those of one and of two earlier turns.
 
-
-def build_readings(messages: Sequence[Message]) -> Iterator[Terms]:
-    """Yield the terms of the last question alone, then its words with one and two earlier turns.
-
-    The term of the full text is only in the first: a follow-up means little without the turn before
-    it. Yields nothing if `messages` has no user message.
+    `texts` are those of `select_user_texts`.
     """
     joined: Terms = ()
-    for back, content in enumerate(select_user_texts(messages)):
-        terms = extract_sentence_terms(content)
-        joined += tuple(EARLIER * back + term for term in drop_sentences(terms))
-        yield joined if back else terms
+    for back, text in enumerate(texts):
+        joined += tuple(EARLIER * back + term for term in extract_terms(text))
+        yield joined
 
 
-def complete_question(messages: Sequence[Message]) -> tuple[Terms, str]:
-    """Return the terms of the last question, and the answer before it if it is a follow-up, or "".
+def complete_follow_up(messages: Sequence[Message]) -> tuple[Terms, str]:
+    """Return the terms of a follow-up and of its subject, and the answer before it; else nothing.
 
     A follow-up has only empty and general words («а почему?», «сколько это стоит?»), or few words
     after a conjunction («а самокат?»). It is combined with the words of the last earlier question
     that has a subject.
     """
     texts = select_user_texts(messages)
-    questions = map(extract_sentence_terms, texts)
-    question = next(questions, ())
-    if has_subject(question) and not (
+    question, *earlier = map(extract_terms, texts)
+    if select_subject(question) and not (
         CONJUNCTION.match(fold(texts[0])) and len(select_content(question)) <= FEW_WORDS
     ):
-        return question, ""
-    subject = next(filter(has_subject, questions), ())
+        return (), ""
+    subject = next(filter(select_subject, earlier), ())
     match [message for message in messages if message.role in ("user", "assistant")]:
         case [*_, Message("assistant", said), Message("user")] if subject:
-            return tuple(dict.fromkeys(drop_sentences((*subject, *question)))), said
+            return tuple(dict.fromkeys((*subject, *question))), said
         case _:
-            return () if build_bare_key(question, 0) else question, ""
+            return (), ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +206,7 @@ class Turn:
         """Return whether the question is understood without the earlier turns."""
         question = self.readings[0]
         return (
-            has_subject(question)
+            bool(select_subject(question))
             and not CONJUNCTION.match(fold(self.text))
             and _PRONOUNS.isdisjoint(term[2:] for term in question)
         )
@@ -256,12 +214,6 @@ class Turn:
     def drop_earlier(self) -> "Turn":
         """Return the turn with its question alone."""
         return Turn(self.text, self.readings[:1], self.answer)
-
-    def drop_texts(self) -> "Turn":
-        """Return the turn with its words alone."""
-        return Turn(
-            self.text, tuple(tuple(drop_sentences(terms)) for terms in self.readings), self.answer
-        )
 
 
 def extract_turns(conversation: Sequence[Message]) -> Iterator[Turn]:
@@ -273,6 +225,6 @@ def extract_turns(conversation: Sequence[Message]) -> Iterator[Turn]:
         if message.role != "assistant" or message.extra.get("weight") == 0:
             continue
         before = conversation[:place]
-        readings = tuple(build_readings(before))
-        if readings and message.content.strip():
-            yield Turn(select_user_texts(before)[0], readings, message.content)
+        texts = select_user_texts(before)
+        if texts and message.content.strip():
+            yield Turn(texts[0], tuple(build_readings(texts)), message.content)
