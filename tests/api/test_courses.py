@@ -5,15 +5,10 @@ import pytest
 from merlin.api.rest.courses import CourseShown, MaterialShown, MaterialWhole
 from merlin.core.permissions import Role
 from merlin.course.catalogue import Catalogue
-from tests.api.running_api import ALGORITHMS, BORIS, CLOSED, NETWORKS, VERA
+from tests.api.running_api import ALGORITHMS, BORIS, CLOSED, VERA
 from tests.api.sign_in_data import set_password
-from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
-
-
-def course_yaml(semester, name):
-    return {"course.yaml": f"semester: {semester}\nname: {{ru: {name}}}\n"}
 
 
 def check_problem(response, status, code):
@@ -52,22 +47,6 @@ def test_courses_are_grouped_by_semester_on_request(still_site):
     assert semesters == [(1, ["algorithms"]), (2, ["networks"])]
     alone = still_site.client.get("/api/courses?semester=2").json()
     assert [course["slug"] for course in alone] == ["networks"]
-
-
-@pytest.mark.parametrize(
-    "query",
-    [
-        "semester=x",
-        "group=year",
-        "semester=0",
-        "semester=" + "9" * 5000,
-    ],
-)
-def test_invalid_query_values_are_named_in_the_error(still_site, query):
-    document = check_problem(still_site.client.get(f"/api/courses?{query}"), 422, "wrong-value")
-    (error,) = document["errors"]
-    assert (error["place"], error["pointer"]) == ("query", f"/{query.partition('=')[0]}")
-    assert error["detail"]
 
 
 def test_materials_are_sorted_by_type_then_lesson(still_site):
@@ -127,16 +106,6 @@ def test_material_is_not_found_under_another_course(still_site):
     expected = "Материал не найден: возможно, из курса его убрали. Откройте курс ещё раз."
     assert document["detail"] == expected
     check_problem(still_site.client.get(f"{path}/999999"), 404, "not-found")
-
-
-def test_material_removed_from_its_course_is_not_found(site):
-    path = f"/api/courses/{site.course_id('algorithms')}/materials"
-    (first, *_) = (material["id"] for material in site.client.get(path).json()["materials"])
-    site.index_courses(
-        {"algorithms": course_yaml(1, "Алгоритмы"), "networks": NETWORKS, "closed": CLOSED}
-    )
-    wait_until(lambda: site.client.get(path).json()["materials"] == [])
-    check_problem(site.client.get(f"{path}/{first}"), 404, "not-found")
 
 
 def test_closed_course_is_hidden_from_everyone_but_its_editors(site):

@@ -1,9 +1,17 @@
 """Middleware of every call: problem documents, languages, headers, the log."""
 
+from contextlib import closing
+from inspect import signature
+
 import pytest
 from structlog.testing import capture_logs
 
+from merlin.api.auth import Caller
+from merlin.app.context import Context
+from merlin.core.errors import ConfigError
 from merlin.core.web.browser import language_of_header
+from merlin.db.writer import Store
+from tests.support.process_settings import ProcessSettings, api_services
 
 pytestmark = pytest.mark.functional
 
@@ -68,6 +76,13 @@ def test_unsafe_request_id_is_replaced(client, request_id):
     )
 
 
-def test_openapi_document_lists_every_hook(client):
-    paths = client.get("/openapi.json").json()["paths"]
-    assert {"/hooks/telegram", "/hooks/git", "/hooks/provider", "/hooks/payment"} <= set(paths)
+def test_a_caller_and_a_context_run_operations_with_the_same_arguments():
+    assert signature(Caller.read) == signature(Context.read)
+    assert signature(Caller.write) == signature(Context.write)
+
+
+def test_invalid_token_is_refused_without_being_shown(tmp_path, database):
+    settings = ProcessSettings(database="sqlite:///x", state_dir=tmp_path, token="geheim")
+    with closing(Store(database)) as store, pytest.raises(ConfigError) as caught:
+        api_services(settings, store)
+    assert "geheim" not in str(caught.value)

@@ -9,11 +9,10 @@ import pytest
 from merlin.app import jobs, models
 from merlin.app.actor import Actor
 from merlin.core.errors import Refused
-from merlin.core.permissions import Role
 from merlin.db.audit import Audit
 from merlin.db.requests import Requests
 from merlin.db.tables import PROOF_ANSWER
-from tests.api.running_api import ANNA, BORIS, VERA
+from tests.api.running_api import VERA
 from tests.api.staff_api import run_daemon_api
 
 pytestmark = pytest.mark.functional
@@ -169,26 +168,6 @@ def test_models_page_names_at_most_twenty_datasets_without_a_model(site):
         assert "и ещё 2." in browser.get("/admin/models").text
 
 
-def test_jobs_are_paginated(jobs_site):
-    items = jobs_site.admin.get("/api/jobs").json()["jobs"]
-    first = jobs_site.admin.get("/api/jobs", params={"limit": 1})
-    rest = jobs_site.admin.get(first.links["next"]["url"])
-    assert len(items) == 2
-    assert [*first.json()["jobs"], *rest.json()["jobs"]] == items
-    assert "next" not in rest.links
-    assert jobs_site.admin.get("/api/jobs", params={"cursor": "x"}).status_code == 422
-
-
-def test_teacher_sees_only_the_jobs_of_their_own_datasets(jobs_site):
-    jobs_site.add_user(BORIS, Role.TEACHER, "other")
-    jobs_site.add_user(ANNA, Role.TEACHER, "trial")
-    with jobs_site.key_client(BORIS) as other, jobs_site.key_client(ANNA) as student:
-        assert other.get("/api/jobs?dataset=trial").status_code == 404
-        assert student.get("/api/jobs?dataset=trial").status_code == 200
-        assert other.get("/api/jobs").json()["jobs"] == []
-        assert student.get("/api/jobs").json()["jobs"]
-
-
 def test_nan_in_job_data_is_returned_as_null(site):
     with site.database.atomic():
         site.database.sql(
@@ -212,17 +191,3 @@ def test_evaluation_compares_a_model_with_another_one(site):
         page = browser.get("/admin/models/trial-2/evaluation?against=trial-1").text
     assert "1 верный ответ стал неверным" in page
     assert "Понятие 11 значит ответ 77." in page
-
-
-def test_only_questions_asked_of_both_models_are_compared(site):
-    train_two_models(site)
-    answer = r'"Иначе:\n```python\nprint(11)\n```"'
-    site.lab.repository.example("trial", 11, answer=answer, is_test=True)
-    site.lab.repository.commit("Change a test question")
-    site.lab.until_serving("trial-3")
-    with site.browser_client(VERA) as browser:
-        page = browser.get("/admin/models/trial-3/evaluation?against=trial-2").text
-    assert "1 общий вопрос" in page
-    assert page.count("Прежней не задавали") == 1
-    assert "<pre>print(11)\n</pre>" in page
-    assert "```" not in page

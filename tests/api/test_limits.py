@@ -4,7 +4,6 @@ import httpx
 import pytest
 
 from merlin.account.api_keys import ApiKeys, Scope
-from merlin.account.sign_ins import SignIns
 from merlin.account.users import Users
 from merlin.api.rate_limits import network_of
 from merlin.config.settings import ApiLimits
@@ -95,15 +94,6 @@ def test_changed_cookies_do_not_raise_the_limit(limited):
     assert answers == [200] * 6 + [429] * 8
 
 
-def test_zero_person_limit_disables_the_limit_for_users(tmp_path):
-    with run_api(
-        tmp_path, listening=api_config(FEW.model_copy(update={"person_per_min": 0}))
-    ) as site:
-        site.add_user(ANNA)
-        with site.browser_client(ANNA) as browser:
-            assert statuses(browser, "/api/user", 12) == [200] * 12
-
-
 def test_unknown_keys_share_the_anonymous_limit(limited):
     made_up = [{"Authorization": f"Bearer token-{number}"} for number in range(5)]
     answers = [limited.client.get("/api/user", headers=headers).status_code for headers in made_up]
@@ -122,6 +112,9 @@ def test_forwarded_address_is_accepted_from_a_trusted_proxy_only(limited, tmp_pa
 
 def test_zero_disables_a_limit(tmp_path):
     with run_api(tmp_path, listening=NOT_LIMITED) as site:
+        site.add_user(ANNA)
+        with site.browser_client(ANNA) as browser:
+            assert statuses(browser, "/api/user", 12) == [200] * 12
         assert statuses(site.client, "/api/user", 80) == [401] * 80
         assert "ratelimit" not in site.client.get("/api/user").headers
 
@@ -146,10 +139,6 @@ def test_revoked_key_does_not_use_up_the_limit_of_its_user(limited, revoked):
         assert calls_left(browser.get("/api/user")) == '"person";r=3'
 
 
-def test_revoked_key_on_a_public_route_counts_for_its_address(limited, revoked):
-    assert calls_left(limited.client.get("/api/courses", headers=revoked)) == '"anonymous";r=3'
-
-
 def test_blocked_user_is_counted_by_address(limited):
     limited.add_user(ANNA)
     with limited.browser_client(ANNA) as browser:
@@ -157,15 +146,6 @@ def test_blocked_user_is_counted_by_address(limited):
         Users(limited.db).block(ANNA, "cli:vera")
         blocked = browser.get("/api/user")
         assert (blocked.status_code, calls_left(blocked)) == (403, '"anonymous";r=3')
-
-
-def test_closed_sign_in_does_not_use_up_the_limit_of_its_user(limited):
-    limited.add_user(ANNA)
-    with limited.browser_client(ANNA) as browser, limited.browser_client(ANNA) as another:
-        assert calls_left(browser.get("/api/user")) == '"person";r=5'
-        SignIns(limited.db).close_all(ANNA)
-        assert calls_left(browser.get("/api/user")) == '"anonymous";r=3'
-        assert another.get("/api/user").status_code == 401
 
 
 @pytest.mark.parametrize(

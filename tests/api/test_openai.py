@@ -121,15 +121,6 @@ def test_prompt_has_the_form_used_in_training(client, provider):
     ]
 
 
-def test_promotion_takes_effect_at_the_next_question(tmp_path):
-    with run_chat_api(tmp_path) as (site, _), chat_client(site) as client:
-        assert ask(client, QUESTION).json()["merlin"]["build"] == "algorithms-1"
-        insert_live_model(site.database, "stand-in-chat", dataset="algorithms", number=2)
-        response = ask(client, QUESTION)
-        assert response.json()["merlin"]["build"] == "algorithms-2"
-        assert response.json()["merlin"]["model"] == "stand-in-chat"
-
-
 def test_custom_system_prompt_is_answered_by_a_general_model(client, provider):
     messages = [
         {"role": "developer", "content": "Отвечай стихами."},

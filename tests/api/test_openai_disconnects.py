@@ -105,20 +105,6 @@ def test_caller_who_leaves_in_mid_stream_is_charged_and_the_provider_call_ends(t
 
 
 @functional
-def test_reservation_of_a_killed_api_is_returned_after_ten_minutes(tmp_path):
-    with run_chat_api(tmp_path, plans=(TWO_A_DAY,)) as (site, _):
-        quotas, zone = Quotas(site.db, site.bot_id), utc_now().tzinfo
-        for number in (1, 2):
-            quotas.reserve(ANNA, number, Format.TEXT, TWO_A_DAY, zone)
-        quotas.charge(2)
-        now = utc_now()
-        assert Quotas(site.db, site.bot_id).give_back_before(now - timedelta(minutes=10)) == 0
-        assert count_questions_by_state(site) == {"reserved": 1, "charged": 1}
-        assert Quotas(site.db, site.bot_id).give_back_before(now + timedelta(seconds=1)) == 1
-        assert count_questions_by_state(site) == {"returned": 1, "charged": 1}
-
-
-@functional
 def test_running_api_returns_abandoned_reservations(tmp_path):
     later = replace_clock(minutes=11)
     with run_chat_api(tmp_path, plans=(TWO_A_DAY,)) as (site, _):
@@ -129,25 +115,6 @@ def test_running_api_returns_abandoned_reservations(tmp_path):
 
 def replace_clock(**ahead):
     return lambda: utc_now() + timedelta(**ahead)
-
-
-@functional
-def test_concurrent_questions_never_exceed_the_plan(tmp_path):
-    with (
-        run_chat_api(tmp_path, plans=(TWO_A_DAY,)) as (site, provider),
-        chat_client(site) as client,
-    ):
-        provider.behave(think_s=0.2)
-
-        def ask(number):
-            body = chat_request(f"вопрос {number}", stream=number % 2 == 0)
-            return client.post("/chat/completions", json=body).status_code
-
-        with ThreadPoolExecutor(16) as pool:
-            statuses = sorted(pool.map(ask, range(16)))
-        assert statuses == [200, 200, *[429] * 14]
-        assert count_questions_by_state(site) == {"charged": 2}
-        assert len(provider.calls("chat.create")) == 2
 
 
 @pytest.mark.load

@@ -1,12 +1,13 @@
 """The API description: complete, and valid OpenAPI."""
 
+import json
 import re
 
 import jsonschema_rs
 import pytest
 from pydantic import ValidationError
 
-from docs.build.openapi import collection, described
+from docs.build.openapi import VARIABLES, collection, described
 from merlin.account.api_keys import Scope
 from merlin.api.openapi import DESCRIBED_HEADERS, TOPICS
 from merlin.api.rest.teaching import MaterialBody
@@ -15,6 +16,7 @@ from tests.support.markdown_pages import ROOT
 pytestmark = pytest.mark.unit
 
 TOLD = described()
+KEPT = collection(TOLD)
 OPERATIONS = [
     (path, verb, operation)
     for path, verbs in TOLD["paths"].items()
@@ -172,15 +174,33 @@ def test_every_topic_is_used():
 
 
 def test_collection_has_each_operation_once_in_the_folder_of_its_topic():
-    stored = collection(TOLD)
     folders = {
         (call["request"]["method"], call["name"], folder["name"])
-        for folder in stored["item"]
+        for folder in KEPT["item"]
         for call in folder["item"]
     }
     assert folders == {
         (verb.upper(), operation["summary"], operation["tags"][0])
         for _, verb, operation in OPERATIONS
     }
-    assert stored["info"]["schema"].endswith("/v2.1.0/collection.json")
-    assert [folder["name"] for folder in stored["item"]] == list(TOPICS)
+    assert KEPT["info"]["schema"].endswith("/v2.1.0/collection.json")
+    assert [folder["name"] for folder in KEPT["item"]] == list(TOPICS)
+
+
+def test_requests_of_the_collection_have_the_postman_format():
+    calls = [call["request"] for folder in KEPT["item"] for call in folder["item"]]
+    for request_ in calls:
+        url = request_["url"]
+        assert url["raw"] == "{{address}}/" + "/".join(url["path"])
+        named = [part[1:] for part in url["path"] if part.startswith(":")]
+        assert [variable["key"] for variable in url["variable"]] == named
+        assert all(variable["value"] for variable in url["variable"])
+        for text in (json.dumps(request_), json.dumps(KEPT["auth"])):
+            assert set(re.findall(r"{{(\w+)}}", text)) <= set(VARIABLES)
+        if "body" in request_:
+            assert json.loads(request_["body"]["raw"])
+            assert request_["header"] == [{"key": "Content-Type", "value": "application/json"}]
+
+
+def test_collection_defines_each_variable_once():
+    assert {variable["key"]: variable["value"] for variable in KEPT["variable"]} == VARIABLES

@@ -6,7 +6,6 @@ import re
 import httpx
 import pytest
 
-from merlin.account.api_keys import ApiKeys
 from merlin.api.pages.page import assets
 from merlin.core.permissions import Role
 from merlin.core.web.assets import STATIC, WEB, local_address
@@ -189,14 +188,6 @@ def test_anonymous_user_is_redirected_to_sign_in_and_back(shelf):
         assert (answer.status_code, answer.headers["location"]) == (303, "/me")
 
 
-def test_signing_out_clears_cookie_and_cache(shelf):
-    with shelf.browser_client(ANNA) as browser:
-        answer = browser.post("/sign-out")
-        assert answer.headers["clear-site-data"] == '"cache"'
-        assert "merlin=; Max-Age=0" in answer.headers["set-cookie"]
-        assert browser.get("/me").status_code == 303
-
-
 def test_favourites_form_refuses_invalid_ids_and_foreign_redirects(shelf):
     anna = shelf.add_user(2003)
     with shelf.browser_client(anna) as browser:
@@ -209,17 +200,6 @@ def test_favourites_form_refuses_invalid_ids_and_foreign_redirects(shelf):
         answer = browser.post("/favourites", data={"add": number, "next": "//evil.example"})
         assert (answer.status_code, answer.headers["location"]) == (303, "/")
         assert shelf.favourite_ids(anna) == [number]
-
-
-def test_user_cannot_revoke_keys_of_another_user(shelf):
-    anna, boris = shelf.add_user(2004), shelf.add_user(2005)
-    key, _ = ApiKeys(shelf.db).make(boris, "boris", ["courses:read"])
-    with shelf.browser_client(anna) as browser:
-        browser.post("/me/keys/revoke", data={"key_id": key.id})
-        assert len(ApiKeys(shelf.db).list_valid(boris)) == 1
-        scopes = {"label": "x", "scopes": ["jobs:admin"]}
-        assert browser.post("/me/keys", data=scopes).status_code == 422
-        assert ApiKeys(shelf.db).list_valid(anna) == []
 
 
 def test_unreachable_database_shows_an_error_page_with_retry(tmp_path, postgresql):

@@ -216,17 +216,6 @@ def sort_key(name):
     return ORDER.index(TOLD[name][1])
 
 
-def test_inactive_course_is_visible_only_to_its_editors(site, callers):
-    closed = site.course_id("closed")
-    path = f"/api/courses/{closed}"
-    expected = {"nobody": 404, "anna": 404, "boris": 404, "editor": 200, "admin": 200}
-    for caller, status in expected.items():
-        answer = callers.http.get(path, headers=callers.keys[caller])
-        assert answer.status_code == status, caller
-    poor = site.key_headers(VERA, Scope.FAVOURITES_WRITE)
-    assert callers.http.get(path, headers=poor).status_code == 404
-
-
 def test_permitted_callers_are_accepted(site, callers):
     # The last test: in the end the callers delete their data.
     wrong = []

@@ -1,18 +1,15 @@
 """Signing in within Telegram or by confirmation in the bot, and signing out."""
 
-import time
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 
-from merlin.account.accounts import FIRST_ID
 from merlin.account.sign_ins import Logins, SignIns
 from merlin.account.users import Users
 from merlin.app.bot_settings import Settings
 from merlin.core.clock import iso, utc_now
 from merlin.core.permissions import Role
-from merlin.db.tables import LOGIN_CODE, SIGN_IN
+from merlin.db.tables import SIGN_IN
 from tests.api.running_api import ANNA, BORIS, VERA, run_api
 from tests.api.sign_in_data import (
     PASSWORD,
@@ -74,40 +71,13 @@ def test_init_data_of_telegram_signs_the_user_in(site):
     assert frame.json()["id"] == ANNA
 
 
-def test_reused_init_data_replaces_the_earlier_sign_in(site):
-    data = {"init_data": signed_init_data()}
-    with signed_out_browser(site) as browser, signed_out_browser(site) as other:
-        first, second = (
-            browser.post("/api/auth/telegram", json=data).json() for browser in (browser, other)
-        )
-    for document, status in ((first, 401), (second, 200)):
-        headers = {"Authorization": f"Bearer {document['token']}"}
-        assert site.client.get("/api/user", headers=headers).status_code == status
-    assert len(SignIns(site.db).list_open(ANNA)) == 1
-
-
-@pytest.mark.parametrize(
-    "make_data",
-    [
-        lambda: signed_init_data(key=None),
-        lambda: signed_init_data(bot_id=17),
-        lambda: signed_init_data(at=time.time() - 3700),
-        lambda: signed_init_data(at=time.time() + 90),
-        lambda: signed_init_data() + "&auth_date=1",
-        lambda: signed_init_data(user={"is_bot": True}),
-        lambda: signed_init_data(user={"id": "1001"}),
-        lambda: signed_init_data(user={"id": FIRST_ID}),
-        lambda: signed_init_data(key=None, token=TOKEN),
-        lambda: "x",
-        lambda: "hash=",
-    ],
-)
-def test_init_data_without_a_valid_telegram_signature_is_refused(shared, make_data):
-    # Created now: a future time at collection may be in the past when the test runs.
-    answer = shared.client.post("/api/auth/telegram", json={"init_data": make_data()})
-    assert answer.status_code == 401
-    assert problem_code(answer) == "telegram-data"
-    assert "set-cookie" not in answer.headers
+# What is valid: tests/account/test_telegram_data.py.
+def test_init_data_without_a_valid_telegram_signature_is_refused(shared):
+    for data in (signed_init_data(key=None, token=TOKEN), signed_init_data(bot_id=17), "x"):
+        answer = shared.client.post("/api/auth/telegram", json={"init_data": data})
+        assert answer.status_code == 401
+        assert problem_code(answer) == "telegram-data"
+        assert "set-cookie" not in answer.headers
 
 
 def test_init_data_is_refused_while_the_bot_id_is_unknown(site):
@@ -151,36 +121,6 @@ def test_refused_login_does_not_sign_in(site):
         assert get_user(browser).status_code == 401
 
 
-def test_login_expires_after_five_minutes(site):
-    with signed_out_browser(site) as browser:
-        begun = start_login(browser)
-        answer_login(site, begun["key"], ANNA)
-        query = LOGIN_CODE.update({"expires_at": iso(utc_now() - timedelta(seconds=1))})
-        site.database.change(query)
-        assert finish_login(browser) == "expired"
-        assert Logins(site.db).show(begun["key"], ANNA) is None
-
-
-def test_second_user_of_the_login_link_cannot_confirm_it(site):
-    with signed_out_browser(site) as browser:
-        key = start_login(browser)["key"]
-        login = Logins(site.db).show(key, ANNA)
-        assert Logins(site.db).show(key, BORIS) is None
-        assert Logins(site.db).settle(login.login_id, BORIS, is_own=True) is None
-        assert Logins(site.db).settle(login.login_id, ANNA, is_own=True)
-        assert Logins(site.db).settle(login.login_id, ANNA, is_own=False) is None
-
-
-def test_concurrent_polls_of_one_login_open_one_sign_in(site):
-    site.add_user(ANNA)
-    with signed_out_browser(site) as browser:
-        answer_login(site, start_login(browser)["key"], ANNA)
-        with ThreadPoolExecutor(8) as pool:
-            answers = list(pool.map(lambda _: finish_login(browser), range(8)))
-    assert answers.count("signed in") == 1
-    assert len(SignIns(site.db).list_open(ANNA)) == 1
-
-
 def test_logins_per_address_are_limited(site):
     freeze_login_throttle(site)
     with signed_out_browser(site) as browser:
@@ -211,17 +151,11 @@ def test_signing_out_ends_only_this_browser(site):
         assert get_user(other).status_code == 200
 
 
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("POST", "/sign-out"),
-        ("POST", "/me/sign-ins/close-all"),
-    ],
-)
-def test_back_button_shows_no_personal_page_after_signing_out(site, method, path):
+@pytest.mark.parametrize("path", ["/sign-out", "/me/sign-ins/close-all"])
+def test_back_button_shows_no_personal_page_after_signing_out(site, path):
     site.add_user(ANNA)
     with site.browser_client(ANNA) as browser:
-        answer = browser.request(method, path)
+        answer = browser.post(path)
         assert answer.headers["clear-site-data"] == '"cache"'
         assert get_user(browser).status_code == 401
 

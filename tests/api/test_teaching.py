@@ -6,9 +6,7 @@ import pytest
 
 from merlin.account.accounts import Accounts
 from merlin.account.users import Users
-from merlin.app import teaching
-from merlin.app.actor import Actor
-from merlin.chat.feedback import Rating, Ratings
+from merlin.chat.feedback import Ratings
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.core.i18n import text
@@ -16,7 +14,7 @@ from merlin.core.permissions import Role
 from merlin.course.editing import parse_course
 from merlin.dataset.changes import Changes
 from merlin.dataset.files import FileIndex
-from tests.api.running_api import ANNA, BORIS, COURSES, VERA
+from tests.api.running_api import BORIS, COURSES, VERA
 from tests.api.staff_api import Committer
 
 pytestmark = pytest.mark.functional
@@ -118,24 +116,6 @@ def test_consecutive_edits_build_on_each_other(site, teacher, committer):
         4,
         3,
     ]
-
-
-def test_changed_material_keeps_its_id_and_file(site, teacher, committer):
-    material = get_course(teacher, site)["materials"][2]
-    body = {
-        "title": {"ru": "Сортировки за N log N"},
-        "type": "lecture",
-        "lesson": 2,
-        "text": "Новый текст",
-        "revision": material["revision"],
-    }
-    answer = teacher.put(f"{materials(site)}/{material['id']}", json=body)
-    assert answer.status_code == 202, answer.json()
-    committer.commit()
-    after = get_course(teacher, site)["materials"][2]
-    assert after["id"] == material["id"]
-    assert after["text"] == "Новый текст\n"
-    assert after["text_path"] == "materials/lecture-02.md"
 
 
 def test_text_is_removed_with_its_material_unless_another_uses_it(site, teacher, committer):
@@ -278,14 +258,3 @@ def add_turn(site, user_id, question, answer, update_id, rating=None):
     turns.write(update_id, StoredAnswer(answer, model_id="ft:algo"))
     if rating:
         Ratings(site.database, 1).rate(turn.turn_id, user_id, rating)
-
-
-@pytest.mark.usefixtures("teacher")
-def test_questions_and_disliked_answers_are_counted(site):
-    site.add_user(ANNA)
-    add_turn(site, ANNA, "Что такое куча? Пишите на anna@mail.ru", "Не знаю.", 1, Rating.DOWN)
-    add_turn(site, VERA, "Тайный вопрос", "Плохой ответ", 2, Rating.DOWN)
-    add_turn(site, VERA, "Хороший вопрос", "Хороший ответ", 3, Rating.UP)
-    boris = Actor.person(BORIS, site.roles.authority(BORIS))
-    counts = [numbers for _, *numbers in teaching.count_questions(site.services, boris, 30)]
-    assert counts == [[3, 2]]
