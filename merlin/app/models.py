@@ -60,7 +60,7 @@ class ModelView:
     @property
     def display_state(self) -> str:
         """Return the state to show: serves or held for a good model, else its state."""
-        if self.state is not ModelState.GOOD:
+        if not self.state.may_serve:
             return self.state.value
         return "serves" if self.serves else "held" if self.held else self.state.value
 
@@ -73,7 +73,7 @@ class ModelView:
     @property
     def is_promotable(self) -> bool:
         """Return whether it passed its evaluation and does not serve yet."""
-        return self.state is ModelState.GOOD and not self.serves
+        return self.state.may_serve and not self.serves
 
     @property
     def scores(self) -> Evaluation | None:

@@ -39,7 +39,14 @@ from merlin.db.tables import (
 )
 from merlin.db.values import read_messages
 from merlin.db.writer import Store
-from merlin.training.models import Model, ModelState, Serving, model_of, select_models
+from merlin.training.models import (
+    MAY_SERVE,
+    Model,
+    Serving,
+    model_of,
+    refuse_serving,
+    select_models,
+)
 from merlin.training.promote import Promotions, serving_of, serving_rows
 
 FEW, SIGN_LENGTH = 3, 12
@@ -147,9 +154,9 @@ async def only_candidate(choice: Candidate) -> AsyncIterator[Candidate]:
 
 
 def is_unavailable(catalogue: ModelCatalogue, general: General | None) -> bool:
-    """Return whether a model is tuned and cannot serve: consent was withdrawn, or it is gone."""
+    """Return whether a model was tuned here and may not serve."""
     own = catalogue.tuned_row(general[1]) if general is not None and general[1] else None
-    return own is not None and own["state"] in (ModelState.REVOKED, ModelState.GONE)
+    return own is not None and refuse_serving(model_of(own)) is not None
 
 
 def _chain(catalogue: ModelCatalogue, request: ModelRequest) -> Iterator[Candidate]:
@@ -226,7 +233,7 @@ class ModelCatalogue(Repository):
         """Return the rows of what `earlier` returns, with their training data's settings."""
         now = SERVING.select(SERVING.model_row).where(SERVING.dataset.in_(datasets))
         order = {name: at for at, name in enumerate(Promotions(self.db).list_served(*datasets))}
-        good = MODEL.dataset.in_(datasets) & (MODEL.state == ModelState.GOOD.value)
+        good = MODEL.dataset.in_(datasets) & MAY_SERVE
         others = select_models().where(good & MODEL.id.not_in(now))
         rows = self.db.rows(others.select_extend(*_TAUGHT).where(MODEL.model_id.in_(list(order))))
         return sorted(rows, key=lambda row: order[row["model_id"]])

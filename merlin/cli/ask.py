@@ -22,7 +22,7 @@ from merlin.core.errors import ConfigError, NotFound, ProviderError, Refused
 from merlin.core.formatted_text import is_blank
 from merlin.core.messages import Message
 from merlin.providers.base import Answer
-from merlin.training.models import Model, ModelState
+from merlin.training.models import Model, refuse_serving
 from merlin.training.promote import Promotions
 from merlin.wiring.context import open_reading_context
 from merlin.wiring.providers import model_client
@@ -60,7 +60,7 @@ def _ask_model(
 
     `name` is a model id or a build's version. Without it, use the live model of `dataset`, else of
     the default dataset, else of any dataset. Raises ConfigError for an empty question, NotFound,
-    ProviderError, and Refused for a revoked model.
+    ProviderError, and Refused for a model that may not serve.
     """
     if is_blank(question):
         raise ConfigError("no question", "ask-empty")
@@ -69,9 +69,8 @@ def _ask_model(
         model = (
             Promotions(ctx.db).model(name) if name else _find_live_model(config, catalogue, dataset)
         )
-        if model.state is ModelState.REVOKED:
-            why = f"{model.build_version} is {model.state}"
-            raise Refused(why, "promote-revoked", model=model.build_version)
+        if (reason := refuse_serving(model)) is not None:
+            raise Refused(f"{model.build_version} is {model.state}", reason.key, **reason.arguments)
         system = (catalogue.tuned_row(model.model_id) or {}).get("system")
         grounding = find_grounding(ctx, model.dataset, question, language())
     system_messages = [Message("system", system)] if system else []

@@ -32,7 +32,6 @@ from merlin.db.tables import (
     BUILD,
     COMMIT,
     JOB,
-    MODEL,
     SERVING,
     VERDICT,
 )
@@ -225,18 +224,6 @@ def transition(
     return db.change(VERDICT.update(values).where(stands & where))
 
 
-def fail_training(db: Database, where: Any, at: datetime, why: Row) -> None:
-    """Set the training verdicts that fulfil `where` to failed; `why` has reason and arguments.
-
-    One whose build has the live model, trained before, serves again: only a migration has failed.
-    """
-    live = MODEL.select(MODEL.job_id).join(SERVING, on=(SERVING.model_row == MODEL.id))
-    live = live.where((MODEL.build_id == VERDICT.build_id) & (MODEL.state == _GOOD))
-    back, is_live = {**why, "job_id": live}, where & fn.EXISTS(live)
-    transition(db, (VerdictStatus.TRAINING,), VerdictStatus.SERVING, at, is_live, change=back)
-    transition(db, (VerdictStatus.TRAINING,), VerdictStatus.FAILED, at, where, change=why)
-
-
 _NOTED_STATUSES = (
     VerdictStatus.SERVING,
     VerdictStatus.REJECTED,
@@ -244,7 +231,6 @@ _NOTED_STATUSES = (
     VerdictStatus.FAILED,
 )
 _AT_ONCE = 100
-_GOOD = "good"  # as `merlin.training.models` calls it
 
 # Older statuses are not sent to a forge that is configured later.
 OWED_FOR = timedelta(days=7)

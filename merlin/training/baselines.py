@@ -27,13 +27,12 @@ from merlin.providers.base import NOT_COUNTED, Answer
 from merlin.training.ask_many import Query, Reply, ask_many, is_provider_failure
 from merlin.training.jobs import Jobs, TrainingProvider
 from merlin.training.models import (
+    MAY_SERVE,
     Model,
-    ModelState,
     answer_of,
     answer_values,
     model_of,
     read_questions,
-    revoked_builds,
     select_models,
 )
 from merlin.training.scores import Question
@@ -101,8 +100,7 @@ def delete_unused_answers(db: Database) -> int:
 
 def _is_newest_good() -> Any:
     """Return the condition for each dataset's newest model that may serve."""
-    is_good = (MODEL.state == ModelState.GOOD.value) & MODEL.build_id.not_in(revoked_builds())
-    return MODEL.id.in_(MODEL.select(fn.MAX(MODEL.id)).where(is_good).group_by(MODEL.dataset))
+    return MODEL.id.in_(MODEL.select(fn.MAX(MODEL.id)).where(MAY_SERVE).group_by(MODEL.dataset))
 
 
 class BaselineTick:

@@ -22,12 +22,11 @@ from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.dataset.builds import BUILDS, SHORT_DIGEST_LENGTH, Build
 from merlin.dataset.spec import Recipe
-from merlin.dataset.verdicts import fail_training
 from merlin.db.database import Database, Prepared, Repository, Row, transaction
 from merlin.db.tables import BUILD, JOB, JOB_EVENT, MODEL, VERDICT
 from merlin.db.values import RowMap, dump_json, load_json
 from merlin.providers.base import Checkpoint, JobEvent, JobReport, ModelClient
-from merlin.training.models import ModelState
+from merlin.training.models import ModelState, fail_training
 
 if TYPE_CHECKING:  # its HTTP client is loaded only where a provider is called
     from merlin.providers.openai_training import OpenAIProvider

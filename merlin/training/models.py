@@ -1,4 +1,4 @@
-"""A tuned model: its states, its stored answers and scores, its origin.
+"""A tuned model: its states, whether it may serve, its stored answers and scores, its origin.
 
 new -> good | refused    by the evaluation: one question, then the test split
 good -> gone             its provider no longer lists it; good if it is listed again
@@ -20,7 +20,7 @@ from merlin.dataset.builds import is_in_build, select_taught
 from merlin.dataset.example import normalise
 from merlin.dataset.near_questions import nearest_questions
 from merlin.dataset.split import TEST, TRAIN
-from merlin.dataset.verdicts import fail_training
+from merlin.dataset.verdicts import VerdictStatus, transition
 from merlin.db.database import Database, Parameter, Prepared, Repository, Row, transaction
 from merlin.db.tables import (
     BUILD,
@@ -44,7 +44,7 @@ MAX_WAIT_S = 600.0
 
 
 class ModelState(StrEnum):
-    """The state of a model; only a good one can be live."""
+    """The state of a model."""
 
     # The values are stored in the database.
     NEW = "new"
@@ -52,6 +52,11 @@ class ModelState(StrEnum):
     REFUSED = "refused"
     GONE = "gone"
     REVOKED = "revoked"
+
+    @property
+    def may_serve(self) -> bool:
+        """Return whether a model in this state may answer people: only a good one."""
+        return self is ModelState.GOOD
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,31 @@ class Model:
     created_at: datetime
     probes: int = 0
     note: str = ""
+
+
+# The condition for models that `refuse_serving` does not refuse.
+MAY_SERVE = MODEL.state.in_([state.value for state in ModelState if state.may_serve])
+_REFUSALS = {ModelState.GONE: "promote-gone", ModelState.REVOKED: "promote-revoked"}
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a model may not serve: a Fluent key with its arguments."""
+
+    key: str
+    arguments: Mapping[str, object]
+
+
+def refuse_serving(model: Model) -> Reason | None:
+    """Return why a model may not answer people, None if it may.
+
+    Promotion, rollback, the choice of a model and every answer go by it. The gate and a pin hold
+    only what Merlin would promote by itself.
+    """
+    if model.state.may_serve:
+        return None
+    values = {"model": model.build_version, "provider": model.provider}
+    return Reason(_REFUSALS.get(model.state, "promote-not-good"), values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +250,18 @@ def read_conversations(db: Database, build_id: int, split: str) -> Conversations
 def read_questions(db: Database, build_id: int, split: str = TEST) -> list[Question]:
     """Return a build's test questions with their reference answers, or those of another split."""
     return questions_of(read_conversations(db, build_id, split))
+
+
+def fail_training(db: Database, where: Any, at: datetime, why: Row) -> None:
+    """Set the training verdicts that fulfil `where` to failed; `why` has reason and arguments.
+
+    One whose build has the live model, trained before, serves again: only a migration has failed.
+    """
+    live = MODEL.select(MODEL.job_id).join(SERVING, on=(SERVING.model_row == MODEL.id))
+    live = live.where((MODEL.build_id == VERDICT.build_id) & MAY_SERVE)
+    back, is_live = {**why, "job_id": live}, where & fn.EXISTS(live)
+    transition(db, (VerdictStatus.TRAINING,), VerdictStatus.SERVING, at, is_live, change=back)
+    transition(db, (VerdictStatus.TRAINING,), VerdictStatus.FAILED, at, where, change=why)
 
 
 def fail_model_verdicts(db: Database, model: Model, at: datetime) -> None:

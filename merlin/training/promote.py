@@ -29,6 +29,7 @@ from merlin.db.values import read_row
 from merlin.training.baselines import forget_answers
 from merlin.training.commits import RESET_POSITION
 from merlin.training.models import (
+    MAY_SERVE,
     PREVIOUS_STATES,
     Model,
     Models,
@@ -36,12 +37,12 @@ from merlin.training.models import (
     Serving,
     best_first,
     model_of,
+    refuse_serving,
     revoked_builds,
     select_models,
 )
 
 log = get_logger(__name__)
-_WHY_NOT = {ModelState.GONE: "promote-gone", ModelState.REVOKED: "promote-revoked"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ def _is_held(
         return False
     if old is None:
         return not rows.list_served(new.dataset) and holds(new, None)
-    return old.model.state is ModelState.GOOD and holds(new, old.model)
+    return refuse_serving(old.model) is None and holds(new, old.model)
 
 
 def promote_by_hand(rows: Promotions, name: str, by: str) -> Model:
@@ -133,14 +134,13 @@ def roll_back(rows: Promotions, dataset: str, by: str, to: str | None = None) ->
     models = [rows.model(name) for name in served]
     if not models:
         raise Refused("no such model has served", "rollback-none", dataset=dataset)
-    good = (model for model in models if model.state is ModelState.GOOD)
+    good = (model for model in models if refuse_serving(model) is None)
     return _switch(rows, next(good, models[0]), ROLLBACK, by)
 
 
 def _switch(rows: Promotions, model: Model, why: str, by: str) -> Model:
-    if model.state is not ModelState.GOOD:
-        key, name = _WHY_NOT.get(model.state, "promote-not-good"), model.build_version
-        raise Refused(f"{name} is {model.state}", key, model=name, provider=model.provider)
+    if (reason := refuse_serving(model)) is not None:
+        raise Refused(f"{model.build_version} is {model.state}", reason.key, **reason.arguments)
     old = rows.list_serving().get(model.dataset)
     if not rows.promote(old, PromotionCandidate(model, old.position if old else 0), why, by):
         raise Refused("another switch came first", "promote-raced")
@@ -187,7 +187,7 @@ class Promotions(Repository):
         # It stays good until this transaction ends.
         state = MODEL.select(MODEL.state).where(MODEL.id == new.model.model_row)
         row = self.db.row(self.db.for_update(state))
-        if row is None or row["state"] != ModelState.GOOD.value:
+        if row is None or not ModelState(row["state"]).may_serve:
             return False
         at = self._clock()
         position = new.position
@@ -364,8 +364,7 @@ _UNDER_WAY = Prepared(_TOPS.where(_WAITS & ON_LINE))
 # A failed verdict with a good model is one whose job was cancelled too late.
 _GOOD_TOPS = (
     _TOPS.join(MODEL, on=(MODEL.job_id == VERDICT.job_id))
-    .where(MODEL.state == ModelState.GOOD.value)
-    .where(ON_LINE & (VERDICT.status != VerdictStatus.FAILED.value))
+    .where(MAY_SERVE & ON_LINE & (VERDICT.status != VerdictStatus.FAILED.value))
     .alias("tops")
 )
 _IS_TOP = (_GOOD_TOPS.c.dataset == VERDICT.dataset) & (_GOOD_TOPS.c.top == VERDICT.position)

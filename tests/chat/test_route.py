@@ -150,8 +150,9 @@ def test_chain_leads_from_earlier_models_to_the_base_and_general_ones(rows):
     ]
 
 
-def test_deleted_model_is_not_in_the_chain(rows):
-    old, new = rows.add_model("face", state="gone"), rows.add_model("face")
+@pytest.mark.parametrize("state", ["new", "refused", "gone", "revoked"])
+def test_model_that_may_not_serve_is_not_asked_even_if_chosen(rows, state):
+    old, new = rows.add_model("face", state=state), rows.add_model("face")
     rows.serve(old)
     rows.serve(new)
     assert "earlier" not in [kind for kind, _, _ in list_candidates(route(rows))]

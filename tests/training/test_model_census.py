@@ -58,7 +58,7 @@ class Inventory:
         def clock():
             return self.now
 
-        configured = (self.provider, self.provider, self.db, None, clock, settle_s, 1.0)
+        configured = (self.provider, self.provider, self.db, None, clock, settle_s)
         providers = {"p": TrainingProvider(*configured)}
         self.inventory = ModelInventory(Models(self.db, clock), providers)
         return self

@@ -11,10 +11,10 @@ from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core.errors import NotFound, Refused
 from merlin.db.database import open_database
 from merlin.db.processes import read_change_counter
-from merlin.db.tables import REVOKED_EXAMPLE
+from merlin.db.tables import MODEL, REVOKED_EXAMPLE
 from merlin.training.jobs import JobState
 from merlin.training.launch_plan import Launches
-from merlin.training.models import ModelState
+from merlin.training.models import ModelState, refuse_serving
 from merlin.training.promote import (
     PromotionCandidate,
     Promotions,
@@ -200,6 +200,33 @@ def test_rollback_to_the_live_model_is_refused_because_it_is_live(world):
             roll_back(world.promotions, FACE, "vera", to=name)
         assert caught.value.key == "rollback-live"
     assert roll_back(world.promotions, FACE, "vera", to=first).model_id == first
+
+
+@pytest.mark.parametrize(
+    ("state", "key"),
+    [
+        (ModelState.NEW, "promote-not-good"),
+        (ModelState.REFUSED, "promote-not-good"),
+        (ModelState.GONE, "promote-gone"),
+        (ModelState.REVOKED, "promote-revoked"),
+        (ModelState.GOOD, None),
+    ],
+)
+def test_only_a_good_model_may_serve_and_the_reason_says_why_not(world, state, key):
+    first = world.serve(1, make_examples(12))
+    world.serve(2, make_examples(13))
+    world.db.update(MODEL, MODEL.model_id == first, state=state.value)
+    reason = refuse_serving(world.promotions.model(first))
+    assert (reason and reason.key) == key
+    assert [each.model_id for each in ModelCatalogue(world.db).earlier(FACE)] == (
+        [] if key else [first]
+    )
+    if key is None:
+        assert roll_back(world.promotions, FACE, "vera").model_id == first
+        return
+    with pytest.raises(Refused) as caught:
+        roll_back(world.promotions, FACE, "vera")
+    assert caught.value.key == key
 
 
 def test_second_rollback_goes_further_back_not_to_the_model_just_replaced(world):
