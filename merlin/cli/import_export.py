@@ -60,7 +60,7 @@ def import_files(
     no_wait: NoWait = False,
     json: AsJson = False,
 ) -> None:
-    """Import examples: chats as JSON (OpenAI, ShareGPT, Alpaca), CSV, XLSX; one commit or none."""
+    """Import examples: chats and pairs as JSON, CSV, XLSX; one commit or none."""
     _require_files(files)
     reader = closing(_read_files(files))
     with edit_session(configuration(config)) as session, reader as lines:

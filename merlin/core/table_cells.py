@@ -11,20 +11,12 @@ from collections.abc import Iterator, Sequence
 Row = tuple[int, list[str], dict[int, str]]
 
 # Part of an example -> what it is called in tables and, as a key, in JSON; the first that is there
-# is taken, so Alpaca's input is the question only if there is no other.
+# is taken: `input` is the question only if there is no other.
 _NAMES = {
-    "question": (
-        *("question", "instruction", "prompt", "query", "request", "questions", "q", "user"),
-        *("human", "input_text", "text_input", "user_input", "inputs", "вопрос", "вопросы"),
-        *("запрос", "инструкция", "input"),
-    ),
-    "answer": (
-        *("answer", "output", "response", "completion", "chosen", "answers", "a", "assistant"),
-        *("gpt", "bot", "output_text", "ideal", "targets", "expected_output", "ground_truth"),
-        *("correct_answer", "ответ", "ответы"),
-    ),
-    "context": ("context", "input", "контекст"),
-    "system": ("system", "system_prompt", "systeminstruction", "system_instruction"),
+    "question": ("question", "prompt", "instruction", "вопрос", "input"),
+    "answer": ("answer", "completion", "output", "response", "ответ"),
+    "context": ("context", "input"),
+    "system": ("system",),
     "tags": ("tags", "теги"),
     "split": ("split",),
     "source": ("source", "источник"),

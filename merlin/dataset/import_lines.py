@@ -1,9 +1,9 @@
 """Examples from files of other programs: JSON Lines, lists of JSON, tables, workbooks.
 
-JSON is one conversation per line, a list of conversations, or formatted objects, each in a form
-of `merlin.dataset.foreign_records`. A table (`merlin.dataset.import_tables`) has a heading row with
-the columns question and answer, and optionally others, by the names of `merlin.core.table_cells`;
-its rows are read as records. Every non-empty line becomes an example or findings.
+JSON is one record a line, or a list of records, as `merlin.dataset.import_records` reads them. A
+table (`merlin.dataset.import_tables`) has a heading row with the columns question and answer, and
+optionally others, by the names of `merlin.core.table_cells`; its rows are read as records. Every
+non-empty line becomes an example or findings.
 
 JSON Lines and tables are streamed: only one record is in memory at a time.
 """
@@ -14,19 +14,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from io import BufferedReader, TextIOWrapper
+from math import inf
 from typing import Any, Literal
 
-from merlin.core.file_kind import UTF_8, FileKind, detect_encoding, detect_kind
+from merlin.core.file_kind import UTF_8, detect_encoding
 from merlin.core.table_cells import COLUMNS, REQUIRED_COLUMNS, Row, parse_heading
 from merlin.dataset.example import Example, check_conversation, example_from_json
 from merlin.dataset.finding import Finding, Severity, shorten
-from merlin.dataset.foreign_records import (
-    Record,
-    UnreadableRecord,
-    find_place,
-    split_wordings,
-    to_openai,
-)
+from merlin.dataset.import_records import Record, UnreadableRecord, find_place, read_record
 from merlin.dataset.import_tables import csv_rows, workbook_rows
 from merlin.dataset.layout import MAX_EXAMPLE_BYTES
 from merlin.dataset.spec import Step, validate_file
@@ -39,8 +34,8 @@ ImportFormat = Literal["jsonl", "csv", "xlsx"]
 class ImportedLine:
     """One record of a file: its start (from 1), and an example or the findings about it.
 
-    `left` are the keys that were left out, for a column without a name its number from 1. `places`
-    are those of `Record`.
+    `left` are the keys that were left out, for a column without a name its number from 1 in
+    brackets. `places` are those of `Record`.
     """
 
     line: int
@@ -48,16 +43,16 @@ class ImportedLine:
     findings: tuple[Finding, ...] = ()
     file: str = ""
     column: int = 1
-    left: tuple[str | int, ...] = ()
-    places: tuple[tuple[str, str], ...] = ()
+    left: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
 class LeftOut:
     """Counts what is left out of the records of an import: keys, and columns of tables."""
 
-    _counts: dict[tuple[str, str | int], int] = field(default_factory=dict)
-    _first: dict[tuple[str, str | int], ImportedLine] = field(default_factory=dict)
+    _counts: dict[tuple[str, str], int] = field(default_factory=dict)
+    _first: dict[tuple[str, str], ImportedLine] = field(default_factory=dict)
 
     def add(self, line: ImportedLine) -> None:
         """Count what was left out of a record."""
@@ -71,14 +66,10 @@ class LeftOut:
         together: dict[tuple[str, int, int, int], list[str]] = {}
         for (file, name), count in self._counts.items():
             line = self._first[file, name]
-            if isinstance(name, int):
-                values: dict[str, str | int] = {"column": name, "count": count}
-                place = ("", line.line, line.column, "import-no-name")
-                yield Finding(*place, Severity.WARNING, values).at(file)
-            else:
-                together.setdefault((file, line.line, line.column, count), []).append(name)
+            together.setdefault((file, line.line, line.column, count), []).append(name)
         for (file, number, column, count), names in together.items():
-            values = {"keys": shorten(", ".join(names), _LEFT_LENGTH), "count": count}
+            values: dict[str, str | int] = {"keys": shorten(", ".join(names), _LEFT_LENGTH)}
+            values["count"] = count
             place = ("", number, column, "import-left-keys")
             yield Finding(*place, Severity.WARNING, values).at(file)
 
@@ -89,31 +80,8 @@ _LEFT_LENGTH = 300
 _JSON_ENDINGS = ("json", "jsonl", "ndjson")
 # A zip archive.
 _WORKBOOK = b"PK"
-# Files that another program must convert, and the rules that say how.
-_OTHER_FILES = {b"\x1f\x8b": "import-gzip", b"PAR1": "import-parquet"}
-_OTHER_KINDS = {
-    # The older Office container, which workbooks with a password use too.
-    "xls": re.compile(rb"\xd0\xcf\x11\xe0"),
-    "archive": re.compile(rb"BZh|\xfd7zXZ|7z\xbc\xaf|Rar!|\x28\xb5\x2f\xfd"),
-    "lfs": re.compile(rb"version https://git-lfs"),
-    "html": re.compile(rb"(?is)(?:<!--.*?-->\s*)?<(?:!doctype html|html|head|body|table|meta)\b"),
-    "xml": re.compile(rb"<\?xml"),
-    "rasa": re.compile(
-        rb"(?:(?:#.*|version:.*|)\r?\n)*(?:nlu|stories|responses|intents|entities):\s|## intent:"
-    ),
-    "yaml": re.compile(rb"---\s|messages:\s"),
-}
-_MEDIA = (FileKind.PDF, FileKind.DOCX, FileKind.IMAGE, FileKind.SOUND)
-
-
-def _find_other_kind(name: str, head: bytes) -> str:
-    """Return the kind of a file that is not imported, "" for one that may be."""
-    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    kind = next((kind for kind, form in _OTHER_KINDS.items() if form.match(start)), "")
-    if not kind and name.casefold().endswith((".yml", ".yaml")):
-        return "yaml"
-    by_bytes = detect_kind(name, "", head)
-    return kind or (by_bytes.value if by_bytes in _MEDIA else "")
+# How files begin that are no text, gzip, Parquet, old workbooks, PDF, or stand for another file.
+_OTHER_FILES = (b"\x1f\x8b", b"PAR1", b"\xd0\xcf\x11\xe0", b"%PDF", b"version https://git-lfs")
 
 
 def detect_format(name: str, file: BufferedReader) -> ImportFormat:
@@ -142,11 +110,8 @@ def read_import_lines(file: BufferedReader, name: str) -> Iterator[ImportedLine]
     is_empty, file_format = True, detect_format(name, file)
     head = file.peek()
     lines: Iterable[ImportedLine]
-    other = next((rule for start, rule in _OTHER_FILES.items() if head.startswith(start)), None)
-    if other:
-        lines = [_reject(1, other)]
-    elif kind := _find_other_kind(name, head):
-        lines = [_reject(1, "import-kind", kind=kind)]
+    if head.startswith(_OTHER_FILES):
+        lines = [_reject(1, "import-kind")]
     elif file_format == "xlsx":
         lines = _read_table(workbook_rows(file))
     else:
@@ -162,7 +127,6 @@ def read_import_lines(file: BufferedReader, name: str) -> Iterator[ImportedLine]
 def _read_text(file: BufferedReader, file_format: ImportFormat) -> Iterator[ImportedLine]:
     head = file.peek()
     encoding, text_head = detect_encoding(head), _decode_head(head)
-    is_list = text_head.startswith("[")
     newline = "" if file_format == "csv" else "\n"
     # Invalid UTF-8 becomes surrogates, so that its line and column can be reported.
     errors = "surrogateescape" if encoding == UTF_8 else "replace"
@@ -170,11 +134,8 @@ def _read_text(file: BufferedReader, file_format: ImportFormat) -> Iterator[Impo
         if file_format == "csv":
             yield from _read_table(csv_rows(iter(partial(text.readline, MAX_FILE_BYTES + 1), "")))
         else:
-            # A formatted object starts with a line of its own, which is no record.
-            is_formatted = text_head.partition("\n")[0].strip() == "{"
-            are_values = is_list or is_formatted
-            records = _read_values(text, is_list=is_list) if are_values else _read_lines(text)
-            yield from _read_json(records)
+            for record in _read_list(text) if text_head.startswith("[") else _read_lines(text):
+                yield record if isinstance(record, ImportedLine) else _parse_record(*record)
 
 
 def _reject(line: int, rule: str, column: int = 1, **arguments: str | int) -> ImportedLine:
@@ -222,101 +183,65 @@ _BLANKS = re.compile(r"[ \t\n\r]*")
 _MAX_LIST_LENGTH = MAX_EXAMPLE_BYTES
 
 
-class _Position:
-    """A position in a text, at `line` and `column` (from 1)."""
-
-    def __init__(self, text: str) -> None:
-        self.text, self.at, self.line, self._start = text, 0, 1, 0
-
-    @property
-    def column(self) -> int:
-        """Return the column, from 1."""
-        return self.at - self._start + 1
-
-    def move(self, end: int) -> str:
-        """Move to `end`, and over the white space after it; return the character there."""
-        match = _BLANKS.match(self.text, end)
-        end = match.end() if match else end
-        self.line += self.text.count("\n", self.at, end)
-        self._start = max(self.text.rfind("\n", self.at, end) + 1, self._start)
-        self.at = end
-        return self.text[end : end + 1]
-
-    def reject(self, words: str) -> ImportedLine:
-        """Return the finding that the list cannot be read from here on."""
-        return _reject(self.line, "import-list", self.column, words=words)
-
-
-def _read_values(file: TextIOWrapper, *, is_list: bool) -> Iterator[_Text]:
-    """Yield the items of a list, or values of several lines that follow each other."""
+def _read_list(file: TextIOWrapper) -> Iterator[_Text]:
+    """Yield the items of a list, up to its first error."""
     text = file.read(_MAX_LIST_LENGTH + 1)
     if len(text) > _MAX_LIST_LENGTH:
         yield _reject(1, "too-large", size=len(text), limit=_MAX_LIST_LENGTH)
         return
-    position, end = _Position(text), "]" if is_list else ""
-    # Only the end of each value matters: numbers with too many digits are reported later.
+    # Only the end of each item matters: numbers with too many digits are reported later.
     decoder = json.JSONDecoder(parse_int=str, parse_float=str)
-    character = position.move(0)
-    if is_list:
-        character = position.move(position.at + 1)
-    is_first = True
-    while character != end:
-        if is_list and not is_first:
-            if character != ",":
-                yield position.reject("a comma or ] is missing")
-                return
-            position.move(position.at + 1)
-        is_first = False
-        line, column, start = position.line, position.column, position.at
+    at, line, line_start = 0, 1, 0
+
+    def move(end: int) -> str:
+        """Move to `end` and over the white space there; return the next character."""
+        nonlocal at, line, line_start
+        match = _BLANKS.match(text, end)
+        end = match.end() if match else end
+        line += text.count("\n", at, end)
+        line_start = max(text.rfind("\n", at, end) + 1, line_start)
+        at = end
+        return text[end : end + 1]
+
+    move(0)
+    is_open = move(at + 1) != "]"
+    while is_open:
         try:
-            _, stop = decoder.raw_decode(text, start)
-        except json.JSONDecodeError as error:
-            position.move(error.pos)
-            yield position.reject(error.msg)
+            _, end = decoder.raw_decode(text, at)
+        except (json.JSONDecodeError, RecursionError) as error:
+            move(getattr(error, "pos", at))
+            words = getattr(error, "msg", "too deep")
+            yield _reject(line, "import-list", at - line_start + 1, words=words)
             return
-        except RecursionError:
-            yield position.reject("too deep")
-            return
-        record = text[start:stop]
-        yield _find_text_error(line, record, column) or (line, column, record)
-        character = position.move(stop)
-    if position.move(position.at + len(end)):
-        yield position.reject("there is more text after the list")
+        item, column = text[at:end], at - line_start + 1
+        yield _find_text_error(line, item, column) or (line, column, item)
+        is_open = move(end) == ","
+        move(at + is_open)
+    if text[at : at + 1] != "]" or move(at + 1):
+        yield _reject(
+            line, "import-list", at - line_start + 1, words="the list ends otherwise than by ]"
+        )
 
 
-def _read_json(records: Iterator[_Text]) -> Iterator[ImportedLine]:
-    for record in records:
-        if isinstance(record, ImportedLine):
-            yield record
-        else:
-            yield from _parse_record(*record)
-
-
-def _parse_record(line: int, column: int, text: str) -> list[ImportedLine]:
-    """Return the example or findings of a record, of each wording if its question has several."""
+def _parse_record(line: int, column: int, text: str) -> ImportedLine:
+    """Return the example or findings of a record."""
     try:
         value = json.loads(
             text, object_pairs_hook=_refuse_repeated_keys, parse_constant=_refuse_constant
         )
     except json.JSONDecodeError as error:
         error_column = error.colno if error.lineno > 1 else column + error.pos
-        return [_reject(line + error.lineno - 1, "import-json", error_column, words=error.msg)]
+        return _reject(line + error.lineno - 1, "import-json", error_column, words=error.msg)
     except RecursionError:
-        return [_reject(line, "import-json", column, words="too deep")]
+        return _reject(line, "import-json", column, words="too deep")
     except ValueError as error:
-        return [_reject(line, "import-json", column, words=shorten(str(error)))]
-    return [_read_record(each, line, column) for each in split_wordings(value)]
+        return _reject(line, "import-json", column, words=shorten(str(error)))
+    return _read_record(value, line, column)
 
 
 def _read_record(value: Any, line: int, column: int) -> ImportedLine:
-    if isinstance(value, list):  # the turns alone
-        value = {"messages": value}
-    record = Record(value, (), ())
     try:
-        if isinstance(value, dict):
-            record = to_openai(value)
-            if isinstance(tags := record.values.get("tags"), str):
-                record.values["tags"] = split_tags(tags)
+        record = read_record(value) if isinstance(value, dict) else Record(value, (), ())
         read = _check_values(record, line, column)
     except UnreadableRecord as error:
         inside = {"inside": shorten(error.inside)} if error.inside else {}
@@ -346,12 +271,12 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 class _Nodes:
     """JSON values as nodes of `yaml_io`; the line of each is its number among the `paths`."""
 
-    def __init__(self, places: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, places: Sequence[str]) -> None:
         self._places = places
         self._paths: list[tuple[Step, ...]] = [()]
 
     def build(self, value: Any, path: tuple[Step, ...] = ()) -> Node:
-        """Return a value as a node. Raises ValueError beyond the limits, UnreadableRecord."""
+        """Return a value as a node. Raises ValueError for what no YAML file holds."""
         if len(path) > MAX_DEPTH or len(self._paths) > MAX_EVENTS:
             raise ValueError("too many values, or too deep")
         line = len(self._paths)
@@ -367,21 +292,14 @@ class _Nodes:
         elif isinstance(value, list):
             node.value = [self.build(item, (*path, at)) for at, item in enumerate(value)]
         elif isinstance(value, str):
-            if half := _SURROGATE.search(value):
-                code = f"\\u{ord(half.group()):04x}"
-                raise UnreadableRecord("import-surrogate", self.name(line), code=code)
+            if _SURROGATE.search(value):
+                raise ValueError(f"{self.name(line)} has half of a character")
             node.value = value
         else:
-            node.value, node.plain = self._write_number(value, line), True
+            node.value, node.plain = json.dumps(value), True
+            if sum(map(str.isdigit, node.value)) > _MAX_DIGITS or value in (inf, -inf):
+                raise ValueError(f"{self.name(line)} has a number that not every parser keeps")
         return node
-
-    def _write_number(self, value: Any, line: int) -> str:
-        number = json.dumps(value)
-        is_infinite = number in ("Infinity", "-Infinity")
-        if is_infinite or sum(character.isdigit() for character in number) > _MAX_DIGITS:
-            words = f"not every JSON parser keeps the number {shorten(number)} exactly"
-            raise UnreadableRecord("import-json", self.name(line), words=words)
-        return number
 
     def name(self, line: int) -> str:
         """Return the path in the record of the node at a line."""
@@ -409,14 +327,6 @@ def _check_values(record: Record, line: int, column: int) -> ImportedLine:
         for finding in findings
     )
     return ImportedLine(line, None if findings else example, tuple(found), column=column)
-
-
-_TAG_SEPARATORS = re.compile(r"[,;\s]+")
-
-
-def split_tags(text: str) -> list[str]:
-    """Return the tags in a text, separated by commas, semicolons or white space, each once."""
-    return list(dict.fromkeys(filter(None, _TAG_SEPARATORS.split(text))))
 
 
 def _read_table(rows: Iterable[Row | Finding]) -> Iterator[ImportedLine]:
@@ -466,7 +376,8 @@ def _parse_row(titles: Sequence[str], heading: Sequence[str], read: Row) -> Impo
     known = sorted({*named, *(place for place in filled if heading[place] in COLUMNS)})
     record = {titles[place].strip(): "".join(cells[place : place + 1]) for place in known}
     line = _read_record(record, number, 1)
-    left = (titles[place].strip() or place + 1 for place in filled if heading[place] not in COLUMNS)
+    others = (place for place in filled if heading[place] not in COLUMNS)
+    left = (titles[place].strip() or f"[{place + 1}]" for place in others)
     if unread:
         place = ("", number, 1, "import-no-value")
         finding = Finding(*place, Severity.WARNING, {"keys": ", ".join(unread)})

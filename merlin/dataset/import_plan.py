@@ -11,8 +11,8 @@ from merlin.dataset.commit_message import import_subject
 from merlin.dataset.entries import FileText
 from merlin.dataset.example import Example, detect_language, normalise, write_example
 from merlin.dataset.finding import Finding, Severity, escape_unprintable, shorten
-from merlin.dataset.foreign_records import find_place
 from merlin.dataset.import_lines import ImportedLine, LeftOut
+from merlin.dataset.import_records import find_place
 from merlin.dataset.layout import EXAMPLES, NameAllocator, example_path
 from merlin.dataset.preview import EditChecker, Preview, check_files
 from merlin.dataset.yaml_io import Node, find_path, read_yaml
@@ -102,7 +102,7 @@ class _LineCollector:
     unread: int = 0
     texts: dict[str, str] = field(default_factory=dict)
     places: dict[str, Place] = field(default_factory=dict)
-    records: dict[str, tuple[str, Sequence[tuple[str, str]]]] = field(default_factory=dict)
+    records: dict[str, tuple[str, Sequence[str]]] = field(default_factory=dict)
     left: LeftOut = field(default_factory=LeftOut)
     duplicates: list[tuple[Place, str | Place]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)

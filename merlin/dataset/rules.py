@@ -37,7 +37,7 @@ messages:
 tools: [{type: function, function: {name: count}}]
 """
 _CONFIG, _JSONL, _CSV = "config.yaml", "questions.jsonl", "questions.csv"
-_LIST, _XLSX, _PARQUET = "questions.json", "questions.xlsx", "questions.parquet"
+_LIST, _XLSX = "questions.json", "questions.xlsx"
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,20 +271,13 @@ messages:
         import_json='{"messages": [\n',
         import_keys='{"topic": "lists", "body": "Items in a row."}\n',
         import_kind="version https://git-lfs.github.com/spec/v1\n",
-        import_part='{"question": "What is it?", "answer": "A list.", "images": ["list.png"]}\n',
-        import_bad_answer='{"prompt": "What is a list?", "completion": "No.", "label": false}\n',
-        import_rejected='{"chosen": [{"user": "What?"}, {"assistant": "A list."}], '
-        '"rejected": [{"user": "Who?"}, {"assistant": "No."}]}\n',
-        import_surrogate='{"question": "What is a list?", "answer": "Items \\ud83d"}\n',
+        import_part='{"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}\n',
     ),
     *_list_rules(_LIST, import_list='[{"instruction": "What is a list?", "output": "Items."}\n'),
     *_list_rules(
         _JSONL,
         Severity.WARNING,
         import_left_keys='{"instruction": "What is a list?", "output": "Items.", "id": 7}\n',
-    ),
-    *_list_rules(
-        _CSV, Severity.WARNING, import_no_name=",question,answer\n0,What is a list?,Items.\n"
     ),
     *_list_rules(
         _CSV,
@@ -294,9 +287,7 @@ messages:
         import_cell_error="question,answer\nWhat is a list?,#REF!\n",
     ),
     *_list_rules(_XLSX, import_xlsx="PK: a zip begins so, and this is none.\n"),
-    *_list_rules(_PARQUET, import_parquet="PAR1: a Parquet file begins so, and this is none.\n"),
-    # Without an example: these files are no text.
-    *_list_rules("", import_gzip=""),
+    # Without an example: a workbook is no text.
     *_list_rules("", Severity.WARNING, import_left_sheets="", import_no_value=""),
 )
 

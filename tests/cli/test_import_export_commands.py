@@ -193,9 +193,9 @@ def test_one_bad_line_stops_the_import_and_is_reported(lab, run):
 def test_good_lines_of_several_files_become_one_commit(lab, run, run_json):
     path = lines(lab, chat("Где вход?", "Тут."), {"messages": []}, chat("Где выход?", " "))
     other = lab.folder / "other.json"
-    turns = [{"from": "human", "value": "Куда идти?"}, {"from": "gpt", "value": "Прямо."}]
+    turns = [{"user": "Куда идти?"}, {"assistant": "Прямо."}]
     records = [
-        {"conversations": turns},
+        {"messages": turns},
         {"instruction": "Where to?", "output": "On.", "tags": ["a"]},
     ]
     other.write_text(json.dumps(records, ensure_ascii=False), "utf-8")

@@ -205,52 +205,13 @@ def test_format_is_detected_from_the_first_character_or_the_name(name, content, 
     assert file.read() == content
 
 
-SHAREGPT = {
-    "conversations": [
-        {"from": "human", "value": "Где?"},
-        {"from": "gpt", "value": "Тут."},
-        {"from": "user", "value": "А там?", "markdown": None},
-        {"from": "chatgpt", "value": "И там."},
-    ],
-    "system": "Кратко.",
-    "tags": ["a"],
-}
-ALPACA = {
-    "instruction": "Переведи",
-    "input": "hello",
-    "output": "привет",
-    "system": "Кратко.",
-    "history": [["Где?", "Тут."]],
-    "source": "Книга",
-}
+PAIR = {"prompt": "Где?", "completion": "Тут.", "tags": "a"}
+CALL = {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+ASKED, ANSWERED = {"role": "user", "content": "Где?"}, {"role": "assistant", "content": "Тут."}
 
 
 def list_messages(line):
     return [(message.role, message.content) for message in line.example.messages]
-
-
-def test_sharegpt_conversations_become_examples():
-    (line,) = read_import_lines(json.dumps(SHAREGPT).encode())
-    assert list_messages(line) == [
-        ("system", "Кратко."),
-        ("user", "Где?"),
-        ("assistant", "Тут."),
-        ("user", "А там?"),
-        ("assistant", "И там."),
-    ]
-    assert (line.example.tags, line.findings) == (("a",), ())
-
-
-def test_alpaca_instructions_become_examples():
-    (line,) = read_import_lines(json.dumps(ALPACA).encode())
-    assert list_messages(line) == [
-        ("system", "Кратко."),
-        ("user", "Где?"),
-        ("assistant", "Тут."),
-        ("user", "Переведи\nhello"),
-        ("assistant", "привет"),
-    ]
-    assert line.example.source == "Книга"
 
 
 @pytest.mark.parametrize(
@@ -258,229 +219,122 @@ def test_alpaca_instructions_become_examples():
     [
         ({"question": "Где?", "answer": "Тут."}, "Где?", ""),
         ({"prompt": "Где?", "completion": "Тут."}, "Где?", ""),
+        ({"Instruction": "Где?", "input": "", "output": "Тут."}, "Где?", ""),
         ({"instruction": "Где?", "context": "Ищу.", "response": "Тут."}, "Где?\nИщу.", ""),
-        ({"prompt": "Всё", "instruction": "Где?", "output": "Тут."}, "Где?", "prompt"),
+        ({"instruction": "Всё", "prompt": "Где?", "output": "Тут."}, "Где?", "instruction"),
         ({"question": "Где?", "answer": "Тут.", "response": "Там."}, "Где?", "response"),
+        ({"messages": [ASKED, {**ANSWERED, "refusal": "x"}]}, "Где?", "messages[].refusal"),
+        ({"messages": [{"user": "Где?"}, {**ANSWERED, "refusal": None}]}, "Где?", ""),
+        (
+            {"messages": [{**ASKED, "content": [{"type": "text", "text": "Где?"}]}, ANSWERED]},
+            *("Где?", ""),
+        ),
+        (
+            {"messages": [ASKED, ANSWERED], "parallel_tool_calls": True},
+            "Где?",
+            "parallel_tool_calls",
+        ),
     ],
 )
-def test_pairs_with_other_names_become_examples(record, asked, ignored):
+def test_question_and_answer_are_read_by_their_names_and_the_rest_is_named(record, asked, ignored):
     (line,) = read_import_lines(json.dumps(record).encode())
-    assert list_messages(line) == [("user", asked), ("assistant", "Тут.")]
+    assert (list_messages(line), line.findings) == ([("user", asked), ("assistant", "Тут.")], ())
     assert left_out([line]) == [(1, ignored, 1)] * bool(ignored)
 
 
-def test_chosen_and_rejected_answers_become_a_pair():
-    record = {"prompt": "Где?", "chosen": "Тут.", "rejected": "Не знаю."}
+def test_developer_message_and_instructions_beside_a_question_are_system_messages():
+    developer = {"role": "developer", "content": "Кратко."}
+    for record in ({"messages": [developer, ASKED, ANSWERED]}, PAIR | {"system": "Кратко."}):
+        (line,) = read_import_lines(json.dumps(record).encode())
+        assert list_messages(line)[0] == ("system", "Кратко.")
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        PAIR | {"rejected": "Не знаю."},
+        {
+            "input": {"messages": [ASKED], "tools": [], "parallel_tool_calls": True},
+            "preferred_output": [ANSWERED],
+            "non_preferred_output": [{"role": "assistant", "content": "Не знаю."}],
+        },
+    ],
+)
+def test_preferred_and_rejected_answers_become_a_pair(record):
     (line,) = read_import_lines(json.dumps(record).encode())
     assert (line.example.answer, line.example.rejected.content) == ("Тут.", "Не знаю.")
-
-
-def test_empty_alpaca_fields_are_ignored():
-    record = {"instruction": "Где?", "input": "", "output": "Тут.", "system": "", "history": []}
-    (line,) = read_import_lines(json.dumps(record).encode())
-    assert list_messages(line) == [("user", "Где?"), ("assistant", "Тут.")]
-
-
-CALLS = [{"name": "search", "arguments": {"word": word}} for word in ("зал", "час")]
-RESULTS = [{"from": "observation", "value": value} for value in ("да", "нет")]
-
-
-@pytest.mark.parametrize("number", [1, 2])
-def test_calls_of_tools_in_the_form_of_llama_factory_become_examples(number):
-    """Source: LLaMA-Factory, data/README.md and data/glaive_toolcall_en_demo.json."""
-    calls = CALLS[0] if number == 1 else CALLS
-    function = {"name": "search", "parameters": {"type": "object"}}
-    turns = [
-        {"from": "human", "value": "Где?"},
-        {"from": "function_call", "value": json.dumps(calls)},
-        *RESULTS[:number],
-        {"from": "gpt", "value": "Тут."},
-    ]
-    record = {"conversations": turns, "tools": json.dumps([function])}
-    (line,) = read_import_lines(json.dumps(record).encode())
-    example = line.example
-    assert example.tools == ({"type": "function", "function": function},)
-    roles = [message.role for message in example.messages]
-    assert roles == ["user", "assistant", *["tool"] * number, "assistant"]
-    called = example.messages[1].extra["tool_calls"]
-    assert [json.loads(call["function"]["arguments"])["word"] for call in called] == (
-        ["зал", "час"][:number]
-    )
-    answered = [message.extra["tool_call_id"] for message in example.messages[2:-1]]
-    assert answered == [call["id"] for call in called]
+    assert line.findings == ()
 
 
 @pytest.mark.parametrize(
-    ("value", "rule", "inside"),
-    [
-        ("search", "import-json", "conversations[1].value"),
-        ("[1]", "wrong-type", "conversations[1].tool_calls[0]"),
-        ('{"name": "search"}', "missing-key", "conversations[1].tool_calls[0].function"),
-        (json.dumps(CALLS), "tool-results", "conversations[1]"),
-    ],
+    "content", [gzip.compress(b"{}"), b"PAR1\x15", b"version https://git-lfs.github.com/spec/v1\n"]
 )
-def test_unreadable_calls_of_tools_are_reported(value, rule, inside):
-    turns = [
-        {"from": "human", "value": "Где?"},
-        {"from": "function_call", "value": value},
-        RESULTS[0],
-        {"from": "gpt", "value": "Тут."},
-    ]
-    record = {"conversations": turns, "tools": [{"name": "search"}]}
-    (line,) = read_import_lines(json.dumps(record).encode())
-    assert (line.example, rules([line])) == (None, [(1, rule)])
-    assert line.findings[0].arguments["inside"] == inside
-
-
-def test_sharegpt_pair_becomes_an_example():
-    """Source: LLaMA-Factory, data/README.md, "Preference Dataset"."""
-    record = {
-        "conversations": [{"from": "human", "value": "Где?"}],
-        "chosen": {"from": "gpt", "value": "Тут."},
-        "rejected": {"from": "gpt", "value": "Не знаю."},
-    }
-    (line,) = read_import_lines(json.dumps(record).encode())
-    assert (line.example.answer, line.example.rejected.content) == ("Тут.", "Не знаю.")
-
-
-@pytest.mark.parametrize(
-    ("content", "rule"),
-    [(gzip.compress(b"{}"), "import-gzip"), (b"PAR1\x15\x04\x15", "import-parquet")],
-)
-def test_file_of_another_kind_is_named_with_what_to_do(content, rule):
-    assert rules(read_import_lines(content)) == [(1, rule)]
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "kind"),
-    [
-        ("a.jsonl", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "lfs"),
-        ("a.csv", b"\xef\xbb\xbf\n<!DOCTYPE html>\n<html>", "html"),
-        ("a.jsonl", b"<html><body>404", "html"),
-        ("a.xls", b"<table><tr><td>question</td></tr></table>", "html"),
-        ("a.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "xls"),
-        ("a.xml", b'<?xml version="1.0"?><faq/>', "xml"),
-        ("a.yml", b'version: "3.1"\n\nnlu:\n- intent: greet\n', "rasa"),
-        ("a.yml", b"intents:\n  - greet\nresponses:\n", "rasa"),
-        ("a.md", b"## intent:greet\n- hi\n", "rasa"),
-        ("a.yaml", b"- question: a\n", "yaml"),
-        ("a.jsonl", b"messages:\n  - user: a\n", "yaml"),
-        ("a.csv", b"%PDF-1.7\n", "pdf"),
-        ("a.docx", b"PK\x03\x04 word/document.xml", "docx"),
-        ("a.csv", b"\x89PNG\r\n", "image"),
-        ("a.jsonl", b"BZh9", "archive"),
-    ],
-)
-def test_file_that_is_not_imported_is_named_as_what_it_is(name, content, kind):
-    (line,) = import_lines.read_import_lines(stream(content), name)
-    (finding,) = line.findings
-    assert (finding.rule, finding.arguments) == ("import-kind", {"kind": kind})
-
-
-@pytest.mark.parametrize(
-    "content",
-    [b"question,answer\nWhat?,nlu:\nWho?,<html>\n", b'{"question": "<html>", "answer": "---"}\n'],
-)
-def test_words_of_other_kinds_inside_a_table_or_a_record_are_text(content):
-    assert all(line.example for line in read_import_lines(content))
-
-
-@pytest.mark.parametrize(
-    ("heading", "question"),
-    [
-        ("prompt,completion", "Где?"),
-        ("Instruction,Output", "Где?"),
-        ("output,instruction,input", "Где?\nИщу."),
-        ("a,q,context", "Где?\nИщу."),
-        ("ответ,вопрос,контекст", "Где?\nИщу."),
-    ],
-)
-def test_columns_have_the_names_of_the_keys_of_json(heading, question):
-    names = [name.lower() for name in heading.split(",")]
-    values = {"input": "Ищу.", "context": "Ищу.", "контекст": "Ищу."}
-    values |= dict.fromkeys(("completion", "output", "a", "ответ"), "Тут.")
-    record = {name: values.get(name, "Где?") for name in names}
-    table = f"{heading}\n{','.join(record.values())}\n"
-    for content in (table, json.dumps(record)):
-        (line,) = read_import_lines(content.encode())
-        assert (line.example.question, line.example.answer) == (question, "Тут.")
-        assert line.left == ()
+def test_file_of_another_kind_is_refused(content):
+    assert rules(read_import_lines(content)) == [(1, "import-kind")]
 
 
 def test_column_without_a_name_is_named_by_its_number_and_counted():
     text = ",question,answer,,lang\n0,Где?,Тут.,x,ru\n1,Кто?,Я.,,ru\n"
-    lines = read_import_lines(text.encode(), CSV)
-    assert left_out(lines) == [(2, 1, 2), (2, 4, 1), (2, "lang", 2)]
-    counter = import_lines.LeftOut()
-    counter.add(lines[0])
-    first = next(counter.findings())
-    assert first.text("en").startswith("Column 1 has no name")
-    assert first.text("ru").startswith("У столбца 1 нет имени")
-
-
-def test_sharegpt_tools_are_json_in_a_string():
-    tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
-    record = SHAREGPT | {"tools": json.dumps([tool])}
-    (line,) = read_import_lines(json.dumps(record).encode())
-    assert line.example.tools == (tool,)
-    (line,) = read_import_lines(json.dumps(SHAREGPT | {"tools": ""}).encode())
-    assert line.example.tools == ()
+    assert left_out(read_import_lines(text.encode(), CSV)) == [(2, "[1], lang", 2), (2, "[4]", 1)]
 
 
 @pytest.mark.parametrize(
-    ("record", "rule"),
+    ("record", "rule", "inside"),
     [
-        ({"conversations": "hello"}, "wrong-type"),
-        ({"conversations": ["hello"]}, "wrong-type"),
-        ({"conversations": [{"from": "narrator", "value": "Где?"}]}, "not-one-of"),
-        ({"conversations": [{"from": "human"}]}, "missing-one-of"),
-        ({"conversations": [{"from": ["human"], "value": "Где?"}]}, "not-one-of"),
-        (SHAREGPT | {"tools": "[1"}, "import-json"),
-        (SHAREGPT | {"system": [7]}, "wrong-type"),
-        ({"instruction": "Где?"}, "import-keys"),
-        ({"instruction": [7], "output": "Тут."}, "wrong-type"),
-        ({"instruction": "", "output": "Тут."}, "empty-content"),
-        (ALPACA | {"history": "hello"}, "wrong-type"),
-        (ALPACA | {"history": [["Где?"]]}, "wrong-type"),
-        (ALPACA | {"history": {"a": 1}}, "wrong-type"),
-        (ALPACA | {"tools": [1e999]}, "import-json"),
+        ({"messages": [ASKED, {**ANSWERED, "weight": "1"}]}, "wrong-type", "messages[1].weight"),
+        (
+            {"messages": [ASKED, {**ANSWERED, "content": {"a": 1}}]},
+            *("wrong-type", "messages[1].content"),
+        ),
+        ({"messages": [ASKED, {**ANSWERED, "role": "narrator"}]}, "not-one-of", "messages[1].role"),
+        ({"messages": "hello"}, "wrong-type", "messages"),
+        ({"messages": ["hello"]}, "wrong-type", "messages[0]"),
+        ({"messages": [ASKED, {"content": "Я."}]}, "unknown-key", "messages[1].content"),
+        (
+            {"messages": [{**ASKED, "content": [{"type": "image_url"}]}, ANSWERED]},
+            *("import-part", "messages[0].content[0]"),
+        ),
+        (
+            {"messages": [{**ASKED, "content": [7]}, ANSWERED]},
+            "wrong-type",
+            "messages[0].content[0]",
+        ),
+        ({"messages": [ASKED, ANSWERED | {"content": "a\ud83d"}]}, "import-json", ""),
+        ({"input": "a", "preferred_output": [ANSWERED]}, "wrong-type", "input"),
+        (PAIR | {"completion": None}, "empty-content", "completion"),
+        (PAIR | {"prompt": [7]}, "wrong-type", "prompt"),
+        (PAIR | {"tags": 7}, "wrong-type", "tags"),
+        (PAIR | {"tools": [1e999]}, "import-json", ""),
+        ({"prompt": "Где?"}, "import-keys", ""),
     ],
 )
-def test_record_that_breaks_its_format_is_reported(record, rule):
-    good = json.dumps(SHAREGPT)
+def test_record_that_breaks_its_format_is_reported_with_the_path_inside(record, rule, inside):
+    good = json.dumps(PAIR)
     lines = read_import_lines(f"{good}\n{json.dumps(record)}\n{good}".encode())
     assert rules(lines)[0] == (2, rule)
+    assert lines[1].findings[0].arguments.get("inside", "") == inside
     assert [line.line for line in lines if line.example] == [1, 3]
 
 
 def test_unknown_keys_are_reported_once_per_file():
-    records = [SHAREGPT | {"id": 7, "model": "m"}, SHAREGPT | {"id": 8, "model": "m"}, ALPACA]
+    records = [PAIR | {"id": 7, "model": "m"}, PAIR | {"id": 8, "model": "m"}, PAIR]
     lines = read_import_lines("\n".join(map(json.dumps, records)).encode())
-    assert [line.example is not None for line in lines] == [True, True, True]
-    assert rules(lines) == []
     assert left_out(lines) == [(1, "id, model", 2)]
-
-
-def test_formatted_objects_are_records():
-    record = json.dumps({"messages": [{"user": "Где?"}, {"assistant": "Тут."}]}, indent=1)
-    lines = read_import_lines(f"{record}\n{record}\n{{}}\n{{".encode())
-    assert [(line.line, line.example is not None) for line in lines[:2]] == [(1, True), (11, True)]
-    assert rules(lines) == [(21, "import-keys"), (22, "import-list")]
 
 
 @pytest.mark.parametrize("indent", [None, 4])
 @pytest.mark.parametrize("count", [1, 3, 2000])
 def test_list_of_records_is_read_with_any_indentation(indent, count):
-    records = [SHAREGPT | {"note": f"№ {number}"} for number in range(count)]
+    records = [PAIR | {"note": f"№ {number}"} for number in range(count)]
     text = json.dumps(records, indent=indent, ensure_ascii=False)
     lines = read_import_lines(text.encode())
     assert [line.example.note for line in lines] == [record["note"] for record in records]
-    assert lines[-1].line == 1 + text.count("\n", 0, text.rindex('"conversations"')) - bool(indent)
+    assert lines[-1].line == 1 + text.count("\n", 0, text.rindex('"prompt"')) - bool(indent)
 
 
 @pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"])
 def test_error_in_a_long_list_is_reported_by_line_and_column(bom):
-    good = json.dumps(SHAREGPT, ensure_ascii=False)
+    good = json.dumps(PAIR, ensure_ascii=False)
     head = ",\n".join(f"  {good}" for _ in range(1000))
     bad = '{"a" 1}'
     lines = read_import_lines(bom + f"[\n{head},\n  {bad}, {good}]".encode())
@@ -577,7 +431,9 @@ def test_header_and_rows_after_empty_lines_keep_their_line_numbers():
 @budget(max_examples=200)
 @given(st.data())
 def test_every_line_of_any_file_is_an_example_or_a_finding(data):
-    good = json.dumps(data.draw(st.sampled_from([SHAREGPT, ALPACA])), ensure_ascii=False)
+    good = json.dumps(
+        data.draw(st.sampled_from([PAIR, {"messages": [ASKED, ANSWERED]}])), ensure_ascii=False
+    )
     whole = data.draw(
         st.sampled_from([f"{good}\n{good}", f"[{good}, {good}]", "question,answer\na,b"])
     )

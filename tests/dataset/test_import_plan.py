@@ -113,16 +113,7 @@ def test_what_is_left_out_is_counted_in_each_file():
     [
         (make_record("Где?", "sk-abcdefghijklmnop1234"), "messages[2]"),
         ({"question": "Где?", "answer": "sk-abcdefghijklmnop1234"}, "answer"),
-        ({"system": "Иначе.", "q": "Где?", "a": "sk-abcdefghijklmnop1234"}, "a"),
-        (
-            {
-                "conversations": [
-                    {"from": "human", "value": "Где?"},
-                    {"from": "gpt", "value": "sk-abcdefghijklmnop1234"},
-                ]
-            },
-            "conversations[1]",
-        ),
+        ({"system": "Иначе.", "prompt": "Где?", "output": "sk-abcdefghijklmnop1234"}, "output"),
     ],
 )
 def test_finding_of_the_check_names_the_path_in_the_record(record, inside):

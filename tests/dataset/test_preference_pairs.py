@@ -253,17 +253,17 @@ def test_protocols_preference_file_is_imported():
         "tools": [],
         "parallel_tool_calls": True,
     }
-    plain, other = import_text(f"{make_record()}\n{make_record(input=request)}\n")
+    records = make_record(), make_record(input=request), make_record(non_preferred_output=None)
+    plain, other, alone = import_text("\n".join(records))
     assert (plain.example.answer, plain.example.rejected.content) == ("Там.", "Тут.")
     assert plain.findings == ()
     assert other.example == plain.example
-    assert (plain.left, other.left) == ((), ("input.parallel_tool_calls",))
+    assert alone.example.rejected is None
 
 
 @pytest.mark.parametrize(
     ("changes", "rule"),
     [
-        ({"non_preferred_output": []}, "wrong-type"),
         ({"non_preferred_output": [{"role": "user", "content": "Тут."}]}, "not-one-of"),
         ({"preferred_output": []}, "last-not-assistant"),
         ({"preferred_output": None}, "wrong-type"),
@@ -276,8 +276,3 @@ def test_invalid_preference_record_is_reported(changes, rule):
     [line] = import_text(f"{make_record(**changes)}\n")
     assert line.example is None
     assert rule in [finding.rule for finding in line.findings]
-
-
-def test_record_without_the_rejected_answer_becomes_a_plain_example():
-    [line] = import_text(f"{make_record(non_preferred_output=None)}\n")
-    assert line.example.rejected is None

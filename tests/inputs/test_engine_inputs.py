@@ -33,7 +33,6 @@ def test_example_with_a_tool_call_is_refused_before_the_engine_would_refuse_the_
 
 
 def test_odd_calls_and_names_are_named():
-    """The arguments of the last record are an object, which is read."""
     records = read_import_lines((FILES / "tool-calls-odd.jsonl").open("rb"), "odd.jsonl")
     found = [(each.line, each.rule, each.text("en")) for line in records for each in line.findings]
     places = [(line, rule, text.partition(":")[0]) for line, rule, text in found]
@@ -41,6 +40,7 @@ def test_odd_calls_and_names_are_named():
         (1, "undeclared-function", "messages[1]"),
         (2, "tool-arguments", "messages[1]"),
         (3, "wrong-name", "messages[0].name"),
+        (4, "wrong-type", "messages[1].tool_calls[0].function.arguments"),
     ]
 
 

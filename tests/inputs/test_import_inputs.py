@@ -19,16 +19,14 @@ recipe: {provider: openai, base_model: gpt-4.1-mini}
 # File -> how many lines were read, are new, known already; the errors and warnings: the line, the
 # severity, the rule, the beginning of the English text.
 RIGHT = {
-    "alpaca-unfilled-template.jsonl": (
-        *(1, 0, 0),
-        [(1, "error", "unfilled-template", "output: “{{name}}” is an empty place")],
+    "lfs-pointer.jsonl": (
+        1,
+        0,
+        0,
+        [(1, "error", "import-kind", "This isn't a file that Merlin imports")],
     ),
-    "lfs-pointer.jsonl": (1, 0, 0, [(1, "error", "import-kind", "This is a pointer of Git LFS")]),
     "openai-content-parts.jsonl": (1, 1, 0, []),
-    "openai-empty-tool-calls.jsonl": (
-        *(1, 1, 0),
-        [(1, "warning", "import-left-keys", "Left out: messages[].tool_calls (1 record)")],
-    ),
+    "openai-empty-tool-calls.jsonl": (1, 1, 0, []),
     "openai-legacy-separators.jsonl": (
         *(2, 2, 0),
         [
@@ -48,29 +46,15 @@ RIGHT = {
             for line, value in enumerate(["nan", "NULL", "None", "N/A", "-", "null"], start=2)
         ],
     ),
-    "question-answer-key-names.jsonl": (
-        *(12, 4, 8),
-        [
-            (2, "warning", "import-left-keys", "Left out: answers[1…] (1 record)"),
-            (11, "warning", "import-left-keys", "Left out: id, lang (1 record)"),
-        ],
-    ),
-    "rasa-nlu.yml": (1, 0, 0, [(1, "error", "import-kind", "This is training data of Rasa")]),
-    "sharegpt-images.jsonl": (
-        *(1, 0, 0),
-        [(1, "error", "import-part", "images: This isn't text")],
-    ),
-    "sharegpt-role-names.jsonl": (6, 6, 0, []),
     "tool-calls-odd.jsonl": (
-        *(4, 1, 0),
+        *(4, 0, 0),
         [
             (1, "error", "undeclared-function", "messages[1]: The function forecast"),
             (2, "error", "tool-arguments", "messages[1]: The arguments of weather"),
             (3, "error", "wrong-name", "messages[0].name: “Анна Петрова”"),
+            (4, "error", "wrong-type", "messages[1].tool_calls[0].function.arguments: "),
         ],
     ),
-    "trl-conversational.jsonl": (3, 2, 1, []),
-    "yandex-tuning.jsonl": (1, 1, 0, []),
 }
 
 

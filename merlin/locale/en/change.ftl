@@ -67,28 +67,9 @@ change-unreadable = This edit can no longer be read: its encryption key is gone.
 change-no-example = { $dataset } has no example { $example }.
 
 finding-import-json = Not a valid JSON object: { $words }
-finding-import-keys = No conversation found in the keys { $found }. Merlin reads messages, conversations, or a question with its answer (question, prompt, instruction …; answer, completion, output …).
-finding-import-kind = { $kind ->
-        [lfs] This is a pointer of Git LFS, and the data isn't in it. Fetch the file (git lfs pull) and import it again.
-        [html] This is a web page, not data. Download the file itself, and import that.
-        [xml] This is XML, which Merlin doesn't import. Save the data as CSV, XLSX or JSON Lines.
-        [rasa] This is training data of Rasa: it has wordings of questions and no answers. Make a table with the columns question and answer, with the answers from domain.yml.
-        [xls] This is an old workbook (.xls), or one with a password. Open it and save it as .xlsx without a password.
-        [archive] This is an archive. Unpack it, and import the file inside.
-        [yaml] This is YAML. An example of Merlin goes into the dataset's folder examples as it is; convert other YAML to JSON: merlin rules import-kind
-        [docx] This is a Word document. Move its questions and answers into a table with the columns question and answer.
-        [pdf] This is a PDF. Move its questions and answers into a table with the columns question and answer.
-        [image] This is a picture, not data.
-       *[sound] This is a recording, not data.
-    }
+finding-import-keys = No conversation found in the keys { $found }. Merlin reads messages, or a question with its answer (question, prompt, instruction …; answer, completion, output …).
+finding-import-kind = This isn't a file that Merlin imports. Unpack it, or save it as CSV, XLSX or JSON Lines; fetch what Git LFS keeps elsewhere (git lfs pull).
 finding-import-part = This isn't text: { $kind }. Merlin trains on text alone: describe in words what is meant, or leave the record out.
-finding-import-bad-answer = This answer is marked as a bad one (false): it would be taught. Leave the record out, or write the good answer too and this one under rejected.
-finding-import-rejected = The rejected conversation may differ from the other only in its last answer.
-finding-import-surrogate = { $code } is half of a character, such as of an emoji that was cut. Delete it, or write the whole character.
-finding-import-no-name = Column { $column } has no name; it's left out { $count ->
-        [one] (1 record)
-       *[other] ({ $count } records)
-    }. Name it in the first line if an example needs it.
 finding-import-list = Can't read the list from here: { $words }
 finding-import-left-keys = Left out: { $keys } { $count ->
         [one] (1 record)
@@ -103,8 +84,6 @@ finding-import-xlsx = Can't read the workbook: { $reason ->
         [too-much] reading it takes too much memory or time. Split it into several files, or save it as CSV.
        *[damaged] it is damaged, has a password or is an old .xls. Save it again, or as CSV UTF-8.
     }
-finding-import-gzip = The file is compressed by gzip. Unpack it (gunzip) and import the unpacked one.
-finding-import-parquet = The file is in the format Parquet, which Merlin doesn't read. Convert it to JSON Lines and import that: merlin rules import-parquet
 finding-import-left-sheets = Only the sheet “{ $sheet }” was read; these sheets have rows too: { $others }
 finding-import-no-value = No value is stored for the formula in { $keys }; it was read as an empty cell. Open the file in a spreadsheet, save it and import it again.
 finding-import-cells = This row has { $found } cells, the heading { $expected }.

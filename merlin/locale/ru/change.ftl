@@ -68,30 +68,9 @@ change-unreadable = Правку больше не прочитать: ключ 
 change-no-example = В наборе { $dataset } нет примера { $example }.
 
 finding-import-json = Неподходящий объект JSON: { $words }
-finding-import-keys = В ключах { $found } нет разговора. Merlin читает messages, conversations или вопрос с ответом (question, prompt, вопрос …; answer, completion, ответ …).
-finding-import-kind = { $kind ->
-        [lfs] Это указатель Git LFS, самих данных в нём нет. Получите файл (git lfs pull) и загрузите ещё раз.
-        [html] Это веб-страница, а не данные. Скачайте сам файл и загрузите его.
-        [xml] Это XML, который Merlin не загружает. Сохраните данные как CSV, XLSX или JSON Lines.
-        [rasa] Это учебные данные Rasa: в них формулировки вопросов без ответов. Сделайте таблицу со столбцами question и answer, взяв ответы из domain.yml.
-        [xls] Это старая книга Excel (.xls) или книга с паролем. Откройте её и сохраните как .xlsx без пароля.
-        [archive] Это архив. Распакуйте его и загрузите файл из него.
-        [yaml] Это YAML. Пример Merlin кладут в папку examples набора как есть; другой YAML преобразуйте в JSON: merlin rules import-kind
-        [docx] Это документ Word. Перенесите вопросы и ответы в таблицу со столбцами question и answer.
-        [pdf] Это PDF. Перенесите вопросы и ответы в таблицу со столбцами question и answer.
-        [image] Это изображение, а не данные.
-       *[sound] Это запись звука, а не данные.
-    }
+finding-import-keys = В ключах { $found } нет разговора. Merlin читает messages или вопрос с ответом (question, prompt, вопрос …; answer, completion, ответ …).
+finding-import-kind = Такой файл Merlin не загружает. Распакуйте его или сохраните как CSV, XLSX или JSON Lines; то, что хранит Git LFS, получите командой git lfs pull.
 finding-import-part = Это не текст: { $kind }. Merlin учит только на тексте: опишите словами, что имеется в виду, или уберите запись.
-finding-import-bad-answer = Этот ответ отмечен как плохой (false), а модель выучила бы его. Уберите запись или добавьте хороший ответ, а этот поставьте под rejected.
-finding-import-rejected = Разговор под rejected может отличаться от другого только последним ответом.
-finding-import-surrogate = { $code } — половина знака, например обрезанного эмодзи. Удалите её или впишите знак целиком.
-finding-import-no-name = У столбца { $column } нет имени; он пропущен { $count ->
-        [one] ({ $count } запись)
-        [few] ({ $count } записи)
-        [many] ({ $count } записей)
-       *[other] ({ $count } записи)
-    }. Назовите его в первой строке, если он нужен примеру.
 finding-import-list = Отсюда список не читается: { $words }
 finding-import-left-keys = Пропущено: { $keys } { $count ->
         [one] ({ $count } запись)
@@ -108,8 +87,6 @@ finding-import-xlsx = Таблица Excel не читается: { $reason ->
         [too-much] на чтение нужно слишком много памяти или времени. Разделите её на несколько файлов или сохраните как CSV.
        *[damaged] файл повреждён, закрыт паролем или это старый .xls. Сохраните его ещё раз или как CSV UTF-8.
     }
-finding-import-gzip = Файл сжат программой gzip. Распакуйте его (gunzip) и загрузите распакованный.
-finding-import-parquet = Файл в формате Parquet, который Merlin не читает. Преобразуйте его в JSON Lines и загрузите результат: merlin rules import-parquet
 finding-import-left-sheets = Прочитан только лист «{ $sheet }»; строки есть и на листах: { $others }
 finding-import-no-value = Значение формулы в столбце { $keys } не сохранено; она прочитана как пустая ячейка. Откройте файл в редакторе таблиц, сохраните и загрузите ещё раз.
 finding-import-cells = В этой строке ячеек: { $found }, а в заголовке: { $expected }.
