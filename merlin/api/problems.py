@@ -160,7 +160,7 @@ _CODES = {
     422: "wrong-value",
     503: "unavailable",
 }
-_DETAIL = re.compile(r"api-problem-(.+)-detail")
+_OWN_CODE = "api-problem-"
 # Deliberate refusals; any other MerlinError is a failure of an outside service and may be
 # temporary.
 REFUSALS: tuple[tuple[type[MerlinError], HTTPStatus, str], ...] = (
@@ -267,13 +267,12 @@ def problem_response(request: Request, problem: Problem) -> Response:
 def problem_of(
     request: Request, status: HTTPStatus, code: str, **arguments: object
 ) -> dict[str, object]:
-    """Return the members of a problem; title and detail in the caller's language."""
+    """Return the members of a problem; the detail in the caller's language."""
     language = language_of_request(request)
     return {
         "type": f"urn:merlin:problem:{code}",
-        "title": text(language, f"api-problem-{code}"),
         "status": status.value,
-        "detail": text(language, f"api-problem-{code}-detail", **arguments),
+        "detail": text(language, f"api-problem-{code}", **arguments),
         # Not `request.url`: an invalid Host header breaks it.
         "instance": quote(request.scope["path"], errors="replace"),
         "request_id": getattr(request.state, "request_id", ""),
@@ -287,9 +286,8 @@ def _problem_of_error(
 
     An error whose text key is the detail of a problem becomes that problem.
     """
-    own = _DETAIL.fullmatch(error.key)
-    if own is not None:
-        return problem_of(request, status, own.group(1), **error.arguments)
+    if error.key.startswith(_OWN_CODE):
+        return problem_of(request, status, error.key.removeprefix(_OWN_CODE), **error.arguments)
     problem = problem_of(request, status, code)
     if error.key != "error-plain":
         problem["detail"] = text(language_of_request(request), error.key, **error.arguments)
@@ -357,7 +355,6 @@ class ProblemShown(BaseModel):
     type: str = Field(
         description="Identifies the kind of problem for programs: `urn:merlin:problem:<code>`."
     )
-    title: str = Field(description="Kind of problem, in the caller's language.")
     status: int
     detail: str = Field(description="Explanation in the caller's language.")
     instance: str = Field(description="Path of the request.")

@@ -139,7 +139,7 @@ def set_password(ctx: Context, actor: Actor, hashed: str, current_sign_in: int) 
     Accounts(ctx.db, ctx.clock).set_password(actor.user_id, hashed, actor.name)
     # Another browser may have set a password while this one was verified.
     if current_sign_in not in {each.id for each in sign_ins.list_open(actor.user_id)}:
-        raise Refused("signed out", "api-problem-sign-in-detail")
+        raise Refused("signed out", "api-problem-sign-in")
     sign_ins.close_all(actor.user_id, but=current_sign_in)
     _notify(ctx, actor, "notice-password-set")
 

@@ -152,7 +152,7 @@ class StaleEdit(Refused):
     """The file has changed since the editor read it; with both texts and the current revision."""
 
     def __init__(self, yours: str | None, theirs: str | None, revision: str) -> None:
-        super().__init__("edited meanwhile", "api-problem-stale-detail")
+        super().__init__("edited meanwhile", "api-problem-stale")
         self.yours = yours
         self.theirs = theirs
         self.revision = revision
@@ -172,7 +172,7 @@ class EditNotGood(DatasetError):
     """The checker finds an error in an edit."""
 
     def __init__(self, preview: PreviewView) -> None:
-        super().__init__("the edit has errors", "api-problem-not-good-detail")
+        super().__init__("the edit has errors", "api-problem-not-good")
         self.preview = preview
 
 
@@ -282,7 +282,7 @@ async def submit(
         if known:
             texts = {file.blob: file.text for file in files.files}
             return await ctx.read(_view, known, texts.get)
-    raise Refused("others edit it", "api-problem-busy-file-detail")
+    raise Refused("others edit it", "api-problem-busy-file")
 
 
 def _allow_personal(proposed: CourseEdits, seen: PreviewView, reason: str) -> CourseEdits:
@@ -311,7 +311,7 @@ async def _read_newest_files(ctx: Context, actor: Actor, dataset: str) -> Datase
     until = asyncio.get_running_loop().time() + ctx.commit_wait_s
     while (files := await ctx.read(read_files, actor, dataset)).is_behind:
         if asyncio.get_running_loop().time() > until:
-            raise Refused("a commit is not seen yet", "api-problem-unseen-commit-detail")
+            raise Refused("a commit is not seen yet", "api-problem-unseen-commit")
         await asyncio.sleep(_POLL_S)
     return files
 

@@ -226,7 +226,7 @@ def list_taken_ids(ctx: Context, dataset: str) -> list[str]:
 def write_new_example(content: ExampleContent) -> str:
     """Return the file of a new example. Raises DatasetError without a question or an answer."""
     if not content.question or not content.answer:
-        raise DatasetError("words are missing", "api-problem-question-and-answer-detail")
+        raise DatasetError("words are missing", "api-problem-question-and-answer")
     pairs = [*([content.before] if content.before else ()), (content.question, content.answer)]
     turns = [(("user", asked.strip()), ("assistant", trim_answer(said))) for asked, said in pairs]
     return write_turns(chain(*turns), content.tags or ())

@@ -121,4 +121,4 @@ def _rejected_answer(ctx: Context, dataset: str, answer: str, language: str) -> 
 
 
 def _make_refusal(code: str) -> Refused:
-    return Refused(code, f"api-problem-{code}-detail")
+    return Refused(code, f"api-problem-{code}")

@@ -94,15 +94,15 @@ def draft_proposal(dataset: str, content: ExampleContent, language: str) -> Draf
     """Return a proposal of an example, masked. Raises DatasetError."""
     question_text, answer_text = content.question, content.answer
     if question_text is None or answer_text is None:
-        raise DatasetError("words are missing", "api-problem-question-and-answer-detail")
+        raise DatasetError("words are missing", "api-problem-question-and-answer")
     if max(len(question_text), len(answer_text)) > MAX_CHARACTERS:
-        key = "api-problem-too-long-example-detail"
+        key = "api-problem-too-long-example"
         raise DatasetError("too long", key, limit=MAX_CHARACTERS)
     question, answer = (
         mask_personal_data(text, language).words.strip() for text in (question_text, answer_text)
     )
     if not (question and answer):
-        raise DatasetError("words are missing", "api-problem-question-and-answer-detail")
+        raise DatasetError("words are missing", "api-problem-question-and-answer")
     return Draft(question, answer, dataset)
 
 
@@ -114,7 +114,7 @@ def propose(ctx: Context, actor: Actor, draft: Draft) -> ProposalView:
     """
     course = Catalogue(ctx.db).find_course(draft.dataset)
     if draft.dataset != ctx.default_dataset and not (course and course.is_active):
-        raise NotFound(f"{draft.dataset} is not open", "api-problem-not-found-detail")
+        raise NotFound(f"{draft.dataset} is not open", "api-problem-not-found")
     proposal = add(ctx, actor, draft)
     return ProposalView(proposal=proposal, question=draft.question, answer=draft.answer)
 
@@ -127,14 +127,14 @@ def add(ctx: Context, actor: Actor, draft: Draft) -> int:
     _require_consent(ctx, actor)
     proposal = Proposals(ctx.db, ctx.clock).add(actor.user_id, draft)
     if proposal is None:
-        raise Refused("too many wait", "api-problem-too-many-proposals-detail")
+        raise Refused("too many wait", "api-problem-too-many-proposals")
     Notices(ctx.db, ctx.clock).tell_daily("notice-proposal", {})
     return proposal
 
 
 def _require_consent(ctx: Context, actor: Actor) -> None:
     if not Consents(ctx.db, ctx.clock).hold(actor.user_id):
-        raise Refused("no consent", "api-problem-consent-needed-detail")
+        raise Refused("no consent", "api-problem-consent-needed")
 
 
 def count_waiting(ctx: Context, actor: Actor, dataset: str = "") -> int:

@@ -29,7 +29,7 @@ class Blocked(Refused):
     """An admin has blocked this user."""
 
     def __init__(self) -> None:
-        super().__init__("blocked", "api-problem-blocked-detail")
+        super().__init__("blocked", "api-problem-blocked")
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ class Forbidden(MerlinError):
     """The object exists, but this user may not do this with it."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(message, "api-problem-forbidden-detail")
+        super().__init__(message, "api-problem-forbidden")
 
 
 class Refused(MerlinError):

@@ -78,7 +78,7 @@ def refusal(site, actor, turn):
 
 def test_correction_without_consent_is_refused_and_not_stored(site, anna, conversation):
     turn = conversation.add_turn(1)
-    assert refusal(site, anna, turn) == "api-problem-consent-needed-detail"
+    assert refusal(site, anna, turn) == "api-problem-consent-needed"
     assert Proposals(site.db).of_user(ANNA) == []
     assert sessions.get_turn(site.services, anna, turn).rating is None
 
@@ -87,16 +87,16 @@ def test_correction_without_consent_is_refused_and_not_stored(site, anna, conver
 def test_turn_that_cannot_become_an_example_cannot_be_corrected(site, anna, conversation, fields):
     Consents(site.db).give(ANNA, "2026-11-22")
     turn = conversation.add_turn(1, **fields)
-    assert refusal(site, anna, turn) == "api-problem-no-example-detail"
+    assert refusal(site, anna, turn) == "api-problem-no-example"
 
 
 def test_group_turn_can_be_rated_but_not_corrected(site, anna):
     Consents(site.db).give(ANNA, "2026-11-22")
     turn = Conversation(site, chat_id=-5005).add_turn(1)
     feedback.rate(site.services, anna, turn, Rating.UP)
-    assert refusal(site, anna, turn) == "api-problem-no-example-detail"
+    assert refusal(site, anna, turn) == "api-problem-no-example"
 
 
 def test_unanswered_question_cannot_be_rated(site, anna, conversation):
     turn = conversation.add_turn(1, answer="")
-    assert refusal(site, anna, turn) == "api-problem-not-rateable-detail"
+    assert refusal(site, anna, turn) == "api-problem-not-rateable"

@@ -32,7 +32,7 @@ CHANGES_PER_PUSH = 8
 LONG_S = 600
 
 # Refusals after which a writer tries again.
-TRY_LATER = {"api-problem-busy-file-detail", "api-problem-unseen-commit-detail"}
+TRY_LATER = {"api-problem-busy-file", "api-problem-unseen-commit"}
 
 
 def write_at_once(folder, writers, count, seed):

@@ -132,20 +132,21 @@ def error_page(
 ) -> Response:
     """Return the page that explains an error and what to do.
 
-    `text_status` is the status whose texts are used, None: this one, or the most similar; those of
-    a `problem` are more exact.
+    `text_status` is the status whose texts are used, None: this one, or the most similar; the text
+    of a `problem` is more exact.
     """
     text_status = text_status or _ALIKE.get(status, status if status in _KNOWN else 422)
     caller: Caller | None = getattr(request.state, "caller", None)
     user = caller.user if caller is not None else None
     language = page_language(request, user)
     may_pass = text_status in {429, 500, 503} and request.method == "GET"
-    title, hint = f"page-error-{text_status}", f"page-error-{text_status}-hint"
+    key = f"page-error-{text_status}"
+    hint = text(language, f"{key}-hint")
     if problem is not None:
-        title, hint = f"api-problem-{problem.code}", f"api-problem-{problem.code}-detail"
+        hint = text(language, f"api-problem-{problem.code}", **problem.arguments)
     view = {
-        "title": text(language, title),
-        "hint": text(language, hint, **(problem.arguments if problem else {})),
+        "title": text(language, key),
+        "hint": hint,
         "status": text_status,
         "case": getattr(request.state, "request_id", ""),
         "again": page_address(request) if may_pass else "",

@@ -156,7 +156,7 @@ def refusal_text(context: PageContext, error: Exception) -> str:
         case Problem():
             if error.status is HTTPStatus.NOT_FOUND:
                 raise error
-            return text(context.language, f"api-problem-{error.code}-detail", **error.arguments)
+            return text(context.language, f"api-problem-{error.code}", **error.arguments)
         case ValidationError():
             return " ".join(_field_errors(context, error))
         case MerlinError():

@@ -29,10 +29,8 @@ openai-note-not-tuned = Answered by a backup model, { $model }: ours is unavaila
 openai-note-never-tuned = Answered by the general model { $model }: none is trained on our examples yet.
 openai-note-alone = The earlier part of the conversation didn't fit, so only the last question was answered.
 
-api-problem-not-rateable = This question cannot be rated
-api-problem-not-rateable-detail = Only a question that was answered can be rated.
-api-problem-no-example = This cannot be an example
-api-problem-no-example-detail = Only a text question asked in private and answered from a dataset can be corrected.
+api-problem-not-rateable = Only a question that was answered can be rated.
+api-problem-no-example = Only a text question asked in private and answered from a dataset can be corrected.
 account-no-key = Key not found.
 session-unknown = Conversation not found: it may have been deleted. Open the list of conversations again.
 turn-unknown = Question not found: its conversation may have been deleted. Open the list of conversations again.

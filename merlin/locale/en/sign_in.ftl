@@ -1,25 +1,18 @@
 # Signing in to the page and the API: accounts, passwords, the yes in the bot, how often one may ask.
 
-api-problem-too-many = Too often
-api-problem-too-many-detail = Too many calls. Try again in { $seconds ->
+api-problem-too-many = Too many calls. Try again in { $seconds ->
         [one] { $seconds } second
        *[other] { $seconds } seconds
     }.
-api-problem-needs-https = https is needed
-api-problem-needs-https-detail = Sign in works over https only, so that your password stays private. For the admin: set api.tls, or name the proxy in api.proxies.
-api-problem-telegram-data = Telegram did not confirm the sign-in
-api-problem-telegram-data-detail = Telegram's data does not match or is more than an hour old. Close the page in Telegram and open it again.
-api-problem-wrong-password = Wrong username or password
-api-problem-wrong-password-detail = The username or the password is wrong: check both and try again. Forgot the password? Sign in through the bot and set a new one.
-api-problem-current-password = The current password is needed
-api-problem-current-password-detail = Enter the current password. Forgot it? Sign in through the bot again and repeat this within ten minutes.
-api-problem-sign-in-again = A new sign-in is needed
-api-problem-sign-in-again-detail = Confirm that it is you: sign in again through the bot or from Telegram, and repeat this within ten minutes.
+api-problem-needs-https = Sign in works over https only, so that your password stays private. For the admin: set api.tls, or name the proxy in api.proxies.
+api-problem-telegram-data = Telegram's data does not match or is more than an hour old. Close the page in Telegram and open it again.
+api-problem-wrong-password = The username or the password is wrong: check both and try again. Forgot the password? Sign in through the bot and set a new one.
+api-problem-current-password = Enter the current password. Forgot it? Sign in through the bot again and repeat this within ten minutes.
+api-problem-sign-in-again = Confirm that it is you: sign in again through the bot or from Telegram, and repeat this within ten minutes.
 notice-password-set = A new password for signing in on the site was set. Wasn't it you? Sign in on the site through me, set another one and press “{ page-close-all }”.
 notice-key-made = A new API key { $hint }… was created in your account. Wasn't it you? Open “{ page-my-account }” on the site and press “{ page-close-all }”: that revokes it.
 notice-erased = All your data was deleted: this was confirmed on the site.
-api-problem-person-only = For people only
-api-problem-person-only-detail = A program's key cannot do this: sign in yourself.
+api-problem-person-only = A program's key cannot do this: sign in yourself.
 
 tls-unreadable = { $setting }: the file { $path } can't be read: { $reason }. Name a PEM file that this process may read.
 tls-mismatch = { $setting }: { $certificate } and { $private } don't fit: { $reason }. A certificate with its chain and its key without a password are needed, both as PEM.

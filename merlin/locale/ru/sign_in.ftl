@@ -1,26 +1,19 @@
 # Вход на страницу и в API: учётные записи, пароли, подтверждение в боте, частота обращений.
 
-api-problem-too-many = Слишком часто
-api-problem-too-many-detail = Слишком много запросов. Повторите через { $seconds ->
+api-problem-too-many = Слишком много запросов. Повторите через { $seconds ->
         [one] { $seconds } секунду
         [few] { $seconds } секунды
        *[many] { $seconds } секунд
     }.
-api-problem-needs-https = Нужен https
-api-problem-needs-https-detail = Войти можно только по https, чтобы пароль никто не подсмотрел. Администратору: задайте api.tls или назовите прокси в api.proxies.
-api-problem-telegram-data = Telegram не подтвердил вход
-api-problem-telegram-data-detail = Данные Telegram не подошли или им больше часа. Закройте страницу в Telegram и откройте её снова.
-api-problem-wrong-password = Неверный логин или пароль
-api-problem-wrong-password-detail = Логин или пароль не подошёл: проверьте их и попробуйте ещё раз. Забыли пароль? Войдите через бота и задайте новый.
-api-problem-current-password = Нужен нынешний пароль
-api-problem-current-password-detail = Введите нынешний пароль. Забыли его? Войдите через бота ещё раз и повторите в течение десяти минут.
-api-problem-sign-in-again = Нужно войти ещё раз
-api-problem-sign-in-again-detail = Подтвердите, что это вы: войдите ещё раз через бота или из Telegram и повторите в течение десяти минут.
+api-problem-needs-https = Войти можно только по https, чтобы пароль никто не подсмотрел. Администратору: задайте api.tls или назовите прокси в api.proxies.
+api-problem-telegram-data = Данные Telegram не подошли или им больше часа. Закройте страницу в Telegram и откройте её снова.
+api-problem-wrong-password = Логин или пароль не подошёл: проверьте их и попробуйте ещё раз. Забыли пароль? Войдите через бота и задайте новый.
+api-problem-current-password = Введите нынешний пароль. Забыли его? Войдите через бота ещё раз и повторите в течение десяти минут.
+api-problem-sign-in-again = Подтвердите, что это вы: войдите ещё раз через бота или из Telegram и повторите в течение десяти минут.
 notice-password-set = Для входа на сайт задан новый пароль. Это не вы? Войдите на сайт через меня, задайте другой и нажмите «{ page-close-all }».
 notice-key-made = В вашем аккаунте создан ключ API { $hint }…. Это не вы? Откройте на сайте «{ page-my-account }» и нажмите «{ page-close-all }»: ключ будет отозван.
 notice-erased = Все ваши данные удалены: удаление подтвердили на сайте.
-api-problem-person-only = Только для человека
-api-problem-person-only-detail = Этого нельзя сделать ключом программы: войдите сами.
+api-problem-person-only = Этого нельзя сделать ключом программы: войдите сами.
 
 tls-unreadable = { $setting }: файл { $path } не читается: { $reason }. Назовите файл в формате PEM, который может читать этот процесс.
 tls-mismatch = { $setting }: { $certificate } и { $private } не подходят: { $reason }. Нужны сертификат с цепочкой и его ключ без пароля, оба в формате PEM.
