@@ -16,12 +16,11 @@ from merlin.dataset.files import FileIndex
 from merlin.db.tables import BUILD, EXAMPLE_TEXT, TURN
 from merlin.db.writer import Store
 from tests.api.chat_api import TWO_A_DAY, chat_client, chat_request, run_chat_api
-from tests.api.running_api import ANNA, run_api
+from tests.api.running_api import run_api
 from tests.engine.running_engine import KEY, serve_engine
 from tests.support.faults import Fault, FaultKind
 from tests.support.process_settings import Provider
 from tests.support.serving_models import insert_commit_of_build, insert_example, insert_live_model
-from tests.support.waiting import DEADLINE_S, longest, wait_until
 
 pytestmark = pytest.mark.functional
 
@@ -146,21 +145,6 @@ def test_form_submitted_twice_asks_once(openai_site, client):
     assert len(provider.calls("chat.create")) == before + 1
     assert "Остался 1 вопрос" in pages[2].text
     assert read_turn_ids(ask(site, client, "А дерево?", once=once)) != read_turn_ids(pages[0])
-
-
-def test_questions_of_three_new_conversations_at_once_are_in_conversations_of_their_own(tmp_path):
-    with run_chat_api(tmp_path) as (site, provider), site.browser_client(ANNA) as browser:
-        browser.headers["Accept-Language"], browser.follow_redirects = "ru", True
-        provider.behave(think_s=longest(DEADLINE_S))
-        with ThreadPoolExecutor(3) as pool:
-            questions = ["Что такое граф?", "Что такое дерево?", "Что такое лес?"]
-            pages = [pool.submit(ask, site, browser, question) for question in questions]
-            wait_until(lambda: len(provider.calls("chat.create")) == 3)
-            listed = browser.get(address(site)).text
-            provider.behave(think_s=0.0)
-            talks = {page.result().url.path for page in pages}
-    assert len(talks) == 3
-    assert all(question in listed for question in questions)
 
 
 def test_rating_can_be_set_and_removed(openai_site, client):

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from merlin.account.users import Users
 from merlin.api.pages.site import STAFF, TOPICS
 from merlin.app import verdicts
 from merlin.app.actor import Actor
@@ -17,7 +16,6 @@ from merlin.dataset.proposals import Draft, Proposals
 from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.audit import Audit
 from merlin.db.requests import RequestKind, Requests
-from merlin.db.tables import COMMIT
 from merlin.training.gather import CommitOutcome
 from tests.browser.staff_browser import ANNA, BORIS, VERA, XSS, propose_change, run_staff_site
 from tests.db.pipeline_rows import make_commit, make_examples, make_finding, make_spec
@@ -128,27 +126,6 @@ def test_staff_page_redirects_anonymous_users_to_sign_in(staff):
         answer = staff.client.get(fill_path(staff, path))
         assert answer.status_code == 303, path
         assert answer.headers["location"].startswith("/sign-in?next="), path
-
-
-@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "America/Los_Angeles"])
-def test_commit_dated_9999_breaks_no_page_in_any_time_zone(staff, zone):
-    committed = COMMIT.select(COMMIT.sha, COMMIT.committed_at)
-    before = staff.database.rows(committed)
-    with staff.database.atomic():
-        staff.database.change(COMMIT.update({"committed_at": "9999-12-31T23:59:59.000000+00:00"}))
-    Users(staff.db).set_zone(VERA, zone)
-    try:
-        with staff.browser_client(VERA) as client:
-            paths = sorted({path for method, path in routes() if method == "GET"})
-            statuses = {path: client.get(fill_path(staff, path)).status_code for path in paths}
-            assert "31" in client.get("/admin/board").text
-        assert {path: status for path, status in statuses.items() if status >= 500} == {}
-    finally:
-        Users(staff.db).set_zone(VERA, None)
-        with staff.database.atomic():
-            for row in before:
-                back = COMMIT.update({"committed_at": row["committed_at"]})
-                staff.database.change(back.where(COMMIT.sha == row["sha"]))
 
 
 @pytest.mark.parametrize(

@@ -118,43 +118,6 @@ def test_consecutive_edits_build_on_each_other(site, teacher, committer):
     ]
 
 
-def test_text_is_removed_with_its_material_unless_another_uses_it(site, teacher, committer):
-    files = dict(COURSES["algorithms"])
-    shared = "  - {lesson: 5, type: lab, title: {ru: Повтор}, text: materials/lecture-01.md}\n"
-    committer.files["algorithms"] = {**files, "course.yaml": files["course.yaml"] + shared}
-    site.index_courses(committer.files)
-    course_materials = get_course(teacher, site)["materials"]
-    for number, stays in ((0, True), (4, False)):
-        material = course_materials[number]
-        address = f"{materials(site)}/{material['id']}"
-        stale = teacher.delete(address, params={"revision": "older"})
-        assert (stale.status_code, stale.json()["type"]) == (409, "urn:merlin:problem:stale")
-        answer = teacher.delete(address, params={"revision": material["revision"]})
-        assert answer.status_code == 202, answer.json()
-        committer.commit()
-        assert ("materials/lecture-01.md" in files_in_git(site)) is stays
-
-
-def test_editing_a_shared_text_creates_a_separate_file(site, teacher, committer):
-    files = dict(COURSES["algorithms"])
-    shared = "  - {lesson: 5, type: lab, title: {ru: Повтор}, text: materials/lecture-01.md}\n"
-    committer.files["algorithms"] = {**files, "course.yaml": files["course.yaml"] + shared}
-    site.index_courses(committer.files)
-    material = get_course(teacher, site)["materials"][4]
-    body = {
-        "title": {"ru": "Повтор"},
-        "type": "lab",
-        "lesson": 5,
-        "text": "Свой текст",
-        "revision": material["revision"],
-    }
-    assert teacher.put(f"{materials(site)}/{material['id']}", json=body).status_code == 202
-    committer.commit()
-    after = files_in_git(site)
-    assert after["materials/lecture-01.md"] == files["materials/lecture-01.md"]
-    assert after["materials/lab-05.md"] == "Свой текст\n"
-
-
 def test_stale_revision_is_refused_with_both_texts(site, teacher, committer):
     material = get_course(teacher, site)["materials"][0]
     body = {"title": {"ru": "Моё"}, "type": "lecture", "lesson": 1, "text": "моё"}

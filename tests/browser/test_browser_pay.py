@@ -18,7 +18,7 @@ from tests.browser.axe_and_screenshots import (
     is_complete,
     stop_motion,
 )
-from tests.browser.course_browser import PHONE, Visitor, expect_spoken, note_regions, open_visitor
+from tests.browser.course_browser import Visitor, expect_spoken, note_regions, open_visitor
 
 pytestmark = pytest.mark.integration
 
@@ -115,17 +115,6 @@ def test_open_order_page_updates_when_the_order_is_paid(visitor, shop):
     expect(page.get_by_text("20 голосовых вопросов до")).to_be_visible()
     expect(check).to_have_count(0)
     expect_spoken(page, "Спасибо! Оплата")
-
-
-def test_purchase_works_without_javascript(visitor, shop):
-    anna = visitor.add_user()
-    page = open_checkout(visitor, anna, java_script_enabled=False, **PHONE)
-    expect(page.get_by_role("button", name="Оплатить 299 ₽")).to_be_visible()
-    page.get_by_label("Куда прислать чек").fill("+7 916 123-45-67")
-    page.get_by_role("button", name="Оплатить 299 ₽").click()
-    page.locator("#pay").click()
-    page.wait_for_url("**/orders/*")
-    expect(page.locator("#order").get_by_text("Спасибо! Оплата 299 ₽ прошла")).to_be_visible()
 
 
 @pytest.fixture(scope="module")

@@ -1,13 +1,11 @@
 """Signing in and the account page in a browser."""
 
 import json
-import re
 
 import pytest
 from playwright.sync_api import expect
 
 from merlin.account.accounts import Accounts
-from merlin.account.api_keys import ApiKeys
 from merlin.account.sign_ins import Logins, SignIns
 from merlin.account.users import Users
 from tests.browser.course_browser import wait_for_address, wait_until_loaded
@@ -34,32 +32,6 @@ def test_sign_in_page_waits_for_the_bot_and_continues_by_itself(visitor, course_
     Logins(course_site.db).settle(login.login_id, anna, is_own=True)
     page.wait_for_url("**/?q=*")
     expect(page.get_by_role("link", name="Мой кабинет: Анна")).to_be_visible()
-
-
-def test_key_is_created_shown_once_and_revoked(visitor, course_site):
-    anna = visitor.add_user()
-    page = visitor.open("/me", anna)
-    keys = find_region(page, "Ключи API")
-    keys.get_by_text("Новый ключ").click()
-    keys.get_by_label("Название").fill("мой скрипт")
-    # A second click while the first is on its way would create a second key.
-    page.route("**/me/keys", lambda route: route.fulfill(status=204), times=1)
-    create = keys.get_by_role("button", name="Создать ключ")
-    create.click()
-    expect(create).to_be_disabled()
-    create.evaluate("button => { button.disabled = false; }")
-    create.click()
-    secret = keys.locator("pre").inner_text()
-    assert ApiKeys(course_site.db).find(secret).user_id == anna
-    assert set(ApiKeys(course_site.db).find(secret).scopes) == {"courses:read", "chat:write"}
-    page.goto(course_site.address + "/me")
-    expect(keys).to_contain_text("мой скрипт")
-    expect(keys).to_contain_text(re.compile(r"до\s\d+\s\S+\s\d{4}"))
-    assert secret not in page.content()
-    keys.get_by_text("Отозвать ключ", exact=True).click()
-    keys.get_by_role("button", name="Да, отозвать").click()
-    expect(keys).not_to_contain_text("мой скрипт")
-    assert ApiKeys(course_site.db).find(secret) is None
 
 
 def test_every_browser_is_signed_out_together(visitor, course_site):

@@ -5,11 +5,10 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from merlin.account.users import Users
 from merlin.db.audit import Audit
 from merlin.db.requests import RequestKind, Requests, RequestState
 from tests.browser.axe_and_screenshots import require_no_faults
-from tests.browser.course_browser import DESKTOP, PHONE
+from tests.browser.course_browser import DESKTOP
 from tests.browser.staff_browser import ANNA, BORIS, VERA, XSS, add_losses
 from tests.db.pipeline_rows import make_examples, make_spec
 
@@ -97,26 +96,6 @@ def test_job_is_stopped_by_keyboard_after_confirmation(staff_visitor, staff_site
     assert audited == ["ask.cancel"]
 
 
-def test_model_is_rolled_back_pinned_and_looked_at_without_javascript(staff_visitor, staff_site):
-    page = staff_visitor.open("/admin/models", VERA, java_script_enabled=False, **PHONE)
-    page.get_by_text("Вернуть прежнюю", exact=True).click()
-    page.get_by_role("button", name="Да, вернуть").click()
-    expect(page.get_by_text("Вернуть прежнюю модель: Нейротипология")).to_be_visible()
-    page.get_by_text("Закрепить", exact=True).click()
-    page.get_by_role("button", name="Да, закрепить").click()
-    expect(page.get_by_text("Закрепить модель: Нейротипология")).to_be_visible()
-    page.get_by_text("Сделать текущей", exact=True).first.click()
-    page.get_by_role("button", name="Да, сделать текущей").first.click()
-    expect(page.get_by_text(re.compile(r"^Сделать текущей: algorithms-\d$"))).to_be_visible()
-    assert len(list_requests(staff_site, RequestKind.ROLLBACK)) == 1
-    assert len(list_requests(staff_site, RequestKind.PIN)) == 1
-    page.locator(".rows.models").get_by_role("link", name="algorithms-2").click()
-    expect(page.get_by_role("heading", name="Тест algorithms-2")).to_be_visible()
-    expect(page.get_by_role("article").first).to_contain_text(f"Новая: неверно{XSS}")
-    page.get_by_role("link", name="Стало верно").click()
-    expect(page.get_by_text("Таких вопросов нет.")).to_be_visible()
-
-
 def test_training_is_launched_after_its_cost_is_shown(staff_visitor, staff_site):
     page = staff_visitor.open("/admin/jobs", VERA)
     page.get_by_label("Набор").select_option("python")
@@ -126,28 +105,6 @@ def test_training_is_launched_after_its_cost_is_shown(staff_visitor, staff_site)
     page.get_by_role("button", name=re.compile("Запустить обучение: меньше")).click()
     expect(page.get_by_text("Запустить обучение: Нейротипология")).to_be_visible()
     assert len(list_requests(staff_site, RequestKind.LAUNCH)) == 1
-
-
-def test_user_is_found_given_a_role_and_blocked(staff_visitor, staff_site):
-    number = staff_site.add_user(next(staff_site.numbers))
-    Users(staff_site.db).set_name(number, f"Пётр {XSS}")
-    page = staff_visitor.open("/admin/users", VERA)
-    page.get_by_role("searchbox").fill("Пётр")
-    page.keyboard.press("Enter")
-    page.get_by_role("link", name="Пётр").click()
-    page.get_by_text("Сменить роль").click()
-    page.get_by_label("преподаватель").check()
-    page.get_by_label("Курс преподавателя").select_option("hci")
-    page.get_by_role("button", name="Да, выдать роль").click()
-    expect(page.get_by_text("Сохранено.")).to_be_visible()
-    assert staff_site.roles.authority(number).scopes == {"hci"}
-    page.get_by_text("Закрыть доступ", exact=True).click()
-    page.get_by_role("button", name="Да, закрыть").click()
-    expect(page.get_by_text("доступ закрыт", exact=True)).to_be_visible()
-    audited = {entry.action for entry in Audit(staff_site.db).list_newest(50, f"user:{number}")}
-    assert "role.grant" in audited
-    page.goto(f"{staff_site.address}/admin/users/{VERA}")
-    expect(page.get_by_text("Вашу роль может сменить другой администратор.")).to_be_visible()
 
 
 def test_header_links_depend_on_permissions(staff_visitor, staff_site):

@@ -11,7 +11,7 @@ from merlin.course.catalogue import Catalogue
 from merlin.dataset.files import FileIndex
 from merlin.dataset.proposals import Draft, Proposals
 from tests.browser.axe_and_screenshots import require_no_faults
-from tests.browser.course_browser import DESKTOP, PHONE, expect_spoken, note_regions
+from tests.browser.course_browser import DESKTOP, PHONE
 from tests.browser.staff_browser import ANNA, BORIS, XSS, propose_change
 
 pytestmark = pytest.mark.integration
@@ -33,12 +33,6 @@ def find_file(staff_site, path, dataset="algorithms"):
 def expect_saving(page):
     note = page.locator("#change").get_by_text("Сохранение обычно занимает несколько секунд.")
     expect(note).to_be_visible()
-
-
-def count_files_with(staff_site, text, dataset="algorithms"):
-    """Return how many files in folders of a dataset contain this text."""
-    files = FileIndex(staff_site.db).list_files(dataset)
-    return sum(text in (file.text or "") for file in files if "/" in file.path)
 
 
 def test_new_lecture_is_checked_saved_and_committed(staff_visitor, staff_site):
@@ -102,20 +96,6 @@ def test_material_is_edited_moved_and_removed_without_javascript(staff_visitor, 
     expect(page.get_by_role("link", name="Практика: графы")).to_be_visible()
 
 
-def test_edit_refused_for_another_one_shows_its_text(staff_visitor, staff_site):
-    path = "materials/seminar-01.md"
-    before = find_file(staff_site, path)
-    change = propose_change(staff_site, path, before.blob, f"# Моё {XSS}\n")
-    staff_site.committer.files["algorithms"][path] = "# Их\n"
-    page = staff_visitor.open(f"/changes/{change}", BORIS)
-    expect_saving(page)
-    note_regions(page)
-    staff_site.committer.commit()
-    expect(page.get_by_role("region", name="Ваш вариант")).to_have_text(f"# Моё {XSS}\n")
-    expect_spoken(page, "Правка не сохранена")
-    assert find_file(staff_site, path).text == "# Их\n"
-
-
 def test_card_is_edited_by_keyboard_alone(staff_visitor, staff_site):
     page = staff_visitor.open(edit_path(staff_site), BORIS)
     page.locator("summary", has_text="Карточка курса").focus()
@@ -143,25 +123,6 @@ def add_drafts(staff_site, *questions):
     )
 
 
-def test_selected_proposals_become_one_commit(staff_visitor, staff_site):
-    add_drafts(staff_site, "Чья очередь?", f"Что такое очередь? {XSS}", "Зачем очередь?")
-    page = staff_visitor.open(
-        "/datasets/algorithms/proposals",
-        BORIS,
-        java_script_enabled=False,
-        **PHONE,
-    )
-    for question in ("Чья очередь?", "Зачем очередь?"):
-        page.get_by_label(f"Выбрать «{question}»").first.check()
-    page.get_by_role("button", name="Принять выбранные").click()
-    expect_saving(page)
-    assert count_files_with(staff_site, "Чья очередь?") == 0
-    page.goto(f"{staff_site.address}/datasets/algorithms/proposals")
-    page.get_by_role("link", name="Выбрать все").click()
-    page.get_by_role("button", name="Отклонить выбранные").click()
-    expect(page.get_by_text("Ничего не ждёт")).to_be_visible()
-
-
 def add_editor_question(staff_site, question):
     """Add a refused question of a student who lets editors read it."""
     db, number = staff_site.db, next(staff_site.numbers)
@@ -169,22 +130,6 @@ def add_editor_question(staff_site, question):
     Turns(db, BOT).ask(Question(session.session_id, number, ANNA, question, number), number)
     Turns(db, BOT).write(number, StoredAnswer("Не знаю.", known=False))
     Consents(db).give(ANNA, CONSENT_VERSION)
-
-
-def test_unanswered_question_becomes_an_example(staff_visitor, staff_site):
-    question, other = "Кто моет дек?", "Как покрасить граф?"
-    add_editor_question(staff_site, question)
-    add_editor_question(staff_site, other)
-    path = "/datasets/algorithms/unanswered"
-    page = staff_visitor.open(path, BORIS, **PHONE)
-    # The newest is open.
-    group = page.locator("details", has_text=other)
-    expect(group.locator("[name=question]")).to_have_value(other)
-    group.locator("[name=answer]").fill("Никто.")
-    group.get_by_role("button", name="Сохранить").click()
-    expect(page.get_by_text("сохраняется", exact=False).first).to_be_visible()
-    page.goto(f"{staff_site.address}{path}")
-    expect(page.locator("summary", has_text=question)).to_have_count(1)
 
 
 def list_pages(staff_site):

@@ -113,21 +113,6 @@ def test_example_is_edited_and_saved_by_keyboard_alone(staff_visitor, staff_site
     assert "Стопка." in read_examples(staff_site, dataset)["stack"]
 
 
-def test_text_saved_meanwhile_by_another_is_shown_beside_the_own_one(
-    staff_visitor, staff_site, dataset
-):
-    page = staff_visitor.open(f"{dataset}/one?example=stack", VERA)
-    page.get_by_label("Ответ").fill("Моё.")
-    commit_change(staff_site, dataset, "examples/stack.yaml", "Последний пришёл", "Их слова")
-    page.get_by_role("button", name="Сохранить").click()
-    theirs = page.locator(".theirs")
-    expect(theirs).to_contain_text("Их слова")
-    expect(theirs).to_contain_text("Моё.")
-    page.get_by_role("textbox", name="Ответ").fill("Моё и их.")
-    save_edit(page, staff_site, "Сохранить мой вариант")
-    assert "Моё и их." in read_examples(staff_site, dataset)["stack"]
-
-
 def test_expired_sign_in_while_writing_loses_no_text(staff_visitor, dataset):
     page = staff_visitor.open(f"{dataset}/new", VERA)
     page.get_by_label("Вопрос").fill("Что такое лес?")

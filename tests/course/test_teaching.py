@@ -87,6 +87,22 @@ def test_file_without_a_text_to_show_outlives_an_edit_of_its_material(content):
     assert read_course(proposed)["materials"][1]["text"] == "materials/a.md"
 
 
+def test_text_is_removed_with_its_material_unless_another_uses_it():
+    assert list_paths(make_files().remove_material(0)) == [(ChangeKind.EDIT, "course.yaml")]
+    alone = YAML.replace("text: materials/lecture-01.md", 'file_url: "https://a.b"', 1)
+    assert list_paths(make_files(alone).remove_material(2)) == [
+        (ChangeKind.EDIT, "course.yaml"),
+        (ChangeKind.DELETE, "materials/lecture-01.md"),
+    ]
+
+
+def test_text_that_another_material_uses_too_is_edited_in_a_file_of_its_own():
+    draft = MaterialDraft("lab", 3, {"ru": "Повтор"}, text="Свой текст")
+    proposed = make_files().change_material(2, draft)
+    assert list_paths(proposed)[1:] == [(ChangeKind.ADD, "materials/lab-03.md")]
+    assert proposed.edits[1].text == "Свой текст\n"
+
+
 def test_unchanged_text_is_not_rewritten():
     draft = MaterialDraft("lecture", 1, {"ru": "Иначе"}, text="# Начало")
     for text in ("# Начало\n", "# Начало", "# Начало\r\n"):
