@@ -263,6 +263,7 @@ class Editors:
         with suppress(Refused):  # somebody else pushed meanwhile, or the branch is away
             head = git(self.bare, "rev-parse", branch).strip()
             if way < 0.1:
+                git(self.bare, "branch", f"before-{head}", head)  # its edits were committed
                 git(self.bare, "update-ref", branch, f"{head}~{self.rng.randrange(1, 3)}", head)
             elif way < 0.15:
                 git(self.bare, "update-ref", "-d", branch, head)

@@ -21,7 +21,6 @@ import httpx2
 from merlin.billing.ledger import Ledger, find_inconsistencies
 from merlin.chat.turns import Turns
 from merlin.config import bot_id, load
-from merlin.dataset.changes import LOST
 from merlin.sandbox.demo.place import Place, git
 from merlin.sandbox.telegram.world import TOKEN
 from merlin.wiring.context import open_read_only
@@ -30,7 +29,7 @@ CALL_S = 30.0
 WAITING = "…"
 _LOG = (
     *("-c", "core.quotePath=false", "log", "--raw", "--no-abbrev", "--no-renames"),
-    *("--format=%x01%H %(trailers:key=Merlin-Id,valueonly,separator=%x20)", "main"),
+    *("--format=%x01%H %(trailers:key=Merlin-Id,valueonly,separator=%x20)", "--branches"),
 )
 _CHANGES = """
 SELECT batch, change_id, state, path, before_blob, commit_sha, reason, by_whom FROM change
@@ -316,8 +315,7 @@ def check_edits(repository: Path, query: Query, edits: Collection[str]) -> Itera
             fields, _, path = line.partition("\t")
             if seen.get(path) != (was := fields.split()[2]):
                 yield f"{name}: replaced {was} at {path}, its editor saw {seen.get(path)}"
-        # Of several edits that a force push removed, one notice names the first.
-        needs_no_notice = reason in {"change-given-up", LOST} or not by_whom.isdecimal()
+        needs_no_notice = reason == "change-given-up" or not by_whom.isdecimal()
         if not needs_no_notice and not {f"{row[0]}:{state}" for row in rows} & notified:
             yield f"{name}: its editor was not notified"
 

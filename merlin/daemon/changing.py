@@ -6,10 +6,7 @@ REFUSALS attempts, and its author is notified.
 """
 
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
-from itertools import chain
+from collections.abc import Callable, Mapping
 
 from merlin.app.verdicts import notify_editors
 from merlin.core.clock import Backoff, Clock
@@ -71,29 +68,6 @@ class ChangeProcessor:
                 return True
         self._is_interrupted = False
         return has_committed
-
-    def follow_rewritten(self, head: str, before: datetime) -> None:
-        """Find the edits again whose commits a rewrite removed; notify the editors of lost ones.
-
-        Lost removals of withdrawn examples are repeated. `head` was fetched after `before`.
-        """
-        batches = self._queue.list_off_branch(before)
-        commits = self._commits.branch.find_rewritten(head, batches) if batches else {}
-        self._follow(batches, commits)
-
-    @transaction
-    def _follow(self, batches: Sequence[Batch], commits: Mapping[str, str]) -> None:
-        lost = list[Batch]()
-        for batch in batches:
-            commit = commits.get(batch.batch_id)
-            if self._queue.follow(batch, commit) and commit is None:
-                lost.append(batch)
-        for by, count in Counter(batch.first.by for batch in lost).items():
-            first = next(batch.first for batch in lost if batch.first.by == by)
-            values = {"count": count, "subject": _subject(first)}
-            self._notify(first, "notice-change-lost", values)
-        changes = chain.from_iterable(batch.changes for batch in lost)
-        ProposalFollower(self.db, self._clock).reopen(changes)
 
     def follow_proposals(self) -> bool:
         """Record what became of the changes of proposals, and thank their authors."""

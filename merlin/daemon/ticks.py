@@ -121,7 +121,7 @@ def process_commits(services: DaemonServices) -> bool:
 
     Raises SourceError when the repository cannot be read or has no such branch.
     """
-    tell_daily, began_at = Notices(services.db, services.clock).tell_daily, services.clock()
+    tell_daily = Notices(services.db, services.clock).tell_daily
     try:
         tells = partial(_notify_outcome, services), partial(_notify_rewritten, services)
         head, has_moved = gather(services.gathering, *tells)
@@ -137,7 +137,6 @@ def process_commits(services: DaemonServices) -> bool:
         repository = require_repository(services.config)
         named = {"url": services.gathering.source.remote.url, "branch": repository.branch}
         raise SourceError(f"no branch {repository.branch}", "doctor-no-branch", **named)
-    services.changing.follow_rewritten(head, began_at)
     if has_moved:
         services.db.bump()
     return has_moved

@@ -2,7 +2,6 @@
 
     waiting -> working -> committed | refused | parked
     parked -> waiting (retried by a user) | refused (withdrawn)
-    committed -> refused (a rewritten history lacks the edit) -> committed (the commit is back)
 
 A batch of one or more changes becomes one commit, completely or not at all. The commit contains
 the batch's id (`Merlin-Id`), so that the branch shows whether a batch was committed. Changes are
@@ -16,7 +15,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from peewee import JOIN, fn
+from peewee import fn
 
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
@@ -27,7 +26,7 @@ from merlin.dataset.layout import COURSE_FILE, DATASET_FILE, EXAMPLES, MATERIALS
 from merlin.dataset.yaml_io import MAX_FILE_BYTES
 from merlin.db.database import Prepared, Repository, Row, transaction
 from merlin.db.intents import IntentState
-from merlin.db.tables import CHANGE, COMMIT, INTENT
+from merlin.db.tables import CHANGE, INTENT
 from merlin.db.values import RowMap, decrypt, dump_json
 from merlin.git.source import blob_id
 
@@ -219,7 +218,6 @@ def intent_key(batch_id: str) -> str:
 
 
 UNREADABLE = "change-unreadable"
-LOST = "change-history"
 # Another edit changed the file meanwhile; the text is kept, so that its editor can use it again.
 CONFLICT = "change-conflict"
 _WITHDRAWABLE = (ChangeState.WAITING, ChangeState.PARKED)
@@ -286,33 +284,6 @@ class Changes(Repository):
         """Return the changes of a dataset committed at or after `since`, oldest first."""
         is_new = (CHANGE.state == ChangeState.COMMITTED.value) & (CHANGE.updated_at >= iso(since))
         return self._list((CHANGE.dataset == dataset) & is_new)
-
-    def list_off_branch(self, before: datetime) -> list[Batch]:
-        """Return batches committed before a time whose commit is not recorded on the branch.
-
-        Only while a verdict on the commit has not been reported to its editor, or may change.
-        """
-        is_recorded = (COMMIT.sha == CHANGE.commit_sha) & COMMIT.position.is_null(is_null=False)
-        query = CHANGE.select(CHANGE.batch).join(COMMIT, JOIN.LEFT_OUTER, on=is_recorded)
-        is_open = (CHANGE.state == ChangeState.COMMITTED.value) & (CHANGE.is_reported == 0)
-        query = query.where(is_open & (CHANGE.updated_at < iso(before)) & COMMIT.sha.is_null())
-        batches = [str(batch) for (batch,) in self.db.tuples(query.order_by(CHANGE.id))]
-        return [Batch(batch, tuple(self.list_of_batch(batch))) for batch in batches]
-
-    @transaction
-    def follow(self, batch: Batch, commit: str | None) -> bool:
-        """Store which commit of a rewritten history has a batch; None: the edit is lost.
-
-        False if the batch is not committed any more.
-        """
-        first, committed = batch.first, ChangeState.COMMITTED
-        # The same commit is not on the first-parent line, so it gets no verdict to report.
-        is_reported = int(commit == first.commit or not first.by.isdecimal())
-        self.db.update(CHANGE, CHANGE.change_id == batch.batch_id, is_reported=is_reported)
-        if commit is not None:
-            return self._move(batch.batch_id, committed, {"commit_sha": commit})
-        why = {"commit": (first.commit or "")[:10]}
-        return self._put_aside(batch.batch_id, committed, ChangeState.REFUSED, LOST, why)
 
     def list_batches(self, by: str | None, limit: int, before: str = "") -> list[Change]:
         """Return the first change of each batch, newest first, of one requester or all (None).

@@ -201,29 +201,6 @@ class GitBranch:
             found = self._run("log", "-1", *arguments, head, "--").decode().split()
         return found[0] if found else None
 
-    def find_rewritten(self, head: str, batches: Sequence[Batch]) -> dict[str, str]:
-        """Return the commits of batches after a rewrite of history, by id; a lost batch has none.
-
-        After a squash it is the newest commit of the batch's first file, if all its files are as
-        it left them.
-        """
-        named = f"--format=%H %(trailers:key={_TRAILER},valueonly,separator=%x20)"
-        files = {self._path(each.path) for batch in batches for each in batch.changes}
-        with mirror.as_source_errors():
-            log = self._run("log", "--reverse", named, head, "--").decode("ascii", "replace")
-            there = self._entries(head, sorted(files))
-            lines = map(str.split, log.splitlines())
-            commits = {batch: commit for commit, *ids in lines for batch in ids}
-            for batch in batches:
-                is_there = all(
-                    there.get(self._path(each.path), ("", None))[1] == each.committed_blob
-                    for each in batch.changes
-                )
-                newest = is_there and self._find_newest(head, self._path(batch.first.path))
-                if newest:
-                    commits.setdefault(batch.batch_id, newest)
-        return commits
-
     def write(self, head: str | None, batch: Batch) -> BatchResult:
         with (
             lock_mirror(self._mirror) as lock,

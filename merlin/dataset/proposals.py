@@ -13,7 +13,7 @@ Personal data and secrets are masked before a proposal is stored (`sensitive.mas
 Texts are encrypted, and erased when a proposal is declined or withdrawn.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -441,15 +441,6 @@ class ProposalFollower(Repository):
             self._set(row, example_id="")
         elif change.state is ChangeState.REFUSED:
             self._set(row, removal_id="")
-
-    def reopen(self, lost: Iterable[Change]) -> None:
-        """Repeat the removals that a rewritten history lacks; let its lost proposals wait again."""
-        for change in lost:
-            again = {"example_id": example_id_of(change.inside), "removal_id": ""}
-            self.db.update(PROPOSAL, PROPOSAL.removal_id == change.change_id, **again)
-            is_added = PROPOSAL.change_id == change.change_id
-            is_added &= PROPOSAL.state == ProposalState.COMMITTED.value
-            self.db.update(PROPOSAL, is_added, **_REOPENED)
 
     @transaction
     def _thank(self, row: Row) -> None:

@@ -19,7 +19,6 @@ from merlin.core.clock import iso
 from merlin.core.killpoint import kill_point
 from merlin.course.catalogue import follow_course, mark_incomplete
 from merlin.dataset.builds import BUILDS, NO_END, Build, BuildContent
-from merlin.dataset.changes import LOST, ChangeState, intent_key
 from merlin.dataset.check import CheckedDataset
 from merlin.dataset.example import normalise
 from merlin.dataset.layout import example_path
@@ -39,12 +38,10 @@ from merlin.dataset.verdicts import (
 from merlin.db.database import CHUNK, PORTION, Database, Repository, Row, in_portions, transaction
 from merlin.db.tables import (
     BUILD,
-    CHANGE,
     COMMIT,
     EXAMPLE,
     EXAMPLE_TEXT,
     FINDING,
-    INTENT,
     SERVING,
     TAUGHT_EXAMPLE,
     VERDICT,
@@ -201,12 +198,6 @@ class CommitHistory(Repository):
             return False
         is_same = COMMIT.sha == commit.sha
         self.db.update(COMMIT, is_same, position=commit.position, seen_at=iso(at))
-        # An edit that was in a squash meanwhile names that as its commit.
-        batch = fn.SUBSTR(INTENT.key, len(intent_key("")) + 1)
-        made_in = INTENT.select(batch).where(INTENT.outside_id == commit.sha)
-        is_of_commit = (CHANGE.commit_sha == commit.sha) | CHANGE.batch.in_(made_in)
-        values = {"state": ChangeState.COMMITTED.value, "commit_sha": commit.sha, "reason": ""}
-        self.db.update(CHANGE, is_of_commit & (CHANGE.reason == LOST), **values)
         self.db.delete(VERDICT, VERDICT.commit_sha == commit.sha)
         return True
 
@@ -217,12 +208,9 @@ class CommitHistory(Repository):
         Their waiting and training verdicts become superseded; one that they had superseded and
         that is now its dataset's newest waits again, also if it has a job: its model passes the
         gate like any other. If a removed commit had been considered for serving, promotion starts
-        again; a pin stays. The daemon then looks for the edits of the removed commits
-        (`Changes.list_off_branch`). Returns the number of removed commits.
+        again; a pin stays. Edits stay committed: the admins hear how many commits are gone. Returns
+        the number of removed commits.
         """
-        removed = COMMIT.select(COMMIT.sha).where(COMMIT.position > after)
-        edits = (CHANGE.change_id == CHANGE.batch) & CHANGE.commit_sha.in_(removed)
-        self.db.update(CHANGE, edits, is_reported=0)
         changed = self.db.tuples(VERDICT.select(VERDICT.dataset).where(VERDICT.position > after))
         left = self.db.change(COMMIT.update({"position": None}).where(COMMIT.position > after))
         condition = VERDICT.position > after

@@ -16,7 +16,6 @@ from merlin.core.i18n import LANGUAGES, text
 from merlin.daemon.changing import MAX_PAUSE_S, REFUSALS, ChangeProcessor
 from merlin.dataset.changes import (
     CONFLICT,
-    LOST,
     BatchResult,
     ChangeRequest,
     ChangeState,
@@ -27,7 +26,6 @@ from merlin.dataset.commit_batch import GitBranch
 from merlin.dataset.commit_message import telegram_editor
 from merlin.dataset.entries import ExampleEntries, ExampleFilter
 from merlin.dataset.files import FileIndex
-from merlin.dataset.proposals import Draft, Proposals, ProposalState
 from merlin.db.notices import Notices
 from merlin.db.tables import CHANGE
 from merlin.wiring.context import open_migrated_database
@@ -58,55 +56,15 @@ def submit_edits(lab, *edits, by=BORIS, subject=""):
     return submitted[0].change_id
 
 
-def test_editor_is_notified_once_of_edits_that_a_force_push_removed(lab, tmp_path):
-    message, encoding = tmp_path / "message", "i18n.commitEncoding=unknown"
-    message.write_bytes(b"Somebody else's\n\nMerlin-Id: \xff\n")
-    lab.repository.git("-c", encoding, "commit", "-q", "--allow-empty", "-F", str(message))
-    git, by_boris = lab.repository.git, [submit_edits(lab, new_file(name)) for name in "abc"]
-    by_command = submit_edits(lab, new_file("d"), by="cli:boris")
+def test_edit_that_a_force_push_removed_stays_committed_and_the_next_one_is_made(lab):
+    lost = submit_edits(lab, new_file("a"))
     lab.tick("changes", "fetch")
-    head = git("rev-parse", "HEAD")
-
-    def follow(*set_back):
-        """Rewrite the history; return the states of the edits, and the notices of lost ones."""
-        git("reset", "-q", *set_back)
-        git("commit", "-q", "--amend", "--no-edit", "--author=Boris <boris@example.com>")
-        lab.tick("fetch", "changes", "fetch")
-        edits = [read_change(lab, change_id) for change_id in (*by_boris, by_command)]
-        lost = [values for key, values in notices(lab, BORIS) if key == "notice-change-lost"]
-        return [edit.state.value for edit in edits], edits, lost
-
-    states, edits, lost = follow("--hard", "HEAD~3")  # the first edit's commit is rebased
-    assert states == ["committed", "refused", "refused", "refused"]
-    assert edits[0].commit == git("rev-parse", "HEAD")
-    assert (edits[1].reason, edits[1].arguments) == (LOST, {"commit": edits[1].commit[:10]})
-    assert [values["count"] for values in lost] == [2]
-    assert all(text(language, "notice-change-lost", **lost[0]) for language in LANGUAGES)
-    git("reset", "-q", "--hard", head)
+    lab.repository.git("reset", "-q", "--hard", "HEAD~1")
     lab.tick("fetch")
-    states, edits, _ = follow("--soft", "HEAD~1")  # the last two commits are squashed
-    assert states == ["committed"] * 4
-    states, _, lost = follow("--hard", "HEAD~1")
-    assert states == ["committed", "committed", "refused", "refused"]
-    assert [values["count"] for values in lost] == [2, 1]
-    git("reset", "-q", "--hard", head)
-    lab.tick("fetch")
-    _, _, lost = follow("--hard", "HEAD~3")
-    assert [values["count"] for values in lost] == [2, 1, 2], "both again"
-    assert notices(lab, "cli:boris") == []
-
-
-def test_proposal_that_a_force_push_removed_waits_again(lab):
-    with changes(lab) as rows:
-        proposals = Proposals(rows.db)
-        number = proposals.add(1001, Draft("Где новый вопрос?", "Здесь.", "trial"))
-        proposals.approve({number: NEW}, telegram_editor(7, "Борис"), BORIS)
-        lab.tick("changes", "fetch", "proposals")
-        assert proposals.get(number).state is ProposalState.COMMITTED
-        lab.repository.git("reset", "-q", "--hard", "HEAD~1")
-        lab.tick("fetch")
-        assert proposals.get(number).state is ProposalState.WAITING
-        assert proposals.approve({number: NEW}, telegram_editor(7, "Борис"), BORIS)
+    again = submit_edits(lab, new_file("a"))
+    lab.tick("changes", "fetch", "changes")
+    assert [read_change(lab, each).state.value for each in (lost, again)] == ["committed"] * 2
+    assert lab.repository.git("log", "-1", "--format=%s") == "Add example a"
 
 
 def test_file_name_that_is_not_utf_8_does_not_block_editing(lab):

@@ -5,10 +5,6 @@ notice-change-refused = Not saved: { $subject }: { $reason }
 notice-change-waits = Edits can't be pushed to the repository now. They're saved and will be retried. { $reason }
 notice-change-parked = { $subject }: the repository rejected your edit. It's saved. { $reason } Fix the cause, then open the edit and try again.
 notice-change-parked-of = { $subject }: the repository rejected this edit by { $by }. It's saved. { $reason } Fix the cause, then open the edit and try again.
-notice-change-lost = The repository's history was rewritten, and { $count ->
-    [1] your edit is no longer in it: { $subject }. If it's still needed, make it again.
-   *[other] { $count } of your edits are no longer in it. The first is: { $subject }. Make those again that are still needed; the list is under “Edits”.
-  }
 notice-change-serving = { $subject }: { $version } is live now{ $score }.
 notice-change-rejected = { $subject }: { $title } couldn't be built.
 notice-change-rejected-why = { $subject }: { $title } couldn't be built: { $reason }
@@ -62,7 +58,6 @@ change-count = One commit can have 1 to { $limit } different files, not { $count
 change-conflict = Another edit changed { $path } meanwhile.
 change-given-up = withdrawn
 change-unknown = Edit { $change } not found. Open the list of edits again.
-change-history = The repository's history was rewritten, and commit { $commit } with this edit is no longer in it. If the edit is still needed, make it again.
 change-unreadable = This edit can no longer be read: its encryption key is gone.
 change-no-example = { $dataset } has no example { $example }.
 

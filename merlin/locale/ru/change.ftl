@@ -5,10 +5,6 @@ notice-change-refused = Не сохранено: { $subject }: { $reason }
 notice-change-waits = Правки пока не отправить в репозиторий. Они сохранены, попытки повторяются. { $reason }
 notice-change-parked = { $subject }: репозиторий не принял вашу правку, она сохранена. { $reason } Исправьте причину, откройте правку и повторите.
 notice-change-parked-of = { $subject }: репозиторий не принял эту правку (автор: { $by }), она сохранена. { $reason } Исправьте причину, откройте правку и повторите.
-notice-change-lost = История репозитория переписана, и { $count ->
-    [1] вашей правки в ней больше нет: { $subject }. Если она ещё нужна, внесите её снова.
-   *[other] ваших правок в ней больше нет: { $count }. Первая из них: { $subject }. Внесите снова те, что ещё нужны; список — в разделе «Правки».
-  }
 notice-change-serving = { $subject }: теперь отвечает { $version }{ $score }.
 notice-change-rejected = { $subject }: набор «{ $title }» не собран.
 notice-change-rejected-why = { $subject }: набор «{ $title }» не собран: { $reason }
@@ -63,7 +59,6 @@ change-count = В одном коммите может быть от 1 до { $l
 change-conflict = Тем временем { $path } изменила другая правка.
 change-given-up = правка отозвана
 change-unknown = Правка { $change } не найдена. Откройте список правок ещё раз.
-change-history = История репозитория переписана, и коммита { $commit } с этой правкой в ней больше нет. Если правка ещё нужна, внесите её снова.
 change-unreadable = Правку больше не прочитать: ключ шифрования утерян.
 change-no-example = В наборе { $dataset } нет примера { $example }.
 
