@@ -6,7 +6,7 @@ support is refused (`ParameterRefused`), never ignored.
 
 import re
 from base64 import b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from merlin.core.errors import ProviderError
@@ -128,3 +128,15 @@ class Usage:
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = described("Input tokens that were in the provider's cache.", 0)
+
+
+def join_texts(parts: Sequence[object]) -> str | None:
+    """Return the texts of the parts joined by newlines; None if a part is not of type 'text'."""
+    texts: list[str] = []
+    for part in parts:
+        match part:
+            case {"type": "text", "text": str(content)}:
+                texts.append(content)
+            case _:
+                return None
+    return "\n".join(texts)

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_core import PydanticCustomError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
@@ -14,8 +14,13 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from merlin.core.server import read_chunks
-from merlin.openai_protocol.errors import ApiError, bad_field, format_path
-from merlin.openai_protocol.requests import TextAnswerFields, body_size_error
+from merlin.openai_protocol.errors import ApiError, bad_field
+from merlin.openai_protocol.requests import (
+    Fields,
+    UnsupportedFields,
+    body_size_error,
+    invalid_field,
+)
 
 MAX_UPLOAD_BYTES = 512 * 1024 * 1024
 UNSUPPORTED = "this engine does not support it; leave the field out"
@@ -57,10 +62,8 @@ async def write_upload(upload: UploadFile, target: Path) -> str:
     return await run_in_threadpool(copy)
 
 
-class RequestBody(BaseModel):
-    """A request body with strict types; unknown fields are ignored."""
-
-    model_config = ConfigDict(frozen=True, strict=True)
+class RequestBody(Fields):
+    """A request body."""
 
     @classmethod
     def parse(cls, body: object) -> Self:
@@ -69,16 +72,10 @@ class RequestBody(BaseModel):
             return cls.model_validate(body)
         except ValidationError as error:
             first_error = error.errors(include_url=False, include_context=False)[0]
-            # For an item of a plain list the error names the list.
-            path = first_error["loc"]
-            if path[-1] == "[key]":
-                path = path[:-2]
-            elif isinstance(path[-1], int) and first_error["type"] != "model_type":
-                path = path[:-1]
-            field = format_path(path)
+            field = invalid_field(first_error)
             if first_error["type"] == "missing":
                 raise bad_field(field, f"Missing required parameter: '{field}'.") from error
-            is_unsupported = path[0] in TextAnswerFields.model_fields
+            is_unsupported = first_error["loc"][0] in UnsupportedFields.model_fields
             message = UNSUPPORTED if is_unsupported else first_error["msg"]
             raise bad_field(field, f"{field}: {message}") from error
 
@@ -95,8 +92,3 @@ def allow(accepts: Callable[[Any], bool], message: str) -> BeforeValidator:
 
 
 Name = Annotated[str, Field(min_length=1)]
-
-
-def as_list(value: object) -> object:
-    """Wrap one text in a list, None becomes an empty list; other values are unchanged."""
-    return [value] if isinstance(value, str) else value or []

@@ -25,7 +25,7 @@ from typing import Any, TypeVar
 from merlin.core.i18n import text
 from merlin.core.json_fields import parse_json
 from merlin.core.messages import ROLES as MESSAGE_ROLES
-from merlin.core.messages import Message, uses_tools
+from merlin.core.messages import Message, join_texts, uses_tools
 
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 
@@ -131,18 +131,6 @@ MIN_EXAMPLES = 10
 MAX_EXAMPLES = 200_000
 MAX_LINE_LENGTH = 4_000_000
 ROLES = (*MESSAGE_ROLES, "developer")  # the protocol's newer word for system
-
-
-def join_texts(parts: Sequence[object]) -> str | None:
-    """Return the texts of the parts joined by newlines; None if a part is not of type 'text'."""
-    texts: list[str] = []
-    for part in parts:
-        match part:
-            case {"type": "text", "text": str(content)}:
-                texts.append(content)
-            case _:
-                return None
-    return "\n".join(texts)
 
 
 class BadFile(Exception):

@@ -6,14 +6,24 @@ Source: openai/openai-openapi, `openapi.yaml`.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import ErrorDetails, PydanticCustomError
 from starlette.requests import Request
+from typing_extensions import TypedDict
 
 from merlin.core.json_fields import parse_json
+from merlin.core.messages import join_texts
 from merlin.core.server import read_chunks
-from merlin.openai_protocol.errors import ApiError, bad_field
+from merlin.openai_protocol.errors import ApiError, bad_field, format_path
 
 MAX_JSON_BYTES = 4_000_000
 MAX_METADATA = 16
@@ -23,7 +33,62 @@ _MAX_DIGITS = 9
 _METADATA = re.compile(r"metadata\[(.+)\]", re.DOTALL)
 
 
-class TextAnswerFields(BaseModel):
+class Fields(BaseModel):
+    """Fields with strict types; unknown ones, of newer protocol versions, are ignored."""
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+
+class TextPart(TypedDict):
+    """A text part of a message."""
+
+    type: Literal["text"]
+    text: str
+
+
+class ChatMessage(Fields):
+    """One message of a conversation; null as the content of an assistant's is an empty text."""
+
+    role: Literal["system", "developer", "user", "assistant"]
+    content: str | list[TextPart] | None = Field(default=None, validate_default=True)
+
+    @field_validator("content", mode="before")
+    @classmethod
+    def _join_parts(cls, content: object, info: ValidationInfo) -> str:
+        if content is None and info.data.get("role") == "assistant":
+            return ""
+        joined = join_texts(content) if isinstance(content, list) else content
+        if not isinstance(joined, str):
+            raise PydanticCustomError(
+                "content",
+                "must be a text or a list of parts of type 'text'; this model reads no others",
+            )
+        return joined
+
+    @property
+    def text(self) -> str:
+        """Return the content as one text."""
+        return str(self.content)
+
+
+class StreamOptions(Fields):
+    """Options of a stream."""
+
+    include_usage: bool = False
+
+
+MAX_STOPS, MAX_STOP_LENGTH, MAX_TOKENS = 4, 500, 1_000_000
+_Limit = Annotated[int | None, Field(default=None, ge=1, le=MAX_TOKENS)]
+_Penalty = Annotated[float | None, Field(default=None, ge=-2, le=2, allow_inf_nan=False)]
+_Stop = Annotated[str, Field(max_length=MAX_STOP_LENGTH)]
+_Stops = Annotated[list[_Stop], Field(max_length=MAX_STOPS)]
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str) else value or []
+
+
+class UnsupportedFields(Fields):
     """The fields of a chat request that our servers support only with values of no effect."""
 
     n: Literal[1] | None = None
@@ -33,8 +98,58 @@ class TextAnswerFields(BaseModel):
     function_call: Literal["none", "auto"] | None = None
     web_search_options: None = None
     logit_bias: dict[str, Any] | None = Field(default=None, max_length=0)
+    logprobs: Literal[False] | None = None
+    top_logprobs: Literal[0] | None = None
     modalities: list[Literal["text"]] | None = None
     audio: None = None
+
+
+class ChatRequest(UnsupportedFields):
+    """A question with the preceding conversation, as our servers read it."""
+
+    model: str = Field(min_length=1)
+    messages: list[ChatMessage] = Field(min_length=1)
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    temperature: float | None = Field(default=None, ge=0, le=2, allow_inf_nan=False)
+    top_p: float | None = Field(default=None, ge=0, le=1, allow_inf_nan=False)
+    presence_penalty: _Penalty
+    frequency_penalty: _Penalty
+    seed: int | None = Field(default=None, ge=-(2**63), lt=2**63)
+    max_tokens: _Limit
+    max_completion_tokens: _Limit
+    stop: Annotated[
+        _Stops, BeforeValidator(_as_list, json_schema_input_type=_Stop | _Stops | None)
+    ] = Field(default_factory=list)
+    response_format: dict[str, Any] | None = None
+
+    @property
+    def wants_usage(self) -> bool:
+        """Return whether a stream ends with its token usage."""
+        return self.stream_options is not None and self.stream_options.include_usage
+
+    @property
+    def most_tokens(self) -> int | None:
+        """Return the limit of the answer; `max_completion_tokens` overrides `max_tokens`."""
+        return self.max_completion_tokens or self.max_tokens
+
+    @property
+    def stops(self) -> list[str]:
+        """Return the texts that end the answer."""
+        return [stop for stop in self.stop if stop]
+
+
+def invalid_field(error: ErrorDetails) -> str:
+    """Return the field of a validation error in the protocol's notation, "" for the whole body.
+
+    An item of a plain list is named by the list.
+    """
+    path = error["loc"]
+    if path and path[-1] == "[key]":
+        path = path[:-2]
+    elif path and isinstance(path[-1], int) and error["type"] != "model_type":
+        path = path[:-1]
+    return format_path(path)
 
 
 async def read_body(request: Request, most: int = MAX_JSON_BYTES) -> dict[str, Any]:

@@ -8,7 +8,7 @@ released by `release_stale_reservations`.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -40,10 +40,6 @@ log = get_logger(__name__)
 _HALF = ("\ud800", "\udbff")
 
 
-# Runs after a reply is settled and before the question's task ends.
-Then = Callable[[Reply], Awaitable[None]]
-
-
 class ChatStream(AnswerObserver):
     """One question and its streamed answer; `is_kept`: both are stored with the reservation.
 
@@ -60,14 +56,12 @@ class ChatStream(AnswerObserver):
         asker: Asker,
         *,
         is_stoppable: bool,
-        then: Then | None = None,
     ) -> None:
         self._caller = caller
         self._services = caller.services
         self._answer_service: AnswerService = request.app.state.answer_service
         self._question = question
         self._asker = asker
-        self._then = then
         self._text = ""
         self._news = asyncio.Event()
         self._is_reserved = False
@@ -167,8 +161,6 @@ class ChatStream(AnswerObserver):
             await self._give_back()
             raise
         kill_point("completion.answered")
-        if self._then is not None:
-            await self._then(reply)
         return reply
 
     def _reserve(self) -> Candidate | None:

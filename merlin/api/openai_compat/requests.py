@@ -14,14 +14,14 @@ The cost of a question is reserved in a transaction before the model is called;
 `release_stale_reservations` releases what killed processes of any replica left reserved.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 from math import ceil
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from merlin.account.users import User
 from merlin.api.auth import Caller
@@ -44,8 +44,13 @@ from merlin.core.formatted_text import is_blank
 from merlin.core.log import get_logger
 from merlin.core.messages import DEFAULT_SAMPLING, Message, SamplingParams
 from merlin.db.processes import CALL_LIMIT
-from merlin.openai_protocol.errors import NO_CREDIT, NO_MODEL, ApiError, format_path
-from merlin.openai_protocol.requests import TextAnswerFields
+from merlin.openai_protocol.errors import NO_CREDIT, NO_MODEL, ApiError
+from merlin.openai_protocol.requests import (
+    ChatMessage,
+    ChatRequest,
+    UnsupportedFields,
+    invalid_field,
+)
 
 log = get_logger(__name__)
 
@@ -54,70 +59,20 @@ _FOLDER = f"{ALONE}/"
 BODY_BYTES = 1024 * 1024
 MAX_MESSAGES = 200
 _SYSTEM = ("system", "developer")
-_UNION_FIELDS = ("content", "stop")
-MAX_STOPS, MAX_STOP_LENGTH, MAX_TOKENS, MAX_SEED = 4, 500, 1_000_000, 2**63 - 1
-_UNSUPPORTED = frozenset({*TextAnswerFields.model_fields, "logprobs", "top_logprobs"})
-_Penalty = Annotated[float | None, Field(default=None, ge=-2, le=2, allow_inf_nan=False)]
-_Limit = Annotated[int | None, Field(default=None, ge=1, le=MAX_TOKENS)]
-_Stop = Annotated[str, Field(max_length=MAX_STOP_LENGTH)]
 
 
-class _Read(BaseModel):
-    # Clients send fields of newer protocol versions: unknown fields are ignored.
-    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
-
-
-class TextPart(_Read):
-    """A text part of a message."""
-
-    type: Literal["text"]
-    text: str
-
-
-class ChatMessage(_Read):
-    """One message of the conversation."""
-
-    role: Literal["system", "developer", "user", "assistant"]
-    content: str | list[TextPart] | None = None
-
-
-class StreamOptions(_Read):
-    """Options of a stream."""
-
-    include_usage: bool = False
-
-
-class ChatCompletionRequest(TextAnswerFields, _Read):
+class ChatCompletionRequest(ChatRequest):
     """A question with the preceding conversation."""
 
     model: str = Field(
         max_length=200, description="Name of the model: `merlin` or `merlin/<dataset>`."
     )
     messages: list[ChatMessage] = Field(min_length=1, max_length=MAX_MESSAGES)
-    stream: bool | None = None
-    stream_options: StreamOptions | None = None
-    logprobs: Literal[False] | None = None
-    top_logprobs: Literal[0] | None = None
-    temperature: float | None = Field(default=None, ge=0, le=2, allow_inf_nan=False)
-    top_p: float | None = Field(default=None, ge=0, le=1, allow_inf_nan=False)
-    presence_penalty: _Penalty
-    frequency_penalty: _Penalty
-    seed: int | None = Field(default=None, ge=-MAX_SEED - 1, le=MAX_SEED)
-    max_tokens: _Limit
-    max_completion_tokens: _Limit
-    stop: _Stop | Annotated[list[_Stop], Field(max_length=MAX_STOPS)] | None = None
-    response_format: dict[str, Any] | None = None
     user: str | None = Field(default=None, description="Accepted, but has no effect.")
 
     @property
-    def wants_usage(self) -> bool:
-        """Return whether a stream ends with its token usage."""
-        return self.stream_options is not None and self.stream_options.include_usage
-
-    @property
     def sampling(self) -> SamplingParams:
-        """Return the sampling parameters; max_completion_tokens overrides max_tokens."""
-        stops = [self.stop] if isinstance(self.stop, str) else self.stop or []
+        """Return the sampling parameters."""
         shape = self.response_format or {"type": "text"}
         return SamplingParams(
             temperature=self.temperature,
@@ -125,8 +80,8 @@ class ChatCompletionRequest(TextAnswerFields, _Read):
             presence_penalty=self.presence_penalty,
             frequency_penalty=self.frequency_penalty,
             seed=self.seed,
-            most_tokens=self.max_completion_tokens or self.max_tokens,
-            stops=tuple(stop for stop in stops if stop),
+            most_tokens=self.most_tokens,
+            stops=tuple(self.stops),
             response_format=None if shape == {"type": "text"} else shape,
         )
 
@@ -136,24 +91,13 @@ def parse_request(body: bytes, language: str) -> ChatCompletionRequest:
     try:
         return ChatCompletionRequest.model_validate_json(body)
     except ValidationError as error:
-        errors = error.errors(include_url=False)
-        top = str(errors[0]["loc"][0]) if errors[0]["loc"] else ""
-        if top in _UNSUPPORTED:
+        first = error.errors(include_url=False)[0]
+        field = "" if first["type"] == "json_invalid" else invalid_field(first)
+        if field in UnsupportedFields.model_fields:
             status, code = HTTPStatus.BAD_REQUEST, "unsupported_parameter"
-            raise refusal(language, status, "not-supported", code, top, field=top) from error
-        path = () if errors[0]["type"] == "json_invalid" else errors[0]["loc"]
-        param = _name_field(path)
-        # For a union, the variant whose validation went furthest is meant: the value has its type.
-        tried = [item for item in errors if _name_field(item["loc"]) == param] or errors
-        first = max(tried, key=lambda item: (len(item["loc"]), not item["type"].endswith("_type")))
+            raise refusal(language, status, "not-supported", code, field, field=field) from error
         detail = validation_errors([{**first, "loc": ("body",)}], language)[0]["detail"]
-        raise field_error(language, param, "wrong", place=param or "body", why=detail) from error
-
-
-def _name_field(path: Sequence[int | str]) -> str:
-    """Return the field of an error in the protocol's notation, a union's without what follows."""
-    either = next((place for place, step in enumerate(path) if step in _UNION_FIELDS), len(path))
-    return format_path(path[: either + 1])
+        raise field_error(language, field, "wrong", place=field or "body", why=detail) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +141,7 @@ def request_of_call(ctx: Context, question: Question) -> ModelRequest:
 
 def question_of(read: ChatCompletionRequest, default: str | None, language: str) -> Question:
     """Return the question. Raises ApiError 400."""
-    messages = [_message(message) for message in read.messages]
+    messages = [Message(message.role, message.text) for message in read.messages]
     system = "\n\n".join(message.content for message in messages if message.role in _SYSTEM)
     conversation = tuple(message for message in messages if message.role not in _SYSTEM)
     last = f"messages[{len(read.messages) - 1}]"
@@ -207,12 +151,6 @@ def question_of(read: ChatCompletionRequest, default: str | None, language: str)
         raise field_error(language, f"{last}.content", "empty-question")
     dataset = dataset_of_name(read.model, default)
     return Question(read.model, dataset, conversation, system.strip(), read.sampling)
-
-
-def _message(chat_message: ChatMessage) -> Message:
-    parts = chat_message.content or ""
-    text = parts if isinstance(parts, str) else "\n".join(part.text for part in parts)
-    return Message(chat_message.role, text)
 
 
 BY = "api:openai"

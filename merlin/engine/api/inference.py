@@ -8,8 +8,6 @@ from contextlib import aclosing
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
-from pydantic_core import PydanticCustomError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
@@ -22,15 +20,12 @@ from merlin.engine.context import get_engine
 from merlin.engine.jobs import MAX_SEED
 from merlin.engine.requests import (
     UNSUPPORTED,
-    Name,
     RequestBody,
     allow,
-    as_list,
 )
 from merlin.engine.serving.base import Chunk, Finish, GenerationRequest
-from merlin.engine.training_file import ROLES, join_texts
 from merlin.openai_protocol.errors import ApiError
-from merlin.openai_protocol.requests import TextAnswerFields, read_body
+from merlin.openai_protocol.requests import ChatRequest, read_body
 from merlin.openai_protocol.responses import DONE, EVENT_STREAM, ChatAnswer, event, usage_object
 
 log = get_logger(__name__)
@@ -38,52 +33,17 @@ router = APIRouter(prefix="/v1")
 
 T = TypeVar("T")
 AnswerStream = AsyncGenerator[Chunk | Finish, None]
-MAX_STOPS = 4
 _FORMAT_TYPES = ("", "text", "json_object")
 
 
-class ChatMessage(RequestBody):
-    """One message of a conversation; the `content` of an assistant message can be null."""
-
-    role: Annotated[str, allow(lambda role: role in ROLES, f"must be one of {', '.join(ROLES)}")]
-    content: Any = Field(default=None, validate_default=True)
-
-    @field_validator("content")
-    @classmethod
-    def _join_parts(cls, content: object, info: ValidationInfo) -> str:
-        """Return a list of parts as one text."""
-        if content is None and info.data.get("role") == "assistant":
-            return ""
-        joined = join_texts(content) if isinstance(content, list) else content
-        if not isinstance(joined, str):
-            raise PydanticCustomError(
-                "content",
-                "must be a text or a list of parts of type 'text'; this model reads no others",
-            )
-        return joined
-
-
 _Unsupported = Annotated[Any, allow(lambda value: not value, UNSUPPORTED)]
-_Limit = Annotated[int, Field(ge=1)]
 
 
-class ChatRequest(TextAnswerFields, RequestBody):
+class EngineChatRequest(ChatRequest, RequestBody):
     """The body of POST /chat/completions; see the source above."""
 
-    model: Name
-    messages: list[ChatMessage] = Field(min_length=1)
     presence_penalty: _Unsupported = None
     frequency_penalty: _Unsupported = None
-    max_completion_tokens: _Limit | None = None
-    max_tokens: _Limit | None = None
-    temperature: float | None = Field(default=None, ge=0, le=2, allow_inf_nan=False)
-    top_p: float | None = Field(default=None, ge=0, le=1, allow_inf_nan=False)
-    seed: int | None = Field(default=None, gt=-(2**63), lt=2**63)
-    stop: Annotated[list[str], Field(max_length=MAX_STOPS), BeforeValidator(as_list)] = Field(
-        default_factory=list
-    )
-    logprobs: _Unsupported = None
-    top_logprobs: _Unsupported = None
     response_format: Annotated[
         Any,
         allow(
@@ -91,21 +51,19 @@ class ChatRequest(TextAnswerFields, RequestBody):
             "type must be 'text', or 'json_object' for a base behind vLLM",
         ),
     ] = None
-    stream: Any = None
-    stream_options: Any = None
 
     def to_request(self, language: str) -> GenerationRequest:
-        """Return the backend's request; `max_completion_tokens` overrides `max_tokens`."""
+        """Return the backend's request."""
         return GenerationRequest(
             messages=[
-                Message("system" if message.role == "developer" else message.role, message.content)
+                Message("system" if message.role == "developer" else message.role, message.text)
                 for message in self.messages
             ],
-            most_tokens=self.max_completion_tokens or self.max_tokens or 0,
+            most_tokens=self.most_tokens or 0,
             temperature=self.temperature,
             top_p=self.top_p,
             seed=None if self.seed is None else self.seed % (MAX_SEED + 1),
-            stops=[stop for stop in self.stop if stop],
+            stops=self.stops,
             is_json=_read_format(self.response_format) == "json_object",
             language=language,
         )
@@ -119,7 +77,7 @@ def _read_format(response_format: object) -> object:
 @router.post("/chat/completions")
 async def complete(request: Request) -> Response:
     """Answer a conversation; generation stops if the client disconnects."""
-    chat_request = ChatRequest.parse(await read_body(request))
+    chat_request = EngineChatRequest.parse(await read_body(request))
     language = language_of_header(request.headers.get("accept-language", ""), "")
     model = chat_request.model
     answer = get_engine(request).backends.ask(model, chat_request.to_request(language))
@@ -158,8 +116,7 @@ async def _build_stream_response(
     A caller who leaves before it frees the place in the queue. The extension `merlin` is in the
     chunk with the finish reason.
     """
-    options = chat_request.stream_options
-    with_usage = isinstance(options, dict) and bool(options.get("include_usage"))
+    with_usage = chat_request.wants_usage
     first = await _await_connected(request, anext(parts))
 
     async def events() -> AsyncGenerator[bytes, None]:
