@@ -8,20 +8,32 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 
-from merlin.core.combining_marks import MAX_MARKS, limit_marks
 from merlin.core.messages import CONTROL_TOKEN, Message
-from merlin.dataset.example import Example, digest_text, normalise
+from merlin.dataset.example import CODE, Example, digest_text, normalise
 from merlin.dataset.finding import Finding, Mark, Severity, escape_unprintable, shorten
 from merlin.dataset.layout import EXAMPLES, example_path
-from merlin.dataset.leftovers import TextKind, find_leftovers
 from merlin.dataset.rules import RULES
 from merlin.dataset.sensitive import find_sensitive
 from merlin.dataset.spec import DatasetSpec
 
 # Direction marks can make a reviewer read other words than a model learns (CVE-2021-42574).
 _DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_REPLACEMENT = re.compile("\ufffd")
 INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")
-_UNPRINTED = re.compile("[\u00ad\u200b\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
+
+# What programs write instead of a text. What stands in code is text about these.
+_MISSING = re.compile(
+    r"\A\s*(?:(?i:[<(]?null[>)]?|nan|none|nil|n/a|nat|undefined|<na>|н/д|#(?:n/a|н/д|[\w/]{2,7}[!?])"
+    r"|\[object object\])|NA|\\N|[-–—]{1,3}|~)\s*\Z"
+)
+# LaTeX and workflows of GitHub write {{a}} after a letter, ^, _, } or $, C++ {{a, b}}.
+_TEMPLATE = re.compile(
+    r"(?<![\w^\\}$])\{\{[-#/$@]?\s*[^\W\d][^{},;\n]{0,60}\}\}|\{%-?\s*[a-z][^\n]{0,80}?%\}"
+)
+_REASONING = re.compile(
+    r"(?i)</?(?:seed:)?(?:think|thinking|thought|reasoning|reflection)>|◁/?think▷|\[/?THINK\]"
+)
+_MAX_SHOWN = 30
 
 # A refusal is at the beginning of an answer, and its author speaks of himself.
 _REFUSAL_LENGTH = 240
@@ -139,8 +151,8 @@ def lint_example(example: Example, allowed: Collection[str] = ()) -> tuple[Findi
             if rule not in permitted:
                 arguments = {"found": escape_unprintable(excerpt), "kind": _describe(excerpt)}
                 findings.append(Finding("", *mark, rule, RULES[rule].severity, arguments))
-        for rule, severity, excerpt in find_leftovers(message.content, _kind_of(message, example)):
-            findings.append(Finding("", *mark, rule, severity, {"found": excerpt}))
+        is_answer = message is example.rejected or is_learned(message)
+        findings += _find_leftovers(message, mark, example, is_answer=is_answer)
         findings += _find_characters(message.content, mark)
         if message is not example.rejected and is_learned(message):
             for rule, breaks_rule in _ANSWER_CHECKS:
@@ -156,28 +168,35 @@ def _describe(excerpt: str) -> str:
     return "address" if any(letter.isalpha() for letter in excerpt) else "phone"
 
 
-def _kind_of(message: Message, example: Example) -> TextKind:
-    if message is example.rejected or is_learned(message):
-        return "answer"
+def _find_leftovers(
+    message: Message, mark: Mark, example: Example, *, is_answer: bool
+) -> Iterator[Finding]:
+    """Yield what a program left in a text; nothing can be learned of a missing or unfilled one."""
+    text, error, warning = message.content, Severity.ERROR, Severity.WARNING
     is_question = message is next(each for each in example.messages if each.role == "user")
-    return "question" if is_question else ""
+    rules = (
+        ("missing-value", error, _MISSING, is_answer or is_question),
+        ("unfilled-template", error, _TEMPLATE, "{{" in text or "{%" in text),
+        ("reasoning", warning, _REASONING, is_answer),
+    )
+    for rule, severity, pattern, is_due in rules:
+        if is_due and pattern.search(text) and (found := pattern.search(CODE.sub("`", text))):
+            shown = shorten(found.group().strip(), _MAX_SHOWN)
+            yield Finding("", *mark, rule, severity, {"found": shown})
 
 
 def _find_characters(text: str, mark: Mark) -> Iterator[Finding]:
     """Yield what shows otherwise than it is read by a model."""
-    if limit_marks(text) != text:
-        yield Finding("", *mark, "stacked-marks", arguments={"limit": MAX_MARKS})
     if control := CONTROL_TOKEN.search(text):
         found = shorten(control[0])
         yield Finding("", *mark, "control-token", Severity.WARNING, {"found": found})
-    if not _UNPRINTED.search(text):
-        return
     rules = (
+        ("replacement-character", _REPLACEMENT, Severity.WARNING),
         ("direction-mark", _DIRECTION, Severity.WARNING),
         ("invisible-letter", INVISIBLE, Severity.NOTE),
     )
     for rule, pattern, severity in rules:
-        if match := pattern.search(text):
+        if not text.isascii() and (match := pattern.search(text)):
             arguments = {"found": f"U+{ord(match.group()):04X}"}
             yield Finding("", *mark, rule, severity, arguments)
 

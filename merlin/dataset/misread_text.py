@@ -25,21 +25,10 @@ _SPACE = re.compile(
     rf"[ \t]*(?:-[ \t]*)*(?:[^\s:#]+(?:(?={_SPACES}+:)|:[ \t]*(?:[|>][-+\d]*)?[ \t]*))?({_SPACES})"
 )
 _DASH = re.compile(r"[ \t]*([\u2010-\u2015\u2212])\s")  # written for the hyphen of a list
-# Lines that begin so do not continue the sentence of the line before.
-_NEW_LINE = re.compile(
-    r"(?:\(?\d{1,3}[.)]|\(?[a-zа-я]\)|[ivx]+[.)]|[*+•☐☑✓✔-])\s|\||\d\ufe0f?\u20e3"
-)
-# Two lines that begin with the same sign, such as a dash of a dialogue, or both with a key.
-_ROWS = re.compile(r"([^\w\s\"'«„“(\[]).*\n\1|[\w.-]{1,30}:(?: .*)?\n[\w.-]{1,30}:(?: |\Z)")
-_COMMENT = re.compile(r"#+\s|//|--\s|/\*|<!--")
-_CODE = re.compile(
-    r"```|~~~|</?[a-z][^>]*>|(?:\$|>>>|PS.*>|[A-Z]:\\.*>) ?\S|.*[;{}]$"
-    r"|(?:sudo|apt(?:-get)?|pip3?|npm|npx|yarn|git|docker|kubectl|curl|wget|mkdir) [a-z./-]"
-    r"|(?:end|fi|done|esac|begin|нач|кон|кц)\.?$"
-    r"|(?:def|class|for|while|if|elif|else|try|except|finally|with|match|case|async)\b.*:$"
-    r"|(?:import|from) [\w.]+(?: import .+| as \w+)?$|[\w.]+!?\(.*\)$"
-    r"|[\w.\[\]]+ ?(?:[-+*/|&:]?=|::) ?\S"
-    r"|(?:SELECT|FROM|WHERE|INSERT|UPDATE|DELETE|CREATE|JOIN|GROUP BY|ORDER BY|VALUES)\b"
+# Lines of a list, a table or code, which do not continue a sentence.
+_OWN_LINE = re.compile(
+    r"(?:\(?\d{1,3}[.)]|\(?[a-zа-я]\)|[*+•✓✔✅-])\s|\||```|~~~|#+\s|//|return\b|.*[;{}]$"
+    r"|(?:def|class|for|while|if|elif|else|try|with)\b.*:$|[\w.]+\(.*\)$|[\w.\[\]]+ ?[-+*/:]?= ?\S"
 )
 
 
@@ -120,22 +109,12 @@ def _find_folded_line(lines: list[str], node: Node, end: Mark) -> Mark | None:
     written[-1] = lines[end[0] - 1][: end[1] - 1]
     if not is_block:
         written[0] = written[0][node.column - 1 :].lstrip("'\"")
-    indents = [len(line) - len(line.lstrip()) for line in written]
-    fewest = min(
-        (each for line, each in zip(written, indents, strict=True) if line.strip()), default=0
-    )
-    places = enumerate(zip(pairwise(written), pairwise(indents), strict=True), start=start + 1)
-    for number, ((before, line), (before_indent, indent)) in places:
+    indents = [len(line) - len(line.lstrip()) for line in written if line.strip()]
+    for number, (before, line) in enumerate(pairwise(written), start=start + 1):
         # Lines that are indented more keep their breaks after ">".
-        is_kept = is_block and max(before_indent, indent) > fewest
+        is_kept = is_block and any(each[min(indents) :].startswith(" ") for each in (before, line))
         if is_kept or not (before.strip() and line.strip()):
             continue
-        is_deeper = number > start + 1 and indent > before_indent
-        looks = (
-            _NEW_LINE.match(line.strip()),
-            _ROWS.match(f"{before.strip()}\n{line.strip()}"),
-            *(form.match(each.strip()) for form in (_COMMENT, _CODE) for each in (before, line)),
-        )
-        if is_deeper or any(looks):
-            return number, indent + 1
+        if any(_OWN_LINE.match(each.strip()) for each in (before, line)):
+            return number, len(line) - len(line.lstrip()) + 1
     return None

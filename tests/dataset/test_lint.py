@@ -149,16 +149,49 @@ def test_examples_are_judged_again_when_dataset_yaml_allows_another_value():
         FileText("d", path, str(number), text) for number, (path, text) in enumerate(files.items())
     ]
     checker = EditChecker()
-    assert checker.preview("d", stored, {}).added == 0
+    assert not checker.preview("d", stored, {}).findings
     allowing = f"{DATASET_YAML}check: {{allow: {{mail.university: It is ours.}}}}\n"
     seen = checker.preview("d", stored, {"dataset.yaml": allowing})
     assert [(each.path, each.rule) for each in seen.around] == [("examples/z/a.yaml", "contact")]
 
 
-def test_a_stacked_letter_is_an_error_at_its_message():
-    text = example_yaml(answer=f'"a{"u0301".rjust(6, chr(92)) * 31}"')
-    finding = only_finding(check_with(a=text), "stacked-marks")
-    assert (finding.line, finding.severity) == (3, Severity.ERROR)
+@pytest.mark.parametrize(
+    ("answer", "rule"),
+    [
+        *((word, "missing-value") for word in ("null", "NaN", "N/A", '"-"', "<NA>", "'#Н/Д'")),
+        ("'[object Object]'", "missing-value"),
+        ("I am {{name}}, made by {{author}}.", "unfilled-template"),
+        ("'{% if a %}Yes{% endif %}'", "unfilled-template"),
+        ("<think>So…</think>Lamps.", "reasoning"),
+        ("'[THINK]So[/THINK]Lamps.'", "reasoning"),
+        ("Это л\ufffdмпа.", "replacement-character"),
+    ],
+)
+def test_what_a_program_left_in_a_text_is_reported(answer, rule):
+    finding = only_finding(check_with(a=example_yaml(answer=answer)), rule)
+    is_error = rule in ("missing-value", "unfilled-template")
+    assert (finding.line, finding.severity is Severity.ERROR) == (3, is_error)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "'`None`'",
+        "It is null.",
+        "'In Jinja it is `{{ name }}`.'",
+        "'std::vector<Point> {{x, y}}, all'",
+        r"The half is \frac{{a}}{{b}}, and x^{{n}}",
+    ],
+)
+def test_text_about_what_programs_leave_is_not_reported(answer):
+    assert finding_rules(check_with(a=example_yaml(answer=answer))) == []
+
+
+def test_worse_answer_is_looked_at_and_a_later_word_of_the_user_is_not():
+    pair = example_yaml(more="rejected: nan\n")
+    assert only_finding(check_with(a=pair), "missing-value").line == 4
+    turns = "  - user: None\n  - assistant: Верно.\n"
+    assert check_with(a=example_yaml("Спроси", "Что вернёт print?") + turns).rejected == 0
 
 
 SECRETS = [
@@ -375,16 +408,6 @@ def test_question_names_what_the_number_in_its_answer_is():
     assert "passport" not in finding_rules(
         check_with(z=example_yaml("Какой у неё код?", "4509 283746"))
     )
-
-
-def test_text_cut_off_by_a_comment_is_reported_at_the_comment():
-    cut = (
-        "messages:\n  - user: Что значит #define?\n  - role: assistant # Анна\n    content: Имя.\n"
-    )
-    finding = only_finding(check_with(cut=cut), "comment-in-text")
-    assert (finding.line, finding.column, finding.severity) == (2, 22, "warning")
-    whole = 'messages:\n  - user: "Что значит #define?"\n  - assistant: Имя# для числа.\n# Анна\n'
-    assert finding_rules(check_with(whole=whole)) == []
 
 
 def test_refusal_with_weight_0_has_no_finding():

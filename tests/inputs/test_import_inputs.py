@@ -27,14 +27,6 @@ RIGHT = {
     ),
     "openai-content-parts.jsonl": (1, 1, 0, []),
     "openai-empty-tool-calls.jsonl": (1, 1, 0, []),
-    "openai-legacy-separators.jsonl": (
-        *(2, 2, 0),
-        [
-            (line, "warning", "legacy-separator", f"{key}: “{mark}” at the end is a separator")
-            for line in (1, 2)
-            for key, mark in (("prompt", "###"), ("completion", "END"))
-        ],
-    ),
     "openai-parallel-tool-calls.jsonl": (
         *(1, 1, 0),
         [(1, "warning", "import-left-keys", "Left out: parallel_tool_calls (1 record)")],
