@@ -58,7 +58,7 @@ class Stage(StrEnum):
 # States that need attention, and states that proceed without anybody.
 _NEEDS_CARE = (
     *("parked", "rejected", "left_out", "unchanged"),
-    *("held", "failed", "gated"),
+    *("held", "failed", "gated", "pinned"),
 )
 _UNDER_WAY = ("waiting", "working", "built", "training", "testing")
 
@@ -295,7 +295,6 @@ def _card(
     progress: Progress | None,
     since: datetime | None,
 ) -> Card:
-    state = verdict.shown_status
     match verdict.verdict:
         case VerdictStatus.REJECTED | VerdictStatus.LEFT_OUT | VerdictStatus.UNCHANGED:
             stage = Stage.CHECKED
@@ -305,14 +304,12 @@ def _card(
             stage = Stage.SERVING
         case _:
             stage = Stage.EVALUATED if model else Stage.TRAINING
-    if state == VerdictStatus.TRAINING.value and model:
-        state = "testing"
     errors = sum(finding.severity is Severity.ERROR for finding in verdict.findings)
     return view_of(
         Card,
         verdict,
         stage=stage,
-        state=state,
+        state=verdict.shown_status,
         change="",
         at=verdict.committed_at,
         errors=errors,

@@ -17,7 +17,7 @@ from merlin.app.context import Context
 from merlin.core.clock import Clock, from_iso, utc_now
 from merlin.core.i18n import choose_translation, render_stored_text
 from merlin.core.money import format_amounts
-from merlin.core.views import view_of
+from merlin.core.views import described, view_of
 from merlin.dataset.builds import build_version
 from merlin.dataset.changes import ChangeState
 from merlin.dataset.commit_message import example_in_subject, parse_subject
@@ -69,11 +69,15 @@ class VerdictView:
     arguments: Mapping[str, object]
     served_until: datetime | None
     findings: Sequence[Finding]
+    trained: bool = described("Whether its training has made a model.")
 
     @property
     def shown_status(self) -> str:
-        """Return the status to show: a model that served, or that the gate holds, has its own."""
-        return "served" if self.served_until else choose_shown_status(self.verdict, self.reason)
+        """Return the status to show: more than the verdict's, where its model is known."""
+        if self.served_until:
+            return "served"
+        shown = choose_shown_status(self.verdict, self.reason)
+        return "testing" if shown == VerdictStatus.TRAINING.value and self.trained else shown
 
     def why(self, language: str) -> str:
         """Return the reason as a text, "" for none."""
@@ -137,8 +141,10 @@ def list_removed_datasets(ctx: Context) -> set[str]:
 
 
 def _select_verdicts() -> Select:
-    query = select_verdicts().select_extend(BUILD.number.alias("build_number"))
-    return query.join(BUILD, JOIN.LEFT_OUTER, on=(BUILD.id == VERDICT.build_id))
+    of_others = (BUILD.number.alias("build_number"), MODEL.id.alias("model_row"))
+    query = select_verdicts().select_extend(*of_others)
+    query = query.join(BUILD, JOIN.LEFT_OUTER, on=(BUILD.id == VERDICT.build_id))
+    return query.join(MODEL, JOIN.LEFT_OUTER, on=(MODEL.job_id == VERDICT.job_id))
 
 
 def _views(ctx: Context, rows: Sequence[Row]) -> list[VerdictView]:
@@ -161,6 +167,7 @@ def _view(
         job=row["job_id"],
         findings=findings,
         served_until=served_until,
+        trained=row["model_row"] is not None,
     )
 
 

@@ -1,4 +1,7 @@
-"""Verdicts: what a commit led to for a dataset, one row per (commit, dataset).
+"""Verdicts: where a commit stands for a dataset and why, one row per (commit, dataset).
+
+Nothing else says so: git notes and the forge's statuses are written from these rows and never
+read, and the index of examples and the folders of builds can be deleted at any moment.
 
     held -> training | superseded
     built -> training -> serving | failed | superseded
@@ -68,8 +71,10 @@ CHANGES_DATASET = (
 
 # Reasons of a training verdict whose model is held by the gate.
 HOLDS = ("gate-lost", "gate-worse", "gate-floor")
-# The status shown for these.
-GATED = "gated"
+# Reason of a training verdict whose model waits until the pin of the serving one is taken off.
+PIN = "verdict-pinned"
+# The statuses shown for these.
+GATED, PINNED = "gated", "pinned"
 
 _MOVES: Mapping[VerdictStatus, frozenset[VerdictStatus]] = {
     VerdictStatus.BUILT: frozenset(
@@ -90,7 +95,9 @@ _MOVES: Mapping[VerdictStatus, frozenset[VerdictStatus]] = {
 
 def choose_shown_status(status: VerdictStatus, reason: str) -> str:
     """Return the status to show: a training verdict whose model is held has another."""
-    return GATED if status is VerdictStatus.TRAINING and reason in HOLDS else status.value
+    if status is not VerdictStatus.TRAINING:
+        return status.value
+    return GATED if reason in HOLDS else PINNED if reason == PIN else status.value
 
 
 def can_transition(old: VerdictStatus, new: VerdictStatus) -> bool:

@@ -18,6 +18,7 @@ from merlin.dataset.proposals import Proposals
 from merlin.dataset.verdicts import (
     HOLDS,
     ON_LINE,
+    PIN,
     WAITING,
     VerdictStatus,
     transition,
@@ -50,13 +51,14 @@ class PromotionCandidate:
     """A good model and the newest mainline position whose build it was trained on.
 
     `is_followed`: a later mainline commit waits or trains. `is_awaited`: its own commit has
-    not been served by it yet.
+    not been served by it yet; `reason` is why, "" for none.
     """
 
     model: Model
     position: int
     is_followed: bool = False
     is_awaited: bool = False
+    reason: str = ""
 
 
 # Returns whether a model may not yet replace another (None: none serves).
@@ -72,7 +74,14 @@ def promote_newest(rows: Promotions, holds: Holds) -> list[PromotionCandidate]:
     switched = []
     for candidate in rows.list_newest_good():
         old = serving.get(candidate.model.dataset)
-        if not _is_due(old, candidate) or _is_held(rows, holds, old, candidate):
+        if not _is_newer(old, candidate):
+            continue
+        is_other = old is not None and old.model.model_row != candidate.model.model_row
+        if old is not None and old.is_pinned and is_other:
+            if candidate.is_awaited and not candidate.reason:
+                rows.hold_by_pin(candidate)
+            continue
+        if _is_held(rows, holds, old, candidate):
             continue
         kill_point("promote.before")
         if rows.promote(old, candidate, "newest", "merlin"):
@@ -82,16 +91,15 @@ def promote_newest(rows: Promotions, holds: Holds) -> list[PromotionCandidate]:
     return switched
 
 
-def _is_due(old: Serving | None, candidate: PromotionCandidate) -> bool:
+def _is_newer(old: Serving | None, candidate: PromotionCandidate) -> bool:
     if old is None:
         return True
     if old.position == RESET_POSITION and candidate.is_followed:
         return False  # its commits are gone: never go back while a later one waits
     # At the same position: trained again manually, because the previous model was lost.
-    is_newer = candidate.position > old.position or (
+    return candidate.position > old.position or (
         candidate.position == old.position and candidate.is_awaited
     )
-    return not old.is_pinned and is_newer
 
 
 def _is_held(
@@ -148,6 +156,7 @@ def _switch(rows: Promotions, model: Model, why: str, by: str) -> Model:
 
 
 NEWEST, REVOKED, ROLLBACK = "newest", "revoked", "rollback"
+_TRAINING = VerdictStatus.TRAINING.value
 
 
 class Promotions(Repository):
@@ -167,6 +176,7 @@ class Promotions(Repository):
                 row["top"],
                 is_followed=ahead.get(row["dataset"], 0) > row["top"],
                 is_awaited=row["status"] == VerdictStatus.TRAINING.value,
+                reason=row["reason"],
             )
             for row in rows
         ]
@@ -194,7 +204,7 @@ class Promotions(Repository):
         if old is not None and why != NEWEST:
             position = max(old.position, new.position)
         if why not in (NEWEST, REVOKED):  # held models were considered, too
-            position = max(position, self._find_newest_held(new.model.dataset))
+            position = max(position, self._find_newest_considered(new.model))
         if not self._switch(old, new.model, position, at):
             return False
         if why == ROLLBACK:  # else the next commit's model brings back what was rolled back
@@ -213,11 +223,12 @@ class Promotions(Repository):
         self.db.bump()
         return True
 
-    def _find_newest_held(self, dataset: str) -> int:
-        """Return the highest position whose model is held, 0 for none."""
-        condition = (VERDICT.status == VerdictStatus.TRAINING.value) & VERDICT.reason.in_(HOLDS)
+    def _find_newest_considered(self, new: Model) -> int:
+        """Return the highest position that awaits this model, or one that the gate holds; or 0."""
+        is_awaiting = (VERDICT.dataset == new.dataset) & (VERDICT.status == _TRAINING) & ON_LINE
+        is_considered = VERDICT.reason.in_(HOLDS) | (VERDICT.job_id == new.job_id)
         newest = VERDICT.select(fn.COALESCE(fn.MAX(VERDICT.position), 0))
-        return int(self.db.value(newest.where((VERDICT.dataset == dataset) & condition & ON_LINE)))
+        return int(self.db.value(newest.where(is_awaiting & is_considered)))
 
     def _switch(self, old: Serving | None, new: Model, position: int, at: datetime) -> bool:
         """Set the dataset's row to `new` if it still is `old`."""
@@ -249,6 +260,30 @@ class Promotions(Repository):
         """Pause or resume automatic promotion of a dataset. Raises NotFound."""
         if not self.db.update(SERVING, SERVING.dataset == dataset, is_pinned=int(is_pinned)):
             raise NotFound(f"{dataset} serves no model", "serves-nothing", dataset=dataset)
+        if not is_pinned:
+            is_held = (VERDICT.dataset == dataset) & (VERDICT.reason == PIN)
+            self.db.update(VERDICT, is_held, reason="", updated_at=iso(self._clock()))
+        self.db.bump()
+
+    @transaction
+    def hold_by_pin(self, candidate: PromotionCandidate) -> None:
+        """Say at the commits of a model that only the pin keeps it from serving.
+
+        Those of older models, which it will replace, become superseded.
+        """
+        new, at = candidate.model, self._clock()
+        of_dataset, is_mine = VERDICT.dataset == new.dataset, VERDICT.job_id == new.job_id
+        is_pinned = SERVING.select().where(
+            (SERVING.dataset == new.dataset) & (SERVING.is_pinned == 1)
+        )
+        awaits = of_dataset & is_mine & (VERDICT.status == _TRAINING) & (VERDICT.reason == "")
+        held = {"reason": PIN, "updated_at": iso(at)}
+        if not self.db.update(VERDICT, awaits & fn.EXISTS(is_pinned), **held):
+            return  # the pin was taken off meanwhile
+        proved = MODEL.select(MODEL.job_id).where((MODEL.dataset == new.dataset) & MAY_SERVE)
+        older = of_dataset & ~is_mine & (VERDICT.position < candidate.position)
+        older &= VERDICT.job_id.in_(proved)
+        transition(self.db, (VerdictStatus.TRAINING,), VerdictStatus.SUPERSEDED, at, older)
         self.db.bump()
 
     @transaction
@@ -370,7 +405,7 @@ _GOOD_TOPS = (
 _IS_TOP = (_GOOD_TOPS.c.dataset == VERDICT.dataset) & (_GOOD_TOPS.c.top == VERDICT.position)
 _NEWEST_GOOD = Prepared(
     select_models()
-    .select_extend(_GOOD_TOPS.c.top, VERDICT.status)
+    .select_extend(_GOOD_TOPS.c.top, VERDICT.status, VERDICT.reason)
     .join(VERDICT, on=(VERDICT.job_id == MODEL.job_id))
     .join(_GOOD_TOPS, on=_IS_TOP)
 )

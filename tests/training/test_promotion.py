@@ -279,6 +279,41 @@ def test_manual_promotion_keeps_the_pin_and_the_higher_position(world):
     assert (serving.model.model_id, serving.position, serving.is_pinned) == (first, 5, True)
 
 
+def test_commits_trained_under_a_pin_say_so_until_it_is_taken_off(world):
+    world.serve(1, make_examples(12))
+    world.promotions.pin(FACE, is_pinned=True)
+    for position in (2, 3):
+        world.serve(position, make_examples(11 + position))
+    newest, older, _ = world.log()
+    assert (newest.shown_status, newest.reason) == ("pinned", "verdict-pinned")
+    assert older.verdict == "superseded"
+    world.promotions.pin(FACE, is_pinned=False)
+    assert world.log()[0].shown_status == "testing"
+    world.promote()
+    assert world.statuses() == {"a001": "serving", "a002": "superseded", "a003": "serving"}
+
+
+def test_model_made_live_by_hand_is_no_longer_held_by_the_pin(world):
+    world.serve(1, make_examples(12))
+    world.promotions.pin(FACE, is_pinned=True)
+    world.serve(2, make_examples(13))
+    promote_by_hand(world.promotions, f"{FACE}-2", "vera")
+    assert world.statuses() == {"a001": "serving", "a002": "serving"}
+    assert world.promotions.list_serving()[FACE].is_pinned
+
+
+def test_commit_that_returns_to_the_pinned_model_is_live(world):
+    first = world.serve(1, make_examples(12))
+    world.promotions.pin(FACE, is_pinned=True)
+    world.serve(2, make_examples(13))
+    world.push(3, make_examples(12))
+    world.launch()
+    world.promote()
+    serving = world.promotions.list_serving()[FACE]
+    assert (serving.model.model_id, serving.position, serving.is_pinned) == (first, 3, True)
+    assert world.statuses() == {"a001": "serving", "a002": "superseded", "a003": "serving"}
+
+
 def test_newer_commit_of_the_same_model_is_not_a_new_promotion(world):
     world.serve(1, make_examples(12))
     since = world.promotions.list_serving()[FACE].since

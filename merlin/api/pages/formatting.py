@@ -83,6 +83,7 @@ _LOOKS: Mapping[str, Mapping[str, Look]] = {
         "training": RUN,
         "testing": RUN,
         "gated": ("warn", "gate"),
+        "pinned": WAIT,
         "serving": OK,
         "failed": BAD,
         "left_out": BAD,

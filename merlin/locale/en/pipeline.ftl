@@ -4,6 +4,7 @@ verdict-status-built = built
 verdict-status-training = training
 verdict-status-testing = being tested
 verdict-status-gated = didn't go live
+verdict-status-pinned = held by the pin
 verdict-status-serving = live
 verdict-status-served = was live
 log-none = No commit is recorded yet. A running daemon records each new commit; to fetch and build now: merlin build DATASET
@@ -27,6 +28,7 @@ verdict-left-out = { $count ->
     [one] { $count } example
    *[other] { $count } examples
   } left out: see { $place }
+verdict-pinned = the live model is pinned: newer ones wait until it is unpinned
 verdict-history = the branch's history was rewritten
 verdict-killed = the daemon was killed { $count ->
     [one] once
@@ -143,6 +145,7 @@ status-held = { $build } isn't trained yet
 status-built = { $build } is built and waits for its training
 status-training = { $build } is being trained
 status-gated = { $build } is trained, but didn't go live
+status-pinned = { $build } is trained, but the pin holds it
 status-serving = { $build } answers people
 status-superseded = a newer commit replaced it
 status-failed = the training of { $build } failed

@@ -4,6 +4,7 @@ verdict-status-built = собран
 verdict-status-training = обучается
 verdict-status-testing = проходит тест
 verdict-status-gated = не применён
+verdict-status-pinned = ждёт открепления
 verdict-status-serving = применён
 verdict-status-served = применялся раньше
 log-none = Ни один коммит ещё не записан. Запущенный демон записывает каждый новый; получить и собрать сейчас: merlin build НАБОР
@@ -29,6 +30,7 @@ verdict-left-out = { $count ->
     [few] { $count } примера не учтены
    *[many] { $count } примеров не учтены
   }: смотрите { $place }
+verdict-pinned = текущая модель закреплена: новые ждут, пока её не открепят
 verdict-history = история ветки переписана
 verdict-killed = при этой сборке демон был убит { $count ->
     [one] { $count } раз
@@ -160,6 +162,7 @@ status-held = { $build } пока не обучается
 status-built = { $build }: сборка готова и ждёт обучения
 status-training = { $build } обучается
 status-gated = { $build } обучена, но не стала текущей
+status-pinned = { $build } обучена, но ждёт открепления
 status-serving = { $build } отвечает людям
 status-superseded = его заменил более новый коммит
 status-failed = { $build }: обучение не удалось
