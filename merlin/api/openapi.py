@@ -42,8 +42,7 @@ What programs do: the catalogue, favourites, courses that you teach, examples, t
 - **Errors.** Errors are problem details (RFC 9457) with a `request_id`, in Russian or English
   according to `Accept-Language`. Under `/v1`, errors follow the OpenAI protocol.
 - **Lists.** Use `limit` and `cursor`; the `Link` header has the URL of the next page (RFC 8288).
-- **Limits.** `RateLimit-Policy` and `RateLimit` give the remaining number of requests; a 429
-  response has `Retry-After`.
+- **Limits.** A 429 response has `Retry-After`.
 """
 
 

@@ -18,51 +18,20 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable, Hashable
-from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from http import HTTPStatus
 from ipaddress import IPv6Address, IPv6Network
 from typing import TypeVar
 
 from starlette.requests import Request
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from merlin.api.problems import Problem, problem_response
 from merlin.config.settings import ApiLimits
 from merlin.core.network import parse_address
 from merlin.core.rate_limit import Throttle, TokenBuckets
 
-WINDOW_S = 60.0
-# Tolerance for the sums of refill times.
-_TOLERANCE_S = 1e-6
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """A limit of calls a minute, 0 for none; `name` appears in the headers."""
-
-    name: str
-    per_min: int
-
-
-@dataclass(slots=True)
-class Charge:
-    """One counted call; `wait_s` above 0: it was refused, and may be retried after that time."""
-
-    policy: Policy
-    due_s: float
-    wait_s: float = 0.0
-
-    def headers(self) -> list[tuple[bytes, bytes]]:
-        """Return the rate-limit headers (draft-ietf-httpapi-ratelimit-headers)."""
-        name, per_min = self.policy.name, self.policy.per_min
-        remaining = max(int((WINDOW_S - self.due_s + _TOLERANCE_S) * per_min / WINDOW_S), 0)
-        return [
-            (b"ratelimit-policy", f'"{name}";q={per_min};w={WINDOW_S:.0f}'.encode()),
-            (b"ratelimit", f'"{name}";r={remaining};t={math.ceil(max(self.due_s, 0))}'.encode()),
-        ]
-
-
+_MINUTE_S = 60.0
 T = TypeVar("T")
 
 # Failures that one address may have before it is delayed; a school shares one address.
@@ -123,9 +92,9 @@ class LoginThrottle:
 
 _PAGES = 10
 # Logins that one network may start in a minute, independent of the config.
-_LOGINS = Policy("login", 20)
-# Reads of one order's payment from YooKassa by its page.
-_ORDER_POLLS = Policy("order", 10)
+_LOGINS = 20
+# Reads of one order's payment from YooKassa by its page, in a minute.
+_ORDER_POLLS = 10
 _FREE = ("/static/", "/hooks/", "/healthz", "/readyz", "/metrics", "/favicon.ico")
 _API = ("/api/", "/v1/")
 _CREDENTIALS = frozenset({b"authorization", b"cookie"})
@@ -136,47 +105,45 @@ class Limits:
 
     def __init__(self, allowed: ApiLimits) -> None:
         self.clock = time.monotonic
-        self._anonymous = Policy("anonymous", allowed.anonymous_per_min)
-        self._person = Policy("person", allowed.person_per_min)
-        self._pages = Policy("page", allowed.anonymous_per_min * _PAGES)
+        self._allowed = allowed
         self._buckets = TokenBuckets()
 
-    def charge(self, scope: Scope, user_id: int) -> Charge | None:
-        """Count one call, of a person if `user_id` is not 0; None if it is not limited."""
+    def charge(self, scope: Scope, user_id: int) -> float:
+        """Count one call, of a person if `user_id` is not 0, and return 0.
+
+        A call beyond the limit is not counted: then return the seconds until it may be repeated.
+        """
         path = scope["path"]
         if path.startswith(_FREE):
-            return None
+            return 0.0
         if not path.startswith(_API):
-            return self._take(("page", network_of(scope)), self._pages)
+            return self._take(("page", network_of(scope)), self._allowed.anonymous_per_min * _PAGES)
         if user_id:
-            return self._take(user_id, self._person)
-        return self._take(("api", network_of(scope)), self._anonymous)
+            return self._take(user_id, self._allowed.person_per_min)
+        return self._take(("api", network_of(scope)), self._allowed.anonymous_per_min)
 
     def count_login(self, scope: Scope) -> None:
         """Count a started login. Raises Problem 429."""
-        charge = self._take(("login", network_of(scope)), _LOGINS)
-        if charge is not None and charge.wait_s > 0:
-            raise make_too_many_requests_problem(charge.wait_s)
+        wait_s = self._take(("login", network_of(scope)), _LOGINS)
+        if wait_s > 0:
+            raise make_too_many_requests_problem(wait_s)
 
     def may_poll(self, order_id: str) -> bool:
         """Count a read of an order's payment; return False if there were too many."""
-        charge = self._take(("order", order_id), _ORDER_POLLS)
-        return charge is None or charge.wait_s <= 0
+        return self._take(("order", order_id), _ORDER_POLLS) <= 0
 
-    def _take(self, key: Hashable, policy: Policy) -> Charge | None:
-        """Count one call of `key`, unless it is refused; None if it is not limited."""
-        if not policy.per_min:
-            return None
+    def _take(self, key: Hashable, per_min: int) -> float:
+        """Return the seconds that a call of `key` has to wait; `per_min` 0: it is not limited."""
+        if not per_min:
+            return 0.0
         now = self.clock()
-        bucket = self._buckets.get(key, policy.per_min / WINDOW_S, policy.per_min, now)
-        wait_s = bucket.take(now)
-        return Charge(policy, bucket.full_in_s(now), wait_s)
+        return self._buckets.get(key, per_min / _MINUTE_S, per_min, now).take(now)
 
 
 def limits_layer(
     app: ASGIApp, limits: Limits, find_user_id: Callable[[Request], Awaitable[int]]
 ) -> ASGIApp:
-    """Return middleware that refuses calls beyond the limit and adds rate-limit headers.
+    """Return middleware that refuses calls beyond the limit.
 
     `find_user_id` returns whose credentials a request has, 0 for invalid ones.
     """
@@ -187,26 +154,14 @@ def limits_layer(
             return
         has_credentials = any(name in _CREDENTIALS for name, _ in scope["headers"])
         is_asked = has_credentials and scope["path"].startswith(_API)
-        charge = limits.charge(scope, await find_user_id(Request(scope)) if is_asked else 0)
-        if charge is None:
-            await app(scope, receive, send)
-        elif charge.wait_s > 0:
-            problem = problem_response(
-                Request(scope), make_too_many_requests_problem(charge.wait_s)
-            )
-            problem.raw_headers.extend(charge.headers())
-            await problem(scope, receive, send)
+        wait_s = limits.charge(scope, await find_user_id(Request(scope)) if is_asked else 0)
+        if wait_s > 0:
+            refusal = problem_response(Request(scope), make_too_many_requests_problem(wait_s))
+            await refusal(scope, receive, send)
         else:
-            await app(scope, receive, partial(_send_charged, charge, send))
+            await app(scope, receive, send)
 
     return limit
-
-
-async def _send_charged(charge: Charge, send: Send, message: Message) -> None:
-    """Send a message with the rate-limit headers."""
-    if message["type"] == "http.response.start":
-        message["headers"] = [*message["headers"], *charge.headers()]
-    await send(message)
 
 
 @lru_cache(maxsize=4096)

@@ -34,16 +34,8 @@ def statuses(client, path, count, **options):
     return [client.get(path, **options).status_code for _ in range(count)]
 
 
-def calls_left(answer):
-    """Return the remaining calls; when the bucket is empty depends on the clock."""
-    return answer.headers["ratelimit"].rpartition(";")[0]
-
-
-def test_anonymous_limit_is_enforced_and_reported_in_headers(limited):
-    answer = limited.client.get("/api/user")
-    assert answer.headers["ratelimit-policy"] == '"anonymous";q=4;w=60'
-    assert calls_left(answer) == '"anonymous";r=3'
-    assert statuses(limited.client, "/api/user", 3) == [401] * 3
+def test_anonymous_limit_is_enforced(limited):
+    assert statuses(limited.client, "/api/user", 4) == [401] * 4
     refused = limited.client.get("/api/user")
     assert refused.status_code == 429
     assert refused.headers["content-type"] == "application/problem+json"
@@ -62,12 +54,9 @@ def test_rate_limit_error_of_v1_has_the_openai_shape(limited):
 
 def test_pages_have_a_higher_limit_and_probes_and_assets_have_none(limited):
     statuses(limited.client, "/api/user", 6)
-    page = limited.client.get("/")
-    assert page.status_code != 429
-    assert page.headers["ratelimit-policy"] == '"page";q=40;w=60'
+    assert statuses(limited.client, "/", 41) == [200] * 40 + [429]
     for path in ("/healthz", "/static/none.css", "/metrics"):
         assert 429 not in statuses(limited.client, path, 10)
-        assert "ratelimit" not in limited.client.get(path).headers
 
 
 def test_browsers_and_keys_of_a_user_share_one_limit(limited):
@@ -76,13 +65,10 @@ def test_browsers_and_keys_of_a_user_share_one_limit(limited):
         limited.browser_client(ANNA) as browser,
         limited.key_client(ANNA, Scope.ACCOUNT_READ) as program,
     ):
-        answer = browser.get("/api/user")
-        assert answer.headers["ratelimit-policy"] == '"person";q=6;w=60'
-        assert calls_left(answer) == '"person";r=5'
-        assert calls_left(program.get("/api/user")) == '"person";r=4'
-        assert statuses(browser, "/api/user", 4) == [200] * 4
+        assert statuses(program, "/api/user", 2) == [200] * 2
+        assert statuses(browser, "/api/user", 5) == [200] * 4 + [429]
         assert program.get("/api/user").status_code == 429
-    assert calls_left(limited.client.get("/api/user")) == '"anonymous";r=3'
+    assert limited.client.get("/api/user").status_code == 401
 
 
 def test_changed_cookies_do_not_raise_the_limit(limited):
@@ -116,36 +102,19 @@ def test_zero_disables_a_limit(tmp_path):
         with site.browser_client(ANNA) as browser:
             assert statuses(browser, "/api/user", 12) == [200] * 12
         assert statuses(site.client, "/api/user", 80) == [401] * 80
-        assert "ratelimit" not in site.client.get("/api/user").headers
 
 
-@pytest.fixture
-def revoked(limited):
-    """Headers of a key of anna's that was used once and then revoked."""
+def test_revoked_key_and_blocked_user_are_counted_by_address(limited):
     limited.add_user(ANNA)
     headers = limited.key_headers(ANNA, Scope.ACCOUNT_READ)
-    assert calls_left(limited.client.get("/api/user", headers=headers)) == '"person";r=5'
+    assert limited.client.get("/api/user", headers=headers).status_code == 200
     (key,) = ApiKeys(limited.db).list_valid(ANNA)
     assert ApiKeys(limited.db).revoke(ANNA, key.id)
-    return headers
-
-
-def test_revoked_key_does_not_use_up_the_limit_of_its_user(limited, revoked):
     with limited.browser_client(ANNA) as browser:
-        assert calls_left(browser.get("/api/user")) == '"person";r=4'
-        refused = [limited.client.get("/api/user", headers=revoked) for _ in range(6)]
-        assert [response.status_code for response in refused] == [401] * 4 + [429] * 2
-        assert calls_left(refused[0]) == '"anonymous";r=3'
-        assert calls_left(browser.get("/api/user")) == '"person";r=3'
-
-
-def test_blocked_user_is_counted_by_address(limited):
-    limited.add_user(ANNA)
-    with limited.browser_client(ANNA) as browser:
-        assert browser.get("/api/user").status_code == 200
+        assert statuses(limited.client, "/api/user", 2, headers=headers) == [401] * 2
+        assert statuses(browser, "/api/user", 5) == [200] * 5
         Users(limited.db).block(ANNA, "cli:vera")
-        blocked = browser.get("/api/user")
-        assert (blocked.status_code, calls_left(blocked)) == (403, '"anonymous";r=3')
+        assert statuses(browser, "/api/user", 3) == [403] * 2 + [429]
 
 
 @pytest.mark.parametrize(
