@@ -149,7 +149,7 @@ def test_examples_are_judged_again_when_dataset_yaml_allows_another_value():
         FileText("d", path, str(number), text) for number, (path, text) in enumerate(files.items())
     ]
     checker = EditChecker()
-    assert not checker.preview("d", stored, {}).findings
+    assert not checker.preview("d", stored, {}).around
     allowing = f"{DATASET_YAML}check: {{allow: {{mail.university: It is ours.}}}}\n"
     seen = checker.preview("d", stored, {"dataset.yaml": allowing})
     assert [(each.path, each.rule) for each in seen.around] == [("examples/z/a.yaml", "contact")]

@@ -58,8 +58,7 @@ def test_unanswered_question_becomes_an_example_and_is_answered(lab, telegram):
         anna.say(QUESTION, get_text("engine-unknown"))
         anna.press("rate:down:2", get_text("rating-how-better"))
         anna.press(get_text("tell-button"), "учить модель")
-        anna.press(get_text("consent-yes"), QUESTION)
-        anna.press(get_text("tell-send"), get_text("tell-sent"))
+        anna.press(get_text("consent-yes"), get_text("tell-sent"))
 
         vera.say("/examples", get_text("admin-examples"))
         vera.press("Проба · 14", "14 примеров")
