@@ -7,6 +7,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from itertools import islice
 from multiprocessing import get_context
 from typing import TypeVar
@@ -16,6 +17,7 @@ _MAX_PROCESSES = 4
 _MIN_ITEMS = 5_000
 _CHUNK_SIZE = 50
 _PR_SET_PDEATHSIG = 1
+_SAFE_PATH = "PYTHONSAFEPATH"
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -39,9 +41,8 @@ def map_many(
         yield from map(function, remaining)
         return
     chunks = iter(lambda: list(islice(remaining, chunk_size)), [])
-    os.environ["PYTHONSAFEPATH"] = "1"  # a folder to check may have a multiprocessing.py
     context = get_context("spawn")  # this process has threads
-    with ProcessPoolExecutor(processes, context, die_with_parent) as pool:
+    with _safe_path(), ProcessPoolExecutor(processes, context, die_with_parent) as pool:
         pending = deque(
             pool.submit(_map_chunk, function, chunk) for chunk in islice(chunks, 2 * processes)
         )
@@ -50,6 +51,18 @@ def map_many(
             if chunk := next(chunks, None):
                 pending.append(pool.submit(_map_chunk, function, chunk))
             yield from results
+
+
+@contextmanager
+def _safe_path() -> Iterator[None]:
+    """Keep workers from importing what lies here: a folder may have its own multiprocessing.py."""
+    before = os.environ.get(_SAFE_PATH)
+    os.environ[_SAFE_PATH] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_SAFE_PATH]
 
 
 def _map_chunk(function: Callable[[T], R], items: list[T]) -> list[R]:
