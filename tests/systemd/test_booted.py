@@ -83,7 +83,7 @@ def test_backup_is_tried_on_a_copy_as_the_handbook_says(machine):
 def test_commit_that_declares_a_wrong_encoding_does_not_stop_the_pipeline(machine):
     commit = "git -c user.name=boris -c user.email=boris@example.com"
     examples = "/srv/datasets/datasets/neurotypology/examples"
-    for encoding, subject in (("UTF-16", "Even"), ("UTF-16", "Evens"), ("UTF-8", "Go on")):
+    for encoding, subject in (("UTF-16", "Even"), ("UTF-8", "Go on")):
         name = subject.lower().replace(" ", "-")
         content = f"messages:\n  - user: Что это за {name}?\n  - assistant: Проба {name}.\n"
         machine.box.path(f"{examples}/{name}.yaml").write_text(content, "utf-8")
