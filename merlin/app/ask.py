@@ -187,7 +187,7 @@ async def begin(ctx: Context, question: ChatQuestion) -> Conversation:
             conversation = _read_conversation(ctx, question, session)
             return conversation if _has_room(conversation, question) else None
 
-        found = await ctx.store.glance(find)
+        found = await ctx.store.read(find)
         if found is not None:
             return found
     return await ctx.store.do(lambda: open_conversation(ctx, question))

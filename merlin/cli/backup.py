@@ -210,7 +210,7 @@ def migrate_db(
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Copy the SQLite database into an empty PostgreSQL, and compare every row."""
+    """Copy the SQLite database into an empty PostgreSQL."""
     from merlin.db.copying import copy_database
 
     settings = configuration(config)

@@ -440,16 +440,6 @@ class Database:
             require_room(Path(path).parent)
         self.run_in_transaction(lambda: self._execute(_SAME))
 
-    def let_log_grow(self, pages: int) -> None:
-        """Let commits of this thread run a checkpoint only when the WAL has this many pages."""
-        if self.dialect == "sqlite" and not self.is_read_only:
-            self.sql(f"PRAGMA wal_autocheckpoint = {int(pages)}")
-
-    def checkpoint(self) -> None:
-        """Run a WAL checkpoint, concurrently with readers and writers."""
-        if self.dialect == "sqlite" and not self.is_read_only:
-            self.sql("PRAGMA wal_checkpoint(PASSIVE)")
-
     def open(self) -> None:
         """Open this thread's connection. Raises MerlinError: away, damaged or busy."""
         self._retry_conflicts(lambda: self._handle.connect(reuse_if_open=True))

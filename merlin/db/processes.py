@@ -93,10 +93,9 @@ class Heartbeats(Repository):
 _HEARTBEATS = RowMap(Heartbeat)
 
 _UNLOCK = "SELECT pg_advisory_unlock(%s)"
-_END = """
-SELECT count(pg_terminate_backend(pid)) > 0 FROM pg_locks JOIN pg_database ON oid = database
-WHERE locktype = 'advisory' AND granted AND datname = current_database()
-AND (classid::bigint << 32 | objid::bigint) = %s
+# The server closes the session of a machine that is down; its own defaults take two hours.
+_NOTICE_SILENCE = """
+SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3
 """
 _HELD = "SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
 
@@ -146,6 +145,7 @@ class Lead:
             return True
         with driver_errors():
             self._session = open_session(self._url, autocommit=True)
+            self._session.execute(_NOTICE_SILENCE)
             return self._query("SELECT pg_try_advisory_lock(%s)", self._number)
 
     def is_held(self) -> bool:
@@ -157,14 +157,6 @@ class Lead:
                 return self._query(_HELD)
         except DatabaseAway:
             return False
-
-    def end_session_of_leader(self) -> None:
-        """End the PostgreSQL session of a leader on another machine, which may be down.
-
-        The server itself would wait for two hours. A running leader notices it by `keep`.
-        """
-        with driver_errors(), open_session(self._url) as session:
-            session.execute(_END, (self._number,))
 
     def keep(self) -> bool:
         """Return whether this process leads; take the lead again if the session was lost.

@@ -2,16 +2,12 @@
 
 All waiting writes are stored in one transaction, and each caller continues after the COMMIT that
 contains its write. If one of them fails, all are run again, each in a savepoint.
-
-A few threads read; one of them runs the WAL checkpoints. Otherwise SQLite would run a checkpoint
-inside the COMMIT that fills the log, and all later writes would wait for it.
 """
 
 import asyncio
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
@@ -27,10 +23,6 @@ log = get_logger(__name__)
 
 MAX_BATCH_SIZE = 500
 READERS = 4
-# This many groups write about a thousand pages of WAL, where SQLite would run a checkpoint.
-GROUPS_A_CHECKPOINT = 100
-# If writers never pause, a concurrent checkpoint never reaches the end of the WAL.
-MAX_LOG_PAGES = 16_000
 
 
 @dataclass(slots=True)
@@ -62,7 +54,6 @@ class Store:
         self._is_closed = False
         self._failures = Failures()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="merlin-reader")
-        self._checkpoint: Future[None] | None = None
         self._thread = threading.Thread(target=self._run, name="merlin-writer", daemon=True)
         if db is not None:
             self._thread.start()
@@ -95,13 +86,6 @@ class Store:
         _ = self.db
         return await asyncio.get_running_loop().run_in_executor(self._readers, work)
 
-    async def glance(self, work: Callable[[], T]) -> T:
-        """Return the result of a few short reads; on SQLite they run in the calling thread.
-
-        They take a fraction of a millisecond there, less than handing them to a reading thread.
-        """
-        return work() if self.db.dialect == "sqlite" else await self.read(work)
-
     def close(self) -> None:
         """Store the waiting writes, then end the threads."""
         with self._lock:
@@ -113,19 +97,10 @@ class Store:
 
     def _run(self) -> None:
         is_open = True
-        groups = 0
-        # If this fails, the next write raises the reason.
-        with suppress(Exception):
-            self.db.let_log_grow(MAX_LOG_PAGES)
         while is_open:
             pieces, is_open = self._take_waiting()
             if pieces:
                 self._store(pieces)
-                groups += 1
-            # Run a concurrent checkpoint, unless the previous one is still running.
-            is_at_it = self._checkpoint is not None and not self._checkpoint.done()
-            if is_open and groups % GROUPS_A_CHECKPOINT == 0 and not is_at_it:
-                self._checkpoint = self._readers.submit(self.db.checkpoint)
 
     def _take_waiting(self) -> tuple[list[_Task], bool]:
         """Return the waiting writes, at least one, and whether more may follow."""

@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from datetime import datetime
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -11,7 +10,6 @@ from merlin.config import Config, credential
 from merlin.config.settings import PING_URL
 from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError
-from merlin.core.heartbeat import SILENT_AFTER_S
 from merlin.core.log import get_logger
 from merlin.core.network import is_loopback
 from merlin.core.probe import LIFE_SIGNS
@@ -25,7 +23,7 @@ from merlin.dataset.commit_batch import GitBranch
 from merlin.db.change_watch import watch_changes
 from merlin.db.database import Database
 from merlin.db.driver_errors import DatabaseAway
-from merlin.db.processes import Heartbeats, Lead
+from merlin.db.processes import Heartbeats, Lead, read_change_counter
 from merlin.db.requests import Requests
 from merlin.training.commits import CommitHistory
 from merlin.training.gather import GatherContext
@@ -69,24 +67,15 @@ def _lead(services: DaemonServices, lead: Lead, stop: threading.Event) -> None:
 
 
 def _wait_for_lead(lead: Lead, stop: threading.Event, database: Database) -> bool:
-    """Wait until this process leads; return False if stopped before.
-
-    The lead of a daemon on another machine whose heartbeats stop is ended.
-    """
-    reported, silent_s = "", 0.0
-    beats: list[datetime] = []
+    """Wait until this process leads; return False if stopped before."""
+    reported = ""
     while True:
         event, named = "another daemon leads, waiting", {"holder": lead.holder()}
         try:
             if lead.take():
                 return True
-            all_beats = Heartbeats(database).list_all()
+            read_change_counter(database)
             LIFE_SIGNS.show_stored({})
-            previous_beats = beats
-            beats = [beat.at for beat in all_beats if beat.process == "daemon"]
-            silent_s = 0.0 if beats != previous_beats else silent_s + LEAD_POLL_S
-            if database.is_shared and silent_s >= SILENT_AFTER_S:
-                lead.end_session_of_leader()
         except DatabaseAway as error:
             event, named = "the database is away, waiting", {"reason": str(error)}
         if event != reported:

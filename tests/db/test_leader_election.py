@@ -117,32 +117,18 @@ def test_lead_is_kept_after_a_broken_session_unless_another_took_it(tmp_path, po
         second.release()
 
 
-def test_lead_of_a_silent_machine_can_be_taken_and_it_notices(tmp_path, postgresql, until):
-    url = postgresql.reset()
-    first, second = Lead(tmp_path / "one", url), Lead(tmp_path / "two", url)
-    with first, Lead(tmp_path / "three", url, "bot-1") as other:
-        second.end_session_of_leader()
-        until(second.take)
-        assert not first.keep()
-        assert other.is_held()
-        second.release()
+def test_server_ends_the_session_of_a_machine_that_is_down(tmp_path, postgresql):
+    with Lead(tmp_path, postgresql.reset()) as lead:
+        shown = lead._session.execute("SHOW tcp_keepalives_idle").fetchone()
+    assert shown == ("5",)
 
 
-def test_lead_of_another_machine_is_not_described_by_an_own_process(tmp_path, postgresql, until):
+def test_lead_of_another_machine_is_not_described_by_an_own_process(tmp_path, postgresql):
     url = postgresql.reset()
     lead, other = (Lead(tmp_path / name, url) for name in ("one", "two"))
-    with other:
-        with pytest.raises(LeadTaken) as raised:
-            lead.check()
-        assert "on another machine" in text("en", raised.value.key, **raised.value.arguments)
-    assert lead.take()
-    other.end_session_of_leader()
-    until(other.take)
-    assert not lead.keep()
-    with pytest.raises(LeadTaken) as raised:
+    with other, pytest.raises(LeadTaken) as raised:
         lead.check()
     assert "on another machine" in text("en", raised.value.key, **raised.value.arguments)
-    other.release()
 
 
 def test_unreachable_server_gives_no_lead(tmp_path, postgresql):

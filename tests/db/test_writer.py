@@ -12,7 +12,7 @@ from merlin.db.driver_errors import DatabaseAway
 from merlin.db.migrations import migrate
 from merlin.db.notices import Notices
 from merlin.db.tables import NOTICE
-from merlin.db.writer import GROUPS_A_CHECKPOINT, Store
+from merlin.db.writer import Store
 from tests.support.waiting import longest
 
 pytestmark = pytest.mark.integration
@@ -225,19 +225,3 @@ def with_writer(database, main):
         return asyncio.run(main(writer))
     finally:
         writer.close()
-
-
-def test_wal_is_checkpointed_while_writing(tmp_path):
-    path = tmp_path / "merlin.db"
-    with open_database(f"sqlite://{path}") as database:
-        migrate(database)
-        database.checkpoint()
-        before = path.read_bytes()
-
-        async def main(writer):
-            for number in range(GROUPS_A_CHECKPOINT):
-                await submit(writer, write_notice(f"good {number}"))
-
-        with_writer(database, main)
-        assert b"good 7" not in before
-        assert b"good 7" in path.read_bytes()

@@ -9,7 +9,6 @@ migrate-db-progress = tables
 migrate-db-source = The configured database isn't SQLite, so there is nothing to move.
 migrate-db-target = Name an empty PostgreSQL database: postgresql://USER@HOST/NAME. Put the password into PGPASSWORD or ~/.pgpass.
 migrate-db-not-empty = The PostgreSQL database already has rows (table { $table }). Nothing was changed. Name an empty one.
-migrate-db-differs = The table { $table } came out differently, so nothing was stored. The SQLite database is unchanged. Please report this as a bug.
 migrate-db-value = The table { $table } has a value that PostgreSQL doesn't take: { $reason }. Nothing was stored. The SQLite database is unchanged.
 migrate-db-done = { $rows ->
     [one] Copied and compared one row

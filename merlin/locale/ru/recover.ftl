@@ -9,7 +9,6 @@ migrate-db-progress = таблицы
 migrate-db-source = В настройках не SQLite, переносить нечего.
 migrate-db-target = Назовите пустую базу PostgreSQL: postgresql://USER@HOST/NAME. Пароль укажите в PGPASSWORD или в ~/.pgpass.
 migrate-db-not-empty = В базе PostgreSQL уже есть строки (таблица { $table }). Ничего не изменено. Назовите пустую базу.
-migrate-db-differs = Таблица { $table } скопирована с отличиями, поэтому ничего не сохранено. База SQLite не изменилась. Сообщите об этой ошибке разработчикам.
 migrate-db-value = В таблице { $table } есть значение, которое PostgreSQL не принимает: { $reason }. Ничего не сохранено. База SQLite не изменилась.
 migrate-db-done = { $rows ->
     [one] Скопирована и сверена { NUMBER($rows) } строка
