@@ -11,11 +11,10 @@ from bench.chat_sides import ROOT
 from merlin.core.clock import iso
 from merlin.core.vocabulary import fold, split_words
 from merlin.course.catalogue import KINDS
-from merlin.course.search import entry_of
 from merlin.dataset.files import mark_catalogue_changed
 from merlin.db.database import open_database
 from merlin.db.migrations import migrate
-from merlin.db.tables import COURSE, MATERIAL, SEARCH_ENTRY
+from merlin.db.tables import COURSE, MATERIAL
 
 AT = iso(datetime(2026, 11, 20, 8, 30, tzinfo=UTC))
 LESSONS = 10
@@ -37,7 +36,6 @@ def fill(state: Path, courses: int) -> None:
             database.add_many(COURSE, (_course(number, rng) for number in range(courses)))
             rows = database.rows(COURSE.select())
             database.add_many(MATERIAL, _materials(rows, rng))
-            database.add_many(SEARCH_ENTRY, map(entry_of, rows))
             mark_catalogue_changed(database)
 
 

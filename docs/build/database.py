@@ -20,7 +20,7 @@ SECTIONS: Mapping[str, str] = {
     "People, roles and limits": "users role_grant audit consent quota_use question_pack",
     "Orders, payments and refunds": "purchase ledger plan_term refund answer_cost",
     "Browsers, programs and favourites": ("favourite account sign_in login_code api_key"),
-    "Courses": "course material search_entry",
+    "Courses": "course material",
     "Questions and answers": (
         "updates chat_lease outgoing chat_session turn dialog model_window setting"
     ),
@@ -81,7 +81,6 @@ ROWS: Mapping[str, str] = {
     "request": "an action that one process requests from another",
     "revoked_example": "an example with withdrawn consent, by its id in builds",
     "role_grant": "a role given to a person, including ended ones",
-    "search_entry": "the searchable words of a course or material",
     "seen_commit": "a commit on the followed branch",
     "serving": "the live model of a dataset",
     "chat_session": "a conversation with its own history, model and window",

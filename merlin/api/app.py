@@ -97,7 +97,7 @@ async def _lifespan(services: ApiServices, app: FastAPI) -> AsyncIterator[None]:
     state.payment_worker = PaymentWorker(services)
     catalogue: CatalogueCache = state.catalogue
     poll_version = partial(catalogue.poll_version, services)
-    learn_vocabulary = partial(services.read, courses.learn_vocabulary)
+    read_index = partial(services.read, courses.read_index)
     heartbeats, since = Heartbeats(services.db), utc_now()
     write_heartbeat = partial(_write_heartbeat, heartbeats, state.answer_service, since)
 
@@ -112,9 +112,9 @@ async def _lifespan(services: ApiServices, app: FastAPI) -> AsyncIterator[None]:
             server.notify_watchdog(server.show_alive),
             repeat(poll_version, MAX_WAIT_S, "the catalogue's version is unknown", changes),
             repeat(
-                learn_vocabulary,
+                read_index,
                 POLL_INTERVAL_S,
-                "the words of the catalogue were not learnt ahead",
+                "the words of the catalogue were not indexed ahead",
             ),
             repeat(beat, server.ALIVE_S, "heartbeats cannot be stored"),
             repeat(release, RELEASE_S, "abandoned questions wait"),

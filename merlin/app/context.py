@@ -24,9 +24,8 @@ from merlin.chat.grounding import PassageCache
 from merlin.chat.model_catalogue import General
 from merlin.config import Config
 from merlin.core.clock import Clock, utc_now
-from merlin.core.vocabulary import Vocabulary
 from merlin.course.catalogue import ActiveCourses
-from merlin.course.search import VersionCache
+from merlin.course.search import SearchIndex, VersionCache
 from merlin.dataset.preview import EditChecker
 from merlin.db.database import Database
 from merlin.db.writer import Store
@@ -62,7 +61,7 @@ class Context:
     polled: YooKassaGateway | None = None
     answerers: Mapping[str, OpenAIChat] = field(default_factory=dict)
     courses: VersionCache[ActiveCourses] = field(default_factory=VersionCache)
-    vocabulary: VersionCache[Vocabulary] = field(default_factory=VersionCache)
+    index: VersionCache[SearchIndex] = field(default_factory=VersionCache)
     passages: PassageCache = field(default_factory=VersionCache)
     checker: EditChecker = field(default_factory=EditChecker)
     commit_wait_s: float = 5.0

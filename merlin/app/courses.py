@@ -15,7 +15,6 @@ from merlin.app.permissions import find_teacher, is_led
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
-from merlin.core.vocabulary import Vocabulary
 from merlin.course.catalogue import ActiveCourses, Catalogue, Course, Material
 from merlin.course.search import SearchIndex, SearchResult
 from merlin.course.search import search as search_index
@@ -141,15 +140,15 @@ def search(ctx: Context, query: str, limit: int) -> tuple[list[Course], SearchRe
     active_courses = read_active(ctx)
     if not query.strip():
         return list(active_courses.courses[:limit]), SearchResult()
-    result = search_index(SearchIndex(ctx.db), partial(learn_vocabulary, ctx), query, limit)
+    result = search_index(read_index(ctx), query, limit)
     by_id = active_courses.by_id
     return [by_id[course_id] for course_id in result.hits if course_id in by_id], result
 
 
-def learn_vocabulary(ctx: Context) -> Vocabulary:
-    """Return the vocabulary of the catalogue; cached by version."""
-    texts = SearchIndex(ctx.db).texts
-    return ctx.vocabulary.read(Catalogue(ctx.db).version(), lambda: Vocabulary(texts()))
+def read_index(ctx: Context) -> SearchIndex:
+    """Return the index of the active courses; cached by catalogue version."""
+    active = read_active(ctx)
+    return ctx.index.read(active.version, lambda: SearchIndex(active.courses))
 
 
 def list_favourites(ctx: Context, actor: Actor) -> list[Course]:

@@ -18,7 +18,6 @@ from peewee import fn
 
 from merlin.core.clock import iso
 from merlin.core.i18n import LANGUAGES, choose_translation
-from merlin.course.search import follow_entry
 from merlin.dataset.check import CheckedDataset
 from merlin.dataset.files import mark_catalogue_changed
 from merlin.dataset.finding import Severity
@@ -271,11 +270,9 @@ def follow_course(db: Database, dataset: str, checked: CheckedDataset | None, at
         course_id = db.value(COURSE.select(COURSE.id).where(condition))
         if course_id is not None:
             db.update(COURSE, COURSE.id == course_id, is_active=0, indexed_at=iso(at))
-            follow_entry(db, int(course_id))
         return
     course_id = _write_course(db, dataset, spec, at)
     _write_materials(db, course_id, spec)
-    follow_entry(db, course_id)
 
 
 def _write_course(db: Database, slug: str, spec: CourseSpec, at: datetime) -> int:

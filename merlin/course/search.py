@@ -1,25 +1,23 @@
 """Search in courses: the index, the query, the highlighted matches.
 
-Search: by what a user types, in Russian or English. All words must match, each in any inflected
-form; the last one may be incomplete. Ranked hits come first (a name weighs five times a
-description), then texts that contain the exact characters. With few hits, words with one typo are
-corrected, and the query is tried as typed in the other keyboard layout.
+All words of a query must match, each in any inflected form, in Russian or English; the last one
+may be incomplete. Ranked hits come first (a name weighs five times a description), then courses
+that contain the exact characters. With few hits, words with one typo are corrected, and the query
+is tried as typed in the other keyboard layout.
 
-Entries: the indexed words of a course, written in the transaction that writes the course; an
-unchanged entry is not rewritten.
-
-Highlight: the ranges of a text that match the query.
-
-SQLite uses FTS5, PostgreSQL tsvectors; both hold the same stems, and every word of a query is
-quoted, so that it is not interpreted as query syntax.
+The index of the active courses is in memory, made anew for each version of the catalogue.
 """
 
 from __future__ import annotations
 
 import threading
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import islice, takewhile
 from typing import Generic, TypeVar
 
 from merlin.core.vocabulary import (
@@ -28,21 +26,18 @@ from merlin.core.vocabulary import (
     Vocabulary,
     fold,
     index_words,
-    match_query,
     parse_terms,
     stem,
     terms_of,
-    vector_query,
     word_positions,
 )
-from merlin.db.database import Database, Repository, Row
-from merlin.db.tables import COURSE, SEARCH_ENTRY
+from merlin.course.catalogue import Course
 
 T = TypeVar("T")
 MAX_QUERY_LENGTH = 200
 # With fewer hits, spelling corrections are tried.
 FEW_HITS = 3
-NAME_WEIGHT = 5.0
+NAME_WEIGHT = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +72,62 @@ class VersionCache(Generic[T]):
             return self._made
 
 
-def search(
-    index: SearchIndex,
-    vocabulary: Callable[[], Vocabulary],
-    query: str,
-    most: int = 50,
-) -> SearchResult:
+class SearchIndex:
+    """The words of courses: each course under its words and their stems."""
+
+    def __init__(self, courses: Sequence[Course]) -> None:
+        self._names = defaultdict[str, set[int]](set)
+        self._bodies = defaultdict[str, set[int]](set)
+        # A folded text has no line ends, so no query matches across them.
+        self._letters: dict[int, str] = {}
+        for course in courses:
+            parts = ((self._names, course.name), (self._bodies, course.description))
+            for words, texts in parts:
+                for text in texts.values():
+                    for word in index_words(text).split():
+                        words[word].add(course.course_id)
+            folded = (fold(text) for _, texts in parts for text in texts.values())
+            self._letters[course.course_id] = "\n".join(dict.fromkeys(folded))
+        self._sorted = sorted(self._names.keys() | self._bodies.keys())
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """Return the words by which those of a query are corrected."""
+        return Vocabulary(self._letters.values())
+
+    def rank_hits(self, terms: Sequence[Term], most: int) -> list[int]:
+        """Return the hits that contain every term, best first."""
+        weights = [self._weigh(term) for term in terms]
+        hits = set.intersection(*map(set, weights))
+
+        def place(hit: int) -> tuple[int, int, int]:
+            return -sum(weight[hit] for weight in weights), len(self._letters[hit]), hit
+
+        return sorted(hits, key=place)[:most]
+
+    def _weigh(self, term: Term) -> dict[int, int]:
+        """Return the weight of a term in each course that contains it."""
+        words = {*term.stems}
+        if term.prefix:
+            first = bisect_left(self._sorted, term.prefix)
+            rest = islice(self._sorted, first, None)
+            words.update(takewhile(lambda word: word.startswith(term.prefix), rest))
+        in_names, in_bodies = (
+            set().union(*(places.get(word, ()) for word in words))
+            for places in (self._names, self._bodies)
+        )
+        return {**dict.fromkeys(in_bodies, 1), **dict.fromkeys(in_names, NAME_WEIGHT)}
+
+    def find_containing(self, letters: str, most: int) -> list[int]:
+        """Return the hits with these folded characters in their name or description."""
+        hits = (hit for hit, texts in self._letters.items() if letters in texts)
+        return list(islice(hits, most))
+
+
+def search(index: SearchIndex, query: str, most: int = 50) -> SearchResult:
     """Return the hits of a query, none for a query without a letter or digit.
 
-    Only the first `MAX_QUERY_LENGTH` characters and `MAX_WORDS` words are used. `vocabulary`
-    returns the words of the catalogue, which are used to correct typos if there are few hits.
+    Only the first `MAX_QUERY_LENGTH` characters and `MAX_WORDS` words are used.
     """
     letters = fold(query[:MAX_QUERY_LENGTH])
     terms = parse_terms(letters)
@@ -96,7 +137,7 @@ def search(
     found = SearchResult(_deduplicate(hits)[:most], terms, letters)
     if len(found.hits) >= min(FEW_HITS, most) or not terms:
         return found
-    corrected = vocabulary().corrections(letters, MAX_WORDS)
+    corrected = index.vocabulary.corrections(letters, MAX_WORDS)
     if corrected is None:
         return found
     corrected_terms = terms_of(corrected)
@@ -109,41 +150,6 @@ def search(
 
 def _deduplicate(hits: Sequence[int]) -> tuple[int, ...]:
     return tuple(dict.fromkeys(hits))
-
-
-def follow_entry(db: Database, course_id: int) -> None:
-    """Update the search entry of a course from its row."""
-    is_shown = (COURSE.id == course_id) & (COURSE.is_active == 1)
-    course = db.row(COURSE.select().where(is_shown))
-    entry = entry_of(course) if course is not None else None
-    stored = db.rows(SEARCH_ENTRY.select().where(SEARCH_ENTRY.course_id == course_id))
-    if stored == ([entry] if entry else []):
-        return
-    db.delete(SEARCH_ENTRY, SEARCH_ENTRY.course_id == course_id)
-    if entry:
-        db.add_many(SEARCH_ENTRY, [entry])
-
-
-def entry_of(course: Row) -> Row:
-    """Return the entry of a row of the table course."""
-    names = [course["name_ru"], course["name_en"]]
-    descriptions = [course["description_ru"], course["description_en"]]
-    return {
-        "id": course["id"],
-        "course_id": course["id"],
-        "name": _join_words(names),
-        "body": _join_words(descriptions),
-        "letters": _letters([*names, *descriptions]),
-    }
-
-
-def _join_words(texts: Iterable[str]) -> str:
-    return " ".join(index_words(text) for text in dict.fromkeys(texts))
-
-
-def _letters(texts: Iterable[str]) -> str:
-    # A folded text has no line ends, so no query matches across them.
-    return "\n".join(dict.fromkeys(fold(text) for text in texts))
 
 
 def highlight_spans(text: str, found: SearchResult) -> list[tuple[int, int]]:
@@ -194,69 +200,3 @@ def _exact_matches(text: str, letters: str) -> Iterator[tuple[int, int]]:
         last = position + len(letters) - 1
         yield origin[position][0], origin[last][1]
         position = folded.find(letters, last + 1)
-
-
-# ruff: noqa: S608 - only our own names and numbers are put into these statements
-_VECTOR = (
-    "(setweight(to_tsvector('simple', name), 'A') || setweight(to_tsvector('simple', body), 'D'))"
-)
-# A query with this many trigrams leaves few candidates.
-_MAX_TRIGRAMS = 12
-
-
-class SearchIndex(Repository):
-    """The search index of the catalogue as of the newest recorded commit."""
-
-    def __init__(self, db: Database) -> None:
-        super().__init__(db)
-        self._is_sqlite = db.dialect == "sqlite"
-
-    def rank_hits(self, terms: Sequence[Term], most: int) -> list[int]:
-        """Return the hits that contain every term, best first."""
-        if self._is_sqlite:
-            query = (
-                "SELECT course_id FROM (SELECT rowid AS id, rank AS place"
-                " FROM search_stem WHERE search_stem MATCH ?"
-                f" AND rank MATCH 'bm25({NAME_WEIGHT}, 1.0)'"
-                " ORDER BY rank, rowid LIMIT ?) AS found"
-                " JOIN search_entry ON search_entry.id = found.id ORDER BY place, found.id"
-            )
-            return self._hits(query, match_query(terms), most)
-        weights = f"{{{1 / NAME_WEIGHT}, {1 / NAME_WEIGHT}, {1 / NAME_WEIGHT}, 1.0}}"
-        query = (
-            "SELECT course_id FROM search_entry, to_tsquery('simple', ?) AS asked"
-            f" WHERE {_VECTOR} @@ asked"
-            f" ORDER BY ts_rank('{weights}', {_VECTOR}, asked) DESC, id LIMIT ?"
-        )
-        return self._hits(query, vector_query(terms), most)
-
-    def find_containing(self, letters: str, most: int) -> list[int]:
-        """Return the hits with these folded characters in their name or description."""
-        if self._is_sqlite:
-            # FTS5's trigram index serves queries from 3 characters on; shorter ones scan all texts.
-            positions = range(min(len(letters) - 2, _MAX_TRIGRAMS))
-            trigrams = dict.fromkeys(letters[position : position + 3] for position in positions)
-            expression = " AND ".join(
-                '"' + trigram.replace('"', '""') + '"' for trigram in trigrams
-            )
-            if expression:
-                # MATCH, then `instr`: FTS5 of SQLite 3.40 crashes on some patterns of LIKE and
-                # GLOB.
-                query = (
-                    "SELECT course_id FROM search_letter"
-                    " JOIN search_entry ON id = search_letter.rowid"
-                    " WHERE search_letter MATCH ? AND instr(search_entry.letters, ?) > 0 LIMIT ?"
-                )
-                return self._hits(query, expression, letters, most)
-        query = (
-            "SELECT course_id FROM search_entry"
-            f" WHERE {'instr' if self._is_sqlite else 'strpos'}(letters, ?) > 0 ORDER BY id LIMIT ?"
-        )
-        return self._hits(query, letters, most)
-
-    def texts(self) -> Iterable[str]:
-        """Return every folded text in the index."""
-        return (str(row[0]) for row in self.db.sql("SELECT letters FROM search_entry"))
-
-    def _hits(self, query: str, *values: object) -> list[int]:
-        return [int(course_id) for (course_id,) in self.db.sql(query, *values)]

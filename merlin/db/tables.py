@@ -190,7 +190,6 @@ COURSE = _table(
 MATERIAL = _table("material", "id course_id place lesson kind title_ru title_en text_path file_url")
 # The search index: `id` is a material's id, or a course's id as a negative number. `name` and
 # `body` contain words with their stems, `letters` the folded text.
-SEARCH_ENTRY = _table("search_entry", "id course_id name body letters")
 
 GROUP_CHAT = _table("group_chat", "bot_id chat_id moved_to gone_at", key="bot_id chat_id")
 

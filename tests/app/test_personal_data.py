@@ -70,7 +70,6 @@ NOBODY = (
     tables.MODEL,
     tables.PROOF_ANSWER,
     tables.REVOKED_EXAMPLE,
-    tables.SEARCH_ENTRY,
     tables.SERVING,
     tables.VERDICT,
     tables.WAKE,

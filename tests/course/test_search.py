@@ -17,7 +17,14 @@ from merlin.core.vocabulary import (
     stem,
     word_positions,
 )
-from merlin.course.search import SearchResult, VersionCache, highlight_spans, search
+from merlin.course.catalogue import Course
+from merlin.course.search import (
+    SearchIndex,
+    SearchResult,
+    VersionCache,
+    highlight_spans,
+    search,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -29,23 +36,11 @@ def vocabulary():
     return Vocabulary(TEXTS)
 
 
-class OneTextIndex:
-    """An index of one text that counts how often its texts are read."""
-
-    def __init__(self, *hits):
-        self.hits = hits
-        self.reads = 0
-
-    def rank_hits(self, terms, most):
-        is_known = all(set(term.stems) & {stem("алгоритмы")} for term in terms)
-        return list(self.hits)[:most] if is_known else []
-
-    def find_containing(self, letters, most):
-        return list(self.hits)[:most] if letters in TEXTS[0] else []
-
-    def texts(self):
-        self.reads += 1
-        return TEXTS
+def make_index(*names):
+    """Return the index of courses with these names, numbered from 1."""
+    return SearchIndex(
+        [Course(number, f"c{number}", 1, {"ru": name}, {}) for number, name in enumerate(names, 1)]
+    )
 
 
 @pytest.mark.parametrize(
@@ -146,29 +141,22 @@ def test_known_or_unrecognisable_words_are_not_corrected(vocabulary, query):
     assert vocabulary.corrections(query, 8) is None
 
 
-def test_vocabulary_is_read_once_per_version():
-    version, index, cache = 1, OneTextIndex(1), VersionCache()
-
-    def read_vocabulary():
-        return cache.read(version, lambda: Vocabulary(index.texts()))
-
-    for _ in range(3):
-        assert search(index, read_vocabulary, "алгаритмы").suggestion == "алгоритмы"
-    assert index.reads == 1
-    version = 2
-    search(index, read_vocabulary, "алгаритмы")
-    assert index.reads == 2
+def test_value_is_made_once_per_version():
+    made, cache = [], VersionCache()
+    for version in (1, 1, 2, 2):
+        cache.read(version, lambda version=version: made.append(version) or version)
+    assert made == [1, 2]
 
 
-def test_query_with_enough_results_is_not_corrected():
-    index = OneTextIndex(1, 2, 3)
-    result = search(index, lambda: Vocabulary(index.texts()), "алгоритм")
-    assert (result.hits, result.suggestion, index.reads) == ((1, 2, 3), "", 0)
+def test_query_with_few_results_is_corrected():
+    assert search(make_index("Алгоритмы"), "алгаритмы").suggestion == "алгоритмы"
+    result = search(make_index(*["Алгоритмика"] * 3, "Алгоритмы"), "алгоритмик")
+    assert (result.hits, result.suggestion) == ((1, 2, 3), "")
 
 
 @pytest.mark.parametrize("query", ["", "   ", "\0", "\u0301"])
 def test_empty_query_finds_nothing(query):
-    assert search(OneTextIndex(1), lambda: Vocabulary(TEXTS), query) == SearchResult()
+    assert search(make_index("Алгоритмы"), query) == SearchResult()
 
 
 def highlight(text, query, *more):

@@ -1,10 +1,10 @@
-"""Search in both databases: judged queries, hostile queries, and an index updated by commits."""
+"""Search in courses as commits have stored them: judged and hostile queries."""
 
 import random
 
 import pytest
 
-from merlin.db.tables import CATALOGUE_VERSION, SEARCH_ENTRY, WAKE
+from merlin.db.tables import CATALOGUE_VERSION, WAKE
 from tests.db.pipeline_rows import AT, JUDGED, CourseCatalogue, judged_courses, make_course
 
 pytestmark = pytest.mark.integration
@@ -84,22 +84,13 @@ def test_number_of_results_is_limited(catalogue):
     assert len(catalogue.found("раф", limit=5)) == 5
 
 
-def test_index_follows_each_commit(catalogue, database):
+def test_index_follows_each_commit(catalogue):
     catalogue.teach({"python": PYTHON, "gone": make_course("Старое")})
     assert catalogue.found("старое") == ["gone"]
     catalogue.teach({"python": make_course("Змея", titles=["Множества"])})
     assert [catalogue.found(name) for name in ("питон", "старое", "змея")] == [[], [], ["python"]]
     catalogue.teach({"python": make_course("Змея", active=False)})
     assert catalogue.found("змея") == []
-    assert database.rows(SEARCH_ENTRY.select()) == []
-
-
-def test_changed_entry_is_written_again(catalogue, database):
-    catalogue.teach({"python": PYTHON})
-    before = database.rows(SEARCH_ENTRY.select())
-    database.change(SEARCH_ENTRY.update({"letters": "sign"}))
-    catalogue.teach({"python": PYTHON})
-    assert database.rows(SEARCH_ENTRY.select()) == before
 
 
 def test_query_never_fails_and_has_no_operators(catalogue):

@@ -12,9 +12,8 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.core.messages import Message
 from merlin.core.permissions import Authority, Role
-from merlin.core.vocabulary import Vocabulary
 from merlin.course.catalogue import Catalogue
-from merlin.course.search import SearchIndex, VersionCache, search
+from merlin.course.search import SearchIndex, search
 from merlin.dataset.builds import make_build, training_key
 from merlin.dataset.check import CheckedDataset
 from merlin.dataset.example import Example
@@ -248,8 +247,6 @@ class CourseCatalogue:
 
     def __init__(self, database):
         self.rows = Catalogue(database)
-        self.index = SearchIndex(database)
-        self.cache = VersionCache()
 
     def teach(self, courses):
         """Make these the only courses."""
@@ -260,13 +257,14 @@ class CourseCatalogue:
         self.rows.index(datasets, AT)
         return self
 
+    @property
+    def index(self):
+        """Return the search index of the active courses."""
+        return SearchIndex(self.rows.courses())
+
     def search(self, query, limit=10):
         """Return the search result of a query."""
-
-        def read_vocabulary():
-            return self.cache.read(self.rows.version(), lambda: Vocabulary(self.index.texts()))
-
-        return search(self.index, read_vocabulary, query, limit)
+        return search(self.index, query, limit)
 
     def found(self, query, limit=10):
         """Return the slugs of the courses a query finds."""
