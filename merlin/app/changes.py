@@ -197,7 +197,7 @@ def read_files(ctx: Context, actor: Actor, dataset: str) -> DatasetFiles:
             raise missing_dataset(dataset, index.read_trees())
         return DatasetFiles(
             dataset=dataset,
-            files=apply_pending_changes(dataset, files, pending, index.find_newest_commit()),
+            files=apply_pending_changes(dataset, files, pending),
             materials=Catalogue(ctx.db).materials(dataset),
             version=(*(file.blob for file in files), *(each.change_id for each in pending)),
             is_behind=is_behind(files, changes.list_committed(dataset, ctx.clock() - _FRESH)),

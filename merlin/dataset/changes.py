@@ -358,7 +358,7 @@ class Changes(Repository):
         for each in batch.changes:
             if each.text is not None:
                 is_this = CHANGE.change_id == each.change_id
-                self.db.update(CHANGE, is_this, committed_blob=blob_id(each.text, landed.commit))
+                self.db.update(CHANGE, is_this, committed_blob=blob_id(each.text))
         return True
 
     @transaction

@@ -43,7 +43,7 @@ from merlin.db.database import in_portions
 from merlin.db.intents import Intents, IntentState
 from merlin.git import mirror, push
 from merlin.git.mirror import HEAD_REF, lock_mirror
-from merlin.git.source import EXECUTABLE, FILE, SHA1_DIGITS
+from merlin.git.source import EXECUTABLE, FILE
 
 if TYPE_CHECKING:
     from merlin.git.repository import GitSource
@@ -218,8 +218,7 @@ class GitBranch:
                 if name != change.before:
                     raise Refused(f"{change.path} is edited", CONFLICT, path=change.path)
                 # An all-zero object id removes an entry from an index.
-                nothing = "0" * len(name or "0" * SHA1_DIGITS)
-                lines.append(f"{mode if blob else 0} {blob or nothing}\t{path}\0")
+                lines.append(f"{mode if blob else 0} {blob or '0' * 40}\t{path}\0")
             if not lines:
                 # The branch's newest commit that changed the batch's first file, else its head.
                 made = self._find_newest(head, self._path(batch.first.path)) if head else ""

@@ -12,7 +12,7 @@ from merlin.core.messages import Message
 from merlin.dataset.changes import Changes, Edit
 from merlin.dataset.entries import ExampleEntries, ExampleFilter
 from merlin.dataset.example import Example, normalise, parse_example
-from merlin.dataset.files import FileIndex, apply_pending_changes
+from merlin.dataset.files import apply_pending_changes
 from merlin.dataset.layout import EXAMPLES
 from merlin.dataset.split import TEST
 from merlin.db.database import Database
@@ -66,8 +66,7 @@ def _list_examples(
     """
     found = ExampleEntries(db).find(dataset, ExampleFilter(text, split=split), _MAX_READ)
     sides = {each.path: each.split for each in found}
-    pending, commit = Changes(db).list_pending(dataset), FileIndex(db).find_newest_commit()
-    for file in apply_pending_changes(dataset, found, pending, commit):
+    for file in apply_pending_changes(dataset, found, Changes(db).list_pending(dataset)):
         example = parse_example(file.text) if file.path.startswith(EXAMPLES) else None
         if example and len(example.messages) == length and example.messages[0].role == "user":
             is_test = (example.split or sides.get(file.path)) == TEST

@@ -126,11 +126,10 @@ def is_behind(files: Sequence[FileText], committed: Sequence[Change]) -> bool:
 
 
 def apply_pending_changes(
-    dataset: str, files: Sequence[FileText], changes: Sequence[Change], commit: str | None
+    dataset: str, files: Sequence[FileText], changes: Sequence[Change]
 ) -> list[FileText]:
     """Return the files by path with pending changes applied; `changes` oldest first.
 
-    `commit` is any of the repository's: new blobs get ids of the same kind.
     A change whose `before` does not match the file is skipped: it will be a conflict.
     """
     by_path = {file.path: file for file in files}
@@ -142,8 +141,7 @@ def apply_pending_changes(
         if change.text is None:
             by_path.pop(path, None)
         else:
-            blob = blob_id(change.text, commit or "")
-            by_path[path] = FileText(dataset, path, blob, change.text)
+            by_path[path] = FileText(dataset, path, blob_id(change.text), change.text)
     return [by_path[path] for path in sorted(by_path)]
 
 

@@ -14,7 +14,6 @@ git and GitPython since CVE-2022-24439, and trials of hostile trees.
 import base64
 import os
 import re
-import shutil
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
@@ -26,7 +25,6 @@ from merlin.core.errors import ConfigError, SourceError
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.git.remote_url import CONTROL, RemoteUrl
-from merlin.git.source import SHA1_DIGITS
 
 log = get_logger(__name__)
 
@@ -46,7 +44,7 @@ _RELEVANT_LINE = re.compile(
     r"|Host key verification failed|(kex_exchange_identification: )?Connection "
 )
 _MAX_STDERR_LINES, _MAX_STDERR_LENGTH = 6, 500
-_OBJECT_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_OBJECT_ID = re.compile(r"[0-9a-f]{40}")
 # A line for each ref of a commit, an empty one for others.
 _COMMIT_REFS = "--format=%(if:equals=commit)%(objecttype)%(then)%(objectname) %(refname)%(end)"
 
@@ -100,13 +98,9 @@ def read_ref(run: GitRunner, name: str) -> str | None:
     return refs[0] if refs else None
 
 
-def create_repository(run: GitRunner, head: str | None, lock: int | None = None) -> None:
-    """Create a bare repository, or complete one, with the hash of the remote's `head`."""
-    run("init", "--bare", "--quiet", "--template=", f"--object-format={_hash_of(head)}", lock=lock)
-
-
-def _hash_of(object_id: str | None) -> str:
-    return "sha256" if object_id and len(object_id) > SHA1_DIGITS else "sha1"
+def create_repository(run: GitRunner, lock: int | None = None) -> None:
+    """Create a bare repository, or complete one."""
+    run("init", "--bare", "--quiet", "--template=", "--object-format=sha1", lock=lock)
 
 
 def list_tree(run: GitRunner, *arguments: str) -> Iterator[tuple[list[str], str]]:
@@ -183,7 +177,7 @@ def check_directory(name: str) -> str:
 
 
 def check_object_ids(names: Iterable[str]) -> None:
-    """Raise SourceError unless every name is a full object id (SHA-1 or SHA-256)."""
+    """Raise SourceError unless every name is a full object id."""
     for name in names:
         if not _OBJECT_ID.fullmatch(name):
             raise SourceError(f"not an object id: {name[:100]!r}", "git-name", name=name[:100])
@@ -384,7 +378,7 @@ class MirrorFetcher:
             remote_refs = self._list_remote()
             # Completes a partially created repository too.
             if not all((self._mirror / part).exists() for part in _REQUIRED_PATHS):
-                create_repository(self._run, remote_refs.get(self._branch), lock)
+                create_repository(self._run, lock)
             return self._update(lock, remote_refs.get(self._branch))
 
     def remote_head(self) -> str | None:
@@ -399,13 +393,6 @@ class MirrorFetcher:
         old_head = self._run_for_refs("for-each-ref", _COMMIT_REFS, HEAD_REF).get(HEAD_REF)
         if head is None or head == old_head:
             return head
-        mirror_hash = self._run("rev-parse", "--show-object-format").decode().strip()
-        if mirror_hash != _hash_of(head):  # the repository was empty, or was made anew
-            shutil.rmtree(self._mirror / "objects")
-            shutil.rmtree(self._mirror / "refs")
-            for name in ("HEAD", "config", "packed-refs"):
-                (self._mirror / name).unlink(missing_ok=True)
-            create_repository(self._run, head, lock)
         self._fetch_objects(head, lock)
         new_head = self._run_for_refs("for-each-ref", _COMMIT_REFS, HEAD_REF).get(HEAD_REF)
         if new_head is None and read_ref(self._run, HEAD_REF) == head:

@@ -5,12 +5,9 @@ and does not restore a deleted branch. Hooks of a repository on this machine are
 can write there could run programs as Merlin.
 """
 
-import os
 import re
-import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
-from pathlib import Path
+from contextlib import AbstractContextManager
 
 from merlin.core.errors import SourceError
 from merlin.git.mirror import (
@@ -98,8 +95,6 @@ _RACE_MESSAGES = (
     "incorrect old value",
     "reference already exists",
 )
-_LOCK_ERROR = re.compile(r"Unable to create '([^'\n]+\.lock)': File exists")
-LOCK_S = 60.0  # no step of git holds a lock for as long
 _CHECKED_OUT_MESSAGE = "branch is currently checked out"
 _WORK_TREE_MESSAGES = (
     "Working directory has",
@@ -136,51 +131,25 @@ def push_branch(
     try:
         run("push", "--quiet", *receive_pack, lease, "--", remote.url, f"{commit}:{branch}")
     except GitFailed as failure:
-        if not _DECLINED.search(failure.stderr) and _is_race(failure.stderr, remote):
+        is_race = any(message in failure.stderr for message in _RACE_MESSAGES)
+        if is_race and not _DECLINED.search(failure.stderr):
             return False
         raise _push_error(failure, remote) from failure
     return True
 
 
-def check_push(run: GitRunner, remote: RemoteUrl, head: str | None) -> None:
+def check_push(run: GitRunner, remote: RemoteUrl) -> None:
     """Check by a dry run whether a push would be accepted; `run` works in an empty folder.
 
-    `head` is the remote's. Raises SourceError.
+    Raises SourceError.
     """
-    create_repository(run, head)
+    create_repository(run)
     tree = run("hash-object", "-w", "-t", "tree", "/dev/null").decode().strip()
     commit = run("commit-tree", tree, "-m", "Ask for the right to push").decode().strip()
     try:
         run("push", "--quiet", "--dry-run", "--", remote.url, f"{commit}:{NOTES_REF}-asked")
     except GitFailed as failure:
         raise _push_error(failure, remote) from failure
-
-
-def _is_race(stderr: str, remote: RemoteUrl) -> bool:
-    """Return whether a retry may succeed. Raises PushRefused for a lock that is not released.
-
-    Such a lock may belong to anyone, so it is not removed here.
-    """
-    lock = _find_lock(stderr, remote)
-    if lock is None:
-        return any(message in stderr for message in _RACE_MESSAGES)
-    with suppress(OSError):  # released meanwhile
-        if time.time() - lock.stat().st_mtime > LOCK_S:
-            raise PushRefused(f"a lock lies at {lock}", "change-locked", path=str(lock))
-    return True
-
-
-def _find_lock(stderr: str, remote: RemoteUrl) -> Path | None:
-    """Return the lock file that blocked the push to a repository on this machine, or None."""
-    if remote.folder is None:
-        return None
-    match = _LOCK_ERROR.search(stderr)
-    if match:
-        return Path(os.path.normpath(match[1]))
-    # git does not name the lock of a work tree.
-    lock = remote.folder / ".git" / "index.lock"
-    is_blocked = any(message in stderr for message in _WORK_TREE_MESSAGES) and lock.exists()
-    return lock if is_blocked else None
 
 
 def _push_error(failure: GitFailed, remote: RemoteUrl) -> SourceError:

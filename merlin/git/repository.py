@@ -39,11 +39,7 @@ from merlin.git.mirror import (
 from merlin.git.remote_url import RemoteUrl, parse_remote_url
 from merlin.git.source import GITLINK, Commit, Entry
 
-# Length of an object id -> the empty tree, which git knows without an object.
-EMPTY_TREES = {
-    40: "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
-    64: "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
-}
+EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # git knows it without an object
 MAX_COMMIT_LENGTH = 2_000_000  # characters of a message
 _COMMIT_FIELDS = ("%H", "%P", "%an", "%ae", "%ct", "%B")
 _LAST_SECOND = 253_402_300_799  # the end of the year 9999, the limit of datetime
@@ -269,7 +265,8 @@ class GitSource:
     def check_push(self) -> None:
         """Check whether the repository would accept a push. Raises SourceError."""
         with mirror.as_source_errors():
-            push.check_push(self.run, self.remote, self._fetcher.remote_head())
+            mirror.write_git_config(self.mirror, self.remote)
+            push.check_push(self.run, self.remote)
 
     def commits_since(self, head: str, known: Collection[str]) -> list[Commit]:
         """Return the first-parent commits of `head` after the newest known one, oldest first.
@@ -325,9 +322,9 @@ class GitSource:
             with self._reading():
                 entries = list(mirror.list_tree(self.run, commit, "--", *paths))
             trees = {
-                path.rpartition("/")[2]: EMPTY_TREES[len(tree)] if mode == GITLINK else tree
+                path.rpartition("/")[2]: EMPTY_TREE if mode == GITLINK else tree
                 for (mode, kind, tree), path in entries
-                if mode == GITLINK or (kind == "tree" and tree != EMPTY_TREES[len(tree)])
+                if mode == GITLINK or (kind == "tree" and tree != EMPTY_TREE)
             }
             if len(self._trees) >= _MAX_CACHED_TREES:
                 self._trees.clear()

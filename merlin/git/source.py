@@ -55,16 +55,11 @@ class Commit:
     is_readable: bool = True
 
 
-SHA1_DIGITS = 40
+def blob_id(text: str) -> str:
+    """Return the id that git gives a file with this content.
 
-
-def blob_id(text: str, like: str = "") -> str:
-    """Return the id that git gives a file with this content, with the hash algorithm of `like`.
-
-    Source: git's hash-object: the hash of "blob", size, NUL, content; SHA-1 or SHA-256.
+    Source: git's hash-object: the SHA-1 of "blob", size, NUL, content.
     """
     content = text.encode("utf-8", "surrogatepass")
     data = b"blob %d\0" % len(content) + content
-    if len(like) > SHA1_DIGITS:
-        return hashlib.sha256(data).hexdigest()
     return hashlib.sha1(data, usedforsecurity=False).hexdigest()

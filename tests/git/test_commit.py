@@ -1,6 +1,5 @@
 """Changes become commits on the branch: in the editor's name, on the newest head, never forced."""
 
-import os
 import random
 import subprocess
 import sys
@@ -191,31 +190,6 @@ def test_work_tree_with_uncommitted_changes_is_left_unchanged(remote, make_setti
         commit_changes(make_settings(remote.path), make_batch(make_edit("b", "1\n")))
     assert caught.value.key == "change-work-tree"
     assert (remote.path / "datasets/neuro/a.yaml").read_text() == "half an edit"
-
-
-@pytest.mark.parametrize("name", ["index.lock", "refs/heads/main.lock"])
-def test_stale_lock_of_a_killed_git_is_named_and_left(remote, make_settings, name):
-    remote.git("config", "receive.denyCurrentBranch", "updateInstead")
-    remote.commit(a="1")
-    lock = remote.path / ".git" / name
-    lock.touch()
-    os.utime(lock, (1, 1))
-    settings, batch = make_settings(remote.path), make_batch(make_edit("b", "1\n"))
-    with pytest.raises(SourceError) as caught:
-        commit_changes(settings, batch)
-    assert (caught.value.key, caught.value.arguments["path"]) == ("change-locked", str(lock))
-    assert lock.exists()
-
-
-def test_short_lived_lock_is_waited_for(remote, make_source, intents):
-    remote.git("config", "receive.denyCurrentBranch", "updateInstead")
-    remote.commit(a="1")
-    lock = remote.path / ".git/index.lock"
-    lock.touch()
-    settings = CommitContext(GitBranch(make_source()), intents, lambda: AT, lambda _: lock.unlink())
-    assert commit_changes(settings, make_batch(make_edit("b", "1\n"))).commit == remote.git(
-        "rev-parse", "HEAD"
-    )
 
 
 def test_hooks_of_a_local_repository_are_not_run(bare, settings, tmp_path):

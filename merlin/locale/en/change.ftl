@@ -45,7 +45,6 @@ subject-file-delete = Remove { $path }
 
 change-checked-out = The repository { $folder } has this branch checked out and rejects pushes. Run there once: git config receive.denyCurrentBranch updateInstead
 change-work-tree = The work tree of { $folder } has uncommitted changes, so it rejects pushes: commit or undo them there.
-change-locked = An interrupted git left the lock { $path }: if no git runs there, delete it.
 change-denied = The repository doesn't let Merlin push: { $reason }. Give its key or token write access.
 change-push-refused = The repository rejected the push: { $reason }
 change-no-branch = Branch { $branch } is no longer in the repository.

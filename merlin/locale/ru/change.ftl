@@ -46,7 +46,6 @@ subject-file-delete = Удаление { $path }
 
 change-checked-out = В репозитории { $folder } открыта эта ветка, и отправить в неё нельзя. Выполните там один раз: git config receive.denyCurrentBranch updateInstead
 change-work-tree = В рабочей папке { $folder } есть изменения без коммита, и отправить в неё нельзя: сделайте коммит или отмените их там.
-change-locked = Прерванный git оставил блокировку { $path }: если git там не работает, удалите её.
 change-denied = Репозиторий не даёт Merlin отправлять коммиты: { $reason }. Дайте его ключу или токену право записи.
 change-push-refused = Репозиторий не принял коммит: { $reason }
 change-no-branch = Ветки { $branch } в репозитории больше нет.
