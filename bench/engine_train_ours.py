@@ -27,7 +27,6 @@ def main(settings: TrainingSettings) -> None:
         "batch_size": settings.batch,
         "rank": settings.rank,
         "learning_rate_multiplier": settings.rate / 1e-3,
-        "packing": False,
         "gradient_checkpointing": False,
     }
     task = Task(

@@ -147,7 +147,7 @@ class TrainingRun:
         self._stop = stop
         self._job = job
         self._last_epoch: Epoch | None = None
-        self._tokens = self._notes = self._steps = self._done = 0
+        self._tokens = self._steps = self._done = 0
         self._pending: list[Epoch | Step] = []
         self._unsaved: deque[Epoch] = deque(maxlen=MAX_CHECKPOINTS)
         self._events_at = float("-inf")
@@ -182,12 +182,12 @@ class TrainingRun:
                 self._steps, self._done, job_id = part.steps, part.done, self._job.job_id
                 with self._repositories.database.transaction():
                     if not part.done:
+                        self._last_epoch = None
                         self._repositories.job_events.forget_run(job_id)
                         self._repositories.models.forget_run(job_id)
                     self._repositories.jobs.store_resolved(job_id, part.hyperparameters, part.steps)
             case TrainerNote():
-                self._notes += 1
-                self._warn(f"remark {self._notes}", part.key, **part.arguments)
+                self._warn(f"remark {part.key}", part.key, **part.arguments)
             case Epoch() | Step():
                 self._buffer(part)
                 if time.monotonic() - self._events_at >= EVENTS_EVERY_S:

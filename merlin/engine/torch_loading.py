@@ -1,4 +1,4 @@
-"""torch helpers of the training, serving and conversion processes: dtypes, threads, weights.
+"""torch helpers of the training, serving and conversion processes: dtypes and threads.
 
 The best number of threads must be measured: two threads on two cores, one of which was busy with
 another process, took five times as long as one, because every operation waits for the slowest
@@ -8,21 +8,14 @@ thread (docs/adr/0017).
 from __future__ import annotations
 
 import os
-import re
 import timeit
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import save_file
 
 if TYPE_CHECKING:
     from transformers import BitsAndBytesConfig
-
-# The message of safetensors for a disk error: "I/O error: … (os error 28)".
-_OS_ERROR = re.compile(r"\(os error (\d+)\)")
 
 
 def choose_dtype(name: str, device: torch.device) -> torch.dtype:
@@ -68,13 +61,3 @@ def choose_threads(step: Callable[[], object], tries: int) -> int:
 def _measure_shortest_s(threads: int, step: Callable[[], object], tries: int) -> float:
     torch.set_num_threads(threads)
     return min(timeit.repeat(step, number=1, repeat=tries))
-
-
-def save_weights(weights: Mapping[str, torch.Tensor], path: Path) -> None:
-    """Write weights as safetensors. Raises OSError if the write fails."""
-    try:
-        save_file(dict(weights), path, metadata={"format": "pt"})
-    except SafetensorError as error:
-        # Only the message contains the errno.
-        match = _OS_ERROR.search(str(error))
-        raise OSError(int(match[1]), os.strerror(int(match[1]))) if match else error from error

@@ -28,7 +28,6 @@ SETTINGS = {
     "learning_rate_multiplier": 0.5,
     "lora_rank": 16,
     "lora_targets": ["q_proj", "v_proj"],
-    "packing": True,
 }
 # Longer than EVENTS_EVERY_S of the engine, so that each repeated step is written at once.
 REPEAT_S = 0.25

@@ -77,7 +77,6 @@ def train_in_process(task, leave_at=0):
 
     After the message of the epoch `leave_at` it gets the engine's stop command.
     """
-    from merlin.engine.trainers.lora.trainer import ProgressPipe
     from merlin.engine.trainers.lora.worker.__main__ import start
 
     task.folder.mkdir(parents=True, exist_ok=True)
@@ -85,17 +84,16 @@ def train_in_process(task, leave_at=0):
     messages, stop = [], threading.Event()
 
     def take(content):
-        lines = [json.loads(line) for line in content.splitlines()]
-        messages.extend(lines)
-        if any(line.get("number") == leave_at for line in lines):
+        messages.append(json.loads(content))
+        if messages[-1].get("number") == leave_at:
             stop.set()
 
-    start(task.folder, ProgressPipe(task.folder, take), stop)
+    start(task.folder, take, stop)
     return messages
 
 
 def read_progress(task, messages):
     """Return the progress that the engine reads in a child's messages."""
-    reader = trainer.ProgressReader(task.folder)
-    parts = map(reader.read, messages)
+    told = [message for message in messages if message["tell"] != "done"]
+    parts = [trainer.read_progress(task.folder, message) for message in told]
     return [part for part in parts if part is not None]

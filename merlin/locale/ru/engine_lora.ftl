@@ -15,7 +15,6 @@ engine-lora-too-long = { $n ->
 }
 engine-lora-nothing-taught = В файле нет ответов, которым можно учить: у всех ответов weight 0. Добавьте ответы.
 engine-lora-template-refuses = Шаблон чата базовой модели не принимает пример на строке { $line }: { $reason }. Измените порядок ролей или возьмите другую модель.
-engine-lora-no-template = У базовой модели нет шаблона чата, учить её разговорам нельзя. Возьмите модель, которая следует инструкциям («Instruct», «chat»).
 engine-lora-slow-tokenizer = Токенизатор базовой модели не говорит, где стоят токены; в её папке нужен tokenizer.json. Возьмите другую модель.
 engine-lora-unknown-target = В базовой модели нет слоёв с такими именами. Есть: { $known }. Или укажите «all-linear».
 engine-lora-damaged = Базовая модель { $name } повреждена: { $reason }. Удалите её и получите снова командой merlin engine pull { $name }.

@@ -5,41 +5,56 @@ that the engine has died, and the child exits at once: its last checkpoint is co
 """
 
 import fcntl
+import json
 import logging
 import os
+import re
 import signal
 import sys
 import threading
-from functools import partial
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from merlin.engine.child_process import redirect_stdout
+from merlin.engine.trainers.base import Untrainable, classify_error
 from merlin.engine.trainers.lora import trainer
-from merlin.engine.trainers.lora.trainer import ProgressPipe, send_line
 
 _FAILED, _BUG = 1, 70
+_MEMORY_ERRORS = ("not enough memory", "can't allocate memory", "out of memory", "Cannot allocate")
+# The message of safetensors for a disk error: "I/O error: … (os error 28)".
+_OS_ERROR = re.compile(r"\(os error (\d+)\)")
 log = logging.getLogger(__name__)
 
 
 def main(folder: Path) -> int:
-    """Train; return the exit code."""
+    """Train; return the exit code. Of several processes only the first sends messages."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    is_first = os.environ.get("RANK", "0") == "0"
     out = redirect_stdout()
-    pipe = ProgressPipe(folder, partial(send_line, out) if is_first else None)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
-    if not is_first:
-        return start(folder, pipe, stop)
+    if os.environ.get("RANK", "0") != "0":
+        return start(folder, lambda _line: None, stop)
+
+    def send(line: bytes) -> None:
+        with suppress(BrokenPipeError):  # the engine has gone, which `listen` sees
+            out.write(line)
+            out.flush()
+
     threading.Thread(target=listen, args=[stop], daemon=True).start()
     with (folder / trainer.LOCK).open("w") as lock:
         # The lock can be held by a child of a killed engine, which is about to exit.
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return start(folder, pipe, stop)
+        return start(folder, send, stop)
 
 
-def start(folder: Path, pipe: ProgressPipe, stop: threading.Event) -> int:
+def start(folder: Path, send_line: Callable[[bytes], object], stop: threading.Event) -> int:
     """Import the libraries, train, and send the result; return the exit code."""
+
+    def send(kind: str, **fields: object) -> None:
+        line = json.dumps({"tell": kind, **fields}, ensure_ascii=False)
+        send_line(line.encode() + b"\n")
+
     # Imported late, while the stop command is already handled: these imports take seconds.
     from merlin.engine.trainers.lora.worker.model import join_devices  # noqa: PLC0415
     from merlin.engine.trainers.lora.worker.train import train_task  # noqa: PLC0415
@@ -47,19 +62,33 @@ def start(folder: Path, pipe: ProgressPipe, stop: threading.Event) -> int:
     try:
         task = trainer.read_task(folder)
         dtype = task.base.dtype if task.base else "auto"
-        is_over = train_task(task, join_devices(task.place, dtype), pipe, stop.is_set)
+        is_over = train_task(task, join_devices(task.place, dtype), send, stop.is_set)
     except Exception as error:
         log.exception("the training failed")
-        failure = trainer.classify_training_error(error)
+        failure = classify_training_error(error)
         if failure is None:
             return _BUG
-        pipe.send_failure(failure)
+        reason = {"code": failure.code, "key": failure.key, "param": failure.param}
+        send("failed", **reason, arguments=dict(failure.arguments))
         return _FAILED
     if is_over:
-        pipe.send_once("done")
+        send("done")
     else:
         log.info("stopped")
     return 0
+
+
+def classify_training_error(error: Exception) -> Untrainable | None:
+    """Return the job's failure for an exception; None for a bug."""
+    message = str(error)
+    if isinstance(error, RuntimeError) and any(part in message for part in _MEMORY_ERRORS):
+        return classify_error(MemoryError(), "engine-lora-out-of-memory")
+    # torch and safetensors replace the OSError of a write by an error of their own.
+    if isinstance(error.__context__, OSError):
+        return classify_error(error.__context__, "")
+    if (number := _OS_ERROR.search(message)) is not None:
+        return classify_error(OSError(int(number[1]), os.strerror(int(number[1]))), "")
+    return classify_error(error, "engine-lora-out-of-memory")
 
 
 def listen(stop: threading.Event) -> None:

@@ -5,9 +5,7 @@ the loss mask needs no markers in the template (`{% generation %}`), which most 
 template renders an earlier answer differently (for example without its reasoning), each target
 answer becomes a separate row, as in serving.
 
-Rows are right-padded, so a causal model needs no attention mask. Packed rows are concatenated and
-their positions restart at 0, from which transformers derives the block-diagonal mask, so packing
-does not change the loss.
+Rows are right-padded, so a causal model needs no attention mask.
 """
 
 from __future__ import annotations
@@ -56,8 +54,6 @@ class ExampleTokenizer:
     """Tokenises training files for one base; `longest` is in tokens."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, longest: int) -> None:
-        if not tokenizer.chat_template:
-            raise Untrainable("unsupported_base", "engine-lora-no-template", "model")
         if not tokenizer.is_fast:
             raise Untrainable("unsupported_base", "engine-lora-slow-tokenizer", "model")
         self._tokenizer = tokenizer
@@ -171,20 +167,16 @@ def _measure_shared_prefix(before: str, text: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The tensors of a micro-batch.
+    """The tensors of a micro-batch: `ids` are rows x tokens.
 
-    `ids` and `positions`: lines x tokens; `positions` is None if every line is one row. Four
-    vectors of equal length describe the target tokens: `targets` has the tokens, each predicted at
-    (`line`, `place`), and `owner` the index of each token's row.
+    Three vectors of equal length describe the target tokens: `targets` has the tokens, each
+    predicted at (`row`, `place`).
     """
 
     ids: torch.Tensor
-    positions: torch.Tensor | None
-    line: torch.Tensor
+    row: torch.Tensor
     place: torch.Tensor
     targets: torch.Tensor
-    owner: torch.Tensor
-    rows: int
 
 
 def shuffle(examples: int, seed: int, epoch: int) -> list[int]:
@@ -202,75 +194,28 @@ def split_batches(
     return [[examples[number] for number in chosen[start : start + size]] for start in starts]
 
 
-def lay_out(
-    batch: Sequence[Example], most: int, device: torch.device, *, is_packed: bool
-) -> Iterator[Layout]:
+def lay_out(batch: Sequence[Example], most: int, device: torch.device) -> Iterator[Layout]:
     """Split the batch into micro-batches of at most `most` tokens, but at least one example.
 
-    The rows of one example stay in one piece, in their order.
+    The rows of one example stay in one piece, in their order. Examples of similar length stand
+    together, which needs the least padding.
     """
     piece: list[Row] = []
-    longest = 0
-    for example in batch:
-        widest = max(longest, *map(len, example))
-        if piece and widest * (len(piece) + len(example)) > most:
-            yield _build_layout(piece, device, is_packed=is_packed)
-            piece, widest = [], max(map(len, example))
+    for example in sorted(batch, key=lambda rows: max(map(len, rows))):
+        if piece and max(map(len, example)) * (len(piece) + len(example)) > most:
+            yield _build_layout(piece, device)
+            piece = []
         piece.extend(example)
-        longest = widest
-    yield _build_layout(piece, device, is_packed=is_packed)
+    yield _build_layout(piece, device)
 
 
-def compute_padding_share(examples: Sequence[Example], size: int) -> float:
-    """Return the share of padding tokens without packing, in batches of `size`."""
-    used = padded = 0
-    for batch in split_batches(examples, range(len(examples)), size):
-        lengths = [len(row) for example in batch for row in example]
-        used += sum(lengths)
-        padded += max(lengths) * len(lengths)
-    return 1 - used / padded if padded else 0.0
-
-
-def _build_layout(rows: Sequence[Row], device: torch.device, *, is_packed: bool) -> Layout:
-    lines = _pack_rows(rows) if is_packed else [[number] for number in range(len(rows))]
-    width = max(sum(len(rows[number]) for number in line) for line in lines)
-    ids = torch.zeros(len(lines), width, dtype=torch.long)
-    positions = torch.zeros(len(lines), width, dtype=torch.long)
-    marks: list[tuple[int, int, int]] = []
-    for number, line in enumerate(lines):
-        start = 0
-        for owner in line:
-            row = rows[owner]
-            ids[number, start : start + len(row)] = torch.tensor(row.ids)
-            positions[number, start : start + len(row)] = torch.arange(len(row))
-            # The first token of a row has no prediction.
-            marks += [(number, start + n, owner) for n in range(1, len(row)) if row.loss_mask[n]]
-            start += len(row)
-        positions[number, start:] = torch.arange(width - start)
-    line_of, place, owner_of = torch.tensor(marks, dtype=torch.long).reshape(-1, 3).T
-    return Layout(
-        ids.to(device),
-        positions.to(device) if is_packed else None,
-        line_of.to(device),
-        (place - 1).to(device),
-        ids[line_of, place].to(device),
-        owner_of.to(device),
-        len(rows),
-    )
-
-
-def _pack_rows(rows: Sequence[Row]) -> list[list[int]]:
-    """Pack rows into lines as long as the longest row: first fit decreasing; return indices."""
-    width = max(map(len, rows))
-    lines: list[list[int]] = []
-    free: list[int] = []
-    for number in sorted(range(len(rows)), key=lambda n: -len(rows[n])):
-        length = len(rows[number])
-        fit = next((n for n, space in enumerate(free) if space >= length), None)
-        if fit is None:
-            lines.append([])
-            free.append(width)
-            fit = len(lines) - 1
-        lines[fit].append(number)
-        free[fit] -= length
-    return lines
+def _build_layout(rows: Sequence[Row], device: torch.device) -> Layout:
+    ids = torch.zeros(len(rows), max(map(len, rows)), dtype=torch.long)
+    is_target = torch.zeros_like(ids, dtype=torch.bool)
+    for number, row in enumerate(rows):
+        ids[number, : len(row)] = torch.tensor(row.ids)
+        is_target[number, : len(row)] = torch.tensor(list(row.loss_mask), dtype=torch.bool)
+    # The first token of a row has no prediction.
+    line, place = is_target[:, 1:].nonzero(as_tuple=True)
+    targets = ids[line, place + 1]
+    return Layout(ids.to(device), line.to(device), place.to(device), targets.to(device))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
-from math import prod
 from typing import TYPE_CHECKING, Any
 
 import torch
 from accelerate import Accelerator
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 
+from merlin.core.errors import Refused
+from merlin.engine.model_store import count_parameters
 from merlin.engine.torch_loading import build_quantisation_config, choose_dtype
 from merlin.engine.trainers.base import BaseFiles, TrainingDevices, Untrainable
 
@@ -62,16 +64,10 @@ def inspect_base(files: BaseFiles, device: torch.device) -> BaseInfo:
 
     if files.quantised != "none" and find_spec("bitsandbytes") is None:
         raise Untrainable("trainer_not_installed", "engine-lora-no-quantisation", "model")
-    parameters = 0
-    try:
-        for path in files.folder.glob("*.safetensors"):
-            with safe_open(path, "pt") as tensors:
-                names = tensors.keys()
-                parameters += sum(prod(tensors.get_slice(name).get_shape()) for name in names)
+    with report_damage(files):
+        parameters = count_parameters(files.folder)
         config = AutoConfig.from_pretrained(files.folder)
         tokenizer = AutoTokenizer.from_pretrained(files.folder)
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise _make_damaged_error(files, error) from error
     return BaseInfo(files, config, tokenizer, parameters, choose_dtype(files.dtype, device))
 
 
@@ -111,7 +107,7 @@ def load_with_adapters(base: BaseInfo, settings: Mapping[str, Any], device: torc
 def _load_base(base: BaseInfo, device: torch.device) -> Any:
     from transformers import AutoModelForCausalLM  # noqa: PLC0415 - slow to import
 
-    try:
+    with report_damage(base.files):
         model: Any = AutoModelForCausalLM.from_pretrained(
             base.files.folder,
             dtype=base.dtype,
@@ -120,8 +116,6 @@ def _load_base(base: BaseInfo, device: torch.device) -> Any:
             quantization_config=build_quantisation_config(base.files.quantised, base.dtype),
             device_map={"": device} if base.files.quantised != "none" else None,
         )
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise _make_damaged_error(base.files, error) from error
     if base.files.quantised == "none":
         return model.to(device)
     from peft import prepare_model_for_kbit_training  # noqa: PLC0415 - slow to import
@@ -129,7 +123,14 @@ def _load_base(base: BaseInfo, device: torch.device) -> Any:
     return prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
 
 
-def _make_damaged_error(files: BaseFiles, error: Exception) -> Untrainable:
-    reason = str(error).replace(str(files.folder), files.folder.name)[:300]
-    name = files.folder.name
-    return Untrainable("base_damaged", "engine-lora-damaged", "model", name=name, reason=reason)
+@contextmanager
+def report_damage(files: BaseFiles) -> Iterator[None]:
+    """Raise Untrainable for what the libraries raise if a base's files cannot be used."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, SafetensorError, Refused) as error:
+        name = files.folder.name
+        reason = str(error).replace(str(files.folder), name)[:300]
+        raise Untrainable(
+            "base_damaged", "engine-lora-damaged", "model", name=name, reason=reason
+        ) from error

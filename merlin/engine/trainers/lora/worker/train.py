@@ -9,7 +9,6 @@ memory. The sums are reduced over all processes, so all of them make the same de
 from __future__ import annotations
 
 import inspect
-import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,25 +23,21 @@ from peft import get_peft_model_state_dict, set_peft_model_state_dict
 from torch.nn import functional
 
 from merlin.core import durable_files
-from merlin.engine.torch_loading import choose_threads, count_cores, save_weights
+from merlin.engine.torch_loading import choose_threads, count_cores
 from merlin.engine.trainers.base import DPO, Task, Untrainable
 from merlin.engine.trainers.lora import trainer
-from merlin.engine.trainers.lora.trainer import RATE, ProgressPipe
 from merlin.engine.trainers.lora.worker.data import (
     Example,
     ExampleTokenizer,
     Layout,
-    compute_padding_share,
     lay_out,
     shuffle,
     split_batches,
 )
-from merlin.engine.trainers.lora.worker.model import (
-    BaseInfo,
-    inspect_base,
-    load_with_adapters,
-)
+from merlin.engine.trainers.lora.worker.model import BaseInfo, inspect_base, load_with_adapters
 
+# Tokens per micro-batch; larger batches use gradient accumulation.
+_AT_ONCE = {"cpu": 2_048, "cuda": 16_384}
 _WARM_UP_SHARE = 0.03
 _MAX_GRADIENT_NORM = 1.0
 # The sums that `compute_means` does not divide by `count`.
@@ -51,14 +46,13 @@ _REPORT_EVERY_S = 1.0
 _SAVE_EVERY_S = 20.0
 # A short epoch costs less than a checkpoint; at most this much is repeated after a kill.
 _SAVE_AT_MOST_EVERY_S = 1.0
-# One test batch is evaluated every so many steps, or so many times per epoch.
-_TEST_EVERY, _TESTS_AN_EPOCH = 10, 10
-
 
 # The log probability of each target token, and whether it was the argmax.
 Scored = tuple[torch.Tensor, torch.Tensor]
 # The summed loss, and the sums of further metrics.
 Loss = tuple[torch.Tensor, Mapping[str, torch.Tensor]]
+# Sends a message to the engine: its kind and its fields.
+Send = Callable[..., None]
 
 
 def compute_supervised_loss(scored: Scored) -> Loss:
@@ -73,7 +67,7 @@ def compute_dpo_loss(scored: Scored, reference: Scored, layout: Layout, beta: fl
     Source: Rafailov et al. 2023, "Direct Preference Optimization", equation 7.
     """
     gains = scored[0] - reference[0]
-    rewards = beta * gains.new_zeros(layout.rows).index_add(0, layout.owner, gains)
+    rewards = beta * gains.new_zeros(len(layout.ids)).index_add(0, layout.row, gains)
     margins = rewards[0::2] - rewards[1::2]
     detached = margins.detach()
     sums = {"rewards_margins": detached.sum(), "rewards_accuracies": (detached > 0).sum()}
@@ -128,7 +122,7 @@ class Plan:
         """Return the learning rate of a step: linear warm-up, then linear decay to 0."""
         steps = self.steps
         warm = max(1, int(steps * _WARM_UP_SHARE))
-        highest = RATE[self.method] * float(self.settings["learning_rate_multiplier"])
+        highest = trainer.RATE[self.method] * float(self.settings["learning_rate_multiplier"])
         return highest * min((step + 1) / warm, (steps - step) / max(1, steps - warm), 1.0)
 
 
@@ -136,41 +130,43 @@ class Plan:
 class Progress:
     """The state of a training in a checkpoint.
 
-    `epoch` counts from 0, `batch` within the epoch, `step` over all epochs. `sums` are those of the
-    current epoch. `told` is the length of the progress file in bytes. `best` is the lowest test
-    loss, reached in `best_epoch`; `worse` counts the epochs since. `threads` 0: not measured yet.
+    `epochs` are the messages of the completed ones; `batch` counts within the current epoch, whose
+    sums are `sums`, `step` over all epochs. `threads` 0: not measured yet.
     """
 
-    epoch: int = 0
+    epochs: list[dict[str, Any]] = field(default_factory=list)
     batch: int = 0
     step: int = 0
     tokens: int = 0
     sums: dict[str, float] = field(default_factory=dict)
-    told: int = 0
-    best: float | None = None
-    best_epoch: int = 0
-    worse: int = 0
     threads: int = 0
+
+    @property
+    def best_epoch(self) -> int:
+        """Return the number of the first epoch with the lowest test loss, 0 without test data."""
+        losses = [epoch["metrics"].get("valid_loss", math.inf) for epoch in self.epochs]
+        return losses.index(min(losses)) + 1 if losses and min(losses) < math.inf else 0
 
 
 def save_checkpoint(folder: Path, progress: Progress, train_step: TrainStep) -> None:
-    """Write the checkpoint atomically: after a kill the old or the new one is complete.
-
-    Raises OSError if the write fails, as `save_epoch`.
-    """
+    """Write the checkpoint atomically: after a kill the old or the new one is complete."""
     checkpoint = {
         "progress": asdict(progress),
-        "adapter": _get_adapter(train_step.model),
+        "adapter": get_peft_model_state_dict(train_step.model, **_NO_EMBEDDINGS),
         "optimizer": train_step.optimizer.state_dict(),
     }
-    durable_files.write_durably(folder / trainer.STATE, lambda path: _write(checkpoint, path))
+    durable_files.write_durably(folder / trainer.STATE, lambda path: torch.save(checkpoint, path))
 
 
-def restore(folder: Path, train_step: TrainStep, device: torch.device) -> Progress | None:
-    """Load the checkpoint's weights; return its progress, None if there is no checkpoint."""
+# "auto" would query the hub for the base's vocabulary size.
+_NO_EMBEDDINGS = {"save_embedding_layers": False}
+
+
+def restore(folder: Path, train_step: TrainStep, device: torch.device) -> Progress:
+    """Load the checkpoint's weights; return its progress, that of the start without one."""
     path = folder / trainer.STATE
     if not path.exists():
-        return None
+        return Progress()
     checkpoint: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
     set_peft_model_state_dict(train_step.model, checkpoint["adapter"])
     train_step.optimizer.load_state_dict(checkpoint["optimizer"])
@@ -182,34 +178,9 @@ def save_epoch(folder: Path, number: int, model: Any) -> None:
     target = trainer.get_epoch_folder(folder, number)
     if not target.exists():
         durable_files.remove_durably(target.with_name(f".{target.name}.part"))
-        durable_files.write_durably(target, lambda temporary: _write_adapter(model, temporary))
-
-
-def _write(checkpoint: dict[str, Any], path: Path) -> None:
-    with path.open("wb") as file:
-        try:
-            torch.save(checkpoint, file)
-        except RuntimeError as error:
-            # torch replaces the OSError by a RuntimeError.
-            raise error.__context__ if isinstance(error.__context__, OSError) else error from None
-
-
-def _write_adapter(model: Any, folder: Path) -> None:
-    folder.mkdir(parents=True)
-    weights = {name: value.cpu().contiguous() for name, value in _get_adapter(model).items()}
-    save_weights(weights, folder / "adapter_model.safetensors")
-    config = model.peft_config["default"].to_dict() | {"inference_mode": True}
-    text = json.dumps(config, default=_to_json, indent=2, sort_keys=True)
-    (folder / "adapter_config.json").write_text(text, "utf-8")
-
-
-def _get_adapter(model: Any) -> dict[str, torch.Tensor]:
-    # "auto" would query the hub for the base's vocabulary size.
-    return dict(get_peft_model_state_dict(model, save_embedding_layers=False))
-
-
-def _to_json(value: object) -> object:
-    return sorted(value) if isinstance(value, set | frozenset) else str(value)
+        durable_files.write_durably(
+            target, lambda temporary: model.save_pretrained(temporary, **_NO_EMBEDDINGS)
+        )
 
 
 class TrainStep:
@@ -280,9 +251,8 @@ class TrainStep:
         share = batch[self._accelerator.process_index :: self._accelerator.num_processes]
         return (share, 1.0) if share else (batch[:1], 0.0)
 
-    def _lay_out(self, share: Sequence[Example]) -> Any:
-        packed = bool(self._plan.settings["packing"])
-        return lay_out(share, self._plan.most, self._accelerator.device, is_packed=packed)
+    def _lay_out(self, share: Sequence[Example]) -> Iterator[Layout]:
+        return lay_out(share, self._plan.most, self._accelerator.device)
 
     def _compute_loss(self, model: Any, layout: Layout) -> Loss:
         if self._plan.method != DPO:
@@ -296,16 +266,12 @@ class TrainStep:
 
     def _score(self, model: Any, layout: Layout) -> Scored:
         """Compute logits of the target tokens only: all would take most of a step's memory."""
-        inputs: dict[str, Any] = {"input_ids": layout.ids, "use_cache": False}
-        if layout.positions is not None:
-            inputs["position_ids"] = layout.positions
-        columns = torch.unique(layout.place)
+        columns, options = torch.unique(layout.place), {}
+        place = layout.place
         if self._can_select:
-            logits = model(**inputs, logits_to_keep=columns).logits
-            place = torch.searchsorted(columns, layout.place)
-        else:
-            logits, place = model(**inputs).logits, layout.place
-        chosen = logits[layout.line, place].float()
+            options, place = {"logits_to_keep": columns}, torch.searchsorted(columns, place)
+        logits = model(input_ids=layout.ids, use_cache=False, **options).logits
+        chosen = logits[layout.row, place].float()
         logps = -functional.cross_entropy(chosen, layout.targets, reduction="none")
         return logps, chosen.detach().argmax(-1) == layout.targets
 
@@ -351,31 +317,39 @@ class Training:
     """The loop over epochs and batches; `progress` is the start state."""
 
     def __init__(
-        self, plan: Plan, train_step: TrainStep, pipe: ProgressPipe, progress: Progress
+        self, plan: Plan, train_step: TrainStep, send: Send, progress: Progress, *, is_first: bool
     ) -> None:
+        """Of several processes only the first, `is_first`, writes files."""
         self._plan = plan
         self._train_step = train_step
-        self._pipe = pipe
+        self._send = send
         self._progress = progress
+        self._is_first = is_first
         self._reported_at = self._saved_at = time.monotonic()
         self._tokens_reported = progress.tokens
-        self._tests = split_batches(plan.test, range(len(plan.test)), plan.batch_size)
-        self._test_every = max(_TEST_EVERY, plan.steps_an_epoch // _TESTS_AN_EPOCH)
 
     def run(self, is_asked_to_stop: Callable[[], bool]) -> bool:
         """Train; return True at the end, False if stopped (state is saved). Raises Untrainable."""
-        while self._progress.epoch < self._plan.epochs and not self._should_stop_early():
+        epochs, patience = self._progress.epochs, int(self._plan.settings["early_stop"])
+        while len(epochs) < self._plan.epochs and not self._is_worse_for(patience):
             if not self._run_epoch(is_asked_to_stop):
                 return False
-        progress = self._progress
-        if self._plan.settings["early_stop"] and progress.best_epoch not in (0, progress.epoch):
-            self._pipe.send("best", number=progress.best_epoch)
+        if patience and (best := self._progress.best_epoch):
+            if len(epochs) < self._plan.epochs:
+                found = {"epoch": len(epochs), "best": best}
+                self._send("remark", key="engine-lora-early-stop", arguments=found)
+            self._send("epoch", **epochs[best - 1])
         self._save(at_most_every_s=0)
         return True
 
+    def _is_worse_for(self, patience: int) -> bool:
+        """Return whether so many epochs (0: any number) have brought no better test loss."""
+        best = self._progress.best_epoch
+        return 0 < patience <= len(self._progress.epochs) - best if best else False
+
     def _run_epoch(self, is_asked_to_stop: Callable[[], bool]) -> bool:
         plan, progress = self._plan, self._progress
-        chosen = shuffle(len(plan.train), plan.seed, progress.epoch)
+        chosen = shuffle(len(plan.train), plan.seed, len(progress.epochs))
         for batch in split_batches(plan.train, chosen, plan.batch_size)[progress.batch :]:
             sums = self._train_step.accumulate(batch, progress.step, is_stop=is_asked_to_stop())
             if not math.isfinite(sums["loss"]):
@@ -387,16 +361,14 @@ class Training:
                 self._save(at_most_every_s=0)
                 return False
             self._save(at_most_every_s=_SAVE_EVERY_S)
-        progress.epoch += 1
         metrics = compute_means(progress.sums, "train") | self._evaluate_all()
         progress.batch, progress.sums = 0, {}
-        if self._pipe.is_first:
-            save_epoch(self._plan.folder, progress.epoch, self._train_step.model)
-        epoch = {"number": progress.epoch, "step": progress.step, "metrics": metrics}
-        self._pipe.send("epoch", **epoch, tokens=progress.tokens)
-        if self._should_stop_early() and progress.epoch < self._plan.epochs:
-            epochs = {"epoch": progress.epoch, "best": progress.best_epoch}
-            self._pipe.send("remark", key="engine-lora-early-stop", arguments=epochs)
+        number = len(progress.epochs) + 1
+        if self._is_first:
+            save_epoch(plan.folder, number, self._train_step.model)
+        epoch = {"number": number, "step": progress.step, "metrics": metrics}
+        progress.epochs.append({**epoch, "tokens": progress.tokens})
+        self._send("epoch", **progress.epochs[-1])
         self._save(at_most_every_s=_SAVE_AT_MOST_EVERY_S)
         return True
 
@@ -407,54 +379,34 @@ class Training:
         progress.batch += 1
         progress.tokens += int(sums["tokens"])
         progress.sums = add_sums(progress.sums, sums)
-        is_test = bool(self._tests) and progress.step % self._test_every == 0
         waited = time.monotonic() - self._reported_at
-        if is_test or progress.step == 1 or waited >= _REPORT_EVERY_S:
+        if progress.step == 1 or waited >= _REPORT_EVERY_S:
             metrics = compute_means(sums, "train")
             metrics["tokens_per_s"] = (progress.tokens - self._tokens_reported) / max(waited, 1e-6)
             self._reported_at, self._tokens_reported = time.monotonic(), progress.tokens
-            if is_test:
-                test = self._tests[progress.step // self._test_every % len(self._tests)]
-                metrics |= compute_means(self._train_step.evaluate(test), "valid")
-            self._pipe.send("step", step=progress.step, metrics=metrics)
+            self._send("step", step=progress.step, metrics=metrics)
 
     def _evaluate_all(self) -> dict[str, float]:
         """Evaluate all test data; return its metrics as `valid_…` and `full_valid_…`."""
-        if not self._tests:
+        test, sums = self._plan.test, dict[str, float]()
+        if not test:
             return {}
-        sums: dict[str, float] = {}
-        for test in self._tests:
-            sums = add_sums(sums, self._train_step.evaluate(test))
+        for batch in split_batches(test, range(len(test)), self._plan.batch_size):
+            sums = add_sums(sums, self._train_step.evaluate(batch))
         metrics = compute_means(sums, "valid")
-        progress, loss = self._progress, metrics["valid_loss"]
-        if progress.best is None or loss < progress.best:
-            progress.best, progress.best_epoch, progress.worse = loss, progress.epoch, 0
-        else:
-            progress.worse += 1
         return metrics | {f"full_{name}": value for name, value in metrics.items()}
-
-    def _should_stop_early(self) -> bool:
-        patience = int(self._plan.settings["early_stop"])
-        return 0 < patience <= self._progress.worse
 
     def _save(self, at_most_every_s: float) -> None:
         if time.monotonic() - self._saved_at < at_most_every_s:
             return
-        self._progress.told = self._pipe.sync()
-        if self._pipe.is_first:
+        if self._is_first:
             save_checkpoint(self._plan.folder, self._progress, self._train_step)
-            self._pipe.send_once("kept", step=self._progress.step)
+            self._send("kept", step=self._progress.step)
         self._saved_at = time.monotonic()
 
 
-# Tokens per micro-batch; larger batches use gradient accumulation.
-_AT_ONCE = {"cpu": 2_048, "cuda": 16_384}
-# The batch size that `resolve` chooses for small files.
-_SMALL_BATCH = 4
-
-
 def train_task(
-    task: Task, accelerator: Accelerator, pipe: ProgressPipe, is_asked_to_stop: Callable[[], bool]
+    task: Task, accelerator: Accelerator, send: Send, is_asked_to_stop: Callable[[], bool]
 ) -> bool:
     """Train the task; return whether it was completed. Raises Untrainable, BadFile, OSError."""
     if task.base is None:
@@ -468,16 +420,17 @@ def train_task(
     plan = _build_plan(task, base, device)
     model = load_with_adapters(base, plan.settings, device)
     train_step = TrainStep(plan, accelerator, model)
-    restored = restore(task.folder, train_step, device)
-    progress = restored or Progress()
+    progress = restore(task.folder, train_step, device)
     resolved = {"hyperparameters": dict(plan.settings), "steps": plan.steps}
-    pipe.send_once("settled", **resolved, done=progress.step)
-    pipe.resend(progress.told)
-    if restored is None and plan.settings["early_stop"] and not plan.test:
-        pipe.send("remark", key="engine-lora-nothing-to-test", arguments={})
+    send("settled", **resolved, done=progress.step)
+    if plan.settings["early_stop"] and not plan.test:
+        send("remark", key="engine-lora-nothing-to-test", arguments={})
+    for epoch in progress.epochs:  # the engine may have been killed too
+        send("epoch", **epoch)
     progress.threads = progress.threads or _choose_thread_count(plan, train_step, accelerator)
     torch.set_num_threads(progress.threads)
-    return Training(plan, train_step, pipe, progress).run(is_asked_to_stop)
+    is_first = accelerator.is_main_process
+    return Training(plan, train_step, send, progress, is_first=is_first).run(is_asked_to_stop)
 
 
 def _build_plan(task: Task, base: BaseInfo, device: torch.device) -> Plan:
@@ -487,11 +440,7 @@ def _build_plan(task: Task, base: BaseInfo, device: torch.device) -> Plan:
     test = read_examples(task.test, "validation_file") if task.test else []
     most = _AT_ONCE.get(device.type, _AT_ONCE["cpu"])
     settings = trainer.resolve_hyperparameters(
-        task.method,
-        task.hyperparameters,
-        examples=len(train),
-        padding=compute_padding_share(train, _SMALL_BATCH),
-        parameters=base.parameters,
+        task.method, task.hyperparameters, examples=len(train), parameters=base.parameters
     )
     return Plan(task.method, task.folder, task.seed, settings, train, test, most)
 
