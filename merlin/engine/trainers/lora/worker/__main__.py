@@ -84,9 +84,9 @@ def classify_training_error(error: Exception) -> Untrainable | None:
     if isinstance(error, RuntimeError) and any(part in message for part in _MEMORY_ERRORS):
         return classify_error(MemoryError(), "engine-lora-out-of-memory")
     # torch and safetensors replace the OSError of a write by an error of their own.
-    if isinstance(error.__context__, OSError):
+    if isinstance(error, RuntimeError) and isinstance(error.__context__, OSError):
         return classify_error(error.__context__, "")
-    if (number := _OS_ERROR.search(message)) is not None:
+    if type(error).__name__ == "SafetensorError" and (number := _OS_ERROR.search(message)):
         return classify_error(OSError(int(number[1]), os.strerror(int(number[1]))), "")
     return classify_error(error, "engine-lora-out-of-memory")
 

@@ -72,34 +72,20 @@ def inspect_base(files: BaseFiles, device: torch.device) -> BaseInfo:
 
 
 def load_with_adapters(base: BaseInfo, settings: Mapping[str, Any], device: torch.device) -> Any:
-    """Load the base and add trainable adapters; the base is frozen. Raises Untrainable."""
+    """Load the base and add trainable adapters to its linear layers; the base is frozen."""
     from peft import LoraConfig, get_peft_model  # noqa: PLC0415 - slow to import
 
     model = _load_base(base, device)
     if settings["gradient_checkpointing"]:
         model.activation_checkpointing_enable({"use_reentrant": False})
         model.enable_input_require_grads()
+    rank = int(settings["rank"])
     config = LoraConfig(
-        task_type="CAUSAL_LM",
-        r=settings["rank"],
-        lora_alpha=settings["alpha"],
-        lora_dropout=settings["dropout"],
-        target_modules=settings["targets"],
+        task_type="CAUSAL_LM", r=rank, lora_alpha=2 * rank, target_modules="all-linear"
     )
     # Saved in the adapter's config: the base's name instead of its local path.
     model.name_or_path = base.files.folder.name
-    try:
-        peft_model = get_peft_model(model, config)
-    except ValueError as error:
-        linear = torch.nn.Linear
-        parts = [name for name, part in model.named_modules() if isinstance(part, linear)]
-        layers = sorted({name.rpartition(".")[2] for name in parts})
-        raise Untrainable(
-            "invalid_hyperparameter",
-            "engine-lora-unknown-target",
-            "hyperparameters.targets",
-            known=", ".join(layers),
-        ) from error
+    peft_model = get_peft_model(model, config)
     peft_model.peft_config["default"].base_model_name_or_path = base.files.folder.name
     return peft_model
 

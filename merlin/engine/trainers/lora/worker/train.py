@@ -12,8 +12,9 @@ import inspect
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -72,18 +73,6 @@ def compute_dpo_loss(scored: Scored, reference: Scored, layout: Layout, beta: fl
     detached = margins.detach()
     sums = {"rewards_margins": detached.sum(), "rewards_accuracies": (detached > 0).sum()}
     return -functional.logsigmoid(margins).sum(), sums
-
-
-@contextmanager
-def disable_adapters(model: Any) -> Iterator[None]:
-    """Disable the adapter for the block: the base is the reference model of DPO."""
-    was_training = model.training
-    model.eval()
-    try:
-        with torch.no_grad(), model.disable_adapter():
-            yield
-    finally:
-        model.train(was_training)
 
 
 @dataclass(frozen=True)
@@ -155,7 +144,12 @@ def save_checkpoint(folder: Path, progress: Progress, train_step: TrainStep) -> 
         "adapter": get_peft_model_state_dict(train_step.model, **_NO_EMBEDDINGS),
         "optimizer": train_step.optimizer.state_dict(),
     }
-    durable_files.write_durably(folder / trainer.STATE, lambda path: torch.save(checkpoint, path))
+
+    def write(path: Path) -> None:
+        with path.open("wb") as file:  # for a path, torch hides the error of a full disk
+            torch.save(checkpoint, file)
+
+    durable_files.write_durably(folder / trainer.STATE, write)
 
 
 # "auto" would query the hub for the base's vocabulary size.
@@ -178,9 +172,12 @@ def save_epoch(folder: Path, number: int, model: Any) -> None:
     target = trainer.get_epoch_folder(folder, number)
     if not target.exists():
         durable_files.remove_durably(target.with_name(f".{target.name}.part"))
-        durable_files.write_durably(
-            target, lambda temporary: model.save_pretrained(temporary, **_NO_EMBEDDINGS)
-        )
+        durable_files.write_durably(target, partial(_write_adapter, model))
+
+
+def _write_adapter(model: Any, folder: Path) -> None:
+    model.save_pretrained(folder, **_NO_EMBEDDINGS)
+    (folder / "README.md").unlink()  # it would tell the base's local path
 
 
 class TrainStep:
@@ -207,8 +204,8 @@ class TrainStep:
     ) -> dict[str, float]:
         """Accumulate the gradients of a batch; return its sums.
 
-        `stop` is the number of processes that were asked to stop. Random numbers are a function of
-        the seed, the step and the process.
+        `stop` is the number of processes that were asked to stop. Random numbers, if the base has
+        dropout, are a function of the seed, the step and the process.
         """
         self.model.train()
         rank = self._accelerator.process_index
@@ -258,9 +255,10 @@ class TrainStep:
         if self._plan.method != DPO:
             with self._accelerator.autocast():
                 return compute_supervised_loss(self._score(model, layout))
-        with disable_adapters(self.model), self._accelerator.autocast():
-            reference = self._score(self.model, layout)
         with self._accelerator.autocast():
+            # The base is the reference model.
+            with torch.no_grad(), self.model.disable_adapter():
+                reference = self._score(self.model, layout)
             scored = self._score(model, layout)
         return compute_dpo_loss(scored, reference, layout, float(self._plan.settings["beta"]))
 
