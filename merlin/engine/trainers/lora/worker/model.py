@@ -6,14 +6,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import torch
 from accelerate import Accelerator
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 
-from merlin.core.errors import Refused
-from merlin.engine.model_store import count_parameters
 from merlin.engine.torch_loading import build_quantisation_config, choose_dtype
 from merlin.engine.trainers.base import BaseFiles, TrainingDevices, Untrainable
 
@@ -64,8 +63,12 @@ def inspect_base(files: BaseFiles, device: torch.device) -> BaseInfo:
 
     if files.quantised != "none" and find_spec("bitsandbytes") is None:
         raise Untrainable("trainer_not_installed", "engine-lora-no-quantisation", "model")
+    parameters = 0
     with report_damage(files):
-        parameters = count_parameters(files.folder)
+        for path in files.folder.glob("*.safetensors"):
+            with safe_open(path, "pt") as tensors:
+                names = tensors.keys()
+                parameters += sum(prod(tensors.get_slice(name).get_shape()) for name in names)
         config = AutoConfig.from_pretrained(files.folder)
         tokenizer = AutoTokenizer.from_pretrained(files.folder)
     return BaseInfo(files, config, tokenizer, parameters, choose_dtype(files.dtype, device))
@@ -114,7 +117,7 @@ def report_damage(files: BaseFiles) -> Iterator[None]:
     """Raise Untrainable for what the libraries raise if a base's files cannot be used."""
     try:
         yield
-    except (OSError, ValueError, KeyError, SafetensorError, Refused) as error:
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
         name = files.folder.name
         reason = str(error).replace(str(files.folder), name)[:300]
         raise Untrainable(
