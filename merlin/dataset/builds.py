@@ -268,12 +268,6 @@ def create_build_folder(parent: Path) -> Iterator[Path]:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def list_build_folders(parent: Path) -> dict[str, int]:
-    """Return short digest -> number of the build folders in `parent`."""
-    names = (folder.name.partition("-") for folder in parent.glob("*-*"))
-    return {digest: int(number) for number, _, digest in names if number.isdecimal()}
-
-
 def remove_folders(
     builds: Path, known: Collection[str], old: Collection[str], before: datetime
 ) -> int:

@@ -66,17 +66,11 @@ class CommitHistory(Repository):
         on_line = COMMIT.position.is_null(is_null=False)
         return dict(self.db.tuples(COMMIT.select(COMMIT.sha, COMMIT.position).where(on_line)))
 
-    def next_number(self, dataset: str, name: str, values: Mapping[str, int]) -> int:
-        """Return the number of the dataset's next build, 1 for the first.
-
-        `values` are earlier numbers of builds by name, as the database may have been lost. The
-        build of this `name` gets its old number, any other a number above all of them.
-        """
-        whole = (BUILD.dataset == dataset) & (BUILD.is_whole == 1)
-        if name in values and not self.db.has(BUILD, whole & (BUILD.number == values[name])):
-            return values[name]
-        highest = BUILD.select(fn.MAX(BUILD.number)).where(whole)
-        return max(int(self.db.value(highest) or 0), *values.values(), 0) + 1
+    def next_number(self, dataset: str) -> int:
+        """Return the number of the dataset's next build, 1 for the first."""
+        is_counted = (BUILD.dataset == dataset) & (BUILD.is_whole == 1)
+        highest = BUILD.select(fn.COALESCE(fn.MAX(BUILD.number), 0)).where(is_counted)
+        return int(self.db.value(highest)) + 1
 
     def latest(self, dataset: str) -> Verdict | None:
         """Return the newest verdict on the branch that has a training key, or None.

@@ -22,10 +22,8 @@ from merlin.core.heartbeat import CommitProgress
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.dataset.builds import (
-    SHORT_DIGEST_LENGTH,
     Build,
     BuildContent,
-    list_build_folders,
     make_build,
     read_manifest,
     training_key,
@@ -249,9 +247,7 @@ def _build(ctx: GatherContext, commit: Commit, checked: CheckedDataset) -> Commi
     content = make_build(checked)
     known, new = ctx.history.build_of(dataset, content.digest), None
     if known is None:
-        # A restored database can be older than the folders.
-        numbers = list_build_folders(ctx.builds / dataset)
-        number = ctx.history.next_number(dataset, content.digest[:SHORT_DIGEST_LENGTH], numbers)
+        number = ctx.history.next_number(dataset)
         written = write_build(content, ctx.builds / dataset, number)
         new = NewBuild(number, written.relative_to(ctx.builds).as_posix(), content)
     key = training_key(dataset, content.digest, checked.spec.recipe)

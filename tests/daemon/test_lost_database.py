@@ -10,7 +10,7 @@ from merlin.db.database import open_database
 from merlin.wiring.context import open_read_only
 from tests.support import forked_processes
 from tests.support.migrated_databases import drop_database
-from tests.support.pipeline_lab import run_command, serving
+from tests.support.pipeline_lab import run_command
 
 pytestmark = pytest.mark.integration
 
@@ -27,22 +27,6 @@ def test_state_begun_anew_finds_its_model_at_the_provider(lab, provider):
     delete_state(lab, "builds")
     assert lab.until_serving("trial-1")["serving"]["model"] == live
     assert len(provider.jobs_created()) == 1
-
-
-@serving
-def test_number_of_a_folder_newer_than_the_restored_database_is_not_used_again(lab):
-    state, backup = lab.config.state_dir, lab.folder / "backup"
-    shutil.copytree(state, backup)
-    lab.repository.example("trial", 52)
-    lab.repository.commit()
-    lab.until_serving("trial-2")
-    shutil.rmtree(backup / "builds")
-    (state / "builds").rename(backup / "builds")
-    shutil.rmtree(state)
-    backup.rename(state)
-    lab.repository.example("trial", 53)
-    lab.repository.commit()
-    lab.until_serving("trial-3")
 
 
 @pytest.mark.parametrize("arguments", [("daemon",), ("bot",), ("api",), ("users", "add", "boris")])

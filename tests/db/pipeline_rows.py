@@ -149,7 +149,7 @@ class PipelineRows:
             else VerdictStatus.BUILT
         )
         existing_build = self.history.build_of(spec.name, content.digest)
-        number = self.history.next_number(spec.name, "", {})
+        number = self.history.next_number(spec.name)
         new_build = None if existing_build else NewBuild(number, f"{spec.name}/{number}", content)
         return CommitOutcome(
             spec.name, status, dataset, build=existing_build, new_build=new_build, training_key=key

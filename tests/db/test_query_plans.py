@@ -59,7 +59,7 @@ def test_ticks_never_scan_a_whole_table(database, clock):
     world.promotions.list_served(FACE)
     world.history.read_mainline()
     world.history.latest(FACE)
-    world.history.next_number(FACE, "", {})
+    world.history.next_number(FACE)
     world.history.build_of(FACE, "none")
     Requests(database).claim(["launch", "fetch"])
     Notices(database).list_waiting()

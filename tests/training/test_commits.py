@@ -63,7 +63,7 @@ def read_authors(world, build_id):
 
 def test_nothing_is_recorded_at_first(world):
     assert world.history.read_mainline() == {}
-    assert world.history.next_number(FACE, "", {}) == 1
+    assert world.history.next_number(FACE) == 1
     assert world.history.latest(FACE) is None
     assert world.history.build_of(FACE, "none") is None
 
@@ -212,7 +212,7 @@ def test_recording_a_commit_twice_records_it_once(world, clock):
     world.record(make_commit(1), [outcome], clock())
     world.record(make_commit(1), [outcome], clock())
     assert world.statuses() == {"a001": "built"}
-    assert world.history.next_number(FACE, "", {}) == 2
+    assert world.history.next_number(FACE) == 2
 
 
 def test_kill_while_recording_leaves_nothing_visible(url, clock):
@@ -231,7 +231,7 @@ def assert_nothing_is_visible(world):
     history = world.history
     assert history.read_mainline() == {}
     assert (world.statuses(), history.latest(FACE)) == ({}, None)
-    assert history.next_number(FACE, "", {}) == 1
+    assert history.next_number(FACE) == 1
     assert world.recent_builds() == []
     assert FileIndex(world.db).find_newest_build(FACE) is None
 
