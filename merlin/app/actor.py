@@ -72,7 +72,13 @@ class Actor:
 
 
 def read_newest_rows(
-    ctx: Context, actor: Actor, query: Select, table: Table, dataset: str, limit: int, before: int
+    ctx: Context,
+    actor: Actor,
+    query: Select,
+    table: Table,
+    dataset: str,
+    limit: int,
+    before: int = 0,
 ) -> list[Row]:
     """Return rows that the actor may watch, newest first, of one dataset or ("") of all.
 

@@ -89,11 +89,9 @@ class BuildDiff:
     moved: list[str]
 
 
-def list_recent(
-    ctx: Context, actor: Actor, dataset: str = "", limit: int = 50, before: int = 0
-) -> list[BuildView]:
-    """Return builds, newest first; `before`: only ids below it. Raises NotFound."""
-    rows = read_newest_rows(ctx, actor, select_whole_builds(), BUILD, dataset, limit, before)
+def list_recent(ctx: Context, actor: Actor, dataset: str = "", limit: int = 50) -> list[BuildView]:
+    """Return builds, newest first. Raises NotFound."""
+    rows = read_newest_rows(ctx, actor, select_whole_builds(), BUILD, dataset, limit)
     return [read_row(BuildView, row, version=_format_version(row)) for row in rows]
 
 

@@ -71,15 +71,12 @@ def list_datasets(ctx: Context, actor: Actor) -> list[DatasetCard]:
 
 
 def list_examples(
-    ctx: Context, actor: Actor, dataset: str, *, limit: int = 50, after: str = "", offset: int = 0
+    ctx: Context, actor: Actor, dataset: str, *, limit: int = 50, offset: int = 0
 ) -> list[ExampleView]:
-    """Return examples by id, after the id `after`, or skipping the first `offset`.
-
-    Raises NotFound.
-    """
+    """Return examples by id, skipping the first `offset`. Raises NotFound."""
     require_editing(ctx, actor, dataset)
     index = FileIndex(ctx.db)
-    files = index.list_examples(dataset, offset, limit, after)
+    files = index.list_examples(dataset, offset, limit)
     if not files and not index.is_known(dataset):
         raise missing_dataset(dataset)
     return [view_of(file) for file in files]

@@ -141,9 +141,9 @@ class Owner:
                 return False
 
 
-def read_owner(pid: int | None = None) -> Owner:
-    """Return a process of this host as an owner, by default this one."""
-    pid = os.getpid() if pid is None else pid
+def read_owner() -> Owner:
+    """Return this process as an owner."""
+    pid = os.getpid()
     try:
         # Containers may share a host name but not their process ids.
         namespace = Path.readlink(_PROC / "self/ns/pid").name

@@ -103,10 +103,10 @@ def list_recent(
 
 
 def list_promotions(
-    ctx: Context, actor: Actor, dataset: str = "", limit: int = 50, before: int = 0
+    ctx: Context, actor: Actor, dataset: str = "", limit: int = 50
 ) -> list[PromotionView]:
-    """Return promotions, newest first; `before`: only ids below it. Raises NotFound."""
-    rows = read_newest_rows(ctx, actor, PROMOTION.select(), PROMOTION, dataset, limit, before)
+    """Return promotions, newest first. Raises NotFound."""
+    rows = read_newest_rows(ctx, actor, PROMOTION.select(), PROMOTION, dataset, limit)
     return [
         read_row(
             PromotionView, row, before=row["from_model"], to=row["to_model"], by=row["by_whom"]

@@ -12,7 +12,7 @@ from typing import Any
 
 from peewee import JOIN, Select, fn
 
-from merlin.app.actor import Actor, read_newest_rows
+from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.core.clock import Clock, from_iso, utc_now
 from merlin.core.i18n import choose_translation, render_stored_text
@@ -82,25 +82,6 @@ class VerdictView:
     def why(self, language: str) -> str:
         """Return the reason as a text, "" for none."""
         return render_stored_text(language, self.reason, self.arguments)
-
-
-def list_recent(
-    ctx: Context,
-    actor: Actor,
-    dataset: str = "",
-    limit: int = 50,
-    before: int = 0,
-    commit: str = "",
-) -> list[VerdictView]:
-    """Return verdicts with their first findings, newest id first.
-
-    `before`: only ids below it; `commit` may be abbreviated. Raises NotFound.
-    """
-    query = _select_verdicts()
-    if commit:
-        query = query.where(VERDICT.commit_sha.startswith(commit))
-    with ctx.db.snapshot():
-        return _views(ctx, read_newest_rows(ctx, actor, query, VERDICT, dataset, limit, before))
 
 
 def list_mainline(

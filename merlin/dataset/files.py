@@ -203,12 +203,9 @@ class FileIndex(Repository):
         query = VERDICT.select().where((VERDICT.dataset == dataset) & ON_LINE)
         return self.db.row(query.order_by(VERDICT.position.desc()))
 
-    def list_examples(
-        self, dataset: str, offset: int = 0, limit: int = 20, after: str = ""
-    ) -> list[FileText]:
-        """Return example files by id, broken ones included; only ids greater than `after`."""
-        later = DATASET_FILE.path > (example_path(after) if after else "")
-        mine = _files().where((DATASET_FILE.dataset == dataset) & _is_example() & later)
+    def list_examples(self, dataset: str, offset: int = 0, limit: int = 20) -> list[FileText]:
+        """Return example files by id, broken ones included."""
+        mine = _files().where((DATASET_FILE.dataset == dataset) & _is_example())
         return self._read(mine.order_by(DATASET_FILE.path).offset(offset).limit(limit))
 
     def get(self, dataset: str, example_id: str) -> FileText:

@@ -41,9 +41,9 @@ class DaemonSite(Site):
         """Return the fine-tuned models, newest first."""
         return models.list_recent(self.services, Actor.operator())
 
-    def verdicts(self, dataset="", **only):
-        """Return the verdicts, newest first."""
-        return verdicts.list_recent(self.services, Actor.operator(), dataset, **only)
+    def verdicts(self):
+        """Return the verdicts, newest commit first."""
+        return verdicts.list_mainline(self.services, Actor.operator())
 
     def serve_request(self, response):
         """Let the daemon process an accepted request; return the request's state afterwards."""

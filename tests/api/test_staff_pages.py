@@ -294,4 +294,4 @@ def test_commit_that_is_left_out_says_so_and_leads_to_its_example(staff):
 
 
 def list_verdicts(staff, dataset=""):
-    return verdicts.list_recent(staff.services, Actor.operator(), dataset)
+    return verdicts.list_mainline(staff.services, Actor.operator(), dataset)

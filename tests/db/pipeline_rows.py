@@ -135,7 +135,7 @@ class PipelineRows:
         return verdict_acts.list_mainline(self.ctx, OPERATOR, *dataset, **options)
 
     def of_commit(self, commit):
-        return verdict_acts.list_recent(self.ctx, OPERATOR, commit=commit)
+        return verdict_acts.list_of_condition(self.ctx, VERDICT.commit_sha.startswith(commit))
 
     def outcome(self, spec, examples, findings=()):
         """Return the outcome of a commit with these examples, as `builds.gather` gives it."""
