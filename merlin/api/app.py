@@ -16,6 +16,7 @@ from typing import Any
 import uvicorn
 import uvloop
 from fastapi import FastAPI
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 
 from merlin import __version__
@@ -73,6 +74,7 @@ def create_app(services: ApiServices) -> FastAPI:
     add_problems(app)
     add_description(app)
     add_error_pages(app)
+    app.add_middleware(GZipMiddleware, compresslevel=5)
     app.add_middleware(
         server.BodyLimit,
         bodies=app.state.bodies,

@@ -13,7 +13,6 @@ from merlin.api.response_cache import (
     CatalogueCache,
 )
 from merlin.core.errors import MerlinError
-from merlin.core.web.assets import takes_gzip
 from tests.api.running_api import ALGORITHMS, NETWORKS
 from tests.support.waiting import wait_until
 
@@ -53,7 +52,7 @@ def test_cached_response_repeats_the_bytes_and_supports_not_modified(still_site,
     ]
     assert cached_headers[0] == cached_headers[1]
     assert first.headers["cache-control"] == "public, max-age=60, stale-while-revalidate=600"
-    assert first.headers["vary"] == "Accept-Language"
+    assert first.headers["vary"].startswith("Accept-Language")
     assert re.fullmatch(r'"[0-9a-f]{32}"', first.headers["etag"])
     same = still_site.client.get(path, headers={"If-None-Match": first.headers["etag"]})
     assert (same.status_code, same.content) == (304, b"")
@@ -88,24 +87,6 @@ def test_etags_differ_by_path_query_and_language(still_site):
         for language in ("ru", "en")
     ]
     assert len(set(tags)) == len(tags)
-
-
-@pytest.mark.parametrize(
-    ("header", "takes"),
-    [
-        ("gzip", True),
-        ("*", True),
-        ("br;q=1, GZIP;q=0.1", True),
-        ("gzip;q=0", False),
-        ("*;q=0, gzip", True),
-        ("*, gzip;q=0", False),
-        ("gzip; q=0.0", False),
-        ("", False),
-        ("br", False),
-    ],
-)
-def test_accept_encoding_header_decides_about_gzip(header, takes):
-    assert takes_gzip(header) is takes
 
 
 def test_cached_list_changes_soon_after_a_commit(site):

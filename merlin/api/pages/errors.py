@@ -28,7 +28,7 @@ from merlin.api.problems import Problem, status_of
 from merlin.core.errors import Forbidden, MerlinError
 from merlin.core.i18n import text
 from merlin.core.log import get_logger, redact
-from merlin.core.web.assets import accepts, compressed_response, local_address, seen_other
+from merlin.core.web.assets import accepts, local_address, page_response, seen_other
 from merlin.core.web.browser import get_chosen_theme, note_language, page_address
 from merlin.core.web.templates import page_route
 
@@ -160,7 +160,7 @@ def error_page(
         is_known=caller is not None,
     )
     page = render_template("error.html", language, f=bare, **view)
-    response = compressed_response(request, page, HTTPStatus(status))
+    response = page_response(page, HTTPStatus(status))
     note_language(response, request, language)
     return response
 

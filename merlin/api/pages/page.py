@@ -44,7 +44,7 @@ from merlin.core.web.assets import (
     WEB,
     Assets,
     asset_response,
-    compressed_response,
+    page_response,
 )
 from merlin.core.web.templates import Templates
 from merlin.course.catalogue import ActiveCourses, Course
@@ -62,9 +62,9 @@ def assets() -> Assets:
 
 
 @asset_router.get(PREFIX + "{name}", include_in_schema=False)
-async def asset(request: Request, name: str) -> Response:
+async def asset(name: str) -> Response:
     """Return one asset. Raises Problem 404 for an unknown or outdated name."""
-    return asset_response(assets(), request, name)
+    return asset_response(assets(), name)
 
 
 PATTERN = "^[0-9a-f]{32}$"
@@ -362,7 +362,7 @@ def render_page(
     page = render_template(
         template, context.language, f=layout_of(context), fmt=formatters(context), **view
     )
-    response = compressed_response(context.request, page, HTTPStatus(status))
+    response = page_response(page, HTTPStatus(status))
     browser.note_language(response, context.request, context.language)
     return response
 
@@ -370,4 +370,4 @@ def render_page(
 def render_fragment(context: PageContext, template: str, view: Mapping[str, object]) -> Response:
     """Return a part of a page, which a script inserts."""
     page = render_template(template, context.language, fmt=formatters(context), **view)
-    return compressed_response(context.request, page)
+    return page_response(page)

@@ -4,10 +4,9 @@
 
 The name changes with the content, so that browsers can cache each file for a year without
 revalidation. A script imports other scripts by name; those names are replaced first, so that its
-own hash changes with theirs. Everything is read and compressed once, at start.
+own hash changes with theirs. Everything is read once, at start.
 """
 
-import gzip
 import hashlib
 import re
 from collections.abc import Mapping
@@ -18,7 +17,6 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 WEB = Path(__file__).parents[2] / "web"
@@ -33,12 +31,11 @@ _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A static file; `packed` is its content compressed with gzip."""
+    """A static file."""
 
     name: str
     media_type: str
-    plain: bytes
-    packed: bytes
+    content: bytes
 
 
 class Assets:
@@ -60,7 +57,7 @@ class Assets:
 
     def text(self, name: str) -> str:
         """Return the text of an asset. Raises KeyError."""
-        return self._assets[name].plain.decode()
+        return self._assets[name].content.decode()
 
     def _load(self, name: str) -> Asset:
         asset = self._assets.get(name)
@@ -68,9 +65,7 @@ class Assets:
             path = self._sources[name]
             content = self._read(path)
             hashed = f"{path.stem}.{_digest(content)}{path.suffix}"
-            # Without a timestamp the compressed bytes depend on the content alone.
-            packed = gzip.compress(content, 9, mtime=0)
-            asset = self._assets[name] = Asset(hashed, _TYPES[path.suffix], content, packed)
+            asset = self._assets[name] = Asset(hashed, _TYPES[path.suffix], content)
         return asset
 
     def _read(self, path: Path) -> bytes:
@@ -84,21 +79,14 @@ def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:8]
 
 
-def asset_response(assets: Assets, request: Request, name: str) -> Response:
+def asset_response(assets: Assets, name: str) -> Response:
     """Return the response for an asset. Raises HTTPException 404 for unknown or outdated names."""
     asset = assets.by_address.get(name)
     if asset is None:
         raise HTTPException(404)
-    headers = {"Cache-Control": IMMUTABLE, "Vary": "Accept-Encoding"}
-    if not takes_gzip(request.headers.get("accept-encoding", "")):
-        return Response(asset.plain, media_type=asset.media_type, headers=headers)
-    headers["Content-Encoding"] = "gzip"
-    return Response(asset.packed, media_type=asset.media_type, headers=headers)
-
-
-def takes_gzip(header: str) -> bool:
-    """Return whether an Accept-Encoding header takes gzip (RFC 9110, 12.5.3)."""
-    return accepts(header, "gzip", "*")
+    return Response(
+        asset.content, media_type=asset.media_type, headers={"Cache-Control": IMMUTABLE}
+    )
 
 
 def accepts(header: str, *names: str) -> bool:
@@ -116,24 +104,15 @@ def sent_etags(headers: Headers) -> set[str]:
     return {tag.strip().removeprefix("W/") for tag in header.split(",")}
 
 
-VARY = "Accept-Language, Accept-Encoding, Cookie, HX-Request"
-# Compression of smaller responses gains nothing.
-_MIN_COMPRESSED_SIZE = 700
+VARY = "Accept-Language, Cookie, HX-Request"
 _MAX_URL_LENGTH = 1000
 
 
-def compressed_response(
-    request: Request, text: str, status: HTTPStatus = HTTPStatus.OK
-) -> Response:
-    """Return an HTML response, compressed if the browser accepts gzip."""
-    content = text.encode("utf-8", "replace")
+def page_response(text: str, status: HTTPStatus = HTTPStatus.OK) -> Response:
+    """Return an HTML response."""
     # With "no-referrer", browsers would send no Origin with our own forms.
     headers = {"Vary": VARY, "Referrer-Policy": "same-origin"}
-    accepted = request.headers.get("accept-encoding", "")
-    if len(content) > _MIN_COMPRESSED_SIZE and takes_gzip(accepted):
-        content = gzip.compress(content, 5, mtime=0)
-        headers["Content-Encoding"] = "gzip"
-    return HTMLResponse(content, status.value, headers)
+    return HTMLResponse(text.encode("utf-8", "replace"), status.value, headers)
 
 
 def seen_other(url: str) -> Response:
