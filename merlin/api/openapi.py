@@ -42,6 +42,7 @@ What programs do: the catalogue, favourites, courses that you teach, examples, t
 - **Errors.** Errors are problem details (RFC 9457) with a `request_id`, in Russian or English
   according to `Accept-Language`. Under `/v1`, errors follow the OpenAI protocol.
 - **Lists.** Use `limit` and `cursor`; the `Link` header has the URL of the next page (RFC 8288).
+- **Caches.** Send an `ETag` back in `If-None-Match`: 304 says that nothing has changed.
 - **Limits.** A 429 response has `Retry-After`.
 """
 
@@ -73,11 +74,6 @@ SCHEMES: Mapping[str, Json] = {
     },
 }
 _BODY = frozenset({"post", "put", "patch", "delete"})
-DESCRIBED_HEADERS: Mapping[str, Json] = {
-    "Link": {"description": "URLs of the first and the next page (RFC 8288)."},
-    "ETag": {"description": "Version of the response, for `If-None-Match`."},
-    "Location": {"description": "URL of the result."},
-}
 
 
 @cache
@@ -106,8 +102,6 @@ def _complete(app: FastAPI, json: Json) -> None:
     json["tags"] = [{"name": name, "description": words} for name, words in TOPICS.items()]
     parts = json.setdefault("components", {})
     parts["securitySchemes"] = dict(SCHEMES)
-    string = {"schema": {"type": "string"}}
-    parts["headers"] = {name: {**about, **string} for name, about in DESCRIBED_HEADERS.items()}
     schemas = parts.setdefault("schemas", {})
     schemas.update({**components(), **components("ChatCompletionRequest", ChatCompletionRequest)})
     routes = {
@@ -163,7 +157,6 @@ def _complete_operation(path: str, verb: str, operation: Json, route: APIRoute) 
         for status, response in problems(*statuses).items():
             responses.setdefault(str(status), response)
     operation["responses"] = dict(sorted(item for item in responses.items() if item[1]))
-    _add_headers(operation)
     # Add sample values.
     for parameter in operation.get("parameters", ()):
         if parameter.get("required"):
@@ -187,18 +180,3 @@ def _statuses(path: str, verb: str, operation: Json, *, is_asked: bool) -> set[i
     if parameters:
         statuses |= {422}
     return statuses
-
-
-def _add_headers(operation: Json) -> None:
-    """Add the headers that clients follow: Link, ETag and Location."""
-    responses: Json = operation["responses"]
-    is_paged = any(parameter["name"] == "cursor" for parameter in operation.get("parameters", ()))
-    names = {
-        "200": ["Link"] * is_paged + ["ETag"] * ("304" in responses),
-        "304": ["ETag"],
-        "202": ["Location"] * ("content" in responses.get("202", ())),
-    }
-    for status, response in responses.items():
-        headers = {name: {"$ref": f"#/components/headers/{name}"} for name in names.get(status, ())}
-        if headers:
-            response.setdefault("headers", {}).update(headers)

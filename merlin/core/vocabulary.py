@@ -18,7 +18,6 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from itertools import islice
 from typing import Any
 
 from merlin.core.combining_marks import normalise_unicode
@@ -27,7 +26,6 @@ from merlin.core.combining_marks import normalise_unicode
 MAX_WORD_LENGTH = 64
 # A query's further words are ignored.
 MAX_WORDS = 8
-_CHUNK_SIZE = 200
 _WORD = re.compile(r"[^\W_]+(?:\+\+|#)?")
 _CYRILLIC = re.compile("[а-я]")
 _STRESS = re.compile("[\u0300-\u036f]")
@@ -55,19 +53,6 @@ def fold(text: str) -> str:
 def split_words(text: str) -> list[str]:
     """Return the words of a folded text, in order."""
     return [_spell_out_sign(word)[:MAX_WORD_LENGTH] for word in _WORD.findall(text)]
-
-
-def count_words(texts: Iterable[str]) -> Counter[str]:
-    """Return how often each word occurs in folded texts."""
-    raw: Counter[str] = Counter()
-    remaining = iter(texts)
-    # Large chunks save calls; one for everything would block other threads for too long.
-    while chunk := "\n".join(islice(remaining, _CHUNK_SIZE)):
-        raw.update(_WORD.findall(chunk))
-    counts: Counter[str] = Counter()
-    for word, count in raw.items():
-        counts[_spell_out_sign(word)[:MAX_WORD_LENGTH]] += count
-    return counts
 
 
 def word_positions(text: str) -> Iterator[tuple[str, int, int]]:
@@ -198,7 +183,8 @@ class Vocabulary:
     """The words of folded texts with their frequencies."""
 
     def __init__(self, texts: Iterable[str]) -> None:
-        counts = self._counts = count_words(texts)
+        words = (word for text in texts for word in split_words(text))
+        counts = self._counts = Counter(words)
         self._sorted = sorted(counts)
         self._words = _by_length(counts)
         # The most frequent word of each stem.
