@@ -90,19 +90,6 @@ class EngineTrainingConfig(Section):
         validate_default=True,
         min_length=1,
     )
-    quota_gb: float = setting(
-        "Most disk space that tuned models may take, in GB; 0: no limit. Old checkpoints are"
-        " deleted to stay below it.",
-        20,
-        default=0,
-        ge=0,
-        start=20,
-    )
-
-    @property
-    def quota_bytes(self) -> int:
-        """Return the same in bytes."""
-        return round(self.quota_gb * 10**9)
 
 
 class EngineAnsweringConfig(Section):

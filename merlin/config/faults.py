@@ -65,6 +65,7 @@ REMOVED = {
     "api.openid": "config-removed-openid",
     "engine.hearing": "config-removed-hearing",
     "engine.training.cluster": "config-removed-cluster",
+    "engine.training.quota_gb": "config-removed-quota",
     "engine.training.workers": "config-removed-cluster",
     "engine.webhooks": "config-removed-webhooks",
     "payments.invitation": "config-removed-invitation",

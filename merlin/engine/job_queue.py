@@ -170,11 +170,6 @@ class TrainingRun:
             if not self._stop.wait(self._settings.pace_s):
                 self._succeed()
 
-    def make_room(self, step: int) -> None:
-        """Remove checkpoints if the disk quota is exceeded. Raises Untrainable if that fails."""
-        if removed := self._repositories.make_room(self._job, self._settings.training.quota_bytes):
-            self._warn(f"room {step}", "engine-checkpoints-cleared", n=removed)
-
     def _handle(self, part: Progress) -> None:
         match part:
             case ResolvedHyperparameters():
@@ -247,7 +242,6 @@ class TrainingRun:
         self._unsaved.clear()
         self._saved_at = time.monotonic()
         models.delete_old_checkpoints(job.job_id)
-        self.make_room(self._last_epoch.step if self._last_epoch else 0)
 
     def _succeed(self) -> None:
         job, last, repositories = self._job, self._last_epoch, self._repositories
@@ -376,7 +370,6 @@ class JobQueue:
         if not self._repositories.jobs.move(job.job_id, states.RUNNING, job.status, event=event):
             return
         run = TrainingRun(self._repositories, self._settings, self._stop, job)
-        run.make_room(0)
         if job.base not in self._bases:
             raise Untrainable("model_not_available", "engine-base-gone", "model", base=job.base)
         base, files = self._bases[job.base], self._repositories.files

@@ -1,26 +1,19 @@
-"""Storage of files, models and checkpoints, and the disk quota.
+"""Storage of files, models and checkpoints.
 
 The bytes of an upload are complete and durable before its row is inserted; files without a row are
-removed at startup. The last ten checkpoints of a job are kept; older rows and files are removed as
-new ones are added. The final model is the file of the last checkpoint under the job's model name.
-
-To stay within the quota only checkpoints are removed, oldest first: never a final model, an
-uploaded file, or data that an unfinished job needs. If that is not enough, the job fails with an
-error that says so.
+removed at startup. The last three checkpoints of a job are kept; older rows and files are removed
+as new ones are added. The final model is the last checkpoint's file under the job's model name.
 """
 
 import hashlib
 import json
 import secrets
-import threading
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 
 from merlin.core import durable_files
 from merlin.core.clock import utc_now
 from merlin.core.killpoint import kill_point
-from merlin.core.log import get_logger
 from merlin.engine.bases import Base
 from merlin.engine.database import (
     Database,
@@ -34,13 +27,9 @@ from merlin.engine.database import (
 )
 from merlin.engine.job_events import JobEvents
 from merlin.engine.jobs import Job, Jobs
-from merlin.engine.machine import measure_used_bytes
-from merlin.engine.trainers.base import Untrainable
-from merlin.openai_protocol.errors import ApiError, unknown_model
+from merlin.openai_protocol.errors import unknown_model
 from merlin.openai_protocol.requests import Page
 from merlin.openai_protocol.responses import checkpoint_object, file_object, model_object
-
-log = get_logger(__name__)
 
 PURPOSE = "fine-tune"
 
@@ -117,7 +106,7 @@ def build_file(row: Row) -> dict[str, object]:
     return file_object(*names, row["bytes"], row["created_at"], row["purpose"])
 
 
-MAX_CHECKPOINTS = 10
+MAX_CHECKPOINTS = 3
 _WEIGHTS = "adapter_model.safetensors"
 
 
@@ -169,7 +158,7 @@ class Models:
         )
 
     def delete_old_checkpoints(self, job_id: str) -> None:
-        """Delete all checkpoints of the job except the last ten."""
+        """Delete all checkpoints of the job except the last three."""
         sql = (
             "SELECT name FROM model WHERE job_id = ? AND step IS NOT NULL"
             " ORDER BY seq DESC LIMIT -1 OFFSET ?"
@@ -235,18 +224,6 @@ def build_model(name: str, created_at: float, base: Base) -> dict[str, object]:
     return model_object(name, created_at, "merlin", context_window=base.context or None)
 
 
-GB = 1e9
-# Checkpoints of ended jobs, then this job's own except the newest, which may become its model.
-_REMOVABLE = (
-    "SELECT model.name FROM model JOIN job ON job.id = model.job_id WHERE model.step IS NOT NULL"
-    " AND NOT EXISTS (SELECT 1 FROM model AS kept WHERE kept.step IS NULL"
-    " AND kept.path = model.path)"
-    " AND (job.finished_at IS NOT NULL OR (job.id = ?1"
-    " AND model.seq < (SELECT MAX(seq) FROM model WHERE job_id = ?1)))"
-    " ORDER BY job.id = ?1, model.seq"
-)
-
-
 class Repositories:
     """All repositories of the engine; `folder` is the engine's data folder."""
 
@@ -257,7 +234,6 @@ class Repositories:
         self.files = Files(database, folder / "files")
         self.models = Models(database, folder / "models")
         self.jobs = Jobs(database, self.job_events)
-        self._clearing = threading.Lock()
 
     def get_work_folder(self, job_id: str) -> Path:
         """Return the working folder of a job's trainer, from which it resumes after a kill."""
@@ -283,25 +259,3 @@ class Repositories:
         for work in self.folder.glob("work/*"):
             if work.name not in unfinished:
                 self.clear_work(work.name)
-
-    def make_room(self, job: Job, quota_bytes: int) -> int:
-        """Remove checkpoints until the quota (0: none) is met; return how many were removed.
-
-        Raises Untrainable "disk_quota" if nothing removable is left.
-        """
-        if not quota_bytes:
-            return 0
-        removed = 0
-        with self._clearing:
-            removable = iter(self.database.select(_REMOVABLE, job.job_id))
-            while (used := measure_used_bytes(self.folder)) > quota_bytes:
-                row = next(removable, None)
-                if row is None:
-                    sizes = {"used": f"{used / GB:.3g}", "quota": f"{quota_bytes / GB:.3g}"}
-                    raise Untrainable("disk_quota", "engine-disk-quota", None, **sizes)
-                with suppress(ApiError):  # deleted concurrently
-                    self.models.delete(row["name"])
-                    removed += 1
-        if removed:
-            log.info("checkpoints removed to meet the disk quota", job=job.job_id, count=removed)
-        return removed

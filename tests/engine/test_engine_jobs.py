@@ -70,10 +70,10 @@ def test_every_epoch_has_one_metrics_event(engine, tuned):
     assert {"step", "train_accuracy", "valid_loss", "valid_accuracy"} <= metrics[-1].keys()
 
 
-def test_last_ten_checkpoints_are_kept_newest_first(engine, tuned):
-    checkpoints = list(engine.jobs.checkpoints.list(tuned.id, limit=3))
+def test_last_three_checkpoints_are_kept_newest_first(engine, tuned):
+    checkpoints = list(engine.jobs.checkpoints.list(tuned.id, limit=2))
     steps = [checkpoint.step_number for checkpoint in checkpoints]
-    assert len(steps) == 10
+    assert len(steps) == 3
     assert steps == sorted(steps, reverse=True)
     first = checkpoints[0]
     assert first.fine_tuned_model_checkpoint == f"{tuned.fine_tuned_model}:ckpt-step-{steps[0]}"

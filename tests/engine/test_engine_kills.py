@@ -3,6 +3,7 @@
 import openai
 import pytest
 
+from merlin.engine.storage import MAX_CHECKPOINTS
 from tests.engine.running_engine import (
     ANSWER,
     EngineProcess,
@@ -72,7 +73,7 @@ def test_kills_at_kill_points_lose_and_repeat_nothing(engine):
     assert client.ask(job.fine_tuned_model).choices[0].message.content == ANSWER
     epochs = [event.data["epoch"] for event in client.events(job.id) if event.type == "metrics"]
     assert epochs == list(range(1, EPOCHS + 1))
-    assert len(client.jobs.checkpoints.list(job.id).data) == EPOCHS
+    assert len(client.jobs.checkpoints.list(job.id).data) == MAX_CHECKPOINTS
     assert {path.name for path in (engine.folder / "files").iterdir()} == {file.id}
 
 

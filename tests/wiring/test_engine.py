@@ -55,7 +55,6 @@ def test_every_key_reaches_the_settings(write_settings, tmp_path):
                 },
                 "training": {
                     "devices": ["cuda:0", ["cuda:1", "cuda:2"]],
-                    "quota_gb": 1.5,
                 },
                 "serving": "vllm",
                 "answering": {"device": "cuda", "waiting": 9, "idle_s": 0, "vllm": ["--seed", "7"]},
@@ -69,7 +68,6 @@ def test_every_key_reaches_the_settings(write_settings, tmp_path):
     assert (large.source, large.revision) == ("Qwen/Qwen3-0.6B", "abc")
     assert settings.serving == "vllm"
     assert settings.training.devices == (("cuda:0",), ("cuda:1", "cuda:2"))
-    assert settings.training.quota_bytes == 1_500_000_000
     assert (settings.answering.device, settings.answering.vllm) == ("cuda", ("--seed", "7"))
     assert (settings.answering.waiting, settings.answering.idle_s) == (9, 0)
 

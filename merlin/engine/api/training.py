@@ -172,7 +172,7 @@ def list_events(request: Request, job_id: str) -> Response:
 
 @router.get("/fine_tuning/jobs/{job_id}/checkpoints")
 def list_checkpoints(request: Request, job_id: str) -> Response:
-    """List a job's checkpoints, newest first; the last ten are kept."""
+    """List a job's checkpoints, newest first; the last three are kept."""
     repositories = get_engine(request).repositories
     page = parse_page(request.query_params, CHECKPOINTS_PAGE_SIZE)
     rows, has_more = repositories.models.list_checkpoints(

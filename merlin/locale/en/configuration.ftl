@@ -34,6 +34,7 @@ config-removed-security = the approval of actions by a second admin was removed:
 config-removed-at-once = the engine answers one question after another; remove this key, and for many people set engine.serving: vllm
 config-removed-backend = the engine starts vLLM itself; remove this key and set engine.serving: vllm
 config-removed-cluster = a job runs on one machine; remove this key, and name several of its GPUs in engine.training.devices
+config-removed-quota = the engine keeps three checkpoints of a job; remove this key, and delete models with retention.models_days
 config-removed-webhooks = the engine no longer sends webhooks; remove this key: the daemon asks for its jobs by itself
 config-removed-embeddings = the engine no longer gives embeddings or trains on another encoder; take recall, whose encoder is built in, and remove this key
 config-removed-tracing = traces were removed: look at the metrics and the log, and remove this key
