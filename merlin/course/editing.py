@@ -1,7 +1,7 @@
 """Edit a course: changes of its files that become one commit.
 
 course.yaml lists the materials; each text is a file of its own, created and deleted with its
-material. Only the changed parts of course.yaml are rewritten, every other line stays.
+material. A changed course.yaml is written anew; editors are told if comments are lost.
 
     text -> value (a dict as the schema `course` takes it) -> the changed value -> text
 
@@ -25,7 +25,6 @@ from merlin.dataset.entries import FileText
 from merlin.dataset.finding import Finding
 from merlin.dataset.layout import COURSE_FILE, MATERIALS
 from merlin.dataset.spec import MaterialKind, MaterialSpec, course_spec, validate_file
-from merlin.dataset.yaml_edit import edit_yaml, is_same, read_value
 from merlin.dataset.yaml_io import format_document, read_yaml
 
 COURSE_FIELDS = ("semester", "name", "description", "active", "teachers")
@@ -77,7 +76,7 @@ class TaughtMaterial:
 
 @dataclass(frozen=True, slots=True)
 class CourseEdits:
-    """Edits of the course's files; `is_whole`: course.yaml was rewritten completely."""
+    """Edits of the course's files; `is_whole`: comments of course.yaml are lost."""
 
     edits: tuple[Edit, ...]
     subject: str
@@ -272,20 +271,19 @@ def parse_course(text: str | None) -> dict[str, Any]:
 
 
 def edit_course(text: str, course: Course) -> tuple[str, bool]:
-    """Return the course.yaml `text` changed to contain `course`. Raises Refused if it is broken.
+    """Return the course.yaml with this content, and whether comments in `text` are lost.
 
-    True: it was rewritten completely. Comments and formatting are then lost, which editors must
-    be told.
+    A changed file is written anew in Merlin's format. Raises Refused if `text` is broken.
     """
-    if is_same(parse_course(text), course):
+    before = parse_course(text)
+    if _digest(before) == _digest(course):
         return text, False
-    edited = edit_yaml(_COURSE, text, course, _ORDER)
-    if edited is not None:
-        return edited, False
-    rewritten = write_course(course)
-    if not is_same(read_value(_COURSE, rewritten), course):
+    written = write_course(course)
+    node = read_yaml(written.encode("utf-8", "surrogatepass"))
+    value = None if isinstance(node, Finding) else validate_file(_COURSE, node)[0]
+    if _digest(value) != _digest(course):
         raise Refused("these words cannot be written", "course-unwritable")
-    return rewritten, True
+    return written, write_course(before).count("#") < text.count("#")
 
 
 def write_course(value: Course) -> str:

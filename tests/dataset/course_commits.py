@@ -1,11 +1,8 @@
-"""Random courses in the styles that people write, and random edits of them."""
+"""Random courses, and random edits of them."""
 
 import copy
-import json
 
 from hypothesis import strategies as st
-
-from merlin.dataset.yaml_io import format_flow, format_scalar
 
 WORDS = st.one_of(
     st.text(
@@ -40,62 +37,6 @@ COURSE = st.fixed_dictionaries(
         "materials": st.lists(MATERIAL, max_size=4),
     },
 )
-
-
-class YamlWriter:
-    """Writes a value as YAML in random styles, with numbered comments."""
-
-    def __init__(self, draw):
-        self.draw = draw
-        self.comments = 0
-
-    def draw_bool(self):
-        return self.draw(st.booleans())
-
-    def write_comment(self, indent):
-        if not self.draw_bool():
-            return ""
-        self.comments += 1
-        return f"{' ' * indent}# note {self.comments}\n"
-
-    def write_end_comment(self):
-        return "  # beside" if self.draw_bool() else ""
-
-    def write_value(self, value, indent):
-        if isinstance(value, dict) and self.draw_bool():
-            return f"\n{self.write_map(value, indent + 2)}"
-        if isinstance(value, list) and value and self.draw_bool():
-            item_indent = indent + self.draw(st.sampled_from([0, 2, 4]))
-            return "\n" + "".join(self.write_item(item, item_indent) for item in value)
-        if isinstance(value, str) and "\n" in value and self.draw_bool():
-            return f" {format_scalar(value, indent)}\n"
-        is_json = self.draw_bool()
-        text = json.dumps(value) if is_json else format_flow(value)
-        return f" {text}{self.write_end_comment()}\n"
-
-    def write_item(self, value, indent):
-        before = self.write_comment(indent)
-        if isinstance(value, dict) and self.draw_bool():
-            return f"{before}{' ' * indent}- {self.write_map(value, indent + 2).lstrip()}"
-        return f"{before}{' ' * indent}- {format_flow(value)}{self.write_end_comment()}\n"
-
-    def write_map(self, value, indent):
-        keys = self.draw(st.permutations(list(value)))
-        lines = []
-        for number, key in enumerate(keys):
-            before = self.write_comment(indent) if number else ""
-            lines.append(f"{before}{' ' * indent}{key}:{self.write_value(value[key], indent)}")
-        return "".join(lines)
-
-
-@st.composite
-def written_courses(draw):
-    value, writer = draw(COURSE), YamlWriter(draw)
-    if draw(st.integers(0, 9)) == 0:
-        text = format_flow(value) + "\n"
-    else:
-        text = writer.write_comment(0) + writer.write_map(value, 0) + writer.write_comment(0)
-    return text if draw(st.booleans()) else text.removesuffix("\n")
 
 
 @st.composite
