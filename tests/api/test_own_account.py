@@ -208,19 +208,6 @@ def test_erasure_on_a_page_waits_for_a_refund_in_stars_and_for_an_answer(site):
     assert find_tables_with(site, ANNA) == {"notice"}  # the last message
 
 
-def test_user_name_is_unique_and_cannot_be_a_teachers(site):
-    with site.browser_client(ANNA) as anna, site.browser_client(BORIS) as boris:
-        assert save(anna, name="Petrova").status_code == 303
-        assert anna.get("/api/user").json()["name"] == "petrova"
-        response = save(boris, name="petrova")
-        assert (response.status_code, "Логин petrova уже занят." in response.text) == (422, True)
-        for name in ("boris", "admin", "бoris", "b"):
-            assert save(boris, name=name).status_code == 422
-        assert save(anna, name="petrova.a").status_code == 303
-        assert save(boris, name="petrova").status_code == 303
-    assert Accounts(site.db).find_by_name("petrova").user_id == BORIS
-
-
 def test_name_chosen_before_a_course_lists_it_does_not_make_a_teacher(site):
     Users(site.db).set_name(BORIS, "Не тот Борис")
     with site.browser_client(BORIS) as boris, site.browser_client(ANNA) as anna:

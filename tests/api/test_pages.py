@@ -9,7 +9,6 @@ import pytest
 from merlin.api.pages.page import assets
 from merlin.core.permissions import Role
 from merlin.core.web.assets import STATIC, WEB, local_address
-from merlin.course.catalogue import Catalogue
 from tests.api.catalogue_files import COURSES
 from tests.api.running_api import ANNA, VERA, run_api
 from tests.support.waiting import longest
@@ -165,18 +164,6 @@ def test_unknown_path_returns_a_problem_document_to_programs(shelf):
         answer = get(shelf, path, accept=accept)
         assert answer.status_code == 404
         assert answer.json()
-
-
-def test_hidden_course_is_visible_only_to_its_editors(shelf):
-    number = shelf.course_id("closed")
-    material = Catalogue(shelf.db).materials("closed")[0].material_id
-    for path in ("", f"/materials/{material}", "/chat"):
-        assert get(shelf, f"/courses/{number}{path}").status_code == 404
-    teacher = shelf.add_user(2001, Role.TEACHER, "closed")
-    other = shelf.add_user(2002, Role.TEACHER, "algorithms")
-    with shelf.browser_client(teacher) as browser, shelf.browser_client(other) as foreign:
-        assert "скрыт от студентов" in page_text(browser.get(f"/courses/{number}?lang=ru"))
-        assert foreign.get(f"/courses/{number}").status_code == 404
 
 
 def test_anonymous_user_is_redirected_to_sign_in_and_back(shelf):

@@ -5,7 +5,7 @@ import pytest
 from merlin.account.users import Consents
 from merlin.app import feedback, sessions
 from merlin.app.actor import Actor
-from merlin.chat.feedback import Rating, Ratings
+from merlin.chat.feedback import Rating
 from merlin.core.errors import Refused
 from merlin.core.permissions import Authority
 from merlin.dataset.proposals import Proposals
@@ -37,27 +37,6 @@ def anna(site):
 @pytest.fixture
 def conversation(site):
     return Conversation(site)
-
-
-def test_rating_can_be_set_and_changed(site, anna, conversation):
-    turn = conversation.add_turn(1)
-    assert sessions.get_turn(site.services, anna, turn).rating is None
-    for value in (Rating.UP, Rating.DOWN):
-        feedback.rate(site.services, anna, turn, value)
-        assert sessions.get_turn(site.services, anna, turn).rating is value
-    assert Ratings(site.db, site.bot_id).thumbs("stand-in-base")[Rating.DOWN] == 1
-
-
-def test_correction_waits_for_an_editor_with_personal_data_masked(site, anna, conversation):
-    Consents(site.db).give(ANNA, "2026-11-22")
-    turn = conversation.add_turn(1, "Меня зовут Анна. Что такое граф?")
-    correction = "Граф — это пара множеств. Звоните: +7 999 123-45-67."
-    feedback.rate(site.services, anna, turn, Rating.DOWN, correction)
-    (proposal,) = Proposals(site.db).of_user(ANNA)
-    assert proposal.draft.dataset == "algorithms"
-    assert "Анна" not in proposal.draft.question
-    assert "123-45-67" not in proposal.draft.answer
-    assert site.database.sql("SELECT key FROM notice") == [("notice-proposal",)]
 
 
 def test_correction_of_a_general_answer_in_a_course_belongs_to_the_course(site, anna):
