@@ -14,7 +14,7 @@ from typing import Any
 from starlette.requests import Request
 
 from merlin.core.clock import utc_now
-from merlin.core.i18n import keys, text
+from merlin.core.i18n import text
 from merlin.core.web.browser import language_of_header
 from merlin.engine.database import Database, Row, read_page
 from merlin.engine.trainers.base import Untrainable, classify_error
@@ -91,32 +91,23 @@ def classify_failure(error: Exception) -> Untrainable:
 
 
 def failure_object(failure: Untrainable) -> dict[str, object]:
-    """Return the stored form of a failure; its English message is a fallback for removed keys."""
+    """Return the stored form of a failure."""
     return {
         "code": failure.code,
-        "message": text(ENGLISH, failure.key, **failure.arguments),
         "param": failure.param,
         "key": failure.key,
         "arguments": dict(failure.arguments),
     }
 
 
-def failure_message(error: Mapping[str, object] | None, language: str) -> str:
-    """Format a stored failure in a language, "" without one."""
-    if error is None:
-        return ""
-    key, arguments = error.get("key"), error.get("arguments")
-    # Failures stored by an earlier version, or with a removed key, have an English message.
-    if key not in keys(language) or not isinstance(arguments, dict):
-        return str(error["message"])
-    return text(language, str(key), **arguments)
+def error_object(error: Mapping[str, Any] | None, language: str) -> dict[str, object] | None:
+    """Return a stored failure as the protocol's `job.error`, its message in a language.
 
-
-def error_object(error: Mapping[str, object] | None, language: str) -> dict[str, object] | None:
-    """Return a failure as the protocol's `job.error`. Source: openapi.yaml, FineTuningJob."""
+    Source: openapi.yaml, FineTuningJob.
+    """
     if error is None:
         return None
-    message = failure_message(error, language)
+    message = text(language, error["key"], **error["arguments"])
     return {"code": error["code"], "message": message, "param": error["param"]}
 
 

@@ -17,6 +17,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from merlin.core.clock import utc_now
+from merlin.core.i18n import text
 from merlin.core.killpoint import kill_point
 from merlin.engine.bases import Base, Bases
 from merlin.engine.database import Database, IdempotencyKey, Row, read_object, read_page, run_once
@@ -66,11 +67,6 @@ class Job:
     step: int = 0
     estimated_finish: float | None = None
     error: Mapping[str, object] | None = None
-
-    @property
-    def title(self) -> str:
-        """Return the display name: the build's, else the suffix, else the shortened id."""
-        return self.metadata.get("merlin_build") or self.suffix or f"ftjob-…{self.job_id[-8:]}"
 
     @property
     def is_over(self) -> bool:
@@ -241,7 +237,8 @@ class Jobs:
     def fail(self, job_id: str, failure: Untrainable) -> bool:
         """Mark a job as failed; return False if it is not active."""
         error = failure_object(failure)
-        event = JobEvent("failed", f"Job failed: {error['message']}", "error")
+        message = text(ENGLISH, failure.key, **failure.arguments)
+        event = JobEvent("failed", f"Job failed: {message}", "error")
         return self.move(job_id, FAILED, *ACTIVE_STATES, event=event, error=json.dumps(error))
 
     def cancel(self, job_id: str) -> Job:
