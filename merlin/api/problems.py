@@ -13,7 +13,6 @@ import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -21,8 +20,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
-from starlette.types import Scope
 
 from merlin.app.sign_in import Blocked
 from merlin.core.errors import (
@@ -45,20 +42,6 @@ def language_of_request(request: Request) -> str:
     """Return the language of the answer to a request."""
     default: str = request.app.state.services.config.language
     return language_of_header(request.headers.get("accept-language", ""), default)
-
-
-# The catalogue is public, also for pages of other sites.
-PUBLIC = {
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "ETag, Link, Retry-After, X-Request-Id",
-}
-
-
-def may_ask_catalogue(scope: Scope) -> bool:
-    """Return whether a request reads the catalogue, or may do so while its route is not known."""
-    path: str = scope["path"]
-    is_read = scope["method"] == "GET" and path.startswith("/api/")
-    return is_read and ("route" not in scope or "courses" in scope["route"].tags)
 
 
 def headers_of(language: str) -> dict[str, str]:
@@ -217,7 +200,7 @@ def add_problems(app: FastAPI) -> None:
             fault_of_body = {"type": "json_invalid", "loc": ("body",), "msg": fault}
             return await handle_invalid_request(request, RequestValidationError([fault_of_body]))
         problem = Problem(status, _CODES.get(status, "bad-request"), error.headers)
-        return _with_methods(app, request, problem_response(request, problem))
+        return problem_response(request, problem)
 
     @app.exception_handler(RequestValidationError)
     async def handle_invalid_request(request: Request, error: RequestValidationError) -> Response:
@@ -236,18 +219,6 @@ def add_problems(app: FastAPI) -> None:
                 return problem_answer(request, _problem_of_error(request, status, code, error))
         log.warning("the database did not answer", reason=redact(str(error)))
         return unavailable(request)
-
-
-def _with_methods(app: FastAPI, request: Request, response: Response) -> Response:
-    """Set `Allow` to the methods of all routes at this path; each route knows only its own."""
-    if "allow" in response.headers:
-        path = request.scope["path"]
-        routes = (route for route in app.routes if isinstance(route, Route))
-        matching = (route.methods or () for route in routes if route.path_regex.match(path))
-        allowed = {method for methods in matching for method in methods}
-        allowed |= {"HEAD"} if "GET" in allowed else set()  # `request_guard` answers HEAD
-        response.headers["Allow"] = ", ".join(sorted(allowed))
-    return response
 
 
 def unavailable(request: Request) -> Response:
@@ -273,8 +244,6 @@ def problem_of(
         "type": f"urn:merlin:problem:{code}",
         "status": status.value,
         "detail": text(language, f"api-problem-{code}", **arguments),
-        # Not `request.url`: an invalid Host header breaks it.
-        "instance": quote(request.scope["path"], errors="replace"),
         "request_id": getattr(request.state, "request_id", ""),
     }
 
@@ -297,7 +266,6 @@ def _problem_of_error(
 def problem_answer(request: Request, values: dict[str, object]) -> Response:
     """Return the response with the members of a problem, of `problem_of` and others."""
     headers = headers_of(language_of_request(request))
-    headers |= PUBLIC if may_ask_catalogue(request.scope) else {}
     status = int(str(values["status"]))
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = CHALLENGE
@@ -357,7 +325,6 @@ class ProblemShown(BaseModel):
     )
     status: int
     detail: str = Field(description="Explanation in the caller's language.")
-    instance: str = Field(description="Path of the request.")
     request_id: str = Field(description="Identifies the request in Merlin's log.")
     errors: list[WrongValue] | None = Field(
         default=None, description="Invalid values, with status 422."

@@ -20,7 +20,7 @@ from starlette.responses import Response
 from merlin import __version__
 from merlin.account.api_keys import Scope as KeyScope
 from merlin.api.auth import identify_caller
-from merlin.api.problems import PUBLIC, headers_of, language_of_request
+from merlin.api.problems import headers_of, language_of_request
 from merlin.api.services import services_of
 from merlin.app.actor import Actor
 from merlin.app.context import Context
@@ -99,7 +99,7 @@ async def catalogue_answer(request: Request, make: MakeAnswer) -> Response:
     """Return a public answer, cached with an ETag until the catalogue changes."""
     cache: CatalogueCache = request.app.state.catalogue
     language, known = language_of_request(request), sent_etags(request.headers)
-    headers = {**headers_of(language), "Cache-Control": CACHE_CONTROL, **PUBLIC}
+    headers = {**headers_of(language), "Cache-Control": CACHE_CONTROL}
     headers["ETag"] = tag = _tag(request, cache.version, language)
     if tag in known:
         return Response(None, HTTPStatus.NOT_MODIFIED, headers)

@@ -79,9 +79,8 @@ class socket_call:  # noqa: N801 - reads as a function
 @pytest.mark.parametrize("path", ["/api/nothing", "//[", "/api/courses/%ff%00", "/%E2%80%AE"])
 def test_invalid_host_header_does_not_cause_a_server_error(still_site, host, path):
     line = f"Host: {host}".encode().decode("latin-1")
-    with socket_call(still_site.address, path, line) as (head, body):
+    with socket_call(still_site.address, path, line) as (head, _):
         assert head.split()[1] in ("404", "422"), head
-        assert '"instance":"/' in body
 
 
 @pytest.mark.parametrize("path", ["/api/courses/", "/api/courses/1/materials/", "/api/v1/courses/"])
