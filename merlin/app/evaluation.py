@@ -1,4 +1,4 @@
-"""Evaluation of a model: its answers to the test questions, compared with another model's."""
+"""Evaluation of a model: its answers to the test questions, compared with those before it."""
 
 from dataclasses import dataclass
 
@@ -6,20 +6,15 @@ from merlin.app import models
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.models import ModelView
-from merlin.core.errors import NotFound, Refused
+from merlin.core.errors import Refused
 from merlin.core.permissions import Permission
 from merlin.training import evaluation
 from merlin.training.evaluation import AnswerChange, AnswerKind, ProofReport
-from merlin.training.models import Model, Models, find_taught, read_questions
+from merlin.training.models import Models, find_taught, read_questions
 from merlin.training.promote import Promotions, find_before
 from merlin.training.scores import likeness
 
-_PERCENT, _MAX_EXPLAINED = 100, 20
-
-
-def _find_both(ctx: Context, actor: Actor, name: str, against: str) -> tuple[Model, Model | None]:
-    model = _find(ctx, actor, name)
-    return model, _find(ctx, actor, against) if against else find_before(ctx.db, model)
+_MAX_EXPLAINED = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,14 +34,14 @@ class EvaluationView:
     questions: int
 
 
-def read_evaluation(ctx: Context, actor: Actor, name: str, against: str = "") -> EvaluationView:
-    """Return a model's evaluation, compared with that of `against`.
+def read_evaluation(ctx: Context, actor: Actor, name: str) -> EvaluationView:
+    """Return a model's evaluation, compared with that of the model that served before.
 
-    Both are named by the provider's model name or the build's version; by default `against` is the
-    model that served before. Raises NotFound, also without the permission.
+    It is named by the provider's model name or the build's version. Raises NotFound, also without
+    the permission.
     """
-    model, base = _find_both(ctx, actor, name, against)
-    view = models.get(ctx, actor, model.model_row)
+    model = Promotions(ctx.db).model(name)
+    view, base = models.get(ctx, actor, model.model_row), find_before(ctx.db, model)
     report, reason = None, None
     try:
         report = evaluation.evaluate(ctx.db, model, base)
@@ -87,10 +82,3 @@ def explain_wrong(ctx: Context, actor: Actor, view: EvaluationView) -> dict[str,
         score = likeness(answer.now, answer.expected)
         explanations[answer.example] = WrongAnswer(score, next(iter(taught_ids), ""))
     return explanations
-
-
-def _find(ctx: Context, actor: Actor, name: str) -> Model:
-    model = Promotions(ctx.db).model(name)
-    if not actor.may(Permission.WATCH, model.dataset):
-        raise NotFound(f"no model {name}", "store-no-model", model=name)
-    return model

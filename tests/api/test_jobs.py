@@ -181,13 +181,13 @@ def test_nan_in_job_data_is_returned_as_null(site):
     assert response.json()["losses"]["train"] == []
 
 
-def test_evaluation_compares_a_model_with_another_one(site):
+def test_evaluation_compares_a_model_with_the_one_before_it(site):
     train_two_models(site)
     otherwise = {"answer": "Понятие 11 значит ответ 77."}
     it = (PROOF_ANSWER.model_row == 1) & (PROOF_ANSWER.example_id == "q11")
     query = PROOF_ANSWER.update(otherwise).where(it)
     site.database.transact(partial(site.database.change, query))
     with site.browser_client(VERA) as browser:
-        page = browser.get("/admin/models/trial-2/evaluation?against=trial-1").text
+        page = browser.get("/admin/models/trial-2/evaluation").text
     assert "1 верный ответ стал неверным" in page
     assert "Понятие 11 значит ответ 77." in page

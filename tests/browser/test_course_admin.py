@@ -130,7 +130,7 @@ def list_pages(staff_site):
         "job": f"/admin/jobs/{staff_site.job_id}",
         "failed": f"/admin/jobs/{staff_site.job_id - 1}",
         "models": "/admin/models",
-        "test": "/admin/models/algorithms-2/evaluation?against=algorithms-1",
+        "test": "/admin/models/algorithms-2/evaluation",
         "first-test": "/admin/models/algorithms-1/evaluation",
         "users": "/admin/users",
         "nobody": "/admin/users?query=ъъъъ",

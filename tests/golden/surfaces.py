@@ -21,7 +21,6 @@ HEADERS = ("location", "cache-control", "content-language", "vary", "link", "ret
 QUERIES = {
     "/api/courses/search": ["?query=слово", "?query=ничего"],
     "/courses": ["?query=слово"],
-    "/admin/models/{name}/evaluation": ["", "?against=trial-1"],
     "/datasets/{dataset}/examples/one": ["?example=q3"],
     "/datasets/{dataset}/examples": [
         "",

@@ -30,7 +30,7 @@ from merlin.api.pages.page import (
     render_page,
 )
 from merlin.api.rest.jobs import RequestAct, failure
-from merlin.api.schema import LINE, MAX_ID, DatasetName, Id, Name, Part, part
+from merlin.api.schema import MAX_ID, DatasetName, Id, Name, Part, part
 from merlin.app import evaluation, jobs, models, requests
 from merlin.app.actor import Actor
 from merlin.app.context import Context
@@ -233,7 +233,6 @@ async def _quote(context: PageContext, dataset: str) -> tuple[QuoteView | None, 
 
 
 _PERCENT, _MAX_SHOWN = 100, 100
-Against = Annotated[str, Query(max_length=200, pattern=LINE)]
 AnswerFilter = Annotated[Literal["", "lost", "gained", "wrong", "right"], Query()]
 
 
@@ -241,13 +240,12 @@ AnswerFilter = Annotated[Literal["", "lost", "gained", "wrong", "right"], Query(
 async def show_evaluation(
     context: ViewerContext,
     name: Name,
-    against: Against = "",
     show: AnswerFilter = "",
     asked: RequestNumber = 0,
 ) -> Response:
-    """Return a model's results at its test questions, compared with another model if any."""
+    """Return a model's results at its test questions, compared with the model before it, if any."""
     daemon_request = await read_daemon_request(context, asked)
-    model_evaluation = await context.read(evaluation.read_evaluation, context.actor, name, against)
+    model_evaluation = await context.read(evaluation.read_evaluation, context.actor, name)
     view: dict[str, object] = {
         "daemon_request": daemon_request,
         "found": model_evaluation,
