@@ -15,7 +15,6 @@ from merlin.app.context import Context
 from merlin.app.permissions import may_edit_examples
 from merlin.app.sessions import SessionView, TurnView
 from merlin.chat.answer import Ending, Reply
-from merlin.chat.feedback import Rating
 from merlin.chat.grounding import Source, find_passage
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.chat.sessions import ChatPlace, Sessions, build_session_title
@@ -190,8 +189,7 @@ def judge(
         case "allow":
             proposals.give_consent(ctx, actor)
         case "correct":
-            correction = feedback.check_correction(answer)
-            feedback.rate(ctx, actor, turn_id, Rating.DOWN, correction, language)
+            feedback.correct(ctx, actor, turn_id, answer, language)
 
 
 def open_turn(

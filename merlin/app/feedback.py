@@ -21,25 +21,20 @@ from merlin.dataset.spec import DPO
 from merlin.db.tables import SESSION, TURN
 
 
-def rate(
-    ctx: Context,
-    actor: Actor,
-    turn_id: int,
-    value: Rating,
-    correction: str | None = None,
-    language: str = "ru",
-) -> None:
-    """Store the actor's rating of an answer, and a correction, masked, for the editors.
+def correct(ctx: Context, actor: Actor, turn_id: int, answer: str, language: str) -> None:
+    """Propose a better answer, masked, to the editors, and rate the given one down.
 
-    Raises NotFound for another user's turn; Refused without an answer or consent, for a text that
-    cannot be an example, and for too many corrections.
+    Raises NotFound for another user's turn; Refused for an empty or too long text, without an
+    answer or consent, for a text that cannot be an example, and for too many corrections.
     """
-    turn = sessions.get_turn(ctx, actor, turn_id)
+    turn, correction = sessions.get_turn(ctx, actor, turn_id), check_correction(answer)
     if not turn.answer:
         raise _make_refusal("not-rateable")
-    if correction:
-        _correct(ctx, actor, turn, correction, language)
-    Ratings(ctx.db, ctx.bot_id, ctx.clock).rate(turn_id, actor.user_id, value)
+    draft = draft_correction(ctx, turn, correction, language)
+    if not (turn.is_private and draft.dataset):
+        raise _make_refusal("no-example")
+    proposals.add(ctx, actor, draft)
+    Ratings(ctx.db, ctx.bot_id, ctx.clock).rate(turn_id, actor.user_id, Rating.DOWN)
 
 
 # In place of the rating, on the button of the rating in effect: pressing it removes the rating.
@@ -55,13 +50,6 @@ def press_rating(ctx: Context, actor: Actor, turn_id: int, pressed: str) -> Rati
     rating = None if pressed == NO_RATING else Rating(pressed)
     Ratings(ctx.db, ctx.bot_id, ctx.clock).rate(turn_id, actor.user_id, rating)
     return rating
-
-
-def _correct(ctx: Context, actor: Actor, turn: TurnView, text: str, language: str) -> None:
-    draft = draft_correction(ctx, turn, text, language)
-    if not (turn.is_private and draft.dataset):
-        raise _make_refusal("no-example")
-    proposals.add(ctx, actor, draft)
 
 
 def check_correction(answer: str) -> str:

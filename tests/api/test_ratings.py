@@ -44,14 +44,14 @@ def test_correction_of_a_general_answer_in_a_course_belongs_to_the_course(site, 
     conversation = Conversation(site, dataset="networks")
     turn = conversation.add_question(1)
     conversation.add_answer(1, model_id="general")
-    feedback.rate(site.services, anna, turn.turn_id, Rating.DOWN, "Граф — это пара множеств.")
+    feedback.correct(site.services, anna, turn.turn_id, "Граф — это пара множеств.", "ru")
     assert [each.draft.dataset for each in Proposals(site.db).of_user(ANNA)] == ["networks"]
 
 
 def refusal(site, actor, turn):
     """Return why a correction of this answer is refused."""
     with pytest.raises(Refused) as refused:
-        feedback.rate(site.services, actor, turn, Rating.DOWN, "иначе")
+        feedback.correct(site.services, actor, turn, "иначе", "ru")
     return refused.value.key
 
 
@@ -72,10 +72,10 @@ def test_turn_that_cannot_become_an_example_cannot_be_corrected(site, anna, conv
 def test_group_turn_can_be_rated_but_not_corrected(site, anna):
     Consents(site.db).give(ANNA, "2026-11-22")
     turn = Conversation(site, chat_id=-5005).add_turn(1)
-    feedback.rate(site.services, anna, turn, Rating.UP)
+    feedback.press_rating(site.services, anna, turn, Rating.UP)
     assert refusal(site, anna, turn) == "api-problem-no-example"
 
 
-def test_unanswered_question_cannot_be_rated(site, anna, conversation):
+def test_answer_that_does_not_exist_cannot_be_corrected(site, anna, conversation):
     turn = conversation.add_turn(1, answer="")
     assert refusal(site, anna, turn) == "api-problem-not-rateable"

@@ -27,6 +27,7 @@ def test_state_begun_anew_finds_its_model_at_the_provider(lab, provider):
     delete_state(lab, "builds")
     assert lab.until_serving("trial-1")["serving"]["model"] == live
     assert len(provider.jobs_created()) == 1
+    assert len(provider.files()) == 2
 
 
 @pytest.mark.parametrize("arguments", [("daemon",), ("bot",), ("api",), ("users", "add", "boris")])

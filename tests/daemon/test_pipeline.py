@@ -157,14 +157,6 @@ def lose_database(lab):
     shutil.rmtree(lab.config.state_dir / "builds")
 
 
-@serving
-def test_lost_database_launches_nothing_again(lab, provider):
-    lose_database(lab)
-    lab.until_serving("trial-1")
-    assert len(provider.jobs_created()) == 1
-    assert len(provider.files()) == 2
-
-
 class RepeatingStandIn(ProviderStandIn):
     """A provider whose lists answer every page with the first one, as one that ignores `after`."""
 
@@ -358,14 +350,3 @@ def test_launch_over_its_cap_is_held(tmp_path, provider):
     lab.repository.commit()
     lab.tick(rounds=3)
     assert (lab.status()["verdict"], lab.status()["reason"]) == ("held", "held-job-cap")
-
-
-def test_lost_build_folder_is_remade_before_its_launch(lab, provider):
-    lab.repository.dataset(launch={"mode": "manual", "quiet_s": 0, "min_new": 1})
-    lab.repository.commit()
-    lab.tick(rounds=2)
-    shutil.rmtree(lab.config.state_dir / "builds")
-    with lab.services() as services:
-        Requests(services.db).ask("launch", {"dataset": "trial"}, "vera")
-    lab.tick("serve")
-    lab.until_serving("trial-1")
