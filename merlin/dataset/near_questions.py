@@ -3,17 +3,14 @@
 Two questions are near if they have the same words, or if at most two words differ and are forms
 of each other (`_is_form`). Filler words (`_FILLERS`) are ignored; numbers and punctuation in code
 must be equal. Not all pairs are compared: forms of a word have the same first letter, so only
-questions with the same `near_key` can be near. In a group of hundreds of such questions only those
-are compared that share all word beginnings but one, each with the next few in the order of their
-words, so a near question may be missed there.
+questions with the same `near_key` can be near. In a larger group each is compared with the next
+`_WINDOW` in the order of their words, so a near question may be missed there.
 
 Source: the sorted neighbourhood method (Hernández, Stolfo, 1995).
 """
 
 import re
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import combinations
 
 from merlin.core.vocabulary import CONJUNCTION
 
@@ -34,8 +31,7 @@ _NO_CONTENT, _NO_SUBJECT = (frozenset(words.split()) for words in (_FILLERS, _GE
 _MAX_FORMS = 2  # words of a question that may differ
 _MAX_ENDING_LENGTH = 2  # letters
 _BEGINNING = 4  # letters that all forms of a word share
-_MAX_PAIRED = 64  # in groups up to this size all pairs are compared
-_WINDOW = 8  # in larger groups each question is compared with this many others
+_WINDOW = 64  # how many others a question is compared with
 _LONG = 8  # letters of a word that may contain two typing errors
 
 
@@ -92,25 +88,11 @@ def _initial(word: str) -> str:
 
 
 def _pairs(bags: Sequence[frozenset[str]]) -> Iterator[tuple[int, int]]:
-    """Yield pairs of indices (earlier, later) to compare; some occur twice."""
-    if len(bags) <= _MAX_PAIRED:
-        yield from combinations(range(len(bags)), 2)
-        return
-    blocks: dict[tuple[str, ...], list[int]] = defaultdict(list)
-    for place, bag in enumerate(bags):
-        words = sorted(bag)
-        beginnings = [word[:_BEGINNING] for word in words]
-        blocks[tuple(beginnings)].append(place)
-        for at, word in enumerate(words):
-            if (initial := _initial(word)) != beginnings[at]:
-                others = beginnings[:at] + beginnings[at + 1 :]
-                blocks[(*sorted(others), f"{initial}*")].append(place)
-    for places in blocks.values():
-        if len(places) > _WINDOW:
-            places.sort(key=lambda place: sorted(bags[place]))
-        for at, place in enumerate(places):
-            for other in places[at + 1 : at + 1 + _WINDOW]:
-                yield min(place, other), max(place, other)
+    """Yield pairs of indices (earlier, later) to compare."""
+    places = sorted(range(len(bags)), key=lambda place: sorted(bags[place]))
+    for at, place in enumerate(places):
+        for other in places[at + 1 : at + 1 + _WINDOW]:
+            yield min(place, other), max(place, other)
 
 
 def _are_near(one: frozenset[str], other: frozenset[str]) -> bool:
