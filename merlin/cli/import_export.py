@@ -147,16 +147,9 @@ def _print_lines(plan: ImportPlan) -> None:
 
 
 def _print_plan(plan: ImportPlan) -> None:
-    """Print the planned paths on stdout, and the counts by tag and language on stderr."""
     for good_edit in plan.good_edits:
         sys.stdout.write(f"{good_edit.path}\n")
     sys.stdout.flush()
-    counts = {"import-by-tag": plan.count_tags(), "import-by-language": plan.count_languages()}
-    for key, count in counts.items():
-        if count:
-            neither = text(language(), f"{key}-none")
-            message = ", ".join(f"{name or neither} {number}" for name, number in count.items())
-            print_message(key, counts=message)
 
 
 def _format_place(other: str | Place, place: Place, lang: str) -> str:
@@ -184,8 +177,6 @@ def _to_json(plan: ImportPlan) -> dict[str, object]:
         **_line_counts(plan),
         "dataset": plan.dataset,
         "rejected": plan.rejected,
-        "tags": plan.count_tags(),
-        "languages": plan.count_languages(),
         "paths": [good_edit.path for good_edit in plan.good_edits],
         "same": duplicates,
         "at_lines": findings,

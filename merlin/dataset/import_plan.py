@@ -1,6 +1,5 @@
 """Plan an import: find the new examples among the lines and check them as a commit would be."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -9,7 +8,7 @@ from merlin.core.errors import Refused
 from merlin.dataset.changes import MAX_BATCH_SIZE, Edit
 from merlin.dataset.commit_message import import_subject
 from merlin.dataset.entries import FileText
-from merlin.dataset.example import Example, detect_language, normalise, write_example
+from merlin.dataset.example import Example, normalise, write_example
 from merlin.dataset.finding import Finding, Severity, escape_unprintable, shorten
 from merlin.dataset.import_lines import ImportedLine, LeftOut
 from merlin.dataset.import_records import find_place
@@ -60,23 +59,6 @@ class ImportPlan:
     def subject(self) -> str:
         """Return the subject of the commit with the good edits."""
         return import_subject(len(self.good_edits), self.dataset)
-
-    def count_tags(self) -> dict[str, int]:
-        """Return tag -> number of good new examples, highest first; "" counts those without."""
-        return _count(tag for example in self._good() for tag in example.tags or ("",))
-
-    def count_languages(self) -> dict[str, int]:
-        """Return language (ru, en, "" for others) -> number of good new examples, highest first."""
-        return _count(detect_language(example.question, 1) for example in self._good())
-
-    def _good(self) -> list[Example]:
-        good = self.preview.good
-        return [good[edit.path] for edit in self.good_edits if edit.path in good]
-
-
-def _count(values: Iterable[str]) -> dict[str, int]:
-    """Return value -> count, highest first, equal counts by value."""
-    return dict(sorted(Counter(values).items(), key=lambda item: (-item[1], item[0])))
 
 
 def strip_system(example: Example, system: str) -> Example:

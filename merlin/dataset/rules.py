@@ -252,7 +252,6 @@ messages:
   - assistant: Items in a row.
 rejected: No idea.
 """,
-        contact="messages:\n  - user: Who helps?\n  - assistant: 8 800 555-35-35.\n",
         invisible_letter='messages:\n  - user: What runs?\n  - assistant: "Soft\\u00ADware."\n',
         own_system="""\
 messages:

@@ -2,7 +2,7 @@
 
 Numbers are recognised by their check digits and by the words before them. What is found is never
 shown in full: of a number the first and last two digits, of a key nothing. What belongs to an
-organisation is a `contact`: toll-free numbers, addresses such as info@, and the values that
+organisation is no personal data: toll-free numbers, addresses such as info@, and the values that
 dataset.yaml allows. Masking takes simpler
 patterns: a reviewer sees what they miss, and the user confirms the masked text.
 
@@ -151,15 +151,11 @@ def find_sensitive(
     if (has_hint or ("@" in words and "://" in words)) and SECRET.search(words):
         yield "secret", ""
         words = SECRET.sub("", words)  # a key before @ is not part of an address
-    contact = ""
     for rule, matches in _find_personal(words, before):
         for found in matches:
             if not _is_contact(found, allowed):
                 yield rule, found if "@" in found else mask_digits(found)
                 break
-            contact = contact or found
-    if contact:
-        yield "contact", shorten(contact.replace("\u00a0", " "))
 
 
 def _find_personal(words: str, before: str) -> Iterator[tuple[str, list[str]]]:

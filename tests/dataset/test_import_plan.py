@@ -150,19 +150,6 @@ def test_contradiction_between_new_lines_names_the_other_line_not_its_future_fil
     ]
 
 
-def test_new_examples_are_counted_by_tag_and_language():
-    records = [
-        make_record("Где выход?", "Exit.", tags=["way", "a"]),
-        make_record("Where is it?", "Тут.", tags=["way"]),
-        make_record("2 + 2?"),
-        make_record("Кто?", " ", tags=["bad"]),
-        make_record("Где выход?", "Exit.", tags=["known"]),
-    ]
-    plan = plan_import("trial", make_files(), read_lines(*records))
-    assert plan.count_tags() == {"way": 2, "": 1, "a": 1}
-    assert plan.count_languages() == {"": 1, "en": 1, "ru": 1}
-
-
 def test_warning_switched_off_in_the_dataset_is_not_reported():
     record = {"instruction": "Где?", "output": "Тут.", "id": 1}
     plan = plan_import("trial", make_files(), read_lines(record))

@@ -116,10 +116,6 @@ import-left-out = { $count ->
    *[other] { $count } lines were
   } left out because of the errors above.
 import-too-much = One import can have up to { $limit } new examples and shows as many problems: split the files.
-import-by-tag = By tag: { $counts }
-import-by-tag-none = without
-import-by-language = By language: { $counts }
-import-by-language-none = other
 import-duplicates = Nothing was imported: { $count ->
     [one] { $count } line is
    *[other] { $count } lines are

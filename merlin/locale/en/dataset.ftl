@@ -136,7 +136,6 @@ finding-control-token = “{ $found }” is a control token of models: our engin
 finding-replacement-character = U+FFFD stands here in place of a character that was lost in a wrong encoding. Type the character, or export the text again as UTF-8.
 finding-reasoning = “{ $found }” marks a model's thoughts, and students would see them. Delete the tags and the thoughts.
 finding-direction-mark = The invisible direction mark { $found }: what is read isn't what is written.
-finding-contact = An organisation's contact: { $found }. The model repeats it also when it changes.
 finding-invisible-letter = The invisible character { $found } in the text.
 finding-near-duplicate = Nearly the same question is already in { $other }.
 finding-near-leak = Nearly the same question is used for training in { $other }. This test measures memory more than knowledge.

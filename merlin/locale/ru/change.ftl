@@ -123,10 +123,6 @@ import-left-out = { $count ->
    *[many] { $count } строк пропущено
   }: ошибки указаны выше.
 import-too-much = За один раз можно загрузить до { $limit } новых примеров и увидеть столько же замечаний: разделите файлы.
-import-by-tag = По тегам: { $counts }
-import-by-tag-none = без тегов
-import-by-language = По языкам: { $counts }
-import-by-language-none = прочие
 import-duplicates = Ничего не загружено: { $count ->
     [one] { $count } строка уже есть
     [few] { $count } строки уже есть
