@@ -1,8 +1,7 @@
 """ETags, and a small cache of the catalogue's answers.
 
 An answer is identified by the catalogue's version, path, query and language; its ETag is their
-hash. So a cached answer and a 304 need no database. Personal answers are not cached, but have ETags
-too (`etag_of`).
+hash. So a cached answer and a 304 need no database.
 
 The version is not read for each call: a task reads it after every change of the database. While the
 database is unreachable the last version stays: old answers are better than none.
@@ -66,33 +65,12 @@ class CatalogueCache:
         self._answers[tag] = answer
 
 
-def etag_of(seed: bytes) -> str:
-    """Return a strong ETag for the data that an answer depends on."""
-    return f'"{hashlib.blake2b(seed, digest_size=16).hexdigest()}"'
-
-
-def not_modified(request: Request, tag: str, language: str) -> Response | None:
-    """Return 304 if the request has this tag, else None."""
-    if not sent_etags(request.headers) & {tag, "*"}:
-        return None
-    return with_etag(
-        Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers_of(language)), tag
-    )
-
-
-def with_etag(response: Response, tag: str) -> Response:
-    """Add the headers of a personal answer: its ETag, private, revalidated on each use."""
-    response.headers["ETag"] = tag
-    response.headers["Cache-Control"] = "private, no-cache"
-    response.headers["Vary"] = "Accept-Language, Authorization, Cookie"
-    return response
-
-
 def _tag(request: Request, version: int | None, language: str) -> str:
     # Includes the program's version: another one may format the same data differently.
     path, query = request.scope["path"], request.scope["query_string"].decode("latin-1")
     parts = (__version__, str(version), path, query, language)
-    return etag_of("\0".join(parts).encode("utf-8", "replace"))
+    seed = "\0".join(parts).encode("utf-8", "replace")
+    return f'"{hashlib.blake2b(seed, digest_size=16).hexdigest()}"'
 
 
 async def catalogue_answer(request: Request, make: MakeAnswer) -> Response:

@@ -50,13 +50,3 @@ def test_owner_of_favourites_is_never_taken_from_the_request(site, anna, boris, 
     by_query = anna.post(PATH, params={"user_id": BORIS}, json={"course_id": body["course_id"]})
     assert by_query.status_code == 201
     assert (favourite_slugs(boris), favourite_slugs(anna)) == ([], ["algorithms"])
-
-
-def test_favourites_have_an_etag_and_are_cached_privately(site, anna):
-    first = anna.get(PATH)
-    assert first.headers["cache-control"] == "private, no-cache"
-    tag = first.headers["etag"]
-    same = anna.get(PATH, headers={"If-None-Match": tag})
-    assert (same.status_code, same.content, same.headers["etag"]) == (304, b"", tag)
-    anna.post(PATH, json={"course_id": site.course_id("algorithms")})
-    assert anna.get(PATH, headers={"If-None-Match": tag}).status_code == 200

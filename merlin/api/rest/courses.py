@@ -12,21 +12,14 @@ from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
-from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
 from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, RequiredAccess, SignedIn, make_missing_scope_problem
-from merlin.api.problems import NOT_MODIFIED, OPTIONAL_SIGN_IN, Problem, headers_of, problems
-from merlin.api.response_cache import (
-    catalogue_answer,
-    course_answer,
-    etag_of,
-    not_modified,
-    with_etag,
-)
+from merlin.api.problems import NOT_MODIFIED, OPTIONAL_SIGN_IN, Problem, problems
+from merlin.api.response_cache import catalogue_answer, course_answer
 from merlin.api.schema import (
     DEFAULT_PAGE_SIZE,
     MAX_ID,
@@ -271,25 +264,18 @@ _READING = (Scope.COURSES_READ, Scope.FAVOURITES_WRITE)
 @favourite_router.get(
     "",
     summary="List my favourite courses",
-    response_model=list[CourseShown],
-    responses=NOT_MODIFIED,
 )
-async def list_favourites(request: Request, caller: SignedIn) -> Response:
+async def list_favourites(caller: SignedIn) -> list[CourseShown]:
     """Return the favourites in the order in which they were added.
 
     An API key needs the scope `courses:read` or `favourites:write`.
     """
     if not any(caller.has(scope) for scope in _READING):
         raise make_missing_scope_problem(*_READING)
-    language = caller.language
-    items = [
-        CourseShown.from_object(course, language)
+    return [
+        CourseShown.from_object(course, caller.language)
         for course in await caller.read(courses.list_favourites, caller.actor)
     ]
-    headers = headers_of(language)
-    response = Response(to_json(items), headers=headers, media_type="application/json")
-    tag = etag_of(bytes(response.body) + language.encode())
-    return not_modified(request, tag, language) or with_etag(response, tag)
 
 
 @favourite_router.post(
