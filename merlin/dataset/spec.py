@@ -67,12 +67,9 @@ def quick_check(name: str) -> Callable[[Any], bool]:
     """Return a function that returns True only for JSON that is valid by the schema `name`.
 
     It uses jsonschema-rs, a hundred times as fast as the validator but without error details.
-    Without jsonschema-rs the function always returns False.
     """
-    try:
-        from jsonschema_rs import Draft202012Validator  # noqa: PLC0415 - 6 MB, as above
-    except ImportError:
-        return lambda _value: False
+    from jsonschema_rs import Draft202012Validator  # noqa: PLC0415 - 6 MB, as above
+
     return Draft202012Validator(schema(name)).is_valid
 
 
@@ -541,8 +538,7 @@ def load_spec(text: str | None) -> DatasetSpec | None:
     stored["recipe"] = Recipe(**stored["recipe"])
     stored["split"] = SplitRule(**stored["split"])
     stored["launch"] = LaunchRule(**stored["launch"])
-    # Older versions stored the string "none".
-    stored["gate"] = GateRule() if stored["gate"] == NO_GATE else GateRule(**stored["gate"])
+    stored["gate"] = GateRule(**stored["gate"])
     return DatasetSpec(**stored)
 
 

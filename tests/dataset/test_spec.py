@@ -1,7 +1,5 @@
 """Reading dataset.yaml and course.yaml."""
 
-import json
-
 import pytest
 
 from merlin.dataset.spec import (
@@ -10,8 +8,6 @@ from merlin.dataset.spec import (
     MaterialSpec,
     Recipe,
     SplitRule,
-    dump_spec,
-    load_spec,
 )
 from tests.support.dataset_tree import (
     DATASET_YAML,
@@ -98,14 +94,6 @@ def test_removed_key_is_refused_with_what_to_do_instead():
     (finding,) = check_files(make_good_files(60, f"{DATASET_YAML}canary: {{}}\n")).findings
     assert (finding.rule, finding.line, finding.column) == ("unknown-key", 4, 1)
     assert "gate" in finding.text("en")
-
-
-def test_settings_stored_before_gates_existed_are_read():
-    spec = read_spec(WHOLE)
-    plain = read_spec(DATASET_YAML)
-    assert [load_spec(dump_spec(one)) for one in (spec, plain)] == [spec, plain]
-    old = json.loads(dump_spec(spec)) | {"gate": "none"}
-    assert load_spec(json.dumps(old)).gate == GateRule()
 
 
 def test_missing_language_uses_the_other_one():
