@@ -8,6 +8,8 @@ from merlin.dataset.spec import (
     MaterialSpec,
     Recipe,
     SplitRule,
+    dump_spec,
+    load_spec,
 )
 from tests.support.dataset_tree import (
     DATASET_YAML,
@@ -94,6 +96,11 @@ def test_removed_key_is_refused_with_what_to_do_instead():
     (finding,) = check_files(make_good_files(60, f"{DATASET_YAML}canary: {{}}\n")).findings
     assert (finding.rule, finding.line, finding.column) == ("unknown-key", 4, 1)
     assert "gate" in finding.text("en")
+
+
+def test_stored_settings_are_read_back_equal():
+    for spec in (read_spec(WHOLE), read_spec(DATASET_YAML)):
+        assert load_spec(dump_spec(spec)) == spec
 
 
 def test_missing_language_uses_the_other_one():
