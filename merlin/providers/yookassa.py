@@ -1,7 +1,8 @@
 """YooKassa's gateway: payments and refunds; every call ends within 10 seconds.
 
-Requests are sent by aiohttp: the client of the `yookassa` package has no total timeout and retries
-automatically (docs/adr/0026).
+Requests are validated by the `yookassa` package and sent by aiohttp: the package's client has no
+total timeout, so a server that sends one byte per second would block a thread forever, and it
+retries automatically.
 
 Nothing is retried here: callers retry with the same key. Amounts are parsed exactly, other fields
 of YooKassa's JSON leniently.
@@ -15,6 +16,7 @@ import ssl
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from threading import Lock
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -205,7 +207,7 @@ class YooKassaGateway:
 
     async def create(self, request: PaymentRequest) -> GatewayPayment:
         key, body = request.purchase_id, build_payment(request, self._shop)
-        return await self._write("/payments", key, parse_payment, body)
+        return await self._write("/payments", key, parse_payment, "PaymentRequest", body)
 
     async def find(self, outside_id: str) -> GatewayPayment:
         """Read one payment."""
@@ -219,7 +221,7 @@ class YooKassaGateway:
 
     async def refund(self, request: RefundRequest) -> GatewayRefund:
         body = build_refund(request, self._shop.receipt)
-        sent = await self._write("/refunds", request.refund_id, parse_refund, body)
+        sent = await self._write("/refunds", request.refund_id, parse_refund, "RefundRequest", body)
         # With the same key YooKassa repeats its first response, so the current state is read.
         return await self.find_refund(sent.outside_id) if sent.is_done is None else sent
 
@@ -235,9 +237,11 @@ class YooKassaGateway:
         path: str,
         key: str,
         read: Callable[[Body], T],
-        body: Body,
+        kind: str = "",
+        body: Body | None = None,
     ) -> T:
-        answer_body = await self._call("POST", path, json=body, headers={"Idempotence-Key": key})
+        checked = None if body is None else await asyncio.to_thread(_validate_body, kind, body)
+        answer_body = await self._call("POST", path, json=checked, headers={"Idempotence-Key": key})
         try:
             return read(answer_body)
         except PaymentError as error:
@@ -315,6 +319,26 @@ class YooKassaGateway:
             cursors.add(cursor)
             params["cursor"] = cursor
         raise PaymentError("YooKassa's list has no end", code="unreadable")
+
+
+_import_lock = Lock()
+
+
+def _validate_body(kind: str, body: Body) -> Body:
+    """Return a body after validation by the class `kind` of `yookassa`. Raises PaymentError.
+
+    Call it in a thread: the first import takes half a second and 23 MB, so it is done only for the
+    first purchase. Its modules import each other in a circle, so two threads cannot import at once.
+    """
+    with _import_lock:
+        from yookassa.domain import request  # noqa: PLC0415 - see above
+
+    try:
+        built = getattr(request, kind)(dict(body))
+        built.validate()
+        return dict(built)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise PaymentError(f"YooKassa's package refused: {error}", code="invalid_request") from None
 
 
 def _error_of(status: int, body: Body | None) -> PaymentError:

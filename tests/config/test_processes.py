@@ -141,9 +141,9 @@ def test_blanks_line_ends_and_a_byte_order_mark_around_a_credential_do_not_count
 # What a module does not load, and neither do those before it, which the processes share.
 SHARED = [
     ("merlin.dataset.check", {"pydantic", "structlog", "peewee"}),
-    ("merlin.config", {"peewee", "requests", "cryptography"}),
+    ("merlin.config", {"peewee", "yookassa", "requests", "cryptography"}),
     ("merlin.cli.processes", {"peewee", "cryptography"}),
-    ("merlin.wiring.context", {"openai", "requests", "git"}),
+    ("merlin.wiring.context", {"openai", "yookassa", "requests", "git"}),
 ]
 # What a process does not load.
 PROCESS_MODULES = [

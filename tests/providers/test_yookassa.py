@@ -20,7 +20,9 @@ from tests.providers.yookassa_calls import (
     make_refund_request,
     open_gateway,
 )
+from tests.support.forked_processes import FORKS
 from tests.support.stand_ins import YooKassaStandIn
+from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional
 
@@ -43,6 +45,25 @@ def test_payment_is_created_for_its_purchase_and_read_again(yookassa, gateway):
     assert paid.amount == Amount(29_900, Currency.RUB)
     assert paid.at is not None
     assert paid.at.utcoffset() == timedelta(0)
+
+
+def create_at_once(base_url):
+    """Create several payments at the same time."""
+
+    async def create(gateway):
+        requests = (make_payment_request(number, RETURN_URL) for number in range(101, 109))
+        await asyncio.gather(*map(gateway.create, requests))
+
+    with open_gateway(base_url) as gateway:
+        asyncio.run(create(gateway))
+
+
+def test_first_payments_of_a_process_can_be_created_at_the_same_time(yookassa):
+    # The package of YooKassa is imported for the first payment of a process.
+    process = FORKS.Process(target=create_at_once, args=(yookassa.base_url,))
+    process.start()
+    process.join(longest())
+    assert process.exitcode == 0
 
 
 def test_repeated_key_creates_one_payment(yookassa, gateway):
