@@ -38,7 +38,6 @@ from merlin.db.notices import ADMINS, Notices
 from merlin.db.processes import read_change_counter
 from merlin.db.requests import Requests
 from merlin.git.source import Commit
-from merlin.training.baselines import BaselineTick, delete_unused_answers
 from merlin.training.gate import Gates
 from merlin.training.gather import CommitOutcome, gather, restore_build
 from merlin.training.jobs import (
@@ -61,7 +60,6 @@ from merlin.training.prove import prove_new
 
 log = get_logger(__name__)
 HOUR_S, MINUTE_S, ENGINE_S = 3600.0, 60.0, 4.0
-BASELINES_S = 10.0
 # How often each step looks for work that nobody announced.
 STEP_S = 0.5
 
@@ -87,9 +85,6 @@ def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
         Tick("changes", services.changing, step, wakes="fetch", is_asked=True),
         Tick("proposals", services.changing.follow_proposals, 1.0),
         Tick("serve", _request_tick(services), step, wakes="launch", is_asked=True),
-        Tick(
-            "baselines", BaselineTick(services.db, services.config, services.providers), BASELINES_S
-        ),
         Tick("census", lambda: bool(services.inventory.update()), MINUTE_S),
         Tick("watch", partial(warn_of_sunsets, services), HOUR_S),
         Tick("alarm", partial(warn_of_problems, services), MINUTE_S),
@@ -393,7 +388,6 @@ def apply_retention(services: DaemonServices) -> bool:
         removed["models"] = _remove_each(
             services, rows.models(before), lambda model: rows.mark_gone(model, before)
         )
-    removed["baseline_answers"] = delete_unused_answers(services.db)
     with services.gathering.gather_lock:
         removed["texts"] = rows.delete_unused_texts()
         services.gathering.source.clean(rows.list_needed_commits(), MIRROR_DAYS, now)

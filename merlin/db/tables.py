@@ -87,10 +87,6 @@ MODEL = _table(
     " questions right_count chrf equal_share unknown_share",
 )
 PROOF_ANSWER = _table("proof_answer", "model_row example_id answer known")
-# The answers of a base, which is no row of `model`, to a conversation.
-BASELINE_ANSWER = _table(
-    "baseline_answer", "provider model_id digest answer known", key="provider model_id digest"
-)
 # Test questions that a newer model may answer worse than the previous one: an editor accepted it.
 ACCEPTED_LOSS = _table(
     "accepted_loss", "dataset question_digest example_id by_whom at", key="dataset question_digest"

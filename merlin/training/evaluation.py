@@ -22,7 +22,6 @@ from merlin.dataset.split import TEST
 from merlin.db.database import Database
 from merlin.db.tables import EXAMPLE_ENTRY, TAUGHT_EXAMPLE
 from merlin.providers.base import Answer
-from merlin.training.baselines import conversation_digest, find_base, read_answers
 from merlin.training.models import (
     Model,
     Models,
@@ -35,7 +34,6 @@ from merlin.training.scores import (
     is_right,
     question_digest,
     question_key,
-    score_answers,
 )
 
 ENOUGH_QUESTIONS = 40  # with fewer, only large differences are significant
@@ -73,15 +71,13 @@ class JudgedAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProofScores:
-    """Numbers of answers by kind; `exact` are equal to the taught answer, chrF is 0..100."""
+    """Numbers of answers by kind."""
 
     model: str
     questions: int
     right: int
     wrong: int
     refused: int
-    exact: int
-    chrf: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,17 +145,14 @@ class ProofReport:
     """The evaluation of a model's proof; `is_full`: all answers are right.
 
     `comparison` is None without another model; tags are those of the newest commit. `answers` are
-    in the order of `AnswerChange`, wrong ones before refused ones; `base` are the base's scores on
-    the questions that it was asked (`merlin.training.baselines`), None without any.
+    in the order of `AnswerChange`, wrong ones before refused ones.
     """
 
-    dataset: str
     scores: ProofScores
     is_full: bool
     comparison: Comparison | None
     tags: list[TagScores]
     answers: list[ComparedAnswer]
-    base: ProofScores | None
 
     def list_answers(self, *changes: AnswerChange) -> list[ComparedAnswer]:
         """Return the answers with one of these changes."""
@@ -184,22 +177,12 @@ def evaluate(db: Database, model: Model, against: Model | None) -> ProofReport:
     other = judge_answers(db, against) if against else []
     pairs, tags = list(pair_answers(own, other)), _read_tags(db, model.build_id)
     return ProofReport(
-        dataset=model.dataset,
         scores=scores,
         is_full=scores.right == scores.questions,
         comparison=_compare(model, against, pairs) if against else None,
         tags=list(_score_tags(tags, own, pairs)),
         answers=_compare_answers(tags, own, pairs),
-        base=_score_base(db, model, [answer.question for answer in own]),
     )
-
-
-def _score_base(db: Database, model: Model, questions: Sequence[Question]) -> ProofScores | None:
-    base = find_base(db, model)
-    answers = read_answers(db, model.provider, base)
-    pairs = [(answers.get(conversation_digest(question)), question) for question in questions]
-    judged = [JudgedAnswer(q, answer, classify_answer(answer, q)) for answer, q in pairs if answer]
-    return _count_scores(base, judged) if judged else None
 
 
 def compute_bootstrap_interval(differences: Sequence[float]) -> tuple[float, float]:
@@ -240,16 +223,12 @@ def classify_answer(answer: Answer, question: Question) -> AnswerKind:
 
 def _count_scores(model: str, judged: Sequence[JudgedAnswer]) -> ProofScores:
     kinds = Counter(item.kind for item in judged)
-    answers, questions = [item.answer for item in judged], [item.question for item in judged]
-    totals = score_answers(answers, questions)
     return ProofScores(
         model=model,
         questions=len(judged),
         right=kinds[AnswerKind.RIGHT],
         wrong=kinds[AnswerKind.WRONG],
         refused=kinds[AnswerKind.REFUSED],
-        exact=round(totals.equal_share * len(judged)),
-        chrf=totals.chrf,
     )
 
 

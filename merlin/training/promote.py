@@ -27,7 +27,6 @@ from merlin.db.database import Database, Prepared, Repository, Row, transaction
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.tables import MODEL, PROMOTION, SERVING, VERDICT
 from merlin.db.values import read_row
-from merlin.training.baselines import forget_answers
 from merlin.training.commits import RESET_POSITION
 from merlin.training.models import (
     MAY_SERVE,
@@ -306,7 +305,6 @@ class Promotions(Repository):
         lost = [model_of(row) for row in self.db.rows(found)]
         for model in lost:
             Models(self.db, self._clock).settle(model, ModelState.REVOKED, None, "")
-            forget_answers(self.db, model)
         for dataset in sorted({model.dataset for model in lost}):
             self._fall_back(dataset, [model for model in lost if model.dataset == dataset])
 

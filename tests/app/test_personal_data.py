@@ -50,7 +50,6 @@ DAY = timedelta(days=1)
 # only mirror git.
 NOBODY = (
     tables.ANSWER_COST,
-    tables.BASELINE_ANSWER,
     tables.BUILD,
     tables.COURSE,
     tables.DATASET_FILE,

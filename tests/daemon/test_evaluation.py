@@ -61,7 +61,7 @@ def test_worse_model_is_reported_with_the_questions_it_lost(lab, provider):
     assert len(provider.calls("chat.create")) == asked, "the answers are kept"
     scores, comparison = report.scores, report.comparison
     assert (scores.model, scores.questions, scores.right) == ("trial-2", TESTS, 4)
-    assert (scores.wrong, scores.refused, scores.exact) == (ENOUGH, 0, 4)
+    assert (scores.wrong, scores.refused) == (ENOUGH, 0)
     assert (comparison.against, comparison.before.right) == ("trial-1", ENOUGH)
     assert comparison.difference == pytest.approx(-100 * 36 / TESTS, abs=0.1)
     assert -100 <= comparison.low < comparison.difference < comparison.high < 0

@@ -5,17 +5,13 @@ from datetime import timedelta
 
 import pytest
 
-from merlin.app.actor import Actor
-from merlin.app.evaluation import read_evaluation
-from merlin.core.clock import iso, utc_now
+from merlin.core.clock import utc_now
 from merlin.daemon.ticks import poll
-from merlin.db.tables import BASELINE_ANSWER, PROOF_ANSWER, REVOKED_EXAMPLE
+from merlin.db.tables import PROOF_ANSWER
 from merlin.training.ask_many import AT_ONCE
-from merlin.training.baselines import FIRST_PAUSE_S, BaselineTick, read_answers
 from merlin.training.jobs import Jobs
 from merlin.training.models import proof_of
 from merlin.training.promote import Promotions
-from merlin.wiring.context import open_reading_context
 from tests.support.faults import Fault, FaultKind
 from tests.support.pipeline_lab import Lab, evaluate_at
 
@@ -112,73 +108,6 @@ def test_unanswerable_question_refuses_the_model_without_repeating_the_others(la
     with lab.services() as services:
         assert Promotions(services.db).model(lab.status()["build"]).state == "refused"
     assert (count_answers(provider), count_kept(lab)) == (19, 0)
-
-
-def test_base_is_evaluated_once_where_that_is_free(tmp_path, provider):
-    free = {"stand-in-base": {"price": {"input": 0, "output": 0, "training": 1}}}
-    lab = Lab(tmp_path, provider.base_url, models=free)
-    lab.repository.dataset(count=12, tests=4)
-    lab.repository.commit()
-    lab.until_serving("trial-1")
-    call_count = count_answers(provider)
-    lab.tick("baselines")
-    with open_reading_context(lab.config) as ctx:
-        report = read_evaluation(ctx, Actor.operator(), "trial-1").report
-    base, count = report.base, report.scores.questions
-    assert (base.model, base.questions) == ("stand-in-base", count)
-    assert count_answers(provider) == call_count + count
-    lab.repository.example("trial", 1, answer="Иначе.")
-    lab.repository.commit()
-    lab.until_serving("trial-2")
-    of_base = count_base_calls(provider)
-    lab.tick("baselines", rounds=2)
-    assert count_base_calls(provider) == of_base, "the base was asked these questions before"
-    lab.tick("retain")
-    with lab.services() as services:
-        kept_models = {row["model_id"] for row in services.db.rows(BASELINE_ANSWER.select())}
-        assert kept_models == {"stand-in-base"}, "its questions are asked still"
-    revoked = {"dataset": "trial", "example_id": report.answers[0].example, "at": iso(utc_now())}
-    with lab.services() as services:
-        services.db.transact(lambda: services.db.add_new(REVOKED_EXAMPLE, revoked))
-        Promotions(services.db).retire_revoked()
-        answers = read_answers(services.db, "stand-in", "stand-in-base")
-    assert len(answers) == count - 1, "nobody may ask it any more"
-
-
-def test_baseline_that_refused_is_asked_again_after_a_pause(tmp_path, provider):
-    free = {"stand-in-base": {"price": {"input": 0, "output": 0, "training": 1}}}
-    lab = Lab(tmp_path, provider.base_url, models=free)
-    lab.repository.dataset(count=12, tests=4)
-    lab.repository.commit()
-    lab.until_serving("trial-1")
-    now = 100.0
-    only = {"model": "stand-in-base"}
-    provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=400, times=1, only=only))
-    with lab.services() as services:
-        tick = BaselineTick(services.db, services.config, services.providers, lambda: now)
-        tick()
-        refused = count_base_calls(provider)
-        tick()
-        assert count_base_calls(provider) == refused, "it is left alone at first"
-        assert not read_answers(services.db, "stand-in", "stand-in-base")
-        now += FIRST_PAUSE_S
-        tick()
-        assert read_answers(services.db, "stand-in", "stand-in-base")
-
-
-def count_base_calls(provider):
-    calls = provider.calls("chat.create")
-    return sum(call.body["model"] == "stand-in-base" for call in calls)
-
-
-def test_base_with_a_price_or_an_unknown_price_is_not_evaluated(tmp_path, provider):
-    lab = Lab(tmp_path, provider.base_url)
-    lab.repository.dataset(count=12, tests=4)
-    lab.repository.commit()
-    lab.until_serving("trial-1")
-    call_count = count_answers(provider)
-    lab.tick("baselines")
-    assert count_answers(provider) == call_count
 
 
 def test_cost_of_the_evaluation_counts_towards_the_caps(tmp_path, provider):

@@ -5,8 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from merlin.providers.base import Answer, Checkpoint, JobEvent
-from merlin.training.baselines import read_answers, store_answer
+from merlin.providers.base import Checkpoint, JobEvent
 from merlin.training.jobs import JobState
 from merlin.training.models import ModelState
 from tests.db.pipeline_rows import FACE, make_examples
@@ -100,10 +99,3 @@ def test_long_event_list_is_stored_and_read(world, job, clock):
     assert len(world.jobs.known_events(job.job_id)) == 1300
     stored = world.job(job.job_id, events=2)
     assert [event.message for event in stored.events] == ["step 1298", "step 1299"]
-
-
-def test_answer_of_a_baseline_is_stored_with_what_it_said_of_itself(world):
-    answers = {str(known): Answer("Не знаю.", known=known) for known in (None, False, True)}
-    for digest, answer in answers.items():
-        store_answer(world.db, "engine", "base", digest, answer)
-    assert read_answers(world.db, "engine", "base") == answers
