@@ -125,24 +125,6 @@ def test_model_trained_on_a_revoked_example_stops_serving_and_is_not_offered(
     assert "consent withdrawn" in capsys.readouterr().out
 
 
-def test_removal_that_a_force_push_dropped_is_made_again(lab):
-    lab.until_serving("trial-1")
-    accept_correction(lab)
-    withdraw(lab)
-    remove_example(lab)
-    git, folder = lab.repository.git, lab.repository.folder / "datasets/trial/examples"
-    without = set(folder.iterdir())
-    git("reset", "-q", "--hard", "HEAD~1")
-    (example,) = set(folder.iterdir()) - without
-    lab.tick("fetch")
-    remove_example(lab)
-    assert not example.exists()
-    git("reset", "-q", "--hard", "HEAD~2")
-    lab.tick("fetch")
-    remove_example(lab)
-    assert not example.exists()
-
-
 @serving
 def test_revoked_model_cannot_be_rolled_back_to_after_its_example_left_git(lab, provider):
     accept_correction(lab)
