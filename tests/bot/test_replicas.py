@@ -1,5 +1,6 @@
 """Webhook mode end to end: an update pushed to the API is answered once by one of two bots."""
 
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
@@ -7,7 +8,7 @@ import httpx
 import pytest
 import yaml
 
-from merlin.app.inbox import LEASE_S, read_owner
+from merlin.app.inbox import LEASE_S, _start_of, read_owner
 from merlin.config import bot_id, webhook_secret
 from merlin.core.clock import iso, utc_now
 from merlin.core.server import free_ports
@@ -89,7 +90,7 @@ class Replicas:
 
     def give(self, bot, chats):
         """Give this bot the leases of chats, as if it had claimed them."""
-        owner = str(read_owner(bot.pid))
+        owner = str(replace(read_owner(), pid=bot.pid, started=_start_of(bot.pid)))
         until = iso(utc_now() + timedelta(seconds=LEASE_S))
         with open_database(self.settings.database) as database, database.atomic():
             for chat_id in chats:

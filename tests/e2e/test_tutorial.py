@@ -97,7 +97,7 @@ def test_each_command_prints_what_the_page_shows(tmp_path):
                 # The default port may be in use on this machine.
                 (port,) = free_ports(1)
                 shell.run(f"sed -i s/8702/{port}/ config.yaml")
-                shell.run(f"sed -i 's/^engine:/&\\n  listen: 127.0.0.1:{port}/' config.yaml")
+                shell.run(f"printf 'engine: {{listen: 127.0.0.1:{port}}}\\n' >> config.yaml")
 
 
 def test_every_language_has_the_same_commands():
