@@ -55,7 +55,7 @@ class StarsGateway:
         try:
             await self._call("refundStarPayment", fields)
         except PaymentError as error:
-            if _REFUNDED not in str(error):
+            if _REFUNDED not in str(error).upper():  # the library capitalises Telegram's words
                 raise
         return payments.GatewayRefund(charge, charge, request.amount, is_done=True, at=utc_now())
 

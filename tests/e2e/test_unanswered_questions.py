@@ -62,8 +62,8 @@ def test_unanswered_question_becomes_an_example_and_is_answered(lab, telegram):
 
         vera.say("/examples", get_text("admin-examples"))
         vera.press("Проба · 14", "14 примеров")
-        vera.press("➕ Добавить", "вопрос")
-        vera.say(QUESTION, "ответ")
+        vera.press("➕ Добавить", get_text("examples-ask-question"))
+        vera.say(QUESTION, get_text("examples-ask-answer"))
         vera.say(ANSWER, ANSWER)
         vera.press(get_text("examples-save"), "")
         wait_for_serving(lab, "trial-2")
