@@ -163,7 +163,7 @@ def _measure_requests(url: str, folder: Path, provider: Any) -> None:
         requests = Requests(database)
 
         def ask() -> Callable[[], bool]:
-            request_id = requests.ask(RequestKind.POLL, {}, "bench")
+            request_id = requests.ask(RequestKind.FETCH, {}, "bench")
             return lambda: requests.get(request_id).state != RequestState.WAITING
 
         _measure_latency("a request waits for the daemon", [daemon], ask, REQUESTS)

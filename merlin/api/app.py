@@ -21,7 +21,6 @@ from starlette.requests import Request
 
 from merlin import __version__
 from merlin.api.auth import find_user_id
-from merlin.api.hooks import Debouncer, daemon_request
 from merlin.api.middleware import Traffic, check_body_size, request_guard
 from merlin.api.openai_compat.requests import release_stale_reservations
 from merlin.api.openapi import add_description
@@ -45,7 +44,6 @@ from merlin.core.log import get_logger
 from merlin.core.probe import LIFE_SIGNS
 from merlin.db.change_watch import MAX_WAIT_S, ChangeCounter, changes_of
 from merlin.db.processes import Heartbeats
-from merlin.db.requests import RequestKind
 
 log = get_logger(__name__)
 
@@ -90,10 +88,6 @@ def create_app(services: ApiServices) -> FastAPI:
 async def _lifespan(services: ApiServices, app: FastAPI) -> AsyncIterator[None]:
     """Run the background tasks; at shutdown, cancel open questions and release their quota."""
     state = app.state
-    kinds = {"git": RequestKind.FETCH, "provider": RequestKind.POLL}
-    state.debouncers = {
-        name: Debouncer(name, daemon_request(services, kind)) for name, kind in kinds.items()
-    }
     state.answer_service = AnswerService(services.answerers, services.retry_policy)
     state.question_tasks = set[asyncio.Task[Any]]()
     state.payment_worker = PaymentWorker(services)
@@ -110,7 +104,6 @@ async def _lifespan(services: ApiServices, app: FastAPI) -> AsyncIterator[None]:
     release = partial(services.write, release_stale_reservations)
     with changes_of(services.db) as changes:
         work = [
-            *(debouncer.serve() for debouncer in state.debouncers.values()),
             server.notify_watchdog(server.show_alive),
             repeat(poll_version, MAX_WAIT_S, "the catalogue's version is unknown", changes),
             repeat(

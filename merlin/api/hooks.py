@@ -1,29 +1,21 @@
-"""Webhooks of Telegram, git hosts, providers and YooKassa.
+"""Webhooks of Telegram, git hosts and YooKassa.
 
-A Telegram update is stored before it is acknowledged, so none is lost. The payload of the other
-hooks is not trusted: a call only triggers a request to the service itself. It must prove that the
-sender knows the hook's secret, in the form of that service:
+A Telegram update is stored before it is acknowledged, so none is lost. The payload of a push is not
+trusted: it only makes the daemon fetch. It must prove the hook's secret, as its git host does:
 
     X-Hub-Signature-256: sha256=…        GitHub, Gitea, Forgejo
     X-Gitlab-Token: …                    GitLab, the secret itself
-    webhook-id, -timestamp, -signature   Standard Webhooks: OpenAI, GitLab
 
-A hook without a secret accepts calls from this machine only, and not through a proxy.
-
-Triggers are debounced so that many calls do not cause many writes: the action runs at most once in
-`rest_s`, once more after the last call, and again after a failure.
+Without a secret only calls from this machine are accepted, and not through a proxy.
 
 YooKassa's notifications are not signed, so their content is not trusted either: they only name the
 order to check. Addresses outside YooKassa's networks are refused as a second line of defence; a
 forged notification that passes only causes one read of a payment.
 """
 
-import asyncio
 import hashlib
 import hmac
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
-from functools import partial
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -32,79 +24,18 @@ from starlette.responses import Response
 
 from merlin.api.problems import HOOK_BYTES, Problem, problems, read_body
 from merlin.api.schema import operation_router
-from merlin.api.services import ApiServices, services_of
+from merlin.api.services import services_of
+from merlin.app.context import Context
 from merlin.app.inbox import Inbox, read_update
 from merlin.app.orders import mark_order_due
-from merlin.core.errors import MerlinError, NotFound
+from merlin.core.errors import NotFound
 from merlin.core.json_fields import get_object, get_text, parse_object
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.core.network import LOOPBACK, is_in_networks, is_loopback
-from merlin.core.webhook_signing import is_signed
 from merlin.db.requests import RequestKind, Requests, RequestState
 
 log = get_logger(__name__)
-
-REST_S = 5.0
-AFTER_FAILURE_S = 2.0
-
-
-class Debouncer:
-    """Runs an action in the task of `serve` when hooks trigger it, at a limited rate."""
-
-    def __init__(self, name: str, action: Callable[[], Awaitable[None]], rest_s: float = REST_S):
-        self._name = name
-        self._action = action
-        self._rest_s = rest_s
-        self._trigger = asyncio.Event()
-
-    def trigger(self) -> None:
-        """Trigger the action; returns at once."""
-        self._trigger.set()
-
-    async def serve(self) -> None:
-        """Run the action for each trigger until cancelled, then again if one is pending."""
-        try:
-            while True:
-                await self._trigger.wait()
-                await asyncio.sleep(self._rest_s if await self._run_action() else AFTER_FAILURE_S)
-        finally:
-            if self._trigger.is_set():
-                await self._run_action()
-
-    async def _run_action(self) -> bool:
-        self._trigger.clear()
-        try:
-            await self._action()
-        except MerlinError as error:
-            log.warning("the action of a webhook is waiting", hook=self._name, reason=str(error))
-        except Exception:
-            log.exception("the action of a webhook failed", hook=self._name)
-        except asyncio.CancelledError:
-            self._trigger.set()
-            raise
-        else:
-            return True
-        self._trigger.set()
-        return False
-
-
-def daemon_request(services: ApiServices, kind: RequestKind) -> Callable[[], Awaitable[None]]:
-    """Return a function that stores a daemon request unless the previous one is still waiting."""
-    request_id: int | None = None
-
-    def ask() -> None:
-        # Set inside the transaction: the triggering call may have ended before the commit.
-        nonlocal request_id
-        requests = Requests(services.db)
-        if request_id is not None:
-            with suppress(NotFound):  # old requests are deleted
-                if requests.get(request_id).state is RequestState.WAITING:
-                    return
-        request_id = requests.ask(kind, {}, "api:hook")
-
-    return partial(services.store.do, ask)
-
 
 _SIGNATURE = "x-hub-signature-256"
 _TOKEN = "x-gitlab-token"  # noqa: S105 - a header's name
@@ -128,7 +59,7 @@ def is_authentic(secrets: Sequence[str], headers: Mapping[str, str], body: bytes
         digest = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
         is_digest = _is_same(headers.get(_SIGNATURE, ""), f"sha256={digest}")
         is_token = _is_same(headers.get(_TOKEN, ""), secret)
-        if is_digest or is_token or is_signed(secret, headers, body):
+        if is_digest or is_token:
             return True
     return False
 
@@ -165,11 +96,6 @@ SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - a header's nam
 # Only calls with the secret get here; Telegram would retry a refused update forever.
 TELEGRAM_BYTES = 1024 * 1024
 EMPTY: dict[str, Any] = {"description": "Accepted; the response has no content", "content": {}}
-_TRIGGER: dict[str, Any] = {
-    "status_code": HTTPStatus.ACCEPTED,
-    "response_class": Response,
-    "responses": {202: EMPTY, **problems(400, 401, 413)},
-}
 _SECRET = {
     "name": SECRET_HEADER,
     "in": "header",
@@ -208,27 +134,33 @@ async def telegram(request: Request) -> Response:
     return Response(status_code=HTTPStatus.OK)
 
 
-@router.post("/git", summary="Notify of a new commit", **_TRIGGER)
+# The author of the daemon requests of pushes.
+BY = "api:hook"
+
+
+@router.post(
+    "/git",
+    summary="Notify of a new commit",
+    status_code=HTTPStatus.ACCEPTED,
+    response_class=Response,
+    responses={202: EMPTY, **problems(400, 401, 413)},
+)
 async def git(request: Request) -> Response:
     """Make the daemon fetch the repository immediately."""
-    return await _trigger(request, "git")
-
-
-@router.post("/provider", summary="Notify of a fine-tune job event", **_TRIGGER)
-async def provider(request: Request) -> Response:
-    """Make the daemon poll its fine-tune jobs immediately."""
-    return await _trigger(request, "provider")
-
-
-async def _trigger(request: Request, name: str) -> Response:
-    """Trigger the hook's action if the call proves the secret or needs none. Raises Problem."""
-    body = await read_body(request, HOOK_BYTES)
-    secrets = services_of(request).hook_secrets.get(name, ())
+    body, services = await read_body(request, HOOK_BYTES), services_of(request)
+    secrets = services.git_secrets
     is_local = not secrets and is_from_network(request, LOOPBACK)
     if not (is_local or is_authentic(secrets, request.headers, body)):
-        raise _make_refusal(request, name)
-    request.app.state.debouncers[name].trigger()
+        raise _make_refusal(request, "git")
+    await services.write(_ask_fetch)
     return Response(status_code=HTTPStatus.ACCEPTED)
+
+
+def _ask_fetch(ctx: Context) -> None:
+    """Ask the daemon to fetch, unless the last such request is still waiting."""
+    requests = Requests(ctx.db, ctx.clock)
+    if all(last.state is not RequestState.WAITING for last in requests.list_of_author(BY, 1)):
+        requests.ask(RequestKind.FETCH, {}, BY)
 
 
 def _make_refusal(request: Request, name: str) -> Problem:

@@ -20,7 +20,7 @@ class ApiServices(Context):
     `telegram_secret` is the secret token of that webhook. `answerers` are the providers by name,
     `retry_policy` that of /v1. `telegram_keys` are Telegram's public keys, which
     verify who opened a page inside Telegram.
-    `hook_secrets` are the accepted secrets of each webhook.
+    `git_secrets` are the accepted secrets of the git host.
 
     `body_bytes`: the longest dataset file, with each character as a JSON escape. `bodies_bytes`:
     total size of the large bodies in progress.
@@ -32,7 +32,7 @@ class ApiServices(Context):
     answerers: Mapping[str, OpenAIChat] = field(default_factory=dict)
     retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
     telegram_keys: tuple[str, ...] = (PRODUCTION,)
-    hook_secrets: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
+    git_secrets: Sequence[str] = field(default=(), repr=False)
     body_bytes: int = 8 * 1024 * 1024
     bodies_bytes: int = 64 * 1024 * 1024
 

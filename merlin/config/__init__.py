@@ -44,7 +44,7 @@ from merlin.config.settings import (
     DATABASE_PASSWORD,
     ENGINE_KEY,
     FORGE_TOKEN,
-    HOOK_SECRETS,
+    GIT_HOOK_SECRET,
     PING_URL,
     TEXT_KEY,
     ApiConfig,
@@ -402,8 +402,8 @@ def credentials_of(config: Config, process: str) -> dict[str, bool]:
         return dict.fromkeys([BOT_TOKEN, *providers], True) | optional
     needed = [BOT_TOKEN] if config.telegram.mode == "webhook" else []
     needed += [SHOP_ID, SHOP_KEY] if config.payments.yookassa is not None else []
-    optional |= dict.fromkeys(HOOK_SECRETS.values(), False)
-    return dict.fromkeys(providers, False) | optional | dict.fromkeys(needed, True)
+    optional |= dict.fromkeys([GIT_HOOK_SECRET, *providers], False)
+    return optional | dict.fromkeys(needed, True)
 
 
 def require_repository(config: Config) -> RepositoryConfig:

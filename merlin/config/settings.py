@@ -42,8 +42,8 @@ MEGABYTE = 1024 * 1024
 # and with the password of PostgreSQL, which libpq itself reads by this name.
 TEXT_KEY = "MERLIN_TEXT_KEY"
 ENGINE_KEY, FORGE_TOKEN = "MERLIN_ENGINE_KEY", "MERLIN_FORGE_TOKEN"
-# The secrets that callers of a hook prove, by the hook; without one only calls from this machine.
-HOOK_SECRETS = {"git": "MERLIN_GIT_HOOK_SECRET", "provider": "MERLIN_WEBHOOK_SECRET"}
+# The secret that calls of the git hook prove; without it only calls from this machine.
+GIT_HOOK_SECRET = "MERLIN_GIT_HOOK_SECRET"  # noqa: S105 - a name
 DATABASE_PASSWORD = "PGPASSWORD"  # noqa: S105 - a name
 # The address that a monitor outside expects a call at.
 PING_URL = "MERLIN_PING_URL"

@@ -5,7 +5,6 @@ again.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 from merlin.core.errors import MerlinError, ProviderError, Refused
 from merlin.core.log import get_logger
@@ -96,14 +95,6 @@ def _result_of_fetch(services: DaemonServices, _request: Request) -> Result:
     return {"position": max(services.gathering.history.read_mainline().values(), default=0)}
 
 
-def _make_jobs_due(services: DaemonServices, _request: Request) -> Result:
-    """Make every launched job due for the next poll tick."""
-    jobs = [job for job in Jobs(services.db).open_jobs() if job.state is not JobState.LAUNCHING]
-    for job in jobs:
-        Jobs(services.db).save(job, replace(job, not_before=None))
-    return {"jobs": len(jobs)}
-
-
 def _update_inventory(services: DaemonServices, request: Request) -> Result:
     """Update the inventory of models at once: the bot got an error that one is gone."""
     services.inventory.check_again(_argument(request, "model"))
@@ -188,7 +179,6 @@ def _pin(services: DaemonServices, request: Request) -> Result:
 
 KINDS: Mapping[RequestKind, Doer] = {
     RequestKind.FETCH: _result_of_fetch,
-    RequestKind.POLL: _make_jobs_due,
     RequestKind.CENSUS: _update_inventory,
     RequestKind.BUILD: _build,
     RequestKind.LAUNCH: _launch,
@@ -201,7 +191,6 @@ KINDS: Mapping[RequestKind, Doer] = {
 }
 _AFTER_FETCH = (RequestKind.FETCH, RequestKind.BUILD, RequestKind.LAUNCH)
 NEEDS_PROVIDER = (
-    RequestKind.POLL,
     RequestKind.CENSUS,
     RequestKind.LAUNCH,
     RequestKind.CANCEL,

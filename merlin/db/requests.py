@@ -36,7 +36,6 @@ class RequestKind(StrEnum):
 
     # The values are stored in the database.
     FETCH = "fetch"
-    POLL = "poll"
     CENSUS = "census"
     BUILD = "build"
     LAUNCH = "launch"

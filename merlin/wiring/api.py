@@ -6,11 +6,9 @@ from functools import partial
 from merlin.api.app import serve
 from merlin.api.services import ApiServices
 from merlin.config import BOT_TOKEN, Config, bot_id, credential, webhook_secret
-from merlin.config.settings import HOOK_SECRETS
-from merlin.core.errors import ConfigError
+from merlin.config.settings import GIT_HOOK_SECRET
 from merlin.core.log import hide_secrets
 from merlin.core.server import READY, STOPPING, notify
-from merlin.core.webhook_signing import signing_key
 from merlin.db.writer import Store
 from merlin.wiring import context
 from merlin.wiring.process import observe_process
@@ -36,6 +34,8 @@ def services_of(config: Config, store: Store) -> ApiServices:
     shop = config.payments.yookassa
     gateway = None if shop is None else context.yookassa_gateway(shop)
     token = credential(BOT_TOKEN) if config.telegram.mode == "webhook" else ""
+    secrets = credential(GIT_HOOK_SECRET, is_needed=False, is_header=False).split()
+    hide_secrets(secrets)
     answerers = context.create_chat_clients(config, requires_all=False)
     return ApiServices(
         config=config,
@@ -46,19 +46,5 @@ def services_of(config: Config, store: Store) -> ApiServices:
         gateway=gateway,
         polled=gateway,
         answerers=answerers,
-        hook_secrets={
-            hook: secrets for hook, name in HOOK_SECRETS.items() if (secrets := _secrets(name))
-        },
+        git_secrets=secrets,
     )
-
-
-def _secrets(name: str) -> list[str]:
-    """Return the secrets in a credential, [] without it. Raises ConfigError for an invalid one."""
-    secrets = credential(name, is_needed=False, is_header=False).split()
-    for secret in secrets:
-        try:
-            signing_key(secret)
-        except ValueError as error:
-            raise ConfigError(f"credential {name}: {error}") from error
-    hide_secrets(secrets)
-    return secrets

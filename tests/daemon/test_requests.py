@@ -9,12 +9,11 @@ import pytest
 from merlin.app import builds
 from merlin.cli import main
 from merlin.cli.daemon_requests import request_daemon
-from merlin.core.clock import iso, utc_now
+from merlin.core.clock import utc_now
 from merlin.core.i18n import text
 from merlin.daemon.ticks import poll
 from merlin.db.processes import Lead
 from merlin.db.requests import Requests, RequestState
-from merlin.db.tables import JOB
 from merlin.training.jobs import Jobs
 from merlin.training.promote import Promotions
 from tests.support.faults import Fault, FaultKind
@@ -138,21 +137,6 @@ def test_command_does_the_work_itself_when_the_leader_goes_away(lab):
         == "trial-1"
     )
     assert messages == ["queued-waiting", "no-daemon"]
-
-
-def test_poll_request_makes_every_launched_job_due(lab, provider):
-    provider.behave(states=["queued"] * 50)
-    lab.tick("fetch", "launch", "poll", "poll")
-    with lab.services() as services:
-        later = {"not_before": iso(utc_now() + timedelta(hours=1))}
-        services.db.transact(partial(services.db.change, JOB.update(later)))
-    before = len(provider.calls("jobs.retrieve"))
-    lab.tick("poll")
-    assert len(provider.calls("jobs.retrieve")) == before
-    with lab.services() as services:
-        Requests(services.db).ask("poll", {}, "api:hook")
-    lab.tick("serve", "poll")
-    assert len(provider.calls("jobs.retrieve")) == before + 1
 
 
 def set_job_limit(lab, jobs):

@@ -29,12 +29,12 @@ def notifications(database):
 def test_each_stored_write_of_another_process_is_notified(url, notifications):
     with open_database(url) as other:
         for _ in range(3):
-            Requests(other).ask(RequestKind.POLL, {}, "vera")
+            Requests(other).ask(RequestKind.FETCH, {}, "vera")
             notifications.get(timeout=longest())
         with suppress(ZeroDivisionError), other.atomic():
-            Requests(other).ask(RequestKind.POLL, {}, "vera")
+            Requests(other).ask(RequestKind.FETCH, {}, "vera")
             raise ZeroDivisionError
-        Requests(other).ask(RequestKind.POLL, {}, "vera")
+        Requests(other).ask(RequestKind.FETCH, {}, "vera")
         notifications.get(timeout=longest())
 
 

@@ -12,9 +12,7 @@ from pathlib import Path
 
 from merlin.dataset.sensitive import SECRET
 
-_MADE_UP = re.compile(
-    r"abcdefghij|0123456789|A{8}|canary|test-credential|no-secret|wrong-key|whsec_c2l4"
-)
+_MADE_UP = re.compile(r"abcdefghij|0123456789|A{8}|canary|test-credential|no-secret|wrong-key")
 # The first line of a key file alone opens nothing; rules and their tests have it.
 _KEY_FILE = re.compile(r"PRIVATE KEY[A-Z ]*-----(?:\\n|\s)+[A-Za-z0-9+/=]{64}")
 

@@ -14,7 +14,6 @@ CREDENTIALS = {
     "YOOKASSA_SHOP_ID": "100500",
     "YOOKASSA_SECRET_KEY": "test_a-key-that-no-shop-has",
     "MERLIN_GIT_HOOK_SECRET": "a-word-that-the-git-host-was-told",
-    "MERLIN_WEBHOOK_SECRET": "whsec_c2l4dGVlbiBieXRlcyBhcmUgbm90IGVub3VnaCBoZXI=",
     "MERLIN_FORGE_TOKEN": "a-token-that-may-write-statuses",
     "MERLIN_PING_URL": "http://127.0.0.1:9/ping/a-word-that-the-monitor-gave",
 }

@@ -73,7 +73,7 @@ class ProcessSettings:
     listening: ApiConfig = field(default_factory=ApiConfig)
     telegram_keys: tuple[str, ...] = (PRODUCTION,)
     gateway: YooKassaGateway | None = None
-    hook_secrets: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    git_secrets: Sequence[str] = ()
 
     @property
     def credentials(self) -> Mapping[str, str]:
@@ -174,7 +174,7 @@ def api_services(settings, writer):
         services = api.services_of(settings.as_config, writer)
     overrides = {"telegram_keys": settings.telegram_keys, "retry_policy": settings.retry_policy}
     overrides |= {"gateway": settings.gateway, "polled": settings.gateway}
-    overrides["hook_secrets"] = settings.hook_secrets
+    overrides["git_secrets"] = settings.git_secrets
     if settings.webhook_secret is not None:
         overrides["telegram_secret"] = settings.webhook_secret
     return replace(services, config=settings.adjust_config(services.config), **overrides)

@@ -49,7 +49,6 @@ audit-ask-census = recount of models requested
 audit-ask-fetch = reading of the repository requested
 audit-ask-launch = training requested
 audit-ask-pin = model pin requested
-audit-ask-poll = provider check requested
 audit-ask-accept = changed answers of a new model accepted
 audit-ask-promote = model made live
 audit-ask-rollback = roll-back requested

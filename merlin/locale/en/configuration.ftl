@@ -16,7 +16,7 @@ config-unknown-key =
 # Keys of features that are gone: what to do instead
 config-removed-constant = this is fixed now; remove the key
 config-removed-credential = the credential has one name now, which the page Configure gives; remove the key
-config-removed-hooks = a hook has a secret where MERLIN_GIT_HOOK_SECRET or MERLIN_WEBHOOK_SECRET is set; remove the key
+config-removed-hooks = the git hook has a secret where MERLIN_GIT_HOOK_SECRET is set; remove the key
 config-removed-licence = the licence is shown nowhere; remove the key
 config-removed-own-price = a price and a shut-down date stand under models; remove the key
 config-removed-presets = the presets are translator, summary and voice; people write other instructions with /system; remove the key

@@ -17,7 +17,6 @@ page-request-done = done
 page-request-failed = failed
 page-request-late = The daemon isn't running. The task is saved and will run when it starts.
 page-request-fetch = Read the repository
-page-request-poll = Check the providers
 page-request-census = Recount the models
 page-request-build = Build { $target }
 page-request-launch = Start training: { $target }

@@ -49,7 +49,6 @@ audit-ask-census = запрошен пересчёт моделей
 audit-ask-fetch = запрошено чтение репозитория
 audit-ask-launch = запрошено обучение
 audit-ask-pin = запрошено закрепление модели
-audit-ask-poll = запрошена проверка поставщиков
 audit-ask-accept = приняты ответы новой модели, которые стали другими
 audit-ask-promote = модель сделана текущей
 audit-ask-rollback = запрошен возврат прежней модели

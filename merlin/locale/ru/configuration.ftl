@@ -16,7 +16,7 @@ config-unknown-key =
 # Ключи того, чего больше нет: что делать вместо этого
 config-removed-constant = теперь это значение постоянно; уберите ключ
 config-removed-credential = у секрета теперь одно имя, его называет страница «Настройка»; уберите ключ
-config-removed-hooks = у хука есть секрет, если задан MERLIN_GIT_HOOK_SECRET или MERLIN_WEBHOOK_SECRET; уберите ключ
+config-removed-hooks = у хука git есть секрет, если задан MERLIN_GIT_HOOK_SECRET; уберите ключ
 config-removed-licence = лицензия нигде не показывается; уберите ключ
 config-removed-own-price = цена и дата отключения указываются в models; уберите ключ
 config-removed-presets = пресетов три: переводчик, пересказ, голос; иные указания люди пишут командой /system; уберите ключ

@@ -17,7 +17,6 @@ page-request-done = готово
 page-request-failed = не удалось
 page-request-late = Демон сейчас не работает. Задача сохранена и выполнится, когда он запустится.
 page-request-fetch = Прочитать репозиторий
-page-request-poll = Проверить поставщиков
 page-request-census = Пересчитать модели
 page-request-build = Собрать { $target }
 page-request-launch = Запустить обучение: { $target }
