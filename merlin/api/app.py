@@ -22,11 +22,11 @@ from starlette.requests import Request
 from merlin import __version__
 from merlin.api.auth import find_user_id
 from merlin.api.middleware import Traffic, check_body_size, request_guard
-from merlin.api.openai_compat.requests import release_stale_reservations
 from merlin.api.openapi import add_description
 from merlin.api.pages.errors import add_error_pages
 from merlin.api.pages.site import page_routes
 from merlin.api.problems import add_problems, unavailable
+from merlin.api.question_stream import release_stale_reservations
 from merlin.api.rate_limits import Limits, LoginThrottle, limits_layer
 from merlin.api.response_cache import POLL_INTERVAL_S, CatalogueCache
 from merlin.api.routers import api_routes

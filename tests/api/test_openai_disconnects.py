@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from merlin.api.app import create_app
-from merlin.api.openai_compat.chat import next_piece
+from merlin.api.question_stream import next_piece
 from merlin.billing.quota import Allowance, Format, Quotas
 from merlin.config.settings import AnswerBudget
 from merlin.core.clock import utc_now

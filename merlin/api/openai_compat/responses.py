@@ -18,7 +18,7 @@ from merlin.chat.grounding import source_name, sources_note
 from merlin.chat.model_catalogue import CandidateKind
 from merlin.core.i18n import text
 from merlin.openai_protocol.errors import ApiError
-from merlin.openai_protocol.responses import ChatAnswer, Json, usage_object
+from merlin.openai_protocol.responses import Json, usage_object
 from merlin.training.models import Origin
 
 Responses = dict[int | str, dict[str, Any]]
@@ -74,12 +74,6 @@ ANSWERED: Responses = {
 }
 
 
-_BODY = {"schema": {"$ref": "#/components/schemas/ChatCompletionRequest"}}
-QUESTION_ROUTE: dict[str, Any] = {
-    "requestBody": {"required": True, "content": {"application/json": _BODY}},
-}
-
-
 BUSY_S = 5
 _REASONS = {
     Ending.LENGTH: "length",
@@ -116,22 +110,13 @@ def reply_error(reply: Reply, language: str) -> ApiError | None:
     return refusal(language, HTTPStatus.SERVICE_UNAVAILABLE, key, code, retry_after_s=BUSY_S)
 
 
-def completion(answer: ChatAnswer, reply: Reply, origin: Origin | None, language: str) -> Json:
-    """Return a complete answer."""
-    body = answer.completion(reply.text, _REASONS.get(reply.ending, "stop"), _usage(reply))
-    return {**body, "merlin": merlin_extension(reply, origin, language)}
+def finish_reason(reply: Reply) -> str:
+    """Return the protocol's reason why an answer ends."""
+    return _REASONS.get(reply.ending, "stop")
 
 
-def make_last_chunks(
-    answer: ChatAnswer, reply: Reply, origin: Origin | None, language: str
-) -> list[Json]:
-    """Return the chunks after the last text of a stream."""
-    last = answer.last_chunk(_REASONS.get(reply.ending, "stop"))
-    chunks = [{**last, "merlin": merlin_extension(reply, origin, language)}]
-    return [*chunks, answer.usage_chunk(_usage(reply))] if answer.with_usage else chunks
-
-
-def _usage(reply: Reply) -> Json:
+def usage_of(reply: Reply) -> Json:
+    """Return the token counts of an answer."""
     used = reply.usage
     return usage_object(used.input_tokens, used.output_tokens, used.cached_tokens)
 

@@ -17,10 +17,8 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, RequiredAccess
 from merlin.api.openai_compat import requests, responses
-from merlin.api.openai_compat.chat import ChatStream
 from merlin.api.problems import read_body
 from merlin.api.schema import operation_router
-from merlin.app.ask import make_call_number
 from merlin.core.errors import MerlinError
 from merlin.core.i18n import text
 from merlin.core.log import get_logger, redact
@@ -64,82 +62,58 @@ def _card(name: str, since: datetime | None) -> dict[str, Any]:
     return model_object(name, since.timestamp() if since else 0, "merlin")
 
 
+_BODY = {"schema": {"$ref": "#/components/schemas/ChatCompletionRequest"}}
+
+
 @router.post(
     "/chat/completions",
     summary="Create a chat completion",
     responses=responses.ANSWERED,
-    openapi_extra=responses.QUESTION_ROUTE,
+    openapi_extra={"requestBody": {"required": True, "content": {"application/json": _BODY}}},
 )
 async def create_chat_completion(request: Request, caller: Asker) -> Response:
-    """Answer the last message of a conversation, as one response or as a stream."""
+    """Answer the last message of a conversation, as one response or as a stream.
+
+    A stream starts with the first word; an earlier failure has its own status.
+    """
     body = await read_body(request, requests.BODY_BYTES)
-    read, services = requests.parse_request(body, caller.language), caller.services
-    question = requests.question_of(read, services.default_dataset, caller.language)
-    if read.stream:
-        return await _stream_answer(request, caller, read, question)
-    return await _complete_answer(request, caller, question)
-
-
-async def _complete_answer(
-    request: Request, caller: Caller, question: requests.Question
-) -> Response:
-    asker = requests.asker_of(caller, make_call_number(), question.dataset)
-    answer = ChatAnswer(question.name, caller.services.clock().timestamp())
-    reply = await ChatStream(request, caller, question, asker, is_stoppable=True).reply()
-    refused = responses.reply_error(reply, caller.language)
-    if refused is not None:
-        raise refused
-    answer, origin = await _name_model(caller, answer, reply.model_id)
-    return JSONResponse(responses.completion(answer, reply, origin, caller.language))
-
-
-async def _stream_answer(
-    request: Request,
-    caller: Caller,
-    read: requests.ChatCompletionRequest,
-    question: requests.Question,
-) -> Response:
-    """Return a stream that starts with the first word; an earlier failure has its own status."""
-    asker = requests.asker_of(caller, make_call_number(), question.dataset)
-    language = caller.language
+    read, language = requests.parse_request(body, caller.language), caller.language
     created_at = caller.services.clock().timestamp()
-    answer = ChatAnswer(question.name, created_at, with_usage=read.wants_usage)
-
-    stream = ChatStream(request, caller, question, asker, is_stoppable=True)
-    await stream.wait_for_text()
-    if stream.task.done():
-        refused = responses.reply_error(stream.task.result(), language)
-        if refused is not None:
-            raise refused
-    model_id = stream.choice.model_id if stream.choice is not None else None
-    streamed, origin = await _name_model(caller, answer, model_id)
-    events = _events(stream, streamed, origin, language)
-    return StreamingResponse(events, headers=_UNBUFFERED, media_type=EVENT_STREAM)
+    answer = ChatAnswer(read.model, created_at, with_usage=read.wants_usage)
+    question = requests.ProgramQuestion(request, caller, read)
+    if read.stream:
+        await question.wait_for_text()
+    is_whole = question.task.done() or not read.stream
+    reply = await question.reply() if is_whole else None
+    if reply is not None and (refused := responses.reply_error(reply, language)) is not None:
+        raise refused
+    asked = reply.model_id if reply else question.choice and question.choice.model_id
+    origin = await caller.read(lambda ctx: find_origin(ctx.db, asked)) if asked else None
+    answer = replace(answer, fingerprint=origin.build if origin else "")
+    if reply is None or read.stream:
+        events = _events(question, answer, origin, language)
+        return StreamingResponse(events, headers=_UNBUFFERED, media_type=EVENT_STREAM)
+    reason, usage = responses.finish_reason(reply), responses.usage_of(reply)
+    extension = responses.merlin_extension(reply, origin, language)
+    return JSONResponse({**answer.completion(reply.text, reason, usage), "merlin": extension})
 
 
 async def _events(
-    stream: ChatStream, answer: ChatAnswer, origin: Origin | None, language: str
+    question: requests.ProgramQuestion, answer: ChatAnswer, origin: Origin | None, language: str
 ) -> AsyncIterator[bytes]:
     try:
         yield event(answer.first_chunk())
-        async for piece in stream.pieces():
+        async for piece in question.pieces():
             yield event(answer.chunk(piece))
-        for chunk in responses.make_last_chunks(answer, await stream.reply(), origin, language):
-            yield event(chunk)
+        reply = await question.reply()
+        last = answer.last_chunk(responses.finish_reason(reply))
+        yield event({**last, "merlin": responses.merlin_extension(reply, origin, language)})
+        if answer.with_usage:
+            yield event(answer.usage_chunk(responses.usage_of(reply)))
         yield DONE
     except MerlinError as error:
         log.warning("an answer could not be settled", reason=redact(str(error)))
         message = text(language, "openai-busy")
         yield event(error_object(HTTPStatus.SERVICE_UNAVAILABLE, message, "unavailable"))
     finally:
-        stream.stop.press()
-
-
-async def _name_model(
-    caller: Caller, answer: ChatAnswer, model_id: str | None
-) -> tuple[ChatAnswer, Origin | None]:
-    """Return an answer that names its model's build, and the build; None: not tuned here."""
-    db, origin = caller.services.db, None
-    if model_id:
-        origin = await caller.services.store.read(lambda: find_origin(db, model_id))
-    return replace(answer, fingerprint=origin.build if origin else ""), origin
+        question.stop.press()

@@ -1,4 +1,4 @@
-"""A question under /v1: reserved, asked and settled, even if the client disconnects.
+"""One question of a program or a page: reserved, asked and settled, even if the client disconnects.
 
     reserved -> asked -> charged          an answer came
                       -> released         no answer: a failure, or the client disconnected
@@ -8,30 +8,27 @@ released by `release_stale_reservations`.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import replace
+from abc import abstractmethod
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from starlette.requests import Request
 
-from merlin.api.auth import Caller
-from merlin.api.openai_compat.requests import (
-    Question,
-    request_of_call,
-    reserve_question,
-    settle_question,
-)
 from merlin.api.problems import field_error
+from merlin.api.services import services_of
 from merlin.app.ask import Asker, ground, is_free, route
-from merlin.billing.quota import UNLIMITED
+from merlin.app.context import Context
+from merlin.billing.quota import UNLIMITED, Quotas
 from merlin.chat.answer import AnswerObserver, AnswerService, Ending, Reply, Stop
-from merlin.chat.model_catalogue import Candidate
+from merlin.chat.model_catalogue import Candidate, ModelRequest
 from merlin.core.errors import MerlinError
 from merlin.core.formatted_text import join_surrogates
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger, redact
-from merlin.core.messages import ParameterRefused
+from merlin.core.messages import DEFAULT_SAMPLING, Message, ParameterRefused, SamplingParams
 from merlin.core.server import wait_for_disconnect
+from merlin.db.processes import CALL_LIMIT
 from merlin.openai_protocol.errors import ApiError
 
 log = get_logger(__name__)
@@ -40,7 +37,16 @@ log = get_logger(__name__)
 _HALF = ("\ud800", "\udbff")
 
 
-class ChatStream(AnswerObserver):
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """A reserved question: the models requested, the first of them, messages with the question."""
+
+    request: ModelRequest
+    first: Candidate | None
+    messages: Sequence[Message]
+
+
+class QuestionStream(AnswerObserver):
     """One question and its streamed answer; `is_kept`: both are stored with the reservation.
 
     At shutdown it is cancelled; one that `is_stoppable` ends when the client disconnects.
@@ -51,32 +57,44 @@ class ChatStream(AnswerObserver):
     def __init__(
         self,
         request: Request,
-        caller: Caller,
-        question: Question,
         asker: Asker,
+        sampling: SamplingParams = DEFAULT_SAMPLING,
         *,
-        is_stoppable: bool,
+        is_stoppable: bool = True,
     ) -> None:
-        self._caller = caller
-        self._services = caller.services
+        self.services = services_of(request)
+        self.asker = asker
         self._answer_service: AnswerService = request.app.state.answer_service
-        self._question = question
-        self._asker = asker
+        self._sampling = replace(sampling, language=asker.language)
         self._text = ""
         self._news = asyncio.Event()
         self._is_reserved = False
-        self.is_stoppable = is_stoppable
         self.stop = Stop()
         # The model that answers, or was tried last.
         self.choice: Candidate | None = None
         self.task = asyncio.create_task(self._run())
-        self.task.add_done_callback(self._on_done)
         question_tasks: set[asyncio.Task[Any]] = request.app.state.question_tasks
         question_tasks.add(self.task)
-        self.task.add_done_callback(question_tasks.discard)
-        if is_stoppable:
-            watching = asyncio.create_task(self._stop_without_client(request))
-            self.task.add_done_callback(lambda _: watching.cancel())
+        watching = asyncio.create_task(self._stop_without_client(request)) if is_stoppable else None
+
+        def on_done(task: asyncio.Task[Reply]) -> None:
+            question_tasks.discard(task)
+            if watching is not None:
+                watching.cancel()
+            self._news.set()
+            error = None if task.cancelled() else task.exception()
+            if error is not None and not isinstance(error, ApiError):
+                log.warning("a question was not answered", reason=redact(str(error)))
+
+        self.task.add_done_callback(on_done)
+
+    @abstractmethod
+    def reserve(self) -> Reserved:
+        """Reserve the question in the asker's plan; runs in a transaction."""
+
+    @abstractmethod
+    def charge(self, reply: Reply) -> None:
+        """Charge the answer or release the question; runs in a transaction."""
 
     async def _stop_without_client(self, request: Request) -> None:
         await wait_for_disconnect(request)
@@ -93,14 +111,14 @@ class ChatStream(AnswerObserver):
 
     async def wait_for_reservation(self) -> None:
         """Wait until the question is reserved; raises as `reply` if it is refused."""
-        while not (self._is_reserved or self.task.done()):
-            await self._wait()
-        if not self._is_reserved:
-            self.task.result()
+        await self._wait_for(lambda: self._is_reserved)
 
     async def wait_for_text(self) -> None:
         """Wait for the first word or the end; raises as `reply` if there is none."""
-        while not (self._text.strip() or self.task.done()):
+        await self._wait_for(lambda: bool(self._text.strip()))
+
+    async def _wait_for(self, is_there: Callable[[], bool]) -> None:
+        while not (is_there() or self.task.done()):
             await self._wait()
         if self.task.done():
             self.task.result()
@@ -123,30 +141,23 @@ class ChatStream(AnswerObserver):
         if not self.task.done():
             await self._news.wait()
 
-    def _on_done(self, task: asyncio.Task[Reply]) -> None:
-        self._news.set()
-        error = None if task.cancelled() else task.exception()
-        if error is not None and not isinstance(error, ApiError):
-            log.warning("a question was not answered", reason=redact(str(error)))
-
     async def _run(self) -> Reply:
-        services = self._services
+        services, asker = self.services, self.asker
         # Without limits or storage a read is enough.
-        is_read = self._asker.plan is UNLIMITED and not self.is_kept
-        first = await (services.store.read if is_read else services.store.do)(self._reserve)
+        is_read = asker.plan is UNLIMITED and not self.is_kept
+        reserved = await (services.store.read if is_read else services.store.do)(self.reserve)
         kill_point("completion.reserved")
         self._is_reserved = True
         self._news.set()
-        question, asker = self._question, self._asker
         try:
-            sources = ground(services, first, question.conversation, asker.language)
-            is_plain = question.sampling.response_format is None
+            sources = ground(services, reserved.first, reserved.messages, asker.language)
+            is_plain = self._sampling.response_format is None
             reply = await self._answer_service.reply(
-                self._route(first),
-                question.conversation,
+                self._route(reserved),
+                reserved.messages,
                 self,
                 self.stop,
-                replace(question.sampling, language=asker.language),
+                self._sampling,
                 ground=sources if is_plain else None,
             )
             kill_point("completion.requested")
@@ -163,29 +174,18 @@ class ChatStream(AnswerObserver):
         kill_point("completion.answered")
         return reply
 
-    def _reserve(self) -> Candidate | None:
-        """Reserve the question and return the first candidate; runs in a transaction.
-
-        A page's stream reserves and charges in its own way.
-        """
-        return reserve_question(self._caller, self._question, self._asker)
-
-    def _charge(self, reply: Reply) -> None:
-        """Charge the answer or release the question; runs in a transaction."""
-        settle_question(self._services, self._asker, reply)
-
-    async def _route(self, first: Candidate | None) -> AsyncIterator[Candidate]:
+    async def _route(self, reserved: Reserved) -> AsyncIterator[Candidate]:
         """Yield the candidates, recording the current one."""
-        services = self._services
-        model_request = request_of_call(services, self._question)
-        async for choice in route(services, model_request, first, has_images=False):
+        async for choice in route(
+            self.services, reserved.request, reserved.first, has_images=False
+        ):
             self.choice = choice
             yield choice
 
     async def _settle(self, reply: Reply) -> None:
-        is_counted = self.is_kept or not is_free(self._services, self._asker)
+        is_counted = self.is_kept or not is_free(self.services, self.asker)
         if is_counted or reply.faults:
-            await self._services.store.do(lambda: self._charge(reply))
+            await self.services.store.do(lambda: self.charge(reply))
 
     async def _give_back(self) -> None:
         try:
@@ -205,3 +205,10 @@ def next_piece(text: str, sent: int) -> tuple[str, int]:
     if piece and _HALF[0] <= piece[-1] <= _HALF[1]:
         piece = piece[:-1]
     return join_surrogates(piece), start + len(piece) if piece else sent
+
+
+def release_stale_reservations(ctx: Context) -> None:
+    """Release what killed processes of any replica left reserved."""
+    count = Quotas(ctx.db, ctx.bot_id).give_back_before(ctx.clock() - CALL_LIMIT)
+    if count:
+        log.warning("the quota of abandoned questions was returned", questions=count)
