@@ -12,12 +12,13 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 
-from merlin.core.clock import utc_now
 from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
+from merlin.core.json_fields import parse_object
 from merlin.core.log import redact
 
+Json = Mapping[str, object]
 NO_CREDIT = "insufficient_quota"
 NO_MODEL = "model_not_found"
 TOO_OFTEN = "rate_limit_exceeded"
@@ -37,11 +38,10 @@ _ABOUT_MODELS = ("/chat/completions", "/models", "/audio/")
 class ApiError(Exception):
     """An error response of a server: HTTP status, error object, optional headers.
 
-    `kind` is the error's type, "" for the default of the status. The message is already in the
-    caller's language. Source: openai/openai-openapi, `openapi.yaml`, Error.
+    The message is already in the caller's language. Source: openai/openai-openapi, `openapi.yaml`,
+    Error.
     """
 
-    kind = ""
     headers: Mapping[str, str] | None = None
 
     def __init__(
@@ -54,15 +54,15 @@ class ApiError(Exception):
 
     def as_json(self) -> dict[str, object]:
         """Return the response body."""
-        return error_object(self.status, str(self), self.code, self.param, self.kind)
+        return error_object(self.status, str(self), self.code, self.param)
 
 
 def error_object(
-    status: int, message: str, code: str | None, param: str | None = None, kind: str = ""
+    status: int, message: str, code: str | None, param: str | None = None
 ) -> dict[str, object]:
-    """Return the body of an error response; `kind` is its type, "" for the status's default."""
+    """Return the body of an error response."""
     usual = "server_error" if status >= _SERVER else "invalid_request_error"
-    kind = kind or _TYPES.get(code or "", usual)
+    kind = _TYPES.get(code or "", usual)
     return {"error": {"message": message, "type": kind, "param": param or None, "code": code}}
 
 
@@ -85,7 +85,6 @@ def bad_field(param: str, message: str, code: str | None = None) -> ApiError:
 def limit_error(message: str, retry_after_s: float) -> ApiError:
     """Return the error for too many requests."""
     refusal = ApiError(429, message)
-    refusal.kind = "requests"
     refusal.headers = {"retry-after": str(max(1, math.ceil(retry_after_s)))}
     return refusal
 
@@ -114,6 +113,16 @@ class InvalidResponse(Exception):
     def __init__(self, message: str, status: int = 0) -> None:
         super().__init__(message)
         self.status = status
+
+
+def json_object(content: bytes) -> Json:
+    """Parse a body as a JSON object. Raises InvalidResponse if it is anything else."""
+    try:
+        return parse_object(content)
+    except ValueError as error:
+        if content.lstrip()[:1] == b"<":
+            raise InvalidResponse("a web page: is base_url right?", HTTPStatus.OK) from error
+        raise InvalidResponse(f"no JSON object: {content[:60]!r}") from error
 
 
 def error_of_status(
@@ -194,16 +203,11 @@ def one_line(words: str) -> str:
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
     """Return the provider's retry delay in seconds, None if it gives none.
 
-    A date is compared with the response's own, because the clocks can differ. Source: RFC 9110,
-    10.2.3 (seconds or a date); `retry-after-ms` is OpenAI's.
+    No provider sends the date that RFC 9110, 10.2.3 allows too; `retry-after-ms` is OpenAI's.
     """
     try:
         if "retry-after-ms" in headers:
             return max(0.0, float(headers["retry-after-ms"]) / 1000)
-        wait = headers["retry-after"]
-        if wait[:1].isdigit():
-            return max(0.0, float(wait))
-        now = parsedate_to_datetime(headers["date"]) if "date" in headers else utc_now()
-        return max(0.0, (parsedate_to_datetime(wait) - now).total_seconds())
-    except (KeyError, ValueError, TypeError):
+        return max(0.0, float(headers["retry-after"]))
+    except (KeyError, ValueError):
         return None

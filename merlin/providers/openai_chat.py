@@ -15,9 +15,8 @@ import aiohttp
 from merlin.core.errors import ProviderBusy, ProviderError
 from merlin.core.formatted_text import join_surrogates
 from merlin.core.messages import DEFAULT_SAMPLING, NEW_LIMIT, OLD_LIMIT, Message, SamplingParams
-from merlin.openai_protocol.calls import Json, json_object
 from merlin.openai_protocol.client import ProtocolClient, call_errors, read_events, read_whole
-from merlin.openai_protocol.errors import InvalidResponse, error_of_object
+from merlin.openai_protocol.errors import InvalidResponse, Json, error_of_object, json_object
 from merlin.providers.base import ANSWER_TOTAL_S, NOT_COUNTED, Answer, ModelCard
 from merlin.providers.openai_objects import (
     ThoughtFilter,

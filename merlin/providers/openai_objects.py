@@ -12,8 +12,7 @@ from datetime import UTC, date, datetime
 from merlin.core.errors import ProviderError
 from merlin.core.json_fields import get_list, get_object, get_text
 from merlin.core.messages import NEW_LIMIT, OLD_LIMIT, Message, ParameterRefused, Usage
-from merlin.openai_protocol.calls import Json
-from merlin.openai_protocol.errors import InvalidResponse, describe_error
+from merlin.openai_protocol.errors import InvalidResponse, Json, describe_error
 from merlin.providers.base import NOT_COUNTED, Answer, Checkpoint, JobEvent, JobReport, ModelCard
 
 # Servers' field names for a model's context length; the protocol itself defines none.

@@ -25,11 +25,12 @@ import httpx2
 from merlin.core.clock import utc_now
 from merlin.core.errors import ProviderBusy, ProviderError, ProviderUnknown
 from merlin.core.messages import DEFAULT_SAMPLING, NEW_LIMIT, OLD_LIMIT, Message, SamplingParams
-from merlin.openai_protocol.calls import Json, json_object
 from merlin.openai_protocol.errors import (
     InvalidResponse,
+    Json,
     error_of_object,
     error_of_status,
+    json_object,
     one_line,
 )
 from merlin.providers import openai_objects

@@ -272,7 +272,7 @@ MEGABYTE = 1_000_000
 
 
 def test_overlong_stream_is_stopped(server, reply):
-    comments = [b": " + b"x" * MEGABYTE + b"\n\n"] * (MAX_STREAM_BYTES // MEGABYTE + 1)
+    comments = [b": " + b"x" * (MEGABYTE // 2) + b"\n\n"] * (2 * MAX_STREAM_BYTES // MEGABYTE + 1)
     server.will(reply([*comments, *WHOLE, DONE]))
     with pytest.raises(ProviderBusy, match="unreadable: longer than 64 MB"):
         read_pieces(server)
