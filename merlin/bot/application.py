@@ -19,7 +19,6 @@ from telegram import ext
 from telegram.request import BaseRequest
 
 from merlin.account.users import Users
-from merlin.app.inbox import Update
 from merlin.app.outbox import OutgoingMessage
 from merlin.bot import handlers, menu
 from merlin.bot.bot_api import ChatClosed, ChatUnreachable
@@ -28,6 +27,7 @@ from merlin.bot.context import (
     BotContext,
     BotData,
     Handler,
+    Task,
     callback_of,
     find_target,
     handler_of,
@@ -36,11 +36,11 @@ from merlin.bot.context import (
 )
 from merlin.bot.handlers import groups, orders, questions, start
 from merlin.bot.menu import View
-from merlin.bot.processor import ChatProcessor, Task, retry_until_stored
+from merlin.bot.processor import ChatProcessor, retry_until_stored
 from merlin.bot.registry import admin_refusal
 from merlin.bot.services import BotServices
 from merlin.bot.transport import RateLimiter, SendClass, limits_of, pause
-from merlin.bot.updates import is_payment_message, joined_text
+from merlin.bot.updates import is_payment_message
 from merlin.chat.turns import UpdateState
 from merlin.core.formatted_text import FormattedMessage
 from merlin.core.log import get_logger
@@ -64,7 +64,7 @@ def create_application(
     """
     processor = ChatProcessor(
         lambda task: handle_update(application, task),
-        lambda updates, is_news: refuse_updates(application, updates, is_news=is_news),
+        lambda tasks, is_news: refuse_updates(application, tasks, is_news=is_news),
     )
     bot: ext.ExtBot[SendClass] = _Bot(
         services.token,
@@ -125,15 +125,16 @@ def register(application: BotApplication) -> None:
 async def _guard(_update: telegram.Update, context: BotContext) -> None:
     """Process the updates that must not reach a handler.
 
-    Payments are processed even if the user is blocked or the library cannot parse the message.
+    Payments are processed even if the user is blocked.
     """
     name = context.sender_name
     if name and context.user.shown_name not in {"", name}:
         await context.store.do(lambda: Users(context.db).set_name(context.user_id, name))
-    if context.stored.kind == "message" and context.chat_id > 0 and not context.stored.body:
-        # Encrypted with a key that is no longer configured.
+    is_unread = context.stored.kind == "message" and context.received.message is None
+    if is_unread and context.chat_id > 0:
+        # Most likely encrypted with a key that is no longer configured.
         await context.reply(context.translate("bot-failed"), UpdateState.FAILED, "unreadable")
-    elif is_payment_message(context.stored):
+    elif is_payment_message(context.received):
         await orders.receive_payment_update(context)
     elif (
         (not context.user.is_blocked or await start.refuse_blocked(context))
@@ -226,33 +227,25 @@ async def _refuse_button(context: BotContext) -> None:
 
 
 async def _refuse_unsupported(context: BotContext) -> None:
-    """Refuse an update of an unsupported kind; answer a message nevertheless.
-
-    The library cannot parse a message that lacks a required field, and Telegram may drop fields.
-    """
-    if context.stored.kind == "message":
-        await _answer_other(context)
-        return
+    """Refuse an update of a kind that the bot does not ask for, or that could not be read."""
     await context.finish_silently(UpdateState.REFUSED, f"not served: {context.stored.kind}")
 
 
 async def handle_update(application: BotApplication, task: Task) -> None:
     """Process one update until it is final; raises nothing but CancelledError."""
     services = application.bot_data.services
-    context = BotContext.create(application, task.update, is_resumed=task.is_resumed)
+    context = BotContext.create(application, task)
     known = task.known
     if known is None:
         # An exception here would leave the rest of the queue unprocessed until a restart.
         trouble = "a person could not be looked up"
         known = await retry_until_stored(
-            services, lambda: read_known_user(services, task.update), trouble
+            services, lambda: read_known_user(services, task.stored), trouble
         )
     user, dialog = known
     context = replace(
         context,
-        text=joined_text(context.text, task.joined) if task.joined else context.text,
         language=user.speaks(context.language),
-        joined=task.joined,
         dialog=dialog,
         user=user,
     )
@@ -291,22 +284,11 @@ async def _handle(context: BotContext) -> None:
     contexts = context.bot_data.contexts
     contexts[context.update_id] = context
     try:
-        await context.bot_application.process_update(_parse_update(context))
+        await context.bot_application.process_update(context.received)
     finally:
         del contexts[context.update_id]
     if context.error is not None:
         raise context.error
-
-
-def _parse_update(context: BotContext) -> telegram.Update:
-    """Return the update as the library's object; an empty one if a required field is missing."""
-    update_id = context.update_id
-    body = {**context.stored.body, "update_id": update_id}
-    try:
-        return telegram.Update.de_json(body, context.bot)
-    except Exception:  # its constructors raise many types
-        log.exception("an update could not be read", update=update_id)
-        return telegram.Update(update_id)
 
 
 async def _handle_unreachable(handle: Handler, context: BotContext) -> None:
@@ -328,12 +310,12 @@ async def _handle_unreachable(handle: Handler, context: BotContext) -> None:
 
 
 async def refuse_updates(
-    application: BotApplication, updates: Sequence[Update], *, is_news: bool
+    application: BotApplication, tasks: Sequence[Task], *, is_news: bool
 ) -> None:
     """Refuse messages of one chat whose queue is full; notify the user if `is_news`."""
     services = application.bot_data.services
-    *others, last = updates
-    newest = replace(BotContext.create(application, last), joined=tuple(others))
+    *others, last = tasks
+    newest = BotContext.create(application, replace(last, joined=tuple(others)))
 
     def work() -> None:
         if is_news:
@@ -341,9 +323,9 @@ async def refuse_updates(
         newest.finish(UpdateState.REFUSED, "queue full")
 
     await retry_until_stored(services, work, "updates could not be refused")
-    for update in updates:
-        if update.kind == "callback_query":
-            await BotContext.create(application, update).answer_press()
+    for task in tasks:
+        if task.update.callback_query:
+            await BotContext.create(application, task).answer_press()
 
 
 def _put_notice(context: BotContext) -> None:

@@ -1,4 +1,4 @@
-"""The context of a handler: the parsed update, the user and the services.
+"""The context of a handler: the update as python-telegram-bot's object, the user, the services.
 
 A callback query is answered at once, in parallel to the edit of its message: until then Telegram
 shows a progress indicator on the button. The answer is not retried: the effect of the press is
@@ -14,7 +14,7 @@ import asyncio
 import inspect
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 from typing import Any, Self, TypeAlias, cast
 
@@ -31,14 +31,22 @@ from merlin.bot.menu import View
 from merlin.bot.outbox import OnSent, OutboxSender
 from merlin.bot.services import BotServices
 from merlin.bot.transport import SendClass
-from merlin.bot.updates import ReceivedAttachment, attachment_of, command_of, read_button_data
+from merlin.bot.updates import (
+    ReceivedAttachment,
+    attachment_of,
+    command_of,
+    joined_text,
+    parse_update,
+    read_button_data,
+    text_of,
+)
 from merlin.chat.answer import AnswerService, Stop
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.chat.sessions import ChatPlace, Session, Sessions
 from merlin.chat.turns import Turns, UpdateState
+from merlin.core.clock import utc_now
 from merlin.core.formatted_text import FormattedMessage, is_blank, remove_controls, split
 from merlin.core.i18n import format_moment, language_of, text
-from merlin.core.json_fields import get_integer, get_list, get_object, get_text
 from merlin.core.permissions import Authority
 
 UNKNOWN_USER = User(0)
@@ -60,6 +68,29 @@ def read_known_user(services: BotServices, update: Update) -> KnownUser:
     """Return the stored sender and their dialog; call it within the store's work."""
     dialog = Dialogs(services.db, services.bot_id).get(update.chat_id, update.user_id)
     return Users(services.db).get_or_new(update.user_id), dialog
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """An update to process: as stored in the inbox, and as the library's object.
+
+    `is_resumed`: another process may have started it; `is_late`: it waited while the bot could not
+    fetch it. `joined` are the updates behind it that belong to it. `known` is what was read about
+    its person, None if that is to be read when its turn comes.
+    """
+
+    stored: Update
+    update: telegram.Update
+    is_resumed: bool = False
+    is_late: bool = False
+    known: KnownUser | None = None
+    joined: tuple[Task, ...] = ()
+    received_at: datetime = field(default_factory=utc_now, compare=False)
+
+    @classmethod
+    def parse(cls, stored: Update, bot: telegram.Bot, **fields: Any) -> Self:
+        """Return the task of a stored update; `fields` are its other fields."""
+        return cls(stored, parse_update(stored, bot), **fields)
 
 
 # The prefix of dialog steps in which an editor writes an example.
@@ -102,20 +133,21 @@ BotApplication: TypeAlias = (
 
 @dataclass(eq=False)
 class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
-    """The library's context of one update, with its parsed content and sender.
+    """The library's context of one update, with its content and sender.
 
-    `stored` is the update as stored in the inbox. `text` is the text or caption of a message, ""
-    for none and for an invisible one; `command` its command in lower case without the slash, ""
-    for none, `named_bot` the bot that it names, and `command_text` the text after it. `attachment`
-    is None for none. `verb` and `arguments` come from the callback data of a pressed button;
-    `message_id` is the id of the message, or of the one with the button. `quoted` is the text of
-    the message replied to, or the quoted part of it. `is_service`: Telegram reports an event, such
-    as a pinned message.
+    `received` is the update as the library's object, `stored` its row of the inbox. `text` is the
+    text or caption of a message, "" for none and for an invisible one; `command` its command in
+    lower case without the slash, "" for none, `named_bot` the bot that it names, and `command_text`
+    the text after it. `attachment` is None for none. `verb` and `arguments` come from the callback
+    data of a pressed button; `message_id` is the id of the message, or of the one with the button.
+    `quoted` is the text of the message replied to, or the quoted part of it. `is_service`: Telegram
+    reports an event, such as a pinned message.
     `is_resumed`: an earlier process may have started on it. `joined` are the updates whose text is
     part of `text`. `dialog` is the current dialog of the sender, who is `user`.
     """
 
     bot_application: BotApplication
+    received: telegram.Update
     stored: Update
     language: str
     is_private: bool
@@ -132,7 +164,7 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
     is_forwarded: bool = False
     is_service: bool = False
     is_resumed: bool = False
-    joined: tuple[Update, ...] = ()
+    joined: tuple[Task, ...] = ()
     dialog: Dialog | None = None
     user: User = UNKNOWN_USER
 
@@ -160,37 +192,43 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         return cast("Self", context)
 
     @classmethod
-    def create(
-        cls, application: BotApplication, update: Update, *, is_resumed: bool = False
-    ) -> Self:
-        """Return the context of an update; malformed fields are treated as missing."""
-        content = update.content
-        message = get_object(content, "message") if update.kind == "callback_query" else content
-        content_text = get_text(content, "text") or get_text(content, "caption")
-        is_private = get_object(message, "chat").get("type") == "private"
-        command, named_bot, command_text = command_of(content, content_text, is_private=is_private)
+    def create(cls, application: BotApplication, task: Task) -> Self:
+        """Return the context of an update; its person and dialog are still to be set."""
+        update = task.update
+        query, message = update.callback_query, update.message
+        # Of an old message with a button Telegram says only the place.
+        shown = query.message if query else message
+        thread_id = 0
+        if isinstance(shown, telegram.Message) and shown.is_topic_message:
+            thread_id = shown.message_thread_id or 0
+        chat = update.effective_chat
+        is_private = chat is not None and chat.type == telegram.Chat.PRIVATE
+        text = text_of(message)
+        command, named_bot, command_text = command_of(message, is_private=is_private)
         verb, arguments = read_button_data(update)
-        quoted = get_object(message, "reply_to_message")
-        quoted_part = get_text(get_object(message, "quote"), "text")
-        is_topic = message.get("is_topic_message")
+        attachment = attachment_of(message)
+        is_forwarded = bool(message and message.forward_origin)
+        config = application.bot_data.services.config
         return cls(
             application,
             update,
-            language_of(update.language_code, application.bot_data.services.config.language),
+            task.stored,
+            language_of(task.stored.language_code, config.language),
             is_private,
-            text="" if is_blank(content_text) else content_text,
+            text=joined_text("" if is_blank(text) else text, [part.update for part in task.joined]),
             command=command,
             named_bot=named_bot,
             command_text=command_text,
-            attachment=attachment_of(content),
+            attachment=attachment,
             verb=verb,
             arguments=arguments,
-            message_id=get_integer(message, "message_id"),
-            thread_id=get_integer(message, "message_thread_id") if is_topic else 0,
-            quoted=quoted_part or get_text(quoted, "text") or get_text(quoted, "caption"),
-            is_forwarded="forward_origin" in content,
-            is_service=not (content_text or attachment_of(content) or "forward_origin" in content),
-            is_resumed=is_resumed,
+            message_id=shown.message_id if shown else 0,
+            thread_id=thread_id,
+            quoted=_quoted_text(message),
+            is_forwarded=is_forwarded,
+            is_service=not (text or attachment or is_forwarded),
+            is_resumed=task.is_resumed,
+            joined=task.joined,
         )
 
     @property
@@ -264,7 +302,7 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
     @property
     def attachments(self) -> tuple[ReceivedAttachment, ...]:
         """Return the attachments of the message and of those joined to it."""
-        others = (attachment_of(other.content) for other in self.joined)
+        others = (attachment_of(part.update.message) for part in self.joined)
         return tuple(
             attachment for attachment in (self.attachment, *others) if attachment is not None
         )
@@ -279,33 +317,30 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         return self.sessions.open(self.place)
 
     @property
-    def query_id(self) -> str:
-        """Return the id of the query to answer, "" for none."""
-        return get_text(self.stored.content, "id")
-
-    @property
     def pressed_label(self) -> str:
         """Return the label of the pressed button, "" if Telegram omits the message."""
-        markup = get_object(get_object(self.stored.content, "message"), "reply_markup")
-        data = self.stored.content.get("data")
-        keys = [key for row in get_list(markup, "inline_keyboard") for key in row]
-        return next((get_text(key, "text") for key in keys if key.get("callback_data") == data), "")
+        query = self.received.callback_query
+        message = query.message if query else None
+        if query is None or not isinstance(message, telegram.Message) or not message.reply_markup:
+            return ""
+        keys = [key for row in message.reply_markup.inline_keyboard for key in row]
+        return next((key.text for key in keys if key.callback_data == query.data), "")
 
     @property
     def sender_name(self) -> str:
         """Return the display name of the sender without control characters, "" for none."""
-        sender = get_object(self.stored.content, "from")
-        names = (get_text(sender, field) for field in ("first_name", "last_name"))
-        return remove_controls(" ".join(filter(None, names)))
+        sender = self.received.effective_user
+        return remove_controls(sender.full_name) if sender else ""
 
     def with_replied(self) -> BotContext:
         """Return the context with the file of the message replied to as its own attachment.
 
         In a private chat only a photo: the text of a recording or document is in the session.
         """
-        replied = get_object(self.stored.content, "reply_to_message")
-        is_ours = get_object(replied, "from").get("is_bot") is True
-        attachment = attachment_of(replied) if self.attachment is None and not is_ours else None
+        replied = self.received.message.reply_to_message if self.received.message else None
+        if replied is None or (replied.from_user and replied.from_user.is_bot):
+            return self
+        attachment = None if self.attachment else attachment_of(replied)
         if attachment is None or attachment.kind not in ({"photo"} if self.is_private else _FILES):
             return self
         return replace(self, attachment=attachment)
@@ -326,7 +361,7 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
 
     def finish(self, state: UpdateState, reason: str = "") -> None:
         """Store the final state of an update and of those joined to it; within the store's work."""
-        ids = (self.update_id, *(update.update_id for update in self.joined))
+        ids = (self.update_id, *(part.stored.update_id for part in self.joined))
         inbox = Inbox(self.db, self.bot_id)
         inbox.finish(self.services.owner, self.chat_id, ids, state, reason)
 
@@ -432,7 +467,8 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
 
     async def answer_press(self, **fields: object) -> None:
         """Answer the callback query of a pressed button."""
-        fields["callback_query_id"] = self.query_id
+        query = self.received.callback_query
+        fields["callback_query_id"] = query.id if query else ""
         await self.bot_api.try_call("answerCallbackQuery", fields)
 
     async def reply(
@@ -440,6 +476,13 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
     ) -> None:
         """Reply with plain text and finish the update."""
         await self.show(lambda: View(FormattedMessage(message)), state, reason)
+
+
+def _quoted_text(message: telegram.Message | None) -> str:
+    """Return the quoted part of the message replied to, or all of its text."""
+    if message is None:
+        return ""
+    return message.quote.text if message.quote else text_of(message.reply_to_message)
 
 
 def build_messages(context: BotContext, screen: View) -> list[OutgoingMessage]:

@@ -25,9 +25,10 @@ from merlin.app.retention import delete_old_rows
 from merlin.bot.application import create_application, register
 from merlin.bot.bot_api import BotApi, Files
 from merlin.bot.commands import send_settings
+from merlin.bot.context import Task
 from merlin.bot.notices import NoticeSender
 from merlin.bot.outbox import OutboxSender, show_results
-from merlin.bot.processor import MAX_CONCURRENT, Task, UpdateReceiver, message_authors
+from merlin.bot.processor import MAX_CONCURRENT, UpdateReceiver, message_authors
 from merlin.bot.services import OUTAGES, BotServices, run_every, run_forever, run_loop
 from merlin.bot.stars import with_stars
 from merlin.bot.transport import AiohttpRequest
@@ -221,8 +222,9 @@ class Bot:
             return fresh, claimed
 
         fresh, claimed = await self._services.store.do(find)
-        self._processor.add(map(Task, fresh))
-        self._processor.add(Task(update, is_resumed=True) for update in claimed)
+        bot = self._application.bot
+        self._processor.add(Task.parse(stored, bot) for stored in fresh)
+        self._processor.add(Task.parse(stored, bot, is_resumed=True) for stored in claimed)
 
     def _show_alive(self) -> None:
         self._services.notify(WATCHDOG)

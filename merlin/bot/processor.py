@@ -22,13 +22,13 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from enum import IntEnum
 from functools import partial
 from itertools import pairwise
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
+import telegram
 from telegram import Bot
 from telegram.error import Conflict, NetworkError, RetryAfter, TelegramError
 from telegram.ext import BaseUpdateProcessor
@@ -36,7 +36,7 @@ from telegram.ext import BaseUpdateProcessor
 from merlin.account.users import User, Users
 from merlin.app.bot_settings import WEBHOOK, Settings
 from merlin.app.inbox import Inbox, Update, read_update
-from merlin.bot.context import KnownUser, read_known_user
+from merlin.bot.context import Task, read_known_user
 from merlin.bot.services import STORE_PAUSE_S, BotServices
 from merlin.bot.transport import AiohttpRequest, pause
 from merlin.bot.updates import (
@@ -48,7 +48,6 @@ from merlin.bot.updates import (
     may_continue,
     read_button_data,
 )
-from merlin.core.clock import utc_now
 from merlin.core.heartbeat import Failures
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger, redact
@@ -69,7 +68,6 @@ FULL_BATCH = 100
 GRACE_S = 10.0
 # How often a process that does not lead tries to take the lead.
 FOLLOW_S = 1.0
-_UNORDERED_KINDS = frozenset({"callback_query", "pre_checkout_query"})
 _STOP = "stop"
 # Buttons whose press asks a model, or must not change an answer that is being written.
 MODEL_BUTTONS = frozenset({"again", "near", "starter", "fix-ask", "forget"})
@@ -84,44 +82,27 @@ class Priority(IntEnum):
     URGENT = 2
 
 
-def priority_of(update: Update) -> Priority:
+def priority_of(update: telegram.Update) -> Priority:
     """Return the queue of its chat in which an update is processed."""
     verb, _ = read_button_data(update)
-    if update.kind == "pre_checkout_query" or verb == _STOP:
+    if update.pre_checkout_query or verb == _STOP:
         return Priority.URGENT
-    if update.kind not in _UNORDERED_KINDS:
+    if not update.callback_query:
         is_concurrent = is_payment_message(update) or is_unaddressed(update)
         return Priority.CONCURRENT if is_concurrent else Priority.IN_ORDER
     return Priority.IN_ORDER if verb in MODEL_BUTTONS else Priority.CONCURRENT
 
 
-def counts_as_waiting(update: Update) -> bool:
+def counts_as_waiting(update: telegram.Update) -> bool:
     """Return whether this is, or may be, a question to a model; only a few of them may wait."""
     # A request to delete all data is never refused.
     if is_payment_message(update):
         return False
-    return update.kind == "message" or read_button_data(update)[0] in MODEL_BUTTONS - {_FORGET}
+    return bool(update.message) or read_button_data(update)[0] in MODEL_BUTTONS - {_FORGET}
 
 
 MAX_CONCURRENT = 256
 MAX_WAITING = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """An update to process; `is_resumed`: another process may have started it.
-
-    `is_late`: it waited while the bot could not fetch it. `joined` are the updates behind it that
-    belong to it. `known` is what was read about its person, None if that is to be read when its
-    turn comes.
-    """
-
-    update: Update
-    is_resumed: bool = False
-    is_late: bool = False
-    known: KnownUser | None = None
-    joined: tuple[Update, ...] = ()
-    received_at: datetime = field(default_factory=utc_now, compare=False)
 
 
 @dataclass(slots=True)
@@ -132,7 +113,7 @@ class _ChatQueue:
     is_working: bool = False
     is_notified: bool = False
 
-    def has_room(self, update: Update, most: int) -> bool:
+    def has_room(self, update: telegram.Update, most: int) -> bool:
         # A part of a waiting message does not count again.
         if self.waiting and is_continuation(update, self.waiting[-1].update):
             return len(self.waiting) < MAX_PARTS
@@ -145,11 +126,11 @@ class _ChatQueue:
     def take(self) -> Task:
         """Return the next task, with the waiting updates behind it that belong to it."""
         task = self.waiting.popleft()
-        joined: list[Update] = []
+        joined: list[Task] = []
         while self.waiting and is_continuation(
-            self.waiting[0].update, (joined or [task.update])[-1]
+            self.waiting[0].update, (joined or [task])[-1].update
         ):
-            joined.append(self.waiting.popleft().update)
+            joined.append(self.waiting.popleft())
         return replace(task, joined=tuple(joined)) if joined else task
 
 
@@ -157,7 +138,7 @@ class _ChatQueue:
 Key = tuple[int, Priority]
 Worker = Callable[[Task], Awaitable[None]]
 # The refused updates of one chat, and whether to notify the person.
-Refuse = Callable[[Sequence[Update], bool], Awaitable[None]]
+Refuse = Callable[[Sequence[Task], bool], Awaitable[None]]
 
 
 class ChatProcessor(BaseUpdateProcessor):
@@ -206,13 +187,13 @@ class ChatProcessor(BaseUpdateProcessor):
         Resumed updates were within the limit before, late ones were sent in no haste; one that is
         in progress is not queued again.
         """
-        refused: dict[Key, list[Update]] = {}
+        refused: dict[Key, list[Task]] = {}
         for task in tasks:
             update = task.update
             if update.update_id in self._unfinished:
                 continue
             self._unfinished.add(update.update_id)
-            key = (update.chat_id, priority_of(update))
+            key = (task.stored.chat_id, priority_of(update))
             queue = self._queues.get(key)
             if queue is None:
                 queue = self._queues[key] = _ChatQueue()
@@ -225,18 +206,18 @@ class ChatProcessor(BaseUpdateProcessor):
                 is_next = is_free and len(self._running) <= self.max_concurrent_updates
                 queue.waiting.append(task if is_next else replace(task, known=None))
             else:
-                refused.setdefault(key, []).append(update)
-        for key, chat_updates in refused.items():
+                refused.setdefault(key, []).append(task)
+        for key, chat_tasks in refused.items():
             queue = self._queues[key]
-            self._start(self._refuse_updates(chat_updates, is_news=not queue.is_notified))
+            self._start(self._refuse_updates(chat_tasks, is_news=not queue.is_notified))
             queue.is_notified = True
 
-    async def _refuse_updates(self, updates: Sequence[Update], *, is_news: bool) -> None:
-        await self._refuse(updates, is_news)
-        self._forget(updates)
+    async def _refuse_updates(self, tasks: Sequence[Task], *, is_news: bool) -> None:
+        await self._refuse(tasks, is_news)
+        self._forget(tasks)
 
-    def _forget(self, updates: Iterable[Update]) -> None:
-        self._unfinished.difference_update(update.update_id for update in updates)
+    def _forget(self, tasks: Iterable[Task]) -> None:
+        self._unfinished.difference_update(task.update.update_id for task in tasks)
 
     def _start(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)
@@ -273,7 +254,7 @@ class ChatProcessor(BaseUpdateProcessor):
         if has_waited:
             task = replace(task, known=None)
         await self._work(task)
-        self._forget((task.update, *task.joined))
+        self._forget((task, *task.joined))
         queue.is_working = False
 
     async def initialize(self) -> None:
@@ -449,7 +430,10 @@ class UpdateReceiver:
             fresh = inbox.store(updates, self._services.owner)
             # Read here for all, because every question would have to read it.
             read = partial(read_known_user, self._services)
-            return [Task(each, is_late=is_late, known=read(each)) for each in fresh]
+            return [
+                Task.parse(stored, self._bot, is_late=is_late, known=read(stored))
+                for stored in fresh
+            ]
 
         # Telegram keeps the batch until it is stored.
         fresh = await retry_until_stored(self._services, store, "updates could not be stored")

@@ -1,31 +1,27 @@
-"""Telegram Stars as a payment gateway: Bot API calls and parsing of their JSON."""
+"""Telegram Stars as a payment gateway: calls of the Bot API, and payments in its messages."""
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
+import telegram
+from telegram import RefundedPayment, SuccessfulPayment
 from telegram.error import BadRequest, Forbidden, TelegramError
 
-from merlin.app.inbox import Update
 from merlin.app.outbox import Target
 from merlin.billing.purchases import Purchase
 from merlin.bot.bot_api import BotApi, ChatUnreachable, target_fields
 from merlin.bot.rendering import promise_text
 from merlin.bot.services import BotServices
-from merlin.bot.updates import PAYMENT_FIELD, REFUND_FIELD
 from merlin.chat.sessions import ChatPlace
 from merlin.core.clock import utc_now
 from merlin.core.errors import PaymentError, PaymentUnknown
-from merlin.core.json_fields import get_object, get_text
 from merlin.core.log import get_logger, redact
 from merlin.core.money import MAX_MINOR, Amount, Currency
 from merlin.providers import payments
 
 log = get_logger(__name__)
 
-# The last second that datetime supports.
-_LAST_S = 253_402_300_799
 # Telegram's limits for an invoice.
 _TITLE_LENGTH, _DESCRIPTION_LENGTH = 32, 255
 _REFUNDED = "CHARGE_ALREADY_REFUNDED"
@@ -107,56 +103,37 @@ def with_stars(services: BotServices, bot_api: BotApi) -> BotServices:
     return replace(services, gateway=StarsGateway(bot_api))
 
 
-def _payment_of(
-    charge: str, user_id: int, payload: object, count: int, at: datetime
-) -> payments.GatewayPayment:
-    """Return a payment of `count` Stars for the purchase in the payload."""
-    return payments.GatewayPayment(
-        outside_id=charge,
-        status=payments.Status.SUCCEEDED,
-        is_paid=True,
-        amount=Amount(count, Currency.XTR),
-        is_test=False,
-        purchase_id=str(payload),
-        user_id=str(user_id),
-        at=at,
-    )
-
-
-def _as_refund(payment: payments.GatewayPayment | None) -> payments.GatewayRefund | None:
-    """Return a payment as a refund; both have the same charge id."""
+def read_refund(update: telegram.Update) -> payments.GatewayRefund | None:
+    """Return the refund of a service message, None if there is none in Stars."""
+    payment = _read(update, update.message.refunded_payment if update.message else None)
     if payment is None or payment.at is None:
         return None
+    # A refund has the charge id of its payment.
     charge, at = payment.outside_id, payment.at
     owner = {"purchase_id": payment.purchase_id, "user_id": payment.user_id}
     return payments.GatewayRefund(charge, charge, payment.amount, is_done=True, at=at, **owner)
 
 
-def read_refund(update: Update) -> payments.GatewayRefund | None:
-    """Return the refund of a service message, None if it cannot be parsed."""
-    return _as_refund(read_payment(update, REFUND_FIELD))
+def read_payment(update: telegram.Update) -> payments.GatewayPayment | None:
+    """Return the payment of a service message, None if there is none in Stars."""
+    return _read(update, update.message.successful_payment if update.message else None)
 
 
-def read_payment(update: Update, name: str = PAYMENT_FIELD) -> payments.GatewayPayment | None:
-    """Return the payment of a service message, None if it cannot be parsed."""
-    message = get_object(update.body, "message")
-    payment = get_object(message, name)
-    charge = get_text(payment, "telegram_payment_charge_id")
-    is_stars = payment.get("currency") == Currency.XTR.value
-    count = _positive_int(payment.get("total_amount"))
-    if not charge or not is_stars or count is None:
+def _read(
+    update: telegram.Update, payment: SuccessfulPayment | RefundedPayment | None
+) -> payments.GatewayPayment | None:
+    message = update.message
+    if payment is None or message is None or payment.currency != Currency.XTR.value:
         return None
-    at = _read_time(message.get("date")) or datetime.fromtimestamp(0, UTC)
-    return _payment_of(charge, update.user_id, payment.get("invoice_payload", ""), count, at)
-
-
-def _positive_int(value: object) -> int | None:
-    """Return a number above 0 that every database can store, None for other values."""
-    if not isinstance(value, int) or isinstance(value, bool):
+    if not (payment.telegram_payment_charge_id and 0 < payment.total_amount <= MAX_MINOR):
         return None
-    return value if 0 < value <= MAX_MINOR else None
-
-
-def _read_time(value: object) -> datetime | None:
-    seconds = _positive_int(value)
-    return datetime.fromtimestamp(seconds, UTC) if seconds and seconds <= _LAST_S else None
+    return payments.GatewayPayment(
+        outside_id=payment.telegram_payment_charge_id,
+        status=payments.Status.SUCCEEDED,
+        is_paid=True,
+        amount=Amount(payment.total_amount, Currency.XTR),
+        is_test=False,
+        purchase_id=payment.invoice_payload,
+        user_id=str(message.from_user.id if message.from_user else 0),
+        at=message.date,
+    )

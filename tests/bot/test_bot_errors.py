@@ -344,7 +344,8 @@ def test_update_of_an_unknown_chat_fails(telegram, settings):
         telegram.call(lambda: telegram._world.people.pop(1002))
         raw = {
             "message_id": 1,
-            "from": {"id": 1002, "is_bot": False},
+            "date": 0,
+            "from": {"id": 1002, "is_bot": False, "first_name": "A"},
             "chat": {"id": 1002, "type": "private"},
             "text": "вопрос",
         }

@@ -3,12 +3,13 @@
 import asyncio
 import sys
 import threading
+from dataclasses import replace
 
 import pytest
 
 from merlin.account.users import User
-from merlin.app.inbox import Update
-from merlin.bot.processor import ChatProcessor, Task
+from merlin.bot.processor import ChatProcessor
+from tests.bot.received import message_body, task
 from tests.bot.running_bot import advance_clock, run_jumping
 
 pytestmark = pytest.mark.unit
@@ -23,20 +24,33 @@ class LaneRecorder:
         self.most_at_once = 0
         self.lanes = ChatProcessor(self.work, self.refuse, **options)
 
-    def add(self, updates, **how):
-        self.lanes.add(Task(update, **how) for update in updates)
+    def add(self, tasks, **how):
+        self.lanes.add(replace(task, **how) for task in tasks)
 
     async def work(self, task):
         self.most_at_once = max(self.most_at_once, self.lanes.working)
         await advance_clock(1)
-        self.done.append((task.update.chat_id, task.update.update_id))
+        self.done.append((task.stored.chat_id, task.update.update_id))
 
-    async def refuse(self, updates, is_news):
-        self.refused.append(([update.update_id for update in updates], is_news))
+    async def refuse(self, tasks, is_news):
+        self.refused.append(([task.stored.update_id for task in tasks], is_news))
 
 
-def messages(chat_id, *numbers, kind="message"):
-    return [Update(number, kind, chat_id, chat_id) for number in numbers]
+def messages(chat_id, *numbers):
+    return [task(number, **message_body(chat_id, "лоб")) for number in numbers]
+
+
+def urgent_query(chat_id, number):
+    order = {"currency": "XTR", "total_amount": 1, "invoice_payload": "1"}
+    sender = message_body(chat_id)["from"]
+    return task(number, "pre_checkout_query", **{"id": "1", "from": sender, **order})
+
+
+def membership(chat_id, number):
+    body = message_body(chat_id)
+    member = {"status": "member", "user": body["from"]}
+    changes = {"old_chat_member": member, "new_chat_member": member}
+    return task(number, "my_chat_member", **body, **changes)
 
 
 def test_chat_keeps_its_order_and_chats_run_concurrently():
@@ -56,7 +70,7 @@ def test_chat_keeps_its_order_and_chats_run_concurrently():
 def test_number_of_concurrent_chats_is_limited():
     async def run():
         story = LaneRecorder(at_once=3)
-        story.add([update for chat in range(10) for update in messages(chat, chat)])
+        story.add([update for chat in range(1, 11) for update in messages(chat, chat)])
         await advance_clock(5)
         return story
 
@@ -85,7 +99,7 @@ def test_resumed_updates_and_other_kinds_bypass_the_queue_limit():
     async def run():
         story = LaneRecorder()
         story.add(messages(1, *range(8)), is_resumed=True)
-        story.add(messages(1, 8, kind="my_chat_member"))
+        story.add([membership(1, 8)])
         await advance_clock(10)
         return story
 
@@ -108,8 +122,9 @@ def test_updates_that_waited_at_telegram_are_no_flood():
 
 
 def button_presses(chat_id, verb, *numbers):
-    body = {"callback_query": {"data": f"{verb}:1"}}
-    return [Update(number, "callback_query", chat_id, chat_id, body=body) for number in numbers]
+    message = message_body(chat_id)
+    press = {"id": "1", "from": message["from"], "chat_instance": "1", "message": message}
+    return [task(number, "callback_query", **press, data=f"{verb}:1") for number in numbers]
 
 
 @pytest.mark.parametrize("verb", ["again", "near", "starter", "fix-ask"])
@@ -142,7 +157,7 @@ def test_payments_and_stops_do_not_wait_for_answers_or_buttons():
         story.add(
             [*messages(1, 1), *button_presses(1, "sessions", 2, 3), *button_presses(1, "stop", 4)]
         )
-        story.add(messages(1, 5, kind="pre_checkout_query"))
+        story.add([urgent_query(1, 5)])
         await advance_clock(1.5)
         return story
 
@@ -182,7 +197,7 @@ def test_numbers_of_updates_are_read_by_another_thread_while_chats_come_and_go()
 
         reading = asyncio.create_task(asyncio.to_thread(read))
         for first in range(0, 4000, 20):
-            lanes.add(Task(*messages(chat, chat)) for chat in range(first, first + 20))
+            lanes.add(each for chat in range(first, first + 20) for each in messages(chat, chat))
             await asyncio.sleep(0)
         is_over.set()
         await reading
@@ -217,6 +232,10 @@ def test_closing_cancels_work_that_takes_too_long():
     assert run_jumping(run()).done == []
 
 
+def with_known_user(task):
+    return replace(task, known=(User(task.stored.user_id), None))
+
+
 def test_prefetched_user_is_used_only_by_the_first_update_of_a_chat():
     async def run():
         contexts = []
@@ -228,8 +247,7 @@ def test_prefetched_user_is_used_only_by_the_first_update_of_a_chat():
                 ended.set()
 
         lanes = ChatProcessor(work, no_refusal)
-        updates = [*messages(1, 1, 2), *messages(2, 3)]
-        lanes.add(Task(update, known=(User(update.user_id), None)) for update in updates)
+        lanes.add(map(with_known_user, [*messages(1, 1, 2), *messages(2, 3)]))
         await ended.wait()
         return contexts
 
@@ -248,9 +266,8 @@ def test_prefetched_user_is_read_again_if_the_update_had_to_wait():
             await advance_clock(1)
 
         lanes = ChatProcessor(work, no_refusal, at_once=1)
-        paste = Update(1, "message", 1, 1, body={"message": {"text": "а" * 4096, "date": 0}})
-        updates = [paste, *messages(2, 2)]
-        lanes.add(Task(update, known=(User(update.user_id), None)) for update in updates)
+        paste = task(1, **message_body(1, "а" * 4096))
+        lanes.add(map(with_known_user, [paste, *messages(2, 2)]))
         await advance_clock(10)
         return contexts
 

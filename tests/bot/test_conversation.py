@@ -188,7 +188,8 @@ def test_webhook_mode_reads_updates_from_the_inbox_without_polling(telegram, set
         "update_id": 7,
         "message": {
             "message_id": 1,
-            "from": {"id": 1001, "is_bot": False, "language_code": "en"},
+            "date": 0,
+            "from": {"id": 1001, "is_bot": False, "first_name": "A", "language_code": "en"},
             "chat": {"id": 1001, "type": "private"},
             "text": "вопрос",
         },

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 import pytest
 
@@ -82,29 +81,6 @@ def test_cancel_button_ends_only_the_dialog_of_its_own_question(anna):
     assert select_rows(anna.settings, "SELECT step FROM dialog") == []
     anna.press(used, old, forged=True)
     assert anna.alerts() == [text("ru", "bot-cancel-late")] * 2
-
-
-def send_raw(telegram, who, content):
-    """Send a message with these fields."""
-    return telegram.act(lambda acting: acting.send(acting.place(who), content))
-
-
-@pytest.mark.functional
-def test_form_takes_a_message_that_the_library_cannot_read(anna, telegram, settings):
-    anna.say("Что такое граф?")
-    anna.say("/system")
-    anna.press("system:set")
-    # An earlier Bot API server sends polls without fields that the library requires.
-    poll = {
-        "message_id": 1,
-        "date": 1,
-        "chat": {"id": 1001, "type": "private"},
-        "poll": {"id": "1"},
-    }
-    message = {"text": "Графы", "reply_to_message": poll}
-    anna._act(partial(send_raw, telegram), message)
-    assert anna.last.text.startswith("Сохранено")
-    assert select_rows(settings, "SELECT count(*) FROM turn") == [(1,)]
 
 
 @pytest.mark.functional

@@ -7,7 +7,6 @@ import pytest
 from yaml import safe_dump
 
 from merlin.app.examples import view_of
-from merlin.app.inbox import Update
 from merlin.bot.handlers.example_draft import reword_draft
 from merlin.bot.handlers.example_proof import Draft, draft_of, draft_of_example
 from merlin.bot.menu import card, code_block
@@ -21,6 +20,7 @@ from merlin.dataset.example import free_example_id, parse_example
 from merlin.dataset.finding import Severity
 from merlin.dataset.preview import EditChecker
 from merlin.dataset.yaml_io import strip_line_ends
+from tests.bot.received import HIDDEN_AUTHOR, message_body, received
 from tests.support.naughty_strings import STRINGS
 from tests.support.pipeline_lab import DATASET
 
@@ -114,14 +114,14 @@ def test_card_escapes_code_blocks_and_removes_invalid_characters():
     assert cut("слово", 4) == "сло…"
 
 
-def forwarded(number, text="слово", date=100, **origin):
-    message = {"text": text, "date": date, "forward_origin": origin}
-    return Update(number, "message", 1, 1, body={"message": message})
+def forwarded(number, text="слово", date=100):
+    body = message_body(1, text, date=date, forward_origin=HIDDEN_AUTHOR)
+    return received(number, **body)
 
 
 def test_messages_forwarded_together_are_joined():
     first = forwarded(1)
-    not_forwarded = Update(2, "message", 1, 1, body={"message": {"text": "слово", "date": 100}})
+    not_forwarded = received(2, **message_body(1, "слово", date=100))
     assert may_continue(first)
     assert is_continuation(forwarded(2, "/new"), first)
     assert not is_continuation(forwarded(2, date=160), first)

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from merlin.app.inbox import Update
 from merlin.bot.updates import is_continuation, joined_text
 from merlin.sandbox.telegram.arguments import Upload
 from tests.bot.conversation import ChatUser
+from tests.bot.received import HIDDEN_AUTHOR, message_body, received
 from tests.bot.running_bot import (
     PHOTO,
     RunningBot,
@@ -87,9 +87,8 @@ def test_album_is_one_question_after_a_kill(telegram, provider, media, tmp_path)
     assert len(read_questions(provider)[-1]) == 4
 
 
-def message(number, text="", date=100, **fields):
-    content = {"text": text, "date": date, **fields}
-    return Update(number, "message", 1, 1, body={"message": content})
+def message(number, text="", date=100, user_id=1, **fields):
+    return received(number, **message_body(user_id, text, date=date, **fields))
 
 
 @pytest.mark.parametrize(
@@ -99,8 +98,8 @@ def message(number, text="", date=100, **fields):
         (message(2, "конец", 160), False),
         (message(2, "/clear", 100), False),
         (message(2, "/usr/bin/python", 100), True),
-        (message(2, "конец", 100, forward_origin={}), False),
-        (replace(message(2, "конец", 100), user_id=2), False),
+        (message(2, "конец", 100, forward_origin=HIDDEN_AUTHOR), False),
+        (message(2, "конец", 100, user_id=2), False),
     ],
 )
 def test_message_right_after_a_long_one_is_its_continuation(second, is_part):

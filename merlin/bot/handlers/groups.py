@@ -20,7 +20,6 @@ from merlin.bot.handlers.start import (
 from merlin.bot.menu import View
 from merlin.bot.updates import Addressee, find_addressee
 from merlin.chat.turns import UpdateState
-from merlin.core.json_fields import get_integer, get_object
 
 _MEMBER_STATUSES = frozenset({"creator", "administrator", "member"})
 _GROUP_TYPES = frozenset({"group", "supergroup"})
@@ -31,9 +30,9 @@ async def handle_membership(context: BotContext) -> None:
 
     A user does the same by blocking and unblocking the bot.
     """
-    change = get_object(context.stored.body, "my_chat_member")
-    status = get_object(change, "new_chat_member").get("status")
-    is_group = get_object(change, "chat").get("type") in _GROUP_TYPES
+    change = context.received.my_chat_member
+    status = change.new_chat_member.status if change else ""
+    is_group = bool(change and change.chat.type in _GROUP_TYPES)
     if is_group and status in _MEMBER_STATUSES:
         await context.fetch_bot_user()
         await context.show(lambda: _greet_group(context))
@@ -78,10 +77,10 @@ async def filter_update(context: BotContext) -> bool:
     """
     if context.stored.kind not in USE_KINDS:
         return True
-    message = get_object(context.stored.body, "message")
-    # The chat ids before and after a migration to a supergroup; never a private chat.
-    old_id = min(get_integer(message, "migrate_from_chat_id"), 0)
-    new_id = min(get_integer(message, "migrate_to_chat_id"), 0)
+    message = context.received.message
+    # The chat ids before and after a migration to a supergroup.
+    old_id = (message and message.migrate_from_chat_id) or 0
+    new_id = (message and message.migrate_to_chat_id) or 0
     if old_id or new_id:
 
         def store_move() -> None:
@@ -96,7 +95,7 @@ async def filter_update(context: BotContext) -> bool:
         follow_move(context, group.moved_to)
     if context.stored.kind == "callback_query":
         return await _filter_button(context)
-    addressee = find_addressee(context.stored, context.bot.id, context.bot.username)
+    addressee = find_addressee(message, context.bot.id, context.bot.username)
     if not _is_addressed(context, addressee):
         await context.finish_silently(UpdateState.REFUSED, "not for the bot")
     elif context.user.is_blocked:

@@ -102,7 +102,8 @@ async def answer_checkout(context: BotContext) -> None:
         # Answer in time even if the database is down for long.
         log.exception("an order could not be read", update=context.update_id)
         reason = "pay-refused-broken"
-    answer: dict[str, Any] = {"pre_checkout_query_id": context.query_id, "ok": not reason}
+    query = context.received.pre_checkout_query
+    answer: dict[str, Any] = {"pre_checkout_query_id": query and query.id, "ok": not reason}
     if reason:
         answer["error_message"] = context.translate(reason)
     await context.bot_api.try_call("answerPreCheckoutQuery", answer)
@@ -112,13 +113,13 @@ async def answer_checkout(context: BotContext) -> None:
 
 def refusal_reason(context: BotContext) -> str:
     """Return the key of the reason why the payment is refused, "" if it may be made."""
-    query = context.stored.content
+    query = context.received.pre_checkout_query
     try:
-        purchase = Purchases(context.db).get(str(query.get("invoice_payload", "")))
+        purchase = Purchases(context.db).get(query.invoice_payload if query else "")
     except NotFound:
         return "pay-refused-unknown"
     order = purchase.order
-    price = (query.get("total_amount"), query.get("currency"))
+    price = (query.total_amount, query.currency) if query else None
     reasons = {
         "pay-refused-unknown": order.gateway is not Gateway.STARS,
         "pay-refused-not-yours": purchase.user_id != context.user_id,
@@ -140,7 +141,7 @@ async def receive_payment_update(context: BotContext) -> None:
 
 
 def _store_payment(context: BotContext) -> None:
-    paid, returned = read_payment(context.stored), read_refund(context.stored)
+    paid, returned = read_payment(context.received), read_refund(context.received)
     if paid is not None:
         settlement.receive_payment(context.services, paid)
     elif returned is not None:

@@ -7,6 +7,7 @@ File contents are not stored. Of a long document the beginning is read, and the 
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import timedelta
 
 from telegram.error import NetworkError
 
@@ -43,7 +44,7 @@ log = get_logger(__name__)
 MAX_IMAGES = 10
 # Telegram delivers files of up to 20 MB; what models take of photos is less.
 MAX_PHOTO_BYTES, MAX_VOICE_BYTES = 10 * MEGABYTE, 20 * MEGABYTE
-MAX_VOICE_S, MINUTE_S = 3600, 60
+MAX_VOICE = timedelta(hours=1)
 MAX_ATTEMPTS = 3
 MAX_PAUSE_S = 10.0
 # Files sent as the wrong kind, with the kind to send them as.
@@ -58,10 +59,10 @@ def check_size(size: int, limit: int) -> None:
         raise file_size_error(limit)
 
 
-def check_voice(size: int, seconds: float) -> None:
+def check_voice(size: int, duration: timedelta) -> None:
     """Raise Refused if a voice or video note is too long or too large."""
-    if seconds > MAX_VOICE_S:
-        raise file_error("media-voice-too-long", minutes=MAX_VOICE_S // MINUTE_S)
+    if duration > MAX_VOICE:
+        raise file_error("media-voice-too-long", minutes=MAX_VOICE // timedelta(minutes=1))
     check_size(size, MAX_VOICE_BYTES)
 
 
@@ -72,7 +73,7 @@ async def read_voices(context: BotContext) -> Prompt:
         raise Refused("no model transcribes voice messages", "media-voice-off")
     recordings, note = _select_first_kind(context)
     for recording in recordings:
-        check_voice(recording.size, recording.seconds)
+        check_voice(recording.size, recording.duration)
     texts = [await _transcribe(context, transcriber, recording) for recording in recordings]
     transcript = "\n\n".join(filter(None, texts))
     if not transcript:
