@@ -10,7 +10,6 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import chain
 
 from merlin.account.users import Users
 from merlin.app.actor import Actor, missing_dataset
@@ -36,8 +35,7 @@ from merlin.dataset.commit_message import Editor, revert_subject, telegram_edito
 from merlin.dataset.entries import FileText
 from merlin.dataset.example import allow_rules
 from merlin.dataset.files import FileIndex, apply_pending_changes, is_behind
-from merlin.dataset.finding import Finding, Severity, escape_unprintable
-from merlin.dataset.lint import PERSONAL
+from merlin.dataset.finding import escape_unprintable
 from merlin.dataset.preview import Preview, unified_diff
 from merlin.db.database import lock_user
 
@@ -70,39 +68,6 @@ class DatasetFiles:
 
 # Makes the edits from the current files; may be called several times.
 Make = Callable[[DatasetFiles], CourseEdits]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileDifference:
-    """A file that the edit would change."""
-
-    path: str = described("Path relative to the dataset's folder.")
-    kind: ChangeKind
-    difference: str = described("Unified diff.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PreviewView:
-    """The effect of edits; nothing has been requested.
-
-    `findings` are in the edited files, `around` are those that the edits cause in other files.
-    """
-
-    dataset: str
-    is_good: bool
-    is_whole: bool = False
-    findings: Sequence[Finding] = ()
-    around: Sequence[Finding] = ()
-    files: Sequence[FileDifference] = ()
-
-    @property
-    def personal(self) -> Mapping[str, frozenset[str]]:
-        """Return the rules of personal data that edited files break; none beside other errors."""
-        rules: dict[str, frozenset[str]] = {}
-        for finding in self.findings:
-            if finding.severity is Severity.ERROR:
-                rules[finding.path] = rules.get(finding.path, frozenset()) | {finding.rule}
-        return rules if PERSONAL.issuperset(chain(*rules.values())) else {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +136,7 @@ class EditedSince(Refused):
 class EditNotGood(DatasetError):
     """The checker finds an error in an edit."""
 
-    def __init__(self, preview: PreviewView) -> None:
+    def __init__(self, preview: Preview) -> None:
         super().__init__("the edit has errors", "api-problem-not-good")
         self.preview = preview
 
@@ -208,47 +173,10 @@ def _changes(ctx: Context) -> Changes:
     return Changes(ctx.db, ctx.clock)
 
 
-def check_edits(
-    ctx: Context, files: DatasetFiles, edits: Sequence[Edit], *, is_whole: bool = False
-) -> PreviewView:
+def check_edits(ctx: Context, files: DatasetFiles, edits: Sequence[Edit]) -> Preview:
     """Return the checker's preview of edits; slow, and reads no rows."""
     texts = {edit.path: edit.text for edit in edits}
-    seen = ctx.checker.preview(files.dataset, files.files, texts, ctx.config.example_tokens)
-    return preview_view(files, edits, seen, is_whole=is_whole)
-
-
-def preview_view(
-    files: DatasetFiles,
-    edits: Sequence[Edit],
-    seen: Preview,
-    *,
-    is_whole: bool = False,
-) -> PreviewView:
-    """Return the checker's preview of edits, with the differences of files."""
-    old = {file.path: file.text for file in files.files}
-    return view_of(
-        PreviewView,
-        seen,
-        dataset=files.dataset,
-        is_whole=is_whole,
-        files=[
-            FileDifference(
-                path=edit.path,
-                kind=edit.kind,
-                difference=unified_diff(old.get(edit.path), edit.text, edit.path),
-            )
-            for edit in edits
-        ],
-    )
-
-
-async def preview(ctx: Context, actor: Actor, dataset: str, make: Make) -> PreviewView:
-    """Return the effect of an edit.
-
-    Raises NotFound, Refused if the newest commit is not read in time, and what `make` raises.
-    """
-    _, seen = await _check_edits(ctx, await _read_newest_files(ctx, actor, dataset), make)
-    return seen
+    return ctx.checker.preview(files.dataset, files.files, texts, ctx.config.example_tokens)
 
 
 async def submit(
@@ -272,7 +200,8 @@ async def submit(
         files = await _read_newest_files(ctx, actor, dataset)
         known = await ctx.read(lambda ctx: _changes(ctx).list_of_batch(batch)) if batch else []
         if not known:
-            proposed, seen = await _check_edits(ctx, files, make)
+            proposed = await asyncio.to_thread(make, files)
+            seen = await asyncio.to_thread(check_edits, ctx, files, proposed.edits)
             if allow and seen.personal:
                 proposed = _allow_personal(proposed, seen, allow)
                 seen = await asyncio.to_thread(check_edits, ctx, files, proposed.edits)
@@ -285,7 +214,7 @@ async def submit(
     raise Refused("others edit it", "api-problem-busy-file")
 
 
-def _allow_personal(proposed: CourseEdits, seen: PreviewView, reason: str) -> CourseEdits:
+def _allow_personal(proposed: CourseEdits, seen: Preview, reason: str) -> CourseEdits:
     """Return the edits, of which each example allows the personal data that was found in it."""
     rules = {edit.path: seen.personal.get(escape_unprintable(edit.path)) for edit in proposed.edits}
     edits = (
@@ -295,15 +224,6 @@ def _allow_personal(proposed: CourseEdits, seen: PreviewView, reason: str) -> Co
         for edit in proposed.edits
     )
     return replace(proposed, edits=tuple(edits))
-
-
-async def _check_edits(
-    ctx: Context, files: DatasetFiles, make: Make
-) -> tuple[CourseEdits, PreviewView]:
-    proposed = await asyncio.to_thread(make, files)
-    return proposed, await asyncio.to_thread(
-        check_edits, ctx, files, proposed.edits, is_whole=proposed.is_whole
-    )
 
 
 async def _read_newest_files(ctx: Context, actor: Actor, dataset: str) -> DatasetFiles:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from itertools import chain
 
 from merlin.app.actor import Actor, missing_dataset
-from merlin.app.changes import DatasetFiles, PreviewView, preview_view, require_revision
+from merlin.app.changes import DatasetFiles, require_revision
 from merlin.app.context import Context
 from merlin.app.permissions import may_edit_examples, require_editing
 from merlin.core.errors import DatasetError, Refused
@@ -282,11 +282,6 @@ def _require_file(files: DatasetFiles, example_id: str) -> FileText:
     return current
 
 
-def plan(
-    ctx: Context, files: DatasetFiles, lines: Iterable[ImportedLine]
-) -> tuple[ImportPlan, PreviewView]:
-    """Return a plan to import lines, with its preview; slow, reads no rows. Raises Refused."""
-    import_plan = plan_import(
-        files.dataset, files.files, lines, ctx.config.example_tokens, ctx.checker
-    )
-    return import_plan, preview_view(files, import_plan.edits, import_plan.preview)
+def plan(ctx: Context, files: DatasetFiles, lines: Iterable[ImportedLine]) -> ImportPlan:
+    """Return a plan to import lines; slow, reads no rows. Raises Refused."""
+    return plan_import(files.dataset, files.files, lines, ctx.config.example_tokens, ctx.checker)

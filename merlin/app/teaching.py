@@ -1,7 +1,7 @@
 """Teaching: the courses that a user leads, their files, and statistics of questions.
 
-Functions that edit a course take its files as their last argument, for `changes.preview` and
-`changes.submit`. course.yaml lists the materials; each text is in a file of its own.
+Functions that edit a course take its files as their last argument, for `changes.submit`.
+course.yaml lists the materials; each text is in a file of its own.
 """
 
 from collections.abc import Mapping, Sequence

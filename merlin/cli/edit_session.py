@@ -13,7 +13,6 @@ from functools import partial
 
 from merlin.app import changes, requests
 from merlin.app.actor import Actor
-from merlin.app.changes import PreviewView
 from merlin.app.context import Context
 from merlin.cli import language
 from merlin.cli.daemon_requests import (
@@ -29,6 +28,7 @@ from merlin.core.errors import MerlinError, SourceError
 from merlin.dataset.changes import Change, Changes, ChangeState, Edit
 from merlin.dataset.commit_message import Editor, local_editor
 from merlin.dataset.finding import Finding
+from merlin.dataset.preview import Preview
 from merlin.wiring.context import make_cipher, open_migrated_database
 
 JsonObject = dict[str, object]
@@ -155,7 +155,7 @@ def _read_git_identity() -> tuple[str, str]:
     return (match[1], match[2]) if match else ("", "")
 
 
-def preview_record(preview: PreviewView) -> JsonObject:
+def preview_record(preview: Preview) -> JsonObject:
     """Return the findings of a preview for JSON."""
     return {
         "findings": [

@@ -65,11 +65,11 @@ def import_files(
     reader = closing(_read_files(files))
     with edit_session(configuration(config)) as session, reader as lines:
         existing = changes.read_files(session.ctx, session.actor, dataset)
-        plan, preview = examples.plan(session.ctx, existing, lines)
+        plan = examples.plan(session.ctx, existing, lines)
         _print_lines(plan)
-        print_findings(preview.around)
+        print_findings(plan.preview.around)
         edits = plan.good_edits
-        view = _to_json(plan) | preview_record(preview)
+        view = _to_json(plan) | preview_record(plan.preview)
         is_refused = plan.duplicates and on_duplicate == "error"
         is_bad = plan.rejected and not (skip_bad and (edits or plan.duplicates))
         if json and (is_refused or is_bad):

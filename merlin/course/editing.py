@@ -76,11 +76,10 @@ class TaughtMaterial:
 
 @dataclass(frozen=True, slots=True)
 class CourseEdits:
-    """Edits of the course's files; `is_whole`: comments of course.yaml are lost."""
+    """Edits of the course's files, and the subject of their commit."""
 
     edits: tuple[Edit, ...]
     subject: str
-    is_whole: bool = False
 
 
 class CourseFiles:
@@ -179,13 +178,13 @@ class CourseFiles:
     def _propose(
         self, requested: Mapping[str, Any], texts: Sequence[Edit], subject: str
     ) -> CourseEdits:
-        text, is_whole = edit_course(self.text, requested)
+        text = edit_course(self.text, requested)
         edits = list(texts)
         if text != self.text:
             edits.insert(0, Edit(COURSE_FILE, self.blob, text))
         if not edits:
             raise Refused("nothing is changed", "teaching-unchanged")
-        return CourseEdits(tuple(edits), subject, is_whole)
+        return CourseEdits(tuple(edits), subject)
 
     def _remove_text(self, path: str) -> list[Edit]:
         """Return the edit that deletes a material's text, none if another material uses it."""
@@ -270,20 +269,21 @@ def parse_course(text: str | None) -> dict[str, Any]:
     return course
 
 
-def edit_course(text: str, course: Course) -> tuple[str, bool]:
-    """Return the course.yaml with this content, and whether comments in `text` are lost.
+def edit_course(text: str, course: Course) -> str:
+    """Return the course.yaml with this content.
 
-    A changed file is written anew in Merlin's format. Raises Refused if `text` is broken.
+    A changed file is written anew in Merlin's format, without comments. Raises Refused if `text` is
+    broken.
     """
     before = parse_course(text)
     if _digest(before) == _digest(course):
-        return text, False
+        return text
     written = write_course(course)
     node = read_yaml(written.encode("utf-8", "surrogatepass"))
     value = None if isinstance(node, Finding) else validate_file(_COURSE, node)[0]
     if _digest(value) != _digest(course):
         raise Refused("these words cannot be written", "course-unwritable")
-    return written, write_course(before).count("#") < text.count("#")
+    return written
 
 
 def write_course(value: Course) -> str:

@@ -8,11 +8,13 @@ import difflib
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from merlin.dataset.check import CheckedDataset, ParsedFiles, check
 from merlin.dataset.entries import FileText
 from merlin.dataset.example import Example
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
+from merlin.dataset.lint import PERSONAL
 from merlin.git.source import FILE, BlobReader, Entry
 
 _NO_TEXT = b"\xff"  # invalid UTF-8 for the checker, as in the file itself
@@ -34,6 +36,15 @@ class Preview:
     def is_good(self) -> bool:
         """Return whether the edited files have no error."""
         return not any(finding.severity is Severity.ERROR for finding in self.findings)
+
+    @property
+    def personal(self) -> Mapping[str, frozenset[str]]:
+        """Return the rules of personal data that edited files break; none beside other errors."""
+        rules: dict[str, frozenset[str]] = {}
+        for finding in self.findings:
+            if finding.severity is Severity.ERROR:
+                rules[finding.path] = rules.get(finding.path, frozenset()) | {finding.rule}
+        return rules if PERSONAL.issuperset(chain(*rules.values())) else {}
 
 
 _MAX_PARSED = 10_000  # files

@@ -44,7 +44,7 @@ RIGHTS = {
 }
 OPERATIONS = {
     "public": """
-        healthz readyz metrics git provider payment
+        healthz readyz metrics git payment
         sign_in_by_telegram telegram search_courses list_courses""",
     "course": "get_course list_materials get_material",
     "self": """
@@ -169,7 +169,7 @@ def test_forbidden_callers_are_refused_and_nothing_changes(site, callers):
 
 
 # Called by other services, which have no cookies.
-WEBHOOKS = {"git", "provider", "payment", "telegram"}
+WEBHOOKS = {"git", "payment", "telegram"}
 CROSS_SITE = [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {}]
 
 

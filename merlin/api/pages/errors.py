@@ -25,7 +25,7 @@ from merlin.api.pages.page import (
     sign_in_href,
 )
 from merlin.api.problems import Problem, status_of
-from merlin.core.errors import Forbidden, MerlinError
+from merlin.core.errors import DatasetError, Forbidden, MerlinError, Refused
 from merlin.core.i18n import text
 from merlin.core.log import get_logger, redact
 from merlin.core.web.assets import accepts, local_address, page_response, seen_other
@@ -75,12 +75,13 @@ def add_error_pages(app: FastAPI) -> None:
 
 
 def _find_form_page(request: Request) -> str:
-    """Return the nearest address above a form's that has a page, with the same query."""
+    """Return the nearest address, a form's or above it, that has a page, with the same query."""
     path, query = request.scope["path"], request.url.query
-    while path := path.rpartition("/")[0]:
-        scope = {**request.scope, "path": path}
+    while path:
+        scope = {**request.scope, "path": path, "method": "GET"}
         if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes):
             break
+        path = path.rpartition("/")[0]
     return local_address(f"{path or '/'}{'?' if query else ''}{query}")
 
 
@@ -100,8 +101,7 @@ def _page_of(request: Request, error: Exception) -> Response:
         # No redirect: after signing in elsewhere, reloading this page resubmits the form.
         return sign_in_page(request)
     status = _status(error)
-    problem = error if isinstance(error, Problem) and status == HTTPStatus.FORBIDDEN else None
-    response = error_page(request, status, problem=problem)
+    response = error_page(request, status, refusal=error)
     if isinstance(error, Problem):
         response.headers.update(error.headers)
     if isinstance(error, MerlinError) and status == HTTPStatus.SERVICE_UNAVAILABLE:
@@ -128,12 +128,15 @@ def sign_in_page(request: Request) -> Response:
 
 
 def error_page(
-    request: Request, status: int, text_status: int | None = None, problem: Problem | None = None
+    request: Request,
+    status: int,
+    text_status: int | None = None,
+    refusal: Exception | None = None,
 ) -> Response:
     """Return the page that explains an error and what to do.
 
     `text_status` is the status whose texts are used, None: this one, or the most similar; the text
-    of a `problem` is more exact.
+    of a `refusal` is more exact.
     """
     text_status = text_status or _ALIKE.get(status, status if status in _KNOWN else 422)
     caller: Caller | None = getattr(request.state, "caller", None)
@@ -142,14 +145,17 @@ def error_page(
     may_pass = text_status in {429, 500, 503} and request.method == "GET"
     key = f"page-error-{text_status}"
     hint = text(language, f"{key}-hint")
-    if problem is not None:
-        hint = text(language, f"api-problem-{problem.code}", **problem.arguments)
+    if isinstance(refusal, Problem) and status == HTTPStatus.FORBIDDEN:
+        hint = text(language, f"api-problem-{refusal.code}", **refusal.arguments)
+    elif isinstance(refusal, Refused | DatasetError) and refusal.key != "error-plain":
+        hint = text(language, refusal.key, **refusal.arguments)
     view = {
         "title": text(language, key),
         "hint": hint,
         "status": text_status,
         "case": getattr(request.state, "request_id", ""),
         "again": page_address(request) if may_pass else "",
+        "back": _find_form_page(request) if request.method == "POST" and refusal else "",
     }
     bare = Layout(
         theme=get_chosen_theme(request),

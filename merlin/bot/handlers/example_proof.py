@@ -16,7 +16,7 @@ from operator import attrgetter
 from typing import Any
 
 from merlin.app import changes, examples, proposals
-from merlin.app.changes import DatasetFiles, PreviewView
+from merlin.app.changes import DatasetFiles
 from merlin.app.examples import ExampleView
 from merlin.app.health import is_daemon_alive
 from merlin.app.inbox import Dialog
@@ -38,7 +38,7 @@ from merlin.dataset.example import Example, allow_rules, parse_example, reword_e
 from merlin.dataset.files import DatasetCard, FileIndex
 from merlin.dataset.finding import Finding, Severity
 from merlin.dataset.layout import EXAMPLES, example_id_of, example_path
-from merlin.dataset.preview import unified_diff
+from merlin.dataset.preview import Preview, unified_diff
 from merlin.dataset.proposals import DISTIL, Proposals
 from merlin.dataset.sensitive import mask_personal_data
 
@@ -278,7 +278,7 @@ def replacement_lines(context: BotContext, replacement: Replacement) -> list[str
 
 
 def _proof_view(
-    context: BotContext, draft: Draft, edit: Edit, old: str | None, preview: PreviewView, note: str
+    context: BotContext, draft: Draft, edit: Edit, old: str | None, preview: Preview, note: str
 ) -> View:
     """Show the proof and wait for the next action.
 
@@ -353,7 +353,7 @@ def _title_key(draft: Draft) -> str:
     return "examples-preview-edit" if draft.before else "examples-preview-new"
 
 
-def finding_lines(context: BotContext, preview: PreviewView) -> list[str]:
+def finding_lines(context: BotContext, preview: Preview) -> list[str]:
     """Return the findings as lines, those of the edited files first."""
     lines = [finding_line(context, finding) for finding in preview.findings]
     lines += [finding_line(context, finding, is_named=True) for finding in preview.around]

@@ -18,7 +18,6 @@ from merlin.api.pages.formatting import next_href
 from merlin.api.pages.page import (
     PageContext,
     UserAdminContext,
-    refusal_text,
     render_page,
 )
 from merlin.api.schema import LINE, Id, Page, Part, SearchQuery, part, read_cursor
@@ -26,7 +25,6 @@ from merlin.app import users
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.users import UserList
-from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Role
 from merlin.core.web.assets import seen_other
 
@@ -80,7 +78,18 @@ async def show_person(
     said: Annotated[str, Query(pattern="^[a-z]{0,10}$")] = "",
 ) -> Response:
     """Return a user; `said` names the action just done."""
-    return await _page(context, user_id, done=said)
+    person = await context.read(users.read_details, context.actor, user_id)
+    is_self = user_id == context.user_id
+    view = {
+        "person": person,
+        "roles": list(Role),
+        "datasets": await context.read(users.list_grantable_scopes, context.actor),
+        "is_self": is_self,
+        "may_block": not is_self and (person.blocked or person.role is not Role.ADMIN),
+        "erased": ERASED,
+        "result": context.say("result-done") if said == "done" else "",
+    }
+    return render_page(context, "admin_user.html", view)
 
 
 @router.post("/admin/users/{user_id}/role")
@@ -92,7 +101,7 @@ async def set_role(
 ) -> Response:
     """Grant a role; a teacher's is for a course."""
     granted_scope = scope if role is Role.TEACHER and scope else None
-    return await _act(context, "done", users.grant_role, user_id, role, granted_scope)
+    return await _act(context, users.grant_role, user_id, role, granted_scope)
 
 
 @router.post("/admin/users/{user_id}/scope")
@@ -102,7 +111,7 @@ async def revoke_scope(
     scope: Annotated[str, Form(max_length=200)],
 ) -> Response:
     """Revoke a teacher's role for one course."""
-    return await _act(context, "done", users.revoke_role, user_id, scope)
+    return await _act(context, users.revoke_role, user_id, scope)
 
 
 @router.post("/admin/users/{user_id}/{act}")
@@ -110,35 +119,15 @@ async def block(
     context: UserAdminContext, user_id: Id, act: Literal["block", "unblock"]
 ) -> Response:
     """Block or unblock a user."""
-    return await _act(context, "done", users.block if act == "block" else users.unblock, user_id)
+    return await _act(context, users.block if act == "block" else users.unblock, user_id)
 
 
 async def _act(
     context: PageContext,
-    said: str,
     act: Callable[Concatenate[Context, Actor, int, P], object],
     user_id: int,
     *args: P.args,
     **named: P.kwargs,
 ) -> Response:
-    try:
-        await context.write(act, context.actor, user_id, *args, **named)
-    except (NotFound, Refused) as error:
-        return await _page(context, user_id, refusal_text(context, error))
-    return seen_other(f"/admin/users/{user_id}?said={said}")
-
-
-async def _page(context: PageContext, user_id: int, wrong: str = "", done: str = "") -> Response:
-    person = await context.read(users.read_details, context.actor, user_id)
-    is_self = user_id == context.user_id
-    view = {
-        "person": person,
-        "roles": list(Role),
-        "datasets": await context.read(users.list_grantable_scopes, context.actor),
-        "is_self": is_self,
-        "may_block": not is_self and (person.blocked or person.role is not Role.ADMIN),
-        "erased": ERASED,
-        "wrong_words": wrong,
-        "result": context.say("result-done") if done == "done" else "",
-    }
-    return render_page(context, "admin_user.html", view, status=409 if wrong else 200)
+    await context.write(act, context.actor, user_id, *args, **named)
+    return seen_other(f"/admin/users/{user_id}?said=done")

@@ -27,7 +27,7 @@ from merlin.api.pages.page import (
 )
 from merlin.api.schema import MAX_ID, Hex, Name, Number
 from merlin.app import changes, examples, proposals, unanswered
-from merlin.app.changes import ChangeView, EditedSince, EditNotGood, Make, PreviewView, StaleEdit
+from merlin.app.changes import ChangeView, EditedSince, EditNotGood, Make, StaleEdit
 from merlin.app.examples import DatasetHeading
 from merlin.app.health import is_daemon_alive
 from merlin.app.unanswered import GroupState
@@ -48,14 +48,12 @@ def find_clashes(mine: Mapping[str, str], theirs: Mapping[str, str]) -> Clashes:
 
 @dataclass(frozen=True, slots=True)
 class FormResult:
-    """The result of a form besides a change: an error as a message and as `findings`.
+    """Why a form was not saved: a message, and what the checker found.
 
-    `proof` is the checker's result for an edit; `clashes` None: no concurrent
-    edit; `may_allow`: the findings are personal data only.
+    `clashes` None: no concurrent edit; `may_allow`: the findings are personal data only.
     """
 
     wrong: str = ""
-    proof: PreviewView | None = None
     clashes: Clashes | None = None
     findings: Sequence[Finding] = ()
     may_allow: bool = False
@@ -75,51 +73,41 @@ class EditForm(BaseModel):
 F = TypeVar("F", bound=EditForm)
 
 
-async def edit_form(
+async def submit_form(
     context: PageContext,
     dataset: str,
     make: Make,
     form: F,
-    read_theirs: Callable[[], Awaitable[F]],
+    read_theirs: Callable[[StaleEdit], Awaitable[F]],
     stale: str,
-    *,
-    is_check: bool = False,
+    allow: str | None = None,
 ) -> tuple[ChangeView | FormResult, F]:
-    """Check a form or submit its commit; return also the form for the next attempt.
+    """Submit the commit of a form; return also the form for the next attempt.
 
-    After a concurrent edit `read_theirs` reads the current version, which is shown with the text
-    `stale`. Raises NotFound if the file no longer exists.
+    After a concurrent edit `read_theirs` returns the current version, which is shown with the text
+    `stale`. `allow` is the reason why personal data may be saved, None where it never may. Raises
+    NotFound if the file no longer exists.
     """
     # A form submitted again with other values creates another change.
     once = form.model_dump_json()
     try:
-        return await edit(context, dataset, make, once, is_check=is_check), form
-    except StaleEdit:
-        theirs = await read_theirs()
-    clashes = find_clashes(form.fields(context), theirs.fields(context))
-    # The person has now seen the current version.
-    form = form.model_copy(update={"revision": theirs.revision})
-    return FormResult(context.say(stale), clashes=clashes), form
-
-
-async def edit(
-    context: PageContext, dataset: str, make: Make, once: str, *, is_check: bool = False
-) -> ChangeView | FormResult:
-    """Check an edit or submit its commit; the same `once` returns the same change.
-
-    Raises StaleEdit after a concurrent edit, NotFound if the file no longer exists.
-    """
-    ctx, actor = context.services, context.actor
-    try:
-        if is_check:
-            return FormResult(proof=await changes.preview(ctx, actor, dataset, make))
-        return await changes.submit(ctx, actor, dataset, make, once)
+        change = await changes.submit(
+            context.services, context.actor, dataset, make, once, allow=allow or ""
+        )
+    except StaleEdit as error:
+        theirs = await read_theirs(error)
+        clashes = find_clashes(form.fields(context), theirs.fields(context))
+        # The person has now seen the current version.
+        form = form.model_copy(update={"revision": error.revision})
+        return FormResult(context.say(stale), clashes=clashes), form
     except EditNotGood as error:
-        return FormResult(context.say("has-errors"), error.preview)
-    except StaleEdit:
-        raise
+        findings = [*error.preview.findings, *error.preview.around]
+        may_allow = allow is not None and bool(error.preview.personal)
+        wrong = context.say("allow-ask" if may_allow else "has-errors")
+        return FormResult(wrong, findings=findings, may_allow=may_allow), form
     except REFUSALS as error:
-        return FormResult(refusal_text(context, error))
+        return FormResult(refusal_text(context, error)), form
+    return change, form
 
 
 router = page_router()
@@ -159,13 +147,15 @@ async def show_note(context: TeacherContext, change_id: Hex, seen: Seen = "") ->
 @router.post("/changes/{change_id}/retry")
 async def retry_change(context: TeacherContext, change_id: Hex) -> Response:
     """Retry an edit that the repository refused."""
-    return await _act(context, change_id, changes.retry)
+    await context.write(changes.retry, context.actor, change_id)
+    return seen_other(f"/changes/{change_id}")
 
 
 @router.post("/changes/{change_id}/drop")
 async def drop_change(context: TeacherContext, change_id: Hex) -> Response:
     """Cancel an edit before it is committed."""
-    return await _act(context, change_id, changes.drop)
+    await context.write(changes.drop, context.actor, change_id)
+    return seen_other(f"/changes/{change_id}")
 
 
 @router.post("/changes/{change_id}/undo")
@@ -186,19 +176,7 @@ async def undo_change(
         done = await changes.submit(context.services, context.actor, dataset, make, once)
     except EditedSince as error:
         return await _page(context, change_id, refusal_text(context, error), error.count)
-    except REFUSALS as error:
-        return await _page(context, change_id, refusal_text(context, error))
     return seen_other(f"/changes/{done.id}")
-
-
-async def _act(
-    context: PageContext, change_id: str, act: Callable[..., object], **named: str
-) -> Response:
-    try:
-        await context.write(act, context.actor, change_id, **named)
-    except REFUSALS as error:
-        return await _page(context, change_id, refusal_text(context, error))
-    return seen_other(f"/changes/{change_id}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +220,7 @@ async def _is_late(context: PageContext, change: ChangeView) -> bool:
 async def _page(context: PageContext, change_id: str, wrong: str = "", stay: int = 0) -> Response:
     """Return the page; `stay` is the number of files that an undo would leave, named in `wrong`."""
     view = {**await _view(context, change_id), "wrong_words": wrong, "stay": stay}
-    return render_page(context, "change.html", view, status=409 if wrong else 200)
+    return render_page(context, "change.html", view, status=409 if stay else 200)
 
 
 async def _view(context: PageContext, change_id: str) -> dict[str, object]:
@@ -277,35 +255,6 @@ async def show_proposals(
     context: TeacherContext, dataset: EditedDataset, *, marked: bool = False
 ) -> Response:
     """Return the oldest pending example proposals; `marked`: all are selected."""
-    return await _proposals(context, dataset, marked=marked)
-
-
-@router.post("/datasets/{dataset}/proposals")
-async def judge_proposals(
-    context: TeacherContext,
-    dataset: EditedDataset,
-    act: Annotated[Literal["approve", "decline"], Form()],
-    proposal: Annotated[list[Number] | None, Form(max_length=_BATCH_SIZE)] = None,
-) -> Response:
-    """Approve the selected proposals in one commit, or decline them."""
-    requested = proposal or []
-    try:
-        if act == "decline":
-            await context.write(proposals.decline_several, context.actor, requested)
-            return seen_other(base_of(dataset.name, "proposals"))
-        files, edits = await context.read(
-            proposals.read_several, context.actor, dataset.name, requested
-        )
-        good = await asyncio.to_thread(proposals.check_several, context.services, files, edits)
-        change = await context.write(proposals.approve_several, context.actor, good)
-    except REFUSALS as error:
-        return await _proposals(context, dataset, refusal_text(context, error))
-    return seen_other(f"/changes/{change}")
-
-
-async def _proposals(
-    context: PageContext, dataset: DatasetHeading, wrong: str = "", *, marked: bool = False
-) -> Response:
     waiting = await context.read(
         proposals.list_waiting, context.actor, 0, _BATCH_SIZE, dataset.name
     )
@@ -320,10 +269,29 @@ async def _proposals(
         "more": max(total - len(waiting), 0),
         "replaced": replaced,
         "tests": tests,
-        "wrong_words": wrong,
         "marked": marked,
     }
-    return render_page(context, "teach_proposals.html", view, status=409 if wrong else 200)
+    return render_page(context, "teach_proposals.html", view)
+
+
+@router.post("/datasets/{dataset}/proposals")
+async def judge_proposals(
+    context: TeacherContext,
+    dataset: EditedDataset,
+    act: Annotated[Literal["approve", "decline"], Form()],
+    proposal: Annotated[list[Number] | None, Form(max_length=_BATCH_SIZE)] = None,
+) -> Response:
+    """Approve the selected proposals in one commit, or decline them."""
+    requested = proposal or []
+    if act == "decline":
+        await context.write(proposals.decline_several, context.actor, requested)
+        return seen_other(base_of(dataset.name, "proposals"))
+    files, edits = await context.read(
+        proposals.read_several, context.actor, dataset.name, requested
+    )
+    good = await asyncio.to_thread(proposals.check_several, context.services, files, edits)
+    change = await context.write(proposals.approve_several, context.actor, good)
+    return seen_other(f"/changes/{change}")
 
 
 @router.get("/datasets/{dataset}/unanswered")

@@ -1,15 +1,12 @@
 """Editing a course: its card, its materials and their order, one material.
 
-A material is a form with a Markdown field, a preview, and the diff.
-
-    check -> findings, diff, preview -> save -> the page of the change
-
-Saving includes the check, so that checking first is optional.
+A material is a form with a Markdown field and its preview. Saving checks it, and leads to the page
+of the change or to what the checker found.
 """
 
 import asyncio
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import Depends, Form
 from pydantic import Field
@@ -31,13 +28,12 @@ from merlin.api.pages.teach.changes import (
     EditForm,
     FormResult,
     Noted,
-    edit,
-    edit_form,
     find_noted_change,
+    submit_form,
 )
 from merlin.api.rest.teaching import MAX_CHARACTERS, CourseBody, MaterialBody
 from merlin.api.schema import Id, Texts
-from merlin.app import teaching
+from merlin.app import changes, teaching
 from merlin.app.changes import ChangeView, DatasetFiles, Make, StaleEdit
 from merlin.app.teaching import TaughtDetails
 from merlin.core.errors import NotFound
@@ -107,10 +103,10 @@ async def save_card(
     def make(files: DatasetFiles) -> CourseEdits:
         return teaching.edit_card(form.body().values(), form.revision, files)
 
-    async def theirs() -> CardForm:
+    async def theirs(_: StaleEdit) -> CardForm:
         return _card(await context.read(teaching.read_details, context.actor, course.course_id))
 
-    result, form = await edit_form(context, course.dataset, make, form, theirs, "stale-card")
+    result, form = await submit_form(context, course.dataset, make, form, theirs, "stale-card")
     if isinstance(result, FormResult):
         return await _course_page(context, course, result=result, card=form)
     return seen_other(f"{course_href(course)}/edit?changed={result.id}")
@@ -143,14 +139,11 @@ async def _rearrange(
     context: PageContext, course: Course, make: Make, once: str, follows: str
 ) -> Response:
     """Submit a commit; return the page of the change, or the reason for a refusal."""
-    result: ChangeView | FormResult
     try:
-        result = await edit(context, course.dataset, make, once)
+        change = await changes.submit(context.services, context.actor, course.dataset, make, once)
     except StaleEdit:
-        result = FormResult(context.say("stale-course"))
-    if isinstance(result, FormResult):
-        return await _course_page(context, course, result=result)
-    return seen_other(f"{follows}{result.id}")
+        return await _course_page(context, course, result=FormResult(context.say("stale-course")))
+    return seen_other(f"{follows}{change.id}")
 
 
 async def _course_page(
@@ -198,7 +191,6 @@ class MaterialForm(EditForm):
     lesson: int = 1
     text: str = Field(default="", max_length=2 * MAX_CHARACTERS)
     file_url: str = ""
-    act: Literal["check", "save"] = "check"
 
     @property
     def normalised_text(self) -> str:
@@ -264,8 +256,8 @@ async def preview(
 async def add_material(
     context: TeacherContext, course: LedCourse, form: Annotated[MaterialForm, Form()]
 ) -> Response:
-    """Check a new material, or submit its commit."""
-    return await _check_or_save(context, course, None, form)
+    """Submit the commit of a new material."""
+    return await _save(context, course, None, form)
 
 
 @router.post("/courses/{course_id}/edit/materials/{material_id}")
@@ -275,11 +267,11 @@ async def edit_material(
     material_id: Id,
     form: Annotated[MaterialForm, Form()],
 ) -> Response:
-    """Check an edited material, or submit its commit."""
-    return await _check_or_save(context, course, material_id, form)
+    """Submit the commit of an edited material."""
+    return await _save(context, course, material_id, form)
 
 
-async def _check_or_save(
+async def _save(
     context: PageContext, course: Course, material_id: int | None, form: MaterialForm
 ) -> Response:
     if form.lacks():
@@ -293,12 +285,12 @@ async def _check_or_save(
             return teaching.add_material(draft, files)
         return teaching.edit_material(material_id, draft, form.revision, files)
 
-    is_check, theirs = form.act == "check", partial(_read_form, context, course, material_id or 0)
+    async def theirs(_: StaleEdit) -> MaterialForm:
+        return await _read_form(context, course, material_id or 0)
+
     result: ChangeView | FormResult
     try:
-        result, form = await edit_form(
-            context, course.dataset, make, form, theirs, "stale", is_check=is_check
-        )
+        result, form = await submit_form(context, course.dataset, make, form, theirs, "stale")
     except NotFound:
         # Removed in the meantime: saving creates a new one, unless the course is removed, too.
         result = FormResult(

@@ -20,26 +20,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from merlin.api.pages.errors import page_router
-from merlin.api.pages.page import (
-    REFUSALS,
-    PageContext,
-    TeacherContext,
-    refusal_text,
-    render_page,
-)
+from merlin.api.pages.page import PageContext, TeacherContext, render_page
 from merlin.api.pages.teach.changes import (
     EditedDataset,
     EditForm,
     FormResult,
     Noted,
     base_of,
-    find_clashes,
     find_noted_change,
+    submit_form,
 )
 from merlin.api.rest.changes import ExampleBody
 from merlin.api.schema import LINE, Name, Part
-from merlin.app import changes, examples
-from merlin.app.changes import DatasetFiles, EditNotGood, Make, StaleEdit
+from merlin.app import examples
+from merlin.app.changes import ChangeView, DatasetFiles, Make, StaleEdit
 from merlin.app.examples import ExampleContent, ExampleView
 from merlin.core.errors import NotFound
 from merlin.core.web.assets import seen_other
@@ -235,33 +229,24 @@ class ExampleList:
     async def submit(self, form: ExampleForm, make: Make) -> Response:
         """Submit the commit of an edit; return the list, or the open form with what was wrong."""
         context, name = self.context, self.dataset.name
-        reason = form.allow and context.say(f"allow-{form.allow}-reason")
-        # A form submitted again with other values creates another change.
-        once = form.model_dump_json()
-        try:
-            change = await changes.submit(
-                context.services, context.actor, name, make, once, allow=reason
-            )
-        except StaleEdit as error:
+        allow = form.allow and context.say(f"allow-{form.allow}-reason")
+
+        async def theirs(error: StaleEdit) -> ExampleForm:
             file = FileText(name, example_path(form.example), error.revision, error.theirs)
-            theirs = _form(examples.view_of(file))
-            clashes = find_clashes(form.fields(context), theirs.fields(context))
-            form = form.model_copy(update={"revision": error.revision})
-            result = FormResult(context.say("stale-example"), clashes=clashes)
+            return _form(examples.view_of(file))
+
+        result: ChangeView | FormResult
+        try:
+            result, form = await submit_form(
+                context, name, make, form, theirs, "stale-example", allow
+            )
         except NotFound:
             # Removed in the meantime: saving creates a new one.
             form = form.model_copy(update={"example": "", "revision": ""})
             result = FormResult(context.say("example-deleted"))
-        except EditNotGood as error:
-            findings = [*error.preview.findings, *error.preview.around]
-            may_allow = bool(error.preview.personal)
-            wrong = context.say("allow-ask" if may_allow else "has-errors")
-            result = FormResult(wrong, findings=findings, may_allow=may_allow)
-        except REFUSALS as error:
-            result = FormResult(refusal_text(context, error))
-        else:
-            return seen_other(f"{base_of(name)}?changed={change.id}")
-        return await self.render(form, result)
+        if isinstance(result, FormResult):
+            return await self.render(form, result)
+        return seen_other(f"{base_of(name)}?changed={result.id}")
 
 
 Listing = Annotated[ExampleList, Depends()]
