@@ -32,6 +32,8 @@ USES_DAYS = 62
 MESSAGE_DAYS = 30
 # Objects of a rewritten history in the mirror of the repository.
 MIRROR_DAYS = 14
+# Folders of builds that were never live, with their files at providers: git can build them again.
+BUILD_DAYS = 30
 # Settings of groups that the bot has left, and questions waiting behind a link.
 GONE_DAYS = 30
 COST_DAYS = 2

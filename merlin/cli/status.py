@@ -1,12 +1,10 @@
 """`merlin status`: datasets, queues, disk usage and running processes."""
 
-from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from datetime import timedelta
+from typing import Any
 
 import typer
 
-from merlin.app.retention import MIRROR_DAYS, RemovableFiles
 from merlin.app.status import DatasetStatus, read_status
 from merlin.cli import language, options
 from merlin.cli.failures import error_text
@@ -28,7 +26,6 @@ from merlin.db.processes import Heartbeats
 from merlin.db.requests import Request, Requests
 from merlin.wiring.context import open_read_only
 
-T = TypeVar("T")
 # How long `status` shows a failed request, and how many at most.
 _FAILED_FOR, _MAX_FAILED = timedelta(days=1), 5
 SHORT = 7  # of a commit's id, as git abbreviates it, so that the table fits into 80 columns
@@ -66,9 +63,6 @@ def status(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
         builds=stored["builds"]["count"],
         megabytes=_megabytes(stored["builds"]["bytes"]),
         mirror=_megabytes(stored["mirror"]["bytes"]),
-        old=stored["builds"]["to_remove"],
-        files=stored["files"]["to_remove"],
-        models=stored["models"]["to_remove"],
     )
     for failed in environment["failed_requests"]:
         values = " ".join(
@@ -119,11 +113,10 @@ def deployment_status(config: Config) -> dict[str, Any]:
     """Return disk usage, heartbeats, failed requests, and the providers with their addresses."""
     now = utc_now()
     with open_read_only(config) as database:
-        stored = _disk_usage(config, RemovableFiles(database))
         beats = list_current(Heartbeats(database).list_all(), now)
         failed = Requests(database).list_failed(now - _FAILED_FOR, _MAX_FAILED)
     return {
-        "stored": stored,
+        "stored": _disk_usage(config),
         "processes": {
             beat.process: record(beat, process="", failing="")
             | {"alive": beat.is_alive(now) if is_known(beat, beats, now) else None}
@@ -148,29 +141,9 @@ def _request_record(request: Request) -> dict[str, Any]:
     }
 
 
-def _disk_usage(config: Config, rows: RemovableFiles) -> dict[str, Any]:
-    """Return what is stored on disk, and how much of it `retention` will delete next."""
-    retention, now = config.retention, utc_now()
-
-    def find_old(days: int, find: Callable[[datetime], Sequence[T]]) -> Sequence[T]:
-        return find(now - timedelta(days=days)) if days else ()
-
+def _disk_usage(config: Config) -> dict[str, Any]:
     builds = [path for path in (config.state_dir / "builds").glob("*/*") if path.is_dir()]
-    removable = find_old(retention.builds_days, rows.builds)
-    files = find_old(retention.builds_days, rows.files)
-    models = find_old(retention.models_days, rows.models)
-    stored = {path.relative_to(config.state_dir / "builds").as_posix() for path in builds}
     return {
-        "builds": {
-            "count": len(builds),
-            "bytes": sum(map(folder_bytes, builds)),
-            "to_remove": len(stored & {build.folder for build in removable}),
-            "days": retention.builds_days,
-        },
-        "files": {"to_remove": len(files), "days": retention.builds_days},
-        "models": {"to_remove": len(models), "days": retention.models_days},
-        "mirror": {
-            "bytes": folder_bytes(config.state_dir / "mirror.git"),
-            "days": MIRROR_DAYS,
-        },
+        "builds": {"count": len(builds), "bytes": sum(map(folder_bytes, builds))},
+        "mirror": {"bytes": folder_bytes(config.state_dir / "mirror.git")},
     }

@@ -21,7 +21,6 @@ from pydantic import AfterValidator, ValidationError
 
 from merlin.config.engine import EngineConfig, engine_faults
 from merlin.config.faults import (
-    ContentConstructor,
     Fault,
     config_error,
     describe_syntax_fault,
@@ -245,7 +244,7 @@ def _parse(path: Path, text: str) -> tuple[yaml.Node | None, Any]:
         root = yaml.compose(text, Loader=yaml.CSafeLoader)
         if faults := list_repeated_keys(path, root):
             raise config_error(faults)
-        document = ContentConstructor(path).construct_document(root) if root else None
+        document = yaml.constructor.SafeConstructor().construct_document(root) if root else None
     except yaml.YAMLError as error:
         raise config_error([describe_syntax_fault(path, text, error)]) from error
     return root, {} if document is None else document

@@ -162,8 +162,6 @@ def engine_faults(engine: EngineConfig) -> Iterator[Fault]:
             yield fault_at(place, "config-base-own")
         if bool(base.path) == bool(base.hub):
             yield fault_at(place, "config-base-place")
-        if base.path.lower().endswith(".gguf"):
-            yield fault_at(f"{place}.path", "config-removed-gguf")
 
 
 @dataclass(frozen=True, slots=True)

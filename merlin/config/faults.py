@@ -1,6 +1,5 @@
 """What is wrong with config.yaml: a text in the person's language, with its line."""
 
-import json
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -17,80 +16,24 @@ from merlin.core.yaml_error import describe_yaml_error
 
 # A text by its key, as `core.text` fills it into another one.
 Fault = Mapping[str, object]
-# By pydantic's name of an error: its text, the kind that it wants; and its names of limits.
-_KEYS = {
-    "greater_than_equal": "config-too-little",
-    "greater_than": "config-not-more",
-    "less_than_equal": "config-too-much",
-    "string_too_short": "config-too-short",
-    "string_too_long": "config-too-long",
-    "too_short": "config-too-few",
-    "literal_error": "config-not-one-of",
-    "string_pattern_mismatch": "config-wrong-form",
-}
-_LIMITS = {"ge", "gt", "le", "min_length", "max_length"}
-_KINDS = {
-    "string_type": "string",
-    "path_type": "string",
-    "is_instance_of": "string",
-    "date_type": "string",
-    "int_type": "integer",
-    "float_type": "number",
-    "finite_number": "number",
-    "bool_type": "boolean",
-    "tuple_type": "array",
-    "mapping_type": "object",
-    "dict_type": "object",
-    "model_type": "object",
-}
-_KEYS |= dict.fromkeys(_KINDS, "config-wrong-type")
-# Keys of features that are gone, and what to do instead; `*` stands for an entry's own name.
-REMOVED = {
-    "api.hooks": "config-removed-hooks",
-    "chat.limits": "config-removed-limits",
-    "engine.answering.at_once": "config-removed-at-once",
-    "engine.models.*.backend": "config-removed-backend",
-    "engine.models.*.credential": "config-removed-backend",
-    "chat.presets": "config-removed-presets",
-    "chat.voice_s": "config-removed-constant",
-    "daemon.tick_s": "config-removed-constant",
-    "engine.credential": "config-removed-credential",
-    "engine.models.*.licence": "config-removed-licence",
-    "engine.models.*.price": "config-removed-own-price",
-    "engine.models.*.sunset": "config-removed-own-price",
-    "engine.models.*.embeddings": "config-removed-embeddings",
-    "engine.models.*.url": "config-removed-backend",
-    "api.limits.connections_per_address": "config-removed-connections",
-    "budget.answers.per_person_per_day": "config-removed-person-cap",
-    "api.openid": "config-removed-openid",
-    "engine.hearing": "config-removed-hearing",
-    "engine.training.cluster": "config-removed-cluster",
-    "engine.training.quota_gb": "config-removed-quota",
-    "engine.training.workers": "config-removed-cluster",
-    "engine.webhooks": "config-removed-webhooks",
-    "payments.invitation": "config-removed-invitation",
-    "payments.order_hours": "config-removed-constant",
-    "payments.yookassa.networks": "config-removed-constant",
-    "payments.yookassa.receipt.mode": "config-removed-constant",
-    "payments.yookassa.receipt.subject": "config-removed-constant",
-    "payments.yookassa.receipt.tax_system": "config-removed-constant",
-    "payments.yookassa.save_methods": "config-removed-renewal",
-    "payments.yookassa.secret_key": "config-removed-credential",
-    "payments.yookassa.shop_id": "config-removed-credential",
-    "plans.*.renewed": "config-removed-renewal",
-    "plans.*.sessions": "config-removed-plan-room",
-    "plans.*.trial_days": "config-removed-trial",
-    "plans.*.window": "config-removed-plan-room",
-    "providers.*.folder": "config-removed-form",
-    "providers.*.form": "config-removed-form",
-    "providers.*.poll_s": "config-removed-constant",
-    "repository.statuses.credential": "config-removed-credential",
-    "telegram.limits": "config-removed-constant",
-    "security": "config-removed-security",
-    "tracing": "config-removed-tracing",
+# What replaced a key that is gone; `*` stands for an entry's own name.
+REPLACED = {
+    "api.hooks": "MERLIN_GIT_HOOK_SECRET",
+    "chat.presets": "/system",
+    "engine.credential": "MERLIN_ENGINE_KEY",
+    "engine.hearing": "chat.transcription",
+    "engine.models.*.price": "models.*.price",
+    "engine.models.*.sunset": "models.*.sunset",
+    "engine.models.*.url": "engine.serving: vllm",
+    "engine.training.workers": "engine.training.devices",
+    "payments.yookassa.secret_key": "YOOKASSA_SECRET_KEY",
+    "payments.yookassa.shop_id": "YOOKASSA_SHOP_ID",
+    "plans.*.trial_days": "merlin users plan",
+    "repository.statuses.credential": "MERLIN_FORGE_TOKEN",
 }
 _cut = partial(cut, max_length=200)
 _MERGE, _TEXT = "tag:yaml.org,2002:merge", "tag:yaml.org,2002:str"
+_DATE = "tag:yaml.org,2002:timestamp"
 # A default that another key gives, which is wrong itself.
 _FOLLOWS = "default_factory_not_called"
 
@@ -112,7 +55,10 @@ def list_schema_faults(
 
 
 def list_repeated_keys(path: Path, root: yaml.Node | None) -> list[Fault]:
-    """Return the keys that occur twice; makes every key text: a plan may be called `no`."""
+    """Return the keys that occur twice.
+
+    Makes text of every key (a plan may be called `no`) and every date (`Day` reads it).
+    """
     left, seen = [root] if root is not None else [], set[int]()
     twice: dict[tuple[int, str], int] = {}
     while left:
@@ -120,6 +66,8 @@ def list_repeated_keys(path: Path, root: yaml.Node | None) -> list[Fault]:
         if id(node) in seen:  # an alias
             continue
         seen.add(id(node))
+        if node.tag == _DATE:
+            node.tag = _TEXT
         if isinstance(node, yaml.SequenceNode):
             left += node.value
         elif isinstance(node, yaml.MappingNode):
@@ -136,25 +84,6 @@ def list_repeated_keys(path: Path, root: yaml.Node | None) -> list[Fault]:
         fault_at(f"{path}:{line}", "finding-duplicate-key", name=_cut(name), first=first)
         for (line, name), first in sorted(twice.items())
     ]
-
-
-class ContentConstructor(yaml.constructor.SafeConstructor):
-    """Constructs the content of a file; raises ConfigError for a value that YAML cannot convert."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self._path = path
-
-    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: FBT001, FBT002 - the shape of PyYAML's
-        """Return the content of a node."""
-        try:
-            return super().construct_object(node, deep=deep)
-        except ValueError as error:  # a day that does not exist, thousands of digits
-            mark = node.start_mark
-            place = f"{self._path}:{mark.line + 1}:{mark.column + 1}"
-            raise config_error(
-                [fault_at(place, "config-no-value", value=_cut(node.value))]
-            ) from error
 
 
 def config_error(faults: Sequence[Fault]) -> ConfigError:
@@ -183,42 +112,26 @@ def describe_syntax_fault(path: Path, content: str, error: yaml.YAMLError) -> Fa
 def _message(
     error: Mapping[str, Any], steps: list[Any], schema: Mapping[str, Any]
 ) -> tuple[str, Mapping[str, object]]:
-    """Return the text for one error; `steps` are cut to the key that the text is about."""
-    kind, limits = error["type"], error.get("ctx", {})
-    is_name = steps[-1:] == ["[key]"]
-    if is_name:
+    """Return the text for one error, ours or pydantic's; cut `steps` to the key it is about."""
+    kind = error["type"]
+    if steps[-1:] == ["[key]"]:
         del steps[-1]
-    if kind == "extra_forbidden" or (is_name and kind == "literal_error"):
+    if kind == "extra_forbidden":
         return _describe_unknown_key(steps, schema)
-    name = str(steps.pop()) if is_name or kind == "missing" else ""
     if kind == "missing":
-        return "config-missing-key", {"name": name}
-    node = _node(schema, steps)
-    values: dict[str, object] = {"found": _as_yaml(limits.get("found", error["input"]))}
-    key = kind if kind.startswith("config-") else _KEYS.get(kind, "error-plain")
-    for name in limits.keys() & _LIMITS:
-        values["limit"] = str(limits[name])
-    if kind in _KINDS:
-        values["expected"] = _expected_fault([_KINDS[kind]])
-    elif kind == "literal_error":
-        values["allowed"] = ", ".join(map(str, node["enum"]))
-    elif kind == "string_pattern_mismatch":
-        judge = node["propertyNames"] if is_name else node
-        values["example"] = str(judge["examples"][0])
-    elif "expected" in limits:
-        values["expected"] = _expected_fault(limits["expected"])
-    elif key == "error-plain":
-        values["message"] = str(limits.get("error", error["msg"]))
-    return key, {**limits, **values}
+        return "config-missing-key", {"name": str(steps.pop())}
+    if kind.startswith("config-"):
+        return kind, {name: _cut(str(value)) for name, value in error["ctx"].items()}
+    return "error-plain", {"message": str(error.get("ctx", {}).get("error", error["msg"]))}
 
 
 def _describe_unknown_key(
     steps: Sequence[Any], schema: Mapping[str, Any]
 ) -> tuple[str, Mapping[str, object]]:
     path = ".".join(map(str, steps))
-    for pattern, instead in REMOVED.items():
+    for pattern, instead in REPLACED.items():
         if fnmatchcase(path, pattern):
-            return instead, {}
+            return "config-replaced", {"instead": instead}
     known = _node(schema, steps[:-1]).get("properties", ())
     name = _cut(str(steps[-1]))
     near = get_close_matches(name, known, n=1, cutoff=0.7) or known
@@ -242,9 +155,8 @@ def entry_of(node: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def entry_name(entry: Mapping[str, Any]) -> str:
-    """Return what a path has in the place of an entry's own name: <plan>, <preset> or <model>."""
-    title = str(entry.get("title", "")).lower()
-    return f"<{title if title in ('plan', 'preset') else 'model'}>"
+    """Return what a path has in the place of an entry's own name: <plan> or <model>."""
+    return "<plan>" if entry.get("title") == "Plan" else "<model>"
 
 
 def resolve(schema: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -253,20 +165,6 @@ def resolve(schema: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str, 
     if reference is None:
         return node
     return {**schema["$defs"][reference.rsplit("/", 1)[-1]], **node}
-
-
-def _as_yaml(found: object) -> str:
-    """Return a value as YAML has it: `no` without quotes is false there, as many learn here."""
-    if isinstance(found, str):
-        return _cut(found)
-    return _cut(json.dumps(found, ensure_ascii=False, default=str))
-
-
-def _expected_fault(kinds: Sequence[str]) -> Fault:
-    faults: list[Fault] = [{"key": f"config-kind-{kind}", "arguments": {}} for kind in kinds]
-    if len(faults) == 1:
-        return faults[0]
-    return {"key": "config-kind-either", "arguments": {"first": faults[0], "second": faults[1]}}
 
 
 def _fault(place: str, name: str, what: Fault) -> Fault:

@@ -22,7 +22,6 @@ from merlin.config.section import (
     Listen,
     Many,
     Network,
-    NotEmpty,
     Opt,
     Passage,
     Section,
@@ -164,12 +163,6 @@ class RepositoryConfig(Section):
         return url
 
 
-class ProviderLimits(Section):
-    """What the provider allows."""
-
-    active_jobs: int = setting("How many jobs may run at the same time.", default=1, ge=1)
-
-
 class ProviderConfig(Section):
     """One service of the OpenAI protocol."""
 
@@ -207,7 +200,7 @@ class ProviderConfig(Section):
             "gpt-4o-mini-2024-07-18": ["currency", "input", "cached_input", "output", "training"]
         },
     )
-    limits: ProviderLimits = ProviderLimits()
+    active_jobs: int = setting("How many jobs may run at the same time.", default=1, ge=1)
     settle_s: float = setting(
         "Seconds by which its lists may lag behind; 0 for your own engine.",
         default=60,
@@ -241,7 +234,7 @@ class ModelConfig(Section):
     )
 
 
-class AnswerBudget(NotEmpty):
+class AnswerBudget(Section):
     """The most that answers may cost a day (of `timezone`), in the provider's currency.
 
     It needs the prices of the models that answer.
@@ -398,12 +391,6 @@ class Retention(Section):
 
     turns_days: _Days = setting("Questions and answers.", 365, default=0, ge=0)
     audit_days: _Days = setting("The activity log of admins.", default=730, ge=0)
-    builds_days: _Days = setting(
-        "Folders of builds that were never live and are not in progress, and their training files"
-        " at providers. A build that is needed again is rebuilt from git.",
-        default=30,
-        ge=0,
-    )
     models_days: _Days = setting(
         "Models that were never live, at their providers, with their checkpoints; they are deleted"
         " for good.",

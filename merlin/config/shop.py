@@ -8,17 +8,16 @@ operator says that it is no digital good.
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from merlin.config.faults import Fault, fault_at
 from merlin.config.section import (
     Line,
     Many,
-    NotEmpty,
     Opt,
     Section,
     Titled,
@@ -60,17 +59,10 @@ class Format(StrEnum):
 
 def _a_day(value: object) -> object:
     """Return an allowance as a group of keys; a number alone is a number a day."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        if value < 0:
-            raise PydanticCustomError("config-too-little", "below", {"limit": "0", "found": value})
-        return {"day": value}
-    if not isinstance(value, Mapping | Section):
-        arguments = {"expected": ["integer", "object"], "found": value}
-        raise PydanticCustomError("config-wrong-type", "no allowance", arguments)
-    return value
+    return {"day": value} if isinstance(value, int) else value
 
 
-class Allowance(NotEmpty):
+class Allowance(Section):
     """How many questions of one format; what is left out is unlimited, 0 turns it off."""
 
     day: Opt[int] = Field(default=None, ge=0)
@@ -86,7 +78,17 @@ PerDay = Annotated[Allowance, BeforeValidator(_a_day, json_schema_input_type=int
 PlanName = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,32}$", examples=["free"])]
 
 
-class PlanPrice(NotEmpty):
+class _Goods(Section):
+    """A section that says nothing without a key."""
+
+    @model_validator(mode="after")
+    def _need_one(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("needs an entry")
+        return self
+
+
+class PlanPrice(_Goods):
     """What it costs; a plan without a price is not sold."""
 
     rub: Opt[float] = setting(
@@ -112,7 +114,7 @@ class PlanPrice(NotEmpty):
         return rub
 
 
-class Pack(NotEmpty):
+class Pack(_Goods):
     """This is not a plan but a pack of questions, used when the plan has none left."""
 
     text: Opt[int] = setting("Text questions.", 100, default=None, ge=1, le=1000000)

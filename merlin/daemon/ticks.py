@@ -6,7 +6,7 @@ people are written here, by the step that detects the problem.
 Alarms report stalled jobs and models: provider errors, unknown statuses, age. They are limited to
 one notice per job, per provider and day, or per warning of a shutdown date; they stop nothing.
 
-What is no longer needed is deleted by `retention` in config.yaml. Build folders are a cache of git:
+What is no longer needed is deleted. Build folders are a cache of git:
 one that is needed again is recreated (`gather.restore_build`).
 """
 
@@ -16,7 +16,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from merlin.app.retention import MIRROR_DAYS, RemovableFiles, delete_old_rows
+from merlin.app.retention import BUILD_DAYS, MIRROR_DAYS, RemovableFiles, delete_old_rows
 from merlin.config import require_repository
 from merlin.core.errors import (
     DatasetError,
@@ -374,15 +374,14 @@ def apply_retention(services: DaemonServices) -> bool:
     retention, now = services.config.retention, services.clock()
     rows = RemovableFiles(services.db, services.clock)
     removed = {"folders": 0, "files": 0, "models": 0}
-    if retention.builds_days:
-        before = now - timedelta(days=retention.builds_days)
-        # The lock is needed: a build being written has its folder before its row.
-        with services.gathering.gather_lock:
-            expired = frozenset(build.folder for build in rows.builds(before))
-            kept = rows.folders() - expired
-            folders = services.gathering.builds
-            removed["folders"] = remove_folders(folders, kept, expired, before)
-        removed["files"] = _remove_each(services, rows.files(before))
+    before = now - timedelta(days=BUILD_DAYS)
+    # The lock is needed: a build being written has its folder before its row.
+    with services.gathering.gather_lock:
+        expired = frozenset(build.folder for build in rows.builds(before))
+        kept = rows.folders() - expired
+        folders = services.gathering.builds
+        removed["folders"] = remove_folders(folders, kept, expired, before)
+    removed["files"] = _remove_each(services, rows.files(before))
     if retention.models_days:
         before = now - timedelta(days=retention.models_days)
         removed["models"] = _remove_each(

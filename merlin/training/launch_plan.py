@@ -256,7 +256,7 @@ class Launches(Repository):
     def max_active(self, provider: str) -> int:
         """Return the provider's maximum of unfinished jobs, 0 if it is not configured."""
         known = self.config.provider(provider)
-        return known.limits.active_jobs if known else 0
+        return known.active_jobs if known else 0
 
     def count_active(self, provider: str, but: str = "") -> int:
         """Count the provider's unfinished jobs; `but`: the launch key of a job to exclude."""

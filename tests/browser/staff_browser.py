@@ -86,7 +86,7 @@ def run_staff_site(folder):
     engine = {
         "name": "engine",
         "base_url": "http://127.0.0.1:1/v1",
-        "limits": {"active_jobs": 2},  # one runs, one more can be launched
+        "active_jobs": 2,  # one runs, one more can be launched
         "prices": {"recall": {"input": 0, "output": 0, "training": 0.001}},
     }
     sunset = utc_now().date() + timedelta(days=40)

@@ -211,9 +211,7 @@ def test_surplus_job_that_ended_before_it_is_cancelled_fails_no_launch(lab, prov
 
 def prepare_two_launches(lab, provider):
     config_text = lab.path.read_text()
-    lab.path.write_text(
-        config_text.replace("settle_s: 0", "settle_s: 0\n  limits: {active_jobs: 2}")
-    )
+    lab.path.write_text(config_text.replace("settle_s: 0", "settle_s: 0\n  active_jobs: 2"))
     lab.repository.dataset("second")
     lab.repository.commit()
     provider.faults.add(make_fault("files.list", 429, times=2))

@@ -141,7 +141,7 @@ def test_command_does_the_work_itself_when_the_leader_goes_away(lab):
 
 def set_job_limit(lab, jobs):
     config_text = lab.path.read_text()
-    limits = f"settle_s: 0\n  limits: {{active_jobs: {jobs}}}"
+    limits = f"settle_s: 0\n  active_jobs: {jobs}"
     lab.path.write_text(config_text.replace("settle_s: 0", limits))
 
 

@@ -7,7 +7,6 @@ from shutil import copytree
 
 import pytest
 
-from merlin.cli.status import deployment_status
 from merlin.core.clock import iso, utc_now
 from merlin.core.errors import NotFound
 from merlin.daemon.ticks import apply_retention, fetch
@@ -38,10 +37,6 @@ def let_time_pass(lab):
 
 def build_folders(lab):
     return {path.name.partition("-")[0] for path in (lab.config.state_dir / "builds").glob("*/*")}
-
-
-def provider_files(lab):
-    return deployment_status(lab.config)["stored"]
 
 
 def commit_example(lab, number):
@@ -75,13 +70,8 @@ def test_unserved_builds_and_training_files_are_deleted_and_others_kept(lab, pro
         next((lab.config.state_dir / "builds/trial").iterdir()),
         lab.config.state_dir / "builds/trial/9-000000000000",
     )
-    document = provider_files(lab)
-    assert (document["builds"]["to_remove"], document["files"]["to_remove"]) == (1, 1)
     lab.tick("retain")
     assert (build_folders(lab), len(provider.files())) == ({"2", "3"}, 4)
-    document = provider_files(lab)
-    assert (document["builds"]["count"], document["builds"]["to_remove"]) == (2, 0)
-    assert (document["files"]["to_remove"], document["builds"]["bytes"] > 0) == (0, True)
     calls = len(provider.calls())
     lab.tick("retain")
     assert not [call for call in provider.calls()[calls:] if call.name.startswith("files")]
@@ -115,16 +105,6 @@ def test_waiting_build_is_kept_though_it_is_not_the_newest(lab):
 
 
 @three_builds
-def test_nothing_is_deleted_when_retention_is_unlimited(lab, tmp_path, provider):
-    retention = {"builds_days": 0, "models_days": 0}
-    lab = Lab(tmp_path, provider.base_url, retention=retention)
-    let_time_pass(lab)
-    lab.tick("retain")
-    assert (build_folders(lab), len(provider.files())) == ({"1", "2", "3"}, 6)
-    assert provider_files(lab)["builds"]["to_remove"] == 0
-
-
-@three_builds
 def test_failed_deletion_at_a_provider_is_repeated_later(lab, provider):
     let_time_pass(lab)
     provider.faults.add(Fault("files.delete", FaultKind.STATUS, times=1, status=503))
@@ -150,11 +130,9 @@ def test_unserved_model_is_deleted_at_its_provider(tmp_path, lab, provider):
     lab = Lab(tmp_path, provider.base_url, retention={"models_days": 30})
     with open_migrated_database(lab.config) as database:
         states = database.rows(MODEL.select(MODEL.model_id, MODEL.state).order_by(MODEL.id))
-    assert provider_files(lab)["models"]["to_remove"] == 1
     lab.tick("retain")
     first, _, third = (row["model_id"] for row in states)
     assert provider_models(lab) == {first, third}
-    assert provider_files(lab)["models"]["to_remove"] == 0
     with open_migrated_database(lab.config) as database:
         states = database.rows(MODEL.select(MODEL.model_id, MODEL.state).order_by(MODEL.id))
     assert [row["state"] for row in states] == ["good", "gone", "good"]

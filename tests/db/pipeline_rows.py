@@ -98,7 +98,7 @@ def make_finding(line=3):
 
 def planning_config(active_jobs=10, prices=None, **settings):
     """Return a configuration with one provider that trains at once, with a limit of active jobs."""
-    provider = {"name": "engine", "limits": {"active_jobs": active_jobs}, "prices": prices or {}}
+    provider = {"name": "engine", "active_jobs": active_jobs, "prices": prices or {}}
     settings = {"daemon": {"quiet_s": 0.0}, **settings}
     return make_config(providers=[{"base_url": "http://127.0.0.1:1/v1", **provider}], **settings)
 

@@ -94,16 +94,10 @@ def test_models_table_overrides_the_engines_entry(write_settings):
         ({"models": {"a": {}}}, "engine.models.a: give either path"),
         ({"models": {"a": {**HUB, "path": "x"}}}, "engine.models.a: give either path"),
         ({"models": {"recall": HUB}}, "engine.models.recall: this name"),
-        ({"models": {"../a": HUB}}, "engine.models: ../a isn't valid"),
+        ({"models": {"../a": HUB}}, "engine.models.../a: String should match"),
         ({"models": {"a": {"hub": "https://example.com/a"}}}, "engine.models.a.hub"),
-        ({"models": {"a": {**HUB, "backend": "vllm"}}}, "set engine.serving: vllm"),
-        ({"serving": "llama.cpp"}, "llama.cpp isn't valid; choose one of: transformers, vllm"),
-        ({"answering": {"at_once": 8}}, "answers one question after another"),
-        ({"models": {"a": {"path": "a.gguf"}}}, "engine.models.a.path: the engine no longer reads"),
-        ({"models": {"a": {**HUB, "dtype": "int8"}}}, "engine.models.a.dtype"),
+        ({"serving": "llama.cpp"}, "engine.serving: Input should be 'transformers' or 'vllm'"),
         ({"training": {"devices": ["gpu"]}}, "engine.training.devices.0"),
-        ({"training": {"workers": 2}}, "engine.training.workers: a job runs on one machine"),
-        ({"webhooks": []}, "engine.webhooks: the engine no longer sends webhooks"),
     ],
 )
 def test_error_names_its_key(write_settings, engine, message):

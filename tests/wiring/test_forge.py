@@ -62,7 +62,7 @@ def test_without_statuses_there_is_no_forge():
             {"url": "http://tea.example/api/v1", "project": "a/b"},
             "config-not-https",
         ),
-        ("git@github.com:school/it.git", {"project": "a b"}, "config-wrong-form"),
+        ("git@github.com:school/it.git", {"project": "a b"}, "should match pattern"),
     ],
 )
 def test_invalid_forge_settings_are_a_configuration_error(url, statuses, key, tmp_path):

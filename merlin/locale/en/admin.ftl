@@ -96,7 +96,7 @@ runbook-telegram =
     Check that only one program uses this bot's token, and stop the other one.
     If Telegram is slow, wait: messages are queued and sent later. merlin doctor shows where updates go.
 runbook-machine =
-    Check free space: merlin status shows what builds take, retention.builds_days how long they stay.
+    Check free space: merlin status shows what builds take; those never live go after 30 days.
     For a bug, send the newest file in the reports folder to the person who looks after Merlin, with that process's log.
     Only that step stops. The rest keeps working.
 runbook-sunset =
