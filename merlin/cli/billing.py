@@ -1,4 +1,4 @@
-"""`merlin billing refund|check|export`: sales and refunds; orders and totals are on the page."""
+"""`merlin billing check|export`: compare and export sales; orders and refunds are on the page."""
 
 import asyncio
 import csv
@@ -6,24 +6,18 @@ import io
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from merlin.app import payments
-from merlin.app.actor import Actor
 from merlin.app.billing_check import PaymentSums, check_billing
-from merlin.app.context import Context
-from merlin.billing.refunds import Refund
 from merlin.billing.report import COLUMNS, export_rows
 from merlin.cli.options import (
     DEFAULT,
     AsJson,
     ConfigPath,
-    configuration,
     read_context,
-    require_yes,
 )
 from merlin.cli.output import (
     Since,
@@ -32,73 +26,13 @@ from merlin.cli.output import (
     print_json,
     print_message,
     print_table,
-    record,
 )
 from merlin.core.clock import zone_of
-from merlin.core.errors import ConfigError
-from merlin.core.money import Amount, Currency, parse_amount
-from merlin.wiring.context import open_migrated_database, yookassa_gateway
+from merlin.wiring.context import yookassa_gateway
 
 _BOM = "\ufeff"
 
-app = typer.Typer(name="billing", no_args_is_help=True, help="Sales: refunds, a check, an export.")
-
-
-Order = Annotated[str, typer.Argument(metavar="ORDER", help="Number of the order.")]
-
-
-@app.command()
-def refund(
-    order: Order,
-    reason: Annotated[str, typer.Option(help="Reason, stored in the records.")],
-    amount: Annotated[
-        str | None, typer.Option(help="Amount to refund. Default: all that remains.")
-    ] = None,
-    grant: Annotated[
-        int | None, typer.Option(help="Payment to refund, if the order was paid several times.")
-    ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Skip the confirmation.")] = False,
-    config: ConfigPath = DEFAULT,
-    json: AsJson = False,
-) -> None:
-    """Refund an order and take back what it bought; the api or the bot does it."""
-    settings = configuration(config)
-    with open_migrated_database(settings) as database:
-        ctx, actor = Context(config=settings, db=database), Actor.operator()
-        details = payments.show_payment(ctx, actor, order)
-        number = payments.grant_to_refund(details, grant)
-        refundable = details.remaining_amounts[number]
-        asked = refundable if amount is None else _parse_amount(amount, refundable.currency)
-        purchased = details.purchase.order
-        arguments = {"user": purchased.user_id, "plan": purchased.promise.plan}
-        arguments |= {"amount": asked.decimal, "currency": asked.currency.value}
-        require_yes("billing-refund-sure", "billing-refund-not-sure", is_confirmed=yes, **arguments)
-        minor = None if amount is None else asked.minor
-        request = partial(payments.request_refund, ctx, actor, order, number, minor, reason)
-        requested = ctx.db.transact(request)
-    if json:
-        print_json(_refund_json(requested))
-        return
-    print_message(
-        "billing-refund-started",
-        amount=requested.amount.decimal,
-        currency=requested.amount.currency,
-        order=order,
-    )
-
-
-def _parse_amount(text: str, currency: Currency) -> Amount:
-    """Parse an amount that the operator typed, in roubles or Stars. Raises ConfigError."""
-    try:
-        return parse_amount(text, currency)
-    except ValueError:
-        raise ConfigError(f"{text} is no amount", "billing-no-amount", said=text) from None
-
-
-def _refund_json(refund: Refund) -> dict[str, Any]:
-    ids = {"refund_id": "refund", "purchase_id": "order", "grant_id": "grant"}
-    names = {**ids, "outside_id": "gateway_id", "trouble": "gateway_reason"}
-    return record(refund, **names, gateway="", payment_id="", user_id="")
+app = typer.Typer(name="billing", no_args_is_help=True, help="Sales: a check, an export.")
 
 
 @app.command()

@@ -1,9 +1,9 @@
 """`merlin check`: validate datasets before they are committed; `merlin rules` explains the rules.
 
 Checking paths needs no configuration, git or network. With `--commit` it checks a commit of the
-configured repository, as the daemon does. Findings are printed as text, JSON or GitHub
-annotations. A finding's path begins with the folder as the user typed it, so that editors and
-terminals can open it.
+configured repository, as the daemon does. Findings are printed as text, GitHub
+annotations or, with `--json`, one document. A finding's path begins with the folder as the user
+typed it, so that editors and terminals can open it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _COMMIT = Annotated[
     str, typer.Option(help="Check this commit of the configured repository instead of paths.")
 ]
 _FORMAT = Annotated[
-    Literal["text", "json", "github"],
+    Literal["text", "github"],
     typer.Option("--format", help="Output format of the findings."),
 ]
 # The result for one dataset: number of files, number of valid examples, findings.
@@ -65,8 +65,8 @@ def check(
         outcome = _combine(_check_commit(commit, config))
     else:
         outcome = check_paths(paths or _CURRENT_FOLDER)
-    shape = "json" if json else shape
-    output = FORMATS[shape](outcome, language())
+    render = format_json if json else FORMATS[shape]
+    output = render(outcome, language())
     if output:
         sys.stdout.write(output + "\n")
     if outcome.count(Severity.ERROR):
@@ -196,7 +196,6 @@ def _escape_property(message: str) -> str:
 
 FORMATS: dict[str, Callable[[CheckReport, str], str]] = {
     "text": format_text,
-    "json": format_json,
     "github": format_github,
 }
 

@@ -49,19 +49,6 @@ def load_command(name: str) -> Any:
     return group if group.name == name else group.commands[name]
 
 
-def _put_config_last(command: Any, args: list[str]) -> list[str]:
-    """Return `jobs --config FILE list` as `jobs list --config FILE`: groups have no options."""
-    before, option, rest = args[:1], list[str](), args[1:]
-    while rest and isinstance(command, TyperGroup):
-        count = 2 if rest[0] == "--config" else 1 if rest[0].startswith("--config=") else 0
-        if count:
-            option, rest = rest[:count], rest[count:]
-        else:
-            command = command.commands.get(rest[0])
-            before, rest = [*before, rest[0]], rest[1:]
-    return [*before, *option, *rest] if isinstance(command, TyperCommand) else args
-
-
 class LazyGroup(TyperGroup):
     """A group that lists its commands without importing them, and imports the one that runs."""
 
@@ -75,7 +62,5 @@ class LazyGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Import the named command; return its name, the command and the remaining arguments."""
         if args[0] in COMMANDS:
-            command = load_command(args[0])
-            self.add_command(command)
-            args = _put_config_last(command, args)
+            self.add_command(load_command(args[0]))
         return super().resolve_command(ctx, args)

@@ -38,11 +38,6 @@ _DRY_RUN = Annotated[
 _SKIP_BAD = Annotated[
     bool, typer.Option("--skip-bad", help="Import the good lines; report the others.")
 ]
-_DUPLICATE = Annotated[
-    Literal["skip", "error"],
-    typer.Option("--on-duplicate", help="What to do with existing examples."),
-]
-
 _SHOWN_DUPLICATES = 10
 
 app = typer.Typer()
@@ -55,7 +50,6 @@ def import_files(
     dataset: _DATASET,
     dry_run: _DRY_RUN = False,
     skip_bad: _SKIP_BAD = False,
-    on_duplicate: _DUPLICATE = "skip",
     config: ConfigPath = DEFAULT,
     no_wait: NoWait = False,
     json: AsJson = False,
@@ -70,15 +64,12 @@ def import_files(
         print_findings(plan.preview.around)
         edits = plan.good_edits
         view = _to_json(plan) | preview_record(plan.preview)
-        is_refused = plan.duplicates and on_duplicate == "error"
         is_bad = plan.rejected and not (skip_bad and (edits or plan.duplicates))
-        if json and (is_refused or is_bad):
-            print_json(view)
         if is_bad:
+            if json:
+                print_json(view)
             rejected, count = plan.rejected, plan.lines
             raise Refused("findings", "import-has-errors", rejected=rejected, lines=count)
-        if is_refused:
-            raise Refused("duplicates", "import-duplicates", count=len(plan.duplicates))
         if edits and not dry_run:
             change_id = session.commit(dataset, edits, plan.subject)
             view |= session.finish(change_id, is_waiting=not no_wait)
@@ -184,7 +175,7 @@ def _to_json(plan: ImportPlan) -> dict[str, object]:
     }
 
 
-_EXPORT_FORMAT = Annotated[ExportFormat, typer.Option("--as", "--format", help="Output format.")]
+_EXPORT_FORMAT = Annotated[ExportFormat, typer.Option("--format", help="Output format.")]
 
 
 @app.command()

@@ -100,21 +100,6 @@ def rollback(
     ask_daemon(config, act, "did-rollback", json=json)
 
 
-@models_app.command()
-def history(
-    dataset: OnlyDataset = None, config: ConfigPath = DEFAULT, json: AsJson = False
-) -> None:
-    """Show when each model was live, why, and who switched it."""
-    with read_context(config, dataset) as (ctx, actor):
-        promotions = models.list_promotions(ctx, actor, dataset or "")
-        titles = models.name_promotions(ctx, promotions)
-    records = [record(promotion, id="") for promotion in promotions]
-    if not json:
-        for switch in records:
-            switch |= {name: titles.get(switch[name], switch[name]) for name in ("to", "from")}
-    print_list(records, ["at", "to", "from", Column("why", family="why"), "by"], json=json)
-
-
 @app.command()
 def impact(
     example: Annotated[

@@ -1,11 +1,10 @@
-"""`merlin billing`: sales, refunds, and the ledger compared with the payment gateway."""
+"""`merlin billing`: sales exported, and the ledger compared with the payment gateway."""
 
 import asyncio
 import csv
 import io
 import json
 import shutil
-import sys
 
 import pytest
 import yaml
@@ -103,71 +102,6 @@ def show_json(capfd, folder, *arguments, code=0):
     came, captured = run(capfd, folder, "billing", *arguments, "--json")
     assert came == code, captured.err
     return json.loads(captured.out)
-
-
-@pytest.fixture
-def order(folder, shop):
-    """The order that was paid by card."""
-    with BillingDatabase(folder, shop) as told:
-        found = told.billing.purchases.list_newest(10)
-        return next(each.purchase_id for each in found if each.order.user_id == ANNA)
-
-
-def list_refunds(folder, shop, order):
-    with BillingDatabase(folder, shop) as told:
-        return told.billing.refunds.list_of_purchase(order)
-
-
-def test_refund_is_recorded_for_the_payment_process(capfd, folder, order):
-    document = show_json(
-        capfd,
-        folder,
-        "refund",
-        order,
-        "--reason",
-        "Не то",
-        "--amount",
-        "99,90 ₽",
-        "--yes",
-    )
-    assert (document["state"], document["amount"], document["reason"]) == (
-        "wanted",
-        "99.90",
-        "Не то",
-    )
-    assert document["by"].startswith("cli:")
-    again, captured = run(capfd, folder, "billing", "refund", order, "--reason", "Ещё", "--yes")
-    assert (again, "in progress" in captured.err) == (1, True)
-
-
-def test_unconfirmed_or_invalid_refund_is_not_recorded(capfd, folder, shop, order, monkeypatch):
-    for arguments, code in (
-        (("--yes",), 2),
-        (("--reason", " ", "--yes"), 1),
-        (("--reason", "x" * 251, "--yes"), 1),
-        (("--reason", "x"), 1),
-        (("--reason", "x", "--yes", "--amount", "299.91"), 1),
-        (("--reason", "x", "--yes", "--amount", "0"), 1),
-        (("--reason", "x", "--yes", "--amount", "-5"), 2),
-        (("--reason", "x", "--yes", "--amount", "1.001"), 2),
-        (("--reason", "x", "--yes", "--grant", "999"), 1),
-    ):
-        came, _ = run(capfd, folder, "billing", "refund", order, *arguments)
-        assert came == code
-        assert list_refunds(folder, shop, order) == []
-    monkeypatch.setattr(sys, "stdin", io.StringIO("n\n"))
-    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
-    arguments = ("--reason", "x", "--amount", "1,500")
-    code, captured = run(capfd, folder, "billing", "refund", order, *arguments)
-    assert (code, "1.50 RUB" in captured.err) == (1, True), captured.err
-    assert "[yes/No]" in captured.err
-
-
-def test_unpaid_order_cannot_be_refunded(capfd, folder, shop):
-    with BillingDatabase(folder, shop) as told:
-        order = told.order(BORIS, "algorithms").purchase_id
-    code, captured = run(capfd, folder, "billing", "refund", order, "--reason", "x", "--yes")
-    assert (code, "t paid" in captured.err) == (1, True)
 
 
 def test_matching_ledger_has_no_differences(capfd, folder):

@@ -40,7 +40,7 @@ def run(*arguments):
 
 
 def check_result(*arguments):
-    result = run(*arguments, "--format", "json")
+    result = run(*arguments, "--json")
     return result.exit_code, json.loads(result.stdout)
 
 
@@ -64,13 +64,6 @@ def test_finding_paths_start_with_the_given_repository_path(datasets):
     assert finding["path"] == str(datasets / "neurotypology/examples/bad.yaml")
 
 
-def test_folder_without_datasets_is_refused(datasets):
-    (datasets.parent / "photos" / "summer").mkdir(parents=True)
-    result = run("photos")
-    assert isinstance(result.exception, ConfigError)
-    assert result.exception.key == "check-no-dataset"
-
-
 def test_error_exits_with_1_and_a_linter_style_line(datasets):
     write(datasets, {"neurotypology/examples/bad.yaml": example_yaml(answer='""')})
     result = run("datasets")
@@ -86,21 +79,6 @@ def test_warning_alone_exits_with_0(datasets):
     code, report = check_result("datasets/small")
     assert code == 0
     assert [finding["severity"] for finding in report["findings"]] == ["warning"]
-
-
-@pytest.mark.parametrize(
-    ("variable", "value", "word"),
-    [
-        ("MERLIN_LANGUAGE", "ru", "набор"),
-        ("LANG", "ru_RU.UTF-8", "набор"),
-        ("LANG", "C", "dataset"),
-    ],
-)
-def test_language_comes_from_the_environment(datasets, monkeypatch, variable, value, word):
-    for name in ("MERLIN_LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv(variable, value)
-    assert word in run().stdout
 
 
 def test_json_has_the_documented_shape(datasets):
@@ -148,15 +126,6 @@ def test_file_is_checked_in_its_dataset_and_only_its_findings_are_shown(datasets
     assert code == 0
     assert (report["files"], report["examples"]) == (1, 0)
     assert [finding["rule"] for finding in report["findings"]] == ["duplicate"]
-
-
-def test_files_of_a_dataset_are_checked_together(datasets):
-    examples = datasets / "neurotypology" / "examples"
-    write(examples, {"a.yaml": "", "b.yaml": ""})
-    result = run(examples / "a.yaml", "datasets/neurotypology/examples/b.yaml")
-    *findings, summary = result.stdout.splitlines()
-    assert [line.split(":")[0] for line in findings] == [f"{examples}/{n}.yaml" for n in "ab"]
-    assert summary.startswith("1 dataset, 2 files, ")
 
 
 def test_folder_within_a_dataset_is_checked_in_its_dataset(datasets):
@@ -238,10 +207,6 @@ def test_folder_or_file_without_datasets_is_a_usage_error(tmp_path, monkeypatch)
     assert run("lone.yaml").exception.key == "check-no-dataset"
 
 
-def test_unknown_format_is_a_usage_error(datasets):
-    assert run("--format", "xml").exit_code == 2
-
-
 def test_paths_together_with_a_commit_are_a_usage_error(datasets):
     assert run("datasets", "--commit", "HEAD").exception.key == "check-paths-or-commit"
 
@@ -265,7 +230,3 @@ def test_schema_is_printed_and_valid(name):
     assert result.exit_code == 0
     assert printed["title"].lower() == name
     Draft202012Validator.check_schema(printed)
-
-
-def test_unknown_schema_is_a_usage_error():
-    assert CliRunner().invoke(app, ["schema", "recipe"]).exit_code == 2

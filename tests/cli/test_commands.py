@@ -41,7 +41,6 @@ def test_pipeline_is_shown_as_json(run_json):
     assert run_json("jobs", "list")[0]["job"] == 1
     assert run_json("jobs", "show", "1")["events"]
     assert run_json("models", "list")[0]["serves"] is True
-    assert run_json("models", "history")[0]["why"] == "newest"
     assert run_json("log", "trial")[0]["subject"] == "First words"
     build = run_json("show", "trial-1")
     assert len(build["examples"]) == 12
@@ -58,7 +57,6 @@ def test_pipeline_is_shown_as_text(run):
         (["jobs", "show", "1"], "trained tokens"),
         (["jobs", "show", "1"], "info"),
         (["models", "list"], "live"),
-        (["models", "history"], "trial-1"),
     ):
         code, captured = run(*arguments)
         assert (code, part in captured.out) == (0, True), captured
@@ -98,15 +96,6 @@ def test_interrupted_command_withdraws_its_request(lab):
             assert (exit_code, "waiting" in output, output.count("\n")) == (130, True, 1), output
             newest = requests.list_of_author(f"cli:{getpass.getuser()}", 1)[0]
             assert (newest.kind, newest.state) == (RequestKind.LAUNCH, RequestState.FAILED)
-
-
-def test_status_shows_disk_use_and_what_will_be_removed(run, run_json):
-    _, captured = run("status")
-    assert "stored: builds 1 (" in captured.err
-    assert "to remove: builds 0, training files of builds 0, models 0" in captured.err
-    stored = run_json("status")["stored"]
-    assert (stored["builds"]["count"], stored["builds"]["days"]) == (1, 30)
-    assert stored["mirror"]["bytes"] > 0
 
 
 def test_status_of_the_engine_is_unknown_while_no_daemon_asks_it(lab, run_json):
@@ -198,19 +187,6 @@ def test_diff_lists_the_examples_that_differ(lab, run, run_json):
     assert "trial-1 and trial-1 have the same examples." in captured.err
 
 
-def test_model_without_test_questions_has_no_scores(make_lab, tmp_path, capsys):
-    def without_tests(lab):
-        lab.repository.dataset(tests=0)
-        lab.repository.commit()
-        lab.until_serving("trial-1")
-
-    lab = make_lab(without_tests, tmp_path / "without")
-    assert main(["models", "list", "--config", str(lab.path)]) == 0
-    (row,) = [line for line in capsys.readouterr().out.splitlines() if "trial-1" in line]
-    assert row.split()[-1] == "live"
-    assert row == row.rstrip()
-
-
 def test_without_a_daemon_the_command_does_the_work_itself(lab, run_json):
     lab.repository.example("trial", 41)
     head = lab.repository.commit()
@@ -246,15 +222,6 @@ def test_rollback_and_promote_name_the_serving_build(lab, run_json):
     assert run_json("models", "unpin", "trial")["pinned"] is False
 
 
-def test_rollback_says_that_it_pins_and_how_to_let_the_next_model_go_live(lab, run):
-    lab.repository.example("trial", 42)
-    lab.repository.commit()
-    lab.until_serving("trial-2")
-    code, captured = run("models", "rollback", "trial")
-    assert (code, "merlin models unpin trial" in captured.out + captured.err) == (0, True)
-    assert "trial-1 (pinned)" in run("status")[1].out
-
-
 def test_impossible_command_is_refused_in_a_sentence(run):
     for arguments, part in (
         (["show", "trial-9"], "trial-9"),
@@ -282,7 +249,6 @@ def test_unknown_dataset_is_refused_with_the_nearest_one(run):
         ["builds", "--dataset", "tria1"],
         ["jobs", "list", "--dataset", "tria1"],
         ["models", "list", "--dataset", "tria1"],
-        ["models", "history", "--dataset", "tria1"],
     ):
         code, captured = run(*arguments)
         assert (code, captured.out) == (1, "")
@@ -291,12 +257,6 @@ def test_unknown_dataset_is_refused_with_the_nearest_one(run):
         assert other.endswith("merlin: dataset nothing not found; there are: trial\n")
     code, captured = run("builds", "--dataset", "\udcff")
     assert (code, "This isn't UTF-8: \\udcff." in captured.err) == (2, True), captured.err
-
-
-@pytest.mark.parametrize("question", ["", "  \n", "\u200b\u2800"])
-def test_empty_question_is_refused(run, question):
-    code, captured = run("ask", question)
-    assert (code, "write one in quotes" in captured.err) == (2, True)
 
 
 def test_status_shows_the_host_on_which_a_process_lives(lab, run):
@@ -322,36 +282,6 @@ def test_doctor_judges_a_webhook_bot_by_its_own_heartbeat(lab, run):
 def test_upgrade_command_migrates_the_schema(run):
     code, captured = run("upgrade")
     assert (code, captured.err.strip()) == (0, "The database schema is up to date.")
-
-
-def test_job_launch_can_be_left_to_the_daemon(run, run_json):
-    code, captured = run("jobs", "launch", "trial", "--no-wait")
-    assert (code, "task" in captured.err) == (0, True)
-    assert "request" in run_json("jobs", "launch", "trial", "--no-wait")
-
-
-@pytest.mark.parametrize(
-    ("yaml", "part"),
-    [
-        ("state_dir: [", "YAML error"),
-        ("language: en", "state_dir"),
-        ("state_dir: s\nprovider: x", "provider"),
-        ("state_dir: s\nproviders: [{name: a, base_url: 'http://example.com'}]", "neither https"),
-        ("state_dir: s\nrepository: {url: 'git://example.com/x'}", "https, ssh"),
-        ("state_dir: s\ndatabase: 'postgresql://db.example.com/x'", "verify-full"),
-        ("state_dir: s\ndatabase: 'postgres://db.example.com/x'", "verify-full"),
-        ("state_dir: s\ndatabase: 'postgresql://127.0.0.1,db.example.com/x'", "verify-full"),
-        ("state_dir: s\ndatabase: 'postgresql:///x?host=db.example.com'", "verify-full"),
-        ("state_dir: s\ndatabase: 'postgresql://localhost/x?hostaddr=192.0.2.1'", "verify-full"),
-        ("state_dir: s\ndatabase: 'postgresql://db/x?lang=en'", "no address of PostgreSQL"),
-        ("state_dir: s\nengine: {listen: nowhere}", "127.0.0.1:8701"),
-    ],
-)
-def test_invalid_configuration_exits_with_2_and_names_the_error(tmp_path, capsys, yaml, part):
-    path = tmp_path / "config.yaml"
-    path.write_text(yaml, encoding="utf-8")
-    assert main(["config", "check", "--config", str(path)]) == 2
-    assert part in capsys.readouterr().err
 
 
 def test_sample_is_a_valid_configuration(tmp_path, capsys):

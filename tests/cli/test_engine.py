@@ -55,11 +55,6 @@ def test_unknown_base_is_refused_with_the_existing_ones(merlin):
     assert (code, "small, far" in err) == (1, True)
 
 
-def test_configuration_before_a_subcommand_is_that_of_the_subcommand(capsys, tmp_path):
-    code = main(["engine", "--config", str(tmp_path / "x.yaml"), "pull"])
-    assert (code, "x.yaml" in capsys.readouterr().err) == (2, True)
-
-
 def test_engine_command_alone_starts_the_server_and_needs_its_key(tmp_path, capsys, monkeypatch):
     monkeypatch.delenv("MERLIN_ENGINE_KEY", raising=False)
     path = tmp_path / "config.yaml"

@@ -95,16 +95,6 @@ def test_interrupted_edit_that_waits_for_the_daemon_is_withdrawn(lab, tmp_path):
     assert count(lab) == before
 
 
-def test_commit_is_shown_to_a_user_without_a_name(lab, run, monkeypatch):
-    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(os, "getuid", lambda: 4_242_424)  # as in a container: a user without a name
-    code, captured = run(*exit_of(lab))
-    assert code == 0
-    assert captured.out.strip().endswith("Import 1 example into trial")
-    assert captured.err.count("No daemon") == 1
-
-
 def test_examples_can_be_imported_without_a_providers_key(
     lab, run, run_json, tmp_path, monkeypatch
 ):
@@ -171,8 +161,6 @@ def test_table_is_imported_and_reported(lab, run):
     code, captured = run("import", str(path), "--dataset", "trial")
     assert (code, "2 lines: 2 imported" in captured.err) == (0, True), captured.err
     assert count(lab) == "2"
-    code, captured = run("import", str(path), "--dataset", "trial", "--on-duplicate", "error")
-    assert (code, "2 lines are already" in captured.err) == (1, True), captured.err
     code, captured = run("import", str(path), "--dataset", "trial")
     assert (code, "0 imported, 2 already known" in captured.err) == (0, True), captured.err
 
@@ -219,15 +207,6 @@ def test_good_lines_of_several_files_become_one_commit(lab, run, run_json):
     code, captured = run(*command, "--skip-bad")
     assert (code, "2 lines were left out" in captured.err) == (0, True), captured.err
     assert f"{other}:1:2: same as examples/куда-идти.yaml" in captured.err
-
-
-def test_lines_waiting_for_their_commit_are_not_imported_again(lab, run, run_json):
-    path = lines(lab, chat("Где вход?", "Тут."), chat("Где выход?", "Там."))
-    assert run_json("import", path, "--dataset", "trial", "--no-wait")["state"] == "waiting"
-    again = run_json("import", path, "--dataset", "trial", "--no-wait")
-    assert (again["taken"], again["duplicates"], again["commit"]) == (0, 2, None)
-    lab.tick("changes")
-    assert count(lab) == "2"
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def test_only_more_examples_are_missing(tmp_path, capsys, monkeypatch, language)
     monkeypatch.setenv("MERLIN_LANGUAGE", language)
     assert main(["init", str(tmp_path / "fresh")]) == 0
     capsys.readouterr()
-    assert main(["check", str(tmp_path / "fresh"), "--format", "json"]) == 0
+    assert main(["check", str(tmp_path / "fresh"), "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert (document["examples"], [finding["rule"] for finding in document["findings"]]) == (
         1,
@@ -48,14 +48,6 @@ def test_invalid_dataset_name_creates_nothing(tmp_path, capsys, name):
         in capsys.readouterr().err
     )
     assert not [*tmp_path.iterdir()]
-
-
-def test_file_in_place_of_the_folder_is_reported(tmp_path, capsys):
-    (tmp_path / "taken").write_text("mine", "utf-8")
-    for place in ("taken", "taken/below"):
-        assert main(["init", str(tmp_path / place)]) == 1
-        assert ": Not a directory" in capsys.readouterr().err
-    assert (tmp_path / "taken").read_text("utf-8") == "mine"
 
 
 @pytest.mark.parametrize("size", ["8k", "90k"])  # full at the first files, and within git

@@ -54,19 +54,6 @@ def test_help_read_in_part_is_a_success():
             assert (ended.returncode, ended.stderr) == (code, ""), arguments
 
 
-@pytest.mark.parametrize("given", [["--config", "FILE"], ["--config=FILE"]])
-def test_configuration_may_be_named_at_any_place_of_a_command(given, tmp_path, capsys):
-    given = [word.replace("FILE", str(tmp_path / "none.yaml")) for word in given]
-    for arguments in (
-        [*given, "jobs", "list"],
-        ["jobs", *given, "list", "--json"],
-        ["jobs", "list", *given],
-        ["engine", *given, "pull"],
-    ):
-        assert main(arguments) == 2
-        assert "none.yaml not found" in capsys.readouterr().err, arguments
-
-
 def test_json_of_a_view_has_a_duration_as_rest_writes_it(capsys):
     @dataclass
     class Silence:

@@ -1,7 +1,5 @@
 """`merlin rules`: what the check looks for, in the language of the person."""
 
-import json
-
 import pytest
 
 from merlin.cli import main
@@ -35,11 +33,3 @@ def test_single_rule_is_shown_with_its_example_and_advice(capsys, monkeypatch, l
     for words in (rule.meaning(language), rule.advice(language), rule.path, "near-duplicate:"):
         assert words in output
     assert [line.strip() for line in rule.example.splitlines() if line.strip() not in output] == []
-
-
-def test_json_holds_every_rule(capsys):
-    code, output, _ = run_rules(capsys, "--json")
-    assert (code, [load["rule"] for load in json.loads(output)]) == (0, list(RULES))
-    (leak,) = [load for load in json.loads(output) if load["rule"] == "leak"]
-    assert json.loads(run_rules(capsys, "leak", "--json")[1]) == leak
-    assert (leak["severity"], leak["can_be_off"]) == ("error", False)

@@ -76,16 +76,6 @@ def test_plan_is_assigned(folder, capsys):
     assert anna["plan"] == "full"
 
 
-def test_result_is_shown_as_text(folder, capsys):
-    for arguments, part in (
-        (["list"], "Anna"),
-        (["role", "1002", "editor"], "1002: editor"),
-        (["plan", "1001", "full"], "full"),
-    ):
-        code, captured = run(capsys, folder, *arguments)
-        assert (code, part in captured.out + captured.err) == (0, True), captured
-
-
 def test_invalid_command_is_reported_and_changes_nothing(folder, capsys):
     before = len(audit(folder))
     for arguments, code, part in (

@@ -217,11 +217,10 @@ READING_COMMANDS = (
     *("diff trial-1 trial-2 --json", "diff trial-1 trial-2", "log --json", "log trial"),
     *("jobs list --json", "jobs list", "jobs show 3 --json"),
     *("jobs show 3", "jobs show 99", "jobs show 2 --json", "models list --json", "models list"),
-    *("models history --json", "models history trial", "export trial"),
-    "key list --json",
+    *("export trial", "key list --json"),
     *("users list --json", "users list"),
     *("billing check --json", "billing export", "check --commit HEAD", "doctor --json"),
-    *("check --commit HEAD --format json", "config check", "ask Что? --json", "show trial-99"),
+    *("check --commit HEAD --json", "config check", "ask Что? --json", "show trial-99"),
     *("health daemon", "schema dataset"),
 )
 

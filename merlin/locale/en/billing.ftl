@@ -63,16 +63,13 @@ guard-day = The bot has reached today's limit. Ask again after { $until }; this 
 openai-guard-day = { guard-day }
 account-did-plan-days = { $user }: plan { $plan } until { $until }
 billing-not-paid = This order isn't paid, so there's nothing to refund.
-billing-which-grant = The order was paid several times. Name the payment to refund: --grant { $grants }
+billing-which-grant = The order was paid several times. Choose the payment to refund: { $grants }
 billing-no-amount = { $said } isn't an amount: write roubles as 149.50, Stars as a whole number.
 billing-checked = { $payments ->
     [one] { $payments } payment
    *[other] { $payments } payments
     } at YooKassa, differences and faults: { $found }
 billing-exported = Lines: { $count }
-billing-refund-started = The refund of { $amount } { $currency } is saved. Its state is on the page of the order: /admin/billing/{ $order }
-billing-refund-sure = Refund { $amount } { $currency } to user { $user } (plan { $plan }) and remove the purchase?
-billing-refund-not-sure = Nothing was refunded. To skip this question: --yes
 billing-days = days
 billing-col-gateway-id = payment ID
 billing-col-ledger = in the ledger

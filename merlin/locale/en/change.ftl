@@ -116,10 +116,6 @@ import-left-out = { $count ->
    *[other] { $count } lines were
   } left out because of the errors above.
 import-too-much = One import can have up to { $limit } new examples and shows as many problems: split the files.
-import-duplicates = Nothing was imported: { $count ->
-    [one] { $count } line is
-   *[other] { $count } lines are
-  } already in the dataset.
 export-left-out = { $count ->
     [one] { $count } example doesn't fit the format { $format } and is left out: { $first }
    *[other] { $count } examples don't fit the format { $format } and are left out; the first: { $first }

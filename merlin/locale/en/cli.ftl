@@ -94,7 +94,6 @@ col-digest = digest
 col-error = error
 col-evaluation = right, chrF, =, ?
 col-example = example
-col-from = from
 col-good = { "" }
 col-job = job
 col-level = level
@@ -119,7 +118,6 @@ col-system = instructions
 col-table = table
 col-test = test
 col-test-tokens = test tokens
-col-to = to
 col-tests = in the test of
 col-answers = answers
 col-turn = answer
@@ -132,7 +130,6 @@ col-trained-tokens = trained tokens
 col-updated-at = updated
 col-verdict = result
 col-what = what
-col-why = why
 models-legend = On the test questions: right answers of all; chrF, similarity to the reference; =, word for word; ?, “I don't know”. Blank: not asked.
 queue-requests = tasks
 queue-notices = notifications

@@ -63,7 +63,7 @@ guard-day = Бот исчерпал дневной лимит ответов. С
 openai-guard-day = { guard-day }
 account-did-plan-days = { $user }: план { $plan } до { $until }
 billing-not-paid = Этот заказ не оплачен: возвращать нечего.
-billing-which-grant = Заказ оплачен несколько раз. Укажите, какую оплату вернуть: --grant { $grants }
+billing-which-grant = Заказ оплачен несколько раз. Выберите, какую оплату вернуть: { $grants }
 billing-no-amount = { $said } — не сумма: рубли пишутся как 149.50, звёзды — целым числом.
 billing-checked = { $payments ->
     [one] { $payments } платёж
@@ -71,9 +71,6 @@ billing-checked = { $payments ->
    *[many] { $payments } платежей
     } в ЮKassa, расхождений и ошибок: { $found }
 billing-exported = Строк: { $count }
-billing-refund-started = Возврат { $amount } { $currency } сохранён. Что с ним — на странице заказа: /admin/billing/{ $order }
-billing-refund-sure = Вернуть { $amount } { $currency } пользователю { $user } (план { $plan }) и отозвать покупку?
-billing-refund-not-sure = Ничего не возвращено. Чтобы не спрашивать: --yes
 billing-days = дн.
 billing-col-gateway-id = ID платежа
 billing-col-ledger = в реестре

@@ -95,7 +95,6 @@ col-digest = отпечаток
 col-error = ошибка
 col-evaluation = верно, chrF, =, ?
 col-example = пример
-col-from = было
 col-good = { "" }
 col-job = обучение
 col-level = важность
@@ -120,7 +119,6 @@ col-system = инструкция
 col-table = таблица
 col-test = для теста
 col-test-tokens = токенов в тесте
-col-to = стало
 col-tests = в тесте сборок
 col-answers = ответы
 col-turn = ответ
@@ -133,7 +131,6 @@ col-trained-tokens = обучено токенов
 col-updated-at = изменено
 col-verdict = итог
 col-what = что
-col-why = почему
 models-legend = По тестовым вопросам: верных ответов из всех, chrF — сходство с эталоном, = — слово в слово, ? — «не знаю». Пусто — вопросов не было.
 queue-requests = задачи
 queue-notices = уведомления
