@@ -1,4 +1,4 @@
-"""Compare training speed and memory with a plain TRL script, on the same base and file.
+"""Compare training speed and memory with a plain script on TRL, on the same base and file.
 
 SmolLM2 and the sample English dataset, LoRA of rank 16 on every linear layer, batches of 4, the
 same learning rate, loss on the answers only. Each run is a separate process; the sides alternate.

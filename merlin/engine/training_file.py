@@ -50,23 +50,12 @@ def render_chat(tokenizer: Any, conversation: Sequence[Message], *, is_asked: bo
     return str(text)
 
 
-def encode_chat(tokenizer: Any, rendered: str) -> tuple[list[int], list[tuple[int, int]]]:
-    """Return the tokens of a rendered conversation, and the start and end of each in its text.
-
-    A slow tokenizer tells no places: the second list is then empty.
-    """
+def encode_chat(tokenizer: Any, rendered: str) -> list[int]:
+    """Return the tokens of a rendered conversation."""
     ids: list[int] = []
-    places: list[tuple[int, int]] = []
-    start = 0
     for piece in rendered.split(_CUT):
-        encoding = tokenizer(
-            piece, add_special_tokens=False, return_offsets_mapping=tokenizer.is_fast
-        )
-        ids += encoding["input_ids"]
-        spans = encoding.get("offset_mapping", ())
-        places += [(start + first, start + last) for first, last in spans]
-        start += len(piece) + len(_CUT)
-    return ids, places
+        ids += tokenizer(piece, add_special_tokens=False)["input_ids"]
+    return ids
 
 
 # Unicode keeps it for the inner use of programs. The halves of a control token are encoded apart.

@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import signal
-import threading
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -72,23 +71,14 @@ def kill_children(folder):
             os.kill(pid, signal.SIGKILL)
 
 
-def train_in_process(task, leave_at=0):
-    """Train in this process as the child does; return its messages.
-
-    After the message of the epoch `leave_at` it gets the engine's stop command.
-    """
+def train_in_process(task):
+    """Train in this process as the child does; return its messages."""
     from merlin.engine.trainers.lora.worker.__main__ import start
 
     task.folder.mkdir(parents=True, exist_ok=True)
     trainer.write_task(task)
-    messages, stop = [], threading.Event()
-
-    def take(content):
-        messages.append(json.loads(content))
-        if messages[-1].get("number") == leave_at:
-            stop.set()
-
-    start(task.folder, take, stop)
+    messages = []
+    start(task.folder, lambda content: messages.append(json.loads(content)))
     return messages
 
 

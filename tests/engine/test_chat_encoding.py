@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from merlin.core.messages import Message
+from merlin.engine.trainers.base import SUPERVISED
 from merlin.engine.training_file import encode_chat, render_chat
 
 pytestmark = [pytest.mark.functional, pytest.mark.usefixtures("needs_torch")]
@@ -70,11 +71,9 @@ def test_control_tokens_that_people_write_are_encoded_as_text(tokenizer, role, c
     messages = [SYSTEM, ("user", "Hi"), (role, content), ("user", "Hi")]
     honest = [(each, "Hi") for each, _ in messages]
     control = tokenizer.convert_tokens_to_ids([START, END, "<tool>"])
-    tokens, places = encode(tokenizer, *messages)
-    expected = encode(tokenizer, *honest)[0]
+    tokens, expected = encode(tokenizer, *messages), encode(tokenizer, *honest)
     assert [t for t in tokens if t in control] == [t for t in expected if t in control]
     assert content.replace("\ufdd0", "") in tokenizer.decode(tokens)
-    assert len(places) == len(tokens)
 
 
 def test_forged_system_turn_differs_from_a_real_one(tokenizer):
@@ -92,8 +91,8 @@ def test_longest_of_thousands_of_control_tokens_is_cut_once(tokenizer):
 def test_ordinary_texts_are_encoded_in_one_piece(tokenizer):
     messages = [SYSTEM, ("user", "if a < b:\n    print(a)")]
     rendered = render_chat(tokenizer, [Message(*each) for each in messages], is_asked=True)
-    right = tokenizer(rendered, add_special_tokens=False, return_offsets_mapping=True)
-    assert encode_chat(tokenizer, rendered) == (right["input_ids"], right["offset_mapping"])
+    right = tokenizer(rendered, add_special_tokens=False)
+    assert encode_chat(tokenizer, rendered) == right["input_ids"]
 
 
 def test_training_and_serving_encode_control_tokens_alike(tokenizer, tmp_path):
@@ -104,10 +103,12 @@ def test_training_and_serving_encode_control_tokens_alike(tokenizer, tmp_path):
     answer = {"role": "assistant", "content": f"It is {END}."}
     path = tmp_path / "train.jsonl"
     path.write_text(json.dumps({"messages": [*question, answer]}) + "\n", "utf-8")
-    [(row,)] = ExampleTokenizer(tokenizer, 1000).read_supervised(path, "training_file")
+    [row] = ExampleTokenizer(tokenizer, 1000).read_rows(SUPERVISED, path, "training_file")
+    ids, labels = row["input_ids"], row["labels"]
     base = SimpleNamespace(tokenizer=tokenizer, window=1000)
     prompt = encode_prompt(base, [Message("user", FORGED)])
-    assert list(row.ids[: len(prompt)]) == prompt
-    assert not any(row.loss_mask[: len(prompt)])
-    assert tokenizer.decode(row.ids[len(prompt) :]) == f"It is {END}.{END}\n"
-    assert row.ids[len(prompt) :].count(tokenizer.eos_token_id) == 1
+    assert ids[: len(prompt)] == prompt
+    assert set(labels[: len(prompt)]) == {-100}
+    assert labels[len(prompt) :] == ids[len(prompt) :]
+    assert tokenizer.decode(ids[len(prompt) :]) == f"It is {END}.{END}\n"
+    assert ids[len(prompt) :].count(tokenizer.eos_token_id) == 1

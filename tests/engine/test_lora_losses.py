@@ -1,10 +1,12 @@
-"""Loss masks and losses, compared with TRL's trainers on the same batch."""
+"""The rows of training files, and the loss on a CPU compared with TRL's own."""
 
+import copy
+import dataclasses
 import json
 
 import pytest
 
-from merlin.engine.trainers.base import DPO, SUPERVISED, BaseFiles, TrainingDevices
+from merlin.engine.trainers.base import DPO, SUPERVISED, BaseFiles
 from tests.engine import tiny_base
 
 pytestmark = [
@@ -13,7 +15,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore"),
 ]
 
-BETA = 0.3
 TALK = [
     {"role": "system", "content": "Be short."},
     {"role": "user", "content": "Who is there?"},
@@ -27,83 +28,22 @@ TALK = [
 
 @pytest.fixture(scope="module")
 def base():
-    import torch
-
     from merlin.engine.trainers.lora.worker.model import inspect_base
 
-    torch.set_num_threads(1)
-    return inspect_base(BaseFiles(tiny_base.get_random_base()), torch.device("cpu"))
-
-
-@pytest.fixture(scope="module")
-def texts(base):
-    from merlin.engine.trainers.lora.worker.data import ExampleTokenizer
-
-    return ExampleTokenizer(base.tokenizer, base.longest)
-
-
-@pytest.fixture
-def model(base):
-    """A base with adapters that change it: their B matrices are not zero."""
-    import torch
-
-    from merlin.engine.trainers.lora.worker.model import load_with_adapters
-
-    torch.manual_seed(3)
-    settings = {
-        "gradient_checkpointing": False,
-        "rank": 4,
-    }
-    peft_model = load_with_adapters(base, settings, torch.device("cpu"))
-    for name, part in peft_model.named_parameters():
-        if "lora_B" in name:
-            torch.nn.init.normal_(part, std=0.05)
-    return peft_model
-
-
-def build_step(model, examples, method=SUPERVISED, most=2_048):
-    """Return the TrainStep for a batch of all examples."""
-    from merlin.engine.trainers.lora.worker.model import join_devices
-    from merlin.engine.trainers.lora.worker.train import Plan, TrainStep
-
-    settings = {
-        "batch_size": len(examples),
-        "n_epochs": 1,
-        "learning_rate_multiplier": 1.0,
-        "beta": BETA,
-    }
-    plan = Plan(method, None, 42, settings, examples, [], most)
-    return TrainStep(plan, join_devices(TrainingDevices()), model)
-
-
-def compute_loss(model, examples, *arguments, **settings):
-    """Return the mean loss of the batch and its gradient, as one vector."""
-    import torch
-
-    train_step = build_step(model, examples, *arguments, **settings)
-    sums = train_step.accumulate(examples, 0)
-    learning = [part for part in model.parameters() if part.requires_grad]
-    gradient = torch.cat([part.grad.flatten() for part in learning])
-    train_step.optimizer.zero_grad()
-    return sums["loss"] / sums["count"], gradient
-
-
-@pytest.fixture
-def facts(texts, tmp_path):
-    """Six examples of several lengths."""
-    chosen = dict(list(tiny_base.FACTS.items())[:6])
-    long = {
-        f"{name} the {'very ' * n * n}first": room for n, (name, room) in enumerate(chosen.items())
-    }
-    return texts.read_supervised(
-        tiny_base.write_examples(tmp_path / "facts.jsonl", long), "training_file"
-    )
+    return inspect_base(BaseFiles(tiny_base.get_random_base()))
 
 
 def decode_target(base, row):
     """Return the target text of a row."""
-    pairs = zip(row.ids, row.loss_mask, strict=True)
-    return base.tokenizer.decode([token for token, flag in pairs if flag])
+    pairs = zip(row["input_ids"], row["labels"], strict=True)
+    assert all(label in {token, -100} for token, label in pairs)
+    return base.tokenizer.decode([label for label in row["labels"] if label != -100])
+
+
+def read_rows(base, path, method=SUPERVISED):
+    from merlin.engine.trainers.lora.worker.data import ExampleTokenizer
+
+    return ExampleTokenizer(base.tokenizer, base.longest).read_rows(method, path, "training_file")
 
 
 def write_messages(path, messages):
@@ -111,33 +51,27 @@ def write_messages(path, messages):
     return path
 
 
-def test_only_answers_with_nonzero_weight_are_trained(base, texts, tmp_path):
-    [(row,)] = texts.read_supervised(write_messages(tmp_path / "talk.jsonl", TALK), "training_file")
+def test_only_answers_with_nonzero_weight_are_trained(base, tmp_path):
+    [row] = read_rows(base, write_messages(tmp_path / "talk.jsonl", TALK))
     assert decode_target(base, row) == "Глеб и 🦊.<|end|>\nBye!<|end|>\n"
-    text = base.tokenizer.decode(row.ids)
+    text = base.tokenizer.decode(row["input_ids"])
     assert text.startswith("<|start|>system\nBe short.<|end|>\n<|start|>user\nWho is there?")
     assert "weight" not in text
 
 
-def test_answer_before_any_message_is_context(base, texts, tmp_path):
+def test_answer_before_any_message_is_context(base, tmp_path):
     talk = [{"role": "assistant", "content": "Hello!"}, *TALK[1:]]
-    [(row,)] = texts.read_supervised(write_messages(tmp_path / "talk.jsonl", talk), "training_file")
+    [row] = read_rows(base, write_messages(tmp_path / "talk.jsonl", talk))
     assert decode_target(base, row) == "Глеб и 🦊.<|end|>\nBye!<|end|>\n"
-    assert base.tokenizer.decode(row.ids).startswith("<|start|>assistant\nHello!")
+    assert base.tokenizer.decode(row["input_ids"]).startswith("<|start|>assistant\nHello!")
 
 
 def decode_targets(base, template, path):
     """Return the target texts of the conversation with another template."""
-    import copy
-
-    from merlin.engine.trainers.lora.worker.data import ExampleTokenizer
-
     tokenizer = copy.deepcopy(base.tokenizer)
     tokenizer.chat_template = template
-    rows = ExampleTokenizer(tokenizer, base.longest).read_supervised(
-        write_messages(path, TALK), "training_file"
-    )
-    return [decode_target(base, row) for (row,) in rows]
+    rows = read_rows(dataclasses.replace(base, tokenizer=tokenizer), write_messages(path, TALK))
+    return [decode_target(base, row) for row in rows]
 
 
 def test_template_that_drops_earlier_thoughts_gives_each_answer_its_own_row(base, tmp_path):
@@ -165,93 +99,44 @@ def test_thinking_base_is_trained_without_empty_thoughts(base, tmp_path):
     assert targets == ["Глеб и 🦊.<|end|>\n", "Bye!<|end|>\n"]
 
 
-def test_supervised_loss_equals_trl(base, model, facts, tmp_path):
-    ours, _ = compute_loss(model, facts)
+def test_pair_shares_its_prompt(base, tmp_path):
+    pairs = tiny_base.write_preferences(tmp_path / "pairs.jsonl", {"Anna": 15})
+    [row] = read_rows(base, pairs, DPO)
+    texts = {name: base.tokenizer.decode(ids) for name, ids in row.items()}
+    prompt = "<|start|>user\nWhere is Anna?<|end|>\n<|start|>assistant\n"
+    assert texts == {
+        "prompt_ids": prompt,
+        "chosen_ids": "In room 15.<|end|>\n",
+        "rejected_ids": "Room 15, I think.<|end|>\n",
+    }
+
+
+def test_loss_on_a_cpu_equals_trls_own(base, tmp_path):
+    import torch
+    from peft import LoraConfig
     from trl import SFTConfig, SFTTrainer
 
     from datasets import Dataset
+    from merlin.engine.trainers.lora.worker.model import load_base
+    from merlin.engine.trainers.lora.worker.train import SupervisedTrainer
 
-    rows = [
-        {"input_ids": list(row.ids), "completion_mask": list(row.loss_mask)} for (row,) in facts
-    ]
-    settings = SFTConfig(
-        output_dir=str(tmp_path),
-        per_device_train_batch_size=len(rows),
-        completion_only_loss=True,
-        use_cpu=True,
-        bf16=False,
-        report_to=[],
-    )
-    trainer = SFTTrainer(
-        model=model,
-        args=settings,
+    names = list(tiny_base.FACTS)[:6]
+    facts = {f"{name} the {'very ' * n * n}first": n for n, name in enumerate(names)}
+    rows = read_rows(base, tiny_base.write_examples(tmp_path / "facts.jsonl", facts))
+    options = {"use_cpu": True, "bf16": False, "gradient_checkpointing": False, "report_to": "none"}
+    trainer = SupervisedTrainer(
+        model=load_base(base.files, torch.device("cpu")),
+        args=SFTConfig(str(tmp_path), per_device_train_batch_size=len(rows), **options),
         train_dataset=Dataset.from_list(rows),
         processing_class=base.tokenizer,
+        peft_config=LoraConfig(target_modules="all-linear"),
     )
     batch = next(iter(trainer.get_train_dataloader()))
-    theirs = trainer.compute_loss(trainer.model, batch)
-    assert ours == pytest.approx(float(theirs), rel=1e-5)
-
-
-def test_dpo_loss_equals_trl(base, model, texts, tmp_path):
-    chosen = dict(list(tiny_base.FACTS.items())[:4])
-    pairs = texts.read_preferences(
-        tiny_base.write_preferences(tmp_path / "pairs.jsonl", chosen), "training_file"
-    )
-    ours, _ = compute_loss(model, pairs, DPO)
-    from trl import DPOConfig, DPOTrainer
-
-    from datasets import Dataset
-
-    def split(row):
-        cut = row.loss_mask.index(1)
-        return list(row.ids[:cut]), list(row.ids[cut:])
-
-    rows = []
-    for better, worse in pairs:
-        (asked, good), (_, bad) = split(better), split(worse)
-        rows.append({"prompt_ids": asked, "chosen_ids": good, "rejected_ids": bad})
-    settings = DPOConfig(
-        output_dir=str(tmp_path),
-        per_device_train_batch_size=len(rows),
-        beta=BETA,
-        gradient_checkpointing=False,
-        use_cpu=True,
-        bf16=False,
-        report_to=[],
-    )
-    examples = [{"prompt": "a", "chosen": "b", "rejected": "c"}]
-    trainer = DPOTrainer(
-        model=model,
-        args=settings,
-        train_dataset=Dataset.from_list(examples),
-        processing_class=base.tokenizer,
-    )
-    # TRL's reference is the initial adapter, ours is the base.
-    trainer.model.delete_adapter("ref")
-    theirs = trainer.compute_loss(trainer.model, trainer.data_collator(rows))
-    assert ours == pytest.approx(float(theirs), rel=1e-5)
-    assert ours != pytest.approx(0.6931, abs=1e-3), "the adapters change nothing"
-
-
-def test_splitting_changes_neither_loss_nor_gradient(model, facts):
-    import torch
-
-    from merlin.engine.trainers.lora.worker.data import lay_out
-
-    whole, gradient = compute_loss(model, facts)
-    pieces, pieces_gradient = compute_loss(model, facts, most=150)
-    assert pieces == pytest.approx(whole, rel=1e-5)
-    assert torch.allclose(pieces_gradient, gradient, rtol=1e-4, atol=1e-6)
-    layouts = list(lay_out(facts, 150, torch.device("cpu")))
-    assert len(layouts) > 1
-    assert sum(len(layout.ids) for layout in layouts) == len(facts)
-
-
-def test_example_order_differs_per_epoch_and_is_reproducible():
-    from merlin.engine.trainers.lora.worker.data import shuffle
-
-    assert shuffle(50, 42, 1) == shuffle(50, 42, 1)
-    assert sorted(shuffle(50, 42, 1)) == list(range(50))
-    assert shuffle(50, 42, 1) != shuffle(50, 42, 2)
-    assert shuffle(50, 42, 1) != shuffle(50, 43, 1)
+    for count in (None, 500):
+        ours, theirs = (
+            kind.compute_loss(trainer, trainer.model, dict(batch), num_items_in_batch=count)
+            for kind in (SupervisedTrainer, SFTTrainer)
+        )
+        assert float(ours) == pytest.approx(float(theirs), rel=1e-5)
+    accuracies = trainer._metrics["train"]["mean_token_accuracy"]
+    assert accuracies[0] == pytest.approx(accuracies[1])

@@ -24,7 +24,7 @@ def select_messages(task, kind):
 
 def train_losses(folder, train, **settings):
     """Return the train loss of each of two epochs."""
-    task = build_task(folder, train, n_epochs=2, batch_size=6, **settings)
+    task = build_task(folder, train, n_epochs=2, batch_size=4, **settings)
     return [epoch["metrics"]["train_loss"] for epoch in select_messages(task, "epoch")]
 
 
@@ -97,7 +97,7 @@ def test_preferences_are_trained(tmp_path):
 
 def test_two_processes_have_the_losses_of_one(tmp_path, train, plain):
     devices = TrainingDevices(devices=("cpu", "cpu"))
-    task = build_task(tmp_path / "job", train, place=devices, n_epochs=2, batch_size=6)
+    task = build_task(tmp_path / "job", train, place=devices, n_epochs=2, batch_size=4)
     epochs = select_epochs(run_training(task))
     assert [epoch.metrics["train_loss"] for epoch in epochs] == pytest.approx(plain, rel=1e-5)
-    assert [epoch.step for epoch in epochs] == [4, 8]
+    assert [epoch.step for epoch in epochs] == [5, 10]

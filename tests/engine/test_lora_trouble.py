@@ -11,7 +11,6 @@ from merlin.engine.trainers.base import (
     SUPERVISED,
     BaseFiles,
     TrainingDevices,
-    Untrainable,
     check_hyperparameters,
 )
 from merlin.engine.trainers.lora import trainer
@@ -130,22 +129,6 @@ def test_missing_gpu_is_named(tmp_path, train):
     assert "cuda:97" in fail_task(
         build_task(tmp_path / "job", train, place=devices), "device_unavailable"
     )
-
-
-@pytest.mark.parametrize("there", [0, 1])
-def test_an_apple_gpu_is_used_if_there_is_one(monkeypatch, there):
-    import torch
-
-    from merlin.engine.trainers.lora.worker import model
-
-    monkeypatch.setattr(torch.mps, "device_count", lambda: there)
-    monkeypatch.setattr(model, "Accelerator", lambda **options: options)
-    if there:
-        options = model.join_devices(TrainingDevices(("mps",)))
-        assert options == {"cpu": False, "mixed_precision": "no"}
-    else:
-        with pytest.raises(Untrainable, match="device_unavailable"):
-            model.join_devices(TrainingDevices(("mps",)))
 
 
 def test_deleted_file_is_named(tmp_path, train):

@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.machine import skip_or_fail
 
-EXTRA = ("torch", "transformers", "peft", "accelerate", "safetensors", "huggingface_hub")
+EXTRA = ("torch", "transformers", "peft", "accelerate", "trl", "safetensors", "huggingface_hub")
 
 
 def find_missing():

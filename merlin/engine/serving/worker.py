@@ -118,7 +118,7 @@ def encode_prompt(base: LoadedBase, messages: Sequence[Message]) -> list[int]:
     except TemplateError as error:
         message = f"this model's chat template takes no such messages: {error}"
         raise bad_field("messages", message) from error
-    tokens, _ = encode_chat(base.tokenizer, text)
+    tokens = encode_chat(base.tokenizer, text)
     if len(tokens) >= base.window:
         raise context_length_error(len(tokens), base.window)
     return tokens

@@ -12,7 +12,6 @@ engine-lora-too-long = { $n ->
 }
 engine-lora-nothing-taught = The file has no answer to learn: every answer has weight 0. Add answers to learn.
 engine-lora-template-refuses = The base model's chat template refuses the example in line { $line }: { $reason }. Change the order of its roles, or take another base model.
-engine-lora-slow-tokenizer = The base model's tokenizer doesn't tell where its tokens stand; its folder needs a tokenizer.json. Take another base model.
 engine-lora-damaged = The base model { $name } is damaged: { $reason }. Remove it and fetch it again with merlin engine pull { $name }.
 engine-lora-no-quantisation = A quantised base model needs bitsandbytes, which isn't installed. Run pip install bitsandbytes, or set quantised: none for this base model.
 engine-lora-no-device = The device { $device } is wanted for training, and isn't there. Correct engine.training.devices, or look at the GPU's driver.

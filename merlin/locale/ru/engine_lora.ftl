@@ -15,7 +15,6 @@ engine-lora-too-long = { $n ->
 }
 engine-lora-nothing-taught = В файле нет ответов, которым можно учить: у всех ответов weight 0. Добавьте ответы.
 engine-lora-template-refuses = Шаблон чата базовой модели не принимает пример на строке { $line }: { $reason }. Измените порядок ролей или возьмите другую модель.
-engine-lora-slow-tokenizer = Токенизатор базовой модели не говорит, где стоят токены; в её папке нужен tokenizer.json. Возьмите другую модель.
 engine-lora-damaged = Базовая модель { $name } повреждена: { $reason }. Удалите её и получите снова командой merlin engine pull { $name }.
 engine-lora-no-quantisation = Квантованной модели нужен bitsandbytes, он не установлен. Выполните pip install bitsandbytes или укажите для этой модели quantised: none.
 engine-lora-no-device = Для обучения нужно устройство { $device }, его нет. Исправьте engine.training.devices или проверьте драйвер видеокарты.

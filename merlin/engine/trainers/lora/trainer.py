@@ -5,8 +5,8 @@ forwards its progress, and restarts it after a crash. Only the child (`lora.work
 so the engine stays small and survives its crashes. The child sends JSON lines, each with its kind
 as `tell`: settled, step, epoch, remark, kept (a checkpoint), failed, done. Files in a job's folder:
 
-`task.json` the task · `state.pt` the newest checkpoint · `epochs/<n>/` the adapter of each epoch ·
-`log` the child's stderr · `lock` held by the running child.
+`task.json` the task · `checkpoint-<step>/` the newest checkpoint · `epochs/<n>/` the adapter of
+each epoch · `log` the child's stderr · `lock` held by the running child.
 """
 
 import json
@@ -17,7 +17,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
@@ -110,15 +109,11 @@ HYPERPARAMETERS: Mapping[str, type[Hyperparameters]] = {
 }
 
 
-_PACKAGES = ("torch", "transformers", "peft", "accelerate")
+_PACKAGES = ("torch", "transformers", "peft", "accelerate", "trl")
 _CHILD = "merlin.engine.trainers.lora.worker"
 _CUDA = "cuda"
 _TASK = TypeAdapter(Task)
-TASK, STATE, EPOCHS, LOG, LOCK = "task.json", "state.pt", "epochs", "log", "lock"
-# The command on the child's stdin: finish the step, save the state, exit.
-STOP = "stop"
-# The shutdown timeout: a step and a checkpoint on a busy machine.
-_STOPPING_S = 60.0
+TASK, EPOCHS, LOG, LOCK = "task.json", "epochs", "log", "lock"
 # The poll timeout, after which the caller gets control.
 _POLL_MS = 500
 _READ_BYTES = 65_536
@@ -134,8 +129,7 @@ class LoraTrainer:
     def train(self, task: Task) -> Generator[Progress, None, None]:
         """Train in a child process, which is restarted from its last checkpoint after a crash.
 
-        Closing the iterator lets the child finish its step and save its state: seconds, at most a
-        minute. A child that is still loading is killed.
+        Closing the iterator kills the child; what it did since its last checkpoint is repeated.
         """
         missing = [part for part in _PACKAGES if find_spec(part) is None]
         if missing:
@@ -178,8 +172,7 @@ def build_command(place: TrainingDevices, folder: Path) -> list[str]:
 
 def build_child_environment(place: TrainingDevices) -> dict[str, str]:
     """Return the child's environment, in which only these devices are visible."""
-    # cuBLAS is deterministic only with this workspace setting.
-    variables = {"PYTHONHASHSEED": "0", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
+    variables = dict[str, str]()
     parts = [device.partition(":") for device in place.devices]
     numbers = [number for _, _, number in parts if number]
     if not all(kind == _CUDA for kind, _, _ in parts):
@@ -223,7 +216,6 @@ class TrainingProcess:
             )
         self._input = cast("IO[bytes]", self._process.stdin)
         self._output = cast("IO[bytes]", self._process.stdout)
-        self._is_loading = True
 
     def read_messages(self) -> Iterator[dict[str, Any] | None]:
         """Yield the child's messages until it exits, and None after each poll timeout."""
@@ -238,33 +230,16 @@ class TrainingProcess:
                 break
             *lines, partial_line = (partial_line + more).split(b"\n")
             for line in lines:
-                message = json.loads(line)
-                # Its first message: before it there is no state to save.
-                self._is_loading = False
-                yield message
+                yield json.loads(line)
         # The pipe is closed: wait for the child's own exit code instead of killing it.
-        self._is_loading = False
+        self._process.wait()
 
     def stop(self) -> int:
-        """Stop the child after its step, kill it after a timeout; return its exit code.
-
-        A child that is still loading has no state to save and is killed at once.
-        """
-        process = self._process
-        with suppress(OSError):
-            self._input.write(f"{STOP}\n".encode())
-            self._input.flush()
-        # Nothing reads from now on: a child blocked on a full pipe would never exit.
+        """Kill the child; return its exit code. At the end of stdin all its processes exit."""
+        self._input.close()
+        self._process.kill()
         self._output.close()
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(0 if self._is_loading else _STOPPING_S)
-        # Kills the whole process group: the processes of the other devices too.
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        code = process.wait()
-        with suppress(OSError):
-            self._input.close()
-        return code
+        return self._process.wait()
 
 
 def read_progress(folder: Path, message: Mapping[str, Any]) -> Progress:

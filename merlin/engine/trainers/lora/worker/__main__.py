@@ -1,15 +1,15 @@
 """`python -m merlin.engine.trainers.lora.worker FOLDER`: train the task in `FOLDER/task.json`.
 
-Progress is sent as JSON lines on stdout; stdin carries the stop command. The end of stdin means
-that the engine has died, and the child exits at once: its last checkpoint is complete.
+Progress is sent as JSON lines on stdout. The end of stdin means that the engine has gone, and the
+child exits at once: its last checkpoint is complete.
 """
 
+import errno
 import fcntl
 import json
 import logging
 import os
 import re
-import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -31,38 +31,42 @@ def main(folder: Path) -> int:
     """Train; return the exit code. Of several processes only the first sends messages."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     out = redirect_stdout()
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
+    threading.Thread(target=exit_with_engine, daemon=True).start()
     if os.environ.get("RANK", "0") != "0":
-        return start(folder, lambda _line: None, stop)
+        return start(folder, lambda _line: None)
 
     def send(line: bytes) -> None:
-        with suppress(BrokenPipeError):  # the engine has gone, which `listen` sees
+        with suppress(BrokenPipeError):  # the engine has gone, which the thread sees
             out.write(line)
             out.flush()
 
-    threading.Thread(target=listen, args=[stop], daemon=True).start()
     with (folder / trainer.LOCK).open("w") as lock:
         # The lock can be held by a child of a killed engine, which is about to exit.
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return start(folder, send, stop)
+        return start(folder, send)
 
 
-def start(folder: Path, send_line: Callable[[bytes], object], stop: threading.Event) -> int:
+def exit_with_engine() -> None:
+    """Exit the process when stdin ends.
+
+    Uses os.read, because a buffered reader blocked in a thread prevents the process from exiting.
+    """
+    os.read(0, 1)
+    os._exit(_FAILED)
+
+
+def start(folder: Path, send_line: Callable[[bytes], object]) -> int:
     """Import the libraries, train, and send the result; return the exit code."""
 
     def send(kind: str, **fields: object) -> None:
         line = json.dumps({"tell": kind, **fields}, ensure_ascii=False)
         send_line(line.encode() + b"\n")
 
-    # Imported late, while the stop command is already handled: these imports take seconds.
-    from merlin.engine.trainers.lora.worker.model import join_devices  # noqa: PLC0415
+    # Imported late, while the end of stdin is already noticed: this import takes seconds.
     from merlin.engine.trainers.lora.worker.train import train_task  # noqa: PLC0415
 
     try:
-        task = trainer.read_task(folder)
-        dtype = task.base.dtype if task.base else "auto"
-        is_over = train_task(task, join_devices(task.place, dtype), send, stop.is_set)
+        train_task(trainer.read_task(folder), send)
     except Exception as error:
         log.exception("the training failed")
         failure = classify_training_error(error)
@@ -71,10 +75,7 @@ def start(folder: Path, send_line: Callable[[bytes], object], stop: threading.Ev
         reason = {"code": failure.code, "key": failure.key, "param": failure.param}
         send("failed", **reason, arguments=dict(failure.arguments))
         return _FAILED
-    if is_over:
-        send("done")
-    else:
-        log.info("stopped")
+    send("done")
     return 0
 
 
@@ -84,23 +85,11 @@ def classify_training_error(error: Exception) -> Untrainable | None:
     if isinstance(error, RuntimeError) and any(part in message for part in _MEMORY_ERRORS):
         return classify_error(MemoryError(), "engine-lora-out-of-memory")
     # torch and safetensors replace the OSError of a write by an error of their own.
-    if isinstance(error, RuntimeError) and isinstance(error.__context__, OSError):
-        return classify_error(error.__context__, "")
+    if isinstance(error, RuntimeError) and "inline_container" in message:
+        return classify_error(OSError(errno.ENOSPC, message), "")
     if type(error).__name__ == "SafetensorError" and (number := _OS_ERROR.search(message)):
         return classify_error(OSError(int(number[1]), os.strerror(int(number[1]))), "")
     return classify_error(error, "engine-lora-out-of-memory")
-
-
-def listen(stop: threading.Event) -> None:
-    """Set `stop` on the stop command; exit the process if stdin ends without it.
-
-    Uses os.read, because a buffered reader blocked in a thread prevents the process from exiting.
-    """
-    while command := os.read(0, 1024):
-        if trainer.STOP.encode() in command:
-            stop.set()
-    if not stop.is_set():
-        os._exit(_FAILED)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Loading the base for training, with adapters; devices."""
+"""Loading the base for training."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -10,54 +10,41 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 import torch
-from accelerate import Accelerator
 from safetensors import SafetensorError, safe_open
 
 from merlin.engine.torch_loading import build_quantisation_config, choose_dtype
 from merlin.engine.trainers.base import BaseFiles, TrainingDevices, Untrainable
 
 if TYPE_CHECKING:
-    from transformers import PretrainedConfig, PreTrainedTokenizerBase
+    from transformers import PreTrainedTokenizerBase
 
 
-def join_devices(place: TrainingDevices, dtype: str = "auto") -> Accelerator:
-    """Set up accelerate for all training processes, with the `dtype` of BaseFiles.
-
-    Raises Untrainable if a device is missing.
-    """
-    if all(device == "cpu" for device in place.devices):
-        return Accelerator(cpu=True, mixed_precision="no")
+def check_devices(place: TrainingDevices) -> None:
+    """Raise Untrainable if a device is missing."""
+    if set(place.devices) == {"cpu"}:
+        return
     is_mps = "mps" in place.devices
     available = torch.mps.device_count() if is_mps else torch.cuda.device_count()
     if available < len(place.devices):
         named = ", ".join(place.devices)
         raise Untrainable("device_unavailable", "engine-lora-no-device", None, device=named)
-    able = dtype != "float32" and torch.cuda.is_bf16_supported()
-    return Accelerator(cpu=False, mixed_precision="bf16" if able else "no")
 
 
 @dataclass(frozen=True, slots=True)
 class BaseInfo:
-    """A base on disk with valid headers, and how to load it.
+    """A base on disk with valid headers.
 
-    `parameters` is the number of parameters in its safetensors files.
+    `parameters` is the number of parameters in its safetensors files, `longest` the most tokens of
+    an example.
     """
 
     files: BaseFiles
-    config: PretrainedConfig
     tokenizer: PreTrainedTokenizerBase
     parameters: int
-    dtype: torch.dtype
-
-    @property
-    def longest(self) -> int:
-        """Return the maximum tokens of an example."""
-        text = self.config.get_text_config()
-        window = int(getattr(text, "max_position_embeddings", 0) or self.tokenizer.model_max_length)
-        return min(self.files.longest or window, window)
+    longest: int
 
 
-def inspect_base(files: BaseFiles, device: torch.device) -> BaseInfo:
+def inspect_base(files: BaseFiles) -> BaseInfo:
     """Inspect a base without loading its weights. Raises Untrainable."""
     from transformers import AutoConfig, AutoTokenizer  # noqa: PLC0415 - slow to import
 
@@ -69,47 +56,29 @@ def inspect_base(files: BaseFiles, device: torch.device) -> BaseInfo:
             with safe_open(path, "pt") as tensors:
                 names = tensors.keys()
                 parameters += sum(prod(tensors.get_slice(name).get_shape()) for name in names)
-        config = AutoConfig.from_pretrained(files.folder)
+        config = AutoConfig.from_pretrained(files.folder).get_text_config()
         tokenizer = AutoTokenizer.from_pretrained(files.folder)
-    return BaseInfo(files, config, tokenizer, parameters, choose_dtype(files.dtype, device))
+    window = int(getattr(config, "max_position_embeddings", 0) or tokenizer.model_max_length)
+    return BaseInfo(files, tokenizer, parameters, min(files.longest or window, window))
 
 
-def load_with_adapters(base: BaseInfo, settings: Mapping[str, Any], device: torch.device) -> Any:
-    """Load the base and add trainable adapters to its linear layers; the base is frozen."""
-    from peft import LoraConfig, get_peft_model  # noqa: PLC0415 - slow to import
-
-    model = _load_base(base, device)
-    if settings["gradient_checkpointing"]:
-        model.activation_checkpointing_enable({"use_reentrant": False})
-        model.enable_input_require_grads()
-    rank = int(settings["rank"])
-    config = LoraConfig(
-        task_type="CAUSAL_LM", r=rank, lora_alpha=2 * rank, target_modules="all-linear"
-    )
-    # Saved in the adapter's config: the base's name instead of its local path.
-    model.name_or_path = base.files.folder.name
-    peft_model = get_peft_model(model, config)
-    peft_model.peft_config["default"].base_model_name_or_path = base.files.folder.name
-    return peft_model
-
-
-def _load_base(base: BaseInfo, device: torch.device) -> Any:
+def load_base(files: BaseFiles, device: torch.device) -> Any:
+    """Load the weights. Raises Untrainable."""
     from transformers import AutoModelForCausalLM  # noqa: PLC0415 - slow to import
 
-    with report_damage(base.files):
+    dtype = choose_dtype(files.dtype, device)
+    with report_damage(files):
         model: Any = AutoModelForCausalLM.from_pretrained(
-            base.files.folder,
-            dtype=base.dtype,
+            files.folder,
+            dtype=dtype,
             use_safetensors=True,
             trust_remote_code=False,
-            quantization_config=build_quantisation_config(base.files.quantised, base.dtype),
-            device_map={"": device} if base.files.quantised != "none" else None,
+            quantization_config=build_quantisation_config(files.quantised, dtype),
+            device_map={"": device} if files.quantised != "none" else None,
         )
-    if base.files.quantised == "none":
-        return model.to(device)
-    from peft import prepare_model_for_kbit_training  # noqa: PLC0415 - slow to import
-
-    return prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
+    # Saved in the adapter's config: the base's name instead of its local path.
+    model.name_or_path = files.folder.name
+    return model
 
 
 @contextmanager
