@@ -1,10 +1,10 @@
-"""Builds: list, show with examples, compare, verify."""
+"""Builds: list, show with examples, compare."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from merlin.app.actor import Actor, read_newest_rows
 from merlin.app.context import Context
@@ -13,21 +13,16 @@ from merlin.core.errors import NotFound
 from merlin.core.permissions import Permission
 from merlin.core.views import INTERNAL
 from merlin.dataset.builds import (
-    BUILDS,
     build_version,
     diff,
     is_in_build,
     match_version,
     select_whole_builds,
 )
-from merlin.dataset.verify import BuildProof, verify_build
 from merlin.db.database import Row
 from merlin.db.requests import Request, RequestKind
-from merlin.db.tables import BUILD, TAUGHT_EXAMPLE, VERDICT
+from merlin.db.tables import BUILD, TAUGHT_EXAMPLE
 from merlin.db.values import load_json, read_row
-
-if TYPE_CHECKING:
-    from merlin.git.repository import GitSource
 
 # One digit, as of a mistyped version, is the beginning of some digest.
 _MIN_DIGEST_PREFIX = 4
@@ -143,18 +138,6 @@ def compare(ctx: Context, actor: Actor, old: str, new: str) -> BuildDiff:
     )
     old_name, new_name = (f"{row['dataset']}-{row['number']}" for row in rows)
     return BuildDiff(old=old_name, new=new_name, **diff(*contents))
-
-
-def verify(ctx: Context, actor: Actor, source: GitSource, version: str) -> BuildProof:
-    """Build again from the git mirror, and compare with the files in the build's folder.
-
-    Raises NotFound, DatasetError and SourceError as `verify_build` does.
-    """
-    build = BUILDS.read(_find(ctx, actor, version))
-    query = VERDICT.select(VERDICT.commit_sha).where(VERDICT.build_id == build.build_id)
-    commits = [row["commit_sha"] for row in ctx.db.rows(query.order_by(VERDICT.id))]
-    folder = ctx.config.state_dir / "builds" / build.folder
-    return verify_build(source, build, folder, commits, ctx.config.example_tokens)
 
 
 def _find(ctx: Context, actor: Actor, version: str) -> Row:

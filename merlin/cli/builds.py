@@ -1,4 +1,4 @@
-"""`merlin build|builds|show|diff|verify|log`: builds and the verdicts on commits."""
+"""`merlin build|builds|show|diff|log`: builds and the verdicts on commits."""
 
 import sys
 from functools import partial
@@ -31,8 +31,6 @@ from merlin.cli.output import (
 )
 from merlin.core.formatted_text import escape_controls
 from merlin.core.i18n import text
-from merlin.dataset.builds import SHORT_DIGEST_LENGTH
-from merlin.dataset.verify import BuildProof
 
 Version = Annotated[
     str,
@@ -111,35 +109,6 @@ def diff(old: Version, new: Version, config: ConfigPath = DEFAULT, json: AsJson 
         sys.stdout.writelines(f"{mark} {example_id}\n" for example_id in comparison[kind])
     if not any(comparison.values()):
         print_message("did-diff-none", old=old, new=new)
-
-
-@app.command()
-def verify(version: Version, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
-    """Build again from the commit and compare the files; exit 1 if one differs."""
-    from merlin.wiring.context import git_source
-
-    with read_context(config) as (ctx, actor):
-        proof = acts.verify(ctx, actor, git_source(ctx.config), version)
-    if json:
-        print_json(record(proof))
-    else:
-        sys.stdout.writelines(f"{line}\n" for line in _format_proof(proof))
-    if proof.state == "different":
-        raise typer.Exit(1)
-
-
-def _format_proof(proof: BuildProof) -> list[str]:
-    """Return the lines that describe the result of a verification."""
-    names = {"build": proof.build, "commit": proof.commit[:10]}
-    digests = {
-        "digest": proof.digest[:SHORT_DIGEST_LENGTH],
-        "made": proof.made[:SHORT_DIGEST_LENGTH],
-    }
-    lines = [text(language(), f"verify-{proof.state}", **names, **digests)]
-    if proof.made != proof.digest:
-        lines.append("  " + text(language(), "verify-digest", **names, **digests))
-    lines += ["  " + text(language(), "verify-file", file=file) for file in proof.files]
-    return lines
 
 
 @app.command()

@@ -129,8 +129,6 @@ def _checks(config: Config) -> Iterator[_Check]:
         yield "postgresql", partial(checks.check_postgresql, config.database)
     if config.repository is not None:
         yield "repository", partial(checks.check_repository, config)
-        if config.repository.push:
-            yield "repository.push", partial(checks.check_push, config.repository)
         if config.repository.statuses is not None:
             yield "repository.statuses", partial(checks.check_forge, config)
     yield "telegram", partial(checks.check_telegram, config.telegram.base_url)

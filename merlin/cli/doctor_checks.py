@@ -133,13 +133,6 @@ def check_repository(config: Config) -> CheckMessage:
     return "doctor-repository", {**arguments, "commit": newest[:7]}
 
 
-def check_push(repository: RepositoryConfig) -> CheckMessage:
-    """Check that the remote would accept a push, without pushing."""
-    with _open_repository(repository) as source:
-        source.check_push()
-    return "doctor-push", {}
-
-
 @contextmanager
 def _open_repository(repository: RepositoryConfig) -> Iterator[GitSource]:
     """Yield the remote repository with an empty mirror; that of the daemon stays unchanged."""

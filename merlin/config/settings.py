@@ -129,9 +129,6 @@ class RepositoryConfig(Section):
         default=30,
         gt=0,
     )
-    push: bool = setting(
-        "Push verdict notes (`refs/notes/merlin`) to the repository.", example=True, default=False
-    )
     statuses: Opt[StatusesConfig] = None
 
     @property

@@ -70,7 +70,7 @@ class ChangeProcessor:
         return has_committed
 
     def follow_proposals(self) -> bool:
-        """Record what became of the changes of proposals, and thank their authors."""
+        """Record what became of the changes of proposals."""
         proposals = ProposalFollower(self.db, self._clock)
         if proposals.is_due():
             proposals.follow()

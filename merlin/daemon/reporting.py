@@ -1,6 +1,6 @@
-"""Report what each commit led to: as git notes, and as commit statuses of the forge.
+"""Report what each commit led to as commit statuses of the forge.
 
-The notes are for people (`git log --notes=merlin`). The statuses to send follow from the verdicts
+The statuses to send follow from the verdicts
 and from those already sent, so a crash or an unavailable forge loses none. A status sent right
 before a crash is sent again, which changes nothing at the forge.
 """
@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 
 from merlin.core.clock import Backoff
-from merlin.core.errors import Refused, SourceError
+from merlin.core.errors import Refused
 from merlin.core.i18n import render_stored_text, text
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
@@ -91,40 +91,3 @@ class StatusSender:
             description=description,
             target_url=f"{public.rstrip('/')}{page}" if public else "",
         )
-
-
-class NoteWriter:
-    """Writes final verdicts as git notes.
-
-    A failed push does not stop the writing of notes; it is retried after a pause that doubles.
-    """
-
-    def __init__(self, services: DaemonServices) -> None:
-        self._services = services
-        self._is_push_due = True  # the previous process may have died before the push
-        self._backoff = Backoff(FIRST_PAUSE_S, MAX_PAUSE_S)
-
-    def __call__(self) -> bool:
-        """Write and push notes; return whether one was written. Raises SourceError at the end."""
-        rows, source = VerdictHistory(self._services.db), self._services.gathering.source
-        count, failures = 0, []
-        for commit, words in rows.list_unwritten_notes():
-            try:
-                source.note(commit, words)
-            except SourceError as failure:
-                failures.append(failure)
-                continue
-            rows.record_note(commit, words)
-            count += 1
-        self._is_push_due = self._is_push_due or count > 0
-        if self._is_push_due and not self._backoff.left_s:
-            try:
-                source.share_notes()
-            except SourceError:
-                self._backoff.begin()
-                raise
-            self._is_push_due = False
-            self._backoff.reset()
-        if failures:
-            raise failures[0]
-        return count > 0

@@ -67,7 +67,7 @@ STEP_S = 0.5
 def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
     """Return the ticks of one daemon; each step of the training pipeline wakes the next."""
     # A command that does a single step takes less time without what the other ticks need.
-    from merlin.daemon.reporting import NoteWriter, StatusSender  # noqa: PLC0415 - see above
+    from merlin.daemon.reporting import StatusSender  # noqa: PLC0415 - see above
 
     step = STEP_S
     forge = services.forge
@@ -79,8 +79,7 @@ def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
         Tick("launch", partial(launch, services), step, wakes="poll"),
         Tick("poll", partial(poll, services), step, wakes="prove"),
         Tick("prove", partial(prove, services), step, wakes="promote"),
-        Tick("promote", partial(promote, services), step, wakes="note"),
-        Tick("note", NoteWriter(services), 1.0),
+        Tick("promote", partial(promote, services), step),
         *([Tick("status", StatusSender(services, forge), 1.0)] if forge else []),
         Tick("changes", services.changing, step, wakes="fetch", is_asked=True),
         Tick("proposals", services.changing.follow_proposals, 1.0),

@@ -74,16 +74,15 @@ def sync_files(source: GitSource, index: FileIndex) -> bool:
     now = {name: tree for name, tree in trees.items() if layout.is_valid_name(name)}
     changed = [name for name, tree in now.items() if before.get(name) != tree]
     for name in changed:
-        moved = source.changes(before[name], now[name]) if before.get(name) else None
-        if moved is None:
-            by_path = {entry.path: entry for entry in source.entries(head, name)}
-            moved = {**dict.fromkeys(index.read_blobs(name)), **by_path}
-        # No other path was ever stored: some are not even text that a database takes.
-        files = {
-            path: each.blob if each is not None and _is_shown(each) else None
-            for path, each in moved.items()
-            if is_writable_path(path)
+        # No other path is stored: some are not even text that a database takes.
+        blobs = {
+            entry.path: entry.blob
+            for entry in source.entries(head, name)
+            if _is_shown(entry) and is_writable_path(entry.path)
         }
+        known = index.read_blobs(name)
+        paths = (path for path in {**known, **blobs} if known.get(path) != blobs.get(path))
+        files = {path: blobs.get(path) for path in paths}
         for texts in _texts(source, index, sorted({blob for blob in files.values() if blob})):
             index.add(texts)
         index.keep(name, now[name], files)

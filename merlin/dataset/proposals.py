@@ -20,12 +20,12 @@ from enum import StrEnum
 from itertools import chain, cycle
 from typing import Any
 
-from peewee import JOIN, fn
+from peewee import fn
 
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import NotFound
 from merlin.core.messages import Message
-from merlin.dataset.builds import build_version, is_in_build
+from merlin.dataset.builds import is_in_build
 from merlin.dataset.changes import Change, ChangeRequest, Changes, ChangeState, Edit, make_changes
 from merlin.dataset.commit_message import Editor, approval_subject, local_editor, replace_subject
 from merlin.dataset.corrections import Replacement, find_replacement
@@ -33,16 +33,13 @@ from merlin.dataset.example import Example, parse_example, write_example
 from merlin.dataset.layout import NameAllocator, example_id_of, example_path
 from merlin.db.audit import person_reference
 from merlin.db.database import Database, Repository, Row, transaction
-from merlin.db.notices import Notices
 from merlin.db.tables import (
-    BUILD,
     CHANGE,
     COMMIT,
     DATASET_FILE,
     MODEL,
     PROPOSAL,
     REVOKED_EXAMPLE,
-    SERVING,
     TAUGHT_EXAMPLE,
     VERDICT,
 )
@@ -176,7 +173,6 @@ class Proposals(Repository):
             **_DRAFTS.write(draft, self.db),
             "user_id": user_id,
             "state": ProposalState.WAITING.value,
-            "is_thanked": 0,
             "at": iso(self._clock()),
             "reviewed_at": None,
         }
@@ -355,24 +351,19 @@ _WITHDRAWN = (PROPOSAL.state == ProposalState.WITHDRAWN.value) & (PROPOSAL.examp
 
 
 class ProposalFollower(Repository):
-    """Updates approved and withdrawn proposals from their changes, and sends thanks."""
+    """Updates approved and withdrawn proposals from their changes."""
 
     def __init__(self, db: Database, clock: Clock = utc_now) -> None:
         super().__init__(db, clock)
         self._changes = Changes(db, clock)
-        self._notices = Notices(db, clock)
 
     def is_due(self) -> bool:
         """Return whether `follow` has work to do; writes nothing."""
         approved = PROPOSAL.state == ProposalState.APPROVED.value
-        on_its_way = self.db.has(PROPOSAL, approved | _WITHDRAWN)
-        return on_its_way or self.db.row(_select_unthanked()) is not None
+        return self.db.has(PROPOSAL, approved | _WITHDRAWN)
 
     def follow(self) -> None:
-        """Process finished changes, remove withdrawn examples and thank users.
-
-        Writes nothing when there is no work.
-        """
+        """Process finished changes and remove withdrawn examples."""
         approved = PROPOSAL.state == ProposalState.APPROVED.value
         over = (ChangeState.COMMITTED, ChangeState.REFUSED)
         for row in self._rows(approved & _is_in(PROPOSAL.change_id, *over)):
@@ -382,8 +373,6 @@ class ProposalFollower(Repository):
             self._check_removal(row, self._change(row["removal_id"]))
         for row in self._rows(_WITHDRAWN & (PROPOSAL.removal_id == "")):
             self._remove(row, self._change(row["change_id"]))
-        for row in self.db.rows(_select_unthanked()):
-            self._thank(row)
 
     def _rows(self, these: Any) -> list[Row]:
         return self.db.rows(PROPOSAL.select().where(these).order_by(PROPOSAL.id).limit(AT_ONCE))
@@ -442,17 +431,6 @@ class ProposalFollower(Repository):
         elif change.state is ChangeState.REFUSED:
             self._set(row, removal_id="")
 
-    @transaction
-    def _thank(self, row: Row) -> None:
-        """Thank a user once for a proposal that the serving model was trained on."""
-        condition = (PROPOSAL.id == row["id"]) & (PROPOSAL.is_thanked == 0)
-        if self.db.update(PROPOSAL, condition, is_thanked=1):
-            build, user = build_version(row["dataset"], row["number"]), str(row["user_id"])
-            # A user who approved it is notified of the edit instead; one notice per build.
-            if row["by_whom"] != user:
-                once = f"learnt:{user}:{build}"
-                self._notices.tell(user, "notice-learnt", {"build": build}, once)
-
     def _set(self, row: Row, **values: object) -> None:
         is_same = (PROPOSAL.id == row["id"]) & (PROPOSAL.state == row["state"])
         self.db.update(PROPOSAL, is_same, **values)
@@ -463,18 +441,3 @@ def _is_in(change_id: Any, *states: ChangeState) -> Any:
     # Without it many parked ones would keep later ones from being processed.
     is_other = (CHANGE.change_id == change_id) & CHANGE.state.not_in([*states])
     return ~fn.EXISTS(CHANGE.select(CHANGE.id).where(is_other))
-
-
-def _select_unthanked() -> Any:
-    """Return the SELECT of users' proposals in a serving model that have no thanks yet."""
-    states = [ProposalState.APPROVED.value, ProposalState.COMMITTED.value]
-    open_ = PROPOSAL.state.in_(states) & (PROPOSAL.is_thanked == 0) & (PROPOSAL.example_id != "")
-    named = (PROPOSAL.id, PROPOSAL.user_id, PROPOSAL.dataset, BUILD.number, CHANGE.by_whom)
-    query = PROPOSAL.select(*named)
-    query = query.join(CHANGE, JOIN.LEFT_OUTER, on=(CHANGE.change_id == PROPOSAL.change_id))
-    query = query.join(TAUGHT_EXAMPLE, on=_IS_TAUGHT)
-    query = query.join(MODEL, on=is_in_build(MODEL.build_id, MODEL.dataset))
-    query = query.join(SERVING, on=(SERVING.model_row == MODEL.id))
-    query = query.join(BUILD, on=(BUILD.id == MODEL.build_id))
-    by_person = (PROPOSAL.user_id != 0) & (PROPOSAL.split == "")
-    return query.where(open_ & by_person).limit(AT_ONCE)

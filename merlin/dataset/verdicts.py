@@ -1,7 +1,7 @@
 """Verdicts: where a commit stands for a dataset and why, one row per (commit, dataset).
 
-Nothing else says so: git notes and the forge's statuses are written from these rows and never
-read, and the index of examples and the folders of builds can be deleted at any moment.
+Nothing else says so: the forge's statuses are written from these rows and never read, and the index
+of examples and the folders of builds can be deleted at any moment.
 
     held -> training | superseded
     built -> training -> serving | failed | superseded
@@ -10,17 +10,13 @@ read, and the index of examples and the folders of builds can be deleted at any 
     superseded -> built if a force push removes the commit that superseded it
     final: unchanged, left_out, rejected, removed
 
-The status changes only by `transition`. The outcomes serving, failed, superseded and rejected are
-also stored in git notes.
+The status changes only by `transition`.
 """
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from itertools import groupby
-from operator import itemgetter
 from typing import Any
 
 from peewee import JOIN, Select, fn
@@ -30,11 +26,10 @@ from merlin.core.errors import NotFound, Refused
 from merlin.dataset.finding import Finding
 from merlin.dataset.rules import find_nearest
 from merlin.dataset.spec import DatasetSpec, load_spec
-from merlin.db.database import Database, Prepared, Repository, Row, transaction
+from merlin.db.database import Database, Repository, Row, transaction
 from merlin.db.tables import (
     BUILD,
     COMMIT,
-    JOB,
     SERVING,
     VERDICT,
 )
@@ -231,67 +226,13 @@ def transition(
     return db.change(VERDICT.update(values).where(stands & where))
 
 
-_NOTED_STATUSES = (
-    VerdictStatus.SERVING,
-    VerdictStatus.REJECTED,
-    VerdictStatus.SUPERSEDED,
-    VerdictStatus.FAILED,
-)
-_AT_ONCE = 100
-
 # Older statuses are not sent to a forge that is configured later.
 OWED_FOR = timedelta(days=7)
 _STATUSES_AT_ONCE = 20
 
-_WITHOUT_NOTE = Prepared(
-    VERDICT.select(VERDICT.commit_sha)
-    .join(COMMIT, on=(COMMIT.sha == VERDICT.commit_sha))
-    .where(VERDICT.status.in_([status.value for status in _NOTED_STATUSES]) & ON_LINE)
-    .where(COMMIT.noted_at.is_null() | (COMMIT.noted_at < VERDICT.updated_at))
-    .limit(_AT_ONCE)
-)
-
 
 class VerdictHistory(Repository):
     """What the daemon reports of datasets, commits and models."""
-
-    def list_unwritten_notes(self) -> list[tuple[str, str]]:
-        """Return (commit, note text) for commits whose final statuses are not in their notes yet.
-
-        Only commits on the branch: a new mirror may lack those that a rewritten history removed.
-        """
-        commits = sorted({row["commit_sha"] for row in self.db.rows(_WITHOUT_NOTE())})
-        return [(commit, text) for commit, text, _ in self._notes(commits)] if commits else []
-
-    def _notes(self, commits: Sequence[str]) -> list[tuple[str, str, str]]:
-        """Return commit, note text, and the time of its newest status."""
-        rows = self.db.rows(
-            VERDICT.select(
-                *(VERDICT.commit_sha, VERDICT.dataset, VERDICT.status, VERDICT.updated_at),
-                *(BUILD.number, BUILD.digest, JOB.recipe, JOB.provider_job_id, JOB.model_id),
-            )
-            .join(BUILD, JOIN.LEFT_OUTER, on=(BUILD.id == VERDICT.build_id))
-            .join(JOB, JOIN.LEFT_OUTER, on=(JOB.id == VERDICT.job_id))
-            .where(VERDICT.commit_sha.in_(commits))
-            .order_by(VERDICT.commit_sha, VERDICT.dataset)
-        )
-        of_commits = (
-            (commit, list(group)) for commit, group in groupby(rows, key=itemgetter("commit_sha"))
-        )
-        return [
-            (commit, _note(of_commit), max(row["updated_at"] for row in of_commit))
-            for commit, of_commit in of_commits
-        ]
-
-    @transaction
-    def record_note(self, commit: str, note: str) -> None:
-        """Record that this text is the commit's note.
-
-        Statuses that changed meanwhile are newer and will be written next time.
-        """
-        note_times = [at for _, text, at in self._notes([commit]) if text == note]
-        if note_times:
-            self.db.update(COMMIT, COMMIT.sha == commit, noted_at=note_times[0])
 
     def list_unsent_statuses(self) -> list[Row]:
         """Return the newest verdicts whose status was not sent to the forge yet, a few at a time.
@@ -342,25 +283,3 @@ class VerdictHistory(Repository):
         of_job = VERDICT.select(VERDICT.commit_sha).where(VERDICT.job_id == job_id)
         found = self.db.value(of_job.order_by(VERDICT.id.desc()))
         return None if found is None else str(found)
-
-
-def _note(rows: Iterable[Row]) -> str:
-    """Return the note of one commit: a machine-readable line for each dataset."""
-    lines = []
-    for row in rows:
-        words = [f"merlin: dataset={row['dataset']} verdict={row['status']}"]
-        if row["number"] is not None:
-            words.append(f"build={row['dataset']}-{row['number']} digest={row['digest']}")
-        if row["provider_job_id"]:
-            recipe = json.loads(row["recipe"])
-            words.append(f"provider={recipe['provider']} base={recipe['base_model']}")
-            words.append(f"job={row['provider_job_id']}")
-        if row["model_id"]:
-            words.append(f"model={row['model_id']}")
-        lines.append(" ".join(words))
-    return "\n".join(lines) + "\n"
-
-
-def rewrite_all_notes(db: Database) -> None:
-    """Have all notes written again: a new mirror, as of a restored state, lacks them."""
-    db.change(COMMIT.update({"noted_at": None}))

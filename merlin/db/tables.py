@@ -52,7 +52,7 @@ HEARTBEAT = _table("heartbeat", "process host pid since at step counters failing
 
 COMMIT = _table(
     "seen_commit",
-    "sha parent position author_name author_email committed_at subject message seen_at noted_at",
+    "sha parent position author_name author_email committed_at subject message seen_at",
 )
 VERDICT = _table(
     "verdict",
@@ -193,7 +193,7 @@ RATING = _table("rating", "turn_id user_id value at", key="turn_id user_id")
 PROPOSAL = _table(
     "proposal",
     "id user_id dataset question answer turn_id model_id state example_id change_id removal_id"
-    " reviewed_by is_thanked at reviewed_at origin note cost_micro currency"
+    " reviewed_by at reviewed_at origin note cost_micro currency"
     " rejected split before_question before_answer",
     sealed="question answer rejected before_question before_answer",
 )

@@ -30,10 +30,6 @@ log = get_logger(__name__)
 
 HEAD_REF = "refs/merlin/head"
 BRANCHES = "refs/heads/"
-NOTES_REF = "refs/notes/merlin"
-# Our notes as last pushed, and the remote's notes where they differ.
-PUSHED_NOTES_REF = "refs/merlin/notes-pushed"
-REMOTE_NOTES_REF = "refs/merlin/notes-theirs"
 CONFIG_NAME = "merlin.gitconfig"
 
 _BRANCH = re.compile(r"(?!-)[\w.#/-]{1,200}")
@@ -109,17 +105,6 @@ def list_tree(run: GitRunner, *arguments: str) -> Iterator[tuple[list[str], str]
         if line:
             fields, _, path = line.decode("utf-8", "surrogateescape").partition("\t")
             yield fields.split(), path
-
-
-def diff_trees(run: GitRunner, old: str, new: str) -> Iterator[tuple[str, str, str]]:
-    """Yield mode, blob and path of each leaf of tree `new` that differs from tree `old`.
-
-    A deleted leaf has the mode "000000".
-    """
-    fields = run("diff-tree", "-r", "-z", "--no-renames", old, new).split(b"\0")
-    for metadata, path in zip(fields[::2], fields[1::2], strict=False):
-        _, mode, _, blob, _ = metadata.decode("ascii").split()
-        yield mode, blob, path.decode("utf-8", "surrogateescape")
 
 
 def list_written(run: GitRunner, commits: bytes, *folder: str) -> Iterator[tuple[str, str, str]]:

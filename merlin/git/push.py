@@ -1,4 +1,4 @@
-"""Push the branch and the notes (`git log --notes=merlin`).
+"""Push the branch.
 
 A push names the head it expects: it succeeds on that head or not at all, so it overwrites nothing
 and does not restore a deleted branch. Hooks of a repository on this machine are not run: anyone who
@@ -6,70 +6,10 @@ can write there could run programs as Merlin.
 """
 
 import re
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 
 from merlin.core.errors import SourceError
-from merlin.git.mirror import (
-    NOTES_REF,
-    PUSHED_NOTES_REF,
-    REMOTE_NOTES_REF,
-    GitFailed,
-    GitRunner,
-    create_repository,
-    format_stderr,
-    read_ref,
-)
+from merlin.git.mirror import GitFailed, GitRunner, format_stderr
 from merlin.git.remote_url import RemoteUrl
-
-_MAX_ATTEMPTS = 10
-_NOT_FOUND = 1
-
-
-def write_note(run: GitRunner, commit: str, text: str, lock: int) -> None:
-    """Set the commit's note to `text`, byte for byte.
-
-    Raises GitFailed if the mirror does not contain the commit.
-    """
-    run("cat-file", "-e", f"{commit}^{{commit}}")
-    content = text.encode("utf-8", "replace")
-    blob = run("hash-object", "-w", "--stdin", stdin=content, lock=lock).decode().strip()
-    try:
-        if run("notes", "--ref", NOTES_REF, "list", commit).decode().strip() == blob:
-            return
-    except GitFailed as failure:
-        if failure.status != _NOT_FOUND:
-            raise
-    run("notes", "--ref", NOTES_REF, "add", "--force", "-C", blob, commit, lock=lock)
-
-
-def push_notes(
-    run: GitRunner, url: str, lock_mirror: Callable[[], AbstractContextManager[int]]
-) -> None:
-    """Push our notes, merged with those that others pushed meanwhile.
-
-    Do nothing if the newest notes are already there. On the same commit ours win. The mirror is
-    locked only while it is written, so that a slow remote delays no fetch.
-    """
-    for _ in range(_MAX_ATTEMPTS):
-        local_notes = read_ref(run, NOTES_REF)
-        if not local_notes or local_notes == read_ref(run, PUSHED_NOTES_REF):
-            return
-        try:
-            run("push", "--quiet", "--", url, f"{local_notes}:{NOTES_REF}")
-        except GitFailed as failure:
-            if "[rejected]" not in failure.stderr:
-                raise
-            fetch = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head")
-            merge = ("notes", "--ref", NOTES_REF, "merge", "--quiet", "--strategy=ours")
-            with lock_mirror() as lock:
-                run(*fetch, "--", url, f"+{NOTES_REF}:{REMOTE_NOTES_REF}", lock=lock)
-                run(*merge, REMOTE_NOTES_REF, lock=lock)
-        else:
-            with lock_mirror() as lock:
-                run("update-ref", PUSHED_NOTES_REF, local_notes, lock=lock)
-    if read_ref(run, NOTES_REF) != read_ref(run, PUSHED_NOTES_REF):
-        raise GitFailed("push: [rejected] again and again", 1, "")
 
 
 class PushRefused(SourceError):
@@ -136,20 +76,6 @@ def push_branch(
             return False
         raise _push_error(failure, remote) from failure
     return True
-
-
-def check_push(run: GitRunner, remote: RemoteUrl) -> None:
-    """Check by a dry run whether a push would be accepted; `run` works in an empty folder.
-
-    Raises SourceError.
-    """
-    create_repository(run)
-    tree = run("hash-object", "-w", "-t", "tree", "/dev/null").decode().strip()
-    commit = run("commit-tree", tree, "-m", "Ask for the right to push").decode().strip()
-    try:
-        run("push", "--quiet", "--dry-run", "--", remote.url, f"{commit}:{NOTES_REF}-asked")
-    except GitFailed as failure:
-        raise _push_error(failure, remote) from failure
 
 
 def _push_error(failure: GitFailed, remote: RemoteUrl) -> SourceError:

@@ -2,8 +2,7 @@
 
 Nothing is checked out: trees and blobs are read from the object database. The repository's content
 is untrusted (`merlin.git.mirror`): its names never become arguments of git, trees are requested by
-id. Fetching and writing notes lock the mirror; reading does not, so other processes can read while
-the daemon fetches.
+id. Writers lock the mirror; readers do not, so other processes can read while the daemon fetches.
 """
 
 import os
@@ -13,7 +12,6 @@ import subprocess
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from functools import partial
 from itertools import takewhile
 from pathlib import Path
 from sys import intern
@@ -21,8 +19,7 @@ from tempfile import TemporaryFile
 from typing import IO, BinaryIO, cast
 
 from merlin.core.errors import ConfigError, NotFound, SourceError
-from merlin.core.killpoint import kill_point
-from merlin.git import mirror, push
+from merlin.git import mirror
 from merlin.git.mirror import (
     BRANCHES,
     HEAD_REF,
@@ -105,7 +102,6 @@ _MAX_CACHED_TREES = 64
 # Commits of one look through the history: 1,000 with 10,000 examples take 0.6 s, on two busy cores;
 # 20,000 with 100,000 take 22 s.
 MAX_WALKED = 20_000
-_DELETED_MODE = "000000"
 _NOT_FOUND = 127  # exit status of the shell and of env for a missing program
 
 
@@ -226,7 +222,6 @@ class GitSource:
         branch: str,
         directory: str,
         mirror: Path,
-        push_notes: bool = False,  # noqa: FBT001, FBT002 - a setting of config.yaml, given by name
         timeout_s: float = 120.0,
         transfer_s: float = 3600.0,
     ) -> None:
@@ -241,7 +236,6 @@ class GitSource:
         self.branch = f"{BRANCHES}{check_branch(branch)}"
         self.directory = check_directory(directory)
         self.mirror = mirror.absolute()
-        self._push_notes = push_notes
         self._git = GitCommand(self.remote, self.mirror, timeout_s)
         self.run, self.stop_transfer = self._git.run, self._git.stop_transfer
         self._fetcher = MirrorFetcher(self.remote, self.branch, self.mirror, self.run, transfer_s)
@@ -261,12 +255,6 @@ class GitSource:
         """Return the branch's head in the remote repository, None if there is none."""
         with mirror.as_source_errors():
             return self._fetcher.remote_head()
-
-    def check_push(self) -> None:
-        """Check whether the repository would accept a push. Raises SourceError."""
-        with mirror.as_source_errors():
-            mirror.write_git_config(self.mirror, self.remote)
-            push.check_push(self.run, self.remote)
 
     def commits_since(self, head: str, known: Collection[str]) -> list[Commit]:
         """Return the first-parent commits of `head` after the newest known one, oldest first.
@@ -344,25 +332,6 @@ class GitSource:
         )
         return sorted(entries, key=lambda entry: entry.path)
 
-    def changes(self, old: str, new: str) -> dict[str, Entry | None] | None:
-        """Return path -> entry of the leaves that differ between two trees, None for deleted ones.
-
-        None instead of a dict if the mirror no longer contains tree `old`.
-        """
-        check_object_ids([old, new])
-        with self._reading():
-            if not mirror.read_objects(self.run, [old], "objectsize")[old]:
-                return None
-            differences = list(mirror.diff_trees(self.run, old, new))
-            blobs = {blob for mode, blob, _ in differences if mode not in (_DELETED_MODE, GITLINK)}
-            sizes = mirror.read_objects(self.run, blobs, "objectsize")
-        return {
-            path: None
-            if mode == _DELETED_MODE
-            else Entry(path, blob, mode, int(sizes.get(blob) or 0))
-            for mode, blob, path in sorted(differences, key=lambda difference: difference[2])
-        }
-
     def read(self, blobs: Iterable[str]) -> Iterator[tuple[str, bytes]]:
         """Yield (blob, bytes) in the given order. Raises SourceError above MAX_BLOB_BYTES."""
         object_ids = list(blobs)
@@ -371,19 +340,6 @@ class GitSource:
             return
         with self._cat_objects(object_ids) as answers:
             yield from parse_blobs(answers, object_ids, MAX_BLOB_BYTES)
-
-    def note(self, commit: str, text: str) -> None:
-        """Set a commit's note in the mirror."""
-        check_object_ids([commit])
-        with mirror.as_source_errors(), lock_mirror(self.mirror) as lock:
-            push.write_note(self.run, commit, text, lock)
-            kill_point("note.written")
-
-    def share_notes(self) -> None:
-        """Push the notes, if the configuration says so."""
-        if self._push_notes:
-            with mirror.as_source_errors():
-                push.push_notes(self.run, self.remote.url, partial(lock_mirror, self.mirror))
 
     def clean(self, needed_commits: Collection[str], days: int, now: datetime) -> None:
         """Delete objects unreachable for `days` days, except for needed commits; once a day."""

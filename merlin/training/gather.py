@@ -38,7 +38,6 @@ from merlin.dataset.verdicts import (
     WAITING,
     Verdict,
     VerdictStatus,
-    rewrite_all_notes,
 )
 from merlin.git.source import Commit
 
@@ -121,8 +120,6 @@ def gather(
     """
     with ctx.gather_lock:
         kill_point("fetch.before")
-        if not ctx.source.has_mirror:
-            rewrite_all_notes(ctx.history.db)
         head = ctx.source.fetch()
         kill_point("fetch.after")
         if head is None:

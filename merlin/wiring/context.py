@@ -186,6 +186,4 @@ def git_source(config: Config) -> GitSource:
     from merlin.git.repository import GitSource
 
     settings, mirror = require_repository(config), config.state_dir / "mirror.git"
-    return GitSource(
-        settings.url, settings.branch, settings.directory, mirror, push_notes=settings.push
-    )
+    return GitSource(settings.url, settings.branch, settings.directory, mirror)

@@ -24,7 +24,6 @@ from merlin.dataset.proposals import (
     ProposalState,
     example_yaml,
 )
-from merlin.db.notices import Notices
 from merlin.db.tables import COMMIT, PROPOSAL, RATING, REVOKED_EXAMPLE, TURN, list_all_tables
 from merlin.training.models import find_origin, find_taught
 from tests.db.pipeline_rows import FACE, PipelineRows, make_example, make_examples
@@ -211,48 +210,6 @@ def test_removal_is_finished_behind_many_parked_ones(database, proposals, change
     assert proposals.get(proposal_id).example_id == ""
 
 
-def test_user_is_thanked_once_when_a_model_trained_on_their_example_serves(
-    database, clock, proposals, changes, following
-):
-    proposals.add(ANNA, DRAFT)
-    proposals.approve({1: TEXT}, *BY_BORIS)
-    process_change(changes)
-    following.follow()
-    assert proposals.get(1).state is ProposalState.COMMITTED
-    world, learnt = PipelineRows(database, clock), proposals.get(1).example_id
-    world.serve(1, make_examples())
-    following.follow()
-    assert Notices(database).list_waiting() == []
-    world.serve(2, (*make_examples(), rename_examples(make_example(50), learnt)))
-    for _ in range(2):
-        following.follow()
-    (notice,) = [
-        notice_ for notice_ in Notices(database).list_waiting() if notice_.key == "notice-learnt"
-    ]
-    assert (notice.to, notice.arguments) == (str(ANNA), {"build": f"{FACE}-2"})
-
-
-def test_one_model_thanks_each_user_once_and_not_the_approving_editor(
-    database, clock, proposals, changes, following
-):
-    for turn, user_id in enumerate((ANNA, ANNA, BORIS), 1):
-        proposals.add(user_id, replace(DRAFT, turn_id=turn))
-        proposals.approve({turn: TEXT}, *BY_BORIS)
-        process_change(changes)
-    following.follow()
-    learnt = [rename_examples(make_example(50 + n), proposals.get(n).example_id) for n in (1, 2, 3)]
-    PipelineRows(database, clock).serve(1, (*make_examples(), *learnt))
-    following.follow()
-    recipients = [
-        notice.to for notice in Notices(database).list_waiting() if notice.key == "notice-learnt"
-    ]
-    assert recipients == [str(ANNA)]
-
-
-def rename_examples(taught, example_id):
-    return replace(taught, id=example_id, path=example_path(example_id))
-
-
 def set_file(database, example_id, blob="b1"):
     """Put the example's file into the dataset, or remove it."""
     FileIndex(database).keep(FACE, f"tree-{blob}", {example_path(example_id): blob})
@@ -272,7 +229,8 @@ def test_withdrawal_deletes_the_file_and_names_the_trained_models(
 ):
     example_id = commit_draft(database, proposals, changes, following)
     model_id = PipelineRows(database, clock).serve(
-        1, (rename_examples(make_example(50), example_id), *make_examples())
+        1,
+        (replace(make_example(50), id=example_id, path=example_path(example_id)), *make_examples()),
     )
     assert proposals.withdraw(ANNA) == [model_id]
     assert proposals.of_user(ANNA) == []

@@ -198,19 +198,12 @@ def test_process_that_does_not_answer_is_wrong_once_merlin_has_run(fresh, capsys
     assert document["bot"][1].startswith("no signal since")
 
 
-def test_repository_is_named_by_its_newest_commit_and_accepts_pushes(fresh, capsys):
+def test_repository_is_named_by_its_newest_commit(fresh, capsys):
     fresh.repository.dataset()
     head = fresh.repository.commit()
-    body = yaml.safe_load(fresh.path.read_text("utf-8"))
-    body["repository"]["push"] = True
-    fresh.path.write_text(yaml.safe_dump(body), "utf-8")
     document = run_doctor(fresh, capsys)
     good, words = document["repository"]
     assert (good, head[:7] in words) == (True, True)
-    assert document["repository.push"] == (True, "the repository takes pushes")
-    assert fresh.repository.git("for-each-ref", "--format=%(refname)") == "refs/heads/main"
-    (fresh.folder / "repository/.git/objects").rename(fresh.folder / "gone")
-    assert not run_doctor(fresh, capsys)["repository.push"][0]
 
 
 def test_password_of_the_repository_is_in_no_message(fresh, capsys):

@@ -27,13 +27,6 @@ def test_commit_becomes_a_serving_model(lab, provider):
     with lab.services() as services:
         (notice,) = Notices(services.db).list_waiting()
     assert lab.notice_text(notice, "ru").startswith("Проба: теперь отвечает trial-1")
-    mirror = str(lab.config.state_dir / "mirror.git")
-    head = lab.repository.git("rev-parse", "HEAD")
-    note = lab.repository.git(
-        f"--git-dir={mirror}", "notes", "--ref=refs/notes/merlin", "show", head
-    )
-    assert "verdict=serving" in note
-    assert "build=trial-1" in note
 
 
 @serving

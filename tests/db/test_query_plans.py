@@ -8,7 +8,6 @@ from merlin.app.verdicts import notify_editors
 from merlin.dataset.changes import Changes
 from merlin.dataset.entries import ExampleEntries, ExampleFilter
 from merlin.dataset.files import FileIndex
-from merlin.dataset.verdicts import VerdictHistory
 from merlin.db.database import open_database
 from merlin.db.migrations import migrate
 from merlin.db.notices import Notices
@@ -63,7 +62,6 @@ def test_ticks_never_scan_a_whole_table(database, clock):
     world.history.build_of(FACE, "none")
     Requests(database).claim(["launch", "fetch"])
     Notices(database).list_waiting()
-    VerdictHistory(database).list_unwritten_notes()
     Changes(database).claim()
     notify_editors(database)
     # The page of examples, at each view.

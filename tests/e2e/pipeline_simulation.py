@@ -22,7 +22,7 @@ from tests.support.faults import FaultKind
 from tests.support.pipeline_lab import Lab
 from tests.support.stand_ins import ProviderStandIn
 
-TICKS = ("fetch", "files", "launch", "poll", "prove", "promote", "note")
+TICKS = ("fetch", "files", "launch", "poll", "prove", "promote")
 STEPS, PROBABILITY, MAX_OPERATION = 40, 0.2, 150
 JUMPS_S = (1, 1, 1, 30, 30, 3600, 86_400)
 # Without faults everything ends within three hours. The simulation ends sooner if the newest build

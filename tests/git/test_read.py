@@ -107,43 +107,6 @@ def test_entries_of_every_mode_are_listed_and_never_followed(remote, source):
     assert list(source.read([blob.decode()])) == [(blob.decode(), b"/etc/passwd")]
 
 
-def test_difference_of_two_trees_turns_one_listing_into_the_other(remote, source):
-    commit = remote.commit("to be a submodule").encode()
-    blobs = [remote.make_blob(content).encode() for content in (b"one", b"two", b"larger")]
-    old = [
-        *(b"100644 blob %s\t%s" % (blobs[0], name) for name in (b"a b.yaml", b"\xff.yaml")),
-        b"120000 blob %s\tlink.yaml" % blobs[1],
-        b"100644 blob %s\tsame.yaml" % blobs[0],
-    ]
-    new = [
-        b"100755 blob %s\ta b.yaml" % blobs[0],
-        b"160000 commit %s\tlink.yaml" % commit,
-        b"100644 blob %s\tline\nbreak.yaml" % blobs[2],
-        b"100644 blob %s\tsame.yaml" % blobs[0],
-    ]
-    heads, trees = [], []
-    for leaves in (old, new):
-        neuro = remote.make_tree(*leaves)
-        sets = remote.make_tree(b"040000 tree %s\tneuro" % neuro.encode())
-        heads.append(remote.publish(remote.make_tree(b"040000 tree %s\tdatasets" % sets.encode())))
-        trees.append(neuro)
-        source.fetch()
-    before, after = ({entry.path: entry for entry in source.entries(at, "neuro")} for at in heads)
-    changes = source.changes(*trees)
-    assert set(changes) == {"a b.yaml", "\udcff.yaml", "link.yaml", "line\nbreak.yaml"}
-    merged = {path: entry for path, entry in {**before, **changes}.items() if entry is not None}
-    assert merged == after
-    assert source.changes(trees[0], trees[0]) == {}
-
-
-def test_difference_to_a_missing_tree_is_none(remote, source):
-    remote.write("datasets/neuro/examples/a.yaml", "x")
-    head = remote.commit()
-    source.fetch()
-    assert source.changes("1" * 40, source.dataset_trees(head)["neuro"]) is None
-    assert source.entries(head, "neuro")
-
-
 def test_dataset_with_a_hostile_name_can_be_read(remote, source):
     blob = remote.make_blob(b"x").encode()
     name = b"--upload-pack=\xff"

@@ -281,7 +281,6 @@ def test_invalid_object_id_never_reaches_git(source, name):
         lambda: source.commits_since(name, ()),
         lambda: source.dataset_trees(name),
         lambda: list(source.read([name])),
-        lambda: source.note(name, "text"),
     ):
         with pytest.raises(SourceError) as caught:
             call()

@@ -96,9 +96,9 @@ class Repository:
 
 
 # Ticks of the training pipeline, in order.
-PIPELINE = ("fetch", "launch", "poll", "prove", "promote", "note")
+PIPELINE = ("fetch", "launch", "poll", "prove", "promote")
 # The same, with one poll for each state of a job at the stand-in.
-TRAINING = ("fetch", "launch", "poll", "poll", "poll", "poll", "prove", "promote", "note")
+TRAINING = ("fetch", "launch", "poll", "poll", "poll", "poll", "prove", "promote")
 
 
 def _list_ticks(services):

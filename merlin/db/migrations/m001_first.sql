@@ -53,8 +53,7 @@ CREATE TABLE seen_commit (
     committed_at TEXT NOT NULL,
     subject TEXT NOT NULL,
     message TEXT NOT NULL,
-    seen_at TEXT NOT NULL,
-    noted_at TEXT
+    seen_at TEXT NOT NULL
 );
 CREATE INDEX seen_commit_line ON seen_commit (position, sha);
 CREATE TABLE build (
@@ -490,7 +489,6 @@ CREATE TABLE proposal (
     change_id TEXT NOT NULL,
     removal_id TEXT NOT NULL,
     reviewed_by TEXT NOT NULL,
-    is_thanked BIGINT NOT NULL,
     at TEXT NOT NULL,
     reviewed_at TEXT,
     origin TEXT NOT NULL DEFAULT 'chat',

@@ -89,7 +89,7 @@ runbook-provider =
     If there are no answers, go back to another provider's model in “Models”.
     Waiting jobs continue automatically. “Training” says why one failed, and starts it again.
 runbook-repository =
-    Run merlin doctor: it reads the repository and tries a push.
+    Run merlin doctor: it reads the repository.
     Check the address and the key in config.yaml, and whether the git host is up.
     The live models keep answering and all edits are saved. The next fetch continues automatically.
 runbook-telegram =

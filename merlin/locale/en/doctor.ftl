@@ -50,7 +50,6 @@ doctor-credentials = every needed secret is set
 doctor-no-text-key = stored texts are encrypted with a key that isn't here: { $keys }. Put it back into text.key or MERLIN_TEXT_KEY, from where you keep it
 doctor-text-key = { $keys }; keep a copy of it apart from the backups
 doctor-text-key-new = not created yet: the first process to need it creates it
-doctor-push = the repository takes pushes
 doctor-other-webhook = Telegram sends updates to { $url }, not to { $wanted }. Restart the bot: it sets the address
 doctor-webhook-set = Telegram sends updates to { $url }, so this bot gets none. If this bot worked there in webhook mode, start it: it deletes its own webhook. If another program works there, stop it and call deleteWebhook, or give this bot a token of its own
 doctor-webhook-fails = Telegram can't deliver updates to { $url }: { $reason }; waiting: { $waiting }. Check the address, its certificate and the proxy

@@ -20,7 +20,7 @@ fix-preview = This is what an editor will see, without your name:
 fix-masked = Personal details are hidden: { $kinds }. Check that nothing else is left.
 fix-is-question = It's a question, answer it
 fix-send = Send correction
-fix-sent = Thank you! An editor will look at it. I'll tell you when a model has learnt from it.
+fix-sent = Thank you! An editor will look at it.
 
 consent-button = Learning from my corrections
 consent-ask =
@@ -90,7 +90,6 @@ why-tokens = Tokens: question { $input }, answer { $output }.
 why-cost = Cost: { $cost }.
 why-ratings = Ratings of this model: 👍 { $up }, 👎 { $down }.
 
-notice-learnt = Thank you! The model { $build } has learnt from your correction and is live now.
 notice-proposal = New corrections are waiting for an editor: /admin
 notice-revoked = { $title }: someone withdrew their consent, and their examples are being removed. { $count ->
     [one] The model trained on them ({ $models }) can no longer go live.
