@@ -4,7 +4,7 @@
     {"input": {"messages": […], "tools": […]}, "preferred_output": […], "non_preferred_output": […]}
 
 In a record the other parts of an example (tags, split, source, note, tools, rejected) are
-additional keys, which other programs ignore; `merlin.dataset.import_records` reads them. A line of
+additional keys, which other programs ignore; `merlin.dataset.import_lines` reads them. A line of
 a training file has the format of its method.
 
 Source: OpenAI's guides "Supervised fine-tuning" and "Direct preference optimization".

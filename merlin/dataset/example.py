@@ -290,6 +290,7 @@ def read_example(content: bytes) -> tuple[Example | None, tuple[Finding, ...]]:
     return (None if findings else example), (*found, *findings)
 
 
+_TAG_SEPARATORS = re.compile(r"[,;\s]+")
 _SHORT_ROLES = ("system", "user", "assistant")
 
 
@@ -378,6 +379,11 @@ def write_example(example: Example) -> str:
     if example.tools:
         lines.append(f"tools: {format_json(list(example.tools))}")
     return "".join(f"{line}\n" for line in lines)
+
+
+def split_tags(text: str) -> list[str]:
+    """Return the tags in a text, separated by commas, semicolons or white space, each once."""
+    return list(dict.fromkeys(filter(None, _TAG_SEPARATORS.split(text))))
 
 
 def write_turns(

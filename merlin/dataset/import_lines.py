@@ -1,31 +1,46 @@
 """Examples from files of other programs: JSON Lines, lists of JSON, tables, workbooks.
 
-JSON is one record a line, or a list of records, as `merlin.dataset.import_records` reads them. A
-table (`merlin.dataset.import_tables`) has a heading row with the columns question and answer, and
-optionally others, by the names of `merlin.core.table_cells`; its rows are read as records. Every
-non-empty line becomes an example or findings.
+A record of JSON is one of these; what an example has no place for is left out and named:
 
-JSON Lines and tables are streamed: only one record is in memory at a time.
+    messages                            OpenAI's chats, with `tools`
+    input, preferred_output,            OpenAI's pairs, which builds of the method DPO have too
+    non_preferred_output
+    a question and its answer           by the names of `merlin.core.table_cells`
+
+A table has a heading row with the columns question and answer, and optionally others, by the same
+names; its rows are read as records. CSV is separated by commas, semicolons or tabs, or by the
+character in a first line `sep=;`, which Excel writes and reads. A workbook is read by a child
+process (`merlin.providers.documents`). Every non-empty line becomes an example or findings.
+
+Source: OpenAI's guides "Supervised fine-tuning" and "Direct preference optimization".
 """
 
+import csv
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
-from io import BufferedReader, TextIOWrapper
-from math import inf
+from bisect import bisect
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from io import BufferedReader, StringIO
 from typing import Any, Literal
 
+from merlin.core.errors import Refused
 from merlin.core.file_kind import UTF_8, detect_encoding
-from merlin.core.table_cells import COLUMNS, REQUIRED_COLUMNS, Row, parse_heading
-from merlin.dataset.example import Example, check_conversation, example_from_json
+from merlin.core.table_cells import (
+    COLUMNS,
+    REQUIRED_COLUMNS,
+    Row,
+    find_columns,
+    is_cell_error,
+    make_row,
+    parse_heading,
+    unescape_formula,
+)
+from merlin.dataset.example import Example, read_example, split_tags
 from merlin.dataset.finding import Finding, Severity, shorten
-from merlin.dataset.import_records import Record, UnreadableRecord, find_place, read_record
-from merlin.dataset.import_tables import csv_rows, workbook_rows
-from merlin.dataset.layout import MAX_EXAMPLE_BYTES
-from merlin.dataset.spec import Step, validate_file
-from merlin.dataset.yaml_io import MAX_DEPTH, MAX_EVENTS, MAX_FILE_BYTES, Node, decode_text
+from merlin.dataset.spec import json_type
+from merlin.dataset.yaml_io import MAX_FILE_BYTES, decode_text, find_path, format_json
+from merlin.providers.documents import read_workbook
 
 ImportFormat = Literal["jsonl", "csv", "xlsx"]
 
@@ -35,7 +50,7 @@ class ImportedLine:
     """One record of a file: its start (from 1), and an example or the findings about it.
 
     `left` are the keys that were left out, for a column without a name its number from 1 in
-    brackets. `places` are those of `Record`.
+    brackets.
     """
 
     line: int
@@ -44,39 +59,9 @@ class ImportedLine:
     file: str = ""
     column: int = 1
     left: tuple[str, ...] = ()
-    places: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
-class LeftOut:
-    """Counts what is left out of the records of an import: keys, and columns of tables."""
-
-    _counts: dict[tuple[str, str], int] = field(default_factory=dict)
-    _first: dict[tuple[str, str], ImportedLine] = field(default_factory=dict)
-
-    def add(self, line: ImportedLine) -> None:
-        """Count what was left out of a record."""
-        for name in line.left:
-            key = line.file, name
-            self._counts[key] = self._counts.get(key, 0) + 1
-            self._first.setdefault(key, line)
-
-    def findings(self) -> Iterator[Finding]:
-        """Yield what was left out and of how many records, at the first of them."""
-        together: dict[tuple[str, int, int, int], list[str]] = {}
-        for (file, name), count in self._counts.items():
-            line = self._first[file, name]
-            together.setdefault((file, line.line, line.column, count), []).append(name)
-        for (file, number, column, count), names in together.items():
-            values: dict[str, str | int] = {"keys": shorten(", ".join(names), _LEFT_LENGTH)}
-            values["count"] = count
-            place = ("", number, column, "import-left-keys")
-            yield Finding(*place, Severity.WARNING, values).at(file)
-
-
-_LEFT_LENGTH = 300
-
-
+_MAX_BYTES = 50_000_000  # of a file: 5,000 for each example that one commit takes
 _JSON_ENDINGS = ("json", "jsonl", "ndjson")
 # A zip archive.
 _WORKBOOK = b"PK"
@@ -84,39 +69,16 @@ _WORKBOOK = b"PK"
 _OTHER_FILES = (b"\x1f\x8b", b"PAR1", b"\xd0\xcf\x11\xe0", b"%PDF", b"version https://git-lfs")
 
 
-def detect_format(name: str, file: BufferedReader) -> ImportFormat:
-    """Return "xlsx", "jsonl" or "csv" from a file's first bytes or its name.
-
-    The position in the file does not change.
-    """
-    head = file.peek()
-    if head.startswith(_WORKBOOK):
-        return "xlsx"
-    is_json = _decode_head(head).startswith(("{", "[")) or name.casefold().endswith(_JSON_ENDINGS)
-    return "jsonl" if is_json else "csv"
-
-
-def _decode_head(head: bytes) -> str:
-    return head.decode(detect_encoding(head), "replace").lstrip()
-
-
 def read_import_lines(file: BufferedReader, name: str) -> Iterator[ImportedLine]:
     """Yield every record of a file.
 
     Findings have the file's `name` as their path. An unreadable file is one record with findings;
-    a list or a table is read up to its first syntax error. Closes the file at its end. Raises
-    OSError.
+    a list or a table is read up to its first syntax error. Closes the file. Raises OSError.
     """
-    is_empty, file_format = True, detect_format(name, file)
-    head = file.peek()
-    lines: Iterable[ImportedLine]
-    if head.startswith(_OTHER_FILES):
-        lines = [_reject(1, "import-kind")]
-    elif file_format == "xlsx":
-        lines = _read_table(workbook_rows(file))
-    else:
-        lines = _read_text(file, file_format)
-    for line in lines:
+    with file:
+        content = file.read(_MAX_BYTES + 1)
+    is_empty = True
+    for line in _read_file(content, name):
         is_empty = False
         findings = tuple(finding.at(name) for finding in line.findings)
         yield replace(line, file=name, findings=findings)
@@ -124,209 +86,188 @@ def read_import_lines(file: BufferedReader, name: str) -> Iterator[ImportedLine]
         yield ImportedLine(1, None, (Finding("", 1, 1, "empty-file").at(name),), name)
 
 
-def _read_text(file: BufferedReader, file_format: ImportFormat) -> Iterator[ImportedLine]:
-    head = file.peek()
-    encoding, text_head = detect_encoding(head), _decode_head(head)
-    newline = "" if file_format == "csv" else "\n"
-    # Invalid UTF-8 becomes surrogates, so that its line and column can be reported.
-    errors = "surrogateescape" if encoding == UTF_8 else "replace"
-    with TextIOWrapper(file, encoding, errors=errors, newline=newline) as text:
-        if file_format == "csv":
-            yield from _read_table(csv_rows(iter(partial(text.readline, MAX_FILE_BYTES + 1), "")))
+def _read_file(content: bytes, name: str) -> Iterator[ImportedLine]:
+    if len(content) > _MAX_BYTES:
+        yield _reject(1, "too-large", size=len(content), limit=_MAX_BYTES)
+    elif content.startswith(_OTHER_FILES):
+        yield _reject(1, "import-kind")
+    elif content.startswith(_WORKBOOK):
+        yield from _read_table(_workbook_rows(content))
+    else:
+        encoding = detect_encoding(content[:4096])
+        text = decode_text(content) if encoding == UTF_8 else content.decode(encoding, "replace")
+        if isinstance(text, Finding):
+            yield ImportedLine(text.line, None, (text,), column=text.column)
+            return
+        text = text.removeprefix("\ufeff")
+        start = text.lstrip()[:1]
+        if start == "[":
+            yield from _read_list(text)
+        elif start == "{" or name.casefold().endswith(_JSON_ENDINGS):
+            yield from _read_json_lines(text)
         else:
-            for record in _read_list(text) if text_head.startswith("[") else _read_lines(text):
-                yield record if isinstance(record, ImportedLine) else _parse_record(*record)
+            yield from _read_table(_csv_rows(text))
 
 
 def _reject(line: int, rule: str, column: int = 1, **arguments: str | int) -> ImportedLine:
-    return ImportedLine(line, None, (Finding("", line, column, rule, arguments=arguments),))
+    finding = Finding("", line, column, rule, arguments=arguments)
+    return ImportedLine(line, None, (finding,), column=column)
 
 
-_NO_UTF8 = re.compile("[\udc80-\udcff]")
-
-
-def _byte_size(text: str) -> int:
-    return len(text.encode("utf-8", "surrogateescape"))
-
-
-def _find_text_error(line: int, text: str, column: int = 1) -> ImportedLine | None:
-    """Return the finding about a text that is too large or not UTF-8, None for a good one."""
-    size = _byte_size(text)
-    if size > MAX_FILE_BYTES:
-        return _reject(line, "too-large", size=size, limit=MAX_FILE_BYTES)
-    found = decode_text(text.encode("utf-8", "surrogateescape")) if _NO_UTF8.search(text) else ""
-    if isinstance(found, str):
-        return None
-    column = found.column if found.line > 1 else found.column + column - 1
-    return _reject(line + found.line - 1, found.rule, column, **found.arguments)
-
-
-# Line, column and text of a record, or the findings about an unreadable one.
-_Text = tuple[int, int, str] | ImportedLine
-
-
-def _read_lines(text: TextIOWrapper) -> Iterator[_Text]:
-    number = 0
-    while line := text.readline(MAX_FILE_BYTES + 1):
-        number, piece, beyond = number + 1, line, 0
-        while not piece.endswith("\n") and (piece := text.readline(MAX_FILE_BYTES)):
-            beyond += _byte_size(piece.removesuffix("\n"))
-        line = line.removesuffix("\n")
-        if beyond:
-            yield _reject(number, "too-large", size=_byte_size(line) + beyond, limit=MAX_FILE_BYTES)
-        elif line.strip():
-            yield _find_text_error(number, line) or (number, 1, line)
-
-
-_BLANKS = re.compile(r"[ \t\n\r]*")
-# Of a list, which is read whole: as many bytes as a dataset's examples may have together.
-_MAX_LIST_LENGTH = MAX_EXAMPLE_BYTES
-
-
-def _read_list(file: TextIOWrapper) -> Iterator[_Text]:
-    """Yield the items of a list, up to its first error."""
-    text = file.read(_MAX_LIST_LENGTH + 1)
-    if len(text) > _MAX_LIST_LENGTH:
-        yield _reject(1, "too-large", size=len(text), limit=_MAX_LIST_LENGTH)
-        return
-    # Only the end of each item matters: numbers with too many digits are reported later.
-    decoder = json.JSONDecoder(parse_int=str, parse_float=str)
-    at, line, line_start = 0, 1, 0
-
-    def move(end: int) -> str:
-        """Move to `end` and over the white space there; return the next character."""
-        nonlocal at, line, line_start
-        match = _BLANKS.match(text, end)
-        end = match.end() if match else end
-        line += text.count("\n", at, end)
-        line_start = max(text.rfind("\n", at, end) + 1, line_start)
-        at = end
-        return text[end : end + 1]
-
-    move(0)
-    is_open = move(at + 1) != "]"
-    while is_open:
+def _read_json_lines(text: str) -> Iterator[ImportedLine]:
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
         try:
-            _, end = decoder.raw_decode(text, at)
-        except (json.JSONDecodeError, RecursionError) as error:
-            move(getattr(error, "pos", at))
-            words = getattr(error, "msg", "too deep")
-            yield _reject(line, "import-list", at - line_start + 1, words=words)
+            value = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            place = getattr(error, "pos", 0) + 1
+            yield _reject(number, "import-json", place, words=_describe(error))
+        else:
+            yield _read_record(value, number, 1)
+
+
+def _describe(error: Exception) -> str:
+    return shorten(getattr(error, "msg", "") or str(error))
+
+
+_BETWEEN = re.compile(r"[\s,]*")
+
+
+def _read_list(text: str) -> Iterator[ImportedLine]:
+    """Yield the records of a list, up to its first error."""
+    starts = [0, *(match.end() for match in re.finditer("\n", text))]
+    decoder, at = json.JSONDecoder(), text.index("[") + 1
+    while True:
+        at += len(_BETWEEN.match(text, at)[0])  # type: ignore[index]  # it matches the empty text
+        line = bisect(starts, at)
+        column = at - starts[line - 1] + 1
+        if text[at : at + 1] == "]" and not text[at + 1 :].strip():
             return
-        item, column = text[at:end], at - line_start + 1
-        yield _find_text_error(line, item, column) or (line, column, item)
-        is_open = move(end) == ","
-        move(at + is_open)
-    if text[at : at + 1] != "]" or move(at + 1):
-        yield _reject(
-            line, "import-list", at - line_start + 1, words="the list ends otherwise than by ]"
-        )
+        try:
+            value, at = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError) as error:
+            at = getattr(error, "pos", at)
+            line = bisect(starts, at)
+            yield _reject(line, "import-list", at - starts[line - 1] + 1, words=_describe(error))
+            return
+        yield _read_record(value, line, column)
 
 
-def _parse_record(line: int, column: int, text: str) -> ImportedLine:
-    """Return the example or findings of a record."""
-    try:
-        value = json.loads(
-            text, object_pairs_hook=_refuse_repeated_keys, parse_constant=_refuse_constant
-        )
-    except json.JSONDecodeError as error:
-        error_column = error.colno if error.lineno > 1 else column + error.pos
-        return _reject(line + error.lineno - 1, "import-json", error_column, words=error.msg)
-    except RecursionError:
-        return _reject(line, "import-json", column, words="too deep")
-    except ValueError as error:
-        return _reject(line, "import-json", column, words=shorten(str(error)))
-    return _read_record(value, line, column)
+class _Unreadable(Exception):
+    """A record that cannot become an example: the rule it breaks, and its arguments."""
+
+    def __init__(self, rule: str, **arguments: str) -> None:
+        super().__init__(rule)
+        self.rule, self.arguments = rule, arguments
 
 
 def _read_record(value: Any, line: int, column: int) -> ImportedLine:
+    left = list[str]()
     try:
-        record = read_record(value) if isinstance(value, dict) else Record(value, (), ())
-        read = _check_values(record, line, column)
-    except UnreadableRecord as error:
-        inside = {"inside": shorten(error.inside)} if error.inside else {}
-        return _reject(line, error.rule, column, **error.arguments, **inside)
-    except ValueError as error:
-        return _reject(line, "import-json", column, words=shorten(str(error)))
-    return replace(read, left=record.left, places=record.places)
+        values = _convert(value, left) if isinstance(value, dict) else value
+    except _Unreadable as error:
+        return _reject(line, error.rule, column, **error.arguments)
+    # JSON is YAML: the record is read as an example's file is.
+    content = format_json(values).encode("utf-8", "surrogatepass")
+    example, found = read_example(content)
+    findings = tuple(locate(finding, content, line, column) for finding in found)
+    return ImportedLine(line, example, findings, column=column, left=tuple(dict.fromkeys(left)))
 
 
-def _refuse_repeated_keys(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    """Return the pairs as a map; a repeated key is an error, as in YAML."""
-    value = dict(pairs)
-    if len(value) < len(pairs):
-        raise ValueError("a key occurs twice")
+def locate(finding: Finding, content: bytes, line: int, column: int) -> Finding:
+    """Return a finding about a record's example, whose file is `content`, at the record's place."""
+    inside = find_path(content, (finding.line, finding.column))
+    arguments = {**finding.arguments, **({"inside": shorten(inside)} if inside else {})}
+    return replace(finding, line=line, column=column, arguments=arguments)
+
+
+_MESSAGE_KEYS = ("role", "content", "name", "weight", "tool_calls", "tool_call_id")
+_PARTS = ("tags", "split", "source", "note", "rejected")
+
+
+def _convert(value: Mapping[str, Any], left: list[str]) -> dict[str, Any]:
+    """Return the parts of a record's example; adds the keys that are left out to `left`.
+
+    Invalid values stay: the schema reports them. Raises _Unreadable.
+    """
+    names = [*value]
+    keys = {part: names[place] for part, place in find_columns(names).items()}
+    used, holder = {"tools", *(keys.get(part, "") for part in ("system", *_PARTS))}, value
+    turns, worse = list[Any](), None
+    if "preferred_output" in value:
+        used |= {"input", "preferred_output", "non_preferred_output"}
+        holder = _require(dict, value.get("input"), "input")
+        turns = _read_turns(holder.get("messages"), "input.messages", left)
+        turns += _read_turns(value["preferred_output"], "preferred_output", left)
+        worse = _read_turns(value.get("non_preferred_output") or [], "non_preferred_output", left)
+    elif "messages" in value:
+        used.add("messages")
+        turns = _read_turns(value["messages"], "messages", left)
+    elif {"question", "answer"} <= keys.keys():
+        question, answer, context = (
+            keys.get(each, "") for each in ("question", "answer", "context")
+        )
+        used |= {question, answer, context}
+        asked = "\n".join(_text(value, key) for key in (question, context) if value.get(key))
+        turns = [{"user": asked}, {"assistant": _text(value, answer)}]
+    else:
+        raise _Unreadable("import-keys", found=shorten(", ".join(names)) or "–")
+    if keys.get("system") and value[keys["system"]]:
+        turns.insert(0, {"system": value[keys["system"]]})
+    parts = {part: value[keys[part]] for part in _PARTS if part in keys}
+    parts["tools"] = holder.get("tools")
+    if worse:
+        parts["rejected"] = worse[0]
+    if isinstance(tags := parts.get("tags"), str):
+        parts["tags"] = split_tags(tags)
+    left += (key for key in names if key not in used and value[key] is not None)
+    return {
+        "messages": turns,
+        **{key: part for key, part in parts.items() if part not in (None, "", [])},
+    }
+
+
+def _text(value: Mapping[str, Any], key: str) -> str:
+    return "" if value[key] is None else str(_require(str, value[key], key)).replace("\r\n", "\n")
+
+
+def _require(kind: type, value: Any, place: str) -> Any:
+    if not isinstance(value, kind):
+        expected, found = json_type(kind()), json_type(value)
+        raise _Unreadable("wrong-type", expected=expected, found=found, inside=shorten(place))
     return value
 
 
-def _refuse_constant(word: str) -> None:
-    raise ValueError(f"{word} is not a JSON number")
+def _read_turns(turns: Any, place: str, left: list[str]) -> list[Any]:
+    return [
+        _read_message(f"{place}[{number}]", turn, left)
+        for number, turn in enumerate(_require(list, turns, place))
+    ]
 
 
-_MESSAGE_DEPTH = 2  # file, list of messages, message
-_MAX_DIGITS = 15  # every JSON parser keeps these exactly
-_SURROGATE = re.compile("[\ud800-\udfff]")
+def _read_message(place: str, turn: Any, left: list[str]) -> Any:
+    if not isinstance(turn, dict) or "role" not in turn:  # {"user": "…"} is as in our own files
+        return turn
+    message = {key: turn[key] for key in _MESSAGE_KEYS if turn.get(key) not in (None, [])}
+    message["role"] = "system" if turn["role"] == "developer" else turn["role"]
+    if isinstance(parts := turn.get("content"), list):
+        texts = (_read_part(part, f"{place}.content[{at}]") for at, part in enumerate(parts))
+        message["content"] = "\n".join(texts)
+    if isinstance(message.get("content"), str):
+        message["content"] = message["content"].replace("\r\n", "\n")
+    unknown = (key for key in turn if key not in _MESSAGE_KEYS and turn[key] is not None)
+    left += (f"{place.partition('[')[0]}[].{key}" for key in unknown)
+    return message
 
 
-class _Nodes:
-    """JSON values as nodes of `yaml_io`; the line of each is its number among the `paths`."""
-
-    def __init__(self, places: Sequence[str]) -> None:
-        self._places = places
-        self._paths: list[tuple[Step, ...]] = [()]
-
-    def build(self, value: Any, path: tuple[Step, ...] = ()) -> Node:
-        """Return a value as a node. Raises ValueError for what no YAML file holds."""
-        if len(path) > MAX_DEPTH or len(self._paths) > MAX_EVENTS:
-            raise ValueError("too many values, or too deep")
-        line = len(self._paths)
-        self._paths.append(path)
-        node = Node("", line, 1, key=(line, 1))
-        if isinstance(value, dict):
-            # The OpenAI protocol writes null for missing keys of a message; deeper values keep it.
-            node.value = {
-                key: self.build(item, (*path, key))
-                for key, item in value.items()
-                if item is not None or len(path) > _MESSAGE_DEPTH
-            }
-        elif isinstance(value, list):
-            node.value = [self.build(item, (*path, at)) for at, item in enumerate(value)]
-        elif isinstance(value, str):
-            if _SURROGATE.search(value):
-                raise ValueError(f"{self.name(line)} has half of a character")
-            node.value = value
-        else:
-            node.value, node.plain = json.dumps(value), True
-            if sum(map(str.isdigit, node.value)) > _MAX_DIGITS or value in (inf, -inf):
-                raise ValueError(f"{self.name(line)} has a number that not every parser keeps")
-        return node
-
-    def name(self, line: int) -> str:
-        """Return the path in the record of the node at a line."""
-        return shorten(find_place(self._paths[line], self._places))
-
-
-def _check_values(record: Record, line: int, column: int) -> ImportedLine:
-    """Return the example of a record or its findings, each with its path inside the record."""
-    nodes, example = _Nodes(record.places), None
-    node = nodes.build(record.values)
-    value, findings = validate_file("example", node)
-    if not findings:
-        inside: Any = node.value
-        marks = tuple((each.line, 1) for each in inside["messages"].value)
-        worse = inside.get("rejected", node)
-        example = example_from_json(value, marks, (worse.line, 1))
-        findings = check_conversation(example)
-    found = (
-        replace(
-            finding,
-            line=line,
-            column=column,
-            arguments={**finding.arguments, "inside": nodes.name(finding.line)},
-        )
-        for finding in findings
-    )
-    return ImportedLine(line, None if findings else example, tuple(found), column=column)
+def _read_part(part: Any, place: str) -> str:
+    match part:
+        case {"type": "text", "text": str(text)}:
+            return text
+        case {"type": str(kind)} if kind != "text":
+            raise _Unreadable("import-part", kind=shorten(kind), inside=shorten(place))
+    return str(_require(str, part, place))
 
 
 def _read_table(rows: Iterable[Row | Finding]) -> Iterator[ImportedLine]:
@@ -338,11 +279,6 @@ def _read_table(rows: Iterable[Row | Finding]) -> Iterator[ImportedLine]:
             yield ImportedLine(row.line, None, (row,))
         elif isinstance(row, Finding):
             warnings = (row,)
-        elif error := _find_text_error(row[0], ",".join(row[1])):
-            yield error
-            # The rest of a line that is too long would be read as a row.
-            if not heading or error.findings[0].rule == "too-large":
-                return
         elif heading and (row[1] or _find_unread(heading, row)):
             line = _parse_row(titles, heading, row)
             yield replace(line, findings=(*warnings, *line.findings))
@@ -383,3 +319,52 @@ def _parse_row(titles: Sequence[str], heading: Sequence[str], read: Row) -> Impo
         finding = Finding(*place, Severity.WARNING, {"keys": ", ".join(unread)})
         line = replace(line, findings=(*line.findings, finding))
     return replace(line, left=(*line.left, *left))
+
+
+_SEPARATOR = re.compile(r'\s*"?sep=([^\w\s"]|\t)"?[ \t\r]*\n', re.IGNORECASE)
+
+
+def _csv_rows(text: str) -> Iterator[Row | Finding]:
+    """Yield the rows of CSV; a finding at the row that cannot be read ends them."""
+    separator = _SEPARATOR.match(text)
+    begin = separator.end() if separator else 0
+    first = text[begin:].lstrip().partition("\n")[0]
+    divider = separator[1] if separator else max(",;\t", key=first.count)
+    # The limit of the library is a seventh of a message's.
+    csv.field_size_limit(MAX_FILE_BYTES)
+    lines = StringIO(text[begin:], newline="")
+    reader = csv.reader(lines, delimiter=divider, strict=True, skipinitialspace=True)
+    before = end = text.count("\n", 0, begin)
+    try:
+        for cells in reader:
+            start, end = end + 1, before + reader.line_num
+            yield make_row(start, map(_read_csv_cell, cells))
+    except csv.Error as error:
+        yield Finding("", end + 1, 1, "import-csv", arguments={"words": shorten(str(error))})
+
+
+def _read_csv_cell(cell: str) -> tuple[str, str]:
+    return unescape_formula(cell), "import-cell-error" if is_cell_error(cell) else ""
+
+
+def _workbook_rows(content: bytes) -> Iterator[Row | Finding]:
+    """Yield the rows of one sheet of a workbook, with the last computed cell values.
+
+    The filled sheets that are not read are named by a finding at the first row.
+    """
+    try:
+        lines = read_workbook(content)
+    except Refused as error:
+        is_damaged = error.key == "media-damaged"
+        lines = [json.dumps("damaged" if is_damaged else "too-much")]
+    number = 0
+    for value in map(json.loads, lines):
+        match value:
+            case [number, cells, rules]:
+                yield number, cells, {int(place): rule for place, rule in rules.items()}
+            case [title, others]:
+                left = {"sheet": shorten(title), "others": shorten(", ".join(others))}
+                if others:
+                    yield Finding("", 1, 1, "import-left-sheets", Severity.WARNING, left)
+            case reason:
+                yield Finding("", number + 1, 1, "import-xlsx", arguments={"reason": reason})

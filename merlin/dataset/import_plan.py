@@ -1,6 +1,6 @@
 """Plan an import: find the new examples among the lines and check them as a commit would be."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -10,11 +10,9 @@ from merlin.dataset.commit_message import import_subject
 from merlin.dataset.entries import FileText
 from merlin.dataset.example import Example, normalise, write_example
 from merlin.dataset.finding import Finding, Severity, escape_unprintable, shorten
-from merlin.dataset.import_lines import ImportedLine, LeftOut
-from merlin.dataset.import_records import find_place
+from merlin.dataset.import_lines import ImportedLine, locate
 from merlin.dataset.layout import EXAMPLES, NameAllocator, example_path
 from merlin.dataset.preview import EditChecker, Preview, check_files
-from merlin.dataset.yaml_io import Node, find_path, read_yaml
 
 
 class Place(NamedTuple):
@@ -48,7 +46,7 @@ class ImportPlan:
         """Return the edits without an error."""
         findings = self.preview.findings
         bad = {finding.path for finding in findings if finding.severity is Severity.ERROR}
-        return [edit for edit in self.edits if escape_unprintable(edit.path) not in bad]
+        return [edit for edit in self.edits if edit.path not in bad]
 
     @property
     def rejected(self) -> int:
@@ -73,8 +71,9 @@ def strip_system(example: Example, system: str) -> Example:
 class _LineCollector:
     """Collects the lines of an import: new examples as files, duplicates, findings.
 
-    `known` maps the digest of a content to its path or line. Texts are kept of new examples only;
-    `records` has them by printable path, with the places of their messages in the record.
+    `known` maps the digest of a content to its path or line. `texts` are those of new examples, by
+    path, `places` where they come from. `left` are the lines from which each key
+    of a file was left out: the first, and how many.
     """
 
     system: str
@@ -84,8 +83,7 @@ class _LineCollector:
     unread: int = 0
     texts: dict[str, str] = field(default_factory=dict)
     places: dict[str, Place] = field(default_factory=dict)
-    records: dict[str, tuple[str, Sequence[str]]] = field(default_factory=dict)
-    left: LeftOut = field(default_factory=LeftOut)
+    left: dict[tuple[str, str], tuple[ImportedLine, int]] = field(default_factory=dict)
     duplicates: list[tuple[Place, str | Place]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     files: dict[str, int] = field(default_factory=dict)
@@ -95,7 +93,9 @@ class _LineCollector:
         self.lines += 1
         self.files.setdefault(escape_unprintable(line.file), len(self.files))
         self.findings += line.findings
-        self.left.add(line)
+        for key in line.left:
+            first, count = self.left.get((line.file, key), (line, 0))
+            self.left[line.file, key] = first, count + 1
         if line.example is None:
             self.unread += 1
         else:
@@ -110,9 +110,15 @@ class _LineCollector:
             self.duplicates.append((place, other))
             return
         path = example_path(self.names.allocate(example.question))
-        self.texts[path] = text = write_example(example)
-        self.places[escape_unprintable(path)] = place
-        self.records[escape_unprintable(path)] = text, line.places[-len(example.messages) :]
+        self.texts[path] = write_example(example)
+        self.places[path] = place
+
+    def list_left(self) -> Iterator[Finding]:
+        """Yield what was left out, of how many records, at the first of them."""
+        for (file, key), (line, count) in self.left.items():
+            values: dict[str, str | int] = {"keys": shorten(key), "count": count}
+            place = (line.line, line.column, "import-left-keys", Severity.WARNING)
+            yield Finding("", *place, values).at(file)
 
     def at_line(self, finding: Finding) -> Finding:
         """Return a finding about a new example's file at the line that the example came from.
@@ -122,11 +128,8 @@ class _LineCollector:
         place, arguments = self.places[finding.path], finding.arguments
         if other := self.places.get(str(arguments.get("other"))):
             arguments = {**arguments, "other": escape_unprintable(":".join(map(str, other)))}
-        text, places = self.records[finding.path]
-        tree = read_yaml(text.encode())
-        if isinstance(tree, Node) and (steps := find_path(tree, (finding.line, finding.column))):
-            arguments = {**arguments, "inside": shorten(find_place(steps, places))}
-        moved = replace(finding, line=place.line, column=place.column, arguments=arguments)
+        content = self.texts[finding.path].encode()
+        moved = locate(replace(finding, arguments=arguments), content, place.line, place.column)
         return moved.at(place.file)
 
     def order(self, finding: Finding) -> tuple[int, int, int]:
@@ -158,7 +161,7 @@ def plan_import(
         collector.add(line)
     preview = checker.preview(dataset, files, collector.texts, limit_tokens)
     off = current.spec.rules_off if current.spec else {}
-    found = (*collector.findings, *collector.left.findings())
+    found = (*collector.findings, *collector.list_left())
     findings = [finding for finding in found if finding.rule not in off]
     findings += [collector.at_line(finding) for finding in preview.findings]
     return ImportPlan(

@@ -57,18 +57,25 @@ class Node:
     style: str = ""
 
 
-def find_path(node: Node, mark: tuple[int, int]) -> tuple[str | int, ...]:
-    """Return the keys and numbers of the deepest node that starts at `mark`, or last before it."""
-    children: list[tuple[str | int, Node]] = []
-    if isinstance(node.value, dict):
-        children += node.value.items()
-    elif isinstance(node.value, list):
-        children += enumerate(node.value)
-    before = [each for each in children if (each[1].line, each[1].column) <= mark]
-    if not before:
-        return ()
-    step, child = before[-1]
-    return (step, *find_path(child, mark))
+def find_path(content: bytes, mark: tuple[int, int]) -> str:
+    """Return the path in a file of the deepest node at `mark`, or last before it.
+
+    As in `messages[1].content`; "" for the root, and in an unreadable file.
+    """
+    node, path = read_yaml(content), ""
+    while isinstance(node, Node):
+        children: list[tuple[str, tuple[int, int], Node]] = []
+        if isinstance(node.value, dict):
+            children += ((f".{key}", child.key, child) for key, child in node.value.items())
+        elif isinstance(node.value, list):
+            items = enumerate(node.value)
+            children += ((f"[{at}]", (child.line, child.column), child) for at, child in items)
+        before = [each for each in children if each[1] <= mark]
+        if not before:
+            break
+        step, _, node = before[-1]
+        path += step
+    return path.removeprefix(".")
 
 
 class _Unreadable(Exception):

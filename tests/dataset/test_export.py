@@ -37,7 +37,7 @@ WITH_TOOLS = Example(
 
 
 def draw_text(least=1):
-    letters = st.characters(exclude_categories=["Cs"], exclude_characters="\r\n\0")
+    letters = st.characters(exclude_categories=["Cs", "Cc", "Cn"])
     text = st.text(letters, min_size=least, max_size=30)
     lines = st.lists(text, min_size=1, max_size=3).map("\n".join)
     return lines.filter(lambda text: not is_blank(text) and not text.endswith("\n"))

@@ -108,18 +108,11 @@ def test_what_is_left_out_is_counted_in_each_file():
     ]
 
 
-@pytest.mark.parametrize(
-    ("record", "inside"),
-    [
-        (make_record("Где?", "sk-abcdefghijklmnop1234"), "messages[2]"),
-        ({"question": "Где?", "answer": "sk-abcdefghijklmnop1234"}, "answer"),
-        ({"system": "Иначе.", "prompt": "Где?", "output": "sk-abcdefghijklmnop1234"}, "output"),
-    ],
-)
-def test_finding_of_the_check_names_the_path_in_the_record(record, inside):
+def test_finding_of_the_check_names_the_path_in_the_example():
+    record = make_record("Где?", "sk-abcdefghijklmnop1234")
     plan = plan_import("trial", make_files(), read_lines(record))
     secret = next(finding for finding in plan.findings if finding.rule == "secret")
-    assert secret.text("en").startswith(f"{inside}: This looks like a key or password")
+    assert secret.text("en").startswith("messages[1].assistant: This looks like a key or password")
 
 
 def test_records_of_a_one_line_list_are_reported_with_their_columns():

@@ -9,7 +9,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import pytest
 from openpyxl import Workbook, load_workbook
 
-from merlin.dataset.import_lines import detect_format, read_import_lines
+from merlin.dataset.import_lines import read_import_lines
 from tests.support.sample_documents import make_workbook
 
 pytestmark = pytest.mark.unit
@@ -40,10 +40,9 @@ GOOD = make_workbook(["Вопрос", " ответ ", "теги"], ["Где?", "
 
 def test_rows_of_a_sheet_become_examples():
     file = BufferedReader(BytesIO(GOOD))
-    assert detect_format("a.csv", file) == "xlsx"
-    first, second = read_import_lines(file, "book")
+    first, second = read_import_lines(file, "a.csv")
     assert (first.line, first.example.question, first.example.answer) == (2, "Где?", "Тут.")
-    assert (first.example.tags, first.file) == (("a", "b"), "book")
+    assert (first.example.tags, first.file) == (("a", "b"), "a.csv")
     assert (second.line, second.example.answer) == (4, "42")
     assert file.closed
 

@@ -16,8 +16,10 @@ from merlin.cli.check import check_paths
 from merlin.core.i18n import LANGUAGES, keys
 from merlin.dataset import layout
 from merlin.dataset.check import check
+from merlin.dataset.entries import FileText
 from merlin.dataset.finding import Finding, Severity
-from merlin.dataset.import_lines import LeftOut, read_import_lines
+from merlin.dataset.import_lines import read_import_lines
+from merlin.dataset.import_plan import plan_import
 from merlin.dataset.rules import ABOUT, ABOUT_PATH, RULES, find_nearest
 from merlin.dataset.spec import dump_spec, load_spec, schema
 from merlin.git.source import Entry
@@ -82,12 +84,9 @@ def test_example_breaks_its_rule_with_its_severity(dataset, tmp_path, name):
 def test_imported_example_breaks_its_rule(name):
     rule = RULES[name]
     file = io.BufferedReader(io.BytesIO(rule.example.encode()))
-    left, found = LeftOut(), list[Finding]()
-    for line in read_import_lines(file, rule.path):
-        left.add(line)
-        found += line.findings
-    severities = {finding.rule: finding.severity for finding in (*found, *left.findings())}
-    assert severities == {name: rule.severity}
+    settings = FileText("first", "dataset.yaml", "f" * 40, DATASET_YAML)
+    plan = plan_import("first", [settings], read_import_lines(file, rule.path))
+    assert {each.rule: each.severity for each in plan.findings} == {name: rule.severity}
 
 
 @pytest.mark.unit

@@ -34,7 +34,7 @@ RIGHT = {
     "pandas-nan.csv": (
         *(6, 0, 0),
         [
-            (line, "error", "missing-value", f"answer: The whole text is “{value}”")
+            (line, "error", "missing-value", f"messages[1].assistant: The whole text is “{value}”")
             for line, value in enumerate(["nan", "NULL", "None", "N/A", "-", "null"], start=2)
         ],
     ),

@@ -16,7 +16,7 @@ from merlin.bot.rendering import dataset_title
 from merlin.core.errors import Refused
 from merlin.core.i18n import cut
 from merlin.core.permissions import Permission
-from merlin.dataset.import_records import split_tags
+from merlin.dataset.example import split_tags
 
 handlers = Handlers(Permission.EDIT_EXAMPLES)
 QUESTION, ANSWER = "ex-question", "ex-answer"
