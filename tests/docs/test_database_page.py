@@ -4,9 +4,7 @@ import re
 
 import pytest
 
-from docs.build.database import ROWS, SECTIONS, TABLES, columns, tables_told
-from merlin.db.database import open_database
-from merlin.db.migrations import migrate
+from docs.build.database import ROWS, SECTIONS, TABLES, tables_told
 from tests.support.markdown_pages import read_page
 
 pytestmark = pytest.mark.integration
@@ -27,12 +25,3 @@ def test_page_shows_every_table_of_the_migrations():
 def test_every_table_has_a_description_of_a_row():
     assert sorted(ROWS) == sorted(TABLES)
     assert sorted(" ".join(SECTIONS.values()).split()) == sorted(TABLES)
-
-
-def test_tables_of_the_code_have_the_columns_of_the_schema(tmp_path):
-    with open_database(f"sqlite://{tmp_path}/merlin.db") as database:
-        migrate(database)
-        schema_columns = {
-            name: {column.name for column in columns(database, name)} for name in TABLES
-        }
-    assert schema_columns == {name: set(table._columns) for name, table in TABLES.items()}

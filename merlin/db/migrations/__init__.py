@@ -44,7 +44,6 @@ STEPS: tuple[Step, ...] = tuple(
 
 # An arbitrary lock number that no other program uses in this database.
 _LOCK = 0x4D65726C
-_TABLE = "CREATE TABLE IF NOT EXISTS migration (name TEXT PRIMARY KEY, applied_at TEXT NOT NULL)"
 
 
 def list_applied(db: Database) -> tuple[str, ...]:
@@ -79,7 +78,6 @@ def migrate(db: Database, steps: Sequence[Step] = STEPS) -> list[str]:
 def _apply_pending(db: Database, steps: Sequence[Step]) -> list[str]:
     if db.dialect == "postgresql":
         db.sql("SELECT pg_advisory_xact_lock(?)", _LOCK)
-    db.script(_TABLE)
     # Another process may have applied them while this one waited for the lock.
     pending = list_pending(db, steps)
     for step in pending:

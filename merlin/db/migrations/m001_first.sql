@@ -1,5 +1,10 @@
 -- The first schema. Statements for one kind of database are in the files beside it.
 
+CREATE TABLE migration (
+    name TEXT PRIMARY KEY,
+    applied_at TEXT NOT NULL
+);
+
 -- From commits to the serving model, and the rows by which processes talk.
 CREATE TABLE wake (id BIGINT PRIMARY KEY, counter BIGINT NOT NULL);
 -- The changes that processes wait for; the catalogue's version; whether its courses are complete.
