@@ -20,6 +20,8 @@ ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 # Commands that only read are repeated until their output is that of the page.
 READING_COMMANDS = ("merlin status", "merlin ask", "merlin diff")
+# Names of commits and models, which differ in each run.
+HASH = re.compile(r"\b[0-9a-f]{7,10}\b")
 
 
 @dataclass
@@ -30,7 +32,9 @@ class Step:
     expected: list[str] = field(default_factory=list)
 
     def matches(self, output):
-        patterns = (".*".join(map(re.escape, line.split("…"))) for line in self.expected)
+        output = HASH.sub("HASH", output)
+        lines = [HASH.sub("HASH", line) for line in self.expected]
+        patterns = (".*".join(map(re.escape, line.split("…"))) for line in lines)
         return all(re.search(pattern, output) for pattern in patterns)
 
 
