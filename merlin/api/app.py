@@ -22,7 +22,7 @@ from starlette.requests import Request
 from merlin import __version__
 from merlin.api.auth import find_user_id
 from merlin.api.middleware import Traffic, check_body_size, request_guard
-from merlin.api.openapi import add_description
+from merlin.api.openapi import DESCRIPTION, add_description
 from merlin.api.pages.errors import add_error_pages
 from merlin.api.pages.site import page_routes
 from merlin.api.problems import add_problems, unavailable
@@ -55,6 +55,7 @@ def create_app(services: ApiServices) -> FastAPI:
     """Return the ASGI application; it needs its lifespan to run."""
     app = FastAPI(
         title="Merlin",
+        **DESCRIPTION,
         version=__version__,
         docs_url=None,  # its page loads scripts from other sites; `api.pages.site` serves ours
         redoc_url=None,

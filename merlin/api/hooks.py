@@ -112,7 +112,7 @@ _UPDATE = {
     "/telegram",
     summary="Receive a Telegram update",
     response_class=Response,
-    responses={200: EMPTY, **problems(400, 401, 404, 413)},
+    responses={200: EMPTY, **problems(400)},
     openapi_extra={"parameters": [_SECRET], "requestBody": _UPDATE},
 )
 async def telegram(request: Request) -> Response:
@@ -143,7 +143,7 @@ BY = "api:hook"
     summary="Notify of a new commit",
     status_code=HTTPStatus.ACCEPTED,
     response_class=Response,
-    responses={202: EMPTY, **problems(400, 401, 413)},
+    responses={202: EMPTY, **problems(400)},
 )
 async def git(request: Request) -> Response:
     """Make the daemon fetch the repository immediately."""
@@ -179,7 +179,7 @@ _EVENT = {
     "/payment",
     summary="Notify of a payment event",
     response_class=Response,
-    responses={200: EMPTY, **problems(400, 403, 404, 413)},
+    responses={200: EMPTY, **problems(400)},
     openapi_extra={"requestBody": _EVENT},
 )
 async def payment(request: Request) -> Response:

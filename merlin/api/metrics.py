@@ -13,7 +13,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import accumulate
-from typing import Any
 
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, Metric
@@ -22,7 +21,6 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from merlin.api.middleware import Traffic
-from merlin.api.problems import problems
 from merlin.api.rest.health import (
     database_state,
     require_monitoring_address,
@@ -42,13 +40,9 @@ router: APIRouter = operation_router(tags=["process"])
 STATUSES = frozenset({"success", "error", "noop"})
 _NO_LABELS: dict[str, str] = {}
 _TASK_LABELS = ("process", "host", "task")
-_SHOWN: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
-    **problems(404),
-}
 
 
-@router.get("/metrics", summary="Get metrics", response_class=PlainTextResponse, responses=_SHOWN)
+@router.get("/metrics", summary="Get metrics", response_class=PlainTextResponse)
 async def metrics(request: Request) -> Response:
     """Return all metrics in Prometheus format.
 

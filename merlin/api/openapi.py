@@ -1,8 +1,7 @@
 """The OpenAPI 3.1 description, generated from the routes.
 
-A route declares only its own responses (`api.problems.problems`). Required access is read from its
-actual dependencies, and responses common to all calls of a kind are added here, so that neither can
-be missing or wrong. Sample bodies and values (`samples.yaml`) fill the Postman collection.
+Required access is read from a route's actual dependencies, so that it cannot be missing or wrong.
+Sample bodies and values (`samples.yaml`) fill the Postman collection.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +16,7 @@ from fastapi.routing import APIRoute
 
 from merlin.api.auth import SIGN_IN, RequiredAccess, caller_of_route, require_signed_in
 from merlin.api.openai_compat.requests import ChatCompletionRequest
-from merlin.api.problems import OPTIONAL_SIGN_IN, components, problems
+from merlin.api.problems import OPTIONAL_SIGN_IN, components
 
 # Tags in the order of the document, with their descriptions.
 TOPICS = {
@@ -48,9 +47,14 @@ What programs do: the catalogue, favourites, courses that you teach, examples, t
 
 
 Json = dict[str, Any]
-SUMMARY = "Courses, their materials, and the models fine-tuned on their examples"
-LICENCE = {"name": "MIT", "identifier": "MIT"}
-SERVERS = [{"url": "/", "description": "This server"}]
+# Arguments of `FastAPI`.
+DESCRIPTION: Json = {
+    "summary": "Courses, their materials, and the models fine-tuned on their examples",
+    "description": ABOUT,
+    "license_info": {"name": "MIT", "identifier": "MIT"},
+    "servers": [{"url": "/", "description": "This server"}],
+    "openapi_tags": [{"name": name, "description": words} for name, words in TOPICS.items()],
+}
 SCHEMES: Mapping[str, Json] = {
     "key": {
         "type": "http",
@@ -73,7 +77,6 @@ SCHEMES: Mapping[str, Json] = {
         "description": "A Telegram Mini App: the `token` returned by `POST /api/auth/telegram`.",
     },
 }
-_BODY = frozenset({"post", "put", "patch", "delete"})
 
 
 @cache
@@ -97,9 +100,6 @@ def add_description(app: FastAPI) -> None:
 
 
 def _complete(app: FastAPI, json: Json) -> None:
-    json["info"] |= {"summary": SUMMARY, "description": ABOUT, "license": LICENCE}
-    json["servers"] = SERVERS
-    json["tags"] = [{"name": name, "description": words} for name, words in TOPICS.items()]
     parts = json.setdefault("components", {})
     parts["securitySchemes"] = dict(SCHEMES)
     schemas = parts.setdefault("schemas", {})
@@ -112,9 +112,7 @@ def _complete(app: FastAPI, json: Json) -> None:
     }
     for path, methods in json["paths"].items():
         for verb, operation in methods.items():
-            _complete_operation(path, verb, operation, routes[path, verb])
-    for name in ("HTTPValidationError", "ValidationError"):  # FastAPI's own; no route answers them
-        schemas.pop(name, None)
+            _complete_operation(operation, routes[path, verb])
 
 
 def _access_of(route: APIRoute) -> tuple[list[Json], str]:
@@ -144,19 +142,11 @@ def _list_dependencies(dependant: Dependant) -> Iterator[Callable[..., Any]]:
         yield from _list_dependencies(dependency)
 
 
-def _complete_operation(path: str, verb: str, operation: Json, route: APIRoute) -> None:
+def _complete_operation(operation: Json, route: APIRoute) -> None:
     security, access = _access_of(route)
     operation.setdefault("security", security)
     paragraphs = [operation.get("description", ""), access]
     operation["description"] = "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
-    responses: Json = operation["responses"]
-    if "HTTPValidationError" in str(responses.get("422")):  # FastAPI's default
-        del responses["422"]
-    if path.startswith("/api/"):
-        statuses = _statuses(path, verb, operation, is_asked=bool(security))
-        for status, response in problems(*statuses).items():
-            responses.setdefault(str(status), response)
-    operation["responses"] = dict(sorted(item for item in responses.items() if item[1]))
     # Add sample values.
     for parameter in operation.get("parameters", ()):
         if parameter.get("required"):
@@ -164,19 +154,3 @@ def _complete_operation(path: str, verb: str, operation: Json, route: APIRoute) 
     body = _samples()["bodies"].get(operation["operationId"])
     if body is not None:
         operation["requestBody"]["content"]["application/json"]["example"] = body
-
-
-def _statuses(path: str, verb: str, operation: Json, *, is_asked: bool) -> set[int]:
-    """Return the statuses that any call of this kind can have."""
-    statuses, parameters = {429}, operation.get("parameters", ())
-    if "{" in path or any(parameter["name"] == "dataset" for parameter in parameters):
-        statuses |= {404}  # it names something
-    if is_asked:
-        statuses |= {401, 403}  # an invalid key; a blocked person
-    if verb in _BODY:
-        statuses |= {413}
-    if "requestBody" in operation:
-        statuses |= {415, 422}
-    if parameters:
-        statuses |= {422}
-    return statuses

@@ -4,9 +4,9 @@ Every unsuccessful answer is a problem. It shows no internals: the request id fi
 Values from the request are not repeated, only their location, so that a log or page with a problem
 contains no secrets.
 
-Routes declare their problems for OpenAPI:
+Routes declare what not every route can answer for OpenAPI:
 
-    @router.get("/{course_id}", responses=problems(404, 422))
+    @router.get("/{course_id}", responses=problems(409))
 """
 
 import re
@@ -293,13 +293,10 @@ async def read_body(request: Request, most_bytes: int) -> bytes:
         raise Problem(HTTPStatus.BAD_REQUEST, "bad-request") from error
 
 
-NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
-    304: {"description": "Not modified: the version with this ETag is current."}
-}
 # Authentication is optional and extends the answer.
 OPTIONAL_SIGN_IN: dict[str, Any] = {"security": [{"key": []}, {"browser": []}, {"token": []}, {}]}
-# Any call can fail with a bug or an unreachable database.
-STATUSES_OF_ANY_CALL = (500, 503)
+# What any call can be answered: who calls, what it names and sends, how often, failures of ours.
+_OF_ANY_CALL = (401, 403, 404, 413, 415, 422, 429, 500, 503)
 SCHEMA = {"$ref": "#/components/schemas/Problem"}
 
 
@@ -332,11 +329,11 @@ class ProblemShown(BaseModel):
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return the `responses=` of a route for these statuses, with problems as content."""
+    """Return the `responses=` of a route for these statuses and those that any call can have."""
     content = {MEDIA_TYPE: {"schema": SCHEMA}}
     return {
         status: {"description": HTTPStatus(status).phrase, "content": dict(content)}
-        for status in sorted({*statuses, *STATUSES_OF_ANY_CALL})
+        for status in sorted({*statuses, *_OF_ANY_CALL})
     }
 
 

@@ -35,7 +35,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from merlin.api.auth import Caller
-from merlin.api.problems import Problem, headers_of
+from merlin.api.problems import Problem, headers_of, problems
 from merlin.api.services import services_of
 from merlin.app.actor import Actor
 from merlin.app.context import Context
@@ -51,7 +51,9 @@ E = TypeVar("E")
 K = TypeVar("K", int, str)
 
 # A router whose operation ids are the names of its functions.
-operation_router = partial(APIRouter, generate_unique_id_function=lambda route: route.name)
+operation_router = partial(
+    APIRouter, generate_unique_id_function=lambda route: route.name, responses=problems()
+)
 
 
 @dataclass(slots=True)

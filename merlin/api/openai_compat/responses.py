@@ -50,7 +50,7 @@ ModelCards = TypedDict("ModelCards", {"object": str, "data": list[ModelCard]})
 
 
 def _errors(*statuses: int) -> Responses:
-    everywhere = (401, 403, 429, 500, 503)
+    everywhere = (401, 403, 422, 429, 500, 503)
     return {
         status: {"description": HTTPStatus(status).phrase, "model": ErrorAnswer}
         for status in sorted({*statuses, *everywhere})

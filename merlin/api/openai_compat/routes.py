@@ -36,7 +36,7 @@ from merlin.training.models import Origin, find_origin
 
 log = get_logger(__name__)
 
-router = operation_router(prefix="/v1", tags=["openai"])
+router = operation_router(prefix="/v1", tags=["openai"], responses={})
 
 _UNBUFFERED = {"X-Accel-Buffering": "no"}
 Asker = Annotated[Caller, Depends(RequiredAccess(Scope.CHAT_WRITE, Permission.ASK))]

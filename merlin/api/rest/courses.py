@@ -18,7 +18,7 @@ from typing_extensions import TypedDict
 
 from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, RequiredAccess, SignedIn, make_missing_scope_problem
-from merlin.api.problems import NOT_MODIFIED, OPTIONAL_SIGN_IN, Problem, problems
+from merlin.api.problems import OPTIONAL_SIGN_IN, Problem, problems
 from merlin.api.response_cache import catalogue_answer, course_answer
 from merlin.api.schema import (
     DEFAULT_PAGE_SIZE,
@@ -132,8 +132,12 @@ def kind_of(value: str) -> str | None:
 
 
 # A route about one course; an inactive one is visible to its editors only.
-ONE_COURSE: dict[str, Any] = {"responses": problems(401, 403), "openapi_extra": OPTIONAL_SIGN_IN}
-course_router = operation_router(prefix="/api", tags=["courses"], responses=NOT_MODIFIED)
+ONE_COURSE: dict[str, Any] = {"openapi_extra": OPTIONAL_SIGN_IN}
+CACHED: dict[int | str, dict[str, Any]] = {
+    **problems(),
+    304: {"description": "Not modified: the version with this ETag is current."},
+}
+course_router = operation_router(prefix="/api", tags=["courses"], responses=CACHED)
 
 
 @course_router.get("/courses", summary="List courses", response_model=list[CourseShown] | Grouped)
@@ -224,7 +228,7 @@ async def get_material(request: Request, course_id: Id, material_id: Id) -> Resp
     return await course_answer(request, make)
 
 
-search_router = operation_router(prefix="/api", tags=["courses"], responses=NOT_MODIFIED)
+search_router = operation_router(prefix="/api", tags=["courses"], responses=CACHED)
 
 Words = Annotated[
     str,
@@ -285,7 +289,7 @@ async def list_favourites(caller: SignedIn) -> list[CourseShown]:
     response_model=CourseShown,
     responses={
         200: {"model": CourseShown, "description": "The course already was a favourite"},
-        **problems(404, 409),
+        **problems(409),
     },
 )
 async def add_favourite(body: Favourite, caller: Keeper) -> Response:
@@ -300,7 +304,6 @@ async def add_favourite(body: Favourite, caller: Keeper) -> Response:
     summary="Remove a favourite course",
     status_code=204,
     response_class=Response,
-    openapi_extra={"responses": {"404": {}}},  # never
 )
 async def remove_favourite(course_id: Id, caller: Keeper) -> Response:
     """Remove a course from the favourites; 204 even if it was not a favourite."""

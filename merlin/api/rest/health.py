@@ -14,7 +14,6 @@ from starlette.responses import JSONResponse, Response
 from typing_extensions import TypedDict
 
 from merlin.api.hooks import is_from_network
-from merlin.api.problems import problems
 from merlin.api.schema import operation_router
 from merlin.api.services import ApiServices, services_of
 from merlin.app.health import list_processes
@@ -64,7 +63,6 @@ async def healthz(request: Request, response: Response) -> Alive:
     response_model=Ready,
     responses={
         503: {"model": Ready, "description": "The database does not accept writes"},
-        **problems(404),
     },
 )
 async def readyz(request: Request) -> Response:

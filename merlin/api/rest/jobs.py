@@ -13,7 +13,6 @@ from typing_extensions import TypedDict
 
 from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, JobLauncher, JobViewer, RequiredAccess
-from merlin.api.problems import problems
 from merlin.api.schema import (
     Body,
     DatasetName,
@@ -53,7 +52,6 @@ REQUEST_ROUTE: dict[str, Any] = {
     "response_model": None,
     "responses": {
         202: {"model": RequestShown, "description": "The request to the daemon was stored"},
-        **problems(404),
     },
 }
 

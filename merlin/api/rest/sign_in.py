@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from merlin.account.sign_ins import MAX_BYTES, read_telegram_data
 from merlin.api.auth import remember_browser, require_same_origin, token_of
-from merlin.api.problems import Problem, problems
+from merlin.api.problems import Problem
 from merlin.api.schema import Body, Shape, operation_router
 from merlin.api.services import services_of
 from merlin.app import sign_in
@@ -28,7 +28,6 @@ router = operation_router(
     prefix="/api/auth",
     tags=["sign-in"],
     dependencies=[Depends(require_same_origin)],
-    responses=problems(403),
 )
 
 
@@ -50,7 +49,7 @@ class SignedInView(Shape):
     token: str = Field(description="Bearer token, for a frame that stores no cookies.")
 
 
-@router.post("/telegram", summary="Sign in with Telegram", responses=problems(401))
+@router.post("/telegram", summary="Sign in with Telegram")
 async def sign_in_by_telegram(
     request: Request, response: Response, body: TelegramBody
 ) -> SignedInView:
