@@ -37,10 +37,9 @@ from merlin.app.sign_in import Blocked
 from merlin.app.sign_in import sign_out as end_sign_in
 from merlin.billing.quota import allowance_of
 from merlin.core.errors import NotFound, Refused
-from merlin.core.i18n import LANGUAGES, text
+from merlin.core.i18n import text
 from merlin.core.permissions import Authority
 from merlin.core.web.assets import local_address, seen_other
-from merlin.core.web.browser import LANGUAGE_COOKIE, set_preference
 
 router = page_router()
 Next = Annotated[str, Form()]
@@ -258,16 +257,6 @@ async def close_all(request: Request, context: SignedInContext) -> Response:
     response = seen_other("/")
     await context.write(accounts.close_sign_ins, context.actor)
     forget_sign_in(request, response)
-    return response
-
-
-@router.post("/me/language")
-async def set_language(context: SignedInContext, language: FormText = "") -> Response:
-    """Set the language of pages and bot; "" leaves it to browser and Telegram."""
-    chosen = language if language in LANGUAGES else None
-    await context.write(accounts.set_language, context.actor, chosen)
-    response = seen_other("/me")
-    set_preference(response, context.request, LANGUAGE_COOKIE, chosen or "")
     return response
 
 
