@@ -2,20 +2,14 @@
 
 import itertools
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass, field
-from http import HTTPStatus
 
 import requests
 import schemathesis
-from fastapi.openapi.utils import get_openapi
-from fastapi.routing import APIRoute
 from hypothesis import HealthCheck, Phase, given, seed, settings
-from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode, checks
 from schemathesis.core.failures import FailureGroup
 
-from merlin.api.pages.site import page_routes
 from tests.api.running_api import ANNA, BORIS, VERA
 
 checks.load_all_checks()
@@ -198,34 +192,3 @@ class ContractCheck:
         assert body["request_id"] == request_id, "another request id"
         assert body["type"].startswith("urn:merlin:problem:"), "another type"
         assert body["detail"], "no detail"
-
-
-class PagesCheck(ContractCheck):
-    """Checks the pages, which have no API description: only that no response is a server error."""
-
-    _follows = False
-
-    def __init__(self, site):
-        routes = [route for route in page_routes() if isinstance(route, APIRoute)]
-        for route in routes:
-            route.include_in_schema = True
-        super().__init__(
-            site, limit_text_lengths(get_openapi(title="-", version="-", routes=routes))
-        )
-
-    def _caller(self, _operation):
-        caller, _ = next(self._callers)
-        is_known = caller in PEOPLE
-        return caller, self.site.sign_in_headers(PEOPLE[caller]) if is_known else {
-            "Sec-Fetch-Site": "same-origin"
-        }
-
-    def _draw(self, *args):
-        with suppress(Unsatisfiable):  # a form of free texts has no invalid case
-            super()._draw(*args)
-
-    def send(self, case):
-        """Send one case from a browser; record a server error."""
-        caller, _, response = self._call(case)
-        if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            self.results.note(case, caller, response, "Server error")

@@ -1,12 +1,10 @@
 """The payment worker with a gateway that repeats, reorders or loses messages: Y1, Y3 to Y6."""
 
-import itertools
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 
-from merlin.billing.ledger import EntryKind
 from merlin.billing.quota import Quotas
 from merlin.core.i18n import text
 from merlin.db.notices import ADMINS, Notices
@@ -39,42 +37,6 @@ def test_fifty_concurrent_duplicate_notifications_grant_once(shop):
     assert shop.count_grants(order_id) == 1
     assert len(Quotas(shop.db, shop.bot_id).packs.list_all(anna.user_id)) == 1
     assert anna.notice_keys == ["notice-paid"]
-
-
-# Each event comes first in one.
-@pytest.mark.parametrize("events", [*itertools.permutations([PAID, CANCELED, RETURNED])][::2])
-def test_notifications_in_any_order_lead_to_the_same_state(shop, events):
-    """Y3: notifications are not trusted; the state that YooKassa's API returns is."""
-    anna = shop.buyer()
-    order_id = anna.start_payment("pack")
-    shop.yookassa.behave(notifications="never")
-    shop.yookassa.choose(order_id, "paid")
-    shop.yookassa.refund(order_id, "40.00")
-    for event in events:
-        shop.yookassa.notify(order_id, event)
-    shop.wait_for_state(order_id, "refunded-in-part")
-    kinds = [EntryKind.PAYMENT, EntryKind.GRANT, EntryKind.REFUND]
-    assert shop.entry_kinds(order_id) == kinds
-    assert shop.ledger_faults() == []
-
-
-def test_partial_refunds_at_yookassa_shorten_and_finally_end_the_term(shop):
-    """Y4: partial refunds, made in YooKassa's own web interface."""
-    anna = shop.buyer()
-    order_id = anna.buy()
-    (term,) = anna.terms
-    shop.yookassa.refund(order_id, "100.00")
-    shop.wait_for_state(order_id, "refunded-in-part")
-    (shorter,) = anna.terms
-    assert term.starts_at < shorter.ends_at < term.ends_at
-    shop.yookassa.refund(order_id, "199.00")
-    shop.wait_for_state(order_id, "refunded")
-    (over,) = anna.terms
-    assert over.ends_at < shorter.ends_at
-    assert anna.notice_keys == ["notice-refunded", "notice-refunded-part", "notice-paid"]
-    kinds = [EntryKind.PAYMENT, EntryKind.GRANT, EntryKind.REFUND, EntryKind.REFUND]
-    assert shop.entry_kinds(order_id) == [*kinds, EntryKind.REVOCATION]
-    assert shop.ledger_faults() == []
 
 
 def test_retry_after_lost_response_uses_the_same_idempotency_key(shop):

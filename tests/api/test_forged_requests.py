@@ -4,7 +4,6 @@ import pytest
 
 from merlin.api.hooks import read_webhook
 from merlin.api.problems import HOOK_BYTES
-from merlin.core.network import is_in_networks
 
 pytestmark = pytest.mark.functional
 
@@ -140,23 +139,6 @@ def test_client_address_is_the_last_hop_added_by_the_trusted_proxy(shop):
 )
 def test_webhook_body_is_reduced_to_event_and_ids(body, hint):
     assert read_webhook(body) == hint
-
-
-@pytest.mark.parametrize(
-    ("host", "is_inside"),
-    [
-        ("185.71.76.1", True),
-        ("::ffff:185.71.76.1", True),
-        ("2a02:5180:0:1509::1", True),
-        ("185.71.78.1", False),
-        ("127.0.0.1", False),
-        ("", False),
-        ("testclient", False),
-    ],
-)
-def test_yookassa_networks_are_recognised(host, is_inside):
-    networks = ("185.71.76.0/27", "2a02:5180:0:1509::/64")
-    assert is_in_networks(host, networks) is is_inside
 
 
 def test_payment_hook_returns_404_without_a_shop(site):

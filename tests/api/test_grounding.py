@@ -12,7 +12,6 @@ from tests.api.chat_api import (
 )
 from tests.api.running_api import ANNA
 from tests.support.config import make_priced_config
-from tests.support.faults import Fault, FaultKind
 
 pytestmark = pytest.mark.functional
 
@@ -64,15 +63,6 @@ def test_both_models_of_a_composed_answer_count_in_the_spending_limits(tmp_path)
     assert micro > len(QUESTION) // 4
 
 
-def test_known_answer_is_returned_as_trained(course):
-    site, provider = course
-    provider.behave(fixed_answer="Набор шагов.", extension={"known": True})
-    document = ask(site)
-    assert document["choices"][0]["message"]["content"] == "Набор шагов."
-    assert document["merlin"]["sources"] == []
-    assert asked_models(provider) == [MODEL]
-
-
 def test_sources_of_a_follow_up_are_those_of_the_question_before_it(course):
     site, provider = course
     with chat_client(site) as program:
@@ -91,13 +81,6 @@ def test_question_without_a_source_stays_unknown(course, question):
     document = ask(site, question)
     assert document["choices"][0]["message"]["content"] == UNKNOWN["fixed_answer"]
     assert (document["merlin"]["model_role"], document["merlin"]["sources"]) == ("serving", [])
-
-
-def test_unavailable_composer_leaves_the_refusal_of_the_tuned_model(course):
-    site, provider = course
-    provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=500, skip=1, times=None))
-    document = ask(site)
-    assert document["choices"][0]["message"]["content"] == UNKNOWN["fixed_answer"]
 
 
 def test_page_shows_the_source_under_the_answer(course):

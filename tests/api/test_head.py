@@ -59,8 +59,3 @@ def test_head_of_a_cached_response_has_its_etag_and_length(connection):
     assert int(document[SIZED]) == len(body)
     same = call(connection, "HEAD", "/api/courses", **{"If-None-Match": headers["etag"]})
     assert (same[0], same[2]) == (304, b"")
-
-
-def test_head_is_refused_where_get_is_not_allowed(connection):
-    status, headers, body = call(connection, "HEAD", "/v1/chat/completions")
-    assert (status, headers["allow"], body) == (405, "POST", b"")

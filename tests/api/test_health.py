@@ -1,6 +1,5 @@
 """/healthz, /readyz and /metrics over real HTTP."""
 
-import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -8,7 +7,6 @@ from functools import partial
 import psycopg
 import pytest
 
-from merlin.app.payment_worker import PaymentWorker
 from merlin.core.clock import iso, utc_now
 from merlin.core.heartbeat import Heartbeat
 from merlin.db.backup import note_backup
@@ -209,29 +207,6 @@ def test_database_that_is_too_slow_is_in_the_log_with_the_reason(tmp_path, postg
         response = site.client.get("/readyz")
         assert (response.status_code, response.json()["database"]) == (503, "silent")
         assert "no answer within 3 seconds" in capsys.readouterr().err
-
-
-@pytest.mark.integration
-def test_outage_is_a_few_lines_of_the_log_for_payments(tmp_path, postgresql, capsys):
-    rounds, was_repeated = [], asyncio.Event()
-
-    def clock():
-        rounds.append(utc_now())
-        if len(rounds) == 20:
-            was_repeated.set()
-        return rounds[-1]
-
-    async def serve():
-        worker = PaymentWorker(replace(site.services, clock=clock), after_failure_s=0.01)
-        serving = asyncio.create_task(worker.serve())
-        await asyncio.wait_for(was_repeated.wait(), longest())
-        serving.cancel()
-        await asyncio.gather(serving, return_exceptions=True)
-
-    with run_api(tmp_path, postgresql.create()) as site, postgresql.stopped():
-        asyncio.run(serve())
-    # One for each reason of this worker and of the site's own; there were twenty rounds.
-    assert 1 <= capsys.readouterr().err.count("payments wait") <= 4
 
 
 def probe(site):

@@ -6,13 +6,9 @@ import pytest
 
 from merlin.core.i18n import text
 from tests.api.chat_api import (
-    TWO_A_DAY,
     ask,
-    chat_client,
     chat_request,
-    count_questions_by_state,
     package_client,
-    run_chat_api,
 )
 
 pytestmark = pytest.mark.functional
@@ -136,18 +132,3 @@ def test_unsupported_parameter_is_refused_by_name(client, field, language):
     assert (response.status_code, error["param"]) == (400, field)
     assert error["code"] == "unsupported_parameter"
     assert error["message"] == text(language, "openai-not-supported", field=field)
-
-
-def test_empty_answer_caused_by_stop_is_charged(tmp_path):
-    with (
-        run_chat_api(tmp_path, plans=(TWO_A_DAY,)) as (site, provider),
-        chat_client(site) as client,
-    ):
-        provider.behave(fixed_answer="один два")
-        assert ask(client, QUESTION, stop=["один"]).status_code == 200
-        assert count_questions_by_state(site) == {"charged": 1}
-        refused = ask(client, QUESTION, response_format={"type": "json_object"})
-        assert refused.status_code == 400
-        assert count_questions_by_state(site) == {"charged": 1, "returned": 1}
-        rows = site.database.sql("SELECT COUNT(*) FROM notice")
-        assert rows == [(0,)]

@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import pytest
 
-from merlin.account.accounts import Accounts
 from merlin.account.sign_ins import Logins
 from merlin.account.users import Users
 from merlin.billing.ledger import Ledger
@@ -55,17 +54,6 @@ def save(browser, **form):
 def age_sign_ins(site):
     """Make every sign-in one hour older."""
     site.database.change(SIGN_IN.update({"at": iso(utc_now() - timedelta(hours=1))}))
-
-
-def test_teacher_sees_courses_that_name_them_and_courses_granted_to_them(site):
-    site.add_user(BORIS, Role.TEACHER, "networks")
-    with site.browser_client(BORIS) as browser:
-        assert browser.get("/api/user").json()["courses"] == [site.course_id("networks")]
-        Accounts(site.db).set_name(BORIS, "boris", "cli:vera")
-        body = browser.get("/api/user").json()
-    ids = {site.course_id("networks"), site.course_id("algorithms")}
-    assert set(body["courses"]) == ids
-    assert (body["name"], body["role"], body["scopes"]) == ("boris", "teacher", ["networks"])
 
 
 def test_every_browser_is_signed_out_together_and_keys_end(site):

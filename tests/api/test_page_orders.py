@@ -231,13 +231,6 @@ def test_missing_or_invalid_receipt_contact_is_asked_for_again(shop, contact, er
     assert shop.billing.purchases.list_of_user(anna.user_id) == []
 
 
-def test_receipt_contact_is_normalised_for_the_gateway(shop):
-    anna = shop.buyer()
-    order_id = press_pay(anna, contact="\u202a8 (916) 123-45-67\u202c")
-    assert shop.purchase(order_id).order.contact == "79161234567"
-    assert "Куда прислать чек +7 916 123-45-67" in page_text(anna.http.get(f"/orders/{order_id}"))
-
-
 def test_changed_price_is_shown_and_not_charged(shop):
     anna = shop.buyer()
     for price in ("100", "29901", "0"):

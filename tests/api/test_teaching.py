@@ -1,14 +1,9 @@
 """Teachers edit the courses they lead: every write is a change, nothing is lost or overwritten."""
 
-from dataclasses import replace
-
 import pytest
 
 from merlin.account.accounts import Accounts
 from merlin.account.users import Users
-from merlin.chat.feedback import Ratings
-from merlin.chat.sessions import ChatPlace, Sessions
-from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.core.i18n import text
 from merlin.core.permissions import Role
 from merlin.course.editing import parse_course
@@ -209,15 +204,3 @@ def test_material_of_another_course_returns_404(site):
         body = {**NEW, "revision": material["revision"]}
         answer = client.put(f"{materials(site, 'networks')}/{material['id']}", json=body)
     assert answer.status_code == 404
-
-
-def add_turn(site, user_id, question, answer, update_id, rating=None):
-    """Store a question about the algorithms with an answer and a rating."""
-    sessions, turns = Sessions(site.database, 1), Turns(site.database, 1)
-    session = sessions.open(ChatPlace(user_id, user_id))
-    sessions.change(replace(session, dataset="algorithms"))
-    question_ = Question(session.session_id, update_id, user_id, question)
-    turn = turns.ask(question_, 1)
-    turns.write(update_id, StoredAnswer(answer, model_id="ft:algo"))
-    if rating:
-        Ratings(site.database, 1).rate(turn.turn_id, user_id, rating)

@@ -37,14 +37,6 @@ def planned(shared):
     return site
 
 
-def test_without_plans_nothing_is_limited(site):
-    site.add_user(ANNA)
-    with site.key_client(ANNA) as anna:
-        body = anna.get("/api/user/usage").json()
-    assert body["plan"] == ""
-    assert body["formats"]["text"]["remaining"] is None
-
-
 def test_remaining_quota_is_shown_with_its_reset_time(planned):
     zone = zone_of("Europe/Moscow")
     Quotas(planned.db, planned.bot_id).reserve(ANNA, 1, Format.TEXT, STUDENT, zone)
