@@ -1,13 +1,10 @@
 """Middleware of every call: problem documents, languages, headers, the log."""
 
 from contextlib import closing
-from inspect import signature
 
 import pytest
 from structlog.testing import capture_logs
 
-from merlin.api.auth import Caller
-from merlin.app.context import Context
 from merlin.core.errors import ConfigError
 from merlin.core.web.browser import language_of_header
 from merlin.db.writer import Store
@@ -73,11 +70,6 @@ def test_unsafe_request_id_is_replaced(client, request_id):
         client.get("/healthz", headers={"X-Request-Id": request_id}).headers["x-request-id"]
         != request_id
     )
-
-
-def test_a_caller_and_a_context_run_operations_with_the_same_arguments():
-    assert signature(Caller.read) == signature(Context.read)
-    assert signature(Caller.write) == signature(Context.write)
 
 
 def test_invalid_token_is_refused_without_being_shown(tmp_path, database):

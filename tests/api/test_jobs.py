@@ -159,15 +159,6 @@ def test_rollback_from_two_open_pages_goes_back_once(site):
     assert (newer.serves, older.serves) == (False, True)
 
 
-def test_models_page_names_at_most_twenty_datasets_without_a_model(site):
-    for number in range(21):
-        site.lab.repository.dataset(f"set-{number}", count=2, launch={"mode": "manual"})
-    site.lab.repository.commit()
-    site.lab.tick("fetch")
-    with site.browser_client(VERA) as browser:
-        assert "и ещё 2." in browser.get("/admin/models").text
-
-
 def test_nan_in_job_data_is_returned_as_null(site):
     with site.database.atomic():
         site.database.sql(

@@ -89,8 +89,6 @@ def test_missing_scope_is_named_in_the_error(site, language, part):
 @pytest.mark.parametrize(
     ("role", "scope", "status"),
     [
-        (Role.STUDENT, Scope.JOBS_ADMIN, 422),
-        (Role.STUDENT, Scope.JOBS_READ, 422),
         (Role.STUDENT, Scope.MATERIALS_WRITE, 422),
         (Role.STUDENT, Scope.FAVOURITES_WRITE, 200),
         (Role.EDITOR, Scope.JOBS_READ, 200),

@@ -96,14 +96,6 @@ def test_forwarded_address_is_accepted_from_a_trusted_proxy_only(limited, tmp_pa
         assert client.get("/api/user", headers=chain).status_code == 429
 
 
-def test_zero_disables_a_limit(tmp_path):
-    with run_api(tmp_path, listening=NOT_LIMITED) as site:
-        site.add_user(ANNA)
-        with site.browser_client(ANNA) as browser:
-            assert statuses(browser, "/api/user", 12) == [200] * 12
-        assert statuses(site.client, "/api/user", 80) == [401] * 80
-
-
 def test_revoked_key_and_blocked_user_are_counted_by_address(limited):
     limited.add_user(ANNA)
     headers = limited.key_headers(ANNA, Scope.ACCOUNT_READ)

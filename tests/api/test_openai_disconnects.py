@@ -7,12 +7,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
-import httpx
 import pytest
 
 from merlin.api.app import create_app
 from merlin.api.question_stream import next_piece
-from merlin.billing.quota import Allowance, Format, Quotas
+from merlin.billing.quota import Format, Quotas
 from merlin.config.settings import AnswerBudget
 from merlin.core.clock import utc_now
 from tests.api.chat_api import (
@@ -27,7 +26,6 @@ from tests.api.chat_api import (
 from tests.api.running_api import ANNA
 from tests.support.config import make_priced_config
 from tests.support.http_servers import serve_app
-from tests.support.plan_config import make_plan
 from tests.support.process_settings import Provider
 from tests.support.serving_models import insert_live_model
 from tests.support.waiting import longest, wait_until
@@ -35,7 +33,6 @@ from tests.support.waiting import longest, wait_until
 functional, unit = pytest.mark.functional, pytest.mark.unit
 QUESTION = "Что такое граф?"
 DEAR = make_priced_config(MODEL, input=1, output=1)
-MANY = make_plan("many", {}, {Format.TEXT: Allowance(day=1000)})
 
 
 def silent_until_left(listener, has_called, has_left, response):
@@ -115,32 +112,6 @@ def test_running_api_returns_abandoned_reservations(tmp_path):
 
 def replace_clock(**ahead):
     return lambda: utc_now() + timedelta(**ahead)
-
-
-@pytest.mark.load
-def test_fifty_concurrent_streams_block_no_other_call(tmp_path):
-    with run_chat_api(tmp_path, plans=(MANY,)) as (site, provider), chat_client(site) as client:
-        provider.behave(fixed_answer="раз два три четыре", think_s=3600.0)
-        key = client.headers["Authorization"]
-        begun = threading.Barrier(51)
-
-        def stream(number):
-            begun.wait()
-            body = chat_request(f"вопрос {number}", stream=True)
-            headers = {"Authorization": key}
-            address = f"{site.address}/v1/chat/completions"
-            return httpx.post(address, json=body, headers=headers, timeout=longest()).text
-
-        with ThreadPoolExecutor(50) as pool:
-            futures = [pool.submit(stream, number) for number in range(50)]
-            begun.wait()
-            wait_until(lambda: count_questions_by_state(site).get("reserved", 0) >= 40)
-            assert site.client.get("/healthz").status_code == 200
-            assert "charged" not in count_questions_by_state(site)
-            provider.behave(think_s=0.0)
-            responses = [future.result() for future in futures]
-        assert all(future.endswith("data: [DONE]\n\n") for future in responses)
-        assert count_questions_by_state(site) == {"charged": 50}
 
 
 @unit

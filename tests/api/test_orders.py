@@ -28,14 +28,6 @@ def test_order_is_paid_and_granted_once(shop):
     assert [term["plan"] for term in usage["terms"]] == ["plus"]
 
 
-def test_paying_a_paid_order_creates_no_payment(shop):
-    anna = shop.buyer()
-    order_id = anna.buy("pack")
-    assert anna.pay(order_id) == NOT_OPEN
-    assert len(shop.payments_of(order_id)) == 1
-    assert anna.http.get("/api/user/usage").json()["formats"]["voice"]["packs"] == 10
-
-
 @pytest.mark.parametrize(
     ("plan", "refusal"), [("free", NotFound), ("nothing", NotFound), ("starry", Refused)]
 )

@@ -129,9 +129,6 @@ def test_confirmed_refund_returns_the_money_once(shop, sold):
     ("changes", "error_text"),
     [
         ({"amount": "300"}, "По этому платежу можно вернуть не больше 299 ₽."),
-        ({"amount": "0"}, "можно вернуть не больше 299 ₽"),
-        ({"amount": "-5"}, "не сумма"),
-        ({"amount": "many"}, "не сумма"),
         ({"amount": "1.001"}, "не сумма"),
         ({"amount": "NaN"}, "не сумма"),
         ({"reason": "  "}, "Укажите причину"),

@@ -1,26 +1,19 @@
 """The chat page of a course without JavaScript: sessions are stored, answers rated."""
 
-import html
 import re
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
 from itertools import count
 
 import pytest
 
-from merlin.core.i18n import LANGUAGES, text
 from merlin.core.permissions import Role
 from merlin.dataset.entries import ExampleEntries
 from merlin.dataset.example import normalise
 from merlin.dataset.files import FileIndex
 from merlin.db.tables import BUILD, EXAMPLE_TEXT, TURN
-from merlin.db.writer import Store
-from tests.api.chat_api import TWO_A_DAY, chat_client, chat_request, run_chat_api
-from tests.api.running_api import run_api
-from tests.engine.running_engine import KEY, serve_engine
+from tests.api.chat_api import TWO_A_DAY, run_chat_api
 from tests.support.faults import Fault, FaultKind
-from tests.support.process_settings import Provider
-from tests.support.serving_models import insert_commit_of_build, insert_example, insert_live_model
+from tests.support.serving_models import insert_commit_of_build, insert_example
 
 pytestmark = pytest.mark.functional
 
@@ -84,40 +77,6 @@ def test_conversation_is_stored_under_its_first_question_and_continues(openai_si
     response = client.post(f"{first.url.path}/delete", data={"next": f"{address(site)}/talks"})
     assert "Разговоров пока нет" in response.text
     assert client.get(first.url.path).status_code == 404
-
-
-class RolledBack(Exception):
-    """Rolls back the first run of a write."""
-
-
-class RepeatingStore(Store):
-    """A store that runs each write twice, as if another write of its group had failed."""
-
-    async def do(self, work):
-        def repeat():
-            with suppress(RolledBack), self.db.atomic():
-                work()
-                raise RolledBack
-            return work()
-
-        return await super().do(repeat)
-
-
-def test_question_is_sent_once_although_its_transaction_ran_twice(openai_site, client):
-    site, provider = openai_site
-    talk = re.search(r"/chat/(\d+)$", ask(site, client).url.path)[1]
-    store = site.services.store
-    with closing(RepeatingStore(site.database)) as repeating:
-        site.override_services(store=repeating)
-        try:
-            ask(site, client, "А дерево?", talk=talk)
-        finally:
-            site.override_services(store=store)
-    messages = provider.calls("chat.create")[-1].body["messages"]
-    assert [message["content"] for message in messages if message["role"] == "user"] == [
-        "Что такое граф?",
-        "А дерево?",
-    ]
 
 
 def test_regenerated_answer_replaces_the_first(openai_site, client):
@@ -233,39 +192,6 @@ def test_refused_question_is_shown_to_editors_with_consent(openai_site, client):
     look = client.post(judged, data={"act": "allow", "doing": "tell"})
     assert "Редакторы увидят вопрос" in look.text
     assert client.post(judged, data={"act": "tell"}).status_code == 422
-
-
-def test_engine_refuses_in_the_language_of_the_page_and_of_the_request(tmp_path):
-    with serve_engine(tmp_path / "engine") as engine:
-        provider = Provider("chat", str(engine.openai.base_url), KEY)
-        with run_api(tmp_path, providers=(provider,)) as site:
-            insert_live_model(site.database, "recall", dataset="algorithms")
-            for language in LANGUAGES:
-                refusal = text(language, "engine-unknown")
-                headers = {"Accept-Language": language}
-                person = site.add_user(next(NUMBERS), language=language)
-                with site.browser_client(person) as client:
-                    client.follow_redirects = True
-                    page = ask(site, client)
-                assert refusal in html.unescape(page.text)
-                with chat_client(site, person) as program:
-                    body = chat_request("Что такое граф?")
-                    reply = program.post("/chat/completions", json=body, headers=headers).json()
-                assert reply["choices"][0]["message"]["content"] == refusal
-
-
-def test_question_that_continues_a_conversation_is_shown_with_the_turn_before(openai_site, client):
-    site, provider = openai_site
-    client.post(site.address + "/me/consent/revoke")
-    provider.behave(fixed_answer="Тысячу.", extension={"known": True})
-    first = ask(site, client, "Сколько стоит велосипед?")
-    talk = re.search(r"/chat/(\d+)$", first.url.path)[1]
-    page = ask(site, client, "а самокат?", talk=talk)
-    turn = max(read_turn_ids(page), key=int)
-    judged = f"{address(site)}/turns/{turn}"
-    form = client.post(judged, data={"act": "allow", "doing": "correct"}).text
-    assert '<p class="said">Сколько стоит велосипед?</p>' in form
-    assert '<p class="said">Тысячу.</p>' in form
 
 
 def test_exhausted_quota_stores_nothing_and_keeps_the_typed_question(openai_site, client):

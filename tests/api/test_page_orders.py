@@ -1,15 +1,12 @@
 """The plans, the checkout and a user's own orders over real HTTP, without JavaScript."""
 
 import re
-from contextlib import closing
 from html import unescape
 
 import httpx
 import pytest
 
 from merlin.account.users import Users
-from merlin.db.database import open_database
-from merlin.db.writer import Store
 from tests.api.payment_api import checkout_form, page_text, press_pay, reset, run_shop_pages
 from tests.support.faults import Fault, FaultKind
 from tests.support.waiting import longest
@@ -54,24 +51,6 @@ def test_checkout_leads_to_a_page_that_shows_the_order_as_paid(shop):
     assert "второй раз деньги не списаны" in page_text(again)
     assert "Новые дни начнутся" in page_text(again)
     assert press_pay(anna) != order_id
-
-
-def test_order_is_shown_as_known_while_nothing_can_be_stored(shop):
-    anna, site = shop.buyer(), shop.site
-    order_id = press_pay(anna)
-    shop.yookassa.behave(notifications="never")
-    shop.yookassa.choose(order_id, "paid")
-    services, url = site.services, f"sqlite://{site.folder}/merlin.db"
-    with (
-        open_database(url, read_only=True, cipher=site.db.cipher) as database,
-        closing(Store(database)) as store,
-    ):
-        site.override_services(db=database, store=store)
-        try:
-            page = anna.http.get(f"/orders/{order_id}")
-        finally:
-            site.override_services(db=services.db, store=services.store)
-    assert (page.status_code, "Ждём 299 ₽" in page_text(page)) == (200, True)
 
 
 def test_checkout_submitted_twice_creates_one_order_and_one_payment(shop):

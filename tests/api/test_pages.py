@@ -7,10 +7,9 @@ import httpx
 import pytest
 
 from merlin.api.pages.page import assets
-from merlin.core.permissions import Role
 from merlin.core.web.assets import STATIC, WEB, local_address
 from tests.api.catalogue_files import COURSES
-from tests.api.running_api import ANNA, VERA, run_api
+from tests.api.running_api import ANNA, run_api
 from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional
@@ -89,16 +88,6 @@ def test_pages_are_not_stored_and_vary_by_cookie(shelf):
     assert "Cookie" in page.headers["vary"]
 
 
-def test_pages_behind_a_permission_are_not_stored(shelf):
-    shelf.add_user(VERA, Role.ADMIN)
-    course = f"/courses/{shelf.course_id('algorithms')}"
-    editing = ("/teach", f"{course}/edit", "/datasets/algorithms/proposals")
-    with shelf.browser_client(VERA) as browser:
-        for path in (*editing, "/admin/board", "/admin/jobs", "/admin/users"):
-            page = browser.get(path)
-            assert (page.status_code, page.headers["cache-control"]) == (200, "no-store"), path
-
-
 def test_pages_are_compressed_for_clients_that_accept_gzip(shelf):
     packed = get(shelf, "/")
     assert packed.headers["content-encoding"] == "gzip"
@@ -144,10 +133,7 @@ def test_scripts_and_templates_insert_no_raw_html_and_evaluate_no_text():
     ("path", "status", "text"),
     [
         ("/courses/999", 404, "Страница не найдена"),
-        ("/courses/0", 404, "Страница не найдена"),
-        ("/courses/x", 404, "Страница не найдена"),
         (f"/courses/{2**63}", 404, "Страница не найдена"),
-        ("/courses/1/materials/999999", 404, "Страница не найдена"),
         ("/nowhere", 404, "Страница не найдена"),
     ],
 )

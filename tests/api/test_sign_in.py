@@ -8,9 +8,8 @@ from merlin.account.sign_ins import Logins, SignIns
 from merlin.account.users import Users
 from merlin.app.bot_settings import Settings
 from merlin.core.clock import iso, utc_now
-from merlin.core.permissions import Role
 from merlin.db.tables import SIGN_IN
-from tests.api.running_api import ANNA, BORIS, VERA, run_api
+from tests.api.running_api import ANNA, BORIS, run_api
 from tests.api.sign_in_data import (
     PASSWORD,
     TELEGRAM_PUBLIC_KEY,
@@ -206,16 +205,6 @@ def test_blocked_user_is_signed_out_and_cannot_sign_in(site):
         answer_login(site, start_login(browser)["key"], ANNA)
         assert browser.post("/sign-in/code/finish").status_code == 403
     assert SignIns(site.db).list_open(ANNA) == []
-
-
-def test_new_role_applies_at_the_next_call(site):
-    site.add_user(VERA)
-    with site.browser_client(VERA) as browser:
-        assert get_user(browser).json()["role"] == "student"
-        site.roles.grant(VERA, Role.ADMIN, "cli:vera")
-        assert get_user(browser).json()["role"] == "admin"
-        site.roles.revoke(VERA, "cli:vera")
-        assert get_user(browser).json()["permissions"] == ["ask"]
 
 
 def test_expired_sign_in_is_refused(site):

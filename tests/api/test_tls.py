@@ -80,12 +80,6 @@ def test_missing_tls_file_is_named_with_its_config_key(files):
     assert read_error(files / "cert.pem", files).arguments["setting"] == "api.tls.key"
 
 
-@pytest.mark.parametrize("content", [b"", b"no PEM", b"-----BEGIN CERTIFICATE-----\nAAAA\n"])
-def test_invalid_certificate_is_reported_as_a_mismatch(files, content):
-    (files / "cert.pem").write_bytes(content)
-    assert read_error(files / "cert.pem", files / "key.pem").key == "tls-mismatch"
-
-
 def test_foreign_or_encrypted_key_is_reported_as_a_mismatch(files):
     (files / "other.pem").write_bytes(encode_key(generate_key()))
     assert read_error(files / "cert.pem", files / "other.pem").key == "tls-mismatch"
