@@ -1,120 +1,66 @@
-"""Inputs that try to run a script in a page."""
+"""Inputs that try to run a script in a page: each kind in one or two spellings."""
 
 _CALL = "alert(1)"
 _TAGS = [
     f"<script>{_CALL}</script>",
-    f"<SCRIPT>{_CALL}</SCRIPT>",
     f"<scr<script>ipt>{_CALL}</scr</script>ipt>",
-    f"<script/src=data:,{_CALL}></script>",
-    f"<script >{_CALL}</script>",
-    f"</script><script>{_CALL}</script>",
-    f"</title><script>{_CALL}</script>",
-    f"</textarea><script>{_CALL}</script>",
-    f"</style><script>{_CALL}</script>",
-    f"</template><script>{_CALL}</script>",
+    f"<SCRIPT/src=data:,{_CALL}></SCRIPT>",
+    f"</title></textarea></style></template><script>{_CALL}</script>",
     f"--><script>{_CALL}</script>",
-    f"]]><script>{_CALL}</script>",
-    f'"><script>{_CALL}</script>',
-    f"'><script>{_CALL}</script>",
-    f"`><script>{_CALL}</script>",
-    f"<iframe src=javascript:{_CALL}>",
+    f"\"><script>{_CALL}</script>'><script>{_CALL}</script>",
     f"<iframe srcdoc='<script>{_CALL}</script>'>",
     f"<object data=javascript:{_CALL}>",
-    f"<embed src=javascript:{_CALL}>",
     f"<base href=javascript:{_CALL}//>",
-    f"<form action=javascript:{_CALL}><button>x</button></form>",
     f"<button form=keep formaction=javascript:{_CALL}>x</button>",
-    f"<a href=javascript:{_CALL}>x</a>",
     f"<math><a xlink:href=javascript:{_CALL}>x</a></math>",
     f"<svg><script>{_CALL}</script></svg>",
-    f"<svg><a xlink:href=javascript:{_CALL}><text>x</text></a></svg>",
     f"<meta http-equiv=refresh content='0;url=javascript:{_CALL}'>",
     "<link rel=stylesheet href=data:,*{color:red}>",
     "<style>@import 'https://evil.example/x.css';</style>",
-    f"<template><script>{_CALL}</script></template>",
     f"<noscript><p title='</noscript><script>{_CALL}</script>'>",
-    f"<xmp><script>{_CALL}</script></xmp>",
-    f"<!--<img src='--><script>{_CALL}</script>'>",
 ]
 _HANDLERS = [
     f"<{tag} {event}={_CALL}>"
     for tag, event in (
         ("img src=x", "onerror"),
-        ("img/src=x", "onerror"),
-        ("IMG SRC=x", "ONERROR"),
-        ("img src=x:x", "onerror"),
-        ("image src=x", "onerror"),
+        ("IMG/SRC=x", "ONERROR"),
         ("body", "onload"),
-        ("body", "onpageshow"),
-        ("svg", "onload"),
-        ("svg/", "onload"),
         ("svg><animate attributeName=x dur=1s", "onbegin"),
-        ("svg><set attributeName=x", "onbegin"),
         ("video><source", "onerror"),
-        ("audio src=x", "onerror"),
         ("details open", "ontoggle"),
         ("input autofocus", "onfocus"),
-        ("select autofocus", "onfocus"),
-        ("textarea autofocus", "onfocus"),
-        ("keygen autofocus", "onfocus"),
-        ("marquee", "onstart"),
-        ("object", "onerror"),
-        ("iframe", "onload"),
-        ("div tabindex=1 autofocus", "onfocus"),
         ("p style=animation-name:rise", "onanimationstart"),
-        ("form id=x></form><button form=x", "onclick"),
-        ("x contenteditable autofocus", "onfocus"),
         ("div hx-get=/courses hx-trigger=load", "hx-on:click"),
         ("div data-hx-get=/courses data-hx-trigger=load", "hx-on::load"),
     )
 ]
 _ATTRIBUTES = [
-    f"{quote}{end}{event}={quote}{_CALL}"
+    f"{quote}{end}={quote}{_CALL}"
     for quote in ('"', "'", "`", "")
-    for end, event in (
-        (" ", "onmouseover"),
-        (" autofocus ", "onfocus"),
-        ("/", "onpointerenter"),
-        (" x=", "onerror"),
-    )
+    for end in (" onmouseover", " autofocus onfocus", "/onpointerenter")
 ]
 _LINKS = [
     f"javascript:{_CALL}",
-    f"JaVaScRiPt:{_CALL}",
-    f" javascript:{_CALL}",
+    f" JaVaScRiPt:{_CALL}",
     f"java\tscript:{_CALL}",
-    f"java%0ascript:{_CALL}",
     f"javascript&colon;{_CALL}",
     f"javascript:{_CALL}//https://example.com/",
-    f"vbscript:{_CALL}",
     f"data:text/html,<script>{_CALL}</script>",
-    "data:text/html;base64,PHNjcmlwdD5hbGVydCgxKTwvc2NyaXB0Pg==",
-    f"blob:{_CALL}",
     "file:///etc/passwd",
     "//evil.example/x",
-    "/\\evil.example/x",
     "https:/\\evil.example",
-    f"[x](javascript:{_CALL})",
     f"![x](javascript:{_CALL})",
     f"<javascript:{_CALL}>",
     f"[x]: javascript:{_CALL}",
-    "[x](data:text/html,hi)",
 ]
 _OTHERS = [
     "{{ 7 * 7 }}",
     "{% raw %}",
     "${alert(1)}",
-    "#{alert(1)}",
-    "&lt;script&gt;alert(1)&lt;/script&gt;",
     "&#60;script&#62;alert(1)&#60;/script&#62;",
     "\\u003cscript\\u003ealert(1)\\u003c/script\\u003e",
-    "+ADw-script+AD4-alert(1)+ADw-/script+AD4-",
-    "＜script＞alert(1)＜/script＞",
     "\u202e<script>alert(1)</script>",
-    "{ $name }",
     "'; DROP TABLE course; --",
-    '" OR ""="',
-    "constructor",
     "__proto__",
 ]
 PAYLOADS = [*_TAGS, *_HANDLERS, *_ATTRIBUTES, *_LINKS, *_OTHERS]

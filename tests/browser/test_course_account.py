@@ -1,14 +1,11 @@
 """Signing in and the account page in a browser."""
 
-import json
-
 import pytest
 from playwright.sync_api import expect
 
 from merlin.account.accounts import Accounts
-from merlin.account.sign_ins import Logins, SignIns
-from merlin.account.users import Users
-from tests.browser.course_browser import wait_for_address, wait_until_loaded
+from merlin.account.sign_ins import Logins
+from tests.browser.course_browser import wait_until_loaded
 
 pytestmark = pytest.mark.integration
 
@@ -34,23 +31,6 @@ def test_sign_in_page_waits_for_the_bot_and_continues_by_itself(visitor, course_
     expect(page.get_by_role("link", name="Мой кабинет: Анна")).to_be_visible()
 
 
-def test_every_browser_is_signed_out_together(visitor, course_site):
-    anna = visitor.add_user()
-    other = visitor.open("/me", anna)
-    page = visitor.open("/me", anna)
-    devices = find_region(page, "Мои устройства")
-    everywhere = devices.get_by_text("Выйти везде", exact=True)
-    everywhere.click()
-    page.keyboard.press("Escape")
-    expect(devices.get_by_role("button", name="Да, выйти и отозвать ключи")).to_be_hidden()
-    everywhere.click()
-    devices.get_by_role("button", name="Да, выйти и отозвать ключи").click()
-    wait_for_address(page, "/")
-    other.reload()
-    wait_for_address(other, "/sign-in?next=/me")
-    assert SignIns(course_site.db).list_open(anna) == []
-
-
 def test_user_name_and_password_are_validated_and_set(visitor, course_site):
     anna = visitor.add_user()
     page = wait_until_loaded(visitor.open("/me", anna))
@@ -65,16 +45,3 @@ def test_user_name_and_password_are_validated_and_set(visitor, course_site):
     expect(form).to_contain_text("Пароль задан")
     account = Accounts(course_site.db).find(anna)
     assert (account.name, account.has_password) == ("anna-of-me", True)
-
-
-def test_language_applies_to_pages_and_bot_and_data_can_be_downloaded(visitor, course_site):
-    anna = visitor.add_user()
-    page = visitor.open("/me", anna)
-    page.get_by_label("Язык").select_option("en")
-    find_region(page, "Внешний вид").get_by_role("button", name="Сохранить").click()
-    expect(page.get_by_role("heading", name="Your devices")).to_be_visible()
-    assert Users(course_site.db).get(anna).language == "en"
-    with page.expect_download() as download:
-        page.get_by_role("link", name="Download").click()
-    archive = json.loads(download.value.path().read_text("utf-8"))
-    assert str(anna) in json.dumps(archive)

@@ -96,31 +96,6 @@ def test_job_is_stopped_by_keyboard_after_confirmation(staff_visitor, staff_site
     assert audited == ["ask.cancel"]
 
 
-def test_training_is_launched_after_its_cost_is_shown(staff_visitor, staff_site):
-    page = staff_visitor.open("/admin/jobs", VERA)
-    page.get_by_label("Набор").select_option("python")
-    page.get_by_role("button", name="Рассчитать стоимость").click()
-    page.wait_for_url("**/admin/jobs?launch=python*")
-    expect(page.get_by_text("Примерная стоимость")).to_be_visible()
-    page.get_by_role("button", name=re.compile("Запустить обучение: меньше")).click()
-    expect(page.get_by_text("Запустить обучение: Нейротипология")).to_be_visible()
-    assert len(list_requests(staff_site, RequestKind.LAUNCH)) == 1
-
-
-def test_header_links_depend_on_permissions(staff_visitor, staff_site):
-    def read_links(user_id):
-        page = staff_visitor.open("/", user_id)
-        return page.get_by_role("navigation", name="Разделы").get_by_role("link").all_inner_texts()
-
-    assert read_links(None) == ["Курсы"]
-    assert read_links(ANNA) == ["Курсы"]
-    assert read_links(BORIS) == ["Курсы", "Преподавание", "Управление"]
-    page = staff_visitor.open("/admin/board", BORIS)
-    names = page.get_by_role("navigation", name="Разделы управления").get_by_role("link")
-    assert names.all_inner_texts() == ["Путь", "Обучение", "Модели"]
-    expect(page.get_by_text("python-1")).to_have_count(0)
-
-
 def list_pages(staff_site):
     return {
         "home": "/admin/board",

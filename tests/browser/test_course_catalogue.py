@@ -82,17 +82,6 @@ def test_u4_courses_are_filtered_while_typing(visitor):
     expect(page.get_by_role("searchbox")).to_have_value(typed)
 
 
-def test_u4_match_only_in_the_description_shows_it(visitor):
-    page = visitor.open("/?q=индексы")
-    expect(page.locator(".card.why .mini mark")).to_have_text("индексы")
-    expect(page.locator(".card.why .mini")).to_be_visible()
-
-
-def test_u4_corrected_query_is_shown(visitor):
-    page = visitor.open("/?q=граффы")
-    expect(page.locator(".meant")).to_contain_text("Искали «граффы»")
-
-
 def test_u4_late_search_response_is_dropped(visitor):
     page = visitor.open("/")
     routes = []

@@ -74,16 +74,6 @@ def test_u6_u11_click_on_a_material_opens_it_and_back_returns_to_the_list(visito
     wait_for_address(page, course_path(course_site))
 
 
-def test_u6_file_material_names_the_site_it_opens(visitor, course_site):
-    page = visitor.open(material_path(course_site, "Практика: сортировки"))
-    link = page.get_by_role("link", name="Открыть файл")
-    expect(link).to_have_attribute("href", "https://example.com/algo-lab1.pdf")
-    expect(link).to_have_attribute("rel", "noopener noreferrer")
-    expect(page.get_by_text("откроется на example.com")).to_be_visible()
-    page.get_by_role("link", name="Назад", exact=True).click()
-    expect(find_titles(page)).to_have_count(9)
-
-
 def test_code_is_copied(visitor, course_site):
     permissions = ["clipboard-read", "clipboard-write"]
     page = visitor.page(is_new=True, permissions=permissions)
