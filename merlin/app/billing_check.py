@@ -1,4 +1,4 @@
-"""`merlin billing check`: the ledger compared with YooKassa's payments and with its own rules."""
+"""`merlin billing check`: the ledger compared with YooKassa's payments."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from merlin.app.context import Context
-from merlin.billing.ledger import Entry, EntryKind, Ledger, find_inconsistencies, sum_refunds
+from merlin.billing.ledger import Entry, EntryKind, Ledger, sum_refunds
 from merlin.core.money import Amount
 from merlin.providers.payments import Gateway, GatewayPayment, Status
 
@@ -40,39 +40,31 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class BillingCheck:
-    """The result: `payments` is how many YooKassa lists; `faults` are within the ledger."""
+    """The result: `payments` is how many YooKassa lists."""
 
     payments: int
     differences: Sequence[Difference]
-    faults: Sequence[str]
 
 
 async def check_billing(
-    ctx: Context, gateway: YooKassaGateway | None, since: datetime, until: datetime
+    ctx: Context, gateway: YooKassaGateway, since: datetime, until: datetime
 ) -> BillingCheck:
-    """Compare what was paid in a period, and change nothing; without a shop only the ledger.
-
-    Raises PaymentError.
-    """
+    """Compare what was paid in a period, and change nothing. Raises PaymentError."""
     ledger = Ledger(ctx.db, ctx.clock)
-    orders = {entry.purchase_id for entry, _ in ledger.list_period(since, until)}
-    # Whole orders: a payment of the period may have been refunded later.
-    entries = [entry for order in sorted(orders) for entry in ledger.entries(order)]
-    faults = [*find_inconsistencies(entries)]
-    if gateway is None:
-        return BillingCheck(0, (), faults)
     listed = [
         payment
         for payment in await gateway.between(since - _PAID_AFTER, until)
         # Other programs that use the shop name no order.
         if payment.purchase_id and payment.at and since <= payment.at < until
     ]
-    compared = [
+    # Whole orders: a payment of the period may have been refunded later.
+    entries = [
         entry
-        for entry in entries
+        for order in ledger.list_orders(since, until)
+        for entry in ledger.entries(order)
         if entry.kind is not EntryKind.PAYMENT or since <= entry.at < until
     ]
-    return BillingCheck(len(listed), find_differences(compared, listed), faults)
+    return BillingCheck(len(listed), find_differences(entries, listed))
 
 
 def find_differences(

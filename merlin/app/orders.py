@@ -9,16 +9,17 @@ A payment is requested from YooKassa once per order, however many callers reques
 
 Of two concurrent callers one sends the request and the other waits for its result. When the result
 of a call is unknown, the order is left unchanged and the call retried: the same idempotency key
-yields the same payment, and once YooKassa has dropped the key, its list shows whether one exists.
+yields the same payment, and an order ends before YooKassa drops the key. Nobody knows the page of a
+payment whose answer was lost, so such a payment can't be paid.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 from merlin.app import settlement
 from merlin.app.actor import Actor
@@ -42,21 +43,16 @@ if TYPE_CHECKING:
     from merlin.providers.yookassa import YooKassaGateway
 
 log = get_logger(__name__)
-T = TypeVar("T")
 
-# YooKassa recognizes a repeated idempotency key for 24 h; an hour less, to be safe.
-KEY_LIFETIME = timedelta(hours=23)
 MAX_DESCRIPTION_LENGTH = 128
 # Our own reason code for an order that its buyer canceled; YooKassa has none.
 CANCELED_BY_BUYER = "given_up"
-# Timeout of a caller; the request itself continues, and its result is stored.
+# How long a caller waits for the request of another.
 WAIT_S = 9.5
 # Longer than any call takes: a claim older than this was left by a killed process.
 CLAIM_TTL = timedelta(seconds=15)
 _RETRY_S = 0.05
 _MISMATCH = "mismatch"
-# Payments are listed by time, and clocks differ.
-_LIST_MARGIN = timedelta(hours=1)
 # YooKassa's error codes for credentials that are invalid or lack the permission.
 _BAD_CREDENTIALS = frozenset({"invalid_credentials", "forbidden"})
 
@@ -160,31 +156,27 @@ async def pay_order(ctx: Context, actor: Actor, purchase_id: str) -> Purchase:
     polled_gateway(ctx)
     clock = asyncio.get_running_loop().time
     deadline = clock() + WAIT_S
-    while True:
-        purchase = await _read_purchase(ctx, purchase_id)
-        if _has_payment(ctx, purchase):
-            return purchase
+    while not _has_payment(ctx, purchase := await _read_purchase(ctx, purchase_id)):
         if await claim_payment(ctx, purchase):
-            try:
-                return await _wait(create_payment(ctx, purchase_id), deadline - clock())
-            except TimeoutError:
-                raise PaymentUnknown("no answer yet") from None
+            return await create_payment(ctx, purchase_id)
         if clock() > deadline:
             raise PaymentUnknown("somebody else asks still")
         await asyncio.sleep(_RETRY_S)
+    return purchase
 
 
 async def poll_order(ctx: Context, actor: Actor, purchase_id: str, wait_s: float) -> Purchase:
     """Read the payment from YooKassa now and return the updated order.
 
-    Raises NotFound, and TimeoutError after `wait_s`; the read then continues in the background. If
-    YooKassa does not answer, or nothing can be stored, the order is returned unchanged.
+    Raises NotFound, and TimeoutError after `wait_s`. If YooKassa answers with an error, or nothing
+    can be stored, the order is returned unchanged.
     """
     purchase = await ctx.read(show_order, actor, purchase_id)
     # A settled order is not polled: its payment does not change any more.
     if purchase.outside_id and purchase.next_poll_at is not None and ctx.polled is not None:
         try:
-            await _wait(sync_status(ctx, purchase), wait_s)
+            async with asyncio.timeout(wait_s):
+                await sync_status(ctx, purchase)
         except (PaymentError, DatabaseAway) as error:
             log.warning("a payment could not be read", reason=redact(str(error)))
     return await _read_purchase(ctx, purchase_id)
@@ -195,22 +187,12 @@ async def mark_order_due(ctx: Context, event: str, payment_id: str, purchase_id:
 
     Return False, and write nothing, if there is no order to poll.
     """
-    purchase = await ctx.read(_find_order, payment_id, purchase_id)
-    is_settled = purchase is not None and purchase.state.is_paid and event.startswith("payment.")
-    if purchase is None or is_settled:
-        return False
-    make_due, now = Purchases(ctx.db, ctx.clock).poll_at, ctx.clock()
-    return await ctx.store.do(lambda: make_due(purchase.purchase_id, now))
-
-
-def _find_order(ctx: Context, payment_id: str, purchase_id: str) -> Purchase | None:
-    """Return the order of a payment, or one whose payment request got no known answer."""
     purchases = Purchases(ctx.db, ctx.clock)
-    candidate = purchases.find_by_payment(payment_id, purchase_id)
-    if candidate is None or (payment_id and candidate.outside_id == payment_id):
-        return candidate
-    was_requested = candidate.asked_at is not None and not candidate.outside_id
-    return candidate if was_requested and candidate.state is not PurchaseState.PENDING else None
+    purchase = await ctx.store.read(lambda: purchases.find_by_payment(payment_id, purchase_id))
+    is_settled = purchase is not None and purchase.state.is_paid and event.startswith("payment.")
+    if purchase is None or is_settled or not purchase.outside_id:
+        return False
+    return await ctx.store.do(lambda: purchases.poll_at(purchase.purchase_id, ctx.clock()))
 
 
 def polled_gateway(ctx: Context) -> YooKassaGateway:
@@ -260,32 +242,6 @@ async def claim_payment(ctx: Context, purchase: Purchase) -> bool:
     return await ctx.store.do(lambda: claim_call(purchase.purchase_id, now, CLAIM_TTL))
 
 
-async def _wait(work: Coroutine[Any, Any, T], wait_s: float) -> T:
-    """Return the result of a coroutine. Raises TimeoutError after `wait_s`; it keeps running.
-
-    Its error is logged if no one waits for it any more.
-    """
-    task = asyncio.create_task(work)
-    _running_tasks.add(task)
-    task.add_done_callback(_running_tasks.discard)
-    try:
-        async with asyncio.timeout(wait_s):
-            return await asyncio.shield(task)
-    finally:
-        if not task.done():
-            task.add_done_callback(_log_late_error)
-
-
-def _log_late_error(task: asyncio.Task[Any]) -> None:
-    error = None if task.cancelled() else task.exception()
-    if error is not None:
-        log.warning("a payment could not be read", reason=redact(repr(error)))
-
-
-# Strong references: the event loop itself keeps only weak ones to running tasks.
-_running_tasks: set[asyncio.Task[Any]] = set()
-
-
 async def create_payment(ctx: Context, purchase_id: str) -> Purchase:
     """Request a claimed payment from YooKassa and return the updated order.
 
@@ -294,7 +250,7 @@ async def create_payment(ctx: Context, purchase_id: str) -> Purchase:
     kill_point("pay.intended")
     purchase = await _read_purchase(ctx, purchase_id)
     try:
-        payment = await _create_or_find(ctx, purchase)
+        payment = await polled_gateway(ctx).create(payment_request(ctx, purchase))
     except PaymentError as error:
         await note_failure(ctx, error, purchase=purchase_id)
         await ctx.write(_record_failure, purchase, error)
@@ -313,22 +269,6 @@ async def create_payment(ctx: Context, purchase_id: str) -> Purchase:
     return await _read_purchase(ctx, purchase_id)
 
 
-async def _create_or_find(ctx: Context, purchase: Purchase) -> GatewayPayment:
-    """Return the payment, created now or by an earlier request. Raises PaymentError."""
-    is_key_expired = ctx.clock() - purchase.created_at > KEY_LIFETIME
-    existing = await _find_payment(ctx, purchase) if is_key_expired else None
-    if existing is not None:
-        return existing
-    try:
-        return await polled_gateway(ctx).create(payment_request(ctx, purchase))
-    except PaymentError as error:
-        # A repeated request that differs from the first is refused, but the payment exists.
-        existing = await _find_payment(ctx, purchase) if is_final(error) else None
-        if existing is None:
-            raise
-        return existing
-
-
 def _record_failure(ctx: Context, purchase: Purchase, error: PaymentError) -> None:
     """Cancel an order on a final error; after any other error allow an immediate retry."""
     purchases, purchase_id = Purchases(ctx.db, ctx.clock), purchase.purchase_id
@@ -343,28 +283,10 @@ def _record_failure(ctx: Context, purchase: Purchase, error: PaymentError) -> No
     purchases.claim_call(purchase_id, ctx.clock() - CLAIM_TTL, -CLAIM_TTL)
 
 
-async def sync_status(ctx: Context, purchase: Purchase) -> PaymentOutcome:
-    """Read the payment of an order and apply it. Raises PaymentError."""
-    payment = await _find_payment(ctx, purchase)
-    return PaymentOutcome.NOTHING if payment is None else await _apply(ctx, purchase, payment)
-
-
-async def _find_payment(ctx: Context, purchase: Purchase) -> GatewayPayment | None:
-    """Return the payment of an order, searched in the list if its id is unknown.
-
-    None if no payment was requested or YooKassa has none for the order. Raises PaymentError.
-    """
-    gateway = polled_gateway(ctx)
+async def sync_status(ctx: Context, purchase: Purchase) -> None:
+    """Read the payment of an order, if one is known, and apply it. Raises PaymentError."""
     if purchase.outside_id:
-        return await gateway.find(purchase.outside_id)
-    if purchase.asked_at is None:
-        return None
-    try:
-        payments = await gateway.between(purchase.created_at - _LIST_MARGIN, ctx.clock())
-    except PaymentError as error:
-        # Whether the payment exists is unknown, even if the list is refused for good.
-        raise PaymentUnknown(str(error), code=error.code) from None
-    return next((payment for payment in payments if not find_mismatch(purchase, payment)), None)
+        await _apply(ctx, purchase, await polled_gateway(ctx).find(purchase.outside_id))
 
 
 async def _apply(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> PaymentOutcome:
@@ -401,11 +323,6 @@ def store_refunds(ctx: Context, purchase_id: str, gateway_refunds: Sequence[Gate
     for refund in gateway_refunds:
         if refund.is_done:
             settlement.apply_refund(ctx, Gateway.YOOKASSA, refund)
-
-
-def end_overdue(ctx: Context, purchase_id: str) -> None:
-    """Expire an unpaid order. Called within the store."""
-    settlement.expire(ctx, Ledger(ctx.db, ctx.clock).lock_purchase(purchase_id))
 
 
 def is_final(error: PaymentError) -> bool:

@@ -37,6 +37,8 @@ EVERY_S = 1.0
 AFTER_FAILURE_S = 5.0
 # How often the calendar is checked; its tasks are due to the day.
 CALENDAR = timedelta(minutes=1)
+# YooKassa recognizes a repeated idempotency key for 24 h; an hour less, to be safe.
+_KEY_LIFETIME = timedelta(hours=23)
 # Fewer than the gateway's threads, so that people who pay find a free one.
 AT_ONCE = 4
 
@@ -45,7 +47,7 @@ async def process_purchase(ctx: Context, purchase: Purchase) -> None:
     """Do what an order waits for. Raises PaymentError if YooKassa has to be asked again later."""
     if purchase.order.gateway is Gateway.YOOKASSA and ctx.polled is not None:
         await _by_gateway(ctx, purchase)
-    await ctx.write(orders.end_overdue, purchase.purchase_id)
+    await ctx.write(settlement.expire, purchase)
     await ctx.store.do(partial(Purchases(ctx.db, ctx.clock).end_polling, purchase))
 
 
@@ -62,9 +64,8 @@ async def _by_gateway(ctx: Context, purchase: Purchase) -> None:
         await orders.note_failure(ctx, error, purchase=purchase.purchase_id)
         if orders.is_final(error):
             return
-        await ctx.write(orders.end_overdue, purchase.purchase_id)
-        if purchase.outside_id:
-            raise
+        await ctx.write(settlement.expire, purchase)
+        raise
 
 
 async def send_refund(ctx: Context, gateway: PaymentGateway, refund: Refund) -> None:
@@ -87,7 +88,7 @@ async def _send_refund(
     ctx: Context, gateway: PaymentGateway, refund: Refund
 ) -> GatewayRefund | None:
     """Return the refund, sent now or before; None if it is finally refused."""
-    is_old = ctx.clock() - refund.at > orders.KEY_LIFETIME
+    is_old = ctx.clock() - refund.at > _KEY_LIFETIME
     known = await _find_sent_refund(ctx, gateway, refund) if is_old else None
     if known is not None:
         return known

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from merlin.app.context import Context
-from merlin.app.shop import gives_something
 from merlin.billing.ledger import Entry, Ledger, sum_refunds
 from merlin.billing.purchases import Purchase, Purchases, PurchaseState, order_number
 from merlin.billing.refunds import UNDER_WAY, Refund, Refunds
@@ -102,17 +101,13 @@ def grant_paid(ctx: Context, purchase: Purchase, paid: GatewayPayment) -> Entry 
         return None
     purchase = Purchases(ctx.db, ctx.clock).get(purchase.purchase_id)
     once = f"paid:{purchase.order.gateway.value}:{paid.outside_id}"
-    bought = _bought(purchase, paid.amount)
-    values = {"purchase": purchase.number, "amount": format_amount(paid.amount)}
     if not purchase.user_id:
+        values = {"purchase": purchase.number, "amount": format_amount(paid.amount)}
         # There is no person to grant it to: an admin has to refund it.
         notify(ctx, ADMINS, "notice-paid-nobody", values, once)
-    elif gives_something(ctx, purchase.order):
-        key = "notice-paid-again" if is_again else "notice-paid"
-        notify(ctx, purchase.user_id, key, bought, once)
     else:
-        notify(ctx, purchase.user_id, "notice-paid-no-plan", bought, once)
-        notify(ctx, ADMINS, "notice-paid-no-plan-admins", values, f"{once}:admins")
+        key = "notice-paid-again" if is_again else "notice-paid"
+        notify(ctx, purchase.user_id, key, _bought(purchase, paid.amount), once)
     log.info("paid", purchase=purchase.purchase_id, gateway=purchase.order.gateway.value)
     return grant
 
@@ -200,21 +195,13 @@ def refuse_refund(ctx: Context, refund: Refund, reason: str) -> None:
     notify(ctx, ADMINS, key, values, f"refund-refused:{refund.refund_id}")
 
 
-def receive_refund(ctx: Context, gateway_refund: GatewayRefund) -> PaymentOutcome:
-    """Store that a payment's Stars were returned, by anybody; WRONG for an unknown payment."""
+def receive_refund(ctx: Context, gateway_refund: GatewayRefund) -> None:
+    """Store that a payment's Stars were returned, by anybody; one of no payment is logged."""
     try:
-        entry = apply_refund(ctx, Gateway.STARS, gateway_refund)
-    except (NotFound, Refused):
-        log.warning("a Stars refund has no payment", user=gateway_refund.user_id)
-        charge = gateway_refund.outside_id
-        values = {
-            "user": gateway_refund.user_id,
-            "charge": charge,
-            "stars": gateway_refund.amount.minor,
-        }
-        notify(ctx, ADMINS, "notice-stars-left", values, f"left:{charge}")
-        return PaymentOutcome.WRONG
-    return PaymentOutcome.NOTHING if entry is None else PaymentOutcome.RETURNED
+        apply_refund(ctx, Gateway.STARS, gateway_refund)
+    except (NotFound, Refused) as error:
+        charge, reason = gateway_refund.outside_id, str(error)
+        log.warning("a Stars refund fits no payment", charge=charge, reason=reason)
 
 
 def _notify_returned(ctx: Context, purchase_id: str, gateway_refund: GatewayRefund) -> None:

@@ -15,8 +15,8 @@ from merlin.core.i18n import LANGUAGES
 from merlin.core.money import Amount
 from merlin.providers.payments import Gateway
 
-# Until an unpaid order expires.
-ORDER_LIFETIME = timedelta(hours=24)
+# Until an unpaid order expires: less than the 24 h for which YooKassa knows an idempotency key.
+ORDER_LIFETIME = timedelta(hours=22)
 
 
 def plan_titles(ctx: Context, name: str) -> dict[str, object]:

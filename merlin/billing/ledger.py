@@ -9,20 +9,13 @@ transaction, and so is a refund with what it revokes. The gateway's own id is th
 repeated notification finds the row and changes nothing.
 """
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from merlin.billing.purchases import (
-    Promise,
-    Purchase,
-    Purchases,
-    PurchaseState,
-    read_promise,
-)
+from merlin.billing.purchases import Purchase, Purchases, PurchaseState
 from merlin.billing.quota import Format, QuestionPack, QuestionPacks
 from merlin.billing.terms import Term, Terms, term_start
 from merlin.core.clock import iso
@@ -31,7 +24,7 @@ from merlin.core.money import Amount
 from merlin.core.views import named
 from merlin.db.database import Repository, lock_user, transaction
 from merlin.db.tables import LEDGER, PURCHASE
-from merlin.db.values import RowMap, load_json, storable_text
+from merlin.db.values import RowMap, storable_text
 from merlin.providers.payments import Gateway, GatewayPayment, GatewayRefund
 
 
@@ -49,8 +42,8 @@ class EntryKind(StrEnum):
 class Entry:
     """A ledger entry. `refers` is the id of the entry it is based on, null for a payment.
 
-    `gateway_id` is the gateway's id of the payment or refund. `source` is "billing", "cli", "user",
-    or a gateway; the person and the reason are in the `refund`. `reason` is the gateway's code.
+    `gateway_id` is the gateway's id of the payment or refund. `source` is "billing", "user", or a
+    gateway; the person and the reason are in the `refund`. `reason` is the gateway's code.
     """
 
     entry_id: int = field(metadata={"alias": "id"})
@@ -92,47 +85,6 @@ def require_remaining(amount: Amount, remaining: Amount, language: str = "") -> 
         text = f"{amount.decimal} of {remaining.decimal}"
         rest = remaining.format(language) if language else remaining.decimal
         raise Refused(text, "billing-refund-too-much", rest=rest)
-
-
-def find_inconsistencies(entries: Sequence[Entry]) -> Iterator[str]:
-    """Return a line for each inconsistency of a whole ledger; none for a consistent one."""
-    by_entry_id = {entry.entry_id: entry for entry in entries}
-    referring: dict[int, list[Entry]] = defaultdict(list)
-    for entry in entries:
-        if entry.amount.minor < 0:
-            yield f"row {entry.entry_id}: a negative amount"
-        if entry.refers is not None:
-            referring[entry.refers].append(entry)
-    for entry in entries:
-        yield from _find_reference_faults(entry, by_entry_id)
-        above = referring[entry.entry_id]
-        if entry.kind is EntryKind.PAYMENT and len(above) != 1:
-            yield f"payment {entry.entry_id}: {len(above)} grants"
-        elif entry.kind is EntryKind.PAYMENT and above[0].amount != entry.amount:
-            yield f"payment {entry.entry_id}: granted for another amount"
-        elif entry.kind is EntryKind.GRANT:
-            paid, back = entry.amount.minor, sum_refunds(above)
-            revoked = sum(each.kind is EntryKind.REVOCATION for each in above)
-            if back > paid:
-                yield f"grant {entry.entry_id}: more went back than was paid"
-            if revoked != int(back == paid and back > 0):
-                yield f"grant {entry.entry_id}: {revoked} revocations, {back} of {paid} back"
-
-
-_REFERS_TO = {
-    EntryKind.GRANT: EntryKind.PAYMENT,
-    EntryKind.REFUND: EntryKind.GRANT,
-    EntryKind.REVOCATION: EntryKind.GRANT,
-}
-
-
-def _find_reference_faults(entry: Entry, known: dict[int, Entry]) -> Iterator[str]:
-    requested = _REFERS_TO.get(entry.kind)
-    found = known.get(entry.refers) if entry.refers is not None else None
-    if (found.kind if found else None) is not requested:
-        yield f"row {entry.entry_id}: a {entry.kind.value} that rests on no {requested}"
-    elif found is not None and found.amount.currency is not entry.amount.currency:
-        yield f"row {entry.entry_id}: another currency than row {found.entry_id}"
 
 
 BY = "billing"
@@ -261,13 +213,11 @@ class Ledger(Repository):
         query = LEDGER.select().where(LEDGER.purchase_id == storable_text(purchase_id))
         return _ENTRIES.read_all(self.db, query.order_by(LEDGER.id))
 
-    def list_period(self, since: datetime, until: datetime) -> list[tuple[Entry, Promise]]:
-        """Return the rows of a period with what the purchase of each promised, oldest first."""
+    def list_orders(self, since: datetime, until: datetime) -> list[str]:
+        """Return the ids of the purchases with rows of a period, sorted."""
         is_then = (LEDGER.at >= iso(since)) & (LEDGER.at < iso(until))
-        query = LEDGER.select(*LEDGER.every(), PURCHASE.promise)
-        query = query.join(PURCHASE, on=(PURCHASE.id == LEDGER.purchase_id))
-        rows = self.db.rows(query.where(is_then).order_by(LEDGER.id))
-        return [(_ENTRIES.read(row), read_promise(load_json(row["promise"]))) for row in rows]
+        query = LEDGER.select(LEDGER.purchase_id).where(is_then).distinct()
+        return [row["purchase_id"] for row in self.db.rows(query.order_by(LEDGER.purchase_id))]
 
     def remaining_amount(self, grant_id: int) -> Amount:
         """Return the amount of a grant that is not refunded. Raises NotFound."""

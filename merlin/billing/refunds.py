@@ -75,10 +75,8 @@ class Refunds(Repository):
     """One row for each refund; a grant has at most one under way."""
 
     @transaction
-    def request(
-        self, grant_id: int, amount: Amount | None, reason: str, by: str, key: str = ""
-    ) -> Refund:
-        """Store a refund to send and log it in the audit; `amount` None: all that remains.
+    def request(self, grant_id: int, amount: Amount, reason: str, by: str, key: str = "") -> Refund:
+        """Store a refund to send and log it in the audit.
 
         If a refund with the same `key` exists, it is returned. Raises NotFound for an unknown
         grant, Refused for nothing, for more than remains, for a part of a payment in Stars, for
@@ -94,8 +92,7 @@ class Refunds(Repository):
         if existing := _REFUNDS.find(self.db, _select().where(REFUND.id == keyed_id)):
             return existing
         remaining = ledger.remaining_amount(grant_id)
-        requested = amount or remaining
-        self._check(grant, user_id, requested, remaining)
+        self._check(grant, user_id, amount, remaining)
         refund = Refund(
             refund_id=keyed_id or secrets.token_hex(ID_LENGTH // 2),
             purchase_id=grant.purchase_id,
@@ -103,7 +100,7 @@ class Refunds(Repository):
             gateway=grant.gateway,
             payment_id=ledger.entry(grant.refers).outside_id,
             user_id=user_id,
-            amount=requested,
+            amount=amount,
             reason=storable_text(reason),
             by=storable_text(by),
             state=RefundState.WANTED,
@@ -114,9 +111,9 @@ class Refunds(Repository):
         self.db.bump()
         values = {
             "purchase": refund.purchase_id,
-            "amount": requested.decimal,
+            "amount": amount.decimal,
             "reason": refund.reason,
-            "currency": requested.currency.value,
+            "currency": amount.currency.value,
         }
         Audit(self.db, self._clock).note(by, "payment.refund", person_reference(user_id), values)
         return refund

@@ -9,7 +9,7 @@ from functools import partial
 
 from merlin.app.actor import Actor
 from merlin.app.shop import place_order
-from merlin.billing.ledger import EntryKind, find_inconsistencies
+from merlin.billing.ledger import EntryKind
 from merlin.billing.quota import Allowance, Format
 from merlin.config.shop import Pack, PaymentsConfig, PlanPrice, Receipt, YooKassaConfig
 from merlin.core.clock import from_iso, iso
@@ -20,6 +20,7 @@ from merlin.providers.payments import Gateway
 from merlin.providers.yookassa import DEADLINE_S, YooKassaGateway
 from tests.api.running_api import NOT_LIMITED, VERA, run_api
 from tests.api.sign_in_data import set_bot_name
+from tests.billing.ledger_rules import find_inconsistencies
 from tests.support.plan_config import make_plan, make_plans
 from tests.support.stand_ins import YooKassaStandIn
 from tests.support.waiting import wait_until

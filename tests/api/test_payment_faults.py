@@ -1,15 +1,10 @@
 """A payment gateway that hangs, refuses or fails: timely error messages, and no double payment."""
 
-import asyncio
-import gc
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 
-from merlin.app import orders
-from merlin.app.actor import Actor
-from merlin.core.permissions import Authority
 from merlin.providers.yookassa import YooKassaGateway
 from tests.api.payment_api import DEADLINE_S, NOT_OPEN, SILENT, TO_GATEWAY, run_payment_api
 from tests.support.faults import HANG_S, Fault, FaultKind
@@ -58,26 +53,6 @@ def test_order_that_yookassa_never_answered_about_expires(shop):
     wait_until(lambda: shop.purchase(order_id).next_poll_at is None)
 
 
-def test_error_of_a_call_whose_caller_has_left_is_in_the_log(shop, capsys):
-    anna = shop.buyer()
-    order_id = anna.start_payment("pack")
-    shop.yookassa.faults.add(Fault("payments.retrieve", FaultKind.REFUSE, times=None))
-
-    async def leave():
-        unretrieved = []
-        loop = asyncio.get_running_loop()
-        loop.set_exception_handler(lambda _, about: unretrieved.append(about))
-        anyone = Actor.person(anna.user_id, Authority())
-        with pytest.raises(TimeoutError):
-            await orders.poll_order(shop.site.services, anyone, order_id, 0)
-        await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()})
-        gc.collect()
-        return unretrieved
-
-    assert asyncio.run(leave()) == []
-    assert "a payment could not be read" in capsys.readouterr().err
-
-
 def test_refund_of_an_old_payment_is_found_although_the_first_call_failed(shop):
     order_id = shop.buyer().buy("pack")
     shop.backdate(order_id, days=40)
@@ -119,22 +94,6 @@ def test_permanent_refusal_by_yookassa_cancels_the_order(shop):
     assert shop.state(order_id) == "canceled"
     assert anna.pay(order_id) == NOT_OPEN
     assert anna.order() != order_id
-
-
-def test_order_stays_open_until_yookassa_lists_whether_its_payment_exists(shop):
-    anna = shop.buyer()
-    order_id = anna.order("pack")
-    done = Fault("payments.create", FaultKind.DONE_STATUS, status=500)
-    refusals = (
-        Fault(f"payments.{call}", FaultKind.STATUS, times=None, status=400)
-        for call in ("create", "list")
-    )
-    shop.yookassa.faults.add(done, *refusals)
-    assert [anna.pay(order_id) for _ in range(3)] == [SILENT] * 3
-    assert shop.state(order_id) == "asking"
-    shop.yookassa.faults.clear()
-    assert anna.pay(order_id) == TO_GATEWAY
-    assert len(shop.payments_of(order_id)) == 1
 
 
 def test_worker_continues_while_one_order_hangs(shop):

@@ -19,10 +19,12 @@ pytestmark = pytest.mark.functional
 ADMIN = Actor.person(VERA, Authority(Role.ADMIN))
 
 
-def request_refund(shop, order_id, minor=None):
-    """Ask for a refund as the page does; the payment worker sends it."""
-    refund = partial(payments.request_refund, shop.site.services, ADMIN, order_id, None, minor)
-    return shop.db.transact(partial(refund, "не подошло"))
+def request_refund(shop, order_id):
+    """Ask for a refund of all as the page does; the payment worker sends it."""
+    ctx = shop.site.services
+    ((grant, amount),) = payments.show_payment(ctx, ADMIN, order_id).remaining_amounts.items()
+    refund = partial(payments.request_refund, ctx, ADMIN, order_id, grant, amount, "не подошло")
+    return shop.db.transact(refund)
 
 
 def list_shown(page):

@@ -157,7 +157,7 @@ def test_refund_that_the_gateway_lists_waits_for_a_pending_one_of_ours(shop, clo
     purchase, grant = shop.buy()
     (payment, _) = shop.list_entries()
     listed = [shop.make_refund(payment.outside_id, "back", grant.amount)]
-    refund = shop.billing.refunds.request(grant.entry_id, None, "why", f"user:{BORIS}")
+    refund = shop.billing.refunds.request(grant.entry_id, grant.amount, "why", f"user:{BORIS}")
     store = partial(store_refunds, shop.ctx, purchase.purchase_id, listed)
     shop.db.transact(store)
     assert shop.list_kinds() == ["payment", "grant"]

@@ -8,11 +8,12 @@ from merlin.app import settlement
 from merlin.app import shop as acts
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.billing.ledger import EntryKind, find_inconsistencies
+from merlin.billing.ledger import EntryKind
 from merlin.billing.quota import Format, QuestionPack, Quotas, plan_of
 from merlin.config.shop import PaymentsConfig, YooKassaConfig
 from merlin.core.permissions import Authority
 from merlin.providers.payments import Gateway, GatewayPayment, GatewayRefund, PaymentRequest, Status
+from tests.billing.ledger_rules import find_inconsistencies
 from tests.billing.repositories import open_billing
 from tests.support.config import make_config
 from tests.support.plan_config import make_plans
@@ -129,8 +130,10 @@ class Shop:
 
     def list_entries(self):
         far = timedelta(days=40_000)
-        rows = self.billing.ledger.list_period(self.clock() - far, self.clock() + far)
-        return [entry for entry, _ in rows]
+        ledger = self.billing.ledger
+        orders = ledger.list_orders(self.clock() - far, self.clock() + far)
+        entries = [entry for order in orders for entry in ledger.entries(order)]
+        return sorted(entries, key=lambda entry: entry.entry_id)
 
     def list_kinds(self):
         return [entry.kind.value for entry in self.list_entries()]

@@ -36,12 +36,6 @@ def test_plan_is_parsed_from_the_config():
     assert allowance_of(free, Format.DOCUMENT) == NO_LIMIT
 
 
-def test_plan_has_a_title_in_each_language():
-    (free,) = make_plans({"free": FREE})
-    assert [free.title_in(name) for name in ("ru", "en-GB")] == ["Бесплатный", "Free"]
-    assert UNLIMITED.title_in("ru") == ""
-
-
 @pytest.mark.parametrize(
     ("model", "is_allowed"), [("ft:neuro:1", True), ("recall", True), ("gpt-4o", False)]
 )

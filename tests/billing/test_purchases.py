@@ -62,12 +62,6 @@ def test_expired_order_is_not_reused(shop, clock):
     assert shop.order().purchase_id != first.purchase_id
 
 
-def test_ended_order_is_not_reused(shop):
-    first = shop.order()
-    assert shop.billing.purchases.end_unpaid(first.purchase_id, PurchaseState.CANCELED)
-    assert shop.order().purchase_id != first.purchase_id
-
-
 def test_open_orders_per_user_are_limited(shop, clock):
     for number in range(MAX_OPEN):
         shop.order(contact=f"{number}@example.com")
@@ -77,11 +71,6 @@ def test_open_orders_per_user_are_limited(shop, clock):
     shop.order(BORIS)
     clock.move(25 * 3600)
     shop.order(contact="one-more@example.com")
-
-
-def test_order_with_unstorable_characters_is_still_repeatable(shop):
-    contact = "anna\0@example.com\ud800"
-    assert shop.order(contact=contact).purchase_id == shop.order(contact=contact).purchase_id
 
 
 def test_receipt_contact_is_encrypted(shop):
@@ -133,13 +122,6 @@ def test_expired_order_that_was_paid_is_paid(shop):
     assert shop.list_plans() == ["plus"]
 
 
-def test_order_is_found_by_a_payment_whose_creation_response_was_lost(shop):
-    purchase = shop.order()
-    shop.pay(purchase, "out-9")
-    found_purchase = shop.billing.purchases.find_by_payment("out-9")
-    assert found_purchase.purchase_id == purchase.purchase_id
-
-
 def test_silent_gateway_is_polled_less_and_less_often(shop, clock):
     polls = list_polls(shop, start_payment(shop), clock)
     assert [minutes for _, minutes in polls][:4] == [1, 5, 30, 360]
@@ -164,14 +146,6 @@ def list_polls(shop, purchase, clock):
         (claimed,) = shop.billing.purchases.claim_due(clock())
         shop.billing.purchases.end_polling(claimed)
     return polls
-
-
-def test_last_poll_that_did_not_finish_is_repeated(shop, clock):
-    purchase = start_payment(shop)
-    clock.now = purchase.created_at + POLL_DURATION + timedelta(days=1)
-    assert claim_due(shop) == [purchase.purchase_id]
-    clock.move(7 * 3600)
-    assert claim_due(shop) == [purchase.purchase_id]
 
 
 def test_event_during_the_last_poll_is_not_lost(shop, clock):
@@ -201,16 +175,6 @@ def test_concurrent_polls_claim_each_order_once(url, cipher, clock):
     with ThreadPoolExecutor(4) as pool:
         claimed = [purchase_id for ids in pool.map(poll, range(4)) for purchase_id in ids]
     assert len(claimed) == len(set(claimed)) == 12
-
-
-def test_order_without_a_payment_is_not_polled_after_its_end(shop, clock):
-    purchase = shop.order(gateway=STARS)
-    clock.move(24 * 3600)
-    assert claim_due(shop) == [purchase.purchase_id]
-    assert shop.billing.purchases.end_unpaid(purchase.purchase_id, PurchaseState.EXPIRED)
-    clock.move(24 * 3600)
-    assert claim_due(shop) == []
-    assert not shop.billing.purchases.is_due(shop.clock())
 
 
 def test_cancelled_order_with_a_started_payment_is_still_polled(shop, clock):

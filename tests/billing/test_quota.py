@@ -25,17 +25,6 @@ def test_day_depends_on_the_users_time_zone():
     assert today(LATE, MOSCOW).month == "2026-12"
 
 
-def test_day_ends_at_the_users_midnight():
-    now = today(LATE, NEW_YORK)
-    assert now.day_ends == now.month_ends == datetime(2026, 12, 1, 5, tzinfo=UTC)
-    assert today(LATE, MOSCOW).month_ends == datetime(2026, 12, 31, 21, tzinfo=UTC)
-
-
-def test_day_of_a_clock_change_has_its_own_length():
-    morning = datetime(2026, 11, 1, 4, 0, tzinfo=UTC)  # midnight of the day of 25 hours
-    assert today(morning, NEW_YORK).day_ends - morning == timedelta(hours=25)
-
-
 @given(
     st.datetimes(datetime(2020, 1, 1), datetime(2036, 1, 1)),  # noqa: DTZ001 - made aware below
     st.sampled_from(ZONES),

@@ -110,39 +110,11 @@ def test_next_day_begins_at_the_users_midnight(quotas, clock):
     assert show_quota(quotas, zone=MOSCOW).period is Period.MONTH
 
 
-def test_monthly_limit_is_reset_at_the_end_of_the_month(quotas, clock):
-    for number in range(3):
-        reserve_question(quotas, number)
-        clock.move(86_400)
-    refusal = reserve_question(quotas, 9)
-    assert (refusal.period, refusal.resets_at.day) == (Period.MONTH, 1)
-    clock.move(8 * 86_400)
-    assert reserve_question(quotas, 9) is None
-
-
-def test_changing_time_zones_gains_no_extra_daily_questions(quotas, clock):
-    plan = make_plan("free", allowances={TEXT: Allowance(day=2)})
-    zones = ["Pacific/Kiritimati", "UTC", "Pacific/Pago_Pago", "Asia/Tokyo"] * 6
-    results = [
-        reserve_question(quotas, number, plan=plan, zone=zone_of(name))
-        for number, name in enumerate(zones)
-    ]
-    days = len({"2026-11-19", "2026-11-20"})  # the two local dates on Earth at nine in London
-    assert results.count(None) == 2 * days
-
-
 def test_without_plans_nothing_is_counted(quotas, database):
     assert reserve_question(quotas, 1, VOICE, plan=UNLIMITED) is None
     quotas.charge(1)
     assert list_use_states(database) == []
     assert show_quota(quotas, plan=UNLIMITED).remaining is None
-
-
-def test_unlimited_format_is_counted_and_never_refused(quotas):
-    for number in range(5):
-        reserve_question(quotas, number, Format.PHOTO)
-    photos = show_quota(quotas, Format.PHOTO)
-    assert (photos.used, photos.limit, photos.remaining) == (5, None, None)
 
 
 def test_pack_is_used_after_the_plan(quotas, database):
@@ -151,15 +123,6 @@ def test_pack_is_used_after_the_plan(quotas, database):
     assert [result is None for result in results] == [True] * 4 + [False]
     assert list_used_packs(database) == [None, None, pack_id, pack_id]
     assert (show_quota(quotas).remaining, quotas.packs.list_all(ANNA)[0].used) == (0, 2)
-
-
-def test_pack_allows_a_format_outside_the_plan(quotas):
-    give_pack(quotas, VOICE)
-    assert show_quota(quotas, VOICE).remaining == 1
-    assert reserve_question(quotas, 1, VOICE) is None
-    assert isinstance(reserve_question(quotas, 2, VOICE), Left)
-    quotas.give_back(1)
-    assert reserve_question(quotas, 2, VOICE) is None
 
 
 def test_pack_that_expires_first_is_used_first(quotas, database, clock):

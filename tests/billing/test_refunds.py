@@ -20,7 +20,7 @@ VERA = "user:1003"
 
 
 def request_refund(shop, grant, minor=None, key=""):
-    amount = None if minor is None else Amount(minor, grant.amount.currency)
+    amount = grant.amount if minor is None else Amount(minor, grant.amount.currency)
     return shop.billing.refunds.request(grant.entry_id, amount, "Не подошло", VERA, key)
 
 
@@ -139,7 +139,7 @@ def test_impossible_refund_is_refused_with_a_reason(shop):
     request_refund(shop, grant, 1)
     assert refusal_key(lambda: request_refund(shop, grant, 1)) == "billing-refund-under-way"
     with pytest.raises(NotFound):
-        shop.billing.refunds.request(grant.refers, None, "", VERA)
+        shop.billing.refunds.request(grant.refers, grant.amount, "", VERA)
 
 
 def test_stars_can_only_be_refunded_whole(shop):

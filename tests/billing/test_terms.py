@@ -38,17 +38,6 @@ def test_plan_given_with_a_key_is_given_once_per_user(shop):
     assert [entry.action for entry in entries] == ["plan.give", "plan.give"]
 
 
-def test_given_plan_starts_where_the_same_plan_ends(shop, clock):
-    for key in ("a", "b", "c"):
-        clock.move(3600)
-        give_plan(shop, key)
-    give_plan(shop, "d", plan="algorithms")
-    other, *same = shop.billing.terms.list_of_user(ANNA)
-    assert other.starts_at == clock()
-    assert same[0].starts_at == same[1].ends_at == same[2].ends_at + 10 * DAY
-    assert sorted(shop.list_plans()) == ["algorithms", "plus"]
-
-
 def test_higher_plan_applies_until_it_ends(shop, clock):
     shop.users.set_plan(ANNA, "free", VERA)
     give_plan(shop, "a")

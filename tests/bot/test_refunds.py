@@ -49,7 +49,7 @@ def request_refund(settings, purchase_id, reason="x"):
 
     def work(books):
         grant = books.ledger.entries(purchase_id)[1]
-        books.refunds.request(grant.entry_id, None, reason, "user:1003")
+        books.refunds.request(grant.entry_id, grant.amount, reason, "user:1003")
 
     query_billing(settings, work)
 

@@ -49,7 +49,7 @@ def test_stars_are_refunded_once_after_a_kill_at(telegram, settings, tmp_path, p
     purchase_id = buyer.purchases()[0].purchase_id
     grant = query_billing(settings, lambda books: books.ledger.entries(purchase_id))[1]
     query_billing(
-        settings, lambda books: books.refunds.request(grant.entry_id, None, "x", "cli:test")
+        settings, lambda books: books.refunds.request(grant.entry_id, grant.amount, "x", "cli:test")
     )
     child = start_bot(settings, tmp_path / "log", MERLIN_CRASH_AT=point)
     assert wait_for_exit(child) == 137, (tmp_path / "log").read_text()[-3000:]

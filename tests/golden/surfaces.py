@@ -219,7 +219,7 @@ READING_COMMANDS = (
     *("jobs show 3", "jobs show 99", "jobs show 2 --json", "models list --json", "models list"),
     *("export trial", "key list --json"),
     *("users list --json", "users list"),
-    *("billing check --json", "billing export", "check --commit HEAD", "doctor --json"),
+    *("billing check --json", "check --commit HEAD", "doctor --json"),
     *("check --commit HEAD --json", "config check", "ask Что? --json", "show trial-99"),
     *("health daemon", "schema dataset"),
 )

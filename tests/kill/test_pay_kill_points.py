@@ -10,11 +10,12 @@ import yaml
 
 from merlin.account.sign_ins import SignInMethod, SignIns
 from merlin.account.users import User, Users
-from merlin.billing.ledger import EntryKind, find_inconsistencies
+from merlin.billing.ledger import EntryKind
 from merlin.config import load
 from merlin.core.clock import iso, utc_now
 from merlin.core.server import free_ports
 from merlin.wiring.context import make_cipher, open_migrated_database, open_read_only
+from tests.billing.ledger_rules import find_inconsistencies
 from tests.billing.repositories import open_billing
 from tests.support.forked_processes import is_ready, run_processes, wait_for_exit
 from tests.support.kill_points import POINTS

@@ -84,7 +84,7 @@ _NOTICE_BUTTONS = {
         "pay-button-purchases",
         "/admin/billing?person={user}",
         "",
-    ): "stars-unknown stars-left payment-unread",
+    ): "stars-unknown payment-unread",
 }
 _BUTTON_BY_KEY = {
     f"notice-{name}": button for button, names in _NOTICE_BUTTONS.items() for name in names.split()

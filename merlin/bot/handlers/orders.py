@@ -44,15 +44,7 @@ REPEAT_WINDOW = timedelta(seconds=20)
 def _place_order(context: BotContext) -> Purchase:
     """Store a new order. Raises NotFound, Refused."""
     plan = require_offered_plan(context)
-    expire(context)
     return place_order(*context.own_caller, plan.name, Gateway.STARS)
-
-
-def expire(context: BotContext) -> None:
-    """Expire the user's Stars orders that were not paid in time."""
-    for purchase in Purchases(context.db).list_of_user(context.user_id):
-        if purchase.order.gateway is Gateway.STARS and purchase.state.is_open:
-            settlement.expire(context.services, purchase)
 
 
 def _find_open_order(context: BotContext) -> Purchase:
@@ -158,7 +150,6 @@ def _store_payment(context: BotContext) -> None:
 @handlers.button("orders")
 def orders(context: BotContext) -> View:
     """Show a page of the orders, newest first, with buttons to pay the open ones in Stars."""
-    expire(context)
     newest = acts.list_orders(*context.own_caller, menu.items_to_read(context.number()))
     purchases, number = menu.paginate(newest, context.number())
     if not purchases:

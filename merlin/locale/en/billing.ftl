@@ -45,8 +45,6 @@ notice-paid-again = Order { $purchase }, “{ $en }”, had been paid already: t
 notice-payment-canceled = Payment declined: { $reason }. You weren't charged. Order: “{ $en }”, { $amount }. Try again: /plan
 notice-refunded-part = Partly refunded: “{ $en }”, { $amount }. The plan or pack gets smaller by that part; what's left: /plan. Cards take a few days, Stars are instant.
 notice-refunded = Refunded: “{ $en }”, { $amount }. Cards take a few days, Stars are instant.
-notice-paid-no-plan = Paid: “{ $en }”, { $amount }, but we no longer have this plan. The admins have been told; no answer in a day? /paysupport
-notice-paid-no-plan-admins = Order { $purchase } was paid ({ $amount }), but its plan is no longer in config.yaml, so the buyer got nothing. Refund it, or add the plan again.
 notice-paid-nobody = Order { $purchase } was paid ({ $amount }), but its buyer deleted all their data. Refund it.
 notice-payment-wrong = Payment { $payment } doesn't match order { $purchase }: { payment-differs }. Nothing was granted. Check it in YooKassa.
 notice-stars-wrong = Payment { $payment } in Stars doesn't match order { $purchase }: { payment-differs }. Nothing was granted; the user knows you'll look into it.
@@ -62,15 +60,11 @@ notice-answers-day = Today's answers cost { $spent }: the limit of { $cap } is r
 guard-day = The bot has reached today's limit. Ask again after { $until }; this question isn't counted.
 openai-guard-day = { guard-day }
 account-did-plan-days = { $user }: plan { $plan } until { $until }
-billing-not-paid = This order isn't paid, so there's nothing to refund.
-billing-which-grant = The order was paid several times. Choose the payment to refund: { $grants }
 billing-no-amount = { $said } isn't an amount: write roubles as 149.50, Stars as a whole number.
 billing-checked = { $payments ->
     [one] { $payments } payment
    *[other] { $payments } payments
-    } at YooKassa, differences and faults: { $found }
-billing-exported = Lines: { $count }
-billing-days = days
+    } at YooKassa, differences: { $found }
 billing-col-gateway-id = payment ID
 billing-col-ledger = in the ledger
 billing-col-theirs = at the payment service

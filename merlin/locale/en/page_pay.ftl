@@ -121,26 +121,6 @@ page-extra-questions = Extra questions
 page-orders-all = All orders
 page-section-billing = Payments
 page-billing-lead = Payments and refunds, newest orders.
-page-month-this = This month
-page-month-last = Last month
-page-no-money = No payments yet.
-page-total-paid = Paid
-page-total-refunded = Refunded
-page-total-net = Net
-page-payments-count =
-    { $count ->
-        [one] { $count } payment
-       *[other] { $count } payments
-    }
-page-refunds-count =
-    { $count ->
-        [one] { $count } refund
-       *[other] { $count } refunds
-    }
-page-test-payments = { $count ->
-        [one] { $count } more payment was a test and isn't counted.
-       *[other] { $count } more payments were tests and aren't counted.
-    }
 page-payments = Orders
 page-any-state = any state
 page-person-id = User ID or order no.
@@ -150,8 +130,6 @@ page-no-payments = No such orders
 page-no-payments-hint = Choose another state, or check the user ID (see the “People” page) and the order number.
 page-buyer-deleted = deleted their data
 page-is-test = test
-page-billing-export = For the accountant
-page-billing-export-hint = The monthly report, comparison with YooKassa and CSV export run on the server:
 
 page-buyer = Who
 page-order-id = Full order ID

@@ -95,7 +95,6 @@ pay-left-none = [This was the last { $kind ->
 pay-bought = Recent orders of this user:
 notice-stars-unknown = Stars arrived without an order: { NUMBER($stars) } ⭐ from user { $user }, payment { $charge }, the invoice said “{ $payload }”. Nothing was granted; the user knows you'll look into it.
 notice-stars-odd = We got your payment of { NUMBER($stars) } ⭐ but can't match it to an order. We're on it; no answer in a day? /paysupport
-notice-stars-left = Telegram reports a refund of { NUMBER($stars) } ⭐ to user { $user } for payment { $charge }, which isn't in our records.
 notice-payment-unread = Telegram reports a payment by user { $user } that we can't read (update { $update }). Nothing was granted.
 pay-button-order-of = This order
 pay-gateway-stars = Telegram Stars

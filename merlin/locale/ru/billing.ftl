@@ -45,8 +45,6 @@ notice-paid-again = Заказ { $purchase }, «{ $ru }», уже был опл�
 notice-payment-canceled = Оплата не прошла: { $reason }. Деньги не списаны. Заказ: «{ $ru }», { $amount }. Попробовать ещё раз: /plan
 notice-refunded-part = Возвращена часть денег: «{ $ru }», { $amount }. План или пакет уменьшился на эту часть; что осталось: /plan. На карту деньги приходят за несколько дней, звёзды — сразу.
 notice-refunded = Деньги возвращены: «{ $ru }», { $amount }. На карту они приходят за несколько дней, звёзды — сразу.
-notice-paid-no-plan = Оплата прошла: «{ $ru }», { $amount }, но такого плана у нас больше нет. Администраторы уже знают; если за день не ответим, напишите: /paysupport
-notice-paid-no-plan-admins = Заказ { $purchase } оплачен ({ $amount }), но его плана больше нет в config.yaml: покупатель ничего не получил. Верните деньги или снова добавьте план.
 notice-paid-nobody = Заказ { $purchase } оплачен ({ $amount }), но покупатель удалил все свои данные. Верните деньги.
 notice-payment-wrong = Платёж { $payment } не сходится с заказом { $purchase }: { payment-differs }. Ничего не выдано. Проверьте его в кабинете ЮKassa.
 notice-stars-wrong = Платёж звёздами { $payment } не сходится с заказом { $purchase }: { payment-differs }. Ничего не выдано; пользователю отправлено уведомление, что вы разберётесь.
@@ -62,16 +60,12 @@ notice-answers-day = Ответы за сегодня стоили { $spent }: �
 guard-day = Бот исчерпал дневной лимит ответов. Снова можно после { $until }; этот вопрос не засчитан.
 openai-guard-day = { guard-day }
 account-did-plan-days = { $user }: план { $plan } до { $until }
-billing-not-paid = Этот заказ не оплачен: возвращать нечего.
-billing-which-grant = Заказ оплачен несколько раз. Выберите, какую оплату вернуть: { $grants }
 billing-no-amount = { $said } — не сумма: рубли пишутся как 149.50, звёзды — целым числом.
 billing-checked = { $payments ->
     [one] { $payments } платёж
     [few] { $payments } платежа
    *[many] { $payments } платежей
-    } в ЮKassa, расхождений и ошибок: { $found }
-billing-exported = Строк: { $count }
-billing-days = дн.
+    } в ЮKassa, расхождений: { $found }
 billing-col-gateway-id = ID платежа
 billing-col-ledger = в реестре
 billing-col-theirs = в сервисе оплаты

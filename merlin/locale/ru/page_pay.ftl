@@ -122,30 +122,6 @@ page-extra-questions = Вопросы сверх плана
 page-orders-all = Все заказы
 page-section-billing = Платежи
 page-billing-lead = Оплата и возвраты, последние заказы.
-page-month-this = Этот месяц
-page-month-last = Прошлый месяц
-page-no-money = Платежей пока нет.
-page-total-paid = Оплачено
-page-total-refunded = Возвращено
-page-total-net = Итого
-page-payments-count =
-    { $count ->
-        [one] { $count } платёж
-        [few] { $count } платежа
-       *[other] { $count } платежей
-    }
-page-refunds-count =
-    { $count ->
-        [one] { $count } возврат
-        [few] { $count } возврата
-       *[other] { $count } возвратов
-    }
-page-test-payments =
-    { $count ->
-        [one] Ещё { $count } тестовый платёж: в суммы он не входит.
-        [few] Ещё { $count } тестовых платежа: в суммы они не входят.
-       *[other] Ещё { $count } тестовых платежей: в суммы они не входят.
-    }
 page-payments = Заказы
 page-any-state = любое состояние
 page-person-id = ID или № заказа
@@ -155,8 +131,6 @@ page-no-payments = Таких заказов нет
 page-no-payments-hint = Выберите другое состояние или проверьте ID пользователя (он есть на странице «Люди») и номер заказа.
 page-buyer-deleted = удалил свои данные
 page-is-test = тестовый
-page-billing-export = Для бухгалтера
-page-billing-export-hint = Отчёт за месяц, сверка с ЮKassa и выгрузка в CSV делаются на сервере:
 
 page-buyer = Кто
 page-order-id = Полный ID заказа

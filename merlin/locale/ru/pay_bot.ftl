@@ -103,7 +103,6 @@ pay-left-none = [Это был последний { $kind ->
 pay-bought = Последние заказы этого человека:
 notice-stars-unknown = Пришла оплата звёздами без заказа: { NUMBER($stars) } ⭐ от пользователя { $user }, платёж { $charge }, в счёте указано «{ $payload }». Ничего не выдано; пользователю отправлено уведомление, что вы разберётесь.
 notice-stars-odd = Пришла ваша оплата, { NUMBER($stars) } ⭐, но заказа к ней нет. Разбираемся; если за день не ответим, напишите: /paysupport
-notice-stars-left = Telegram сообщил о возврате { NUMBER($stars) } ⭐ пользователю { $user } по платежу { $charge }, которого нет в наших записях.
 notice-payment-unread = Telegram сообщил о платеже пользователя { $user }, который не удалось прочитать (обновление { $update }). Ничего не выдано.
 pay-button-order-of = Этот заказ
 pay-gateway-stars = Звёзды Telegram

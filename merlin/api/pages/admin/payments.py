@@ -1,10 +1,8 @@
-"""Totals of this month and the last, the newest orders, one payment with its refunds.
+"""The newest orders, and one payment with its refunds.
 
 A refund needs confirmation: the first form shows amount and reason again, the second submits.
 """
 
-from collections.abc import Mapping
-from datetime import datetime, time, timedelta, tzinfo
 from typing import Annotated, Literal
 
 from fastapi import Form, Query
@@ -17,15 +15,10 @@ from merlin.api.pages.orders import orders_part
 from merlin.api.pages.page import PATTERN, PageContext, RefundContext, refusal_text, render_page
 from merlin.api.schema import MAX_ID, Hex, Part
 from merlin.app import payments, users
-from merlin.app.actor import Actor
-from merlin.app.context import Context
 from merlin.app.orders import CANCELED_BY_BUYER
 from merlin.app.settlement import reason_key
-from merlin.billing.ledger import Entry
 from merlin.billing.purchases import ID_LENGTH, PurchaseState
 from merlin.billing.refunds import MAX_REASON_LENGTH, check_reason, parse_refund, refund_id_of
-from merlin.billing.report import count_tests, sum_by_gateway
-from merlin.core.clock import zone_of
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import text
 from merlin.core.money import Amount
@@ -35,13 +28,6 @@ from merlin.db.audit import person_reference
 router = page_router()
 
 
-def months(now: datetime, zone: tzinfo) -> tuple[datetime, datetime]:
-    """Return the starts of the previous and the current month."""
-    this = now.astimezone(zone).date().replace(day=1)
-    last = (this - timedelta(days=1)).replace(day=1)
-    return datetime.combine(last, time(), zone), datetime.combine(this, time(), zone)
-
-
 @router.get("/admin/billing")
 async def show_billing(
     context: RefundContext,
@@ -49,28 +35,16 @@ async def show_billing(
     state: PurchaseState | Literal[""] = "",
     person: Annotated[str, Query(max_length=ID_LENGTH)] = "",
 ) -> Response:
-    """Return the totals, and the newest orders of a state or a person."""
-    now, zone = context.services.clock(), zone_of(context.services.config.timezone)
-    last, this = months(now, zone)
+    """Return the newest orders of a state or a person."""
     # The form sends "" for all states.
     chosen = str(state)
     states = _UNPAID if state is PurchaseState.PENDING else (chosen,) if chosen else ()
     purchases = await orders_part(context, page, payments.list_payments, states, person)
 
-    def read(ctx: Context, actor: Actor) -> tuple[list[Entry], Mapping[str, str]]:
-        moved = payments.list_entries(ctx, actor, last, now + timedelta(days=1))
-        buyers = [person_reference(purchase.user_id) for purchase in purchases]
-        return [entry for entry, _ in moved], users.find_display_names(ctx, buyers)
-
-    entries, names = await context.read(read, context.actor)
+    buyers = [person_reference(purchase.user_id) for purchase in purchases]
     view = {
-        "months": {
-            "this": sum_by_gateway(entry for entry in entries if entry.at >= this),
-            "last": sum_by_gateway(entry for entry in entries if entry.at < this),
-        },
-        "tests": count_tests(entries),
         "orders": purchases,
-        "names": names,
+        "names": await context.services.read(users.find_display_names, buyers),
         "states": SHOWN,
         "chosen": chosen,
         "person": person,
@@ -115,7 +89,9 @@ async def refund(
 ) -> Response:
     """Ask for confirmation, then request the refund."""
     details = await context.read(payments.show_payment, context.actor, purchase_id)
-    remaining = details.remaining_amounts[payments.grant_to_refund(details, back.grant)]
+    remaining = details.remaining_amounts.get(back.grant)
+    if remaining is None:
+        raise NotFound(f"no grant {back.grant}", "billing-no-payment")
     reason, once = " ".join(back.reason.split()), f"page:{back.once}"
     refunds_page = seen_other(f"/admin/billing/{purchase_id}#refunds")
     if refund_id_of(once) in {refund.refund_id for refund in details.refunds}:
@@ -127,9 +103,7 @@ async def refund(
         if not back.sure:
             return await _page(context, purchase_id, back, reason, amount)
         request = payments.request_refund
-        await context.write(
-            request, context.actor, purchase_id, back.grant, amount.minor, reason, once
-        )
+        await context.write(request, context.actor, purchase_id, back.grant, amount, reason, once)
     except (NotFound, Refused) as error:
         wrong = refusal_text(context, error)
         return await _page(context, purchase_id, back, reason, wrong=wrong)
