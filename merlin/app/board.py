@@ -19,7 +19,7 @@ from peewee import fn
 from merlin.app import jobs, models, verdicts
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.health import list_processes
+from merlin.app.health import is_daemon_alive, list_processes
 from merlin.app.jobs import JobView, Progress
 from merlin.app.models import ModelView
 from merlin.app.permissions import list_led_courses, require_editing
@@ -165,7 +165,7 @@ def read_board(ctx: Context, actor: Actor, dataset: str = "") -> Board:
         for (name, _), (count, _) in counts.items():
             commits[name] += count
         daemon = max((beat.at for beat in beats if beat.process == "daemon"), default=None)
-        is_live = any(beat.alive for beat in beats if beat.process == "daemon")
+        is_live = is_daemon_alive(ctx)
         return Board(
             is_live=is_live,
             silent_since=None if is_live else daemon,

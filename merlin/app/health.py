@@ -1,9 +1,9 @@
-"""Health: processes, queues, failures, budget, sunsets, disk, alarms."""
+"""Health: processes, queues, jobs, budget, sunsets, disk, as probes and metrics show them."""
 
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from urllib.parse import SplitResult, urlsplit
 
 from peewee import fn
@@ -13,19 +13,13 @@ from merlin.app.actor import Actor
 from merlin.app.bot_settings import is_of_other_bot
 from merlin.app.context import Context
 from merlin.app.outbox import ON_THE_WAY
-from merlin.app.verdicts import NoticeView, view_notice
 from merlin.chat.turns import UpdateState
 from merlin.config import Config, is_engine
 from merlin.config.settings import ENGINE_KEY
-from merlin.core.clock import from_iso, iso
-from merlin.core.errors import NotFound
-from merlin.core.heartbeat import Heartbeat, is_known, list_current
-from merlin.core.i18n import text
-from merlin.core.permissions import Permission
-from merlin.core.views import view_of
+from merlin.core.clock import from_iso
+from merlin.core.heartbeat import Heartbeat, list_current
 from merlin.db.backup import find_last_backup
 from merlin.db.database import Database
-from merlin.db.notices import ADMINS, CAUSES, Notices
 from merlin.db.processes import Heartbeats
 from merlin.db.requests import RequestState
 from merlin.db.tables import JOB, NOTICE, OUTGOING, REQUEST, UPDATE
@@ -68,39 +62,6 @@ def list_queues(db: Database) -> list[QueueView]:
     return views
 
 
-def count_failures(db: Database, since: datetime) -> dict[str, int]:
-    """Return the failures since a time: Telegram updates, requests, fine-tune jobs."""
-    after = iso(since)
-    failures = {
-        "updates": (UPDATE, UPDATE.state == UpdateState.FAILED.value, UPDATE.finished_at),
-        "requests": (REQUEST, REQUEST.state == RequestState.FAILED.value, REQUEST.created_at),
-        "jobs": (JOB, JOB.state == JobState.FAILED.value, JOB.updated_at),
-    }
-    return {
-        name: db.count(table, condition & (time >= after))
-        for name, (table, condition, time) in failures.items()
-    }
-
-
-_DAY = timedelta(days=1)
-
-
-@dataclass(frozen=True, slots=True)
-class ProcessView:
-    """A process on a host, according to its heartbeats; `at` is the time of the last one.
-
-    `known` is false for the engine while no daemon runs: only the daemon asks for its state.
-    """
-
-    process: str
-    host: str
-    alive: bool
-    known: bool
-    since: datetime
-    at: datetime
-    step: str
-
-
 @dataclass(frozen=True, slots=True)
 class BudgetView:
     """The maximum possible cost of a provider's jobs this month, in millionths of `currency`."""
@@ -127,48 +88,6 @@ class DiskView:
 
     free: int
     total: int
-
-
-@dataclass(frozen=True, slots=True)
-class HealthView:
-    """The state of the installation; `failures` are of the last day, by kind.
-
-    `alarms` were sent to the admins.
-    """
-
-    now: datetime
-    processes: Sequence[ProcessView]
-    queues: Sequence[QueueView]
-    failures: Mapping[str, int]
-    budget: Sequence[BudgetView]
-    sunsets: Sequence[SunsetView]
-    disk: DiskView | None
-    alarms: Sequence[NoticeView]
-
-
-def read_health(ctx: Context, actor: Actor, alarms: int) -> HealthView:
-    """Return the state of the installation, with the newest `alarms`. Raises NotFound."""
-    if not actor.may(Permission.USERS):
-        raise NotFound("no health", "admin-not-available")
-    now = ctx.clock()
-    return HealthView(
-        now=now,
-        processes=list_processes(ctx),
-        queues=list_queues(ctx.db),
-        failures=count_failures(ctx.db, now - _DAY),
-        budget=_budget(ctx, now),
-        sunsets=_sunsets(ctx, actor, now.date()),
-        disk=_disk(ctx),
-        alarms=[view_notice(ctx.db, it) for it in Notices(ctx.db).list_newest(ADMINS, alarms)],
-    )
-
-
-def read_runbook(language: str, cause: str) -> tuple[str, list[str]]:
-    """Return the instructions for a cause of trouble: a title and steps. Raises NotFound."""
-    if cause not in CAUSES:
-        raise NotFound(f"no cause {cause}", "admin-not-available")
-    title = text(language, "runbook-title", cause=cause)
-    return title, text(language, f"runbook-{cause}").splitlines()
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,14 +137,9 @@ def _read_last_backup_s(ctx: Context) -> float | None:
     return backup.timestamp() if backup else 0.0
 
 
-def list_processes(ctx: Context) -> list[ProcessView]:
-    """Return the live processes and those that live on no host, by name and host."""
-    now = ctx.clock()
-    beats = list_current(Heartbeats(ctx.db).list_all(), now)
-    return [
-        view_of(ProcessView, beat, alive=beat.is_alive(now), known=is_known(beat, beats, now))
-        for beat in beats
-    ]
+def list_processes(ctx: Context) -> list[Heartbeat]:
+    """Return the newest heartbeats, as `list_current`."""
+    return list_current(Heartbeats(ctx.db).list_all(), ctx.clock())
 
 
 def engine_address(config: Config) -> SplitResult | None:
@@ -242,7 +156,8 @@ def engine_address(config: Config) -> SplitResult | None:
 
 def is_daemon_alive(ctx: Context) -> bool:
     """Return whether a daemon runs that handles requests."""
-    return any(process.process == "daemon" and process.alive for process in list_processes(ctx))
+    beats, now = Heartbeats(ctx.db).list_all(), ctx.clock()
+    return any(beat.process == "daemon" and beat.is_alive(now) for beat in beats)
 
 
 def _disk(ctx: Context) -> DiskView:

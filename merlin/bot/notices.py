@@ -1,8 +1,8 @@
 """Notices as messages, each in its reader's language, with buttons to act at once.
 
 Notices to admins with the same cause become one message with their number, so that an outage that
-affects ten jobs notifies once; notices to admins wait a while to be grouped. The message has
-buttons for the likely actions and one for the runbook.
+affects ten jobs notifies once; notices to admins wait a while to be grouped. The message says what
+to do about their cause, and has buttons for the likely actions.
 
 A notice becomes one message per recipient, stored under a unique key in the transaction that marks
 the notice as handled. Messages left by a crashed process are sent here too.
@@ -17,7 +17,7 @@ from merlin.account.accounts import is_telegram_id
 from merlin.app.outbox import OutgoingMessage, OutgoingState, QueuedMessage
 from merlin.app.verdicts import find_notified_editors
 from merlin.bot.bot_api import ChatUnreachable
-from merlin.bot.handlers.admin import act_button, runbook_button
+from merlin.bot.handlers.admin import act_button
 from merlin.bot.outbox import OutboxSender
 from merlin.bot.processor import retry_until_stored
 from merlin.bot.rendering import notice_text
@@ -71,10 +71,10 @@ def _page(services: BotServices, group: Sequence[Notice], language: str) -> Form
         parts.insert(0, text(language, "admin-grouped", count=len(group)))
     if len(lines) > MAX_LISTED:
         parts.append(text(language, "admin-grouped-more", count=len(lines) - MAX_LISTED))
+    if cause := cause_of(group[0].key):
+        parts.append(text(language, f"runbook-{cause}"))
     buttons = filter(None, (act_button(services, notice, language) for notice in group))
     rows = [tuple({button.label: button for button in buttons}.values())[:_MAX_ACTS]]
-    if runbook := runbook_button(services, group[0].key, language):
-        rows.append((runbook,))
     return FormattedMessage("\n\n".join(parts), buttons=tuple(filter(None, rows)))
 
 

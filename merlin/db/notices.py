@@ -20,8 +20,8 @@ ADMINS = "admins"
 OTHERS = "other admins"
 # Sent at once, even in quick succession.
 NEWS = frozenset({"notice-serving"})
-# Faults by cause: those of one cause are sent in one message; `runbook-<cause>` says what
-# to do about them.
+# Faults by cause: those of one cause are sent in one message, with the text
+# `runbook-<cause>`: what to do about them.
 CAUSES = {
     "provider": (
         "provider answer-gone answer-spent answer-refused answer-failing gone failed late status"

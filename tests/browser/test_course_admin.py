@@ -111,7 +111,6 @@ def list_pages(staff_site):
         "nobody": "/admin/users?query=ъъъъ",
         "user": f"/admin/users/{ANNA}",
         "teacher": f"/admin/users/{BORIS}",
-        "health": "/admin/health",
         "audit": "/admin/audit",
         "audit-of": f"/admin/audit?by=user:{VERA}",
     }

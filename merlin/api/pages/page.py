@@ -312,7 +312,6 @@ ADMIN_SECTIONS: tuple[Section, ...] = (
     ("/admin/users", "users", Permission.USERS),
     ("/admin/billing", "billing", Permission.REFUNDS),
     ("/admin/audit", "audit", Permission.USERS),
-    ("/admin/health", "health", Permission.USERS),
 )
 
 

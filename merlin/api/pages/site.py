@@ -3,12 +3,12 @@
 from starlette.routing import BaseRoute
 
 from merlin.api.pages import account, board, catalogue, chat, orders, page, plans
-from merlin.api.pages.admin import health, jobs, payments, people
+from merlin.api.pages.admin import jobs, payments, people
 from merlin.api.pages.teach import changes, examples
 from merlin.api.pages.teach import course as teach_course
 
 TOPICS = (catalogue, account, plans, chat, orders)
-STAFF = (board, teach_course, examples, changes, health, jobs, people, payments)
+STAFF = (board, teach_course, examples, changes, jobs, people, payments)
 
 
 def page_routes() -> list[BaseRoute]:

@@ -79,9 +79,13 @@ async def readyz(request: Request) -> Response:
         # The newest heartbeat of each process: several hosts may run the same one.
         now = services.clock()
         views = {name: {"alive": False, "age_s": None, "step": ""} for name in OTHERS}
-        for view in sorted(found, key=lambda view: view.at):
-            age_s = round((now - view.at).total_seconds(), 1)
-            views[view.process] = {"alive": view.alive, "age_s": age_s, "step": view.step}
+        for beat in sorted(found, key=lambda beat: beat.at):
+            age_s = round((now - beat.at).total_seconds(), 1)
+            views[beat.process] = {
+                "alive": beat.is_alive(now),
+                "age_s": age_s,
+                "step": beat.step,
+            }
         state = await database_state(services)
     except MerlinError:
         state = "silent"

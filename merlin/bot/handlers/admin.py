@@ -17,7 +17,7 @@ from merlin.bot.services import BotServices
 from merlin.core.formatted_text import Button, button_rows
 from merlin.core.i18n import text
 from merlin.core.permissions import Permission
-from merlin.db.notices import Notice, cause_of
+from merlin.db.notices import Notice
 
 handlers = Handlers(Permission.WATCH)
 HOME = menu.back("a-home")
@@ -116,9 +116,3 @@ def act_button(services: BotServices, notice: Notice, language: str) -> Button |
     if data.startswith("/"):
         return page_button(services, text(language, label), data)
     return Button(text(language, label), data if data == "plan" else f"{data}:{AS_NEW_MESSAGE}")
-
-
-def runbook_button(services: BotServices, key: str, language: str) -> Button | None:
-    """Return the button of the page that says what to do about a problem; None for other news."""
-    label = text(language, "runbook-button")
-    return page_button(services, label, "/admin/health#runbooks") if cause_of(key) else None

@@ -59,10 +59,6 @@ people-not-self = You can't change your own role or access: ask another admin.
 people-not-admin = This is an admin: remove the role first.
 notice-role = Your role is now: { $role }.
 notice-role-scopes = Your role is now: { $role } ({ $scopes }). Start with /admin
-health-queue-requests = Tasks
-health-queue-notices = Notifications
-health-queue-updates = People's messages
-health-queue-letters = Outgoing
 step-serving = answering
 step-telegram-down = Telegram is unreachable
 step-updates-elsewhere = another program uses its token and gets the messages
@@ -75,15 +71,6 @@ step-commits = processing commits, { NUMBER($done) } of { NUMBER($total) } done{
     }
 bot-blocked = An admin has blocked you, so I can't answer. You can still download or delete your data: /export, /delete_me
 
-runbook-button = ❓ What to do
-runbook-page = 🌐 Open on the site
-runbook-title = { $cause ->
-    [provider] A provider is failing
-    [repository] The repository doesn't work
-    [telegram] Telegram and the bot
-    [sunset] A model will be shut down
-   *[machine] The server or Merlin itself
-}
 runbook-provider =
     Check the provider's status page, the key and the account balance. merlin doctor asks the provider.
     If there are no answers, go back to another provider's model in “Models”.

@@ -8,7 +8,6 @@ page-section-models = Models
 page-users-all = Everyone
 page-section-users = People
 page-section-audit = Activity log
-page-section-health = System status
 page-older = Show earlier ones
 
 page-request-waiting = queued
@@ -29,7 +28,6 @@ page-request-unpin = Unpin the model: { $target }
 
 page-silent = { $process }: no signal
 page-unknown = { $process }: state unknown
-page-unknown-why = The daemon that asks for it is down. Start it: merlin daemon
 page-serving-now = Live now
 page-no-serving = No trained models yet
 page-no-serving-hint = The first one appears here once it's trained and passes its test.
@@ -169,43 +167,5 @@ page-no-expiry = no expiry
 page-result-done = Saved.
 page-audit-empty = No entries.
 
-page-processes = Processes
-page-alive = running
-page-silent-now = no signal
-page-unknown-now = unknown
-page-up-for = { $step }, up { $time }
-page-silent-for = no signal for { $time }
-page-queues = Queues
-page-failures = Failed in the last 24 hours
-page-failed-updates = Answers in Telegram
-page-failed-requests = Tasks
-page-failed-jobs = Training
-page-budget = Money this month
-page-budget-of = Spent at { $provider }
-page-no-budget = No paid providers.
-page-sunsets = Shutting down soon
-page-no-sunsets = No model in use is being shut down soon.
-page-shuts-down = { $day }, in { $count ->
-        [one] { $count } day
-       *[other] { $count } days
-    }
-page-disk = Disk
-page-disk-free = { $free } GiB free of { $total }
-page-disk-used = Used on the disk
-page-alarms = Alerts
-page-health-calm = All services are running and no queue is late.
-page-runbooks = What to do about these alerts
-page-no-alarms = No alerts.
 
-page-as-of = as of { $at } { $zone }
-page-process-none = none
-page-process-none-start = start it: merlin { $process }
-page-process-none-engine = not set up: only the provider trains
-page-queues-about = age of the oldest entry; a full bar is an alarm
-page-queue-waits = { $count }, { $time }
-page-queue-empty = empty
 page-percent = { $share }%
-process-bot = Bot
-process-daemon = Daemon
-process-api = Pages and API
-process-engine = Engine

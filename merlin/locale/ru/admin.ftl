@@ -60,10 +60,6 @@ people-not-self = Свои роль и доступ менять нельзя: �
 people-not-admin = Это администратор: сначала снимите роль.
 notice-role = Ваша роль теперь: { $role }.
 notice-role-scopes = Ваша роль теперь: { $role } ({ $scopes }). Начните с /admin
-health-queue-requests = Задачи
-health-queue-notices = Уведомления
-health-queue-updates = Сообщения людей
-health-queue-letters = Исходящие
 step-serving = отвечает
 step-telegram-down = Telegram недоступен
 step-updates-elsewhere = сообщения забирает другая программа с тем же токеном
@@ -76,15 +72,6 @@ step-commits = обрабатывает коммиты, готово { NUMBER($d
     }
 bot-blocked = Администратор закрыл вам доступ, поэтому я не отвечаю. Свои данные можно получить или удалить: /export, /delete_me
 
-runbook-button = ❓ Что делать
-runbook-page = 🌐 Открыть на сайте
-runbook-title = { $cause ->
-    [provider] Поставщик не справляется
-    [repository] Репозиторий не работает
-    [telegram] Telegram и бот
-    [sunset] Модель скоро отключат
-   *[machine] Сервер или сам Merlin
-}
 runbook-provider =
     Проверьте страницу состояния поставщика, ключ и деньги на счёте. merlin doctor спросит поставщика сам.
     Если ответов нет, верните модель другого поставщика в разделе «Модели».

@@ -8,7 +8,6 @@ page-section-models = Модели
 page-users-all = Все люди
 page-section-users = Люди
 page-section-audit = Журнал действий
-page-section-health = Состояние системы
 page-older = Показать более ранние
 
 page-request-waiting = в очереди
@@ -29,7 +28,6 @@ page-request-unpin = Открепить модель: { $target }
 
 page-silent = { $process }: нет сигнала
 page-unknown = { $process }: состояние неизвестно
-page-unknown-why = Его опрашивает демон, а он не запущен. Запустите: merlin daemon
 page-serving-now = Текущие модели
 page-no-serving = Обученных моделей пока нет
 page-no-serving-hint = Первая появится, когда обучится и пройдёт тест.
@@ -171,44 +169,5 @@ page-no-expiry = без срока
 page-result-done = Сохранено.
 page-audit-empty = Записей нет.
 
-page-processes = Процессы
-page-alive = работает
-page-silent-now = нет сигнала
-page-unknown-now = неизвестно
-page-up-for = { $step }, { $time } без перезапуска
-page-silent-for = нет сигнала { $time }
-page-queues = Очереди
-page-failures = Не удалось за сутки
-page-failed-updates = Ответы в Telegram
-page-failed-requests = Задачи
-page-failed-jobs = Обучения
-page-budget = Деньги за месяц
-page-budget-of = Потрачено у { $provider }
-page-no-budget = Платных поставщиков нет.
-page-sunsets = Скоро отключат
-page-no-sunsets = Ни одну из используемых моделей скоро не отключат.
-page-shuts-down = { $day }, через { $count ->
-        [one] { $count } день
-        [few] { $count } дня
-       *[other] { $count } дней
-    }
-page-disk = Диск
-page-disk-free = свободно { $free } ГиБ из { $total }
-page-disk-used = Занято на диске
-page-alarms = Оповещения
-page-health-calm = Все службы работают, очереди не задерживаются.
-page-runbooks = Что делать при таких оповещениях
-page-no-alarms = Не было.
 
-page-as-of = на { $at } { $zone }
-page-process-none = нет
-page-process-none-start = запустите: merlin { $process }
-page-process-none-engine = не настроен: обучает только поставщик
-page-queues-about = сколько ждёт самое старое; полная полоса — тревога
-page-queue-waits = { $count }, { $time }
-page-queue-empty = пусто
 page-percent = { $share } %
-process-bot = Бот
-process-daemon = Демон
-process-api = Страницы и API
-process-engine = Движок
