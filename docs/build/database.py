@@ -17,14 +17,16 @@ from merlin.db.tables import Table
 
 # The title of a section -> its tables in their order; what one row of each is stands in `ROWS`.
 SECTIONS: Mapping[str, str] = {
-    "People, roles and limits": "users role_grant audit consent quota_use question_pack",
+    "People, roles and limits": (
+        "users blocked_pseudonym role_grant audit consent quota_use question_pack"
+    ),
     "Orders, payments and refunds": "purchase ledger plan_term refund answer_cost",
     "Browsers, programs and favourites": ("favourite account sign_in login_code api_key"),
     "Courses": "course material",
     "Questions and answers": (
         "updates chat_lease outgoing chat_session turn dialog model_window setting"
     ),
-    "Ratings, proposals and unanswered questions": ("rating proposal left_behind revoked_example"),
+    "Ratings, proposals and unanswered questions": ("rating proposal revoked_example"),
     "Groups": "group_chat",
     "From commits to the live model, and messages between processes": (
         "migration wake intent request notice heartbeat seen_commit verdict"
@@ -61,7 +63,7 @@ ROWS: Mapping[str, str] = {
     "job_event": "an event of a job",
     "chat_lease": "the process that handles a chat now",
     "ledger": "a payment, grant, refund or revocation; the database refuses to change one",
-    "left_behind": "data that remains after an erasure, under a keyed hash",
+    "blocked_pseudonym": "a person who was blocked when they deleted their data, as a keyed hash",
     "login_code": "a sign-in that waits for its confirmation in the bot, for five minutes",
     "material": "a material of a course",
     "migration": "a migration that has been applied",

@@ -14,7 +14,7 @@ from merlin.app.context import Context
 from merlin.app.permissions import list_led_courses
 from merlin.app.personal_data import PersonalRecords
 from merlin.app.sessions import Spending, spent_since
-from merlin.billing.quota import Format, Left, allowance_of, plan_of, today
+from merlin.billing.quota import Format, Left, plan_of
 from merlin.billing.refunds import Refunds
 from merlin.billing.terms import Terms
 from merlin.chat.turns import TurnState
@@ -31,7 +31,6 @@ from merlin.training.promote import Promotions
 
 # A user who signed in this recently without the password needs no other proof of who they are.
 JUST_NOW = timedelta(minutes=10)
-_ONE_DAY = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,16 +275,12 @@ def erase(
     """Delete all data of the actor, except the bot's update `kept_update`, the request itself.
 
     Return the number of deleted rows by table, and the models that had learnt the actor's
-    corrections. Their used quota still counts for a day, or for the month if the plan has monthly
-    limits. `is_resumed`: the erasure may have run before and is in the audit log already. `by`: who
-    erases, in that log.
+    corrections. Their used quota of this month still counts. `is_resumed`: the erasure may have run
+    before and is in the audit log already. `by`: who erases, in that log.
     """
-    user, until = _user(ctx, actor), ctx.clock() + _ONE_DAY
-    plan = plan_of(ctx.plans, user.plans)
-    if any(allowance_of(plan, kind).month is not None for kind in Format):
-        until = today(ctx.clock(), user.time_zone(ctx.config.timezone)).month_ends
+    _user(ctx, actor)
     models = Promotions(ctx.db, ctx.clock).withdraw_examples(actor.user_id)
-    rows = PersonalRecords(ctx.db, ctx.clock).forget(actor.user_id, until, kept_update)
+    rows = PersonalRecords(ctx.db, ctx.clock).forget(actor.user_id, kept_update)
     if not is_resumed:
         Audit(ctx.db, ctx.clock).note(by, "user.erase", ERASED)
     return rows, models

@@ -6,7 +6,6 @@ A test lists the tables without personal data too, and compares both lists with 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from functools import reduce
 from operator import and_, or_
 from typing import Any
@@ -173,9 +172,7 @@ class PersonalRecords(Repository):
         return {**values, **decrypted, **documents}
 
     @transaction
-    def forget(
-        self, user_id: int, until: datetime, kept_update: int | None = None
-    ) -> Mapping[str, int]:
+    def forget(self, user_id: int, kept_update: int | None = None) -> Mapping[str, int]:
         """Delete or anonymize all data of the user; return what `count` returned before.
 
         The bot's update `kept_update` is kept.
@@ -183,7 +180,7 @@ class PersonalRecords(Repository):
         # Lock the user before the rows, in the order of those who grant something: no deadlock.
         lock_user(self.db, user_id)
         counts = self.count(user_id)
-        Tombstones(self.db, self._clock).store(user_id, until)
+        Tombstones(self.db, self._clock).store(user_id)
         # Corrections that this editor approved, and that are not committed yet, wait again.
         is_uncommitted = CHANGE.commit_sha.is_null() & (CHANGE.by_whom == str(user_id))
         condition = PROPOSAL.change_id.in_(CHANGE.select(CHANGE.change_id).where(is_uncommitted))

@@ -28,6 +28,8 @@ from merlin.training.models import Models, ModelState, model_of, select_models
 BATCH_SIZE = 500
 # Quotas count uses by month; two months are safe in every time zone.
 USES_DAYS = 62
+# Questions of people who deleted their data count until the month ends.
+LEFT_DAYS = 31
 # Updates, requests and dialogs after their end; messages that were sent, and notices.
 MESSAGE_DAYS = 30
 # Objects of a rewritten history in the mirror of the repository.
@@ -84,9 +86,8 @@ def _expired_rows(retention: Retention, now: datetime) -> Iterator[tuple[Table, 
     if before := _before(now, retention.audit_days):
         yield t.AUDIT, t.AUDIT.at < before
     uses = t.QUOTA_USE.pack_id.is_null() & (t.QUOTA_USE.at < _before(now, USES_DAYS))
-    yield t.QUOTA_USE, uses
+    yield t.QUOTA_USE, uses | (t.QUOTA_USE.user_id < 0) & (t.QUOTA_USE.at < _before(now, LEFT_DAYS))
     yield t.GROUP_CHAT, t.GROUP_CHAT.gone_at < _before(now, GONE_DAYS)
-    yield t.LEFT_BEHIND, t.LEFT_BEHIND.until < iso(now)
     # Days end at other times in other time zones.
     yield t.ANSWER_COST, t.ANSWER_COST.day < _before(now, COST_DAYS)[:10]
 

@@ -290,11 +290,6 @@ SELECT format, SUM(CASE WHEN day = ? THEN 1 ELSE 0 END), COUNT(*) FROM quota_use
 WHERE user_id = ? AND month = ? AND scope = ? AND pack_id IS NULL AND state <> 'returned'
 GROUP BY format
 """
-# Use before the person deleted all data, see `merlin.billing.tombstones`.
-_LEFT_BEHIND = """
-SELECT format, CASE WHEN day = ? THEN day_used ELSE 0 END, month_used FROM left_behind
-WHERE mark = ? AND month = ? AND until > ?
-"""
 _TAKE = """
 INSERT INTO quota_use
 (bot_id, update_id, user_id, format, state, pack_id, scope, day, month, at)
@@ -303,6 +298,8 @@ ON CONFLICT (bot_id, update_id) DO UPDATE SET user_id = excluded.user_id,
 format = excluded.format, state = excluded.state, pack_id = excluded.pack_id,
 scope = excluded.scope, day = excluded.day, month = excluded.month, at = excluded.at
 """
+# Hexadecimal digits of a mark that fit into 63 bits.
+_PSEUDONYM_DIGITS = 15
 # No question counted this day and this month.
 _UNUSED = (0, 0)
 # The state is a literal, so that SQLite uses the index of reserved questions.
@@ -315,6 +312,15 @@ UPDATE quota_use SET at = ? WHERE bot_id = ? AND update_id = ? AND state = 'rese
 _SETTLE = """
 UPDATE quota_use SET state = ? WHERE bot_id = ? AND update_id = ? AND state = 'reserved'
 """
+
+
+def pseudonyms(db: Database, user_id: int) -> list[int]:
+    """Return the ids of what a person left at an erasure, the newest key's first; see `tombstones`.
+
+    None without a cipher.
+    """
+    marks = db.cipher.marks(str(user_id)) if db.has_cipher else ()
+    return [-int(mark[:_PSEUDONYM_DIGITS], 16) for mark in marks]
 
 
 class Quotas(BotRepository):
@@ -389,14 +395,11 @@ class Quotas(BotRepository):
 
     def _read_used(self, user_id: int, now: Today, scope: str) -> Mapping[Format, tuple[int, int]]:
         """Return the questions counted for the plan, this day and this month, by format."""
-        rows = self.db.sql(_USES, now.day, user_id, now.month, scope)
-        # Use before a deletion was counted for the plans that everybody may have.
-        marks = self.db.cipher.marks(str(user_id)) if self.db.has_cipher and not scope else ()
-        for mark in marks:
-            at = iso(self._clock())
-            rows = [*rows, *self.db.sql(_LEFT_BEHIND, now.day, mark, now.month, at)]
+        # Questions before an erasure were counted for the plans that everybody may have.
+        left = pseudonyms(self.db, user_id) if not scope else ()
         used: dict[Format, tuple[int, int]] = {}
-        for name, day, month in rows:
-            day_before, month_before = used.get(Format(name), _UNUSED)
-            used[Format(name)] = day_before + int(day), month_before + int(month)
+        for asker in (user_id, *left):
+            for name, day, month in self.db.sql(_USES, now.day, asker, now.month, scope):
+                day_before, month_before = used.get(Format(name), _UNUSED)
+                used[Format(name)] = day_before + int(day), month_before + int(month)
         return used

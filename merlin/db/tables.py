@@ -132,8 +132,8 @@ GROUP_CHAT = _table("group_chat")
 
 RATING = _table("rating")
 PROPOSAL = _table("proposal", sealed="question answer rejected before_question before_answer")
-# The usage of users who deleted all their data, under a keyed hash.
-LEFT_BEHIND = _table("left_behind")
+# People who were blocked when they deleted all their data: a keyed hash of their id.
+BLOCKED_PSEUDONYM = _table("blocked_pseudonym")
 # Examples whose author withdrew the consent: no model whose build contains one may serve.
 REVOKED_EXAMPLE = _table("revoked_example")
 

@@ -2,7 +2,6 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import timedelta
 from threading import Barrier
 
 import pytest
@@ -144,7 +143,7 @@ def test_erasure_removes_account_and_sign_ins_and_export_omits_hashes(
     assert not {"password", "token_hash", "code_hash"} & {
         name for rows in tables.values() for row in rows for name in row
     }
-    people.forget(ANNA, clock() + timedelta(days=1))
+    people.forget(ANNA)
     assert accounts.find_by_name("petrova") is None
     assert sign_ins.find(token) is None
 
@@ -153,6 +152,6 @@ def test_user_blocked_before_erasure_is_blocked_at_web_sign_in(database, clock):
     users = Users(database, clock)
     users.record([User(ANNA)])
     users.block(ANNA, BY)
-    PersonalRecords(database, clock).forget(ANNA, clock() + timedelta(days=1))
+    PersonalRecords(database, clock).forget(ANNA)
     users.record([User(ANNA)])
     assert users.get(ANNA).is_blocked

@@ -21,7 +21,6 @@ from merlin.db.tables import (
     EXAMPLE,
     EXAMPLE_TEXT,
     LEDGER,
-    LEFT_BEHIND,
     PROPOSAL,
     PURCHASE,
     QUOTA_USE,
@@ -63,7 +62,7 @@ NOBODY = (
     tables.JOB,
     tables.JOB_EVENT,
     tables.LEDGER,
-    tables.LEFT_BEHIND,
+    tables.BLOCKED_PSEUDONYM,
     tables.MATERIAL,
     tables.MIGRATION,
     tables.MODEL,
@@ -79,10 +78,6 @@ NOBODY = (
 @pytest.fixture
 def people(database, clock):
     return PersonalRecords(database, clock)
-
-
-def until(clock):
-    return clock() + timedelta(hours=24)
 
 
 def every_table():
@@ -209,9 +204,9 @@ def test_erasure_leaves_no_trace_of_a_person_in_any_table(database, cipher, peop
     expected = {trace.table.__name__ for trace in TRACES} | {author.__name__ for author in AUTHORS}
     assert {name for name, _ in before} == expected
     counts = people.count(ANNA)
-    assert people.forget(ANNA, until(clock)) == counts
+    assert people.forget(ANNA) == counts
     assert columns_found(database, cipher, ANNA) == set()
-    assert people.forget(ANNA, until(clock)) == {}
+    assert people.forget(ANNA) == {}
     assert people.count(ANNA) == {}
 
 
@@ -219,7 +214,7 @@ def test_names_of_an_account_are_erased_from_the_audit_log(database, people, clo
     accounts = Accounts(database, clock)
     for user_id, name in ((ANNA, "anna"), (ANNA, "anna.a"), (BORIS, "boris")):
         accounts.set_name(user_id, name, person_reference(user_id))
-    people.forget(ANNA, until(clock))
+    people.forget(ANNA)
     entries = [(each.target, each.arguments) for each in Audit(database).list_newest()]
     assert entries == [
         (person_reference(BORIS), {"name": "boris", "before": ""}),
@@ -248,22 +243,22 @@ def test_rows_of_others_that_a_person_decided_about_are_not_counted(
 def test_erasure_changes_nothing_of_another_person(database, cipher, people, clock):
     insert_person(database, cipher, BORIS)
     before = sorted(read_all_values(database, cipher))
-    assert people.forget(ANNA, until(clock)) == {}
-    assert people.forget(int(str(BORIS)[:-1]), until(clock)) == {}
+    assert people.forget(ANNA) == {}
+    assert people.forget(int(str(BORIS)[:-1])) == {}
     assert sorted(read_all_values(database, cipher)) == before
 
 
 def test_update_that_requested_the_erasure_is_kept_until_the_end(database, cipher, people, clock):
     insert_person(database, cipher, ANNA)
-    people.forget(ANNA, until(clock), kept_update=1)
+    people.forget(ANNA, kept_update=1)
     assert {name for name, _ in columns_found(database, cipher, ANNA)} == {"updates"}
-    assert people.forget(ANNA, until(clock)) == {"updates": 1}
+    assert people.forget(ANNA) == {"updates": 1}
 
 
 def test_erasure_keeps_the_group_session_without_the_person(database, cipher, people, clock):
     insert_person(database, cipher, ANNA)
     database.change(SESSION.update({"chat_id": GROUP}).where(SESSION.id == 1))
-    people.forget(ANNA, until(clock))
+    people.forget(ANNA)
     (session,) = database.rows(SESSION.select())
     assert (session["user_id"], session["title"], session["system"]) == (0, "", "")
     assert database.rows(TURN.select()) == []
@@ -285,7 +280,7 @@ def test_committed_proposal_is_anonymised_and_waits_for_removal_from_git(
     database, cipher, people, clock
 ):
     insert_person(database, cipher, ANNA)
-    people.forget(ANNA, until(clock))
+    people.forget(ANNA)
     (proposal,) = database.rows(PROPOSAL.select())
     assert (proposal["user_id"], proposal["turn_id"], proposal["state"]) == (0, 0, "withdrawn")
     assert (proposal["question"], proposal["answer"]) == ("", "")
@@ -300,17 +295,18 @@ def test_erasure_does_not_renew_the_daily_quota(database, people, clock):
 
     ask(1), ask(2)
     quotas.give_back(2)
-    people.forget(ANNA, until(clock))
-    assert database.rows(QUOTA_USE.select()) == []
+    people.forget(ANNA)
     assert quotas.read_left(ANNA, plan, UTC)[Format.TEXT].used == 1
     ask(3)
-    people.forget(ANNA, until(clock))
-    people.forget(ANNA, until(clock))
+    people.forget(ANNA)
+    people.forget(ANNA)
     ask(4)
     assert isinstance(ask(5), Left)
     assert quotas.read_left(BORIS, plan, UTC)[Format.TEXT].used == 0
-    assert database.count(LEFT_BEHIND, LEFT_BEHIND.format == Format.TEXT.value) == 1
-    assert str(ANNA) not in str(database.rows(LEFT_BEHIND.select()))
+    assert database.count(QUOTA_USE, QUOTA_USE.user_id == ANNA) == 1
+    people.forget(ANNA)
+    assert {row["user_id"] < 0 < -row["update_id"] for row in database.rows(QUOTA_USE.select())}
+    assert str(ANNA) not in str(database.rows(QUOTA_USE.select()))
     clock.move(24 * 3600)
     assert not isinstance(ask(6), Left)
 
@@ -334,7 +330,7 @@ def test_erasure_does_not_renew_the_monthly_quota(database, people, clock):
     ask = quota_user(database, clock, Allowance(month=3))
     for day in range(3):
         assert ask(1) == day + 1
-        people.forget(ANNA, clock() + 40 * DAY)
+        people.forget(ANNA)
         clock.move(DAY.total_seconds())
         assert ask() == day + 1, "the month goes on"
 
@@ -347,11 +343,11 @@ def test_usage_kept_after_erasure_counts_only_in_its_own_period(
 ):
     ask = quota_user(database, clock, allowance)
     ask(2)
-    people.forget(ANNA, clock() + 40 * DAY)
+    people.forget(ANNA)
     clock.move(later.total_seconds())
     assert ask() == 0, "the first of December, or another day"
     assert ask(1) == 1
-    people.forget(ANNA, clock() + 40 * DAY)
+    people.forget(ANNA)
     assert ask() == 1, "what was left before is not added to it"
     assert ask(2) == 3
 
@@ -361,7 +357,7 @@ def test_erasure_keeps_only_the_newest_month_of_usage(database, people, clock):
     ask(3)
     clock.move(11 * DAY.total_seconds())
     assert ask(1) == 1
-    people.forget(ANNA, clock() + 40 * DAY)
+    people.forget(ANNA)
     assert ask() == 1
 
 
@@ -371,7 +367,7 @@ def test_erasure_removes_updates_of_the_persons_chat(database, people, clock):
     for number, (chat_id, user_id) in enumerate([(ANNA, 0), (GROUP, ANNA), (GROUP, BORIS)]):
         new = {**row, "update_id": number, "chat_id": chat_id, "user_id": user_id}
         database.put(UPDATE.insert(new))
-    people.forget(ANNA, until(clock))
+    people.forget(ANNA)
     assert [row["user_id"] for row in database.rows(UPDATE.select())] == [BORIS]
 
 
@@ -380,13 +376,13 @@ def test_block_survives_erasure_until_an_admin_lifts_it(database, people, clock)
     users.record([User(ANNA), User(BORIS)])
     users.block(ANNA, "user:1")
     for _ in range(2):
-        people.forget(ANNA, until(clock))
+        people.forget(ANNA)
         clock.move(400 * 24 * 3600)
         users.record([User(ANNA)])
         assert users.get(ANNA).is_blocked
     assert not users.get(BORIS).is_blocked
     users.block(ANNA, "user:1", is_blocked=False)
-    people.forget(ANNA, until(clock))
+    people.forget(ANNA)
     users.record([User(ANNA)])
     assert not users.get(ANNA).is_blocked
 
@@ -400,6 +396,6 @@ def test_use_before_an_erasure_is_not_counted_for_the_plan_of_a_course(database,
     )
     course = course.model_copy(update={"courses": ("neurotypology",)})
     quotas.reserve(ANNA, 1, Format.TEXT, free, UTC)
-    people.forget(ANNA, until(clock))
+    people.forget(ANNA)
     used = [quotas.read_left(ANNA, plan, UTC)[Format.TEXT].used for plan in (free, course)]
     assert used == [1, 0]

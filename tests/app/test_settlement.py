@@ -142,13 +142,13 @@ def test_payment_during_an_erasure_is_granted_in_stars_and_reported_in_roubles(
         ctx = replace(shop.ctx, db=other_database)
         return settlement.apply_payment(ctx, purchase, payment)
 
-    records, until = PersonalRecords(shop.db, clock), clock() + timedelta(hours=24)
-    assert run_beside(lambda: records.forget(ANNA, until), pay) is PaymentOutcome.PAID
+    records = PersonalRecords(shop.db, clock)
+    assert run_beside(lambda: records.forget(ANNA), pay) is PaymentOutcome.PAID
     is_stars = gateway is Gateway.STARS
     assert shop.list_notices(ANNA) == (["notice-paid"] if is_stars else [])
     assert shop.list_notices("admins") == ([] if is_stars else ["notice-paid-nobody"])
     # A repeated report does not bring the person back.
-    records.forget(ANNA, until)
+    records.forget(ANNA)
     assert shop.apply_payment(purchase, payment) is PaymentOutcome.NOTHING
     assert shop.billing.purchases.get(purchase.purchase_id).user_id == 0
 

@@ -7,7 +7,6 @@ import pytest
 
 from merlin.app import builds, jobs, models, teaching, verdicts
 from merlin.app.actor import Actor
-from merlin.app.health import read_health
 from merlin.app.status import read_status
 from merlin.chat.feedback import QuestionStatistics, Rating, Ratings
 from merlin.chat.sessions import ChatPlace, Sessions
@@ -223,7 +222,6 @@ def test_student_gets_not_found_for_every_pipeline_action(world):
         lambda: models.pin(ctx, student, FACE, is_pinned=True),
         lambda: models.roll_back(ctx, student, FACE),
         lambda: builds.get(ctx, student, f"{FACE}-1"),
-        lambda: read_health(ctx, student, 1),
     ):
         with pytest.raises(NotFound):
             act()

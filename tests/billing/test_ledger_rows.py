@@ -147,7 +147,7 @@ def test_database_refuses_to_change_or_delete_ledger_rows(shop, sql):
 
 def test_payment_of_an_erased_user_is_granted_to_no_user_and_admins_are_notified(shop, clock):
     purchase = shop.order(plan="voices")
-    PersonalRecords(shop.db, clock).forget(ANNA, clock() + timedelta(hours=24))
+    PersonalRecords(shop.db, clock).forget(ANNA)
     grant = shop.pay(shop.billing.purchases.get(purchase.purchase_id), "late")
     assert grant is not None
     assert shop.billing.purchases.get(purchase.purchase_id).user_id == 0
@@ -178,7 +178,7 @@ def test_erasure_during_payments_causes_no_deadlock(url, cipher, clock):
             Shop(connection, clock).pay(order, order.purchase_id)
 
     def leave(connection):
-        PersonalRecords(connection, clock).forget(ANNA, clock() + timedelta(hours=24))
+        PersonalRecords(connection, clock).forget(ANNA)
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(run, (pay, leave)))

@@ -4,7 +4,6 @@ import random
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -141,7 +140,7 @@ def test_author_of_the_first_read_is_that_of_the_history_or_none(world, clock):
         example[-3:]: "anna",
         "012": "boris",
     }
-    PersonalRecords(world.db, clock).forget(7, clock() + timedelta(days=1))
+    PersonalRecords(world.db, clock).forget(7)
     assert "anna" not in read_authors(world, 2).values()
 
 

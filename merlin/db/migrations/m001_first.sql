@@ -507,17 +507,9 @@ CREATE TABLE proposal (
 );
 CREATE INDEX proposal_state ON proposal (state, id);
 CREATE INDEX proposal_user ON proposal (user_id);
-CREATE TABLE left_behind (
-    mark TEXT NOT NULL,
-    format TEXT NOT NULL,
-    day TEXT NOT NULL,
-    day_used BIGINT NOT NULL,
-    month TEXT NOT NULL,
-    month_used BIGINT NOT NULL,
-    until TEXT NOT NULL,
-    PRIMARY KEY (mark, format)
+CREATE TABLE blocked_pseudonym (
+    pseudonym BIGINT PRIMARY KEY
 );
-CREATE INDEX left_behind_until ON left_behind (until);
 -- Where in a chat the result of a request is waited for.
 CREATE TABLE errand (
     bot_id BIGINT NOT NULL,
