@@ -32,12 +32,9 @@ def list_payments(
 
 
 def show_payment(ctx: Context, actor: Actor, purchase_id: str) -> OrderDetails:
-    """Return an order by its id or number, with its entries and refunds.
-
-    Raises NotFound; Refused for a number that several orders have.
-    """
+    """Return an order with its entries and refunds. Raises NotFound."""
     _require_permission(actor)
-    return details_of(ctx, Purchases(ctx.db, ctx.clock).find(purchase_id))
+    return details_of(ctx, Purchases(ctx.db, ctx.clock).get(purchase_id))
 
 
 def request_refund(

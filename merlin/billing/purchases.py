@@ -260,21 +260,6 @@ class Purchases(Repository):
         self.db.update(PURCHASE, condition, user_id=user_id)
         return self.get(purchase_id)
 
-    def find(self, text: str) -> Purchase:
-        """Return the purchase of an id or of a number, with or without its sign.
-
-        Raises NotFound, and Refused for a number that several have.
-        """
-        named = storable_text(text).strip("№# ").lower()
-        if len(named) == _NUMBER_LENGTH:
-            query = _select().where(_has_number(named)).order_by(PURCHASE.id)
-            purchases = _PURCHASES.read_all(self.db, query.limit(2))
-            if len(purchases) > 1:
-                raise Refused(f"several purchases {named}", "billing-order-ambiguous", number=named)
-            if purchases:
-                return purchases[0]
-        return self.get(named)
-
     def list_of_user(self, user_id: int, limit: int = 50, before: str = "") -> list[Purchase]:
         """Return a person's purchases, newest first, after one. Raises NotFound for an unknown."""
         query = self._after(_select_purchases(user_id), before)

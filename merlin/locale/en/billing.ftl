@@ -10,7 +10,6 @@ billing-not-sold-this-way = This plan can't be paid for this way. Choose another
 billing-no-contact = Enter an email address or phone number for the receipt.
 billing-too-many = You have too many unpaid orders. Pay or cancel one to make a new one.
 billing-no-purchase = Order not found. Open the list of orders again.
-billing-order-ambiguous = Several orders have the number { $number }: name one by its whole id.
 billing-no-payment = Payment not found in the payments ledger. Open its order again.
 billing-refund-too-much = You can refund up to { $rest } of this payment.
 billing-refund-done = This payment has already been refunded in full.
