@@ -128,10 +128,6 @@ def read_changes(settings, by):
 class ExampleEditor(StaffUser):
     """An editor's chat with the bot about examples."""
 
-    def forward(self, *messages):
-        """Forward several messages at once; return the bot's newest message."""
-        return self._act(self.telegram.forward_words, list(messages), count=len(messages))
-
     def find_action(self, action):
         """Return the callback data of the first button with this action."""
         callback_data = [key["callback_data"] for row in self.last.keys for key in row]

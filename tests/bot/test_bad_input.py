@@ -88,30 +88,10 @@ def test_oversized_files_are_refused_without_a_download(telegram, media):
     assert not telegram.calls("getFile")
 
 
-def test_file_deleted_by_telegram_is_reported(telegram, media):
-    send_document(telegram, b"Text.")
-    telegram.act(lambda _acting: telegram._world.files.clear())
-    (answer,) = run_and_wait(telegram, media, lambda: None)
-    assert answer.startswith("Этого файла в Telegram больше нет. Пришлите его ещё раз")
-    assert count_charged(media) == {}
-
-
 def test_failed_download_from_telegram_is_reported(telegram, media):
     telegram.faults.add(Fault("getFile", FaultKind.STATUS, times=None, status=502))
     (answer,) = run_and_wait(telegram, media, lambda: send_document(telegram, b"Text."))
     assert answer.startswith("Telegram сейчас не отдаёт")
-    assert count_charged(media) == {}
-
-
-def test_million_character_paste_ends_in_clear_error_messages(telegram, provider, settings):
-    provider.behave(context_window=8000)
-    media = add_media(settings)
-    with RunningBot(media):
-        parts = telegram.paste("anna", "слово " * 170_000)
-        wait_until_ended(telegram, media, len(parts))
-    texts = answer_texts(telegram, "anna")
-    assert 1 <= len(texts) <= 12
-    assert all(text.startswith(("Вопрос слишком длинный", "Не успеваю")) for text in texts), texts
     assert count_charged(media) == {}
 
 

@@ -241,18 +241,6 @@ def test_questions_sent_while_the_bot_was_down_are_answered_in_order(telegram, s
         assert asked == [f"вопрос {number}" for number in range(10)]
 
 
-def test_questions_sent_while_telegram_was_unreachable_are_answered_in_order(telegram, settings):
-    with RunningBot(settings):
-        telegram.say("anna", "первый")
-        wait_until_ended(telegram, settings, 1)
-        telegram.faults.add(Fault("getUpdates", FaultKind.STATUS, times=10, status=502))
-        # The poll under way fetches the first of them.
-        for number in range(10):
-            telegram.say("anna", f"вопрос {number}")
-        wait_until_ended(telegram, settings, 11)
-    assert count_updates_by_state(settings) == {"answered": 11}
-
-
 def test_updates_delivered_again_are_answered_once(telegram, settings):
     # The response with the batch was lost, so Telegram sends it again.
     telegram.faults.add(Fault("getUpdates", FaultKind.LAG, seconds=0.1, times=2))
@@ -261,49 +249,11 @@ def test_updates_delivered_again_are_answered_once(telegram, settings):
     assert ["«первый»" in answers[0], "«второй»" in answers[1], len(answers)] == [True, True, 2]
 
 
-def test_user_who_blocks_the_bot_during_a_long_answer_gets_no_more_parts(
-    telegram, provider, settings
-):
-    provider.behave(fixed_answer="слово " * 2000)
-    telegram.faults.add(Fault("sendMessage", FaultKind.STATUS, status=403, skip=1))
-    (head,) = ask(telegram, settings, "вопрос")
-    assert head.startswith("слово")
-    assert select_rows(settings, "SELECT state, reason FROM updates") == [("failed", "unreachable")]
-    assert set(select_rows(settings, "SELECT state FROM outgoing")) == {("dropped",)}
-
-
-def test_handler_that_fails_once_is_retried(telegram, settings):
-    telegram.faults.add(Fault("editMessageText", FaultKind.STATUS, status=400))
-    (answer,) = ask(telegram, settings, "вопрос")
-    assert "«вопрос»" in answer
-
-
 def test_handler_that_fails_twice_sends_an_apology(telegram, settings):
     # Each attempt edits twice: with entities, and without them.
     telegram.faults.add(Fault("editMessageText", FaultKind.STATUS, status=400, times=4))
     assert ask(telegram, settings, "вопрос") == ["…", russian_text("bot-failed")]
     assert count_updates_by_state(settings) == {"failed": 1}
-
-
-def test_apology_replaces_the_placeholder_if_no_answer_was_written(telegram, settings):
-    with RunningBot(settings), open_database(settings.database) as other:
-        # Only the queries of the model catalogue fail.
-        other.sql("ALTER TABLE serving RENAME TO away")
-        telegram.say("anna", "вопрос")
-        wait_until_ended(telegram, settings, 1)
-        other.sql("ALTER TABLE away RENAME TO serving")
-    assert answer_texts(telegram) == [russian_text("bot-failed")]
-
-
-def test_temporary_database_failure_loses_no_update(telegram, settings, logs):
-    with RunningBot(settings), open_database(settings.database) as other:
-        other.sql("ALTER TABLE updates RENAME TO away")
-        telegram.say("anna", "вопрос")
-        event = "updates could not be stored"
-        telegram.wait_for(lambda: [log for log in logs if log["event"] == event])
-        other.sql("ALTER TABLE away RENAME TO updates")
-        wait_until_ended(telegram, settings, 1)
-    assert "«вопрос»" in answer_texts(telegram)[0]
 
 
 def test_database_that_takes_no_writes_loses_no_update_and_is_no_error(
@@ -337,21 +287,6 @@ def _set_read_only(postgresql, url, value):
         connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = {value}")
         end = "SELECT pg_terminate_backend(pid, %s) FROM pg_stat_activity WHERE datname = %s"
         connection.execute(end, (round(1000 * longest()), name))
-
-
-def test_update_of_an_unknown_chat_fails(telegram, settings):
-    with RunningBot(settings):
-        telegram.call(lambda: telegram._world.people.pop(1002))
-        raw = {
-            "message_id": 1,
-            "date": 0,
-            "from": {"id": 1002, "is_bot": False, "first_name": "A"},
-            "chat": {"id": 1002, "type": "private"},
-            "text": "вопрос",
-        }
-        telegram.call(lambda: telegram._world.add_update("message", raw))
-        wait_until_ended(telegram, settings, 1)
-    assert select_rows(settings, "SELECT state, reason FROM updates") == [("failed", "unreachable")]
 
 
 def test_text_that_cannot_be_decrypted_is_reported_and_stops_nothing_else(telegram, settings):

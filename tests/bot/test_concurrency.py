@@ -127,17 +127,6 @@ def button_presses(chat_id, verb, *numbers):
     return [task(number, "callback_query", **press, data=f"{verb}:1") for number in numbers]
 
 
-@pytest.mark.parametrize("verb", ["again", "near", "starter", "fix-ask"])
-def test_buttons_that_call_a_model_count_towards_the_queue_limit(verb):
-    async def run():
-        story = LaneRecorder()
-        story.add(button_presses(1, verb, *range(8)))
-        await advance_clock(10)
-        return story
-
-    assert run_jumping(run()).refused == [([6, 7], True)]
-
-
 def test_presses_that_ask_count_towards_the_queue_limit_and_erasure_does_not():
     async def run():
         story = LaneRecorder()

@@ -9,7 +9,6 @@ from merlin.core.formatted_text import utf16_length
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 from merlin.sandbox.telegram.arguments import Upload
-from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import (
     SYSTEM,
     RunningBot,
@@ -61,17 +60,6 @@ def test_streaming_answer_grows_by_edits_that_all_differ(telegram, provider, set
     assert {call.status for call in telegram.calls("editMessageText")} == {200}
 
 
-def test_history_is_sent_until_it_is_cleared(telegram, provider, settings):
-    with RunningBot(settings):
-        talk = ChatUser(telegram, settings)
-        for text in ("Первый вопрос", "Второй вопрос", "/clear"):
-            talk.say(text)
-        talk.say("Третий вопрос")
-    sizes = [len(call.body["messages"]) for call in provider.calls("chat.create")]
-    assert sizes == [2, 4, 2]
-    assert "Разговор удалён, начинаем новый" in answer_texts(telegram, "anna")[2]
-
-
 def test_commands_are_answered_in_the_users_language(telegram, settings):
     english = 1002
     with RunningBot(settings):
@@ -90,17 +78,6 @@ def test_commands_are_answered_in_the_users_language(telegram, settings):
 
 def _english(telegram, person_id):
     return replace(telegram._world.people[person_id], language_code="en-GB")
-
-
-def test_info_shows_the_serving_build_and_its_scores(telegram, settings):
-    with RunningBot(settings):
-        telegram.say("anna", "/info")
-        wait_until_ended(telegram, settings, 1)
-    (text,) = answer_texts(telegram, "anna")
-    assert "neurotypology-1" in text
-    assert MODEL not in text  # users do not see the provider's model id
-    assert "20 ноября, 08:30" in text
-    assert "81,2 из 100" in text
 
 
 def test_unsupported_message_kinds_are_refused_with_an_explanation(telegram, settings):
@@ -128,24 +105,6 @@ def test_long_answer_continues_in_further_messages_without_loss(telegram, provid
     assert {mark.get("language") for marks in blocks for mark in marks} == {"python"}
     lines = [line for part in answers for line in part.splitlines() if line.startswith("print")]
     assert "\n".join(lines) == code
-
-
-def test_answer_of_one_chat_does_not_wait_for_another(telegram, provider, settings):
-    provider.behave(think_s=3600.0)
-    people = range(2001, 2021)
-    with RunningBot(settings):
-        for person in people:
-            for number in range(3):
-                telegram.say(person, f"вопрос {person}-{number}")
-        # Concurrently: every chat's question is sent before the first answer arrives.
-        telegram.wait_for(lambda: len(provider.calls("chat.create")) == len(people))
-        provider.behave(think_s=0.0)
-        wait_until_ended(telegram, settings, 60)
-    for person in people:
-        answers = answer_texts(telegram, person)
-        assert [f"{person}-{n}" in text for n, text in enumerate(answers)] == [True] * 3
-    first = [call.body["messages"][-1]["content"] for call in provider.calls("chat.create")[:20]]
-    assert {answer.split("-")[1] for answer in first} == {"0"}
 
 
 def test_next_question_goes_to_the_newly_serving_model(telegram, provider, settings):

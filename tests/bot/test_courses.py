@@ -111,40 +111,12 @@ def test_course_without_a_model_says_that_a_general_one_answers(anna):
     assert "ещё не обучена" in anna.press(anna.find_button("Графы")).text
 
 
-def test_course_session_does_not_keep_earlier_settings(anna):
-    anna.say("/system Отвечай стихами.")
-    anna.say("/course")
-    anna.press("course:open:1")
-    assert select_rows(
-        anna.settings, "SELECT system, preset FROM chat_session WHERE is_open = 1"
-    ) == [("", "")]
-
-
 @pytest.mark.parametrize("data", ["course:open:3", "course:open:99", "course:open", "course:x:1"])
 def test_inactive_or_unknown_course_cannot_be_opened(anna, data):
     anna.say("/course")
     anna.press(data, forged=True)
     assert anna.alerts()
     assert session_datasets(anna.settings) == [None]
-
-
-def test_inactive_course_is_not_shown_by_info(telegram, settings):
-    add_live_model(settings, "ft:of-latin", dataset="latin")
-    with RunningBot(settings):
-        assert "latin" not in ChatUser(telegram, settings).say("/info").text
-
-
-def test_courses_are_named_in_the_users_language(telegram, settings):
-    with RunningBot(settings):
-        talk = ChatUser(telegram, settings, 5001)
-        assert "Semester 1" in talk.say("/course").text
-        assert talk.labels == ["Python", "Graphs"]
-
-
-def test_empty_course_list_is_explained(telegram, tmp_path):
-    bare = bot_settings(tmp_path, telegram)
-    with RunningBot(bare):
-        assert "Курсов пока нет" in ChatUser(telegram, bare).say("/course").text
 
 
 def test_start_link_names_the_course_and_offers_questions(anna, provider, settings):

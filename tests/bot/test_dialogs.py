@@ -132,16 +132,3 @@ def _age_dialogs(settings, by):
     """Move the time of the dialogs back."""
     with open_database(settings.database) as database:
         assert database.change(DIALOG.update({"at": iso(utc_now() - by)})) == 1
-
-
-@pytest.mark.functional
-def test_button_of_another_screen_ends_a_form_so_that_the_next_message_is_a_question(
-    telegram, settings
-):
-    with RunningBot(replace(settings, admins=(1003,))):
-        anna = ChatUser(telegram, settings)
-        menu = anna.say("/lang").message_id
-        anna.say("/paysupport")
-        anna.press("lang:auto", menu)
-        assert "«Что такое лоб?»" in anna.say("Что такое лоб?").text
-        assert telegram.answers("vera") == []

@@ -4,13 +4,11 @@ import json
 
 import pytest
 
-from merlin.bot.commands import COMMANDS, HELP_GROUPS, MENU
-from merlin.core.clock import iso
+from merlin.bot.commands import MENU
 from merlin.db.database import open_database
-from merlin.db.tables import COURSE
 from merlin.sandbox.telegram.world import VERA
 from tests.bot.conversation import ChatUser
-from tests.bot.running_bot import AT, RunningBot, add_live_model, bot_settings, select_rows
+from tests.bot.running_bot import RunningBot, add_live_model, bot_settings, select_rows
 from tests.support.faults import Fault, FaultKind
 from tests.support.serving_models import insert_example
 
@@ -39,34 +37,6 @@ def test_help_lists_every_command_once_in_groups(anna, telegram):
     ]
     assert "Разговоры" in heads
     assert "Для команды" in heads
-
-
-def test_help_groups_contain_only_commands():
-    named = {name for _, names in HELP_GROUPS for name in names}
-    assert named <= set(COMMANDS)
-
-
-def give_teacher(settings, slug):
-    course = {
-        "slug": slug,
-        "semester": 2,
-        "name_ru": "Нейротипология",
-        "name_en": "Neurotypology",
-        "description_ru": "",
-        "description_en": "",
-        "is_active": 1,
-        "indexed_at": iso(AT),
-    }
-    with open_database(settings.database) as database, database.atomic():
-        database.add(COURSE, course)
-
-
-def test_course_link_starts_a_session_about_the_course(anna):
-    give_teacher(anna.settings, "neurotypology")
-    text = anna.start("course_neurotypology").text
-    assert text.startswith("Здравствуйте!")
-    assert "«Нейротипология»" in text
-    assert select_rows(anna.settings, "SELECT dataset FROM chat_session") == [("neurotypology",)]
 
 
 def test_info_shows_model_session_and_times_in_the_users_zone(anna):

@@ -2,12 +2,9 @@
 
 import pytest
 
-from merlin.account.accounts import Accounts
 from merlin.bot.handlers import example_draft, example_proof, examples, proposals
 from merlin.bot.menu import short_hash
-from merlin.core.clock import utc_now
 from merlin.core.permissions import Role
-from merlin.course.catalogue import Catalogue
 from merlin.dataset.changes import ChangeKind
 from merlin.dataset.example import parse_example
 from merlin.dataset.proposals import Draft, Proposals
@@ -24,7 +21,6 @@ from tests.bot.admin_chat import (
     store_dataset,
 )
 from tests.bot.running_bot import RunningBot, select_rows
-from tests.support.dataset_tree import DATASET_YAML, FileTree
 
 pytestmark = pytest.mark.functional
 
@@ -44,16 +40,6 @@ def chat(telegram, settings):
         chat = ExampleEditor(telegram, settings)
         chat.say("/examples")
         yield chat
-
-
-def test_example_is_created_from_a_question_and_an_answer(chat):
-    chat.press("trial · 12 примеров")
-    chat.press("➕ Добавить")
-    chat.say("Один?")
-    assert "👤 Один?\n🤖 Да." in chat.say("Да.").text
-    (first, *_), *_ = chat.last.keys
-    assert (first["text"], first["style"]) == ("💾 Сохранить", "success")
-    assert parse_example(chat.save().text).answer == "Да."
 
 
 def test_example_card_accepts_tags(chat):
@@ -91,18 +77,6 @@ def test_message_without_text_keeps_the_draft(chat):
         refusal = "Пришлите текст. Всё, что вы написали раньше, сохранено"
         assert refusal in chat.send(name, content, kind=kind).text
     assert "👤 Вопрос?" in chat.say("Ответ.").text
-
-
-def test_draft_survives_a_restart(telegram, settings):
-    chat = ExampleEditor(telegram, settings)
-    with RunningBot(settings):
-        chat.say("/examples")
-        chat.press_forged(f"ex:add:{D}")
-        chat.say("Где новое?")
-    with RunningBot(settings):
-        chat.say("Здесь.")
-    with RunningBot(settings):
-        assert "Где новое?" in chat.save().text
 
 
 def test_personal_data_is_asked_about_once_and_allowed_with_a_reason(chat):
@@ -198,24 +172,6 @@ def test_teacher_can_edit_only_their_own_datasets(telegram, settings):
         grant_role(settings, BORIS, Role.STUDENT)
         assert "Это действие вам больше недоступно" in boris.say("Да.").text
     assert select_rows(settings, "SELECT * FROM change") == []
-
-
-def test_teacher_can_edit_datasets_of_courses_that_name_them(telegram, settings):
-    store_dataset(settings, "other")
-    grant_role(settings, BORIS, Role.TEACHER, "trial")
-    card = "semester: 1\nname: {ru: Иной, en: Other}\nteachers: [boris]\nmaterials: []\n"
-    tree = FileTree({"dataset.yaml": DATASET_YAML, "course.yaml": card})
-    with RunningBot(settings):
-        with open_database(settings.database) as database:
-            Accounts(database).set_name(BORIS, "boris", "cli:vera")
-            Catalogue(database).index({"other": tree.check("other")}, utc_now())
-        boris = ExampleEditor(telegram, settings, "boris")
-        boris.say("/examples")
-        boris.press("other · 12 примеров")
-        boris.press("➕ Добавить")
-        boris.say("Мой?")
-        boris.say("Да.")
-        assert boris.save().dataset == "other"
 
 
 ODD = ["", ":", ":-1", ":99999999999999999999", f":{D}:{D}:{D}", ":яё😀:n", ":1:1:1:1:1:1"]

@@ -165,18 +165,6 @@ def test_correction_is_edited_approved_and_committed_in_the_editors_name(chat, l
     assert commit_subject(lab) == "Вера: Add example from-chat/что-за-лоб"
 
 
-def test_correction_of_a_trained_answer_shows_what_it_replaces(chat, lab):
-    add_proposal(chat.settings, "Что значит слово номер 0, понятие аааа?", "Ноль.", turn=1)
-    add_proposal(chat.settings, "Что за нос?")
-    label = "Заменит прежний ответ: Понятие 0 значит ответ 0."
-    chat.press_forged("ex:queue:0")
-    chat.press("Что значит слово номер 0, понятие аааа?")
-    assert label in chat.last.text
-    chat.press("✅ Принять")
-    wait_for_commit(chat, lab)
-    assert read_example(lab, "q0") is None
-
-
 def test_correction_of_a_continued_conversation_replaces_only_the_same_conversation(chat, lab):
     def conversation(answer):
         return add_proposal(

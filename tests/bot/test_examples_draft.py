@@ -17,7 +17,6 @@ from merlin.core.i18n import cut
 from merlin.dataset.changes import Edit, check_path
 from merlin.dataset.entries import FileText
 from merlin.dataset.example import free_example_id, parse_example
-from merlin.dataset.finding import Severity
 from merlin.dataset.preview import EditChecker
 from merlin.dataset.yaml_io import strip_line_ends
 from tests.bot.received import HIDDEN_AUTHOR, message_body, received
@@ -45,21 +44,6 @@ def test_unusual_text_is_kept_exactly_or_reported_as_an_error():
                 strip_line_ends(answer),
                 strip_line_ends(f"{answer} {answer}"),
             )
-
-
-def test_missing_rejected_answer_is_reported_for_preference_datasets():
-    recipe = {**DATASET["recipe"], "method": "dpo"}
-    spec = safe_dump({**DATASET, "recipe": recipe}, allow_unicode=True)
-    shelf = [FileText("trial", "dataset.yaml", "d", spec)]
-    draft_ = make_draft("Раз?", "Один.")
-    (finding,) = (
-        EditChecker().preview("trial", shelf, {"examples/new.yaml": draft_.file_text()}).findings
-    )
-    assert (finding.rule, finding.severity) == ("no-rejected", Severity.ERROR)
-    for language, part in (("en", "write the worse answer"), ("ru", "допишите под ним худший")):
-        assert part in finding.text(language)
-    with_rejected = f"{draft_.file_text()}rejected: Два.\n"
-    assert EditChecker().preview("trial", shelf, {"examples/new.yaml": with_rejected}).is_good
 
 
 def test_example_id_never_leads_out_of_the_examples_folder():

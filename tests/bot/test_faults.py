@@ -9,7 +9,6 @@ from telegram.ext import Application, CallbackQueryHandler, ContextTypes
 from merlin.billing.quota import Allowance, Format
 from merlin.bot.application import register
 from merlin.bot.context import BotContext, BotData
-from merlin.db.database import open_database
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import (
     RunningBot,
@@ -129,26 +128,6 @@ def test_payments_and_stops_do_not_wait_for_rate_limited_buttons(telegram, provi
         answers = partial(telegram.calls, "answerCallbackQuery")
         stopping = russian_text("bot-stopping")
         telegram.wait_for(lambda: stopping in [answer.body.get("text") for answer in answers()])
-
-
-def test_temporary_database_read_failure_leaves_no_update_waiting(telegram, settings, logs):
-    with RunningBot(settings), open_database(settings.database) as other:
-        other.sql("ALTER TABLE dialog RENAME TO away")
-        telegram.say("anna", "Вопрос")
-        wait_until(lambda: any(log.get("exc_info") for log in logs))
-        other.sql("ALTER TABLE away RENAME TO dialog")
-        wait_until_ended(telegram, settings, 1)
-    assert "«Вопрос»" in answer_texts(telegram)[-1]
-
-
-def test_question_of_an_unreachable_user_is_returned_to_the_quota(telegram, settings):
-    limited = with_quota(settings)
-    with RunningBot(limited):
-        telegram.faults.add(Fault("sendMessage", FaultKind.STATUS, status=403))
-        telegram.say("anna", "Вопрос")
-        wait_until_ended(telegram, limited, 1)
-    assert count_updates_by_state(limited) == {"failed": 1}
-    assert count_uses(limited) == ["returned"]
 
 
 def test_deleting_a_session_during_its_answer_loses_no_answer(telegram, provider, settings):

@@ -99,18 +99,3 @@ def test_persistent_network_error_is_reported_without_the_token(telegram, fault)
         fetch_file(telegram, file_id, patience=hasty if is_silent else QUICK)
     assert telegram.token not in repr(caught.value)
     assert telegram.token not in repr(caught.value.__cause__)
-
-
-def test_closed_port_is_reported_without_the_token(telegram):
-    telegram.stop()
-    with pytest.raises(NetworkError) as caught:
-        fetch_file(telegram, "any")
-    assert telegram.token not in repr(caught.value)
-    telegram.start()
-
-
-def test_log_contains_no_token(telegram, logs):
-    telegram.faults.add(Fault("getFile", FaultKind.DROP, times=1))
-    fetch_file(telegram, send_file(telegram, b"a"))
-    assert logs
-    assert telegram.token not in repr(logs)

@@ -191,17 +191,3 @@ def test_answer_is_sent_to_the_migrated_group(telegram, bot, provider):
     assert "лоб" in answer.text
     assert select_rows(bot, "SELECT DISTINCT chat_id FROM chat_session") == [(new_id,)]
     assert set(count_updates_by_state(bot)) == {"answered"}
-
-
-def test_closed_topic_ends_the_question_uncharged(telegram, tmp_path, provider):
-    plan = make_plan("free", {}, {Format.TEXT: Allowance(day=5)})
-    settings = bot_settings(tmp_path, telegram, provider, plans=(plan,))
-    add_live_model(settings, "stand-in-base")
-    with RunningBot(settings):
-        telegram.closed_topics.add(12)
-        telegram.say("boris@study#12", f"{MENTION} лоб?")
-        telegram.wait_for(lambda: count_updates_by_state(settings).get("failed") == 1)
-        assert select_rows(settings, "SELECT state FROM quota_use") == [("returned",)]
-        boris = join_group_chat(telegram, settings, "boris@study")
-        boris.say(f"{MENTION} лоб?")
-        assert telegram.answers("study")[-1].text

@@ -3,11 +3,9 @@
 import pytest
 
 from merlin.core.permissions import Role
-from merlin.db.database import open_database
-from tests.bot.admin_chat import ANNA, StaffUser, add_admin, grant_role, lab_settings
+from tests.bot.admin_chat import ANNA, StaffUser, grant_role, lab_settings
 from tests.bot.running_bot import RunningBot, select_rows
 from tests.support.pipeline_lab import Lab
-from tests.support.serving_models import insert_live_model
 
 pytestmark = pytest.mark.functional
 
@@ -75,35 +73,3 @@ def test_teacher_sees_only_jobs_of_their_dataset_and_cannot_cancel(chat, telegra
     assert "Обучение 1" in anna.last.text
     assert "⏹ Остановить обучение" not in anna.labels
     assert "не действует" in anna.press_forged("a-cancel-yes:1")
-
-
-def test_every_job_is_on_a_page_of_its_list(telegram, settings):
-    settings = add_admin(settings)
-    with open_database(settings.database) as database, database.atomic():
-        for number in range(2, 412):
-            insert_live_model(database, f"model-{number}", number=number)
-    with RunningBot(settings):
-        chat = StaffUser(telegram, settings)
-        chat.say("/admin")
-        chat.press_forged("a-jobs:50")
-        assert "a-jobs:51" in chat.find_button("›")
-        chat.press_forged("a-jobs:99999")
-        assert chat.find_button("neurotypology-1 ").endswith(":1")
-        assert "›" not in chat.labels
-
-
-def test_forged_job_ids_do_not_fail(telegram, settings):
-    with RunningBot(add_admin(settings)):
-        chat = StaffUser(telegram, settings)
-        chat.say("/admin")
-        for data in (
-            "a-job",
-            "a-job:x",
-            "a-job:99999999999999999999",
-            "a-jobs:-1",
-            "a-set:x",
-        ):
-            chat.press_forged(data)
-        assert "failed" not in {
-            state for (state,) in select_rows(settings, "SELECT state FROM updates")
-        }

@@ -5,11 +5,9 @@ from dataclasses import replace
 import pytest
 
 from merlin.bot.updates import is_continuation, joined_text
-from merlin.sandbox.telegram.arguments import Upload
 from tests.bot.conversation import ChatUser
 from tests.bot.received import HIDDEN_AUTHOR, message_body, received
 from tests.bot.running_bot import (
-    PHOTO,
     RunningBot,
     add_media,
     answer_texts,
@@ -17,7 +15,6 @@ from tests.bot.running_bot import (
     count_updates_by_state,
     read_questions,
     run_and_wait,
-    send_document,
     wait_until_ended,
 )
 from tests.support.forked_processes import start_bot, wait_for_exit
@@ -73,18 +70,6 @@ def test_paste_is_one_question_after_a_kill(telegram, provider, media, tmp_path,
     assert len([text for text in answer_texts(telegram, "anna") if text != "…"]) == 1
     assert {len(question.split()) for question in read_questions(provider)} == {len(PASTE.split())}
     assert count_updates_by_state(media) == {"answered": 10}
-
-
-def test_album_is_one_question_after_a_kill(telegram, provider, media, tmp_path):
-    album = [Upload(f"{n}.png", "image/png", PHOTO + bytes([n])) for n in range(3)]
-    telegram.send_album("anna", album, caption="Сравни")
-    at = {"MERLIN_CRASH_AT": "placeholder.recorded"}
-    child = start_bot(replace(media, plans=()), tmp_path / "log", **at)
-    assert wait_for_exit(child) == 137, (tmp_path / "log").read_text()
-    with RunningBot(media):
-        wait_until_ended(telegram, media, 3)
-    assert len(answer_texts(telegram, "anna")) == 1
-    assert len(read_questions(provider)[-1]) == 4
 
 
 def message(number, text="", date=100, user_id=1, **fields):
@@ -146,21 +131,6 @@ def test_forwarded_command_is_a_question(telegram, provider, media):
     )
     assert read_questions(provider) == ["/clear everything"]
     assert "/clear everything" in answer
-
-
-def test_kill_while_a_document_is_read_leaves_one_answer(telegram, provider, media, tmp_path):
-    provider.behave(think_s=3600.0)
-    child = start_bot(replace(media, plans=()), tmp_path / "log")
-    send_document(telegram, "Лоб высокий.".encode(), caption="О чём это?")
-    telegram.wait_for(lambda: telegram.calls("getFile"))
-    child.kill()
-    child.join()
-    provider.behave(think_s=0.0)
-    with RunningBot(media):
-        wait_until_ended(telegram, media, 1)
-    (answer,) = answer_texts(telegram, "anna")
-    assert "«О чём это?»" in answer
-    assert count_charged(media) == {"document": 1}
 
 
 def test_forwarded_chat_is_one_question(telegram, provider, media):

@@ -4,9 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from merlin.account.users import Consents, Roles
+from merlin.account.users import Consents
 from merlin.config.settings import Retention
-from merlin.core.permissions import Role
 from merlin.db.database import open_database
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import RunningBot, add_live_model, bot_settings, select_rows
@@ -100,30 +99,12 @@ def test_payment_question_reaches_admins_with_a_link_to_the_person(telegram, ann
     assert rows == [("paysupport.ask",)]
 
 
-def test_payment_question_is_stored_encrypted_only(telegram, anna):
-    ask_about_payment(anna, "Тайная покупка")
-    telegram.wait_for(lambda: telegram.answers("vera"))
-    for table in ("outgoing", "notice", "audit", "dialog"):
-        everything = f"SELECT * FROM {table}"  # noqa: S608 - our own names
-        assert "Тайная" not in str(select_rows(anna.settings, everything))
-
-
 def test_payment_questions_are_limited_to_three_a_day(telegram, anna):
     for _ in range(3):
         anna.say("/paysupport Где деньги?")
     assert "можно написать 3 раза" in anna.say("/paysupport Где деньги?").text
     assert "можно написать 3 раза" in anna.say("/paysupport").text
     telegram.wait_for(lambda: len(telegram.answers("vera")) == 3)
-
-
-def test_admin_by_role_receives_payment_questions(telegram, anna):
-    ChatUser(telegram, anna.settings, "boris").say("/terms")
-    read_settings(anna.settings, Roles, lambda roles: roles.grant(1002, Role.ADMIN, "cli:vera"))
-    ask_about_payment(anna)
-    # A notice of the new role comes too, before it or after.
-    telegram.wait_for(
-        lambda: any("Списали" in message.text for message in telegram.answers("boris"))
-    )
 
 
 def test_without_admins_payment_questions_are_refused_at_once(telegram, settings):

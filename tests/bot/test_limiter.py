@@ -167,28 +167,6 @@ def test_progress_edit_in_a_rate_limited_chat_is_skipped_without_a_call():
     assert telegram.times(ANNA) == [0]
 
 
-def test_request_without_a_chat_raises_retry_after():
-    telegram = RecordingTelegram(floods=[None])
-
-    async def story():
-        with pytest.raises(RetryAfter):
-            await send(RateLimiter(TelegramLimits()), telegram, None, endpoint="setMyCommands")
-
-    run_jumping(story())
-
-
-def test_nothing_waits_without_limits():
-    telegram = RecordingTelegram()
-
-    async def story():
-        limiter = RateLimiter(FREE)
-        await asyncio.gather(*(send(limiter, telegram, ANNA) for _ in range(100)))
-        await send(limiter, telegram, ANNA, SendClass.PROGRESS)
-
-    run_jumping(story())
-    assert telegram.times(ANNA) == [0] * 101
-
-
 def test_idle_chats_are_removed_from_the_limiter():
     async def story():
         limiter = RateLimiter(TelegramLimits(overall_per_s=0))

@@ -71,23 +71,6 @@ def test_login_link_is_bound_to_the_first_user_who_opens_it(anna, logins, telegr
     assert "больше не действует" in anna.start(f"login_{started.key}").text
 
 
-def test_login_button_of_another_user_does_nothing(anna, logins, telegram):
-    started = begin_login(logins)
-    anna.start(f"login_{started.key}")
-    boris = ChatUser(telegram, anna.settings, "boris")
-    boris.say("/help")
-    for answer in ("yes", "no"):
-        data = f"login:{answer}:{started.login.login_id}"
-        assert "больше не действует" in boris.press(data, forged=True).text
-    assert state(logins, started) is LoginState.SHOWN
-    assert logins.of_browser(started.browser).user_id == ANNA.person_id
-
-
-@pytest.mark.parametrize("key", ["x", "login_", "0" * 22, "' OR 1=1"])
-def test_unknown_login_key_is_refused(anna, key):
-    assert "больше не действует" in anna.start(f"login_{key}").text
-
-
 def test_expired_login_link_and_button_are_refused(anna, logins):
     started, late = begin_login(logins), begin_login(logins)
     anna.start(f"login_{started.key}")

@@ -99,13 +99,6 @@ def test_reply_to_a_photo_sends_it_to_the_model_again(telegram, provider, media)
     assert count_charged(media) == {"photo": 2}
 
 
-def test_photo_sent_as_a_file_without_caption_is_described(telegram, provider, media):
-    run_and_wait(telegram, media, lambda: send_document(telegram, PHOTO, "p.png", "image/png"))
-    ((question, _),) = read_questions(provider)
-    assert question["text"] == "Что на фото?"
-    assert count_charged(media) == {"photo": 1}
-
-
 def test_photo_album_is_one_question_with_several_images(telegram, provider, media):
     album = [Upload(f"{n}.png", "image/png", PHOTO + bytes([n])) for n in range(10)]
 
@@ -148,17 +141,6 @@ def test_document_without_a_caption_is_summarised(telegram, media):
     assert answer.startswith("Первая мысль. Вторая мысль. Третья мысль.\n")
 
 
-def test_document_album_is_one_question(telegram, provider, media):
-    album = [Upload(f"{n}.txt", "text/plain", f"Текст {n}.".encode()) for n in range(3)]
-
-    def act():
-        telegram.send_album("anna", album, kind="document", caption="Сравни")
-
-    assert len(run_and_wait(telegram, media, act, 3)) == 1
-    (question,) = read_questions(provider)
-    assert document_texts(question) == ["Текст 0.", "Текст 1.", "Текст 2."]
-
-
 def test_mixed_album_uses_one_kind_with_a_note(telegram, provider, media):
     album = [Upload("a.txt", "text/plain", b"Text."), Upload("b.png", "image/png", PHOTO)]
 
@@ -185,22 +167,6 @@ def test_of_a_long_document_the_beginning_is_read_and_the_answer_says_so(telegra
     assert 2000 < len(question.encode()) < 2000 * 4
     assert "я прочитал только начало" in answer
     assert count_charged(media) == {"document": 1}
-
-
-def test_documents_that_do_not_fit_together_get_equal_shares(telegram, provider, media):
-    provider.behave(context_window=2000)
-    files = [Upload(f"{n}.txt", "text/plain", (f"{n} слово " * 400).encode()) for n in range(2)]
-
-    def act():
-        wait_for_windows(telegram, media)
-        telegram.send_album("anna", files, kind="document", caption="Сравни")
-
-    (answer,) = run_and_wait(telegram, media, act, 2)
-    (question,) = read_questions(provider)
-    first, second = document_texts(question)
-    assert (first[:7], second[:7]) == ("0 слово", "1 слово")
-    assert abs(len(first) - len(second)) < 20
-    assert answer.count("я прочитал только начало") == 1
 
 
 def test_listening_to_a_recording_can_be_stopped(telegram, provider, media):

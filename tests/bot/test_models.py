@@ -169,20 +169,6 @@ def test_model_outside_the_plan_is_neither_listed_nor_accepted(telegram, setting
         assert select_rows(talk.settings, "SELECT provider FROM chat_session") == [(None,)]
 
 
-def test_chosen_model_no_longer_in_the_plan_does_not_answer(telegram, settings, elsewhere):
-    with RunningBot(settings):
-        telegram.wait_for(lambda: len(listed_models(settings)) == 8)
-        talk = ChatUser(telegram, settings)
-        talk.say("/model")
-        talk.press(talk.find_button(LARGE))
-    free = make_plan("free", models=("stand-in-*",))
-    with RunningBot(replace(settings, plans=(free,))):
-        talk = ChatUser(telegram, settings)
-        talk.say("Что такое лоб?")
-        assert talk.say("/model").text.startswith("Сейчас отвечает neurotypology-1")
-    assert elsewhere.asked == []
-
-
 def _set_identity(provider, model_id):
     from merlin.chat.model_catalogue import Candidate, CandidateKind
 

@@ -84,15 +84,6 @@ def test_erasure_requires_a_confirmation_and_leaves_nothing(anna, telegram, sett
     assert select_rows(settings, "SELECT user_id FROM turn") == [(1002,)]
 
 
-def test_erasure_does_not_renew_the_quota(anna):
-    anna.say("Раз")
-    erase(anna)
-    anna.say("Два")
-    assert "«Два»" in anna.last.text
-    anna.say("Три")
-    assert "«Три»" not in anna.last.text
-
-
 def test_erasure_waits_for_the_answer_in_progress(anna, telegram, provider, settings):
     anna.say("/delete_me")
     anna.press("forget:1")

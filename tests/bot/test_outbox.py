@@ -50,13 +50,6 @@ def test_notice_to_admins_reaches_each_of_them_once(telegram, settings):
     assert "engine" in answer_texts(telegram, "vera")[0]
 
 
-def test_notice_to_one_user_is_sent_while_the_bot_runs(telegram, settings):
-    with RunningBot(settings):
-        add_notices(settings, ("1001", "notice-unconfirmed", {"chat": "5"}))
-        telegram.wait_for(lambda: answer_texts(telegram, "anna"))
-    assert answer_texts(telegram, "boris") == []
-
-
 def test_person_without_telegram_is_sent_nothing(telegram, settings):
     add_notices(
         settings,

@@ -76,15 +76,6 @@ def test_other_admins_are_notified_of_blocks_and_roles_but_the_actor_is_not(
     assert (anna, VERA in {chat_id for (chat_id,) in rows}) == ([], False)
 
 
-def test_teacher_of_a_dataset_sees_its_jobs_until_the_role_ends(chat, telegram, settings):
-    grant_role(settings, BORIS, Role.TEACHER, "neurotypology")
-    boris = StaffUser(telegram, settings, "boris")
-    assert "⚙️ Обучение" in (boris.say("/admin"), boris.labels)[1]
-    with open_database(settings.database) as database:
-        Roles(database).revoke(BORIS, "test", "neurotypology")
-    assert "/admin" in boris.say("/admin").text
-
-
 STAFFS_BUTTONS = (
     "a-home",
     *("a-jobs:0", "a-job:1", "a-cancel:1", "a-cancel-yes:1"),

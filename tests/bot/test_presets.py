@@ -110,18 +110,3 @@ def test_system_prompt_split_by_the_client_is_refused_whole(anna, telegram, prov
     assert "слишком длинно: 5 099" in anna.last.text.replace("\xa0", " ")
     assert len(telegram.answers("anna")) == 1
     assert provider.calls("chat.create") == []
-
-
-def test_forged_preset_button_changes_nothing(anna):
-    anna.say("/preset")
-    for data in (
-        "preset:set",
-        "preset:set:no",
-        "preset:own:x",
-        "preset:pair:zz:1",
-        "system:x",
-        "preset:zz",
-    ):
-        anna.press(data, forged=True)
-        assert session_values(anna.settings) == [""]
-        assert session_values(anna.settings, "system") == [""]

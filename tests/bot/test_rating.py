@@ -14,7 +14,6 @@ from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import (
     RunningBot,
     add_live_model,
-    count_updates_by_state,
     russian_text,
     select_rows,
 )
@@ -175,16 +174,6 @@ def test_without_consent_only_the_rating_is_stored(anna, settings):
     assert select_rows(settings, PROPOSALS) == []
 
 
-def test_user_who_changes_their_mind_about_consent_goes_on_with_the_correction(anna, settings):
-    answer = anna.say(QUESTION)
-    anna.press("fix:1", answer.message_id)
-    anna.press("consent:no")
-    anna.press("consent:show")
-    assert "правильный ответ" in anna.press(russian_text("consent-yes")).text
-    assert "увидит редактор" in anna.say(BETTER).text
-    assert select_rows(settings, "SELECT count(*) FROM turn") == [(1,)]
-
-
 def correct_answer(anna):
     """Write a correction and agree to its use, without sending it; return the answer."""
     answer = anna.say(QUESTION)
@@ -270,21 +259,4 @@ def test_question_taken_for_a_correction_is_answered_on_request(anna, settings):
     assert "«А что такое подбородок?»" in anna.last.text
     # The correction is finished: the next message is a question.
     assert "«А что такое нос?»" in anna.say("А что такое нос?").text
-    assert select_rows(settings, PROPOSALS) == []
-
-
-def test_question_sent_while_a_correction_waits_is_answered_on_request(
-    anna, settings, telegram, provider
-):
-    answer = correct_answer(anna)
-    anna.say("А что такое подбородок?")
-    provider.behave(think_s=3600.0)
-    telegram.press("anna", "fix-ask")
-    telegram.wait_for(lambda: len(provider.calls("chat.create")) == 2)
-    # Other buttons do not wait for the answer, and its end leaves the form that they open.
-    anna.press("fix:1", answer.message_id)
-    provider.behave(think_s=0.0)
-    telegram.wait_for(lambda: "waiting" not in count_updates_by_state(settings))
-    assert any("«А что такое подбородок?»" in message.text for message in telegram.answers("anna"))
-    assert "увидит редактор" in anna.say(BETTER).text
     assert select_rows(settings, PROPOSALS) == []

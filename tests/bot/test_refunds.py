@@ -1,14 +1,8 @@
 """Refunds of Stars that the bot sends, and questions about payments."""
 
-from datetime import timedelta
-
 import pytest
 from structlog.testing import capture_logs
 
-from merlin.billing.purchases import Order, Promise
-from merlin.core.clock import utc_now
-from merlin.core.money import roubles
-from merlin.providers.payments import Gateway, GatewayPayment, Status
 from tests.bot.admin_chat import StaffUser
 from tests.bot.running_bot import RunningBot, add_live_model, select_rows
 from tests.bot.stars_buyer import Buyer, ledger, query_billing, selling_settings
@@ -84,36 +78,6 @@ def test_refund_refused_by_telegram_is_reported_and_revokes_nothing(buyer, selli
     assert any(purchase.number in arguments for (arguments,) in rows)
     # So that no background task processes it first.
     StaffUser(telegram, settings).wait_for_text("Telegram не вернул 50 ⭐")
-
-
-def add_paid_purchase(buyer):
-    """Add a purchase of 299 ₽; refunds in roubles are sent by the API, not by the bot."""
-    promise = Promise("plus", {"ru": "Плюс", "en": "Plus"}, 30)
-    order = Order(buyer.user_id, Gateway.YOOKASSA, promise, roubles(299))
-
-    def work(books):
-        purchase = books.purchases.order(order, timedelta(days=1))
-        payment = GatewayPayment(
-            f"yk-{purchase.purchase_id}",
-            Status.SUCCEEDED,
-            True,
-            roubles(299),
-            False,
-            at=utc_now(),
-        )
-        return books.ledger.record_payment(purchase.purchase_id, payment)
-
-    return query_billing(buyer.settings, work)
-
-
-def test_own_orders_are_shown_page_by_page(buyer):
-    buyer.say("/start")
-    for _ in range(9):
-        add_paid_purchase(buyer)
-    buyer.say("/plan")
-    assert buyer.press("My orders").text.count("₽299") == 8
-    assert buyer.press("›").text.count("₽299") == 1
-    assert buyer.press("‹").text.count("₽299") == 8
 
 
 def test_payment_question_shows_the_users_orders(buyer, vera, selling_bot):

@@ -83,13 +83,6 @@ def test_session_of_another_user_is_neither_shown_nor_changed(anna, telegram):
     assert select_rows(anna.settings, "SELECT COUNT(*) FROM dialog") == [(0,)]
 
 
-def test_invalid_session_button_data_changes_nothing(anna):
-    open_two_sessions(anna)
-    for data in ("session:", "session:-1", "session:9" + "9" * 50, "session:٣", "sessions:999999"):
-        anna.press(data, anna.last.message_id, forged=True)
-    assert "У вас 2 разговора." in anna.last.text
-
-
 def test_cleared_session_is_deleted_and_the_next_question_starts_another(anna, provider):
     anna.say("Что такое лоб?")
     assert "Разговор удалён, начинаем новый" in anna.say("/clear").text

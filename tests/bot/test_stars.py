@@ -59,20 +59,6 @@ def test_pack_is_paid_and_usable_at_once(buyer):
     assert buyer.telegram.stars(buyer.who) == 4950
 
 
-def test_invoice_has_title_payload_and_currency(buyer):
-    purchase_id = buyer.order("Plus")
-    call = buyer.telegram.calls("sendInvoice")[-1]
-    assert call.status == 200
-    document = call.body
-    assert (document["title"], document["payload"], document["currency"]) == (
-        "Plus",
-        purchase_id,
-        "XTR",
-    )
-    assert document["provider_token"] == ""
-    assert document["start_parameter"] == "go_plan"
-
-
 def test_repeated_buy_button_creates_one_order_and_one_invoice(buyer):
     buyer.open_plan("Twenty voices")
     data = buyer.find_button("Buy for")

@@ -1,11 +1,10 @@
 """The transport of python-telegram-bot, over real HTTP: delivery, and what may be retried."""
 
 import asyncio
-import socket
 
 import pytest
 from telegram import Bot
-from telegram.error import BadRequest, InvalidToken, NetworkError, RetryAfter, TimedOut
+from telegram.error import BadRequest, NetworkError, RetryAfter, TimedOut
 
 from merlin.bot.transport import AiohttpRequest, NotSent
 from tests.support.faults import Fault, FaultKind
@@ -84,45 +83,3 @@ def test_closed_port_means_that_nothing_was_sent(telegram):
         run_with_bot(telegram, lambda bot: bot.send_message(1001, "раз"))
     assert telegram.token not in repr(caught.value)
     telegram.start()
-
-
-def test_unaccepted_connection_means_that_nothing_was_sent(telegram):
-    async def story(bot):
-        return await bot.send_message(1001, "раз", connect_timeout=0.2)
-
-    with socket.socket() as deaf:
-        deaf.bind(("127.0.0.1", 0))
-        deaf.listen(0)
-        port = deaf.getsockname()[1]
-        # Fill the backlog of the listening socket, so that the next connection hangs.
-        waiting = [socket.socket() for _ in range(3)]
-        for connection in waiting:
-            connection.setblocking(False)
-            connection.connect_ex(("127.0.0.1", port))
-        telegram_there = type("There", (), {})()
-        telegram_there.token = telegram.token
-        telegram_there.base_url = f"http://127.0.0.1:{port}/bot"
-        try:
-            with pytest.raises(NotSent):
-                run_with_bot(telegram_there, story)
-        finally:
-            for connection in waiting:
-                connection.close()
-
-
-def test_unopened_transport_sends_nothing(telegram):
-    async def story():
-        transport = AiohttpRequest()
-        with pytest.raises(NotSent):
-            await transport.do_request(telegram.base_url, "GET")
-        await transport.shutdown()
-
-    asyncio.run(story())
-
-
-def test_invalid_token_is_reported(telegram):
-    wrong = type("There", (), {})()
-    wrong.token = "123456789:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
-    wrong.base_url = telegram.base_url
-    with pytest.raises(InvalidToken):
-        run_with_bot(wrong, lambda bot: bot.get_me())

@@ -143,17 +143,6 @@ def list_shown(settings):
     return [row.text for row in rows if row.is_shown]
 
 
-def test_consent_on_an_older_screen_does_not_continue_a_newer_one(anna, telegram):
-    refused = [anna.say(f"Куда девать {what}?") for what in ("массив", "граф")]
-    older = anna.press("tell:1", refused[0].message_id)
-    yes = anna.find_button(YES)
-    newer = anna.press("tell:2", refused[1].message_id)
-    anna.press(yes, older.message_id)
-    (edited,) = (one for one in telegram.answers("anna") if one.message_id == older.message_id)
-    assert edited.text == russian_text("consent-thanks")
-    assert anna.press(YES, newer.message_id).text == russian_text("tell-sent")
-
-
 def test_without_consent_the_question_is_not_shown_and_consent_not_asked_again(anna, settings):
     refused = anna.say("Куда девать массив?")
     anna.press("tell:1", refused.message_id)
