@@ -17,7 +17,6 @@ import uvicorn
 import uvloop
 from fastapi import FastAPI
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.requests import Request
 
 from merlin import __version__
 from merlin.api.auth import find_user_id
@@ -25,7 +24,7 @@ from merlin.api.middleware import Traffic, check_body_size, request_guard
 from merlin.api.openapi import DESCRIPTION, add_description
 from merlin.api.pages.errors import add_error_pages
 from merlin.api.pages.site import page_routes
-from merlin.api.problems import add_problems, unavailable
+from merlin.api.problems import add_problems
 from merlin.api.question_stream import release_stale_reservations
 from merlin.api.rate_limits import Limits, LoginThrottle, limits_layer
 from merlin.api.response_cache import POLL_INTERVAL_S, CatalogueCache
@@ -69,17 +68,11 @@ def create_app(services: ApiServices) -> FastAPI:
     app.state.catalogue = CatalogueCache()
     app.state.login_throttle = LoginThrottle()
     app.state.limits = Limits(services.config.api.limits)
-    app.state.bodies = server.BodyBudget(services.bodies_bytes)
     add_problems(app)
     add_description(app)
     add_error_pages(app)
     app.add_middleware(GZipMiddleware, compresslevel=5)
-    app.add_middleware(
-        server.BodyLimit,
-        bodies=app.state.bodies,
-        no_room=lambda scope: unavailable(Request(scope)),
-        check=check_body_size,
-    )
+    app.add_middleware(server.BodyLimit, check=check_body_size)
     app.add_middleware(limits_layer, limits=app.state.limits, find_user_id=find_user_id)
     app.add_middleware(request_guard, traffic=app.state.traffic)
     return app

@@ -66,7 +66,6 @@ async def metrics(request: Request) -> Response:
         database_is_up=is_up,
         database_is_writable=is_writable,
     )
-    families += state.bodies.metrics("merlin", "http")
     return Response(metrics_page(families), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
@@ -79,7 +78,7 @@ def metrics_of(
     database_is_up: bool = True,
     database_is_writable: bool = True,
 ) -> list[Metric]:
-    """Return all metrics except those of connections and request bodies."""
+    """Return all metrics."""
     beats = list_current(current.heartbeats, now)
     is_up, is_writable = (database_is_up, _NO_LABELS), (database_is_writable, _NO_LABELS)
     refused = ((count, {"hook": hook}) for hook, count in sorted(traffic.hooks_refused.items()))

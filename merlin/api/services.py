@@ -22,8 +22,7 @@ class ApiServices(Context):
     verify who opened a page inside Telegram.
     `git_secrets` are the accepted secrets of the git host.
 
-    `body_bytes`: the longest dataset file, with each character as a JSON escape. `bodies_bytes`:
-    total size of the large bodies in progress.
+    `body_bytes`: the longest dataset file, with each character as a JSON escape.
     """
 
     store: Store
@@ -34,7 +33,6 @@ class ApiServices(Context):
     telegram_keys: tuple[str, ...] = (PRODUCTION,)
     git_secrets: Sequence[str] = field(default=(), repr=False)
     body_bytes: int = 8 * 1024 * 1024
-    bodies_bytes: int = 64 * 1024 * 1024
 
 
 def services_of(request: Request) -> ApiServices:

@@ -60,7 +60,7 @@ from merlin.config.settings import (
     TelegramConfig,
 )
 from merlin.config.shop import SHOP_ID, SHOP_KEY, PaymentsConfig, Plan, PlanName, plan_faults
-from merlin.core.clock import has_zones, is_zone
+from merlin.core.clock import is_zone
 from merlin.core.errors import ConfigError, NotFound
 from merlin.core.log import hide_secrets
 from merlin.core.money import Price
@@ -252,8 +252,7 @@ def _parse(path: Path, text: str) -> tuple[yaml.Node | None, Any]:
 
 def _faults_of(config: Config) -> Iterator[Fault]:
     """Yield a fault for every key whose value is certainly a mistake."""
-    # A machine without any time zones says so when it needs one; there no name can be judged.
-    if has_zones() and not is_zone(config.timezone):
+    if not is_zone(config.timezone):
         yield fault_at("timezone", "config-no-zone", zone=config.timezone)
     yield from _provider_faults(config)
     if config.repository is not None and "" in (config.repository.forge or ()):

@@ -13,6 +13,8 @@ from merlin.core.i18n import format_number, text
 from merlin.core.json_fields import is_number
 
 WIDTH, HEIGHT = 1000, 300
+# The place of the inner SVG in the outer one, in per cent, as in shared_parts.html.
+_LEFT, _TOP, _ACROSS, _DOWN = 6.0, 4.0, 84.0, 82.0
 MAX_POINTS = 400
 _MAX_ROWS = 6
 # Share of the highest loss; lower losses are drawn on the axis.
@@ -72,85 +74,24 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True)
-class Name:
-    """A label within a chart, in per cent of the outer SVG."""
-
-    style: str
-    x: float
-    y: float
-    anchor: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class Curve:
-    """A loss chart; `train` and `test` are SVG point lists or "", `dots` the test points."""
+    """A loss chart; `train` and `test` are SVG point lists ("x,y x,y") or "", `dots` the test's.
+
+    `names` are (style, text) of the series that exist: the last loss of each.
+    """
 
     train: str
     test: str
     dots: tuple[Point, ...]
     rows: tuple[Tick, ...]
     columns: tuple[Tick, ...]
-    names: tuple[Name, ...]
+    names: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """Maps (step, value) to positions in the inner SVG.
-
-    `rows` and `columns` are the values and steps with ticks. Losses use a logarithmic scale from
-    the first to the last of `rows`; `last` is the step at the right edge.
-    """
-
-    last: float
-    rows: tuple[float, ...]
-    columns: tuple[float, ...]
-    is_log: bool = True
-
-    def point(self, point: Point) -> Point:
-        """Return the position of a (step, value) in the inner SVG."""
-        step, value = point
-        lowest, highest = self.rows[0], self.rows[-1]
-        if self.is_log:
-            value, lowest, highest = (
-                math.log(max(number, lowest)) for number in (value, lowest, highest)
-            )
-        share = (value - lowest) / (highest - lowest)
-        return round(WIDTH * step / self.last, 1), round(HEIGHT * (1 - share), 1)
-
-    def line(self, series: Sequence[Point]) -> str:
-        """Return a series as an SVG point list ("x,y x,y")."""
-        return " ".join(f"{x:g},{y:g}" for x, y in map(self.point, series))
-
-
-@dataclass(frozen=True, slots=True)
-class PlotArea:
-    """The rectangle of the inner SVG within the outer one, in per cent."""
-
-    left: float
-    top: float
-    width: float
-    height: float
-
-    def right(self, x: float) -> float:
-        """Convert an x of the inner SVG to per cent of the outer one's width."""
-        return round(self.left + self.width * x / WIDTH, 1)
-
-    def down(self, y: float) -> float:
-        """Convert a y of the inner SVG to per cent of the outer one's height."""
-        return round(self.top + self.height * y / HEIGHT, 1)
-
-    def rows(self, scale: Scale, language: str) -> tuple[Tick, ...]:
-        """Return the tick labels of the vertical axis."""
-        levels = ((value, scale.point((0, value))[1]) for value in scale.rows)
-        return tuple(Tick(self.down(y), y, format_trimmed(value, language)) for value, y in levels)
-
-
-_LOSS_AREA = PlotArea(6.0, 4.0, 84.0, 82.0)
-
-
-def fit_scale(train: Sequence[Point], test: Sequence[Point], total: float) -> Scale | None:
-    """Return the scale that fits both series, or None if both are empty.
+def plot_curve(
+    train: Sequence[Point], test: Sequence[Point], total: float, language: str
+) -> Curve | None:
+    """Chart two (step, loss) series on a logarithmic scale; None if both are empty.
 
     `total` is the planned number of steps, 0 if unknown. A loss of 0 or less has no logarithm and
     is drawn on the x axis.
@@ -163,34 +104,34 @@ def fit_scale(train: Sequence[Point], test: Sequence[Point], total: float) -> Sc
     columns = _linear_ticks(last_step or 1.0)
     right_end = max(last_step, columns[-1] if not total else 0.0) or 1.0
     rows = _log_ticks(max(min(positive), max(positive) * _MIN_LOSS_RATIO), max(positive))
-    return Scale(right_end, tuple(rows), tuple(column for column in columns if column <= right_end))
 
+    def place(point: Point) -> Point:
+        share = math.log(max(point[1], rows[0]) / rows[0]) / math.log(rows[-1] / rows[0])
+        return round(WIDTH * point[0] / right_end, 1), round(HEIGHT * (1 - share), 1)
 
-def plot_curve(
-    train: Sequence[Point], test: Sequence[Point], total: float, language: str
-) -> Curve | None:
-    """Chart two (step, loss) series; None if both are empty. `total` is that of `fit_scale`."""
-    scale = fit_scale(train, test, total)
-    if scale is None:
-        return None
-    # At the right end losses are low, so that the corner above them is free.
-    lines = (("", train, "chart-train"), ("t", test, "chart-test"))
-    names = [
-        Name(style, 90.0, 10.0 + 7 * index, "end", _describe_last_loss(language, key, series))
-        for index, (style, series, key) in enumerate(lines)
-        if series
-    ]
+    def line(series: Sequence[Point]) -> str:
+        return " ".join(f"{x:g},{y:g}" for x, y in map(place, downsample(series)))
+
+    levels = ((loss, place((0, loss))[1]) for loss in rows)
+    steps = ((step, place((step, 1))[0]) for step in columns if step <= right_end)
+    names = (("", "chart-train", train), ("t", "chart-test", test))
     return Curve(
-        train=scale.line(downsample(train)),
-        test=scale.line(downsample(test)),
-        dots=tuple(scale.point(point) for point in downsample(test)),
-        rows=_LOSS_AREA.rows(scale, language),
-        columns=tuple(
-            Tick(_LOSS_AREA.right(x), x, format_trimmed(column, language))
-            for column in scale.columns
-            for x, _ in [scale.point((column, 0))]
+        train=line(train),
+        test=line(test),
+        dots=tuple(map(place, downsample(test))),
+        rows=tuple(
+            Tick(round(_TOP + _DOWN * y / HEIGHT, 1), y, format_trimmed(loss, language))
+            for loss, y in levels
         ),
-        names=tuple(names),
+        columns=tuple(
+            Tick(round(_LEFT + _ACROSS * x / WIDTH, 1), x, format_trimmed(step, language))
+            for step, x in steps
+        ),
+        names=tuple(
+            (style, f"{text(language, key)} {format_number(language, series[-1][1])}")
+            for style, key, series in names
+            if series
+        ),
     )
 
 
@@ -218,10 +159,6 @@ def format_trimmed(value: float, language: str) -> str:
     """Return a formatted number without trailing zeros."""
     digits = f"{value:.10f}".rstrip("0")
     return format_number(language, value, len(digits.partition(".")[2]))
-
-
-def _describe_last_loss(language: str, key: str, series: Sequence[Point]) -> str:
-    return f"{text(language, key)} {format_number(language, series[-1][1])}"
 
 
 def downsample(series: Sequence[Point], max_points: int = MAX_POINTS) -> Sequence[Point]:

@@ -13,18 +13,10 @@ from merlin.core.log import get_logger
 
 log = get_logger(__name__)
 
-# A zone that every machine with time zone data has.
-_KNOWN_ZONE = "Europe/Moscow"
-
 
 def is_zone(name: str) -> bool:
     """Return whether `name` is an IANA time zone that this machine knows."""
     return _find_zone(name) is not None
-
-
-def has_zones() -> bool:
-    """Return whether this machine has time zone data; minimal container images may have none."""
-    return is_zone(_KNOWN_ZONE)
 
 
 @lru_cache(maxsize=512)

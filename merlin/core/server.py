@@ -1,7 +1,7 @@
 """Parts shared by the HTTP servers: listening, free ports, body limits, systemd notifications.
 
 Without systemd, notifications do nothing. Source: sd_notify(3). A request body is read only up to
-its limit, and the memory of all bodies being received is limited together.
+its limit.
 """
 
 from __future__ import annotations
@@ -19,14 +19,10 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from merlin.core.errors import ConfigError
-from merlin.core.log import get_logger
 from merlin.core.probe import LIFE_SIGNS
 
 if TYPE_CHECKING:
-    from prometheus_client import Metric
     from starlette.requests import Request
-
-log = get_logger(__name__)
 
 READY = "READY=1"
 WATCHDOG = "WATCHDOG=1"
@@ -64,10 +60,8 @@ def status_notice(text: str) -> str:
 
 T = TypeVar("T")
 
-# Accepted of every body without a reservation; `core.connections` limits how many at once.
+# Accepted of every body; `core.connections` limits how many at once.
 FREE_BYTES = 64 * 1024
-# Starlette keeps a form's file above this size on disk (`spool_max_size`).
-_MAX_FORM_MEMORY = 1024 * 1024
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
 # Called with a body's size as far as it is known; returns the app that refuses it, or None.
 BodyCheck = Callable[[Scope, int], Awaitable[ASGIApp | None]]
@@ -81,126 +75,39 @@ def content_length(headers: Headers) -> int:
     return int(headers.get("content-length", "").lstrip("0") or 0)
 
 
-class BodyBudget:
-    """Limits the memory of bodies being received, beyond the first `FREE_BYTES` of each."""
-
-    def __init__(self, max_bytes: int) -> None:
-        self.max_bytes = max_bytes
-        self.held = 0
-        self.refused = 0
-
-    def take(self, size: int) -> bool:
-        """Reserve bytes; return False if they exceed the limit."""
-        if self.held + size > self.max_bytes:
-            self.refused += 1
-            log.warning("a body was refused", reason="too many under way", held=self.held)
-            return False
-        self.held += size
-        return True
-
-    def give_back(self, size: int) -> None:
-        """Release reserved bytes."""
-        self.held -= size
-
-    def metrics(self, *prefix: str) -> list[Metric]:
-        """Return the reserved bytes and the count of refused bodies as metrics."""
-        # Imported here: the bot and the daemon, which serve no metrics, save the library's 2 MB.
-        from merlin.core.metrics import counter, gauge, metric_name  # noqa: PLC0415
-
-        held = metric_name(*prefix, "bodies", "bytes")
-        refused = metric_name(*prefix, "bodies", "refused", "total")
-        about = "Bodies refused because too much was under way."
-        return [
-            gauge(held, "Bytes held of large bodies.", (self.held, {})),
-            counter(refused, about, (self.refused, {})),
-        ]
-
-
 class BodyLimit:
-    """ASGI middleware that limits request bodies: each by `check`, and all together by `bodies`.
+    """ASGI middleware that limits request bodies by `check`, as they are declared and received."""
 
-    `no_room` returns the app that responds if there is no room for a body.
-    """
-
-    def __init__(
-        self,
-        app: ASGIApp,
-        bodies: BodyBudget,
-        no_room: Callable[[Scope], ASGIApp],
-        check: BodyCheck | None = None,
-    ) -> None:
+    def __init__(self, app: ASGIApp, check: BodyCheck) -> None:
         self._app = app
-        self._bodies = bodies
-        self._no_room = no_room
         self._check = check
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request unless its body is refused."""
+        """Serve a request; once its body is refused, the app sees a disconnected client."""
         if scope["type"] != "http" or scope["method"] in _WITHOUT_BODY:
             await self._app(scope, receive, send)
             return
-        counter = _BodyCounter(scope, receive, send, self)
-        try:
-            counter.refusal = await self.refusal(scope, content_length(Headers(scope=scope)))
-            if counter.refusal is None:
-                await self._app(scope, counter.receive, counter.send)
-        finally:
-            self._bodies.give_back(counter.held)
-        if counter.refusal is not None and not counter.is_answered:
-            await counter.refusal(scope, receive, send)
+        refusal = await self._check(scope, content_length(Headers(scope=scope)))
+        received, is_answered = 0, False
 
-    async def refusal(self, scope: Scope, size: int) -> ASGIApp | None:
-        """Return the app that refuses a body of this size, or None."""
-        return await self._check(scope, size) if self._check is not None else None
+        async def receive_counted() -> Message:
+            nonlocal received, refusal
+            message = await receive()
+            received += len(message.get("body", b""))
+            if refusal is None and received > FREE_BYTES:
+                refusal = await self._check(scope, received)
+            return message if refusal is None else {"type": "http.disconnect"}
 
-    def reserve(self, scope: Scope, size: int) -> ASGIApp | None:
-        """Reserve bytes; return the app that refuses them if there is no room, or None."""
-        return None if self._bodies.take(size) else self._no_room(scope)
+        async def send_unless_refused(message: Message) -> None:
+            nonlocal is_answered
+            if refusal is None or is_answered:
+                is_answered = True
+                await send(message)
 
-
-class _BodyCounter:
-    """Counts a request's body as it arrives; once refused, the app sees a disconnected client."""
-
-    def __init__(self, scope: Scope, receive: Receive, send: Send, limit: BodyLimit) -> None:
-        self._scope = scope
-        self._receive = receive
-        self._send = send
-        self._limit = limit
-        self._received = 0
-        is_form = Headers(scope=scope).get("content-type", "").startswith("multipart/")
-        self._max_held = _MAX_FORM_MEMORY if is_form else None
-        self.held = 0
-        self.refusal: ASGIApp | None = None
-        self.is_answered = False
-
-    async def receive(self) -> Message:
-        """Return the next ASGI message."""
-        message = await self._receive()
-        size = len(message.get("body", b""))
-        if size and self.refusal is None:
-            self._received += size
-            self.refusal = await self._check_size()
-        return {"type": "http.disconnect"} if self.refusal is not None else message
-
-    async def _check_size(self) -> ASGIApp | None:
-        if self._received <= FREE_BYTES:
-            return None
-        refusal = await self._limit.refusal(self._scope, self._received)
-        if refusal is not None:
-            return refusal
-        to_hold = self._received - FREE_BYTES
-        to_hold = to_hold if self._max_held is None else min(to_hold, self._max_held)
-        refusal = self._limit.reserve(self._scope, to_hold - self.held)
         if refusal is None:
-            self.held = to_hold
-        return refusal
-
-    async def send(self, message: Message) -> None:
-        """Forward a response, unless the body has been refused: that has its own response."""
-        if self.refusal is not None and not self.is_answered:
-            return
-        self.is_answered = True
-        await self._send(message)
+            await self._app(scope, receive_counted, send_unless_refused)
+        if refusal is not None and not is_answered:
+            await refusal(scope, receive, send)
 
 
 def head_as_get(scope: Scope, send: Send) -> tuple[Scope, Send]:

@@ -14,7 +14,6 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
-from starlette.types import ASGIApp, Scope
 
 from merlin import __version__
 from merlin.config.engine import EngineSettings
@@ -23,7 +22,6 @@ from merlin.core.connections import BoundedHttp, Server, tls_context
 from merlin.core.durable_files import is_disk_full
 from merlin.core.i18n import text
 from merlin.core.log import get_logger
-from merlin.core.server import BodyBudget, BodyLimit
 from merlin.engine import status
 from merlin.engine.api import inference, training
 from merlin.engine.auth import RequestGuard
@@ -38,8 +36,6 @@ log = get_logger(__name__)
 
 _ROUTER_MODULES = training, inference, status
 SHUTDOWN_S = 10
-# The total size of all large request bodies in memory.
-BODIES_BYTES = 128 * 1024 * 1024
 # A fifth of Python's default, so that the trainer's thread delays responses less.
 _SWITCH_S = 0.001
 
@@ -116,10 +112,8 @@ def create_app(settings: EngineSettings) -> FastAPI:
     )
     app.state.settings, app.state.calls = settings, calls
     app.state.machine = Machine(settings.folder)
-    app.state.bodies = BodyBudget(BODIES_BYTES)
     for kind in (ApiError, Untrainable, HTTPException, ClientDisconnect, OSError):
         app.exception_handler(kind)(_handle_error)
-    app.add_middleware(BodyLimit, bodies=app.state.bodies, no_room=_refuse_body)
     app.add_middleware(RequestGuard, key=settings.key, calls=calls)
     return app
 
@@ -151,10 +145,3 @@ def _handle_error(request: Request, error: Exception) -> Response:
         case _:
             raise error
     return _build_error_response(refusal)
-
-
-def _refuse_body(_scope: Scope) -> ASGIApp:
-    message = "Too many large requests are being received; try again a little later."
-    answer = _build_error_response(ApiError(503, message, code="too_many_bodies"))
-    answer.headers["retry-after"] = "5"
-    return answer

@@ -115,8 +115,5 @@ def readyz(request: Request) -> Response:
 def metrics(request: Request) -> Response:
     """Return all metrics in Prometheus' text format."""
     state = request.app.state
-    figures = [
-        *collect_metrics(get_engine(request), state.calls, state.machine.read_usage()),
-        *state.bodies.metrics("merlin", "engine"),
-    ]
+    figures = collect_metrics(get_engine(request), state.calls, state.machine.read_usage())
     return Response(metrics_page(figures), media_type=CONTENT_TYPE_PLAIN_0_0_4)

@@ -1,13 +1,8 @@
 """Request bodies that are too long are refused, however they are sent."""
 
-import socket
-from contextlib import ExitStack
-from urllib.parse import urlsplit
-
 import pytest
 
-from tests.api.running_api import ANNA, run_api
-from tests.support.waiting import longest, wait_until
+from tests.api.running_api import ANNA
 
 pytestmark = pytest.mark.functional
 
@@ -64,31 +59,3 @@ def test_form_that_is_too_large_is_refused_by_a_page(site):
     with site.browser_client(ANNA) as browser:
         refused = browser.post("/courses/1/edit", content=form, headers=browser_sends)
     assert (refused.status_code, "Слишком длинный текст" in refused.text) == (413, True)
-
-
-def read_metric(client, name):
-    lines = client.get("/metrics").text.splitlines()
-    return next(float(line.split()[1]) for line in lines if line.startswith(f"{name} "))
-
-
-def test_total_size_of_concurrent_bodies_is_bounded_and_small_bodies_still_pass(tmp_path):
-    bounds = {"bodies_bytes": 900_000}
-    with run_api(tmp_path, bounds=bounds) as site, ExitStack() as connections:
-        site.add_user(ANNA)
-        header_lines = "".join(
-            f"{name}: {value}\r\n" for name, value in site.key_headers(ANNA).items()
-        )
-        head = f"POST {PLACE} HTTP/1.1\r\nHost: x\r\n{header_lines}Content-Length: 900000\r\n\r\n"
-        for _ in range(2):
-            address = (urlsplit(site.address).hostname, urlsplit(site.address).port)
-            connection = connections.enter_context(socket.create_connection(address, longest()))
-            connection.sendall(head.encode() + b"a" * 500_000)
-        wait_until(lambda: read_metric(site.client, "merlin_http_bodies_bytes") > 800_000)
-        with site.key_client(ANNA) as program:
-            refused = program.post(PLACE, content=LARGE)
-            assert refused.status_code == 503
-            assert refused.headers["retry-after"]
-            assert program.post(PLACE, content=LARGE[:100]).status_code != 503
-        assert read_metric(site.client, "merlin_http_bodies_refused_total") == 1
-        connections.close()
-        wait_until(lambda: read_metric(site.client, "merlin_http_bodies_bytes") == 0)

@@ -44,7 +44,7 @@ def test_problem_document_is_in_the_callers_language(client, language, detail):
 
 
 def test_internal_error_is_logged_without_details_in_the_response(site):
-    site.app.state.bodies = "inside information"
+    site.app.state.answers = "inside information"
     with capture_logs() as logs:
         response = site.client.get("/metrics")
     assert response.status_code == 500

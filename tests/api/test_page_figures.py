@@ -25,10 +25,8 @@ def test_curve_is_logarithmic_and_spans_the_whole_job():
 
 def test_labels_of_the_curves_show_the_last_loss():
     curve = plot_curve([(0, 3.0), (50, 0.5)], [(50, 2.0)], 100, "ru")
-    names = {name.style: name for name in curve.names}
-    assert names[""].y < names["t"].y
-    assert names[""].text == f"{text('ru', 'chart-train')} 0,50"
-    assert names["t"].text == f"{text('ru', 'chart-test')} 2,00"
+    train, test = text("ru", "chart-train"), text("ru", "chart-test")
+    assert curve.names == (("", f"{train} 0,50"), ("t", f"{test} 2,00"))
 
 
 @pytest.mark.parametrize(

@@ -186,9 +186,8 @@ def test_process_that_does_not_answer_is_wrong_once_merlin_has_run(fresh, capsys
         now = utc_now()
         beat = Heartbeat("daemon", "here", 1, now, now, "", {})
         Heartbeats(database).beat(beat)
-        # Sent before the clock was set back by an hour.
-        ahead = now + timedelta(hours=1)
-        Heartbeats(database).beat(Heartbeat("bot", "here", 1, ahead, ahead, "", {}))
+        before = now - timedelta(hours=1)
+        Heartbeats(database).beat(Heartbeat("bot", "here", 1, before, before, "", {}))
     document = run_doctor(fresh, capsys)
     assert {name: document[name][0] for name in ("daemon", "bot", "api")} == {
         "daemon": True,
