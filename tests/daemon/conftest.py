@@ -7,7 +7,7 @@ from functools import cache
 import pytest
 
 from merlin.db.notices import Notices
-from tests.support.pipeline_lab import Lab, commit_dataset, lab_maker, train_one
+from tests.support.pipeline_lab import Lab, commit_dataset, lab_maker
 from tests.support.stand_ins import ProviderStandIn
 
 
@@ -56,28 +56,6 @@ def run_provider(make_lab, tmp_path):
             yield stand_in
 
     return run
-
-
-def _train_three(lab, _):
-    """Train and promote three builds."""
-    train_one(lab, _)
-    for number in (2, 3):
-        lab.repository.example("trial", 50 + number)
-        lab.repository.commit()
-        lab.until_serving(f"trial-{number}")
-
-
-@pytest.fixture
-def trained_provider(run_provider):
-    """The provider of `trained_lab`, after a restart."""
-    with run_provider(_train_three) as provider:
-        yield provider
-
-
-@pytest.fixture
-def trained_lab(tmp_path, trained_provider):
-    """A lab with three promoted builds."""
-    return Lab(tmp_path, trained_provider.base_url)
 
 
 @pytest.fixture

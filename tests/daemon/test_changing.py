@@ -200,17 +200,6 @@ def test_edit_of_a_file_that_another_commit_changed_is_refused_and_keeps_its_tex
     assert lab.repository.git("rev-parse", "HEAD") == head
 
 
-def test_edit_can_be_given_up(lab):
-    change_id = submit_edits(lab, new_file("q1"))
-    lab.tick("changes")
-    with changes(lab) as rows:
-        assert rows.withdraw(change_id)
-        assert not rows.withdraw(change_id)
-    lab.tick("changes")
-    assert read_change(lab, change_id).state is ChangeState.REFUSED
-    assert lab.repository.git("status", "--porcelain") == ""
-
-
 def test_batch_is_one_commit_or_none(lab):
     first = submit_edits(
         lab,
@@ -379,17 +368,6 @@ def test_retried_parked_edit_is_notified_again_when_refused_again(lab):
     assert read_change(lab, bad).state is ChangeState.COMMITTED
 
 
-def test_parked_edit_can_be_withdrawn(lab):
-    refuse_large_pushes(lab)
-    bad = submit_edits(lab, new_file("large", LARGE))
-    with run_processor(lab) as changing:
-        until_parked(changing)
-    with changes(lab) as rows:
-        assert rows.withdraw(bad)
-        assert not rows.retry(bad)
-        assert rows.get(bad).state is ChangeState.REFUSED
-
-
 def test_admins_are_notified_of_a_parked_edit_made_outside_the_chat(lab):
     refuse_large_pushes(lab)
     bad = submit_edits(lab, new_file("large", LARGE), by="cli:boris")
@@ -416,15 +394,6 @@ def test_edit_that_causes_a_bug_is_parked_and_others_continue(lab):
         assert changing()
     assert read_change(lab, bad).state is ChangeState.PARKED
     assert read_change(lab, good).state is ChangeState.COMMITTED
-
-
-def test_edit_claimed_by_a_dead_daemon_is_committed(lab):
-    change_id = submit_edits(lab, new_file("new"))
-    with changes(lab) as rows:
-        assert rows.claim().first.change_id == change_id
-        assert rows.claim() is None
-    lab.tick("changes")
-    assert read_change(lab, change_id).state is ChangeState.COMMITTED
 
 
 def test_file_index_follows_the_commits(lab):

@@ -83,15 +83,6 @@ def test_commit_whose_examples_are_left_out_fails_with_the_place(lab, github):
     assert (document["state"], document["description"]) == ("failure", words)
 
 
-def test_failed_training_is_an_error_with_the_reason(lab, forge, provider):
-    provider.behave(ending="failed")
-    lab.tick(rounds=8)
-    lab.tick("status")
-    document = forge.statuses_of(head(lab))[-1]
-    assert document["state"] == ("failed" if forge.kind == "gitlab" else "error")
-    assert document["description"].startswith("the training of trial-1 failed: job 1 failed")
-
-
 def test_each_dataset_has_its_own_status_and_a_removed_one_is_reported(lab, github):
     lab.repository.dataset("second", launch={"mode": "manual", "quiet_s": 0, "min_new": 1})
     commit = lab.repository.commit()

@@ -44,25 +44,6 @@ def test_broken_course_file_is_reported_and_the_old_course_stays(lab, waiting_no
     assert waiting_notices()["notice-findings"]["place"].startswith("course.yaml:")
 
 
-def test_removed_course_is_not_listed(lab):
-    write_course(lab)
-    lab.tick("fetch")
-    (lab.repository.folder / "datasets/trial/course.yaml").unlink()
-    lab.repository.commit()
-    lab.tick("fetch")
-    assert list_courses(lab) == {}
-
-
-def test_branch_set_back_restores_its_earlier_courses(lab):
-    write_course(lab)
-    lab.tick("fetch")
-    write_course(lab, semester=5)
-    lab.tick("fetch")
-    lab.repository.git("reset", "-q", "--hard", "HEAD~1")
-    lab.tick("fetch")
-    assert list_courses(lab)["trial"].semester == 1
-
-
 def test_database_without_courses_is_filled_at_the_next_fetch(lab):
     write_course(lab)
     lab.tick("fetch")

@@ -4,7 +4,6 @@ import pytest
 
 from merlin.app.actor import Actor
 from merlin.app.evaluation import read_evaluation
-from merlin.core.errors import NotFound
 from merlin.db.tables import MODEL, PROOF_ANSWER
 from merlin.wiring.context import open_migrated_database, open_reading_context
 from tests.support.pipeline_lab import run_command
@@ -116,9 +115,3 @@ def test_missing_stored_answers_are_reported(lab):
     assert evaluate(lab, "trial-1").why.key == "eval-no-answers"
     change(lab, MODEL.update({"questions": None}).where(MODEL.id == 1))
     assert evaluate(lab, "trial-1").why.key == "eval-not-tested"
-
-
-@pytest.mark.parametrize("name", ["trial-9", "trial-" + "9" * 5000], ids=["short", "long"])
-def test_unknown_model_is_not_found(lab, name):
-    with pytest.raises(NotFound):
-        evaluate(lab, name)

@@ -148,15 +148,6 @@ def test_editor_of_the_held_commit_is_told_beside_the_admins(lab, provider):
     assert {notice.to for notice in lab.notices("notice-held")} == {"admins", BORIS}
 
 
-@held
-def test_model_held_by_the_gate_stays_held_when_a_force_push_removes_its_successor(lab, teach):
-    teach(YES)
-    assert read_state(lab)[0] == "trial-3"
-    lab.repository.git("reset", "--quiet", "--hard", "HEAD~1")
-    lab.tick(rounds=3)
-    assert read_state(lab) == ("trial-3", "gated", "gate-lost")
-
-
 def test_accepted_loss_holds_no_later_model_while_the_answer_stays(lab, teach):
     write(lab, right_count=1, wrong_count=20)
     teach(YES)
@@ -258,13 +249,6 @@ def test_newer_model_that_is_not_worse_replaces_a_held_one(lab, teach):
             row["status"] for row in services.db.rows(VERDICT.select().order_by(VERDICT.id))
         ]
     assert statuses == ["serving", "superseded", "superseded", "serving"]
-
-
-@held
-def test_revert_of_the_commit_ends_the_hold(lab):
-    lab.repository.git("revert", "--no-edit", "HEAD")
-    lab.tick(rounds=2)
-    assert read_state(lab) == ("trial-1", "serving", "")
 
 
 @held

@@ -12,7 +12,7 @@ from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.cli import main
 from merlin.db.notices import Notices
 from merlin.wiring.context import open_reading_context
-from tests.support.pipeline_lab import KEY, Lab, run_command, train_one
+from tests.support.pipeline_lab import KEY, Lab, train_one
 from tests.support.stand_ins import ProviderStandIn
 
 pytestmark = pytest.mark.integration
@@ -92,17 +92,6 @@ def assert_sunset_is_that_of_the_own_base(lab):
     assert [arguments["model"] for arguments in warnings if "date" in arguments] == [BASE]
 
 
-def test_failed_move_keeps_the_live_model_and_can_be_retried(lab, other_provider):
-    other_provider.behave(ending="failed")
-    move(lab)
-    lab.tick(rounds=8)
-    assert lab.status()["serving"]["provider"] == "stand-in"
-    assert "failed" in run_command("log", "trial", "--config", str(lab.path))[1]
-    other_provider.behave(ending="succeeded")
-    assert main(["jobs", "launch", "trial", "--config", str(lab.path)]) == 0
-    lab.until_serving("trial-1", provider="other")
-
-
 def test_models_of_one_build_are_told_apart_by_their_names(lab, provider, other_provider):
     spec = {"gate": "not_worse", "split": {"test": 0, "min_test": 1}}
     lab.repository.dataset(tests=2, **spec)
@@ -124,15 +113,19 @@ def test_models_of_one_build_are_told_apart_by_their_names(lab, provider, other_
     assert (report.scores.model, report.comparison.against) == (new, live)
 
 
-def test_build_held_by_a_sunset_is_trained_on_another_base(tmp_path, provider, other_provider):
-    dark = {"price": FREE, "sunset": "2026-10-23"}
+@pytest.mark.parametrize(("days", "reason"), [(-1, "held-dark"), (20, "held-sunset")])
+def test_build_held_by_a_sunset_is_trained_on_another_base(
+    tmp_path, provider, other_provider, days, reason
+):
+    day = datetime.now(UTC).date() + timedelta(days=days)
+    dark = {"price": FREE, "sunset": day.isoformat()}
     providers = [entry("stand-in", provider), entry("other", other_provider)]
     models = {"gpt-4": dark, "stand-in-base": {"price": FREE}}
     lab = Lab(tmp_path / "held", provider.base_url, providers=providers, models=models)
     lab.repository.dataset(recipe={"provider": "stand-in", "base_model": "gpt-4"})
     lab.repository.commit()
     lab.tick()
-    assert (lab.status()["verdict"], lab.status()["reason"]) == ("held", "held-dark")
+    assert (lab.status()["verdict"], lab.status()["reason"]) == ("held", reason)
     move(lab)
     lab.until_serving("trial-1")
     assert (len(provider.jobs_created()), len(other_provider.jobs_created())) == (1, 1)

@@ -14,17 +14,15 @@ from merlin.core.clock import utc_now
 from merlin.core.errors import MerlinError, ProviderError
 from merlin.core.i18n import text
 from merlin.daemon.ticks import warn_of_problems
-from merlin.dataset.builds import BUILDS, create_build_folder, read_manifest
 from merlin.db.tables import BUILD
 from merlin.providers.base import is_account_rejected
 from merlin.providers.openai_training import OpenAIProvider
-from merlin.training.gather import restore_build
 from merlin.training.jobs import Jobs, JobState, poll_job
 from merlin.training.promote import Promotions
 from tests.support.faults import Fault, FaultKind
 from tests.support.pipeline_lab import evaluate_at
 from tests.support.stand_ins import ProviderStandIn
-from tests.support.waiting import longest, wait_until
+from tests.support.waiting import longest
 
 pytestmark = pytest.mark.integration
 
@@ -197,18 +195,6 @@ def test_succeeded_one_of_two_ended_jobs_of_a_launch_is_used(lab, provider):
     assert len(provider.jobs_created()) == 2
 
 
-def test_surplus_job_that_ended_before_it_is_cancelled_fails_no_launch(lab, provider):
-    provider.faults.add(Fault("jobs.create", FaultKind.DROP))
-    lab.tick("fetch", "launch")
-    (job,) = provider.jobs_created()
-    url, key = f"{provider.base_url}/fine_tuning/jobs", {"Authorization": "Bearer stand-in"}
-    httpx2.post(url, json=dict(job["asked"]), headers=key).raise_for_status()
-    provider.faults.add(make_fault("jobs.cancel", 400, times=1))
-    make_jobs_due(lab)
-    lab.until_serving("trial-1")
-    assert len(provider.jobs_created()) == 2
-
-
 def prepare_two_launches(lab, provider):
     config_text = lab.path.read_text()
     lab.path.write_text(config_text.replace("settle_s: 0", "settle_s: 0\n  active_jobs: 2"))
@@ -250,38 +236,6 @@ def test_unwritable_builds_folder_is_notified_and_the_build_made_later(lab, wait
     assert "notice-disk" in waiting_notices()
     (builds / "trial").unlink()
     lab.until_serving("trial-1")
-
-
-class AnnouncingLock:
-    """A lock that sets `is_asked` before it waits."""
-
-    def __init__(self):
-        self.is_asked, self._lock = threading.Event(), threading.Lock()
-
-    def __enter__(self):
-        self.is_asked.set()
-        self._lock.acquire()
-
-    def __exit__(self, *_error):
-        self._lock.release()
-
-
-def test_lost_build_is_remade_after_the_one_in_progress(lab):
-    lab.tick("fetch")
-    with lab.services() as services:
-        gathering = replace(services.gathering, gather_lock=AnnouncingLock())
-        (build,) = BUILDS.read_all(services.db, BUILD.select())
-        shutil.rmtree(gathering.builds)
-        head = lab.repository.git("rev-parse", "HEAD")
-        remaking = threading.Thread(target=restore_build, args=(gathering, head, build))
-        with gathering.gather_lock, create_build_folder(gathering.builds / "trial") as place:
-            gathering.gather_lock.is_asked.clear()
-            remaking.start()
-            waits = gathering.gather_lock.is_asked.is_set
-            wait_until(lambda: waits() or not remaking.is_alive())
-            assert place.exists()
-        remaking.join()
-        assert read_manifest(gathering.builds / build.folder, build.digest)
 
 
 class SlowList(ProviderStandIn):

@@ -7,7 +7,6 @@ import pytest
 
 from merlin.core.i18n import LANGUAGES, day_argument, text
 from merlin.db.notices import Notices
-from merlin.db.requests import Requests
 from merlin.openai_protocol.responses import list_page
 from tests.support.pipeline_lab import DATASET, Lab, Repository, run_command, serving
 from tests.support.provider_training import job_object
@@ -44,17 +43,6 @@ def test_commit_without_changes_trains_nothing_and_a_rejected_one_keeps_the_mode
     assert len(provider.jobs_created()) == 1
 
 
-@serving
-def test_revert_serves_its_old_model_without_a_job(lab, provider):
-    lab.repository.example("trial", 50)
-    lab.repository.commit()
-    lab.until_serving("trial-2")
-    lab.repository.git("revert", "--no-edit", "HEAD")
-    lab.until_serving("trial-1")
-    assert len(provider.jobs_created()) == 2
-    assert lab.status()["verdict"] == "serving"
-
-
 def test_broken_examples_are_reported_and_the_good_ones_still_build(lab, provider):
     bad = lab.repository.folder / "datasets/trial/examples/bad.yaml"
     bad.write_text("messages: [", encoding="utf-8")
@@ -87,43 +75,6 @@ def test_commit_whose_only_example_is_rejected_is_left_out_until_it_is_mended(la
     lab.repository.example("trial", 50)
     lab.repository.commit()
     lab.until_serving("trial-2")
-
-
-def test_failed_job_fails_its_verdict_and_can_be_launched_again(lab, provider):
-    provider.behave(ending="failed")
-    lab.tick(rounds=12)
-    assert lab.status()["verdict"] == "failed"
-    provider.behave(ending="succeeded")
-    with lab.services() as services:
-        Requests(services.db).ask("launch", {"dataset": "trial"}, "vera")
-    lab.tick("serve")
-    lab.until_serving("trial-1")
-    assert len(provider.jobs_created()) == 2
-
-
-def test_build_waits_for_the_configured_number_of_new_examples(lab, provider):
-    lab.repository.dataset(launch={"mode": "auto", "quiet_s": 0, "min_new": 3})
-    lab.repository.commit()
-    lab.until_serving("trial-1")
-    for number in (50, 51):
-        lab.repository.example("trial", number)
-    lab.repository.commit()
-    lab.tick(rounds=3)
-    assert (lab.status()["verdict"], lab.status()["reason"]) == ("held", "held-few-new")
-    assert len(provider.jobs_created()) == 1
-    lab.repository.example("trial", 52)
-    lab.repository.commit()
-    lab.until_serving("trial-3")
-
-
-@pytest.mark.parametrize("mode", ["manual", "off"])
-def test_build_is_held_when_its_dataset_says_so(lab, provider, mode):
-    lab.repository.dataset(launch={"mode": mode, "quiet_s": 0, "min_new": 1})
-    lab.repository.commit()
-    lab.tick(rounds=3)
-    assert lab.status()["verdict"] == "held"
-    assert lab.status()["reason"] == f"held-{mode}"
-    assert not provider.jobs_created()
 
 
 @serving
@@ -209,57 +160,6 @@ def test_job_that_a_list_repeats_is_neither_cancelled_nor_are_its_files_deleted(
     assert not provider.calls("files.delete")
 
 
-@serving
-def test_rollback_lasts_through_the_next_commits_until_it_is_unpinned(lab, provider):
-    lab.repository.example("trial", 50)
-    lab.repository.commit()
-    lab.until_serving("trial-2")
-    with lab.services() as services:
-        Requests(services.db).ask("rollback", {"dataset": "trial"}, "vera")
-    lab.tick("serve")
-    lab.tick(rounds=3)
-    assert lab.status()["serving"]["build"] == "trial-1"
-    lab.repository.example("trial", 70)
-    lab.repository.commit()
-    lab.tick(rounds=12)
-    serving = lab.status()["serving"]
-    assert (serving["build"], serving["pinned"]) == ("trial-1", True)
-    with lab.services() as services:
-        Requests(services.db).ask("unpin", {"dataset": "trial"}, "vera")
-    lab.tick("serve")
-    lab.until_serving("trial-3")
-
-
-@serving
-def test_pinned_model_stays(lab, provider):
-    with lab.services() as services:
-        Requests(services.db).ask("pin", {"dataset": "trial"}, "vera")
-    lab.tick("serve")
-    lab.repository.example("trial", 50)
-    lab.repository.commit()
-    lab.tick(rounds=12)
-    assert lab.status()["serving"]["build"] == "trial-1"
-    with lab.services() as services:
-        Requests(services.db).ask("unpin", {"dataset": "trial"}, "vera")
-    lab.tick("serve")
-    lab.until_serving("trial-2")
-
-
-def test_copied_dataset_is_a_separate_dataset(lab, provider):
-    lab.repository.dataset("second")
-    lab.repository.commit()
-    lab.until_serving("trial-1")
-    lab.until_serving("second-1", dataset="second")
-    assert len(provider.jobs_created()) == 2
-
-
-@serving
-def test_commit_that_only_removes_an_example_is_trained(lab, provider):
-    (lab.repository.folder / "datasets/trial/examples/q0.yaml").unlink()
-    lab.repository.commit()
-    lab.until_serving("trial-2")
-
-
 def test_submodule_in_place_of_a_dataset_is_rejected_until_it_is_a_folder(lab):
     other = Repository(lab.folder / "other")
     other.dataset("moved")
@@ -274,18 +174,6 @@ def test_submodule_in_place_of_a_dataset_is_rejected_until_it_is_a_folder(lab):
     lab.repository.commit("Add its files instead")
     lab.tick("fetch")
     assert lab.status("moved")["verdict"] == "built"
-
-
-def test_waiting_build_of_a_removed_dataset_is_never_launched(lab, provider):
-    lab.repository.dataset("trial", launch={"mode": "manual", "quiet_s": 0, "min_new": 1})
-    lab.repository.commit()
-    lab.tick(rounds=2)
-    assert lab.status()["verdict"] == "held"
-    lab.repository.git("rm", "-rq", "datasets/trial")
-    lab.repository.commit()
-    lab.tick(rounds=3)
-    assert lab.status()["verdict"] == "removed"
-    assert not provider.jobs_created()
 
 
 def test_sunset_of_a_base_is_notified_once_per_step(tmp_path, provider):
@@ -303,15 +191,6 @@ def test_sunset_of_a_base_is_notified_once_per_step(tmp_path, provider):
             if notice.key == "notice-sunset"
         ]
     assert [notice.arguments["date"] for notice in notices] == [day_argument(soon)]
-
-
-def test_base_with_a_near_sunset_is_not_trained(tmp_path, provider):
-    soon = (datetime.now(UTC).date() + timedelta(days=20)).isoformat()
-    lab = Lab(tmp_path, provider.base_url, models={"stand-in-base": {"sunset": soon}})
-    lab.repository.dataset()
-    lab.repository.commit()
-    lab.tick(rounds=3)
-    assert (lab.status()["verdict"], lab.status()["reason"]) == ("held", "held-sunset")
 
 
 @pytest.mark.parametrize(
@@ -333,13 +212,3 @@ def test_recipe_that_its_provider_would_refuse_is_held(tmp_path, provider, recip
     assert provider.jobs_created() == []
     for language in LANGUAGES:
         assert message in text(language, reason, **document["arguments"])
-
-
-def test_launch_over_its_cap_is_held(tmp_path, provider):
-    price = {"input": 1, "output": 1, "training": 100_000}
-    models = {"stand-in-base": {"price": price}}
-    lab = Lab(tmp_path, provider.base_url, models=models, budget={"per_job": 0.01})
-    lab.repository.dataset()
-    lab.repository.commit()
-    lab.tick(rounds=3)
-    assert (lab.status()["verdict"], lab.status()["reason"]) == ("held", "held-job-cap")

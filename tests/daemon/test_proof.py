@@ -75,16 +75,6 @@ def test_only_refused_questions_are_asked_again(lab, provider):
     assert (count_answers(provider), count_kept(lab)) == (60, 60)
 
 
-def test_every_question_is_answered_by_an_often_busy_provider_in_the_end(lab, provider):
-    train_model(lab, tests=60)
-    provider.faults.add(Fault(**BUSY, times=None, probability=0.3))
-    tries = 0
-    while not run_evaluation(lab, hours=tries):
-        tries += 1
-        assert tries < 60
-    assert count_answers(provider) == 60
-
-
 def test_fully_busy_provider_is_asked_one_question_at_a_time(lab, provider):
     train_model(lab, tests=30)
     hit = Fault(**BUSY, times=None)

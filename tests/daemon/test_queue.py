@@ -4,7 +4,6 @@ import os
 import shutil
 import threading
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
@@ -20,12 +19,9 @@ from merlin.db.notices import Notices
 from merlin.db.processes import Heartbeats
 from merlin.git.repository import MAX_COMMIT_LENGTH
 from merlin.training.gather import gather
-from merlin.training.jobs import Jobs
-from merlin.training.launch_plan import Launches, launch_waiting
-from merlin.training.promote import Promotions
 from merlin.wiring.context import open_reading_context
 from tests.support.migrated_databases import only_sqlite
-from tests.support.pipeline_lab import run_command, serving
+from tests.support.pipeline_lab import run_command
 
 pytestmark = pytest.mark.integration
 
@@ -138,23 +134,6 @@ def test_unreadable_repository_is_in_the_heartbeat_until_it_is_read_again(lab):
     assert steps == ["не может прочитать новые коммиты", "работает"]
 
 
-def test_burst_of_commits_waits_fifteen_minutes_at_most(lab):
-    lab.repository.dataset(launch=launch_rule(quiet_s=300))
-    started_at, elapsed = utc_now(), timedelta()
-    with lab.services() as services:
-        while not Jobs(services.db).open_jobs():
-            assert elapsed <= timedelta(minutes=20)
-            lab.repository.example("trial", 300 + elapsed.seconds)
-            lab.repository.commit()
-            now = started_at + elapsed
-            settings = replace(services.gathering, clock=lambda now=now: now)
-            gather(settings, lambda *_: None, lambda *_: None)
-            launch_waiting(Launches(services.db, services.config, lambda now=now: now))
-            elapsed += timedelta(seconds=240)
-    assert elapsed > timedelta(minutes=15)
-    assert lab.status()["verdict"] == "training"
-
-
 def test_dataset_removed_while_waiting_is_trained_when_restored(lab, provider):
     lab.repository.dataset(launch=launch_rule(mode="manual"))
     lab.repository.commit()
@@ -180,16 +159,6 @@ def test_build_replaced_by_a_commit_that_a_force_push_removed_waits_again(lab):
     lab.repository.git("reset", "--quiet", "--hard", "HEAD~1")
     lab.tick("fetch", "launch")
     assert (lab.status()["build"], lab.status()["verdict"]) == ("trial-1", "held")
-
-
-def test_changed_launch_rule_releases_a_held_build(lab, provider):
-    lab.repository.dataset(launch=launch_rule(mode="manual"))
-    lab.repository.commit()
-    lab.tick("fetch", "launch")
-    lab.repository.dataset(launch=launch_rule())
-    lab.repository.commit()
-    lab.until_serving("trial-1")
-    assert len(provider.jobs_created()) == 1
 
 
 def test_folder_whose_name_is_not_utf_8_is_rejected_alone(lab):
@@ -245,18 +214,6 @@ def test_changes_of_commits_without_a_build_are_in_the_next_build(lab):
     assert recorded == in_git
 
 
-def test_build_after_a_revert_holds_the_committed_examples(lab):
-    lab.tick("fetch")
-    commit_change(lab, 1, "Другой ответ.")
-    lab.tick("fetch")
-    lab.repository.git("revert", "--no-edit", "HEAD")
-    lab.tick("fetch")
-    commit_change(lab, 2, "Ещё другой ответ.")
-    lab.tick("fetch")
-    recorded, in_git = read_taught(lab, "trial-3")
-    assert recorded == in_git
-
-
 def test_concurrent_fetches_take_turns(lab, waiting_notices):
     failures = []
     with lab.services() as services:
@@ -281,19 +238,6 @@ def test_concurrent_fetches_take_turns(lab, waiting_notices):
     assert "notice-rewritten" not in waiting_notices()
 
 
-@serving
-def test_amended_commit_never_lets_an_older_model_serve(lab):
-    lab.repository.example("trial", 50)
-    lab.repository.commit()
-    lab.until_serving("trial-2")
-    lab.repository.example("trial", 51)
-    lab.repository.git("add", "-A")
-    lab.repository.git("commit", "-q", "--amend", "-m", "Amended")
-    lab.until_serving("trial-3")
-    with lab.services() as services:
-        past = Promotions(services.db).list_served("trial")
-        builds = [Promotions(services.db).model(each).build_version for each in past]
-    assert builds == ["trial-3", "trial-2", "trial-1"]
 
 
 def test_recorded_commits_are_notified_although_a_later_one_fails(lab, waiting_notices):

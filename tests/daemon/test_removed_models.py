@@ -5,11 +5,9 @@ import json
 import pytest
 
 from merlin.cli import main
-from merlin.core.errors import Refused
 from merlin.core.i18n import text
 from merlin.daemon.ticks import warn_of_problems
 from merlin.db.requests import RequestKind, Requests
-from merlin.training.promote import Promotions, promote_by_hand, roll_back
 from tests.support.pipeline_lab import serving
 
 pytestmark = pytest.mark.integration
@@ -72,51 +70,6 @@ def test_revert_never_promotes_a_lost_model_and_it_can_be_trained_again(lab, pro
     ask_daemon(lab, RequestKind.LAUNCH, dataset="trial")
     lab.until_serving("trial-1")
     assert len(provider.jobs_created()) == 3
-
-
-@serving
-def test_lost_serving_model_is_trained_again_by_hand_and_serves(lab, provider):
-    lost_model = lab.status()["serving"]["model"]
-    delete_tuned_models(lab, provider)
-    provider.behave(null_model_polls=0)
-    ask_daemon(lab, RequestKind.LAUNCH, dataset="trial")
-    for _ in range(15):
-        lab.tick()
-    document = lab.status()
-    assert (document["verdict"], document["serving"]["build"]) == ("serving", "trial-1")
-    assert document["serving"]["model"] != lost_model
-    assert len(provider.jobs_created()) == 2
-
-
-@serving
-def test_lost_model_cannot_be_promoted_or_rolled_back_to(lab, provider):
-    delete_tuned_models(lab, provider)
-    provider.behave(null_model_polls=0)
-    lab.repository.example("trial", 50)
-    lab.repository.commit()
-    lab.until_serving("trial-2")
-    with lab.services() as services:
-        for switch in (
-            lambda rows: promote_by_hand(rows, "trial-1", "vera"),
-            lambda rows: roll_back(rows, "trial", "vera"),
-            lambda rows: roll_back(rows, "trial", "vera", "trial-1"),
-        ):
-            with pytest.raises(Refused) as caught:
-                switch(Promotions(services.db))
-            assert caught.value.key == "promote-gone"
-            assert text("en", caught.value.key, **caught.value.arguments)
-
-
-def test_rollback_skips_a_lost_model(lab, provider):
-    for number, build in enumerate(("trial-1", "trial-2", "trial-3"), 60):
-        lab.until_serving(build)
-        lab.repository.example("trial", number)
-        lab.repository.commit()
-    with lab.services() as services:
-        db = services.db
-        lost_model = Promotions(services.db).model("trial-2")
-        db.sql("UPDATE model SET state = 'gone' WHERE id = ?", lost_model.model_row)
-        assert roll_back(Promotions(services.db), "trial", "vera").build_version == "trial-1"
 
 
 @serving

@@ -1,15 +1,12 @@
 """Requests to the daemon always end: done, or refused with a reason."""
 
 import threading
-from datetime import timedelta
 from functools import partial
 
 import pytest
 
 from merlin.app import builds
-from merlin.cli import main
 from merlin.cli.daemon_requests import request_daemon
-from merlin.core.clock import utc_now
 from merlin.core.i18n import text
 from merlin.daemon.ticks import poll
 from merlin.db.processes import Lead
@@ -17,7 +14,7 @@ from merlin.db.requests import Requests, RequestState
 from merlin.training.jobs import Jobs
 from merlin.training.promote import Promotions
 from tests.support.faults import Fault, FaultKind
-from tests.support.pipeline_lab import evaluate_at, serving
+from tests.support.pipeline_lab import serving
 
 pytestmark = pytest.mark.integration
 
@@ -139,28 +136,6 @@ def test_command_does_the_work_itself_when_the_leader_goes_away(lab):
     assert messages == ["queued-waiting", "no-daemon"]
 
 
-def set_job_limit(lab, jobs):
-    config_text = lab.path.read_text()
-    limits = f"settle_s: 0\n  active_jobs: {jobs}"
-    lab.path.write_text(config_text.replace("settle_s: 0", limits))
-
-
-def test_unfinished_jobs_do_not_exceed_the_providers_limit(lab, provider):
-    set_job_limit(lab, 2)
-    provider.behave(states=["queued"] * 500)
-    for name in ("second", "third"):
-        lab.repository.dataset(name)
-    lab.repository.commit()
-    lab.tick("fetch", "launch", "poll", "launch", "poll", "launch")
-    assert len(provider.jobs_created()) == 2
-    names = ("trial", "second", "third")
-    (waits,) = [name for name in names if lab.status(name)["verdict"] == "built"]
-    assert lab.status(waits)["reason"] == "held-slots"
-    provider.behave(states=[])
-    lab.until_serving(f"{waits}-1", dataset=waits)
-    assert len(provider.jobs_created()) == 3
-
-
 def test_manual_launch_over_the_providers_job_limit_is_refused(lab, provider):
     lab.repository.dataset("second", launch={"mode": "manual", "quiet_s": 0, "min_new": 1})
     lab.repository.commit()
@@ -179,46 +154,3 @@ def test_manual_launch_over_the_providers_job_limit_is_refused(lab, provider):
     lab.tick("serve")
     assert request_state(lab, second_request).state is RequestState.DONE
     lab.until_serving("second-1", dataset="second")
-
-
-def refuse_next(lab, provider):
-    """Train the next commit's model and let its evaluation fail for hours: it is refused."""
-    lab.repository.example("trial", 50)
-    lab.repository.commit()
-    lab.tick("fetch", "launch")
-    provider.faults.add(Fault("chat.create", FaultKind.STATUS, times=None, status=404))
-    with lab.services() as services:
-        while Jobs(services.db).open_jobs():
-            poll(services)
-        for hour in range(2, 9):
-            evaluate_at(services, clock_in(hour))
-        assert Promotions(services.db).model("trial-2").state == "refused"
-    provider.faults.clear()
-
-
-def clock_in(hours):
-    return lambda: utc_now() + timedelta(hours=hours)
-
-
-def run_models(lab, capsys, *arguments):
-    capsys.readouterr()
-    code = main(["models", *arguments, "--config", str(lab.path)])
-    return code, capsys.readouterr()
-
-
-@serving
-def test_refused_model_cannot_be_promoted_by_hand(lab, provider, capsys):
-    refuse_next(lab, provider)
-    code, output = run_models(lab, capsys, "promote", "trial-2")
-    assert (code != 0, "trial-2 hasn't passed its test" in output.err) == (True, True), output
-    lab.tick(rounds=2)
-    assert lab.status()["serving"]["build"] == "trial-1"
-
-
-@serving
-def test_log_of_a_refused_model_says_why_and_how_to_train_it_again(lab, provider, capsys):
-    refuse_next(lab, provider)
-    assert main(["log", "trial", "--config", str(lab.path)]) == 0
-    shown = " ".join(capsys.readouterr().out.split())
-    assert "didn't answer at its test" in shown
-    assert "start the training again" in shown

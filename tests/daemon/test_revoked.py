@@ -12,7 +12,6 @@ from merlin.chat.model_catalogue import (
     list_models,
 )
 from merlin.cli import main
-from merlin.core.i18n import text
 from merlin.daemon.ticks import poll
 from merlin.dataset.commit_message import telegram_editor
 from merlin.dataset.proposals import Draft, Proposals, example_yaml
@@ -194,10 +193,3 @@ def test_build_with_a_revoked_example_is_not_trained(lab, provider):
     remove_example(lab)
     lab.tick("launch")
     assert lab.status()["reason"] != "held-revoked"
-
-
-@pytest.mark.parametrize("language", ["ru", "en"])
-@pytest.mark.parametrize("key", [SWITCHED, NOTHING, STAYS])
-def test_notice_names_the_revoked_models(key, language):
-    arguments = {"title": "trial", "count": 2, "models": "trial-2, trial-3", "version": "trial-1"}
-    assert "trial-2, trial-3" in text(language, key, **arguments)
