@@ -44,14 +44,6 @@ def command(path, *arguments, **environment):
     )
 
 
-def test_tokens_of_a_build_are_those_of_all_its_examples(folder, run, run_json):
-    """So are those on the pages, which read the same `BuildView.tokens`."""
-    build = run_json("show", "trial-1")
-    assert build["tokens"] == sum(example["tokens"] for example in build["examples"])
-    assert build["tokens"] == build["train_tokens"] + build["test_tokens"] > build["train_tokens"]
-    assert str(build["tokens"]) in run("builds")[1].out.split()
-
-
 def test_same_content_gives_the_same_bytes_elsewhere(lab, folder, provider, tmp_path_factory):
     elsewhere = tmp_path_factory.mktemp("a folder elsewhere") / "deeper"
     other = Lab(elsewhere, provider.base_url)

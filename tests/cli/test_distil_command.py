@@ -1,9 +1,7 @@
 """`merlin distil`: a teacher model drafts examples within a budget, and editors approve them."""
 
 import json
-import os
 import re
-import signal
 from io import BytesIO, TextIOWrapper
 
 import pytest
@@ -13,10 +11,8 @@ from merlin.dataset.proposals import Proposals
 from merlin.sandbox.provider.chat import prompt_tokens
 from merlin.wiring.context import make_cipher, open_migrated_database
 from tests.support.faults import Fault, FaultKind
-from tests.support.forked_processes import run_command, start_function, wait_for_exit
-from tests.support.http_servers import Handler, serve_http
+from tests.support.forked_processes import run_command, start_function
 from tests.support.pipeline_lab import Lab
-from tests.support.sample_documents import make_docx
 from tests.support.stand_ins import ProviderStandIn
 from tests.support.waiting import wait_until
 
@@ -137,20 +133,6 @@ def test_given_questions_are_answered_in_several_wordings(lab, run_json, questio
     assert drafts["Помоги разобраться: Зачем нужен стек вызовов?"].note == "questions.txt:3"
 
 
-def test_questions_are_read_from_documents_of_any_kind(lab, run_json):
-    for name, content in (
-        ("a.docx", make_docx("Что такое рекурсия?", "Что такое очередь?")),
-        ("b.html", "<!doctype html><p>Что такое граф?<p>Что такое дерево?".encode()),
-        ("c.txt", "Что такое хеш?\r\nЧто такое список?".encode("cp1251")),
-    ):
-        (lab.folder / name).write_bytes(content)
-        asked = ("distil", "trial", str(lab.folder / name), "--from", "questions", *TEACHER)
-        assert run_json(*asked, "--budget", "1")["answered"] == 2, name
-    questions = {each.draft.question for each in waiting_proposals(lab)}
-    words = ("рекурсия", "очередь", "граф", "дерево", "хеш", "список")
-    assert {f"Что такое {word}?" for word in words} <= questions
-
-
 def test_run_stops_before_the_budget_and_continues_with_a_higher_one(lab, run, questions):
     question_arguments = questions(
         *(f"Что значит слово {word}?" for word in ("альфа", "бета", "гамма"))
@@ -228,17 +210,6 @@ def test_drafts_with_findings_are_not_proposed(lab, run_json, provider):
     )
 
 
-def test_unavailable_teacher_costs_nothing_and_the_run_continues_later(lab, run, provider):
-    provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=503, times=4))
-    code, captured = run("distil", "trial", *MATERIALS, "--budget", "1")
-    assert code == 1
-    assert "The provider can't answer now:" in captured.err
-    assert "calls left: 1" in captured.err
-    code, captured = run("distil", "trial", *MATERIALS, "--budget", "1")
-    assert (code, "spent on them: $0.00" in captured.err) == (0, True)
-    assert len(waiting_proposals(lab)) == 6
-
-
 def test_calls_of_unknown_result_count_as_spent_in_later_runs(lab, run, provider):
     lost = Fault("chat.create", FaultKind.DROP, times=2)
     provider.faults.add(lost, Fault("chat.create", FaultKind.STATUS, status=400))
@@ -250,51 +221,6 @@ def test_calls_of_unknown_result_count_as_spent_in_later_runs(lab, run, provider
     # One call is estimated at about 4 cents. The third was refused, and cost nothing.
     assert spent == ["0.00", "0.04", "0.09", "0.09"]
     assert len(waiting_proposals(lab)) == 6
-
-
-class WebPages(Handler):
-    """Answers everything with a web page, as a proxy's sign-in page does."""
-
-    def post(self):
-        self.body()
-        self.answer(200, b"<!doctype html><title>Sign in</title>")
-
-
-def test_web_page_instead_of_an_answer_costs_nothing(lab, run):
-    settings = yaml.safe_load(lab.path.read_text("utf-8"))
-    with serve_http(WebPages) as proxy:
-        (entry,) = settings["providers"]
-        base_url, entry["base_url"] = entry["base_url"], f"{proxy.url}/v1"
-        lab.path.write_text(yaml.safe_dump(settings), "utf-8")
-        code, captured = run("distil", "trial", *MATERIALS, "--budget", "1")
-    assert (code, "a web page" in captured.err) == (1, True)
-    entry["base_url"] = base_url
-    lab.path.write_text(yaml.safe_dump(settings), "utf-8")
-    code, captured = run("distil", "trial", *MATERIALS, "--budget", "1")
-    assert (code, "spent on them: $0.00" in captured.err) == (0, True)
-
-
-def test_interrupted_run_keeps_its_answers_and_continues(lab, run, questions, provider):
-    asked = (
-        *questions(*(f"Что значит слово {character}?" for character in "абвгдежзиклмн")),
-        "--budget",
-        "1",
-    )
-    provider.behave(think_s=2.0)  # long enough to be seen on a busy machine
-    log = lab.folder / "distil.log"
-    drafting = start_function(run_command, [*asked, "--config", str(lab.path)], log, {})
-    wait_until(lambda: len(draft_calls(provider)) >= 2)
-    provider.behave(think_s=3600.0)  # no further answer comes before the signal
-    os.kill(drafting.pid, signal.SIGINT)
-    provider.behave(think_s=0.0)
-    exit_code, output = wait_for_exit(drafting), log.read_text("utf-8")
-    answered = len(draft_calls(provider))
-    assert exit_code == 130, output
-    assert f"calls left: {13 - answered}" in output
-    assert "Traceback" not in output
-    code, captured = run(*asked, "--json")
-    assert (code, json.loads(captured.out)["answered"]) == (0, 13 - answered)
-    assert len(draft_calls(provider)) == 13
 
 
 def test_second_run_at_the_same_time_spends_nothing(lab, run, questions, provider):

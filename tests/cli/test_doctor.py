@@ -2,14 +2,11 @@
 
 import base64
 import json
-import os
 import shutil
 import socket
 import sqlite3
-import subprocess
-import sys
 import urllib.request
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -31,7 +28,6 @@ from merlin.wiring.context import make_cipher, open_migrated_database
 from tests.support.forge_standin import PROJECT, ForgeServer
 from tests.support.forge_standin import TOKEN as FORGE_TOKEN
 from tests.support.http_servers import Handler, serve_http
-from tests.support.machine import require_root
 from tests.support.pipeline_lab import Lab
 from tests.support.stand_ins import TelegramStandIn
 from tests.support.transaction_pooler import run_pooler
@@ -85,23 +81,6 @@ def test_database_that_is_away_is_described_once(fresh, capsys):
     assert "Check its server or disk" in document["database"][1]
     assert "see database above" in document["text.key"][1]
     assert not {"text.key", "postgresql", "telegram.admins", "daemon"} & {*described}
-
-
-def test_state_folder_without_permission_is_described_once(fresh):
-    state = fresh.config.state_dir
-    state.mkdir(mode=0o700)
-    require_root("give a folder away")
-    os.chown(state, 65534, 65534)
-    lacking = "-dac_override,-dac_read_search"
-    as_others = ["setpriv", "--inh-caps", lacking, "--bounding-set", lacking]
-    words = ["-m", "merlin", "doctor", "--json", "--config", str(fresh.path)]
-    done = subprocess.run([*as_others, sys.executable, *words], capture_output=True, text=True)
-    document = {load["what"]: load["detail"] for load in json.loads(done.stdout)}
-    assert "isn't writable: give it to the user" in document["state_dir"]
-    named = [what for what, words in document.items() if str(state) in words]
-    assert named == ["state_dir"]
-    after = {what for what, words in document.items() if "see state_dir above" in words}
-    assert after >= {"database", "text.key", "telegram.admins", "daemon", "bot"}
 
 
 def test_lost_database_is_not_taken_for_a_first_start(fresh, capsys):
@@ -315,23 +294,6 @@ def test_answer_that_is_not_of_yookassa_is_told_from_a_refusal_and_from_silence(
     assert find_problem(401, refusal) == "doctor-no-shop"
     for status, body in ((500, b"oops"), (200, b"<html>"), (302, b""), (200, b"{}"), (429, b"{}")):
         assert find_problem(status, body) == "doctor-shop-fails", (status, body)
-
-
-@contextmanager
-def away(outside):
-    outside.stop()
-    try:
-        yield
-    finally:
-        outside.start()
-
-
-def test_unreachable_services_are_named(fresh, capsys, telegram, provider):
-    with away(telegram), away(provider):
-        document = run_doctor(fresh, capsys)
-    assert document["telegram"][0] is document["provider stand-in"][0] is False
-    assert "Connection refused" in document["telegram"][1]
-    assert TOKEN not in document["telegram"][1]
 
 
 def test_pooler_without_sessions_is_reported(fresh, capsys, postgresql):

@@ -119,16 +119,6 @@ def test_rotation_is_refused_while_a_process_runs(capsys, folder):
     assert path.read_bytes() == before
 
 
-def test_key_file_keeps_its_owner_when_root_rotates_it(capsys, folder):
-    require_root("give a file to another user")
-    path = folder / "state" / "text.key"
-    os.chown(path, 65534, 65533)
-    path.chmod(0o640)
-    code, _ = run(capsys, folder, "rotate")
-    now = path.stat()
-    assert (code, now.st_uid, now.st_gid, stat.S_IMODE(now.st_mode)) == (0, 65534, 65533, 0o640)
-
-
 def test_key_created_by_root_belongs_to_the_owner_of_its_folder(tmp_path):
     require_root("give a folder to another user")
     os.chown(tmp_path, 65534, 65533)
@@ -176,15 +166,6 @@ def test_credential_decides_which_key_encrypts(capsys, folder, monkeypatch):
     monkeypatch.setenv("MERLIN_TEXT_KEY", f"{base64.urlsafe_b64encode(new).decode()},{old}")
     code, document = run(capsys, folder, "rotate")
     assert (code, document["key"]) == (0, key_id(new))
-
-
-def test_progress_is_shown(capsys, folder):
-    capsys.readouterr()
-    assert main(["key", "rotate", "--config", str(folder / "config.yaml")]) == 0
-    captured = capsys.readouterr()
-    assert f"{2 * COUNT + 3}" in captured.err
-    assert main(["key", "list", "--config", str(folder / "config.yaml")]) == 0
-    assert f"{2 * COUNT + 3}" in capsys.readouterr().out
 
 
 def test_archive_of_before_a_rotation_needs_the_old_key_and_the_command_says_so(capsys, folder):

@@ -56,16 +56,6 @@ def test_impact_of_an_example_is_shown_as_text_and_json(lab, run, run_json, stor
         assert words in captured.out
 
 
-def test_test_example_is_in_no_training(run_json):
-    document = run_json("impact", "trial/q11")
-    assert (
-        document["builds"],
-        document["tests"],
-        document["models"],
-        document["newest_builds"],
-    ) == (0, 1, 0, [])
-
-
 def test_trained_answer_names_its_example(run, run_json, store_answer):
     turn = store_answer(ANSWER)
     document = run_json("why", turn)
@@ -79,20 +69,6 @@ def test_trained_answer_names_its_example(run, run_json, store_answer):
     assert "trial-1" in captured.out
     assert re.search(r"time: \d{4}-\d\d-\d\d \d\d:\d\d:\d\d \w+\n", captured.out)
     assert "q3" in captured.err
-
-
-def test_composed_answer_names_the_nearest_example_as_not_its_source(run, run_json, store_answer):
-    turn = store_answer("Сказано своими словами.")
-    document = run_json("why", turn)
-    assert (document["said_by"], document["nearest"][0]) == ([], "q3")
-    assert "not its source): q3" in run("why", turn)[1].err
-
-
-def test_refusal_is_said_to_have_no_source(run, run_json, store_answer):
-    turn = store_answer("Этого я не знаю.", known=False)
-    document = run_json("why", turn)
-    assert (document["known"], document["said_by"], document["nearest"]) == (False, [], [])
-    assert run("why", turn)[1].err == "The model didn't know an answer, so there's no source.\n"
 
 
 @pytest.mark.parametrize(

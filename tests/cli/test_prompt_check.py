@@ -1,19 +1,10 @@
 """`merlin prompt-check`, on a repository and a provider over HTTP."""
 
-import json
-import os
-import signal
-
 import pytest
 import yaml
 
-from merlin.core.server import free_ports
 from merlin.db.tables import REVOKED_EXAMPLE
-from merlin.training.ask_many import ANSWERS_FILE
 from merlin.wiring.context import open_migrated_database
-from tests.support.faults import Fault, FaultKind
-from tests.support.forked_processes import run_command, start_function, wait_for_exit
-from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
 TESTS = 12
@@ -56,11 +47,6 @@ def configure(lab, **keys):
     """Write keys into the lab's config.yaml."""
     document = yaml.safe_load(lab.path.read_text("utf-8"))
     lab.path.write_text(yaml.safe_dump({**document, **keys}), "utf-8")
-
-
-def stored_lines(lab):
-    lines = (lab.folder / "state" / ANSWERS_FILE).read_text("utf-8").split("\n")
-    return [json.loads(line) for line in lines if line]
 
 
 def test_three_variants_are_compared(lab, run_json, count_questions, provider):
@@ -122,62 +108,6 @@ def test_too_small_a_budget_sends_no_request(lab, run, count_questions):
     assert "$0.01" in captured.err
 
 
-def test_exhausted_budget_keeps_the_answers(lab, run, count_questions, provider):
-    provider.behave(fixed_answer="Слово за словом. " * 200)
-    code, captured = run("prompt-check", "trial", "--yes", "--budget", "1")
-    assert code == 1
-    assert "budget is used up" in captured.err
-    answered = count_questions()
-    assert 0 < answered == len(stored_lines(lab)) < ASKED
-    code, captured = run("prompt-check", "trial", "--yes", "--budget", "100")
-    assert (code, count_questions()) == (0, ASKED)
-
-
-def test_failing_provider_loses_no_answers(lab, run, count_questions, provider):
-    provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=400, skip=9, times=None))
-    code, captured = run("prompt-check", "trial", "--yes")
-    assert code == 1
-    assert "are saved" in captured.err
-    assert "Traceback" not in captured.err
-    provider.faults.clear()
-    assert count_questions() == len(stored_lines(lab)) == 9
-    assert run("prompt-check", "trial", "--yes")[0] == 0
-    assert count_questions() == ASKED
-
-
-def test_unreachable_provider_is_reported(lab, run):
-    (port,) = free_ports(1)
-    (provider,) = yaml.safe_load(lab.path.read_text("utf-8"))["providers"]
-    configure(lab, providers=[{**provider, "base_url": f"http://127.0.0.1:{port}/v1"}])
-    code, captured = run("prompt-check", "trial", "--yes")
-    assert code == 1
-    assert "the provider cannot be reached" in captured.err
-    assert "Traceback" not in captured.err
-
-
-def test_interrupted_run_continues_where_it_stopped(lab, run, count_questions, provider):
-    provider.behave(think_s=0.3)
-    arguments = ["prompt-check", "trial", "--yes", "--config", str(lab.path)]
-    log = lab.folder / "prompt-check.log"
-    asking = start_function(run_command, arguments, log, {})
-    wait_until(lambda: count_questions() >= 3)
-    os.kill(asking.pid, signal.SIGINT)
-    exit_code, output = wait_for_exit(asking), log.read_text("utf-8")
-    assert exit_code == 130, output
-    assert "are saved" in output
-    assert "Traceback" not in output
-    assert len({each["digest"] for each in stored_lines(lab)}) == count_questions() < ASKED
-    assert run("prompt-check", "trial", "--yes")[0] == 0
-    assert count_questions() == ASKED
-
-
-def test_missing_key_is_named(lab, run, count_questions, monkeypatch):
-    monkeypatch.delenv("STAND_IN_KEY")
-    code, captured = run("prompt-check", "trial", "--yes")
-    assert (code, count_questions()) == (2, 0)
-    assert "STAND_IN_KEY" in captured.err
-
-
 def test_missing_key_of_one_model_is_named_before_another_is_paid(lab, run, count_questions):
     (provider,) = yaml.safe_load(lab.path.read_text("utf-8"))["providers"]
     locked = {**provider, "credential": "NOBODYS_KEY"}  # the tuned model's
@@ -185,21 +115,6 @@ def test_missing_key_of_one_model_is_named_before_another_is_paid(lab, run, coun
     code, captured = run("prompt-check", "trial", "--yes", "--base", "other/stand-in-chat")
     assert (code, count_questions()) == (2, 0)
     assert "NOBODYS_KEY" in captured.err
-
-
-@pytest.mark.parametrize(
-    ("base", "exit_code", "expected"),
-    [
-        ("stand-in", 2, "PROVIDER/MODEL"),
-        ("nobody/model", 1, "“nobody”"),
-        ("stand-in/recall", 1, "doesn't follow prompts"),
-        ("stand-in/nothing", 1, "nothing"),
-    ],
-)
-def test_base_that_cannot_be_asked_is_reported(lab, run, base, exit_code, expected):
-    code, captured = run("prompt-check", "trial", "--yes", "--base", base)
-    assert code == exit_code
-    assert expected in captured.err
 
 
 def test_example_with_revoked_consent_is_not_sent_to_a_provider(lab, run, count_questions):

@@ -24,10 +24,6 @@ def test_checkpoint_losses_override_event_losses():
     assert losses == {"train": [(1, 3.0), (2, 1.25)], "test": [(2, 1.75)]}
 
 
-def test_job_without_measurements_has_no_losses():
-    assert read_losses([]) == {"train": [], "test": []}
-
-
 def test_epoch_mean_is_not_among_the_losses_of_steps():
     events = [
         {"step": 1, "train_loss": 3.0},

@@ -31,12 +31,6 @@ def test_rounding_errors_refuse_nothing():
     assert bucket.take(1e5 + 60 / 7) == 0.0
 
 
-def test_bucket_without_a_limit_accepts_everything():
-    bucket = TokenBucket(0, 1)
-    assert {bucket.take(0.0) for _ in range(100)} == {0.0}
-    assert bucket.has(2, 0.0)
-
-
 def test_bucket_of_one_does_not_require_a_second_token():
     bucket = TokenBucket(1.0, 1)
     assert bucket.has(2, 0.0)

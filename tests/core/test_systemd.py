@@ -31,7 +31,7 @@ def test_single_states_reach_systemd(listener, message):
     assert listener.recv(1000).decode() == message
 
 
-@pytest.mark.parametrize("address", [None, "", "relative", "/no/such/socket", "@nobody-listens"])
+@pytest.mark.parametrize("address", [None, "@nobody-listens"])
 def test_without_systemd_nothing_happens(monkeypatch, address):
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
     if address is not None:

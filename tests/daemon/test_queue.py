@@ -238,8 +238,6 @@ def test_concurrent_fetches_take_turns(lab, waiting_notices):
     assert "notice-rewritten" not in waiting_notices()
 
 
-
-
 def test_recorded_commits_are_notified_although_a_later_one_fails(lab, waiting_notices):
     break_dataset(lab, "a")
     lab.tick("fetch")
