@@ -27,7 +27,7 @@ class TimedAnswer:
 @asynccontextmanager
 async def run_backend(base: Path, log: Path) -> AsyncIterator[TransformersBackend]:
     """Yield a backend for a base model and stop it afterwards."""
-    settings = EngineAnsweringConfig(device=DEVICE, idle_s=0)
+    settings = EngineAnsweringConfig(device=DEVICE)
     model = EngineModelConfig(path=str(base), dtype=DTYPE)  # type: ignore[arg-type]
     backend = TransformersBackend(BASE, model, base, settings, log)
     try:

@@ -16,7 +16,7 @@ from bench.engine_rig import EngineProcess, run_engine
 
 KILLS, SEED, SAME = 20, 1, 1e-3
 BASE = "tiny"
-_CHILD = b"merlin.engine.trainers.lora.trainer"
+_CHILD = b"merlin.engine.trainers.lora.worker"
 
 
 def run(_: Sequence[str] = ()) -> None:

@@ -96,17 +96,6 @@ class EngineAnsweringConfig(Section):
     """How language models answer."""
 
     device: Device = setting("Where: `cpu`, `cuda:0`, `mps`.", default="cpu")
-    waiting: int = setting(
-        "Questions that may wait; further ones are refused and may be repeated.", default=64, ge=0
-    )
-    adapters: int = setting(
-        "Tuned models kept in memory next to their base model.", default=20, ge=1
-    )
-    idle_s: float = setting(
-        "After this many seconds without a question a base model is unloaded; 0 never.",
-        default=900,
-        ge=0,
-    )
     vllm: Many[str] = setting(
         "Further options of `vllm serve`.",
         ["--tensor-parallel-size", "2"],
@@ -122,7 +111,6 @@ class EngineConfig(Section):
         default="127.0.0.1:8702",
     )
     tls: Opt[TlsConfig] = None
-    pace_s: float = setting("Seconds between a job's states.", default=0, ge=0)
     models: Mapping[EngineModelName, EngineModelConfig] = setting(
         "Language models that can be tuned and asked, by the name in recipes and calls;"
         " `recall` is always there.",
@@ -169,16 +157,15 @@ class EngineSettings:
     """What one engine runs with, filled in by wiring: its folder, its address, who may call.
 
     `key` is the bearer key of every /v1 call; "" checks nothing and is allowed on loopback only.
-    `pace_s` is waited between a job's states. `language` is that of "I do not know" and of what
-    a trainer remarks; the protocol's own words are English. `models` are the bases by name. `tls`
-    is its certificate, None: it speaks plain HTTP.
+    `language` is that of "I do not know" and of what a trainer remarks; the protocol's own words
+    are English. `models` are the bases by name. `tls` is its certificate, None: it speaks plain
+    HTTP.
     """
 
     folder: Path
     host: str
     port: int
     key: str = field(repr=False)
-    pace_s: float = 0.0
     language: str = "ru"
     models: Mapping[str, EngineModelConfig] = field(default_factory=dict)
     serving: Literal["transformers", "vllm"] = "transformers"

@@ -2,29 +2,22 @@
 
 The repositories (files, jobs, events, models) contain their own SQL. WAL with
 synchronous=FULL: a commit survives a loss of power. Also here: pagination of the protocol's lists
-(`after`, `limit`, `has_more`), and idempotency: a request repeated with the same Idempotency-Key is
-executed once; its first response is stored in the same transaction and returned byte for byte.
-Source of the header's semantics: draft-ietf-httpapi-idempotency-key-header.
+(`after`, `limit`, `has_more`).
 """
 
 import errno
-import hashlib
-import json
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from peewee import DatabaseError, OperationalError, SqliteDatabase
 
-from merlin.core.clock import utc_now
 from merlin.core.errors import Refused
-from merlin.openai_protocol.errors import ApiError, bad_field, missing
+from merlin.openai_protocol.errors import bad_field, missing
 from merlin.openai_protocol.requests import Page
 
 Row = dict[str, Any]
@@ -220,69 +213,3 @@ def read_object(database: Database, table: str, object_id: str) -> Row:
         kind, parameter = _OBJECTS[table]
         raise missing(kind, object_id, parameter)
     return row
-
-
-_KEY_LIFETIME = timedelta(days=2)
-MAX_KEY_LENGTH = 255
-
-
-@dataclass(frozen=True, slots=True)
-class IdempotencyKey:
-    """The Idempotency-Key of a request ("" for none), and the digest of its body."""
-
-    key: str
-    digest: str
-
-
-def build_idempotency_key(call: str, key: str, body: object) -> IdempotencyKey:
-    """Return the key of a call ("files", "jobs"). Raises ApiError 400 if the key is too long."""
-    if len(key) > MAX_KEY_LENGTH:
-        raise ApiError(400, f"Idempotency-Key has more than {MAX_KEY_LENGTH} characters")
-    content = json.dumps(body, sort_keys=True, ensure_ascii=False)
-    scoped_key = f"{call} {key}" if key else ""
-    return IdempotencyKey(scoped_key, hashlib.sha256(content.encode()).hexdigest())
-
-
-def find_response(database: Database, idempotency: IdempotencyKey) -> bytes | None:
-    """Return the stored response, if any. Raises ApiError 422 if the request body differs."""
-    if not idempotency.key:
-        return None
-    row = database.find_row("SELECT digest, answer FROM repeat WHERE key = ?", idempotency.key)
-    if row is not None and row["digest"] != idempotency.digest:
-        text = "This Idempotency-Key was used for another request; take a new key."
-        raise ApiError(422, text, code="idempotency_mismatch")
-    return bytes(row["answer"]) if row is not None else None
-
-
-def run_once(
-    database: Database, idempotency: IdempotencyKey, act: Callable[[], dict[str, object]]
-) -> tuple[bytes, bool]:
-    """Call `act` in a transaction, unless a response is stored for the key.
-
-    `act` returns the response object. Returns the response and whether it was stored before; it is
-    stored for two days. Raises ApiError 422 as `find_response`.
-    """
-    with database.transaction():
-        stored = find_response(database, idempotency)
-        if stored is not None:
-            return stored, True
-        created = act()
-        answer = json.dumps(created, ensure_ascii=False).encode()
-        if idempotency.key:
-            now = utc_now()
-            expired = "DELETE FROM repeat WHERE created_at < ?"
-            database.change(expired, (now - _KEY_LIFETIME).timestamp())
-            database.insert(
-                "repeat",
-                key=idempotency.key,
-                digest=idempotency.digest,
-                made=created["id"],
-                answer=answer,
-                created_at=now.timestamp(),
-            )
-        return answer, False
-
-
-def forget_response(database: Database, created: str) -> None:
-    """Delete the stored response that created this object, so that the call can be repeated."""
-    database.change("DELETE FROM repeat WHERE made = ?", created)

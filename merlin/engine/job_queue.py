@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from merlin.config.engine import EngineSettings, EngineTrainingConfig
-from merlin.core.clock import Backoff, utc_now
+from merlin.core.clock import Backoff
 from merlin.core.i18n import text
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
@@ -147,11 +147,11 @@ class TrainingRun:
         self._stop = stop
         self._job = job
         self._last_epoch: Epoch | None = None
-        self._tokens = self._steps = self._done = 0
+        self._tokens = 0
         self._pending: list[Epoch | Step] = []
         self._unsaved: deque[Epoch] = deque(maxlen=MAX_CHECKPOINTS)
         self._events_at = float("-inf")
-        self._saved_at = self._started_at = time.monotonic()
+        self._saved_at = time.monotonic()
 
     def run(self, progress: Generator[Progress, None, None]) -> None:
         """Train to the end, or until the job is cancelled or the engine stops.
@@ -167,20 +167,19 @@ class TrainingRun:
                     self._save()
                     return
             self._save()
-            if not self._stop.wait(self._settings.pace_s):
-                self._succeed()
+            self._succeed()
 
     def _handle(self, part: Progress) -> None:
         match part:
             case ResolvedHyperparameters():
                 # Delete the results of an earlier run that is not resumed.
-                self._steps, self._done, job_id = part.steps, part.done, self._job.job_id
+                job_id = self._job.job_id
                 with self._repositories.database.transaction():
-                    if not part.done:
+                    if not part.is_resumed:
                         self._last_epoch = None
                         self._repositories.job_events.forget_run(job_id)
                         self._repositories.models.forget_run(job_id)
-                    self._repositories.jobs.store_resolved(job_id, part.hyperparameters, part.steps)
+                    self._repositories.jobs.store_resolved(job_id, part.hyperparameters)
             case TrainerNote():
                 self._warn(f"remark {part.key}", part.key, **part.arguments)
             case Epoch() | Step():
@@ -212,20 +211,9 @@ class TrainingRun:
         with self._repositories.database.transaction():
             for part in self._pending:
                 self._repositories.job_events.add(job_id, _build_event(part))
-            if self._pending:
-                step = self._pending[-1].step
-                self._repositories.jobs.store_progress(job_id, step, self._estimate_finish(step))
         self._pending.clear()
         self._events_at = time.monotonic()
         kill_point("engine.epoch_done")
-
-    def _estimate_finish(self, step: int) -> float | None:
-        """Return the finish time at the average pace so far, in seconds since 1970."""
-        finished_steps = step - self._done
-        if finished_steps <= 0 or self._steps <= step:
-            return None
-        pace = (time.monotonic() - self._started_at) / finished_steps
-        return utc_now().timestamp() + pace * (self._steps - step)
 
     def _save(self) -> None:
         """Flush events and write the weights of the buffered epochs: files first, then rows."""
@@ -330,7 +318,7 @@ class JobQueue:
 
     def _check_next(self) -> bool:
         job = next(iter(self._repositories.jobs.list_in(states.VALIDATING)), None)
-        if job is None or self._stop.wait(self._settings.pace_s):
+        if job is None:
             return False
         with fail_on_error(self._repositories, job):
             if validate_files(self._repositories, job):
@@ -341,7 +329,7 @@ class JobQueue:
         """Train the next job; return False if there is none."""
         repositories = self._repositories
         with self._claim_next(is_heavy=devices is not None) as job:
-            if job is None or self._stop.wait(self._settings.pace_s):
+            if job is None:
                 return False
             with fail_on_error(repositories, job):
                 self._train(job, devices)

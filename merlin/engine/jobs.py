@@ -20,7 +20,7 @@ from merlin.core.clock import utc_now
 from merlin.core.i18n import text
 from merlin.core.killpoint import kill_point
 from merlin.engine.bases import Base, Bases
-from merlin.engine.database import Database, IdempotencyKey, Row, read_object, read_page, run_once
+from merlin.engine.database import Database, Row, read_object, read_page
 from merlin.engine.job_events import ENGLISH, JobEvent, JobEvents, error_object, failure_object
 from merlin.engine.requests import UNSUPPORTED, Name, RequestBody, allow
 from merlin.engine.trainers.base import SUPERVISED, Untrainable, check_hyperparameters
@@ -32,7 +32,6 @@ VALIDATING, QUEUED, RUNNING = "validating_files", "queued", "running"
 SUCCEEDED, FAILED, CANCELLED = "succeeded", "failed", "cancelled"
 FINAL = (SUCCEEDED, FAILED, CANCELLED)
 ACTIVE_STATES = (VALIDATING, QUEUED, RUNNING)
-STATES = (*ACTIVE_STATES, *FINAL)
 MAX_KEY_LENGTH, MAX_VALUE_LENGTH = 64, 512
 MAX_SUFFIX_LENGTH = 64
 MAX_SEED = 2**31 - 1
@@ -63,9 +62,6 @@ class Job:
     finished_at: float | None = None
     status: str = VALIDATING
     trained_tokens: int | None = None
-    steps: int = 0
-    step: int = 0
-    estimated_finish: float | None = None
     error: Mapping[str, object] | None = None
 
     @property
@@ -153,19 +149,14 @@ class Jobs:
         self._database = database
         self._job_events = job_events
 
-    def create(self, job: Job, idempotency: IdempotencyKey) -> bytes:
-        """Store a new job; return the response, the stored one for a repeated idempotency key."""
-
-        def insert() -> dict[str, object]:
-            columns = asdict(job) | {name: json.dumps(getattr(job, name)) for name in _JSON_COLUMNS}
-            job_id = columns.pop("job_id")
+    def create(self, job: Job) -> None:
+        """Store a new job."""
+        columns = asdict(job) | {name: json.dumps(getattr(job, name)) for name in _JSON_COLUMNS}
+        job_id = columns.pop("job_id")
+        with self._database.transaction():
             self._database.insert("job", id=job_id, **columns)
             self._job_events.add(job_id, JobEvent("created", f"Created fine-tuning job: {job_id}"))
-            return job_object(job)
-
-        answer, _ = run_once(self._database, idempotency, insert)
         kill_point("engine.job_recorded")
-        return answer
 
     def get(self, job_id: str) -> Job:
         """Return a job. Raises ApiError 404 if there is none with this id."""
@@ -190,11 +181,6 @@ class Jobs:
         values = [part for pair in metadata.items() for part in pair]
         rows, has_more = read_page(self._database, "job", where, values, page)
         return [_build_job(row) for row in rows], has_more
-
-    def count_by_state(self) -> dict[str, int]:
-        """Return the number of jobs by state."""
-        query = self._database.select("SELECT status, COUNT(*) AS n FROM job GROUP BY status")
-        return dict.fromkeys(STATES, 0) | {row["status"]: row["n"] for row in query}
 
     def count_by_base_and_state(self) -> dict[tuple[str, str], int]:
         """Return the number of jobs by base and state."""
@@ -222,17 +208,10 @@ class Jobs:
             self._job_events.add(job_id, event)
         return True
 
-    def store_progress(self, job_id: str, step: int, estimated_finish: float | None) -> None:
-        """Store the current step and the estimated finish time (None if unknown)."""
-        sql = "UPDATE job SET step = ?, estimated_finish = ? WHERE id = ?"
-        self._database.change(sql, step, estimated_finish, job_id)
-
-    def store_resolved(
-        self, job_id: str, hyperparameters: Mapping[str, object], steps: int
-    ) -> None:
-        """Store the resolved hyper-parameters and the total number of steps."""
-        sql = "UPDATE job SET hyperparameters = ?, steps = ? WHERE id = ?"
-        self._database.change(sql, json.dumps(dict(hyperparameters)), steps, job_id)
+    def store_resolved(self, job_id: str, hyperparameters: Mapping[str, object]) -> None:
+        """Store the resolved hyper-parameters."""
+        sql = "UPDATE job SET hyperparameters = ? WHERE id = ?"
+        self._database.change(sql, json.dumps(dict(hyperparameters)), job_id)
 
     def fail(self, job_id: str, failure: Untrainable) -> bool:
         """Mark a job as failed; return False if it is not active."""
@@ -263,7 +242,6 @@ def _build_job(row: Row) -> Job:
 def job_object(job: Job, language: str = ENGLISH) -> dict[str, object]:
     """Return the protocol's FineTuningJob, with the error message in `language`."""
     hyperparameters = dict(job.hyperparameters)
-    finish = job.estimated_finish if job.status == RUNNING else None
     return responses.job_object(
         id=job.job_id,
         status=job.status,
@@ -279,6 +257,5 @@ def job_object(job: Job, language: str = ENGLISH) -> dict[str, object]:
         error=error_object(job.error, language),
         fine_tuned_model=job.model_name if job.status == SUCCEEDED else None,
         finished_at=int(job.finished_at) if job.finished_at else None,
-        estimated_finish=int(finish) if finish else None,
         trained_tokens=job.trained_tokens,
     )

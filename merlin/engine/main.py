@@ -28,7 +28,6 @@ from merlin.engine.auth import RequestGuard
 from merlin.engine.child_process import limit_own_threads
 from merlin.engine.context import Engine
 from merlin.engine.job_events import protocol_language
-from merlin.engine.machine import Machine
 from merlin.engine.trainers.base import Untrainable
 from merlin.openai_protocol.errors import ApiError, bad_field
 
@@ -111,7 +110,6 @@ def create_app(settings: EngineSettings) -> FastAPI:
         routes=[route for subject in _ROUTER_MODULES for route in subject.router.routes],
     )
     app.state.settings, app.state.calls = settings, calls
-    app.state.machine = Machine(settings.folder)
     for kind in (ApiError, Untrainable, HTTPException, ClientDisconnect, OSError):
         app.exception_handler(kind)(_handle_error)
     app.add_middleware(RequestGuard, key=settings.key, calls=calls)

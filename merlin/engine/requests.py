@@ -1,6 +1,6 @@
 """Parsing of request bodies: validated fields, and streamed uploads."""
 
-import hashlib
+import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -48,18 +48,14 @@ async def open_form(request: Request) -> AsyncIterator[FormData]:
         await form.close()
 
 
-async def write_upload(upload: UploadFile, target: Path) -> str:
-    """Write an upload to `target`; return its sha256. Raises OSError if the write fails."""
+async def write_upload(upload: UploadFile, target: Path) -> None:
+    """Write an upload to `target`. Raises OSError if the write fails."""
 
-    def copy() -> str:
-        digest = hashlib.sha256()
+    def copy() -> None:
         with target.open("wb") as out:
-            while piece := upload.file.read(_CHUNK_BYTES):
-                digest.update(piece)
-                out.write(piece)
-        return digest.hexdigest()
+            shutil.copyfileobj(upload.file, out, _CHUNK_BYTES)
 
-    return await run_in_threadpool(copy)
+    await run_in_threadpool(copy)
 
 
 class RequestBody(Fields):

@@ -13,7 +13,6 @@ from merlin.core.charts import read_positive
 from merlin.core.metrics import Sample, counter, gauge, metrics_page
 from merlin.engine.context import Engine, get_engine
 from merlin.engine.jobs import RUNNING
-from merlin.engine.machine import MachineUsage
 
 # The optional throughput among a trainer's metrics.
 PACE_METRIC = "tokens_per_s"
@@ -21,7 +20,7 @@ Calls = Mapping[tuple[str, int], int]
 Figures = Mapping[str, Mapping[str, float]]
 
 
-def collect_metrics(engine: Engine, calls: Calls, usage: MachineUsage) -> Iterator[Metric]:
+def collect_metrics(engine: Engine, calls: Calls) -> Iterator[Metric]:
     """Yield all metrics; reads the database."""
     yield from _collect_job_metrics(engine)
     by_call = (
@@ -29,18 +28,15 @@ def collect_metrics(engine: Engine, calls: Calls, usage: MachineUsage) -> Iterat
     )
     yield counter("merlin_engine_calls_total", "Requests answered by this engine.", *by_call)
     yield from _collect_answer_metrics(dict(engine.backends.figures()))
-    yield from _collect_machine_metrics(usage)
 
 
 def _collect_job_metrics(engine: Engine) -> Iterator[Metric]:
     jobs = engine.repositories.jobs
-    by_state = ((n, {"status": status}) for status, n in jobs.count_by_state().items())
-    yield gauge("merlin_engine_jobs", "Fine-tune jobs by state.", *by_state)
-    by_base = (
+    by_state = (
         (n, {"base": base, "status": status})
         for (base, status), n in sorted(jobs.count_by_base_and_state().items())
     )
-    yield gauge("merlin_engine_base_jobs", "Fine-tune jobs by base model and state.", *by_base)
+    yield gauge("merlin_engine_jobs", "Fine-tune jobs by base model and state.", *by_state)
     pace_by_base: Counter[str] = Counter()
     for job in jobs.list_in(RUNNING):
         measured = engine.repositories.job_events.read_metrics(job.job_id)
@@ -76,16 +72,6 @@ def _collect_answer_metrics(figures: Figures) -> Iterator[Metric]:
     yield counter("merlin_engine_restarts_total", about, *restarts)
 
 
-def _collect_machine_metrics(usage: MachineUsage) -> Iterator[Metric]:
-    about = "Memory used by the engine and its child processes, in bytes."
-    yield gauge("merlin_engine_memory_bytes", about, (usage.memory_own_bytes, {}))
-    yield gauge(
-        "merlin_engine_models_bytes", "Disk space used by models.", (usage.models_bytes, {})
-    )
-    about = "Free bytes on the engine's disk."
-    yield gauge("merlin_engine_disk_free_bytes", about, (usage.disk_free_bytes, {}))
-
-
 def _build_samples(figures: Figures, label: str, names: Mapping[str, str]) -> Iterator[Sample]:
     """Yield samples of every base with the label `label`; a missing figure is 0."""
     for base, own in figures.items():
@@ -106,7 +92,7 @@ def healthz() -> Response:
 def readyz(request: Request) -> Response:
     """Return 200 if the worker threads are alive and the database is readable, else 503."""
     engine = get_engine(request)
-    engine.repositories.jobs.count_by_state()
+    engine.repositories.jobs.count_by_base_and_state()
     is_well = engine.work.is_alive
     return JSONResponse({"status": "ok" if is_well else "work stopped"}, 200 if is_well else 503)
 
@@ -115,5 +101,5 @@ def readyz(request: Request) -> Response:
 def metrics(request: Request) -> Response:
     """Return all metrics in Prometheus' text format."""
     state = request.app.state
-    figures = collect_metrics(get_engine(request), state.calls, state.machine.read_usage())
+    figures = collect_metrics(get_engine(request), state.calls)
     return Response(metrics_page(figures), media_type=CONTENT_TYPE_PLAIN_0_0_4)

@@ -15,16 +15,7 @@ from merlin.core import durable_files
 from merlin.core.clock import utc_now
 from merlin.core.killpoint import kill_point
 from merlin.engine.bases import Base
-from merlin.engine.database import (
-    Database,
-    IdempotencyKey,
-    Row,
-    find_response,
-    forget_response,
-    read_object,
-    read_page,
-    run_once,
-)
+from merlin.engine.database import Database, Row, read_object, read_page
 from merlin.engine.job_events import JobEvents
 from merlin.engine.jobs import Job, Jobs
 from merlin.openai_protocol.errors import unknown_model
@@ -42,30 +33,16 @@ class Files:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
-    def add(self, name: str, part: Path, idempotency: IdempotencyKey) -> bytes:
-        """Store the upload at `part`; return the response, the stored one for a repeated key."""
-        stored = find_response(self._database, idempotency)
-        if stored is not None:
-            return stored
+    def add(self, name: str, part: Path) -> Row:
+        """Store the upload at `part`; return its row."""
         file_id = f"file-{secrets.token_hex(12)}"
-        size = part.stat().st_size
+        size, now = part.stat().st_size, utc_now().timestamp()
         durable_files.rename_durably(part, self.path(file_id))
         kill_point("engine.file_written")
-
-        def insert() -> dict[str, object]:
-            now = utc_now().timestamp()
-            columns = {"filename": name, "purpose": PURPOSE, "bytes": size, "created_at": now}
-            self._database.insert("file", id=file_id, **columns)
-            return build_file(self.get(file_id))
-
-        was_done = True
-        try:
-            answer, was_done = run_once(self._database, idempotency, insert)
-        finally:
-            if was_done:  # a concurrent upload with the same key
-                durable_files.remove_durably(self.path(file_id))
+        columns = {"filename": name, "purpose": PURPOSE, "bytes": size, "created_at": now}
+        self._database.insert("file", id=file_id, **columns)
         kill_point("engine.file_recorded")
-        return answer
+        return self.get(file_id)
 
     def get(self, file_id: str) -> Row:
         """Return the row of a file. Raises ApiError 404 if there is none."""
@@ -89,7 +66,6 @@ class Files:
         with self._database.transaction():
             if self._database.change("DELETE FROM file WHERE id = ?", file_id):
                 self._database.insert("deleted", id=file_id, kind="file", seq=seq)
-            forget_response(self._database, file_id)
         durable_files.remove_durably(self.path(file_id))
 
     def remove_leftovers(self) -> None:

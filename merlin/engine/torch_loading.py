@@ -17,6 +17,9 @@ import torch
 if TYPE_CHECKING:
     from transformers import BitsAndBytesConfig
 
+# Timed steps per number of threads.
+_TRIES = 3
+
 
 def choose_dtype(name: str, device: torch.device) -> torch.dtype:
     """Return the dtype of a base's weights: "float32", "bfloat16", or "auto" by the device."""
@@ -49,15 +52,15 @@ def count_cores() -> int:
     return min(own, int(requested)) if requested.isdigit() and int(requested) else own
 
 
-def choose_threads(step: Callable[[], object], tries: int) -> int:
-    """Return the faster number of threads for `step`: all cores or one fewer; `tries` each."""
+def choose_threads(step: Callable[[], object]) -> int:
+    """Return the faster number of threads for `step`: all cores or one fewer."""
     most = count_cores()
     if most < 2:  # noqa: PLR2004 - there is nothing to choose
         return 1
     step()
-    return min((most, most - 1), key=lambda count: _measure_shortest_s(count, step, tries))
+    return min((most, most - 1), key=lambda count: _measure_shortest_s(count, step))
 
 
-def _measure_shortest_s(threads: int, step: Callable[[], object], tries: int) -> float:
+def _measure_shortest_s(threads: int, step: Callable[[], object]) -> float:
     torch.set_num_threads(threads)
-    return min(timeit.repeat(step, number=1, repeat=tries))
+    return min(timeit.repeat(step, number=1, repeat=_TRIES))

@@ -110,7 +110,7 @@ def file_object(file_id: str, name: str, size: int, created_at: float, purpose: 
 
 def job_object(**fields: object) -> Json:
     """Return a fine-tuning job (FineTuningJob); fields that are not given are null or empty."""
-    optional = ("error", "fine_tuned_model", "finished_at", "trained_tokens", "estimated_finish")
+    optional = ("error", "fine_tuned_model", "finished_at", "trained_tokens")
     empty: Json = {"result_files": [], "integrations": []}
     return {"object": "fine_tuning.job", **dict.fromkeys(optional), **empty, **fields}
 

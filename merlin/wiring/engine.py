@@ -44,7 +44,6 @@ def engine_settings(config: Config) -> EngineSettings:
         host=host,
         port=port,
         key=credential(ENGINE_KEY),
-        pace_s=settings.pace_s,
         language=config.language,
         models=engine_models(config),
         serving=settings.serving,

@@ -134,13 +134,14 @@ class AnswerStream:
 
 
 @contextmanager
-def start_backend(folder, log, name="tiny", settings=None, **model):
-    """Yield a BackendRunner for a base; its worker has ended afterwards."""
+def start_backend(folder, log, **limits):
+    """Yield a BackendRunner for a base, with these limits; its worker has ended afterwards."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    config = EngineModelConfig(path=str(folder), **model)
-    backend = TransformersBackend(name, config, folder, settings or EngineAnsweringConfig(), log)
+    config = EngineModelConfig(path=str(folder))
+    kind = type("LimitedBackend", (TransformersBackend,), limits)
+    backend = kind("tiny", config, folder, EngineAnsweringConfig(), log)
     runner = BackendRunner(backend, loop, log)
     try:
         yield runner

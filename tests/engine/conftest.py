@@ -2,14 +2,11 @@
 
 import pytest
 
-from merlin.config.engine import EngineAnsweringConfig
 from tests.engine.backends_asked import ALL_LAYERS, ReferenceModel, start_backend
 from tests.engine.running_engine import build_training_file, serve_engine
 from tests.engine.tiny_base import get_tiny_base
 from tests.engine.torch_here import find_missing, needs_torch  # noqa: F401 - a fixture
 from tests.support.machine import skip_or_fail
-
-NARROW = EngineAnsweringConfig(waiting=7, adapters=3)
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +34,7 @@ def runner(tmp_path_factory):
     """Our own backend with the tiny base, which tests leave without a running request."""
     skip_or_fail(find_missing())
     log = tmp_path_factory.mktemp("runner") / "child.log"
-    with start_backend(get_tiny_base(), log, settings=NARROW) as runner:
+    with start_backend(get_tiny_base(), log, max_waiting=7, max_adapters=3) as runner:
         yield runner
 
 

@@ -59,7 +59,7 @@ class ScriptedTrainer:
         if task.seed == FAILS:
             raise MemoryError
         (task.folder / "log").write_text(LOG)
-        yield ResolvedHyperparameters(SETTINGS, STEPS)
+        yield ResolvedHyperparameters(SETTINGS)
         for step in range(1, STEPS + 1):
             while task.seed == SLOW and not self.steps.acquire(timeout=REPEAT_S):
                 yield Step(step - 1, compute_metrics(step - 1))

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, closing, contextmanager
 from urllib.parse import urlsplit
 
 import openai
+import pytest
 
 # As `serve` does, before numpy is imported: a second BLAS thread slows down small trainings.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -13,6 +14,7 @@ from merlin.config.engine import EngineSettings
 from merlin.core.durable_files import try_lock
 from merlin.core.server import listen
 from merlin.engine.context import Engine
+from merlin.engine.job_queue import JobThread
 from merlin.engine.main import create_app, serve_on
 from tests.support.forked_processes import FORKS
 from tests.support.http_servers import serve_app
@@ -140,6 +142,15 @@ def serve_engine(folder, bases=None, **options):
     with serve_app(app) as address, closing(EngineClient(urlsplit(address).port)) as client:
         client.app = app
         yield client
+
+
+@contextmanager
+def serve_idle_engine(folder):
+    """Serve an engine that begins no job; yield a client of it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JobThread, "run", lambda _thread: None)
+        with serve_engine(folder) as client:
+            yield client
 
 
 def _serve(settings, environment, pipe):

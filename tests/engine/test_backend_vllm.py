@@ -39,8 +39,8 @@ def vllm(tmp_path, monkeypatch):
 
 @pytest.fixture
 def build_backend(tmp_path):
-    def build(*options, **settings):
-        answering = EngineAnsweringConfig(vllm=options, adapters=8, **settings)
+    def build(*options):
+        answering = EngineAnsweringConfig(vllm=options)
         model = EngineModelConfig(context=512, dtype="bfloat16")
         return VllmBackend("words", model, tmp_path / "base", answering, tmp_path / "vllm.log")
 
@@ -59,7 +59,7 @@ def test_server_is_started_once_for_its_base_and_streams_with_its_own_usage(vllm
     [command] = vllm.read("start")
     assert command[0] == "serve"
     options = {"--served-model-name": "words", "--dtype": "bfloat16", "--max-model-len": "512"}
-    options |= {"--max-cpu-loras": "8", "--max-loras": "4", "--host": "127.0.0.1"}
+    options |= {"--max-cpu-loras": "20", "--max-loras": "4", "--host": "127.0.0.1"}
     pairs = [*pairwise(command)]
     assert {*options.items()} <= {*pairs}
     assert pairs[-1] == ("--seed", "7")

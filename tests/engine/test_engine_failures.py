@@ -42,7 +42,7 @@ class Parrot:
 
     def train(self, task):
         assert len(task.train.read_text().splitlines()) == 12
-        yield ResolvedHyperparameters({"n_epochs": 2}, steps=2)
+        yield ResolvedHyperparameters({"n_epochs": 2})
         yield Epoch(1, 1, {"train_loss": 2.0}, self.save, 12)
         if self.error:
             raise self.error

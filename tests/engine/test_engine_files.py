@@ -6,7 +6,7 @@ import httpx2
 import openai
 import pytest
 
-from tests.engine.running_engine import KEY, build_training_file, serve_engine
+from tests.engine.running_engine import KEY, serve_engine
 
 pytestmark = pytest.mark.functional
 
@@ -72,38 +72,6 @@ def test_upload_over_the_limit_is_refused_before_it_is_read(engine):
     with socket.create_connection(("127.0.0.1", engine.port)) as line:
         line.sendall("\r\n".join([*head, "", ""]).encode())
         assert line.recv(4096).startswith(b"HTTP/1.1 413 ")
-
-
-def test_repeated_upload_with_the_same_key_is_stored_once(tmp_path):
-    with serve_engine(tmp_path) as engine:
-        key = {"Idempotency-Key": "k1"}
-        raw = engine.openai.files.with_raw_response
-        answers = [
-            raw.create(
-                file=("a.jsonl", build_training_file()), purpose="fine-tune", extra_headers=key
-            ).content
-            for _ in range(2)
-        ]
-        assert answers[0] == answers[1]
-        assert len(engine.openai.files.list().data) == 1
-        assert len(list((tmp_path / "files").iterdir())) == 1
-
-
-def test_different_upload_with_the_same_key_is_a_conflict(engine):
-    key = {"Idempotency-Key": "k2"}
-    engine.upload(extra_headers=key)
-    with pytest.raises(openai.UnprocessableEntityError) as refused:
-        engine.upload(b"{}\n", extra_headers=key)
-    assert refused.value.code == "idempotency_mismatch"
-
-
-def test_deleted_file_can_be_uploaded_again_with_its_key(engine):
-    key = {"Idempotency-Key": "k3"}
-    first = engine.upload(extra_headers=key)
-    engine.openai.files.delete(first.id)
-    second = engine.upload(extra_headers=key)
-    assert second.id != first.id
-    assert engine.openai.files.content(second.id).read() == build_training_file()
 
 
 def test_files_can_be_deleted_while_their_pages_are_read(tmp_path):

@@ -1,17 +1,17 @@
 """Jobs over HTTP, through the openai package."""
 
-from contextlib import closing
-from itertools import pairwise
-
 import openai
 import pytest
 
-from merlin.engine.database import Database
-from tests.engine.running_engine import QUESTION, build_training_file, serve_engine
+from tests.engine.running_engine import (
+    QUESTION,
+    build_training_file,
+    serve_engine,
+    serve_idle_engine,
+)
 from tests.support.protocol_nulls import find_wrong_nulls, fine_tune_responses
 
 pytestmark = pytest.mark.functional
-PACE_S = 0.5
 
 
 def test_succeeded_job_has_every_field_of_the_protocol(tuned):
@@ -27,29 +27,6 @@ def test_succeeded_job_has_every_field_of_the_protocol(tuned):
     )
     assert document["method"]["type"] == "supervised"
     assert isinstance(document["hyperparameters"]["n_epochs"], int)
-
-
-def test_job_passes_its_states_at_the_configured_pace(tmp_path):
-    with serve_engine(tmp_path, pace_s=PACE_S) as engine, closing(watch_states(tmp_path)) as moves:
-        assert engine.train().status == "succeeded"
-        rows = moves.select("SELECT status, at FROM move ORDER BY rowid")
-    assert [item["status"] for item in rows] == [
-        *("validating_files", "queued", "running", "succeeded")
-    ]
-    # The pauses are minimums, also on a slow machine.
-    times = [item["at"] for item in rows]
-    assert all(after - before > 0.9 * PACE_S for before, after in pairwise(times))
-
-
-def watch_states(folder):
-    """Return the engine's database, which records every status change of a job from now on."""
-    rows = Database(folder / "engine.db")
-    rows.change("CREATE TABLE move (status TEXT, at REAL)")
-    noted = "INSERT INTO move VALUES (NEW.status, (julianday('now') - 2440587.5) * 86400)"
-    for when in ("INSERT", "UPDATE OF status"):
-        name = when.partition(" ")[0].lower()
-        rows.change(f"CREATE TRIGGER {name}ed AFTER {when} ON job BEGIN {noted}; END")
-    return rows
 
 
 def test_events_cover_the_whole_job_newest_first(engine, tuned):
@@ -82,7 +59,7 @@ def test_last_three_checkpoints_are_kept_newest_first(engine, tuned):
 
 
 def test_jobs_are_filtered_by_metadata_newest_first(tmp_path):
-    with serve_engine(tmp_path, pace_s=600) as engine:
+    with serve_idle_engine(tmp_path) as engine:
         file = engine.upload()
         ids = [
             engine.launch(file.id, metadata={"merlin_launch": f"ключ-{n % 2}", "n": str(n)}).id
@@ -93,21 +70,6 @@ def test_jobs_are_filtered_by_metadata_newest_first(tmp_path):
         assert engine.jobs.list(metadata={**metadata, "n": "0"}).data == []
         assert [job.id for job in engine.jobs.list(limit=2)] == ids[::-1]
         assert engine.jobs.list(limit=2).has_more
-
-
-def test_repeated_launch_with_the_same_key_creates_one_job(tmp_path):
-    with serve_engine(tmp_path, pace_s=600) as engine:
-        file, key = engine.upload(), {"Idempotency-Key": "launch-1"}
-        raw = engine.jobs.with_raw_response
-        answers = [
-            raw.create(model="recall", training_file=file.id, extra_headers=key).content
-            for _ in range(2)
-        ]
-        assert answers[0] == answers[1]
-        assert len(engine.jobs.list().data) == 1
-        with pytest.raises(openai.UnprocessableEntityError) as refused:
-            engine.launch(file.id, suffix="other", extra_headers=key)
-        assert refused.value.code == "idempotency_mismatch"
 
 
 @pytest.mark.parametrize("form", ["method", "deprecated"])
@@ -207,7 +169,7 @@ def test_bad_validation_file_is_named(engine, tuned):
 
 
 def test_file_deleted_before_its_job_runs_fails_that_job(tmp_path):
-    with serve_engine(tmp_path, pace_s=600) as engine:
+    with serve_idle_engine(tmp_path) as engine:
         job = engine.launch()
         engine.openai.files.delete(job.training_file)
     with serve_engine(tmp_path) as engine:

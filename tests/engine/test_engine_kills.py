@@ -31,7 +31,7 @@ def engine(tmp_path, request):
 
 
 def persist(engine, act):
-    """Repeat a call with the same idempotency key after each lost connection."""
+    """Repeat a call after each lost connection."""
     while True:
         try:
             return act(engine.client)
@@ -41,17 +41,17 @@ def persist(engine, act):
 
 
 def upload(client):
-    return client.upload(extra_headers={"Idempotency-Key": "upload"})
+    """Upload, unless an upload before a kill was kept."""
+    files = client.openai.files.list().data
+    return files[0] if files else client.upload()
 
 
 def build_launch(file_id):
     def launch(client):
-        return client.launch(
-            file_id,
-            metadata=LAUNCH,
-            hyperparameters={"n_epochs": EPOCHS},
-            extra_headers={"Idempotency-Key": LAUNCH["merlin_launch"]},
-        )
+        """Ask before creating, as the daemon does."""
+        jobs = client.jobs.list(metadata=LAUNCH).data
+        options = {"metadata": LAUNCH, "hyperparameters": {"n_epochs": EPOCHS}}
+        return jobs[0] if jobs else client.launch(file_id, **options)
 
     return launch
 

@@ -19,20 +19,12 @@ from merlin.core.i18n import text
 from merlin.core.messages import Message
 from merlin.engine import training_file
 from merlin.engine.child_process import build_environment
-from merlin.engine.database import (
-    MAX_KEY_LENGTH,
-    MIGRATIONS,
-    Database,
-    IdempotencyKey,
-    build_idempotency_key,
-    run_once,
-)
+from merlin.engine.database import MIGRATIONS, Database
 from merlin.engine.job_events import JobEvents
 from merlin.engine.job_queue import JobThread, list_devices
 from merlin.engine.jobs import Job, Jobs
 from merlin.engine.storage import Models
 from merlin.engine.trainers.lora.trainer import build_command
-from merlin.openai_protocol.errors import ApiError
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.unit
@@ -146,7 +138,7 @@ def test_unusable_database_is_refused_and_left_unchanged(tmp_path, harm, key):
 
 
 def test_full_disk_raises_enospc_and_rolls_back(rows):
-    insert = "INSERT INTO repeat VALUES (?, 'd', 'm', ?, 0)"
+    insert = "INSERT INTO deleted VALUES (?, ?, 0)"
     rows.change(insert, "before", b"")
     (size,) = rows.select("PRAGMA page_count")
     rows.select(f"PRAGMA max_page_count = {size['page_count'] + 2}")
@@ -160,19 +152,19 @@ def test_full_disk_raises_enospc_and_rolls_back(rows):
         with pytest.raises(OSError, match="No space left") as full:
             attempt()
         assert full.value.errno == errno.ENOSPC
-    assert rows.select("SELECT key FROM repeat") == [{"key": "before"}]
+    assert rows.select("SELECT id FROM deleted") == [{"id": "before"}]
     rows.change(insert, "after", b"")
 
 
 def test_failed_transaction_is_rolled_back(rows):
     def half():
         with rows.transaction():
-            rows.change("INSERT INTO repeat VALUES ('k', 'd', 'm', 'a', 0)")
+            rows.change("INSERT INTO deleted VALUES ('k', 'file', 0)")
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         half()
-    assert rows.select("SELECT * FROM repeat") == []
+    assert rows.select("SELECT * FROM deleted") == []
 
 
 def test_concurrent_writers_do_not_interfere(rows):
@@ -180,31 +172,19 @@ def test_concurrent_writers_do_not_interfere(rows):
         for turn in range(20):
             with rows.transaction():
                 key = f"{number}-{turn}"
-                rows.change("INSERT INTO repeat VALUES (?, '', '', '', 0)", key)
+                rows.change("INSERT INTO deleted VALUES (?, '', 0)", key)
 
     threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert rows.select("SELECT COUNT(*) AS n FROM repeat") == [{"n": 80}]
-
-
-def test_old_idempotent_response_is_deleted(rows):
-    run_once(rows, build_idempotency_key("things", "old", 1), lambda: {"id": "a"})
-    rows.change("UPDATE repeat SET created_at = created_at - ?", 49 * 3600)
-    run_once(rows, build_idempotency_key("things", "new", 1), lambda: {"id": "b"})
-    assert [row["made"] for row in rows.select("SELECT made FROM repeat")] == ["b"]
-
-
-def test_overlong_idempotency_key_is_refused():
-    with pytest.raises(ApiError, match="Idempotency-Key"):
-        build_idempotency_key("things", "k" * (MAX_KEY_LENGTH + 1), 1)
+    assert rows.select("SELECT COUNT(*) AS n FROM deleted") == [{"n": 80}]
 
 
 def test_weights_are_read_before_the_transaction_that_records_them(rows, tmp_path):
     job = Job("recall", "supervised", "file-1", None, "", 1, {}, {})
-    Jobs(rows, JobEvents(rows)).create(job, IdempotencyKey("", ""))
+    Jobs(rows, JobEvents(rows)).create(job)
     models = Models(rows, tmp_path / "models")
     digest = models.write(job, 1, lambda path: path.write_bytes(b"weights"))
     (tmp_path / "models" / job.job_id / "step-1").unlink()

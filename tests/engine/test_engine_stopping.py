@@ -12,6 +12,7 @@ from tests.engine.running_engine import (
     build_training_file,
     read_weights,
     serve_engine,
+    serve_idle_engine,
 )
 
 pytestmark = pytest.mark.functional
@@ -32,7 +33,7 @@ def start_long_job(engine):
 
 
 def test_waiting_job_is_cancelled_for_good(tmp_path):
-    with serve_engine(tmp_path, pace_s=600) as engine:
+    with serve_idle_engine(tmp_path) as engine:
         job = engine.launch()
         assert engine.jobs.cancel(job.id).status == "cancelled"
         job = engine.jobs.cancel(job.id)

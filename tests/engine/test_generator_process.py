@@ -11,7 +11,6 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from merlin.config.engine import EngineAnsweringConfig
 from merlin.engine.serving.base import Setup, Unavailable
 from merlin.openai_protocol.errors import ApiError
 from tests.engine.backends_asked import start_backend
@@ -65,7 +64,6 @@ def test_killed_process_is_reported_and_the_next_question_restarts_it(runner):
         stream.read_rest()
     assert runner.text(make_question("Anna"), **GREEDY) == right
     assert runner.get_figure("restarts") == 1
-    assert runner.get_figure("resident_bytes") > 50_000_000
 
 
 def test_crashes_with_an_answer_between_them_cause_no_restart_delay(tmp_path):
@@ -79,10 +77,8 @@ def test_crashes_with_an_answer_between_them_cause_no_restart_delay(tmp_path):
 
 
 def test_idle_base_is_unloaded_and_loaded_again_on_demand(tmp_path):
-    settings = EngineAnsweringConfig(idle_s=0.05)
-    with start_backend(get_tiny_base(), tmp_path / "child.log", settings=settings) as idle:
+    with start_backend(get_tiny_base(), tmp_path / "child.log", idle_s=0.05) as idle:
         text = idle.text("x", **GREEDY)
-        idle.wait_for(resident_bytes=0)
         wait_until(lambda: idle.find_worker() is None)
         assert idle.text("x", **GREEDY) == text
         assert idle.get_figure("restarts") == 0

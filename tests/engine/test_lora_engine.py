@@ -3,7 +3,7 @@
 import openai
 import pytest
 
-from merlin.config.engine import EngineAnsweringConfig, EngineModelConfig
+from merlin.config.engine import EngineModelConfig
 from tests.engine import tiny_base
 from tests.engine.lora_tasks import build_task, digest_weights, train_in_process
 from tests.engine.running_engine import EngineProcess, serve_engine
@@ -21,8 +21,7 @@ def engine(tmp_path_factory):
     """An engine with a pretrained base and a job that has trained it on twenty facts."""
     folder = tmp_path_factory.mktemp("lora")
     models = {"tiny": EngineModelConfig(path=str(tiny_base.get_tiny_base()))}
-    answering = EngineAnsweringConfig(waiting=2)
-    with serve_engine(folder, models=models, answering=answering) as client:
+    with serve_engine(folder, models=models) as client:
         file = client.upload(tiny_base.write_examples(folder / "facts.jsonl").read_bytes())
         job = client.jobs.create(
             model="tiny",

@@ -39,7 +39,6 @@ def test_every_key_reaches_the_settings(write_settings, tmp_path):
         write_settings(
             {
                 "listen": "127.0.0.1:1",
-                "pace_s": 2,
                 "models": {
                     "small": {
                         "path": "bases/small",
@@ -57,7 +56,7 @@ def test_every_key_reaches_the_settings(write_settings, tmp_path):
                     "devices": ["cuda:0", ["cuda:1", "cuda:2"]],
                 },
                 "serving": "vllm",
-                "answering": {"device": "cuda", "waiting": 9, "idle_s": 0, "vllm": ["--seed", "7"]},
+                "answering": {"device": "cuda", "vllm": ["--seed", "7"]},
             }
         )
     )
@@ -69,7 +68,6 @@ def test_every_key_reaches_the_settings(write_settings, tmp_path):
     assert settings.serving == "vllm"
     assert settings.training.devices == (("cuda:0",), ("cuda:1", "cuda:2"))
     assert (settings.answering.device, settings.answering.vllm) == ("cuda", ("--seed", "7"))
-    assert (settings.answering.waiting, settings.answering.idle_s) == (9, 0)
 
 
 def test_engine_base_is_also_an_entry_of_the_models_table(write_settings):

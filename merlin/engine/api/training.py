@@ -20,7 +20,7 @@ from merlin.config.engine import RECALL
 from merlin.core import durable_files
 from merlin.engine.bases import RECALL_CREATED
 from merlin.engine.context import Engine, get_engine
-from merlin.engine.database import IdempotencyKey, Row, build_idempotency_key, find_response
+from merlin.engine.database import Row
 from merlin.engine.job_events import event_object, protocol_language
 from merlin.engine.jobs import job_object, read_job
 from merlin.engine.requests import open_form, write_upload
@@ -42,7 +42,7 @@ _MAX_NAME_LENGTH = 255
 
 @router.post("/files")
 async def upload_file(request: Request) -> Response:
-    """Store an upload; repeating the Idempotency-Key and file returns the first response."""
+    """Store an upload."""
     files = get_engine(request).repositories.files
     async with open_form(request) as form:
         upload, purpose = form.get("file"), form.get("purpose")
@@ -65,13 +65,11 @@ async def upload_file(request: Request) -> Response:
             )
         part = files.path(f".{secrets.token_hex(8)}.part")
         try:
-            digest = await write_upload(upload, part)
-            key = request.headers.get("idempotency-key", "")
-            idempotency = build_idempotency_key("files", key, [name, purpose, digest])
-            answer = await run_in_threadpool(files.add, name, part, idempotency)
+            await write_upload(upload, part)
+            row = await run_in_threadpool(files.add, name, part)
         finally:
             durable_files.remove_durably(part)
-    return Response(answer, media_type="application/json")
+    return JSONResponse(build_file(row))
 
 
 @router.get("/files")
@@ -111,28 +109,21 @@ def delete_file(request: Request, file_id: str) -> Response:
 
 @router.post("/fine_tuning/jobs")
 async def create_job(request: Request) -> Response:
-    """Create a job; repeating the Idempotency-Key and body returns the first response."""
-    body = await read_body(request)
-    key = request.headers.get("idempotency-key", "")
-    idempotency = build_idempotency_key("jobs", key, body)
-    answer = await run_in_threadpool(_create_job, request, body, idempotency)
-    return Response(answer, media_type="application/json")
+    """Create a job."""
+    return await run_in_threadpool(_create_job, request, await read_body(request))
 
 
-def _create_job(request: Request, body: Mapping[str, object], idempotency: IdempotencyKey) -> bytes:
+def _create_job(request: Request, body: Mapping[str, object]) -> Response:
     engine = get_engine(request)
-    stored = find_response(engine.repositories.database, idempotency)
-    if stored is not None:
-        return stored
     job = read_job(body, engine.bases)
     requested = {"training_file": job.training_file, "validation_file": job.validation_file}
     for param, file_id in requested.items():
         if file_id is not None and not engine.repositories.files.has(file_id):
             message = f"invalid {param}: there is no file {file_id}; upload it first"
             raise bad_field(param, message)
-    answer = engine.repositories.jobs.create(job, idempotency)
+    engine.repositories.jobs.create(job)
     engine.work.wake()
-    return answer
+    return JSONResponse(job_object(job))
 
 
 @router.get("/fine_tuning/jobs")

@@ -1,12 +1,10 @@
 CREATE TABLE file (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
  filename TEXT NOT NULL, purpose TEXT NOT NULL, bytes INTEGER NOT NULL, created_at REAL NOT NULL);
--- of the run: how many steps there are to do and were done, and when it ends
 CREATE TABLE job (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
  created_at REAL NOT NULL, finished_at REAL, status TEXT NOT NULL,
  base TEXT NOT NULL, method TEXT NOT NULL, training_file TEXT NOT NULL, validation_file TEXT,
  suffix TEXT NOT NULL, seed INTEGER NOT NULL, metadata TEXT NOT NULL,
  hyperparameters TEXT NOT NULL, trained_tokens INTEGER,
- steps INTEGER NOT NULL DEFAULT 0, step INTEGER NOT NULL DEFAULT 0, estimated_finish REAL,
  error TEXT);
 CREATE INDEX job_status ON job (status);
 CREATE TABLE event (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
@@ -19,7 +17,5 @@ CREATE TABLE model (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQ
  name TEXT NOT NULL UNIQUE, job_id TEXT NOT NULL, base TEXT NOT NULL, step INTEGER,
  path TEXT NOT NULL, created_at REAL NOT NULL, metrics TEXT NOT NULL, digest TEXT NOT NULL);
 CREATE INDEX model_job ON model (job_id, seq);
-CREATE TABLE repeat (key TEXT PRIMARY KEY, digest TEXT NOT NULL, made TEXT NOT NULL,
- answer BLOB NOT NULL, created_at REAL NOT NULL);
 -- the place of a deleted object in its list, for a client that deletes while it reads pages
 CREATE TABLE deleted (id TEXT PRIMARY KEY, kind TEXT NOT NULL, seq INTEGER NOT NULL) WITHOUT ROWID;

@@ -21,7 +21,6 @@ from typing import Any
 from merlin.config.engine import EngineAnsweringConfig, EngineModelConfig
 from merlin.core.log import get_logger
 from merlin.engine.child_process import build_environment
-from merlin.engine.machine import read_resident_bytes
 from merlin.engine.model_store import read_context
 from merlin.engine.serving.base import (
     QUESTION,
@@ -48,7 +47,13 @@ log = get_logger(__name__)
 
 
 class TransformersBackend:
-    """Serves one base and all of its adapters; must be used from one event loop."""
+    """Serves one base and all of its adapters; must be used from one event loop.
+
+    `max_waiting` questions may wait. `max_adapters` stay loaded. After `idle_s` seconds without a
+    question the process ends.
+    """
+
+    max_waiting, max_adapters, idle_s = 64, 20, 900.0
 
     def __init__(
         self,
@@ -60,14 +65,13 @@ class TransformersBackend:
     ) -> None:
         """Take a base's settings and its folder; the worker's stderr goes to `log`."""
         self._name, self._folder, self._log = name, folder, log
-        self._settings = settings
         self._setup = Setup(
             folder=str(folder),
             context=min(filter(None, (model.context, read_context(folder))), default=0),
             dtype=model.dtype,
             quantised=model.quantised,
             device=settings.device,
-            adapters=settings.adapters,
+            adapters=self.max_adapters,
         )
         self._child: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
@@ -106,15 +110,7 @@ class TransformersBackend:
 
     def figures(self) -> Mapping[str, float]:
         """Return the figures; `adapters` are those that are loaded."""
-        child = self._child
-        is_alive = child is not None and child.returncode is None
-        resident = read_resident_bytes(child.pid) if child and is_alive else 0
-        return {
-            "adapters": 0,
-            **self._figures,
-            "restarts": self._restarts.restarts,
-            "resident_bytes": resident,
-        }
+        return {"adapters": 0, **self._figures, "restarts": self._restarts.restarts}
 
     async def close(self) -> None:
         """Stop the process."""
@@ -131,7 +127,7 @@ class TransformersBackend:
     async def _take_turn(self) -> AsyncIterator[None]:
         """Wait for the answers before. Raises ApiError 429 if too many wait."""
         figures = self._figures
-        if self._turn.locked() and figures["waiting"] >= self._settings.waiting:
+        if self._turn.locked() and figures["waiting"] >= self.max_waiting:
             raise busy_error(min(self._duration_s * (figures["waiting"] + 1), _MAX_WAIT_S))
         figures["waiting"] += 1
         try:
@@ -145,9 +141,8 @@ class TransformersBackend:
         finally:
             figures["running"] -= 1
             self._turn.release()
-            if self._settings.idle_s and not figures["waiting"]:
-                loop = asyncio.get_running_loop()
-                self._timer = loop.call_later(self._settings.idle_s, self._end)
+            if not figures["waiting"]:
+                self._timer = asyncio.get_running_loop().call_later(self.idle_s, self._end)
 
     def _finish(self, line: Mapping[str, Any]) -> Finish:
         """Return the end of an answer. Raises what the line says."""

@@ -195,14 +195,14 @@ class VllmBackend:
         if vllm is None:
             command = f"{sys.executable} -m pip install vllm"
             raise Unavailable(f"{self._name} needs vLLM (engine.serving): {command}")
-        adapters, setpriv = self._settings.adapters, shutil.which("setpriv")
+        setpriv = shutil.which("setpriv")
         return [
             # The kernel ends it when the engine dies, however it does.
             *((setpriv, "--pdeathsig", "TERM") if setpriv else ()),
             *(vllm, "serve", str(self._folder), "--served-model-name", self._name),
             *("--host", "127.0.0.1", "--port", str(port), "--dtype", self._model.dtype),
             *("--enable-lora", "--max-lora-rank", "64"),
-            *("--max-loras", str(min(adapters, 4)), "--max-cpu-loras", str(adapters)),
+            *("--max-loras", "4", "--max-cpu-loras", "20"),
             *(("--max-model-len", str(self._model.context)) if self._model.context else ()),
             *self._settings.vllm,
         ]

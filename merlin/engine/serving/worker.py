@@ -31,8 +31,6 @@ from merlin.openai_protocol.errors import ApiError, bad_field, context_length_er
 
 # The context window if neither the config nor the base names one, in tokens.
 _WINDOW = 8192
-# Timed steps per number of threads.
-_MAX_TRIES = 3
 _REPLACEMENT = "�"
 
 
@@ -90,7 +88,7 @@ def load(setup: Setup) -> LoadedBase:
     if setup.device == "cpu":
         ids = torch.ones(1, 16, dtype=torch.long)
         with torch.inference_mode():
-            torch.set_num_threads(choose_threads(lambda: model(input_ids=ids), _MAX_TRIES))
+            torch.set_num_threads(choose_threads(lambda: model(input_ids=ids)))
     return LoadedBase(model, tokenizer, window, _find_end_tokens(model, tokenizer))
 
 

@@ -87,15 +87,10 @@ class Epoch:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedHyperparameters:
-    """The first progress: the resolved hyper-parameters and the amount of work.
-
-    `steps` is the total number, 0 if unknown; `done` is the number of steps of an earlier run that
-    is resumed, 0 for a new run.
-    """
+    """The first progress: the resolved hyper-parameters, and whether an earlier run is resumed."""
 
     hyperparameters: Mapping[str, object]
-    steps: int = 0
-    done: int = 0
+    is_resumed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

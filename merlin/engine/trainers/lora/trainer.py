@@ -250,9 +250,7 @@ def read_progress(folder: Path, message: Mapping[str, Any]) -> Progress:
                 message["code"], message["key"], message["param"], **message["arguments"]
             )
         case "settled":
-            return ResolvedHyperparameters(
-                message["hyperparameters"], message["steps"], message["done"]
-            )
+            return ResolvedHyperparameters(message["hyperparameters"], message["is_resumed"])
         case "step":
             return Step(message["step"], message["metrics"])
         case "epoch":

@@ -91,8 +91,8 @@ class Reports(TrainerCallback):  # type: ignore[misc]
     def on_train_begin(self, _args: Any, state: Any, _control: Any, **_: Any) -> None:
         """Send the settings, and the epochs that a resumed training has behind it."""
         self._reported_at, self._tokens_reported = time.monotonic(), state.num_input_tokens_seen
-        resolved = {"hyperparameters": dict(self._settings), "steps": state.max_steps}
-        self._send("settled", **resolved, done=state.global_step)
+        is_resumed = state.global_step > 0
+        self._send("settled", hyperparameters=dict(self._settings), is_resumed=is_resumed)
         if self._settings["early_stop"] and not self._has_test:
             self._send("remark", key="engine-lora-nothing-to-test", arguments={})
         for number in range(1, int(state.epoch or 0) + 1):
@@ -180,7 +180,7 @@ def train_task(task: Task, send: Send) -> None:
     model = load_base(task.base, config.device)
     if config.device.type == "cpu" and config.world_size == 1:
         ids = torch.tensor([next(iter(train[0].values()))])
-        torch.set_num_threads(choose_threads(lambda: model(input_ids=ids), tries=3))
+        torch.set_num_threads(choose_threads(lambda: model(input_ids=ids)))
     training = (PreferenceTrainer if is_dpo else SupervisedTrainer)(
         model=model,
         args=config,
