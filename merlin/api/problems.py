@@ -209,16 +209,26 @@ def add_problems(app: FastAPI) -> None:
             not_json = Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "not-json")
             return problem_response(request, not_json)
         errors = validation_errors(error.errors(), language_of_request(request))
-        problem = problem_of(request, HTTPStatus.UNPROCESSABLE_ENTITY, "wrong-value")
-        return problem_answer(request, {**problem, "errors": errors})
+        problem = Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "wrong-value")
+        return problem_response(request, problem, errors=errors)
 
     @app.exception_handler(MerlinError)
     async def handle_merlin_error(request: Request, error: MerlinError) -> Response:
         for kind, status, code in REFUSALS:
             if isinstance(error, kind):
-                return problem_answer(request, _problem_of_error(request, status, code, error))
+                return _refused(request, status, code, error)
         log.warning("the database did not answer", reason=redact(str(error)))
         return unavailable(request)
+
+
+def _refused(request: Request, status: HTTPStatus, code: str, error: MerlinError) -> Response:
+    """Return a refusal: the problem of its text key, or `code` with its text as the detail."""
+    own = error.key.removeprefix(_OWN_CODE)
+    if own != error.key:
+        return problem_response(request, Problem(status, own, None, **error.arguments))
+    is_plain, language = error.key == "error-plain", language_of_request(request)
+    detail = "" if is_plain else text(language, error.key, **error.arguments)
+    return problem_response(request, Problem(status, code), detail=detail)
 
 
 def unavailable(request: Request) -> Response:
@@ -227,56 +237,28 @@ def unavailable(request: Request) -> Response:
     return problem_response(request, Problem(status, "unavailable", retry))
 
 
-def problem_response(request: Request, problem: Problem) -> Response:
-    """Return a problem as a response, in the caller's language."""
-    values = problem_of(request, problem.status, problem.code, **problem.arguments)
-    response = problem_answer(request, values)
-    response.headers.update(problem.headers)
-    return response
+def problem_response(request: Request, problem: Problem, **members: object) -> Response:
+    """Return a problem in the caller's language; `members` extend or replace its own.
 
-
-def problem_of(
-    request: Request, status: HTTPStatus, code: str, **arguments: object
-) -> dict[str, object]:
-    """Return the members of a problem; the detail in the caller's language."""
-    language = language_of_request(request)
-    return {
-        "type": f"urn:merlin:problem:{code}",
-        "status": status.value,
-        "detail": text(language, f"api-problem-{code}", **arguments),
-        "request_id": getattr(request.state, "request_id", ""),
-    }
-
-
-def _problem_of_error(
-    request: Request, status: HTTPStatus, code: str, error: MerlinError
-) -> dict[str, object]:
-    """Return the problem of an error, with the error's own text as detail if it has one.
-
-    An error whose text key is the detail of a problem becomes that problem.
+    Under /v1 it is an error of the OpenAI protocol.
     """
-    if error.key.startswith(_OWN_CODE):
-        return problem_of(request, status, error.key.removeprefix(_OWN_CODE), **error.arguments)
-    problem = problem_of(request, status, code)
-    if error.key != "error-plain":
-        problem["detail"] = text(language_of_request(request), error.key, **error.arguments)
-    return problem
-
-
-def problem_answer(request: Request, values: dict[str, object]) -> Response:
-    """Return the response with the members of a problem, of `problem_of` and others."""
-    headers = headers_of(language_of_request(request))
-    status = int(str(values["status"]))
+    language, status = language_of_request(request), problem.status.value
+    detail = text(language, f"{_OWN_CODE}{problem.code}", **problem.arguments)
+    detail = str(members.pop("detail", "")) or detail
+    headers = headers_of(language)
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = CHALLENGE
+    headers |= problem.headers
     if request.scope["path"].startswith(ROOT):
-        # In the format of the OpenAI protocol.
-        code = str(values["type"]).rpartition(":")[2]
-        openai_code = _OPENAI_CODES.get(code, code.replace("-", "_"))
-        return JSONResponse(
-            error_object(status, str(values["detail"]), openai_code), status, headers
-        )
-    return JSONResponse(values, status, headers, MEDIA_TYPE)
+        openai_code = _OPENAI_CODES.get(problem.code, problem.code.replace("-", "_"))
+        return JSONResponse(error_object(status, detail, openai_code), status, headers)
+    values = {
+        "type": f"urn:merlin:problem:{problem.code}",
+        "status": status,
+        "detail": detail,
+        "request_id": getattr(request.state, "request_id", ""),
+    }
+    return JSONResponse({**values, **members}, status, headers, MEDIA_TYPE)
 
 
 HOOK_BYTES = 64 * 1024

@@ -3,7 +3,7 @@
 Anybody may read active courses; only their editors see inactive ones.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -29,14 +29,13 @@ MAX_FAVOURITES = 500
 
 @dataclass(frozen=True, slots=True)
 class CourseDetails:
-    """A course with its materials; `lengths` maps the path of a text to its characters.
+    """A course with its materials.
 
     `teachers` are display names; `can_edit`: the actor may edit the course, whose folder exists.
     """
 
     course: Course
     materials: Sequence[Material]
-    lengths: Mapping[str, int]
     teachers: Sequence[str]
     can_edit: bool
 
@@ -103,11 +102,10 @@ def list_materials(ctx: Context, actor: Actor, course_id: int) -> tuple[Course, 
 def read_details(ctx: Context, actor: Actor, course_id: int) -> CourseDetails:
     """Return a course with its materials. Raises NotFound."""
     course, all_materials = list_materials(ctx, actor, course_id)
-    lengths = Catalogue(ctx.db).lengths(course.dataset)
     names = [_display_name(ctx, actor, teacher) for teacher in course.teachers]
     teachers = [name for name in names if name]
     can_edit = FileIndex(ctx.db).is_known(course.slug) and is_led(ctx, actor, course)
-    return CourseDetails(course, all_materials, lengths, teachers, can_edit)
+    return CourseDetails(course, all_materials, teachers, can_edit)
 
 
 def _display_name(ctx: Context, actor: Actor, name: str) -> str:

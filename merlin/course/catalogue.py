@@ -14,14 +14,12 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, get_args
 
-from peewee import fn
-
 from merlin.core.clock import iso
 from merlin.core.i18n import LANGUAGES, choose_translation
 from merlin.dataset.check import CheckedDataset
 from merlin.dataset.files import mark_catalogue_changed
 from merlin.dataset.finding import Severity
-from merlin.dataset.layout import COURSE_FILE, MATERIALS, is_valid_name
+from merlin.dataset.layout import COURSE_FILE, is_valid_name
 from merlin.dataset.spec import CourseSpec, Localised, MaterialKind, MaterialSpec
 from merlin.db.database import Database, Prepared, Repository, transaction
 from merlin.db.tables import (
@@ -195,15 +193,6 @@ class Catalogue(Repository):
         is_file = (DATASET_FILE.dataset == dataset) & (DATASET_FILE.path == path)
         text = self.db.value(query.where(is_file))
         return None if text is None else str(text)
-
-    def lengths(self, dataset: str) -> Mapping[str, int]:
-        """Return the length in characters of each material text of a dataset, by path."""
-        length = fn.LENGTH(DATASET_TEXT.text).alias("length")
-        query = DATASET_TEXT.select(DATASET_FILE.path, length)
-        query = query.join(DATASET_FILE, on=(DATASET_TEXT.blob == DATASET_FILE.blob))
-        is_text = fn.SUBSTR(DATASET_FILE.path, 1, len(MATERIALS)) == MATERIALS
-        rows = self.db.rows(query.where((DATASET_FILE.dataset == dataset) & is_text))
-        return {row["path"]: int(row["length"] or 0) for row in rows}
 
     def _courses(self, where: str, *values: object) -> list[Course]:
         rows = self.db.sql(_COURSE + where + f" ORDER BY semester, {self._slug}", *values)

@@ -9,7 +9,6 @@ and redirect back; with scripts they call /api/user/courses.
 """
 
 import asyncio
-import math
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -176,8 +175,6 @@ def counts(context: PageContext, course: Course) -> str:
     return " · ".join(labels) or context.say("count-none")
 
 
-# Characters read in a minute: 180 words of a Russian lecture.
-READ_PER_MINUTE = 1200
 _ENDING = re.compile(r"\.([a-z0-9]{1,5})$", re.ASCII | re.IGNORECASE)
 
 
@@ -210,22 +207,15 @@ async def find_course(context: PublicContext, course_id: Id) -> Course:
 OneCourse = Annotated[Course, Depends(find_course)]
 
 
-def about(context: PageContext, material: Material, length: int) -> str:
-    """Return "Лекция 3 · Текст · 12 минут", or the host of its file."""
+def about(context: PageContext, material: Material) -> str:
+    """Return "Лекция 3 · Текст", or the host of its file."""
     labels = [context.say(f"lesson-{material.kind}", lesson=material.lesson)]
     host, kind = describe_file(context, material.file_url)
     if material.text:
         labels.append(context.say("text"))
-        if length:
-            labels.append(context.say("minutes", count=minutes(length)))
     elif host:
         labels += [kind, context.say("at-host", host=host)]
     return " · ".join(labels)
-
-
-def minutes(length: int) -> int:
-    """Return the reading time of a text of so many characters, at least a minute."""
-    return max(1, math.ceil(length / READ_PER_MINUTE))
 
 
 def describe_file(context: PageContext, url: str) -> tuple[str, str]:
@@ -260,7 +250,6 @@ async def material(context: PublicContext, course_id: Id, material_id: Id) -> Re
     view = {
         "course": course,
         "material": this,
-        "minutes": minutes(len(material_view.text)) if material_view.text else 0,
         "body": body,
         "contents": contents,
         "host": host,

@@ -235,9 +235,6 @@ async def require_led_course(context: TeacherContext, course_id: Id) -> Course:
 LedCourse = Annotated[Course, Depends(require_led_course)]
 
 
-_NUMBER = re.compile(r"[1-9][0-9]{0,15}", re.ASCII)
-
-
 @dataclass(frozen=True, slots=True)
 class Link:
     """A link; `is_current` marks the one of the current page."""

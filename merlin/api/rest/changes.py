@@ -14,12 +14,7 @@ from typing_extensions import TypedDict
 
 from merlin.account.api_keys import Scope
 from merlin.api.auth import MaterialEditor, SignedIn, require_scope
-from merlin.api.problems import (
-    language_of_request,
-    problem_answer,
-    problem_of,
-    problems,
-)
+from merlin.api.problems import Problem, language_of_request, problem_response, problems
 from merlin.api.schema import (
     Body,
     Hex,
@@ -104,15 +99,14 @@ class EditCall:
             change = await changes.submit(ctx, actor, dataset, make)
         except StaleEdit as error:
             values = {"yours": error.yours, "theirs": error.theirs, "revision": error.revision}
-            problem = problem_of(request, HTTPStatus.CONFLICT, "stale")
-            return problem_answer(request, {**problem, **values})
+            return problem_response(request, Problem(HTTPStatus.CONFLICT, "stale"), **values)
         except EditNotGood as error:
             findings = [
                 FindingShown.from_object(finding, language).model_dump(mode="json")
                 for finding in error.preview.findings
             ]
-            problem = problem_of(request, HTTPStatus.UNPROCESSABLE_ENTITY, "not-good")
-            return problem_answer(request, {**problem, "findings": findings})
+            problem = Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "not-good")
+            return problem_response(request, problem, findings=findings)
         location, view = f"/api/changes/{change.id}", ChangeShown.from_object(change, language)
         return view_response(view, language, HTTPStatus.ACCEPTED, location)
 

@@ -95,11 +95,6 @@ page-lesson-lab = Lab { $lesson }
 page-text = Text
 page-file = File
 page-at-host = on { $host }
-page-minutes =
-    { $count ->
-        [one] { $count } minute
-       *[other] { $count } minutes
-    }
 
 page-back = Back
 page-ask = Ask

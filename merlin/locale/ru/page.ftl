@@ -97,12 +97,6 @@ page-lesson-lab = Лабораторная { $lesson }
 page-text = Текст
 page-file = Файл
 page-at-host = на { $host }
-page-minutes =
-    { $count ->
-        [one] { $count } минута
-        [few] { $count } минуты
-       *[other] { $count } минут
-    }
 
 page-back = Назад
 page-ask = Спросить

@@ -6,7 +6,6 @@ Each change needs confirmation.
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from operator import attrgetter
 from typing import Annotated, Concatenate, Literal, ParamSpec
 
 from fastapi import Form, Query
@@ -20,7 +19,7 @@ from merlin.api.pages.page import (
     UserAdminContext,
     render_page,
 )
-from merlin.api.schema import LINE, Id, Page, Part, SearchQuery, part, read_cursor
+from merlin.api.schema import LINE, Id, Page, Part, SearchQuery, part
 from merlin.app import users
 from merlin.app.actor import Actor
 from merlin.app.context import Context
@@ -57,9 +56,10 @@ async def _users_part(context: PageContext, page: Page, query: str) -> UserList:
     if query.strip():
         page.set_next_cursor("")
         return await context.read(users.list_users, context.actor, query, limit=page.size)
-    after = read_cursor(page.cursor, str, int)
+    seen_at, _, last_id = page.after("").rpartition(" ")
+    after = (seen_at, int(last_id)) if last_id.isdecimal() else None
     found = await context.read(users.list_users, context.actor, limit=page.size + 1, after=after)
-    part_views = page.take_part(found.users, attrgetter("first_seen_at"), attrgetter("id"))
+    part_views = page.take_part(found.users, lambda view: f"{view.first_seen_at} {view.id}")
     return replace(found, users=[*part_views])
 
 
