@@ -179,15 +179,13 @@ def read_page(
 ) -> tuple[list[Row], bool]:
     """Return the rows of one page and whether more follow.
 
-    `table` and `where` must be trusted SQL. `after` can be deleted, as in a loop that deletes what
-    it lists. Raises ApiError 400 if it was never in the list.
+    `table` and `where` must be trusted SQL. Raises ApiError 400 if `after` is not in the list.
     """
     sign, order = (">", "ASC") if page.is_oldest_first else ("<", "DESC")
     condition, parameters = where, list(values)
     if page.after:
         position_query = f"SELECT seq FROM {table} WHERE {where} AND id = ?"  # noqa: S608 - no caller's words
-        position_query += f" UNION SELECT seq FROM deleted WHERE kind = '{table}' AND id = ?"  # noqa: S608 - our own names
-        last = database.find_row(position_query, *values, page.after, page.after)
+        last = database.find_row(position_query, *values, page.after)
         if last is None:
             message = f"after: nothing in this list has the id {page.after[:80]}"
             raise bad_field("after", message)

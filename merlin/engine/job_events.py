@@ -62,11 +62,6 @@ class JobEvents:
         """Remove the events of an interrupted run, which the next run adds again."""
         self._database.change("DELETE FROM event WHERE job_id = ? AND is_of_run = 1", job_id)
 
-    def read_metrics(self, job_id: str) -> list[dict[str, Any]]:
-        """Return the metrics of a job's events, oldest first."""
-        sql = "SELECT content FROM event WHERE job_id = ? AND kind = 'metrics' ORDER BY seq"
-        return [json.loads(row["content"]) for row in self._database.select(sql, job_id)]
-
     def list(self, job_id: str, page: Page) -> tuple[list[Row], bool]:
         """Return a page of a job's events, and whether more follow."""
         return read_page(self._database, "event", "job_id = ?", [job_id], page)

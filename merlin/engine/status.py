@@ -1,6 +1,5 @@
 """The state of jobs, bases and requests as figures, without a key: health, readiness, metrics."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from fastapi import APIRouter
@@ -9,13 +8,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from merlin.config.engine import RECALL
-from merlin.core.charts import read_positive
 from merlin.core.metrics import Sample, counter, gauge, metrics_page
 from merlin.engine.context import Engine, get_engine
-from merlin.engine.jobs import RUNNING
 
-# The optional throughput among a trainer's metrics.
-PACE_METRIC = "tokens_per_s"
 Calls = Mapping[tuple[str, int], int]
 Figures = Mapping[str, Mapping[str, float]]
 
@@ -37,14 +32,6 @@ def _collect_job_metrics(engine: Engine) -> Iterator[Metric]:
         for (base, status), n in sorted(jobs.count_by_base_and_state().items())
     )
     yield gauge("merlin_engine_jobs", "Fine-tune jobs by base model and state.", *by_state)
-    pace_by_base: Counter[str] = Counter()
-    for job in jobs.list_in(RUNNING):
-        measured = engine.repositories.job_events.read_metrics(job.job_id)
-        paces = [pace for event in measured if (pace := read_positive(event.get(PACE_METRIC)))]
-        pace_by_base[job.base] += round(paces[-1]) if paces else 0
-    speeds = ((n, {"base": base}) for base, n in sorted(pace_by_base.items()))
-    about = "Training speed of running jobs, in tokens per second."
-    yield gauge("merlin_engine_training_tokens_per_second", about, *speeds)
 
 
 def _collect_answer_metrics(figures: Figures) -> Iterator[Metric]:

@@ -62,10 +62,8 @@ class Files:
 
     def delete(self, file_id: str) -> None:
         """Delete a file and its row. Raises ApiError 404 if there is none."""
-        seq = self.get(file_id)["seq"]
-        with self._database.transaction():
-            if self._database.change("DELETE FROM file WHERE id = ?", file_id):
-                self._database.insert("deleted", id=file_id, kind="file", seq=seq)
+        self.get(file_id)
+        self._database.change("DELETE FROM file WHERE id = ?", file_id)
         durable_files.remove_durably(self.path(file_id))
 
     def remove_leftovers(self) -> None:

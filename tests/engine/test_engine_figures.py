@@ -31,7 +31,6 @@ def page(engine):
     [
         ("jobs", {"base": BASE, "status": "running"}, 1),
         ("jobs", {"base": BASE, "status": "failed"}, 1),
-        ("training_tokens_per_second", {"base": BASE}, 1240),
         ("questions", {"base": "recall", "state": "waiting"}, 0),
         ("tokens_total", {"base": "recall", "kind": "prompt"}, 4),
         ("models_loaded", {"base": "recall"}, 0),

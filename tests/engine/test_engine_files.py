@@ -72,12 +72,3 @@ def test_upload_over_the_limit_is_refused_before_it_is_read(engine):
     with socket.create_connection(("127.0.0.1", engine.port)) as line:
         line.sendall("\r\n".join([*head, "", ""]).encode())
         assert line.recv(4096).startswith(b"HTTP/1.1 413 ")
-
-
-def test_files_can_be_deleted_while_their_pages_are_read(tmp_path):
-    with serve_engine(tmp_path) as engine:
-        uploaded = [engine.upload().id for _ in range(5)]
-        files = engine.openai.files
-        deleted = [files.delete(file.id).id for file in files.list(limit=2)]
-        assert deleted == uploaded[::-1]
-        assert list(files.list()) == []

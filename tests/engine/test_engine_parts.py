@@ -33,6 +33,7 @@ pytestmark = pytest.mark.unit
 @pytest.fixture
 def rows(tmp_path):
     database = Database(tmp_path / "engine.db")
+    database.change("CREATE TABLE note (id TEXT PRIMARY KEY, kind TEXT, seq INTEGER)")
     yield database
     database.close()
 
@@ -138,7 +139,7 @@ def test_unusable_database_is_refused_and_left_unchanged(tmp_path, harm, key):
 
 
 def test_full_disk_raises_enospc_and_rolls_back(rows):
-    insert = "INSERT INTO deleted VALUES (?, ?, 0)"
+    insert = "INSERT INTO note VALUES (?, ?, 0)"
     rows.change(insert, "before", b"")
     (size,) = rows.select("PRAGMA page_count")
     rows.select(f"PRAGMA max_page_count = {size['page_count'] + 2}")
@@ -152,19 +153,19 @@ def test_full_disk_raises_enospc_and_rolls_back(rows):
         with pytest.raises(OSError, match="No space left") as full:
             attempt()
         assert full.value.errno == errno.ENOSPC
-    assert rows.select("SELECT id FROM deleted") == [{"id": "before"}]
+    assert rows.select("SELECT id FROM note") == [{"id": "before"}]
     rows.change(insert, "after", b"")
 
 
 def test_failed_transaction_is_rolled_back(rows):
     def half():
         with rows.transaction():
-            rows.change("INSERT INTO deleted VALUES ('k', 'file', 0)")
+            rows.change("INSERT INTO note VALUES ('k', 'file', 0)")
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         half()
-    assert rows.select("SELECT * FROM deleted") == []
+    assert rows.select("SELECT * FROM note") == []
 
 
 def test_concurrent_writers_do_not_interfere(rows):
@@ -172,14 +173,14 @@ def test_concurrent_writers_do_not_interfere(rows):
         for turn in range(20):
             with rows.transaction():
                 key = f"{number}-{turn}"
-                rows.change("INSERT INTO deleted VALUES (?, '', 0)", key)
+                rows.change("INSERT INTO note VALUES (?, '', 0)", key)
 
     threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert rows.select("SELECT COUNT(*) AS n FROM deleted") == [{"n": 80}]
+    assert rows.select("SELECT COUNT(*) AS n FROM note") == [{"n": 80}]
 
 
 def test_weights_are_read_before_the_transaction_that_records_them(rows, tmp_path):

@@ -1,5 +1,6 @@
 """The queue at its acts: what a resumed, repeated or cancelled run stores, and who takes a job."""
 
+import json
 import threading
 from contextlib import closing, contextmanager
 
@@ -56,7 +57,8 @@ def list_steps(repositories, job):
 
 
 def list_metrics(repositories, job):
-    return [event["step"] for event in repositories.job_events.read_metrics(job.job_id)]
+    rows, _ = repositories.job_events.list(job.job_id, Page(is_oldest_first=True))
+    return [json.loads(row["content"])["step"] for row in rows if row["kind"] == "metrics"]
 
 
 @pytest.mark.parametrize(("is_resumed", "kept"), [(True, [1, 2]), (False, [2])])

@@ -17,5 +17,3 @@ CREATE TABLE model (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQ
  name TEXT NOT NULL UNIQUE, job_id TEXT NOT NULL, base TEXT NOT NULL, step INTEGER,
  path TEXT NOT NULL, created_at REAL NOT NULL, metrics TEXT NOT NULL, digest TEXT NOT NULL);
 CREATE INDEX model_job ON model (job_id, seq);
--- the place of a deleted object in its list, for a client that deletes while it reads pages
-CREATE TABLE deleted (id TEXT PRIMARY KEY, kind TEXT NOT NULL, seq INTEGER NOT NULL) WITHOUT ROWID;

@@ -9,7 +9,6 @@ import asyncio
 import importlib.util
 import json
 import sys
-import time
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -41,8 +40,8 @@ NEEDED = ("torch", "transformers", "peft", "accelerate", "safetensors")
 _MAX_LINE_BYTES = 1 << 20
 _STOP_S = 5.0
 _KINDS = ("piece", "end", "refused", "failed")
-# The assumed duration before a first answer has finished, and the longest wait to announce.
-_INITIAL_DURATION_S, _MAX_WAIT_S = 2.0, 600.0
+# When a refused caller may ask again.
+_RETRY_S = 10.0
 log = get_logger(__name__)
 
 
@@ -78,7 +77,6 @@ class TransformersBackend:
         self._numbers = count(1)
         self._restarts = RestartPolicy(name)
         self._timer: asyncio.TimerHandle | None = None
-        self._duration_s = _INITIAL_DURATION_S
         self._figures = Counter(running=0, waiting=0, prompt_tokens=0, completion_tokens=0)
 
     async def ask(
@@ -90,7 +88,6 @@ class TransformersBackend:
             child = await self._get_child()
             number, is_over = next(self._numbers), False
             question = QUESTION.dump_python((adapter, request), mode="json")
-            began = time.monotonic()
             self._send(child, {"ask": number, "question": question})
             try:
                 while True:
@@ -102,7 +99,6 @@ class TransformersBackend:
                         continue
                     is_over = True
                     yield self._finish(line)
-                    self._duration_s = time.monotonic() - began
                     return
             finally:
                 if not is_over:
@@ -128,7 +124,7 @@ class TransformersBackend:
         """Wait for the answers before. Raises ApiError 429 if too many wait."""
         figures = self._figures
         if self._turn.locked() and figures["waiting"] >= self.max_waiting:
-            raise busy_error(min(self._duration_s * (figures["waiting"] + 1), _MAX_WAIT_S))
+            raise busy_error(_RETRY_S)
         figures["waiting"] += 1
         try:
             await self._turn.acquire()
