@@ -1,17 +1,19 @@
 """Write the keys of the configuration into docs/*/configure.md; `make docs` calls it.
 
 Keys and defaults are those of the models, and so are the English meanings; the Russian ones are in
-`merlin/locale/ru/config.yaml`. The words in the place of a default that is none stay as they stand
+`configuration.ru.yaml`. The words in the place of a default that is none stay as they stand
 on the page; a new key is put behind the one before it.
 """
 
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from merlin.cli.setup import russian_keys
+import yaml
+
 from merlin.config import schema
 from merlin.config.faults import entry_name, entry_of, resolve
 
@@ -34,6 +36,15 @@ def keys_of(root: Node, node: Node, prefix: str = "") -> Iterator[tuple[str, Nod
             yield from keys_of(root, {} if name == "prices" else entry, f"{path}.")
         yield from keys_of(root, resolve(root, value.get("items", {})), f"{prefix}{name}[].")
         yield from keys_of(root, value, f"{prefix}{name}.")
+
+
+@cache
+def russian_keys() -> Mapping[str, str]:
+    """Return the meaning of each key of the configuration in Russian, by its path."""
+    meanings: Mapping[str, str] = yaml.safe_load(
+        Path(__file__).with_name("configuration.ru.yaml").read_text("utf-8")
+    )
+    return meanings
 
 
 CONFIG_KEYS = list(keys_of(schema(), schema()))

@@ -1,27 +1,19 @@
-"""`merlin ask`: ask the live model, or another one, a single question.
-
-If the model does not know, compose an answer from sources as the bot does (`chat.grounding`).
-"""
+"""`merlin ask`: ask the live model, or another one, a single question."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import closing
 from typing import Annotated, Any
 
 import typer
 
-from merlin.app.ask import find_grounding
-from merlin.chat.answer import Grounding
-from merlin.chat.grounding import read_citations, source_name
 from merlin.chat.model_catalogue import ModelCatalogue
-from merlin.cli import language
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
 from merlin.cli.output import format_cell, print_json, print_message
 from merlin.config import Config, require_provider
-from merlin.core.errors import ConfigError, NotFound, ProviderError, Refused
+from merlin.core.errors import ConfigError, NotFound, Refused
 from merlin.core.formatted_text import is_blank
 from merlin.core.messages import Message
-from merlin.providers.base import Answer
 from merlin.training.models import Model, refuse_serving
 from merlin.training.promote import Promotions
 from merlin.wiring.context import open_reading_context
@@ -45,8 +37,6 @@ def ask(
         return
     sys.stdout.write(f"{format_cell(answer['answer']).rstrip()}\n")
     print_message("ask-by", model=answer["model"], build=answer["build"])
-    if answer["sources"]:
-        print_message("grounding-note", sources="; ".join(answer["sources"]))
     if answer["nearest"]:
         print_message("ask-nearest", questions="; ".join(answer["nearest"]))
 
@@ -54,7 +44,7 @@ def ask(
 def _ask_model(
     config: Config, question: str, dataset: str | None, name: str | None
 ) -> Mapping[str, Any]:
-    """Return a model's answer with its model, build, tokens and sources, and whether it knew.
+    """Return a model's answer with its model, build and tokens, and whether it knew.
 
     `nearest` are the questions that may have been meant if it does not know.
 
@@ -72,49 +62,19 @@ def _ask_model(
         if (reason := refuse_serving(model)) is not None:
             raise Refused(f"{model.build_version} is {model.state}", reason.key, **reason.arguments)
         system = (catalogue.tuned_row(model.model_id) or {}).get("system")
-        grounding = find_grounding(ctx, model.dataset, question, language())
-    system_messages = [Message("system", system)] if system else []
-    answer = _ask(
-        config, model.provider, model.model_id, [*system_messages, Message("user", question)]
-    )
-    values: dict[str, object] = {
+    messages = [*([Message("system", system)] if system else []), Message("user", question)]
+    with closing(model_client(require_provider(config, model.provider))) as service:
+        answer = service.ask(model.model_id, messages)
+    return {
         "answer": answer.text,
         "model": model.model_id,
         "known": answer.known,
-        "sources": [],
         "nearest": list(answer.nearest),
-    }
-    if answer.known is False and grounding is not None:
-        values |= _compose_answer(config, grounding, question)
-    return {
-        **values,
         "build": model.build_version,
         "dataset": model.dataset,
         "input_tokens": answer.usage.input_tokens,
         "output_tokens": answer.usage.output_tokens,
     }
-
-
-def _ask(config: Config, provider: str, model_id: str, messages: Sequence[Message]) -> Answer:
-    with closing(model_client(require_provider(config, provider))) as service:
-        return service.ask(model_id, messages)
-
-
-def _compose_answer(config: Config, grounding: Grounding, question: str) -> Mapping[str, object]:
-    """Return the fields that a composed answer replaces; empty if it cites no source or fails."""
-    composer, sources = grounding
-    messages = [*composer.before, Message("user", question)]
-    try:
-        reply = _ask(config, composer.provider, str(composer.model_id), messages)
-    except ProviderError as trouble:
-        print_message("ask-not-composed", model=composer.model_id, reason=str(trouble))
-        return {}
-    cited, content = read_citations(reply.text, sources)
-    if not (cited and content):
-        return {}
-    names = [source_name(source, language()) for source in cited]
-    fields = {"answer": content, "model": composer.model_id, "known": True}
-    return {**fields, "sources": names, "nearest": []}
 
 
 def _find_live_model(config: Config, catalogue: ModelCatalogue, dataset: str | None) -> Model:

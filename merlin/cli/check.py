@@ -1,16 +1,15 @@
 """`merlin check`: validate datasets before they are committed; `merlin rules` explains the rules.
 
-Checking paths needs no configuration, git or network. With `--commit` it checks a commit of the
-configured repository, as the daemon does. Findings are printed as text, GitHub
-annotations or, with `--json`, one document. A finding's path begins with the folder as the user
-typed it, so that editors and terminals can open it.
+It needs no configuration, git or network. Findings are printed as text, GitHub annotations or, with
+`--json`, one document. A finding's path begins with the folder as the user typed it, so that
+editors and terminals can open it.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -19,13 +18,10 @@ import typer
 
 from merlin.cli import language
 from merlin.cli.options import (
-    DEFAULT,
     AsJson,
-    ConfigPath,
-    configuration,
 )
 from merlin.cli.output import print_json, print_table
-from merlin.core.errors import ConfigError, NotFound, Refused
+from merlin.core.errors import NotFound
 from merlin.core.i18n import text
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.rules import RULES, Rule, find_nearest
@@ -35,9 +31,6 @@ _CURRENT_FOLDER = (Path(),)
 _PATHS = Annotated[
     list[Path] | None,
     typer.Argument(help="Repository, dataset or file; default: the current folder."),
-]
-_COMMIT = Annotated[
-    str, typer.Option(help="Check this commit of the configured repository instead of paths.")
 ]
 _FORMAT = Annotated[
     Literal["text", "github"],
@@ -53,18 +46,11 @@ app = typer.Typer()
 def check(
     paths: _PATHS = None,
     *,
-    commit: _COMMIT = "",
     shape: _FORMAT = "text",
-    config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
     """Check datasets; report problems with file, line and column; exit 1 on errors."""
-    if commit and paths:
-        raise ConfigError("paths and --commit together", "check-paths-or-commit")
-    if commit:
-        outcome = _combine(_check_commit(commit, config))
-    else:
-        outcome = check_paths(paths or _CURRENT_FOLDER)
+    outcome = check_paths(paths or _CURRENT_FOLDER)
     render = format_json if json else FORMATS[shape]
     output = render(outcome, language())
     if output:
@@ -75,11 +61,7 @@ def check(
 
 def check_paths(paths: Iterable[Path]) -> CheckReport:
     """Check the datasets at the given paths. Raises ConfigError if there is no dataset."""
-    return _combine(map(_check_folder, find_folders(paths)))
-
-
-def _combine(results: Iterable[DatasetResult]) -> CheckReport:
-    listed = list(results)
+    listed = [*map(_check_folder, find_folders(paths))]
     return CheckReport(
         datasets=len(listed),
         files=sum(files for files, _, _ in listed),
@@ -106,22 +88,6 @@ def _with_prefix(findings: Iterable[Finding], prefix: str) -> list[Finding]:
 
 def _add_prefix(prefix: str, path: str) -> str:
     return escape_unprintable("/".join(filter(None, (prefix, path))))
-
-
-def _check_commit(revision: str, path: Path) -> Iterator[DatasetResult]:
-    from merlin.dataset.check import check as check_dataset
-    from merlin.wiring.context import git_source
-
-    config = configuration(path)
-    if config.repository is None:
-        raise Refused("no repository in the configuration", "check-commit-needs-config")
-    source, directory = git_source(config), config.repository.directory
-    commit = source.resolve(revision)
-    for name in source.dataset_trees(commit):
-        entries = source.entries(commit, name)
-        checked = check_dataset(name, entries, source.read)
-        prefix = f"{directory}/{name}" if directory else name
-        yield len(entries), checked.good, _with_prefix(checked.findings, prefix)
 
 
 _GITHUB = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import typer
 
@@ -33,13 +31,6 @@ from merlin.db.encryption import key_path
 from merlin.db.keyring import key_ids
 from merlin.db.processes import Heartbeats
 from merlin.wiring.context import open_read_only, text_key
-
-# In checks that need what another check has reported in full: start of the error -> message.
-_AFTER = {
-    "credential-missing": "doctor-needs-credential",
-    "restore-cut-off": "doctor-needs-database",
-    "store-": "doctor-needs-database",
-}
 
 app = typer.Typer()
 
@@ -103,15 +94,15 @@ def run_checks(config: Config) -> Iterator[CheckResult]:
     """Yield the result of each check as soon as it is known."""
     is_new = _was_never_started(config)
     for name, check in _checks(config):
-        yield _run_check(config, name, check)
+        yield _run_check(name, check)
     for provider in config.providers:
         check = partial(checks.check_provider, provider)
-        result = _run_check(config, f"provider {provider.name}", check)
+        result = _run_check(f"provider {provider.name}", check)
         # The local engine cannot answer before it is started, but its key must be set already.
         is_idle = is_new and is_engine(config, provider) and result.key == "error-provider-busy"
         yield _idle_result(result.name) if is_idle else result
     for name, check in _running_checks(config):
-        result = _run_check(config, name, check)
+        result = _run_check(name, check)
         yield _idle_result(name) if is_new and not result.is_good else result
 
 
@@ -164,20 +155,14 @@ def _idle_result(name: str) -> CheckResult:
     return CheckResult(name, is_good=True, key="doctor-idle", arguments={}, is_idle=True)
 
 
-def _run_check(config: Config, name: str, check: Callable[[], CheckMessage]) -> CheckResult:
+def _run_check(name: str, check: Callable[[], CheckMessage]) -> CheckResult:
     try:
         key, arguments = check()
     except MerlinError as error:
-        key = error.key
-        if name not in ("credentials", "database"):
-            key = next((_AFTER[start] for start in _AFTER if key.startswith(start)), key)
-        return CheckResult(name, is_good=False, key=key, arguments=error.arguments)
+        return CheckResult(name, is_good=False, key=error.key, arguments=error.arguments)
     except OSError as error:
         known = path_error(error) or MerlinError(str(error))
-        key, folder = known.key, config.state_dir
-        if folder in Path(str(error.filename)).parents and not os.access(folder, os.W_OK | os.X_OK):
-            key = "doctor-needs-folder"
-        return CheckResult(name, is_good=False, key=key, arguments=known.arguments)
+        return CheckResult(name, is_good=False, key=known.key, arguments=known.arguments)
     return CheckResult(name, is_good=True, key=key, arguments=arguments)
 
 

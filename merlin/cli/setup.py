@@ -1,28 +1,21 @@
 """`merlin init` and `config check|sample`: set up an installation."""
 
-import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from string import Template
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-import yaml
 
 from merlin.cli import language
 from merlin.cli.options import DEFAULT, ConfigPath
 from merlin.cli.output import print_message
-from merlin.config import load, schema
-from merlin.config.faults import entry_name, entry_of, resolve
+from merlin.config import load
 from merlin.core.durable_files import remove_durably
 from merlin.core.errors import ConfigError, Refused
 from merlin.core.i18n import text
-
-Short = Annotated[bool, typer.Option("--short", help="Print only the keys needed to start.")]
 
 app = typer.Typer()
 config_app = typer.Typer(
@@ -39,95 +32,9 @@ def check(config: ConfigPath = DEFAULT) -> None:
 
 
 @config_app.command("sample")
-def sample(short: Short = False) -> None:
-    """Print a configuration to start with; every other key is commented out."""
-    document = schema()
-    document["properties"]["language"]["start"] = language()
-    header = ("config-sample",) if short else ("config-sample", "config-sample-keys")
-    command = "merlin config sample --short" if short else "merlin config sample"
-    lines = [f"# {text(language(), key, command=command)}" for key in header]
-    _add_keys(document, document, lines, "", is_short=short)
-    sys.stdout.write("\n".join(lines) + "\n")
-
-
-def _add_keys(
-    root: Mapping[str, Any],
-    node: Mapping[str, Any],
-    lines: list[str],
-    prefix: str,
-    *,
-    is_short: bool = False,
-) -> None:
-    """Add the commented keys of a schema node; with `is_short` only the keys needed to start.
-
-    `prefix` is the path of the node with its final dot, "" for the root.
-    """
-    for key, raw in node.get("properties", {}).items():
-        value, path = resolve(root, raw), f"{prefix}{key}"
-        if is_short and not _is_starting_key(root, value):
-            continue
-        pad = "  " * path.count(".")
-        lines += [] if prefix else [""]
-        lines.append(f"{pad}# {_describe(path, value)}")
-        # A key is not commented out if it, or a key below it, is needed to start.
-        sign = "" if _is_starting_key(root, value) else "#"
-        _add_key(root, value, lines, f"{pad}{sign}", path, is_short=is_short)
-
-
-@cache
-def russian_keys() -> Mapping[str, str]:
-    """Return the meaning of each key of the configuration by its path, as the docs write it."""
-    path = Path(__file__).parents[1] / "locale" / "ru" / "config.yaml"
-    meanings: Mapping[str, str] = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
-    return meanings
-
-
-def _describe(path: str, value: Mapping[str, Any]) -> str:
-    """Return the meaning of a key; those of `prices` stand once, under `models`."""
-    if language() == "ru":
-        return russian_keys()[re.sub(r".*prices\.<model>\.", "models.<model>.price.", path)]
-    return " ".join(value.get("description", "").split())
-
-
-def _add_key(
-    root: Mapping[str, Any],
-    value: Mapping[str, Any],
-    lines: list[str],
-    pad: str,
-    path: str,
-    *,
-    is_short: bool,
-) -> None:
-    """Add the lines of one key: its value, or the keys below it."""
-    key, items = path.rpartition(".")[2], resolve(root, value.get("items", {}))
-    if "properties" in value:
-        lines.append(f"{pad}{key}:")
-        _add_keys(root, value, lines, f"{path}.", is_short=is_short)
-    elif "properties" in items:
-        lines += [f"{pad}{key}:", f"{pad}-"]
-        _add_keys(root, items, lines, f"{path}[].", is_short=is_short)
-    elif "entries" in value:
-        lines.append(f"{pad}{key}:")
-        entry = resolve(root, entry_of(value))
-        # No entry has all keys at once, so show an example of each kind.
-        for name, keys in value["entries"].items():
-            lines.append(f"  {pad}{name}:")
-            values = {"properties": {key: entry["properties"][key] for key in keys}}
-            _add_keys(root, values, lines, f"{path}.{entry_name(entry)}.")
-    else:
-        lines.append(f"{pad}{key}: {_format_yaml(value.get('start', value['examples'][0]))}")
-
-
-def _is_starting_key(root: Mapping[str, Any], raw: Mapping[str, Any]) -> bool:
-    value = resolve(root, raw)
-    children = [*value.get("properties", {}).values()]
-    children += [value["items"]] if "items" in value else []
-    return "start" in value or any(_is_starting_key(root, child) for child in children)
-
-
-def _format_yaml(value: object) -> str:
-    plain: str = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=1000)
-    return plain.removesuffix("\n").removesuffix("\n...")
+def sample() -> None:
+    """Print a configuration to start with; the page Configure has all keys."""
+    sys.stdout.write((_TEMPLATES / f"config.{language()}.yaml").read_text(encoding="utf-8"))
 
 
 # The first line of each tells an editor's YAML language server which schema applies. The hooks are

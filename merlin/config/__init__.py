@@ -78,7 +78,6 @@ class Config(Section):
         "Folder for everything Merlin stores (database, mirror, builds, engine). A relative"
         " path starts from this file's folder.",
         "/var/lib/merlin",
-        start=".merlin",
     )
     # Several hosts may stand in it, each with a port.
     database: Annotated[str, AfterValidator(partial(check_url, has_port=False))] = setting(
@@ -93,7 +92,6 @@ class Config(Section):
         "Language of answers to programs that name none, of notifications to people whose"
         " language is unknown, and of the engine.",
         default="ru",
-        start="ru",
     )
     timezone: str = setting(
         "The time zone whose midnight starts a new day for people who chose none; an IANA"
@@ -117,9 +115,7 @@ class Config(Section):
         default_factory=tuple,
     )
     models: Mapping[str, ModelConfig] = setting(
-        "Base models, by the exact name in a recipe.",
-        default_factory=dict,
-        entries={"gpt-4o-mini-2024-07-18": ["price", "context", "training_example", "sunset"]},
+        "Base models, by the exact name in a recipe.", default_factory=dict
     )
     budget: BudgetConfig = BudgetConfig()
     telegram: TelegramConfig = TelegramConfig()
@@ -130,12 +126,6 @@ class Config(Section):
         " this key nothing is limited.",
         default_factory=dict,
         min_length=1,
-        entries={
-            "free": ["title", "text", "voice", "photo", "document", "models"],
-            "plus": ["title", "about", "price", "days"],
-            "voices": ["title", "price", "days", "pack"],
-            "algorithms": ["title", "price", "days", "courses"],
-        },
     )
     payments: PaymentsConfig = PaymentsConfig()
     retention: Retention = Retention()

@@ -97,9 +97,7 @@ class EngineAnsweringConfig(Section):
 
     device: Device = setting("Where: `cpu`, `cuda:0`, `mps`.", default="cpu")
     vllm: Many[str] = setting(
-        "Further options of `vllm serve`.",
-        ["--tensor-parallel-size", "2"],
-        default=(),
+        "Further options of `vllm serve`.", ["--tensor-parallel-size", "2"], default=()
     )
 
 
@@ -115,17 +113,6 @@ class EngineConfig(Section):
         "Language models that can be tuned and asked, by the name in recipes and calls;"
         " `recall` is always there.",
         default_factory=dict,
-        entries={
-            "qwen3-0.6b": [
-                "hub",
-                "revision",
-                "context",
-                "training_example",
-                "dtype",
-                "quantised",
-            ],
-            "smollm2": ["path"],
-        },
     )
     serving: Literal["transformers", "vllm"] = setting(
         "What answers for language models: `transformers`, one question after another, or `vllm`"

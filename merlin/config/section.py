@@ -85,19 +85,9 @@ class ConfigSchema(GenerateJsonSchema):
 
 
 def setting(description: str, example: object = None, **facts: Any) -> Any:
-    """Return the field of one key; without an `example` its default is one.
-
-    `start` is its value in a configuration to start with. `entries`, of a table: by the names that
-    the sample shows, the keys that stand under each. All else is pydantic's.
-    """
-    extra: dict[str, Any] = {
-        name: facts.pop(name) for name in ("start", "entries") if name in facts
-    }
+    """Return the field of one key, with pydantic's `facts`; its default is an example, too."""
     shown = facts.get("default") if example is None else example
-    examples = None if shown is None or "entries" in extra else [shown]
-    return Field(
-        description=description, examples=examples, json_schema_extra=extra or None, **facts
-    )
+    return Field(description=description, examples=None if shown is None else [shown], **facts)
 
 
 def choose_language(words: Mapping[Language, str], language: str) -> str:

@@ -120,7 +120,6 @@ class RepositoryConfig(Section):
         "A local path, `https://…` or ssh (`git@host:path`). A relative path starts from this"
         " file's folder.",
         "git@git.example.com:school/datasets.git",
-        start="merlin-datasets",
     )
     branch: str = setting("The branch to follow, along its first parents.", default="main")
     directory: str = setting("The folder in it with the datasets.", default="datasets")
@@ -163,14 +162,8 @@ class RepositoryConfig(Section):
 class ProviderConfig(Section):
     """One service of the OpenAI protocol."""
 
-    name: str = setting(
-        "The name that recipes use.", "engine", pattern=r"^[a-z0-9_-]{1,40}$", start="engine"
-    )
-    base_url: Url = setting(
-        "The address, including `/v1`.",
-        "http://127.0.0.1:8702/v1",
-        start="http://127.0.0.1:8702/v1",
-    )
+    name: str = setting("The name that recipes use.", "engine", pattern=r"^[a-z0-9_-]{1,40}$")
+    base_url: Url = setting("The address, including `/v1`.", "http://127.0.0.1:8702/v1")
     credential: str = setting(
         "Name of the environment variable with its key. Default `MERLIN_ENGINE_KEY` for `engine`,"
         " else `OPENAI_API_KEY`.",
@@ -178,7 +171,6 @@ class ProviderConfig(Section):
         default_factory=lambda values: (
             "MERLIN_ENGINE_KEY" if values["name"] == "engine" else "OPENAI_API_KEY"
         ),
-        start="MERLIN_ENGINE_KEY",
     )
     model: Opt[str] = setting(
         "The model that answers when no tuned one can. Default the first it lists.",
@@ -191,18 +183,11 @@ class ProviderConfig(Section):
         default="openai",
     )
     prices: Mapping[str, Rate] = setting(
-        "Prices that differ from those in `models`, by model.",
-        default_factory=dict,
-        entries={
-            "gpt-4o-mini-2024-07-18": ["currency", "input", "cached_input", "output", "training"]
-        },
+        "Prices that differ from those in `models`, by model.", default_factory=dict
     )
     active_jobs: int = setting("How many jobs may run at the same time.", default=1, ge=1)
     settle_s: float = setting(
-        "Seconds by which its lists may lag behind; 0 for your own engine.",
-        default=60,
-        ge=0,
-        start=0,
+        "Seconds by which its lists may lag behind; 0 for your own engine.", default=60, ge=0
     )
 
 
@@ -287,7 +272,6 @@ class TelegramConfig(Section):
         "Telegram IDs of admins: they get notifications and may do everything in `/admin`.",
         [123456789],
         default=(),
-        start=[],
     )
     info: Passage = setting(
         "What `/info` says besides the models, in `ru` and `en`: whom to ask, for example.",
@@ -394,7 +378,6 @@ class Retention(Section):
         90,
         default=0,
         ge=0,
-        start=90,
     )
 
 

@@ -99,11 +99,7 @@ class PlanPrice(_Goods):
         le=1_000_000,
     )
     stars: Opt[int] = setting(
-        "Telegram Stars, at most 25,000.",
-        200,
-        default=None,
-        ge=1,
-        le=MAX_STARS,
+        "Telegram Stars, at most 25,000.", 200, default=None, ge=1, le=MAX_STARS
     )
 
     @field_validator("rub")

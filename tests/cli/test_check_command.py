@@ -207,15 +207,6 @@ def test_folder_or_file_without_datasets_is_a_usage_error(tmp_path, monkeypatch)
     assert run("lone.yaml").exception.key == "check-no-dataset"
 
 
-def test_paths_together_with_a_commit_are_a_usage_error(datasets):
-    assert run("datasets", "--commit", "HEAD").exception.key == "check-paths-or-commit"
-
-
-def test_commit_needs_a_configured_repository(datasets, tmp_path):
-    (tmp_path / "config.yaml").write_text("state_dir: state\n", encoding="utf-8")
-    assert run("--commit", "HEAD").exception.key == "check-commit-needs-config"
-
-
 def test_executable_file_has_gits_mode(tmp_path):
     write(tmp_path, {"run.yaml": "a", "plain.yaml": "a"})
     (tmp_path / "run.yaml").chmod(0o755)

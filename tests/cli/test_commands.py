@@ -7,7 +7,6 @@ import signal
 from datetime import timedelta
 
 import pytest
-import yaml
 
 from merlin.cli import app, main
 from merlin.cli.health import health_error
@@ -149,22 +148,10 @@ def test_question_is_answered_by_the_serving_model(run_json):
     assert (answer["build"], bool(answer["answer"])) == ("trial-1", True)
 
 
-def test_unknown_question_is_answered_from_named_sources(lab, provider, run_json, run):
-    document = yaml.safe_load(lab.path.read_text("utf-8"))
-    (entry,) = document["providers"]
-    document["chat"] = {"grounding": f"{entry['name']}/stand-in-chat"}
-    lab.path.write_text(yaml.safe_dump(document), "utf-8")
-    provider.behave(fixed_answer="Не знаю.", extension={"known": False})
-    question = "Что значит слово номер 3, понятие гггг, простыми словами?"
-    answer = run_json("ask", question)
-    assert (answer["known"], answer["model"]) == (True, "stand-in-chat")
-    assert answer["sources"] == ["the answer to “Что значит слово номер 3, понятие гггг?”"]
-    code, captured = run("ask", question)
-    assert (code, "Composed by a model from: the answer to" in captured.err) == (0, True)
+def test_unknown_question_names_those_that_may_have_been_meant(provider, run_json, run):
     unknown = {"known": False, "nearest": ["Что значит слово номер 3?", "Что значит слово?"]}
     provider.behave(fixed_answer="Не знаю.", extension=unknown)
-    nothing = run_json("ask", "xyzzy plugh")
-    assert nothing.items() >= {**unknown, "sources": []}.items()
+    assert run_json("ask", "xyzzy plugh").items() >= unknown.items()
     message = "Did you mean: Что значит слово номер 3?; Что значит слово?"
     assert message in run("ask", "xyzzy plugh")[1].err
 
@@ -192,14 +179,6 @@ def test_without_a_daemon_the_command_does_the_work_itself(lab, run_json):
     head = lab.repository.commit()
     built = run_json("build", "trial")
     assert (built["build"], built["commit"]) == ("trial-2", head)
-
-
-def test_check_of_a_commit_that_is_not_fetched_names_the_command_that_fetches_it(lab, run):
-    lab.repository.example("trial", 41)
-    head = lab.repository.commit()
-    code, captured = run("check", "--commit", head)
-    assert (code, captured.err.rpartition(": ")[2]) == (1, "merlin build DATASET\n")
-    assert run("build", "trial")[0] == run("check", "--commit", head)[0] == 0
 
 
 def test_build_of_head_is_that_of_the_last_commit_which_changed_the_dataset(lab, run_json):

@@ -219,8 +219,8 @@ READING_COMMANDS = (
     *("jobs show 3", "jobs show 99", "jobs show 2 --json", "models list --json", "models list"),
     *("export trial", "key list --json"),
     *("users list --json", "users list"),
-    *("billing check --json", "check --commit HEAD", "doctor --json"),
-    *("check --commit HEAD --json", "config check", "ask Что? --json", "show trial-99"),
+    *("billing check --json", "doctor --json"),
+    *("config check", "ask Что? --json", "show trial-99"),
     *("health daemon", "schema dataset"),
 )
 

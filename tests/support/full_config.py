@@ -38,7 +38,6 @@ def full_config(state_dir, repository, *, telegram, api="127.0.0.1:8701", engine
             "repository": {
                 "url": str(repository),
                 "interval_s": 0.5,
-                "push": True,
                 "statuses": {
                     "kind": "gitea",
                     "url": f"{unreachable}/api/v1",

@@ -158,5 +158,3 @@ check-summary = { $datasets ->
     }; errors: { $errors }, warnings: { $warnings }, notes: { $notes }
 check-no-such-path = No such file or folder: { $path }
 check-no-dataset = There's no dataset in “{ $path }”. A dataset is a folder with dataset.yaml and examples/. Make a repository with one: merlin init
-check-commit-needs-config = To check a commit, a config.yaml that names the repository is needed.
-check-paths-or-commit = Either paths or --commit: together they make no sense.

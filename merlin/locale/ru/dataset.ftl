@@ -166,5 +166,3 @@ check-summary = { $datasets ->
     }; ошибок: { $errors }, предупреждений: { $warnings }, заметок: { $notes }
 check-no-such-path = Нет такого файла или папки: { $path }
 check-no-dataset = В «{ $path }» нет набора. Набор — это папка с dataset.yaml и examples/. Создать репозиторий с набором: merlin init
-check-commit-needs-config = Чтобы проверить коммит, нужен config.yaml с адресом репозитория.
-check-paths-or-commit = Либо пути, либо --commit: вместе они не имеют смысла.
