@@ -68,13 +68,11 @@ def send_rich_message(bot):
     entities = [
         {"type": "bold", "offset": 0, "length": 5},
         {"type": "italic", "offset": 7, "length": 6},
-        {"type": "spoiler", "offset": 16, "length": 7},
         {"type": "pre", "offset": 31, "length": 8, "language": "python"},
         {"type": "blockquote", "offset": 40, "length": 6},
     ]
     styles = ("primary", "success", "danger")
     keys = [[{"text": style, "callback_data": style, "style": style} for style in styles]]
-    keys.append([{"text": "Скопировать код", "copy_text": {"text": "print(1)"}}])
     keys.append([{"text": "Открыть курс", "url": "https://example.com/"}])
     bot.call("setMyCommands", commands=[{"command": "help", "description": "Помощь"}])
     bot.say(ANNA, text, entities=entities, reply_markup={"inline_keyboard": keys})

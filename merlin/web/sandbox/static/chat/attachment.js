@@ -1,6 +1,6 @@
 // Files, photos, voices and invoices in a bubble.
 
-import { el, icon, wave } from "./dom.js";
+import { el, icon } from "./dom.js";
 import { fileUrl } from "./server.js";
 import { lengthOf, sizeOf, t } from "./texts.js";
 
@@ -38,7 +38,7 @@ function voice(sent) {
   });
   show();
   const about = el("span", { class: "meta" }, length);
-  return el("div", { class: "att" }, button, wave(sent.file_unique_id), about);
+  return el("div", { class: "att" }, button, about);
 }
 
 function invoice(sent, isPaid) {

@@ -4,7 +4,7 @@ import { dropContext, takeContext } from "./context.js";
 import { el, icon } from "./dom.js";
 import { closeMenu } from "./menu.js";
 import { act, send, sendFiles } from "./server.js";
-import { sizeOf, t } from "./texts.js";
+import { t } from "./texts.js";
 
 const form = document.getElementById("say");
 const field = document.getElementById("message");
@@ -28,16 +28,6 @@ function showFailed(log, what, error, again) {
   log.follow(() => log.element.append(element));
 }
 
-function showSending(log, what, size) {
-  const words = el("span", {}, what, el("br"), el("span", { class: "meta" }, sizeOf(size)));
-  const tile = el("span", { class: "tile" }, icon("file"));
-  const bubble = el("div", { class: "bub" }, el("div", { class: "att" }, tile, words));
-  const word = el("div", { class: "sending-line" }, icon("up"), t("sending"));
-  const element = el("div", { class: "msg me" }, bubble, word);
-  log.follow(() => log.element.append(element));
-  return element;
-}
-
 async function attempt(log, what, action) {
   try {
     await action();
@@ -49,10 +39,7 @@ async function attempt(log, what, action) {
 // Several files go as one album; what stands in the field is their caption.
 async function attemptFiles(log, files, caption) {
   const what = files.map((file) => file.name).join(", ");
-  const size = files.reduce((sum, file) => sum + file.size, 0);
-  const waiting = showSending(log, what, size);
   await attempt(log, what, () => sendFiles(log.place, files, caption));
-  waiting.remove();
 }
 
 export async function sendText(log, text) {

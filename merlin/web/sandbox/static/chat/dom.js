@@ -23,22 +23,6 @@ export function icon(name) {
   return drawing;
 }
 
-// A wave of a voice: its bars follow from the file's id, so it always looks the same.
-export function wave(seed) {
-  const drawing = document.createElementNS(SVG, "svg");
-  drawing.setAttribute("class", "wave");
-  drawing.setAttribute("viewBox", "0 0 130 28");
-  drawing.setAttribute("aria-hidden", "true");
-  for (let bar = 0; bar < 26; bar += 1) {
-    const height = 4 + (seed.charCodeAt((bar * 7) % seed.length) * (bar + 3)) % 19;
-    const rect = document.createElementNS(SVG, "rect");
-    const shape = { x: bar * 5, y: (28 - height) / 2, width: 3, height, rx: 1.5 };
-    for (const [key, value] of Object.entries(shape)) rect.setAttribute(key, String(value));
-    drawing.append(rect);
-  }
-  return drawing;
-}
-
 // The three dots of an answer that is being prepared.
 export function dots(label) {
   const marks = [el("b"), el("b"), el("b")];

@@ -2,7 +2,6 @@
 
 import { el } from "./dom.js";
 import { t } from "./texts.js";
-import { toast } from "./toast.js";
 
 const TAGS = {
   bold: "b",
@@ -22,40 +21,8 @@ function link(url) {
   return el("a", { href: url, target: "_blank", rel: "noreferrer noopener" });
 }
 
-function spoiler() {
-  const made = el("span", { class: "spoiler", role: "button", tabindex: "0", "aria-label": t("spoiler") });
-  const show = () => {
-    made.classList.add("shown");
-    for (const name of ["role", "tabindex", "aria-label"]) made.removeAttribute(name);
-  };
-  made.addEventListener("click", show);
-  made.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" && event.key !== " ") return;
-    event.preventDefault();
-    show();
-  });
-  return made;
-}
-
-export async function copy(text) {
-  await navigator.clipboard.writeText(text);
-  toast(t("copied"));
-}
-
-// A block of code with its language and a key that copies it.
-function block(entity, inner, text) {
-  const label = entity.language || t("code");
-  const button = el("button", { class: "btn bare small", type: "button" }, t("copy"));
-  button.addEventListener("click", () => copy(text));
-  const head = el("div", { class: "code-head" }, el("span", {}, label), button);
-  inner.setAttribute("tabindex", "0");
-  inner.setAttribute("aria-label", label);
-  return el("div", { class: "code" }, head, inner);
-}
-
 function wrapper(entity, text) {
-  if (entity.type === "pre") return el("pre");
-  if (entity.type === "spoiler") return spoiler();
+  if (entity.type === "pre") return el("pre", { tabindex: "0", "aria-label": entity.language || t("code") });
   if (entity.type === "text_link" || entity.type === "url") {
     const url = entity.url ?? text;
     if (SAFE.test(url)) return link(url);
@@ -109,8 +76,7 @@ function fill(parent, text, entities, [start, end], order) {
     if (entity.type === "bot_command") plain(made, part, order);
     else if (["pre", "code", "text_link", "url"].includes(entity.type) && !inner.length) made.append(part);
     else fill(made, text, inner, [from, to], order);
-    if (entity.type === "spoiler") made.append(el("span", {}, ...made.childNodes));
-    parent.append(entity.type === "pre" ? block(entity, made, part) : made);
+    parent.append(made);
     place = to;
     afterBlock = isBlock;
   }

@@ -9,7 +9,6 @@ import { menuAt, startMenu } from "./menu.js";
 import { watchPipeline } from "./pipeline.js";
 import { listen, readLog } from "./server.js";
 import { t } from "./texts.js";
-import { startTheme } from "./theme.js";
 import { toast } from "./toast.js";
 
 const offline = document.getElementById("offline");
@@ -109,4 +108,3 @@ offerLink(() => current);
 startMenu((command) => sendText(current, command));
 listen(hear, opened, tellLost);
 watchPipeline();
-startTheme();

@@ -72,10 +72,5 @@ export function startMenu(give) {
       closeMenu();
       field.focus();
     }
-    const rows = [...place.querySelectorAll("button")];
-    const at = rows.indexOf(document.activeElement);
-    if (at < 0 || !["ArrowDown", "ArrowUp"].includes(event.key)) return;
-    event.preventDefault();
-    rows[(at + (event.key === "ArrowDown" ? 1 : rows.length - 1)) % rows.length].focus();
   });
 }
