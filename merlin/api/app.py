@@ -27,10 +27,9 @@ from merlin.api.pages.site import page_routes
 from merlin.api.problems import add_problems
 from merlin.api.question_stream import release_stale_reservations
 from merlin.api.rate_limits import Limits, LoginThrottle, limits_layer
-from merlin.api.response_cache import POLL_INTERVAL_S, CatalogueCache
+from merlin.api.response_cache import CatalogueCache
 from merlin.api.routers import api_routes
 from merlin.api.services import ApiServices
-from merlin.app import courses
 from merlin.app.answer_counts import AnswerCounts
 from merlin.app.payment_worker import PaymentWorker
 from merlin.chat.answer import AnswerService
@@ -87,7 +86,6 @@ async def _lifespan(services: ApiServices, app: FastAPI) -> AsyncIterator[None]:
     state.payment_worker = PaymentWorker(services)
     catalogue: CatalogueCache = state.catalogue
     poll_version = partial(catalogue.poll_version, services)
-    read_index = partial(services.read, courses.read_index)
     heartbeats, since = Heartbeats(services.db), utc_now()
     write_heartbeat = partial(_write_heartbeat, heartbeats, state.answer_service, since)
 
@@ -100,11 +98,6 @@ async def _lifespan(services: ApiServices, app: FastAPI) -> AsyncIterator[None]:
         work = [
             server.notify_watchdog(server.show_alive),
             repeat(poll_version, MAX_WAIT_S, "the catalogue's version is unknown", changes),
-            repeat(
-                read_index,
-                POLL_INTERVAL_S,
-                "the words of the catalogue were not indexed ahead",
-            ),
             repeat(beat, server.ALIVE_S, "heartbeats cannot be stored"),
             repeat(release, RELEASE_S, "abandoned questions wait"),
         ]

@@ -27,7 +27,6 @@ from merlin.core.errors import NotFound
 from merlin.core.web.assets import sent_etags
 from merlin.course.catalogue import Catalogue
 
-POLL_INTERVAL_S = 1.0
 CACHE_CONTROL = "public, max-age=60, stale-while-revalidate=600"
 PRIVATE = "private, no-store"
 MAX_BYTES = 32 * 1024 * 1024

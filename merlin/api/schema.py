@@ -86,15 +86,6 @@ class Page:
             raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-cursor")
         return type(first)(self.cursor) if self.cursor else first
 
-    def skip(self, entries: Sequence[E], key: Callable[[E], str]) -> Sequence[E]:
-        """Return the entries of a whole list that follow the previous part.
-
-        If its last entry is no longer in the list, all of them.
-        """
-        last = self.after("")
-        places = (place for place, entry in enumerate(entries, 1) if key(entry) == last)
-        return entries[next(places, 0) :]
-
     def set_next_cursor(self, following: str) -> None:
         """Set the Link header to the next part, "" if there is none."""
         self.following = following

@@ -138,15 +138,10 @@ def search(ctx: Context, query: str, limit: int) -> tuple[list[Course], SearchRe
     active_courses = read_active(ctx)
     if not query.strip():
         return list(active_courses.courses[:limit]), SearchResult()
-    result = search_index(read_index(ctx), query, limit)
+    index = ctx.index.read(active_courses.version, lambda: SearchIndex(active_courses.courses))
+    result = search_index(index, query, limit)
     by_id = active_courses.by_id
     return [by_id[course_id] for course_id in result.hits if course_id in by_id], result
-
-
-def read_index(ctx: Context) -> SearchIndex:
-    """Return the index of the active courses; cached by catalogue version."""
-    active = read_active(ctx)
-    return ctx.index.read(active.version, lambda: SearchIndex(active.courses))
 
 
 def list_favourites(ctx: Context, actor: Actor) -> list[Course]:

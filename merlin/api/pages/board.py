@@ -5,11 +5,9 @@ a tag; a script sends the tag it has, and gets 204 while nothing has changed.
 """
 
 import hashlib
-from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
-from urllib.parse import urlencode
 
 from fastapi import Depends, Query
 from starlette.responses import Response
@@ -24,9 +22,9 @@ from merlin.api.pages.page import (
     render_fragment,
     render_page,
 )
-from merlin.api.schema import CommitId, Part
+from merlin.api.schema import CommitId
 from merlin.app import teaching
-from merlin.app.board import Board, BoardRow, CommitDetails, Stage, read_board, read_commit
+from merlin.app.board import CommitDetails, Stage, read_board, read_commit
 from merlin.core.web.assets import seen_other
 
 
@@ -34,7 +32,6 @@ from merlin.core.web.assets import seen_other
 class BoardQuery:
     """Parameters of a board; `seen`: the tag that a script has, None for a full page."""
 
-    page: Part
     commit: CommitId = ""
     seen: Annotated[str | None, Query(max_length=80)] = None
 
@@ -58,22 +55,19 @@ async def render_board(
             partial(read_commit, commit=board_query.commit, dataset=dataset), context.actor
         )
     opened = {details.verdict.dataset: details for details in found}
-    rows = _take_rows(board, board_query, opened)
-    content = repr((rows, len(board.cards), board.silent_since, opened)).encode("utf-8", "replace")
+    content = repr((board.rows, board.silent_since, opened)).encode("utf-8", "replace")
     tag = hashlib.sha256(content).hexdigest()[:20]
     if board_query.seen == tag:
         return Response(status_code=204)
-    path, page = context.request.scope["path"], board_query.page
+    path = context.request.scope["path"]
     view = {
         "board": board,
         "lanes": list(Stage),
         "chosen": board_query.commit,
-        "rows": rows,
+        "rows": board.rows,
         "opened": opened,
         "evaluation_href": evaluation_href,
         "board_href": path,
-        "part_href": _part_href(board_query, path, page.cursor),
-        "next_href": page.following and _part_href(board_query, path, page.following),
         "seen": tag,
         "courses": {},
         **more,
@@ -81,18 +75,6 @@ async def render_board(
     if board_query.seen is not None:
         return render_fragment(context, "board_live.html", view)
     return render_page(context, template, view)
-
-
-def _take_rows(board: Board, board_query: BoardQuery, opened: Collection[str]) -> list[BoardRow]:
-    """Return the datasets of the requested part, and the opened ones."""
-    names = [row.name for row in board_query.page.skip(board.rows, lambda row: row.name)]
-    shown = {*board_query.page.take_part(names, str), *opened}
-    return [row for row in board.rows if row.name in shown]
-
-
-def _part_href(board_query: BoardQuery, path: str, cursor: str) -> str:
-    values = {"limit": board_query.page.limit, "cursor": cursor}
-    return f"{path}?{urlencode({name: value for name, value in values.items() if value})}"
 
 
 DAYS = 28

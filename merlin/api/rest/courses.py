@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Query
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 from typing_extensions import TypedDict
@@ -45,15 +45,11 @@ _CODES = {word.casefold(): code for code, word in TYPES.items()} | {kind: kind f
 TYPE_VALUES = ["", *KINDS, *TYPES.values()]
 
 
-class _Exact(Shape):
-    model_config = ConfigDict(extra="forbid")
-
-
 # The number of materials of each type.
 Counts = TypedDict("Counts", {"lecture": int, "seminar": int, "lab": int})
 
 
-class CourseShown(_Exact):
+class CourseShown(Shape):
     """A course; `name` and `description` are in the caller's language."""
 
     id: int = Field(validation_alias="course_id")
@@ -70,7 +66,7 @@ SemesterShown = TypedDict("SemesterShown", {"number": int, "courses": list[Cours
 Grouped = TypedDict("Grouped", {"semesters": list[SemesterShown]})
 
 
-class MaterialShown(_Exact):
+class MaterialShown(Shape):
     """A material of a course."""
 
     id: int = Field(validation_alias="material_id")
@@ -107,10 +103,6 @@ class Favourite(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     course_id: Annotated[int, Field(ge=1, le=MAX_ID), WHOLE]
-
-
-# Validating a list takes a sixth less time than validating each course.
-_COURSES = TypeAdapter(list[CourseShown])
 
 
 def course_fields(course: Course, language: str) -> Json:
@@ -155,7 +147,7 @@ async def list_courses(
     def make(ctx: Context, language: str) -> object:
         every = courses.read_active(ctx).courses
         listed = [course for course in every if semester in (None, course.semester)]
-        items = _COURSES.validate_python(listed, context={"language": language})
+        items = [CourseShown.from_object(course, language) for course in listed]
         if group is None:
             return items
         semesters = groupby(items, key=lambda course: course.semester)
@@ -254,7 +246,7 @@ async def search_courses(
 
     def make(ctx: Context, language: str) -> object:
         matches, _ = courses.search(ctx, query, limit)
-        return _COURSES.validate_python(matches, context={"language": language})
+        return [CourseShown.from_object(course, language) for course in matches]
 
     return await catalogue_answer(request, make)
 

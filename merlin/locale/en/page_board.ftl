@@ -23,7 +23,6 @@ page-board-warnings = { $count ->
 page-board-since = since { $at }
 page-board-removed = Removed from the repository; its model still answers.
 page-board-more = { $count } more
-page-board-next = Show more datasets
 page-board-commits = { $count ->
         [one] { $count } commit
        *[other] { $count } commits

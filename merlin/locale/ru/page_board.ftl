@@ -25,7 +25,6 @@ page-board-warnings = { $count ->
 page-board-since = с { $at }
 page-board-removed = Набор удалён из репозитория, но его модель ещё отвечает.
 page-board-more = ещё { $count }
-page-board-next = Показать ещё наборы
 page-board-commits = { $count ->
         [one] { $count } коммит
         [few] { $count } коммита
