@@ -3,29 +3,9 @@
 import pytest
 
 from merlin.core.errors import NotFound, Refused
-from tests.api.payment_api import NOT_OPEN, PUBLIC_URL, TO_GATEWAY
+from tests.api.payment_api import NOT_OPEN
 
 pytestmark = pytest.mark.functional
-
-
-def test_order_is_paid_and_granted_once(shop):
-    anna = shop.buyer()
-    order_id = anna.order()
-    order = shop.purchase(order_id)
-    assert (order.state.value, order.amount.decimal) == ("created", "299.00")
-    assert anna.pay(order_id) == TO_GATEWAY
-    assert shop.purchase(order_id).pay_url.startswith("http://127.0.0.1")
-    document = shop.yookassa.calls("payments.create")[-1].body
-    assert document["confirmation"]["return_url"] == f"{PUBLIC_URL}/orders/{order_id}"
-    shop.yookassa.choose(order_id, "paid")
-    shop.wait_for_state(order_id, "paid")
-    assert shop.count_grants(order_id) == 1
-    assert [term.plan for term in anna.terms] == ["plus"]
-    assert anna.notice_keys == ["notice-paid"]
-    assert shop.ledger_faults() == []
-    usage = anna.http.get("/api/user/usage").json()
-    assert usage["plan"] == "plus"
-    assert [term["plan"] for term in usage["terms"]] == ["plus"]
 
 
 @pytest.mark.parametrize(

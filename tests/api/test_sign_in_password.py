@@ -101,13 +101,6 @@ def test_guesses_from_one_address_are_throttled_across_names(site):
     assert statuses == [401] * 30 + [429]
 
 
-def test_account_without_a_password_cannot_sign_in_by_password(site):
-    Accounts(site.db).set_name(site.add_user(BORIS), "boris", "cli:vera")
-    with signed_out_browser(site) as browser:
-        assert sign_in_by_password(browser, "boris", "любой пароль").status_code == 401
-        assert sign_in_by_password(browser, "boris", "").status_code == 422
-
-
 def test_own_success_does_not_clear_the_guesses_of_others_from_the_same_address(database):
     """Else who guesses from an address signs in to an account of their own each thirtieth time."""
     throttle = rate_limits.LoginThrottle()
@@ -118,3 +111,10 @@ def test_own_success_does_not_clear_the_guesses_of_others_from_the_same_address(
     throttle.uncount("boris", "192.0.2.7")
     assert throttle.count("name-last", "192.0.2.7") == 0
     assert throttle.count("name-more", "192.0.2.7") > 0
+
+
+def test_account_without_a_password_cannot_sign_in_by_password(site):
+    Accounts(site.db).set_name(site.add_user(BORIS), "boris", "cli:vera")
+    with signed_out_browser(site) as browser:
+        assert sign_in_by_password(browser, "boris", "любой пароль").status_code == 401
+        assert sign_in_by_password(browser, "boris", "").status_code == 422

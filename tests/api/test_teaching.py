@@ -138,17 +138,6 @@ def test_write_without_a_revision_is_refused(site, teacher):
     assert teacher.delete(f"{materials(site)}/{material['id']}").status_code == 409
 
 
-def test_form_refuses_a_link_with_a_password_as_the_check_of_course_yaml_does(site, teacher):
-    del teacher  # grants the role
-    address = f"/courses/{site.course_id('algorithms')}/edit/materials"
-    form = {"title_ru": "Новый", "act": "save", "once": "0" * 32}
-    form["file_url"] = "https://user:password@example.com/a"
-    with site.browser_client(BORIS) as browser:
-        page = browser.post(address, data=form)
-    assert page.status_code == 422
-    assert "без логина в адресе" in page.text
-
-
 def test_material_of_a_removed_course_is_not_saved_and_not_lost(site, teacher):
     del teacher  # grants the role
     address = f"/courses/{site.course_id('algorithms')}/edit/materials"

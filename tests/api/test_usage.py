@@ -20,13 +20,12 @@ STUDENT = make_plan(
     {Format.TEXT: Allowance(day=3, month=50), Format.PHOTO: Allowance(day=0)},
     models=("neuro*",),
 )
-PATRON = make_plan("patron", {"ru": "Меценат"})
 
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
-    with run_api(folder, plans=(STUDENT, PATRON), timezone="Europe/Moscow") as site:
+    with run_api(folder, plans=(STUDENT,), timezone="Europe/Moscow") as site:
         yield site
 
 
