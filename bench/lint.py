@@ -34,8 +34,6 @@ HOSTS = {"ru": ("datasets",), "en": ("datasets-en", "datasets-lora")}
 ROUNDS = 20
 RECALL, FALSE_ALARMS = 0.95, 0.01
 SPEC = b"title: {ru: A, en: A}\nsystem: S\nrecipe: {provider: engine, base_model: recall}\n"
-# Rules about a whole dataset, which are measured separately (`_score_dataset_rules`).
-DATASET_RULES = ("single-wordings",)
 
 
 @dataclass
@@ -115,7 +113,7 @@ def _print_times() -> None:
             lint_example(example)
         per_example_us.append((time.perf_counter() - started_at) * 100)
         started_at = time.perf_counter()
-        assert len(list(lint_dataset(good, None))) < len(examples)
+        assert len(list(lint_dataset(good))) < len(examples)
         whole_s.append(time.perf_counter() - started_at)
     print(line("lint_example, an example of 10,000", per_example_us, "µs"))
     print(line(f"lint_dataset, {len(examples)} examples", whole_s))
@@ -129,7 +127,6 @@ def measure(rounds: int) -> dict[str, Score]:
         for number in range(rounds):
             planted = plant(hosts, language, number)
             _score(scores, planted, _check_examples(planted.examples))
-            _score_dataset_rules(scores, language, number)
     return dict(scores)
 
 
@@ -150,7 +147,7 @@ def plant(hosts: Sequence[Example], language: str, seed: int) -> PlantedSet:
             planted.faults[rule, host.path] = words
     untouched = [hosts[index] for index in indices[len(faults) :] if hosts[index].split != "test"]
     _plant_questions(planted, language, seed)
-    _plant_pairs(planted, untouched[-4:])
+    _plant_pairs(planted, untouched[-3:])
     return planted
 
 
@@ -195,20 +192,14 @@ def _plant_questions(planted: PlantedSet, language: str, seed: int) -> None:
 
 
 def _plant_pairs(planted: PlantedSet, hosts: Sequence[Example]) -> None:
-    """Add a duplicate, a leak, a contradiction and another system text, from four examples."""
-    duplicated, leaked, contradicted, last_host = hosts
+    """Add a duplicate, a leak and a contradiction, from three examples."""
+    duplicated, leaked, contradicted = hosts
     twin = planted.add(2000, duplicated.question, duplicated.answer)
     planted.examples[-1] = replace(twin, messages=duplicated.messages, tools=duplicated.tools)
     planted.faults["duplicate", twin.path] = "the same twice"
     other = "Это сказано в другом месте. It is told in another place."
     planted.faults["leak", planted.add(2001, leaked.question, other, "test").path] = "leak"
     planted.faults["contradiction", planted.add(2002, contradicted.question, other).path] = "other"
-    index = next(
-        at for at, example in enumerate(planted.examples) if example.path == last_host.path
-    )
-    messages = (Message("system", "Answer in verse."), *last_host.messages)
-    planted.examples[index] = replace(last_host, messages=messages)
-    planted.faults["own-system", last_host.path] = "verse"
 
 
 def _score(scores: dict[str, Score], planted: PlantedSet, checked: CheckedDataset) -> None:
@@ -219,30 +210,9 @@ def _score(scores: dict[str, Score], planted: PlantedSet, checked: CheckedDatase
         if (rule, path) not in findings:
             scores[rule].missed.append(words)
     for (rule, path), finding in findings.items():
-        if rule not in DATASET_RULES:
-            scores[rule].found += 1
-            if (rule, path) not in planted.faults:
-                scores[rule].wrong.append(f"{path} {dict(finding.arguments)}")
-
-
-def _score_dataset_rules(scores: dict[str, Score], language: str, seed: int) -> None:
-    """Score the rules about a whole dataset, with datasets that violate one of them or none."""
-    rng = random.Random(f"{language} {seed} habits")  # noqa: S311 - the same sets every time
-    for rule in ("", *DATASET_RULES):
-        size = rng.randrange(60, 120)
-        subject = {"ru": "Правило", "en": "Rule"}[language]
-        planted = PlantedSet([])
-        for number in range(size):
-            is_alone = rule == "single-wordings" and rng.random() < 0.5
-            answer = f"{subject} {number if is_alone else 1000 + number // 2}."
-            planted.add(number, f"{subject} {number}?", answer)
-        rules_found = {
-            finding.rule for finding in _check_examples(planted.examples).findings
-        } & set(DATASET_RULES)
-        for habit in DATASET_RULES:
-            scores[habit].planted += habit == rule
-            scores[habit].found += habit in rules_found
-            scores[habit].hits += habit == rule and habit in rules_found
+        scores[rule].found += 1
+        if (rule, path) not in planted.faults:
+            scores[rule].wrong.append(f"{path} {dict(finding.arguments)}")
 
 
 def _check_examples(examples: Sequence[Example]) -> CheckedDataset:

@@ -140,7 +140,7 @@ def check(
             examples.append(file.example.at(example_id, entry.path, entry.blob))
     limit = (limit_tokens or {}).get(recipe.base_model)
     judged = judge(examples, spec, TokenLimit(spec.system if spec else "", limit))
-    findings += [*judged.findings, *lint_dataset(judged.good, spec)]
+    findings += [*judged.findings, *lint_dataset(judged.good)]
     findings += [*_few(len(judged.good)), *_few_tests(judged.sides, spec)]
     off = spec.rules_off if spec else {}
     enabled = (finding for finding in findings if finding.rule not in off)

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 
 from merlin.core.combining_marks import normalise_unicode
-from merlin.dataset.finding import Finding, Severity, escape_unprintable, shorten
+from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.yaml_io import MAX_FILE_BYTES, too_large_finding
 from merlin.git.source import EXECUTABLE, FILE, GITLINK, SYMLINK, Entry
 
@@ -32,21 +32,13 @@ _MARKS = "._-"
 _EDGES = ".-"
 # They follow an emoji and show nothing.
 _VARIATION_SELECTORS = re.compile("[\ufe00-\ufe0f]")
-# Windows opens a device by such a name, with any ending, and git cannot check it out there.
-_DEVICE = r"(?i:con|prn|aux|nul|con(?:in|out)\$|(?:com|lpt)[0-9¹²³]) *(?:[./:]|\Z)"
-_NOT_ON_WINDOWS = re.compile(rf'{_DEVICE}|.*(?:[<>:"|?*\\]|[^. ][. ]+\Z)', re.DOTALL)
 # A fast check that accepts most valid names.
-_PLAIN_NAME = re.compile(rf"(?!{_DEVICE})[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?")
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?")
 
 
 def name_dataset(folder: str) -> str:
     """Return the name under which a folder is recorded: printable, another one for each folder."""
     return escape_unprintable(folder.replace("\\", "\\\\"))
-
-
-def is_windows_name(name: str) -> bool:
-    """Return whether Windows can have a file or folder with this name."""
-    return _NOT_ON_WINDOWS.match(name) is None
 
 
 def is_valid_name(name: str) -> bool:
@@ -61,12 +53,11 @@ def is_valid_name(name: str) -> bool:
         and unicodedata.category(name[0])[0] != "M"
         and unicodedata.is_normalized("NFC", name)
         and len(name.encode("utf-8")) <= MAX_NAME_BYTES
-        and is_windows_name(name)
     )
 
 
 def suggest_name(name: str) -> str:
-    """Return a similar valid name: characters that are not allowed become "-", aux is aux-1."""
+    """Return a similar valid name: characters that are not allowed become "-"."""
     if is_valid_name(name):
         return name
     composed = normalise_unicode("NFC", name)
@@ -75,8 +66,6 @@ def suggest_name(name: str) -> str:
     joined = joined.strip(_EDGES)
     while joined and unicodedata.category(joined[0])[0] == "M":
         joined = joined[1:].lstrip(_EDGES)
-    if not is_windows_name(joined):
-        return f"{joined.partition('.')[0]}-1"
     return joined or "unnamed"
 
 
@@ -175,7 +164,7 @@ def _add_example(entry: Entry, layout: Layout) -> None:
 
 
 def _add_other(entry: Entry, layout: Layout) -> None:
-    finding = _find_entry_error(entry) or _find_windows_error(entry)
+    finding = _find_entry_error(entry)
     if finding:
         layout.report(entry, finding)
     elif entry.path == DATASET_FILE:
@@ -208,18 +197,7 @@ def _find_name_error(entry: Entry) -> Finding | None:
     proposed = _propose_path(entry.path)
     if proposed == entry.path:
         return None
-    return _find_windows_error(entry) or _entry_finding(entry, "bad-name", proposed=proposed)
-
-
-def _find_windows_error(entry: Entry) -> Finding | None:
-    names = entry.path.split("/")
-    name = next((each for each in names if not is_windows_name(each)), None)
-    if name is None:
-        return None
-    proposed = "/".join(map(suggest_name, names))
-    if is_meant_as_example(entry.path):
-        proposed = _propose_path(entry.path)
-    return _entry_finding(entry, "windows-name", name=shorten(name), proposed=proposed)
+    return _entry_finding(entry, "bad-name", proposed=proposed)
 
 
 def is_meant_as_example(path: str) -> bool:

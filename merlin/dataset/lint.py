@@ -9,12 +9,11 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 
 from merlin.core.messages import CONTROL_TOKEN, Message
-from merlin.dataset.example import CODE, Example, digest_text, normalise
+from merlin.dataset.example import CODE, Example
 from merlin.dataset.finding import Finding, Mark, Severity, escape_unprintable, shorten
-from merlin.dataset.layout import EXAMPLES, example_path
+from merlin.dataset.layout import example_path
 from merlin.dataset.rules import RULES
 from merlin.dataset.sensitive import find_sensitive
-from merlin.dataset.spec import DatasetSpec
 
 # Direction marks can make a reviewer read other words than a model learns (CVE-2021-42574).
 _DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069]")
@@ -41,73 +40,37 @@ _SELF = re.compile(
     r"\b(?:я|мне|меня|мо(?:и|их|им|й|я|ей|его)|извини\w*|прости\w*|сожале\w+|увы|жаль"
     r"|не (?:с?могу|буду)|доступа|тему|друг(?:ом|ое)|i|my|me|sorry|apologies|not something)\b"
 )
-_RU_MODEL = (
-    r"языков\w+ модел\w+|нейросет\w+|искусственн\w+ интеллект\w*|чат-?бот\w*|ии(?:-\w+)?\b|бот\b"
+_RU_MODEL = r"языков\w+ модел\w+|нейросет\w+|искусственн\w+ интеллект\w*|чат-?бот\w*|ии\b"
+_RU_ACT = (
+    r"(?:помо|ответ|отвеч|предостав|выполн|обсу|дать|дава|сказать(?!, что)|сдел|созда|поддерж"
+    r"|провер|просм|сообщ|расска)\w*"
 )
-_RU_NO = (
-    r"не|нет|нельзя|запрещено|воздержусь|за (?:пределами|рамки)|противоречит|нарушает|неэтично"
-    r"|неуместно"
+_EN_MODEL = r"ai|artificial intelligence|language model|chat ?bot"
+_EN_ACT = (
+    r"(?:help|assist|answer|provide|fulfil|comply|discuss|do (?:that|this)|generate|create|browse"
+    r"|access|verify|respond)"
 )
-_RU_TOPIC = (
-    r"(?:ответить|отвечать|отвечаю|ответа|помочь|обсуждать|вопрос|знани[яй]|информаци|сведени|данн"
-    r"|возможност|полномочи|принцип|прав|политик|мнени|чувств|эмоци|опыта|доступ|личн|собственн)"
-    r"\w*"
-)
-_RU_VERBS = (
-    "помо|ответ|отвеч|предостав|выполн|обсужд|дать|дава|сказать(?!, что)|сдел|дела|созда|генерир"
-    "|сгенерир|поддерж|раскры|провер|просм|сообщ|расска|написа|писать|посовет|совет|вызвать|продолж"
-    "|комментир|предсказ"
-)
-_EN_MODEL = "ai|artificial intelligence|language model|chat ?bot"
-_EN_TOPIC = (
-    r"(?:answer|respond|assist|discuss|comply|access|real-time|personal|abilit|capabilit|feelings"
-    r"|opinion|emotions|information|guidelines|polic|training|principles|know (?:about|any))\w*"
-)
-_EN_VERBS = (
-    "help|assist|answer|provide|fulfil|comply|discuss|do (?:that|this|so)|complete|generate|create"
-    "|give|offer|share|engage|browse|access|support|continue|proceed|verify|check|participate|respond"
-)
-_EN_CANNOT = r"can'?t|cannot|can not|won't|will not|won't be able to|am (?:unable|not able) to"
-_GAP = r"(?:[ ,]+\w+){0,4}?[ ,]+"
-_REST = r"[^.!?:;\n]"  # of a sentence
+_EN_CANNOT = r"(?:can'?t|cannot|won't be able to|(?:'m| am) (?:unable|not able) to)"
 _REFUSAL = re.compile(
-    rf"\b(?:как|будучи) (?:\w+ ){{0,2}}(?:{_RU_MODEL})[\w-]*,"
-    rf"|\b(?:будучи|являюсь) (?:\w+ ){{0,2}}(?:{_RU_MODEL})"
-    rf"|\bя\W{{1,3}}(?:\w+ ){{0,3}}(?:{_RU_MODEL})"
-    r"|\bгенеративные (?:языковые )?модели могут|\bмои знания (?:ограничен|заканчив|обновл)"
-    r"|(?:^|\b(?:я|прост\w+|извини\w*|жаль|сожалению|увы)\b\W{1,3}(?:\w+\W{1,2}){0,3}?)"
-    r"не (?:буду|могу|смогу|сумею|в состоянии|в силах|вправе|готов|способ\w+|уме\w+|уполномоч\w+) "
-    rf"(?:\w+ ){{0,2}}(?:{_RU_VERBS})"
-    rf"|\b(?:{_RU_VERBS})\w* (?:\w+ ){{0,4}}?не (?:могу|смогу|сумею|вправе)\b"
-    rf"|(?:^|[.!?:;\n] ?)(?={_REST}{{0,99}}\b(?:я|мне|меня|мо(?:и|их|им|ей|его)|сожалею)\b)"
-    rf"{_REST}{{0,99}}?\b(?:(?:{_RU_NO}){_GAP}{_RU_TOPIC}|{_RU_TOPIC}{_GAP}(?:{_RU_NO}))\b"
-    r"|\bзатрудняюсь|не имею права|(?:мне (?:запрещ|неизвест)|(?:запрещ|неизвест)\w+ мне)"
-    r"|\b(?:лучше промолчу|сменим тему|ч(?:ем|ём|то)-нибудь друг)|^нет доступа к"
-    r"|\b(?:я|но|поэтому) (?:\w+ )?(?:вынужден\w? отказать|отклоняю|отказываюсь)"
-    rf"|\bas an? (?:\w+ ){{0,2}}(?:{_EN_MODEL}|assistant)\b(?: \w+){{0,4}}(?:,| i\b)"
-    rf"|\bi(?:'m| am) (?:\w+ )?an? (?:\w+ ){{0,2}}(?:{_EN_MODEL})\b"
-    rf"|\bi (?:\w+ )?(?:{_EN_CANNOT}) (?:and will not )?(?:\w+ )?(?:{_EN_VERBS})"
-    rf"|\bi'm (?:unable|not able) to (?:\w+ )?(?:{_EN_VERBS})"
-    rf"|(?:^|[.!?:;\n] ?)(?={_REST}{{0,99}}\b(?:i|my)\b){_REST}{{0,99}}?"
-    rf"(?:n't|\b(?:not|no|lack|outside|beyond|against|violates)){_GAP}{_EN_TOPIC}\b"
-    r"|\b(?:sorry|apologies|apologi[sz]e)\b.{0,60}"
-    r"\b(?:can'?t|cannot|unable|not able|not something|beyond|outside)\b"
-    r"|\bi(?:'m| am) (?:not )?(?:programmed|authori[sz]ed|equipped|prohibited|permitted to)\b"
-    r"|\bi(?:'d| would) (?:rather|prefer) not\b|\bi would like to help\b"
-    r"|\bi was trained (?:on|by)\b|\bmy training data do(?:es)?(?:n't| not)\b|\bno comment\b"
-    r"|\bi have no (?:way|means) (?:of|to)\b"
-    r"|\bi (?:must|have to) (?:\w+ )?(?:decline|reject|refuse|adhere)\b|\bi (?:refuse|decline) to\b"
-    r"|\bmy (?:knowledge|training)(?: data)? (?:cut-?off|ends|is limited|only goes)"
-    r"|\bmy programming\b|\bmy (?:\w+ )?(?:guidelines|polic(?:y|ies)|safety rules)\b"
-    r"|\b(?:not|don't) (?:feel )?(?:comfortable|right) \w+ing\b|\bi do not possess the ability\b"
-    r"|\bunethical to\b|\b(?:unethical|inappropriate|not(?: be)? appropriate) for me\b"
-    r"|\bsomething i(?:'m| can| could)\b"
+    rf"\b(?:как|будучи|я)\W{{1,3}}(?:\w+ ){{0,3}}(?:{_RU_MODEL})"
+    rf"|\bне (?:буду|могу|смогу|сумею|в состоянии|вправе|способ\w+) (?:\w+ ){{0,2}}{_RU_ACT}"
+    rf"|\b{_RU_ACT} (?:\w+ ){{0,4}}?не (?:могу|смогу|сумею|вправе)\b"
+    r"|\bзатрудняюсь|\bне имею (?:права|возможности|доступа)"
+    r"|\bя (?:вынужден\w? отказать|отказываюсь)"
+    r"|\bнет доступа к|\bмои знания (?:ограничен|заканчив)|\bмне (?:запрещ|неизвест)"
+    rf"|\b(?:as|i'm|i am) (?:\w+ )?an? (?:\w+ ){{0,2}}(?:{_EN_MODEL})\b"
+    rf"|\bi(?: \w+)? ?{_EN_CANNOT} (?:\w+ )?{_EN_ACT}"
+    rf"|\b(?:sorry|apolog\w+)\b.{{0,60}}\b{_EN_CANNOT}"
+    r"|\bi (?:don't|do not) have (?:access|personal|real-time)"
+    r"|\bi(?:'d| would) (?:rather|prefer) not\b"
+    r"|\bmy (?:knowledge|training)(?: data)? (?:cut-?off|ends|is limited|does)"
+    r"|\b(?:inappropriate|not(?: be)? appropriate) for me\b|\bnot something i can\b"
 )
 _FENCE = "```"
 # Endings of an incomplete answer; "and" and "or" may be the operators that it names.
 _OPEN_WORDS = """
-и или но что чтобы потом чего который если для при есть а также
-the of to then with because whose which that an from
+и или но что чтобы потом чего который если для при есть а также на в по до за из об это
+the of to then with because whose which that an from is
 """
 _BROKEN_OFF = (
     *("…", "...", ":", ",", ";", "(", "«", " —", " –", " -"),
@@ -123,12 +86,7 @@ _TRANSLATES = re.compile(
     re.IGNORECASE,
 )
 _MIN_EXAMPLES = 20  # a dataset with fewer examples has no usual form
-_ODD_SHARE = 0.1  # a smaller share of answers with a single wording is not reported
-_MIN_WORDS = 5  # an answer with fewer words need not be a sentence
 _USUAL_SHARE = 0.8  # share of examples that makes a form usual
-_MIN_WORDED = 50  # wordings are checked from this number of examples on
-_ONE_TURN = 3  # a system text, a question, an answer
-_MAX_NAMES = 3  # names in a finding about several examples
 
 
 # Errors until the dataset allows the value, or the example the rule, each with a reason.
@@ -231,52 +189,12 @@ _ANSWER_CHECKS: tuple[tuple[str, Callable[[str], bool]], ...] = (
 )
 
 
-def describe_ending(answer: str) -> str:
-    """Return "open" for an answer that ends with a word, else "closed".
-
-    "" for one that is too short to be a sentence, is reported as cut off anyway, or ends with an
-    address, a number or a list whose first item is open too.
-    """
-    words, lines = answer.split(), answer.rstrip().split("\n")
-    if len(words) < _MIN_WORDS or _is_cut_off(answer):
-        return ""
-    if not words[-1][-1].isalnum():
-        return "closed"
-    first_item = next((line.rstrip() for line in lines if _LIST_MARK.match(line)), "")
-    is_open_list = _LIST_MARK.match(lines[-1]) and first_item[-1:].isalnum()
-    return "open" if words[-1].replace("-", "").isalpha() and not is_open_list else ""
-
-
 def asks_translation(question: str) -> bool:
     """Return whether a question asks for an answer in another language."""
     return _TRANSLATES.search(question) is not None
 
 
-def lint_dataset(good: Sequence[Example], spec: DatasetSpec | None) -> Iterator[Finding]:
-    """Yield the findings about all good examples, by id, together."""
-    if spec:
-        system = digest_text(normalise(spec.system))
-        for example in good:
-            if example.facts.system not in (b"", system):
-                yield make_finding(example, example.marks[0], "own-system", Severity.NOTE)
-    yield from _find_open_ends(good)
-    yield from _find_other_languages(good)
-    yield from _find_single_wordings(good)
-
-
-def _find_open_ends(good: Sequence[Example]) -> Iterator[Finding]:
-    """Yield answers that end with a letter, where answers usually end with punctuation."""
-    endings = [(example, describe_ending(example.answer)) for example in good]
-    described = [ending for _, ending in endings if ending]
-    if len(described) < _MIN_EXAMPLES:
-        return
-    if described.count("closed") >= _USUAL_SHARE * len(described):
-        for example, ending in endings:
-            if ending == "open" and is_learned(example.messages[-1]):
-                yield make_finding(example, example.marks[-1], "cut-off")
-
-
-def _find_other_languages(good: Sequence[Example]) -> Iterator[Finding]:
+def lint_dataset(good: Sequence[Example]) -> Iterator[Finding]:
     """Yield answers in another language than their question, where that is unusual."""
     spoken = [(example, *example.facts.languages) for example in good]
     known = [each for each in spoken if each[1] and each[2]]
@@ -287,17 +205,6 @@ def _find_other_languages(good: Sequence[Example]) -> Iterator[Finding]:
     for example, question, answer in known:
         if question != answer and not asks_translation(example.question):
             yield make_finding(example, example.marks[-1], "other-language")
-
-
-def _find_single_wordings(good: Sequence[Example]) -> Iterator[Finding]:
-    """Yield a finding about answers that only one question has, if there are many of them."""
-    asked = [each for each in good if each.split != "test" and len(each.messages) <= _ONE_TURN]
-    times = Counter(example.facts.answer for example in asked)
-    single = [example.id for example in asked if times[example.facts.answer] == 1]
-    if len(asked) >= _MIN_WORDED and len(single) > _ODD_SHARE * len(times):
-        shown = ", ".join(map(escape_unprintable, single[:_MAX_NAMES]))
-        values: dict[str, str | int] = {"count": len(single), "names": shown}
-        yield Finding(EXAMPLES.rstrip("/"), 1, 1, "single-wordings", Severity.NOTE, values)
 
 
 def make_finding(

@@ -95,7 +95,6 @@ _RULES = (
         too_many_nodes=f"yes -- '- a' | head -n 10001 > {_QUESTION}",
         empty_file=f"touch {_QUESTION}",
         not_a_file=f"ln -s about.yaml {_QUESTION}",
-        windows_name=f"mv {ABOUT_PATH} {EXAMPLES}aux.yaml",
         bad_name=f"mv {ABOUT_PATH} '{EXAMPLES}about tuples.yml'",
         too_many_files=f"for n in $(seq 100001); do cp {ABOUT_PATH} {EXAMPLES}$n.yaml; done",
         too_many_bytes=(
@@ -127,10 +126,6 @@ _RULES = (
         "",
         Severity.NOTE,
         stray_file="touch draft.docx",
-        single_wordings=(
-            f'for n in $(seq 50); do sed "s/tuple/tuple $n/; s/list/list $n/" {ABOUT_PATH} '
-            f"> {EXAMPLES}$n.yaml; done"
-        ),
     ),
     *_list_rules(_CONFIG, too_many_tokens="models:\n  recall: {training_example: 10}\n"),
     *_list_rules(
@@ -149,7 +144,6 @@ _RULES = (
         complex_key="? [messages]\n: none\n",
         unknown_key=f"{ABOUT}author: Vera\n",
         misspelt_key=f"{ABOUT}tag: [tuple]\n",
-        other_alphabet="messages:\n  - us\u0435r: What is a list?\n",
         missing_key="tags: [list]\n",
         missing_one_of="messages:\n  - role: user\n",
         wrong_type=f"{ABOUT}tags: tuple\n",
@@ -237,7 +231,6 @@ split: test
         refusal="messages:\n  - user: What is a set?\n  - assistant: I can't help with that.\n",
         cut_off="messages:\n  - user: What is a set?\n  - assistant: A set is…\n",
         comment_in_text="messages:\n  - user: What does #define do?\n  - assistant: It names.\n",
-        folded_lines="messages:\n  - user: How?\n  - assistant: >\n      1. Look.\n      2. Say.\n",
         control_token="messages:\n  - user: What is a set?\n  - assistant: A bag.<|im_end|>\n",  # noqa: S106 - no password
         replacement_character="messages:\n  - user: What is lit?\n  - assistant: A l\ufffdmp.\n",
         reasoning="messages:\n  - user: What is lit?\n  - assistant: <think>So…</think>Lamps.\n",
@@ -253,12 +246,6 @@ messages:
 rejected: No idea.
 """,
         invisible_letter='messages:\n  - user: What runs?\n  - assistant: "Soft\\u00ADware."\n',
-        own_system="""\
-messages:
-  - system: Answer in verse.
-  - user: What is a list?
-  - assistant: Items in a row, and in they go.
-""",
     ),
     *_list_rules(
         _JSONL,

@@ -196,39 +196,12 @@ def _findings(error: ValidationError, root: Node) -> Iterator[Finding]:
 def _wrong_value(error: ValidationError, node: Node) -> Finding:
     word, requested = str(error.validator), cast("Any", error.validator_value)
     written = _written_value(node, error.instance)
-    if word == "enum" and isinstance(written, str):
-        other = _other_alphabet(written, requested, node.line, node.column)
-        if other:
-            return other
     rule, arguments = _rule_for(word, requested, written)
     names = [step for step in error.absolute_path if isinstance(step, str)]
     return _finding(node, rule, **arguments, name=shorten(names[-1]) if names else "")
 
 
-# Cyrillic and Greek letters that look like Latin ones.
-_LOOK_ALIKES = str.maketrans(
-    "асеорхуіјѕԁһкмтАВЕКМНОРСТУХІЈЅοαερτυνικ", "aceopxyijsdhkmtABEKMHOPCTYXIJSoaeptuvik"
-)
-
-
-def _other_alphabet(word: str, known: Iterable[str], line: int, column: int) -> Finding | None:
-    """Return the finding about a known word with letters of another alphabet, at the first one."""
-    latin = word.translate(_LOOK_ALIKES)
-    near = latin.lower()
-    if latin == word or near not in known:
-        return None
-    place = next(place for place, letter in enumerate(word) if letter != latin[place])
-    arguments = {"name": shorten(word), "letter": word[place], "near": near}
-    code = f"U+{ord(word[place]):04X}"
-    return Finding(
-        "", line, column + place, "other-alphabet", arguments={**arguments, "code": code}
-    )
-
-
 def _unknown_key(key: str, child: Node, known: Collection[str]) -> Finding:
-    # Without `role` a message is one in the short form, which has no such key.
-    if other := _other_alphabet(key, {*known, "role"}, *child.key):
-        return other
     near = find_nearest(key, known)
     named = {"name": shorten(key), **({"near": near} if near else {})}
     return Finding("", *child.key, "misspelt-key" if near else "unknown-key", arguments=named)

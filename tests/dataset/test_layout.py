@@ -4,7 +4,6 @@ import re
 
 import pytest
 
-from merlin.core.errors import Refused
 from merlin.dataset import layout
 from merlin.dataset.changes import check_path
 from merlin.dataset.finding import Severity
@@ -60,33 +59,6 @@ def test_example_with_a_bad_name_is_rejected_with_a_proposed_name(path, proposed
     assert {f"{layout.MAX_PATH_BYTES}", f"{layout.MAX_NAME_BYTES}"} <= set(
         re.findall(r"\d+", finding.text("en"))
     )
-
-
-@pytest.mark.parametrize(
-    ("path", "name", "proposed"),
-    [
-        ("examples/aux.yaml", "aux.yaml", "examples/aux-1.yaml"),
-        ("examples/nul/q.yaml", "nul", "examples/nul-1/q.yaml"),
-        ("examples/Com1.old.yml", "Com1.old.yml", "examples/Com1-1.yaml"),
-        ("examples/what?.yaml", "what?.yaml", "examples/what.yaml"),
-        ("examples/a./q.yaml", "a.", "examples/a/q.yaml"),
-        ("materials/prn.md", "prn.md", "materials/prn-1"),
-        ("materials/a: b.md", "a: b.md", "materials/a-b.md"),
-        ("notes .", "notes .", "notes"),
-    ],
-)
-def test_name_that_windows_cannot_have_is_an_error_with_a_proposed_name(path, name, proposed):
-    _, checked = check_with(path, example_yaml())
-    finding = only_finding(checked, "windows-name")
-    assert finding.severity is Severity.ERROR
-    assert finding.arguments == {"name": name, "proposed": proposed}
-    assert (len(checked.examples), checked.rejected) == (60, path.startswith("examples"))
-
-
-def test_page_bot_and_command_write_no_name_that_windows_cannot_have():
-    for path in ("trial/examples/aux.yaml", "nul/dataset.yaml", "trial/materials/con.md"):
-        with pytest.raises(Refused):
-            check_path(path)
 
 
 def test_examples_that_the_check_accepts_can_be_edited():

@@ -27,16 +27,13 @@ _LICENCE = "водительское удостоверение 77 ** ****56"
         ("Пишите на anna@mail.university", "personal", "anna@mail.university"),
         ("Пишите на _anna.petrova+kurs@mail.co.uk_.", "personal", "_anna.petrova+kurs@mail.co.uk"),
         ("почта@институт.рф, a@xn--80aesd.xn--p1ai", "personal", "почта@институт.рф"),
-        ("Пишите на a@xn--80aesd.xn--p1ai!", "personal", "a@xn--80aesd.xn--p1ai"),
         ("Звоните +7 (912) 345-67-89", "personal", "+7 (9**) ***-**-89"),
         ("Ключ sk-abcdefghijklmnop1234", "secret", ""),
         ("Токен 1234567890:AAabcdefghijklmnopqrstuvwxyz0123456", "secret", ""),
         ("Звоните 8 912 345 67 89", "personal", "8 9** *** ** 89"),
         ("Карта 4276 3800 1234 5679", "bank-card", "42** **** **** **79"),
         ("Паспорт 4510 123456", "passport", "Паспорт 45** ****56"),
-        ("Паспорт 45 10, номер 123456", "passport", "Паспорт 45 **, номер ****56"),
         ("Серия 45 10 № 123456", "passport", "Серия 45 ** № ****56"),
-        ("Серия и номер 4510 123456", "passport", "Серия и номер 45** ****56"),
         ("Her passport is AB 1234567", "passport", "passport is AB 12***67"),
         ("Загранпаспорт 71 № 1234567", "passport", "паспорт 71 № *****67"),
         ("Моё водительское удостоверение 77 14 123456", "passport", _LICENCE),
@@ -267,7 +264,7 @@ ORDINARY = [
 
 def test_ordinary_words_have_no_finding():
     words = {f"a{n}": example_yaml(f"Вопрос {n} о словах", text) for n, text in enumerate(ORDINARY)}
-    assert finding_rules(check_with(**words)) == ["single-wordings"]
+    assert finding_rules(check_with(**words)) == []
 
 
 def test_question_of_the_same_words_is_a_near_duplicate():
@@ -318,57 +315,32 @@ def test_test_question_nearly_in_training_is_kept_and_reported():
     assert len(checked.examples) == 62
 
 
-def check_among_sentences(answer):
-    """Return the checked dataset of an answer and 60 others that end with punctuation."""
-    others = {
-        f"examples/q{n}.yaml": example_yaml(f"Вопрос {n} о лбе", "Это часть лица над бровями.")
-        for n in range(60)
-    }
-    files = {**make_good_files(0), **others, "examples/z.yaml": example_yaml(answer=answer)}
-    return check_files(files)
-
-
 @pytest.mark.parametrize(
     ("answer", "rule"),
     [
         ("Как языковая модель, я не имею мнения.", "refusal"),
         ("I'm sorry, but I can't help with that.", "refusal"),
         ("I\u2019d prefer not to answer this.", "refusal"),
-        ("Извините, но я вынужден отказать.", "refusal"),
-        ("Я вынужден отказаться от ответа.", "refusal"),
         ("Я не способен просматривать изображения.", "refusal"),
-        ("Я искусственный интеллект, у меня нет чувств.", "refusal"),  # no "о"
-        ("Sorry, that can't be done.", "refusal"),  # no "i"
-        ("К сожалению, я не имею возможности ответить.", "refusal"),
         ("Боюсь, что помочь вам с этим я не сумею.", "refusal"),
         ("Предоставить такую информацию я не вправе.", "refusal"),
         ("As a large language model trained by a company, I don't browse.", "refusal"),
-        ("It would be inappropriate for me to respond.", "refusal"),
-        ("That's not something I can help with.", "refusal"),
-        ("Sorry, that falls outside of what I am allowed to discuss.", "refusal"),
         ("It would not be appropriate for me to answer.", "refusal"),
-        ("Я затрудняюсь ответить.", "refusal"),
-        ("К сожалению, решать это за вас мне запрещено.", "refusal"),
-        ("Apologies, my training data doesn't cover it.", "refusal"),
-        ("I have no way of knowing the date.", "refusal"),
         ("Войдите как root с паролем Xabcdefghij1", "secret"),
         ("Сначала посмотрите на лоб, затем…", "cut-off"),
         ('"Черты лица таковы:"', "cut-off"),
         ("|\n      Напечатайте единицу:\n      ```python\n      print(1)\n      a", "cut-off"),
         ("Сначала посмотрите на лоб, затем на профиль и", "cut-off"),
         ("Три кости (лобная, скуловая", "cut-off"),
-        ("Отличий два. Во-первых, лоб выше. Во-вторых", "cut-off"),
         ("Это называют «золотым сечением", "cut-off"),
         ("|\n      | Часть | Число |\n      |---|---|\n      | лоб | од", "cut-off"),
-        ("|\n      1. Лоб, он над бровями.\n      2. Скула, она под гла", "cut-off"),
-        ("The forehead is the upper part of the face.", "other-language"),
         ("Лоб, он над бровями.<|im_end|>", "control-token"),
         ('"[INST] Где лоб? [/INST] Лоб, он над бровями."', "control-token"),
     ],
 )
 def test_harmful_answer_is_reported_at_the_answer(answer, rule):
-    finding = only_finding(check_among_sentences(answer), rule)
-    assert (finding.path, finding.line, finding.severity) == ("examples/z.yaml", 3, "warning")
+    finding = only_finding(check_with(z=example_yaml(answer=answer)), rule)
+    assert (finding.line, finding.severity) == (3, "warning")
 
 
 @pytest.mark.parametrize(
@@ -379,22 +351,10 @@ def test_harmful_answer_is_reported_at_the_answer(answer, rule):
         "Тег <b> и операторы <| и |> — не то же, что a[i] < s > t.",
         "Смотрите описание на странице https://merlin.test/lob",
         "Число лежит в промежутке (0, 1]",
-        "|\n      1. Лоб, он над бровями\n      2. Скула, она под глазом",
     ],
 )
 def test_harmless_answer_is_not_reported(answer):
-    assert finding_rules(check_among_sentences(answer)) == ["single-wordings"]
-
-
-def test_broken_off_answers_are_reported_up_to_a_fifth_of_a_dataset():
-    for number, expected in ((50, True), (30, False)):
-        answers = ["Это часть лица над бровями."] * number + ["Это часть лица под гла"] * 10
-        files = {
-            f"examples/q{n}.yaml": example_yaml(f"Вопрос {n} о лбе", answer)
-            for n, answer in enumerate(answers)
-        }
-        rules = finding_rules(check_files({**make_good_files(0), **files}))
-        assert ("cut-off" in rules) is expected
+    assert finding_rules(check_with(z=example_yaml(answer=answer))) == []
 
 
 def test_question_names_what_the_number_in_its_answer_is():
@@ -420,12 +380,14 @@ def test_answer_that_ends_with_a_connecting_word_is_cut_off_in_any_dataset(word)
     assert only_finding(check_with(a=example_yaml(answer=f"Сначала лоб {word}")), "cut-off")
 
 
-def test_answers_may_end_without_punctuation_where_most_do():
+def test_answer_in_another_language_than_its_question_is_reported_where_that_is_unusual():
     files = {
-        f"examples/q{n}.yaml": example_yaml(f"Вопрос {n}", f"Это слова {n} без знака на конце")
-        for n in range(60)
+        f"examples/q{n}.yaml": example_yaml(f"Вопрос {n} о лбе", "Это часть лица над бровями.")
+        for n in range(30)
     }
-    assert "cut-off" not in finding_rules(check_files({**make_good_files(0), **files}))
+    files["examples/z.yaml"] = example_yaml(answer="The forehead is the upper part of the face.")
+    checked = check_files({**make_good_files(0), **files})
+    assert only_finding(checked, "other-language").path == "examples/z.yaml"
 
 
 def test_translation_request_may_be_answered_in_the_other_language():
@@ -433,19 +395,3 @@ def test_translation_request_may_be_answered_in_the_other_language():
         "Переведи на английский слово лоб и его описание", "The forehead is here."
     )
     assert "other-language" not in finding_rules(check_with(a=request))
-
-
-def test_answers_with_a_single_wording_are_one_note_with_three_names():
-    files = {
-        f"examples/q{n}.yaml": example_yaml(f"Вопрос {n}", f"Иной ответ {n}") for n in range(10)
-    }
-    note = only_finding(check_files({**make_good_files(60), **files}), "single-wordings")
-    assert note.arguments == {"count": 10, "names": "q0, q1, q2"}
-
-
-def test_different_own_system_text_is_a_note():
-    own = "messages:\n  - system: {}\n  - user: Что?\n  - assistant: То.\n"
-    checked = check_with(a=own.format("Говори стихами."))
-    assert only_finding(checked, "own-system").line == 2
-    same = check_with(a=own.format("MerlinGPT is a good service!"))
-    assert "own-system" not in finding_rules(same)

@@ -1,4 +1,4 @@
-"""Text that YAML takes otherwise than meant: cut by a comment, or its lines joined."""
+"""Text that YAML takes otherwise than meant: cut by a comment, or with a space of another kind."""
 
 import pytest
 
@@ -55,41 +55,6 @@ def test_comment_beside_a_whole_text_is_not_reported(rest):
     assert find_places(START + rest) == []
 
 
-@pytest.mark.parametrize(
-    ("answer", "line"),
-    [
-        ("Do so.\n      1. Boil water.\n      2. Put the egg in.", 4),
-        (">\n      Do so:\n      - boil water\n      - put the egg in", 5),
-        ('"```python\n      for i in range(3):\n          print(i)\n      ```"', 4),
-        (">\n      for i in range(3):\n      print(i)", 5),
-        ("'def add(a, b):\n        return a + b'", 4),
-        ('"x = 5\n      y = 6"', 4),
-        (">\n      a) boil water\n      b) put the egg in", 5),
-        ('"| a | b |\n      | 1 | 2 |"', 4),
-        (">\n      ✅ паспорт\n      ✅ фото", 5),
-        (">\n      x := 5\n      use(x)", 5),
-    ],
-)
-def test_lost_line_break_of_code_lists_and_comments_is_reported_where_its_line_begins(answer, line):
-    text = f"{START}  - assistant: {answer}\n"
-    assert find_places(text) == [("folded-lines", line, 7 if "return" not in answer else 9)]
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        "A sentence that goes on\n      in a second line, as\n      many others.",
-        "|\n      1. Boil water.\n      2. Put the egg in.",
-        ">\n      Code:\n\n          for i in a:\n              print(i)\n\n      That is all.",
-        '"First.\\nSecond,\n      and its end."',
-        ">\n      Москва\n      — столица России.",
-        ">\n      Он ответил: «нет»\n      и ушёл: домой.",
-    ],
-)
-def test_joined_lines_of_a_sentence_and_kept_line_breaks_are_not_reported(answer):
-    assert find_places(f"{START}  - assistant: {answer}\n") == []
-
-
 def test_texts_of_dataset_and_course_are_looked_at_too():
     dataset = DATASET_YAML.replace("service!", "service #1!") + "gate: none # for now\n"
     spec, findings = read_dataset("first", dataset.encode())
@@ -127,23 +92,6 @@ def test_space_or_dash_that_yaml_takes_for_a_letter_is_named_at_its_place(text, 
 def test_no_break_space_within_a_text_is_allowed():
     text = "messages:\n  - user: 5\u00a0km?\n  - assistant: |\n      Yes:\u00a05\u00a0km.\n"
     assert find_places(text) == []
-
-
-@pytest.mark.parametrize(
-    ("text", "line", "column", "code", "near"),
-    [
-        ("messages:\n  - user: Q?\n  - \u0430ssistant: A.\n", 3, 5, "U+0430", "assistant"),
-        ("messages:\n  - us\u0435r: Q?\n  - assistant: A.\n", 2, 7, "U+0435", "user"),
-        ("messages:\n  - user: Q?\n  - \u0410ssistant: A.\n", 3, 5, "U+0410", "assistant"),
-        ("m\u0435ss\u0430ges: []\n", 1, 2, "U+0435", "messages"),
-        ("messages:\n  - {role: us\u0435r, content: Q?}\n", 2, 14, "U+0435", "user"),
-        ("messages:\n  - {r\u03bfle: user, content: Q?}\n", 2, 7, "U+03BF", "role"),
-    ],
-)
-def test_letter_of_another_alphabet_in_a_key_is_named_at_its_place(text, line, column, code, near):
-    found = [each for each in read_example(text.encode())[1] if each.rule == "other-alphabet"]
-    assert [(each.line, each.column) for each in found] == [(line, column)]
-    assert (found[0].arguments["code"], found[0].arguments["near"]) == (code, near)
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,6 @@ finding-unknown-key = { $name ->
    *[other] Unknown key “{ $name }”.
 }
 finding-misspelt-key = Unknown key “{ $name }”; did you mean “{ $near }”?
-finding-other-alphabet = The letter “{ $letter }” ({ $code }) in “{ $name }” is of another alphabet and only looks the same. Type { $near } in Latin letters.
 finding-missing-key = The required key “{ $name }” is missing.
 finding-missing-one-of = At least one of these keys is needed: { $keys }.
 finding-wrong-type = Expected here: { $expected ->
@@ -96,7 +95,6 @@ finding-not-a-file = { $kind ->
    *[other] This isn't a plain file.
 }
 finding-bad-name = A name has letters, digits, “.”, “_”, “-” in composed Unicode (NFC, not NFD) and ends in .yaml. A path has at most 1000 bytes, each name in it 200. For example: { $proposed }
-finding-windows-name = Windows can't have the name “{ $name }”, so git can't check out the repository there. For example: { $proposed }
 finding-stray-file = Merlin doesn't use this file.
 finding-not-an-example = Not an example: examples end in .yaml. If this is a conversation, name it { $proposed }
 finding-too-many-files = More examples than allowed ({ $limit }); not used: { $beyond }.
@@ -131,7 +129,6 @@ finding-refusal = The answer looks like another model's refusal: it would be lea
 finding-cut-off = The answer seems to break off: no punctuation mark at its end, or a code block, bracket or quotation is left open.
 finding-other-language = The answer isn't in the language of the question.
 finding-comment-in-text = This “#” starts a comment: the rest of the line is missing from the text. If it belongs to the text, put the text in quotes or write it with “|”.
-finding-folded-lines = YAML joins the lines of this text with spaces, and here a line of code, of a list or of a table starts. To keep the line breaks, write the text with “|”.
 finding-control-token = “{ $found }” is a control token of models: our engine trains it as text, another provider may end the message there.
 finding-replacement-character = U+FFFD stands here in place of a character that was lost in a wrong encoding. Type the character, or export the text again as UTF-8.
 finding-reasoning = “{ $found }” marks a model's thoughts, and students would see them. Delete the tags and the thoughts.
@@ -139,11 +136,6 @@ finding-direction-mark = The invisible direction mark { $found }: what is read i
 finding-invisible-letter = The invisible character { $found } in the text.
 finding-near-duplicate = Nearly the same question is already in { $other }.
 finding-near-leak = Nearly the same question is used for training in { $other }. This test measures memory more than knowledge.
-finding-own-system = The example has its own system message, but the model will be asked with the dataset's instructions.
-finding-single-wordings = { $count ->
-    [one] { $count } answer is taught by one question only: { $names }. A second wording helps to recall it.
-   *[other] { $count } answers are taught by one question each, such as { $names }. A second wording helps to recall them.
-}
 
 # The command check
 check-summary = { $datasets ->
