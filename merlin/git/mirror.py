@@ -17,7 +17,6 @@ import re
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from merlin.core.durable_files import try_lock
@@ -41,8 +40,6 @@ _RELEVANT_LINE = re.compile(
 )
 _MAX_STDERR_LINES, _MAX_STDERR_LENGTH = 6, 500
 _OBJECT_ID = re.compile(r"[0-9a-f]{40}")
-# A line for each ref of a commit, an empty one for others.
-_COMMIT_REFS = "--format=%(if:equals=commit)%(objecttype)%(then)%(objectname) %(refname)%(end)"
 
 # These override whatever the repository, its server or the machine's settings say.
 OPTIONS = tuple(
@@ -228,7 +225,6 @@ def format_stderr(stderr: str, remote: RemoteUrl) -> str:
     return text[:_MAX_STDERR_LENGTH] or "no word"
 
 
-_CLEANED_MARK, _CLEANING_INTERVAL = "merlin.cleaned", timedelta(days=1)
 _PINNED_REFS = "refs/merlin/needed/"
 _REQUIRED_PATHS = ("HEAD", "config", "objects", "refs")
 
@@ -250,18 +246,6 @@ def write_git_config(mirror: Path, remote: RemoteUrl) -> None:
 def mirror_exists(mirror: Path) -> bool:
     """Return whether any part of a repository exists, which could be damaged."""
     return any((mirror / part).exists() for part in _REQUIRED_PATHS)
-
-
-def claim_cleaning(mirror: Path, now: datetime) -> bool:
-    """Return whether the last cleaning was a day ago or more, and if so record a new one."""
-    mark = mirror / _CLEANED_MARK
-    if mark.exists():
-        cleaned_at = datetime.fromtimestamp(mark.stat().st_mtime, UTC)
-        if now - cleaned_at < _CLEANING_INTERVAL:
-            return False
-    mark.touch()
-    os.utime(mark, (now.timestamp(), now.timestamp()))
-    return True
 
 
 def pin_commits(run: GitRunner, needed: Collection[str], lock: int) -> None:
@@ -375,34 +359,22 @@ class MirrorFetcher:
         return self._list_remote().get(self._branch)
 
     def _update(self, lock: int, head: str | None) -> str | None:
-        old_head = self._run_for_refs("for-each-ref", _COMMIT_REFS, HEAD_REF).get(HEAD_REF)
+        old_head = read_ref(self._run, HEAD_REF)
         if head is None or head == old_head:
             return head
         self._fetch_objects(head, lock)
-        new_head = self._run_for_refs("for-each-ref", _COMMIT_REFS, HEAD_REF).get(HEAD_REF)
-        if new_head is None and read_ref(self._run, HEAD_REF) == head:
-            text = f"{self._branch} is at {head}, which is no commit"
-            raise SourceError(text, "git-branch-no-commit", branch=self._branch)
-        if new_head in (None, old_head):  # git fetches no history that is cut off, and exits with 0
+        new_head = read_ref(self._run, HEAD_REF)
+        if new_head == old_head:  # git fetches no history that is cut off, and exits with 0
             raise SourceError(f"{self._remote.url} is a shallow clone", "git-shallow")
         log.info("fetched", head=new_head, before=old_head)
         return new_head
 
     def _list_remote(self) -> dict[str, str]:
-        """Return the remote's refs of our branch.
-
-        A failure here says nothing about the mirror's integrity.
-        """
-        try:
-            return self._run_for_refs("ls-remote", "--quiet", "--", self._remote.url, self._branch)
-        except GitFailed as failure:
-            reason = failure.arguments["reason"]
-            raise SourceError(str(failure), failure.key, reason=reason) from failure
-
-    def _run_for_refs(self, *arguments: str) -> dict[str, str]:
+        """Return the remote's refs of our branch."""
+        text = self._run("ls-remote", "--quiet", "--", self._remote.url, self._branch)
         # Only "\n" ends a line: a ref's name can have the other line ends of Unicode.
-        lines = self._run(*arguments).decode("utf-8", "replace").split("\n")
-        return {name: sha for sha, name in (line.split(maxsplit=1) for line in lines if line)}
+        lines = filter(None, text.decode("utf-8", "replace").split("\n"))
+        return {name: sha for sha, name in (line.split(maxsplit=1) for line in lines)}
 
     def _fetch_objects(self, head: str, lock: int) -> None:
         if self._refused and self._refused[0] == head:

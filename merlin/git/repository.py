@@ -11,7 +11,7 @@ import signal
 import subprocess
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from pathlib import Path
 from sys import intern
@@ -37,17 +37,13 @@ from merlin.git.remote_url import RemoteUrl, parse_remote_url
 from merlin.git.source import GITLINK, Commit, Entry
 
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"  # git knows it without an object
-MAX_COMMIT_LENGTH = 2_000_000  # characters of a message
+MAX_COMMIT_LENGTH = 100_000  # characters of a message
 _COMMIT_FIELDS = ("%H", "%P", "%an", "%ae", "%ct", "%B")
 _LAST_SECOND = 253_402_300_799  # the end of the year 9999, the limit of datetime
 
 
 def read_commits(run: GitRunner, positions: Mapping[str, int]) -> Iterator[Commit]:
-    """Yield the commits in the order of `positions`.
-
-    One that declares an encoding which git cannot convert has no names and no message, and
-    `is_readable` False; so has one with a message over MAX_COMMIT_LENGTH.
-    """
+    """Yield the commits in the order of `positions`; a longer message is cut."""
     if not positions:
         return
     shown = f"--format={'%x00'.join(_COMMIT_FIELDS)}"
@@ -67,21 +63,16 @@ def read_commits(run: GitRunner, positions: Mapping[str, int]) -> Iterator[Commi
             committed_at=datetime.fromtimestamp(min(int(seconds or 0), _LAST_SECOND), UTC),
             subject=text.partition("\n")[0],
             message=text,
-            is_readable=bool(name or email) and len(text) < MAX_COMMIT_LENGTH,
         )
 
 
-def parse_blobs(answers: BinaryIO, names: Sequence[str], limit: int) -> Iterator[tuple[str, bytes]]:
+def parse_blobs(answers: BinaryIO, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
     """Yield (blob, bytes) from the output of `cat-file --batch` for `names`.
 
-    Raises SourceError for a missing or damaged blob, and for one over `limit` bytes before its
-    content is read.
+    Raises UnreadableMirror for a missing or damaged blob.
     """
     for blob in names:
         size = _read_size(answers, blob)
-        if size > limit:
-            text = f"{blob} has {size} bytes, over {limit}"
-            raise SourceError(text, "git-large", size=size, limit=limit)
         content = answers.read(size + 1)
         if len(content) != size + 1:
             raise UnreadableMirror(f"{blob} is cut off")
@@ -96,9 +87,9 @@ def _read_size(answers: BinaryIO, name: str) -> int:
     return int(fields[2])
 
 
-MAX_BLOB_BYTES = 2_000_000
 _COMMIT_ID = re.compile(r"[0-9a-f]{4,64}")
 _MAX_CACHED_TREES = 64
+_CLEANING_INTERVAL = timedelta(days=1)
 # Commits of one look through the history: 1,000 with 10,000 examples take 0.6 s, on two busy cores;
 # 20,000 with 100,000 take 22 s.
 MAX_WALKED = 20_000
@@ -240,6 +231,7 @@ class GitSource:
         self.run, self.stop_transfer = self._git.run, self._git.stop_transfer
         self._fetcher = MirrorFetcher(self.remote, self.branch, self.mirror, self.run, transfer_s)
         self._trees: dict[str, dict[str, str]] = {}
+        self._cleaned_at: datetime | None = None
 
     @property
     def has_mirror(self) -> bool:
@@ -333,27 +325,27 @@ class GitSource:
         return sorted(entries, key=lambda entry: entry.path)
 
     def read(self, blobs: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-        """Yield (blob, bytes) in the given order. Raises SourceError above MAX_BLOB_BYTES."""
+        """Yield (blob, bytes) in the given order."""
         object_ids = list(blobs)
         check_object_ids(object_ids)
         if not object_ids:
             return
         with self._cat_objects(object_ids) as answers:
-            yield from parse_blobs(answers, object_ids, MAX_BLOB_BYTES)
+            yield from parse_blobs(answers, object_ids)
 
     def clean(self, needed_commits: Collection[str], days: int, now: datetime) -> None:
         """Delete objects unreachable for `days` days, except for needed commits; once a day."""
         check_object_ids(needed_commits)
+        if not self.has_mirror or (
+            self._cleaned_at and now - self._cleaned_at < _CLEANING_INTERVAL
+        ):
+            return
         with mirror.as_source_errors():
-            if not mirror.mirror_exists(self.mirror):
-                return
             with lock_mirror(self.mirror) as lock:
-                is_due = mirror.claim_cleaning(self.mirror, now)
-                if is_due:
-                    mirror.pin_commits(self.run, needed_commits, lock)
-            if is_due:
-                # Without the lock: gc is safe beside other writers, who would wait needlessly.
-                self.run("gc", "--quiet", f"--prune={days}.days.ago")
+                mirror.pin_commits(self.run, needed_commits, lock)
+            # Without the lock: gc is safe beside other writers, who would wait needlessly.
+            self.run("gc", "--quiet", f"--prune={days}.days.ago")
+        self._cleaned_at = now
 
     def resolve(self, revision: str) -> str:
         """Return the full id of a commit given by an abbreviated id or `HEAD`.

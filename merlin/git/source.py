@@ -40,8 +40,7 @@ class Commit:
     """One commit of the branch's first-parent history.
 
     `position` counts the first-parent commits up to and including it, from 1. `committed_at` is
-    aware UTC. `subject` is the first line of `message`. `is_readable` is False if its author, date
-    or message could not be read completely.
+    aware UTC. `subject` is the first line of `message`.
     """
 
     sha: str
@@ -52,7 +51,6 @@ class Commit:
     committed_at: datetime
     subject: str
     message: str
-    is_readable: bool = True
 
 
 def blob_id(text: str) -> str:

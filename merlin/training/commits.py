@@ -224,7 +224,7 @@ class CommitHistory(Repository):
 
 
 def _commit_row(commit: Commit, at: datetime) -> Row:
-    return _COMMITS.write(commit, but=("is_readable",)) | {"seen_at": iso(at)}
+    return _COMMITS.write(commit) | {"seen_at": iso(at)}
 
 
 def _build_row(dataset: str, new: NewBuild, at: datetime) -> Row:

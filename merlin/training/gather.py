@@ -211,7 +211,7 @@ def _prepare(
             status, why = VerdictStatus.REJECTED, {"count": kills}
             return CommitOutcome(dataset, status, reason="verdict-killed", arguments=why)
         checked = replace(_check(ctx, commit.sha, folder), name=dataset)
-        return ctx.history.prepare(commit, _build(ctx, commit, checked), ctx.clock(), writers)
+        return ctx.history.prepare(commit, _build(ctx, checked), ctx.clock(), writers)
 
 
 @contextmanager
@@ -233,14 +233,12 @@ def _check(ctx: GatherContext, commit: str, folder: str) -> CheckedDataset:
     return check(folder, entries, ctx.source.read, ctx.limit_tokens, for_build=True)
 
 
-def _build(ctx: GatherContext, commit: Commit, checked: CheckedDataset) -> CommitOutcome:
+def _build(ctx: GatherContext, checked: CheckedDataset) -> CommitOutcome:
     dataset = checked.name
     reject = partial(CommitOutcome, dataset, VerdictStatus.REJECTED, checked)
     if checked.spec is None or not checked.is_buildable:
         values = {"errors": checked.count(Severity.ERROR), "good": checked.good, "fewest": FEWEST}
         return reject(reason="verdict-rejected", arguments=values)
-    if not commit.is_readable:
-        return reject(reason="verdict-commit-unreadable")
     content = make_build(checked)
     known, new = ctx.history.build_of(dataset, content.digest), None
     if known is None:

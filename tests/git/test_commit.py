@@ -211,30 +211,24 @@ def test_refusal_of_the_repository_leaves_the_branch_uncreated(bare, settings):
     assert bare.git("branch", "--list", "main") == ""
 
 
-def test_file_in_place_of_a_folder_is_refused(bare, settings, remote):
-    remote.write("datasets/neuro/examples/face", "a file")
+@pytest.mark.parametrize(
+    ("make", "edited"),
+    [
+        (lambda examples: (examples / "face").write_text("a file"), "face/fixation"),
+        (lambda examples: (examples / "face.yaml/x").mkdir(parents=True), "face"),
+        (lambda examples: (examples / "face.yaml").symlink_to("/etc/passwd"), "face"),
+    ],
+)
+def test_anything_else_in_the_place_of_a_file_is_refused(bare, settings, remote, make, edited):
+    remote.write("datasets/neuro/examples/other.yaml", "1\n")
+    make(remote.path / "datasets/neuro/examples")
+    for folder in remote.path.glob("datasets/neuro/examples/*/x"):
+        (folder / "file").write_text("a file")
     remote.commit()
     remote.git("push", "--quiet", str(bare.path), "main")
     with pytest.raises(Refused) as caught:
-        commit_changes(settings, make_batch(make_edit("face/fixation", "1\n")))
+        commit_changes(settings, make_batch(make_edit(edited, "1\n")))
     assert caught.value.key == "change-in-the-way"
-
-
-def test_folder_in_place_of_a_file_is_refused(bare, settings, remote):
-    remote.write("datasets/neuro/examples/face.yaml/x", "a file")
-    remote.commit()
-    remote.git("push", "--quiet", str(bare.path), "main")
-    with pytest.raises(Refused):
-        commit_changes(settings, make_batch(make_edit("face", "1\n")))
-
-
-def test_symlink_in_place_of_a_file_is_refused(bare, settings, remote):
-    (remote.path / "datasets/neuro/examples").mkdir(parents=True)
-    (remote.path / "datasets/neuro/examples/face.yaml").symlink_to("/etc/passwd")
-    remote.commit()
-    remote.git("push", "--quiet", str(bare.path), "main")
-    with pytest.raises(Refused):
-        commit_changes(settings, make_batch(make_edit("face", "1\n")))
 
 
 @pytest.mark.parametrize("commit_id", ["ab" * 20, "HEAD"])
@@ -265,24 +259,6 @@ def test_nothing_is_added_to_a_removed_dataset(bare, settings, remote):
     assert commit_changes(
         settings, make_batch(make_edit("a", "1\n"), Edit("dataset.yaml", None, "x\n"))
     ).commit
-
-
-def test_datasets_may_be_at_the_top_level(bare, tmp_path, intents):
-    source = GitSource(str(bare.path), "main", "", tmp_path / "state/mirror.git")
-    commit_changes(
-        CommitContext(GitBranch(source), intents, lambda: AT), make_batch(make_edit("a", "1\n"))
-    )
-    assert bare.git("ls-tree", "-r", "--name-only", "main") == "neuro/examples/a.yaml"
-
-
-def test_many_files_are_one_commit(bare, settings):
-    names = [f"вопрос-{number:04d}" for number in range(600)]
-    commit_changes(
-        settings, make_batch(*(make_edit(name, f"{name}\n") for name in names), subject="Import")
-    )
-    assert bare.git("rev-list", "--count", "main") == "1"
-    assert len(bare.git("ls-tree", "-r", "--name-only", "main").splitlines()) == 600
-    assert show(bare, "examples/вопрос-0577.yaml") == "вопрос-0577"
 
 
 def test_commit_leaves_only_objects_in_the_mirror(bare, settings, tmp_path):

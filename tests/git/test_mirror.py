@@ -83,14 +83,6 @@ def test_fetch_into_a_full_disk_leaves_room(remote, source, mirror):
         assert shutil.disk_usage(mirror).free > 1_000_000
 
 
-def test_file_in_place_of_the_mirror_is_an_error_and_stays(remote, source, mirror):
-    mirror.parent.mkdir(parents=True)
-    mirror.write_text("mine")
-    with pytest.raises(SourceError):
-        source.fetch()
-    assert mirror.read_text() == "mine"
-
-
 def test_transfer_over_its_limit_leaves_no_partial_pack(
     remote, make_source, mirror, tmp_path, monkeypatch
 ):
@@ -111,13 +103,6 @@ def test_transfer_over_its_limit_leaves_no_partial_pack(
             make_source(transfer_s=2).fetch()
     assert (caught.value.key, partial_pack.exists()) == ("git-slow", False)
     assert make_source().fetch() == head
-
-
-def test_machine_without_git_is_reported(remote, source, monkeypatch, tmp_path):
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(SourceError) as caught:
-        source.fetch()
-    assert caught.value.key == "git-absent"
 
 
 def test_start_without_git_is_a_configuration_error(tmp_path):

@@ -33,12 +33,6 @@ def test_second_writer_waits_and_then_raises_git_busy(mirror):
         pass
 
 
-def test_files_of_a_living_writer_are_kept(mirror):
-    with lock_mirror(mirror), pytest.raises(SourceError), lock_mirror(mirror, wait_s=0):
-        pass
-    assert list_leftovers(mirror) == list(LEFTOVERS)
-
-
 def test_finished_writer_leaves_nothing_to_clean_up(mirror):
     for _ in range(2):
         with lock_mirror(mirror):
@@ -79,10 +73,3 @@ def test_child_of_a_dead_writer_keeps_the_lock_until_it_ends(mirror):
     child.communicate()
     with lock_mirror(mirror):
         assert list_leftovers(mirror) == []
-
-
-def test_mirror_moved_aside_is_not_the_locked_one(mirror):
-    with lock_mirror(mirror):
-        mirror.rename(mirror.with_name("aside"))
-        with lock_mirror(mirror, wait_s=0):
-            assert (mirror / "merlin.lock").exists()

@@ -22,17 +22,6 @@ def test_only_folders_with_files_are_datasets(remote, source):
     assert trees["b"] == remote.git("rev-parse", f"{head}:datasets/b")
 
 
-def test_empty_tree_is_not_a_dataset(remote, source):
-    full = remote.make_tree(b"100644 blob %s\tx.yaml" % remote.make_blob(b"x").encode())
-    empty = remote.make_tree()
-    sets = remote.make_tree(
-        b"040000 tree %s\tempty" % empty.encode(), b"040000 tree %s\tkept" % full.encode()
-    )
-    head = remote.publish(remote.make_tree(b"040000 tree %s\tdatasets" % sets.encode()))
-    source.fetch()
-    assert list(source.dataset_trees(head)) == ["kept"]
-
-
 def test_repository_without_the_directory_has_no_datasets(remote, source):
     remote.write("README.md", "x")
     head = remote.commit()
@@ -150,19 +139,6 @@ def test_commit_with_a_wrong_declared_encoding_hides_no_other(remote, source):
     assert (commits[1].subject, commits[1].author_name) == ("Вопрос", "Вера")
 
 
-def test_commit_with_a_huge_message_is_marked_and_the_next_one_is_read(remote, source):
-    first = remote.commit("first", a="1")
-    large = remote.commit("x" * 5_000_000, a="2")
-    last = remote.commit("last", a="3")
-    source.fetch()
-    commits = source.commits_since(last, {first})
-    assert [(commit.sha, commit.is_readable) for commit in commits] == [
-        (large, False),
-        (last, True),
-    ]
-    assert commits[0].author_name == "Вера"
-
-
 def test_blobs_are_returned_in_the_requested_order(remote, source):
     files = {f"n{number}": f"text {number}\n" * (number % 50) for number in range(400)}
     head = remote.commit(**files)
@@ -171,10 +147,6 @@ def test_blobs_are_returned_in_the_requested_order(remote, source):
     requested = [*blobs[::-1], *blobs]
     assert [blob for blob, _ in source.read(iter(requested))] == requested
     assert read_texts(source, head) == {f"{name}.yaml": text for name, text in files.items()}
-
-
-def test_reading_nothing_yields_nothing(source):
-    assert list(source.read([])) == []
 
 
 def test_reader_that_stops_early_leaves_no_process(remote, source):
@@ -187,16 +159,6 @@ def test_reader_that_stops_early_leaves_no_process(remote, source):
         ["ps", "--ppid", str(os.getpid()), "-o", "args="], capture_output=True, text=True
     ).stdout
     assert "cat-file" not in children
-
-
-def test_blob_over_the_limit_is_listed_and_not_read(remote, source):
-    head = remote.commit(small="x", large="x" * 2_000_001)
-    source.fetch()
-    entries = {entry.path: entry for entry in source.entries(head, "neuro")}
-    assert entries["large.yaml"].size == 2_000_001
-    with pytest.raises(SourceError) as caught:
-        list(source.read([entries["small.yaml"].blob, entries["large.yaml"].blob]))
-    assert caught.value.key == "git-large"
 
 
 def test_missing_object_is_an_error(remote, source):

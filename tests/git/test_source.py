@@ -21,19 +21,6 @@ def test_first_fetch_returns_the_head(remote, source):
     assert read_texts(source, head) == {"a.yaml": "раз"}
 
 
-def test_branch_that_points_at_a_tree_is_an_error_until_it_points_at_a_commit(remote, source):
-    head = remote.commit(a="раз")
-    tree = remote.git("rev-parse", "HEAD^{tree}")
-    # git itself refuses to write it, but reads and serves it.
-    (remote.path / ".git/refs/heads/main").write_text(f"{tree}\n")
-    for _ in range(2):
-        with pytest.raises(SourceError) as raised:
-            source.fetch()
-        assert raised.value.key == "git-branch-no-commit"
-    (remote.path / ".git/refs/heads/main").write_text(f"{head}\n")
-    assert source.fetch() == head
-
-
 def test_refs_of_any_other_name_are_ignored(remote, source):
     head = remote.commit(a="раз")
     for separator in "\u0085", "\u2028", "\u2029":
@@ -53,43 +40,6 @@ def test_shallow_clone_is_an_error_until_its_history_is_complete(remote, make_so
     remote.git("-C", str(clone), "fetch", "--quiet", "--unshallow")
     head = source.fetch()
     assert [commit.position for commit in source.commits_since(head, ())] == [2]
-
-
-def test_partial_clone_is_named_until_it_has_all_objects(remote, make_source, tmp_path):
-    remote.commit(a="раз")
-    head = remote.commit(a="два")
-    remote.git("config", "uploadpack.allowFilter", "true")
-    clone, url = str(tmp_path / "clone"), f"file://{remote.path}"
-    remote.git("clone", "--quiet", "--filter=blob:none", url, clone)
-    source = make_source(clone)
-    with pytest.raises(SourceError):
-        source.fetch()
-    remote.git("-C", clone, "fetch", "--quiet", "--refetch", "--no-filter")
-    assert source.fetch() == head
-
-
-def test_remote_that_became_shallow_does_not_hide_its_new_commits(remote, make_source, tmp_path):
-    old_head = remote.commit(a="раз")
-    source = make_source(str(tmp_path / "clone"))
-    remote.git("clone", "--quiet", str(remote.path), str(tmp_path / "clone"))
-    assert source.fetch() == old_head
-    for words in "два", "три":
-        remote.commit(a=words)
-    (tmp_path / "clone").rename(tmp_path / "complete")
-    remote.git("clone", "--quiet", "--depth=1", f"file://{remote.path}", str(tmp_path / "clone"))
-    with pytest.raises(SourceError) as raised:
-        source.fetch()
-    assert raised.value.key == "git-shallow"
-
-
-def test_repository_with_sha256_is_an_error(remote, source, tmp_path):
-    remote.path.rename(tmp_path / "sha1")
-    subprocess.run(
-        ["git", "init", "--quiet", "--object-format=sha256", "-b", "main", remote.path], check=True
-    )
-    remote.commit(a="раз")
-    with pytest.raises(SourceError):
-        source.fetch()
 
 
 def test_fetch_without_changes_writes_nothing(remote, source, tmp_path):
@@ -137,12 +87,6 @@ def test_without_a_known_commit_only_the_head_is_returned(remote, source):
     assert [commit.sha for commit in source.commits_since(head, {"0" * 40})] == [head]
 
 
-def test_first_commit_has_no_parent(remote, source):
-    head = remote.commit("one")
-    source.fetch()
-    assert source.commits_since(head, ())[0].parent is None
-
-
 def test_merged_side_commits_are_not_on_the_branch(remote, source):
     base = remote.commit("base", a="1")
     remote.git("checkout", "--quiet", "-b", "side")
@@ -171,14 +115,6 @@ def test_forced_push_is_followed(remote, source):
     assert read_texts(source, old) == {"a.yaml": "1", "b.yaml": "2"}
 
 
-def test_reset_to_an_older_commit_is_followed(remote, source):
-    base = remote.commit("base", a="1")
-    remote.commit("undone", b="2")
-    source.fetch()
-    remote.git("reset", "--quiet", "--hard", "HEAD~1")
-    assert source.fetch() == base
-
-
 def test_deleted_branch_has_no_head_and_old_commits_stay_readable(remote, source):
     old = remote.commit(a="1")
     source.fetch()
@@ -204,13 +140,6 @@ def test_branch_with_a_similar_name_is_not_used(remote, source):
 def test_local_repository_is_read_by_every_form_of_its_path(remote, make_source, form):
     head = remote.commit(a="1")
     assert make_source(form.format(path=remote.path)).fetch() == head
-
-
-def test_bare_repository_is_read(make_remote, make_source, remote):
-    head = remote.commit(a="1")
-    bare = make_remote("server.git", bare=True)
-    remote.git("push", "--quiet", str(bare.path), "main")
-    assert make_source(str(bare.path)).fetch() == head
 
 
 def test_repository_owned_by_another_user_is_read(remote, source):

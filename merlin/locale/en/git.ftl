@@ -1,6 +1,5 @@
 git-url = repository.url must be https, ssh or a local path: { $url }
 git-branch = repository.branch isn't a branch name: { $branch }
-git-branch-no-commit = { $branch } in the datasets repository doesn't point at a commit.
 git-shallow = The datasets repository is a shallow clone, so its history is incomplete. Run there: git fetch --unshallow
 git-directory = repository.directory isn't a folder inside a repository: { $directory }
 git-absent = git isn't installed on this machine.
@@ -9,6 +8,5 @@ git-refused = git rejected what is new up to commit { $commit }: { $reason }. Re
 git-slow = git took longer than { $seconds } s and was stopped; it will be retried.
 git-busy = Another process is working in the mirror { $mirror }.
 git-unreadable = The copy of the repository, mirror.git in state_dir, is damaged: { $reason }. Stop Merlin, delete it and start again: it is fetched again.
-git-large = A file of { $size } bytes is too large to be read (limit: { $limit }).
 git-name = Not an object name in git: { $name }
 git-no-commit = commit { $revision } isn't among the fetched ones; give the start of an ID, or HEAD. To fetch the newest commits: merlin build DATASET

@@ -34,7 +34,6 @@ verdict-killed = the daemon was killed { $count ->
     [one] once
    *[other] { $count } times
   } while it built this, most likely because memory ran out: give it more (MemoryMax in its systemd unit, or the container's limit), then change the dataset with a new commit
-verdict-commit-unreadable = the commit itself can't be read (its author, date or message); commit the files again
 
 held-skip = the commit says [skip train]
 held-manual = waits for an admin to start it (launch.mode: manual)

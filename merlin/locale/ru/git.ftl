@@ -1,6 +1,5 @@
 git-url = repository.url должен быть https, ssh или путём на этой машине: { $url }
 git-branch = repository.branch не похож на имя ветки: { $branch }
-git-branch-no-commit = { $branch } в репозитории с примерами указывает не на коммит.
 git-shallow = Репозиторий с примерами — неполный клон: в нём не вся история. Выполните в нём: git fetch --unshallow
 git-directory = repository.directory не похож на папку внутри репозитория: { $directory }
 git-absent = На этой машине не установлен git.
@@ -9,6 +8,5 @@ git-refused = git не принял новое до коммита { $commit }: 
 git-slow = git работал дольше { $seconds } с и был остановлен; попробуем ещё раз позже.
 git-busy = С зеркалом { $mirror } работает другой процесс.
 git-unreadable = Копия репозитория, mirror.git в state_dir, повреждена: { $reason }. Остановите Merlin, удалите её и запустите снова: она загрузится заново.
-git-large = Файл в { $size } байт слишком велик для чтения (лимит: { $limit }).
 git-name = Это не имя объекта в git: { $name }
 git-no-commit = среди полученных коммитов нет { $revision }; укажите начало ID или HEAD. Получить новые коммиты: merlin build НАБОР
