@@ -52,7 +52,6 @@ def _course(number: int, rng: random.Random) -> Row:
         "description_ru": _make_text(rng, _RUSSIAN, 10, 40),
         "description_en": _make_text(rng, _ENGLISH, 10, 40),
         "is_active": 1,
-        "indexed_at": AT,
         "teachers": json.dumps([f"teacher-{number % 40}"]),
         **{kind: len(range(place, LESSONS, len(KINDS))) for place, kind in enumerate(KINDS)},
     }

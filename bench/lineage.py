@@ -85,8 +85,8 @@ def _store_answer(db: Database, turn: int, question: str, answer: str) -> None:
 
 def _fill_database(db: Database) -> None:
     numbers = range(1, BUILDS + 1)
-    commit = {"parent": None, "author_name": "Анна", "author_email": "a@b", "committed_at": AT}
-    commit |= {"subject": "", "message": "", "seen_at": AT}
+    commit = {"author_name": "Анна", "author_email": "a@b", "committed_at": AT}
+    commit |= {"subject": "", "message": ""}
     build = {"dataset": DATASET, "system": "", "train": EXAMPLES, "test": 0, "is_whole": 1}
     build |= {"train_tokens": 1, "test_tokens": 0, "manifest": "{}", "created_at": AT}
     job = {

@@ -22,7 +22,6 @@ from argon2.exceptions import Argon2Error, InvalidHashError
 from peewee import IntegrityError
 
 from merlin.account.users import User, Users
-from merlin.core.clock import iso
 from merlin.core.combining_marks import normalise_unicode
 from merlin.core.errors import Refused
 from merlin.db.audit import Audit, person_reference
@@ -189,7 +188,7 @@ class Accounts(Repository):
     def _write(self, user_id: int, name: str) -> bool:
         """Write a name; return False if it was taken concurrently."""
         row = {"user_id": user_id, "name": name, "password": ""}
-        if self.db.add_new(ACCOUNT, {**row, "changed_at": iso(self._clock())}):
+        if self.db.add_new(ACCOUNT, row):
             return True
         if self.find_by_name(name) is not None:
             return False
@@ -208,8 +207,7 @@ class Accounts(Repository):
     @transaction
     def set_password(self, user_id: int, hashed: str, by: str) -> None:
         """Store a password hash. Raises Refused for a person without a name."""
-        values = {"password": hashed, "changed_at": iso(self._clock())}
-        if not self.db.update(ACCOUNT, ACCOUNT.user_id == user_id, **values):
+        if not self.db.update(ACCOUNT, ACCOUNT.user_id == user_id, password=hashed):
             raise Refused("no user name", "account-no-name")
         Audit(self.db, self._clock).note(by, "account.password", person_reference(user_id))
 

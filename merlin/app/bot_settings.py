@@ -9,7 +9,6 @@ from peewee import fn
 
 from merlin.app.context import Context
 from merlin.config.section import choose_language
-from merlin.core.clock import iso
 from merlin.core.i18n import text
 from merlin.db.database import Repository, transaction
 from merlin.db.tables import SETTING
@@ -55,14 +54,9 @@ class Settings(Repository):
         return "" if value is None else str(value)
 
     @transaction
-    def put(self, name: str, value: str, by: str) -> None:
-        """Store the text and its author; "" removes it."""
+    def put(self, name: str, value: str) -> None:
+        """Store the text; "" removes it."""
         if not value:
             self.db.delete(SETTING, SETTING.name == name)
             return
-        values = {
-            "value": storable_text(value),
-            "by_whom": storable_text(by),
-            "at": iso(self._clock()),
-        }
-        self.db.upsert(SETTING, {"name": name}, values)
+        self.db.upsert(SETTING, {"name": name}, {"value": storable_text(value)})

@@ -13,7 +13,6 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.permissions import find_teacher, is_led
 from merlin.chat.model_catalogue import ModelCatalogue
-from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
 from merlin.course.catalogue import ActiveCourses, Catalogue, Course, Material
 from merlin.course.search import SearchIndex, SearchResult
@@ -171,7 +170,7 @@ def add_favourite(ctx: Context, actor: Actor, course_id: int) -> tuple[bool, Cou
     if ctx.db.count(FAVOURITE, condition) >= MAX_FAVOURITES:
         text = f"{MAX_FAVOURITES} favourites"
         raise Refused(text, "course-too-many-favourites", limit=MAX_FAVOURITES)
-    row = {"user_id": actor.user_id, "course_id": course_id, "at": iso(ctx.clock())}
+    row = {"user_id": actor.user_id, "course_id": course_id}
     return ctx.db.add_new(FAVOURITE, row), course
 
 

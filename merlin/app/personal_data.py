@@ -109,7 +109,6 @@ TRACES: tuple[PersonalData, ...] = (
     PersonalData(t.AUDIT, names=("by_whom", "target"), documents=("arguments",)),
     PersonalData(t.ACCEPTED_LOSS, names=("by_whom",)),
     PersonalData(t.PROMOTION, names=("by_whom", "why")),
-    PersonalData(t.SETTING, names=("by_whom",)),
     PersonalData(t.USER, ids=("user_id",)),
 )
 

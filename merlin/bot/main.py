@@ -197,8 +197,8 @@ class Bot:
 
         def store() -> None:
             # The api process has no token.
-            settings.put(BOT_ID, str(bot.id), "bot")
-            settings.put(BOT_NAME, bot.username, "bot")
+            settings.put(BOT_ID, str(bot.id))
+            settings.put(BOT_NAME, bot.username)
 
         await self._services.store.do(store)
         await asyncio.Event().wait()

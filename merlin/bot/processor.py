@@ -341,7 +341,7 @@ class UpdateReceiver:
     async def _keep_webhook(self, url: str, secret: str) -> None:
         """Set the webhook, and notice when another program replaces or deletes it."""
         settings = Settings(self._services.db)
-        await self._services.store.do(lambda: settings.put(WEBHOOK, url, "bot"))
+        await self._services.store.do(lambda: settings.put(WEBHOOK, url))
         kinds = list(ALLOWED_UPDATES)
         await self._transport.retry_until_accepted(
             partial(self._bot.set_webhook, url, secret_token=secret, allowed_updates=kinds)

@@ -16,7 +16,7 @@ from typing import Any
 from peewee import JOIN, SQL, Case, Select, fn
 
 from merlin.account.users import QUESTIONS_SEEN, TRAINING
-from merlin.core.clock import from_iso, iso
+from merlin.core.clock import from_iso
 from merlin.dataset.example import normalise
 from merlin.dataset.near_questions import find_near_questions, near_key
 from merlin.db.database import BotRepository, Database, Repository, transaction
@@ -49,7 +49,7 @@ class Ratings(BotRepository):
             self.db.delete(RATING, _is_by(turn_id, user_id))
             return
         key = {"turn_id": turn_id, "user_id": user_id}
-        self.db.upsert(RATING, key, {"value": rating.value, "at": iso(self._clock())})
+        self.db.upsert(RATING, key, {"value": rating.value})
 
     def find(self, turn_id: int, user_id: int) -> Rating | None:
         """Return a user's rating of a turn, None without one."""

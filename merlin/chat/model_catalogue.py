@@ -22,7 +22,6 @@ from peewee import fn
 
 from merlin.chat.sessions import Session, WindowCounter
 from merlin.config import Config
-from merlin.core.clock import iso
 from merlin.core.messages import Message
 from merlin.core.money import Price
 from merlin.dataset.builds import is_in_build, select_taught
@@ -286,10 +285,7 @@ class Windows(Repository):
         """Store a provider's reported windows, by model id."""
         for model_id, most in tokens.items():
             key = {"provider": provider, "model_id": model_id}
-            newest = {"tokens": most, "at": iso(self._clock())}
-            new = WINDOW.insert({**key, **newest})
-            is_news = WINDOW.tokens != most
-            self.db.put(new.on_conflict(conflict_target=tuple(key), update=newest, where=is_news))
+            self.db.upsert(WINDOW, key, {"tokens": most})
 
     def read_windows(self, provider: str) -> dict[str, int | None]:
         """Return the windows of a provider's models by id, None for those not reported."""

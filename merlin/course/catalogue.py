@@ -10,11 +10,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import lru_cache
 from typing import Any, get_args
 
-from merlin.core.clock import iso
 from merlin.core.i18n import LANGUAGES, choose_translation
 from merlin.dataset.check import CheckedDataset
 from merlin.dataset.files import mark_catalogue_changed
@@ -218,11 +216,11 @@ class Catalogue(Repository):
         return self.db.has(WAKE, (WAKE.id == CATALOGUE_WHOLE) & (WAKE.counter == 1))
 
     @transaction
-    def index(self, datasets: Mapping[str, CheckedDataset], at: datetime) -> None:
+    def index(self, datasets: Mapping[str, CheckedDataset]) -> None:
         """Rebuild the catalogue from all datasets of the branch's newest commit."""
         stored = {row["slug"] for row in self.db.rows(COURSE.select(COURSE.slug))}
         for dataset in sorted(stored | datasets.keys()):
-            follow_course(self.db, dataset, datasets.get(dataset), at)
+            follow_course(self.db, dataset, datasets.get(dataset))
         self.db.update(WAKE, WAKE.id == CATALOGUE_WHOLE, counter=1)
         self.db.bump()
 
@@ -248,7 +246,7 @@ def mark_incomplete(db: Database) -> None:
     db.update(WAKE, WAKE.id == CATALOGUE_WHOLE, counter=0)
 
 
-def follow_course(db: Database, dataset: str, checked: CheckedDataset | None, at: datetime) -> None:
+def follow_course(db: Database, dataset: str, checked: CheckedDataset | None) -> None:
     """Update the course of a dataset from a commit; `checked` None: the dataset was removed."""
     if not has_course_change(dataset, checked):
         return
@@ -258,13 +256,13 @@ def follow_course(db: Database, dataset: str, checked: CheckedDataset | None, at
         condition = (COURSE.slug == dataset) & (COURSE.is_active == 1)
         course_id = db.value(COURSE.select(COURSE.id).where(condition))
         if course_id is not None:
-            db.update(COURSE, COURSE.id == course_id, is_active=0, indexed_at=iso(at))
+            db.update(COURSE, COURSE.id == course_id, is_active=0)
         return
-    course_id = _write_course(db, dataset, spec, at)
+    course_id = _write_course(db, dataset, spec)
     _write_materials(db, course_id, spec)
 
 
-def _write_course(db: Database, slug: str, spec: CourseSpec, at: datetime) -> int:
+def _write_course(db: Database, slug: str, spec: CourseSpec) -> int:
     counts = Counter[str](material.kind for material in spec.materials)
     row = {
         "semester": spec.semester,
@@ -273,7 +271,6 @@ def _write_course(db: Database, slug: str, spec: CourseSpec, at: datetime) -> in
         "description_ru": storable_text(spec.description["ru"]),
         "description_en": storable_text(spec.description["en"]),
         "is_active": int(spec.active),
-        "indexed_at": iso(at),
         "teachers": dump_json(spec.teachers),
         **{kind: counts[kind] for kind in KINDS},
     }

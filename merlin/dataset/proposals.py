@@ -216,10 +216,8 @@ class Proposals(Repository):
         models = sorted(row["model_id"] for row in self.db.rows(query))
         named = PROPOSAL.select(PROPOSAL.dataset, PROPOSAL.example_id)
         named = named.where(condition & (PROPOSAL.example_id != ""))
-        rows = [{**row, "at": iso(self._clock())} for row in self.db.rows(named)]
-        if rows:
-            # Their ids stay stored: no model trained on one of them may serve.
-            self.db.add_missing(REVOKED_EXAMPLE, rows)
+        # Their ids stay stored: no model trained on one of them may serve.
+        self.db.add_missing(REVOKED_EXAMPLE, self.db.rows(named))
         return models
 
     def open_questions(self, dataset: str) -> list[str]:

@@ -124,9 +124,9 @@ class CommitHistory(Repository):
         if checked is None:
             return outcome
         # Not on the branch yet, so that rows can refer to it.
-        row = {**_commit_row(commit, at), "position": None}
+        row = {**_commit_row(commit), "position": None}
         self.db.transact(lambda: self.db.add_new(COMMIT, row))
-        follow_examples(self.db, checked, commit, at, writers)
+        follow_examples(self.db, checked, commit, writers)
         build, new = outcome.build, outcome.new_build
         if new is not None:
             build = self.build_of(outcome.dataset, new.content.digest)
@@ -149,14 +149,14 @@ class CommitHistory(Repository):
         The courses are updated in the same transaction. A commit that is already on the branch is
         left unchanged. For one that returns to the branch, the new verdicts replace the old ones.
         """
-        if not self._enter(commit, at):
+        if not self._enter(commit):
             return
         for outcome in outcomes:
             if outcome.status is VerdictStatus.REMOVED:  # its waiting verdicts are superseded
                 of_dataset = VERDICT.dataset == outcome.dataset
                 transition(self.db, WAITING, VerdictStatus.SUPERSEDED, at, of_dataset)
             if outcome.checked or outcome.status is VerdictStatus.REMOVED:
-                follow_course(self.db, outcome.dataset, outcome.checked, at)
+                follow_course(self.db, outcome.dataset, outcome.checked)
             build_id = outcome.build.build_id if outcome.build else None
             if build_id is not None:  # visible to all from now on
                 self.db.update(BUILD, BUILD.id == build_id, is_whole=1)
@@ -182,16 +182,16 @@ class CommitHistory(Repository):
             findings = outcome.checked.findings if outcome.checked else ()
             self.db.add_many(FINDING, (FINDINGS.write(finding) | this for finding in findings))
 
-    def _enter(self, commit: Commit, at: datetime) -> bool:
+    def _enter(self, commit: Commit) -> bool:
         """Put the commit on the branch; False if it is already there."""
         row = self.db.row(COMMIT.select(COMMIT.position).where(COMMIT.sha == commit.sha))
         if row is None:
-            self.db.put(COMMIT.insert(_commit_row(commit, at)))
+            self.db.put(COMMIT.insert(_commit_row(commit)))
             return True
         if row["position"] is not None:
             return False
         is_same = COMMIT.sha == commit.sha
-        self.db.update(COMMIT, is_same, position=commit.position, seen_at=iso(at))
+        self.db.update(COMMIT, is_same, position=commit.position)
         self.db.delete(VERDICT, VERDICT.commit_sha == commit.sha)
         return True
 
@@ -223,8 +223,8 @@ class CommitHistory(Repository):
         return left
 
 
-def _commit_row(commit: Commit, at: datetime) -> Row:
-    return _COMMITS.write(commit) | {"seen_at": iso(at)}
+def _commit_row(commit: Commit) -> Row:
+    return _COMMITS.write(commit, but=("parent",))
 
 
 def _build_row(dataset: str, new: NewBuild, at: datetime) -> Row:
@@ -284,7 +284,6 @@ def follow_examples(
     db: Database,
     checked: CheckedDataset,
     commit: Commit,
-    at: datetime,
     writers: Writers | None = None,
 ) -> None:
     """Update the dataset's example rows to `commit`.
@@ -306,7 +305,7 @@ def follow_examples(
         }
         if gone or changed:
             outdated = [*gone, *(origins.keys() & changed.keys())]
-            db.run_in_transaction(partial(_put, db, dataset, outdated, changed, commit, at))
+            db.run_in_transaction(partial(_put, db, dataset, outdated, changed, commit))
 
 
 def _read_origins(db: Database, dataset: str, example_ids: Sequence[str]) -> dict[str, Origin]:
@@ -333,11 +332,10 @@ def _put(
     outdated: Sequence[str],
     changed: Mapping[str, Written],
     commit: Commit,
-    at: datetime,
 ) -> None:
     _forget(db, dataset, outdated)
     writers = {each.by.sha: each.by for each in changed.values() if each.by}
-    commits = ({**_commit_row(each, at), "position": None} for each in writers.values())
+    commits = ({**_commit_row(each), "position": None} for each in writers.values())
     db.add_missing(COMMIT, commits)
     authors = _authors(db, writers)
     rows = (

@@ -173,7 +173,7 @@ def _record(
         checked = {}
         for name in ctx.source.dataset_trees(head):
             checked[name] = check_settings(name, ctx.source.entries(head, name), ctx.source.read)
-        ctx.courses.index(checked, ctx.clock())
+        ctx.courses.index(checked)
         log.info("courses are indexed anew", commit=head, datasets=len(checked))
 
 

@@ -14,7 +14,6 @@ from merlin.api.app import create_app
 from merlin.app import courses
 from merlin.app.actor import Actor
 from merlin.config.settings import ApiConfig, ApiLimits
-from merlin.core.clock import utc_now
 from merlin.core.permissions import Authority, Role
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.files import FileIndex
@@ -109,7 +108,7 @@ class Site:
             for name, files in datasets.items()
         }
         checked = {name: checked for name, (_, checked) in trees.items()}
-        Catalogue(self.database).index(checked, utc_now())
+        Catalogue(self.database).index(checked)
         file_index = FileIndex(self.database)
         known = file_index.read_trees()
         for name, (tree, _) in trees.items():

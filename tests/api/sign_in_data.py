@@ -50,8 +50,8 @@ def join_fields(fields):
 
 def set_bot_name(site, name="merlin_test_bot"):
     """Store the bot's id and name, as the bot does at its start."""
-    Settings(site.db).put(BOT_ID, str(BOT), "bot")
-    Settings(site.db).put(BOT_NAME, name, "bot")
+    Settings(site.db).put(BOT_ID, str(BOT))
+    Settings(site.db).put(BOT_NAME, name)
 
 
 def set_password(site, user_id, name):

@@ -80,7 +80,7 @@ def test_init_data_without_a_valid_telegram_signature_is_refused(shared):
 
 
 def test_init_data_is_refused_while_the_bot_id_is_unknown(site):
-    Settings(site.db).put("bot.id", "", "bot")
+    Settings(site.db).put("bot.id", "")
     answer = site.client.post("/api/auth/telegram", json={"init_data": signed_init_data()})
     assert answer.status_code == 401
 

@@ -9,7 +9,6 @@ from merlin.app import courses
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.permissions import get_led_course, list_led_courses
-from merlin.core.clock import iso
 from merlin.core.errors import Forbidden, NotFound, Refused
 from merlin.core.permissions import Authority, Role
 from merlin.db.database import open_database
@@ -88,7 +87,7 @@ def test_inactive_course_cannot_be_a_favourite_and_is_not_listed(catalogue, ctx)
 
 def test_number_of_favourites_is_limited(catalogue, ctx):
     added = [
-        {"user_id": ANNA.user_id, "course_id": 10**6 + number, "at": iso(ctx.clock())}
+        {"user_id": ANNA.user_id, "course_id": 10**6 + number}
         for number in range(courses.MAX_FAVOURITES - 1)
     ]
     ctx.db.add_many(FAVOURITE, added)

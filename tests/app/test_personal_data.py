@@ -57,6 +57,7 @@ NOBODY = (
     tables.EXAMPLE_ENTRY,
     tables.EXAMPLE_TEXT,
     tables.FINDING,
+    tables.SETTING,
     tables.HEARTBEAT,
     tables.INTENT,
     tables.JOB,

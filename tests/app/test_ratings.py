@@ -280,9 +280,9 @@ def test_withdrawal_waits_for_a_commit_in_progress(database, proposals, changes,
 
 def _row_of(sha):
     nothing = dict.fromkeys(
-        ("author_name", "author_email", "committed_at", "subject", "message", "seen_at"), ""
+        ("author_name", "author_email", "committed_at", "subject", "message"), ""
     )
-    return {"sha": sha, "parent": None, "position": 1, **nothing}
+    return {"sha": sha, "position": 1, **nothing}
 
 
 def test_withdrawal_succeeds_when_its_file_is_already_deleted(

@@ -79,13 +79,13 @@ def test_queue_of_an_earlier_bot_is_not_counted_and_is_deleted_in_the_end(
 
     settings = Settings(database, clock)
     for bot_id, counts in (("", (1, 1)), (str(BOT), (1, 1)), (str(BOT + 1), (0, 0))):
-        settings.put(BOT_ID, bot_id, "bot")
+        settings.put(BOT_ID, bot_id)
         assert count_waiting() == counts
-    settings.put(BOT_ID, str(BOT), "bot")
+    settings.put(BOT_ID, str(BOT))
     clock.move(31 * DAY_S)
     delete_old_rows(database, Retention(), clock())
     assert count_waiting() == (1, 1)
-    settings.put(BOT_ID, str(BOT + 1), "bot")
+    settings.put(BOT_ID, str(BOT + 1))
     assert delete_old_rows(database, Retention(), clock()) == 2
     assert database.rows(UPDATE.select()) == database.rows(OUTGOING.select()) == []
 

@@ -29,7 +29,6 @@ def course_row(number, slug, name, *, semester=1, is_active=1):
         "description_ru": f"О курсе {name}.",
         "description_en": "",
         "is_active": is_active,
-        "indexed_at": "2026-11-20T08:30:00+00:00",
     }
 
 

@@ -6,7 +6,6 @@ from datetime import date
 import pytest
 
 from merlin.chat.feedback import QuestionStatistics
-from merlin.core.clock import utc_now
 from merlin.core.i18n import text
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.files import FileIndex
@@ -94,7 +93,7 @@ def teach_course(settings):
     files = {"course.yaml": COURSE, "materials/search.md": LECTURE}
     tree = FileTree({"dataset.yaml": DATASET_YAML, **files})
     with open_database(settings.database) as database:
-        Catalogue(database).index({"neurotypology": tree.check("neurotypology")}, utc_now())
+        Catalogue(database).index({"neurotypology": tree.check("neurotypology")})
         index = FileIndex(database)
         index.add({blob: data.decode() for blob, data in tree.blobs.items()})
         index.keep("neurotypology", "tree", {entry.path: entry.blob for entry in tree.entries})

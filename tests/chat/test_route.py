@@ -82,7 +82,7 @@ class ModelRows:
     def teach(self, *pairs):
         """Store examples of the first build."""
         person = {"author_name": "anna", "author_email": "a@example.com", "subject": "s"}
-        times = {"committed_at": AT, "seen_at": AT, "message": "", "parent": None, "position": 1}
+        times = {"committed_at": AT, "message": "", "position": 1}
         self.db.put(COMMIT.insert({"sha": "c", **person, **times}))
         for name, split, question in pairs:
             messages = [

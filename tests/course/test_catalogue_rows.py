@@ -132,7 +132,7 @@ def test_catalogue_is_rebuilt_from_all_datasets(world, rows):
     assert world.history.drop_commits(1, AT) == 1
     assert not rows.is_whole()
     rows.index(
-        {FACE: course_outcome(card(semester=5)), "new": course_outcome(card(), dataset="new")}, AT
+        {FACE: course_outcome(card(semester=5)), "new": course_outcome(card(), dataset="new")}
     )
     assert rows.is_whole()
     assert [(course.slug, course.semester) for course in rows.courses()] == [("new", 2), (FACE, 5)]

@@ -254,7 +254,7 @@ class CourseCatalogue:
             slug: replace(make_checked_dataset(make_spec(slug), make_examples(1)), course=course)
             for slug, course in courses.items()
         }
-        self.rows.index(datasets, AT)
+        self.rows.index(datasets)
         return self
 
     @property

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from merlin.cli import main
-from merlin.core.clock import iso, utc_now
+from merlin.core.clock import utc_now
 from merlin.core.heartbeat import Heartbeat
 from merlin.db.copying import SEEDED
 from merlin.db.database import open_database
@@ -147,7 +147,7 @@ def test_value_that_postgresql_refuses_is_reported_with_its_table(
         database.atomic(),
     ):
         migrate(database)
-        row = {"name": "odd", "value": "a\0b", "by_whom": "cli:vera", "at": iso(utc_now())}
+        row = {"name": "odd", "value": "a\0b"}
         database.put(SETTING.insert(row))
     code, captured = run(capsys, empty_postgresql, "--config", config_path)
     assert (code, "The table setting has a value" in captured.err) == (1, True), captured.err

@@ -77,8 +77,7 @@ def insert_example(
     is_build = (BUILD.dataset == dataset) & (BUILD.number == number)
     build_id = database.value(BUILD.select(BUILD.id).where(is_build))
     author = dict.fromkeys(("author_name", "author_email", "subject", "message"), "")
-    times = {"seen_at": iso(AT), "committed_at": iso(AT)}
-    commit = {**author, **times, "sha": "c" * 40, "parent": None, "position": None}
+    commit = {**author, "committed_at": iso(AT), "sha": "c" * 40, "position": None}
     database.put(COMMIT.insert(commit).on_conflict_ignore())
     messages = [
         {"role": "user", "content": question},
@@ -95,13 +94,7 @@ def insert_example(
 def insert_commit_of_build(database, sha, dataset, build_id=1):
     """Add a commit that led to a build."""
     author = dict.fromkeys(("author_name", "author_email", "subject", "message"), "")
-    position = {
-        "sha": sha,
-        "parent": None,
-        "position": 1,
-        "seen_at": iso(AT),
-        "committed_at": iso(AT),
-    }
+    position = {"sha": sha, "position": 1, "committed_at": iso(AT)}
     database.put(COMMIT.insert({**author, **position}))
     texts = dict.fromkeys(("status", "training_key", "reason", "arguments"), "")
     times = {"seen_at": iso(AT), "updated_at": iso(AT)}

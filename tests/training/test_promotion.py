@@ -402,7 +402,7 @@ def withdraw(world):
     """Return a function that withdraws the consent to one example of a dataset."""
 
     def withdraw_example(example_id, dataset=FACE):
-        row = {"dataset": dataset, "example_id": example_id, "at": "2026-11-20T09:00:00Z"}
+        row = {"dataset": dataset, "example_id": example_id}
         world.db.put(REVOKED_EXAMPLE.insert(row))
         world.promotions.retire_revoked()
 

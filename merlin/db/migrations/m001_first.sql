@@ -51,14 +51,12 @@ CREATE TABLE heartbeat (
 );
 CREATE TABLE seen_commit (
     sha TEXT PRIMARY KEY,
-    parent TEXT,
     position BIGINT UNIQUE,
     author_name TEXT NOT NULL,
     author_email TEXT NOT NULL,
     committed_at TEXT NOT NULL,
     subject TEXT NOT NULL,
-    message TEXT NOT NULL,
-    seen_at TEXT NOT NULL
+    message TEXT NOT NULL
 );
 CREATE INDEX seen_commit_line ON seen_commit (position, sha);
 CREATE TABLE build (
@@ -333,14 +331,11 @@ CREATE TABLE model_window (
     provider TEXT NOT NULL,
     model_id TEXT NOT NULL,
     tokens BIGINT NOT NULL,
-    at TEXT NOT NULL,
     PRIMARY KEY (provider, model_id)
 );
 CREATE TABLE setting (
     name TEXT PRIMARY KEY,
-    value TEXT NOT NULL,
-    by_whom TEXT NOT NULL,
-    at TEXT NOT NULL
+    value TEXT NOT NULL
 );
 -- Edits that wait for their commit, and the datasets' files as editors see them.
 CREATE TABLE change (
@@ -453,7 +448,6 @@ CREATE TABLE course (
     description_ru TEXT NOT NULL,
     description_en TEXT NOT NULL,
     is_active BIGINT NOT NULL,
-    indexed_at TEXT NOT NULL,
     lecture BIGINT NOT NULL DEFAULT 0,
     seminar BIGINT NOT NULL DEFAULT 0,
     lab BIGINT NOT NULL DEFAULT 0,
@@ -476,11 +470,9 @@ CREATE TABLE rating (
     turn_id BIGINT NOT NULL REFERENCES turn (id) ON DELETE CASCADE,
     user_id BIGINT NOT NULL,
     value TEXT NOT NULL,
-    at TEXT NOT NULL,
     PRIMARY KEY (turn_id, user_id)
 );
 CREATE INDEX rating_user ON rating (user_id);
-CREATE INDEX rating_at ON rating (at);
 CREATE TABLE proposal (
     id NUMBERED,
     user_id BIGINT NOT NULL,
@@ -532,14 +524,12 @@ CREATE TABLE favourite (
     id NUMBERED,
     user_id BIGINT NOT NULL,
     course_id BIGINT NOT NULL,
-    at TEXT NOT NULL,
     UNIQUE (user_id, course_id)
 );
 CREATE TABLE account (
     user_id BIGINT PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
-    password TEXT NOT NULL,
-    changed_at TEXT NOT NULL
+    password TEXT NOT NULL
 );
 CREATE TABLE sign_in (
     id NUMBERED,
@@ -663,7 +653,6 @@ CREATE TABLE answer_cost (
 CREATE TABLE revoked_example (
     dataset TEXT NOT NULL,
     example_id TEXT NOT NULL,
-    at TEXT NOT NULL,
     PRIMARY KEY (dataset, example_id)
 );
 -- The answers of a model to its test questions, so that none is paid for twice; `known` NULL: nobody
