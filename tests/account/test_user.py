@@ -35,8 +35,3 @@ def test_known_time_zone_is_found():
 def test_invalid_time_zone_falls_back_to_utc(name):
     assert not is_zone(name)
     assert zone_of(name) is UTC
-
-
-def test_utc_needs_no_zone_files(monkeypatch):
-    monkeypatch.setattr("zoneinfo._tzpath.TZPATH", ())
-    assert zone_of.__wrapped__("UTC") is UTC

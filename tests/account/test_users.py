@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 from merlin.account.users import Consents, Roles, User, Users
 from merlin.billing.terms import Terms
 from merlin.core.clock import iso
-from merlin.core.errors import NotFound, Refused
+from merlin.core.errors import Refused
 from merlin.core.permissions import Authority, Permission, Role
 from merlin.db.audit import Audit
 from merlin.db.database import open_database
@@ -68,26 +68,12 @@ def test_user_settings_are_stored(users):
         assert users.get(ANNA).shown_name == stored
 
 
-def test_user_settings_can_be_reset(users):
-    for language, zone, name in (("en", "Europe/Moscow", "anna"), (None, None, "")):
-        users.set_language(ANNA, language)
-        users.set_zone(ANNA, zone)
-        users.set_name(ANNA, name)
-    assert users.get(ANNA) == User(ANNA, "ru")
-
-
 def test_unknown_language_or_zone_is_refused(users):
     with pytest.raises(Refused):
         users.set_language(ANNA, "fr")
     with pytest.raises(Refused):
         users.set_zone(ANNA, "Europe/Atlantis")
     assert users.get(ANNA) == User(ANNA, "ru")
-
-
-def test_settings_of_an_unknown_user_are_ignored(users):
-    users.set_language(7, "en")
-    users.set_name(7, "nobody")
-    assert users.get(7) is None
 
 
 def test_search_ends_with_the_last_person_it_returns(users, url):
@@ -135,13 +121,6 @@ def test_plan_change_is_audited(users, database):
     assert users.get(ANNA).plan == "full"
     (entry,) = Audit(database).list_newest()
     assert entry.arguments == {"from": None, "to": "full"}
-
-
-def test_unknown_user_cannot_be_blocked_or_given_a_plan(users, database):
-    for change in (lambda: users.block(7, BY_VERA), lambda: users.set_plan(7, "full", BY_VERA)):
-        with pytest.raises(NotFound):
-            change()
-    assert audit_entries(database) == []
 
 
 def test_teacher_scopes_are_added_and_revoked_one_by_one(roles):
@@ -244,16 +223,6 @@ def test_refusal_does_not_revoke_a_consent_or_stand_beside_it(database, clock):
     (answer,) = consents.list_answers(ANNA)
     assert answer.given_at is not None
     assert consents.has(ANNA)
-
-
-def test_people_seen_at_the_same_time_are_listed_once_over_pages(users):
-    users.record([User(user_id, "ru") for user_id in (2001, 2002, 2003)])
-    listed, after = [], None
-    while page := users.list_newest(0, 2, after):
-        listed += [user.user_id for user in page]
-        after = page[-1].first_seen_at, page[-1].user_id
-    # The newest of the fixture were seen at the same time as these.
-    assert listed == [2003, 2002, 2001, VERA, BORIS, ANNA]
 
 
 def test_role_revoked_earlier_is_not_revoked_again_by_a_grant(database, roles, clock):

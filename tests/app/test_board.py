@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 
-from merlin.app import board
 from merlin.app.actor import Actor
 from merlin.app.board import Stage, read_board
 from merlin.app.models import read_serving_models
@@ -36,7 +35,6 @@ from tests.db.pipeline_rows import (
     make_finding,
     make_spec,
 )
-from tests.support.line_counts import count_lines
 
 pytestmark = pytest.mark.integration
 
@@ -99,24 +97,6 @@ def test_failure_stays_until_a_later_commit_replaces_it(world):
     assert read_cards(world) == [("a004", "serving", "serving")]
 
 
-def test_board_shows_hundreds_of_datasets(world):
-    names = [f"set-{number}" for number in range(300)]
-    rejected = [CommitOutcome(name, VerdictStatus.REJECTED) for name in names]
-    world.record(make_commit(1), rejected, world.clock())
-    assert {card.dataset for card in read_board(world.ctx, OPERATOR).cards} == {*names}
-
-
-def test_board_takes_equally_many_steps_for_each_dataset(world):
-    def read_with_more(position):
-        names = [f"set-{position}-{number}" for number in range(40)]
-        rejected = [CommitOutcome(name, VerdictStatus.REJECTED) for name in names]
-        world.record(make_commit(position), rejected, world.clock())
-        return count_lines(board, lambda: read_board(world.ctx, OPERATOR))
-
-    first, second, third = map(read_with_more, (1, 2, 3))
-    assert third - second < 1.2 * (second - first)
-
-
 def test_edit_with_many_files_hides_no_other_edit(world):
     world.push(1, make_examples())
     changes, editor = Changes(world.db, world.clock), telegram_editor(7, "Вера")
@@ -165,14 +145,6 @@ def test_rewritten_commit_with_the_same_files_takes_the_place_of_the_live_one(wo
     assert read_cards(world) == [("b001", "serving", "serving")]
 
 
-def test_dataset_with_an_invalid_name_has_no_examples_page(world):
-    world.serve(1, make_examples())
-    rejected = CommitOutcome("with space", VerdictStatus.REJECTED)
-    world.record(make_commit(2), [rejected], world.clock())
-    has_page = {row.name: row.has_examples_page for row in read_board(world.ctx, OPERATOR).rows}
-    assert has_page == {FACE: True, "with space": False}
-
-
 def test_training_shows_its_progress(world):
     world.push(1, make_examples())
     (job,) = world.launch()
@@ -181,15 +153,6 @@ def test_training_shows_its_progress(world):
     store_metrics(world, job.job_id, steps)
     (card,) = read_board(world.ctx, OPERATOR).cards
     assert (card.state, card.progress.share) == ("training", 50)
-
-
-def test_step_that_is_not_a_number_gives_no_progress(world):
-    world.push(1, make_examples())
-    (job,) = world.launch()
-    assert world.jobs.save(job, replace(job, state=JobState.RUNNING))
-    store_metrics(world, job.job_id, [{"step": float("nan"), "total_steps": 400}])
-    (card,) = read_board(world.ctx, OPERATOR).cards
-    assert card.progress.share is None
 
 
 def test_teacher_sees_only_the_datasets_of_their_courses(world):

@@ -62,21 +62,6 @@ def test_example_shows_its_builds_models_and_answers(world, store_answer):
     assert [answer.turn for answer in told.newest_answers] == [turns[2], turns[1], turns[0]]
 
 
-def test_answers_of_another_provider_with_the_same_model_name_are_not_counted(world, store_answer):
-    model = world.serve(1, make_examples())
-    store_answer(model, provider="elsewhere")
-    assert read_impact(world).answers == 0
-
-
-def test_answer_count_is_limited(world, store_answer, monkeypatch):
-    monkeypatch.setattr(lineage, "MAX_COUNTED", 4)
-    models = [world.serve(1, make_examples()), world.serve(2, make_examples(changed=(5,)))]
-    turns = [store_answer(models[number % 2]) for number in range(7)]
-    told = read_impact(world)
-    assert (told.answers, told.is_cut) == (4, True)
-    assert [answer.turn for answer in told.newest_answers] == turns[:1:-1]
-
-
 @pytest.mark.parametrize(
     "name",
     [

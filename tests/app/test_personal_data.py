@@ -11,7 +11,6 @@ from merlin.account.accounts import Accounts
 from merlin.account.users import ERASED, User, Users
 from merlin.app.personal_data import AUTHORS, TRACES, PersonalRecords
 from merlin.billing.quota import Allowance, Format, Left, Quotas
-from merlin.core.clock import iso
 from merlin.db import tables
 from merlin.db.audit import Audit, person_reference
 from merlin.db.tables import (
@@ -25,11 +24,9 @@ from merlin.db.tables import (
     PURCHASE,
     QUOTA_USE,
     RATING,
-    ROLE_GRANT,
     SESSION,
     TAUGHT_EXAMPLE,
     TURN,
-    UPDATE,
 )
 from tests.support.plan_config import make_plan
 
@@ -232,15 +229,6 @@ def test_only_rows_that_an_erasure_deletes_are_counted(database, cipher, people)
     assert not {"purchase", "audit", "seen_commit"} & set(counts)
 
 
-def test_rows_of_others_that_a_person_decided_about_are_not_counted(
-    database, cipher, people, clock
-):
-    insert_person(database, cipher, BORIS)
-    for table, column in ((PROPOSAL, "reviewed_by"), (ROLE_GRANT, "by_whom")):
-        database.change(table.update({column: f"user:{ANNA}"}))
-    assert people.count(ANNA) == {}
-
-
 def test_erasure_changes_nothing_of_another_person(database, cipher, people, clock):
     insert_person(database, cipher, BORIS)
     before = sorted(read_all_values(database, cipher))
@@ -360,16 +348,6 @@ def test_erasure_keeps_only_the_newest_month_of_usage(database, people, clock):
     assert ask(1) == 1
     people.forget(ANNA)
     assert ask() == 1
-
-
-def test_erasure_removes_updates_of_the_persons_chat(database, people, clock):
-    row = {"bot_id": BOT, "kind": "message", "language_code": "", "body": "", "state": "waiting"}
-    row |= {"reason": "", "received_at": iso(clock()), "finished_at": None}
-    for number, (chat_id, user_id) in enumerate([(ANNA, 0), (GROUP, ANNA), (GROUP, BORIS)]):
-        new = {**row, "update_id": number, "chat_id": chat_id, "user_id": user_id}
-        database.put(UPDATE.insert(new))
-    people.forget(ANNA)
-    assert [row["user_id"] for row in database.rows(UPDATE.select())] == [BORIS]
 
 
 def test_block_survives_erasure_until_an_admin_lifts_it(database, people, clock):

@@ -188,28 +188,6 @@ def test_approved_proposals_are_processed_behind_many_parked_ones(proposals, cha
     assert {proposals.get(each).state for each in parked} == {ProposalState.APPROVED}
 
 
-def test_removal_is_finished_behind_many_parked_ones(database, proposals, changes, following):
-    def withdraw_committed(user_id):
-        process_change(changes)
-        following.follow()
-        proposals.withdraw(user_id)
-        following.follow()
-
-    database.put(COMMIT.insert(_row_of("c" * 40)))
-    proposals.add_drafts([Draft(f"Что за {number}?", "Лоб.", FACE) for number in range(AT_ONCE)])
-    waiting = proposals.list_waiting(limit=AT_ONCE)
-    proposals.approve({each.proposal_id: TEXT for each in waiting}, *BY_BORIS)
-    withdraw_committed(0)
-    while (batch := changes.claim()) is not None:
-        changes.put_aside(batch, ChangeState.PARKED, "change-push-refused", {})
-    proposal_id = proposals.add(ANNA, DRAFT)
-    proposals.approve({proposal_id: TEXT}, *BY_BORIS)
-    withdraw_committed(ANNA)
-    process_change(changes, "d" * 40)
-    following.follow()
-    assert proposals.get(proposal_id).example_id == ""
-
-
 def set_file(database, example_id, blob="b1"):
     """Put the example's file into the dataset, or remove it."""
     FileIndex(database).keep(FACE, f"tree-{blob}", {example_path(example_id): blob})

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from merlin.app import builds, jobs, models, teaching, verdicts
+from merlin.app import builds, jobs, models, verdicts
 from merlin.app.actor import Actor
 from merlin.app.status import read_status
 from merlin.chat.feedback import QuestionStatistics, Rating, Ratings
@@ -15,19 +15,13 @@ from merlin.core.errors import NotFound
 from merlin.core.permissions import Authority, Role
 from merlin.dataset.changes import BatchResult, ChangeRequest, Changes, Edit, make_changes
 from merlin.dataset.commit_message import telegram_editor
-from merlin.dataset.files import FileIndex
 from merlin.db.audit import Audit
-from merlin.db.database import open_database
-from merlin.db.encryption import load_or_make_key
-from merlin.db.migrations import migrate
-from merlin.db.requests import RequestKind, Requests
+from merlin.db.requests import Requests
 from tests.db.pipeline_rows import (
     AT,
     FACE,
     OPERATOR,
-    CourseCatalogue,
     PipelineRows,
-    make_course,
     make_examples,
     make_finding,
 )
@@ -65,35 +59,6 @@ def test_changes_are_pending_until_they_are_committed(changes, clock):
         f"{FACE}/examples/{name}.yaml" for name in "ab"
     ]
     assert changes.list_committed(FACE, clock() + timedelta(seconds=1)) == []
-
-
-def test_change_batches_are_paginated_for_one_person_or_all(changes):
-    ids = [
-        submit_changes(changes, f"a{number}", f"b{number}", by=by)
-        for number, by in enumerate("7787")
-    ]
-    own_ids = [ids[3], ids[1], ids[0]]
-    assert [batch.change_id for batch in changes.list_batches("7", 10)] == own_ids
-    assert [batch.change_id for batch in changes.list_batches("7", 1, own_ids[0])] == own_ids[1:2]
-    assert [batch.change_id for batch in changes.list_batches(None, 10)] == ids[::-1]
-    assert changes.list_batches(None, 10, "f" * 32) == []
-
-
-def test_examples_are_paginated_by_id(database):
-    books = FileIndex(database)
-    books.add({"1" * 40: "было\n"})
-    names = ["dataset.yaml", *(f"examples/{name}.yaml" for name in ("a", "b/c", "я"))]
-    books.keep(FACE, "t1", dict.fromkeys(names, "1" * 40))
-    assert [example.example_id for example in books.list_examples(FACE, limit=2)] == ["a", "b/c"]
-    assert [example.example_id for example in books.list_examples(FACE, offset=2)] == ["я"]
-    assert books.list_examples(FACE, offset=3) == []
-
-
-def test_requests_of_a_user_are_listed_newest_first(database, clock):
-    rows = Requests(database, clock)
-    ids = [rows.ask(RequestKind.LAUNCH, {"n": number}, "user:7") for number in range(3)]
-    rows.ask(RequestKind.LAUNCH, {}, "user:8")
-    assert [row.request_id for row in rows.list_of_author("user:7", 2)] == ids[:0:-1]
 
 
 class Conversation:
@@ -140,29 +105,6 @@ def test_conversation_without_a_dataset_counts_for_its_model_or_the_default_data
     conversation.ask(ANNA, "чья?", None, None, model)
     assert QuestionStatistics(database).count_by_dataset(OLD)[0] == {FACE: 1, None: 1}
     assert QuestionStatistics(database, "other").count_by_dataset(OLD)[0] == {FACE: 1, "other": 1}
-
-
-def test_questions_of_all_courses_are_counted_at_once(tmp_path, clock):
-    with open_database(
-        f"sqlite://{tmp_path}/merlin.db", cipher=load_or_make_key(tmp_path, None)
-    ) as database:
-        migrate(database)
-        conversation, ctx = Conversation(database, clock), PipelineRows(database, clock).ctx
-        conversation.ask(ANNA, "раз", Rating.DOWN, FACE)
-        conversation.ask(BORIS, "два", Rating.UP, FACE)
-        statements = []
-        database._handle.connection().set_trace_callback(statements.append)
-        CourseCatalogue(database).teach({FACE: make_course("Лицо")})
-        statements.clear()
-        (of_one,) = teaching.count_questions(ctx, OPERATOR, 28)
-        for_one = len(statements)
-        courses = {f"course-{number}": make_course("Курс") for number in range(5)}
-        CourseCatalogue(database).teach({FACE: make_course("Лицо"), **courses})
-        statements.clear()
-        of_all = teaching.count_questions(ctx, OPERATOR, 28)
-    assert of_one[1:] == (2, 1)
-    assert sorted(counts for _, *counts in of_all) == [*[[0, 0]] * 5, [2, 1]]
-    assert len(statements) == for_one
 
 
 def test_edited_question_is_counted_once(database, conversation):

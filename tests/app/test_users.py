@@ -15,7 +15,6 @@ from merlin.config.shop import Pack
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Authority, Role
 from merlin.db.audit import Audit
-from merlin.db.encryption import Cipher
 from merlin.db.notices import Notices
 from tests.db.pipeline_rows import BOT
 from tests.support.config import make_config
@@ -99,16 +98,6 @@ def test_operator_can_grant_a_role_to_a_user_who_has_never_written(ctx):
     assert perform(ctx, users.grant_role, OPERATOR, 77, Role.EDITOR).role is Role.EDITOR
     with pytest.raises(NotFound):
         perform(ctx, users.grant_role, ADMIN, 78, Role.EDITOR)
-
-
-def test_later_pages_of_a_search_go_on_where_the_first_ended(ctx):
-    ctx.db.cipher = Cipher({"a": b"a" * 32}, "a")
-    for user_id in (ANNA, BORIS, VERA):
-        Users(ctx.db, ctx.clock).set_name(user_id, "Anna")
-    perform(ctx, users.set_name, ADMIN, ANNA, "anna")
-    pages = [users.list_users(ctx, ADMIN, "anna", offset, 1).users for offset in range(4)]
-    found = [user.id for page in pages for user in page]
-    assert (found[0], sorted(found)) == (ANNA, [ANNA, BORIS, VERA])
 
 
 def test_default_plan_is_stored_as_no_plan(ctx):

@@ -115,12 +115,6 @@ def test_wait_beyond_the_total_time_is_not_started(provider):
     assert len(provider.faults.list_pending()) == 1
 
 
-def test_unreachable_provider_counts_as_busy(provider):
-    provider.stop()
-    assert ask(provider)[0].ending is Ending.BUSY
-    provider.start()
-
-
 def test_interrupted_stream_keeps_its_text(provider):
     provider.behave(fixed_answer="Начало и конец ответа.", piece_s=0.02)
     provider.faults.add(Fault("chat.create", FaultKind.CUT))
@@ -263,11 +257,6 @@ def test_unknown_model_falls_back_to_the_next_and_is_reported(provider):
     assert (reply.ending, reply.model_id) == (Ending.WHOLE, "stand-in-chat")
     assert reply.choice is general
     assert [(fault.kind, fault.model_id) for fault in reply.faults] == [("gone", "ft:gone")]
-
-
-def test_unknown_provider_is_skipped(provider):
-    reply, _ = ask(provider, choice(provider="closed"), choice())
-    assert reply.ending is Ending.WHOLE
 
 
 def test_route_without_a_working_model_ends_with_nobody(provider):
@@ -422,10 +411,3 @@ def test_interrupted_answers_count_as_failures(provider):
     provider.faults.add(make_fault(MODEL, FaultKind.CUT))
     endings = [reply.ending for reply in ask_at(provider, 0, 1, 2, 3)]
     assert endings == [Ending.CUT] * 3 + [Ending.WHOLE]
-
-
-def test_reply_is_busy_if_every_model_is_skipped(provider):
-    provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=503, times=None))
-    replies = ask_at(provider, *range(8))
-    assert {reply.ending for reply in replies} == {Ending.BUSY}
-    assert not replies[-1].faults

@@ -5,17 +5,13 @@ from functools import partial
 
 import pytest
 
-from merlin.account.users import User, Users
-from merlin.app.inbox import LEASE_S, Inbox, Update, read_owner
+from merlin.app.inbox import LEASE_S, Update, read_owner
 from merlin.app.outbox import OutgoingMessage, OutgoingState
-from merlin.chat.sessions import ChatPlace, Sessions
+from merlin.chat.sessions import ChatPlace
 from merlin.chat.turns import Question, StoredAnswer, UpdateState
 from merlin.core.formatted_text import FormattedMessage
 from merlin.core.messages import Usage
-from merlin.db.database import open_database
-from merlin.db.encryption import Cipher
 from merlin.db.processes import read_change_counter
-from tests.db.pipeline_rows import BOT
 from tests.support.migrated_databases import on_both_databases
 
 pytestmark = pytest.mark.integration
@@ -43,13 +39,6 @@ def test_update_is_stored_and_handed_out_once(inbox):
     assert inbox.store(batch, ME) == []
     assert inbox.claim(ME, 10) == []
     assert inbox.count_unfinished() == 2
-
-
-def test_bots_do_not_share_updates(inbox, database, clock):
-    other_bot = Inbox(database, BOT + 1, clock)
-    inbox.store(make_updates(5, 1), ME)
-    assert ids(other_bot.store(make_updates(5, 1), OTHER)) == [1]
-    assert inbox.count_unfinished() == other_bot.count_unfinished() == 1
 
 
 def test_bodies_are_encrypted_and_deleted_at_the_end(inbox, database):
@@ -111,13 +100,6 @@ def test_lease_expires_unless_renewed(inbox, clock):
     assert ids(inbox.claim(ME, 10)) == [1]
 
 
-def test_lease_by_a_clock_that_is_some_seconds_ahead_is_kept(inbox, clock):
-    clock.move(20)
-    inbox.store(make_updates(5, 1), OTHER)
-    clock.move(-20)
-    assert inbox.claim(ME, 10) == []
-
-
 @on_both_databases
 def test_lease_of_a_dead_local_process_is_void_at_once(inbox):
     inbox.store(make_updates(5, 1), DEAD)
@@ -135,14 +117,6 @@ def test_older_waiting_updates_of_a_chat_come_first(inbox):
     inbox.store(make_updates(5, 1, 2), DEAD)
     assert inbox.store(make_updates(5, 3), ME) == []
     assert ids(inbox.claim(ME, 10)) == [1, 2, 3]
-
-
-def test_chats_are_claimed_a_few_at_a_time(inbox):
-    for chat_id in range(1, 6):
-        inbox.store(make_updates(chat_id, chat_id * 10, chat_id * 10 + 1), None)
-    first = inbox.claim(ME, 2)
-    assert {update.chat_id for update in first} == {1, 2}
-    assert len(inbox.claim(OTHER, 10)) == 6
 
 
 def test_stopped_bot_releases_every_chat(inbox):
@@ -267,12 +241,6 @@ def test_turn_moves_from_asked_to_answered_and_delivered(turns, session_id):
     assert turns.find(1).written == written
 
 
-def test_second_placeholder_replaces_a_lost_one(turns, session_id):
-    turns.ask(Question(session_id, 1, 5, "вопрос"), None)
-    assert turns.ask(Question(session_id, 1, 5, "вопрос"), 78).placeholder_id == 78
-    assert turns.find(1).placeholder_id == 78
-
-
 def test_question_with_document_text_replaces_the_caption(turns, session_id):
     turns.ask(Question(session_id, 1, 5, "подпись", 30, "document"), 78)
     question = Question(session_id, 1, 5, "подпись и документ", 30, "document")
@@ -304,28 +272,3 @@ def test_turn_texts_are_encrypted(turns, session_id, database):
     turns.write(1, StoredAnswer("ответ", "сноска"))
     for text in database.sql("SELECT question, answer, note FROM turn")[0]:
         assert text.startswith("1.k.")
-
-
-def test_user_is_stored_with_the_newest_language(database, clock):
-    users = Users(database, clock)
-    assert users.get(1001) is None
-    users.record([User(1001, "ru"), User(1002, "en"), User(1001, "en-GB")])
-    assert users.get(1001) == User(1001, "en-GB")
-    users.record([])
-
-
-def test_undecryptable_session_fields_are_kept_by_an_update(database, url, clock):
-    own_sessions = Sessions(database, BOT, clock)
-    session = own_sessions.open(ChatPlace(6, 6))
-    own_sessions.change(replace(session, title="Лоб", system="Отвечай стихами"))
-    with open_database(url, cipher=Cipher({"other": bytes(32)}, "other")) as other_database:
-        keyless = Sessions(other_database, BOT, clock)
-        read_session = keyless.open(ChatPlace(6, 6))
-        assert (read_session.title, read_session.system) == ("", "")
-        keyless.change(replace(read_session, model_id="stand-in-base"))
-    stored_session = own_sessions.open(ChatPlace(6, 6))
-    assert (stored_session.title, stored_session.system, stored_session.model_id) == (
-        "Лоб",
-        "Отвечай стихами",
-        "stand-in-base",
-    )

@@ -3,7 +3,6 @@
 import pytest
 
 from merlin.chat.model_catalogue import (
-    Candidate,
     CandidateKind,
     ModelRequest,
     is_chat_model,
@@ -61,12 +60,6 @@ def test_window_comes_from_the_provider_or_else_the_config():
     )
     options = offer(("a", None), config=config)
     assert [(option.window, option.price) for option in options] == [(100, None), (8, FREE)]
-
-
-def test_option_key_distinguishes_models_of_one_name():
-    first, second = (Candidate(CandidateKind.GENERAL, provider, "m") for provider in ("a", "b"))
-    assert first.sign != second.sign
-    assert len(f"model:use:{first.sign}") <= 64
 
 
 @pytest.mark.parametrize(

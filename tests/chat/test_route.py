@@ -198,10 +198,3 @@ def test_first_serving_dataset_is_the_default(rows):
     assert route(rows)[0].model_id == "ft:python-2"
     assert route(rows, "algorithms")[0].model_id == "ft:algorithms-1"
     assert list_candidates(route(rows, "face"))[0][0] == "alone"
-
-
-def test_serving_models_are_ordered_by_first_promotion_of_their_dataset(rows):
-    rows.serve(rows.add_model("python"))
-    rows.serve(rows.add_model("algorithms"))
-    serving = ModelCatalogue(rows.db).all_serving()
-    assert [row.model.build_version for row in serving] == ["python-1", "algorithms-1"]
