@@ -195,7 +195,6 @@ class Editors:
         """Undo one of the last edits."""
         if view := self._find_edit(who, "committed"):
             form = {"once": f"{self.rng.getrandbits(128):032x}"}
-            form["edited_since"] = str(self.rng.choice([0, 0, 1]))
             self._accept(who, "POST", f"/changes/{view['id']}/undo", data=form)
 
     def end(self, who: str) -> None:

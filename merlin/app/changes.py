@@ -30,7 +30,7 @@ from merlin.dataset.changes import (
     Edit,
     make_changes,
 )
-from merlin.dataset.commit_batch import Revert, plan_revert
+from merlin.dataset.commit_batch import plan_revert
 from merlin.dataset.commit_message import Editor, revert_subject, telegram_editor
 from merlin.dataset.entries import FileText
 from merlin.dataset.example import allow_rules
@@ -42,8 +42,6 @@ from merlin.db.database import lock_user
 _TRIES = 5
 _POLL_S = 0.1
 _FRESH = timedelta(seconds=30)
-# Minimum length of an abbreviated commit id in a button.
-_MAX_PATHS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,16 +119,6 @@ class StaleEdit(Refused):
         self.yours = yours
         self.theirs = theirs
         self.revision = revision
-
-
-class EditedSince(Refused):
-    """Files of a commit were edited since: undoing it would leave them, and they were not shown."""
-
-    def __init__(self, paths: Sequence[str]) -> None:
-        self.count = len(paths)
-        first = [escape_unprintable(path) for path in paths[:_MAX_PATHS]]
-        listed = ", ".join(first if len(paths) == len(first) else [*first, "…"])
-        super().__init__("edited since", "change-undo-stay", count=self.count, paths=listed)
 
 
 class EditNotGood(DatasetError):
@@ -332,37 +320,18 @@ def drop(ctx: Context, actor: Actor, change_id: str) -> None:
         raise Refused("too late", "change-too-late")
 
 
-def plan_undo(
-    ctx: Context, actor: Actor, change_id: str
-) -> tuple[list[Change], Callable[[DatasetFiles], Revert]]:
-    """Return the changes of a commit and the plan of their inverse; files edited since stay.
+def make_undo(ctx: Context, actor: Actor, change_id: str) -> tuple[str, Make]:
+    """Return the dataset of a commit, and the edits that restore its files.
 
-    Raises NotFound, Forbidden; the plan raises Refused as `plan_revert`.
+    Raises NotFound, Forbidden; making the edits raises Refused as `plan_revert`.
     """
     batch, text = _require_editable(ctx, actor, change_id), FileIndex(ctx.db).read_text
     texts = {each.before: text(each.before) for each in batch if each.before}
 
-    def plan(files: DatasetFiles) -> Revert:
-        return plan_revert(batch, {file.path: file.blob for file in files.files}, texts.get)
-
-    return batch, plan
-
-
-def make_undo(
-    ctx: Context, actor: Actor, change_id: str, edited_since: int = 0
-) -> tuple[str, Make]:
-    """Return the dataset of a commit, and the edits that restore its files.
-
-    `edited_since` is the number of files that the person was shown to stay as they are. Raises
-    like `plan_undo`; making the edits raises EditedSince if it is another number.
-    """
-    batch, plan = plan_undo(ctx, actor, change_id)
-
     def make(files: DatasetFiles) -> CourseEdits:
-        revert = plan(files)
-        if len(revert.newer) != edited_since:
-            raise EditedSince(revert.newer)
-        return CourseEdits(revert.edits, revert_subject(batch[0].subject))
+        blobs = {file.path: file.blob for file in files.files}
+        edits = plan_revert(batch, blobs, texts.get)
+        return CourseEdits(edits, revert_subject(batch[0].subject))
 
     return batch[0].dataset, make
 

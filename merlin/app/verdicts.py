@@ -39,8 +39,9 @@ from merlin.db.database import Database, Prepared, Row
 from merlin.db.notices import Notice, Notices
 from merlin.db.tables import BUILD, CHANGE, FINDING, MODEL, PROMOTION, VERDICT
 from merlin.db.values import load_json, read_row
-from merlin.training.models import Score, comparable_score, model_of, proof_of, select_models
-from merlin.training.promote import find_before, serving_rows
+from merlin.training.models import proof_of
+from merlin.training.promote import serving_rows
+from merlin.training.scores import Evaluation
 
 _FINDINGS = 50
 
@@ -250,29 +251,21 @@ def news_message(
     status: VerdictStatus,
     values: Mapping[str, object],
     reason: Mapping[str, object] | None,
-    now: Score | None = None,
-    before: Score | None = None,
+    score: Evaluation | None = None,
 ) -> tuple[str, Mapping[str, object]]:
     """Return the Fluent key and arguments of the message to an editor about a commit.
 
-    `values` are subject, dataset and version; `reason` is a nested message. `now` and `before` are
-    the scores of the model that serves with the commit and of the previous one, if they were
-    evaluated, both on the same questions.
+    `values` are subject, dataset and version; `reason` is a nested message. `score` is that of the
+    model that serves with the commit, None if it was asked nothing.
     """
     if status is not VerdictStatus.SERVING:
         key = f"notice-change-{status}"
         return (f"{key}-why", {**values, "reason": reason}) if reason else (key, values)
-    key, arguments = "change-score-none", dict[str, object]()
-    if now is not None:
-        key, arguments = "change-score", {"right": now[1].right, "questions": now[1].questions}
-        if before is not None:
-            change = now[1].right - before[1].right
-            key = "change-score-against" if change else "change-score-same"
-            arguments["before"] = before[0]
-            if change:
-                by = {"key": f"change-score-{'down' if change < 0 else 'up'}"}
-                arguments["difference"] = {**by, "arguments": {"by": abs(change)}}
-    return "notice-change-serving", {**values, "score": {"key": key, "arguments": arguments}}
+    nested: Mapping[str, object] = {"key": "change-score-none", "arguments": {}}
+    if score is not None:
+        counts = {"right": score.right, "questions": score.questions}
+        nested = {"key": "change-score", "arguments": counts}
+    return "notice-change-serving", {**values, "score": nested}
 
 
 _BATCH_SIZE = 100
@@ -311,24 +304,16 @@ def notify_editors(db: Database, clock: Clock = utc_now) -> None:
             "version": build_version(row["dataset"], row["number"]) or "-",
         }
         reason = {"key": row["reason"], "arguments": load_json(row["arguments"])}
-        scores = _scores(db, row) if status is VerdictStatus.SERVING else (None, None)
-        key, news = news_message(status, values, reason if row["reason"] else None, *scores)
+        score = _score(db, row["job_id"]) if status is VerdictStatus.SERVING else None
+        key, news = news_message(status, values, reason if row["reason"] else None, score)
         Notices(db, clock).tell(row["by_whom"], key, news, once=f"news:{change_id}:{status}")
         is_last = int(status not in NOT_FINAL)
         values = {"reported_status": status.value, "is_reported": is_last}
         db.transact(partial(db.update, CHANGE, CHANGE.change_id == change_id, **values))
 
 
-def _scores(db: Database, row: Row) -> tuple[Score | None, Score | None]:
-    """Return the scores of the model of a job and of the one that served before it.
-
-    The second is None unless both were asked the same questions.
-    """
-    model_row = db.row(select_models().where(MODEL.job_id == row["job_id"]))
-    if model_row is None:
-        return None, None
-    model = model_of(model_row)
-    proof = proof_of(db, model.model_row)
-    if proof is None or not proof.questions:
-        return None, None
-    return (model.build_version, proof), comparable_score(db, model, find_before(db, model))
+def _score(db: Database, job_id: int) -> Evaluation | None:
+    """Return the score of the model of a job, None if it was asked nothing."""
+    row = db.row(MODEL.select(MODEL.id).where(MODEL.job_id == job_id))
+    proof = proof_of(db, row["id"]) if row else None
+    return proof if proof and proof.questions else None

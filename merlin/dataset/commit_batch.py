@@ -121,38 +121,27 @@ def _try_commit(
     return BatchResult(written.commit)
 
 
-@dataclass(frozen=True, slots=True)
-class Revert:
-    """The revert of a commit: its `edits`, the commit's last file first.
-
-    `newer` are the paths of files that were edited since: those stay as they are. A file that is
-    again as it was before the commit needs no edit.
-    """
-
-    edits: tuple[Edit, ...]
-    newer: tuple[str, ...] = ()
-
-
 def plan_revert(
     batch: Sequence[Change], blobs: Mapping[str, str], text: Callable[[str], str | None]
-) -> Revert:
-    """Return the revert of a batch.
+) -> tuple[Edit, ...]:
+    """Return the edits that restore the files of a batch, the commit's last file first.
 
-    `blobs` maps each path of the dataset to its current blob; `text` returns a blob's content.
-    Raises Refused for a batch that is not committed, not seen on the branch yet or undone already,
-    if every file was edited since, and if an old text is not stored any more.
+    `blobs` maps each path of the dataset to its current blob; `text` returns a blob's content. A
+    file that is again as it was before the commit needs no edit. Raises Refused for a batch that is
+    not committed, not seen on the branch yet or undone already, if a file was edited since, and if
+    an old text is not stored any more.
     """
     if any(each.state is not ChangeState.COMMITTED for each in batch):
         raise Refused("no commit", "change-not-committed")
-    changed = [each for each in batch if blobs.get(each.inside) != each.before]
+    changed = [each for each in reversed(batch) if blobs.get(each.inside) != each.before]
     if not changed:
         raise Refused("not seen yet, or undone", "change-undo-early", path=batch[-1].inside)
-    newer = tuple(each.inside for each in changed if _was_edited_since(each, blobs))
-    standing = [each for each in reversed(changed) if each.inside not in newer]
-    if not standing:
-        raise Refused("everything was rewritten since", "change-undo-since", path=newer[0])
-    edits = (Edit(each.inside, blobs.get(each.inside), _old_text(each, text)) for each in standing)
-    return Revert(tuple(edits), newer)
+    for each in changed:
+        if blobs.get(each.inside) != each.committed_blob:
+            raise Refused("edited since", "change-undo-since", path=each.inside)
+    return tuple(
+        Edit(each.inside, blobs.get(each.inside), _old_text(each, text)) for each in changed
+    )
 
 
 def _old_text(change: Change, text: Callable[[str], str | None]) -> str | None:
@@ -161,11 +150,6 @@ def _old_text(change: Change, text: Callable[[str], str | None]) -> str | None:
     if change.before and old is None:
         raise Refused("the text is not kept", "change-undo-lost", path=change.inside)
     return old
-
-
-def _was_edited_since(change: Change, blobs: Mapping[str, str]) -> bool:
-    """Return whether a changed file differs from its state after the commit."""
-    return blobs.get(change.inside) != change.committed_blob
 
 
 _AT_ONCE = 500

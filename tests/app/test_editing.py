@@ -161,9 +161,3 @@ def test_nothing_is_sent_to_editors_while_the_consent_is_revoked(ctx, run_beside
             proposals.add(replace(ctx, db=other_database), STUDENT, draft)
 
     run_beside(lambda: proposals.revoke_consent(ctx, STUDENT), send_too_late)
-
-
-@pytest.mark.parametrize(("count", "end"), [(10, "examples/9.yaml"), (11, "examples/9.yaml, …")])
-def test_more_files_than_are_named_stay_after_an_undo(count, end):
-    error = changes.EditedSince([f"examples/{number}.yaml" for number in range(count)])
-    assert (error.count, error.arguments["paths"].endswith(end)) == (count, True)

@@ -117,7 +117,7 @@ def test_edit_becomes_a_commit_and_its_editor_is_notified(lab):
     )
 
 
-def test_editor_is_notified_of_the_serving_model_with_the_score_difference(lab):
+def test_editor_is_notified_of_the_serving_model_with_its_score(lab):
     lab.until_serving("trial-1")
     submit_edits(lab, new_file("new"))
     lab.tick("changes")
@@ -125,18 +125,7 @@ def test_editor_is_notified_of_the_serving_model_with_the_score_difference(lab):
     lab.tick("changes", "changes")
     live_notices = [arguments for key, arguments in notices(lab, BORIS) if key.endswith("serving")]
     assert [notice["version"] for notice in live_notices] == ["trial-2"]
-    assert live_notices[0]["score"]["key"] == "change-score-same"
-    assert live_notices[0]["score"]["arguments"]["before"] == "trial-1"
-
-
-def test_scores_of_different_questions_are_not_compared(lab):
-    lab.until_serving("trial-1")
-    submit_edits(lab, new_file("new", f"{NEW}split: test\n"))
-    lab.tick("changes")
-    lab.until_serving("trial-2")
-    lab.tick("changes", "changes")
-    live_notices = [arguments for key, arguments in notices(lab, BORIS) if key.endswith("serving")]
-    assert [notice["score"]["key"] for notice in live_notices] == ["change-score"]
+    assert live_notices[0]["score"]["key"] == "change-score"
 
 
 def test_rejected_edit_is_notified_with_its_reason(lab):

@@ -80,21 +80,19 @@ def test_commit_is_reverted_last_file_first():
     blobs = {ONE: blob_id("b"), "examples/b.yaml": blob_id("new")}
     texts = {blob_id("a"): "a", blob_id("old"): "old"}
     plan = plan_revert(mark_committed(edited, added, removed), blobs, texts.get)
-    assert plan.edits == (
+    assert plan == (
         Edit("examples/c.yaml", None, "old"),
         Edit("examples/b.yaml", blob_id("new"), None),
         Edit(ONE, blob_id("b"), "a"),
     )
-    assert plan.newer == ()
 
 
-def test_later_changes_stay_and_restored_files_need_no_edit():
+def test_file_that_is_as_before_needs_no_edit_and_one_edited_since_stops_the_revert():
     one, two = make_change(None, "1", "examples/1.yaml"), make_change(None, "2", "examples/2.yaml")
-    missing = make_change(None, "3", "examples/3.yaml")
-    blobs = {"examples/1.yaml": blob_id("1"), "examples/2.yaml": blob_id("mended")}
-    plan = plan_revert(mark_committed(one, two, missing), blobs, {}.get)
-    assert plan.edits == (Edit("examples/1.yaml", blob_id("1"), None),)
-    assert plan.newer == ("examples/2.yaml",)
+    batch, blobs = mark_committed(one, two), {"examples/1.yaml": blob_id("1")}
+    assert plan_revert(batch, blobs, {}.get) == (Edit("examples/1.yaml", blob_id("1"), None),)
+    with pytest.raises(Refused):
+        plan_revert(batch, {**blobs, "examples/2.yaml": blob_id("mended")}, {}.get)
 
 
 @pytest.mark.parametrize(

@@ -19,10 +19,6 @@ notice-change-left_out-why = { $subject }: nothing new to train. { $reason }. Fi
 notice-change-removed = { $subject }: { $title } is no longer in the repository.
 notice-change-removed-why = { $subject }: { $title } is no longer in the repository: { $reason }
 change-score = ; { $right } of { $questions } right
-change-score-against = ; { $right } of { $questions } right, { $difference } against { $before }
-change-score-same = ; { $right } of { $questions } right, the same as { $before }
-change-score-up = +{ $by }
-change-score-down = −{ $by }
 change-score-none = { "" }
 
 # First lines of the commits that Merlin makes: English in git, told to people like this.

@@ -84,7 +84,6 @@ page-keep-mine = Keep mine
 page-withdraw-edit = Withdraw the edit
 page-undo-commit = Undo edit
 page-undo-sure = Put everything back as it was before this edit? This makes one more commit.
-page-undo-rest = Put the other files back as they were before this edit? This makes one more commit.
 page-yes-undo = Yes, undo
 page-no = No
 page-busy = Saving…

@@ -6,7 +6,6 @@ teaching-no-revision = Name the revision that you saw.
 change-not-committed = Only saved edits can be undone.
 change-undo-early = This edit hasn't arrived here yet, or { $path } is already back as it was. Try again in a minute.
 change-undo-since = { $path } was edited again since, and undoing would remove that edit too. Open the file and fix it yourself.
-change-undo-stay = These stay as they are because they were edited again since ({ $count }): { $paths }.
 change-undo-lost = The earlier text of { $path } isn't stored here; you can restore it in git.
 change-too-late = Too late: this edit is already saved or rejected, or it's being sent to the repository.
 model-not-serving = The model { $model } isn't live, so there's nothing to pin.

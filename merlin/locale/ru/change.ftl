@@ -19,10 +19,6 @@ notice-change-left_out-why = { $subject }: обучать нечего. { $reaso
 notice-change-removed = { $subject }: набора «{ $title }» в репозитории больше нет.
 notice-change-removed-why = { $subject }: набора «{ $title }» в репозитории больше нет: { $reason }
 change-score = ; верно { $right } из { $questions }
-change-score-against = ; верно { $right } из { $questions }, { $difference } к { $before }
-change-score-same = ; верно { $right } из { $questions }, как у { $before }
-change-score-up = +{ $by }
-change-score-down = −{ $by }
 change-score-none = { "" }
 
 # Первые строки коммитов, которые делает Merlin: в git они английские, людям говорятся так.

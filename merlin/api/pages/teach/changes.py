@@ -25,9 +25,9 @@ from merlin.api.pages.page import (
     render_fragment,
     render_page,
 )
-from merlin.api.schema import MAX_ID, Hex, Name, Number
+from merlin.api.schema import Hex, Name, Number
 from merlin.app import changes, examples, proposals, unanswered
-from merlin.app.changes import ChangeView, EditedSince, EditNotGood, Make, StaleEdit
+from merlin.app.changes import ChangeView, EditNotGood, Make, StaleEdit
 from merlin.app.examples import DatasetHeading
 from merlin.app.health import is_daemon_alive
 from merlin.app.unanswered import GroupState
@@ -118,7 +118,7 @@ Noted = Annotated[str, Query(pattern="^([0-9a-f]{32})?$")]
 @router.get("/changes/{change_id}")
 async def show_change(context: TeacherContext, change_id: Hex) -> Response:
     """Return the page of a change."""
-    return await _page(context, change_id)
+    return render_page(context, "change.html", await _view(context, change_id))
 
 
 @router.get("/changes/{change_id}/live")
@@ -159,23 +159,10 @@ async def drop_change(context: TeacherContext, change_id: Hex) -> Response:
 
 
 @router.post("/changes/{change_id}/undo")
-async def undo_change(
-    context: TeacherContext,
-    change_id: Hex,
-    once: FormToken,
-    edited_since: Annotated[int, Form(ge=0, le=MAX_ID)] = 0,
-) -> Response:
-    """Submit a commit that reverts this one, and redirect to its page.
-
-    If other files were edited since than the form has shown, ask again and name them.
-    """
-    try:
-        dataset, make = await context.read(
-            changes.make_undo, context.actor, change_id, edited_since
-        )
-        done = await changes.submit(context.services, context.actor, dataset, make, once)
-    except EditedSince as error:
-        return await _page(context, change_id, refusal_text(context, error), error.count)
+async def undo_change(context: TeacherContext, change_id: Hex, once: FormToken) -> Response:
+    """Submit a commit that reverts this one, and redirect to its page."""
+    dataset, make = await context.read(changes.make_undo, context.actor, change_id)
+    done = await changes.submit(context.services, context.actor, dataset, make, once)
     return seen_other(f"/changes/{done.id}")
 
 
@@ -215,12 +202,6 @@ async def find_noted_change(context: PageContext, change_id: str) -> NotedChange
 
 async def _is_late(context: PageContext, change: ChangeView) -> bool:
     return not (change.is_over or await context.services.read(is_daemon_alive))
-
-
-async def _page(context: PageContext, change_id: str, wrong: str = "", stay: int = 0) -> Response:
-    """Return the page; `stay` is the number of files that an undo would leave, named in `wrong`."""
-    view = {**await _view(context, change_id), "wrong_words": wrong, "stay": stay}
-    return render_page(context, "change.html", view, status=409 if stay else 200)
 
 
 async def _view(context: PageContext, change_id: str) -> dict[str, object]:
