@@ -1,6 +1,6 @@
-"""Prometheus metrics of answers and trainings: counts, durations, tokens and cost.
+"""Prometheus metrics of answers: counts, durations, tokens and cost.
 
-Counted from the stored turns and jobs, so that one process reports for all of them; each update
+Counted from the stored turns, so that one process reports for all of them; each update
 reads only rows that were created or finished since the one before.
 """
 
@@ -17,13 +17,11 @@ from merlin.chat.turns import UpdateState
 from merlin.core.clock import from_iso
 from merlin.core.money import MICRO
 from merlin.db.database import Row
-from merlin.db.tables import JOB, TURN
-from merlin.training.jobs import FINAL
+from merlin.db.tables import TURN
 
 # From the question to the stored answer: `recall` takes milliseconds, a long answer a minute.
 _SECONDS = (0.1, 0.3, 1, 2, 3, 5, 10, 20, 30, 60, 120)
 _FIRST_SECONDS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60)
-_JOB_SECONDS = (60, 300, 900, 1800, 3600, 7200, 14_400, 28_800, 86_400)
 # Only the models that answered last keep their metrics: each training creates a new model.
 MAX_MODELS = 20
 # A question without an answer by then belongs to a killed process.
@@ -48,7 +46,7 @@ def _outcome_of(turn: Row) -> AnswerOutcome | None:
 
 
 class AnswerCounts:
-    """Metrics of answers and trainings since this object was created."""
+    """Metrics of answers since this object was created."""
 
     def __init__(self) -> None:
         model = ["provider", "model"]
@@ -81,13 +79,6 @@ class AnswerCounts:
         self.cost = Counter(
             "merlin_answer_cost_total", "Cost of answers.", [*model, "currency"], registry=None
         )
-        self.job_seconds = Histogram(
-            "merlin_job_seconds",
-            "Time from the launch of a fine-tune job to its end, in seconds.",
-            ["provider", "state"],
-            registry=None,
-            buckets=_JOB_SECONDS,
-        )
         self._model_metrics = (
             self.answers,
             self.seconds,
@@ -97,7 +88,6 @@ class AnswerCounts:
         )
         self._recent_models: dict[tuple[str, str], None] = {}
         self._last_turn_id: int | None = None
-        self._last_job_at = ""
         self._pending: set[int] = set()
         self._lock = Lock()
 
@@ -106,9 +96,7 @@ class AnswerCounts:
         with self._lock:
             if self._last_turn_id is None:
                 self._last_turn_id = ctx.db.value(TURN.select(fn.MAX(TURN.id))) or 0
-                self._last_job_at = ctx.db.value(JOB.select(fn.MAX(JOB.updated_at))) or ""
                 return
-            self._count_jobs(ctx)
             condition = (TURN.id > self._last_turn_id) | TURN.id.in_([*self._pending])
             rows = TURN.select(
                 *(TURN.id, TURN.asked_at, TURN.written_at, TURN.ending, TURN.known),
@@ -123,13 +111,6 @@ class AnswerCounts:
                     self._count(row)
                 elif from_iso(row["asked_at"]) > oldest:
                     self._pending.add(row["id"])
-
-    def _count_jobs(self, ctx: Context) -> None:
-        is_over = JOB.state.in_([state.value for state in FINAL])
-        for row in ctx.db.rows(JOB.select().where(is_over & (JOB.updated_at > self._last_job_at))):
-            self._last_job_at = max(self._last_job_at, row["updated_at"])
-            duration = from_iso(row["updated_at"]) - from_iso(row["created_at"])
-            self.job_seconds.labels(row["provider"], row["state"]).observe(duration.total_seconds())
 
     def _count(self, row: Row) -> None:
         model = row["provider"], row["model_id"]
@@ -161,5 +142,5 @@ class AnswerCounts:
 
     def collect(self) -> Iterable[Metric]:
         """Yield the metrics for a Prometheus registry."""
-        for metric in (*self._model_metrics, self.job_seconds):
+        for metric in self._model_metrics:
             yield from metric.collect()

@@ -173,33 +173,16 @@ class Conversation:
         return (*system, *self.history)
 
 
-async def begin(ctx: Context, question: ChatQuestion) -> Conversation:
-    """Return the conversation that a question belongs to, and reserve the question in the plan.
-
-    Writes nothing if the session is open and the plan has no limits.
-    """
-    if is_free(ctx, asker_of(ctx, question, None)):
-
-        def find() -> Conversation | None:
-            session = Sessions(ctx.db, ctx.bot_id).find_open(question.place)
-            if session is None or session.is_full:
-                return None
-            conversation = _read_conversation(ctx, question, session)
-            return conversation if _has_room(conversation, question) else None
-
-        found = await ctx.store.read(find)
-        if found is not None:
-            return found
-    return await ctx.store.do(lambda: open_conversation(ctx, question))
-
-
 def asker_of(ctx: Context, question: ChatQuestion, dataset: str | None) -> Asker:
     """Return the asker, with the plan that applies to questions about a dataset."""
     return find_asker(ctx, question.user, question.language, question.number, dataset)
 
 
-def open_conversation(ctx: Context, question: ChatQuestion) -> Conversation:
-    """Return the open session and its turns; a full session is replaced by a new one."""
+def begin(ctx: Context, question: ChatQuestion) -> Conversation:
+    """Return the conversation that a question belongs to, and reserve the question in the plan.
+
+    It is the open session with its turns; a full session is replaced by a new one.
+    """
     sessions = Sessions(ctx.db, ctx.bot_id)
     session = sessions.open(question.place)
     asker = asker_of(ctx, question, dataset_of(ctx, session))

@@ -212,7 +212,7 @@ def open_turn(
             chat_sessions.renew(place)
     elif chat_sessions.switch(place, session_id) is None:
         raise NotFound("no such session", "session-unknown")
-    conversation = ask.open_conversation(ctx, question)
+    conversation = ask.begin(ctx, question)
     # Used from now on: another page that starts a session does not get this one.
     chat_sessions.touch(conversation.session.session_id, build_session_title(question.text))
     stored_question = question.for_session(conversation.session)

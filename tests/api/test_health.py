@@ -2,18 +2,15 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 import psycopg
 import pytest
 
-from merlin.core.clock import iso, utc_now
 from merlin.core.heartbeat import Heartbeat
 from merlin.db.backup import note_backup
 from merlin.db.processes import Heartbeats
 from merlin.db.requests import RequestKind, Requests
-from merlin.db.tables import HEARTBEAT, JOB
-from merlin.training.jobs import JobState
+from merlin.db.tables import HEARTBEAT
 from tests.api.chat_api import Conversation
 from tests.api.running_api import ANNA, NOT_LIMITED, run_api
 from tests.support.metrics_page import metric_value
@@ -144,21 +141,6 @@ def test_each_finished_answer_is_counted_once(watched):
         assert counts() == (1, 1, 2, 20, pytest.approx(14e-6))
     talk.add_answer(3)
     assert counts() == (2, 1, 3, 30, pytest.approx(21e-6))
-
-
-@functional
-def test_training_duration_is_counted_in_its_histogram(watched):
-    watched.client.get("/metrics")
-    insert_live_model(watched.db, "ft:long", number=9, dataset="neuro")
-    job_id, ended = watched.db.value(JOB.select(JOB.id).order_by(JOB.id.desc())), utc_now()
-    times = {"created_at": iso(ended - timedelta(minutes=20)), "updated_at": iso(ended)}
-    values = {"provider": "tuner", "state": JobState.SUCCEEDED.value, **times}
-    watched.db.transact(partial(watched.db.update, JOB, JOB.id == job_id, **values))
-    for _ in range(2):
-        page = watched.client.get("/metrics").text
-        of = {"provider": "tuner", "state": "succeeded"}
-        assert metric_value(page, "merlin_job_seconds_count", **of) == 1
-        assert metric_value(page, "merlin_job_seconds_sum", **of) == 1200
 
 
 @functional

@@ -112,7 +112,7 @@ async def _find_stored_turn(context: BotContext) -> Turn | None:
 
 
 async def _answer_by_edits(context: BotContext, turn: Turn | None, source: Source) -> None:
-    conversation = await ask.begin(context.services, question_of(context))
+    conversation = await context.services.write(ask.begin, question_of(context))
     pace, waiting_text = context.services.pace, context.translate("bot-waiting")
     interval_s = pace.private_edit_s if context.is_private else pace.group_edit_s
     stop = answers.stop_button(context.language, context.update_id)
@@ -180,7 +180,7 @@ async def _ask(
 
 
 async def _answer_at_once(context: BotContext, source: Source) -> None:
-    conversation = await ask.begin(context.services, question_of(context))
+    conversation = await context.services.write(ask.begin, question_of(context))
     # There is no message yet that the answer could be streamed into.
     bot_api, place, pace = context.bot_api, context.place, context.services.pace
     async with answers.TypingIndicator(bot_api, place, pace.typing_s) as observer:
