@@ -30,14 +30,3 @@ def test_courses_are_opened_searched_and_lead_to_materials(visitor):
     expect(find_cards(page)).to_have_count(7)
 
 
-def test_question_is_asked_and_answered(visitor, course_site):
-    page = visitor.open(
-        f"/courses/{course_site.course_id('algorithms')}/chat", visitor.add_user(), **PLAIN
-    )
-    page.get_by_role("textbox", name="Вопрос").fill("Что такое граф?")
-    page.get_by_role("button", name="Отправить").click()
-    expect(page.locator(".msg.me")).to_have_text(["Что такое граф?"])
-    expect(page.locator(".msg:not(.me)")).to_have_count(1)
-    page.get_by_role("textbox", name="Вопрос").fill("А дерево?")
-    page.get_by_role("button", name="Отправить").click()
-    expect(page.locator(".msg")).to_have_count(4)
