@@ -3,19 +3,17 @@
 With LOOKS=all each page is checked in each language, width and colour scheme, which takes minutes
 and makes all screenshots. Without it each page is checked in one language and one of the four
 views, which rotate over the list of pages. SHOTS_FOLDER names a folder for the screenshots
-(`make screens`); KEEP_SHOTS=1 copies those that the docs show to docs/pictures.
+(`make screens`).
 """
 
 import json
 import os
-import shutil
 import tempfile
 from functools import cache
 from importlib.resources import files
 from itertools import product
 from pathlib import Path
 
-PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
 # All rules in the light scheme; in the dark one only those that depend on colours.
 RULES = {
@@ -87,35 +85,18 @@ def find_faults_in_views(page, name, index):
     return {place: found for place, found in faults.items() if found}
 
 
-def require_no_faults(page, address, pages, language):
-    """Open these pages, name -> path, with all of their details; axe finds nothing in them."""
-    faults = {}
-    for index, name, path in choose_pages(pages, language):
-        page.goto(address + path)
+def require_no_faults(visitor, pages, language):
+    """Open these pages, name -> (path, user id), with all details; axe finds nothing in them."""
+    faults, opened = {}, {}
+    for index, name, (path, user_id) in choose_pages(pages, language):
+        page = opened.get(user_id) or visitor.page(user_id, locale=language)
+        opened[user_id] = page
+        page.goto(visitor.site.address + path)
+        page.wait_for_load_state("networkidle")
         assert page.locator("html").get_attribute("lang") == language
         page.evaluate("document.querySelectorAll('details').forEach(it => it.open = true)")
         faults |= find_faults_in_views(page, name, index)
     assert faults == {}, json.dumps(faults, ensure_ascii=False, indent=1)
-
-
-def stop_motion(page):
-    """Stop animations and replace changing texts, so that screenshots are reproducible."""
-    page.emulate_media(reduced_motion="reduce")
-    page.mouse.move(0, 0)
-    page.wait_for_load_state("networkidle")
-    page.evaluate(FIXED_TEXTS)
-
-
-# Replaces dates, times, keys and digests by fixed ones.
-FIXED_TEXTS = """() => {
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  for (let at = walker.nextNode(); at; at = walker.nextNode()) {
-    at.data = at.data.replace(/\\d+ [a-zа-я]+, \\d\\d:\\d\\d/gi, "20 ноя, 12:00");
-    at.data = at.data.replace(/\\d+ [a-zа-я]+ 20\\d\\d/gi, "20 дек 2026");
-    at.data = at.data.replace(/mrl_\\w+/g, "mrl_Ab12");
-    at.data = at.data.replace(/\\b[0-9a-f]{8}\\b/g, "c0ffee12");
-  }
-}"""
 
 
 @cache
@@ -124,24 +105,6 @@ def get_pictures_folder():
     folder = Path(os.environ.get("SHOTS_FOLDER") or tempfile.mkdtemp())
     folder.mkdir(parents=True, exist_ok=True)
     return folder
-
-
-def find_missing_pictures(names):
-    """Return which pictures of these pages in the docs this run did not make.
-
-    With KEEP_SHOTS=1 copy those that it made to the docs.
-    """
-    folder = get_pictures_folder()
-    made, shown = _find_pictures(folder, names), _find_pictures(PICTURES, names)
-    if os.environ.get("KEEP_SHOTS") == "1":
-        for name in made & shown:
-            shutil.copyfile(folder / name, PICTURES / name)
-    return shown - made if is_complete() else set()
-
-
-def _find_pictures(folder, names):
-    files = {path.name for path in folder.glob("*.png")}
-    return {file for file in files if file.rsplit("-", 2)[0] in names}
 
 
 # Whether the page fits: on a phone innerWidth grows with what is too wide.

@@ -1,6 +1,5 @@
 """Buying in a browser: from the plans to the payment page and back to the paid order."""
 
-import json
 import re
 from itertools import count
 
@@ -12,17 +11,13 @@ from tests.api.payment_api import PUBLIC_URL, press_pay, run_shop_pages
 from tests.api.running_api import VERA
 from tests.browser.axe_and_screenshots import (
     LANGUAGES,
-    choose_pages,
-    find_faults_in_views,
-    find_missing_pictures,
     is_complete,
-    stop_motion,
+    require_no_faults,
 )
 from tests.browser.course_browser import Visitor, expect_spoken, note_regions, open_visitor
 
 pytestmark = pytest.mark.integration
 
-SHOWN = ("plans", "checkout", "order", "billing")
 # Made of the same parts as other pages: checked only with LOOKS=all.
 REPEATED_PARTS = {
     "plans-of-nobody",
@@ -30,7 +25,6 @@ REPEATED_PARTS = {
     "plan-lost",
     "terms",
     "orders",
-    "leading",
     "me",
 }
 
@@ -140,31 +134,14 @@ def page_paths(shop):
         "me": ("/me", anna.user_id),
         "billing": ("/admin/billing", VERA),
         "payment": (f"/admin/billing/{paid}", VERA),
-        "leading": (f"/orders/{unpaid}/pay", anna.user_id),
     }
 
 
-def open_page(page, shop, name, path):
-    """Open a page; the one that redirects to the payment page stays, by an empty response."""
-    if name == "leading":
-        page.context.route(
-            f"{shop.yookassa.base_url.removesuffix('/v3')}/**",
-            lambda route: route.fulfill(status=204),
-        )
-    page.goto(shop.site.address + path)
-
-
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_axe_finds_no_violation_on_shop_pages(visitor, shop, page_paths, language):
-    faults, pages = {}, {}
-    for index, name, (path, user_id) in choose_pages(page_paths, language):
-        if name in REPEATED_PARTS and not is_complete():
-            continue
-        page = pages.get(user_id) or visitor.page(user_id, locale=language)
-        pages[user_id] = page
-        open_page(page, shop, name, path)
-        stop_motion(page)
-        faults |= find_faults_in_views(page, name, index)
-    assert faults == {}, json.dumps(faults, ensure_ascii=False, indent=1)
-    if language == "ru":
-        assert find_missing_pictures(SHOWN) == set()
+def test_axe_finds_no_violation_on_shop_pages(visitor, page_paths, language):
+    pages = {
+        name: page
+        for name, page in page_paths.items()
+        if is_complete() or name not in REPEATED_PARTS
+    }
+    require_no_faults(visitor, pages, language)

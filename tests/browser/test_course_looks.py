@@ -10,17 +10,10 @@ from merlin.account.users import Users
 from merlin.course.catalogue import Catalogue
 from tests.api.catalogue_files import COURSES
 from tests.api.sign_in_data import set_password
-from tests.browser.axe_and_screenshots import (
-    TOO_WIDE,
-    choose_pages,
-    find_faults_in_views,
-    find_missing_pictures,
-    stop_motion,
-)
+from tests.browser.axe_and_screenshots import TOO_WIDE, require_no_faults
 
 pytestmark = pytest.mark.integration
 
-SHOWN = ("front", "catalogue", "found", "course", "material", "chat", "sign-in", "me")
 NARROW = {"viewport": {"width": 320, "height": 700}, "has_touch": True, "is_mobile": True}
 
 
@@ -63,19 +56,11 @@ def anna(course_site):
 
 @pytest.mark.parametrize("language", ["ru", "en"])
 def test_axe_finds_no_violation_on_course_pages(visitor, course_site, anna, language):
-    faults = {}
     pages = {
-        signed: visitor.page(anna if signed else None, locale=language) for signed in (False, True)
+        name: (path, anna if signed else None)
+        for name, (path, signed) in list_pages(course_site).items()
     }
-    for index, name, (path, signed) in choose_pages(list_pages(course_site), language):
-        page = pages[signed]
-        page.goto(course_site.address + path)
-        stop_motion(page)
-        assert page.locator("html").get_attribute("lang") == language
-        faults |= find_faults_in_views(page, name, index)
-    assert faults == {}, json.dumps(faults, ensure_ascii=False, indent=1)
-    if language == "ru":
-        assert find_missing_pictures(SHOWN) == set()
+    require_no_faults(visitor, pages, language)
 
 
 def test_longest_words_of_a_course_do_not_widen_its_page(visitor, course_site):

@@ -28,5 +28,3 @@ def test_courses_are_opened_searched_and_lead_to_materials(visitor):
     expect(page.locator(".rows > li")).to_have_count(9)
     page.get_by_role("link", name="Все курсы", exact=True).click()
     expect(find_cards(page)).to_have_count(7)
-
-

@@ -1,13 +1,11 @@
 """An editor finds, changes and saves examples of a dataset, with and without JavaScript."""
 
-import json
-
 import pytest
 from playwright.sync_api import expect
 
 from merlin.dataset.files import FileIndex
-from tests.browser.axe_and_screenshots import choose_pages, find_faults_in_views
-from tests.browser.course_browser import DESKTOP, PHONE, expect_spoken, note_regions
+from tests.browser.axe_and_screenshots import require_no_faults
+from tests.browser.course_browser import PHONE, expect_spoken, note_regions
 from tests.browser.staff_browser import VERA, make_example_file
 
 pytestmark = pytest.mark.integration
@@ -140,12 +138,6 @@ def list_pages(dataset):
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
-def test_axe_finds_no_violation_on_example_pages(staff_visitor, staff_site, dataset, language):
-    page = staff_visitor.page(VERA, locale=language, **DESKTOP)
-    faults = {}
-    for index, name, path in choose_pages(list_pages(dataset), language):
-        assert page.goto(staff_site.address + path).ok
-        assert page.locator("html").get_attribute("lang") == language
-        page.evaluate("document.querySelectorAll('details').forEach(it => it.open = true)")
-        faults |= find_faults_in_views(page, name, index)
-    assert faults == {}, json.dumps(faults, ensure_ascii=False, indent=1)
+def test_axe_finds_no_violation_on_example_pages(staff_visitor, dataset, language):
+    pages = {name: (path, VERA) for name, path in list_pages(dataset).items()}
+    require_no_faults(staff_visitor, pages, language)
