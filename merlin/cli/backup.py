@@ -33,7 +33,6 @@ from merlin.cli.output import (
 from merlin.core.clock import from_iso, utc_now
 from merlin.core.durable_files import (
     give_to_owner,
-    in_use,
     remove_abandoned,
     rename_durably,
     temporary_folder,
@@ -98,7 +97,7 @@ def backup(
         temporary.touch(0o600)
         # Synced in pieces: one sync of a whole archive would delay everyone's commits meanwhile.
         synced = os.open(temporary, os.O_WRONLY | os.O_DSYNC)
-        with in_use(temporary), os.fdopen(synced, "wb", _SYNCED_BYTES) as target:
+        with os.fdopen(synced, "wb", _SYNCED_BYTES) as target:
             write(target)
         rename_durably(temporary, path)
     except FileExistsError as error:
@@ -137,7 +136,6 @@ def restore(
     """Restore a backup, after verifying every byte; Merlin must be stopped."""
     from merlin.cli.key import find_missing_keys
     from merlin.db.backup import (
-        RESTORE_PREFIX,
         find_former_databases,
         read_backup,
         restore_backup,
@@ -149,7 +147,7 @@ def restore(
         if dry_run:
             # On the disk of the state folder if it exists.
             state = settings.state_dir if settings.state_dir.is_dir() else Path(gettempdir())
-            scratch = stack.enter_context(temporary_folder(state, RESTORE_PREFIX))
+            scratch = stack.enter_context(temporary_folder(state, ".verify-"))
             manifest = read_backup(source, scratch)
         else:
             _check_replaceable(stack, settings, may_replace=replace)

@@ -10,11 +10,14 @@ import fcntl
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+_DAY_S = 86_400
 
 
 def write_durably(target: Path, fill: Callable[[Path], object]) -> None:
@@ -91,35 +94,17 @@ def try_lock(path: Path) -> int | None:
 def temporary_folder(parent: Path, prefix: str) -> Iterator[Path]:
     """Yield a new folder in `parent` and remove it; first remove those that killed runs left."""
     remove_abandoned(parent.glob(f"{prefix}*"))
-    with TemporaryDirectory(dir=parent, prefix=prefix) as folder, in_use(Path(folder)):
+    with TemporaryDirectory(dir=parent, prefix=prefix) as folder:
         yield Path(folder)
 
 
-@contextmanager
-def in_use(path: Path) -> Iterator[None]:
-    """Keep `remove_abandoned` from a temporary file or folder; does nothing where locks fail."""
-    lock = None
-    with suppress(OSError):
-        lock = try_lock(_lock_of(path))
-    try:
-        yield
-    finally:
-        if lock is not None:
-            os.close(lock)
-
-
 def remove_abandoned(paths: Iterable[Path]) -> None:
-    """Remove the temporary files and folders whose process was killed."""
+    """Remove the temporary files and folders that killed runs left more than a day ago."""
+    before = time.time() - _DAY_S
     for path in paths:
         with suppress(OSError):
-            lock = try_lock(_lock_of(path))
-            if lock is not None:
+            if path.stat().st_mtime < before:
                 remove_durably(path)
-                os.close(lock)
-
-
-def _lock_of(path: Path) -> Path:
-    return path / ".lock" if path.is_dir() else path
 
 
 def is_disk_full(error: OSError) -> bool:

@@ -4,11 +4,9 @@ import ctypes
 import os
 import signal
 import sys
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from itertools import islice
 from multiprocessing import get_context
 from typing import TypeVar
 
@@ -33,24 +31,15 @@ def map_many(
 
     If `count` is known and too small to repay starting processes, everything runs in this process.
     The function is found by its module and name; items and results are pickled, `chunk_size` at a
-    time, and only a few chunks are read ahead.
+    time; all items are read ahead.
     """
-    remaining = iter(items)
     processes = min(os.cpu_count() or 1, _MAX_PROCESSES)
     if processes == 1 or (count is not None and count < _MIN_ITEMS):
-        yield from map(function, remaining)
+        yield from map(function, items)
         return
-    chunks = iter(lambda: list(islice(remaining, chunk_size)), [])
     context = get_context("spawn")  # this process has threads
     with _safe_path(), ProcessPoolExecutor(processes, context, die_with_parent) as pool:
-        pending = deque(
-            pool.submit(_map_chunk, function, chunk) for chunk in islice(chunks, 2 * processes)
-        )
-        while pending:
-            results = pending.popleft().result()
-            if chunk := next(chunks, None):
-                pending.append(pool.submit(_map_chunk, function, chunk))
-            yield from results
+        yield from pool.map(function, items, chunksize=chunk_size)
 
 
 @contextmanager
@@ -63,10 +52,6 @@ def _safe_path() -> Iterator[None]:
     finally:
         if before is None:
             del os.environ[_SAFE_PATH]
-
-
-def _map_chunk(function: Callable[[T], R], items: list[T]) -> list[R]:
-    return [function(item) for item in items]
 
 
 def die_with_parent() -> None:

@@ -273,6 +273,8 @@ def restore_backup(source: IO[bytes], state_dir: Path, url: str, at: datetime) -
     """
     dialect = "sqlite" if url.startswith("sqlite:") else "postgresql"
     state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for left in state_dir.glob(f"{RESTORE_PREFIX}*"):  # by a restore that was killed
+        remove_durably(left)
     with temporary_folder(state_dir, RESTORE_PREFIX) as folder:
         manifest = read_backup(source, folder)
         if manifest.database != dialect:

@@ -6,7 +6,6 @@ id. Writers lock the mirror; readers do not, so other processes can read while t
 """
 
 import os
-import re
 import signal
 import subprocess
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -18,11 +17,10 @@ from sys import intern
 from tempfile import TemporaryFile
 from typing import IO, BinaryIO, cast
 
-from merlin.core.errors import ConfigError, NotFound, SourceError
+from merlin.core.errors import ConfigError, SourceError
 from merlin.git import mirror
 from merlin.git.mirror import (
     BRANCHES,
-    HEAD_REF,
     GitFailed,
     GitRunner,
     MirrorFetcher,
@@ -87,7 +85,6 @@ def _read_size(answers: BinaryIO, name: str) -> int:
     return int(fields[2])
 
 
-_COMMIT_ID = re.compile(r"[0-9a-f]{4,64}")
 _MAX_CACHED_TREES = 64
 _CLEANING_INTERVAL = timedelta(days=1)
 # Commits of one look through the history: 1,000 with 10,000 examples take 0.6 s, on two busy cores;
@@ -346,22 +343,6 @@ class GitSource:
             # Without the lock: gc is safe beside other writers, who would wait needlessly.
             self.run("gc", "--quiet", f"--prune={days}.days.ago")
         self._cleaned_at = now
-
-    def resolve(self, revision: str) -> str:
-        """Return the full id of a commit given by an abbreviated id or `HEAD`.
-
-        `HEAD` is the followed branch as last fetched. Raises NotFound.
-        """
-        name = HEAD_REF if revision == "HEAD" else revision
-        arguments = {"revision": revision[:100]}
-        if name != HEAD_REF and not _COMMIT_ID.fullmatch(name):
-            raise NotFound(f"no commit id: {revision[:100]!r}", "git-no-commit", **arguments)
-        with mirror.as_source_errors():
-            try:
-                output = self.run("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
-            except GitFailed as failure:
-                raise NotFound(f"no commit {revision}", "git-no-commit", **arguments) from failure
-        return output.decode().strip()
 
     @contextmanager
     def _cat_objects(self, names: Sequence[str]) -> Iterator[BinaryIO]:

@@ -9,4 +9,3 @@ git-slow = git took longer than { $seconds } s and was stopped; it will be retri
 git-busy = Another process is working in the mirror { $mirror }.
 git-unreadable = The copy of the repository, mirror.git in state_dir, is damaged: { $reason }. Stop Merlin, delete it and start again: it is fetched again.
 git-name = Not an object name in git: { $name }
-git-no-commit = commit { $revision } isn't among the fetched ones; give the start of an ID, or HEAD. To fetch the newest commits: merlin build DATASET

@@ -9,4 +9,3 @@ git-slow = git работал дольше { $seconds } с и был остан�
 git-busy = С зеркалом { $mirror } работает другой процесс.
 git-unreadable = Копия репозитория, mirror.git в state_dir, повреждена: { $reason }. Остановите Merlin, удалите её и запустите снова: она загрузится заново.
 git-name = Это не имя объекта в git: { $name }
-git-no-commit = среди полученных коммитов нет { $revision }; укажите начало ID или HEAD. Получить новые коммиты: merlin build НАБОР
