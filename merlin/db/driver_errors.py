@@ -21,8 +21,7 @@ _READ_ONLY_STATES = frozenset({"25006", "0A000"})
 # The server ended a transaction that lasted too long, e.g. while this machine was suspended.
 _TIMEOUT_STATES = frozenset({"25P03", "25P04"})
 _SQLITE_CONFLICTS = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
-# A process whose disk stalls holds its locks: readers give up after ten seconds (PROTOCOL).
-_SQLITE_AWAY = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL})
+_SQLITE_AWAY = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN})
 _SQLITE_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 

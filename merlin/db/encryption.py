@@ -38,8 +38,6 @@ class Cipher:
     """Encrypts with the newest key; decrypts with any of the keys."""
 
     def __init__(self, keys: Mapping[str, bytes], newest: str) -> None:
-        if newest not in keys:
-            raise ValueError("the newest key is not among the keys")
         self._raw = {newest: keys[newest], **keys}
         self._keys = {key_id: AESGCM(key) for key_id, key in self._raw.items()}
 

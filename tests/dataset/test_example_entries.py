@@ -118,15 +118,6 @@ def test_tags_follow_the_file(datasets):
     assert datasets.entries.facets("face").tags == [("форма", 1)]
 
 
-def test_dataset_without_entries_gets_them_at_the_next_update(datasets):
-    blobs = dict(datasets.files.read_blobs("face"))
-    datasets.entries.drop("face")
-    assert datasets.find_ids() == []
-    datasets.files.keep("face", "as before", blobs)
-    assert datasets.find_ids(query="брови") == ["b"]
-    assert datasets.entries.facets("face").tags == [("лицо", 1)]
-
-
 def test_author_split_and_finding_filters_narrow_the_list(database, clock):
     world, examples = PipelineRows(database, clock), make_examples()
     finding = make_finding()

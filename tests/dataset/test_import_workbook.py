@@ -7,7 +7,7 @@ from io import BufferedReader, BytesIO
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
-from openpyxl import Workbook, load_workbook
+from openpyxl import Workbook
 
 from merlin.dataset.import_lines import read_import_lines
 from tests.support.sample_documents import make_workbook
@@ -100,12 +100,6 @@ def test_first_visible_sheet_with_a_heading_is_read_and_the_others_named(
     assert (rules([line]), named) == ([(2, "import-left-sheets")] * len(left), left)
 
 
-def test_row_that_is_not_an_example_is_reported_by_its_number():
-    lines = read(make_workbook([], HEADING, ["Где?", None], ["a", "b", "c"], ["Кто?", "Я."]))
-    assert rules(lines) == [(3, "empty-content"), (4, "import-cells")]
-    assert [line.line for line in lines if line.example] == [5]
-
-
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
@@ -125,15 +119,6 @@ def test_row_that_is_not_an_example_is_reported_by_its_number():
 )
 def test_unreadable_workbook_is_reported(content, expected):
     assert rules(read(content)) == expected
-
-
-def test_warning_of_the_library_is_suppressed():
-    name = b'<definedName name="a" localSheetId="9">Sheet!A1</definedName>'
-    names = b"<definedNames>" + name + b"</definedNames>"
-    broken = change_member(GOOD, "xl/workbook.xml", b"<definedNames/>", names)
-    with pytest.warns(UserWarning, match="sheet index 9"):
-        load_workbook(BytesIO(broken), read_only=True)
-    assert [line.line for line in read(broken) if line.example] == [2, 4]
 
 
 def test_broken_sheet_is_read_up_to_the_damage():

@@ -1,6 +1,5 @@
 """The bytes of a training file's line."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -55,12 +54,6 @@ def test_long_form_gives_the_same_line_as_the_short_form():
     assert make_training_line(example, "MerlinGPT is a good service!") == GOLDEN.encode()
 
 
-def test_own_system_text_replaces_the_datasets():
-    messages = (Message("system", "Своё"), Message("user", "a"), Message("assistant", "b"))
-    line = json.loads(make_training_line(Example("x", "", "", messages), "Общее"))
-    assert [message["content"] for message in line["messages"]] == ["Своё", "a", "b"]
-
-
 def test_extra_fields_and_tools_are_included():
     tool = {"type": "function", "function": {"name": "count"}}
     messages = (Message("user", "a"), Message("assistant", "b", {"weight": 0, "name": "merlin"}))
@@ -70,10 +63,3 @@ def test_extra_fields_and_tools_are_included():
         '{"role":"assistant","content":"b","name":"merlin","weight":0}],'
         '"tools":[{"type":"function","function":{"name":"count"}}]}\n'
     )
-
-
-def test_every_line_is_valid_json():
-    messages = (Message("user", 'кавычки " и \\ и \u2028 и 🏳️‍🌈'), Message("assistant", "a\n\tb"))
-    line = make_training_line(Example("x", "", "", messages), "s")
-    assert line.count(b"\n") == 1
-    assert json.loads(line)["messages"][1]["content"] == messages[0].content

@@ -172,11 +172,6 @@ def test_without_dpo_the_rejected_answer_is_ignored_with_a_note():
     assert make_build(checked).manifest["tokens"] == make_build(alone).manifest["tokens"]
 
 
-def test_note_can_be_switched_off():
-    spec = DATASET_YAML + "check: {off: {unused-rejected: The pairs wait for a base.}}\n"
-    assert finding_rules(check_files(make_pairs(12, spec))) == ["few-examples"]
-
-
 def test_both_answers_count_towards_the_token_limit():
     example = parse_example(PLAIN)
     alone = replace(example, rejected=None)
@@ -236,43 +231,3 @@ def test_table_omits_pairs_and_reports_them():
     plain = replace(parse_example(PLAIN), id="a")
     alone = replace(plain, id="c", rejected=None)
     assert export_examples([plain, alone], "", "csv")[1] == ["a"]
-
-
-def make_record(**changes):
-    values = {
-        "input": {"messages": [{"role": "user", "content": "Где лоб?"}]},
-        "preferred_output": [{"role": "assistant", "content": "Там."}],
-        "non_preferred_output": [{"role": "assistant", "content": "Тут.", "refusal": None}],
-    }
-    return json.dumps({**values, **changes})
-
-
-def test_protocols_preference_file_is_imported():
-    request = {
-        "messages": [{"role": "user", "content": "Где лоб?"}],
-        "tools": [],
-        "parallel_tool_calls": True,
-    }
-    records = make_record(), make_record(input=request), make_record(non_preferred_output=None)
-    plain, other, alone = import_text("\n".join(records))
-    assert (plain.example.answer, plain.example.rejected.content) == ("Там.", "Тут.")
-    assert plain.findings == ()
-    assert other.example == plain.example
-    assert alone.example.rejected is None
-
-
-@pytest.mark.parametrize(
-    ("changes", "rule"),
-    [
-        ({"non_preferred_output": [{"role": "user", "content": "Тут."}]}, "not-one-of"),
-        ({"preferred_output": []}, "last-not-assistant"),
-        ({"preferred_output": None}, "wrong-type"),
-        ({"input": "Где лоб?"}, "wrong-type"),
-        ({"input": None}, "wrong-type"),
-        ({"input": {"messages": "Где лоб?"}}, "wrong-type"),
-    ],
-)
-def test_invalid_preference_record_is_reported(changes, rule):
-    [line] = import_text(f"{make_record(**changes)}\n")
-    assert line.example is None
-    assert rule in [finding.rule for finding in line.findings]

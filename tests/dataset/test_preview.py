@@ -85,11 +85,6 @@ def test_binary_file_can_be_replaced():
     assert preview.is_good
 
 
-def test_invalid_name_is_reported():
-    preview = preview_edits("trial", make_files(), {"examples/a b.yaml": example_text("Где?")})
-    assert rules(preview.findings) == [("examples/a b.yaml", "bad-name")]
-
-
 def test_diff_is_shown_line_by_line():
     assert unified_diff("a\nb\n", "a\nc\n", "x") == "--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@\n a\n-b\n+c"
     assert unified_diff(None, "a\n", "x").startswith("--- /dev/null\n+++ b/x\n")

@@ -45,11 +45,6 @@ def test_every_node_has_its_line_and_column_and_its_keys():
     assert node.value["list"].key == (2, 1)
 
 
-def test_quoted_values_are_distinguished_from_plain_ones():
-    node = read_yaml(b"a: 1\nb: '1'\nc: |\n  1\n")
-    assert [node.value[key].plain for key in "abc"] == [True, False, False]
-
-
 def test_columns_count_characters_not_bytes():
     assert read_yaml("ключ: {ё: 1, ё: 2}".encode()).column == 14
 

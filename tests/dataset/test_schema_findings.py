@@ -45,20 +45,6 @@ def test_answer_that_looks_like_a_value_stays_text():
     ]
 
 
-def test_hyperparameters_are_auto_or_numbers():
-    recipe = DATASET.replace(
-        "recall}",
-        "recall, hyperparameters: {n_epochs: 3, batch_size: auto, learning_rate_multiplier: 0.5}}",
-    )
-    value, findings = validate("dataset", recipe)
-    assert not findings
-    assert value["recipe"]["hyperparameters"] == {
-        "n_epochs": 3,
-        "batch_size": "auto",
-        "learning_rate_multiplier": 0.5,
-    }
-
-
 def test_tool_parameters_keep_their_json_types():
     text = """\
 messages:
@@ -144,11 +130,6 @@ def test_list_with_too_many_or_too_few_items_is_named():
     tags = ", ".join(map(str, range(51)))
     (finding,) = validate("example", f"messages:\n- user: a\ntags: [{tags}]\n")[1]
     assert finding.text("en") == "Too many parts in tags: at most 50 are allowed."
-
-
-def test_both_missing_keys_are_reported_once():
-    findings = validate("dataset", "system: x\n")[1]
-    assert [finding.arguments["name"] for finding in findings] == ["title", "recipe"]
 
 
 def test_findings_of_one_file_are_limited():

@@ -73,15 +73,10 @@ def test_missing_settings_have_their_defaults():
     ("setting", "rule", "line", "column"),
     [
         ("gate: some", "not-one-of", 4, 7),
-        ("gate: 5", "not-one-of", 4, 7),
         ("gate: [floor]", "wrong-type", 4, 7),
-        ("gate: {}", "missing-key", 4, 7),
-        ("gate: {flor: {right: 0.8}}", "misspelt-key", 4, 8),
         ("gate: {floor: {}}", "missing-key", 4, 15),
-        ("gate: {floor: 0.8}", "wrong-type", 4, 15),
         ("gate: {floor: {right: 0}}", "too-small", 4, 23),
         ("gate: {floor: {right: 80}}", "too-big", 4, 23),
-        ("gate: {floor: {right: much}}", "wrong-type", 4, 23),
         ("gate: {floor: {right: 0.8, wrong: 0.1}}", "unknown-key", 4, 28),
     ],
 )
@@ -106,10 +101,6 @@ def test_stored_settings_are_read_back_equal():
 def test_missing_language_uses_the_other_one():
     spec = read_spec(DATASET_YAML.replace(", en: Neurotypology", ""))
     assert spec.title == {"ru": "Нейротипология", "en": "Нейротипология"}
-
-
-def test_non_latin_name_gives_no_suffix():
-    assert read_spec(DATASET_YAML, name="нейро").recipe.suffix == ""
 
 
 @pytest.mark.parametrize("title", ['" "', "\u00a0", "\u200b"])

@@ -52,11 +52,6 @@ def test_marks_override_the_hash():
     assert {sides[str(n)] for n in range(80, 120)} == {TRAIN}
 
 
-def test_share_of_zero_leaves_only_marked_examples_as_test():
-    sides = split([*make_examples(50), *make_examples(12, TEST, 50)], SplitRule(test=0))
-    assert [name for name, side in sides.items() if side == TEST] == [str(n) for n in range(50, 62)]
-
-
 def test_duplicates_of_a_question_are_on_one_side():
     twins = [
         make_example(f"{n}-{form}", q)
@@ -78,12 +73,6 @@ def test_question_marked_as_train_is_in_training_everywhere():
         SplitRule(test=0.9),
     )
     assert set(sides.values()) == {TRAIN}
-
-
-@pytest.mark.parametrize("number", [10, 11, 15, 20])
-def test_training_keeps_at_least_ten(number):
-    sides = split(make_examples(number), SplitRule(test=0.9))
-    assert list(sides.values()).count(TRAIN) >= 10
 
 
 def test_examples_moved_back_to_training_equal_a_smaller_share():

@@ -2,8 +2,6 @@
 
 import sqlite3
 import stat
-import subprocess
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -102,15 +100,6 @@ def test_inner_failure_rolls_back_only_the_inner_part(database):
     assert [row["key"] for row in database.rows(INTENT.select())] == ["outer"]
 
 
-def test_nested_method_is_rolled_back_with_the_outer_one(database):
-    tellers = NestedIntents(database)
-    with pytest.raises(KeyError):
-        tellers.all("one", "bad")
-    assert not database.rows(INTENT.select())
-    tellers.all("one", "two")
-    assert len(database.rows(INTENT.select())) == 2
-
-
 def test_caught_failure_of_an_inner_transaction_leaves_nothing(database):
     tellers = NestedIntents(database)
 
@@ -131,20 +120,6 @@ def test_snapshot_does_not_change(database):
         run_in_thread(database.bump)
         assert counter(database) == 0
     assert counter(database) == 1
-
-
-def test_snapshot_in_a_transaction_sees_its_writes(database):
-    with database.atomic():
-        database.put(INTENT.insert(_intent("mine")))
-        with database.snapshot():
-            assert len(database.rows(INTENT.select())) == 1
-
-
-def test_two_databases_are_independent(database, tmp_path):
-    with open_database(f"sqlite://{tmp_path}/other.db") as other:
-        migrate(other)
-        other.bump()
-        assert (counter(database), counter(other)) == (0, 1)
 
 
 def test_concurrent_increments_are_not_lost(database):
@@ -181,33 +156,6 @@ def test_lock_held_too_long_is_reported_as_busy(tmp_path):
         other.close()
         database.bump()
         assert counter(database) == 1
-
-
-# Bytes 120 to 127 of the -shm file are its locks: https://sqlite.org/walformat.html#wal_locks
-_HOLD_LOCKS = """
-import fcntl, sys
-with open(sys.argv[1], "r+b") as file:
-    fcntl.lockf(file, fcntl.LOCK_EX, 8, 120)
-    print("held", flush=True)
-    sys.stdin.read()
-"""
-
-
-def test_locks_of_a_process_whose_disk_stalls_make_the_database_unavailable(tmp_path):
-    url = f"sqlite://{tmp_path}/merlin.db"
-    with open_database(url) as database:
-        migrate(database)
-        holder = subprocess.Popen(
-            [sys.executable, "-c", _HOLD_LOCKS, f"{sqlite_path(url)}-shm"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
-        with holder:
-            assert holder.stdout.read(4) == b"held"
-            with pytest.raises(DatabaseAway, match="locking protocol"):
-                counter(database)
-            holder.stdin.close()
-        assert counter(database) == 0
 
 
 def test_postgresql_deadlock_is_retried(postgresql):

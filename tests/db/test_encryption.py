@@ -64,11 +64,6 @@ def test_changed_ciphertext_cannot_be_decrypted(change):
         cipher.open(change(cipher.seal("слова")))
 
 
-def test_newest_key_must_exist():
-    with pytest.raises(ValueError, match="newest"):
-        Cipher({"a": ONE}, "b")
-
-
 def test_first_process_creates_a_key_file_readable_only_by_its_owner(tmp_path):
     sealed = load_or_make_key(tmp_path / "state", None).seal("слова")
     path = tmp_path / "state" / "text.key"

@@ -98,13 +98,6 @@ def test_only_one_machine_leads_on_a_shared_server(tmp_path, postgresql):
     second.release()
 
 
-def test_lost_session_loses_the_lead(tmp_path, postgresql):
-    lead = Lead(tmp_path, postgresql.reset())
-    with lead:
-        lead._session.close()
-        assert not lead.is_held()
-
-
 def test_lead_is_kept_after_a_broken_session_unless_another_took_it(tmp_path, postgresql, until):
     url = postgresql.reset()
     first, second = Lead(tmp_path / "one", url), Lead(tmp_path / "two", url)
@@ -137,7 +130,3 @@ def test_unreachable_server_gives_no_lead(tmp_path, postgresql):
         Lead(tmp_path, f"{url}_that_is_not_there").take()
     with Lead(tmp_path, url) as lead:
         assert lead.is_held()
-
-
-def test_untaken_lead_has_no_holder(tmp_path):
-    assert Lead(tmp_path, "sqlite:///x").holder() == ""

@@ -6,7 +6,6 @@ from functools import partial
 
 import pytest
 
-from merlin.core.errors import NotFound
 from merlin.core.heartbeat import Heartbeat
 from merlin.db.intents import Intents, IntentState
 from merlin.db.notices import ADMINS, Notices
@@ -36,11 +35,6 @@ def test_intent_passes_its_states(database, clock):
     assert intents.open("k", "upload").state is IntentState.FAILED
     intents.mark_done("k", "file-1")
     assert intents.open("k", "upload").outside_id == "file-1"
-
-
-def test_unknown_intent_raises_not_found(database, clock):
-    with pytest.raises(NotFound):
-        Intents(database).mark_sending("k", clock())
 
 
 def test_request_is_claimed_answered_and_read(database, clock):
@@ -91,11 +85,6 @@ def test_one_of_ten_concurrent_claims_wins(database):
         assert [claim.request_id for claim in claims if claim] == [request_id]
 
 
-def test_unknown_request_raises_not_found(database):
-    with pytest.raises(NotFound):
-        Requests(database).get(7)
-
-
 def test_repeated_notice_is_stored_once_and_handed_over_once(database, clock):
     notices = Notices(database, clock)
     for _ in range(3):
@@ -113,17 +102,6 @@ def test_repeated_notice_is_stored_once_and_handed_over_once(database, clock):
         marks = pool.map(lambda _: notices.mark_handed_over(first.notice_id), range(10))
         assert sorted(marks) == [False] * 9 + [True]
     assert [notice.notice_id for notice in notices.list_waiting(1)] == [second.notice_id]
-
-
-def test_notice_does_not_wait_for_others_after_the_clock_was_set_back(database, clock):
-    notices, lately = Notices(database, clock), timedelta(minutes=5)
-    for number in range(2):
-        notices.tell(ADMINS, "notice-failed", {}, once=str(number))
-    first, second = notices.list_waiting(told_since=clock() - lately)
-    assert notices.mark_handed_over(first.notice_id)
-    assert notices.list_waiting(told_since=clock() - lately) == []
-    clock.move(-86_400)
-    assert notices.list_waiting(told_since=clock() - lately) == [second]
 
 
 def test_heartbeat_replaces_the_earlier_one(database, clock):

@@ -75,14 +75,6 @@ def test_result_is_returned_after_the_commit(url, database):
     assert with_writer(database, main) == ["first"]
 
 
-def test_read_sees_earlier_writes(database):
-    async def main(writer):
-        await submit(writer, write_notice("first"))
-        return await writer.read(lambda: notice_keys(database))
-
-    assert with_writer(database, main) == ["first"]
-
-
 def test_cancelled_caller_does_not_disturb_the_others(database):
     async def main(writer):
         tasks = [asyncio.ensure_future(submit(writer, write_notice(f"{n}"))) for n in range(10)]
