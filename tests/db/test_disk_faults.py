@@ -21,14 +21,14 @@ def test_commit_refused_by_a_full_disk_is_reported_and_succeeds_with_space(tmp_p
         create_migrated(url)
         with open_database(url) as database:
             settings = Settings(database)
-            settings.put(BOT_NAME, "before", "bot")
+            settings.put(BOT_NAME, "before")
             filler = fill_disk(tmp_path / "state")
             # The COMMIT finds no room for its log.
             with pytest.raises(DatabaseAway) as caught:
-                settings.put(BOT_NAME, "meanwhile" * 10_000, "bot")
+                settings.put(BOT_NAME, "meanwhile" * 10_000)
             assert text("en", caught.value.key) == text("en", "store-full")
             filler.unlink()
-            settings.put(BOT_NAME, "after", "bot")
+            settings.put(BOT_NAME, "after")
             assert settings.get(BOT_NAME) == "after"
             database.quick_check()
 
