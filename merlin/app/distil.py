@@ -1,6 +1,6 @@
 """Distillation: a stronger model (the teacher) drafts examples, which an editor has to approve.
 
-    materials | questions | examples -> calls -> [the budget] -> answers, checked -> proposals
+    materials | questions -> calls -> [the budget] -> answers, checked -> proposals
 
 An Intent is stored before each call, by a digest of teacher and messages. An answered call is
 never repeated or paid for again, however often a run is restarted; a call in doubt after a crash
@@ -21,7 +21,6 @@ from pydantic import BaseModel, Field, ValidationError
 from merlin.app import changes
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.proposals import count_test_questions
 from merlin.chat.prompt import split_text, wrap_document
 from merlin.config import require_provider
 from merlin.config.settings import parse_model_name
@@ -31,20 +30,13 @@ from merlin.core.i18n import text
 from merlin.core.killpoint import kill_point
 from merlin.core.messages import Message, SamplingParams, Usage
 from merlin.core.money import Price
-from merlin.dataset.entries import ExampleEntries, ExampleFilter, FileText
-from merlin.dataset.example import (
-    count_messages,
-    detect_language,
-    normalise,
-    parse_example,
-    read_example,
-)
+from merlin.dataset.entries import FileText
+from merlin.dataset.example import count_messages, detect_language, normalise, read_example
 from merlin.dataset.layout import MATERIALS
 from merlin.dataset.lint import lint_example
 from merlin.dataset.near_questions import find_near_questions, near_key
 from merlin.dataset.preview import check_files
 from merlin.dataset.proposals import DISTIL, MAX_CHARACTERS, Draft, Proposals, example_yaml
-from merlin.dataset.split import TEST, TRAIN
 from merlin.db.intents import Intents, IntentState
 from merlin.db.notices import Notices
 from merlin.providers.base import Answer, ModelClient
@@ -56,8 +48,6 @@ PAIRS = 3  # asked for per passage of material
 MAX_ANSWER_TOKENS = 4000
 MAX_ANSWER_S = 120.0
 _MAX_NOTE_LENGTH = 1000
-# Only single-turn examples among the newest `_MAX_REWORDED` are reworded.
-_MAX_REWORDED, _PAIR_TURNS = 1_000, 2
 _MAX_DRAFTS = 50  # read at most from one answer
 _SHAPE = '{"examples": [{"questions": ["…"], "answer": "…"}]}'
 
@@ -94,15 +84,11 @@ SAMPLING_PARAMS = SamplingParams(
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A piece of course material, or a question; `source` is its location.
-
-    A training question has its `answer`: the teacher rewords it to get test questions.
-    """
+    """A piece of course material, or a question; `source` is its location."""
 
     source: str
     text: str
     is_question: bool = False
-    answer: str = ""
 
     @property
     def note(self) -> str:
@@ -135,22 +121,6 @@ def read_questions(content: str, name: str) -> list[Passage]:
         if not is_blank(line):
             questions.append(Passage(f"{name}:{number}", line.strip(), is_question=True))
     return questions
-
-
-def read_train_questions(ctx: Context, actor: Actor, dataset: str) -> list[Passage]:
-    """Return as many training questions as test questions are wanted, spread over the dataset.
-
-    Raises NotFound.
-    """
-    wanted = count_test_questions(ctx, actor, dataset).wanted
-    entries = ExampleEntries(ctx.db).find(dataset, ExampleFilter(split=TRAIN), _MAX_REWORDED)
-    examples = [(entry.example_id, parse_example(entry.text)) for entry in entries if wanted]
-    candidates = [
-        Passage(example_id, example.question, is_question=True, answer=example.answer)
-        for example_id, example in examples
-        if example and len(example.messages) == _PAIR_TURNS
-    ]
-    return candidates[:: max(len(candidates) // max(wanted, 1), 1)][:wanted]
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,8 +216,7 @@ def plan(
             state, spent[key] = intents[key].state, int(intents[key].outside_id or 0)
         if state is IntentState.SENDING:
             spent[key] += query.cost(teacher.price)
-        is_new_question = passage.is_question and not passage.answer
-        is_taught = is_new_question and normalise(passage.text) in existing
+        is_taught = passage.is_question and normalise(passage.text) in existing
         if key not in by_key and state is not IntentState.DONE and not is_taught:
             queries.append(query)
         by_key[key] = passage
@@ -367,8 +336,7 @@ def _valid_drafts(
     if pairs is None:
         return [], Counter({UNREADABLE: 1})
     model_id, note = plan.teacher.model_id, passage.note
-    split = TEST if passage.answer else ""
-    drafts = [Draft(*pair, plan.dataset, 0, model_id, DISTIL, note, split=split) for pair in pairs]
+    drafts = [Draft(*pair, plan.dataset, 0, model_id, DISTIL, note) for pair in pairs]
     valid = [draft for draft in drafts if _is_valid(draft)]
     # Leave near duplicates out; all drafts become known.
     unique = []
@@ -391,11 +359,11 @@ def _read_pairs(passage: Passage, content: str) -> list[tuple[str, str]] | None:
         parsed = _Drafts.model_validate_json(content[start : end + 1].encode("utf-8", "replace"))
     except ValidationError:
         return None
-    # A question needs one answer, and its original wording unless it is an example's.
+    # A question needs one answer, and its own wording too.
     examples = parsed.examples[:1] if passage.is_question else parsed.examples
-    own_wordings = [passage.text] if passage.is_question and not passage.answer else []
+    own_wordings = [passage.text] if passage.is_question else []
     return [
-        (wording.strip(), (passage.answer or example.answer).strip())
+        (wording.strip(), example.answer.strip())
         for example in examples
         for wording in (*own_wordings, *example.questions)
     ]

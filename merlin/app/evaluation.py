@@ -7,14 +7,10 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.models import ModelView
 from merlin.core.errors import Refused
-from merlin.core.permissions import Permission
 from merlin.training import evaluation
-from merlin.training.evaluation import AnswerChange, AnswerKind, ProofReport
-from merlin.training.models import Models, find_taught, read_questions
+from merlin.training.evaluation import ProofReport
+from merlin.training.models import Models, read_questions
 from merlin.training.promote import Promotions, find_before
-from merlin.training.scores import likeness
-
-_MAX_EXPLAINED = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,28 +53,3 @@ def read_evaluation(ctx: Context, actor: Actor, name: str) -> EvaluationView:
         asked=len(Models(ctx.db).answers(model.model_row)),
         questions=len(read_questions(ctx.db, model.build_id)),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class WrongAnswer:
-    """The likeness of a wrong answer to the expected one, 0 to 100.
-
-    `said` is the id of the example that taught it, or "".
-    """
-
-    likeness: float
-    said: str
-
-
-def explain_wrong(ctx: Context, actor: Actor, view: EvaluationView) -> dict[str, WrongAnswer]:
-    """Return explanations of the first wrong answers, by the id of the test example."""
-    if not view.report or not actor.may(Permission.WATCH, view.model.dataset):
-        return {}
-    answers = view.report.list_answers(AnswerChange.LOST, AnswerChange.WRONG)
-    wrong_answers = [answer for answer in answers if answer.kind is AnswerKind.WRONG]
-    explanations = {}
-    for answer in wrong_answers[:_MAX_EXPLAINED]:
-        taught_ids, _ = find_taught(ctx.db, view.model.model, "", answer.now)
-        score = likeness(answer.now, answer.expected)
-        explanations[answer.example] = WrongAnswer(score, next(iter(taught_ids), ""))
-    return explanations

@@ -1,6 +1,6 @@
 """Tuned models, and which one serves each dataset: list, compare, promote, pin, roll back."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -117,12 +117,8 @@ def list_promotions(
 
 def name_promotions(ctx: Context, promotions: Sequence[PromotionView]) -> dict[str, str]:
     """Return the titles of the models of promotions, by the provider's names."""
-    return name_models(ctx, [name or "" for each in promotions for name in (each.before, each.to)])
-
-
-def name_models(ctx: Context, names: Iterable[str]) -> dict[str, str]:
-    """Return the titles of the models that have these names at the provider."""
-    return {view.model: view.title for view in _list_models(ctx, MODEL.model_id.in_({*names}))}
+    names = {name for each in promotions for name in (each.before, each.to) if name}
+    return {view.model: view.title for view in _list_models(ctx, MODEL.model_id.in_(names))}
 
 
 def get(

@@ -63,8 +63,6 @@ class AuditEntry(Entry):
     # Names of the people mentioned, "" if they have none.
     by_name: str | None = field(default=None, metadata=INTERNAL)
     target_name: str | None = field(default=None, metadata=INTERNAL)
-    # Names of people and versions of models among the values of `arguments`.
-    names: Mapping[str, str] = field(default_factory=dict, metadata=INTERNAL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,9 +130,7 @@ def list_audit(
     if not actor.may(Permission.USERS):
         return []
     found = Audit(ctx.db).list_newest(limit, target or None, by or None, before)
-    mentions = [mention for entry in found for mention in _mentions(entry)]
-    called = find_display_names(ctx, [*mentions, *(each.by for each in found)])
-    names = {**called, **models.name_models(ctx, mentions)}
+    called = find_display_names(ctx, [name for each in found for name in (each.by, each.target)])
     return [
         view_of(
             AuditEntry,
@@ -142,16 +138,9 @@ def list_audit(
             arguments=make_finite(dict(each.arguments)),
             by_name=called.get(each.by),
             target_name=called.get(each.target),
-            names=names,
         )
         for each in found
     ]
-
-
-def _mentions(entry: Entry) -> list[str]:
-    """Return the target and the values of arguments, which may name people and models."""
-    values = (entry.arguments.get(name) for name in ("model", "from", "to"))
-    return [entry.target, *(value for value in values if isinstance(value, str))]
 
 
 def find_display_names(ctx: Context, references: Sequence[str]) -> Mapping[str, str]:

@@ -7,7 +7,7 @@ distil-question = Answer the question below as the assistant should: one entry o
 distil-no-price = The price of { $model } is unknown, so a budget can't be enforced. Set it under `models` in config.yaml.
 distil-file = Give a file of questions with --from questions, and no file otherwise.
 distil-long-line = Line { $line } is too long for a question: up to { NUMBER($limit) } characters.
-distil-nothing = There's nothing to ask about: { $dataset } has no texts under materials/, the file has no questions, or there are enough test questions.
+distil-nothing = There's nothing to ask about: { $dataset } has no texts under materials/, or the file has no questions.
 distil-plan = { $calls ->
         [0] Nothing is left to ask.
         [one] { NUMBER($calls) } call is left. Highest cost: { $most }.

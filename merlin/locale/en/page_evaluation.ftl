@@ -94,8 +94,6 @@ page-eval-now = New: { $kind ->
         [refused] declined
        *[wrong] wrong
     }
-page-eval-source = Another example teaches this:
-page-eval-similarity = Similarity to the reference: { $score } out of 100.
 page-eval-none-before = The previous one wasn't asked
 page-eval-change-lost = turned wrong
 page-eval-change-gained = turned right

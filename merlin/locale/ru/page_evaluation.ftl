@@ -104,8 +104,6 @@ page-eval-now = Новая: { $kind ->
         [refused] отказ
        *[wrong] неверно
     }
-page-eval-source = Так учит другой пример:
-page-eval-similarity = Сходство с эталоном: { $score } из 100.
 page-eval-none-before = Прежней не задавали
 page-eval-change-lost = стало неверно
 page-eval-change-gained = стало верно

@@ -249,7 +249,6 @@ async def show_evaluation(
     view: dict[str, object] = {
         "daemon_request": daemon_request,
         "found": model_evaluation,
-        "wrong": await context.read(evaluation.explain_wrong, context.actor, model_evaluation),
         "answers_of": _answers(model_evaluation.report, show) if model_evaluation.report else None,
     }
     return render_page(context, "admin_evaluation.html", view)
