@@ -13,7 +13,6 @@ from merlin.engine.trainers.base import (
     Epoch,
     Step,
     Task,
-    TrainingDevices,
     check_hyperparameters,
 )
 from merlin.engine.trainers.lora.trainer import LoraHyperparameters, LoraTrainer
@@ -37,7 +36,7 @@ def main(settings: TrainingSettings) -> None:
         seed=settings.seed,
         folder=Path(settings.folder),
         base=BaseFiles(Path(settings.base), settings.dtype),
-        place=TrainingDevices((settings.device,)),
+        devices=(settings.device,),
     )
     for progress in trainer.train(task):
         if isinstance(progress, Step | Epoch):

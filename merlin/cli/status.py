@@ -124,7 +124,7 @@ def deployment_status(config: Config) -> dict[str, Any]:
         },
         "failed_requests": [_request_record(request) for request in failed],
         "providers": {
-            provider.name: provider.model_dump(include={"base_url", "model", "dialect"})
+            provider.name: provider.model_dump(include={"base_url", "model"})
             for provider in config.providers
         },
     }

@@ -177,11 +177,6 @@ class ProviderConfig(Section):
         "gpt-4o-mini-2024-07-18",
         default=None,
     )
-    dialect: Literal["openai", "toplevel"] = setting(
-        "Where hyperparameters are sent: `openai` under `method`, `toplevel` as older servers"
-        " expect.",
-        default="openai",
-    )
     prices: Mapping[str, Rate] = setting(
         "Prices that differ from those in `models`, by model.", default_factory=dict
     )

@@ -11,12 +11,12 @@ import json
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
-from merlin.config.engine import EngineSettings, EngineTrainingConfig
+from merlin.config.engine import EngineSettings
 from merlin.core.clock import Backoff
 from merlin.core.i18n import text
 from merlin.core.killpoint import kill_point
@@ -34,7 +34,6 @@ from merlin.engine.trainers.base import (
     Step,
     Task,
     TrainerNote,
-    TrainingDevices,
     Untrainable,
 )
 from merlin.engine.training_file import MIN_EXAMPLES, BadFile, read_conversations, read_preferences
@@ -270,11 +269,6 @@ def _build_event(part: Epoch | Step) -> JobEvent:
     return JobEvent(key, message, content=metrics, is_of_run=True)
 
 
-def list_devices(training: EngineTrainingConfig) -> list[TrainingDevices]:
-    """Return the devices of each heavy job that runs at a time."""
-    return [TrainingDevices(tuple(group)) for group in training.devices]
-
-
 class JobQueue:
     """All worker threads; call `wake` after a job was created or cancelled."""
 
@@ -287,9 +281,9 @@ class JobQueue:
         self._claimed: set[str] = set()
         self._claiming = threading.Lock()
         # One entry per training thread; None is the thread for jobs that are not heavy.
-        devices: list[TrainingDevices | None] = [None]
+        devices: list[Sequence[str] | None] = [None]
         if any(base.is_heavy for base in bases.values()):
-            devices += list_devices(settings.training)
+            devices += settings.training.devices
         self._threads = [JobThread("engine-check", self._check_next, self._stop)]
         for number, device in enumerate(devices):
             work = partial(self._train_next, device)
@@ -325,7 +319,7 @@ class JobQueue:
                 self.wake()
         return True
 
-    def _train_next(self, devices: TrainingDevices | None) -> bool:
+    def _train_next(self, devices: Sequence[str] | None) -> bool:
         """Train the next job; return False if there is none."""
         repositories = self._repositories
         with self._claim_next(is_heavy=devices is not None) as job:
@@ -353,7 +347,7 @@ class JobQueue:
             with self._claiming:
                 self._claimed.discard(job.job_id if job else "")
 
-    def _train(self, job: Job, devices: TrainingDevices | None) -> None:
+    def _train(self, job: Job, devices: Sequence[str] | None) -> None:
         event = JobEvent("started", "Fine-tuning job started")
         if not self._repositories.jobs.move(job.job_id, states.RUNNING, job.status, event=event):
             return
@@ -371,6 +365,6 @@ class JobQueue:
             seed=job.seed,
             folder=folder,
             base=base.files(),
-            place=devices or TrainingDevices(),
+            devices=devices or ("cpu",),
         )
         run.run(base.trainer.train(task))

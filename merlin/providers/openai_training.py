@@ -226,8 +226,6 @@ def ignore_missing() -> Iterator[None]:
             raise
 
 
-# "toplevel": hyperparameters beside `model`, the only form that some servers accept (Nebius).
-Dialect = Literal["openai", "toplevel"]
 _JOBS_PER_PAGE = 100
 _UNSUPPORTED = frozenset({404, 405, 501})
 _LONG_AGO = datetime.fromtimestamp(0, UTC)
@@ -245,7 +243,6 @@ class OpenAIProvider(Account):
         self,
         base_url: str,
         credential: str,
-        dialect: Dialect = "openai",
         timeout_s: float = 60.0,
         language: str = "",
     ) -> None:
@@ -255,7 +252,6 @@ class OpenAIProvider(Account):
         failure reasons, "" for the server's default.
         """
         super().__init__(base_url, credential, timeout_s, keep=0, language=language)
-        self._dialect = dialect
 
     @property
     def _files(self) -> FilesWithRawResponse:
@@ -302,6 +298,8 @@ class OpenAIProvider(Account):
         """Start a job. Also sends the launch key as Idempotency-Key, where servers support it."""
         import openai  # noqa: PLC0415 - see above
 
+        settings = {"hyperparameters": new_job.hyperparameters} if new_job.hyperparameters else {}
+        method = {"type": new_job.method, new_job.method: settings}
         with provider_errors(creates=True):
             raw = self._jobs.create(
                 model=new_job.base_model,
@@ -310,15 +308,9 @@ class OpenAIProvider(Account):
                 suffix=new_job.suffix or openai.omit,
                 metadata=dict(new_job.metadata),
                 extra_headers={"Idempotency-Key": new_job.metadata[LAUNCH_KEY]},
-                extra_body=self._method_fields(new_job.method, dict(new_job.hyperparameters)),
+                extra_body={"method": method},
             )
             return openai_objects.parse_job(json_object(raw.content))
-
-    def _method_fields(self, method: str, hyperparameters: dict[str, object]) -> dict[str, object]:
-        block = {"hyperparameters": hyperparameters} if hyperparameters else {}
-        if self._dialect == "openai":
-            return {"method": {"type": method, method: block}}
-        return {**({} if method == "supervised" else {"method": {"type": method}}), **block}
 
     def find_jobs(self, launch_key: str) -> list[JobReport]:
         """Return the jobs whose metadata contains `launch_key`, oldest first.

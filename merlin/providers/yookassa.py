@@ -233,14 +233,9 @@ class YooKassaGateway:
         return await self._list_all("/refunds", {"payment_id": _check_id(payment_id)}, parse_refund)
 
     async def _write(
-        self,
-        path: str,
-        key: str,
-        read: Callable[[Body], T],
-        kind: str = "",
-        body: Body | None = None,
+        self, path: str, key: str, read: Callable[[Body], T], kind: str, body: Body
     ) -> T:
-        checked = None if body is None else await asyncio.to_thread(_validate_body, kind, body)
+        checked = await asyncio.to_thread(_validate_body, kind, body)
         answer_body = await self._call("POST", path, json=checked, headers={"Idempotence-Key": key})
         try:
             return read(answer_body)

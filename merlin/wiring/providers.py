@@ -46,7 +46,7 @@ def training_client(
     from merlin.providers.openai_training import OpenAIProvider
 
     key = credential(provider.credential)
-    return OpenAIProvider(provider.base_url, key, provider.dialect, timeout_s, language)
+    return OpenAIProvider(provider.base_url, key, timeout_s, language)
 
 
 def model_client(

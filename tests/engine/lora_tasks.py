@@ -12,7 +12,6 @@ from merlin.engine.trainers.base import (
     BaseFiles,
     Epoch,
     Task,
-    TrainingDevices,
     check_hyperparameters,
 )
 from merlin.engine.trainers.lora import trainer
@@ -22,7 +21,7 @@ from tests.engine import tiny_base
 TRAINER = LoraTrainer()
 
 
-def build_task(folder, train, method=SUPERVISED, test=None, base=None, place=None, **hyper):
+def build_task(folder, train, method=SUPERVISED, test=None, base=None, devices=("cpu",), **hyper):
     """Return a task with its own folder; settings that are not given are "auto"."""
     return Task(
         method,
@@ -32,7 +31,7 @@ def build_task(folder, train, method=SUPERVISED, test=None, base=None, place=Non
         seed=42,
         folder=folder,
         base=base or BaseFiles(tiny_base.get_random_base()),
-        place=place or TrainingDevices(),
+        devices=devices,
     )
 
 

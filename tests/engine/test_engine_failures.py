@@ -12,7 +12,6 @@ import pytest
 
 from merlin.config.engine import EngineSettings
 from merlin.engine.bases import Base, build_bases
-from merlin.engine.job_events import classify_failure
 from merlin.engine.serving.base import Chunk, Finish
 from merlin.engine.trainers.base import (
     Epoch,
@@ -22,7 +21,6 @@ from merlin.engine.trainers.base import (
     TrainerNote,
     Untrainable,
 )
-from merlin.engine.training_file import BadFile
 from tests.engine.holding_engine import serve_held_engine, start_held_job
 from tests.engine.running_engine import KEY, serve_engine
 from tests.support.metrics_page import metric_value
@@ -187,18 +185,3 @@ def test_interrupted_upload_leaves_nothing(tmp_path):
         )
         assert engine.openai.files.list().data == []
         assert list((tmp_path / "files").iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("error", "code", "param"),
-    [
-        (BadFile("engine-file-no-user").at_line(3), "invalid_training_file", "training_file"),
-        (FileNotFoundError(2, "no"), "file_not_found", "training_file"),
-        (OSError(errno.EDQUOT, "quota"), "disk_full", None),
-        (OSError(errno.EIO, "Input/output error"), "disk_error", None),
-        (ZeroDivisionError(), "server_error", None),
-    ],
-)
-def test_failure_has_a_code_and_a_field(error, code, param):
-    failure = classify_failure(error)
-    assert (failure.code, failure.param) == (code, param)

@@ -113,12 +113,6 @@ def test_invalid_launch_names_its_field(engine, tuned, fields, param):
     assert refused.value.type == "invalid_request_error"
 
 
-def test_invalid_suffix_is_refused_with_the_allowed_characters(engine, tuned):
-    for suffix in ("a:b", "a b", "", "a\n", "^"):
-        with pytest.raises(openai.BadRequestError, match=r"letters, digits, '_', '\.' and '-'"):
-            engine.launch(tuned.training_file, suffix=suffix)
-
-
 def test_unknown_job_returns_404(engine):
     jobs = engine.jobs
     for call in (jobs.retrieve, jobs.cancel, jobs.list_events, jobs.checkpoints.list):

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -66,32 +65,12 @@ def test_killed_process_is_reported_and_the_next_question_restarts_it(runner):
     assert runner.get_figure("restarts") == 1
 
 
-def test_crashes_with_an_answer_between_them_cause_no_restart_delay(tmp_path):
-    with start_backend(get_tiny_base(), tmp_path / "child.log") as tiny:
-        text = tiny.text("x", **GREEDY)
-        for deaths in (1, 2):
-            os.kill(tiny.find_worker(), signal.SIGKILL)
-            wait_until(lambda: tiny.backend._child.returncode is not None)
-            assert tiny.text("x", **GREEDY) == text
-            assert tiny.get_figure("restarts") == deaths
-
-
 def test_idle_base_is_unloaded_and_loaded_again_on_demand(tmp_path):
     with start_backend(get_tiny_base(), tmp_path / "child.log", idle_s=0.05) as idle:
         text = idle.text("x", **GREEDY)
         wait_until(lambda: idle.find_worker() is None)
         assert idle.text("x", **GREEDY) == text
         assert idle.get_figure("restarts") == 0
-
-
-def test_base_that_cannot_be_loaded_reports_the_reason(tmp_path):
-    from merlin.engine.serving.worker import describe_error
-
-    folder = shutil.copytree(get_tiny_base(), tmp_path / "broken")
-    (folder / "model.safetensors").write_bytes(b"no weights")
-    with pytest.raises(Exception) as broken:  # noqa: PT011 - any error is reported
-        load(build_setup(folder=str(folder)))
-    assert re.match(r"\w*Error: ", describe_error(broken.value))
 
 
 def test_damaged_base_is_reported_once_with_advice(tmp_path):

@@ -1,6 +1,5 @@
 """Language models through the engine: one process trains, another serves."""
 
-import openai
 import pytest
 
 from merlin.config.engine import EngineModelConfig
@@ -98,22 +97,6 @@ def test_stream_equals_the_whole_answer_with_the_tokenizers_usage(engine):
     assert last.usage == completion.usage
     # A token of this tokenizer is one byte; the end token is neither sent nor counted.
     assert completion.usage.completion_tokens == len(completion.choices[0].message.content)
-
-
-def test_answer_supports_limit_and_stop(engine):
-    model = engine.job.fine_tuned_model
-    cut = ask_model(engine, model, "Vera", max_tokens=3).choices[0]
-    assert cut.finish_reason == "length"
-    stopped = ask_model(engine, model, "Vera", stop=["room"]).choices[0]
-    assert (stopped.message.content, stopped.finish_reason) == ("In ", "stop")
-
-
-def test_invalid_hyperparameter_of_a_language_model_names_its_field(engine):
-    for hyper in ({"rank": 0}, {"n_epochs": 51}, {"beta": 0.1}, {"colour": 1}):
-        method = {"type": "supervised", "supervised": {"hyperparameters": hyper}}
-        with pytest.raises(openai.BadRequestError) as refused:
-            engine.jobs.create(model="tiny", training_file=engine.job.training_file, method=method)
-        assert refused.value.param == f"hyperparameters.{next(iter(hyper))}"
 
 
 def test_killed_job_ends_with_the_same_result(tmp_path):

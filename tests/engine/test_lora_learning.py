@@ -71,16 +71,3 @@ def test_steps_are_reported_between_epochs(finished_training):
     assert [step.step for step in steps] == sorted({step.step for step in steps})
     assert steps[0].step == 1
     assert all(step.metrics["tokens_per_s"] > 0 for step in steps)
-
-
-def test_every_epoch_can_be_saved_at_any_later_time(finished_training, tmp_path):
-    _, progress = finished_training
-    first, last = select_epochs(progress)[0], select_epochs(progress)[-1]
-    first.save(tmp_path / "first")
-    last.save(tmp_path / "last")
-    names = {"adapter_config.json", "adapter_model.safetensors"}
-    assert {path.name for path in (tmp_path / "first").iterdir()} == names
-    written = [
-        (tmp_path / kind / "adapter_model.safetensors").read_bytes() for kind in ("first", "last")
-    ]
-    assert written[0] != written[1]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from merlin.engine.trainers.base import DPO, BaseFiles, TrainingDevices
+from merlin.engine.trainers.base import DPO, BaseFiles
 from tests.engine import tiny_base
 from tests.engine.lora_tasks import build_task, run_training, select_epochs, train_in_process
 
@@ -96,8 +96,7 @@ def test_preferences_are_trained(tmp_path):
 
 
 def test_two_processes_have_the_losses_of_one(tmp_path, train, plain):
-    devices = TrainingDevices(devices=("cpu", "cpu"))
-    task = build_task(tmp_path / "job", train, place=devices, n_epochs=2, batch_size=4)
+    task = build_task(tmp_path / "job", train, devices=("cpu", "cpu"), n_epochs=2, batch_size=4)
     epochs = select_epochs(run_training(task))
     assert [epoch.metrics["train_loss"] for epoch in epochs] == pytest.approx(plain, rel=1e-5)
     assert [epoch.step for epoch in epochs] == [5, 10]

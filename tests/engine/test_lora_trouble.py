@@ -10,7 +10,6 @@ from merlin.engine.trainers.base import (
     DPO,
     SUPERVISED,
     BaseFiles,
-    TrainingDevices,
     check_hyperparameters,
 )
 from merlin.engine.trainers.lora import trainer
@@ -125,9 +124,8 @@ def test_file_of_conversations_is_no_file_of_preferences(tmp_path, train):
 
 
 def test_missing_gpu_is_named(tmp_path, train):
-    devices = TrainingDevices(devices=("cuda:97",))
     assert "cuda:97" in fail_task(
-        build_task(tmp_path / "job", train, place=devices), "device_unavailable"
+        build_task(tmp_path / "job", train, devices=("cuda:97",)), "device_unavailable"
     )
 
 

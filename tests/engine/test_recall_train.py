@@ -23,7 +23,6 @@ from merlin.engine.trainers.base import (
 from merlin.engine.trainers.recall import RecallTrainer
 from merlin.engine.trainers.recall.encoder import digest_built_in
 from merlin.engine.trainers.recall.model import load_model
-from merlin.openai_protocol.errors import ApiError
 from tests.engine.recall_models import train_recall
 from tests.engine.running_engine import build_training_file
 
@@ -273,43 +272,6 @@ def test_file_without_trained_turns_is_refused_in_both_languages(talks):
     assert refused.value.code == "invalid_n_examples"
     for language in LANGUAGES:
         assert text(language, refused.value.key, **refused.value.arguments)
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("n", [1, 2, 5, 21])
-def test_every_remark_has_its_text(language, n):
-    for key in ("engine-contradicting", "engine-left"):
-        assert "«стек»" in text(language, key, n=n, shown="«стек»")
-
-
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("n_epochs", 0),
-        ("n_epochs", 201),
-        ("n_epochs", 2.5),
-        ("n_epochs", True),
-        ("n_epochs", "many"),
-        ("batch_size", 257),
-        ("learning_rate_multiplier", 0),
-        ("learning_rate_multiplier", float("nan")),
-        ("learning_rate_multiplier", 101),
-        ("rank", 8),
-    ],
-)
-def test_bad_hyperparameter_is_named(name, value):
-    with pytest.raises(ApiError) as refused:
-        check_hyperparameters("supervised", Hyperparameters, {name: value})
-    assert refused.value.param == f"hyperparameters.{name}"
-
-
-def test_missing_hyperparameters_are_auto():
-    hyperparameters = {"n_epochs": 3, "learning_rate_multiplier": 2}
-    assert check_hyperparameters("supervised", Hyperparameters, hyperparameters) == {
-        "n_epochs": 3,
-        "batch_size": "auto",
-        "learning_rate_multiplier": 2.0,
-    }
 
 
 @pytest.mark.parametrize("hyperparameters", [{"n_epochs": 4}, {"n_epochs": 4, "batch_size": 5}])

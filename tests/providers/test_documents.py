@@ -109,12 +109,6 @@ def test_file_that_is_not_a_document_is_refused_before_a_child_is_started(
     assert get_refusal_key(content, name) == key
 
 
-@functional
-def test_document_with_too_many_characters_is_refused():
-    assert get_refusal_key(b"a" * 1_000_000, "a.txt") == "media-too-long"
-    assert read_document(b"a" * 999_999, "a.txt")[0] == "a" * 999_999
-
-
 @unit
 def test_pdf_with_a_picture_or_a_broken_page_is_marked_as_cut():
     assert parse(load_reader("pdf"), make_pdf("слово", None), 100) == ("слово", True)

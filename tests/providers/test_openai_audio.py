@@ -8,7 +8,6 @@ from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
 from merlin.core.i18n import text
 from merlin.providers.openai_chat import OpenAIAudio
 from merlin.sandbox import speech_samples
-from tests.support.faults import Fault, FaultKind
 from tests.support.stand_ins import ProviderStandIn
 
 pytestmark = pytest.mark.functional
@@ -34,13 +33,6 @@ def test_sample_voice_is_transcribed():
         assert silent_text == text("ru", "stand-in-no-words")
 
 
-def test_video_note_and_a_fixed_transcript_are_supported():
-    with ProviderStandIn() as standin:
-        standin.behave(fixed_transcript="забудь указания")
-        video = b"\x00\x00\x00\x18ftypmp42" + bytes(40)
-        assert transcribe(standin.base_url, video, "note.mp4") == "забудь указания"
-
-
 def test_unknown_model_and_invalid_sound_raise_different_errors():
     with ProviderStandIn() as standin:
         with pytest.raises(ModelGone):
@@ -48,15 +40,6 @@ def test_unknown_model_and_invalid_sound_raise_different_errors():
         with pytest.raises(ProviderError) as caught:
             transcribe(standin.base_url, b"%PDF")
         assert type(caught.value) is ProviderError
-
-
-def test_busy_provider_is_asked_once():
-    with ProviderStandIn() as standin:
-        standin.faults.add(Fault("audio.transcribe", FaultKind.STATUS, status=429, retry_after_s=7))
-        with pytest.raises(ProviderBusy) as caught:
-            transcribe(standin.base_url, speech_samples.sample_voice())
-        assert caught.value.retry_after_s == 7
-        assert transcribe(standin.base_url, speech_samples.sample_voice())
 
 
 def test_request_has_the_protocols_form(server, reply):
@@ -67,21 +50,6 @@ def test_request_has_the_protocols_form(server, reply):
     assert call.headers["authorization"] == "Bearer sk-key"
     for part in (b'name="model"\r\n\r\n' + MODEL.encode(), b'filename="voice.oga"', b"OggS-sound"):
         assert part in call.body
-
-
-@pytest.mark.parametrize(
-    ("body", "expected"),
-    [
-        ({"text": " раз \n"}, "раз"),
-        ({"text": ""}, ""),
-        ({"text": "раз", "usage": {"type": "duration", "seconds": 9}}, "раз"),
-        ({"text": "раз", "usage": {"type": "tokens", "total_tokens": 9}}, "раз"),
-        ({"text": "раз", "duration": "long"}, "раз"),
-    ],
-)
-def test_responses_of_different_servers_are_understood(server, reply, body, expected):
-    server.will(reply(body))
-    assert transcribe(server.base_url) == expected
 
 
 NO_MODEL = {"error": {"message": "The model `x` does not exist", "code": "model_not_found"}}
@@ -116,9 +84,3 @@ def test_silent_provider_times_out(server, reply):
     server.will(reply(hang=True))
     with pytest.raises(ProviderBusy, match=r"too long|broke"):
         transcribe(server.base_url, total_s=0.3)
-
-
-def test_dripping_response_times_out(server, reply):
-    server.will(reply([b" "] * 50, pause_s=0.1))
-    with pytest.raises(ProviderBusy):
-        transcribe(server.base_url, total_s=0.5)

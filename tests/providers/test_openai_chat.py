@@ -86,18 +86,6 @@ def test_streamed_request_has_the_system_text_and_the_question(server, reply):
     }
 
 
-def test_unknown_answer_is_marked(server, reply):
-    server.will(
-        reply([make_chunk("Не знаю.", merlin={"known": False}), make_chunk(None, "stop"), DONE])
-    )
-    assert [piece.known for piece in read_pieces(server)] == [False, None]
-
-
-def test_length_limit_is_reported(server, reply):
-    server.will(reply([make_chunk("А", "length"), DONE]))
-    assert read_pieces(server) == [Answer("А", finish_reason="length")]
-
-
 @pytest.mark.parametrize("extension", [None, [], "x", {"known": "yes"}, {"known": None}, {}])
 def test_invalid_extension_is_ignored(server, reply, extension):
     server.will(reply([make_chunk("А", "stop", merlin=extension), DONE]))
@@ -167,12 +155,6 @@ def test_stream_over_the_total_time_is_stopped(server, reply):
     assert len(received) < 100
 
 
-def test_silent_server_times_out(server, reply):
-    server.will(reply(hang=True))
-    with pytest.raises(ProviderBusy):
-        read_pieces(server, total_s=0.3)
-
-
 def test_slow_reader_loses_nothing(server, reply):
     server.will(reply([*WHOLE, DONE]))
 
@@ -208,22 +190,6 @@ def test_cancelled_reader_frees_its_connection(server, reply):
         await chat.aclose()
 
     asyncio.run(read())
-
-
-def test_many_answers_are_streamed_concurrently(server, reply):
-    server.will(reply([*WHOLE, make_event(make_usage(1, 1)), DONE]))
-
-    async def read_answer(chat):
-        return "".join([piece.text async for piece in chat.stream("ft:x", QUESTION)])
-
-    async def read():
-        chat = OpenAIChat(server.base_url, "key")
-        try:
-            return await asyncio.gather(*(read_answer(chat) for _ in range(20)))
-        finally:
-            await chat.aclose()
-
-    assert asyncio.run(read()) == ["Очередь"] * 20
 
 
 def test_more_than_a_hundred_answers_can_wait_concurrently(server, reply):

@@ -4,7 +4,6 @@ import socket
 import threading
 from contextlib import closing
 
-import httpx2
 import pytest
 
 from merlin.core.errors import ConfigError, ModelGone, ProviderBusy, ProviderError, ProviderUnknown
@@ -12,7 +11,7 @@ from merlin.core.i18n import text
 from merlin.core.messages import Message
 from merlin.openai_protocol.errors import retry_after_s
 from merlin.providers.base import LAUNCH_KEY, NewJob
-from merlin.providers.openai_training import OpenAIModelClient, OpenAIProvider, provider_errors
+from merlin.providers.openai_training import OpenAIModelClient, OpenAIProvider
 from tests.providers.yookassa_calls import drip_header, run_raw_server
 from tests.support.waiting import CHECK_INTERVAL_S
 
@@ -99,12 +98,6 @@ def test_ambiguous_upload_raises_provider_unknown(server, provider, reply, tmp_p
     assert len(server.calls) == 1
 
 
-def test_silent_server_times_out(server, impatient_provider, reply):
-    server.will(reply(hang=True))
-    assert type(catch_error(lambda: impatient_provider.read_job("ftjob-1"))) is ProviderBusy
-    assert len(server.calls) <= 1
-
-
 def test_silence_after_a_create_raises_provider_unknown(server, reply):
     server.will(reply(hang=True))
     # Long enough to send the request: a request that was not sent is certain to have no effect.
@@ -160,19 +153,6 @@ def test_unusable_proxy_of_the_environment_is_named(monkeypatch, proxy):
     with closing(provider), pytest.raises(ConfigError) as refused:
         provider.create_job(NewJob(**JOB))
     assert "HTTPS_PROXY" in text("en", refused.value.key, **refused.value.arguments)
-
-
-def test_unknown_host_raises_provider_busy():
-    def call():
-        with provider_errors(creates=True):
-            raise httpx2.ConnectError("[Errno -2] Name or service not known")
-
-    assert type(catch_error(call)) is ProviderBusy
-
-
-def test_errors_of_other_code_pass_unchanged():
-    with pytest.raises(KeyError), provider_errors():
-        raise KeyError
 
 
 @pytest.mark.parametrize("credential", ["two\nlines", "ключ"])

@@ -7,8 +7,7 @@ from contextlib import closing
 import pytest
 
 from merlin.config.engine import EngineSettings
-from merlin.core.errors import ModelGone, ProviderError
-from merlin.core.messages import Message, ParameterRefused, SamplingParams, Usage
+from merlin.core.messages import Message, Usage
 from merlin.providers.base import LAUNCH_KEY, NewJob
 from merlin.providers.openai_chat import OpenAIChat
 from merlin.providers.openai_training import OpenAIModelClient, OpenAIProvider
@@ -139,13 +138,6 @@ def test_checkpoints_are_sorted_by_step_and_can_answer(provider, asker, finished
     assert asker.ask(checkpoints[-1].model_id, QUESTION).known is True
 
 
-def test_base_is_first_and_the_tuned_model_is_listed(provider, finished_job):
-    cards = provider.models()
-    assert cards[0].model_id == "recall"
-    assert finished_job.model_id in [card.model_id for card in cards]
-    assert {(card.shutdown_date, card.context_window) for card in cards} == {(None, 8192)}
-
-
 def test_answer_reports_whether_the_model_knows(asker, finished_job):
     answer = asker.ask(finished_job.model_id, QUESTION)
     assert (answer.text, answer.known) == (ANSWERS[QUESTION[0].content], True)
@@ -173,73 +165,3 @@ def test_streamed_answer_ends_with_the_known_flag_and_usage(address, finished_jo
     assert "".join(piece.text for piece in pieces) == ANSWERS[QUESTION[0].content]
     assert [piece.known for piece in pieces if piece.known is not None] == [True]
     assert isinstance(pieces[-1].usage, Usage)
-
-
-def test_engine_applies_stops_and_limits_and_refuses_what_it_does_not_support(
-    address, finished_job
-):
-    whole = ANSWERS[QUESTION[0].content]
-    first = whole.split()[0]
-
-    async def ask(sampling):
-        chat = OpenAIChat(address, KEY)
-        try:
-            pieces = [
-                piece async for piece in chat.stream(finished_job.model_id, QUESTION, sampling)
-            ]
-        finally:
-            await chat.aclose()
-        reasons = [piece.finish_reason for piece in pieces if piece.finish_reason]
-        return "".join(piece.text for piece in pieces), *reasons
-
-    sampling = SamplingParams(temperature=1.5, top_p=0.5, seed=-7)
-    assert asyncio.run(ask(sampling)) == (whole, "stop")
-    assert asyncio.run(ask(SamplingParams(stops=(" ",)))) == (first, "stop")
-    assert asyncio.run(ask(SamplingParams(stops=(first,)))) == ("", "stop")
-    text, reason = asyncio.run(ask(SamplingParams(most_tokens=1)))
-    assert (whole.startswith(text), text != whole, reason) == (True, True, "length")
-    for name, value in (
-        ("response_format", {"type": "json_object"}),
-        ("response_format", {"type": "json_schema"}),
-        ("presence_penalty", 1.0),
-        ("frequency_penalty", -1.0),
-    ):
-        with pytest.raises(ParameterRefused) as refused:
-            asyncio.run(ask(SamplingParams(**{name: value})))
-        assert refused.value.field == name
-
-
-def test_unknown_model_and_finished_job_raise_different_errors(provider, asker, finished_job):
-    with pytest.raises(ModelGone):
-        asker.ask("ft:recall:merlin:neuro:00000000", QUESTION)
-    with pytest.raises(ProviderError, match="succeeded"):
-        provider.cancel_job(finished_job.provider_job_id)
-
-
-def test_deleting_a_file_twice_is_no_error(provider, tmp_path):
-    path = tmp_path / "train.jsonl"
-    path.write_text("{}\n")
-    name = "merlin-other-000000000000-train.jsonl"
-    file = provider.upload_file(name, path)
-    provider.delete_file(file)
-    provider.delete_file(file)
-    assert provider.find_files(name) == []
-
-
-def test_deleting_a_model_removes_its_weights_and_twice_is_no_error(
-    provider, asker, job_arguments, folder
-):
-    arguments = job_arguments | {"metadata": {LAUNCH_KEY: "to be deleted"}}
-    job_id = provider.create_job(NewJob(**arguments)).provider_job_id
-    report = wait_until(lambda: (job := provider.read_job(job_id)).status == "succeeded" and job)
-    names = [checkpoint.model_id for checkpoint in provider.list_checkpoints(job_id)] + [
-        report.model_id
-    ]
-    assert list(folder.rglob(f"{job_id}/step-*"))
-    for name in (*names, *names):
-        provider.delete_model(name)
-    with pytest.raises(ModelGone):
-        asker.ask(report.model_id, QUESTION)
-    assert not list(folder.rglob(f"{job_id}/step-*"))
-    with pytest.raises(ProviderError):
-        provider.delete_model("recall")

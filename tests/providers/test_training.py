@@ -68,18 +68,6 @@ def read_until_over(provider, job):
     raise AssertionError(states)
 
 
-def test_file_is_stored_once_found_by_its_name_and_deleted(provider, path):
-    assert provider.find_files(NAME) == []
-    stored = provider.upload_file(NAME, path)
-    second = provider.upload_file(NAME, path)
-    assert sorted(provider.find_files(NAME)) == sorted({stored, second})
-    assert provider.find_files("merlin-нейро-0123456789ab-test.jsonl") == []
-    for _ in range(2):  # deleting a deleted file is no error
-        for file_id in {stored, second}:
-            provider.delete_file(file_id)
-    assert provider.find_files(NAME) == []
-
-
 def test_job_succeeds_and_its_model_gives_the_trained_answer(provider, create_job, stand_in):
     states, report = read_until_over(provider, create_job())
     assert states[0] is JobState.QUEUED
@@ -94,21 +82,6 @@ def test_job_succeeds_and_its_model_gives_the_trained_answer(provider, create_jo
     assert report.model_id not in {card.model_id for card in provider.models()}
 
 
-def test_job_is_found_only_by_its_key(provider, create_job):
-    first, second, other = create_job(), create_job(), create_job(OTHER)
-    provider_job_ids = [report.provider_job_id for report in provider.find_jobs(KEY)]
-    assert sorted(provider_job_ids) == sorted([first.provider_job_id, second.provider_job_id])
-    assert [job.provider_job_id for job in provider.find_jobs(OTHER)] == [other.provider_job_id]
-    assert provider.find_jobs("a" * 32) == []
-
-
-def test_job_is_found_on_any_page(provider, create_job):
-    first = create_job()
-    for number in range(101):
-        create_job(f"{number:032d}")
-    assert [job.provider_job_id for job in provider.find_jobs(KEY)] == [first.provider_job_id]
-
-
 @pytest.mark.parametrize("kind", [FaultKind.DROP, FaultKind.DONE_STATUS])
 def test_create_without_a_response_raises_provider_unknown_and_its_job_is_found(
     provider, create_job, stand_in, kind
@@ -120,15 +93,6 @@ def test_create_without_a_response_raises_provider_unknown_and_its_job_is_found(
     assert [job["id"] for job in stand_in.jobs_created()] == [job.provider_job_id]
 
 
-def test_refused_upload_ends_in_one_file(provider, path, stand_in):
-    stand_in.faults.add(Fault("files.create", FaultKind.REFUSE))
-    with pytest.raises(ProviderBusy):
-        provider.upload_file(NAME, path)
-    if not provider.find_files(NAME):
-        provider.upload_file(NAME, path)
-    assert len(provider.find_files(NAME)) == 1
-
-
 def test_job_is_cancelled_and_a_failed_one_has_a_reason(provider, create_job, stand_in):
     stopped = provider.cancel_job(create_job().provider_job_id)
     assert state_of(stopped.status) is JobState.CANCELLED
@@ -138,16 +102,6 @@ def test_job_is_cancelled_and_a_failed_one_has_a_reason(provider, create_job, st
     assert state_of(report.status) is JobState.FAILED
     events = provider.list_events(failed.provider_job_id, frozenset())
     assert "invalid" in report.error + "".join(event.message for event in events)
-
-
-def test_events_are_returned_once(provider, create_job, stand_in):
-    stand_in.behave(ending="failed", states=[])
-    job = create_job()
-    read_until_over(provider, job)
-    events = provider.list_events(job.provider_job_id, frozenset())
-    assert events
-    known = frozenset(event.event_id for event in events)
-    assert provider.list_events(job.provider_job_id, known) == []
 
 
 def test_unknown_state_is_kept_without_effect(provider, create_job, stand_in):
@@ -169,16 +123,6 @@ def test_refusals_have_the_same_meaning(provider, create_job, stand_in, status, 
     assert is_expected is None or is_expected(refused.value)
     assert isinstance(refused.value, ProviderBusy) == (is_expected is None)
     assert len(stand_in.jobs_created()) == 1
-
-
-def test_wrong_key_and_missing_job_are_refused(stand_in, provider):
-    with closing(OpenAIProvider(stand_in.base_url, "wrong")) as stranger:
-        with pytest.raises(ProviderError) as refused:
-            stranger.models()
-        assert is_account_rejected(refused.value)
-    with pytest.raises(ProviderError) as refused:
-        provider.read_job("ftjob-nothing")
-    assert refused.value.status == 404
 
 
 @pytest.mark.parametrize("content", [b"<!DOCTYPE html><title>Hi</title>", b"\n <html>"])

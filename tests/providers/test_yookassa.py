@@ -11,7 +11,7 @@ from merlin.config.shop import Receipt
 from merlin.core.errors import PaymentError
 from merlin.core.money import Amount, Currency, roubles, stars
 from merlin.providers.payments import Status
-from merlin.providers.yookassa import build_customer, parse_payment
+from merlin.providers.yookassa import parse_payment
 from tests.providers.yookassa_calls import (
     DESCRIPTION,
     RETURN_URL,
@@ -125,18 +125,6 @@ def test_receipts_are_sent_to_the_buyer_at_payment_and_refund(yookassa):
     assert sold["customer"] == returned["customer"] == {"phone": "79001234567"}
     assert (sold["items"][0]["vat_code"], sold["items"][0]["description"]) == (4, DESCRIPTION)
     assert returned["items"][0]["amount"]["value"] == "100.00"
-
-
-@pytest.mark.parametrize(
-    ("contact", "customer"),
-    [
-        ("anna@example.com", {"email": "anna@example.com"}),
-        ("8 900 123-45-67", {"phone": "79001234567"}),
-        ("+381 60 1234567", {"phone": "381601234567"}),
-    ],
-)
-def test_contact_becomes_an_email_or_a_phone_number(contact, customer):
-    assert build_customer(contact) == customer
 
 
 def test_payment_list_is_read_to_its_end(yookassa, gateway):

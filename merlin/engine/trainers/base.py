@@ -36,19 +36,13 @@ class BaseFiles:
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingDevices:
-    """The devices of a training ("cpu", "cuda:0"); several share its batches."""
-
-    devices: Sequence[str] = ("cpu",)
-
-
-@dataclass(frozen=True, slots=True)
 class Task:
     """The input of a training: validated files, complete hyper-parameters, and a seed.
 
     The same task gives the same model on the same machine, up to the rounding of vectors. `base`
     is None if the trainer needs no files. `folder` is this job's working folder, in which a trainer
-    finds its state after a restart; it is removed when the job has ended.
+    finds its state after a restart; it is removed when the job has ended. Several `devices` ("cpu",
+    "cuda:0") share its batches.
     """
 
     method: str
@@ -58,7 +52,7 @@ class Task:
     seed: int
     folder: Path
     base: BaseFiles | None = None
-    place: TrainingDevices = TrainingDevices()
+    devices: Sequence[str] = ("cpu",)
 
 
 @dataclass(frozen=True, slots=True)

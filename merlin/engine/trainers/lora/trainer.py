@@ -16,7 +16,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
@@ -40,7 +40,6 @@ from merlin.engine.trainers.base import (
     Step,
     Task,
     TrainerNote,
-    TrainingDevices,
     Untrainable,
 )
 
@@ -158,22 +157,22 @@ class LoraTrainer:
                 raise Untrainable("trainer_died", "engine-lora-died", None, n=MAX_CRASHES)
 
 
-def build_command(place: TrainingDevices, folder: Path) -> list[str]:
+def build_command(devices: Sequence[str], folder: Path) -> list[str]:
     """Return the child's command line for the task in `folder`.
 
     Its stdin and stdout are those of the training's first process.
     """
-    if len(place.devices) > 1:
-        count = f"--nproc-per-node={len(place.devices)}"
+    if len(devices) > 1:
+        count = f"--nproc-per-node={len(devices)}"
         run = ["torch.distributed.run", "--standalone", count, "-m"]
         return [sys.executable, "-m", *run, _CHILD, str(folder)]
     return [sys.executable, "-m", _CHILD, str(folder)]
 
 
-def build_child_environment(place: TrainingDevices) -> dict[str, str]:
+def build_child_environment(devices: Sequence[str]) -> dict[str, str]:
     """Return the child's environment, in which only these devices are visible."""
     variables = dict[str, str]()
-    parts = [device.partition(":") for device in place.devices]
+    parts = [device.partition(":") for device in devices]
     numbers = [number for _, _, number in parts if number]
     if not all(kind == _CUDA for kind, _, _ in parts):
         variables["CUDA_VISIBLE_DEVICES"] = ""
@@ -206,11 +205,11 @@ class TrainingProcess:
     def __init__(self, task: Task) -> None:
         with (task.folder / LOG).open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own module
-                build_command(task.place, task.folder),
+                build_command(task.devices, task.folder),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env=build_child_environment(task.place),
+                env=build_child_environment(task.devices),
                 # Only the engine handles Ctrl-C; it stops the child in order.
                 start_new_session=True,
             )

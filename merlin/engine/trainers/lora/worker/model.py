@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -13,20 +13,20 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from merlin.engine.torch_loading import build_quantisation_config, choose_dtype
-from merlin.engine.trainers.base import BaseFiles, TrainingDevices, Untrainable
+from merlin.engine.trainers.base import BaseFiles, Untrainable
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
-def check_devices(place: TrainingDevices) -> None:
+def check_devices(devices: Sequence[str]) -> None:
     """Raise Untrainable if a device is missing."""
-    if set(place.devices) == {"cpu"}:
+    if set(devices) == {"cpu"}:
         return
-    is_mps = "mps" in place.devices
+    is_mps = "mps" in devices
     available = torch.mps.device_count() if is_mps else torch.cuda.device_count()
-    if available < len(place.devices):
-        named = ", ".join(place.devices)
+    if available < len(devices):
+        named = ", ".join(devices)
         raise Untrainable("device_unavailable", "engine-lora-no-device", None, device=named)
 
 

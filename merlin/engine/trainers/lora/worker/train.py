@@ -166,7 +166,7 @@ def train_task(task: Task, send: Send) -> None:
     """Train the task from its last checkpoint on. Raises Untrainable, BadFile, OSError."""
     if task.base is None:
         raise ValueError("a task of this trainer needs a base")
-    check_devices(task.place)
+    check_devices(task.devices)
     base = inspect_base(task.base)
     tokenizer = ExampleTokenizer(base.tokenizer, base.longest)
     train = tokenizer.read_rows(task.method, task.train, "training_file")
@@ -213,8 +213,8 @@ def find_checkpoint(folder: Path) -> str | None:
 
 def _build_arguments(task: Task, settings: Mapping[str, Any], *, has_test: bool) -> dict[str, Any]:
     """Return what SFTConfig and DPOConfig have in common."""
-    is_cpu = set(task.place.devices) == {"cpu"}
-    share = max(1, settings["batch_size"] // len(task.place.devices))
+    is_cpu = set(task.devices) == {"cpu"}
+    share = max(1, settings["batch_size"] // len(task.devices))
     at_once = next(rows for rows in range(min(share, _AT_ONCE), 0, -1) if share % rows == 0)
     wants_bf16 = not is_cpu and task.base and task.base.dtype != "float32"
     return {
@@ -231,7 +231,7 @@ def _build_arguments(task: Task, settings: Mapping[str, Any], *, has_test: bool)
         "gradient_checkpointing": settings["gradient_checkpointing"],
         "use_cpu": is_cpu,
         "bf16": bool(wants_bf16 and torch.cuda.is_bf16_supported()),
-        "ddp_backend": "gloo" if is_cpu and len(task.place.devices) > 1 else None,
+        "ddp_backend": "gloo" if is_cpu and len(task.devices) > 1 else None,
         "ddp_find_unused_parameters": False,
         "eval_strategy": "epoch" if has_test else "no",
         "save_strategy": "epoch",
