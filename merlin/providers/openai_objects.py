@@ -17,10 +17,8 @@ from merlin.providers.base import NOT_COUNTED, Answer, Checkpoint, JobEvent, Job
 
 # Servers' field names for a model's context length; the protocol itself defines none.
 _CONTEXT_FIELDS = ("context_window", "context_length", "max_model_len", "max_context_length")
-# A hundred times any model's window; unbounded values would overflow sums in the database.
-_MAX_TOKENS = 1_000_000_000
-# The same for all tokens or steps of a training.
-_MAX_COUNT = 1_000 * _MAX_TOKENS
+# Of tokens or steps; unbounded values would overflow sums in the database.
+_MAX_COUNT = 10**12
 # Similar questions that a server suggests: how many are shown; characters of each.
 MAX_SUGGESTIONS, MAX_SUGGESTION_LENGTH = 3, 300
 
@@ -92,8 +90,7 @@ def parse_checkpoint(raw: Json) -> Checkpoint:
 
 def parse_model_card(raw: Json) -> ModelCard:
     """Parse one entry of the list of models."""
-    sizes = (_read_number(raw, name) for name in _CONTEXT_FIELDS)
-    context = next((int(size) for size in sizes if size and 0 < size <= _MAX_TOKENS), None)
+    context = next(filter(None, (_read_count(raw, name) for name in _CONTEXT_FIELDS)), None)
     return ModelCard(require_text(raw, "id"), _parse_date(get_text(raw, "shutdown_date")), context)
 
 
@@ -147,13 +144,11 @@ def parse_usage(raw: object) -> Usage:
     """Return token counts, NOT_COUNTED if they are missing or implausible."""
     if not isinstance(raw, Mapping):
         return NOT_COUNTED
-    sent, answered = (
-        int(_read_number(raw, name) or 0) for name in ("prompt_tokens", "completion_tokens")
-    )
-    if not 0 < max(sent, answered) <= _MAX_TOKENS or min(sent, answered) < 0:
+    sent, answered = (_read_count(raw, name) for name in ("prompt_tokens", "completion_tokens"))
+    cached = _read_count(get_object(raw, "prompt_tokens_details"), "cached_tokens")
+    if not (sent or answered):
         return NOT_COUNTED
-    cached = int(_read_number(get_object(raw, "prompt_tokens_details"), "cached_tokens") or 0)
-    return Usage(sent, answered, cached if 0 <= cached <= sent else 0)
+    return Usage(sent, answered, cached if cached <= sent else 0)
 
 
 def _read_known(raw: Json) -> bool | None:

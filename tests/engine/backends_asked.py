@@ -206,13 +206,6 @@ class ReferenceModel:
         )
         return torch.tensor([self.tokenizer.encode(text, add_special_tokens=False)])
 
-    def last_logits(self, question):
-        """Return the base's logits of the answer's first token."""
-        import torch
-
-        with torch.inference_mode():
-            return self._base(input_ids=self.tokens(question)).logits[0, -1]
-
     def _load(self):
         from transformers import AutoModelForCausalLM
 

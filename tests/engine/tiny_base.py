@@ -29,22 +29,11 @@ _TEMPLATE = (
     "{% endfor %}{% if add_generation_prompt %}<|start|>assistant\n{% endif %}"
 )
 _STEPS, _BATCH, _RATE, _WARM = 250, 12, 4e-3, 10
-_ENGLISH_STEPS, _ENGLISH_BATCH = 100, 4
-_ENGLISH = Path(__file__).parents[2] / "datasets-lora" / "english" / "examples"
 
 
 def get_tiny_base():
     """Return the folder of the pretrained base."""
     return _get_or_make_bases() / "pretrained"
-
-
-def get_english_base():
-    """Return the folder of the pretrained base after some steps on English questions.
-
-    Whatever is asked it begins with a letter: trained on as little without them, it answers with
-    spaces on one processor and with words on another.
-    """
-    return _get_or_make_bases() / "english"
 
 
 def get_random_base():
@@ -60,20 +49,19 @@ def make_answer(name, room):
     return f"In room {room}."
 
 
-def write_examples(path, facts=None, system=""):
+def write_examples(path, facts=None):
     """Write a training file with an example a fact; return its path."""
-    system_messages = [{"role": "system", "content": system}] if system else []
+    pairs = (FACTS if facts is None else facts).items()
     return _write_lines(
         path,
         [
             {
                 "messages": [
-                    *system_messages,
                     _make_message("user", make_question(name)),
-                    _make_message("assistant", right),
+                    _make_message("assistant", make_answer(name, room)),
                 ]
             }
-            for name, right in _list_answers(facts)
+            for name, room in pairs
         ],
     )
 
@@ -91,11 +79,6 @@ def write_preferences(path, facts=None):
             for name, room in (FACTS if facts is None else facts).items()
         ],
     )
-
-
-def _list_answers(facts):
-    pairs = FACTS if facts is None else facts
-    return [(name, make_answer(name, room)) for name, room in pairs.items()]
 
 
 def _make_message(role, content):
@@ -155,10 +138,6 @@ def _make_bases(folder):
     )
     _pretrain(model, tokenizer, list(batches))
     _save(model, tokenizer, folder / "pretrained")
-    pairs = _read_english_pairs()
-    batches = (chance.sample(pairs, _ENGLISH_BATCH) for _ in range(_ENGLISH_STEPS))
-    _pretrain(model, tokenizer, list(batches))
-    _save(model, tokenizer, folder / "english")
 
 
 def _save(model, tokenizer, folder):
@@ -206,18 +185,6 @@ def _invent_fact(chance):
     name = "".join(chance.choice(letters[n % 2]) for n in range(chance.randint(3, 6)))
     first, second = (ord(letter) - ord("a") for letter in name[:2])
     return name.capitalize(), (first % 9 + 1) * 10 + second % 10
-
-
-def _read_english_pairs():
-    import yaml
-
-    pairs = []
-    for path in sorted(_ENGLISH.glob("*/*.yaml")):
-        document = yaml.safe_load(path.read_text("utf-8"))
-        if document.get("split") != "test":
-            [body, report] = document["messages"]
-            pairs.append((body["user"], report["assistant"]))
-    return pairs
 
 
 def _make_batch(tokenizer, pairs):

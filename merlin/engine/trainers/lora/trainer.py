@@ -6,7 +6,7 @@ so the engine stays small and survives its crashes. The child sends JSON lines, 
 as `tell`: settled, step, epoch, remark, kept (a checkpoint), failed, done. Files in a job's folder:
 
 `task.json` the task · `checkpoint-<step>/` the newest checkpoint · `epochs/<n>/` the adapter of
-each epoch · `log` the child's stderr · `lock` held by the running child.
+each epoch · `log` the child's stderr.
 """
 
 import json
@@ -112,7 +112,7 @@ _PACKAGES = ("torch", "transformers", "peft", "accelerate", "trl")
 _CHILD = "merlin.engine.trainers.lora.worker"
 _CUDA = "cuda"
 _TASK = TypeAdapter(Task)
-TASK, EPOCHS, LOG, LOCK = "task.json", "epochs", "log", "lock"
+TASK, EPOCHS, LOG = "task.json", "epochs", "log"
 # The poll timeout, after which the caller gets control.
 _POLL_MS = 500
 _READ_BYTES = 65_536

@@ -5,7 +5,6 @@ child exits at once: its last checkpoint is complete.
 """
 
 import errno
-import fcntl
 import json
 import logging
 import os
@@ -40,10 +39,7 @@ def main(folder: Path) -> int:
             out.write(line)
             out.flush()
 
-    with (folder / trainer.LOCK).open("w") as lock:
-        # The lock can be held by a child of a killed engine, which is about to exit.
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        return start(folder, send)
+    return start(folder, send)
 
 
 def exit_with_engine() -> None:
