@@ -14,8 +14,8 @@ One typing error per word is corrected: a letter wrong, missing, extra, or two s
 import re
 import threading
 from bisect import bisect_left
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
@@ -186,12 +186,11 @@ class Vocabulary:
         words = (word for text in texts for word in split_words(text))
         counts = self._counts = Counter(words)
         self._sorted = sorted(counts)
-        self._words = _by_length(counts)
         # The most frequent word of each stem.
         self._word_by_stem: dict[str, str] = {}
         for word, _ in reversed(counts.most_common()):
             self._word_by_stem[stem(word)] = word
-        self._stems = _by_length(self._word_by_stem)
+        self._stems = [*self._word_by_stem]
 
     def contains(self, word: str, *, is_partial: bool) -> bool:
         """Return whether a form of the word occurs; `is_partial`: or a word it begins."""
@@ -204,14 +203,14 @@ class Vocabulary:
         """Return words within one typing error, or whose stems are, most frequent first."""
         if len(word) < MIN_CORRECTED_LENGTH:
             return ()
-        similar = self._most_frequent(_within_one_edit(word, self._words))
+        similar = self._most_frequent(find_similar(word, self._sorted))
         if similar:
             return similar
         stemmed = stem(word)
         if len(stemmed) < MIN_CORRECTED_LENGTH:
             return ()
         return self._most_frequent(
-            self._word_by_stem[other] for other in _within_one_edit(stemmed, self._stems)
+            self._word_by_stem[other] for other in find_similar(stemmed, self._stems)
         )
 
     def completions(self, word: str) -> tuple[str, ...]:
@@ -249,22 +248,6 @@ class Vocabulary:
 
     def _most_frequent(self, words: Iterable[str]) -> tuple[str, ...]:
         return tuple(sorted(words, key=lambda word: (-self._counts[word], word))[:MAX_SUGGESTIONS])
-
-
-_ByLength = Mapping[int, Sequence[str]]
-
-
-def _by_length(words: Iterable[str]) -> _ByLength:
-    groups: dict[int, list[str]] = defaultdict(list)
-    for word in words:
-        groups[len(word)].append(word)
-    return groups
-
-
-def _within_one_edit(word: str, known: _ByLength) -> list[str]:
-    """Return the known words within one typing error."""
-    lengths = range(len(word) - 1, len(word) + 2)
-    return find_similar(word, [other for length in lengths for other in known.get(length, ())])
 
 
 def find_similar(word: str, others: Collection[str], errors: int = 1) -> list[str]:
