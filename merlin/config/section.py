@@ -213,7 +213,6 @@ Network = Annotated[str, AfterValidator(_network)]
 # Words in both languages: of any length, of a button, of a message, of a line.
 _Both = Annotated[Mapping[Language, T], AfterValidator(_require_both)]
 Words = _Both[Annotated[str, Field(min_length=1)]]
-Title = _Both[Annotated[str, Field(min_length=1, max_length=40)]]
 Passage = _Both[Annotated[str, Field(min_length=1, max_length=1500)]]
 Line = _Both[Annotated[str, Field(min_length=1, max_length=200)]]
 Device = Annotated[str, Field(pattern=rf"^{_DEVICE}$")]

@@ -88,30 +88,22 @@ STATE_ERRORS = {"full": "store-full", "read-only": "store-read-only"}
 
 @dataclass(slots=True)
 class CommitProgress:
-    """How many of the new commits a daemon has processed; `total` is 0 if it processes none.
-
-    `checked` of the `datasets` that the current commit changed are checked.
-    """
+    """How many of the new commits a daemon has processed; `total` is 0 if it processes none."""
 
     done: int = 0
     total: int = 0
-    checked: int = 0
-    datasets: int = 0
 
     @property
     def step(self) -> str:
         """Return the step of the daemon's heartbeat, "" if it processes no commits."""
-        counts = f"{self.done} {self.total} {self.checked} {self.datasets}"
-        return f"commits {counts}" if self.total else ""
+        return f"commits {self.done} {self.total}" if self.total else ""
 
 
 def describe_step(language: str, step: str) -> str:
     """Return the description of a step for users; a daemon's other ticks are described as work."""
     if step.startswith("commits "):
-        # A daemon of another version may count less.
-        done, total, checked, datasets, *_ = [*map(int, step.split()[1:]), 0, 0]
-        counts = {"done": done, "total": total, "checked": checked, "datasets": datasets}
-        return text(language, "step-commits", **counts)
+        done, total = map(int, step.split()[1:])
+        return text(language, "step-commits", done=done, total=total)
     known = {
         "serving": "step-serving",
         "telegram is down": "step-telegram-down",

@@ -146,10 +146,9 @@ def _record(
 ) -> None:
     if commits:
         ctx.history.drop_unfinished()
-    progress = ctx.progress
-    progress.total = len(commits)
+    ctx.progress.total = len(commits)
     for done, commit in enumerate(commits):
-        progress.done = done
+        ctx.progress.done = done
         # The first recorded commit changes all datasets, because its parent is not recorded.
         now, parent = ctx.source.dataset_trees(commit.sha), commit.parent or ""
         before = ctx.source.dataset_trees(parent) if parent in mainline else {}
@@ -157,11 +156,10 @@ def _record(
         names = sorted(
             name for name in now.keys() | before.keys() if now.get(name) != before.get(name)
         )
-        progress.datasets, outcomes = len(names), list[CommitOutcome]()
-        for checked_count, name in enumerate(names):
-            progress.checked = checked_count
-            own = None if writers is None else writers.get(name, {})
-            outcomes.append(_prepare(ctx, commit, name, own))
+        outcomes = [
+            _prepare(ctx, commit, name, None if writers is None else writers.get(name, {}))
+            for name in names
+        ]
         ctx.history.record(commit, outcomes, ctx.clock())
         kill_point("verdict.recorded")
         mainline = {**mainline, commit.sha: commit.position}

@@ -310,21 +310,6 @@ def test_unwritable_state_is_reported(fresh, capsys):
     ) == (False, True)
 
 
-@pytest.mark.parametrize(
-    ("language", "idle", "expected"),
-    [
-        ("ru", "ещё не запускалось", "не запущен"),
-        ("en", "not started yet", "not running"),
-    ],
-)
-def test_both_languages_are_supported(fresh, capsys, monkeypatch, language, idle, expected):
-    monkeypatch.setenv("MERLIN_LANGUAGE", language)
-    assert main(["doctor", "--config", str(fresh.path)]) == 1
-    assert idle in read_json(capsys)
-    assert main(["health", "bot", "--config", str(fresh.path)]) == 1
-    assert expected in capsys.readouterr().err
-
-
 @pytest.mark.parametrize("kind", ["github", "gitlab", "gitea"])
 def test_commit_status_token_is_tried(kind, fresh, capsys, monkeypatch):
     with serve_http(ForgeServer(kind)) as forge:

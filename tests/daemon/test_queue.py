@@ -9,7 +9,6 @@ import pytest
 
 from merlin.app import builds, verdicts
 from merlin.app.actor import Actor
-from merlin.core.clock import utc_now
 from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import describe_step
 from merlin.daemon import ticks
@@ -76,24 +75,6 @@ def test_progress_through_many_commits_is_in_the_heartbeat(lab):
         *(f"обрабатывает коммиты, готово {done} из 3" for done in range(3)),
         "работает",
     ]
-
-
-def test_progress_through_a_commit_of_many_datasets_is_in_the_heartbeat(lab):
-    lab.repository.dataset("second")
-    lab.repository.dataset("third")
-    lab.repository.commit()
-    steps = []
-    with lab.services() as services:
-        settings = services.gathering
-
-        def read_clock():
-            steps.append(describe_step("en", settings.progress.step))
-            return utc_now()
-
-        gather(replace(settings, clock=read_clock), lambda *_: None, lambda *_: None)
-    prefix = "processing commits, 0 of 1 done; datasets of the current one:"
-    expected = [f"{prefix} {checked} of 3 done" for checked in range(3)]
-    assert [step for step in dict.fromkeys(steps) if step.startswith(prefix)] == expected
 
 
 def test_unreadable_repository_is_in_the_heartbeat_until_it_is_read_again(lab):

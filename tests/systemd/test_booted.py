@@ -80,24 +80,6 @@ def test_backup_is_tried_on_a_copy_as_the_handbook_says(machine):
     assert not machine.box.path("/var/lib/merlin/copy").exists()
 
 
-def test_commit_that_declares_a_wrong_encoding_does_not_stop_the_pipeline(machine):
-    commit = "git -c user.name=boris -c user.email=boris@example.com"
-    examples = "/srv/datasets/datasets/neurotypology/examples"
-    for encoding, subject in (("UTF-16", "Even"), ("UTF-8", "Go on")):
-        name = subject.lower().replace(" ", "-")
-        content = f"messages:\n  - user: Что это за {name}?\n  - assistant: Проба {name}.\n"
-        machine.box.path(f"{examples}/{name}.yaml").write_text(content, "utf-8")
-        content = f"-c i18n.commitEncoding={encoding} commit -q -m '{subject}'"
-        machine.box.run("sh", "-euc", f"cd {examples}; git add .; {commit} {content} 2>&1")
-
-    def read_subjects():
-        document = json.loads(machine.merlin("log", "neurotypology", "--json").stdout)
-        return {entry["subject"] for entry in document}
-
-    machine.wait(lambda: {"Even", "Go on"} <= read_subjects(), "every commit is recorded")
-    assert machine.is_serving("daemon")
-
-
 def test_every_process_notifies_its_watchdog(machine):
     def get_feed_time(process):
         return int(machine.box.prop(f"merlin-{process}", "WatchdogTimestampMonotonic"))

@@ -64,11 +64,7 @@ step-telegram-down = Telegram is unreachable
 step-updates-elsewhere = another program uses its token and gets the messages
 step-fetch-fails = can't read new commits
 step-working = working
-step-commits = processing commits, { NUMBER($done) } of { NUMBER($total) } done{ $datasets ->
-        [0] {""}
-        [1] {""}
-       *[other] ; datasets of the current one: { NUMBER($checked) } of { NUMBER($datasets) } done
-    }
+step-commits = processing commits, { NUMBER($done) } of { NUMBER($total) } done
 bot-blocked = An admin has blocked you, so I can't answer. You can still download or delete your data: /export, /delete_me
 
 runbook-provider =

@@ -65,11 +65,7 @@ step-telegram-down = Telegram недоступен
 step-updates-elsewhere = сообщения забирает другая программа с тем же токеном
 step-fetch-fails = не может прочитать новые коммиты
 step-working = работает
-step-commits = обрабатывает коммиты, готово { NUMBER($done) } из { NUMBER($total) }{ $datasets ->
-        [0] {""}
-        [1] {""}
-       *[other] ; в текущем готово наборов: { NUMBER($checked) } из { NUMBER($datasets) }
-    }
+step-commits = обрабатывает коммиты, готово { NUMBER($done) } из { NUMBER($total) }
 bot-blocked = Администратор закрыл вам доступ, поэтому я не отвечаю. Свои данные можно получить или удалить: /export, /delete_me
 
 runbook-provider =
