@@ -228,7 +228,7 @@ def _check_jobs(place: Place) -> Iterator[str]:
 
 
 def _list_objects(place: Place, what: str) -> list[dict[str, Any]]:
-    headers = {"Authorization": f"Bearer {place.engine_key_file.read_text(encoding='utf-8')}"}
+    headers = {"Authorization": f"Bearer {place.read_credential('MERLIN_ENGINE_KEY')}"}
     objects: list[dict[str, Any]] = []
     after: dict[str, str] = {}
     while True:

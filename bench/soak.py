@@ -46,7 +46,6 @@ from merlin.config import load
 from merlin.config.shop import Format
 from merlin.core.clock import iso
 from merlin.core.errors import Refused
-from merlin.sandbox.demo.check import answers_at
 from merlin.sandbox.demo.place import Place, Ports, git
 from merlin.wiring.context import make_cipher, open_migrated_database, open_writing_context
 from tests.support.kill_points import POINTS
@@ -67,7 +66,7 @@ UNREACHED = (
     "status.",
 )
 TESTED_POINTS = tuple(point for point in POINTS if not point.startswith(UNREACHED))
-VERBS = ("stage", "engine", "daemon", "api", "bot")
+VERBS = ("engine", "daemon", "api", "bot")
 PUSHED, EDITED, COURSE = "neurotypology", "python", 2
 RETRIED = {429, 500, 502, 503}
 # MB and number of files by process.
@@ -101,9 +100,7 @@ class Demo:
             self.process = subprocess.Popen(
                 command, env={**os.environ, **crash}, stdout=log, stderr=log
             )
-        wait_until(
-            "the demo is up", lambda: self.is_serving("stage", "") and self.is_serving("api", "")
-        )
+        wait_until("the demo is up", lambda: self.is_serving("api", ""))
 
     def processes(self) -> list[Process]:
         """Return the processes below the supervisor."""
@@ -134,10 +131,11 @@ class Demo:
     def is_serving(self, verb: str, since: str) -> bool:
         """Return whether a process responds, or has written a heartbeat after `since`."""
         place = self.place
-        pages = {"stage": place.front_url, "api": place.api_url}
-        pages["engine"] = f"{place.engine_url}healthz"
+        pages = {"api": place.api_url, "engine": f"{place.engine_url}healthz"}
         if verb in pages:
-            return answers_at(pages[verb])
+            with suppress(httpx2.HTTPError):
+                return httpx2.get(pages[verb], timeout=CALL_S).is_success
+            return False
         query = "SELECT at FROM heartbeat WHERE process = ? AND at > ?"
         return bool(query_rows(place, query, verb, since))
 

@@ -32,14 +32,10 @@ FIRST_SETUP_PAUSE_S, MAX_SETUP_PAUSE_S = 10.0, 300.0
 
 @dataclass(slots=True)
 class Child:
-    """A child process: its name, the `merlin` command with arguments, and its precondition.
-
-    The fields after these are its current state.
-    """
+    """A child process: its name and the `merlin` command with arguments, then its state."""
 
     name: str
     arguments: Sequence[str]
-    can_start: Callable[[], bool] = lambda: True
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     crash_backoff: Backoff = field(default_factory=lambda: Backoff(FIRST_PAUSE_S, MAX_PAUSE_S))
@@ -106,8 +102,7 @@ class Supervisor:
     def _check_children(self) -> None:
         for child in self.children.values():
             if child.process is None:
-                is_waiting = child.crash_backoff.left_s or child.setup_backoff.left_s
-                if not is_waiting and child.can_start():
+                if not (child.crash_backoff.left_s or child.setup_backoff.left_s):
                     self._start(child)
             elif (code := child.process.poll()) is not None:
                 self._handle_exit(child, code)
@@ -119,7 +114,7 @@ class Supervisor:
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=self._output,
-            preexec_fn=die_with_parent,  # noqa: PLW1509 - one thread at the time of the fork
+            preexec_fn=die_with_parent,  # noqa: PLW1509 - a system call: no lock of a thread
             start_new_session=True,  # Ctrl-C reaches the children only through the supervisor
         )
         child.started_at, child.is_set_up_wrongly = time.monotonic(), False

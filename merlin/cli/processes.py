@@ -51,17 +51,6 @@ def demo(
     sys.exit(run_demo(folder or FOLDER, port, demo_language(), is_grounded=grounding))
 
 
-@app.command(hidden=True)
-def stage(config: ConfigPath, ports: list[int]) -> None:
-    """Run the demo's stand-ins and its front page; `merlin demo` starts it."""
-    from merlin.core.log import set_up_logging
-    from merlin.sandbox.demo.place import Ports, place_of
-    from merlin.sandbox.demo.run import run_standins
-
-    set_up_logging("stage")
-    run_standins(configuration(config), place_of(config, Ports(*ports)))
-
-
 def demo_language() -> str:
     """Return the demo's language: that of the commands, or Russian if the locale sets none."""
     return language() if locale_language() else "ru"

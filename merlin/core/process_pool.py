@@ -15,6 +15,7 @@ _MAX_PROCESSES = 4
 _MIN_ITEMS = 5_000
 _CHUNK_SIZE = 50
 _PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None)
 _SAFE_PATH = "PYTHONSAFEPATH"
 T = TypeVar("T")
 R = TypeVar("R")
@@ -57,4 +58,4 @@ def _safe_path() -> Iterator[None]:
 def die_with_parent() -> None:
     """Have the kernel kill this process when its parent dies (Linux); call before exec."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

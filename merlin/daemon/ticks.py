@@ -62,6 +62,8 @@ log = get_logger(__name__)
 HOUR_S, MINUTE_S, ENGINE_S = 3600.0, 60.0, 4.0
 # How often each step looks for work that nobody announced.
 STEP_S = 0.5
+# A provider is asked for a job after a tenth of its age: a training of a second ends unseen.
+POLL_S = 0.2
 
 
 def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
@@ -77,7 +79,7 @@ def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
         Tick("fetch", partial(process_commits, services), fetch_s, wakes="launch"),
         Tick("files", partial(update_files, services), step),
         Tick("launch", partial(launch, services), step, wakes="poll"),
-        Tick("poll", partial(poll, services), step, wakes="prove"),
+        Tick("poll", partial(poll, services), POLL_S, wakes="prove"),
         Tick("prove", partial(prove, services), step, wakes="promote"),
         Tick("promote", partial(promote, services), step),
         *([Tick("status", StatusSender(services, forge), 1.0)] if forge else []),

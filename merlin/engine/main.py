@@ -6,6 +6,7 @@ The application has the OpenAI protocol under /v1, health checks and metrics.
 import asyncio
 import socket
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable
 
@@ -29,6 +30,7 @@ from merlin.engine.child_process import limit_own_threads
 from merlin.engine.context import Engine
 from merlin.engine.job_events import protocol_language
 from merlin.engine.trainers.base import Untrainable
+from merlin.engine.trainers.recall import load_recall
 from merlin.openai_protocol.errors import ApiError, bad_field
 
 log = get_logger(__name__)
@@ -67,6 +69,8 @@ def serve_on(
     tls, address = settings.tls, listener.getsockname()
     context = tls_context(tls.certificate, tls.key, "engine.tls") if tls else None
     log.info("engine listens", host=address[0], port=address[1], tls=tls is not None)
+    if not settings.models:  # with language models, `recall` may never be asked
+        threading.Thread(target=load_recall, name="engine-encoder", daemon=True).start()
 
     async def serve_engine() -> None:
         app = create_app(settings)

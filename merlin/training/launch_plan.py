@@ -52,9 +52,14 @@ _LOST = (JobState.FAILED, JobState.CANCELLED)
 
 
 def launch_waiting(launches: Launches) -> list[Job]:
-    """Decide for every dataset with waiting verdicts; return the jobs started or linked."""
+    """Decide for every dataset with waiting verdicts; return the jobs started or linked.
+
+    The default dataset is the first: most people ask its model.
+    """
     groups = groupby(launches.list_waiting(), key=lambda verdict: verdict.dataset)
-    jobs = (_consider(launches, list(group)) for _, group in groups)
+    waiting = [list(group) for _, group in groups]
+    waiting.sort(key=lambda verdicts: verdicts[0].dataset != launches.config.datasets.default)
+    jobs = (_consider(launches, verdicts) for verdicts in waiting)
     return [job for job in jobs if job is not None]
 
 

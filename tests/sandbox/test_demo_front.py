@@ -13,7 +13,7 @@ from merlin.app.actor import Actor
 from merlin.config import load
 from merlin.dataset.proposals import Draft
 from merlin.sandbox.demo.front import FrontPage
-from merlin.sandbox.demo.place import Ports, create_repository, place_of, prepare_demo
+from merlin.sandbox.demo.place import Ports, create_repository, prepare_demo
 from merlin.sandbox.telegram.world import ANNA, BORIS
 from merlin.wiring.context import open_reading_context, open_writing_context
 from tests.sandbox.telegram_client import make_caller
@@ -27,9 +27,9 @@ pytestmark = pytest.mark.functional
 @pytest.fixture
 def demo(tmp_path):
     """Yield a prepared demo: its place, its configuration, its Telegram and an HTTP client."""
-    with prepare_demo(tmp_path / "demo", Ports.free()) as prepared:
-        create_repository(prepared.repository, prepared.script)
-        place, config = place_of(prepared.config, prepared.ports), load(prepared.config)
+    with prepare_demo(tmp_path / "demo", Ports.free()) as place:
+        create_repository(place.repository, place.script)
+        config = load(place.config)
         create_migrated(config.database)
         with (
             TelegramStandIn() as telegram,

@@ -35,7 +35,7 @@ def test_front_page_url_is_printed_first_and_the_engines_key_never(tmp_path):
         first, *rest = out.getvalue().splitlines()
         assert first == f"Open {place.front_url}"
         assert str(place.repository) in rest[0]
-        assert place.engine_key_file.read_text() not in out.getvalue()
+        assert place.read_credential("MERLIN_ENGINE_KEY") not in out.getvalue()
 
 
 def test_commit_is_reported_up_to_serving_in_the_users_language(lab):

@@ -132,14 +132,6 @@ def _check_model(turn: AnsweredQuestion, model: str) -> None:
         raise MerlinError(message, "demo-wrong-model", **arguments)
 
 
-def answers_at(url: str) -> bool:
-    """Return whether a GET of this URL succeeds."""
-    try:
-        return httpx2.get(url, timeout=CALL_S).is_success
-    except httpx2.HTTPError:
-        return False
-
-
 def wait_for(read: Callable[[], T | None], awaited: str, timeout_s: float) -> T:
     """Return the first value of `read` that is not None. Raises MerlinError on timeout.
 

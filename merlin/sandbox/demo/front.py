@@ -143,7 +143,7 @@ class FrontPage(StandIn):
             "courses": len(place.courses()),
             "chat_url": place.chat_url,
             "addresses": self._addresses(),
-            "key": place.engine_key_file.read_text(encoding="utf-8"),
+            "key": place.read_credential("MERLIN_ENGINE_KEY"),
             "script_language": script.language,
         }
 

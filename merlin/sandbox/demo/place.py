@@ -161,22 +161,14 @@ class Place:
         """Return the URL of the engine."""
         return f"http://127.0.0.1:{self.ports.engine}/"
 
-    @property
-    def engine_key_file(self) -> Path:
-        """Return the file with the engine's API key."""
-        return self.folder / "credentials" / "MERLIN_ENGINE_KEY"
+    def read_credential(self, name: str) -> str:
+        """Return a credential, as the processes find it."""
+        return (self.folder / "credentials" / name).read_text(encoding="utf-8")
 
     def courses(self) -> list[str]:
         """Return the names of the datasets that are courses."""
         paths = (self.repository / "datasets").glob("*/course.yaml")
         return sorted(path.parent.name for path in paths)
-
-
-def place_of(config: Path, ports: Ports) -> Place:
-    """Return the place of a prepared demo by its configuration file."""
-    place = Place(config.resolve().parent, ports)
-    script = script_of(RUSSIAN.language, place.repository, config)
-    return replace(place, script=script)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Run the demo: prepare its folder, start its processes, report progress, wait or verify.
 
-The stand-ins share one process: Telegram with its chat page, which also shows the newest commit's
-progress, a chat model, and YooKassa with its payment page.
+The stand-ins are threads of this process: Telegram with its chat page, which also shows the newest
+commit's progress, a chat model, and YooKassa with its payment page.
 """
 
 import json
@@ -9,8 +9,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import astuple
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -18,17 +17,17 @@ from pathlib import Path
 from merlin.account.users import User, Users
 from merlin.app import users
 from merlin.app.actor import Actor
-from merlin.config import Config, credential, load
+from merlin.config import Config, load
 from merlin.config.shop import SHOP_ID, SHOP_KEY
 from merlin.core.errors import MerlinError
 from merlin.core.permissions import Role
-from merlin.daemon.main import event_on_signal
-from merlin.sandbox.demo.check import Demo, answers_at, check
+from merlin.sandbox.demo.check import Demo, check
 from merlin.sandbox.demo.front import FrontPage
 from merlin.sandbox.demo.place import Place, Ports, create_repository, prepare_demo
 from merlin.sandbox.demo.story import Story, addresses, read_progress, restart_command
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.provider.chat import Account, Behaviour
+from merlin.sandbox.server import StandIn
 from merlin.sandbox.telegram.server import TelegramStandIn
 from merlin.sandbox.telegram.world import BORIS, people_of
 from merlin.sandbox.yookassa.server import YooKassaStandIn
@@ -48,6 +47,7 @@ def run_demo(folder: Path, first_port: int, language: str, *, is_grounded: bool 
     ports = Ports.from_first(first_port)
     with _prepare(folder, ports, language, is_grounded=is_grounded) as (demo, supervisor):
         place, story = demo.place, demo.story
+        addresses(place, story)
         steps = _watch(demo, supervisor)
         code = supervisor.run(lambda: next(steps))
         if code:
@@ -58,7 +58,7 @@ def run_demo(folder: Path, first_port: int, language: str, *, is_grounded: bool 
 
 def _watch(demo: Demo, supervisor: Supervisor) -> Iterator[bool]:
     """Report news at each step; yields True for ever."""
-    restarts, is_up = dict.fromkeys(supervisor.children, 0), False
+    restarts = dict.fromkeys(supervisor.children, 0)
     for number in count(1):
         if number % CHECKS_PER_READ == 0:
             for child, reported in restarts.items():
@@ -68,9 +68,6 @@ def _watch(demo: Demo, supervisor: Supervisor) -> Iterator[bool]:
                     logs = str(demo.place.logs)
                     demo.story.say("demo-restarted", child=child, times=restart_count, logs=logs)
                     restarts[child] = restart_count
-            if not is_up and answers_at(demo.place.front_url):
-                addresses(demo.place, demo.story)
-                is_up = True
             demo.story.report()
         yield True
 
@@ -124,10 +121,11 @@ def _log_lines(place: Place) -> list[str]:
 def _prepare(
     folder: Path, ports: Ports, language: str, *, is_grounded: bool = False
 ) -> Iterator[tuple[Demo, Supervisor]]:
-    """Prepare a demo and hold its folder. Raises Refused."""
+    """Prepare a demo, hold its folder and serve its stand-ins. Raises Refused."""
     with (
         prepare_demo(folder, ports, is_grounded=is_grounded, language=language) as place,
         place.logs.open("ab") as logs,
+        ExitStack() as stack,
     ):
         config = load(place.config)
         story = Story(config, language)
@@ -135,6 +133,8 @@ def _prepare(
         is_new = not (config.state_dir / "merlin.db").exists()
         if is_new:
             appoint_teacher(config, place)
+        for standin in _create_standins(config, place):
+            stack.enter_context(standin)
         story.say("demo-started" if is_new else "demo-continues", folder=str(place.folder))
         if place.has_edited_config:
             story.say("demo-edited-config", path=str(place.config))
@@ -157,16 +157,13 @@ def appoint_teacher(config: Config, place: Place) -> None:
 
 
 def _children(place: Place) -> list[Child]:
-    config_option, ports = ["--config", str(place.config)], place.ports
-    stage = ["stage", *config_option, *map(str, astuple(ports))]
-    processes = [Child(name, [name, *config_option]) for name in ("engine", "daemon", "api")]
-    # The bot calls Telegram at once, and the stand-in listens before the front page does.
-    bot = Child("bot", ["bot", *config_option], can_start=partial(answers_at, place.front_url))
-    return [Child("stage", stage), *processes, bot]
+    """Return the processes of Merlin; the first model needs the first two."""
+    names = ("engine", "daemon", "bot", "api")
+    return [Child(name, [name, "--config", str(place.config)]) for name in names]
 
 
-def run_standins(config: Config, place: Place) -> None:
-    """Serve the stand-ins and the front page, each on its port, until SIGTERM or SIGINT.
+def _create_standins(config: Config, place: Place) -> list[StandIn]:
+    """Return the stand-ins and the front page, each on its port.
 
     Their state survives restarts. Their people and pages use the configured language.
     """
@@ -178,23 +175,17 @@ def run_standins(config: Config, place: Place) -> None:
         front_url=place.front_url,
         port=ports.chat,
     )
-    servers = [
+    return [
         telegram,
         ProviderStandIn(Account(Behaviour(piece_s=WORD_PAUSE_S)), port=ports.model),
         YooKassaStandIn(
-            shop_id=credential(SHOP_ID),
-            key=credential(SHOP_KEY),
+            shop_id=place.read_credential(SHOP_ID),
+            key=place.read_credential(SHOP_KEY),
             # Receives a notification of every payment.
             notify_url=f"{place.api_url}hooks/payment",
             language=language,
             folder=folder / "yookassa",
             port=ports.shop,
         ),
-        FrontPage(place, config, telegram),  # last: when it responds, all others do
+        FrontPage(place, config, telegram),
     ]
-    stop = event_on_signal()
-    for server in servers:
-        server.start()
-    stop.wait()
-    for server in servers:
-        server.stop()

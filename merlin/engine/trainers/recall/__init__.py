@@ -17,7 +17,7 @@ from merlin.engine.trainers.base import (
     ResolvedHyperparameters,
     Task,
 )
-from merlin.engine.trainers.recall.encoder import digest_built_in, encode
+from merlin.engine.trainers.recall.encoder import digest_built_in, encode, measure_small_talk
 from merlin.engine.training_file import read_conversations
 
 if TYPE_CHECKING:
@@ -41,6 +41,13 @@ class RecallAnswer:
     known: bool
     nearest: Sequence[str] = ()
     is_follow_up: bool = False
+
+
+def load_recall() -> None:
+    """Load what the first training and the first question would wait a second for: 130 MB."""
+    from merlin.engine.trainers.recall import train  # noqa: F401, PLC0415 - loads numpy
+
+    measure_small_talk("")
 
 
 class RecallTrainer:
