@@ -140,8 +140,8 @@ def set_up_logging(process: str, level: int = logging.INFO, *, quiet: bool = Fal
         logging.getLogger(name).setLevel(logging.WARNING)
     # It warns when a tick is still running at its next time, which is by design.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
-    # Start-up lines and dictionary versions, which say nothing about Merlin.
-    for name in ("uvicorn", "uvicorn.error", "pymorphy3"):
+    # Start-up lines, which say nothing about Merlin.
+    for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.getLogger("uvicorn.error").addFilter(_is_no_cancellation)
 

@@ -4,7 +4,6 @@ import asyncio
 import random
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from merlin.core.i18n import LANGUAGES, text
@@ -167,9 +166,7 @@ def test_complete_question_of_a_later_turn_is_answered_alone_and_in_its_conversa
             assert model.answer(talk[:place]).text == talk[place].content
 
 
-@pytest.mark.parametrize(
-    "question", ["А почему?", "А в какой задаче его встретишь?", "В какой задаче его встретишь?"]
-)
+@pytest.mark.parametrize("question", ["А почему?", "А в какой задаче его встретишь?"])
 def test_incomplete_question_of_a_later_turn_is_not_answered_alone(tmp_path, question):
     dialogue = [*TALKS[0], *build_pair(question, "В вызовах функций.")]
     model = build_model(run([dialogue, *TALKS[1:]])[0][-1], tmp_path)
@@ -243,13 +240,6 @@ def test_questions_left_unlearned_by_too_few_epochs_are_named():
     assert "engine-left" in [remark.key for remark in remarks]
 
 
-def test_threshold_is_above_zero_and_below_every_trained_question(model):
-    assert model.thresholds.min() > 0
-    for question, answer in FACTS.items():
-        limit = model.thresholds[model.answers.index(answer)]
-        assert limit <= ask(model, question).confidence + 1e-4
-
-
 def test_large_file_trains_until_all_answers_are_right(tmp_path):
     draw = random.Random(5)  # noqa: S311 - a made-up file
     words = [word.strip("?,.«»").lower() for question in FACTS for word in question.split()]
@@ -308,13 +298,6 @@ def test_question_without_a_content_word_is_answered_only_when_trained(model, tm
     assert not ask(model, "А почему?").known
 
 
-def test_questions_of_signs_alone_are_told_apart(tmp_path):
-    signs = [build_pair("👍", "Рада помочь!"), build_pair("👎", "Что исправить?")]
-    model = build_model(run([*TALKS, *signs])[0][-1], tmp_path)
-    assert (ask(model, "👍👍").text, ask(model, "👎").text) == ("Рада помочь!", "Что исправить?")
-    assert not any(ask(model, text).known for text in ("🙂", "???", "…", "👍👎"))
-
-
 def test_refused_question_gets_the_nearest_trained_wordings(tmp_path):
     paraphrase = build_pair(
         "Расскажи про двоичный поиск по массиву", FACTS["Как работает двоичный поиск?"]
@@ -361,28 +344,6 @@ def test_question_with_several_about_equally_likely_answers_is_refused_with_them
     assert set(answer.nearest) < set(crops)
 
 
-def test_answer_needs_more_where_another_is_likelier_by_the_meaning_alone(tmp_path):
-    bicycles = {
-        "Как выбрать ростовку рамы?": "Ростовку берут по росту: при 170–180 сантиметрах подходит"
-        " 17–19 дюймов.",
-        "Как убрать ржавчину?": "Снимите ржавчину тонкой щёткой с маслом и закройте место лаком.",
-        "Сколько веса держит багажник?": "Обычный багажник держит 25 килограммов.",
-        "Как хранить велосипед зимой?": "Храните сухим и чистым, шины слегка подкачайте, цепь"
-        " смажьте.",
-        "Как заменить колодки дискового тормоза?": "Снимите колесо, выньте шплинт, раздвиньте"
-        " поршни и вставьте новые колодки.",
-        "Как понять, что цепь растянулась?": "Проверьте калибром: при 0,75 % цепь меняют.",
-        "Почему болит пятая точка?": "Седло не по ширине, наклонено или вы мало ездили; проверьте"
-        " посадку.",
-        "Как часто смазывать цепь?": "Смазывайте цепь каждые 150–200 километров и после дождя.",
-        "Как открутить педаль?": "Левая педаль откручивается по часовой стрелке, правая против.",
-        "Почему болят колени после поездки?": "Колени болят от низкого седла и тяжёлых передач.",
-    }
-    model = build_model(run([build_pair(*pair) for pair in bicycles.items()])[0][-1], tmp_path)
-    refused = ask(model, "Как покрасить раму?")
-    assert (refused.known, refused.nearest[0]) == (False, "Как выбрать ростовку рамы?")
-
-
 def test_long_text_and_question_of_an_earlier_turn_are_not_suggested(tmp_path):
     text = f"Вот мой отчёт про граф: {'вершины и рёбра, ' * 30}"
     talks = [
@@ -426,11 +387,7 @@ RENTAL = {
 @pytest.mark.parametrize(
     ("before", "question", "right"),
     [
-        ("Сколько стоит прокат велосипеда?", "а самокат?", "Сколько стоит прокат велосипеда?"),
-        ("Какой залог за велосипед?", "А за лыжи?", "Какой залог за велосипед?"),
-        ("Когда прививать щенка?", "а котёнка?", "Когда прививать котёнка?"),
         ("Сколько стоит прокат велосипеда?", "а залог какой?", "Какой залог за велосипед?"),
-        ("Can I rent shoes?", "and a harness?", "Can I rent shoes?"),
         ("Сколько стоит прокат велосипеда?", "а лодка?", None),
     ],
 )
@@ -482,27 +439,6 @@ def test_word_of_the_english_list_is_a_subject_in_a_russian_question(tmp_path):
     model = build_model(run([*TALKS, *pairs])[0][-1], tmp_path)
     talk = ("Что делает time?", "Даёт число секунд.", "а что такое next?")
     assert ask(model, *talk).text == "Даёт следующий элемент."
-
-
-@pytest.mark.parametrize("answers", [12, 19, 20, 21])
-def test_few_answers_do_not_lower_the_threshold(answers, tmp_path):
-    pairs = [
-        build_pair(f"Что такое предмет{n}ый?", f"Ответ {n}.") for n in range(answers - len(TALKS))
-    ]
-    model = build_model(run([*TALKS, *pairs])[0][-1], tmp_path)
-    assert len(model.answers) == answers
-    assert model.thresholds.min() >= 0.3
-
-
-def test_crowded_subject_leaves_the_threshold_of_a_sparse_one_low(tmp_path):
-    cities = ("Тула", "Пермь", "Омск", "Томск", "Уфа", "Псков", "Орёл", "Тверь", "Самара", "Курск")
-    forms = ("Когда основан город {}?", "Сколько жителей в городе {}?", "Кто глава города {}?")
-    crowd = [build_pair(form.format(city), f"{form} {city}") for form in forms for city in cities]
-    model = build_model(run([*TALKS, *crowd])[0][-1], tmp_path)
-    limits = dict(zip(model.answers, model.thresholds, strict=True))
-    sparse = [limits[answer] for answer in FACTS.values()]
-    crowded = [limit for answer, limit in limits.items() if "{}" in answer]
-    assert np.median(sparse) < np.median(crowded) - 0.05
 
 
 def test_question_with_half_a_character_pair_is_not_answered(model):

@@ -36,7 +36,6 @@ _LATER = (
     "encodings.idna",
     "openai.lib.streaming.chat",
     "pytest",
-    "pymorphy3",
     "sacrebleu",
     "snowballstemmer",
     "tiktoken",

@@ -1,11 +1,10 @@
 """The `recall` model: inference and file format.
 
 It selects one of the trained answers. A question is scored alone and together with earlier turns;
-the highest score wins. Unless the question was trained, the answer is "unknown" below its threshold
-(the higher, the likelier another answer is by the meaning of the question alone), or if several are
-about equally likely. A question of function words only is not answered, unless it was trained. A
-follow-up («а самокат?») must match its answer together with the question before it, too, unless it
-was trained.
+the highest score wins. Unless the question was trained, the answer is "unknown" below THRESHOLD, or
+if several are about equally likely. A question of function words only is not answered, unless it
+was trained. A follow-up («а самокат?») must match its answer together with the question before it,
+too, unless it was trained.
 """
 
 import json
@@ -25,7 +24,6 @@ from merlin.engine.trainers.recall.text import (
     build_key,
     build_readings,
     complete_follow_up,
-    extract_terms,
     select_content,
     select_subject,
     select_user_texts,
@@ -36,15 +34,15 @@ SHARPNESS = np.float32(14.0)
 # An answer needs MIN_PROBABILITY among the COMPARED likeliest answers, by the softmax that it was
 # trained with. A limit on the distance to the second answer refused more right answers.
 COMPARED, MIN_PROBABILITY = 20, 0.45
-# For an unknown question, trained ones of up to MAX_NEAREST answers are suggested. In their order
-# the score by the text's vector alone counts beside that of words and vector: words shared with a
-# trained question make an answer certain, but many paraphrases share none.
-# Small talk gets no suggestion: the nearer a question is to a known line than to any trained
-# question, by cosine, the more of a threshold it must reach without its general words ("how do I"
-# also occurs in small talk), up to MAX_SMALL_TALK_SHARE: the encoder does not know the word «впн»,
-# and takes it for a short remark. A model without an encoder takes FAR_FROM_SMALL_TALK.
+# Higher values reject more questions and answer fewer; chosen on the three shipped sets.
+THRESHOLD = 0.32
+# For an unknown question, trained ones of up to MAX_NEAREST answers are suggested. Small talk gets
+# no suggestion: the nearer a question is to a known line than to any trained question, by cosine,
+# the more it must score without its general words ("how do I" also occurs in small talk). The
+# weight is the lowest by which a quarter of the shipped sets' small talk at most is offered
+# something. A model without an encoder takes FAR_FROM_SMALL_TALK as its nearest trained question.
 MAX_NEAREST = 3
-SMALL_TALK_WEIGHT, MAX_SMALL_TALK_SHARE, FAR_FROM_SMALL_TALK = 2.0, 0.9, 0.3
+SMALL_TALK_WEIGHT, FAR_FROM_SMALL_TALK = 0.52, 0.3
 # The minimum cosine of small talk after an answer («спасибо») with a known line; follow-ups of
 # general words («во сколько?») reach 0.71.
 SMALL_TALK_LIKENESS = 0.72
@@ -64,7 +62,6 @@ class RecallModel:
     answers: Sequence[str]
     weights: Floats
     turns: Integers
-    thresholds: Floats
     trained: Mapping[str, Sequence[int]]
     asked: Sequence[Sequence[str]]
     question_vectors: Floats
@@ -84,21 +81,20 @@ class RecallModel:
         readings = list(build_readings(texts))
         question = readings[0]
         alone = self._score(question, vector)
-        meaning = self._score_meaning(vector)
         if len(readings) > 1:  # the encoder knows little of a follow-up
-            alone, meaning = np.maximum(alone, self._score(question)), np.zeros_like(alone)
+            alone = np.maximum(alone, self._score(question))
         completed, previous = complete_follow_up(messages)
         if previous and measure_small_talk(texts[0]) >= SMALL_TALK_LIKENESS:
             completed, previous = (), ""
         scored = [*self._score_readings(readings, alone, completed, previous)]
         # Of equal scores, those with the most earlier turns.
-        scores = max(reversed(scored), key=np.max, default=np.zeros_like(alone))
+        nothing = np.zeros_like(alone), 0
+        scores, back = max(reversed(scored), key=lambda each: each[0].max(), default=nothing)
         best = int(np.argmax(scores))
         score = float(scores[best])
         confidence = round(min(max(score, 0.0), 1.0), 4)
-        is_over = score - (meaning.max() - meaning[best]) >= self.thresholds[best]
-        is_sure = is_over and _compute_probability(scores) >= MIN_PROBABILITY
-        if score > 0 and (is_sure or best in self.trained.get(build_key(question, 0), ())):
+        is_sure = score >= THRESHOLD and _compute_probability(scores) >= MIN_PROBABILITY
+        if score > 0 and (is_sure or best in self.trained.get(build_key(question, back), ())):
             return RecallAnswer(self.answers[best], confidence, known=True)
         if previous and not select_subject(question):
             nearest = self._suggest(completed, None, previous)
@@ -112,11 +108,11 @@ class RecallModel:
 
     def _score_readings(
         self, readings: Sequence[Terms], alone: Floats, completed: Terms, previous: str
-    ) -> Iterator[Floats]:
+    ) -> Iterator[tuple[Floats, int]]:
         """Yield each answer's score for the question alone, then with one and two earlier turns.
 
-        Questions of function words only are left out where they were not trained. `completed` and
-        `previous` are those of `complete_follow_up`.
+        The second value is the number of these turns. Questions of function words only are left out
+        where they were not trained. `completed` and `previous` are those of `complete_follow_up`.
         """
         has_content = bool(select_content(readings[0]))
         for back, question in enumerate(readings):
@@ -125,39 +121,28 @@ class RecallModel:
                 continue
             if back:  # only answers trained at that depth are candidates
                 is_candidate = (self.turns >> back & 1) & (alone >= MIN_ALONE_SCORE)
-                yield np.where(is_candidate, self._score(question), -1.0)
+                yield np.where(is_candidate, self._score(question), -1.0), back
             elif previous and not is_trained:
-                yield self._score_follow_up(question, previous, alone, self._score(completed))
+                yield self._score_follow_up(question, previous, alone, completed), back
             else:
-                yield alone
+                yield alone, back
 
     def _score_follow_up(
-        self, question: Terms, previous: str, alone: Floats, completed: Floats
+        self, question: Terms, previous: str, alone: Floats, completed: Terms
     ) -> Floats:
-        """Return each answer's score for a follow-up.
-
-        The answer before it is repeated only if it contains all content words of the follow-up
-        («самокат — 200 рублей» for «а самокат?»), which may be general words in part, and no other
-        is over its threshold both for the follow-up and together with the question before it.
-        """
-        is_previous = np.array([answer == previous for answer in self.answers])
+        """Return each answer's score for a follow-up; the answer before it is not repeated."""
+        both = self._score(completed)
+        is_out = np.array([answer == previous for answer in self.answers])
         if not select_subject(question):
-            return np.where(is_previous, -1.0, np.minimum(alone, completed))
-        both = (alone + completed) / 2
-        is_other = ~is_previous & (np.minimum(alone, completed) >= self.thresholds)
-        words = set(select_content(question))
-        if words <= set(extract_terms(previous, question=False)) and not is_other.any():
-            return np.where(is_previous, completed, both)
-        return np.where(is_previous | (alone < MIN_ALONE_SCORE), -1.0, both)
+            return np.where(is_out, -1.0, np.minimum(alone, both))
+        return np.where(is_out | (alone < MIN_ALONE_SCORE), -1.0, (alone + both) / 2)
 
     def _is_far_from_small_talk(self, question: Terms, text: str, vector: Floats | None) -> bool:
         if not select_content(question):
             return False
         likeness = FAR_FROM_SMALL_TALK if vector is None else self._measure_likeness(vector).max()
-        near = measure_small_talk(text) - likeness
         scores = self._score(select_subject(question), vector)
-        least = min(SMALL_TALK_WEIGHT * near, MAX_SMALL_TALK_SHARE)
-        return bool((scores / self.thresholds).max() >= least)
+        return bool(scores.max() >= SMALL_TALK_WEIGHT * (measure_small_talk(text) - likeness))
 
     def _suggest(self, question: Terms, vector: Floats | None, previous: str) -> tuple[str, ...]:
         """Return the nearest trained question of each of the likeliest answers, best first.
@@ -165,8 +150,7 @@ class RecallModel:
         The answer `previous`, before a follow-up, is excluded.
         """
         scores = self._score(question, vector)
-        order = np.argsort(-scores - self._score_meaning(vector), kind="stable")
-        likeliest = order[: MAX_NEAREST + 1]
+        likeliest = np.argsort(-scores, kind="stable")[: MAX_NEAREST + 1]
         best = [answer for answer in likeliest if self.answers[answer] != previous][:MAX_NEAREST]
         likeness = self._measure_likeness(vector) if vector is not None else None
         starts = np.cumsum([0, *map(len, self.asked)])
@@ -183,18 +167,14 @@ class RecallModel:
 
     def _score(self, terms: Terms, vector: Floats | None = None) -> Floats:
         """Return each answer's score for a question: by its words alone without its vector."""
-        point, mass = np.zeros(self.space.dimensions, np.float32), 0.0
-        if terms:
-            words, masses = self.space.place_words(terms)
-            point, mass = words.sum(0), float(masses.sum())
+        if not terms:
+            return np.zeros(len(self.answers), np.float32)
+        words, masses = self.space.place_words(terms)
+        point, mass = words.sum(0), float(masses.sum())
         if vector is None:
             return np.asarray(self._word_weights @ point / max(mass, 1e-12) ** 0.5, np.float32)
         point = np.hstack([point, self.space.place_texts(vector[None].astype(np.float32))[0]])
         return np.asarray(self.weights @ point / (mass + self.space.text_mass) ** 0.5, np.float32)
-
-    def _score_meaning(self, vector: Floats | None) -> Floats:
-        """Return each answer's score by the text's vector alone, 0 without one."""
-        return self._score((), vector)
 
     def _measure_likeness(self, vector: Floats) -> Floats:
         """Return the cosines of a question with the trained ones."""
@@ -210,7 +190,7 @@ class RecallModel:
             np.savez(file, card=np.frombuffer(text, np.uint8), **arrays)
 
 
-_ARRAYS = (*("known", "seen_in", "middle", "weights", "turns", "thresholds", "question_vectors"),)
+_ARRAYS = ("known", "seen_in", "middle", "weights", "turns", "question_vectors")
 _CARD = ("documents", "seed", "dimensions", "encoder", "answers", "trained", "asked")
 
 

@@ -1,20 +1,17 @@
 """Terms of `recall`: from texts and conversations to terms.
 
-A term is a lemma with a prefix for its kind: `f` function word, `v` verb and the like, `n` any
-other word, `i` kind of question.
+A term is a stem with a prefix for its kind: `f` function word, `v` Russian verb, `n` any other
+word, `i` kind of question.
 
 A follow-up («А если наоборот?») has too few words of its own, so it is also combined with the
 user's earlier turns, whose terms are marked. System texts are ignored.
 """
 
 import re
-import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
-from unicodedata import category
 
 import yaml
 
@@ -45,27 +42,13 @@ _TOKEN = re.compile(
 FEW_WORDS = 2
 _DASHES = frozenset({"--", "---"})
 _CYRILLIC = re.compile("[а-я]")
-_VERB_LIKE = frozenset({"VERB", "INFN", "PRTF", "PRTS", "GRND", "ADVB", "ADJS", "COMP", "PRED"})
-_FUNCTION_PARTS = frozenset({"PREP", "CONJ", "PRCL", "INTJ", "NPRO"})
+_VERB = re.compile("(?:ть|ться|ет|ит|ют|ят|ут|тся|ешь|ишь|ете|ите|лся|лась|лись|ти|тись|чь)$")
 _WORDS = {
-    name: words.split()
+    name: frozenset(map(stem, words.split()))
     for name, words in yaml.safe_load(
         (Path(__file__).parent / "words.yaml").read_text("utf-8")
     ).items()
 }
-
-
-def _build_content_terms(words: Iterable[str]) -> frozenset[str]:
-    return frozenset(f"{kind}:{word}" for word in words for kind in "vn")
-
-
-_FUNCTION = frozenset(_WORDS["russian function"])
-_ENGLISH_FUNCTION = frozenset(_WORDS["english function"])
-_PRONOUNS = frozenset(_WORDS["pronouns"])
-_EMPTY = _build_content_terms(_WORDS["empty"]) | {NO_WORDS}
-_RUSSIAN_GENERAL = _build_content_terms(_WORDS["russian general"])
-_ENGLISH_GENERAL = _build_content_terms(_WORDS["english general"])
-_NUMERALS = {str(number): word for number, word in enumerate(_WORDS["numerals"], 2)}
 _QUESTIONS = {
     "diff": r"отлич|различ|разниц|сравни|что общего|против|differ|\bvs\b|versus|compare",
     "list": r"\bкаки[ех]\b|перечисл|\bназови|сколько|\bсписок|\bвиды\b|\blist\b|\bname\b",
@@ -77,23 +60,19 @@ _QUESTIONS = {
     "yesno": r"\bли\b|\bправда\b|\bверно\b|\bможно\b|\bразве\b|^(?:is|are|can|does|do)\b",
 }
 _KINDS = tuple((f"i:{name}", re.compile(pattern)) for name, pattern in _QUESTIONS.items())
-_dictionary_lock = threading.Lock()
 
 
 def extract_terms(text: str, *, question: bool = True) -> tuple[str, ...]:
     """Return the distinct terms of `text` in order, with those of the kind of question.
 
-    The terms of a text without words are its signs («👍»), else NO_WORDS: no document is empty.
+    A text without words has the term NO_WORDS: no document is empty.
     """
     plain = fold(text)
     is_russian = _CYRILLIC.search(plain) is not None
     tokens = (token for token in _TOKEN.findall(plain) if token not in _DASHES)
     unique = dict.fromkeys(_build_term(token, is_russian=is_russian) for token in tokens)
-    if not unique:
-        signs = dict.fromkeys(f"f:{each}" for each in plain if category(each)[0] in "PS")
-        return tuple(signs) or (NO_WORDS,)
     kinds = (kind for kind, pattern in _KINDS if question and pattern.search(plain))
-    return (*unique, *kinds)
+    return (*unique, *kinds) if unique else (NO_WORDS,)
 
 
 def truncate(text: str) -> str:
@@ -103,27 +82,13 @@ def truncate(text: str) -> str:
 
 @lru_cache(maxsize=30_000)
 def _build_term(token: str, *, is_russian: bool) -> str:
-    token = _NUMERALS.get(token, token)
+    word = stem(token) if token.isalpha() else token
     if _CYRILLIC.match(token):
-        with _dictionary_lock:
-            parsed = _load_russian_dictionary().parse(token)[0]
-        lemma = fold(parsed.normal_form)
-        part = parsed.tag.POS
-        if lemma in _FUNCTION or token in _FUNCTION or part in _FUNCTION_PARTS:
-            return f"f:{lemma}"
-        return f"v:{lemma}" if part in _VERB_LIKE else f"n:{lemma}"
-    if token.isascii() and token.isalpha():
-        # in a Russian question `for`, `if` or `with` is the subject, not a function word
-        kind = "f" if token in _ENGLISH_FUNCTION and not is_russian else "n"
-        return f"{kind}:{stem(token)}"
-    return f"n:{token}"
-
-
-@cache
-def _load_russian_dictionary() -> Any:  # pymorphy3 is untyped
-    import pymorphy3  # noqa: PLC0415 - reads its dictionary
-
-    return pymorphy3.MorphAnalyzer(lang="ru")
+        is_function = word in _WORDS["russian function"]
+        return f"{'f' if is_function else 'v' if _VERB.search(token) else 'n'}:{word}"
+    # in a Russian question `for`, `if` or `with` is the subject, not a function word
+    is_function = not is_russian and word in _WORDS["english function"]
+    return f"{'f' if is_function else 'n'}:{word}"
 
 
 def build_key(terms: Sequence[str], back: int) -> str:
@@ -137,14 +102,15 @@ def _select_words(terms: Sequence[str]) -> list[str]:
 
 def select_content(terms: Sequence[str]) -> Terms:
     """Return the words that are neither function words nor empty."""
-    return tuple(term for term in terms if not term.startswith(("f:", "i:")) and term not in _EMPTY)
+    content = (term for term in terms if not term.startswith(("f:", "i:")) and term != NO_WORDS)
+    return tuple(term for term in content if term[2:] not in _WORDS["empty"])
 
 
 def select_subject(terms: Sequence[str]) -> Terms:
     """Return the content words that are not general."""
     is_russian = any(map(_CYRILLIC.search, _select_words(terms)))
-    general = _RUSSIAN_GENERAL if is_russian else _ENGLISH_GENERAL
-    return tuple(term for term in select_content(terms) if term not in general)
+    general = _WORDS["russian general" if is_russian else "english general"]
+    return tuple(term for term in select_content(terms) if term[2:] not in general)
 
 
 def select_user_texts(messages: Sequence[Message]) -> list[str]:
@@ -204,12 +170,7 @@ class Turn:
     @property
     def is_complete(self) -> bool:
         """Return whether the question is understood without the earlier turns."""
-        question = self.readings[0]
-        return (
-            bool(select_subject(question))
-            and not CONJUNCTION.match(fold(self.text))
-            and _PRONOUNS.isdisjoint(term[2:] for term in question)
-        )
+        return bool(select_subject(self.readings[0])) and not CONJUNCTION.match(fold(self.text))
 
     def drop_earlier(self) -> "Turn":
         """Return the turn with its question alone."""

@@ -2,9 +2,7 @@
 
 A vector per answer is learned by a softmax over the answers with cosine-like scores and row-wise
 Adagrad, beginning with the mean of the answer's texts; the points of texts (`space`) stay. In each
-epoch every text lacks some of its words. The model is a moving mean of the epochs, so chance
-decides little. Below its threshold an answer is not given: the score of a trained question with
-the other answers estimates that of a similar but untrained one.
+epoch every text lacks some of its words.
 
 Deterministic: the same task gives the same weights, independent of the order of its examples. With
 `n_epochs: auto` it trains until every trained question gets its trained answer, at most 200 epochs,
@@ -26,7 +24,6 @@ from merlin.engine.trainers.base import Conversation, Epoch, TrainerNote, Untrai
 from merlin.engine.trainers.recall.model import SHARPNESS, RecallModel
 from merlin.engine.trainers.recall.space import Floats, Integers, Space, normalise_rows
 from merlin.engine.trainers.recall.text import (
-    MIN_ALONE_SCORE,
     Terms,
     Turn,
     build_key,
@@ -40,8 +37,6 @@ LEARNING_RATE = 0.5
 ANSWER_WEIGHT = 0.5
 # The share of its words that each text lacks in an epoch.
 DROPOUT = 0.3
-# The share of the newest epoch in the vectors that are served, and that of a large file.
-NEWEST, NEWEST_OF_MANY = 0.05, 0.2
 # The answers are texts to learn from as well, unless the file is large.
 MAX_WITH_ANSWERS = 2_000
 MAX_TURNS = 50_000
@@ -54,10 +49,6 @@ _MAX_SAMPLED = 1_000
 _TEXTS_AT_ONCE = 32
 _MAX_NAMED = 5
 _TINY = np.float32(1e-12)
-# Higher values reject more questions and answer fewer; chosen on the three shipped sets.
-QUANTILE, MIN_THRESHOLD = 0.8, 0.32
-# Vectors that were computed together with others differ by less than a thousandth.
-_MARGIN = 0.002
 # Longer questions are not suggested; in characters.
 MAX_SUGGESTED_LENGTH = 300
 # The digest of an encoder, "" without one, and its vectors by text.
@@ -86,7 +77,7 @@ def train(
     tokens = sum(map(training_file.count_messages, conversations))
     n_epochs = hyperparameters["n_epochs"]
     for number in range(1, (n_epochs if isinstance(n_epochs, int) else MAX_EPOCHS) + 1):
-        metrics = training.run_epoch(number)
+        metrics = training.run_epoch()
         save = partial(training.save, training.served)
         yield Epoch(number, number * training.steps, metrics, save, number * tokens)
         if n_epochs == "auto" and training.is_enough(number):
@@ -254,17 +245,15 @@ class _Training:
         """Return the number of batches per epoch."""
         return -(-len(self._classes) // self._batch)
 
-    def run_epoch(self, epoch: int) -> dict[str, float]:
-        """Train one epoch; return the metrics. `served` is the mean of the last epochs' vectors."""
+    def run_epoch(self) -> dict[str, float]:
+        """Train one epoch; return the metrics."""
         points = self._documents.compute_points(drop=True)
         order = self._chance.permutation(len(points))
         total = sum(
             self._learn(points, order[first : first + self._batch])
             for first in range(0, len(order), self._batch)
         )
-        newest = NEWEST if len(self._turns) <= MAX_WITH_ANSWERS else NEWEST_OF_MANY
-        share = max(1 / epoch, newest)
-        self.served = normalise_rows((1 - share) * self.served + share * normalise_rows(self._rows))
+        self.served = normalise_rows(self._rows)
         accuracy = 1.0 - len(self._find_wrong(self._sample)) / len(self._sample)
         metrics = {"train_loss": total / float(self._weights.sum()), "train_accuracy": accuracy}
         return metrics | self._measure_test()
@@ -321,25 +310,6 @@ class _Training:
             metrics["valid_loss"] = cross_entropy(scores[known], right[known], ones)[0] / len(ones)
         return metrics
 
-    def compute_thresholds(self, units: Floats) -> Floats:
-        """Return the threshold of each answer.
-
-        A threshold is the mean of a global value, the QUANTILE of the best scores with other
-        answers, and the best score that a trained question of another answer has with this one, so
-        that a dense subject does not suppress a sparse one. Few questions are little evidence, so
-        it is at least MIN_THRESHOLD. It is lowered to the score of a correctly answered trained
-        question, but not below MIN_ALONE_SCORE, which questions of other subjects reach too.
-        """
-        scores = self._questions[self._sample] @ units.T
-        here, right = np.arange(len(scores)), self._right[self._sample]
-        own, is_right = scores[here, right], scores.argmax(1) == right
-        scores[here, right] = -1.0
-        level = (np.quantile(scores.max(1), QUANTILE) + scores.max(0)) / 2
-        lowest = np.ones(len(units))
-        np.minimum.at(lowest, right[is_right], own[is_right])
-        requested = np.maximum(level, MIN_THRESHOLD)
-        return np.clip(lowest - _MARGIN, MIN_ALONE_SCORE, requested).astype(np.float32)
-
     def save(self, units: Floats, path: Path) -> None:
         """Write the weights as a model file."""
         turns_back = np.zeros(len(self._answers), np.int64)
@@ -351,13 +321,11 @@ class _Training:
             if not turn.back and len(turn.text) <= MAX_SUGGESTED_LENGTH:
                 asked[answer].append(turn.text)
         vectors = [self._vectors[text] for each in asked for text in each if self._space.encoder]
-        thresholds = self.compute_thresholds(units)
         RecallModel(
             self._space,
             self._answers,
             units,
             turns_back,
-            thresholds,
             trained,
             asked,
             np.array(vectors, np.float16),
