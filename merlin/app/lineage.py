@@ -11,8 +11,6 @@ from datetime import datetime
 from heapq import nlargest
 from operator import attrgetter
 
-from peewee import SQL, Select, fn
-
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.models import list_dataset_names
@@ -38,8 +36,6 @@ from merlin.db.values import decrypt, read_messages, read_row
 from merlin.training.models import ModelState, Origin, find_origin, find_taught, select_models
 
 NEWEST = 5
-# Larger counts would take longer and mean no more.
-MAX_COUNTED = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,13 +69,7 @@ class ExampleImpact:
     tests: int = described("Number of builds that have the example in the test split.")
     models: int
     newest_models: list[TrainedModel]
-    answers: int = described(f"Number of answers; {MAX_COUNTED} means at least as many.")
     newest_answers: list[ModelAnswer]
-
-    @property
-    def is_cut(self) -> bool:
-        """Return whether there may be more answers than were counted."""
-        return self.answers >= MAX_COUNTED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +98,6 @@ def find_impact(ctx: Context, actor: Actor, name: str, dataset: str) -> ExampleI
         builds = ctx.db.rows(query.order_by(BUILD.id.desc()))
         taught = [row for row in builds if row["split"] == TRAIN]
         models = _models(ctx, [row["id"] for row in taught])
-        answers, newest_answers = _answers(ctx, models)
         return ExampleImpact(
             dataset=dataset,
             example=example_id,
@@ -126,8 +115,7 @@ def find_impact(ctx: Context, actor: Actor, name: str, dataset: str) -> ExampleI
                 )
                 for row in models[:NEWEST]
             ],
-            answers=answers,
-            newest_answers=newest_answers,
+            newest_answers=_newest_answers(ctx, models),
         )
 
 
@@ -162,9 +150,8 @@ def _models(ctx: Context, builds: list[int]) -> list[Row]:
     return ctx.db.rows(query.where(MODEL.build_id.in_(builds)).order_by(MODEL.id.desc()))
 
 
-def _answers(ctx: Context, models: list[Row]) -> tuple[int, list[ModelAnswer]]:
-    """Return the number of answers of the models, up to `MAX_COUNTED`, and the newest ones."""
-    count, newest = 0, list[ModelAnswer]()
+def _newest_answers(ctx: Context, models: list[Row]) -> list[ModelAnswer]:
+    newest = list[ModelAnswer]()
     # One query per model: each is an index range that ends with the newest answer.
     for provider, model_id in dict.fromkeys((row["provider"], row["model_id"]) for row in models):
         condition = (TURN.provider == provider) & (TURN.model_id == model_id)
@@ -173,10 +160,7 @@ def _answers(ctx: Context, models: list[Row]) -> tuple[int, list[ModelAnswer]]:
             ModelAnswer(turn=row["id"], model=model_id, at=from_iso(row["asked_at"]))
             for row in ctx.db.rows(query.limit(NEWEST))
         ]
-        if count < MAX_COUNTED:
-            bounded = TURN.select(TURN.id).where(condition).limit(MAX_COUNTED - count).alias("some")
-            count += int(ctx.db.value(Select((bounded,), (fn.COUNT(SQL("*")),))))
-    return count, nlargest(NEWEST, newest, key=attrgetter("turn"))
+    return nlargest(NEWEST, newest, key=attrgetter("turn"))
 
 
 def read_questions(ctx: Context, dataset: str, ids: Sequence[str]) -> dict[str, str]:

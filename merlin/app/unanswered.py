@@ -1,13 +1,12 @@
 """Questions of the last week without a good answer, for the editors of a dataset.
 
-A group of similar questions is done if an example has nearly the same question, and no answer
+A group of similar questions is left out if an example has nearly the same question, and no answer
 was disliked after that example was written. Texts are masked.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from merlin.app.actor import Actor
 from merlin.app.context import Context
@@ -36,20 +35,13 @@ _MAX_QUESTIONS, _MAX_GROUPS = 5_000, 200
 _MAX_COMPARED = 20
 
 
-class GroupState(StrEnum):
-    """Whether a group waits for an editor."""
-
-    WAITING = "waiting"
-    DONE = "done"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnansweredView:
     """A group of similar questions; `question` is the commonest wording.
 
     `wordings` are all wordings with their counts; `times` counts all users' questions. `before` is
     the turn before the question, if it continues a conversation. `example` is the id of the example
-    with nearly the same question, "" for none.
+    with nearly the same question, whose answer is disliked, "" for none.
     """
 
     question: str
@@ -60,7 +52,6 @@ class UnansweredView:
     disliked: int
     last: datetime
     example: str
-    state: GroupState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,10 +65,6 @@ class Unanswered:
     older: int
     hidden: int
 
-    def list_in_state(self, state: GroupState) -> list[UnansweredView]:
-        """Return the groups in a state."""
-        return [group for group in self.groups if group.state is state]
-
 
 def list_unanswered(ctx: Context, actor: Actor, dataset: str, language: str) -> Unanswered:
     """Return the questions about a dataset without a good answer in the last week.
@@ -89,8 +76,9 @@ def list_unanswered(ctx: Context, actor: Actor, dataset: str, language: str) -> 
     statistics = QuestionStatistics(ctx.db, ctx.default_dataset)
     groups = group_questions(statistics.list_unanswered(dataset, since, _MAX_QUESTIONS))
     readable = [group for group in groups if group.wordings]
+    views = (_view(ctx, dataset, group, language) for group in readable[:_MAX_GROUPS])
     return Unanswered(
-        groups=[_view(ctx, dataset, group, language) for group in readable[:_MAX_GROUPS]],
+        groups=[view for view in views if view],
         older=len(readable[_MAX_GROUPS:]),
         hidden=sum(len(group.questions) for group in groups if not group.wordings),
     )
@@ -115,14 +103,16 @@ def read_turn_before(
     return asked, answered
 
 
-def _view(ctx: Context, dataset: str, group: QuestionGroup, language: str) -> UnansweredView:
+def _view(ctx: Context, dataset: str, group: QuestionGroup, language: str) -> UnansweredView | None:
+    """Return a group as it is shown, None if an example answers it."""
     (commonest, _), *_ = group.wordings
     newest = next(each for each in group.questions if each.is_shown and each.text == commonest)
     example, disliked = _find_example(ctx, dataset, group.forms), group.last(Reason.DISLIKED)
     # Git times have whole seconds.
     written_at = example.at if example else None
     is_disliked_since = disliked and written_at and disliked.replace(microsecond=0) > written_at
-    is_done = example is not None and not is_disliked_since
+    if example and not is_disliked_since:
+        return None
     return UnansweredView(
         question=mask_personal_data(commonest, language).words,
         before=read_turn_before(ctx, dataset, commonest, newest.turn_id, language),
@@ -135,7 +125,6 @@ def _view(ctx: Context, dataset: str, group: QuestionGroup, language: str) -> Un
         disliked=group.count(Reason.DISLIKED),
         last=group.questions[0].at,
         example=example.example_id if example else "",
-        state=GroupState.DONE if is_done else GroupState.WAITING,
     )
 
 

@@ -110,16 +110,14 @@ def impact(
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Show the builds and models that hold an example, and all answers of these models."""
+    """Show the builds and models that hold an example, and the newest answers of these models."""
     with read_context(config) as (ctx, actor):
         impact_view = lineage.find_impact(ctx, actor, example, dataset or "")
     if json:
         print_json(record(impact_view))
         return
-    names = ("dataset", "example", "builds", "tests", "models", "answers")
+    names = ("dataset", "example", "builds", "tests", "models")
     values = {name: getattr(impact_view, name) for name in names}
-    if impact_view.is_cut:
-        values["answers"] = f"{impact_view.answers}+"
     values["builds"] = _format_builds(impact_view.builds, impact_view.newest_builds)
     print_pairs(values)
     if impact_view.newest_models:

@@ -12,7 +12,7 @@ from merlin.account.users import Consents
 from merlin.app import feedback, sessions
 from merlin.app.actor import Actor
 from merlin.app.proposals import CONSENT_VERSION, revoke_consent
-from merlin.app.unanswered import GroupState, list_unanswered
+from merlin.app.unanswered import list_unanswered
 from merlin.chat.feedback import Rating, Ratings
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
@@ -74,6 +74,11 @@ def add_question(
     return turn.turn_id
 
 
+def count_groups(site):
+    """Return how many groups wait for an editor."""
+    return len(list_unanswered(site.services, Actor.operator(), "trial", "ru").groups)
+
+
 def hidden_value(page, name):
     """Return the first value of a hidden field."""
     return re.search(rf'name="{name}" value="([^"]*)"', page.text)[1]
@@ -95,7 +100,7 @@ def test_refused_and_disliked_answers_to_one_question_form_one_group(site, vera)
     assert "секрет" not in text
     assert "отвечено" not in text
     assert "Ещё 1 вопрос задали люди, которые не разрешили" in text
-    assert re.search(r"Ждут 2 .*Отвечены 0", text)
+    assert count_groups(site) == 2
 
 
 def test_questions_are_hidden_under_a_consent_to_corrections_only(site, vera):
@@ -133,7 +138,7 @@ def test_question_that_continues_a_conversation_is_drafted_with_the_turn_before_
         *(("user", texts["question"]), ("assistant", "Ответ.")),
         *(("user", asked), ("assistant", "Две тысячи.")),
     ]
-    assert "Ждут 0" in page_text(vera.get(PAGE))
+    assert count_groups(site) == 0
 
 
 @pytest.mark.parametrize("case", ["another person", "not known", "whole question"])
@@ -173,7 +178,6 @@ def test_group_becomes_an_example_and_counts_as_answered_after_the_commit(site, 
     add_question(site, "Мой секрет?", VERA, consents=False)
     site.lab.tick("changes", "fetch")
     assert "Показать нечего" in page_text(vera.get(PAGE))
-    assert "Дерево" not in page_text(vera.get(PAGE, params={"show": "done"}))
     # A disliked answer to a question of an example: the example is wrong.
     add_question(site, ASKED, is_known=True, rating=Rating.DOWN, later=timedelta(minutes=1))
     page = vera.get(PAGE)
@@ -186,8 +190,8 @@ def test_questions_beyond_the_limit_and_of_revoked_consents_are_not_listed(site,
     for number in range(202):
         add_question(site, f"Что такое {number}?")
     found = list_unanswered(site.services, Actor.operator(), "trial", "ru")
-    listed = [group.question for group in found.list_in_state(GroupState.WAITING)]
+    listed = [group.question for group in found.groups]
     assert (listed[0], listed[-1], found.older) == ("Что такое 201?", "Что такое 2?", 2)
     assert "2 вопроса" in page_text(vera.get(PAGE))
     revoke_consent(site.services, Actor.person(ANNA, Authority(Role.STUDENT)))
-    assert "Ждут 0" in page_text(vera.get(PAGE))
+    assert count_groups(site) == 0

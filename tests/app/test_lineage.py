@@ -58,7 +58,6 @@ def test_example_shows_its_builds_models_and_answers(world, store_answer):
     assert (told.builds, told.newest_builds, told.tests) == (2, [f"{FACE}-2", f"{FACE}-1"], 0)
     assert [model.model for model in told.newest_models] == models[::-1]
     assert [model.serves for model in told.newest_models] == [False, False]
-    assert (told.answers, told.is_cut) == (3, False)
     assert [answer.turn for answer in told.newest_answers] == [turns[2], turns[1], turns[0]]
 
 

@@ -229,18 +229,6 @@ def test_flooding_user_is_told_once_that_messages_were_refused(telegram, provide
     assert "«вопрос»" in answer_texts(telegram, "boris")[1]
 
 
-def test_questions_sent_while_the_bot_was_down_are_answered_in_order(telegram, settings):
-    people = ("anna", "boris", "vera")
-    for number in range(10):
-        for who in people:
-            telegram.say(who, f"вопрос {number}")
-    with RunningBot(settings):
-        wait_until_ended(telegram, settings, 30)
-    for who in people:
-        asked = [text.partition("«")[2].partition("»")[0] for text in answer_texts(telegram, who)]
-        assert asked == [f"вопрос {number}" for number in range(10)]
-
-
 def test_updates_delivered_again_are_answered_once(telegram, settings):
     # The response with the batch was lost, so Telegram sends it again.
     telegram.faults.add(Fault("getUpdates", FaultKind.LAG, seconds=0.1, times=2))

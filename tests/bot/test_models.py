@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 
-from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core.clock import utc_now
 from merlin.db.database import open_database
 from tests.bot.conversation import ChatUser
@@ -173,23 +172,6 @@ def _set_identity(provider, model_id):
     from merlin.chat.model_catalogue import Candidate, CandidateKind
 
     return Candidate(CandidateKind.GENERAL, provider, model_id).sign
-
-
-def test_earlier_versions_and_the_base_model_are_offered(telegram, settings, provider):
-    add_live_model(settings, "stand-in-chat", number=2)
-    with open_database(settings.database) as database:
-        assert [model.model_id for model in ModelCatalogue(database).earlier("neurotypology")] == [
-            "stand-in-base"
-        ]
-    with RunningBot(settings):
-        talk = ChatUser(telegram, settings)
-        text = talk.say("/model").text
-        assert "neurotypology-2 — по умолчанию" in text
-        assert "neurotypology-1 — прежняя версия" in text
-        assert "no-such-base — базовая модель" in text
-        talk.press(talk.find_button("neurotypology-1"))
-        talk.say("Кто отвечает?")
-    assert answering_models(provider) == ["stand-in-base"]
 
 
 def test_chosen_version_stays_until_the_newest_is_chosen_again(telegram, settings, provider):

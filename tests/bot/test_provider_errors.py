@@ -86,6 +86,8 @@ def test_deleted_model_falls_back_to_the_previous_one(telegram, provider, settin
     assert "«вопрос»" in answer
     assert answer.endswith(russian_text("bot-earlier", model="neurotypology-1"))
     assert "ft:deleted" in answer_texts(telegram, "vera")[0]
+    rows = select_rows(settings, "SELECT kind, arguments, by_whom FROM request")
+    assert rows == [("census", '{"model":"ft:deleted"}', "bot")], "one check for both questions"
 
 
 def test_repeatedly_failing_model_falls_back_and_admins_are_notified_once(
@@ -109,16 +111,6 @@ def test_repeatedly_failing_model_falls_back_and_admins_are_notified_once(
     rows = select_rows(settings, "SELECT key FROM notice")
     assert rows == [("notice-answer-failing",)]
     assert "ft:failing" in answer_texts(telegram, "vera")[0]
-
-
-def test_deleted_model_requests_one_inventory_check(telegram, settings):
-    add_live_model(settings, "ft:deleted", number=2)
-    with RunningBot(settings):
-        for number in (1, 2):
-            telegram.say("anna", f"вопрос {number}")
-            wait_until_ended(telegram, settings, number)
-    rows = select_rows(settings, "SELECT kind, arguments, by_whom FROM request")
-    assert rows == [("census", '{"model":"ft:deleted"}', "bot")]
 
 
 def test_general_model_answers_with_a_note_if_none_is_tuned(tmp_path, telegram, provider):

@@ -8,7 +8,7 @@ from merlin.core.i18n import text
 from merlin.dataset.proposals import Proposals
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
-from merlin.db.tables import EXAMPLE_ENTRY, EXAMPLE_TEXT, PROPOSAL
+from merlin.db.tables import PROPOSAL
 from tests.bot.admin_chat import ANNA
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import (
@@ -232,22 +232,6 @@ def test_info_button_of_an_answer_shows_its_origin(anna):
     assert "20 ноября" in text
     assert "👍 1" in text
     assert "Токенов" not in text
-
-
-def test_info_button_of_a_composed_answer_shows_nearest_examples(telegram, settings):
-    with open_database(settings.database) as database:
-        insert_example(database, "лицо/лоб", turns=("Что называют лбом?", "Верх лица."))
-        file = {"path": "examples/лицо/лоб.yaml", "example_id": "лицо/лоб", "words": ""}
-        database.add(EXAMPLE_ENTRY, {"dataset": "neurotypology", "blob": "b", **file})
-        database.change(EXAMPLE_TEXT.update({"words": "что такое лоб\nлоб это верх лица"}))
-    with RunningBot(settings):
-        anna = ChatUser(telegram, settings)
-        answer = anna.say("Что такое лоб?")
-        anna.press("why:1", answer.message_id)
-    text = anna.last.text
-    # Its question, not its file.
-    assert "не источник): \n• Что называют лбом?" in text
-    assert "научили" not in text
 
 
 def test_question_taken_for_a_correction_is_answered_on_request(anna, settings):

@@ -1,8 +1,5 @@
 page-unanswered = Unanswered questions
 page-unanswered-lead = This week they got no answer, or one that people disliked. Similar ones are grouped.
-page-unanswered-states = What to show
-page-unanswered-waiting = Waiting
-page-unanswered-done = Answered
 page-unanswered-refused =
     { $count ->
         [one] { $count } refusal
@@ -25,7 +22,6 @@ page-unanswered-exists = There's such an example already, but people disliked it
 page-unanswered-edit = Edit the example
 page-unanswered-none-waiting = Everything was found this week
 page-unanswered-none-hidden = Nothing to show
-page-unanswered-none-done = None so far
 page-unanswered-none-hint = Refusals and bad ratings of seven days show here at once.
 page-unanswered-older =
     { $count ->

@@ -1,8 +1,5 @@
 page-unanswered = Вопросы без ответа
 page-unanswered-lead = За неделю на них не было ответа или он не понравился. Похожие собраны вместе.
-page-unanswered-states = Что показать
-page-unanswered-waiting = Ждут
-page-unanswered-done = Отвечены
 page-unanswered-refused =
     { $count ->
         [one] { $count } отказ
@@ -28,7 +25,6 @@ page-unanswered-exists = Такой пример уже есть, но отве�
 page-unanswered-edit = Изменить пример
 page-unanswered-none-waiting = На этой неделе всё нашлось
 page-unanswered-none-hidden = Показать нечего
-page-unanswered-none-done = Пока ни одного
 page-unanswered-none-hint = Отказы и плохие оценки за семь дней появляются здесь сразу.
 page-unanswered-older =
     { $count ->

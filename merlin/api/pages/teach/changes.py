@@ -30,7 +30,6 @@ from merlin.app import changes, examples, proposals, unanswered
 from merlin.app.changes import ChangeView, EditNotGood, Make, StaleEdit
 from merlin.app.examples import DatasetHeading
 from merlin.app.health import is_daemon_alive
-from merlin.app.unanswered import GroupState
 from merlin.core.errors import NotFound
 from merlin.core.web.assets import seen_other
 from merlin.course.catalogue import Catalogue
@@ -276,20 +275,15 @@ async def judge_proposals(
 
 
 @router.get("/datasets/{dataset}/unanswered")
-async def show_unanswered(
-    context: TeacherContext, dataset: EditedDataset, show: GroupState = GroupState.WAITING
-) -> Response:
-    """Return last week's unanswered questions in a state, newest first."""
+async def show_unanswered(context: TeacherContext, dataset: EditedDataset) -> Response:
+    """Return last week's unanswered questions, newest first."""
     questions = await context.read(
         unanswered.list_unanswered, context.actor, dataset.name, context.language
     )
     view = {
         "dataset": dataset,
         "course": dataset.course,
-        "base": base_of(dataset.name, "unanswered"),
         "examples_href": base_of(dataset.name),
         "questions": questions,
-        "states": list(GroupState),
-        "shown": show,
     }
     return render_page(context, "teach_unanswered.html", view)
