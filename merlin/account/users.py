@@ -3,13 +3,14 @@
 Only what is needed to answer a person is stored; ended roles and consents stay as rows.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 from itertools import islice
 from typing import Any
 
-from peewee import chunked, fn
+from peewee import fn
 
 from merlin.billing.tombstones import Tombstones
 from merlin.core.clock import Clock, is_zone, iso, utc_now, zone_of
@@ -234,8 +235,6 @@ def _match_current_consent(user_id: int) -> Any:
 
 _USERS = RowMap(User)
 _GET = Prepared(USER.select().where(USER.user_id == Parameter("user_id")).limit(1))
-# In one query for a page of a list, within the limit of parameters of a statement.
-_MAX_NAMED = 500
 _RUNNING = Prepared(
     TERM.select(TERM.plan).where(
         (TERM.user_id == Parameter("user_id"))
@@ -344,13 +343,12 @@ class Users(Repository):
 
     def _with_terms(self, users: list[User]) -> list[User]:
         """Return the same users with their current plans, as `get` does."""
-        now, found = iso(self._clock()), dict[int, list[str]]()
+        now, found = iso(self._clock()), defaultdict[int, list[str]](list)
         runs = (TERM.starts_at <= now) & (TERM.ends_at > now)
-        for chunk in chunked(users, _MAX_NAMED):
-            condition = TERM.user_id.in_([each.user_id for each in chunk])
-            for row in self.db.rows(TERM.select(TERM.user_id, TERM.plan).where(runs & condition)):
-                found.setdefault(row["user_id"], []).append(row["plan"])
-        return [replace(user, terms=tuple(found.get(user.user_id, ()))) for user in users]
+        runs &= TERM.user_id.in_([each.user_id for each in users])
+        for user_id, plan in self.db.tuples(TERM.select(TERM.user_id, TERM.plan).where(runs)):
+            found[user_id].append(plan)
+        return [replace(user, terms=tuple(found[user.user_id])) for user in users]
 
     @transaction
     def block(self, user_id: int, by: str, *, is_blocked: bool = True) -> bool:

@@ -303,8 +303,9 @@ _PSEUDONYM_DIGITS = 15
 # No question counted this day and this month.
 _UNUSED = (0, 0)
 # The state is a literal, so that SQLite uses the index of reserved questions.
-_ABANDONED = """
-SELECT update_id FROM quota_use WHERE state = 'reserved' AND bot_id = ? AND at < ?
+_RELEASE = """
+UPDATE quota_use SET state = 'returned' WHERE state = 'reserved' AND bot_id = ? AND at < ?
+RETURNING update_id
 """
 _REFRESH = """
 UPDATE quota_use SET at = ? WHERE bot_id = ? AND update_id = ? AND state = 'reserved'
@@ -376,10 +377,7 @@ class Quotas(BotRepository):
     @transaction
     def give_back_before(self, at: datetime) -> int:
         """Release this bot's questions that were reserved before a time and never settled."""
-        found = self.db.sql(_ABANDONED, self._bot_id, iso(at))
-        for (update_id,) in found:
-            self.give_back(update_id)
-        return len(found)
+        return len(self.db.sql(_RELEASE, self._bot_id, iso(at)))
 
     def read_left(self, user_id: int, plan: Plan, zone: tzinfo) -> Mapping[Format, Left]:
         """Return the remaining quota of every format."""
