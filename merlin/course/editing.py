@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from itertools import chain, count
 from typing import Any
 
+import yaml
+
 from merlin.core.errors import NotFound, Refused
 from merlin.core.views import described
 from merlin.course.catalogue import Material, match_materials
@@ -25,7 +27,7 @@ from merlin.dataset.entries import FileText
 from merlin.dataset.finding import Finding
 from merlin.dataset.layout import COURSE_FILE, MATERIALS
 from merlin.dataset.spec import MaterialKind, MaterialSpec, course_spec, validate_file
-from merlin.dataset.yaml_io import format_document, read_yaml
+from merlin.dataset.yaml_io import read_yaml
 
 COURSE_FIELDS = ("semester", "name", "description", "active", "teachers")
 
@@ -272,7 +274,7 @@ def parse_course(text: str | None) -> dict[str, Any]:
 def edit_course(text: str, course: Course) -> str:
     """Return the course.yaml with this content.
 
-    A changed file is written anew in Merlin's format, without comments. Raises Refused if `text` is
+    A changed file is written anew, without comments. Raises Refused if `text` is
     broken.
     """
     before = parse_course(text)
@@ -287,8 +289,15 @@ def edit_course(text: str, course: Course) -> str:
 
 
 def write_course(value: Course) -> str:
-    """Return a complete course.yaml in Merlin's format."""
-    return format_document(_order_keys(value))
+    """Return a complete course.yaml."""
+    written: str = yaml.safe_dump(
+        _order_keys(value),
+        allow_unicode=True,
+        sort_keys=False,
+        default_flow_style=None,  # small maps in brackets
+        width=10**6,  # no line is broken
+    )
+    return written
 
 
 def _order_keys(value: Any) -> Any:

@@ -7,15 +7,14 @@ emits without recursion; YAML features that conversations do not need are reject
 scalar stays the written string (also `null` and `~`). Numbers are converted in
 `merlin.dataset.spec`.
 
-Maps and lists are written below their keys, small ones in brackets. Strings that other YAML
-parsers would read as a number, a date or a Boolean are quoted.
+Strings that other YAML parsers would read as a number, a date or a Boolean are quoted.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -264,73 +263,12 @@ _STRING_TAG = "tag:yaml.org,2002:str"
 # Further line ends in YAML 1.1, and the byte order mark.
 _ESCAPED = {"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029", "\ufeff": "\\ufeff"}
 _resolve: Any = yaml.resolver.Resolver().resolve
-_MAX_LINE_LENGTH = 100
 
 
-def format_flow(value: object) -> str:
-    """Return a value in flow style (in brackets)."""
-    if isinstance(value, Mapping):
-        pairs = (f"{key}: {format_flow(item)}" for key, item in value.items())
-        return f"{{{', '.join(pairs)}}}"
-    if isinstance(value, list):
-        return f"[{', '.join(format_flow(item) for item in value)}]"
-    return format_flow_text(value) if isinstance(value, str) else format_json(value)
-
-
-def format_entry(key: str, value: object, indent: int) -> str:
-    """Return an entry of a map whose keys are indented by `indent`, without the first indent.
-
-    It may have several lines; there is no line end after the last one.
-    """
-    deeper = indent + 2
-    if isinstance(value, Mapping) and value and not _is_small(value, indent):
-        return f"{key}:\n{' ' * deeper}{_format_map(value, deeper)}"
-    if isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
-        items = (format_item(item, deeper) for item in value)
-        return f"\n{' ' * deeper}".join((f"{key}:", *items))
-    if isinstance(value, Mapping | list):
-        return f"{key}: {format_flow(value)}"
-    return f"{key}: {format_scalar(value, indent)}"
-
-
-def format_item(value: object, indent: int) -> str:
-    """Return an item of a list whose dashes are indented by `indent`, without the first indent."""
-    if isinstance(value, Mapping) and value:
-        return f"- {_format_map(value, indent + 2)}"
-    return f"- {format_flow(value)}"
-
-
-def format_document(value: Mapping[str, object]) -> str:
-    """Return a complete file with this value, its keys in the given order."""
-    return "".join(f"{format_entry(key, item, 0)}\n" for key, item in value.items())
-
-
-def format_scalar(value: object, indent: int) -> str:
-    """Return a scalar as the value of a key that is indented by `indent`."""
-    if not isinstance(value, str):
-        return format_json(value)
-    block_header = "|" if value.endswith("\n") and not value.endswith("\n\n") else "|-"
-    text = value[:-1] if block_header == "|" else value
-    written = format_key_text(text, block_header, indent + 2, is_exact=block_header == "|-")
-    return written if block_header == "|-" or written.startswith("|") else format_json(value)
-
-
-def _format_map(value: Mapping[str, object], indent: int) -> str:
-    pairs = (format_entry(key, item, indent) for key, item in value.items())
-    return f"\n{' ' * indent}".join(pairs)
-
-
-def _is_small(value: Mapping[str, object], indent: int) -> bool:
-    """Return whether a map fits into one line in flow style."""
-    is_flat = all(isinstance(item, str) and "\n" not in item for item in value.values())
-    return is_flat and indent + len(format_flow(value)) < _MAX_LINE_LENGTH
-
-
-def format_key_text(text: str, block_header: str, indent: int, *, is_exact: bool = False) -> str:
+def format_key_text(text: str, block_header: str, indent: int) -> str:
     """Return a text as the value of a key: plain, as a block scalar, or in quotes.
 
-    `block_header` is "|" or "|-", `indent` the indentation of the block's lines. Line ends after
-    the text are kept if `is_exact`, else they depend on the header.
+    `block_header` is "|" or "|-", `indent` the indentation of the block's lines.
     """
     written, is_allowed = text, "\n" in text or _is_plain(text)
     if "\n" in text:
@@ -339,11 +277,7 @@ def format_key_text(text: str, block_header: str, indent: int, *, is_exact: bool
         lines = (f"{' ' * indent}{line}" if line else "" for line in text.split("\n"))
         written = "\n".join((block_header[0] + depth + block_header[1:], *lines))
     value = _read_back(f"{' ' * (indent - 2)}key: {written}", "key")
-    is_same = (
-        value == text
-        if is_exact
-        else value is not None and strip_line_ends(value) == strip_line_ends(text)
-    )
+    is_same = value is not None and strip_line_ends(value) == strip_line_ends(text)
     return written if is_allowed and is_same else format_json(text)
 
 

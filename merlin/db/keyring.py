@@ -5,8 +5,6 @@
 An interrupted rotation is repeated: a key file with several keys means that one is in progress.
 """
 
-import os
-import stat
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -14,7 +12,7 @@ from typing import Any
 
 from peewee import SQL, Tuple, fn
 
-from merlin.core.durable_files import write_durably
+from merlin.core.durable_files import give_to_owner, write_durably
 from merlin.core.errors import ConfigError, Refused
 from merlin.db.database import Database, Repository, Row
 from merlin.db.encryption import DecryptionFailed, format_keys, key_id, new_key, read_keys
@@ -53,22 +51,18 @@ def require_key_of_texts(db: Database, held: Collection[str]) -> None:
 
 
 def _replace(path: Path, keys: list[bytes]) -> None:
-    """Replace the file; its owner and mode stay. Raises Refused without permission."""
+    """Replace the file; it belongs to the folder's owner. Raises Refused without permission."""
     path = path.resolve()
-    before = path.stat()
 
     def write(draft: Path) -> None:
         draft.touch(0o600)
         draft.write_bytes(format_keys(keys))
-        new = draft.stat()
-        if (new.st_uid, new.st_gid) != (before.st_uid, before.st_gid):
-            os.chown(draft, before.st_uid, before.st_gid)
-        draft.chmod(stat.S_IMODE(before.st_mode))
+        give_to_owner(draft, path.parent)
 
     try:
         write_durably(path, write)
     except PermissionError as error:
-        arguments = {"name": str(path), "user": str(before.st_uid)}
+        arguments = {"name": str(path), "user": str(path.stat().st_uid)}
         raise Refused(f"{path} is another user's", "key-other-owner", **arguments) from error
 
 

@@ -37,11 +37,6 @@ def columns(database, table):
     return {name for (name,) in rows}
 
 
-def test_steps_are_sorted_by_name():
-    assert sorted(NAMES) == NAMES
-    assert len(set(NAMES)) == len(NAMES)
-
-
 # Changes that break the previous version.
 CONTRACTS = re.compile(
     r"DROP (?:TABLE|COLUMN|INDEX|VIEW) (?:IF EXISTS )?\w+|\bRENAME\b|ALTER COLUMN|SET NOT NULL"

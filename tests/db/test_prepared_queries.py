@@ -2,8 +2,7 @@
 
 import pytest
 
-from merlin.db.database import Parameter, Prepared, open_database, parameters
-from merlin.db.migrations import migrate
+from merlin.db.database import Parameter, Prepared, parameters
 from merlin.db.tables import INTENT, NOTICE
 
 pytestmark = pytest.mark.integration
@@ -65,23 +64,7 @@ def test_insert_returns_the_new_id_or_0_on_a_conflict(database):
     assert [(row["id"], row["once"]) for row in rows] == [(first, "a"), (second, "b")]
 
 
-def test_values_are_never_run_as_sql(database):
-    value = "'; DROP TABLE intent; --"
-    with database.atomic():
-        database.change(intent(value))
-    assert database.rows(FOUND(least=0)) == [{"key": value, "empty_finds": 0}]
-
-
 def test_missing_parameter_raises_an_error_and_an_extra_one_does_not(database):
     with pytest.raises(KeyError, match="least"):
         database.rows(FOUND(most=1))
     assert database.rows(FOUND(least=0, most=1)) == []
-
-
-def test_same_query_works_on_both_kinds_of_database(database, tmp_path):
-    with open_database(f"sqlite://{tmp_path}/other.db") as other:
-        migrate(other)
-        with other.atomic():
-            other.change(intent("theirs"))
-        assert database.rows(FOUND(least=0)) == []
-        assert other.rows(FOUND(least=0)) == [{"key": "theirs", "empty_finds": 0}]
