@@ -32,7 +32,7 @@ from merlin.daemon.main import Tick, TickCounts, engine_tick, heartbeat_tick, pi
 from merlin.daemon.requests import serve_requests
 from merlin.daemon.services import DaemonServices
 from merlin.dataset.builds import remove_folders
-from merlin.dataset.files import FileIndex, restore_texts, sync_files
+from merlin.dataset.files import FileIndex, sync_files
 from merlin.dataset.verdicts import VerdictHistory, VerdictStatus
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.processes import read_change_counter
@@ -393,9 +393,7 @@ def apply_retention(services: DaemonServices) -> bool:
         services.gathering.source.clean(rows.list_needed_commits(), MIRROR_DAYS, now)
     # The file index stores a text before its file row: without the lock it would look unused.
     with services.gathering.files_lock:
-        index = FileIndex(services.db)
-        removed["texts"] += index.delete_unused_texts()
-        restore_texts(services.gathering.source, index)
+        removed["texts"] += FileIndex(services.db).delete_unused_texts()
     if any(removed.values()):
         log.info("unused files and models were removed", **removed)
     return any(removed.values())

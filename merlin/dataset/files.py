@@ -92,12 +92,6 @@ def sync_files(source: GitSource, index: FileIndex) -> bool:
     return bool(changed or deleted)
 
 
-def restore_texts(source: GitSource, index: FileIndex) -> None:
-    """Read missing texts of files from git. Raises SourceError."""
-    for texts in _texts(source, index, index.list_missing_texts()):
-        index.add(texts)
-
-
 def _is_shown(entry: Entry) -> bool:
     return entry.mode in (FILE, EXECUTABLE) and entry.size <= MAX_FILE_BYTES
 
@@ -281,14 +275,6 @@ class FileIndex(Repository):
             rows = self.db.rows(DATASET_TEXT.select(DATASET_TEXT.blob).where(condition))
             known.update(row["blob"] for row in rows)
         return [blob for blob in blobs if blob not in known]
-
-    def list_missing_texts(self) -> list[str]:
-        """Return the blobs of files whose text is not cached."""
-        same = DATASET_TEXT.blob == DATASET_FILE.blob
-        query = DATASET_FILE.select(DATASET_FILE.blob).distinct()
-        query = query.join(DATASET_TEXT, JOIN.LEFT_OUTER, on=same)
-        rows = self.db.rows(query.where(DATASET_TEXT.blob.is_null()))
-        return [row["blob"] for row in rows]
 
     def add(self, texts: Mapping[str, str | None]) -> None:
         """Cache texts by blob."""

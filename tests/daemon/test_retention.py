@@ -12,7 +12,7 @@ from merlin.daemon.ticks import apply_retention, fetch
 from merlin.dataset.files import FileIndex
 from merlin.db.notices import Notices
 from merlin.db.requests import RequestKind, Requests
-from merlin.db.tables import BUILD, DATASET_TEXT, JOB, MODEL, NOTICE
+from merlin.db.tables import BUILD, JOB, MODEL, NOTICE
 from merlin.training.promote import Promotions
 from merlin.wiring.context import open_migrated_database
 from tests.support.faults import Fault, FaultKind
@@ -169,11 +169,6 @@ def test_rewritten_commits_leave_the_mirror_unless_their_build_served(lab):
     assert [*map(is_stored, (head, served, stray))] == [True, True, False]
 
 
-def missing_texts(lab):
-    with open_migrated_database(lab.config) as database:
-        return FileIndex(database).list_missing_texts()
-
-
 def test_texts_stay_while_their_files_are_being_stored(lab):
     lab.tick("fetch")
     with lab.services() as services:
@@ -203,15 +198,3 @@ def test_daemon_deletes_old_rows(lab):
     lab.tick("expire")
     with open_migrated_database(lab.config) as database:
         assert database.rows(NOTICE.select()) == []
-
-
-def test_lost_texts_are_read_again(lab):
-    lab.tick("fetch")
-    with open_migrated_database(lab.config) as database:
-        before = FileIndex(database).list_files("trial")
-        database.change(DATASET_TEXT.delete())
-        assert FileIndex(database).list_files("trial") == []
-    assert len(missing_texts(lab)) == len({file.blob for file in before})
-    lab.tick("retain")
-    with open_migrated_database(lab.config) as database:
-        assert FileIndex(database).list_files("trial") == before
