@@ -43,15 +43,7 @@ _ALIKE = {401: 403, 502: 503, 504: 503}
 _PROGRAMS = ("/api/", "/v1/", "/hooks/", "/static/")
 
 
-class ErrorPage(Exception):
-    """An error that is shown by a page of its own."""
-
-    def __init__(self, page: Response) -> None:
-        super().__init__()
-        self.page = page
-
-
-_EXPECTED = (ErrorPage, Problem, HTTPException, RequestValidationError, MerlinError)
+_EXPECTED = (Problem, HTTPException, RequestValidationError, MerlinError)
 
 
 def add_error_pages(app: FastAPI) -> None:
@@ -92,8 +84,6 @@ def is_for_person(request: Request) -> bool:
 
 
 def _page_of(request: Request, error: Exception) -> Response:
-    if isinstance(error, ErrorPage):
-        return error.page
     if isinstance(error, Problem) and error.code in ("sign-in", "no-key"):
         # A script that follows the state of a page would put the sign-in page into it.
         if request.method == "GET" and "hx-request" not in request.headers:

@@ -19,7 +19,7 @@ from fastapi import Depends, Form, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from merlin.api.pages.errors import ErrorPage, page_router
+from merlin.api.pages.errors import page_router
 from merlin.api.pages.formatting import next_href, when
 from merlin.api.pages.page import (
     PageContext,
@@ -80,7 +80,7 @@ async def show_checkout(context: SignedInContext, name: PlanName) -> Response:
     """Return the checkout page of a plan."""
     plan = plan_named(context.services.plans, name)
     if plan is None or not plan.is_sold:
-        raise not_found_error(context, "plan")
+        raise NotFound(f"nothing for sale: {name}")
     return await _page(context, plan, CheckoutForm())
 
 
@@ -91,7 +91,7 @@ async def buy(
     """Store the order, request its payment page, and redirect there."""
     plan = plan_named(context.services.plans, name)
     if plan is None or not takes_roubles(context, plan):
-        raise not_found_error(context, "plan")
+        raise NotFound(f"nothing for sale: {name}")
     needs_contact = _needs_contact(context)
     address = normalise_contact(form.contact) if needs_contact else ""
     if needs_contact and not address:
@@ -126,12 +126,6 @@ async def redirect_to_payment(context: PageContext, purchase_id: str) -> Respons
         return seen_other(order)
     has_page = purchase.state.is_open and can_open_payment_page(context, purchase)
     return seen_other(f"{order}/pay" if has_page else order)
-
-
-def not_found_error(context: PageContext, about: str) -> ErrorPage:
-    """Return the error of a "plan" not for sale here, or of another person's "order"."""
-    view = {"about": about}
-    return ErrorPage(render_page(context, "purchase_not_found.html", view, status=404))
 
 
 def _needs_contact(context: PageContext) -> bool:
@@ -204,11 +198,8 @@ _POLL_S, _POLLED = 6, timedelta(hours=1)
 
 
 async def _find_own_order(context: SignedInContext, order_id: Hex) -> Purchase:
-    """Return one of the person's own orders. Raises ErrorPage if it does not exist for them."""
-    try:
-        return await context.read(orders.show_order, context.actor, order_id)
-    except NotFound as error:
-        raise not_found_error(context, "order") from error
+    """Return one of the person's own orders. Raises NotFound if it does not exist for them."""
+    return await context.read(orders.show_order, context.actor, order_id)
 
 
 OwnOrder = Annotated[Purchase, Depends(_find_own_order)]

@@ -107,10 +107,6 @@ page-order-cancel = Cancel order
 page-buy-again = Buy again
 page-go-ask = Ask about a course
 page-go-bot = Open the bot
-page-not-found-plan = This isn't on sale here
-page-not-found-plan-hint = The plan may have been renamed or removed. See all plans on the Plans page. What you've bought stays active.
-page-not-found-order = Order not found
-page-not-found-order-hint = You're signed in as { $person }. If you ordered from another account, sign in there. If someone sent you this link, only they can open it.
 
 page-pack-left = { $ends ->
         [yes] { $what } until { $until }

@@ -55,14 +55,5 @@ export async function startTelegram() {
     app.BackButton.show();
     app.BackButton.onClick(goBack);
   }
-  const link = document.querySelector("[data-ask]");
-  if (link) {
-    const style = getComputedStyle(root);
-    const params = { text: link.textContent.trim(), is_visible: true };
-    const [color, text] = ["--accent", "--on-accent"].map((name) => style.getPropertyValue(name).trim());
-    if (/^#[0-9a-f]{6}$/i.test(color)) Object.assign(params, { color, text_color: /^#[0-9a-f]{6}$/i.test(text) ? text : "#ffffff" });
-    app.MainButton.setParams(params);
-    app.MainButton.onClick(() => link.click());
-  }
   await entering;
 }

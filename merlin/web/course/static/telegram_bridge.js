@@ -22,8 +22,6 @@ export function bridge(said) {
     }
   });
   const on = (type, act) => (heard[type] ??= []).push(act);
-  const main = { text: "", is_visible: false, is_active: true };
-  const showMain = (change) => send("web_app_setup_main_button", Object.assign(main, change));
   return {
     initData: said.get("tgWebAppData") ?? "",
     themeParams: JSON.parse(said.get("tgWebAppThemeParams") ?? "{}"),
@@ -35,10 +33,6 @@ export function bridge(said) {
     BackButton: {
       show: () => send("web_app_setup_back_button", { is_visible: true }),
       onClick: (act) => on("back_button_pressed", act),
-    },
-    MainButton: {
-      setParams: showMain,
-      onClick: (act) => on("main_button_pressed", act),
     },
   };
 }
