@@ -143,16 +143,6 @@ class ContractCheck:
 
         send()
 
-    def send_edge_cases(self, operation):
-        """Send the boundary cases of each value: the minimum, the maximum, none, another type."""
-        config = self.schema.config.generation_for(operation=operation)
-        modes = [POSITIVE, NEGATIVE]
-        cases = self.schema.iter_coverage_cases(
-            operation, generation_modes=modes, generation_config=config
-        )
-        for case in cases:
-            self.send(case)
-
     def _call(self, case):
         """Send one case as the next caller; return the caller, the headers and the response."""
         caller, headers = self._caller(case.operation)

@@ -4,7 +4,6 @@ import pytest
 
 from merlin.api.pages.formatting import MAX_LINES, diff_lines
 from merlin.core.charts import MAX_POINTS, plot_curve
-from merlin.core.i18n import format_number, text
 
 pytestmark = pytest.mark.unit
 
@@ -21,12 +20,6 @@ def test_curve_is_logarithmic_and_spans_the_whole_job():
     assert [tick.text for tick in curve.columns] == ["0", "25", "50", "75", "100"]
     assert curve.rows[0].place == pytest.approx(86)
     assert curve.columns[0].place == pytest.approx(6)
-
-
-def test_labels_of_the_curves_show_the_last_loss():
-    curve = plot_curve([(0, 3.0), (50, 0.5)], [(50, 2.0)], 100, "ru")
-    train, test = text("ru", "chart-train"), text("ru", "chart-test")
-    assert curve.names == (("", f"{train} 0,50"), ("t", f"{test} 2,00"))
 
 
 @pytest.mark.parametrize(
@@ -59,9 +52,3 @@ def test_diff_is_split_into_styled_lines_without_headers():
     long = list(diff_lines("+a\n" * 5000))
     assert long[-1] == ("at", "", "…")
     assert len(long) == MAX_LINES + 2
-
-
-def test_numbers_are_formatted_for_the_language():
-    assert format_number("ru", 1234.5) == "1\u00a0234,50"
-    assert format_number("en", 1234.5) == "1,234.50"
-    assert format_number("ru", 7, 0) == "7"

@@ -16,7 +16,6 @@ from merlin.dataset.proposals import Draft, Proposals
 from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.audit import Audit
 from merlin.db.requests import RequestKind, Requests
-from merlin.training.gather import CommitOutcome
 from tests.browser.staff_browser import ANNA, BORIS, VERA, XSS, propose_change, run_staff_site
 from tests.db.pipeline_rows import make_commit, make_examples, make_finding, make_spec
 
@@ -259,22 +258,6 @@ def test_poll_of_a_finished_job_removes_its_stop_button(staff):
         )
     assert "job-stop" not in running
     assert '<div id="job-stop" hx-swap-oob="true"></div>' in finished
-
-
-def test_failed_training_can_be_tried_again_until_its_dataset_is_removed(staff):
-    with staff.browser_client(VERA) as client:
-        verdicts = list_verdicts(staff)
-        failed = next(each for each in verdicts if each.verdict == "failed" and each.build)
-        page = client.get("/admin/board", params={"commit": failed.commit}).text
-        launch = f'/admin/jobs?launch={failed.dataset}#launch"'
-        assert re.search(re.escape(launch) + "[^<]*(<[^>]*>)*Повторить</a>", page)
-        job = f"/admin/jobs/{staff.job_id - 1}"
-        assert "Обучить ещё раз" in client.get(job).text
-        removed = CommitOutcome(failed.dataset, VerdictStatus.REMOVED)
-        staff.rows.record(make_commit(6), [removed], staff.rows.clock())
-        assert "Обучить ещё раз" not in client.get(job).text
-        page = client.get("/admin/board", params={"commit": failed.commit}).text
-        assert launch not in page
 
 
 def test_commit_that_is_left_out_says_so_and_leads_to_its_example(staff):
