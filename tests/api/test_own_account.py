@@ -178,7 +178,7 @@ def refund_in_stars(site, user_id):
     purchase = Purchases(site.db).order(order, timedelta(hours=1))
     payment = GatewayPayment("st1", Status.SUCCEEDED, True, price, is_test=False, at=utc_now())
     grant = Ledger(site.db).record_payment(purchase.purchase_id, payment)
-    return Refunds(site.db).request(grant.entry_id, None, "по просьбе", "cli:vera")
+    return Refunds(site.db).request(grant.entry_id, price, "по просьбе", "cli:vera")
 
 
 def test_erasure_on_a_page_waits_for_a_refund_in_stars_and_for_an_answer(site):
