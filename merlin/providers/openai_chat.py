@@ -5,7 +5,6 @@ Nothing here retries: retries are up to the caller.
 Source: openai/openai-openapi, `openapi.yaml`, 2026-08-21; CreateChatCompletionRequest.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import replace
@@ -15,14 +14,13 @@ import aiohttp
 from merlin.core.errors import ProviderBusy, ProviderError
 from merlin.core.formatted_text import join_surrogates
 from merlin.core.messages import DEFAULT_SAMPLING, NEW_LIMIT, OLD_LIMIT, Message, SamplingParams
-from merlin.openai_protocol.client import ProtocolClient, call_errors, read_events, read_whole
-from merlin.openai_protocol.errors import InvalidResponse, Json, error_of_object, json_object
+from merlin.openai_protocol.client import ProtocolClient, call_errors, read_events
+from merlin.openai_protocol.errors import InvalidResponse, Json, error_of_object
 from merlin.providers.base import ANSWER_TOTAL_S, NOT_COUNTED, Answer, ModelCard
 from merlin.providers.openai_objects import (
     ThoughtFilter,
     build_messages,
     find_refused_parameter,
-    parse_answer,
     parse_chunk,
     parse_model_card,
     read_rows,
@@ -85,17 +83,10 @@ class OpenAIChat:
         base_url: str,
         credential: str,
         total_s: float = ANSWER_TOTAL_S,
-        *,
-        in_pieces: bool = True,
     ) -> None:
-        """Take one entry of `providers`.
-
-        `total_s` limits the total wait for one streamed answer. Without `in_pieces` the request
-        is not streamed and the answer arrives as one piece.
-        """
+        """Take one entry of `providers`; `total_s` limits the total wait for one answer."""
         self._client = ProtocolClient(base_url, credential)
         self._total_s = total_s
-        self._in_pieces = in_pieces
         self._limit = OLD_LIMIT
 
     async def stream(
@@ -109,16 +100,17 @@ class OpenAIChat:
         An error after the first piece means that the answer is truncated and cannot be resumed.
         If the iterator ends without an error, the answer is complete.
         """
-        json: Json = {"model": model_id, "messages": build_messages(messages)}
-        if not self._in_pieces:
-            yield await self._fetch_whole(json, sampling)
-            return
-        json = {**json, "stream": True, "stream_options": {"include_usage": True}}
+        json: Json = {
+            "model": model_id,
+            "messages": build_messages(messages),
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
         usage = NOT_COUNTED
         is_whole, length, thoughts = False, 0, ThoughtFilter()
         with call_errors():
             async with (
-                self._send(json, sampling, BETWEEN_BYTES_S) as response,
+                self._send(json, sampling) as response,
                 aclosing(read_events(response, self._total_s)) as chunks,
             ):
                 async for chunk in chunks:
@@ -139,16 +131,9 @@ class OpenAIChat:
         if usage is not NOT_COUNTED:
             yield Answer(usage=usage)
 
-    async def _fetch_whole(self, json: Json, sampling: SamplingParams) -> Answer:
-        with call_errors():
-            async with asyncio.timeout(self._total_s):
-                # The response arrives all at once: no read timeout before the total.
-                async with self._send(json, sampling, self._total_s) as response:
-                    return parse_answer(json_object(await read_whole(response)))
-
     @asynccontextmanager
     async def _send(
-        self, json: Json, sampling: SamplingParams, between_s: float
+        self, json: Json, sampling: SamplingParams
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Yield the response; retry with the limit's new field name if the server requires it."""
         # A concurrent request may change it.
@@ -158,7 +143,7 @@ class OpenAIChat:
                 parameters = sampling.request_fields(limit)
                 body = {**json, **parameters}
                 request = self._client.send(
-                    COMPLETIONS_PATH, body, self._total_s, between_s, sampling.language
+                    COMPLETIONS_PATH, body, self._total_s, BETWEEN_BYTES_S, sampling.language
                 )
                 try:
                     answer = await stack.enter_async_context(request)

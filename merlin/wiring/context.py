@@ -157,9 +157,7 @@ def open_writing_context(
         yield Context(config=config, db=database)
 
 
-def create_chat_clients(
-    config: Config, *, requires_all: bool = True, is_streaming: bool = True
-) -> dict[str, OpenAIChat]:
+def create_chat_clients(config: Config, *, requires_all: bool = True) -> dict[str, OpenAIChat]:
     """Return a client for each provider, in order; close them in the event loop that uses them.
 
     Unless `requires_all`, only those with a credential. Raises ConfigError if a required credential
@@ -168,7 +166,7 @@ def create_chat_clients(
     from merlin.providers.openai_chat import OpenAIChat
 
     return {
-        provider.name: OpenAIChat(provider.base_url, key, in_pieces=is_streaming)
+        provider.name: OpenAIChat(provider.base_url, key)
         for provider in config.providers
         if (key := credential(provider.credential, is_needed=requires_all))
     }

@@ -57,10 +57,9 @@ def serve_thinker(tmp_path):
             process.terminate()
 
 
-@pytest.mark.parametrize("in_pieces", [True, False])
-def test_provider_that_thinks_aloud_is_read_without_its_thoughts(tmp_path, in_pieces):
+def test_provider_that_thinks_aloud_is_read_without_its_thoughts(tmp_path):
     async def ask(address):
-        chat = OpenAIChat(address, "key", in_pieces=in_pieces)
+        chat = OpenAIChat(address, "key")
         try:
             pieces = chat.stream("thinker", [Message("user", "How?")])
             return "".join([piece.text async for piece in pieces])

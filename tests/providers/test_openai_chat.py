@@ -8,7 +8,7 @@ import pytest
 
 from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
 from merlin.core.messages import Message, Usage
-from merlin.openai_protocol.client import MAX_RESPONSE_BYTES, MAX_STREAM_BYTES
+from merlin.openai_protocol.client import MAX_STREAM_BYTES
 from merlin.providers.base import Answer
 from merlin.providers.openai_chat import MAX_TEXT_LENGTH, OpenAIChat
 from tests.support.waiting import longest, wait_until
@@ -251,21 +251,6 @@ def test_overlong_text_is_stopped(server, reply):
     with pytest.raises(ProviderBusy, match="a text without an end"):
         read_pieces(server, received=received)
     assert len(received) == 10
-
-
-def test_overlong_unstreamed_response_is_not_read(server, reply):
-    server.will(reply([b" " * MEGABYTE] * (MAX_RESPONSE_BYTES // MEGABYTE) + [b'{"choices": []}']))
-
-    async def ask():
-        chat = OpenAIChat(server.base_url, "sk-key", in_pieces=False)
-        async with aclosing(chat.stream("ft:x", QUESTION)) as answer:
-            try:
-                return [piece async for piece in answer]
-            finally:
-                await chat.aclose()
-
-    with pytest.raises(ProviderBusy, match="unreadable: longer than 16 MB"):
-        asyncio.run(ask())
 
 
 def test_overlong_refusal_is_judged_by_its_status(server, reply):

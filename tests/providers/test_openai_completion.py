@@ -1,16 +1,14 @@
-"""Whole answers over real HTTP: for model tests by threads, and for a chat as one piece."""
+"""Whole answers over real HTTP, as model tests ask for them by threads."""
 
-import asyncio
 import gzip
 import json
 from contextlib import closing
 
 import pytest
 
-from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
+from merlin.core.errors import ProviderBusy, ProviderError
 from merlin.core.messages import Message, SamplingParams, Usage
 from merlin.providers.base import Answer
-from merlin.providers.openai_chat import OpenAIChat
 from merlin.providers.openai_training import OpenAIModelClient
 
 pytestmark = pytest.mark.functional
@@ -98,55 +96,6 @@ def test_question_ends_at_the_callers_timeout(server, asker, reply):
     assert len(server.calls) <= 1
 
 
-def read_whole_answer(server, **options):
-    """Return the pieces of an answer that is not streamed."""
-
-    async def read():
-        chat = OpenAIChat(server.base_url, "sk-key", in_pieces=False, **options)
-        try:
-            return [piece async for piece in chat.stream("ft:x", QUESTION)]
-        finally:
-            await chat.aclose()
-
-    return asyncio.run(read())
-
-
-def test_answer_without_streaming_is_one_piece(server):
-    usage = {"prompt_tokens": 12, "completion_tokens": 3}
-    server.will(make_completion(usage=usage, merlin={"known": True, "confidence": 0.9}))
-    assert read_whole_answer(server) == [
-        Answer("Очередь", Usage(12, 3), known=True, finish_reason="stop")
-    ]
-    (call,) = server.calls
-    assert call.path == "/v1/chat/completions"
-    assert "stream" not in call.json
-    assert [set(message) for message in call.json["messages"]] == [{"role", "content"}] * 2
-
-
-@pytest.mark.parametrize(
-    ("response", "kind"),
-    [
-        ({"status": 500}, ProviderBusy),
-        ({"status": 404, "body": {"error": {"code": "model_not_found"}}}, ModelGone),
-        ({"body": b"no json"}, ProviderBusy),
-        ({"body": {"choices": []}}, ProviderBusy),
-        ({"drop": True}, ProviderBusy),
-        ({"body": b"{", "cut": True}, ProviderBusy),
-    ],
-)
-def test_failure_of_an_unstreamed_answer_is_reported_by_kind(server, reply, response, kind):
-    server.will(reply(**response))
-    with pytest.raises(ProviderError) as caught:
-        read_whole_answer(server)
-    assert type(caught.value) is kind
-
-
-def test_unstreamed_answer_ends_at_the_total_time(server, reply):
-    server.will(reply(hang=True))
-    with pytest.raises(ProviderBusy):
-        read_whole_answer(server, total_s=0.2)
-
-
 def test_compressed_answer_is_not_unpacked(server, asker, reply):
     packed = gzip.compress(json.dumps(make_completion()).encode())
     server.will(reply(packed, headers=(("Content-Encoding", "gzip"),)))
@@ -159,5 +108,3 @@ def test_thoughts_before_a_whole_answer_are_no_part_of_it(server, asker):
     thought = "<think>\nThe student wants X.\n</think>\n\nHold the button."
     server.will(make_completion(thought))
     assert asker.ask("ft:x", QUESTION).text == "Hold the button."
-    server.will(make_completion(thought))
-    assert [piece.text for piece in read_whole_answer(server)] == ["Hold the button."]

@@ -16,18 +16,17 @@ from tests.support.waiting import longest
 QUESTION = (Message("user", "Что такое очередь?"),)
 SAMPLING = SamplingParams(temperature=0.0, seed=7, most_tokens=5, stops=("я",))
 EVENTS = b'data: {"choices": [{"delta": {"content": "A"}, "finish_reason": "stop"}]}\n\n'
-WHOLE = {"choices": [{"message": {"content": "A"}, "finish_reason": "stop"}]}
 NEW_NAME = (
     "Unsupported parameter: 'max_tokens' is not supported with this model."
     " Use 'max_completion_tokens' instead."
 )
 
 
-def read_last_answer(server, sampling, *, in_pieces=True, times=1):
+def read_last_answer(server, sampling, times=1):
     """Return the text of the last of some answers."""
 
     async def read():
-        chat = OpenAIChat(server.base_url, "key", total_s=60.0, in_pieces=in_pieces)
+        chat = OpenAIChat(server.base_url, "key", total_s=60.0)
         try:
             for _ in range(times):
                 pieces = [piece async for piece in chat.stream("ft:x", QUESTION, sampling)]
@@ -52,10 +51,9 @@ def test_only_configured_parameters_are_sent():
 
 
 @pytest.mark.functional
-@pytest.mark.parametrize("in_pieces", [True, False])
-def test_sampling_parameters_are_sent_with_the_question(server, reply, in_pieces):
-    server.will(reply(EVENTS if in_pieces else WHOLE))
-    assert read_last_answer(server, SAMPLING, in_pieces=in_pieces) == "A"
+def test_sampling_parameters_are_sent_with_the_question(server, reply):
+    server.will(reply(EVENTS))
+    assert read_last_answer(server, SAMPLING) == "A"
     (call,) = server.calls
     parameters = {name: call.json[name] for name in call.json if name not in ("model", "messages")}
     parameters = {
@@ -65,11 +63,10 @@ def test_sampling_parameters_are_sent_with_the_question(server, reply, in_pieces
 
 
 @pytest.mark.functional
-@pytest.mark.parametrize("in_pieces", [True, False])
-def test_server_that_needs_the_new_name_of_the_limit_gets_it_from_then_on(server, reply, in_pieces):
-    good = reply(EVENTS if in_pieces else WHOLE)
+def test_server_that_needs_the_new_name_of_the_limit_gets_it_from_then_on(server, reply):
+    good = reply(EVENTS)
     server.will(reply(make_error(NEW_NAME, "max_tokens"), status=400), good, good)
-    assert read_last_answer(server, SAMPLING, in_pieces=in_pieces, times=2) == "A"
+    assert read_last_answer(server, SAMPLING, times=2) == "A"
     names = ("max_tokens", "max_completion_tokens")
     used_names = [[name for name in names if name in call.json] for call in server.calls]
     assert used_names == [["max_tokens"], ["max_completion_tokens"], ["max_completion_tokens"]]
