@@ -32,7 +32,7 @@ def pull(
 ) -> None:
     """Download base models from the hub; resumes partial downloads."""
     from merlin.engine.model_download import pull as pull_base
-    from merlin.engine.model_store import get_base_folder, get_library_folder
+    from merlin.engine.model_store import LIBRARY, get_base_folder
     from merlin.wiring.engine import engine_folder, engine_models
 
     settings = configuration(config)
@@ -47,7 +47,7 @@ def pull(
         model = by_name[name]
         print_message("library-pulling", name=name, source=model.source)
         is_new = pull_base(name, model, engine)
-        folder = get_base_folder(name, model, get_library_folder(engine))
+        folder = get_base_folder(name, model, engine / LIBRARY)
         print_message(
             "library-pulled" if is_new else "library-already-pulled", name=name, folder=str(folder)
         )

@@ -60,9 +60,9 @@ def _build_base(settings: EngineSettings, name: str) -> Base:
     model = settings.models[name]
 
     def files() -> BaseFiles:
-        from merlin.engine.model_store import require_base_folder  # noqa: PLC0415 - knows hub and formats
+        from merlin.engine.model_store import LIBRARY, require_base_folder  # noqa: PLC0415 - knows hub and formats
 
-        folder = require_base_folder(name, model, settings.folder / "bases")
+        folder = require_base_folder(name, model, settings.folder / LIBRARY)
         return BaseFiles(folder, model.dtype, model.quantised, model.training_example or 0)
 
     return Base(

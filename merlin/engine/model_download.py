@@ -11,13 +11,12 @@ from merlin.config.engine import EngineModelConfig
 from merlin.core.durable_files import is_disk_full, remove_durably, rename_durably
 from merlin.core.errors import Refused
 from merlin.engine.model_store import (
+    LIBRARY,
     ModelCard,
     check_files,
     get_base_folder,
-    get_library_folder,
     is_in_place,
     is_same_source,
-    list_drafts,
     read_card,
     require_no_dependents,
     write_card,
@@ -50,7 +49,7 @@ def pull(name: str, model: EngineModelConfig, engine: Path) -> bool:
     at its old commit, on which tuned models depend. Raises Refused with a message that says what to
     do.
     """
-    root = get_library_folder(engine)
+    root = engine / LIBRARY
     folder = get_base_folder(name, model, root)
     if is_in_place(model):
         check_files(folder)
@@ -129,5 +128,5 @@ def _is_wanted(name: str) -> bool:
 
 
 def _remove_drafts(name: str, root: Path) -> None:
-    for draft in list_drafts(name, root):
+    for draft in root.glob(f".{name}-*"):
         remove_durably(draft)

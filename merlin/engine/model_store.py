@@ -6,7 +6,6 @@ safetensors, no remote code.
 """
 
 import json
-import math
 import sqlite3
 import struct
 from collections.abc import Sequence
@@ -21,6 +20,8 @@ from merlin.core.errors import Refused
 from merlin.core.json_fields import get_object, read_json_object
 from merlin.engine.trainers.base import Untrainable
 
+# The folder of bases in the engine's folder.
+LIBRARY = "bases"
 WEIGHTS, SHARDS = "model.safetensors", "model.safetensors.index.json"
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "spiece.model")
 TEMPLATES = ("chat_template.jinja", "chat_template.json")
@@ -37,7 +38,8 @@ def check_files(folder: Path) -> None:
         raise _make_refusal("library-no-folder", folder)
     if not (folder / "config.json").is_file():
         raise _make_refusal("library-no-config", folder)
-    count_parameters(folder)
+    for path in folder.glob("*.safetensors"):
+        _check_length(path)
     _check_weights(folder)
     if not any((folder / name).is_file() for name in TOKENIZERS):
         raise _make_refusal("library-no-tokenizer", folder)
@@ -46,11 +48,6 @@ def check_files(folder: Path) -> None:
     )
     if not has_template:
         raise _make_refusal("library-no-template", folder)
-
-
-def count_parameters(folder: Path) -> int:
-    """Return the parameter count of a folder's safetensors. Raises Refused for a broken file."""
-    return sum(_count_in_file(path) for path in sorted(folder.glob("*.safetensors")))
 
 
 def read_context(folder: Path) -> int:
@@ -73,20 +70,19 @@ def _check_weights(folder: Path) -> None:
         raise _make_refusal("library-pickled" if pickled else "library-no-weights", folder)
 
 
-def _count_in_file(path: Path) -> int:
+def _check_length(path: Path) -> None:
+    """Raise Refused unless a safetensors file is as long as its header says."""
     try:
         with path.open("rb") as file:
             (length,) = HEADER_LENGTH.unpack(file.read(HEADER_LENGTH.size))
             header = json.loads(file.read(min(length, MAX_HEADER_BYTES)))
         header.pop("__metadata__", None)
-        ends = [tensor["data_offsets"][1] for tensor in header.values()]
-        size = HEADER_LENGTH.size + length + max(ends, default=0)
-        n: int = sum(math.prod(tensor["shape"]) for tensor in header.values())
-    except (struct.error, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise _make_refusal("library-broken-weights", path.parent, file=path.name) from error
-    if path.stat().st_size != size:
+        end = max((tensor["data_offsets"][1] for tensor in header.values()), default=0)
+        is_whole = path.stat().st_size == HEADER_LENGTH.size + length + end
+    except (struct.error, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        is_whole = False
+    if not is_whole:
         raise _make_refusal("library-broken-weights", path.parent, file=path.name)
-    return n
 
 
 def _make_refusal(key: str, folder: Path, **arguments: object) -> Refused:
@@ -181,13 +177,3 @@ def require_base_folder(name: str, model: EngineModelConfig, root: Path) -> Path
             raise Untrainable("base_unusable", error.key, "model", **error.arguments) from error
         raise Untrainable("base_damaged", "library-damaged", "model", name=name) from error
     return folder
-
-
-def get_library_folder(engine: Path) -> Path:
-    """Return the library: the folder of bases in the engine's folder."""
-    return engine / "bases"
-
-
-def list_drafts(name: str, root: Path) -> list[Path]:
-    """Return the folders of incomplete downloads of a base; a base's name begins with no dot."""
-    return [*root.glob(f".{name}-*")]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from merlin.config.engine import EngineModelConfig
 from merlin.engine.model_download import pull
-from merlin.engine.model_store import get_library_folder, require_base_folder
+from merlin.engine.model_store import LIBRARY, require_base_folder
 from tests.engine.hub_standin import REPOSITORY, make_base_files
 
 
@@ -32,7 +32,7 @@ class Library:
 
     @property
     def root(self):
-        return get_library_folder(self.engine)
+        return self.engine / LIBRARY
 
     @property
     def entries(self):

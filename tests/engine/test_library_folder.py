@@ -6,7 +6,7 @@ import pytest
 
 from merlin.core.errors import Refused
 from merlin.core.i18n import LANGUAGES, text
-from merlin.engine.model_store import count_parameters, read_context
+from merlin.engine.model_store import read_context
 from merlin.engine.trainers.base import Untrainable
 from tests.engine.base_library import Library, write_base
 from tests.engine.hub_standin import make_base_files
@@ -30,7 +30,7 @@ def library(tmp_path):
 
 def test_folder_is_used_in_place_without_a_pull(library, tmp_path):
     assert library.folder() == tmp_path / "base"
-    assert (count_parameters(library.folder()), read_context(library.folder())) == (6000, 512)
+    assert read_context(library.folder()) == 512
 
 
 def test_pull_checks_the_folder_and_leaves_its_files_unchanged(library, tmp_path):
@@ -72,10 +72,10 @@ def test_missing_folder_is_named(library, tmp_path):
         library.folder()
 
 
-def test_weights_in_several_files_are_counted_together(library, tmp_path):
+def test_weights_may_be_in_several_files(library, tmp_path):
     (tmp_path / "base" / WEIGHTS).unlink()
     write_base(tmp_path / "base", SHARDS)
-    assert count_parameters(library.folder()) == 12_000
+    assert library.folder() == tmp_path / "base"
 
 
 DEEP = b"[" * 100_000
