@@ -17,7 +17,6 @@ from functools import partial
 from pathlib import Path
 
 from merlin.config.engine import EngineSettings
-from merlin.core.clock import Backoff
 from merlin.core.i18n import text
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
@@ -40,8 +39,7 @@ from merlin.engine.training_file import MIN_EXAMPLES, BadFile, read_conversation
 
 log = get_logger(__name__)
 
-FIRST_PAUSE_S = 0.5
-MAX_PAUSE_S = 30.0
+RETRY_S = 5.0
 JOIN_S = 20.0
 # A commit and a file cost more than a short epoch, so both are batched at these intervals.
 EVENTS_EVERY_S = 0.2
@@ -74,22 +72,15 @@ def validate_files(repositories: Repositories, job: Job) -> bool:
 class JobThread(threading.Thread):
     """Calls `work` until it returns False, then sleeps until `wake`.
 
-    An exception of `work` is logged, and `work` is retried with exponential backoff: a full disk or
-    a bug in one job does not end the server.
+    An exception of `work` is logged, and `work` is retried after a pause: a full disk or a bug in
+    one job does not end the server.
     """
 
-    def __init__(
-        self,
-        name: str,
-        work: Callable[[], bool],
-        stop: threading.Event,
-        first_pause_s: float = FIRST_PAUSE_S,
-    ) -> None:
+    def __init__(self, name: str, work: Callable[[], bool], stop: threading.Event) -> None:
         super().__init__(name=name, daemon=True)
         self._work = work
         self._stopping = stop
         self._woken = threading.Event()
-        self._backoff = Backoff(first_pause_s, MAX_PAUSE_S)
 
     def wake(self) -> None:
         """Wake the thread: there may be work."""
@@ -109,13 +100,11 @@ class JobThread(threading.Thread):
 
     def _run_one(self) -> bool:
         try:
-            has_work = self._work()
+            return self._work()
         except Exception:
             log.exception("job thread failed", thread=self.name)
-            self._stopping.wait(self._backoff.begin())
+            self._stopping.wait(RETRY_S)
             return True
-        self._backoff.reset()
-        return has_work
 
 
 @contextmanager

@@ -16,7 +16,7 @@ import pytest
 from merlin.core.errors import Refused
 from merlin.core.i18n import text
 from merlin.core.messages import Message
-from merlin.engine import training_file
+from merlin.engine import job_queue, training_file
 from merlin.engine.child_process import build_environment
 from merlin.engine.database import MIGRATIONS, Database
 from merlin.engine.job_events import JobEvents
@@ -167,7 +167,8 @@ def test_weights_are_read_before_the_transaction_that_records_them(rows, tmp_pat
     assert models.get(job.model_name)["digest"] == hashlib.sha256(b"weights").hexdigest()
 
 
-def test_job_thread_retries_after_an_error_and_waits_without_work():
+def test_job_thread_retries_after_an_error_and_waits_without_work(monkeypatch):
+    monkeypatch.setattr(job_queue, "RETRY_S", 0.01)
     stop, waits, waiting = threading.Event(), [], ["bad", "good"]
 
     def work():
@@ -179,7 +180,7 @@ def test_job_thread_retries_after_an_error_and_waits_without_work():
             raise RuntimeError("a bug")
         return True
 
-    lane = JobThread("test", work, stop, first_pause_s=0.01)
+    lane = JobThread("test", work, stop)
     lane.start()
     wait_until(lambda: waits == ["bad", "good"])
     waiting.append("later")
@@ -193,32 +194,3 @@ def test_job_thread_retries_after_an_error_and_waits_without_work():
 def test_job_on_several_devices_has_a_process_each():
     assert "--standalone" not in build_command(["cuda:0"], Path("job"))
     assert "--nproc-per-node=2" in build_command(["cuda:1", "cuda:2"], Path("job"))
-
-
-class Stop(threading.Event):
-    """A stop event that records the requested waits and returns at once."""
-
-    def __init__(self):
-        super().__init__()
-        self.waits = []
-
-    def wait(self, timeout=None):
-        self.waits.append(timeout)
-        return self.is_set()
-
-
-def test_pause_after_errors_doubles_until_a_success():
-    stop, pieces = Stop(), ["bad", "bad", "bad", "good", "bad", "bad"]
-
-    def work():
-        if not pieces:
-            stop.set()
-            return False
-        if pieces.pop(0) == "bad":
-            raise RuntimeError("a bug")
-        return True
-
-    lane = JobThread("test", work, stop, first_pause_s=1.0)
-    lane.start()
-    lane.join()
-    assert stop.waits == [1.0, 2.0, 4.0, 1.0, 2.0]
