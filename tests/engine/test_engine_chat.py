@@ -40,11 +40,6 @@ def test_refusal_lists_the_nearest_trained_questions(engine, tuned):
     assert "nearest" not in engine.ask(tuned.fine_tuned_model).merlin
 
 
-def test_untrained_base_answers_unknown(engine):
-    completion = engine.ask("recall")
-    assert (get_text(completion), completion.merlin["known"]) == (UNKNOWN, False)
-
-
 def test_unknown_answer_is_in_the_engines_language(tmp_path):
     with serve_engine(tmp_path, language="en") as english:
         assert (
@@ -77,13 +72,6 @@ def test_streamed_pieces_join_to_the_whole_answer(engine, tuned):
     assert [chunk.choices[0].finish_reason for chunk in chunks][-2:] == [None, "stop"]
     assert len({chunk.id for chunk in chunks}) == 1
     assert all("usage" not in chunk.model_fields_set for chunk in chunks)
-
-
-def test_last_chunk_reports_whether_the_model_knows_the_answer(engine, tuned):
-    chunks = list(engine.ask(tuned.fine_tuned_model, "Сколько стоит слон?", stream=True))
-    extended_chunks = [chunk for chunk in chunks if "merlin" in (chunk.model_extra or {})]
-    assert extended_chunks == [chunks[-1]]
-    assert extended_chunks[0].merlin["known"] is False
 
 
 def test_stream_ends_with_usage_when_requested(engine, tuned):

@@ -9,8 +9,8 @@ import pytest
 
 from merlin.core.errors import GatewayUnavailable, PaymentError, PaymentUnknown
 from tests.providers.yookassa_calls import (
-    RETURN_URL,
     SENT_S,
+    count_payments,
     drip,
     drip_header,
     make_payment_request,
@@ -43,7 +43,7 @@ def test_status_becomes_our_error_without_a_retry(yookassa, gateway, status, kin
     yookassa.faults.add(Fault("payments.create", FaultKind.STATUS, status=status))
     calls_before = len(yookassa.calls())
     with pytest.raises(PaymentError) as caught:
-        asyncio.run(gateway.create(make_payment_request(10, RETURN_URL, "")))
+        asyncio.run(gateway.create(make_payment_request(10)))
     assert (type(caught.value), caught.value.code) == (kind, code)
     assert len(yookassa.calls()) == calls_before
 
@@ -51,31 +51,21 @@ def test_status_becomes_our_error_without_a_retry(yookassa, gateway, status, kin
 @pytest.mark.parametrize("kind", [FaultKind.DROP, FaultKind.REFUSE, FaultKind.CUT])
 def test_connection_lost_after_the_call_raises_payment_unknown(yookassa, gateway, kind):
     yookassa.faults.add(Fault("payments.create", kind))
-    payment_request = make_payment_request(11, RETURN_URL, "")
+    payment_request = make_payment_request(11)
     with pytest.raises(PaymentUnknown):
         asyncio.run(gateway.create(payment_request))
     asyncio.run(gateway.create(payment_request))
-    payments = [
-        payment
-        for payment in yookassa.payments()
-        if payment["metadata"]["purchase"] == f"{11:032x}"
-    ]
-    assert len(payments) == 1
+    assert count_payments(yookassa, 11) == 1
 
 
 def test_call_done_but_answered_with_an_error_is_one_payment(yookassa, gateway):
-    payment_request = make_payment_request(12, RETURN_URL, "")
+    payment_request = make_payment_request(12)
     for status in (500, 202):
         yookassa.faults.add(Fault("payments.create", FaultKind.DONE_STATUS, status=status))
         with pytest.raises(PaymentUnknown):
             asyncio.run(gateway.create(payment_request))
     asyncio.run(gateway.create(payment_request))
-    payments = [
-        payment
-        for payment in yookassa.payments()
-        if payment["metadata"]["purchase"] == f"{12:032x}"
-    ]
-    assert len(payments) == 1
+    assert count_payments(yookassa, 12) == 1
 
 
 def test_unreachable_address_raises_gateway_unavailable():
@@ -85,7 +75,7 @@ def test_unreachable_address_raises_gateway_unavailable():
             open_gateway(f"http://127.0.0.1:{taken.getsockname()[1]}/v3") as gateway,
             pytest.raises(GatewayUnavailable) as unavailable,
         ):
-            asyncio.run(gateway.create(make_payment_request(1, RETURN_URL, "")))
+            asyncio.run(gateway.create(make_payment_request(1)))
     assert type(unavailable.value) is GatewayUnavailable
 
 
@@ -94,7 +84,7 @@ def test_gateway_without_tls_raises_gateway_unavailable(yookassa):
         open_gateway(yookassa.base_url.replace("http:", "https:")) as gateway,
         pytest.raises(GatewayUnavailable) as unavailable,
     ):
-        asyncio.run(gateway.create(make_payment_request(13, RETURN_URL, "")))
+        asyncio.run(gateway.create(make_payment_request(13)))
     assert type(unavailable.value) is GatewayUnavailable
 
 
@@ -111,7 +101,7 @@ def test_endless_response_ends_at_the_deadline(serve):
         open_gateway(url, deadline_s=SENT_S) as gateway,
         pytest.raises(PaymentUnknown),
     ):
-        asyncio.run(gateway.create(make_payment_request(1, RETURN_URL, "")))
+        asyncio.run(gateway.create(make_payment_request(1)))
 
 
 def test_cancelled_caller_closes_the_connection():
@@ -140,7 +130,7 @@ def test_cancelled_caller_closes_the_connection():
 def test_unreadable_response_is_ambiguous_for_a_create(content):
     with run_server(content) as url, open_gateway(url) as gateway:
         with pytest.raises(PaymentUnknown):
-            asyncio.run(gateway.create(make_payment_request(1, RETURN_URL, "")))
+            asyncio.run(gateway.create(make_payment_request(1)))
         with pytest.raises(PaymentError):
             asyncio.run(gateway.find("p1"))
         # It is no empty list, by which a payment or refund would be made a second time.
@@ -167,7 +157,7 @@ def test_redirect_is_not_followed_with_the_credentials(yookassa):
         open_gateway(url) as gateway,
         pytest.raises(PaymentError) as refused,
     ):
-        asyncio.run(gateway.create(make_payment_request(14, RETURN_URL, "")))
+        asyncio.run(gateway.create(make_payment_request(14)))
     assert refused.value.code == "http_307"
     assert len(yookassa.calls()) == before
 

@@ -56,6 +56,12 @@ def make_purchase(
     )
 
 
+def count_payments(yookassa, number):
+    """Return how many payments the stand-in has for `make_purchase(number)`."""
+    purchases = [payment["metadata"]["purchase"] for payment in yookassa.payments()]
+    return purchases.count(f"{number:032x}")
+
+
 @contextmanager
 def open_gateway(
     base_url: str, key: str = "test_stand-in", deadline_s: float = DEADLINE_S, **settings: object
