@@ -66,8 +66,6 @@ class OpenAIAudio:
 
 BETWEEN_BYTES_S = 30.0
 COMPLETIONS_PATH = "/chat/completions"
-# Characters; ten times the longest answers of models.
-MAX_TEXT_LENGTH = 4_000_000
 
 
 class OpenAIChat:
@@ -107,7 +105,7 @@ class OpenAIChat:
             "stream_options": {"include_usage": True},
         }
         usage = NOT_COUNTED
-        is_whole, length, thoughts = False, 0, ThoughtFilter()
+        is_whole, thoughts = False, ThoughtFilter()
         with call_errors():
             async with (
                 self._send(json, sampling) as response,
@@ -118,9 +116,6 @@ class OpenAIChat:
                         raise error_of_object(chunk["error"], ProviderBusy)
                     piece = parse_chunk(chunk)
                     usage = usage if piece.usage is NOT_COUNTED else piece.usage
-                    length += len(piece.text)
-                    if length > MAX_TEXT_LENGTH:
-                        raise InvalidResponse("a text without an end")
                     is_whole = is_whole or piece.finish_reason is not None
                     piece = replace(piece, text=thoughts.drop(piece.text, is_last=is_whole))
                     if piece.text or piece.known is not None or piece.finish_reason:

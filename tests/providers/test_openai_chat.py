@@ -10,7 +10,7 @@ from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
 from merlin.core.messages import Message, Usage
 from merlin.openai_protocol.client import MAX_STREAM_BYTES
 from merlin.providers.base import Answer
-from merlin.providers.openai_chat import MAX_TEXT_LENGTH, OpenAIChat
+from merlin.providers.openai_chat import OpenAIChat
 from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.functional
@@ -242,15 +242,6 @@ def test_overlong_stream_is_stopped(server, reply):
     server.will(reply([*comments, *WHOLE, DONE]))
     with pytest.raises(ProviderBusy, match="unreadable: longer than 64 MB"):
         read_pieces(server)
-
-
-def test_overlong_text_is_stopped(server, reply):
-    part = make_chunk("x" * (MAX_TEXT_LENGTH // 10))
-    server.will(reply([*[part] * 11, *WHOLE, DONE]))
-    received = []
-    with pytest.raises(ProviderBusy, match="a text without an end"):
-        read_pieces(server, received=received)
-    assert len(received) == 10
 
 
 def test_overlong_refusal_is_judged_by_its_status(server, reply):

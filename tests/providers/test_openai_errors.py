@@ -36,6 +36,13 @@ def provider(server):
 
 
 @pytest.fixture
+def ask(server):
+    """Ask a model of the server a question."""
+    with closing(OpenAIModelClient(server.base_url, "key")) as client:
+        yield lambda text="?": client.ask("ft:x", [Message("user", text)])
+
+
+@pytest.fixture
 def impatient_provider(server):
     with closing(OpenAIProvider(server.base_url, "key", timeout_s=0.3)) as provider:
         yield provider
@@ -212,11 +219,9 @@ GONE = [
 
 
 @pytest.mark.parametrize(("status", "body"), GONE)
-def test_missing_model_raises_model_gone(server, reply, status, body):
+def test_missing_model_raises_model_gone(server, ask, reply, status, body):
     server.will(reply(body, status))
-    with closing(OpenAIModelClient(server.base_url, "key")) as chat:
-        question = [Message("user", "?")]
-        assert type(catch_error(lambda: chat.ask("ft:x", question))) is ModelGone
+    assert type(catch_error(ask)) is ModelGone
 
 
 @pytest.mark.parametrize(
@@ -236,30 +241,20 @@ def test_reason_of_any_form_is_shown(server, provider, reply, body, expected):
 
 
 @pytest.mark.parametrize("error", [{"message": "the account is closed"}, "the account is closed"])
-def test_reason_of_an_error_with_status_200_is_shown(server, provider, error):
+def test_reason_of_an_error_with_status_200_is_shown(server, provider, ask, error):
     server.will({"error": error})
-    with closing(OpenAIModelClient(server.base_url, "key")) as chat:
-        question = [Message("user", "?")]
-        for call in (
-            provider.models,
-            lambda: provider.create_job(NewJob(**JOB)),
-            lambda: chat.ask("ft:x", question),
-        ):
-            assert "the account is closed" in str(catch_error(call))
+    for call in (provider.models, lambda: provider.create_job(NewJob(**JOB)), ask):
+        assert "the account is closed" in str(catch_error(call))
 
 
 @pytest.mark.parametrize("body", [{"detail": "Not Found"}, HTML, b""])
-def test_wrong_url_is_not_reported_as_a_missing_model(server, reply, body):
+def test_wrong_url_is_not_reported_as_a_missing_model(server, ask, reply, body):
     server.will(reply(body, 404))
-    with closing(OpenAIModelClient(server.base_url, "key")) as chat:
-        question = [Message("user", "?")]
-        assert type(catch_error(lambda: chat.ask("ft:x", question))) is ProviderError
+    assert type(catch_error(ask)) is ProviderError
 
 
-def test_text_that_json_cannot_hold_is_an_error(server):
-    with closing(OpenAIModelClient(server.base_url, "key")) as chat:
-        question = [Message("user", "\ud800")]
-        assert type(catch_error(lambda: chat.ask("ft:x", question))) is ProviderError
+def test_text_that_json_cannot_hold_is_an_error(server, ask):
+    assert type(catch_error(lambda: ask("\ud800"))) is ProviderError
     assert server.calls == []
 
 
