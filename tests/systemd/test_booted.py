@@ -10,20 +10,10 @@ import pytest
 
 from merlin import __version__
 from tests.support.full_config import CREDENTIALS, TOKEN, full_config
-from tests.systemd.installed import PROCESSES, PYTHON, TELEGRAM_URL
+from tests.systemd.installed import PROCESSES, TELEGRAM_URL
 
 pytestmark = pytest.mark.integration
 
-# Opens more connections than a process may have files; none completes its head.
-HALF_OPEN = """
-import resource, socket, sys, urllib.request
-resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
-port, connections = int(sys.argv[1]), []
-for _ in range(1500):
-    connections.append(socket.create_connection(("127.0.0.1", port), 60))
-    connections[-1].sendall(b"GET / HTTP/1.1\\r\\nHost: x\\r\\n")
-print(urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=60).read().decode())
-"""
 HANDBOOK = Path(__file__).parents[2] / "docs/en/operate.md"
 # The machine has no sudo.
 SUDO = """sudo() {
@@ -96,15 +86,6 @@ def test_every_process_notifies_its_watchdog(machine):
 def test_killed_process_serves_again(machine, process):
     machine.kill(process)
     machine.wait(lambda: machine.is_serving(process), f"{process} serves")
-
-
-@pytest.mark.parametrize(("process", "port"), [("api", 8701), ("engine", 8702)])
-def test_half_open_requests_do_not_block_a_server(machine, process, port):
-    before = machine.get_main_pid(process)
-    assert "ok" in machine.box.run(PYTHON, "-c", HALF_OPEN, str(port)).stdout
-    assert machine.is_serving(process)
-    assert machine.get_main_pid(process) == before
-    assert int(machine.box.prop(f"merlin-{process}", "LimitNOFILE")) == 4096
 
 
 def test_hung_process_is_killed_and_restarted(machine):

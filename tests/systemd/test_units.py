@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from merlin.config import credentials_of, load
+from merlin.core.connections import MAX_OPEN
 from merlin.providers.document_child import MEMORY_BYTES
 from merlin.providers.documents import MAX_CHILDREN
 from tests.support.full_config import CREDENTIALS, full_config
@@ -148,3 +149,8 @@ def test_enabling_the_target_enables_every_process():
     assert sorted(also) == sorted(f"merlin-{process}.service" for process in PROCESSES)
     for process in PROCESSES:
         assert read_unit(f"merlin-{process}.service")["Install"]["WantedBy"] == "merlin.target"
+
+
+@pytest.mark.parametrize("process", ["api", "engine"])
+def test_server_may_open_more_files_than_it_keeps_connections(process):
+    assert int(read_unit(f"merlin-{process}.service")["Service"]["LimitNOFILE"]) >= 2 * MAX_OPEN
