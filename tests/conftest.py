@@ -70,10 +70,6 @@ logging.lastResort.setLevel(logging.WARNING)
 
 def pytest_configure(config):
     _STDERR.is_wanted = config.option.capture == "no"
-    if "popen" in config.getoption("tx", []):
-        from tests.support.forked_workers import fork_workers
-
-        fork_workers(config)
 
 
 def _set_up_plain_logs():

@@ -77,14 +77,6 @@ def test_stored_answers_are_not_paid_again(lab, run, run_json, count_questions):
     assert run_json("prompt-check", "trial") == first
 
 
-def test_too_few_questions_give_no_verdict(lab, run_json, count_questions):
-    document = run_json("prompt-check", "trial", "--yes", "--limit", "4")
-    assert count_questions() == 3 * 4
-    assert (document["questions"], document["verdict"]) == (4, "few")
-    assert run_json("prompt-check", "trial", "--yes")["questions"] == TESTS
-    assert count_questions() == ASKED
-
-
 def test_price_is_shown_before_any_request(lab, run, count_questions):
     code, captured = run("prompt-check", "trial")
     assert (code, count_questions()) == (1, 0)
