@@ -5,32 +5,27 @@ import pytest
 
 from merlin.config.engine import EngineSettings
 from merlin.engine.bases import BackendRegistry, build_bases
-from tests.engine.engine_with_jobs import BASE, SHOWN, serve_with_jobs
+from tests.engine.running_engine import serve_engine
 from tests.support.metrics_page import metric_value
-from tests.support.waiting import longest, wait_until
+from tests.support.waiting import longest
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory):
-    """An engine with jobs in every state after one request."""
-    with serve_with_jobs(tmp_path_factory.mktemp("figures")) as served:
-        wait_until(lambda: len(served.client.losses(served.jobs["running"])) >= SHOWN)
-        served.client.ask("recall")
-        yield served
-
-
-@pytest.fixture(scope="module")
-def page(engine):
-    """The metrics of that engine."""
-    return httpx.get(f"{engine.address}/metrics", timeout=longest()).text
+def page(tmp_path_factory):
+    """The metrics of an engine after a job and a question."""
+    with serve_engine(tmp_path_factory.mktemp("figures")) as engine:
+        engine.train(hyperparameters={"n_epochs": 1})
+        engine.train(engine.upload(b"no json\n").id)
+        engine.ask("recall")
+        yield httpx.get(f"http://127.0.0.1:{engine.port}/metrics", timeout=longest()).text
 
 
 @pytest.mark.functional
 @pytest.mark.parametrize(
     ("name", "labels", "value"),
     [
-        ("jobs", {"base": BASE, "status": "running"}, 1),
-        ("jobs", {"base": BASE, "status": "failed"}, 1),
+        ("jobs", {"base": "recall", "status": "succeeded"}, 1),
+        ("jobs", {"base": "recall", "status": "failed"}, 1),
         ("questions", {"base": "recall", "state": "waiting"}, 0),
         ("tokens_total", {"base": "recall", "kind": "prompt"}, 4),
         ("models_loaded", {"base": "recall"}, 0),
