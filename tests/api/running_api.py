@@ -119,10 +119,6 @@ class Site:
                 removed = dict.fromkeys(file_index.read_blobs(name))
                 file_index.keep(name, tree_id, {**removed, **paths})
 
-    def override_services(self, **fields):
-        """Replace fields of the running API's `ApiServices`."""
-        self.app.state.services = replace(self.app.state.services, **fields)
-
     def set_commit_wait(self, seconds):
         """Set how long the running API waits until a commit is visible."""
         services = self.app.state.services

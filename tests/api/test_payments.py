@@ -27,11 +27,6 @@ def request_refund(shop, order_id):
     return shop.db.transact(refund)
 
 
-def list_shown(page):
-    """Return the orders that a page of payments leads to."""
-    return list(dict.fromkeys(re.findall(r"/admin/billing/([0-9a-f]{32})", page)))
-
-
 @pytest.mark.parametrize("kind", [FaultKind.DROP, FaultKind.REFUSE, FaultKind.HANG])
 def test_refund_with_a_lost_response_is_created_once(shop, kind):
     order_id = shop.buyer().buy("pack")

@@ -35,10 +35,6 @@ def ctx(database):
     return Context(config=make_config(), db=database)
 
 
-def slugs(course_views):
-    return [course.slug for course in course_views]
-
-
 def test_semesters_include_active_courses_only(catalogue, ctx):
     expected = {
         "one": make_course("one", teachers=("vera", "boris")),

@@ -34,7 +34,6 @@ ANNA, BORIS, BOT = 1001, 1002, 7
 DRAFT = Draft("Что такое лоб?", "Верх лица.", FACE, 1, "ft:face")
 TEXT = reword_example(example_yaml(DRAFT), tags=("лицо",))
 BY_BORIS = (telegram_editor(BORIS, "Борис"), str(BORIS))
-DAY_S = 24 * 3600
 
 
 @pytest.fixture

@@ -28,7 +28,6 @@ TEACHER = Actor.person(BORIS, Authority(Role.TEACHER, frozenset({"trial"})))
 EDITOR = Actor.person(BORIS, Authority(Role.EDITOR))
 ADMIN = Actor.person(VERA, Authority(Role.ADMIN))
 OPERATOR = Actor("cli:root", Authority(Role.ADMIN), is_operator=True)
-MARK = "0" * 32
 
 
 @pytest.fixture

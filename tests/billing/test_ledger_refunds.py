@@ -1,7 +1,6 @@
 """Refunds in the ledger: each takes back what it paid for, once; never more than was paid."""
 
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
@@ -14,7 +13,6 @@ from tests.billing.plan_shop import ANNA, STARS, YOOKASSA, list_terms, read_stat
 pytestmark = pytest.mark.integration
 
 PAID = ["payment", "grant"]
-MONTH = timedelta(days=30)
 
 
 def test_full_refund_revokes_the_whole_plan_once(shop, clock):

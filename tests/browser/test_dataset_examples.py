@@ -39,13 +39,6 @@ def read_examples(staff_site, base):
     return {file.example_id: file.text for file in files if file.path.startswith("examples/")}
 
 
-def commit_change(staff_site, base, path, before, after):
-    """Commit a change of a file by somebody else."""
-    files = staff_site.committer.files[base.split("/")[2]]
-    files[path] = files[path].replace(before, after)
-    staff_site.committer.commit()
-
-
 def save_edit(page, staff_site, name="Сохранить"):
     """Save the open example and make the commit as the daemon does."""
     page.get_by_role("button", name=name).click()

@@ -46,15 +46,6 @@ def test_reading_command_names_a_read_only_file_system(tmp_path):
         assert (code, f"{tmp_path}/state/" in error) == (2, True), error
 
 
-def is_away(read):
-    """Return whether the database is unavailable to a read."""
-    try:
-        read()
-    except DatabaseAway:
-        return True
-    return False
-
-
 @pytest.mark.parametrize("garbled", [b"CREATE TABEL", b"CREATE TABL\xff"])
 def test_damaged_schema_is_reported_and_not_as_a_bug(tmp_path, garbled):
     (tmp_path / "config.yaml").write_text("state_dir: state\nrepository: {url: there}\n")
