@@ -8,7 +8,7 @@ import pytest
 from merlin.core.server import free_ports
 from tests.api.chat_api import chat_client, erase_everybody, run_chat_api
 from tests.api.payment_api import reset, run_payment_api
-from tests.api.running_api import run_api
+from tests.api.running_api import VERA, run_api
 
 
 @pytest.fixture
@@ -86,8 +86,20 @@ def openai_site(tmp_path_factory):
         yield site, provider
 
 
+@pytest.fixture
+def provider(openai_site):
+    return openai_site[1]
+
+
 @pytest.fixture(scope="module")
 def openai_client(openai_site):
     """A client with one key for all tests: the number of keys per person is limited."""
     with chat_client(openai_site[0]) as client:
+        yield client
+
+
+@pytest.fixture
+def vera(site):
+    with site.browser_client(VERA) as client:
+        client.headers["Accept-Language"] = "ru"
         yield client

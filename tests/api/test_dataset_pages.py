@@ -7,7 +7,6 @@ from itertools import count
 import pytest
 
 from merlin.dataset.proposals import Draft, Proposals
-from tests.api.running_api import VERA
 from tests.api.staff_api import page_text, run_daemon_api
 
 pytestmark = pytest.mark.integration
@@ -30,13 +29,6 @@ def site(tmp_path_factory):
         site.lab.repository.commit("Say it better")
         site.lab.until_serving("trial-2")
         yield site
-
-
-@pytest.fixture
-def vera(site):
-    with site.browser_client(VERA) as client:
-        client.headers["Accept-Language"] = "ru"
-        yield client
 
 
 def test_example_list_shows_splits_authors_and_findings(site, vera):

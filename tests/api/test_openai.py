@@ -24,11 +24,6 @@ def site(openai_site):
 
 
 @pytest.fixture
-def provider(openai_site):
-    return openai_site[1]
-
-
-@pytest.fixture
 def client(openai_client):
     return openai_client
 

@@ -27,26 +27,16 @@ NOT_HERE = {
 }
 
 
-@pytest.fixture
-def provider(openai_site):
-    return openai_site[1]
-
-
-@pytest.fixture
-def client(openai_client):
-    return openai_client
-
-
 @pytest.fixture(scope="module")
 def sdk(openai_site):
     with package_client(openai_site[0]) as client:
         yield client
 
 
-def test_only_sampling_parameters_are_passed_to_the_provider(client, provider):
+def test_only_sampling_parameters_are_passed_to_the_provider(openai_client, provider):
     shape = {"type": "text"}
     response = ask(
-        client,
+        openai_client,
         QUESTION,
         temperature=0.2,
         top_p=1,
@@ -103,9 +93,9 @@ def test_answer_ends_at_stop_sequence_or_token_limit(
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_parameter_refused_by_the_model_returns_its_message(client, provider, stream):
+def test_parameter_refused_by_the_model_returns_its_message(openai_client, provider, stream):
     before = len(provider.calls("chat.create"))
-    response = ask(client, QUESTION, response_format={"type": "json_object"}, stream=stream)
+    response = ask(openai_client, QUESTION, response_format={"type": "json_object"}, stream=stream)
     error = response.json()["error"]
     assert (response.status_code, error["param"]) == (400, "response_format")
     assert error["code"] == "invalid_value"
@@ -114,10 +104,10 @@ def test_parameter_refused_by_the_model_returns_its_message(client, provider, st
 
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "-1e999"])
-def test_non_finite_numbers_are_refused_before_the_provider_call(client, provider, value):
+def test_non_finite_numbers_are_refused_before_the_provider_call(openai_client, provider, value):
     before = len(provider.calls("chat.create"))
     body = json.dumps(chat_request(QUESTION, temperature="@")).replace('"@"', value)
-    response = client.post("/chat/completions", content=body)
+    response = openai_client.post("/chat/completions", content=body)
     error = response.json()["error"]
     assert (response.status_code, error["param"]) == (400, "temperature")
     assert len(provider.calls("chat.create")) == before
@@ -125,9 +115,11 @@ def test_non_finite_numbers_are_refused_before_the_provider_call(client, provide
 
 @pytest.mark.parametrize("language", ["ru", "en"])
 @pytest.mark.parametrize("field", NOT_HERE)
-def test_unsupported_parameter_is_refused_by_name(client, field, language):
+def test_unsupported_parameter_is_refused_by_name(openai_client, field, language):
     body = chat_request(QUESTION, **{field: NOT_HERE[field]})
-    response = client.post("/chat/completions", json=body, headers={"Accept-Language": language})
+    response = openai_client.post(
+        "/chat/completions", json=body, headers={"Accept-Language": language}
+    )
     error = response.json()["error"]
     assert (response.status_code, error["param"]) == (400, field)
     assert error["code"] == "unsupported_parameter"

@@ -29,9 +29,13 @@ def openai_site(tmp_path_factory):
 
 
 @pytest.fixture
-def client(openai_site):
+def site(openai_site):
+    return openai_site[0]
+
+
+@pytest.fixture
+def client(site, provider):
     """A browser of a user who has asked nothing yet."""
-    site, provider = openai_site
     provider.behave(fixed_answer="Граф — это *вершины* и рёбра.", extension={"known": True})
     with site.browser_client(site.add_user(next(NUMBERS))) as client:
         client.headers["Accept-Language"] = "ru"
@@ -51,8 +55,7 @@ def ask(site, client, question="Что такое граф?", **options):
     return client.post(address(site), data={"q": question, **options})
 
 
-def test_conversation_is_stored_under_its_first_question_and_continues(openai_site, client):
-    site, provider = openai_site
+def test_conversation_is_stored_under_its_first_question_and_continues(site, provider, client):
     first = ask(site, client)
     talk = re.search(r"/chat/(\d+)$", first.url.path)[1]
     assert "Граф — это <em>вершины</em> и рёбра." in first.text
@@ -79,8 +82,7 @@ def test_conversation_is_stored_under_its_first_question_and_continues(openai_si
     assert client.get(first.url.path).status_code == 404
 
 
-def test_regenerated_answer_replaces_the_first(openai_site, client):
-    site, provider = openai_site
+def test_regenerated_answer_replaces_the_first(site, provider, client):
     (first,) = read_turn_ids(ask(site, client))
     provider.behave(fixed_answer="Иначе.")
     page = client.post(address(site), data={"again": first})
@@ -92,8 +94,7 @@ def test_regenerated_answer_replaces_the_first(openai_site, client):
     ] == ["Что такое граф?"]
 
 
-def test_form_submitted_twice_asks_once(openai_site, client):
-    site, provider = openai_site
+def test_form_submitted_twice_asks_once(site, provider, client):
     once = re.search(r'name="once" value="([^"]+)"', client.get(address(site)).text)[1]
     before = len(provider.calls("chat.create"))
     with ThreadPoolExecutor(2) as pool:
@@ -106,8 +107,7 @@ def test_form_submitted_twice_asks_once(openai_site, client):
     assert read_turn_ids(ask(site, client, "А дерево?", once=once)) != read_turn_ids(pages[0])
 
 
-def test_rating_can_be_set_and_removed(openai_site, client):
-    site, _ = openai_site
+def test_rating_can_be_set_and_removed(site, client):
     (turn,) = read_turn_ids(ask(site, client))
     judged = f"{address(site)}/turns/{turn}"
     up = 'name="act" value="{}" aria-pressed="{}">'
@@ -133,8 +133,7 @@ def add_example(database, number, question, answer):
     ExampleEntries(database).follow("algorithms", {path: blob})
 
 
-def test_chat_suggests_trained_questions_and_shows_the_source_of_an_answer(openai_site, client):
-    site, provider = openai_site
+def test_chat_suggests_trained_questions_and_shows_the_source_of_an_answer(site, provider, client):
     mine = BUILD.select(BUILD.id).where(BUILD.dataset == "algorithms")
     insert_commit_of_build(site.database, "d" * 40, "algorithms", site.database.value(mine))
     for number, name in enumerate(("граф", "стек", "куча", "дек")):
@@ -151,8 +150,7 @@ def test_chat_suggests_trained_questions_and_shows_the_source_of_an_answer(opena
     assert 'examples?example=q3#open">«Что такое дек?»</a>' in response.text
 
 
-def test_correction_reaches_editors_masked_and_with_consent(openai_site, client):
-    site, _ = openai_site
+def test_correction_reaches_editors_masked_and_with_consent(site, client):
     (turn,) = read_turn_ids(ask(site, client))
     judged, talk = f"{address(site)}/turns/{turn}", client.get(address(site))
     better = {"act": "correct", "answer": "Пары. Мой телефон +7 916 123-45-67"}
@@ -179,8 +177,7 @@ def test_correction_reaches_editors_masked_and_with_consent(openai_site, client)
     assert revoke not in client.get(site.address + "/me").text
 
 
-def test_refused_question_is_shown_to_editors_with_consent(openai_site, client):
-    site, provider = openai_site
+def test_refused_question_is_shown_to_editors_with_consent(site, provider, client):
     nearest = "Что такое двоичный поиск?"
     provider.behave(fixed_answer="Не знаю.", extension={"known": False, "nearest": [nearest]})
     page = ask(site, client, "Куда девать граф? Мой телефон +7 916 123-45-67")
@@ -194,8 +191,7 @@ def test_refused_question_is_shown_to_editors_with_consent(openai_site, client):
     assert client.post(judged, data={"act": "tell"}).status_code == 422
 
 
-def test_exhausted_quota_stores_nothing_and_keeps_the_typed_question(openai_site, client):
-    site, _ = openai_site
+def test_exhausted_quota_stores_nothing_and_keeps_the_typed_question(site, client):
     for _ in range(2):
         page = ask(site, client)
     assert "Вопросы закончились" in page.text
@@ -209,8 +205,7 @@ def test_exhausted_quota_stores_nothing_and_keeps_the_typed_question(openai_site
     assert (response.status_code, response.text[:18]) == (422, "Вопросы на сегодня")
 
 
-def test_unanswered_question_shows_an_error_and_is_not_charged(openai_site, client):
-    site, provider = openai_site
+def test_unanswered_question_shows_an_error_and_is_not_charged(site, provider, client):
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=500, times=None))
     try:
         page = ask(site, client)
@@ -220,8 +215,7 @@ def test_unanswered_question_shows_an_error_and_is_not_charged(openai_site, clie
     assert "Осталось 2 вопроса" in page.text
 
 
-def test_event_stream_sends_the_answer_in_pieces(openai_site, client):
-    site, _ = openai_site
+def test_event_stream_sends_the_answer_in_pieces(site, client):
     client.headers["Accept"] = "text/event-stream"
     text = ask(site, client).text
     assert re.match(r'data: {"turn": \d+, "talk": \d+}\n\ndata: {"text": "Граф', text)

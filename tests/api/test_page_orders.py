@@ -8,7 +8,6 @@ import pytest
 
 from tests.api.payment_api import checkout_form, page_text, press_pay, reset, run_shop_pages
 from tests.support.faults import Fault, FaultKind
-from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional
 
@@ -59,12 +58,7 @@ def test_checkout_submitted_twice_creates_one_order_and_one_payment(shop):
     assert first.headers["location"] == second.headers["location"]
     assert len(shop.billing.purchases.list_of_user(anna.user_id)) == 1
     order_id = shop.billing.purchases.list_of_user(anna.user_id)[0].purchase_id
-    payments = [
-        payment
-        for payment in shop.yookassa.payments()
-        if payment["metadata"]["purchase"] == order_id
-    ]
-    assert len(payments) == 1
+    assert len(shop.payments_of(order_id)) == 1
 
 
 def test_declined_payment_shows_its_reason_and_offers_to_buy_again(shop):
@@ -154,11 +148,10 @@ def test_invalid_payment_page_url_is_not_followed(shop, address):
 
 
 def test_plans_page_shows_contents_and_prices(shop):
-    page = page_text(
-        httpx.get(
-            shop.site.address + "/plans", headers={"Accept-Language": "ru"}, timeout=longest()
-        )
-    )
+    def plans(language):
+        return page_text(shop.site.client.get("/plans", headers={"Accept-Language": language}))
+
+    page = plans("ru")
     assert "20 текстовых вопросов в день" in page
     assert "20 голосовых вопросов в день, не больше 300 в месяц" in page
     assert "31 вопрос с фотографией в месяц" in page
@@ -167,11 +160,7 @@ def test_plans_page_shows_contents_and_prices(shop):
     assert "1 499,90 ₽" in page
     assert "Вопросы любого вида без ограничений" in page
     assert "Только по курсам: Алгоритмы и структуры данных" in page
-    text = page_text(
-        httpx.get(
-            shop.site.address + "/plans", headers={"Accept-Language": "en"}, timeout=longest()
-        )
-    )
+    text = plans("en")
     assert "2 questions with a document a day" in text
     assert "₽299 or 200 Telegram Stars" in text
 
@@ -187,12 +176,11 @@ def test_nothing_is_sold_for_roubles_inside_telegram(shop):
 
 
 def test_checkout_and_orders_redirect_to_sign_in_and_back(shop):
-    with httpx.Client(base_url=shop.site.address, timeout=longest()) as nobody:
-        for path in ("/checkout/plus?from=bot", "/orders", f"/orders/{'0' * 32}"):
-            answer = nobody.get(path)
-            assert answer.status_code == 303
-            back = httpx.URL(answer.headers["location"])
-            assert (back.path, back.params["next"]) == ("/sign-in", path)
+    for path in ("/checkout/plus?from=bot", "/orders", f"/orders/{'0' * 32}"):
+        answer = shop.site.client.get(path)
+        assert answer.status_code == 303
+        back = httpx.URL(answer.headers["location"])
+        assert (back.path, back.params["next"]) == ("/sign-in", path)
 
 
 @pytest.mark.parametrize(
@@ -227,11 +215,8 @@ def test_unavailable_plan_returns_404_with_an_explanation(shop):
 
 
 def test_terms_equal_those_of_the_bot_and_are_linked_at_checkout(shop):
-    headers = {"Accept-Language": "ru"}
-    terms = httpx.get(shop.site.address + "/terms", headers=headers, timeout=longest())
-    assert "Мы отвечаем за то" in page_text(terms)
-    english = httpx.get(shop.site.address + "/terms?lang=en", timeout=longest())
-    assert english.status_code == 200
-    assert "What you buy works." in page_text(english)
+    read = shop.site.client.get
+    assert "Мы отвечаем за то" in page_text(read("/terms", headers={"Accept-Language": "ru"}))
+    assert "What you buy works." in page_text(read("/terms?lang=en"))
     for plan in ("max", "voices"):
         assert '<a href="/terms">' in shop.buyer().http.get(f"/checkout/{plan}").text

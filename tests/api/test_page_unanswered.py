@@ -47,13 +47,6 @@ def site(offices):
         offices.database.change(table.delete())
 
 
-@pytest.fixture
-def vera(site):
-    with site.browser_client(VERA) as client:
-        client.headers["Accept-Language"] = "ru"
-        yield client
-
-
 def add_question(
     site, question, user_id=ANNA, *, is_known=False, rating=None, consents=True, later=NOW
 ):

@@ -9,6 +9,7 @@ import pytest
 from merlin.api.pages.page import assets
 from merlin.core.web.assets import STATIC, WEB, local_address
 from tests.api.catalogue_files import COURSES
+from tests.api.payment_api import page_text
 from tests.api.running_api import ANNA, run_api
 from tests.support.waiting import longest
 
@@ -32,10 +33,6 @@ def get(site, path, **headers):
         headers={k.replace("_", "-"): v for k, v in headers.items()},
         timeout=longest(),
     )
-
-
-def page_text(page):
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page.text)).replace("\xa0", " ")
 
 
 @pytest.mark.parametrize(

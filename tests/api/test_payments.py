@@ -17,6 +17,7 @@ pytestmark = pytest.mark.functional
 
 
 ADMIN = Actor.person(VERA, Authority(Role.ADMIN))
+OLD = "2026-01-01T00:00:00.000000Z"
 
 
 def request_refund(shop, order_id):
@@ -36,9 +37,7 @@ def test_refund_with_a_lost_response_is_created_once(shop, kind):
     wait_until(
         lambda: shop.billing.refunds.list_of_purchase(order_id)[0].state is RefundState.SENDING
     )
-    shop.sql(
-        "UPDATE refund SET next_poll_at = '2026-01-01T00:00:00.000000Z' WHERE id = ?", refund_id
-    )
+    shop.sql("UPDATE refund SET next_poll_at = ? WHERE id = ?", OLD, refund_id)
     shop.wait_for_state(order_id, "refunded")
     assert len(shop.yookassa.refunds()) == before + 1
     assert shop.ledger_faults() == []
@@ -51,8 +50,7 @@ def test_refund_with_a_forgotten_key_is_found_in_the_list(shop):
     shop.yookassa.faults.add(Fault("refunds.create", FaultKind.DROP))
     refund_id = request_refund(shop, order_id).refund_id
     wait_until(lambda: len(shop.yookassa.refunds()) == before + 1)
-    old = "2026-01-01T00:00:00.000000Z"
-    shop.sql("UPDATE refund SET next_poll_at = ?, at = ? WHERE id = ?", old, old, refund_id)
+    shop.sql("UPDATE refund SET next_poll_at = ?, at = ? WHERE id = ?", OLD, OLD, refund_id)
     shop.wait_for_state(order_id, "refunded")
     assert len(shop.yookassa.refunds()) == before + 1
 
@@ -61,14 +59,11 @@ def test_pending_refund_is_polled_until_it_succeeds(shop):
     order_id = shop.buyer().buy("pack")
     shop.yookassa.behave(refund="pending")
     refund_id = request_refund(shop, order_id).refund_id
-    pending = wait_until(lambda: [x for x in shop.yookassa.refunds() if x["status"] == "pending"])[
-        0
-    ]
+    refunds = shop.yookassa.refunds
+    pending = wait_until(lambda: next((x for x in refunds() if x["status"] == "pending"), None))
     assert shop.state(order_id) == "paid"
     shop.yookassa.finish_refund(pending["id"], "succeeded")
-    shop.sql(
-        "UPDATE refund SET next_poll_at = '2026-01-01T00:00:00.000000Z' WHERE id = ?", refund_id
-    )
+    shop.sql("UPDATE refund SET next_poll_at = ? WHERE id = ?", OLD, refund_id)
     shop.wait_for_state(order_id, "refunded")
     (stored,) = shop.billing.refunds.list_of_purchase(order_id)
     assert stored.outside_id == pending["id"]
