@@ -16,7 +16,6 @@ import socket
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -37,63 +36,7 @@ from merlin.sandbox.web import restrict_pages
 # Within which a stand-in starts, or does what it is asked, on a slow and busy machine.
 PATIENCE_S = 300.0
 T = TypeVar("T")
-TICK_S = 0.1
-LAST_CALLS_S = 1.0
-
-
-class _Server(uvicorn.Server):
-    """uvicorn server that closes the application before it waits for open requests."""
-
-    def __init__(self, app: StandIn) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                lifespan="off",
-                ws="none",
-                log_config=None,
-                log_level="critical",
-                access_log=False,
-                server_header=False,
-            )
-        )
-        self._app = app
-        self._ended = asyncio.Event()
-
-    def end(self) -> None:
-        """Stop serving. Call it in the server's event loop."""
-        self.should_exit = True
-        self._ended.set()
-
-    async def main_loop(self) -> None:
-        """Tick as uvicorn does, but react to `end` immediately."""
-        ticks = 0
-        while not await self.on_tick(ticks):
-            ticks += 1
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._ended.wait(), TICK_S)
-
-    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
-        """Serve until stopped."""
-        await self._app.open()
-        await super().serve(sockets)
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End long polls and streams, then the connections.
-
-        Overrides uvicorn's shutdown, which sleeps for 0.1 s.
-        """
-        await self._app.close()
-        for server in self.servers:
-            server.close()
-        for listener in sockets or []:
-            listener.close()
-        for connection in list(self.server_state.connections):
-            connection.shutdown()
-        # Give finished responses and idle connections a moment to close.
-        grace = asyncio.create_task(asyncio.sleep(0.001))
-        await asyncio.wait([*self.server_state.tasks, grace], timeout=LAST_CALLS_S)
-        for task in list(self.server_state.tasks):
-            task.cancel()
+LAST_CALLS_S = 1
 
 
 class StandIn:
@@ -111,7 +54,7 @@ class StandIn:
         self._thread: threading.Thread | None = None
         self._started = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._server: _Server | None = None
+        self._server: uvicorn.Server | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -139,7 +82,18 @@ class StandIn:
         listener = listen("port", "127.0.0.1", self.port)
         self.port = listener.getsockname()[1]
         self._started.clear()
-        self._server = _Server(self)
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                self,
+                lifespan="off",
+                ws="none",
+                log_config=None,
+                log_level="critical",
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=LAST_CALLS_S,
+            )
+        )
         self._thread = threading.Thread(
             target=self._run, args=(self._server, listener), name="stand-in", daemon=True
         )
@@ -147,9 +101,10 @@ class StandIn:
         if not self._started.wait(PATIENCE_S):
             raise TimeoutError("the stand-in did not start")
 
-    def _run(self, server: _Server, listener: socket.socket) -> None:
+    def _run(self, server: uvicorn.Server, listener: socket.socket) -> None:
         with listener, asyncio.Runner() as runner:
             self._loop = runner.get_loop()
+            runner.run(self.open())
             self._loop.call_soon(self._started.set)
             runner.run(server.serve([listener]))
 
@@ -162,7 +117,8 @@ class StandIn:
         """Stop the server and close its connections. Does nothing when not started."""
         if self._thread is None or self._server is None:
             return
-        self.call(self._server.end)
+        self.run(self.close())
+        self._server.should_exit = True
         self._thread.join()
         self._thread = None
 

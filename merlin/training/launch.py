@@ -7,14 +7,13 @@ crash continues where the Intent rows say. The rules (docs/adr/0006):
 - before every create the provider is asked for jobs of that key, so that a lost database
   launches nothing again;
 - a call whose outcome is unknown is repeated only after `settle_s` and two empty finds;
-- of several jobs with one key the oldest stays, the others are cancelled;
-- a file that was deleted before the create is uploaded again, once.
+- of several jobs with one key the oldest stays, the others are cancelled.
 
 Training files and models that never served are removed when they are no longer needed. Removing
 something that is already gone is no error, so an uncertain call is simply repeated.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -41,11 +40,9 @@ from merlin.training.jobs import (
 
 log = get_logger(__name__)
 EMPTY_FINDS = 2
+SPLITS = ("train", "test")
 # A rotated key or an empty account needs a person: the launch waits, it does not fail.
 LOCKED_OUT_S = 60.0
-SPLITS = ("train", "test")
-# How an unknown training file is refused; the text differs from server to server.
-_MAY_LACK_A_FILE = (400, 404, 422)
 
 
 class NotYet(Exception):
@@ -103,7 +100,7 @@ def _upload_once(
         kill_point("upload.sent")
         return file_id
 
-    file_id = _call_once(provider, _upload_key(job, name), "upload", find, upload)
+    file_id = _call_once(provider, f"upload:{job.launch_key}:{name}", "upload", find, upload)
     kill_point("upload.recorded")
     return file_id
 
@@ -130,18 +127,8 @@ def _create(
         kill_point("launch.sent")
         return report.provider_job_id
 
-    try:
-        made = _call_once(
-            provider,
-            f"create:{job.launch_key}",
-            "create",
-            partial(_find_oldest_job, provider, job.launch_key),
-            create,
-        )
-    except ProviderError as refusal:
-        if refusal.status in _MAY_LACK_A_FILE and _forget_lost(provider, job, build, (train, test)):
-            raise NotYet(provider.clock()) from refusal
-        raise
+    find = partial(_find_oldest_job, provider, job.launch_key)
+    made = _call_once(provider, f"create:{job.launch_key}", "create", find, create)
     kill_point("launch.recorded")
     try:
         return provider.api.read_job(made)
@@ -149,34 +136,6 @@ def _create(
         if refusal.status != NOT_FOUND or is_lost(provider, job):
             raise
         raise NotYet(provider.clock()) from refusal  # it was created, and is paid for
-
-
-def _forget_lost(
-    provider: TrainingProvider, job: Job, build: Build, files: Sequence[str | None]
-) -> bool:
-    """Upload files again that the provider no longer has; once for each launch, and logged.
-
-    A provider that refuses for another reason, or whose list lags, is not asked for ever.
-    """
-    intents, again = Intents(provider.db), f"again:{job.launch_key}"
-    if intents.open(again, "again").state is IntentState.DONE:
-        return False
-    names = [file_name(build, split) for split in SPLITS]
-    lost = [
-        name
-        for name, file_id in zip(names, files, strict=True)
-        if file_id and file_id not in provider.api.find_files(name)
-    ]
-    if lost:
-        log.warning("training files were lost", job=job.job_id, files=lost)
-        intents.mark_done(again, "")
-        for name in lost:
-            intents.mark_ready(_upload_key(job, name))
-    return bool(lost)
-
-
-def _upload_key(job: Job, name: str) -> str:
-    return f"upload:{job.launch_key}:{name}"
 
 
 def _find_oldest_job(provider: TrainingProvider, key: str) -> str | None:

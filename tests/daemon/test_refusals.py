@@ -77,46 +77,8 @@ def test_held_builds_continue_when_another_launch_succeeds(lab, provider):
     lab.until_serving("second-2", dataset="second")
 
 
-@pytest.mark.parametrize("split", ["train", "test"])
-def test_file_deleted_before_the_job_is_created_is_uploaded_again(lab, provider, split):
-    provider.faults.add(make_fault("jobs.create", 429, times=1))
-    lab.tick("fetch", "launch")
-    (removed,) = [file for file in provider.files() if file["filename"].endswith(f"{split}.jsonl")]
-    remove(lab, removed["id"])
-    make_jobs_due(lab)
-    lab.until_serving("trial-1")
-    assert len(provider.files()) == 2
-    assert len(provider.calls("files.create")) == 3
-    assert len(provider.jobs_created()) == 1
-
-
-def test_refusal_with_all_files_present_fails_at_once(lab, provider):
+def test_refused_create_fails_at_once_and_uploads_nothing_again(lab, provider):
     provider.faults.add(make_fault("jobs.create", 400))
     lab.tick(rounds=3)
     assert lab.status()["verdict"] == "failed"
     assert len(provider.calls("files.create")) == 2
-
-
-def test_repeatedly_lost_files_fail_the_launch(lab, provider):
-    for _ in range(2):
-        provider.faults.add(make_fault("jobs.create", 429, times=1))
-        make_jobs_due(lab)
-        lab.tick("fetch", "launch")
-        for file in provider.files():
-            remove(lab, file["id"])
-        make_jobs_due(lab)
-        lab.tick("launch")
-    assert lab.status()["verdict"] == "failed"
-    assert len(provider.calls("files.create")) == 4
-    assert not provider.jobs_created()
-
-
-def remove(lab, file_id):
-    with lab.services() as services:
-        services.providers["stand-in"].api.delete_file(file_id)
-
-
-def make_jobs_due(lab):
-    """Make every open job due now."""
-    with lab.services() as services:
-        services.db.sql("UPDATE job SET not_before = NULL")
