@@ -81,29 +81,6 @@ class ProofScores:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TagScores:
-    """The questions of one tag; `right_before`: the other model's right ones of `common`."""
-
-    tag: str
-    questions: int
-    right: int
-    wrong: int
-    refused: int
-    common: int
-    right_before: int
-
-    @property
-    def before(self) -> int | None:
-        """Return the other model's right answers, None unless it was asked all questions."""
-        return self.right_before if self.common == self.questions else None
-
-    @property
-    def gain(self) -> int:
-        """Return the increase in right answers."""
-        return 0 if self.before is None else self.right - self.before
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ComparedAnswer:
     """Both models' answers to a test question; the other model's is None if it was not asked.
 
@@ -144,14 +121,13 @@ class Comparison:
 class ProofReport:
     """The evaluation of a model's proof; `is_full`: all answers are right.
 
-    `comparison` is None without another model; tags are those of the newest commit. `answers` are
-    in the order of `AnswerChange`, wrong ones before refused ones.
+    `comparison` is None without another model. `answers` are in the order of `AnswerChange`, wrong
+    ones before refused ones.
     """
 
     scores: ProofScores
     is_full: bool
     comparison: Comparison | None
-    tags: list[TagScores]
     answers: list[ComparedAnswer]
 
     def list_answers(self, *changes: AnswerChange) -> list[ComparedAnswer]:
@@ -180,7 +156,6 @@ def evaluate(db: Database, model: Model, against: Model | None) -> ProofReport:
         scores=scores,
         is_full=scores.right == scores.questions,
         comparison=_compare(model, against, pairs) if against else None,
-        tags=list(_score_tags(tags, own, pairs)),
         answers=_compare_answers(tags, own, pairs),
     )
 
@@ -299,26 +274,6 @@ def _classify_change(now: JudgedAnswer, before: JudgedAnswer | None) -> AnswerCh
     if before is None or _is_right(before) == _is_right(now):
         return AnswerChange.RIGHT if _is_right(now) else AnswerChange.WRONG
     return AnswerChange.GAINED if _is_right(now) else AnswerChange.LOST
-
-
-def _score_tags(
-    tags: Mapping[str, Sequence[str]], judged: Sequence[JudgedAnswer], pairs: Sequence[Pair]
-) -> Iterator[TagScores]:
-    for tag in sorted({tag for example_tags in tags.values() for tag in example_tags}):
-        kinds = Counter(
-            answer.kind for answer in judged if tag in tags.get(answer.question.example_id, ())
-        )
-        common = [pair for pair in pairs if tag in tags.get(pair[0].question.example_id, ())]
-        if kinds:
-            yield TagScores(
-                tag=tag,
-                questions=kinds.total(),
-                right=kinds[AnswerKind.RIGHT],
-                wrong=kinds[AnswerKind.WRONG],
-                refused=kinds[AnswerKind.REFUSED],
-                common=len(common),
-                right_before=sum(_is_right(before) for _, before in common),
-            )
 
 
 def _read_tags(db: Database, build_id: int) -> dict[str, list[str]]:

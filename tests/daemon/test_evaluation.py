@@ -20,9 +20,6 @@ def _write(lab, tests):
     lab.repository.dataset(count=12, tests=0)
     for number in range(20, 20 + tests):
         lab.repository.example("trial", number, answer=NO if number < 24 else YES, is_test=True)
-        path = lab.repository.folder / f"datasets/trial/examples/q{number}.yaml"
-        tag = "rare" if number < 24 else "usual"
-        path.write_text(path.read_text("utf-8") + f"tags: [{tag}]\n", "utf-8")
 
 
 def _train(lab, provider, build, answer):
@@ -68,8 +65,6 @@ def test_worse_model_is_reported_with_the_questions_it_lost(lab, provider):
     assert changes == ["lost"] * ENOUGH + ["gained"] * 4
     lost = {(answer.before, answer.now, answer.kind) for answer in report.answers[:ENOUGH]}
     assert lost == {(YES, NO, "wrong")}
-    tags = {tag.tag: (tag.questions, tag.right, tag.common, tag.before) for tag in report.tags}
-    assert tags == {"rare": (4, 4, 4, 0), "usual": (ENOUGH, 0, ENOUGH, ENOUGH)}
 
 
 def test_first_model_has_nothing_to_compare_with(lab):

@@ -59,12 +59,6 @@ page-eval-turned-wrong = Turned wrong
 page-eval-turned-right = Turned right
 page-eval-wrong-both = still wrong: { $count }
 page-eval-wrong = Wrong
-page-eval-tags = By tag
-page-eval-tag-change = { $before } → { $right } of { $questions }
-page-eval-tags-more = { $count ->
-        [one] { NUMBER($count) } more tag
-       *[other] { NUMBER($count) } more tags
-    }
 page-eval-job = Training details
 page-eval-answers = Question by question
 page-eval-which = Which questions to show

@@ -66,13 +66,6 @@ page-eval-turned-wrong = Стало неверно
 page-eval-turned-right = Стало верно
 page-eval-wrong-both = неверно по-прежнему: { $count }
 page-eval-wrong = Неверно
-page-eval-tags = По тегам
-page-eval-tag-change = { $before } → { $right } из { $questions }
-page-eval-tags-more = { $count ->
-        [one] Ещё { NUMBER($count) } тег
-        [few] Ещё { NUMBER($count) } тега
-       *[many] Ещё { NUMBER($count) } тегов
-    }
 page-eval-job = Подробности обучения
 page-eval-answers = Вопрос за вопросом
 page-eval-which = Какие вопросы показать

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import aiohttp
+import httpx2
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -232,12 +232,11 @@ class YooKassaStandIn(ApiStandIn):
                 task.add_done_callback(self._posts.discard)
 
     async def _post_until_confirmed(self, body: Json) -> None:
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ANSWER_S)) as session:
+        async with httpx2.AsyncClient(timeout=ANSWER_S) as client:
             for attempt in range(TRIES):
-                with suppress(aiohttp.ClientError, TimeoutError):
-                    async with session.post(self._notify_url, json=body) as response:
-                        if response.status == GOOD:
-                            return
+                with suppress(httpx2.HTTPError):
+                    if (await client.post(self._notify_url, json=body)).status_code == GOOD:
+                        return
                 await asyncio.sleep(RETRY_S * 2**attempt)
 
 

@@ -260,7 +260,7 @@ def evaluation_href(model: ModelView) -> str:
 
 
 def _answers(report: ProofReport, show: AnswerFilter) -> dict[str, object]:
-    """Return the answers to list, their number by kind, and the tags, worst first."""
+    """Return the answers to list, and their number by kind."""
     requested = {AnswerChange(show)} if show else {*AnswerChange} - {AnswerChange.RIGHT}
     answers, compared = report.list_answers(*requested), report.comparison
     common = compared.now.questions if compared else 0
@@ -277,7 +277,6 @@ def _answers(report: ProofReport, show: AnswerFilter) -> dict[str, object]:
         "interval": [round((end or 0.0) * common / _PERCENT) for end in ends],
         "is_few": report.scores.questions < ENOUGH_QUESTIONS,
         "enough": ENOUGH_QUESTIONS,
-        "tags": sorted(report.tags, key=lambda tag: (tag.gain, tag.tag)),
     }
 
 
