@@ -111,7 +111,7 @@ def test_missing_key_of_one_model_is_named_before_another_is_paid(lab, run, coun
 
 def test_example_with_revoked_consent_is_not_sent_to_a_provider(lab, run, count_questions):
     with open_migrated_database(lab.config) as database:
-        revoked = {"dataset": "trial", "example_id": "q3", "at": "2026-11-22T00:00:00Z"}
+        revoked = {"dataset": "trial", "example_id": "q3"}
         database.add(REVOKED_EXAMPLE, revoked)
     code, captured = run("prompt-check", "trial", "--yes")
     assert (code, count_questions()) == (1, 0)

@@ -292,7 +292,7 @@ def test_held_model_serves_when_the_serving_one_is_gone(lab):
 
 def revoke(lab, example_id):
     """Withdraw the consent to an example; return the live build after it."""
-    row = {"dataset": "trial", "example_id": example_id, "at": "2026-11-22T00:00:00.000Z"}
+    row = {"dataset": "trial", "example_id": example_id}
     with lab.services() as services:
         services.db.transact(lambda: services.db.add_new(REVOKED_EXAMPLE, row))
         Promotions(services.db).retire_revoked()
