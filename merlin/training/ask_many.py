@@ -231,7 +231,7 @@ class AnswerCache:
             record = json.loads(line)
             if [record["provider"], record["model"]] != list(self._model):
                 return
-            counts = record["input_tokens"], record["output_tokens"], record.get("cached_tokens", 0)
+            counts = record["input_tokens"], record["output_tokens"], record["cached_tokens"]
             usage = Usage(*map(int, counts))
             answer = Answer(str(record["answer"]), usage, record["known"], record["finish_reason"])
             self._replies[str(record["digest"])] = Reply(answer, float(record["seconds"]))

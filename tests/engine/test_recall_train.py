@@ -120,20 +120,14 @@ def test_unrelated_questions_are_not_answered(model):
         assert not ask(model, question).known, question
 
 
-def test_number_and_size_of_loaded_models_are_limited(model, tmp_path):
+def test_number_of_loaded_models_is_limited(model, tmp_path):
     model.save(tmp_path / "model")
-    size = (tmp_path / "model").stat().st_size
-
-    def count_loaded(backend):
-        for number in range(20):
-            adapter = Adapter(str(number), tmp_path / "model")
-            answer = asyncio.run(backend.answer(adapter, TALKS[0]))
-            assert answer.text == FACTS["Что такое стек?"]
-        return backend.figures()["adapters"]
-
-    assert count_loaded(RecallBackend("ru")) == 16
-    assert count_loaded(RecallBackend("ru", capacity_bytes=5 * size)) == 5
-    assert count_loaded(RecallBackend("ru", capacity_bytes=1)) == 1
+    backend = RecallBackend("ru")
+    for number in range(20):
+        adapter = Adapter(str(number), tmp_path / "model")
+        answer = asyncio.run(backend.answer(adapter, TALKS[0]))
+        assert answer.text == FACTS["Что такое стек?"]
+    assert backend.figures()["adapters"] == 16
 
 
 def test_follow_up_is_answered_only_in_its_own_conversation(tmp_path):

@@ -60,6 +60,8 @@ def test_users_own_configuration_is_neither_overwritten_nor_removed(tmp_path):
     assert refused.value.key == "demo-folder"
     with pytest.raises(Refused):
         clear(tmp_path)
+    with pytest.raises(Refused), prepare_demo(config_path / "demo", Ports.free()):
+        pass
     assert (config_path.read_text(), [*tmp_path.iterdir()]) == ("state_dir: mine", [config_path])
 
 
@@ -90,30 +92,15 @@ def test_samples_are_committed_without_the_persons_signature_and_hooks(tmp_path)
         assert git(place.repository, "log", "--format=%s").strip() == place.script.samples_subject
 
 
-def test_folder_that_is_not_a_demo_is_neither_used_nor_removed(tmp_path):
-    (tmp_path / "thesis.txt").write_text("mine")
-    with pytest.raises(Refused), prepare_demo(tmp_path, Ports.free()):
-        pass
-    with pytest.raises(Refused):
-        clear(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
-    with pytest.raises(Refused), prepare_demo(tmp_path / "thesis.txt" / "demo", Ports.free()):
-        pass
-
-
 @pytest.mark.parametrize(
     ("environment", "commands", "demo"),
     [
         ({}, "en", "ru"),
         ({"LANG": "C"}, "en", "ru"),
-        ({"LANG": "C.UTF-8"}, "en", "ru"),
-        ({"LANG": "POSIX"}, "en", "ru"),
         ({"LANG": "en_US.UTF-8"}, "en", "en"),
         ({"LANG": "ru_RU.UTF-8"}, "ru", "ru"),
         ({"LANG": "de_DE.UTF-8"}, "en", "en"),
         ({"LANG": "en_US.UTF-8", "LC_ALL": "ru_RU.UTF-8"}, "ru", "ru"),
-        ({"LANG": "en_US.UTF-8", "LC_ALL": ""}, "en", "en"),
-        ({"LANG": "ru_RU.UTF-8", "LC_MESSAGES": "en_GB"}, "en", "en"),
         ({"LANG": "en_US.UTF-8", "MERLIN_LANGUAGE": "ru"}, "ru", "ru"),
     ],
 )

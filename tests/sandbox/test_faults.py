@@ -16,24 +16,6 @@ def test_fault_occurs_as_often_as_configured():
     assert not faults
 
 
-@pytest.mark.unit
-def test_fault_can_be_limited_to_one_chat():
-    faults = Faults(Fault("*", FaultKind.DROP, only={"chat_id": "1001"}))
-    assert faults.take(SEND, {"chat_id": "1003"}) is None
-    assert faults.take(SEND, {"chat_id": "1001"}) is not None
-
-
-@pytest.mark.unit
-def test_random_faults_repeat_with_their_seed():
-    def take_faults(seed):
-        faults = Faults(Fault("*", FaultKind.DROP, times=None, probability=0.5), seed=seed)
-        return [faults.take("x", {}) is not None for _ in range(40)]
-
-    assert take_faults(1) == take_faults(1)
-    assert 5 < sum(take_faults(1)) < 35
-    assert take_faults(1) != take_faults(2)
-
-
 @pytest.mark.functional
 @pytest.mark.parametrize(
     ("kind", "carried_out"),

@@ -16,7 +16,6 @@ from merlin.training.ask_many import (
     Query,
     Reply,
     ask_many,
-    estimate,
 )
 from tests.support.faults import Fault, FaultKind
 from tests.support.stand_ins import ProviderStandIn
@@ -61,10 +60,6 @@ def test_every_question_is_answered_and_counted(provider, asker):
     assert report.spent_micro == sum(usage.input_tokens + usage.output_tokens for usage in counted)
     assert not report.failed
     assert all(reply.seconds > 0 for reply in replies.values())
-
-
-def test_estimate_multiplies_price_and_questions():
-    assert estimate(PRICE, make_queries(3)) == 60
 
 
 def test_asking_stops_before_the_budget_is_exceeded(provider, asker):
@@ -168,15 +163,6 @@ def test_stored_answers_are_read_again(tmp_path):
     assert reopened.get(messages) == reply
     assert reopened.get(messages[1:]) is None
     assert AnswerCache(tmp_path, "engine", "other").get(messages) is None
-
-
-def test_answer_stored_by_the_version_before_had_no_cached_tokens(tmp_path):
-    messages = [Message("user", "one")]
-    AnswerCache(tmp_path, "p", "m").keep(messages, Reply(Answer("1", Usage(12, 3)), 1.0))
-    path = tmp_path / ANSWERS_FILE
-    path.write_text(path.read_text("utf-8").replace(', "cached_tokens": 0', ""), "utf-8")
-    assert "cached_tokens" not in path.read_text("utf-8")
-    assert AnswerCache(tmp_path, "p", "m").get(messages).answer.usage == Usage(12, 3)
 
 
 def test_truncated_line_loses_only_itself(tmp_path):

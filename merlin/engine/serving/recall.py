@@ -10,6 +10,7 @@ import re
 import threading
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
@@ -33,9 +34,8 @@ from merlin.openai_protocol.errors import context_length_error
 if TYPE_CHECKING:
     from merlin.engine.trainers.recall.model import RecallModel
 
-# Models that stay loaded, and the size of their files; the newest stays in any case. A model takes
-# about three times as much memory.
-CAPACITY, CAPACITY_BYTES = 16, 48_000_000
+# Models that stay loaded; one takes about three times the size of its file.
+CAPACITY = 16
 _PIECES = re.compile(r"\s*(?:\S+\s*){1,3}")
 
 
@@ -44,12 +44,11 @@ class RecallBackend:
 
     context = 8192
 
-    def __init__(self, language: str, capacity_bytes: int = CAPACITY_BYTES) -> None:
+    def __init__(self, language: str) -> None:
         self._language = language
-        self._capacity_bytes = capacity_bytes
         # Prevents loading the same model twice concurrently.
         self._lock = threading.Lock()
-        self._models: dict[Adapter, tuple[RecallModel, int]] = {}  # the last asked is the last
+        self._load = lru_cache(CAPACITY)(_load)
         self._figures: Counter[str] = Counter()
 
     async def ask(
@@ -76,11 +75,11 @@ class RecallBackend:
 
     def figures(self) -> Mapping[str, float]:
         """Return the counts of tokens and answers, and the number of loaded models."""
-        return {**self._figures, "adapters": len(self._models)}
+        return {**self._figures, "adapters": self._load.cache_info().currsize}
 
     async def close(self) -> None:
         """Clear the model cache."""
-        self._models.clear()
+        self._load.cache_clear()
 
     async def answer(self, adapter: Adapter | None, messages: Sequence[Message]) -> RecallAnswer:
         """Return a model's answer; the untrained base always answers "unknown".
@@ -96,23 +95,15 @@ class RecallBackend:
 
     def _get_model(self, adapter: Adapter) -> RecallModel:
         with self._lock:
-            loaded = self._models.pop(adapter) if adapter in self._models else _load(adapter)
-            self._models[adapter] = loaded
-            while len(self._models) > 1 and self._is_full():
-                self._models.pop(next(iter(self._models)))
-            return loaded[0]
-
-    def _is_full(self) -> bool:
-        size = sum(size for _, size in self._models.values())
-        return len(self._models) > CAPACITY or size > self._capacity_bytes
+            return self._load(adapter)
 
 
-def _load(adapter: Adapter) -> tuple[RecallModel, int]:
-    """Return a model and the size of its file. Raises ApiError 400 if it cannot be read."""
+def _load(adapter: Adapter) -> RecallModel:
+    """Return a model. Raises ApiError 400 if it cannot be read."""
     from merlin.engine.trainers.recall.model import load_model  # noqa: PLC0415 - numpy
 
     try:
-        return load_model(adapter.path), adapter.path.stat().st_size
+        return load_model(adapter.path)
     except Exception as error:
         raise base.damaged_model_error(f"its files cannot be read: {error}") from error
 
