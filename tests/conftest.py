@@ -26,6 +26,7 @@ pytest_plugins = ["tests.support.database_fixtures", "tests.support.scripted_ser
 # Two threads of BLAS or torch on a busy machine take five times as long as one; set before
 # either loads.
 os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"  # TRL would report each trainer
 
 
 MEMORY = "/dev/shm"  # noqa: S108 - pytest makes a folder of its own in it
