@@ -30,14 +30,11 @@ def test_course_list_contains_every_active_course_by_semester(still_site):
 
 def test_courses_are_grouped_by_semester_on_request(still_site):
     grouped = still_site.client.get("/api/courses?group=semester").json()
-    semesters = [
-        (
-            semester["number"],
-            [CourseShown.model_validate(course).slug for course in semester["courses"]],
-        )
+    slugs = {
+        semester["number"]: [course["slug"] for course in semester["courses"]]
         for semester in grouped["semesters"]
-    ]
-    assert semesters == [(1, ["algorithms"]), (2, ["networks"])]
+    }
+    assert slugs == {1: ["algorithms"], 2: ["networks"]}
     alone = still_site.client.get("/api/courses?semester=2").json()
     assert [course["slug"] for course in alone] == ["networks"]
 
@@ -49,12 +46,8 @@ def test_materials_are_sorted_by_type_then_lesson(still_site):
     shown = [MaterialShown.model_validate(material) for material in body["materials"]]
     materials = [(material.material_type, material.lesson_number) for material in shown]
     assert materials == [("Лекция", 1), ("Лекция", 2), ("Семинар", 1), ("Лабораторная работа", 1)]
-    assert [material["type_code"] for material in body["materials"]] == [
-        "lecture",
-        "lecture",
-        "seminar",
-        "lab",
-    ]
+    codes = [material["type_code"] for material in body["materials"]]
+    assert codes == ["lecture", "lecture", "seminar", "lab"]
     assert body["materials"][2]["file_url"] == "https://example.com/s1.pdf"
     assert body["materials"][0]["file_url"] is None
 

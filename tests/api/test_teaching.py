@@ -106,11 +106,8 @@ def test_consecutive_edits_build_on_each_other(site, teacher, committer):
     assert committer.commit().commit
     for response in (first, second, third):
         assert Changes(site.db).get(response["id"]).state == "committed"
-    assert [material["lesson"] for material in get_course(teacher, site)["materials"]][-3:] == [
-        3,
-        4,
-        3,
-    ]
+    lessons = [material["lesson"] for material in get_course(teacher, site)["materials"]]
+    assert lessons[-3:] == [3, 4, 3]
 
 
 def test_stale_revision_is_refused_with_both_texts(site, teacher, committer):
