@@ -73,11 +73,7 @@ class ProtocolClient:
         caller limits the time of the complete body. Raises ProviderError or a subclass for an
         error response, and the exceptions that `call_errors` converts.
         """
-        data: bytes | aiohttp.FormData | None
-        if isinstance(body, Mapping):
-            data = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-        else:
-            data = body
+        data = json.dumps(body, ensure_ascii=False).encode() if isinstance(body, Mapping) else body
         headers = dict(JSON_SENT) if isinstance(data, bytes) else {}
         headers |= {"Accept-Language": language} if language else {}
         sock_read = min(between_s, total_s)
@@ -97,8 +93,7 @@ class ProtocolClient:
                     error = error_in(await asyncio.wait_for(reading, total_s))
                 except InvalidResponse:  # too long to be a refusal
                     error = None
-                status, fields = response.status, response.headers
-                raise error_of_status(status, fields, error, path, ProviderBusy)
+                raise error_of_status(response.status, response.headers, error, path, ProviderBusy)
             yield response
 
     def _open_session(self) -> aiohttp.ClientSession:

@@ -36,13 +36,8 @@ class ChatAnswer:
 
     def completion(self, content: str, reason: str, usage: Json) -> Json:
         """Return a complete answer (ChatCompletion)."""
-        message: Json = {
-            "role": "assistant",
-            "content": content,
-            "refusal": None,
-            "annotations": [],
-        }
-        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": reason}
+        said: Json = {"role": "assistant", "content": content, "refusal": None, "annotations": []}
+        choice = {"index": 0, "message": said, "logprobs": None, "finish_reason": reason}
         return {**self._head("chat.completion"), "choices": [choice], "usage": dict(usage)}
 
     def first_chunk(self) -> Json:

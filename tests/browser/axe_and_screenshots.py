@@ -34,20 +34,11 @@ def is_complete():
     return os.environ.get("LOOKS") == "all"
 
 
-def choose_views(index):
-    """Return the views in which the page at this index of a list is checked."""
-    return VIEWS if is_complete() else VIEWS[index % len(VIEWS) :][:1]
-
-
 def choose_pages(pages, language):
     """Return the index, name and path of each page that is checked in this language."""
     indexed = [(index, *item) for index, item in enumerate(pages.items())]
-    remainder = LANGUAGES.index(language)
-    return (
-        indexed
-        if is_complete()
-        else [page for page in indexed if (page[0] + page[0] // 4) % 2 == remainder]
-    )
+    rest = LANGUAGES.index(language)
+    return [page for page in indexed if is_complete() or (page[0] + page[0] // 4) % 2 == rest]
 
 
 def find_faults(page, name, width, theme):
@@ -76,7 +67,7 @@ def find_faults(page, name, width, theme):
 def find_faults_in_views(page, name, index):
     """Return what is wrong with the open page in its views, then on a narrow screen."""
     faults = {}
-    for width, theme in choose_views(index):
+    for width, theme in VIEWS if is_complete() else [VIEWS[index % len(VIEWS)]]:
         faults |= find_faults(page, name, width, theme)
     faults[f"{name}: ids"] = page.evaluate(DUPLICATE_IDS)
     page.set_viewport_size({"width": 320, "height": 700})

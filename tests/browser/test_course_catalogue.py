@@ -85,11 +85,7 @@ def test_u4_courses_are_filtered_while_typing(visitor):
 def test_u4_late_search_response_is_dropped(visitor):
     page = visitor.open("/")
     routes = []
-
-    def hold(route):
-        routes.append(route)
-
-    page.route("**/courses?q=%D0%B1", hold)
+    page.route("**/courses?q=%D0%B1", lambda route: routes.extend([route]))
     search = page.get_by_role("searchbox")
     with page.expect_request("**/courses?q=%D0%B1"):
         search.press_sequentially("б")
