@@ -30,7 +30,7 @@ from merlin.dataset.work_tree import Folder, find_folders, work_tree
 _CURRENT_FOLDER = (Path(),)
 _PATHS = Annotated[
     list[Path] | None,
-    typer.Argument(help="Repository, dataset or file; default: the current folder."),
+    typer.Argument(help="Repository or dataset; default: the current folder."),
 ]
 _FORMAT = Annotated[
     Literal["text", "github"],
@@ -75,10 +75,7 @@ def _check_folder(folder: Folder) -> DatasetResult:
 
     entries, read = work_tree(folder.path)
     checked = check_dataset(folder.name, entries, read)
-    findings = [finding for finding in checked.findings if folder.holds(finding.path)]
-    files = sum(folder.holds(entry.path) for entry in entries)
-    examples = sum(folder.holds(example.path) for example in checked.examples)
-    return files, examples, _with_prefix(findings, folder.shown)
+    return len(entries), checked.good, _with_prefix(checked.findings, folder.shown)
 
 
 def _with_prefix(findings: Iterable[Finding], prefix: str) -> list[Finding]:

@@ -8,11 +8,10 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from merlin.core.errors import ConfigError
-from merlin.dataset.finding import escape_unprintable
 from merlin.dataset.yaml_io import MAX_FILE_BYTES
 from merlin.git.source import EXECUTABLE, FILE, GITLINK, SYMLINK, BlobReader, Entry
 
@@ -23,7 +22,7 @@ _OTHER = "000000"  # sockets, devices: git has no mode for them
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """One dataset's folder; `only` are the requested paths within it, printable; empty for all.
+    """One dataset's folder.
 
     `shown` is the folder's path as the person entered it: paths in findings begin with it. `path`
     is resolved, except that a link beside other datasets is a dataset that git does not have.
@@ -31,31 +30,22 @@ class Folder:
 
     path: Path
     shown: str
-    only: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
         """Return the dataset's name, which is the folder's."""
         return self.path.name
 
-    def holds(self, path: str) -> bool:
-        """Return whether `path`, relative to the folder, was requested."""
-        parts = escape_unprintable(path).split("/")
-        above = ("/".join(parts[:depth]) for depth in range(1, len(parts) + 1))
-        return not self.only or any(each in self.only for each in above)
-
 
 def find_folders(paths: Iterable[Path]) -> list[Folder]:
     """Return the datasets at the paths, each once, as it was entered first.
 
-    A path is one dataset, a folder or repository of several, or a part of one. Raises ConfigError
-    if it does not exist or contains no dataset.
+    A path is one dataset, something in one, or a folder or repository of several. Raises
+    ConfigError if it does not exist or there is no dataset.
     """
     found: dict[Path, Folder] = {}
     for each in (folder for path in paths for folder in _find_folders(path)):
-        known = found.setdefault(each.path, each)
-        only = known.only | each.only if known.only and each.only else frozenset[str]()
-        found[each.path] = replace(known, only=only)
+        found.setdefault(each.path, each)
     return list(found.values())
 
 
@@ -98,16 +88,9 @@ def _find_containing(path: Path) -> Folder | None:
     # Not resolved: a link is checked itself, not its target.
     absolute = Path(os.path.abspath(path))  # noqa: PTH100 - Path.resolve follows links
     for parent in absolute.parents:
-        only = absolute.relative_to(parent).as_posix()
-        # A single example file may be in a dataset without dataset.yaml.
-        is_example = path.suffix == ".yaml" and only.startswith("examples/")
-        if os.path.lexists(parent / "dataset.yaml") or is_example:
+        if os.path.lexists(parent / "dataset.yaml"):
             shown = str(parent) if path.is_absolute() else os.path.relpath(parent)
-            return Folder(
-                parent.resolve(),
-                "" if shown == "." else shown,
-                frozenset([escape_unprintable(only)]),
-            )
+            return Folder(parent.resolve(), "" if shown == "." else shown)
     return None
 
 

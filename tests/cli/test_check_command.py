@@ -119,24 +119,6 @@ def test_dataset_can_be_checked_alone_and_from_within(datasets, monkeypatch):
     assert check_result("bad.yaml")[1]["findings"][0]["path"] == "../examples/bad.yaml"
 
 
-def test_file_is_checked_in_its_dataset_and_only_its_findings_are_shown(datasets):
-    twin = example_yaml("Вопрос 0 о лице", "Ответ 0")
-    write(datasets / "neurotypology", {"examples/z/twin.yaml": twin, "examples/bad.yaml": ""})
-    code, report = check_result("datasets/neurotypology/examples/z/twin.yaml")
-    assert code == 0
-    assert (report["files"], report["examples"]) == (1, 0)
-    assert [finding["rule"] for finding in report["findings"]] == ["duplicate"]
-
-
-def test_folder_within_a_dataset_is_checked_in_its_dataset(datasets):
-    write(datasets / "neurotypology", {"examples/z/bad.yaml": "", "examples/bad.yaml": ""})
-    code, report = check_result(datasets / "neurotypology" / "examples" / "z")
-    assert code == 1
-    assert [finding["path"] for finding in report["findings"]] == [
-        f"{datasets}/neurotypology/examples/z/bad.yaml"
-    ]
-
-
 def test_missing_dataset_yaml_is_a_finding(datasets):
     (datasets / "neurotypology" / "dataset.yaml").unlink()
     code, report = check_result("datasets")
