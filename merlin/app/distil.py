@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from threading import Lock
 from typing import Annotated
 
@@ -288,7 +288,7 @@ class _RecordingClient:
         with self.lock:
             ctx, plan = self.ctx, self.plan
             cost = query.cost(plan.teacher.price, answer.usage)
-            drafts, rejected = _valid_drafts(plan, plan.passages[query.key], answer.text, cost)
+            drafts, rejected = _valid_drafts(plan, plan.passages[query.key], answer.text)
             with ctx.db.atomic():
                 self._intents.mark_done(key, str(spent + cost))
                 Proposals(ctx.db, ctx.clock).add_drafts(drafts)
@@ -329,10 +329,10 @@ def run(
 
 
 def _valid_drafts(
-    plan: DistilPlan, passage: Passage, content: str, cost: int
+    plan: DistilPlan, passage: Passage, content: str
 ) -> tuple[list[Draft], Counter[str]]:
     """Return the valid new drafts of an answer, and the number of rejected ones by reason."""
-    pairs, currency = _read_pairs(passage, content), plan.teacher.price.currency
+    pairs = _read_pairs(passage, content)
     if pairs is None:
         return [], Counter({UNREADABLE: 1})
     model_id, note = plan.teacher.model_id, passage.note
@@ -348,8 +348,7 @@ def _valid_drafts(
             unique.append(draft)
         alike.append(question)
     rejected = Counter({BROKEN: len(drafts) - len(valid), DUPLICATE: len(valid) - len(unique)})
-    share = cost // max(len(unique), 1)
-    return [replace(draft, cost_micro=share, currency=currency) for draft in unique], +rejected
+    return unique, +rejected
 
 
 def _read_pairs(passage: Passage, content: str) -> list[tuple[str, str]] | None:

@@ -71,8 +71,7 @@ class Draft:
     `split` test: a generated question for the test part, not proposed by a user; "": unmarked.
     `before_question` and `before_answer` are the turn before a question that continues a
     conversation, masked; "" without one.
-    `origin` distil: `model_id` is the teacher model, `note` the source passage, `cost_micro` this
-    draft's share of the call's cost, in millionths of `currency`.
+    `origin` distil: `model_id` is the teacher model, `note` the source passage.
     """
 
     question: str
@@ -82,8 +81,6 @@ class Draft:
     model_id: str = ""
     origin: str = CHAT
     note: str = ""
-    cost_micro: int = 0
-    currency: str = ""
     rejected: str = ""
     split: str = ""
     before_question: str = ""

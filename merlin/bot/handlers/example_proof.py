@@ -26,7 +26,6 @@ from merlin.bot.context import EDITOR_STEP, Act, BotContext, Handler
 from merlin.bot.menu import View
 from merlin.bot.registry import Handlers, show_with_role
 from merlin.bot.rendering import dataset_title, join_lines
-from merlin.core import money
 from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import Button, shorten_text
 from merlin.core.i18n import cut
@@ -198,13 +197,12 @@ _ANSWER_LENGTH = 500
 def model_answer(context: BotContext, proposal_id: int) -> str:
     """Return the model's original answer, masked; "" if unknown.
 
-    For a draft written by a teacher model, return the model, the price and the passage instead.
+    For a draft written by a teacher model, return the model and the passage instead.
     """
     proposal = Proposals(context.db).get(proposal_id)
     draft = proposal.draft
     if draft.origin == DISTIL:
-        price = money.format_price(context.language, draft.cost_micro, draft.currency)
-        drafted = context.translate("examples-drafted", teacher=draft.model_id, price=price)
+        drafted = context.translate("examples-drafted", teacher=draft.model_id)
         return join_lines(drafted, cut(draft.note, _ANSWER_LENGTH))
     turn = context.turns.get_own(draft.turn_id, proposal.user_id)
     if turn is None or turn.written is None:

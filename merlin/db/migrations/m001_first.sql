@@ -490,8 +490,6 @@ CREATE TABLE proposal (
     reviewed_at TEXT,
     origin TEXT NOT NULL DEFAULT 'chat',
     note TEXT NOT NULL DEFAULT '',
-    cost_micro BIGINT NOT NULL DEFAULT 0,
-    currency TEXT NOT NULL DEFAULT '',
     rejected TEXT NOT NULL DEFAULT '',
     split TEXT NOT NULL DEFAULT '',
     before_question TEXT NOT NULL DEFAULT '',
