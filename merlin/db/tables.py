@@ -42,21 +42,27 @@ _COLUMN = re.compile(r"[(,]\s*([a-z_]+) [A-Z]")
 _KEY = re.compile(r"PRIMARY KEY \((.*?)\)|([a-z_]+) (?:\w+ PRIMARY KEY|NUMBERED)")
 
 
-def _read_schema() -> dict[str, str]:
-    """Return table -> its columns and keys in SQL, as the migrations create it."""
-    sql = "".join(file.read_text("utf-8") for file in sorted(_MIGRATIONS.glob("*.sql")))
+def read_schema(sql: str) -> dict[str, str]:
+    """Return table -> its columns and keys in SQL, as these statements create it."""
     schema = dict(_CREATION.findall(sql))
     for table, column in _ADDITION.findall(sql):
         schema[table] += f", {column}"
     return schema
 
 
-_SCHEMA = _read_schema()
+def find_columns(created: str) -> list[str]:
+    """Return the names of a table's columns, of what `read_schema` gives for it."""
+    return _COLUMN.findall(created)
+
+
+_SCHEMA = read_schema(
+    "".join(file.read_text("utf-8") for file in sorted(_MIGRATIONS.glob("*.sql")))
+)
 
 
 def _table(name: str, *, sealed: str = "") -> Table:
     """Return a table; `sealed` are its encrypted columns."""
-    columns = _COLUMN.findall(_SCHEMA[name])
+    columns = find_columns(_SCHEMA[name])
     table = Table(name, columns, primary_key="id" if columns[0] == "id" else None)
     ((several, one),) = _KEY.findall(_SCHEMA[name])
     table.row_key, table.sealed = tuple((several or one).split(", ")), tuple(sealed.split())

@@ -95,6 +95,12 @@ def test_every_named_column_is_in_the_schema(database):
         assert columns(database, table.__name__) == set(table._columns), table.__name__
 
 
+def test_columns_that_a_later_step_adds_are_read_too():
+    first = "CREATE TABLE a (\n    id NUMBERED,\n    b TEXT REFERENCES c (d)\n);\n"
+    later = "ALTER TABLE a ADD COLUMN e TEXT NOT NULL DEFAULT '';\n"
+    assert tables.find_columns(tables.read_schema(first + later)["a"]) == ["id", "b", "e"]
+
+
 def test_newer_database_is_refused(empty_url):
     with open_database(empty_url) as database:
         migrate(database)

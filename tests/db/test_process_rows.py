@@ -104,6 +104,17 @@ def test_repeated_notice_is_stored_once_and_handed_over_once(database, clock):
     assert [notice.notice_id for notice in notices.list_waiting(1)] == [second.notice_id]
 
 
+def test_notice_waits_while_another_of_its_kind_was_sent_lately(database, clock):
+    notices, lately = Notices(database, clock), timedelta(minutes=5)
+    for number in range(2):
+        notices.tell(ADMINS, "notice-failed", {}, once=str(number))
+    first, second = notices.list_waiting(told_since=clock() - lately)
+    assert notices.mark_handed_over(first.notice_id)
+    assert notices.list_waiting(told_since=clock() - lately) == []
+    clock.move(301)
+    assert notices.list_waiting(told_since=clock() - lately) == [second]
+
+
 def test_heartbeat_replaces_the_earlier_one(database, clock):
     heartbeats = Heartbeats(database)
     beat = Heartbeat("daemon", "a", 7, clock(), clock(), "poll", {"poll_noop": 1})
