@@ -13,12 +13,11 @@ from merlin.app.ask import show_quota
 from merlin.app.context import Context
 from merlin.app.permissions import list_led_courses
 from merlin.app.personal_data import PersonalRecords
-from merlin.app.sessions import Spending, spent_since
 from merlin.billing.quota import Format, Left, plan_of
 from merlin.billing.refunds import Refunds
 from merlin.billing.terms import Terms
 from merlin.chat.turns import TurnState
-from merlin.core.clock import iso, start_of_day
+from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import PERMISSIONS, Authority, Permission, Role
 from merlin.core.views import described, view_of
@@ -75,13 +74,12 @@ class TermView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageView:
-    """A person's plan with usage and limits."""
+    """A person's plan with its limits."""
 
     plan: str = described('Name of the current plan; "" if nothing is limited.')
     title: str
     terms: list[TermView] = described("Current and future periods of plans, sorted by end.")
     formats: Mapping[Format, Left]
-    month: Spending = described("Usage of this month through the bots.")
 
 
 def read_own_account(ctx: Context, actor: Actor) -> OwnAccount:
@@ -208,9 +206,8 @@ def close_sign_ins(ctx: Context, actor: Actor) -> None:
 
 
 def read_usage(ctx: Context, actor: Actor, language: str) -> UsageView:
-    """Return the remaining quota of each format, when it resets, and this month's spending."""
+    """Return the remaining quota of each format, and when it resets."""
     quota, now = show_quota(ctx, actor), ctx.clock()
-    first = now.astimezone(quota.zone).date().replace(day=1)
     titles = {plan.name: plan.title_in(language) for plan in ctx.plans}
     terms = (
         term for term in Terms(ctx.db, ctx.clock).list_of_user(actor.user_id) if term.is_open(now)
@@ -223,7 +220,6 @@ def read_usage(ctx: Context, actor: Actor, language: str) -> UsageView:
             for term in sorted(terms, key=lambda term: (term.ends_at, term.term_id))
         ],
         formats=quota.left,
-        month=spent_since(ctx, actor, start_of_day(first, quota.zone)),
     )
 
 

@@ -5,8 +5,7 @@ Nothing is stored without the user's consent, which is asked for, given, decline
 here. Drafts of a teacher model (`merlin.app.distil`) wait among them.
 
 Test questions are needed where a dataset has fewer than its gate asks for: an editor adds another
-wording of an example's question, or a teacher model rewords training questions. Models do not train
-on the test split.
+wording of an example's question. Models do not train on the test split.
 """
 
 from collections.abc import Collection, Mapping, Sequence

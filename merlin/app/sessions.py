@@ -4,7 +4,6 @@ Only those of private chats, whose id equals the user's: a group's session holds
 other people too.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -19,7 +18,6 @@ from merlin.chat.sessions import (
     delete_session,
 )
 from merlin.chat.turns import TurnState
-from merlin.core.clock import iso
 from merlin.core.errors import NotFound
 from merlin.core.messages import Usage
 from merlin.core.money import Cost
@@ -61,25 +59,9 @@ class TurnView:
     known: bool | None
 
 
-@dataclass(frozen=True, slots=True)
-class Spending:
-    """A person's usage since a time."""
-
-    since: datetime
-    questions: int
-    usage: Usage
-    costs: Sequence[Cost]
-
-
 _VIEWS = RowMap(SessionView, sealed=SESSION.sealed)
 _TURNS = RowMap(TurnView, columns={"model": "model_id"}, sealed=TURN.sealed)
 _IS_VISIBLE = TURN.is_replaced == 0
-_TOTALS = (
-    fn.SUM(TURN.input_tokens).alias("input"),
-    fn.SUM(TURN.output_tokens).alias("output"),
-    fn.SUM(TURN.cached_tokens).alias("cached"),
-    fn.SUM(TURN.cost_micro).alias("micro"),
-)
 
 
 def list_recent(
@@ -121,14 +103,6 @@ def delete(ctx: Context, actor: Actor, session_id: int) -> None:
     delete_session(ctx.db, session_id)
 
 
-def spent_since(ctx: Context, actor: Actor, since: datetime) -> Spending:
-    """Return what the actor's questions took since a time."""
-    condition = (TURN.user_id == actor.user_id) & (TURN.asked_at >= iso(since))
-    count = fn.COUNT(TURN.id).alias("turns")
-    query = TURN.select(TURN.currency, count, *_TOTALS).where(condition).group_by(TURN.currency)
-    return Spending(since, *_totals(ctx.db.rows(query.order_by(TURN.currency))))
-
-
 def _sessions(ctx: Context, query: Any) -> list[SessionView]:
     rows = ctx.db.rows(query)
     count = fn.COUNT(TURN.id).alias("turns")
@@ -159,12 +133,3 @@ def _turns() -> Any:
     query = TURN.select(*TURN.every(), RATING.value.alias("rating"), SESSION.chat_id)
     query = query.join(SESSION, on=(SESSION.id == TURN.session_id))
     return query.join(RATING, JOIN.LEFT_OUTER, on=condition)
-
-
-def _totals(rows: list[Row]) -> tuple[int, Usage, tuple[Cost, ...]]:
-    """Return the number of turns, their tokens, and one cost per currency."""
-    turns, *tokens = (
-        sum(int(row[name]) for row in rows) for name in ("turns", "input", "output", "cached")
-    )
-    costs = (Cost(int(row["micro"]), row["currency"]) for row in rows if row["currency"])
-    return turns, Usage(*tokens), tuple(costs)

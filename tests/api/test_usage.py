@@ -1,4 +1,4 @@
-"""Remaining quota, and usage of a month."""
+"""Remaining quota."""
 
 from datetime import datetime
 
@@ -7,7 +7,7 @@ import pytest
 from merlin.account.api_keys import Scope
 from merlin.billing.quota import Allowance, Format, Quotas
 from merlin.core.clock import utc_now, zone_of
-from tests.api.chat_api import Conversation, erase_everybody
+from tests.api.chat_api import erase_everybody
 from tests.api.running_api import ANNA, run_api
 from tests.billing.plan_shop import add_pack
 from tests.support.plan_config import make_plan
@@ -50,19 +50,3 @@ def test_remaining_quota_is_shown_with_its_reset_time(planned):
     assert (resets.hour, resets.minute) == (0, 0)
     assert resets > utc_now()
     assert body["formats"]["photo"]["limit"] == 0
-
-
-def test_usage_of_this_month_is_shown(planned):
-    talk = Conversation(planned)
-    talk.add_turn(1)
-    talk.add_turn(2)
-    old = Conversation(planned, bot=5)
-    old.add_turn(3)
-    planned.database.sql("UPDATE turn SET asked_at = '2026-01-01T00:00:00Z' WHERE update_id = 3")
-    with planned.key_client(ANNA) as anna:
-        month = anna.get("/api/user/usage").json()["month"]
-    assert month["questions"] == 2
-    assert month["usage"] == {"input_tokens": 20, "output_tokens": 10, "cached_tokens": 0}
-    assert month["costs"] == [{"micro": 14, "currency": "USD"}]
-    since = datetime.fromisoformat(month["since"]).astimezone(zone_of("Europe/Moscow"))
-    assert (since.day, since.hour) == (1, 0)

@@ -167,19 +167,6 @@ def test_question_that_is_being_answered_outlives_its_deleted_session(anna, chat
     assert [turn.question for turn in list_turns(anna, own_chat)] == ["второй"]
 
 
-def test_spending_since_a_moment_counts_own_questions_of_all_bots(anna, chat, clock):
-    own_chat = chat()
-    own_chat.ask(1)
-    since = clock()
-    own_chat.ask(2)
-    chat(bot=OTHER_BOT).ask(3)
-    chat(user=BORIS).ask(4)
-    clock.move(1)
-    spent = anna.spent_since(since)
-    assert spent.questions == 3
-    assert anna.spent_since(clock()).costs == ()
-
-
 def test_unused_sessions_are_not_listed(anna, chat):
     chat()
     assert anna.list_recent(10) == []
