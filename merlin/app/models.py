@@ -183,19 +183,10 @@ def read_serving_bases(ctx: Context, actor: Actor) -> dict[str, str]:
     }
 
 
-def find_rollback_target(ctx: Context, actor: Actor, dataset: str) -> ModelView:
-    """Return the newest good model that served before the current one. Raises NotFound."""
-    actor.require(Permission.PROMOTE, dataset)
-    targets = find_rollback_targets(ctx, actor, [dataset])
-    if not targets:
-        raise NotFound("nothing served before", "rollback-none", dataset=dataset)
-    return targets[dataset]
-
-
 def find_rollback_targets(
     ctx: Context, actor: Actor, datasets: Collection[str]
 ) -> dict[str, ModelView]:
-    """Return dataset -> the model of `find_rollback_target`, if there is one, where permitted."""
+    """Return dataset -> the newest good model that served before the live one, where permitted."""
     permitted = [name for name in datasets if actor.may(Permission.PROMOTE, name)]
     newest: dict[str, int] = {}
     for model in ModelCatalogue(ctx.db).earlier(*permitted):
@@ -210,11 +201,6 @@ def promote(ctx: Context, actor: Actor, model_id: int, once: str = "") -> Reques
     return submit(ctx, actor, RequestKind.PROMOTE, model.dataset, {"model": model.model}, once)
 
 
-def promote_named(ctx: Context, actor: Actor, name: str) -> Request:
-    """Promote by the provider's model name or the build's version. Raises NotFound."""
-    return promote(ctx, actor, find(ctx, actor, name).id)
-
-
 def accept(
     ctx: Context, actor: Actor, model_id: int, once: str = "", question: str = ""
 ) -> Request:
@@ -225,11 +211,6 @@ def accept(
     model = get(ctx, actor, model_id, Permission.EDIT_EXAMPLES)
     arguments = {"model": model.model} | ({"question": question} if question else {})
     return submit(ctx, actor, RequestKind.ACCEPT, model.dataset, arguments, once)
-
-
-def accept_named(ctx: Context, actor: Actor, name: str) -> Request:
-    """Accept by the provider's model name or the build's version. Raises NotFound."""
-    return accept(ctx, actor, find(ctx, actor, name).id)
 
 
 def pin(ctx: Context, actor: Actor, dataset: str, *, is_pinned: bool, once: str = "") -> Request:

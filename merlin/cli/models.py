@@ -1,11 +1,14 @@
 """`merlin models …`, `impact`, `why`: manage models, and trace examples to answers and back."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Annotated
 
 import typer
 
 from merlin.app import lineage, models
+from merlin.app.actor import Actor
+from merlin.app.context import Context
 from merlin.app.models import ModelView
 from merlin.cli import language
 from merlin.cli.options import (
@@ -29,6 +32,7 @@ from merlin.cli.output import (
     translate_word,
 )
 from merlin.core.i18n import format_number
+from merlin.db.requests import Request
 
 app = typer.Typer()
 models_app = typer.Typer(name="models", no_args_is_help=True, help="Models, and which one is live.")
@@ -65,13 +69,20 @@ def _row(model: ModelView) -> list[object]:
 @models_app.command()
 def promote(model: ModelName, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Make a tested model live."""
-    ask_daemon(config, partial(models.promote_named, name=model), "did-switch", json=json)
+    ask_daemon(config, partial(_ask_of, models.promote, model), "did-switch", json=json)
 
 
 @models_app.command()
 def accept(model: ModelName, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Accept the answers in which a new model is worse, so that it can go live."""
-    ask_daemon(config, partial(models.accept_named, name=model), "did-accept", json=json)
+    ask_daemon(config, partial(_ask_of, models.accept, model), "did-accept", json=json)
+
+
+def _ask_of(
+    act: Callable[[Context, Actor, int], Request], name: str, ctx: Context, actor: Actor
+) -> Request:
+    """Ask for an act on a model by the provider's name or the build's version."""
+    return act(ctx, actor, models.find(ctx, actor, name).id)
 
 
 @models_app.command()

@@ -177,7 +177,7 @@ def test_editor_can_see_a_job_but_not_stop_it(world):
     with pytest.raises(NotFound):
         jobs.cancel(world.ctx, editor, 1)
     with pytest.raises(NotFound):
-        models.promote_named(world.ctx, editor, f"{FACE}-1")
+        models.promote(world.ctx, editor, models.find(world.ctx, editor, f"{FACE}-1").id)
 
 
 def test_request_with_a_once_key_is_stored_and_audited_once(world):

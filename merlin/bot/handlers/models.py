@@ -16,6 +16,7 @@ from merlin.bot.handlers.jobs import await_daemon
 from merlin.bot.menu import View, short_hash
 from merlin.bot.registry import Handlers
 from merlin.bot.rendering import dataset_title, evaluation_text, format_time
+from merlin.core.errors import NotFound
 from merlin.core.formatted_text import Button
 from merlin.core.permissions import Permission
 
@@ -71,7 +72,9 @@ def roll_back(context: BotContext) -> View:
     name = admin.dataset_of(context, Permission.PROMOTE)
     dataset_hash, back = short_hash(name), f"a-set:{short_hash(name)}"
     if not menu.is_confirmed(context):
-        target = models.find_rollback_target(*context.caller, name)
+        target = models.find_rollback_targets(*context.caller, [name]).get(name)
+        if target is None:
+            raise NotFound("nothing served before", "rollback-none", dataset=name)
         message = context.translate(
             "admin-ask-rollback", dataset=dataset_title(context, name), build=target.title
         )
