@@ -36,7 +36,7 @@ log = get_logger(__name__)
 EVERY_S = 1.0
 AFTER_FAILURE_S = 5.0
 # How often the calendar is checked; its tasks are due to the day.
-CALENDAR = timedelta(minutes=1)
+CALENDAR = timedelta(hours=1)
 # YooKassa recognizes a repeated idempotency key for 24 h; an hour less, to be safe.
 _KEY_LIFETIME = timedelta(hours=23)
 # Fewer than the gateway's threads, so that people who pay find a free one.
@@ -139,8 +139,6 @@ class PaymentWorker:
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
     _under_way: set[asyncio.Task[None]] = field(default_factory=set)
     _calendar_at: datetime | None = None
-    # When the calendar's tasks last succeeded.
-    _done_at: datetime | None = None
 
     def wake(self) -> None:
         """Start the next round now; returns at once."""
@@ -188,7 +186,7 @@ class PaymentWorker:
         now = self.ctx.clock()
         if self._calendar_at is None or now - self._calendar_at >= CALENDAR:
             self._calendar_at = now
-            self._begin(self._begin_new_days(now), calendar=iso(now))
+            self._begin(self.ctx.write(notify_expiry, now), calendar=iso(now))
         free = AT_ONCE - len(self._under_way)
         if free <= 0 or not await self.ctx.store.read(lambda: self._is_due(now)):
             return
@@ -199,10 +197,6 @@ class PaymentWorker:
                 self._begin(sending, refund=refund.refund_id)
         for purchase in purchases:
             self._begin(process_purchase(self.ctx, purchase), purchase=purchase.purchase_id)
-
-    async def _begin_new_days(self, now: datetime) -> None:
-        await self.ctx.write(notify_expiry, now, self._done_at)
-        self._done_at = now
 
     def _is_due(self, now: datetime) -> bool:
         ctx, gateway = self.ctx, self.ctx.gateway

@@ -63,15 +63,12 @@ def read_terms(ctx: Context, actor: Actor) -> list[Term]:
     return Terms(ctx.db, ctx.clock).list_of_user(actor.user_id) if actor.user_id else []
 
 
-def notify_expiry(ctx: Context, now: datetime, previous_at: datetime | None) -> None:
+def notify_expiry(ctx: Context, now: datetime) -> None:
     """Notify everybody whose plan ends within ENDS_BEFORE; once.
 
     A person whom an admin gave the plan without an end keeps it.
-
-    `previous_at` is the previous run: people notified then are not checked again.
     """
-    after = now if previous_at is None else max(now, previous_at + ENDS_BEFORE)
-    for term in Terms(ctx.db, ctx.clock).list_ending(after, now + ENDS_BEFORE):
+    for term in Terms(ctx.db, ctx.clock).list_ending(now, now + ENDS_BEFORE):
         user = Users(ctx.db, ctx.clock).get(term.user_id)
         if user is not None and user.plan == term.plan:
             continue

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.functional
 def run_at(shop, moment):
     """Run the worker's scheduled task as of this moment."""
     services = shop.site.app.state.services
-    asyncio.run(services.store.do(lambda: notify_expiry(services, moment, None)))
+    asyncio.run(services.store.do(lambda: notify_expiry(services, moment)))
 
 
 def test_plan_end_notice_comes_once_three_days_before_the_end_of_the_last_term(shop):
@@ -41,7 +41,7 @@ def test_plan_end_notice_that_could_not_be_stored_is_stored_by_the_next_run(shop
     shop.sql("UPDATE plan_term SET ends_at = ? WHERE user_id = ?", iso(ends), anna.user_id)
     worker = PaymentWorker(replace(shop.site.services, clock=clock))
     asyncio.run(worker.run_once())
-    clock.move(60)
+    clock.move(3600)
     shop.sql(
         "CREATE TRIGGER refuse_notice BEFORE INSERT ON notice"
         " WHEN NEW.key = 'notice-plan-ends' BEGIN SELECT RAISE(ABORT, 'refused'); END"
@@ -49,7 +49,7 @@ def test_plan_end_notice_that_could_not_be_stored_is_stored_by_the_next_run(shop
     asyncio.run(worker.run_once())
     assert "notice-plan-ends" not in anna.notice_keys
     shop.sql("DROP TRIGGER refuse_notice")
-    clock.move(60)
+    clock.move(3600)
     asyncio.run(worker.run_once())
     assert "notice-plan-ends" in anna.notice_keys
 
