@@ -48,8 +48,7 @@ class Context:
     belong to no Telegram bot. `gateway` takes this process's payments, `polled` is the same gateway
     where its payments are read; None if it sells nothing. `answerers` are the providers that it may
     ask, by name. `checker` checks edits; `commit_wait_s` is how long the daemon may take to read a
-    commit before another edit of the same dataset is refused. `teach` trains a set at once, in a
-    process that tries edits before they are saved.
+    commit before another edit of the same dataset is refused.
     """
 
     config: Config
