@@ -15,7 +15,6 @@ from merlin.sandbox.telegram.world import ANNA
 from merlin.sandbox.telegram.world import BOT_ID as NUMBER
 from merlin.sandbox.telegram.world import BOT_NAME as NAME
 from tests.bot.conversation import ChatUser
-from tests.bot.running_bot import select_rows
 
 pytestmark = pytest.mark.functional
 
@@ -93,4 +92,3 @@ def test_bot_stores_its_id_and_name(anna, logins, telegram):
     settings = Settings(logins.db)
     telegram.wait_for(lambda: settings.get(BOT_NAME) != "")
     assert (settings.get(BOT_ID), settings.get(BOT_NAME)) == (str(NUMBER), NAME)
-    assert select_rows(anna.settings, "SELECT DISTINCT by_whom FROM setting") == [("bot",)]
