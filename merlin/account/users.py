@@ -124,9 +124,6 @@ _GRANTS_IN_EFFECT = Prepared(
 
 # Purposes of a consent, as stored: models may be trained on a person's corrections.
 TRAINING = "training"
-# From this version on, the text says that editors also see questions without an answer and rated
-# ones. Under earlier texts they only see what the person sends.
-QUESTIONS_SEEN = "2026-11-22"
 
 
 @dataclass(frozen=True, slots=True)

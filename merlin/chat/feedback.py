@@ -15,7 +15,7 @@ from typing import Any
 
 from peewee import JOIN, SQL, Case, Select, fn
 
-from merlin.account.users import QUESTIONS_SEEN, TRAINING
+from merlin.account.users import TRAINING
 from merlin.core.clock import from_iso
 from merlin.dataset.example import normalise
 from merlin.dataset.near_questions import find_near_questions, near_key
@@ -173,7 +173,7 @@ def _select_counted(query: Select, since: date) -> Select:
 def _has_consent() -> Any:
     """Return the condition that the author currently allows editors to see the question."""
     is_given = CONSENT.given_at.is_null(is_null=False)
-    is_valid = is_given & CONSENT.revoked_at.is_null() & (CONSENT.text_version >= QUESTIONS_SEEN)
+    is_valid = is_given & CONSENT.revoked_at.is_null()
     users = CONSENT.select(CONSENT.user_id).where((CONSENT.kind == TRAINING) & is_valid)
     return TURN.user_id.in_(users)
 
