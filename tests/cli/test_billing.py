@@ -1,4 +1,4 @@
-"""`merlin billing check`: the ledger compared with the payment gateway; plans that are given."""
+"""`merlin billing`: refunds, the ledger compared with the gateway; plans that are given."""
 
 import asyncio
 import json
@@ -100,6 +100,45 @@ def show_json(capfd, folder, *arguments, code=0):
     came, captured = run(capfd, folder, "billing", *arguments, "--json")
     assert came == code, captured.err
     return json.loads(captured.out)
+
+
+@pytest.fixture
+def order(folder, shop):
+    """The order that was paid by card."""
+    with BillingDatabase(folder, shop) as told:
+        found = told.billing.purchases.list_newest(10)
+        return next(each.purchase_id for each in found if each.order.user_id == ANNA)
+
+
+def test_refund_is_recorded_for_the_payment_process(capfd, folder, order):
+    part = ("refund", order, "--reason", "Не то", "--amount", "99,90 ₽", "--yes")
+    document = show_json(capfd, folder, *part)
+    assert (document["state"], document["amount"]) == ("wanted", "99.90")
+    assert document["by"].startswith("cli:")
+    again, captured = run(capfd, folder, "billing", "refund", order, "--reason", "Ещё", "--yes")
+    assert (again, "in progress" in captured.err) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("--yes",), 2),
+        (("--reason", "x"), 1),
+        (("--reason", "x", "--yes", "--amount", "299.91"), 1),
+        (("--reason", "x", "--yes", "--amount", "much"), 1),
+    ],
+)
+def test_unconfirmed_or_invalid_refund_is_not_recorded(capfd, folder, shop, order, arguments, code):
+    came, _ = run(capfd, folder, "billing", "refund", order, *arguments)
+    with BillingDatabase(folder, shop) as told:
+        assert (came, told.billing.refunds.list_of_purchase(order)) == (code, [])
+
+
+def test_unpaid_order_cannot_be_refunded(capfd, folder, shop):
+    with BillingDatabase(folder, shop) as told:
+        unpaid = told.order(BORIS, "algorithms").purchase_id
+    code, captured = run(capfd, folder, "billing", "refund", unpaid, "--reason", "x", "--yes")
+    assert (code, "t paid" in captured.err) == (1, True)
 
 
 def test_matching_ledger_has_no_differences(capfd, folder):

@@ -59,6 +59,11 @@ notice-answers-day = Today's answers cost { $spent }: the limit of { $cap } is r
 guard-day = The bot has reached today's limit. Ask again after { $until }; this question isn't counted.
 openai-guard-day = { guard-day }
 account-did-plan-days = { $user }: plan { $plan } until { $until }
+billing-not-paid = This order isn't paid, so there's nothing to refund.
+billing-which-grant = The order was paid several times. Refund it on its page, where you choose the payment: /admin/billing/{ $order }
+billing-refund-started = The refund of { $amount } { $currency } is saved. Its state is on the page of the order: /admin/billing/{ $order }
+billing-refund-sure = Refund { $amount } { $currency } to user { $user } (plan { $plan }) and remove the purchase?
+billing-refund-not-sure = Nothing was refunded. To skip this question: --yes
 billing-no-amount = { $said } isn't an amount: write roubles as 149.50, Stars as a whole number.
 billing-checked = { $payments ->
     [one] { $payments } payment

@@ -59,6 +59,11 @@ notice-answers-day = Ответы за сегодня стоили { $spent }: �
 guard-day = Бот исчерпал дневной лимит ответов. Снова можно после { $until }; этот вопрос не засчитан.
 openai-guard-day = { guard-day }
 account-did-plan-days = { $user }: план { $plan } до { $until }
+billing-not-paid = Этот заказ не оплачен: возвращать нечего.
+billing-which-grant = Заказ оплачен несколько раз. Верните деньги на его странице, там выбирается оплата: /admin/billing/{ $order }
+billing-refund-started = Возврат { $amount } { $currency } сохранён. Что с ним — на странице заказа: /admin/billing/{ $order }
+billing-refund-sure = Вернуть { $amount } { $currency } пользователю { $user } (план { $plan }) и отозвать покупку?
+billing-refund-not-sure = Ничего не возвращено. Чтобы не спрашивать: --yes
 billing-no-amount = { $said } — не сумма: рубли пишутся как 149.50, звёзды — целым числом.
 billing-checked = { $payments ->
     [one] { $payments } платёж
