@@ -110,7 +110,7 @@ def pytest_xdist_make_scheduler(config, log):
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers():
     # Tests wait for processes, pages and files half of their time.
-    return (os.cpu_count() or 1) + 3
+    return (os.cpu_count() or 1) + 5
 
 
 @pytest.hookimpl(wrapper=True)

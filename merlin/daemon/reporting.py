@@ -1,8 +1,8 @@
 """Report what each commit led to as commit statuses of the forge.
 
-The statuses to send follow from the verdicts
-and from those already sent, so a crash or an unavailable forge loses none. A status sent right
-before a crash is sent again, which changes nothing at the forge.
+The statuses to send follow from the verdicts and from those already sent, so a crash or an
+unavailable forge loses none. A status sent right before a crash is sent again, which changes
+nothing at the forge.
 """
 
 import json

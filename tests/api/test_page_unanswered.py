@@ -96,18 +96,6 @@ def test_refused_and_disliked_answers_to_one_question_form_one_group(site, vera)
     assert count_groups(site) == 2
 
 
-def test_questions_are_hidden_under_a_consent_to_corrections_only(site, vera):
-    add_question(site, "Мой секрет?", consents=False)
-    Consents(site.database).give(ANNA, "2026-11")
-    page = page_text(vera.get(PAGE))
-    assert "секрет" not in page
-    assert "Показать нечего" in page
-    assert "всё нашлось" not in page
-    Consents(site.database).revoke(ANNA)
-    Consents(site.database).give(ANNA, CONSENT_VERSION)
-    assert "секрет" in page_text(vera.get(PAGE))
-
-
 @pytest.mark.parametrize("asked", ["а самокат?", "Приведите ещё пример!"])
 def test_question_that_continues_a_conversation_is_drafted_with_the_turn_before_it(
     site, vera, asked
