@@ -3,9 +3,9 @@
 import asyncio
 import json
 from types import SimpleNamespace
-from unittest.mock import Mock
 
 import pytest
+from aiohttp.base_protocol import BaseProtocol
 from aiohttp.http_exceptions import LineTooLong
 from aiohttp.streams import StreamReader
 
@@ -22,8 +22,10 @@ def read_events(*parts):
     """Return the events of a response that arrives in these parts."""
 
     async def read():
-        protocol = Mock(connected=True, _reading_paused=False)
-        content = StreamReader(protocol, 2**16, loop=asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        protocol = BaseProtocol(loop)
+        protocol.connection_made(asyncio.Transport())
+        content = StreamReader(protocol, 2**16, loop=loop)
         reading = asyncio.create_task(collect(SimpleNamespace(content=content)))
         for part in parts:
             content.feed_data(part)
