@@ -56,10 +56,10 @@ def _training_examples(name: str) -> Mapping[str, list[dict[str, str]]]:
 
 def train_recall(examples: list[list[dict[str, str]]], path: Path) -> tuple[AskFunction, float]:
     """Train a `recall` model and save it; return a function that asks it, and processor seconds."""
+    from merlin.core.encoder import digest_encoder, encode
     from merlin.core.messages import Message
     from merlin.engine.trainers.base import Epoch, Hyperparameters, check_hyperparameters
     from merlin.engine.trainers.recall import MAX_TEXTS
-    from merlin.engine.trainers.recall.encoder import digest_built_in, encode
     from merlin.engine.trainers.recall.model import load_model
     from merlin.engine.trainers.recall.train import collect_texts, train
 
@@ -72,7 +72,7 @@ def train_recall(examples: list[list[dict[str, str]]], path: Path) -> tuple[AskF
     texts = collect_texts(conversations, [])
     encoder: Any = ("", {})
     if len(texts) <= MAX_TEXTS:
-        encoder = digest_built_in(), dict(zip(texts, encode(texts), strict=True))
+        encoder = digest_encoder(), dict(zip(texts, encode(texts), strict=True))
     steps = train(conversations, [], hyperparameters, 42, encoder)
     *_, last = (step for step in steps if isinstance(step, Epoch))
     seconds = time.process_time() - started_at

@@ -1,8 +1,8 @@
 """`recall` without an engine: its training and its answers, with the built-in encoder's vectors."""
 
+from merlin.core.encoder import digest_encoder, encode
 from merlin.core.messages import Message
 from merlin.engine.trainers.base import Epoch, Hyperparameters, check_hyperparameters
-from merlin.engine.trainers.recall.encoder import digest_built_in, encode
 from merlin.engine.trainers.recall.model import load_model
 from merlin.engine.trainers.recall.train import collect_texts, train
 
@@ -11,7 +11,7 @@ def train_recall(talks, test, settings, seed):
     """Yield what `train` yields."""
     texts = collect_texts(talks, test)
     vectors = dict(zip(texts, encode(texts), strict=True))
-    return train(talks, test, settings, seed, (digest_built_in(), vectors))
+    return train(talks, test, settings, seed, (digest_encoder(), vectors))
 
 
 def train_and_ask(talks, question, folder):

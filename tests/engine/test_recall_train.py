@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from merlin.core.encoder import digest_encoder
 from merlin.core.i18n import LANGUAGES, text
 from merlin.core.messages import Message
 from merlin.engine.serving.base import Adapter
@@ -20,7 +21,6 @@ from merlin.engine.trainers.base import (
     check_hyperparameters,
 )
 from merlin.engine.trainers.recall import RecallTrainer
-from merlin.engine.trainers.recall.encoder import digest_built_in
 from merlin.engine.trainers.recall.model import load_model
 from tests.engine.recall_models import train_recall
 from tests.engine.running_engine import build_training_file
@@ -449,4 +449,4 @@ def test_large_file_is_trained_on_words_alone(tmp_path, is_large, monkeypatch):
     settings = check_hyperparameters("supervised", Hyperparameters, {"n_epochs": 1})
     steps = trainer.train(Task("supervised", path, None, settings, 1, tmp_path))
     (epoch,) = (step for step in steps if isinstance(step, Epoch))
-    assert build_model(epoch, tmp_path).space.encoder == ("" if is_large else digest_built_in())
+    assert build_model(epoch, tmp_path).space.encoder == ("" if is_large else digest_encoder())

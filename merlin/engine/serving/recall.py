@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
 
+from merlin.core.encoder import digest_encoder
 from merlin.core.i18n import text
 from merlin.core.messages import Message
 from merlin.engine import training_file
@@ -28,7 +29,6 @@ from merlin.engine.serving.base import (
 )
 from merlin.engine.trainers.base import Untrainable
 from merlin.engine.trainers.recall import RecallAnswer
-from merlin.engine.trainers.recall.encoder import digest_built_in
 from merlin.openai_protocol.errors import context_length_error
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class RecallBackend:
         if adapter is None:
             return RecallAnswer("", 0.0, known=False)
         model = await run_in_threadpool(self._get_model, adapter)
-        if model.space.encoder not in ("", digest_built_in()):  # "": trained on words alone
+        if model.space.encoder not in ("", digest_encoder()):  # "": trained on words alone
             raise Untrainable("base_changed", "engine-encoder-changed", "model")
         return await run_in_threadpool(model.answer, messages)
 

@@ -10,6 +10,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from merlin.core.encoder import digest_encoder, encode, measure_small_talk
 from merlin.engine.trainers.base import (
     SUPERVISED,
     Hyperparameters,
@@ -17,7 +18,6 @@ from merlin.engine.trainers.base import (
     ResolvedHyperparameters,
     Task,
 )
-from merlin.engine.trainers.recall.encoder import digest_built_in, encode, measure_small_talk
 from merlin.engine.training_file import read_conversations
 
 if TYPE_CHECKING:
@@ -71,5 +71,5 @@ class RecallTrainer:
             part = texts[first : first + TEXTS_AT_ONCE]
             vectors.update(zip(part, encode(part), strict=True))
             yield None
-        encoder = digest_built_in(), vectors
+        encoder = digest_encoder(), vectors
         yield from train(conversations, test, task.hyperparameters, task.seed, encoder)

