@@ -19,6 +19,7 @@ from merlin.dataset.proposals import MAX_CHARACTERS, Draft
 from merlin.dataset.sensitive import mask_personal_data
 from merlin.dataset.spec import DPO
 from merlin.db.tables import SESSION, TURN
+from merlin.training.models import find_taught
 
 
 def correct(ctx: Context, actor: Actor, turn_id: int, answer: str, language: str) -> None:
@@ -79,7 +80,16 @@ def draft_correction(ctx: Context, turn: TurnView, text: str, language: str) -> 
         rejected=rejected,
         before_question=before[0],
         before_answer=before[1],
+        known_answer=_known_answer(ctx, turn),
     )
+
+
+def _known_answer(ctx: Context, turn: TurnView) -> str:
+    """Return the corrected answer if the model was taught exactly it, "" otherwise."""
+    if turn.known is False:
+        return ""
+    taught, _ = find_taught(ctx.db, turn.model, turn.question, turn.answer)
+    return turn.answer if taught else ""
 
 
 def dataset_of(ctx: Context, turn_id: int, question: str, source: str, model_id: str) -> str:

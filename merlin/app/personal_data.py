@@ -101,7 +101,14 @@ TRACES: tuple[PersonalData, ...] = (
     PersonalData(
         t.PROPOSAL,
         numbers=("user_id",),
-        blanks=("question", "answer", "rejected", "before_question", "before_answer"),
+        blanks=(
+            "question",
+            "answer",
+            "rejected",
+            "before_question",
+            "before_answer",
+            "known_answer",
+        ),
         names=("reviewed_by",),
     ),
     PersonalData(t.NOTICE, owners=("to_whom",), documents=("arguments",), nulls=("once",)),
@@ -156,7 +163,7 @@ class PersonalRecords(Repository):
         tables[COMMITS] = self.db.rows(COMMIT.select().where(_by_author(user_id)))
         proposals = Proposals(self.db, self._clock).of_user(user_id)
         examples = {
-            proposal.example_id or f"proposal-{proposal.proposal_id}": example_yaml(proposal.draft)
+            proposal.example_ids or f"proposal-{proposal.proposal_id}": example_yaml(proposal.draft)
             for proposal in proposals
             if proposal.draft.answer
         }
@@ -184,7 +191,7 @@ class PersonalRecords(Repository):
         is_uncommitted = CHANGE.commit_sha.is_null() & (CHANGE.by_whom == str(user_id))
         condition = PROPOSAL.change_id.in_(CHANGE.select(CHANGE.change_id).where(is_uncommitted))
         condition &= PROPOSAL.state == ProposalState.APPROVED.value
-        values = {"state": ProposalState.WAITING.value, "example_id": "", "change_id": ""}
+        values = {"state": ProposalState.WAITING.value, "example_ids": "", "change_id": ""}
         self.db.update(PROPOSAL, condition, **values)
         Promotions(self.db, self._clock).withdraw_examples(user_id)
         # The names of an account are in the entries of its changes.
@@ -194,8 +201,8 @@ class PersonalRecords(Repository):
         self.db.update(t.AUDIT, is_named, arguments=dump_json({}))
         # Delete proposals without a commit; `following` removes the others from git.
         is_own = PROPOSAL.user_id == user_id
-        self.db.update(PROPOSAL, is_own & (PROPOSAL.example_id != ""), turn_id=0)
-        self.db.delete(PROPOSAL, is_own & (PROPOSAL.example_id == ""))
+        self.db.update(PROPOSAL, is_own & (PROPOSAL.example_ids != ""), turn_id=0)
+        self.db.delete(PROPOSAL, is_own & (PROPOSAL.example_ids == ""))
         for traces in TRACES:
             self._delete_own(traces, user_id, kept_update)
             for name in traces.numbers:

@@ -24,7 +24,7 @@ from merlin.core.views import described
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.changes import MAX_BATCH_SIZE, Edit
 from merlin.dataset.commit_message import Editor
-from merlin.dataset.corrections import Replacement
+from merlin.dataset.corrections import Corrected
 from merlin.dataset.example import parse_example
 from merlin.dataset.files import FileIndex
 from merlin.dataset.finding import Severity, escape_unprintable
@@ -169,30 +169,39 @@ def get_waiting(ctx: Context, actor: Actor, proposal_id: int) -> Proposal:
     return proposal
 
 
-def find_replacements(
+def find_corrected(
     ctx: Context, actor: Actor, proposals: Sequence[Proposal]
-) -> dict[int, Replacement]:
-    """Return by id what each proposal replaces if it is approved. Raises NotFound."""
+) -> dict[int, Corrected]:
+    """Return by id the examples whose answer each proposal changes if approved. Raises NotFound."""
     for dataset in {proposal.draft.dataset for proposal in proposals}:
         require_editing(ctx, actor, dataset)
     rows = Proposals(ctx.db, ctx.clock)
-    return {proposal.proposal_id: rows.replacement(proposal.proposal_id) for proposal in proposals}
+    return {proposal.proposal_id: rows.corrected(proposal.proposal_id) for proposal in proposals}
 
 
-def approve(ctx: Context, actor: Actor, proposal_id: int, text: str | None, editor: Editor) -> None:
+def approve(
+    ctx: Context,
+    actor: Actor,
+    proposal_id: int,
+    text: str | None,
+    editor: Editor,
+    only: Collection[int] = (),
+) -> None:
     """Request the commit of a proposal; `text` is its file as the editor wrote it.
 
-    Raises NotFound, Refused.
+    `only` as in `Proposals.edits`. Raises NotFound, Refused.
     """
     get_waiting(ctx, actor, proposal_id)
     if text is None or parse_example(text) is None:
         raise Refused("broken", "change-has-errors")
-    _approve(ctx, actor, {proposal_id: text}, editor)
+    _approve(ctx, actor, {proposal_id: text}, editor, only)
 
 
-def _approve(ctx: Context, actor: Actor, texts: Mapping[int, str], editor: Editor) -> str:
+def _approve(
+    ctx: Context, actor: Actor, texts: Mapping[int, str], editor: Editor, only: Collection[int]
+) -> str:
     by = changes.asker(actor)
-    change_id = Proposals(ctx.db, ctx.clock).approve(texts, editor, by)
+    change_id = Proposals(ctx.db, ctx.clock).approve(texts, editor, by, only)
     if change_id is None:
         raise Refused("decided already", "examples-decided")
     return change_id
@@ -207,11 +216,16 @@ def decline(ctx: Context, actor: Actor, proposal_id: int) -> Proposal:
 
 
 def read_several(
-    ctx: Context, actor: Actor, dataset: str, proposal_ids: Collection[int]
+    ctx: Context,
+    actor: Actor,
+    dataset: str,
+    proposal_ids: Collection[int],
+    only: Collection[int] = (),
 ) -> tuple[DatasetFiles, Mapping[int, Sequence[Edit]]]:
     """Return a dataset's files, and the edits of those proposals that still wait.
 
-    Raises NotFound; Refused if none is selected, or none waits any more.
+    `only` as in `Proposals.edits`. Raises NotFound; Refused if none is selected, or none waits any
+    more.
     """
     if not proposal_ids:
         raise Refused("none is named", "proposals-none-chosen")
@@ -223,7 +237,7 @@ def read_several(
     if not selected:
         raise Refused("decided already", "examples-decided")
     texts = {proposal.proposal_id: example_yaml(proposal.draft) for proposal in selected}
-    edits = Proposals(ctx.db, ctx.clock).edits(texts)
+    edits = Proposals(ctx.db, ctx.clock).edits(texts, only)
     return changes.read_files(ctx, actor, dataset), edits
 
 
@@ -235,17 +249,22 @@ def check_several(
     invalid = {finding.path for finding in preview.findings if finding.severity is Severity.ERROR}
     return [
         proposal_id
-        for proposal_id, (first_edit, *_) in edits.items()
-        if escape_unprintable(first_edit.path) not in invalid
+        for proposal_id, made in edits.items()
+        if invalid.isdisjoint(escape_unprintable(edit.path) for edit in made)
     ]
 
 
 def approve_several(
-    ctx: Context, actor: Actor, proposal_ids: Collection[int], editor: Editor | None = None
+    ctx: Context,
+    actor: Actor,
+    proposal_ids: Collection[int],
+    only: Collection[int] = (),
+    editor: Editor | None = None,
 ) -> str:
     """Request one commit of several proposals of a dataset, unchanged; return its change id.
 
-    Raises NotFound; Refused if one is decided already, or none is given.
+    `only` as in `Proposals.edits`. Raises NotFound; Refused if one is decided already, or none is
+    given.
     """
     if not proposal_ids:
         raise Refused("none can be an example", "change-has-errors")
@@ -253,7 +272,7 @@ def approve_several(
         proposal_id: example_yaml(get_waiting(ctx, actor, proposal_id).draft)
         for proposal_id in proposal_ids
     }
-    return _approve(ctx, actor, texts, editor or changes.editor_of(ctx, actor))
+    return _approve(ctx, actor, texts, editor or changes.editor_of(ctx, actor), only)
 
 
 def decline_several(ctx: Context, actor: Actor, proposal_ids: Collection[int]) -> int:

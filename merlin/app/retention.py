@@ -226,7 +226,7 @@ def _finished_rows(before: str) -> Iterator[tuple[Table, Any]]:
     )
     yield t.SESSION, unused & t.SESSION.id.not_in(_with_turns())
     ended = (ProposalState.DECLINED.value, ProposalState.WITHDRAWN.value)
-    condition = t.PROPOSAL.state.in_(ended) & (t.PROPOSAL.example_id == "")
+    condition = t.PROPOSAL.state.in_(ended) & (t.PROPOSAL.example_ids == "")
     yield t.PROPOSAL, condition & (t.PROPOSAL.at < before)
 
 

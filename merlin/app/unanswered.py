@@ -18,7 +18,7 @@ from merlin.chat.feedback import (
     group_questions,
 )
 from merlin.core.messages import Message
-from merlin.dataset.corrections import find_replacement
+from merlin.dataset.corrections import find_corrected
 from merlin.dataset.entries import ExampleEntries, ExampleEntry, ExampleFilter
 from merlin.dataset.example import normalise, parse_example
 from merlin.dataset.near_questions import (
@@ -94,7 +94,7 @@ def read_turn_before(
     if not needs_turn_before(normalise(question)):
         return None
     alone = Message("user", question), Message("assistant", "")
-    if find_replacement(ctx.db, dataset, alone).examples:
+    if find_corrected(ctx.db, dataset, alone, "").same:
         return None
     turn = QuestionStatistics(ctx.db, ctx.default_dataset).find_turn_before(turn_id)
     if turn is None:

@@ -74,7 +74,9 @@ _LINES: Mapping[str, re.Pattern[str]] = {
     "subject-example-add": re.compile(r"Add example (?P<example>\S+)"),
     "subject-example-edit": re.compile(r"Edit example (?P<example>\S+)"),
     "subject-example-delete": re.compile(r"Delete example (?P<example>\S+)"),
-    "subject-example-replace": re.compile(r"Replace example (?P<old>\S+) with (?P<example>\S+)"),
+    "subject-example-correct": re.compile(
+        r"Correct example (?P<example>\S+)(?: and (?P<count>\d{1,9}) more)?"
+    ),
     "subject-import": re.compile(
         r"(?:Import|Add) (?P<count>\d{1,9}) examples? (?:in)?to (?P<dataset>\S+)"
     ),
@@ -97,9 +99,9 @@ def file_subject(verb: str, path: str) -> str:
     return f"{verb.title()} {path}"
 
 
-def replace_subject(old: str, example: str) -> str:
-    """Return the subject for an example instead of another: "Replace example a with b"."""
-    return f"Replace example {old} with {example}"
+def correction_subject(example: str, more: int) -> str:
+    """Return the subject for another answer of examples: "Correct example a and 2 more"."""
+    return f"Correct example {example}{f' and {more} more' if more else ''}"
 
 
 def import_subject(count: int, dataset: str) -> str:
@@ -168,7 +170,7 @@ def _arguments(found: Mapping[str, str], question: str) -> dict[str, object]:
     if name and "example" in values:
         values["example"] = {"key": "page-source-quoted", "arguments": {"question": name}}
     if "count" in values:
-        values["count"] = int(found["count"])
+        values["count"] = int(found["count"] or 0)
     if "kind" in values:
         lesson = {"lesson": found["lesson"]}
         values = {"material": {"key": f"page-lesson-{values['kind']}", "arguments": lesson}}

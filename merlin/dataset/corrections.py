@@ -1,73 +1,83 @@
-"""The examples that a correction replaces: those with the same conversation and another answer.
+"""The examples whose answer a correction changes.
 
-If they stayed, a model might keep the old answer. The commit that adds the correction's example
-deletes them. Test questions that expect an old answer stay unchanged and are reported: only their
-authors decide about them.
+These are the examples that ask the same and, where the corrected answer came from known examples,
+all that give this answer, test questions too: another wording would go on giving the old one.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from merlin.core.messages import Message
-from merlin.dataset.changes import Changes, Edit
+from merlin.dataset.changes import Changes
 from merlin.dataset.entries import ExampleEntries, ExampleFilter
-from merlin.dataset.example import Example, normalise, parse_example
+from merlin.dataset.example import Example, normalise, parse_example, write_example
 from merlin.dataset.files import apply_pending_changes
 from merlin.dataset.layout import EXAMPLES
-from merlin.dataset.split import TEST
 from merlin.db.database import Database
+from merlin.db.tables import REVOKED_EXAMPLE
 
 # The most candidates to compare, of those that contain all words of a question or an answer.
 _MAX_READ = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Replacement:
-    """The replaced examples, and the test questions that still expect one of their answers."""
+class Corrected:
+    """The examples with the question of a correction, and others with the answer it corrects.
 
-    examples: tuple[Example, ...] = ()
-    tests: tuple[Example, ...] = ()
+    None of them has the new answer.
+    """
+
+    same: tuple[Example, ...] = ()
+    others: tuple[Example, ...] = ()
 
     @property
-    def edits(self) -> list[Edit]:
-        """Return the edits that delete the replaced examples."""
-        return [Edit(example.path, example.blob, None) for example in self.examples]
+    def examples(self) -> tuple[Example, ...]:
+        """Return all of them."""
+        return (*self.same, *self.others)
+
+    @property
+    def answers(self) -> list[str]:
+        """Return their present answers, each once."""
+        return list(dict.fromkeys(example.answer for example in self.examples))
 
 
-def find_replacement(db: Database, dataset: str, messages: Sequence[Message]) -> Replacement:
-    """Return the examples that a conversation with a new last answer replaces.
+def find_corrected(
+    db: Database, dataset: str, messages: Sequence[Message], known_answer: str
+) -> Corrected:
+    """Return the examples whose answer a conversation with a new last answer corrects.
 
-    Messages are compared by their normal forms. Pending changes count as committed.
+    `known_answer` is the answer of known examples that the user got, "" for none. Texts are
+    compared by their normal forms. Pending changes count as committed. Examples of a withdrawn
+    consent are none: they are about to be removed.
     """
-    *asked, answer = (normalise(message.content) for message in messages)
-    length, same = len(messages), list[tuple[Example, bool]]()
-    for each, is_test in _list_examples(db, dataset, messages[-2].content, length):
-        *other_asked, other_answer = (normalise(message.content) for message in each.messages)
-        if other_asked == asked and other_answer != answer:
-            same.append((each, is_test))
-    examples = tuple(each for each, is_test in same if not is_test)
-    expecting = {each.path: each for each, is_test in same if is_test}
-    for old in examples:
-        expecting |= {
-            each.path: each
-            for each, is_test in _list_examples(db, dataset, old.answer, length, TEST)
-            if is_test and normalise(each.answer) == normalise(old.answer)
-        }
-    return Replacement(examples, tuple(expecting.values()))
+    *asked, new = (normalise(message.content) for message in messages)
+    old = normalise(known_answer)
+    same, others = dict[str, Example](), dict[str, Example]()
+    select = REVOKED_EXAMPLE.select(REVOKED_EXAMPLE.example_id)
+    rows = db.rows(select.where(REVOKED_EXAMPLE.dataset == dataset))
+    revoked = {row["example_id"] for row in rows}
+    for each in _list_examples(db, dataset, messages[-2].content):
+        *other_asked, answer = (normalise(message.content) for message in each.messages)
+        if other_asked == asked and answer != new and each.id not in revoked:
+            same[each.id] = each
+    for each in _list_examples(db, dataset, known_answer) if old else ():
+        if normalise(each.answer) == old != new and each.id not in {*revoked, *same}:
+            others[each.id] = each
+    return Corrected(tuple(same.values()), tuple(others.values()))
 
 
-def _list_examples(
-    db: Database, dataset: str, text: str, length: int, split: str = ""
-) -> Iterator[tuple[Example, bool]]:
-    """Yield the examples with these words, pending ones too; and whether each is a test.
+def correct_example(example: Example, correction: Example) -> str:
+    """Return the text of an example with the answer of another, and the personal data it allows."""
+    *before, last = example.messages
+    messages = (*before, replace(last, content=correction.answer))
+    allow = tuple(dict((*example.allow, *correction.allow)).items())
+    return write_example(replace(example, messages=messages, allow=allow))
 
-    Only those of `length` messages, the first by the user: a system text or further turns put a
-    question in another context.
-    """
-    found = ExampleEntries(db).find(dataset, ExampleFilter(text, split=split), _MAX_READ)
-    sides = {each.path: each.split for each in found}
+
+def _list_examples(db: Database, dataset: str, text: str) -> Iterator[Example]:
+    """Yield the examples with these words, and those of pending changes."""
+    found = ExampleEntries(db).find(dataset, ExampleFilter(text), _MAX_READ)
     for file in apply_pending_changes(dataset, found, Changes(db).list_pending(dataset)):
         example = parse_example(file.text) if file.path.startswith(EXAMPLES) else None
-        if example and len(example.messages) == length and example.messages[0].role == "user":
-            is_test = (example.split or sides.get(file.path)) == TEST
-            yield example.at(file.example_id, file.path, file.blob), is_test
+        if example:
+            yield example.at(file.example_id, file.path, file.blob)

@@ -4,16 +4,17 @@
     waiting, approved, committed -> withdrawn (the user withdrew consent)
 
 An approval creates a change, which becomes a commit in the editor's name; several approvals become
-one commit. The change also deletes the examples that a correction replaces
-(`merlin.dataset.corrections`). When a change is refused or cancelled, its proposals wait again. A
-withdrawn example is removed from git by another change; what it had replaced is not restored. A
+one commit. A correction of known examples (`merlin.dataset.corrections`) gives each of them the new
+answer, under a new id: no later or earlier version of a user's words has the id of others' words.
+Otherwise it adds an example. When a change is refused or cancelled, its proposals wait again.
+Withdrawn examples are removed from git by another change; what they replaced is not restored. A
 teacher model's draft is a proposal without a user.
 
 Personal data and secrets are masked before a proposal is stored (`sensitive.mask_personal_data`).
 Texts are encrypted, and erased when a proposal is declined or withdrawn.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -27,8 +28,14 @@ from merlin.core.errors import NotFound
 from merlin.core.messages import Message
 from merlin.dataset.builds import is_in_build
 from merlin.dataset.changes import Change, ChangeRequest, Changes, ChangeState, Edit, make_changes
-from merlin.dataset.commit_message import Editor, approval_subject, local_editor, replace_subject
-from merlin.dataset.corrections import Replacement, find_replacement
+from merlin.dataset.commit_message import (
+    Editor,
+    approval_subject,
+    correction_subject,
+    local_editor,
+)
+from merlin.dataset.corrections import Corrected, correct_example, find_corrected
+from merlin.dataset.entries import read_blobs
 from merlin.dataset.example import Example, parse_example, write_example
 from merlin.dataset.layout import NameAllocator, example_id_of, example_path
 from merlin.db.audit import person_reference
@@ -71,6 +78,7 @@ class Draft:
     `split` test: a generated question for the test part, not proposed by a user; "": unmarked.
     `before_question` and `before_answer` are the turn before a question that continues a
     conversation, masked; "" without one.
+    `known_answer` is the answer that the user received from known examples, "" from none.
     `origin` distil: `model_id` is the teacher model, `note` the source passage.
     """
 
@@ -85,6 +93,7 @@ class Draft:
     split: str = ""
     before_question: str = ""
     before_answer: str = ""
+    known_answer: str = ""
 
     @property
     def messages(self) -> tuple[Message, ...]:
@@ -111,7 +120,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """One draft and its state; `example_id` is its id in the dataset, "" before an approval.
+    """One draft and its state; `example_ids` are its examples, by spaces, "" before an approval.
 
     `change_id` is the Change that the approval created.
     """
@@ -121,19 +130,25 @@ class Proposal:
     draft: Draft
     state: ProposalState
     at: datetime
-    example_id: str = ""
+    example_ids: str = ""
     change_id: str = ""
 
 
 _DRAFTS = RowMap(Draft, sealed=PROPOSAL.sealed)
 _PROPOSALS = RowMap(Proposal, columns={"proposal_id": "id"}, sealed=PROPOSAL.sealed)
 _FORGOTTEN: Row = dict.fromkeys(
-    ("question", "answer", "rejected", "note", "before_question", "before_answer"), ""
+    (
+        "question",
+        "answer",
+        "rejected",
+        "note",
+        "before_question",
+        "before_answer",
+        "known_answer",
+    ),
+    "",
 )
 _WAITS = PROPOSAL.state == ProposalState.WAITING.value
-_IS_TAUGHT = (TAUGHT_EXAMPLE.dataset == PROPOSAL.dataset) & (
-    TAUGHT_EXAMPLE.example_id == PROPOSAL.example_id
-)
 
 
 class Proposals(Repository):
@@ -164,7 +179,7 @@ class Proposals(Repository):
             self._add(0, draft)
 
     def _add(self, user_id: int, draft: Draft) -> int:
-        nothing = dict.fromkeys(("example_id", "change_id", "removal_id", "reviewed_by"), "")
+        nothing = dict.fromkeys(("example_ids", "change_id", "removal_id", "reviewed_by"), "")
         row = {
             **nothing,
             **_DRAFTS.write(draft, self.db),
@@ -203,19 +218,21 @@ class Proposals(Repository):
         state = ProposalState.WITHDRAWN.value
         if self.db.update(PROPOSAL, condition, state=state, **_FORGOTTEN):
             self.db.bump()
-        query = (
-            PROPOSAL.select(MODEL.model_id)
-            .join(TAUGHT_EXAMPLE, on=_IS_TAUGHT)
-            .join(MODEL, on=is_in_build(MODEL.build_id, MODEL.dataset))
-            .where(condition & (PROPOSAL.example_id != ""))
-            .distinct()
-        )
-        models = sorted(row["model_id"] for row in self.db.rows(query))
-        named = PROPOSAL.select(PROPOSAL.dataset, PROPOSAL.example_id)
-        named = named.where(condition & (PROPOSAL.example_id != ""))
+        named = [
+            {"dataset": row["dataset"], "example_id": example_id}
+            for row in self.db.rows(PROPOSAL.select().where(condition))
+            for example_id in row["example_ids"].split()
+        ]
         # Their ids stay stored: no model trained on one of them may serve.
-        self.db.add_missing(REVOKED_EXAMPLE, self.db.rows(named))
-        return models
+        self.db.add_missing(REVOKED_EXAMPLE, named)
+        models = set[str]()
+        for each in named:
+            taught = TAUGHT_EXAMPLE.dataset == each["dataset"]
+            taught &= TAUGHT_EXAMPLE.example_id == each["example_id"]
+            trained = is_in_build(MODEL.build_id, MODEL.dataset)
+            query = MODEL.select(MODEL.model_id).join(TAUGHT_EXAMPLE, on=trained).where(taught)
+            models.update(row["model_id"] for row in self.db.rows(query))
+        return sorted(models)
 
     def open_questions(self, dataset: str) -> list[str]:
         """Return the questions of a dataset's waiting and approved proposals."""
@@ -244,10 +261,12 @@ class Proposals(Repository):
         return _PROPOSALS.read(self.db.get_row(query, missing), self.db)
 
     @transaction
-    def approve(self, texts: Mapping[int, str], editor: Editor, by: str) -> str | None:
+    def approve(
+        self, texts: Mapping[int, str], editor: Editor, by: str, only: Collection[int] = ()
+    ) -> str | None:
         """Create one batch of changes for proposals of one dataset; return its first Change's id.
 
-        `texts` are their example files. The commit's author is `editor`; `by` identifies who
+        `texts` and `only` as in `edits`. The commit's author is `editor`; `by` identifies who
         approved, as in `Change`. None if any proposal is no longer waiting.
         """
         # Locked, so that of two processes one approves.
@@ -256,54 +275,85 @@ class Proposals(Repository):
         proposals = [self.get(proposal_id) for proposal_id in texts]
         if any(proposal.state is not ProposalState.WAITING for proposal in proposals):
             return None
-        edits = self.edits(texts)
+        edits = self.edits(texts, only)
         (dataset,) = {proposal.draft.dataset for proposal in proposals}
         change_request = ChangeRequest(editor, by, self._clock())
-        made = [*chain(*edits.values())]
-        changes = make_changes(dataset, made, change_request, _subject(dataset, [*edits.values()]))
+        every = [*chain(*edits.values())]
+        subject = _subject(dataset, every, len(edits))
+        changes = make_changes(dataset, every, change_request, subject)
         self._changes.put(changes)
         change_ids = {change.inside: change.change_id for change in changes}
-        for proposal_id, (new, *_) in edits.items():
-            values = {"example_id": example_id_of(new.path), "change_id": change_ids[new.path]}
+        for proposal_id, made in edits.items():
+            new = [edit.path for edit in made if edit.text is not None]
+            example_ids = " ".join(map(example_id_of, new))
+            values = {"example_ids": example_ids, "change_id": change_ids[new[0]]}
             self._review(proposal_id, ProposalState.APPROVED, by, {"dataset": dataset, **values})
+            self._hand_down(dataset, made)
         return changes[0].change_id
 
-    def replacement(self, proposal_id: int) -> Replacement:
-        """Return what its approval replaces, empty unless a correction. Raises NotFound."""
+    def _hand_down(self, dataset: str, edits: Sequence[Edit]) -> None:
+        """Add the new ids of corrected examples to the proposals that the examples come from.
+
+        They still have the question of the first author, whose withdrawal removes them, too.
+        """
+        old = (example_id_of(edit.path) for edit in edits if edit.text is None)
+        heirs = dict(zip(old, (example_id_of(edit.path) for edit in edits), strict=False))
+        of_dataset = (PROPOSAL.dataset == dataset) & (PROPOSAL.example_ids != "")
+        for row in self.db.rows(PROPOSAL.select().where(of_dataset)) if heirs else ():
+            ids = row["example_ids"].split()
+            more = [heirs[each] for each in ids if each in heirs]
+            if more:
+                is_this = PROPOSAL.id == row["id"]
+                self.db.update(PROPOSAL, is_this, example_ids=" ".join([*ids, *more]))
+
+    def corrected(self, proposal_id: int) -> Corrected:
+        """Return the examples whose answer its approval changes. Raises NotFound."""
         draft = self.get(proposal_id).draft
         if not draft.is_correction:
-            return Replacement()
-        return find_replacement(self.db, draft.dataset, draft.messages)
+            return Corrected()
+        return find_corrected(self.db, draft.dataset, draft.messages, draft.known_answer)
 
-    def edits(self, texts: Mapping[int, str]) -> dict[int, list[Edit]]:
-        """Return the edits of each proposal: its new file with this text, then the deletions.
+    def edits(self, texts: Mapping[int, str], only: Collection[int] = ()) -> dict[int, list[Edit]]:
+        """Return the edits of each proposal: its new files, then the deletions of those corrected.
 
-        The new id was never used by another example or proposal. All are of one dataset.
+        `texts` are the files as new examples. Corrected examples get the answer of theirs; for the
+        proposals in `only` just those that ask the same. A proposal that corrects the same examples
+        as an earlier one has none: it waits, and is shown beside the new answer. Each new id was
+        never used by another example or proposal. All are of one dataset.
         """
         names: dict[str, NameAllocator] = {}
         edits = dict[int, list[Edit]]()
         gone = set[str]()
         for proposal_id, file_text in texts.items():
-            draft = self.get(proposal_id).draft
-            if draft.folder not in names:
-                names[draft.folder] = self._names(draft)
-            example = parse_example(file_text)
-            name = names[draft.folder].allocate((example or draft).question)
-            path = example_path(f"{draft.folder}{name}")
-            old = [edit for edit in self.replacement(proposal_id).edits if edit.path not in gone]
-            gone |= {each.path for each in old}
-            edits[proposal_id] = [Edit(path, None, file_text), *old]
+            draft, example = self.get(proposal_id).draft, parse_example(file_text)
+            corrected = self.corrected(proposal_id)
+            every = corrected.same if proposal_id in only else corrected.examples
+            old = every if example else ()
+            if not gone.isdisjoint(each.path for each in old):
+                continue
+            gone.update(each.path for each in old)
+            new = [(draft.folder, (example or draft).question, file_text)]
+            if example and old:
+                new = [(each.folder, each.question, correct_example(each, example)) for each in old]
+            edits[proposal_id] = made = []
+            for folder, question, text in new:
+                if folder not in names:
+                    names[folder] = self._names(draft.dataset, folder)
+                path = example_path(f"{folder}{names[folder].allocate(question)}")
+                made.append(Edit(path, None, text))
+            made += [Edit(each.path, each.blob, None) for each in old]
         return edits
 
-    def _names(self, draft: Draft) -> NameAllocator:
-        files = DATASET_FILE.select(DATASET_FILE.path).where(DATASET_FILE.dataset == draft.dataset)
-        existing = [example_id_of(row["path"]) for row in self.db.rows(files)]
-        own_query = PROPOSAL.select(PROPOSAL.example_id).where(PROPOSAL.dataset == draft.dataset)
-        select = REVOKED_EXAMPLE.select(REVOKED_EXAMPLE.example_id).where(
-            REVOKED_EXAMPLE.dataset == draft.dataset
-        )
-        named = (row["example_id"] for query in (own_query, select) for row in self.db.rows(query))
-        return NameAllocator(each.removeprefix(draft.folder) for each in (*existing, *named))
+    def _names(self, dataset: str, folder: str) -> NameAllocator:
+        """Return the names that no example or proposal of the dataset has had in a folder."""
+        files = DATASET_FILE.select(DATASET_FILE.path).where(DATASET_FILE.dataset == dataset)
+        used = [example_id_of(row["path"]) for row in self.db.rows(files)]
+        own = PROPOSAL.select(PROPOSAL.example_ids).where(PROPOSAL.dataset == dataset)
+        used += chain(*(row["example_ids"].split() for row in self.db.rows(own)))
+        revoked = REVOKED_EXAMPLE.select(REVOKED_EXAMPLE.example_id)
+        rows = self.db.rows(revoked.where(REVOKED_EXAMPLE.dataset == dataset))
+        used += (row["example_id"] for row in rows)
+        return NameAllocator(each.removeprefix(folder) for each in used)
 
     @transaction
     def decline(self, proposal_id: int, by: str) -> bool:
@@ -317,12 +367,12 @@ class Proposals(Repository):
         return self.db.update(PROPOSAL, condition, **fields, **reviewed, state=state.value)
 
 
-def _subject(dataset: str, edits: Sequence[Sequence[Edit]]) -> str:
-    """Return the commit's subject; `edits` are those of each proposal, "" for the default."""
-    if len(edits) > 1:
-        return approval_subject(len(edits), dataset)
-    ((new, *old),) = edits
-    return replace_subject(example_id_of(old[0].path), example_id_of(new.path)) if old else ""
+def _subject(dataset: str, edits: Sequence[Edit], proposals: int) -> str:
+    """Return the subject of a commit that approves proposals, "" for the default."""
+    new = [edit.path for edit in edits if edit.text is not None]
+    if len(new) < len(edits):
+        return correction_subject(example_id_of(new[0]), len(new) - 1)
+    return approval_subject(proposals, dataset) if proposals > 1 else ""
 
 
 def example_yaml(draft: Draft) -> str:
@@ -341,8 +391,8 @@ def _is_waiting(datasets: Sequence[str] | None) -> Any:
 # The author and requester of removals. It is not a user, so no notice is sent.
 MERLIN = "merlin"
 AT_ONCE = 50
-_REOPENED = {"state": ProposalState.WAITING.value, "example_id": "", "change_id": ""}
-_WITHDRAWN = (PROPOSAL.state == ProposalState.WITHDRAWN.value) & (PROPOSAL.example_id != "")
+_REOPENED = {"state": ProposalState.WAITING.value, "example_ids": "", "change_id": ""}
+_WITHDRAWN = (PROPOSAL.state == ProposalState.WITHDRAWN.value) & (PROPOSAL.example_ids != "")
 
 
 class ProposalFollower(Repository):
@@ -389,25 +439,24 @@ class ProposalFollower(Repository):
 
     @transaction
     def _remove(self, row: Row, change: Change | None) -> None:
-        """Remove a withdrawn example: cancel its Change if not committed, else delete its file."""
+        """Remove withdrawn examples: cancel the Change if not committed, else delete the files."""
+        ids = row["example_ids"].split()
         if change is not None and change.commit is None:
             is_over = change.state is ChangeState.REFUSED
             if self._changes.withdraw(change.change_id) or is_over:
-                # It never reached git.
+                # They never reached git.
                 these = REVOKED_EXAMPLE.dataset == row["dataset"]
-                these &= REVOKED_EXAMPLE.example_id == row["example_id"]
-                self.db.delete(REVOKED_EXAMPLE, these)
-                self._set(row, example_id="")
+                self.db.delete(REVOKED_EXAMPLE, these & REVOKED_EXAMPLE.example_id.in_(ids))
+                self._set(row, example_ids="")
             return
-        path = example_path(row["example_id"])
-        condition = (DATASET_FILE.dataset == row["dataset"]) & (DATASET_FILE.path == path)
-        blob = self.db.value(DATASET_FILE.select(DATASET_FILE.blob).where(condition))
-        if blob is None and change is not None and not self._is_recorded(change):
+        paths = [example_path(each) for each in ids]
+        blobs = read_blobs(self.db, DATASET_FILE, row["dataset"], paths)
+        if not blobs and change is not None and not self._is_recorded(change):
             return  # the file index is not updated yet
         # A file missing from the index is looked up in git, so a removal never waits for the index.
-        edit = Edit(path, None if blob is None else str(blob), None)
+        edits = [Edit(path, blobs.get(path), None) for path in paths]
         change_request = ChangeRequest(local_editor(MERLIN), MERLIN, self._clock())
-        changes = make_changes(row["dataset"], [edit], change_request)
+        changes = make_changes(row["dataset"], edits, change_request)
         self._changes.put(changes)
         self._set(row, removal_id=changes[0].change_id)
 
@@ -422,7 +471,7 @@ class ProposalFollower(Repository):
     def _check_removal(self, row: Row, change: Change | None) -> None:
         """Finish a committed removal; reset a refused one, so that it is retried."""
         if change is None or change.state is ChangeState.COMMITTED:
-            self._set(row, example_id="")
+            self._set(row, example_ids="")
         elif change.state is ChangeState.REFUSED:
             self._set(row, removal_id="")
 

@@ -137,7 +137,9 @@ MATERIAL = _table("material")
 GROUP_CHAT = _table("group_chat")
 
 RATING = _table("rating")
-PROPOSAL = _table("proposal", sealed="question answer rejected before_question before_answer")
+PROPOSAL = _table(
+    "proposal", sealed="question answer rejected before_question before_answer known_answer"
+)
 # People who were blocked when they deleted all their data: a keyed hash of their id.
 BLOCKED_PSEUDONYM = _table("blocked_pseudonym")
 # Examples whose author withdrew the consent: no model whose build contains one may serve.

@@ -105,6 +105,25 @@ def test_drafts_of_a_teacher_model_need_no_course_and_name_it(site, vera):
     assert "from-teacher/что-такое-дом" in page_text(vera.get(location))
 
 
+def test_correction_of_known_examples_is_shown_beside_their_answer_and_may_be_narrowed(site, vera):
+    path, old = "/datasets/trial/proposals", "Понятие 5 значит ответ 35."
+    for turn, question in enumerate(("Пятое слово — что это?", "Что за слово пять?"), 1):
+        draft = Draft(question, "Пятый ответ.", "trial", turn, known_answer=old)
+        Proposals(site.db).add(BOT, draft)
+    page = page_text(vera.get(path))
+    assert f"Нынешний ответ {old}" in page
+    assert "Новый ответ Пятый ответ." in page
+    assert "Изменит ответ примера: Что значит слово номер 5, понятие ееее? · examples/q5" in page
+    narrow, wide = (each.proposal_id for each in Proposals(site.db).list_waiting())
+    form = {"act": "approve", "proposal": [narrow, wide], "only": [narrow]}
+    location = vera.post(path, data=form).headers["location"]
+    site.lab.tick("changes", "fetch")
+    changed = page_text(vera.get(location))
+    assert "from-chat/пятое-слово-что-это" in changed
+    assert "examples/что-значит-слово-номер-5-понятие-ееее" in changed
+    assert vera.get(f"{BASE}/one", params={"example": "q5"}).status_code == 404
+
+
 def test_refused_field_is_named_as_on_the_form(vera):
     form = {"question": "Что такое лес?", "answer": "Деревья.", "tags": f"лес, {'д' * 65}"}
     answer = vera.post(BASE, data=form)

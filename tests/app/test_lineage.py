@@ -4,12 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from merlin.app import lineage
+from merlin.account.users import Consents
+from merlin.app import feedback, lineage
 from merlin.app.actor import Actor
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Authority, Role
+from merlin.dataset.proposals import Proposals
 from tests.db.pipeline_rows import FACE, OPERATOR, make_examples
 
 pytestmark = pytest.mark.integration
@@ -110,6 +112,16 @@ def test_answer_shows_its_model_build_commit_and_source_example(world, store_ans
     assert (origin.model, origin.provider) == (model, "engine")
     assert (origin.origin.build, origin.origin.commit[:4]) == (f"{FACE}-1", "a001")
     assert (origin.said_by, origin.nearest) == ([THIRD], [])
+
+
+def test_correction_keeps_the_answer_of_known_examples_and_no_composed_one(world, store_answer):
+    model, taught = world.serve(1, make_examples()), "Черта 3 значит так. Ёлка 100%."
+    Consents(world.ctx.db).give(ANNA, "2026-11-22")
+    for text, known in ((taught, None), ("Своими словами.", None), (taught, False)):
+        turn = store_answer(model, text=text, known=known)
+        feedback.correct(world.ctx, make_actor(ANNA), turn, "Иначе.", "ru")
+    proposals = Proposals(world.ctx.db).of_user(ANNA)
+    assert [proposal.draft.known_answer for proposal in proposals] == [taught, "", ""]
 
 
 def test_composed_answer_shows_nearest_examples_and_no_source(world, store_answer):

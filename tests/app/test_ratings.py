@@ -197,8 +197,8 @@ def commit_draft(database, proposals, changes, following):
     proposals.approve({proposals.add(ANNA, DRAFT): TEXT}, *BY_BORIS)
     process_change(changes)
     following.follow()
-    set_file(database, proposals.get(1).example_id)
-    return proposals.get(1).example_id
+    set_file(database, proposals.get(1).example_ids)
+    return proposals.get(1).example_ids
 
 
 def test_withdrawal_deletes_the_file_and_names_the_trained_models(
@@ -237,14 +237,14 @@ def test_withdrawal_during_an_approval_revokes_its_example(database, clock, prop
         lambda other_database: Proposals(other_database, clock).withdraw(ANNA),
     )
     (revoked,) = database.rows(REVOKED_EXAMPLE.select(REVOKED_EXAMPLE.example_id))
-    assert revoked["example_id"] == proposals.get(1).example_id
+    assert revoked["example_id"] == proposals.get(1).example_ids
     assert proposals.get(1).state is ProposalState.WITHDRAWN
 
 
 def test_withdrawal_waits_for_a_commit_in_progress(database, proposals, changes, following):
     proposals.approve({proposals.add(ANNA, DRAFT): TEXT}, *BY_BORIS)
     batch = changes.claim()
-    example_id = proposals.get(1).example_id
+    example_id = proposals.get(1).example_ids
     proposals.withdraw(ANNA)
     following.follow()
     changes.settle(batch, BatchResult("c" * 40))

@@ -195,15 +195,39 @@ def test_correction_of_a_continued_conversation_replaces_only_the_same_conversat
     assert "👤 Сколько стоит велосипед?\n🤖 Тысячу.\n👤 А самокат?" in chat.last.text
     chat.press("✏️ Ответ")
     chat.say("Три тысячи.")
-    assert "Заменит" not in approve()
+    assert "Нынешний ответ" not in approve()
     path = "from-chat/сколько-стоит-велосипед"
     assert read_example(lab, path).count("- user:") == 2
     assert "Три тысячи." in read_example(lab, path)
     conversation("Четыре тысячи.")
     open_proposal()
-    assert "Заменит прежний ответ: Три тысячи." in approve()
+    assert "Нынешний ответ: Три тысячи." in approve()
     assert read_example(lab, path) is None
+    assert "Четыре тысячи." in read_example(lab, f"{path}-2")
     assert read_example(lab, "from-chat/а-самокат") is not None
+
+
+def test_correction_of_known_examples_names_them_and_may_change_only_its_question(chat, lab):
+    lab.repository.example("trial", 20, question="Где лоб?", answer="Внизу.")
+    lab.repository.commit()
+    lab.tick("fetch")
+    for turn, question in enumerate(("А лоб-то где?", "Лоб у нас где?"), 1):
+        add_proposal(chat.settings, question, "Наверху.", turn=turn, known_answer="Внизу.")
+    chat.press_forged("ex:queue:0")
+    shown = chat.press("А лоб-то где?").text
+    assert "Нынешний ответ: Внизу." in shown
+    assert "Изменит ответ примера:\n• Где лоб? · examples/q20.yaml" in shown
+    assert "✏️ Вопрос" not in chat.labels
+    assert "examples/q20" not in chat.press("Другой ответ только на этот вопрос").text
+    chat.press("✅ Принять")
+    wait_for_commit(chat, lab)
+    assert "Внизу." in read_example(lab, "q20")
+    chat.press_forged("ex:queue:0")
+    chat.press("Лоб у нас где?")
+    chat.press("✅ Принять")
+    wait_for_commit(chat, lab)
+    assert "Наверху." in read_example(lab, "где-лоб")
+    assert commit_subject(lab) == "Вера: Correct example где-лоб"
 
 
 def test_correction_is_declined_only_once(chat):

@@ -187,7 +187,7 @@ def add_trained_correction(settings, example_id="from-chat/lob"):
     """Add anna's correction as an example to the newest model's build."""
     with open_database(settings.database) as database:
         insert_example(database, example_id, number=2)
-        database.change(PROPOSAL.update({"state": "committed", "example_id": example_id}))
+        database.change(PROPOSAL.update({"state": "committed", "example_ids": example_id}))
 
 
 def test_model_trained_on_a_revoked_example_stops_serving_and_the_user_is_notified(

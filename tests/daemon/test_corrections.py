@@ -1,4 +1,6 @@
-"""A correction that an editor approves replaces the example that asks the same."""
+"""A correction that an editor approves changes the answer of the examples that it came from."""
+
+from contextlib import contextmanager
 
 import pytest
 
@@ -14,6 +16,9 @@ from tests.support.pipeline_lab import Lab
 from tests.support.stand_ins import ProviderStandIn
 
 pytestmark = pytest.mark.functional
+QUESTION, OLD, NEW = "Какого цвета зонт?", "Зонт красный.", "Зонт синий."
+WORDING, TEST_WORDING = "Зонт какого цвета у вас?", "Скажите цвет зонта?"
+ANNA, BORIS = 7, 8
 
 
 @pytest.fixture
@@ -21,54 +26,128 @@ def lab(tmp_path):
     with ProviderStandIn() as provider:
         lab = Lab(tmp_path, provider.base_url)
         lab.repository.dataset()
+        for number, question in enumerate((QUESTION, WORDING, TEST_WORDING), 20):
+            lab.repository.example(
+                "trial", number, question=question, answer=OLD, is_test=question == TEST_WORDING
+            )
         lab.repository.commit("First words")
         lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
         lab.tick("fetch")
         yield lab
 
 
-def taught(lab):
-    """Return the examples that lie on the branch: name -> what each says."""
-    folder = lab.repository.folder / "datasets/trial/examples"
-    return {path.stem: parse_example(path.read_text("utf-8")) for path in folder.rglob("*.yaml")}
-
-
-def test_correction_replaces_the_old_example_and_withdrawing_it_restores_nothing(
-    lab,
-):
-    old, new = "Понятие 3 значит ответ 21.", "Номер три стоит за вторым."
-    lab.repository.example("trial", 10, answer=old, is_test=True)
-    lab.repository.commit()
-    lab.tick("fetch")
-    text = parse_example((lab.repository.folder / "datasets/trial/examples/q3.yaml").read_text())
+@contextmanager
+def database_of(lab):
     with open_migrated_database(lab.config) as database:
         database.cipher = make_cipher(lab.config, database)
-        # The second question has one word more than the example, so its proposal replaces nothing.
-        for turn, words in enumerate((text.question.upper(), f"{text.question} Да?"), 1):
-            Proposals(database).add(7, Draft(words, new, "trial", turn))
+        yield database
+
+
+def propose(lab, question, *, user=ANNA, answer=NEW, known=OLD):
+    """Store a correction; return its id."""
+    with database_of(lab) as database:
+        rows = Proposals(database)
+        turn = len(rows.of_user(user)) + 1
+        return rows.add(user, Draft(question, answer, "trial", turn, known_answer=known))
+
+
+def corrected(lab, proposal):
+    """Return the ids of the examples that a correction changes as an editor sees it."""
+    with database_of(lab) as database:
         ctx, editor = Context(config=lab.config, db=database), Actor.operator()
-        first, second = proposals.list_waiting(ctx, editor, 0, 10, "trial")
-        found = proposals.find_replacements(ctx, editor, [first, second])
-    replaced = found[first.proposal_id]
-    assert [(example.id, example.answer) for example in replaced.examples] == [("q3", old)]
-    assert [example.id for example in replaced.tests] == ["q10"]
-    assert found[second.proposal_id].examples == found[second.proposal_id].tests == ()
-    before = taught(lab)
-    assert lab.approve_proposals(first.proposal_id) == [first.proposal_id]
-    after = taught(lab)
-    (added,) = after.keys() - before.keys()
-    assert (before.keys() - after.keys(), after[added].answer) == ({"q3"}, new)
-    subject = lab.repository.git("log", "-1", "--format=%s")
-    assert subject == f"Replace example q3 with from-chat/{added}"
-    assert format_subject(subject, "ru").endswith("» вместо q3")
-    lessons = [each.messages for each in after.values() if each.split is None]
-    assert train_and_ask(lessons, text.question, lab.config.state_dir) == new
+        waiting = [Proposals(database).get(proposal)]
+        return sorted(
+            example.id
+            for example in proposals.find_corrected(ctx, editor, waiting)[proposal].examples
+        )
+
+
+def withdraw(lab, user):
+    """Withdraw a person's consent, and remove what it covers."""
     lab.tick("fetch")
-    with open_migrated_database(lab.config) as database:
-        database.cipher = make_cipher(lab.config, database)
+    with database_of(lab) as database:
         following = ProposalFollower(database)
         following.follow()
-        Proposals(database).withdraw(7)
+        Proposals(database).withdraw(user)
         following.follow()
     lab.tick("changes", "fetch")
-    assert taught(lab).keys() == before.keys() - {"q3"}
+
+
+def taught(lab):
+    """Return the examples on the branch: id -> example."""
+    folder = lab.repository.folder / "datasets/trial/examples"
+    return {
+        str(path.relative_to(folder).with_suffix("")): parse_example(path.read_text("utf-8"))
+        for path in folder.rglob("*.yaml")
+    }
+
+
+def answers(lab):
+    """Return question -> answer of the examples on the branch."""
+    return {example.question: example.answer for example in taught(lab).values()}
+
+
+def test_correction_of_a_paraphrase_changes_the_answer_of_every_wording(lab):
+    number = propose(lab, "Зонт какой по цвету?")
+    assert corrected(lab, number) == ["q20", "q21", "q22"]
+    before = taught(lab)
+    assert lab.approve_proposals(number) == [number]
+    now = answers(lab)
+    assert [now[each] for each in (QUESTION, WORDING, TEST_WORDING)] == [NEW] * 3
+    assert len(now) == len(before)
+    assert next(x for x in taught(lab).values() if x.question == TEST_WORDING).split == "test"
+    subject = lab.repository.git("log", "-1", "--format=%s")
+    assert subject == "Correct example какого-цвета-зонт and 2 more"
+    assert format_subject(subject, "ru") == "Исправление ответа: «Какого цвета зонт» и ещё 2"
+    lessons = [each.messages for each in taught(lab).values() if each.split is None]
+    assert train_and_ask(lessons, "Зонт какой по цвету?", lab.config.state_dir) == NEW
+
+
+def test_only_this_question_gets_another_answer_where_an_editor_says_so(lab):
+    number, same = propose(lab, "Зонт какой по цвету?"), propose(lab, QUESTION.upper())
+    assert lab.approve_proposals(number, same, only=(number, same)) == [number, same]
+    now = answers(lab)
+    assert (now["Зонт какой по цвету?"], now[QUESTION], now[WORDING]) == (NEW, NEW, OLD)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"known": ""}, id="the model composed the answer"),
+        pytest.param({"answer": f"{OLD} "}, id="the answer is the same"),
+        pytest.param({"known": "Зонт зелёный."}, id="no example gives that answer any more"),
+    ],
+)
+def test_correction_of_no_known_example_adds_one(lab, change):
+    number = propose(lab, "Зонт какой по цвету?", **change)
+    assert corrected(lab, number) == []
+    before = taught(lab)
+    lab.approve_proposals(number)
+    (added,) = taught(lab).keys() - before.keys()
+    assert added.startswith("from-chat/")
+    assert before.keys() < taught(lab).keys()
+
+
+def test_second_correction_of_one_answer_waits_and_is_shown_beside_the_first(lab):
+    first, second = propose(lab, QUESTION), propose(lab, WORDING, user=BORIS, answer="Он белый.")
+    assert lab.approve_proposals(first, second) == [first]
+    assert {answers(lab)[each] for each in (QUESTION, WORDING, TEST_WORDING)} == {NEW}
+    (left,) = corrected(lab, second)
+    assert taught(lab)[left].answer == NEW
+    lab.approve_proposals(second)
+    assert (answers(lab)[QUESTION], answers(lab)[WORDING]) == (NEW, "Он белый.")
+
+
+def test_withdrawal_removes_all_that_has_the_persons_words_and_restores_nothing(lab):
+    question = "Зонт какой по цвету?"
+    added = propose(lab, question, answer=OLD, known="")
+    lab.approve_proposals(added)
+    # Boris's answer goes to the example that has Anna's question.
+    lab.approve_proposals(propose(lab, WORDING, user=BORIS))
+    assert answers(lab)[question] == NEW
+    withdraw(lab, ANNA)
+    assert question not in answers(lab)
+    assert answers(lab)[WORDING] == NEW
+    withdraw(lab, BORIS)
+    assert not {QUESTION, WORDING, TEST_WORDING} & answers(lab).keys()
+    assert corrected(lab, propose(lab, QUESTION)) == []

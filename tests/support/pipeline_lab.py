@@ -156,7 +156,7 @@ class Lab:
             for _ in range(rounds):
                 _run_ticks(ticks, names or PIPELINE)
 
-    def approve_proposals(self, *numbers, dataset="trial"):
+    def approve_proposals(self, *numbers, only=(), dataset="trial"):
         """Approve proposals by number, or all, as an editor does; commit those without errors."""
         with open_migrated_database(self.config) as database:
             database.cipher = make_cipher(self.config, database)
@@ -164,9 +164,9 @@ class Lab:
             waiting = proposals.list_waiting(ctx, actor, 0, 1000, dataset)
             chosen = numbers or [proposal.proposal_id for proposal in waiting]
             good = proposals.check_several(
-                ctx, *proposals.read_several(ctx, actor, dataset, chosen)
+                ctx, *proposals.read_several(ctx, actor, dataset, chosen, only)
             )
-            database.transact(partial(proposals.approve_several, ctx, actor, good))
+            database.transact(partial(proposals.approve_several, ctx, actor, good, only))
         self.tick("changes", "fetch", "proposals")
         return good
 

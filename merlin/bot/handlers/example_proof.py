@@ -27,12 +27,12 @@ from merlin.bot.menu import View
 from merlin.bot.registry import Handlers, show_with_role
 from merlin.bot.rendering import dataset_title, join_lines
 from merlin.core.errors import NotFound, Refused
-from merlin.core.formatted_text import Button, shorten_text
+from merlin.core.formatted_text import Button
 from merlin.core.i18n import cut
 from merlin.core.permissions import Permission
 from merlin.dataset.changes import Edit
 from merlin.dataset.commit_message import telegram_editor
-from merlin.dataset.corrections import Replacement
+from merlin.dataset.corrections import Corrected
 from merlin.dataset.example import Example, allow_rules, parse_example, reword_example, write_turns
 from merlin.dataset.files import DatasetCard, FileIndex
 from merlin.dataset.finding import Finding, Severity
@@ -52,7 +52,8 @@ class Draft:
     `path` is within the dataset, "" for a new example; `before` is the blob that the editor saw.
     An existing example has its `text`, in which `question`, `answer` and `tags` replace those of
     the file unless None. `is_gone`: the file is deleted.
-    `proposal` is the id of the correction that the draft comes from.
+    `proposal` is the id of the correction that the draft comes from, `is_only`: it changes no
+    answer of other questions.
     `allow` are the rules of personal data that the example may break, for this `reason`.
     """
 
@@ -65,6 +66,7 @@ class Draft:
     tags: tuple[str, ...] | None = None
     is_gone: bool = False
     proposal: int = 0
+    is_only: bool = False
     allow: tuple[str, ...] = ()
     reason: str = ""
 
@@ -237,9 +239,7 @@ async def show_proof(
 
     draft, files, edits, old = await context.store.read(read)
     preview = await asyncio.to_thread(changes.check_edits, ctx, files, edits)
-    await show_screen(
-        context, lambda context: _proof_view(context, draft, edits[0], old, preview, note)
-    )
+    await show_screen(context, lambda context: _proof_view(context, draft, old, preview, note))
 
 
 def make_handler(read_draft: Callable[[BotContext], Draft], note: str = "") -> Handler:
@@ -252,62 +252,64 @@ handlers.step(PROOF)(make_handler(require_current_draft, "examples-press-button"
 
 
 def edits_of(context: BotContext, draft: Draft) -> list[Edit]:
-    """Return the edits of a draft under unused names, with those that a correction replaces."""
+    """Return the edits of a draft under unused names, with those of examples that it corrects."""
     ctx, text = context.services, draft.file_text()
     if draft.proposal:
-        return Proposals(ctx.db).edits({draft.proposal: text or ""})[draft.proposal]
+        only = (draft.proposal,) if draft.is_only else ()
+        return Proposals(ctx.db).edits({draft.proposal: text or ""}, only)[draft.proposal]
     path = draft.path or example_path(examples.free_id(ctx, draft.dataset, text))
     return [Edit(path, draft.before, text)]
 
 
-def replacement_lines(context: BotContext, replacement: Replacement) -> list[str]:
-    """Return the lines for what an approval replaces, [] if it only adds."""
-    lines = [
-        context.translate(
-            "page-proposal-replaces", answer=shorten_text(example.answer, _ANSWER_LENGTH)
-        )
-        for example in replacement.examples
-    ]
-    if replacement.tests:
-        ids = ", ".join(test.id for test in replacement.tests)
-        arguments = {"count": len(replacement.tests), "examples": ids}
-        lines.append(context.translate("page-proposal-tests", **arguments))
-    return lines
+def corrected_lines(context: BotContext, corrected: Corrected) -> list[str]:
+    """Return the present answers that an approval changes, and the examples; [] for none."""
+    if not corrected.examples:
+        return []
+    present = cut("\n\n".join(corrected.answers), _ANSWER_LENGTH)
+    lines = [context.translate("page-proposal-changes", count=len(corrected.examples))]
+    lines += [f"• {cut(each.question)} · {each.path}" for each in corrected.examples]
+    if more := lines[MAX_FINDINGS + 1 :]:
+        lines[MAX_FINDINGS + 1 :] = [context.translate("examples-more", count=len(more))]
+    return [f"{context.translate('page-proposal-present')}: {present}", "\n".join(lines)]
 
 
 def _proof_view(
-    context: BotContext, draft: Draft, edit: Edit, old: str | None, preview: Preview, note: str
+    context: BotContext, draft: Draft, old: str | None, preview: Preview, note: str
 ) -> View:
     """Show the proof and wait for the next action.
 
     `preview` is the checker's result, `old` the current text of the file, None for none.
     """
+    new = draft.file_text()
     title = context.translate(_title_key(draft), dataset=dataset_title(context, draft.dataset))
     verdict = "examples-no-errors" if preview.is_good else "examples-has-errors"
     personal = sorted(frozenset(chain(*preview.personal.values())))
     if personal:
         verdict = "page-allow-ask"
-    if edit.text == old:
+    if new == old:
         verdict = "examples-nothing-changed"
     lines = finding_lines(context, preview)
     result = join_lines(*lines, context.translate(verdict))
-    can_save = preview.is_good and edit.text != old
+    can_save = preview.is_good and new != old
     notes = [context.translate(note) if note else ""]
+    corrected = Corrected()
     if draft.proposal:
-        replacement = Proposals(context.db).replacement(draft.proposal)
-        notes += [model_answer(context, draft.proposal), *replacement_lines(context, replacement)]
+        corrected = Proposals(context.db).corrected(draft.proposal)
+        if draft.is_only:
+            corrected = replace(corrected, others=())
+        notes += corrected_lines(context, corrected) or [model_answer(context, draft.proposal)]
     return ask(
         context,
         PROOF,
         title,
         "\n\n".join(filter(None, notes)),
-        *_preview(old, edit.text),
+        *_preview(old, new),
         result,
         back=back_data(draft),
         draft=draft,
         rows=(
             *((f"page-allow-{why}", f"ex:allow:{why}") for why in _ALLOWED_FOR if personal),
-            *_action_rows(draft, can_save=can_save),
+            *_action_rows(draft, corrected, can_save=can_save),
         ),
         values={"good": can_save, "personal": personal},
     )
@@ -367,17 +369,28 @@ def finding_line(context: BotContext, finding: Finding, *, is_named: bool = Fals
     return f"{_SIGNS[finding.severity]} {name}{message}"
 
 
-def _action_rows(draft: Draft, *, can_save: bool) -> Iterator[menu.RowOf]:
+def _action_rows(draft: Draft, corrected: Corrected, *, can_save: bool) -> Iterator[menu.RowOf]:
     if can_save:
         key, style = ("examples-save", "success")
         if draft.is_gone:
             key, style = ("examples-delete", "danger")
         yield ("examples-approve" if draft.proposal else key, "ex:save", style)
-    if not draft.is_gone and draft.example() is not None:
+    if corrected.others:
+        yield ("page-proposal-only", "ex:only")
+    if corrected.examples:
+        yield ("examples-edit-answer", "ex:word:a")
+    elif not draft.is_gone and draft.example() is not None:
         yield (("examples-edit-question", "ex:word:q"), ("examples-edit-answer", "ex:word:a"))
         yield ("examples-edit-tags", "ex:word:t")
     if draft.proposal:
         yield ("examples-decline", f"ex:no:{draft.proposal}", "danger")
+
+
+@handlers.button("ex:only")
+@make_handler
+def correct_only(context: BotContext) -> Draft:
+    """Return the draft of a correction that changes no answer of other questions."""
+    return replace(require_current_draft(context), is_only=True)
 
 
 @handlers.button("ex:allow")
@@ -411,7 +424,8 @@ def save(context: BotContext) -> View:
     ctx, actor = context.caller
     editor = telegram_editor(context.user_id, context.sender_name)
     if draft.proposal:
-        proposals.approve(ctx, actor, draft.proposal, draft.file_text(), editor)
+        only = (draft.proposal,) if draft.is_only else ()
+        proposals.approve(ctx, actor, draft.proposal, draft.file_text(), editor, only)
     else:
         changes.save(ctx, actor, draft.dataset, edits_of(context, draft), editor=editor)
     context.stop_waiting()

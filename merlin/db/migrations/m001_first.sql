@@ -482,7 +482,7 @@ CREATE TABLE proposal (
     turn_id BIGINT NOT NULL,
     model_id TEXT NOT NULL,
     state TEXT NOT NULL,
-    example_id TEXT NOT NULL,
+    example_ids TEXT NOT NULL,
     change_id TEXT NOT NULL,
     removal_id TEXT NOT NULL,
     reviewed_by TEXT NOT NULL,
@@ -493,7 +493,8 @@ CREATE TABLE proposal (
     rejected TEXT NOT NULL DEFAULT '',
     split TEXT NOT NULL DEFAULT '',
     before_question TEXT NOT NULL DEFAULT '',
-    before_answer TEXT NOT NULL DEFAULT ''
+    before_answer TEXT NOT NULL DEFAULT '',
+    known_answer TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX proposal_state ON proposal (state, id);
 CREATE INDEX proposal_user ON proposal (user_id);

@@ -25,7 +25,10 @@ change-score-none = { "" }
 subject-example-add = New example { $example }
 subject-example-edit = Edit example { $example }
 subject-example-delete = Remove example { $example }
-subject-example-replace = Example { $example } in place of { $old }
+subject-example-correct = { $count ->
+    [0] Correct the answer of { $example }
+   *[other] Correct the answer of { $example } and { $count } more
+  }
 subject-import = { $count ->
     [one] { $count } new example
    *[other] { $count } new examples

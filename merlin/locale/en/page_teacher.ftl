@@ -115,11 +115,13 @@ page-proposals-lead = Students' corrections, drafts of a stronger model, and tes
 page-proposal-pick = Select “{ $question }”
 page-proposal-note = Passage
 page-proposal-by-student = a student's correction
-page-proposal-replaces = Replaces the earlier answer: { $answer }
-page-proposal-tests = { $count ->
-    [one] Test question { $examples } still expects the old answer. Change it
-   *[other] Test questions { $examples } still expect the old answer. Change them
-  } too: otherwise the new model gets it wrong in the test and may not go live by itself.
+page-proposal-present = Present answer
+page-proposal-new = New answer
+page-proposal-changes = { $count ->
+    [one] Changes the answer of this example:
+   *[other] Changes the answer of { $count } examples:
+  }
+page-proposal-only = Another answer for this question only
 page-proposals-mark = Select all { $count }
 page-proposals-unmark = Select none
 page-proposals-more = { $count } more waiting. The next appear here once you have decided these.

@@ -25,7 +25,10 @@ change-score-none = { "" }
 subject-example-add = Новый пример { $example }
 subject-example-edit = Правка примера { $example }
 subject-example-delete = Удаление примера { $example }
-subject-example-replace = Пример { $example } вместо { $old }
+subject-example-correct = { $count ->
+    [0] Исправление ответа: { $example }
+   *[other] Исправление ответа: { $example } и ещё { $count }
+  }
 subject-import = { $count ->
     [one] { $count } новый пример
     [few] { $count } новых примера

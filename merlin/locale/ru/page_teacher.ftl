@@ -115,11 +115,14 @@ page-proposals-lead = Исправления студентов, чернови�
 page-proposal-pick = Выбрать «{ $question }»
 page-proposal-note = Фрагмент
 page-proposal-by-student = исправление студента
-page-proposal-replaces = Заменит прежний ответ: { $answer }
-page-proposal-tests = { $count ->
-    [1] Тестовый вопрос { $examples } по-прежнему ждёт
-   *[other] Тестовые вопросы { $examples } по-прежнему ждут
-  } старого ответа. Исправьте и там: иначе новая модель ошибётся в тесте и может не начать отвечать людям сама.
+page-proposal-present = Нынешний ответ
+page-proposal-new = Новый ответ
+page-proposal-changes = { $count ->
+    [1] Изменит ответ примера:
+    [one] Изменит ответ { $count } примера:
+   *[other] Изменит ответ { $count } примеров:
+  }
+page-proposal-only = Другой ответ только на этот вопрос
 page-proposals-mark = Выбрать все: { $count }
 page-proposals-unmark = Снять выбор
 page-proposals-more = Ждёт ещё { $count }. Следующие появятся здесь, когда вы решите эти.

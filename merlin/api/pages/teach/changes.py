@@ -239,7 +239,7 @@ async def show_proposals(
         proposals.list_waiting, context.actor, 0, _BATCH_SIZE, dataset.name
     )
     total = await context.read(proposals.count_waiting, context.actor, dataset.name)
-    replaced = await context.read(proposals.find_replacements, context.actor, waiting)
+    corrected = await context.read(proposals.find_corrected, context.actor, waiting)
     tests = await context.read(proposals.count_test_questions, context.actor, dataset.name)
     view = {
         "dataset": dataset,
@@ -247,7 +247,7 @@ async def show_proposals(
         "base": base_of(dataset.name, "proposals"),
         "proposals": waiting,
         "more": max(total - len(waiting), 0),
-        "replaced": replaced,
+        "corrected": corrected,
         "tests": tests,
         "marked": marked,
     }
@@ -260,17 +260,21 @@ async def judge_proposals(
     dataset: EditedDataset,
     act: Annotated[Literal["approve", "decline"], Form()],
     proposal: Annotated[list[Number] | None, Form(max_length=_BATCH_SIZE)] = None,
+    only: Annotated[list[Number] | None, Form(max_length=_BATCH_SIZE)] = None,
 ) -> Response:
-    """Approve the selected proposals in one commit, or decline them."""
-    requested = proposal or []
+    """Approve the selected proposals in one commit, or decline them.
+
+    Those in `only` change no answer of other questions.
+    """
+    requested, narrow = proposal or [], only or []
     if act == "decline":
         await context.write(proposals.decline_several, context.actor, requested)
         return seen_other(base_of(dataset.name, "proposals"))
     files, edits = await context.read(
-        proposals.read_several, context.actor, dataset.name, requested
+        proposals.read_several, context.actor, dataset.name, requested, narrow
     )
     good = await asyncio.to_thread(proposals.check_several, context.services, files, edits)
-    change = await context.write(proposals.approve_several, context.actor, good)
+    change = await context.write(proposals.approve_several, context.actor, good, narrow)
     return seen_other(f"/changes/{change}")
 
 
