@@ -11,17 +11,8 @@ HEAD_BYTES = 4096
 # H.3.4.1.
 _PDF_HEADER_WITHIN = 1024
 _DOCX_MIME_PART = "wordprocessingml"
-# UTF-32's byte order mark begins with that of UTF-16, so it is checked first.
-_BOMS = {
-    codecs.BOM_UTF32_LE: "utf-32",
-    codecs.BOM_UTF32_BE: "utf-32",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
-UTF_8 = "utf-8-sig"
-UNICODE = (UTF_8, "utf-16-le", "utf-16-be", *_BOMS.values())
-# The share in a text in UTF-16, and the number: a single zero is a damaged character.
-_MIN_ZERO_SHARE, _MIN_ZEROS = 0.02, 2
+UTF_8, UTF_16 = "utf-8-sig", "utf-16"
+UNICODE = (UTF_8, UTF_16)
 # Characters that no text contains; tab, line ends and form feed are allowed.
 CONTROL_CHARACTERS = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 _OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -87,17 +78,8 @@ def detect_kind(name: str, mime: str, head: bytes) -> FileKind:
 
 
 def detect_encoding(head: bytes) -> str:
-    """Return the Unicode encoding of a text by its first bytes; UTF_8 also for other encodings.
-
-    UTF-16 without a byte order mark is told by the zeros of its Latin letters, blanks and signs.
-    """
-    marked = next((name for mark, name in _BOMS.items() if head.startswith(mark)), None)
-    zeros = head[::2].count(0), head[1::2].count(0)
-    if marked:
-        return marked
-    if zeros[0] == zeros[1] or max(zeros) < max(_MIN_ZEROS, _MIN_ZERO_SHARE * len(head)):
-        return UTF_8
-    return "utf-16-be" if zeros[0] > zeros[1] else "utf-16-le"
+    """Return the Unicode encoding of a text by its byte order mark; UTF_8 also for others."""
+    return UTF_16 if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else UTF_8
 
 
 def image_mime(head: bytes) -> str:

@@ -5,10 +5,10 @@ Source: owasp.org/www-community/attacks/CSV_Injection.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-# The number of a row's first line, its cells, and index -> rule of those that have no text to read.
-Row = tuple[int, list[str], dict[int, str]]
+# The number of a row's first line, and its cells, escaped.
+Row = tuple[int, list[str]]
 
 # Part of an example -> what it is called in tables and, as a key, in JSON; the first that is there
 # is taken: `input` is the question only if there is no other.
@@ -45,18 +45,6 @@ def escape_formula(cell: str) -> str:
 def unescape_formula(cell: str) -> str:
     """Undo `escape_formula`."""
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
-
-
-def make_row(number: int, cells: Iterator[tuple[str, str]]) -> Row:
-    """Return a row without the blank cells at the end; `cells` are texts and rules, "" for none."""
-    row, rules = [], {}
-    for place, (cell, rule) in enumerate(cells):
-        row.append(cell)
-        if rule:
-            rules[place] = rule
-    while row and not row[-1].strip():
-        row.pop()
-    return number, row, rules
 
 
 def find_columns(names: Sequence[str]) -> dict[str, int]:

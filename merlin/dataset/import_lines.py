@@ -32,7 +32,6 @@ from merlin.core.table_cells import (
     Row,
     find_columns,
     is_cell_error,
-    make_row,
     parse_heading,
     unescape_formula,
 )
@@ -279,7 +278,7 @@ def _read_table(rows: Iterable[Row | Finding]) -> Iterator[ImportedLine]:
             yield ImportedLine(row.line, None, (row,))
         elif isinstance(row, Finding):
             warnings = (row,)
-        elif heading and (row[1] or _find_unread(heading, row)):
+        elif heading and row[1]:
             line = _parse_row(titles, heading, row)
             yield replace(line, findings=(*warnings, *line.findings))
             warnings = ()
@@ -291,33 +290,24 @@ def _read_table(rows: Iterable[Row | Finding]) -> Iterator[ImportedLine]:
                 return
 
 
-def _find_unread(heading: Sequence[str], row: Row) -> dict[str, str]:
-    """Return column -> rule of the cells of a row that have no text to read."""
-    named = ((name, row[2].get(place, "")) for place, name in enumerate(heading))
-    return {name: rule for name, rule in named if rule and name in COLUMNS}
-
-
 def _parse_row(titles: Sequence[str], heading: Sequence[str], read: Row) -> ImportedLine:
     """Return the example or findings of a row; `titles` are the columns' names as written."""
-    number, cells, _ = read
+    number, cells = read
     if len(cells) > len(heading):
         found, expected = str(len(cells)), str(len(heading))
         return _reject(number, "import-cells", found=found, expected=expected)
     filled = [place for place, cell in enumerate(cells) if cell.strip()]
-    unread = _find_unread(heading, read)
-    if failed := [name for name, rule in unread.items() if rule == "import-cell-error"]:
-        return _reject(number, "import-cell-error", found=cells[heading.index(failed[0])])
+    errors = (cells[place] for place in filled if heading[place] in COLUMNS)
+    if error := next(filter(is_cell_error, errors), ""):
+        return _reject(number, "import-cell-error", found=error)
     # The question and the answer are there even if their cells are empty.
     named = [heading.index(name) for name in REQUIRED_COLUMNS]
     known = sorted({*named, *(place for place in filled if heading[place] in COLUMNS)})
-    record = {titles[place].strip(): "".join(cells[place : place + 1]) for place in known}
+    texts = {place: unescape_formula(cells[place]) for place in filled}
+    record = {titles[place].strip(): texts.get(place, "") for place in known}
     line = _read_record(record, number, 1)
     others = (place for place in filled if heading[place] not in COLUMNS)
     left = (titles[place].strip() or f"[{place + 1}]" for place in others)
-    if unread:
-        place = ("", number, 1, "import-no-value")
-        finding = Finding(*place, Severity.WARNING, {"keys": ", ".join(unread)})
-        line = replace(line, findings=(*line.findings, finding))
     return replace(line, left=(*line.left, *left))
 
 
@@ -338,13 +328,11 @@ def _csv_rows(text: str) -> Iterator[Row | Finding]:
     try:
         for cells in reader:
             start, end = end + 1, before + reader.line_num
-            yield make_row(start, map(_read_csv_cell, cells))
+            while cells and not cells[-1].strip():
+                cells.pop()
+            yield start, cells
     except csv.Error as error:
         yield Finding("", end + 1, 1, "import-csv", arguments={"words": shorten(str(error))})
-
-
-def _read_csv_cell(cell: str) -> tuple[str, str]:
-    return unescape_formula(cell), "import-cell-error" if is_cell_error(cell) else ""
 
 
 def _workbook_rows(content: bytes) -> Iterator[Row | Finding]:
@@ -353,18 +341,12 @@ def _workbook_rows(content: bytes) -> Iterator[Row | Finding]:
     The filled sheets that are not read are named by a finding at the first row.
     """
     try:
-        lines = read_workbook(content)
+        book = read_workbook(content)
     except Refused as error:
-        is_damaged = error.key == "media-damaged"
-        lines = [json.dumps("damaged" if is_damaged else "too-much")]
-    number = 0
-    for value in map(json.loads, lines):
-        match value:
-            case [number, cells, rules]:
-                yield number, cells, {int(place): rule for place, rule in rules.items()}
-            case [title, others]:
-                left = {"sheet": shorten(title), "others": shorten(", ".join(others))}
-                if others:
-                    yield Finding("", 1, 1, "import-left-sheets", Severity.WARNING, left)
-            case reason:
-                yield Finding("", number + 1, 1, "import-xlsx", arguments={"reason": reason})
+        reason = error.key.removeprefix("media-")
+        yield Finding("", 1, 1, "import-xlsx", arguments={"reason": reason})
+        return
+    if book["others"]:
+        left = {"sheet": shorten(book["title"]), "others": shorten(", ".join(book["others"]))}
+        yield Finding("", 1, 1, "import-left-sheets", Severity.WARNING, left)
+    yield from enumerate(book["rows"], start=1)

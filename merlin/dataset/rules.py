@@ -269,7 +269,7 @@ rejected: No idea.
     ),
     *_list_rules(_XLSX, import_xlsx="PK: a zip begins so, and this is none.\n"),
     # Without an example: a workbook is no text.
-    *_list_rules("", Severity.WARNING, import_left_sheets="", import_no_value=""),
+    *_list_rules("", Severity.WARNING, import_left_sheets=""),
 )
 
 RULES: Mapping[str, Rule] = {rule.name: rule for rule in _RULES}

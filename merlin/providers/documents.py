@@ -14,6 +14,7 @@ from contextlib import suppress
 from json import loads
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 from merlin.config.settings import MEGABYTE
 from merlin.core.errors import MerlinError, Refused
@@ -38,7 +39,7 @@ _START = (
 _CHUNK = 65_536
 # A character takes at most four bytes in UTF-8, or six as a JSON escape.
 _BYTES_PER_CHARACTER, _FRAME_BYTES = 6, 1000
-_KINDS = "PDF, DOCX, HTML, TXT, MD, CSV"
+_KINDS = "PDF, DOCX, TXT, MD, CSV"
 
 
 def file_error(key: str, **arguments: object) -> Refused:
@@ -143,14 +144,14 @@ class ChildReader:
         return bytes(output)
 
 
-def read_workbook(content: bytes) -> list[str]:
-    """Return the lines of `document_xlsx`, of one workbook at a time. Raises Refused.
+def read_workbook(content: bytes) -> dict[str, Any]:
+    """Return what `document_xlsx` reads, of one workbook at a time. Raises Refused.
 
     Blocks; to be called where no event loop runs.
     """
     with _workbook_lock:
         reading = ChildReader().read_kind("xlsx", content, MAX_TABLE_CHARACTERS)
-        return asyncio.run(reading)[0].split("\n")
+        return dict(loads(asyncio.run(reading)[0]))
 
 
 def has_system_call_filter() -> bool:

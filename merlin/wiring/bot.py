@@ -45,7 +45,7 @@ def _log_document_sandbox() -> None:
         if has_system_call_filter():
             log.info("the kernel keeps readers of documents from files and network")
         else:
-            log.warning("no filter of system calls: only Python keeps document readers from files")
+            log.warning("no filter of system calls keeps document readers from files")
     except MerlinError as error:
         log.warning("no document can be read: their reader does not start", reason=str(error))
 

