@@ -173,9 +173,9 @@ class Conversation:
         return (*system, *self.history)
 
 
-def asker_of(ctx: Context, question: ChatQuestion, dataset: str | None) -> Asker:
-    """Return the asker, with the plan that applies to questions about a dataset."""
-    return find_asker(ctx, question.user, question.language, question.number, dataset)
+def asker_of(ctx: Context, question: ChatQuestion) -> Asker:
+    """Return the asker with their plan."""
+    return find_asker(ctx, question.user, question.language, question.number)
 
 
 def begin(ctx: Context, question: ChatQuestion) -> Conversation:
@@ -185,7 +185,7 @@ def begin(ctx: Context, question: ChatQuestion) -> Conversation:
     """
     sessions = Sessions(ctx.db, ctx.bot_id)
     session = sessions.open(question.place)
-    asker = asker_of(ctx, question, dataset_of(ctx, session))
+    asker = asker_of(ctx, question)
     refusal = reserve(ctx, asker, question.kind)
     left = find_low_quota(ctx, asker, question.kind) if refusal is None else None
     if not session.is_full:
@@ -202,7 +202,7 @@ def _has_room(conversation: Conversation, question: ChatQuestion) -> bool:
 
 
 def _read_conversation(ctx: Context, question: ChatQuestion, session: Session) -> Conversation:
-    asker = asker_of(ctx, question, dataset_of(ctx, session))
+    asker = asker_of(ctx, question)
     request = request_of_session(ctx, session, asker.plan)
     first = find_first_candidate(ModelCatalogue(ctx.db), request)
     turns = Turns(ctx.db, ctx.bot_id)
@@ -325,10 +325,10 @@ def finish(ctx: Context, asker: Asker, answer: ChatAnswer, by: str = "bot") -> N
         report_faults(ctx.db, reply.faults, ctx.clock, by)
 
 
-def show_quota(ctx: Context, actor: Actor, dataset: str | None = None) -> Quota:
-    """Return the actor's plan for questions about a dataset, and its remaining quota."""
+def show_quota(ctx: Context, actor: Actor) -> Quota:
+    """Return the actor's plan and its remaining quota."""
     user = Users(ctx.db, ctx.clock).get_or_new(actor.user_id)
-    plan, zone = quota.plan_of(ctx.plans, user.plans, dataset), user.time_zone(ctx.config.timezone)
+    plan, zone = quota.plan_of(ctx.plans, user.plans), user.time_zone(ctx.config.timezone)
     left = quota.Quotas(ctx.db, ctx.bot_id, ctx.clock).read_left(user.user_id, plan, zone)
     return Quota(plan, zone, left)
 
@@ -339,9 +339,9 @@ def make_call_number(call: str = "") -> int:
     return 1 + value % (1 << _NUMBER_BITS)
 
 
-def find_asker(ctx: Context, user: User, language: str, number: int, dataset: str | None) -> Asker:
-    """Return the asker, with the plan that applies to questions about a dataset."""
-    plan = quota.plan_of(ctx.plans, user.plans, dataset)
+def find_asker(ctx: Context, user: User, language: str, number: int) -> Asker:
+    """Return the asker with their plan."""
+    plan = quota.plan_of(ctx.plans, user.plans)
     return Asker(user.user_id, plan, user.time_zone(ctx.config.timezone), language, number)
 
 

@@ -21,27 +21,25 @@ ENDS_BEFORE = timedelta(days=3)
 class CurrentPlan:
     """A person's effective plan, when it ends, and what follows it.
 
-    `until` None: no end. `here` is the effective plan for a dataset, if a course has its own plans.
-    `packs` are packs with questions left, `terms` all their terms, both newest first.
+    `until` None: no end. `packs` are packs with questions left, `terms` all their terms, both
+    newest first.
     """
 
     plan: Plan
     until: datetime | None = None
     next_plan: Plan = UNLIMITED
-    here: Plan
     packs: Sequence[QuestionPack]
     terms: Sequence[Term]
 
 
-def read_current_plan(ctx: Context, actor: Actor, dataset: str | None = None) -> CurrentPlan:
-    """Return the actor's current plan; `dataset` is that of the open session."""
+def read_current_plan(ctx: Context, actor: Actor) -> CurrentPlan:
+    """Return the actor's current plan."""
     now, terms = ctx.clock(), read_terms(ctx, actor)
     user = Users(ctx.db, ctx.clock).get_or_new(actor.user_id)
     plan = plan_of(ctx.plans, user.plans)
     packs = Quotas(ctx.db, ctx.bot_id, ctx.clock).packs.list_all(actor.user_id)
     found = CurrentPlan(
         plan=plan,
-        here=plan_of(ctx.plans, user.plans, dataset),
         packs=[pack for pack in packs if pack.remaining(now) > 0],
         terms=terms,
     )

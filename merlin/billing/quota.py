@@ -48,20 +48,15 @@ class UseState(StrEnum):
 UNLIMITED = Plan.model_construct(title={})
 
 
-def plan_of(plans: Sequence[Plan], names: Iterable[str], dataset: str | None = None) -> Plan:
+def plan_of(plans: Sequence[Plan], names: Iterable[str]) -> Plan:
     """Return the effective plan of a person who has the plans `names`.
 
-    It is the last one in the configuration, of a course's own plans and then of all others, else
-    the first one of the configuration, else UNLIMITED. A plan that was removed from the
-    configuration counts as the default one.
+    It is the last one in the configuration, else the first one of the configuration, else
+    UNLIMITED. A plan that was removed from the configuration counts as the default one.
     """
     plan_names = {*names}
-    if not plan_names:
-        return next(iter(plans), UNLIMITED)
     mine = [plan for plan in plans if plan.name in plan_names and not plan.is_pack]
-    own = [each for each in mine if dataset in each.courses]
-    general = [each for each in mine if not each.courses]
-    return next(reversed(own or general or plans[:1]), UNLIMITED)
+    return next(reversed(mine or plans[:1]), UNLIMITED)
 
 
 def allowance_of(plan: Plan, kind: Format) -> Allowance:
@@ -94,11 +89,6 @@ def allowance_text(allowance: Allowance, language: str, kind: Format | None = No
 def is_limited(allowance: Allowance) -> bool:
     """Return whether any limit is set."""
     return allowance.day is not None or allowance.month is not None
-
-
-def scope_of(plan: Plan) -> str:
-    """Return the scope of its counts: "" if it shares them with other plans."""
-    return plan.name if plan.courses else ""
 
 
 def allows_model(plan: Plan, model_id: str) -> bool:
@@ -287,16 +277,16 @@ def _select_packs(user_id: int) -> Select:
 _FIND = "SELECT state FROM quota_use WHERE bot_id = ? AND update_id = ?"
 _USES = """
 SELECT format, SUM(CASE WHEN day = ? THEN 1 ELSE 0 END), COUNT(*) FROM quota_use
-WHERE user_id = ? AND month = ? AND scope = ? AND pack_id IS NULL AND state <> 'returned'
+WHERE user_id = ? AND month = ? AND pack_id IS NULL AND state <> 'returned'
 GROUP BY format
 """
 _TAKE = """
 INSERT INTO quota_use
-(bot_id, update_id, user_id, format, state, pack_id, scope, day, month, at)
-VALUES (?, ?, ?, ?, 'reserved', ?, ?, ?, ?, ?)
+(bot_id, update_id, user_id, format, state, pack_id, day, month, at)
+VALUES (?, ?, ?, ?, 'reserved', ?, ?, ?, ?)
 ON CONFLICT (bot_id, update_id) DO UPDATE SET user_id = excluded.user_id,
 format = excluded.format, state = excluded.state, pack_id = excluded.pack_id,
-scope = excluded.scope, day = excluded.day, month = excluded.month, at = excluded.at
+day = excluded.day, month = excluded.month, at = excluded.at
 """
 # Hexadecimal digits of a mark that fit into 63 bits.
 _PSEUDONYM_DIGITS = 15
@@ -353,14 +343,14 @@ class Quotas(BotRepository):
                 self.db.sql(_REFRESH, iso(self._clock()), self._bot_id, update_id)
                 return None
         now, allowance = today(self._clock(), zone), allowance_of(plan, kind)
-        scope, pack_id = scope_of(plan), None
-        used = self._read_used(user_id, now, scope) if is_limited(allowance) else {}
+        pack_id = None
+        used = self._read_used(user_id, now) if is_limited(allowance) else {}
         left = compute_left(kind, allowance, used.get(kind, _UNUSED), now)
         if left.remaining == 0:
             pack_id = self.packs.find_open(user_id, kind)
             if pack_id is None:
                 return left
-        use = (self._bot_id, update_id, user_id, kind.value, pack_id, scope)
+        use = (self._bot_id, update_id, user_id, kind.value, pack_id)
         self.db.sql(_TAKE, *use, now.day, now.month, iso(self._clock()))
         return None
 
@@ -382,7 +372,7 @@ class Quotas(BotRepository):
     def read_left(self, user_id: int, plan: Plan, zone: tzinfo) -> Mapping[Format, Left]:
         """Return the remaining quota of every format."""
         now = today(self._clock(), zone)
-        used = self._read_used(user_id, now, scope_of(plan))
+        used = self._read_used(user_id, now)
         packs = self.packs.count_unused(user_id)
         return {
             kind: compute_left(
@@ -391,13 +381,11 @@ class Quotas(BotRepository):
             for kind in Format
         }
 
-    def _read_used(self, user_id: int, now: Today, scope: str) -> Mapping[Format, tuple[int, int]]:
-        """Return the questions counted for the plan, this day and this month, by format."""
-        # Questions before an erasure were counted for the plans that everybody may have.
-        left = pseudonyms(self.db, user_id) if not scope else ()
+    def _read_used(self, user_id: int, now: Today) -> Mapping[Format, tuple[int, int]]:
+        """Return the questions counted this day and this month, also before an erasure."""
         used: dict[Format, tuple[int, int]] = {}
-        for asker in (user_id, *left):
-            for name, day, month in self.db.sql(_USES, now.day, asker, now.month, scope):
+        for asker in (user_id, *pseudonyms(self.db, user_id)):
+            for name, day, month in self.db.sql(_USES, now.day, asker, now.month):
                 day_before, month_before = used.get(Format(name), _UNUSED)
                 used[Format(name)] = day_before + int(day), month_before + int(month)
         return used

@@ -26,7 +26,6 @@ class Tombstones(Repository):
         covered = (
             (QUOTA_USE.user_id == user_id)
             & QUOTA_USE.pack_id.is_null()
-            & (QUOTA_USE.scope == "")
             & (QUOTA_USE.state != UseState.RETURNED.value)
         )
         month = self.db.value(QUOTA_USE.select(fn.MAX(QUOTA_USE.month)).where(covered))

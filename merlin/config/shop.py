@@ -149,12 +149,6 @@ class Plan(Titled):
         le=3650,
     )
     pack: Opt[Pack] = None
-    courses: Many[str] = setting(
-        "It applies only to questions about these courses, with its own count. Default all.",
-        ["algorithms"],
-        default_factory=tuple,
-        min_length=1,
-    )
 
     @property
     def is_sold(self) -> bool:
@@ -241,7 +235,7 @@ def plan_faults(plans: Mapping[str, Plan], payments: PaymentsConfig) -> Iterator
     """Yield everything that is wrong with the plans as goods."""
     for number, (name, plan) in enumerate(plans.items()):
         place = f"plans.{name}"
-        if number == 0 and (plan.price or plan.pack or plan.courses):
+        if number == 0 and (plan.price or plan.pack):
             yield fault_at(place, "config-first-plan")
         has_stars = plan.price is not None and plan.price.stars is not None
         has_roubles = plan.price is not None and plan.price.rub is not None
@@ -258,5 +252,5 @@ def _faults(place: str, plan: Plan) -> Iterator[Fault]:
     if not plan.price and plan.pack:
         yield fault_at(f"{place}.price", "config-no-price")
     counts = plan.text or plan.voice or plan.photo or plan.document
-    if plan.pack and (counts or plan.courses):
+    if plan.pack and counts:
         yield fault_at(f"{place}.pack", "config-pack-limits")

@@ -260,7 +260,6 @@ PAGE_PLANS_CONFIG = {
         "text": 50,
         "price": {"stars": 100},
         "days": 10,
-        "courses": ["algorithms"],
     },
     "voices": {
         "title": {"ru": "20 голосовых", "en": "20 by voice"},

@@ -364,17 +364,3 @@ def test_block_survives_erasure_until_an_admin_lifts_it(database, people, clock)
     people.forget(ANNA)
     users.record([User(ANNA)])
     assert not users.get(ANNA).is_blocked
-
-
-def test_use_before_an_erasure_is_not_counted_for_the_plan_of_a_course(database, people, clock):
-    quotas = Quotas(database, BOT, clock)
-    allowances = {Format.TEXT: Allowance(day=3)}
-    free, course = (
-        make_plan("free", allowances=allowances),
-        make_plan("course", allowances=allowances),
-    )
-    course = course.model_copy(update={"courses": ("neurotypology",)})
-    quotas.reserve(ANNA, 1, Format.TEXT, free, UTC)
-    people.forget(ANNA)
-    used = [quotas.read_left(ANNA, plan, UTC)[Format.TEXT].used for plan in (free, course)]
-    assert used == [1, 0]

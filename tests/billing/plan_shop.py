@@ -41,7 +41,6 @@ PLAN_SETTINGS = {
         "text": 50,
         "price": {"rub": 150, "stars": 100},
         "days": 10,
-        "courses": ["algorithms"],
     },
 }
 PLANS = make_plans(PLAN_SETTINGS)

@@ -21,7 +21,6 @@ from merlin.billing.quota import (
     Quotas,
     allowance_of,
     plan_of,
-    scope_of,
 )
 from merlin.config.shop import PaymentsConfig, YooKassaConfig
 from merlin.core.clock import zone_of
@@ -64,7 +63,6 @@ class Use:
     """One reserved question."""
 
     kind: Format
-    scope: str
     day: str
     month: str
     pack_id: int | None
@@ -229,8 +227,8 @@ class History:
 
     # Questions.
 
-    def find_plan(self, dataset=None):
-        return plan_of(PLANS, self.shop.users.get(self.user_id).plans, dataset)
+    def find_plan(self):
+        return plan_of(PLANS, self.shop.users.get(self.user_id).plans)
 
     def today(self):
         local = self.clock().astimezone(self.zone)
@@ -252,14 +250,14 @@ class History:
             and amount > self.count_questions(pack_id=pack_id)
         }
 
-    def count_used(self, kind, plan):
-        """Return how many questions of the plan were used today and this month."""
+    def count_used(self, kind):
+        """Return how many questions were used today and this month."""
         day, month = self.today()
-        values = {"kind": kind, "scope": scope_of(plan), "pack_id": None, "month": month}
+        values = {"kind": kind, "pack_id": None, "month": month}
         return self.count_questions(**values, day=day), self.count_questions(**values)
 
     def has_room(self, kind, plan):
-        allowance, (of_day, of_month) = allowance_of(plan, kind), self.count_used(kind, plan)
+        allowance, (of_day, of_month) = allowance_of(plan, kind), self.count_used(kind)
         is_day_free = allowance.day is None or of_day < allowance.day
         return is_day_free and (allowance.month is None or of_month < allowance.month)
 
@@ -267,7 +265,7 @@ class History:
         update_id = self.user_id * 1000 + self.rng.randrange(40)
         kind, plan = (
             self.rng.choice([Format.TEXT, Format.VOICE]),
-            self.find_plan(self.choose_dataset()),
+            self.find_plan(),
         )
         known = self.uses.get(update_id)
         has_room, packs = self.has_room(kind, plan), self.find_packs(kind)
@@ -281,10 +279,7 @@ class History:
         if result is None:
             ((_, pack_id),) = stored
             assert pack_id is None if has_room else pack_id in packs
-            self.uses[update_id] = Use(kind, scope_of(plan), *self.today(), pack_id)
-
-    def choose_dataset(self):
-        return self.rng.choice([None, "algorithms", "history"])
+            self.uses[update_id] = Use(kind, *self.today(), pack_id)
 
     def settle(self):
         if not self.uses:
@@ -310,8 +305,7 @@ class History:
         """Compare the database with the model."""
         self._check_money()
         self._check_terms()
-        for dataset in (None, "algorithms"):
-            self._check_quota(self.find_plan(dataset))
+        self._check_quota(self.find_plan())
 
     def _check_money(self):
         for purchase in self.orders:
@@ -363,7 +357,7 @@ class History:
     def _check_quota(self, plan):
         quotas = self.quotas.read_left(self.user_id, plan, self.zone)
         for kind in (Format.TEXT, Format.VOICE):
-            allowance, (of_day, of_month) = allowance_of(plan, kind), self.count_used(kind, plan)
+            allowance, (of_day, of_month) = allowance_of(plan, kind), self.count_used(kind)
             left, packs = quotas[kind], sum(self.find_packs(kind).values())
             assert left.packs == packs
             assert left.used == (of_day if left.period.value == "day" else of_month)

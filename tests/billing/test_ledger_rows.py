@@ -2,7 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, timedelta
+from datetime import timedelta
 
 import peewee
 import pytest
@@ -11,7 +11,7 @@ from merlin.account.users import User
 from merlin.app.personal_data import PersonalRecords
 from merlin.billing.ledger import EntryKind
 from merlin.billing.purchases import PurchaseState
-from merlin.billing.quota import UNLIMITED, Format, Quotas, plan_of
+from merlin.billing.quota import Format
 from merlin.db.database import open_database
 from tests.billing.plan_shop import (
     ANNA,
@@ -118,22 +118,6 @@ def test_order_paid_twice_is_recorded_twice_and_lasts_twice(shop):
     shop.refund(first)
     assert read_state(shop, purchase) is PurchaseState.REFUNDED
     assert shop.find_faults() == []
-
-
-def test_course_plan_applies_only_to_its_course(shop):
-    shop.buy(plan="algorithms")
-    plans = shop.users.get(ANNA).plans
-    assert plan_of(shop.ctx.plans, plans, "algorithms").name == "algorithms"
-    assert plan_of(shop.ctx.plans, plans, "history").name == "free"
-    assert plan_of(shop.ctx.plans, plans).name == "free"
-    quotas = Quotas(shop.db, 1, shop.clock)
-    course, free = (plan_of(shop.ctx.plans, plans, dataset) for dataset in ("algorithms", None))
-    for update_id in range(3):
-        quotas.reserve(ANNA, update_id, Format.TEXT, course, UTC)
-    quotas.reserve(ANNA, 9, Format.TEXT, free, UTC)
-    assert quotas.read_left(ANNA, course, UTC)[Format.TEXT].remaining == 47
-    assert quotas.read_left(ANNA, free, UTC)[Format.TEXT].remaining == 19
-    assert quotas.read_left(ANNA, UNLIMITED, UTC)[Format.TEXT].limit is None
 
 
 @pytest.mark.parametrize("sql", ["UPDATE ledger SET amount = 1", "DELETE FROM ledger"])

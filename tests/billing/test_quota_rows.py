@@ -203,11 +203,3 @@ def test_unsettled_reservation_is_returned_after_a_while(quotas, database, clock
     assert quotas.give_back_before(clock()) == 0
     assert show_quota(quotas).used == 1
     assert other.give_back_before(clock()) == 1
-
-
-def test_questions_of_a_courses_plan_do_not_use_up_the_general_one(quotas):
-    course = FREE.model_copy(update={"name": "course", "courses": ("neurotypology",)})
-    for number in (1, 2):
-        assert reserve_question(quotas, number, plan=course) is None
-    assert [show_quota(quotas, plan=plan).used for plan in (FREE, course)] == [0, 2]
-    assert reserve_question(quotas, 3) is None

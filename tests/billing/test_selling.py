@@ -75,7 +75,6 @@ def price(rub=None, **more):
         ({key: PLUS[key] for key in ("title", "price")}, "plans.sold.days: is missing"),
         ({"title": TITLE, "pack": {"voice": 1}}, "plans.sold.price: is missing"),
         ({**PACK, "text": 5}, "plans.sold.pack"),
-        ({**PACK, "courses": ["algorithms"]}, "plans.sold.pack"),
         ({**PACK, "pack": {"voice": 0}}, "plans.sold.pack.voice"),
         ({**PACK, "pack": {"voice": 1_000_001}}, "plans.sold.pack.voice"),
         ({**PACK, "pack": {}}, "plans.sold.pack"),
@@ -91,7 +90,7 @@ def test_price_in_roubles_requires_a_shop(tmp_path):
     assert config.payments.yookassa is None
 
 
-@pytest.mark.parametrize("first", [PLUS, PACK, {**FREE, "courses": ["algorithms"]}])
+@pytest.mark.parametrize("first", [PLUS, PACK])
 def test_first_plan_must_be_free(tmp_path, first):
     with pytest.raises(ConfigError, match=r"plans\.mine: everyone has the first plan"):
         load_config(tmp_path, {"mine": first, "other": FREE})

@@ -6,7 +6,7 @@ from structlog.testing import capture_logs
 from merlin.config.shop import PaymentsConfig, YooKassaConfig
 from merlin.sandbox.telegram.arguments import Upload
 from tests.bot.running_bot import SOUND, TRANSCRIPTION, RunningBot, add_live_model, select_rows
-from tests.bot.stars_buyer import PLANS, Buyer, change_rows, query_billing, selling_settings
+from tests.bot.stars_buyer import PLANS, Buyer, selling_settings
 from tests.support.faults import Fault, FaultKind
 from tests.support.plan_config import make_plans
 from tests.support.stand_ins import ProviderStandIn, TelegramStandIn
@@ -19,7 +19,6 @@ COURSE = {
     "voice": 0,
     "price": {"stars": 10, "rub": 99},
     "days": 30,
-    "courses": ["neurotypology"],
 }
 SHOP = PaymentsConfig(yookassa=YooKassaConfig(bot_button=True))
 
@@ -80,24 +79,6 @@ def test_rouble_payment_page_is_linked_only_where_configured(buyer):
     assert "Pay on our site: ₽99" in buyer.labels
     buyer.open_plan("Plus")
     assert not any("url" in key for row in buyer.last.keys for key in row)
-
-
-def test_course_plan_applies_to_its_course_and_is_shown(buyer):
-    query_billing(
-        buyer.settings,
-        lambda books: books.terms.add(buyer.user_id, "course", 10, "x", "cli:test"),
-    )
-    assert "You also have the plan “Course”" in buyer.say("/plan").text
-    buyer.say("Question")
-    change_rows(
-        buyer.settings,
-        "UPDATE chat_session SET dataset = 'neurotypology' WHERE user_id = ?",
-        buyer.user_id,
-    )
-    text = buyer.say("/plan").text
-    assert "uses the course plan “Course”" in text
-    assert "9 of 9 left" in text
-    assert "Plan “Course”" in buyer.say("/t").text
 
 
 def test_nearly_exhausted_quota_is_shown_below_the_answer(buyer):

@@ -134,7 +134,7 @@ class ProgramQuestion(QuestionStream):
         default = caller.services.default_dataset
         self._dataset = read.model.removeprefix(_FOLDER) if named else default
         user, number = caller.user or User(0), make_call_number()
-        asker = find_asker(caller.services, user, caller.language, number, self._dataset)
+        asker = find_asker(caller.services, user, caller.language, number)
         super().__init__(request, asker, read.sampling)
 
     def reserve(self) -> Reserved:

@@ -251,7 +251,7 @@ async def _page(
         course_chat.read_chat, context.actor, course, session_id, source_of=turn
     )
     href = await services.read(bot_href, course)
-    left, is_over = await _describe_quota(context, course)
+    left, is_over = await _describe_quota(context)
     turn_before = None
     questions = {each.id: each.question for each in chat.session.turns} if chat.session else {}
     if doing == "correct" and chat.has_consent and turn in questions:
@@ -313,11 +313,11 @@ def _days(
     ]
 
 
-async def _describe_quota(context: PageContext, course: Course) -> tuple[str, bool]:
+async def _describe_quota(context: PageContext) -> tuple[str, bool]:
     """Return "осталось 12 из 20, обновится …", and whether no question is left."""
     if context.user is None:
         return "", False
-    quota = await context.read(show_quota, context.actor, course.dataset)
+    quota = await context.read(show_quota, context.actor)
     of_text = quota.left[Format.TEXT]
     if of_text.remaining is None:
         return "", False

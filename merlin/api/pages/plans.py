@@ -13,7 +13,7 @@ from fastapi import Path
 from starlette.responses import Response
 
 from merlin.api.pages.errors import page_router
-from merlin.api.pages.formatting import amount_of, dataset_title, until
+from merlin.api.pages.formatting import amount_of, until
 from merlin.api.pages.page import (
     PageContext,
     PublicContext,
@@ -62,10 +62,6 @@ def _list_other_features(context: PageContext, plan: Plan) -> Iterator[Line]:
     if plan.models:
         named = ", ".join(model.replace("*", "…") for model in plan.models)
         yield context.say("brings-models", models=named), True
-    if plan.courses:
-        # An inactive course is shown by its slug.
-        named = ", ".join(dataset_title(context, slug) for slug in plan.courses)
-        yield context.say("brings-courses", courses=named), True
 
 
 def takes_roubles(context: PageContext, plan: Plan) -> bool:

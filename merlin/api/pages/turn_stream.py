@@ -25,7 +25,7 @@ class TurnStream(QuestionStream):
         self, context: PageContext, question: ChatQuestion, session_id: int, *, is_stoppable: bool
     ) -> None:
         self._question, self._session_id = question, session_id
-        asker = asker_of(context.services, question, question.place.dataset)
+        asker = asker_of(context.services, question)
         super().__init__(context.request, asker, is_stoppable=is_stoppable)
 
     def reserve(self) -> Reserved:

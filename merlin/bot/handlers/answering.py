@@ -15,9 +15,9 @@ from merlin.chat.turns import StoredAnswer, UpdateState
 from merlin.core.network import is_loopback
 
 
-def plan_for(context: BotContext, dataset: str | None = None) -> Plan:
-    """Return the user's plan, for questions about `dataset` if given."""
-    return plan_of(context.services.plans, context.user.plans, dataset)
+def plan_for(context: BotContext) -> Plan:
+    """Return the user's plan."""
+    return plan_of(context.services.plans, context.user.plans)
 
 
 def refusal_of(context: BotContext, refusal: ReachedCap | Left) -> StoredAnswer:

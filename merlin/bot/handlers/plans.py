@@ -11,7 +11,6 @@ from datetime import datetime
 from operator import attrgetter
 from urllib.parse import quote
 
-from merlin.app.ask import dataset_of
 from merlin.app.orders import list_orders
 from merlin.app.plans import CurrentPlan, read_current_plan
 from merlin.billing.quota import (
@@ -41,15 +40,6 @@ def require_offered_plan(context: BotContext) -> Plan:
     return find_by_hash(context, plans_for_sale(context.services.plans), attrgetter("name"))
 
 
-def find_current_plan(context: BotContext) -> CurrentPlan:
-    """Return the user's current plan and packs; within the store's work."""
-    session = context.sessions.find_open(context.place)
-    dataset = context.services.default_dataset
-    if session is not None:
-        dataset = dataset_of(context.services, session)
-    return read_current_plan(*context.own_caller, dataset)
-
-
 def offer_buttons(context: BotContext) -> list[Button]:
     """Return a button for each plan and pack that the user may buy."""
     buttons = []
@@ -63,10 +53,9 @@ def offer_buttons(context: BotContext) -> list[Button]:
 @handlers.command("plan")
 def show_plan(context: BotContext) -> View:
     """Show the user's plan and the offers."""
-    current, offers = find_current_plan(context), offer_buttons(context)
+    current, offers = read_current_plan(*context.own_caller), offer_buttons(context)
     parts = [
         *_render_current_lines(context, current),
-        _session_plan_text(context, current),
         _render_other_plans(context, current),
         context.translate("pay-choose") if offers else "",
     ]
@@ -111,7 +100,7 @@ def _render_other_plans(context: BotContext, current: CurrentPlan) -> str:
     """Return until when the user has further plans."""
     lines = []
     for plan in context.services.plans:
-        if plan is current.plan or plan is current.here:
+        if plan is current.plan:
             continue
         ends = _plan_end(context, current, plan)
         if ends is not None:
@@ -126,23 +115,11 @@ def plan_lines(context: BotContext, plan: Plan) -> list[str]:
     return [context.translate("plan-models", models=models)] if models else []
 
 
-def _session_plan_text(context: BotContext, current: CurrentPlan) -> str:
-    """Return the quota of the plan that applies to the open session, if it is another."""
-    if current.here is current.plan:
-        return ""
-    ends = _plan_end(context, current, current.here)
-    arguments = {"at": context.moment(ends)} if ends is not None else {}
-    key = "pay-course-plan-until" if arguments else "pay-course-plan"
-    title = current.here.title_in(context.language)
-    headline = context.translate(key, title=title, **arguments)
-    return "\n".join([headline, *render_left_lines(context, current.here)])
-
-
 @handlers.button("offer")
 def offer(context: BotContext) -> View:
     """Show a plan or pack. Raises NotFound if it is not offered any more."""
     plan = require_offered_plan(context)
-    current = find_current_plan(context)
+    current = read_current_plan(*context.own_caller)
     parts = [
         plan.description_in(context.language),
         "\n".join(_content_lines(context, plan, current)),
@@ -168,8 +145,6 @@ def _content_lines(context: BotContext, plan: Plan, current: CurrentPlan) -> lis
             arguments = {"kind": text(language, f"plan-{kind.value}"), "new": new, "old": old}
             lines.append(text(language, key, **arguments))
         lines += plan_lines(context, plan)
-    if plan.courses:
-        lines.append(text(language, "pay-courses", courses=", ".join(plan.courses)))
     if days is not None:
         lines.append(text(language, "pay-lasts-pack" if plan.is_pack else "pay-lasts", days=days))
     return lines
@@ -183,7 +158,7 @@ def _combination_note(context: BotContext, plan: Plan, current: CurrentPlan) -> 
     if ends is not None:
         return context.translate("pay-from", at=context.moment(ends))
     plans = list(context.services.plans)
-    if not plan.courses and current.plan in plans and plans.index(current.plan) > plans.index(plan):
+    if current.plan in plans and plans.index(current.plan) > plans.index(plan):
         return context.translate(
             "pay-bigger-plan-first", title=current.plan.title_in(context.language)
         )

@@ -8,7 +8,7 @@ If the plan allows no more sessions, /new says so and offers to delete the oldes
 from collections.abc import Sequence
 from dataclasses import replace
 
-from merlin.app.ask import dataset_of, request_of_session, window_of
+from merlin.app.ask import request_of_session, window_of
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers import answering
@@ -138,7 +138,7 @@ def share_bar(share: float) -> str:
 def tokens(context: BotContext) -> View:
     """Show the used window of the open session, its model, cost and quota."""
     session = context.open_session()
-    plan = answering.plan_for(context, dataset_of(context.services, session))
+    plan = answering.plan_for(context)
     request = request_of_session(context.services, session, plan)
     candidate = find_first_candidate(context.catalogue, request)
     newest = context.turns.find_newest(session.session_id)

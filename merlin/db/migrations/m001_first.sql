@@ -432,7 +432,6 @@ CREATE TABLE quota_use (
     day TEXT NOT NULL,
     month TEXT NOT NULL,
     at TEXT NOT NULL,
-    scope TEXT NOT NULL DEFAULT '',
     UNIQUE (bot_id, update_id)
 );
 CREATE INDEX quota_use_spent ON quota_use (user_id, month, format, day);

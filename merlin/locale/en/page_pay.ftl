@@ -22,7 +22,6 @@ page-buy-stars-write = Available for { $stars } in the bot: send it { $command }
 
 page-brings-any = Questions of every kind: unlimited
 page-brings-models = Models: { $models }
-page-brings-courses = Only for these courses: { $courses }
 page-lasts = for { $days }
 page-lasts-pack = until they're used up
 page-lasts-pack-days = lasts { $days }

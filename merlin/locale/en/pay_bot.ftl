@@ -1,8 +1,6 @@
 # Plans in the bot: what there is, what may be bought, payment in Stars, refunds.
 pay-title-until = Plan “{ $title }” until { $at }
 pay-title-then = Plan “{ $title }” until { $at }, then “{ $then }”
-pay-course-plan = This conversation uses the course plan “{ $title }”:
-pay-course-plan-until = This conversation uses the course plan “{ $title }”, until { $at }:
 pay-other = You also have the plan “{ $title }”: until { $at }
 pay-extra-questions = Extra questions:
 pay-pack-left = • { $what }, no expiry
@@ -48,7 +46,6 @@ pay-allows-both = { $what } a day, up to { $most } a month
 pay-line = • { $kind }: { $new } (now { $old })
 pay-line-same = • { $kind }: { $new }, as now
 pay-pack = Extra questions: { $what }
-pay-courses = • Only for questions about these courses, counted separately: { $courses }
 pay-lasts = • Lasts { $days ->
         [one] { NUMBER($days) } day
        *[other] { NUMBER($days) } days

@@ -22,7 +22,6 @@ page-buy-stars-write = Купить за { $stars } можно в боте: на
 
 page-brings-any = Вопросы любого вида без ограничений
 page-brings-models = Модели: { $models }
-page-brings-courses = Только по курсам: { $courses }
 page-lasts = на { $days }
 page-lasts-pack = пока не кончатся
 page-lasts-pack-days = действует { $days }

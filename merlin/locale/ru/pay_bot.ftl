@@ -1,8 +1,6 @@
 # Планы в боте: что есть, что можно купить, оплата звёздами, возвраты.
 pay-title-until = План «{ $title }» до { $at }
 pay-title-then = План «{ $title }» до { $at }, затем «{ $then }»
-pay-course-plan = В этом разговоре действует план курса «{ $title }»:
-pay-course-plan-until = В этом разговоре действует план курса «{ $title }», до { $at }:
 pay-other = Ещё у вас есть план «{ $title }»: до { $at }
 pay-extra-questions = Вопросы сверх плана:
 pay-pack-left = • { $what }, без срока
@@ -54,7 +52,6 @@ pay-allows-both = { $what } в день, не больше { $most } в меся
 pay-line = • { $kind }: { $new } (сейчас { $old })
 pay-line-same = • { $kind }: { $new }, как сейчас
 pay-pack = Сверх вашего плана: { $what }
-pay-courses = • Только для вопросов об этих курсах, считаются отдельно: { $courses }
 pay-lasts = • Срок: { $days ->
         [one] { NUMBER($days) } день
         [few] { NUMBER($days) } дня
