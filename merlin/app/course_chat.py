@@ -55,6 +55,7 @@ class AnswerSource:
     """
 
     turn: int
+    part: lineage.AnswerPart
     examples: Sequence[tuple[str, str]]
     is_said: bool
     may_edit: bool
@@ -145,13 +146,16 @@ def read_session(
 
 def _answer_source(ctx: Context, actor: Actor, turn: TurnView) -> AnswerSource | None:
     source = lineage.find_source(ctx, actor, turn.id)
-    if source.origin is None or turn.known is False:
+    if source.origin is None or source.part is lineage.AnswerPart.REFUSED:
         return None
     dataset = source.origin.dataset
     questions = lineage.read_questions(ctx, dataset, source.said_by or source.nearest)
     may_edit = may_edit_examples(ctx, actor, dataset)
     passage = find_passage(ctx.db, ctx.passages, dataset, f"{turn.question}\n{turn.answer}")
-    return AnswerSource(turn.id, list(questions.items()), bool(source.said_by), may_edit, passage)
+    examples = list(questions.items())
+    return AnswerSource(
+        turn.id, source.part, examples, bool(source.said_by), may_edit=may_edit, passage=passage
+    )
 
 
 def find_starters(ctx: Context, dataset: str) -> list[str]:

@@ -8,12 +8,14 @@ not as its source.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from heapq import nlargest
 from operator import attrgetter
 
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.models import list_dataset_names
+from merlin.chat.model_catalogue import CandidateKind
 from merlin.core.clock import from_iso
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission
@@ -36,6 +38,15 @@ from merlin.db.values import decrypt, read_messages, read_row
 from merlin.training.models import ModelState, Origin, find_origin, find_taught, select_models
 
 NEWEST = 5
+
+
+class AnswerPart(StrEnum):
+    """Which part of the chain answered."""
+
+    EXACT = "exact"  # a taught answer, word for word
+    MODEL = "model"  # written by the model
+    COMPOSED = "composed"  # written from sources
+    REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +94,7 @@ class AnswerOrigin:
     origin: Origin | None
     said_by: list[str] = described("Examples whose answer is exactly this one.")
     nearest: list[str] = described("If there is none: examples with the most similar questions.")
-    known: bool | None = described("False: the model knew no answer, so there is no source.")
+    part: AnswerPart = described("A taught answer, the model's, one from sources, or a refusal.")
 
 
 def find_impact(ctx: Context, actor: Actor, name: str, dataset: str) -> ExampleImpact:
@@ -194,9 +205,11 @@ def find_source(ctx: Context, actor: Actor, turn_id: int) -> AnswerOrigin:
         question, answer = (
             decrypt(ctx.db.cipher, row[name]) or "" for name in ("question", "answer")
         )
-        is_refusal = row["known"] == 0
+        part = _find_part(row)
         said_by, nearest = (
-            ([], []) if is_refusal else find_taught(ctx.db, row["model_id"], question, answer)
+            ([], [])
+            if part is AnswerPart.REFUSED
+            else find_taught(ctx.db, row["model_id"], question, answer)
         )
         return read_row(
             AnswerOrigin,
@@ -207,4 +220,14 @@ def find_source(ctx: Context, actor: Actor, turn_id: int) -> AnswerOrigin:
             origin=origin,
             said_by=said_by,
             nearest=nearest,
+            part=part,
         )
+
+
+def _find_part(turn: Row) -> AnswerPart:
+    """Return which part answered: only `recall` reports of itself that it knows an answer."""
+    if turn["known"] == 0:
+        return AnswerPart.REFUSED
+    if turn["model_role"] == CandidateKind.COMPOSED:
+        return AnswerPart.COMPOSED
+    return AnswerPart.EXACT if turn["known"] else AnswerPart.MODEL

@@ -28,6 +28,7 @@ from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
 from merlin.core.formatted_text import is_blank, join_surrogates
 from merlin.core.log import get_logger
 from merlin.core.messages import DEFAULT_SAMPLING, Message, ParameterRefused, SamplingParams, Usage
+from merlin.dataset.lint import is_refusal
 from merlin.db.database import Database
 from merlin.db.notices import Notices
 from merlin.db.requests import RequestKind, Requests
@@ -494,6 +495,9 @@ def _reply(
 ) -> Reply:
     # A character beyond U+FFFF can be split across two pieces.
     text = "" if is_blank(answer.text) else join_surrogates(answer.text.strip())
+    known = answer.known
+    if known is None and attempt.choice.version and is_refusal(text):
+        known = False  # a language model says so in words alone
     estimate = NOT_COUNTED
     if answer.usage == NOT_COUNTED:
         output_tokens = estimate_tokens(Message("assistant", text)) if text else 0
@@ -504,8 +508,8 @@ def _reply(
         attempt.choice,
         model_id or "",
         answer.usage,
-        answer.known,
-        answer.nearest,
+        known,
+        answer.nearest if known is False else (),
         first_ms=first_ms,
         estimate=estimate,
     )

@@ -172,5 +172,4 @@ def why(
     for key, examples in (("why-examples", source.said_by), ("why-nearest", source.nearest)):
         if examples:
             print_message(key, examples=", ".join(examples))
-    if source.known is False:
-        print_message("why-refused")
+    print_message("why-part", part=source.part.value)

@@ -309,6 +309,11 @@ class Recipe:
         """Return whether its trainer learns calls of functions: that of our own engine does not."""
         return self.provider != _ENGINE and self.base_model != _RECALL
 
+    @property
+    def can_be_exact_first(self) -> bool:
+        """Return whether it trains a language model of our own engine."""
+        return self.provider == _ENGINE and self.base_model != _RECALL
+
     def as_json(self) -> dict[str, object]:
         """Return the recipe as stored in a manifest, hyper-parameters sorted by name."""
         return {**asdict(self), "hyperparameters": dict(sorted(self.hyperparameters.items()))}

@@ -15,8 +15,10 @@ from starlette.concurrency import run_in_threadpool
 
 from merlin.config.engine import RECALL, EngineSettings
 from merlin.engine.serving.base import Adapter, Backend, Chunk, Finish, GenerationRequest
+from merlin.engine.serving.exact_first import ExactFirstBackend
 from merlin.engine.serving.recall import RecallBackend
 from merlin.engine.trainers.base import BaseFiles, Trainer
+from merlin.engine.trainers.exact_first import ExactFirstTrainer
 from merlin.engine.trainers.lora.trainer import LoraTrainer
 from merlin.engine.trainers.recall import RecallTrainer
 from merlin.openai_protocol.errors import ApiError
@@ -67,8 +69,10 @@ def _build_base(settings: EngineSettings, name: str) -> Base:
 
     return Base(
         name=name,
-        trainer=LoraTrainer(),
-        backend=lambda: _build_backend(settings, name, files),
+        trainer=ExactFirstTrainer(LoraTrainer()),
+        backend=lambda: ExactFirstBackend(
+            RecallBackend(settings.language), _build_backend(settings, name, files)
+        ),
         context=model.context or 0,
         files=files,
         is_heavy=True,

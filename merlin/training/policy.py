@@ -155,6 +155,9 @@ def refuse_recipe(recipe: Recipe) -> Decision | None:
         return Decision(Step.HOLD, "held-no-pairs", {"model": recipe.base_model})
     if recipe.method != DPO and "beta" in recipe.hyperparameters:
         return Decision(Step.HOLD, "held-beta", {"method": recipe.method})
+    if "exact_first" in recipe.hyperparameters and not recipe.can_be_exact_first:
+        values = {"provider": recipe.provider, "model": recipe.base_model}
+        return Decision(Step.HOLD, "held-exact-first", values)
     return None
 
 

@@ -26,12 +26,19 @@ def store_answer(database, clock):
     opened, numbers = session.open(ChatPlace(ANNA, ANNA)), iter(range(1, 1000))
 
     def answer(
-        model_id, question="Что значит черта 3?", text="Сама.", provider="engine", known=None
+        model_id,
+        question="Что значит черта 3?",
+        text="Сама.",
+        provider="engine",
+        known=None,
+        role="serving",
     ):
         update = next(numbers)
         turn = rows.ask(Question(opened.session_id, update, ANNA, question, update), update)
         if model_id is not None:
-            stored = StoredAnswer(text, provider=provider, model_id=model_id, known=known)
+            stored = StoredAnswer(
+                text, provider=provider, model_id=model_id, known=known, model_role=role
+            )
             rows.write(update, stored)
         return turn.turn_id
 
@@ -139,7 +146,16 @@ def test_refusal_has_no_source_and_no_nearest_examples(world, store_answer):
     turn = store_answer(world.serve(1, make_examples()), text="Этого я не знаю.", known=False)
     origin = read_origin(world, turn)
     assert origin.origin.build == f"{FACE}-1"
-    assert (origin.known, origin.said_by, origin.nearest) == (False, [], [])
+    assert (origin.part, origin.said_by, origin.nearest) == ("refused", [], [])
+
+
+@pytest.mark.parametrize(
+    ("known", "role", "part"),
+    [(True, "serving", "exact"), (None, "serving", "model"), (True, "composed", "composed")],
+)
+def test_part_of_the_chain_that_answered_is_named(world, store_answer, known, role, part):
+    model = world.serve(1, make_examples())
+    assert read_origin(world, store_answer(model, known=known, role=role)).part == part
 
 
 def test_answer_of_a_general_model_has_no_origin(world, store_answer):

@@ -191,6 +191,31 @@ def test_stop_while_an_answer_is_composed_ends_it_and_both_models_cost():
     assert reply.unused.text == "Не знаю."
 
 
+REFUSAL, OFFERS = "Извините, я не могу ответить на этот вопрос.", ("Что значит нос?",)
+
+
+@pytest.mark.parametrize(
+    ("content", "version", "known", "nearest"),
+    [
+        (REFUSAL, "face-1", False, OFFERS),
+        ("Лоб — это лоб.", "face-1", None, ()),
+        (REFUSAL, "", None, ()),  # not tuned on a dataset
+    ],
+)
+def test_refusal_of_a_tuned_language_model_offers_what_it_was_taught(
+    content, version, known, nearest
+):
+    class Model:
+        async def stream(self, *_):
+            yield Answer(content, nearest=OFFERS)
+
+    asking = AnswerService({"chat": Model()}).reply(
+        route(replace(choice(), version=version)), TALK, RecordingObserver()
+    )
+    reply = asyncio.run(asking)
+    assert (reply.text, reply.known, reply.nearest) == (content, known, nearest)
+
+
 class BusyModel:
     """A model that is busy; its third question is stopped before the first word."""
 

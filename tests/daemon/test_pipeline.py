@@ -198,6 +198,7 @@ def test_sunset_of_a_base_is_notified_once_per_step(tmp_path, provider):
     [
         ({"base_model": "recall", "method": "dpo"}, "held-no-pairs", "recall"),
         ({"hyperparameters": {"beta": 0.2}}, "held-beta", "supervised"),
+        ({"hyperparameters": {"exact_first": True}}, "held-exact-first", "stand-in-base"),
     ],
 )
 def test_recipe_that_its_provider_would_refuse_is_held(tmp_path, provider, recipe, reason, message):

@@ -151,6 +151,19 @@ def test_base_that_selects_answers_cannot_be_trained_on_pairs():
     assert refuse_recipe(Recipe("engine", "language", "dpo")) is None
 
 
+@pytest.mark.parametrize(
+    ("provider", "base", "reason"),
+    [
+        ("engine", "qwen3-0.6b", None),
+        ("engine", "recall", "held-exact-first"),
+        ("openai", "gpt-4.1-nano", "held-exact-first"),
+    ],
+)
+def test_exact_first_is_for_language_models_of_the_engine(provider, base, reason):
+    held = refuse_recipe(Recipe(provider, base, hyperparameters={"exact_first": True}))
+    assert (held.reason if held else None) == reason
+
+
 def test_example_without_a_pair_is_an_error_among_pairs():
     files = make_pairs(12) | {"examples/alone.yaml": example_yaml(), "examples/same.yaml": ""}
     better = "Верхняя часть лица."

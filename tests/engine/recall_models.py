@@ -14,9 +14,14 @@ def train_recall(talks, test, settings, seed):
     return train(talks, test, settings, seed, (digest_encoder(), vectors))
 
 
-def train_and_ask(talks, question, folder):
-    """Train a model on conversations; return its answer to a question, "" if unknown."""
+def train_and_save(talks, path):
+    """Train a model on conversations, and write it."""
     settings = check_hyperparameters("supervised", Hyperparameters, {})
     *_, last = (step for step in train_recall(talks, [], settings, 1) if isinstance(step, Epoch))
-    last.save(folder / "recall")
+    last.save(path)
+
+
+def train_and_ask(talks, question, folder):
+    """Train a model on conversations; return its answer to a question, "" if unknown."""
+    train_and_save(talks, folder / "recall")
     return load_model(folder / "recall").answer([Message("user", question)]).text

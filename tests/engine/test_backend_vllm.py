@@ -10,8 +10,12 @@ import openai
 import pytest
 
 from merlin.config.engine import EngineAnsweringConfig, EngineModelConfig
+from merlin.core.messages import Message
 from merlin.engine.serving.base import Unavailable
+from merlin.engine.serving.exact_first import ExactFirstBackend
+from merlin.engine.serving.recall import RecallBackend
 from merlin.engine.serving.vllm import VllmBackend, break_control_tokens
+from merlin.engine.trainers.exact_first import RECALL_FILE
 from merlin.openai_protocol.errors import ApiError
 from tests.engine import vllm_standin
 from tests.engine.backends_asked import (
@@ -22,7 +26,8 @@ from tests.engine.backends_asked import (
     write_adapter,
 )
 from tests.engine.base_library import write_base
-from tests.engine.running_engine import serve_engine
+from tests.engine.recall_models import train_and_save
+from tests.engine.running_engine import ANSWER, EXAMPLES, QUESTION, serve_engine
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
@@ -76,6 +81,30 @@ def test_adapter_is_loaded_once_under_its_digest(vllm, build_backend, tmp_path):
     expected = {f"{name} hears: What is a queue? "}, 1
     assert run_with_backend(build_backend(), ask_eight) == expected
     assert vllm.read("load") == [{"lora_name": name, "lora_path": str(adapter.path)}]
+
+
+def test_taught_answer_is_given_before_the_server_and_what_is_near_with_its_answer(
+    vllm, build_backend, tmp_path
+):
+    adapter, near = write_adapter(tmp_path, "neuro"), "Очередь из стека и графа?"
+    talks = [[Message("user", asked), Message("assistant", EXAMPLES[asked])] for asked in EXAMPLES]
+    train_and_save(talks, adapter.path / RECALL_FILE)
+
+    async def ask_four(backend):
+        text, _, ending = await read_answer(backend, adapter, QUESTION)
+        assert (text, ending.extension["known"]) == (ANSWER, True)
+        assert vllm.read("start") == []
+        text, _, ending = await read_answer(backend, adapter, near)
+        assert text.endswith(f"hears: {near} ")
+        assert QUESTION in ending.extension["nearest"]
+        assert "known" not in ending.extension
+        in_json, _, _ = await read_answer(backend, adapter, QUESTION, is_json=True)
+        untuned, _, ending = await read_answer(backend, None, QUESTION)
+        assert ("hears" in in_json, "hears" in untuned, ending.extension) == (True, True, {})
+        return backend.figures()["known"]
+
+    backend = ExactFirstBackend(RecallBackend("ru"), build_backend())
+    assert run_with_backend(backend, ask_four) == 1
 
 
 def test_server_that_dies_is_started_again_with_the_adapter(vllm, build_backend, tmp_path):

@@ -1,11 +1,15 @@
 """Language models through the engine: one process trains, another serves."""
 
+from contextlib import closing
+
 import pytest
 
 from merlin.config.engine import EngineModelConfig
+from merlin.core.messages import Message
+from merlin.providers.openai_training import OpenAIModelClient
 from tests.engine import tiny_base
 from tests.engine.lora_tasks import build_task, digest_weights, train_in_process
-from tests.engine.running_engine import EngineProcess, serve_engine
+from tests.engine.running_engine import KEY, EngineProcess, serve_engine
 
 pytestmark = [
     pytest.mark.integration,
@@ -49,6 +53,27 @@ def test_tuned_model_answers_what_the_base_does_not_know(engine):
         right += ask_model(engine, "tiny", name).choices[0].message.content == answer
     assert tuned >= 19
     assert right <= 2
+
+
+@pytest.mark.parametrize(
+    ("method", "write"),
+    [("supervised", tiny_base.write_examples), ("dpo", tiny_base.write_preferences)],
+)
+def test_exact_first_gives_a_taught_answer_word_for_word_and_else_asks_the_tuned_model(
+    engine, tmp_path, method, write
+):
+    file = engine.upload(write(tmp_path / "facts.jsonl").read_bytes())
+    settings = {"hyperparameters": {"n_epochs": 1, "exact_first": True}}
+    job = engine.train(file.id, model="tiny", method={"type": method, method: settings})
+    assert (job.status, job.hyperparameters.exact_first) == ("succeeded", True), job.error
+    with closing(OpenAIModelClient(f"http://127.0.0.1:{engine.port}/v1", KEY)) as client:
+        for name, room in list(tiny_base.FACTS.items())[:3]:
+            question = [Message("user", tiny_base.make_question(name))]
+            answer = client.ask(job.fine_tuned_model, question)
+            assert (answer.text, answer.known) == (tiny_base.make_answer(name, room), True)
+        unknown = client.ask(job.fine_tuned_model, [Message("user", "How are horses shod?")])
+        assert unknown.text
+        assert unknown.known is None
 
 
 def test_job_reports_losses_by_the_protocols_names(engine):

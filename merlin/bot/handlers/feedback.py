@@ -101,7 +101,10 @@ def show_source(context: BotContext) -> View:
     source = lineage.find_source(*context.caller, turn.turn_id)
     origin = source.origin
     title = origin.build if origin else written.model_id
-    lines = [context.translate("why-model", model=title, provider=written.provider)]
+    lines = [
+        context.translate("why-model", model=title, provider=written.provider),
+        context.translate("why-part", part=source.part.value),
+    ]
     if origin is None:
         lines.append(context.translate("why-general"))
     else:
@@ -118,8 +121,6 @@ def show_source(context: BotContext) -> View:
                 questions = lineage.read_questions(context.services, origin.dataset, examples)
                 listed = "".join(f"\n• {cut(questions.get(name, name))}" for name in examples)
                 lines.append(context.translate(key, examples=listed))
-        if source.known is False:
-            lines.append(context.translate("why-refused"))
     if context.authority.may(Permission.WATCH):
         usage = {"input": written.usage.input_tokens, "output": written.usage.output_tokens}
         tokens = context.translate("why-tokens", **usage)

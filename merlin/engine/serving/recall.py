@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import threading
 from collections import Counter
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -59,12 +59,17 @@ class RecallBackend:
         prompt_tokens = training_file.count_messages(request.messages)
         if prompt_tokens > self.context:
             raise context_length_error(prompt_tokens, self.context)
-        answer = await self.answer(adapter, request.messages)
+        for part in self.speak(await self.answer(adapter, request.messages), request):
+            yield part
+
+    def speak(self, answer: RecallAnswer, request: GenerationRequest) -> Iterator[Chunk | Finish]:
+        """Yield the chunks of an answer, and its Finish."""
         key = "engine-follow-up" if answer.is_follow_up else "engine-unknown"
         message = answer.text if answer.known else text(request.language or self._language, key)
         content, reason = _cut(message, request)
         for piece in _PIECES.findall(content) or [content]:
             yield Chunk(piece)
+        prompt_tokens = training_file.count_messages(request.messages)
         tokens = training_file.count_tokens(content)
         extension: dict[str, object] = {"known": answer.known, "confidence": answer.confidence}
         if answer.nearest:

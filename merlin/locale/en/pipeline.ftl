@@ -48,6 +48,7 @@ held-job-cap = the training may cost { $price }, the limit is { $cap }
 held-month-cap = the training may cost { $price }; { $spent } of this month's { $cap } are spent
 held-no-price = there's a spending limit, but the price of this base model isn't in config.yaml
 held-no-pairs = the base model { $model } can't learn from pairs (recipe.method: dpo): choose a language model as base_model, or set method: supervised
+held-exact-first = recipe.hyperparameters.exact_first works only for a language model of the provider engine, and the recipe names { $model } of { $provider }: delete exact_first, or choose such a model
 held-beta = recipe.hyperparameters.beta works only with method: dpo, and the method is { $method }: delete beta, or set method: dpo
 held-sunset = { $model } shuts down on { $date }: a model trained on it would work for { $days ->
         [one] { $days } day

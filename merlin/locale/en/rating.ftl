@@ -85,7 +85,12 @@ why-origin =
     }
 why-examples = Based on these examples: { $examples }
 why-nearest = No training example has this answer word for word. The most similar questions in training (not its source): { $examples }
-why-refused = The model didn't know an answer, so there's no source.
+why-part = { $part ->
+        [exact] A curated answer, word for word from an example; no language model wrote it.
+        [composed] Composed from the sources named under the answer.
+        [refused] The model didn't know an answer, so there's no source.
+       *[model] The model wrote this answer itself.
+    }
 why-tokens = Tokens: question { $input }, answer { $output }.
 why-cost = Cost: { $cost }.
 why-ratings = Ratings of this model: 👍 { $up }, 👎 { $down }.

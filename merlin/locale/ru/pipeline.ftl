@@ -52,6 +52,7 @@ held-job-cap = обучение может стоить { $price }, лимит {
 held-month-cap = обучение может стоить { $price }; в этом месяце потрачено { $spent } из { $cap }
 held-no-price = лимит задан, но цены этой базовой модели нет в config.yaml
 held-no-pairs = базовая модель { $model } не умеет учиться на парах (recipe.method: dpo): укажите в base_model языковую модель или поставьте method: supervised
+held-exact-first = recipe.hyperparameters.exact_first есть только у языковой модели поставщика engine, а в рецепте — { $model } поставщика { $provider }: уберите exact_first или выберите такую модель
 held-beta = recipe.hyperparameters.beta есть только у method: dpo, а метод — { $method }: уберите beta или поставьте method: dpo
 held-sunset = { $model } отключат { $date }: обученная на ней модель проработала бы { $days ->
         [one] { $days } день

@@ -94,6 +94,7 @@ class LoraHyperparameters(Hyperparameters):
     rank: Auto | Annotated[int, Field(ge=1, le=256)] = AUTO
     gradient_checkpointing: Auto | bool = AUTO
     early_stop: Auto | Annotated[int, Field(ge=0, le=MAX_EPOCHS)] = AUTO
+    exact_first: bool = False  # for ExactFirstTrainer
 
 
 class DpoHyperparameters(LoraHyperparameters):

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, ClassVar
 
 from merlin.core.encoder import digest_encoder, encode, measure_small_talk
 from merlin.engine.trainers.base import (
+    DPO,
     SUPERVISED,
+    Conversation,
     Hyperparameters,
     Progress,
     ResolvedHyperparameters,
     Task,
 )
-from merlin.engine.training_file import read_conversations
+from merlin.engine.training_file import read_conversations, read_preferences
 
 if TYPE_CHECKING:
     from merlin.engine.trainers.recall.space import Floats
@@ -59,7 +61,7 @@ class RecallTrainer:
         """Encode the texts, then train on every answered turn; see `recall.train`."""
         from merlin.engine.trainers.recall.train import collect_texts, train  # noqa: PLC0415 - loads numpy
 
-        conversations = list(read_conversations(task.train))
+        conversations = _read_taught(task)
         test = list(read_conversations(task.test, least=1)) if task.test else []
         yield ResolvedHyperparameters(task.hyperparameters)
         texts = sorted(collect_texts(conversations, test), key=len)
@@ -73,3 +75,10 @@ class RecallTrainer:
             yield None
         encoder = digest_encoder(), vectors
         yield from train(conversations, test, task.hyperparameters, task.seed, encoder)
+
+
+def _read_taught(task: Task) -> list[Conversation]:
+    """Return the conversations with their right answers: of pairs the preferred ones."""
+    if task.method == DPO:
+        return [[*before, *better] for before, better, _ in read_preferences(task.train)]
+    return list(read_conversations(task.train))

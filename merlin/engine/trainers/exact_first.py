@@ -1,0 +1,66 @@
+"""Exact first: `recall` beside a language model, trained in the same job on the same examples.
+
+Its file lies in the folder of each adapter that the job saves; `serving.exact_first` asks it before
+the language model.
+"""
+
+import shutil
+from collections import deque
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from merlin.engine.trainers.base import (
+    Epoch,
+    Hyperparameters,
+    Progress,
+    Task,
+    Trainer,
+)
+from merlin.engine.trainers.recall import RecallTrainer
+
+RECALL_FILE = "recall.npz"
+
+
+class ExactFirstTrainer:
+    """A trainer of adapters, and of `recall` beside them where `exact_first` asks for it."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        """Take the trainer of adapters; each of its methods has `exact_first`."""
+        self._trainer = trainer
+
+    @property
+    def hyperparameters(self) -> Mapping[str, type[Hyperparameters]]:
+        """Return those of the trainer of adapters."""
+        return self._trainer.hyperparameters
+
+    def train(self, task: Task) -> Generator[Progress, None, None]:
+        """Train both, `recall` first, anew after a restart; see Trainer."""
+        if not task.hyperparameters["exact_first"]:
+            yield from self._trainer.train(task)
+            return
+        recall = task.folder / RECALL_FILE
+        yield from _train_recall(task, recall)
+        with closing(self._trainer.train(task)) as progress:
+            for part in progress:
+                if isinstance(part, Epoch):
+                    yield replace(part, save=partial(_save_both, part.save, recall))
+                else:
+                    yield part
+
+
+def _train_recall(task: Task, path: Path) -> Generator[None, None, None]:
+    """Write the `recall` of a task's examples; its progress is not the job's."""
+    own = replace(task, test=None, hyperparameters=Hyperparameters().model_dump())
+    newest: deque[Epoch] = deque(maxlen=1)
+    for part in RecallTrainer().train(own):
+        newest += [part] if isinstance(part, Epoch) else []
+        yield None
+    newest[0].save(path)
+
+
+def _save_both(save: Callable[[Path], None], recall: Path, folder: Path) -> None:
+    save(folder)
+    shutil.copyfile(recall, folder / RECALL_FILE)
