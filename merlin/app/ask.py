@@ -266,6 +266,8 @@ def cost_of(ctx: Context, reply: Reply) -> Cost | None:
     if price is None:
         return unused
     used = reply.estimate if reply.usage == Usage() else reply.usage
+    if reply.known and reply.choice.kind is not CandidateKind.COMPOSED:
+        used = Usage()  # `recall` knew it: the language model behind it wrote nothing
     return sum_costs((Cost(price.answer(used), price.currency), unused))
 
 

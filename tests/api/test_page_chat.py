@@ -143,6 +143,7 @@ def test_chat_suggests_trained_questions_and_shows_the_source_of_an_answer(site,
     assert offered == ["Что такое дек?", "Что такое куча?", "Что такое стек?"]
     provider.behave(fixed_answer="Это дек.")
     page = client.post(address(site), data={"near": offered[0]})
+    assert "Это готовый ответ, слово в слово из примера" in page.text
     assert "Откуда: пример «Что такое дек?»" in page.text
     with site.browser_client(site.add_user(BORIS, Role.ADMIN)) as editor:
         editor.headers["Accept-Language"] = "ru"

@@ -5,13 +5,15 @@ from datetime import timedelta
 
 import pytest
 
-from merlin.app.ask import add_cost, find_reached_cap, window_of
+from merlin.app.ask import add_cost, cost_of, find_reached_cap, window_of
 from merlin.app.context import Context
 from merlin.app.retention import delete_old_rows
+from merlin.chat.answer import Ending, Reply
 from merlin.chat.model_catalogue import Candidate, CandidateKind, Windows
 from merlin.chat.sessions import CAUTIOUS_TOKENS
 from merlin.config.settings import AnswerBudget, Retention
 from merlin.core.i18n import text
+from merlin.core.messages import Usage
 from merlin.core.money import Cost
 from merlin.db.database import open_database
 from merlin.db.notices import Notices
@@ -44,6 +46,22 @@ class AnswerCosts:
 @pytest.fixture
 def costs(database, clock):
     return AnswerCosts(database, clock)
+
+
+@pytest.mark.parametrize(
+    ("known", "kind", "micro"),
+    [
+        (None, CandidateKind.SERVING, 70),
+        (False, CandidateKind.SERVING, 70),
+        (True, CandidateKind.SERVING, 0),
+        (True, CandidateKind.COMPOSED, 70),
+    ],
+)
+def test_taught_answer_costs_nothing_of_the_language_model(database, known, kind, micro):
+    config = make_config(models={"base": {"price": {"input": 1, "output": 2, "training": 0}}})
+    model = Candidate(kind, "p", "tuned", base="base")
+    reply = Reply(Ending.WHOLE, "Лоб.", model, "tuned", Usage(30, 20), known)
+    assert cost_of(Context(config=config, db=database), reply) == Cost(micro, "USD")
 
 
 def test_window_is_the_providers_or_the_configured_or_a_cautious_one(database):
