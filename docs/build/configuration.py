@@ -1,18 +1,15 @@
 """Write the keys of the configuration into docs/*/configure.md; `make docs` calls it.
 
-Keys and defaults are those of the models, and so are the English meanings; the Russian ones are in
-`configuration.ru.yaml`. The words in the place of a default that is none stay as they stand
-on the page; a new key is put behind the one before it.
+Keys and defaults are those of the models, and so are the English meanings; the Russian ones are
+written on the page. They stay as they stand, as do the words in the place of a default that is
+none; a new key is put behind the one before it.
 """
 
 import json
 import re
 from collections.abc import Iterator, Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from merlin.config import schema
 from merlin.config.faults import entry_name, entry_of, resolve
@@ -36,15 +33,6 @@ def keys_of(root: Node, node: Node, prefix: str = "") -> Iterator[tuple[str, Nod
             yield from keys_of(root, {} if name == "prices" else entry, f"{path}.")
         yield from keys_of(root, resolve(root, value.get("items", {})), f"{prefix}{name}[].")
         yield from keys_of(root, value, f"{prefix}{name}.")
-
-
-@cache
-def russian_keys() -> Mapping[str, str]:
-    """Return the meaning of each key of the configuration in Russian, by its path."""
-    meanings: Mapping[str, str] = yaml.safe_load(
-        Path(__file__).with_name("configuration.ru.yaml").read_text("utf-8")
-    )
-    return meanings
 
 
 CONFIG_KEYS = list(keys_of(schema(), schema()))
@@ -78,10 +66,9 @@ def _row(
     plain = default if isinstance(default, str) else json.dumps(default)
     told = REQUIRED[language] if is_required else f"`{plain}`" if "default" in node else ""
     meaning = " ".join(node.get("description", "").split())
-    if language == "ru":
-        meaning = russian_keys().get(path, meaning)
     if found is not None:
         told = told or found[2]
+        meaning = found[3] if language == "ru" else meaning
     return f"| `{path}` | {told or NONE[language]} | {meaning} |"
 
 
