@@ -205,7 +205,7 @@ def find_source(ctx: Context, actor: Actor, turn_id: int) -> AnswerOrigin:
         question, answer = (
             decrypt(ctx.db.cipher, row[name]) or "" for name in ("question", "answer")
         )
-        part = _find_part(row)
+        part = find_part(row)
         said_by, nearest = (
             ([], [])
             if part is AnswerPart.REFUSED
@@ -224,8 +224,8 @@ def find_source(ctx: Context, actor: Actor, turn_id: int) -> AnswerOrigin:
         )
 
 
-def _find_part(turn: Row) -> AnswerPart:
-    """Return which part answered: only `recall` reports of itself that it knows an answer."""
+def find_part(turn: Row) -> AnswerPart:
+    """Return which part answered a stored turn: only `recall` says that it knows an answer."""
     if turn["known"] == 0:
         return AnswerPart.REFUSED
     if turn["model_role"] == CandidateKind.COMPOSED:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from merlin.core.errors import Refused
+from merlin.core.views import described
 from merlin.dataset.builds import is_in_build
 from merlin.dataset.entries import split_tags
 from merlin.dataset.lint import is_refusal
@@ -78,6 +79,7 @@ class ProofScores:
     right: int
     wrong: int
     refused: int
+    exact: int = described("Taught answers, word for word, as `recall` gives them.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +206,7 @@ def _count_scores(model: str, judged: Sequence[JudgedAnswer]) -> ProofScores:
         right=kinds[AnswerKind.RIGHT],
         wrong=kinds[AnswerKind.WRONG],
         refused=kinds[AnswerKind.REFUSED],
+        exact=sum(item.answer.known is True for item in judged),
     )
 
 

@@ -53,6 +53,14 @@ page-eval-declined = { $count ->
         [one] { NUMBER($count) } declined
        *[other] { NUMBER($count) } declined
     }
+page-eval-exact = curated, word for word: { $count }
+page-eval-part = { $part ->
+        [exact] To people, curated word for word: { $answers }
+       *[model] To people, written by the model: { $answers }
+    }; first word after { $seconds } s{ $cost ->
+        [none] .
+       *[other] , on average { $cost }.
+    }
 page-eval-difference = Difference
 page-eval-interval = { $low } to { $high }, 95% confidence
 page-eval-turned-wrong = Turned wrong

@@ -60,6 +60,14 @@ page-eval-declined = { $count ->
         [one] отказ: { NUMBER($count) }
        *[other] отказов: { NUMBER($count) }
     }
+page-eval-exact = готовых, слово в слово: { $count }
+page-eval-part = { $part ->
+        [exact] Людям, готовых слово в слово: { $answers }
+       *[model] Людям, написанных моделью: { $answers }
+    }; первое слово через { $seconds } с{ $cost ->
+        [none] .
+       *[other] , в среднем { $cost }.
+    }
 page-eval-difference = Разница
 page-eval-interval = от { $low } до { $high }, уверенность 95 %
 page-eval-turned-wrong = Стало неверно
